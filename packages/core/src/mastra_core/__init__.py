@@ -1,0 +1,37 @@
+"""mastra for Python: agents and workflows, written once and served anywhere.
+
+What an application imports. Hook specs and the types of the deploy line live in
+``mastra_core.hooks`` and ``mastra_core.line`` and are not loaded with it.
+"""
+
+from mastra_core.agents import Agent, AgentInput, AgentLike
+from mastra_core.errors import MastraError
+from mastra_core.logger import create_logger
+from mastra_core.mastra import Mastra
+from mastra_core.secret import Secret
+from mastra_core.server import Cors, Middleware, Server
+from mastra_core.telemetry import Telemetry
+from mastra_core.tools import Tool, ToolContext, tool
+from mastra_core.workflows import MemoryEngine, Step, StepContext, Workflow, step
+
+__all__ = (
+    "Agent",
+    "AgentInput",
+    "AgentLike",
+    "Cors",
+    "Mastra",
+    "MastraError",
+    "MemoryEngine",
+    "Middleware",
+    "Secret",
+    "Server",
+    "Step",
+    "StepContext",
+    "Telemetry",
+    "Tool",
+    "ToolContext",
+    "Workflow",
+    "create_logger",
+    "step",
+    "tool",
+)

@@ -1,0 +1,83 @@
+"""Which adapter makes an agent of an object.
+
+Adapters are found by the top-level module of the object's class, searched along its MRO, so
+nothing of a framework is imported to recognise it. Ours are in a table; others come from the
+entry-point group ``mastra.agents``. A bundle carries its matches frozen in, because reading
+the metadata of all installed distributions costs 40 ms at every cold start.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+from mastra_core.agents.protocol import AgentLike
+from mastra_core.errors import ConfigError, PluginError
+
+__all__ = ("adapter_names", "as_agent", "freeze_adapters")
+
+_BUILT_IN = {"pydantic_ai": "mastra_core.agents.pydantic_ai:adapt"}
+_frozen: dict[str, str] | None = None
+
+
+def as_agent(value: Any) -> AgentLike:
+    """``value`` as an agent.
+
+    :raises ConfigError: when nothing knows how to run it.
+    """
+    if isinstance(value, AgentLike) and not isinstance(value, type):
+        return value
+    if inspect.iscoroutinefunction(value) or inspect.isasyncgenfunction(value):
+        from mastra_core.agents.function import FunctionAgent
+
+        return FunctionAgent(value)
+    adapter = next(iter(_adapters(value)), None)
+    if adapter is None:
+        raise ConfigError(
+            f"{value!r} is not an agent.",
+            "Pass an Agent, an async function, a pydantic-ai agent, or install an adapter for "
+            f"{_top_level(type(value))!r} (entry-point group mastra.agents).",
+        )
+    return _load(adapter)(value)
+
+
+def freeze_adapters(adapters: Mapping[str, str]) -> None:
+    """Use exactly these adapters (module to ``module:attribute``) and scan nothing."""
+    global _frozen  # noqa: PLW0603  # set once, by the first line of a bundle
+    _frozen = dict(adapters)
+
+
+def adapter_names() -> dict[str, str]:
+    """Every adapter known here: top-level module to ``module:attribute``."""
+    return _BUILT_IN | (_installed() if _frozen is None else _frozen)
+
+
+def _adapters(value: Any) -> list[str]:
+    modules = [_top_level(cls) for cls in type(value).__mro__]
+    found = [_BUILT_IN[name] for name in modules if name in _BUILT_IN]
+    return found or [
+        names[name] for names in [adapter_names()] for name in modules if name in names
+    ]
+
+
+def _installed() -> dict[str, str]:
+    from importlib.metadata import entry_points
+
+    return {entry.name: entry.value for entry in entry_points(group="mastra.agents")}
+
+
+def _load(reference: str) -> Callable[[Any], AgentLike]:
+    module, _, attribute = reference.partition(":")
+    try:
+        return getattr(import_module(module), attribute)  # type: ignore[no-any-return]  # the group's contract
+    except (ImportError, AttributeError) as error:
+        raise PluginError(
+            f"The agent adapter {reference!r} cannot be loaded: {error}.",
+            "Update or uninstall the package that offers it.",
+        ) from None
+
+
+def _top_level(cls: type) -> str:
+    return cls.__module__.partition(".")[0]

@@ -1,0 +1,129 @@
+"""What a running agent reports, in the order it happens.
+
+One run is ``Start``, then per model turn some deltas, tool calls and results closed by a
+``StepFinish``, then one ``Finish``; a run that breaks ends in ``Failure`` instead.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+__all__ = (
+    "AgentEvent",
+    "ApprovalRequired",
+    "Failure",
+    "Finish",
+    "ReasoningDelta",
+    "Start",
+    "StepFinish",
+    "TextDelta",
+    "ToolCall",
+    "ToolResult",
+    "Usage",
+)
+
+
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
+    """Tokens counted by the provider; zero where it does not say."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            input_tokens=self.input_tokens + other.input_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+        )
+
+
+class _Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
+    pass
+
+
+class Start(_Event, frozen=True, tag="start", kw_only=True):
+    """The run began; ``model`` and ``provider`` label what answers."""
+
+    model: str = ""
+    provider: str = ""
+
+
+class TextDelta(_Event, frozen=True, tag="text-delta", kw_only=True):
+    """A piece of the answer."""
+
+    text: str
+
+
+class ReasoningDelta(_Event, frozen=True, tag="reasoning-delta", kw_only=True):
+    """A piece of the model's reasoning."""
+
+    text: str
+
+
+class ToolCall(_Event, frozen=True, tag="tool-call", kw_only=True):
+    """The model asked for a tool."""
+
+    id: str
+    name: str
+    arguments: dict[str, Any]
+
+
+class ToolResult(_Event, frozen=True, tag="tool-result", kw_only=True):
+    """A tool answered; ``id`` is that of its ``ToolCall``."""
+
+    id: str
+    name: str
+    arguments: dict[str, Any]
+    result: Any
+    failed: bool = False
+
+
+class ApprovalRequired(_Event, frozen=True, tag="approval-required", kw_only=True):
+    """A tool waits for a person's agreement."""
+
+    id: str
+    name: str
+    arguments: dict[str, Any]
+
+
+class StepFinish(_Event, frozen=True, tag="step-finish", kw_only=True):
+    """One model turn is over; ``continued`` when another follows."""
+
+    reason: str = "stop"
+    continued: bool = False
+    usage: Usage = Usage()
+
+
+class Failure(_Event, frozen=True, tag="error", kw_only=True):
+    """The run broke. ``message`` is safe to show to whoever called."""
+
+    message: str
+    kind: str = "Error"
+
+
+class Finish(_Event, frozen=True, tag="finish", kw_only=True):
+    """The run is over.
+
+    :param object: the structured answer, where one was asked for.
+    :param usage: the sum over all turns.
+    :param history: the framework's own serialised messages, opaque to everybody else.
+    """
+
+    reason: str = "stop"
+    object: Any = None
+    usage: Usage = Usage()
+    history: bytes = b""
+
+
+AgentEvent = (
+    Start
+    | TextDelta
+    | ReasoningDelta
+    | ToolCall
+    | ToolResult
+    | ApprovalRequired
+    | StepFinish
+    | Failure
+    | Finish
+)

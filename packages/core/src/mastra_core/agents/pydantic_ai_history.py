@@ -1,0 +1,81 @@
+"""Neutral messages in pydantic-ai's own form."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic_ai import messages as native
+
+from mastra_core.agents.messages import (
+    AgentInput,
+    FilePart,
+    Message,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+)
+
+__all__ = ("split_history",)
+
+
+def split_history(wish: AgentInput) -> tuple[Any, list[native.ModelMessage]]:
+    """The prompt of this run and what went before it.
+
+    The prompt is ``None`` where the last message is not the user's: the model then goes on
+    from the history (after the results of client-side tools, for one).
+    """
+    messages = wish.messages
+    prompt: Any = None
+    if messages and messages[-1].role == "user":
+        prompt = _content(messages[-1])
+        messages = messages[:-1]
+    if wish.history:
+        return prompt, native.ModelMessagesTypeAdapter.validate_json(wish.history)
+    return prompt, [_native(message) for message in messages]
+
+
+def _native(message: Message) -> native.ModelMessage:
+    match message.role:
+        case "assistant":
+            return native.ModelResponse(parts=_response_parts(message))
+        case "tool":
+            return native.ModelRequest(parts=_tool_returns(message))
+        case "system":
+            return native.ModelRequest(parts=[native.SystemPromptPart(message.text)])
+        case _:
+            return native.ModelRequest(parts=[native.UserPromptPart(_content(message))])
+
+
+def _content(message: Message) -> str | Sequence[native.UserContent]:
+    if all(isinstance(part, TextPart) for part in message.parts):
+        return message.text
+    return [_user_part(part) for part in message.parts if isinstance(part, TextPart | FilePart)]
+
+
+def _user_part(part: TextPart | FilePart) -> native.UserContent:
+    if isinstance(part, TextPart):
+        return part.text
+    if part.data:
+        return native.BinaryContent(part.data, media_type=part.media_type)
+    if part.media_type.startswith("image/"):
+        return native.ImageUrl(part.url, media_type=part.media_type)
+    return native.DocumentUrl(part.url, media_type=part.media_type)
+
+
+def _response_parts(message: Message) -> list[native.ModelResponsePart]:
+    parts: list[native.ModelResponsePart] = []
+    for part in message.parts:
+        if isinstance(part, TextPart):
+            parts.append(native.TextPart(part.text))
+        elif isinstance(part, ToolCallPart):
+            parts.append(native.ToolCallPart(part.name, part.arguments, part.id))
+    return parts
+
+
+def _tool_returns(message: Message) -> list[native.ModelRequestPart]:
+    return [
+        native.ToolReturnPart(part.name, part.result, part.id)
+        for part in message.parts
+        if isinstance(part, ToolResultPart)
+    ]

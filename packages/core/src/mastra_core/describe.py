@@ -1,0 +1,44 @@
+"""What an application has, as data: compared between source and bundle, and shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mastra_core.mastra import Mastra
+
+__all__ = ("describe", "missing_providers")
+
+
+def describe(mastra: Mastra) -> dict[str, Any]:
+    """Names of everything registered, and what serving it needs. JSON builtins."""
+    return {
+        "agents": {key: agent.id for key, agent in mastra.agents.items()},
+        "workflows": {key: workflow.id for key, workflow in mastra.workflows.items()},
+        "tools": {key: item.id for key, item in mastra.tools.items()},
+        "middleware": len(mastra.server_middleware),
+        "serve": {
+            "host": mastra.server.host,
+            "port": mastra.server.port,
+            "drain": mastra.server.drain_timeout,
+            "single_process": bool(mastra.workflows) and mastra.engine.single_process,
+        },
+    }
+
+
+def missing_providers(mastra: Mastra) -> dict[str, list[str]]:
+    """For each agent whose framework or provider cannot be imported: the modules it lacks."""
+    missing: dict[str, list[str]] = {}
+    for key, agent in mastra.agents.items():
+        lacking = [name for name in agent.info().requires if not _findable(name)]
+        if lacking:
+            missing[key] = lacking
+    return missing
+
+
+def _findable(module: str) -> bool:
+    from importlib.util import find_spec
+
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # a parent package is missing
+        return False

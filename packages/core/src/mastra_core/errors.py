@@ -1,0 +1,156 @@
+"""Every error of mastra, in one tree.
+
+MastraError
+├── ConfigError            the project, its settings or its environment (exit 2)
+├── PluginError            a deployer or plugin broke the contract (exit 3)
+├── BuildError             the project cannot be staged (exit 4)
+├── BundleError            the staged app cannot take the target's shape (exit 5)
+├── DeployError            the platform did not take it (exit 6)
+│   ├── AuthError          credentials missing or refused (exit 7)
+│   ├── ApiError           an answer the deployer cannot use (exit 8)
+│   ├── DeploymentFailed   the platform built or started it and failed (exit 9)
+│   └── DeployTimeout      the platform did not finish in time (exit 10)
+└── RequestError           whoever called a running app made a mistake (HTTP 400)
+    ├── InvalidInput       data does not fit the declared type (HTTP 400)
+    ├── NotFound           no agent, workflow, tool or run of that name (HTTP 404)
+    ├── Conflict           not possible in the run's present state (HTTP 409)
+    └── TooManyRuns        the bounded journal is full of unfinished runs (HTTP 429)
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+__all__ = (
+    "ApiError",
+    "AuthError",
+    "BuildError",
+    "BundleError",
+    "ConfigError",
+    "Conflict",
+    "DeployError",
+    "DeployTimeout",
+    "DeploymentFailed",
+    "InvalidInput",
+    "MastraError",
+    "NotFound",
+    "PluginError",
+    "RequestError",
+    "TooManyRuns",
+)
+
+
+class MastraError(Exception):
+    """Something a person can act on: one sentence, and what to do about it.
+
+    :param message: what is wrong, with the offending value quoted.
+    :param hint: the cure; empty only where there is none.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n{self.hint}" if self.hint else self.message
+
+
+class ConfigError(MastraError):
+    """The project, its settings or its environment is not usable as written."""
+
+    exit_code = 2
+
+
+class PluginError(MastraError):
+    """A deployer or an ambient plugin broke the contract of the hooks."""
+
+    exit_code = 3
+
+
+class BuildError(MastraError):
+    """The project cannot be staged, or what was staged does not start."""
+
+    exit_code = 4
+
+
+class BundleError(MastraError):
+    """The staged app cannot take the shape its target asks for."""
+
+    exit_code = 5
+
+
+class DeployError(MastraError):
+    """The platform did not take the bundle."""
+
+    exit_code = 6
+
+
+class AuthError(DeployError):
+    """Credentials are missing, or the platform refused them."""
+
+    exit_code = 7
+
+
+class ApiError(DeployError):
+    """The platform answered something the deployer cannot use.
+
+    :param status: HTTP status of the answer, where there was one.
+    """
+
+    exit_code = 8
+
+    def __init__(self, message: str, hint: str = "", *, status: int | None = None) -> None:
+        super().__init__(message, hint)
+        self.status = status
+
+
+class DeploymentFailed(DeployError):
+    """The platform accepted the bundle, then failed to build or start it."""
+
+    exit_code = 9
+
+
+class DeployTimeout(DeployError):
+    """The platform did not reach a final state in the time allowed."""
+
+    exit_code = 10
+
+
+class RequestError(MastraError):
+    """Whoever called a running app made a mistake; ``status`` is the HTTP answer."""
+
+    status: ClassVar[int] = 400
+
+
+class InvalidInput(RequestError):
+    """Data does not fit the declared type.
+
+    :param issues: one ``(field, message)`` pair for each thing that is wrong.
+    """
+
+    def __init__(
+        self, message: str, hint: str = "", *, issues: tuple[tuple[str, str], ...] = ()
+    ) -> None:
+        super().__init__(message, hint)
+        self.issues = issues
+
+
+class NotFound(RequestError):
+    """There is no agent, workflow, tool or run of that name."""
+
+    status = 404
+
+
+class Conflict(RequestError):
+    """The run is in a state that does not allow this."""
+
+    status = 409
+
+
+class TooManyRuns(RequestError):
+    """The bounded journal is full of runs that have not finished."""
+
+    status = 429

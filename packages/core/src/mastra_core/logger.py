@@ -1,0 +1,118 @@
+"""Logging on the standard library: readable on a terminal, JSON lines everywhere else."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import sys
+from typing import Any, Literal, TextIO
+
+import msgspec
+
+from mastra_core.errors import ConfigError
+
+__all__ = ("LEVELS", "create_logger", "logger_of")
+
+LEVELS = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warn": logging.WARNING,
+    "error": logging.ERROR,
+    "silent": logging.CRITICAL + 1,
+}
+_HIDDEN = frozenset(
+    "password token secret key apikey auth authorization bearer bearertoken jwt credential "
+    "clientsecret privatekey refresh ssn cookie".split()  # noqa: SIM905  # a list fills the screen
+)
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+Format = Literal["auto", "console", "json"]
+
+
+def create_logger(
+    name: str = "mastra",
+    level: str = "info",
+    *,
+    format: Format = "auto",
+    stream: TextIO | None = None,
+) -> logging.Logger:
+    """The application's logger, and where the framework's own lines go too.
+
+    ``extra={...}`` becomes fields of the line; fields named like a credential show ``****``.
+
+    :param level: debug, info, warn, error or silent.
+    :param format: ``console`` for people, ``json`` for machines; ``auto`` asks the stream
+        whether it is a terminal.
+    :raises ConfigError: for a level or format that does not exist.
+    """
+    if level not in LEVELS:
+        raise ConfigError(f"The log level {level!r} does not exist.", f"Use {', '.join(LEVELS)}.")
+    if format not in ("auto", "console", "json"):
+        raise ConfigError(f"The log format {format!r} does not exist.", "Use auto, console, json.")
+    stream = stream or sys.stderr
+    people = stream.isatty() if format == "auto" else format == "console"
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(_ConsoleFormatter() if people else _JsonFormatter())
+    logger = logging.getLogger(name)
+    for each in {logger, logger_of("mastra")}:
+        each.handlers = [handler]
+        each.setLevel(LEVELS[level])
+        each.propagate = False
+    return logger
+
+
+def logger_of(name: str) -> logging.Logger:
+    """The framework's logger for one part of it (``mastra.agents``)."""
+    return logging.getLogger(name)
+
+
+def fields_of(record: logging.LogRecord) -> dict[str, Any]:
+    """What the caller passed as ``extra``, credentials hidden."""
+    return {
+        key: "****" if _normal(key) in _HIDDEN else value
+        for key, value in vars(record).items()
+        if key not in _STANDARD
+    }
+
+
+def _normal(key: str) -> str:
+    return key.lower().replace("_", "").replace("-", "")
+
+
+def _level(record: logging.LogRecord) -> str:
+    return "warn" if record.levelno == logging.WARNING else record.levelname.lower()
+
+
+class _JsonFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        moment = dt.datetime.fromtimestamp(record.created, dt.UTC)
+        line: dict[str, Any] = {
+            "time": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "level": _level(record),
+            "name": record.name,
+            "msg": record.getMessage(),
+            **_trace_ids(),
+            **fields_of(record),
+        }
+        if record.exc_info:
+            line["error"] = self.formatException(record.exc_info)
+        return msgspec.json.encode(line, enc_hook=str).decode()
+
+
+class _ConsoleFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        moment = dt.datetime.fromtimestamp(record.created).astimezone()
+        fields = "".join(f" {key}={value}" for key, value in fields_of(record).items())
+        text = f"{moment:%H:%M:%S} {_level(record):5} {record.name}: {record.getMessage()}{fields}"
+        if record.exc_info:
+            text += "\n" + self.formatException(record.exc_info)
+        return text
+
+
+def _trace_ids() -> dict[str, str]:
+    """The ids of the current span, without loading OpenTelemetry for those who do not trace."""
+    trace = sys.modules.get("opentelemetry.trace")
+    context = trace.get_current_span().get_span_context() if trace else None
+    if context is None or not context.is_valid:
+        return {}
+    return {"trace_id": f"{context.trace_id:032x}", "span_id": f"{context.span_id:016x}"}

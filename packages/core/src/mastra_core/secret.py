@@ -1,0 +1,73 @@
+"""A value that nothing prints by accident."""
+
+from __future__ import annotations
+
+import os
+from typing import NoReturn
+
+from mastra_core.errors import ConfigError
+
+__all__ = ("Secret",)
+
+
+class Secret:
+    """A credential: shows ``****`` wherever it is printed, and gives itself up only by name.
+
+    ``Secret("value")`` holds a value; ``Secret.env("NAME")`` holds the name of an environment
+    variable that is read when ``reveal()`` is called, so an entry file that uses it can be built
+    where the variable does not exist.
+
+    :raises ConfigError: for an empty value; an empty token is always a mistake somewhere else.
+    """
+
+    __slots__ = ("_name", "_value")
+
+    def __init__(self, value: str) -> None:
+        if not value.strip():
+            raise ConfigError("A secret is empty.", "Set the environment variable it comes from.")
+        self._value = value
+        self._name = ""
+
+    @classmethod
+    def env(cls, name: str) -> Secret:
+        """A reference to the environment variable ``name``, read only by ``reveal()``."""
+        secret = cls(name)
+        secret._value, secret._name = "", name
+        return secret
+
+    @property
+    def name(self) -> str:
+        """The environment variable this refers to, or an empty string for a held value."""
+        return self._name
+
+    def reveal(self) -> str:
+        """The value itself.
+
+        :raises ConfigError: when the environment variable it refers to is not set.
+        """
+        value = self._value or os.environ.get(self._name, "")
+        if not value.strip():
+            raise ConfigError(
+                f"The environment variable {self._name!r} is not set.",
+                f"Set it, or put {self._name}=... in .env.",
+            )
+        return value
+
+    def __repr__(self) -> str:
+        return "****"
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return format("****", spec)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        return (self._name, self._value) == (other._name, other._value)
+
+    def __hash__(self) -> int:
+        return hash((self._name, self._value))
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Secret is not pickled: it would leave this process in the clear")

@@ -1,0 +1,1 @@
+"""The mastra command of mastra for Python."""
