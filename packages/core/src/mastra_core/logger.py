@@ -22,7 +22,7 @@ LEVELS = {
 }
 _HIDDEN = frozenset(
     "password token secret key apikey auth authorization bearer bearertoken jwt credential "
-    "clientsecret privatekey refresh ssn cookie".split()  # noqa: SIM905  # a list fills the screen
+    "clientsecret privatekey refresh ssn cookie".split()
 )
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 

@@ -1,0 +1,287 @@
+"""Serves the bundle this file lies in: `python index.py`.
+
+    PORT             port to bind (3000)
+    HOST             address to bind (0.0.0.0)
+    WEB_CONCURRENCY  worker processes (1)
+
+`python index.py --check` starts nothing: it imports the app and reports, as JSON, what it has.
+
+Only the standard library is needed to read and start this file, so that a wrong Python gets a
+sentence instead of a traceback. In the source tree it is `mastra_core/launcher.py`, copied as is.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sys
+import sysconfig
+import time
+import traceback
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+OUTSIDE = ("site-packages", "dist-packages")
+
+
+def main(arguments):
+    bundle = read_manifest(HERE)
+    check_python(bundle)
+    isolate([os.path.join(HERE, path) for path in bundle["paths"]])
+    if arguments == ["--check"]:
+        return check(bundle)
+    if arguments:
+        fail("Unknown argument %r." % arguments[0], "Run it bare to serve, or with --check.")
+    return serve(bundle)
+
+
+def read_manifest(directory):
+    try:
+        with open(os.path.join(directory, "mastra-bundle.json"), encoding="utf-8") as file:
+            return json.load(file)
+    except (OSError, ValueError) as error:
+        fail("The bundle in %r is incomplete: %s." % (directory, error), "Build it again.")
+
+
+def check_python(bundle):
+    """Compiled dependencies fit one version of Python and one kind of machine."""
+    wanted = tuple(int(part) for part in bundle["python"].split("."))
+    found = sys.version_info[:2]
+    if found == wanted or (bundle["pure"] and found >= wanted):
+        pass
+    else:
+        fail(
+            "This bundle was built for Python %s, and this is %d.%d." % (bundle["python"], *found),
+            "Run it with python%s, or build with --python %d.%d." % (bundle["python"], *found),
+        )
+    machine, system = machine_of(bundle["wheels"]), sys.platform
+    if not bundle["pure"] and machine and machine != (system, this_machine()):
+        fail(
+            "This bundle was built for %s, and this is %s %s."
+            % (bundle["wheels"], system, this_machine()),
+            "Build it here, or with --platform.",
+        )
+
+
+def machine_of(wheels):
+    """`x86_64-manylinux_2_28` as (`linux`, `x86_64`); nothing for what is not known here."""
+    machine, _, rest = wheels.partition("-")
+    for word, system in (("linux", "linux"), ("darwin", "darwin"), ("windows", "win32")):
+        if word in rest:
+            return system, machine
+    return None
+
+
+def this_machine():
+    import platform
+
+    machine = platform.machine().lower()
+    return {"amd64": "x86_64", "arm64": "aarch64"}.get(machine, machine)
+
+
+def isolate(paths):
+    """Leave only the standard library and the bundle importable.
+
+    What happens to be installed on a machine must neither help nor harm: a missing dependency
+    has to show when the bundle is checked, not when it is moved.
+    """
+    import site
+
+    os.environ.pop("PYTHONPATH", None)
+    sys.path[:] = [path for path in sys.path if in_standard_library(path)]
+    sys.meta_path[:] = [
+        finder
+        for finder in sys.meta_path
+        if getattr(finder, "__module__", "").startswith("_frozen_importlib")
+    ]
+    for name, module in list(sys.modules.items()):
+        origin = getattr(module, "__file__", None)
+        if origin and name not in ("__main__", "__mp_main__") and not in_standard_library(origin):
+            del sys.modules[name]
+    sys.path_importer_cache.clear()
+    sys.path[:0] = paths[:-1]
+    site.addsitedir(paths[-1])
+
+
+def in_standard_library(path):
+    path = os.path.abspath(path) if path else os.getcwd()
+    if any(part in OUTSIDE for part in path.split(os.sep)):
+        return False
+    roots = {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")}
+    return path.endswith(".zip") or any(
+        path == root or path.startswith(root + os.sep) for root in roots
+    )
+
+
+def load(bundle):
+    """The app, and the module it is in."""
+    import importlib
+
+    name, _, attribute = bundle["app"].partition(":")
+    module = importlib.import_module(name)
+    app = module
+    for part in attribute.split("."):
+        app = getattr(app, part)
+    return app, module
+
+
+def check(bundle):
+    """Import the app and print what it has; the app's own printing goes to stderr."""
+    out = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    report = observe(lambda: registry_of(bundle, load(bundle)[1]))
+    json.dump(report, out)
+    out.close()
+    return 0 if report["ok"] else 1
+
+
+def observe(call):
+    """What `call` gives, how long it took, and what went wrong."""
+    started = time.perf_counter()
+    try:
+        report = {"ok": True, "registry": call()}
+    except BaseException as error:  # SystemExit at import is a failure like any other
+        report = {"ok": False, "error": told(error)}
+    report["import_ms"] = round((time.perf_counter() - started) * 1000)
+    report["modules"] = len(sys.modules)
+    return report
+
+
+def registry_of(bundle, module):
+    if bundle["kind"] != "mastra":
+        return {}
+    from mastra_core.describe import describe, missing_providers
+
+    return dict(describe(module.mastra), missing=missing_providers(module.mastra))
+
+
+def told(error):
+    """An exception as data: what, and the lines that led to it."""
+    frames = [list(frame)[:4] for frame in traceback.extract_tb(error.__traceback__)]
+    if isinstance(error, SyntaxError):
+        frames.append([error.filename or "", error.lineno or 0, "", (error.text or "").rstrip()])
+    return {
+        "type": type(error).__name__,
+        "message": getattr(error, "message", "") or getattr(error, "msg", "") or str(error),
+        "hint": getattr(error, "hint", ""),
+        "missing": getattr(error, "name", None) if isinstance(error, ImportError) else None,
+        "frames": frames,
+    }
+
+
+def serve(bundle):
+    check_environment(bundle)
+    settings = bundle["serve"]
+    host = os.environ.get("HOST") or settings["host"]
+    listener = bind(host, port_of(os.environ.get("PORT") or str(settings["port"])))
+    workers = workers_of(settings)
+    import uvicorn
+
+    config = uvicorn.Config(
+        bundle["app"] if workers > 1 else imported(bundle),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=max(1, round(settings["drain"])),
+        workers=workers,
+    )
+    announce = "Serving %s on http://%s:%d" % (bundle["entry"], host, listener.getsockname()[1])
+    if workers > 1:
+        return serve_many(config, listener, announce)
+    return serve_one(config, listener, announce)
+
+
+def serve_one(config, listener, announce):
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets=None):
+            await super().startup(sockets=sockets)
+            if self.started:
+                say(announce)
+
+    # uvicorn drains, then raises the signal again: a stop that was asked for is a success.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
+    server = Server(config)
+    server.run(sockets=[listener])
+    return 0 if server.started else 3
+
+
+def serve_many(config, listener, announce):
+    import uvicorn
+    from uvicorn.supervisors import Multiprocess
+
+    say("%s, %d workers" % (announce, config.workers))
+    Multiprocess(config, target=uvicorn.Server(config).run, sockets=[listener]).run()
+    return 0
+
+
+def imported(bundle):
+    try:
+        return load(bundle)[0]
+    except Exception as error:
+        traceback.print_exception(type(error), error, error.__traceback__)
+        fail("The app %r cannot be imported: %s" % (bundle["entry"], error), "See above.", 1)
+
+
+def check_environment(bundle):
+    missing = [name for name in bundle["required"] if not os.environ.get(name)]
+    if missing:
+        fail(
+            "Required environment variables are not set: %s." % ", ".join(missing),
+            "Set them, or run `mastra start`, which reads .env.",
+        )
+
+
+def port_of(text):
+    if text.isdigit() and int(text) <= 65535:
+        return int(text)
+    return fail("PORT is %r." % text, "Set it to a number from 0 to 65535; 0 picks a free one.")
+
+
+def workers_of(settings):
+    text = os.environ.get("WEB_CONCURRENCY") or "1"
+    if not text.isdigit() or int(text) < 1:
+        fail("WEB_CONCURRENCY is %r." % text, "Set it to a number of processes, 1 or more.")
+    if int(text) > 1 and settings["single_process"]:
+        say(
+            "WEB_CONCURRENCY is %s, but workflow runs are kept in one process: using 1 worker.\n"
+            "  Give Mastra(engine=...) a durable engine to use more." % text
+        )
+        return 1
+    return int(text)
+
+
+def bind(host, port):
+    """Bind before the app is imported, so that a taken port shows at once."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    if os.name == "posix":
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(2048)  # a taken port shows on some systems only here
+    except OSError as error:
+        reason = error.strerror or str(error)
+        fail(
+            "Cannot listen on %s:%d: %s." % (host, port, reason),
+            "Stop what listens there, or set PORT (0 picks a free one) and HOST.",
+        )
+    listener.set_inheritable(True)
+    return listener
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def fail(message, hint, code=2):
+    say("error: %s\n  %s" % (message, hint))
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
+elif __name__ == "__mp_main__":  # a worker process: it imports the app by name
+    isolate([os.path.join(HERE, path) for path in read_manifest(HERE)["paths"]])

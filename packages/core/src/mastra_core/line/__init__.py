@@ -1,0 +1,34 @@
+"""The types of the deploy line: Project -build-> Build -bundle-> Bundle -deploy-> Deployment.
+
+Each thing is named after the verb that makes it. All are frozen and keyword-only, so a field
+with a default can be added without breaking a deployer.
+"""
+
+from mastra_core.line.build import Build
+from mastra_core.line.bundle import MANIFEST, Bundle
+from mastra_core.line.deployment import Deployment, DeployRequest, Git, Plan
+from mastra_core.line.manifest import Manifest, Serve
+from mastra_core.line.problem import Problem
+from mastra_core.line.project import Environment, Project
+from mastra_core.line.report import Report, Silent
+from mastra_core.line.target import Limits, Platform, Target
+
+__all__ = (
+    "MANIFEST",
+    "Build",
+    "Bundle",
+    "DeployRequest",
+    "Deployment",
+    "Environment",
+    "Git",
+    "Limits",
+    "Manifest",
+    "Plan",
+    "Platform",
+    "Problem",
+    "Project",
+    "Report",
+    "Serve",
+    "Silent",
+    "Target",
+)

@@ -1,0 +1,34 @@
+"""The app, staged for one platform."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+from mastra_core.line.manifest import Manifest
+from mastra_core.line.target import Platform
+
+__all__ = ("Build",)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Build:
+    """The app, its dependencies and a manifest without a target, in one directory.
+
+    The directory holds ``index.py`` (the launcher), ``app/`` and ``vendor/``. It is shared by
+    all targets of one platform: copy from it, never change it.
+    """
+
+    directory: Path
+    platform: Platform
+    manifest: Manifest
+
+    @property
+    def app(self) -> str:
+        """ASGI import string: all a deployer needs to know of the app."""
+        return self.manifest.app
+
+    def copy_to(self, directory: Path) -> None:
+        """Lay the whole build out in ``directory``, which may exist."""
+        shutil.copytree(self.directory, directory, dirs_exist_ok=True, symlinks=True)

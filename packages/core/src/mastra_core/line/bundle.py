@@ -1,0 +1,84 @@
+"""A directory shaped for one target, complete: if deploying needs it, it is in there."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from mastra_core.errors import BundleError
+from mastra_core.line.build import Build
+from mastra_core.line.manifest import Manifest
+
+__all__ = ("MANIFEST", "Bundle")
+
+MANIFEST = "mastra-bundle.json"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Bundle:
+    """What ``mastra bundle`` makes and ``mastra deploy --prebuilt`` takes."""
+
+    directory: Path
+    manifest: Manifest
+
+    @classmethod
+    def seal(cls, build: Build, directory: Path, target: str, **metadata: Any) -> Bundle:
+        """Write the manifest of a finished directory: the last thing ``mastra_bundle`` does.
+
+        :param metadata: the deployer's own facts, JSON builtins.
+        """
+        (directory / MANIFEST).unlink(missing_ok=True)
+        manifest = msgspec.structs.replace(
+            build.manifest, target=target, metadata=metadata, digest=_digest(directory)
+        )
+        text = msgspec.json.format(msgspec.json.encode(manifest, order="deterministic"), indent=2)
+        (directory / MANIFEST).write_bytes(text + b"\n")
+        return cls(directory=directory, manifest=manifest)
+
+    @classmethod
+    def load(cls, directory: Path) -> Bundle:
+        """A bundle from disk.
+
+        :raises BundleError: when there is none, or it was changed after it was made.
+        """
+        try:
+            content = (directory / MANIFEST).read_bytes()
+            manifest = msgspec.json.decode(content, type=Manifest)
+        except (FileNotFoundError, NotADirectoryError):
+            raise BundleError(
+                f"There is no bundle in {str(directory)!r}: {MANIFEST} is missing.",
+                "Make one: mastra bundle TARGET.",
+            ) from None
+        except msgspec.DecodeError as error:
+            raise BundleError(
+                f"{MANIFEST} in {str(directory)!r} cannot be read: {error}.", "Bundle again."
+            ) from None
+        if manifest.digest != _digest(directory):
+            raise BundleError(
+                f"The bundle in {str(directory)!r} was changed after it was made.",
+                "Bundle again; what a bundle needs belongs into the project.",
+            )
+        return cls(directory=directory, manifest=manifest)
+
+    def files(self) -> Iterator[Path]:
+        """Every file, sorted, the manifest too."""
+        return _files(self.directory)
+
+
+def _files(directory: Path) -> Iterator[Path]:
+    return iter(sorted(path for path in directory.rglob("*") if path.is_file()))
+
+
+def _digest(directory: Path) -> str:
+    digest = hashlib.sha256()
+    for path in _files(directory):
+        name = path.relative_to(directory).as_posix()
+        if name != MANIFEST:
+            digest.update(f"{name}\0{path.stat().st_size}\0".encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()

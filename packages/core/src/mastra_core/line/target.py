@@ -1,0 +1,57 @@
+"""What a deployer says of its platform."""
+
+from __future__ import annotations
+
+import dataclasses
+
+__all__ = ("Limits", "Platform", "Target")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Platform:
+    """What a build is staged for.
+
+    :param python: version, ``"3.12"``; empty for the project's own.
+    :param wheels: which wheels fit, in uv's words (``x86_64-manylinux_2_28``); empty for this
+        machine's.
+    """
+
+    python: str = ""
+    wheels: str = ""
+
+    def __str__(self) -> str:
+        return f"Python {self.python} on {self.wheels}"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What the platform takes.
+
+    :param size: bytes of the unpacked bundle; 0 for no limit.
+    """
+
+    size: int = 0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Target:
+    """A platform, as its deployer describes it.
+
+    :param name: what ``mastra deploy NAME`` says.
+    :param summary: one line for ``mastra targets``.
+    :param settings: frozen dataclass with a class attribute ``target``; its fields are what
+        ``[tool.mastra.targets.NAME]`` may hold.
+    :param credentials: environment variables that deploy verbs receive as secrets.
+    :param platforms: what a build may be staged for, the preferred one first.
+    :param requirements: what the runtime needs in the bundle beside the app's own closure.
+    :param previews: whether a deployment can be a preview.
+    """
+
+    name: str
+    summary: str
+    settings: type
+    credentials: tuple[str, ...] = ()
+    platforms: tuple[Platform, ...] = (Platform(),)
+    requirements: tuple[str, ...] = ()
+    limits: Limits = Limits()
+    previews: bool = False
