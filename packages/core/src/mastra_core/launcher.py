@@ -165,7 +165,7 @@ def told(error):
         "type": type(error).__name__,
         "message": getattr(error, "message", "") or getattr(error, "msg", "") or str(error),
         "hint": getattr(error, "hint", ""),
-        "missing": getattr(error, "name", None) if isinstance(error, ImportError) else None,
+        "missing": error.name if isinstance(error, ModuleNotFoundError) else None,
         "frames": frames,
     }
 

@@ -14,10 +14,13 @@ class Platform:
     :param python: version, ``"3.12"``; empty for the project's own.
     :param wheels: which wheels fit, in uv's words (``x86_64-manylinux_2_28``); empty for this
         machine's.
+    :param interpreter: a Python on this machine to compile and check the build with; one that
+        fits is looked for where empty.
     """
 
     python: str = ""
     wheels: str = ""
+    interpreter: str = ""
 
     def __str__(self) -> str:
         return f"Python {self.python} on {self.wheels}"

@@ -1,0 +1,1 @@
+"""The ``mastra`` command: click draws the options, the line does the work."""

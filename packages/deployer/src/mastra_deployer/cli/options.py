@@ -1,0 +1,108 @@
+"""Options that several commands have, said once and handed on as one thing."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mastra_core.errors import ConfigError
+from mastra_core.line import Project, Report
+from mastra_deployer.project import find_project
+from mastra_deployer.session import Session, open_session
+from mastra_deployer.targets import SERVER, Choice, choose_target
+
+__all__ = ("VERBOSE", "Options", "build_options", "project_options")
+
+Command = Callable[..., Any]
+
+_DIRECTORY = click.Path(file_okay=False, path_type=Path)
+_FILE = click.Path(dir_okay=False, path_type=Path)
+# main() looks for it itself, since an error may come before any command is known.
+VERBOSE = click.option("-v", "--verbose", is_flag=True, expose_value=False, help="Show tracebacks.")
+_PROJECT = (
+    click.option("--dir", "directory", type=_DIRECTORY, default=".", help="Project directory."),
+    click.option("--app", default="", help="module:attribute of an ASGI app or Mastra object."),
+    click.option("--json", "as_json", is_flag=True, help="Answer with one JSON object."),
+    VERBOSE,
+)
+_BUILD = (
+    click.option("--python", default="", help="Interpreter path, or version, to build for."),
+    click.option("--platform", default="", help="Machine to build for, as uv names it."),
+    click.option("-s", "--set", "sets", multiple=True, metavar="KEY=VALUE", help="A setting."),
+    click.option("--env", default="", help="Use [tool.mastra.targets.TARGET.env.NAME]."),
+    click.option("--env-file", type=_FILE, help="Read variables from this file too."),
+)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """Which project, what to build for, and how to answer."""
+
+    directory: Path
+    app: str = ""
+    as_json: bool = False
+    python: str = ""
+    platform: str = ""
+    sets: tuple[str, ...] = ()
+    env: str = ""
+    env_file: Path | None = None
+
+    def project(self) -> Project:
+        """The project in ``--dir``."""
+        return find_project(self.directory, self.app)
+
+    def session(self, target: str, report: Report) -> Session:
+        """The line for a target; an empty name lets the project decide."""
+        project = self.project()
+        choice = SERVER if target == "server" else choose_target(project, target, self.env)
+        return self.session_for(project, choice, report)
+
+    def session_for(self, project: Project, choice: Choice, report: Report) -> Session:
+        """The line for a target that was chosen."""
+        return open_session(
+            project,
+            choice,
+            report,
+            flags=_pairs(self.sets),
+            env_file=self.env_file,
+            python=self.python,
+            wheels=self.platform,
+        )
+
+
+def project_options(command: Command) -> Command:
+    """``--dir``, ``--app``, ``--json`` and ``-v``, handed on as ``Options``."""
+    return _with(command, _PROJECT)
+
+
+def build_options(command: Command) -> Command:
+    """Those of ``project_options``, and ``--python``, ``--platform``, ``-s``, ``--env``,
+    ``--env-file``.
+    """
+    return _with(command, (*_PROJECT, *_BUILD))
+
+
+def _with(command: Command, options: tuple[Callable[[Command], Command], ...]) -> Command:
+    names = {field.name for field in dataclasses.fields(Options)}
+
+    @functools.wraps(command)
+    def packed(**given: Any) -> Any:
+        own = {name: given.pop(name) for name in names & given.keys()}
+        return command(Options(**own), **given)
+
+    made: Command = packed
+    for option in reversed(options):
+        made = option(made)
+    return made
+
+
+def _pairs(sets: tuple[str, ...]) -> dict[str, str]:
+    for item in sets:
+        if "=" not in item:
+            raise ConfigError(f"-s {item!r} has no value.", "Write -s key=value.")
+    return {key: value for key, _, value in (item.partition("=") for item in sets)}

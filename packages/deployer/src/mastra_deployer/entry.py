@@ -1,0 +1,207 @@
+"""Reads ``deployer=`` of the entry file without running it.
+
+What is accepted: an inline call, or a module-level name that is assigned once to such a call
+and used once. Arguments are literals, or references to the environment (``os.environ["X"]``,
+``os.environ.get("X")``, ``os.getenv("X")``, ``Secret.env("X")``), which stay names until a
+deploy verb needs the value.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+from pathlib import Path
+from typing import Any, NoReturn
+
+from mastra_core.errors import ConfigError
+from mastra_core.secret import Secret
+
+__all__ = ("DeployerCall", "EnvReference", "mastra_calls", "read_deployer")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EnvReference:
+    """A setting whose value is in the environment."""
+
+    name: str
+    default: Any = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DeployerCall:
+    """``deployer=XDeployer(...)`` as it stands in the source.
+
+    :param module: where the class is imported from (``mastra_deployer_acme``).
+    :param settings: literal values, secrets and ``EnvReference`` by keyword.
+    :param keyword: the ``deployer=...`` argument.
+    :param assignment: the statement that made it, where a name was used.
+    :param literal_secrets: settings whose value stands in the source in the clear.
+    """
+
+    module: str
+    cls: str
+    settings: dict[str, Any]
+    keyword: ast.keyword
+    assignment: ast.stmt | None
+    line: int
+    literal_secrets: tuple[str, ...] = ()
+
+
+def mastra_calls(tree: ast.Module) -> list[ast.Call]:
+    """Every ``Mastra(...)`` in a module."""
+    return [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and _dotted(node.func).rpartition(".")[2] == "Mastra"
+    ]
+
+
+def read_deployer(path: Path, tree: ast.Module) -> DeployerCall | None:
+    """The deployer of the entry file, or ``None``.
+
+    :raises ConfigError: with file and line, when it cannot be read without running the file.
+    """
+    keywords = [
+        keyword
+        for call in mastra_calls(tree)
+        for keyword in call.keywords
+        if keyword.arg == "deployer" and not _is_none(keyword.value)
+    ]
+    if not keywords:
+        return None
+    if len(keywords) > 1:
+        _refuse(path, keywords[1].value, "a second Mastra object has a deployer too")
+    return _Reader(path, tree).read(keywords[0])
+
+
+class _Reader:
+    """Follows names through one module."""
+
+    def __init__(self, path: Path, tree: ast.Module) -> None:
+        self._path = path
+        self._tree = tree
+        self._imports = _imports(tree)
+
+    def read(self, keyword: ast.keyword) -> DeployerCall:
+        value, assignment = keyword.value, None
+        if isinstance(value, ast.Name):
+            value, assignment = self._assigned(value)
+        if not isinstance(value, ast.Call):
+            _refuse(self._path, value, f"it is {ast.unparse(value)!r}")
+        module, cls = self._class(value)
+        settings, literal = {}, []
+        for argument in value.keywords:
+            if argument.arg is None:
+                _refuse(self._path, argument.value, "its settings come through **")
+            settings[argument.arg], in_clear = self._setting(argument.value)
+            if in_clear:
+                literal.append(argument.arg)
+        if value.args:
+            _refuse(self._path, value.args[0], "its settings are not given by name")
+        return DeployerCall(
+            module=module,
+            cls=cls,
+            settings=settings,
+            keyword=keyword,
+            assignment=assignment,
+            line=value.lineno,
+            literal_secrets=tuple(literal),
+        )
+
+    def _assigned(self, name: ast.Name) -> tuple[ast.expr, ast.stmt]:
+        stores = [
+            node
+            for node in self._tree.body
+            if isinstance(node, ast.Assign | ast.AnnAssign) and name.id in _targets(node)
+        ]
+        uses = [
+            node
+            for node in ast.walk(self._tree)
+            if isinstance(node, ast.Name) and node.id == name.id
+        ]
+        if len(stores) != 1 or len(uses) != 2 or stores[0].value is None:  # noqa: PLR2004  # one store, one use
+            _refuse(self._path, name, f"the name {name.id!r} is not assigned once and used once")
+        return stores[0].value, stores[0]
+
+    def _class(self, call: ast.Call) -> tuple[str, str]:
+        dotted = _dotted(call.func)
+        head, _, rest = dotted.partition(".")
+        origin = self._imports.get(head)
+        if origin is None:
+            _refuse(self._path, call, f"{dotted or 'what is called'!r} is not imported at the top")
+        module, _, cls = f"{origin}.{rest}".rstrip(".").rpartition(".")
+        return module, cls
+
+    def _setting(self, node: ast.expr) -> tuple[Any, bool]:
+        """The value, and whether it is a secret that stands in the source in the clear."""
+        if isinstance(node, ast.Call) and self._origin(node.func) == "mastra_core.Secret":
+            return Secret(str(self._literal(node.args[0] if node.args else node))), True
+        if reference := self._reference(node):
+            return reference, False
+        return self._literal(node), False
+
+    def _reference(self, node: ast.expr) -> EnvReference | None:
+        if isinstance(node, ast.Subscript) and self._origin(node.value) == "os.environ":
+            return EnvReference(name=str(self._literal(node.slice)))
+        if not isinstance(node, ast.Call) or not node.args:
+            return None
+        if self._origin(node.func) in (
+            "os.getenv",
+            "os.environ.get",
+            "mastra_core.Secret.env",
+            "mastra_core.secret.Secret.env",
+        ):
+            default = self._literal(node.args[1]) if len(node.args) > 1 else None
+            return EnvReference(name=str(self._literal(node.args[0])), default=default)
+        return None
+
+    def _origin(self, node: ast.expr) -> str:
+        head, dot, rest = _dotted(node).partition(".")
+        return self._imports.get(head, head) + dot + rest
+
+    def _literal(self, node: ast.expr) -> Any:
+        try:
+            return ast.literal_eval(node)
+        except ValueError:
+            _refuse(self._path, node, f"{ast.unparse(node)!r} is no literal")
+
+
+def _imports(tree: ast.Module) -> dict[str, str]:
+    """Name to what it was imported as, for the module's own top-level imports."""
+    names: dict[str, str] = {}
+    for node in tree.body:
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                names[alias.asname or alias.name.partition(".")[0]] = (
+                    alias.name if alias.asname else alias.name.partition(".")[0]
+                )
+        elif isinstance(node, ast.ImportFrom):
+            prefix = "." * node.level + (node.module or "")
+            for alias in node.names:
+                names[alias.asname or alias.name] = f"{prefix}.{alias.name}"
+    return names
+
+
+def _targets(node: ast.Assign | ast.AnnAssign) -> set[str]:
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+    return {target.id for target in targets if isinstance(target, ast.Name)}
+
+
+def _dotted(node: ast.expr) -> str:
+    if isinstance(node, ast.Attribute):
+        head = _dotted(node.value)
+        return f"{head}.{node.attr}" if head else ""
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _is_none(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
+
+
+def _refuse(path: Path, node: ast.AST, why: str) -> NoReturn:
+    raise ConfigError(
+        f"{path}:{getattr(node, 'lineno', 1)}: deployer= cannot be read without running the file: "
+        f"{why}.",
+        "Write deployer=XDeployer(key=literal, token=Secret.env('NAME')), or move the settings "
+        "to [tool.mastra.targets] in pyproject.toml.",
+    )

@@ -1,0 +1,50 @@
+"""Values of environment variables: the real environment, then ``--env-file``, then ``.env``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from mastra_core.errors import ConfigError
+from mastra_core.line import Project
+from mastra_core.secret import Secret
+
+__all__ = ("app_values", "read_environment")
+
+
+def read_environment(project: Project, env_file: Path | None = None) -> dict[str, str]:
+    """Every value there is, the real environment first.
+
+    :raises ConfigError: when ``env_file`` is not there.
+    """
+    if env_file is not None and not env_file.is_file():
+        raise ConfigError(f"There is no file {str(env_file)!r}.", "Pass --env-file FILE.")
+    files = [project.root / ".env", *([env_file] if env_file else [])]
+    values: dict[str, str] = {}
+    for file in files:
+        values.update(_read(file))
+    return {**values, **os.environ}
+
+
+def app_values(project: Project, values: Mapping[str, str]) -> dict[str, Secret]:
+    """The declared variables of the app, as secrets.
+
+    :raises ConfigError: when a required one has no value.
+    """
+    declared = project.environment
+    missing = [name for name in declared.required if not values.get(name, "").strip()]
+    if missing:
+        raise ConfigError(
+            f"Required environment variables are not set: {', '.join(missing)}.",
+            "Set them, or put them in .env; the app declares them in [tool.mastra.env].",
+        )
+    return {name: Secret(values[name]) for name in declared.names if values.get(name, "").strip()}
+
+
+def _read(file: Path) -> dict[str, str]:
+    if not file.is_file():
+        return {}
+    from dotenv import dotenv_values
+
+    return {name: value for name, value in dotenv_values(file).items() if value is not None}

@@ -1,0 +1,199 @@
+"""The line, typed: the one place that calls hooks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pluggy
+
+from mastra_core.errors import BundleError, MastraError, PluginError
+from mastra_core.line import (
+    Build,
+    Bundle,
+    Deployment,
+    DeployRequest,
+    Plan,
+    Platform,
+    Problem,
+    Project,
+    Report,
+    Target,
+)
+from mastra_core.secret import Secret
+from mastra_deployer.doors import implemented, load_deployer, load_plugins
+
+__all__ = ("Line",)
+
+T = TypeVar("T")
+
+
+class Line:
+    """One deployer and all ambient plugins, behind typed methods.
+
+    :param deployer: an installed deployer's name, or a path from ``root``.
+    """
+
+    def __init__(self, deployer: str, root: Path) -> None:
+        self._deployer: pluggy.PluginManager = load_deployer(deployer, root)
+        self._plugins: pluggy.PluginManager = load_plugins()
+        self._name = deployer
+        self.target: Target = self._one("mastra_target", Target)
+
+    def can(self, verb: str) -> bool:
+        """Whether the deployer has the hook of a verb (``deploy``)."""
+        return implemented(self._deployer).get(f"mastra_{verb}", False)
+
+    def build(self, project: Project, platform: Platform, directory: Path, report: Report) -> Build:
+        """Stage the app for one platform in ``directory``."""
+        build = self._one(
+            "mastra_build",
+            Build,
+            project=project,
+            target=self.target,
+            platform=platform,
+            directory=directory,
+            report=report,
+        )
+        self._finished("build", build)
+        return build
+
+    def check(self, build: Build, settings: Any) -> list[Problem]:
+        """What the deployer and the plugins object to before bundling."""
+        return self._problems("mastra_check", build=build, settings=settings)
+
+    def bundle(self, build: Build, directory: Path, settings: Any, report: Report) -> Bundle:
+        """Arrange the build for the target in ``directory``."""
+        made = self._one(
+            "mastra_bundle",
+            Bundle,
+            build=build,
+            directory=directory,
+            settings=settings,
+            report=report,
+        )
+        bundle = Bundle.load(made.directory)
+        if bundle.manifest.target != self.target.name:
+            raise PluginError(
+                f"The deployer {self._name!r} sealed a bundle for {bundle.manifest.target!r}.",
+                "It must end mastra_bundle with Bundle.seal(build, directory, its target's name).",
+            )
+        self._finished("bundle", bundle)
+        return bundle
+
+    def inspect(self, bundle: Bundle, settings: Any) -> list[Problem]:
+        """What the deployer, the plugins and the target's limits object to in a bundle."""
+        found = self._problems("mastra_inspect", bundle=bundle, settings=settings)
+        return [*_oversize(bundle, self.target), *found]
+
+    def load(self, directory: Path) -> Bundle:
+        """A bundle from disk that was made for this target.
+
+        :raises BundleError: when it was made for another.
+        """
+        bundle = Bundle.load(directory)
+        if bundle.manifest.target != self.target.name:
+            raise BundleError(
+                f"The bundle in {str(directory)!r} is for {bundle.manifest.target!r}, not for "
+                f"{self.target.name!r}.",
+                f"Bundle for it: mastra bundle {self.target.name}.",
+            )
+        return bundle
+
+    def plan(
+        self,
+        bundle: Bundle,
+        settings: Any,
+        credentials: Mapping[str, Secret],
+        request: DeployRequest,
+    ) -> Plan:
+        """What a deploy would do."""
+        return self._one(
+            "mastra_plan",
+            Plan,
+            bundle=bundle,
+            settings=settings,
+            credentials=credentials,
+            request=request,
+        )
+
+    def deploy(
+        self,
+        bundle: Bundle,
+        settings: Any,
+        credentials: Mapping[str, Secret],
+        request: DeployRequest,
+        report: Report,
+    ) -> Deployment:
+        """Put the bundle on the platform and tell the plugins."""
+        deployment = self._one(
+            "mastra_deploy",
+            Deployment,
+            bundle=bundle,
+            settings=settings,
+            credentials=credentials,
+            request=request,
+            report=report,
+        )
+        self._finished("deploy", deployment)
+        self._tell("mastra_deployed", deployment=deployment)
+        return deployment
+
+    def _one(self, hook: str, kind: type[T], **arguments: Any) -> T:
+        if hook != "mastra_build" and not implemented(self._deployer)[hook]:
+            verb = hook.removeprefix("mastra_")
+            raise PluginError(
+                f"The target {self._name!r} cannot {verb}.", "`mastra targets` shows who can what."
+            )
+        result = self._called(self._deployer, hook, **arguments)
+        if not isinstance(result, kind):
+            raise PluginError(
+                f"The deployer {self._name!r} answered {hook} with {type(result).__name__}.",
+                f"It must return a {kind.__name__}; see docs/hooks.md.",
+            )
+        return result
+
+    def _problems(self, hook: str, **arguments: Any) -> list[Problem]:
+        answers = [
+            *self._called(self._deployer, hook, **arguments),
+            *self._called(self._plugins, hook, **arguments),
+        ]
+        return [problem for answer in answers if answer is not None for problem in answer]
+
+    def _finished(self, stage: str, result: object) -> None:
+        self._tell("mastra_stage_finished", stage=stage, result=result)
+
+    def _tell(self, hook: str, **arguments: Any) -> None:
+        self._called(self._plugins, hook, **arguments)
+
+    def _called(self, manager: pluggy.PluginManager, hook: str, **arguments: Any) -> Any:
+        """Call a hook; what a plugin raises beside our errors is the plugin's defect."""
+        try:
+            return getattr(manager.hook, hook)(**arguments)
+        except MastraError:
+            raise
+        except Exception as error:
+            owner = self._name if manager is self._deployer else "an ambient plugin"
+            raise PluginError(
+                f"{hook} of {owner} failed: {type(error).__name__}: {error}.",
+                "Report it to its author; `mastra -v` shows the traceback.",
+            ) from error
+
+
+def _oversize(bundle: Bundle, target: Target) -> list[Problem]:
+    size, limit = sum(bundle.manifest.sizes.values()), target.limits.size
+    if not limit or size <= limit:
+        return []
+    largest = ", ".join(f"{name} {n / 1e6:.1f} MB" for name, n in _largest(bundle))
+    return [
+        Problem(
+            message=f"The bundle has {size / 1e6:.1f} MB, and {target.name} takes "
+            f"{limit / 1e6:.0f} MB.",
+            hint=f"The largest parts: {largest}.",
+        )
+    ]
+
+
+def _largest(bundle: Bundle) -> list[tuple[str, int]]:
+    return sorted(bundle.manifest.sizes.items(), key=lambda pair: -pair[1])[:10]

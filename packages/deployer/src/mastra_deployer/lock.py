@@ -1,0 +1,31 @@
+"""One build at a time in a project; a second one waits, and says so."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from mastra_core.line import Report
+
+__all__ = ("build_lock",)
+
+
+@contextlib.contextmanager
+def build_lock(directory: Path, report: Report) -> Iterator[None]:
+    """Hold the lock of ``directory`` for a block; the system frees it when a process dies."""
+    with (directory / "lock").open("a+b") as file:
+        if os.name == "nt":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)  # type: ignore[attr-defined,unused-ignore]  # Windows only
+        else:
+            import fcntl
+
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                report.step("Waiting for another build of this project")
+                fcntl.flock(file, fcntl.LOCK_EX)
+        yield

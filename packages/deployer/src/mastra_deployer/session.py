@@ -1,0 +1,171 @@
+"""One run of the line for one target: what every verb needs, gathered once."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mastra_core.errors import BuildError, ConfigError
+from mastra_core.line import Build, Bundle, Platform, Problem, Project, Report
+from mastra_deployer.environment import read_environment
+from mastra_deployer.interpreters import Interpreter, probe, project_interpreter
+from mastra_deployer.line import Line
+from mastra_deployer.lock import build_lock
+from mastra_deployer.places import OUTPUT, local_directory, scratch_directory
+from mastra_deployer.project import config_of
+from mastra_deployer.settings import merge_settings, without_secrets
+from mastra_deployer.swap import repair, swap
+from mastra_deployer.targets import Choice
+
+__all__ = ("Session", "open_session", "refuse")
+
+_VERSION = re.compile(r"3\.\d+")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Session:
+    """A project, a target and everything known of both.
+
+    :param values: every environment variable there is a value for.
+    """
+
+    project: Project
+    choice: Choice
+    line: Line
+    settings: Any
+    values: Mapping[str, str]
+    platform: Platform
+    report: Report
+
+    @property
+    def output(self) -> Path:
+        """Where this target's bundle goes."""
+        if self.line.target.name == "server":
+            return self.project.root / OUTPUT
+        return self.project.local / "bundles" / self.choice.name
+
+    def bundle(self, output: Path | None = None) -> Bundle:
+        """Build, check, bundle, inspect, and swap the result into place.
+
+        :raises MastraError: at the first error; what was in place stays there.
+        """
+        place = (output or self.output).absolute()
+        local = local_directory(self.project)
+        with build_lock(local, self.report), scratch_directory(local) as scratch:
+            repair(place)
+            build = self._build(Path(scratch) / "build")
+            made = Path(scratch) / "bundle"
+            made.mkdir()
+            self.report.step(f"Bundling for {self.choice.name}")
+            hidden = without_secrets(self.settings)
+            bundle = self.line.bundle(build, made, hidden, self.report)
+            refuse(self.line.inspect(bundle, hidden), self.report)
+            swap(made, place)
+        return dataclasses.replace(bundle, directory=place)
+
+    def _build(self, directory: Path) -> Build:
+        directory.mkdir()
+        build = self.line.build(self.project, self.platform, directory, self.report)
+        refuse(self.line.check(build, without_secrets(self.settings)), self.report)
+        return build
+
+
+def open_session(
+    project: Project,
+    choice: Choice,
+    report: Report,
+    *,
+    flags: Mapping[str, str] | None = None,
+    env_file: Path | None = None,
+    python: str = "",
+    wheels: str = "",
+) -> Session:
+    """Load the target's deployer and merge its settings.
+
+    :param python: ``--python``: a version, or the path of an interpreter.
+    :param wheels: ``--platform``, in uv's words.
+    """
+    line = Line(choice.deployer, project.root)
+    values = read_environment(project, env_file)
+    settings = merge_settings(
+        line.target.settings,
+        flags=flags or {},
+        environ=values,
+        table=choice.table,
+        entry=choice.call.settings if choice.call else {},
+    )
+    if choice.call and choice.call.literal_secrets:
+        report.note(
+            f"{', '.join(choice.call.literal_secrets)} of {choice.call.cls} stands in the source "
+            f"in the clear (line {choice.call.line}); it does not reach the bundle.",
+            "Write Secret.env('NAME') and set the variable.",
+        )
+    return Session(
+        project=project,
+        choice=choice,
+        line=line,
+        settings=settings,
+        values=values,
+        platform=_platform(project, line.target.platforms, python, wheels),
+        report=report,
+    )
+
+
+def refuse(problems: list[Problem], report: Report) -> None:
+    """Show warnings; stop at errors.
+
+    :raises BuildError: with all errors, when there are any.
+    """
+    for problem in problems:
+        if problem.severity == "warning":
+            report.note(_told(problem), problem.hint)
+    errors = [problem for problem in problems if problem.severity == "error"]
+    if errors:
+        hint = "\n".join(problem.hint for problem in errors if problem.hint)
+        raise BuildError("\n".join(map(_told, errors)), hint)
+
+
+def _told(problem: Problem) -> str:
+    return f"{problem.where}: {problem.message}" if problem.where else problem.message
+
+
+def _platform(
+    project: Project, platforms: tuple[Platform, ...], python: str, wheels: str
+) -> Platform:
+    """What to stage for: what was asked, as far as the target takes it; else the project's own."""
+    named = _named(python)
+    own = project_interpreter(project)
+    wanted = named.python if named else python or config_of(project).python
+    fitting = [
+        platform
+        for platform in platforms
+        if (platform.python or wanted or own.python) == (wanted or platform.python or own.python)
+        and (platform.wheels or wheels or own.wheels) == (wheels or platform.wheels or own.wheels)
+    ]
+    if not fitting:
+        listed = "; ".join(map(str, platforms))
+        raise ConfigError(
+            f"The target does not take Python {wanted or own.python} on {wheels or own.wheels}.",
+            f"It takes: {listed}.",
+        )
+    chosen = next(
+        (item for item in fitting if item.python == own.python and not wanted), fitting[0]
+    )
+    return Platform(
+        python=wanted or chosen.python or own.python,
+        wheels=wheels or chosen.wheels or own.wheels,
+        interpreter=named.path if named else "",
+    )
+
+
+def _named(python: str) -> Interpreter | None:
+    """``--python PATH`` as an interpreter; nothing for a bare version."""
+    if not python or _VERSION.fullmatch(python):
+        return None
+    found = probe(python)
+    if found is None:
+        raise ConfigError(f"{python!r} is no Python that runs.", "Pass --python PATH or 3.X.")
+    return found

@@ -1,0 +1,108 @@
+"""A deployer's settings from everywhere they may stand.
+
+For each key: ``-s key=value``, else the platform's own environment variable (named in the
+field's metadata, ``field(metadata={"env": "ACME_APP"})``), else ``[tool.mastra.targets.NAME]``,
+else ``deployer=`` in the entry file.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, get_type_hints
+
+import msgspec
+
+from mastra_core.errors import ConfigError
+from mastra_core.secret import Secret
+from mastra_deployer.entry import EnvReference
+from mastra_deployer.suggest import suggest
+
+__all__ = ("credentials_of", "merge_settings", "without_secrets")
+
+
+def merge_settings(
+    cls: type,
+    *,
+    flags: Mapping[str, str],
+    environ: Mapping[str, str],
+    table: Mapping[str, Any],
+    entry: Mapping[str, Any],
+) -> Any:
+    """An instance of the settings type ``cls``.
+
+    :param environ: every value there is; consulted for named variables only.
+    :raises ConfigError: for an unknown or missing key, or a value of the wrong type.
+    """
+    fields = {field.name: field for field in dataclasses.fields(cls)}
+    hints = get_type_hints(cls)
+    values: dict[str, Any] = {}
+    for where, layer in (("deployer=", entry), ("pyproject.toml", table), ("-s", flags)):
+        for key, value in layer.items():
+            if key not in fields:
+                raise ConfigError(f"{cls.__name__} has no setting {key!r} ({where}).",
+                                  suggest(key, fields))  # fmt: skip
+            if where == "-s" or not _from_platform(fields[key], environ):
+                values[key] = _converted(value, hints[key], f"{key} ({where})", environ)
+    for name, field in fields.items():
+        if name not in flags and (text := _from_platform(field, environ)):
+            values[name] = _converted(text, hints[name], field.metadata["env"], environ)
+    return _made(cls, fields, values)
+
+
+def credentials_of(
+    names: tuple[str, ...], settings: Any, environ: Mapping[str, str]
+) -> dict[str, Secret]:
+    """The values of a target's credentials, from its settings or the environment.
+
+    A name without a value is left out: the deployer knows which it can do without.
+    """
+    found = {name: Secret(environ[name]) for name in names if environ.get(name, "").strip()}
+    for field in dataclasses.fields(settings):
+        value, name = getattr(settings, field.name), field.metadata.get("env")
+        if name in names and isinstance(value, Secret):
+            found[name] = value
+    return found
+
+
+def without_secrets(settings: Any) -> Any:
+    """Settings for the hooks that make a bundle: what they never had they cannot leak."""
+    hidden = {
+        field.name: None
+        for field in dataclasses.fields(settings)
+        if isinstance(getattr(settings, field.name), Secret)
+    }
+    return dataclasses.replace(settings, **hidden) if hidden else settings
+
+
+def _from_platform(field: dataclasses.Field[Any], environ: Mapping[str, str]) -> str:
+    return environ.get(field.metadata.get("env", ""), "").strip()
+
+
+def _converted(value: Any, hint: Any, where: str, environ: Mapping[str, str]) -> Any:
+    if isinstance(value, EnvReference):
+        value = environ.get(value.name, value.default)
+    if value is None or isinstance(value, Secret):
+        return value
+    if hint is Secret or hint == (Secret | None):
+        return Secret(str(value))
+    try:
+        return msgspec.convert(value, hint, strict=not isinstance(value, str))
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"The setting {where} is {value!r}: {error}.", "Correct it.") from None
+
+
+def _made(cls: type, fields: Mapping[str, Any], values: dict[str, Any]) -> Any:
+    missing = [
+        name
+        for name, field in fields.items()
+        if values.get(name) is None
+        and field.default is dataclasses.MISSING
+        and field.default_factory is dataclasses.MISSING
+    ]
+    if missing:
+        raise ConfigError(
+            f"{cls.__name__} needs {', '.join(missing)}.",
+            f"Write -s {missing[0]}=..., or put it in [tool.mastra.targets] of pyproject.toml.",
+        )
+    return cls(**{key: value for key, value in values.items() if value is not None})

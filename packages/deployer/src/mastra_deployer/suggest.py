@@ -1,0 +1,17 @@
+"""Did you mean?"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = ("suggest",)
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """A hint that names the nearest known word, or all of them."""
+    known = sorted(known)
+    near = difflib.get_close_matches(word, known, 1)
+    if near:
+        return f"Did you mean {near[0]!r}?"
+    return f"Known are: {', '.join(known)}." if known else "There are none."

@@ -1,0 +1,75 @@
+"""Puts a finished directory in the place of the old one, at one stroke."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from mastra_core.errors import BundleError
+from mastra_core.line import MANIFEST
+
+__all__ = ("repair", "swap")
+
+_AT_FDCWD = -100
+_EXCHANGE = 2
+
+
+def swap(made: Path, place: Path) -> None:
+    """``made`` becomes ``place``; whoever looks sees the old one or the new one, never half.
+
+    :raises BundleError: when ``place`` holds something that is not ours, or cannot be written;
+        the old one is then untouched.
+    """
+    if place.exists() and any(place.iterdir()) and not (place / MANIFEST).exists():
+        raise BundleError(
+            f"{str(place)!r} is not a bundle of ours, and would be replaced.",
+            "Move it away, or choose another directory with --output.",
+        )
+    try:
+        _put(made, place)
+    except OSError as error:
+        raise BundleError(
+            f"{str(place)!r} cannot be replaced: {error.strerror}; the old bundle still stands.",
+            "Check the owner of the directory above it.",
+        ) from None
+
+
+def repair(place: Path) -> None:
+    """Finish a swap that was killed between two renames: bring the old directory back."""
+    backup = _backup(place)
+    if backup.exists():
+        if place.exists():
+            shutil.rmtree(backup, ignore_errors=True)
+        else:
+            backup.rename(place)
+
+
+def _put(made: Path, place: Path) -> None:
+    if not place.exists():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        made.rename(place)
+    elif _exchanged(made, place):
+        shutil.rmtree(made, ignore_errors=True)
+    else:
+        backup = _backup(place)
+        place.rename(backup)
+        made.rename(place)
+        shutil.rmtree(backup, ignore_errors=True)
+
+
+def _exchanged(made: Path, place: Path) -> bool:
+    """Linux exchanges two names in one system call, where the file system can."""
+    if not sys.platform.startswith("linux"):
+        return False
+    libc = ctypes.CDLL(None, use_errno=True)
+    if not hasattr(libc, "renameat2"):
+        return False
+    done = libc.renameat2(_AT_FDCWD, os.fsencode(made), _AT_FDCWD, os.fsencode(place), _EXCHANGE)
+    return bool(done == 0)
+
+
+def _backup(place: Path) -> Path:
+    return place.with_name(f"{place.name}.old")

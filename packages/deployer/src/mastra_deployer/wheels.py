@@ -1,0 +1,141 @@
+"""Wheels of what is installed or local: our own packages, editable and path dependencies.
+
+A bundle gets exactly the version of mastra-core and mastra-server that mastra runs with,
+wherever that came from: a wheel is packed again from the installed files, or built where the
+installation is editable. So building works offline and before anything is published.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import io
+import json
+import shutil
+import zipfile
+from importlib import metadata
+from pathlib import Path
+from urllib.parse import unquote, urlparse
+
+from mastra_core.errors import BuildError
+from mastra_deployer.places import cache_directory, scratch_directory
+from mastra_deployer.uv import run_uv
+
+__all__ = ("build_wheel", "own_wheel", "tree_digest")
+
+# What an installer adds: it says where and how, and would make two bundles differ.
+INSTALLER_FILES = frozenset(
+    ("INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json")
+)
+_SKIPPED = frozenset((".git", ".venv", "__pycache__", "build", "dist", ".mastra", ".mastra-local"))
+
+
+def own_wheel(name: str) -> Path:
+    """A wheel of the installed distribution ``name``.
+
+    :raises BuildError: when it is not installed beside mastra, or is incomplete.
+    """
+    try:
+        distribution = metadata.distribution(name)
+    except metadata.PackageNotFoundError:
+        raise BuildError(
+            f"{name} is not installed beside mastra.", f"Install it: pip install {name}."
+        ) from None
+    source = _editable_source(distribution)
+    return build_wheel(source) if source else _packed(distribution)
+
+
+def build_wheel(source: Path) -> Path:
+    """A wheel of the project in ``source``, built once for each state of its files.
+
+    :raises BuildError: when it does not build, or is not pure Python.
+    """
+    directory = cache_directory("wheels") / tree_digest(source)[:32]
+    if not directory.exists():
+        with scratch_directory(directory.parent) as scratch:
+            run_uv(["build", "--quiet", "--wheel", "--out-dir", scratch, str(source)])
+            (Path(scratch) / ".gitignore").unlink(missing_ok=True)
+            _keep(Path(scratch), directory)
+    return next(directory.glob("*.whl"))
+
+
+def tree_digest(source: Path) -> str:
+    """SHA-256 over names and contents of a source tree, leaving out what is never source."""
+    digest = hashlib.sha256()
+    for path in sorted(source.rglob("*")):
+        relative = path.relative_to(source)
+        if _SKIPPED.isdisjoint(relative.parts) and path.is_file():
+            digest.update(f"{relative.as_posix()}\0".encode())
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _editable_source(distribution: metadata.Distribution) -> Path | None:
+    origin = json.loads(distribution.read_text("direct_url.json") or "{}")
+    if not origin.get("dir_info", {}).get("editable"):
+        return None
+    return Path(unquote(urlparse(origin["url"]).path))
+
+
+def _packed(distribution: metadata.Distribution) -> Path:
+    record = distribution.read_text("RECORD") or ""
+    directory = cache_directory("wheels") / hashlib.sha256(record.encode()).hexdigest()[:32]
+    if not directory.exists():
+        with scratch_directory(directory.parent) as scratch:
+            name = f"{distribution.name.replace('-', '_')}-{distribution.version}-py3-none-any.whl"
+            _pack(distribution, Path(scratch) / name)
+            _keep(Path(scratch), directory)
+    return next(directory.glob("*.whl"))
+
+
+def _pack(distribution: metadata.Distribution, wheel: Path) -> None:
+    """Zip the installed files with a fresh RECORD; names and times are always the same."""
+    rows: list[tuple[str, str, int | str]] = []
+    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(distribution.files or (), key=str):
+            name = file.as_posix()
+            if name.startswith("..") or file.suffix == ".pyc" or file.name in INSTALLER_FILES:
+                continue
+            if file.name == "RECORD":
+                record = name
+                continue
+            content = _content(distribution, file)
+            rows.append((name, record_hash(content), len(content)))
+            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
+        archive.writestr(zipfile.ZipInfo(record), record_text([*rows, (record, "", "")]))
+
+
+def _content(distribution: metadata.Distribution, file: metadata.PackagePath) -> bytes:
+    try:
+        return Path(str(distribution.locate_file(file))).read_bytes()
+    except OSError as error:
+        raise BuildError(
+            f"The installation of {distribution.name} is broken: {file} {error.strerror}.",
+            f"Install it again: pip install --force-reinstall {distribution.name}.",
+        ) from None
+
+
+def record_hash(content: bytes) -> str:
+    """The hash of a RECORD line."""
+    digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=")
+    return f"sha256={digest.decode()}"
+
+
+def record_text(rows: list[tuple[str, str, int | str]]) -> str:
+    """A RECORD file of these lines."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+def _keep(made: Path, directory: Path) -> None:
+    """Move a finished result into the cache; who comes second throws his away."""
+    try:
+        made.rename(directory)
+    except OSError:
+        if not directory.exists():
+            raise
+        shutil.rmtree(made, ignore_errors=True)
+    else:
+        made.mkdir()  # the scratch directory removes itself
