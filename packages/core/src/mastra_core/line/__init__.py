@@ -7,7 +7,7 @@ with a default can be added without breaking a deployer.
 from mastra_core.line.build import Build
 from mastra_core.line.bundle import MANIFEST, Bundle
 from mastra_core.line.deployment import Deployment, DeployRequest, Git, Plan
-from mastra_core.line.manifest import Manifest, Serve
+from mastra_core.line.manifest import BundleManifest, Serve
 from mastra_core.line.problem import Problem
 from mastra_core.line.project import Environment, Project
 from mastra_core.line.report import Report, Silent
@@ -17,12 +17,12 @@ __all__ = (
     "MANIFEST",
     "Build",
     "Bundle",
+    "BundleManifest",
     "DeployRequest",
     "Deployment",
     "Environment",
     "Git",
     "Limits",
-    "Manifest",
     "Plan",
     "Platform",
     "Problem",

@@ -6,7 +6,7 @@ import dataclasses
 import shutil
 from pathlib import Path
 
-from mastra_core.line.manifest import Manifest
+from mastra_core.line.manifest import BundleManifest
 from mastra_core.line.target import Platform
 
 __all__ = ("Build",)
@@ -22,7 +22,7 @@ class Build:
 
     directory: Path
     platform: Platform
-    manifest: Manifest
+    manifest: BundleManifest
 
     @property
     def app(self) -> str:

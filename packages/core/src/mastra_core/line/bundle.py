@@ -12,7 +12,7 @@ import msgspec
 
 from mastra_core.errors import BundleError
 from mastra_core.line.build import Build
-from mastra_core.line.manifest import Manifest
+from mastra_core.line.manifest import BundleManifest
 
 __all__ = ("MANIFEST", "Bundle")
 
@@ -24,7 +24,7 @@ class Bundle:
     """What ``mastra bundle`` makes and ``mastra deploy --prebuilt`` takes."""
 
     directory: Path
-    manifest: Manifest
+    manifest: BundleManifest
 
     @classmethod
     def seal(cls, build: Build, directory: Path, target: str, **metadata: Any) -> Bundle:
@@ -48,7 +48,7 @@ class Bundle:
         """
         try:
             content = (directory / MANIFEST).read_bytes()
-            manifest = msgspec.json.decode(content, type=Manifest)
+            manifest = msgspec.json.decode(content, type=BundleManifest)
         except (FileNotFoundError, NotADirectoryError):
             raise BundleError(
                 f"There is no bundle in {str(directory)!r}: {MANIFEST} is missing.",

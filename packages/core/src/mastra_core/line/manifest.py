@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-__all__ = ("Manifest", "Serve")
+__all__ = ("BundleManifest", "Serve")
 
 
 class Serve(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,7 +22,7 @@ class Serve(msgspec.Struct, frozen=True, kw_only=True):
     single_process: bool = False
 
 
-class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+class BundleManifest(msgspec.Struct, frozen=True, kw_only=True):
     """Everything a deployer, a launcher or a person may ask of a bundle without running it.
 
     It holds no time and no path of the machine it was made on: same inputs, same bytes.

@@ -38,6 +38,10 @@ class Run(Protocol):
     def record(self) -> RunRecord:
         """The run as it stands; not to be changed."""
 
+    @property
+    def position(self) -> int:
+        """How many events there are: the offset of the next one."""
+
     async def settled(self) -> RunRecord:
         """Wait until the run has finished or is suspended."""
 
@@ -92,6 +96,10 @@ class _MemoryRun:
         self._waiting: dict[str, asyncio.Future[Any]] = {}
         self._watchers: set[asyncio.Event] = set()
 
+    @property
+    def position(self) -> int:
+        return len(self._events)
+
     async def step(self, key: str, call: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ARG002  # nothing is replayed in memory
         return await call()
 
@@ -129,7 +137,7 @@ class _MemoryRun:
         self._waiting.setdefault(step, loop.create_future()).set_result(data)
 
     async def settled(self) -> RunRecord:
-        async for _ in self.events(len(self._events)):
+        async for _ in self.events(self.position):
             pass
         return self.record
 

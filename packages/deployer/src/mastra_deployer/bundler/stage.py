@@ -18,7 +18,7 @@ from mastra_core.hooks import hookimpl
 from mastra_core.line import (
     MANIFEST,
     Build,
-    Manifest,
+    BundleManifest,
     Platform,
     Project,
     Report,
@@ -146,10 +146,10 @@ def _manifest(
     kind: str,
     source: Mapping[str, Any] | None,
     directory: Path,
-) -> Manifest:
+) -> BundleManifest:
     sizes = sizes_of(directory / "app", directory / "vendor")
     root = project.import_root.relative_to(project.root)
-    return Manifest(
+    return BundleManifest(
         app="mastra_asgi:app" if kind == "mastra" else project.entry,
         paths=((Path("app") / root).as_posix(), "vendor"),
         python=platform.python,
