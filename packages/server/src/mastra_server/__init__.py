@@ -1,1 +1,26 @@
-"""The HTTP server of mastra for Python."""
+"""The HTTP server: a Litestar application over everything a ``Mastra`` object holds.
+
+Names load on first use: the tool side imports this package without paying for Litestar.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mastra_server.app import create_app
+    from mastra_server.context import request_context
+
+__all__ = ("create_app", "request_context")
+
+_HOMES = {"create_app": "mastra_server.app", "request_context": "mastra_server.context"}
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,130 @@
+"""The events of a run folded into turns: what both kinds of answer are written from."""
+
+from __future__ import annotations
+
+import dataclasses
+import uuid
+from typing import Any
+
+from mastra_core.agents import (
+    AgentEvent,
+    AgentInput,
+    Failure,
+    Finish,
+    ReasoningDelta,
+    Start,
+    StepFinish,
+    TextDelta,
+    ToolCall,
+    ToolResult,
+    Usage,
+)
+from mastra_core.workflows.record import now
+
+__all__ = ("Transcript", "Turn", "call_payload", "model_label", "result_payload", "usage_of")
+
+
+@dataclasses.dataclass
+class Turn:
+    """One model turn."""
+
+    text: str = ""
+    reasoning: str = ""
+    calls: list[ToolCall] = dataclasses.field(default_factory=list)
+    results: list[ToolResult] = dataclasses.field(default_factory=list)
+    reason: str = "stop"
+    usage: Usage = dataclasses.field(default_factory=Usage)
+    at: int = dataclasses.field(default_factory=now)
+
+
+@dataclasses.dataclass
+class Transcript:
+    """One run so far."""
+
+    agent_id: str
+    wish: AgentInput
+    message_id: str = dataclasses.field(default_factory=lambda: str(uuid.uuid4()))
+    turns: list[Turn] = dataclasses.field(default_factory=list)
+    model: str = ""
+    provider: str = ""
+    finish: Finish = dataclasses.field(default_factory=Finish)
+    open: bool = False
+
+    @property
+    def turn(self) -> Turn:
+        """The turn that goes on; a new one where the last is over."""
+        if not self.open:
+            self.turns.append(Turn())
+            self.open = True
+        return self.turns[-1]
+
+    @property
+    def text(self) -> str:
+        """The answer: the last turn's text, or the JSON of a structured one."""
+        said = self.turns[-1].text if self.turns else ""
+        if said or self.finish.object is None:
+            return said
+        from mastra_server.answers import encode
+
+        return encode(self.finish.object).decode()
+
+    def add(self, event: AgentEvent) -> None:
+        """Fold one event in."""
+        match event:
+            case Start():
+                self.model, self.provider = event.model, event.provider
+            case TextDelta():
+                self.turn.text += event.text
+            case ReasoningDelta():
+                self.turn.reasoning += event.text
+            case ToolCall():
+                self.turn.calls.append(event)
+            case ToolResult():
+                self.turn.results.append(event)
+            case StepFinish() | Failure():
+                self._close(event)
+            case Finish():
+                self.finish = event
+
+    def _close(self, event: StepFinish | Failure) -> None:
+        turn = self.turn
+        self.open = False
+        if isinstance(event, Failure):
+            turn.reason = "error"
+            self.finish = Finish(reason="error", usage=self.usage())
+        else:
+            turn.reason, turn.usage = event.reason, event.usage
+
+    def usage(self) -> Usage:
+        """The tokens of all turns."""
+        return sum((turn.usage for turn in self.turns), Usage())
+
+
+def model_label(transcript: Transcript) -> dict[str, str]:
+    """What answered, the way every payload names it."""
+    return {
+        "modelId": transcript.model,
+        "modelVersion": "",
+        "modelProvider": transcript.provider,
+    }
+
+
+def usage_of(usage: Usage) -> dict[str, Any]:
+    """Tokens, the way the wire counts them."""
+    tokens = {
+        "inputTokens": usage.input_tokens,
+        "outputTokens": usage.output_tokens,
+        "totalTokens": usage.input_tokens + usage.output_tokens,
+    }
+    return {**tokens, "raw": tokens}
+
+
+def call_payload(call: Any) -> dict[str, Any]:
+    """A tool call, as the payload of a chunk."""
+    return {"toolCallId": call.id, "toolName": call.name, "args": call.arguments}
+
+
+def result_payload(result: ToolResult) -> dict[str, Any]:
+    """A tool's result, as the payload of a chunk."""
+    payload = {**call_payload(result), "result": result.result}
+    return {**payload, "isError": True} if result.failed else payload

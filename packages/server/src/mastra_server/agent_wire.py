@@ -1,0 +1,214 @@
+"""An agent's events as the chunks of its stream."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from typing import Any
+
+import msgspec
+
+from mastra_core.agents import (
+    AgentEvent,
+    AgentInput,
+    AgentLike,
+    ApprovalRequired,
+    Failure,
+    Finish,
+    ReasoningDelta,
+    Start,
+    StepFinish,
+    TextDelta,
+    ToolCall,
+    ToolResult,
+    Usage,
+)
+from mastra_core.logger import logger_of
+from mastra_server.agent_messages import asked, content_of, iso, said
+from mastra_server.agent_turns import (
+    Transcript,
+    call_payload,
+    model_label,
+    result_payload,
+    usage_of,
+)
+from mastra_server.tracing import agent_span
+
+__all__ = ("agent_chunks",)
+
+_APPROVAL = msgspec.json.encode(
+    {
+        "type": "object",
+        "properties": {"approved": {"type": "boolean"}, "reason": {"type": "string"}},
+        "required": ["approved"],
+        "additionalProperties": False,
+    }
+).decode()
+
+
+async def agent_chunks(agent: AgentLike, wish: AgentInput) -> AsyncGenerator[dict[str, Any]]:
+    """Run ``agent``, giving the chunks of its stream as they come; it never raises."""
+    writer = _Writer(Transcript(agent.id, wish))
+    with agent_span(agent):
+        try:
+            async with _closing(agent.stream(wish)) as events:
+                async for event in events:
+                    for chunk in writer.tell(event):
+                        yield chunk
+        except Exception as error:  # noqa: BLE001  # an adapter broke the protocol
+            logger_of("mastra.server").error("agent %r failed", agent.id, exc_info=error)
+            for chunk in writer.tell(Failure(message="Internal Server Error")):
+                yield chunk
+    for chunk in writer.close():
+        yield chunk
+
+
+@contextlib.asynccontextmanager
+async def _closing(events: AsyncIterator[AgentEvent]) -> AsyncIterator[AsyncIterator[AgentEvent]]:
+    """The protocol asks for an iterator; most are generators, which must not be left open."""
+    try:
+        yield events
+    finally:
+        if isinstance(events, AsyncGenerator):
+            await events.aclose()
+
+
+class _Writer:
+    """Knows what of the sequence was sent, and so what must come before the next chunk."""
+
+    def __init__(self, transcript: Transcript) -> None:
+        self._transcript = transcript
+        self._started = False
+        self._over = False
+        self._block = ""  # what kind of delta is open: text, reasoning or none
+        self._blocks = 0
+
+    def tell(self, event: AgentEvent) -> Iterator[dict[str, Any]]:
+        """The chunks that ``event`` becomes."""
+        if self._over:
+            return
+        if not self._started:
+            self._started = True
+            names = {"id": self._transcript.agent_id, "messageId": self._transcript.message_id}
+            yield self._chunk("start", names)
+        if isinstance(event, Finish):
+            yield from self._finished(event)
+            return
+        if not self._transcript.open:
+            yield from self._opened()
+        self._transcript.add(event)
+        if not isinstance(event, Start):
+            yield from self._told(event)
+
+    def close(self) -> Iterator[dict[str, Any]]:
+        """What is left to say of a run whose events ended without a ``Finish``."""
+        yield from self.tell(Finish())
+
+    def _told(self, event: AgentEvent) -> Iterator[dict[str, Any]]:
+        match event:
+            case TextDelta():
+                yield from self._delta("text", event.text)
+            case ReasoningDelta():
+                yield from self._delta("reasoning", event.text)
+            case ToolCall() | ToolResult() | ApprovalRequired():
+                yield from self._ended()
+                yield from self._tool(event)
+            case StepFinish():
+                yield from self._ended()
+                yield self._chunk(
+                    "step-finish", self._summary(event.reason, event.usage, event.continued)
+                )
+            case Failure():
+                yield from self._failed(event)
+
+    def _opened(self) -> Iterator[dict[str, Any]]:
+        payload = {
+            "warnings": [],
+            "messageId": self._transcript.message_id,
+            "startedAt": self._transcript.turn.at,
+            "request": {},
+        }
+        yield self._chunk("step-start", payload)
+
+    def _delta(self, kind: str, text: str) -> Iterator[dict[str, Any]]:
+        if self._block != kind:
+            yield from self._ended()
+            self._block = kind
+            self._blocks += 1
+            yield self._chunk(f"{kind}-start", {"id": self._block_id})
+        yield self._chunk(f"{kind}-delta", {"id": self._block_id, "text": text})
+
+    def _ended(self) -> Iterator[dict[str, Any]]:
+        if self._block:
+            kind, self._block = f"{self._block}-end", ""
+            yield self._chunk(kind, {"type": kind, "id": self._block_id})
+
+    @property
+    def _block_id(self) -> str:
+        return f"t{self._blocks}"
+
+    def _tool(self, event: ToolCall | ToolResult | ApprovalRequired) -> Iterator[dict[str, Any]]:
+        match event:
+            case ToolCall():
+                yield self._chunk("tool-call", call_payload(event))
+            case ToolResult():
+                yield self._chunk("tool-result", result_payload(event))
+            case ApprovalRequired():
+                self._over = True  # the run waits; its answer ends here, without a finish
+                payload = {**call_payload(event), "resumeSchema": _APPROVAL}
+                yield self._chunk("tool-call-approval", payload)
+
+    def _failed(self, event: Failure) -> Iterator[dict[str, Any]]:
+        yield from self._ended()
+        error = {"message": event.message, "name": event.kind}
+        yield self._chunk("error", {"type": "error", "error": error})
+        yield self._chunk("step-finish", self._summary("error", Usage()))
+        yield self._chunk("finish", self._summary("error", self._transcript.usage()))
+        self._over = True
+
+    def _finished(self, event: Finish) -> Iterator[dict[str, Any]]:
+        if self._transcript.open or not self._transcript.turns:  # an agent that tells no steps
+            yield from self.tell(StepFinish(reason=event.reason))
+        self._transcript.add(event)
+        if event.object is not None:
+            yield {**self._envelope("object-result"), "object": event.object}
+        yield self._chunk("finish", self._summary(event.reason, event.usage))
+        self._over = True
+
+    def _summary(self, reason: str, usage: Usage, continued: bool = False) -> dict[str, Any]:
+        transcript = self._transcript
+        turn = transcript.turns[-1]
+        user, own = asked(transcript), said(transcript)
+        return {
+            "messageId": transcript.message_id,
+            "stepResult": {"reason": reason, "isContinued": continued},
+            "metadata": {
+                "id": f"{transcript.message_id}-{len(transcript.turns)}",
+                "timestamp": iso(turn.at),
+                "modelId": transcript.model,
+                "modelMetadata": model_label(transcript),
+            },
+            "output": {
+                "text": transcript.text,
+                "toolCalls": [call_payload(call) for call in turn.calls],
+                "usage": usage_of(usage),
+                "steps": [_step(item) for item in transcript.turns],
+            },
+            "messages": {"all": [*user, *own], "user": user, "nonUser": own},
+            "processorRetryCount": 0,
+        }
+
+    def _chunk(self, type_: str, payload: dict[str, Any]) -> dict[str, Any]:
+        return {**self._envelope(type_), "payload": payload}
+
+    def _envelope(self, type_: str) -> dict[str, Any]:
+        return {"type": type_, "runId": self._transcript.wish.run_id, "from": "AGENT"}
+
+
+def _step(turn: Any) -> dict[str, Any]:
+    return {
+        "content": content_of(turn),
+        "finishReason": turn.reason,
+        "usage": usage_of(turn.usage),
+        "warnings": [],
+    }

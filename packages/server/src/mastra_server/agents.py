@@ -1,0 +1,80 @@
+"""Routes of agents: list, details, generate, stream, and their tools."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Request, get, post
+from litestar.response.base import ASGIResponse
+
+from mastra_core import Tool
+from mastra_core.agents import AgentLike
+from mastra_core.errors import NotFound
+from mastra_server.agent_body import agent_input
+from mastra_server.agent_result import agent_result
+from mastra_server.agent_wire import agent_chunks
+from mastra_server.answers import StreamAnswer, json_answer
+from mastra_server.describe import agent_details, tool_details
+from mastra_server.sse import sse_answer
+from mastra_server.tools import executed
+
+__all__ = ("ROUTES",)
+
+_Request = Request[Any, Any, Any]
+
+
+@get("/api/agents")
+async def _list(request: _Request) -> ASGIResponse:
+    partial = request.query_params.get("partial") == "true"
+    agents = request.app.state.mastra.agents.values()
+    return json_answer(
+        {
+            agent.id: {"id": agent.id, **agent_details(agent, partial=partial), "hasDraft": False}
+            for agent in agents
+        }
+    )
+
+
+@get("/api/agents/{agent_id:str}")
+async def _details(request: _Request, agent_id: str) -> ASGIResponse:
+    return json_answer(agent_details(_agent(request, agent_id)))
+
+
+@post("/api/agents/{agent_id:str}/generate")
+async def _generate(request: _Request, agent_id: str) -> ASGIResponse:
+    agent = _agent(request, agent_id)
+    return json_answer(await agent_result(agent, await agent_input(request)))
+
+
+@post("/api/agents/{agent_id:str}/stream")
+async def _stream(request: _Request, agent_id: str) -> StreamAnswer:
+    agent = _agent(request, agent_id)
+    return sse_answer(agent_chunks(agent, await agent_input(request)))
+
+
+@get("/api/agents/{agent_id:str}/tools/{tool_id:str}")
+async def _tool_details(request: _Request, agent_id: str, tool_id: str) -> ASGIResponse:
+    return json_answer(tool_details(_tool(request, agent_id, tool_id)))
+
+
+@post("/api/agents/{agent_id:str}/tools/{tool_id:str}/execute")
+async def _tool_execute(request: _Request, agent_id: str, tool_id: str) -> ASGIResponse:
+    return await executed(_tool(request, agent_id, tool_id), request)
+
+
+ROUTES = (_list, _details, _generate, _stream, _tool_details, _tool_execute)
+
+
+def _agent(request: _Request, name: str) -> AgentLike:
+    try:
+        agent: AgentLike = request.app.state.mastra.get_agent(name)
+    except NotFound:
+        raise NotFound(f"Agent with id {name} not found") from None
+    return agent
+
+
+def _tool(request: _Request, agent: str, name: str) -> Tool:
+    for tool in _agent(request, agent).info().tools:
+        if tool.id == name:
+            return tool
+    raise NotFound("Tool not found")

@@ -1,0 +1,83 @@
+"""Answers: JSON made by msgspec, and bodies that are sent piece by piece."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import msgspec
+from litestar.response.base import ASGIResponse
+
+from mastra_core.schema import dump
+from mastra_server.asgi import Receive, Scope, Send
+
+__all__ = ("StreamAnswer", "encode", "json_answer", "stop", "text_answer")
+
+
+def encode(value: Any) -> bytes:
+    """``value`` as JSON on one line.
+
+    :raises TypeError: when something in it has no JSON form.
+    """
+    return msgspec.json.encode(value, enc_hook=dump)
+
+
+def json_answer(body: Any, status: int = 200) -> ASGIResponse:
+    """``body`` as a JSON answer."""
+    return ASGIResponse(body=encode(body), media_type="application/json", status_code=status)
+
+
+def text_answer(body: str, status: int = 200) -> ASGIResponse:
+    """``body`` as a plain text answer."""
+    return ASGIResponse(body=body, media_type="text/plain; charset=utf-8", status_code=status)
+
+
+class StreamAnswer:
+    """An answer whose body is sent as it is made.
+
+    Whatever ends it (the last piece, the client leaving, a cancelled request), the generator is
+    closed before the call returns, and nobody waits for a disconnect that never comes.
+    """
+
+    def __init__(self, pieces: AsyncGenerator[bytes], media_type: str) -> None:
+        self._pieces = pieces
+        self._headers = [
+            (b"content-type", media_type.encode()),
+            (b"cache-control", b"no-cache"),
+            (b"x-accel-buffering", b"no"),
+        ]
+
+    async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
+        """Send everything, or as much as the client waits for."""
+        sending = asyncio.create_task(self._send(send))
+        leaving = asyncio.create_task(_left(receive))
+        try:
+            await asyncio.wait((sending, leaving), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await stop(sending, leaving)
+        if not sending.cancelled():
+            sending.result()
+
+    async def _send(self, send: Send) -> None:
+        async with contextlib.aclosing(self._pieces) as pieces:
+            await send({"type": "http.response.start", "status": 200, "headers": self._headers})
+            async for piece in pieces:
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def stop(*tasks: asyncio.Task[Any]) -> None:
+    """Cancel what still runs of ``tasks`` and wait for its end; nothing is raised."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+    for task in tasks:
+        if not task.cancelled():
+            task.exception()  # looked at, so that the loop does not complain of it
+
+
+async def _left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

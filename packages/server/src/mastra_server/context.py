@@ -1,0 +1,55 @@
+"""The request context: what caller and middleware pass along to agents, tools and steps."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any
+
+import msgspec
+from litestar.connection import ASGIConnection
+
+from mastra_server.body import InvalidQuery
+
+__all__ = ("context_of", "request_context")
+
+_KEY = "mastra_context"
+
+
+def request_context(request: ASGIConnection[Any, Any, Any, Any]) -> dict[str, Any]:
+    """What middleware puts here reaches agents, tools and workflow steps of this request.
+
+    It wins over what the caller sends, so it is the place for an authenticated user.
+    """
+    scope: Any = request.scope
+    context: dict[str, Any] = scope.setdefault(_KEY, {})
+    return context
+
+
+def context_of(
+    request: ASGIConnection[Any, Any, Any, Any], body: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """The context of one request: from its body, then its query, then the middleware.
+
+    :param body: the body's own ``requestContext``.
+    :raises InvalidQuery: when the query's is neither JSON nor base64 of it.
+    """
+    asked = {**(body or {}), **_from_query(request)}
+    allowed = {key: value for key, value in asked.items() if not _reserved(key)}
+    return allowed | request_context(request)
+
+
+def _from_query(request: ASGIConnection[Any, Any, Any, Any]) -> dict[str, Any]:
+    text = request.query_params.get("requestContext", "")
+    if not text:
+        return {}
+    try:
+        raw = text if text.lstrip().startswith("{") else base64.b64decode(text + "==")
+        return msgspec.json.decode(raw, type=dict[str, Any])
+    except (msgspec.DecodeError, binascii.Error, UnicodeDecodeError):
+        raise InvalidQuery("requestContext", "Expected JSON, or base64 of JSON") from None
+
+
+def _reserved(key: str) -> bool:
+    """Names that only middleware may set: code trusts them."""
+    return key == "user" or key.startswith("mastra__")

@@ -1,0 +1,75 @@
+"""CORS: which pages of other origins may read the answers."""
+
+from __future__ import annotations
+
+from mastra_core import Cors
+from mastra_server.asgi import App, Message, Receive, Scope, Send
+
+__all__ = ("CorsHeaders",)
+
+_METHODS = "GET,POST,PUT,PATCH,DELETE,OPTIONS"
+_HEADERS = (
+    "Content-Type",
+    "Authorization",
+    "A2A-Version",
+    "x-mastra-client-type",
+    "x-mastra-dev-playground",
+)
+_EXPOSED = b"Content-Length,X-Requested-With"
+
+
+class CorsHeaders:
+    """Answers preflights and marks every answer, errors too."""
+
+    def __init__(self, app: App, settings: Cors) -> None:
+        self._app = app
+        self._settings = settings
+        self._preflight = [
+            (b"access-control-allow-methods", _METHODS.encode()),
+            (b"access-control-allow-headers", ",".join((*_HEADERS, *settings.headers)).encode()),
+            (b"access-control-max-age", str(settings.max_age).encode()),
+        ]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on; a preflight ends here."""
+        headers = dict(scope["headers"])
+        marks = self._marks(headers.get(b"origin", b""))
+        if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
+            await _no_content(send, [*marks, *self._preflight])
+            return
+
+        async def marked(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = _merged(message.get("headers", ()), marks)
+            await send(message)
+
+        await self._app(scope, receive, marked)
+
+    def _marks(self, origin: bytes) -> list[tuple[bytes, bytes]]:
+        anyone = "*" in self._settings.origins
+        if anyone and not self._settings.credentials:
+            return [
+                (b"access-control-allow-origin", b"*"),
+                (b"access-control-expose-headers", _EXPOSED),
+            ]
+        marks = [(b"vary", b"Origin")]
+        if origin and (anyone or origin.decode("latin-1") in self._settings.origins):
+            marks += [
+                (b"access-control-allow-origin", origin),
+                (b"access-control-expose-headers", _EXPOSED),
+            ]
+            if self._settings.credentials:
+                marks.append((b"access-control-allow-credentials", b"true"))
+        return marks
+
+
+def _merged(headers: object, marks: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """A header that the application set itself wins."""
+    own = list(headers)  # type: ignore[call-overload]  # ASGI's iterable of pairs
+    names = {name.lower() for name, _ in own} - {b"vary"}
+    return [*own, *(mark for mark in marks if mark[0] not in names)]
+
+
+async def _no_content(send: Send, headers: list[tuple[bytes, bytes]]) -> None:
+    await send({"type": "http.response.start", "status": 204, "headers": headers})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})

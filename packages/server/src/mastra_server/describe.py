@@ -1,0 +1,114 @@
+"""Agents, tools and workflows as the lists and details of the API show them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mastra_core import Tool, Workflow
+from mastra_core.agents import AgentLike
+from mastra_core.workflows import Branch, Single, Step
+from mastra_core.workflows.workflow import Node
+from mastra_server.answers import encode
+
+__all__ = ("agent_details", "step_graph", "tool_details", "workflow_details")
+
+
+def agent_details(agent: AgentLike, *, partial: bool = False) -> dict[str, Any]:
+    """What can be said of an agent without running it.
+
+    :param partial: leave the schemas of its tools out.
+    """
+    info = agent.info()
+    tools = {tool.id: tool_details(tool, partial=partial) for tool in info.tools}
+    return {
+        "name": agent.name,
+        "description": agent.description,
+        "instructions": info.instructions,
+        "tools": tools,
+        "agents": {},
+        "workflows": {},
+        "skills": [],
+        "workspaceTools": [],
+        "browserTools": [],
+        "hasBrowser": False,
+        "inputProcessors": [],
+        "outputProcessors": [],
+        "provider": info.provider,
+        "modelId": info.model,
+        "modelVersion": "",
+        "supportsMemory": False,
+        "defaultOptions": {},
+        "defaultGenerateOptionsLegacy": {},
+        "defaultStreamOptionsLegacy": {},
+        "source": "code",
+    }
+
+
+def tool_details(tool: Tool, *, partial: bool = False) -> dict[str, Any]:
+    """What there is to say of a tool."""
+    details: dict[str, Any] = {"id": tool.id, "description": tool.description}
+    if not partial:
+        details |= _schemas({"inputSchema": tool.input_schema, "outputSchema": tool.output_schema})
+    return {**details, "requireApproval": tool.requires_approval}
+
+
+def workflow_details(workflow: Workflow, *, partial: bool = False) -> dict[str, Any]:
+    """What there is to say of a workflow.
+
+    :param partial: how many steps it has, instead of the steps.
+    """
+    steps = {} if partial else {item.id: _step_details(item) for item in workflow.steps()}
+    details: dict[str, Any] = {
+        "name": workflow.id,
+        "description": workflow.description,
+        "origin": "code",
+        "steps": steps,
+        "allSteps": {name: {**step, "isWorkflow": False} for name, step in steps.items()},
+        "stepGraph": [] if partial else step_graph(workflow),
+        "options": {"validateInputs": True, "emitStepEvents": True},
+        "isProcessorWorkflow": False,
+    }
+    if partial:
+        return {**details, "stepCount": sum(1 for _ in workflow.steps())}
+    schemas = {"inputSchema": workflow.input_schema, "outputSchema": workflow.output_schema}
+    return details | _schemas(schemas)
+
+
+def step_graph(workflow: Workflow) -> list[dict[str, Any]]:
+    """The order of a workflow's steps."""
+    return [_node(node) for node in workflow.nodes]
+
+
+def _node(node: Node) -> dict[str, Any]:
+    if isinstance(node, Single):
+        return _step_node(node.step)
+    steps = [_step_node(item) for item in node.steps]
+    if not isinstance(node, Branch):
+        return {"type": "parallel", "steps": steps}
+    conditions = [
+        {"id": f"{item.id}-condition", "fn": getattr(condition, "__name__", "")}
+        for item, condition in zip(node.steps, node.conditions, strict=True)
+    ]
+    return {"type": "conditional", "steps": steps, "serializedConditions": conditions}
+
+
+def _step_node(item: Step[Any, Any]) -> dict[str, Any]:
+    can_suspend = item.resume is not None or item.suspend is not None
+    return {"type": "step", "step": {"id": item.id, "canSuspend": can_suspend}}
+
+
+def _step_details(item: Step[Any, Any]) -> dict[str, Any]:
+    schemas = {
+        f"{what}Schema": item.schema(what) for what in ("input", "output", "resume", "suspend")
+    }
+    details = {"id": item.id, **_schemas(schemas)}
+    return {**details, "description": item.description} if item.description else details
+
+
+def _schemas(schemas: dict[str, dict[str, Any] | None]) -> dict[str, str]:
+    """Schemas travel as text: JSON in the envelope of superjson; an unknown one is left out."""
+    return {
+        name: encode({"json": schema}).decode()
+        for name, schema in schemas.items()
+        if schema is not None
+    }

@@ -1,0 +1,70 @@
+"""Limits: how large a request may be, and how long an answer may take to begin."""
+
+from __future__ import annotations
+
+import asyncio
+
+from mastra_server.answers import json_answer
+from mastra_server.asgi import App, Message, Receive, Scope, Send
+from mastra_server.errors import BodyTooLarge
+
+__all__ = ("BodyLimit", "TimeLimit")
+
+
+class BodyLimit:
+    """Refuses a body of more than ``limit`` bytes, announced or not."""
+
+    def __init__(self, app: App, limit: int) -> None:
+        self._app = app
+        self._limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on, counting.
+
+        :raises BodyTooLarge: at once where the length is announced, else when it is passed.
+        """
+        if _announced(scope) > self._limit:
+            raise BodyTooLarge("Request body too large")
+        seen = 0
+
+        async def counted() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message["body"]) if message["type"] == "http.request" else 0
+            if seen > self._limit:
+                raise BodyTooLarge("Request body too large")
+            return message
+
+        await self._app(scope, counted, send)
+
+
+class TimeLimit:
+    """Answers 504 where the answer has not begun after ``seconds``; a begun one is never cut."""
+
+    def __init__(self, app: App, seconds: float) -> None:
+        self._app = app
+        self._seconds = seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on; the request is cancelled when the time is over."""
+        deadline = asyncio.timeout(self._seconds)
+
+        async def watch(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                deadline.reschedule(None)
+            await send(message)
+
+        try:
+            async with deadline:
+                await self._app(scope, receive, watch)
+        except TimeoutError:
+            if not deadline.expired():
+                raise
+            await json_answer({"error": "Gateway Timeout"}, 504)(scope, receive, send)
+
+
+def _announced(scope: Scope) -> int:
+    for name, value in scope["headers"]:
+        if name == b"content-length" and value.isdigit():
+            return int(value)
+    return 0

@@ -1,0 +1,130 @@
+"""Messages as they travel, in any of the shapes Mastra's clients send, as neutral ones."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterator
+from typing import Any
+
+from mastra_core.agents import (
+    FilePart,
+    Message,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+)
+from mastra_core.agents.messages import Part
+from mastra_server.body import InvalidBody
+
+__all__ = ("messages_of",)
+
+_ROLES = ("system", "user", "assistant", "tool")
+
+
+def messages_of(value: Any) -> tuple[Message, ...]:
+    """A text, a message, or a list of either.
+
+    Content may be text, parts, or Mastra's stored form (``{"format": 2, "parts": [...]}``).
+    Parts that no model is shown (reasoning, sources, step marks) are left out.
+
+    :raises InvalidBody: for anything else.
+    """
+    items = value if isinstance(value, list) else [value]
+    messages = [made for index, item in enumerate(items) for made in _messages(item, index)]
+    if not messages:
+        raise InvalidBody("messages", "Expected at least one message")
+    return tuple(messages)
+
+
+def _messages(item: Any, index: int) -> list[Message]:
+    if isinstance(item, str):
+        return [Message.user(item)]
+    where = f"messages.{index}"
+    if not isinstance(item, dict):
+        raise InvalidBody(where, "Expected a string or a message")
+    role = item.get("role")
+    if role not in _ROLES:
+        raise InvalidBody(f"{where}.role", f"Expected one of {', '.join(_ROLES)}")
+    parts = [made for part in _raw_parts(item, where) for made in _parts(part, where)]
+    return _split(role, parts)
+
+
+def _raw_parts(item: dict[str, Any], where: str) -> list[Any]:
+    content = item.get("content")
+    if isinstance(content, dict):  # as Mastra stores it
+        content = content.get("parts", content.get("content"))
+    if content is None:
+        content = item.get("parts")  # a message of an AI SDK user interface
+    if isinstance(content, str):
+        return [{"type": "text", "text": content}]
+    if isinstance(content, list):
+        return content
+    raise InvalidBody(f"{where}.content", "Expected a string or a list of parts")
+
+
+def _split(role: Any, parts: list[Part]) -> list[Message]:
+    """Stored messages keep results beside the calls; a model reads them from the tool."""
+    results = tuple(part for part in parts if isinstance(part, ToolResultPart))
+    others = tuple(part for part in parts if not isinstance(part, ToolResultPart))
+    messages = [Message(role=role, parts=others)] if others else []
+    if results:
+        messages.append(Message(role="tool", parts=results))
+    return messages
+
+
+def _parts(part: Any, where: str) -> Iterator[Part]:
+    if not isinstance(part, dict):
+        raise InvalidBody(f"{where}.content", "Expected parts to be objects")
+    try:
+        yield from _known_parts(part)
+    except (KeyError, TypeError, binascii.Error) as error:
+        kind = part.get("type")
+        raise InvalidBody(f"{where}.content", f"Invalid {kind} part: {error}") from None
+
+
+def _known_parts(part: dict[str, Any]) -> Iterator[Part]:
+    match part.get("type"):
+        case "text":
+            yield TextPart(text=_text(part["text"]))
+        case "image":
+            yield _file(part, part["image"], "image/*")
+        case "file":
+            yield _file(part, part.get("data") or part["url"], "application/octet-stream")
+        case "tool-call":
+            arguments = part.get("args", part.get("input")) or {}
+            yield ToolCallPart(id=part["toolCallId"], name=part["toolName"], arguments=arguments)
+        case "tool-result":
+            result = part["result"] if "result" in part else _unwrapped(part.get("output"))
+            yield ToolResultPart(id=part["toolCallId"], name=part["toolName"], result=result)
+        case "tool-invocation":
+            yield from _invocation(part["toolInvocation"])
+
+
+def _invocation(call: dict[str, Any]) -> Iterator[Part]:
+    names = {"id": call["toolCallId"], "name": call["toolName"]}
+    yield ToolCallPart(**names, arguments=call.get("args") or {})
+    if call.get("state") == "result":
+        yield ToolResultPart(**names, result=call.get("result"))
+
+
+def _unwrapped(output: Any) -> Any:
+    return output["value"] if isinstance(output, dict) and "value" in output else output
+
+
+def _file(part: dict[str, Any], source: Any, default: str) -> FilePart:
+    media_type = part.get("mediaType") or part.get("mimeType") or default
+    text = _text(source)
+    if text.startswith("data:"):
+        head, _, payload = text.partition(",")
+        named = head[len("data:") :].partition(";")[0]
+        return FilePart(media_type=named or media_type, data=base64.b64decode(payload))
+    if "://" in text:
+        return FilePart(media_type=media_type, url=text)
+    return FilePart(media_type=media_type, data=base64.b64decode(text, validate=True))
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("expected a string")
+    return value

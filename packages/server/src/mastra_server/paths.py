@@ -1,0 +1,35 @@
+"""One spelling for each path, so that middleware and routes never read it differently."""
+
+from __future__ import annotations
+
+from mastra_server.answers import text_answer
+from mastra_server.asgi import App, Receive, Scope, Send
+
+__all__ = ("CanonicalPath",)
+
+
+class CanonicalPath:
+    """Strips the prefix the server is mounted under; doubled and trailing slashes are 404.
+
+    Litestar would route ``//api/agents/`` to ``/api/agents``, past a middleware on ``/api/*``.
+    """
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on what is spelled well; there are no websockets."""
+        if scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 4404, "reason": "Not Found"})
+            return
+        path = _local(scope["path"], scope.get("root_path", "").rstrip("/"))
+        if path != "/" and (path.endswith("/") or "//" in path or not path.startswith("/")):
+            await text_answer("404 Not Found", 404)(scope, receive, send)
+            return
+        scope["path"], scope["root_path"] = path, ""
+        await self._app(scope, receive, send)
+
+
+def _local(path: str, root: str) -> str:
+    inside = root and (path == root or path.startswith(root + "/"))
+    return path[len(root) :] or "/" if inside else path

@@ -1,0 +1,85 @@
+"""Routes of tools: list, details, execute."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from litestar import Request, get, post
+from litestar.response.base import ASGIResponse
+
+from mastra_core import Tool, ToolContext
+from mastra_core.errors import InvalidInput, NotFound, RequestError
+from mastra_core.logger import logger_of
+from mastra_server.answers import json_answer
+from mastra_server.body import InvalidBody, read
+from mastra_server.context import context_of
+from mastra_server.describe import tool_details
+
+__all__ = ("ROUTES", "executed")
+
+_Request = Request[Any, Any, Any]
+
+
+class _Body(msgspec.Struct, rename="camel"):
+    data: Any = msgspec.UNSET
+    request_context: dict[str, Any] | None = None
+
+
+@get("/api/tools")
+async def _list(request: _Request) -> ASGIResponse:
+    partial = request.query_params.get("partial") == "true"
+    tools = request.app.state.mastra.tools.items()
+    return json_answer({key: tool_details(tool, partial=partial) for key, tool in tools})
+
+
+@get("/api/tools/{tool_id:str}")
+async def _details(request: _Request, tool_id: str) -> ASGIResponse:
+    return json_answer(tool_details(_tool(request, tool_id)))
+
+
+@post("/api/tools/{tool_id:str}/execute")
+async def _execute(request: _Request, tool_id: str) -> ASGIResponse:
+    return await executed(_tool(request, tool_id), request)
+
+
+ROUTES = (_list, _details, _execute)
+
+
+async def executed(tool: Tool, request: _Request) -> ASGIResponse:
+    """What ``tool`` answers to the request's body; input it cannot take is told with 200.
+
+    :raises InvalidBody: when there is no ``data``.
+    """
+    body = await read(request, _Body)
+    if body.data is msgspec.UNSET:
+        raise InvalidBody("data", "data is required")
+    run_id = request.query_params.get("runId", "")
+    context = ToolContext(request_context=context_of(request, body.request_context), run_id=run_id)
+    try:
+        return json_answer(await tool.execute(body.data, context))
+    except InvalidInput as error:
+        return json_answer(_refused(tool, error))
+    except RequestError:
+        raise
+    except Exception as error:  # noqa: BLE001  # user code may raise anything
+        logger_of("mastra.server").error("tool %r failed", tool.id, exc_info=error)
+        return json_answer({"error": str(error) or type(error).__name__}, 500)
+
+
+def _refused(tool: Tool, error: InvalidInput) -> dict[str, Any]:
+    lines = "".join(f"\n- {field}: {message}" for field, message in error.issues)
+    fields = {field: {"errors": [message], "fields": {}} for field, message in error.issues}
+    return {
+        "error": True,
+        "message": f"Tool input validation failed for {tool.id}.{lines or ' ' + error.message}",
+        "validationErrors": {"errors": [], "fields": fields},
+    }
+
+
+def _tool(request: _Request, name: str) -> Tool:
+    try:
+        tool: Tool = request.app.state.mastra.get_tool(name)
+    except NotFound:
+        raise NotFound("Tool not found") from None
+    return tool

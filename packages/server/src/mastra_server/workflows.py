@@ -1,0 +1,156 @@
+"""Routes of workflows: list, details, and what starts and resumes runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from litestar import Request, get, post
+from litestar.response.base import ASGIResponse
+
+from mastra_core import Workflow
+from mastra_core.errors import InvalidInput
+from mastra_core.workflows import Engine, Run
+from mastra_server import runs
+from mastra_server.answers import StreamAnswer, json_answer
+from mastra_server.body import InvalidBody, read, required
+from mastra_server.context import context_of
+from mastra_server.describe import workflow_details
+from mastra_server.runs import engine_of, workflow_of
+from mastra_server.tracing import trace_ids
+from mastra_server.workflow_stream import refused_stream, run_stream
+from mastra_server.workflow_wire import run_result
+
+__all__ = ("ROUTES",)
+
+_Request = Request[Any, Any, Any]
+
+
+class _Create(msgspec.Struct, rename="camel"):
+    resource_id: str | None = None
+
+
+class _Start(msgspec.Struct, rename="camel"):
+    input_data: Any = None
+    resource_id: str | None = None
+    request_context: dict[str, Any] | None = None
+
+
+class _Resume(msgspec.Struct, rename="camel"):
+    step: str | list[str] | None = None
+    resume_data: Any = None
+    request_context: dict[str, Any] | None = None
+
+
+@get("/api/workflows")
+async def _list(request: _Request) -> ASGIResponse:
+    partial = request.query_params.get("partial") == "true"
+    workflows = request.app.state.mastra.workflows.items()
+    return json_answer({key: workflow_details(each, partial=partial) for key, each in workflows})
+
+
+@get("/api/workflows/{workflow_id:str}")
+async def _details(request: _Request, workflow_id: str) -> ASGIResponse:
+    return json_answer(workflow_details(workflow_of(request, workflow_id)))
+
+
+@post("/api/workflows/{workflow_id:str}/create-run")
+async def _create_run(request: _Request, workflow_id: str) -> ASGIResponse:
+    workflow = workflow_of(request, workflow_id)
+    body = await read(request, _Create)
+    run = await _made(request, workflow, body.resource_id)
+    return json_answer({"runId": run.record.run_id})
+
+
+@post("/api/workflows/{workflow_id:str}/start")
+async def _start(request: _Request, workflow_id: str) -> ASGIResponse:
+    workflow = workflow_of(request, workflow_id)
+    run_id = required(request, "runId")
+    body = await read(request, _Start)
+    run = await engine_of(request).get(workflow, run_id)
+    await _begin(request, run, body)
+    return json_answer({"message": "Workflow run started"})
+
+
+@post("/api/workflows/{workflow_id:str}/start-async")
+async def _start_async(request: _Request, workflow_id: str) -> ASGIResponse:
+    workflow = workflow_of(request, workflow_id)
+    body = await read(request, _Start)
+    run = await _made(request, workflow, body.resource_id)
+    await _begin(request, run, body)
+    return json_answer(run_result(await run.settled(), trace_ids()))
+
+
+@post("/api/workflows/{workflow_id:str}/stream")
+async def _stream(request: _Request, workflow_id: str) -> StreamAnswer:
+    workflow = workflow_of(request, workflow_id)
+    run_id = required(request, "runId")
+    body = await read(request, _Start)
+    run = await _made(request, workflow, body.resource_id)
+    try:
+        await _begin(request, run, body)
+    except InvalidInput as error:
+        return refused_stream(workflow.id, run_id, error)
+    return run_stream(run)
+
+
+@post("/api/workflows/{workflow_id:str}/resume")
+async def _resume(request: _Request, workflow_id: str) -> ASGIResponse:
+    await _resumed(request, workflow_id)
+    return json_answer({"message": "Workflow run resumed"})
+
+
+@post("/api/workflows/{workflow_id:str}/resume-async")
+async def _resume_async(request: _Request, workflow_id: str) -> ASGIResponse:
+    run, _ = await _resumed(request, workflow_id)
+    return json_answer(run_result(await run.settled(), trace_ids()))
+
+
+@post("/api/workflows/{workflow_id:str}/resume-stream")
+async def _resume_stream(request: _Request, workflow_id: str) -> StreamAnswer:
+    return run_stream(*await _resumed(request, workflow_id))
+
+
+ROUTES = (
+    _list,
+    _details,
+    _create_run,
+    _start,
+    _start_async,
+    _stream,
+    _resume,
+    _resume_async,
+    _resume_stream,
+    *runs.ROUTES,
+)
+
+
+async def _made(request: _Request, workflow: Workflow, resource: str | None) -> Run:
+    engine: Engine = engine_of(request)
+    return await engine.create(workflow, request.query_params.get("runId", ""), resource or "")
+
+
+async def _begin(request: _Request, run: Run, body: _Start) -> None:
+    context = context_of(request, body.request_context)
+    await engine_of(request).start(run, body.input_data, context)
+
+
+async def _resumed(request: _Request, workflow_id: str) -> tuple[Run, int]:
+    """The run, resumed, and the offset of its first new event."""
+    workflow = workflow_of(request, workflow_id)
+    run_id = required(request, "runId")
+    body = await read(request, _Resume)
+    engine = engine_of(request)
+    run = await engine.get(workflow, run_id)
+    before = run.position
+    context = context_of(request, body.request_context)
+    await engine.resume(run, body.resume_data, _step(workflow, body.step), context)
+    return run, before
+
+
+def _step(workflow: Workflow, path: str | list[str] | None) -> str:
+    """The step that a client names; the last of a path, since workflows do not nest here."""
+    name = (path[-1] if path else "") if isinstance(path, list) else path or ""
+    if name and all(item.id != name for item in workflow.steps()):
+        raise InvalidBody("step", f"The workflow has no step {name!r}")
+    return name
