@@ -20,6 +20,7 @@ from mastra_core.agents import (
     Usage,
 )
 from mastra_core.workflows.record import now
+from mastra_server.answers import encode
 
 __all__ = ("Transcript", "Turn", "call_payload", "model_label", "result_payload", "usage_of")
 
@@ -60,13 +61,10 @@ class Transcript:
 
     @property
     def text(self) -> str:
-        """The answer: the last turn's text, or the JSON of a structured one."""
-        said = self.turns[-1].text if self.turns else ""
-        if said or self.finish.object is None:
-            return said
-        from mastra_server.answers import encode
-
-        return encode(self.finish.object).decode()
+        """The answer: the JSON of a structured one, else the last turn's text."""
+        if self.finish.object is not None:
+            return encode(self.finish.object).decode()
+        return self.turns[-1].text if self.turns else ""
 
     def add(self, event: AgentEvent) -> None:
         """Fold one event in."""

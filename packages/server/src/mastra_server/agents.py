@@ -36,36 +36,37 @@ async def _list(request: _Request) -> ASGIResponse:
 
 
 @get("/api/agents/{agent_id:str}")
-async def _details(request: _Request, agent_id: str) -> ASGIResponse:
-    return json_answer(agent_details(_agent(request, agent_id)))
+async def _details(request: _Request) -> ASGIResponse:
+    return json_answer(agent_details(_agent(request)))
 
 
 @post("/api/agents/{agent_id:str}/generate")
-async def _generate(request: _Request, agent_id: str) -> ASGIResponse:
-    agent = _agent(request, agent_id)
+async def _generate(request: _Request) -> ASGIResponse:
+    agent = _agent(request)
     return json_answer(await agent_result(agent, await agent_input(request)))
 
 
 @post("/api/agents/{agent_id:str}/stream")
-async def _stream(request: _Request, agent_id: str) -> StreamAnswer:
-    agent = _agent(request, agent_id)
+async def _stream(request: _Request) -> StreamAnswer:
+    agent = _agent(request)
     return sse_answer(agent_chunks(agent, await agent_input(request)))
 
 
 @get("/api/agents/{agent_id:str}/tools/{tool_id:str}")
-async def _tool_details(request: _Request, agent_id: str, tool_id: str) -> ASGIResponse:
-    return json_answer(tool_details(_tool(request, agent_id, tool_id)))
+async def _tool_details(request: _Request) -> ASGIResponse:
+    return json_answer(tool_details(_tool(request)))
 
 
 @post("/api/agents/{agent_id:str}/tools/{tool_id:str}/execute")
-async def _tool_execute(request: _Request, agent_id: str, tool_id: str) -> ASGIResponse:
-    return await executed(_tool(request, agent_id, tool_id), request)
+async def _tool_execute(request: _Request) -> ASGIResponse:
+    return await executed(_tool(request), request)
 
 
 ROUTES = (_list, _details, _generate, _stream, _tool_details, _tool_execute)
 
 
-def _agent(request: _Request, name: str) -> AgentLike:
+def _agent(request: _Request) -> AgentLike:
+    name = request.path_params["agent_id"]
     try:
         agent: AgentLike = request.app.state.mastra.get_agent(name)
     except NotFound:
@@ -73,8 +74,9 @@ def _agent(request: _Request, name: str) -> AgentLike:
     return agent
 
 
-def _tool(request: _Request, agent: str, name: str) -> Tool:
-    for tool in _agent(request, agent).info().tools:
-        if tool.id == name:
+def _tool(request: _Request) -> Tool:
+    """A tool of the agent, by its id; it need not be registered."""
+    for tool in _agent(request).info().tools:
+        if tool.id == request.path_params["tool_id"]:
             return tool
     raise NotFound("Tool not found")

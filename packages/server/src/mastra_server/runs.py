@@ -20,13 +20,15 @@ __all__ = ("ROUTES", "engine_of", "workflow_of")
 _Request = Request[Any, Any, Any]
 
 
-def workflow_of(request: _Request, name: str) -> Workflow:
-    """The workflow of that key or id.
+def workflow_of(request: _Request) -> Workflow:
+    """The workflow whose key or id the path names.
 
     :raises NotFound: when there is none.
     """
     try:
-        workflow: Workflow = request.app.state.mastra.get_workflow(name)
+        workflow: Workflow = request.app.state.mastra.get_workflow(
+            request.path_params["workflow_id"]
+        )
     except NotFound:
         raise NotFound("Workflow not found") from None
     return workflow
@@ -39,8 +41,8 @@ def engine_of(request: _Request) -> Engine:
 
 
 @get("/api/workflows/{workflow_id:str}/runs")
-async def _list(request: _Request, workflow_id: str) -> ASGIResponse:
-    workflow = workflow_of(request, workflow_id)
+async def _list(request: _Request) -> ASGIResponse:
+    workflow = workflow_of(request)
     wanted = _filter(request)
     records = [record for record in await engine_of(request).list(workflow) if wanted(record)]
     page = records[_window(request)]
@@ -50,24 +52,24 @@ async def _list(request: _Request, workflow_id: str) -> ASGIResponse:
 
 
 @get("/api/workflows/{workflow_id:str}/runs/{run_id:str}")
-async def _details(request: _Request, workflow_id: str, run_id: str) -> ASGIResponse:
-    workflow = workflow_of(request, workflow_id)
-    run = await engine_of(request).get(workflow, run_id)
+async def _details(request: _Request) -> ASGIResponse:
+    workflow = workflow_of(request)
+    run = await engine_of(request).get(workflow, request.path_params["run_id"])
     fields = request.query_params.get("fields", "").split(",")
     return json_answer(run_details(workflow, run.record, frozenset(filter(None, fields))))
 
 
 @post("/api/workflows/{workflow_id:str}/runs/{run_id:str}/cancel")
-async def _cancel(request: _Request, workflow_id: str, run_id: str) -> ASGIResponse:
+async def _cancel(request: _Request) -> ASGIResponse:
     engine = engine_of(request)
-    await engine.cancel(await engine.get(workflow_of(request, workflow_id), run_id))
+    await engine.cancel(await engine.get(workflow_of(request), request.path_params["run_id"]))
     return json_answer({"message": "Workflow run cancelled"})
 
 
 @delete("/api/workflows/{workflow_id:str}/runs/{run_id:str}", status_code=200)
-async def _delete(request: _Request, workflow_id: str, run_id: str) -> ASGIResponse:
+async def _delete(request: _Request) -> ASGIResponse:
     engine = engine_of(request)
-    await engine.delete(await engine.get(workflow_of(request, workflow_id), run_id))
+    await engine.delete(await engine.get(workflow_of(request), request.path_params["run_id"]))
     return json_answer({"message": "Workflow run deleted"})
 
 

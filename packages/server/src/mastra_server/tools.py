@@ -34,13 +34,13 @@ async def _list(request: _Request) -> ASGIResponse:
 
 
 @get("/api/tools/{tool_id:str}")
-async def _details(request: _Request, tool_id: str) -> ASGIResponse:
-    return json_answer(tool_details(_tool(request, tool_id)))
+async def _details(request: _Request) -> ASGIResponse:
+    return json_answer(tool_details(_tool(request)))
 
 
 @post("/api/tools/{tool_id:str}/execute")
-async def _execute(request: _Request, tool_id: str) -> ASGIResponse:
-    return await executed(_tool(request, tool_id), request)
+async def _execute(request: _Request) -> ASGIResponse:
+    return await executed(_tool(request), request)
 
 
 ROUTES = (_list, _details, _execute)
@@ -77,9 +77,9 @@ def _refused(tool: Tool, error: InvalidInput) -> dict[str, Any]:
     }
 
 
-def _tool(request: _Request, name: str) -> Tool:
+def _tool(request: _Request) -> Tool:
     try:
-        tool: Tool = request.app.state.mastra.get_tool(name)
+        tool: Tool = request.app.state.mastra.get_tool(request.path_params["tool_id"])
     except NotFound:
         raise NotFound("Tool not found") from None
     return tool

@@ -50,21 +50,21 @@ async def _list(request: _Request) -> ASGIResponse:
 
 
 @get("/api/workflows/{workflow_id:str}")
-async def _details(request: _Request, workflow_id: str) -> ASGIResponse:
-    return json_answer(workflow_details(workflow_of(request, workflow_id)))
+async def _details(request: _Request) -> ASGIResponse:
+    return json_answer(workflow_details(workflow_of(request)))
 
 
 @post("/api/workflows/{workflow_id:str}/create-run")
-async def _create_run(request: _Request, workflow_id: str) -> ASGIResponse:
-    workflow = workflow_of(request, workflow_id)
+async def _create_run(request: _Request) -> ASGIResponse:
+    workflow = workflow_of(request)
     body = await read(request, _Create)
     run = await _made(request, workflow, body.resource_id)
     return json_answer({"runId": run.record.run_id})
 
 
 @post("/api/workflows/{workflow_id:str}/start")
-async def _start(request: _Request, workflow_id: str) -> ASGIResponse:
-    workflow = workflow_of(request, workflow_id)
+async def _start(request: _Request) -> ASGIResponse:
+    workflow = workflow_of(request)
     run_id = required(request, "runId")
     body = await read(request, _Start)
     run = await engine_of(request).get(workflow, run_id)
@@ -73,8 +73,8 @@ async def _start(request: _Request, workflow_id: str) -> ASGIResponse:
 
 
 @post("/api/workflows/{workflow_id:str}/start-async")
-async def _start_async(request: _Request, workflow_id: str) -> ASGIResponse:
-    workflow = workflow_of(request, workflow_id)
+async def _start_async(request: _Request) -> ASGIResponse:
+    workflow = workflow_of(request)
     body = await read(request, _Start)
     run = await _made(request, workflow, body.resource_id)
     await _begin(request, run, body)
@@ -82,8 +82,8 @@ async def _start_async(request: _Request, workflow_id: str) -> ASGIResponse:
 
 
 @post("/api/workflows/{workflow_id:str}/stream")
-async def _stream(request: _Request, workflow_id: str) -> StreamAnswer:
-    workflow = workflow_of(request, workflow_id)
+async def _stream(request: _Request) -> StreamAnswer:
+    workflow = workflow_of(request)
     run_id = required(request, "runId")
     body = await read(request, _Start)
     run = await _made(request, workflow, body.resource_id)
@@ -95,20 +95,20 @@ async def _stream(request: _Request, workflow_id: str) -> StreamAnswer:
 
 
 @post("/api/workflows/{workflow_id:str}/resume")
-async def _resume(request: _Request, workflow_id: str) -> ASGIResponse:
-    await _resumed(request, workflow_id)
+async def _resume(request: _Request) -> ASGIResponse:
+    await _resumed(request)
     return json_answer({"message": "Workflow run resumed"})
 
 
 @post("/api/workflows/{workflow_id:str}/resume-async")
-async def _resume_async(request: _Request, workflow_id: str) -> ASGIResponse:
-    run, _ = await _resumed(request, workflow_id)
+async def _resume_async(request: _Request) -> ASGIResponse:
+    run, _ = await _resumed(request)
     return json_answer(run_result(await run.settled(), trace_ids()))
 
 
 @post("/api/workflows/{workflow_id:str}/resume-stream")
-async def _resume_stream(request: _Request, workflow_id: str) -> StreamAnswer:
-    return run_stream(*await _resumed(request, workflow_id))
+async def _resume_stream(request: _Request) -> StreamAnswer:
+    return run_stream(*await _resumed(request))
 
 
 ROUTES = (
@@ -135,9 +135,9 @@ async def _begin(request: _Request, run: Run, body: _Start) -> None:
     await engine_of(request).start(run, body.input_data, context)
 
 
-async def _resumed(request: _Request, workflow_id: str) -> tuple[Run, int]:
+async def _resumed(request: _Request) -> tuple[Run, int]:
     """The run, resumed, and the offset of its first new event."""
-    workflow = workflow_of(request, workflow_id)
+    workflow = workflow_of(request)
     run_id = required(request, "runId")
     body = await read(request, _Resume)
     engine = engine_of(request)

