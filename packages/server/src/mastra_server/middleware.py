@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
 from litestar import Request, Response
 from litestar.datastructures import MutableScopeHeaders
+from litestar.exceptions import ClientException
 from litestar.middleware import ASGIMiddleware, DefineMiddleware
 
 from mastra_core import Middleware
@@ -117,6 +118,19 @@ class Answer:
         await self._send(message)
 
 
+class _EarlyRequest(Request[Any, Any, Any]):
+    """A request before its route is known; Litestar's asks the route how long a body may be."""
+
+    async def stream(self) -> AsyncGenerator[bytes, None]:
+        more = True
+        while more:
+            event: Message = await self.receive()
+            if event["type"] == "http.disconnect":
+                raise ClientException("the client left")
+            yield event.get("body", b"")
+            more = event.get("more_body", False)
+
+
 async def _run(app: App, scope: Scope, receive: Receive, send: Send) -> None:
     await app(scope, receive, send)
 
@@ -137,7 +151,7 @@ class _Onion:
             inner.append(Answer(self._app, scope, receive, send))
             return await inner[0].begun()
 
-        request: Request[Any, Any, Any] = Request(scope, receive, send)
+        request = _EarlyRequest(scope, receive, send)
         try:
             answer = await _call(self._handler, request, next_)
             if isinstance(answer, Answer):

@@ -31,7 +31,8 @@ async def _frames(chunks: AsyncGenerator[dict[str, Any]]) -> AsyncGenerator[byte
     try:
         while True:
             try:
-                frame = await asyncio.wait_for(queue.get(), SILENCE)
+                async with asyncio.timeout(SILENCE):  # wait_for loses cancellations before 3.12
+                    frame = await queue.get()
             except TimeoutError:
                 frame = _HEARTBEAT
             yield frame

@@ -1,0 +1,47 @@
+"""What importing and starting the server costs, and what it never loads."""
+
+import json
+
+HEAVY = ("pluggy", "rich", "httpx", "pydantic", "pydantic_ai", "opentelemetry.sdk", "uvicorn")
+LOADED = f"""
+import json, sys
+print(json.dumps([name for name in {HEAVY!r} if name in sys.modules]))
+"""
+
+
+def test_import_loads_nothing_heavy(python):
+    assert json.loads(python("import mastra_server\n" + LOADED)) == []
+    assert python("import mastra_server, sys; print('litestar' in sys.modules)").strip() == "False"
+
+
+def test_an_application_loads_nothing_heavy(python):
+    made = """
+from mastra_core import Agent, Mastra
+from mastra_server import create_app
+agent = Agent(name="a", model="test")
+app = create_app(Mastra(agents={"a": agent}))
+assert app.state.mastra.agents["a"] is agent
+"""
+    assert json.loads(python(made + LOADED)) == []
+
+
+def test_the_public_names():
+    import mastra_server
+
+    assert sorted(mastra_server.__all__) == dir(mastra_server)
+    for name in mastra_server.__all__:
+        assert callable(getattr(mastra_server, name))
+
+
+def test_a_framework_agent_over_http(serve):
+    """pydantic-ai's cancel scopes must be left in the task that entered them."""
+    from mastra_core import Agent, Mastra
+
+    agent = Agent(name="tester", model="test", instructions="Answer.")
+    with serve(Mastra(agents={"tester": agent}, logger=False)) as server:
+        generated = server.http.post("/api/agents/tester/generate", json={"messages": "hi"})
+        stream = server.http.post("/api/agents/tester/stream", json={"messages": "hi"})
+    assert generated.status_code == 200, generated.text
+    assert generated.json()["text"]
+    assert '"type":"finish"' in stream.text
+    assert '"type":"error"' not in stream.text
