@@ -94,7 +94,7 @@ def test_exceptions(serve):
     async def raising(request, next):
         match request.headers.get("x-raise"):
             case "http":
-                raise HTTPException("teapot", status_code=418)
+                raise HTTPException("teapot", status_code=418, headers={"x-own": "1"})
             case "request":
                 raise Conflict("not now")
             case "late":
@@ -111,6 +111,7 @@ def test_exceptions(serve):
 
         def asked(what):
             answer = server.http.get("/api/agents", headers={"x-raise": what})
+            assert answer.headers.get("x-own") == ("1" if what == "http" else None)
             return answer.status_code, answer.json()
 
         internal = (500, {"error": "Internal Server Error"})

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from typing import Any
 
 import msgspec
@@ -32,6 +31,7 @@ from mastra_server.agent_turns import (
     result_payload,
     usage_of,
 )
+from mastra_server.answers import closing
 from mastra_server.tracing import agent_span
 
 __all__ = ("agent_chunks",)
@@ -51,7 +51,7 @@ async def agent_chunks(agent: AgentLike, wish: AgentInput) -> AsyncGenerator[dic
     writer = _Writer(Transcript(agent.id, wish))
     with agent_span(agent):
         try:
-            async with _closing(agent.stream(wish)) as events:
+            async with closing(agent.stream(wish)) as events:
                 async for event in events:
                     for chunk in writer.tell(event):
                         yield chunk
@@ -61,16 +61,6 @@ async def agent_chunks(agent: AgentLike, wish: AgentInput) -> AsyncGenerator[dic
                 yield chunk
     for chunk in writer.close():
         yield chunk
-
-
-@contextlib.asynccontextmanager
-async def _closing(events: AsyncIterator[AgentEvent]) -> AsyncIterator[AsyncIterator[AgentEvent]]:
-    """The protocol asks for an iterator; most are generators, which must not be left open."""
-    try:
-        yield events
-    finally:
-        if isinstance(events, AsyncGenerator):
-            await events.aclose()
 
 
 class _Writer:

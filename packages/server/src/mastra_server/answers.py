@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from typing import Any, TypeVar
 
 import msgspec
 from litestar.response.base import ASGIResponse
@@ -13,7 +13,10 @@ from litestar.response.base import ASGIResponse
 from mastra_core.schema import dump
 from mastra_server.asgi import Receive, Scope, Send
 
-__all__ = ("StreamAnswer", "encode", "json_answer", "stop", "text_answer")
+__all__ = ("StreamAnswer", "closing", "encode", "json_answer", "stop", "text_answer")
+
+
+T = TypeVar("T")
 
 
 def encode(value: Any) -> bytes:
@@ -24,9 +27,16 @@ def encode(value: Any) -> bytes:
     return msgspec.json.encode(value, enc_hook=dump)
 
 
-def json_answer(body: Any, status: int = 200) -> ASGIResponse:
+def json_answer(
+    body: Any, status: int = 200, headers: Mapping[str, str] | None = None
+) -> ASGIResponse:
     """``body`` as a JSON answer."""
-    return ASGIResponse(body=encode(body), media_type="application/json", status_code=status)
+    return ASGIResponse(
+        body=encode(body),
+        media_type="application/json",
+        status_code=status,
+        headers=dict(headers or {}),
+    )
 
 
 def text_answer(body: str, status: int = 200) -> ASGIResponse:
@@ -66,6 +76,18 @@ class StreamAnswer:
             async for piece in pieces:
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+@contextlib.asynccontextmanager
+async def closing(events: AsyncIterator[T]) -> AsyncIterator[AsyncIterator[T]]:
+    """Close ``events`` at the end if it is a generator: a protocol that asks for an iterator gets
+    a generator nearly always, and one left open keeps what it holds.
+    """
+    try:
+        yield events
+    finally:
+        if isinstance(events, AsyncGenerator):
+            await events.aclose()
 
 
 async def stop(*tasks: asyncio.Task[Any]) -> None:

@@ -67,7 +67,7 @@ def answer_to(error: Exception, scope: Scope) -> ASGIResponse:
     if isinstance(error, AgentFailed):
         return json_answer({"error": error.message}, 500)
     if isinstance(error, HTTPException) and error.status_code != 500:  # noqa: PLR2004  # HTTP's own number
-        return json_answer({"error": error.detail}, error.status_code)
+        return json_answer({"error": error.detail}, error.status_code, error.headers)
     fields = {"method": scope.get("method"), "path": scope["path"]}
     logger_of("mastra.server").error("the request failed", exc_info=error, extra=fields)
     return json_answer({"error": "Internal Server Error"}, 500)

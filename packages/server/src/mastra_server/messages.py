@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -65,12 +66,10 @@ def _raw_parts(item: dict[str, Any], where: str) -> list[Any]:
 
 def _split(role: Any, parts: list[Part]) -> list[Message]:
     """Stored messages keep results beside the calls; a model reads them from the tool."""
-    results = tuple(part for part in parts if isinstance(part, ToolResultPart))
-    others = tuple(part for part in parts if not isinstance(part, ToolResultPart))
-    messages = [Message(role=role, parts=others)] if others else []
-    if results:
-        messages.append(Message(role="tool", parts=results))
-    return messages
+    groups = itertools.groupby(parts, lambda part: isinstance(part, ToolResultPart))
+    return [
+        Message(role="tool" if results else role, parts=tuple(group)) for results, group in groups
+    ]
 
 
 def _parts(part: Any, where: str) -> Iterator[Part]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from mastra_core.errors import InvalidInput
@@ -20,7 +20,7 @@ from mastra_core.workflows.record import (
     StepSuspended,
     StepWrote,
 )
-from mastra_server.answers import StreamAnswer, encode
+from mastra_server.answers import StreamAnswer, closing, encode
 from mastra_server.workflow_wire import step_times
 
 __all__ = ("refused_stream", "run_stream")
@@ -89,7 +89,7 @@ async def _chunks(run: Run, offset: int) -> AsyncGenerator[dict[str, Any]]:
     writer = _Writer(RunRecord(run_id=run.record.run_id, workflow_id=run.record.workflow_id))
     yield writer.start()
     finished = False
-    async with _closing(run.events()) as events:
+    async with closing(run.events()) as events:
         index = 0
         async for event in events:
             writer.record.apply(event)
@@ -153,12 +153,3 @@ def _chunk(run_id: str, type_: str, payload: dict[str, Any]) -> dict[str, Any]:
 
 def _finish(status: str, metadata: dict[str, Any]) -> dict[str, Any]:
     return {"workflowStatus": status, "metadata": metadata, "output": {"usage": _NO_TOKENS}}
-
-
-@contextlib.asynccontextmanager
-async def _closing(events: AsyncIterator[RunEvent]) -> AsyncIterator[AsyncIterator[RunEvent]]:
-    try:
-        yield events
-    finally:
-        if isinstance(events, AsyncGenerator):
-            await events.aclose()

@@ -1,0 +1,113 @@
+"""The shapes in which messages travel."""
+
+import base64
+
+import pytest
+
+from mastra_core.agents import FilePart, Message, TextPart, ToolCallPart, ToolResultPart
+from mastra_server.body import InvalidBody
+from mastra_server.messages import messages_of
+
+PIXEL = base64.b64encode(b"pixel").decode()
+CALL = ToolCallPart(id="1", name="add", arguments={"a": 1})
+RESULT = ToolResultPart(id="1", name="add", result={"sum": 1})
+
+
+def user(*parts):
+    return (Message(role="user", parts=parts),)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("hi", user(TextPart(text="hi"))),
+        (["hi"], user(TextPart(text="hi"))),
+        ({"role": "user", "content": "hi"}, user(TextPart(text="hi"))),
+        ([{"role": "user", "parts": [{"type": "text", "text": "hi"}]}], user(TextPart(text="hi"))),
+        (
+            [{"role": "user", "content": {"format": 2, "parts": [{"type": "text", "text": "hi"}]}}],
+            user(TextPart(text="hi")),
+        ),
+    ],
+)
+def test_text(value, expected):
+    assert messages_of(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("part", "expected"),
+    [
+        (
+            {"type": "image", "image": f"data:image/png;base64,{PIXEL}"},
+            FilePart(media_type="image/png", data=b"pixel"),
+        ),
+        (
+            {"type": "image", "image": "https://a.example/x.png"},
+            FilePart(media_type="image/*", url="https://a.example/x.png"),
+        ),
+        (
+            {"type": "file", "data": PIXEL, "mimeType": "application/pdf"},
+            FilePart(media_type="application/pdf", data=b"pixel"),
+        ),
+    ],
+)
+def test_files(part, expected):
+    assert messages_of([{"role": "user", "content": [part]}]) == user(expected)
+
+
+def test_tool_calls_of_client_tools():
+    value = [
+        {"role": "user", "content": "add"},
+        {
+            "role": "assistant",
+            "content": [
+                {"type": "tool-call", "toolCallId": "1", "toolName": "add", "input": {"a": 1}}
+            ],
+        },
+        {
+            "role": "tool",
+            "content": [
+                {
+                    "type": "tool-result",
+                    "toolCallId": "1",
+                    "toolName": "add",
+                    "output": {"type": "json", "value": {"sum": 1}},
+                }
+            ],
+        },
+    ]
+    assert messages_of(value)[1:] == (
+        Message(role="assistant", parts=(CALL,)),
+        Message(role="tool", parts=(RESULT,)),
+    )
+
+
+def test_a_stored_message_is_split():
+    call = {"state": "result", "toolCallId": "1", "toolName": "add", "args": {"a": 1}}
+    parts = [
+        {"type": "tool-invocation", "toolInvocation": {**call, "result": {"sum": 1}}},
+        {"type": "step-start"},
+        {"type": "text", "text": "done"},
+    ]
+    value = {"role": "assistant", "content": {"format": 2, "parts": parts}}
+    assert messages_of(value) == (
+        Message(role="assistant", parts=(CALL,)),
+        Message(role="tool", parts=(RESULT,)),
+        Message(role="assistant", parts=(TextPart(text="done"),)),
+    )
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        1,
+        [],
+        [1],
+        [{"role": "user", "content": [1]}],
+        [{"role": "user", "content": [{"type": "image", "image": "!"}]}],
+        [{"role": "user", "content": [{"type": "tool-call"}]}],
+    ],
+)
+def test_what_is_no_message(value):
+    with pytest.raises(InvalidBody):
+        messages_of(value)
