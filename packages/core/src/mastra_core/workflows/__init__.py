@@ -1,6 +1,7 @@
 """Workflows: a typed description, one interpreter, a journal that remembers."""
 
-from mastra_core.workflows.engine import Engine, MemoryEngine, Run
+from mastra_core.workflows.engine import Engine, Run
+from mastra_core.workflows.memory import MemoryEngine
 from mastra_core.workflows.record import RunError, RunRecord, StepRecord
 from mastra_core.workflows.step import Step, StepContext, step
 from mastra_core.workflows.workflow import Branch, Parallel, Single, Workflow
