@@ -20,7 +20,8 @@ from mastra_core.server import (
 )
 from mastra_core.telemetry import Telemetry
 from mastra_core.tools import Tool, as_tool
-from mastra_core.workflows.engine import Engine, MemoryEngine
+from mastra_core.workflows.engine import Engine
+from mastra_core.workflows.memory import MemoryEngine
 from mastra_core.workflows.workflow import Workflow
 
 __all__ = ("Mastra",)
@@ -57,7 +58,7 @@ class Mastra:
         server_middleware: Sequence[Any] = (),
         deployer: Any = None,
     ) -> None:
-        self.agents: Registry[AgentLike] = Registry("agent", _each(agents, "agents", as_agent))
+        self.agents: Registry[AgentLike] = Registry("agent", _agents(agents))
         self.workflows: Registry[Workflow] = Registry(
             "workflow", _each(workflows, "workflows", _as_workflow)
         )
@@ -103,6 +104,15 @@ def _each(items: Mapping[str, Any] | None, what: str, make: Any) -> dict[str, An
             f"{what} is {type(items).__name__}.", f'Pass a mapping: {what}={{"name": ...}}.'
         )
     return {key: make(value) for key, value in items.items()}
+
+
+def _agents(items: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Agents by key; one whose framework gave it no name goes by its key."""
+    agents = _each(items, "agents", as_agent)
+    for key, agent in agents.items():
+        if not agent.id:
+            agent.id = agent.name = key
+    return agents
 
 
 def _as_workflow(value: Any) -> Workflow:
