@@ -28,12 +28,12 @@ class FunctionAgent:
         parameters = list(inspect.signature(function).parameters.values())
         if len(parameters) != 1:
             raise ConfigError(
-                f"The agent function {function.__name__!r} takes {len(parameters)} arguments.",
+                f"The agent function {_name(function)!r} takes {len(parameters)} arguments.",
                 "Give it one: the user's text, or an AgentInput.",
             )
         self._function = function
         self._whole = hints_of(function).get(parameters[0].name) is AgentInput
-        self.id = self.name = function.__name__
+        self.id = self.name = _name(function)
         self.description = (inspect.getdoc(function) or "").partition("\n")[0]
 
     def info(self) -> AgentInfo:
@@ -64,11 +64,19 @@ class FunctionAgent:
         finished = False
         async for piece in self._function(argument):
             event = TextDelta(text=piece) if isinstance(piece, str) else piece
-            finished = isinstance(event, Finish)
+            if not isinstance(event, AgentEvent):
+                raise TypeError(f"it yielded {type(event).__name__}, neither text nor an event")
+            finished = finished or isinstance(event, Failure | Finish)
             yield event
         if not finished:
             yield StepFinish()
             yield Finish()
+
+
+def _name(function: Callable[..., Any]) -> str:
+    return getattr(
+        getattr(function, "func", function), "__name__", ""
+    )  # of a partial its function's
 
 
 def failure(error: Exception, agent: str) -> Failure:
