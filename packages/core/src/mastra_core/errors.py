@@ -10,6 +10,7 @@ MastraError
 │   ├── ApiError           an answer the deployer cannot use (exit 8)
 │   ├── DeploymentFailed   the platform built or started it and failed (exit 9)
 │   └── DeployTimeout      the platform did not finish in time (exit 10)
+├── AgentFailed            an agent's run broke; nothing a command meets (exit 1)
 └── RequestError           whoever called a running app made a mistake (HTTP 400)
     ├── InvalidInput       data does not fit the declared type (HTTP 400)
     ├── NotFound           no agent, workflow, tool or run of that name (HTTP 404)
@@ -22,6 +23,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 __all__ = (
+    "AgentFailed",
     "ApiError",
     "AuthError",
     "BuildError",
@@ -117,6 +119,10 @@ class DeployTimeout(DeployError):
     """The platform did not reach a final state in the time allowed."""
 
     exit_code = 10
+
+
+class AgentFailed(MastraError):
+    """A run ended in ``Failure``; the message is safe to show to whoever called."""
 
 
 class RequestError(MastraError):

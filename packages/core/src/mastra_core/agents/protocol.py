@@ -19,14 +19,10 @@ from mastra_core.agents.events import (
     Usage,
 )
 from mastra_core.agents.messages import AgentInput
-from mastra_core.errors import MastraError
+from mastra_core.errors import AgentFailed
 from mastra_core.tools import Tool
 
 __all__ = ("AgentFailed", "AgentInfo", "AgentLike", "AgentOutput", "collect")
-
-
-class AgentFailed(MastraError):
-    """A run ended in ``Failure``; the message is safe to show to whoever called."""
 
 
 class AgentInfo(msgspec.Struct, frozen=True, kw_only=True):
