@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import sys
+from collections.abc import Mapping
 from typing import Any, Literal, TextIO
 
 import msgspec
@@ -24,6 +25,7 @@ _HIDDEN = frozenset(
     "password token secret key apikey auth authorization bearer bearertoken jwt credential "
     "clientsecret privatekey refresh ssn cookie".split()
 )
+_HIDDEN_ENDINGS = ("password", "token", "secret", "apikey", "accesskey", "authorization", "cookie")
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 Format = Literal["auto", "console", "json"]
@@ -68,15 +70,19 @@ def logger_of(name: str) -> logging.Logger:
 
 def fields_of(record: logging.LogRecord) -> dict[str, Any]:
     """What the caller passed as ``extra``, credentials hidden."""
-    return {
-        key: "****" if _normal(key) in _HIDDEN else value
-        for key, value in vars(record).items()
-        if key not in _STANDARD
-    }
+    extra = {key: value for key, value in vars(record).items() if key not in _STANDARD}
+    return _without_credentials(extra)
 
 
-def _normal(key: str) -> str:
-    return key.lower().replace("_", "").replace("-", "")
+def _without_credentials(fields: Mapping[Any, Any]) -> dict[str, Any]:
+    return {str(key): _shown(str(key), value) for key, value in fields.items()}
+
+
+def _shown(key: str, value: Any) -> Any:
+    name = key.lower().replace("_", "").replace("-", "")
+    if name in _HIDDEN or name.endswith(_HIDDEN_ENDINGS):
+        return "****"
+    return _without_credentials(value) if isinstance(value, Mapping) else value
 
 
 def _level(record: logging.LogRecord) -> str:
@@ -86,14 +92,14 @@ def _level(record: logging.LogRecord) -> str:
 class _JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         moment = dt.datetime.fromtimestamp(record.created, dt.UTC)
-        line: dict[str, Any] = {
+        own: dict[str, Any] = {
             "time": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "level": _level(record),
             "name": record.name,
             "msg": record.getMessage(),
             **_trace_ids(),
-            **fields_of(record),
         }
+        line = {**own, **fields_of(record), **own}  # a caller's field cannot pose as ours
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
         return msgspec.json.encode(line, enc_hook=str).decode()
