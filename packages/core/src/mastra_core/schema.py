@@ -47,7 +47,21 @@ def _inlined(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, A
         schema = dict(definitions[name])
         if not _mentions(definitions, f"#/$defs/{name}"):
             definitions = {key: value for key, value in definitions.items() if key != name}
+    lifted: dict[str, Any] = {}
+    schema, definitions = _lift(schema, lifted), _lift(definitions, lifted)
+    definitions = {**lifted, **definitions}
     return {**schema, "$defs": definitions} if definitions else schema
+
+
+def _lift(node: Any, into: dict[str, Any]) -> Any:
+    """Move definitions that pydantic put beside one type to where references look: the top."""
+    if isinstance(node, list):
+        return [_lift(item, into) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if isinstance(node.get("$defs"), dict):
+        into.update(_lift(node["$defs"], into))
+    return {key: _lift(value, into) for key, value in node.items() if key != "$defs"}
 
 
 def _mentions(node: Any, reference: str) -> bool:
