@@ -33,7 +33,7 @@ class Telemetry:
     :param export: ``{"type": "otlp", "endpoint": URL, "headers": {...}}`` sends OTLP over HTTP,
         where ``OTEL_EXPORTER_OTLP_*`` fills what is not given; ``{"type": "console"}`` prints.
     :param enabled: ``False`` keeps the settings and sends nothing.
-    :raises ConfigError: for a type that does not exist.
+    :raises ConfigError: for a type or probability that does not exist.
     """
 
     service_name: str = "mastra"
@@ -42,8 +42,9 @@ class Telemetry:
     enabled: bool = True
 
     def __post_init__(self) -> None:
-        _known("sampling", self.sampling.get("type"), _SAMPLERS)
-        _known("export", self.export.get("type"), _EXPORTERS)
+        _known("sampling", self.sampling, _SAMPLERS)
+        _known("export", self.export, _EXPORTERS)
+        _probability(self.sampling)
 
     def start(self) -> None:
         """Install the tracer provider, once a process.
@@ -99,11 +100,22 @@ def active() -> bool:
     return _active
 
 
-def _known(what: str, value: Any, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
+def _known(what: str, setting: Any, allowed: tuple[str, ...]) -> None:
+    value = setting.get("type") if isinstance(setting, Mapping) else setting
+    if not isinstance(setting, Mapping) or value not in allowed:
         raise ConfigError(
-            f"The telemetry {what} type {value!r} does not exist.", f"Use {', '.join(allowed)}."
+            f"The telemetry {what} type {value!r} does not exist.",
+            f'Write {what}={{"type": ...}} with {", ".join(allowed)}.',
         )
+
+
+def _probability(sampling: Mapping[str, Any]) -> float:
+    value = sampling.get("probability", 1)
+    if not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ConfigError(
+            f"The telemetry sampling probability is {value!r}.", "Use a number from 0 to 1."
+        )
+    return float(value)
 
 
 def _provider(settings: Telemetry) -> Any:
@@ -128,9 +140,9 @@ def _sampler(sampling: Mapping[str, Any]) -> Any:
         case "always_off":
             return sdk.ALWAYS_OFF
         case "ratio":
-            return sdk.TraceIdRatioBased(float(sampling.get("probability", 1)))
+            return sdk.TraceIdRatioBased(_probability(sampling))
         case "parent_based":
-            return sdk.ParentBasedTraceIdRatio(float(sampling.get("probability", 1)))
+            return sdk.ParentBasedTraceIdRatio(_probability(sampling))
         case _:
             return sdk.ALWAYS_ON
 
