@@ -41,10 +41,10 @@ class Registry(Mapping[str, T], Generic[T]):
 
         :raises NotFound: when there is none.
         """
-        item = self._items.get(name) or self._by_id.get(name)
-        if item is None:
-            raise NotFound(f"There is no {self._kind} {name!r}.")
-        return item
+        for items in (self._items, self._by_id):
+            if name in items:
+                return items[name]
+        raise NotFound(f"There is no {self._kind} {name!r}.")
 
     def __getitem__(self, key: str) -> T:
         return self._items[key]
@@ -56,8 +56,9 @@ class Registry(Mapping[str, T], Generic[T]):
         return len(self._items)
 
     def _check(self, key: str, item: T) -> None:
-        for name in (key, item.id):
-            if not _NAME.fullmatch(str(name)):
+        names: tuple[object, ...] = (key, item.id)
+        for name in names:
+            if not isinstance(name, str) or not _NAME.fullmatch(name):
                 raise ConfigError(
                     f"The {self._kind} name {name!r} cannot stand in a URL.",
                     "Use letters, digits, '_', '-' and '.', at most 128 of them.",

@@ -23,7 +23,7 @@ class Secret:
     __slots__ = ("_name", "_value")
 
     def __init__(self, value: str) -> None:
-        if not value.strip():
+        if not (value or "").strip():  # os.getenv gives None
             raise ConfigError("A secret is empty.", "Set the environment variable it comes from.")
         self._value = value
         self._name = ""
