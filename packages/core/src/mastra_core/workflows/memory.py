@@ -42,6 +42,7 @@ class MemoryEngine:
         self._max_age = max_age
         self._max_unfinished = max_unfinished
         self._unfinished: dict[_Key, MemoryRun] = {}
+        self._pending: dict[_Key, None] = {}  # those of them that have not started, oldest first
         self._finished: OrderedDict[_Key, tuple[float, MemoryRun]] = OrderedDict()
 
     async def create(self, workflow: Workflow, run_id: str = "", resource_id: str = "") -> Run:
@@ -59,6 +60,7 @@ class MemoryEngine:
         )
         run = MemoryRun(workflow, record)
         self._unfinished[run.key] = run
+        self._pending[run.key] = None
         return run
 
     async def start(self, run: Run, value: Any, context: Mapping[str, Any] | None = None) -> None:
@@ -72,6 +74,7 @@ class MemoryEngine:
         run = _ours(run)
         if run.record.status != "pending":
             raise Conflict(f"The run {run.run_id!r} was started before.", "Create another run.")
+        self._pending.pop(run.key, None)
         try:
             validate(run.workflow.input_type, value)
         except InvalidInput as error:
@@ -153,6 +156,7 @@ class MemoryEngine:
             self._settle(run)
 
     def _settle(self, run: MemoryRun) -> None:
+        self._pending.pop(run.key, None)
         if self._unfinished.pop(run.key, None) is None:
             return
         self._finished[run.key] = (time.monotonic(), run)
@@ -168,14 +172,13 @@ class MemoryEngine:
 
     def _drop_pending(self) -> None:
         """A run that was created and never started is the cheapest to lose."""
-        for key, run in self._unfinished.items():
-            if run.record.status == "pending":
-                del self._unfinished[key]
-                return
-        raise TooManyRuns(
-            f"There are {len(self._unfinished)} unfinished runs, the most this server keeps.",
-            "Resume or cancel some, or raise MemoryEngine(max_unfinished=...).",
-        )
+        if not self._pending:
+            raise TooManyRuns(
+                f"There are {len(self._unfinished)} unfinished runs, the most this server keeps.",
+                "Resume or cancel some, or raise MemoryEngine(max_unfinished=...).",
+            )
+        oldest = next(iter(self._pending))
+        del self._pending[oldest], self._unfinished[oldest]
 
     def _find(self, workflow: Workflow, run_id: str) -> MemoryRun | None:
         self._expire()
