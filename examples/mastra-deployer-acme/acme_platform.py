@@ -20,6 +20,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -77,13 +78,12 @@ class Acme(ThreadingHTTPServer):
             before = self.running.pop((app, stage), None)
             self.running[app, stage] = process
         if before is not None:
-            before.terminate()
+            _end(before)
         return {"url": f"http://127.0.0.1:{port}"}
 
     def stop(self) -> None:
         for process in self.running.values():
-            process.terminate()
-            process.wait(10)
+            _end(process)
         self.shutdown()
         self.server_close()
 
@@ -105,16 +105,21 @@ class Acme(ThreadingHTTPServer):
             [sys.executable, str(directory / "index.py")],
             env={**base, **env},
             cwd=directory,
-            stderr=subprocess.PIPE,
+            stderr=(log := (directory.parent / f"{directory.name}.log").open("wb")),
         )
-        assert process.stderr is not None
+        log.close()
         heard = b""
-        for line in process.stderr:
-            heard += line
-            if found := _SERVING.search(line):
-                threading.Thread(target=process.stderr.read, daemon=True).start()
+        while process.poll() is None:
+            heard = Path(log.name).read_bytes()
+            if found := _SERVING.search(heard):
                 return process, int(found[1])
+            time.sleep(0.05)
         raise _Refused(422, f"the app did not start: {heard.decode()[-500:]}")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    process.wait(20)
 
 
 class _Refused(Exception):

@@ -83,7 +83,7 @@ def mastra_deploy(
     )
 
 
-def _client(settings: AcmeDeployer, credentials: Mapping[str, Secret]):  # type: ignore[no-untyped-def]  # noqa: ANN202  # httpx loads with the kit, not here
+def _client(settings: AcmeDeployer, credentials: Mapping[str, Secret]):  # type: ignore[no-untyped-def]  # httpx loads with the kit
     from mastra_deployer.kit import connect
 
     if "ACME_TOKEN" not in credentials:

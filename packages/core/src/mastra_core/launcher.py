@@ -196,6 +196,13 @@ def serve_one(config, listener, announce):
     import uvicorn
 
     class Server(uvicorn.Server):
+        def handle_exit(self, sig, frame):
+            # /ready answers 503 on open connections from here on, while requests are finished.
+            state = getattr(self.config.app, "state", None)
+            if hasattr(state, "draining"):
+                state.draining = True
+            super().handle_exit(sig, frame)
+
         async def startup(self, sockets=None):
             await super().startup(sockets=sockets)
             if self.started:

@@ -12,6 +12,7 @@ import io
 import tokenize
 from collections.abc import Collection, Iterable
 from pathlib import Path
+from typing import Any
 
 from mastra_core.errors import BuildError
 from mastra_deployer.entry import DeployerCall
@@ -61,18 +62,26 @@ def _imported(node: ast.AST) -> Iterable[str]:
 
 def _orphans(tree: ast.Module, removed: list[ast.AST]) -> list[ast.stmt]:
     """Top-level imports all of whose names were used, and only in what is removed."""
-    gone = {id(node) for root in removed for node in ast.walk(root)}
+    gone = {_place(node) for root in removed for node in ast.walk(root) if _is_name(node)}
     lost: set[str] = set()
     kept: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Name):
-            (lost if id(node) in gone else kept).add(node.id)
+            (lost if _place(node) in gone else kept).add(node.id)
     exported = _exported(tree)
     return [
         node
         for node in tree.body
         if isinstance(node, ast.Import | ast.ImportFrom) and _bound(node) <= lost - kept - exported
     ]
+
+
+def _is_name(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name)
+
+
+def _place(node: Any) -> Position:
+    return node.lineno, node.col_offset
 
 
 def _bound(node: ast.Import | ast.ImportFrom) -> set[str]:

@@ -155,7 +155,8 @@ def _explained(
             f"Add the package that has {module.partition('.')[0]!r} to the dependencies in "
             "pyproject.toml.",
         )
-    if error["type"] == "KeyError" and last and last[0].endswith("os.py"):
+    # The standard library's own os is frozen into the interpreter.
+    if error["type"] == "KeyError" and last and last[0] == "<frozen os>":
         name = error["message"].strip("'\"")
         return kind(
             f"{where}the environment variable {name!r} is read, and nobody declared it.",

@@ -35,7 +35,6 @@ class DeployerCall:
     :param settings: literal values, secrets and ``EnvReference`` by keyword.
     :param keyword: the ``deployer=...`` argument.
     :param assignment: the statement that made it, where a name was used.
-    :param literal_secrets: settings whose value stands in the source in the clear.
     """
 
     module: str
@@ -44,7 +43,6 @@ class DeployerCall:
     keyword: ast.keyword
     assignment: ast.stmt | None
     line: int
-    literal_secrets: tuple[str, ...] = ()
 
 
 def mastra_calls(tree: ast.Module) -> list[ast.Call]:
@@ -89,13 +87,11 @@ class _Reader:
         if not isinstance(value, ast.Call):
             _refuse(self._path, value, f"it is {ast.unparse(value)!r}")
         module, cls = self._class(value)
-        settings, literal = {}, []
+        settings = {}
         for argument in value.keywords:
             if argument.arg is None:
                 _refuse(self._path, argument.value, "its settings come through **")
-            settings[argument.arg], in_clear = self._setting(argument.value)
-            if in_clear:
-                literal.append(argument.arg)
+            settings[argument.arg] = self._setting(argument.value)
         if value.args:
             _refuse(self._path, value.args[0], "its settings are not given by name")
         return DeployerCall(
@@ -105,7 +101,6 @@ class _Reader:
             keyword=keyword,
             assignment=assignment,
             line=value.lineno,
-            literal_secrets=tuple(literal),
         )
 
     def _assigned(self, name: ast.Name) -> tuple[ast.expr, ast.stmt]:
@@ -132,13 +127,10 @@ class _Reader:
         module, _, cls = f"{origin}.{rest}".rstrip(".").rpartition(".")
         return module, cls
 
-    def _setting(self, node: ast.expr) -> tuple[Any, bool]:
-        """The value, and whether it is a secret that stands in the source in the clear."""
+    def _setting(self, node: ast.expr) -> Any:
         if isinstance(node, ast.Call) and self._origin(node.func) == "mastra_core.Secret":
-            return Secret(str(self._literal(node.args[0] if node.args else node))), True
-        if reference := self._reference(node):
-            return reference, False
-        return self._literal(node), False
+            return Secret(str(self._literal(node.args[0] if node.args else node)))
+        return self._reference(node) or self._literal(node)
 
     def _reference(self, node: ast.expr) -> EnvReference | None:
         if isinstance(node, ast.Subscript) and self._origin(node.value) == "os.environ":

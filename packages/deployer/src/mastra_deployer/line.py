@@ -171,7 +171,7 @@ class Line:
         """Call a hook; what a plugin raises beside our errors is the plugin's defect."""
         try:
             return getattr(manager.hook, hook)(**arguments)
-        except MastraError:
+        except (MastraError, OSError):  # a full disk is nobody's defect
             raise
         except Exception as error:
             owner = self._name if manager is self._deployer else "an ambient plugin"

@@ -16,7 +16,7 @@ from mastra_deployer.line import Line
 from mastra_deployer.lock import build_lock
 from mastra_deployer.places import OUTPUT, local_directory, scratch_directory
 from mastra_deployer.project import config_of
-from mastra_deployer.settings import merge_settings, without_secrets
+from mastra_deployer.settings import merge_settings, secrets_in_clear, without_secrets
 from mastra_deployer.swap import repair, swap
 from mastra_deployer.targets import Choice
 
@@ -97,12 +97,7 @@ def open_session(
         table=choice.table,
         entry=choice.call.settings if choice.call else {},
     )
-    if choice.call and choice.call.literal_secrets:
-        report.note(
-            f"{', '.join(choice.call.literal_secrets)} of {choice.call.cls} stands in the source "
-            f"in the clear (line {choice.call.line}); it does not reach the bundle.",
-            "Write Secret.env('NAME') and set the variable.",
-        )
+    _warn_of_secrets(choice, line, report)
     return Session(
         project=project,
         choice=choice,
@@ -112,6 +107,17 @@ def open_session(
         platform=_platform(project, line.target.platforms, python, wheels),
         report=report,
     )
+
+
+def _warn_of_secrets(choice: Choice, line: Line, report: Report) -> None:
+    call = choice.call
+    names = secrets_in_clear(line.target.settings, call.settings) if call else []
+    if call and names:
+        report.note(
+            f"{', '.join(names)} of {call.cls} stands in the source in the clear (line "
+            f"{call.line}); it does not reach the bundle.",
+            "Write Secret.env('NAME') and set the variable.",
+        )
 
 
 def refuse(problems: list[Problem], report: Report) -> None:

@@ -18,7 +18,7 @@ from mastra_core.secret import Secret
 from mastra_deployer.entry import EnvReference
 from mastra_deployer.suggest import suggest
 
-__all__ = ("credentials_of", "merge_settings", "without_secrets")
+__all__ = ("credentials_of", "merge_settings", "secrets_in_clear", "without_secrets")
 
 
 def merge_settings(
@@ -65,6 +65,16 @@ def credentials_of(
     return found
 
 
+def secrets_in_clear(cls: type, given: Mapping[str, Any]) -> list[str]:
+    """Settings of the entry file that are secrets and stand there as values."""
+    hints = get_type_hints(cls)
+    return [
+        key
+        for key, value in given.items()
+        if value is not None and not isinstance(value, EnvReference) and _is_secret(hints.get(key))
+    ]
+
+
 def without_secrets(settings: Any) -> Any:
     """Settings for the hooks that make a bundle: what they never had they cannot leak."""
     hidden = {
@@ -84,12 +94,16 @@ def _converted(value: Any, hint: Any, where: str, environ: Mapping[str, str]) ->
         value = environ.get(value.name, value.default)
     if value is None or isinstance(value, Secret):
         return value
-    if hint is Secret or hint == (Secret | None):
+    if _is_secret(hint):
         return Secret(str(value))
     try:
         return msgspec.convert(value, hint, strict=not isinstance(value, str))
     except msgspec.ValidationError as error:
         raise ConfigError(f"The setting {where} is {value!r}: {error}.", "Correct it.") from None
+
+
+def _is_secret(hint: Any) -> bool:
+    return hint is Secret or hint == (Secret | None)
 
 
 def _made(cls: type, fields: Mapping[str, Any], values: dict[str, Any]) -> Any:

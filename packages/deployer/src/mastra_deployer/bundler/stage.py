@@ -191,7 +191,14 @@ def _verified(
     report: Report,
 ) -> Build:
     """The build once it has started in isolation with everything its source has."""
-    if interpreter is None or interpreter.wheels != build.platform.wheels:
+    if interpreter is None:
+        return build
+    if interpreter.wheels != build.platform.wheels:
+        report.note(
+            f"The build is for {build.platform.wheels}, and this is {interpreter.wheels}: "
+            "the app was not started.",
+            "Start it there once: python index.py --check.",
+        )
         return build
     report.step("Starting the app in isolation")
     draft = build.directory / MANIFEST  # the launcher reads it; each bundle gets its own

@@ -97,10 +97,19 @@ def _sentence(error: Exception) -> tuple[str, str, int]:
     if isinstance(error, click.ClickException):
         return error.format_message(), "`mastra COMMAND --help` shows what it takes.", 2
     if isinstance(error, OSError):
-        where = f" ({error.filename})" if error.filename else ""
-        return f"{error.strerror or error}{where}.", "Check free space and permissions.", 1
+        return _os_words(error), "Check the free space and the permissions.", 1
     return (
         f"mastra failed: {type(error).__name__}: {error}",
         "This is a defect of mastra; run again with -v and report what it prints.",
         1,
     )
+
+
+def _os_words(error: OSError) -> str:
+    """What the system said; copying a tree collects (source, target, reason) triples instead."""
+    reasons = error.args[0] if error.args else ""
+    if isinstance(reasons, list) and reasons:
+        reason = reasons[0][2].partition("] ")[2].partition(":")[0] or reasons[0][2]
+        return f"{reason} ({len(reasons)} files could not be copied)."
+    where = f" ({error.filename})" if error.filename else ""
+    return f"{error.strerror or error}{where}."

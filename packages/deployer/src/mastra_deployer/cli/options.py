@@ -16,7 +16,7 @@ from mastra_deployer.project import find_project
 from mastra_deployer.session import Session, open_session
 from mastra_deployer.targets import SERVER, Choice, choose_target
 
-__all__ = ("VERBOSE", "Options", "build_options", "project_options")
+__all__ = ("ENV_FILE", "VERBOSE", "Options", "build_options", "project_options")
 
 Command = Callable[..., Any]
 
@@ -24,6 +24,7 @@ _DIRECTORY = click.Path(file_okay=False, path_type=Path)
 _FILE = click.Path(dir_okay=False, path_type=Path)
 # main() looks for it itself, since an error may come before any command is known.
 VERBOSE = click.option("-v", "--verbose", is_flag=True, expose_value=False, help="Show tracebacks.")
+ENV_FILE = click.option("--env-file", type=_FILE, help="Read variables from this file too.")
 _PROJECT = (
     click.option("--dir", "directory", type=_DIRECTORY, default=".", help="Project directory."),
     click.option("--app", default="", help="module:attribute of an ASGI app or Mastra object."),
@@ -35,7 +36,7 @@ _BUILD = (
     click.option("--platform", default="", help="Machine to build for, as uv names it."),
     click.option("-s", "--set", "sets", multiple=True, metavar="KEY=VALUE", help="A setting."),
     click.option("--env", default="", help="Use [tool.mastra.targets.TARGET.env.NAME]."),
-    click.option("--env-file", type=_FILE, help="Read variables from this file too."),
+    ENV_FILE,
 )
 
 

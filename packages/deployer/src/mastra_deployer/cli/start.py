@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import click
 
 from mastra_core.line import Bundle
-from mastra_deployer.cli.options import Options, project_options
+from mastra_deployer.cli.options import ENV_FILE, Options, project_options
 from mastra_deployer.environment import read_environment
 from mastra_deployer.interpreters import project_interpreter, target_interpreter
 from mastra_deployer.places import OUTPUT
@@ -22,16 +21,16 @@ __all__ = ("start",)
 @click.command()
 @click.option("--port", type=int, help="Port to bind; PORT, else 3000.")
 @click.option("--host", help="Address to bind; HOST, else 0.0.0.0.")
-@click.option("--env-file", type=click.Path(dir_okay=False, path_type=Path), help="Beside .env.")
+@ENV_FILE
 @project_options
-def start(options: Options, port: int | None, host: str | None, env_file: Path | None) -> None:
+def start(options: Options, port: int | None, host: str | None) -> None:
     """Serve the bundle in .mastra/ with the variables of .env, which never enter a bundle."""
     project = options.project()
     place = project.root / OUTPUT
     repair(place)
     bundle = Bundle.load(place)
     found = target_interpreter(bundle.manifest.python, project_interpreter(project))
-    values = read_environment(project, env_file)
+    values = read_environment(project, options.env_file)
     if port is not None:
         values["PORT"] = str(port)
     if host is not None:

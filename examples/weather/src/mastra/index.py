@@ -1,0 +1,28 @@
+"""Everything the application has, by name."""
+
+import os
+
+from litestar import Response
+
+from mastra_core import Mastra, create_logger
+
+from .agents import weather
+from .tools import forecast
+from .workflows import trip
+
+
+async def check_token(request, next):
+    """Asks for the token, where one is set."""
+    token = os.environ.get("WEATHER_TOKEN")
+    if token and request.headers.get("authorization") != f"Bearer {token}":
+        return Response({"error": "Unauthorized"}, status_code=401)
+    return await next(request)
+
+
+mastra = Mastra(
+    agents={"weather": weather},
+    workflows={"trip": trip},
+    tools={"forecast": forecast},
+    logger=create_logger(name="weather", level="info"),
+    server_middleware=[{"handler": check_token, "path": "/api/*"}],
+)
