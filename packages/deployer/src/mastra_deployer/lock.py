@@ -6,8 +6,10 @@ import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from mastra_core.line import Report
+from mastra_deployer.places import unwritable
 
 __all__ = ("build_lock",)
 
@@ -15,7 +17,7 @@ __all__ = ("build_lock",)
 @contextlib.contextmanager
 def build_lock(directory: Path, report: Report) -> Iterator[None]:
     """Hold the lock of ``directory`` for a block; the system frees it when a process dies."""
-    with (directory / "lock").open("a+b") as file:
+    with _opened(directory / "lock") as file:
         if os.name == "nt":
             import msvcrt
 
@@ -29,3 +31,10 @@ def build_lock(directory: Path, report: Report) -> Iterator[None]:
                 report.step("Waiting for another build of this project")
                 fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def _opened(path: Path) -> IO[bytes]:
+    try:
+        return path.open("a+b")
+    except OSError as error:
+        raise unwritable(path, error) from None

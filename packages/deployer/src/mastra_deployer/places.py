@@ -10,7 +10,7 @@ from pathlib import Path
 from mastra_core.errors import ConfigError
 from mastra_core.line import Project
 
-__all__ = ("OUTPUT", "cache_directory", "local_directory", "scratch_directory")
+__all__ = ("OUTPUT", "cache_directory", "local_directory", "scratch_directory", "unwritable")
 
 OUTPUT = ".mastra"
 
@@ -40,11 +40,16 @@ def local_directory(project: Project) -> Path:
         if not ignore.exists():
             ignore.write_text("*\n")
     except OSError as error:
-        raise ConfigError(
-            f"{str(local)!r} cannot be written: {error.strerror}.",
-            "Check the owner and the free space of the project's directory.",
-        ) from None
+        raise unwritable(local, error) from None
     return local
+
+
+def unwritable(path: Path, error: OSError) -> ConfigError:
+    """The error for a place in the project that cannot be written."""
+    return ConfigError(
+        f"{str(path)!r} cannot be written: {error.strerror}.",
+        "Check the owner and the free space of the project's directory.",
+    )
 
 
 def scratch_directory(parent: Path) -> tempfile.TemporaryDirectory[str]:
