@@ -89,6 +89,7 @@ def isolate(paths):
     import site
 
     os.environ.pop("PYTHONPATH", None)
+    sys.dont_write_bytecode = True  # a bundle is known by its digest: running it must not change it
     sys.path[:] = [path for path in sys.path if in_standard_library(path)]
     sys.meta_path[:] = [
         finder
@@ -217,11 +218,16 @@ def serve_one(config, listener, announce):
 
 
 def serve_many(config, listener, announce):
+    import inspect
+
     import uvicorn
     from uvicorn.supervisors import Multiprocess
 
     say("%s, %d workers" % (announce, config.workers))
-    Multiprocess(config, target=uvicorn.Server(config).run, sockets=[listener]).run()
+    arguments = {"sockets": [listener]}
+    if "target" in inspect.signature(Multiprocess).parameters:  # older versions of uvicorn
+        arguments["target"] = uvicorn.Server(config).run
+    Multiprocess(config, **arguments).run()
     return 0
 
 
