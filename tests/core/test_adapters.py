@@ -1,0 +1,149 @@
+"""Adapters of other frameworks, as real distributions, each in a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+
+import pytest
+
+from mastra_core.agents.adapt import adapter_names, as_agent
+from mastra_core.errors import ConfigError
+
+MODULES = {
+    "acme_framework.py": """
+class Bot:
+    def __init__(self, text):
+        self.text = text
+
+class SpecialBot(Bot):
+    pass
+""",
+    "acme_adapter.py": """
+from mastra_core.agents.function import FunctionAgent
+
+def adapt(bot):
+    async def answer(text: str) -> str:
+        return f"{bot.text} {text}"
+
+    return FunctionAgent(answer)
+""",
+    "mine.py": """
+from acme_framework import SpecialBot
+
+class MyBot(SpecialBot):
+    pass
+""",
+}
+
+
+@pytest.fixture
+def installed(tmp_path):
+    """Install a framework and its adapter; gives a function that runs a script beside them."""
+
+    def install(entry="acme_framework = acme_adapter:adapt"):
+        wheel = tmp_path / "mastra_acme-1.0-py3-none-any.whl"
+        info = "mastra_acme-1.0.dist-info"
+        files = {
+            **MODULES,
+            f"{info}/METADATA": "Metadata-Version: 2.1\nName: mastra-acme\nVersion: 1.0\n",
+            f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: a test\nRoot-Is-Purelib: true\n"
+            "Tag: py3-none-any\n",
+            f"{info}/entry_points.txt": f"[mastra.agents]\n{entry}\n",
+        }
+        record = "".join(f"{name},,\n" for name in [*files, f"{info}/RECORD"])
+        with zipfile.ZipFile(wheel, "w") as archive:
+            for name, text in {**files, f"{info}/RECORD": record}.items():
+                archive.writestr(name, text)
+        target = tmp_path / "target"
+        command = [sys.executable, "-m", "uv", "pip", "install", "-q", "--offline", "--no-deps"]
+        subprocess.run([*command, "--target", target, wheel], check=True)
+
+        def run(script):
+            done = subprocess.run(
+                [sys.executable, "-W", "error", "-c", script],
+                env={**os.environ, "PYTHONPATH": str(target)},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == 0, done.stderr
+            return json.loads(done.stdout)
+
+        return run
+
+    return install
+
+
+ANSWER = """
+import asyncio, json, sys
+from mastra_core import AgentInput, Mastra
+from mastra_core.agents import Message
+
+def answer(bot):
+    agent = Mastra(agents={"bot": bot}, logger=False).get_agent("bot")
+    wish = AgentInput(messages=(Message.user("you"),))
+    return asyncio.run(agent.generate(wish)).text
+"""
+
+
+def test_an_installed_adapter_is_found_by_the_class_and_its_bases(installed):
+    run = installed()
+    script = "from acme_framework import Bot\nfrom mine import MyBot\n"
+    told = "print(json.dumps([answer(Bot('hello')), answer(MyBot('hi'))]))"
+    assert run(script + ANSWER + told) == ["hello you", "hi you"]
+
+
+def test_frozen_adapters_scan_nothing(installed):
+    run = installed("something_else = nowhere:adapt")
+    script = """
+from mastra_core.agents.adapt import adapter_names, freeze_adapters
+freeze_adapters({"acme_framework": "acme_adapter:adapt"})
+from acme_framework import Bot
+"""
+    told = """
+print(json.dumps([answer(Bot("hello")), "importlib.metadata" in sys.modules, adapter_names()]))
+"""
+    text, scanned, names = run(script + ANSWER + told)
+    assert text == "hello you"
+    assert not scanned
+    assert set(names) == {"pydantic_ai", "acme_framework"}
+
+
+def test_an_object_nobody_knows(installed):
+    run = installed("something_else = nowhere:adapt")
+    script = """
+from acme_framework import Bot
+from mastra_core.errors import ConfigError
+try:
+    answer(Bot("hello"))
+except ConfigError as error:
+    print(json.dumps([error.message, error.hint]))
+"""
+    message, hint = run(ANSWER + script)
+    assert "is not an agent" in message
+    assert "'acme_framework'" in hint
+    assert "mastra.agents" in hint
+
+
+@pytest.mark.parametrize("entry", ["nowhere:adapt", "acme_adapter:nothing"])
+def test_an_adapter_that_cannot_be_loaded(installed, entry):
+    run = installed(f"acme_framework = {entry}")
+    script = """
+from acme_framework import Bot
+from mastra_core.errors import PluginError
+try:
+    answer(Bot("hello"))
+except PluginError as error:
+    print(json.dumps([error.message, error.hint]))
+"""
+    message, hint = run(ANSWER + script)
+    assert repr(entry) in message
+    assert "Update or uninstall" in hint
+
+
+def test_ours_is_there_without_a_scan():
+    assert adapter_names()["pydantic_ai"] == "mastra_core.agents.pydantic_ai:adapt"
+    with pytest.raises(ConfigError, match="is not an agent"):
+        as_agent(object())

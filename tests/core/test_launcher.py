@@ -1,0 +1,352 @@
+"""The launcher in hand-written bundles, run as a user runs them."""
+
+import contextlib
+import json
+import os
+import platform
+import shutil
+import socket
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+from mastra_core import launcher
+
+APP = """
+import os, sys
+print("the app prints")
+os.write(1, b"and writes\\n")
+
+async def app(scope, receive, send):
+    if scope["type"] != "http":
+        raise RuntimeError("no lifespan")
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": scope["path"].encode()})
+"""
+HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
+MACHINE = f"{platform.machine()}-{'manylinux_2_28' if sys.platform == 'linux' else sys.platform}"
+
+
+@pytest.fixture(scope="module")
+def vendor(tmp_path_factory):
+    """uvicorn and what it needs, from this environment."""
+    target = tmp_path_factory.mktemp("vendor")
+    source = Path(sysconfig.get_path("purelib"))
+    for name in ("uvicorn", "h11", "click"):
+        shutil.copytree(source / name, target / name, ignore=shutil.ignore_patterns("__pycache__"))
+    return target
+
+
+@pytest.fixture
+def bundle(tmp_path):
+    """Make a bundle: files of the app, and what its manifest says differently."""
+
+    def make(source=APP, vendor=None, **manifest):
+        directory = tmp_path / "bundle"
+        (directory / "app").mkdir(parents=True)
+        (directory / "app" / "main.py").write_text(source)
+        if vendor is None:
+            (directory / "vendor").mkdir()
+        else:
+            shutil.copytree(vendor, directory / "vendor")
+        shutil.copy(launcher.__file__, directory / "index.py")
+        written = {
+            "app": "main:app",
+            "paths": ["app", "vendor"],
+            "python": HERE,
+            "wheels": MACHINE,
+            "pure": True,
+            "kind": "asgi",
+            "entry": "main:app",
+            "required": [],
+            "serve": {"host": "127.0.0.1", "port": 0, "drain": 1, "single_process": False},
+        }
+        (directory / "mastra-bundle.json").write_text(json.dumps({**written, **manifest}))
+        return directory
+
+    return make
+
+
+def run(directory, *arguments, **environment):
+    base = {key: os.environ[key] for key in ("PATH", "HOME", "SYSTEMROOT") if key in os.environ}
+    return subprocess.run(
+        [sys.executable, directory / "index.py", *arguments],
+        env={**base, **environment},
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+
+
+def check(directory, **environment):
+    done = run(directory, "--check", **environment)
+    assert done.stdout, done.stderr
+    report = json.loads(done.stdout)
+    assert done.returncode == (0 if report["ok"] else 1)
+    return report
+
+
+def refused(done, *words):
+    """It ended with a sentence and a cure, and without a traceback."""
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    message, hint, *_ = done.stderr.splitlines()
+    assert message.startswith("error: ")
+    assert hint.startswith("  ")
+    for word in words:
+        assert word in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("manifest", "words"),
+    [
+        ({"python": "3.99"}, ["built for Python 3.99", "python3.99, or build with --python"]),
+        ({"python": "3.1", "pure": False}, ["built for Python 3.1,"]),
+        ({"wheels": "s390x-manylinux_2_28", "pure": False}, ["built for s390x", "--platform"]),
+        ({"wheels": "x86_64-pc-windows-msvc", "pure": False}, ["windows", "Build it here"]),
+    ],
+)
+def test_a_bundle_for_another_python_or_machine(bundle, manifest, words):
+    refused(run(bundle(**manifest)), *words)
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        {"python": "3.9"},
+        {"wheels": "s390x-manylinux_2_28"},
+        {"wheels": MACHINE, "pure": False},
+        {"wheels": "something-else", "pure": False},
+    ],
+)
+def test_a_bundle_that_fits(bundle, manifest):
+    assert check(bundle(**manifest))["ok"]
+
+
+def test_a_newer_bundle_does_not_start_on_an_older_python(bundle):
+    refused(run(bundle(python="3.99", pure=True), "--check"), "3.99")
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({"PORT": "abc"}, ["PORT is 'abc'", "0 to 65535"]),
+        ({"PORT": "70000"}, ["PORT is '70000'"]),
+        ({"PORT": "-1"}, ["PORT is '-1'"]),
+        ({"HOST": "203.0.113.7", "PORT": "0"}, ["Cannot listen on 203.0.113.7:0", "HOST"]),
+        ({"WEB_CONCURRENCY": "many"}, ["WEB_CONCURRENCY is 'many'"]),
+        ({"WEB_CONCURRENCY": "0"}, ["WEB_CONCURRENCY is '0'", "1 or more"]),
+    ],
+)
+def test_a_bad_variable(bundle, environment, words):
+    refused(run(bundle(), **environment), *words)
+
+
+def test_a_port_that_is_taken(bundle):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        refused(run(bundle(), PORT=str(port)), f"127.0.0.1:{port}", "set PORT")
+
+
+def test_a_required_variable_that_is_missing(bundle):
+    directory = bundle(required=["API_KEY", "REGION", "HOME"])
+    refused(run(directory), "not set: API_KEY, REGION.", "mastra start")
+    assert check(directory)["ok"]
+
+
+@pytest.mark.parametrize("text", ["", "{", None])
+def test_an_incomplete_bundle(bundle, text):
+    directory = bundle()
+    manifest = directory / "mastra-bundle.json"
+    manifest.unlink() if text is None else manifest.write_text(text)
+    refused(run(directory), "is incomplete", "Build it again")
+
+
+def test_an_argument_nobody_knows(bundle):
+    refused(run(bundle(), "--chekc"), "'--chekc'", "--check")
+
+
+def test_what_the_app_prints_does_not_reach_the_report(bundle):
+    done = run(bundle(), "--check")
+    assert json.loads(done.stdout)["ok"]
+    assert "the app prints" in done.stderr
+    assert "and writes" in done.stderr
+    report = json.loads(done.stdout)
+    assert report["registry"] == {}
+    assert report["import_ms"] >= 0
+    assert report["modules"] > 10
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("import nowhere_at_all", {"type": "ModuleNotFoundError", "missing": "nowhere_at_all"}),
+        ("import os; os.environ['API_KEY']", {"type": "KeyError", "message": "'API_KEY'"}),
+        ("app = 1/0", {"type": "ZeroDivisionError", "missing": None}),
+        ("raise SystemExit('bye')", {"type": "SystemExit", "message": "bye"}),
+        ("x = 1\napp =", {"type": "SyntaxError", "message": "invalid syntax"}),
+        ("x = 1", {"type": "AttributeError", "missing": None}),
+    ],
+)
+def test_an_app_that_cannot_be_imported(bundle, source, expected):
+    report = check(bundle(source))
+    assert not report["ok"]
+    assert expected.items() <= report["error"].items()
+    assert expected["type"] == "AttributeError" or any(
+        frame[0].endswith("main.py") and frame[1] for frame in report["error"]["frames"]
+    )
+
+
+def test_what_is_installed_around_it_is_not_seen(bundle, tmp_path):
+    """PYTHONPATH, the environment's packages, and import hooks of editable installs."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "stray.py").write_text("")
+    (elsewhere / "sitecustomize.py").write_text(
+        "import sys, stray\n"
+        "from importlib.util import spec_from_file_location\n"
+        "class EditableFinder:\n"
+        "    @classmethod\n"
+        "    def find_spec(cls, name, path=None, target=None):\n"
+        f"        return spec_from_file_location(name, {str(elsewhere / 'stray.py')!r})"
+        " if name == 'editable' else None\n"
+        "sys.meta_path.insert(0, EditableFinder)\n"
+    )
+    source = """
+import os, sys
+found = []
+for name in ("stray", "editable", "pytest", "mastra_core", "msgspec"):
+    try:
+        __import__(name)
+    except ImportError:
+        continue
+    found.append(name)
+assert not found, found
+assert "PYTHONPATH" not in os.environ
+assert os.getcwd() not in sys.path and "" not in sys.path
+import json, sqlite3, asyncio
+app = found
+"""
+    report = check(bundle(source), PYTHONPATH=str(elsewhere))
+    assert report["ok"], report
+
+
+def test_vendored_packages_and_their_path_files_are_seen(bundle, tmp_path):
+    directory = bundle("import inside, by_path_file\napp = inside")
+    (directory / "vendor" / "inside.py").write_text("")
+    (directory / "vendor" / "deeper").mkdir()
+    (directory / "vendor" / "deeper" / "by_path_file.py").write_text("")
+    (directory / "vendor" / "deeper.pth").write_text("deeper\n")
+    assert check(directory)["ok"]
+    moved = tmp_path / "moved"
+    directory.rename(moved)
+    assert check(moved)["ok"]
+
+
+def test_the_app_comes_before_its_dependencies(bundle):
+    directory = bundle("import same\napp = same.WHERE\nassert app == 'app'")
+    (directory / "app" / "same.py").write_text("WHERE = 'app'")
+    (directory / "vendor" / "same.py").write_text("WHERE = 'vendor'")
+    assert check(directory)["ok"]
+
+
+def test_running_leaves_the_bundle_as_it_was(bundle):
+    directory = bundle("import helper\napp = helper")
+    (directory / "app" / "helper.py").write_text("")
+    before = sorted(directory.rglob("*"))
+    assert check(directory)["ok"]
+    assert sorted(directory.rglob("*")) == before
+
+
+@contextlib.contextmanager
+def serving(directory, **environment):
+    """Serve; gives the base URL, what was said so far, and the process."""
+    process = subprocess.Popen(
+        [sys.executable, directory / "index.py"],
+        env={"PATH": os.environ["PATH"], **environment},
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+    said = []
+    try:
+        for line in process.stderr:
+            said.append(line)
+            if "Serving main:app on http://" in line:
+                break
+        else:
+            pytest.fail("".join(said))
+        yield line.split(" on ")[1].split()[0].rstrip(","), said, process
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
+
+
+def answer(url):
+    host, _, port = url.removeprefix("http://").rpartition(":")
+    with socket.create_connection((host.strip("[]"), int(port)), 10) as connection:
+        connection.sendall(b"GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        return b"".join(iter(lambda: connection.recv(4096), b""))
+
+
+@pytest.mark.slow
+def test_it_serves_and_stops_when_asked(bundle, vendor):
+    directory = bundle(vendor=vendor)
+    with serving(directory) as (url, said, process):
+        assert b"/hello" in answer(url)
+        assert len([line for line in said if "Serving" in line]) == 1
+        assert not list(directory.rglob("*.pyc"))
+    assert process.returncode == 0
+
+
+@pytest.mark.slow
+def test_runs_in_one_process_ask_for_one_worker(bundle, vendor):
+    serve = {"host": "127.0.0.1", "port": 0, "drain": 1, "single_process": True}
+    with serving(bundle(vendor=vendor, serve=serve), WEB_CONCURRENCY="4") as (url, said, _):
+        assert any("using 1 worker" in line for line in said)
+        assert any("durable engine" in line for line in said)
+        assert b"/hello" in answer(url)
+
+
+@pytest.mark.slow
+def test_several_workers(bundle, vendor):
+    source = "import sys\nassert 'pytest' not in sys.modules\n" + APP
+    with serving(bundle(source, vendor=vendor), WEB_CONCURRENCY="2") as (url, said, process):
+        assert any("2 workers" in line for line in said)
+        assert b"/hello" in answer(url)
+    assert process.returncode == 0
+
+
+@pytest.mark.slow
+def test_an_app_that_fails_while_it_starts(bundle, vendor):
+    done = run(bundle("app = 1/0", vendor=vendor))
+    assert done.returncode == 1
+    assert "ZeroDivisionError" in done.stderr
+    assert "The app 'main:app' cannot be imported" in done.stderr
+
+
+def test_the_launcher_needs_no_package():
+    """Any Python 3 has to be able to read it, to be told that it is the wrong one."""
+    import ast
+
+    tree = ast.parse(Path(launcher.__file__).read_text(), feature_version=(3, 7))
+    names = {
+        name.partition(".")[0]
+        for node in tree.body
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+    }
+    assert names <= {"__future__", *sys.stdlib_module_names}

@@ -1,0 +1,118 @@
+import logging
+
+import pytest
+
+from mastra_core import Cors, Mastra, Middleware, Server, Telemetry, Workflow, create_logger, tool
+from mastra_core.describe import describe, missing_providers
+from mastra_core.errors import ConfigError, NotFound
+
+
+async def echo(text: str) -> str:
+    """Says it back.
+
+    At length.
+    """
+    return text
+
+
+async def handler(request, next):
+    return await next(request)
+
+
+def double(n: int) -> int:
+    """Twice as much."""
+    return 2 * n
+
+
+def test_an_empty_application():
+    mastra = Mastra(logger=False)
+    assert (dict(mastra.agents), dict(mastra.workflows), dict(mastra.tools)) == ({}, {}, {})
+    assert mastra.server == Server()
+    assert mastra.telemetry is None
+    assert not mastra.logger.isEnabledFor(logging.CRITICAL)
+
+
+def test_mappings_and_dataclasses_mean_the_same():
+    by_mapping = Mastra(
+        server={"port": 8080, "cors": {"origins": ["https://a.example"]}},
+        telemetry={"service_name": "shop", "export": {"type": "console"}},
+        server_middleware=[{"handler": handler, "path": "*"}, handler],
+        logger=False,
+    )
+    by_dataclass = Mastra(
+        server=Server(port=8080, cors=Cors(origins=["https://a.example"])),
+        telemetry=Telemetry(service_name="shop", export={"type": "console"}),
+        server_middleware=[Middleware(handler=handler, path="*"), Middleware(handler=handler)],
+        logger=False,
+    )
+    assert by_mapping.server == by_dataclass.server
+    assert by_mapping.telemetry == by_dataclass.telemetry
+    assert by_mapping.server_middleware == by_dataclass.server_middleware
+    assert by_mapping.server_middleware[1].path == "/api/*"
+
+
+@pytest.mark.parametrize(
+    ("settings", "message", "hint"),
+    [
+        ({"server": {"prt": 1}}, "server has no setting 'prt'", "Did you mean 'port'?"),
+        ({"server": {"zzzz": 1}}, "server has no setting 'zzzz'", "It takes host, port"),
+        ({"server": {"cors": {"origin": []}}}, "server.cors has no", "Did you mean 'origins'?"),
+        ({"server": 8080}, "server is 8080", "Pass Server"),
+        ({"telemetry": {"servicename": "x"}}, "telemetry has no", "Did you mean 'service_name'?"),
+        ({"server_middleware": [{"handle": handler}]}, "middleware has no", "mean 'handler'?"),
+        ({"server_middleware": [{"path": "*"}]}, "middleware: ", "It takes handler, path."),
+        ({"server_middleware": [{"handler": 3}]}, "handler 3 cannot be called", "async def"),
+        ({"server_middleware": [{"handler": handler, "path": "api"}]}, "'api' does not", "/api"),
+        ({"agents": ["x"]}, "agents is list", "agents={"),
+        ({"agents": {"x": 3}}, "3 is not an agent", "async function"),
+        ({"workflows": {"x": echo}}, "is not a workflow", "Workflow('id')"),
+        ({"workflows": {"x": Workflow("w")}}, "'w' has no steps", ".then"),
+        ({"tools": {"x": "y"}}, "'y' is not a tool", "typed function"),
+        ({"logger": "info"}, "The logger is 'info'", "create_logger"),
+    ],
+)
+def test_a_mistake_and_its_cure(settings, message, hint):
+    with pytest.raises(ConfigError) as caught:
+        Mastra(**{"logger": False, **settings})
+    assert message in caught.value.message
+    assert hint in caught.value.hint
+
+
+def test_found_by_key_and_by_id():
+    flow = Workflow("flow").then(double)
+    mastra = Mastra(
+        agents={"talk": echo}, workflows={"run": flow}, tools={"twice": double}, logger=False
+    )
+    assert mastra.get_agent("talk") is mastra.get_agent("echo")
+    assert mastra.get_workflow("run") is mastra.get_workflow("flow") is flow
+    assert mastra.get_tool("twice") is mastra.get_tool("double")
+    for get in (mastra.get_agent, mastra.get_workflow, mastra.get_tool):
+        with pytest.raises(NotFound):
+            get("nothing")
+
+
+def test_a_logger_is_taken_as_it_is():
+    mine = logging.getLogger("mine")
+    assert Mastra(logger=mine).logger is mine
+    assert Mastra(logger=create_logger("named", "error")).logger.name == "named"
+    assert Mastra(logger=True).logger.level == logging.INFO
+
+
+def test_a_description_is_data():
+    mastra = Mastra(
+        agents={"talk": echo},
+        workflows={"run": Workflow("flow").then(double)},
+        tools={"twice": tool(id="double-it")(double)},
+        server={"port": 1, "host": "::1", "drain_timeout": 2},
+        server_middleware=[handler],
+        logger=False,
+    )
+    assert describe(mastra) == {
+        "agents": {"talk": "echo"},
+        "workflows": {"run": "flow"},
+        "tools": {"twice": "double-it"},
+        "middleware": 1,
+        "serve": {"host": "::1", "port": 1, "drain": 2, "single_process": True},
+    }
+    assert describe(Mastra(logger=False))["serve"]["single_process"] is False
+    assert missing_providers(mastra) == {}

@@ -1,0 +1,114 @@
+import copy
+import dataclasses
+import io
+import json
+import logging
+import pickle
+import traceback
+
+import msgspec
+import pytest
+
+from mastra_core import Secret, create_logger
+from mastra_core.errors import ConfigError
+from mastra_core.schema import dump
+
+VALUE = "s3cr3t-value"
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    token: Secret
+
+
+def test_what_is_printed_is_stars():
+    secret = Secret(VALUE)
+    for text in (
+        repr(secret),
+        str(secret),
+        f"{secret}",
+        f"{secret:>10}",
+        f"{secret!r}",
+        f"{secret}",
+        "%s %r" % (secret, secret),
+        repr([secret]),
+        repr({"a": secret}),
+        repr(Settings(secret)),
+    ):
+        assert VALUE not in text
+        assert "****" in text
+
+
+@pytest.mark.parametrize("format", ["json", "console"])
+def test_not_logged(format):
+    stream = io.StringIO()
+    logger = create_logger("secrets", "debug", format=format, stream=stream)
+    secret = Secret(VALUE)
+    logger.info("using %s", secret, extra={"value": secret, "nested": {"deep": [secret]}})
+    try:
+        raise ValueError(secret)
+    except ValueError:
+        logger.exception("failed with %r", secret)
+    assert VALUE not in stream.getvalue()
+    assert stream.getvalue().count("****") >= 4
+
+
+def test_not_in_a_traceback():
+    secret = Secret(VALUE)
+    try:
+        raise RuntimeError(f"refused {secret}", secret)
+    except RuntimeError as error:
+        told = traceback.TracebackException.from_exception(error, capture_locals=True)
+    assert VALUE not in "".join(told.format())
+
+
+@pytest.mark.parametrize(
+    "leave",
+    [
+        pickle.dumps,
+        json.dumps,
+        msgspec.json.encode,
+        msgspec.msgpack.encode,
+        dump,
+        copy.deepcopy,
+        lambda secret: dump(Settings(secret)),
+    ],
+)
+def test_it_does_not_leave(leave):
+    with pytest.raises(TypeError) as caught:
+        leave(Secret(VALUE))
+    assert VALUE not in str(caught.value)
+
+
+def test_equality_is_of_what_is_held():
+    assert Secret("a") == Secret("a")
+    assert Secret("a") != Secret("b")
+    assert Secret.env("a") != Secret("a")
+    assert Secret("a") != "a"
+    assert len({Secret("a"), Secret("a"), Secret.env("a")}) == 2
+
+
+@pytest.mark.parametrize("value", ["", "  ", "\n", None])
+def test_an_empty_one_is_a_mistake(value):
+    with pytest.raises(ConfigError, match="A secret is empty"):
+        Secret(value)
+
+
+def test_a_reference_is_read_when_revealed(monkeypatch):
+    secret = Secret.env("SOME_TOKEN")
+    assert (secret.name, Secret(VALUE).name) == ("SOME_TOKEN", "")
+    monkeypatch.delenv("SOME_TOKEN", raising=False)
+    with pytest.raises(ConfigError, match="'SOME_TOKEN' is not set"):
+        secret.reveal()
+    monkeypatch.setenv("SOME_TOKEN", VALUE)
+    assert secret.reveal() == VALUE
+    assert VALUE not in repr(secret)
+    monkeypatch.setenv("SOME_TOKEN", " ")
+    with pytest.raises(ConfigError):
+        secret.reveal()
+
+
+def test_nothing_can_be_hung_on_it():
+    with pytest.raises(AttributeError):
+        Secret(VALUE).note = "x"
+    assert not logging.getLogger("secrets").propagate

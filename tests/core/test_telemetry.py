@@ -1,0 +1,187 @@
+import json
+import platform
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+from mastra_core import Telemetry
+from mastra_core.errors import ConfigError
+from mastra_core.telemetry import active, span
+
+APP = """
+import asyncio, io, json, sys
+from mastra_core import MemoryEngine, Telemetry, Workflow, create_logger, step
+from mastra_core.telemetry import active, span
+
+telemetry = Telemetry(service_name="shop", export={"type": "otlp", "endpoint": sys.argv[1]})
+telemetry.start()
+telemetry.start()
+assert active()
+stream = io.StringIO()
+logger = create_logger("shop", format="json", stream=stream)
+
+@step
+async def one(n: int) -> int:
+    logger.info("inside")
+    return n + 1
+
+@step
+async def two(n: int) -> int:
+    raise LookupError("no such row")
+
+async def main():
+    engine = MemoryEngine()
+    for workflow in (Workflow("fine").then(one), Workflow("flow").then(one).then(two)):
+        run = await engine.create(workflow)
+        await engine.start(run, 1)
+        await run.settled()
+
+with span("request", {"a": "b"}):
+    asyncio.run(main())
+logger.info("outside")
+telemetry.stop()
+assert not active()
+print(stream.getvalue())
+"""
+
+
+def test_without_telemetry_there_is_no_span():
+    with span("nothing") as current:
+        assert current is None
+    assert not active()
+
+
+@pytest.mark.parametrize(
+    ("settings", "hint"),
+    [
+        ({"sampling": {"type": "sometimes"}}, "always_on"),
+        ({"sampling": {}}, "always_on"),
+        ({"sampling": "always_on"}, 'sampling={"type": ...}'),
+        ({"sampling": {"type": "ratio", "probability": 2}}, "0 to 1"),
+        ({"sampling": {"type": "ratio", "probability": "half"}}, "0 to 1"),
+        ({"export": {"type": "smtp"}}, "otlp, console"),
+        ({"export": "otlp"}, 'export={"type": ...}'),
+    ],
+)
+def test_a_setting_that_does_not_exist(settings, hint):
+    with pytest.raises(ConfigError) as caught:
+        Telemetry(**settings)
+    assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize("how", ["enabled", "OTEL_SDK_DISABLED"])
+def test_switched_off_it_loads_nothing(how):
+    script = f"""
+import os, sys
+from mastra_core import Telemetry
+from mastra_core.telemetry import active
+os.environ["OTEL_SDK_DISABLED"] = "{"true" if how == "OTEL_SDK_DISABLED" else ""}"
+telemetry = Telemetry(enabled={how != "enabled"})
+telemetry.start()
+telemetry.stop()
+assert not active()
+assert not [name for name in sys.modules if name.startswith("opentelemetry")]
+"""
+    subprocess.run([sys.executable, "-W", "error", "-c", script], check=True)
+
+
+def test_the_sdk_that_is_missing_is_named():
+    script = """
+import sys
+sys.modules["opentelemetry.sdk"] = None
+from mastra_core import Telemetry
+from mastra_core.errors import ConfigError
+try:
+    Telemetry().start()
+except ConfigError as error:
+    assert "mastra-core[telemetry]" in error.hint, error
+    assert "opentelemetry.sdk" in error.message, error
+else:
+    raise SystemExit("no error")
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+@pytest.fixture
+def receiver():
+    """A real OTLP receiver that ends when the span of the flow arrives; gives port and process."""
+    if sys.platform != "linux" or platform.machine() != "x86_64":
+        pytest.skip("oteltap is built for x86_64 Linux")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "oteltap", "--port", str(port)]
+    process = subprocess.Popen(
+        [*command, "--await-span", "^request$"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    for _ in range(200):
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            break
+        except OSError:
+            time.sleep(0.05)
+    yield port, process
+    process.kill()
+    process.communicate()
+
+
+@pytest.mark.slow
+def test_spans_arrive_at_a_receiver(receiver):
+    port, process = receiver
+    app = subprocess.run(
+        [sys.executable, "-c", APP, f"http://127.0.0.1:{port}"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert app.returncode == 0, app.stderr
+    heard, _ = process.communicate(timeout=30)
+    assert process.returncode == 0, heard
+    spans = [json.loads(line) for line in heard.splitlines() if line.startswith('{"')]
+    by_name = {}
+    for item in spans:
+        by_name.setdefault(item["name"], []).append(item)
+    assert {name: len(items) for name, items in by_name.items()} == {
+        "request": 1,
+        "invoke_workflow fine": 1,
+        "invoke_workflow flow": 1,
+        "workflow_step one": 2,
+        "workflow_step two": 1,
+    }
+    assert len({item["traceId"] for item in spans}) == 1
+    ids = {item["spanId"]: item["name"] for item in spans}
+    parents = {item["name"]: ids.get(item.get("parentSpanId")) for item in spans}
+    assert parents["workflow_step two"] == "invoke_workflow flow"
+    assert parents["invoke_workflow flow"] == "request"
+    assert by_name["workflow_step two"][0]["status"]["code"] in (2, "STATUS_CODE_ERROR")
+    assert "mastra.step.id" in json.dumps(by_name["workflow_step one"])
+    lines = [json.loads(line) for line in app.stdout.splitlines() if line]
+    inside = [line for line in lines if line["msg"] == "inside"]
+    assert [line["trace_id"] for line in inside] == [spans[0]["traceId"]] * 2
+    assert {line["span_id"] for line in inside} <= set(ids)
+    assert "trace_id" not in next(line for line in lines if line["msg"] == "outside")
+
+
+def test_a_console_exporter_needs_no_network():
+    script = """
+from mastra_core import Telemetry
+from mastra_core.telemetry import span
+telemetry = Telemetry(
+    export={"type": "console"}, sampling={"type": "parent_based", "probability": 1}
+)
+telemetry.start()
+with span("work") as current:
+    current.set_attribute("a", 1)
+telemetry.stop()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert '"name": "work"' in done.stdout

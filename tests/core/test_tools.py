@@ -1,0 +1,205 @@
+import asyncio
+import dataclasses
+import threading
+from typing import Annotated, Any, Literal, Optional, TypedDict
+
+import msgspec
+import pydantic
+import pytest
+
+from mastra_core import Tool, ToolContext, tool
+from mastra_core.errors import ConfigError, InvalidInput
+from mastra_core.tools import as_tool
+
+
+class Line(pydantic.BaseModel):
+    sku: str
+    count: int = pydantic.Field(gt=0)
+
+
+class Order(pydantic.BaseModel):
+    lines: list[Line]
+
+
+class Tree(pydantic.BaseModel):
+    children: list["Tree"] = []
+
+
+@dataclasses.dataclass
+class Address:
+    street: str
+    zip: int = 0
+
+
+class City(TypedDict):
+    name: str
+
+
+def run(item, data, context=None):
+    return asyncio.run(as_tool(item).execute(data, context))
+
+
+def references(node):
+    if isinstance(node, dict):
+        yield from [node["$ref"]] if isinstance(node.get("$ref"), str) else []
+        for value in node.values():
+            yield from references(value)
+    if isinstance(node, list):
+        for value in node:
+            yield from references(value)
+
+
+def test_the_schema_is_the_signature():
+    @tool
+    def find(
+        text: Annotated[str, msgspec.Meta(description="What to look for", min_length=1)],
+        kind: Literal["book", "film"] = "book",
+        limit: int | None = None,
+        old: Optional[bool] = False,  # noqa: UP045  # users write it
+    ) -> list[str]:
+        """Finds things."""
+        return [text, kind]
+
+    assert find.id == "find"
+    assert find.description == "Finds things."
+    schema = find.input_schema
+    assert schema["type"] == "object"
+    assert schema["required"] == ["text"]
+    assert schema["additionalProperties"] is False
+    properties = schema["properties"]
+    assert properties["text"] == {
+        "type": "string",
+        "description": "What to look for",
+        "minLength": 1,
+    }
+    assert properties["kind"] == {"enum": ["book", "film"], "default": "book"}
+    assert properties["limit"]["default"] is None
+    assert {"type": "null"} in properties["limit"]["anyOf"]
+    assert find.output_schema == {"type": "array", "items": {"type": "string"}}
+    assert run(find, {"text": "x"}) == ["x", "book"]
+
+
+def test_the_function_stays_a_function():
+    @tool(id="plus", description="Adds.", requires_approval=True)
+    def add(a: int, b: int = 1) -> int:
+        return a + b
+
+    assert (add.id, add.description, add.requires_approval) == ("plus", "Adds.", True)
+    assert add(1, b=2) == 3
+    assert as_tool(add) is add
+    assert run(add, {"a": 1}) == 2
+
+
+@pytest.mark.parametrize(
+    ("hint", "value", "inside"),
+    [
+        (Order, {"lines": [{"sku": "a", "count": 2}]}, lambda order: order.lines[0].count == 2),
+        (list[Order], [{"lines": []}], lambda orders: orders[0].lines == []),
+        (Tree, {"children": [{}]}, lambda tree: tree.children[0].children == []),
+        (Address, {"street": "x", "zip": 3}, lambda address: address == Address("x", 3)),
+        (City, {"name": "Oslo"}, lambda city: city == {"name": "Oslo"}),
+        (Any, {"free": [1]}, lambda value: value == {"free": [1]}),
+    ],
+)
+def test_types_of_every_library(hint, value, inside):
+    def take(it) -> Any:
+        assert inside(it)
+        return it
+
+    take.__annotations__["it"] = hint
+    assert run(take, {"it": value}) is not None
+    schema = as_tool(take).input_schema
+    for reference in references(schema):
+        assert reference.removeprefix("#/$defs/") in schema["$defs"], schema
+
+
+def test_pydantic_at_the_top_and_in_the_result():
+    async def order(it: Order) -> Order:
+        return it
+
+    assert as_tool(order).output_schema["properties"]["lines"]["type"] == "array"
+    data = {"lines": [{"sku": "a", "count": 1}]}
+    assert run(order, {"it": data}) == data
+
+
+@pytest.mark.parametrize(
+    ("hint", "data", "path"),
+    [
+        (int, {"it": "1"}, "it"),
+        (int, {}, "root"),
+        (int, {"it": 1, "more": 2}, "root"),
+        (list[int], {"it": [1, "2"]}, "it[1]"),
+        (Address, {"it": {"street": "x", "zip": "y"}}, "it.zip"),
+        (Literal["a"], {"it": "b"}, "it"),
+        (Order, {"it": {"lines": [{"sku": "a", "count": 0}]}}, "lines.0.count"),
+        (int, [1], "root"),
+    ],
+)
+def test_data_that_does_not_fit_says_where(hint, data, path):
+    def take(it):
+        pytest.fail("it was called")
+
+    take.__annotations__["it"] = hint
+    with pytest.raises(InvalidInput) as caught:
+        run(take, data)
+    assert caught.value.issues[0][0] == path
+    assert caught.value.status == 400
+    assert path in caught.value.message
+
+
+def test_a_plain_function_does_not_block_the_loop():
+    def where() -> int:
+        return threading.get_ident()
+
+    async def here() -> int:
+        return threading.get_ident()
+
+    assert run(where, {}) != threading.get_ident()
+    assert run(here, None) == threading.get_ident()
+
+
+def test_the_context_is_no_input():
+    async def who(context: ToolContext, greeting: str = "hello") -> str:
+        return f"{greeting} {context.request_context.get('user')} {context.run_id}"
+
+    assert list(as_tool(who).input_schema["properties"]) == ["greeting"]
+    context = ToolContext(request_context={"user": "ann"}, run_id="7")
+    assert run(who, {}, context) == "hello ann 7"
+    assert run(who, {}) == "hello None "
+    with pytest.raises(InvalidInput):
+        run(who, {"context": {}})
+
+
+def test_an_error_of_the_function_is_its_own():
+    def broken() -> None:
+        raise LookupError("no such row")
+
+    with pytest.raises(LookupError, match="no such row"):
+        run(broken, {})
+
+
+def untyped(x):
+    return x
+
+
+def spread(*args: int):
+    return args
+
+
+def keywords(**more: int):
+    return more
+
+
+def odd(x: threading.Lock):
+    return x
+
+
+def missing(x: "Nowhere"):  # noqa: F821  # that is the test
+    return x
+
+
+@pytest.mark.parametrize("function", [untyped, spread, keywords, odd, missing, 3, Tool])
+def test_what_is_no_tool(function):
+    with pytest.raises(ConfigError) as caught:
+        as_tool(function)
+    assert caught.value.hint
