@@ -41,13 +41,16 @@ __all__ = ("mastra_build",)
 
 _OWN = ("mastra-core", "mastra-server")
 _COMPARED = ("agents", "workflows", "tools")
-_ASGI = """\
-# Made by mastra: the ASGI application of this bundle.
+_FREEZE = """\
+# What adapts other frameworks' agents was looked up when this was built.
 from mastra_core.agents.adapt import freeze_adapters
 
 freeze_adapters({adapters!r})
 
-from {module} import {head}
+"""
+_ASGI = """\
+# Made by mastra: the ASGI application of this bundle.
+{freeze}from {module} import {head}
 from mastra_server import create_app
 
 mastra = {attribute}
@@ -116,10 +119,10 @@ def _static_kind(project: Project) -> str:
 
 
 def _asgi_module(project: Project, source: Mapping[str, Any] | None) -> str:
-    adapters = (source or {}).get("adapters", {})
+    freeze = _FREEZE.format(adapters=source["adapters"]) if source else ""
     head = project.attribute.partition(".")[0]
     return _ASGI.format(
-        adapters=adapters, module=project.module, head=head, attribute=project.attribute
+        freeze=freeze, module=project.module, head=head, attribute=project.attribute
     )
 
 

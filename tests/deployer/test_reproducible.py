@@ -1,0 +1,92 @@
+"""Same inputs, same bytes; and what happens to builds that meet or die."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+INDEX = "src/mastra/index.py"
+MASTRA = str(Path(sys.executable).with_name("mastra"))
+
+
+def digest(root):
+    return json.loads((root / ".mastra/mastra-bundle.json").read_text())["digest"]
+
+
+def tree(root):
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for path in sorted((root / ".mastra").rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_two_builds_are_the_same_bytes(project, mastra, echo, tmp_path):
+    first = project({INDEX: echo, "src/mastra/data/words.txt": "é\n"})
+    second = tmp_path / "another place" / "app"
+    shutil.copytree(first, second)
+    mastra("build", cwd=first).ok()
+    # Another cache, umask, time zone and locale: nothing is shared but uv's own cache.
+    other = {"MASTRA_CACHE_DIR": str(tmp_path / "cache"), "TZ": "Asia/Tokyo", "LC_ALL": "C"}
+    command = f'umask 077 && "{MASTRA}" build'
+    subprocess.run(["sh", "-c", command], cwd=second, env={**os.environ, **other}, check=True)
+    assert tree(first) == tree(second)
+
+
+def test_an_unchanged_build_changes_nothing_and_a_change_shows(project, mastra, echo):
+    root = project({INDEX: echo})
+    mastra("build", cwd=root).ok()
+    before = digest(root)
+    mastra("build", cwd=root).ok()
+    assert digest(root) == before
+    (root / INDEX).write_text(echo.replace("echo:", "other:"))
+    mastra("build", cwd=root).ok()
+    assert digest(root) != before
+
+
+def test_two_builds_at_once_both_end_well(project, echo):
+    root = project({INDEX: echo})
+    started = [
+        subprocess.Popen([MASTRA, "build"], cwd=root, stderr=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    heard = [process.communicate(timeout=120)[1] for process in started]
+    assert [process.returncode for process in started] == [0, 0, 0], heard
+    assert any("Waiting for another build" in text for text in heard)
+    assert digest(root)
+
+
+def test_a_build_that_is_killed_leaves_the_old_bundle_whole(project, mastra, echo):
+    from mastra_core.line import Bundle
+
+    root = project({INDEX: echo})
+    mastra("build", cwd=root).ok()
+    versions = {digest(root)}
+    (root / INDEX).write_text(echo.replace("echo:", "other:"))
+    for delay in (0.15, 0.3, 0.6, 0.9, 1.1, 1.2, 1.3, 1.4, 1.5, 1.7):
+        process = subprocess.Popen([MASTRA, "build"], cwd=root, stderr=subprocess.DEVNULL)
+        time.sleep(delay)
+        process.kill()
+        process.wait()
+        Bundle.load(root / ".mastra")  # complete, whichever it is
+        versions.add(digest(root))
+    mastra("build", cwd=root).ok()
+    versions.add(digest(root))
+    assert len(versions) == 2
+
+
+def test_a_swap_that_died_between_two_renames_is_repaired(project, mastra, echo, serve_directory):
+    root = project({INDEX: echo})
+    mastra("build", cwd=root).ok()
+    (root / ".mastra").rename(root / ".mastra.old")
+    mastra("build", cwd=root).ok()
+    assert not (root / ".mastra.old").exists()
+    with serve_directory(root / ".mastra") as client:
+        assert client.get("/health").status_code == 200
