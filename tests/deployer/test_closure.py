@@ -51,12 +51,12 @@ def test_uv_lock_decides_versions(project, mastra, echo):
 
 def test_a_lock_with_our_own_packages_and_a_deployer(project, mastra, echo, monkeypatch):
     monkeypatch.setenv("UV_FIND_LINKS", os.environ["MASTRA_TEST_WHEELS"])
-    packages = ("mastra-core[agents]", "mastra-deployer-acme", "idna==3.7")
+    packages = ("mastra-core[agents]", "mastra-deployer-acme", "idna==3.18")
     root = project({INDEX: echo}, dependencies=packages)
     lock(root)
     mastra("build", cwd=root).ok()
     have = vendored(root)
-    assert have["idna"] == "3.7"
+    assert have["idna"] == "3.18"
     assert "pydantic_ai_slim" in have
     assert not {"mastra_deployer", "mastra_deployer_acme", "uv", "rich"} & have.keys()
 

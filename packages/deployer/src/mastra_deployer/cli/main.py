@@ -8,8 +8,6 @@ from typing import Any
 
 import click
 
-from mastra_core.errors import MastraError
-
 __all__ = ("main",)
 
 _COMMANDS = {
@@ -92,6 +90,8 @@ def _failed(error: Exception, *, as_json: bool, verbose: bool) -> int:
 
 
 def _sentence(error: Exception) -> tuple[str, str, int]:
+    from mastra_core.errors import MastraError
+
     if isinstance(error, MastraError):
         return error.message, error.hint, error.exit_code
     if isinstance(error, click.ClickException):
