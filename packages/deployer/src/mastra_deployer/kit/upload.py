@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
 from typing import TypeVar
 
 from mastra_core.line import Report
@@ -35,14 +36,32 @@ def upload(
     waiting: Sequence[T] = list(items)
     total, done = sum(map(size, waiting)), 0
     report.advance(0, total)
+    guarded = _stopping(send)
     with ThreadPoolExecutor(max_workers=min(concurrency, _MOST)) as pool:
-        futures = {pool.submit(send, item): item for item in waiting}
+        futures = {pool.submit(guarded, item): item for item in waiting}
         try:
             for future in as_completed(futures):
-                future.result()
+                if not isinstance(future.exception(), CancelledError):
+                    future.result()
                 done += size(futures[future])
                 report.advance(done, total)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
         return [future.result() for future in futures]
+
+
+def _stopping(send: Callable[[T], R]) -> Callable[[T], R]:
+    """``send`` until it fails once; what comes after is cancelled before it begins."""
+    stopped = threading.Event()
+
+    def guarded(item: T) -> R:
+        if stopped.is_set():
+            raise CancelledError
+        try:
+            return send(item)
+        except BaseException:
+            stopped.set()
+            raise
+
+    return guarded
