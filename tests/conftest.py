@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from projects import ECHO, write_project
 
 _SERVING = re.compile(r"Serving .* on http://[^:]+:(\d+)")
 
@@ -63,20 +64,6 @@ def mastra():
     return run_mastra
 
 
-def write_project(root, files, config="", dependencies=("mastra-core",)):
-    """A project of these files (path to text) with a pyproject.toml."""
-    listed = ", ".join(f'"{name}"' for name in dependencies)
-    pyproject = (
-        f'[project]\nname = "app"\nversion = "0"\nrequires-python = ">=3.11"\n'
-        f"dependencies = [{listed}]\n{config}"
-    )
-    for name, text in {"pyproject.toml": pyproject, **files}.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    return root
-
-
 @pytest.fixture
 def project(tmp_path):
     """Make a project: `project({"src/mastra/index.py": "..."})` gives its directory."""
@@ -85,16 +72,6 @@ def project(tmp_path):
         return write_project(tmp_path / "app", files, config, **options)
 
     return make
-
-
-ECHO = """\
-from mastra_core import Mastra
-
-async def echo(text: str):
-    yield f"echo: {text}"
-
-mastra = Mastra(agents={"echo": echo}, logger=False)
-"""
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Any ASGI application goes the same line, unchanged."""
 
 import pytest
+from projects import write_project
 
 pytestmark = pytest.mark.slow
 
@@ -41,8 +42,6 @@ TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP
 
 
 def built(mastra, root, app, *dependencies):
-    from conftest import write_project
-
     write_project(root, {}, dependencies=dependencies)
     mastra("build", "--app", app, cwd=root).ok()
     vendored = {path.name for path in (root / ".mastra" / "vendor").iterdir()}

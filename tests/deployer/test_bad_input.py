@@ -3,7 +3,7 @@
 import subprocess
 
 import pytest
-from conftest import write_project
+from projects import write_project
 
 INDEX = "src/mastra/index.py"
 

@@ -7,6 +7,7 @@ import time
 import httpx
 import node
 import pytest
+from projects import write_project
 
 pytestmark = pytest.mark.slow
 
@@ -77,8 +78,6 @@ def _wait(url):
 
 @pytest.fixture(scope="module")
 def client(model, tmp_path_factory, mastra, serve_directory):
-    from conftest import write_project
-
     packages = ("mastra-core[agents]", "pydantic-ai-slim[openai,anthropic]")
     root = write_project(
         tmp_path_factory.mktemp("agents"),

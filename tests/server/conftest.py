@@ -115,7 +115,7 @@ def python():
             text=True,
             timeout=60,
             cwd=Path(__file__).parent,
-            env={**os.environ, **environment},
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent), **environment},
             check=False,
         )
         assert done.returncode == 0, done.stderr

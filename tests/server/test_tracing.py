@@ -43,6 +43,7 @@ def traced():
     """What the server's process printed, and every span it sent."""
     import gzip
     import json
+    import os
     import subprocess
     import sys
     from pathlib import Path
@@ -56,6 +57,7 @@ def traced():
     threading.Thread(target=receiver.serve_forever, daemon=True).start()
     done = subprocess.run(
         [sys.executable, "-c", SERVER, f"http://127.0.0.1:{receiver.server_port}"],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
         capture_output=True,
         text=True,
         timeout=60,
