@@ -53,18 +53,17 @@ def deployer_packages() -> set[str]:
     return (names | {"mastra_deployer"}) - {"mastra_server"}
 
 
-def load_deployer(name: str, root: Path) -> pluggy.PluginManager:
+def load_deployer(name: str, root: Path, own: object) -> pluggy.PluginManager:
     """A fresh manager with Mastra's own build and the one deployer asked for.
 
     :param name: of an installed deployer, or a path from the project's ``root``.
+    :param own: what answers ``mastra_build`` where the deployer does not.
     :raises ConfigError: when there is none of that name.
     :raises PluginError: when two claim it, or it does not keep the contract.
     """
-    from mastra_deployer.bundler import stage
-
     manager = pluggy.PluginManager(NAME)
     manager.add_hookspecs(DeployerSpec)
-    manager.register(stage, name="mastra-deployer")
+    manager.register(own, name="mastra-deployer")
     if name.startswith((".", "/")) or name.endswith(".py"):
         _admit(manager, _module_at(root, name), name)
     else:

@@ -22,6 +22,8 @@ from mastra_core.line import (
     Target,
 )
 from mastra_core.secret import Secret
+from mastra_deployer.bundler import stage
+from mastra_deployer.bundler.sizes import largest
 from mastra_deployer.doors import implemented, load_deployer, load_plugins
 
 __all__ = ("Line",)
@@ -36,7 +38,7 @@ class Line:
     """
 
     def __init__(self, deployer: str, root: Path) -> None:
-        self._deployer: pluggy.PluginManager = load_deployer(deployer, root)
+        self._deployer: pluggy.PluginManager = load_deployer(deployer, root, stage)
         self._plugins: pluggy.PluginManager = load_plugins()
         self._name = deployer
         self.target: Target = self._one("mastra_target", Target)
@@ -185,15 +187,12 @@ def _oversize(bundle: Bundle, target: Target) -> list[Problem]:
     size, limit = sum(bundle.manifest.sizes.values()), target.limits.size
     if not limit or size <= limit:
         return []
-    largest = ", ".join(f"{name} {n / 1e6:.1f} MB" for name, n in _largest(bundle))
+    parts = largest(bundle.manifest.sizes, 10).items()
+    shares = ", ".join(f"{name} {size / 1e6:.1f} MB" for name, size in parts)
     return [
         Problem(
             message=f"The bundle has {size / 1e6:.1f} MB, and {target.name} takes "
             f"{limit / 1e6:.0f} MB.",
-            hint=f"The largest parts: {largest}.",
+            hint=f"The largest parts: {shares}.",
         )
     ]
-
-
-def _largest(bundle: Bundle) -> list[tuple[str, int]]:
-    return sorted(bundle.manifest.sizes.items(), key=lambda pair: -pair[1])[:10]

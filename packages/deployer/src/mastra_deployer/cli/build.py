@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from mastra_core.line import Bundle
+from mastra_deployer.bundler.sizes import largest
 from mastra_deployer.cli.options import Options, build_options
 from mastra_deployer.cli.terminal import Terminal, human_bytes
 
@@ -34,7 +35,7 @@ def shown(bundle: Bundle) -> dict[str, Any]:
         "python": manifest.python,
         "platform": manifest.wheels,
         "registry": manifest.registry,
-        "sizes": manifest.sizes,
+        "sizes": largest(manifest.sizes),
         "size": sum(manifest.sizes.values()),
         "fingerprint": manifest.fingerprint,
         "digest": manifest.digest,
@@ -45,10 +46,11 @@ def lines(bundle: Bundle) -> list[str]:
     """A bundle for people: what is in it, and what takes the space."""
     manifest = bundle.manifest
     names = [f"{what} {', '.join(have)}" for what, have in manifest.registry.items() if have]
-    largest = ", ".join(f"{name} {human_bytes(n)}" for name, n in [*manifest.sizes.items()][:5])
+    parts = largest(manifest.sizes, 5).items()
+    shares = ", ".join(f"{name} {human_bytes(size)}" for name, size in parts)
     total = human_bytes(sum(manifest.sizes.values()))
     return [
         f"Bundled {manifest.entry} for {manifest.target}: {os.path.relpath(bundle.directory)}",
         *(f"  {name}" for name in names),
-        f"  {total} for Python {manifest.python} on {manifest.wheels} ({largest})",
+        f"  {total} for Python {manifest.python} on {manifest.wheels} ({shares})",
     ]
