@@ -1,0 +1,1 @@
+"""What bench/peer/src/mastra has, in Python."""

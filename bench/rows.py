@@ -1,0 +1,48 @@
+"""The rows of the table: what is measured, what it aims at, what the peer has for it."""
+
+from __future__ import annotations
+
+import dataclasses
+
+GROUPS = ("import", "help", "build", "output", "serve", "load")
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One line. The keys name samples in the book; an aim is the most it may be."""
+
+    group: str
+    title: str
+    unit: str
+    ours: str
+    peer: str = ""
+    aim: float | None = None
+
+
+ROWS = (
+    Row("import", "import, over the bare interpreter", "ms", "import", "peer.import", 60),
+    Row("help", "mastra --help", "ms", "help", "peer.help", 100),
+    Row("build", "build, plain app, nothing cached but uv", "s", "plain.cold", "peer.cold", 6),
+    Row("build", "build, plain app, one line changed", "s", "plain.changed", "", 3),
+    Row("build", "build, plain app, unchanged", "s", "plain.unchanged", "peer.again", 3),
+    Row("build", "build, OpenAI agent, nothing cached but uv", "s", "agents.cold", "peer.cold", 9),
+    Row("build", "build, OpenAI agent, one line changed", "s", "agents.changed", "", 3),
+    Row("build", "build, OpenAI agent, unchanged", "s", "agents.unchanged", "peer.again", 3),
+    Row("output", "output, plain app", "MB", "plain.size", "peer.size", 35),
+    Row("output", "output, plain app", "files", "plain.files", "peer.files"),
+    Row("output", "output, OpenAI agent", "MB", "agents.size", "peer.size", 100),
+    Row("output", "output, OpenAI agent", "files", "agents.files", "peer.files"),
+    Row("output", "output, OpenAI and Anthropic", "MB", "both.size", "", 115),
+    Row("output", "output, OpenAI and Anthropic", "files", "both.files"),
+    Row("serve", "start to first /health, plain app", "s", "plain.start", "peer.start", 0.6),
+    Row("serve", "start to first agent answer, plain app", "s", "plain.agent", "peer.agent"),
+    Row("serve", "start to first /health, OpenAI agent", "s", "agents.start", "peer.start", 1.2),
+    Row("serve", "start to first agent answer, OpenAI agent", "s", "agents.agent", "peer.agent"),
+    Row("serve", "memory idle, plain app", "MB", "plain.idle", "peer.idle", 70),
+    Row("serve", "memory after an agent run, plain app", "MB", "plain.used", "peer.used"),
+    Row("serve", "memory idle, OpenAI agent", "MB", "agents.idle", "peer.idle", 130),
+    Row("serve", "memory after an agent run, OpenAI agent", "MB", "agents.used", "peer.used"),
+    Row("load", "GET /health, one client", "req/s", "plain.health", "peer.health"),
+    Row("load", "agent generate, function as agent", "req/s", "plain.generate"),
+    Row("load", "agent generate, test model", "req/s", "agents.generate", "peer.generate"),
+)
