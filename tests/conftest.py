@@ -16,7 +16,7 @@ import httpx
 import pytest
 from projects import ECHO, write_project
 
-_SERVING = re.compile(r"Serving .* on http://[^:]+:(\d+)")
+_SERVING = re.compile(r"Serving .* on http://\S+:(\d+)")
 
 
 class Result:

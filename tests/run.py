@@ -68,7 +68,8 @@ def test(python: str, wheels: Path, cache: Path, arguments: list[str]) -> int:
     # A project's environment must not leak in, and without bytecode every start is slow.
     for name in ("VIRTUAL_ENV", "PYTHONDONTWRITEBYTECODE", "PYTHONPATH"):
         environment.pop(name, None)
-    command = [python, "-m", "pytest", *arguments]
+    # A file stays in one process, so that what it builds once is built once.
+    command = [python, "-m", "pytest", "-n", "2", "--dist", "loadfile", *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 

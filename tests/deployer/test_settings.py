@@ -44,9 +44,10 @@ def test_flags_are_converted_to_the_fields_types():
     found = merged(flags={"app": "a", "size": "3", "edge": "true"})
     assert (found.size, found.edge) == (3, True)
     assert merged(table={"app": "a", "regions": ["fra1", "iad1"]}).regions == ("fra1", "iad1")
-    with pytest.raises(ConfigError, match=r"size \(-s\) is 'big'"):
+    assert merged(flags={"app": "a", "regions": '["fra1"]'}).regions == ("fra1",)
+    with pytest.raises(ConfigError, match=r"size \(-s\) does not fit: Expected `int`"):
         merged(flags={"app": "a", "size": "big"})
-    with pytest.raises(ConfigError, match=r"size \(pyproject.toml\) is 'big'"):
+    with pytest.raises(ConfigError, match=r"size \(pyproject.toml\) does not fit"):
         merged(table={"app": "a", "size": "big"})
 
 
@@ -84,3 +85,20 @@ def test_secrets_that_stand_in_the_source_are_noticed():
     assert secrets_in_clear(Cloud, given) == ["token"]
     assert secrets_in_clear(Cloud, {"token": EnvReference(name="T")}) == []
     assert secrets_in_clear(Cloud, {"token": Secret("mine")}) == ["token"]
+
+
+def test_a_bundle_is_made_without_looking_references_up():
+    found = merge_settings(
+        Cloud,
+        flags={},
+        environ={"APP": "a", "T": "secret"},
+        table={},
+        entry={"app": EnvReference(name="APP"), "token": EnvReference(name="T"), "size": 2},
+        resolve=False,
+    )
+    assert (found.app, found.token, found.size) == (None, None, 2)
+
+
+def test_an_empty_variable_is_an_unset_one():
+    entry = {"app": "a", "token": EnvReference(name="T")}
+    assert merged(entry=entry, environ={"T": "", "CLOUD_TOKEN": ""}).token is None

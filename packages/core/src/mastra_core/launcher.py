@@ -10,18 +10,19 @@ Only the standard library is needed to read and start this file, so that a wrong
 sentence instead of a traceback. In the source tree it is `mastra_core/launcher.py`, copied as is.
 """
 
-from __future__ import annotations
-
+import importlib
 import json
 import os
+import platform
 import signal
+import site
 import socket
 import sys
 import sysconfig
 import time
 import traceback
 
-HERE = os.path.dirname(os.path.abspath(__file__))
+HERE = os.path.dirname(os.path.realpath(__file__))
 OUTSIDE = ("site-packages", "dist-packages")
 
 
@@ -48,9 +49,7 @@ def check_python(bundle):
     """Compiled dependencies fit one version of Python and one kind of machine."""
     wanted = tuple(int(part) for part in bundle["python"].split("."))
     found = sys.version_info[:2]
-    if found == wanted or (bundle["pure"] and found >= wanted):
-        pass
-    else:
+    if found != wanted and not (bundle["pure"] and found > wanted):
         fail(
             "This bundle was built for Python %s, and this is %d.%d." % (bundle["python"], *found),
             "Run it with python%s, or build with --python %d.%d." % (bundle["python"], *found),
@@ -74,8 +73,6 @@ def machine_of(wheels):
 
 
 def this_machine():
-    import platform
-
     machine = platform.machine().lower()
     return {"amd64": "x86_64", "arm64": "aarch64"}.get(machine, machine)
 
@@ -86,18 +83,15 @@ def isolate(paths):
     What happens to be installed on a machine must neither help nor harm: a missing dependency
     has to show when the bundle is checked, not when it is moved.
     """
-    import site
-
     os.environ.pop("PYTHONPATH", None)
     sys.dont_write_bytecode = True  # a bundle is known by its digest: running it must not change it
     sys.path[:] = [path for path in sys.path if in_standard_library(path)]
-    sys.meta_path[:] = [
-        finder
-        for finder in sys.meta_path
-        if getattr(finder, "__module__", "").startswith("_frozen_importlib")
-    ]
+    own = [it for it in sys.meta_path if getattr(it, "__module__", "")[:17] == "_frozen_importlib"]
+    sys.meta_path[:] = own  # editable installations add finders of their own
     for name, module in list(sys.modules.items()):
-        origin = getattr(module, "__file__", None)
+        # A namespace package made by a .pth file has a path and no file.
+        places = [getattr(module, "__file__", None), *getattr(module, "__path__", ())]
+        origin = next(filter(None, places), "")
         if origin and name not in ("__main__", "__mp_main__") and not in_standard_library(origin):
             del sys.modules[name]
     sys.path_importer_cache.clear()
@@ -109,16 +103,15 @@ def in_standard_library(path):
     path = os.path.abspath(path) if path else os.getcwd()
     if any(part in OUTSIDE for part in path.split(os.sep)):
         return False
+    if os.path.basename(path) == "python%d%d.zip" % sys.version_info[:2]:
+        return True
     roots = {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")}
-    return path.endswith(".zip") or any(
-        path == root or path.startswith(root + os.sep) for root in roots
-    )
+    roots.add(os.path.join(sys.base_prefix, "DLLs"))  # where Windows keeps compiled modules
+    return any(path == root or path.startswith(root + os.sep) for root in roots)
 
 
 def load(bundle):
     """The app, and the module it is in."""
-    import importlib
-
     name, _, attribute = bundle["app"].partition(":")
     module = importlib.import_module(name)
     app = module
@@ -134,7 +127,8 @@ def check(bundle):
     report = observe(lambda: registry_of(bundle, load(bundle)[1]))
     json.dump(report, out)
     out.close()
-    return 0 if report["ok"] else 1
+    sys.stderr.flush()
+    os._exit(0 if report["ok"] else 1)  # threads that the app started must not keep the check
 
 
 def observe(call):
@@ -187,7 +181,8 @@ def serve(bundle):
         timeout_graceful_shutdown=max(1, round(settings["drain"])),
         workers=workers,
     )
-    announce = "Serving %s on http://%s:%d" % (bundle["entry"], host, listener.getsockname()[1])
+    shown = "[%s]" % host if ":" in host else host
+    announce = "Serving %s on http://%s:%d" % (bundle["entry"], shown, listener.getsockname()[1])
     if workers > 1:
         return serve_many(config, listener, announce)
     return serve_one(config, listener, announce)
@@ -219,16 +214,22 @@ def serve_one(config, listener, announce):
 
 def serve_many(config, listener, announce):
     import inspect
+    import subprocess
 
-    import uvicorn
+    from uvicorn import Server
     from uvicorn.supervisors import Multiprocess
 
+    # A worker that cannot import the app would be started again for ever.
+    command = [sys.executable, os.path.join(HERE, "index.py"), "--check"]
+    if subprocess.call(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
+        imported(read_manifest(HERE))
     say("%s, %d workers" % (announce, config.workers))
     arguments = {"sockets": [listener]}
     if "target" in inspect.signature(Multiprocess).parameters:  # older versions of uvicorn
-        arguments["target"] = uvicorn.Server(config).run
-    Multiprocess(config, **arguments).run()
-    return 0
+        arguments["target"] = Server(config).run
+    supervisor = Multiprocess(config, **arguments)
+    supervisor.run()
+    return 3 if 3 in [getattr(item, "exitcode", 0) for item in supervisor.processes] else 0
 
 
 def imported(bundle):
@@ -249,7 +250,7 @@ def check_environment(bundle):
 
 
 def port_of(text):
-    if text.isdigit() and int(text) <= 65535:
+    if text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65535:
         return int(text)
     return fail("PORT is %r." % text, "Set it to a number from 0 to 65535; 0 picks a free one.")
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import ast
 import io
+import re
 import tokenize
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
 from mastra_core.errors import BuildError
-from mastra_deployer.entry import DeployerCall
+from mastra_deployer.entry import DeployerCall, is_none
 
 __all__ = ("blank_deployer", "refuse_deployers")
 
@@ -25,15 +26,37 @@ Position = tuple[int, int]
 def blank_deployer(source: bytes, tree: ast.Module, deployer: DeployerCall) -> bytes:
     """``source`` without the deployer and what only it used."""
     encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
-    lines = source.decode(encoding).splitlines(keepends=True)
+    # Only what Python itself takes for the end of a line: a form feed is none.
+    lines = re.findall(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+", source.decode(encoding))
     removed: list[ast.AST] = [deployer.keyword]
     _blank(lines, *_argument(lines, deployer.keyword), "")
     if deployer.assignment is not None:
         removed.append(deployer.assignment)
         _blank(lines, *_span(lines, deployer.assignment), "pass")
-    for statement in _orphans(tree, removed):
-        _blank(lines, *_span(lines, statement), "pass")
-    return "".join(lines).encode(encoding)
+    orphans = _used_only_by(tree, removed)
+    for statement in tree.body:
+        if isinstance(statement, ast.Import | ast.ImportFrom) and _bound(statement) <= orphans:
+            _blank(lines, *_span(lines, statement), "pass")
+    blanked = "".join(lines).encode(encoding)
+    _verify(blanked, orphans, deployer)
+    return blanked
+
+
+def _verify(blanked: bytes, orphans: set[str], deployer: DeployerCall) -> None:
+    """A token must never ship because a position was miscounted: read the result again."""
+    try:
+        left = list(ast.walk(ast.parse(blanked)))
+    except SyntaxError:
+        left = [deployer.keyword]
+    if any(
+        (isinstance(node, ast.keyword) and node.arg == "deployer" and not is_none(node.value))
+        or (isinstance(node, ast.Name) and node.id in orphans)
+        for node in left
+    ):
+        raise BuildError(
+            f"deployer= in line {deployer.line} of the entry file cannot be taken out.",
+            "Write it on lines of its own, or move the settings to [tool.mastra.targets].",
+        )
 
 
 def refuse_deployers(path: Path, tree: ast.AST, packages: Collection[str]) -> None:
@@ -60,20 +83,15 @@ def _imported(node: ast.AST) -> Iterable[str]:
     return []
 
 
-def _orphans(tree: ast.Module, removed: list[ast.AST]) -> list[ast.stmt]:
-    """Top-level imports all of whose names were used, and only in what is removed."""
+def _used_only_by(tree: ast.Module, removed: list[ast.AST]) -> set[str]:
+    """Names that are used in what is removed, and nowhere else."""
     gone = {_place(node) for root in removed for node in ast.walk(root) if _is_name(node)}
     lost: set[str] = set()
-    kept: set[str] = set()
+    kept: set[str] = _exported(tree)
     for node in ast.walk(tree):
         if isinstance(node, ast.Name):
             (lost if _place(node) in gone else kept).add(node.id)
-    exported = _exported(tree)
-    return [
-        node
-        for node in tree.body
-        if isinstance(node, ast.Import | ast.ImportFrom) and _bound(node) <= lost - kept - exported
-    ]
+    return lost - kept
 
 
 def _is_name(node: ast.AST) -> bool:

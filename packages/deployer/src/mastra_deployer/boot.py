@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,21 +20,38 @@ __all__ = ("boot_bundle", "boot_source")
 
 _CHILD = Path(__file__).parent / "source_child.py"
 # Enough for a process to run and find its home; nothing of the user's own.
-_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SYSTEMROOT", "TEMP", "TMP")
+_PASSED_ON = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "TMPDIR",
+    "SYSTEMROOT",
+    "TEMP",
+    "TMP",
+    "LD_LIBRARY_PATH",
+)
 _TIMEOUT = 60
 
 
-def boot_source(project: Project, interpreter: Interpreter) -> dict[str, Any] | None:
+def boot_source(
+    project: Project, interpreter: Interpreter, references: Sequence[str] = ()
+) -> dict[str, Any] | None:
     """What the entry has when it runs from source: kind, registry, adapters.
 
     ``None`` when the project's environment lacks a dependency, so nothing can be compared.
+
+    :param references: variables that ``deployer=`` reads; they get a placeholder too, since a
+        build needs no credentials.
 
     :raises ConfigError: when the entry raises, or holds no application.
     """
     launcher = _launcher()
     arguments = [str(launcher), str(project.import_root), project.module, project.attribute]
     command = [interpreter.path, "-B", str(_CHILD), *arguments]
-    report = _run(command, _environment(project, base=os.environ), cwd=project.root)
+    environment = {**dict.fromkeys(references, "placeholder"), **_environment(project)}
+    report = _run(command, environment)
     if not report["ok"]:
         error = report["error"]
         if error["missing"] and not _first_party(project, error["missing"]):
@@ -49,9 +67,8 @@ def boot_bundle(project: Project, directory: Path, interpreter: Interpreter) -> 
 
     :raises BuildError: naming the missing module, variable or provider, and the cure.
     """
-    base = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     command = [interpreter.path, "-B", str(directory / "index.py"), "--check"]
-    report = _run(command, _environment(project, base=base), cwd=directory)
+    report = _run(command, _environment(project))
     if not report["ok"]:
         raise _explained(project, report["error"], directory / "app", BuildError)
     _check_providers(report["registry"].get("missing", {}))
@@ -64,24 +81,20 @@ def _launcher() -> Path:
     return Path(launcher.__file__)
 
 
-def _environment(project: Project, base: Mapping[str, str]) -> dict[str, str]:
-    """Placeholders for declared names: a check must run where no secret is."""
+def _environment(project: Project) -> dict[str, str]:
+    """Placeholders for declared names: a check must run where no secret is.
+
+    Source and bundle get the same, so that they can be compared.
+    """
+    base = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     check: CheckConfig = config_of(project).check
     declared = dict.fromkeys(project.environment.names, "placeholder")
     return {**declared, **base, **check.env, "PYTHONDONTWRITEBYTECODE": "1"}
 
 
-def _run(command: Sequence[str], environment: Mapping[str, str], cwd: Path) -> dict[str, Any]:
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, env=environment, cwd=cwd,
-            timeout=_TIMEOUT, stdin=subprocess.DEVNULL, check=False,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        raise BuildError(
-            f"The app did not finish importing in {_TIMEOUT} seconds.",
-            "Move what waits or serves out of import time, into a function or a lifespan.",
-        ) from None
+def _run(command: Sequence[str], environment: Mapping[str, str]) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as empty:  # an app must not lean on where it is started
+        done = _finished(command, environment, empty)
     try:
         report: dict[str, Any] = json.loads(done.stdout)
     except ValueError:
@@ -91,6 +104,28 @@ def _run(command: Sequence[str], environment: Mapping[str, str], cwd: Path) -> d
             "Remove the call that exits, or guard it with if __name__ == '__main__'.",
         ) from None
     return report
+
+
+def _finished(
+    command: Sequence[str], environment: Mapping[str, str], cwd: str
+) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(
+            command,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            env=environment,
+            cwd=cwd,
+            timeout=_TIMEOUT,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise BuildError(
+            f"The app did not finish importing in {_TIMEOUT} seconds.",
+            "Move what waits or serves out of import time, into a function or a lifespan.",
+        ) from None
 
 
 def _check_found(project: Project, registry: Mapping[str, Any]) -> None:
@@ -104,7 +139,7 @@ def _check_found(project: Project, registry: Mapping[str, Any]) -> None:
     if kind not in ("mastra", "asgi"):
         raise ConfigError(
             f"{project.entry!r} is {kind}, neither a Mastra object nor an ASGI application.",
-            "Name the application: --app module:attribute.",
+            "Name the application itself, as an ASGI server would import it.",
         )
     if len(objects) > 1 and not _chosen(project):
         raise ConfigError(
@@ -164,10 +199,13 @@ def _explained(
         )
     message = error["message"].strip().partition("\n")[0] or error["type"]
     named = "" if error["hint"] else f"{error['type']}: "
-    return kind(
-        f"{where}{named}{message}",
-        error["hint"] or "The app fails while being imported; correct that line.",
-    )
+    return kind(f"{where}{named}{message}", error["hint"] or _cure(message))
+
+
+def _cure(message: str) -> str:
+    if "placeholder" in message:
+        return "Give the check a value that fits: [tool.mastra.check] env = { NAME = '...' }."
+    return "The app fails while being imported; correct that line."
 
 
 def _shown(project: Project, file: str, app: Path) -> str:

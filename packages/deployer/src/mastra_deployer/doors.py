@@ -87,7 +87,8 @@ def load_plugins() -> pluggy.PluginManager:
     disabled = {name.strip() for name in os.environ.get("MASTRA_DISABLE_PLUGINS", "").split(",")}
     for entry in entry_points(group=PLUGINS):
         if entry.name not in disabled:
-            _admit(manager, _load(entry), _distribution(entry), ambient=True)
+            owner = f"{_distribution(entry)} ({entry.name})"
+            _admit(manager, _load(entry), owner, ambient=True)
     return manager
 
 
@@ -130,10 +131,12 @@ def _load(entry: EntryPoint) -> Any:
 
 def _module_at(root: Path, name: str) -> ModuleType:
     path = (root / name).resolve()
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    name = f"_mastra_deployer_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
     if not path.is_file() or spec is None or spec.loader is None:
         raise ConfigError(f"There is no deployer {str(path)!r}.", "Correct deployer = '...'.")
     module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look their module up while it is being executed
     try:
         spec.loader.exec_module(module)
     except Exception as error:

@@ -16,7 +16,10 @@ from typing import Any, NoReturn
 from mastra_core.errors import ConfigError
 from mastra_core.secret import Secret
 
-__all__ = ("DeployerCall", "EnvReference", "mastra_calls", "read_deployer")
+__all__ = ("DeployerCall", "EnvReference", "is_none", "mastra_calls", "read_deployer")
+
+
+_SECRETS = ("mastra_core.Secret", "mastra_core.secret.Secret")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -63,7 +66,7 @@ def read_deployer(path: Path, tree: ast.Module) -> DeployerCall | None:
         keyword
         for call in mastra_calls(tree)
         for keyword in call.keywords
-        if keyword.arg == "deployer" and not _is_none(keyword.value)
+        if keyword.arg == "deployer" and not is_none(keyword.value)
     ]
     if not keywords:
         return None
@@ -85,7 +88,7 @@ class _Reader:
         if isinstance(value, ast.Name):
             value, assignment = self._assigned(value)
         if not isinstance(value, ast.Call):
-            _refuse(self._path, value, f"it is {ast.unparse(value)!r}")
+            _refuse(self._path, value, f"it is {_kind(value)}")
         module, cls = self._class(value)
         settings = {}
         for argument in value.keywords:
@@ -128,8 +131,9 @@ class _Reader:
         return module, cls
 
     def _setting(self, node: ast.expr) -> Any:
-        if isinstance(node, ast.Call) and self._origin(node.func) == "mastra_core.Secret":
-            return Secret(str(self._literal(node.args[0] if node.args else node)))
+        if isinstance(node, ast.Call) and self._origin(node.func) in _SECRETS:
+            given = [*node.args, *(keyword.value for keyword in node.keywords)]
+            return Secret(str(self._literal(given[0] if given else node)))
         return self._reference(node) or self._literal(node)
 
     def _reference(self, node: ast.expr) -> EnvReference | None:
@@ -140,10 +144,10 @@ class _Reader:
         if self._origin(node.func) in (
             "os.getenv",
             "os.environ.get",
-            "mastra_core.Secret.env",
-            "mastra_core.secret.Secret.env",
+            *(f"{name}.env" for name in _SECRETS),
         ):
-            default = self._literal(node.args[1]) if len(node.args) > 1 else None
+            more = [*node.args[1:], *(item.value for item in node.keywords)]
+            default = self._literal(more[0]) if more else None
             return EnvReference(name=str(self._literal(node.args[0])), default=default)
         return None
 
@@ -154,8 +158,15 @@ class _Reader:
     def _literal(self, node: ast.expr) -> Any:
         try:
             return ast.literal_eval(node)
-        except ValueError:
-            _refuse(self._path, node, f"{ast.unparse(node)!r} is no literal")
+        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+            _refuse(self._path, node, f"{_kind(node)} is no literal")
+
+
+def _kind(node: ast.AST) -> str:
+    """What an expression is, without showing it: it may hold a token."""
+    names = {"IfExp": "a conditional", "JoinedStr": "an f-string", "BinOp": "a computed value"}
+    name = type(node).__name__
+    return names.get(name, f"a {name.lower()}")
 
 
 def _imports(tree: ast.Module) -> dict[str, str]:
@@ -186,7 +197,8 @@ def _dotted(node: ast.expr) -> str:
     return node.id if isinstance(node, ast.Name) else ""
 
 
-def _is_none(node: ast.expr) -> bool:
+def is_none(node: ast.expr) -> bool:
+    """Whether an expression is the literal ``None``."""
     return isinstance(node, ast.Constant) and node.value is None
 
 

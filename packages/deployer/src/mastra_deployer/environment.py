@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mastra_core.errors import ConfigError
-from mastra_core.line import Project
+from mastra_core.line import Environment, Project
 from mastra_core.secret import Secret
 
 __all__ = ("app_values", "read_environment")
@@ -27,12 +27,11 @@ def read_environment(project: Project, env_file: Path | None = None) -> dict[str
     return {**values, **os.environ}
 
 
-def app_values(project: Project, values: Mapping[str, str]) -> dict[str, Secret]:
+def app_values(declared: Environment, values: Mapping[str, str]) -> dict[str, Secret]:
     """The declared variables of the app, as secrets.
 
     :raises ConfigError: when a required one has no value.
     """
-    declared = project.environment
     missing = [name for name in declared.required if not values.get(name, "").strip()]
     if missing:
         raise ConfigError(
@@ -47,4 +46,8 @@ def _read(file: Path) -> dict[str, str]:
         return {}
     from dotenv import dotenv_values
 
-    return {name: value for name, value in dotenv_values(file).items() if value is not None}
+    try:
+        found = dotenv_values(file)
+    except UnicodeDecodeError:
+        raise ConfigError(f"{str(file)!r} is not UTF-8.", "Save it as UTF-8.") from None
+    return {name: value for name, value in found.items() if value is not None}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -58,7 +60,7 @@ class Line:
             directory=directory,
             report=report,
         )
-        self._finished("build", build)
+        self._finished("build", build, report)
         return build
 
     def check(self, build: Build, settings: Any) -> list[Problem]:
@@ -81,7 +83,7 @@ class Line:
                 f"The deployer {self._name!r} sealed a bundle for {bundle.manifest.target!r}.",
                 "It must end mastra_bundle with Bundle.seal(build, directory, its target's name).",
             )
-        self._finished("bundle", bundle)
+        self._finished("bundle", bundle, report)
         return bundle
 
     def inspect(self, bundle: Bundle, settings: Any) -> list[Problem]:
@@ -138,8 +140,8 @@ class Line:
             request=request,
             report=report,
         )
-        self._finished("deploy", deployment)
-        self._tell("mastra_deployed", deployment=deployment)
+        self._finished("deploy", deployment, report)
+        self._tell("mastra_deployed", report, deployment=deployment)
         return deployment
 
     def _one(self, hook: str, kind: type[T], **arguments: Any) -> T:
@@ -163,16 +165,21 @@ class Line:
         ]
         return [problem for answer in answers if answer is not None for problem in answer]
 
-    def _finished(self, stage: str, result: object) -> None:
-        self._tell("mastra_stage_finished", stage=stage, result=result)
+    def _finished(self, stage: str, result: object, report: Report) -> None:
+        self._tell("mastra_stage_finished", report, stage=stage, result=result)
 
-    def _tell(self, hook: str, **arguments: Any) -> None:
-        self._called(self._plugins, hook, **arguments)
+    def _tell(self, hook: str, report: Report, **arguments: Any) -> None:
+        """Call a listener; what is done is done, so its failure is told and nothing more."""
+        try:
+            self._called(self._plugins, hook, **arguments)
+        except Exception as error:  # noqa: BLE001  # a listener may raise anything
+            report.note(f"{hook} of an ambient plugin failed: {error}", "What it was told stands.")
 
     def _called(self, manager: pluggy.PluginManager, hook: str, **arguments: Any) -> Any:
         """Call a hook; what a plugin raises beside our errors is the plugin's defect."""
         try:
-            return getattr(manager.hook, hook)(**arguments)
+            with contextlib.redirect_stdout(sys.stderr):  # stdout is for the command's answer
+                return getattr(manager.hook, hook)(**arguments)
         except (MastraError, OSError):  # a full disk is nobody's defect
             raise
         except Exception as error:

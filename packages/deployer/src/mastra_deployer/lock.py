@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -30,6 +31,8 @@ def build_lock(directory: Path, report: Report) -> Iterator[None]:
             except BlockingIOError:
                 report.step("Waiting for another build of this project")
                 fcntl.flock(file, fcntl.LOCK_EX)
+        for stale in [*directory.glob("tmp-*"), *directory.glob("locks/tmp-*")]:
+            shutil.rmtree(stale, ignore_errors=True)  # of a build that was killed
         yield
 
 

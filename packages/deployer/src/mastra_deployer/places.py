@@ -52,9 +52,12 @@ def unwritable(path: Path, error: OSError) -> ConfigError:
     )
 
 
-def scratch_directory(parent: Path) -> tempfile.TemporaryDirectory[str]:
-    """A temporary directory on the file system of ``parent``, so that results can be renamed."""
-    return tempfile.TemporaryDirectory(prefix="tmp-", dir=parent, ignore_cleanup_errors=True)
+def scratch_directory(parent: Path, prefix: str = "tmp-") -> tempfile.TemporaryDirectory[str]:
+    """A temporary directory on the file system of ``parent``, so that results can be renamed.
+
+    What begins with ``tmp-`` in ``.mastra-local`` is removed by the next build.
+    """
+    return tempfile.TemporaryDirectory(prefix=prefix, dir=parent, ignore_cleanup_errors=True)
 
 
 def _cache_root() -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,15 @@ _PACKAGE = Path("src/mastra/__init__.py")
 _ENTRY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
 
-def find_project(directory: Path, app: str = "") -> Project:
+def find_project(directory: Path, app: str = "", *, sources: bool = True) -> Project:
     """The project in ``directory``.
 
     The entry is ``app``, else ``[tool.mastra] entry``, else ``src/mastra/index.py``, else
     ``src/mastra/__init__.py``.
 
     :param app: ``module:attribute`` of any ASGI application or ``Mastra`` object.
+    :param sources: ``False`` where a bundle is at hand: without an entry, the project then has
+        an empty ``module``.
     :raises ConfigError: when there is no entry, or two.
     """
     root = directory.absolute()
@@ -34,7 +37,7 @@ def find_project(directory: Path, app: str = "") -> Project:
         raise ConfigError(f"There is no directory {str(root)!r}.", "Pass --dir PROJECT.")
     pyproject = read_pyproject(root)
     config = read_config(pyproject)
-    module, attribute = _entry(root, app or config.entry)
+    module, attribute = _entry(root, app or config.entry, sources=sources)
     return Project(
         root=root,
         import_root=_import_root(root, module),
@@ -75,12 +78,13 @@ def parse(path: Path) -> ast.Module:
         return ast.parse(path.read_bytes(), str(path))
     except SyntaxError as error:
         raise ConfigError(
-            f"{path}:{error.lineno}: {error.msg}: {(error.text or '').strip()!r}.",
-            "Correct that line.",
+            f"{path}:{error.lineno}:{error.offset}: {error.msg}.",
+            "Correct that line; if it is newer Python than the {}.{} that mastra runs on, install "
+            "mastra under that.".format(*sys.version_info[:2]),
         ) from None
 
 
-def _entry(root: Path, named: str) -> tuple[str, str]:
+def _entry(root: Path, named: str, *, sources: bool) -> tuple[str, str]:
     if named:
         if not _ENTRY.fullmatch(named):
             raise ConfigError(
@@ -96,6 +100,8 @@ def _entry(root: Path, named: str) -> tuple[str, str]:
             f"Both {_INDEX} and {_PACKAGE} define a Mastra object.",
             "Keep one, or name it: [tool.mastra] entry = 'mastra.index:mastra'.",
         )
+    if not found and not sources:
+        return "", ""
     if not found:
         raise ConfigError(
             f"There is no application in {str(root)!r}: {_INDEX} is missing.",
@@ -118,6 +124,6 @@ def _called(node: ast.Call) -> str:
 def _import_root(root: Path, module: str) -> Path:
     first = module.partition(".")[0]
     source = root / "src"
-    if (source / first).is_dir() or (source / f"{first}.py").is_file():
+    if first and ((source / first).is_dir() or (source / f"{first}.py").is_file()):
         return source
     return root

@@ -17,7 +17,7 @@ from mastra_deployer.lock import build_lock
 from mastra_deployer.places import OUTPUT, local_directory, scratch_directory
 from mastra_deployer.project import config_of
 from mastra_deployer.settings import merge_settings, secrets_in_clear, without_secrets
-from mastra_deployer.swap import repair, swap
+from mastra_deployer.swap import repair, scratch_parent, swap
 from mastra_deployer.targets import Choice
 
 __all__ = ("Session", "open_session", "refuse")
@@ -54,10 +54,14 @@ class Session:
         """
         place = (output or self.output).absolute()
         local = local_directory(self.project)
-        with build_lock(local, self.report), scratch_directory(local) as scratch:
+        with (
+            build_lock(local, self.report),
+            scratch_directory(local) as scratch,
+            scratch_directory(scratch_parent(place, local)) as beside,
+        ):
             repair(place)
             build = self._build(Path(scratch) / "build")
-            made = Path(scratch) / "bundle"
+            made = Path(beside) / "bundle"
             made.mkdir()
             self.report.step(f"Bundling for {self.choice.name}")
             hidden = without_secrets(self.settings)
@@ -82,9 +86,11 @@ def open_session(
     env_file: Path | None = None,
     python: str = "",
     wheels: str = "",
+    resolve: bool = False,
 ) -> Session:
     """Load the target's deployer and merge its settings.
 
+    :param resolve: whether settings that refer to the environment are looked up.
     :param python: ``--python``: a version, or the path of an interpreter.
     :param wheels: ``--platform``, in uv's words.
     """
@@ -96,6 +102,7 @@ def open_session(
         environ=values,
         table=choice.table,
         entry=choice.call.settings if choice.call else {},
+        resolve=resolve,
     )
     _warn_of_secrets(choice, line, report)
     return Session(

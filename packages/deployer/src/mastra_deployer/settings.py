@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, get_type_hints
+from typing import Any, get_origin, get_type_hints
 
 import msgspec
 
@@ -28,9 +28,12 @@ def merge_settings(
     environ: Mapping[str, str],
     table: Mapping[str, Any],
     entry: Mapping[str, Any],
+    resolve: bool = True,
 ) -> Any:
     """An instance of the settings type ``cls``.
 
+    :param resolve: whether references to the environment are followed. Only deploying does: a
+        bundle is made without credentials, so a setting that is a reference is ``None`` in it.
     :param environ: every value there is; consulted for named variables only.
     :raises ConfigError: for an unknown or missing key, or a value of the wrong type.
     """
@@ -42,12 +45,14 @@ def merge_settings(
             if key not in fields:
                 raise ConfigError(f"{cls.__name__} has no setting {key!r} ({where}).",
                                   suggest(key, fields))  # fmt: skip
-            if where == "-s" or not _from_platform(fields[key], environ):
+            if isinstance(value, EnvReference) and not resolve:
+                values[key] = None
+            elif where == "-s" or not _from_platform(fields[key], environ):
                 values[key] = _converted(value, hints[key], f"{key} ({where})", environ)
     for name, field in fields.items():
         if name not in flags and (text := _from_platform(field, environ)):
             values[name] = _converted(text, hints[name], field.metadata["env"], environ)
-    return _made(cls, fields, values)
+    return _made(cls, values, resolve=resolve)
 
 
 def credentials_of(
@@ -91,32 +96,40 @@ def _from_platform(field: dataclasses.Field[Any], environ: Mapping[str, str]) ->
 
 def _converted(value: Any, hint: Any, where: str, environ: Mapping[str, str]) -> Any:
     if isinstance(value, EnvReference):
-        value = environ.get(value.name, value.default)
+        value = environ.get(value.name) or value.default
     if value is None or isinstance(value, Secret):
         return value
     if _is_secret(hint):
         return Secret(str(value))
     try:
+        if isinstance(value, str) and get_origin(hint) in (list, tuple, dict, set):
+            return msgspec.json.decode(value, type=hint)
         return msgspec.convert(value, hint, strict=not isinstance(value, str))
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"The setting {where} is {value!r}: {error}.", "Correct it.") from None
+    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+        # The value is not shown: nothing says that it is no token.
+        raise ConfigError(
+            f"The setting {where} does not fit: {error}.", "Correct it; lists are written as JSON."
+        ) from None
 
 
 def _is_secret(hint: Any) -> bool:
     return hint is Secret or hint == (Secret | None)
 
 
-def _made(cls: type, fields: Mapping[str, Any], values: dict[str, Any]) -> Any:
-    missing = [
-        name
-        for name, field in fields.items()
-        if values.get(name) is None
-        and field.default is dataclasses.MISSING
-        and field.default_factory is dataclasses.MISSING
-    ]
+def _made(cls: type, values: dict[str, Any], *, resolve: bool) -> Any:
+    """The settings; only where nothing is resolved may a required one be ``None``."""
+    required = [field.name for field in dataclasses.fields(cls) if not _has_default(field)]
+    unresolved = set() if resolve else {name for name in required if name in values}
+    given = {name: item for name, item in values.items() if item is not None or name in unresolved}
+    missing = [name for name in required if name not in given]
     if missing:
         raise ConfigError(
             f"{cls.__name__} needs {', '.join(missing)}.",
             f"Write -s {missing[0]}=..., or put it in [tool.mastra.targets] of pyproject.toml.",
         )
-    return cls(**{key: value for key, value in values.items() if value is not None})
+    return cls(**given)
+
+
+def _has_default(field: dataclasses.Field[Any]) -> bool:
+    missing = dataclasses.MISSING
+    return field.default is not missing or field.default_factory is not missing

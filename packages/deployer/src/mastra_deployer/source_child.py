@@ -6,6 +6,7 @@ mastra never imports user code into its own process. Only the standard library i
 
 import importlib
 import importlib.util
+import inspect
 import json
 import os
 import sys
@@ -21,6 +22,8 @@ def main(launcher_path, import_root, module_name, attribute):
     report = launcher.observe(lambda: look(module_name, attribute))
     json.dump(report, out)
     out.close()
+    sys.stderr.flush()
+    os._exit(0)  # threads that the app started must not keep the build
 
 
 def look(module_name, attribute):
@@ -46,7 +49,20 @@ def look(module_name, attribute):
 def kind_of(found, core):
     if core is not None and isinstance(found, core.Mastra):
         return "mastra"
-    return "asgi" if callable(found) else "missing" if found is None else type(found).__name__
+    if found is None:
+        return "missing"
+    if not callable(found):
+        return f"of type {type(found).__name__}"
+    kinds = ((3, "asgi"), (2, "a WSGI application"), (1, "asgi"), (0, "a factory"))
+    return next((kind for count, kind in kinds if takes(found, count)), "a callable")
+
+
+def takes(function, count):
+    try:
+        inspect.signature(function).bind(*[None] * count)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 if __name__ == "__main__":

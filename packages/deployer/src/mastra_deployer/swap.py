@@ -11,7 +11,7 @@ from pathlib import Path
 from mastra_core.errors import BundleError
 from mastra_core.line import MANIFEST
 
-__all__ = ("repair", "swap")
+__all__ = ("repair", "scratch_parent", "swap")
 
 _AT_FDCWD = -100
 _EXCHANGE = 2
@@ -40,23 +40,33 @@ def swap(made: Path, place: Path) -> None:
 def repair(place: Path) -> None:
     """Finish a swap that was killed between two renames: bring the old directory back."""
     backup = _backup(place)
-    if backup.exists():
+    if (backup / MANIFEST).exists():
         if place.exists():
             shutil.rmtree(backup, ignore_errors=True)
         else:
             backup.rename(place)
 
 
+def scratch_parent(place: Path, preferred: Path) -> Path:
+    """Where to make what will become ``place``: only the same file system can be renamed from."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    same = place.parent.stat().st_dev == preferred.stat().st_dev
+    return preferred if same else place.parent
+
+
 def _put(made: Path, place: Path) -> None:
     if not place.exists():
-        place.parent.mkdir(parents=True, exist_ok=True)
         made.rename(place)
     elif _exchanged(made, place):
         shutil.rmtree(made, ignore_errors=True)
     else:
         backup = _backup(place)
         place.rename(backup)
-        made.rename(place)
+        try:
+            made.rename(place)
+        except OSError:
+            backup.rename(place)
+            raise
         shutil.rmtree(backup, ignore_errors=True)
 
 
@@ -72,4 +82,4 @@ def _exchanged(made: Path, place: Path) -> bool:
 
 
 def _backup(place: Path) -> Path:
-    return place.with_name(f"{place.name}.old")
+    return place.with_name(f".{place.name}.mastra-swap")

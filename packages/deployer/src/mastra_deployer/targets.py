@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from mastra_core.errors import ConfigError
@@ -42,9 +43,8 @@ def choose_target(project: Project, name: str = "", env: str = "") -> Choice:
     :raises ConfigError: when it cannot be told which is meant.
     """
     targets = config_of(project).targets
-    entry = module_file(project)
-    call = read_deployer(entry, parse(entry))
-    called = _deployer_of(call) if call else ""
+    call = _call(project)
+    called = _deployer_of(call, project) if call else ""
     name = name or called or (next(iter(targets)) if len(targets) == 1 else "")
     if not name:
         raise ConfigError(
@@ -55,7 +55,7 @@ def choose_target(project: Project, name: str = "", env: str = "") -> Choice:
     deployer = str(table.pop("deployer", name))
     table = _overlaid(name, table, env)
     return Choice(
-        name=name, deployer=deployer, table=table, call=call if deployer == called else None
+        name=name, deployer=deployer, table=table, call=call if called in (name, deployer) else None
     )
 
 
@@ -69,8 +69,20 @@ def _overlaid(name: str, table: dict[str, Any], env: str) -> dict[str, Any]:
     return {**table, **overlays.get(env, {})}
 
 
-def _deployer_of(call: DeployerCall) -> str:
-    """The deployer whose package the settings class comes from."""
+def _call(project: Project) -> DeployerCall | None:
+    if not project.module:  # a bundle without its sources
+        return None
+    entry = module_file(project)
+    return read_deployer(entry, parse(entry))
+
+
+def _deployer_of(call: DeployerCall, project: Project) -> str:
+    """The deployer whose package the settings class comes from, or the target that is a file."""
+    file = Path(*call.module.lstrip(".").split(".")).with_suffix(".py")
+    for name, table in config_of(project).targets.items():
+        path = (project.root / str(table.get("deployer", name))).resolve()
+        if path in ((project.root / file).resolve(), (project.import_root / file).resolve()):
+            return name
     package = call.module.partition(".")[0]
     names = [
         name

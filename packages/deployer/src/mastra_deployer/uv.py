@@ -13,7 +13,8 @@ from mastra_core.errors import BuildError
 
 __all__ = ("run_uv", "target_arguments")
 
-_CREDENTIALS = re.compile(r"(?<=://)[^/\s@]+@")
+# Of an address only the host and path are shown: user, password and query may be credentials.
+_ADDRESS = re.compile(r"(\w+://)(?:[^/\s@`]*@)?([^\s?`]*)(?:\?[^\s`]*)?")
 
 
 def run_uv(arguments: Sequence[str], *, cwd: Path | None = None) -> str:
@@ -35,7 +36,7 @@ def run_uv(arguments: Sequence[str], *, cwd: Path | None = None) -> str:
         check=False,
     )
     if done.returncode:
-        raise _explained(_CREDENTIALS.sub("****@", done.stderr.strip()))
+        raise _explained(_ADDRESS.sub(r"\1\2", done.stderr.strip()))
     return done.stdout
 
 

@@ -28,7 +28,8 @@ __all__ = ("build_wheel", "own_wheel", "tree_digest")
 INSTALLER_FILES = frozenset(
     ("INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json")
 )
-_SKIPPED = frozenset((".git", ".venv", "__pycache__", "build", "dist", ".mastra", ".mastra-local"))
+_SKIPPED = frozenset((".git", ".venv", "__pycache__", ".mastra", ".mastra-local"))
+_MADE = frozenset(("build", "dist"))  # at the top these are results; deeper they may be packages
 
 
 def own_wheel(name: str) -> Path:
@@ -49,7 +50,9 @@ def own_wheel(name: str) -> Path:
 def build_wheel(source: Path) -> Path:
     """A wheel of the project in ``source``, built once for each state of its files.
 
-    :raises BuildError: when it does not build, or is not pure Python.
+    A wheel with compiled code is this machine's; installing it for another one is an error.
+
+    :raises BuildError: when it does not build.
     """
     directory = cache_directory("wheels") / tree_digest(source)[:32]
     if not directory.exists():
@@ -65,7 +68,9 @@ def tree_digest(source: Path) -> str:
     digest = hashlib.sha256()
     for path in sorted(source.rglob("*")):
         relative = path.relative_to(source)
-        if _SKIPPED.isdisjoint(relative.parts) and path.is_file():
+        if relative.parts[0] in _MADE or not _SKIPPED.isdisjoint(relative.parts):
+            continue
+        if path.is_file():
             digest.update(f"{relative.as_posix()}\0".encode())
             digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import msgspec
@@ -58,6 +58,8 @@ class Bundle:
             raise BundleError(
                 f"{MANIFEST} in {str(directory)!r} cannot be read: {error}.", "Bundle again."
             ) from None
+        if any(".." in PurePosixPath(path).parts for path in manifest.paths):
+            raise BundleError(f"{MANIFEST} in {str(directory)!r} leads out of it.", "Bundle again.")
         if manifest.digest != _digest(directory):
             raise BundleError(
                 f"The bundle in {str(directory)!r} was changed after it was made.",
@@ -71,7 +73,13 @@ class Bundle:
 
 
 def _files(directory: Path) -> Iterator[Path]:
-    return iter(sorted(path for path in directory.rglob("*") if path.is_file()))
+    for path in sorted(directory.rglob("*")):
+        if path.is_symlink():
+            raise BundleError(
+                f"The bundle has a link: {str(path)!r}.", "Put the file itself there."
+            )
+        if path.is_file():
+            yield path
 
 
 def _digest(directory: Path) -> str:

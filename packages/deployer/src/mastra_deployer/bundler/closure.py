@@ -7,16 +7,17 @@ import hashlib
 import json
 import re
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from mastra_core.errors import BuildError
 from mastra_core.line import Platform, Project
+from mastra_deployer.bundler.prune import TOOL_GROUPS
+from mastra_deployer.bundler.requirements import named, project_requirements
 from mastra_deployer.config import read_pyproject
 from mastra_deployer.places import local_directory, scratch_directory
 from mastra_deployer.uv import run_uv, target_arguments
@@ -24,8 +25,7 @@ from mastra_deployer.wheels import own_wheel, tree_digest
 
 __all__ = ("Closure", "deployer_distributions", "lock_closure")
 
-# Found by entry point in an app's environment, and of no use in a bundle.
-_TOOL_GROUPS = ("mastra.deployers", "mastra.plugins")
+_OWN = ("mastra-core", "mastra-server")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -34,13 +34,13 @@ class Closure:
 
     :param lock: pylock.toml with everything that comes as a wheel.
     :param directories: local projects, to be built.
-    :param direct: canonical names the project and the runtime ask for themselves.
+    :param direct: canonical names the project and the runtime ask for, with their extras.
     :param fingerprint: of names, versions and hashes; no path of this machine in it.
     """
 
     lock: Path
     directories: tuple[Path, ...]
-    direct: frozenset[Requirement]
+    direct: Mapping[str, frozenset[str]]
     fingerprint: str
 
 
@@ -55,12 +55,12 @@ def lock_closure(
     """
     locks = local_directory(project) / "locks"
     locks.mkdir(exist_ok=True)
-    direct = [*_direct(project), *requirements, *own]
+    direct = named([*project_requirements(project.root), *requirements, *own])
     with scratch_directory(locks) as scratch:
         inputs = _inputs(project, Path(scratch))
         extra = _write(Path(scratch) / "runtime.in", [*requirements, *own])
-        overrides = _write(Path(scratch) / "overrides.txt", _overrides(direct, own))
-        key = _key(platform, inputs, [*requirements, *own, *_override_facts(direct, own)])
+        overrides = _write(Path(scratch) / "overrides.txt", _overrides(direct))
+        key = _key(platform, inputs, [*requirements, *own, *_override_facts(direct)])
         lock = locks / f"{platform.wheels}-{platform.python}-{key[:16]}.toml"
         if not lock.exists():
             _compile(project.root, platform, [*inputs, extra], overrides, lock)
@@ -73,16 +73,16 @@ def lock_closure(
     return Closure(
         lock=lock,
         directories=tuple(directories),
-        direct=frozenset(_parsed(direct)),
+        direct=direct,
         fingerprint=_fingerprint(packages, directories),
     )
 
 
 def deployer_distributions() -> set[str]:
     """Canonical names of what offers deployers or plugins here, and of mastra itself."""
-    names = {
+    names: set[str] = {
         canonicalize_name(entry.dist.name)
-        for group in _TOOL_GROUPS
+        for group in TOOL_GROUPS
         for entry in metadata.entry_points(group=group)
         if entry.dist is not None
     }
@@ -96,10 +96,12 @@ def _inputs(project: Project, scratch: Path) -> list[Path]:
         return [_write(scratch / "locked.txt", _export(root))]
     if (root / "pylock.toml").is_file():
         return [_write(scratch / "pylock.txt", _pins(root / "pylock.toml"))]
-    found = [root / "requirements.txt"] if (root / "requirements.txt").is_file() else []
-    if "project" in read_pyproject(root):
-        found.insert(0, root / "pyproject.toml")
-    return found
+    table = read_pyproject(root).get("project", {})
+    lines = project_requirements(root)
+    if table and "dependencies" not in table.get("dynamic", ()):
+        # The file itself too: [tool.uv] says where things come from.
+        return [root / "pyproject.toml", _write(scratch / "requirements.txt", lines)]
+    return [_write(scratch / "requirements.txt", lines)] if lines else []
 
 
 def _export(root: Path) -> list[str]:
@@ -136,48 +138,21 @@ def _file_url(lock: Path, path: str) -> str:
     return (lock.parent / path).resolve().as_uri()
 
 
-def _direct(project: Project) -> list[str]:
-    """Requirement lines the project states itself; nothing of these is ever pruned."""
-    table = read_pyproject(project.root).get("project", {})
-    lines = list(table.get("dependencies", []))
-    requirements = project.root / "requirements.txt"
-    if requirements.is_file():
-        lines += requirements.read_text(encoding="utf-8").splitlines()
-    return lines
-
-
-def _parsed(lines: Iterable[str]) -> Iterable[Requirement]:
-    for line in lines:
-        try:
-            yield Requirement(re.sub(r"\s+(#|--hash).*", "", line).rstrip(" \\"))
-        except InvalidRequirement:  # an option, a path or a comment: it has no name to keep
-            continue
-
-
-def _overrides(direct: Sequence[str], own: Sequence[str]) -> list[str]:
+def _overrides(direct: Mapping[str, frozenset[str]]) -> list[str]:
     """Our packages from where they are installed; deployers and what only they need, not."""
     lines = []
-    for name in ("mastra-core", "mastra-server"):
-        extras = {
-            extra
-            for item in _parsed([*direct, *own])
-            if canonicalize_name(item.name) == name
-            for extra in item.extras
-        }
-        listed = f"[{','.join(sorted(extras))}]" if extras else ""
-        lines.append(f"{name}{listed} @ {own_wheel(name).as_uri()}")
+    for name in _OWN:
+        extras = ",".join(sorted(direct.get(name, ())))
+        lines.append(f"{name}{f'[{extras}]' if extras else ''} @ {own_wheel(name).as_uri()}")
     # A requirement that no Python fulfils takes the package out of the resolution.
     cut = [f"{name} ; python_version < '0'" for name in sorted(deployer_distributions())]
     return lines + cut
 
 
-def _override_facts(direct: Sequence[str], own: Sequence[str]) -> list[str]:
+def _override_facts(direct: Mapping[str, frozenset[str]]) -> list[str]:
     """The overrides by content, since the wheels' paths name this machine."""
-    digests = [
-        hashlib.sha256(own_wheel(name).read_bytes()).hexdigest()
-        for name in ("mastra-core", "mastra-server")
-    ]
-    return [*(line.partition(" @ ")[0] for line in _overrides(direct, own)), *digests]
+    digests = [hashlib.sha256(own_wheel(name).read_bytes()).hexdigest() for name in _OWN]
+    return [*(line.partition(" @ ")[0] for line in _overrides(direct)), *digests]
 
 
 def _compile(

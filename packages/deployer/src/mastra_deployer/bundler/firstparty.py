@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import fnmatch
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,7 +29,8 @@ _NOT_CODE = frozenset(
         "site-packages",
     )
 )
-_NOT_SHIPPED = (".*", "*.pyc", "*.pyo", "conftest.py", "test_*.py", "*_test.py", "*.egg-info")
+_NOT_SHIPPED = (".*", "*.pyc", "*.pyo", "*.egg-info")
+_TESTS = ("conftest.py", "test_*.py", "*_test.py")  # unless the app imports one
 
 
 def copy_first_party(
@@ -40,94 +40,165 @@ def copy_first_party(
 
     :param deployer: taken out of the copy of the entry file.
     :param packages: import names of deployer packages, of which none may be left.
-    :raises BuildError: when one is, with file and line.
+    :raises BuildError: when one is, with file and line; for a link out of the project.
     """
     entry = module_file(project)
-    for source in _shipped(project):
-        target = directory / source.relative_to(project.root)
+    source = entry.read_bytes()
+    if deployer is not None:
+        source = blank_deployer(source, parse(entry), deployer)
+    for path in _Collection(project, entry, source).shipped():
+        target = directory / path.relative_to(project.root)
         target.parent.mkdir(parents=True, exist_ok=True)
-        if source == entry and deployer is not None:
-            target.write_bytes(blank_deployer(source.read_bytes(), parse(source), deployer))
-        else:
-            shutil.copyfile(source, target)
-        if source.suffix == ".py":
-            refuse_deployers(source, ast.parse(target.read_bytes()), packages)
+        target.write_bytes(source if path == entry else path.read_bytes())
+        if path.suffix == ".py":
+            refuse_deployers(path, _tree(target.read_bytes()), packages)
 
 
-def _shipped(project: Project) -> list[Path]:
-    config = config_of(project).build
-    files = {path for top in _reached(project) for path in _files(top)}
-    for pattern in config.include:
-        found = [path for path in project.root.glob(pattern) if path.is_file()]
-        if not found:
-            raise BuildError(
-                f"[tool.mastra.build] include {pattern!r} matches no file.", "Correct the pattern."
-            )
-        files.update(found)
-    names = {path: path.relative_to(project.root).as_posix() for path in files}
-    return sorted(
-        path
-        for path, name in names.items()
-        if not any(fnmatch.fnmatch(name, pattern) for pattern in config.exclude)
-    )
+class _Collection:
+    """Which files of a project ship.
 
-
-def _reached(project: Project) -> set[Path]:
-    """Top-level packages and modules reached from the entry, by import or by name.
-
-    A string that is the dotted name of first-party code counts as a use of it: settings modules
-    and app lists of frameworks are written like that.
+    :param source: of the entry file, as it ships.
     """
-    first = project.module.partition(".")[0]
-    known = {path.stem: path for path in _tops(project.import_root)}
-    if first not in known:
-        module_file(project)  # says what is wrong
-    reached: set[str] = set()
-    waiting = {first}
-    while waiting:
-        name = waiting.pop()
-        reached.add(name)
-        for path in _files(known[name]):
-            if path.suffix == ".py":
-                waiting |= (_mentioned(parse(path)) & known.keys()) - reached
-    return {known[name] for name in reached}
+
+    def __init__(self, project: Project, entry: Path, source: bytes) -> None:
+        self._project = project
+        self._entry = entry
+        self._source = source
+        config = config_of(project)
+        self._build = config.build
+        self._root = project.root.resolve()
+        self._trees: dict[Path, ast.AST] = {}
+        # A private deployer is a tool, wherever in the project it lies.
+        named = (str(table.get("deployer", "")) for table in config.targets.values())
+        self._tools = {(project.root / name).resolve() for name in named if name.endswith(".py")}
+
+    def shipped(self) -> list[Path]:
+        files = {path for top in self._reached() for path in self._files(top)}
+        used = {name for path in files if path.suffix == ".py" for name in self._names(path)}
+        kept = {path for path in files if not _is_test(path) or path.stem in used}
+        for path in sorted(included := self._included()):
+            self._refuse_outside(path)
+        return sorted(kept | included)
+
+    def _included(self) -> set[Path]:
+        files: set[Path] = set()
+        for pattern in self._build.include:
+            if ".." in Path(pattern).parts or Path(pattern).is_absolute():
+                raise BuildError(
+                    f"[tool.mastra.build] include {pattern!r} leads out of the project.",
+                    "Only the project's own files ship; copy it in, or make it a package.",
+                )
+            found = {path for path in self._project.root.glob(pattern) if path.is_file()}
+            if not found:
+                raise BuildError(
+                    f"[tool.mastra.build] include {pattern!r} matches no file.",
+                    "Correct the pattern.",
+                )
+            files |= {path for path in found if not self._is_excluded(path)}
+        return files
+
+    def _reached(self) -> set[Path]:
+        """Top-level packages and modules reached from the entry, by import or by name.
+
+        A string that is the dotted name of first-party code counts as a use of it: settings
+        modules and app lists of frameworks are written like that.
+        """
+        first = self._project.module.partition(".")[0]
+        known = {path.stem: path for path in _tops(self._project.import_root)}
+        reached: set[str] = set()
+        waiting = {first}
+        while waiting:
+            name = waiting.pop()
+            reached.add(name)
+            for path in self._files(known[name]):
+                if path.suffix == ".py" and not _is_test(path):
+                    waiting |= (self._names(path) & known.keys()) - reached
+        return {known[name] for name in reached}
+
+    def _files(self, top: Path, seen: frozenset[Path] = frozenset()) -> Iterator[Path]:
+        """The files below ``top``, links followed inside the project, never in a circle."""
+        real = top.resolve()
+        if real in seen or self._is_excluded(top):
+            return
+        if top.is_file():
+            self._refuse_outside(top)
+            yield top
+            return
+        for path in sorted(top.iterdir()):
+            if any(fnmatch.fnmatch(path.name, pattern) for pattern in _NOT_SHIPPED):
+                continue
+            if path.is_file() or (path.is_dir() and path.name not in _NOT_CODE):
+                yield from self._files(path, seen | {real})
+
+    def _is_excluded(self, path: Path) -> bool:
+        name = path.relative_to(self._project.root).as_posix()
+        excluded = any(fnmatch.fnmatch(name, pattern) for pattern in self._build.exclude)
+        return excluded or path.resolve() in self._tools
+
+    def _refuse_outside(self, path: Path) -> None:
+        """No link leads out of the project, and no ``.env`` ships under whatever name."""
+        real = path.resolve()
+        if not real.is_relative_to(self._root):
+            raise BuildError(
+                f"{str(path)!r} is a link out of the project.",
+                "Copy the file in, or keep the link out with [tool.mastra.build] exclude.",
+            )
+        if real.name.startswith(".env") or path.name.startswith(".env"):
+            raise BuildError(
+                f"{str(path)!r} is an environment file, and its values would ship.",
+                "Keep it out with [tool.mastra.build] exclude; declare names in [tool.mastra.env].",
+            )
+
+    def _names(self, path: Path) -> set[str]:
+        if path not in self._trees:
+            source = self._source if path == self._entry else path.read_bytes()
+            self._trees[path] = _tree(source)
+        return _mentioned(self._trees[path])
+
+
+def _tree(source: bytes) -> ast.AST:
+    """A syntax tree; an empty one for what this Python cannot read.
+
+    It may be a template, or newer than the Python that mastra runs on: the app's own Python,
+    which imports it, has the last word.
+    """
+    try:
+        return ast.parse(source)
+    except (SyntaxError, ValueError):
+        return ast.Module(body=[], type_ignores=[])
 
 
 def _tops(root: Path) -> Iterator[Path]:
-    for path in sorted(root.iterdir()):
-        if path.name.startswith(".") or path.stem in _NOT_CODE:
+    """Candidates in the import root; packages come last, since Python prefers them."""
+    found = sorted(root.iterdir(), key=lambda path: (path.is_dir(), path.name))
+    for path in found:
+        if path.name.startswith("."):
             continue
-        if path.suffix == ".py" or (path.is_dir() and _holds_code(path)):
+        code = path.is_dir() and path.name not in _NOT_CODE and _holds_code(path)
+        if path.suffix == ".py" or code:
             yield path
 
 
 def _holds_code(directory: Path) -> bool:
-    return directory.name.isidentifier() and (
-        not (directory / "pyvenv.cfg").exists() and next(directory.rglob("*.py"), None) is not None
+    return (
+        directory.name.isidentifier()
+        and not (directory / "pyvenv.cfg").exists()
+        and next(directory.rglob("*.py"), None) is not None
     )
 
 
-def _files(top: Path) -> Iterator[Path]:
-    if top.is_file():
-        yield top
-        return
-    for path in sorted(top.iterdir()):
-        if any(fnmatch.fnmatch(path.name, pattern) for pattern in _NOT_SHIPPED):
-            continue
-        if path.is_dir() and path.name not in _NOT_CODE:
-            yield from _files(path)
-        elif path.is_file():
-            yield path
+def _is_test(path: Path) -> bool:
+    return any(fnmatch.fnmatch(path.name, pattern) for pattern in _TESTS)
 
 
 def _mentioned(tree: ast.AST) -> set[str]:
-    """Top-level names that a module imports, or writes as a dotted name in a string."""
+    """Every part of a dotted name that a module imports, and first parts of those in strings."""
     names: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            names.update(alias.name.partition(".")[0] for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and not node.level:
-            names.add((node.module or "").partition(".")[0])
+            names.update(part for alias in node.names for part in alias.name.split("."))
+        elif isinstance(node, ast.ImportFrom):
+            names.update((node.module or "").split("."), (alias.name for alias in node.names))
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             names.add(node.value.partition(".")[0].partition(":")[0])
     return names

@@ -21,14 +21,16 @@ from packaging.utils import canonicalize_name
 from mastra_core.line import Platform
 from mastra_deployer.wheels import INSTALLER_FILES, record_text
 
-__all__ = ("PRUNE_VERSION", "Distribution", "distributions", "prune")
+__all__ = ("PRUNE_VERSION", "TOOL_GROUPS", "Distribution", "distributions", "prune")
 
-PRUNE_VERSION = "1"
+PRUNE_VERSION = "2"
 
 # Requirer to what it requires for its command line or its test client, never to serve.
 UNUSED: Mapping[str, frozenset[str]] = {
     "litestar": frozenset(("click", "httpx", "polyfactory", "rich", "rich-click")),
 }
+# Found by entry point in an app's environment, and of no use in a bundle.
+TOOL_GROUPS = ("mastra.deployers", "mastra.plugins")
 _DEAD_SUFFIXES = frozenset((".pyi", ".h", ".hpp", ".c", ".cpp", ".pyx", ".pxd", ".pyc", ".a"))
 _DEAD_FOLDERS = frozenset(("tests", "test", "__pycache__"))
 
@@ -48,18 +50,19 @@ class Distribution:
 
 
 def prune(
-    tree: Path, direct: Iterable[Requirement], keep: frozenset[str], platform: Platform
+    tree: Path, direct: Mapping[str, frozenset[str]], keep: frozenset[str], platform: Platform
 ) -> None:
     """Prune the installed ``tree`` in place, keeping every RECORD true.
 
-    :param direct: what the project and the runtime ask for themselves.
+    :param direct: what the project and the runtime ask for themselves, with extras.
     :param keep: canonical names of distributions that stay whole.
     """
     installed = distributions(tree)
-    roots: dict[str, set[str]] = {canonicalize_name(item.name): item.extras for item in direct}
+    tools = {name for name, item in installed.items() if _is_tool(item)}
     environment = _environment(platform)
-    needed = _reach(installed, roots, environment, UNUSED)
-    unused = _reach(installed, roots, environment, {}) - needed - keep
+    shipped = {name: item for name, item in installed.items() if name not in tools}
+    needed = _reach(shipped, direct, environment, UNUSED)
+    unused = (_reach(installed, direct, environment, {}) - needed - keep) | tools
     for name in unused:
         _remove(tree, installed[name])
     for name in installed.keys() - unused:
@@ -86,15 +89,22 @@ def _read(info: Path) -> Distribution:
     )
 
 
+def _is_tool(item: Distribution) -> bool:
+    """Whether it offers deployers or plugins: mastra's own environment may not know it."""
+    entries = item.info / "entry_points.txt"
+    text = entries.read_text(encoding="utf-8") if entries.exists() else ""
+    return item.name != "mastra-server" and any(f"[{group}]" in text for group in TOOL_GROUPS)
+
+
 def _reach(
     installed: Mapping[str, Distribution],
-    roots: Mapping[str, set[str]],
+    roots: Mapping[str, frozenset[str]],
     environment: dict[str, str],
     unused: Mapping[str, frozenset[str]],
 ) -> set[str]:
     """Names reachable from ``roots`` without the edges in ``unused``, extras minded."""
     seen: set[tuple[str, frozenset[str]]] = set()
-    waiting = [(str(name), frozenset(extras)) for name, extras in roots.items()]
+    waiting = list(roots.items())
     while waiting:
         name, extras = node = waiting.pop()
         if node in seen or name not in installed:

@@ -33,7 +33,7 @@ from mastra_deployer.bundler.sbom import write_sbom
 from mastra_deployer.bundler.sizes import sizes_of
 from mastra_deployer.bundler.vendor import vendor_tree
 from mastra_deployer.doors import deployer_packages
-from mastra_deployer.entry import DeployerCall, mastra_calls, read_deployer
+from mastra_deployer.entry import DeployerCall, EnvReference, mastra_calls, read_deployer
 from mastra_deployer.interpreters import Interpreter, project_interpreter, target_interpreter
 from mastra_deployer.project import config_of, module_file, parse
 
@@ -98,7 +98,9 @@ def _source(
     """The app as its source has it; ``None`` where its dependencies are not installed."""
     report.step("Reading the app")
     interpreter = project_interpreter(project)
-    source = boot_source(project, interpreter)
+    settings = deployer.settings.values() if deployer else ()
+    references = [item.name for item in settings if isinstance(item, EnvReference)]
+    source = boot_source(project, interpreter, references)
     if source is None:
         report.note(
             f"The project's dependencies are not installed for {interpreter.path}, so the bundle "
@@ -204,16 +206,32 @@ def _verified(
         )
         return build
     report.step("Starting the app in isolation")
-    draft = build.directory / MANIFEST  # the launcher reads it; each bundle gets its own
-    draft.write_bytes(msgspec.json.encode(build.manifest))
-    found = boot_bundle(project, build.directory, interpreter)
-    draft.unlink()
+    found = _booted(project, build, interpreter, report)
     registry = found["registry"]
     if source is not None:
         _compare(source, registry)
     serve = msgspec.convert(registry.get("serve", {}), Serve)
     manifest = msgspec.structs.replace(build.manifest, serve=serve, registry=_registry(registry))
     return Build(directory=build.directory, platform=build.platform, manifest=manifest)
+
+
+def _booted(
+    project: Project, build: Build, interpreter: Interpreter, report: Report
+) -> dict[str, Any]:
+    """What the build reports of itself; files that the app writes meanwhile are not kept."""
+    draft = build.directory / MANIFEST  # the launcher reads it; each bundle gets its own
+    before = set(build.directory.rglob("*"))
+    draft.write_bytes(msgspec.json.encode(build.manifest))
+    found = boot_bundle(project, build.directory, interpreter)
+    draft.unlink()
+    for path in sorted(set(build.directory.rglob("*")) - before, reverse=True):
+        name = path.relative_to(build.directory).as_posix()
+        report.note(
+            f"The app writes {name} beside its code when it is imported; that was not kept.",
+            "Write elsewhere, and not at import: a bundle may be read-only.",
+        )
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    return found
 
 
 def _compare(source: Mapping[str, Any], bundle: Mapping[str, Any]) -> None:

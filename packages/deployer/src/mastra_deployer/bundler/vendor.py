@@ -79,7 +79,7 @@ def _publish(made: Path, tree: Path) -> None:
 def _key(
     closure: Closure, platform: Platform, keep: frozenset[str], interpreter: Interpreter | None
 ) -> str:
-    direct = sorted({item.name for item in closure.direct} | keep)
-    facts = [closure.fingerprint, str(platform), PRUNE_VERSION, *direct]
+    direct = sorted(f"{name}{sorted(extras)}" for name, extras in closure.direct.items())
+    facts = [closure.fingerprint, str(platform), PRUNE_VERSION, *direct, *sorted(keep)]
     facts.append(f"{interpreter.full} {interpreter.tag}" if interpreter else "")
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:32]

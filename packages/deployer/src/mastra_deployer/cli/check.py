@@ -27,7 +27,7 @@ def check(options: Options, target: str) -> None:
     """
     with Terminal(as_json=options.as_json) as terminal:
         session = options.session(target, terminal)
-        app_values(session.project, session.values)
+        app_values(session.project.environment, session.values)
         found = _bundled(session)
         ready = f"{session.project.entry} is ready for {session.choice.name}."
         terminal.answer(shown(found), *lines(found)[1:], ready)
@@ -35,5 +35,5 @@ def check(options: Options, target: str) -> None:
 
 def _bundled(session: Session) -> Bundle:
     """A bundle made beside the real one, and thrown away."""
-    with scratch_directory(local_directory(session.project)) as scratch:
+    with scratch_directory(local_directory(session.project), "check-") as scratch:
         return session.bundle(Path(scratch) / "checked")

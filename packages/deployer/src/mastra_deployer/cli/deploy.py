@@ -8,7 +8,7 @@ from typing import Any, Literal
 import click
 
 from mastra_core.errors import ConfigError
-from mastra_core.line import Bundle, Deployment, DeployRequest, Plan
+from mastra_core.line import Bundle, Deployment, DeployRequest, Environment, Plan
 from mastra_deployer.cli.options import Options, build_options
 from mastra_deployer.cli.terminal import Terminal, human_bytes
 from mastra_deployer.environment import app_values
@@ -38,10 +38,11 @@ def deploy(
 ) -> None:
     """Bundle the app and put it on TARGET: a preview, where the target has them."""
     with Terminal(as_json=options.as_json) as terminal:
-        session = options.session(target, terminal)
-        request = _request(session, stage, message)
+        session = options.session(target, terminal, resolve=True, sources=prebuilt is None)
+        ready = _prebuilt(session, prebuilt) if prebuilt else None
+        request = _request(session, _declared(session, ready), stage, message)
         terminal.step(f"Deploying to {request.environment} on {session.choice.name}")
-        bundle = _bundle(session, prebuilt)
+        bundle = ready or session.bundle()
         if dry_run:
             return _show_plan(session, bundle, request, terminal)
         deployment = session.line.deploy(
@@ -51,7 +52,16 @@ def deploy(
         return terminal.answer(_shown(deployment), *_lines(deployment))
 
 
-def _request(session: Session, stage: str | None, message: str) -> DeployRequest:
+def _declared(session: Session, ready: Bundle | None) -> Environment:
+    """What the app declares: a finished bundle says it itself."""
+    if ready is None:
+        return session.project.environment
+    return Environment(required=ready.manifest.required, optional=ready.manifest.optional)
+
+
+def _request(
+    session: Session, declared: Environment, stage: str | None, message: str
+) -> DeployRequest:
     target = session.line.target
     if not session.line.can("deploy"):
         raise ConfigError(
@@ -73,15 +83,13 @@ def _request(session: Session, stage: str | None, message: str) -> DeployRequest
         branch=git.branch if git else "",
         message=message,
         git=git,
-        env=app_values(session.project, session.values),
+        env=app_values(declared, session.values),
         previous=last_deployment(session.project, session.choice.name, environment),
     )
 
 
-def _bundle(session: Session, prebuilt: Path | None) -> Bundle:
-    if prebuilt is None:
-        return session.bundle()
-    bundle = session.line.load(prebuilt.absolute())
+def _prebuilt(session: Session, directory: Path) -> Bundle:
+    bundle = session.line.load(directory.absolute())
     refuse(session.line.inspect(bundle, without_secrets(session.settings)), session.report)
     return bundle
 

@@ -14,7 +14,7 @@ from mastra_core.errors import ConfigError
 from mastra_core.line import Project, Report
 from mastra_deployer.project import find_project
 from mastra_deployer.session import Session, open_session
-from mastra_deployer.targets import SERVER, Choice, choose_target
+from mastra_deployer.targets import SERVER, choose_target
 
 __all__ = ("ENV_FILE", "VERBOSE", "Options", "build_options", "project_options")
 
@@ -57,14 +57,16 @@ class Options:
         """The project in ``--dir``."""
         return find_project(self.directory, self.app)
 
-    def session(self, target: str, report: Report) -> Session:
-        """The line for a target; an empty name lets the project decide."""
-        project = self.project()
-        choice = SERVER if target == "server" else choose_target(project, target, self.env)
-        return self.session_for(project, choice, report)
+    def session(
+        self, target: str, report: Report, *, resolve: bool = False, sources: bool = True
+    ) -> Session:
+        """The line for a target; an empty name lets the project decide.
 
-    def session_for(self, project: Project, choice: Choice, report: Report) -> Session:
-        """The line for a target that was chosen."""
+        :param resolve: whether settings that refer to the environment are looked up.
+        :param sources: whether there has to be an application.
+        """
+        project = find_project(self.directory, self.app, sources=sources)
+        choice = SERVER if target == "server" else choose_target(project, target, self.env)
         return open_session(
             project,
             choice,
@@ -73,6 +75,7 @@ class Options:
             env_file=self.env_file,
             python=self.python,
             wheels=self.platform,
+            resolve=resolve,
         )
 
 

@@ -10,9 +10,11 @@ import click
 
 from mastra_core.line import Bundle
 from mastra_deployer.cli.options import ENV_FILE, Options, project_options
+from mastra_deployer.cli.terminal import Terminal
 from mastra_deployer.environment import read_environment
 from mastra_deployer.interpreters import project_interpreter, target_interpreter
-from mastra_deployer.places import OUTPUT
+from mastra_deployer.lock import build_lock
+from mastra_deployer.places import OUTPUT, local_directory
 from mastra_deployer.swap import repair
 
 __all__ = ("start",)
@@ -27,7 +29,8 @@ def start(options: Options, port: int | None, host: str | None) -> None:
     """Serve the bundle in .mastra/ with the variables of .env, which never enter a bundle."""
     project = options.project()
     place = project.root / OUTPUT
-    repair(place)
+    with build_lock(local_directory(project), Terminal()):
+        repair(place)
     bundle = Bundle.load(place)
     found = target_interpreter(bundle.manifest.python, project_interpreter(project))
     values = read_environment(project, options.env_file)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlparse
+from urllib.request import getproxies, proxy_bypass
 
 import httpx
 import stamina
@@ -34,6 +35,7 @@ def connect(
 
     Idempotent requests are repeated on 408, 425, 429, 5xx and broken connections, at most six
     times, as ``Retry-After`` says where it is given. Every other answer of 400 and more raises.
+    An answer is read whole; ``extensions={"mastra_stream": True}`` leaves it to be streamed.
 
     :param base_url: https, or http to this machine only.
     :param token: sent as ``Authorization: Bearer``.
@@ -48,7 +50,7 @@ def connect(
         headers=dict(headers or {}),
         auth=_Bearer(token) if token else None,
         timeout=timeout,
-        transport=_Patient(httpx.HTTPTransport(limits=httpx.Limits(max_connections=32))),
+        transport=_Patient(_transport(base_url)),
         event_hooks={"response": [_raise_for_status]},
     )
 
@@ -95,8 +97,16 @@ class _Patient(httpx.BaseTransport):
 
     def _once(self, request: httpx.Request) -> httpx.Response:
         response = self._inner.handle_request(request)
+        if response.status_code not in _PASSING and "mastra_stream" in request.extensions:
+            return response
+        # Read here, so that a body that breaks off is asked for again too.
+        response = httpx.Response(
+            response.status_code,
+            headers=response.headers,
+            stream=httpx.ByteStream(b"".join(_closing(response))),
+            extensions=response.extensions,
+        )
         if response.status_code in _PASSING:
-            response.read()
             raise _Passing(response)
         return response
 
@@ -108,6 +118,23 @@ class _Patient(httpx.BaseTransport):
 
     def close(self) -> None:
         self._inner.close()
+
+
+def _closing(response: httpx.Response) -> Iterator[bytes]:
+    stream = cast("httpx.SyncByteStream", response.stream)
+    try:
+        yield from stream
+    finally:
+        stream.close()
+
+
+def _transport(base_url: str) -> httpx.HTTPTransport:
+    """Through the proxy of the environment, where there is one for this address."""
+    address = urlparse(base_url)
+    proxy = None
+    if not proxy_bypass(address.hostname or ""):
+        proxy = getproxies().get(address.scheme)
+    return httpx.HTTPTransport(proxy=proxy, limits=httpx.Limits(max_connections=32))
 
 
 def _wait(error: Exception) -> bool | float:
@@ -174,7 +201,7 @@ def _refuse_clear_text(base_url: str) -> None:
     if address.scheme == "https" or (address.scheme == "http" and _is_loopback(address.hostname)):
         return
     raise ConfigError(
-        f"The address {base_url!r} would send the token in the clear.",
+        f"The address {address.scheme}://{address.hostname} would send the token in the clear.",
         "Use https; plain http is for this machine only.",
     )
 
