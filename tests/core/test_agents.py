@@ -154,6 +154,7 @@ def test_the_log_has_the_traceback(caplog):
 
     from mastra_core.logger import logger_of
 
+    caplog.set_level("ERROR", logger="mastra")
     logger_of("mastra").propagate = True
     events(broken)
     (record,) = caplog.records

@@ -85,8 +85,8 @@ def test_a_build_that_is_killed_leaves_the_old_bundle_whole(project, mastra, ech
 def test_a_swap_that_died_between_two_renames_is_repaired(project, mastra, echo, serve_directory):
     root = project({INDEX: echo})
     mastra("build", cwd=root).ok()
-    (root / ".mastra").rename(root / ".mastra.old")
+    (root / ".mastra").rename(root / "..mastra.mastra-swap")
     mastra("build", cwd=root).ok()
-    assert not (root / ".mastra.old").exists()
+    assert not (root / "..mastra.mastra-swap").exists()
     with serve_directory(root / ".mastra") as client:
         assert client.get("/health").status_code == 200

@@ -80,14 +80,13 @@ def this_machine():
 def isolate(paths):
     """Leave only the standard library and the bundle importable.
 
-    What happens to be installed on a machine must neither help nor harm: a missing dependency
-    has to show when the bundle is checked, not when it is moved.
+    What happens to be installed on a machine, editable or not, must neither help nor harm: a
+    missing dependency has to show when the bundle is checked, not when it is moved.
     """
     os.environ.pop("PYTHONPATH", None)
     sys.dont_write_bytecode = True  # a bundle is known by its digest: running it must not change it
     sys.path[:] = [path for path in sys.path if in_standard_library(path)]
-    own = [it for it in sys.meta_path if getattr(it, "__module__", "")[:17] == "_frozen_importlib"]
-    sys.meta_path[:] = own  # editable installations add finders of their own
+    sys.meta_path[:] = [it for it in sys.meta_path if "_frozen" in getattr(it, "__module__", "")]
     for name, module in list(sys.modules.items()):
         # A namespace package made by a .pth file has a path and no file.
         places = [getattr(module, "__file__", None), *getattr(module, "__path__", ())]
@@ -127,7 +126,7 @@ def check(bundle):
     report = observe(lambda: registry_of(bundle, load(bundle)[1]))
     json.dump(report, out)
     out.close()
-    sys.stderr.flush()
+    sys.stdout.flush()
     os._exit(0 if report["ok"] else 1)  # threads that the app started must not keep the check
 
 

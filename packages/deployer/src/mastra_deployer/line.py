@@ -12,6 +12,7 @@ import pluggy
 
 from mastra_core.errors import BundleError, MastraError, PluginError
 from mastra_core.line import (
+    MANIFEST,
     Build,
     Bundle,
     Deployment,
@@ -77,14 +78,14 @@ class Line:
             settings=settings,
             report=report,
         )
-        bundle = Bundle.load(made.directory)
-        if bundle.manifest.target != self.target.name:
+        sealed = (directory / MANIFEST).is_file() and made.directory == directory
+        if not sealed or made.manifest.target != self.target.name:
             raise PluginError(
-                f"The deployer {self._name!r} sealed a bundle for {bundle.manifest.target!r}.",
+                f"The deployer {self._name!r} did not seal its bundle.",
                 "It must end mastra_bundle with Bundle.seal(build, directory, its target's name).",
             )
-        self._finished("bundle", bundle, report)
-        return bundle
+        self._finished("bundle", made, report)
+        return made
 
     def inspect(self, bundle: Bundle, settings: Any) -> list[Problem]:
         """What the deployer, the plugins and the target's limits object to in a bundle."""

@@ -22,7 +22,7 @@ def main(launcher_path, import_root, module_name, attribute):
     report = launcher.observe(lambda: look(module_name, attribute))
     json.dump(report, out)
     out.close()
-    sys.stderr.flush()
+    sys.stdout.flush()
     os._exit(0)  # threads that the app started must not keep the build
 
 

@@ -7,6 +7,7 @@ with a default can be added without breaking a deployer.
 from mastra_core.line.build import Build
 from mastra_core.line.bundle import MANIFEST, Bundle
 from mastra_core.line.deployment import Deployment, DeployRequest, Git, Plan
+from mastra_core.line.layout import lay_out
 from mastra_core.line.manifest import BundleManifest, Serve
 from mastra_core.line.problem import Problem
 from mastra_core.line.project import Environment, Project
@@ -31,4 +32,5 @@ __all__ = (
     "Serve",
     "Silent",
     "Target",
+    "lay_out",
 )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
 from pathlib import Path
 
+from mastra_core.line.layout import lay_out
 from mastra_core.line.manifest import BundleManifest
 from mastra_core.line.target import Platform
 
@@ -30,5 +30,8 @@ class Build:
         return self.manifest.app
 
     def copy_to(self, directory: Path) -> None:
-        """Lay the whole build out in ``directory``, which may exist."""
-        shutil.copytree(self.directory, directory, dirs_exist_ok=True, symlinks=True)
+        """Lay the whole build out in ``directory``, which may exist.
+
+        Files may be hard links: replace one, never write into it.
+        """
+        lay_out(self.directory, directory)

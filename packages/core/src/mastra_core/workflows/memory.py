@@ -7,7 +7,6 @@ refuses new ones. What a run costs does not depend on how many there are.
 from __future__ import annotations
 
 import time
-import uuid
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
@@ -56,7 +55,7 @@ class MemoryEngine:
         if len(self._unfinished) >= self._max_unfinished:
             self._drop_pending()
         record = RunRecord(
-            run_id=run_id or str(uuid.uuid4()), workflow_id=workflow.id, resource_id=resource_id
+            run_id=run_id or _new_id(), workflow_id=workflow.id, resource_id=resource_id
         )
         run = MemoryRun(workflow, record)
         self._unfinished[run.key] = run
@@ -204,3 +203,9 @@ def _suspended_step(record: RunRecord, step: str) -> str:
     if not step and len(waiting) > 1:
         raise InvalidInput(f"Several steps are suspended: {', '.join(waiting)}.", "Name one.")
     return step or waiting[0]
+
+
+def _new_id() -> str:
+    import uuid  # it brings in platform, which no cold start needs
+
+    return str(uuid.uuid4())

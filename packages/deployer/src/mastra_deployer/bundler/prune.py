@@ -23,7 +23,7 @@ from mastra_deployer.wheels import INSTALLER_FILES, record_text
 
 __all__ = ("PRUNE_VERSION", "TOOL_GROUPS", "Distribution", "distributions", "prune")
 
-PRUNE_VERSION = "2"
+PRUNE_VERSION = "3"
 
 # Requirer to what it requires for its command line or its test client, never to serve.
 UNUSED: Mapping[str, frozenset[str]] = {

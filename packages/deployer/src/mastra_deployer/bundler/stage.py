@@ -24,6 +24,7 @@ from mastra_core.line import (
     Report,
     Serve,
     Target,
+    lay_out,
 )
 from mastra_deployer.boot import boot_bundle, boot_source
 from mastra_deployer.bundler.bytecode import compile_tree
@@ -79,7 +80,7 @@ def mastra_build(
     interpreter = _target_interpreter(project, platform, report)
     keep = frozenset(canonicalize_name(name) for name in config_of(project).build.keep)
     vendor = vendor_tree(closure, platform, keep, interpreter, report)
-    shutil.copytree(vendor, directory / "vendor", symlinks=True)
+    lay_out(vendor, directory / "vendor")
     if interpreter is not None:
         compile_tree(app, interpreter)
     shutil.copyfile(_launcher(), directory / "index.py")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from pathlib import Path
 
@@ -41,8 +42,17 @@ def vendor_tree(
         if interpreter is not None:
             report.step("Compiling dependencies")
             compile_vendor(made, interpreter)
+        _protect(made)
         _publish(made, tree)
     return tree
+
+
+def _protect(made: Path) -> None:
+    """Bundles are made of links to these files: writing into one would change the cache."""
+    if os.name == "posix":
+        for path in made.rglob("*"):
+            if path.is_file():
+                path.chmod(0o444)
 
 
 def _install(closure: Closure, platform: Platform, made: Path) -> None:
