@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import csv
+import functools
 import hashlib
 import io
 import json
@@ -32,6 +33,7 @@ _SKIPPED = frozenset((".git", ".venv", "__pycache__", ".mastra", ".mastra-local"
 _MADE = frozenset(("build", "dist"))  # at the top these are results; deeper they may be packages
 
 
+@functools.cache
 def own_wheel(name: str) -> Path:
     """A wheel of the installed distribution ``name``.
 

@@ -23,9 +23,9 @@ from mastra_deployer.places import local_directory, scratch_directory
 from mastra_deployer.uv import run_uv, target_arguments
 from mastra_deployer.wheels import own_wheel, tree_digest
 
-__all__ = ("Closure", "deployer_distributions", "lock_closure")
+__all__ = ("OWN", "Closure", "deployer_distributions", "lock_closure")
 
-_OWN = ("mastra-core", "mastra-server")
+OWN = ("mastra-core", "mastra-server")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -141,7 +141,7 @@ def _file_url(lock: Path, path: str) -> str:
 def _overrides(direct: Mapping[str, frozenset[str]]) -> list[str]:
     """Our packages from where they are installed; deployers and what only they need, not."""
     lines = []
-    for name in _OWN:
+    for name in OWN:
         extras = ",".join(sorted(direct.get(name, ())))
         lines.append(f"{name}{f'[{extras}]' if extras else ''} @ {own_wheel(name).as_uri()}")
     # A requirement that no Python fulfils takes the package out of the resolution.
@@ -151,7 +151,7 @@ def _overrides(direct: Mapping[str, frozenset[str]]) -> list[str]:
 
 def _override_facts(direct: Mapping[str, frozenset[str]]) -> list[str]:
     """The overrides by content, since the wheels' paths name this machine."""
-    digests = [hashlib.sha256(own_wheel(name).read_bytes()).hexdigest() for name in _OWN]
+    digests = [hashlib.sha256(own_wheel(name).read_bytes()).hexdigest() for name in OWN]
     return [*(line.partition(" @ ")[0] for line in _overrides(direct)), *digests]
 
 

@@ -28,7 +28,7 @@ from mastra_core.line import (
 )
 from mastra_deployer.boot import boot_bundle, boot_source
 from mastra_deployer.bundler.bytecode import compile_tree
-from mastra_deployer.bundler.closure import lock_closure
+from mastra_deployer.bundler.closure import OWN, lock_closure
 from mastra_deployer.bundler.firstparty import copy_first_party
 from mastra_deployer.bundler.sbom import write_sbom
 from mastra_deployer.bundler.sizes import sizes_of
@@ -40,7 +40,6 @@ from mastra_deployer.project import config_of, module_file, parse
 
 __all__ = ("mastra_build",)
 
-_OWN = ("mastra-core", "mastra-server")
 _COMPARED = ("agents", "workflows", "tools")
 _FREEZE = """\
 # What adapts other frameworks' agents was looked up when this was built.
@@ -71,20 +70,17 @@ def mastra_build(
     report.step("Collecting the app's own code")
     app = directory / "app"
     copy_first_party(project, app, deployer, deployer_packages())
-    root = app / project.import_root.relative_to(project.root)
     if kind == "mastra":
-        (root / "mastra_asgi.py").write_text(_asgi_module(project, source), encoding="utf-8")
+        _write_asgi_module(project, app, source)
     report.step("Resolving dependencies")
-    own = _OWN if kind == "mastra" else ()
-    closure = lock_closure(project, platform, target.requirements, own)
+    closure = lock_closure(project, platform, target.requirements, OWN if kind == "mastra" else ())
     interpreter = _target_interpreter(project, platform, report)
-    keep = frozenset(canonicalize_name(name) for name in config_of(project).build.keep)
-    vendor = vendor_tree(closure, platform, keep, interpreter, report)
+    vendor = vendor_tree(closure, platform, _kept(project), interpreter, report)
     lay_out(vendor, directory / "vendor")
+    write_sbom(project, vendor, directory / "mastra-sbom.json")
     if interpreter is not None:
         compile_tree(app, interpreter)
     shutil.copyfile(_launcher(), directory / "index.py")
-    write_sbom(project, vendor, directory / "mastra-sbom.json")
     manifest = msgspec.structs.replace(
         _manifest(project, platform, kind, source, directory),
         fingerprint=_fingerprint(app, closure.fingerprint),
@@ -121,12 +117,20 @@ def _static_kind(project: Project) -> str:
     return "mastra" if mastra_calls(parse(module_file(project))) else "asgi"
 
 
-def _asgi_module(project: Project, source: Mapping[str, Any] | None) -> str:
+def _write_asgi_module(project: Project, app: Path, source: Mapping[str, Any] | None) -> None:
+    """The ASGI import string that deployers see, made of the user's ``Mastra`` object."""
     freeze = _FREEZE.format(adapters=source["adapters"]) if source else ""
     head = project.attribute.partition(".")[0]
-    return _ASGI.format(
+    text = _ASGI.format(
         freeze=freeze, module=project.module, head=head, attribute=project.attribute
     )
+    root = app / project.import_root.relative_to(project.root)
+    (root / "mastra_asgi.py").write_text(text, encoding="utf-8")
+
+
+def _kept(project: Project) -> frozenset[str]:
+    """Distributions that the user wants whole."""
+    return frozenset(canonicalize_name(name) for name in config_of(project).build.keep)
 
 
 def _target_interpreter(project: Project, platform: Platform, report: Report) -> Interpreter | None:
@@ -168,7 +172,7 @@ def _manifest(
         optional=project.environment.optional,
         serve=msgspec.convert((source or {}).get("serve", {}), Serve),
         registry=_registry(source or {}),
-        versions={name: metadata.version(name) for name in (*_OWN, "mastra-deployer")},
+        versions={name: metadata.version(name) for name in (*OWN, "mastra-deployer")},
         sizes=sizes,
     )
 
