@@ -8,7 +8,7 @@ import weakref
 import pytest
 
 from mastra_core import MemoryEngine, StepContext, Workflow, step
-from mastra_core.errors import NotFound, TooManyRuns
+from mastra_core.errors import InvalidInput, NotFound, TooManyRuns
 
 
 @step
@@ -197,3 +197,39 @@ def test_a_watcher_leaves_nothing_behind():
         assert not run._waiting
 
     asyncio.run(story())
+
+
+def test_a_run_that_is_dropped_is_over_for_those_who_watch_it():
+    async def story():
+        engine = MemoryEngine(max_unfinished=1)
+        bad = await engine.create(QUICK, "bad")
+        watching = asyncio.create_task(bad.settled())
+        await asyncio.sleep(0)
+        with pytest.raises(InvalidInput):
+            await engine.start(bad, {"no": "fit"})
+        assert (await watching).status == "canceled"
+        oldest = await engine.create(QUICK, "oldest")
+        watching = asyncio.create_task(oldest.settled())
+        await asyncio.sleep(0)
+        await engine.create(QUICK, "next")
+        assert (await watching).status == "canceled"
+
+    asyncio.run(story())
+
+
+def test_a_resumed_step_sees_the_context_of_who_resumed():
+    @step
+    def ask(number: int, context: StepContext) -> str:
+        if context.resume_data is None:
+            context.suspend()
+        return context.request_context["user"]
+
+    async def story():
+        engine, workflow = MemoryEngine(), Workflow("asking").then(ask)
+        run = await engine.create(workflow)
+        await engine.start(run, 1, {"user": "Ada"})
+        await run.settled()
+        await engine.resume(run, True, context={"user": "Grace"})
+        return (await run.settled()).result
+
+    assert asyncio.run(story()) == "Grace"

@@ -73,14 +73,14 @@ class MemoryEngine:
         run = _ours(run)
         if run.record.status != "pending":
             raise Conflict(f"The run {run.run_id!r} was started before.", "Create another run.")
-        self._pending.pop(run.key, None)
         try:
             validate(run.workflow.input_type, value)
         except InvalidInput as error:
-            self._unfinished.pop(run.key, None)
+            self._forget(run)
             raise InvalidInput(
                 f"Invalid input data: {error.message}", issues=error.issues
             ) from None
+        self._pending.pop(run.key, None)
         run.context = dict(context or {})
         run.note(RunStarted(input=dump(value)))
         run.task = asyncio.create_task(self._execute(run), name=f"run {run.run_id}")
@@ -103,8 +103,9 @@ class MemoryEngine:
             raise InvalidInput(
                 f"Invalid resume data: {error.message}", issues=error.issues
             ) from None
-        if context:
-            run.context = dict(context)
+        if context:  # the steps hold this very mapping
+            run.context.clear()
+            run.context.update(context)
         run.bring(name, value)
 
     async def cancel(self, run: Run) -> None:
@@ -176,8 +177,13 @@ class MemoryEngine:
                 f"There are {len(self._unfinished)} unfinished runs, the most this server keeps.",
                 "Resume or cancel some, or raise MemoryEngine(max_unfinished=...).",
             )
-        oldest = next(iter(self._pending))
-        del self._pending[oldest], self._unfinished[oldest]
+        self._forget(self._unfinished[next(iter(self._pending))])
+
+    def _forget(self, run: MemoryRun) -> None:
+        """Drop a run that never ran; whoever watches it is told that it is over."""
+        run.note(RunFinished(status="canceled"))
+        self._pending.pop(run.key, None)
+        del self._unfinished[run.key]
 
     def _find(self, workflow: Workflow, run_id: str) -> MemoryRun | None:
         self._expire()

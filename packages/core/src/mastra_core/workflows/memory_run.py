@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from mastra_core.schema import dump
@@ -24,7 +24,7 @@ class MemoryRun:
         self.run_id = record.run_id
         self.key = (workflow.id, record.run_id)
         self.task: asyncio.Task[None] | None = None
-        self.context: Mapping[str, Any] = {}
+        self.context: dict[str, Any] = {}
         self._events: list[RunEvent] = []
         self._waiting: dict[str, asyncio.Future[Any]] = {}
         self._watchers: set[asyncio.Event] = set()
