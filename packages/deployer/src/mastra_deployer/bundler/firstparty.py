@@ -76,7 +76,8 @@ class _Collection:
         files = {path for top in self._reached() for path in self._files(top)}
         used = {name for path in files if path.suffix == ".py" for name in self._names(path)}
         kept = {path for path in files if not _is_test(path) or path.stem in used}
-        for path in sorted(included := self._included()):
+        included = self._included()
+        for path in included:
             self._refuse_outside(path)
         return sorted(kept | included)
 
