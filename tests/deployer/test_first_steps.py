@@ -103,3 +103,20 @@ def test_start_reads_the_env_file_that_is_never_bundled(project, mastra, echo):
         process.terminate()
         assert process.wait(20) == 0
         process.stderr.close()
+
+
+def test_start_needs_neither_sources_nor_a_disk_to_write_to(project, mastra, echo):
+    root = project({"src/mastra/index.py": echo})
+    mastra("build", cwd=root).ok()
+    for name in ("src", ".mastra-local"):
+        shutil.rmtree(root / name)
+    command = [str(Path(sys.executable).with_name("mastra")), "start", "--port", "0"]
+    process = subprocess.Popen(command, cwd=root, stderr=subprocess.PIPE, text=True)
+    try:
+        line = process.stderr.readline()
+        assert "Serving" in line, line
+        assert not (root / ".mastra-local").exists()
+    finally:
+        process.terminate()
+        assert process.wait(20) == 0
+        process.stderr.close()

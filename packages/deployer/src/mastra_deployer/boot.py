@@ -16,7 +16,7 @@ from mastra_deployer.config import CheckConfig
 from mastra_deployer.interpreters import Interpreter
 from mastra_deployer.project import config_of, module_file
 
-__all__ = ("boot_bundle", "boot_source")
+__all__ = ("boot_bundle", "boot_source", "launcher_file")
 
 _CHILD = Path(__file__).parent / "source_child.py"
 # Enough for a process to run and find its home; nothing of the user's own.
@@ -47,7 +47,7 @@ def boot_source(
 
     :raises ConfigError: when the entry raises, or holds no application.
     """
-    launcher = _launcher()
+    launcher = launcher_file()
     arguments = [str(launcher), str(project.import_root), project.module, project.attribute]
     command = [interpreter.path, "-B", str(_CHILD), *arguments]
     environment = {**dict.fromkeys(references, "placeholder"), **_environment(project)}
@@ -75,7 +75,8 @@ def boot_bundle(project: Project, directory: Path, interpreter: Interpreter) -> 
     return report
 
 
-def _launcher() -> Path:
+def launcher_file() -> Path:
+    """The source of a bundle's ``index.py``."""
     from mastra_core import launcher
 
     return Path(launcher.__file__)

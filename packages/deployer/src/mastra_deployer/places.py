@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -10,7 +11,14 @@ from pathlib import Path
 from mastra_core.errors import ConfigError
 from mastra_core.line import Project
 
-__all__ = ("OUTPUT", "cache_directory", "local_directory", "scratch_directory", "unwritable")
+__all__ = (
+    "OUTPUT",
+    "cache_directory",
+    "local_directory",
+    "publish",
+    "scratch_directory",
+    "unwritable",
+)
 
 OUTPUT = ".mastra"
 
@@ -58,6 +66,19 @@ def scratch_directory(parent: Path, prefix: str = "tmp-") -> tempfile.TemporaryD
     What begins with ``tmp-`` in ``.mastra-local`` is removed by the next build.
     """
     return tempfile.TemporaryDirectory(prefix=prefix, dir=parent, ignore_cleanup_errors=True)
+
+
+def publish(made: Path, place: Path) -> None:
+    """Rename a finished directory to its place in the cache.
+
+    Places are named by content, so who comes second has the same and throws his away.
+    """
+    try:
+        made.rename(place)
+    except OSError:
+        if not place.exists():
+            raise
+        shutil.rmtree(made, ignore_errors=True)
 
 
 def _cache_root() -> Path:

@@ -43,8 +43,8 @@ def merge_settings(
     for where, layer in (("deployer=", entry), ("pyproject.toml", table), ("-s", flags)):
         for key, value in layer.items():
             if key not in fields:
-                raise ConfigError(f"{cls.__name__} has no setting {key!r} ({where}).",
-                                  suggest(key, fields))  # fmt: skip
+                message = f"{cls.__name__} has no setting {key!r} ({where})."
+                raise ConfigError(message, suggest(key, fields))
             if isinstance(value, EnvReference) and not resolve:
                 values[key] = None
             elif where == "-s" or not _from_platform(fields[key], environ):

@@ -11,7 +11,7 @@ from pathlib import Path
 from mastra_core.errors import BundleError
 from mastra_core.line import MANIFEST
 
-__all__ = ("repair", "scratch_parent", "swap")
+__all__ = ("needs_repair", "repair", "scratch_parent", "swap")
 
 _AT_FDCWD = -100
 _EXCHANGE = 2
@@ -39,12 +39,17 @@ def swap(made: Path, place: Path) -> None:
 
 def repair(place: Path) -> None:
     """Finish a swap that was killed between two renames: bring the old directory back."""
-    backup = _backup(place)
-    if (backup / MANIFEST).exists():
+    if needs_repair(place):
+        backup = _backup(place)
         if place.exists():
             shutil.rmtree(backup, ignore_errors=True)
         else:
             backup.rename(place)
+
+
+def needs_repair(place: Path) -> bool:
+    """Whether a swap of ``place`` was killed, or is under way."""
+    return (_backup(place) / MANIFEST).exists()
 
 
 def scratch_parent(place: Path, preferred: Path) -> Path:

@@ -13,14 +13,13 @@ import functools
 import hashlib
 import io
 import json
-import shutil
 import zipfile
 from importlib import metadata
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
 from mastra_core.errors import BuildError
-from mastra_deployer.places import cache_directory, scratch_directory
+from mastra_deployer.places import cache_directory, publish, scratch_directory
 from mastra_deployer.uv import run_uv
 
 __all__ = ("build_wheel", "own_wheel", "tree_digest")
@@ -59,9 +58,9 @@ def build_wheel(source: Path) -> Path:
     directory = cache_directory("wheels") / tree_digest(source)[:32]
     if not directory.exists():
         with scratch_directory(directory.parent) as scratch:
-            run_uv(["build", "--quiet", "--wheel", "--out-dir", scratch, str(source)])
-            (Path(scratch) / ".gitignore").unlink(missing_ok=True)
-            _keep(Path(scratch), directory)
+            made = Path(scratch) / "made"
+            run_uv(["build", "--quiet", "--wheel", "--out-dir", str(made), str(source)])
+            publish(made, directory)
     return next(directory.glob("*.whl"))
 
 
@@ -91,8 +90,10 @@ def _packed(distribution: metadata.Distribution) -> Path:
     if not directory.exists():
         with scratch_directory(directory.parent) as scratch:
             name = f"{distribution.name.replace('-', '_')}-{distribution.version}-py3-none-any.whl"
-            _pack(distribution, Path(scratch) / name)
-            _keep(Path(scratch), directory)
+            made = Path(scratch) / "made"
+            made.mkdir()
+            _pack(distribution, made / name)
+            publish(made, directory)
     return next(directory.glob("*.whl"))
 
 
@@ -134,15 +135,3 @@ def record_text(rows: list[tuple[str, str, int | str]]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()
-
-
-def _keep(made: Path, directory: Path) -> None:
-    """Move a finished result into the cache; who comes second throws his away."""
-    try:
-        made.rename(directory)
-    except OSError:
-        if not directory.exists():
-            raise
-        shutil.rmtree(made, ignore_errors=True)
-    else:
-        made.mkdir()  # the scratch directory removes itself

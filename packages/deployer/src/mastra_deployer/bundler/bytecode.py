@@ -16,7 +16,7 @@ from pathlib import Path
 from mastra_core.errors import BuildError
 from mastra_deployer.bundler.prune import Distribution, distributions
 from mastra_deployer.interpreters import Interpreter
-from mastra_deployer.places import cache_directory, scratch_directory
+from mastra_deployer.places import cache_directory, publish, scratch_directory
 
 __all__ = ("compile_tree", "compile_vendor")
 
@@ -76,8 +76,7 @@ def _store(tree: Path, item: Distribution, kept: Path, tag: str) -> None:
                 target = made / _cached_name(name, tag)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(source, target)
-        if not kept.exists():
-            made.rename(kept)
+        publish(made, kept)
 
 
 def _cached_name(name: str, tag: str) -> str:

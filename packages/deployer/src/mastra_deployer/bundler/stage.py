@@ -26,7 +26,7 @@ from mastra_core.line import (
     Target,
     lay_out,
 )
-from mastra_deployer.boot import boot_bundle, boot_source
+from mastra_deployer.boot import boot_bundle, boot_source, launcher_file
 from mastra_deployer.bundler.bytecode import compile_tree
 from mastra_deployer.bundler.closure import OWN, lock_closure
 from mastra_deployer.bundler.firstparty import copy_first_party
@@ -80,7 +80,7 @@ def mastra_build(
     write_sbom(project, vendor, directory / "mastra-sbom.json")
     if interpreter is not None:
         compile_tree(app, interpreter)
-    shutil.copyfile(_launcher(), directory / "index.py")
+    shutil.copyfile(launcher_file(), directory / "index.py")
     manifest = msgspec.structs.replace(
         _manifest(project, platform, kind, source, directory),
         fingerprint=_fingerprint(app, closure.fingerprint),
@@ -142,12 +142,6 @@ def _target_interpreter(project: Project, platform: Platform, report: Report) ->
             "Install that version, or pass --python PATH.",
         )
     return found
-
-
-def _launcher() -> Path:
-    from mastra_core import launcher
-
-    return Path(launcher.__file__)
 
 
 def _manifest(

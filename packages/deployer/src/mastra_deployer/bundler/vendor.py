@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 from pathlib import Path
 
 from mastra_core.line import Platform, Report
@@ -12,7 +11,7 @@ from mastra_deployer.bundler.bytecode import compile_vendor
 from mastra_deployer.bundler.closure import Closure
 from mastra_deployer.bundler.prune import PRUNE_VERSION, prune
 from mastra_deployer.interpreters import Interpreter
-from mastra_deployer.places import cache_directory, scratch_directory
+from mastra_deployer.places import cache_directory, publish, scratch_directory
 from mastra_deployer.uv import run_uv, target_arguments
 from mastra_deployer.wheels import build_wheel
 
@@ -43,7 +42,7 @@ def vendor_tree(
             report.step("Compiling dependencies")
             compile_vendor(made, interpreter)
         _protect(made)
-        _publish(made, tree)
+        publish(made, tree)
     return tree
 
 
@@ -74,16 +73,6 @@ def _without_directories(lock: str) -> str:
     return "[[packages]]\n".join(
         [head, *(text for text in packages if "directory = {" not in text)]
     )
-
-
-def _publish(made: Path, tree: Path) -> None:
-    """Rename into place; a build at the same time may have been first, with the same bytes."""
-    try:
-        made.rename(tree)
-    except OSError:
-        if not tree.exists():
-            raise
-        shutil.rmtree(made, ignore_errors=True)
 
 
 def _key(

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from mastra_core.errors import ConfigError
-from mastra_core.line import Project, Report
+from mastra_core.line import Report
 from mastra_deployer.project import find_project
 from mastra_deployer.session import Session, open_session
 from mastra_deployer.targets import SERVER, choose_target
@@ -52,10 +52,6 @@ class Options:
     sets: tuple[str, ...] = ()
     env: str = ""
     env_file: Path | None = None
-
-    def project(self) -> Project:
-        """The project in ``--dir``."""
-        return find_project(self.directory, self.app)
 
     def session(
         self, target: str, report: Report, *, resolve: bool = False, sources: bool = True

@@ -15,7 +15,8 @@ from mastra_deployer.environment import read_environment
 from mastra_deployer.interpreters import project_interpreter, target_interpreter
 from mastra_deployer.lock import build_lock
 from mastra_deployer.places import OUTPUT, local_directory
-from mastra_deployer.swap import repair
+from mastra_deployer.project import find_project
+from mastra_deployer.swap import needs_repair, repair
 
 __all__ = ("start",)
 
@@ -27,10 +28,11 @@ __all__ = ("start",)
 @project_options
 def start(options: Options, port: int | None, host: str | None) -> None:
     """Serve the bundle in .mastra/ with the variables of .env, which never enter a bundle."""
-    project = options.project()
+    project = find_project(options.directory, options.app, sources=False)
     place = project.root / OUTPUT
-    with build_lock(local_directory(project), Terminal()):
-        repair(place)
+    if needs_repair(place):
+        with build_lock(local_directory(project), Terminal()):
+            repair(place)
     bundle = Bundle.load(place)
     found = target_interpreter(bundle.manifest.python, project_interpreter(project))
     values = read_environment(project, options.env_file)
