@@ -17,6 +17,7 @@ the arguments it needs.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -28,22 +29,22 @@ from mastra_core.line import (
     Bundle,
     Deployment,
     DeployRequest,
+    LogLine,
     Plan,
     Platform,
     Problem,
     Project,
     Report,
+    Stage,
     Target,
 )
 from mastra_core.secret import Secret
 
-__all__ = ("NAME", "DeployerSpec", "EnvStore", "LogLine", "PluginSpec", "hookimpl", "hookspec")
+__all__ = ("NAME", "DeployerSpec", "EnvStore", "PluginSpec", "hookimpl", "hookspec")
 
 NAME = "mastra"
 hookspec = pluggy.HookspecMarker(NAME)
 hookimpl = pluggy.HookimplMarker(NAME)
-
-LogLine = str
 
 
 class EnvStore(Protocol):
@@ -122,53 +123,93 @@ class DeployerSpec:
     def mastra_deployments(
         self, settings: Any, credentials: Mapping[str, Secret], limit: int
     ) -> list[Deployment]:
-        """The app's deployments, newest first."""
+        """The app's deployments, newest first; ``live`` tells which are.
+
+        An app that is not there yet has none: an empty list, no error.
+        """
 
     @hookspec(firstresult=True)
     def mastra_promote(
         self, settings: Any, credentials: Mapping[str, Secret], id: str, report: Report
     ) -> Deployment:
-        """Make a deployment the live one."""
+        """Make a deployment the live one in production, whole, without building it again.
+
+        Promoting what is live already changes nothing.
+
+        :raises DeployError: when there is no such deployment.
+        """
 
     @hookspec(firstresult=True)
     def mastra_rollback(
         self, settings: Any, credentials: Mapping[str, Secret], id: str, report: Report
     ) -> Deployment:
-        """Make an earlier deployment the live one; the one before the present where empty."""
+        """Make an earlier deployment the live one in production.
+
+        :param id: empty for the one that was live before the present one.
+        :raises DeployError: when there is none to go back to.
+        """
 
     @hookspec(firstresult=True)
     def mastra_canary(
-        self, settings: Any, credentials: Mapping[str, Secret], id: str, percent: int
+        self,
+        settings: Any,
+        credentials: Mapping[str, Secret],
+        id: str,
+        percent: int,
+        report: Report,
     ) -> Deployment:
-        """Send a share of the traffic to a deployment."""
+        """Send a share of production's traffic to a deployment.
+
+        :param percent: 0 gives it none again, 100 makes it the live one.
+        """
 
     @hookspec(firstresult=True)
     def mastra_logs(
-        self, settings: Any, credentials: Mapping[str, Secret], id: str, since: str, follow: bool
+        self,
+        settings: Any,
+        credentials: Mapping[str, Secret],
+        id: str,
+        since: dt.datetime | None,
+        follow: bool,
     ) -> Iterator[LogLine]:
-        """The app's log lines, oldest first."""
+        """The app's log lines, oldest first.
+
+        :param id: a deployment; empty for the live one in production.
+        :param since: nothing older; with a time zone.
+        :param follow: go on until the caller stops.
+        """
 
     @hookspec(firstresult=True)
     def mastra_env(
-        self, settings: Any, credentials: Mapping[str, Secret], environment: str
+        self, settings: Any, credentials: Mapping[str, Secret], environment: Stage
     ) -> EnvStore:
         """The store of the app's environment variables."""
 
     @hookspec(firstresult=True)
     def mastra_doctor(self, settings: Any, credentials: Mapping[str, Secret]) -> Iterable[Problem]:
-        """Ask the platform whether a deploy would work: token, scopes, names, quotas."""
+        """Ask the platform whether a deploy would work: token, scopes, names, quotas.
+
+        Reads only. Asked before every deploy too, so that a wrong token is known before the
+        build: an ``error`` stops it. An app that does not exist yet is no error.
+        """
 
     @hookspec(firstresult=True)
     def mastra_destroy(
         self, settings: Any, credentials: Mapping[str, Secret], report: Report
     ) -> bool:
-        """Remove the app from the platform; ``True`` when it is gone."""
+        """Remove the app with all its deployments.
+
+        :returns: whether there was one.
+        """
 
     @hookspec(firstresult=True)
     def mastra_preview(
         self, bundle: Bundle, settings: Any, host: str, port: int, env: Mapping[str, Secret]
     ) -> int:
-        """Run the bundle here the way the platform would, until interrupted; the exit code."""
+        """Run the bundle here the way the platform would, until interrupted; the exit code.
+
+        :param env: values of the app's variables, as the platform would set them.
+        """
 
 
 class PluginSpec:

@@ -6,8 +6,9 @@ with a default can be added without breaking a deployer.
 
 from mastra_core.line.build import Build
 from mastra_core.line.bundle import MANIFEST, Bundle
-from mastra_core.line.deployment import Deployment, DeployRequest, Git, Plan
+from mastra_core.line.deployment import Deployment, DeployRequest, Git, Plan, Stage, State
 from mastra_core.line.layout import lay_out
+from mastra_core.line.log import LogLine
 from mastra_core.line.manifest import BundleManifest, Serve
 from mastra_core.line.problem import Problem
 from mastra_core.line.project import Environment, Project
@@ -24,6 +25,7 @@ __all__ = (
     "Environment",
     "Git",
     "Limits",
+    "LogLine",
     "Plan",
     "Platform",
     "Problem",
@@ -31,6 +33,8 @@ __all__ = (
     "Report",
     "Serve",
     "Silent",
+    "Stage",
+    "State",
     "Target",
     "lay_out",
 )

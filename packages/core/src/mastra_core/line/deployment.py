@@ -9,9 +9,10 @@ from typing import Literal
 
 from mastra_core.secret import Secret
 
-__all__ = ("DeployRequest", "Deployment", "Git", "Plan")
+__all__ = ("DeployRequest", "Deployment", "Git", "Plan", "Stage", "State")
 
 Stage = Literal["preview", "production"]
+State = Literal["building", "ready", "failed"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -29,7 +30,11 @@ class DeployRequest:
 
     :param environment: ``preview`` or ``production``.
     :param env: values of the app's variables, for the platform's secret store.
+    :param wait: whether to wait until it is live; without, hand it over and return.
     :param previous: the last deployment known here, where there is one.
+    :param fingerprint: of the bundle and the values in ``env``, keyed by the credentials, so it
+        may be kept where others read it. A deployer that can keep it gives it back in
+        ``Deployment.fingerprint``; then an unchanged deploy can be skipped from any machine.
     """
 
     environment: Stage
@@ -39,14 +44,20 @@ class DeployRequest:
     env: Mapping[str, Secret] = dataclasses.field(default_factory=dict)
     wait: bool = True
     previous: Deployment | None = None
+    fingerprint: str = ""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Deployment:
     """A bundle on a platform.
 
-    :param id: the platform's own, what ``mastra rollback`` takes.
-    :param live: whether users see it; a draft is smoked first, then promoted.
+    :param id: the platform's own, what ``mastra promote`` and ``mastra rollback`` take.
+    :param url: where it answers, or what it is called where it answers nowhere by itself.
+    :param live: whether users see it. What ``mastra_deploy`` returns with ``False`` is a draft:
+        it is tried (``smoke_headers``), then promoted.
+    :param state: ``building`` where nobody waited for it.
+    :param percent: share of the traffic it has, where that is split.
+    :param fingerprint: that of the request, as far as the platform keeps it.
     :param next: what to read or do next, one line each.
     :param smoke_headers: what a request needs to get past the platform's protection.
     """
@@ -57,6 +68,11 @@ class Deployment:
     environment: Stage
     created: dt.datetime
     live: bool = True
+    state: State = "ready"
+    percent: int | None = None
+    message: str = ""
+    commit: str = ""
+    fingerprint: str = ""
     next: tuple[str, ...] = ()
     smoke_headers: Mapping[str, Secret] = dataclasses.field(default_factory=dict)
 
@@ -69,6 +85,7 @@ class Plan:
     :param changes: things that do.
     :param upload: bytes to be sent.
     :param present: bytes the platform has already.
+    :param notes: what else is worth knowing first, one line each.
     """
 
     creates: tuple[str, ...] = ()
@@ -76,3 +93,4 @@ class Plan:
     environment: tuple[str, ...] = ()
     upload: int = 0
     present: int = 0
+    notes: tuple[str, ...] = ()

@@ -48,6 +48,8 @@ class Target:
     :param platforms: what a build may be staged for, the preferred one first.
     :param requirements: what the runtime needs in the bundle beside the app's own closure.
     :param previews: whether a deployment can be a preview.
+    :param stores_env: whether the platform keeps the values of the app's variables. Where it does
+        not, nobody asks for values and ``DeployRequest.env`` is empty.
     """
 
     name: str
@@ -58,3 +60,4 @@ class Target:
     requirements: tuple[str, ...] = ()
     limits: Limits = Limits()
     previews: bool = False
+    stores_env: bool = True
