@@ -4,8 +4,32 @@ Nothing here knows a platform. A deployer imports it inside its hooks, so that i
 class can be imported where only mastra-core is installed.
 """
 
+from mastra_deployer.kit.archive import split, tar_directory, zip_directory
 from mastra_deployer.kit.connect import connect
 from mastra_deployer.kit.manifest import Manifest
+from mastra_deployer.kit.once import once
+from mastra_deployer.kit.platforms import (
+    MANYLINUX_AARCH64,
+    MANYLINUX_X86_64,
+    PYODIDE,
+    manylinux,
+)
+from mastra_deployer.kit.poll import poll
+from mastra_deployer.kit.sizes import size_problem
 from mastra_deployer.kit.upload import upload
 
-__all__ = ("Manifest", "connect", "upload")
+__all__ = (
+    "MANYLINUX_AARCH64",
+    "MANYLINUX_X86_64",
+    "PYODIDE",
+    "Manifest",
+    "connect",
+    "manylinux",
+    "once",
+    "poll",
+    "size_problem",
+    "split",
+    "tar_directory",
+    "upload",
+    "zip_directory",
+)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import ipaddress
 from collections.abc import Iterator, Mapping
 from email.utils import parsedate_to_datetime
@@ -26,10 +27,12 @@ _LONGEST_WAIT = 60.0  # seconds; a platform that asks for more is told no, not s
 
 def connect(
     base_url: str,
-    token: Secret | None,
+    token: Secret | None = None,
     *,
+    auth: httpx.Auth | None = None,
     headers: Mapping[str, str] | None = None,
     timeout: float = 60,
+    name: str = "",
 ) -> httpx.Client:
     """A client for one platform's API; may be shared between threads.
 
@@ -39,6 +42,8 @@ def connect(
 
     :param base_url: https, or http to this machine only.
     :param token: sent as ``Authorization: Bearer``.
+    :param auth: another way to authorise, in place of ``token``.
+    :param name: what the platform is called in errors; its host where left out.
     :param timeout: seconds for each network operation.
     :raises ConfigError: for an address that would send the token in the clear.
     :raises AuthError: (on use) for 401 and 403.
@@ -48,10 +53,10 @@ def connect(
     return httpx.Client(
         base_url=base_url,
         headers=dict(headers or {}),
-        auth=_Bearer(token) if token else None,
+        auth=auth or (_Bearer(token) if token else None),
         timeout=timeout,
         transport=_Patient(_transport(base_url)),
-        event_hooks={"response": [_raise_for_status]},
+        event_hooks={"response": [functools.partial(_raise_for_status, name)]},
     )
 
 
@@ -157,13 +162,15 @@ def _retry_after(response: httpx.Response) -> float | None:
     return max(0.0, (moment - dt.datetime.now(dt.UTC)).total_seconds())
 
 
-def _raise_for_status(response: httpx.Response) -> None:
+def _raise_for_status(name: str, response: httpx.Response) -> None:
     if response.status_code < 400:  # noqa: PLR2004  # where HTTP's errors begin
         return
     response.read()
     request = response.request
     where = f"{request.method} {request.url.path}"
-    text = f"{request.url.host} answered {response.status_code} to {where}: {_words(response)}"
+    text = (
+        f"{name or request.url.host} answered {response.status_code} to {where}: {_words(response)}"
+    )
     if response.status_code in (401, 403):
         raise AuthError(text, "Check that the token is the right one and has the scopes needed.")
     raise ApiError(text, "The platform's words say what it wants.", status=response.status_code)
