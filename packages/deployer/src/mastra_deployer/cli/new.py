@@ -1,56 +1,56 @@
-"""``mastra new``."""
+"""``mastra new``: one file a thing that can be made, imported when it is asked for."""
 
 from __future__ import annotations
 
-import re
-from importlib import metadata
-from pathlib import Path
+from importlib import import_module
 
 import click
 
-from mastra_core.errors import ConfigError
-from mastra_deployer.cli.options import VERBOSE
-from mastra_deployer.cli.terminal import Terminal
+from mastra_deployer.suggest import suggest
 
 __all__ = ("new",)
 
-_TEMPLATE = Path(__file__).parent.parent / "template"
-# Installers and tools leave files with these names out of a package.
-_RENAMED = {"gitignore": ".gitignore", "env.example": ".env.example"}
-_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
+_KINDS = {
+    "app": "A project; `mastra new NAME` does the same.",
+    "ci": "Files for github or gitlab: test, bundle, preview, deploy, roll back.",
+    "deployer": "A package that deploys to a platform of yours.",
+    "host": "Files that run the bundle: docker, compose, kubernetes, systemd, procfile.",
+}
 
 
-@click.command()
-@click.argument("app", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Answer with one JSON object.")
-@VERBOSE
-def new(app: Path, as_json: bool) -> None:
-    """Make a project in the directory APP: an agent, a workflow and tests. It needs no key."""
-    name = app.absolute().name
-    if not _NAME.fullmatch(name):
-        raise ConfigError(
-            f"{name!r} cannot be the name of a project.",
-            "Use letters, digits, '-', '_' and '.', a letter or digit at both ends.",
-        )
-    if app.exists() and any(app.iterdir()):
-        raise ConfigError(f"{str(app)!r} is not empty.", "Choose another directory.")
-    written = [_write(source, app, name) for source in sorted(_TEMPLATE.rglob("*"))]
-    Terminal(as_json=as_json).answer(
-        {"project": str(app.absolute()), "files": [str(path) for path in written if path]},
-        f"Made {app}/. Next:",
-        f"  cd {app} && mastra build && python .mastra/index.py",
-    )
+class _Kinds(click.Group):
+    """A group whose first word may be left out: it is ``app`` then."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(_KINDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        module = import_module(f"mastra_deployer.cli.new_{cmd_name}")
+        return getattr(module, f"new_{cmd_name}")  # type: ignore[no-any-return]  # one command a file, of its name
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(_KINDS.items()))
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        words = [arg for arg in args if not arg.startswith("-")]
+        if words and words[0] in _KINDS:
+            args = [words[0], *_without(args, words[0])]
+        elif len(words) > 1:
+            raise click.UsageError(
+                f"There is nothing called {words[0]!r} to make. {suggest(words[0], _KINDS)}", ctx
+            )
+        elif words or not {"-h", "--help"} & set(args):
+            args = ["app", *args]
+        return super().parse_args(ctx, args)
 
 
-def _write(source: Path, app: Path, name: str) -> Path | None:
-    if source.is_dir() or "__pycache__" in source.parts:
-        return None
-    relative = source.relative_to(_TEMPLATE)
-    target = app / relative.parent / _RENAMED.get(relative.name, relative.name)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    major, minor, *_ = metadata.version("mastra-core").split(".")
-    text = source.read_text(encoding="utf-8").format(
-        name=name, major=f"{major}.{minor}", next=f"{major}.{int(minor) + 1}"
-    )
-    target.write_text(text, encoding="utf-8")
-    return target
+@click.group(cls=_Kinds, subcommand_metavar="[KIND] NAME")
+def new() -> None:
+    """Make a project, a deployer, or the files that put a project somewhere."""
+
+
+def _without(args: list[str], word: str) -> list[str]:
+    """Options may stand before the word."""
+    place = args.index(word)
+    return args[:place] + args[place + 1 :]

@@ -18,9 +18,9 @@ def test_a_large_order_waits_for_a_person():
     async def run():
         engine, workflow = mastra.engine, mastra.get_workflow("order")
         started = await engine.create(workflow)
-        await engine.start(started, {{"item": "tea", "amount": 60}})
+        await engine.start(started, {"item": "tea", "amount": 60})
         assert (await started.settled()).status == "suspended"
-        await engine.resume(started, {{"approved": True}})
+        await engine.resume(started, {"approved": True})
         return (await started.settled()).result
 
     assert asyncio.run(run()) == "ordered"

@@ -10,4 +10,4 @@ async def greeter(name: str) -> AsyncIterator[str]:
     (and add "mastra-core[agents]" and "pydantic-ai-slim[openai]" to the dependencies)
     """
     yield "Hello, "
-    yield f"{{name}}!"
+    yield f"{name}!"

@@ -6,7 +6,7 @@ from .agents import greeter
 from .workflows import order
 
 mastra = Mastra(
-    agents={{"greeter": greeter}},
-    workflows={{"order": order}},
-    logger=create_logger(name="{name}", level="info"),
+    agents={"greeter": greeter},
+    workflows={"order": order},
+    logger=create_logger(name="<<name>>", level="info"),
 )

@@ -28,7 +28,7 @@ class Price(TypedDict):
 @step
 def price(order: Order) -> Price:
     """Two coins apiece."""
-    return {{"item": order["item"], "total": 2 * order["amount"]}}
+    return {"item": order["item"], "total": 2 * order["amount"]}
 
 
 @step(resume=Approval, suspend=Price)

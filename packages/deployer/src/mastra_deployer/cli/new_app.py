@@ -1,0 +1,47 @@
+"""``mastra new app``, which is what ``mastra new`` makes where nothing else is said."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+
+from mastra_core.errors import ConfigError
+from mastra_deployer.cli.options import VERBOSE
+from mastra_deployer.cli.terminal import Terminal
+from mastra_deployer.templates import compatible, filled, write_files
+
+__all__ = ("new_app", "refuse_full")
+
+_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
+
+
+@click.command("app")
+@click.argument("app", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Answer with one JSON object.")
+@VERBOSE
+def new_app(app: Path, as_json: bool) -> None:
+    """Make a project in the directory APP: an agent, a workflow and tests. It needs no key."""
+    name = app.absolute().name
+    if not _NAME.fullmatch(name):
+        raise ConfigError(
+            f"{name!r} cannot be the name of a project.",
+            "Use letters, digits, '-', '_' and '.', a letter or digit at both ends.",
+        )
+    refuse_full(app)
+    written = write_files(filled("app", {"name": name, "pin": compatible("mastra-core")}), app)
+    Terminal(as_json=as_json).answer(
+        {"project": str(app.absolute()), "files": [str(path) for path in written]},
+        f"Made {app}/. Next:",
+        f"  cd {app} && mastra build && python .mastra/index.py",
+    )
+
+
+def refuse_full(directory: Path) -> None:
+    """Make sure that nothing is in the way.
+
+    :raises ConfigError: when the directory has files, or is a file.
+    """
+    if directory.is_file() or (directory.exists() and any(directory.iterdir())):
+        raise ConfigError(f"{str(directory)!r} is not empty.", "Choose another directory.")
