@@ -20,7 +20,10 @@ MastraError
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from mastra_core.line import Deployment
 
 __all__ = (
     "AgentFailed",
@@ -110,9 +113,18 @@ class ApiError(DeployError):
 
 
 class DeploymentFailed(DeployError):
-    """The platform accepted the bundle, then failed to build or start it."""
+    """The platform accepted the bundle, then failed to build or start it.
+
+    :param deployment: the one that failed, where it is known.
+    """
 
     exit_code = 9
+
+    def __init__(
+        self, message: str, hint: str = "", *, deployment: Deployment | None = None
+    ) -> None:
+        super().__init__(message, hint)
+        self.deployment = deployment
 
 
 class DeployTimeout(DeployError):

@@ -70,6 +70,7 @@ class Deployment:
     live: bool = True
     state: State = "ready"
     percent: int | None = None
+    branch: str = ""
     message: str = ""
     commit: str = ""
     fingerprint: str = ""
