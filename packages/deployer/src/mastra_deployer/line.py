@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 import pluggy
 
-from mastra_core.errors import BundleError, MastraError, PluginError
+from mastra_core.errors import BundleError, ConfigError, MastraError, PluginError
+from mastra_core.hooks import EnvStore
 from mastra_core.line import (
     MANIFEST,
     Build,
     Bundle,
     Deployment,
     DeployRequest,
+    LogLine,
     Plan,
     Platform,
     Problem,
     Project,
     Report,
+    Stage,
     Target,
 )
 from mastra_core.secret import Secret
@@ -29,9 +33,16 @@ from mastra_deployer.bundler import stage
 from mastra_deployer.bundler.sizes import largest
 from mastra_deployer.doors import implemented, load_deployer, load_plugins
 
-__all__ = ("Line",)
+__all__ = ("Access", "Line")
 
 T = TypeVar("T")
+
+
+class Access(NamedTuple):
+    """What every hook that talks to the platform is given."""
+
+    settings: Any
+    credentials: Mapping[str, Secret]
 
 
 class Line:
@@ -49,6 +60,17 @@ class Line:
     def can(self, verb: str) -> bool:
         """Whether the deployer has the hook of a verb (``deploy``)."""
         return implemented(self._deployer).get(f"mastra_{verb}", False)
+
+    def require(self, verb: str) -> None:
+        """Fail early where the deployer has no hook of that verb.
+
+        :raises ConfigError: naming the target and the verb.
+        """
+        if not self.can(verb):
+            raise ConfigError(
+                f"The target {self.target.name!r} has no {verb!r}.",
+                "`mastra targets` shows what each can do.",
+            )
 
     def build(self, project: Project, platform: Platform, directory: Path, report: Report) -> Build:
         """Stage the app for one platform in ``directory``."""
@@ -106,58 +128,83 @@ class Line:
             )
         return bundle
 
-    def plan(
-        self,
-        bundle: Bundle,
-        settings: Any,
-        credentials: Mapping[str, Secret],
-        request: DeployRequest,
-    ) -> Plan:
+    def plan(self, access: Access, bundle: Bundle, request: DeployRequest) -> Plan:
         """What a deploy would do."""
-        return self._one(
-            "mastra_plan",
-            Plan,
-            bundle=bundle,
-            settings=settings,
-            credentials=credentials,
-            request=request,
-        )
+        return self._one("mastra_plan", Plan, **access._asdict(), bundle=bundle, request=request)
 
     def deploy(
-        self,
-        bundle: Bundle,
-        settings: Any,
-        credentials: Mapping[str, Secret],
-        request: DeployRequest,
-        report: Report,
+        self, access: Access, bundle: Bundle, request: DeployRequest, report: Report
     ) -> Deployment:
         """Put the bundle on the platform and tell the plugins."""
-        deployment = self._one(
-            "mastra_deploy",
-            Deployment,
-            bundle=bundle,
-            settings=settings,
-            credentials=credentials,
-            request=request,
-            report=report,
-        )
+        given = {**access._asdict(), "bundle": bundle, "request": request, "report": report}
+        deployment = self._one("mastra_deploy", Deployment, **given)
         self._finished("deploy", deployment, report)
         self._tell("mastra_deployed", report, deployment=deployment)
         return deployment
 
+    def deployments(self, access: Access, limit: int) -> list[Deployment]:
+        """The app's deployments, newest first."""
+        return self._one("mastra_deployments", list, **access._asdict(), limit=limit)
+
+    def promote(self, access: Access, id: str, report: Report) -> Deployment:
+        """Make a deployment the live one."""
+        return self._one("mastra_promote", Deployment, **access._asdict(), id=id, report=report)
+
+    def rollback(self, access: Access, id: str, report: Report) -> Deployment:
+        """Make an earlier deployment live; the one before the present where ``id`` is empty."""
+        return self._one("mastra_rollback", Deployment, **access._asdict(), id=id, report=report)
+
+    def canary(self, access: Access, id: str, percent: int, report: Report) -> Deployment:
+        """Send a share of production's traffic to a deployment."""
+        given = {**access._asdict(), "id": id, "percent": percent, "report": report}
+        return self._one("mastra_canary", Deployment, **given)
+
+    def logs(
+        self, access: Access, id: str, since: dt.datetime | None, *, follow: bool
+    ) -> Iterator[LogLine]:
+        """The app's log; what breaks while it is read is told like what breaks in a hook."""
+        given = {**access._asdict(), "id": id, "since": since, "follow": follow}
+        told = self._many("mastra_logs", **given)
+        lines = _guarded(self._name, "mastra_logs", lambda: iter(told))
+        while (line := _guarded(self._name, "mastra_logs", lambda: next(lines, None))) is not None:
+            yield line
+
+    def env(self, access: Access, environment: Stage) -> EnvStore:
+        """The platform's store of variables."""
+        given = {**access._asdict(), "environment": environment}
+        return self._one("mastra_env", object, **given)  # type: ignore[return-value]  # a protocol
+
+    def doctor(self, access: Access) -> list[Problem]:
+        """What the platform objects to before anything is sent to it."""
+        told = self._many("mastra_doctor", **access._asdict())
+        found: list[Problem] = _guarded(self._name, "mastra_doctor", lambda: list(told))
+        return found
+
+    def destroy(self, access: Access, report: Report) -> bool:
+        """Remove the app; whether there was one."""
+        return self._one("mastra_destroy", bool, **access._asdict(), report=report)
+
+    def preview(
+        self, bundle: Bundle, settings: Any, host: str, port: int, env: Mapping[str, Secret]
+    ) -> int:
+        """Run the bundle here as the platform would, until interrupted; its exit code."""
+        given = {"bundle": bundle, "settings": settings, "host": host, "port": port, "env": env}
+        return self._one("mastra_preview", int, **given)
+
     def _one(self, hook: str, kind: type[T], **arguments: Any) -> T:
-        if hook != "mastra_build" and not implemented(self._deployer)[hook]:
-            verb = hook.removeprefix("mastra_")
-            raise PluginError(
-                f"The target {self._name!r} cannot {verb}.", "`mastra targets` shows who can what."
-            )
+        if hook != "mastra_build":
+            self.require(hook.removeprefix("mastra_"))
         result = self._called(self._deployer, hook, **arguments)
-        if not isinstance(result, kind):
+        if result is None or not isinstance(result, kind):
             raise PluginError(
                 f"The deployer {self._name!r} answered {hook} with {type(result).__name__}.",
                 f"It must return a {kind.__name__}; see docs/hooks.md.",
             )
         return result
+
+    def _many(self, hook: str, **arguments: Any) -> Iterable[Any]:
+        """An iterable that may still ask the platform while it is read."""
+        return cast("Iterable[Any]", self._one(hook, object, **arguments))
 
     def _problems(self, hook: str, **arguments: Any) -> list[Problem]:
         answers = [
@@ -177,18 +224,22 @@ class Line:
             report.note(f"{hook} of an ambient plugin failed: {error}", "What it was told stands.")
 
     def _called(self, manager: pluggy.PluginManager, hook: str, **arguments: Any) -> Any:
-        """Call a hook; what a plugin raises beside our errors is the plugin's defect."""
-        try:
-            with contextlib.redirect_stdout(sys.stderr):  # stdout is for the command's answer
-                return getattr(manager.hook, hook)(**arguments)
-        except (MastraError, OSError):  # a full disk is nobody's defect
-            raise
-        except Exception as error:
-            owner = self._name if manager is self._deployer else "an ambient plugin"
-            raise PluginError(
-                f"{hook} of {owner} failed: {type(error).__name__}: {error}.",
-                "Report it to its author; `mastra -v` shows the traceback.",
-            ) from error
+        owner = self._name if manager is self._deployer else "an ambient plugin"
+        return _guarded(owner, hook, lambda: getattr(manager.hook, hook)(**arguments))
+
+
+def _guarded(owner: str, hook: str, call: Callable[[], Any]) -> Any:
+    """What a plugin raises beside our errors is the plugin's defect."""
+    try:
+        with contextlib.redirect_stdout(sys.stderr):  # stdout is for the command's answer
+            return call()
+    except (MastraError, OSError):  # a full disk is nobody's defect
+        raise
+    except Exception as error:
+        raise PluginError(
+            f"{hook} of {owner} failed: {type(error).__name__}: {error}.",
+            "Report it to its author; `mastra -v` shows the traceback.",
+        ) from error
 
 
 def _oversize(bundle: Bundle, target: Target) -> list[Problem]:

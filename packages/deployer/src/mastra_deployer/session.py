@@ -8,15 +8,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mastra_core.errors import BuildError, ConfigError
+from mastra_core.errors import BuildError, ConfigError, MastraError
 from mastra_core.line import Build, Bundle, Platform, Problem, Project, Report
 from mastra_deployer.environment import read_environment
 from mastra_deployer.interpreters import Interpreter, probe, project_interpreter
-from mastra_deployer.line import Line
+from mastra_deployer.line import Access, Line
 from mastra_deployer.lock import build_lock
 from mastra_deployer.places import OUTPUT, local_directory, scratch_directory
 from mastra_deployer.project import config_of
-from mastra_deployer.settings import merge_settings, secrets_in_clear, without_secrets
+from mastra_deployer.settings import (
+    credentials_of,
+    merge_settings,
+    secrets_in_clear,
+    without_secrets,
+)
 from mastra_deployer.swap import repair, scratch_parent, swap
 from mastra_deployer.targets import Choice
 
@@ -30,6 +35,8 @@ class Session:
     """A project, a target and everything known of both.
 
     :param values: every environment variable there is a value for.
+    :param python: ``--python``: a version, or the path of an interpreter.
+    :param wheels: ``--platform``, in uv's words.
     """
 
     project: Project
@@ -37,8 +44,15 @@ class Session:
     line: Line
     settings: Any
     values: Mapping[str, str]
-    platform: Platform
     report: Report
+    python: str = ""
+    wheels: str = ""
+
+    @property
+    def access(self) -> Access:
+        """What hooks that talk to the platform get."""
+        target = self.line.target
+        return Access(self.settings, credentials_of(target.credentials, self.settings, self.values))
 
     @property
     def output(self) -> Path:
@@ -72,7 +86,8 @@ class Session:
 
     def _build(self, directory: Path) -> Build:
         directory.mkdir()
-        build = self.line.build(self.project, self.platform, directory, self.report)
+        platform = _platform(self.project, self.line.target.platforms, self.python, self.wheels)
+        build = self.line.build(self.project, platform, directory, self.report)
         refuse(self.line.check(build, without_secrets(self.settings)), self.report)
         return build
 
@@ -91,8 +106,6 @@ def open_session(
     """Load the target's deployer and merge its settings.
 
     :param resolve: whether settings that refer to the environment are looked up.
-    :param python: ``--python``: a version, or the path of an interpreter.
-    :param wheels: ``--platform``, in uv's words.
     """
     line = Line(choice.deployer, project.root)
     values = read_environment(project, env_file)
@@ -111,8 +124,9 @@ def open_session(
         line=line,
         settings=settings,
         values=values,
-        platform=_platform(project, line.target.platforms, python, wheels),
         report=report,
+        python=python,
+        wheels=wheels,
     )
 
 
@@ -127,10 +141,10 @@ def _warn_of_secrets(choice: Choice, line: Line, report: Report) -> None:
         )
 
 
-def refuse(problems: list[Problem], report: Report) -> None:
+def refuse(problems: list[Problem], report: Report, kind: type[MastraError] = BuildError) -> None:
     """Show warnings; stop at errors.
 
-    :raises BuildError: with all errors, when there are any.
+    :param kind: what to raise with all errors, when there are any.
     """
     for problem in problems:
         if problem.severity == "warning":
@@ -138,7 +152,7 @@ def refuse(problems: list[Problem], report: Report) -> None:
     errors = [problem for problem in problems if problem.severity == "error"]
     if errors:
         hint = "\n".join(problem.hint for problem in errors if problem.hint)
-        raise BuildError("\n".join(map(_told, errors)), hint)
+        raise kind("\n".join(map(_told, errors)), hint)
 
 
 def _told(problem: Problem) -> str:
