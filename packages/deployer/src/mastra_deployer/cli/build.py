@@ -10,7 +10,8 @@ import click
 from mastra_core.line import Bundle
 from mastra_deployer.bundler.sizes import largest
 from mastra_deployer.cli.options import Options, build_options
-from mastra_deployer.cli.terminal import Terminal, human_bytes
+from mastra_deployer.cli.terminal import Terminal
+from mastra_deployer.quantity import human_bytes
 
 __all__ = ("build", "lines", "shown")
 

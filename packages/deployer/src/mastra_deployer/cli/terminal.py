@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 import time
 from types import TracebackType
@@ -10,7 +11,9 @@ from typing import Any, Self
 
 import click
 
-__all__ = ("Terminal", "human_bytes")
+from mastra_deployer.progress import Progress
+
+__all__ = ("Terminal",)
 
 
 class Terminal:
@@ -23,9 +26,12 @@ class Terminal:
         self._json = as_json
         self._notes: list[dict[str, str]] = []
         self._started = time.monotonic()
+        self._progress = Progress("")
         self._status: Any = None
 
     def __enter__(self) -> Self:
+        # A library's warning that it tries again is not for people; without a handler it is shown.
+        logging.getLogger().addHandler(logging.NullHandler())
         if sys.stderr.isatty() and not self._json:
             from rich.console import Console  # loaded only to draw
 
@@ -44,17 +50,22 @@ class Terminal:
 
     def step(self, text: str) -> None:
         """A piece of work begins."""
+        self._progress = Progress(text)
         if self._status is not None:
             self._status.update(text)
         elif not self._json:
-            click.echo(f"[{time.monotonic() - self._started:5.1f}s] {text}", err=True)
+            self._line(text)
 
     def advance(self, done: int, total: int, unit: str = "B") -> None:
-        """How far it is; drawn on a terminal only, where a line can be written over."""
+        """How far it is: drawn over and over on a terminal, a line each quarter elsewhere."""
+        words = self._progress.words(done, total, unit)
         if self._status is not None:
-            shown = human_bytes(done) if unit == "B" else f"{done} {unit}"
-            of = human_bytes(total) if unit == "B" else str(total)
-            self._status.update(f"{shown} of {of}")
+            self._status.update(words)
+        elif self._progress.passed_a_quarter(done, total) and not self._json:
+            self._line(words)
+
+    def _line(self, text: str) -> None:
+        click.echo(f"[{time.monotonic() - self._started:5.1f}s] {text}", err=True)
 
     def note(self, text: str, hint: str = "") -> None:
         """Something worth knowing that stops nothing."""
@@ -71,8 +82,3 @@ class Terminal:
             click.echo(json.dumps({"ok": True, **result, "notes": self._notes}))
         else:
             click.echo("\n".join(lines))
-
-
-def human_bytes(count: int) -> str:
-    """Bytes as megabytes or kilobytes of a thousand."""
-    return f"{count / 1e6:.1f} MB" if count >= 100_000 else f"{count / 1e3:.1f} kB"  # noqa: PLR2004  # 0.1 MB

@@ -1,0 +1,10 @@
+"""Amounts as people read them."""
+
+from __future__ import annotations
+
+__all__ = ("human_bytes",)
+
+
+def human_bytes(count: float) -> str:
+    """Bytes as megabytes or kilobytes of a thousand."""
+    return f"{count / 1e6:.1f} MB" if count >= 100_000 else f"{count / 1e3:.1f} kB"  # noqa: PLR2004  # 0.1 MB
