@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from pathlib import Path
 
 import msgspec
 
-from mastra_core.line import Deployment, Project
+from mastra_core.line import Deployment, Project, Stage
 from mastra_deployer.places import local_directory
 
-__all__ = ("last_deployment", "record_deployment")
+__all__ = ("known_deployments", "last_deployment", "record_deployment")
 
 _KEPT = 100
 
@@ -25,38 +26,38 @@ class _Entry(msgspec.Struct, frozen=True, kw_only=True):
     environment: str
     created: dt.datetime
     live: bool = True
+    branch: str = ""
+    message: str = ""
+    commit: str = ""
+    fingerprint: str = ""
+
+
+def known_deployments(project: Project, name: str) -> list[Deployment]:
+    """Those of a target that were made from here, newest first."""
+    return [_deployment(entry) for entry in reversed(_read(project)) if entry.name == name]
 
 
 def last_deployment(project: Project, name: str, environment: str) -> Deployment | None:
     """The newest one of a target and environment, or ``None``."""
-    for entry in reversed(_read(project)):
-        if (entry.name, entry.environment) == (name, environment):
-            return Deployment(
-                target=entry.target,
-                id=entry.id,
-                url=entry.url,
-                environment="production" if entry.environment == "production" else "preview",
-                created=entry.created,
-                live=entry.live,
-            )
-    return None
+    known = known_deployments(project, name)
+    return next((item for item in known if item.environment == environment), None)
 
 
 def record_deployment(project: Project, name: str, deployment: Deployment) -> None:
     """Append one, keeping the newest hundred; written whole or not at all."""
-    entry = _Entry(
-        name=name,
-        target=deployment.target,
-        id=deployment.id,
-        url=deployment.url,
-        environment=deployment.environment,
-        created=deployment.created,
-        live=deployment.live,
-    )
+    fields = set(_Entry.__struct_fields__) - {"name"}
+    entry = _Entry(name=name, **{field: getattr(deployment, field) for field in fields})
     file = _file(project)
-    draft = file.with_suffix(".tmp")
+    draft = file.with_suffix(f".{os.getpid()}.tmp")
     draft.write_bytes(msgspec.json.format(msgspec.json.encode([*_read(project), entry][-_KEPT:])))
     draft.replace(file)
+
+
+def _deployment(entry: _Entry) -> Deployment:
+    known = msgspec.structs.asdict(entry)
+    del known["name"]
+    environment: Stage = "production" if entry.environment == "production" else "preview"
+    return Deployment(**{**known, "environment": environment})
 
 
 def _file(project: Project) -> Path:
