@@ -1,0 +1,33 @@
+"""``mastra deploy --dry-run``."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from mastra_core.line import Bundle, DeployRequest, Plan
+from mastra_deployer.cli.terminal import Terminal
+from mastra_deployer.quantity import human_bytes
+from mastra_deployer.session import Session
+
+__all__ = ("answer_plan",)
+
+
+def answer_plan(
+    session: Session, bundle: Bundle, request: DeployRequest, terminal: Terminal
+) -> None:
+    """Show what a deploy would do; the platform is only read."""
+    if session.line.can("plan"):
+        plan = session.line.plan(session.access, bundle, request)
+    else:
+        offline = f"{session.choice.name} cannot say what it has already."
+        size = sum(path.stat().st_size for path in bundle.files())
+        plan = Plan(environment=tuple(request.env), upload=size, notes=(offline,))
+    terminal.answer(
+        {"plan": {"stage": request.environment, **dataclasses.asdict(plan)}},
+        f"{session.choice.name}, {request.environment}:",
+        *(f"  create {item}" for item in plan.creates),
+        *(f"  change {item}" for item in plan.changes),
+        *(f"  set {name}" for name in plan.environment),
+        f"  send {human_bytes(plan.upload)}; {human_bytes(plan.present)} there already",
+        *(f"  {note}" for note in plan.notes),
+    )
