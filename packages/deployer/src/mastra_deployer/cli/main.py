@@ -13,9 +13,18 @@ __all__ = ("main",)
 _COMMANDS = {
     "build": "Build the universal bundle in .mastra/.",
     "bundle": "Build and shape a bundle for a target.",
+    "canary": "Send a share of the traffic to a deployment.",
     "check": "Find what would go wrong, without publishing anything.",
     "deploy": "Bundle and put the result on a platform.",
-    "new": "Make a new project.",
+    "deployments": "List the deployments on a platform.",
+    "destroy": "Remove the app from a platform.",
+    "doctor": "Find out whether a deploy would work.",
+    "env": "List, set, unset, compare and sync the app's variables on a platform.",
+    "logs": "Show the log of an app on a platform.",
+    "new": "Make a project, a deployer, CI or files for a host.",
+    "preview": "Run a target's bundle here the way the platform would.",
+    "promote": "Make a deployment the live one.",
+    "rollback": "Go back to the deployment before, or to a named one.",
     "start": "Serve the bundle in .mastra/, with .env loaded.",
     "targets": "Show installed and configured targets.",
 }
@@ -81,12 +90,22 @@ def _failed(error: Exception, *, as_json: bool, verbose: bool) -> int:
 
         kind = type(error).__name__
         told: dict[str, Any] = {"type": kind, "message": message, "hint": hint, "exit_code": code}
-        click.echo(json.dumps({"ok": False, "error": told}))
+        click.echo(json.dumps({"ok": False, "error": told, **_concerned(error)}))
     click.secho("error: ", fg="red", bold=True, err=True, nl=False)
     click.echo(message, err=True)
     if hint:
         click.echo("\n".join(f"  {line}" for line in hint.splitlines()), err=True)
     return code
+
+
+def _concerned(error: Exception) -> dict[str, Any]:
+    """The deployment that an error is about."""
+    made = getattr(error, "deployment", None)
+    if made is None:
+        return {}
+    from mastra_deployer.cli.deployment import shown
+
+    return {"deployment": shown(made)}
 
 
 def _sentence(error: Exception) -> tuple[str, str, int]:

@@ -16,7 +16,15 @@ from mastra_deployer.project import find_project
 from mastra_deployer.session import Session, open_session
 from mastra_deployer.targets import SERVER, choose_target
 
-__all__ = ("ENV_FILE", "VERBOSE", "Options", "build_options", "project_options")
+__all__ = (
+    "ENV_FILE",
+    "TARGET",
+    "VERBOSE",
+    "Options",
+    "build_options",
+    "project_options",
+    "target_options",
+)
 
 Command = Callable[..., Any]
 
@@ -31,13 +39,17 @@ _PROJECT = (
     click.option("--json", "as_json", is_flag=True, help="Answer with one JSON object."),
     VERBOSE,
 )
-_BUILD = (
-    click.option("--python", default="", help="Interpreter path, or version, to build for."),
-    click.option("--platform", default="", help="Machine to build for, as uv names it."),
+_SETTINGS = (
     click.option("-s", "--set", "sets", multiple=True, metavar="KEY=VALUE", help="A setting."),
     click.option("--env", default="", help="Use [tool.mastra.targets.TARGET.env.NAME]."),
     ENV_FILE,
 )
+_BUILD = (
+    click.option("--python", default="", help="Interpreter path, or version, to build for."),
+    click.option("--platform", default="", help="Machine to build for, as uv names it."),
+)
+# Where the argument is something else than the target.
+TARGET = click.option("-t", "--target", default="", help="Which target; the only one by default.")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -52,6 +64,10 @@ class Options:
     sets: tuple[str, ...] = ()
     env: str = ""
     env_file: Path | None = None
+
+    def platform_session(self, target: str, report: Report) -> Session:
+        """The line for a verb that talks to the platform and needs no sources."""
+        return self.session(target, report, resolve=True, sources=False)
 
     def session(
         self, target: str, report: Report, *, resolve: bool = False, sources: bool = True
@@ -80,11 +96,14 @@ def project_options(command: Command) -> Command:
     return _with(command, _PROJECT)
 
 
+def target_options(command: Command) -> Command:
+    """Those of ``project_options``, and ``-s``, ``--env``, ``--env-file``."""
+    return _with(command, (*_PROJECT, *_SETTINGS))
+
+
 def build_options(command: Command) -> Command:
-    """Those of ``project_options``, and ``--python``, ``--platform``, ``-s``, ``--env``,
-    ``--env-file``.
-    """
-    return _with(command, (*_PROJECT, *_BUILD))
+    """Those of ``target_options``, and ``--python``, ``--platform``."""
+    return _with(command, (*_PROJECT, *_BUILD, *_SETTINGS))
 
 
 def _with(command: Command, options: tuple[Callable[[Command], Command], ...]) -> Command:

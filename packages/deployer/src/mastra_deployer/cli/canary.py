@@ -1,0 +1,28 @@
+"""``mastra canary``."""
+
+from __future__ import annotations
+
+import click
+
+from mastra_deployer.cli.deployment import answer_change
+from mastra_deployer.cli.options import TARGET, Options, target_options
+from mastra_deployer.cli.terminal import Terminal
+
+__all__ = ("canary",)
+
+
+@click.command()
+@click.argument("id")
+@click.option("--percent", type=click.IntRange(0, 100), required=True, help="Share of the traffic.")
+@TARGET
+@target_options
+def canary(options: Options, target: str, id: str, percent: int) -> None:
+    """Send a share of production's traffic to the deployment ID.
+
+    0 gives it none again; 100 makes it the live one.
+    """
+    with Terminal(as_json=options.as_json) as terminal:
+        session = options.platform_session(target, terminal)
+        terminal.step(f"Sending {percent} % to {id} on {session.choice.name}")
+        made = session.line.canary(session.access, id, percent, terminal)
+        answer_change(session, made, terminal)

@@ -1,0 +1,31 @@
+"""``mastra deployments``."""
+
+from __future__ import annotations
+
+import click
+
+from mastra_deployer.cli.deployment import row, shown
+from mastra_deployer.cli.options import Options, target_options
+from mastra_deployer.cli.terminal import Terminal
+from mastra_deployer.history import known_deployments
+
+__all__ = ("deployments",)
+
+
+@click.command()
+@click.argument("target", default="")
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, help="At most so many.")
+@target_options
+def deployments(options: Options, target: str, limit: int) -> None:
+    """List the deployments on TARGET, newest first; * marks what users see."""
+    with Terminal(as_json=options.as_json) as terminal:
+        session = options.platform_session(target, terminal)
+        if session.line.can("deployments"):
+            found = session.line.deployments(session.access, limit)[:limit]
+        else:
+            found = known_deployments(session.project, session.choice.name)[:limit]
+            terminal.note(
+                f"{session.choice.name} cannot list deployments; these were made from here."
+            )
+        listed = [row(item) for item in found] or ["There is no deployment yet."]
+        terminal.answer({"deployments": [shown(item) for item in found]}, *listed)

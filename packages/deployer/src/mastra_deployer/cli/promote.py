@@ -1,0 +1,24 @@
+"""``mastra promote``."""
+
+from __future__ import annotations
+
+import click
+
+from mastra_deployer.cli.deployment import answer_change
+from mastra_deployer.cli.options import TARGET, Options, target_options
+from mastra_deployer.cli.terminal import Terminal
+
+__all__ = ("promote",)
+
+
+@click.command()
+@click.argument("id")
+@TARGET
+@target_options
+def promote(options: Options, target: str, id: str) -> None:
+    """Make the deployment ID the live one in production, without building it again."""
+    with Terminal(as_json=options.as_json) as terminal:
+        session = options.platform_session(target, terminal)
+        terminal.step(f"Promoting {id} on {session.choice.name}")
+        made = session.line.promote(session.access, id, terminal)
+        answer_change(session, made, terminal)

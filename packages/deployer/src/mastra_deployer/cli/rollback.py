@@ -1,0 +1,24 @@
+"""``mastra rollback``."""
+
+from __future__ import annotations
+
+import click
+
+from mastra_deployer.cli.deployment import answer_change
+from mastra_deployer.cli.options import TARGET, Options, target_options
+from mastra_deployer.cli.terminal import Terminal
+
+__all__ = ("rollback",)
+
+
+@click.command()
+@click.argument("id", default="")
+@TARGET
+@target_options
+def rollback(options: Options, target: str, id: str) -> None:
+    """Make the deployment ID live again in production; the one before, without an ID."""
+    with Terminal(as_json=options.as_json) as terminal:
+        session = options.platform_session(target, terminal)
+        terminal.step(f"Going back to {id or 'the one before'} on {session.choice.name}")
+        made = session.line.rollback(session.access, id, terminal)
+        answer_change(session, made, terminal)
