@@ -1,0 +1,40 @@
+"""``mastra destroy``."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from mastra_core.errors import ConfigError
+from mastra_deployer.cli.options import Options, target_options
+from mastra_deployer.cli.terminal import Terminal
+
+__all__ = ("destroy",)
+
+
+@click.command()
+@click.argument("target")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@target_options
+def destroy(options: Options, target: str, yes: bool) -> None:
+    """Remove the app with all its deployments from TARGET."""
+    terminal = Terminal(as_json=options.as_json)
+    session = options.platform_session(target, terminal)
+    if not yes:
+        _confirm(target)
+    with terminal:
+        terminal.step(f"Removing the app from {target}")
+        gone = session.line.destroy(session.access, terminal)
+        told = "The app is gone" if gone else "There was no app"
+        terminal.answer({"destroyed": gone}, f"{told} on {target}.")
+
+
+def _confirm(target: str) -> None:
+    if not sys.stdin.isatty():
+        raise ConfigError(
+            f"Removing the app from {target!r} cannot be undone.", "Pass --yes to do it."
+        )
+    typed = click.prompt(f"Type {target} to remove the app from it for good", err=True)
+    if typed != target:
+        raise ConfigError(f"{typed!r} is not {target!r}; nothing was removed.", "Run it again.")

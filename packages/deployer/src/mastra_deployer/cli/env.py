@@ -1,0 +1,157 @@
+"""``mastra env``: the app's variables in the platform's own store. Values are never shown."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from typing import Any
+
+import click
+
+from mastra_core.errors import ConfigError
+from mastra_core.hooks import EnvStore
+from mastra_core.line import Stage
+from mastra_core.secret import Secret
+from mastra_deployer.cli.options import TARGET, Options, target_options
+from mastra_deployer.cli.terminal import Terminal
+from mastra_deployer.environment import app_values
+from mastra_deployer.session import Session
+
+__all__ = ("env",)
+
+
+@click.group()
+def env() -> None:
+    """Look after the app's environment variables on a platform.
+
+    Of production; --preview for previews. Values come from the environment, --env-file and .env,
+    never from the command line, where other users of the machine could read them.
+    """
+
+
+def _options(command: Any) -> Any:
+    previews = click.option("--preview", is_flag=True, help="Those of previews, not production's.")
+    return TARGET(previews(_staged(target_options(command))))
+
+
+def _staged(command: Any) -> Any:
+    """Hands ``--preview`` on as the stage it means."""
+
+    @functools.wraps(command)
+    def staged(preview: bool, **given: Any) -> Any:
+        return command(stage="preview" if preview else "production", **given)
+
+    return staged
+
+
+@env.command("list")
+@_options
+def list_names(options: Options, target: str, stage: Stage) -> None:
+    """Show the names that are set there, and where they apply."""
+    with Terminal(as_json=options.as_json) as terminal:
+        _, store = _opened(options, target, stage, terminal)
+        names = dict(sorted(store.list().items()))
+        lines = [f"{name}  {where}".rstrip() for name, where in names.items()]
+        terminal.answer({"stage": stage, "names": names}, *(lines or ["None is set."]))
+
+
+@env.command("set")
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.option("--stdin", is_flag=True, help="Read the value of the one NAME from standard input.")
+@_options
+def set_names(
+    options: Options, target: str, stage: Stage, names: tuple[str, ...], stdin: bool
+) -> None:
+    """Set each NAME there to the value it has here."""
+    with Terminal(as_json=options.as_json) as terminal:
+        session, store = _opened(options, target, stage, terminal)
+        store.set({name: _value(session, name, names, stdin=stdin) for name in names})
+        _changed(terminal, stage, set=names)
+
+
+@env.command("unset")
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@_options
+def unset_names(options: Options, target: str, stage: Stage, names: tuple[str, ...]) -> None:
+    """Remove each NAME there."""
+    with Terminal(as_json=options.as_json) as terminal:
+        _, store = _opened(options, target, stage, terminal)
+        store.unset(names)
+        _changed(terminal, stage, unset=names)
+
+
+@env.command("diff")
+@click.option("--check", is_flag=True, help="Fail when a required one is missing there.")
+@_options
+def diff(options: Options, target: str, stage: Stage, check: bool) -> None:
+    """Compare the names the app declares with those that are set there."""
+    with Terminal(as_json=options.as_json) as terminal:
+        session, store = _opened(options, target, stage, terminal)
+        declared, there = session.project.environment, set(store.list())
+        missing = [name for name in declared.names if name not in there]
+        extra = sorted(there - set(declared.names))
+        required = [name for name in missing if name in declared.required]
+        if check and required:
+            raise ConfigError(
+                f"Required variables are not set on {session.choice.name}: {', '.join(required)}.",
+                f"Set them: mastra env set {' '.join(required)} --target {session.choice.name}.",
+            )
+        terminal.answer(
+            {"stage": stage, "missing": missing, "undeclared": extra},
+            *(f"- {name}  {'required' if name in required else 'optional'}" for name in missing),
+            *(f"+ {name}  not declared" for name in extra),
+            *([] if missing or extra else ["What is declared is set there, and nothing else."]),
+        )
+
+
+@env.command("sync")
+@click.option("--prune", is_flag=True, help="Remove there what the app does not declare.")
+@_options
+def sync(options: Options, target: str, stage: Stage, prune: bool) -> None:
+    """Set every declared variable that has a value here."""
+    with Terminal(as_json=options.as_json) as terminal:
+        session, store = _opened(options, target, stage, terminal)
+        values = app_values(session.project.environment, session.values)
+        declared = set(session.project.environment.names)
+        extra = sorted(set(store.list()) - declared) if prune else []
+        if values:
+            store.set(values)
+        if extra:
+            store.unset(extra)
+        _changed(terminal, stage, set=tuple(values), unset=tuple(extra))
+
+
+def _opened(
+    options: Options, target: str, stage: Stage, terminal: Terminal
+) -> tuple[Session, EnvStore]:
+    session = options.platform_session(target, terminal)
+    return session, session.line.env(session.access, stage)
+
+
+def _value(session: Session, name: str, names: tuple[str, ...], *, stdin: bool) -> Secret:
+    if "=" in name:  # what follows is not repeated: it is a secret
+        raise ConfigError(
+            f"The value of {name.partition('=')[0]!r} stands on the command line.",
+            "Write the name alone; its value is read from the environment, .env or --stdin.",
+        )
+    if stdin and len(names) > 1:
+        raise ConfigError(f"--stdin reads one value, not {len(names)}.", "Name one variable.")
+    value = sys.stdin.read().removesuffix("\n") if stdin else session.values.get(name, "")
+    if not value and not stdin and sys.stdin.isatty():
+        value = click.prompt(f"Value of {name}", hide_input=True, err=True)
+    if not value.strip():
+        raise ConfigError(
+            f"There is no value for {name!r}.", "Set it in the environment or .env, or use --stdin."
+        )
+    return Secret(value)
+
+
+def _changed(
+    terminal: Terminal, stage: Stage, set: tuple[str, ...] = (), unset: tuple[str, ...] = ()
+) -> None:
+    terminal.answer(
+        {"stage": stage, "set": list(set), "unset": list(unset)},
+        *(f"set {name}" for name in set),
+        *(f"unset {name}" for name in unset),
+        *([] if set or unset else ["Nothing to do."]),
+    )

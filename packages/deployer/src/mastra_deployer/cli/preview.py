@@ -1,0 +1,38 @@
+"""``mastra preview``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from mastra_core.line import Environment
+from mastra_deployer.cli.options import Options, build_options
+from mastra_deployer.cli.terminal import Terminal
+from mastra_deployer.environment import app_values
+from mastra_deployer.session import refuse
+from mastra_deployer.settings import without_secrets
+
+__all__ = ("preview",)
+
+
+@click.command()
+@click.argument("target", default="")
+@click.option("--prebuilt", type=click.Path(path_type=Path), help="Run this bundle as it is.")
+@click.option("--host", default="127.0.0.1", help="Address to bind.")
+@click.option("--port", type=int, default=3000, help="Port to bind.")
+@build_options
+def preview(options: Options, target: str, prebuilt: Path | None, host: str, port: int) -> None:
+    """Run the bundle for TARGET on this machine the way the platform would."""
+    with Terminal(as_json=options.as_json) as terminal:
+        session = options.session(target, terminal, sources=prebuilt is None)
+        session.line.require("preview")
+        hidden = without_secrets(session.settings)
+        bundle = session.line.load(prebuilt.absolute()) if prebuilt else session.bundle()
+        if prebuilt:
+            refuse(session.line.inspect(bundle, hidden), terminal)
+        names = bundle.manifest
+        declared = Environment(required=names.required, optional=names.optional)
+        env = app_values(declared, session.values)
+    sys.exit(session.line.preview(bundle, hidden, host, port, env))
