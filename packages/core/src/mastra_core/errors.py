@@ -94,22 +94,33 @@ class DeployError(MastraError):
 
 
 class AuthError(DeployError):
-    """Credentials are missing, or the platform refused them."""
+    """Credentials are missing, or the platform refused them.
+
+    :param code: the platform's own word for it (``forbidden``), where it has one.
+    """
 
     exit_code = 7
+
+    def __init__(self, message: str, hint: str = "", *, code: str = "") -> None:
+        super().__init__(message, hint)
+        self.code = code
 
 
 class ApiError(DeployError):
     """The platform answered something the deployer cannot use.
 
     :param status: HTTP status of the answer, where there was one.
+    :param code: the platform's own word for it (``rate_limited``), where it has one.
     """
 
     exit_code = 8
 
-    def __init__(self, message: str, hint: str = "", *, status: int | None = None) -> None:
+    def __init__(
+        self, message: str, hint: str = "", *, status: int | None = None, code: str = ""
+    ) -> None:
         super().__init__(message, hint)
         self.status = status
+        self.code = code
 
 
 class DeploymentFailed(DeployError):

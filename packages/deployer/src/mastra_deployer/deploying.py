@@ -119,6 +119,12 @@ def _answer(
 ) -> Smoke | None:
     if not care.ask:
         return None
+    if not made.reachable and not made.smoke_headers:
+        session.report.note(
+            f"{made.url} is protected, so it was not asked whether it answers.",
+            f"Give the target what gets past its protection: mastra doctor {session.choice.name}.",
+        )
+        return None
     return smoke(made, path, failing, session.report, patience=care.patience)
 
 

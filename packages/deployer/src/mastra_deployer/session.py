@@ -125,8 +125,8 @@ def open_session(
         settings=settings,
         values=values,
         report=report,
-        python=python,
-        wheels=wheels,
+        python=python or choice.python,
+        wheels=wheels or choice.platform,
     )
 
 

@@ -25,12 +25,16 @@ class Choice:
     :param deployer: an installed deployer's name, or a path in the project.
     :param table: its settings in pyproject.toml, the overlay of ``--env`` laid over.
     :param call: ``deployer=`` of the entry file, where it is for this deployer.
+    :param python: version to build for, where the target's table names one.
+    :param platform: machine to build for, in uv's words, likewise.
     """
 
     name: str
     deployer: str
     table: Mapping[str, Any]
     call: DeployerCall | None = None
+    python: str = ""
+    platform: str = ""
 
 
 SERVER = Choice(name="server", deployer="server", table={})
@@ -55,7 +59,12 @@ def choose_target(project: Project, name: str = "", env: str = "") -> Choice:
     deployer = str(table.pop("deployer", name))
     table = _overlaid(name, table, env)
     return Choice(
-        name=name, deployer=deployer, table=table, call=call if called in (name, deployer) else None
+        name=name,
+        deployer=deployer,
+        python=str(table.pop("python", "")),
+        platform=str(table.pop("platform", "")),
+        table=table,
+        call=call if called in (name, deployer) else None,
     )
 
 

@@ -59,6 +59,8 @@ class Deployment:
     :param percent: share of the traffic it has, where that is split.
     :param fingerprint: that of the request, as far as the platform keeps it.
     :param next: what to read or do next, one line each.
+    :param reachable: whether a request from here gets through; where it does not, and there are
+        no ``smoke_headers``, it is not tried.
     :param smoke_headers: what a request needs to get past the platform's protection.
     """
 
@@ -75,6 +77,7 @@ class Deployment:
     commit: str = ""
     fingerprint: str = ""
     next: tuple[str, ...] = ()
+    reachable: bool = True
     smoke_headers: Mapping[str, Secret] = dataclasses.field(default_factory=dict)
 
 
