@@ -17,7 +17,7 @@ from mastra_deployer.project import config_of, module_file, parse
 from mastra_deployer.targets import Choice, choose_target
 from mastra_deployer.templates import compatible
 
-__all__ = ("Pipeline", "read_pipeline", "target_python")
+__all__ = ("Pipeline", "read_pipeline", "serves_mastra", "target_python")
 
 _TARGET = re.compile(r"[\w.][\w./-]*", re.ASCII)
 _VARIABLE = re.compile(r"[A-Za-z_]\w*", re.ASCII)
@@ -75,7 +75,7 @@ def read_pipeline(project: Project, name: str) -> Pipeline:
         secrets=_checked((*credentials, *own)),
         install=_install(project.root, python, _tools(choice.deployer, tests=tests)),
         test="python -m pytest" if tests else f"mastra check {choice.name}",
-        smoke="/health" if _serves_mastra(project) else "",
+        smoke="/health" if serves_mastra(project) else "",
         previews=line.target.previews,
         rollback=line.can("rollback"),
     )
@@ -153,6 +153,6 @@ def _has_tests(root: Path) -> bool:
     return "pytest" in tool or any(path.exists() for path in files)
 
 
-def _serves_mastra(project: Project) -> bool:
+def serves_mastra(project: Project) -> bool:
     """Whether the entry makes a ``Mastra``, so that there is ``/health``."""
     return bool(mastra_calls(parse(module_file(project))))
