@@ -19,6 +19,7 @@ SOURCES = (
     "packages/core",
     "packages/server",
     "packages/deployer",
+    "packages/deployer-oci",
     "examples/mastra-deployer-acme",
 )
 EXTRAS = {"mastra_core": "[agents,telemetry]", "mastra_server": "[serve]"}

@@ -1,0 +1,86 @@
+"""Runs an image here, without a container engine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from mastra_core.errors import BundleError, ConfigError
+from mastra_core.hooks import hookimpl
+from mastra_core.line import Bundle
+from mastra_core.secret import Secret
+
+__all__ = ("mastra_preview",)
+
+
+@hookimpl
+def mastra_preview(bundle: Bundle, host: str, port: int, env: Mapping[str, Secret]) -> int:
+    """Unpack the layers and start the app: in a root of its own where that can be, else beside us.
+
+    A root of its own needs Linux, root and an image without a base, whose layers are all here.
+    """
+    from mastra_deployer_oci.parts import read_parts
+
+    parts = read_parts(bundle.directory)
+    with tempfile.TemporaryDirectory(prefix="mastra-preview-") as scratch:
+        root = Path(scratch)
+        _unpack(bundle, root)
+        container = parts.config["config"]
+        values = dict(item.split("=", 1) for item in container["Env"])
+        values |= {name: value.reveal() for name, value in env.items()}
+        values |= {"HOST": host, "PORT": str(port)}
+        chroot = shutil.which("chroot")
+        if not parts.base and chroot and sys.platform == "linux" and os.geteuid() == 0:
+            _say(f"Running the image in a root of its own, as user {container['User']}.")
+            command = [chroot, f"--userspec={container['User']}", str(root), *container["Cmd"]]
+            return _run(command, values)
+        python = _host_python(bundle.manifest.python)
+        _say(f"Running the image's app with {python}: not in the image's own root.")
+        kept = {"PATH": os.environ.get("PATH", ""), "HOME": str(root)}
+        return _run([python, str(root / "app" / "index.py")], {**values, **kept})
+
+
+def _unpack(bundle: Bundle, root: Path) -> None:
+    from mastra_deployer_oci.parts import BLOBS, read_parts
+
+    for layer in read_parts(bundle.directory).layers:
+        path = bundle.directory / BLOBS / layer.digest.removeprefix("sha256:")
+        try:
+            with tarfile.open(path) as archive:
+                archive.extractall(root, filter="tar")
+        except (tarfile.TarError, OSError) as error:
+            raise BundleError(
+                f"The layer {layer.purpose!r} cannot be unpacked: {error}.",
+                "Check the free space, or bundle again.",
+            ) from None
+    root.chmod(0o755)
+
+
+def _host_python(version: str) -> str:
+    if "{}.{}".format(*sys.version_info) == version:
+        return sys.executable
+    found = shutil.which(f"python{version}")
+    if found is None:
+        raise ConfigError(
+            f"There is no python{version} here to run the app with.",
+            f"Install it, or bundle for {sys.version_info[0]}.{sys.version_info[1]}.",
+        )
+    return found
+
+
+def _run(command: list[str], environment: Mapping[str, str]) -> int:
+    try:
+        return subprocess.run(command, env=dict(environment), check=False, cwd="/").returncode
+    except KeyboardInterrupt:
+        return 130
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()

@@ -1,0 +1,74 @@
+"""Names of images: ``registry.example/team/app:tag@sha256:...``."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+from mastra_core.errors import ConfigError
+
+__all__ = ("DOCKER_HUB", "Reference")
+
+DOCKER_HUB = "docker.io"
+
+_REPOSITORY = re.compile(
+    r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*"
+)
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Reference:
+    """An image's name, taken apart.
+
+    :param registry: host, with a port where one was given.
+    :param tag: empty where none was given.
+    :param digest: ``sha256:...``, or empty.
+    """
+
+    registry: str
+    repository: str
+    tag: str = ""
+    digest: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Reference:
+        """Take a name apart; without a registry it is one of Docker Hub.
+
+        :raises ConfigError: for what is no image's name.
+        """
+        rest, _, digest = text.partition("@")
+        registry, _, path = rest.partition("/")
+        if not path or not ("." in registry or ":" in registry or registry == "localhost"):
+            registry, path = DOCKER_HUB, rest
+        path, _, tag = path.partition(":")
+        if registry in (DOCKER_HUB, "index.docker.io"):
+            registry = DOCKER_HUB
+            path = path if "/" in path else f"library/{path}"
+        good = (
+            _REPOSITORY.fullmatch(path)
+            and (not tag or _TAG.fullmatch(tag))
+            and (not digest or _DIGEST.fullmatch(digest))
+            and re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+)(:\d+)?", registry)
+        )
+        if not good or rest.endswith(":"):
+            raise ConfigError(
+                f"{text!r} is no image's name.",
+                "Write registry.example/team/app, in small letters.",
+            )
+        return cls(registry=registry, repository=path, tag=tag, digest=digest)
+
+    @property
+    def name(self) -> str:
+        """Registry and repository, without tag and digest."""
+        return f"{self.registry}/{self.repository}"
+
+    @property
+    def pointer(self) -> str:
+        """What a registry is asked for: the digest, else the tag, else ``latest``."""
+        return self.digest or self.tag or "latest"
+
+    def __str__(self) -> str:
+        tag = f":{self.tag}" if self.tag else ""
+        return f"{self.name}{tag}" + (f"@{self.digest}" if self.digest else "")
