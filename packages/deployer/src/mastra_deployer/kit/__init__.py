@@ -6,6 +6,7 @@ class can be imported where only mastra-core is installed.
 
 from mastra_deployer.kit.archive import split, tar_directory, zip_directory
 from mastra_deployer.kit.connect import connect
+from mastra_deployer.kit.interpreter import find_python
 from mastra_deployer.kit.manifest import Manifest
 from mastra_deployer.kit.once import once
 from mastra_deployer.kit.platforms import (
@@ -24,6 +25,7 @@ __all__ = (
     "PYODIDE",
     "Manifest",
     "connect",
+    "find_python",
     "manylinux",
     "once",
     "poll",
