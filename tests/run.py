@@ -20,6 +20,7 @@ SOURCES = (
     "packages/server",
     "packages/deployer",
     "packages/deployer-oci",
+    "packages/deployer-vercel",
     "examples/mastra-deployer-acme",
 )
 EXTRAS = {"mastra_core": "[agents,telemetry]", "mastra_server": "[serve]"}

@@ -1,0 +1,184 @@
+"""Makes a deployment: announce, send what is missing, announce again, wait."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from mastra_core.errors import ApiError, DeploymentFailed
+from mastra_core.line import DeployRequest, Report
+from mastra_deployer_vercel.api import fields
+from mastra_deployer_vercel.parts import Part
+from mastra_deployer_vercel.records import BAD, listed
+from mastra_deployer_vercel.settings import VercelDeployer
+
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = ("announce", "body_of", "create", "wait_until_ready")
+
+_ROUNDS = 3  # Vercel may still miss a file that was just sent
+_QUERY = {"prebuilt": "1", "skipAutoDetectionConfirmation": "1", "forceNew": "1"}
+
+
+def create(
+    client: httpx.Client, body: dict[str, Any], parts: Sequence[Part], report: Report
+) -> dict[str, Any]:
+    """``POST /v13/deployments``, after ``POST /v2/files`` for each part that it lacks.
+
+    :raises ApiError: when Vercel goes on missing files that it was sent.
+    """
+    missing: list[str] = []
+    for _ in range(_ROUNDS):
+        made = announce(client, body)
+        if "error" not in made:
+            return made
+        missing = made["error"]["missing"]
+        _send(client, [part for part in parts if part.sha in missing], report)
+    raise ApiError(
+        f"Vercel still lacks {len(missing)} files that it was sent.",
+        "Run the same command again; nothing is sent twice.",
+    )
+
+
+def announce(client: httpx.Client, body: dict[str, Any]) -> dict[str, Any]:
+    """The new deployment, or ``{"error": {"missing": [...]}}``.
+
+    A create whose answer is lost is looked up by a mark that only this attempt has.
+    """
+    from mastra_deployer.kit import once
+
+    mark = secrets.token_hex(8)
+    marked = {**body, "meta": {**body["meta"], "mastraAttempt": mark}}
+
+    def find() -> dict[str, Any] | None:
+        if not tried:
+            return None
+        found = listed(client, str(body["project"]), 5, **{"meta-mastraAttempt": mark})
+        return next(iter(found), None)
+
+    def make() -> dict[str, Any]:
+        tried.append(mark)
+        query = {**dict(client.params), **_QUERY}
+        answer = client.post(
+            "/v13/deployments",
+            params=query,
+            json=marked,
+            extensions={"mastra_accept": (400,)},
+        )
+        found = fields(answer)
+        if answer.status_code == 400 and "missing" not in (found.get("error") or {}):  # noqa: PLR2004  # Bad Request
+            raise _refused(found)
+        return found
+
+    tried: list[str] = []
+    found: dict[str, Any] = once(find, make)
+    return found
+
+
+def _refused(answer: Mapping[str, Any]) -> ApiError:
+    error = answer.get("error") or answer.get("err") or {}
+    return ApiError(
+        f"Vercel refused the deployment: {error.get('message')} ({error.get('code')})",
+        str(error.get("action") or "Vercel's words say what it wants."),
+        status=400,
+        code=str(error.get("code") or ""),
+    )
+
+
+def _send(client: httpx.Client, parts: Sequence[Part], report: Report) -> None:
+    from mastra_deployer.kit import upload
+
+    def post(part: Part) -> None:
+        client.post(
+            "/v2/files",
+            content=part.file.read_bytes(),
+            headers={"content-type": "application/octet-stream", "x-vercel-digest": part.sha},
+            extensions={
+                "mastra_idempotent": True
+            },  # named by content: sent twice, it is there once
+        )
+
+    report.step("Uploading")
+    upload(parts, post, report=report, size=lambda part: part.size, concurrency=5)
+
+
+def body_of(
+    settings: VercelDeployer, project: Mapping[str, Any], request: DeployRequest, parts: list[Part]
+) -> dict[str, Any]:
+    """What the deployment is to be."""
+    files = [part.announced() for part in parts]
+    meta = {
+        "mastraFingerprint": request.fingerprint,
+        "mastraFiles": json.dumps(files),
+        "mastraBranch": request.branch,
+        "mastraMessage": request.message,
+    }
+    body: dict[str, Any] = {
+        "name": settings.project_name,
+        "project": project["id"],
+        "files": files,
+        "meta": {name: value for name, value in meta.items() if value},
+        "projectSettings": {"framework": None},
+    }
+    if request.git is not None:
+        body["gitMetadata"] = {
+            "commitSha": request.git.commit,
+            "commitRef": request.branch or request.git.branch,
+            "dirty": request.git.dirty,
+        }
+        body["meta"] |= {"gitCommitSha": request.git.commit}
+    return {**body, **_target(settings, request)}
+
+
+def _target(settings: VercelDeployer, request: DeployRequest) -> dict[str, Any]:
+    if request.environment == "preview":
+        custom = settings.custom_environment
+        return {"customEnvironmentSlugOrId": custom} if custom else {}
+    staged = {"autoAssignCustomDomains": False} if settings.staged else {}
+    return {"target": "production", **staged}
+
+
+def wait_until_ready(
+    client: httpx.Client, id: str, settings: VercelDeployer, report: Report
+) -> dict[str, Any]:
+    """Until it is READY and its names lead to it: ``GET /v13/deployments/{id}``.
+
+    :raises DeploymentFailed: when it ends otherwise.
+    :raises DeployTimeout: when ``timeout`` is over.
+    """
+    from mastra_deployer.kit import poll
+
+    found: dict[str, Any] = poll(
+        lambda: fields(client.get(f"/v13/deployments/{id}")),
+        lambda item: _is_final(item, settings),
+        timeout=settings.timeout,
+        what=f"the deployment {id}",
+        report=report,
+    )
+    if problem := _problem(found):
+        raise DeploymentFailed(
+            f"Vercel could not make {id} ready: {problem}",
+            f"Its log: {found.get('inspectorUrl') or 'on vercel.com'}; then run it again.",
+        )
+    return found
+
+
+def _is_final(item: Mapping[str, Any], settings: VercelDeployer) -> bool:
+    if item.get("readyState") in BAD or item.get("aliasError"):
+        return True
+    if item.get("readyState") != "READY":
+        return False
+    # Staged, and while traffic moves over in stages, its names do not lead to it yet.
+    waits = item.get("readySubstate") in ("STAGED", "ROLLING") or settings.staged
+    return bool(waits or item.get("aliasAssigned"))
+
+
+def _problem(item: Mapping[str, Any]) -> str:
+    if item.get("readyState") in BAD:
+        words = item.get("errorMessage") or item.get("errorCode") or item["readyState"]
+        return f"{words} ({item.get('errorCode') or item['readyState']})."
+    error = item.get("aliasError") or {}
+    return f"its address could not be assigned: {error.get('message')}." if error else ""

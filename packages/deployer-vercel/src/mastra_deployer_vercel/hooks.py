@@ -1,0 +1,224 @@
+"""The hooks: what ``mastra`` calls. The work is in the modules they name."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import cast
+
+from mastra_core import Secret
+from mastra_core.hooks import EnvStore, hookimpl
+from mastra_core.line import (
+    Build,
+    Bundle,
+    Deployment,
+    DeployRequest,
+    Limits,
+    LogLine,
+    Plan,
+    Platform,
+    Problem,
+    Report,
+    Stage,
+    Target,
+)
+from mastra_deployer_vercel.checks import PYTHONS, SIZE, check_build, inspect_bundle
+from mastra_deployer_vercel.settings import VercelDeployer
+
+__all__ = (
+    "mastra_bundle",
+    "mastra_canary",
+    "mastra_check",
+    "mastra_deploy",
+    "mastra_deployments",
+    "mastra_destroy",
+    "mastra_doctor",
+    "mastra_env",
+    "mastra_inspect",
+    "mastra_logs",
+    "mastra_plan",
+    "mastra_preview",
+    "mastra_promote",
+    "mastra_rollback",
+    "mastra_target",
+)
+
+_RUNTIME = "vercel-runtime==0.23.2"  # what Vercel's own builder of that time puts in
+_MACHINES = ("x86_64", "aarch64")
+
+
+@hookimpl
+def mastra_target() -> Target:
+    """Functions on Amazon Linux 2023, in the Pythons Vercel has."""
+    return Target(
+        name="vercel",
+        summary="functions on Vercel, by its HTTP API",
+        settings=VercelDeployer,
+        credentials=("VERCEL_TOKEN", "VERCEL_AUTOMATION_BYPASS_SECRET"),
+        platforms=tuple(
+            Platform(python=python, wheels=f"{machine}-manylinux_2_28")
+            for machine in _MACHINES
+            for python in PYTHONS
+        ),
+        requirements=(_RUNTIME,),
+        limits=Limits(size=SIZE),
+        previews=True,
+    )
+
+
+@hookimpl
+def mastra_check(build: Build, settings: VercelDeployer) -> Iterable[Problem]:
+    """Names, numbers, and what functions cannot do."""
+    return check_build(build, settings)
+
+
+@hookimpl
+def mastra_bundle(build: Build, directory: Path, settings: VercelDeployer) -> Bundle:
+    """``.vercel/output`` with one function."""
+    from mastra_deployer_vercel.arrange import arrange
+
+    arrange(build, directory, settings)
+    return Bundle.seal(build, directory, "vercel")
+
+
+@hookimpl
+def mastra_inspect(bundle: Bundle) -> Iterable[Problem]:
+    """Layout; the size is checked by the host."""
+    return inspect_bundle(bundle)
+
+
+@hookimpl
+def mastra_plan(
+    bundle: Bundle,
+    settings: VercelDeployer,
+    credentials: Mapping[str, Secret],
+    request: DeployRequest,
+) -> Plan:
+    """Project, variables, and what of the archive Vercel has."""
+    from mastra_deployer_vercel.deploy import plan
+
+    return plan(bundle, settings, credentials, request)
+
+
+@hookimpl
+def mastra_deploy(
+    bundle: Bundle,
+    settings: VercelDeployer,
+    credentials: Mapping[str, Secret],
+    request: DeployRequest,
+    report: Report,
+) -> Deployment:
+    """Upload, create, wait."""
+    from mastra_deployer_vercel.deploy import deploy
+
+    return deploy(bundle, settings, credentials, request, report)
+
+
+@hookimpl
+def mastra_deployments(
+    settings: VercelDeployer, credentials: Mapping[str, Secret], limit: int
+) -> list[Deployment]:
+    """Those of the project, newest first."""
+    from mastra_deployer_vercel.api import opened
+    from mastra_deployer_vercel.project import find_project
+    from mastra_deployer_vercel.records import deployment_of, listed
+
+    with opened(settings, credentials) as client:
+        project = find_project(client, settings)
+        if project is None:
+            return []
+        found = listed(client, project["id"], limit)
+        return [deployment_of(item, project, settings) for item in found]
+
+
+@hookimpl
+def mastra_promote(
+    settings: VercelDeployer, credentials: Mapping[str, Secret], id: str, report: Report
+) -> Deployment:
+    """Move production's domains, or deploy a preview's files to production."""
+    from mastra_deployer_vercel.api import opened
+    from mastra_deployer_vercel.traffic import promote
+
+    with opened(settings, credentials) as client:
+        return promote(client, settings, id, report)
+
+
+@hookimpl
+def mastra_rollback(
+    settings: VercelDeployer, credentials: Mapping[str, Secret], id: str, report: Report
+) -> Deployment:
+    """Vercel's instant rollback."""
+    from mastra_deployer_vercel.api import opened
+    from mastra_deployer_vercel.traffic import rollback
+
+    with opened(settings, credentials) as client:
+        return rollback(client, settings, id, report)
+
+
+@hookimpl
+def mastra_canary(
+    settings: VercelDeployer,
+    credentials: Mapping[str, Secret],
+    id: str,
+    percent: int,
+    report: Report,
+) -> Deployment:
+    """A rolling release."""
+    from mastra_deployer_vercel.api import opened
+    from mastra_deployer_vercel.rolling import canary
+
+    with opened(settings, credentials) as client:
+        return canary(client, settings, id, percent, report)
+
+
+@hookimpl
+def mastra_logs(
+    settings: VercelDeployer,
+    credentials: Mapping[str, Secret],
+    id: str,
+    since: dt.datetime | None,
+    follow: bool,
+) -> Iterator[LogLine]:
+    """Runtime logs."""
+    from mastra_deployer_vercel.api import opened
+    from mastra_deployer_vercel.logs import read_logs
+
+    with opened(settings, credentials) as client:
+        yield from read_logs(client, settings, id, since, follow=follow)
+
+
+@hookimpl
+def mastra_env(
+    settings: VercelDeployer, credentials: Mapping[str, Secret], environment: Stage
+) -> EnvStore:
+    """The project's variables for one environment."""
+    from mastra_deployer_vercel.store import Store
+
+    return cast("EnvStore", Store(settings, credentials, environment))
+
+
+@hookimpl
+def mastra_doctor(settings: VercelDeployer, credentials: Mapping[str, Secret]) -> Iterable[Problem]:
+    """Token, team, plan, protection."""
+    from mastra_deployer_vercel.doctor import diagnose
+
+    return diagnose(settings, credentials)
+
+
+@hookimpl
+def mastra_destroy(settings: VercelDeployer, credentials: Mapping[str, Secret]) -> bool:
+    """``DELETE /v9/projects/{name}``: the project with its deployments and variables."""
+    from mastra_deployer_vercel.api import opened, project_path
+
+    with opened(settings, credentials) as client:
+        answer = client.delete(project_path(settings), extensions={"mastra_accept": (404,)})
+        return answer.is_success
+
+
+@hookimpl
+def mastra_preview(bundle: Bundle, host: str, port: int, env: Mapping[str, Secret]) -> int:
+    """Vercel's own runtime, on this machine."""
+    from mastra_deployer_vercel.preview import preview
+
+    return preview(bundle, host, port, env)

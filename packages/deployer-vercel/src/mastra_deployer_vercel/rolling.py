@@ -1,0 +1,131 @@
+"""Traffic in shares, by Vercel's rolling releases (Pro and Enterprise)."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from mastra_core.errors import DeployError
+from mastra_core.line import Deployment, Report
+from mastra_deployer_vercel.api import fields, project_path
+from mastra_deployer_vercel.project import live_id, need_project
+from mastra_deployer_vercel.records import deployment_of, find_deployment, stage_of
+from mastra_deployer_vercel.settings import VercelDeployer
+from mastra_deployer_vercel.traffic import rollback
+
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = ("canary",)
+
+_ALL = 100
+
+
+def canary(
+    client: httpx.Client, settings: VercelDeployer, id: str, percent: int, report: Report
+) -> Deployment:
+    """Send a share of production's traffic to a production deployment.
+
+    Stages can only grow: less means ending it (0) and beginning again.
+
+    :raises DeployError: for a preview, for less than it has, while another one is under way.
+    """
+    project = need_project(client, settings)
+    item = find_deployment(client, id)
+    if stage_of(item) != "production":
+        raise DeployError(
+            f"{item['id']} is a preview; only a production deployment takes production's traffic.",
+            "Deploy with --prod -s staged=true, then share its traffic.",
+        )
+    release = _release(client, settings)
+    if release and _canary_of(release) != item["id"]:
+        raise DeployError(
+            f"Another deployment, {_canary_of(release)}, has a share of the traffic now.",
+            f"End that first: mastra canary {_canary_of(release)} --percent 0.",
+        )
+    if percent == 0:
+        if release:  # ending it is going back to what is live
+            current = (release.get("currentDeployment") or {}).get("id") or live_id(project)
+            rollback(client, settings, current, report)
+        return _with_share(client, settings, item, 0)
+    if not release:
+        release = _start(client, settings, item, percent)
+    return _advance(client, settings, item, release, percent)
+
+
+def _with_share(
+    client: httpx.Client, settings: VercelDeployer, item: dict[str, Any], percent: int
+) -> Deployment:
+    fresh = need_project(client, settings)
+    found = deployment_of(item, fresh, settings, live=percent > 0)
+    return found if percent == _ALL else dataclasses.replace(found, percent=percent)
+
+
+def _start(
+    client: httpx.Client, settings: VercelDeployer, item: dict[str, Any], percent: int
+) -> dict[str, Any]:
+    """Two stages, the asked share and everything, each approved by hand:
+    ``PATCH /v1/projects/{id}/rolling-release/config``, ``POST .../rolling-release/start``.
+    """
+    stages = [{"targetPercentage": share} for share in sorted({percent, _ALL})]
+    config = {"enabled": True, "advancementType": "manual-approval", "stages": stages}
+    if len(stages) == 1:  # everything at once is no release
+        config["stages"] = [{"targetPercentage": _ALL // 2}, *stages]
+    again = {"mastra_idempotent": True}
+    client.patch(_path(settings, "/config"), json=config, extensions=again)
+    client.post(
+        _path(settings, "/start"), json={"canaryDeploymentId": item["id"]}, extensions=again
+    )
+    return _release(client, settings)
+
+
+def _advance(
+    client: httpx.Client,
+    settings: VercelDeployer,
+    item: dict[str, Any],
+    release: dict[str, Any],
+    percent: int,
+) -> Deployment:
+    """To the stage of that share: ``POST .../rolling-release/approve-stage`` or ``/complete``."""
+    share = _share(release)
+    if percent == _ALL:
+        client.post(_path(settings, "/complete"), json={"canaryDeploymentId": item["id"]})
+    elif percent != share:
+        client.post(
+            _path(settings, "/approve-stage"),
+            json={
+                "nextStageIndex": _stage(release, percent, share),
+                "canaryDeploymentId": item["id"],
+            },
+        )
+    return _with_share(client, settings, item, percent)
+
+
+def _stage(release: dict[str, Any], percent: int, share: int) -> int:
+    shares = [int(stage.get("targetPercentage") or 0) for stage in release.get("stages") or []]
+    if percent < share or percent not in shares:
+        later = ", ".join(str(item) for item in shares if item > share)
+        raise DeployError(
+            f"This release cannot go from {share} % to {percent} %.",
+            f"Its next stages are {later} %; or end it with --percent 0 and begin again.",
+        )
+    return shares.index(percent)
+
+
+def _release(client: httpx.Client, settings: VercelDeployer) -> dict[str, Any]:
+    """The one under way: ``GET /v1/projects/{id}/rolling-release``; empty where there is none."""
+    answer = client.get(_path(settings, ""), extensions={"mastra_accept": (404,)})
+    found: dict[str, Any] = fields(answer).get("rollingRelease") or {}
+    return found if found.get("state") == "ACTIVE" else {}
+
+
+def _path(settings: VercelDeployer, rest: str) -> str:
+    return project_path(settings, 1, f"/rolling-release{rest}")
+
+
+def _canary_of(release: dict[str, Any]) -> str:
+    return str((release.get("canaryDeployment") or {}).get("id") or "")
+
+
+def _share(release: dict[str, Any]) -> int:
+    return int((release.get("activeStage") or {}).get("targetPercentage") or 0)
