@@ -48,11 +48,11 @@ from vercel_runtime.vc_init import vc_handler  # noqa: E402, F401
 _APP = '''\
 """Made by mastra: the app of this function."""
 
-from {module} import {head}
+from {module} import {head} as user
 
 
 async def app(scope, receive, send):
-    await {attribute}(scope, receive, send)
+    await {user}(scope, receive, send)
 '''
 
 
@@ -75,8 +75,8 @@ def _write_start(build: Build, function: Path) -> None:
     module, _, attribute = build.app.partition(":")
     start = _START.format(entry=_ENTRY, vendor=paths[-1], paths=list(paths))
     (function / f"{_HANDLER}.py").write_text(start)
-    head = attribute.partition(".")[0]
-    text = _APP.format(module=module, head=head, attribute=attribute)
+    head, dot, rest = attribute.partition(".")
+    text = _APP.format(module=module, head=head, user=f"user{dot}{rest}")
     (function / f"{_ENTRY}.py").write_text(text)
 
 

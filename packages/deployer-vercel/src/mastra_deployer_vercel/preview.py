@@ -1,28 +1,19 @@
-"""``mastra preview vercel``: the function as Vercel would run it, behind a small proxy."""
+"""``mastra preview vercel``: the function as Vercel would run it."""
 
 from __future__ import annotations
 
-import http.client
-import itertools
-import json
 import sys
-import uuid
 from collections.abc import Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 from mastra_core.errors import ConfigError
 from mastra_core.line import Bundle
 from mastra_core.secret import Secret
 from mastra_deployer_vercel.arrange import FUNCTION, OUTPUT
+from mastra_deployer_vercel.proxy import Proxy
 from mastra_deployer_vercel.runtime import Runtime
 
 __all__ = ("preview",)
-
-_HOP = frozenset(("connection", "keep-alive", "transfer-encoding", "te", "upgrade", "trailer"))
-_LARGEST = 4_500_000  # bytes of a request; Vercel answers 413 above
-_CHUNK = 65536
 
 
 def preview(bundle: Bundle, host: str, port: int, env: Mapping[str, Secret]) -> int:
@@ -41,7 +32,7 @@ def preview(bundle: Bundle, host: str, port: int, env: Mapping[str, Secret]) -> 
     values = {name: value.reveal() for name, value in env.items()}
     with Runtime(bundle.directory / FUNCTION, python, values, _shown) as runtime:
         try:
-            server = _Proxy((host, port), runtime.port, bundle.directory / OUTPUT / "static")
+            server = Proxy((host, port), runtime.port, bundle.directory / OUTPUT / "static")
         except OSError as error:
             raise ConfigError(
                 f"Cannot listen on {host}:{port}: {error.strerror}.", "Pass another --port."
@@ -60,108 +51,3 @@ def preview(bundle: Bundle, host: str, port: int, env: Mapping[str, Secret]) -> 
 def _shown(message: dict[str, Any]) -> None:
     if message.get("type") == "log":
         sys.stderr.write(message["payload"]["message"].rstrip("\n") + "\n")
-
-
-class _Proxy(ThreadingHTTPServer):
-    """What stands before a function: the CDN's files, and the platform's headers."""
-
-    daemon_threads = True
-
-    def __init__(self, address: tuple[str, int], port: int, static: Path) -> None:
-        super().__init__(address, _Handler)
-        self.port, self.static = port, static
-        self.numbers = itertools.count(1)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: _Proxy
-
-    def _serve(self) -> None:
-        length = int(self.headers.get("content-length") or 0)
-        if length > _LARGEST:
-            self.close_connection = True
-            return self._plain(413, {"code": "FUNCTION_PAYLOAD_TOO_LARGE"})
-        body = self.rfile.read(length) if length else None
-        if file := self._static():
-            return self._file(file)
-        return self._pass_on(body)
-
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve  # noqa: N815  # the library's names
-
-    def _static(self) -> Path | None:
-        if self.command not in ("GET", "HEAD") or not self.server.static.is_dir():
-            return None
-        root = self.server.static.resolve()
-        asked = (root / self.path.partition("?")[0].lstrip("/")).resolve()
-        return asked if asked.is_relative_to(root) and asked.is_file() else None
-
-    def _file(self, file: Path) -> None:
-        import mimetypes
-
-        content = file.read_bytes()
-        self.send_response(200)
-        kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
-        self.send_header("content-type", kind)
-        self.send_header("content-length", str(len(content)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(content)
-
-    def _pass_on(self, body: bytes | None) -> None:
-        upstream = http.client.HTTPConnection("127.0.0.1", self.server.port)
-        try:
-            upstream.request(self.command, self.path, body=body, headers=self._headers())
-            answer = upstream.getresponse()
-            self._answer(answer)
-        except (ConnectionError, http.client.HTTPException):
-            self.close_connection = True
-            self._plain(502, {"code": "FUNCTION_INVOCATION_FAILED"})
-        finally:
-            upstream.close()
-
-    def _headers(self) -> dict[str, str]:
-        kept = {name: value for name, value in self.headers.items() if name.lower() not in _HOP}
-        client = self.client_address[0]
-        return {
-            **kept,
-            "x-forwarded-for": client,
-            "x-real-ip": client,
-            "x-forwarded-proto": "http",
-            "x-forwarded-host": self.headers.get("host", ""),
-            "x-vercel-id": f"dev1::{uuid.uuid4().hex[:12]}",
-            "x-vercel-internal-invocation-id": uuid.uuid4().hex,
-            "x-vercel-internal-request-id": str(next(self.server.numbers)),
-        }
-
-    def _answer(self, answer: http.client.HTTPResponse) -> None:
-        self.send_response(answer.status)
-        whole = answer.getheader("content-length")
-        for name, value in answer.getheaders():
-            if name.lower() not in _HOP and not name.lower().startswith("x-vercel-internal"):
-                self.send_header(name, value)
-        empty = self.command == "HEAD" or answer.status in (204, 304)
-        if whole is None and not empty:
-            self.send_header("transfer-encoding", "chunked")
-        self.end_headers()
-        while not empty and (chunk := answer.read1(_CHUNK)):
-            self._write(chunk, chunked=whole is None)
-        if whole is None and not empty:
-            self.wfile.write(b"0\r\n\r\n")
-
-    def _write(self, chunk: bytes, *, chunked: bool) -> None:
-        """At once: a stream is read while it is written."""
-        framed = b"%x\r\n%s\r\n" % (len(chunk), chunk) if chunked else chunk
-        self.wfile.write(framed)
-        self.wfile.flush()
-
-    def _plain(self, status: int, error: dict[str, str]) -> None:
-        content = json.dumps({"error": error}).encode()
-        self.send_response(status)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """The app logs its requests itself."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
@@ -35,4 +36,6 @@ def preview(options: Options, target: str, prebuilt: Path | None, host: str, por
         names = bundle.manifest
         declared = Environment(required=names.required, optional=names.optional)
         env = app_values(declared, session.values)
+    # Asked to stop, it ends what it started: an exception passes every `finally`.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     sys.exit(session.line.preview(bundle, hidden, host, port, env))
