@@ -228,6 +228,44 @@ def test_the_scripts_bundle_deploy_and_roll_back(shop, mastra, tmp_path, serve_d
     assert not list(root.rglob("pwned"))
 
 
+@pytest.mark.slow
+def test_the_scripts_of_gitlab_bundle_deploy_and_roll_back(shop, mastra, tmp_path, serve_directory):
+    root = shop()
+    mastra("new", "ci", "gitlab", cwd=root).ok()
+    jobs = yaml.safe_load((root / ".gitlab-ci.yml").read_text())
+    given = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "TARGET": jobs["variables"]["TARGET"],
+        "TOLD": str(tmp_path / "told"),
+        "INTERNAL_TOKEN": "let-me-in",  # where it has no scope; the bundle job forgets it
+        "OPENAI_API_KEY": "sk-1",
+    }
+
+    def job(name, **env):
+        script = "\n".join(jobs[name]["script"])
+        done = run("bash", "-e", "-c", script, cwd=root, env={**given, **env})
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    job("bundle")
+    (kept,) = jobs["bundle"]["artifacts"]["paths"]
+    shutil.rmtree((root / kept).parent / "bundle")
+    mastra("build", cwd=root).ok()
+    with serve_directory(root / ".mastra", OPENAI_API_KEY="x") as client:
+        given["ANSWERS"] = str(client.base_url)
+        named = {"CI_MERGE_REQUEST_SOURCE_BRANCH_NAME": HOSTILE, "CI_MERGE_REQUEST_TITLE": HOSTILE}
+        assert job("preview", **named) == f"URL={client.base_url}\n"
+        job("production", CI_COMMIT_TITLE=HOSTILE)
+        assert (root / jobs["production"]["artifacts"]["reports"]["dotenv"]).is_file()
+        job("rollback", ID=HOSTILE)
+        job("rollback", **jobs["rollback"]["variables"])
+    told = [json.loads(line) for line in (tmp_path / "told").read_text().splitlines()]
+    assert [item["verb"] for item in told] == ["deploy", "deploy", "rollback", "rollback"]
+    assert [item.get("id") for item in told[2:]] == [HOSTILE, ""]
+    assert not list(root.rglob("pwned"))
+
+
 def test_a_project_below_the_root_of_its_repository_is_found(shop, mastra, tmp_path):
     (tmp_path / ".git").mkdir()
     root = shop(**{"tests/test_it.py": "", "uv.lock": ""})
