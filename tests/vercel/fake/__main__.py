@@ -1,0 +1,27 @@
+"""`python -m vercel.fake --store DIR` (in `tests/`) prints the address and serves."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+from pathlib import Path
+
+from vercel.fake.vercel import FakeVercel
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--store", type=Path, required=True)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--plan", choices=["hobby", "pro", "enterprise"], default="pro")
+    options = parser.parse_args()
+    fake = FakeVercel(options.store, port=options.port, plan=options.plan)
+    print(fake.url, flush=True)
+    try:
+        signal.sigwait({signal.SIGINT, signal.SIGTERM})
+    finally:
+        fake.stop()
+
+
+if __name__ == "__main__":
+    main()
