@@ -42,7 +42,7 @@ paths = [os.path.join(here, path) for path in {paths!r}]
 site.addsitedir(paths[-1])
 sys.path[:] = [here, *paths, *(path for path in sys.path if path not in (here, *paths))]
 
-from vercel_runtime.vc_init import vc_handler  # noqa: E402, F401
+from vercel_runtime.vc_init import vc_handler
 '''
 # A function, so that the runtime, which looks at the signature, always sees ASGI.
 _APP = '''\
