@@ -15,6 +15,9 @@ from concurrent.futures import CancelledError
 __all__ = ("no_waiting", "now", "sleep", "stopped_by")
 
 
+_TURN = 0.001  # in which all who begin to wait together get to say so
+
+
 class _Virtual:
     """How far time was moved on, and how many want it to be."""
 
@@ -40,8 +43,9 @@ def sleep(seconds: float) -> None:
     """
     stop: threading.Event | None = getattr(_thread, "stop", None)
     if _virtual.users:
-        _pass(now() + seconds)
-        time.sleep(0)  # others get their turn, as they would
+        until = now() + seconds
+        time.sleep(_TURN)
+        _pass(until)
     elif stop is None:
         time.sleep(max(0.0, seconds))
     else:

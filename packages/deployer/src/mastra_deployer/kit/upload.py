@@ -39,11 +39,12 @@ def upload(
     :returns: the results, in the order of the items.
     :raises Exception: the first one that ``send`` raised; what has not begun is not sent.
     """
-    work = _Work(list(items), send, Pace(max(1, min(concurrency, _MOST))))
+    count = max(1, min(concurrency, _MOST))
+    work = _Work(list(items), send, Pace(count))
     sizes = [size(item) for item in work.items]
     total, done = sum(sizes), 0
     report.advance(0, total)
-    threads = work.start(min(concurrency, _MOST, len(sizes)))
+    threads = work.start(min(count, len(sizes)))
     try:
         for index in work.finished():
             done += sizes[index]

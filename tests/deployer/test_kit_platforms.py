@@ -1,0 +1,35 @@
+"""What builds are staged for, and what is too large for it."""
+
+import pytest
+
+from mastra_core.line import Platform
+from mastra_deployer.kit import (
+    MANYLINUX_AARCH64,
+    MANYLINUX_X86_64,
+    PYODIDE,
+    manylinux,
+    size_problem,
+)
+
+
+def test_platforms_go_by_the_names_of_uv():
+    assert Platform(wheels="x86_64-manylinux_2_28") == MANYLINUX_X86_64
+    assert Platform(wheels="aarch64-manylinux_2_28") == MANYLINUX_AARCH64
+    assert manylinux("x86_64", "3.12") == Platform(python="3.12", wheels="x86_64-manylinux_2_28")
+    assert manylinux("aarch64", glibc="2_17").wheels == "aarch64-manylinux_2_17"
+    assert Platform(python="3.14", wheels="pyemscripten_2026_0_wasm32") == PYODIDE
+
+
+@pytest.mark.parametrize(("sizes", "limit"), [({"a": 10}, 10), ({"a": 10}, 0), ({}, 5)])
+def test_what_fits_is_no_problem(sizes, limit):
+    assert size_problem(sizes, limit, "acme") is None
+
+
+def test_what_is_too_large_names_the_ten_largest():
+    sizes = {f"package-{number}": number * 1_000_000 for number in range(20)}
+    problem = size_problem(sizes, 1_500_000, "acme")
+    assert problem.severity == "error"
+    assert problem.message == "The bundle has 190.0 MB, and acme takes 1.5 MB."
+    named = problem.hint.removeprefix("The largest parts: ").split(", ")
+    assert len(named) == 10
+    assert named[0] == "package-19 19.0 MB"
