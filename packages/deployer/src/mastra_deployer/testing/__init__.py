@@ -1,0 +1,24 @@
+"""For authors of deployers: the promises of a deployer, as tests.
+
+    from mastra_deployer.testing import DeployerSuite
+
+    class TestAcme(DeployerSuite): ...
+
+It needs pytest: ``pip install "mastra-deployer[testing]"``.
+"""
+
+import pytest
+
+# Before they are imported, so that a broken promise shows both sides.
+pytest.register_assert_rewrite(
+    *(
+        f"mastra_deployer.testing.{name}"
+        for name in "bundling deploying facts keeping looking troubles verbs".split()
+    )
+)
+
+from mastra_deployer.testing.fake import FakePlatform, Live  # noqa: E402  # after the line above
+from mastra_deployer.testing.faults import Exchange  # noqa: E402  # after the line above
+from mastra_deployer.testing.suite import DeployerSuite  # noqa: E402  # after the line above
+
+__all__ = ("DeployerSuite", "Exchange", "FakePlatform", "Live")

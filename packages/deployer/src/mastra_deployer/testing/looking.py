@@ -1,0 +1,133 @@
+"""Promises on what only looks: plans, doctors, lists and logs."""
+# ruff: noqa: S101  # a promise is an assertion
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from mastra_core.errors import AuthError
+from mastra_core.line import DeployRequest, LogLine, Plan, Problem
+from mastra_core.secret import Secret
+from mastra_deployer.testing.promises import Promises
+from mastra_deployer.testing.rig import Rig
+
+__all__ = ("Looking",)
+
+_WORDY = 2048  # bytes that announcing may cost, for each file, beside their content
+
+
+class Looking(Promises):
+    """Nothing here changes anything."""
+
+    def test_looking_changes_nothing(self, rig: Rig) -> None:
+        """Plans, doctors, lists and logs send reads only, before a deploy and after."""
+        looks = self._looks(rig)
+        if not looks:
+            pytest.skip("the deployer has no hook that looks")
+        self._only_reads(rig, looks)
+        if rig.line.can("deploy"):
+            rig.deployed()
+            self._only_reads(rig, looks)
+
+    def test_a_plan_agrees_with_the_deploy(self, rig: Rig) -> None:
+        """What a plan says is created and sent is what the deploy creates and sends."""
+        self.needs(rig, "plan")
+        self.needs(rig, "deploy")
+        for change in ("", "", "another"):
+            self._agree(rig, change)
+
+    def test_a_healthy_platform_has_no_problem(self, rig: Rig) -> None:
+        """The doctor finds no error where a deploy works, an app that is not there included."""
+        self.needs(rig, "doctor")
+        assert not _errors(rig.call("doctor"))
+        if rig.line.can("deploy"):
+            rig.deployed()
+            assert not _errors(rig.call("doctor"))
+
+    def test_the_doctor_sees_a_refused_token(self, rig: Rig) -> None:
+        """A token that is refused is an error of the doctor's, or an AuthError."""
+        self.needs(rig, "doctor")
+        try:
+            found = rig.call("doctor", token="no-such-token-5150")  # noqa: S106  # it is none
+        except AuthError:
+            return
+        assert _errors(found), "the doctor finds nothing wrong with a refused token"
+
+    def test_deployments_are_newest_first_and_one_is_live(self, rig: Rig) -> None:
+        """The list begins with the newest, has at most the limit, and tells which is live."""
+        self.needs(rig, "deployments")
+        self.needs(rig, "deploy")
+        made = [rig.deployed(change).id for change in ("1", "2", "3")]
+        listed = rig.call("deployments", 10)
+        assert [item.id for item in listed][: len(made)] == made[::-1], "newest first"
+        live = [item.id for item in listed if item.live and item.environment == "production"]
+        assert live == [rig.live().id], "exactly one is live, the one that users see"
+        assert [item.created for item in listed] == sorted(
+            (item.created for item in listed), reverse=True
+        )
+        assert [item.id for item in rig.call("deployments", 2)] == made[:0:-1], "at most the limit"
+
+    def test_an_app_that_is_not_there_has_no_deployments(self, rig: Rig) -> None:
+        """Before the first deploy the list is empty, and no error."""
+        self.needs(rig, "deployments")
+        assert rig.call("deployments", 10) == []
+
+    def test_the_log_is_told_in_order(self, rig: Rig) -> None:
+        """The live app's lines come oldest first; followed, they come until the caller stops."""
+        self.needs(rig, "logs", "logs")
+        rig.deployed()
+        for text in ("first words", "second words"):
+            rig.platform.say(text)
+        lines = list(rig.call("logs", "", None, follow=False))
+        assert all(isinstance(line, LogLine) for line in lines)
+        texts = [line.text for line in lines if "words" in line.text]
+        assert [text[-12:].strip() for text in texts] == ["first words", "second words"]
+        followed = rig.call("logs", "", None, follow=True)
+        assert len(list(itertools.islice(followed, len(lines)))) == len(lines)
+        followed.close()
+
+    def _looks(self, rig: Rig) -> dict[str, Callable[[], Any]]:
+        """Every call that only looks and that the deployer can."""
+        looks: dict[str, Callable[[], Any]] = {
+            "plan": lambda: rig.call("plan", rig.bundle(), _request(rig)),
+            "doctor": lambda: rig.call("doctor"),
+            "deployments": lambda: rig.call("deployments", 10),
+            "env": lambda: rig.call("env", "production").list(),
+        }
+        return {verb: look for verb, look in looks.items() if rig.line.can(verb)}
+
+    def _only_reads(self, rig: Rig, looks: dict[str, Callable[[], Any]]) -> None:
+        for verb, look in looks.items():
+            things, live = list(rig.platform.things()), rig.platform.live("production")
+            with rig.recorded() as seen:
+                look()
+            assert not [str(item) for item in seen if not self.reads(item)], f"{verb} writes"
+            assert list(rig.platform.things()) == things, f"{verb} creates or removes"
+            assert rig.platform.live("production") == live, f"{verb} changes what users see"
+
+    def _agree(self, rig: Rig, change: str) -> None:
+        bundle, before = rig.bundle(change), len(rig.platform.things())
+        plan: Plan = rig.call("plan", bundle, _request(rig))
+        with rig.recorded() as seen:
+            rig.deploy(bundle)
+        created = len(rig.platform.things()) - before
+        assert plan.creates or not created, f"{created} things were created, and none planned"
+        assert created or not plan.creates, f"planned, and not created: {plan.creates}"
+        assert set(plan.environment) <= set(rig.env), "variables that nobody asked for"
+        if self.incremental:
+            sent = sum(len(item.body) for item in seen if not self.reads(item))
+            spare = _WORDY * (1 + len(list(bundle.files())))
+            assert plan.upload <= sent <= plan.upload + spare, "planned bytes are not those sent"
+
+
+def _request(rig: Rig) -> DeployRequest:
+    env = {name: Secret(text) for name, text in rig.env.items()}
+    return DeployRequest(environment="production", env=env if rig.line.target.stores_env else {})
+
+
+def _errors(problems: Sequence[Problem]) -> list[Problem]:
+    return [problem for problem in problems if problem.severity == "error"]
