@@ -1,164 +1,213 @@
 """Acme: a platform of its own, over HTTP on loopback.
 
-    PUT  /apps/APP/deployments/ID   {path: sha256, ...}  ->  {"missing": [sha256, ...]}
-    PUT  /blobs/SHA256              bytes                ->  {}
-    PUT  /apps/APP/env              {name: value}        ->  {}
-    PUT  /apps/APP/production       {"deployment": ID}   ->  {"url": ...}; preview likewise
+    GET    /user                                    -> {"name"}
+    GET    /apps?name=NAME                          -> {"apps": [APP, ...]}
+    POST   /apps {"name"}                           -> APP, a new one for each request
+    DELETE /apps/ID                                 -> {}
+    GET    /apps/ID/deployments                     -> {"deployments": [DEPLOYMENT, ...]}
+    PUT    /apps/ID/deployments/ID {"files", ...}   -> {"missing": [sha256, ...]}
+    GET    /blobs                                   -> {"digests": [sha256, ...]}
+    PUT    /blobs/SHA256  bytes                     -> {}
+    PUT    /apps/ID/STAGE {"deployment"}            -> RELEASE; with "percent" a share of traffic
+    GET    /apps/ID/STAGE                           -> RELEASE
+    GET    /apps/ID/env/STAGE                       -> {"names": [...]}
+    PUT    /apps/ID/env/STAGE {name: value or null} -> {}; null removes, other names stay
+    GET    /apps/ID/logs                            -> {"lines": [...]}
 
-Activating lays the files out, runs `python index.py`, and answers once it serves; then the one
-before is stopped. State survives a restart in the store's directory.
+APP is {"id", "name", "previous"}. RELEASE is {"state", "error", "deployment": DEPLOYMENT}, and goes
+from "building" to "ready" or "failed". Releasing lays the files out, runs `python index.py`, and
+is ready once that serves; then the one before is stopped. State survives a restart.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
-import os
-import re
-import shutil
-import subprocess
-import sys
 import threading
-import time
+from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
-_SERVING = re.compile(rb"Serving .* on http://[^:]+:(\d+)")
+from acme_machines import Process, end, lay_out, start
+from acme_store import App, Refused, Release, Store
+
+_LOOKS = 1  # how often a release is still building, where no process is started
 
 
 class Acme(ThreadingHTTPServer):
-    """The platform: blobs, announcements and running apps."""
+    """The platform.
+
+    :param processes: whether releases run; without, they are ready when looked at twice.
+    """
 
     daemon_threads = True
 
-    def __init__(self, store: Path, token: str, port: int = 0) -> None:
+    def __init__(self, store: Path, token: str, port: int = 0, *, processes: bool = True) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
-        self.store = store
-        self.token = token
-        self.environments: dict[str, dict[str, str]] = {}
-        self.running: dict[tuple[str, str], subprocess.Popen[bytes]] = {}
+        self.store, self.token, self.processes = store, token, processes
+        self.kept = Store(store)
+        self.running: dict[tuple[str, str], Process] = {}
         self.requests: list[str] = []
         self.broken_uploads = 0  # how many blobs to refuse with 503, for trying retries
-        self.lock = threading.Lock()
-        (store / "blobs").mkdir(parents=True, exist_ok=True)
+        self.refusing = self.failing = ""  # words
+        self.hanging = False
+        self._builds: list[threading.Thread] = []
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}"
 
-    def missing(self, digests: list[str]) -> list[str]:
-        return [digest for digest in digests if not (self.store / "blobs" / digest).exists()]
+    def release(self, app: App, stage: str, id: str) -> Release:
+        """Put a deployment before users; asked for twice it is still one release."""
+        files = self.kept.files(app, id)
+        env, last, seen = app.env.get(stage, {}), app.asked.get(stage), app.seen(stage)
+        for same in (last, seen):
+            if same and (same.deployment, same.env) == (id, env) and same.state != "failed":
+                app.asked[stage] = same
+                return same
+        made = app.asked[stage] = Release(deployment=id, env=dict(env))
+        if self.processes:
+            build = threading.Thread(target=self._run, args=(app, stage, made, files))
+            self._builds.append(build)
+            build.start()
+        return made
 
-    def announce(self, app: str, deployment: str, paths: dict[str, str]) -> dict[str, Any]:
-        folder = self.store / "apps" / app
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{deployment}.json").write_text(json.dumps(paths))
-        return {"missing": self.missing(sorted(set(paths.values())))}
+    def look(self, app: App, stage: str) -> Release:
+        release = app.asked.get(stage)
+        if release is None:
+            raise Refused(404, f"nothing was released to {stage}")
+        release.looks += 1
+        if not self.processes and release.state == "building" and release.looks > _LOOKS:
+            self._done(app, stage, release, f"{self.url}/live/{app.name}/{stage}")
+        return release
 
-    def receive(self, digest: str, content: bytes) -> dict[str, Any]:
-        if hashlib.sha256(content).hexdigest() != digest:
-            raise _Refused(400, f"the content of {digest} has another digest")
-        draft = self.store / "blobs" / f"{digest}.{threading.get_ident()}"
-        draft.write_bytes(content)
-        draft.replace(self.store / "blobs" / digest)
-        return {}
-
-    def activate(self, app: str, stage: str, deployment: str) -> dict[str, Any]:
-        announcement = self.store / "apps" / app / f"{deployment}.json"
-        if not announcement.exists():
-            raise _Refused(404, f"there is no deployment {deployment}")
-        paths = json.loads(announcement.read_text())
-        if missing := self.missing(list(paths.values())):
-            raise _Refused(409, f"{len(missing)} files are missing")
-        directory = self._laid_out(app, deployment, paths)
-        process, port = self._started(directory, self.environments.get(app, {}))
-        with self.lock:
-            before = self.running.pop((app, stage), None)
-            self.running[app, stage] = process
-        if before is not None:
-            _end(before)
-        return {"url": f"http://127.0.0.1:{port}"}
+    def start(self) -> None:
+        """Serve in a thread, until `stop`."""
+        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
 
     def stop(self) -> None:
+        for build in self._builds:
+            build.join()
         for process in self.running.values():
-            _end(process)
+            end(process)
         self.shutdown()
         self.server_close()
 
-    def _laid_out(self, app: str, deployment: str, paths: dict[str, str]) -> Path:
-        directory = self.store / "live" / app / deployment
-        shutil.rmtree(directory, ignore_errors=True)
-        for name, digest in paths.items():
-            target = (directory / name).resolve()
-            if not target.is_relative_to(directory.resolve()):
-                raise _Refused(400, f"{name} lies outside the deployment")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(self.store / "blobs" / digest, target)
-        return directory
+    def _run(self, app: App, stage: str, release: Release, files: Mapping[str, Path]) -> None:
+        directory = self.store / "live" / app.name / release.deployment
+        try:
+            lay_out(files, directory)
+            process, port = start(directory, release.env, directory.with_suffix(".log"))
+        except Refused as refused:
+            release.state, release.error = "failed", str(refused)
+            return
+        with self.kept.lock:
+            if app.asked.get(stage) is not release:  # another was asked for meanwhile
+                end(process)
+                return
+            before = self.running.pop((app.name, stage), None)
+            self.running[app.name, stage] = process
+            self._done(app, stage, release, f"http://127.0.0.1:{port}")
+        if before is not None:
+            end(before)
 
-    @staticmethod
-    def _started(directory: Path, env: dict[str, str]) -> tuple[subprocess.Popen[bytes], int]:
-        base = {"PATH": os.environ["PATH"], "PORT": "0", "HOST": "127.0.0.1"}
-        process = subprocess.Popen(
-            [sys.executable, str(directory / "index.py")],
-            env={**base, **env},
-            cwd=directory,
-            stderr=(log := (directory.parent / f"{directory.name}.log").open("wb")),
-        )
-        log.close()
-        heard = b""
-        while process.poll() is None:
-            heard = Path(log.name).read_bytes()
-            if found := _SERVING.search(heard):
-                return process, int(found[1])
-            time.sleep(0.05)
-        raise _Refused(422, f"the app did not start: {heard.decode()[-500:]}")
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    process.wait(20)
-
-
-class _Refused(Exception):
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
+    def _done(self, app: App, stage: str, release: Release, url: str) -> None:
+        if self.failing:
+            release.state, release.error = "failed", self.failing
+        elif not self.hanging and app.asked.get(stage) is release:
+            release.state, release.url = "ready", url
+            app.live.setdefault(stage, []).append(release)
+            if stage == "production":
+                app.canary.clear()
+            self.kept.save()
 
 
 class _Handler(BaseHTTPRequestHandler):
     server: Acme
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1  # one answer, one packet
 
-    def do_PUT(self) -> None:
-        self._answer(self._put)
+    def _get(self, path: list[str], query: Mapping[str, list[str]]) -> dict[str, Any]:
+        kept = self.server.kept
+        match path:
+            case ["user"]:
+                return {"name": "tester"}
+            case ["blobs"]:
+                return {"digests": kept.digests()}
+            case ["apps"]:
+                wanted = query.get("name", [""])[0]
+                found = [app for app in kept.apps.values() if app.name == wanted]
+                return {"apps": [app.answer() for app in found]}
+            case ["apps", id, "deployments"]:
+                return {"deployments": _listed(kept.app(id))}
+            case ["apps", id, "env", stage]:
+                return {"names": sorted(kept.app(id).env.get(stage, {}))}
+            case ["apps", id, "logs"]:
+                return {"lines": kept.app(id).said}
+            case ["apps", id, ("production" | "preview") as stage]:
+                return _told(kept.app(id), stage, self.server.look(kept.app(id), stage))
+        raise Refused(404, f"there is nothing at {self.path}")
 
-    def _put(self, body: bytes) -> dict[str, Any]:
-        match self.path.strip("/").split("/"):
-            case ["blobs", digest]:
-                if self.server.broken_uploads:
-                    self.server.broken_uploads -= 1
-                    raise _Refused(503, "try again")
-                return self.server.receive(digest, body)
-            case ["apps", app, "deployments", deployment]:
-                return self.server.announce(app, deployment, json.loads(body))
-            case ["apps", app, "env"]:
-                self.server.environments[app] = json.loads(body)
-                return {}
-            case ["apps", app, ("production" | "preview") as stage]:
-                return self.server.activate(app, stage, json.loads(body)["deployment"])
-        raise _Refused(404, f"there is nothing at {self.path}")
+    def _put(self, path: list[str], told: dict[str, Any]) -> dict[str, Any]:
+        kept = self.server.kept
+        match path:
+            case ["apps"]:
+                return kept.create(told["name"]).answer()
+            case ["apps", id, "deployments", deployment]:
+                kept.announce(kept.app(id), deployment, told)
+                return {"missing": kept.missing(told["files"].values())}
+            case ["apps", id, "env", stage]:
+                values = {**kept.app(id).env.get(stage, {}), **told}
+                kept.app(id).env[stage] = {k: v for k, v in values.items() if v is not None}
+            case ["apps", id, "production"] if 0 <= told.get("percent", 100) < 100:
+                app, share = kept.app(id), {told["deployment"]: told["percent"]}
+                kept.files(app, told["deployment"])
+                app.canary = share if told["percent"] else {}
+                return {"deployment": _shown(app, told["deployment"], "production")}
+            case ["apps", id, ("production" | "preview") as stage]:
+                app = kept.app(id)
+                return _told(app, stage, self.server.release(app, stage, told["deployment"]))
+            case _:
+                raise Refused(404, f"there is nothing at {self.path}")
+        return {}
 
-    def _answer(self, handle: Any) -> None:
+    def _handled(self, body: bytes) -> dict[str, Any]:
+        if self.headers.get("authorization") != f"Bearer {self.server.token}":
+            raise Refused(401, "the token is not known here")
+        address = urlsplit(self.path)
+        path, kept = address.path.strip("/").split("/"), self.server.kept
+        if self.command == "GET":
+            return self._get(path, parse_qs(address.query))
+        if self.server.refusing:
+            raise Refused(422, self.server.refusing)
+        if path[0] == "blobs":
+            return self._blob(path[1], body)
+        with kept.lock:
+            if self.command == "DELETE":
+                kept.apps.pop(kept.app(path[1]).id)
+                answer: dict[str, Any] = {}
+            else:
+                answer = self._put(path, json.loads(body))
+            kept.save()
+        return answer
+
+    def _blob(self, digest: str, content: bytes) -> dict[str, Any]:
+        if self.server.broken_uploads:
+            self.server.broken_uploads -= 1
+            raise Refused(503, "try again")
+        self.server.kept.receive(digest, content)
+        return {}
+
+    def _answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
         self.server.requests.append(f"{self.command} {self.path}")
         status, result = 200, {}
         try:
-            self._authorise()
-            result = handle(body)
-        except _Refused as refused:
+            result = self._handled(body)
+        except Refused as refused:
             status, result = refused.status, {"error": {"message": str(refused)}}
         content = json.dumps(result).encode()
         self.send_response(status)
@@ -167,12 +216,42 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    def _authorise(self) -> None:
-        if self.headers.get("authorization") != f"Bearer {self.server.token}":
-            raise _Refused(401, "the token is not known here")
+    do_GET = do_PUT = do_POST = do_DELETE = _answer  # noqa: N815  # the library's names
 
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing; the tests read `requests`."""
+
+
+def _shown(app: App, name: str, stage: str = "") -> dict[str, Any]:
+    """A deployment, as its stage has it."""
+    told = app.deployments[name]
+    stage = stage or told["stage"]
+    past = [release for release in app.live.get(stage, []) if release.deployment == name]
+    seen = app.seen(stage)
+    return {
+        "id": name,
+        "url": past[-1].url if past else "",
+        "environment": stage,
+        "created": told["created"],
+        "live": seen is not None and seen.deployment == name,
+        "percent": app.canary.get(name),
+        "fingerprint": told.get("fingerprint", ""),
+    }
+
+
+def _listed(app: App) -> list[dict[str, Any]]:
+    """Every deployment, the newest first, in the stage where users see it, or saw it."""
+    found = []
+    for name in reversed(app.deployments):
+        stages = [stage for stage, past in app.live.items() if name in {x.deployment for x in past}]
+        live = [stage for stage in stages if (seen := app.seen(stage)) and seen.deployment == name]
+        found.append(_shown(app, name, ([*sorted(live)[::-1], *stages] or [""])[0]))
+    return found
+
+
+def _told(app: App, stage: str, release: Release) -> dict[str, Any]:
+    shown = _shown(app, release.deployment, stage)
+    return {"state": release.state, "error": release.error, "deployment": shown}
 
 
 def main() -> None:

@@ -1,32 +1,25 @@
 """A complete deployer for a small platform, as a third party would publish it."""
 
-from __future__ import annotations
-
-import dataclasses
 import datetime as dt
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from mastra_core import Secret
-from mastra_core.errors import AuthError
+from mastra_core.errors import AuthError, DeploymentFailed
 from mastra_core.hooks import hookimpl
 from mastra_core.line import Build, Bundle, Deployment, DeployRequest, Report, Target
 
-__all__ = ("AcmeDeployer", "mastra_bundle", "mastra_deploy", "mastra_target")
+Env = Mapping[str, Secret]
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class AcmeDeployer:
-    """Settings: in `deployer=`, in `[tool.mastra.targets.acme]`, or as `-s key=value`."""
-
     target: ClassVar[str] = "acme"
-
     app: str
-    token: Secret | None = dataclasses.field(default=None, metadata={"env": "ACME_TOKEN"})
-    api_url: str = dataclasses.field(
-        default="https://api.acme.example", metadata={"env": "ACME_API_URL"}
-    )
+    token: Secret | None = field(default=None, metadata={"env": "ACME_TOKEN"})
+    api_url: str = field(default="https://api.acme.example", metadata={"env": "ACME_API_URL"})
 
 
 @hookimpl
@@ -42,50 +35,65 @@ def mastra_target() -> Target:
 
 
 @hookimpl
-def mastra_bundle(build: Build, directory: Path, settings: AcmeDeployer) -> Bundle:
+def mastra_bundle(build: Build, directory: Path) -> Bundle:
     build.copy_to(directory)
-    return Bundle.seal(build, directory, "acme", app=settings.app)
+    return Bundle.seal(build, directory, "acme")
 
 
 @hookimpl
 def mastra_deploy(
-    bundle: Bundle,
-    settings: AcmeDeployer,
-    credentials: Mapping[str, Secret],
-    request: DeployRequest,
-    report: Report,
+    bundle: Bundle, settings: AcmeDeployer, credentials: Env, request: DeployRequest, report: Report
 ) -> Deployment:
-    from mastra_deployer.kit import Manifest, upload
+    from mastra_deployer.kit import Manifest, once, poll, upload
 
-    manifest = Manifest.of(bundle.directory)
-    app, deployment = f"/apps/{settings.app}", bundle.manifest.digest
-    env = {name: value.reveal() for name, value in request.env.items()}
+    manifest, name = Manifest.of(bundle.directory), bundle.manifest.digest
+    stage = request.environment
+    told = {"files": manifest.paths, "stage": stage, "fingerprint": request.fingerprint}
     with _client(settings, credentials) as client:
-        report.step("Announcing")
-        # Named by its content: announcing twice gives the same deployment, so a retry is safe.
-        answer = client.put(f"{app}/deployments/{deployment}", json=manifest.paths)
         report.step("Uploading")
+        new = {"name": settings.app}
+        app = once(lambda: _app(client, settings), lambda: client.post("/apps", json=new).json())
+        # Named by its content: announcing twice gives the same deployment, so a retry is safe.
+        place = f"/apps/{app['id']}"
         upload(
-            answer.json()["missing"],
+            client.put(f"{place}/deployments/{name}", json=told).json()["missing"],
             lambda digest: client.put(f"/blobs/{digest}", content=manifest.read(digest)),
             report=report,
             size=lambda digest: manifest.size([digest]),
         )
-        report.step("Activating")
-        client.put(f"{app}/env", json=env)
-        live = client.put(f"{app}/{request.environment}", json={"deployment": deployment})
-    return Deployment(
-        target="acme",
-        id=deployment,
-        url=live.json()["url"],
-        environment=request.environment,
-        created=dt.datetime.now(dt.UTC),
-    )
+        report.step("Releasing")
+        client.put(f"{place}/env/{stage}", json={k: v.reveal() for k, v in request.env.items()})
+        client.put(f"{place}/{stage}", json={"deployment": name})
+        live = poll(
+            lambda: client.get(f"{place}/{stage}").json(),
+            lambda told: told["state"] != "building",
+            timeout=600,
+        )
+    if live["state"] == "failed":
+        raise DeploymentFailed(f"Acme cannot run {name!r}: {live['error']}.", "Read its log.")
+    return _deployment(live["deployment"])
 
 
-def _client(settings: AcmeDeployer, credentials: Mapping[str, Secret]):  # type: ignore[no-untyped-def]  # httpx loads with the kit
+@hookimpl
+def mastra_deployments(settings: AcmeDeployer, credentials: Env, limit: int) -> list[Deployment]:
+    with _client(settings, credentials) as client:
+        app = _app(client, settings)
+        told = client.get(f"/apps/{app['id']}/deployments").json()["deployments"] if app else []
+    return [_deployment(each) for each in told[:limit]]
+
+
+def _client(settings: AcmeDeployer, credentials: Env) -> Any:
     from mastra_deployer.kit import connect
 
     if "ACME_TOKEN" not in credentials:
         raise AuthError("ACME_TOKEN is not set.", "Make a token at Acme and set ACME_TOKEN.")
     return connect(settings.api_url, credentials["ACME_TOKEN"])
+
+
+def _app(client: Any, settings: AcmeDeployer) -> dict[str, Any] | None:
+    return next(iter(client.get("/apps", params={"name": settings.app}).json()["apps"]), None)
+
+
+def _deployment(told: dict[str, Any]) -> Deployment:
+    created = dt.datetime.fromisoformat(told.pop("created"))
+    return Deployment(target="acme", created=created, **told)

@@ -191,7 +191,7 @@ def test_targets_shows_what_acme_can(mastra, project, echo):
     config = '[tool.mastra.targets.eu]\ndeployer = "acme"\napp = "shop-eu"\n'
     done = mastra("targets", "--json", cwd=project({INDEX: echo}, config)).ok().json
     acme = next(item for item in done["installed"] if item["name"] == "acme")
-    assert acme["verbs"] == ["deploy"]
+    assert acme["verbs"] == ["deploy", "deployments"]
     assert done["configured"] == {"eu": "acme"}
 
 
