@@ -147,7 +147,7 @@ def _answer(call: Call, team: Team) -> dict[str, Any]:
     if team.saml and not call.token.saml:
         limited = {"limited": True, "limitedBy": ["scope"], "saml": {"enforced": True}}
         about = {"id": team.id, "slug": team.slug, "name": team.name, "avatar": None}
-        return {**about, **limited, "created": "2023-11-14T22:13:20.000Z", "createdAt": CREATED}
+        return {**about, **limited, "createdAt": CREATED}
     return {
         "id": team.id,
         "slug": team.slug,
@@ -155,7 +155,13 @@ def _answer(call: Call, team: Team) -> dict[str, Any]:
         "avatar": None,
         "description": None,
         "billing": {"plan": team.plan},
-        "membership": {"role": "OWNER", "confirmed": True, "uid": call.token.user},
+        "membership": {
+            "role": "OWNER",
+            "confirmed": True,
+            "uid": call.token.user,
+            "created": CREATED,
+            "createdAt": CREATED,
+        },
         "creatorId": call.token.user,
         "stagingPrefix": team.slug,
         "createdAt": CREATED,

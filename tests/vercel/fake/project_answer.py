@@ -16,6 +16,8 @@ REGIONS = {"functionDefaultRegions": ["iad1"]}
 
 def project_answer(call: Call, project: Project, *, request: bool = False) -> dict[str, Any]:
     """:param request: with the last request to promote or go back."""
+    from vercel.fake.rolling import shown_config
+
     settings = dict(project.settings)
     resources = {**REGIONS, **(settings.pop("resourceConfig", None) or {})}
     return {
@@ -36,14 +38,9 @@ def project_answer(call: Call, project: Project, *, request: bool = False) -> di
         "targets": _targets(call, project),
         "latestDeployments": _latest(call, project),
         "protectionBypass": project.bypass,
-        "rollingRelease": _rolling(project),
+        "rollingRelease": shown_config(project),
         **({"lastAliasRequest": project.request} if request else {}),
     }
-
-
-def _rolling(project: Project) -> dict[str, Any] | None:
-    config = project.rolling_config
-    return config and {key: value for key, value in config.items() if key != "enabled"}
 
 
 def _aliases(call: Call, project: Project) -> list[dict[str, Any]]:

@@ -97,9 +97,8 @@ def _refuse_unready(deployment: Deployment) -> None:
 
 def _request(call: Call, project: Project, deployment: Deployment, kind: str) -> None:
     project.request = {
-        "fromDeploymentId": project.production,
+        "fromDeploymentId": project.production or None,
         "toDeploymentId": deployment.id,
-        "fromRollingReleaseId": None,
         "jobStatus": "pending",
         "requestedAt": call.world.now(),
         "type": kind,

@@ -72,7 +72,7 @@ def shares(project: Project) -> dict[str, int]:
 
 @route("GET", "projects/{project}/rolling-release/config", 1)
 def get_config(call: Call) -> dict[str, Any]:
-    return {"rollingRelease": find_project(call, call["project"]).rolling_config}
+    return {"rollingRelease": shown_config(find_project(call, call["project"]))}
 
 
 @route("PATCH", "projects/{project}/rolling-release/config", 1)
@@ -84,10 +84,8 @@ def change_config(call: Call) -> dict[str, Any]:
         project.rolling_config = None
     else:
         _check(told)
-        more = {"target": "production", "minutesToRelease": 0}
-        kind = {"advancementType": told["advancementType"], "stages": told["stages"]}
-        project.rolling_config = {"target": more["target"], **kind}
-    return {"rollingRelease": project.rolling_config}
+        project.rolling_config = {name: told[name] for name in ("advancementType", "stages")}
+    return {"rollingRelease": shown_config(project)}
 
 
 @route("DELETE", "projects/{project}/rolling-release/config", 1)
@@ -144,6 +142,16 @@ def complete(call: Call) -> dict[str, Any]:
     rolling = _active(project, call.told())
     _finish(call.world, project)
     return {"rollingRelease": _answer(call, rolling)}
+
+
+def shown_config(project: Project) -> dict[str, Any] | None:
+    """The configuration as the API shows it: how it advances stands with each stage."""
+    config = project.rolling_config
+    if config is None:
+        return None
+    by_hand = config["advancementType"] == "manual-approval"
+    stages = [{**stage, "requireApproval": by_hand} for stage in config["stages"]]
+    return {"target": "production", "stages": stages}
 
 
 def _check(told: dict[str, Any]) -> None:

@@ -1,0 +1,56 @@
+"""The official contract: what went over the wire, checked by the schemas of `@vercel/sdk`."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pytest
+from node import binary, modules
+
+from vercel.fake.api import Request
+
+SDK = "@vercel/sdk@1.28.35"
+
+
+def npm(*packages: str) -> Path:
+    """Where these npm packages are; skips where none can be had, but in CI."""
+    try:
+        return modules(*packages)
+    except (OSError, subprocess.SubprocessError) as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"npm packages cannot be had: {error}")
+
+
+def violations(requests: Iterable[Request], *, ignore: Sequence[str] = ()) -> list[str]:
+    """What of these requests and answers is not as the document says, each once.
+
+    :param ignore: regular expressions; what they are found in is known and meant.
+    """
+    told = [
+        {
+            "method": request.method,
+            "path": request.path,
+            "query": request.query,
+            "body": request.body,
+            "status": request.status,
+            "answer": request.answer,
+        }
+        for request in requests
+    ]
+    script = Path(__file__).with_name("contract.mjs")
+    sdk = npm(SDK) / "node_modules/@vercel/sdk"
+    done = subprocess.run(
+        [binary(), str(script), str(sdk)],
+        input=json.dumps(told),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return [text for text in json.loads(done.stdout) if not any(re.search(i, text) for i in ignore)]
