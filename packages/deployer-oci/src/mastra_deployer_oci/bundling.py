@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -112,15 +111,13 @@ def mastra_bundle(build: Build, directory: Path, settings: OciDeployer, report: 
 def _interpreter_layer(
     build: Build, settings: OciDeployer, architecture: str, blobs: Path
 ) -> Layer:
-    from mastra_deployer_oci.interpreter import interpreter_entries
-    from mastra_deployer_oci.layers import write_layer
+    from mastra_deployer_oci.interpreter import interpreter_layer
     from mastra_deployer_oci.pythons import find_python
 
     version, machine = build.platform.python, machine_of(architecture)
-    found = find_python(version, machine, settings.interpreter, build.platform.interpreter)
-    with found as python, tempfile.TemporaryDirectory(prefix="mastra-layer-") as scratch:
-        entries = interpreter_entries(python, settings.user, Path(scratch))
-        return write_layer(f"Python {python.full}", entries, blobs)
+    preferred = build.platform.interpreter
+    with find_python(version, machine, settings.interpreter, preferred) as python:
+        return interpreter_layer(python, settings.user, blobs)
 
 
 def _dependencies(build: Build) -> Iterator[Entry]:

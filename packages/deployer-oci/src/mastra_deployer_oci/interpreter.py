@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import ssl
 import subprocess
+import tempfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from mastra_core.errors import BundleError
-from mastra_deployer_oci.layers import Entry, tree_entries
+from mastra_deployer_oci.cache import cached_layer
+from mastra_deployer_oci.layers import Entry, Layer, tree_entries, write_layer
 from mastra_deployer_oci.libraries import library_entries
 from mastra_deployer_oci.pythons import Python
 
-__all__ = ("PREFIX", "interpreter_entries")
+__all__ = ("PREFIX", "interpreter_layer")
 
 PREFIX = "usr/local"
 
@@ -30,12 +34,44 @@ _SWITCH = "passwd: files\ngroup: files\nhosts: files dns\n"
 _CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
 
 
-def interpreter_entries(python: Python, user: str, scratch: Path) -> Iterator[Entry]:
+def interpreter_layer(python: Python, user: str, blobs: Path) -> Layer:
     """An interpreter with its library and what it links, a user to run it, and certificates.
 
     :param user: ``user[:group]`` in numbers.
-    :param scratch: an empty directory; the files must stay there until the layer is written.
     """
+
+    def make(blobs: Path) -> Layer:
+        with tempfile.TemporaryDirectory(prefix="mastra-layer-") as scratch:
+            entries = [*_python(python, Path(scratch)), *around]
+            return write_layer(f"Python {python.full}", entries, blobs)
+
+    modules = sorted(python.library.glob("lib-dynload/*.so"))
+    wanted = [path for path in modules if not path.name.startswith(_LEFT_OUT_STARTS)]
+    around = [*library_entries(python.path, wanted), *_system(user)]
+    return cached_layer(_key(python, around), blobs, make)
+
+
+def _key(python: Python, around: list[Entry]) -> str:
+    """Of all that goes in, by size and time: reading it would take as long as packing it."""
+    digest = hashlib.sha256(f"1 {zlib.ZLIB_RUNTIME_VERSION} {python}".encode())
+    files = [python.path, *_library_files(python)]
+    files += [entry.source for entry in around if entry.source]
+    for path in files:
+        state = path.stat()
+        digest.update(f"{path} {state.st_size} {state.st_mtime_ns}\n".encode())
+    for entry in around:
+        digest.update(f"{entry.path} {entry.mode} ".encode() + entry.content)
+    return digest.hexdigest()
+
+
+def _library_files(python: Python) -> Iterator[Path]:
+    for folder, inner, names in os.walk(python.library):
+        inner[:] = sorted(set(inner) - _ignored(folder, inner))
+        yield from (Path(folder) / name for name in sorted(names))
+
+
+def _python(python: Python, scratch: Path) -> Iterator[Entry]:
+    """The interpreter itself; the files must stay in ``scratch`` until the layer is written."""
     library = scratch / python.folder / f"python{python.version}"
     shutil.copytree(python.library, library, ignore=_ignored)
     _compile(python, scratch)
@@ -44,8 +80,6 @@ def interpreter_entries(python: Python, user: str, scratch: Path) -> Iterator[En
     yield Entry(path=f"{PREFIX}/bin/{name}", mode=0o755, source=python.path)
     yield Entry(path=f"{PREFIX}/bin/python3", link=name)
     yield Entry(path=f"{PREFIX}/bin/python", link=name)
-    yield from library_entries([python.path, *sorted(library.rglob("*.so"))])
-    yield from _system(user)
 
 
 def _ignored(directory: str, names: list[str]) -> set[str]:

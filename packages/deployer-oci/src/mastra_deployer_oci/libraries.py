@@ -5,9 +5,8 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-import shutil
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from mastra_core.errors import BundleError
@@ -33,13 +32,13 @@ class _Linked:
     loader: str
 
 
-def library_entries(files: Iterable[Path]) -> Iterator[Entry]:
-    """The loader and every library that ``files`` and those link, all where the loader looks.
+def library_entries(executable: Path, modules: list[Path]) -> Iterator[Entry]:
+    """The loader and every library that an interpreter needs, all where the loader looks.
 
-    :param files: the interpreter and its extension modules.
-    :raises BundleError: where that cannot be told, or one is missing.
+    :param modules: its extension modules, all in one directory.
+    :raises BundleError: where one is missing.
     """
-    linked = _linked(list(files))
+    linked = _linked(executable, modules)
     if not linked.libraries:  # a static interpreter
         return
     # The loader always looks where the C library is: whatever path led to a library, there it
@@ -56,17 +55,20 @@ def _granted(home: Path) -> dict[str, Path]:
     return {name: home / name for name in _GRANTED if (home / name).exists()}
 
 
-def _linked(files: list[Path]) -> _Linked:
-    program = shutil.which("ldd")
-    if program is None:
-        raise BundleError(
-            "What the interpreter links cannot be told: there is no ldd here.",
-            "Bundle on Linux with glibc, or use a base image: -s base=...",
-        )
+def _linked(executable: Path, modules: list[Path]) -> _Linked:
+    """What the loader itself says it would load, asked once for all: nothing runs."""
     hidden = ("LD_LIBRARY_PATH", "LD_PRELOAD")
     environment = {name: value for name, value in os.environ.items() if name not in hidden}
+    environment["LD_TRACE_LOADED_OBJECTS"] = "1"
+    # Relative to where they are: a space or a colon in the path would end a name.
+    environment["LD_PRELOAD"] = ":".join(f"./{path.name}" for path in modules)
     done = subprocess.run(
-        [program, *map(str, files)], capture_output=True, text=True, check=False, env=environment
+        [str(executable), "-I", "-S", "-c", ""],  # what a static one, which has no loader, runs
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+        cwd=modules[0].parent if modules else None,
     )
     if missing := sorted(set(_MISSING.findall(done.stdout))):
         raise BundleError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import re
 import threading
@@ -14,6 +15,7 @@ import stamina
 from mastra_core.errors import ApiError, DeployError, DeployTimeout
 from mastra_core.line import Report, Silent
 from mastra_deployer_oci.registry import Registry
+from mastra_deployer_oci.session import Session
 
 __all__ = ("Blob", "push_blobs")
 
@@ -80,13 +82,22 @@ class _Progress:
             self._report.advance(self._done, self._total)
 
 
+class _BrokenOff(Exception):
+    """A piece may not have arrived: ask how far it got, and go on there."""
+
+    def __init__(self, error: DeployError) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
 class _Upload:
     """One blob on its way."""
 
     def __init__(self, registry: Registry, blob: Blob, progress: _Progress) -> None:
         self._registry, self._blob, self._progress = registry, blob, progress
         self._client = registry.client
-        self._place: httpx.URL | None = None
+        self._session = Session.of(str(self._client.base_url), registry.image, blob.digest)
+        self._place = self._session.place()
         self._offset = self._shown = self._sent = 0
         self._chunk = _CHUNK
 
@@ -94,12 +105,15 @@ class _Upload:
         """Have it there; the bytes that were sent."""
         try:
             for attempt in stamina.retry_context(
-                on=_passes, attempts=_ATTEMPTS, timeout=None, wait_initial=0.2, wait_max=5
+                on=_BrokenOff, attempts=_ATTEMPTS, timeout=None, wait_initial=0.2, wait_max=5
             ):
                 with attempt:
                     self._go_on()
+        except _BrokenOff as broken:
+            raise _not_kept(self._blob, self._registry, broken.error) from broken.error
         except ApiError as error:
             raise _not_kept(self._blob, self._registry, error) from error
+        self._session.forget()
         self._show(self._blob.size)
         return self._sent
 
@@ -107,26 +121,25 @@ class _Upload:
         """From wherever it stands: what a lost answer said is asked for."""
         if self._registry.has_blob(self._blob.digest):
             return
-        self._find_place()
-        if self._place is None:
+        if not self._found() and not self._begun():
             return
         for piece in self._pieces():
             self._patch(piece)
-        # A PUT whose answer is lost and that is repeated finds no upload any more; then the next
-        # attempt finds the blob.
-        end = self._place.copy_merge_params({"digest": self._blob.digest})
-        self._client.put(end, headers={"content-length": "0"})
+        self._finish()
 
-    def _find_place(self) -> None:
-        """Where to send to; nowhere when the registry took the blob from another repository.
+    def _found(self) -> bool:
+        """Whether an upload is under way, and how far: ``GET <upload>``."""
+        if self._place is None:
+            return False
+        answer = self._client.get(self._place, extensions={"mastra_accept": _GONE})
+        if answer.status_code in _GONE:
+            self._forget()
+            return False
+        self._take(answer)
+        return True
 
-        ``GET <upload>`` tells how far an upload got, ``POST /v2/<name>/blobs/uploads/`` begins one.
-        """
-        if self._place is not None:
-            answer = self._client.get(self._place, extensions={"mastra_accept": _GONE})
-            if answer.status_code not in _GONE:
-                self._take(answer)
-                return
+    def _begun(self) -> bool:
+        """``POST /v2/<name>/blobs/uploads/``; nothing to send where it took the other's blob."""
         query = {"mount": self._blob.digest, "from": self._blob.mount} if self._blob.mount else {}
         answer = self._client.post(
             f"/v2/{self._registry.image.repository}/blobs/uploads/",
@@ -134,10 +147,43 @@ class _Upload:
             # An upload that nobody finishes costs nothing, so this may be repeated.
             extensions={"mastra_idempotent": True},
         )
-        self._place, self._offset = None, 0
-        if answer.status_code != _CREATED:
-            self._chunk = max(_CHUNK, int(answer.headers.get("oci-chunk-min-length") or 0))
-            self._take(answer)
+        if answer.status_code == _CREATED:
+            return False
+        self._chunk = max(_CHUNK, int(answer.headers.get("oci-chunk-min-length") or 0))
+        self._take(answer)
+        return True
+
+    def _pieces(self) -> Iterator[bytes]:
+        while self._offset < self._blob.size:
+            yield self._blob.read(self._offset, self._chunk)
+
+    def _patch(self, piece: bytes) -> None:
+        """``PATCH <upload>`` with the next piece."""
+        end = self._offset + len(piece)
+        headers = {
+            "content-type": "application/octet-stream",
+            "content-range": f"{self._offset}-{end - 1}",
+        }
+        self._sent += len(piece)
+        with _breaking_off():
+            self._take(self._client.patch(self._known(), content=piece, headers=headers))
+        self._session.keep(self._known())
+        self._show(self._offset)
+
+    def _finish(self) -> None:
+        """``PUT <upload>?digest=``.
+
+        Where its answer was lost and it is repeated, there is no upload any more; the next attempt
+        then finds the blob.
+        """
+        end = self._known().copy_merge_params({"digest": self._blob.digest})
+        answer = self._client.put(
+            end, headers={"content-length": "0"}, extensions={"mastra_accept": (400, *_GONE)}
+        )
+        if answer.is_error:
+            self._forget()
+            told = f"{self._registry.image.registry} answered {answer.status_code} to the last part"
+            raise _BrokenOff(ApiError(f"{told}.", status=answer.status_code))
 
     def _take(self, answer: httpx.Response) -> None:
         """The next address to send to, and how much is there."""
@@ -147,25 +193,14 @@ class _Upload:
         last = int(found[1]) if found else 0
         self._offset = last + 1 if last else 0
 
-    def _pieces(self) -> Iterator[bytes]:
-        while self._offset < self._blob.size:
-            yield self._blob.read(self._offset, self._chunk)
-
-    def _patch(self, piece: bytes) -> None:
-        """``PATCH <upload>`` with the next piece."""
+    def _known(self) -> httpx.URL:
         assert self._place is not None  # noqa: S101  # there are pieces only where there is a place
-        end = self._offset + len(piece)
-        self._sent += len(piece)
-        answer = self._client.patch(
-            self._place,
-            content=piece,
-            headers={
-                "content-type": "application/octet-stream",
-                "content-range": f"{self._offset}-{end - 1}",
-            },
-        )
-        self._take(answer)
-        self._show(self._offset)
+        return self._place
+
+    def _forget(self) -> None:
+        self._place = None
+        self._offset = 0
+        self._session.forget()
 
     def _show(self, done: int) -> None:
         if done > self._shown:
@@ -173,17 +208,24 @@ class _Upload:
             self._shown = done
 
 
-def _passes(error: Exception) -> bool:
-    """Whether another attempt may go well: no answer, a sick server, or an upload it forgot."""
-    if isinstance(error, DeployTimeout):
-        return True
-    if not isinstance(error, ApiError):
-        return False
-    return error.status is None or error.status >= _SERVER_ERROR or error.status in _GONE
+@contextlib.contextmanager
+def _breaking_off() -> Iterator[None]:
+    """No answer, a sick server or an upload it forgot: another attempt may go well.
+
+    What else a blob needs is repeated by the kit already, as it is safe to repeat.
+    """
+    try:
+        yield
+    except DeployTimeout as error:
+        raise _BrokenOff(error) from error
+    except ApiError as error:
+        if error.status is None or error.status >= _SERVER_ERROR or error.status in _GONE:
+            raise _BrokenOff(error) from error
+        raise
 
 
-def _not_kept(blob: Blob, registry: Registry, error: ApiError) -> DeployError:
-    if error.status is None:
+def _not_kept(blob: Blob, registry: Registry, error: DeployError) -> DeployError:
+    if not isinstance(error, ApiError) or error.status is None:
         return error
     hint = "Nothing is live that was not before; run the same command again and it goes on."
     if error.status >= _SERVER_ERROR:

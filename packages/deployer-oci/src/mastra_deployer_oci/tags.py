@@ -6,7 +6,7 @@ import datetime as dt
 import hashlib
 import re
 
-__all__ = ("ID", "RECORD", "id_of", "is_ours", "moved_tag", "record_moment", "record_name")
+__all__ = ("ID", "RECORD", "id_of", "moved_tag", "record_moment", "record_name")
 
 ID = re.compile(r"mastra-([0-9a-f]{12})")
 RECORD = re.compile(r"mastra-\d{8}t\d{9}z-([0-9a-f]{12})")
@@ -45,9 +45,3 @@ def moved_tag(production: str, environment: str, branch: str) -> str:
         mark = hashlib.sha256(branch.encode()).hexdigest()[:6]
         slug = f"{slug}-{mark}"
     return _PREVIEW + slug
-
-
-def is_ours(tag: str, production: str) -> bool:
-    """Whether a deploy made a tag."""
-    found = ID.fullmatch(tag) or RECORD.fullmatch(tag)
-    return bool(found) or tag == production or tag.startswith(_PREVIEW)

@@ -1,0 +1,68 @@
+"""Registries on loopback, and one bundle that many tests deploy."""
+
+from __future__ import annotations
+
+import pytest
+from projects import ECHO, write_project
+from registries import Proxy, Registry
+
+INDEX = "src/mastra/index.py"
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Start a registry: `start(auth="...")`."""
+    running = []
+
+    def make(**options):
+        directory = tmp_path / f"registry{len(running)}"
+        directory.mkdir()
+        running.append(Registry(directory, **options))
+        return running[-1].start()
+
+    yield make
+    for registry in running:
+        registry.kill()
+
+
+@pytest.fixture
+def registry(start):
+    return start()
+
+
+@pytest.fixture
+def proxy(registry):
+    """In front of the registry: what tests deploy to, so that they see what was sent."""
+    made = Proxy(registry)
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def oci(mastra, tmp_path):
+    """`oci(host)` gives a function that runs `mastra` for an image there, whole by default."""
+    login = tmp_path / "docker"
+    login.mkdir()
+
+    def at(host, *settings, base="scratch+python", **known):
+        fixed = [f"-simage={host}/team/app", f"-sbase={base}", *settings]
+
+        def run(verb, *arguments, cwd=None, **environment):
+            values = {"DOCKER_CONFIG": str(login), **known, **environment}
+            # What takes an id has the target as an option.
+            target = ["--target", "oci"] if verb in ("promote", "rollback") else ["oci"]
+            return mastra(verb, *target, *fixed, *arguments, cwd=cwd or tmp_path, **values)
+
+        return run
+
+    return at
+
+
+@pytest.fixture(scope="session")
+def bundle(mastra, tmp_path_factory):
+    """A bundle that holds its own Python, and the project it is of."""
+    root = write_project(tmp_path_factory.mktemp("bundle") / "app", {INDEX: ECHO})
+    out = root / "out"
+    settings = ["-simage=registry.example/team/app", "-sbase=scratch+python"]
+    mastra("bundle", "oci", *settings, "-o", out, cwd=root).ok()
+    return out

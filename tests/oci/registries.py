@@ -1,0 +1,285 @@
+"""Debian's docker-registry as it comes, what stands in front of it, and who gives tokens for it."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import http.client
+import json
+import os
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+
+def program(name):
+    """Its path; CI has to have it."""
+    found = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
+    if found is None:
+        message = f"{name} is not installed"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return found
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Registry:
+    """One docker-registry on loopback; its files outlive a restart."""
+
+    def __init__(self, directory, auth="", root=None):
+        self.port = free_port()
+        self.host = f"127.0.0.1:{self.port}"
+        self.root = root or directory / "store"
+        self.config = directory / "registry.yml"
+        self.log = directory / "registry.log"
+        self.config.write_text(
+            "version: 0.1\n"
+            f"storage:\n  filesystem: {{rootdirectory: {self.root}}}\n  delete: {{enabled: true}}\n"
+            f"http:\n  addr: {self.host}\n  secret: not-a-secret\n"
+            + (f"auth:\n{auth}" if auth else "")
+        )
+        self.process = None
+
+    def start(self):
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [program("docker-registry"), "serve", str(self.config)], stdout=log, stderr=log
+            )
+        until = time.monotonic() + 20
+        while time.monotonic() < until:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return self
+            assert self.process.poll() is None, self.log.read_text()
+            time.sleep(0.02)
+        raise AssertionError(self.log.read_text())
+
+    def kill(self):
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+    def blobs(self):
+        return {path.parent.name for path in self.root.glob("docker/registry/v2/blobs/*/*/*/data")}
+
+
+class Proxy(ThreadingHTTPServer):
+    """Passes everything on to a registry; writes down what was asked and how much was sent."""
+
+    daemon_threads = True
+    request_queue_size = 64
+
+    def __init__(self, registry):
+        super().__init__(("127.0.0.1", 0), _Passing)
+        self.registry = registry
+        self.host = f"127.0.0.1:{self.server_address[1]}"
+        self.requests = []
+        self.lock = threading.Lock()
+        # Whether a request breaks off: before it arrives, or ("arrives") before it is answered.
+        self.broken = lambda method, path, number: False
+        self.thread = threading.Thread(target=self.serve_forever)
+        self.thread.start()
+
+    def stop(self):
+        self.shutdown()
+        self.server_close()
+        self.thread.join()
+
+    def sent(self):
+        """Bytes of blobs that came in."""
+        return sum(size for method, path, size in self.requests if "/blobs/" in path)
+
+    def asked(self, method):
+        return [path for asked, path, _ in self.requests if asked == method]
+
+    def handle_error(self, request, client_address):
+        """Who breaks off is no news."""
+
+
+class _Passing(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def _pass(self):
+        body = self.rfile.read(int(self.headers.get("content-length") or 0))
+        with self.server.lock:
+            self.server.requests.append((self.command, self.path, len(body)))
+            number = len(self.server.requests)
+        broken = self.server.broken(self.command, self.path, number)
+        if broken == "arrives":
+            self._behind(body)
+        if broken:
+            return self._break_off()
+        try:
+            return self._answer(body)
+        except OSError:  # the registry is away: so are we
+            return self._break_off()
+
+    def _break_off(self):
+        self.close_connection = True
+        self.connection.shutdown(socket.SHUT_RDWR)
+
+    def _behind(self, body):
+        behind = http.client.HTTPConnection(self.server.registry.host, timeout=30)
+        with contextlib.closing(behind):
+            behind.request(self.command, self.path, body=body, headers=dict(self.headers))
+            answer = behind.getresponse()
+            return answer, answer.read()
+
+    def _answer(self, body):
+        answer, content = self._behind(body)
+        self.send_response_only(answer.status)
+        for name, value in answer.getheaders():
+            if name.lower() not in ("transfer-encoding", "connection"):
+                self.send_header(name, value)
+        if not answer.getheader("content-length"):
+            self.send_header("content-length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def __getattr__(self, name):
+        """Every method is passed on alike."""
+        if name.startswith("do_"):
+            return self._pass
+        raise AttributeError(name)
+
+    def log_message(self, *_):
+        pass
+
+
+class Tokens(ThreadingHTTPServer):
+    """A token server: gives what is asked for to who has the password, signed by openssl.
+
+    Tokens are good for `seconds`; `given` has every scope that was granted.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, directory, user, password, seconds=60):
+        super().__init__(("127.0.0.1", 0), _Giving)
+        self.key, self.cert = directory / "key.pem", directory / "cert.pem"
+        openssl = program("openssl")
+        subprocess.run(
+            [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=tokens"]
+            + ["-days", "2", "-keyout", self.key, "-out", self.cert],
+            check=True,
+            capture_output=True,
+        )
+        pair = base64.b64encode(f"{user}:{password}".encode()).decode()
+        self.basic, self.refresh, self.seconds = f"Basic {pair}", "refresh-4711", seconds
+        self.given = []
+        self.thread = threading.Thread(target=self.serve_forever)
+        self.thread.start()
+
+    @property
+    def auth(self):
+        """For the registry's configuration."""
+        return (
+            f"  token:\n    realm: http://127.0.0.1:{self.server_address[1]}/token?from=test\n"
+            f"    service: registry\n    issuer: tests\n    rootcertbundle: {self.cert}\n"
+        )
+
+    def stop(self):
+        self.shutdown()
+        self.server_close()
+        self.thread.join()
+
+    def token(self, scopes):
+        der = subprocess.run(
+            [program("openssl"), "x509", "-in", self.cert, "-outform", "DER"],
+            check=True,
+            capture_output=True,
+        ).stdout
+        now = int(time.time())
+        access = []
+        for scope in scopes:
+            kind, name, actions = scope.split(":")
+            access.append({"type": kind, "name": name, "actions": actions.split(",")})
+        head = {"typ": "JWT", "alg": "RS256", "x5c": [base64.b64encode(der).decode()]}
+        claims = {"iss": "tests", "sub": "user", "aud": "registry", "jti": str(now)}
+        claims |= {"nbf": now - 5, "iat": now, "exp": now + self.seconds, "access": access}
+        text = b".".join(_url64(json.dumps(part).encode()) for part in (head, claims))
+        done = subprocess.run(
+            [program("openssl"), "dgst", "-sha256", "-sign", self.key],
+            input=text,
+            check=True,
+            capture_output=True,
+        )
+        return (text + b"." + _url64(done.stdout)).decode()
+
+
+def _url64(content):
+    return base64.urlsafe_b64encode(content).rstrip(b"=")
+
+
+class _Giving(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        query = parse_qs(urlsplit(self.path).query)
+        assert query["from"] == ["test"] and query["service"] == ["registry"]
+        self._give(self.headers.get("authorization") == self.server.basic, query["scope"])
+
+    def do_POST(self):
+        size = int(self.headers["content-length"])
+        form = parse_qs(self.rfile.read(size).decode())
+        good = form["grant_type"] == ["refresh_token"]
+        good = good and form["refresh_token"] == [self.server.refresh]
+        self._give(good, form["scope"][0].split())
+
+    def _give(self, good, scopes):
+        answer = {"errors": [{"code": "UNAUTHORIZED", "message": "no"}]}
+        if good:
+            self.server.given += scopes
+            answer = {"token": self.server.token(scopes), "expires_in": self.server.seconds}
+        content = json.dumps(answer).encode()
+        self.send_response(200 if good else 401)
+        self.send_header("content-length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_):
+        pass
+
+
+def htpasswd(directory, user, password):
+    """The part of a registry's configuration for a file of users."""
+    file = directory / "htpasswd"
+    done = subprocess.run(
+        [program("htpasswd"), "-Bbn", user, password], check=True, capture_output=True
+    )
+    file.write_bytes(done.stdout)
+    return f"  htpasswd:\n    realm: tests\n    path: {file}\n"
+
+
+def skopeo(*arguments):
+    """Its output."""
+    done = subprocess.run(
+        [program("skopeo"), *map(str, arguments)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def unpacked(reference, directory):
+    """The root file system of an image, by skopeo and umoci."""
+    layout = Path(directory) / "layout"
+    skopeo("copy", "--src-tls-verify=false", f"docker://{reference}", f"oci:{layout}:app")
+    subprocess.run(
+        [program("umoci"), "unpack", "--image", f"{layout}:app", str(Path(directory) / "bundle")],
+        check=True,
+        capture_output=True,
+    )
+    return Path(directory) / "bundle" / "rootfs"
