@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import random
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Literal
 
@@ -15,7 +16,6 @@ __all__ = (
     "Exchange",
     "Fault",
     "Rule",
-    "at",
     "at_random",
     "busy",
     "each_once",
@@ -82,11 +82,6 @@ def failing(status: int, words: str, headers: Mapping[str, str] | None = None) -
     return Fault(kind="answer", status=status, headers=typed, body=body)
 
 
-def at(index: int, fault: Fault) -> Rule:
-    """That fault for one request, by its number since the rule was set."""
-    return lambda exchange: fault if exchange.index == index else None
-
-
 def since(index: int, fault: Fault) -> Rule:
     """That fault from one request on, for ever."""
     return lambda exchange: fault if exchange.index >= index else None
@@ -107,6 +102,17 @@ def each_once(fault: Fault, meant: Callable[[Exchange], bool]) -> Rule:
 
 
 def at_random(seed: int, share: float, *faults: Fault) -> Rule:
-    """One of the faults for that share of requests, the same ones for the same seed."""
-    dice = random.Random(seed)  # noqa: S311  # faults are no secret
-    return lambda _: dice.choice(faults) if dice.random() < share else None
+    """One of the faults for that share of requests.
+
+    The same seed gives the same request, sent for the same time, the same fault, in whatever order
+    requests come.
+    """
+    times: Counter[tuple[str, str, bytes]] = Counter()
+
+    def rule(exchange: Exchange) -> Fault | None:
+        same = (exchange.method, exchange.path, exchange.body)
+        times[same] += 1
+        dice = random.Random(f"{seed} {times[same]} {same!r}")  # noqa: S311  # no secret
+        return dice.choice(faults) if dice.random() < share else None
+
+    return rule

@@ -31,6 +31,7 @@ class Promises:
     :cvar previews: previews are tried, where the target has them.
     :cvar canary: shares of traffic are tried, where the deployer has the hook.
     :cvar logs: the log is tried, where the deployer has the hook.
+    :cvar storms: how many deploys are tried while requests fail at random.
     :cvar patience: requests that one call may send before the suite stops answering.
     :cvar address: the field of the settings that takes the platform's address; may be empty.
     :cvar address_env: an environment variable that takes it.
@@ -43,6 +44,7 @@ class Promises:
     previews: ClassVar[bool] = True
     canary: ClassVar[bool] = True
     logs: ClassVar[bool] = True
+    storms: ClassVar[int] = 2
     patience: ClassVar[int] = 2000
     address: ClassVar[str] = "api_url"
     address_env: ClassVar[str] = ""

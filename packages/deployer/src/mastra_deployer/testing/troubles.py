@@ -9,6 +9,7 @@ from collections.abc import Iterable
 import pytest
 
 from mastra_core.errors import ApiError, AuthError, DeployError, DeploymentFailed, DeployTimeout
+from mastra_core.line import Bundle
 from mastra_deployer.testing.faults import (
     LOST,
     RESET,
@@ -16,6 +17,7 @@ from mastra_deployer.testing.faults import (
     Exchange,
     Fault,
     Rule,
+    at_random,
     busy,
     each_once,
     failing,
@@ -26,6 +28,8 @@ from mastra_deployer.testing.rig import Rig
 
 __all__ = ("Troubles",)
 
+_RUNS = 4  # at most, in a storm
+_SHARE = 0.3  # of the requests in it fail
 _WORDS = "the moon is in the wrong house"
 
 
@@ -123,6 +127,36 @@ class Troubles(Promises):
         rig.platform.hang()
         with rig.proxy.under(None), pytest.raises(DeployTimeout):
             rig.deploy(bundle)
+
+    def test_a_storm_is_ridden_out(self, rig: Rig) -> None:
+        """Three in ten requests fail at random: run again, one is live, at every moment whole."""
+        self.needs(rig, "deploy")
+        for seed in range(self.storms):
+            rig.platform.reset()
+            old, new = rig.bundle(), rig.bundle("new")
+            if seed % 2:  # every other one finds the platform empty
+                rig.deploy(old, env={})
+            runs = self._ride(rig, seed, old, new)
+            assert runs <= _RUNS, f"it took {runs} runs (seed {seed})"
+            assert self.is_whole(rig.live(), new, self._env(rig)), f"not live (seed {seed})"
+
+    def _ride(self, rig: Rig, seed: int, old: Bundle, new: Bundle) -> int:
+        """Deploy until it succeeds; how many runs it took."""
+        storm = at_random(seed, _SHARE, busy(), failing(500, "a bad day"), RESET, LOST)
+
+        def watched(exchange: Exchange) -> Fault | None:
+            live = None if self.reads(exchange) else rig.platform.live("production")
+            wanted: tuple[tuple[Bundle, dict[str, str]], ...] = ((old, {}), (new, self._env(rig)))
+            if live and not any(self.is_whole(live, *each) for each in wanted):
+                broken.append(f"half of it is live (seed {seed}, {exchange})")
+            return storm(exchange)
+
+        broken: list[str] = []
+        runs = 1
+        while runs <= _RUNS and rig.attempt(new, watched):
+            runs += 1
+        assert not broken
+        return runs
 
     def _survives(self, rig: Rig, fault: Fault) -> None:
         """Each request that may be repeated meets the fault once; then each of the others."""
