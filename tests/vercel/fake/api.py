@@ -20,6 +20,7 @@ from vercel.fake import (  # noqa: F401  # being imported is how they become rou
     env_vars,
     events,
     files,
+    observability,
     projects,
     promotion,
     protection,

@@ -73,6 +73,13 @@ def delete(call: Call) -> dict[str, Any]:
     return {"uid": deployment.id, "state": "DELETED"}
 
 
+@route("GET", "deployments/{id}/builds", 11)
+def list_builds(call: Call) -> dict[str, Any]:
+    """A prebuilt deployment has none."""
+    find_deployment(call, call["id"])
+    return {"builds": []}
+
+
 @route("GET", "deployments/{id}/files", 6)
 def list_files(call: Call) -> list[dict[str, Any]]:
     """The files as a tree."""

@@ -161,6 +161,15 @@ def delete_some(call: Call) -> dict[str, Any]:
     return {"deleted": len(gone), "ids": gone}
 
 
+@route("GET", "env/pull/{project}/{stage}", 1, 3)
+def pull(call: Call) -> dict[str, Any]:
+    """All values of a stage that may be read, for the command line."""
+    project = find_project(call, call["project"])
+    readable = [v for v in project.env.values() if v.type != "sensitive"]
+    values = {v.key: v.value for v in readable if call["stage"] in v.target}
+    return {"env": values, "buildEnv": values}
+
+
 def _find(project: Project, id: str) -> Variable:
     if id not in project.env:
         raise Refused(404, "not_found", "The environment variable was not found")

@@ -29,11 +29,11 @@ def may_see(project: Project, host: str, given: str) -> bool:
 
 @route("PATCH", "projects/{project}/protection-bypass", 1)
 def change(call: Call) -> dict[str, Any]:
-    """Make a secret for automation, or take one back."""
+    """Make a secret for automation, for an empty body too, or take one back."""
     project, told = find_project(call, call["project"]), call.told()
     if "revoke" in told:
         project.bypass.pop(told["revoke"]["secret"], None)
-    if "generate" in told or told.get("revoke", {}).get("regenerate"):
+    if "generate" in told or not told or told.get("revoke", {}).get("regenerate"):
         wanted = (told.get("generate") or {}).get("secret") or _secret()
         if not re.fullmatch(r"[a-zA-Z0-9]{32}", wanted):
             raise Refused(400, "bad_request", "`generate.secret` should be 32 letters and digits")
