@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-import secrets
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mastra_core.errors import ApiError, DeploymentFailed
-from mastra_core.line import DeployRequest, Report
+from mastra_core.line import Bundle, DeployRequest, Report
 from mastra_deployer_vercel.api import fields
 from mastra_deployer_vercel.parts import Part
-from mastra_deployer_vercel.records import BAD, listed
+from mastra_deployer_vercel.records import BAD, id_of, listed
 from mastra_deployer_vercel.settings import VercelDeployer
 
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ("announce", "body_of", "create", "wait_until_ready")
+__all__ = ("MARK", "announce", "body_of", "create", "wait_until_ready")
 
 _ROUNDS = 3  # Vercel may still miss a file that was just sent
+_ALIKE = 20  # deployments of the same content that are looked through
+MARK = "mastraMark"
 _QUERY = {"prebuilt": "1", "skipAutoDetectionConfirmation": "1", "forceNew": "1"}
 
 
@@ -46,35 +48,36 @@ def create(
 def announce(client: httpx.Client, body: dict[str, Any]) -> dict[str, Any]:
     """The new deployment, or ``{"error": {"missing": [...]}}``.
 
-    A create whose answer is lost is looked up by a mark that only this attempt has.
+    A create whose answer is lost is looked for among deployments of the same mark: it is the one
+    that was not there before.
     """
     from mastra_deployer.kit import once
 
-    mark = secrets.token_hex(8)
-    marked = {**body, "meta": {**body["meta"], "mastraAttempt": mark}}
+    def marked() -> dict[str, dict[str, Any]]:
+        found = listed(client, str(body["project"]), _ALIKE, **{f"meta-{MARK}": body["meta"][MARK]})
+        return {id_of(item): item for item in found}
 
     def find() -> dict[str, Any] | None:
         if not tried:
             return None
-        found = listed(client, str(body["project"]), 5, **{"meta-mastraAttempt": mark})
-        return next(iter(found), None)
+        return next((item for name, item in marked().items() if name not in before), None)
 
     def make() -> dict[str, Any]:
-        tried.append(mark)
-        query = {**dict(client.params), **_QUERY}
-        answer = client.post(
-            "/v13/deployments",
-            params=query,
-            json=marked,
-            extensions={"mastra_accept": (400,)},
-        )
-        found = fields(answer)
-        if answer.status_code == 400 and "missing" not in (found.get("error") or {}):  # noqa: PLR2004  # Bad Request
-            raise _refused(found)
-        return found
+        tried.append(True)
+        return _post(client, body)
 
-    tried: list[str] = []
+    before, tried = marked(), list[bool]()
     found: dict[str, Any] = once(find, make)
+    return found
+
+
+def _post(client: httpx.Client, body: dict[str, Any]) -> dict[str, Any]:
+    query = {**dict(client.params), **_QUERY}
+    accept = {"mastra_accept": (400,)}
+    answer = client.post("/v13/deployments", params=query, json=body, extensions=accept)
+    found = fields(answer)
+    if answer.is_error and "missing" not in (found.get("error") or {}):
+        raise _refused(found)
     return found
 
 
@@ -106,11 +109,17 @@ def _send(client: httpx.Client, parts: Sequence[Part], report: Report) -> None:
 
 
 def body_of(
-    settings: VercelDeployer, project: Mapping[str, Any], request: DeployRequest, parts: list[Part]
+    settings: VercelDeployer,
+    project: Mapping[str, Any],
+    bundle: Bundle,
+    request: DeployRequest,
+    parts: Sequence[Part],
 ) -> dict[str, Any]:
     """What the deployment is to be."""
     files = [part.announced() for part in parts]
+    same = f"{bundle.manifest.digest} {request.environment} {request.fingerprint}"
     meta = {
+        MARK: hashlib.sha256(same.encode()).hexdigest()[:16],
         "mastraFingerprint": request.fingerprint,
         "mastraFiles": json.dumps(files),
         "mastraBranch": request.branch,

@@ -48,7 +48,8 @@ def deploy(
         made = _unfinished(client, project, request)
         if made is None:
             report.step("Making the deployment")
-            made = create(client, body_of(settings, project, request, parts), parts, report)
+            body = body_of(settings, project, bundle, request, parts)
+            made = create(client, body, parts, report)
         return _awaited(client, settings, request, made, report)
 
 

@@ -1,8 +1,9 @@
 """The archive a deployment is sent as: one gzip'd tar, cut where its content changes.
 
-Vercel takes ``.vercel/source.tgz.part1``, ``part2``, ... and joins them by bytes. The first parts
-hold the dependencies, the last one the app. Deflate is flushed at the cut, so a changed line of
-the app leaves the first parts as they were, and they are not sent again.
+Vercel takes ``.vercel/source.tgz.part1``, ``part2``, ... and joins them by bytes. Large
+dependencies and large files have parts of their own, the small ones share; the app's code comes
+last. Deflate is flushed at each cut, so a changed line leaves all other parts as they were, and
+they are not sent again.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import hashlib
 import io
 import tarfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mastra_core.line import Bundle
@@ -21,6 +22,8 @@ from mastra_deployer_vercel.arrange import FUNCTION, OUTPUT
 __all__ = ("Part", "pack")
 
 _PART = 100 * 1024 * 1024  # bytes; Vercel's own client cuts there
+_LARGE = 100_000  # bytes unpacked from which something gets a part of its own
+_MOST = 60  # such parts at most: each is a request when it is new
 _HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"  # gzip without a time, a name or a system
 _CHUNK = 1 << 20
 
@@ -52,15 +55,33 @@ def pack(bundle: Bundle, directory: Path) -> list[Part]:
         for path in (bundle.directory / OUTPUT).rglob("*")
         if path.is_file()
     )
-    vendored = [path for path in paths if path.startswith(f"{FUNCTION}/vendor/")]
-    rest = sorted(set(paths) - set(vendored))
     writer = _Writer(directory)
-    for group in (vendored, rest):
+    for group in _groups(bundle.directory, paths):
         for name in group:
             for content in _entry(bundle.directory / name, name):
                 writer.write(content)
         writer.cut()
     return writer.finish()
+
+
+def _groups(root: Path, paths: Sequence[str]) -> list[list[str]]:
+    """What belongs into one part: a large distribution or file; the small ones together."""
+    vendor = f"{FUNCTION}/vendor/"
+    units: dict[str, list[str]] = {}
+    for path in paths:
+        inside = path.removeprefix(vendor)
+        units.setdefault(vendor + inside.partition("/")[0] if inside != path else path, []).append(
+            path
+        )
+    large: list[list[str]] = []
+    small: dict[bool, list[str]] = {True: [], False: []}
+    for name, members in units.items():
+        size = sum((root / path).stat().st_size for path in members)
+        if size >= _LARGE and len(large) < _MOST:
+            large.append(members)
+        else:
+            small[name.startswith(vendor)] += members
+    return [group for group in (*large, small[True], small[False]) if group]
 
 
 def _entry(file: Path, name: str) -> Iterator[bytes]:

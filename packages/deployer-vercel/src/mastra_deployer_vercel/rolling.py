@@ -11,7 +11,7 @@ from mastra_deployer_vercel.api import fields, project_path
 from mastra_deployer_vercel.project import live_id, need_project
 from mastra_deployer_vercel.records import deployment_of, find_deployment, stage_of
 from mastra_deployer_vercel.settings import VercelDeployer
-from mastra_deployer_vercel.traffic import rollback
+from mastra_deployer_vercel.traffic import move_back
 
 if TYPE_CHECKING:
     import httpx
@@ -46,7 +46,7 @@ def canary(
     if percent == 0:
         if release:  # ending it is going back to what is live
             current = (release.get("currentDeployment") or {}).get("id") or live_id(project)
-            rollback(client, settings, current, report)
+            move_back(client, settings, str(current), report)
         return _with_share(client, settings, item, 0)
     if not release:
         release = _start(client, settings, item, percent)

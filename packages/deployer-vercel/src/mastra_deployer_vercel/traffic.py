@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mastra_core.errors import DeployError, DeploymentFailed
 from mastra_core.line import Deployment, Report
 from mastra_deployer_vercel.api import project_path
-from mastra_deployer_vercel.create import announce, wait_until_ready
+from mastra_deployer_vercel.create import MARK, announce, wait_until_ready
 from mastra_deployer_vercel.project import live_id, need_project
 from mastra_deployer_vercel.records import (
     deployment_of,
@@ -24,7 +24,7 @@ from mastra_deployer_vercel.settings import VercelDeployer
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ("promote", "rollback")
+__all__ = ("move_back", "promote", "rollback")
 
 _PATIENCE = 180.0  # seconds that Vercel's own client waits for domains to move
 _SEARCHED = 100
@@ -61,15 +61,23 @@ def rollback(client: httpx.Client, settings: VercelDeployer, id: str, report: Re
             f"Promote it: mastra promote {item['id']}.",
         )
     if live_id(project) != item["id"]:
-        path = project_path(settings, 9, f"/rollback/{item['id']}")
-        client.post(path, json={}, extensions={"mastra_idempotent": True})
-        _moved(client, settings, str(item["id"]), report)
+        move_back(client, settings, str(item["id"]), report)
     return _live(client, settings, item)
 
 
+def move_back(client: httpx.Client, settings: VercelDeployer, id: str, report: Report) -> None:
+    """Have production's domains lead to a deployment that they led to before."""
+    path = project_path(settings, 9, f"/rollback/{id}")
+    client.post(path, json={}, extensions={"mastra_idempotent": True})
+    _moved(client, settings, id, report)
+
+
 def _before(client: httpx.Client, project: Mapping[str, Any]) -> str:
-    """The production deployment that was made before the live one."""
+    """What was live before: as the last move says, else the one made before the live one."""
     live = live_id(dict(project))
+    moved = project.get("lastAliasRequest") or {}
+    if moved.get("toDeploymentId") == live and moved.get("fromDeploymentId"):
+        return str(moved["fromDeploymentId"])
     found = listed(client, project["id"], _SEARCHED, target="production", state="READY")
     ids = [id_of(item) for item in found]
     after = ids[ids.index(live) + 1 :] if live in ids else ids
@@ -117,7 +125,7 @@ def _again(
             f"{item['id']} is a preview that was not made by mastra, so its files are not known.",
             "Deploy to production: mastra deploy --prod.",
         )
-    kept = {name: value for name, value in meta.items() if name != "mastraAttempt"}
+    kept = {**meta, MARK: f"{id_of(item)} to production"}
     report.step("Deploying the same files to production")
     made = announce(
         client,
