@@ -17,6 +17,7 @@ from packaging.utils import canonicalize_name
 from mastra_core.errors import BuildError
 from mastra_core.line import Platform, Project
 from mastra_deployer.bundler.prune import TOOL_GROUPS
+from mastra_deployer.bundler.pyodide import fit_lock, is_pyodide, resolve_arguments
 from mastra_deployer.bundler.requirements import named, project_requirements
 from mastra_deployer.config import read_pyproject
 from mastra_deployer.places import local_directory, scratch_directory
@@ -167,7 +168,7 @@ def _compile(
         [
             *("pip", "compile", "--quiet", "--format", "pylock.toml", "--no-header"),
             *("--no-annotate", "--override", str(overrides), "--output-file", str(made)),
-            *target_arguments(platform.python, platform.wheels),
+            *_target(platform),
             *map(str, inputs),
         ],
         cwd=root,
@@ -175,8 +176,16 @@ def _compile(
     text = made.read_text(encoding="utf-8")
     # uv installs with whatever Python it runs on; the target's was given to the resolver.
     text = re.sub(r"^requires-python = .*\n", "", text, flags=re.MULTILINE)
+    if is_pyodide(platform):
+        text = fit_lock(text, scratch, platform)
     made.write_text(_absolute(text, scratch), encoding="utf-8")
     made.replace(lock)
+
+
+def _target(platform: Platform) -> list[str]:
+    if is_pyodide(platform):
+        return resolve_arguments(platform)
+    return target_arguments(platform.python, platform.wheels)
 
 
 def _absolute(text: str, scratch: Path) -> str:

@@ -10,6 +10,7 @@ from mastra_core.line import Platform, Report
 from mastra_deployer.bundler.bytecode import compile_vendor
 from mastra_deployer.bundler.closure import Closure
 from mastra_deployer.bundler.prune import PRUNE_VERSION, prune
+from mastra_deployer.bundler.pyodide import install_arguments, is_pyodide, make_pure
 from mastra_deployer.interpreters import Interpreter
 from mastra_deployer.places import cache_directory, publish, scratch_directory
 from mastra_deployer.uv import run_uv, target_arguments
@@ -60,11 +61,18 @@ def _install(closure: Closure, platform: Platform, made: Path) -> None:
     lock.write_text(_without_directories(closure.lock.read_text(encoding="utf-8")))
     flags = ["--quiet", "--target", str(made), "--no-deps", "--link-mode", "copy"]
     flags += ["--preview-features", "pylock"]
-    target = target_arguments(platform.python, platform.wheels)
+    pyodide = is_pyodide(platform)
+    target = (
+        install_arguments(platform)
+        if pyodide
+        else target_arguments(platform.python, platform.wheels)
+    )
     run_uv(["pip", "install", *flags, *target, "--requirements", str(lock)])
     wheels = [str(build_wheel(directory)) for directory in closure.directories]
     if wheels:
         run_uv(["pip", "install", *flags, *target, *wheels])
+    if pyodide:
+        make_pure(made)
 
 
 def _without_directories(lock: str) -> str:
