@@ -15,10 +15,12 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--plan", choices=["hobby", "pro", "enterprise"], default="pro")
     options = parser.parse_args()
+    ends = {signal.SIGINT, signal.SIGTERM}
+    signal.pthread_sigmask(signal.SIG_BLOCK, ends)  # before there are threads to take them
     fake = FakeVercel(options.store, port=options.port, plan=options.plan)
     print(fake.url, flush=True)
     try:
-        signal.sigwait({signal.SIGINT, signal.SIGTERM})
+        signal.sigwait(ends)
     finally:
         fake.stop()
 
