@@ -11,6 +11,8 @@ from app import OPENAI, WEATHER, App
 from book import Book
 from environment import Environment, create, variables, wheels
 from model import serving_model
+from places import BENCH
+from process import run
 from tree import size
 
 
@@ -95,6 +97,13 @@ def _load(ours: Ours, book: Book, quick: bool) -> None:
         cold.load(book, app.name, command, agent=app.agent, env=env, times=often)
 
 
+def _upload(ours: Ours, book: Book, quick: bool) -> None:
+    told = ours.scratch / "upload.seconds"
+    for _ in range(1 if quick else 3):
+        run([ours.tool.python, BENCH / "upload.py", told], cwd=ours.scratch, env=variables())
+        book.add("upload", float(told.read_text()))
+
+
 def _server(ours: Ours, app: App) -> Sequence[Path]:
     """The bundle needs no environment: the bare interpreter serves it."""
     return [ours.bare.python, app.built() / "index.py"]
@@ -107,4 +116,5 @@ _GROUPS = {
     "output": _output,
     "serve": _serve,
     "load": _load,
+    "upload": _upload,
 }
