@@ -5,10 +5,10 @@
     POST   /apps {"name"}                           -> APP, a new one for each request
     DELETE /apps/ID                                 -> {}
     GET    /apps/ID/deployments                     -> {"deployments": [DEPLOYMENT, ...]}
-    PUT    /apps/ID/deployments/ID {"files", ...}   -> {"missing": [sha256, ...]}
+    PUT    /apps/ID/deployments/ID {path: sha256}   -> {"missing": [sha256, ...]}
     GET    /blobs                                   -> {"digests": [sha256, ...]}
     PUT    /blobs/SHA256  bytes                     -> {}
-    PUT    /apps/ID/STAGE {"deployment"}            -> RELEASE; with "percent" a share of traffic
+    PUT    /apps/ID/STAGE {"deployment", ...}       -> RELEASE; with "percent" a share of traffic
     GET    /apps/ID/STAGE                           -> RELEASE
     GET    /apps/ID/env/STAGE                       -> {"names": [...]}
     PUT    /apps/ID/env/STAGE {name: value or null} -> {}; null removes, other names stay
@@ -59,15 +59,16 @@ class Acme(ThreadingHTTPServer):
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}"
 
-    def release(self, app: App, stage: str, id: str) -> Release:
+    def release(self, app: App, stage: str, id: str, fingerprint: str = "") -> Release:
         """Put a deployment before users; asked for twice it is still one release."""
         files = self.kept.files(app, id)
         env, last, seen = app.env.get(stage, {}), app.asked.get(stage), app.seen(stage)
         for same in (last, seen):
             if same and (same.deployment, same.env) == (id, env) and same.state != "failed":
-                app.asked[stage] = same
+                app.asked[stage], same.fingerprint = same, fingerprint or same.fingerprint
                 return same
-        made = app.asked[stage] = Release(deployment=id, env=dict(env))
+        made = Release(deployment=id, env=dict(env), fingerprint=fingerprint)
+        app.asked[stage] = made
         if self.processes:
             build = threading.Thread(target=self._run, args=(app, stage, made, files))
             self._builds.append(build)
@@ -158,7 +159,7 @@ class _Handler(BaseHTTPRequestHandler):
                 return kept.create(told["name"]).answer()
             case ["apps", id, "deployments", deployment]:
                 kept.announce(kept.app(id), deployment, told)
-                return {"missing": kept.missing(told["files"].values())}
+                return {"missing": kept.missing(told.values())}
             case ["apps", id, "env", stage]:
                 values = {**kept.app(id).env.get(stage, {}), **told}
                 kept.app(id).env[stage] = {k: v for k, v in values.items() if v is not None}
@@ -169,7 +170,8 @@ class _Handler(BaseHTTPRequestHandler):
                 return {"deployment": _shown(app, told["deployment"], "production")}
             case ["apps", id, ("production" | "preview") as stage]:
                 app = kept.app(id)
-                return _told(app, stage, self.server.release(app, stage, told["deployment"]))
+                words = (told["deployment"], told.get("fingerprint", ""))
+                return _told(app, stage, self.server.release(app, stage, *words))
             case _:
                 raise Refused(404, f"there is nothing at {self.path}")
         return {}
@@ -225,7 +227,7 @@ class _Handler(BaseHTTPRequestHandler):
 def _shown(app: App, name: str, stage: str = "") -> dict[str, Any]:
     """A deployment, as its stage has it."""
     told = app.deployments[name]
-    stage = stage or told["stage"]
+    stage = stage or "preview"
     past = [release for release in app.live.get(stage, []) if release.deployment == name]
     seen = app.seen(stage)
     return {
@@ -235,7 +237,8 @@ def _shown(app: App, name: str, stage: str = "") -> dict[str, Any]:
         "created": told["created"],
         "live": seen is not None and seen.deployment == name,
         "percent": app.canary.get(name),
-        "fingerprint": told.get("fingerprint", ""),
+        "fingerprint": past[-1].fingerprint if past else "",
+        "state": "ready" if past else "building",
     }
 
 
@@ -250,7 +253,7 @@ def _listed(app: App) -> list[dict[str, Any]]:
 
 
 def _told(app: App, stage: str, release: Release) -> dict[str, Any]:
-    shown = _shown(app, release.deployment, stage)
+    shown = {**_shown(app, release.deployment, stage), "state": release.state}
     return {"state": release.state, "error": release.error, "deployment": shown}
 
 

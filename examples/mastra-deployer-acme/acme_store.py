@@ -31,6 +31,7 @@ class Release:
     state: str = "building"
     url: str = ""
     error: str = ""
+    fingerprint: str = ""
     looks: int = 0
 
 
@@ -91,9 +92,9 @@ class Store:
     def missing(self, digests: Iterable[str]) -> list[str]:
         return sorted(set(digests) - set(self.digests()))
 
-    def announce(self, app: App, id: str, told: Mapping[str, Any]) -> None:
+    def announce(self, app: App, id: str, files: Mapping[str, str]) -> None:
         known = app.deployments.get(id, {"created": dt.datetime.now(dt.UTC).isoformat()})
-        app.deployments[id] = {**known, **told}
+        app.deployments[id] = {**known, "files": dict(files)}
 
     def receive(self, digest: str, content: bytes) -> None:
         if hashlib.sha256(content).hexdigest() != digest:

@@ -48,7 +48,7 @@ def mastra_deploy(
 
     manifest, name = Manifest.of(bundle.directory), bundle.manifest.digest
     stage = request.environment
-    told = {"files": manifest.paths, "stage": stage, "fingerprint": request.fingerprint}
+    mark = {"deployment": name, "fingerprint": request.fingerprint}
     with _client(settings, credentials) as client:
         report.step("Uploading")
         new = {"name": settings.app}
@@ -56,17 +56,17 @@ def mastra_deploy(
         # Named by its content: announcing twice gives the same deployment, so a retry is safe.
         place = f"/apps/{app['id']}"
         upload(
-            client.put(f"{place}/deployments/{name}", json=told).json()["missing"],
+            client.put(f"{place}/deployments/{name}", json=manifest.paths).json()["missing"],
             lambda digest: client.put(f"/blobs/{digest}", content=manifest.read(digest)),
             report=report,
             size=lambda digest: manifest.size([digest]),
         )
         report.step("Releasing")
         client.put(f"{place}/env/{stage}", json={k: v.reveal() for k, v in request.env.items()})
-        client.put(f"{place}/{stage}", json={"deployment": name})
+        client.put(f"{place}/{stage}", json=mark)
         live = poll(
             lambda: client.get(f"{place}/{stage}").json(),
-            lambda told: told["state"] != "building",
+            lambda told: told["state"] != "building" or not request.wait,
             timeout=600,
         )
     if live["state"] == "failed":

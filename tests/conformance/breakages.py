@@ -6,7 +6,7 @@ BUNDLE = "    build.copy_to(directory)\n"
 SEALED = '    return Bundle.seal(build, directory, "acme")\n'
 CLIENT = '    return connect(settings.api_url, credentials["ACME_TOKEN"])\n'
 UPLOAD = '        report.step("Uploading")\n'
-RELEASED = '        client.put(f"{place}/{stage}", json={"deployment": name})\n'
+RELEASED = '        client.put(f"{place}/{stage}", json=mark)\n'
 PROMOTE = "id: str, report: Report) -> Deployment:\n"
 
 
@@ -207,9 +207,9 @@ DEPLOYING = {
         "every_file_arrives_byte_for_byte",
         "other files",
         (
-            '{"files": manifest.paths,',
-            '{"files": {manifest.files[d][0].relative_to(bundle.directory).as_posix(): d'
-            " for d in manifest.files},",
+            "json=manifest.paths)",
+            "json={manifest.files[d][0].relative_to(bundle.directory).as_posix(): d"
+            " for d in manifest.files})",
         ),
     ),
     "text files with other line ends": (
@@ -249,14 +249,14 @@ DEPLOYING = {
     "everything, always": (
         "an_unchanged_deploy_sends_next_to_nothing",
         "were sent again",
-        ('json=told).json()["missing"]', "json=told) and list(manifest.files)"),
+        ('json=manifest.paths).json()["missing"]', "json=manifest.paths) and list(manifest.files)"),
     ),
     "everything, where something changed": (
         "a_change_sends_only_the_change",
         "for one small file",
         (
-            'client.put(f"{place}/deployments/{name}", json=told).json()["missing"]',
-            'list(manifest.files) if client.put(f"{place}/deployments/{name}", json=told)'
+            'client.put(f"{place}/deployments/{name}", json=manifest.paths).json()["missing"]',
+            'list(manifest.files) if client.put(f"{place}/deployments/{name}", json=manifest.paths)'
             '.json()["missing"] else []',
         ),
     ),
@@ -312,7 +312,7 @@ TROUBLES = {
         "half of it is live",
         (
             "        upload(\n",
-            '        early = client.put(f"{place}/deployments/{name}", json=told)\n'
+            '        early = client.put(f"{place}/deployments/{name}", json=manifest.paths)\n'
             f"{RELEASED}        upload(\n",
         ),
     ),
@@ -375,10 +375,15 @@ TROUBLES = {
         "stopped answering",
         ("timeout=600,", "timeout=10**9,"),
     ),
+    "waiting where nobody waits": (
+        "not_waited_for_it_comes_back",
+        "was not done after",
+        (" or not request.wait", ""),
+    ),
     "not waiting for the end": (
         "a_deploy_is_live_and_says_where",
         "nothing is live",
-        ('lambda told: told["state"] != "building"', "lambda told: True"),
+        ('lambda told: told["state"] != "building" or not request.wait', "lambda told: True"),
         ("created=created, **told)", 'created=created, **{**told, "live": True})'),
     ),
 }
@@ -441,6 +446,19 @@ LOOKING = {
         "deployments_are_newest_first_and_one_is_live",
         "at most the limit",
         ("for each in told[:limit]]", "for each in told]"),
+    ),
+    "a fingerprint that comes too early": (
+        "a_fingerprint_is_that_of_what_is_live",
+        "of a deploy that broke off",
+        (
+            UPLOAD,
+            f"{UPLOAD}        MARKS[name] = request.fingerprint\n",
+        ),
+        ("Env = Mapping", "MARKS: dict[str, str] = {}\nEnv = Mapping"),
+        (
+            "created=created, **told)",
+            'created=created, **{**told, "fingerprint": MARKS.get(told["id"], "")})',
+        ),
     ),
     "an error where there is no app": (
         "an_app_that_is_not_there_has_no_deployments",

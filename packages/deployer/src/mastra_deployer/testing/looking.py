@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from mastra_core.errors import AuthError
 from mastra_core.line import DeployRequest, LogLine, Plan, Problem
 from mastra_core.secret import Secret
+from mastra_deployer.testing.faults import LOST, since
 from mastra_deployer.testing.promises import Promises
 from mastra_deployer.testing.rig import Rig
 
@@ -71,6 +73,22 @@ class Looking(Promises):
         )
         assert [item.id for item in rig.call("deployments", 2)] == made[:0:-1], "at most the limit"
 
+    def test_a_fingerprint_is_that_of_what_is_live(self, rig: Rig) -> None:
+        """Kept, it is that of the deploy that users see: one that broke off has left none."""
+        self.needs(rig, "deployments")
+        self.needs(rig, "deploy")
+        bundle = rig.bundle()
+        rig.deploy(bundle, fingerprint="first")
+        with rig.recorded() as seen:
+            rig.deploy(bundle, env=_other(rig, "second"), fingerprint="second")
+        assert self._fingerprint(rig) in ("", "second")
+        for cut in range(len(seen)):
+            mark = f"cut-{cut}"
+            env = _other(rig, mark) if rig.line.target.stores_env else {}
+            rig.attempt(bundle, since(cut, LOST), env=env, fingerprint=mark)
+            if not self.is_whole(rig.live(), bundle, env):
+                assert self._fingerprint(rig) != mark, f"it is of a deploy that broke off ({cut})"
+
     def test_an_app_that_is_not_there_has_no_deployments(self, rig: Rig) -> None:
         """Before the first deploy the list is empty, and no error."""
         self.needs(rig, "deployments")
@@ -82,13 +100,11 @@ class Looking(Promises):
         rig.deployed()
         for text in ("first words", "second words"):
             rig.platform.say(text)
-        lines = list(rig.call("logs", "", None, follow=False))
+        lines = self._lines(rig, follow=False)
         assert all(isinstance(line, LogLine) for line in lines)
         texts = [line.text for line in lines if "words" in line.text]
         assert [text[-12:].strip() for text in texts] == ["first words", "second words"]
-        followed = rig.call("logs", "", None, follow=True)
-        assert len(list(itertools.islice(followed, len(lines)))) == len(lines)
-        followed.close()
+        assert self._lines(rig, follow=True, most=len(lines)) == lines
 
     def _looks(self, rig: Rig) -> dict[str, Callable[[], Any]]:
         """Every call that only looks and that the deployer can."""
@@ -96,9 +112,30 @@ class Looking(Promises):
             "plan": lambda: rig.call("plan", rig.bundle(), _request(rig)),
             "doctor": lambda: rig.call("doctor"),
             "deployments": lambda: rig.call("deployments", 10),
-            "env": lambda: rig.call("env", "production").list(),
+            "env": lambda: self._variables(rig),
+            "logs": lambda: (
+                self._lines(rig, follow=False) if rig.platform.live("production") else []
+            ),
         }
         return {verb: look for verb, look in looks.items() if rig.line.can(verb)}
+
+    @staticmethod
+    def _variables(rig: Rig) -> list[str]:
+        store = rig.call("env", "production")
+        with rig.watched():
+            return list(store.list())
+
+    @staticmethod
+    def _lines(rig: Rig, *, follow: bool, most: int | None = None) -> list[LogLine]:
+        told = rig.call("logs", "", None, follow=follow)
+        with rig.watched(), contextlib.closing(told):
+            return list(itertools.islice(told, most))
+
+    @staticmethod
+    def _fingerprint(rig: Rig) -> str:
+        """Of what is live, as the list has it."""
+        listed = rig.call("deployments", 10)
+        return next((item.fingerprint for item in listed if item.id == rig.live().id), "")
 
     def _only_reads(self, rig: Rig, looks: dict[str, Callable[[], Any]]) -> None:
         for verb, look in looks.items():
@@ -122,6 +159,11 @@ class Looking(Promises):
             sent = sum(len(item.body) for item in seen if not self.reads(item))
             spare = _WORDY * (1 + len(list(bundle.files())))
             assert plan.upload <= sent <= plan.upload + spare, "planned bytes are not those sent"
+
+
+def _other(rig: Rig, mark: str) -> dict[str, str]:
+    """Other values of the app's variables."""
+    return {name: f"{value}-{mark}" for name, value in rig.env.items()}
 
 
 def _request(rig: Rig) -> DeployRequest:

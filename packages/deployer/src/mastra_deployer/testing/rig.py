@@ -113,16 +113,20 @@ class Rig:
         *,
         env: Mapping[str, str] | None = None,
         token: str | None = None,
+        fingerprint: str = "",
+        wait: bool = True,
     ) -> Deployment:
         """Deploy as the command does: what comes back as a draft is promoted."""
         values = self.env if env is None else env
         secret = {name: Secret(text) for name, text in values.items()}
         stored = secret if self.line.target.stores_env else {}
-        request = DeployRequest(environment=environment, env=stored, message="from the suite")
+        request = DeployRequest(
+            environment=environment, env=stored, fingerprint=fingerprint, wait=wait
+        )
         access = self.access(token)
         with self.watched():
             made = self.line.deploy(access, bundle, request, self.shown)
-            if not made.live and environment == "production":
+            if wait and not made.live and environment == "production":
                 made = self.line.promote(access, made.id, self.shown)
         return self.seen(made)
 

@@ -128,6 +128,13 @@ class Troubles(Promises):
         with rig.proxy.under(None), pytest.raises(DeployTimeout):
             rig.deploy(bundle)
 
+    def test_not_waited_for_it_comes_back(self, rig: Rig) -> None:
+        """Where nobody waits, a deploy hands everything over, and says that it is building."""
+        self.needs(rig, "deploy", "endless")
+        rig.platform.hang()
+        made = rig.deploy(rig.bundle(), wait=False)
+        assert made.state == "building", "it is not ready, and says so"
+
     def test_a_storm_is_ridden_out(self, rig: Rig) -> None:
         """Three in ten requests fail at random: run again, one is live, at every moment whole."""
         self.needs(rig, "deploy")
