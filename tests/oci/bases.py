@@ -13,9 +13,10 @@ import httpx
 _DOCKER = "application/vnd.docker."
 
 
-def push_base(host, name, tag, platforms, layers=()):
+def push_base(host, name, tag, platforms, *, layers=(), auth=None):
     """An image for several platforms in Docker's words; platform to config."""
-    with httpx.Client(base_url=f"http://{host}/v2/{name}/", trust_env=False) as client:
+    url = f"http://{host}/v2/{name}/"
+    with httpx.Client(base_url=url, auth=auth, trust_env=False) as client:
         layers = layers or (layer({"etc/base": b"of the base\n"}),)
         children = []
         for architecture, config in platforms.items():

@@ -88,9 +88,10 @@ class Proxy(ThreadingHTTPServer):
         self.host = f"127.0.0.1:{self.server_address[1]}"
         self.requests = []
         self.lock = threading.Lock()
+        self.refusing = ""
         # Whether a request breaks off: before it arrives, or ("arrives") before it is answered.
         self.broken = lambda method, path, number: False
-        self.thread = threading.Thread(target=self.serve_forever)
+        self.thread = threading.Thread(target=self.serve_forever, daemon=True)
         self.thread.start()
 
     def stop(self):
@@ -122,10 +123,19 @@ class _Passing(BaseHTTPRequestHandler):
             self._behind(body)
         if broken:
             return self._break_off()
+        if self.server.refusing and self.command not in ("GET", "HEAD"):
+            return self._refuse(self.server.refusing)
         try:
             return self._answer(body)
         except OSError:  # the registry is away: so are we
             return self._break_off()
+
+    def _refuse(self, words):
+        content = json.dumps({"errors": [{"code": "DENIED", "message": words}]}).encode()
+        self.send_response_only(400)
+        self.send_header("content-length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
 
     def _break_off(self):
         self.close_connection = True
@@ -180,7 +190,7 @@ class Tokens(ThreadingHTTPServer):
         pair = base64.b64encode(f"{user}:{password}".encode()).decode()
         self.basic, self.refresh, self.seconds = f"Basic {pair}", "refresh-4711", seconds
         self.given = []
-        self.thread = threading.Thread(target=self.serve_forever)
+        self.thread = threading.Thread(target=self.serve_forever, daemon=True)
         self.thread.start()
 
     @property

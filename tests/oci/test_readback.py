@@ -107,7 +107,9 @@ def test_an_image_on_a_base_runs(proxy, registry, oci, bundle, project, echo, tm
     parts = json.loads((bundle / "mastra-image.json").read_bytes())
     content = (bundle / "blobs/sha256" / parts["layers"][0]["digest"][7:]).read_bytes()
     layers = ((content, gzip.decompress(content)), layer({"etc/base": b"of the base\n"}))
-    push_base(registry.host, "base/python", "both", {"amd64": {"Labels": {"a": "b"}}}, layers)
+    push_base(
+        registry.host, "base/python", "both", {"amd64": {"Labels": {"a": "b"}}}, layers=layers
+    )
     base = f"{proxy.host}/base/python:both"
     run = oci(proxy.host, base=base)
     root = project({INDEX: echo})

@@ -104,7 +104,8 @@ def mastra_bundle(build: Build, directory: Path, settings: OciDeployer, report: 
     )
     write_parts(parts, directory)
     write_layout(parts, directory)
-    shutil.copyfile(build.directory / _SBOM, directory / _SBOM)
+    if (build.directory / _SBOM).is_file():
+        shutil.copyfile(build.directory / _SBOM, directory / _SBOM)
     return Bundle.seal(build, directory, "oci", base=parts.base, architecture=architecture)
 
 
@@ -125,7 +126,8 @@ def _dependencies(build: Build) -> Iterator[Entry]:
     from mastra_deployer_oci.runtime import HOME
 
     yield from tree_entries(build.directory / "vendor", f"{HOME}/vendor")
-    yield Entry(path=f"{HOME}/{_SBOM}", source=build.directory / _SBOM)
+    if (build.directory / _SBOM).is_file():
+        yield Entry(path=f"{HOME}/{_SBOM}", source=build.directory / _SBOM)
 
 
 def _app(build: Build) -> Iterator[Entry]:

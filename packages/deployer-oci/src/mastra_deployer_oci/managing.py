@@ -78,7 +78,10 @@ def mastra_promote(
 def mastra_rollback(
     settings: OciDeployer, credentials: Mapping[str, Secret], id: str, report: Report
 ) -> Deployment:
-    """Have production's tag show what it showed before."""
+    """Have production's tag show what it showed before; again, what it showed before that.
+
+    After a rollback to an ``id`` the next one goes back to where that one was called.
+    """
     from mastra_deployer_oci.records import Log
     from mastra_deployer_oci.registry import open_target
     from mastra_deployer_oci.releases import deployment_of, go_live
@@ -88,7 +91,8 @@ def mastra_rollback(
         before = _earlier(log, id, settings.tag, registry)
         report.step(f"Moving {registry.image.name}:{settings.tag}")
         wanted = dataclasses.replace(before, event="rollback")
-        return deployment_of(registry, go_live(registry, log, wanted), live=True)
+        record = go_live(registry, log, wanted, further_back=not id)
+        return deployment_of(registry, record, live=True)
 
 
 def _earlier(log: Log, id: str, tag: str, registry: Registry) -> Record:

@@ -33,8 +33,8 @@ class Record:
     :param image: digest of what was deployed.
     :param event: ``deploy``, ``promote`` or ``rollback``.
     :param moves: the tag that came to show it.
-    :param back: the record that was current before: where a rollback goes. A rollback's own is
-        that of the record it went back to, so that another one goes further back.
+    :param back: the record that was current before: where a rollback goes. That of a rollback
+        without an id is the ``back`` of the record it went to, so that another goes further.
     :param children: descriptors of the image's manifests, one for each platform.
     """
 

@@ -15,16 +15,24 @@ from mastra_deployer_oci.tags import id_of, record_name
 __all__ = ("deployment_of", "go_live", "shown_image")
 
 
-def go_live(registry: Registry, log: Log, wanted: Record, *, same_app: bool = False) -> Record:
+def go_live(
+    registry: Registry,
+    log: Log,
+    wanted: Record,
+    *,
+    same_app: bool = False,
+    further_back: bool = False,
+) -> Record:
     """Move a tag; nothing happens where it shows that image already, for the same reasons.
 
-    :param wanted: the event; its name, time and, for what is no rollback, ``back`` are set here.
+    :param wanted: the event; its name, time and ``back`` are set here.
     :param same_app: whether what the tag shows is the same app, to which a platform is added.
+    :param further_back: keep ``back`` as it is: the next rollback goes further.
     :raises DeployError: where the image is not in the registry any more.
     """
     image = shown_image(registry, wanted)
     now = log.current(wanted.moves)
-    record = wanted if wanted.event == "rollback" else _linked(wanted, now, same_app=same_app)
+    record = wanted if further_back else _linked(wanted, now, same_app=same_app)
     if now is not None and now.same_facts(dataclasses.replace(record, event=now.event)):
         return now
     again = log.newest(record.image, record.moves)

@@ -17,7 +17,7 @@ def mastra_target() -> Target:
         name="oci",
         summary="a container image in any OCI registry, made and pushed without Docker",
         settings=OciDeployer,
-        credentials=("OCI_USERNAME", "OCI_PASSWORD", "OCI_TOKEN"),
+        credentials=("OCI_PASSWORD", "OCI_USERNAME", "OCI_TOKEN"),
         platforms=PLATFORMS,
         requirements=(
             "httptools>=0.6.3",
