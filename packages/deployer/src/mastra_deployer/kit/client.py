@@ -12,7 +12,12 @@ from mastra_core.secret import Secret
 from mastra_deployer.kit.patience import LONGEST_WAIT, Patient, same_origin
 from mastra_deployer.kit.unreachable import unreachable
 from mastra_deployer.kit.waits import asked_wait, is_limited
-from mastra_deployer.kit.words import credentials_in, platform_words, redact
+from mastra_deployer.kit.words import (
+    credentials_in,
+    platform_code,
+    platform_words,
+    redact,
+)
 
 __all__ = ("PlatformClient",)
 
@@ -120,11 +125,14 @@ def _refused(called: str, response: httpx.Response) -> DeployError:
             f"{who} takes {where} only in {_told(wait)} again ({status}): {words}",
             "Run the same command again then; what was done is not done twice.",
             status=status,
+            code=platform_code(response),
         )
     text = f"{who} answered {status} to {where}: {words}"
     if status in (401, 403) and not is_limited(status, response.headers):
-        return AuthError(text, "Check that the token is the right one and has the scopes needed.")
-    return ApiError(text, "The platform's words say what it wants.", status=status)
+        hint = "Check that the token is the right one and has the scopes needed."
+        return AuthError(text, hint, code=platform_code(response))
+    hint = "The platform's words say what it wants."
+    return ApiError(text, hint, status=status, code=platform_code(response))
 
 
 def _told(seconds: float) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-__all__ = ("platform_words", "redact")
+__all__ = ("credentials_in", "platform_code", "platform_words", "redact")
 
 _LONGEST = 300
 _SHORT = 4
@@ -24,6 +24,21 @@ _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 def platform_words(response: httpx.Response) -> str:
     """The sentence in the body of an answer that was read, or the reason of its status."""
     return (_body_words(response) or response.reason_phrase or "no words").strip()[:_LONGEST]
+
+
+def platform_code(response: httpx.Response) -> str:
+    """The platform's own word for an error (``rate_limited``); empty where it has none."""
+    try:
+        body = response.json()
+    except ValueError:
+        return ""
+    if not isinstance(body, Mapping):
+        return ""
+    nested = next((body[key] for key in _NESTED if isinstance(body.get(key), list | Mapping)), body)
+    if isinstance(nested, list):
+        nested = nested[0] if nested else {}
+    code = nested.get("code") if isinstance(nested, Mapping) else None
+    return str(code) if isinstance(code, str | int) else ""
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
