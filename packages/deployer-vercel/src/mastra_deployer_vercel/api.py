@@ -29,6 +29,7 @@ _CURES = {
     "missing_project_settings": "Run the same command again.",
     "internal_server_error": "Vercel failed; see vercel-status.com, and run it again.",
 }
+_SERVER_ERROR = 500
 _STATUS = {
     402: _CURES["payment_required"],
     404: _CURES["not_found"],
@@ -98,8 +99,11 @@ def _cured() -> Iterator[None]:
 
 def _cure(error: DeployError) -> str:
     code = getattr(error, "code", "")
-    if "saml" in error.message.lower():
+    if "re-authenticate" in error.message or "saml" in error.message.lower():
         return _CURES["saml"]
     if isinstance(error, AuthError) and error.hint.startswith("Check that the token"):
         return _CURES.get(code, _CURES["forbidden"])
-    return _CURES.get(code, "") or _STATUS.get(getattr(error, "status", 0) or 0, "")
+    status = getattr(error, "status", None) or 0
+    if status >= _SERVER_ERROR:
+        return _CURES["internal_server_error"]
+    return _CURES.get(code, "") or _STATUS.get(status, "")

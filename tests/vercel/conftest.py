@@ -1,0 +1,38 @@
+"""A fake Vercel that runs what is deployed to it under the real runtime."""
+
+import contextlib
+import json
+
+import pytest
+
+from mastra_deployer_vercel.runtime import Runtime
+from vercel.fake import FakeVercel
+
+
+@pytest.fixture
+def vercel(tmp_path, python_of):
+    """The platform; functions are started when they are first asked."""
+    running = contextlib.ExitStack()
+
+    def run(function, environment):
+        version = json.loads((function / ".vc-config.json").read_text())["runtime"]
+        python = python_of(version.removeprefix("python"))
+        return running.enter_context(Runtime(function, python, environment, lambda _: None)).port
+
+    fake = FakeVercel(tmp_path / "vercel", runner=run)
+    fake.set_pace(looks=0)  # what takes time is waited for in the suite of promises
+    with running:
+        yield fake
+        fake.stop()
+
+
+@pytest.fixture
+def run(vercel, mastra):
+    """`mastra` with the credentials of that platform."""
+
+    def command(root, *arguments, **environment):
+        known = {"VERCEL_API_URL": vercel.url, "VERCEL_TOKEN": vercel.token, **environment}
+        known = {name: value for name, value in known.items() if value is not None}
+        return mastra(*arguments, cwd=root, **known)
+
+    return command
