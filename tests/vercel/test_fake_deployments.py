@@ -34,6 +34,25 @@ def test_a_deployment_comes_along_look_by_look(vercel):
     assert [look["aliasAssigned"] for look in seen] == [False, False, False, True]
 
 
+def test_a_deployment_comes_along_by_itself_where_time_is_set(vercel):
+    vercel.fake.set_pace(looks=1_000_000, seconds=0.001)
+    made = vercel.deploy()
+    while made["readyState"] != "READY":
+        made = vercel.watch(made["id"])
+
+
+def test_a_custom_environment_has_deployments_and_variables_of_its_own(vercel):
+    path = "/v9/projects/shop/custom-environments"
+    known = vercel.ask("POST", path, 201, json={"slug": "qa"})
+    item = {"key": "A", "value": "1", "type": "plain", "customEnvironmentIds": [known["id"]]}
+    vercel.ask("POST", "/v10/projects/shop/env", 201, json=item)
+    made = vercel.deploy(customEnvironmentSlugOrId="qa")
+    assert (made["customEnvironment"]["slug"], made["env"]) == ("qa", ["A"])
+    listed = vercel.ask("GET", "/v6/deployments?target=qa")["deployments"]
+    assert [each["uid"] for each in listed] == [made["id"]]
+    vercel.announce(output(), 404, customEnvironmentSlugOrId="nowhere")
+
+
 def test_the_first_deployment_is_productions_and_the_next_a_preview(vercel):
     first, second = vercel.deploy(), vercel.deploy()
     assert (first["target"], second["target"]) == ("production", None)

@@ -1,6 +1,7 @@
 """The fake: answers on demand, limits, what it writes down, and the suite's platform."""
 
 import hashlib
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -93,6 +94,17 @@ def test_it_comes_along_at_once_where_a_test_has_no_time(vercel):
     vercel.deploy()
     made = vercel.announce(output(), target="production")
     assert vercel.ask("GET", f"/v13/deployments/{made['id']}")["aliasAssigned"] is True
+
+
+def test_a_request_that_is_given_up_means_nothing(vercel):
+    before = len(vercel.fake.requests)
+    host, _, port = vercel.fake.url.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port))) as connection:
+        head = f"POST /v2/files HTTP/1.1\r\nauthorization: Bearer {vercel.fake.token}\r\n"
+        connection.sendall(head.encode() + b"content-length: 10\r\n\r\nabc")
+        connection.shutdown(socket.SHUT_WR)
+        assert connection.recv(1) == b""
+    assert len(vercel.fake.requests) == before
 
 
 def test_it_runs_from_the_command_line(tmp_path):

@@ -55,10 +55,17 @@ class Talk(BaseHTTPRequestHandler):
 
     def _content(self) -> bytes:
         if "chunked" not in self.headers.get("transfer-encoding", ""):
-            return self.rfile.read(int(self.headers.get("content-length") or 0))
+            return self._read(int(self.headers.get("content-length") or 0))
         content = b""
         while size := int(self.rfile.readline().split(b";")[0], 16):
-            content += self.rfile.read(size)
+            content += self._read(size)
             self.rfile.readline()
         self.rfile.readline()
+        return content
+
+    def _read(self, size: int) -> bytes:
+        """So many bytes; a request that ends before them was given up, and means nothing."""
+        content = self.rfile.read(size)
+        if len(content) < size:
+            raise ConnectionAbortedError("the request ended too early")
         return content
