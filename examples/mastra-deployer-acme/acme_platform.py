@@ -86,7 +86,7 @@ class Acme(ThreadingHTTPServer):
 
     def start(self) -> None:
         """Serve in a thread, until `stop`."""
-        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
+        threading.Thread(target=self.serve_forever, args=(0.003,), daemon=True).start()
 
     def stop(self) -> None:
         for build in self._builds:

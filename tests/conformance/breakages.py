@@ -410,7 +410,7 @@ LOOKING = {
     ),
     "a plan with wrong bytes": (
         "a_plan_agrees_with_the_deploy",
-        "planned bytes",
+        "more is planned",
         ("upload=new", "upload=manifest.size()"),
     ),
     "a plan without the app": (

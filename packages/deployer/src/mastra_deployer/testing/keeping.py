@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from urllib.parse import quote
 
 from mastra_core.errors import MastraError
+from mastra_core.line import Bundle
 from mastra_deployer.testing.faults import RESET, TRUNCATED, busy, failing, since
 from mastra_deployer.testing.promises import Promises
 from mastra_deployer.testing.rig import Rig
@@ -37,11 +38,11 @@ class Keeping(Promises):
     def _lives(self, rig: Rig) -> Iterator[str]:
         """A deployer's life, good days and bad ones."""
         bundle = rig.bundle()
-        for fault in (RESET, TRUNCATED, failing(500, "broken"), failing(422, "no"), busy("9999")):
-            for begin in (0, 3):
-                with contextlib.suppress(MastraError):
-                    rig.attempt(bundle, since(begin, fault))
-                yield fault.kind
+        faults = (RESET, TRUNCATED, failing(500, "broken"), failing(422, "no"), busy("9999"))
+        for begin, fault in enumerate(faults):
+            with contextlib.suppress(MastraError):
+                rig.attempt(bundle, since(begin, fault))
+            yield fault.kind
         rig.platform.refuse("no such luck")
         with contextlib.suppress(MastraError):
             rig.deploy(bundle)
@@ -49,7 +50,7 @@ class Keeping(Promises):
         rig.platform.heal()
         made = rig.deploy(bundle)
         yield "deployed"
-        for verb, arguments in self._verbs(rig, made.id).items():
+        for verb, arguments in self._verbs(rig, bundle, made.id).items():
             with contextlib.suppress(MastraError):
                 rig.call(verb, *arguments)
             with contextlib.suppress(MastraError), rig.proxy.under(since(0, RESET)):
@@ -57,8 +58,9 @@ class Keeping(Promises):
             yield verb
 
     @staticmethod
-    def _verbs(rig: Rig, id: str) -> dict[str, tuple[object, ...]]:
+    def _verbs(rig: Rig, bundle: Bundle, id: str) -> dict[str, tuple[object, ...]]:
         verbs: dict[str, tuple[object, ...]] = {
+            "plan": (bundle, rig.request()),
             "doctor": (),
             "deployments": (10,),
             "promote": (id, rig.shown),

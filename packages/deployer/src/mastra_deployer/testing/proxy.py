@@ -54,7 +54,7 @@ class Proxy(ThreadingHTTPServer):
 
     def start(self) -> None:
         """Serve, in a thread."""
-        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
+        threading.Thread(target=self.serve_forever, args=(0.003,), daemon=True).start()
 
     def stop(self) -> None:
         """Serve no more."""

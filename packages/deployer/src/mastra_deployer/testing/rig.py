@@ -106,6 +106,15 @@ class Rig:
         with self.watched():
             return self.line.bundle(build, self.directory(), settings, self.shown)
 
+    def request(
+        self, environment: Stage = "production", env: Mapping[str, str] | None = None, **flags: Any
+    ) -> DeployRequest:
+        """What the command asks for: values only where the platform keeps them."""
+        values = self.env if env is None else env
+        secret = {name: Secret(text) for name, text in values.items()}
+        stored = secret if self.line.target.stores_env else {}
+        return DeployRequest(environment=environment, env=stored, **flags)
+
     def deploy(
         self,
         bundle: Bundle,
@@ -117,12 +126,7 @@ class Rig:
         wait: bool = True,
     ) -> Deployment:
         """Deploy as the command does: what comes back as a draft is promoted."""
-        values = self.env if env is None else env
-        secret = {name: Secret(text) for name, text in values.items()}
-        stored = secret if self.line.target.stores_env else {}
-        request = DeployRequest(
-            environment=environment, env=stored, fingerprint=fingerprint, wait=wait
-        )
+        request = self.request(environment, env, fingerprint=fingerprint, wait=wait)
         access = self.access(token)
         with self.watched():
             made = self.line.deploy(access, bundle, request, self.shown)
