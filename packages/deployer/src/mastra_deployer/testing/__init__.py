@@ -19,6 +19,7 @@ pytest.register_assert_rewrite(
 
 from mastra_deployer.testing.fake import FakePlatform, Live  # noqa: E402  # after the line above
 from mastra_deployer.testing.faults import Exchange  # noqa: E402  # after the line above
+from mastra_deployer.testing.rig import Rig  # noqa: E402  # after the line above
 from mastra_deployer.testing.suite import DeployerSuite  # noqa: E402  # after the line above
 
-__all__ = ("DeployerSuite", "Exchange", "FakePlatform", "Live")
+__all__ = ("DeployerSuite", "Exchange", "FakePlatform", "Live", "Rig")
