@@ -4,16 +4,23 @@ import datetime as dt
 import io
 import json
 import os
+import shutil
+import subprocess
+import sys
 import tarfile
+from pathlib import Path
 
 import pytest
+from registries import program
 
 from mastra_core import Secret
-from mastra_core.errors import AuthError, ConfigError
+from mastra_core.errors import AuthError, BundleError, ConfigError
 from mastra_deployer_oci.authorize import RegistryAuth
 from mastra_deployer_oci.image import Document, config_of
 from mastra_deployer_oci.layers import Entry, tree_entries, write_layer
 from mastra_deployer_oci.logins import Login
+from mastra_deployer_oci.parts import read_parts
+from mastra_deployer_oci.pythons import find_python
 from mastra_deployer_oci.reference import Reference
 from mastra_deployer_oci.registry import api_of
 from mastra_deployer_oci.tags import RECORD, moved_tag, record_moment, record_name
@@ -134,3 +141,54 @@ def test_a_password_is_never_sent_where_anybody_listens():
         auth._token_request({"realm": "http://tokens.example/token"})
     assert "4711" not in str(raised.value)
     assert "4711" not in repr(login)
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory):
+    """A Python in a directory of its own, as python-build-standalone packs one."""
+    version = "{}.{}".format(*sys.version_info)
+    root = tmp_path_factory.mktemp("tree") / "python"
+    with find_python(version, os.uname().machine, "", "") as found:
+        library = root / found.folder / f"python{version}"
+        library.parent.mkdir(parents=True)
+        skipped = shutil.ignore_patterns("test", "site-packages", "__pycache__", "config-*")
+        shutil.copytree(found.library, library, ignore=skipped)
+        (root / "bin").mkdir()
+        shutil.copy(found.path, root / "bin" / f"python{version}")
+    return root.parent
+
+
+@pytest.mark.parametrize("form", ["directory", "tar", "tar.zst"])
+def test_an_interpreter_can_be_given(tree, tmp_path, form):
+    version, machine = "{}.{}".format(*sys.version_info), os.uname().machine
+    given = tree
+    if form != "directory":
+        given = tmp_path / "python.tar"
+        with tarfile.open(given, "w") as archive:
+            archive.add(tree / "python", "python/install")
+    if form == "tar.zst":
+        subprocess.run([program("zstd"), "-q1", given], check=True)
+        given = tmp_path / "python.tar.zst"
+    with find_python(version, machine, str(given), "") as found:
+        assert found.version == version
+        assert (found.library / "os.py").is_file()
+        assert Path(sys.base_prefix).resolve() not in found.library.parents
+    for wrong in ((version, "riscv64"), ("3.99", machine)):
+        with pytest.raises(ConfigError), find_python(*wrong, str(given), ""):
+            pass
+
+
+def test_an_interpreter_that_is_not_there_is_told(tmp_path):
+    (tmp_path / "x.tar.gz").write_bytes(b"no archive")
+    for name in ("nowhere", "x.tar.gz"):
+        given = str(tmp_path / name)
+        with pytest.raises(ConfigError, match=name), find_python("3.12", "x", given, ""):
+            pass
+
+
+def test_a_bundle_leads_to_no_other_files(tmp_path):
+    layer = {"purpose": "x", "digest": "sha256:../../secret", "diff": "", "size": 1, "unpacked": 1}
+    parts = {"base": "", "architecture": "amd64", "layers": [layer], "config": {}, "app": ""}
+    (tmp_path / "mastra-image.json").write_text(json.dumps(parts))
+    with pytest.raises(BundleError, match="is no digest"):
+        read_parts(tmp_path)

@@ -14,7 +14,7 @@ from mastra_core.secret import Secret
 from mastra_deployer_oci.image import Document
 from mastra_deployer_oci.logins import stored_login
 from mastra_deployer_oci.push import Blob
-from mastra_deployer_oci.reference import Reference
+from mastra_deployer_oci.reference import DIGEST, Reference
 from mastra_deployer_oci.registry import Registry, open_registry, open_target
 from mastra_deployer_oci.settings import OciDeployer
 
@@ -76,6 +76,11 @@ def find_base(registry: Registry, reference: Reference, architecture: str) -> Ba
     if "manifests" in found.value:
         found = _for_platform(registry, found, reference, architecture)
     manifest = found.value
+    if "config" not in manifest or "layers" not in manifest:
+        raise DeployError(
+            f"The base image {str(reference)!r} is of a kind that is not known.",
+            "Take an image in the format of OCI or of Docker since 2016.",
+        )
     config = json.loads(registry.blob(manifest["config"]["digest"]))
     if config.get("architecture") != architecture:
         raise _no_platform(reference, architecture, [str(config.get("architecture"))])
@@ -108,7 +113,7 @@ def _no_platform(reference: Reference, architecture: str, offered: list[str]) ->
 
 def _layer(item: Mapping[str, Any], reference: Reference) -> Mapping[str, Any]:
     kind = _LAYERS.get(item["mediaType"])
-    if kind is None:
+    if kind is None or not DIGEST.fullmatch(item["digest"]):  # a digest becomes a file's name
         raise DeployError(
             f"The base image {str(reference)!r} has a layer of type {item['mediaType']!r}.",
             "Take a base whose layers may be pushed elsewhere.",

@@ -9,6 +9,7 @@ import msgspec
 
 from mastra_core.errors import BundleError
 from mastra_deployer_oci.layers import Layer
+from mastra_deployer_oci.reference import DIGEST
 
 __all__ = ("BLOBS", "PARTS", "Parts", "read_parts", "write_parts")
 
@@ -42,7 +43,11 @@ def read_parts(directory: Path) -> Parts:
     :raises BundleError: where they are missing, or of another version of this package.
     """
     try:
-        return msgspec.json.decode((directory / PARTS).read_bytes(), type=Parts)
+        parts = msgspec.json.decode((directory / PARTS).read_bytes(), type=Parts)
+        for layer in parts.layers:
+            if not DIGEST.fullmatch(layer.digest):  # it is a file's name, and leads nowhere else
+                raise msgspec.ValidationError(f"{layer.digest!r} is no digest")
+        return parts
     except (OSError, msgspec.DecodeError) as error:
         raise BundleError(
             f"{PARTS} in {str(directory)!r} cannot be read: {error}.",

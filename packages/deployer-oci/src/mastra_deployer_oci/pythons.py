@@ -103,8 +103,10 @@ def _probe(path: str) -> Python | None:
 
 
 def _given(tree: Path, version: str, machine: str, given: str) -> Python:
-    places = sorted(tree.glob(f"**/bin/python{version}"), key=lambda path: len(path.parts))
-    found = _probe(str(places[0])) if places else None
+    # As python-build-standalone packs it: bare, in python/, or in python/install/.
+    depths = (f"{up}bin/python{version}" for up in ("", "*/", "*/*/"))
+    places = (path for pattern in depths for path in sorted(tree.glob(pattern)))
+    found = next(filter(None, map(_probe, map(str, places))), None)
     if found is None:
         raise ConfigError(
             f"interpreter={given!r} has no Python {version} that runs here.",

@@ -7,15 +7,15 @@ import re
 
 from mastra_core.errors import ConfigError
 
-__all__ = ("DOCKER_HUB", "Reference")
+__all__ = ("DIGEST", "DOCKER_HUB", "Reference")
 
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 DOCKER_HUB = "docker.io"
 
 _REPOSITORY = re.compile(
     r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*"
 )
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,7 @@ class Reference:
         good = (
             _REPOSITORY.fullmatch(path)
             and (not tag or _TAG.fullmatch(tag))
-            and (not digest or _DIGEST.fullmatch(digest))
+            and (not digest or DIGEST.fullmatch(digest))
             and re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+)(:\d+)?", registry)
         )
         if not good or rest.endswith(":"):
