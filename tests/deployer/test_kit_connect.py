@@ -193,6 +193,20 @@ def test_a_password_that_the_platform_says_back_is_not_shown(platform):
     assert str(raised.value).partition("\n")[0].endswith("**** means ****")
 
 
+def test_a_key_that_another_way_sends_is_not_shown(platform):
+    class Keyed(httpx.Auth):
+        def auth_flow(self, request):
+            request.headers["x-api-key"] = "third-secret"
+            yield request
+
+    platform.answers = [(400, {}, {"message": "third-secret is bad"})]
+    with (
+        connect(platform.url, auth=Keyed()) as client,
+        pytest.raises(ApiError, match=r"\*\*\*\* is"),
+    ):
+        client.get("/x")
+
+
 def test_a_short_token_does_not_make_words_unreadable(platform):
     platform.answers = [(400, {}, {"message": "a bad app: a"})]
     with connect(platform.url, Secret("a")) as client, pytest.raises(ApiError) as raised:

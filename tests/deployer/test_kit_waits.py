@@ -93,6 +93,7 @@ def test_a_403_with_nothing_left_is_a_limit(platform):
         (429, {"retry-after": format_datetime(THERE - dt.timedelta(days=9)), **DATE}),
         (429, {"retry-after": "nan"}),
         (429, {"retry-after": "inf"}),
+        (429, {"retry-after": "Fri, 31 Dec 9999 23:59:59 +99999999999999"}),
         (429, {"x-ratelimit-reset": ""}),
         (429, {"ratelimit": "???;;=,"}),
     ],

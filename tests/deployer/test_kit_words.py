@@ -16,7 +16,7 @@ def said():
     """What the error says of a body."""
     with serving() as platform, connect(platform.url, name="It") as client:
 
-        def say(body, status=422):
+        def say(body, status=409):
             platform.answers = [(status, {}, body)]
             with pytest.raises(ApiError) as raised:
                 client.post("/x")
@@ -53,19 +53,27 @@ def said():
         ({"odd": 1}, "{'odd': 1}"),
         (b"Request Entity Too Large\n", "Request Entity Too Large"),
         (PAGE, "502 & Bad Gateway"),
-        (b"<html><body>no title</body></html>", "Unprocessable Entity"),
-        (b"", "Unprocessable Entity"),
+        (b"<html><body>no title</body></html>", "Conflict"),
+        (b"", "Conflict"),
         (b"\xff\xfe\x00", "\ufffd\ufffd"),
-        ({}, "Unprocessable Entity"),
+        ({"message": "a\x1b[31m red\n\n  line\x07"}, "a [31m red line"),
+        ({}, "Conflict"),
     ],
     ids=str,
 )
 def test_the_sentence_is_found(said, body, words):
-    assert said(body).rstrip("\0") == words
+    assert said(body) == words
 
 
 def test_a_long_story_is_cut(said):
     assert len(said({"message": "x" * 10_000})) == 300
+
+
+@pytest.mark.parametrize("depth", [200, 400, 900, 20_000])
+@pytest.mark.parametrize(("opening", "closing"), [('{"error":', "}"), ("[", "]")])
+def test_a_bottomless_answer_is_no_trouble(said, opening, closing, depth):
+    assert said((opening * depth + "1" + closing * depth).encode())
+    assert said((opening * depth).encode()).startswith(opening)
 
 
 def test_a_status_without_a_name_still_says_something(said):

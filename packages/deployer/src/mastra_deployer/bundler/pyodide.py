@@ -54,7 +54,7 @@ def resolve_arguments(platform: Platform) -> list[str]:
 
 def install_arguments(platform: Platform) -> list[str]:
     """For ``uv pip install`` of a lock that was fitted: what it has is for any platform."""
-    wanted = ["--python-platform", "wasm32-pyodide2025", "--only-binary", ":all:"]
+    wanted = ["--python-platform", "wasm32-pyodide2024", "--only-binary", ":all:"]
     return ["--python", sys.executable, "--python-version", platform.python, *wanted]
 
 

@@ -78,9 +78,12 @@ class PlatformClient(httpx.Client):
         """The error without what is secret in the requests."""
         secrets = list(self._secrets)
         for request in requests:
-            secrets += credentials_in(request.headers.get("authorization", ""))
+            for name, value in request.headers.items():
+                secrets += credentials_in(value) if _is_telling(name) else ()
         error.message = redact(error.message, secrets)
         error.args = (error.message,)
+        if isinstance(error, ApiError | AuthError):
+            error.code = redact(error.code, secrets)
         return error
 
 

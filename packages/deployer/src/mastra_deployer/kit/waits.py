@@ -89,7 +89,7 @@ def _date(text: str) -> dt.datetime | None:
     for read in (parsedate_to_datetime, _iso_date):
         try:
             moment = read(text.strip())
-        except ValueError:
+        except (ValueError, OverflowError):
             continue
         return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
     return None

@@ -23,15 +23,15 @@ _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 
 def platform_words(response: httpx.Response) -> str:
     """The sentence in the body of an answer that was read, or the reason of its status."""
-    return (_body_words(response) or response.reason_phrase or "no words").strip()[:_LONGEST]
+    text = _body_words(response) or response.reason_phrase or "no words"
+    # A terminal obeys control characters.
+    shown = "".join(each if each.isprintable() else " " for each in text[: 2 * _LONGEST])
+    return " ".join(shown.split())[:_LONGEST] or "no words"
 
 
 def platform_code(response: httpx.Response) -> str:
     """The platform's own word for an error (``rate_limited``); empty where it has none."""
-    try:
-        body = response.json()
-    except ValueError:
-        return ""
+    body = _json(response)
     if not isinstance(body, Mapping):
         return ""
     nested = next((body[key] for key in _NESTED if isinstance(body.get(key), list | Mapping)), body)
@@ -52,7 +52,7 @@ def redact(text: str, secrets: Iterable[str]) -> str:
 
 
 def credentials_in(authorization: str) -> Iterator[str]:
-    """What is secret in an ``Authorization`` header."""
+    """What is secret in ``Authorization`` and headers like it."""
     scheme, _, credentials = authorization.partition(" ")
     yield credentials or scheme
     if scheme.lower() == "basic":
@@ -65,11 +65,21 @@ def credentials_in(authorization: str) -> Iterator[str]:
 
 
 def _body_words(response: httpx.Response) -> str:
-    try:
-        body = response.json()
-    except ValueError:
+    body = _json(response)
+    if body is None:
         return _text_words(response.text)
-    return _sentence(body) or (str(body) if body else "")
+    try:
+        return _sentence(body) or (str(body) if body else "")
+    except RecursionError:
+        return response.text
+
+
+def _json(response: httpx.Response) -> Any:
+    """The body as JSON, or ``None`` where it is none or nested without an end."""
+    try:
+        return response.json()
+    except (ValueError, RecursionError):
+        return None
 
 
 def _text_words(text: str) -> str:
