@@ -10,7 +10,7 @@ import pytest
 from laws.house import PACKAGES, ROOT, all_sources, shown, sources, tree
 
 # What runs a server or a bundle has no use for these, and most are not even in it.
-TOOLS = "pluggy rich uv httpx stamina dotenv packaging click mastra_deployer".split()
+TOOLS = "pluggy rich uv httpx stamina tenacity dotenv packaging click mastra_deployer".split()
 HEAVY = (
     "pydantic pydantic_ai opentelemetry asyncio importlib.metadata mastra_server litestar".split()
 )

@@ -30,8 +30,8 @@ from mastra_core.line import (
 )
 from mastra_core.secret import Secret
 from mastra_deployer.bundler import stage
-from mastra_deployer.bundler.sizes import largest
 from mastra_deployer.doors import implemented, load_deployer, load_plugins
+from mastra_deployer.kit.sizes import size_problem
 
 __all__ = ("Access", "Line")
 
@@ -243,15 +243,5 @@ def _guarded(owner: str, hook: str, call: Callable[[], Any]) -> Any:
 
 
 def _oversize(bundle: Bundle, target: Target) -> list[Problem]:
-    size, limit = sum(bundle.manifest.sizes.values()), target.limits.size
-    if not limit or size <= limit:
-        return []
-    parts = largest(bundle.manifest.sizes, 10).items()
-    shares = ", ".join(f"{name} {size / 1e6:.1f} MB" for name, size in parts)
-    return [
-        Problem(
-            message=f"The bundle has {size / 1e6:.1f} MB, and {target.name} takes "
-            f"{limit / 1e6:.0f} MB.",
-            hint=f"The largest parts: {shares}.",
-        )
-    ]
+    problem = size_problem(bundle.manifest.sizes, target.limits.size, target.name)
+    return [problem] if problem else []

@@ -19,6 +19,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from mastra_core.line import Platform
+from mastra_deployer.bundler.pyodide import is_pyodide, marker_environment
 from mastra_deployer.wheels import INSTALLER_FILES, record_text
 
 __all__ = ("PRUNE_VERSION", "TOOL_GROUPS", "Distribution", "distributions", "prune")
@@ -125,6 +126,8 @@ def _applies(item: Requirement, environment: dict[str, str], extras: frozenset[s
 
 def _environment(platform: Platform) -> dict[str, str]:
     """Marker values of the target, as far as markers ask."""
+    if is_pyodide(platform):
+        return marker_environment(platform)
     machine, _, rest = platform.wheels.partition("-")
     system, name = ("linux", "Linux")
     if "darwin" in rest:
