@@ -38,7 +38,7 @@ class AcmeFake(Acme):
     def reset(self) -> None:
         self.heal()
         shutil.rmtree(self.store)
-        self.kept = Store(self.store)
+        self.kept = Store(self.store, survives=False)
 
     def heal(self) -> None:
         self.refusing, self.failing, self.hanging = "", "", False

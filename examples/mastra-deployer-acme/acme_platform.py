@@ -22,7 +22,9 @@ is ready once that serves; then the one before is stopped. State survives a rest
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import socket
 import threading
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -43,11 +45,14 @@ class Acme(ThreadingHTTPServer):
     """
 
     daemon_threads = True
+    request_queue_size = (
+        128  # uploads connect all at once; one that is dropped comes after a second
+    )
 
     def __init__(self, store: Path, token: str, port: int = 0, *, processes: bool = True) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
         self.store, self.token, self.processes = store, token, processes
-        self.kept = Store(store)
+        self.kept = Store(store, survives=processes)
         self.running: dict[tuple[str, str], Process] = {}
         self.requests: list[str] = []
         self.broken_uploads = 0  # how many blobs to refuse with 503, for trying retries
@@ -86,14 +91,18 @@ class Acme(ThreadingHTTPServer):
 
     def start(self) -> None:
         """Serve in a thread, until `stop`."""
-        threading.Thread(target=self.serve_forever, args=(0.003,), daemon=True).start()
+        threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def stop(self) -> None:
         for build in self._builds:
             build.join()
         for process in self.running.values():
             end(process)
-        self.shutdown()
+        closing = threading.Thread(target=self.shutdown)
+        closing.start()
+        with contextlib.suppress(OSError):  # it looks up when somebody comes, else twice a second
+            socket.create_connection(("127.0.0.1", self.server_port)).close()
+        closing.join()
         self.server_close()
 
     def _run(self, app: App, stage: str, release: Release, files: Mapping[str, Path]) -> None:
@@ -212,7 +221,7 @@ class _Handler(BaseHTTPRequestHandler):
         except Refused as refused:
             status, result = refused.status, {"error": {"message": str(refused)}}
         content = json.dumps(result).encode()
-        self.send_response(status)
+        self.send_response_only(status)
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(content)))
         self.end_headers()

@@ -61,8 +61,8 @@ class App:
 class Store:
     """Files by digest, and everything else in one file that is replaced as a whole."""
 
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
+    def __init__(self, directory: Path, *, survives: bool = True) -> None:
+        self.directory, self.survives = directory, survives
         self.lock = threading.RLock()
         self.careless = False  # whether a deployment may be released that is not all there
         self.apps: dict[str, App] = {}
@@ -72,6 +72,8 @@ class Store:
             self.apps = {app["id"]: _app(app) for app in known}
 
     def save(self) -> None:
+        if not self.survives:
+            return
         draft = self.directory / "state.draft"
         draft.write_text(json.dumps([dataclasses.asdict(app) for app in self.apps.values()]))
         draft.replace(self.directory / "state.json")

@@ -54,11 +54,15 @@ class Proxy(ThreadingHTTPServer):
 
     def start(self) -> None:
         """Serve, in a thread."""
-        threading.Thread(target=self.serve_forever, args=(0.003,), daemon=True).start()
+        threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def stop(self) -> None:
         """Serve no more."""
-        self.shutdown()
+        closing = threading.Thread(target=self.shutdown)
+        closing.start()
+        with contextlib.suppress(OSError):  # it looks up when somebody comes, else twice a second
+            socket.create_connection(("127.0.0.1", self.server_port)).close()
+        closing.join()
         self.server_close()
 
     @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import random
 import sys
@@ -38,14 +39,13 @@ async def app(scope, receive, send):
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": b"hello"})
 """
-_METADATA = "Metadata-Version: 2.1\nName: parrot\nVersion: 1.0\n"
 
 
 def sample_build(directory: Path, target: Target, *, change: str = "") -> Build:
     """Stage the sample in the empty ``directory``, for the target's preferred platform.
 
-    Two files have one content, one is empty, one has a name beyond ASCII, one lies deep, and one
-    is large.
+    Two files have one content, one is empty, one lies deep and has a name beyond ASCII, and one is
+    large.
 
     :param change: text that makes this another version: one small file differs.
     """
@@ -65,28 +65,30 @@ def sample_build(directory: Path, target: Target, *, change: str = "") -> Build:
         entry="main:app",
         optional=("GREETING", "FAREWELL"),
         sizes=_sizes(contents),
-        fingerprint=hashlib.sha256(repr(sorted(contents.items())).encode()).hexdigest(),
+        fingerprint=hashlib.sha256(b"".join(contents.values())).hexdigest(),
     )
     platform = Platform(python=manifest.python, wheels=manifest.wheels)
     return Build(directory=directory, platform=platform, manifest=manifest)
 
 
 def _contents(change: str) -> dict[str, bytes]:
-    noise = random.Random(4711)  # noqa: S311  # the same bytes each time
     twin = b"the same content twice\n" * 40
     return {
         "index.py": _INDEX.encode(),
         "app/main.py": _ASGI.encode(),
         "app/words.txt": f"words {change}\n".encode() * 50,
-        "app/twins/one.txt": twin,
-        "app/twins/two.txt": twin,
+        "app/one.txt": twin,
+        "app/a/two.txt": twin,
         "app/empty.txt": b"",
-        "app/names/gr\u00fc\u00dfe \u2603.txt": b"a name beyond ASCII\n",
-        "app/a/b/c/d/deep.json": b'{"depth": 5}\n',
-        "app/data/large.bin": noise.randbytes(300_000),
+        "app/large.bin": _noise(),
+        "app/a/b/c/gr\u00fc\u00dfe \u2603.txt": b"a name beyond ASCII, deep down\n",
         "vendor/parrot/__init__.py": b"NAME = 'parrot'\n",
-        "vendor/parrot-1.0.dist-info/METADATA": _METADATA.encode(),
     }
+
+
+@functools.cache
+def _noise() -> bytes:
+    return random.Random(4711).randbytes(300_000)  # noqa: S311  # the same bytes each time
 
 
 def _sizes(contents: dict[str, bytes]) -> dict[str, int]:
