@@ -7,6 +7,10 @@ from mastra_core.line import MANIFEST
 from mastra_deployer.testing import DeployerSuite
 from mastra_deployer_vercel.arrange import OUTPUT
 from vercel.fake import FakeVercel
+from vercel.fake.contract import violations
+
+# What Vercel's own command asks and no document describes.
+UNDOCUMENTED = ("observability/events", "/v13/deployments .*'prebuilt'")
 
 
 class TestVercel(DeployerSuite):
@@ -14,11 +18,24 @@ class TestVercel(DeployerSuite):
     def deployer(self):
         return mastra_deployer_vercel.hooks
 
+    @pytest.fixture(scope="class")
+    @classmethod
+    def sent(cls):
+        """Every request of every promise, checked by the schemas of Vercel's own SDK."""
+        sent = []
+        yield sent
+        assert violations(sent, ignore=UNDOCUMENTED) == []
+
     @pytest.fixture
-    def platform(self, tmp_path):
+    def platform(self, tmp_path, sent):
         fake = FakeVercel(tmp_path / "vercel")
         yield fake
         fake.stop()
+        sent.extend(fake.requests)
+
+    def reads(self, exchange):
+        """The log of the past is asked for by POST."""
+        return super().reads(exchange) or exchange.path.startswith("/v1/observability/events")
 
     def expected(self, bundle):
         """Only what is below `.vercel/output` goes there."""

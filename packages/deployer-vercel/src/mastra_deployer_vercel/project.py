@@ -43,11 +43,11 @@ def need_project(client: httpx.Client, settings: VercelDeployer) -> dict[str, An
 def make_project(client: httpx.Client, settings: VercelDeployer) -> dict[str, Any]:
     """The project, made where it is not there: ``POST /v11/projects``.
 
-    It has no framework: what is uploaded is built already, and Vercel must not build again.
+    A project made so has no framework, and none is wanted: what is uploaded is built already.
     """
     from mastra_deployer.kit import once
 
-    body = {"name": settings.project_name, "framework": None}
+    body = {"name": settings.project_name}
     return once(
         lambda: find_project(client, settings),
         lambda: fields(client.post("/v11/projects", json=body)),
