@@ -134,6 +134,7 @@ class _Handler(BaseHTTPRequestHandler):
             answer.read()
             self._reset()
         elif self.command == "HEAD":
+            answer.read()  # else the connection is not free for the next request
             size = answer.getheader("content-length") or "0"
             self._send(answer.status, [*headers, ("content-length", size)], None)
         elif answer.length is None and fault is None:
