@@ -297,8 +297,10 @@ def test_destroy_asks_first(world):
 
 def test_doctor_tells_what_would_stop_a_deploy(world):
     assert "can begin" in world.run("doctor", "paper").ok().out
-    world.run("doctor", PAPER_TOKEN="wrong").failed(6, "does not know this token")
+    world.run("doctor", PAPER_TOKEN="wrong").failed(7, "does not know this token")
     world.run("doctor", GREETING=None).failed(6, "GREETING")
+    wrong = world.run("doctor", PAPER_TOKEN="wrong", GREETING=None)
+    wrong.failed(6, "GREETING", "does not know this token")
 
 
 def test_preview_runs_the_bundle_and_leaves_with_its_code(world):

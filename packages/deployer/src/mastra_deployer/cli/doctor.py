@@ -27,7 +27,7 @@ def doctor(options: Options, target: str) -> None:
     with Terminal(as_json=options.as_json) as terminal:
         session = options.platform_session(target, terminal)
         terminal.step(f"Asking {session.choice.name}")
-        found = [*_here(session), *_there(session)]
+        found = _found(session)
         told = [
             {"severity": item.severity, "message": item.message, "hint": item.hint}
             for item in found
@@ -37,6 +37,17 @@ def doctor(options: Options, target: str) -> None:
         lines = [f"{item.severity}: {item.message} {item.hint}" for item in found]
         good = f"A deploy to {session.choice.name} can begin."
         terminal.answer({"target": session.choice.name, "problems": told}, *lines, good)
+
+
+def _found(session: Session) -> list[Problem]:
+    """All problems; an error of the platform keeps its kind where it is the only one."""
+    here = list(_here(session))
+    try:
+        return [*here, *_there(session)]
+    except MastraError as error:
+        if not any(item.severity == "error" for item in here):
+            raise
+        return [*here, Problem(message=error.message, hint=error.hint)]
 
 
 def _here(session: Session) -> Iterator[Problem]:
@@ -58,17 +69,10 @@ def _here(session: Session) -> Iterator[Problem]:
 
 
 def _there(session: Session) -> list[Problem]:
-    if not session.line.can("doctor"):
-        return [
-            Problem(
-                message=f"The deployer of {session.choice.name} cannot ask its platform.",
-                severity="warning",
-            )
-        ]
-    try:
+    if session.line.can("doctor"):
         return session.line.doctor(session.access)
-    except MastraError as error:
-        return [Problem(message=error.message, hint=error.hint)]
+    told = f"The deployer of {session.choice.name} cannot ask its platform."
+    return [Problem(message=told, severity="warning")]
 
 
 def _sentence(found: list[Problem]) -> tuple[str, str]:
