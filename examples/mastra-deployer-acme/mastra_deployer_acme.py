@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from mastra_core import Secret
-from mastra_core.errors import AuthError, DeploymentFailed
+from mastra_core.errors import DeploymentFailed
 from mastra_core.hooks import hookimpl
 from mastra_core.line import Build, Bundle, Deployment, DeployRequest, Report, Target
 
@@ -85,8 +85,6 @@ def mastra_deployments(settings: AcmeDeployer, credentials: Env, limit: int) -> 
 def _client(settings: AcmeDeployer, credentials: Env) -> Any:
     from mastra_deployer.kit import connect
 
-    if "ACME_TOKEN" not in credentials:
-        raise AuthError("ACME_TOKEN is not set.", "Make a token at Acme and set ACME_TOKEN.")
     return connect(settings.api_url, credentials["ACME_TOKEN"])
 
 

@@ -69,7 +69,7 @@ SAYING = {
     "a KeyError for a missing token": (
         "missing_credentials_are_told",
         "KeyError",
-        ('if "ACME_TOKEN" not in credentials', "if False"),
+        ('credentials["ACME_TOKEN"])', 'dict(credentials)["ACME_TOKEN"])'),
     ),
 }
 
@@ -332,7 +332,8 @@ TROUBLES = {
         "It did not work",
         (
             UPLOAD,
-            f"{UPLOAD}        try:\n            client.get('/user')\n        except AuthError:\n"
+            f"{UPLOAD}        from mastra_core.errors import AuthError\n"
+            "        try:\n            client.get('/user')\n        except AuthError:\n"
             "            raise DeployError('It did not work.') from None\n",
         ),
     ),

@@ -26,6 +26,7 @@ from mastra_deployer.suggest import suggest
 
 __all__ = (
     "DEPLOYERS",
+    "admit",
     "deployer_packages",
     "implemented",
     "installed_deployers",
@@ -65,10 +66,10 @@ def load_deployer(name: str, root: Path, own: object) -> pluggy.PluginManager:
     manager.add_hookspecs(DeployerSpec)
     manager.register(own, name="mastra-deployer")
     if name.startswith((".", "/")) or name.endswith(".py"):
-        _admit(manager, _module_at(root, name), name)
+        admit(manager, _module_at(root, name), name)
     else:
         entry = _entry(name)
-        _admit(manager, _load(entry), _distribution(entry))
+        admit(manager, _load(entry), _distribution(entry))
     for hook in _MUST:
         if not getattr(manager.hook, hook).get_hookimpls():
             raise PluginError(
@@ -88,7 +89,7 @@ def load_plugins() -> pluggy.PluginManager:
     for entry in entry_points(group=PLUGINS):
         if entry.name not in disabled:
             owner = f"{_distribution(entry)} ({entry.name})"
-            _admit(manager, _load(entry), owner, ambient=True)
+            admit(manager, _load(entry), owner, ambient=True)
     return manager
 
 
@@ -147,9 +148,11 @@ def _module_at(root: Path, name: str) -> ModuleType:
     return module
 
 
-def _admit(
-    manager: pluggy.PluginManager, plugin: Any, owner: str, *, ambient: bool = False
-) -> None:
+def admit(manager: pluggy.PluginManager, plugin: Any, owner: str, *, ambient: bool = False) -> None:
+    """Register what came through a door, and hold it to its hooks.
+
+    :raises PluginError: for a hook that does not exist, is not its to have, or is async.
+    """
     try:
         manager.register(plugin, name=owner)
         manager.check_pending()

@@ -13,12 +13,12 @@ from typing import Any, get_origin, get_type_hints
 
 import msgspec
 
-from mastra_core.errors import ConfigError
+from mastra_core.errors import AuthError, ConfigError
 from mastra_core.secret import Secret
 from mastra_deployer.entry import EnvReference
 from mastra_deployer.suggest import suggest
 
-__all__ = ("credentials_of", "merge_settings", "secrets_in_clear", "without_secrets")
+__all__ = ("Credentials", "credentials_of", "merge_settings", "secrets_in_clear", "without_secrets")
 
 
 def merge_settings(
@@ -55,14 +55,26 @@ def merge_settings(
     return _made(cls, values, resolve=resolve)
 
 
+class Credentials(dict[str, Secret]):
+    """A target's credentials by name; to ask for one that is not there is an error of the user.
+
+    :raises AuthError: for ``credentials[name]`` without a value.
+    """
+
+    def __missing__(self, name: str) -> Secret:
+        raise AuthError(f"{name} is not set.", "Set it in the environment or in .env.")
+
+
 def credentials_of(
     names: tuple[str, ...], settings: Any, environ: Mapping[str, str]
-) -> dict[str, Secret]:
+) -> Credentials:
     """The values of a target's credentials, from its settings or the environment.
 
     A name without a value is left out: the deployer knows which it can do without.
     """
-    found = {name: Secret(environ[name]) for name in names if environ.get(name, "").strip()}
+    found = Credentials(
+        {name: Secret(environ[name]) for name in names if environ.get(name, "").strip()}
+    )
     for field in dataclasses.fields(settings):
         value, name = getattr(settings, field.name), field.metadata.get("env")
         if name in names and isinstance(value, Secret):

@@ -27,7 +27,7 @@ class HandedLine(Line):
         self._deployer = pluggy.PluginManager(NAME)
         self._deployer.add_hookspecs(DeployerSpec)
         self._deployer.register(stage, name="mastra-deployer")
-        doors._admit(self._deployer, deployer, self._name)  # noqa: SLF001  # the door's own check
+        doors.admit(self._deployer, deployer, self._name)
         self._plugins = pluggy.PluginManager(NAME)
         self._plugins.add_hookspecs(PluginSpec)
         self.target = self._one("mastra_target", Target)

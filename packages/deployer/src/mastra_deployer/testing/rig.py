@@ -15,7 +15,7 @@ from mastra_core.errors import DeployError
 from mastra_core.line import Build, Bundle, Deployment, DeployRequest, Stage
 from mastra_core.secret import Secret
 from mastra_deployer.line import Access
-from mastra_deployer.settings import merge_settings, without_secrets
+from mastra_deployer.settings import Credentials, merge_settings, without_secrets
 from mastra_deployer.testing.fake import FakePlatform, Live
 from mastra_deployer.testing.faults import Exchange, Rule
 from mastra_deployer.testing.handed import HandedLine
@@ -86,7 +86,8 @@ class Rig:
         settings = merge_settings(target.settings, flags={}, environ={}, table=self.table, entry={})
         token = self.platform.token if token is None else token
         values = {**dict.fromkeys(target.credentials[:1], token), **self.wiring.credentials}
-        return Access(settings, {name: Secret(text) for name, text in values.items() if text})
+        given = {name: Secret(text) for name, text in values.items() if text}
+        return Access(settings, Credentials(given))
 
     def directory(self) -> Path:
         """A new empty one."""
