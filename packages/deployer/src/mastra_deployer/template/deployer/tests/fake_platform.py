@@ -9,7 +9,7 @@
     PUT    /blobs/SHA256  bytes              -> {}
     GET    /apps/APP/env/STAGE               -> {"names": [...]}
     PUT    /apps/APP/env/STAGE {name: value or null} -> {}; null removes, other names stay
-    PUT    /apps/APP/stages/STAGE {"deployment": ID} -> RELEASE
+    PUT    /apps/APP/stages/STAGE {"deployment": ID, "fingerprint"} -> RELEASE
     GET    /apps/APP/stages/STAGE            -> RELEASE
 
 RELEASE is {"state", "error", "deployment": DEPLOYMENT}; its state goes from "building" to "ready"
@@ -45,6 +45,7 @@ class RefusedError(Exception):
 class Release:
     deployment: str
     env: dict[str, str]
+    fingerprint: str = ""
     state: str = "building"
     error: str = ""
     looks: int = 0
@@ -69,8 +70,11 @@ class App:
 
     def shown(self, id: str, stage: str) -> dict[str, Any]:
         live = self.live(stage)
+        past = [release for seen in self.seen.values() for release in seen]
+        marks = [release.fingerprint for release in past if release.deployment == id]
         return {
             **self.deployments[id],
+            "fingerprint": marks[-1] if marks else "",
             "id": id,
             "stage": stage,
             "live": live is not None and live.deployment == id,
@@ -81,6 +85,7 @@ class FakePlatform(ThreadingHTTPServer):
     """What `mastra_deployer.testing.FakePlatform` asks for, and a server behind it."""
 
     daemon_threads = True
+    request_queue_size = 128  # uploads come many at once
     token = "let-me-in-4711"  # noqa: S105
 
     def __init__(self) -> None:
@@ -149,15 +154,16 @@ class FakePlatform(ThreadingHTTPServer):
         self.blobs[digest] = content
         return {}
 
-    def release(self, app: App, stage: str, id: str) -> dict[str, Any]:
+    def release(self, app: App, stage: str, id: str, mark: str) -> dict[str, Any]:
         if id not in app.deployments:
             raise RefusedError(404, f"there is no deployment {id}")
         if missing := set(app.deployments[id]["files"].values()) - set(self.blobs):
             raise RefusedError(409, f"{len(missing)} files are missing")
-        made = Release(deployment=id, env=dict(app.env.get(stage, {})))
+        made = Release(deployment=id, env=dict(app.env.get(stage, {})), fingerprint=mark)
         for same in (app.asked.get(stage), app.live(stage)):
             if same and same.state != "failed" and (same.deployment, same.env) == (id, made.env):
                 made = same
+                made.fingerprint = mark or made.fingerprint
         app.asked[stage] = made
         return self.told(app, stage, made)
 
@@ -232,7 +238,9 @@ class _Handler(BaseHTTPRequestHandler):
             case ["apps", name, "env", stage]:
                 return server.set_env(server.app(name), stage, json.loads(body))
             case ["apps", name, "stages", stage]:
-                return server.release(server.app(name), stage, json.loads(body)["deployment"])
+                told = json.loads(body)
+                mark = told.get("fingerprint", "")
+                return server.release(server.app(name), stage, told["deployment"], mark)
         raise RefusedError(404, f"there is nothing at {self.path}")
 
     def _handled(self, body: bytes) -> dict[str, Any]:

@@ -80,9 +80,13 @@ class Api:
         """Set variables, or remove them by ``None``: PUT /apps/APP/env/STAGE."""
         self._json("PUT", f"{self._app}/env/{stage}", values)
 
-    def release(self, stage: Stage, id: str) -> dict[str, Any]:
-        """Let users see a deployment: PUT /apps/APP/stages/STAGE."""
-        return self._json("PUT", f"{self._app}/stages/{stage}", {"deployment": id})
+    def release(self, stage: Stage, id: str, fingerprint: str = "") -> dict[str, Any]:
+        """Let users see a deployment: PUT /apps/APP/stages/STAGE.
+
+        :param fingerprint: kept with it, and given back once users see it.
+        """
+        told = {"deployment": id, "fingerprint": fingerprint}
+        return self._json("PUT", f"{self._app}/stages/{stage}", told)
 
     def released(self, stage: Stage) -> dict[str, Any]:
         """Ask what came of that: GET /apps/APP/stages/STAGE."""

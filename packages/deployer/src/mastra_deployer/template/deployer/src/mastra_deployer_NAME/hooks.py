@@ -66,7 +66,7 @@ def mastra_deploy(
     # Named by its content, so a repeated request makes no second deployment.
     id, stage = bundle.manifest.digest, request.environment
     manifest = Manifest.of(bundle.directory)
-    facts = {"stage": stage, "message": request.message, "fingerprint": request.fingerprint}
+    facts = {"stage": stage, "message": request.message}
     with connected(settings, credentials) as api:
         api.create_app()
         report.step("Uploading")
@@ -77,7 +77,7 @@ def mastra_deploy(
             size=lambda digest: manifest.size([digest]),
         )
         api.set_env(stage, {name: value.reveal() for name, value in request.env.items()})
-        return _released(api, stage, id, report, wait=request.wait)
+        return _released(api, stage, id, report, request)
 
 
 @hookimpl
@@ -177,13 +177,16 @@ class _Store:
             api.set_env(self.stage, dict.fromkeys(names))
 
 
-def _released(api: Api, stage: Stage, id: str, report: Report, *, wait: bool = True) -> Deployment:
+def _released(
+    api: Api, stage: Stage, id: str, report: Report, request: DeployRequest | None = None
+) -> Deployment:
     """Put a deployment before users, and wait until they see it."""
     from mastra_deployer.kit import poll
 
     report.step("Releasing")
-    told = api.release(stage, id)
-    if wait:
+    # Kept with the release: a deploy that breaks off before leaves no fingerprint.
+    told = api.release(stage, id, request.fingerprint if request else "")
+    if request is None or request.wait:
         told = poll(
             lambda: api.released(stage),
             lambda told: told["state"] != "building",
