@@ -71,7 +71,10 @@ def _transport(base_url: str) -> httpx.HTTPTransport:
 
     proxy = _proxy(base_url)
     try:
-        return httpx.HTTPTransport(proxy=proxy, limits=httpx.Limits(max_connections=32))
+        # Reading all certificate authorities takes longer than a request to this machine.
+        secure = base_url.startswith("https:") or (proxy or "").startswith("https:")
+        limits = httpx.Limits(max_connections=32)
+        return httpx.HTTPTransport(proxy=proxy, limits=limits, verify=secure)
     except (ImportError, ValueError):  # socks without its package; another kind
         shown = urlparse(proxy or "")
         raise ConfigError(
