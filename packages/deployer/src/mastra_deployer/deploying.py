@@ -107,7 +107,7 @@ def _tried(
         answered = _answer(session, made, path, failing, care)
     except DeploymentFailed as error:
         raise _undone(session, made, error, before, wanted=care.rollback_on_failure) from None
-    if not made.live and made.environment == "production":
+    if not made.live and made.environment == "production" and made.state == "ready":
         session.report.step(f"Promoting {made.id}")
         made = session.line.promote(session.access, made.id, session.report)
         record_deployment(session.project, session.choice.name, made)
