@@ -17,9 +17,7 @@ PAGES = [
     for pattern in ("README.md", "docs/*.md", "packages/*/README.md", "examples/*/README.md")
     for path in sorted(ROOT.glob(pattern))
 ]
-MINE = (
-    "index hooks deployers agents workflows configuration errors logging-and-telemetry"
-).split()
+MINE = ("index hooks deployers agents workflows configuration errors logging-and-telemetry").split()
 
 
 def page_name(path):

@@ -59,7 +59,7 @@ def test_dockers_own_login_will_do(guarded, oci, bundle, tmp_path):
 
 
 @pytest.mark.parametrize("key", ["credsStore", "credHelpers"])
-def test_a_credential_helper_is_asked(guarded, oci, bundle, tmp_path, monkeypatch, key):  # noqa: PLR0917  # fixtures
+def test_a_credential_helper_is_asked(guarded, oci, bundle, tmp_path, monkeypatch, key):  # fixtures
     helper = tmp_path / "bin" / "docker-credential-test"
     helper.parent.mkdir()
     helper.write_text(

@@ -62,7 +62,7 @@ def test_the_tag_moves_last(proxy, oci, bundle):
     assert sum(path.endswith("/manifests/latest") for path in writes) == 1
 
 
-def test_two_machines_make_the_same_image(start, oci, mastra, project, echo, tmp_path):  # noqa: PLR0917  # fixtures
+def test_two_machines_make_the_same_image(start, oci, mastra, project, echo, tmp_path):  # fixtures
     """Another directory, another cache, another registry; the same bytes."""
     found = []
     for name in ("one", "two"):

@@ -98,7 +98,7 @@ def test_an_image_of_nothing_but_python_runs(registry, oci, bundle, tmp_path):
     assert {path.stat().st_uid for path in rootfs.rglob("*") if not path.is_symlink()} == {0}
 
 
-def test_an_image_on_a_base_runs(proxy, registry, oci, bundle, project, echo, tmp_path):  # noqa: PLR0917  # fixtures
+def test_an_image_on_a_base_runs(proxy, registry, oci, bundle, project, echo, tmp_path):  # fixtures
     """The base is one that is there: the interpreter's layer of another image, in Docker's words."""
     as_root()
     parts = json.loads((bundle / "mastra-image.json").read_bytes())
@@ -163,7 +163,7 @@ def test_the_bundle_itself_is_an_image_layout(bundle, tmp_path):
 
 
 @pytest.mark.parametrize("whole", [True, False])
-def test_a_preview_runs_the_image_here(mastra, bundle, project, echo, tmp_path, whole):  # noqa: PLR0917  # fixtures
+def test_a_preview_runs_the_image_here(mastra, bundle, project, echo, tmp_path, whole):  # fixtures
     """In a root of its own where all layers are here, else with this machine's Python."""
     if whole:
         as_root()

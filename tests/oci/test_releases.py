@@ -148,7 +148,7 @@ def test_a_registry_that_does_not_delete_says_so(bundles, run, deploy, registry)
     run("destroy", "--yes").failed(6, "does not delete", "configuration")
 
 
-def test_a_second_platform_is_added(mastra, run, deploy, proxy, project, echo, oci):  # noqa: PLR0917  # fixtures
+def test_a_second_platform_is_added(mastra, run, deploy, proxy, project, echo, oci):  # fixtures
     root = project({INDEX: echo})
     arm = ["--platform", "aarch64-manylinux_2_28"]
     with_base = oci(proxy.host, base=f"{proxy.host}/base/python:both")
