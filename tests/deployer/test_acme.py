@@ -1,7 +1,11 @@
 """A third party's deployer against its platform, over real HTTP, by the command line."""
 
+import os
+import signal
+import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import httpx
@@ -167,24 +171,41 @@ def test_a_deploy_killed_in_the_middle_goes_on_where_it_was(acme, deploy, projec
     assert sent + before == len(list((acme.store / "blobs").iterdir()))
 
 
+def test_ctrl_c_says_what_users_see_and_the_next_run_goes_on(acme, deploy, project, mastra, echo):
+    root = project({INDEX: echo})
+    out = root / "out"
+    mastra("bundle", "acme", "-s", "app=shop", "-o", out, cwd=root).ok()
+    acme.broken_uploads = 10**9
+    code, said = _stopped_deploy(root, acme, out, signal.SIGINT)
+    assert code == 130
+    assert "Interrupted." in said and "same command again" in said and "Traceback" not in said
+    assert acme.running == {}, "nothing is live"
+    acme.broken_uploads = 0
+    done = deploy(root, "acme", "-s", "app=shop", "--prebuilt", out, "--json").ok()
+    assert asked(done.json["deployment"]) == "echo: hi"
+
+
 def _killed_deploy(root, acme, out):
-    import os
-    import subprocess
-    import time
+    return _stopped_deploy(root, acme, out, signal.SIGKILL)[0]
+
+
+def _stopped_deploy(root, acme, out, how):
 
     command = [str(Path(sys.executable).with_name("mastra")), "deploy", "acme", "-s", "app=shop"]
     process = subprocess.Popen(
         [*command, "--prebuilt", str(out)],
         cwd=root,
         env={**os.environ, "ACME_API_URL": acme.url, "ACME_TOKEN": TOKEN},
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     until = time.monotonic() + 30
     while not any(line.startswith("PUT /blobs") for line in acme.requests):
         assert time.monotonic() < until
         time.sleep(0.05)
-    process.kill()
-    return process.wait()
+    process.send_signal(how)
+    said = process.communicate(timeout=60)[1]
+    return process.returncode, said
 
 
 def test_targets_shows_what_acme_can(mastra, project, echo):
