@@ -16,6 +16,7 @@ from mastra_core.line import (
     Serve,
     Silent,
 )
+from mastra_core.line.bundle import _digest as digest_of
 
 
 @pytest.fixture
@@ -118,8 +119,26 @@ def test_there_is_no_bundle_in_a_file(tmp_path):
 
 def test_a_newer_manifest_is_still_read(bundle):
     file = bundle.directory / MANIFEST
-    file.write_text(json.dumps({**json.loads(file.read_bytes()), "later": 1}))
-    assert Bundle.load(bundle.directory) == bundle
+    newer = {**json.loads(file.read_bytes()), "later": 1, "digest": ""}
+    newer["digest"] = digest_of(bundle.directory, json.dumps(newer).encode())
+    file.write_text(json.dumps(newer))
+    found = Bundle.load(bundle.directory)
+    assert found.manifest.entry == bundle.manifest.entry
+
+
+def test_the_digest_covers_the_manifest(bundle):
+    file = bundle.directory / MANIFEST
+    file.write_text(json.dumps({**json.loads(file.read_bytes()), "required": ["OTHER"]}))
+    with pytest.raises(BundleError, match="was changed"):
+        Bundle.load(bundle.directory)
+
+
+def test_other_facts_are_another_digest(build, tmp_path):
+    digests = set()
+    for number in (1, 2):
+        (tmp_path / str(number)).mkdir()
+        digests.add(Bundle.seal(build, tmp_path / str(number), "acme", n=number).manifest.digest)
+    assert len(digests) == 2
 
 
 def test_copy_to_lays_out_everything_and_leaves_the_rest(build, tmp_path):

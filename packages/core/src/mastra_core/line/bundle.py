@@ -33,9 +33,9 @@ class Bundle:
         :param metadata: the deployer's own facts, JSON builtins.
         """
         (directory / MANIFEST).unlink(missing_ok=True)
-        manifest = msgspec.structs.replace(
-            build.manifest, target=target, metadata=metadata, digest=_digest(directory)
-        )
+        facts = msgspec.structs.replace(build.manifest, target=target, metadata=metadata, digest="")
+        digest = _digest(directory, msgspec.json.encode(facts))
+        manifest = msgspec.structs.replace(facts, digest=digest)
         text = msgspec.json.format(msgspec.json.encode(manifest, order="deterministic"), indent=2)
         (directory / MANIFEST).write_bytes(text + b"\n")
         return cls(directory=directory, manifest=manifest)
@@ -60,7 +60,7 @@ class Bundle:
             ) from None
         if any(".." in PurePosixPath(path).parts for path in manifest.paths):
             raise BundleError(f"{MANIFEST} in {str(directory)!r} leads out of it.", "Bundle again.")
-        if manifest.digest != _digest(directory):
+        if manifest.digest != _digest(directory, content):
             raise BundleError(
                 f"The bundle in {str(directory)!r} was changed after it was made.",
                 "Bundle again; what a bundle needs belongs into the project.",
@@ -82,8 +82,10 @@ def _files(directory: Path) -> Iterator[Path]:
             yield path
 
 
-def _digest(directory: Path) -> str:
-    digest = hashlib.sha256()
+def _digest(directory: Path, manifest: bytes) -> str:
+    """SHA-256 of everything: what is named by it has these files and these facts, no others."""
+    facts = {**msgspec.json.decode(manifest), "digest": ""}
+    digest = hashlib.sha256(msgspec.json.encode(facts, order="sorted"))
     for path in _files(directory):
         name = path.relative_to(directory).as_posix()
         if name != MANIFEST:

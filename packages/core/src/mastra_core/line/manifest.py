@@ -39,7 +39,8 @@ class BundleManifest(msgspec.Struct, frozen=True, kw_only=True):
     :param versions: of the packages that made it.
     :param sizes: apparent bytes of the app and of each distribution.
     :param fingerprint: of everything the build was made from.
-    :param digest: SHA-256 over names and contents of all files but this one.
+    :param digest: SHA-256 over names and contents of all files, and over this one without it. A
+        deployment named by it is named by all that it is.
     :param metadata: the deployer's own.
     """
 
