@@ -52,7 +52,7 @@ def deploy_bundle(session: Session, bundle: Bundle, request: DeployRequest, care
 
     :raises DeploymentFailed: when it does not answer; the error says what users see now.
     """
-    mark = fingerprint_of(bundle, request, session.access.credentials)
+    mark = fingerprint_of(bundle, request, session.access)
     request = dataclasses.replace(request, fingerprint=mark)
     if care.skip_if_unchanged and (same := _unchanged(session, request)):
         return Outcome(deployment=same, skipped=True)

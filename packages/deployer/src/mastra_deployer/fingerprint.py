@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Mapping
 
 from mastra_core.line import Bundle, DeployRequest
-from mastra_core.secret import Secret
+from mastra_deployer.line import Access
+from mastra_deployer.settings import without_secrets
 
 __all__ = ("fingerprint_of",)
 
 
-def fingerprint_of(
-    bundle: Bundle, request: DeployRequest, credentials: Mapping[str, Secret]
-) -> str:
+def fingerprint_of(bundle: Bundle, request: DeployRequest, access: Access) -> str:
     """HMAC-SHA256 of what would be deployed and where, keyed by the credentials.
 
     A plain hash of the app's variables could be guessed by whoever reads it; without the
     credentials this one cannot. Where there are none, only the variables' names count.
     """
+    settings, credentials = without_secrets(access.settings), access.credentials
     key = "\0".join(credentials[name].reveal() for name in sorted(credentials))
     digest = hmac.new(key.encode(), digestmod=hashlib.sha256)
-    for part in (bundle.manifest.target, bundle.manifest.digest, request.environment):
+    place = (bundle.manifest.target, repr(settings), request.environment)
+    for part in (*place, bundle.manifest.digest):
         digest.update(f"{part}\0".encode())
     digest.update(f"{request.branch if request.environment == 'preview' else ''}\0".encode())
     for name, value in sorted(request.env.items()):
