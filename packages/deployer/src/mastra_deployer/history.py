@@ -33,8 +33,18 @@ class _Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def known_deployments(project: Project, name: str) -> list[Deployment]:
-    """Those of a target that were made from here, newest first."""
-    return [_deployment(entry) for entry in reversed(_read(project)) if entry.name == name]
+    """Those of a target that were made from here, newest first, each once.
+
+    In production only the newest is live.
+    """
+    found: dict[tuple[str, str], Deployment] = {}
+    for entry in reversed(_read(project)):
+        if entry.name == name:
+            seen = any(stage == "production" for stage, _ in found)
+            live = entry.live and not (entry.environment == "production" and seen)
+            made = _deployment(msgspec.structs.replace(entry, live=live))
+            found.setdefault((entry.environment, entry.id), made)
+    return list(found.values())
 
 
 def last_deployment(project: Project, name: str, environment: str) -> Deployment | None:

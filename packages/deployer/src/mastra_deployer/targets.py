@@ -53,7 +53,7 @@ def choose_target(project: Project, name: str = "", env: str = "") -> Choice:
     if not name:
         raise ConfigError(
             "There is no target to deploy to." if not targets else "There are several targets.",
-            f"Name one: mastra deploy TARGET. {suggest('', [*targets, *installed_deployers()])}",
+            f"Name one: TARGET, or --target. {suggest('', {**targets, **installed_deployers()})}",
         )
     table = dict(targets.get(name, {}))
     deployer = str(table.pop("deployer", name))

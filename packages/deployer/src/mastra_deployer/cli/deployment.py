@@ -40,10 +40,12 @@ def shown(deployment: Deployment) -> dict[str, Any]:
 def lines(deployment: Deployment) -> list[str]:
     """For people, after it was made, promoted or gone back to."""
     state = "building" if deployment.state == "building" else "a draft"
-    if deployment.live:
-        state = "live" if deployment.percent is None else f"live for {deployment.percent} %"
+    if deployment.percent is not None:
+        state = f"live for {deployment.percent} %"
+    elif deployment.live:
+        state = "live"
     return [
-        f"{deployment.url} is {state} ({deployment.environment}, {deployment.id})",
+        f"{deployment.url or deployment.id} is {state} ({deployment.environment}, {deployment.id})",
         *(f"  {line}" for line in deployment.next),
     ]
 

@@ -26,10 +26,14 @@ def targets(options: Options) -> None:
     configured = read_config(read_pyproject(options.directory)).targets
     installed = [_installed(name, options.directory) for name in sorted(installed_deployers())]
     named = {name: str(table.get("deployer", name)) for name, table in configured.items()}
+    private = [
+        _installed(deployer, options.directory)
+        for deployer in sorted(set(named.values()) - {item["name"] for item in installed})
+    ]
     terminal = Terminal(as_json=options.as_json)
     terminal.answer(
-        {"installed": installed, "configured": named},
-        *(_line(item) for item in installed),
+        {"installed": installed, "private": private, "configured": named},
+        *(_line(item) for item in (*installed, *private)),
         *(f"{name}: configured here, deployer {deployer}" for name, deployer in named.items()),
     )
 
