@@ -94,10 +94,16 @@ class Deploying(Promises):
         bundle, other = rig.bundle(), rig.bundle("preview")
         rig.deploy(bundle)
         before = rig.live()
-        made = rig.deploy(other, "preview")
+        env = {name: f"{value}-in-preview" for name, value in rig.env.items()}
+        made = rig.deploy(other, "preview", env=env)
         assert made.environment == "preview"
         assert rig.live() == before, "production changed"
-        assert self.is_whole(rig.live("preview"), other, {})
+        given = env if rig.line.target.stores_env else {}
+        assert self.is_whole(rig.live("preview"), other, given), (
+            "it is not the preview, or not its variables"
+        )
+        rig.deploy(bundle, env={})
+        assert rig.live().env == before.env, "production got the preview's variables"
 
     def _sent(self, rig: Rig, bundle: Bundle) -> int:
         """Bytes of all requests of a deploy that change something."""
