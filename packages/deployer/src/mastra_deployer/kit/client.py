@@ -135,6 +135,8 @@ def _refused(called: str, response: httpx.Response) -> DeployError:
         hint = "Check that the token is the right one and has the scopes needed."
         return AuthError(text, hint, code=platform_code(response))
     hint = "The platform's words say what it wants."
+    if status == 404:  # noqa: PLR2004  # Not Found
+        hint = "Check the names in the settings; `mastra deployments` lists what there is."
     return ApiError(text, hint, status=status, code=platform_code(response))
 
 
