@@ -1,0 +1,1 @@
+"""What bench/vercel.py measures with."""

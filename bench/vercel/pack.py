@@ -1,0 +1,24 @@
+"""Packs a bundle as a deploy does: python pack.py BUNDLE ANSWER
+
+Into ANSWER go the parts' sizes in bytes by their hashes.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+from mastra_core.line import Bundle
+from mastra_deployer_vercel.parts import pack
+
+
+def main(bundle: str, answer: str) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        parts = pack(Bundle.load(Path(bundle)), Path(directory))
+    Path(answer).write_text(json.dumps({part.sha: part.size for part in parts}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
