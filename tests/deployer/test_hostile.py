@@ -180,6 +180,10 @@ def test_a_private_deployer_like_the_example_and_its_code_does_not_ship(project,
 
     example = Path(__file__).parent.parent.parent / "examples/mastra-deployer-acme"
     source = (example / "mastra_deployer_acme.py").read_text()
+    source = source.replace('directory, "acme")', 'directory, "acme", app=settings.app)')
+    source = source.replace(
+        "directory: Path) -> Bundle", "directory: Path, settings: Any) -> Bundle"
+    )
     entry = "from deploy.inhouse import AcmeDeployer\n" + echo.replace(
         "logger=", "deployer=AcmeDeployer(app='from-entry'), logger="
     )
