@@ -11,7 +11,7 @@ import httpx
 
 from mastra_core.errors import AuthError, ConfigError
 from mastra_core.secret import Secret
-from mastra_deployer_oci.clear_text import refuse_clear_text
+from mastra_deployer.kit import refuse_clear_text
 from mastra_deployer_oci.logins import Login
 
 __all__ = ("RegistryAuth",)

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
+from mastra_deployer.kit import cache_directory
 from mastra_deployer_oci.layers import Layer
 
-__all__ = ("cache_root", "cached_layer")
+__all__ = ("cached_layer",)
 
 
 def cached_layer(key: str, blobs: Path, make: Callable[[Path], Layer]) -> Layer:
     """The layer with that key, in ``blobs``; ``make`` writes it where it is not kept yet.
 
-    A cache that cannot be written is none: the layer is made each time.
+    A layer that cannot be kept is made each time.
+
+    :raises ConfigError: when the cache cannot be made.
     """
-    place = cache_root() / "oci-layers" / key
+    place = cache_directory("oci-layers") / key
     with contextlib.suppress(OSError, msgspec.DecodeError):
         return _taken(place, blobs)
     layer = make(blobs)
@@ -48,14 +49,3 @@ def _keep(layer: Layer, blobs: Path, place: Path) -> None:
         shutil.copyfile(blobs / name, made / name)
         (made / "layer.json").write_bytes(msgspec.json.encode(layer))
         made.rename(place)  # whole or not at all
-
-
-def cache_root() -> Path:
-    """The tool's own cache."""
-    if named := os.environ.get("MASTRA_CACHE_DIR"):
-        return Path(named)
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "mastra"
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home()) / "mastra" / "cache"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mastra"

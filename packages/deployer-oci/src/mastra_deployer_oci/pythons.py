@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -73,14 +72,9 @@ def _installed(version: str, machine: str, preferred: str) -> Python:
 
 
 def _candidates(version: str, preferred: str) -> Iterator[str]:
-    yield from filter(None, (preferred, sys.executable))
-    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
-    yield from map(str, sorted(root.glob(f"versions/{version}.*/bin/python"), reverse=True))
-    folders = [part for part in os.environ.get("PATH", "").split(os.pathsep) if "shims" not in part]
-    if path := shutil.which(f"python{version}", path=os.pathsep.join(folders)):
-        yield path
-    data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
-    yield from map(str, sorted(data.glob(f"uv/python/cpython-{version}.*/bin/python")))
+    from mastra_deployer import kit
+
+    yield from filter(None, (preferred, sys.executable, kit.find_python(version)))
 
 
 def _probe(path: str) -> Python | None:

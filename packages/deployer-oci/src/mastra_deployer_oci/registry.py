@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from mastra_core.errors import ApiError, AuthError
 from mastra_core.secret import Secret
-from mastra_deployer_oci.clear_text import is_loopback
+from mastra_deployer.kit import is_loopback
 from mastra_deployer_oci.image import INDEX, MANIFEST_TYPE, Document
 from mastra_deployer_oci.logins import Login, given_login, stored_login
 from mastra_deployer_oci.reference import DOCKER_HUB, Reference

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 
-from mastra_deployer_oci.cache import cache_root
+from mastra_deployer.kit import cache_directory
 from mastra_deployer_oci.reference import Reference
 
 __all__ = ("Session",)
@@ -30,7 +30,7 @@ class Session:
     def of(cls, home: str, image: Reference, digest: str) -> Session:
         """That of a blob on its way into a repository."""
         name = hashlib.sha256(f"{home} {image.name} {digest}".encode()).hexdigest()
-        return cls(file=cache_root() / "oci-uploads" / name, home=home)
+        return cls(file=cache_directory("oci-uploads") / name, home=home)
 
     def place(self) -> httpx.URL | None:
         """The address that was last sent to, where there is one."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import urlparse
@@ -10,6 +9,7 @@ from urllib.request import getproxies, proxy_bypass
 
 from mastra_core.errors import ConfigError
 from mastra_core.secret import Secret
+from mastra_deployer.kit.clear_text import is_loopback, refuse_clear_text
 
 if TYPE_CHECKING:  # loaded when somebody connects: asking for a target's facts must cost little
     import httpx
@@ -51,7 +51,7 @@ def connect(
     :raises ApiError: (on use) with the platform's own words, without what is secret in them.
     :raises DeployTimeout: (on use) when there is no answer in time.
     """
-    _refuse_clear_text(base_url)
+    refuse_clear_text(base_url)
     from mastra_deployer.kit.client import PlatformClient
 
     return PlatformClient(
@@ -86,25 +86,7 @@ def _transport(base_url: str) -> httpx.HTTPTransport:
 
 def _proxy(base_url: str) -> str | None:
     address = urlparse(base_url)
-    if _is_loopback(address.hostname) or proxy_bypass(address.hostname or ""):
+    if is_loopback(address.hostname) or proxy_bypass(address.hostname or ""):
         return None
     proxies = getproxies()
     return proxies.get(address.scheme) or proxies.get("all")
-
-
-def _refuse_clear_text(base_url: str) -> None:
-    address = urlparse(base_url)
-    if address.scheme == "https" or (address.scheme == "http" and _is_loopback(address.hostname)):
-        return
-    raise ConfigError(
-        f"The address {f'{address.scheme}://{address.hostname}'!r} would send the token in the "
-        "clear.",
-        "Use https; plain http is for this machine only.",
-    )
-
-
-def _is_loopback(host: str | None) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host or "").is_loopback
-    except ValueError:
-        return False
