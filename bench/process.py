@@ -30,9 +30,11 @@ def run(command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str]) -> 
             # Popen.wait with a timeout polls, up to 50 ms apart; without one it does not.
             timer = threading.Timer(LIMIT, process.kill)
             timer.start()
-            code = process.wait()
-            took = time.perf_counter() - began
-            timer.cancel()
+            try:
+                code = process.wait()
+                took = time.perf_counter() - began
+            finally:
+                timer.cancel()
         if code:
             raise Failed(f"{Path(command[0]).name}: exit {code}: {_last(output.fileno())}")
     return took
