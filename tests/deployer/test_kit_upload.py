@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 
 import pytest
 from kit_server import serving
@@ -113,12 +114,13 @@ def test_fewer_are_sent_where_it_is_too_much(headers):
 def test_a_quarter_of_all_refused_and_dropped_still_arrives_once():
     import random
 
-    chance, there, lock = random.Random(3), [], threading.Lock()
+    times, there, lock = Counter(), [], threading.Lock()
 
     def answer(request):
         with lock:
-            luck = chance.random()
-            if luck < 0.25:
+            times[request.path] += 1  # by path and time, so that the order of threads is no chance
+            chance = random.Random(f"{request.path} {times[request.path]}")
+            if chance.random() < 0.25:
                 return chance.choice((0, 429, 500, 503)), {}, {}
             there.append(request.path)
         return 200, {}, {}

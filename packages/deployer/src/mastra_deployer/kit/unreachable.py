@@ -62,7 +62,7 @@ def _explained(host: str, where: str, error: httpx.RequestError) -> tuple[str, s
     if isinstance(error, httpx.DecodingError):
         return f"{where} sent an answer that cannot be read: {error}.", "Run it again."
     return (
-        f"{where} cannot be reached: {str(error) or type(error).__name__}.",
+        f"{where} cannot be reached: {str(error).rstrip(".") or type(error).__name__}.",
         "Check the network and the address; then run the same command again.",
     )
 
