@@ -61,8 +61,9 @@ def _explained(host: str, where: str, error: httpx.RequestError) -> tuple[str, s
         )
     if isinstance(error, httpx.DecodingError):
         return f"{where} sent an answer that cannot be read: {error}.", "Run it again."
+    words = str(error).rstrip(".") or type(error).__name__
     return (
-        f"{where} cannot be reached: {str(error).rstrip(".") or type(error).__name__}.",
+        f"{where} cannot be reached: {words}.",
         "Check the network and the address; then run the same command again.",
     )
 
