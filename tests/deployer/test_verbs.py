@@ -39,7 +39,7 @@ class Site(ThreadingHTTPServer):
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), _Page)
-        self.statuses, self.asked = [200], []
+        self.statuses, self.asked, self.login = [200], [], ""
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
 
 
@@ -48,6 +48,8 @@ class _Page(BaseHTTPRequestHandler):
         self.server.asked.append((self.path, self.headers.get("x-bypass")))
         statuses = self.server.statuses
         self.send_response(statuses.pop(0) if len(statuses) > 1 else statuses[0])
+        if self.server.login:
+            self.send_header("location", self.server.login)
         self.send_header("content-length", "0")
         self.end_headers()
 
@@ -160,6 +162,15 @@ def test_a_draft_that_does_not_answer_is_never_seen_by_users(world):
     world.site.statuses = [500]
     world.deploy("--prod").failed(9, "not promoted")
     assert world.state["live"] == []
+
+
+def test_a_login_page_is_no_answer(world):
+    world.write(bend={"protected": True})
+    world.site.statuses, world.site.login = [302], "https://login.example/sso"
+    done = world.deploy("--prod").failed(9, "sends to login.example")
+    assert "bypass-1" not in done.err
+    world.site.login = f"{world.site.url}/elsewhere"
+    world.deploy("--prod").ok()
 
 
 def test_no_wait_asks_nothing(world):

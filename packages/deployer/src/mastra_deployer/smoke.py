@@ -78,9 +78,12 @@ def _asked(client: httpx.Client, url: str, failing: int) -> Smoke:
     started = time.monotonic()
     try:
         with client.stream("GET", url) as response:  # an endless body is no reason to wait
-            status = response.status_code
+            status, following = response.status_code, response.next_request
     except httpx.HTTPError as error:
         raise _Unwell(f"does not answer: {str(error) or type(error).__name__}") from None
+    if following is not None and following.url.host != httpx.URL(url).host:
+        # What is past the platform's protection does not send us to log in elsewhere.
+        raise _Unwell(f"sends to {following.url.host}")
     if status >= failing:
         raise _Unwell(f"answers {status}")
     passed = round((time.monotonic() - started) * 1000)
