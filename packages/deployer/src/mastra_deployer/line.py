@@ -31,7 +31,6 @@ from mastra_core.line import (
 from mastra_core.secret import Secret
 from mastra_deployer.bundler import stage
 from mastra_deployer.doors import implemented, load_deployer, load_plugins
-from mastra_deployer.kit.sizes import size_problem
 
 __all__ = ("Access", "Line")
 
@@ -243,5 +242,7 @@ def _guarded(owner: str, hook: str, call: Callable[[], Any]) -> Any:
 
 
 def _oversize(bundle: Bundle, target: Target) -> list[Problem]:
+    from mastra_deployer.kit import size_problem  # all of the kit comes with it
+
     problem = size_problem(bundle.manifest.sizes, target.limits.size, target.name)
     return [problem] if problem else []
