@@ -55,11 +55,11 @@ def _here(session: Session) -> Iterator[Problem]:
     absent = [name for name in target.credentials if name not in access.credentials]
     if absent:
         # The deployer knows which of them it can do without.
-        severity = "warning" if access.credentials or session.line.can("doctor") else "error"
+        doubtful = bool(access.credentials) or session.line.can("doctor")
         yield Problem(
             message=f"No value for {', '.join(absent)}.",
             hint="Set it in the environment or in .env.",
-            severity="error" if severity == "error" else "warning",
+            severity="warning" if doubtful else "error",
         )
     if target.stores_env:
         try:
