@@ -10,6 +10,23 @@ async def echo(text: str):
 
 mastra = Mastra(agents={"echo": echo}, logger=False)
 """
+STARLETTE = """\
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse, StreamingResponse
+from starlette.routing import Route
+
+async def pieces():
+    for n in range(3):
+        yield f"{n}\\n"
+
+async def home(request):
+    return PlainTextResponse(request.query_params.get("name", "nobody"))
+
+async def stream(request):
+    return StreamingResponse(pieces())
+
+app = Starlette(routes=[Route("/", home), Route("/stream", stream)])
+"""
 
 
 def write_project(root, files, config="", dependencies=("mastra-core",)):

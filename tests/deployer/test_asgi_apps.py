@@ -1,7 +1,7 @@
 """Any ASGI application goes the same line, unchanged."""
 
 import pytest
-from projects import write_project
+from projects import STARLETTE, write_project
 
 pytestmark = pytest.mark.slow
 
@@ -12,23 +12,6 @@ app = FastAPI()
 @app.get("/items/{number}")
 async def item(number: int, q: str = "") -> dict:
     return {"number": number, "q": q}
-"""
-STARLETTE = """\
-from starlette.applications import Starlette
-from starlette.responses import PlainTextResponse, StreamingResponse
-from starlette.routing import Route
-
-async def pieces():
-    for n in range(3):
-        yield f"{n}\\n"
-
-async def home(request):
-    return PlainTextResponse(request.query_params.get("name", "nobody"))
-
-async def stream(request):
-    return StreamingResponse(pieces())
-
-app = Starlette(routes=[Route("/", home), Route("/stream", stream)])
 """
 DJANGO_SETTINGS = """\
 from pathlib import Path

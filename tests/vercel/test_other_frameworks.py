@@ -2,7 +2,7 @@
 
 import httpx
 import pytest
-from projects import write_project
+from projects import STARLETTE, write_project
 
 pytestmark = pytest.mark.slow
 
@@ -14,23 +14,6 @@ app = FastAPI()
 @app.get("/items/{number}")
 async def item(number: int = 0) -> dict:
     return {"number": number}
-"""
-STARLETTE = """\
-from starlette.applications import Starlette
-from starlette.responses import PlainTextResponse, StreamingResponse
-from starlette.routing import Route
-
-async def pieces():
-    for n in range(3):
-        yield f"{n}\\n"
-
-async def home(request):
-    return PlainTextResponse(request.query_params.get("name", "nobody"))
-
-async def stream(request):
-    return StreamingResponse(pieces())
-
-app = Starlette(routes=[Route("/", home), Route("/stream", stream)])
 """
 DJANGO = {
     "site_/__init__.py": "",
