@@ -95,14 +95,10 @@ def _send(client: httpx.Client, parts: Sequence[Part], report: Report) -> None:
     from mastra_deployer.kit import upload
 
     def post(part: Part) -> None:
-        client.post(
-            "/v2/files",
-            content=part.file.read_bytes(),
-            headers={"content-type": "application/octet-stream", "x-vercel-digest": part.sha},
-            extensions={
-                "mastra_idempotent": True
-            },  # named by content: sent twice, it is there once
-        )
+        headers = {"content-type": "application/octet-stream", "x-vercel-digest": part.sha}
+        # Named by its content, so sending it twice is sending it once.
+        again = {"mastra_idempotent": True}
+        client.post("/v2/files", content=part.file.read_bytes(), headers=headers, extensions=again)
 
     report.step("Uploading")
     upload(parts, post, report=report, size=lambda part: part.size, concurrency=5)
