@@ -97,6 +97,7 @@ def test_promote_rollback_list_and_destroy(vercel, deploy, run, bundled):
     ]
     run(bundled, "rollback", *options).ok()
     assert vercel.live_deployment("production").id == ids[0]
+    vercel.set_plan("hobby")  # which has no rolling releases
     run(bundled, "promote", ids[1], *options).ok()
     assert vercel.live_deployment("production").id == ids[1]
     run(bundled, "promote", "dpl_nowhere", *options).failed(6, "'dpl_nowhere'")
@@ -180,8 +181,16 @@ def test_canary_by_a_rolling_release(vercel, deploy, run, bundled):
     assert shared["percent"] == 20
     assert vercel.traffic() == {second: 20, first: 80}
     run(bundled, "canary", second, "--percent", "10", *options).failed(6, "from 20 % to 10 %")
+    third = deploy("--prod", "-s", "staged=true", "--no-smoke", "--no-wait", "--json").ok()
+    vercel.settle()
+    third = third.json["deployment"]["id"]
+    run(bundled, "promote", third, *options).failed(6, second, "--percent 0")
     run(bundled, "canary", second, "--percent", "100", *options).ok()
     assert vercel.live_deployment("production").id == second
+    vercel.requests.clear()
+    run(bundled, "canary", first, "--percent", "100", *options).ok()
+    assert vercel.live_deployment("production").id == first
+    assert not vercel.asked("PATCH"), "everything at once is no release"
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from mastra_core.errors import DeployError
 from mastra_core.line import Deployment, Report
-from mastra_deployer_vercel.api import fields, project_path
 from mastra_deployer_vercel.project import live_id, need_project
 from mastra_deployer_vercel.records import deployment_of, find_deployment, stage_of
+from mastra_deployer_vercel.release import active_release, complete, refuse_another, release_path
 from mastra_deployer_vercel.settings import VercelDeployer
-from mastra_deployer_vercel.traffic import move_back
+from mastra_deployer_vercel.traffic import move_back, promote
 
 if TYPE_CHECKING:
     import httpx
@@ -37,17 +37,15 @@ def canary(
             f"{item['id']} is a preview; only a production deployment takes production's traffic.",
             "Deploy with --prod -s staged=true, then share its traffic.",
         )
-    release = _release(client, settings)
-    if release and _canary_of(release) != item["id"]:
-        raise DeployError(
-            f"Another deployment, {_canary_of(release)}, has a share of the traffic now.",
-            f"End that first: mastra canary {_canary_of(release)} --percent 0.",
-        )
+    release = active_release(client, settings)
+    refuse_another(release, item["id"])
     if percent == 0:
         if release:  # ending it is going back to what is live
             current = (release.get("currentDeployment") or {}).get("id") or live_id(project)
             move_back(client, settings, str(current), report)
         return _with_share(client, settings, item, 0)
+    if not release and percent == _ALL:  # everything at once is no release
+        return promote(client, settings, id, report)
     if not release:
         release = _start(client, settings, item, percent)
     return _advance(client, settings, item, release, percent)
@@ -67,16 +65,14 @@ def _start(
     """Two stages, the asked share and everything, each approved by hand:
     ``PATCH /v1/projects/{id}/rolling-release/config``, ``POST .../rolling-release/start``.
     """
-    stages = [{"targetPercentage": share} for share in sorted({percent, _ALL})]
+    stages = [{"targetPercentage": share} for share in (percent, _ALL)]
     config = {"enabled": True, "advancementType": "manual-approval", "stages": stages}
-    if len(stages) == 1:  # everything at once is no release
-        config["stages"] = [{"targetPercentage": _ALL // 2}, *stages]
     again = {"mastra_idempotent": True}
-    client.patch(_path(settings, "/config"), json=config, extensions=again)
+    client.patch(release_path(settings, "/config"), json=config, extensions=again)
     client.post(
-        _path(settings, "/start"), json={"canaryDeploymentId": item["id"]}, extensions=again
+        release_path(settings, "/start"), json={"canaryDeploymentId": item["id"]}, extensions=again
     )
-    return _release(client, settings)
+    return active_release(client, settings)
 
 
 def _advance(
@@ -89,10 +85,10 @@ def _advance(
     """To the stage of that share: ``POST .../rolling-release/approve-stage`` or ``/complete``."""
     share = _share(release)
     if percent == _ALL:
-        client.post(_path(settings, "/complete"), json={"canaryDeploymentId": item["id"]})
+        complete(client, settings, item["id"])
     elif percent != share:
         client.post(
-            _path(settings, "/approve-stage"),
+            release_path(settings, "/approve-stage"),
             json={
                 "nextStageIndex": _stage(release, percent, share),
                 "canaryDeploymentId": item["id"],
@@ -110,21 +106,6 @@ def _stage(release: dict[str, Any], percent: int, share: int) -> int:
             f"Its next stages are {later} %; or end it with --percent 0 and begin again.",
         )
     return shares.index(percent)
-
-
-def _release(client: httpx.Client, settings: VercelDeployer) -> dict[str, Any]:
-    """The one under way: ``GET /v1/projects/{id}/rolling-release``; empty where there is none."""
-    answer = client.get(_path(settings, ""), extensions={"mastra_accept": (404,)})
-    found: dict[str, Any] = fields(answer).get("rollingRelease") or {}
-    return found if found.get("state") == "ACTIVE" else {}
-
-
-def _path(settings: VercelDeployer, rest: str) -> str:
-    return project_path(settings, 1, f"/rolling-release{rest}")
-
-
-def _canary_of(release: dict[str, Any]) -> str:
-    return str((release.get("canaryDeployment") or {}).get("id") or "")
 
 
 def _share(release: dict[str, Any]) -> int:

@@ -19,6 +19,7 @@ from mastra_deployer_vercel.records import (
     packed_files,
     stage_of,
 )
+from mastra_deployer_vercel.release import active_release, canary_of, complete, refuse_another
 from mastra_deployer_vercel.settings import VercelDeployer
 
 if TYPE_CHECKING:
@@ -41,9 +42,13 @@ def promote(client: httpx.Client, settings: VercelDeployer, id: str, report: Rep
     item = find_deployment(client, id)
     if stage_of(item) != "production":
         return _again(client, settings, project, item, report)
+    refuse_another(active_release(client, settings), item["id"])
     if live_id(project) != item["id"]:
         path = project_path(settings, 10, f"/promote/{item['id']}")
         client.post(path, json={}, extensions={"mastra_idempotent": True})
+        # Where the project releases by shares, promoting only begins a release.
+        if canary_of(active_release(client, settings)) == item["id"]:
+            complete(client, settings, item["id"])
         _moved(client, settings, str(item["id"]), report)
     return _live(client, settings, item)
 
