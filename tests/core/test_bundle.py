@@ -17,6 +17,7 @@ from mastra_core.line import (
     Silent,
 )
 from mastra_core.line.bundle import _digest as digest_of
+from mastra_core.line.layout import identity_of
 
 
 @pytest.fixture
@@ -72,6 +73,23 @@ def test_the_same_files_give_the_same_bytes(build, bundle, tmp_path):
     assert str(tmp_path) not in (other / MANIFEST).read_text()
 
 
+def test_known_digests_are_not_read_again_and_changed_files_are(build, tmp_path):
+    file = build.directory / "app" / "main.py"
+    known = {identity_of(file.stat()): "0" * 64}
+    told = dataclasses.replace(build, digests=known)
+    sealed = []
+    for number, source in enumerate((build, told, told)):
+        if number == 2:
+            file.write_text("app = None ")
+        target = tmp_path / str(number)
+        source.copy_to(target)
+        sealed.append(Bundle.seal(source, target, "acme").manifest.digest)
+    assert len(set(sealed)) == 3
+    assert Bundle.load(tmp_path / "2").manifest.digest == sealed[2]
+    with pytest.raises(BundleError, match="was changed"):
+        Bundle.load(tmp_path / "1")
+
+
 def test_sealing_again_changes_nothing(build, bundle):
     before = (bundle.directory / MANIFEST).read_bytes()
     again = Bundle.seal(build, bundle.directory, "acme", region="eu", retries=3)
@@ -120,7 +138,7 @@ def test_there_is_no_bundle_in_a_file(tmp_path):
 def test_a_newer_manifest_is_still_read(bundle):
     file = bundle.directory / MANIFEST
     newer = {**json.loads(file.read_bytes()), "later": 1, "digest": ""}
-    newer["digest"] = digest_of(bundle.directory, json.dumps(newer).encode())
+    newer["digest"] = digest_of(bundle.directory, json.dumps(newer).encode(), {})
     file.write_text(json.dumps(newer))
     found = Bundle.load(bundle.directory)
     assert found.manifest.entry == bundle.manifest.entry

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 
-from mastra_core.line.layout import lay_out
+from mastra_core.line.layout import Identity, lay_out
 from mastra_core.line.manifest import BundleManifest
 from mastra_core.line.target import Platform
 
@@ -18,11 +19,15 @@ class Build:
 
     The directory holds ``index.py`` (the launcher), ``app/`` and ``vendor/``. It is shared by
     all targets of one platform: copy from it, never change it.
+
+    :param digests: SHA-256 of files whose content is known already, as hex. Sealing a bundle
+        reads none of them again.
     """
 
     directory: Path
     platform: Platform
     manifest: BundleManifest
+    digests: Mapping[Identity, str] = dataclasses.field(default_factory=dict, repr=False)
 
     @property
     def app(self) -> str:

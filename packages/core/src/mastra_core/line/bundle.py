@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -12,6 +12,7 @@ import msgspec
 
 from mastra_core.errors import BundleError
 from mastra_core.line.build import Build
+from mastra_core.line.layout import Identity, content_digest, tree_files
 from mastra_core.line.manifest import BundleManifest
 
 __all__ = ("MANIFEST", "Bundle")
@@ -34,7 +35,7 @@ class Bundle:
         """
         (directory / MANIFEST).unlink(missing_ok=True)
         facts = msgspec.structs.replace(build.manifest, target=target, metadata=metadata, digest="")
-        digest = _digest(directory, msgspec.json.encode(facts))
+        digest = _digest(directory, msgspec.json.encode(facts), build.digests)
         manifest = msgspec.structs.replace(facts, digest=digest)
         text = msgspec.json.format(msgspec.json.encode(manifest, order="deterministic"), indent=2)
         (directory / MANIFEST).write_bytes(text + b"\n")
@@ -60,7 +61,7 @@ class Bundle:
             ) from None
         if any(".." in PurePosixPath(path).parts for path in manifest.paths):
             raise BundleError(f"{MANIFEST} in {str(directory)!r} leads out of it.", "Bundle again.")
-        if manifest.digest != _digest(directory, content):
+        if manifest.digest != _digest(directory, content, {}):
             raise BundleError(
                 f"The bundle in {str(directory)!r} was changed after it was made.",
                 "Bundle again; what a bundle needs belongs into the project.",
@@ -69,26 +70,27 @@ class Bundle:
 
     def files(self) -> Iterator[Path]:
         """Every file, sorted, the manifest too."""
-        return _files(self.directory)
+        return (self.directory / name for name in _names(self.directory))
 
 
-def _files(directory: Path) -> Iterator[Path]:
-    for path in sorted(directory.rglob("*")):
-        if path.is_symlink():
+def _names(directory: Path) -> list[str]:
+    names = []
+    for name, entry in tree_files(directory):
+        if entry.is_symlink():
             raise BundleError(
-                f"The bundle has a link: {str(path)!r}.", "Put the file itself there."
+                f"The bundle has a link: {entry.path!r}.", "Put the file itself there."
             )
-        if path.is_file():
-            yield path
+        if entry.is_file():
+            names.append(name)
+    return sorted(names)
 
 
-def _digest(directory: Path, manifest: bytes) -> str:
+def _digest(directory: Path, manifest: bytes, known: Mapping[Identity, str]) -> str:
     """SHA-256 of everything: what is named by it has these files and these facts, no others."""
     facts = {**msgspec.json.decode(manifest), "digest": ""}
     digest = hashlib.sha256(msgspec.json.encode(facts, order="sorted"))
-    for path in _files(directory):
-        name = path.relative_to(directory).as_posix()
+    for name in _names(directory):
         if name != MANIFEST:
-            digest.update(f"{name}\0{path.stat().st_size}\0".encode())
-            digest.update(path.read_bytes())
+            content = content_digest(directory / name, known)
+            digest.update(f"{name}\0{content}\0".encode())
     return digest.hexdigest()
