@@ -41,5 +41,5 @@ def mastra_target() -> Target:
 @hookimpl
 def mastra_bundle(build: Build, directory: Path) -> Bundle:
     """The build as it is: its launcher is what serves it."""
-    build.copy_to(directory)
+    build.move_to(directory)
     return Bundle.seal(build, directory, "server")

@@ -17,8 +17,8 @@ __all__ = ("Build",)
 class Build:
     """The app, its dependencies and a manifest without a target, in one directory.
 
-    The directory holds ``index.py`` (the launcher), ``app/`` and ``vendor/``. It is shared by
-    all targets of one platform: copy from it, never change it.
+    The directory holds ``index.py`` (the launcher), ``app/`` and ``vendor/``. Copy from it, or
+    move it as a whole; never change it.
 
     :param digests: SHA-256 of files whose content is known already, as hex. Sealing a bundle
         reads none of them again.
@@ -40,3 +40,13 @@ class Build:
         Files may be hard links: replace one, never write into it.
         """
         lay_out(self.directory, directory)
+
+    def move_to(self, directory: Path) -> None:
+        """Move the whole build to ``directory``, an empty one: sooner done than ``copy_to``.
+
+        Where they lie on two file systems it is copied.
+        """
+        try:
+            self.directory.rename(directory)
+        except OSError:
+            self.copy_to(directory)

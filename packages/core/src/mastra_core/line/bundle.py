@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -12,7 +13,7 @@ import msgspec
 
 from mastra_core.errors import BundleError
 from mastra_core.line.build import Build
-from mastra_core.line.layout import Identity, content_digest, tree_files
+from mastra_core.line.layout import Identity, content_digest, identity_of, tree_files
 from mastra_core.line.manifest import BundleManifest
 
 __all__ = ("MANIFEST", "Bundle")
@@ -70,27 +71,28 @@ class Bundle:
 
     def files(self) -> Iterator[Path]:
         """Every file, sorted, the manifest too."""
-        return (self.directory / name for name in _names(self.directory))
+        return (Path(entry.path) for _, entry in _entries(self.directory))
 
 
-def _names(directory: Path) -> list[str]:
-    names = []
+def _entries(directory: Path) -> list[tuple[str, os.DirEntry[str]]]:
+    """Every file by name, sorted."""
+    entries = []
     for name, entry in tree_files(directory):
         if entry.is_symlink():
             raise BundleError(
                 f"The bundle has a link: {entry.path!r}.", "Put the file itself there."
             )
         if entry.is_file():
-            names.append(name)
-    return sorted(names)
+            entries.append((name, entry))
+    return sorted(entries, key=lambda pair: pair[0])
 
 
 def _digest(directory: Path, manifest: bytes, known: Mapping[Identity, str]) -> str:
     """SHA-256 of everything: what is named by it has these files and these facts, no others."""
     facts = {**msgspec.json.decode(manifest), "digest": ""}
     digest = hashlib.sha256(msgspec.json.encode(facts, order="sorted"))
-    for name in _names(directory):
+    for name, entry in _entries(directory):
         if name != MANIFEST:
-            content = content_digest(directory / name, known)
+            content = known.get(identity_of(entry.stat())) or content_digest(entry.path)
             digest.update(f"{name}\0{content}\0".encode())
     return digest.hexdigest()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeAlias
 
@@ -51,16 +51,13 @@ def identity_of(status: os.stat_result) -> Identity:
     return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
-def content_digest(path: str | Path, known: Mapping[Identity, str]) -> str:
-    """SHA-256 of a file's content, as hex; files in ``known`` are not read again."""
+def content_digest(path: str | Path) -> str:
+    """SHA-256 of a file's content, as hex."""
+    digest = hashlib.sha256()
     with open(path, "rb") as file:  # noqa: PTH123  # called for each file of a bundle
-        found = known.get(identity_of(os.fstat(file.fileno()))) if known else None
-        if found is not None:
-            return found
-        digest = hashlib.sha256()
         while block := file.read(_BLOCK):
             digest.update(block)
-        return digest.hexdigest()
+    return digest.hexdigest()
 
 
 def _link_or_copy(source: str, target: str) -> None:
