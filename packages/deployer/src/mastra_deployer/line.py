@@ -7,6 +7,7 @@ import datetime as dt
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple, TypeVar, cast
 
 import pluggy
@@ -71,6 +72,12 @@ class Line:
                 "`mastra targets` shows what each can do.",
             )
 
+    @property
+    def code(self) -> tuple[Path, ...]:
+        """Where the deployer's own code lies: the package it is in, or the file."""
+        modules = [item for item in self._deployer.get_plugins() if isinstance(item, ModuleType)]
+        return tuple(place for module in modules for place in _places(module))
+
     def build(self, project: Project, platform: Platform, directory: Path, report: Report) -> Build:
         """Stage the app for one platform in ``directory``."""
         build = self._one(
@@ -107,6 +114,10 @@ class Line:
             )
         self._finished("bundle", made, report)
         return made
+
+    def reused(self, bundle: Bundle, report: Report) -> None:
+        """Tell the plugins of a bundle that stands already as it would be made."""
+        self._finished("bundle", bundle, report)
 
     def inspect(self, bundle: Bundle, settings: Any) -> list[Problem]:
         """What the deployer, the plugins and the target's limits object to in a bundle."""
@@ -241,8 +252,20 @@ def _guarded(owner: str, hook: str, call: Callable[[], Any]) -> Any:
         ) from error
 
 
-def _oversize(bundle: Bundle, target: Target) -> list[Problem]:
-    from mastra_deployer.kit import size_problem  # all of the kit comes with it
+def _places(module: ModuleType) -> list[Path]:
+    top = sys.modules.get(module.__name__.partition(".")[0], module)
+    found = [Path(path) for path in getattr(top, "__path__", ())]
+    if found or not module.__file__:
+        return found
+    # A private deployer may import what lies beside it.
+    return [Path(module.__file__).parent]
 
-    problem = size_problem(bundle.manifest.sizes, target.limits.size, target.name)
+
+def _oversize(bundle: Bundle, target: Target) -> list[Problem]:
+    sizes, limit = bundle.manifest.sizes, target.limits.size
+    if sum(sizes.values()) <= limit or not limit:
+        return []  # all of the kit would come with the import below
+    from mastra_deployer.kit import size_problem
+
+    problem = size_problem(sizes, limit, target.name)
     return [problem] if problem else []

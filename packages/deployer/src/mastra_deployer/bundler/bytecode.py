@@ -6,84 +6,68 @@ recorded names are relative, so two machines make the same bytes; import puts th
 
 from __future__ import annotations
 
-import hashlib
-import json
-import shutil
 import subprocess
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from mastra_core.errors import BuildError
-from mastra_deployer.bundler.prune import Distribution, distributions
-from mastra_deployer.interpreters import Interpreter
-from mastra_deployer.places import cache_directory, publish, scratch_directory
+import msgspec
 
-__all__ = ("compile_tree", "compile_vendor")
+from mastra_core.errors import BuildError
+from mastra_deployer.interpreters import Interpreter
+
+__all__ = ("FinishedFile", "finish_files")
 
 _CHILD = Path(__file__).parent / "bytecode_child.py"
 
 
-def compile_vendor(tree: Path, interpreter: Interpreter) -> None:
-    """Compile an installed tree; each distribution is compiled once and kept."""
-    cache = cache_directory("bytecode")
-    missing: list[tuple[Distribution, Path]] = []
-    for item in distributions(tree).values():
-        kept = cache / _key(item, interpreter)
-        if kept.exists():
-            shutil.copytree(kept, tree, dirs_exist_ok=True)
-        else:
-            missing.append((item, kept))
-    _compile(tree, (name for item, _ in missing for name in _sources(item)), interpreter)
-    for item, kept in missing:
-        _store(tree, item, kept, interpreter.tag)
+class FinishedFile(msgspec.Struct, frozen=True, array_like=True):
+    """A file as it ships.
+
+    :param name: relative to its directory.
+    :param size: in bytes.
+    :param mtime: in nanoseconds: with the size it tells whether somebody wrote into the file.
+    """
+
+    name: str
+    size: int
+    mtime: int
+    sha256: str
 
 
-def compile_tree(tree: Path, interpreter: Interpreter) -> None:
-    """Compile every module below ``tree``."""
-    files = sorted(path.relative_to(tree).as_posix() for path in tree.rglob("*.py"))
-    _compile(tree, files, interpreter)
+def finish_files(
+    files: Mapping[Path, Iterable[str]], interpreter: Interpreter | None, *, protect: bool
+) -> dict[Path, list[FinishedFile]]:
+    """Compile modules and describe all files, bytecode too, on every core.
+
+    :param files: names by the directory they lie below.
+    :param interpreter: of the target's version; without one nothing is compiled.
+    :param protect: make the files read-only.
+    :raises BuildError: when a file cannot be read or written.
+    """
+    pairs = [(str(root), name) for root, names in files.items() for name in names]
+    found: dict[Path, list[FinishedFile]] = {root: [] for root in files}
+    if pairs:
+        for root, *facts in _run(interpreter, protect, pairs):
+            found[Path(root)].append(msgspec.convert(facts, FinishedFile))
+    return found
 
 
-def _compile(tree: Path, names: Iterable[str], interpreter: Interpreter) -> None:
-    names = list(names)
-    if not names:
-        return
+def _run(
+    interpreter: Interpreter | None, protect: bool, pairs: list[tuple[str, str]]
+) -> list[tuple[str, str, int, int, str]]:
+    python = interpreter.path if interpreter else sys.executable
+    job = msgspec.json.encode((interpreter is not None, protect, pairs))
     done = subprocess.run(
-        [interpreter.path, "-I", "-S", str(_CHILD), str(tree)],
-        input=json.dumps(names),
+        [python, "-I", "-S", "-W", "ignore", str(_CHILD)],
+        input=job,
         capture_output=True,
-        text=True,
         check=False,
     )
     if done.returncode:
+        said = done.stderr.decode(errors="replace").strip()[-500:]
         raise BuildError(
-            f"{interpreter.path!r} could not compile the bundle: {done.stderr.strip()[-500:]}",
+            f"{python!r} could not compile the bundle: {said}",
             "Check the free space, or build with another --python.",
         )
-
-
-def _sources(item: Distribution) -> Sequence[str]:
-    return [name for name in item.files if name.endswith(".py") and not name.startswith("..")]
-
-
-def _store(tree: Path, item: Distribution, kept: Path, tag: str) -> None:
-    with scratch_directory(kept.parent) as scratch:
-        made = Path(scratch) / "made"
-        made.mkdir()
-        for name in _sources(item):
-            source = tree / _cached_name(name, tag)
-            if source.exists():  # a template that only looks like Python does not compile
-                target = made / _cached_name(name, tag)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(source, target)
-        publish(made, kept)
-
-
-def _cached_name(name: str, tag: str) -> str:
-    folder, _, file = name.rpartition("/")
-    return f"{folder}/__pycache__/{file[:-3]}.{tag}.pyc".lstrip("/")
-
-
-def _key(item: Distribution, interpreter: Interpreter) -> str:
-    record = (item.info / "RECORD").read_bytes()
-    return hashlib.sha256(record + interpreter.full.encode()).hexdigest()[:32]
+    return msgspec.json.decode(done.stdout, type=list[tuple[str, str, int, int, str]])

@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 
 from mastra_core.errors import BuildError
 from mastra_core.line import Platform, Project
-from mastra_deployer.bundler.prune import TOOL_GROUPS
+from mastra_deployer.bundler.distributions import TOOL_GROUPS
 from mastra_deployer.bundler.pyodide import fit_lock, is_pyodide, resolve_arguments
 from mastra_deployer.bundler.requirements import named, project_requirements
 from mastra_deployer.config import read_pyproject

@@ -10,10 +10,11 @@ from pathlib import Path
 from mastra_core.errors import BuildError
 from mastra_core.line import Project
 from mastra_deployer.blank import blank_deployer, refuse_deployers
+from mastra_deployer.bundler.sources import Sources
 from mastra_deployer.entry import DeployerCall
 from mastra_deployer.project import config_of, module_file, parse
 
-__all__ = ("copy_first_party",)
+__all__ = ("collect",)
 
 # Never code of an application, whatever imports it.
 _NOT_CODE = frozenset(
@@ -33,12 +34,10 @@ _NOT_SHIPPED = (".*", "*.pyc", "*.pyo", "*.egg-info")
 _TESTS = ("conftest.py", "test_*.py", "*_test.py")  # unless the app imports one
 
 
-def copy_first_party(
-    project: Project, directory: Path, deployer: DeployerCall | None, packages: set[str]
-) -> None:
-    """Copy what ships into ``directory``, which mirrors the project's root.
+def collect(project: Project, deployer: DeployerCall | None, packages: set[str]) -> Sources:
+    """The project's files that ship, in the order of their names.
 
-    :param deployer: taken out of the copy of the entry file.
+    :param deployer: taken out of the entry file.
     :param packages: import names of deployer packages, of which none may be left.
     :raises BuildError: when one is, with file and line; for a link out of the project.
     """
@@ -46,12 +45,14 @@ def copy_first_party(
     source = entry.read_bytes()
     if deployer is not None:
         source = blank_deployer(source, parse(entry), deployer)
-    for path in _Collection(project, entry, source).shipped():
-        target = directory / path.relative_to(project.root)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(source if path == entry else path.read_bytes())
+    collection = _Collection(project, entry, source)
+    shipped = collection.shipped()
+    for path in shipped:
         if path.suffix == ".py":
-            refuse_deployers(path, _tree(target.read_bytes()), packages)
+            refuse_deployers(path, collection.tree(path), packages)
+    files = {_name(project, path): source if path == entry else path for path in shipped}
+    dropped = {name: why for name, why in collection.dropped.items() if name not in files}
+    return Sources(files=files, dropped=dropped)
 
 
 class _Collection:
@@ -68,14 +69,18 @@ class _Collection:
         self._build = config.build
         self._root = project.root.resolve()
         self._trees: dict[Path, ast.AST] = {}
+        self._listed: dict[Path, list[Path]] = {}
+        self.dropped: dict[str, str] = {}
         # A private deployer is a tool, wherever in the project it lies.
         named = (str(table.get("deployer", "")) for table in config.targets.values())
         self._tools = {(project.root / name).resolve() for name in named if name.endswith(".py")}
 
     def shipped(self) -> list[Path]:
-        files = {path for top in self._reached() for path in self._files(top)}
+        files = {path for top in self._reached() for path in self._below(top)}
         used = {name for path in files if path.suffix == ".py" for name in self._names(path)}
         kept = {path for path in files if not _is_test(path) or path.stem in used}
+        for path in files - kept:
+            self._drop(path, "a test, and nothing imports it")
         included = self._included()
         for path in included:
             self._refuse_outside(path)
@@ -111,15 +116,25 @@ class _Collection:
         while waiting:
             name = waiting.pop()
             reached.add(name)
-            for path in self._files(known[name]):
+            for path in self._below(known[name]):
                 if path.suffix == ".py" and not _is_test(path):
                     waiting |= (self._names(path) & known.keys()) - reached
+        for name in known.keys() - reached:
+            self._drop(known[name], "nothing that ships imports or names it")
         return {known[name] for name in reached}
+
+    def _below(self, top: Path) -> list[Path]:
+        if top not in self._listed:
+            self._listed[top] = list(self._files(top))
+        return self._listed[top]
 
     def _files(self, top: Path, seen: frozenset[Path] = frozenset()) -> Iterator[Path]:
         """The files below ``top``, links followed inside the project, never in a circle."""
         real = top.resolve()
-        if real in seen or self._is_excluded(top):
+        if real in seen:
+            return
+        if self._is_excluded(top):
+            self._drop(top, "[tool.mastra.build] exclude, or a deployer of the project")
             return
         if top.is_file():
             self._refuse_outside(top)
@@ -127,8 +142,10 @@ class _Collection:
             return
         for path in sorted(top.iterdir()):
             if any(fnmatch.fnmatch(path.name, pattern) for pattern in _NOT_SHIPPED):
-                continue
-            if path.is_file() or (path.is_dir() and path.name not in _NOT_CODE):
+                self._drop(path, "hidden, or made by a tool")
+            elif path.is_dir() and path.name in _NOT_CODE:
+                self._drop(path, "never code of an application by its name")
+            elif path.is_file() or path.is_dir():
                 yield from self._files(path, seen | {real})
 
     def _is_excluded(self, path: Path) -> bool:
@@ -150,11 +167,23 @@ class _Collection:
                 "Keep it out with [tool.mastra.build] exclude; declare names in [tool.mastra.env].",
             )
 
-    def _names(self, path: Path) -> set[str]:
+    def _drop(self, path: Path, reason: str) -> None:
+        if path.name != "__pycache__":
+            self.dropped[_name(self._project, path)] = reason
+
+    def tree(self, path: Path) -> ast.AST:
+        """The syntax tree of a file as it ships."""
         if path not in self._trees:
             source = self._source if path == self._entry else path.read_bytes()
             self._trees[path] = _tree(source)
-        return _mentioned(self._trees[path])
+        return self._trees[path]
+
+    def _names(self, path: Path) -> set[str]:
+        return _mentioned(self.tree(path))
+
+
+def _name(project: Project, path: Path) -> str:
+    return path.relative_to(project.root).as_posix()
 
 
 def _tree(source: bytes) -> ast.AST:

@@ -1,92 +1,186 @@
-"""The dependencies as a directory: installed, pruned, compiled, and kept for the next build."""
+"""The dependencies of a bundle: which of them ship, taken from the store or put there first."""
 
 from __future__ import annotations
 
-import hashlib
-import os
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+import msgspec
+
+from mastra_core.errors import BuildError
 from mastra_core.line import Platform, Report
-from mastra_deployer.bundler.bytecode import compile_vendor
+from mastra_core.line.layout import Identity
 from mastra_deployer.bundler.closure import Closure
-from mastra_deployer.bundler.prune import PRUNE_VERSION, prune
-from mastra_deployer.bundler.pyodide import install_arguments, is_pyodide, make_pure
+from mastra_deployer.bundler.distributions import Distribution
+from mastra_deployer.bundler.install import Installed, install
+from mastra_deployer.bundler.packages import Package, packages_of
+from mastra_deployer.bundler.parts import (
+    Making,
+    Part,
+    assemble,
+    discard,
+    make_parts,
+    part_place,
+    read_part,
+)
+from mastra_deployer.bundler.prune import Needs
 from mastra_deployer.interpreters import Interpreter
-from mastra_deployer.places import cache_directory, publish, scratch_directory
-from mastra_deployer.uv import run_uv, target_arguments
-from mastra_deployer.wheels import build_wheel
+from mastra_deployer.places import cache_directory, scratch_directory
 
-__all__ = ("vendor_tree",)
+__all__ = ("Vendored", "vendor")
 
 
-def vendor_tree(
+class Vendored(msgspec.Struct, frozen=True, kw_only=True):
+    """What ships of the dependencies.
+
+    :param parts: by canonical name.
+    :param have: every distribution of the closure by canonical name.
+    :param dropped: those of them that do not ship, with the reason.
+    :param requirers: who asks for each; an empty name is the project itself, or its target.
+    :param digests: SHA-256 by identity of each file that was laid out.
+    """
+
+    parts: dict[str, Part]
+    have: dict[str, Distribution]
+    dropped: dict[str, str]
+    requirers: dict[str, tuple[str, ...]]
+    digests: dict[Identity, str]
+
+
+def vendor(
     closure: Closure,
     platform: Platform,
     keep: frozenset[str],
     interpreter: Interpreter | None,
+    target: Path,
     report: Report,
-) -> Path:
-    """A finished tree of the closure in the cache; made once for each of its states.
+) -> Vendored:
+    """Lay the dependencies out in ``target``.
 
     :param keep: canonical names that are never pruned, beside the direct ones.
     :param interpreter: of the target's version, for bytecode; without one there is none.
     """
-    tree = cache_directory("vendor") / _key(closure, platform, keep, interpreter)
-    if tree.exists():
-        return tree
-    report.step("Installing dependencies")
-    with scratch_directory(tree.parent) as scratch:
-        made = Path(scratch) / "vendor"
-        _install(closure, platform, made)
-        prune(made, closure.direct, keep, platform)
-        if interpreter is not None:
-            report.step("Compiling dependencies")
-            compile_vendor(made, interpreter)
-        _protect(made)
-        publish(made, tree)
-    return tree
-
-
-def _protect(made: Path) -> None:
-    """Bundles are made of links to these files: writing into one would change the cache."""
-    if os.name == "posix":
-        for path in made.rglob("*"):
-            if path.is_file():
-                path.chmod(0o444)
-
-
-def _install(closure: Closure, platform: Platform, made: Path) -> None:
-    made.mkdir()
-    lock = made.parent / "pylock.toml"
-    lock.write_text(_without_directories(closure.lock.read_text(encoding="utf-8")))
-    flags = ["--quiet", "--target", str(made), "--no-deps", "--link-mode", "copy"]
-    flags += ["--preview-features", "pylock"]
-    pyodide = is_pyodide(platform)
-    target = (
-        install_arguments(platform)
-        if pyodide
-        else target_arguments(platform.python, platform.wheels)
-    )
-    run_uv(["pip", "install", *flags, *target, "--requirements", str(lock)])
-    wheels = [str(build_wheel(directory)) for directory in closure.directories]
-    if wheels:
-        run_uv(["pip", "install", *flags, *target, *wheels])
-    if pyodide:
-        make_pure(made)
-
-
-def _without_directories(lock: str) -> str:
-    """Local projects go in as wheels: uv would build them for this machine, or refuse to."""
-    head, *packages = lock.split("[[packages]]\n")
-    return "[[packages]]\n".join(
-        [head, *(text for text in packages if "directory = {" not in text)]
+    vendoring = _Vendoring(closure, platform, keep, interpreter, report)
+    for _ in range(2):  # a damaged part is made again, once
+        parts = vendoring.parts()
+        digests: dict[Identity, str] = {}
+        damaged = [
+            place for place, part in parts.items() if not assemble(place, part, target, digests)
+        ]
+        if not damaged:
+            return vendoring.result(parts.values(), digests)
+        for place in damaged:
+            discard(place)
+    raise BuildError(
+        f"mastra's cache {str(damaged[0])!r} is damaged again and again.",
+        "Check the disk, or set MASTRA_CACHE_DIR to another directory.",
     )
 
 
-def _key(
-    closure: Closure, platform: Platform, keep: frozenset[str], interpreter: Interpreter | None
-) -> str:
-    direct = sorted(f"{name}{sorted(extras)}" for name, extras in closure.direct.items())
-    facts = [closure.fingerprint, str(platform), PRUNE_VERSION, *direct, *sorted(keep)]
-    facts.append(f"{interpreter.full} {interpreter.tag}" if interpreter else "")
-    return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:32]
+class _Vendoring:
+    """One closure on its way from a lock to parts."""
+
+    def __init__(
+        self,
+        closure: Closure,
+        platform: Platform,
+        keep: frozenset[str],
+        interpreter: Interpreter | None,
+        report: Report,
+    ) -> None:
+        self._direct = closure.direct
+        self._packages = packages_of(closure, platform)
+        self._platform, self._keep = platform, keep
+        self._interpreter, self._report = interpreter, report
+        self._have: dict[str, Distribution] = {}
+        self._dropped: dict[str, str] = {}
+
+    def parts(self) -> dict[Path, Part]:
+        """Every part that ships by its place; what the store lacks is installed and made."""
+        with scratch_directory(cache_directory("parts")) as scratch:
+            installed = self._learn(Path(scratch) / "new")
+            places = self._places()
+            missing = [key for key, place in places.items() if read_part(place) is None]
+            rest = [item for item in self._packages if item.key in set(missing) - installed.keys()]
+            installed |= self._install(rest, Path(scratch) / "known")
+            self._make({key: places[key] for key in missing}, installed)
+        return {place: part for place in places.values() if (part := read_part(place))}
+
+    def result(self, parts: Iterable[Part], digests: dict[Identity, str]) -> Vendored:
+        """All that is known in the end."""
+        return Vendored(
+            parts={part.name: part for part in parts},
+            have=self._have,
+            dropped=self._dropped,
+            requirers=self._needs.requirers(),
+            digests=digests,
+        )
+
+    def _learn(self, scratch: Path) -> dict[str, Installed]:
+        """Read what is known of each package; what is not has to be installed to be known."""
+        known = {item.key: _facts_of(item.key) for item in self._packages}
+        unknown = [item for item in self._packages if known[item.key] is None]
+        installed = self._install(unknown, scratch)
+        for item in unknown:
+            found = installed.get(item.key)
+            known[item.key] = _keep_facts(item.key, found[1] if found else None)
+        self._have = {item.name: item for facts in known.values() for item in facts or ()}
+        self._needs = Needs(self._have, self._direct, self._platform)
+        self._dropped = self._needs.unneeded(self._keep)
+        self._known = known
+        return installed
+
+    def _places(self) -> dict[str, Path]:
+        """Where the parts that ship lie, by key of the package, in the order of their names."""
+        shipped = sorted(
+            (item.name, key)
+            for key, facts in self._known.items()
+            for item in facts or ()
+            if item.name not in self._dropped
+        )
+        return {
+            key: part_place(key, self._interpreter, whole=name in self._keep)
+            for name, key in shipped
+        }
+
+    def _install(self, packages: Sequence[Package], scratch: Path) -> dict[str, Installed]:
+        if not packages:
+            return {}
+        self._report.step("Installing dependencies")
+        scratch.mkdir()
+        return install(packages, self._platform, scratch)
+
+    def _make(self, places: Mapping[str, Path], installed: Mapping[str, Installed]) -> None:
+        if not places:
+            return
+        self._report.step("Compiling dependencies")
+        making = [
+            Making(item=item, tree=tree, place=place, whole=item.name in self._keep)
+            for key, place in places.items()
+            for tree, item in (installed[key],)
+        ]
+        make_parts(making, self._interpreter)
+
+
+_Facts = tuple[Distribution, ...]  # none, where the target has no use for the package
+
+
+def _facts_of(key: str) -> _Facts | None:
+    try:
+        return msgspec.json.decode(_facts_file(key).read_bytes(), type=_Facts)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def _keep_facts(key: str, item: Distribution | None) -> _Facts:
+    facts = (msgspec.structs.replace(item, files=()),) if item else ()
+    file = _facts_file(key)
+    with tempfile.NamedTemporaryFile(dir=file.parent, prefix="tmp-", delete=False) as made:
+        made.write(msgspec.json.encode(facts))
+    Path(made.name).replace(file)
+    return facts
+
+
+def _facts_file(key: str) -> Path:
+    return cache_directory("facts") / f"{key[:32]}.json"
