@@ -10,12 +10,14 @@ from typing import Any
 
 from mastra_core.errors import BuildError, ConfigError, MastraError
 from mastra_core.line import Build, Bundle, Platform, Problem, Project, Report
+from mastra_deployer.bundler.memory import recall, remember
 from mastra_deployer.environment import read_environment
 from mastra_deployer.interpreters import Interpreter, probe, project_interpreter
 from mastra_deployer.line import Access, Line
 from mastra_deployer.lock import build_lock
 from mastra_deployer.places import OUTPUT, local_directory, scratch_directory
 from mastra_deployer.project import config_of
+from mastra_deployer.reuse import present_facts, present_fingerprint
 from mastra_deployer.settings import (
     credentials_of,
     merge_settings,
@@ -61,35 +63,66 @@ class Session:
             return self.project.root / OUTPUT
         return self.project.local / "bundles" / self.choice.name
 
-    def bundle(self, output: Path | None = None) -> Bundle:
+    def bundle(self, output: Path | None = None, *, again: bool = True) -> Bundle:
         """Build, check, bundle, inspect, and swap the result into place.
 
+        :param again: whether this output will be bundled again: what would come out as it
+            stands is then left as it stands.
         :raises MastraError: at the first error; what was in place stays there.
         """
         place = (output or self.output).absolute()
         local = local_directory(self.project)
+        platform = _platform(self.project, self.line.target.platforms, self.python, self.wheels)
+        with build_lock(local, self.report):
+            repair(place)
+            facts = self._facts(platform) if again else ""
+            return self._standing(place, platform, facts) or self._made(place, platform, facts)
+
+    def _facts(self, platform: Platform) -> str:
+        if self.line.can("build"):  # nobody knows what its build depends on
+            return ""
+        hidden = without_secrets(self.settings)
+        return present_facts(self.project, platform, hidden, self.line.code)
+
+    def _standing(self, place: Path, platform: Platform, facts: str) -> Bundle | None:
+        """The bundle in place, where making it again would change nothing."""
+        memory = recall(self.project, place) if facts else None
+        if memory is None or memory.facts != facts:
+            return None
+        target, kind = self.line.target, memory.manifest.kind
+        fingerprint = present_fingerprint(self.project, target, platform, kind)
+        if fingerprint != memory.manifest.fingerprint or not memory.stands(place):
+            return None
+        self.report.step("Nothing has changed")
+        bundle = Bundle(directory=place, manifest=memory.manifest)
+        found = self.line.inspect(bundle, without_secrets(self.settings))
+        refuse([*memory.problems, *found], self.report)
+        self.line.reused(bundle, self.report)
+        return bundle
+
+    def _made(self, place: Path, platform: Platform, facts: str) -> Bundle:
+        local = local_directory(self.project)
+        hidden = without_secrets(self.settings)
         with (
-            build_lock(local, self.report),
             scratch_directory(local) as scratch,
             scratch_directory(scratch_parent(place, local)) as beside,
         ):
-            repair(place)
-            build = self._build(Path(scratch) / "build")
+            build = self._build(Path(scratch) / "build", platform)
+            problems = self.line.check(build, hidden)
+            refuse(problems, self.report)
             made = Path(beside) / "bundle"
             made.mkdir()
             self.report.step(f"Bundling for {self.choice.name}")
-            hidden = without_secrets(self.settings)
             bundle = self.line.bundle(build, made, hidden, self.report)
             refuse(self.line.inspect(bundle, hidden), self.report)
             swap(made, place)
+        if facts:
+            remember(self.project, place, facts, bundle.manifest, problems)
         return dataclasses.replace(bundle, directory=place)
 
-    def _build(self, directory: Path) -> Build:
+    def _build(self, directory: Path, platform: Platform) -> Build:
         directory.mkdir()
-        platform = _platform(self.project, self.line.target.platforms, self.python, self.wheels)
-        build = self.line.build(self.project, platform, directory, self.report)
-        refuse(self.line.check(build, without_secrets(self.settings)), self.report)
-        return build
+        return self.line.build(self.project, platform, directory, self.report)
 
 
 def open_session(

@@ -36,4 +36,4 @@ def check(options: Options, target: str) -> None:
 def _bundled(session: Session) -> Bundle:
     """A bundle made beside the real one, and thrown away."""
     with scratch_directory(local_directory(session.project), "check-") as scratch:
-        return session.bundle(Path(scratch) / "checked")
+        return session.bundle(Path(scratch) / "checked", again=False)
