@@ -10,6 +10,7 @@ from pathlib import Path
 from mastra_core.errors import BuildError
 from mastra_core.line import Project
 from mastra_deployer.blank import blank_deployer, refuse_deployers
+from mastra_deployer.bundler.own_metadata import own_metadata
 from mastra_deployer.bundler.sources import Sources
 from mastra_deployer.entry import DeployerCall
 from mastra_deployer.project import config_of, module_file, parse
@@ -50,7 +51,10 @@ def collect(project: Project, deployer: DeployerCall | None, packages: set[str])
     for path in shipped:
         if path.suffix == ".py":
             refuse_deployers(path, collection.tree(path), packages)
-    files = {_name(project, path): source if path == entry else path for path in shipped}
+    files: dict[str, bytes | Path] = {
+        _name(project, path): source if path == entry else path for path in shipped
+    }
+    files |= own_metadata(project)
     dropped = {name: why for name, why in collection.dropped.items() if name not in files}
     return Sources(files=files, dropped=dropped)
 

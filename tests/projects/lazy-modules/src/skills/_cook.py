@@ -1,0 +1,2 @@
+def do(text):
+    return f"cooks {text}"

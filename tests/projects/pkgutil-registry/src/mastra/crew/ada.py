@@ -1,0 +1,2 @@
+async def ada(text: str) -> str:
+    return f"ada heard {text}"

@@ -1,0 +1,2 @@
+async def bob(text: str) -> str:
+    return f"bob heard {text}"

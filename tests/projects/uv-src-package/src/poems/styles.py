@@ -1,0 +1,6 @@
+def loud(text):
+    return text.upper()
+
+
+def quiet(text):
+    return text.lower()
