@@ -13,7 +13,7 @@ from mastra_deployer.blank import blank_deployer, refuse_deployers
 from mastra_deployer.entry import DeployerCall
 from mastra_deployer.project import config_of, module_file, parse
 
-__all__ = ("copy_first_party",)
+__all__ = ("copy_first_party", "first_party_files")
 
 # Never code of an application, whatever imports it.
 _NOT_CODE = frozenset(
@@ -52,6 +52,15 @@ def copy_first_party(
         target.write_bytes(source if path == entry else path.read_bytes())
         if path.suffix == ".py":
             refuse_deployers(path, _tree(target.read_bytes()), packages)
+
+
+def first_party_files(project: Project) -> list[Path]:
+    """Every file that would ship.
+
+    :raises BuildError: for a link out of the project.
+    """
+    entry = module_file(project)
+    return _Collection(project, entry, entry.read_bytes()).shipped()
 
 
 class _Collection:

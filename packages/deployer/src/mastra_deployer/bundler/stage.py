@@ -166,6 +166,7 @@ def _manifest(
         optional=project.environment.optional,
         serve=msgspec.convert((source or {}).get("serve", {}), Serve),
         registry=_registry(source or {}),
+        variables=(source or {}).get("variables", {}),
         versions={name: metadata.version(name) for name in (*OWN, "mastra-deployer")},
         sizes=sizes,
     )
@@ -210,7 +211,12 @@ def _verified(
     if source is not None:
         _compare(source, registry)
     serve = msgspec.convert(registry.get("serve", {}), Serve)
-    manifest = msgspec.structs.replace(build.manifest, serve=serve, registry=_registry(registry))
+    manifest = msgspec.structs.replace(
+        build.manifest,
+        serve=serve,
+        registry=_registry(registry),
+        variables=registry.get("variables", {}),
+    )
     return Build(directory=build.directory, platform=build.platform, manifest=manifest)
 
 
