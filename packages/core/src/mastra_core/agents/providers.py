@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ("modules_of", "variables_of")
+from collections.abc import Sequence
+
+__all__ = ("modules_of", "providers_of", "variables_of")
 
 # What pydantic-ai needs installed for a model string's provider; any one of the modules will do.
 _MODULES: dict[str, tuple[str, ...]] = {
@@ -59,3 +61,8 @@ def modules_of(provider: str) -> tuple[str, ...]:
 def variables_of(provider: str) -> tuple[str, ...]:
     """Environment variables of which ``provider`` needs one; none where that is not known."""
     return _VARIABLES.get(provider, ())
+
+
+def providers_of(variables: Sequence[str]) -> list[str]:
+    """The providers that need one of exactly these variables."""
+    return [provider for provider, names in _VARIABLES.items() if names == tuple(variables)]

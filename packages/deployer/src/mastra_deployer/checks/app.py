@@ -6,7 +6,7 @@ import fnmatch
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
-from mastra_core.agents.providers import variables_of
+from mastra_core.agents.providers import providers_of
 from mastra_core.line import Build, Problem, Project, Target
 from mastra_deployer.checks.ambient import is_ambient
 from mastra_deployer.checks.sources import Findings, Sources
@@ -84,7 +84,7 @@ class _Check:
                 "nobody declared it.",
                 hint=f'Declare it: [tool.mastra.env] required = ["{names[0]}"].',
                 severity="warning",
-                where=self._model_place(names),
+                where=self._sources.place_of_model(providers_of(names)),
             )
 
     def unused(self) -> Iterator[Problem]:
@@ -108,13 +108,6 @@ class _Check:
                 if store.variable.upper() in given:
                     continue
                 yield _store(store, f"{item.path}:{store.line}", target)
-
-    def _model_place(self, names: Sequence[str]) -> str:
-        for item in self._findings:
-            for model, line in item.models:
-                if list(variables_of(model.partition(":")[0])) == list(names):
-                    return f"{item.path}:{line}"
-        return ""
 
     def _ignores(self, path: str) -> bool:
         return any(fnmatch.fnmatchcase(path, pattern) for pattern in self._ignored)

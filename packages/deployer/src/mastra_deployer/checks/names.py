@@ -5,11 +5,27 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from typing import TypeGuard
+from typing import NamedTuple, TypeGuard
 
-__all__ = ("Names", "dotted", "imports")
+__all__ = ("Code", "Names", "dotted", "imports")
 
 Elsewhere = Callable[[str], str | None]
+
+
+class Code(NamedTuple):
+    """A module: its tree, and all nodes of it in the order of ``ast.walk``, which is slow."""
+
+    tree: ast.Module
+    nodes: list[ast.AST]
+
+    @classmethod
+    def parse(cls, source: bytes) -> Code:
+        """The code of a source file.
+
+        :raises SyntaxError: and what else ``ast.parse`` does.
+        """
+        tree = ast.parse(source)
+        return cls(tree, list(ast.walk(tree)))
 
 
 def dotted(node: ast.expr) -> str:
@@ -46,14 +62,14 @@ class Names:
     :param elsewhere: gives the text of another module's constant by its dotted name.
     """
 
-    def __init__(self, tree: ast.Module, package: str, elsewhere: Elsewhere) -> None:
+    def __init__(self, code: Code, package: str, elsewhere: Elsewhere) -> None:
         self._elsewhere = elsewhere
-        bound = Counter(_bound(tree))
-        found = imports(ast.walk(tree))
+        bound = Counter(_bound(code.nodes))
+        found = imports(code.nodes)
         self._imports = {
             name: _absolute(origin, package) for name, origin in found.items() if not bound[name]
         }
-        once = {name: value for name, value in _assigned(tree) if bound[name] == 1}
+        once = {name: value for name, value in _assigned(code.tree) if bound[name] == 1}
         self.constants = {
             name: value.value
             for name, value in once.items()
@@ -64,7 +80,7 @@ class Names:
             if self.origin(value):  # env = os.environ
                 self._imports[name] = self.origin(value)
         self._lists = {name: value for name, value in once.items() if _is_list(value)}
-        self._loops = {name: value for name, value in _looped(tree) if bound[name] == 1}
+        self._loops = {name: value for name, value in _looped(code.nodes) if bound[name] == 1}
 
     def origin(self, node: ast.expr) -> str:
         """The dotted name that an expression was imported as (``os.environ``)."""
@@ -98,9 +114,9 @@ class Names:
         return self._elsewhere(origin) if origin else None
 
 
-def _bound(tree: ast.Module) -> Iterator[str]:
+def _bound(nodes: Iterable[ast.AST]) -> Iterator[str]:
     """Every binding that is no import."""
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
             yield node.id
         elif isinstance(node, ast.arg):
@@ -119,8 +135,8 @@ def _assigned(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
                     yield target.id, node.value
 
 
-def _looped(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
-    for node in ast.walk(tree):
+def _looped(nodes: Iterable[ast.AST]) -> Iterator[tuple[str, ast.expr]]:
+    for node in nodes:
         if isinstance(node, ast.For | ast.comprehension) and isinstance(node.target, ast.Name):
             yield node.target.id, node.iter
 

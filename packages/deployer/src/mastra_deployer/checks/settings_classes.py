@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from mastra_deployer.checks.names import Names, dotted
+from mastra_deployer.checks.names import Code, Names, dotted
 from mastra_deployer.checks.reads import Read
 
 __all__ = ("settings_reads",)
@@ -27,7 +27,7 @@ _HARMLESS = {
 }
 
 
-def settings_reads(tree: ast.Module, names: Names) -> Iterator[Read]:
+def settings_reads(code: Code, names: Names) -> Iterator[Read]:
     """The fields of each class that says itself where all of them come from.
 
     A class whose prefix is computed, that has other sources, or that is given values where it is
@@ -35,10 +35,10 @@ def settings_reads(tree: ast.Module, names: Names) -> Iterator[Read]:
     """
     given = {
         dotted(node.func)
-        for node in ast.walk(tree)
+        for node in code.nodes
         if isinstance(node, ast.Call) and (node.keywords or node.args)
     }
-    for node in ast.walk(tree):
+    for node in code.nodes:
         if not isinstance(node, ast.ClassDef) or node.name in given:
             continue
         prefix = _prefix(node, names) if _is_settings(node, names) else None

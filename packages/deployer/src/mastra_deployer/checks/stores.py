@@ -7,7 +7,7 @@ import dataclasses
 import re
 from collections.abc import Iterator
 
-from mastra_deployer.checks.names import Names
+from mastra_deployer.checks.names import Code, Names
 from mastra_deployer.checks.values import is_file_store
 
 __all__ = ("Store", "stores")
@@ -40,12 +40,12 @@ class Store:
     variable: str = ""
 
 
-def stores(tree: ast.Module, names: Names) -> Iterator[Store]:
+def stores(code: Code, names: Names) -> Iterator[Store]:
     """Every one that a module certainly names, each line once."""
-    fallbacks = dict(_fallbacks(tree, names))
-    ignored = set(_unused(tree))
+    fallbacks = dict(_fallbacks(code, names))
+    ignored = set(_unused(code))
     seen: set[int] = set()
-    for node in ast.walk(tree):
+    for node in code.nodes:
         if not isinstance(node, ast.expr) or id(node) in ignored or node.lineno in seen:
             continue
         if text := _opened(node, names) or _written(node, id(node) in fallbacks):
@@ -88,9 +88,9 @@ def _is_store(text: str) -> bool:
     return text == _DJANGO or is_file_store(text)
 
 
-def _fallbacks(tree: ast.Module, names: Names) -> Iterator[tuple[int, str]]:
+def _fallbacks(code: Code, names: Names) -> Iterator[tuple[int, str]]:
     """Expressions that stand in for a variable: ``os.getenv("X", HERE)``, ``os.getenv("X") or``."""
-    for node in ast.walk(tree):
+    for node in code.nodes:
         if isinstance(node, ast.Call) and names.origin(node.func) in _GET and node.args:
             name = names.text(node.args[0]) or ""
             others = [*node.args[1:], *(it.value for it in node.keywords if it.arg == "default")]
@@ -102,9 +102,9 @@ def _fallbacks(tree: ast.Module, names: Names) -> Iterator[tuple[int, str]]:
                 yield from ((id(other), name) for other in node.values[1:])
 
 
-def _unused(tree: ast.Module) -> Iterator[int]:
+def _unused(code: Code) -> Iterator[int]:
     """Docstrings, parts of f-strings, and what is only compared."""
-    for node in ast.walk(tree):
+    for node in code.nodes:
         if isinstance(node, ast.Expr | ast.JoinedStr | ast.Compare):
             skipped = ast.iter_child_nodes(node)
             yield from (id(item) for item in skipped if isinstance(item, ast.Constant))
