@@ -379,3 +379,19 @@ def test_values_are_looked_at_before_anything_is_built(app, mastra):
     assert "p4711" not in done.err + done.out
     done = mastra("deploy", "paper", cwd=app, GREETING="x", DB="sqlite:///p4711").failed(6, "DB")
     assert "p4711" not in done.err + done.out
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("import pydantic_ai\npydantic_ai.Agent('openai:gpt-5')", ("OPENAI_API_KEY", "index.py:2")),
+        ("from mastra_core import Secret\nSecret.env('TOKEN').reveal()", ("'TOKEN'", "index.py:2")),
+        (
+            "import pydantic\nclass S(pydantic.BaseModel):\n    key: str\n    url: str\nS()",
+            ("index.py:5", "Field required: key, url"),
+        ),
+    ],
+)
+def test_a_library_that_misses_a_variable_at_import(project, mastra, source, words):
+    done = mastra("check", cwd=project({INDEX: source})).failed(2, *words)
+    assert "declare" in done.err.lower()
