@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from projects import write_project
 
-from mastra_core.line import Environment, Target
+from mastra_core.line import Build, BundleManifest, Environment, Platform, Project, Target
+from mastra_deployer.checks.app import app_problems
 from mastra_deployer.checks.sources import Sources
 from mastra_deployer.checks.values import is_file_store, local_host, value_problems
 
@@ -274,6 +275,79 @@ def test_what_a_value_is_told_as_depends_on_the_target():
     assert told(functions, **values) == {"A": "error", "B": "error", "C": "warning"}
     assert told(Target(**facts, elsewhere=False), **values) == {}
     assert told(Target(**facts, stores_env=False), **values) == {}
+
+
+def problems(tmp_path, source, *, required=(), optional=(), models=None, values=None, **facts):
+    """What is said of an app of one module, as `severity: message`."""
+    build, platform = tmp_path / "build", Platform(python="3.11", wheels="any")
+    (build / "app").mkdir(parents=True)
+    (build / "app/main.py").write_text(source)
+    manifest = BundleManifest(
+        app="main:app",
+        entry="main:app",
+        paths=("app", "vendor"),
+        python="3.11",
+        wheels="any",
+        variables=models or {},
+    )
+    project = Project(
+        root=tmp_path,
+        import_root=tmp_path,
+        module="main",
+        attribute="app",
+        name="app",
+        environment=Environment(required=required, optional=optional),
+    )
+    target = Target(name="acme", summary="", settings=Environment, **facts)
+    made = Build(directory=build, platform=platform, manifest=manifest)
+    found = app_problems(project, target, made, values or {})
+    return [f"{item.severity} {item.where}: {item.message}" for item in found]
+
+
+def test_one_name_is_told_once_with_its_places(tmp_path):
+    source = "import os\n" + "os.environ['X']\n" * 9 + "os.getenv('X', 'y')\n"
+    (told,) = problems(tmp_path, source)
+    assert told.startswith("warning main.py:2: The environment variable 'X'")
+    assert "(also in main.py:3, main.py:4, main.py:5, main.py:6, main.py:7 and 3 more)" in told
+
+
+def test_a_key_that_a_model_needs(tmp_path):
+    source = "MODEL = 'google:gemini-pro'\n"
+    models = {"a": ("GOOGLE_API_KEY", "GEMINI_API_KEY"), "b": ("GOOGLE_API_KEY", "GEMINI_API_KEY")}
+    (told,) = problems(tmp_path / "1", source, models=models)
+    assert told.startswith(
+        "warning main.py:1: The model of agents 'a', 'b' needs GOOGLE_API_KEY or"
+    )
+    assert problems(tmp_path / "2", source, models=models, required=("GEMINI_API_KEY",)) == []
+    source += "import os\nos.getenv('GOOGLE_API_KEY', '')\n"
+    (told,) = problems(tmp_path / "3", source, models=models)
+    assert told.startswith("warning main.py:3: The environment variable 'GOOGLE_API_KEY' is read")
+
+
+def test_what_the_app_sets_itself_may_be_missing(tmp_path):
+    source = "import os\nos.environ['X'] = 'y'\nos.environ['X']\n"
+    (told,) = problems(tmp_path, source)
+    assert told.startswith("note main.py:3: The environment variable 'X' is read with a default")
+
+
+def test_a_declared_name_that_a_settings_class_may_read_is_no_surplus(tmp_path):
+    source = "from pydantic_settings import BaseSettings\nclass S(BaseSettings, env_prefix={}):\n"
+    source += "    key: str = ''\n"
+    declared = ("SHOP_KEY", "SHOP_GONE")
+    for n, prefix in enumerate(("'SHOP_'", "prefix()")):
+        (told,) = problems(tmp_path / str(n), source.format(prefix), optional=declared)
+        assert told.startswith("note pyproject.toml: The environment variable 'SHOP_GONE'")
+
+
+def test_a_database_in_a_file_is_told_where_it_cannot_stay(tmp_path):
+    source = "import os\nos.getenv('Db', 'sqlite:///x.db')\n"
+    functions = {"keeps_files": False, "optional": ("Db",)}
+    (told,) = problems(tmp_path / "1", source, **functions)
+    assert told.startswith(
+        "warning main.py:2: 'sqlite:///x.db' is a database in a file, and 'acme'"
+    )
+    assert problems(tmp_path / "2", source, values={"Db": "postgresql://db"}, **functions) == []
+    assert problems(tmp_path / "3", source, optional=("Db",)) == []
 
 
 APP = {

@@ -88,9 +88,10 @@ class _Check:
             )
 
     def unused(self) -> Iterator[Problem]:
+        read = {name.upper() for name in _by_name(self._findings)} | self._keys
         for name in self._project.environment.names:
-            known = name in self._keys or is_ambient(name, self._ignored)
-            if not known and not self._sources.mentions(name):
+            known = name.upper() in read or is_ambient(name, self._ignored)
+            if not known and not self._sources.may_read(name):
                 yield Problem(
                     message=f"The environment variable {name!r} is declared, and no code of the "
                     "project reads it.",
@@ -101,8 +102,9 @@ class _Check:
 
     def stores(self, target: Target, values: Mapping[str, str]) -> Iterator[Problem]:
         """Databases in files, but not those that a declared variable takes the place of."""
-        required = {name.upper() for name in self._project.environment.required}
-        given = required | {name for name in self._declared if values.get(name, "").strip()}
+        declared = self._project.environment
+        set_here = [name for name in declared.names if values.get(name, "").strip()]
+        given = {name.upper() for name in (*declared.required, *set_here)}
         for item in self._findings:
             for store in item.stores:
                 if store.variable.upper() in given:

@@ -67,9 +67,17 @@ class Sources:
                 return f"{path.relative_to(self._root).as_posix()}:{line}"
         return ""
 
-    def mentions(self, word: str) -> bool:
-        """Whether any file has ``word`` in it, as code or as text."""
-        wanted = re.compile(rb"\b" + re.escape(word.encode()) + rb"\b", re.IGNORECASE)
+    def may_read(self, name: str) -> bool:
+        """Whether any file has the name in it, as code or as text.
+
+        Where there are settings classes, the end of the name will do: a prefix may be computed.
+        """
+        words = [name]
+        if any(_SETTINGS.search(source) for source in self._files.values()):
+            parts = name.split("_")
+            words += ["_".join(parts[start:]) for start in range(1, len(parts))]
+        listed = "|".join(map(re.escape, words))
+        wanted = re.compile(rf"\b(?:{listed})\b".encode(), re.IGNORECASE)
         return any(wanted.search(source) for source in self._files.values())
 
     def _found(self, path: Path, source: bytes) -> Findings:
