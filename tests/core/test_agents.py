@@ -221,6 +221,10 @@ def test_the_built_in_agent_before_it_runs():
     assert info.requires == ("pydantic_ai", "openai")
     assert Agent(name="a", model="anthropic:c").info().requires == ("pydantic_ai", "anthropic")
     assert Agent(name="a", model="test").info().requires == ("pydantic_ai",)
+    assert info.variables == ("OPENAI_API_KEY",)
+    assert Agent(name="a", model="test").info().variables == ()
+    google = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
+    assert Agent(name="a", model="google:gemini").info().variables == google
 
 
 def test_a_model_without_a_provider():

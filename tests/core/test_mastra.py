@@ -3,6 +3,7 @@ import logging
 import pytest
 
 from mastra_core import Cors, Mastra, Middleware, Server, Telemetry, Workflow, create_logger, tool
+from mastra_core.agents import Agent
 from mastra_core.describe import describe, missing_providers
 from mastra_core.errors import ConfigError, NotFound
 
@@ -111,8 +112,11 @@ def test_a_description_is_data():
         "agents": {"talk": "echo"},
         "workflows": {"run": "flow"},
         "tools": {"twice": "double-it"},
+        "variables": {},
         "middleware": 1,
         "serve": {"host": "::1", "port": 1, "drain": 2, "single_process": True},
     }
+    chat = Mastra(agents={"chat": Agent(name="c", model="openai:gpt-5")}, logger=False)
+    assert describe(chat)["variables"] == {"chat": ["OPENAI_API_KEY"]}
     assert describe(Mastra(logger=False))["serve"]["single_process"] is False
     assert missing_providers(mastra) == {}

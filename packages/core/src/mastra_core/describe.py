@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from mastra_core.agents.protocol import AgentLike
 from mastra_core.mastra import Mastra
 
 __all__ = ("describe", "missing_providers")
@@ -15,6 +17,9 @@ def describe(mastra: Mastra) -> dict[str, Any]:
         "agents": {key: agent.id for key, agent in mastra.agents.items()},
         "workflows": {key: workflow.id for key, workflow in mastra.workflows.items()},
         "tools": {key: item.id for key, item in mastra.tools.items()},
+        "variables": {
+            key: list(names) for key, agent in mastra.agents.items() if (names := _variables(agent))
+        },
         "middleware": len(mastra.server_middleware),
         "serve": {
             "host": mastra.server.host,
@@ -33,6 +38,11 @@ def missing_providers(mastra: Mastra) -> dict[str, list[str]]:
         if lacking:
             missing[key] = lacking
     return missing
+
+
+def _variables(agent: AgentLike) -> Sequence[str]:
+    # An agent of another framework may answer with less than an AgentInfo.
+    return getattr(agent.info(), "variables", ())
 
 
 def _findable(module: str) -> bool:

@@ -12,6 +12,7 @@ sentence instead of a traceback. In the source tree it is `mastra_core/launcher.
 
 import importlib
 import json
+import operator
 import os
 import platform
 import signal
@@ -66,10 +67,8 @@ def check_python(bundle):
 def machine_of(wheels):
     """`x86_64-manylinux_2_28` as (`linux`, `x86_64`); nothing for what is not known here."""
     machine, _, rest = wheels.partition("-")
-    for word, system in (("linux", "linux"), ("darwin", "darwin"), ("windows", "win32")):
-        if word in rest:
-            return system, machine
-    return None
+    systems = (("linux", "linux"), ("darwin", "darwin"), ("windows", "win32"))
+    return next(((system, machine) for word, system in systems if word in rest), None)
 
 
 def this_machine():
@@ -113,10 +112,7 @@ def load(bundle):
     """The app, and the module it is in."""
     name, _, attribute = bundle["app"].partition(":")
     module = importlib.import_module(name)
-    app = module
-    for part in attribute.split("."):
-        app = getattr(app, part)
-    return app, module
+    return operator.attrgetter(attribute)(module), module
 
 
 def check(bundle):
@@ -236,7 +232,11 @@ def imported(bundle):
         return load(bundle)[0]
     except Exception as error:
         traceback.print_exception(type(error), error, error.__traceback__)
-        fail("The app %r cannot be imported: %s" % (bundle["entry"], error), "See above.", 1)
+        what, app = told(error), os.path.join(HERE, "app", "")
+        own = ["%s:%d" % (it[0][len(app) :], it[1]) for it in what["frames"] if app in it[0]]
+        words = (bundle["entry"], what["type"], what["message"])
+        see = "See %s." % (own[-1] if own else "above")
+        fail("The app %r cannot be imported: %s: %s" % words, what["hint"] or see, 1)
 
 
 def check_environment(bundle):

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 __all__ = ("Variables", "refuse_values")
 
 _TOTAL = 64 * 1024  # bytes of names and values that one deployment gets
-_LOCAL = ("localhost", "127.0.0.1", "[::1]", "0.0.0.0")  # noqa: S104  # looked for in values
-_FILES = ("sqlite:", "sqlite3:", "sqlite+", "file:", "libsql:file:")
 
 
 class Variables:
@@ -100,9 +98,9 @@ class Variables:
 
 
 def refuse_values(values: Mapping[str, Secret]) -> None:
-    """Stop before anything is sent where the values cannot work there.
+    """Stop before anything is sent where there is more than Vercel takes.
 
-    :raises DeployError: for too much, for a file, for this machine.
+    :raises DeployError: with how much there is.
     """
     size = sum(len(name) + len(value.reveal().encode()) for name, value in values.items())
     if size > _TOTAL:
@@ -110,24 +108,6 @@ def refuse_values(values: Mapping[str, Secret]) -> None:
             f"The environment variables have {size} bytes, and Vercel gives an app {_TOTAL}.",
             "Keep large values elsewhere, and read them when the app starts.",
         )
-    for name, value in values.items():
-        text = value.reveal().strip().lower()
-        if text.startswith(_FILES) and ":memory:" not in text:
-            raise DeployError(
-                f"{name} points at a file, and a Vercel function cannot keep one: its disk is "
-                "read-only, and /tmp ends with its instance.",
-                "Use a database on the network.",
-            )
-        if "://" in text and _host(text) in _LOCAL:
-            raise DeployError(
-                f"{name} points at this machine.",
-                "Set the address that the app reaches from Vercel: --env-file FILE.",
-            )
-
-
-def _host(url: str) -> str:
-    place = url.partition("://")[2].partition("/")[0].rpartition("@")[2]
-    return place if place.startswith("[") else place.partition(":")[0]
 
 
 def _places(item: Mapping[str, Any]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -33,6 +34,7 @@ _PASSED_ON = (
     "LD_LIBRARY_PATH",
 )
 _TIMEOUT = 60
+_VARIABLE = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b|(?<=')[A-Z][A-Z0-9]+(?=')")
 
 
 def boot_source(
@@ -198,15 +200,35 @@ def _explained(
             f"{where}the environment variable {name!r} is read, and nobody declared it.",
             f'Declare it: [tool.mastra.env] required = ["{name}"].',
         )
-    message = error["message"].strip().partition("\n")[0] or error["type"]
+    message = _sentence(error["message"].strip()) or error["type"]
     named = "" if error["hint"] else f"{error['type']}: "
-    return kind(f"{where}{named}{message}", error["hint"] or _cure(message))
+    hint = _declare(project, error["message"]) or error["hint"] or _cure(message)
+    return kind(f"{where}{named}{message}", hint)
+
+
+def _declare(project: Project, message: str) -> str:
+    """The cure where a library says which variable it misses: the check has declared ones only."""
+    if "environment variable" not in message:
+        return ""
+    for name in _VARIABLE.findall(message):
+        if name not in project.environment.names:
+            return f'Declare it: [tool.mastra.env] required = ["{name}"].'
+    return ""
 
 
 def _cure(message: str) -> str:
+    if "Field required" in message:  # pydantic's words, for a settings class too
+        return "Where the values come from the environment, declare them: [tool.mastra.env]."
     if "placeholder" in message:
         return "Give the check a value that fits: [tool.mastra.check] env = { NAME = '...' }."
     return "The app fails while being imported; correct that line."
+
+
+def _sentence(message: str) -> str:
+    """The first line; of pydantic's list of fields all names, and never a value."""
+    first, _, rest = message.partition("\n")
+    lacking = re.findall(r"^(\S+)\n +Field required", rest, re.MULTILINE)
+    return f"{first}: Field required: {', '.join(lacking)}" if lacking else first
 
 
 def _shown(project: Project, file: str, app: Path) -> str:

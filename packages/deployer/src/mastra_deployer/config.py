@@ -22,9 +22,14 @@ class EnvConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CheckConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``[tool.mastra.check]``: values the boot check uses in place of placeholders."""
+    """``[tool.mastra.check]``.
+
+    :param env: values the boot check uses in place of placeholders.
+    :param ignore: globs: variables and files that the check of the environment says nothing of.
+    """
 
     env: dict[str, str] = {}
+    ignore: tuple[str, ...] = ()
 
 
 class BuildConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

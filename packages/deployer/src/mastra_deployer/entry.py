@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 from mastra_core.errors import ConfigError
 from mastra_core.secret import Secret
+from mastra_deployer.checks.names import dotted, imports
 
 __all__ = ("DeployerCall", "EnvReference", "is_none", "mastra_calls", "read_deployer")
 
@@ -53,7 +54,7 @@ def mastra_calls(tree: ast.Module) -> list[ast.Call]:
     return [
         node
         for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and _dotted(node.func).rpartition(".")[2] == "Mastra"
+        if isinstance(node, ast.Call) and dotted(node.func).rpartition(".")[2] == "Mastra"
     ]
 
 
@@ -81,7 +82,7 @@ class _Reader:
     def __init__(self, path: Path, tree: ast.Module) -> None:
         self._path = path
         self._tree = tree
-        self._imports = _imports(tree)
+        self._imports = imports(tree.body)
 
     def read(self, keyword: ast.keyword) -> DeployerCall:
         value, assignment = keyword.value, None
@@ -122,11 +123,11 @@ class _Reader:
         return stores[0].value, stores[0]
 
     def _class(self, call: ast.Call) -> tuple[str, str]:
-        dotted = _dotted(call.func)
-        head, _, rest = dotted.partition(".")
+        called = dotted(call.func)
+        head, _, rest = called.partition(".")
         origin = self._imports.get(head)
         if origin is None:
-            _refuse(self._path, call, f"{dotted or 'what is called'!r} is not imported at the top")
+            _refuse(self._path, call, f"{called or 'what is called'!r} is not imported at the top")
         module, _, cls = f"{origin}.{rest}".rstrip(".").rpartition(".")
         return module, cls
 
@@ -152,7 +153,7 @@ class _Reader:
         return None
 
     def _origin(self, node: ast.expr) -> str:
-        head, dot, rest = _dotted(node).partition(".")
+        head, dot, rest = dotted(node).partition(".")
         return self._imports.get(head, head) + dot + rest
 
     def _literal(self, node: ast.expr) -> Any:
@@ -169,32 +170,9 @@ def _kind(node: ast.AST) -> str:
     return names.get(name, f"a {name.lower()}")
 
 
-def _imports(tree: ast.Module) -> dict[str, str]:
-    """Name to what it was imported as, for the module's own top-level imports."""
-    names: dict[str, str] = {}
-    for node in tree.body:
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                names[alias.asname or alias.name.partition(".")[0]] = (
-                    alias.name if alias.asname else alias.name.partition(".")[0]
-                )
-        elif isinstance(node, ast.ImportFrom):
-            prefix = "." * node.level + (node.module or "")
-            for alias in node.names:
-                names[alias.asname or alias.name] = f"{prefix}.{alias.name}"
-    return names
-
-
 def _targets(node: ast.Assign | ast.AnnAssign) -> set[str]:
     targets = node.targets if isinstance(node, ast.Assign) else [node.target]
     return {target.id for target in targets if isinstance(target, ast.Name)}
-
-
-def _dotted(node: ast.expr) -> str:
-    if isinstance(node, ast.Attribute):
-        head = _dotted(node.value)
-        return f"{head}.{node.attr}" if head else ""
-    return node.id if isinstance(node, ast.Name) else ""
 
 
 def is_none(node: ast.expr) -> bool:

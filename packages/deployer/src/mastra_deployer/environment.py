@@ -27,16 +27,24 @@ def read_environment(project: Project, env_file: Path | None = None) -> dict[str
     return {**values, **os.environ}
 
 
-def app_values(declared: Environment, values: Mapping[str, str]) -> dict[str, Secret]:
+def app_values(
+    declared: Environment, values: Mapping[str, str], project: Project | None = None
+) -> dict[str, Secret]:
     """The declared variables of the app, as secrets.
 
+    :param project: whose code the error names the places in.
     :raises ConfigError: when a required one has no value.
     """
     missing = [name for name in declared.required if not values.get(name, "").strip()]
     if missing:
+        from mastra_deployer.checks.places import places_of  # nothing is searched where all is well
+
+        places = places_of(project, missing) if project else {}
+        read = [f"{name} is read in {', '.join(where)}." for name, where in places.items()]
+        cure = "Set them, or put them in .env; the app declares them in [tool.mastra.env]."
         raise ConfigError(
             f"Required environment variables are not set: {', '.join(missing)}.",
-            "Set them, or put them in .env; the app declares them in [tool.mastra.env].",
+            "\n".join([cure, *read]),
         )
     return {name: Secret(values[name]) for name in declared.names if values.get(name, "").strip()}
 

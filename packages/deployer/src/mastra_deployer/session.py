@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from mastra_core.errors import BuildError, ConfigError, MastraError
 from mastra_core.line import Build, Bundle, Platform, Problem, Project, Report
 from mastra_deployer.bundler.memory import recall, remember
+from mastra_deployer.checks.app import app_problems
 from mastra_deployer.environment import read_environment
 from mastra_deployer.interpreters import Interpreter, probe, project_interpreter
 from mastra_deployer.line import Access, Line
@@ -39,6 +41,9 @@ class Session:
     :param values: every environment variable there is a value for.
     :param python: ``--python``: a version, or the path of an interpreter.
     :param wheels: ``--platform``, in uv's words.
+    :param notes: whether notes are told too, not only warnings.
+    :param strict: whether warnings are kept back, for ``mastra check`` to end with.
+    :param problems: everything that was found so far.
     """
 
     project: Project
@@ -49,6 +54,9 @@ class Session:
     report: Report
     python: str = ""
     wheels: str = ""
+    notes: bool = False
+    strict: bool = False
+    problems: list[Problem] = dataclasses.field(default_factory=list)
 
     @property
     def access(self) -> Access:
@@ -96,7 +104,7 @@ class Session:
         self.report.step("Nothing has changed")
         bundle = Bundle(directory=place, manifest=memory.manifest)
         found = self.line.inspect(bundle, without_secrets(self.settings))
-        refuse([*memory.problems, *found], self.report)
+        self.heed([*memory.problems, *found])
         self.line.reused(bundle, self.report)
         return bundle
 
@@ -108,21 +116,30 @@ class Session:
             scratch_directory(scratch_parent(place, local)) as beside,
         ):
             build = self._build(Path(scratch) / "build", platform)
-            problems = self.line.check(build, hidden)
-            refuse(problems, self.report)
+            own = app_problems(self.project, self.line.target, build, self.values)
+            problems = [*self.line.check(build, hidden), *own]
+            self.heed(problems)
             made = Path(beside) / "bundle"
             made.mkdir()
             self.report.step(f"Bundling for {self.choice.name}")
             bundle = self.line.bundle(build, made, hidden, self.report)
-            refuse(self.line.inspect(bundle, hidden), self.report)
+            self.heed(self.line.inspect(bundle, hidden))
             swap(made, place)
         if facts:
-            remember(self.project, place, facts, bundle.manifest, problems)
+            with contextlib.suppress(OSError):  # the next build is then a whole one
+                remember(self.project, place, facts, bundle.manifest, problems)
         return dataclasses.replace(bundle, directory=place)
 
     def _build(self, directory: Path, platform: Platform) -> Build:
         directory.mkdir()
         return self.line.build(self.project, platform, directory, self.report)
+
+    def heed(self, found: Iterable[Problem], kind: type[MastraError] = BuildError) -> None:
+        """Keep what was found, show what is wanted of it, and stop at errors."""
+        found = list(found)
+        self.problems.extend(found)
+        hidden = {"note": not self.notes, "warning": self.strict}
+        refuse([item for item in found if not hidden.get(item.severity)], self.report, kind)
 
 
 def open_session(
@@ -175,12 +192,12 @@ def _warn_of_secrets(choice: Choice, line: Line, report: Report) -> None:
 
 
 def refuse(problems: list[Problem], report: Report, kind: type[MastraError] = BuildError) -> None:
-    """Show warnings; stop at errors.
+    """Show warnings and notes; stop at errors.
 
     :param kind: what to raise with all errors, when there are any.
     """
     for problem in problems:
-        if problem.severity == "warning":
+        if problem.severity != "error":
             report.note(_told(problem), problem.hint)
     errors = [problem for problem in problems if problem.severity == "error"]
     if errors:

@@ -35,6 +35,7 @@ def mastra_target() -> Target:
             "uvicorn>=0.34",
             "uvloop>=0.21 ; sys_platform != 'win32'",
         ),
+        elsewhere=False,
     )
 
 

@@ -8,26 +8,12 @@ from typing import Any
 from mastra_core.agents.events import AgentEvent
 from mastra_core.agents.messages import AgentInput
 from mastra_core.agents.protocol import AgentInfo, AgentLike, AgentOutput, collect
+from mastra_core.agents.providers import modules_of, variables_of
 from mastra_core.errors import ConfigError
 from mastra_core.schema import schema_of
 from mastra_core.tools import Tool, as_tool
 
 __all__ = ("Agent",)
-
-# What pydantic-ai needs installed for a model string's provider; any one of the modules will do.
-_PROVIDER_MODULES = {
-    "anthropic": ("anthropic",),
-    "bedrock": ("boto3",),
-    "cohere": ("cohere",),
-    "google": ("google.genai",),
-    "google-gla": ("google.genai",),
-    "google-vertex": ("google.genai",),
-    "groq": ("groq",),
-    "huggingface": ("huggingface_hub",),
-    "mistral": ("mistralai",),
-    "test": (),
-    "xai": ("xai_sdk",),
-}
 
 
 class Agent:
@@ -82,6 +68,7 @@ class Agent:
             tools=self.tools,
             output_schema=None if self.output is None else schema_of(self.output),
             requires=self._requires(provider),
+            variables=variables_of(provider) if isinstance(self.model, str) else (),
         )
 
     async def generate(self, input: AgentInput, /) -> AgentOutput:
@@ -116,5 +103,4 @@ class Agent:
     def _requires(self, provider: str) -> tuple[str, ...]:
         if not isinstance(self.model, str):
             return ()
-        # Every provider not in the table speaks OpenAI's protocol through OpenAI's SDK.
-        return ("pydantic_ai", *_PROVIDER_MODULES.get(provider or self.model, ("openai",)))
+        return ("pydantic_ai", *modules_of(provider or self.model))

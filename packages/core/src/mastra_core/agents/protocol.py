@@ -31,6 +31,7 @@ class AgentInfo(msgspec.Struct, frozen=True, kw_only=True):
     :param provider: the model's provider (``openai``), empty where there is none.
     :param model: the model's name, without the provider.
     :param requires: module names of which the provider needs one at run time.
+    :param variables: environment variables of which the provider needs one at run time.
     """
 
     instructions: str = ""
@@ -39,6 +40,7 @@ class AgentInfo(msgspec.Struct, frozen=True, kw_only=True):
     tools: tuple[Tool, ...] = ()
     output_schema: dict[str, Any] | None = None
     requires: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
 
 
 class AgentOutput(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,6 +16,7 @@ from mastra_core.agents.events import AgentEvent, Start
 from mastra_core.agents.function import failure
 from mastra_core.agents.messages import AgentInput
 from mastra_core.agents.protocol import AgentInfo, AgentOutput, collect
+from mastra_core.agents.providers import variables_of
 from mastra_core.agents.pydantic_ai_history import split_history
 from mastra_core.agents.pydantic_ai_turns import Turns
 from mastra_core.errors import InvalidInput
@@ -82,7 +83,7 @@ class PydanticAgent:
         model = self._agent.model
         if isinstance(model, str):
             provider, _, label = model.rpartition(":")
-            return AgentInfo(provider=provider, model=label)
+            return AgentInfo(provider=provider, model=label, variables=variables_of(provider))
         return AgentInfo(
             provider=getattr(model, "system", ""), model=getattr(model, "model_name", "")
         )

@@ -36,6 +36,7 @@ class BundleManifest(msgspec.Struct, frozen=True, kw_only=True):
     :param kind: ``mastra``, or ``asgi`` for another framework's app.
     :param entry: the user's own ``module:attribute``.
     :param registry: agents, workflows and tools: registration key to id.
+    :param variables: agents whose model needs one of these environment variables.
     :param versions: of the packages that made it.
     :param sizes: apparent bytes of the app and of each distribution.
     :param fingerprint: of everything the build was made from.
@@ -57,6 +58,7 @@ class BundleManifest(msgspec.Struct, frozen=True, kw_only=True):
     optional: tuple[str, ...] = ()
     serve: Serve = Serve()
     registry: dict[str, Any] = {}
+    variables: dict[str, tuple[str, ...]] = {}
     versions: dict[str, str] = {}
     sizes: dict[str, int] = {}
     fingerprint: str = ""

@@ -12,11 +12,12 @@ __all__ = ("Problem",)
 class Problem:
     """One finding: a sentence, and the cure.
 
-    :param severity: an ``error`` stops the line, a ``warning`` is shown.
+    :param severity: an ``error`` stops the line, a ``warning`` is shown, a ``note`` only by
+        ``mastra check``.
     :param where: file and line, or empty.
     """
 
     message: str
     hint: str = ""
-    severity: Literal["error", "warning"] = "error"
+    severity: Literal["error", "warning", "note"] = "error"
     where: str = ""

@@ -50,6 +50,10 @@ class Target:
     :param previews: whether a deployment can be a preview.
     :param stores_env: whether the platform keeps the values of the app's variables. Where it does
         not, nobody asks for values and ``DeployRequest.env`` is empty.
+    :param keeps_files: whether what the app writes to its disk is there at its next start. Where it
+        is not, a database in a file is pointed out.
+    :param elsewhere: whether the app runs on another machine than the one that deploys it. Where it
+        does, values that point at this machine are pointed out.
     """
 
     name: str
@@ -61,3 +65,5 @@ class Target:
     limits: Limits = Limits()
     previews: bool = False
     stores_env: bool = True
+    keeps_files: bool = True
+    elsewhere: bool = True

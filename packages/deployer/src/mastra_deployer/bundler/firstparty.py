@@ -15,7 +15,7 @@ from mastra_deployer.bundler.sources import Sources
 from mastra_deployer.entry import DeployerCall
 from mastra_deployer.project import config_of, module_file, parse
 
-__all__ = ("collect",)
+__all__ = ("collect", "first_party_files")
 
 # Never code of an application, whatever imports it.
 _NOT_CODE = frozenset(
@@ -57,6 +57,15 @@ def collect(project: Project, deployer: DeployerCall | None, packages: set[str])
     files |= own_metadata(project)
     dropped = {name: why for name, why in collection.dropped.items() if name not in files}
     return Sources(files=files, dropped=dropped)
+
+
+def first_party_files(project: Project) -> list[Path]:
+    """Every file that would ship.
+
+    :raises BuildError: for a link out of the project.
+    """
+    entry = module_file(project)
+    return _Collection(project, entry, entry.read_bytes()).shipped()
 
 
 class _Collection:

@@ -46,6 +46,7 @@ def draft_manifest(
         optional=project.environment.optional,
         serve=msgspec.convert((source or {}).get("serve", {}), Serve),
         registry=registry_of(source or {}),
+        variables=(source or {}).get("variables", {}),
         versions={name: metadata.version(name) for name in (*OWN, "mastra-deployer")},
         sizes=sizes_of(app, parts),
     )

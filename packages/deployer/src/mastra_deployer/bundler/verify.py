@@ -42,7 +42,12 @@ def verified(
     if source is not None:
         _compare(source, registry)
     serve = msgspec.convert(registry.get("serve", {}), Serve)
-    manifest = msgspec.structs.replace(build.manifest, serve=serve, registry=registry_of(registry))
+    manifest = msgspec.structs.replace(
+        build.manifest,
+        serve=serve,
+        registry=registry_of(registry),
+        variables=registry.get("variables", {}),
+    )
     return dataclasses.replace(build, manifest=manifest)
 
 

@@ -2,35 +2,54 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import click
 
 from mastra_core.line import Bundle
+from mastra_deployer.checks.values import value_problems
 from mastra_deployer.cli.build import lines, shown
 from mastra_deployer.cli.options import Options, build_options
 from mastra_deployer.cli.terminal import Terminal
 from mastra_deployer.environment import app_values
 from mastra_deployer.places import local_directory, scratch_directory
-from mastra_deployer.session import Session
+from mastra_deployer.session import Session, refuse
 
 __all__ = ("check",)
 
 
 @click.command()
 @click.argument("target", default="server")
+@click.option("--strict", is_flag=True, help="Fail on warnings too.")
 @build_options
-def check(options: Options, target: str) -> None:
+def check(options: Options, target: str, strict: bool) -> None:
     """Build for TARGET, start the app in isolation and run every check; publish nothing.
 
     The bundle in place, if there is one, stays as it is.
     """
     with Terminal(as_json=options.as_json) as terminal:
         session = options.session(target, terminal)
-        app_values(session.project.environment, session.values)
+        session = dataclasses.replace(session, notes=True, strict=strict)
+        _check_values(session)
         found = _bundled(session)
+        if strict:
+            _refuse_warnings(session)
         ready = f"{session.project.entry} is ready for {session.choice.name}."
-        terminal.answer(shown(found), *lines(found)[1:], ready)
+        problems = [dataclasses.asdict(item) for item in session.problems]
+        terminal.answer({**shown(found), "problems": problems}, *lines(found)[1:], ready)
+
+
+def _check_values(session: Session) -> None:
+    declared, target = session.project.environment, session.line.target
+    if target.stores_env or not target.elsewhere:
+        app_values(declared, session.values, session.project)
+    session.heed(value_problems(target, declared, session.values))
+
+
+def _refuse_warnings(session: Session) -> None:
+    found = [item for item in session.problems if item.severity == "warning"]
+    refuse([dataclasses.replace(item, severity="error") for item in found], session.report)
 
 
 def _bundled(session: Session) -> Bundle:

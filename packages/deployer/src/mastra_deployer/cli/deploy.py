@@ -10,6 +10,7 @@ import click
 
 from mastra_core.errors import ConfigError, DeployError
 from mastra_core.line import Bundle, DeployRequest, Environment, Stage
+from mastra_deployer.checks.values import value_problems
 from mastra_deployer.cli.deployment import lines, shown
 from mastra_deployer.cli.options import Options, build_options
 from mastra_deployer.cli.plan import answer_plan
@@ -18,7 +19,7 @@ from mastra_deployer.deploying import Care, Outcome, deploy_bundle
 from mastra_deployer.environment import app_values
 from mastra_deployer.git import git_state
 from mastra_deployer.history import last_deployment
-from mastra_deployer.session import Session, refuse
+from mastra_deployer.session import Session
 from mastra_deployer.settings import without_secrets
 
 __all__ = ("deploy",)
@@ -62,7 +63,9 @@ def deploy(
         session = options.session(target, terminal, resolve=True, sources=prebuilt is None)
         stage = _stage(session, stage, branch)
         ready = _prebuilt(session, prebuilt) if prebuilt else None
-        request = _request(session, _declared(session, ready), stage, branch)
+        declared = _declared(session, ready)
+        request = _request(session, declared, stage, branch)
+        session.heed(value_problems(session.line.target, declared, session.values), DeployError)
         request = dataclasses.replace(request, message=message, wait=not no_wait)
         terminal.step(f"Deploying to {stage} on {session.choice.name}")
         _ask_the_doctor(session)
@@ -114,21 +117,21 @@ def _request(session: Session, declared: Environment, stage: Stage, branch: str)
         environment=stage,
         branch=branch or (git.branch if git else ""),
         git=git,
-        env=app_values(declared, session.values) if stored else {},
+        env=app_values(declared, session.values, session.project) if stored else {},
         previous=last_deployment(session.project, session.choice.name, stage),
     )
 
 
 def _prebuilt(session: Session, directory: Path) -> Bundle:
     bundle = session.line.load(directory.absolute())
-    refuse(session.line.inspect(bundle, without_secrets(session.settings)), session.report)
+    session.heed(session.line.inspect(bundle, without_secrets(session.settings)))
     return bundle
 
 
 def _ask_the_doctor(session: Session) -> None:
     """A wrong token is known before the build, not after."""
     if session.line.can("doctor"):
-        refuse(session.line.doctor(session.access), session.report, DeployError)
+        session.heed(session.line.doctor(session.access), DeployError)
 
 
 def _answer(outcome: Outcome, terminal: Terminal) -> None:

@@ -8,6 +8,7 @@ import click
 
 from mastra_core.errors import ConfigError, DeployError, MastraError
 from mastra_core.line import Problem
+from mastra_deployer.checks.values import value_problems
 from mastra_deployer.cli.options import Options, target_options
 from mastra_deployer.cli.terminal import Terminal
 from mastra_deployer.environment import app_values
@@ -63,9 +64,10 @@ def _here(session: Session) -> Iterator[Problem]:
         )
     if target.stores_env:
         try:
-            app_values(session.project.environment, session.values)
+            app_values(session.project.environment, session.values, session.project)
         except ConfigError as error:
             yield Problem(message=error.message, hint=error.hint)
+    yield from value_problems(target, session.project.environment, session.values)
 
 
 def _there(session: Session) -> list[Problem]:
