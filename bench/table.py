@@ -8,7 +8,7 @@ from statistics import median
 from book import Book
 from rows import ROWS, Row
 
-HEAD = ("", "", "aim", "mastra for Python", "", "Mastra (TypeScript)")
+HEAD = ("", "", "aim", "mastra for Python", "", "Mastra (TypeScript)", "ratio")
 
 
 def lines(book: Book, groups: Iterable[str]) -> list[str]:
@@ -22,7 +22,13 @@ def lines(book: Book, groups: Iterable[str]) -> list[str]:
 def _cells(row: Row, book: Book) -> tuple[str, ...]:
     aim = "" if row.aim is None else f"{row.aim:g}"
     ours, peer = book.samples.get(row.ours), book.samples.get(row.peer)
-    return row.title, row.unit, aim, _figure(ours, row), _verdict(book, row), _figure(peer, row)
+    shown = (_figure(ours, row), _verdict(book, row), _figure(peer, row))
+    return (row.title, row.unit, aim, *shown, _ratio(ours, peer))
+
+
+def _ratio(ours: Sequence[float] | None, peer: Sequence[float] | None) -> str:
+    """Ours as a share of the original's."""
+    return f"{median(ours) / median(peer):.2f}" if ours and peer else ""
 
 
 def _figure(values: Sequence[float] | None, row: Row) -> str:
