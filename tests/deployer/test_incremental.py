@@ -83,6 +83,29 @@ def test_a_branch_and_back_are_the_same_bytes(built, mastra, echo):
     assert digest(built) == first
 
 
+def test_what_the_old_bundle_leaves_is_used_where_it_is_whole(built, mastra, echo):
+    vendors = []
+    for word in ("one", "two", "three"):
+        (built / INDEX).write_text(echo.replace("echo:", f"{word}:"))
+        mastra("build", cwd=built).ok()
+        vendors.append(os.stat(built / ".mastra/vendor").st_ino)
+    assert vendors[0] == vendors[2] != vendors[1], "two directories take turns"
+    for number, damage in enumerate(
+        (
+            lambda spare: _rewrite(spare / "idna/core.py", lambda text: text + b"# more"),
+            lambda spare: (spare / "idna/core.py").unlink(),
+            lambda spare: (spare / "more.py").write_text(""),
+        )
+    ):
+        damage(built / ".mastra-local/spare")
+        (built / INDEX).write_text(echo.replace("echo:", f"again {number}:"))
+        mastra("build", cwd=built).ok()
+        assert "# more" not in (built / ".mastra/vendor/idna/core.py").read_text()
+        assert not (built / ".mastra/vendor/more.py").exists()
+        (built / INDEX).write_text(echo)
+        mastra("build", cwd=built).ok()  # which leaves a whole one again
+
+
 @pytest.mark.parametrize(
     "touch",
     [

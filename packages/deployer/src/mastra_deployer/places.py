@@ -17,6 +17,7 @@ __all__ = (
     "local_directory",
     "publish",
     "scratch_directory",
+    "spare_directory",
     "unwritable",
 )
 
@@ -50,6 +51,11 @@ def local_directory(project: Project) -> Path:
     except OSError as error:
         raise unwritable(local, error) from None
     return local
+
+
+def spare_directory(project: Project) -> Path:
+    """Where dependencies lie that a replaced bundle left behind, made or not."""
+    return project.local / "spare"
 
 
 def unwritable(path: Path, error: OSError) -> ConfigError:

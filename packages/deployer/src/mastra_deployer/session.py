@@ -12,12 +12,13 @@ from typing import Any
 from mastra_core.errors import BuildError, ConfigError, MastraError
 from mastra_core.line import Build, Bundle, Platform, Problem, Project, Report
 from mastra_deployer.bundler.memory import recall, remember
+from mastra_deployer.bundler.spare import keep_spare
 from mastra_deployer.checks.app import app_problems
 from mastra_deployer.environment import read_environment
 from mastra_deployer.interpreters import Interpreter, probe, project_interpreter
 from mastra_deployer.line import Access, Line
 from mastra_deployer.lock import build_lock
-from mastra_deployer.places import OUTPUT, local_directory, scratch_directory
+from mastra_deployer.places import OUTPUT, local_directory, scratch_directory, spare_directory
 from mastra_deployer.project import config_of
 from mastra_deployer.reuse import present_facts, present_fingerprint
 from mastra_deployer.settings import (
@@ -125,6 +126,7 @@ class Session:
             bundle = self.line.bundle(build, made, hidden, self.report)
             self.heed(self.line.inspect(bundle, hidden))
             swap(made, place)
+            keep_spare(made, spare_directory(self.project))
         if facts:
             with contextlib.suppress(OSError):  # the next build is then a whole one
                 remember(self.project, place, facts, bundle.manifest, problems)

@@ -20,6 +20,8 @@ _EXCHANGE = 2
 def swap(made: Path, place: Path) -> None:
     """``made`` becomes ``place``; whoever looks sees the old one or the new one, never half.
 
+    Where the system can exchange two names, the old one is at ``made`` afterwards.
+
     :raises BundleError: when ``place`` holds something that is not ours, or cannot be written;
         the old one is then untouched.
     """
@@ -62,9 +64,7 @@ def scratch_parent(place: Path, preferred: Path) -> Path:
 def _put(made: Path, place: Path) -> None:
     if not place.exists():
         made.rename(place)
-    elif _exchanged(made, place):
-        shutil.rmtree(made, ignore_errors=True)
-    else:
+    elif not _exchanged(made, place):
         backup = _backup(place)
         place.rename(backup)
         try:

@@ -29,6 +29,7 @@ from mastra_deployer.bundler.verify import verified
 from mastra_deployer.doors import deployer_packages
 from mastra_deployer.entry import DeployerCall, EnvReference, mastra_calls, read_deployer
 from mastra_deployer.interpreters import Interpreter, project_interpreter, target_interpreter
+from mastra_deployer.places import spare_directory
 from mastra_deployer.project import config_of, module_file, parse
 
 __all__ = ("locked", "mastra_build", "static_kind")
@@ -142,7 +143,8 @@ class _Staging:
         shutil.rmtree(place, ignore_errors=True)
         closure = locked(self.project, self.target, self.platform, kind)
         kept = frozenset(map(canonicalize_name, config_of(self.project).build.keep))
-        made = vendor(closure, self.platform, kept, self.interpreter, place, self.report)
+        spare = spare_directory(self.project)
+        made = vendor(closure, self.platform, kept, self.interpreter, place, spare, self.report)
         return made, closure
 
     def compile(self, kind: str, source: Source | None) -> None:

@@ -25,6 +25,7 @@ from mastra_deployer.bundler.parts import (
     read_part,
 )
 from mastra_deployer.bundler.prune import Needs
+from mastra_deployer.bundler.spare import take_spare
 from mastra_deployer.interpreters import Interpreter
 from mastra_deployer.places import cache_directory, scratch_directory
 
@@ -54,17 +55,21 @@ def vendor(
     keep: frozenset[str],
     interpreter: Interpreter | None,
     target: Path,
+    spare: Path,
     report: Report,
 ) -> Vendored:
     """Lay the dependencies out in ``target``.
 
     :param keep: canonical names that are never pruned, beside the direct ones.
     :param interpreter: of the target's version, for bytecode; without one there is none.
+    :param spare: dependencies that the bundle before left behind, if any.
     """
     vendoring = _Vendoring(closure, platform, keep, interpreter, report)
     for _ in range(2):  # a damaged part is made again, once
         parts = vendoring.parts()
         digests: dict[Identity, str] = {}
+        if take_spare(spare, parts.values(), target, digests):
+            return vendoring.result(parts.values(), digests)
         damaged = [
             place for place, part in parts.items() if not assemble(place, part, target, digests)
         ]
