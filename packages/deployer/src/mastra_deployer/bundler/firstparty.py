@@ -10,8 +10,8 @@ from pathlib import Path
 from mastra_core.errors import BuildError
 from mastra_core.line import Project
 from mastra_deployer.blank import blank_deployer, refuse_deployers
+from mastra_deployer.bundler.app_sources import Sources
 from mastra_deployer.bundler.own_metadata import own_metadata
-from mastra_deployer.bundler.sources import Sources
 from mastra_deployer.entry import DeployerCall
 from mastra_deployer.project import config_of, module_file, parse
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from mastra_core.line import BundleManifest, Platform, Project
-from mastra_deployer.bundler.sources import Sources
+from mastra_deployer.bundler.app_sources import Sources
 from mastra_deployer.bundler.vendor import Vendored
 from mastra_deployer.places import local_directory
 

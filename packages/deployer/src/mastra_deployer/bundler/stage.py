@@ -16,6 +16,7 @@ from mastra_core.errors import BuildError
 from mastra_core.hooks import hookimpl
 from mastra_core.line import Build, Platform, Project, Report, Target
 from mastra_deployer.boot import boot_source, launcher_file
+from mastra_deployer.bundler.app_sources import Sources
 from mastra_deployer.bundler.bytecode import finish_files
 from mastra_deployer.bundler.closure import OWN, Closure, lock_closure
 from mastra_deployer.bundler.firstparty import collect
@@ -23,7 +24,6 @@ from mastra_deployer.bundler.inventory import write_inventory
 from mastra_deployer.bundler.manifest import draft_manifest
 from mastra_deployer.bundler.memory import fingerprint_of
 from mastra_deployer.bundler.sbom import write_sbom
-from mastra_deployer.bundler.sources import Sources
 from mastra_deployer.bundler.vendor import Vendored, vendor
 from mastra_deployer.bundler.verify import verified
 from mastra_deployer.doors import deployer_packages
