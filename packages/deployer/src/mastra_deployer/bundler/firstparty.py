@@ -13,10 +13,10 @@ from mastra_deployer.blank import blank_deployer, refuse_deployers
 from mastra_deployer.entry import DeployerCall
 from mastra_deployer.project import config_of, module_file, parse
 
-__all__ = ("copy_first_party",)
+__all__ = ("NOT_CODE", "NOT_SHIPPED", "TESTS", "copy_first_party", "top_modules")
 
 # Never code of an application, whatever imports it.
-_NOT_CODE = frozenset(
+NOT_CODE = frozenset(
     (
         "tests",
         "test",
@@ -29,8 +29,8 @@ _NOT_CODE = frozenset(
         "site-packages",
     )
 )
-_NOT_SHIPPED = (".*", "*.pyc", "*.pyo", "*.egg-info")
-_TESTS = ("conftest.py", "test_*.py", "*_test.py")  # unless the app imports one
+NOT_SHIPPED = (".*", "*.pyc", "*.pyo", "*.egg-info")
+TESTS = ("conftest.py", "test_*.py", "*_test.py")  # unless the app imports one
 
 
 def copy_first_party(
@@ -105,7 +105,7 @@ class _Collection:
         modules and app lists of frameworks are written like that.
         """
         first = self._project.module.partition(".")[0]
-        known = {path.stem: path for path in _tops(self._project.import_root)}
+        known = {path.stem: path for path in top_modules(self._project.import_root)}
         reached: set[str] = set()
         waiting = {first}
         while waiting:
@@ -126,9 +126,9 @@ class _Collection:
             yield top
             return
         for path in sorted(top.iterdir()):
-            if any(fnmatch.fnmatch(path.name, pattern) for pattern in _NOT_SHIPPED):
+            if any(fnmatch.fnmatch(path.name, pattern) for pattern in NOT_SHIPPED):
                 continue
-            if path.is_file() or (path.is_dir() and path.name not in _NOT_CODE):
+            if path.is_file() or (path.is_dir() and path.name not in NOT_CODE):
                 yield from self._files(path, seen | {real})
 
     def _is_excluded(self, path: Path) -> bool:
@@ -169,13 +169,13 @@ def _tree(source: bytes) -> ast.AST:
         return ast.Module(body=[], type_ignores=[])
 
 
-def _tops(root: Path) -> Iterator[Path]:
+def top_modules(root: Path) -> Iterator[Path]:
     """Candidates in the import root; packages come last, since Python prefers them."""
     found = sorted(root.iterdir(), key=lambda path: (path.is_dir(), path.name))
     for path in found:
         if path.name.startswith("."):
             continue
-        code = path.is_dir() and path.name not in _NOT_CODE and _holds_code(path)
+        code = path.is_dir() and path.name not in NOT_CODE and _holds_code(path)
         if path.suffix == ".py" or code:
             yield path
 
@@ -189,7 +189,7 @@ def _holds_code(directory: Path) -> bool:
 
 
 def _is_test(path: Path) -> bool:
-    return any(fnmatch.fnmatch(path.name, pattern) for pattern in _TESTS)
+    return any(fnmatch.fnmatch(path.name, pattern) for pattern in TESTS)
 
 
 def _mentioned(tree: ast.AST) -> set[str]:
