@@ -133,6 +133,21 @@ def test_debug_needs_debugpy_and_says_how_to_install_it(tmp_path):
     assert re.search(rf"Install it there: .*{root}/\.venv/bin/python.* debugpy\.", dev.text)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--host", "nosuch.invalid"], "'nosuch.invalid' is no address of this machine."),
+        (["--port", "99999"], "--port is '99999'."),
+        (["--debug", "here"], "--debug is 'here'."),
+        (["--app", "nosuch:app"], "The entry 'nosuch:app' names no module"),
+        (["--env-file", "nope"], "There is no file 'nope'."),
+    ],
+)
+def test_bad_arguments(tmp_path, mastra, arguments, words):
+    root = write_project(tmp_path / "app", {INDEX: ECHO})
+    mastra("dev", *arguments, cwd=root, timeout=30).failed(2, words)
+
+
 def free_port():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         return taken.getsockname()[1]

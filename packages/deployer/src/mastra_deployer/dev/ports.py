@@ -31,7 +31,7 @@ def listen(host: str, port: int, other: str = "") -> socket.socket:
     """
     try:
         return _bound(host, port)
-    except (socket.gaierror, UnicodeError):
+    except (socket.gaierror, UnicodeError):  # found to be none by the look-up itself
         raise ConfigError(
             f"{host!r} is no address of this machine.", "Pass --host 127.0.0.1, or 0.0.0.0 for all."
         ) from None
@@ -62,6 +62,7 @@ def url_of(listener: socket.socket) -> str:
 
 def _bound(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    socket.getaddrinfo(host, port)  # create_server's own error does not say that this failed
     listener = socket.create_server((host, port), family=family, backlog=2048)
     listener.setblocking(False)
     return listener
