@@ -37,6 +37,28 @@ def test_a_line_for_people(written):
     assert written.text().endswith("error app: gone user=ann\n")
 
 
+def test_in_development_lines_are_for_people_wherever_they_go(written, monkeypatch):
+    monkeypatch.setenv("MASTRA_DEV", "true")
+    written("auto").info("hello")
+    assert written.text().endswith(" info  app: hello\n")
+    written("json").info("hello")
+    assert written.lines()[0]["msg"] == "hello"
+
+
+@pytest.mark.parametrize("no_color", ["", "1"])
+def test_a_terminal_has_colours_unless_the_user_refuses(monkeypatch, no_color):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setenv("NO_COLOR", no_color)
+    monkeypatch.setenv("TERM", "xterm")
+    stream = Terminal()
+    create_logger("app", stream=stream).error("gone", extra={"user": "ann"})
+    assert ("\x1b[31merror\x1b[0m" in stream.getvalue()) is not bool(no_color)
+    assert "gone" in stream.getvalue() and "user=ann" in stream.getvalue()
+
+
 def test_a_stream_that_is_no_terminal_gets_json(written):
     written("auto").info("hello")
     assert written.lines()[0]["msg"] == "hello"

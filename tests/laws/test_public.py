@@ -14,8 +14,9 @@ from mastra_core import errors
 from mastra_core.errors import MastraError
 
 # Run by path in other interpreters: nobody imports them, so nothing in them is public.
-SCRIPTS = ("launcher", "source_child", "bytecode_child")
-FILES = [path for path in all_sources() if path.stem not in SCRIPTS]
+FILES = [
+    path for path in all_sources() if path.stem != "launcher" and not path.stem.endswith("_child")
+]
 
 
 def declared(path):

@@ -183,10 +183,10 @@ def serve(bundle):
     return serve_one(config, listener, announce)
 
 
-def serve_one(config, listener, announce):
+def serve_one(config, listener, announce="", mixins=()):
     import uvicorn
 
-    class Server(uvicorn.Server):
+    class Server(*mixins, uvicorn.Server):  # `mastra dev` adds how it is told to go
         def handle_exit(self, sig, frame):
             # /ready answers 503 on open connections from here on, while requests are finished.
             state = getattr(self.config.app, "state", None)
@@ -196,7 +196,7 @@ def serve_one(config, listener, announce):
 
         async def startup(self, sockets=None):
             await super().startup(sockets=sockets)
-            if self.started:
+            if self.started and announce:
                 say(announce)
 
     # uvicorn drains, then raises the signal again: a stop that was asked for is a success.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import os
 import sys
 from collections.abc import Mapping
 from typing import Any, Literal, TextIO
@@ -28,6 +29,14 @@ _HIDDEN = frozenset(
 _HIDDEN_ENDINGS = ("password", "token", "secret", "apikey", "accesskey", "authorization", "cookie")
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
+_SHADES = {
+    logging.DEBUG: "2",
+    logging.INFO: "32",
+    logging.WARNING: "33",
+    logging.ERROR: "31",
+    logging.CRITICAL: "1;31",
+}
+
 Format = Literal["auto", "console", "json"]
 
 
@@ -44,7 +53,7 @@ def create_logger(
 
     :param level: debug, info, warn, error or silent.
     :param format: ``console`` for people, ``json`` for machines; ``auto`` asks the stream
-        whether it is a terminal.
+        whether it is a terminal, and is for people under ``mastra dev`` wherever it goes.
     :raises ConfigError: for a level or format that does not exist.
     """
     if level not in LEVELS:
@@ -52,9 +61,9 @@ def create_logger(
     if format not in ("auto", "console", "json"):
         raise ConfigError(f"The log format {format!r} does not exist.", "Use auto, console, json.")
     stream = stream or sys.stderr
-    people = stream.isatty() if format == "auto" else format == "console"
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(_ConsoleFormatter() if people else _JsonFormatter())
+    people = _for_people(stream) if format == "auto" else format == "console"
+    handler.setFormatter(_ConsoleFormatter(_in_colour(stream)) if people else _JsonFormatter())
     logger = logging.getLogger(name)
     for each in {logger, logger_of("mastra")}:
         each.handlers = [handler]
@@ -66,6 +75,15 @@ def create_logger(
 def logger_of(name: str) -> logging.Logger:
     """The framework's logger for one part of it (``mastra.agents``)."""
     return logging.getLogger(name)
+
+
+def _for_people(stream: TextIO) -> bool:
+    return stream.isatty() or bool(os.environ.get("MASTRA_DEV"))
+
+
+def _in_colour(stream: TextIO) -> bool:
+    """On a terminal that can, for a user who did not refuse: https://no-color.org."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def fields_of(record: logging.LogRecord) -> dict[str, Any]:
@@ -106,13 +124,26 @@ class _JsonFormatter(logging.Formatter):
 
 
 class _ConsoleFormatter(logging.Formatter):
+    def __init__(self, colour: bool = False) -> None:
+        super().__init__()
+        self._colour = colour
+
     def format(self, record: logging.LogRecord) -> str:
-        moment = dt.datetime.fromtimestamp(record.created).astimezone()
+        moment = f"{dt.datetime.fromtimestamp(record.created).astimezone():%H:%M:%S}"
+        level, name = f"{_level(record):5}", f"{record.name}:"
         fields = "".join(f" {key}={value}" for key, value in fields_of(record).items())
-        text = f"{moment:%H:%M:%S} {_level(record):5} {record.name}: {record.getMessage()}{fields}"
+        if self._colour:
+            shade = _SHADES.get(record.levelno, "0")
+            moment, level, name = _dim(moment), f"\x1b[{shade}m{level}\x1b[0m", _dim(name)
+            fields = _dim(fields) if fields else ""
+        text = f"{moment} {level} {name} {record.getMessage()}{fields}"
         if record.exc_info:
             text += "\n" + self.formatException(record.exc_info)
         return text
+
+
+def _dim(text: str) -> str:
+    return f"\x1b[2m{text}\x1b[0m"
 
 
 def _trace_ids() -> dict[str, str]:

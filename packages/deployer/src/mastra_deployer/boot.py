@@ -17,7 +17,7 @@ from mastra_deployer.config import CheckConfig
 from mastra_deployer.interpreters import Interpreter
 from mastra_deployer.project import config_of, module_file
 
-__all__ = ("boot_bundle", "boot_source", "launcher_file")
+__all__ = ("boot_bundle", "boot_source", "check_found", "launcher_file")
 
 _CHILD = Path(__file__).parent / "source_child.py"
 # Enough for a process to run and find its home; nothing of the user's own.
@@ -60,7 +60,7 @@ def boot_source(
             return None
         raise _explained(project, error, project.root, ConfigError)
     registry: dict[str, Any] = report["registry"]
-    _check_found(project, registry)
+    check_found(project, registry)
     return registry
 
 
@@ -131,7 +131,11 @@ def _finished(
         ) from None
 
 
-def _check_found(project: Project, registry: Mapping[str, Any]) -> None:
+def check_found(project: Project, registry: Mapping[str, Any]) -> None:
+    """Make sure that the entry holds one application.
+
+    :raises ConfigError: when it holds none, or something else, or several.
+    """
     kind, objects = registry["kind"], registry["objects"]
     file = module_file(project)
     if kind == "missing":

@@ -1,26 +1,35 @@
-"""Values of environment variables: the real environment, then ``--env-file``, then ``.env``."""
+"""Values of environment variables: the real environment, then ``--env-file``, then ``.env``.
+
+In development two more files are read before ``.env``.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mastra_core.errors import ConfigError
 from mastra_core.line import Environment, Project
 from mastra_core.secret import Secret
 
-__all__ = ("app_values", "read_environment")
+__all__ = ("DEVELOPMENT", "ENV", "app_values", "read_environment")
+
+ENV = (".env",)
+DEVELOPMENT = (".env", ".env.local", ".env.development")  # the later wins
 
 
-def read_environment(project: Project, env_file: Path | None = None) -> dict[str, str]:
+def read_environment(
+    project: Project, env_file: Path | None = None, names: Sequence[str] = ENV
+) -> dict[str, str]:
     """Every value there is, the real environment first.
 
+    :param names: files in the project's root, of which the later wins.
     :raises ConfigError: when ``env_file`` is not there.
     """
     if env_file is not None and not env_file.is_file():
         raise ConfigError(f"There is no file {str(env_file)!r}.", "Pass --env-file FILE.")
-    files = [project.root / ".env", *([env_file] if env_file else [])]
+    files = [*(project.root / name for name in names), *([env_file] if env_file else [])]
     values: dict[str, str] = {}
     for file in files:
         values.update(_read(file))

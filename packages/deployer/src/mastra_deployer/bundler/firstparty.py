@@ -15,10 +15,10 @@ from mastra_deployer.bundler.own_metadata import own_metadata
 from mastra_deployer.entry import DeployerCall
 from mastra_deployer.project import config_of, module_file, parse
 
-__all__ = ("collect", "first_party_files")
+__all__ = ("NOT_CODE", "NOT_SHIPPED", "TESTS", "collect", "first_party_files", "top_modules")
 
 # Never code of an application, whatever imports it.
-_NOT_CODE = frozenset(
+NOT_CODE = frozenset(
     (
         "tests",
         "test",
@@ -31,8 +31,8 @@ _NOT_CODE = frozenset(
         "site-packages",
     )
 )
-_NOT_SHIPPED = (".*", "*.pyc", "*.pyo", "*.egg-info")
-_TESTS = ("conftest.py", "test_*.py", "*_test.py")  # unless the app imports one
+NOT_SHIPPED = (".*", "*.pyc", "*.pyo", "*.egg-info")
+TESTS = ("conftest.py", "test_*.py", "*_test.py")  # unless the app imports one
 
 
 def collect(project: Project, deployer: DeployerCall | None, packages: set[str]) -> Sources:
@@ -123,7 +123,7 @@ class _Collection:
         modules and app lists of frameworks are written like that.
         """
         first = self._project.module.partition(".")[0]
-        known = {path.stem: path for path in _tops(self._project.import_root)}
+        known = {path.stem: path for path in top_modules(self._project.import_root)}
         reached: set[str] = set()
         waiting = {first}
         while waiting:
@@ -154,9 +154,9 @@ class _Collection:
             yield top
             return
         for path in sorted(top.iterdir()):
-            if any(fnmatch.fnmatch(path.name, pattern) for pattern in _NOT_SHIPPED):
+            if any(fnmatch.fnmatch(path.name, pattern) for pattern in NOT_SHIPPED):
                 self._drop(path, "hidden, or made by a tool")
-            elif path.is_dir() and path.name in _NOT_CODE:
+            elif path.is_dir() and path.name in NOT_CODE:
                 self._drop(path, "never code of an application by its name")
             elif path.is_file() or path.is_dir():
                 yield from self._files(path, seen | {real})
@@ -211,13 +211,13 @@ def _tree(source: bytes) -> ast.AST:
         return ast.Module(body=[], type_ignores=[])
 
 
-def _tops(root: Path) -> Iterator[Path]:
+def top_modules(root: Path) -> Iterator[Path]:
     """Candidates in the import root; packages come last, since Python prefers them."""
     found = sorted(root.iterdir(), key=lambda path: (path.is_dir(), path.name))
     for path in found:
         if path.name.startswith("."):
             continue
-        code = path.is_dir() and path.name not in _NOT_CODE and _holds_code(path)
+        code = path.is_dir() and path.name not in NOT_CODE and _holds_code(path)
         if path.suffix == ".py" or code:
             yield path
 
@@ -231,7 +231,7 @@ def _holds_code(directory: Path) -> bool:
 
 
 def _is_test(path: Path) -> bool:
-    return any(fnmatch.fnmatch(path.name, pattern) for pattern in _TESTS)
+    return any(fnmatch.fnmatch(path.name, pattern) for pattern in TESTS)
 
 
 def _mentioned(tree: ast.AST) -> set[str]:

@@ -18,6 +18,7 @@ _COMMANDS = {
     "deploy": "Bundle and put the result on a platform.",
     "deployments": "List the deployments on a platform.",
     "destroy": "Remove the app from a platform.",
+    "dev": "Run the app from source, and again at every save.",
     "doctor": "Find out whether a deploy would work.",
     "env": "List, set, unset, compare and sync the app's variables on a platform.",
     "logs": "Show the log of an app on a platform.",

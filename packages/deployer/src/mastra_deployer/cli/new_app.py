@@ -34,7 +34,8 @@ def new_app(app: Path, as_json: bool) -> None:
     Terminal(as_json=as_json).answer(
         {"project": str(app.absolute()), "files": [str(path) for path in written]},
         f"Made {app}/. Next:",
-        f"  cd {app} && mastra build && python .mastra/index.py",
+        f"  cd {app} && mastra dev",
+        "and to serve it elsewhere: mastra build && python .mastra/index.py",
     )
 
 

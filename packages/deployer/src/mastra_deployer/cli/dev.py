@@ -1,0 +1,53 @@
+"""``mastra dev``."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from mastra_core.errors import ConfigError
+from mastra_deployer.cli.options import ENV_FILE, Options, project_options
+
+__all__ = ("dev",)
+
+_DEBUG = "127.0.0.1:5678"
+
+
+@click.command()
+@click.option("--port", type=int, help="Port to bind; PORT, else 3000 or the next free one.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to bind.")
+@click.option(
+    "--debug",
+    is_flag=False,
+    flag_value=_DEBUG,
+    default="",
+    metavar="[HOST:]PORT",
+    help=f"Wait for a debugger, on {_DEBUG} by default.",
+)
+@click.option("-q", "--quiet", is_flag=True, help="No line for each request.")
+@ENV_FILE
+@project_options
+def dev(options: Options, port: int | None, host: str, debug: str, quiet: bool) -> None:
+    """Run the app from source, and again at every save; a broken save leaves the last good one."""
+    if os.name != "posix":
+        raise ConfigError(
+            "`mastra dev` runs on Linux and macOS only.",
+            "Run it under WSL; `mastra build` and `mastra start` run here.",
+        )
+    from mastra_deployer.dev.debugger import debug_address
+    from mastra_deployer.dev.options import DevOptions
+    from mastra_deployer.dev.screen import Screen
+    from mastra_deployer.dev.supervisor import develop
+
+    wanted = DevOptions(
+        directory=options.directory.absolute(),
+        app=options.app,
+        host=host,
+        port=port,
+        debug=debug_address(debug) if debug else "",
+        quiet=quiet,
+        env_file=options.env_file,
+    )
+    sys.exit(develop(wanted, Screen(as_json=options.as_json)))

@@ -1,0 +1,1 @@
+"""``mastra dev``: the app from source, in a process of its own, begun anew at each save."""
