@@ -19,7 +19,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from mastra_core.line import Platform
-from mastra_deployer.bundler.pyodide import is_pyodide, marker_environment
+from mastra_deployer.bundler.markers import marker_environment
 from mastra_deployer.wheels import INSTALLER_FILES, record_text
 
 __all__ = ("PRUNE_VERSION", "TOOL_GROUPS", "Distribution", "distributions", "prune")
@@ -60,7 +60,7 @@ def prune(
     """
     installed = distributions(tree)
     tools = {name for name, item in installed.items() if _is_tool(item)}
-    environment = _environment(platform)
+    environment = marker_environment(platform)
     shipped = {name: item for name, item in installed.items() if name not in tools}
     needed = _reach(shipped, direct, environment, UNUSED)
     unused = (_reach(installed, direct, environment, {}) - needed - keep) | tools
@@ -122,28 +122,6 @@ def _applies(item: Requirement, environment: dict[str, str], extras: frozenset[s
     if item.marker is None:
         return True
     return any(item.marker.evaluate({**environment, "extra": name}) for name in ("", *extras))
-
-
-def _environment(platform: Platform) -> dict[str, str]:
-    """Marker values of the target, as far as markers ask."""
-    if is_pyodide(platform):
-        return marker_environment(platform)
-    machine, _, rest = platform.wheels.partition("-")
-    system, name = ("linux", "Linux")
-    if "darwin" in rest:
-        system, name = "darwin", "Darwin"
-    elif "windows" in rest:
-        system, name = "win32", "Windows"
-    return {
-        "python_version": platform.python,
-        "python_full_version": f"{platform.python}.0",
-        "sys_platform": system,
-        "platform_system": name,
-        "platform_machine": machine,
-        "os_name": "nt" if system == "win32" else "posix",
-        "implementation_name": "cpython",
-        "platform_python_implementation": "CPython",
-    }
 
 
 def _remove(tree: Path, distribution: Distribution) -> None:

@@ -72,8 +72,8 @@ def mastra_build(
     copy_first_party(project, app, deployer, deployer_packages())
     if kind == "mastra":
         _write_asgi_module(project, app, source)
-    report.step("Resolving dependencies")
-    closure = lock_closure(project, platform, target.requirements, OWN if kind == "mastra" else ())
+    own = OWN if kind == "mastra" else ()
+    closure = lock_closure(project, platform, target.requirements, own, report)
     interpreter = _target_interpreter(project, platform, report)
     vendor = vendor_tree(closure, platform, _kept(project), interpreter, report)
     lay_out(vendor, directory / "vendor")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 from pathlib import Path
@@ -11,10 +12,10 @@ from mastra_deployer.bundler.bytecode import compile_vendor
 from mastra_deployer.bundler.closure import Closure
 from mastra_deployer.bundler.prune import PRUNE_VERSION, prune
 from mastra_deployer.bundler.pyodide import install_arguments, is_pyodide, make_pure
+from mastra_deployer.bundler.sources import local_wheel
 from mastra_deployer.interpreters import Interpreter
 from mastra_deployer.places import cache_directory, publish, scratch_directory
 from mastra_deployer.uv import run_uv, target_arguments
-from mastra_deployer.wheels import build_wheel
 
 __all__ = ("vendor_tree",)
 
@@ -60,17 +61,18 @@ def _install(closure: Closure, platform: Platform, made: Path) -> None:
     lock = made.parent / "pylock.toml"
     lock.write_text(_without_directories(closure.lock.read_text(encoding="utf-8")))
     flags = ["--quiet", "--target", str(made), "--no-deps", "--link-mode", "copy"]
-    flags += ["--preview-features", "pylock"]
+    flags += ["--preview-features", "pylock", "--only-binary", ":all:"]
     pyodide = is_pyodide(platform)
     target = (
         install_arguments(platform)
         if pyodide
         else target_arguments(platform.python, platform.wheels)
     )
-    run_uv(["pip", "install", *flags, *target, "--requirements", str(lock)])
-    wheels = [str(build_wheel(directory)) for directory in closure.directories]
+    run = functools.partial(run_uv, cwd=closure.root, environment=closure.environment)
+    run(["pip", "install", *flags, *target, "--requirements", str(lock)])
+    wheels = [local_wheel(directory, platform) for directory in closure.directories]
     if wheels:
-        run_uv(["pip", "install", *flags, *target, *wheels])
+        run(["pip", "install", *flags, *target, *map(str, wheels)])
     if pyodide:
         make_pure(made)
 

@@ -1,0 +1,172 @@
+"""Chooses versions for a target: wheels first, and source only where there is no other way."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mastra_core.errors import BuildError
+from mastra_core.line import Project
+from mastra_deployer.bundler.locks.indexes import public
+from mastra_deployer.bundler.missing import Lacking, lacking
+from mastra_deployer.bundler.pyodide import fit_lock, is_pyodide, resolve_arguments
+from mastra_deployer.bundler.sources import Builder
+from mastra_deployer.bundler.tags import file_name, fits
+from mastra_deployer.uv import Unsolvable, run_uv, target_arguments
+
+__all__ = ("Resolution",)
+
+_PACKAGE = "[[packages]]\n"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Resolution:
+    """One run of the resolver.
+
+    :param inputs: files and options of ``uv pip compile``.
+    :param scratch: a directory for this run alone.
+    :param older: a lock whose choices stay as far as they fit.
+    :param hashes: SHA-256 that the project's lock allows, by canonical name.
+    """
+
+    project: Project
+    builder: Builder
+    inputs: Sequence[str]
+    scratch: Path
+    older: bytes = b""
+    hashes: Mapping[str, frozenset[str]] = dataclasses.field(default_factory=dict)
+
+    def text(self) -> str:
+        """A pylock.toml for the target, with nothing but wheels and local projects.
+
+        :raises BuildError: naming what stands in the way.
+        """
+        try:
+            text = self._compile([":all:"])
+        except Unsolvable:
+            if is_pyodide(self.builder.platform):
+                raise
+            text = self._with_sources()
+        text = public(self._absolute(text))
+        if is_pyodide(self.builder.platform):
+            return fit_lock(text, self.scratch, self.builder.platform)
+        head, *chunks = text.split(_PACKAGE)
+        packages = tomllib.loads(text).get("packages", [])
+        written = [self._package(*item) for item in zip(chunks, packages, strict=True)]
+        return _PACKAGE.join([head, *written])
+
+    def _with_sources(self) -> str:
+        """Resolve with sources, then take each back that some version has a wheel in place of."""
+        try:
+            text = self._compile([])
+        except Unsolvable as loose:
+            raise self._named(loose) from None
+        wheels: list[str] = []
+        tried: set[str] = set()
+        while waiting := sorted(set(_without_wheels(text)) - tried):
+            name = waiting[0]
+            tried.add(name)
+            try:
+                text = self._compile([*wheels, name])
+                wheels.append(name)
+            except Unsolvable:
+                continue
+        return text
+
+    def _compile(self, binary: Sequence[str]) -> str:
+        """Run uv.
+
+        :param binary: names of which only wheels are taken.
+        """
+        made = self.scratch / "pylock.made.toml"
+        if self.older:
+            made.write_bytes(self.older)
+        platform = self.builder.platform
+        target = (
+            resolve_arguments(platform)
+            if is_pyodide(platform)
+            else target_arguments(platform.python, platform.wheels)
+        )
+        flags = [flag for name in binary for flag in ("--only-binary", name)]
+        self._uv("--format", "pylock.toml", "--output-file", str(made), *flags, *target)
+        text = made.read_text(encoding="utf-8")
+        # uv installs with whatever Python it runs on; the target's was given to the resolver.
+        return re.sub(r"^requires-python = .*\n", "", text, flags=re.MULTILINE)
+
+    def _uv(self, *arguments: str) -> str:
+        return run_uv(
+            ["pip", "compile", "--quiet", "--no-header", *arguments, *self.inputs],
+            cwd=self.project.root,
+            environment=self.builder.environment,
+        )
+
+    def _named(self, error: Unsolvable) -> BuildError:
+        """The error that names each package without a wheel; uv's own where that fails too."""
+        platform = self.builder.platform
+        made = self.scratch / "pylock.every.toml"
+        every = ["--universal", "--python-version", platform.python]
+        try:
+            self._uv("--format", "pylock.toml", "--output-file", str(made), *every)
+            needed = self._uv("--annotation-style", "line", *every)
+        except BuildError:
+            return error
+        packages = tomllib.loads(made.read_text(encoding="utf-8")).get("packages", [])
+        found = lacking(packages, platform, needed)
+        return Lacking(found, platform) if found else error
+
+    def _package(self, chunk: str, package: dict[str, Any]) -> str:
+        """A package of the lock, its source built, its files held to the project's own lock."""
+        if "directory" in package:
+            return chunk
+        allowed = self.hashes.get(package["name"])
+        _check_hashes(package, allowed)
+        if not _is_source(package, self.builder.platform):
+            return chunk
+        source = package.get("sdist") or package["archive"]
+        url = source.get("url") or (self.scratch / source["path"]).resolve().as_uri()
+        wheel = self.builder.archive(package["name"], url, source["hashes"]["sha256"])
+        lines = [f'name = "{package["name"]}"', f'version = "{package["version"]}"']
+        return "\n".join([*lines, _archive(wheel), "", ""])
+
+    def _absolute(self, text: str) -> str:
+        def resolve(found: re.Match[str]) -> str:
+            return f'path = "{(self.scratch / found[1]).resolve().as_posix()}"'
+
+        return re.sub(r'(?<=[{,] )path = "([^"]+)"', resolve, text)
+
+
+def _archive(wheel: Path) -> str:
+    import hashlib
+
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    path = wheel.resolve().as_posix()
+    return f'archive = {{ path = "{path}", hashes = {{ sha256 = "{digest}" }} }}'
+
+
+def _without_wheels(text: str) -> Iterator[str]:
+    for package in tomllib.loads(text).get("packages", []):
+        if "sdist" in package and not package.get("wheels"):
+            yield package["name"]
+
+
+def _is_source(package: Mapping[str, Any], platform: Any) -> bool:
+    if "archive" in package:
+        return not file_name(package["archive"]).endswith(".whl")
+    wheels = package.get("wheels", [])
+    return not any(fits(file_name(file), platform) for file in wheels)
+
+
+def _check_hashes(package: Mapping[str, Any], allowed: frozenset[str] | None) -> None:
+    """What the index has must be what was locked."""
+    files = [*package.get("wheels", []), *(package[key] for key in ("sdist",) if key in package)]
+    found = {file["hashes"]["sha256"] for file in files if "sha256" in file.get("hashes", {})}
+    if allowed and found and not found & allowed:
+        raise BuildError(
+            f"The index has other files of {package['name']} {package['version']} than the lock "
+            "allows: no hash is the same.",
+            "See who changed them before you make the lock again.",
+        )
