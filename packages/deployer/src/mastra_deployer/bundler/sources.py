@@ -62,7 +62,7 @@ class Builder:
         name = canonicalize_name(item.name)
         for kind in ("any", self._here()):
             if key and (found := _kept(_place(name, key, kind))):
-                return found
+                return self._fitting(item, found)
         with scratch_directory(cache_directory("sources")) as scratch:
             tree = Path(scratch) / "tree"
             self._install(item, tree)
@@ -71,9 +71,8 @@ class Builder:
             made.mkdir()
             wheel = pack_tree(tree, made)
             kind = "any" if wheel.stem.endswith("-none-any") else self._here()
-            self._refuse(item, wheel)
             publish(made, _place(name, key, kind))
-        return next(_place(name, key, kind).glob("*.whl"))
+        return self._fitting(item, next(_place(name, key, kind).glob("*.whl")))
 
     def _install(self, item: Requirement, tree: Path) -> None:
         """By uv, which fetches, checks and builds; the address stands in a file, not in ``ps``."""
@@ -100,17 +99,18 @@ class Builder:
         own = project_interpreter(self.project)
         return f"{self.platform.python}-{own.wheels}"
 
-    def _refuse(self, item: Requirement, wheel: Path) -> None:
-        """Compiled code of this machine is for this machine, whatever its tags promise."""
+    def _fitting(self, item: Requirement, wheel: Path) -> Path:
+        """The wheel; compiled code of this machine is for this machine, whatever its tags say."""
         pure = wheel.stem.endswith("-any")
         here = project_interpreter(self.project).wheels == self.platform.wheels
         if fits(wheel.name, self.platform) and (pure or here):
-            return
+            return wheel
         raise BuildError(
-            f"{item.name!r} comes as source only ({public(item.url or '')}), and has compiled code "
-            f"that would be this machine's, not {self.platform}'s: {wheel.name}.",
+            f"{item.name!r} comes as source only ({_address(item)}) and has compiled code; what is "
+            f"built here is {wheel.name!r}, which does not run on {self.platform}.",
             "Build it on such a machine and name the directory with its wheel by UV_FIND_LINKS, "
-            "or take a version that has wheels, or build this bundle there.",
+            "or take a version that has wheels, or build the whole bundle there, by a mastra "
+            "that finds that Python.",
         )
 
 
@@ -157,17 +157,19 @@ def _commit_of(tree: Path) -> str:
 
 
 def _not_built(item: Requirement, error: BuildError) -> BuildError:
-    address = public(item.url or "")
+    address, told = _address(item), error.message.partition("\n")[2] or error.message
     if address.startswith("git+"):
         return BuildError(
-            f"{item.name!r} comes from version control and cannot be had from {address!r}:\n"
-            f"{error.message}",
+            f"{item.name!r} comes from version control and cannot be had from {address!r}:\n{told}",
             "See that git reaches it from here, with credentials if it wants some; or publish a "
             "wheel of it to an index, or name a directory with one by UV_FIND_LINKS, or keep a "
             "copy in the project as a path dependency.",
         )
     return BuildError(
-        f"{item.name!r} comes as source only ({address}), and does not build here:\n"
-        f"{error.message}",
+        f"{item.name!r} comes as source only ({address}), and does not build here:\n{told}",
         "Take a version that has wheels, or name a directory with a wheel by UV_FIND_LINKS.",
     )
+
+
+def _address(item: Requirement) -> str:
+    return public((item.url or "").partition("#")[0])

@@ -36,13 +36,16 @@ class Indexes:
     only_links: bool = False
     prereleases: bool = False
 
+    def lines(self) -> tuple[str, ...]:
+        """What uv has no variable for, as lines of a requirements file."""
+        return ("--no-index",) if self.only_links else ()
+
     def environment(self) -> dict[str, str]:
         """Variables for uv; what the user's own say applies too, after these."""
         made = {
             "UV_DEFAULT_INDEX": self.default,
             "UV_EXTRA_INDEX_URL": _joined(" ", self.extra, "UV_EXTRA_INDEX_URL"),
             "UV_FIND_LINKS": _joined(",", self.links, "UV_FIND_LINKS"),
-            "UV_NO_INDEX": "1" if self.only_links else "",
             "UV_PRERELEASE": "allow" if self.prereleases else "",
         }
         return {name: value for name, value in made.items() if value}

@@ -65,7 +65,8 @@ def _lines(packages: Mapping[str, Any], place: Path) -> Iterator[str]:
             url = local if "://" in local else (place / local).resolve().as_uri()
             yield f"{name}{extras} @ {url}{marker}"
         else:
-            yield f"{name}{extras}{item.get('version', '')}{marker}"
+            version = item.get("version", "*")
+            yield f"{name}{extras}{'' if version == '*' else version}{marker}"
 
 
 def _indexes(data: Mapping[str, Any]) -> Indexes:

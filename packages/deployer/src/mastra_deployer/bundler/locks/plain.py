@@ -68,7 +68,7 @@ def _wanted(
     flags = [f"--extra={name}" for name in asked.extras]
     flags += [f"--group={name}" for name in asked.groups]
     return Wanted(
-        lines=tuple(lines if static else [*own, *more, *lines]),
+        lines=(*stated.indexes.lines(), *(lines if static else [*own, *more, *lines])),
         constraints=tuple(stated.constraints),
         # The file itself: [tool.uv] says where things come from.
         pyproject=asked.root / "pyproject.toml" if static else None,
