@@ -269,3 +269,20 @@ def test_locked_is_an_option_of_every_verb_that_builds(project, mastra, echo):
     uv("lock", cwd=root)
     data = mastra("build", "--locked", "--json", cwd=root).ok().json
     assert json.dumps(data)
+
+
+def test_a_lock_for_a_python_that_is_not_here_is_still_compared(tmp_path, monkeypatch):
+    table = project_table(["idna==3.7"])
+    root = write(tmp_path, {"pyproject.toml": table})
+    uv("lock", cwd=root)
+    for file in ("pyproject.toml", "uv.lock"):
+        text = (root / file).read_text()
+        (root / file).write_text(text.replace(">=3.11", ">=3.19"))
+    monkeypatch.setenv("UV_PYTHON_PREFERENCE", "only-system")
+    future = Platform(python="3.19", wheels="x86_64-manylinux_2_28")
+    assert packages(lock(root, future)) == {"idna": "3.7"}
+    file = root / "pyproject.toml"
+    file.write_text(file.read_text().replace("3.7", "3.8"))
+    with pytest.raises(BuildError, match="does not match") as caught:
+        lock(root, future)
+    assert "uv lock" in caught.value.hint

@@ -21,6 +21,7 @@ from mastra_deployer.uv import Unsolvable, run_uv, target_arguments
 __all__ = ("Resolution",)
 
 _PACKAGE = "[[packages]]\n"
+_OLDEST = "3.11"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -108,7 +109,8 @@ class Resolution:
         """The error that names each package without a wheel; uv's own where that fails too."""
         platform = self.builder.platform
         made = self.scratch / "pylock.every.toml"
-        every = ["--universal", "--python-version", platform.python]
+        # From the oldest Python on, so that wheels for others than the target are seen too.
+        every = ["--universal", "--python-version", min(platform.python, _OLDEST)]
         try:
             self._uv("--format", "pylock.toml", "--output-file", str(made), *every)
             needed = self._uv("--annotation-style", "line", *every)

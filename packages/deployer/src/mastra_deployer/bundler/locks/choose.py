@@ -42,7 +42,7 @@ def choose_source(project: Project, platform: Platform, report: Report) -> Sourc
     build = config_of(project).build
     entry = module_file(project)
     asked = Asked(
-        root=project.root,
+        project=project,
         entry=entry,
         platform=platform,
         extras=build.extras,

@@ -43,13 +43,33 @@ class Pins:
         :raises BuildError: when the lock lacks a line's package, or has another version of it.
         """
         for line in lines:
-            self._check(line, located, platform)
+            self.check(line, located, platform)
         pinned = (self._constraints(name, located, platform) for name in sorted(self.versions))
         return Wanted(
             lines=tuple(lines),
             constraints=tuple(line for group in pinned for line in group),
             hashes=allowed_hashes(self.hashes),
         )
+
+    def check(self, line: str, located: Mapping[str, str], platform: Platform) -> None:
+        """Stop when a line asks for what is not here.
+
+        :raises BuildError: when the lock lacks its package, or has another version of it.
+        """
+        try:
+            item = Requirement(line)
+        except InvalidRequirement:
+            return
+        environment = {**marker_environment(platform), "extra": ""}
+        if item.marker is not None and not item.marker.evaluate(environment):
+            return
+        name = canonicalize_name(item.name)
+        fitting = self._fitting(name, platform)
+        if not fitting:
+            kind = "for the target" if name in self.versions else "at all"
+            raise drifted(self.name, f"it has no {name!r} {kind}", self.update)
+        if name not in located and not item.specifier.contains(fitting[0], prereleases=True):
+            raise drifted(self.name, f"it has {name} {fitting[0]}, not {line!r}", self.update)
 
     def _constraints(
         self, name: str, located: Mapping[str, str], platform: Platform
@@ -70,19 +90,3 @@ class Pins:
         fitting = [version for version, marker in found if not marker or holds(marker, platform)]
         # A package whose markers are not met is not needed there; if it is, any one will do.
         return fitting or [version for version, _ in found[:1] if len(found) == 1]
-
-    def _check(self, line: str, located: Mapping[str, str], platform: Platform) -> None:
-        try:
-            item = Requirement(line)
-        except InvalidRequirement:
-            return
-        environment = {**marker_environment(platform), "extra": ""}
-        if item.marker is not None and not item.marker.evaluate(environment):
-            return
-        name = canonicalize_name(item.name)
-        fitting = self._fitting(name, platform)
-        if not fitting:
-            kind = "for the target" if name in self.versions else "at all"
-            raise drifted(self.name, f"it has no {name!r} {kind}", self.update)
-        if name not in located and not item.specifier.contains(fitting[0], prereleases=True):
-            raise drifted(self.name, f"it has {name} {fitting[0]}, not {line!r}", self.update)

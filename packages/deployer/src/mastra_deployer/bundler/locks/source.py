@@ -9,8 +9,9 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from mastra_core.errors import BuildError
-from mastra_core.line import Platform
+from mastra_core.line import Platform, Project
 from mastra_deployer.bundler.locks.indexes import Indexes
+from mastra_deployer.interpreters import project_interpreter, target_interpreter
 
 __all__ = ("Asked", "Source", "Wanted", "check_python", "drifted")
 
@@ -24,11 +25,22 @@ class Asked:
     :param groups: dependency groups that ship beside the main one.
     """
 
-    root: Path
+    project: Project
     entry: Path
     platform: Platform
     extras: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
+
+    @property
+    def root(self) -> Path:
+        """The project's directory."""
+        return self.project.root
+
+    def interpreter(self) -> str:
+        """The path of a Python of the target's version; empty where this machine has none."""
+        own = project_interpreter(self.project)
+        found = target_interpreter(self.platform.python, own, self.platform.interpreter)
+        return found.path if found else ""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

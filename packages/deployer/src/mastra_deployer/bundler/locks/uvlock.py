@@ -9,6 +9,7 @@ from typing import Any
 
 from mastra_core.errors import BuildError
 from mastra_deployer.bundler.locks.groups import chosen
+from mastra_deployer.bundler.locks.pins import Pins
 from mastra_deployer.bundler.locks.plain import stated_lines
 from mastra_deployer.bundler.locks.source import Asked, Source, Wanted, allowed_hashes, check_python
 from mastra_deployer.bundler.markers import holds
@@ -45,14 +46,32 @@ def export(asked: Asked, lock: Path, flags: Sequence[str]) -> Wanted:
     """What a lock of uv's says for the target; uv itself finds whether it is out of date."""
     data = read_toml(lock)
     _check_target(asked, lock, data)
-    shape = ["--no-hashes", "--no-annotate", "--no-header", "--no-editable"]
-    cut = [flag for name in sorted(tool_distributions()) for flag in ("--prune", name)]
-    text = run_uv(["export", "--quiet", "--locked", *shape, *flags, *cut], cwd=asked.root)
+    text = _exported(asked, data, flags)
     return Wanted(
         # uv names local projects relative to the workspace; the file it goes to lies elsewhere.
         lines=tuple(_absolute(line, lock.parent) for line in text.splitlines() if line),
         hashes=allowed_hashes(list(_hashes(data.get("package", [])))),
     )
+
+
+def _exported(asked: Asked, data: dict[str, Any], flags: Sequence[str]) -> str:
+    shape = ["--no-hashes", "--no-annotate", "--no-header", "--no-editable", *flags]
+    cut = [flag for name in sorted(tool_distributions()) for flag in ("--prune", name)]
+    python = [f"--python={path}"] if (path := asked.interpreter()) else []
+    command = ["export", "--quiet", *shape, *cut]
+    try:
+        return run_uv([*command, "--locked", *python], cwd=asked.root)
+    except BuildError as error:
+        # Only with a Python that fits does uv compare the lock with the project.
+        if "No interpreter found" not in error.message:
+            raise
+    pins = Pins(name="uv.lock", update="uv lock")
+    for package in data.get("package", []):
+        marker = " or ".join(f"({item})" for item in package.get("resolution-markers", []))
+        pins.add(package["name"], package.get("version", "0"), marker, [])
+    for line in stated_lines(asked.root, read_pyproject(asked.root)):
+        pins.check(line, {}, asked.platform)
+    return run_uv([*command, "--frozen"], cwd=asked.root)
 
 
 def _check_target(asked: Asked, lock: Path, data: dict[str, Any]) -> None:
