@@ -12,15 +12,15 @@ from urllib.parse import unquote
 
 from mastra_core.errors import BuildError
 
-__all__ = ("Unsolvable", "run_uv", "target_arguments")
+__all__ = ("run_uv", "target_arguments", "unsolvable")
 
 # Of an address only the host and path are shown: user, password and query may be credentials.
 _ADDRESS = re.compile(r"(\w+://)(?:[^/\s@`]*@)?([^\s?`]*)(?:\?[^\s`]*)?")
 _USER_AND_PASSWORD = re.compile(r"\w+://([^/\s@:]*):?([^/\s@]*)@")
 
 
-class Unsolvable(BuildError):
-    """No versions, or no wheels for the target, fulfil all requirements."""
+_NO_WHEEL = "A dependency has no wheel for the target."
+_NO_SOLUTION = "The dependencies cannot be resolved together."
 
 
 def run_uv(
@@ -63,6 +63,11 @@ def target_arguments(python: str, wheels: str) -> list[str]:
     return ["--python", sys.executable, *given]
 
 
+def unsolvable(error: BuildError) -> bool:
+    """Whether ``run_uv`` found no versions, or no wheels for the target, that fulfil all."""
+    return error.message.startswith((_NO_WHEEL, _NO_SOLUTION))
+
+
 def _shown(stderr: str, variables: Mapping[str, str]) -> str:
     """What uv said, without any credential that it was given."""
     text = _ADDRESS.sub(r"\1\2", stderr.strip())
@@ -85,15 +90,14 @@ def _secrets(variables: Mapping[str, str]) -> Iterator[str]:
 def _explained(stderr: str) -> BuildError:
     text = re.sub(r"^error: ", "", stderr, flags=re.MULTILINE)
     lowered = " ".join(text.lower().split())
-    for kind, marks, message, hint in _KNOWN:
+    for marks, message, hint in _KNOWN:
         if any(mark in lowered for mark in marks):
-            return kind(f"{message}\n{text}", hint)
+            return BuildError(f"{message}\n{text}", hint)
     return BuildError(f"uv failed:\n{text}", "The line above says why; `mastra -v` shows more.")
 
 
-_KNOWN: tuple[tuple[type[BuildError], tuple[str, ...], str, str], ...] = (
+_KNOWN: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (
-        BuildError,
         ("401 unauthorized", "403 forbidden", "missing credentials", "could not read username")
         + ("authentication failed",),
         "A package index wants other credentials than it was given.",
@@ -101,37 +105,32 @@ _KNOWN: tuple[tuple[type[BuildError], tuple[str, ...], str, str], ...] = (
         "entry in ~/.netrc, or UV_INDEX_URL / UV_EXTRA_INDEX_URL with user and password in it.",
     ),
     (
-        BuildError,
         ("failed to fetch", "error sending request", "dns error", "network connectivity")
         + ("connection refused", "network was disabled"),
         "The package index cannot be reached, and not everything needed is in uv's cache.",
         "Check the network, or set UV_INDEX_URL / UV_FIND_LINKS to one that can be reached.",
     ),
     (
-        BuildError,
         ("needs to be updated",),
         "uv.lock does not match pyproject.toml.",
         "Run `uv lock`, and commit the result.",
     ),
     (
-        BuildError,
         ("failed to build", "build backend returned an error"),
         "A dependency comes as source only, and does not build here.",
         "Take a version that has wheels, or set UV_FIND_LINKS to a directory with one.",
     ),
     (
-        Unsolvable,
         ("no wheels with a matching", "no usable wheels", "no matching platform tag")
         + ("no matching python abi", "no matching python version tag", "no-build")
         + ("building from source is disabled", "no binary distribution"),
-        "A dependency has no wheel for the target.",
+        _NO_WHEEL,
         "Take a version that has one, or set UV_FIND_LINKS to a directory with one, or build "
         "for another Python (--python) or platform (--platform).",
     ),
     (
-        Unsolvable,
         ("no solution found", "conflicting", "unsatisfiable"),
-        "The dependencies cannot be resolved together.",
+        _NO_SOLUTION,
         "Loosen one of the requirements named above.",
     ),
 )

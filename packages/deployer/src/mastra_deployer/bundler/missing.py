@@ -13,35 +13,34 @@ from mastra_core.line import Platform
 from mastra_deployer.bundler.markers import holds
 from mastra_deployer.bundler.tags import file_name, fits, platforms_of
 
-__all__ = ("Lacking", "lacking")
+__all__ = ("lacking",)
 
 _SHOWN = 6
 _VIA = re.compile(r"^([\w.-]+)(?:\[[^\]]*\])?==\S+.*?# via (.+)$", re.MULTILINE)
 
 
-class Lacking(BuildError):
-    """Dependencies that have no wheel for the target."""
+def lacking(
+    packages: Sequence[Mapping[str, Any]], platform: Platform, needed: str
+) -> BuildError | None:
+    """The error that names each package without a wheel for the target; ``None`` without one.
 
-    def __init__(self, sentences: Sequence[str], platform: Platform) -> None:
-        super().__init__(
-            "\n".join(sentences),
-            "Take a version that has one, or name a directory with such a wheel by UV_FIND_LINKS, "
-            f"or build for another Python (--python) or platform (--platform) than {platform}, or "
-            "leave out what brings it in.",
-        )
-
-
-def lacking(packages: Sequence[Mapping[str, Any]], platform: Platform, needed: str) -> list[str]:
-    """A sentence for each package of a lock for every platform that the target has no wheel of.
-
+    :param packages: of a lock for every platform.
     :param needed: the same as requirements with ``# via`` comments.
     """
     via = {canonicalize_name(name): told for name, told in _VIA.findall(needed)}
-    return [
+    sentences = [
         _sentence(package, platform, via.get(canonicalize_name(package["name"]), ""))
         for package in packages
         if _lacks(package, platform)
     ]
+    if not sentences:
+        return None
+    return BuildError(
+        "\n".join(sentences),
+        "Take a version that has one, or name a directory with such a wheel by UV_FIND_LINKS, or "
+        f"build for another Python (--python) or platform (--platform) than {platform}, or leave "
+        "out what brings it in.",
+    )
 
 
 def _lacks(package: Mapping[str, Any], platform: Platform) -> bool:

@@ -12,11 +12,11 @@ from typing import Any
 from mastra_core.errors import BuildError
 from mastra_core.line import Project
 from mastra_deployer.bundler.locks.indexes import public
-from mastra_deployer.bundler.missing import Lacking, lacking
+from mastra_deployer.bundler.missing import lacking
 from mastra_deployer.bundler.pyodide import fit_lock, is_pyodide, resolve_arguments
 from mastra_deployer.bundler.sources import Builder
 from mastra_deployer.bundler.tags import file_name, fits
-from mastra_deployer.uv import Unsolvable, run_uv, target_arguments
+from mastra_deployer.uv import run_uv, target_arguments, unsolvable
 
 __all__ = ("Resolution",)
 
@@ -48,8 +48,8 @@ class Resolution:
         """
         try:
             text = self._compile([":all:"])
-        except Unsolvable:
-            if is_pyodide(self.builder.platform):
+        except BuildError as error:
+            if is_pyodide(self.builder.platform) or not unsolvable(error):
                 raise
             text = self._with_sources()
         text = public(self._absolute(text))
@@ -64,8 +64,8 @@ class Resolution:
         """Resolve with sources, then take each back that some version has a wheel in place of."""
         try:
             text = self._compile([])
-        except Unsolvable as loose:
-            raise self._named(loose) from None
+        except BuildError as error:
+            raise (self._named(error) if unsolvable(error) else error) from None
         wheels: list[str] = []
         tried: set[str] = set()
         while waiting := sorted(set(_without_wheels(text)) - tried):
@@ -74,8 +74,9 @@ class Resolution:
             try:
                 text = self._compile([*wheels, name])
                 wheels.append(name)
-            except Unsolvable:
-                continue
+            except BuildError as error:
+                if not unsolvable(error):
+                    raise
         return text
 
     def _compile(self, binary: Sequence[str]) -> str:
@@ -105,7 +106,7 @@ class Resolution:
             environment=self.builder.environment,
         )
 
-    def _named(self, error: Unsolvable) -> BuildError:
+    def _named(self, error: BuildError) -> BuildError:
         """The error that names each package without a wheel; uv's own where that fails too."""
         platform = self.builder.platform
         made = self.scratch / "pylock.every.toml"
@@ -117,8 +118,7 @@ class Resolution:
         except BuildError:
             return error
         packages = tomllib.loads(made.read_text(encoding="utf-8")).get("packages", [])
-        found = lacking(packages, platform, needed)
-        return Lacking(found, platform) if found else error
+        return lacking(packages, platform, needed) or error
 
     def _package(self, chunk: str, package: dict[str, Any]) -> str:
         """A package of the lock, its source built, its files held to the project's own lock."""

@@ -19,7 +19,7 @@ from mastra_deployer.bundler.locks.uvlock import uv_lock
 from mastra_deployer.bundler.locks.workspace import workspace_root
 from mastra_deployer.project import config_of, module_file
 
-__all__ = ("choose_source",)
+__all__ = ("choose_source", "has_lock")
 
 # A tool's own lock before the standard's, which is often exported from it.
 _LOCKS: tuple[tuple[str, Callable[[Asked, Path], Source]], ...] = (
@@ -56,6 +56,11 @@ def choose_source(project: Project, platform: Platform, report: Report) -> Sourc
             f"Run `{source.update}`, and commit the result; or build without --locked.",
         )
     return source
+
+
+def has_lock(root: Path) -> bool:
+    """Whether a project has a lock of any tool."""
+    return bool(_found(root))
 
 
 def _chosen(asked: Asked, named: str, report: Report) -> Source:
