@@ -42,7 +42,8 @@ def sdist(folder, name, version, files=None):
         more = f"ext_modules=[Extension({name!r}, {list(files)!r})]"
     setup = SETUP.format(name=name, version=version, more=more)
     setup = setup.replace("import setup", "import Extension, setup", 1)
-    about = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+    # From 2.2 on it is believed without a build.
+    about = f"Metadata-Version: 2.2\nName: {name}\nVersion: {version}\n"
     with tarfile.open(folder / f"{name}-{version}.tar.gz", "w:gz") as archive:
         for path, text in {**files, "setup.py": setup, "PKG-INFO": about}.items():
             entry = tarfile.TarInfo(f"{name}-{version}/{path}")

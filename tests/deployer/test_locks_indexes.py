@@ -1,5 +1,6 @@
 """Private indexes: builds work, and their credentials end nowhere."""
 
+import hashlib
 import os
 import re
 import threading
@@ -154,3 +155,16 @@ def test_a_whole_build_leaves_no_credential_anywhere(project, mastra, index):
     keeps_secret(root / ".mastra", root / ".mastra-local", os.environ["MASTRA_CACHE_DIR"])
     for record in (root / ".mastra/vendor").glob("*.dist-info/RECORD"):
         assert not re.search("direct_url", record.read_text())
+
+
+def test_a_file_that_was_added_after_the_lock_is_not_taken(tmp_path):
+    folder = tmp_path / "links"
+    folder.mkdir()
+    wheel(folder, "lockedone", "1.0")
+    digest = hashlib.sha256(next(folder.glob("*.whl")).read_bytes()).hexdigest()
+    wheel(folder, "lockedone", "1.0", "cp311-none-any")
+    lines = f"--find-links {folder}\n--no-index\nlockedone==1.0 --hash=sha256:{digest}\n"
+    root = write(tmp_path / "app", {"requirements.txt": lines})
+    text = lock(root, locked=True).lock.read_text()
+    assert "lockedone-1.0-py3-none-any.whl" in text
+    assert "cp311" not in text

@@ -28,11 +28,13 @@ def run_uv(
     *,
     cwd: Path | None = None,
     environment: Mapping[str, str] | None = None,
+    text: str = "",
 ) -> str:
     """What uv prints on stdout.
 
     :param environment: beside this process's own; what is secret goes here, since anyone can
         read an argument list.
+    :param text: its standard input.
     :raises BuildError: with uv's own explanation, and the cure where it is known.
     """
     from uv import find_uv_bin
@@ -43,6 +45,7 @@ def run_uv(
     variables.update(environment or {})
     done = subprocess.run(
         [find_uv_bin(), *arguments],
+        input=text,
         capture_output=True,
         text=True,
         cwd=cwd,

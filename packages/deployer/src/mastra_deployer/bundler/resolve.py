@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -124,15 +125,13 @@ class Resolution:
         """A package of the lock, its source built, its files held to the project's own lock."""
         if "directory" in package:
             return chunk
-        allowed = self.hashes.get(package["name"])
-        _check_hashes(package, allowed)
-        if not _is_source(package, self.builder.platform):
-            return chunk
+        held = _held(package, self.hashes.get(package["name"], frozenset()))
+        if not _is_source(held, self.builder.platform):
+            return chunk if held == package else _written(held)
         source = package.get("sdist") or package["archive"]
         url = source.get("url") or (self.scratch / source["path"]).resolve().as_uri()
         wheel = self.builder.archive(package["name"], url, source["hashes"]["sha256"])
-        lines = [f'name = "{package["name"]}"', f'version = "{package["version"]}"']
-        return "\n".join([*lines, _archive(wheel), "", ""])
+        return _written(package, _archive(wheel))
 
     def _absolute(self, text: str) -> str:
         def resolve(found: re.Match[str]) -> str:
@@ -162,13 +161,39 @@ def _is_source(package: Mapping[str, Any], platform: Any) -> bool:
     return not any(fits(file_name(file), platform) for file in wheels)
 
 
-def _check_hashes(package: Mapping[str, Any], allowed: frozenset[str] | None) -> None:
-    """What the index has must be what was locked."""
-    files = [*package.get("wheels", []), *(package[key] for key in ("sdist",) if key in package)]
-    found = {file["hashes"]["sha256"] for file in files if "sha256" in file.get("hashes", {})}
-    if allowed and found and not found & allowed:
+def _held(package: dict[str, Any], allowed: frozenset[str]) -> dict[str, Any]:
+    """The package with those files alone that the lock allows: what was added since is unknown."""
+    files = [*package.get("wheels", []), *([package["sdist"]] if "sdist" in package else [])]
+    if not allowed or not files:
+        return package
+    kept = {digest for file in files if (digest := _digest(file)) in allowed}
+    if not kept:
         raise BuildError(
             f"The index has other files of {package['name']} {package['version']} than the lock "
             "allows: no hash is the same.",
             "See who changed them before you make the lock again.",
         )
+    wheels = [file for file in package.get("wheels", []) if _digest(file) in kept]
+    if wheels == package.get("wheels", []):
+        return package
+    others = {key: value for key, value in package.items() if key != "wheels"}
+    return {**others, "wheels": wheels} if wheels else others
+
+
+def _digest(file: Mapping[str, Any]) -> str:
+    return str(file.get("hashes", {}).get("sha256", ""))
+
+
+def _written(package: Mapping[str, Any], files: str = "") -> str:
+    """A package of a lock, in the one form that is needed here."""
+    lines = [f'name = "{package["name"]}"', f'version = "{package["version"]}"']
+    return "\n".join([*lines, files or _wheels(package["wheels"]), "", ""])
+
+
+def _wheels(wheels: Sequence[Mapping[str, Any]]) -> str:
+    written = []
+    for file in wheels:
+        place = "url" if "url" in file else "path"
+        hashes = f'hashes = {{ sha256 = "{_digest(file)}" }}'
+        written.append(f"{{ {place} = {json.dumps(file[place])}, {hashes} }}")
+    return f"wheels = [{', '.join(written)}]"

@@ -75,16 +75,15 @@ class Builder:
         return self._fitting(item, next(_place(name, key, kind).glob("*.whl")))
 
     def _install(self, item: Requirement, tree: Path) -> None:
-        """By uv, which fetches, checks and builds; the address stands in a file, not in ``ps``."""
-        wanted = tree.parent / "wanted.txt"
-        wanted.write_text(f"{item.name} @ {item.url}\n", encoding="utf-8")
+        """By uv, which fetches, checks and builds; the address is in no file and no argument."""
         flags = ["--quiet", "--no-deps", "--target", str(tree), "--link-mode", "copy"]
         flags += ["--no-binary", item.name, "--python", self._python()]
         try:
             run_uv(
-                ["pip", "install", *flags, "--requirements", str(wanted)],
+                ["pip", "install", *flags, "--requirements", "-"],
                 cwd=self.project.root,
                 environment=self.environment,
+                text=f"{item.name} @ {item.url}\n",
             )
         except BuildError as error:
             raise _not_built(item, error) from None

@@ -16,6 +16,7 @@ from mastra_core.errors import ConfigError
 __all__ = ("Indexes", "expand", "public", "with_credentials")
 
 _CREDENTIALS = re.compile(r"(https?://)[^/\s@\"'`]*@")
+_PYPI = "https://pypi.org/simple"
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 
@@ -43,7 +44,8 @@ class Indexes:
     def environment(self) -> dict[str, str]:
         """Variables for uv; what the user's own say applies too, after these."""
         made = {
-            "UV_DEFAULT_INDEX": self.default,
+            # Where PyPI itself is named, the user's own mirror of it may stand in.
+            "UV_DEFAULT_INDEX": "" if self.default.rstrip("/") == _PYPI else self.default,
             "UV_EXTRA_INDEX_URL": _joined(" ", self.extra, "UV_EXTRA_INDEX_URL"),
             "UV_FIND_LINKS": _joined(",", self.links, "UV_FIND_LINKS"),
             "UV_PRERELEASE": "allow" if self.prereleases else "",
