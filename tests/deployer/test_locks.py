@@ -286,3 +286,43 @@ def test_a_lock_for_a_python_that_is_not_here_is_still_compared(tmp_path, monkey
     with pytest.raises(BuildError, match="does not match") as caught:
         lock(root, future)
     assert "uv lock" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("poetry.lock", "[[package]]\nname = 1\n"),
+        ("pylock.toml", '[[packages]]\nversion = "1"\n'),
+        ("pdm.lock", "[metadata]\n= 3\n"),
+        ("Pipfile.lock", "{}"),
+        ("requirements.txt", "idna=3\n"),
+    ],
+)
+def test_a_broken_file_is_named(tmp_path, name, text):
+    files = {"pyproject.toml": project_table(["idna"]), name: text}
+    with pytest.raises((BuildError, ConfigError)) as caught:
+        lock(write(tmp_path, files))
+    assert name.partition(".")[0] in caught.value.message
+    assert caught.value.hint
+
+
+def test_words_of_poetry_without_a_lock(tmp_path):
+    text = (
+        '[tool.poetry]\nname = "app"\n[tool.poetry.dependencies]\npython = ">=3.11,<4"\n'
+        'idna = "~3.6"\nh2 = { version = "^4.0", python = "<3.12" }\n'
+        'pytz = { version = "*", platform = "win32" }\nlib = { path = "lib", develop = true }\n'
+    )
+    files = {
+        "pyproject.toml": text,
+        "lib/pyproject.toml": project_table(["sniffio"], BACKEND, "lib"),
+        "lib/src/lib/__init__.py": "",
+    }
+    root = write(tmp_path, files)
+    found = packages(lock(root))
+    assert found["idna"] == "3.6"
+    assert found.keys() == {"idna", "h2", "hpack", "hyperframe", "lib", "sniffio"}
+    assert packages(lock(root, ARM)).keys() == {"idna", "lib", "sniffio"}
+    (root / "pyproject.toml").write_text(text.replace("~3.6", "^2 || ^3"))
+    with pytest.raises(ConfigError, match="are alternatives") as caught:
+        lock(root)
+    assert "poetry lock" in caught.value.hint

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from mastra_core.errors import BuildError, ConfigError
 from mastra_core.line import Platform, Project, Report
@@ -20,6 +21,8 @@ from mastra_deployer.bundler.locks.workspace import workspace_root
 from mastra_deployer.project import config_of, module_file
 
 __all__ = ("choose_source", "has_lock")
+
+T = TypeVar("T")
 
 # A tool's own lock before the standard's, which is often exported from it.
 _LOCKS: tuple[tuple[str, Callable[[Asked, Path], Source]], ...] = (
@@ -48,14 +51,26 @@ def choose_source(project: Project, platform: Platform, report: Report) -> Sourc
         extras=build.extras,
         groups=build.groups,
     )
-    source = _chosen(asked, build.lock, report)
+    source = _understood("What the project requires", lambda: _chosen(asked, build.lock, report))
     if build.locked and not source.locked:
         raise BuildError(
             f"There is no lock: {source.name} leaves versions open, and --locked wants them "
             "decided.",
             f"Run `{source.update}`, and commit the result; or build without --locked.",
         )
-    return source
+    read = source.read
+    return dataclasses.replace(source, read=lambda: _understood(source.name, read))
+
+
+def _understood(name: str, read: Callable[[], T]) -> T:
+    """What ``read`` gives; files that are not made as their tool makes them are an error."""
+    try:
+        return read()
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ConfigError(
+            f"{name} cannot be understood: {type(error).__name__} {str(error).splitlines()[0]!r}.",
+            "Make the lock again with its tool, or correct what was written by hand.",
+        ) from None
 
 
 def has_lock(root: Path) -> bool:
