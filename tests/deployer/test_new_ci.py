@@ -275,10 +275,13 @@ def test_a_project_below_the_root_of_its_repository_is_found(shop, mastra, tmp_p
     written = yaml.safe_load(path.read_text())
     assert written["defaults"] == {"run": {"working-directory": "app"}}
     assert "uv sync --locked" in script(written["jobs"], "test", "Install")
+    assert 'mastra bundle "$TARGET" --locked' in script(written["jobs"], "bundle", "Bundle")
     assert script(written["jobs"], "test", "Test") == "python -m pytest"
     said = mastra("new", "ci", "gitlab", cwd=root).ok().out
     assert "app/.gitlab-ci.yml" in said
-    assert "- cd app" in (root / ".gitlab-ci.yml").read_text()
+    text = (root / ".gitlab-ci.yml").read_text()
+    assert "- cd app" in text
+    assert '- mastra bundle "$TARGET" --locked' in text
 
 
 def test_what_is_there_is_replaced_only_by_force(shop, mastra):

@@ -11,7 +11,15 @@ import msgspec
 from mastra_core.errors import ConfigError
 from mastra_deployer.suggest import suggest
 
-__all__ = ("BuildConfig", "CheckConfig", "Config", "EnvConfig", "read_config", "read_pyproject")
+__all__ = (
+    "BuildConfig",
+    "CheckConfig",
+    "Config",
+    "EnvConfig",
+    "read_config",
+    "read_pyproject",
+    "read_toml",
+)
 
 
 class EnvConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -38,11 +46,19 @@ class BuildConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     :param include: globs from the project's root: files that ship beside the packages.
     :param exclude: globs from the project's root: files that do not ship.
     :param keep: distributions that are never pruned.
+    :param extras: optional dependencies of the project that ship.
+    :param groups: dependency groups that ship.
+    :param lock: the file that decides versions, where it is not the usual one.
+    :param locked: whether a build without an up-to-date lock is an error; ``--locked``.
     """
 
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     keep: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    lock: str = ""
+    locked: bool = False
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -66,14 +82,23 @@ def read_pyproject(root: Path) -> dict[str, Any]:
 
     :raises ConfigError: when it is not TOML.
     """
+    file = root / "pyproject.toml"
+    return read_toml(file) if file.is_file() else {}
+
+
+def read_toml(file: Path) -> dict[str, Any]:
+    """A TOML file as it stands.
+
+    :raises ConfigError: when it cannot be read, or is not TOML.
+    """
     try:
-        return tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
         raise ConfigError(
-            f"{str(root / 'pyproject.toml')!r} is not TOML: {error}.", "Correct that line."
+            f"{str(file)!r} cannot be read: {error.strerror}.", "Check that it is there."
         ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{str(file)!r} is not TOML: {error}.", "Correct that line.") from None
 
 
 def read_config(pyproject: dict[str, Any]) -> Config:

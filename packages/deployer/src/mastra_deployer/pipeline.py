@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mastra_core.errors import ConfigError
 from mastra_core.line import Project, Target
+from mastra_deployer.bundler.locks.choose import has_lock
 from mastra_deployer.config import read_pyproject
 from mastra_deployer.doors import installed_deployers
 from mastra_deployer.entry import EnvReference, mastra_calls
@@ -36,6 +37,7 @@ class Pipeline:
     :param smoke: path to ask after a deploy; empty where Mastra does not serve the app.
     :param previews: whether the target has previews.
     :param rollback: whether it can go back.
+    :param locked: whether a lock decides what ships, so that a build without one is a mistake.
     """
 
     root: Path
@@ -48,6 +50,7 @@ class Pipeline:
     smoke: str
     previews: bool
     rollback: bool
+    locked: bool
 
 
 def read_pipeline(project: Project, name: str) -> Pipeline:
@@ -78,6 +81,7 @@ def read_pipeline(project: Project, name: str) -> Pipeline:
         smoke="/health" if serves_mastra(project) else "",
         previews=line.target.previews,
         rollback=line.can("rollback"),
+        locked=has_lock(project.root),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import re
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ from mastra_core.errors import ConfigError
 from mastra_core.line import Environment, Project
 from mastra_deployer.config import Config, read_config, read_pyproject
 
-__all__ = ("config_of", "find_project", "module_file", "parse")
+__all__ = ("config_of", "find_project", "module_file", "parse", "with_lock")
 
 _INDEX = Path("src/mastra/index.py")
 _PACKAGE = Path("src/mastra/__init__.py")
@@ -52,6 +53,15 @@ def find_project(directory: Path, app: str = "", *, sources: bool = True) -> Pro
 def config_of(project: Project) -> Config:
     """The project's ``[tool.mastra]`` as a type."""
     return msgspec.convert(project.config, Config)
+
+
+def with_lock(project: Project) -> Project:
+    """The project with ``[tool.mastra.build] locked`` set: what is not locked does not build."""
+    config = config_of(project)
+    build = msgspec.structs.replace(config.build, locked=True)
+    return dataclasses.replace(
+        project, config=msgspec.to_builtins(msgspec.structs.replace(config, build=build))
+    )
 
 
 def module_file(project: Project) -> Path:

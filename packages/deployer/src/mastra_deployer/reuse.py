@@ -11,7 +11,7 @@ import msgspec
 
 import mastra_core
 import mastra_deployer
-from mastra_core.line import Platform, Project, Target
+from mastra_core.line import Platform, Project, Silent, Target
 from mastra_deployer.bundler.firstparty import collect
 from mastra_deployer.bundler.memory import code_stamp, fingerprint_of
 from mastra_deployer.bundler.stage import locked
@@ -27,7 +27,7 @@ def present_fingerprint(project: Project, target: Target, platform: Platform, ki
     """Of the sources and the dependencies as they stand now."""
     entry = module_file(project)
     sources = collect(project, read_deployer(entry, parse(entry)), deployer_packages())
-    closure = locked(project, target, platform, kind)
+    closure = locked(project, target, platform, kind, Silent())
     return fingerprint_of(sources.digest(), closure.fingerprint)
 
 

@@ -6,37 +6,54 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from urllib.parse import unquote
 
 from mastra_core.errors import BuildError
 
-__all__ = ("run_uv", "target_arguments")
+__all__ = ("run_uv", "target_arguments", "unsolvable")
 
 # Of an address only the host and path are shown: user, password and query may be credentials.
 _ADDRESS = re.compile(r"(\w+://)(?:[^/\s@`]*@)?([^\s?`]*)(?:\?[^\s`]*)?")
+_USER_AND_PASSWORD = re.compile(r"\w+://([^/\s@:]*):?([^/\s@]*)@")
 
 
-def run_uv(arguments: Sequence[str], *, cwd: Path | None = None) -> str:
+_NO_WHEEL = "A dependency has no wheel for the target."
+_NO_SOLUTION = "The dependencies cannot be resolved together."
+
+
+def run_uv(
+    arguments: Sequence[str],
+    *,
+    cwd: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    text: str = "",
+) -> str:
     """What uv prints on stdout.
 
+    :param environment: beside this process's own; what is secret goes here, since anyone can
+        read an argument list.
+    :param text: its standard input.
     :raises BuildError: with uv's own explanation, and the cure where it is known.
     """
     from uv import find_uv_bin
 
-    environment = {**os.environ, "UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1"}
+    variables = {**os.environ, "UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1"}
     # mastra's own environment must not decide what a project resolves to.
-    environment.pop("VIRTUAL_ENV", None)
+    variables.pop("VIRTUAL_ENV", None)
+    variables.update(environment or {})
     done = subprocess.run(
         [find_uv_bin(), *arguments],
+        input=text,
         capture_output=True,
         text=True,
         cwd=cwd,
-        env=environment,
+        env=variables,
         check=False,
     )
     if done.returncode:
-        raise _explained(_ADDRESS.sub(r"\1\2", done.stderr.strip()))
+        raise _explained(_shown(done.stderr, variables))
     return done.stdout
 
 
@@ -45,16 +62,32 @@ def target_arguments(python: str, wheels: str) -> list[str]:
 
     uv wants some interpreter to start from; ours will do, since version and platform are given.
     """
-    return [
-        "--python",
-        sys.executable,
-        "--python-version",
-        python,
-        "--python-platform",
-        wheels,
-        "--only-binary",
-        ":all:",
-    ]
+    given = ["--python-version", python, "--python-platform", wheels]
+    return ["--python", sys.executable, *given]
+
+
+def unsolvable(error: BuildError) -> bool:
+    """Whether ``run_uv`` found no versions, or no wheels for the target, that fulfil all."""
+    return error.message.startswith((_NO_WHEEL, _NO_SOLUTION))
+
+
+def _shown(stderr: str, variables: Mapping[str, str]) -> str:
+    """What uv said, without any credential that it was given."""
+    text = _ADDRESS.sub(r"\1\2", stderr.strip())
+    for secret in sorted(_secrets(variables), key=len, reverse=True):
+        text = text.replace(secret, "****")
+    return text
+
+
+def _secrets(variables: Mapping[str, str]) -> Iterator[str]:
+    for name, value in variables.items():
+        if not name.startswith("UV_") or not value:
+            continue
+        if name.endswith(("_PASSWORD", "_TOKEN")):
+            yield value
+        for user, password in _USER_AND_PASSWORD.findall(value):
+            # Of a name alone uv makes the user, and it may well be a token.
+            yield from {found for found in (password or user, unquote(password or user)) if found}
 
 
 def _explained(stderr: str) -> BuildError:
@@ -68,27 +101,39 @@ def _explained(stderr: str) -> BuildError:
 
 _KNOWN: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (
+        ("401 unauthorized", "403 forbidden", "missing credentials", "could not read username")
+        + ("authentication failed",),
+        "A package index wants other credentials than it was given.",
+        "Set UV_INDEX_<NAME>_USERNAME and UV_INDEX_<NAME>_PASSWORD for [[tool.uv.index]], or an "
+        "entry in ~/.netrc, or UV_INDEX_URL / UV_EXTRA_INDEX_URL with user and password in it.",
+    ),
+    (
         ("failed to fetch", "error sending request", "dns error", "network connectivity")
         + ("connection refused", "network was disabled"),
         "The package index cannot be reached, and not everything needed is in uv's cache.",
         "Check the network, or set UV_INDEX_URL / UV_FIND_LINKS to one that can be reached.",
     ),
     (
+        ("needs to be updated",),
+        "uv.lock does not match pyproject.toml.",
+        "Run `uv lock`, and commit the result.",
+    ),
+    (
+        ("failed to build", "build backend returned an error"),
+        "A dependency comes as source only, and does not build here.",
+        "Take a version that has wheels, or set UV_FIND_LINKS to a directory with one.",
+    ),
+    (
         ("no wheels with a matching", "no usable wheels", "no matching platform tag")
         + ("no matching python abi", "no matching python version tag", "no-build")
         + ("building from source is disabled", "no binary distribution"),
-        "A dependency has no wheel for the target.",
+        _NO_WHEEL,
         "Take a version that has one, or set UV_FIND_LINKS to a directory with one, or build "
         "for another Python (--python) or platform (--platform).",
     ),
     (
         ("no solution found", "conflicting", "unsatisfiable"),
-        "The dependencies cannot be resolved together.",
+        _NO_SOLUTION,
         "Loosen one of the requirements named above.",
-    ),
-    (
-        ("needs to be updated",),
-        "uv.lock does not match pyproject.toml.",
-        "Run `uv lock`, and commit the result.",
     ),
 )

@@ -14,15 +14,18 @@ import hashlib
 import io
 import json
 import zipfile
+from email.parser import HeaderParser
 from importlib import metadata
 from pathlib import Path
 from urllib.parse import unquote, urlparse
+
+from packaging.utils import canonicalize_name
 
 from mastra_core.errors import BuildError
 from mastra_deployer.places import cache_directory, publish, scratch_directory
 from mastra_deployer.uv import run_uv
 
-__all__ = ("build_wheel", "own_wheel", "tree_digest")
+__all__ = ("build_wheel", "own_wheel", "pack_tree", "tree_digest")
 
 # What an installer adds: it says where and how, and would make two bundles differ.
 INSTALLER_FILES = frozenset(
@@ -100,6 +103,7 @@ def _packed(distribution: metadata.Distribution) -> Path:
 def _pack(distribution: metadata.Distribution, wheel: Path) -> None:
     """Zip the installed files with a fresh RECORD; names and times are always the same."""
     rows: list[tuple[str, str, int | str]] = []
+    record = "RECORD"
     with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
         for file in sorted(distribution.files or (), key=str):
             name = file.as_posix()
@@ -108,10 +112,24 @@ def _pack(distribution: metadata.Distribution, wheel: Path) -> None:
             if file.name == "RECORD":
                 record = name
                 continue
+            if file.parts[0] == "bin":  # installers make these from entry_points.txt
+                continue
             content = _content(distribution, file)
             rows.append((name, record_hash(content), len(content)))
             archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
         archive.writestr(zipfile.ZipInfo(record), record_text([*rows, (record, "", "")]))
+
+
+def pack_tree(tree: Path, directory: Path) -> Path:
+    """A wheel of the one distribution that was installed into ``tree``, tagged as it was built."""
+    distribution = next(iter(metadata.distributions(path=[str(tree)])))
+    tags = HeaderParser().parsestr(distribution.read_text("WHEEL") or "").get_all("Tag") or []
+    tag = ".".join(sorted({item.split("-")[0] for item in tags}))
+    rest = sorted({item.partition("-")[2] for item in tags})[0]
+    stem = canonicalize_name(distribution.name).replace("-", "_")
+    name = f"{stem}-{distribution.version}-{tag}-{rest}.whl"
+    _pack(distribution, directory / name)
+    return directory / name
 
 
 def _content(distribution: metadata.Distribution, file: metadata.PackagePath) -> bytes:

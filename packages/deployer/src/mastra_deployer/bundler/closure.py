@@ -5,28 +5,39 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from packaging.utils import canonicalize_name
-
-from mastra_core.errors import BuildError
-from mastra_core.line import Platform, Project
-from mastra_deployer.bundler.distributions import TOOL_GROUPS
-from mastra_deployer.bundler.pyodide import fit_lock, is_pyodide, resolve_arguments
-from mastra_deployer.bundler.requirements import named, project_requirements
-from mastra_deployer.config import read_pyproject
+from mastra_core.line import Platform, Project, Report
+from mastra_deployer.bundler.locks.choose import choose_source
+from mastra_deployer.bundler.locks.indexes import public
+from mastra_deployer.bundler.locks.source import Source, Wanted, check_python
+from mastra_deployer.bundler.requirements import named
+from mastra_deployer.bundler.resolve import Resolution
+from mastra_deployer.bundler.sources import Builder
+from mastra_deployer.bundler.tools import tool_distributions
 from mastra_deployer.places import local_directory, scratch_directory
-from mastra_deployer.uv import run_uv, target_arguments
+from mastra_deployer.project import config_of
 from mastra_deployer.wheels import own_wheel, tree_digest
 
-__all__ = ("OWN", "Closure", "deployer_distributions", "lock_closure")
+__all__ = ("OWN", "Closure", "lock_closure")
 
 OWN = ("mastra-core", "mastra-server")
+# Of what this file and its neighbours write; another one asks for everything again.
+_VERSION = "2"
+# What moves a resolution and is in no file.
+_VARIABLES = (
+    *("UV_INDEX_URL", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "UV_INDEX", "UV_FIND_LINKS"),
+    *("UV_EXCLUDE_NEWER", "UV_PRERELEASE", "UV_RESOLUTION", "UV_NO_INDEX", "UV_INDEX_STRATEGY"),
+    *("UV_CONSTRAINT", "UV_OVERRIDE", "UV_CONFIG_FILE"),
+)
+_MANIFESTS = ("pyproject.toml", "setup.py", "setup.cfg")
+_WITH_CREDENTIALS = re.compile(r"(https?://[^/\s@]+@[^/\s]+/)")
+_STAMP = "# local projects: "
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -37,16 +48,25 @@ class Closure:
     :param directories: local projects, to be built.
     :param direct: canonical names the project and the runtime ask for, with their extras.
     :param fingerprint: of names, versions and hashes; no path of this machine in it.
+    :param source: the file that decided.
+    :param environment: for uv when it installs: indexes with their credentials.
     """
 
     lock: Path
     directories: tuple[Path, ...]
     direct: Mapping[str, frozenset[str]]
     fingerprint: str
+    source: str = ""
+    root: Path | None = None
+    environment: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
 
 
 def lock_closure(
-    project: Project, platform: Platform, requirements: Sequence[str], own: Sequence[str]
+    project: Project,
+    platform: Platform,
+    requirements: Sequence[str],
+    own: Sequence[str],
+    report: Report,
 ) -> Closure:
     """Resolve the project's dependencies for ``platform``, or take what was resolved before.
 
@@ -56,87 +76,82 @@ def lock_closure(
     """
     locks = local_directory(project) / "locks"
     locks.mkdir(exist_ok=True)
-    direct = named([*project_requirements(project.root), *requirements, *own])
-    with scratch_directory(locks) as scratch:
-        inputs = _inputs(project, Path(scratch))
-        extra = _write(Path(scratch) / "runtime.in", [*requirements, *own])
-        overrides = _write(Path(scratch) / "overrides.txt", _overrides(direct))
-        key = _key(platform, inputs, [*requirements, *own, *_override_facts(direct)])
-        lock = locks / f"{platform.wheels}-{platform.python}-{key[:16]}.toml"
-        if not lock.exists():
-            _compile(project.root, platform, [*inputs, extra], overrides, lock)
-    packages = tomllib.loads(lock.read_text(encoding="utf-8")).get("packages", [])
-    directories = [
-        (locks / package["directory"]["path"]).resolve()
-        for package in packages
-        if "directory" in package
-    ]
+    source = choose_source(project, platform, report)
+    report.step(f"Resolving dependencies by {source.name}")
+    direct = named([*source.direct, *requirements, *own])
+    key = _key(project, platform, source, [*requirements, *own, *_override_facts(direct)])
+    lock = locks / f"{platform.wheels}-{platform.python}-{key[:16]}.toml"
+    packages = _kept(lock)
+    if packages is None:
+        check_python(source.requires_python, platform, "The project")
+        with scratch_directory(locks) as scratch:
+            made = Path(scratch) / "made.toml"
+            extra = [*requirements, *own]
+            made.write_text(_resolved(project, platform, source, extra, direct, made), "utf-8")
+            made.replace(lock)
+        packages = _kept(lock) or []
+    directories = _directories(packages)
     return Closure(
         lock=lock,
-        directories=tuple(directories),
+        directories=directories,
         direct=direct,
         fingerprint=_fingerprint(packages, directories),
+        source=source.name,
+        root=project.root,
+        environment=_installing(source),
     )
 
 
-def deployer_distributions() -> set[str]:
-    """Canonical names of what offers deployers or plugins here, and of mastra itself."""
-    names: set[str] = {
-        canonicalize_name(entry.dist.name)
-        for group in TOOL_GROUPS
-        for entry in metadata.entry_points(group=group)
-        if entry.dist is not None
-    }
-    return (names | {"mastra-deployer"}) - {"mastra-server"}
+def _resolved(
+    project: Project,
+    platform: Platform,
+    source: Source,
+    extra: Sequence[str],
+    direct: Mapping[str, frozenset[str]],
+    made: Path,
+) -> str:
+    """The text of a new lock."""
+    scratch, locks = made.parent, made.parent.parent
+    wanted = source.read()
+    builder = Builder(project=project, platform=platform, environment=source.indexes.environment())
+    older = sorted(
+        locks.glob(f"{platform.wheels}-{platform.python}-*.toml"), key=lambda at: at.stat().st_mtime
+    )
+    resolution = Resolution(
+        project=project,
+        builder=builder,
+        inputs=_inputs(wanted, builder, [*extra], _overrides(direct), scratch),
+        scratch=scratch,
+        older=older[-1].read_bytes() if older else b"",
+        hashes=wanted.hashes,
+    )
+    text = resolution.text()
+    packages = tomllib.loads(text).get("packages", [])
+    return f"{_STAMP}{_manifests(_directories(packages))}\n{text}"
 
 
-def _inputs(project: Project, scratch: Path) -> list[Path]:
-    """What the project says of its dependencies, the most exact first."""
-    root = project.root
-    if (root / "uv.lock").is_file():
-        return [_write(scratch / "locked.txt", _export(root))]
-    if (root / "pylock.toml").is_file():
-        return [_write(scratch / "pylock.txt", _pins(root / "pylock.toml"))]
-    table = read_pyproject(root).get("project", {})
-    lines = project_requirements(root)
-    if table and "dependencies" not in table.get("dynamic", ()):
-        # The file itself too: [tool.uv] says where things come from.
-        return [root / "pyproject.toml", _write(scratch / "requirements.txt", lines)]
-    return [_write(scratch / "requirements.txt", lines)] if lines else []
-
-
-def _export(root: Path) -> list[str]:
-    cut = [flag for name in sorted(deployer_distributions()) for flag in ("--prune", name)]
-    shape = ["--no-hashes", "--no-annotate", "--no-header", "--no-dev", "--no-emit-project"]
-    text = run_uv(["export", "--quiet", "--locked", "--no-editable", *shape, *cut], cwd=root)
-    # uv names local projects relative to the root; the file it goes to lies elsewhere.
+def _inputs(
+    wanted: Wanted,
+    builder: Builder,
+    extra: Sequence[str],
+    overrides: Sequence[str],
+    scratch: Path,
+) -> list[str]:
+    """Arguments of the resolver: files alone, since a line may carry credentials."""
+    lines = [_from_commit(line, builder) for line in wanted.lines]
+    constraints = [_from_commit(line, builder) for line in wanted.constraints]
+    files = [str(wanted.pyproject)] if wanted.pyproject else []
+    files += [_write(scratch / "project.in", lines), _write(scratch / "runtime.in", extra)]
     return [
-        str((root / line).resolve()) if line.startswith((".", "/")) else line
-        for line in text.splitlines()
+        *files,
+        *wanted.options,
+        *("--constraint", _write(scratch / "constraints.txt", constraints)),
+        *("--override", _write(scratch / "overrides.txt", overrides)),
     ]
 
 
-def _pins(lock: Path) -> list[str]:
-    pins = []
-    for package in tomllib.loads(lock.read_text(encoding="utf-8")).get("packages", []):
-        marker = f" ; {package['marker']}" if "marker" in package else ""
-        if "directory" in package:
-            pins.append(str((lock.parent / package["directory"]["path"]).resolve()))
-        elif "archive" in package:
-            source = package["archive"].get("url") or _file_url(lock, package["archive"]["path"])
-            pins.append(f"{package['name']} @ {source}{marker}")
-        elif "version" in package:
-            pins.append(f"{package['name']}=={package['version']}{marker}")
-        else:
-            raise BuildError(
-                f"{str(lock)!r} takes {package['name']!r} from version control.",
-                "Vendor it as a wheel: bundles are made of wheels only.",
-            )
-    return pins
-
-
-def _file_url(lock: Path, path: str) -> str:
-    return (lock.parent / path).resolve().as_uri()
+def _from_commit(line: str, builder: Builder) -> str:
+    return builder.commit(line) if line.startswith("git+") or " @ git+" in line else line
 
 
 def _overrides(direct: Mapping[str, frozenset[str]]) -> list[str]:
@@ -146,8 +161,7 @@ def _overrides(direct: Mapping[str, frozenset[str]]) -> list[str]:
         extras = ",".join(sorted(direct.get(name, ())))
         lines.append(f"{name}{f'[{extras}]' if extras else ''} @ {own_wheel(name).as_uri()}")
     # A requirement that no Python fulfils takes the package out of the resolution.
-    cut = [f"{name} ; python_version < '0'" for name in sorted(deployer_distributions())]
-    return lines + cut
+    return lines + [f"{name} ; python_version < '0'" for name in sorted(tool_distributions())]
 
 
 def _override_facts(direct: Mapping[str, frozenset[str]]) -> list[str]:
@@ -156,51 +170,57 @@ def _override_facts(direct: Mapping[str, frozenset[str]]) -> list[str]:
     return [*(line.partition(" @ ")[0] for line in _overrides(direct)), *digests]
 
 
-def _compile(
-    root: Path, platform: Platform, inputs: Sequence[Path], overrides: Path, lock: Path
-) -> None:
-    scratch = overrides.parent
-    made = scratch / "pylock.made.toml"
-    older = sorted(lock.parent.glob(f"{platform.wheels}-{platform.python}-*.toml"))
-    if older:  # what was chosen before stays chosen, as far as it still fits
-        made.write_bytes(max(older, key=lambda path: path.stat().st_mtime).read_bytes())
-    run_uv(
-        [
-            *("pip", "compile", "--quiet", "--format", "pylock.toml", "--no-header"),
-            *("--no-annotate", "--override", str(overrides), "--output-file", str(made)),
-            *_target(platform),
-            *map(str, inputs),
-        ],
-        cwd=root,
+def _key(project: Project, platform: Platform, source: Source, facts: Sequence[str]) -> str:
+    """Everything that a resolution depends on; without credentials, which may change freely."""
+    build = config_of(project).build
+    contents = [public(path.read_text("utf-8")) for path in source.files if path.is_file()]
+    variables = [public(os.environ.get(name, "")) for name in _VARIABLES]
+    asked = [source.name, source.direct, build.extras, build.groups, build.lock, variables]
+    text = json.dumps([_VERSION, str(platform), platform.interpreter, contents, asked, *facts])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _kept(lock: Path) -> list[dict[str, Any]] | None:
+    """The packages of a lock that still holds; ``None`` where there is none.
+
+    It does not when a local project asks for other things than it did, or a wheel that was built
+    is gone from the cache.
+    """
+    if not lock.is_file():
+        return None
+    text = lock.read_text(encoding="utf-8")
+    packages: list[dict[str, Any]] = tomllib.loads(text).get("packages", [])
+    archives = [package["archive"] for package in packages if "archive" in package]
+    paths = [archive["path"] for archive in archives if "path" in archive]
+    stamp = f"{_STAMP}{_manifests(_directories(packages))}\n"
+    if text.startswith(stamp) and all(Path(path).is_file() for path in paths):
+        return packages
+    return None
+
+
+def _directories(packages: Sequence[Mapping[str, Any]]) -> tuple[Path, ...]:
+    return tuple(
+        Path(package["directory"]["path"]) for package in packages if "directory" in package
     )
-    text = made.read_text(encoding="utf-8")
-    # uv installs with whatever Python it runs on; the target's was given to the resolver.
-    text = re.sub(r"^requires-python = .*\n", "", text, flags=re.MULTILINE)
-    if is_pyodide(platform):
-        text = fit_lock(text, scratch, platform)
-    made.write_text(_absolute(text, scratch), encoding="utf-8")
-    made.replace(lock)
 
 
-def _target(platform: Platform) -> list[str]:
-    if is_pyodide(platform):
-        return resolve_arguments(platform)
-    return target_arguments(platform.python, platform.wheels)
+def _manifests(directories: Iterable[Path]) -> str:
+    """Digest of what local projects say they need."""
+    digest = hashlib.sha256()
+    for path in (directory / name for directory in directories for name in _MANIFESTS):
+        digest.update(path.read_bytes() if path.is_file() else b"-")
+    return digest.hexdigest()
 
 
-def _absolute(text: str, scratch: Path) -> str:
-    def resolve(found: re.Match[str]) -> str:
-        return f'{found[1]}"{(scratch / found[2]).resolve().as_posix()}"'
-
-    return re.sub(r'((?:directory|archive) = \{ path = )"([^"]+)"', resolve, text)
-
-
-def _key(platform: Platform, inputs: Sequence[Path], facts: Sequence[str]) -> str:
-    contents = [path.read_text(encoding="utf-8") for path in inputs]
-    return hashlib.sha256(json.dumps([str(platform), contents, *facts]).encode()).hexdigest()
+def _installing(source: Source) -> dict[str, str]:
+    """Indexes, and the places of addressed files: uv knows credentials by their host."""
+    lines = "\n".join(source.direct)
+    places = tuple(dict.fromkeys(_WITH_CREDENTIALS.findall(lines)))
+    indexes = source.indexes
+    return dataclasses.replace(indexes, extra=(*indexes.extra, *places)).environment()
 
 
-def _fingerprint(packages: list[dict[str, Any]], directories: Sequence[Path]) -> str:
+def _fingerprint(packages: Sequence[Mapping[str, Any]], directories: Sequence[Path]) -> str:
     facts = [
         [package["name"], package.get("version"), _hashes(package)]
         for package in packages
@@ -210,11 +230,11 @@ def _fingerprint(packages: list[dict[str, Any]], directories: Sequence[Path]) ->
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
-def _hashes(package: dict[str, Any]) -> list[str]:
+def _hashes(package: Mapping[str, Any]) -> list[str]:
     files = [*package.get("wheels", []), *([package["archive"]] if "archive" in package else [])]
     return sorted(file["hashes"]["sha256"] for file in files)
 
 
-def _write(path: Path, lines: Iterable[str]) -> Path:
+def _write(path: Path, lines: Iterable[str]) -> str:
     path.write_text("\n".join([*lines, ""]), encoding="utf-8")
-    return path
+    return str(path)

@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 from mastra_core.line import Platform
 from mastra_deployer.bundler.closure import Closure
 from mastra_deployer.bundler.prune import PRUNE_VERSION
-from mastra_deployer.wheels import build_wheel
+from mastra_deployer.bundler.sources import local_wheel
 
 __all__ = ("Package", "packages_of")
 
@@ -48,7 +48,10 @@ def packages_of(closure: Closure, platform: Platform) -> list[Package]:
         for table, chunk in zip(tables, text.split(_TABLE)[1:], strict=True)
         if "directory" not in table  # uv would build it for this machine, or refuse to
     ]
-    return [*found, *(_local(build_wheel(path), platform) for path in closure.directories)]
+    return [
+        *found,
+        *(_local(local_wheel(path, platform), platform) for path in closure.directories),
+    ]
 
 
 def _local(wheel: Path, platform: Platform) -> Package:

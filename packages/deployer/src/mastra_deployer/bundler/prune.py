@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 
 from mastra_core.line import Platform
 from mastra_deployer.bundler.distributions import Distribution
-from mastra_deployer.bundler.pyodide import is_pyodide, marker_environment
+from mastra_deployer.bundler.markers import marker_environment
 from mastra_deployer.wheels import INSTALLER_FILES
 
 __all__ = ("PRUNE_VERSION", "UNUSED", "Edges", "Needs", "Node", "dead_reason")
@@ -42,7 +42,7 @@ class Needs:
 
     def __init__(self, have: Mapping[str, Distribution], direct: Edges, platform: Platform) -> None:
         self._have, self._direct = have, direct
-        self._environment = _environment(platform)
+        self._environment = marker_environment(platform)
         self._edges: dict[Node, tuple[Node, ...]] = {}
 
     def unneeded(self, keep: frozenset[str]) -> dict[str, str]:
@@ -120,25 +120,3 @@ def _applies(item: Requirement, environment: dict[str, str], extras: frozenset[s
     if item.marker is None:
         return True
     return any(item.marker.evaluate({**environment, "extra": name}) for name in ("", *extras))
-
-
-def _environment(platform: Platform) -> dict[str, str]:
-    """Marker values of the target, as far as markers ask."""
-    if is_pyodide(platform):
-        return marker_environment(platform)
-    machine, _, rest = platform.wheels.partition("-")
-    system, name = ("linux", "Linux")
-    if "darwin" in rest:
-        system, name = "darwin", "Darwin"
-    elif "windows" in rest:
-        system, name = "win32", "Windows"
-    return {
-        "python_version": platform.python,
-        "python_full_version": f"{platform.python}.0",
-        "sys_platform": system,
-        "platform_system": name,
-        "platform_machine": machine,
-        "os_name": "nt" if system == "win32" else "posix",
-        "implementation_name": "cpython",
-        "platform_python_implementation": "CPython",
-    }

@@ -16,14 +16,14 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlparse
 
 from packaging.markers import Marker
 from packaging.tags import Tag, compatible_tags, cpython_tags
-from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from mastra_core.errors import BuildError
 from mastra_core.line import Platform
+from mastra_deployer.bundler.tags import file_name, tags_of
 from mastra_deployer.wheels import record_hash, record_text
 
 __all__ = (
@@ -48,13 +48,13 @@ def is_pyodide(platform: Platform) -> bool:
 
 def resolve_arguments(platform: Platform) -> list[str]:
     """For ``uv pip compile``: the lock lists every wheel, and says what is needed where."""
-    wanted = ["--universal", "--only-binary", ":all:"]
+    wanted = ["--universal"]
     return ["--python", sys.executable, "--python-version", platform.python, *wanted]
 
 
 def install_arguments(platform: Platform) -> list[str]:
     """For ``uv pip install`` of a lock that was fitted: what it has is for any platform."""
-    wanted = ["--python-platform", "wasm32-pyodide2024", "--only-binary", ":all:"]
+    wanted = ["--python-platform", "wasm32-pyodide2024"]
     return ["--python", sys.executable, "--python-version", platform.python, *wanted]
 
 
@@ -115,9 +115,9 @@ def _applies(package: Mapping[str, Any], platform: Platform) -> bool:
 def _fitting(package: Mapping[str, Any], platform: Platform) -> dict[str, Any] | None:
     """The wheel that runs there, the most special first; else one to take the code out of."""
     files = [package["archive"]] if "archive" in package else package.get("wheels", [])
-    named = {name: file for file in files if (name := _file_name(file)).endswith(".whl")}
+    named = {name: file for file in files if (name := file_name(file)).endswith(".whl")}
     ranks = {tag: rank for rank, tag in enumerate(_tags(platform))}
-    ranked = {name: min((ranks[tag] for tag in _tags_of(name) if tag in ranks), default=None)
+    ranked = {name: min((ranks[tag] for tag in tags_of(name) if tag in ranks), default=None)
               for name in named}  # fmt: skip
     usable = [(rank, name) for name, rank in ranked.items() if rank is not None]
     if usable:
@@ -134,24 +134,12 @@ def _tags(platform: Platform) -> Iterator[Tag]:
     yield from compatible_tags(version, tag, [platform.wheels])
 
 
-def _tags_of(name: str) -> frozenset[Tag]:
-    try:
-        return parse_wheel_filename(name)[3]
-    except InvalidWheelFilename:
-        return frozenset()
-
-
-def _file_name(file: Mapping[str, Any]) -> str:
-    place = file.get("name") or file.get("path") or urlparse(file.get("url", "")).path
-    return unquote(Path(place).name)
-
-
 def _written(package: Mapping[str, Any], wheel: dict[str, Any], place: Path) -> str:
     """A package of a lock, its wheel under a name that fits anywhere.
 
     The build number keeps it apart in uv's cache from wheels that are really called so.
     """
-    name, version, _, tags = parse_wheel_filename(_file_name(wheel))
+    name, version, _, tags = parse_wheel_filename(file_name(wheel))
     lines = [f'name = "{name}"', f'version = "{version}"']
     if "index" in package:
         lines.append(f"index = {json.dumps(package['index'])}")

@@ -1,54 +1,71 @@
-"""What the project says it needs, in whichever file it says so."""
+"""Requirement lines: files of them as pip reads them, and what a line is about."""
 
 from __future__ import annotations
 
+import dataclasses
 import re
-import zipfile
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
-from email.parser import HeaderParser
 from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from mastra_core.errors import ConfigError
-from mastra_deployer.config import read_pyproject
-from mastra_deployer.wheels import build_wheel
+from mastra_deployer.bundler.locks.indexes import Indexes, expand, public
 
-__all__ = ("named", "project_requirements", "read_requirements")
+__all__ = ("Stated", "named", "read_requirements")
 
-_OPTION = re.compile(r"(-r|--requirement|-c|--constraint|-e|--editable)[ =]\s*(\S+)")
+_SHORT = {
+    "-r": "--requirement",
+    "-c": "--constraint",
+    "-e": "--editable",
+    "-i": "--index-url",
+    "-f": "--find-links",
+}
+_INDEX_OPTIONS = frozenset(
+    ("--index-url", "--extra-index-url", "--find-links", "--no-index", "--pre")
+)
+# These say how to install, not what; bundles are made of wheels, and uv's own settings apply.
+_IGNORED = frozenset(
+    ("--no-binary", "--only-binary", "--prefer-binary", "--require-hashes", "--use-feature")
+    + ("--trusted-host",)
+)
+_COMMENT = re.compile(r"(^|\s)#.*$")
+_HASH = re.compile(r"\s--hash[= ]\s*(\S+)")
+_LOCAL = re.compile(r"(\.{0,2}/[^\[\s;]*|\.{1,2})(.*)")
 
 
-def project_requirements(root: Path) -> list[str]:
-    """Requirement lines the project states itself; nothing of these is ever pruned."""
-    table = read_pyproject(root).get("project", {})
-    if "dependencies" in table.get("dynamic", ()):
-        lines = _from_wheel(build_wheel(root))
-    else:
-        lines = list(table.get("dependencies", []))
-    file = root / "requirements.txt"
-    return [*lines, *(read_requirements(file) if file.is_file() else ())]
+@dataclasses.dataclass(kw_only=True)
+class Stated:
+    """What requirements files say.
 
-
-def read_requirements(file: Path, seen: frozenset[Path] = frozenset()) -> Iterator[str]:
-    """The lines of a requirements file, included files in their place, paths made absolute.
-
-    :raises ConfigError: for a file that is missing or not UTF-8.
+    :param lines: requirements, paths made absolute.
+    :param constraints: versions that apply to what is needed.
+    :param files: every file that was read.
+    :param hashes: by the name as written, as ``sha256:...``.
     """
-    for line in _text(file).replace("\\\n", " ").splitlines():
-        option = _OPTION.match(line.strip())
-        if option is None:
-            local = line.strip().startswith((".", "/"))
-            yield str((file.parent / line.strip()).resolve()) if local else line
-            continue
-        flag, path = option[1], (file.parent / option[2]).resolve()
-        if flag in ("-r", "--requirement") and path not in seen:
-            yield from read_requirements(path, seen | {file.resolve()})
-        elif flag in ("-c", "--constraint"):
-            yield from (f"-c {path}", *(f"# {item}" for item in read_requirements(path)))
-        elif flag in ("-e", "--editable"):
-            yield str(path)
+
+    lines: list[str] = dataclasses.field(default_factory=list)
+    constraints: list[str] = dataclasses.field(default_factory=list)
+    files: list[Path] = dataclasses.field(default_factory=list)
+    hashes: list[tuple[str, list[str]]] = dataclasses.field(default_factory=list)
+    indexes: Indexes = dataclasses.field(default_factory=Indexes)
+
+    @property
+    def pinned(self) -> bool:
+        """Whether every line says exactly one version."""
+        return bool(self.lines) and all(map(_is_exact, self.lines))
+
+
+def read_requirements(file: Path) -> Stated:
+    """A requirements file with the files it includes, each in its place.
+
+    :raises ConfigError: for a file that is missing or not UTF-8, or an option that is not known.
+    """
+    stated = Stated()
+    _read(file, stated, stated.lines)
+    return stated
 
 
 def named(lines: Iterable[str]) -> Mapping[str, frozenset[str]]:
@@ -56,29 +73,109 @@ def named(lines: Iterable[str]) -> Mapping[str, frozenset[str]]:
     found: dict[str, frozenset[str]] = {}
     for line in lines:
         try:
-            item = Requirement(re.sub(r"\s+(#|--hash).*", "", line).rstrip())
-        except InvalidRequirement:  # an option, a path or a comment: it has no name to keep
+            item = Requirement(line)
+        except InvalidRequirement:  # a path: it has no name to keep
             continue
         name = canonicalize_name(item.name)
         found[name] = found.get(name, frozenset()) | item.extras
     return found
 
 
+def _read(file: Path, stated: Stated, lines: list[str]) -> None:
+    if file in stated.files:
+        return
+    stated.files.append(file)
+    for line in _lines(file):
+        if line.startswith("-"):
+            _option(file, line, stated, lines)
+        else:
+            lines.append(_requirement(file, line, stated))
+
+
+def _lines(file: Path) -> Iterator[str]:
+    for line in _text(file).replace("\\\n", " ").splitlines():
+        if bare := _COMMENT.sub("", line).strip():
+            yield expand(bare, f"{str(file)!r}")
+
+
+def _requirement(file: Path, line: str, stated: Stated) -> str:
+    hashes = _HASH.findall(line)
+    bare = re.sub(r"\s--\S+.*", "", line).strip()
+    if local := _LOCAL.fullmatch(bare):
+        return f"{(file.parent / local[1]).resolve()}{local[2]}"
+    if bare.startswith("git+"):
+        return bare
+    try:
+        item = Requirement(bare)
+    except InvalidRequirement as error:
+        raise ConfigError(
+            f"{str(file)!r} has the line {public(bare)!r}, which is no requirement: "
+            f"{str(error).splitlines()[0]}.",
+            "Write it like name==1.2, or name @ address, or a path that begins with ./.",
+        ) from None
+    if hashes:
+        stated.hashes.append((item.name, hashes))
+    return bare
+
+
+def _option(file: Path, line: str, stated: Stated, lines: list[str]) -> None:
+    words = shlex.split(re.sub(r"^(-\w)(?=\S)", r"\1 ", line.replace("=", " ", 1)))
+    flag, value = _SHORT.get(words[0], words[0]), words[1] if len(words) > 1 else ""
+    if flag in ("--requirement", "--constraint"):
+        _refuse_remote(file, value)
+        target = lines if flag == "--requirement" else stated.constraints
+        _read((file.parent / value).resolve(), stated, target)
+    elif flag == "--editable":
+        local = not re.match(r"git\+|\w+:|\w[\w.-]*(\[.*\])? @", value)
+        rest = line.partition(words[0])[2].strip(" =")
+        lines.append(_requirement(file, f"./{rest}" if local else rest, stated))
+    elif flag in _INDEX_OPTIONS:
+        stated.indexes = _with_index(stated.indexes, flag, value, file)
+    elif flag not in _IGNORED:
+        raise ConfigError(
+            f"{str(file)!r} has the option {flag!r}, which mastra does not know.",
+            "Take it out, or keep the file for pip and name another: [tool.mastra.build] lock.",
+        )
+
+
+def _with_index(indexes: Indexes, flag: str, value: str, file: Path) -> Indexes:
+    if flag == "--index-url":
+        return dataclasses.replace(indexes, default=value)
+    if flag == "--extra-index-url":
+        return dataclasses.replace(indexes, extra=(*indexes.extra, value))
+    if flag == "--find-links":
+        place = value if "://" in value else str((file.parent / value).resolve())
+        return dataclasses.replace(indexes, links=(*indexes.links, place))
+    if flag == "--no-index":
+        return dataclasses.replace(indexes, only_links=True)
+    return dataclasses.replace(indexes, prereleases=True)
+
+
+def _is_exact(line: str) -> bool:
+    try:
+        item = Requirement(line)
+    except InvalidRequirement:
+        return True  # a path, whose contents decide
+    if item.url:
+        return not item.url.startswith("git+") or bool(re.search(r"@[0-9a-f]{40}\b", item.url))
+    exact = [part for part in item.specifier if part.operator in ("==", "===")]
+    return any("*" not in part.version for part in exact)
+
+
+def _refuse_remote(file: Path, value: str) -> None:
+    if "://" in value:
+        raise ConfigError(
+            f"{str(file)!r} includes {public(value)!r}, which is not on this machine.",
+            "Keep a copy in the project: what ships must be the same tomorrow.",
+        )
+
+
 def _text(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8")
+        return file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise ConfigError(f"{str(file)!r} is not UTF-8.", "Save it as UTF-8.") from None
     except OSError as error:
         raise ConfigError(
             f"{str(file)!r} cannot be read: {error.strerror}.", "Correct the line that names it."
         ) from None
-
-
-def _from_wheel(wheel: Path) -> list[str]:
-    """Requirements that only the project's build backend knows."""
-    with zipfile.ZipFile(wheel) as archive:
-        name = next(item for item in archive.namelist() if item.endswith(".dist-info/METADATA"))
-        headers = HeaderParser().parsestr(archive.read(name).decode())
-    lines = headers.get_all("Requires-Dist") or []
-    return [line for line in lines if "extra ==" not in line]

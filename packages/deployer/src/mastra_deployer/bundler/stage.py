@@ -67,7 +67,6 @@ def mastra_build(
         except BuildError:
             staging.accepted(looking.result())  # running it may say more than reading it
             raise
-        report.step("Resolving dependencies")
         kind = static_kind(project)
         vendoring = pool.submit(staging.vendor, kind)
         source = staging.accepted(looking.result())
@@ -81,10 +80,12 @@ def mastra_build(
     return verified(project, build, interpreter, source, report)
 
 
-def locked(project: Project, target: Target, platform: Platform, kind: str) -> Closure:
+def locked(
+    project: Project, target: Target, platform: Platform, kind: str, report: Report
+) -> Closure:
     """The closure of an app of that kind."""
     own = OWN if kind == "mastra" else ()
-    return lock_closure(project, platform, target.requirements, own)
+    return lock_closure(project, platform, target.requirements, own, report)
 
 
 def static_kind(project: Project) -> str:
@@ -141,7 +142,7 @@ class _Staging:
         """Lay the dependencies out, in place of others."""
         place = self.directory / "vendor"
         shutil.rmtree(place, ignore_errors=True)
-        closure = locked(self.project, self.target, self.platform, kind)
+        closure = locked(self.project, self.target, self.platform, kind, self.report)
         kept = frozenset(map(canonicalize_name, config_of(self.project).build.keep))
         spare = spare_directory(self.project)
         made = vendor(closure, self.platform, kept, self.interpreter, place, spare, self.report)

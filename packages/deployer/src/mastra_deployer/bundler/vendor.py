@@ -94,7 +94,7 @@ class _Vendoring:
         interpreter: Interpreter | None,
         report: Report,
     ) -> None:
-        self._direct = closure.direct
+        self._closure, self._direct = closure, closure.direct
         self._packages = packages_of(closure, platform)
         self._platform, self._keep = platform, keep
         self._interpreter, self._report = interpreter, report
@@ -154,7 +154,7 @@ class _Vendoring:
             return {}
         self._report.step("Installing dependencies")
         scratch.mkdir()
-        return install(packages, self._platform, scratch)
+        return install(packages, self._closure, self._platform, scratch)
 
     def _make(self, places: Mapping[str, Path], installed: Mapping[str, Installed]) -> None:
         if not places:

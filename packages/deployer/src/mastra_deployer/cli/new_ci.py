@@ -64,6 +64,7 @@ def new_ci(options: Options, system: str, target: str, branch: str, force: bool)
 def _github(pipeline: Pipeline, top: Path, branch: str, *, force: bool) -> list[Path]:
     place = pipeline.root.relative_to(top).as_posix()
     nested = place != "."
+    locked = "--locked " if pipeline.locked else ""
     values = {
         **_shared(pipeline, place, _secret),
         "NAME": f"mastra-{pipeline.root.name}" if nested else "mastra",
@@ -72,6 +73,7 @@ def _github(pipeline: Pipeline, top: Path, branch: str, *, force: bool) -> list[
         "credentials": _lines(pipeline.credentials, _mapped),
         "install": "\n".join(pipeline.install),
         "told": _TOLD["github"],
+        "bundle": f'mastra bundle "$TARGET" {locked}-o "$RUNNER_TEMP/bundle"',
         "here": "working-directory: ." if nested else "",
         "defaults": f"defaults:\n  run:\n    working-directory: {place}\n" if nested else "",
     }
@@ -81,6 +83,7 @@ def _github(pipeline: Pipeline, top: Path, branch: str, *, force: bool) -> list[
 
 def _gitlab(pipeline: Pipeline, top: Path, branch: str, *, force: bool) -> list[Path]:
     place = pipeline.root.relative_to(top).as_posix()
+    locked = "--locked " if pipeline.locked else ""
     values = {
         **_shared(pipeline, place, str),
         "branch": json.dumps(branch),
@@ -88,6 +91,7 @@ def _gitlab(pipeline: Pipeline, top: Path, branch: str, *, force: bool) -> list[
         "enter": f"- cd {place}" if place != "." else "",
         "unset": f"- unset {' '.join(pipeline.secrets)}" if pipeline.secrets else "",
         "told": _TOLD["gitlab"],
+        "bundle": f'- mastra bundle "$TARGET" {locked}-o .mastra-local/ci/bundle',
     }
     # A project below the repository's root is included from there; the root's file is not ours.
     return write_files(_assembled("gitlab", pipeline, values), pipeline.root, force=force)

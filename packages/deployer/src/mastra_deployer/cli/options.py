@@ -12,7 +12,7 @@ import click
 
 from mastra_core.errors import ConfigError
 from mastra_core.line import Report
-from mastra_deployer.project import find_project
+from mastra_deployer.project import find_project, with_lock
 from mastra_deployer.session import Session, open_session
 from mastra_deployer.targets import SERVER, choose_target
 
@@ -47,6 +47,7 @@ _SETTINGS = (
 _BUILD = (
     click.option("--python", default="", help="Interpreter path, or version, to build for."),
     click.option("--platform", default="", help="Machine to build for, as uv names it."),
+    click.option("--locked", is_flag=True, help="Fail without a lock that fits the project."),
 )
 # Where the argument is something else than the target.
 TARGET = click.option("-t", "--target", default="", help="Which target; the only one by default.")
@@ -61,6 +62,7 @@ class Options:
     as_json: bool = False
     python: str = ""
     platform: str = ""
+    locked: bool = False
     sets: tuple[str, ...] = ()
     env: str = ""
     env_file: Path | None = None
@@ -78,6 +80,8 @@ class Options:
         :param sources: whether there has to be an application.
         """
         project = find_project(self.directory, self.app, sources=sources)
+        if self.locked:
+            project = with_lock(project)
         choice = SERVER if target == "server" else choose_target(project, target, self.env)
         return open_session(
             project,
@@ -102,7 +106,7 @@ def target_options(command: Command) -> Command:
 
 
 def build_options(command: Command) -> Command:
-    """Those of ``target_options``, and ``--python``, ``--platform``."""
+    """Those of ``target_options``, and ``--python``, ``--platform``, ``--locked``."""
     return _with(command, (*_PROJECT, *_BUILD, *_SETTINGS))
 
 

@@ -26,9 +26,9 @@ def runtime_tree(interpreter: Interpreter, report: Report) -> Path:
     :raises ConfigError: when it cannot be made, with the line that installs it instead.
     """
     from mastra_deployer.bundler.closure import OWN, lock_closure
-    from mastra_deployer.bundler.vendor import vendor_tree
+    from mastra_deployer.bundler.vendor import vendor
     from mastra_deployer.lock import build_lock
-    from mastra_deployer.places import cache_directory, local_directory
+    from mastra_deployer.places import cache_directory, local_directory, publish, scratch_directory
 
     platform = interpreter.platform
     home = cache_directory("dev") / f"{platform.wheels}-{platform.python}"
@@ -37,8 +37,14 @@ def runtime_tree(interpreter: Interpreter, report: Report) -> Path:
     try:
         with build_lock(local_directory(nothing), report):
             report.step(f"Installing what serves the app for Python {platform.python}, once")
-            closure = lock_closure(nothing, platform, (_SERVER,), OWN)
-            return vendor_tree(closure, platform, frozenset(), interpreter, report)
+            closure = lock_closure(nothing, platform, (_SERVER,), OWN, report)
+            tree = home / f"{closure.fingerprint[:16]}-{interpreter.full}"
+            if not tree.exists():
+                with scratch_directory(home) as scratch:
+                    made = Path(scratch) / "tree"
+                    vendor(closure, platform, frozenset(), interpreter, made, home / "-", report)
+                    publish(made, tree)
+            return tree
     except BuildError as error:
         raise ConfigError(
             f"{interpreter.path!r} has no mastra-server, and it could not be fetched: "
