@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import signal
 import time
 from collections.abc import Collection, Mapping
@@ -39,6 +40,8 @@ def develop(options: DevOptions, screen: Screen) -> int:
     if options.debug:
         require_debugpy(project_interpreter(project))
     named = options.named_port(options.values(project))
+    # It warns where a child's end was seen in two places at once, which is no news to anybody.
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
     with contextlib.closing(Running(project)) as running:
         address = Address(options.host, named, running, screen)
         return asyncio.run(_Supervisor(options, screen, project, address).run())
