@@ -46,13 +46,14 @@ def lacking(
 def _lacks(package: Mapping[str, Any], platform: Platform) -> bool:
     if "marker" in package and not holds(package["marker"], platform):
         return False
-    if "directory" in package or "archive" in package or "sdist" in package:
+    wheels = package.get("wheels", [])
+    if "directory" in package or "archive" in package or ("sdist" in package and not wheels):
         return False
-    return not any(fits(file_name(file), platform) for file in package.get("wheels", []))
+    return not any(fits(file_name(file), platform) for file in wheels)
 
 
 def _sentence(package: Mapping[str, Any], platform: Platform, via: str) -> str:
-    have = platforms_of(file_name(file) for file in package.get("wheels", []))
+    have = platforms_of(map(file_name, package.get("wheels", [])), platform.python)
     more = f" and {len(have) - _SHOWN} more" if len(have) > _SHOWN else ""
     wanted = ", ".join(_who(item) for item in via.split(", ")) if via else "the project"
     return (

@@ -66,7 +66,7 @@ class Resolution:
         try:
             text = self._compile([])
         except BuildError as error:
-            raise (self._named(error) if unsolvable(error) else error) from None
+            raise ((self._lacking() or error) if unsolvable(error) else error) from None
         wheels: list[str] = []
         tried: set[str] = set()
         while waiting := sorted(set(_without_wheels(text)) - tried):
@@ -78,6 +78,10 @@ class Resolution:
             except BuildError as error:
                 if not unsolvable(error):
                     raise
+        # Wheels for other machines show that there is compiled code, before it is compiled.
+        foreign = not self.builder.native and any(_without_wheels(text))
+        if foreign and (lacks := self._lacking()) is not None:
+            raise lacks
         return text
 
     def _compile(self, binary: Sequence[str]) -> str:
@@ -107,8 +111,8 @@ class Resolution:
             environment=self.builder.environment,
         )
 
-    def _named(self, error: BuildError) -> BuildError:
-        """The error that names each package without a wheel; uv's own where that fails too."""
+    def _lacking(self) -> BuildError | None:
+        """The error that names each package without a wheel; ``None`` where uv finds no answer."""
         platform = self.builder.platform
         made = self.scratch / "pylock.every.toml"
         # From the oldest Python on, so that wheels for others than the target are seen too.
@@ -117,9 +121,9 @@ class Resolution:
             self._uv("--format", "pylock.toml", "--output-file", str(made), *every)
             needed = self._uv("--annotation-style", "line", *every)
         except BuildError:
-            return error
+            return None
         packages = tomllib.loads(made.read_text(encoding="utf-8")).get("packages", [])
-        return lacking(packages, platform, needed) or error
+        return lacking(packages, platform, needed)
 
     def _package(self, chunk: str, package: dict[str, Any]) -> str:
         """A package of the lock, its source built, its files held to the project's own lock."""

@@ -37,6 +37,11 @@ class Builder:
     platform: Platform
     environment: Mapping[str, str] = dataclasses.field(repr=False)
 
+    @property
+    def native(self) -> bool:
+        """Whether compiled code of this machine runs on the target."""
+        return project_interpreter(self.project).wheels == self.platform.wheels
+
     def commit(self, line: str) -> str:
         """A requirement on a repository, as one on the wheel of its commit.
 
@@ -101,8 +106,7 @@ class Builder:
     def _fitting(self, item: Requirement, wheel: Path) -> Path:
         """The wheel; compiled code of this machine is for this machine, whatever its tags say."""
         pure = wheel.stem.endswith("-any")
-        here = project_interpreter(self.project).wheels == self.platform.wheels
-        if fits(wheel.name, self.platform) and (pure or here):
+        if fits(wheel.name, self.platform) and (pure or self.native):
             return wheel
         raise BuildError(
             f"{item.name!r} comes as source only ({_address(item)}) and has compiled code; what is "

@@ -17,6 +17,7 @@ __all__ = ("file_name", "fits", "platforms_of", "tags_of")
 
 # What the short names of uv stand for.
 _GLIBC = {"manylinux2014": 17, "unknown-linux-gnu": 28}
+_ALIAS = re.compile(r"manylinux(1|2010|2014)_")
 _OLDER = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
 _WINDOWS = {"x86_64": "win_amd64", "aarch64": "win_arm64", "i686": "win32"}
 
@@ -34,9 +35,12 @@ def tags_of(name: str) -> frozenset[Tag]:
         return frozenset()
 
 
-def platforms_of(names: Iterable[str]) -> list[str]:
-    """What wheels are for, in few words: ``cp312 win_amd64``."""
-    return sorted({f"{tag.interpreter} {tag.platform}" for name in names for tag in tags_of(name)})
+def platforms_of(names: Iterable[str], python: str) -> list[str]:
+    """What wheels are for: platforms of that Python; where it has none, with each Python's tag."""
+    tags = [tag for name in names for tag in tags_of(name) if not _ALIAS.match(tag.platform)]
+    wanted = f"cp{python.replace('.', '')}"
+    own = sorted({tag.platform for tag in tags if tag.interpreter == wanted})
+    return own or sorted({f"{tag.interpreter} {tag.platform}" for tag in tags})
 
 
 def file_name(file: Mapping[str, Any]) -> str:
