@@ -17,10 +17,12 @@ from packaging.utils import canonicalize_name
 from mastra_core.errors import BuildError
 from mastra_core.line import Platform, Project
 from mastra_deployer.bundler.distributions import TOOL_GROUPS
+from mastra_deployer.bundler.lockfile import latest, read_lock, write_lock
 from mastra_deployer.bundler.pyodide import fit_lock, is_pyodide, resolve_arguments
 from mastra_deployer.bundler.requirements import named, project_requirements
 from mastra_deployer.config import read_pyproject
-from mastra_deployer.places import local_directory, scratch_directory
+from mastra_deployer.places import local_directory
+from mastra_deployer.scratch import scratch_directory
 from mastra_deployer.uv import run_uv, target_arguments
 from mastra_deployer.wheels import own_wheel, tree_digest
 
@@ -63,9 +65,10 @@ def lock_closure(
         overrides = _write(Path(scratch) / "overrides.txt", _overrides(direct))
         key = _key(platform, inputs, [*requirements, *own, *_override_facts(direct)])
         lock = locks / f"{platform.wheels}-{platform.python}-{key[:16]}.toml"
-        if not lock.exists():
-            _compile(project.root, platform, [*inputs, extra], overrides, lock)
-    packages = tomllib.loads(lock.read_text(encoding="utf-8")).get("packages", [])
+        text = read_lock(lock)
+        if text is None:
+            text = _compile(project.root, platform, [*inputs, extra], overrides, lock)
+    packages = tomllib.loads(text).get("packages", [])
     directories = [
         (locks / package["directory"]["path"]).resolve()
         for package in packages
@@ -158,12 +161,12 @@ def _override_facts(direct: Mapping[str, frozenset[str]]) -> list[str]:
 
 def _compile(
     root: Path, platform: Platform, inputs: Sequence[Path], overrides: Path, lock: Path
-) -> None:
+) -> str:
     scratch = overrides.parent
     made = scratch / "pylock.made.toml"
-    older = sorted(lock.parent.glob(f"{platform.wheels}-{platform.python}-*.toml"))
-    if older:  # what was chosen before stays chosen, as far as it still fits
-        made.write_bytes(max(older, key=lambda path: path.stat().st_mtime).read_bytes())
+    # What was chosen before stays chosen, as far as it still fits.
+    if older := latest(lock.parent.glob(f"{platform.wheels}-{platform.python}-*.toml")):
+        made.write_text(older, encoding="utf-8")
     run_uv(
         [
             *("pip", "compile", "--quiet", "--format", "pylock.toml", "--no-header"),
@@ -178,8 +181,9 @@ def _compile(
     text = re.sub(r"^requires-python = .*\n", "", text, flags=re.MULTILINE)
     if is_pyodide(platform):
         text = fit_lock(text, scratch, platform)
-    made.write_text(_absolute(text, scratch), encoding="utf-8")
-    made.replace(lock)
+    text = _absolute(text, scratch)
+    write_lock(text, made, lock)
+    return text
 
 
 def _target(platform: Platform) -> list[str]:
