@@ -68,10 +68,28 @@ def _explained(stderr: str) -> BuildError:
 
 _KNOWN: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (
+        ("no space left on device", "disk quota exceeded"),
+        "The disk is full.",
+        "Free some space there, or move the caches: MASTRA_CACHE_DIR, UV_CACHE_DIR.",
+    ),
+    (
+        ("failed to initialize cache", "could not create temporary file", "read-only file system"),
+        "uv's cache cannot be written.",
+        "Set UV_CACHE_DIR to a directory that can be written.",
+    ),
+    (
+        ("hash mismatch",),
+        "A wheel is not the one that was promised: its hash is another.",
+        "Try again; if it stays so, the package index or what lies before it is broken.",
+    ),
+    (
         ("failed to fetch", "error sending request", "dns error", "network connectivity")
-        + ("connection refused", "network was disabled"),
-        "The package index cannot be reached, and not everything needed is in uv's cache.",
-        "Check the network, or set UV_INDEX_URL / UV_FIND_LINKS to one that can be reached.",
+        + ("connection refused", "network was disabled", "failed to download")
+        + ("error decoding response body", "http timeout", "operation timed out"),
+        "The package index cannot be reached, or broke off, and not everything needed is in uv's "
+        "cache.",
+        "Check the network and try again, or set UV_INDEX_URL / UV_FIND_LINKS to an index that "
+        "can be reached.",
     ),
     (
         ("no wheels with a matching", "no usable wheels", "no matching platform tag")

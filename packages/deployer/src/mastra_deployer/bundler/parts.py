@@ -150,11 +150,16 @@ def _move(making: Making, home: Path) -> dict[str, tuple[str, ...]]:
             dropped.setdefault(reason, []).append(name)
             continue
         source, target = making.tree / name, home / name
-        if source.is_file():
+        if _is_own_file(source, making.tree):
             target.parent.mkdir(parents=True, exist_ok=True)
             source.rename(target)
     _write_record(home / making.item.info / "RECORD", home)
     return {reason: tuple(names) for reason, names in dropped.items()}
+
+
+def _is_own_file(path: Path, tree: Path) -> bool:
+    """Whether it is a file in the tree itself: a link could name any file of this machine."""
+    return path.is_file() and path.resolve() == tree.resolve() / path.relative_to(tree)
 
 
 def _write_record(record: Path, home: Path) -> None:
