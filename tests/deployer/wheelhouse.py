@@ -56,6 +56,11 @@ class Index(BaseHTTPRequestHandler):
             return self._answer(200, content[: len(content) // 2], "x/x", len(content))
         return self._answer(200, content, "application/octet-stream")
 
+    def do_HEAD(self):
+        self.send_response(405)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
     def _answer(self, code, content, kind, length=None):
         self.send_response(code)
         self.send_header("Content-Type", kind)

@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ("discard", "scratch_directory")
+__all__ = ("discard", "scratch_directory", "sweep")
 
 
 @contextlib.contextmanager
@@ -23,7 +23,7 @@ def scratch_directory(parent: Path, prefix: str = "tmp-") -> Iterator[Path]:
 
     What killed processes left there under the same prefix is removed first.
     """
-    _sweep(parent, prefix)
+    sweep(parent, prefix)
     made, held = _taken(parent, prefix)
     try:
         with made as path:
@@ -52,7 +52,8 @@ def _taken(parent: Path, prefix: str) -> tuple[tempfile.TemporaryDirectory[str],
             os.close(held)
 
 
-def _sweep(parent: Path, prefix: str) -> None:
+def sweep(parent: Path, prefix: str = "tmp-") -> None:
+    """Remove what killed processes left in ``parent``."""
     with os.scandir(parent) as entries:
         left = [
             entry.path

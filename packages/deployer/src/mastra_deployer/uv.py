@@ -78,6 +78,11 @@ _KNOWN: tuple[tuple[tuple[str, ...], str, str], ...] = (
         "Set UV_CACHE_DIR to a directory that can be written.",
     ),
     (
+        ("invalid package format", "failed to read from zip file", "is an invalid wheel"),
+        "A wheel is broken, or its download broke off.",
+        "Try again; if it stays so, take another version of it.",
+    ),
+    (
         ("hash mismatch",),
         "A wheel is not the one that was promised: its hash is another.",
         "Try again; if it stays so, the package index or what lies before it is broken.",

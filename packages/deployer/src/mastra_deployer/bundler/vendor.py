@@ -26,7 +26,7 @@ from mastra_deployer.bundler.parts import (
 from mastra_deployer.bundler.prune import Needs
 from mastra_deployer.interpreters import Interpreter
 from mastra_deployer.places import cache_directory, cache_writing
-from mastra_deployer.scratch import discard, scratch_directory
+from mastra_deployer.scratch import discard, scratch_directory, sweep
 from mastra_deployer.sealed import read_sealed, write_sealed
 
 __all__ = ("Vendored", "vendor")
@@ -107,6 +107,8 @@ class _Vendoring:
 
         There is none where another build found it damaged, and took it away again.
         """
+        for kind in ("parts", "facts", "wheels"):
+            sweep(cache_directory(kind))
         with cache_writing(), contextlib.ExitStack() as self._scratch:
             installed = self._learn()
             places = self._places()
