@@ -6,11 +6,12 @@ import contextlib
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from zipfile import ZipFile, ZipInfo
+from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 
 def write_wheel(house, name, files, *, record=None, without=(), metadata="", link=None):
-    """A wheel of these files; ``record`` replaces its RECORD, ``link`` is a name and its target."""
+    """A wheel of these texts, or files on disk; ``record`` replaces its RECORD, ``link`` is a name and its target."""
     info = f"{name.replace('-', '_')}-1.dist-info"
     head = f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n{metadata}"
     texts = {
@@ -22,9 +23,11 @@ def write_wheel(house, name, files, *, record=None, without=(), metadata="", lin
     texts[f"{info}/RECORD"] = "\n".join([*lines, f"{info}/RECORD,,", ""])
     house.mkdir(exist_ok=True)
     path = house / f"{name.replace('-', '_')}-1-py3-none-any.whl"
-    with ZipFile(path, "w") as wheel:
+    with ZipFile(path, "w", ZIP_DEFLATED, compresslevel=1) as wheel:
         for file, text in texts.items():
-            if file.rpartition("/")[2] not in without:
+            if isinstance(text, Path):  # too large to be held
+                wheel.write(text, file)
+            elif file.rpartition("/")[2] not in without:
                 wheel.writestr(file, text.encode("utf-8", "surrogateescape"))
         if link:
             entry = ZipInfo(link[0])

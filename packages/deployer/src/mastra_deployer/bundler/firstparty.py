@@ -151,8 +151,8 @@ class _Collection:
         if self._is_excluded(top):
             self._drop(top, "[tool.mastra.build] exclude, or a deployer of the project")
             return
+        self._refuse_outside(top)
         if top.is_file():
-            self._refuse_outside(top)
             yield top
             return
         for path in sorted(top.iterdir()):

@@ -93,5 +93,6 @@ def _status(entry: os.DirEntry[str]) -> tuple[int, int]:
 
 
 def _file(project: Project, place: Path) -> Path:
-    name = hashlib.sha256(os.fsencode(place)).hexdigest()[:16]
+    real = place.parent.resolve() / place.name  # by whatever link one came
+    name = hashlib.sha256(os.fsencode(real)).hexdigest()[:16]
     return local_directory(project) / "made" / f"{name}.json"
