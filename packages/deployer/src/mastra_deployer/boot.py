@@ -16,6 +16,7 @@ from mastra_core.line import Project
 from mastra_deployer.config import CheckConfig
 from mastra_deployer.interpreters import Interpreter
 from mastra_deployer.project import config_of, module_file
+from mastra_deployer.scratch import scratch_directory
 
 __all__ = ("boot_bundle", "boot_source", "check_found", "launcher_file")
 
@@ -96,8 +97,8 @@ def _environment(project: Project) -> dict[str, str]:
 
 
 def _run(command: Sequence[str], environment: Mapping[str, str]) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory() as empty:  # an app must not lean on where it is started
-        done = _finished(command, environment, empty)
+    with scratch_directory(Path(tempfile.gettempdir()), "mastra-start-") as empty:
+        done = _finished(command, environment, empty)  # an app must not lean on where it starts
     try:
         report: dict[str, Any] = json.loads(done.stdout)
     except ValueError:
@@ -110,7 +111,7 @@ def _run(command: Sequence[str], environment: Mapping[str, str]) -> dict[str, An
 
 
 def _finished(
-    command: Sequence[str], environment: Mapping[str, str], cwd: str
+    command: Sequence[str], environment: Mapping[str, str], cwd: Path
 ) -> subprocess.CompletedProcess[str]:
     try:
         return subprocess.run(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import shutil
 import sys
-import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from mastra_core.errors import ConfigError
@@ -14,14 +16,16 @@ from mastra_core.line import Project
 __all__ = (
     "OUTPUT",
     "cache_directory",
+    "cache_writing",
     "local_directory",
+    "project_writing",
     "publish",
-    "scratch_directory",
     "spare_directory",
     "unwritable",
 )
 
 OUTPUT = ".mastra"
+_NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG))
 
 
 def cache_directory(kind: str) -> Path:
@@ -66,12 +70,35 @@ def unwritable(path: Path, error: OSError) -> ConfigError:
     )
 
 
-def scratch_directory(parent: Path, prefix: str = "tmp-") -> tempfile.TemporaryDirectory[str]:
-    """A temporary directory on the file system of ``parent``, so that results can be renamed.
+@contextlib.contextmanager
+def cache_writing() -> Iterator[None]:
+    """For a block that writes nothing but the cache: what fails there is said of the cache.
 
-    What begins with ``tmp-`` in ``.mastra-local`` is removed by the next build.
+    :raises ConfigError: when the cache is full, or cannot be written.
     """
-    return tempfile.TemporaryDirectory(prefix=prefix, dir=parent, ignore_cleanup_errors=True)
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(
+            f"The cache {str(_cache_root())!r} cannot be written: {error.strerror or error}.",
+            "Free some space there (the cache may be deleted at any time), or set "
+            "MASTRA_CACHE_DIR to another directory.",
+        ) from None
+
+
+@contextlib.contextmanager
+def project_writing(place: Path) -> Iterator[None]:
+    """For a block that writes below ``place``: a full or read-only disk is said of it.
+
+    :raises ConfigError: for those; other errors of the system pass.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        named = Path(error.filename2 or error.filename or place)
+        raise unwritable(place if named.is_relative_to(place) else named, error) from None
 
 
 def publish(made: Path, place: Path) -> None:

@@ -79,13 +79,14 @@ def module_file(project: Project) -> Path:
     )
 
 
-def parse(path: Path) -> ast.Module:
+def parse(path: Path, source: bytes | None = None) -> ast.Module:
     """A source file as a syntax tree.
 
+    :param source: what was read of it already: it may have changed since.
     :raises ConfigError: with file and line of a syntax error.
     """
     try:
-        return ast.parse(path.read_bytes(), str(path))
+        return ast.parse(path.read_bytes() if source is None else source, str(path))
     except SyntaxError as error:
         raise ConfigError(
             f"{path}:{error.lineno}:{error.offset}: {error.msg}.",

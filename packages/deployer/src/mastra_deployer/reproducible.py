@@ -66,7 +66,7 @@ def _copied(project: Project, place: Path) -> Path:
 
 def _refers_out(project: Project) -> bool:
     locks = sorted((project.local / "locks").glob("*.toml"))
-    return any("directory = {" in lock.read_text(encoding="utf-8") for lock in locks)
+    return any("directory = {" in lock.read_text("utf-8", "replace") for lock in locks)
 
 
 def _build(project: Project, arguments: Sequence[str], scratch: Path) -> None:

@@ -16,17 +16,14 @@ from mastra_deployer.bundler.firstparty import collect
 from mastra_deployer.bundler.memory import code_stamp, fingerprint_of
 from mastra_deployer.bundler.stage import locked
 from mastra_deployer.doors import deployer_packages
-from mastra_deployer.entry import read_deployer
 from mastra_deployer.interpreters import Interpreter, project_interpreter, target_interpreter
-from mastra_deployer.project import module_file, parse
 
 __all__ = ("present_facts", "present_fingerprint")
 
 
 def present_fingerprint(project: Project, target: Target, platform: Platform, kind: str) -> str:
     """Of the sources and the dependencies as they stand now."""
-    entry = module_file(project)
-    sources = collect(project, read_deployer(entry, parse(entry)), deployer_packages())
+    sources = collect(project, deployer_packages())
     closure = locked(project, target, platform, kind, Silent())
     return fingerprint_of(sources.digest(), closure.fingerprint)
 

@@ -18,9 +18,15 @@ from mastra_deployer.environment import read_environment
 from mastra_deployer.interpreters import Interpreter, probe, project_interpreter
 from mastra_deployer.line import Access, Line
 from mastra_deployer.lock import build_lock
-from mastra_deployer.places import OUTPUT, local_directory, scratch_directory, spare_directory
+from mastra_deployer.places import (
+    OUTPUT,
+    local_directory,
+    project_writing,
+    spare_directory,
+)
 from mastra_deployer.project import config_of
 from mastra_deployer.reuse import present_facts, present_fingerprint
+from mastra_deployer.scratch import scratch_directory
 from mastra_deployer.settings import (
     credentials_of,
     merge_settings,
@@ -85,7 +91,8 @@ class Session:
         with build_lock(local, self.report):
             repair(place)
             facts = self._facts(platform) if again else ""
-            return self._standing(place, platform, facts) or self._made(place, platform, facts)
+            with project_writing(self.project.root):
+                return self._standing(place, platform, facts) or self._made(place, platform, facts)
 
     def _facts(self, platform: Platform) -> str:
         if self.line.can("build"):  # nobody knows what its build depends on

@@ -108,10 +108,33 @@ _KNOWN: tuple[tuple[tuple[str, ...], str, str], ...] = (
         "entry in ~/.netrc, or UV_INDEX_URL / UV_EXTRA_INDEX_URL with user and password in it.",
     ),
     (
+        ("no space left on device", "disk quota exceeded"),
+        "The disk is full.",
+        "Free some space there, or move the caches: MASTRA_CACHE_DIR, UV_CACHE_DIR.",
+    ),
+    (
+        ("failed to initialize cache", "could not create temporary file", "read-only file system"),
+        "uv's cache cannot be written.",
+        "Set UV_CACHE_DIR to a directory that can be written.",
+    ),
+    (
+        ("invalid package format", "failed to read from zip file", "is an invalid wheel"),
+        "A wheel is broken, or its download broke off.",
+        "Try again; if it stays so, take another version of it.",
+    ),
+    (
+        ("hash mismatch",),
+        "A wheel is not the one that was promised: its hash is another.",
+        "Try again; if it stays so, the package index or what lies before it is broken.",
+    ),
+    (
         ("failed to fetch", "error sending request", "dns error", "network connectivity")
-        + ("connection refused", "network was disabled"),
-        "The package index cannot be reached, and not everything needed is in uv's cache.",
-        "Check the network, or set UV_INDEX_URL / UV_FIND_LINKS to one that can be reached.",
+        + ("connection refused", "network was disabled", "failed to download")
+        + ("error decoding response body", "http timeout", "operation timed out"),
+        "The package index cannot be reached, or broke off, and not everything needed is in uv's "
+        "cache.",
+        "Check the network and try again, or set UV_INDEX_URL / UV_FIND_LINKS to an index that "
+        "can be reached.",
     ),
     (
         ("needs to be updated",),

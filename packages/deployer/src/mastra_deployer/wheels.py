@@ -14,15 +14,20 @@ import hashlib
 import io
 import json
 import zipfile
+from collections.abc import Callable
 from email.parser import HeaderParser
 from importlib import metadata
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
+import msgspec
 from packaging.utils import canonicalize_name
 
 from mastra_core.errors import BuildError
-from mastra_deployer.places import cache_directory, publish, scratch_directory
+from mastra_core.line.layout import content_digest
+from mastra_deployer.places import cache_directory, cache_writing, publish
+from mastra_deployer.scratch import discard, scratch_directory
+from mastra_deployer.sealed import read_sealed, write_sealed
 from mastra_deployer.uv import run_uv
 
 __all__ = ("build_wheel", "own_wheel", "pack_tree", "tree_digest")
@@ -31,6 +36,7 @@ __all__ = ("build_wheel", "own_wheel", "pack_tree", "tree_digest")
 INSTALLER_FILES = frozenset(
     ("INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json")
 )
+_SEAL = "wheel.json"
 _SKIPPED = frozenset((".git", ".venv", "__pycache__", ".mastra", ".mastra-local"))
 _MADE = frozenset(("build", "dist"))  # at the top these are results; deeper they may be packages
 
@@ -58,13 +64,11 @@ def build_wheel(source: Path) -> Path:
 
     :raises BuildError: when it does not build.
     """
-    directory = cache_directory("wheels") / tree_digest(source)[:32]
-    if not directory.exists():
-        with scratch_directory(directory.parent) as scratch:
-            made = Path(scratch) / "made"
-            run_uv(["build", "--quiet", "--wheel", "--out-dir", str(made), str(source)])
-            publish(made, directory)
-    return next(directory.glob("*.whl"))
+
+    def make(directory: Path) -> None:
+        run_uv(["build", "--quiet", "--wheel", "--out-dir", str(directory), str(source)])
+
+    return _kept(tree_digest(source), make)
 
 
 def tree_digest(source: Path) -> str:
@@ -76,7 +80,7 @@ def tree_digest(source: Path) -> str:
             continue
         if path.is_file():
             digest.update(f"{relative.as_posix()}\0".encode())
-            digest.update(hashlib.sha256(path.read_bytes()).digest())
+            digest.update(bytes.fromhex(content_digest(path)))
     return digest.hexdigest()
 
 
@@ -88,16 +92,52 @@ def _editable_source(distribution: metadata.Distribution) -> Path | None:
 
 
 def _packed(distribution: metadata.Distribution) -> Path:
-    record = distribution.read_text("RECORD") or ""
-    directory = cache_directory("wheels") / hashlib.sha256(record.encode()).hexdigest()[:32]
-    if not directory.exists():
-        with scratch_directory(directory.parent) as scratch:
-            name = f"{distribution.name.replace('-', '_')}-{distribution.version}-py3-none-any.whl"
-            made = Path(scratch) / "made"
-            made.mkdir()
-            _pack(distribution, made / name)
-            publish(made, directory)
-    return next(directory.glob("*.whl"))
+    record = distribution.read_text("RECORD")
+    if not record:
+        raise BuildError(
+            f"The installation of {distribution.name} is broken: it has no RECORD.",
+            f"Install it again: pip install --force-reinstall {distribution.name}.",
+        )
+    name = f"{distribution.name.replace('-', '_')}-{distribution.version}-py3-none-any.whl"
+
+    def make(directory: Path) -> None:
+        _pack(distribution, directory / name)
+
+    return _kept(hashlib.sha256(record.encode()).hexdigest(), make)
+
+
+class _Kept(msgspec.Struct, frozen=True):
+    """A wheel in the cache."""
+
+    name: str
+    sha256: str
+
+
+def _kept(key: str, make: Callable[[Path], None]) -> Path:
+    """The wheel that is kept under ``key``; one that is missing or damaged is made."""
+    place = cache_directory("wheels") / key[:32]
+    if found := _whole(place):
+        return found
+    discard(place)
+    with cache_writing(), scratch_directory(place.parent) as scratch:
+        made = scratch / "made"
+        made.mkdir()
+        make(made)
+        wheel = next(made.glob("*.whl"))
+        write_sealed(made / _SEAL, _Kept(wheel.name, content_digest(wheel)))
+        publish(made, place)
+    return place / wheel.name
+
+
+def _whole(place: Path) -> Path | None:
+    kept = read_sealed(place / _SEAL, _Kept)
+    if kept is None:
+        return None
+    try:
+        whole = content_digest(place / kept.name) == kept.sha256
+    except OSError:
+        return None
+    return place / kept.name if whole else None
 
 
 def _pack(distribution: metadata.Distribution, wheel: Path) -> None:

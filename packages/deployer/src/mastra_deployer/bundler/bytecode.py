@@ -19,6 +19,7 @@ from mastra_deployer.interpreters import Interpreter
 __all__ = ("FinishedFile", "finish_files")
 
 _CHILD = Path(__file__).parent / "bytecode_child.py"
+_FAILED = 3  # of the child: the system refused a file
 
 
 class FinishedFile(msgspec.Struct, frozen=True, array_like=True):
@@ -43,7 +44,8 @@ def finish_files(
     :param files: names by the directory they lie below.
     :param interpreter: of the target's version; without one nothing is compiled.
     :param protect: make the files read-only.
-    :raises BuildError: when a file cannot be read or written.
+    :raises OSError: when a file cannot be read or written.
+    :raises BuildError: when that Python breaks.
     """
     pairs = [(str(root), name) for root, names in files.items() for name in names]
     found: dict[Path, list[FinishedFile]] = {root: [] for root in files}
@@ -64,10 +66,12 @@ def _run(
         capture_output=True,
         check=False,
     )
+    if done.returncode == _FAILED:
+        raise OSError(*msgspec.json.decode(done.stdout, type=tuple[int, str, str | None]))
     if done.returncode:
-        said = done.stderr.decode(errors="replace").strip()[-500:]
+        said = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
         raise BuildError(
-            f"{python!r} could not compile the bundle: {said}",
-            "Check the free space, or build with another --python.",
+            f"{python!r} could not compile the bundle (exit {done.returncode}): {said}",
+            "Check the free memory, or build with another --python.",
         )
     return msgspec.json.decode(done.stdout, type=list[tuple[str, str, int, int, str]])

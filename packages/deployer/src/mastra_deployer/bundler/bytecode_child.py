@@ -5,6 +5,7 @@ for each file.
 stdout: JSON, for each file that is there in the end: directory, name, size, time and SHA-256.
 """
 
+import errno
 import gc
 import hashlib
 import importlib.util
@@ -15,6 +16,8 @@ import sys
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
+BLOCK = 1 << 20
+FAILED = 3  # the system refused a file: stdout says number, words and file
 FEW = 64  # below this a second process costs more than it saves
 UNCHECKED = (0b01).to_bytes(4, "little")  # a hash instead of a time, and nobody compares it
 
@@ -22,12 +25,31 @@ UNCHECKED = (0b01).to_bytes(4, "little")  # a hash instead of a time, and nobody
 def finish(compiling, protecting, pair):
     """Compile a file where it is a module, and describe what is then there."""
     root, name = pair
-    with open(f"{root}/{name}", "rb") as file:
-        contents = {name: file.read()}
-    code = compiled(contents[name], name) if compiling and name.endswith(".py") else None
-    if code is not None:
-        contents[written(root, name, code)] = code
-    return [described(root, name, content, protecting) for name, content in contents.items()]
+    digests = {}
+    if compiling and name.endswith(".py"):
+        source = read(f"{root}/{name}")
+        digests[name] = hashlib.sha256(source).hexdigest()
+        code = compiled(source, name)
+        cached = code and written(root, name, code)
+        if cached:
+            digests[cached] = hashlib.sha256(code).hexdigest()
+    else:
+        digests[name] = digest(f"{root}/{name}")
+    return [described(root, name, sha256, protecting) for name, sha256 in digests.items()]
+
+
+def read(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def digest(path):
+    """Of a file that may be larger than the memory."""
+    found = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(BLOCK):
+            found.update(block)
+    return found.hexdigest()
 
 
 def compiled(source, name):
@@ -42,19 +64,25 @@ def compiled(source, name):
 
 
 def written(root, name, code):
+    """The name of the file with the bytecode; none where that is longer than names may be."""
     cached = importlib.util.cache_from_source(name)
-    os.makedirs(os.path.dirname(f"{root}/{cached}"), exist_ok=True)
-    with open(f"{root}/{cached}", "wb") as file:
-        file.write(code)
+    try:
+        os.makedirs(os.path.dirname(f"{root}/{cached}"), exist_ok=True)
+        with open(f"{root}/{cached}", "wb") as file:
+            file.write(code)
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return None
+        raise OSError(error.errno, error.strerror, f"{root}/{cached}") from None
     return cached
 
 
-def described(root, name, content, protecting):
+def described(root, name, sha256, protecting):
     path = f"{root}/{name}"
     if protecting and os.name == "posix":
         os.chmod(path, 0o444)  # bundles are made of links to it
     status = os.stat(path)
-    return root, name, status.st_size, status.st_mtime_ns, hashlib.sha256(content).hexdigest()
+    return root, name, status.st_size, status.st_mtime_ns, sha256
 
 
 def main(compiling, protecting, pairs):
@@ -68,4 +96,12 @@ def main(compiling, protecting, pairs):
 
 
 if __name__ == "__main__":
-    json.dump(main(*json.load(sys.stdin)), sys.stdout)
+    try:
+        told = main(*json.load(sys.stdin))
+    except OSError as error:
+        told = [error.errno, error.strerror, error.filename]
+        code = FAILED
+    else:
+        code = 0
+    json.dump(told, sys.stdout)
+    sys.exit(code)

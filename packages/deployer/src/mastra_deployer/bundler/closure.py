@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mastra_core.line import Platform, Project, Report
+from mastra_deployer.bundler.lockfile import latest, read_lock, write_lock
 from mastra_deployer.bundler.locks.choose import choose_source
 from mastra_deployer.bundler.locks.indexes import public
 from mastra_deployer.bundler.locks.source import Source, Wanted, check_python
@@ -20,8 +21,9 @@ from mastra_deployer.bundler.requirements import named
 from mastra_deployer.bundler.resolve import Resolution
 from mastra_deployer.bundler.sources import Builder
 from mastra_deployer.bundler.tools import tool_distributions
-from mastra_deployer.places import local_directory, scratch_directory
+from mastra_deployer.places import local_directory
 from mastra_deployer.project import config_of
+from mastra_deployer.scratch import scratch_directory
 from mastra_deployer.wheels import own_wheel, tree_digest
 
 __all__ = ("OWN", "Closure", "lock_closure")
@@ -85,10 +87,9 @@ def lock_closure(
     if packages is None:
         check_python(source.requires_python, platform, "The project")
         with scratch_directory(locks) as scratch:
-            made = Path(scratch) / "made.toml"
+            made = scratch / "made.toml"
             extra = [*requirements, *own]
-            made.write_text(_resolved(project, platform, source, extra, direct, made), "utf-8")
-            made.replace(lock)
+            write_lock(_resolved(project, platform, source, extra, direct, made), made, lock)
         packages = _kept(lock) or []
     directories = _directories(packages)
     return Closure(
@@ -114,15 +115,14 @@ def _resolved(
     scratch, locks = made.parent, made.parent.parent
     wanted = source.read()
     builder = Builder(project=project, platform=platform, environment=source.indexes.environment())
-    older = sorted(
-        locks.glob(f"{platform.wheels}-{platform.python}-*.toml"), key=lambda at: at.stat().st_mtime
-    )
+    # What was chosen before stays chosen, as far as it still fits.
+    older = latest(locks.glob(f"{platform.wheels}-{platform.python}-*.toml"))
     resolution = Resolution(
         project=project,
         builder=builder,
         inputs=_inputs(wanted, builder, [*extra], _overrides(direct), scratch),
         scratch=scratch,
-        older=older[-1].read_bytes() if older else b"",
+        older=(older or "").encode(),
         hashes=wanted.hashes,
     )
     text = resolution.text()
@@ -186,14 +186,14 @@ def _kept(lock: Path) -> list[dict[str, Any]] | None:
     It does not when a local project asks for other things than it did, or a wheel that was built
     is gone from the cache.
     """
-    if not lock.is_file():
+    text = read_lock(lock)
+    if text is None:
         return None
-    text = lock.read_text(encoding="utf-8")
     packages: list[dict[str, Any]] = tomllib.loads(text).get("packages", [])
     archives = [package["archive"] for package in packages if "archive" in package]
     paths = [archive["path"] for archive in archives if "path" in archive]
     stamp = f"{_STAMP}{_manifests(_directories(packages))}\n"
-    if text.startswith(stamp) and all(Path(path).is_file() for path in paths):
+    if stamp in text and all(Path(path).is_file() for path in paths):
         return packages
     return None
 

@@ -10,6 +10,8 @@ from pathlib import Path
 import msgspec
 from packaging.utils import canonicalize_name
 
+from mastra_core.errors import BuildError
+
 __all__ = ("TOOL_GROUPS", "Distribution", "read_distributions", "read_record")
 
 # Found by entry point in an app's environment, and of no use in a bundle.
@@ -49,15 +51,16 @@ def read_distributions(tree: Path) -> dict[str, Distribution]:
 def read_record(text: str) -> list[tuple[str, str, str]]:
     """The lines of a RECORD: name, hash and size."""
     rows = csv.reader(io.StringIO(text))
-    return [(row[0], row[1], row[2]) for row in rows if row]
+    padded = ((*row, "", "") for row in rows if row and "\0" not in row[0])
+    return [(row[0], row[1], row[2]) for row in padded]
 
 
 def _read(info: Path) -> Distribution:
     from email.parser import HeaderParser  # only a first build reads metadata
 
-    headers = HeaderParser().parsestr((info / "METADATA").read_text(encoding="utf-8"))
+    headers = HeaderParser().parsestr(_text(info / "METADATA"))
     name = canonicalize_name(str(headers["Name"]))
-    record = read_record((info / "RECORD").read_text(encoding="utf-8"))
+    record = read_record(_text(info / "RECORD"))
     names = tuple(row[0] for row in record)
     return Distribution(
         name=name,
@@ -69,6 +72,18 @@ def _read(info: Path) -> Distribution:
         tops=_tops(names),
         files=names,
     )
+
+
+def _text(file: Path) -> str:
+    """A file of the metadata; some are not UTF-8, and some wheels lack one."""
+    try:
+        return file.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        raise BuildError(
+            f"{file.parent.name.removesuffix('.dist-info')!r} is a broken wheel: it has no "
+            f"{file.name}.",
+            "Take another version of it, or tell who made it.",
+        ) from None
 
 
 def _tops(names: Iterable[str]) -> tuple[str, ...]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import fnmatch
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from mastra_core.errors import BuildError
@@ -12,7 +13,7 @@ from mastra_core.line import Project
 from mastra_deployer.blank import blank_deployer, refuse_deployers
 from mastra_deployer.bundler.app_sources import Sources
 from mastra_deployer.bundler.own_metadata import own_metadata
-from mastra_deployer.entry import DeployerCall
+from mastra_deployer.entry import read_deployer
 from mastra_deployer.project import config_of, module_file, parse
 
 __all__ = ("NOT_CODE", "NOT_SHIPPED", "TESTS", "collect", "first_party_files", "top_modules")
@@ -35,17 +36,17 @@ NOT_SHIPPED = (".*", "*.pyc", "*.pyo", "*.egg-info")
 TESTS = ("conftest.py", "test_*.py", "*_test.py")  # unless the app imports one
 
 
-def collect(project: Project, deployer: DeployerCall | None, packages: set[str]) -> Sources:
-    """The project's files that ship, in the order of their names.
+def collect(project: Project, packages: set[str]) -> Sources:
+    """The project's files that ship, in the order of their names, without the entry's deployer.
 
-    :param deployer: taken out of the entry file.
     :param packages: import names of deployer packages, of which none may be left.
     :raises BuildError: when one is, with file and line; for a link out of the project.
     """
     entry = module_file(project)
     source = entry.read_bytes()
-    if deployer is not None:
-        source = blank_deployer(source, parse(entry), deployer)
+    tree = parse(entry, source)  # of what was read: while somebody saves, places move
+    if deployer := read_deployer(entry, tree):
+        source = blank_deployer(source, tree, deployer)
     collection = _Collection(project, entry, source)
     shipped = collection.shipped()
     for path in shipped:
@@ -55,6 +56,7 @@ def collect(project: Project, deployer: DeployerCall | None, packages: set[str])
         _name(project, path): source if path == entry else path for path in shipped
     }
     files |= own_metadata(project)
+    _refuse_odd_names(project, files)
     dropped = {name: why for name, why in collection.dropped.items() if name not in files}
     return Sources(files=files, dropped=dropped)
 
@@ -149,8 +151,8 @@ class _Collection:
         if self._is_excluded(top):
             self._drop(top, "[tool.mastra.build] exclude, or a deployer of the project")
             return
+        self._refuse_outside(top)
         if top.is_file():
-            self._refuse_outside(top)
             yield top
             return
         for path in sorted(top.iterdir()):
@@ -197,6 +199,18 @@ class _Collection:
 
 def _name(project: Project, path: Path) -> str:
     return path.relative_to(project.root).as_posix()
+
+
+def _refuse_odd_names(project: Project, names: Iterable[str]) -> None:
+    """The manifest and hashes are UTF-8, and so are the archives that bundles travel in."""
+    for name in names:
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise BuildError(
+                f"The name of the file {os.fsencode(project.root / name)!r} is not UTF-8.",
+                "Rename it, or keep it out with [tool.mastra.build] exclude.",
+            ) from None
 
 
 def _tree(source: bytes) -> ast.AST:

@@ -10,6 +10,7 @@ from mastra_core.line import BundleManifest, Platform, Project
 from mastra_deployer.bundler.app_sources import Sources
 from mastra_deployer.bundler.vendor import Vendored
 from mastra_deployer.places import local_directory
+from mastra_deployer.sealed import read_sealed, write_sealed
 
 __all__ = ("Inventory", "Listed", "read_inventory", "write_inventory")
 
@@ -60,16 +61,12 @@ def write_inventory(
     )
     file = _file(project, platform.python, platform.wheels)
     file.parent.mkdir(exist_ok=True)
-    file.write_bytes(msgspec.json.encode(inventory))
+    write_sealed(file, inventory)
 
 
 def read_inventory(project: Project, manifest: BundleManifest) -> Inventory | None:
     """What is known of the last build for the same platform; ``None`` where there was none."""
-    try:
-        content = _file(project, manifest.python, manifest.wheels).read_bytes()
-        return msgspec.json.decode(content, type=Inventory)
-    except (OSError, msgspec.DecodeError):
-        return None
+    return read_sealed(_file(project, manifest.python, manifest.wheels), Inventory)
 
 
 def _listed(name: str, vendored: Vendored) -> Listed:

@@ -16,6 +16,7 @@ import msgspec
 from mastra_core.line import MANIFEST, BundleManifest, Problem, Project
 from mastra_core.line.layout import tree_files
 from mastra_deployer.places import local_directory
+from mastra_deployer.sealed import read_sealed, write_sealed
 
 __all__ = ("Memory", "code_stamp", "fingerprint_of", "recall", "remember")
 
@@ -48,10 +49,7 @@ def fingerprint_of(sources: str, closure: str) -> str:
 
 def recall(project: Project, place: Path) -> Memory | None:
     """What is remembered of ``place``, if anything."""
-    try:
-        return msgspec.json.decode(_file(project, place).read_bytes(), type=Memory)
-    except (OSError, msgspec.DecodeError):
-        return None
+    return read_sealed(_file(project, place), Memory)
 
 
 def remember(
@@ -70,9 +68,7 @@ def remember(
     )
     file = _file(project, place)
     file.parent.mkdir(exist_ok=True)
-    made = file.with_suffix(".tmp")
-    made.write_bytes(msgspec.json.encode(memory))
-    made.replace(file)
+    write_sealed(file, memory)
 
 
 def code_stamp(directory: Path) -> str:
@@ -97,5 +93,6 @@ def _status(entry: os.DirEntry[str]) -> tuple[int, int]:
 
 
 def _file(project: Project, place: Path) -> Path:
-    name = hashlib.sha256(os.fsencode(place)).hexdigest()[:16]
+    real = place.parent.resolve() / place.name  # by whatever link one came
+    name = hashlib.sha256(os.fsencode(real)).hexdigest()[:16]
     return local_directory(project) / "made" / f"{name}.json"

@@ -20,12 +20,14 @@ from mastra_deployer.bundler.bytecode import FinishedFile, finish_files
 from mastra_deployer.bundler.distributions import Distribution, read_record
 from mastra_deployer.bundler.prune import dead_reason
 from mastra_deployer.interpreters import Interpreter
-from mastra_deployer.places import cache_directory, publish, scratch_directory
+from mastra_deployer.places import cache_directory, publish
+from mastra_deployer.scratch import discard, scratch_directory
+from mastra_deployer.sealed import read_sealed, write_sealed
 from mastra_deployer.wheels import record_text
 
-__all__ = ("Making", "Part", "assemble", "discard", "make_parts", "part_place", "read_part")
+__all__ = ("Making", "Part", "assemble", "make_parts", "part_place", "read_part")
 
-_VERSION = "1"  # of the store's layout
+_VERSION = "2"  # of the store's layout
 _INDEX = "part.json"
 _FILES = "files"
 
@@ -73,11 +75,10 @@ def part_place(key: str, interpreter: Interpreter | None, *, whole: bool) -> Pat
 
 def read_part(place: Path) -> Part | None:
     """The part at ``place``; ``None`` where there is none. One that cannot be read is discarded."""
-    try:
-        return msgspec.json.decode((place / _INDEX).read_bytes(), type=Part)
-    except (OSError, msgspec.DecodeError):
+    part = read_sealed(place / _INDEX, Part)
+    if part is None:
         discard(place)
-        return None
+    return part
 
 
 def make_parts(making: Sequence[Making], interpreter: Interpreter | None) -> None:
@@ -97,14 +98,8 @@ def make_parts(making: Sequence[Making], interpreter: Interpreter | None) -> Non
                 files=tuple(sorted(finished[home / _FILES], key=lambda file: file.name)),
                 dropped=gone,
             )
-            (home / _INDEX).write_bytes(msgspec.json.encode(part))
+            write_sealed(home / _INDEX, part)
             publish(home, item.place)
-
-
-def discard(place: Path) -> None:
-    """Take a damaged part out of the store."""
-    if place.exists():
-        shutil.rmtree(place, ignore_errors=True)
 
 
 def assemble(place: Path, part: Part, target: Path, digests: dict[Identity, str]) -> bool:
@@ -155,11 +150,16 @@ def _move(making: Making, home: Path) -> dict[str, tuple[str, ...]]:
             dropped.setdefault(reason, []).append(name)
             continue
         source, target = making.tree / name, home / name
-        if source.is_file():
+        if _is_own_file(source, making.tree):
             target.parent.mkdir(parents=True, exist_ok=True)
             source.rename(target)
     _write_record(home / making.item.info / "RECORD", home)
     return {reason: tuple(names) for reason, names in dropped.items()}
+
+
+def _is_own_file(path: Path, tree: Path) -> bool:
+    """Whether it is a file in the tree itself: a link could name any file of this machine."""
+    return path.is_file() and path.resolve() == tree.resolve() / path.relative_to(tree)
 
 
 def _write_record(record: Path, home: Path) -> None:

@@ -7,11 +7,12 @@ stay: a dynamic import would find a hole.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import TypeAlias
 
-from packaging.requirements import Requirement
+from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from mastra_core.line import Platform
@@ -86,7 +87,7 @@ class Needs:
 
     def _required(self, node: Node) -> tuple[Node, ...]:
         if node not in self._edges:
-            wanted = map(Requirement, self._have[node[0]].requires)
+            wanted = map(_requirement, self._have[node[0]].requires)
             self._edges[node] = tuple(
                 (canonicalize_name(item.name), frozenset(item.extras))
                 for item in wanted
@@ -114,6 +115,14 @@ def dead_reason(name: str, *, whole: bool) -> str:
     if not _DEAD_FOLDERS.isdisjoint(path.parts[1:-1]):
         return "tests"
     return "source of compiled code, or types" if path.suffix in _DEAD_SUFFIXES else ""
+
+
+def _requirement(line: str) -> Requirement:
+    """A line of metadata; of one that is not well-formed the name, which is then needed."""
+    try:
+        return Requirement(line)
+    except InvalidRequirement:
+        return Requirement(re.split(r"[^\w.-]", line.strip())[0].rstrip(".-_") or "unnamed")
 
 
 def _applies(item: Requirement, environment: dict[str, str], extras: frozenset[str]) -> bool:

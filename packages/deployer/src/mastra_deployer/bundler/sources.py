@@ -20,7 +20,8 @@ from mastra_core.line import Platform, Project
 from mastra_deployer.bundler.locks.indexes import public
 from mastra_deployer.bundler.tags import fits
 from mastra_deployer.interpreters import project_interpreter, target_interpreter
-from mastra_deployer.places import cache_directory, publish, scratch_directory
+from mastra_deployer.places import cache_directory, publish
+from mastra_deployer.scratch import scratch_directory
 from mastra_deployer.uv import run_uv
 from mastra_deployer.wheels import build_wheel, pack_tree
 

@@ -134,7 +134,7 @@ class _Staging:
 
     def collect(self) -> Sources:
         """Copy the app's own code."""
-        sources = collect(self.project, self._deployer(), deployer_packages())
+        sources = collect(self.project, deployer_packages())
         sources.write(self.app)
         return sources
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -19,7 +19,6 @@ from mastra_deployer.bundler.parts import (
     Making,
     Part,
     assemble,
-    discard,
     make_parts,
     part_place,
     read_part,
@@ -27,9 +26,13 @@ from mastra_deployer.bundler.parts import (
 from mastra_deployer.bundler.prune import Needs
 from mastra_deployer.bundler.spare import take_spare
 from mastra_deployer.interpreters import Interpreter
-from mastra_deployer.places import cache_directory, scratch_directory
+from mastra_deployer.places import cache_directory, cache_writing
+from mastra_deployer.scratch import discard, scratch_directory, sweep
+from mastra_deployer.sealed import read_sealed, write_sealed
 
 __all__ = ("Vendored", "vendor")
+
+_TRIES = 4  # a damaged part is made again; other builds may find it damaged at the same time
 
 
 class Vendored(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,16 +68,20 @@ def vendor(
     :param spare: dependencies that the bundle before left behind, if any.
     """
     vendoring = _Vendoring(closure, platform, keep, interpreter, report)
-    for _ in range(2):  # a damaged part is made again, once
+    for _ in range(_TRIES):
         parts = vendoring.parts()
         digests: dict[Identity, str] = {}
-        if take_spare(spare, parts.values(), target, digests):
-            return vendoring.result(parts.values(), digests)
-        damaged = [
-            place for place, part in parts.items() if not assemble(place, part, target, digests)
+        whole = [part for part in parts.values() if part is not None]
+        if len(whole) == len(parts) and take_spare(spare, whole, target, digests):
+            return vendoring.result(whole, digests)
+        laid = [
+            part
+            for place, part in parts.items()
+            if part is not None and assemble(place, part, target, digests)
         ]
-        if not damaged:
-            return vendoring.result(parts.values(), digests)
+        if len(laid) == len(parts):
+            return vendoring.result(laid, digests)
+        damaged = [place for place, part in parts.items() if part not in laid]
         for place in damaged:
             discard(place)
     raise BuildError(
@@ -101,16 +108,21 @@ class _Vendoring:
         self._have: dict[str, Distribution] = {}
         self._dropped: dict[str, str] = {}
 
-    def parts(self) -> dict[Path, Part]:
-        """Every part that ships by its place; what the store lacks is installed and made."""
-        with scratch_directory(cache_directory("parts")) as scratch:
-            installed = self._learn(Path(scratch) / "new")
+    def parts(self) -> dict[Path, Part | None]:
+        """Every part that ships by its place; what the store lacks is installed and made.
+
+        There is none where another build found it damaged, and took it away again.
+        """
+        for kind in ("parts", "facts", "wheels"):
+            sweep(cache_directory(kind))
+        with cache_writing(), contextlib.ExitStack() as self._scratch:
+            installed = self._learn()
             places = self._places()
             missing = [key for key, place in places.items() if read_part(place) is None]
             rest = [item for item in self._packages if item.key in set(missing) - installed.keys()]
-            installed |= self._install(rest, Path(scratch) / "known")
+            installed |= self._install(rest)
             self._make({key: places[key] for key in missing}, installed)
-        return {place: part for place in places.values() if (part := read_part(place))}
+        return {place: read_part(place) for place in places.values()}
 
     def result(self, parts: Iterable[Part], digests: dict[Identity, str]) -> Vendored:
         """All that is known in the end."""
@@ -122,14 +134,12 @@ class _Vendoring:
             digests=digests,
         )
 
-    def _learn(self, scratch: Path) -> dict[str, Installed]:
+    def _learn(self) -> dict[str, Installed]:
         """Read what is known of each package; what is not has to be installed to be known."""
         known = {item.key: _facts_of(item.key) for item in self._packages}
         unknown = [item for item in self._packages if known[item.key] is None]
-        installed = self._install(unknown, scratch)
-        for item in unknown:
-            found = installed.get(item.key)
-            known[item.key] = _keep_facts(item.key, found[1] if found else None)
+        installed = self._install(unknown)
+        known |= _keep_facts([item.key for item in unknown], installed)
         self._have = {item.name: item for facts in known.values() for item in facts or ()}
         self._needs = Needs(self._have, self._direct, self._platform)
         self._dropped = self._needs.unneeded(self._keep)
@@ -149,11 +159,11 @@ class _Vendoring:
             for name, key in shipped
         }
 
-    def _install(self, packages: Sequence[Package], scratch: Path) -> dict[str, Installed]:
+    def _install(self, packages: Sequence[Package]) -> dict[str, Installed]:
         if not packages:
             return {}
         self._report.step("Installing dependencies")
-        scratch.mkdir()
+        scratch = self._scratch.enter_context(scratch_directory(cache_directory("parts")))
         return install(packages, self._closure, self._platform, scratch)
 
     def _make(self, places: Mapping[str, Path], installed: Mapping[str, Installed]) -> None:
@@ -172,19 +182,19 @@ _Facts = tuple[Distribution, ...]  # none, where the target has no use for the p
 
 
 def _facts_of(key: str) -> _Facts | None:
-    try:
-        return msgspec.json.decode(_facts_file(key).read_bytes(), type=_Facts)
-    except (OSError, msgspec.DecodeError):
-        return None
+    return read_sealed(_facts_file(key), _Facts)
 
 
-def _keep_facts(key: str, item: Distribution | None) -> _Facts:
-    facts = (msgspec.structs.replace(item, files=()),) if item else ()
-    file = _facts_file(key)
-    with tempfile.NamedTemporaryFile(dir=file.parent, prefix="tmp-", delete=False) as made:
-        made.write(msgspec.json.encode(facts))
-    Path(made.name).replace(file)
-    return facts
+def _keep_facts(keys: Sequence[str], installed: Mapping[str, Installed]) -> dict[str, _Facts]:
+    if not keys:
+        return {}
+    kept: dict[str, _Facts] = {}
+    with scratch_directory(cache_directory("facts")) as scratch:
+        for key in keys:
+            found = installed[key][1:] if key in installed else ()
+            kept[key] = tuple(msgspec.structs.replace(item, files=()) for item in found)
+            write_sealed(_facts_file(key), kept[key], scratch)
+    return kept
 
 
 def _facts_file(key: str) -> Path:

@@ -13,7 +13,8 @@ from mastra_deployer.cli.build import lines, shown
 from mastra_deployer.cli.options import Options, build_options
 from mastra_deployer.cli.terminal import Terminal
 from mastra_deployer.environment import app_values
-from mastra_deployer.places import local_directory, scratch_directory
+from mastra_deployer.places import local_directory
+from mastra_deployer.scratch import scratch_directory
 from mastra_deployer.session import Session, refuse
 
 __all__ = ("check",)

@@ -117,12 +117,20 @@ def _sentence(error: Exception) -> tuple[str, str, int]:
     if isinstance(error, click.ClickException):
         return error.format_message(), "`mastra COMMAND --help` shows what it takes.", 2
     if isinstance(error, OSError):
-        return _os_words(error), "Check the free space and the permissions.", 1
+        return _os_words(error), _os_cure(error), 1
     return (
         f"mastra failed: {type(error).__name__}: {error}",
         "This is a defect of mastra; run again with -v and report what it prints.",
         1,
     )
+
+
+def _os_cure(error: OSError) -> str:
+    import errno
+
+    if error.errno == errno.ENAMETOOLONG:
+        return "Move the project to a shorter path, or shorten the name."
+    return "Check the free space and the permissions."
 
 
 def _os_words(error: OSError) -> str:

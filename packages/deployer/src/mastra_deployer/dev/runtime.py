@@ -28,7 +28,8 @@ def runtime_tree(interpreter: Interpreter, report: Report) -> Path:
     from mastra_deployer.bundler.closure import OWN, lock_closure
     from mastra_deployer.bundler.vendor import vendor
     from mastra_deployer.lock import build_lock
-    from mastra_deployer.places import cache_directory, local_directory, publish, scratch_directory
+    from mastra_deployer.places import cache_directory, local_directory, publish
+    from mastra_deployer.scratch import scratch_directory
 
     platform = interpreter.platform
     home = cache_directory("dev") / f"{platform.wheels}-{platform.python}"
