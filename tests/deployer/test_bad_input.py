@@ -186,13 +186,6 @@ def test_an_output_that_is_not_ours(project, mastra, echo):
     assert (root / ".mastra/output/index.mjs").exists()
 
 
-@pytest.mark.slow
-def test_a_full_disk(disk, mastra):
-    root = disk(size="4m")
-    mastra("build", cwd=root).failed(1, "No space left")
-    assert not (root / ".mastra").exists()
-
-
 def test_an_unknown_target_says_where_it_looked_and_how_to_install(project, mastra, echo):
     root = project({INDEX: echo})
     done = mastra("deploy", "vercell", cwd=root)

@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -61,25 +60,6 @@ def test_two_builds_at_once_both_end_well(project, echo):
     assert [process.returncode for process in started] == [0, 0, 0], heard
     assert any("Waiting for another build" in text for text in heard)
     assert digest(root)
-
-
-def test_a_build_that_is_killed_leaves_the_old_bundle_whole(project, mastra, echo):
-    from mastra_core.line import Bundle
-
-    root = project({INDEX: echo})
-    mastra("build", cwd=root).ok()
-    versions = {digest(root)}
-    (root / INDEX).write_text(echo.replace("echo:", "other:"))
-    for delay in (0.15, 0.3, 0.6, 0.9, 1.1, 1.2, 1.3, 1.4, 1.5, 1.7):
-        process = subprocess.Popen([MASTRA, "build"], cwd=root, stderr=subprocess.DEVNULL)
-        time.sleep(delay)
-        process.kill()
-        process.wait()
-        Bundle.load(root / ".mastra")  # complete, whichever it is
-        versions.add(digest(root))
-    mastra("build", cwd=root).ok()
-    versions.add(digest(root))
-    assert len(versions) == 2
 
 
 def test_a_swap_that_died_between_two_renames_is_repaired(project, mastra, echo, serve_directory):
