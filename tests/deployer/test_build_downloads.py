@@ -35,7 +35,7 @@ def cold(tmp_path):
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
-        ("cut", "download broke off"),
+        ("cut", "broke off"),
         ("hang", "broke off"),
         ("always 500", "broke off"),
         ("wrong", "hash"),
