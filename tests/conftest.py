@@ -64,7 +64,13 @@ LONGEST = (
     "oci/test_outages",
     "oci/test_",
     "vercel/",
+    "deployer/test_projects",
+    "deployer/test_incremental",
+    "deployer/test_build_",
+    "deployer/test_dev",
+    "deployer/test_acme",
     "deployer/test_hostile",
+    "deployer/test_locks",
 )
 
 

@@ -76,8 +76,9 @@ def test_no_network_with_a_warm_cache(project, mastra, tmp_path, echo):
     root = project(files, dependencies=("mastra-core", "idna"))
     mastra("build", cwd=root).ok()
     first = digest(root)
-    dead = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "UV_DEFAULT_INDEX"), DEAD)
-    dead |= {"UV_HTTP_RETRIES": "0", "UV_FIND_LINKS": "", "NO_PROXY": ""}
+    proxies = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+    dead = {name: DEAD for word in proxies for name in (word, word.lower())}
+    dead |= {"UV_HTTP_RETRIES": "0", "NO_PROXY": "", "no_proxy": ""}
     assert "Nothing has changed" in mastra("build", cwd=root, **dead).ok().err
     copy = tmp_path / "copy"
     shutil.copytree(root, copy, ignore=shutil.ignore_patterns(".mastra"))

@@ -55,7 +55,7 @@ def _lacks(package: Mapping[str, Any], platform: Platform) -> bool:
 def _sentence(package: Mapping[str, Any], platform: Platform, via: str) -> str:
     have = platforms_of(map(file_name, package.get("wheels", [])), platform.python)
     more = f" and {len(have) - _SHOWN} more" if len(have) > _SHOWN else ""
-    wanted = ", ".join(_who(item) for item in via.split(", ")) if via else "the project"
+    wanted = ", ".join(dict.fromkeys(map(_who, via.split(", ")))) if via else "the project"
     return (
         f"{package['name']} {package.get('version', '')} has no wheel for {platform}, and "
         f"{wanted} requires it; there are wheels for {', '.join(have[:_SHOWN])}{more}."

@@ -43,7 +43,7 @@ def choose_source(project: Project, platform: Platform, report: Report) -> Sourc
     :raises BuildError: with ``[tool.mastra.build] locked``, when there is no lock.
     """
     build = config_of(project).build
-    entry = module_file(project)
+    entry = module_file(project) if project.module else None  # a project may be its needs alone
     asked = Asked(
         project=project,
         entry=entry,
@@ -81,8 +81,8 @@ def has_lock(root: Path) -> bool:
 def _chosen(asked: Asked, named: str, report: Report) -> Source:
     if named:
         return _named(asked, named)
-    if (block := block_of(asked.entry)) is not None:
-        return script(asked, block)
+    if asked.entry and (block := block_of(asked.entry)) is not None:
+        return script(asked, asked.entry, block)
     found = _found(asked.root)
     if not found:
         return plain(asked)

@@ -41,9 +41,9 @@ def script_lock(entry: Path) -> Path:
     return entry.with_name(f"{entry.name}.lock")
 
 
-def script(asked: Asked, block: dict[str, Any]) -> Source:
+def script(asked: Asked, entry: Path, block: dict[str, Any]) -> Source:
     """What a script states of itself, and its own lock where there is one."""
-    entry, lock = asked.entry, script_lock(asked.entry)
+    lock = script_lock(entry)
     if asked.extras or asked.groups:
         raise ConfigError(
             f"{entry.name} is a script, which has no extras or groups.",

@@ -20,13 +20,13 @@ __all__ = ("Asked", "Source", "Wanted", "check_python", "drifted")
 class Asked:
     """What is asked of a project's files.
 
-    :param entry: the file of the entry module, which may state dependencies itself.
+    :param entry: the file of the entry module, if any: it may state dependencies itself.
     :param extras: optional dependencies that ship.
     :param groups: dependency groups that ship beside the main one.
     """
 
     project: Project
-    entry: Path
+    entry: Path | None
     platform: Platform
     extras: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
