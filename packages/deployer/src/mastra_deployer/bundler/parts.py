@@ -7,10 +7,12 @@ and is never changed: one that was damaged is made anew.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import shutil
-from collections.abc import Sequence
+import stat
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -145,21 +147,39 @@ def _move(making: Making, home: Path) -> dict[str, tuple[str, ...]]:
     """Move what ships of a distribution to ``home``, its RECORD kept true; the rest by reason."""
     home.mkdir(parents=True)
     dropped: dict[str, list[str]] = {}
+    own = _own_folders(making.tree)
+    made: set[str] = set()
     for name in making.item.files:
         if reason := dead_reason(name, whole=making.whole):
             dropped.setdefault(reason, []).append(name)
             continue
-        source, target = making.tree / name, home / name
-        if _is_own_file(source, making.tree):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            source.rename(target)
+        folder = name.rpartition("/")[0]
+        if own(folder) and _is_regular(f"{making.tree}/{name}"):
+            if folder not in made:
+                (home / folder).mkdir(parents=True, exist_ok=True)
+                made.add(folder)
+            os.rename(f"{making.tree}/{name}", f"{home}/{name}")  # noqa: PTH104  # for each file
     _write_record(home / making.item.info / "RECORD", home)
     return {reason: tuple(names) for reason, names in dropped.items()}
 
 
-def _is_own_file(path: Path, tree: Path) -> bool:
-    """Whether it is a file in the tree itself: a link could name any file of this machine."""
-    return path.is_file() and path.resolve() == tree.resolve() / path.relative_to(tree)
+def _own_folders(tree: Path) -> Callable[[str], bool]:
+    """Tells whether a folder is in the tree itself: a link could lead anywhere on this machine."""
+    root = os.path.realpath(tree)
+
+    @functools.cache
+    def own(folder: str) -> bool:
+        place = os.path.normpath(f"{root}/{folder}")
+        return os.path.realpath(place) == place
+
+    return own
+
+
+def _is_regular(path: str) -> bool:
+    try:
+        return stat.S_ISREG(os.lstat(path).st_mode)
+    except OSError:
+        return False
 
 
 def _write_record(record: Path, home: Path) -> None:
