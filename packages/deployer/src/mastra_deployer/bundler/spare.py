@@ -41,7 +41,7 @@ def take_spare(
         for file in part.files:
             wanted.setdefault(file.name, file)
     found = _known(spare, wanted)
-    if found is None:
+    if found is None or target.exists():  # an attempt before this one has begun it
         return False
     spare.rename(target)
     digests.update(found)
