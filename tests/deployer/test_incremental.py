@@ -6,6 +6,7 @@ import shutil
 import subprocess
 
 import pytest
+from uv import find_uv_bin
 
 pytestmark = pytest.mark.slow
 
@@ -204,6 +205,22 @@ def test_explain_says_what_ships_and_why_not(built, mastra):
 def test_a_build_is_compared_with_one_made_elsewhere(built, mastra):
     told = mastra("build", "--check-reproducible", "--json", cwd=built).ok()
     assert told.json["reproducible"] > 100
+
+
+def test_a_member_of_a_workspace_is_compared_by_the_lock_at_its_root(project, mastra, echo):
+    files = {
+        "pyproject.toml": '[tool.uv.workspace]\nmembers = ["apps/*"]\n',
+        "apps/shop/pyproject.toml": '[project]\nname = "shop"\nversion = "0"\n'
+        'requires-python = ">=3.11"\ndependencies = ["idna"]\n[tool.uv]\n'
+        "package = false\n",
+        f"apps/shop/{INDEX}": echo,
+    }
+    house = project(files)
+    lock = ["lock", "--quiet", "--upgrade-package", "idna==3.7"]
+    subprocess.run([find_uv_bin(), *lock], cwd=house, check=True)
+    told = mastra("build", "--check-reproducible", cwd=house / "apps/shop").ok()
+    assert "are the same" in told.out
+    assert (house / "apps/shop/.mastra/vendor/idna-3.7.dist-info").is_dir()
 
 
 def test_chance_in_a_build_is_found(project, mastra, echo):

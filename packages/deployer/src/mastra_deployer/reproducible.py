@@ -13,6 +13,7 @@ from pathlib import Path
 from mastra_core.errors import BuildError
 from mastra_core.line import Bundle, Project
 from mastra_core.line.layout import tree_files
+from mastra_deployer.bundler.locks.workspace import workspace_root
 from mastra_deployer.interpreters import project_interpreter
 
 __all__ = ("refuse_differences",)
@@ -65,6 +66,8 @@ def _copied(project: Project, place: Path) -> Path:
 
 
 def _refers_out(project: Project) -> bool:
+    if workspace_root(project.root) != project.root.resolve():  # the lock lies there
+        return True
     locks = sorted((project.local / "locks").glob("*.toml"))
     return any("directory = {" in lock.read_text("utf-8", "replace") for lock in locks)
 
