@@ -120,3 +120,21 @@ def test_a_description_is_data():
     assert describe(chat)["variables"] == {"chat": ["OPENAI_API_KEY"]}
     assert describe(Mastra(logger=False))["serve"]["single_process"] is False
     assert missing_providers(mastra) == {}
+
+
+def test_plain_functions_of_one_name_go_by_their_keys():
+    def made(answer):
+        async def run(text: str) -> str:
+            return answer
+
+        return run
+
+    async def other(text: str) -> str:
+        return text
+
+    mastra = Mastra(agents={"one": made("1"), "two": made("2"), "x": other}, logger=False)
+    assert [agent.id for agent in mastra.agents.values()] == ["one", "two", "other"]
+    mastra = Mastra(agents={"run": other, "two": made("2")}, logger=False)
+    assert [agent.id for agent in mastra.agents.values()] == ["other", "two"]
+    with pytest.raises(ConfigError, match="Two agents"):
+        Mastra(agents={key: Agent(name="a", model="test") for key in "bc"}, logger=False)

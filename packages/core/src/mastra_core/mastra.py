@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mastra_core.agents.adapt import as_agent
 from mastra_core.agents.protocol import AgentLike
+from mastra_core.agents.suspended import MemorySuspendedRuns, SuspendedRuns
 from mastra_core.errors import ConfigError
 from mastra_core.logger import create_logger
 from mastra_core.registry import Registry
@@ -68,6 +71,7 @@ class Mastra:
             None if telemetry is None else from_mapping(Telemetry, telemetry, "telemetry")
         )
         self.engine: Engine = engine or MemoryEngine()
+        self.suspended_runs: SuspendedRuns = MemorySuspendedRuns()
         self.server = as_server(server)
         self.server_middleware: tuple[Middleware, ...] = tuple(
             as_middleware(item) for item in server_middleware
@@ -107,10 +111,14 @@ def _each(items: Mapping[str, Any] | None, what: str, make: Any) -> dict[str, An
 
 
 def _agents(items: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Agents by key; one whose framework gave it no name goes by its key."""
+    """Agents by key; one that nobody named goes by its key.
+
+    So does a plain function whose ``__name__`` is taken: modules often call theirs the same.
+    """
     agents = _each(items, "agents", as_agent)
+    names = Counter(name for key, agent in agents.items() for name in {key, agent.id})
     for key, agent in agents.items():
-        if not agent.id:
+        if not agent.id or (inspect.isroutine((items or {})[key]) and names[agent.id] > 1):
             agent.id = agent.name = key
     return agents
 
