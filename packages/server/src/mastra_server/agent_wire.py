@@ -70,6 +70,7 @@ class _Writer:
         self._transcript = transcript
         self._started = False
         self._over = False
+        self._waits = False  # for somebody; its answer then ends without a finish
         self._block = ""  # what kind of delta is open: text, reasoning or none
         self._blocks = 0
 
@@ -144,7 +145,7 @@ class _Writer:
             case ToolResult():
                 yield self._chunk("tool-result", result_payload(event))
             case ApprovalRequired():
-                self._over = True  # the run waits; its answer ends here, without a finish
+                self._waits = True
                 payload = {**call_payload(event), "resumeSchema": _APPROVAL}
                 yield self._chunk("tool-call-approval", payload)
 
@@ -157,6 +158,9 @@ class _Writer:
         self._over = True
 
     def _finished(self, event: Finish) -> Iterator[dict[str, Any]]:
+        if self._waits:
+            self._over = True
+            return
         if self._transcript.open or not self._transcript.turns:  # an agent that tells no steps
             yield from self.tell(StepFinish(reason=event.reason))
         self._transcript.add(event)

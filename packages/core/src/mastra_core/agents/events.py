@@ -1,7 +1,9 @@
 """What a running agent reports, in the order it happens.
 
 One run is ``Start``, then per model turn some deltas, tool calls and results closed by a
-``StepFinish``, then one ``Finish``; a run that breaks ends in ``Failure`` instead.
+``StepFinish``, then one ``Finish``; a run that breaks ends in ``Failure`` instead. A run that
+waits for somebody tells what for (``ApprovalRequired``, ``ToolSuspended``) and ends in a
+``Finish`` whose reason is ``suspended``.
 """
 
 from __future__ import annotations
@@ -14,27 +16,38 @@ __all__ = (
     "AgentEvent",
     "ApprovalRequired",
     "Failure",
+    "File",
     "Finish",
     "ReasoningDelta",
     "Start",
     "StepFinish",
     "TextDelta",
     "ToolCall",
+    "ToolOutput",
     "ToolResult",
+    "ToolSuspended",
     "Usage",
 )
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
-    """Tokens counted by the provider; zero where it does not say."""
+    """Tokens counted by the provider; zero where it does not say.
+
+    :param cached_tokens: those of the input that the provider had in its cache.
+    :param reasoning_tokens: those of the output that nobody sees.
+    """
 
     input_tokens: int = 0
     output_tokens: int = 0
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(
             input_tokens=self.input_tokens + other.input_tokens,
             output_tokens=self.output_tokens + other.output_tokens,
+            cached_tokens=self.cached_tokens + other.cached_tokens,
+            reasoning_tokens=self.reasoning_tokens + other.reasoning_tokens,
         )
 
 
@@ -61,6 +74,14 @@ class ReasoningDelta(_Event, frozen=True, tag="reasoning-delta", kw_only=True):
     text: str
 
 
+class File(_Event, frozen=True, tag="file", kw_only=True):
+    """An image or file that the model made: a URL, or bytes."""
+
+    media_type: str
+    url: str = ""
+    data: bytes = b""
+
+
 class ToolCall(_Event, frozen=True, tag="tool-call", kw_only=True):
     """The model asked for a tool."""
 
@@ -79,12 +100,32 @@ class ToolResult(_Event, frozen=True, tag="tool-result", kw_only=True):
     failed: bool = False
 
 
+class ToolOutput(_Event, frozen=True, tag="tool-output", kw_only=True):
+    """What a tool tells while it runs; of a sub-agent, one of its events."""
+
+    id: str
+    name: str
+    output: Any
+
+
 class ApprovalRequired(_Event, frozen=True, tag="approval-required", kw_only=True):
-    """A tool waits for a person's agreement."""
+    """A tool waits for a person's agreement; ``id`` is that of its ``ToolCall``."""
 
     id: str
     name: str
     arguments: dict[str, Any]
+
+
+class ToolSuspended(_Event, frozen=True, tag="tool-suspended", kw_only=True):
+    """A tool stopped itself and waits for data.
+
+    :param payload: what the tool says it needs.
+    """
+
+    id: str
+    name: str
+    arguments: dict[str, Any]
+    payload: Any = None
 
 
 class StepFinish(_Event, frozen=True, tag="step-finish", kw_only=True):
@@ -105,6 +146,9 @@ class Failure(_Event, frozen=True, tag="error", kw_only=True):
 class Finish(_Event, frozen=True, tag="finish", kw_only=True):
     """The run is over.
 
+    :param reason: ``stop``; ``tool-calls`` where tools of the caller are to be called, or the
+        model was not asked again; ``suspended`` where somebody must decide; ``length`` where the
+        answer was cut.
     :param object: the structured answer, where one was asked for.
     :param usage: the sum over all turns.
     :param history: the framework's own serialised messages, opaque to everybody else.
@@ -120,9 +164,12 @@ AgentEvent = (
     Start
     | TextDelta
     | ReasoningDelta
+    | File
     | ToolCall
+    | ToolOutput
     | ToolResult
     | ApprovalRequired
+    | ToolSuspended
     | StepFinish
     | Failure
     | Finish

@@ -8,7 +8,10 @@ import msgspec
 
 __all__ = (
     "AgentInput",
+    "ClientTool",
+    "Decision",
     "FilePart",
+    "Limits",
     "Message",
     "Part",
     "TextPart",
@@ -71,28 +74,83 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
         return "".join(part.text for part in self.parts if isinstance(part, TextPart))
 
 
-class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
-    """One run's input.
+class ClientTool(msgspec.Struct, frozen=True, kw_only=True):
+    """A tool that the caller has and calls itself; the model is only told of it.
 
-    :param messages: the conversation, oldest first; the last is usually the user's.
-    :param output_schema: JSON Schema of the structured answer wanted.
-    :param instructions: used instead of the agent's own for this run.
-    :param max_steps: the most model turns; the framework's default where ``None``.
-    :param settings: model settings in snake_case (``temperature``, ``max_tokens``, ...).
-    :param context: request context: what the caller and the middleware passed along.
-    :param history: ``Finish.history`` of an earlier run of the same agent.
+    :param input_schema: JSON Schema of the arguments.
     """
 
-    messages: tuple[Message, ...]
-    output_schema: dict[str, Any] | None = None
-    instructions: str = ""
-    max_steps: int | None = None
-    settings: dict[str, Any] = {}
+    name: str
+    description: str = ""
+    input_schema: dict[str, Any] = {}
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody decided about one call of a suspended run.
+
+    :param reason: told to the model where the call is declined.
+    :param arguments: used instead of the model's.
+    :param data: what a tool that suspended itself waited for, or the result of a client's tool.
+    """
+
+    approved: bool = True
+    reason: str = ""
+    arguments: dict[str, Any] | None = None
+    data: Any = None
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """What one run may use; a run that would use more fails."""
+
+    requests: int | None = None
+    tool_calls: int | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    total_tokens: int | None = None
+
+
+class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
+    """One run's input: what was said, and what the caller wants otherwise than the agent says.
+
+    :param messages: the conversation, oldest first; the last is usually the user's.
+    :param history: ``Finish.history`` of an earlier run of the same agent.
+    :param decisions: by call id, for a run that goes on from a suspended one's history.
+    :param context: request context: what the caller and the middleware passed along.
+    :param output_schema: JSON Schema of the structured answer wanted.
+    :param output: the same as a type.
+    :param model: used instead of the agent's own.
+    :param instructions: used instead of the agent's own.
+    :param settings: model settings in snake_case (``temperature``, ``max_tokens``, ...).
+    :param tools: typed functions, beside the agent's own.
+    :param active_tools: names of the tools the model may see; all of them where ``None``.
+    :param client_tools: tools that the caller calls; a run that needs one ends.
+    :param require_approval: ask before every call of a tool.
+    :param max_steps: the most model turns; the framework's default where ``None``.
+    :param stop_when: functions of the events so far; where one is true the model is not asked
+        again.
+    :param timeout: seconds the whole run may take.
+    """
+
+    messages: tuple[Message, ...] = ()
+    history: bytes = b""
+    decisions: dict[str, Decision] = {}
     context: dict[str, Any] = {}
     thread: str = ""
     resource: str = ""
     run_id: str = ""
-    history: bytes = b""
+    output_schema: dict[str, Any] | None = None
+    output: Any = None
+    model: Any = None
+    instructions: str = ""
+    settings: dict[str, Any] = {}
+    tools: tuple[Any, ...] = ()
+    active_tools: tuple[str, ...] | None = None
+    client_tools: tuple[ClientTool, ...] = ()
+    require_approval: bool = False
+    max_steps: int | None = None
+    stop_when: tuple[Any, ...] = ()
+    timeout: float | None = None
+    limits: Limits | None = None
 
     @property
     def prompt(self) -> str:

@@ -73,20 +73,23 @@ class Turns:
 
     def _end(self, result: Any) -> list[AgentEvent]:
         output = result.output
+        total, history = _usage(result.usage), result.all_messages_json()
         if isinstance(output, pydantic_ai.DeferredToolRequests):
             return [
-                ApprovalRequired(
-                    id=part.tool_call_id, name=part.tool_name, arguments=_arguments_of(part)
-                )
-                for part in output.approvals
+                *(
+                    ApprovalRequired(
+                        id=part.tool_call_id, name=part.tool_name, arguments=_arguments_of(part)
+                    )
+                    for part in output.approvals
+                ),
+                Finish(reason="suspended", usage=total, history=history),
             ]
-        total = _usage(result.usage)
         return [
             StepFinish(usage=self._since()),
             Finish(
                 object=None if isinstance(output, str) else dump(output),
                 usage=total,
-                history=result.all_messages_json(),
+                history=history,
             ),
         ]
 
