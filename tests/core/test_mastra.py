@@ -114,7 +114,14 @@ def test_a_description_is_data():
         "tools": {"twice": "double-it"},
         "variables": {},
         "middleware": 1,
-        "serve": {"host": "::1", "port": 1, "drain": 2, "single_process": True},
+        "serve": {
+            "host": "::1",
+            "port": 1,
+            "drain": 2,
+            "proxies": ["127.0.0.1"],
+            "api_prefix": "/api",
+            "single_process": True,
+        },
     }
     chat = Mastra(agents={"chat": Agent(name="c", model="openai:gpt-5")}, logger=False)
     assert describe(chat)["variables"] == {"chat": ["OPENAI_API_KEY"]}

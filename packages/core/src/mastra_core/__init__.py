@@ -9,7 +9,7 @@ from mastra_core.errors import MastraError
 from mastra_core.logger import create_logger
 from mastra_core.mastra import Mastra
 from mastra_core.secret import Secret
-from mastra_core.server import Cors, Middleware, Server
+from mastra_core.server import ApiRoute, Cors, Middleware, Server
 from mastra_core.telemetry import Telemetry
 from mastra_core.tools import Tool, ToolContext, tool
 from mastra_core.workflows import MemoryEngine, Step, StepContext, Workflow, step
@@ -18,6 +18,7 @@ __all__ = (
     "Agent",
     "AgentInput",
     "AgentLike",
+    "ApiRoute",
     "Cors",
     "Mastra",
     "MastraError",

@@ -25,6 +25,8 @@ def describe(mastra: Mastra) -> dict[str, Any]:
             "host": mastra.server.host,
             "port": mastra.server.port,
             "drain": mastra.server.drain_timeout,
+            "proxies": list(mastra.server.trusted_proxies),
+            "api_prefix": mastra.server.api_prefix,
             "single_process": bool(mastra.workflows) and mastra.engine.single_process,
         },
     }

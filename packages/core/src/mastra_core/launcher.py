@@ -173,6 +173,7 @@ def serve(bundle):
         log_config=None,
         access_log=False,
         server_header=False,
+        forwarded_allow_ips=settings.get("proxies"),
         timeout_graceful_shutdown=max(1, round(settings["drain"])),
         workers=workers,
     )

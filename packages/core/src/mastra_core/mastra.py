@@ -74,7 +74,7 @@ class Mastra:
         self.suspended_runs: SuspendedRuns = MemorySuspendedRuns()
         self.server = as_server(server)
         self.server_middleware: tuple[Middleware, ...] = tuple(
-            as_middleware(item) for item in server_middleware
+            as_middleware(item, self.server.api_prefix) for item in server_middleware
         )
         self.deployer = deployer
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
 from mastra_core.errors import ConfigError
 
-__all__ = ("Cors", "Middleware", "Server")
+__all__ = ("ApiRoute", "Cors", "Middleware", "Server")
 
 T = TypeVar("T")
-DEFAULT_MIDDLEWARE_PATH = "/api/*"
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -25,23 +25,72 @@ class Cors:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class ApiRoute:
+    """An endpoint of your own, beside those of the API.
+
+    :param path: from the root, with parameters in braces: ``/orders/{order}``.
+    :param handler: ``async def handler(request)``; it answers with data, text or a response.
+    :param method: one, or several.
+    :param requires_auth: ``False`` leaves it open where ``Server(auth=...)`` closes the rest.
+    """
+
+    path: str
+    handler: Callable[..., Any]
+    method: str | Sequence[str] = "GET"
+    requires_auth: bool = True
+
+    def __post_init__(self) -> None:
+        if not callable(self.handler):
+            raise ConfigError(
+                f"The handler {self.handler!r} of the route {self.path!r} cannot be called.",
+                "Pass async def handler(request).",
+            )
+        if not self.path.startswith("/"):
+            raise ConfigError(
+                f"The route {self.path!r} does not begin with '/'.", "Write '/orders/{order}'."
+            )
+        for method in self.methods:
+            if method not in _METHODS:
+                raise ConfigError(
+                    f"The route {self.path!r} has the method {method!r}.",
+                    f"Use some of {', '.join(_METHODS)}.",
+                )
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Every method it answers."""
+        return (self.method,) if isinstance(self.method, str) else tuple(self.method)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Server:
     """How the server behaves.
 
     :param host: address to bind; the environment variable ``HOST`` overrides it.
     :param port: port to bind; ``PORT`` overrides it.
+    :param api_prefix: where the API is; a client is told the same one.
+    :param api_routes: endpoints of your own: ``ApiRoute(...)``, or handlers of Litestar.
+    :param on_error: ``on_error(error, request)`` may answer in place of the server.
     :param cors: ``False`` leaves the headers out.
     :param body_limit: bytes; a larger request body is answered 413.
     :param timeout: seconds to the first byte of an answer; then 504.
     :param drain_timeout: seconds that running requests get after SIGTERM.
+    :param trusted_proxies: addresses or networks whose ``X-Forwarded-*`` headers are believed.
     """
 
     host: str = "0.0.0.0"  # noqa: S104  # a server in a container that binds loopback is unreachable
     port: int = 3000
+    api_prefix: str = "/api"
+    api_routes: Sequence[Any] = ()
+    on_error: Callable[..., Any] | None = None
     cors: Cors | Literal[False] = Cors()
     body_limit: int = 4_718_592
     timeout: float = 180
     drain_timeout: float = 5
+    trusted_proxies: Sequence[str] = ("127.0.0.1",)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "api_prefix", _prefix(self.api_prefix))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -49,11 +98,12 @@ class Middleware:
     """Code around requests.
 
     :param handler: ``async def handler(request, next)``, or an ASGI middleware class.
-    :param path: ``/api/*`` covers ``/api`` and all below it; ``*`` covers every route.
+    :param path: ``/api/*`` covers ``/api`` and all below it; ``*`` covers every route. Without
+        one it is the whole API, whatever ``Server.api_prefix``.
     """
 
     handler: Any
-    path: str = DEFAULT_MIDDLEWARE_PATH
+    path: str = ""
 
     def __post_init__(self) -> None:
         if not callable(self.handler):
@@ -61,7 +111,7 @@ class Middleware:
                 f"The middleware handler {self.handler!r} cannot be called.",
                 "Pass async def handler(request, next), or an ASGI middleware class.",
             )
-        if self.path != "*" and not self.path.startswith("/"):
+        if self.path and self.path != "*" and not self.path.startswith("/"):
             raise ConfigError(
                 f"The middleware path {self.path!r} does not begin with '/'.",
                 "Write '/api/*', or '*' for every route.",
@@ -69,15 +119,21 @@ class Middleware:
 
 
 def as_server(value: Server | Mapping[str, Any] | None) -> Server:
-    """``value`` as ``Server``; a mapping may nest another for ``cors``."""
+    """``value`` as ``Server``; a mapping may nest others for ``cors`` and for ``api_routes``."""
     if isinstance(value, Mapping) and isinstance(value.get("cors"), Mapping):
         value = {**value, "cors": from_mapping(Cors, value["cors"], "server.cors")}
-    return from_mapping(Server, value or {}, "server")
+    server = from_mapping(Server, value or {}, "server")
+    routes = [
+        from_mapping(ApiRoute, item, "api_routes") if isinstance(item, Mapping) else item
+        for item in server.api_routes
+    ]
+    return dataclasses.replace(server, api_routes=tuple(routes))
 
 
-def as_middleware(value: Any) -> Middleware:
-    """``value`` as ``Middleware``: itself, a mapping, or a bare callable."""
-    return from_mapping(Middleware, {"handler": value} if callable(value) else value, "middleware")
+def as_middleware(value: Any, api_prefix: str = "/api") -> Middleware:
+    """``value`` as ``Middleware``: itself, a mapping, or a bare callable; its path filled in."""
+    made = from_mapping(Middleware, {"handler": value} if callable(value) else value, "middleware")
+    return made if made.path else dataclasses.replace(made, path=f"{api_prefix}/*")
 
 
 def from_mapping(cls: type[T], value: Any, where: str) -> T:
@@ -106,3 +162,11 @@ def _suggest(key: str, known: Sequence[str]) -> str:
 
     near = difflib.get_close_matches(key, known, 1)
     return f"Did you mean {near[0]!r}?" if near else f"It takes {', '.join(known)}."
+
+
+def _prefix(text: str) -> str:
+    """``text`` with one slash at the front and none at the end, as the client writes it."""
+    prefix = "/" + "/".join(part for part in text.split("/") if part)
+    if set(prefix) & set("?#{}*% ") or ".." in prefix:
+        raise ConfigError(f"The api_prefix is {text!r}.", "Write a path, such as '/api' or '/v1'.")
+    return prefix.rstrip("/")

@@ -13,12 +13,16 @@ class Serve(msgspec.Struct, frozen=True, kw_only=True):
     """How the launcher serves, where the environment does not say.
 
     :param drain: seconds that running requests get after SIGTERM.
+    :param proxies: addresses whose ``X-Forwarded-*`` headers are believed.
+    :param api_prefix: where the API is.
     :param single_process: runs live in one process, so more workers would lose them.
     """
 
     host: str = "0.0.0.0"  # noqa: S104  # a server in a container that binds loopback is unreachable
     port: int = 3000
     drain: float = 5
+    proxies: tuple[str, ...] = ("127.0.0.1",)
+    api_prefix: str = "/api"
     single_process: bool = False
 
 
