@@ -8,12 +8,13 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import Any, TypeVar
 
 import msgspec
+from litestar import Request, Response
 from litestar.response.base import ASGIResponse
 
 from mastra_core.schema import dump
-from mastra_server.asgi import Receive, Scope, Send
+from mastra_server.asgi import App, Receive, Scope, Send
 
-__all__ = ("StreamAnswer", "closing", "encode", "json_answer", "stop", "text_answer")
+__all__ = ("StreamAnswer", "answer_of", "closing", "encode", "json_answer", "stop", "text_answer")
 
 
 T = TypeVar("T")
@@ -42,6 +43,18 @@ def json_answer(
 def text_answer(body: str, status: int = 200) -> ASGIResponse:
     """``body`` as a plain text answer."""
     return ASGIResponse(body=body, media_type="text/plain; charset=utf-8", status_code=status)
+
+
+def answer_of(value: Any, request: Request[Any, Any, Any], status: int = 200) -> App:
+    """What a user's function returned: an answer as it is, text as text, the rest as JSON.
+
+    :raises TypeError: when it has no JSON form.
+    """
+    if isinstance(value, Response):
+        return value.to_asgi_response(app=None, request=request)
+    if callable(value):
+        return value  # type: ignore[no-any-return]  # any ASGI application may answer
+    return text_answer(value, status) if isinstance(value, str) else json_answer(value, status)
 
 
 class StreamAnswer:

@@ -12,15 +12,16 @@ from collections.abc import AsyncIterator
 from litestar import Litestar
 from litestar.datastructures import State
 
-from mastra_core import Mastra
+from mastra_core import ApiRoute, Mastra
 from mastra_server import agents, health, tools, workflows
 from mastra_server.asgi import App
 from mastra_server.cors import CorsHeaders
 from mastra_server.errors import ErrorBoundary, exception_handlers
 from mastra_server.limits import BodyLimit, TimeLimit
 from mastra_server.middleware import wrap_user_middleware
-from mastra_server.paths import CanonicalPath
+from mastra_server.paths import CanonicalPath, placed
 from mastra_server.request_id import RequestId
+from mastra_server.routes import own_routes
 from mastra_server.tracing import RequestSpans
 
 __all__ = ("create_app",)
@@ -44,10 +45,11 @@ def create_app(mastra: Mastra) -> Litestar:
     ``app.state.mastra`` is the object itself. Whoever stops the process may set
     ``app.state.draining`` beforehand: ``/ready`` then answers 503 while requests still finish.
 
-    :raises ConfigError: for a middleware path that cannot be matched.
+    :raises ConfigError: for a middleware path that cannot be matched, or a route that is taken.
     """
-    app = _Application(
-        route_handlers=[*health.ROUTES, *agents.ROUTES, *workflows.ROUTES, *tools.ROUTES],
+    api = placed(_API, mastra.server.api_prefix)
+    app = _kind(mastra)(
+        route_handlers=[*health.ROUTES, *api, *own_routes(mastra)],
         exception_handlers=exception_handlers(),
         lifespan=[_lifespan],
         state=State({"mastra": mastra, "draining": False}),
@@ -58,6 +60,15 @@ def create_app(mastra: Mastra) -> Litestar:
     )
     app.asgi_handler = _surrounded(app.asgi_handler, mastra)
     return app
+
+
+_API = (*agents.ROUTES, *workflows.ROUTES, *tools.ROUTES)
+
+
+def _kind(mastra: Mastra) -> type[Litestar]:
+    """Handlers of Litestar's own kind may take what its plugins read, pydantic's models too."""
+    ours = all(isinstance(item, ApiRoute) for item in mastra.server.api_routes)
+    return _Application if ours else Litestar
 
 
 def _surrounded(app: App, mastra: Mastra) -> App:

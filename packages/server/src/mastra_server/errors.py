@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from litestar import Request
@@ -15,10 +16,12 @@ from litestar.response.base import ASGIResponse
 from mastra_core.agents.protocol import AgentFailed
 from mastra_core.errors import InvalidInput, RequestError
 from mastra_core.logger import logger_of
-from mastra_server.answers import json_answer, text_answer
+from mastra_server.answers import answer_of, json_answer, text_answer
 from mastra_server.asgi import App, Message, Receive, Scope, Send
 
-__all__ = ("BodyTooLarge", "ErrorBoundary", "answer_to", "exception_handlers")
+__all__ = ("BodyTooLarge", "ErrorBoundary", "answer_to", "exception_handlers", "status_of")
+
+_INTERNAL = 500
 
 
 class BodyTooLarge(RequestError):
@@ -47,7 +50,7 @@ class ErrorBoundary:
         except Exception as error:
             if started:
                 raise
-            await answer_to(error, scope)(scope, receive, send)
+            await _Answer(error)(scope, receive, send)
 
 
 def exception_handlers() -> dict[Any, Any]:
@@ -62,15 +65,23 @@ def exception_handlers() -> dict[Any, Any]:
 
 def answer_to(error: Exception, scope: Scope) -> ASGIResponse:
     """The answer that ``error`` deserves; what nobody foresaw is logged with its traceback."""
+    status = status_of(error)
     if isinstance(error, RequestError):
-        return json_answer(_told(error), error.status)
+        return json_answer(_told(error), status)
     if isinstance(error, AgentFailed):
-        return json_answer({"error": error.message}, 500)
-    if isinstance(error, HTTPException) and error.status_code != 500:  # noqa: PLR2004  # HTTP's own number
-        return json_answer({"error": error.detail}, error.status_code, error.headers)
+        return json_answer({"error": error.message}, status)
+    if isinstance(error, HTTPException) and status != _INTERNAL:
+        return json_answer({"error": error.detail}, status, error.headers)
     fields = {"method": scope.get("method"), "path": scope["path"]}
     logger_of("mastra.server").error("the request failed", exc_info=error, extra=fields)
-    return json_answer({"error": "Internal Server Error"}, 500)
+    return json_answer({"error": "Internal Server Error"}, _INTERNAL)
+
+
+def status_of(error: Exception) -> int:
+    """HTTP's number for ``error``."""
+    if isinstance(error, RequestError):
+        return error.status
+    return error.status_code if isinstance(error, HTTPException) else _INTERNAL
 
 
 def _told(error: RequestError) -> dict[str, Any]:
@@ -81,19 +92,46 @@ def _told(error: RequestError) -> dict[str, Any]:
     return told
 
 
-class _Handled:
-    """A ready answer in the shape that Litestar's exception handlers give."""
+class _Answer:
+    """The answer to ``error``: the user's, if ``on_error`` gives one."""
 
-    def __init__(self, answer: ASGIResponse) -> None:
-        self._answer = answer
+    def __init__(self, error: Exception) -> None:
+        self._error = error
 
-    def to_asgi_response(self, **_: Any) -> ASGIResponse:
-        return self._answer
+    def to_asgi_response(self, **_: Any) -> App:
+        """What Litestar asks of an exception handler."""
+        return self
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer: App = answer_to(self._error, scope)
+        on_error = scope["litestar_app"].state.mastra.server.on_error
+        if on_error is not None:
+            request: Request[Any, Any, Any] = Request(scope, receive, send)
+            answer = await _asked(on_error, self._error, request) or answer
+        await answer(scope, receive, send)
 
 
-def _handle(request: Request[Any, Any, Any], error: Exception) -> _Handled:
-    return _Handled(answer_to(error, request.scope))
+async def _asked(
+    on_error: Callable[..., Any], error: Exception, request: Request[Any, Any, Any]
+) -> App | None:
+    """What the user's function answers; its own failure is logged, and ours stands."""
+    try:
+        value = on_error(error, request)
+        value = await value if isinstance(value, Awaitable) else value
+        return None if value is None else answer_of(value, request, status_of(error))
+    except Exception as failure:  # noqa: BLE001  # user code may raise anything
+        logger_of("mastra.server").error("on_error failed", exc_info=failure)
+        return None
 
 
-def _no_route(_: Request[Any, Any, Any], __: Exception) -> _Handled:
-    return _Handled(text_answer("404 Not Found", 404))
+def _handle(_: Request[Any, Any, Any], error: Exception) -> _Answer:
+    return _Answer(error)
+
+
+class _NoRoute:
+    def to_asgi_response(self, **_: Any) -> App:
+        return text_answer("404 Not Found", 404)
+
+
+def _no_route(_: Request[Any, Any, Any], __: Exception) -> _NoRoute:
+    return _NoRoute()

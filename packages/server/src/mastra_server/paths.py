@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Iterable, Iterator
+
+from litestar.handlers import HTTPRouteHandler
+
 from mastra_server.answers import text_answer
 from mastra_server.asgi import App, Receive, Scope, Send
 
-__all__ = ("CanonicalPath",)
+__all__ = ("CanonicalPath", "placed")
+
+_DECLARED = "/api"  # the prefix that our handlers are written with
+
+
+def placed(handlers: Iterable[HTTPRouteHandler], prefix: str) -> Iterator[HTTPRouteHandler]:
+    """``handlers``, those of the API below ``prefix`` instead of ``/api``."""
+    for handler in handlers:
+        moved = copy.copy(handler)
+        moved.paths = {_moved(path, prefix) for path in handler.paths}
+        yield moved
+
+
+def _moved(path: str, prefix: str) -> str:
+    inside = path == _DECLARED or path.startswith(f"{_DECLARED}/")
+    return (prefix + path.removeprefix(_DECLARED) or "/") if inside else path
 
 
 class CanonicalPath:
