@@ -5,7 +5,11 @@ import os
 
 def look(target, kind):
     if kind == "mastra":
-        return {"routes": [], "example": mastra_example(target)}
+        example = mastra_example(target)
+        return {
+            "routes": [],
+            "example": {**example, "path": target.server.api_prefix + example["path"]},
+        }
     routes = list(of_framework(getattr(target, "routes", ())))
     simple = [path for methods, path in routes if "GET" in methods and "{" not in path]
     path = "/" if "/" in simple or not simple else simple[0]
@@ -22,16 +26,16 @@ def mastra_example(mastra):
     for key, workflow in mastra.workflows.items():
         fits, sample = sampled(workflow.input_schema or {})
         if fits:
-            path = f"/api/workflows/{key}/start-async"
+            path = f"/workflows/{key}/start-async"
             return {"method": "POST", "path": path, "body": {"inputData": sample}}
     for key, info in agents:
         if has_key(info.provider):
             return generate(key)
-    return {"method": "GET", "path": "/api/agents", "body": None}
+    return {"method": "GET", "path": "/agents", "body": None}
 
 
 def generate(key):
-    path = f"/api/agents/{key}/generate"
+    path = f"/agents/{key}/generate"
     return {"method": "POST", "path": path, "body": {"messages": "hello"}}
 
 

@@ -104,8 +104,11 @@ def _served(registry: Mapping[str, Any]) -> Sequence[str]:
     if registry["kind"] != "mastra":
         return [f"{methods} {path}" for methods, path in registry["routes"]]
     shapes = (("agents", "generate"), ("workflows", "start-async"), ("tools", "execute"))
+    prefix = registry.get("serve", {}).get("api_prefix", "/api")
     return [
-        f"POST /api/{what}/{key}/{verb}" for what, verb in shapes for key in registry.get(what, ())
+        f"POST {prefix}/{what}/{key}/{verb}"
+        for what, verb in shapes
+        for key in registry.get(what, ())
     ]
 
 
