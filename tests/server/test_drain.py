@@ -1,0 +1,125 @@
+"""A server that is told to stop finishes what it has begun, and proxies are believed by name."""
+
+import asyncio
+import contextlib
+import json
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+
+import httpx
+import pytest
+
+APP = """
+    import asyncio
+    from mastra_core import ApiRoute, Mastra, Server
+
+    async def slow(text: str) -> str:
+        await asyncio.sleep(0.3)
+        return text
+
+    def seen(request):
+        return {"client": request.client.host, "scheme": request.url.scheme}
+
+    mastra = Mastra(
+        agents={"slow": slow},
+        server=Server(
+            host="127.0.0.1", port=0, api_routes=[ApiRoute(path="/seen", handler=seen)], %s
+        ),
+    )
+"""
+
+
+@pytest.fixture
+def process(tmp_path):
+    """The launcher's own serving, in a process of its own, which can be sent signals."""
+    started = []
+
+    def start(settings=""):
+        (tmp_path / "app.py").write_text(textwrap.dedent(APP % settings))
+        script = textwrap.dedent("""
+            from app import mastra
+            from mastra_core import launcher
+            from mastra_core.describe import describe
+            from mastra_server import create_app
+            launcher.imported = lambda bundle: create_app(mastra)
+            serve = describe(mastra)["serve"]
+            launcher.serve({"app": "", "entry": "app", "required": [], "serve": serve})
+        """)
+        made = subprocess.Popen(
+            [sys.executable, "-c", script], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+        )
+        started.append(made)
+        line = made.stderr.readline()
+        return made, int(line.rpartition(":")[2])
+
+    yield start
+    for each in started:
+        each.kill()
+        each.stderr.close()
+        each.wait()
+
+
+def test_sigterm_under_load_drops_nothing(process):
+    server, port = process()
+    answers, refused = asyncio.run(_load(server, port))
+    assert server.wait(10) == 0
+    assert len(answers) > 50
+    assert set(answers) == {200}
+    assert refused, "the load ended before the server did"
+
+
+async def _load(server, port):
+    """Requests on fresh connections until nobody listens any more."""
+    answers, refused = [], []
+
+    async def client():
+        while True:
+            try:
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            except OSError:
+                refused.append(1)
+                return
+            body = json.dumps({"messages": "x"}).encode()
+            head = f"POST /api/agents/slow/generate HTTP/1.1\r\nhost: x\r\ncontent-length: {len(body)}\r\n"
+            writer.write(f"{head}connection: close\r\n\r\n".encode() + body)
+            status = await reader.readline()
+            answers.append(int(status.split()[1]) if status else 0)
+            writer.close()
+
+    clients = [asyncio.create_task(client()) for _ in range(20)]
+    await asyncio.sleep(1.5)
+    server.send_signal(signal.SIGTERM)
+    await asyncio.gather(*clients)
+    return answers, refused
+
+
+def test_ready_says_no_while_it_drains(process):
+    server, port = process()
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as http:
+        assert http.get("/ready").status_code == 200
+        slow = socket.create_connection(("127.0.0.1", port))
+        body = b'{"messages": "x"}'
+        slow.sendall(
+            b"POST /api/agents/slow/generate HTTP/1.1\r\nhost: x\r\n"
+            b"content-length: %d\r\n\r\n" % len(body) + body
+        )
+        server.send_signal(signal.SIGTERM)
+        with contextlib.suppress(httpx.TransportError):  # where it was quicker
+            assert http.get("/ready").status_code == 503
+        assert slow.recv(100).startswith(b"HTTP/1.1 200")
+        slow.close()
+    assert server.wait(10) == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "client"),
+    [("", "203.0.113.7"), ("trusted_proxies=['10.0.0.1'],", "127.0.0.1")],
+)
+def test_only_trusted_proxies_are_believed(process, settings, client):
+    _, port = process(settings)
+    forwarded = {"x-forwarded-for": "203.0.113.7", "x-forwarded-proto": "https"}
+    told = httpx.get(f"http://127.0.0.1:{port}/seen", headers=forwarded, trust_env=False).json()
+    assert told == {"client": client, "scheme": "https" if client[0] == "2" else "http"}
