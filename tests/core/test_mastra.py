@@ -118,7 +118,7 @@ def test_a_description_is_data():
             "host": "::1",
             "port": 1,
             "drain": 2,
-            "proxies": ["127.0.0.1"],
+            "proxies": [],
             "api_prefix": "/api",
             "single_process": True,
         },

@@ -173,15 +173,13 @@ def serve(bundle):
         log_config=None,
         access_log=False,
         server_header=False,
-        forwarded_allow_ips=settings.get("proxies"),
+        forwarded_allow_ips=settings.get("proxies") or None,
         timeout_graceful_shutdown=max(1, round(settings["drain"])),
         workers=workers,
     )
     shown = "[%s]" % host if ":" in host else host
     announce = "Serving %s on http://%s:%d" % (bundle["entry"], shown, listener.getsockname()[1])
-    if workers > 1:
-        return serve_many(config, listener, announce)
-    return serve_one(config, listener, announce)
+    return (serve_many if workers > 1 else serve_one)(config, listener, announce)
 
 
 def serve_one(config, listener, announce="", mixins=()):

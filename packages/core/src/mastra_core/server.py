@@ -87,7 +87,7 @@ class Server:
     body_limit: int = 4_718_592
     timeout: float = 180
     drain_timeout: float = 5
-    trusted_proxies: Sequence[str] = ("127.0.0.1",)
+    trusted_proxies: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "api_prefix", _prefix(self.api_prefix))

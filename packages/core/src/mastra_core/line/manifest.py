@@ -21,7 +21,7 @@ class Serve(msgspec.Struct, frozen=True, kw_only=True):
     host: str = "0.0.0.0"  # noqa: S104  # a server in a container that binds loopback is unreachable
     port: int = 3000
     drain: float = 5
-    proxies: tuple[str, ...] = ("127.0.0.1",)
+    proxies: tuple[str, ...] = ()
     api_prefix: str = "/api"
     single_process: bool = False
 
