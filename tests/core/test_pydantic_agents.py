@@ -184,6 +184,15 @@ def test_instructions():
     assert [asked[-1].instructions for asked in script.asked] == ["Be kind.", "Be brief."]
 
 
+def test_extra_instructions_come_after_whichever_there_are():
+    script = Script(["a"], ["b"])
+    agent = Agent(name="a", model=script.model, instructions="Be kind.")
+    answer(agent, said(extra_instructions="Ann is 8."))
+    answer(agent, said(instructions="Be brief.", extra_instructions="Ann is 8."))
+    told = [" ".join(asked[-1].instructions.split()) for asked in script.asked]
+    assert told == ["Be kind. Ann is 8.", "Be brief. Ann is 8."]
+
+
 def test_settings_of_the_agent_and_of_the_run():
     script = Script(["a"], ["b"])
     agent = Agent(name="a", model=script.model, settings={"temperature": 0.1, "seed": 1})

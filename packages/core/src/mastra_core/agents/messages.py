@@ -120,6 +120,7 @@ class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
     :param output: the same as a type.
     :param model: used instead of the agent's own.
     :param instructions: used instead of the agent's own.
+    :param extra_instructions: put after the instructions, whichever they are.
     :param settings: model settings in snake_case (``temperature``, ``max_tokens``, ...).
     :param tools: typed functions, beside the agent's own.
     :param active_tools: names of the tools the model may see; all of them where ``None``.
@@ -142,6 +143,7 @@ class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
     output: Any = None
     model: Any = None
     instructions: str = ""
+    extra_instructions: str = ""
     settings: dict[str, Any] = {}
     tools: tuple[Any, ...] = ()
     active_tools: tuple[str, ...] | None = None

@@ -99,7 +99,7 @@ class PydanticAgent:
         try:
             async with self._agent.run_stream_events(**self._arguments(input)) as run:
                 turns = Turns(run)
-                async for event in self._events(run, input.instructions):
+                async for event in self._events(run, _instead(input)):
                     for told in turns.tell(event):
                         yield told
         except Exception as error:  # noqa: BLE001  # providers and tools may raise anything
@@ -126,6 +126,8 @@ class PydanticAgent:
         }
         if self._own:
             arguments["deps"] = ToolContext(request_context=wish.context, run_id=wish.run_id)
+        if wish.extra_instructions and not wish.instructions:  # an override would replace them
+            arguments["instructions"] = wish.extra_instructions
         if wish.settings:
             arguments["model_settings"] = wish.settings
         if wish.output_schema is not None:
@@ -141,6 +143,12 @@ class PydanticAgent:
         own = self._agent.output_type
         may = deferred in own if isinstance(own, list | tuple) else own is deferred
         return [type_, deferred] if may else type_
+
+
+def _instead(wish: AgentInput) -> str:
+    """What is used in place of the agent's own instructions; nothing where the caller has none."""
+    extra = f"\n\n{wish.extra_instructions}" if wish.extra_instructions else ""
+    return wish.instructions and wish.instructions + extra
 
 
 def _output_type(agent: Agent) -> Any:
