@@ -11,8 +11,10 @@ MastraError
 │   ├── DeploymentFailed   the platform built or started it and failed (exit 9)
 │   └── DeployTimeout      the platform did not finish in time (exit 10)
 ├── AgentFailed            an agent's run broke; nothing a command meets (exit 1)
+├── StorageError           what is stored cannot be read or written (exit 1)
 └── RequestError           whoever called a running app made a mistake (HTTP 400)
     ├── InvalidInput       data does not fit the declared type (HTTP 400)
+    ├── Forbidden          it is somebody else's (HTTP 403)
     ├── NotFound           no agent, workflow, tool or run of that name (HTTP 404)
     ├── Conflict           not possible in the run's present state (HTTP 409)
     └── TooManyRuns        the bounded journal is full of unfinished runs (HTTP 429)
@@ -36,11 +38,13 @@ __all__ = (
     "DeployError",
     "DeployTimeout",
     "DeploymentFailed",
+    "Forbidden",
     "InvalidInput",
     "MastraError",
     "NotFound",
     "PluginError",
     "RequestError",
+    "StorageError",
     "TooManyRuns",
 )
 
@@ -148,6 +152,10 @@ class AgentFailed(MastraError):
     """A run ended in ``Failure``; the message is safe to show to whoever called."""
 
 
+class StorageError(MastraError):
+    """What a running app stores cannot be read or written: a full disk, a damaged file."""
+
+
 class RequestError(MastraError):
     """Whoever called a running app made a mistake; ``status`` is the HTTP answer."""
 
@@ -165,6 +173,12 @@ class InvalidInput(RequestError):
     ) -> None:
         super().__init__(message, hint)
         self.issues = issues
+
+
+class Forbidden(RequestError):
+    """The caller may not have this: it is somebody else's."""
+
+    status = 403
 
 
 class NotFound(RequestError):
