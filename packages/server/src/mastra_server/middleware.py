@@ -13,10 +13,10 @@ from litestar.exceptions import ClientException
 from litestar.middleware import ASGIMiddleware, DefineMiddleware
 
 from mastra_core import Middleware
-from mastra_core.errors import ConfigError
 from mastra_server.answers import stop
 from mastra_server.asgi import App, Message, Receive, Scope, Send
 from mastra_server.health import PATHS
+from mastra_server.paths import PathPattern
 
 __all__ = ("Answer", "wrap_user_middleware")
 
@@ -49,14 +49,7 @@ class _OnPath:
     """Chooses between the middleware and what lies behind it."""
 
     def __init__(self, inside: App, outside: App, path: str) -> None:
-        everywhere = path in ("*", "/*")
-        self._prefix = "" if everywhere else path.removesuffix("/*")
-        self._below = everywhere or path.endswith("/*")
-        if "*" in self._prefix:
-            raise ConfigError(
-                f"The middleware path {path!r} has '*' in the middle.",
-                "Write '/api/agents/*', or check request.url.path in the handler.",
-            )
+        self._pattern = PathPattern(path, "middleware")
         self._inside = inside
         self._outside = outside
 
@@ -66,9 +59,7 @@ class _OnPath:
 
     def _matches(self, scope: Scope) -> bool:
         path = scope["path"]
-        if path in PATHS:
-            return False
-        return path == self._prefix or (self._below and path.startswith(self._prefix + "/"))
+        return path not in PATHS and self._pattern.matches(path)
 
 
 class Answer:

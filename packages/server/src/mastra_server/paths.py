@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator
 
 from litestar.handlers import HTTPRouteHandler
 
+from mastra_core.errors import ConfigError
 from mastra_server.answers import text_answer
 from mastra_server.asgi import App, Receive, Scope, Send
 
-__all__ = ("CanonicalPath", "placed")
+__all__ = ("CanonicalPath", "PathPattern", "placed")
 
 _DECLARED = "/api"  # the prefix that our handlers are written with
 
@@ -26,6 +27,28 @@ def placed(handlers: Iterable[HTTPRouteHandler], prefix: str) -> Iterator[HTTPRo
 def _moved(path: str, prefix: str) -> str:
     inside = path == _DECLARED or path.startswith(f"{_DECLARED}/")
     return (prefix + path.removeprefix(_DECLARED) or "/") if inside else path
+
+
+class PathPattern:
+    """``/a/*`` is ``/a`` and everything below it, ``/a`` that path only, ``*`` every path.
+
+    :param what: whose pattern it is, for the message.
+    :raises ConfigError: for ``*`` anywhere but at its end.
+    """
+
+    def __init__(self, path: str, what: str) -> None:
+        everywhere = path in ("*", "/*")
+        self._prefix = "" if everywhere else path.removesuffix("/*")
+        self._below = everywhere or path.endswith("/*")
+        if "*" in self._prefix or not (everywhere or path.startswith("/")):
+            raise ConfigError(
+                f"The {what} path {path!r} has '*' in the middle, or no '/' in front.",
+                "Write '/api/agents/*', or check request.url.path in a middleware.",
+            )
+
+    def matches(self, path: str) -> bool:
+        """Whether ``path``, spelled canonically, is meant."""
+        return path == self._prefix or (self._below and path.startswith(self._prefix + "/"))
 
 
 class CanonicalPath:
