@@ -6,12 +6,19 @@ Names load on first use: the tool side imports this package without paying for L
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mastra_server.api_keys import ApiKeys
     from mastra_server.app import create_app
     from mastra_server.context import request_context
+    from mastra_server.jwt_tokens import Jwt
 
-__all__ = ("create_app", "request_context")
+__all__ = ("ApiKeys", "Jwt", "create_app", "request_context")
 
-_HOMES = {"create_app": "mastra_server.app", "request_context": "mastra_server.context"}
+_HOMES = {
+    "ApiKeys": "mastra_server.api_keys",
+    "Jwt": "mastra_server.jwt_tokens",
+    "create_app": "mastra_server.app",
+    "request_context": "mastra_server.context",
+}
 
 
 def __getattr__(name: str) -> Any:
