@@ -69,6 +69,8 @@ class Server:
     :param host: address to bind; the environment variable ``HOST`` overrides it.
     :param port: port to bind; ``PORT`` overrides it.
     :param api_prefix: where the API is; a client is told the same one.
+    :param auth: who may call: an object with ``authenticate(token, request)``.
+    :param public: paths that need no ``auth``, each written like a middleware's.
     :param api_routes: endpoints of your own: ``ApiRoute(...)``, or handlers of Litestar.
     :param on_error: ``on_error(error, request)`` may answer in place of the server.
     :param cors: ``False`` leaves the headers out.
@@ -81,6 +83,8 @@ class Server:
     host: str = "0.0.0.0"  # noqa: S104  # a server in a container that binds loopback is unreachable
     port: int = 3000
     api_prefix: str = "/api"
+    auth: Any = None
+    public: Sequence[str] = ()
     api_routes: Sequence[Any] = ()
     on_error: Callable[..., Any] | None = None
     cors: Cors | Literal[False] = Cors()
@@ -91,6 +95,11 @@ class Server:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "api_prefix", _prefix(self.api_prefix))
+        if self.auth is not None and not callable(getattr(self.auth, "authenticate", None)):
+            raise ConfigError(
+                f"auth is {self.auth!r}, which has no authenticate(token, request).",
+                "Pass ApiKeys(...), Jwt(...) or an object of your own with that method.",
+            )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

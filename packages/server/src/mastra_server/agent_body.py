@@ -11,7 +11,7 @@ from litestar import Request
 
 from mastra_core.agents import AgentInput
 from mastra_server.body import read
-from mastra_server.context import context_of
+from mastra_server.context import confined, context_of
 from mastra_server.messages import messages_of
 
 __all__ = ("agent_input",)
@@ -59,7 +59,7 @@ async def agent_input(request: Request[Any, Any, Any]) -> AgentInput:
         settings=_settings(body.model_settings or {}),
         context=context_of(request, body.request_context),
         thread=thread,
-        resource=memory.resource,
+        resource=confined(request, memory.resource),
         run_id=body.run_id or str(uuid.uuid4()),
     )
 

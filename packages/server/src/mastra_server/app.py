@@ -15,6 +15,7 @@ from litestar.datastructures import State
 from mastra_core import ApiRoute, Mastra
 from mastra_server import agents, health, tools, workflows
 from mastra_server.asgi import App
+from mastra_server.auth import gates
 from mastra_server.cors import CorsHeaders
 from mastra_server.errors import ErrorBoundary, exception_handlers
 from mastra_server.limits import BodyLimit, TimeLimit
@@ -50,6 +51,7 @@ def create_app(mastra: Mastra) -> Litestar:
     api = placed(_API, mastra.server.api_prefix)
     app = _kind(mastra)(
         route_handlers=[*health.ROUTES, *api, *own_routes(mastra)],
+        guards=list(gates(mastra)),
         exception_handlers=exception_handlers(),
         lifespan=[_lifespan],
         state=State({"mastra": mastra, "draining": False}),

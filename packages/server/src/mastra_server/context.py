@@ -10,9 +10,11 @@ import msgspec
 from litestar.connection import ASGIConnection
 
 from mastra_server.body import InvalidQuery
+from mastra_server.errors import Forbidden
 
-__all__ = ("context_of", "request_context")
+__all__ = ("RESOURCE", "confined", "context_of", "request_context")
 
+RESOURCE = "mastra__resourceId"  # the key of Mastra's own context
 _KEY = "mastra_context"
 
 
@@ -37,6 +39,18 @@ def context_of(
     asked = {**(body or {}), **_from_query(request)}
     allowed = {key: value for key, value in asked.items() if not _reserved(key)}
     return allowed | request_context(request)
+
+
+def confined(request: ASGIConnection[Any, Any, Any, Any], resource: str = "") -> str:
+    """The owner of the memory that a request may touch: the one that ``auth`` or a middleware has
+    set, else ``resource``, which the caller names.
+
+    :raises Forbidden: when the caller names another than its own.
+    """
+    own: str = request_context(request).get(RESOURCE, "")
+    if own and resource and own != resource:
+        raise Forbidden("Access denied")
+    return own or resource
 
 
 def _from_query(request: ASGIConnection[Any, Any, Any, Any]) -> dict[str, Any]:

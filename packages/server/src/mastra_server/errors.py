@@ -19,7 +19,15 @@ from mastra_core.logger import logger_of
 from mastra_server.answers import answer_of, json_answer, text_answer
 from mastra_server.asgi import App, Message, Receive, Scope, Send
 
-__all__ = ("BodyTooLarge", "ErrorBoundary", "answer_to", "exception_handlers", "status_of")
+__all__ = (
+    "BodyTooLarge",
+    "ErrorBoundary",
+    "Forbidden",
+    "Unauthorized",
+    "answer_to",
+    "exception_handlers",
+    "status_of",
+)
 
 _INTERNAL = 500
 
@@ -28,6 +36,18 @@ class BodyTooLarge(RequestError):
     """The request's body exceeds ``Server.body_limit``."""
 
     status = 413
+
+
+class Unauthorized(RequestError):
+    """Nobody that the server knows."""
+
+    status = 401
+
+
+class Forbidden(RequestError):
+    """Known, and not allowed."""
+
+    status = 403
 
 
 class ErrorBoundary:
@@ -67,7 +87,8 @@ def answer_to(error: Exception, scope: Scope) -> ASGIResponse:
     """The answer that ``error`` deserves; what nobody foresaw is logged with its traceback."""
     status = status_of(error)
     if isinstance(error, RequestError):
-        return json_answer(_told(error), status)
+        marks = {"www-authenticate": "Bearer"} if isinstance(error, Unauthorized) else None
+        return json_answer(_told(error), status, marks)
     if isinstance(error, AgentFailed):
         return json_answer({"error": error.message}, status)
     if isinstance(error, HTTPException) and status != _INTERNAL:

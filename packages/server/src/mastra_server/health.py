@@ -14,12 +14,12 @@ __all__ = ("PATHS", "ROUTES")
 PATHS = frozenset(("/health", "/ready"))
 
 
-@route("/health", http_method=["GET", "HEAD"])
+@route("/health", http_method=["GET", "HEAD"], requires_auth=False)
 async def _alive() -> ASGIResponse:
     return json_answer({"success": True})
 
 
-@route("/ready", http_method=["GET", "HEAD"])
+@route("/ready", http_method=["GET", "HEAD"], requires_auth=False)
 async def _ready(request: Request[Any, Any, Any]) -> ASGIResponse:
     draining = bool(request.app.state.draining)
     return json_answer({"ready": not draining}, 503 if draining else 200)

@@ -14,7 +14,7 @@ from mastra_core.workflows import Engine, Run
 from mastra_server import runs
 from mastra_server.answers import StreamAnswer, json_answer
 from mastra_server.body import InvalidBody, read, required
-from mastra_server.context import context_of
+from mastra_server.context import confined, context_of
 from mastra_server.describe import workflow_details
 from mastra_server.runs import engine_of, workflow_of
 from mastra_server.tracing import trace_ids
@@ -127,7 +127,8 @@ ROUTES = (
 
 async def _made(request: _Request, workflow: Workflow, resource: str | None) -> Run:
     engine: Engine = engine_of(request)
-    return await engine.create(workflow, request.query_params.get("runId", ""), resource or "")
+    owner = confined(request, resource or "")
+    return await engine.create(workflow, request.query_params.get("runId", ""), owner)
 
 
 async def _begin(request: _Request, run: Run, body: _Start) -> None:
