@@ -76,6 +76,7 @@ class Server:
     :param cors: ``False`` leaves the headers out.
     :param body_limit: bytes; a larger request body is answered 413.
     :param timeout: seconds to the first byte of an answer; then 504.
+    :param run_timeout: seconds that a streamed agent run may take, watched or not.
     :param drain_timeout: seconds that running requests get after SIGTERM.
     :param trusted_proxies: addresses or networks whose ``X-Forwarded-*`` headers are believed.
     """
@@ -90,6 +91,7 @@ class Server:
     cors: Cors | Literal[False] = Cors()
     body_limit: int = 4_718_592
     timeout: float = 180
+    run_timeout: float = 3600
     drain_timeout: float = 5
     trusted_proxies: Sequence[str] = ()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -64,8 +64,14 @@ class StreamAnswer:
     closed before the call returns, and nobody waits for a disconnect that never comes.
     """
 
-    def __init__(self, pieces: AsyncGenerator[bytes], media_type: str) -> None:
+    def __init__(
+        self,
+        pieces: AsyncGenerator[bytes],
+        media_type: str,
+        finally_: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         self._pieces = pieces
+        self._finally = finally_
         self._headers = [
             (b"content-type", media_type.encode()),
             (b"cache-control", b"no-cache"),
@@ -80,6 +86,8 @@ class StreamAnswer:
             await asyncio.wait((sending, leaving), return_when=asyncio.FIRST_COMPLETED)
         finally:
             await stop(sending, leaving)
+            if self._finally is not None:  # a generator that was not begun has no end either
+                await self._finally()
         if not sending.cancelled():
             sending.result()
 

@@ -2,59 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 
 from mastra_core.logger import logger_of
-from mastra_server.answers import StreamAnswer, encode, stop
+from mastra_server.answers import StreamAnswer, encode
 
-__all__ = ("SILENCE", "sse_answer")
+__all__ = ("DONE", "HEARTBEAT", "frame", "sse_answer")
 
-SILENCE = 15.0  # seconds; proxies cut a connection that says nothing for 30 to 60
-_DONE = b"data: [DONE]\n\n"
-_HEARTBEAT = b": heartbeat\n\n"
-
-
-def sse_answer(chunks: AsyncGenerator[dict[str, Any]]) -> StreamAnswer:
-    """``chunks`` as one ``data:`` line each, then ``[DONE]``; a comment line after silence."""
-    return StreamAnswer(_frames(chunks), "text/event-stream")
+DONE = b"data: [DONE]\n\n"
+HEARTBEAT = b": heartbeat\n\n"
 
 
-async def _frames(chunks: AsyncGenerator[dict[str, Any]]) -> AsyncGenerator[bytes]:
-    """One task drives ``chunks`` from beginning to end: agent frameworks keep cancel scopes and
-    context variables in theirs, which must not be left in another task than they were entered.
+def sse_answer(
+    frames: AsyncGenerator[bytes], finally_: Callable[[], Awaitable[None]] | None = None
+) -> StreamAnswer:
+    """``frames`` as a stream of events.
+
+    :param finally_: what to do when the reader has everything, or left.
     """
-    queue: asyncio.Queue[bytes] = asyncio.Queue(maxsize=1)
-    pump = asyncio.create_task(_pump(chunks, queue))
-    try:
-        while True:
-            try:
-                async with asyncio.timeout(SILENCE):  # wait_for loses cancellations before 3.12
-                    frame = await queue.get()
-            except TimeoutError:
-                frame = _HEARTBEAT
-            yield frame
-            if frame is _DONE:
-                return
-    finally:
-        await stop(pump)
+    return StreamAnswer(frames, "text/event-stream", finally_)
 
 
-async def _pump(chunks: AsyncGenerator[dict[str, Any]], queue: asyncio.Queue[bytes]) -> None:
-    try:
-        async with contextlib.aclosing(chunks) as items:
-            async for chunk in items:
-                frame = _frame(chunk)
-                if frame:
-                    await queue.put(frame)
-    except Exception as error:  # noqa: BLE001  # the head is sent; all that is left is to end well
-        logger_of("mastra.server").error("a stream failed", exc_info=error)
-    await queue.put(_DONE)
-
-
-def _frame(chunk: dict[str, Any]) -> bytes:
+def frame(chunk: dict[str, Any]) -> bytes:
+    """``chunk`` as one event; nothing, and a line in the log, where it has no JSON form."""
     try:
         return b"data: " + encode(chunk) + b"\n\n"
     except (TypeError, ValueError) as error:
