@@ -8,13 +8,19 @@ import time
 import pytest
 from server_sample import Trace
 
-from mastra_server import sse
+from mastra_server import live_run
 
 
 def chunks_of(text):
+    """As Mastra's client reads them: it passes over what does not begin with ``data: ``."""
     frames = text.split("\n\n")
     assert frames[-2:] == ["data: [DONE]", ""]
-    return [json.loads(frame.removeprefix("data: ")) for frame in frames[:-2]]
+    events = [frame for frame in frames[:-2] if frame.startswith("data: ")]
+    return [json.loads(frame.removeprefix("data: ")) for frame in events]
+
+
+TICKING = "/api/agents/ticking/stream"
+ENDED = "data: [DONE]\n\n"
 
 
 def until(condition, seconds=5):
@@ -24,11 +30,11 @@ def until(condition, seconds=5):
         time.sleep(0.02)
 
 
-def raw_post(server, path, body):
+def raw_post(server, path, body, header="x-none: 1"):
     """A connection with a request on it, to be cut off in the middle."""
     content = json.dumps(body).encode()
     connection = socket.create_connection(("127.0.0.1", server.port))
-    head = f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {len(content)}\r\n\r\n"
+    head = f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {len(content)}\r\n{header}\r\n\r\n"
     connection.sendall(head.encode() + content)
     return connection
 
@@ -39,6 +45,7 @@ def read_until(connection, marker):
         piece = connection.recv(4096)
         assert piece, seen
         seen += piece
+    return seen
 
 
 def test_frames(api):
@@ -91,13 +98,52 @@ def test_four_streams_at_once_arrive_piece_by_piece(server):
     assert max(times[0] for times in arrivals) < min(times[-1] for times in arrivals)
 
 
-def test_a_stream_ends_with_its_client(server):
+def test_a_stream_ends_with_its_client_where_that_is_asked(server):
     before = Trace.ended
+    header = "x-mastra-abort-on-disconnect: true"
     for marker in (b"200 OK", b'"start"', b"text-delta") * 4:  # at rest, and in the rush
-        connection = raw_post(server, "/api/agents/ticking/stream", {"messages": "x"})
+        connection = raw_post(server, TICKING, {"messages": "x"}, header)
         read_until(connection, marker)
         connection.close()
     until(lambda: Trace.ended == before + 12, 1.5)
+
+
+def test_an_agent_run_outlives_its_client(server):
+    body = {"messages": "x", "runId": "long-1"}
+    seen = []
+    with server.http.stream("POST", TICKING, json=body) as answer:
+        for line in answer.iter_lines():
+            seen.append(line)
+            if line.startswith("id: ") and any('"x3 "' in each for each in seen):
+                break
+    again = server.http.post(TICKING, json=body, headers={"last-event-id": seen[-1][4:]})
+    had, rest = chunks_of("\n".join(seen) + f"\n\n{ENDED}"), chunks_of(again.text)
+    texts = [chunk["payload"]["text"] for chunk in [*had, *rest] if chunk["type"] == "text-delta"]
+    assert texts == [f"x{index} " for index in range(40)]
+    assert rest[-1]["type"] == "finish"
+    unknown = server.http.post(TICKING, json=body, headers={"last-event-id": "other/3"})
+    assert (unknown.status_code, unknown.json()) == (404, {"error": "Agent run not found"})
+
+
+def test_one_run_of_an_id_at_a_time(server):
+    body = {"messages": "x", "runId": "once-1"}
+    connection = raw_post(server, TICKING, body)
+    read_until(connection, b"text-delta")
+    again = server.http.post(TICKING, json=body)
+    assert (again.status_code, again.json()) == (409, {"error": "The run 'once-1' is running."})
+    cancel = server.http.post("/api/agents/ticking/runs/once-1/cancel")
+    assert cancel.json() == {"message": "Agent run cancelled"}
+    ended = read_until(connection, b"[DONE]")
+    connection.close()
+    assert b'{"type":"abort","runId":"once-1"' in ended
+    assert server.http.post(TICKING, json=body).status_code == 200
+    assert server.http.post("/api/agents/ticking/runs/nope/cancel").status_code == 404
+
+
+def test_a_run_that_takes_too_long(serve):
+    with serve(server={"run_timeout": 0.3}) as server:
+        answer = server.http.post(TICKING, json={"messages": "x"})
+        assert chunks_of(answer.text)[-1]["type"] == "abort"
 
 
 def test_a_run_outlives_its_client(server):
@@ -112,7 +158,7 @@ def test_a_run_outlives_its_client(server):
 
 
 def test_a_silent_stream_sends_heartbeats(server, monkeypatch):
-    monkeypatch.setattr(sse, "SILENCE", 0.1)
+    monkeypatch.setattr(live_run, "SILENCE", 0.1)
     seen = []
     with server.http.stream(
         "POST", "/api/agents/slowAgent/stream", json={"messages": "x"}

@@ -15,7 +15,7 @@ from mastra_server.agent_result import agent_result
 from mastra_server.agent_wire import agent_chunks
 from mastra_server.answers import StreamAnswer, json_answer
 from mastra_server.describe import agent_details, tool_details
-from mastra_server.sse import sse_answer
+from mastra_server.live_runs import live_answer, live_run
 from mastra_server.tools import executed
 
 __all__ = ("ROUTES",)
@@ -49,7 +49,14 @@ async def _generate(request: _Request) -> ASGIResponse:
 @post("/api/agents/{agent_id:str}/stream")
 async def _stream(request: _Request) -> StreamAnswer:
     agent = _agent(request)
-    return sse_answer(agent_chunks(agent, await agent_input(request)))
+    wish = await agent_input(request)
+    return live_answer(request, agent.id, wish.run_id, agent_chunks(agent, wish))
+
+
+@post("/api/agents/{agent_id:str}/runs/{run_id:str}/cancel")
+async def _cancel(request: _Request) -> ASGIResponse:
+    await live_run(request, _agent(request).id, request.path_params["run_id"]).abort()
+    return json_answer({"message": "Agent run cancelled"})
 
 
 @get("/api/agents/{agent_id:str}/tools/{tool_id:str}")
@@ -62,7 +69,7 @@ async def _tool_execute(request: _Request) -> ASGIResponse:
     return await executed(_tool(request), request)
 
 
-ROUTES = (_list, _details, _generate, _stream, _tool_details, _tool_execute)
+ROUTES = (_list, _details, _generate, _stream, _cancel, _tool_details, _tool_execute)
 
 
 def _agent(request: _Request) -> AgentLike:

@@ -19,6 +19,7 @@ from mastra_server.auth import gates
 from mastra_server.cors import CorsHeaders
 from mastra_server.errors import ErrorBoundary, exception_handlers
 from mastra_server.limits import BodyLimit, TimeLimit
+from mastra_server.live_runs import LiveRuns
 from mastra_server.middleware import wrap_user_middleware
 from mastra_server.paths import CanonicalPath, placed
 from mastra_server.request_id import RequestId
@@ -48,13 +49,14 @@ def create_app(mastra: Mastra) -> Litestar:
 
     :raises ConfigError: for a middleware path that cannot be matched, or a route that is taken.
     """
+    live_runs = LiveRuns(mastra.server.run_timeout)
     api = placed(_API, mastra.server.api_prefix)
     app = _kind(mastra)(
         route_handlers=[*health.ROUTES, *api, *own_routes(mastra)],
         guards=list(gates(mastra)),
         exception_handlers=exception_handlers(),
         lifespan=[_lifespan],
-        state=State({"mastra": mastra, "draining": False}),
+        state=State({"mastra": mastra, "draining": False, "live_runs": live_runs}),
         logging_config=None,
         openapi_config=None,
         request_max_body_size=None,  # ours also covers bodies that a middleware reads
@@ -97,6 +99,7 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
         yield
     finally:
         app.state.draining = True
+        await app.state.live_runs.close()
         await mastra.engine.close()
         if mastra.telemetry is not None:
             await asyncio.to_thread(mastra.telemetry.stop)  # a dead collector blocks for seconds

@@ -9,9 +9,10 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
 from mastra_core import Mastra
+from mastra_core.errors import Forbidden
 from mastra_core.logger import logger_of
 from mastra_server.context import RESOURCE, request_context
-from mastra_server.errors import Forbidden, Unauthorized
+from mastra_server.errors import Unauthorized
 from mastra_server.paths import PathPattern
 
 __all__ = ("Gate", "gates")

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 from litestar.connection import ASGIConnection
 
+from mastra_core.errors import Forbidden
 from mastra_server.body import InvalidQuery
-from mastra_server.errors import Forbidden
 
 __all__ = ("RESOURCE", "confined", "context_of", "request_context")
 

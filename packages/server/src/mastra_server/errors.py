@@ -22,7 +22,6 @@ from mastra_server.asgi import App, Message, Receive, Scope, Send
 __all__ = (
     "BodyTooLarge",
     "ErrorBoundary",
-    "Forbidden",
     "Unauthorized",
     "answer_to",
     "exception_handlers",
@@ -42,12 +41,6 @@ class Unauthorized(RequestError):
     """Nobody that the server knows."""
 
     status = 401
-
-
-class Forbidden(RequestError):
-    """Known, and not allowed."""
-
-    status = 403
 
 
 class ErrorBoundary:
