@@ -149,7 +149,18 @@ class DeployTimeout(DeployError):
 
 
 class AgentFailed(MastraError):
-    """A run ended in ``Failure``; the message is safe to show to whoever called."""
+    """A run ended in ``Failure``; the message is safe to show to whoever called.
+
+    :param kind: what went wrong, in a word (``ModelRateLimitError``).
+    :param status: the HTTP answer it deserves.
+    """
+
+    def __init__(
+        self, message: str, hint: str = "", *, kind: str = "Error", status: int = 500
+    ) -> None:
+        super().__init__(message, hint)
+        self.kind = kind
+        self.status = status
 
 
 class StorageError(MastraError):

@@ -49,7 +49,7 @@ def tool_details(tool: Tool, *, partial: bool = False) -> dict[str, Any]:
     details: dict[str, Any] = {"id": tool.id, "description": tool.description}
     if not partial:
         details |= _schemas({"inputSchema": tool.input_schema, "outputSchema": tool.output_schema})
-    return {**details, "requireApproval": tool.requires_approval}
+    return {**details, "requireApproval": bool(tool.requires_approval)}
 
 
 def workflow_details(workflow: Workflow, *, partial: bool = False) -> dict[str, Any]:

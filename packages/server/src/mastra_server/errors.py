@@ -93,7 +93,7 @@ def answer_to(error: Exception, scope: Scope) -> ASGIResponse:
 
 def status_of(error: Exception) -> int:
     """HTTP's number for ``error``."""
-    if isinstance(error, RequestError):
+    if isinstance(error, RequestError | AgentFailed):
         return error.status
     return error.status_code if isinstance(error, HTTPException) else _INTERNAL
 

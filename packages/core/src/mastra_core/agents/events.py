@@ -137,10 +137,16 @@ class StepFinish(_Event, frozen=True, tag="step-finish", kw_only=True):
 
 
 class Failure(_Event, frozen=True, tag="error", kw_only=True):
-    """The run broke. ``message`` is safe to show to whoever called."""
+    """The run broke.
+
+    :param message: one sentence that is safe to show to whoever called.
+    :param kind: what went wrong, in a word (``ModelRateLimitError``).
+    :param status: the HTTP answer it deserves.
+    """
 
     message: str
     kind: str = "Error"
+    status: int = 500
 
 
 class Finish(_Event, frozen=True, tag="finish", kw_only=True):

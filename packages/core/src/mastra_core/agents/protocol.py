@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import msgspec
@@ -11,18 +11,21 @@ from mastra_core.agents.events import (
     AgentEvent,
     ApprovalRequired,
     Failure,
+    File,
     Finish,
+    ReasoningDelta,
     StepFinish,
     TextDelta,
     ToolCall,
     ToolResult,
+    ToolSuspended,
     Usage,
 )
 from mastra_core.agents.messages import AgentInput
 from mastra_core.errors import AgentFailed
 from mastra_core.tools import Tool
 
-__all__ = ("AgentFailed", "AgentInfo", "AgentLike", "AgentOutput", "collect")
+__all__ = ("AgentFailed", "AgentInfo", "AgentLike", "AgentOutput", "collect", "put_together")
 
 
 class AgentInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +33,7 @@ class AgentInfo(msgspec.Struct, frozen=True, kw_only=True):
 
     :param provider: the model's provider (``openai``), empty where there is none.
     :param model: the model's name, without the provider.
+    :param agents: those it can ask, by key.
     :param requires: module names of which the provider needs one at run time.
     :param variables: environment variables of which the provider needs one at run time.
     """
@@ -38,6 +42,7 @@ class AgentInfo(msgspec.Struct, frozen=True, kw_only=True):
     provider: str = ""
     model: str = ""
     tools: tuple[Tool, ...] = ()
+    agents: dict[str, Any] = {}
     output_schema: dict[str, Any] | None = None
     requires: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()
@@ -62,6 +67,23 @@ class AgentOutput(msgspec.Struct, frozen=True, kw_only=True):
     def tool_results(self) -> list[ToolResult]:
         """Every result a tool gave, in order."""
         return [event for event in self.events if isinstance(event, ToolResult)]
+
+    @property
+    def reasoning(self) -> str:
+        """What the model thought, as far as it says."""
+        return "".join(event.text for event in self.events if isinstance(event, ReasoningDelta))
+
+    @property
+    def files(self) -> list[File]:
+        """Every image or file the model made, in order."""
+        return [event for event in self.events if isinstance(event, File)]
+
+    @property
+    def waiting(self) -> list[ApprovalRequired | ToolSuspended]:
+        """The calls that somebody must decide before the run can go on."""
+        return [
+            event for event in self.events if isinstance(event, ApprovalRequired | ToolSuspended)
+        ]
 
 
 @runtime_checkable
@@ -96,23 +118,30 @@ class AgentLike(Protocol):
 async def collect(events: AsyncIterator[AgentEvent]) -> AgentOutput:
     """The events of one run as an ``AgentOutput``.
 
-    The text is that of the last turn: what came before a tool call is not the answer.
-
     :raises AgentFailed: when the run ends in ``Failure``.
     """
     seen: list[AgentEvent] = []
+    async for event in events:
+        if isinstance(event, Failure):
+            raise AgentFailed(event.message, kind=event.kind, status=event.status)
+        seen.append(event)
+    return put_together(seen)
+
+
+def put_together(events: Sequence[AgentEvent]) -> AgentOutput:
+    """The events of a run that did not break as an ``AgentOutput``.
+
+    The text is that of the last turn: what came before a tool call is not the answer.
+    """
     text = ""
     finish = Finish()
-    async for event in events:
-        seen.append(event)
+    for event in events:
         match event:
             case TextDelta():
                 text += event.text
             case StepFinish(continued=True):
                 text = ""
-            case Failure():
-                raise AgentFailed(event.message)
-            case ApprovalRequired():
+            case ApprovalRequired() | ToolSuspended():
                 finish = Finish(reason="suspended")
             case Finish():
                 finish = event
@@ -122,5 +151,5 @@ async def collect(events: AsyncIterator[AgentEvent]) -> AgentOutput:
         object=finish.object,
         usage=finish.usage,
         history=finish.history,
-        events=tuple(seen),
+        events=tuple(events),
     )

@@ -45,11 +45,7 @@ class SuspendedRun(msgspec.Struct, frozen=True, kw_only=True):
         return cls(
             run_id=wish.run_id,
             agent_id=agent_id,
-            waiting=tuple(
-                event
-                for event in output.events
-                if isinstance(event, ApprovalRequired | ToolSuspended)
-            ),
+            waiting=tuple(output.waiting),
             history=output.history,
             wish=kept,
             suspended_at=int(time.time() * 1000),
