@@ -1,4 +1,3 @@
-import asyncio
 import dataclasses
 from typing import Any
 
@@ -7,9 +6,10 @@ import pydantic
 import pydantic_ai
 import pytest
 from pydantic_ai.messages import ModelResponse, TextPart, ToolCallPart
-from pydantic_ai.models.function import AgentInfo, DeltaToolCall, FunctionModel
+from pydantic_ai.models.function import AgentInfo, FunctionModel
 from pydantic_ai.models.test import TestModel
 
+from core.script import Script, answer, call, events, said
 from mastra_core import Agent, AgentInput, Mastra, ToolContext, tool
 from mastra_core.agents import (
     ApprovalRequired,
@@ -22,7 +22,6 @@ from mastra_core.agents import (
     TextDelta,
     ToolCall,
     ToolResult,
-    as_agent,
 )
 from mastra_core.agents import (
     ToolCallPart as Called,
@@ -50,44 +49,6 @@ class Plain:
 class Struct(msgspec.Struct):
     city: str
     degrees: int
-
-
-class Script:
-    """A model that streams what it is told, one list a turn, and remembers what it was asked."""
-
-    def __init__(self, *turns):
-        self.turns = list(turns)
-        self.asked = []
-        self.infos = []
-
-    async def stream(self, messages: list, info: AgentInfo):
-        self.asked.append(list(messages))
-        self.infos.append(info)
-        for piece in self.turns.pop(0):
-            yield piece
-
-    @property
-    def model(self):
-        return FunctionModel(stream_function=self.stream)
-
-
-def call(name, arguments, id="c1"):
-    return {0: DeltaToolCall(name=name, json_args=arguments, tool_call_id=id)}
-
-
-def said(text="hello", **more):
-    return AgentInput(messages=(Message.user(text),), **more)
-
-
-def answer(agent, wish=None):
-    return asyncio.run(as_agent(agent).generate(wish or said()))
-
-
-def events(agent, wish=None):
-    async def all_of():
-        return [event async for event in as_agent(agent).stream(wish or said())]
-
-    return asyncio.run(all_of())
 
 
 def test_text():
@@ -256,18 +217,6 @@ def test_the_model_goes_on_after_a_tool_of_the_client():
     )
     agent = Agent(name="a", model=script.model)
     assert answer(agent, AgentInput(messages=messages)).text == "It is 3 degrees."
-
-
-def test_max_steps_bounds_the_turns():
-    @tool
-    def again() -> str:
-        return "again"
-
-    script = Script(*([call("again", "{}")] for _ in range(9)))
-    last = events(Agent(name="a", model=script.model, tools=[again]), said(max_steps=2))[-1]
-    assert isinstance(last, Failure)
-    assert last.kind == "UsageLimitExceeded"
-    assert len(script.asked) == 2
 
 
 def pay():

@@ -30,6 +30,7 @@ from mastra_core.agents.messages import (
     ToolResultPart,
 )
 from mastra_core.agents.protocol import AgentInfo, AgentLike, AgentOutput, collect
+from mastra_core.agents.stopping import has_tool_call, step_count
 from mastra_core.agents.suspended import MemorySuspendedRuns, SuspendedRun, SuspendedRuns
 
 __all__ = (
@@ -65,4 +66,6 @@ __all__ = (
     "Usage",
     "as_agent",
     "collect",
+    "has_tool_call",
+    "step_count",
 )

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
+from mastra_core.agents.adapt import as_agent
 from mastra_core.agents.events import AgentEvent
-from mastra_core.agents.messages import AgentInput
-from mastra_core.agents.protocol import AgentInfo, AgentLike, AgentOutput, collect
-from mastra_core.agents.providers import modules_of, variables_of
+from mastra_core.agents.instructions import Instructions
+from mastra_core.agents.messages import AgentInput, Limits, Message
+from mastra_core.agents.protocol import AgentInfo, AgentLike, AgentOutput
+from mastra_core.agents.providers import labels_of, models_of, modules_of, variables_of
+from mastra_core.agents.stopping import StopCondition
+from mastra_core.agents.subagent import agent_tool
 from mastra_core.errors import ConfigError
 from mastra_core.schema import schema_of
 from mastra_core.tools import Tool, as_tool
@@ -20,12 +24,19 @@ class Agent:
     """An agent of instructions, a model and tools.
 
     :param name: what people call it, and its id where ``id`` is not given.
-    :param instructions: the system prompt.
-    :param model: ``"provider:model"`` (``"openai:gpt-5"``), or a pydantic-ai model object.
+    :param instructions: the system prompt: text, where ``{{ name }}`` stands for a value of the
+        request context, or a function of the request context.
+    :param model: ``"provider:model"`` (``"openai:gpt-5"``), a pydantic-ai model object, or a list
+        of them: where one fails, the next is asked.
     :param tools: typed functions.
-    :param output: the type of a structured answer; plain text where not given.
+    :param agents: other agents that the model may ask, by key.
+    :param output: the type of a structured answer, or its JSON Schema; plain text where not given.
     :param settings: model settings for every run (``temperature``, ``max_tokens``, ...).
     :param retries: how often the model may repair a bad tool call or answer.
+    :param max_steps: the most model turns of a run.
+    :param stop_when: functions of the events so far; where one is true the run ends.
+    :param timeout: seconds a run may take.
+    :param limits: what a run may use.
     :raises ConfigError: for a model string without a provider, or something that is no tool.
     """
 
@@ -33,56 +44,83 @@ class Agent:
         self,
         *,
         name: str,
-        instructions: str = "",
+        instructions: Instructions = "",
         model: Any,
         tools: Sequence[Any] = (),
+        agents: Mapping[str, Any] | None = None,
         output: Any = None,
         description: str = "",
         id: str = "",
         settings: dict[str, Any] | None = None,
         retries: int = 1,
+        max_steps: int | None = None,
+        stop_when: Sequence[StopCondition] = (),
+        timeout: float | None = None,
+        limits: Limits | None = None,
     ) -> None:
-        if isinstance(model, str) and ":" not in model and model != "test":
-            raise ConfigError(
-                f"The model {model!r} of agent {name!r} names no provider.",
-                f'Write "openai:{model}", or whoever serves it.',
-            )
         self.id = id or name
         self.name = name
         self.description = description
         self.instructions = instructions
-        self.model = model
+        self.models = models_of(model)
+        self.agents = {key: as_agent(value) for key, value in (agents or {}).items()}
         self.tools: tuple[Tool, ...] = tuple(as_tool(item) for item in tools)
         self.output = output
         self.settings = settings or {}
         self.retries = retries
+        self.max_steps = max_steps
+        self.stop_when = tuple(stop_when)
+        self.timeout = timeout
+        self.limits = limits
         self._runner: AgentLike | None = None
+        _distinct(name, self.callable_tools)
+
+    @property
+    def callable_tools(self) -> tuple[Tool, ...]:
+        """Everything the model may call: the tools, and the other agents as tools."""
+        return (*self.tools, *(agent_tool(key, agent) for key, agent in self.agents.items()))
 
     def info(self) -> AgentInfo:
         """What can be said without running it; loads no framework."""
-        provider, model = self._labels()
+        first = self.models[0]
+        provider, model = labels_of(first)
         return AgentInfo(
-            instructions=self.instructions,
+            instructions=self.instructions if isinstance(self.instructions, str) else "",
             provider=provider,
             model=model,
             tools=self.tools,
+            agents=dict(self.agents),
             output_schema=None if self.output is None else schema_of(self.output),
-            requires=self._requires(provider),
-            variables=variables_of(provider) if isinstance(self.model, str) else (),
+            requires=self._requires(),
+            variables=variables_of(provider) if isinstance(first, str) else (),
         )
 
-    async def generate(self, input: AgentInput, /) -> AgentOutput:
-        """Run to the end."""
-        return await collect(self.stream(input))
+    async def generate(self, input: AgentInput | str, /, **wishes: Any) -> AgentOutput:
+        """Run to the end.
 
-    def stream(self, input: AgentInput, /) -> AsyncIterator[AgentEvent]:
-        """Run, giving the events as they happen.
-
+        :param input: the whole input, or the user's words.
+        :param wishes: fields of ``AgentInput`` beside those words (``max_steps=3``).
+        :raises AgentFailed: when the run breaks.
+        :raises RequestError: for an input that cannot be run.
         :raises ConfigError: on the first run, when the extra ``agents`` is not installed.
         """
+        return await self._loaded().generate(_as_input(input, wishes))
+
+    def stream(self, input: AgentInput | str, /, **wishes: Any) -> AsyncIterator[AgentEvent]:
+        """Run, giving the events as they happen; a broken run ends in ``Failure``.
+
+        Closing the stream stops the run, and with it the call to the model.
+
+        :param input: the whole input, or the user's words.
+        :param wishes: fields of ``AgentInput`` beside those words (``max_steps=3``).
+        :raises ConfigError: on the first run, when the extra ``agents`` is not installed.
+        """
+        return self._loaded().stream(_as_input(input, wishes))
+
+    def _loaded(self) -> AgentLike:
         if self._runner is None:
             self._runner = self._load()
-        return self._runner.stream(input)
+        return self._runner
 
     def _load(self) -> AgentLike:
         try:
@@ -94,13 +132,27 @@ class Agent:
             ) from None
         return build(self)
 
-    def _labels(self) -> tuple[str, str]:
-        if isinstance(self.model, str):
-            provider, _, model = self.model.rpartition(":")
-            return provider, model
-        return getattr(self.model, "system", ""), getattr(self.model, "model_name", "")
-
-    def _requires(self, provider: str) -> tuple[str, ...]:
-        if not isinstance(self.model, str):
+    def _requires(self) -> tuple[str, ...]:
+        names = [model for model in self.models if isinstance(model, str)]
+        if not names:
             return ()
-        return ("pydantic_ai", *modules_of(provider or self.model))
+        modules = [modules_of(labels_of(name)[0] or name) for name in names]
+        return tuple(dict.fromkeys(("pydantic_ai", *(each for some in modules for each in some))))
+
+
+def _as_input(input: AgentInput | str, wishes: dict[str, Any]) -> AgentInput:
+    if isinstance(input, str):
+        return AgentInput(messages=(Message.user(input),), **wishes)
+    if wishes:
+        raise TypeError("wishes go into the AgentInput, where one is given")
+    return input
+
+
+def _distinct(agent: str, tools: Sequence[Tool]) -> None:
+    seen: set[str] = set()
+    for item in tools:
+        if item.id in seen:
+            raise ConfigError(
+                f"Two tools of agent {agent!r} are called {item.id!r}.", "Give one another id."
+            )
+        seen.add(item.id)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-__all__ = ("modules_of", "providers_of", "variables_of")
+from mastra_core.errors import ConfigError
+
+__all__ = ("labels_of", "models_of", "modules_of", "providers_of", "variables_of")
 
 # What pydantic-ai needs installed for a model string's provider; any one of the modules will do.
 _MODULES: dict[str, tuple[str, ...]] = {
@@ -48,6 +51,31 @@ _VARIABLES: dict[str, tuple[str, ...]] = {
     "vercel": ("VERCEL_AI_GATEWAY_API_KEY", "VERCEL_OIDC_TOKEN"),
     "xai": ("XAI_API_KEY",),
 }
+
+
+def models_of(model: Any) -> tuple[Any, ...]:
+    """One model, or several in the order in which they are asked.
+
+    :raises ConfigError: for none, or a model string without a provider.
+    """
+    models = tuple(model) if isinstance(model, list | tuple) else (model,)
+    if not models:
+        raise ConfigError("There is no model to ask.", 'Name one: model="openai:gpt-5".')
+    for each in models:
+        if isinstance(each, str) and ":" not in each and each != "test":
+            raise ConfigError(
+                f"The model {each!r} names no provider.",
+                f'Write "openai:{each}", or whoever serves it.',
+            )
+    return models
+
+
+def labels_of(model: Any) -> tuple[str, str]:
+    """Provider and name of a model string or object."""
+    if isinstance(model, str):
+        provider, _, name = model.partition(":")
+        return (provider, name) if name else ("", provider)
+    return getattr(model, "system", ""), getattr(model, "model_name", "")
 
 
 def modules_of(provider: str) -> tuple[str, ...]:

@@ -18,6 +18,12 @@ from mastra_core.agents.messages import (
 
 __all__ = ("split_history",)
 
+_URLS: dict[str, Any] = {
+    "audio": native.AudioUrl,
+    "image": native.ImageUrl,
+    "video": native.VideoUrl,
+}
+
 
 def split_history(wish: AgentInput) -> tuple[Any, list[native.ModelMessage]]:
     """The prompt of this run and what went before it.
@@ -58,9 +64,9 @@ def _user_part(part: TextPart | FilePart) -> native.UserContent:
         return part.text
     if part.data:
         return native.BinaryContent(part.data, media_type=part.media_type)
-    if part.media_type.startswith("image/"):
-        return native.ImageUrl(part.url, media_type=part.media_type)
-    return native.DocumentUrl(part.url, media_type=part.media_type)
+    kind = _URLS.get(part.media_type.partition("/")[0], native.DocumentUrl)
+    made: native.UserContent = kind(part.url, media_type=part.media_type)
+    return made
 
 
 def _response_parts(message: Message) -> list[native.ModelResponsePart]:
@@ -70,6 +76,9 @@ def _response_parts(message: Message) -> list[native.ModelResponsePart]:
             parts.append(native.TextPart(part.text))
         elif isinstance(part, ToolCallPart):
             parts.append(native.ToolCallPart(part.name, part.arguments, part.id))
+        elif isinstance(part, FilePart) and part.data:
+            content = native.BinaryContent(part.data, media_type=part.media_type)
+            parts.append(native.FilePart(content))
     return parts
 
 

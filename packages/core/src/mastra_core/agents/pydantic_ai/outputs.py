@@ -1,0 +1,70 @@
+"""Types of structured answers as pydantic-ai takes them."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Annotated, Any, is_typeddict
+
+import pydantic_ai
+from pydantic import AfterValidator
+
+from mastra_core.errors import InvalidInput
+from mastra_core.schema import dump, schema_of, validate
+
+if TYPE_CHECKING:
+    from mastra_core.agents.messages import AgentInput
+
+__all__ = ("output_type", "wanted_output")
+
+
+def wanted_output(wish: AgentInput) -> Any:
+    """The type or schema that this run's answer must have; ``None`` for the agent's own."""
+    return wish.output_schema if wish.output is None else wish.output
+
+
+def output_type(wanted: Any) -> Any:
+    """``wanted`` as an output of pydantic-ai: text where it is ``None``.
+
+    pydantic knows most types. A JSON Schema, and what only msgspec knows, is a dictionary to it,
+    which is checked here: the model is told what does not fit, and may try again.
+    """
+    if wanted is None:
+        return str
+    if isinstance(wanted, dict):
+        return _checked(wanted, "result", _checker(wanted))
+    # pydantic refuses the TypedDict of the standard library before Python 3.12.
+    if hasattr(wanted, "__struct_fields__") or is_typeddict(wanted):
+
+        def converted(value: dict[str, Any]) -> Any:
+            try:
+                return dump(validate(wanted, value))
+            except InvalidInput as error:
+                raise ValueError(error.message) from None
+
+        return _checked(schema_of(wanted), wanted.__name__, converted)
+    return wanted
+
+
+def _checked(schema: dict[str, Any], name: str, check: Any) -> Any:
+    structured = pydantic_ai.StructuredDict(copy.deepcopy(schema), name=name)
+    type_: Any = Annotated[structured, AfterValidator(check)]
+    return pydantic_ai.ToolOutput(type_, name="final_result")
+
+
+def _checker(schema: dict[str, Any]) -> Any:
+    import fastjsonschema
+
+    try:
+        compiled = fastjsonschema.compile(copy.deepcopy(schema), use_default=False)
+    except (fastjsonschema.JsonSchemaDefinitionException, ValueError, TypeError) as error:
+        raise InvalidInput(
+            f"The schema of the answer is not one: {error}.", "Send a JSON Schema of an object."
+        ) from None
+
+    def check(value: Any) -> Any:
+        try:
+            return compiled(value)
+        except fastjsonschema.JsonSchemaValueException as error:
+            raise ValueError(str(error).replace("data", "answer", 1)) from None
+
+    return check

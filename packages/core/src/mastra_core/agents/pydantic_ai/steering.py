@@ -1,0 +1,91 @@
+"""What one run does otherwise: other models, fewer tools, an earlier end."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import pydantic_ai
+from pydantic_ai.capabilities import AbstractCapability, ModelFallback, PrepareTools
+from pydantic_ai.messages import ModelMessage
+from pydantic_ai.tools import ToolDefinition
+
+from mastra_core.agents.events import StepFinish
+from mastra_core.agents.messages import Limits
+from mastra_core.agents.pydantic_ai.answer import told
+from mastra_core.agents.stopping import StopCondition, step_count
+
+__all__ = ("Stopped", "active", "fallback", "stopping", "usage_limits")
+
+
+class Stopped(Exception):
+    """A condition of the run came true: the model is not asked again."""
+
+    def __init__(self, messages: list[ModelMessage], usage: Any) -> None:
+        super().__init__("stopped")
+        self.messages = messages
+        self.usage = usage
+
+
+@dataclasses.dataclass
+class _Stopping(AbstractCapability[Any]):
+    conditions: Sequence[StopCondition]
+    seen: int
+
+    async def before_model_request(
+        self, ctx: pydantic_ai.RunContext[Any], request_context: Any
+    ) -> Any:
+        events = told(ctx.messages, self.seen)
+        if events:
+            events.append(StepFinish(reason="tool-calls", continued=True))
+        if any(condition(events) for condition in self.conditions):
+            raise Stopped(list(ctx.messages), ctx.usage)
+        return request_context
+
+
+def stopping(
+    conditions: Sequence[StopCondition], max_steps: int | None, seen: int
+) -> list[AbstractCapability[Any]]:
+    """Ends a run when one of ``conditions`` is true of its events, or its steps are used up.
+
+    :param seen: how many messages were there before the run.
+    """
+    if max_steps is not None:
+        conditions = [*conditions, step_count(max_steps)]
+    return [_Stopping(conditions, seen)] if conditions else []
+
+
+def fallback(models: Sequence[Any]) -> list[AbstractCapability[Any]]:
+    """Asks the next of ``models`` where one's provider fails."""
+    return (
+        [ModelFallback(*models[1:], fallback_on=(pydantic_ai.exceptions.ModelAPIError,))]
+        if len(models) > 1
+        else []
+    )
+
+
+def active(names: Sequence[str] | None) -> list[AbstractCapability[Any]]:
+    """Shows the model only the tools of these names."""
+    if names is None:
+        return []
+
+    async def prepare(_: Any, tools: list[ToolDefinition]) -> list[ToolDefinition]:
+        return [each for each in tools if each.name in names]
+
+    return [PrepareTools(prepare)]
+
+
+def usage_limits(limits: Limits | None) -> pydantic_ai.UsageLimits | None:
+    """``limits`` as pydantic-ai counts them."""
+    if limits is None:
+        return None
+    made = pydantic_ai.UsageLimits(
+        tool_calls_limit=limits.tool_calls,
+        input_tokens_limit=limits.input_tokens,
+        output_tokens_limit=limits.output_tokens,
+        total_tokens_limit=limits.total_tokens,
+    )
+    if limits.requests is not None:  # pydantic-ai has a bound of its own, which stays otherwise
+        made.request_limit = limits.requests
+    return made

@@ -1,0 +1,123 @@
+"""Our tools as pydantic-ai's, and what a run has that its tools reach."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import pydantic_ai
+from pydantic_ai.tools import ToolDefinition
+from pydantic_ai.toolsets import AbstractToolset, ExternalToolset, FunctionToolset
+
+from mastra_core.agents.events import AgentEvent, ToolOutput, Usage
+from mastra_core.agents.messages import AgentInput, ClientTool
+from mastra_core.errors import InvalidInput
+from mastra_core.schema import dump
+from mastra_core.tools import Tool, ToolContext, ToolSuspension, as_tool
+
+__all__ = ("RunState", "Written", "native_tool", "toolsets_of")
+
+
+@dataclasses.dataclass(kw_only=True)
+class Written(pydantic_ai.CustomEvent, name="mastra.tool-output", ui=False):
+    """What a tool wrote, on its way to whoever reads the events of the run."""
+
+    output: Any
+
+
+@dataclasses.dataclass
+class RunState:
+    """One run, as its tools see it.
+
+    :param live: somebody reads the events as they happen; else they are kept in ``written``.
+    """
+
+    wish: AgentInput
+    live: bool
+    written: list[ToolOutput] = dataclasses.field(default_factory=list)
+
+    async def write(self, context: pydantic_ai.RunContext[Any], value: Any) -> None:
+        """Tell what the tool of ``context`` wrote."""
+        output = value if isinstance(value, AgentEvent) else dump(value)
+        if self.live:
+            await context.emit(Written(output=output))
+            return
+        call, name = context.tool_call_id or "", context.tool_name or ""
+        self.written.append(ToolOutput(id=call, name=name, output=output))
+
+
+def native_tool(item: Tool, state: RunState | None = None) -> pydantic_ai.Tool[Any]:
+    """``item`` as pydantic-ai takes it.
+
+    :param state: the run, where it is not the run's dependency.
+    """
+
+    async def call(context: pydantic_ai.RunContext[Any], **arguments: Any) -> Any:
+        try:
+            return await _called(item, state or context.deps, context, arguments)
+        except InvalidInput as error:
+            raise pydantic_ai.ModelRetry(error.message) from None
+        except ToolSuspension as suspension:
+            raise pydantic_ai.ApprovalRequired({"suspended": suspension.payload}) from None
+
+    return pydantic_ai.Tool.from_schema(
+        call, item.id, item.description, item.input_schema, takes_ctx=True
+    )
+
+
+def toolsets_of(wish: AgentInput, state: RunState) -> list[AbstractToolset[Any]]:
+    """The tools that only this run has."""
+    toolsets: list[AbstractToolset[Any]] = []
+    if wish.tools:
+        tools = [native_tool(as_tool(item), state) for item in wish.tools]
+        toolsets.append(FunctionToolset(tools))
+    if wish.client_tools:
+        toolsets.append(ExternalToolset([_definition(tool) for tool in wish.client_tools]))
+    return toolsets
+
+
+async def _called(
+    item: Tool,
+    state: RunState,
+    context: pydantic_ai.RunContext[Any],
+    arguments: Mapping[str, Any],
+) -> Any:
+    values = item.check(arguments)
+    decided: Mapping[str, Any] = context.tool_call_metadata or {}
+    approved = context.tool_call_approved and not decided.get("undecided")
+    if not approved and (state.wish.require_approval or await item.asks(values)):
+        raise pydantic_ai.ApprovalRequired
+    return await item.call(
+        values, _context(state, context, decided) if item.context_names else None
+    )
+
+
+def _context(
+    state: RunState, context: pydantic_ai.RunContext[Any], decided: Mapping[str, Any]
+) -> ToolContext:
+    async def write(value: Any) -> None:
+        await state.write(context, value)
+
+    def count(usage: Usage) -> None:
+        context.usage.input_tokens += usage.input_tokens
+        context.usage.output_tokens += usage.output_tokens
+
+    wish = state.wish
+    return ToolContext(
+        request_context=wish.context,
+        run_id=wish.run_id,
+        call_id=context.tool_call_id or "",
+        thread=wish.thread,
+        resource=wish.resource,
+        resume_data=decided.get("data"),
+        writer=write,
+        counter=count,
+    )
+
+
+def _definition(tool: ClientTool) -> ToolDefinition:
+    schema = tool.input_schema or {"type": "object", "properties": {}}
+    return ToolDefinition(
+        name=tool.name, description=tool.description, parameters_json_schema=schema
+    )
