@@ -82,11 +82,25 @@ def validate(type_: Any, value: Any) -> Any:
     if _is_pydantic(type_):
         return _validate_pydantic(type_, value)
     try:
-        return msgspec.convert(dump(value), type_, dec_hook=_pydantic_decode)
+        made = msgspec.convert(dump(value), type_, dec_hook=_pydantic_decode)
+        return _completed(made) if hasattr(made, "__dataclass_fields__") else made
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at `$")
         field = path.rstrip("`").lstrip(".") or "root"
         raise InvalidInput(f"{field}: {message}", issues=((field, message),)) from None
+
+
+def _completed(made: Any) -> Any:
+    """Msgspec leaves defaults to the class of a dataclass, and then does not encode them."""
+    if isinstance(made, list | dict):
+        for item in made.values() if isinstance(made, dict) else made:
+            _completed(item)
+    for name in getattr(made, "__dataclass_fields__", ()):
+        value = getattr(made, name)
+        if name not in getattr(made, "__dict__", (name,)):
+            object.__setattr__(made, name, value)
+        _completed(value)
+    return made
 
 
 def dump(value: Any) -> Any:
