@@ -19,7 +19,7 @@ from mastra_core.agents import (
     ToolResult,
     Usage,
 )
-from mastra_core.workflows.record import now
+from mastra_core.workflows.events import now
 from mastra_server.answers import encode
 
 __all__ = ("Transcript", "Turn", "call_payload", "model_label", "result_payload", "usage_of")

@@ -6,11 +6,10 @@ from typing import Any
 
 from mastra_core import Tool, Workflow
 from mastra_core.agents import AgentLike
-from mastra_core.workflows import Branch, Single, Step
-from mastra_core.workflows.workflow import Node
+from mastra_core.workflows import Step
 from mastra_server.answers import encode
 
-__all__ = ("agent_details", "step_graph", "tool_details", "workflow_details")
+__all__ = ("agent_details", "tool_details", "workflow_details")
 
 
 def agent_details(agent: AgentLike, *, partial: bool = False) -> dict[str, Any]:
@@ -64,7 +63,7 @@ def workflow_details(workflow: Workflow, *, partial: bool = False) -> dict[str, 
         "origin": "code",
         "steps": steps,
         "allSteps": {name: {**step, "isWorkflow": False} for name, step in steps.items()},
-        "stepGraph": [] if partial else step_graph(workflow),
+        "stepGraph": [] if partial else workflow.graph(),
         "options": {"validateInputs": True, "emitStepEvents": True},
         "isProcessorWorkflow": False,
     }
@@ -72,29 +71,6 @@ def workflow_details(workflow: Workflow, *, partial: bool = False) -> dict[str, 
         return {**details, "stepCount": sum(1 for _ in workflow.steps())}
     schemas = {"inputSchema": workflow.input_schema, "outputSchema": workflow.output_schema}
     return details | _schemas(schemas)
-
-
-def step_graph(workflow: Workflow) -> list[dict[str, Any]]:
-    """The order of a workflow's steps."""
-    return [_node(node) for node in workflow.nodes]
-
-
-def _node(node: Node) -> dict[str, Any]:
-    if isinstance(node, Single):
-        return _step_node(node.step)
-    steps = [_step_node(item) for item in node.steps]
-    if not isinstance(node, Branch):
-        return {"type": "parallel", "steps": steps}
-    conditions = [
-        {"id": f"{item.id}-condition", "fn": getattr(condition, "__name__", "")}
-        for item, condition in zip(node.steps, node.conditions, strict=True)
-    ]
-    return {"type": "conditional", "steps": steps, "serializedConditions": conditions}
-
-
-def _step_node(item: Step[Any, Any]) -> dict[str, Any]:
-    can_suspend = item.resume is not None or item.suspend is not None
-    return {"type": "step", "step": {"id": item.id, "canSuspend": can_suspend}}
 
 
 def _step_details(item: Step[Any, Any]) -> dict[str, Any]:

@@ -10,10 +10,9 @@ from typing import Any
 from mastra_core.errors import InvalidInput
 from mastra_core.logger import logger_of
 from mastra_core.workflows import Run, RunRecord
-from mastra_core.workflows.record import (
+from mastra_core.workflows.events import (
     RunEvent,
     RunFinished,
-    RunStarted,
     StepEnded,
     StepResumed,
     StepStarted,
@@ -31,6 +30,7 @@ _TYPES = {
     StepSuspended: "workflow-step-suspended",
     StepEnded: "workflow-step-result",
 }
+_TOLD = frozenset((*_TYPES, StepWrote, RunFinished))
 _NO_TOKENS = dict.fromkeys(
     (
         "inputTokens",
@@ -94,7 +94,7 @@ async def _chunks(run: Run, offset: int) -> AsyncGenerator[dict[str, Any]]:
         async for event in events:
             writer.record.apply(event)
             index += 1
-            if index <= offset or isinstance(event, RunStarted):
+            if index <= offset or type(event) not in _TOLD:
                 continue
             finished = isinstance(event, RunFinished)
             yield writer.tell(event)

@@ -7,7 +7,6 @@ from typing import Any
 from mastra_core import Workflow
 from mastra_core.workflows import RunError, RunRecord, StepRecord
 from mastra_server.agent_messages import iso
-from mastra_server.describe import step_graph
 
 __all__ = ("error_of", "listed_run", "run_details", "run_result", "step_times")
 
@@ -41,7 +40,7 @@ def run_details(
         "payload": record.input,
         "steps": _steps(record),
         "activeStepsPath": {},
-        "serializedStepGraph": step_graph(workflow),
+        "serializedStepGraph": workflow.graph(),
         "suspendedPaths": _suspended_paths(workflow, record),
         "resumeLabels": {},
         "waitingPaths": {},
@@ -59,7 +58,7 @@ def listed_run(workflow: Workflow, record: RunRecord) -> dict[str, Any]:
         "activePaths": [],
         "stepExecutionPath": list(record.steps),
         "activeStepsPath": {},
-        "serializedStepGraph": step_graph(workflow),
+        "serializedStepGraph": workflow.graph(),
         "suspendedPaths": _suspended_paths(workflow, record),
         "waitingPaths": {},
         "resumeLabels": {},

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Protocol
 
-from mastra_core.workflows.record import RunEvent, RunRecord
+from mastra_core.workflows.events import RunEvent
+from mastra_core.workflows.record import RunRecord
+from mastra_core.workflows.start import UNSET
 from mastra_core.workflows.workflow import Workflow
 
 __all__ = ("Engine", "Run")
@@ -23,7 +25,7 @@ class Run(Protocol):
         """How many events there are: the offset of the next one."""
 
     async def settled(self) -> RunRecord:
-        """Wait until the run has finished or is suspended."""
+        """Wait until the run has finished, or nothing happens in it until somebody acts."""
 
     def events(self, offset: int = 0) -> AsyncIterator[RunEvent]:
         """Its events from ``offset`` on, ending when the run has settled."""
@@ -39,13 +41,44 @@ class Engine(Protocol):
     async def create(self, workflow: Workflow, run_id: str = "", resource_id: str = "") -> Run:
         """A run that has not started; an existing ``run_id`` gives that run."""
 
-    async def start(self, run: Run, value: Any, context: Mapping[str, Any] | None = None) -> None:
+    async def start(
+        self,
+        run: Run,
+        value: Any,
+        context: Mapping[str, Any] | None = None,
+        *,
+        state: Any = None,
+        per_step: bool = False,
+    ) -> None:
         """Begin; returns at once. :raises InvalidInput, Conflict: before anything runs."""
 
     async def resume(
-        self, run: Run, data: Any, step: str = "", context: Mapping[str, Any] | None = None
+        self,
+        run: Run,
+        data: Any,
+        step: str = "",
+        context: Mapping[str, Any] | None = None,
+        *,
+        label: str = "",
     ) -> None:
         """Go on with a suspended step; returns at once. :raises InvalidInput, Conflict:"""
+
+    async def travel(
+        self,
+        run: Run,
+        step: str,
+        value: Any = UNSET,
+        *,
+        outputs: Mapping[str, Any] | None = None,
+        state: Any = None,
+        resume_data: Any = None,
+        context: Mapping[str, Any] | None = None,
+        per_step: bool = False,
+    ) -> None:
+        """Begin again in ``step``; returns at once. :raises InvalidInput, NotFound, Conflict:"""
+
+    async def restart(self, run: Run, context: Mapping[str, Any] | None = None) -> None:
+        """Go on where a run broke off; steps that ended do not run again. :raises Conflict:"""
 
     async def cancel(self, run: Run) -> None:
         """End a run; a finished one stays as it is."""

@@ -6,145 +6,260 @@ journal knows nothing of steps side by side or conditions.
 
 from __future__ import annotations
 
-import dataclasses
-import functools
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Protocol
+import asyncio
+import datetime as dt
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
 
-from mastra_core.errors import MastraError
-from mastra_core.logger import logger_of
-from mastra_core.telemetry import span
-from mastra_core.workflows.record import (
-    RunError,
-    RunEvent,
-    StepEnded,
-    StepStarted,
-    StepSuspended,
-    StepWrote,
-)
-from mastra_core.workflows.step import Step, StepContext, Suspended
-from mastra_core.workflows.workflow import Branch, Node, Single, Workflow, holds
+from mastra_core.errors import InvalidInput
+from mastra_core.schema import dump
+from mastra_core.telemetry import active, span
+from mastra_core.workflows.activity import Activity
+from mastra_core.workflows.attempt import Bailed, StepFailed, ask, ended, execute, pause
+from mastra_core.workflows.events import StepRetried, StepStarted
+from mastra_core.workflows.journal import Journal
+from mastra_core.workflows.nodes import Branch, ForEach, Loop, Node, Parallel, Single, Sleep
+from mastra_core.workflows.outcome import Outcome, RunError
+from mastra_core.workflows.scope import Scope
+from mastra_core.workflows.start import Options, Place, Start
+from mastra_core.workflows.step import Step
+from mastra_core.workflows.tasks import Expired, within
+from mastra_core.workflows.workflow import Workflow
 
-__all__ = ("Journal", "StepFailed", "interpret")
-
-
-class Journal(Protocol):
-    """The memory of one run."""
-
-    @property
-    def run_id(self) -> str:
-        """The run's id."""
-
-    async def step(self, key: str, call: Callable[[], Awaitable[Any]]) -> Any:
-        """The result of ``call``, which is made once a run for each ``key``."""
-
-    async def wait(self, key: str) -> Any:
-        """The data that resumes the step ``key``; returns when somebody brings it."""
-
-    async def emit(self, event: RunEvent) -> None:
-        """Remember what happened and tell whoever watches."""
-
-    async def cancel(self) -> None:
-        """End the run from outside; what it waits for is abandoned."""
+__all__ = ("Paused", "interpret")
 
 
-class StepFailed(Exception):
-    """A step raised; ``error`` is what a caller may see of it."""
-
-    def __init__(self, error: RunError) -> None:
-        super().__init__(error.message)
-        self.error = error
+class Paused(Exception):
+    """One step was asked for, and is done."""
 
 
-@dataclasses.dataclass(frozen=True)
-class _Execution:
-    workflow: Workflow
-    journal: Journal
-    context: Mapping[str, Any]
-
-
-async def interpret(
-    workflow: Workflow, value: Any, journal: Journal, context: Mapping[str, Any]
-) -> Any:
+async def interpret(workflow: Workflow, value: Any, journal: Journal, options: Options) -> Any:
     """Run ``workflow`` on ``value`` to its result.
 
-    :raises StepFailed: when a step or condition raises.
+    :raises StepFailed: when a step or condition fails for good.
+    :raises Paused: when ``options`` asked for one step and there are more.
     """
-    execution = _Execution(workflow, journal, context)
+    scope = Scope(workflow, journal, options, Activity(journal), options.state)
+    scope.init = value
+    if not active():
+        return await _workflow(scope, value, options.start)
     with span(f"invoke_workflow {workflow.id}", {"mastra.workflow.id": workflow.id}):
-        for node in workflow.nodes:
-            value = await _node(execution, node, value)
+        return await _workflow(scope, value, options.start)
+
+
+async def _workflow(
+    scope: Scope, value: Any, start: Start | None, limit: float | None = None
+) -> Any:
+    """The result of a workflow, or what it was bailed out of with."""
+    limit = limit or scope.workflow.timeout
+    try:
+        if limit is None:
+            return await _nodes(scope, value, start)
+        clock = scope.journal.sleep(f"{scope.key}:timeout", time.time() + limit)
+        return await within(_nodes(scope, value, start), clock)
+    except Bailed as bailed:
+        return bailed.result
+    except Expired:
+        message = f"The workflow {scope.workflow.id!r} took longer than {limit:g} s."
+        raise StepFailed(RunError(message=message, name="TimeoutError")) from None
+
+
+async def _nodes(scope: Scope, value: Any, start: Start | None) -> Any:
+    nodes = scope.workflow.nodes
+    first = 0
+    if start is not None:
+        first = _entered(scope, start)
+        value = start.values.get(scope.prefix + start.path[0])
+    for index in range(first, len(nodes)):
+        value = await _node(scope, nodes[index], value, start if index == first else None)
+        if scope.options.per_step and not scope.prefix and index + 1 < len(nodes):
+            raise Paused
     return value
 
 
-async def _node(execution: _Execution, node: Node, value: Any) -> Any:
-    if isinstance(node, Single):
-        return await _step(execution, node.step, value)
-    if isinstance(node, Branch):
-        return await _together(execution, await _chosen(node, value), value)
-    return await _together(execution, node.steps, value)
+def _entered(scope: Scope, start: Start) -> int:
+    """The index of the node to begin with; what came before is taken as given."""
+    for item in scope.workflow.steps():
+        if scope.prefix + item.id in start.outputs:
+            scope.outputs[item.id] = start.outputs[scope.prefix + item.id]
+    names = [[item.id for item in node.steps] for node in scope.workflow.nodes]
+    return next(index for index, ids in enumerate(names) if start.path[0] in ids)
 
 
-async def _chosen(node: Branch, value: Any) -> list[Step[Any, Any]]:
-    try:
-        pairs = zip(node.conditions, node.steps, strict=True)
-        return [item for condition, item in pairs if await holds(condition, value)]
-    except Exception as error:
-        raise StepFailed(_told(error, "a branch condition")) from error
+async def _node(scope: Scope, node: Node, value: Any, start: Start | None) -> Any:
+    match node:
+        case ForEach():
+            return await _foreach(scope, node, value)
+        case Loop():
+            return await _loop(scope, node, value)
+        case Single():
+            return await _step(scope, node.step, value, start=start)
+        case Parallel():
+            return await _together(scope, node.steps, value, start)
+        case Branch():
+            return await _together(scope, await _chosen(scope, node, value, start), value, start)
+        case Sleep():
+            return await _sleep(scope, node, value)
 
 
-async def _together(execution: _Execution, steps: Sequence[Step[Any, Any]], value: Any) -> Any:
-    import asyncio
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(_step(execution, item, value)) for item in steps]
-    except* StepFailed as failures:
-        raise failures.exceptions[0] from None
-    return {item.id: task.result() for item, task in zip(steps, tasks, strict=True)}
-
-
-async def _step(execution: _Execution, item: Step[Any, Any], value: Any) -> Any:
-    journal = execution.journal
-    await journal.emit(StepStarted(step=item.id, payload=value))
-    resume_data: Any = None
-    attempt = 0
-    while True:
-        try:
-            call = functools.partial(_call, execution, item, value, resume_data)
-            output = await journal.step(f"{item.id}#{attempt}", call)
-        except Suspended as suspended:
-            await journal.emit(StepSuspended(step=item.id, payload=suspended.payload))
-            resume_data = await journal.wait(item.id)
-            attempt += 1
-        except Exception as error:
-            told = _told(error, f"step {item.id!r} of workflow {execution.workflow.id!r}")
-            await journal.emit(StepEnded(step=item.id, error=told))
-            raise StepFailed(told) from error
-        else:
-            await journal.emit(StepEnded(step=item.id, output=output))
-            return output
+async def _step(
+    scope: Scope,
+    item: Step[Any, Any],
+    value: Any,
+    place: Place | None = None,
+    start: Start | None = None,
+) -> Any:
+    place = place or scope.place(item.id)
+    if item.workflow is not None:
+        output = await _nested(scope, item, item.workflow, value, place, start)
+    else:
+        resume = start.resume_data if start is not None else None
+        output = await execute(scope, item, value, place, resume)
+    scope.outputs[item.id] = output
+    return output
 
 
-async def _call(execution: _Execution, item: Step[Any, Any], value: Any, data: Any) -> Any:
-    async def write(chunk: Any) -> None:
-        await execution.journal.emit(StepWrote(step=item.id, chunk=chunk))
-
-    context = StepContext(
-        run_id=execution.journal.run_id,
-        workflow_id=execution.workflow.id,
-        step_id=item.id,
-        resume_data=data,
-        request_context=execution.context,
-        writer=write,
+async def _nested(
+    scope: Scope,
+    item: Step[Any, Any],
+    workflow: Workflow,
+    value: Any,
+    place: Place,
+    start: Start | None,
+) -> Any:
+    journal, attempt = scope.journal, 1
+    await journal.emit(
+        f"{place.key}:started", StepStarted(step=place.path, payload=value, group=True)
     )
-    attributes = {"mastra.workflow.id": execution.workflow.id, "mastra.step.id": item.id}
-    with span(f"workflow_step {item.id}", attributes):
-        return await item.execute(value, context)
+    while True:
+        inner = scope.nested(workflow, place, f"{place.key}#{attempt}", value)
+        outcome = await _outcome(inner, item, value, start.inner() if start else None)
+        if outcome.error is None or item.retry is None or attempt > item.retry.count:
+            return await ended(scope, place, outcome)
+        again = StepRetried(step=place.path, attempt=attempt + 1, error=outcome.error)
+        if seconds := item.retry.wait(attempt):
+            until = time.time() + seconds
+            clock = journal.sleep(f"{place.key}~{attempt}", until)
+            await scope.activity.waiting(clock, asleep=True)
+        await journal.emit(f"{place.key}:again{attempt}", again)
+        attempt, start = attempt + 1, None
 
 
-def _told(error: Exception, where: str) -> RunError:
-    if not isinstance(error, MastraError):
-        logger_of("mastra.workflows").error("%s failed", where, exc_info=error)
-    message = error.message if isinstance(error, MastraError) else str(error)
-    return RunError(message=message or type(error).__name__, name=type(error).__name__)
+async def _outcome(inner: Scope, item: Step[Any, Any], value: Any, start: Start | None) -> Outcome:
+    try:
+        return Outcome(value=dump(await _workflow(inner, value, start, item.timeout)))
+    except StepFailed as failed:
+        return Outcome(kind="failed", error=failed.error)
+
+
+async def _chosen(
+    scope: Scope, node: Branch, value: Any, start: Start | None
+) -> list[Step[Any, Any]]:
+    """Steps whose condition holds; where a run begins in one of them, what is known decides."""
+    if start is not None:
+        return [item for item in node.steps if item.id in scope.outputs or item.id == start.path[0]]
+    pairs = zip(node.conditions, node.steps, strict=True)
+    chosen = []
+    for condition, item in pairs:
+        if await ask(scope, condition, value, scope.place(item.id), bool):
+            chosen.append(item)
+    return chosen
+
+
+async def _together(
+    scope: Scope, steps: Sequence[Step[Any, Any]], value: Any, start: Start | None
+) -> Any:
+    arms = [scope.fork() for _ in steps]
+    known = set() if start is None else {*scope.outputs} - {start.path[0]}
+    jobs = [
+        _step(arm, item, value, start=start if start and start.path[0] == item.id else None)
+        for arm, item in zip(arms, steps, strict=True)
+        if item.id not in known
+    ]
+    if jobs:
+        await scope.activity.together(jobs)
+        scope.join(arms)
+    return {item.id: scope.outputs[item.id] for item in steps}
+
+
+async def _foreach(scope: Scope, node: ForEach, value: Any) -> Any:
+    item, place = node.step, scope.place(node.step.id)
+    await scope.journal.emit(
+        f"{place.key}:started", StepStarted(step=place.path, payload=value, group=True)
+    )
+    if not isinstance(value, list):
+        message = f"The step {item.id!r} is for each item of a list, and got {value!r:.50}."
+        error = RunError(message=message, name="InvalidInput")
+        return await ended(scope, place, Outcome(kind="failed", error=error))
+    try:
+        outputs = await _each(scope, node, value, place)
+    except StepFailed as failed:
+        return await ended(scope, place, Outcome(kind="failed", error=failed.error))
+    scope.outputs[item.id] = outputs
+    return await ended(scope, place, Outcome(value=outputs))
+
+
+async def _each(scope: Scope, node: ForEach, values: list[Any], place: Place) -> list[Any]:
+    outputs: list[Any] = [None] * len(values)
+    arms: dict[int, Scope] = {}
+
+    async def worker(indices: Iterator[int]) -> None:
+        for index in indices:
+            at = Place(f"{place.path}[{index}]", f"{place.key}[{index}]")
+            arm = arms[index] = scope if node.concurrency == 1 else scope.fork()
+            outputs[index] = await _step(arm, node.step, values[index], at)
+
+    indices = iter(range(len(values)))
+    if node.concurrency == 1:
+        await worker(indices)
+        return outputs
+    await scope.activity.together(
+        [worker(indices) for _ in range(min(node.concurrency, len(values)))]
+    )
+    scope.join(arms[index] for index in sorted(arms))
+    return outputs
+
+
+async def _loop(scope: Scope, node: Loop, value: Any) -> Any:
+    item, base = node.step, scope.place(node.step.id)
+    iteration = 0
+    while True:
+        iteration += 1
+        place = Place(base.path, f"{base.key}@{iteration}", iteration)
+        value = await _step(scope, item, value, place)
+        if await ask(scope, node.condition, value, place, bool) is node.until:
+            return value
+        await asyncio.sleep(0)  # a loop of steps that never wait must not stop the world
+
+
+async def _sleep(scope: Scope, node: Sleep, value: Any) -> Any:
+    place = scope.place(node.id)
+    await scope.journal.emit(f"{place.key}:started", StepStarted(step=place.path, payload=value))
+    try:
+        seconds = await _seconds(scope, node, value, place)
+    except StepFailed as failed:
+        return await ended(scope, place, Outcome(kind="failed", error=failed.error))
+    await pause(scope, place, seconds)
+    return await ended(scope, place, Outcome(value=value))
+
+
+async def _seconds(scope: Scope, node: Sleep, value: Any, place: Place) -> float:
+    form = _moment if node.until else _duration
+    asked: Any = node.moment if node.until else node.duration
+    if node.asks is not None:
+        asked = await ask(scope, node.asks, value, place, form)
+    else:
+        asked = form(asked)
+    return max(0.0, asked - time.time()) if node.until else float(asked)
+
+
+def _duration(value: Any) -> float:
+    return max(0.0, float(value))
+
+
+def _moment(value: Any) -> float:
+    """Seconds since the epoch; a moment without a time zone is nowhere."""
+    if not isinstance(value, dt.datetime) or value.tzinfo is None:
+        raise InvalidInput(f"{value!r} is not a datetime with a time zone.")
+    return value.timestamp()

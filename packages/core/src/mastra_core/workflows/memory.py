@@ -6,22 +6,30 @@ refuses new ones. What a run costs does not depend on how many there are.
 
 from __future__ import annotations
 
-import time
-from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
-from mastra_core.errors import Conflict, InvalidInput, NotFound, TooManyRuns
+from mastra_core.errors import Conflict, InvalidInput, NotFound
 from mastra_core.schema import dump, validate
 from mastra_core.workflows.engine import Run
-from mastra_core.workflows.interpreter import StepFailed, interpret
+from mastra_core.workflows.events import (
+    RunEvent,
+    RunFinished,
+    RunPaused,
+    RunRewound,
+    RunStarted,
+    StepResumed,
+)
 from mastra_core.workflows.memory_run import MemoryRun
-from mastra_core.workflows.record import RunError, RunFinished, RunRecord, RunStarted
+from mastra_core.workflows.memory_store import MemoryStore
+from mastra_core.workflows.outcome import RunError
+from mastra_core.workflows.paths import step_at, suspended_step
+from mastra_core.workflows.record import RunRecord
+from mastra_core.workflows.start import UNSET, Options, Start
+from mastra_core.workflows.travel import kept, rewound, start_at
 from mastra_core.workflows.workflow import Workflow
 
 __all__ = ("MemoryEngine",)
-
-_Key = tuple[str, str]  # ids of workflow and run: callers choose run ids, so two may be equal
 
 
 class MemoryEngine:
@@ -37,159 +45,205 @@ class MemoryEngine:
     def __init__(
         self, *, max_finished: int = 1000, max_age: float = 3600, max_unfinished: int = 10_000
     ) -> None:
-        self._max_finished = max_finished
-        self._max_age = max_age
-        self._max_unfinished = max_unfinished
-        self._unfinished: dict[_Key, MemoryRun] = {}
-        self._pending: dict[_Key, None] = {}  # those of them that have not started, oldest first
-        self._finished: OrderedDict[_Key, tuple[float, MemoryRun]] = OrderedDict()
+        self._runs = MemoryStore(max_finished, max_age, max_unfinished)
 
     async def create(self, workflow: Workflow, run_id: str = "", resource_id: str = "") -> Run:
         """A run that has not started; an existing ``run_id`` gives that run.
 
         :raises TooManyRuns: when the engine is full of unfinished runs.
         """
-        known = self._find(workflow, run_id) if run_id else None
+        known = self._runs.find((workflow.id, run_id)) if run_id else None
         if known is not None:
             return known
-        if len(self._unfinished) >= self._max_unfinished:
-            self._drop_pending()
-        record = RunRecord(
-            run_id=run_id or _new_id(), workflow_id=workflow.id, resource_id=resource_id
+        id_ = run_id or _new_id()
+        run = MemoryRun(
+            workflow, RunRecord(run_id=id_, workflow_id=workflow.id, resource_id=resource_id)
         )
-        run = MemoryRun(workflow, record)
-        self._unfinished[run.key] = run
-        self._pending[run.key] = None
+        self._runs.add(run)
         return run
 
-    async def start(self, run: Run, value: Any, context: Mapping[str, Any] | None = None) -> None:
+    async def start(
+        self,
+        run: Run,
+        value: Any,
+        context: Mapping[str, Any] | None = None,
+        *,
+        state: Any = None,
+        per_step: bool = False,
+    ) -> None:
         """Begin; returns at once.
 
+        :param state: the shared state to begin with.
+        :param per_step: stop after the first step; ``travel`` goes on from there.
         :raises InvalidInput: when ``value`` does not fit; the run is forgotten, not left pending.
         :raises Conflict: when it was started before.
         """
-        import asyncio
-
         run = _ours(run)
         if run.record.status != "pending":
             raise Conflict(f"The run {run.run_id!r} was started before.", "Create another run.")
         try:
-            validate(run.workflow.input_type, value)
-        except InvalidInput as error:
-            self._forget(run)
-            raise InvalidInput(
-                f"Invalid input data: {error.message}", issues=error.issues
-            ) from None
-        self._pending.pop(run.key, None)
+            _fit("input data", run.workflow.input_type, value)
+            state = _state(run.workflow, state)
+        except InvalidInput:
+            self._runs.forget(run)
+            raise
         run.context = dict(context or {})
-        run.note(RunStarted(input=dump(value)))
-        run.task = asyncio.create_task(self._execute(run), name=f"run {run.run_id}")
+        self._begin(run, RunStarted(input=dump(value), state=state), per_step=per_step)
 
     async def resume(
-        self, run: Run, data: Any, step: str = "", context: Mapping[str, Any] | None = None
+        self,
+        run: Run,
+        data: Any,
+        step: str = "",
+        context: Mapping[str, Any] | None = None,
+        *,
+        label: str = "",
     ) -> None:
         """Go on with a suspended step; returns at once.
 
-        :param step: which one; may be empty where only one is suspended.
+        :param step: its path; may be empty where only one is suspended.
+        :param label: what it was suspended with, instead of its path.
         :raises Conflict: when the run, or that step, is not suspended.
         :raises InvalidInput: when the data does not fit, or several steps wait and none is named.
         """
         run = _ours(run)
-        name = _suspended_step(run.record, step)
-        type_ = run.workflow.step(name).resume
-        try:
-            value = data if type_ is None else validate(type_, data)
-        except InvalidInput as error:
-            raise InvalidInput(
-                f"Invalid resume data: {error.message}", issues=error.issues
-            ) from None
-        if context:  # the steps hold this very mapping
-            run.context.clear()
-            run.context.update(context)
-        run.bring(name, value)
+        path = suspended_step(run.record, step, label)
+        type_ = step_at(run.workflow, path).resume
+        if type_ is not None:
+            _fit("resume data", type_, data)
+        _replace_context(run, context)
+        data = dump(data)
+        run.note(StepResumed(step=path, data=data))
+        run.journal.bring(run.record.steps[path].key, data)
+
+    async def travel(
+        self,
+        run: Run,
+        step: str,
+        value: Any = UNSET,
+        *,
+        outputs: Mapping[str, Any] | None = None,
+        state: Any = None,
+        resume_data: Any = None,
+        context: Mapping[str, Any] | None = None,
+        per_step: bool = False,
+    ) -> None:
+        """Begin again in ``step``, as if what comes before it had run; returns at once.
+
+        :param step: its path.
+        :param value: its input; what it got before where not given.
+        :param outputs: what earlier steps are taken to have given, by path, beside what they gave.
+        :param state: the shared state to begin with; as it was where not given.
+        :param resume_data: what the step finds as if it had been resumed.
+        :raises Conflict: while the run is under way.
+        :raises InvalidInput: when nothing says what the step gets.
+        :raises NotFound: when there is no such step.
+        """
+        run = _ours(run)
+        record = run.record
+        if record.status in ("running", "waiting"):
+            raise Conflict("This workflow run is still running", "Cancel it, or wait for its end.")
+        start = start_at(run.workflow, record, step, value, outputs, resume_data)
+        state = dict(record.state) if state is None else _state(run.workflow, state)
+        await run.stop()
+        _replace_context(run, context)
+        run.journal = run.journal.successor({})
+        self._begin(run, rewound(record, start), start, state, per_step=per_step)
+
+    async def restart(self, run: Run, context: Mapping[str, Any] | None = None) -> None:
+        """Go on where a run broke off, or is stuck; returns at once.
+
+        Steps that have ended do not run again; a step under way is cancelled and begins anew.
+
+        :raises Conflict: when the run never began, or succeeded.
+        """
+        run = _ours(run)
+        record = run.record
+        if record.status in ("pending", "paused", "success"):
+            raise Conflict(f"This workflow run is {record.status}, so nothing broke off.")
+        await run.stop()
+        _replace_context(run, context)
+        run.journal = run.journal.successor(kept(run.journal.outcomes))
+        again = [path for path, step in record.steps.items() if step.status != "success"]
+        self._begin(run, RunRewound(steps=tuple(again)), run.start, record.initial_state)
 
     async def cancel(self, run: Run) -> None:
-        """End a run; a finished one stays as it is."""
+        """End a run; a finished one stays as it is.
+
+        It is over at once, whatever its steps do: one that does not listen is left to itself.
+        """
         run = _ours(run)
-        await run.cancel()
-        self._settle(run)
+        if not run.record.finished:
+            await run.stop()
+            run.note(RunFinished(status="canceled", state=run.record.state))
+        self._runs.ended(run)
 
     async def get(self, workflow: Workflow, run_id: str) -> Run:
         """A run by id.
 
         :raises NotFound: when it never was, or has left the journal.
         """
-        run = self._find(workflow, run_id)
+        run = self._runs.find((workflow.id, run_id))
         if run is None:
             raise NotFound("Workflow run not found")
         return run
 
     async def list(self, workflow: Workflow) -> list[RunRecord]:
         """Every run that is still known, newest first."""
-        self._expire()
-        runs = [*self._unfinished.values(), *(run for _, run in self._finished.values())]
-        records = [run.record for run in runs if run.workflow.id == workflow.id]
+        records = [run.record for run in self._runs if run.workflow.id == workflow.id]
         return sorted(records, key=lambda record: record.created_at, reverse=True)
 
     async def delete(self, run: Run) -> None:
         """Cancel and forget."""
         await self.cancel(run)
-        self._finished.pop(_ours(run).key, None)
+        self._runs.forget(_ours(run))
 
     async def close(self) -> None:
         """Cancel what runs."""
-        for run in [*self._unfinished.values()]:
+        for run in self._runs.unfinished:
             await self.cancel(run)
 
-    async def _execute(self, run: MemoryRun) -> None:
+    def _begin(
+        self,
+        run: MemoryRun,
+        event: RunEvent,
+        start: Start | None = None,
+        state: dict[str, Any] | None = None,
+        *,
+        per_step: bool = False,
+    ) -> None:
+        import asyncio
+
+        self._runs.began(run)
+        run.start = start
+        run.note(event)
+        begun = run.record.initial_state if state is None else state
+        options = Options(context=run.context, state=dict(begun), start=start, per_step=per_step)
+        run.task = asyncio.create_task(self._execute(run, options), name="workflow run")
+
+    async def _execute(self, run: MemoryRun, options: Options) -> None:
+        from mastra_core.workflows.attempt import StepFailed
+        from mastra_core.workflows.interpreter import Paused, interpret
+
+        journal, state = run.journal, options.state
+        end: RunEvent = RunFinished(status="canceled")  # a step that was cancelled from within
         try:
-            result = await interpret(run.workflow, run.record.input, run, run.context)
-            run.note(RunFinished(status="success", result=dump(result)))
+            result = await interpret(run.workflow, run.record.input, journal, options)
+            end = RunFinished(status="success", result=dump(result), state=state)
+        except Paused:
+            end = RunPaused(state=state)
         except StepFailed as failed:
-            run.note(RunFinished(status="failed", error=failed.error))
+            end = RunFinished(status="failed", error=failed.error, state=state)
         except Exception as error:  # noqa: BLE001  # a defect of ours must not leave a run pending
             told = RunError(message=str(error), name=type(error).__name__)
-            run.note(RunFinished(status="failed", error=told))
+            end = RunFinished(status="failed", error=told, state=state)
         finally:
-            # A step that was cancelled from within ends neither way; it must not run for ever.
-            run.note(RunFinished(status="canceled"))
-            self._settle(run)
-
-    def _settle(self, run: MemoryRun) -> None:
-        self._pending.pop(run.key, None)
-        if self._unfinished.pop(run.key, None) is None:
-            return
-        self._finished[run.key] = (time.monotonic(), run)
-        self._expire()
-
-    def _expire(self) -> None:
-        oldest = time.monotonic() - self._max_age
-        while self._finished:
-            ended, _ = next(iter(self._finished.values()))
-            if ended >= oldest and len(self._finished) <= self._max_finished:
-                return
-            self._finished.popitem(last=False)
-
-    def _drop_pending(self) -> None:
-        """A run that was created and never started is the cheapest to lose."""
-        if not self._pending:
-            raise TooManyRuns(
-                f"There are {len(self._unfinished)} unfinished runs, the most this server keeps.",
-                "Resume or cancel some, or raise MemoryEngine(max_unfinished=...).",
-            )
-        self._forget(self._unfinished[next(iter(self._pending))])
-
-    def _forget(self, run: MemoryRun) -> None:
-        """Drop a run that never ran; whoever watches it is told that it is over."""
-        run.note(RunFinished(status="canceled"))
-        self._pending.pop(run.key, None)
-        del self._unfinished[run.key]
-
-    def _find(self, workflow: Workflow, run_id: str) -> MemoryRun | None:
-        self._expire()
-        key = (workflow.id, run_id)
-        _, finished = self._finished.get(key, (0, None))
-        return self._unfinished.get(key) or finished
+            if not journal.closed:
+                journal.closed = True
+                run.task = None
+                run.note(end)
+                if run.record.finished:
+                    self._runs.ended(run)
 
 
 def _ours(run: Run) -> MemoryRun:
@@ -198,17 +252,28 @@ def _ours(run: Run) -> MemoryRun:
     return run
 
 
-def _suspended_step(record: RunRecord, step: str) -> str:
-    waiting = record.suspended
-    if not waiting or (step and step not in waiting):
-        raise Conflict(
-            "This workflow run was not suspended"
-            if not step
-            else f"The step {step!r} is not suspended."
-        )
-    if not step and len(waiting) > 1:
-        raise InvalidInput(f"Several steps are suspended: {', '.join(waiting)}.", "Name one.")
-    return step or waiting[0]
+def _fit(what: str, type_: Any, value: Any) -> None:
+    try:
+        validate(type_, value)
+    except InvalidInput as error:
+        raise InvalidInput(f"Invalid {what}: {error.message}", issues=error.issues) from None
+
+
+def _state(workflow: Workflow, state: Any) -> dict[str, Any]:
+    """The state as it begins, with what its type has as defaults."""
+    given = {} if state is None else state
+    type_ = dict[str, Any] if workflow.state is None else workflow.state
+    if not given and workflow.state is None:
+        return {}
+    _fit("initial state", type_, given)
+    whole: dict[str, Any] = dump(validate(type_, given))
+    return whole
+
+
+def _replace_context(run: MemoryRun, context: Mapping[str, Any] | None) -> None:
+    if context:  # the steps hold this very mapping
+        run.context.clear()
+        run.context.update(context)
 
 
 def _new_id() -> str:

@@ -1,12 +1,14 @@
-"""One run of the memory engine: its events, what it waits for, and who watches."""
+"""One run of the memory engine: its events, and who watches."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
-from mastra_core.schema import dump
-from mastra_core.workflows.record import RunEvent, RunFinished, RunRecord, StepResumed
+from mastra_core.workflows.events import RunEvent
+from mastra_core.workflows.memory_journal import MemoryJournal
+from mastra_core.workflows.record import RunRecord
+from mastra_core.workflows.start import Start
 from mastra_core.workflows.workflow import Workflow
 
 if TYPE_CHECKING:
@@ -16,17 +18,27 @@ __all__ = ("MemoryRun",)
 
 
 class MemoryRun:
-    """One run in memory: at once the handle and the journal."""
+    """The handle on a run in memory.
+
+    :param workflow: what it executes.
+    """
+
+    __slots__ = (
+        "__weakref__", "_events", "_settling", "_watchers", "context", "journal", "key", "record",
+        "run_id", "start", "task", "workflow",
+    )  # fmt: skip
 
     def __init__(self, workflow: Workflow, record: RunRecord) -> None:
         self.workflow = workflow
         self.record = record
         self.run_id = record.run_id
         self.key = (workflow.id, record.run_id)
+        self.journal = MemoryJournal(record.run_id, self.note, {})
+        self.start: Start | None = None
         self.task: asyncio.Task[None] | None = None
         self.context: dict[str, Any] = {}
         self._events: list[RunEvent] = []
-        self._waiting: dict[str, asyncio.Future[Any]] = {}
+        self._settling: list[asyncio.Future[None]] = []
         self._watchers: set[asyncio.Event] = set()
 
     @property
@@ -34,52 +46,37 @@ class MemoryRun:
         """How many events there are: the offset of the next one."""
         return len(self._events)
 
-    async def step(self, key: str, call: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ARG002  # the journal's signature
-        """The result of ``call``; nothing is replayed in memory."""
-        return await call()
-
-    async def wait(self, key: str) -> Any:
-        """The data that resumes the step ``key``."""
-        import asyncio
-
-        future = self._waiting.setdefault(key, asyncio.get_running_loop().create_future())
-        try:
-            return await future
-        finally:
-            del self._waiting[key]
-
-    async def emit(self, event: RunEvent) -> None:
-        """Remember and tell."""
-        self.note(event)
-
-    async def cancel(self) -> None:
-        """End the run from outside."""
-        if self.task is not None and not self.task.done():
-            self.task.cancel()
-        if not self.record.finished:
-            self.note(RunFinished(status="canceled"))
-
     def note(self, event: RunEvent) -> None:
-        """Remember what happened and wake whoever watches; nothing follows the end of a run."""
-        if self.record.finished:  # a cancelled step may still be on its way out
-            return
+        """Remember what happened and wake whoever watches."""
         self._events.append(event)
         self.record.apply(event)
         for watcher in self._watchers:
             watcher.set()
+        if self._settling and self.record.settled:
+            for future in self._settling:
+                if not future.done():
+                    future.set_result(None)
+            self._settling.clear()
 
-    def bring(self, step: str, data: Any) -> None:
-        """Hand a suspended step the data it waits for."""
-        import asyncio
-
-        self.note(StepResumed(step=step, data=dump(data)))
-        loop = asyncio.get_running_loop()
-        self._waiting.setdefault(step, loop.create_future()).set_result(data)
+    async def stop(self) -> None:
+        """End the execution, if one is under way; what it still says is not heard."""
+        await self.journal.cancel()
+        task, self.task = self.task, None
+        if task is not None and not task.done():
+            task.cancel()
 
     async def settled(self) -> RunRecord:
         """Wait until the run has finished or is suspended."""
-        async for _ in self.events(self.position):
-            pass
+        import asyncio
+
+        while not self.record.settled:
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._settling.append(future)
+            try:
+                await future
+            finally:
+                if future in self._settling:
+                    self._settling.remove(future)
         return self.record
 
     async def events(self, offset: int = 0) -> AsyncIterator[RunEvent]:
@@ -93,7 +90,7 @@ class MemoryRun:
                 while offset < len(self._events):
                     offset += 1
                     yield self._events[offset - 1]
-                if self.record.status not in ("pending", "running"):
+                if self.record.settled:
                     return
                 changed.clear()
                 await changed.wait()

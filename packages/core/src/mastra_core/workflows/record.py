@@ -2,47 +2,48 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any, Literal
 
 import msgspec
 
-__all__ = (
-    "RunError",
-    "RunEvent",
-    "RunFinished",
-    "RunRecord",
-    "RunStarted",
-    "Status",
-    "StepEnded",
-    "StepRecord",
-    "StepResumed",
-    "StepStarted",
-    "StepSuspended",
-    "StepWrote",
-    "now",
+from mastra_core.workflows.events import (
+    RunEvent,
+    RunFinished,
+    RunIdle,
+    RunPaused,
+    RunRewound,
+    RunStarted,
+    StepEnded,
+    StepResumed,
+    StepRetried,
+    StepStarted,
+    StepSuspended,
+    StepWaiting,
+    StepWrote,
+    now,
 )
+from mastra_core.workflows.outcome import RunError
 
-Status = Literal["pending", "running", "suspended", "success", "failed", "canceled"]
+__all__ = ("RunRecord", "Status", "StepRecord")
+
+Status = Literal[
+    "pending", "running", "waiting", "suspended", "paused", "success", "failed", "canceled"
+]
 FINISHED = frozenset(("success", "failed", "canceled"))
-
-
-def now() -> int:
-    """Milliseconds since the epoch, the wire's unit."""
-    return time.time_ns() // 1_000_000
-
-
-class RunError(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a step or run failed; never a traceback."""
-
-    message: str
-    name: str = "Error"
+SETTLED = FINISHED | {"suspended", "paused"}
+OPEN = frozenset(("running", "waiting", "suspended"))
 
 
 class StepRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """One step of a run; times are milliseconds since the epoch."""
+    """One step of a run; times are milliseconds since the epoch.
 
-    status: Literal["running", "suspended", "success", "failed", "canceled"]
+    :param group: it is made of other steps: a nested workflow or a ``foreach``.
+    :param retries: how often it was tried again.
+    :param wakes_at: when a sleep ends.
+    :param key: by which the journal knows what a suspended step waits for.
+    """
+
+    status: Literal["running", "waiting", "suspended", "success", "bailed", "failed", "canceled"]
     payload: Any = None
     output: Any = None
     error: RunError | None = None
@@ -52,71 +53,21 @@ class StepRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
     suspended_at: int | None = None
     resume_payload: Any = None
     resumed_at: int | None = None
-
-
-class _Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
-    at: int = msgspec.field(default_factory=now)
-
-
-class RunStarted(_Event, frozen=True, tag="run-started", kw_only=True):
-    """The run began."""
-
-    input: Any = None
-
-
-class StepStarted(_Event, frozen=True, tag="step-started", kw_only=True):
-    """A step executes for the first time in this run."""
-
-    step: str
-    payload: Any = None
-
-
-class StepSuspended(_Event, frozen=True, tag="step-suspended", kw_only=True):
-    """A step waits for ``resume``."""
-
-    step: str
-    payload: Any = None
-
-
-class StepResumed(_Event, frozen=True, tag="step-resumed", kw_only=True):
-    """A suspended step executes again, with data."""
-
-    step: str
-    data: Any = None
-
-
-class StepWrote(_Event, frozen=True, tag="step-wrote", kw_only=True):
-    """A step told something to whoever watches."""
-
-    step: str
-    chunk: Any = None
-
-
-class StepEnded(_Event, frozen=True, tag="step-ended", kw_only=True):
-    """A step is over: with an output, or an error."""
-
-    step: str
-    output: Any = None
-    error: RunError | None = None
-
-
-class RunFinished(_Event, frozen=True, tag="run-finished", kw_only=True):
-    """The run is over."""
-
-    status: Literal["success", "failed", "canceled"]
-    result: Any = None
-    error: RunError | None = None
-
-
-RunEvent = (
-    RunStarted | StepStarted | StepSuspended | StepResumed | StepWrote | StepEnded | RunFinished
-)
+    wakes_at: int | None = None
+    retries: int = 0
+    group: bool = False
+    label: str = ""
+    key: str = ""
 
 
 class RunRecord(msgspec.Struct, kw_only=True):
     """A run as it stands: what its events fold into.
 
     The request context is not part of it: it may hold what the middleware knows of a user.
+
+    :param steps: by path.
+    :param path: steps in the order in which they began; one that ran twice is in it twice.
+    :param open: steps that are not over, by path, and what they do; groups left out.
     """
 
     run_id: str
@@ -124,9 +75,13 @@ class RunRecord(msgspec.Struct, kw_only=True):
     resource_id: str = ""
     status: Status = "pending"
     input: Any = None
+    initial_state: dict[str, Any] = {}
+    state: dict[str, Any] = {}
     result: Any = None
     error: RunError | None = None
     steps: dict[str, StepRecord] = msgspec.field(default_factory=dict)
+    path: list[str] = msgspec.field(default_factory=list)
+    open: dict[str, str] = msgspec.field(default_factory=dict)
     created_at: int = msgspec.field(default_factory=now)
     updated_at: int = msgspec.field(default_factory=now)
 
@@ -136,45 +91,125 @@ class RunRecord(msgspec.Struct, kw_only=True):
         return self.status in FINISHED
 
     @property
+    def settled(self) -> bool:
+        """Nothing happens in it until somebody does something."""
+        return self.status in SETTLED
+
+    @property
     def suspended(self) -> list[str]:
-        """The steps that wait for ``resume``."""
-        return [name for name, item in self.steps.items() if item.status == "suspended"]
+        """The paths of the steps that wait for ``resume``."""
+        return [path for path, status in self.open.items() if status == "suspended"]
 
     def apply(self, event: RunEvent) -> None:
         """Fold one event in."""
         self.updated_at = event.at
-        match event:
-            case RunStarted():
-                self.status, self.input = "running", event.input
-            case RunFinished():
-                self._finish(event)
-            case StepWrote():
-                pass
-            case _:
-                self._apply_to_step(event)
-                running = any(item.status == "running" for item in self.steps.values())
-                self.status = "suspended" if self.suspended and not running else "running"
-
-    def _apply_to_step(self, event: StepStarted | StepSuspended | StepResumed | StepEnded) -> None:
-        if isinstance(event, StepStarted):
-            self.steps[event.step] = StepRecord(
-                status="running", payload=event.payload, started_at=event.at
-            )
+        kind = type(event)
+        if kind is StepWrote:
             return
-        step = self.steps[event.step]
-        match event:
-            case StepSuspended():
-                step.status, step.suspended_at = "suspended", event.at
-                step.suspend_payload = event.payload
-            case StepResumed():
-                step.status, step.resumed_at = "running", event.at
-                step.resume_payload = event.data
-            case StepEnded():
-                step.status = "failed" if event.error else "success"
-                step.ended_at, step.output, step.error = event.at, event.output, event.error
+        if kind in _STEPS:
+            self.status = "running"
+        _FOLDS[kind](self, event)
 
-    def _finish(self, event: RunFinished) -> None:
-        self.status, self.result, self.error = event.status, event.result, event.error
-        for step in self.steps.values():
-            if step.status in ("running", "suspended"):
-                step.status, step.ended_at = "canceled", event.at
+
+def _run_started(record: RunRecord, event: RunStarted) -> None:
+    record.status, record.input = "running", event.input
+    record.initial_state = record.state = event.state
+
+
+def _run_rewound(record: RunRecord, event: RunRewound) -> None:
+    record.status, record.result, record.error = "running", None, None
+    record.open.clear()
+    for path in event.steps:
+        record.steps.pop(path, None)
+    for path, output in event.outputs.items():
+        step = record.steps.get(path) or StepRecord(status="success", started_at=event.at)
+        record.steps[path] = msgspec.structs.replace(
+            step, status="success", output=output, error=None, ended_at=step.ended_at or event.at
+        )
+
+
+def _run_idle(record: RunRecord, event: RunIdle) -> None:
+    record.status = event.status
+
+
+def _run_paused(record: RunRecord, event: RunPaused) -> None:
+    record.status, record.state = "paused", event.state
+
+
+def _run_finished(record: RunRecord, event: RunFinished) -> None:
+    record.status, record.result, record.error = event.status, event.result, event.error
+    record.state = event.state
+    if event.status == "success" and not record.open:  # unless it was bailed out of
+        return
+    record.open.clear()
+    for step in record.steps.values():
+        if step.status in OPEN:
+            step.status, step.ended_at = "canceled", event.at
+
+
+def _step_started(record: RunRecord, event: StepStarted) -> None:
+    path = event.step
+    record.steps[path] = StepRecord(
+        status="running", payload=event.payload, started_at=event.at, group=event.group
+    )
+    record.path.append(path)
+    if not event.group:
+        record.open[path] = "running"
+
+
+def _step_suspended(record: RunRecord, event: StepSuspended) -> None:
+    step = record.steps[event.step]
+    step.status, step.suspended_at = "suspended", event.at
+    step.suspend_payload, step.label, step.key = event.payload, event.label, event.key
+    record.open[event.step] = "suspended"
+
+
+def _step_resumed(record: RunRecord, event: StepResumed) -> None:
+    step = record.steps[event.step]
+    step.status, step.resumed_at, step.resume_payload = "running", event.at, event.data
+    record.open[event.step] = "running"
+
+
+def _step_waiting(record: RunRecord, event: StepWaiting) -> None:
+    step = record.steps[event.step]
+    step.status, step.wakes_at = "waiting", event.wakes_at
+    record.open[event.step] = "waiting"
+
+
+def _step_retried(record: RunRecord, event: StepRetried) -> None:
+    step = record.steps[event.step]
+    step.status, step.retries = "running", event.attempt - 1
+    record.open[event.step] = "running"
+
+
+def _step_ended(record: RunRecord, event: StepEnded) -> None:
+    step = record.steps[event.step]
+    step.status = "failed" if event.error else "bailed" if event.bailed else "success"
+    step.ended_at, step.output, step.error = event.at, event.output, event.error
+    record.open.pop(event.step, None)
+    if step.group and event.error:
+        _abandon(record, event.step, event.at)
+
+
+def _abandon(record: RunRecord, group: str, at: int) -> None:
+    """What was under way in a group that failed is over too."""
+    within = (f"{group}.", f"{group}[")
+    for path in [path for path in record.open if path.startswith(within)]:
+        del record.open[path]
+        record.steps[path].status, record.steps[path].ended_at = "canceled", at
+
+
+_STEPS = frozenset((StepStarted, StepSuspended, StepResumed, StepWaiting, StepRetried, StepEnded))
+_FOLDS: dict[type, Any] = {
+    RunStarted: _run_started,
+    RunRewound: _run_rewound,
+    RunIdle: _run_idle,
+    RunPaused: _run_paused,
+    RunFinished: _run_finished,
+    StepStarted: _step_started,
+    StepSuspended: _step_suspended,
+    StepResumed: _step_resumed,
+    StepWaiting: _step_waiting,
+    StepRetried: _step_retried,
+    StepEnded: _step_ended,
+}

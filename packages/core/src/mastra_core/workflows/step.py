@@ -1,59 +1,26 @@
-"""A typed function is a step."""
+"""One unit of work: a typed function, an agent, a tool or a whole workflow."""
 
 from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Generic, NoReturn, TypeVar, overload
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
 from mastra_core.errors import ConfigError
-from mastra_core.schema import dump, hints_of, schema_of, validate
+from mastra_core.schema import dump, schema_of
+from mastra_core.workflows.context import StepContext
+from mastra_core.workflows.function import Function, function_of
+from mastra_core.workflows.retry import Retry, as_retry
 
-__all__ = ("Step", "StepContext", "Suspended", "step")
+if TYPE_CHECKING:
+    from mastra_core.workflows.workflow import Workflow
+
+__all__ = ("Step", "check_id", "step")
 
 In = TypeVar("In")
 Out = TypeVar("Out")
-
-
-class Suspended(BaseException):
-    """Leaves a step that waits for a person.
-
-    Not an ``Exception``, so that a step's own ``except Exception`` cannot swallow it.
-    """
-
-    def __init__(self, payload: Any) -> None:
-        super().__init__("suspended")
-        self.payload = payload
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class StepContext:
-    """What a step may know and do beside its input; annotate a parameter with it.
-
-    :param resume_data: what ``resume`` brought, of the step's ``resume`` type; ``None`` on the
-        first execution.
-    :param request_context: what the caller and the server's middleware passed along.
-    """
-
-    run_id: str
-    workflow_id: str
-    step_id: str
-    resume_data: Any = None
-    request_context: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    writer: Callable[[Any], Awaitable[None]] | None = None
-
-    def suspend(self, payload: Any = None) -> NoReturn:
-        """Leave the step here; ``resume`` executes it again from its beginning.
-
-        :param payload: what the person who resumes needs to see, of the ``suspend`` type.
-        """
-        raise Suspended(dump(payload))
-
-    async def write(self, chunk: Any) -> None:
-        """Tell whoever watches the run; ``chunk`` is any JSON-able value."""
-        if self.writer is not None:
-            await self.writer(dump(chunk))
+_RESERVED = ".[]#@!?"  # they separate the parts of a path or key
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -64,33 +31,63 @@ class Step(Generic[In, Out]):
     :param input: type of the parameter; ``Any`` where the function takes none.
     :param resume: type of the data that ``resume`` must bring.
     :param suspend: type of the payload given to ``suspend``.
+    :param retry: when it is tried again; the workflow's policy where ``None``.
+    :param timeout: seconds one try may take.
+    :param workflow: what it executes instead of a function.
+    :param kind: what it was made of.
+    :param of: the id of the agent, tool or workflow that it was made of.
     """
 
     id: str
-    description: str
-    function: Callable[..., Any]
+    call: Function
+    description: str = ""
     input: Any = Any
     output: Any = Any
     resume: Any = None
     suspend: Any = None
-    input_name: str = ""
-    context_name: str = ""
+    retry: Retry | None = None
+    timeout: float | None = None
+    workflow: Workflow | None = None
+    kind: Literal["function", "agent", "tool", "workflow", "mapping"] = "function"
+    of: str = ""
+
+    def __post_init__(self) -> None:
+        check_id("step", self.id)
+        if self.timeout is not None and not self.timeout > 0:
+            raise ConfigError(
+                f"The step {self.id!r} has a timeout of {self.timeout!r}.", "Use seconds above 0."
+            )
+        for what in ("input", "output", "resume", "suspend"):
+            self.schema(what)  # a type without a JSON form is found here, not in a run
+
+    @property
+    def function(self) -> Callable[..., Any]:
+        """The function it was made of."""
+        return self.call.function
+
+    @property
+    def can_suspend(self) -> bool:
+        """It says what it suspends or resumes with, or a step of its workflow does."""
+        inner = self.workflow.steps() if self.workflow is not None else ()
+        return (
+            self.resume is not None
+            or self.suspend is not None
+            or any(item.can_suspend for item in inner)
+        )
 
     async def execute(self, value: Any, context: StepContext) -> Any:
         """Check ``value``, call the function, give back JSON builtins.
 
         A plain function runs in a worker thread, so it cannot block the server.
+
+        :raises InvalidInput: when ``value`` does not fit.
         """
-        arguments: dict[str, Any] = {}
-        if self.input_name:
-            arguments[self.input_name] = validate(self.input, value)
-        if self.context_name:
-            arguments[self.context_name] = context
-        if inspect.iscoroutinefunction(self.function):
-            return dump(await self.function(**arguments))
+        bound = self.call.bound(value, context)
+        if self.call.awaits:
+            return dump(await bound())
         import asyncio
 
-        return dump(await asyncio.to_thread(self.function, **arguments))
+        return dump(await asyncio.to_thread(bound))
 
     def schema(self, what: str) -> dict[str, Any] | None:
         """JSON Schema of ``input``, ``output``, ``resume`` or ``suspend``, where one is known."""
@@ -104,7 +101,13 @@ def step(function: Callable[..., Awaitable[Out]], /) -> Step[Any, Out]: ...
 def step(function: Callable[..., Out], /) -> Step[Any, Out]: ...
 @overload
 def step(
-    *, id: str = ..., description: str = ..., resume: Any = ..., suspend: Any = ...
+    *,
+    id: str = ...,
+    description: str = ...,
+    resume: Any = ...,
+    suspend: Any = ...,
+    retry: Retry | int | None = ...,
+    timeout: float | None = ...,
 ) -> Callable[[Callable[..., Any]], Step[Any, Any]]: ...
 def step(
     function: Callable[..., Any] | None = None,
@@ -114,6 +117,8 @@ def step(
     description: str = "",
     resume: Any = None,
     suspend: Any = None,
+    retry: Retry | int | None = None,
+    timeout: float | None = None,
 ) -> Any:
     """Make a step of a typed function; used bare or with arguments.
 
@@ -121,41 +126,35 @@ def step(
 
     :param resume: type of the data that resumes it.
     :param suspend: type of the payload it suspends with.
+    :param retry: when it is tried again: ``Retry(...)``, or how often.
+    :param timeout: seconds one try may take.
     :raises ConfigError: when it takes more than one input, or one without a type.
     """
 
     def make(function: Callable[..., Any]) -> Step[Any, Any]:
-        hints = hints_of(function)
-        names = list(inspect.signature(function).parameters)
-        contexts = [name for name in names if hints.get(name) is StepContext]
-        inputs = [name for name in names if name not in contexts]
-        _check(function, inputs, hints)
-        made: Step[Any, Any] = Step(
+        call = function_of(function, typed=True)
+        return Step(
             id=id or function.__name__,
             description=description or inspect.getdoc(function) or "",
-            function=function,
-            input=hints[inputs[0]] if inputs else Any,
-            output=hints.get("return", Any),
+            call=call,
+            input=call.input,
+            output=call.output,
             resume=resume,
             suspend=suspend,
-            input_name=inputs[0] if inputs else "",
-            context_name=contexts[0] if contexts else "",
+            retry=as_retry(retry),
+            timeout=timeout,
         )
-        for what in ("input", "output", "resume", "suspend"):
-            made.schema(what)  # a type without a JSON form is found here, not in a run
-        return made
 
     return make(function) if function else make
 
 
-def _check(function: Callable[..., Any], inputs: list[str], hints: dict[str, Any]) -> None:
-    if len(inputs) > 1:
+def check_id(what: str, id_: str) -> None:
+    """Ids are parts of paths.
+
+    :raises ConfigError: for an empty id, or one with a character that paths are made of.
+    """
+    if not id_ or any(character in _RESERVED for character in id_):
         raise ConfigError(
-            f"The step {function.__name__!r} takes {len(inputs)} inputs: {', '.join(inputs)}.",
-            "Take one, a dataclass or TypedDict, and a StepContext if it needs one.",
-        )
-    if inputs and inputs[0] not in hints:
-        raise ConfigError(
-            f"The input {inputs[0]!r} of step {function.__name__!r} has no type.",
-            f"Write {inputs[0]}: str, or whatever it is.",
+            f"The id {id_!r} of a {what} is empty or has one of {' '.join(_RESERVED)}",
+            "Give it another: id='...'.",
         )

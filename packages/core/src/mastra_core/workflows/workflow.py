@@ -1,58 +1,36 @@
-"""The description of a workflow: steps in order, side by side, or by condition."""
+"""The description of a workflow: what is executed in which order, and on what."""
 
 from __future__ import annotations
 
 import dataclasses
-import inspect
-from collections.abc import Callable, Iterator
-from typing import Any
+import datetime as dt
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Literal
 
 from mastra_core.errors import ConfigError
-from mastra_core.schema import hints_of, schema_of, validate
-from mastra_core.workflows.step import Step, step
+from mastra_core.schema import schema_of
+from mastra_core.workflows.function import Function, function_of
+from mastra_core.workflows.nodes import Branch, ForEach, Loop, Node, Parallel, Single, Sleep
+from mastra_core.workflows.retry import Retry, as_retry
+from mastra_core.workflows.step import Step, check_id
 
-__all__ = ("Branch", "Node", "Parallel", "Single", "Workflow")
-
-Condition = Callable[[Any], Any]
-
-
-@dataclasses.dataclass(frozen=True)
-class Single:
-    """One step."""
-
-    step: Step[Any, Any]
-
-    @property
-    def steps(self) -> tuple[Step[Any, Any], ...]:
-        """The steps in it."""
-        return (self.step,)
-
-
-@dataclasses.dataclass(frozen=True)
-class Parallel:
-    """Steps side by side on the same input; the output maps step id to output."""
-
-    steps: tuple[Step[Any, Any], ...]
-
-
-@dataclasses.dataclass(frozen=True)
-class Branch:
-    """Steps whose condition holds, side by side; the output maps step id to output."""
-
-    conditions: tuple[Condition, ...]
-    steps: tuple[Step[Any, Any], ...]
-
-
-Node = Single | Parallel | Branch
+__all__ = ("Workflow",)
 
 
 @dataclasses.dataclass(frozen=True)
 class Workflow:
     """A workflow; every method gives a new one, so a common beginning can be shared.
 
+    Wherever a step goes, a typed function, an agent, a tool or another workflow goes too.
+
     :param id: what a caller addresses it by, beside its registration key.
     :param input: type of the input; the first step's where not given.
     :param output: type of the result; the last step's where not given.
+    :param state: type of the state that its steps share; any mapping where not given.
+    :param retry: when a step that failed is tried again, unless the step has its own policy.
+    :param timeout: seconds from start to end, time spent waiting for a person included.
+    :raises ConfigError: for an id, policy or timeout that makes no sense.
     """
 
     id: str
@@ -60,6 +38,16 @@ class Workflow:
     output: Any = None
     description: str = ""
     nodes: tuple[Node, ...] = ()
+    state: Any = None
+    retry: Retry | int | None = None
+    timeout: float | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "retry", as_retry(self.retry))
+        if self.timeout is not None and not self.timeout > 0:
+            raise ConfigError(
+                f"Workflow {self.id!r} has a timeout of {self.timeout!r}.", "Use seconds above 0."
+            )
 
     def then(self, next_: Any, /) -> Workflow:
         """Execute a step on the output of what went before."""
@@ -72,8 +60,8 @@ class Workflow:
     def branch(self, *branches: Any) -> Workflow:
         """Execute each step whose condition holds: ``(condition, step)`` pairs.
 
-        A condition is a function, sync or async, of the output of what went before; where its
-        parameter has a type, it gets an instance of that type.
+        A condition is a function, sync or async, of the output of what went before, of a
+        ``StepContext``, or of both; where its parameter has a type, it gets an instance of it.
         """
         pairs = _flat(branches)
         if any(not isinstance(pair, tuple | list) or len(pair) != 2 for pair in pairs):  # noqa: PLR2004  # a pair
@@ -81,10 +69,61 @@ class Workflow:
                 f"A branch of workflow {self.id!r} is not a pair.", "Write (condition, step)."
             )
         conditions, steps = zip(*pairs, strict=True) if pairs else ((), ())
-        return self._with(Branch(conditions, tuple(map(_as_step, steps))))
+        return self._with(Branch(tuple(map(_function, conditions)), tuple(map(_as_step, steps))))
+
+    def foreach(self, each: Any, /, *, concurrency: int = 1) -> Workflow:
+        """Execute a step for each item of the list that came before; gives the list of outputs.
+
+        :param concurrency: how many items at a time.
+        """
+        if not _is_number(concurrency, int, least=1):
+            raise ConfigError(f"The concurrency is {concurrency!r}.", "Use a number from 1 up.")
+        return self._with(ForEach(_as_step(each), concurrency))
+
+    def dowhile(self, body: Any, condition: Callable[..., Any], /) -> Workflow:
+        """Execute a step, and again on its own output while the condition holds for that."""
+        return self._with(Loop(_as_step(body), _function(condition), until=False))
+
+    def dountil(self, body: Any, condition: Callable[..., Any], /) -> Workflow:
+        """Execute a step, and again on its own output until the condition holds for that."""
+        return self._with(Loop(_as_step(body), _function(condition), until=True))
+
+    def map(self, mapping: Callable[..., Any] | Mapping[str, Any], /, *, id: str = "") -> Workflow:
+        """Make the next input: by a function of the output before, or field by field.
+
+        :param mapping: a function as for ``branch``; or for each field a step (its output), a
+            function, or one of ``{"step": step, "path": "a.b"}``, ``{"input": "a.b"}`` (what the
+            workflow was started with), ``{"state": "a"}``, ``{"request_context": "a"}``,
+            ``{"value": 1}``.
+        :param id: its name; ``mapping_1``, ``mapping_2``, ... by default.
+        """
+        from mastra_core.workflows.mapping import mapping_step
+
+        return self._with(Single(mapping_step(mapping, id or self._next("mapping"))))
+
+    def sleep(self, duration: float | Callable[..., Any], /, *, id: str = "") -> Workflow:
+        """Wait for some seconds, or as many as a function says; the output goes on as it is."""
+        name = id or self._next("sleep")
+        if callable(duration):
+            return self._with(Sleep(name, asks=_function(duration)))
+        if not _is_number(duration, int | float, least=0):
+            raise ConfigError(f"The sleep {name!r} lasts {duration!r}.", "Use seconds from 0 up.")
+        return self._with(Sleep(name, duration=duration))
+
+    def sleep_until(self, moment: dt.datetime | Callable[..., Any], /, *, id: str = "") -> Workflow:
+        """Wait until a moment with a time zone, or the one that a function says."""
+        name = id or self._next("sleep")
+        if callable(moment):
+            return self._with(Sleep(name, asks=_function(moment), until=True))
+        if not _is_moment(moment):
+            raise ConfigError(
+                f"The sleep {name!r} lasts until {moment!r}.",
+                "Pass a datetime with a time zone: datetime.now(UTC) + timedelta(hours=1).",
+            )
+        return self._with(Sleep(name, moment=moment, until=True))
 
     def steps(self) -> Iterator[Step[Any, Any]]:
-        """Every step, in order of description."""
+        """Every step, in order of description; those of nested workflows left out."""
         for node in self.nodes:
             yield from node.steps
 
@@ -95,57 +134,112 @@ class Workflow:
         """
         return next((item for item in self.steps() if item.id == id), None) or _missing(id)
 
-    @property
+    @functools.cached_property
     def input_type(self) -> Any:
         """The type an input must fit."""
-        if self.input is not None:
-            return self.input
-        return self.nodes[0].steps[0].input if self.nodes else Any
+        from mastra_core.workflows.types import accepted
+
+        return accepted(self) if self.input is None else self.input
+
+    @functools.cached_property
+    def output_type(self) -> Any:
+        """The type of the result."""
+        from mastra_core.workflows.types import produced
+
+        return produced(self) if self.output is None else self.output
 
     @property
     def input_schema(self) -> dict[str, Any] | None:
         """JSON Schema of the input, where one is known."""
-        return None if self.input_type is Any else schema_of(self.input_type)
+        return _schema(self.input_type)
 
     @property
     def output_schema(self) -> dict[str, Any] | None:
         """JSON Schema of the result, where one is known."""
-        last = self.nodes[-1] if self.nodes else None
-        type_ = self.output or (last.step.output if isinstance(last, Single) else Any)
-        return None if type_ is Any else schema_of(type_)
+        return _schema(self.output_type)
+
+    @property
+    def state_schema(self) -> dict[str, Any] | None:
+        """JSON Schema of the shared state, where one is known."""
+        return _schema(Any if self.state is None else self.state)
+
+    def graph(self) -> list[dict[str, Any]]:
+        """The order of the steps as JSON builtins, in the words of the original."""
+        from mastra_core.workflows.graph import graph_of
+
+        return graph_of(self)
+
+    def draw(self, form: Literal["mermaid", "svg"] = "mermaid") -> str:
+        """The order of the steps as a Mermaid flowchart or an SVG picture."""
+        if form == "svg":
+            from mastra_core.workflows.svg import svg
+
+            return svg(self)
+        from mastra_core.workflows.mermaid import mermaid
+
+        return mermaid(self)
 
     def _with(self, node: Node) -> Workflow:
-        if not node.steps:
+        from mastra_core.workflows.types import check_next
+
+        if not node.steps and not isinstance(node, Sleep):
             raise ConfigError(f"Workflow {self.id!r} has an empty group.", "Give it a step.")
-        seen = {item.id for item in self.steps()}
-        for item in node.steps:
-            if item.id in seen:
+        seen = {*_names(self.nodes)}
+        for name in _names((node,)):
+            check_id("step", name)
+            if name in seen:
                 raise ConfigError(
-                    f"Workflow {self.id!r} has two steps called {item.id!r}.",
-                    "Give one another id: step(id='...').",
+                    f"Workflow {self.id!r} has two steps called {name!r}.",
+                    "Give one another id: as_step(it, id='...').",
                 )
-            seen.add(item.id)
+            seen.add(name)
+        check_next(self, node)
         return dataclasses.replace(self, nodes=(*self.nodes, node))
 
+    def _next(self, what: str) -> str:
+        taken = {*_names(self.nodes)}
+        number = 1 + sum(name.startswith(f"{what}_") for name in taken)
+        while f"{what}_{number}" in taken:
+            number += 1
+        return f"{what}_{number}"
 
-async def holds(condition: Condition, value: Any) -> bool:
-    """Whether a branch's condition holds for ``value``."""
-    hints = hints_of(condition) if inspect.isfunction(condition) else {}
-    name = next(iter(inspect.signature(condition).parameters), "")
-    answer = condition(validate(hints.get(name, Any), value))
-    return bool(await answer if inspect.isawaitable(answer) else answer)
+
+def _names(nodes: tuple[Node, ...]) -> Iterator[str]:
+    for node in nodes:
+        yield from (item.id for item in node.steps)
+        if isinstance(node, Sleep):
+            yield node.id
 
 
 def _as_step(value: Any) -> Step[Any, Any]:
     if isinstance(value, Step):
         return value
-    if inspect.isroutine(value):
-        return step(value)
-    raise ConfigError(f"{value!r} is not a step.", "Pass a typed function, or decorate it @step.")
+    from mastra_core.workflows.adopt import as_step  # it knows workflows too
+
+    return as_step(value)
+
+
+def _function(value: Any) -> Function:
+    if not callable(value):
+        raise ConfigError(f"{value!r} is not a function.", "Pass a function of the last output.")
+    return function_of(value)
+
+
+def _is_number(value: object, kind: Any, *, least: float) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool) and value >= least
+
+
+def _is_moment(value: object) -> bool:
+    return isinstance(value, dt.datetime) and value.tzinfo is not None
 
 
 def _flat(items: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(items[0]) if len(items) == 1 and isinstance(items[0], list) else items
+
+
+def _schema(type_: Any) -> dict[str, Any] | None:
+    schema = None if type_ is Any else schema_of(type_)
+    return schema or None
 
 
 def _missing(id_: str) -> Step[Any, Any]:

@@ -176,8 +176,8 @@ def test_a_full_engine_makes_room_without_looking_at_every_run():
                 looked += 1
                 return getattr(self._run, name)
 
-        for key, run in list(engine._unfinished.items()):
-            engine._unfinished[key] = Watched(run)
+        for key, run in list(engine._runs._unfinished.items()):
+            engine._runs._unfinished[key] = Watched(run)
         await engine.create(QUICK, "next")
         assert looked < 10
 
@@ -191,10 +191,11 @@ def test_a_watcher_leaves_nothing_behind():
         for _ in range(10):
             await run.settled()
         assert not run._watchers
-        assert len(run._waiting) == 1
+        assert not run._settling
+        assert len(run.journal._waiting) == 1
         await engine.cancel(run)
         await asyncio.sleep(0)
-        assert not run._waiting
+        assert not run.journal._waiting
 
     asyncio.run(story())
 

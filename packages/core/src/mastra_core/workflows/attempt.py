@@ -1,0 +1,208 @@
+"""One step of a run: called, tried again, suspended and resumed, until it has ended."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import itertools
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
+
+from mastra_core.errors import InvalidInput, MastraError
+from mastra_core.logger import logger_of
+from mastra_core.schema import validate
+from mastra_core.telemetry import active, span
+from mastra_core.workflows.context import Left, StepContext
+from mastra_core.workflows.events import (
+    StepEnded,
+    StepRetried,
+    StepStarted,
+    StepSuspended,
+    StepWaiting,
+    StepWrote,
+)
+from mastra_core.workflows.function import Function
+from mastra_core.workflows.outcome import Outcome, RunError
+from mastra_core.workflows.retry import Retry
+from mastra_core.workflows.scope import Scope
+from mastra_core.workflows.start import Place
+from mastra_core.workflows.step import Step
+from mastra_core.workflows.tasks import Expired, within
+
+__all__ = ("Bailed", "StepFailed", "ask", "ended", "execute", "pause")
+
+
+class StepFailed(Exception):
+    """A step failed for good; ``error`` is what a caller may see of it."""
+
+    def __init__(self, error: RunError) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
+class Bailed(Exception):
+    """A step ended its workflow early, with a result."""
+
+    def __init__(self, result: Any) -> None:
+        super().__init__("bailed")
+        self.result = result
+
+
+class _Try(NamedTuple):
+    """One of several times that a step is called.
+
+    :param turn: counts every call; ``attempt`` begins again when the step is resumed.
+    """
+
+    turn: int
+    attempt: int
+    resume: Any
+    retry: Retry | None
+
+
+async def execute(
+    scope: Scope, item: Step[Any, Any], value: Any, place: Place, resume: Any = None
+) -> Any:
+    """The output of a step that is no workflow.
+
+    :raises StepFailed, Bailed:
+    """
+    journal, key = scope.journal, place.key
+    await journal.emit(f"{key}:started", StepStarted(step=place.path, payload=value))
+    retry: Any = item.retry or scope.workflow.retry
+    turn = attempt = 1
+    while True:
+        now = _Try(turn, attempt, resume, retry)
+        call = functools.partial(_call, scope, item, value, place, now)
+        outcome = await journal.step(f"{key}#{turn}", call)
+        if outcome.state:
+            scope.change(outcome.state)
+        if outcome.kind == "suspended":
+            resume, attempt = await _suspended(scope, place, outcome, turn), 0
+        elif not outcome.again or attempt > retry.count:
+            return await ended(scope, place, outcome)
+        else:
+            await _again(scope, place, outcome, now)
+        attempt, turn = attempt + 1, turn + 1
+
+
+async def ended(scope: Scope, place: Place, outcome: Outcome) -> Any:
+    """Tell that a step is over; its output, where it has one.
+
+    :raises StepFailed, Bailed:
+    """
+    event = StepEnded(
+        step=place.path,
+        output=outcome.value,
+        error=outcome.error,
+        bailed=outcome.kind == "bailed",
+    )
+    await scope.journal.emit(f"{place.key}:ended", event)
+    if outcome.error is not None:
+        raise StepFailed(outcome.error)
+    if outcome.kind == "bailed":
+        raise Bailed(outcome.value)
+    return outcome.value
+
+
+async def ask(
+    scope: Scope, function: Function, value: Any, place: Place, form: Callable[[Any], Any]
+) -> Any:
+    """What a function that decides says, asked once a run.
+
+    :param form: makes JSON builtins of the answer, or raises.
+    :raises StepFailed:
+    """
+
+    async def call() -> Outcome:
+        try:
+            answer = await function.call(value, scope.context(place.path, place))
+            return Outcome(value=form(answer))
+        except Exception as error:  # noqa: BLE001  # whatever users raise fails the run
+            told = _told(error, f"{function.name} of step {place.path!r}")
+            return Outcome(kind="failed", error=told)
+
+    outcome = await scope.journal.step(f"{place.key}?", call)
+    if outcome.error is not None:
+        raise StepFailed(outcome.error)
+    return outcome.value
+
+
+async def pause(scope: Scope, place: Place, seconds: float, name: str = "") -> None:
+    """Let time pass, as long as a journal can survive."""
+    until = time.time() + seconds
+    event = StepWaiting(step=place.path, wakes_at=int(until * 1000))
+    await scope.journal.emit(f"{place.key}:waiting{name}", event)
+    clock = scope.journal.sleep(f"{place.key}~{name}", until)
+    await scope.activity.waiting(clock, asleep=True)
+
+
+async def _suspended(scope: Scope, place: Place, outcome: Outcome, turn: int) -> Any:
+    key = f"{place.key}!{turn}"
+    event = StepSuspended(step=place.path, payload=outcome.value, label=outcome.label, key=key)
+    await scope.journal.emit(f"{place.key}:suspended{turn}", event)
+    return await scope.activity.waiting(scope.journal.wait(key))
+
+
+async def _again(scope: Scope, place: Place, outcome: Outcome, last: _Try) -> None:
+    if last.retry is not None and (seconds := last.retry.wait(last.attempt)):
+        await pause(scope, place, seconds, str(last.turn))
+    event = StepRetried(step=place.path, attempt=last.attempt + 1, error=outcome.error)
+    await scope.journal.emit(f"{place.key}:again{last.turn}", event)
+
+
+async def _call(scope: Scope, item: Step[Any, Any], value: Any, place: Place, now: _Try) -> Outcome:
+    context = scope.context(item, place, attempt=now.attempt, writer=_writer(scope, place, now))
+    try:
+        resume = now.resume
+        if resume is not None and item.resume is not None:
+            resume = validate(item.resume, resume)
+        context.resume_data = resume
+        output = await _executed(scope, item, value, context)
+    except Left as left:
+        return left.outcome
+    except Exception as error:  # noqa: BLE001  # whatever users raise fails the step
+        told = _told(error, f"step {item.id!r} of workflow {scope.workflow.id!r}")
+        worth = now.retry is not None and isinstance(error, now.retry.on)
+        again = worth and not isinstance(error, InvalidInput)
+        return Outcome(kind="failed", error=told, again=again)
+    finally:
+        context.canceled = True
+    return Outcome(value=output, state=context.changes)
+
+
+def _writer(scope: Scope, place: Place, now: _Try) -> Callable[[Any], Awaitable[None]]:
+    numbers = itertools.count()
+
+    async def write(chunk: Any) -> None:
+        key = f"{place.key}:wrote{now.turn}.{next(numbers)}"
+        await scope.journal.emit(key, StepWrote(step=place.path, chunk=chunk))
+
+    return write
+
+
+async def _executed(scope: Scope, item: Step[Any, Any], value: Any, context: StepContext) -> Any:
+    job = item.execute(value, context)
+    if item.timeout is not None:
+        job = _limited(item, job)
+    if not active():
+        return await job
+    attributes = {"mastra.workflow.id": scope.workflow.id, "mastra.step.id": item.id}
+    with span(f"workflow_step {item.id}", attributes):
+        return await job
+
+
+async def _limited(item: Step[Any, Any], job: Any) -> Any:
+    limit: Any = item.timeout
+    try:
+        return await within(job, asyncio.sleep(limit))
+    except Expired:
+        raise TimeoutError(f"The step {item.id!r} took longer than {limit:g} s.") from None
+
+
+def _told(error: Exception, where: str) -> RunError:
+    if not isinstance(error, MastraError):
+        logger_of("mastra.workflows").error("%s failed", where, exc_info=error)
+    message = error.message if isinstance(error, MastraError) else str(error)
+    return RunError(message=message or type(error).__name__, name=type(error).__name__)
