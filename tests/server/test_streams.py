@@ -121,6 +121,12 @@ def test_an_agent_run_outlives_its_client(server):
     texts = [chunk["payload"]["text"] for chunk in [*had, *rest] if chunk["type"] == "text-delta"]
     assert texts == [f"x{index} " for index in range(40)]
     assert rest[-1]["type"] == "finish"
+    path = "/api/agents/ticking/observe"
+    whole = chunks_of(server.http.post(path, json={"runId": "long-1"}).text)
+    part = chunks_of(server.http.post(path, json={"runId": "long-1", "offset": 30}).text)
+    assert (whole[0]["type"], whole[30:]) == ("start", part)
+    assert server.http.post(path, json={"runId": "nope"}).status_code == 404
+    assert server.http.post(path, json={"runId": "long-1", "offset": -1}).status_code == 400
     unknown = server.http.post(TICKING, json=body, headers={"last-event-id": "other/3"})
     assert (unknown.status_code, unknown.json()) == (404, {"error": "Agent run not found"})
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 from litestar import Request, get, post
 from litestar.response.base import ASGIResponse
 
@@ -14,13 +15,19 @@ from mastra_server.agent_body import agent_input
 from mastra_server.agent_result import agent_result
 from mastra_server.agent_wire import agent_chunks
 from mastra_server.answers import StreamAnswer, json_answer
+from mastra_server.body import read
 from mastra_server.describe import agent_details, tool_details
-from mastra_server.live_runs import live_answer, live_run
+from mastra_server.live_runs import live_answer, live_run, observed
 from mastra_server.tools import executed
 
 __all__ = ("ROUTES",)
 
 _Request = Request[Any, Any, Any]
+
+
+class _Observe(msgspec.Struct, rename="camel"):
+    run_id: str
+    offset: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
 @get("/api/agents")
@@ -53,6 +60,13 @@ async def _stream(request: _Request) -> StreamAnswer:
     return live_answer(request, agent.id, wish.run_id, agent_chunks(agent, wish))
 
 
+@post("/api/agents/{agent_id:str}/observe")
+async def _observe(request: _Request) -> StreamAnswer:
+    agent = _agent(request)
+    wish = await read(request, _Observe)
+    return observed(request, agent.id, wish.run_id, wish.offset)
+
+
 @post("/api/agents/{agent_id:str}/runs/{run_id:str}/cancel")
 async def _cancel(request: _Request) -> ASGIResponse:
     await live_run(request, _agent(request).id, request.path_params["run_id"]).abort()
@@ -69,7 +83,7 @@ async def _tool_execute(request: _Request) -> ASGIResponse:
     return await executed(_tool(request), request)
 
 
-ROUTES = (_list, _details, _generate, _stream, _cancel, _tool_details, _tool_execute)
+ROUTES = (_list, _details, _generate, _stream, _observe, _cancel, _tool_details, _tool_execute)
 
 
 def _agent(request: _Request) -> AgentLike:
