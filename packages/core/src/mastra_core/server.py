@@ -73,6 +73,8 @@ class Server:
     :param public: paths that need no ``auth``, each written like a middleware's.
     :param api_routes: endpoints of your own: ``ApiRoute(...)``, or handlers of Litestar.
     :param on_error: ``on_error(error, request)`` may answer in place of the server.
+    :param openapi: whether ``openapi.json`` and a page that shows it are served below the prefix;
+        under ``mastra dev`` only where not said.
     :param cors: ``False`` leaves the headers out.
     :param body_limit: bytes; a larger request body is answered 413.
     :param timeout: seconds to the first byte of an answer; then 504.
@@ -88,6 +90,7 @@ class Server:
     public: Sequence[str] = ()
     api_routes: Sequence[Any] = ()
     on_error: Callable[..., Any] | None = None
+    openapi: bool | None = None
     cors: Cors | Literal[False] = Cors()
     body_limit: int = 4_718_592
     timeout: float = 180

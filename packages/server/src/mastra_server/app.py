@@ -21,6 +21,7 @@ from mastra_server.errors import ErrorBoundary, exception_handlers
 from mastra_server.limits import BodyLimit, TimeLimit
 from mastra_server.live_runs import LiveRuns
 from mastra_server.middleware import wrap_user_middleware
+from mastra_server.openapi import openapi_routes
 from mastra_server.paths import CanonicalPath, placed
 from mastra_server.request_id import RequestId
 from mastra_server.routes import own_routes
@@ -50,7 +51,7 @@ def create_app(mastra: Mastra) -> Litestar:
     :raises ConfigError: for a middleware path that cannot be matched, or a route that is taken.
     """
     live_runs = LiveRuns(mastra.server.run_timeout)
-    api = placed(_API, mastra.server.api_prefix)
+    api = placed((*_API, *openapi_routes(mastra)), mastra.server.api_prefix)
     app = _kind(mastra)(
         route_handlers=[*health.ROUTES, *api, *own_routes(mastra)],
         guards=list(gates(mastra)),
