@@ -14,7 +14,7 @@ from mastra_server.body import read
 from mastra_server.context import confined, context_of
 from mastra_server.messages import messages_of
 
-__all__ = ("agent_input",)
+__all__ = ("AgentBody", "agent_input")
 
 _CAPITAL = re.compile(r"(?=[A-Z])")
 _RENAMED = {"max_output_tokens": "max_tokens"}
@@ -29,7 +29,9 @@ class _Memory(msgspec.Struct):
     resource: str = ""
 
 
-class _Body(msgspec.Struct, rename="camel"):
+class AgentBody(msgspec.Struct, rename="camel"):
+    """What is asked of an agent."""
+
     messages: str | dict[str, Any] | list[Any]
     structured_output: _Structured | None = None
     output: dict[str, Any] | None = None
@@ -48,7 +50,7 @@ async def agent_input(request: Request[Any, Any, Any]) -> AgentInput:
 
     :raises InvalidBody: for a body that is not one.
     """
-    body = await read(request, _Body)
+    body = await read(request, AgentBody)
     memory = body.memory or _Memory(body.thread_id or "", body.resource_id or "")
     thread = memory.thread if isinstance(memory.thread, str) else str(memory.thread.get("id", ""))
     return AgentInput(

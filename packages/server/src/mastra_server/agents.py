@@ -11,14 +11,23 @@ from litestar.response.base import ASGIResponse
 from mastra_core import Tool
 from mastra_core.agents import AgentLike
 from mastra_core.errors import NotFound
-from mastra_server.agent_body import agent_input
+from mastra_server.agent_body import AgentBody, agent_input
 from mastra_server.agent_result import agent_result
 from mastra_server.agent_wire import agent_chunks
 from mastra_server.answers import StreamAnswer, json_answer
 from mastra_server.body import read
 from mastra_server.describe import agent_details, tool_details
 from mastra_server.live_runs import live_answer, live_run, observed
-from mastra_server.tools import executed
+from mastra_server.tools import ToolBody, executed
+from mastra_server.wire_types import (
+    AgentDetails,
+    Generated,
+    ListedAgent,
+    ListQuery,
+    Message,
+    StartQuery,
+    ToolDetails,
+)
 
 __all__ = ("ROUTES",)
 
@@ -30,8 +39,9 @@ class _Observe(msgspec.Struct, rename="camel"):
     offset: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
-@get("/api/agents")
+@get("/api/agents", query=ListQuery, answer=dict[str, ListedAgent])
 async def _list(request: _Request) -> ASGIResponse:
+    """Every agent, by its id."""
     partial = request.query_params.get("partial") == "true"
     agents = request.app.state.mastra.agents.values()
     return json_answer(
@@ -42,44 +52,56 @@ async def _list(request: _Request) -> ASGIResponse:
     )
 
 
-@get("/api/agents/{agent_id:str}")
+@get("/api/agents/{agent_id:str}", answer=AgentDetails)
 async def _details(request: _Request) -> ASGIResponse:
+    """One agent, by its registration key or id."""
     return json_answer(agent_details(_agent(request)))
 
 
-@post("/api/agents/{agent_id:str}/generate")
+@post("/api/agents/{agent_id:str}/generate", body=AgentBody, answer=Generated)
 async def _generate(request: _Request) -> ASGIResponse:
+    """Run an agent and answer when it has ended."""
     agent = _agent(request)
     return json_answer(await agent_result(agent, await agent_input(request)))
 
 
-@post("/api/agents/{agent_id:str}/stream")
+@post("/api/agents/{agent_id:str}/stream", body=AgentBody, stream="sse", errors=(409, 429))
 async def _stream(request: _Request) -> StreamAnswer:
+    """Run an agent and tell what it does as it does it."""
     agent = _agent(request)
     wish = await agent_input(request)
     return live_answer(request, agent.id, wish.run_id, agent_chunks(agent, wish))
 
 
-@post("/api/agents/{agent_id:str}/observe")
+@post("/api/agents/{agent_id:str}/observe", body=_Observe, stream="sse")
 async def _observe(request: _Request) -> StreamAnswer:
+    """What a streamed run did from an offset on, and what it goes on to do."""
     agent = _agent(request)
     wish = await read(request, _Observe)
     return observed(request, agent.id, wish.run_id, wish.offset)
 
 
-@post("/api/agents/{agent_id:str}/runs/{run_id:str}/cancel")
+@post("/api/agents/{agent_id:str}/runs/{run_id:str}/cancel", answer=Message)
 async def _cancel(request: _Request) -> ASGIResponse:
+    """End a streamed run."""
     await live_run(request, _agent(request).id, request.path_params["run_id"]).abort()
     return json_answer({"message": "Agent run cancelled"})
 
 
-@get("/api/agents/{agent_id:str}/tools/{tool_id:str}")
+@get("/api/agents/{agent_id:str}/tools/{tool_id:str}", answer=ToolDetails)
 async def _tool_details(request: _Request) -> ASGIResponse:
+    """One tool of an agent."""
     return json_answer(tool_details(_tool(request)))
 
 
-@post("/api/agents/{agent_id:str}/tools/{tool_id:str}/execute")
+@post(
+    "/api/agents/{agent_id:str}/tools/{tool_id:str}/execute",
+    query=StartQuery,
+    body=ToolBody,
+    answer=Any,
+)
 async def _tool_execute(request: _Request) -> ASGIResponse:
+    """Execute a tool of an agent."""
     return await executed(_tool(request), request)
 
 

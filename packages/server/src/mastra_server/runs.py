@@ -13,6 +13,7 @@ from mastra_core.errors import NotFound
 from mastra_core.workflows import Engine, RunRecord
 from mastra_server.answers import json_answer
 from mastra_server.body import moment, number
+from mastra_server.wire_types import Message, RunDetails, RunFieldsQuery, RunList, RunListQuery
 from mastra_server.workflow_wire import listed_run, run_details
 
 __all__ = ("ROUTES", "engine_of", "workflow_of")
@@ -40,8 +41,9 @@ def engine_of(request: _Request) -> Engine:
     return engine
 
 
-@get("/api/workflows/{workflow_id:str}/runs")
+@get("/api/workflows/{workflow_id:str}/runs", query=RunListQuery, answer=RunList)
 async def _list(request: _Request) -> ASGIResponse:
+    """Runs of a workflow, newest first."""
     workflow = workflow_of(request)
     wanted = _filter(request)
     records = [record for record in await engine_of(request).list(workflow) if wanted(record)]
@@ -51,23 +53,26 @@ async def _list(request: _Request) -> ASGIResponse:
     )
 
 
-@get("/api/workflows/{workflow_id:str}/runs/{run_id:str}")
+@get("/api/workflows/{workflow_id:str}/runs/{run_id:str}", query=RunFieldsQuery, answer=RunDetails)
 async def _details(request: _Request) -> ASGIResponse:
+    """One run as it stands."""
     workflow = workflow_of(request)
     run = await engine_of(request).get(workflow, request.path_params["run_id"])
     fields = request.query_params.get("fields", "").split(",")
     return json_answer(run_details(workflow, run.record, frozenset(filter(None, fields))))
 
 
-@post("/api/workflows/{workflow_id:str}/runs/{run_id:str}/cancel")
+@post("/api/workflows/{workflow_id:str}/runs/{run_id:str}/cancel", answer=Message)
 async def _cancel(request: _Request) -> ASGIResponse:
+    """End a run."""
     engine = engine_of(request)
     await engine.cancel(await engine.get(workflow_of(request), request.path_params["run_id"]))
     return json_answer({"message": "Workflow run cancelled"})
 
 
-@delete("/api/workflows/{workflow_id:str}/runs/{run_id:str}", status_code=200)
+@delete("/api/workflows/{workflow_id:str}/runs/{run_id:str}", status_code=200, answer=Message)
 async def _delete(request: _Request) -> ASGIResponse:
+    """End a run and forget it."""
     engine = engine_of(request)
     await engine.delete(await engine.get(workflow_of(request), request.path_params["run_id"]))
     return json_answer({"message": "Workflow run deleted"})

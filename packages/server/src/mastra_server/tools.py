@@ -15,31 +15,37 @@ from mastra_server.answers import json_answer
 from mastra_server.body import InvalidBody, read
 from mastra_server.context import context_of
 from mastra_server.describe import tool_details
+from mastra_server.wire_types import ListQuery, StartQuery, ToolDetails
 
-__all__ = ("ROUTES", "executed")
+__all__ = ("ROUTES", "ToolBody", "executed")
 
 _Request = Request[Any, Any, Any]
 
 
-class _Body(msgspec.Struct, rename="camel"):
+class ToolBody(msgspec.Struct, rename="camel"):
+    """What a tool is given; ``data`` has to be there."""
+
     data: Any = msgspec.UNSET
     request_context: dict[str, Any] | None = None
 
 
-@get("/api/tools")
+@get("/api/tools", query=ListQuery, answer=dict[str, ToolDetails])
 async def _list(request: _Request) -> ASGIResponse:
+    """Every tool, by its registration key."""
     partial = request.query_params.get("partial") == "true"
     tools = request.app.state.mastra.tools.items()
     return json_answer({key: tool_details(tool, partial=partial) for key, tool in tools})
 
 
-@get("/api/tools/{tool_id:str}")
+@get("/api/tools/{tool_id:str}", answer=ToolDetails)
 async def _details(request: _Request) -> ASGIResponse:
+    """One tool, by its registration key or id."""
     return json_answer(tool_details(_tool(request)))
 
 
-@post("/api/tools/{tool_id:str}/execute")
+@post("/api/tools/{tool_id:str}/execute", query=StartQuery, body=ToolBody, answer=Any)
 async def _execute(request: _Request) -> ASGIResponse:
+    """Execute a tool; input that it cannot take is told with 200 and ``"error": true``."""
     return await executed(_tool(request), request)
 
 
@@ -51,7 +57,7 @@ async def executed(tool: Tool, request: _Request) -> ASGIResponse:
 
     :raises InvalidBody: when there is no ``data``.
     """
-    body = await read(request, _Body)
+    body = await read(request, ToolBody)
     if body.data is msgspec.UNSET:
         raise InvalidBody("data", "data is required")
     run_id = request.query_params.get("runId", "")

@@ -18,12 +18,22 @@ from mastra_server.context import confined, context_of
 from mastra_server.describe import workflow_details
 from mastra_server.runs import engine_of, workflow_of
 from mastra_server.tracing import trace_ids
+from mastra_server.wire_types import (
+    ListQuery,
+    Message,
+    RunCreated,
+    RunIdQuery,
+    StartQuery,
+    WorkflowDetails,
+    WorkflowResult,
+)
 from mastra_server.workflow_stream import refused_stream, run_stream
 from mastra_server.workflow_wire import run_result
 
 __all__ = ("ROUTES",)
 
 _Request = Request[Any, Any, Any]
+_FULL = (409, 429)
 
 
 class _Create(msgspec.Struct, rename="camel"):
@@ -42,28 +52,44 @@ class _Resume(msgspec.Struct, rename="camel"):
     request_context: dict[str, Any] | None = None
 
 
-@get("/api/workflows")
+@get("/api/workflows", query=ListQuery, answer=dict[str, WorkflowDetails])
 async def _list(request: _Request) -> ASGIResponse:
+    """Every workflow, by its registration key."""
     partial = request.query_params.get("partial") == "true"
     workflows = request.app.state.mastra.workflows.items()
     return json_answer({key: workflow_details(each, partial=partial) for key, each in workflows})
 
 
-@get("/api/workflows/{workflow_id:str}")
+@get("/api/workflows/{workflow_id:str}", answer=WorkflowDetails)
 async def _details(request: _Request) -> ASGIResponse:
+    """One workflow, by its registration key or id."""
     return json_answer(workflow_details(workflow_of(request)))
 
 
-@post("/api/workflows/{workflow_id:str}/create-run")
+@post(
+    "/api/workflows/{workflow_id:str}/create-run",
+    query=StartQuery,
+    body=_Create,
+    answer=RunCreated,
+    errors=_FULL,
+)
 async def _create_run(request: _Request) -> ASGIResponse:
+    """Make a run that has not started."""
     workflow = workflow_of(request)
     body = await read(request, _Create)
     run = await _made(request, workflow, body.resource_id)
     return json_answer({"runId": run.record.run_id})
 
 
-@post("/api/workflows/{workflow_id:str}/start")
+@post(
+    "/api/workflows/{workflow_id:str}/start",
+    query=RunIdQuery,
+    body=_Start,
+    answer=Message,
+    errors=_FULL,
+)
 async def _start(request: _Request) -> ASGIResponse:
+    """Start a run and do not wait for it."""
     workflow = workflow_of(request)
     run_id = required(request, "runId")
     body = await read(request, _Start)
@@ -72,8 +98,15 @@ async def _start(request: _Request) -> ASGIResponse:
     return json_answer({"message": "Workflow run started"})
 
 
-@post("/api/workflows/{workflow_id:str}/start-async")
+@post(
+    "/api/workflows/{workflow_id:str}/start-async",
+    query=StartQuery,
+    body=_Start,
+    answer=WorkflowResult,
+    errors=_FULL,
+)
 async def _start_async(request: _Request) -> ASGIResponse:
+    """Start a run and answer when it has ended or waits."""
     workflow = workflow_of(request)
     body = await read(request, _Start)
     run = await _made(request, workflow, body.resource_id)
@@ -81,8 +114,15 @@ async def _start_async(request: _Request) -> ASGIResponse:
     return json_answer(run_result(await run.settled(), trace_ids()))
 
 
-@post("/api/workflows/{workflow_id:str}/stream")
+@post(
+    "/api/workflows/{workflow_id:str}/stream",
+    query=RunIdQuery,
+    body=_Start,
+    stream="records",
+    errors=_FULL,
+)
 async def _stream(request: _Request) -> StreamAnswer:
+    """Start a run and tell what it does as it does it."""
     workflow = workflow_of(request)
     run_id = required(request, "runId")
     body = await read(request, _Start)
@@ -94,20 +134,41 @@ async def _stream(request: _Request) -> StreamAnswer:
     return run_stream(run)
 
 
-@post("/api/workflows/{workflow_id:str}/resume")
+@post(
+    "/api/workflows/{workflow_id:str}/resume",
+    query=RunIdQuery,
+    body=_Resume,
+    answer=Message,
+    errors=(409,),
+)
 async def _resume(request: _Request) -> ASGIResponse:
+    """Go on with a suspended run and do not wait for it."""
     await _resumed(request)
     return json_answer({"message": "Workflow run resumed"})
 
 
-@post("/api/workflows/{workflow_id:str}/resume-async")
+@post(
+    "/api/workflows/{workflow_id:str}/resume-async",
+    query=RunIdQuery,
+    body=_Resume,
+    answer=WorkflowResult,
+    errors=(409,),
+)
 async def _resume_async(request: _Request) -> ASGIResponse:
+    """Go on with a suspended run and answer when it has ended or waits."""
     run, _ = await _resumed(request)
     return json_answer(run_result(await run.settled(), trace_ids()))
 
 
-@post("/api/workflows/{workflow_id:str}/resume-stream")
+@post(
+    "/api/workflows/{workflow_id:str}/resume-stream",
+    query=RunIdQuery,
+    body=_Resume,
+    stream="records",
+    errors=(409,),
+)
 async def _resume_stream(request: _Request) -> StreamAnswer:
+    """Go on with a suspended run and tell what it does."""
     return run_stream(*await _resumed(request))
 
 
