@@ -124,7 +124,9 @@ def test_python_in_the_docs_compiles(path):
         compile(block, f"{page_name(path)}:{line}", "exec", flags, dont_inherit=True)
 
 
-@pytest.mark.parametrize("name", ["agents", "workflows", "logging-and-telemetry", "server", "auth"])
+@pytest.mark.parametrize(
+    "name", ["agents", "workflows", "logging-and-telemetry", "server", "auth", "openapi"]
+)
 def test_python_in_the_guides_runs(name):
     """All of a page, in order, as somebody would paste it."""
     script = "".join(block for _, block in blocks(ROOT / "docs" / f"{name}.md", "python"))
