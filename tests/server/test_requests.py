@@ -43,7 +43,7 @@ def test_ready_while_draining(serve):
 def test_unknown_routes(api, method, path):
     answer = api.request(method, api.base_url.join("/") if path == "/" else _raw(api, path))
     assert (answer.status_code, answer.text) == (404, "404 Not Found")
-    assert answer.headers["content-type"].startswith("text/plain")
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
 
 
 def _raw(api, path):

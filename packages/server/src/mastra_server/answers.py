@@ -42,7 +42,7 @@ def json_answer(
 
 def text_answer(body: str, status: int = 200) -> ASGIResponse:
     """``body`` as a plain text answer."""
-    return ASGIResponse(body=body, media_type="text/plain; charset=utf-8", status_code=status)
+    return ASGIResponse(body=body, media_type="text/plain", status_code=status)
 
 
 def answer_of(value: Any, request: Request[Any, Any, Any], status: int = 200) -> App:

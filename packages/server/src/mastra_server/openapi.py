@@ -35,7 +35,7 @@ async def _document(request: _Request) -> ASGIResponse:
 @get("/api/reference", include_in_schema=False, requires_auth=False)
 async def _page() -> ASGIResponse:
     policy = {"content-security-policy": _POLICY}
-    return ASGIResponse(body=_html(), media_type="text/html; charset=utf-8", headers=policy)
+    return ASGIResponse(body=_html(), media_type="text/html", headers=policy)
 
 
 def openapi_routes(mastra: Mastra) -> tuple[Any, ...]:
