@@ -174,11 +174,5 @@ def test_a_registry_filled_by_pkgutil_is_whole(project, mastra):
         "src/skills/sub.py": "async def run(text: str): return 'sub'\n",
     }
     root = project(files)
-    done = mastra("build", "--json", cwd=root)
-    done.failed(2, "Two agents answer to 'run'")
-    for name in ("add", "sub"):
-        (root / f"src/skills/{name}.py").write_text(
-            f"async def {name}(text: str): return '{name}'\nrun = {name}\n"
-        )
     agents = mastra("build", "--json", cwd=root).ok().json["registry"]["agents"]
     assert agents == {"add": "add", "sub": "sub"}
