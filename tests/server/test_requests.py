@@ -155,7 +155,9 @@ def test_request_context(api):
         "/api/tools/whoami/execute", json={"data": {}, "requestContext": {"a": 1, "user": "m"}}
     )
     assert tool.json() == {"a": 1}
-    assert api.post(f"{GENERATE}?requestContext=x", json={"messages": "x"}).status_code == 400
+    for wrong in ("x", "%F3%94%8E%B7", "%7B", "WzFd"):
+        answer = api.post(f"{GENERATE}?requestContext={wrong}", json={"messages": "x"})
+        assert answer.status_code == 400, wrong
 
 
 def test_request_id(api):

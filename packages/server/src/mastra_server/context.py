@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from typing import Any
 
 import msgspec
@@ -60,7 +59,7 @@ def _from_query(request: ASGIConnection[Any, Any, Any, Any]) -> dict[str, Any]:
     try:
         raw = text if text.lstrip().startswith("{") else base64.b64decode(text + "==")
         return msgspec.json.decode(raw, type=dict[str, Any])
-    except (msgspec.DecodeError, binascii.Error, UnicodeDecodeError):
+    except ValueError:  # no base64, no text, or no JSON of an object
         raise InvalidQuery("requestContext", "Expected JSON, or base64 of JSON") from None
 
 

@@ -134,8 +134,9 @@ class Operation:
             content = {"application/json": {"schema": schemas.get("answer", {})}}
             return {"description": "Done.", "content": content}
         media_type, words = STREAMS[stream]
-        schema = {"type": "string", "contentMediaType": "application/json"}
-        schema["contentSchema"] = schemas["chunk"]
+        piece = {"type": "string", "x-piece": schemas["chunk"]}
+        event = {"type": "object", "properties": {"data": piece, "id": {"type": "string"}}}
+        schema = event if stream == "sse" else piece
         return {"description": words, "content": {media_type: {"schema": schema}}}
 
 

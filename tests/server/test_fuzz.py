@@ -1,0 +1,57 @@
+"""Every operation of the OpenAPI document, asked for with data made up from the document itself."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from server_sample import sample
+
+pytestmark = pytest.mark.slow
+
+CHECKS = (
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_schema_conformance",
+)
+HEALTHY = {
+    "agentId": ["echoAgent", "approval-agent", "contextAgent", "shout", "missing"],
+    "workflowId": ["pureWorkflow", "approve-workflow", "seeWorkflow", "missing"],
+    "toolId": ["add", "addTool", "whoami", "missing"],
+    "runId": ["run-1", "run-2", "missing"],
+}
+
+
+def aimed(told):
+    """The document with names that exist, so that more than 404s are seen."""
+    for methods in told["paths"].values():
+        for operation in methods.values():
+            for parameter in operation["parameters"]:
+                if parameter["name"] in HEALTHY:
+                    parameter["schema"]["enum"] = HEALTHY[parameter["name"]]
+    return told
+
+
+def test_nothing_made_up_breaks_it(serve, tmp_path):
+    mastra = sample(server={"openapi": True, "run_timeout": 5})
+    with serve(mastra) as server:
+        told = aimed(server.http.get("/api/openapi.json").json())
+        (tmp_path / "openapi.json").write_text(json.dumps(told))
+        command = [str(Path(sys.executable).with_name("schemathesis")), "run", "openapi.json"]
+        options = ["--url", server.url, "--checks", ",".join(CHECKS), "--max-examples", "25"]
+        more = ["--phases", "examples,coverage,fuzzing", "--no-color", "--seed", "1"]
+        done = subprocess.run(
+            [*command, *options, *more],
+            cwd=tmp_path,
+            env={**os.environ, "NO_PROXY": "127.0.0.1"},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert server.http.get("/health").status_code == 200
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+    assert f"Tested: {sum(map(len, told['paths'].values()))}" in done.stdout
