@@ -1,12 +1,9 @@
 """Agents with a model, in a bundle, against a real model server in both wire formats."""
 
 import json
-import subprocess
-import time
 
-import httpx
-import node
 import pytest
+from aimock import serving
 from projects import write_project
 
 pytestmark = pytest.mark.slow
@@ -23,57 +20,26 @@ mastra = Mastra(logger=False, agents={
     "claude": Agent(name="claude", model="anthropic:claude-sonnet-4-5", tools=[forecast]),
 })
 """
-FIXTURES = {
-    "fixtures": [
-        {
-            "match": {"userMessage": "weather in Oslo", "hasToolResult": False},
-            "response": {
-                "toolCalls": [{"name": "forecast", "arguments": {"city": "Oslo"}}],
-            },
+FIXTURES = [
+    {
+        "match": {"userMessage": "weather in Oslo", "hasToolResult": False},
+        "response": {
+            "toolCalls": [{"name": "forecast", "arguments": {"city": "Oslo"}}],
         },
-        {
-            "match": {"userMessage": "weather in Oslo", "hasToolResult": True},
-            "response": {"content": "It is sunny in Oslo today, says the tool."},
-        },
-        {"match": {"userMessage": "hello"}, "response": {"content": "Hello from the model."}},
-    ]
-}
+    },
+    {
+        "match": {"userMessage": "weather in Oslo", "hasToolResult": True},
+        "response": {"content": "It is sunny in Oslo today, says the tool."},
+    },
+    {"match": {"userMessage": "hello"}, "response": {"content": "Hello from the model."}},
+]
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     """The model server; gives its address."""
-    home = node.modules("@copilotkit/aimock@1.43.0")
-    fixtures = tmp_path_factory.mktemp("model") / "fixtures.json"
-    fixtures.write_text(json.dumps(FIXTURES))
-    process = subprocess.Popen(
-        [node.binary(), home / "node_modules/.bin/llmock", "--port", "0", "--strict"]
-        + ["--fixtures", fixtures],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    url = ""
-    while not url:
-        line = process.stdout.readline()
-        assert line, "the model server did not start"
-        url = next((word for word in line.split() if word.startswith("http://")), "")
-    _wait(url)
-    yield url
-    process.terminate()
-    process.wait(10)
-    process.stdout.close()
-
-
-def _wait(url):
-    until = time.monotonic() + 20
-    while time.monotonic() < until:
-        try:
-            httpx.get(url, trust_env=False)
-        except httpx.TransportError:
-            time.sleep(0.1)
-        else:
-            return
+    with serving(tmp_path_factory.mktemp("model"), FIXTURES) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +73,8 @@ def test_an_agent_answers(client, agent):
 def test_an_agent_streams_a_tool_call(client, agent):
     body = {"messages": [{"role": "user", "content": "weather in Oslo"}]}
     with client.stream("POST", f"/api/agents/{agent}/stream", json=body) as answer:
-        frames = [line.removeprefix("data: ") for line in answer.iter_lines() if line]
+        lines = [line for line in answer.iter_lines() if line.startswith("data: ")]
+    frames = [line.removeprefix("data: ") for line in lines]
     assert frames.pop() == "[DONE]"
     chunks = [json.loads(frame) for frame in frames]
     kinds = [chunk["type"] for chunk in chunks]
