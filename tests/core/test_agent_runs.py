@@ -468,3 +468,14 @@ def test_a_file_that_the_model_made():
     out = answer(Agent(name="a", model=FunctionModel(draw)))
     (file,) = out.files
     assert (file.media_type, file.data, out.text) == ("image/png", b"\x89PNG", "Here.")
+
+
+@pytest.mark.parametrize("model", ["openai:gpt-5", "nobody:x", "mistral:small"])
+def test_a_model_that_cannot_be_asked(model, monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    agent = Agent(name="a", model=model)
+    with pytest.raises(ConfigError, match=f"'{model}' cannot be asked: .") as caught:
+        answer(agent)
+    assert caught.value.hint
+    last = events(agent)[-1]
+    assert (last.kind, "\n" in last.message) == ("ConfigError", False)

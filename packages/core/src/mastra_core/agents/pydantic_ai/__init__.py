@@ -29,13 +29,11 @@ def adapt(agent: pydantic_ai.Agent[Any, Any]) -> PydanticAgent:
 def build(agent: Agent) -> OwnAgent:
     """The pydantic-ai agent that runs our built-in ``Agent``."""
     made: pydantic_ai.Agent[Any, Any] = pydantic_ai.Agent(
-        agent.models[0],
         name=agent.id,
         output_type=[output_type(agent.output), pydantic_ai.DeferredToolRequests],
         deps_type=RunState,
         model_settings=agent.settings or None,  # type: ignore[arg-type]  # a TypedDict filled by the user
         retries=agent.retries,
         tools=[native_tool(item) for item in agent.callable_tools],
-        defer_model_check=True,
     )
     return OwnAgent(made, agent)

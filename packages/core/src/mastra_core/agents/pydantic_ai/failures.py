@@ -11,6 +11,7 @@ from pydantic_ai import exceptions as native
 
 from mastra_core.agents.events import Failure
 from mastra_core.agents.function import failure
+from mastra_core.errors import MastraError
 
 __all__ = ("failed",)
 
@@ -53,6 +54,8 @@ def _said(error: Exception) -> tuple[str, str, int]:
         return " ".join(message for message, _, _ in said), *said[-1][1:]
     if isinstance(error, native.ModelAPIError):
         return _of_model(error)
+    if isinstance(error, MastraError):
+        return error.message, type(error).__name__, 500
     message = error.message if isinstance(error, native.AgentRunError | native.UserError) else ""
     for kind, words, status in _RUN:
         if isinstance(error, kind):

@@ -18,6 +18,7 @@ from mastra_core.agents.pydantic_ai.answer import ended, stopped, told
 from mastra_core.agents.pydantic_ai.decisions import decided
 from mastra_core.agents.pydantic_ai.failures import failed
 from mastra_core.agents.pydantic_ai.history import split_history
+from mastra_core.agents.pydantic_ai.models import Models
 from mastra_core.agents.pydantic_ai.outputs import output_type, wanted_output
 from mastra_core.agents.pydantic_ai.steering import (
     Stopped,
@@ -49,6 +50,7 @@ class PydanticAgent:
         self, agent: pydantic_ai.Agent[Any, Any], *, id: str, name: str, description: str = ""
     ) -> None:
         self._agent = agent
+        self._models = Models()
         self.id = id
         self.name = name
         self.description = description
@@ -116,7 +118,7 @@ class PydanticAgent:
         :raises RequestError: for an input that cannot be run.
         """
         prompt, history = split_history(wish)
-        models = () if wish.model is None else models_of(wish.model)
+        models = await self._models.resolved(() if wish.model is None else models_of(wish.model))
         return {
             "user_prompt": prompt,
             "message_history": history,
@@ -219,6 +221,6 @@ def _with_defaults(wish: AgentInput, agent: Agent) -> AgentInput:
             added[name] = getattr(agent, name)
     if agent.stop_when:
         added["stop_when"] = (*agent.stop_when, *wish.stop_when)
-    if wish.model is None and len(agent.models) > 1:
+    if wish.model is None:
         added["model"] = agent.models
-    return msgspec.structs.replace(wish, **added) if added else wish
+    return msgspec.structs.replace(wish, **added)
