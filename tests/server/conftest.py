@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import textwrap
 import threading
 import time
 from pathlib import Path
@@ -102,6 +103,48 @@ def node():
         return json.loads(done.stdout.splitlines()[-1])
 
     return run
+
+
+LAUNCHED = """
+import sys
+from app import mastra
+from mastra_core import launcher
+from mastra_core.describe import describe
+from mastra_server import create_app
+launcher.imported = lambda bundle: create_app(mastra)
+serve = {**describe(mastra)["serve"], "host": "127.0.0.1", "port": 0}
+launcher.serve({"app": "", "entry": "app", "required": [], "serve": serve})
+"""
+
+
+@pytest.fixture
+def process(tmp_path):
+    """Serve an app's source the way a bundle is served: a process of its own, and its port."""
+    started = []
+
+    def start(source):
+        (tmp_path / "app.py").write_text(textwrap.dedent(source))
+        made = subprocess.Popen(
+            [sys.executable, "-c", LAUNCHED],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(made)
+        line = made.stderr.readline()
+        assert line.startswith("Serving"), line + made.stderr.read()
+        made.said = []  # read on, or the server waits for room in the pipe
+        made.reader = threading.Thread(target=lambda: made.said.extend(made.stderr))
+        made.reader.start()
+        return made, int(line.rpartition(":")[2])
+
+    yield start
+    for each in started:
+        each.kill()
+        each.wait()
+        each.reader.join(10)
+        each.stderr.close()
 
 
 @pytest.fixture

@@ -5,9 +5,6 @@ import contextlib
 import json
 import signal
 import socket
-import subprocess
-import sys
-import textwrap
 
 import httpx
 import pytest
@@ -25,45 +22,13 @@ APP = """
 
     mastra = Mastra(
         agents={"slow": slow},
-        server=Server(
-            host="127.0.0.1", port=0, api_routes=[ApiRoute(path="/seen", handler=seen)], %s
-        ),
+        server=Server(api_routes=[ApiRoute(path="/seen", handler=seen)], %s),
     )
 """
 
 
-@pytest.fixture
-def process(tmp_path):
-    """The launcher's own serving, in a process of its own, which can be sent signals."""
-    started = []
-
-    def start(settings=""):
-        (tmp_path / "app.py").write_text(textwrap.dedent(APP % settings))
-        script = textwrap.dedent("""
-            from app import mastra
-            from mastra_core import launcher
-            from mastra_core.describe import describe
-            from mastra_server import create_app
-            launcher.imported = lambda bundle: create_app(mastra)
-            serve = describe(mastra)["serve"]
-            launcher.serve({"app": "", "entry": "app", "required": [], "serve": serve})
-        """)
-        made = subprocess.Popen(
-            [sys.executable, "-c", script], cwd=tmp_path, stderr=subprocess.PIPE, text=True
-        )
-        started.append(made)
-        line = made.stderr.readline()
-        return made, int(line.rpartition(":")[2])
-
-    yield start
-    for each in started:
-        each.kill()
-        each.stderr.close()
-        each.wait()
-
-
 def test_sigterm_under_load_drops_nothing(process):
-    server, port = process()
+    server, port = process(APP % "")
     answers, refused = asyncio.run(_load(server, port))
     assert server.wait(10) == 0
     assert len(answers) > 50
@@ -97,7 +62,7 @@ async def _load(server, port):
 
 
 def test_ready_says_no_while_it_drains(process):
-    server, port = process()
+    server, port = process(APP % "")
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as http:
         assert http.get("/ready").status_code == 200
         slow = socket.create_connection(("127.0.0.1", port))
@@ -119,7 +84,7 @@ def test_ready_says_no_while_it_drains(process):
     [("", "203.0.113.7"), ("trusted_proxies=['10.0.0.1'],", "127.0.0.1")],
 )
 def test_only_trusted_proxies_are_believed(process, settings, client):
-    _, port = process(settings)
+    _, port = process(APP % settings)
     forwarded = {"x-forwarded-for": "203.0.113.7", "x-forwarded-proto": "https"}
     told = httpx.get(f"http://127.0.0.1:{port}/seen", headers=forwarded, trust_env=False).json()
     assert told == {"client": client, "scheme": "https" if client[0] == "2" else "http"}

@@ -11,9 +11,12 @@ from litestar import Request
 
 from mastra_core.errors import InvalidInput
 
-__all__ = ("InvalidBody", "InvalidQuery", "moment", "number", "read", "required")
+__all__ = ("InvalidBody", "InvalidQuery", "decoded", "moment", "number", "read", "required")
 
 T = TypeVar("T")
+_DEEPEST = 200
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _MISSING = re.compile(r"Object missing required field `(?P<field>[^`]+)`")
 
 
@@ -31,6 +34,26 @@ class InvalidQuery(InvalidInput):
         super().__init__("Invalid query parameters", issues=((field, message),))
 
 
+def decoded(raw: bytes, type_: type[T]) -> T:
+    """JSON of a caller as ``type_``.
+
+    :raises msgspec.DecodeError: for no JSON, JSON that nests too deeply to be passed on, or another
+        type's.
+    """
+    if raw.count(b"[") + raw.count(b"{") > _DEEPEST and _depth(raw) > _DEEPEST:
+        raise msgspec.DecodeError("JSON nests too deeply")
+    return msgspec.json.decode(raw, type=type_)
+
+
+def _depth(raw: bytes) -> int:
+    """How deep JSON nests, without reading it: readers of JSON give up by their own recursion."""
+    depth = deepest = 0
+    for bracket in _STRING.sub(b"", raw).translate(None, _NO_BRACKETS):
+        depth += 1 if bracket in b"[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
+
+
 async def read(request: Request[Any, Any, Any], type_: type[T]) -> T:
     """The JSON body as ``type_``; no body counts as an empty object, whatever its content type.
 
@@ -38,7 +61,7 @@ async def read(request: Request[Any, Any, Any], type_: type[T]) -> T:
     """
     raw = await request.body()
     try:
-        return msgspec.json.decode(raw or b"{}", type=type_)
+        return decoded(raw or b"{}", type_)
     except msgspec.ValidationError as error:
         raise _invalid(str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError):

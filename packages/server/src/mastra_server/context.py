@@ -5,11 +5,10 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-import msgspec
 from litestar.connection import ASGIConnection
 
 from mastra_core.errors import Forbidden
-from mastra_server.body import InvalidQuery
+from mastra_server.body import InvalidQuery, decoded
 
 __all__ = ("RESOURCE", "confined", "context_of", "request_context")
 
@@ -57,8 +56,8 @@ def _from_query(request: ASGIConnection[Any, Any, Any, Any]) -> dict[str, Any]:
     if not text:
         return {}
     try:
-        raw = text if text.lstrip().startswith("{") else base64.b64decode(text + "==")
-        return msgspec.json.decode(raw, type=dict[str, Any])
+        raw = text.encode() if text.lstrip().startswith("{") else base64.b64decode(text + "==")
+        return decoded(raw, dict[str, Any])
     except ValueError:  # no base64, no text, or no JSON of an object
         raise InvalidQuery("requestContext", "Expected JSON, or base64 of JSON") from None
 
