@@ -29,7 +29,7 @@ def mastra_target() -> Target:
         summary="Acme's machines, which run `python index.py`",
         settings=AcmeDeployer,
         credentials=("ACME_TOKEN",),
-        requirements=("uvicorn>=0.34", "httptools>=0.6.3"),
+        requirements=("uvicorn>=0.38", "httptools>=0.6.3"),
         previews=True,
     )
 

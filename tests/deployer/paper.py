@@ -67,7 +67,7 @@ def mastra_target():
         summary="A file",
         settings=PaperSettings,
         credentials=("PAPER_TOKEN",),
-        requirements=("uvicorn>=0.34",),
+        requirements=("uvicorn>=0.38",),
         previews=True,
     )
 

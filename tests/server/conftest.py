@@ -113,7 +113,8 @@ from mastra_core.describe import describe
 from mastra_server import create_app
 launcher.imported = lambda bundle: create_app(mastra)
 serve = {**describe(mastra)["serve"], "host": "127.0.0.1", "port": 0}
-launcher.serve({"app": "", "entry": "app", "required": [], "serve": serve})
+bundle = {"app": "", "entry": "app", "kind": "mastra", "required": [], "serve": serve}
+launcher.serve(bundle)
 """
 
 

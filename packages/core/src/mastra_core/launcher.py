@@ -31,11 +31,9 @@ def main(arguments):
     bundle = read_manifest(HERE)
     check_python(bundle)
     isolate([os.path.join(HERE, path) for path in bundle["paths"]])
-    if arguments == ["--check"]:
-        return check(bundle)
-    if arguments:
+    if arguments not in ([], ["--check"]):
         fail("Unknown argument %r." % arguments[0], "Run it bare to serve, or with --check.")
-    return serve(bundle)
+    return check(bundle) if arguments else serve(bundle)
 
 
 def read_manifest(directory):
@@ -166,6 +164,7 @@ def serve(bundle):
     host = os.environ.get("HOST") or settings["host"]
     listener = bind(host, port_of(os.environ.get("PORT") or str(settings["port"])))
     workers = workers_of(settings)
+    limited = "mastra_server.head_limit:LimitedHead"
     import uvicorn
 
     config = uvicorn.Config(
@@ -173,6 +172,7 @@ def serve(bundle):
         log_config=None,
         access_log=False,
         server_header=False,
+        http=limited if bundle["kind"] == "mastra" else "auto",
         forwarded_allow_ips=settings.get("proxies") or None,
         timeout_graceful_shutdown=max(1, round(settings["drain"])),
         workers=workers,

@@ -21,7 +21,7 @@ def mastra_target() -> Target:
         platforms=PLATFORMS,
         requirements=(
             "httptools>=0.6.3",
-            "uvicorn>=0.34",
+            "uvicorn>=0.38",
             "uvloop>=0.21 ; sys_platform != 'win32'",
         ),
         previews=True,

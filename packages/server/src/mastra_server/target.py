@@ -32,7 +32,7 @@ def mastra_target() -> Target:
         settings=ServerSettings,
         requirements=(
             "httptools>=0.6.3",
-            "uvicorn>=0.34",
+            "uvicorn>=0.38",
             "uvloop>=0.21 ; sys_platform != 'win32'",
         ),
         elsewhere=False,

@@ -40,7 +40,7 @@ def mastra_target() -> Target:
         settings=<<cls>>,
         credentials=("<<ENV>>_TOKEN",),
         platforms=(Platform(wheels="x86_64-manylinux_2_28"),),
-        requirements=("uvicorn>=0.34", "httptools>=0.6.3"),
+        requirements=("uvicorn>=0.38", "httptools>=0.6.3"),
         previews=True,
     )
 
