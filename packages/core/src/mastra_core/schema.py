@@ -17,6 +17,7 @@ from mastra_core.errors import ConfigError, InvalidInput
 __all__ = ("dump", "hints_of", "parameters_type", "schema_of", "validate")
 
 _REF = "#/$defs/{name}"
+_PLAIN = frozenset((str, int, bool, float, type(None)))  # what a value of is its own JSON form
 
 
 def schema_of(type_: Any) -> dict[str, Any]:
@@ -77,6 +78,8 @@ def validate(type_: Any, value: Any) -> Any:
 
     :raises InvalidInput: with the path of the first thing that does not fit.
     """
+    if type(value) is type_ and type_ in _PLAIN:
+        return value
     if type_ is Any or isinstance(type_, dict):
         return value
     if _is_pydantic(type_):
@@ -105,6 +108,8 @@ def _completed(made: Any) -> Any:
 
 def dump(value: Any) -> Any:
     """``value`` as JSON builtins: what goes over the wire or into a journal."""
+    if type(value) in _PLAIN:
+        return value
     return msgspec.to_builtins(value, enc_hook=_encode, str_keys=True)
 
 

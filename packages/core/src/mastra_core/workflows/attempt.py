@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import itertools
 import time
-from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 from mastra_core.errors import InvalidInput, MastraError
 from mastra_core.logger import logger_of
@@ -49,18 +48,6 @@ class Bailed(Exception):
         self.result = result
 
 
-class _Try(NamedTuple):
-    """One of several times that a step is called.
-
-    :param turn: counts every call; ``attempt`` begins again when the step is resumed.
-    """
-
-    turn: int
-    attempt: int
-    resume: Any
-    retry: Retry | None
-
-
 async def execute(
     scope: Scope, item: Step[Any, Any], value: Any, place: Place, resume: Any = None
 ) -> Any:
@@ -73,8 +60,7 @@ async def execute(
     retry: Any = item.retry or scope.workflow.retry
     turn = attempt = 1
     while True:
-        now = _Try(turn, attempt, resume, retry)
-        call = functools.partial(_call, scope, item, value, place, now)
+        call = functools.partial(_call, scope, item, value, place, resume, attempt, turn)
         outcome = await journal.step(f"{key}#{turn}", call)
         if outcome.state:
             scope.change(outcome.state)
@@ -83,7 +69,7 @@ async def execute(
         elif not outcome.again or attempt > retry.count:
             return await ended(scope, place, outcome)
         else:
-            await _again(scope, place, outcome, now)
+            await _again(scope, place, outcome, retry, attempt, turn)
         attempt, turn = attempt + 1, turn + 1
 
 
@@ -145,17 +131,27 @@ async def _suspended(scope: Scope, place: Place, outcome: Outcome, turn: int) ->
     return await scope.activity.waiting(scope.journal.wait(key))
 
 
-async def _again(scope: Scope, place: Place, outcome: Outcome, last: _Try) -> None:
-    if last.retry is not None and (seconds := last.retry.wait(last.attempt)):
-        await pause(scope, place, seconds, str(last.turn))
-    event = StepRetried(step=place.path, attempt=last.attempt + 1, error=outcome.error)
-    await scope.journal.emit(f"{place.key}:again{last.turn}", event)
+async def _again(
+    scope: Scope, place: Place, outcome: Outcome, retry: Retry, attempt: int, turn: int
+) -> None:
+    if seconds := retry.wait(attempt):
+        await pause(scope, place, seconds, str(turn))
+    event = StepRetried(step=place.path, attempt=attempt + 1, error=outcome.error)
+    await scope.journal.emit(f"{place.key}:again{turn}", event)
 
 
-async def _call(scope: Scope, item: Step[Any, Any], value: Any, place: Place, now: _Try) -> Outcome:
-    context = scope.context(item, place, attempt=now.attempt, writer=_writer(scope, place, now))
+async def _call(
+    scope: Scope,
+    item: Step[Any, Any],
+    value: Any,
+    place: Place,
+    resume: Any,
+    attempt: int,
+    turn: int,
+) -> Outcome:
+    writer = functools.partial(_write, scope, place, turn)
+    context = scope.context(item, place, attempt=attempt, writer=writer)
     try:
-        resume = now.resume
         if resume is not None and item.resume is not None:
             resume = validate(item.resume, resume)
         context.resume_data = resume
@@ -163,23 +159,23 @@ async def _call(scope: Scope, item: Step[Any, Any], value: Any, place: Place, no
     except Left as left:
         return left.outcome
     except Exception as error:  # noqa: BLE001  # whatever users raise fails the step
-        told = _told(error, f"step {item.id!r} of workflow {scope.workflow.id!r}")
-        worth = now.retry is not None and isinstance(error, now.retry.on)
-        again = worth and not isinstance(error, InvalidInput)
-        return Outcome(kind="failed", error=told, again=again)
+        return _failed(scope, item, error)
     finally:
         context.canceled = True
     return Outcome(value=output, state=context.changes)
 
 
-def _writer(scope: Scope, place: Place, now: _Try) -> Callable[[Any], Awaitable[None]]:
-    numbers = itertools.count()
+def _failed(scope: Scope, item: Step[Any, Any], error: Exception) -> Outcome:
+    """Input that does not fit will not fit the next time either."""
+    retry: Any = item.retry or scope.workflow.retry
+    worth = retry is not None and isinstance(error, retry.on)
+    told = _told(error, f"step {item.id!r} of workflow {scope.workflow.id!r}")
+    return Outcome(kind="failed", error=told, again=worth and not isinstance(error, InvalidInput))
 
-    async def write(chunk: Any) -> None:
-        key = f"{place.key}:wrote{now.turn}.{next(numbers)}"
-        await scope.journal.emit(key, StepWrote(step=place.path, chunk=chunk))
 
-    return write
+async def _write(scope: Scope, place: Place, turn: int, number: int, chunk: Any) -> None:
+    event = StepWrote(step=place.path, chunk=chunk)
+    await scope.journal.emit(f"{place.key}:wrote{turn}.{number}", event)
 
 
 async def _executed(scope: Scope, item: Step[Any, Any], value: Any, context: StepContext) -> Any:

@@ -37,9 +37,10 @@ class StepContext:
     """
 
     __slots__ = (
-        "_changes", "_outputs", "_state", "_state_type", "_suspend_type", "attempt", "canceled",
+        "_changes", "_outputs", "_state", "_state_type", "_suspend_type", "_writer", "_written",
+        "attempt", "canceled",
         "init_data", "iteration", "path", "request_context", "resume_data", "run_id", "step_id",
-        "workflow_id", "writer",
+        "workflow_id",
     )  # fmt: skip
 
     def __init__(
@@ -52,7 +53,7 @@ class StepContext:
         init_data: Any = None,
         resume_data: Any = None,
         request_context: Mapping[str, Any] | None = None,
-        writer: Callable[[Any], Awaitable[None]] | None = None,
+        writer: Callable[[int, Any], Awaitable[None]] | None = None,
         attempt: int = 1,
         iteration: int = 0,
         outputs: Mapping[str, Any] | None = None,
@@ -67,7 +68,6 @@ class StepContext:
         self.init_data = init_data
         self.resume_data = resume_data
         self.request_context: Mapping[str, Any] = {} if request_context is None else request_context
-        self.writer = writer
         self.attempt = attempt
         self.iteration = iteration
         self.canceled = False
@@ -76,6 +76,8 @@ class StepContext:
         self._state_type = state_type
         self._suspend_type = suspend_type
         self._changes: dict[str, Any] = {}
+        self._writer = writer
+        self._written = 0
 
     @property
     def state(self) -> Any:
@@ -130,8 +132,9 @@ class StepContext:
 
     async def write(self, chunk: Any) -> None:
         """Tell whoever watches the run; ``chunk`` is any JSON-able value."""
-        if self.writer is not None:
-            await self.writer(dump(chunk))
+        if self._writer is not None:
+            self._written += 1
+            await self._writer(self._written, dump(chunk))
 
     @property
     def _typed_state(self) -> Any:

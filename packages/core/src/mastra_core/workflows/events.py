@@ -32,25 +32,25 @@ def now() -> int:
     return time.time_ns() // 1_000_000
 
 
-class _Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
+class _Event(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type"):
     at: int = msgspec.field(default_factory=now)
 
 
-class RunStarted(_Event, frozen=True, tag="run-started", kw_only=True):
+class RunStarted(_Event, frozen=True, kw_only=True, gc=False, tag="run-started"):
     """The run began."""
 
     input: Any = None
     state: dict[str, Any] = {}
 
 
-class RunRewound(_Event, frozen=True, tag="run-rewound", kw_only=True):
+class RunRewound(_Event, frozen=True, kw_only=True, gc=False, tag="run-rewound"):
     """The run begins again in its middle: ``steps`` are forgotten, ``outputs`` are as given."""
 
     steps: tuple[str, ...] = ()
     outputs: dict[str, Any] = {}
 
 
-class StepStarted(_Event, frozen=True, tag="step-started", kw_only=True):
+class StepStarted(_Event, frozen=True, kw_only=True, gc=False, tag="step-started"):
     """A step executes, for the first time in this run or in this iteration of a loop."""
 
     step: str
@@ -58,7 +58,7 @@ class StepStarted(_Event, frozen=True, tag="step-started", kw_only=True):
     group: bool = False
 
 
-class StepSuspended(_Event, frozen=True, tag="step-suspended", kw_only=True):
+class StepSuspended(_Event, frozen=True, kw_only=True, gc=False, tag="step-suspended"):
     """A step waits for ``resume``."""
 
     step: str
@@ -67,21 +67,21 @@ class StepSuspended(_Event, frozen=True, tag="step-suspended", kw_only=True):
     key: str = ""
 
 
-class StepResumed(_Event, frozen=True, tag="step-resumed", kw_only=True):
+class StepResumed(_Event, frozen=True, kw_only=True, gc=False, tag="step-resumed"):
     """A suspended step executes again, with data."""
 
     step: str
     data: Any = None
 
 
-class StepWaiting(_Event, frozen=True, tag="step-waiting", kw_only=True):
+class StepWaiting(_Event, frozen=True, kw_only=True, gc=False, tag="step-waiting"):
     """A step sleeps, or waits to be tried again, until ``wakes_at``."""
 
     step: str
     wakes_at: int
 
 
-class StepRetried(_Event, frozen=True, tag="step-retried", kw_only=True):
+class StepRetried(_Event, frozen=True, kw_only=True, gc=False, tag="step-retried"):
     """A step that failed executes again; ``attempt`` is 2 for the first time."""
 
     step: str
@@ -89,14 +89,14 @@ class StepRetried(_Event, frozen=True, tag="step-retried", kw_only=True):
     error: RunError | None = None
 
 
-class StepWrote(_Event, frozen=True, tag="step-wrote", kw_only=True):
+class StepWrote(_Event, frozen=True, kw_only=True, gc=False, tag="step-wrote"):
     """A step told something to whoever watches."""
 
     step: str
     chunk: Any = None
 
 
-class StepEnded(_Event, frozen=True, tag="step-ended", kw_only=True):
+class StepEnded(_Event, frozen=True, kw_only=True, gc=False, tag="step-ended"):
     """A step is over: with an output, or an error."""
 
     step: str
@@ -105,19 +105,19 @@ class StepEnded(_Event, frozen=True, tag="step-ended", kw_only=True):
     bailed: bool = False
 
 
-class RunIdle(_Event, frozen=True, tag="run-idle", kw_only=True):
+class RunIdle(_Event, frozen=True, kw_only=True, gc=False, tag="run-idle"):
     """Nothing in the run is under way: something sleeps, or all that is left is suspended."""
 
     status: Literal["waiting", "suspended"]
 
 
-class RunPaused(_Event, frozen=True, tag="run-paused", kw_only=True):
+class RunPaused(_Event, frozen=True, kw_only=True, gc=False, tag="run-paused"):
     """One step was asked for, and is done."""
 
     state: dict[str, Any] = {}
 
 
-class RunFinished(_Event, frozen=True, tag="run-finished", kw_only=True):
+class RunFinished(_Event, frozen=True, kw_only=True, gc=False, tag="run-finished"):
     """The run is over."""
 
     status: Literal["success", "failed", "canceled"]

@@ -88,19 +88,20 @@ def _entered(scope: Scope, start: Start) -> int:
 
 
 async def _node(scope: Scope, node: Node, value: Any, start: Start | None) -> Any:
+    if type(node) is Single:  # nearly always
+        return await _step(scope, node.step, value, start=start)
     match node:
         case ForEach():
             return await _foreach(scope, node, value)
         case Loop():
             return await _loop(scope, node, value)
-        case Single():
-            return await _step(scope, node.step, value, start=start)
         case Parallel():
             return await _together(scope, node.steps, value, start)
         case Branch():
             return await _together(scope, await _chosen(scope, node, value, start), value, start)
         case Sleep():
             return await _sleep(scope, node, value)
+    raise TypeError(f"{node!r} is no node")
 
 
 async def _step(

@@ -6,6 +6,7 @@ refuses new ones. What a run costs does not depend on how many there are.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +20,7 @@ from mastra_core.workflows.events import (
     RunRewound,
     RunStarted,
     StepResumed,
+    now,
 )
 from mastra_core.workflows.memory_run import MemoryRun
 from mastra_core.workflows.memory_store import MemoryStore
@@ -55,10 +57,15 @@ class MemoryEngine:
         known = self._runs.find((workflow.id, run_id)) if run_id else None
         if known is not None:
             return known
-        id_ = run_id or _new_id()
-        run = MemoryRun(
-            workflow, RunRecord(run_id=id_, workflow_id=workflow.id, resource_id=resource_id)
+        at = now()
+        record = RunRecord(
+            run_id=run_id or _new_id(),
+            workflow_id=workflow.id,
+            resource_id=resource_id,
+            created_at=at,
+            updated_at=at,
         )
+        run = MemoryRun(workflow, record)
         self._runs.add(run)
         return run
 
@@ -277,6 +284,9 @@ def _replace_context(run: MemoryRun, context: Mapping[str, Any] | None) -> None:
 
 
 def _new_id() -> str:
-    import uuid  # it brings in platform, which no cold start needs
-
-    return str(uuid.uuid4())
+    """A random UUID; the module uuid brings in platform, which no cold start needs."""
+    digits = bytearray(os.urandom(16))
+    digits[6] = digits[6] & 0x0F | 0x40  # version 4
+    digits[8] = digits[8] & 0x3F | 0x80  # variant of RFC 9562
+    text = digits.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

@@ -1,4 +1,8 @@
-"""What came of calling a user's function: plain data, so that any journal can keep it."""
+"""What came of calling a user's function: plain data, so that any journal can keep it.
+
+These structs, and those of events and records, hold JSON builtins, which have no cycles, so the
+garbage collector need not look at them (``gc=False``): many of them are made.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +13,14 @@ import msgspec
 __all__ = ("Outcome", "RunError")
 
 
-class RunError(msgspec.Struct, frozen=True, kw_only=True):
+class RunError(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Why a step or run failed; never a traceback."""
 
     message: str
     name: str = "Error"
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """How one call ended, as JSON builtins.
 
     :param value: the output; what a workflow was bailed out of with; the payload of a suspend.

@@ -19,7 +19,6 @@ from mastra_core.workflows.events import (
     StepStarted,
     StepSuspended,
     StepWaiting,
-    StepWrote,
     now,
 )
 from mastra_core.workflows.outcome import RunError
@@ -34,7 +33,7 @@ SETTLED = FINISHED | {"suspended", "paused"}
 OPEN = frozenset(("running", "waiting", "suspended"))
 
 
-class StepRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
+class StepRecord(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     """One step of a run; times are milliseconds since the epoch.
 
     :param group: it is made of other steps: a nested workflow or a ``foreach``.
@@ -60,7 +59,7 @@ class StepRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
     key: str = ""
 
 
-class RunRecord(msgspec.Struct, kw_only=True):
+class RunRecord(msgspec.Struct, kw_only=True, gc=False):
     """A run as it stands: what its events fold into.
 
     The request context is not part of it: it may hold what the middleware knows of a user.
@@ -103,12 +102,9 @@ class RunRecord(msgspec.Struct, kw_only=True):
     def apply(self, event: RunEvent) -> None:
         """Fold one event in."""
         self.updated_at = event.at
-        kind = type(event)
-        if kind is StepWrote:
-            return
-        if kind in _STEPS:
-            self.status = "running"
-        _FOLDS[kind](self, event)
+        fold = _FOLDS.get(type(event))
+        if fold is not None:
+            fold(self, event)
 
 
 def _run_started(record: RunRecord, event: RunStarted) -> None:
@@ -148,6 +144,7 @@ def _run_finished(record: RunRecord, event: RunFinished) -> None:
 
 
 def _step_started(record: RunRecord, event: StepStarted) -> None:
+    record.status = "running"
     path = event.step
     record.steps[path] = StepRecord(
         status="running", payload=event.payload, started_at=event.at, group=event.group
@@ -158,6 +155,7 @@ def _step_started(record: RunRecord, event: StepStarted) -> None:
 
 
 def _step_suspended(record: RunRecord, event: StepSuspended) -> None:
+    record.status = "running"
     step = record.steps[event.step]
     step.status, step.suspended_at = "suspended", event.at
     step.suspend_payload, step.label, step.key = event.payload, event.label, event.key
@@ -165,24 +163,28 @@ def _step_suspended(record: RunRecord, event: StepSuspended) -> None:
 
 
 def _step_resumed(record: RunRecord, event: StepResumed) -> None:
+    record.status = "running"
     step = record.steps[event.step]
     step.status, step.resumed_at, step.resume_payload = "running", event.at, event.data
     record.open[event.step] = "running"
 
 
 def _step_waiting(record: RunRecord, event: StepWaiting) -> None:
+    record.status = "running"
     step = record.steps[event.step]
     step.status, step.wakes_at = "waiting", event.wakes_at
     record.open[event.step] = "waiting"
 
 
 def _step_retried(record: RunRecord, event: StepRetried) -> None:
+    record.status = "running"
     step = record.steps[event.step]
     step.status, step.retries = "running", event.attempt - 1
     record.open[event.step] = "running"
 
 
 def _step_ended(record: RunRecord, event: StepEnded) -> None:
+    record.status = "running"
     step = record.steps[event.step]
     step.status = "failed" if event.error else "bailed" if event.bailed else "success"
     step.ended_at, step.output, step.error = event.at, event.output, event.error
@@ -199,7 +201,6 @@ def _abandon(record: RunRecord, group: str, at: int) -> None:
         record.steps[path].status, record.steps[path].ended_at = "canceled", at
 
 
-_STEPS = frozenset((StepStarted, StepSuspended, StepResumed, StepWaiting, StepRetried, StepEnded))
 _FOLDS: dict[type, Any] = {
     RunStarted: _run_started,
     RunRewound: _run_rewound,

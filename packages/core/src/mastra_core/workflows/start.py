@@ -45,7 +45,7 @@ class Options(msgspec.Struct, kw_only=True):
     per_step: bool = False
 
 
-class Place(msgspec.Struct, frozen=True):
+class Place(msgspec.Struct, frozen=True, gc=False):
     """Where a step stands in a run.
 
     :param path: its address for people; the same in each iteration of a loop.
