@@ -128,6 +128,7 @@ def _as_workflow(value: Any) -> Workflow:
         raise ConfigError(f"{value!r} is not a workflow.", "Make one: Workflow('id').then(step).")
     if not value.nodes:
         raise ConfigError(f"Workflow {value.id!r} has no steps.", "Add one: .then(step).")
+    value.check()
     return value
 
 

@@ -17,7 +17,8 @@ __all__ = ("misfit",)
 _KINDS = {
     "NoneType": "null", "BoolType": "boolean", "IntType": "number", "FloatType": "number",
     "StrType": "string", "BytesType": "string", "ByteArrayType": "string",
-    "MemoryViewType": "string", "UUIDType": "string", "DateType": "string", "TimeType": "string",
+    "MemoryViewType": "string", "UUIDType": "string", "DateTimeType": "string",
+    "DateType": "string", "TimeType": "string",
     "ListType": "array", "SetType": "array", "FrozenSetType": "array", "VarTupleType": "array",
     "TupleType": "array", "NamedTupleType": "array", "DictType": "object",
     "TypedDictType": "object", "DataclassType": "object",
@@ -85,6 +86,8 @@ def _differences(
 ) -> Iterator[str]:
     prefix = f"{path}." if path else ""
     given, wanted = one.fields, other.fields
+    if given is None and wanted is None:
+        yield _inside(one.item, other.item, f"{path}{{}}", seen)
     for name, (required, type_) in (wanted or {}).items():
         there, given_type = (given or {}).get(name, (False, None if given else one.item))
         if required and given is not None and name not in given:

@@ -79,7 +79,10 @@ def function_of(function: Callable[..., Any], *, typed: bool = False) -> Functio
 
 def _names(function: Callable[..., Any]) -> list[str]:
     """Parameters that are to be filled: a later one with a default is the function's own."""
-    parameters = [*inspect.signature(function).parameters.values()]
+    try:
+        parameters = [*inspect.signature(function).parameters.values()]
+    except ValueError:  # bool, str and others like them do not tell
+        return ["value"]
     named = [item for item in parameters if item.kind is not item.VAR_KEYWORD]
     return [item.name for item in named[:1]] + [
         item.name for item in named[1:] if item.default is item.empty

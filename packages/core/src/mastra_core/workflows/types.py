@@ -39,9 +39,9 @@ def check_next(workflow: Workflow, node: Node) -> None:
     before, given = _origin(workflow), _so_far(workflow)
     for name, wanted in _wanted(node):
         if reason := misfit(given, wanted):
-            raise _misfit(f"What {before} gives", f"what {name} takes", reason)
+            raise _misfit(before, f"what {name} takes", reason)
     if isinstance(node, Loop):
-        told = f"What step {node.step.id!r} gives, which is repeated,"
+        told = f"The output of step {node.step.id!r}, which is repeated,"
         for name, wanted in (("it", node.step.input), ("its condition", node.condition.input)):
             if reason := misfit(node.step.output, wanted):
                 raise _misfit(told, f"what {name} takes", reason)
@@ -55,8 +55,8 @@ def check_result(workflow: Workflow) -> None:
     if workflow.output is None:
         return
     if reason := misfit(produced(workflow), workflow.output):
-        told = f"What {_origin(workflow)} gives"
-        raise _misfit(told, f"the output of workflow {workflow.id!r}", reason)
+        told = _origin(workflow)
+        raise _misfit(told, f"that of workflow {workflow.id!r}", reason)
 
 
 def _misfit(one: str, other: str, reason: str) -> ConfigError:
@@ -75,7 +75,7 @@ def _given(node: Node) -> Any:
     match node:
         case Parallel() | Branch():
             fields = {item.id: item.output for item in node.steps}
-            return TypedDict("Outputs", fields, total=isinstance(node, Parallel))  # type: ignore[operator]  # by name
+            return TypedDict("object", fields, total=isinstance(node, Parallel))  # type: ignore[operator]  # by name
         case ForEach():
             return list[node.step.output]  # type: ignore[name-defined]  # made at run time
         case Single():
@@ -105,5 +105,5 @@ def _named(item: Step[Any, Any]) -> str:
 def _origin(workflow: Workflow) -> str:
     last = next((node for node in reversed(workflow.nodes) if node.steps), None)
     if last is None:
-        return f"workflow {workflow.id!r}"
-    return " and ".join(map(_named, last.steps))
+        return f"The input of workflow {workflow.id!r}"
+    return f"The output of {' and '.join(map(_named, last.steps))}"

@@ -163,6 +163,15 @@ class Workflow:
         """JSON Schema of the shared state, where one is known."""
         return _schema(Any if self.state is None else self.state)
 
+    def check(self) -> None:
+        """Whether the last step can give what ``output`` says; done when it is registered.
+
+        :raises ConfigError: naming both.
+        """
+        from mastra_core.workflows.types import check_result
+
+        check_result(self)
+
     def graph(self) -> list[dict[str, Any]]:
         """The order of the steps as JSON builtins, in the words of the original."""
         from mastra_core.workflows.graph import graph_of
