@@ -4,9 +4,19 @@ import asyncio
 
 import pytest
 
-from core.workflows.samples import ask, ask_too, plus_one, settled
+from core.workflows.samples import (
+    Point,
+    ask,
+    ask_too,
+    plus_one,
+    record_of,
+    settled,
+    text_of,
+    until,
+)
 from mastra_core import StepContext, Workflow, step
 from mastra_core.errors import Conflict, InvalidInput
+from mastra_core.workflows import as_step
 from mastra_core.workflows.events import StepSuspended
 
 
@@ -121,3 +131,123 @@ def test_except_exception_cannot_swallow_a_suspend(engine):
             assert (await run.settled()).result == "resumed"
 
     asyncio.run(story())
+
+
+def test_a_label_is_another_name(engine):
+    @step(resume=int)
+    async def labelled(n: int, context: StepContext) -> int:
+        if context.resume_data is None:
+            context.suspend({"n": n}, label=f"label-{n}")
+        return context.resume_data
+
+    async def story():
+        run = await settled(engine, Workflow("w").foreach(labelled, concurrency=3), [1, 2, 3])
+        assert run.record.suspended == ["labelled[0]", "labelled[1]", "labelled[2]"]
+        assert run.record.steps["labelled[1]"].label == "label-2"
+        with pytest.raises(Conflict, match="'nothing' is not suspended"):
+            await engine.resume(run, 0, label="nothing")
+        await engine.resume(run, 20, label="label-2")
+        await engine.resume(run, 30, step="labelled[2]")
+        assert (await run.settled()).suspended == ["labelled[0]"]
+        await engine.resume(run, 10, step="labelled")
+        return await run.settled()
+
+    assert asyncio.run(story()).result == [10, 20, 30]
+
+
+def test_a_payload_that_does_not_fit(engine):
+    @step(suspend=Point)
+    async def asks(context: StepContext) -> int:
+        context.suspend({"x": "far"})
+
+    record = record_of(engine, Workflow("w").then(asks))
+    assert (record.status, record.error.name) == ("failed", "InvalidInput")
+
+
+def test_suspended_while_items_are_still_to_come(engine):
+    """Between the end of one item and the start of the next, nothing looks as if it runs."""
+
+    @step(resume=int)
+    async def first_asks(n: int, context: StepContext) -> int:
+        if n == 0 and context.resume_data is None:
+            context.suspend()
+        return n
+
+    async def story():
+        workflow = Workflow("w").foreach(first_asks, concurrency=2)
+        run = await settled(engine, workflow, list(range(50)))
+        assert run.record.suspended == ["first_asks[0]"]
+        assert run.record.steps["first_asks[49]"].status == "success"
+        await engine.resume(run, 1)
+        return await run.settled()
+
+    assert asyncio.run(story()).result == list(range(50))
+
+
+def test_suspended_in_one_arm_while_another_one_begins(engine):
+    @step(resume=int)
+    async def at_once(n: int, context: StepContext) -> int:
+        if context.resume_data is None:
+            context.suspend()
+        return n
+
+    inner = Workflow("inner").then(plus_one).then(as_step(plus_one, id="more")).then(ask_too)
+
+    async def story():
+        run = await settled(engine, Workflow("w").parallel(at_once, inner), 1)
+        assert run.record.suspended == ["at_once", "inner.ask-too"]
+        await engine.resume(run, 5, step="inner")
+        assert (await run.settled()).suspended == ["at_once"]
+        await engine.resume(run, 5)
+        return await run.settled()
+
+    assert asyncio.run(story()).result == {"at_once": 1, "inner": 5}
+
+
+def test_suspended_in_a_loop(engine):
+    async def story():
+        loop = Workflow("w").dountil(ask_too, lambda n: n > 2)
+        run = await settled(engine, loop, 0)
+        for number in (1, 2, 3):
+            assert run.record.suspended == ["ask-too"]
+            await engine.resume(run, number)
+            await run.settled()
+        return run.record
+
+    record = asyncio.run(story())
+    assert (record.status, record.result, record.path) == ("success", 3, ["ask-too"] * 3)
+
+
+def test_suspended_beside_a_sleep(engine):
+    async def story():
+        nap = Workflow("nap").sleep(0.03).then(plus_one)
+        run = await engine.create(Workflow("w").parallel(ask_too, nap))
+        await engine.start(run, 1)
+        await until(lambda: run.record.status == "waiting")
+        assert (await run.settled()).status == "suspended"
+        assert run.record.steps["nap.plus_one"].status == "success"
+        await engine.resume(run, 7)
+        return await run.settled()
+
+    assert asyncio.run(story()).result == {"ask-too": 7, "nap": 2}
+
+
+def test_bail(engine):
+    @step
+    async def enough(n: int, context: StepContext) -> int:
+        context.bail({"was": n})
+
+    async def later(n: int) -> int:
+        await asyncio.sleep(30)
+        return n
+
+    for workflow in (
+        Workflow("w").then(enough).then(plus_one),
+        Workflow("w").parallel(later, enough).then(text_of),
+        Workflow("w").map(lambda n: [n] * 3).foreach(enough, concurrency=2),
+    ):
+        record = record_of(engine, workflow, 3)
+        assert (record.status, record.result) == ("success", {"was": 3})
+        ended = {item.status for item in record.steps.values()}
+        assert "running" not in ended
+        assert "bailed" in ended

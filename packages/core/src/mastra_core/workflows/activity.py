@@ -6,7 +6,7 @@ them, and takes it back from the last one that ends.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mastra_core.workflows.events import RunIdle
@@ -19,38 +19,38 @@ __all__ = ("Activity",)
 
 
 class Activity:
-    """Counts the parts of one execution that could go on."""
+    """Counts the parts of one execution that could go on, and knows what the others wait for."""
 
-    __slots__ = ("_asleep", "_busy", "_idle", "_journal")
+    __slots__ = ("_busy", "_journal", "_waits")
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._busy = 1
-        self._asleep = self._idle = 0
+        self._waits: dict[str, bool] = {}  # key: it ends by itself
 
-    async def waiting(self, what: Awaitable[Any], *, asleep: bool = False) -> Any:
-        """Wait for ``what``, and tell if now nothing is under way.
+    async def waiting(
+        self, key: str, wait: Callable[[], Awaitable[Any]], *, asleep: bool = False
+    ) -> Any:
+        """Wait for what goes by ``key``, and tell if now nothing is under way.
 
         :param asleep: it ends by itself.
         """
-        self._asleep += asleep
+        self._waits[key] = asleep
         try:
             await self._less()
-            try:
-                return await what
-            finally:
-                self._busy += 1
+            return await wait()
         finally:
-            self._asleep -= asleep
+            del self._waits[key]
+            self._busy += 1
 
-    async def together(self, jobs: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
+    async def together(self, jobs: Sequence[Callable[[], Awaitable[Any]]]) -> list[Any]:
         """The results of several parts side by side; the first failure cancels the others."""
         left = len(jobs)
 
-        async def part(job: Coroutine[Any, Any, Any]) -> Any:
+        async def part(job: Callable[[], Awaitable[Any]]) -> Any:
             nonlocal left
             try:
-                return await job
+                return await job()
             finally:
                 left -= 1
                 if left:
@@ -62,6 +62,7 @@ class Activity:
     async def _less(self) -> None:
         self._busy -= 1
         if not self._busy:
-            self._idle += 1
-            status: Any = "waiting" if self._asleep else "suspended"
-            await self._journal.emit(f"idle:{self._idle}", RunIdle(status=status))
+            status: Any = "waiting" if any(self._waits.values()) else "suspended"
+            # What is waited for never is again, so no two moments of rest have one key.
+            key = f"idle:{'|'.join(sorted(self._waits))}"
+            await self._journal.emit(key, RunIdle(status=status))

@@ -120,15 +120,16 @@ async def pause(scope: Scope, place: Place, seconds: float, name: str = "") -> N
     until = time.time() + seconds
     event = StepWaiting(step=place.path, wakes_at=int(until * 1000))
     await scope.journal.emit(f"{place.key}:waiting{name}", event)
-    clock = scope.journal.sleep(f"{place.key}~{name}", until)
-    await scope.activity.waiting(clock, asleep=True)
+    key = f"{place.key}~{name}"
+    clock = functools.partial(scope.journal.sleep, key, until)
+    await scope.activity.waiting(key, clock, asleep=True)
 
 
 async def _suspended(scope: Scope, place: Place, outcome: Outcome, turn: int) -> Any:
     key = f"{place.key}!{turn}"
     event = StepSuspended(step=place.path, payload=outcome.value, label=outcome.label, key=key)
     await scope.journal.emit(f"{place.key}:suspended{turn}", event)
-    return await scope.activity.waiting(scope.journal.wait(key))
+    return await scope.activity.waiting(key, functools.partial(scope.journal.wait, key))
 
 
 async def _again(

@@ -33,7 +33,8 @@ class StepContext:
     :param request_context: what the caller and the server's middleware passed along.
     :param attempt: 1, and one more each time the step is retried.
     :param iteration: how often a loop has executed the step, this time included; 0 elsewhere.
-    :param canceled: nobody waits for the step any more; a long one should look and return.
+    :param canceled: nobody waits for the step any more. A coroutine hears of it by itself; a plain
+        function, which runs in a thread, should look now and then, and return.
     """
 
     __slots__ = (

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import functools
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -141,8 +142,9 @@ async def _nested(
         again = StepRetried(step=place.path, attempt=attempt + 1, error=outcome.error)
         if seconds := item.retry.wait(attempt):
             until = time.time() + seconds
-            clock = journal.sleep(f"{place.key}~{attempt}", until)
-            await scope.activity.waiting(clock, asleep=True)
+            key = f"{place.key}~{attempt}"
+            clock = functools.partial(journal.sleep, key, until)
+            await scope.activity.waiting(key, clock, asleep=True)
         await journal.emit(f"{place.key}:again{attempt}", again)
         attempt, start = attempt + 1, None
 
@@ -174,7 +176,9 @@ async def _together(
     arms = [scope.fork() for _ in steps]
     known = set() if start is None else {*scope.outputs} - {start.path[0]}
     jobs = [
-        _step(arm, item, value, start=start if start and start.path[0] == item.id else None)
+        functools.partial(
+            _step, arm, item, value, None, start if start and start.path[0] == item.id else None
+        )
         for arm, item in zip(arms, steps, strict=True)
         if item.id not in known
     ]
@@ -197,6 +201,8 @@ async def _foreach(scope: Scope, node: ForEach, value: Any) -> Any:
         outputs = await _each(scope, node, value, place)
     except StepFailed as failed:
         return await ended(scope, place, Outcome(kind="failed", error=failed.error))
+    except Bailed as bailed:
+        return await ended(scope, place, Outcome(kind="bailed", value=bailed.result))
     scope.outputs[item.id] = outputs
     return await ended(scope, place, Outcome(value=outputs))
 
@@ -215,9 +221,8 @@ async def _each(scope: Scope, node: ForEach, values: list[Any], place: Place) ->
     if node.concurrency == 1:
         await worker(indices)
         return outputs
-    await scope.activity.together(
-        [worker(indices) for _ in range(min(node.concurrency, len(values)))]
-    )
+    workers = min(node.concurrency, len(values))
+    await scope.activity.together([functools.partial(worker, indices)] * workers)
     scope.join(arms[index] for index in sorted(arms))
     return outputs
 

@@ -43,9 +43,17 @@ class MemoryJournal:
         """
         journal = MemoryJournal(self.run_id, self._note, outcomes)
         journal._brought, journal._slept = self._brought, self._slept
-        done = {key.rpartition("#")[0] for key, each in outcomes.items() if each.kind == "done"}
-        journal._told = {key for key in self._told if key.rpartition(":")[0] in done}
+        keys = (key.rpartition("#") for key, each in outcomes.items() if each.kind == "done")
+        done = {place for place, _, turn in keys if turn.isdecimal()}
+        journal._told = {
+            key for key in self._told if key.rpartition(":")[0] in done or self._past(key)
+        }
         return journal
+
+    def _past(self, key: str) -> bool:
+        """It tells of a rest that is over, since something of what was waited for came."""
+        kind, _, waits = key.partition(":")
+        return kind == "idle" and any(wait in self._brought for wait in waits.split("|"))
 
     async def step(self, key: str, call: Callable[[], Awaitable[Outcome]]) -> Outcome:
         """What came of ``call``."""

@@ -46,15 +46,15 @@ async def within(job: Coroutine[Any, Any, Any], clock: Coroutine[Any, Any, Any])
 
 
 async def _drop(tasks: Sequence[asyncio.Task[Any]]) -> None:
-    left = [task for task in tasks if not task.done()]
-    for task in left:
+    for task in tasks:
         task.cancel()
-        task.add_done_callback(_forget)
+        task.add_done_callback(_look)
+    left = [task for task in tasks if not task.done()]
     if left:
         await asyncio.wait(left, timeout=GRACE)
 
 
-def _forget(task: asyncio.Task[Any]) -> None:
-    """Look at the error of a task that nobody waits for, or asyncio complains."""
+def _look(task: asyncio.Task[Any]) -> None:
+    """Look at an error, since asyncio complains of those that nobody has looked at."""
     if not task.cancelled():
         task.exception()
