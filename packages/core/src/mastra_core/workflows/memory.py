@@ -154,7 +154,7 @@ class MemoryEngine:
         state = dict(record.state) if state is None else _state(run.workflow, state)
         await run.stop()
         _replace_context(run, context)
-        run.journal = run.journal.successor({})
+        run.journal = run.journal.successor(run.note, {})
         self._begin(run, rewound(record, start), start, state, per_step=per_step)
 
     async def restart(self, run: Run, context: Mapping[str, Any] | None = None) -> None:
@@ -170,7 +170,7 @@ class MemoryEngine:
             raise Conflict(f"This workflow run is {record.status}, so nothing broke off.")
         await run.stop()
         _replace_context(run, context)
-        run.journal = run.journal.successor(kept(run.journal.outcomes))
+        run.journal = run.journal.successor(run.note, kept(run.journal.outcomes))
         again = [path for path, step in record.steps.items() if step.status != "success"]
         self._begin(run, RunRewound(steps=tuple(again)), run.start, record.initial_state)
 
@@ -246,7 +246,7 @@ class MemoryEngine:
             end = RunFinished(status="failed", error=told, state=state)
         finally:
             if not journal.closed:
-                journal.closed = True
+                journal.close()
                 run.task = None
                 run.note(end)
                 if run.record.finished:

@@ -36,12 +36,19 @@ class MemoryJournal:
         self._told: set[str] = set()
         self._waiting: dict[str, asyncio.Future[Any]] = {}
 
-    def successor(self, outcomes: dict[str, Outcome]) -> MemoryJournal:
+    def close(self) -> None:
+        """Listen no more. Without this a run and its journal would hold each other in memory."""
+        self.closed = True
+        self._note = _nobody
+
+    def successor(
+        self, note: Callable[[RunEvent], None], outcomes: dict[str, Outcome]
+    ) -> MemoryJournal:
         """The journal of an execution that goes on from here.
 
         :param outcomes: what it need not do again.
         """
-        journal = MemoryJournal(self.run_id, self._note, outcomes)
+        journal = MemoryJournal(self.run_id, note, outcomes)
         journal._brought, journal._slept = self._brought, self._slept
         keys = (key.rpartition("#") for key, each in outcomes.items() if each.kind == "done")
         done = {place for place, _, turn in keys if turn.isdecimal()}
@@ -96,4 +103,8 @@ class MemoryJournal:
 
     async def cancel(self) -> None:
         """Listen no more."""
-        self.closed = True
+        self.close()
+
+
+def _nobody(event: RunEvent) -> None:
+    """Whom a closed journal tells."""
