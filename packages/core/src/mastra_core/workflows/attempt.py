@@ -150,20 +150,25 @@ async def _call(
     attempt: int,
     turn: int,
 ) -> Outcome:
-    writer = functools.partial(_write, scope, place, turn)
-    context = scope.context(item, place, attempt=attempt, writer=writer)
-    try:
-        if resume is not None and item.resume is not None:
-            resume = validate(item.resume, resume)
+    context = None
+    if item.call.context_name:  # many a step takes none, and it costs as much as a short step
+        writer = functools.partial(_write, scope, place, turn)
+        context = scope.context(item, place, attempt=attempt, writer=writer)
         context.resume_data = resume
+    try:
+        if context is not None and resume is not None and item.resume is not None:
+            context.resume_data = validate(item.resume, resume)
         output = await _executed(scope, item, value, context)
     except Left as left:
         return left.outcome
     except Exception as error:  # noqa: BLE001  # whatever users raise fails the step
         return _failed(scope, item, error)
     finally:
-        context.canceled = True
-    return Outcome(value=output, state=context.changes)
+        if context is not None:
+            context.canceled = True
+    return (
+        Outcome(value=output) if context is None else Outcome(value=output, state=context.changes)
+    )
 
 
 def _failed(scope: Scope, item: Step[Any, Any], error: Exception) -> Outcome:
@@ -179,7 +184,9 @@ async def _write(scope: Scope, place: Place, turn: int, number: int, chunk: Any)
     await scope.journal.emit(f"{place.key}:wrote{turn}.{number}", event)
 
 
-async def _executed(scope: Scope, item: Step[Any, Any], value: Any, context: StepContext) -> Any:
+async def _executed(
+    scope: Scope, item: Step[Any, Any], value: Any, context: StepContext | None
+) -> Any:
     job = item.execute(value, context)
     if item.timeout is not None:
         job = _limited(item, job)

@@ -33,7 +33,7 @@ class Function:
         name = getattr(self.function, "__name__", "") or type(self.function).__name__
         return "condition" if name == "<lambda>" else name
 
-    def bound(self, value: Any, context: StepContext) -> Callable[[], Any]:
+    def bound(self, value: Any, context: StepContext | None) -> Callable[[], Any]:
         """The function with what it takes.
 
         :raises InvalidInput: when ``value`` does not fit the type it asks for.
@@ -51,7 +51,7 @@ class Function:
         answer = self.bound(value, context)()
         return await answer if inspect.isawaitable(answer) else answer
 
-    def _context(self, context: StepContext) -> dict[str, Any]:
+    def _context(self, context: StepContext | None) -> dict[str, Any]:
         return {self.context_name: context} if self.context_name else {}
 
 

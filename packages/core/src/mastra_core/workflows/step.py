@@ -75,10 +75,12 @@ class Step(Generic[In, Out]):
             or any(item.can_suspend for item in inner)
         )
 
-    async def execute(self, value: Any, context: StepContext) -> Any:
+    async def execute(self, value: Any, context: StepContext | None = None) -> Any:
         """Check ``value``, call the function, give back JSON builtins.
 
         A plain function runs in a worker thread, so it cannot block the server.
+
+        :param context: may be left out where the function takes none.
 
         :raises InvalidInput: when ``value`` does not fit.
         """
