@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -104,6 +105,14 @@ def _upload(ours: Ours, book: Book, quick: bool) -> None:
         book.add("upload", float(told.read_text()))
 
 
+def _workflows(ours: Ours, book: Book, quick: bool) -> None:
+    told = ours.scratch / "workflows.json"
+    for _ in range(1 if quick else 3):
+        run([ours.tool.python, BENCH / "workflows.py", told], cwd=ours.scratch, env=variables())
+        for name, value in json.loads(told.read_text()).items():
+            book.add(f"workflow.{name}", value)
+
+
 def _server(ours: Ours, app: App) -> Sequence[Path]:
     """The bundle needs no environment: the bare interpreter serves it."""
     return [ours.bare.python, app.built() / "index.py"]
@@ -117,4 +126,5 @@ _GROUPS = {
     "serve": _serve,
     "load": _load,
     "upload": _upload,
+    "workflows": _workflows,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-GROUPS = ("import", "help", "build", "output", "serve", "load", "upload")
+GROUPS = ("import", "help", "build", "output", "serve", "load", "upload", "workflows")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,5 +45,8 @@ ROWS = (
     Row("load", "GET /health, one client", "req/s", "plain.health", "peer.health"),
     Row("load", "agent generate, function as agent", "req/s", "plain.generate"),
     Row("load", "agent generate, test model", "req/s", "agents.generate", "peer.generate"),
+    Row("workflows", "two-step workflow in process", "µs", "workflow.clock", "", 50),
+    Row("workflows", "two-step workflow in process, processor", "µs", "workflow.processor"),
+    Row("workflows", "memory that 100,000 runs leave behind", "MB", "workflow.growth", "", 5),
     Row("upload", "1,000 files at 50 ms each, ideally 2.5", "s", "upload", "", 3.25),
 )
