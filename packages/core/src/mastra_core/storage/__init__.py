@@ -1,0 +1,30 @@
+"""Where an application keeps what outlives a run."""
+
+from mastra_core.storage.choose import as_storage
+from mastra_core.storage.memory import MemoryStorage
+from mastra_core.storage.protocol import Storage, ThreadStore
+from mastra_core.storage.records import (
+    History,
+    MessageQuery,
+    Page,
+    Recall,
+    StoredMessage,
+    Thread,
+    ThreadQuery,
+)
+from mastra_core.storage.sqlite import SqliteStorage
+
+__all__ = (
+    "History",
+    "MemoryStorage",
+    "MessageQuery",
+    "Page",
+    "Recall",
+    "SqliteStorage",
+    "Storage",
+    "StoredMessage",
+    "Thread",
+    "ThreadQuery",
+    "ThreadStore",
+    "as_storage",
+)

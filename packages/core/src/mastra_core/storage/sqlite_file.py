@@ -1,0 +1,138 @@
+"""One SQLite file, worked on by one thread, so that no event loop ever waits for a disk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from mastra_core.storage.memory_threads import fits
+from mastra_core.storage.sqlite_errors import storage_error
+from mastra_core.storage.sqlite_schema import migrate
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+    from sqlite3 import Connection
+
+__all__ = ("SqliteFile",)
+
+T = TypeVar("T")
+
+
+class SqliteFile:
+    """A connection that opens with the first use, and again after ``close``.
+
+    :param path: a file; ``:memory:`` for none.
+    :param busy_timeout: seconds to wait while another process writes.
+    """
+
+    def __init__(self, path: str, busy_timeout: float) -> None:
+        self.path = path
+        self._busy_timeout = busy_timeout
+        self._worker: ThreadPoolExecutor | None = None
+        self._process = 0
+        self._connection: Connection | None = None  # only the worker touches it
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """What ``work`` makes of the file at one moment.
+
+        :raises StorageError: when it cannot be read.
+        """
+        return await self._run(lambda: self._transaction("BEGIN", work))
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        """Change the file by ``work``: all of it is kept, or nothing.
+
+        :raises StorageError: when it cannot be written.
+        """
+        return await self._run(lambda: self._transaction("BEGIN IMMEDIATE", work))
+
+    async def close(self) -> None:
+        """Finish what was asked for, then let go of the file."""
+        worker, self._worker = self._worker, None
+        if worker is not None and self._process == os.getpid():
+            import asyncio
+
+            worker.submit(self._disconnect)
+            await asyncio.to_thread(worker.shutdown)
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        import asyncio
+
+        return await asyncio.get_running_loop().run_in_executor(self._threads(), work)
+
+    def _threads(self) -> ThreadPoolExecutor:
+        if self._worker is None or self._process != os.getpid():  # threads do not outlive a fork
+            from concurrent.futures import ThreadPoolExecutor
+
+            self._worker = ThreadPoolExecutor(1, thread_name_prefix="mastra-sqlite")
+            self._process = os.getpid()
+            self._connection = None
+        return self._worker
+
+    def _transaction(self, begin: str, work: Callable[[Connection], T]) -> T:
+        import sqlite3
+
+        try:
+            if self._connection is None:
+                self._connection = self._connect()
+            return _all_or_nothing(self._connection, begin, work)
+        except sqlite3.Error as error:
+            raise storage_error(error, self.path) from None
+
+    def _connect(self) -> Connection:
+        import sqlite3
+
+        connection = sqlite3.connect(
+            self.path, timeout=self._busy_timeout, isolation_level=None, check_same_thread=False
+        )
+        try:
+            _patiently(connection, "PRAGMA journal_mode = WAL", self._busy_timeout)
+            connection.execute("PRAGMA synchronous = NORMAL")  # in WAL a kill loses nothing
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.create_function("mastra_fits", 2, _fits, deterministic=True)
+            migrate(connection, self.path)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+
+def _all_or_nothing(connection: Connection, begin: str, work: Callable[[Connection], T]) -> T:
+    connection.execute(begin)
+    try:
+        done = work(connection)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:  # a full disk may have rolled back already
+            connection.execute("ROLLBACK")
+        raise
+    return done
+
+
+def _patiently(connection: Connection, statement: str, seconds: float) -> None:
+    """SQLite does not wait by itself where two processes turn to WAL at once."""
+    import sqlite3
+    import time
+
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            connection.execute(statement)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorname != "SQLITE_BUSY" or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
+def _fits(metadata: bytes, wanted: bytes) -> bool:
+    import msgspec
+
+    return fits(msgspec.json.decode(metadata), msgspec.json.decode(wanted))

@@ -1,0 +1,100 @@
+"""The tables of an SQLite file, and how an older one becomes the newest.
+
+Names begin with ``mastra_``, so that a file may hold an application's own tables as well.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mastra_core.errors import StorageError
+
+if TYPE_CHECKING:
+    from sqlite3 import Connection
+
+__all__ = ("VERSIONS", "migrate")
+
+_FIRST = (
+    """CREATE TABLE mastra_threads (
+        id TEXT PRIMARY KEY,
+        resource TEXT NOT NULL,
+        title TEXT NOT NULL,
+        metadata BLOB NOT NULL,
+        created_at INTEGER NOT NULL,
+        updated_at INTEGER NOT NULL,
+        position INTEGER NOT NULL DEFAULT 0
+    )""",
+    "CREATE INDEX mastra_threads_of ON mastra_threads (resource, updated_at)",
+    """CREATE TABLE mastra_messages (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        thread TEXT NOT NULL REFERENCES mastra_threads (id) ON DELETE CASCADE,
+        role TEXT NOT NULL,
+        parts BLOB NOT NULL,
+        content BLOB NOT NULL,
+        metadata BLOB NOT NULL,
+        created_at INTEGER NOT NULL
+    )""",
+    "CREATE INDEX mastra_messages_of ON mastra_messages (thread, number)",
+    """CREATE TABLE mastra_histories (
+        thread TEXT PRIMARY KEY REFERENCES mastra_threads (id) ON DELETE CASCADE,
+        agent TEXT NOT NULL,
+        messages INTEGER NOT NULL,
+        data BLOB NOT NULL
+    )""",
+    """CREATE TABLE mastra_working_memory (
+        scope TEXT NOT NULL,
+        owner TEXT NOT NULL,
+        content TEXT NOT NULL,
+        PRIMARY KEY (scope, owner)
+    )""",
+    """CREATE TABLE mastra_suspended_runs (
+        id TEXT PRIMARY KEY,
+        agent TEXT NOT NULL,
+        suspended_at INTEGER NOT NULL,
+        data BLOB NOT NULL
+    )""",
+    "CREATE INDEX mastra_suspended_runs_of ON mastra_suspended_runs (agent, suspended_at)",
+    "CREATE INDEX mastra_suspended_runs_at ON mastra_suspended_runs (suspended_at)",
+)
+VERSIONS = (_FIRST,)  # what turns a file of that many versions into one of the next
+
+
+def migrate(connection: Connection, path: str) -> None:
+    """Bring the tables to the newest version; of several processes one does it.
+
+    :raises StorageError: for a file of a newer mastra.
+    """
+    if _version(connection) == len(VERSIONS):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        _advance(connection, path)
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def _advance(connection: Connection, path: str) -> None:
+    version = _version(connection)
+    if version > len(VERSIONS):
+        raise StorageError(
+            f"{path!r} was written by a newer mastra (version {version} of its tables; this one "
+            f"knows {len(VERSIONS)}).",
+            "Update mastra-core, or name another file.",
+        )
+    for statements in VERSIONS[version:]:
+        for statement in statements:
+            connection.execute(statement)
+    connection.execute("CREATE TABLE IF NOT EXISTS mastra_schema (version INTEGER NOT NULL)")
+    connection.execute("DELETE FROM mastra_schema")
+    connection.execute("INSERT INTO mastra_schema VALUES (?)", (len(VERSIONS),))
+
+
+def _version(connection: Connection) -> int:
+    """How many versions the tables have behind them; 0 where there are none."""
+    tables = "SELECT 1 FROM sqlite_master WHERE name = 'mastra_schema'"
+    if connection.execute(tables).fetchone() is None:
+        return 0
+    return int(connection.execute("SELECT version FROM mastra_schema").fetchone()[0])
