@@ -12,6 +12,8 @@ _HEADERS = (
     "Content-Type",
     "Authorization",
     "A2A-Version",
+    "Last-Event-ID",
+    "x-mastra-abort-on-disconnect",
     "x-mastra-client-type",
     "x-mastra-dev-playground",
 )
@@ -24,6 +26,8 @@ class CorsHeaders:
     def __init__(self, app: App, settings: Cors) -> None:
         self._app = app
         self._settings = settings
+        anyone = "*" in settings.origins and not settings.credentials
+        self._fixed = self._marks(b"") if anyone else None
         self._preflight = [
             (b"access-control-allow-methods", _METHODS.encode()),
             (b"access-control-allow-headers", ",".join((*_HEADERS, *settings.headers)).encode()),
@@ -32,11 +36,13 @@ class CorsHeaders:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on; a preflight ends here."""
-        headers = dict(scope["headers"])
-        marks = self._marks(headers.get(b"origin", b""))
-        if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
-            await _no_content(send, [*marks, *self._preflight])
-            return
+        marks = self._fixed
+        if marks is None or scope["method"] == "OPTIONS":
+            headers = dict(scope["headers"])
+            marks = self._marks(headers.get(b"origin", b""))
+            if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
+                await _no_content(send, [*marks, *self._preflight])
+                return
 
         async def marked(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -66,8 +72,8 @@ class CorsHeaders:
 def _merged(headers: object, marks: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     """A header that the application set itself wins."""
     own = list(headers)  # type: ignore[call-overload]  # ASGI's iterable of pairs
-    names = {name.lower() for name, _ in own} - {b"vary"}
-    return [*own, *(mark for mark in marks if mark[0] not in names)]
+    names = {name.lower() for name, _ in own if name[:6].lower() == b"access"}
+    return [*own, *(mark for mark in marks if mark[0] not in names)] if names else own + marks
 
 
 async def _no_content(send: Send, headers: list[tuple[bytes, bytes]]) -> None:

@@ -21,6 +21,7 @@ from mastra_server.asgi import App, Message, Receive, Scope, Send
 
 __all__ = (
     "BodyTooLarge",
+    "ErrorAnswer",
     "ErrorBoundary",
     "Unauthorized",
     "answer_to",
@@ -63,7 +64,7 @@ class ErrorBoundary:
         except Exception as error:
             if started:
                 raise
-            await _Answer(error)(scope, receive, send)
+            await ErrorAnswer(error)(scope, receive, send)
 
 
 def exception_handlers() -> dict[Any, Any]:
@@ -106,7 +107,7 @@ def _told(error: RequestError) -> dict[str, Any]:
     return told
 
 
-class _Answer:
+class ErrorAnswer:
     """The answer to ``error``: the user's, if ``on_error`` gives one."""
 
     def __init__(self, error: Exception) -> None:
@@ -117,6 +118,7 @@ class _Answer:
         return self
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer."""
         answer: App = answer_to(self._error, scope)
         on_error = scope["litestar_app"].state.mastra.server.on_error
         if on_error is not None:
@@ -138,8 +140,8 @@ async def _asked(
         return None
 
 
-def _handle(_: Request[Any, Any, Any], error: Exception) -> _Answer:
-    return _Answer(error)
+def _handle(_: Request[Any, Any, Any], error: Exception) -> ErrorAnswer:
+    return ErrorAnswer(error)
 
 
 class _NoRoute:

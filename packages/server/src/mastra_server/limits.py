@@ -6,7 +6,7 @@ import asyncio
 
 from mastra_server.answers import json_answer
 from mastra_server.asgi import App, Message, Receive, Scope, Send
-from mastra_server.errors import BodyTooLarge
+from mastra_server.errors import BodyTooLarge, ErrorAnswer
 
 __all__ = ("BodyLimit", "TimeLimit")
 
@@ -19,12 +19,17 @@ class BodyLimit:
         self._limit = limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on, counting.
+        """Pass on, counting what is not announced: more than was announced, no server lets in.
 
-        :raises BodyTooLarge: at once where the length is announced, else when it is passed.
+        :raises BodyTooLarge: when the limit is passed.
         """
-        if _announced(scope) > self._limit:
-            raise BodyTooLarge("Request body too large")
+        length = _announced(scope)
+        if length > self._limit:
+            await ErrorAnswer(BodyTooLarge("Request body too large"))(scope, receive, send)
+            return
+        if length >= 0:
+            await self._app(scope, receive, send)
+            return
         seen = 0
 
         async def counted() -> Message:
@@ -64,7 +69,11 @@ class TimeLimit:
 
 
 def _announced(scope: Scope) -> int:
+    """How long the body will be; -1 where that is not said."""
+    length = 0
     for name, value in scope["headers"]:
-        if name == b"content-length" and value.isdigit():
-            return int(value)
-    return 0
+        if name == b"transfer-encoding":
+            return -1
+        if name == b"content-length":
+            length = int(value) if value.isdigit() else -1
+    return length

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-import uuid
 
 from mastra_server.asgi import App, Message, Receive, Scope, Send
 
@@ -20,7 +20,7 @@ class RequestId:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on."""
-        name = _brought(scope) or uuid.uuid4().hex.encode()
+        name = _brought(scope) or os.urandom(16).hex().encode()
         scope["state"]["request_id"] = name.decode()
 
         async def marked(message: Message) -> None:
