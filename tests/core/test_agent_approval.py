@@ -78,8 +78,8 @@ def test_approved_in_pieces_tells_the_call_again_before_its_result():
     out = suspended(shop, call("pay", PAY))
     agent = Agent(name="a", model=Script(["Done."]).model, tools=[shop.pay])
     told = events(agent, AgentInput(history=out.history, decisions={"c1": Decision()}))
-    assert [type(event).__name__ for event in told] == [
-        "Start", "ToolCall", "ToolResult", "StepFinish", "TextDelta", "StepFinish", "Finish",
+    assert [event.__struct_config__.tag for event in told] == [
+        "start", "tool-call", "tool-result", "step-finish", "text-delta", "step-finish", "finish",
     ]  # fmt: skip
 
 

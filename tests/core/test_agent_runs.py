@@ -44,7 +44,7 @@ def told(events):
     """Events without what differs between a whole answer and one in pieces."""
     kinds = []
     for event in events:
-        name = type(event).__name__
+        name = event.__struct_config__.tag
         if not (isinstance(event, TextDelta | ReasoningDelta) and kinds and kinds[-1] == name):
             kinds.append(name)
     return kinds
@@ -95,8 +95,8 @@ def test_turns_are_told_alike_whole_and_in_pieces():
         )
     )
     assert told(out.events) == [
-        "Start", "ReasoningDelta", "TextDelta", "ToolCall", "ToolCall", "ToolResult", "ToolResult",
-        "StepFinish", "TextDelta", "StepFinish", "Finish",
+        "start", "reasoning-delta", "text-delta", "tool-call", "tool-call", "tool-result",
+        "tool-result", "step-finish", "text-delta", "step-finish", "finish",
     ]  # fmt: skip
     assert (out.text, out.reasoning) == ("Nothing.", "hm")
     turns = [event for event in out.events if isinstance(event, StepFinish)]
@@ -479,3 +479,10 @@ def test_a_model_that_cannot_be_asked(model, monkeypatch):
     assert caught.value.hint
     last = events(agent)[-1]
     assert (last.kind, "\n" in last.message) == ("ConfigError", False)
+
+
+def test_a_finish_can_be_written_down():
+    finish = answer(Agent(name="a", model="test")).events[-1]
+    assert finish.history
+    written = msgspec.json.decode(msgspec.json.encode(finish))
+    assert (written["type"], written["reason"]) == ("finish", "stop")

@@ -9,6 +9,7 @@ from mastra_core.agents import (
     ApprovalRequired,
     ClientTool,
     Decision,
+    Finish,
     MemorySuspendedRuns,
     Message,
     SuspendedRun,
@@ -32,7 +33,8 @@ def suspended(run_id="r1", agent_id="a"):
         client_tools=(ClientTool(name="look"),),
         stop_when=(len,),
     )
-    output = AgentOutput(text="", reason="suspended", history=b"[1]", events=WAITING)
+    finish = Finish(reason="suspended", history=b"[1]")
+    output = AgentOutput(text="", reason="suspended", events=(*WAITING, finish))
     return SuspendedRun.of(agent_id, wish, output)
 
 

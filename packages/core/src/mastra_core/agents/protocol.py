@@ -55,8 +55,13 @@ class AgentOutput(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     object: Any = None
     usage: Usage = Usage()
-    history: bytes = b""
     events: tuple[AgentEvent, ...] = ()
+
+    @property
+    def history(self) -> bytes:
+        """The framework's own serialised messages, to go on from; empty where there are none."""
+        finishes = [event for event in self.events if isinstance(event, Finish)]
+        return finishes[-1].history if finishes else b""
 
     @property
     def tool_calls(self) -> list[ToolCall]:
@@ -150,6 +155,5 @@ def put_together(events: Sequence[AgentEvent]) -> AgentOutput:
         reason=finish.reason,
         object=finish.object,
         usage=finish.usage,
-        history=finish.history,
         events=tuple(events),
     )

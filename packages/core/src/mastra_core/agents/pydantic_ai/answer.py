@@ -63,30 +63,21 @@ def ended(result: Any, before: Usage) -> list[AgentEvent]:
 
     :param before: the tokens of the turns that were closed.
     """
-    output, history = result.output, result.all_messages_json()
+    output, messages = result.output, result.all_messages()
     total = usage_of(result.usage)
     if isinstance(output, pydantic_ai.DeferredToolRequests):
-        return _deferred(output, total, before, history)
+        return _deferred(output, total, before, messages)
     reason = reason_of(result.response)
+    object_ = None if isinstance(output, str) else dump(output)
     return [
         StepFinish(reason=reason, usage=since(total, before)),
-        Finish(
-            reason=reason,
-            object=None if isinstance(output, str) else dump(output),
-            usage=total,
-            history=history,
-        ),
+        _Finished.of(messages, reason=reason, object=object_, usage=total),
     ]
 
 
 def stopped(messages: list[native.ModelMessage], usage: Any, before: Usage) -> list[AgentEvent]:
     """How a run ended that a condition stopped."""
-    history = native.ModelMessagesTypeAdapter.dump_json(messages)
-    total, reason = usage_of(usage), "tool-calls"
-    return [
-        StepFinish(reason=reason, usage=since(total, before)),
-        Finish(reason=reason, usage=total, history=history),
-    ]
+    return _called(messages, usage_of(usage), before)
 
 
 def since(total: Usage, before: Usage) -> Usage:
@@ -111,15 +102,37 @@ def tool_result(part: Any, calls: dict[str, ToolCall]) -> ToolResult:
     )
 
 
-def _deferred(output: Any, total: Usage, before: Usage, history: bytes) -> list[AgentEvent]:
+class _Finished(Finish, frozen=True, dict=True, kw_only=True):
+    """Writes the history when somebody reads it: most runs are asked for once and forgotten."""
+
+    @classmethod
+    def of(cls, messages: list[native.ModelMessage], **fields: Any) -> _Finished:
+        made = cls(**fields)
+        made.__dict__["messages"] = messages
+        return made
+
+    @property  # type: ignore[misc]  # the place of a field, made when it is read
+    def history(self) -> bytes:
+        # Not by the adapter's `dump_json`, which takes twice as long over the same.
+        serializer = native.ModelMessagesTypeAdapter.serializer
+        return serializer.to_json(self.__dict__.get("messages", []), warnings=False)
+
+
+def _deferred(
+    output: Any, total: Usage, before: Usage, messages: list[native.ModelMessage]
+) -> list[AgentEvent]:
     if not output.approvals:  # only tools of the caller
-        reason = "tool-calls"
-        return [
-            StepFinish(reason=reason, usage=since(total, before)),
-            Finish(reason=reason, usage=total, history=history),
-        ]
+        return _called(messages, total, before)
     waiting = [_waits(part, output.metadata.get(part.tool_call_id)) for part in output.approvals]
-    return [*waiting, Finish(reason="suspended", usage=total, history=history)]
+    return [*waiting, _Finished.of(messages, reason="suspended", usage=total)]
+
+
+def _called(messages: list[native.ModelMessage], total: Usage, before: Usage) -> list[AgentEvent]:
+    reason = "tool-calls"
+    return [
+        StepFinish(reason=reason, usage=since(total, before)),
+        _Finished.of(messages, reason=reason, usage=total),
+    ]
 
 
 def _waits(part: native.ToolCallPart, metadata: Any) -> ApprovalRequired | ToolSuspended:
