@@ -8,8 +8,10 @@ from mastra_core.agents import Agent, AgentInput, AgentLike
 from mastra_core.errors import MastraError
 from mastra_core.logger import create_logger
 from mastra_core.mastra import Mastra
+from mastra_core.memory import Memory
 from mastra_core.secret import Secret
 from mastra_core.server import ApiRoute, Cors, Middleware, Server
+from mastra_core.storage import MemoryStorage, SqliteStorage
 from mastra_core.telemetry import Telemetry
 from mastra_core.tools import Tool, ToolContext, tool
 from mastra_core.workflows import MemoryEngine, Step, StepContext, Workflow, step
@@ -22,10 +24,13 @@ __all__ = (
     "Cors",
     "Mastra",
     "MastraError",
+    "Memory",
     "MemoryEngine",
+    "MemoryStorage",
     "Middleware",
     "Secret",
     "Server",
+    "SqliteStorage",
     "Step",
     "StepContext",
     "Telemetry",

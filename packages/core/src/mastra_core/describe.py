@@ -7,6 +7,7 @@ from typing import Any
 
 from mastra_core.agents.protocol import AgentLike
 from mastra_core.mastra import Mastra
+from mastra_core.memory.agent import memory_of
 
 __all__ = ("describe", "missing_providers")
 
@@ -27,7 +28,7 @@ def describe(mastra: Mastra) -> dict[str, Any]:
             "drain": mastra.server.drain_timeout,
             "proxies": list(mastra.server.trusted_proxies),
             "api_prefix": mastra.server.api_prefix,
-            "single_process": bool(mastra.workflows) and mastra.engine.single_process,
+            "single_process": _single_process(mastra),
         },
     }
 
@@ -40,6 +41,14 @@ def missing_providers(mastra: Mastra) -> dict[str, list[str]]:
         if lacking:
             missing[key] = lacking
     return missing
+
+
+def _single_process(mastra: Mastra) -> bool:
+    """Two processes would not know of each other's runs or threads."""
+    memories = [memory for agent in mastra.agents.values() if (memory := memory_of(agent))]
+    return (bool(mastra.workflows) and mastra.engine.single_process) or any(
+        memory.storage.single_process for memory in memories
+    )
 
 
 def _variables(agent: AgentLike) -> Sequence[str]:

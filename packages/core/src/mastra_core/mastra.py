@@ -10,9 +10,11 @@ from typing import Any
 
 from mastra_core.agents.adapt import as_agent
 from mastra_core.agents.protocol import AgentLike
-from mastra_core.agents.suspended import MemorySuspendedRuns, SuspendedRuns
+from mastra_core.agents.suspended import SuspendedRuns
 from mastra_core.errors import ConfigError
 from mastra_core.logger import create_logger
+from mastra_core.memory.agent import RememberingAgent, memory_of
+from mastra_core.memory.memory import Memory, as_memory
 from mastra_core.registry import Registry
 from mastra_core.server import (
     Middleware,
@@ -21,6 +23,8 @@ from mastra_core.server import (
     as_server,
     from_mapping,
 )
+from mastra_core.storage.choose import as_storage
+from mastra_core.storage.protocol import Storage
 from mastra_core.telemetry import Telemetry
 from mastra_core.tools import Tool, as_tool
 from mastra_core.workflows.engine import Engine
@@ -40,6 +44,9 @@ class Mastra:
     :param tools: by registration key; a ``Tool`` or a typed function.
     :param logger: of ``create_logger`` or the standard library; ``False`` for silence.
     :param telemetry: ``Telemetry(...)``; nothing is traced without it.
+    :param memory: what agents without a memory of their own remember of conversations.
+    :param storage: where it is kept: ``SqliteStorage("app.db")``, the URL of one
+        (``"sqlite:///app.db"``), or anybody's; in this process by default.
     :param engine: where workflow runs live; in this process by default.
     :param server: ``Server(...)``.
     :param server_middleware: callables, or ``{"handler": ..., "path": "/api/*"}``.
@@ -56,12 +63,18 @@ class Mastra:
         tools: Mapping[str, Any] | None = None,
         logger: logging.Logger | bool | None = None,
         telemetry: Telemetry | Mapping[str, Any] | None = None,
+        memory: Memory | Mapping[str, Any] | None = None,
+        storage: Storage | str | None = None,
         engine: Engine | None = None,
         server: Server | Mapping[str, Any] | None = None,
         server_middleware: Sequence[Any] = (),
         deployer: Any = None,
     ) -> None:
-        self.agents: Registry[AgentLike] = Registry("agent", _agents(agents))
+        self.storage: Storage = as_storage(storage)
+        self.memory: Memory | None = None if memory is None else as_memory(memory)
+        self.agents: Registry[AgentLike] = Registry(
+            "agent", {key: self._remembering(agent) for key, agent in _agents(agents).items()}
+        )
         self.workflows: Registry[Workflow] = Registry(
             "workflow", _each(workflows, "workflows", _as_workflow)
         )
@@ -71,7 +84,7 @@ class Mastra:
             None if telemetry is None else from_mapping(Telemetry, telemetry, "telemetry")
         )
         self.engine: Engine = engine or MemoryEngine()
-        self.suspended_runs: SuspendedRuns = MemorySuspendedRuns()
+        self.suspended_runs: SuspendedRuns = self.storage.suspended_runs
         self.server = as_server(server)
         self.server_middleware: tuple[Middleware, ...] = tuple(
             as_middleware(item, self.server.api_prefix) for item in server_middleware
@@ -98,6 +111,15 @@ class Mastra:
         :raises NotFound: when there is none.
         """
         return self.tools.find(name)
+
+    def _remembering(self, agent: AgentLike) -> AgentLike:
+        """``agent`` with its own memory, else with that of this application if it has one."""
+        if self.memory is not None and memory_of(agent) is None:
+            agent = RememberingAgent(agent, self.memory)
+        memory = memory_of(agent)
+        if memory is not None:
+            memory.use(self.storage)
+        return agent
 
 
 def _each(items: Mapping[str, Any] | None, what: str, make: Any) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mastra_core.agents.adapt import as_agent
 from mastra_core.agents.events import AgentEvent
@@ -16,6 +16,9 @@ from mastra_core.agents.subagent import agent_tool
 from mastra_core.errors import ConfigError
 from mastra_core.schema import schema_of
 from mastra_core.tools import Tool, as_tool
+
+if TYPE_CHECKING:
+    from mastra_core.memory.memory import Memory
 
 __all__ = ("Agent",)
 
@@ -37,6 +40,7 @@ class Agent:
     :param stop_when: functions of the events so far; where one is true the run ends.
     :param timeout: seconds a run may take.
     :param limits: what a run may use.
+    :param memory: what it remembers of conversations; that of the ``Mastra`` where not given.
     :raises ConfigError: for a model string without a provider, or something that is no tool.
     """
 
@@ -57,6 +61,7 @@ class Agent:
         stop_when: Sequence[StopCondition] = (),
         timeout: float | None = None,
         limits: Limits | None = None,
+        memory: Memory | None = None,
     ) -> None:
         self.id = id or name
         self.name = name
@@ -72,6 +77,7 @@ class Agent:
         self.stop_when = tuple(stop_when)
         self.timeout = timeout
         self.limits = limits
+        self.memory = memory
         self._runner: AgentLike | None = None
         _distinct(name, self.callable_tools)
 
@@ -130,7 +136,11 @@ class Agent:
                 f"Agent {self.name!r} needs {error.name!r}, which is not installed.",
                 "Install the extra: pip install 'mastra-core[agents]'.",
             ) from None
-        return build(self)
+        if self.memory is None:
+            return build(self)
+        from mastra_core.memory.agent import RememberingAgent
+
+        return RememberingAgent(build(self), self.memory)
 
     def _requires(self) -> tuple[str, ...]:
         names = [model for model in self.models if isinstance(model, str)]

@@ -56,10 +56,14 @@ class _Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
 
 
 class Start(_Event, frozen=True, tag="start", kw_only=True):
-    """The run began; ``model`` and ``provider`` label what answers."""
+    """The run began; ``model`` and ``provider`` label what answers.
+
+    :param message_id: what a memory stores the answer by; empty without one.
+    """
 
     model: str = ""
     provider: str = ""
+    message_id: str = ""
 
 
 class TextDelta(_Event, frozen=True, tag="text-delta", kw_only=True):

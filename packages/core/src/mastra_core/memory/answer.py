@@ -1,0 +1,76 @@
+"""What an agent did in one run, put together as one message to store."""
+
+from __future__ import annotations
+
+import msgspec
+
+from mastra_core.agents.events import (
+    AgentEvent,
+    File,
+    Finish,
+    StepFinish,
+    TextDelta,
+    ToolCall,
+    ToolResult,
+)
+from mastra_core.agents.messages import FilePart, Part, TextPart, ToolCallPart, ToolResultPart
+from mastra_core.schema import dump
+
+__all__ = ("Answer",)
+
+
+class Answer:
+    """The parts of a run so far."""
+
+    def __init__(self) -> None:
+        self.finish: Finish | None = None
+        self._parts: list[Part] = []  # of the turns that are over
+        self._text = ""
+        self._files: list[FilePart] = []
+        self._calls: dict[str, ToolCallPart] = {}
+        self._results: dict[str, ToolResultPart] = {}
+
+    def add(self, event: AgentEvent) -> None:
+        """Take one event in."""
+        match event:
+            case TextDelta():
+                self._text += event.text
+            case File():
+                part = FilePart(media_type=event.media_type, url=event.url, data=event.data)
+                self._files.append(part)
+            case ToolCall() | ToolResult():
+                call = ToolCallPart(id=event.id, name=event.name, arguments=event.arguments)
+                self._calls.setdefault(event.id, call)
+                if isinstance(event, ToolResult):
+                    self._results[event.id] = ToolResultPart(
+                        id=event.id, name=event.name, result=event.result
+                    )
+            case StepFinish(continued=True):
+                self._turn()
+            case Finish():
+                self.finish = event
+
+    def parts(self) -> tuple[Part, ...]:
+        """What is kept of the run.
+
+        Of one that did not finish, what tools have answered: that has happened. Half an answer
+        and calls that nobody has answered are not kept, except those the caller will answer.
+        """
+        finish = self.finish
+        if finish is None or finish.reason == "suspended":
+            self._text, self._files = "", []
+        elif finish.object is not None and not self._text:
+            self._text = msgspec.json.encode(dump(finish.object)).decode()
+        self._turn(open_calls=finish is not None and finish.reason == "tool-calls")
+        return tuple(self._parts)
+
+    def _turn(self, *, open_calls: bool = False) -> None:
+        """Close a turn: its text, what it called, and then what came back."""
+        if self._text:
+            self._parts.append(TextPart(text=self._text))
+        self._parts += self._files
+        self._parts += [
+            call for name, call in self._calls.items() if open_calls or name in self._results
+        ]
+        self._parts += [self._results[name] for name in self._calls if name in self._results]
+        self._text, self._files, self._calls, self._results = "", [], {}, {}

@@ -1,0 +1,189 @@
+"""One run with a memory: what it is told before, and what is kept of it."""
+
+from __future__ import annotations
+
+import msgspec
+
+from mastra_core.agents.events import AgentEvent, Finish, Start, TextDelta
+from mastra_core.agents.messages import AgentInput, Message
+from mastra_core.agents.protocol import AgentLike, AgentOutput
+from mastra_core.errors import InvalidInput, StorageError
+from mastra_core.logger import logger_of
+from mastra_core.memory.answer import Answer
+from mastra_core.memory.ending import Title, to_the_end
+from mastra_core.memory.memory import Memory, allowed, new_id
+from mastra_core.memory.recalled import conversation
+from mastra_core.memory.working import WorkingMemory
+from mastra_core.storage.records import History, Recall, StoredMessage, Thread, now
+
+__all__ = ("Session",)
+
+
+class Session:
+    """A run from its beginning to its end.
+
+    :param wish: what the agent is asked: the caller's wish, and what was said before.
+    """
+
+    def __init__(self, memory: Memory, asked: AgentInput, recall: Recall) -> None:
+        self.wish = asked
+        self._memory = memory
+        self._asked = asked
+        self._recall = recall
+        self._told = 0  # how many stored messages the agent was told
+        self._begun = now()
+        self._answer = Answer()
+        self._title = Title()
+        self._over = False
+        self._agent = ""
+        self.message_id = new_id()
+
+    @classmethod
+    async def begin(cls, agent: AgentLike, memory: Memory, asked: AgentInput) -> Session:
+        """Read what the run needs to know.
+
+        :raises Forbidden: when the thread belongs to another resource.
+        :raises InvalidInput: for a thread without a resource.
+        """
+        if not asked.resource:
+            raise InvalidInput(
+                f"The run names the thread {asked.thread!r} and no resource.",
+                "Say whose it is: resource='user-1'.",
+            )
+        recall = await memory.storage.threads.recall(asked.thread, memory.last_messages)
+        if recall.thread is not None:
+            allowed(recall.thread, asked.resource)
+        session = cls(memory, asked, recall)
+        session._agent = agent.id
+        session.wish = session._remembered(agent, asked)
+        if memory.working is not None:
+            await session._note(memory, memory.working)
+        if memory.titles is not None and not (recall.thread and recall.thread.title):
+            session._title.begin(memory.titles, asked, agent)
+        return session
+
+    def add(self, event: AgentEvent) -> None:
+        """Take in what happens."""
+        self._answer.add(event)
+
+    def put(self, output: AgentOutput) -> None:
+        """Take in a whole run."""
+        for event in output.events or (TextDelta(text=output.text),):  # an adapter may tell none
+            self._answer.add(event)
+        self._answer.add(Finish(reason=output.reason, object=output.object, history=output.history))
+
+    def named(self, start: Start) -> Start:
+        """``start`` with the id that the answer is stored by."""
+        return msgspec.structs.replace(start, message_id=self.message_id)
+
+    async def end(self) -> None:
+        """Keep what there is to keep; the second time nothing is.
+
+        It is done whatever happens to the caller meanwhile. A run does not fail because it cannot
+        be kept: its answer is there, and has been paid for.
+        """
+        if self._over:
+            return
+        self._over = True
+        await to_the_end(self._keep())
+
+    async def _keep(self) -> None:
+        try:
+            finished = self._answer.finish is not None
+            kept = await self._append(await self._title.end(finished=finished))
+        except StorageError as error:
+            logger_of("mastra.memory").error(
+                "the thread %r lost a run", self._asked.thread, exc_info=error
+            )
+            return
+        if not kept:
+            logger_of("mastra.memory").warning(
+                "the thread %r is gone or another's: a run is not kept", self._asked.thread
+            )
+
+    async def _append(self, title: str) -> bool:
+        messages = [*self._user_messages(), *self._own_messages()]
+        asked = self._asked
+        thread = Thread(id=asked.thread, resource=asked.resource, title=title)
+        return await self._memory.storage.threads.append(
+            thread,
+            messages,
+            create=self._recall.thread is None,
+            history=self._history(len(messages)),
+            after=self._recall.position,
+        )
+
+    def _remembered(self, agent: AgentLike, asked: AgentInput) -> AgentInput:
+        if asked.history or asked.decisions:  # it goes on from where it was suspended
+            return asked
+        recall = self._recall
+        history = _own_history(agent, recall, asked, self._memory.last_messages)
+        if history is not None:
+            self._told = history.messages
+            return msgspec.structs.replace(asked, history=history.data)
+        self._told = len(recall.messages)
+        return msgspec.structs.replace(
+            asked, messages=conversation(recall.messages, asked.messages)
+        )
+
+    async def _note(self, memory: Memory, working: WorkingMemory) -> None:
+        asked = self._asked
+        notes = await memory.working_memory(asked.thread, asked.resource)
+        owner = asked.thread if memory.scope == "thread" else asked.resource
+        said = [self.wish.extra_instructions, working.instructions(notes)]
+        self.wish = msgspec.structs.replace(
+            self.wish,
+            extra_instructions="\n\n".join(filter(None, said)),
+            tools=(*self.wish.tools, working.tool(memory.storage.threads, owner)),
+        )
+
+    def _history(self, added: int) -> History | None:
+        finish = self._answer.finish
+        if finish is None or not finish.history or finish.reason == "suspended":
+            return None
+        if self._asked.history:
+            return None
+        return History(agent=self._agent, data=finish.history, messages=self._told + added)
+
+    def _user_messages(self) -> list[StoredMessage]:
+        return [
+            StoredMessage(
+                id=f"{self.message_id}-{index}",
+                thread=self._asked.thread,
+                role=message.role,
+                parts=message.parts,
+                created_at=self._begun,
+            )
+            for index, message in enumerate(self._asked.messages)
+            if message.role != "system" and message.parts
+        ]
+
+    def _own_messages(self) -> list[StoredMessage]:
+        parts = self._answer.parts()
+        if not parts:
+            return []
+        id_, thread = self.message_id, self._asked.thread
+        return [StoredMessage(id=id_, thread=thread, role="assistant", parts=parts)]
+
+
+def _own_history(agent: AgentLike, recall: Recall, asked: AgentInput, last: int) -> History | None:
+    """The framework's own form of the thread, where it says all that a run is to be told.
+
+    It was written by this agent, nothing was written since, it is not longer than what is
+    recalled, and the run adds no more to it than a user's message.
+    """
+    history = recall.history
+    if history is None or history.agent != agent.id or not _only_the_user(asked.messages):
+        return None
+    if history.messages <= last:
+        return history
+    shorten = getattr(agent, "shorten_history", None)
+    turns = sum(message.role == "user" for message in recall.messages)
+    if shorten is None or not turns:
+        return None
+    data = shorten(history.data, turns)
+    return History(agent=agent.id, data=data, messages=len(recall.messages)) if data else None
+
+
+def _only_the_user(messages: tuple[Message, ...]) -> bool:
+    return len(messages) == 1 and messages[0].role == "user"
