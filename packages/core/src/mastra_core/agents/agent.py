@@ -123,6 +123,11 @@ class Agent:
         """
         return self._loaded().stream(_as_input(input, wishes))
 
+    def shorten_history(self, history: bytes, turns: int) -> bytes:
+        """The last ``turns`` turns of a ``Finish.history``; empty where that cannot be."""
+        shortened: bytes = self._loaded().shorten_history(history, turns)  # type: ignore[attr-defined]  # no part of the protocol
+        return shortened
+
     def _loaded(self) -> AgentLike:
         if self._runner is None:
             self._runner = self._load()

@@ -12,7 +12,7 @@ from mastra_core.logger import logger_of
 from mastra_core.memory.answer import Answer
 from mastra_core.memory.ending import Title, to_the_end
 from mastra_core.memory.memory import Memory, allowed, new_id
-from mastra_core.memory.recalled import conversation
+from mastra_core.memory.recalled import conversation, fresh
 from mastra_core.memory.working import WorkingMemory
 from mastra_core.storage.records import History, Recall, StoredMessage, Thread, now
 
@@ -30,6 +30,7 @@ class Session:
         self._memory = memory
         self._asked = asked
         self._recall = recall
+        self._new = fresh(recall.messages, asked.messages)
         self._told = 0  # how many stored messages the agent was told
         self._begun = now()
         self._answer = Answer()
@@ -122,9 +123,7 @@ class Session:
             self._told = history.messages
             return msgspec.structs.replace(asked, history=history.data)
         self._told = len(recall.messages)
-        return msgspec.structs.replace(
-            asked, messages=conversation(recall.messages, asked.messages)
-        )
+        return msgspec.structs.replace(asked, messages=conversation(recall.messages, self._new))
 
     async def _note(self, memory: Memory, working: WorkingMemory) -> None:
         asked = self._asked
@@ -154,8 +153,8 @@ class Session:
                 parts=message.parts,
                 created_at=self._begun,
             )
-            for index, message in enumerate(self._asked.messages)
-            if message.role != "system" and message.parts
+            for index, message in enumerate(self._new)
+            if message.role != "system"
         ]
 
     def _own_messages(self) -> list[StoredMessage]:

@@ -20,6 +20,7 @@ from mastra_core.agents.pydantic_ai.failures import failed
 from mastra_core.agents.pydantic_ai.history import split_history
 from mastra_core.agents.pydantic_ai.models import Models
 from mastra_core.agents.pydantic_ai.outputs import output_type, wanted_output
+from mastra_core.agents.pydantic_ai.shorten import shorten_history
 from mastra_core.agents.pydantic_ai.steering import (
     Stopped,
     active,
@@ -64,6 +65,10 @@ class PydanticAgent:
         return AgentInfo(
             provider=getattr(model, "system", ""), model=getattr(model, "model_name", "")
         )
+
+    def shorten_history(self, history: bytes, turns: int) -> bytes:
+        """The last ``turns`` turns of a ``Finish.history``; empty where that cannot be."""
+        return shorten_history(history, turns)
 
     async def generate(self, input: AgentInput, /) -> AgentOutput:
         """Run to the end."""
