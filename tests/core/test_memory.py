@@ -25,6 +25,7 @@ from mastra_core.agents import (
     ToolResultPart,
     as_agent,
 )
+from mastra_core.describe import describe
 from mastra_core.errors import (
     AgentFailed,
     ConfigError,
@@ -632,6 +633,17 @@ def test_every_agent_of_an_application_remembers_in_its_storage(storage, run):
     assert mastra.suspended_runs is storage.suspended_runs
     run(agent.generate(asked()))
     assert run(mastra.memory.threads()).total == 1
+
+
+def test_threads_in_this_process_are_not_for_several(tmp_path):
+    def alone(**settings):
+        mastra = Mastra(agents={"seen": Seen().agent}, logger=False, **settings)
+        return describe(mastra)["serve"]["single_process"]
+
+    assert not alone()
+    assert alone(memory=Memory())
+    assert not alone(memory=Memory(), storage=SqliteStorage(tmp_path / "app.db"))
+    assert not alone(storage="memory:"), "nobody uses it"
 
 
 def test_an_application_without_a_memory():

@@ -125,7 +125,7 @@ def test_python_in_the_docs_compiles(path):
 
 
 @pytest.mark.parametrize(
-    "name", ["agents", "workflows", "logging-and-telemetry", "server", "auth", "openapi"]
+    "name", ["agents", "workflows", "logging-and-telemetry", "server", "auth", "openapi", "memory"]
 )
 def test_python_in_the_guides_runs(name):
     """All of a page, in order, as somebody would paste it."""
