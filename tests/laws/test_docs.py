@@ -17,7 +17,9 @@ PAGES = [
     for pattern in ("README.md", "docs/*.md", "packages/*/README.md", "examples/*/README.md")
     for path in sorted(ROOT.glob(pattern))
 ]
-MINE = ("index hooks deployers agents workflows configuration errors logging-and-telemetry").split()
+MINE = (
+    "index hooks deployers agents tools workflows configuration errors logging-and-telemetry"
+).split()
 
 
 def page_name(path):
@@ -125,7 +127,8 @@ def test_python_in_the_docs_compiles(path):
 
 
 @pytest.mark.parametrize(
-    "name", ["agents", "workflows", "logging-and-telemetry", "server", "auth", "openapi", "memory"]
+    "name",
+    "agents tools memory workflows logging-and-telemetry server auth openapi".split(),
 )
 def test_python_in_the_guides_runs(name):
     """All of a page, in order, as somebody would paste it."""
