@@ -75,6 +75,7 @@ def faults(kind):
     yield turn(f"limited {kind}", limited, match={"sequenceIndex": 0})
     yield turn(f"limited {kind}", {"content": "After a wait."}, match={"sequenceIndex": 1})
     yield turn("refused", limited)
+    yield turn("tomorrow", {**limited, "retryAfter": 86400})
     yield turn("no key", {"error": {"message": "bad key sk-secret"}, "status": 401})
     yield turn("out of order", {"error": {"message": "oops at db-7.internal"}, "status": 500})
     yield turn("garbled", {"content": "x"}, chaos={"malformedRate": 1})
@@ -223,6 +224,19 @@ def test_retry_after_is_waited_for(kind):
     out = generate(made(kind, settings={"max_retries": 2}), f"limited {kind}")
     assert out.text == "After a wait."
     assert time.monotonic() - began >= 1
+
+
+def test_a_long_wait_is_bounded(kind, monkeypatch):
+    from mastra_core.agents.pydantic_ai import running
+
+    monkeypatch.setattr(running, "_PATIENCE", 0.5)
+    agent = made(kind, settings={"max_retries": 2})
+    began = time.monotonic()
+    with pytest.raises(AgentFailed) as caught:
+        generate(agent, "tomorrow")
+    assert caught.value.status in (429, 504)
+    assert stream(agent, "tomorrow")[-1].status in (429, 504)
+    assert time.monotonic() - began < 5
 
 
 FAULTS = {

@@ -32,7 +32,6 @@ def build(agent: Agent) -> OwnAgent:
         name=agent.id,
         output_type=[output_type(agent.output), pydantic_ai.DeferredToolRequests],
         deps_type=RunState,
-        model_settings=agent.settings or None,  # type: ignore[arg-type]  # a TypedDict filled by the user
         retries=agent.retries,
         tools=[native_tool(item) for item in agent.callable_tools],
     )

@@ -37,6 +37,11 @@ if TYPE_CHECKING:
 
 __all__ = ("OwnAgent", "PydanticAgent")
 
+# Seconds for one answer of the model, all attempts at it included: a provider may ask for any wait
+# with Retry-After, and not every client bounds it. A single attempt may take as long with theirs.
+# A model object is its owner's to bound.
+_PATIENCE = 600.0
+
 
 class PydanticAgent:
     """Runs a pydantic-ai agent and tells its events in ours.
@@ -193,7 +198,10 @@ class OwnAgent(PydanticAgent):
         arguments = await super()._arguments(_with_defaults(wish, self._own), state)
         text = wish.instructions or await rendered(self._own.instructions, wish.context)
         said = _joined(text, wish.extra_instructions)
-        return {**arguments, "deps": state, **_given(instructions=said)}
+        settings = {**self._own.settings, **wish.settings}
+        if any(isinstance(each, str) for each in models_of(wish.model or self._own.models)):
+            settings = {_bound(live=state.live): _PATIENCE, **settings}
+        return {**arguments, "deps": state, **_given(instructions=said, model_settings=settings)}
 
     def _replaced(self, wish: AgentInput) -> str:  # noqa: ARG002  # a user's own agent needs it
         return ""
@@ -208,6 +216,10 @@ class OwnAgent(PydanticAgent):
 def _counted(events: list[AgentEvent]) -> Usage:
     """The tokens of the turns that are closed."""
     return sum((event.usage for event in events if isinstance(event, StepFinish)), Usage())
+
+
+def _bound(*, live: bool) -> str:
+    return "first_event_timeout" if live else "request_timeout"
 
 
 def _joined(*texts: str) -> str:
