@@ -10,7 +10,7 @@ from mastra_core.logger import create_logger
 from mastra_core.mastra import Mastra
 from mastra_core.memory import Memory
 from mastra_core.secret import Secret
-from mastra_core.server import ApiRoute, Cors, Middleware, Server
+from mastra_core.server import ApiRoute, Cors, Middleware, RateLimit, Server
 from mastra_core.storage import MemoryStorage, SqliteStorage
 from mastra_core.telemetry import Telemetry
 from mastra_core.tools import Tool, ToolContext, tool
@@ -28,6 +28,7 @@ __all__ = (
     "MemoryEngine",
     "MemoryStorage",
     "Middleware",
+    "RateLimit",
     "Secret",
     "Server",
     "SqliteStorage",

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar
 
 from mastra_core.errors import ConfigError
 
-__all__ = ("ApiRoute", "Cors", "Middleware", "Server")
+__all__ = ("ApiRoute", "Cors", "Middleware", "RateLimit", "Server")
 
 T = TypeVar("T")
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -22,6 +22,21 @@ class Cors:
     credentials: bool = False
     headers: Sequence[str] = ()
     max_age: int = 3600
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RateLimit:
+    """How often somebody may ask.
+
+    :param amount: such as ``100/minute`` or ``5/second``.
+    :param by: a function of the request that says who asks; the client's address without it.
+    :param storage: where it is counted, in the words of the package ``limits``; processes that
+        are to count together need one they share, such as ``async+redis://host:6379``.
+    """
+
+    amount: str
+    by: Callable[..., Any] | None = None
+    storage: str = "async+memory://"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -76,6 +91,8 @@ class Server:
     :param openapi: whether ``openapi.json`` and a page that shows it are served below the prefix;
         under ``mastra dev`` only where not said.
     :param cors: ``False`` leaves the headers out.
+    :param rate_limit: how often somebody may ask; 429 beyond that.
+    :param https_only: plain HTTP is redirected, and browsers are told to remember (HSTS).
     :param body_limit: bytes; a larger request body is answered 413.
     :param timeout: seconds to the first byte of an answer; then 504.
     :param run_timeout: seconds that a streamed agent run may take, watched or not.
@@ -92,6 +109,8 @@ class Server:
     on_error: Callable[..., Any] | None = None
     openapi: bool | None = None
     cors: Cors | Literal[False] = Cors()
+    rate_limit: RateLimit | None = None
+    https_only: bool = False
     body_limit: int = 4_718_592
     timeout: float = 180
     run_timeout: float = 3600
@@ -136,6 +155,9 @@ def as_server(value: Server | Mapping[str, Any] | None) -> Server:
     """``value`` as ``Server``; a mapping may nest others for ``cors`` and for ``api_routes``."""
     if isinstance(value, Mapping) and isinstance(value.get("cors"), Mapping):
         value = {**value, "cors": from_mapping(Cors, value["cors"], "server.cors")}
+    if isinstance(value, Mapping) and isinstance(value.get("rate_limit"), Mapping):
+        limit = from_mapping(RateLimit, value["rate_limit"], "server.rate_limit")
+        value = {**value, "rate_limit": limit}
     server = from_mapping(Server, value or {}, "server")
     routes = [
         from_mapping(ApiRoute, item, "api_routes") if isinstance(item, Mapping) else item

@@ -1,8 +1,8 @@
 """The application: routes inside, and around them what every request passes through.
 
-From the outside in: canonical path, request id, span, CORS, time limit, body limit, error boundary,
-the user's middleware, Litestar's routes. A layer that has nothing to do is left out: each is paid
-for by every request.
+From the outside in: canonical path, request id, span, HTTPS, CORS, rate limit, time limit, body
+limit, error boundary, the user's middleware, Litestar's routes. A layer that has nothing to do is
+left out: each is paid for by every request.
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ from mastra_server.asgi import App
 from mastra_server.auth import gates
 from mastra_server.cors import CorsHeaders
 from mastra_server.errors import ErrorBoundary, exception_handlers
+from mastra_server.https import HttpsOnly
 from mastra_server.limits import BodyLimit, TimeLimit
 from mastra_server.live_runs import LiveRuns
 from mastra_server.middleware import wrap_user_middleware
 from mastra_server.openapi import openapi_routes
 from mastra_server.paths import CanonicalPath, placed
+from mastra_server.rate_limit import RateLimiter
 from mastra_server.request_id import RequestId
 from mastra_server.routes import own_routes
 from mastra_server.tracing import RequestSpans
@@ -83,8 +85,12 @@ def _surrounded(app: App, mastra: Mastra) -> App:
         app = ErrorBoundary(wrap_user_middleware(app, mastra.server_middleware))
     app = BodyLimit(app, settings.body_limit)
     app = TimeLimit(app, settings.timeout)
+    if settings.rate_limit is not None:
+        app = RateLimiter(app, settings.rate_limit)
     if settings.cors:
         app = CorsHeaders(app, settings.cors)
+    if settings.https_only:
+        app = HttpsOnly(app)
     if mastra.telemetry is not None:
         app = RequestSpans(app)
     return CanonicalPath(RequestId(app))

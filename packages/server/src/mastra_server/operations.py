@@ -54,6 +54,7 @@ class Operation:
     path: str
     handler: HTTPRouteHandler
     guarded: bool
+    limited: bool = False
 
     @property
     def documented(self) -> bool:
@@ -86,6 +87,7 @@ class Operation:
         found |= {404} if "{" in self.path else set()
         found |= {413} if self.method in ("post", "put", "patch", "delete") else set()
         found |= {401, 403} if self.guarded else set()
+        found |= {429} if self.limited else set()
         return sorted(found)
 
     def told(self, schemas: dict[str, Any], components: dict[str, Any]) -> dict[str, Any]:
@@ -142,7 +144,8 @@ class Operation:
 
 def operations(app: Litestar) -> Iterator[Operation]:
     """Every operation of ``app`` that is meant to be seen."""
-    closed = app.state.mastra.server.auth is not None
+    settings = app.state.mastra.server
+    closed, limited = settings.auth is not None, settings.rate_limit is not None
     for route in app.routes:
         if not isinstance(route, HTTPRoute):
             continue
@@ -150,7 +153,8 @@ def operations(app: Litestar) -> Iterator[Operation]:
             guarded = closed and handler.opt.get("requires_auth") is not False
             for method in handler.http_methods:
                 if method not in ("OPTIONS", "HEAD") and handler.resolve_include_in_schema():
-                    yield Operation(method.lower(), spelled(route.path), handler, guarded)
+                    path = spelled(route.path)
+                    yield Operation(method.lower(), path, handler, guarded, limited)
 
 
 def spelled(path: str) -> str:

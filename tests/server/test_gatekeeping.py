@@ -1,0 +1,53 @@
+"""Who comes too often, and who comes without HTTPS."""
+
+import pytest
+from server_sample import sample
+
+from mastra_core import RateLimit
+from mastra_core.errors import ConfigError
+from mastra_server import create_app
+
+
+def test_how_often_an_address_may_ask(serve):
+    with serve(server={"rate_limit": RateLimit(amount="3/hour")}) as server:
+        answers = [server.http.get("/api/agents") for _ in range(5)]
+        assert [answer.status_code for answer in answers] == [200, 200, 200, 429, 429]
+        assert [answer.headers["x-ratelimit-remaining"] for answer in answers[:3]] == list("210")
+        assert answers[3].json() == {"error": "Too many requests"}
+        assert answers[3].headers["access-control-allow-origin"] == "*"
+        assert 3500 < int(answers[3].headers["retry-after"]) <= 3601
+        assert server.http.get("/health").status_code == 200
+        preflight = {"origin": "https://a.example", "access-control-request-method": "POST"}
+        assert server.http.options("/api/agents", headers=preflight).status_code == 204
+
+
+def test_how_often_a_key_may_ask(serve):
+    async def by(request):
+        return request.headers.get("x-key", "")
+
+    with serve(server={"rate_limit": {"amount": "1/second", "by": by}}) as server:
+
+        def ask(key):
+            return server.http.get("/api/agents", headers={"x-key": key}).status_code
+
+        assert [ask("a"), ask("b"), ask("a")] == [200, 200, 429]
+
+
+def test_a_limit_that_is_none():
+    with pytest.raises(ConfigError, match="rate limit is 'often'"):
+        create_app(sample(server={"rate_limit": RateLimit(amount="often")}))
+    with pytest.raises(ConfigError, match=r"server\.rate_limit has no setting"):
+        sample(server={"rate_limit": {"amont": "1/second"}})
+
+
+def test_https_only(serve):
+    with serve(server={"https_only": True}) as server:
+        plain = server.http.post("/api/agents/echoAgent/generate?a=%20b", json={"messages": "x"})
+        assert plain.status_code == 308
+        place = f"https://127.0.0.1:{server.port}/api/agents/echoAgent/generate?a=%20b"
+        assert plain.headers["location"] == place
+        assert server.http.get("/health").status_code == 200
+        forwarded = {"x-forwarded-proto": "https"}
+        secure = server.http.get("/api/agents", headers=forwarded)
+        assert secure.status_code == 200
+        assert secure.headers["strict-transport-security"].startswith("max-age=31536000")
