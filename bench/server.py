@@ -22,7 +22,7 @@ class Server:
 
     def __init__(self, process: subprocess.Popen[bytes], port: int, began: float) -> None:
         self._process = process
-        self._port = port
+        self.port = port
         self._began = began
 
     def first(self, path: str, body: Any = None) -> float:
@@ -56,7 +56,7 @@ class Server:
         return int(subprocess.check_output(command)) * 1024 / 1e6
 
     def _connection(self) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE)
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
 
     def _ask(self, connection: http.client.HTTPConnection, path: str, body: Any) -> int:
         """The status, once the whole answer is there."""
