@@ -259,8 +259,8 @@ def workers_of(settings):
         fail("WEB_CONCURRENCY is %r." % text, "Set it to a number of processes, 1 or more.")
     if int(text) > 1 and settings["single_process"]:
         say(
-            "WEB_CONCURRENCY is %s, but workflow runs are kept in one process: using 1 worker.\n"
-            "  Give Mastra(engine=...) a durable engine to use more." % text
+            "WEB_CONCURRENCY is %s, but runs or threads are kept in one process: using 1 worker.\n"
+            "  Give Mastra a durable engine=..., and storage='sqlite:///...' to its memory." % text
         )
         return 1
     return int(text)

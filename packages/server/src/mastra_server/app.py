@@ -28,12 +28,13 @@ from mastra_server.paths import CanonicalPath, placed
 from mastra_server.rate_limit import RateLimiter
 from mastra_server.request_id import RequestId
 from mastra_server.routes import own_routes
+from mastra_server.startup import PlainStart, ready
 from mastra_server.tracing import RequestSpans
 
 __all__ = ("create_app",)
 
 
-class _Application(Litestar):
+class _Application(PlainStart):
     """Litestar without the plugins for other libraries' types.
 
     Bodies are read and written by msgspec here. Litestar would import pydantic wherever it is
@@ -76,7 +77,7 @@ _API = (*agents.ROUTES, *workflows.ROUTES, *tools.ROUTES)
 def _kind(mastra: Mastra) -> type[Litestar]:
     """Handlers of Litestar's own kind may take what its plugins read, pydantic's models too."""
     ours = all(isinstance(item, ApiRoute) for item in mastra.server.api_routes)
-    return _Application if ours else Litestar
+    return _Application if ours else PlainStart
 
 
 def _surrounded(app: App, mastra: Mastra) -> App:
@@ -103,11 +104,13 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
     mastra: Mastra = app.state.mastra
     if mastra.telemetry is not None:
         await asyncio.to_thread(mastra.telemetry.start)  # it imports the SDK
+    await ready(app)
     try:
         yield
     finally:
         app.state.draining = True
         await app.state.live_runs.close()
         await mastra.engine.close()
+        await mastra.storage.close()
         if mastra.telemetry is not None:
             await asyncio.to_thread(mastra.telemetry.stop)  # a dead collector blocks for seconds

@@ -1,0 +1,45 @@
+"""A server whose storage is wrong says so when it starts, in words."""
+
+import subprocess
+import sys
+
+from mastra_core import Mastra, Memory, SqliteStorage
+
+SERVE = """
+import uvicorn
+from mastra_core import Mastra, Memory
+from mastra_server import create_app
+
+mastra = Mastra(memory=Memory(), storage="sqlite:////nowhere/app.db", logger=False)
+uvicorn.run(create_app(mastra), host="127.0.0.1", port=0)
+"""
+
+
+def test_a_storage_that_cannot_be_opened_stops_the_start():
+    done = subprocess.run(
+        [sys.executable, "-c", SERVE], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 3
+    assert "'/nowhere/app.db' cannot be opened.\nMake its directory" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_threads_are_there_again_after_a_restart(serve, tmp_path):
+    async def echo(text: str) -> str:
+        return text
+
+    def application():
+        storage = SqliteStorage(tmp_path / "app.db")
+        return Mastra(agents={"echo": echo}, memory=Memory(), storage=storage, logger=False)
+
+    body = {"messages": "hi", "memory": {"thread": "t1", "resource": "ann"}}
+    for _ in range(2):
+        with serve(application()) as server:
+            assert server.http.post("/api/agents/echo/generate", json=body).json()["text"] == "hi"
+    body["memory"]["resource"] = "bob"
+    with serve(application()) as server:
+        answer = server.http.post("/api/agents/echo/generate", json=body)
+        assert answer.status_code == 403
+        assert "belongs to another resource" in answer.json()["error"]
+    assert (tmp_path / "app.db").stat().st_size
+    assert not (tmp_path / "app.db-wal").exists(), "the file was let go of"
