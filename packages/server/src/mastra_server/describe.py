@@ -11,6 +11,8 @@ from mastra_server.answers import encode
 
 __all__ = ("agent_details", "tool_details", "workflow_details")
 
+_COMPONENTS = {"agent": "AGENT", "tool": "TOOL", "workflow": "WORKFLOW"}
+
 
 def agent_details(agent: AgentLike, *, partial: bool = False) -> dict[str, Any]:
     """What can be said of an agent without running it.
@@ -62,15 +64,29 @@ def workflow_details(workflow: Workflow, *, partial: bool = False) -> dict[str, 
         "description": workflow.description,
         "origin": "code",
         "steps": steps,
-        "allSteps": {name: {**step, "isWorkflow": False} for name, step in steps.items()},
+        "allSteps": {} if partial else _all_steps(workflow),
         "stepGraph": [] if partial else workflow.graph(),
         "options": {"validateInputs": True, "emitStepEvents": True},
         "isProcessorWorkflow": False,
     }
     if partial:
         return {**details, "stepCount": sum(1 for _ in workflow.steps())}
-    schemas = {"inputSchema": workflow.input_schema, "outputSchema": workflow.output_schema}
+    schemas = {
+        "inputSchema": workflow.input_schema,
+        "outputSchema": workflow.output_schema,
+        "stateSchema": workflow.state_schema,
+    }
     return details | _schemas(schemas)
+
+
+def _all_steps(workflow: Workflow, prefix: str = "") -> dict[str, Any]:
+    """Steps by path, those of nested workflows too."""
+    steps: dict[str, Any] = {}
+    for item in workflow.steps():
+        steps[prefix + item.id] = {**_step_details(item), "isWorkflow": item.kind == "workflow"}
+        if item.workflow is not None:
+            steps |= _all_steps(item.workflow, f"{prefix}{item.id}.")
+    return steps
 
 
 def _step_details(item: Step[Any, Any]) -> dict[str, Any]:
@@ -78,6 +94,8 @@ def _step_details(item: Step[Any, Any]) -> dict[str, Any]:
         f"{what}Schema": item.schema(what) for what in ("input", "output", "resume", "suspend")
     }
     details = {"id": item.id, **_schemas(schemas)}
+    if item.kind in _COMPONENTS:
+        details["component"] = _COMPONENTS[item.kind]
     return {**details, "description": item.description} if item.description else details
 
 

@@ -10,13 +10,14 @@ from litestar.response.base import ASGIResponse
 
 from mastra_core import Workflow
 from mastra_core.errors import NotFound
-from mastra_core.workflows import Engine, RunRecord
+from mastra_core.workflows import Engine, Run, RunRecord
 from mastra_server.answers import json_answer
 from mastra_server.body import moment, number
+from mastra_server.context import confined
 from mastra_server.wire_types import Message, RunDetails, RunFieldsQuery, RunList, RunListQuery
 from mastra_server.workflow_wire import listed_run, run_details
 
-__all__ = ("ROUTES", "engine_of", "workflow_of")
+__all__ = ("ROUTES", "engine_of", "owned", "run_of", "visible", "workflow_of")
 
 _Request = Request[Any, Any, Any]
 
@@ -41,12 +42,37 @@ def engine_of(request: _Request) -> Engine:
     return engine
 
 
+async def run_of(request: _Request, run_id: str) -> Run:
+    """The run of the workflow that the path names.
+
+    :raises NotFound: when there is none.
+    :raises Forbidden: when it is another's.
+    """
+    return owned(request, await engine_of(request).get(workflow_of(request), run_id))
+
+
+def owned(request: _Request, run: Run) -> Run:
+    """``run``, if the caller may touch it.
+
+    :raises Forbidden: when it is another's.
+    """
+    confined(request, run.record.resource_id)
+    return run
+
+
+async def visible(request: _Request, engine: Engine, workflow: Workflow) -> list[RunRecord]:
+    """The runs that the caller may see: its own, where ``auth`` says who it is."""
+    own = confined(request)
+    records = await engine.list(workflow)
+    return [record for record in records if not own or record.resource_id in ("", own)]
+
+
 @get("/api/workflows/{workflow_id:str}/runs", query=RunListQuery, answer=RunList)
 async def _list(request: _Request) -> ASGIResponse:
     """Runs of a workflow, newest first."""
-    workflow = workflow_of(request)
-    wanted = _filter(request)
-    records = [record for record in await engine_of(request).list(workflow) if wanted(record)]
+    workflow, wanted = workflow_of(request), _filter(request)
+    known = await visible(request, engine_of(request), workflow)
+    records = [record for record in known if wanted(record)]
     page = records[_window(request)]
     return json_answer(
         {"runs": [listed_run(workflow, record) for record in page], "total": len(records)}
@@ -56,25 +82,23 @@ async def _list(request: _Request) -> ASGIResponse:
 @get("/api/workflows/{workflow_id:str}/runs/{run_id:str}", query=RunFieldsQuery, answer=RunDetails)
 async def _details(request: _Request) -> ASGIResponse:
     """One run as it stands."""
-    workflow = workflow_of(request)
-    run = await engine_of(request).get(workflow, request.path_params["run_id"])
-    fields = request.query_params.get("fields", "").split(",")
-    return json_answer(run_details(workflow, run.record, frozenset(filter(None, fields))))
+    run = await run_of(request, request.path_params["run_id"])
+    fields = frozenset(filter(None, request.query_params.get("fields", "").split(",")))
+    nested = request.query_params.get("withNestedWorkflows", "true") != "false"
+    return json_answer(run_details(workflow_of(request), run.record, fields, nested=nested))
 
 
 @post("/api/workflows/{workflow_id:str}/runs/{run_id:str}/cancel", answer=Message)
 async def _cancel(request: _Request) -> ASGIResponse:
     """End a run."""
-    engine = engine_of(request)
-    await engine.cancel(await engine.get(workflow_of(request), request.path_params["run_id"]))
+    await engine_of(request).cancel(await run_of(request, request.path_params["run_id"]))
     return json_answer({"message": "Workflow run cancelled"})
 
 
 @delete("/api/workflows/{workflow_id:str}/runs/{run_id:str}", status_code=200, answer=Message)
 async def _delete(request: _Request) -> ASGIResponse:
     """End a run and forget it."""
-    engine = engine_of(request)
-    await engine.delete(await engine.get(workflow_of(request), request.path_params["run_id"]))
+    await engine_of(request).delete(await run_of(request, request.path_params["run_id"]))
     return json_answer({"message": "Workflow run deleted"})
 
 

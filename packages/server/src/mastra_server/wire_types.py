@@ -21,7 +21,9 @@ __all__ = (
     "ListedAgent",
     "ListedRun",
     "Message",
+    "ObserveQuery",
     "Ready",
+    "RunCounts",
     "RunCreated",
     "RunDetails",
     "RunFieldsQuery",
@@ -83,8 +85,18 @@ class RunIdQuery(ContextQuery, kw_only=True):
     run_id: Annotated[str, msgspec.Meta(min_length=1)]
 
 
+class ObserveQuery(RunIdQuery, kw_only=True):
+    """Which run to watch, and from where."""
+
+    offset: Annotated[int, msgspec.Meta(ge=0, description="Pieces of its stream to skip.")] = 0
+
+
 class RunFieldsQuery(ContextQuery):
     """What to show of a run."""
+
+    with_nested_workflows: Annotated[
+        str, msgspec.Meta(description="`false` leaves the steps of nested workflows out.")
+    ] = ""
 
     fields: Annotated[str, msgspec.Meta(description="Some of them, with commas.")] = ""
 
@@ -222,6 +234,13 @@ class WorkflowDetails(TypedDict):
     inputSchema: NotRequired[Schema]
     outputSchema: NotRequired[Schema]
     stepCount: NotRequired[int]
+
+
+class RunCounts(TypedDict):
+    """How many runs of a workflow have not ended."""
+
+    running: int
+    suspended: int
 
 
 class RunCreated(TypedDict):

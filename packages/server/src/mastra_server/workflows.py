@@ -10,25 +10,28 @@ from litestar.response.base import ASGIResponse
 
 from mastra_core import Workflow
 from mastra_core.errors import InvalidInput
-from mastra_core.workflows import Engine, Run
-from mastra_server import runs
+from mastra_core.workflows import Run, RunRecord
+from mastra_server import runs, workflow_travel
 from mastra_server.answers import StreamAnswer, json_answer
-from mastra_server.body import InvalidBody, read, required
+from mastra_server.body import number, read, required
 from mastra_server.context import confined, context_of
 from mastra_server.describe import workflow_details
-from mastra_server.runs import engine_of, workflow_of
+from mastra_server.runs import engine_of, owned, run_of, visible, workflow_of
 from mastra_server.tracing import trace_ids
 from mastra_server.wire_types import (
     ListQuery,
     Message,
+    ObserveQuery,
+    RunCounts,
     RunCreated,
     RunIdQuery,
     StartQuery,
     WorkflowDetails,
     WorkflowResult,
 )
+from mastra_server.workflow_paths import index_of, named_step, outer, plain
 from mastra_server.workflow_stream import refused_stream, run_stream
-from mastra_server.workflow_wire import run_result
+from mastra_server.workflow_wire import run_counts, run_result
 
 __all__ = ("ROUTES",)
 
@@ -42,13 +45,16 @@ class _Create(msgspec.Struct, rename="camel"):
 
 class _Start(msgspec.Struct, rename="camel"):
     input_data: Any = None
+    initial_state: dict[str, Any] | None = None
     resource_id: str | None = None
     request_context: dict[str, Any] | None = None
+    per_step: bool | None = None
 
 
 class _Resume(msgspec.Struct, rename="camel"):
     step: str | list[str] | None = None
     resume_data: Any = None
+    for_each_index: int | None = None
     request_context: dict[str, Any] | None = None
 
 
@@ -58,6 +64,15 @@ async def _list(request: _Request) -> ASGIResponse:
     partial = request.query_params.get("partial") == "true"
     workflows = request.app.state.mastra.workflows.items()
     return json_answer({key: workflow_details(each, partial=partial) for key, each in workflows})
+
+
+@get("/api/workflows/run-counts", answer=dict[str, RunCounts])
+async def _run_counts(request: _Request) -> ASGIResponse:
+    """How many runs of each workflow are under way, and how many wait for somebody."""
+    engine, workflows = engine_of(request), request.app.state.mastra.workflows.items()
+    return json_answer(
+        {key: run_counts(await visible(request, engine, each)) for key, each in workflows}
+    )
 
 
 @get("/api/workflows/{workflow_id:str}", answer=WorkflowDetails)
@@ -90,11 +105,8 @@ async def _create_run(request: _Request) -> ASGIResponse:
 )
 async def _start(request: _Request) -> ASGIResponse:
     """Start a run and do not wait for it."""
-    workflow = workflow_of(request)
-    run_id = required(request, "runId")
-    body = await read(request, _Start)
-    run = await engine_of(request).get(workflow, run_id)
-    await _begin(request, run, body)
+    run = await run_of(request, required(request, "runId"))
+    await _begin(request, run, await read(request, _Start))
     return json_answer({"message": "Workflow run started"})
 
 
@@ -161,6 +173,19 @@ async def _resume_async(request: _Request) -> ASGIResponse:
 
 
 @post(
+    "/api/workflows/{workflow_id:str}/resume-no-wait",
+    query=RunIdQuery,
+    body=_Resume,
+    answer=RunCreated,
+    errors=(409,),
+)
+async def _resume_no_wait(request: _Request) -> ASGIResponse:
+    """Go on with a suspended run, do not wait for it, and say which it is."""
+    run, _ = await _resumed(request)
+    return json_answer({"runId": run.record.run_id})
+
+
+@post(
     "/api/workflows/{workflow_id:str}/resume-stream",
     query=RunIdQuery,
     body=_Resume,
@@ -172,8 +197,16 @@ async def _resume_stream(request: _Request) -> StreamAnswer:
     return run_stream(*await _resumed(request))
 
 
+@post("/api/workflows/{workflow_id:str}/observe", query=ObserveQuery, stream="records")
+async def _observe(request: _Request) -> StreamAnswer:
+    """Watch a run: what it did, leaving ``offset`` pieces out, and what it does."""
+    run = await run_of(request, required(request, "runId"))
+    return run_stream(run, first=number(request, "offset") or 0)
+
+
 ROUTES = (
     _list,
+    _run_counts,
     _details,
     _create_run,
     _start,
@@ -181,38 +214,52 @@ ROUTES = (
     _stream,
     _resume,
     _resume_async,
+    _resume_no_wait,
     _resume_stream,
+    _observe,
     *runs.ROUTES,
+    *workflow_travel.ROUTES,
 )
 
 
 async def _made(request: _Request, workflow: Workflow, resource: str | None) -> Run:
-    engine: Engine = engine_of(request)
     owner = confined(request, resource or "")
-    return await engine.create(workflow, request.query_params.get("runId", ""), owner)
+    run_id = request.query_params.get("runId", "")
+    return owned(request, await engine_of(request).create(workflow, run_id, owner))
 
 
 async def _begin(request: _Request, run: Run, body: _Start) -> None:
     context = context_of(request, body.request_context)
-    await engine_of(request).start(run, body.input_data, context)
+    await engine_of(request).start(
+        run,
+        body.input_data,
+        context,
+        state=body.initial_state,
+        per_step=bool(body.per_step),
+    )
 
 
 async def _resumed(request: _Request) -> tuple[Run, int]:
     """The run, resumed, and the offset of its first new event."""
-    workflow = workflow_of(request)
-    run_id = required(request, "runId")
+    run = await run_of(request, required(request, "runId"))
     body = await read(request, _Resume)
-    engine = engine_of(request)
-    run = await engine.get(workflow, run_id)
-    before = run.position
-    context = context_of(request, body.request_context)
-    await engine.resume(run, body.resume_data, _step(workflow, body.step), context)
+    before, context = run.position, context_of(request, body.request_context)
+    for step in _steps(workflow_of(request), run.record, body):
+        await engine_of(request).resume(run, body.resume_data, step, context)
     return run, before
 
 
-def _step(workflow: Workflow, path: str | list[str] | None) -> str:
-    """The step that a client names; the last of a path, since workflows do not nest here."""
-    name = (path[-1] if path else "") if isinstance(path, list) else path or ""
-    if name and all(item.id != name for item in workflow.steps()):
-        raise InvalidBody("step", f"The workflow has no step {name!r}")
-    return name
+def _steps(workflow: Workflow, record: RunRecord, body: _Resume) -> list[str]:
+    """The suspended steps that a client means: the one it names, or all items of a ``foreach``."""
+    named = named_step(workflow, body.step)
+    if body.for_each_index is not None:
+        return [path for path in record.suspended if _is(path, named, body.for_each_index)] or [
+            f"{named}[{body.for_each_index}]"
+        ]
+    items = [path for path in record.suspended if path.startswith(f"{named}[")] if named else []
+    return items or [named]
+
+
+def _is(path: str, named: str, index: int) -> bool:
+    """Whether a suspended step is the named one in that item; it may be in a nested workflow."""
+    return index_of(path) == index and (not named or plain(path) == named or outer(path) == named)
