@@ -25,9 +25,9 @@ from mastra_server.wire_types import (
     ListedAgent,
     ListQuery,
     Message,
-    StartQuery,
     ToolDetails,
 )
+from mastra_server.workflow_types import StartQuery
 
 __all__ = ("ROUTES",)
 

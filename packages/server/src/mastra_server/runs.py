@@ -14,7 +14,8 @@ from mastra_core.workflows import Engine, Run, RunRecord
 from mastra_server.answers import json_answer
 from mastra_server.body import moment, number
 from mastra_server.context import confined
-from mastra_server.wire_types import Message, RunDetails, RunFieldsQuery, RunList, RunListQuery
+from mastra_server.wire_types import Message
+from mastra_server.workflow_types import RunDetails, RunFieldsQuery, RunList, RunListQuery
 from mastra_server.workflow_wire import listed_run, run_details
 
 __all__ = ("ROUTES", "engine_of", "owned", "run_of", "visible", "workflow_of")

@@ -15,7 +15,8 @@ from mastra_server.answers import json_answer
 from mastra_server.body import InvalidBody, read
 from mastra_server.context import context_of
 from mastra_server.describe import tool_details
-from mastra_server.wire_types import ListQuery, StartQuery, ToolDetails
+from mastra_server.wire_types import ListQuery, ToolDetails
+from mastra_server.workflow_types import StartQuery
 
 __all__ = ("ROUTES", "ToolBody", "executed")
 

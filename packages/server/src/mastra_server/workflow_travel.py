@@ -15,9 +15,10 @@ from mastra_server.body import read, required
 from mastra_server.context import context_of
 from mastra_server.runs import engine_of, run_of, visible, workflow_of
 from mastra_server.tracing import trace_ids
-from mastra_server.wire_types import Message, RunIdQuery, WorkflowResult
+from mastra_server.wire_types import Message
 from mastra_server.workflow_paths import named_step
 from mastra_server.workflow_stream import run_stream
+from mastra_server.workflow_types import RunIdQuery, WorkflowResult
 from mastra_server.workflow_wire import run_result
 
 __all__ = ("ROUTES",)

@@ -18,9 +18,10 @@ from mastra_server.context import confined, context_of
 from mastra_server.describe import workflow_details
 from mastra_server.runs import engine_of, owned, run_of, visible, workflow_of
 from mastra_server.tracing import trace_ids
-from mastra_server.wire_types import (
-    ListQuery,
-    Message,
+from mastra_server.wire_types import ListQuery, Message
+from mastra_server.workflow_paths import index_of, named_step, outer, plain
+from mastra_server.workflow_stream import refused_stream, run_stream
+from mastra_server.workflow_types import (
     ObserveQuery,
     RunCounts,
     RunCreated,
@@ -29,8 +30,6 @@ from mastra_server.wire_types import (
     WorkflowDetails,
     WorkflowResult,
 )
-from mastra_server.workflow_paths import index_of, named_step, outer, plain
-from mastra_server.workflow_stream import refused_stream, run_stream
 from mastra_server.workflow_wire import run_counts, run_result
 
 __all__ = ("ROUTES",)
