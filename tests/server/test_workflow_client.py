@@ -291,3 +291,10 @@ def test_runs_of_others_are_not_seen(serve):
         ):
             assert (answer.status_code, answer.json()) == (403, {"error": "Access denied"})
         assert api.get(f"{url}/runs/r1", headers=ann).json()["status"] == "suspended"
+
+
+def test_a_run_that_has_not_started_has_nothing_to_watch(serve):
+    with serve(workflow_sample.sample()) as server:
+        made = {"params": {"runId": "r1"}}
+        server.http.post("/api/workflows/line/create-run", json={}, **made)
+        assert server.http.post("/api/workflows/line/observe", **made).content == b""

@@ -61,6 +61,8 @@ async def _records(chunks: AsyncGenerator[dict[str, Any]]) -> AsyncGenerator[byt
 async def _chunks(run: Run, offset: int, first: int) -> AsyncGenerator[dict[str, Any]]:
     writer = ChunkWriter(run.record.run_id, run.record.workflow_id)
     index = number = 0
+    if run.record.status == "pending":  # it may stay so for ever
+        return
     async with closing(run.events()) as events:
         async for event in events:
             index += 1

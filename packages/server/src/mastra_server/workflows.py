@@ -198,7 +198,10 @@ async def _resume_stream(request: _Request) -> StreamAnswer:
 
 @post("/api/workflows/{workflow_id:str}/observe", query=ObserveQuery, stream="records")
 async def _observe(request: _Request) -> StreamAnswer:
-    """Watch a run: what it did, leaving ``offset`` pieces out, and what it does."""
+    """Watch a run: what it did, leaving ``offset`` pieces out, and what it does.
+
+    Of a run that has not started there is nothing to see.
+    """
     run = await run_of(request, required(request, "runId"))
     return run_stream(run, first=number(request, "offset") or 0)
 
