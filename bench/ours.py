@@ -113,6 +113,14 @@ def _workflows(ours: Ours, book: Book, quick: bool) -> None:
             book.add(f"workflow.{name}", value)
 
 
+def _memory(ours: Ours, book: Book, quick: bool) -> None:
+    told = ours.scratch / "memory.json"
+    for _ in range(1 if quick else 3):
+        run([ours.tool.python, BENCH / "memory.py", told], cwd=ours.scratch, env=variables())
+        for name, value in json.loads(told.read_text()).items():
+            book.add(f"memory.{name}", value)
+
+
 def _server(ours: Ours, app: App) -> Sequence[Path]:
     """The bundle needs no environment: the bare interpreter serves it."""
     return [ours.bare.python, app.built() / "index.py"]
@@ -127,4 +135,5 @@ _GROUPS = {
     "load": _load,
     "upload": _upload,
     "workflows": _workflows,
+    "memory": _memory,
 }

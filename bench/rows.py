@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 
-GROUPS = ("import", "help", "build", "output", "serve", "load", "upload", "workflows")
+GROUPS = (
+    "import", "help", "build", "output", "serve", "load", "upload", "workflows", "memory"
+)  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,5 +50,7 @@ ROWS = (
     Row("workflows", "two-step workflow in process", "µs", "workflow.clock", "", 50),
     Row("workflows", "two-step workflow in process, processor", "µs", "workflow.processor"),
     Row("workflows", "memory that 100,000 runs leave behind", "MB", "workflow.growth", "", 5),
+    Row("memory", "run with a memory on SQLite, thread of 10 messages", "µs", "memory.short"),
+    Row("memory", "run with a memory on SQLite, thread of 10,000", "µs", "memory.long", "", 1000),
     Row("upload", "1,000 files at 50 ms each, ideally 2.5", "s", "upload", "", 3.25),
 )

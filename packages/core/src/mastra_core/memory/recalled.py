@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from mastra_core.agents.messages import Message, Part, ToolCallPart, ToolResultPart
+from mastra_core.agents.messages import FilePart, Message, TextPart, ToolCallPart, ToolResultPart
 from mastra_core.storage.records import StoredMessage
 
 __all__ = ("conversation", "fresh", "messages_of")
@@ -16,14 +16,14 @@ __all__ = ("conversation", "fresh", "messages_of")
 def conversation(stored: Sequence[StoredMessage], new: Sequence[Message]) -> tuple[Message, ...]:
     """What was said before, then what is new.
 
-    It begins with a user's message, and every call of a tool in it has its result: models refuse
-    anything else.
+    Models refuse a call without a result right after it, a result without a call, and most of
+    them a conversation that the assistant begins; so none of these is told.
     """
     before = [message for each in stored for message in messages_of(each)]
-    whole = _paired([*before, *new])
-    leading = itertools.takewhile(lambda message: message.role in ("assistant", "tool"), whole)
-    skipped = min(len(list(leading)), len(before))
-    return tuple(whole[skipped:])
+    messages = [*before, *new]
+    users = [index for index, message in enumerate(messages) if message.role in ("user", "system")]
+    first = min(users[0], len(before)) if users else 0
+    return tuple(_paired(messages[first:]))
 
 
 def fresh(stored: Sequence[StoredMessage], new: Sequence[Message]) -> tuple[Message, ...]:
@@ -54,26 +54,33 @@ def messages_of(stored: StoredMessage) -> list[Message]:
     ]
 
 
-def _paired(messages: list[Message]) -> list[Message]:
-    """Without calls that have no result, and without results that have no call before them."""
-    results = {
-        part.id
-        for message in messages
-        for part in message.parts
-        if isinstance(part, ToolResultPart)
-    }
-    called: set[str] = set()
-    whole: list[Message] = []
-    for message in messages:
-        parts = tuple(part for part in message.parts if _sound(part, called, results))
-        if parts:
-            whole.append(msgspec.structs.replace(message, parts=parts))
-    return whole
+def _paired(messages: Sequence[Message]) -> list[Message]:
+    """Without calls that have no result, and without results that have no call."""
+    answered = _answered(messages)
+    whole = [
+        msgspec.structs.replace(
+            message,
+            parts=tuple(
+                part
+                for at, part in enumerate(message.parts)
+                if isinstance(part, TextPart | FilePart) or (index, at) in answered
+            ),
+        )
+        for index, message in enumerate(messages)
+    ]
+    return [message for message in whole if message.parts]
 
 
-def _sound(part: Part, called: set[str], results: set[str]) -> bool:
-    if isinstance(part, ToolCallPart):
-        if part.id not in results:
-            return False
-        called.add(part.id)
-    return not isinstance(part, ToolResultPart) or part.id in called
+def _answered(messages: Sequence[Message]) -> set[tuple[int, int]]:
+    """Where calls are whose results follow at once, and where these results are."""
+    found: set[tuple[int, int]] = set()
+    waiting: dict[str, tuple[int, int]] = {}
+    for index, message in enumerate(messages):
+        if message.role != "tool":
+            waiting = {}
+        for at, part in enumerate(message.parts):
+            if isinstance(part, ToolCallPart):
+                waiting[part.id] = (index, at)
+            elif isinstance(part, ToolResultPart) and part.id in waiting:
+                found |= {waiting.pop(part.id), (index, at)}
+    return found
