@@ -115,7 +115,7 @@ def shown(value):
     )
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=400, deadline=None, derandomize=True)
 @given(st.lists(st.tuples(CALLS, st.booleans()), max_size=25))
 def test_both_storages_agree(calls):
     async def all_of():

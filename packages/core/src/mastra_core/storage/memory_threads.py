@@ -96,12 +96,11 @@ class MemoryThreads:
         after: int = 0,
     ) -> bool:
         """Add messages to a thread, together and at its end; see ``ThreadStore``."""
-        self._refuse_others(thread.id, messages)
         kept = self._threads.get(thread.id)
-        if kept is None and create:
-            kept = self._made(thread)
-        if kept is None or kept.thread.resource != thread.resource:
+        if not (create if kept is None else kept.thread.resource == thread.resource):
             return False
+        self._refuse_others(thread.id, messages)
+        kept = kept or self._made(thread)
         kept.history = history if kept.position == after else None
         self._put(kept, messages)
         kept.thread = msgspec.structs.replace(
