@@ -47,17 +47,19 @@ def openapi_routes(mastra: Mastra) -> tuple[Any, ...]:
 
 def document(app: Litestar) -> dict[str, Any]:
     """The OpenAPI 3.1 document of ``app``: every operation, those of its own routes too."""
+    from importlib.metadata import version
+
     found = list(operations(app))
     schemas, components = _schemas(found)
     paths: dict[str, dict[str, Any]] = {}
     for operation, own in zip(found, schemas, strict=True):
         paths.setdefault(operation.path, {})[operation.method] = operation.told(own, components)
-    parts: dict[str, Any] = {"schemas": components}
+    parts: dict[str, Any] = {"schemas": _used(paths, components)}
     if app.state.mastra.server.auth is not None:
         parts["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Mastra API", "version": "1.0.0"},
+        "info": {"title": "Mastra API", "version": version("mastra-server")},
         "servers": [{"url": "/"}],
         "paths": paths,
         "components": parts,
@@ -75,11 +77,35 @@ def _schemas(found: list[Operation]) -> tuple[list[dict[str, Any]], dict[str, An
         [type_ for _, _, type_ in named], schema_hook=lambda _: {}, ref_template=_REF
     )
     text = msgspec.json.encode([made, components], enc_hook=dump).decode()
-    made, components = msgspec.json.decode(_public(text, components))
+    made, components = _spelled_out(msgspec.json.decode(_public(text, components)))
     schemas: list[dict[str, Any]] = [{} for _ in found]
     for (index, name, _), schema in zip(named, made, strict=True):
         schemas[index][name] = schema
     return schemas, components
+
+
+def _used(paths: dict[str, Any], components: dict[str, Any]) -> dict[str, Any]:
+    """Those of ``components`` that are referred to; queries are not."""
+    used: set[str] = set()
+    found = _references(paths)
+    while found:
+        used |= found
+        found = {name for each in found for name in _references(components[each])} - used
+    return {name: schema for name, schema in components.items() if name in used}
+
+
+def _references(value: Any) -> set[str]:
+    return set(re.findall(r"#/components/schemas/(\w+)", msgspec.json.encode(value).decode()))
+
+
+def _spelled_out(value: Any) -> Any:
+    """Arrays say what is in them, even if it is anything: generators of clients ask."""
+    if isinstance(value, list):
+        return [_spelled_out(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    whole = {name: _spelled_out(each) for name, each in value.items()}
+    return {"items": {}, **whole} if whole.get("type") == "array" else whole
 
 
 def _public(text: str, components: dict[str, Any]) -> str:

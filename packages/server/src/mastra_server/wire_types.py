@@ -71,7 +71,7 @@ class Message(TypedDict):
 class Health(TypedDict):
     """The process lives."""
 
-    success: Literal[True]
+    success: bool
 
 
 class Ready(TypedDict):
