@@ -61,6 +61,37 @@ async def _load(server, port):
     return answers, refused
 
 
+def test_sigterm_drops_nothing_on_open_connections(process):
+    server, port = process(APP % "")
+    answers = asyncio.run(_hurry(server, port))
+    assert server.wait(10) == 0
+    assert len(answers) > 200
+    assert set(answers) == {200}
+
+
+async def _hurry(server, port):
+    """Requests as fast as they are answered, on connections that stay open until they are closed."""
+    answers = []
+
+    async def client():
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        last = False
+        while not last:
+            writer.write(b"GET /seen HTTP/1.1\r\nhost: x\r\n\r\n")
+            head = (await reader.readuntil(b"\r\n\r\n")).lower()
+            length = head.partition(b"content-length: ")[2].partition(b"\r\n")[0]
+            await reader.readexactly(int(length))
+            answers.append(int(head.split()[1]))
+            last = b"connection: close" in head
+        writer.close()
+
+    clients = [asyncio.create_task(client()) for _ in range(20)]
+    await asyncio.sleep(1)
+    server.send_signal(signal.SIGTERM)
+    await asyncio.gather(*clients)
+    return answers
+
+
 def test_ready_says_no_while_it_drains(process):
     server, port = process(APP % "")
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as http:

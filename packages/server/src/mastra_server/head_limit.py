@@ -1,8 +1,11 @@
-"""Limits on the head of a request, which uvicorn leaves to whatever is before it."""
+"""What uvicorn leaves to whatever is before it: limits on the head of a request, and requests that
+arrive while the server stops.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -10,6 +13,7 @@ __all__ = ("LimitedHead",)
 
 MOST_BYTES = 65_536  # of request line and headers, and what comes along in one read
 MOST_SECONDS = 30.0  # until they are complete
+LINGER = 0.25  # seconds that an idle connection outlives the decision to stop
 _TOO_LARGE = b"431 Request Header Fields Too Large"
 _TOO_SLOW = b"408 Request Timeout"
 
@@ -19,6 +23,7 @@ class LimitedHead(HttpToolsProtocol):
 
     _size = 0
     _in_head = True
+    _leaving = False
     _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
@@ -37,9 +42,27 @@ class LimitedHead(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """The head is whole."""
+        """The head is whole; the last one of a connection where the server is to stop."""
         self._in_head = False
         super().on_headers_complete()
+        if self._leaving and not self._idle():
+            self.cycle.keep_alive = False
+
+    def shutdown(self) -> None:
+        """The server is to stop: a request that is on its way is still answered."""
+        self._leaving = True
+        if self._idle():
+            self.loop.call_later(LINGER, self._leave)
+        else:
+            self.cycle.keep_alive = False
+
+    def _leave(self) -> None:
+        if self._idle() and not self.transport.is_closing():
+            self.transport.close()
+
+    def _idle(self) -> bool:
+        cycle: Any = self.cycle  # None before the first request, whatever its type says
+        return cycle is None or cycle.response_complete
 
     def data_received(self, data: bytes) -> None:
         """Count what is read while no head is complete; most requests come in one piece."""
