@@ -5,7 +5,7 @@ Answers are built as plain dictionaries; a test compares what the server sends w
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, NotRequired, TypedDict
+from typing import Annotated, Any, NotRequired, TypedDict
 
 import msgspec
 
