@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import uuid
-from typing import Any
+from collections.abc import Iterator
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Request
 
-from mastra_core.agents import AgentInput
+from mastra_core.agents import AgentInput, ClientTool
 from mastra_server.body import read
 from mastra_server.context import confined, context_of
 from mastra_server.messages import messages_of
@@ -29,18 +30,34 @@ class _Memory(msgspec.Struct):
     resource: str = ""
 
 
+class _Client(msgspec.Struct, rename="camel"):
+    description: str = ""
+    input_schema: dict[str, Any] | None = None
+    parameters: dict[str, Any] | None = None
+
+
+class _Choice(msgspec.Struct, rename="camel"):
+    tool_name: str
+
+
 class AgentBody(msgspec.Struct, rename="camel"):
     """What is asked of an agent."""
 
     messages: str | dict[str, Any] | list[Any]
+    context: list[Any] = []
     structured_output: _Structured | None = None
     output: dict[str, Any] | None = None
     memory: _Memory | None = None
     thread_id: str | None = None
     resource_id: str | None = None
     instructions: str | dict[str, Any] | list[str | dict[str, Any]] | None = None
-    max_steps: int | None = None
+    system: str | dict[str, Any] | list[str | dict[str, Any]] | None = None
+    max_steps: Annotated[int, msgspec.Meta(ge=1)] | None = None
     model_settings: dict[str, Any] | None = None
+    client_tools: dict[str, _Client] | None = None
+    active_tools: list[str] | None = None
+    tool_choice: str | _Choice | None = None
+    require_tool_approval: bool = False
     request_context: dict[str, Any] | None = None
     run_id: str | None = None
 
@@ -53,17 +70,28 @@ async def agent_input(request: Request[Any, Any, Any]) -> AgentInput:
     body = await read(request, AgentBody)
     memory = body.memory or _Memory(body.thread_id or "", body.resource_id or "")
     thread = memory.thread if isinstance(memory.thread, str) else str(memory.thread.get("id", ""))
+    before = messages_of(body.context) if body.context else ()
     return AgentInput(
-        messages=messages_of(body.messages),
+        messages=(*before, *messages_of(body.messages)),
         output_schema=body.structured_output.schema if body.structured_output else body.output,
         instructions=_instructions(body.instructions),
+        extra_instructions=_instructions(body.system),
         max_steps=body.max_steps,
-        settings=_settings(body.model_settings or {}),
+        settings=_settings(body),
+        client_tools=tuple(_client_tools(body.client_tools or {})),
+        active_tools=None if body.active_tools is None else tuple(body.active_tools),
+        require_approval=body.require_tool_approval,
         context=context_of(request, body.request_context),
         thread=thread,
         resource=confined(request, memory.resource),
         run_id=body.run_id or str(uuid.uuid4()),
     )
+
+
+def _client_tools(tools: dict[str, _Client]) -> Iterator[ClientTool]:
+    for name, tool in tools.items():
+        schema = tool.input_schema or tool.parameters or {}
+        yield ClientTool(name=name, description=tool.description, input_schema=schema)
 
 
 def _instructions(value: Any) -> str:
@@ -74,6 +102,11 @@ def _instructions(value: Any) -> str:
     return "\n\n".join(message.text for message in messages_of(systems))
 
 
-def _settings(camel: dict[str, Any]) -> dict[str, Any]:
+def _settings(body: AgentBody) -> dict[str, Any]:
+    camel = body.model_settings or {}
     snake = {_CAPITAL.sub("_", key).lower(): value for key, value in camel.items()}
-    return {_RENAMED.get(key, key): value for key, value in snake.items() if value is not None}
+    settings = {_RENAMED.get(key, key): item for key, item in snake.items() if item is not None}
+    choice = body.tool_choice
+    if choice is not None:
+        settings["tool_choice"] = choice if isinstance(choice, str) else [choice.tool_name]
+    return settings

@@ -4,28 +4,42 @@ from __future__ import annotations
 
 from typing import Any
 
-from mastra_core.agents import AgentInput, AgentLike, AgentOutput, Finish, StepFinish
+from mastra_core.agents import (
+    AgentInput,
+    AgentLike,
+    AgentOutput,
+    Finish,
+    StepFinish,
+    SuspendedRun,
+    SuspendedRuns,
+)
 from mastra_server.agent_messages import content_of, said, stored, stored_input, user_interface
 from mastra_server.agent_turns import (
     Transcript,
     Turn,
     call_payload,
+    file_payload,
     model_label,
     result_payload,
     usage_of,
+    waiting_payload,
 )
 from mastra_server.tracing import agent_span, trace_ids
 
 __all__ = ("agent_result",)
 
 
-async def agent_result(agent: AgentLike, wish: AgentInput) -> dict[str, Any]:
-    """Run ``agent`` to its end.
+async def agent_result(
+    agent: AgentLike, wish: AgentInput, suspended: SuspendedRuns
+) -> dict[str, Any]:
+    """Run ``agent`` to its end, or until somebody must decide: it is kept in ``suspended`` then.
 
     :raises AgentFailed: when the run breaks.
     """
     with agent_span(agent) as span:
         output = await agent.generate(wish)
+        if output.reason == "suspended":
+            await suspended.put(SuspendedRun.of(agent.id, wish, output))
         return _result(_transcript(agent, wish, output), output, trace_ids(span))
 
 
@@ -68,6 +82,8 @@ def _result(transcript: Transcript, output: AgentOutput, trace: dict[str, str]) 
     }
     if output.object is not None:
         result["object"] = output.object
+    if transcript.waiting:
+        result["suspendPayload"] = waiting_payload(transcript.waiting[0])
     return result
 
 
@@ -79,7 +95,7 @@ def _flat(transcript: Transcript) -> dict[str, Any]:
         "toolCalls": [call for turn in turns for call in _calls(turn, run_id)],
         "toolResults": [result for turn in turns for result in _results(turn, run_id)],
         "sources": [],
-        "files": [],
+        "files": [file for turn in turns for file in _files(turn, run_id)],
     }
 
 
@@ -90,7 +106,7 @@ def _step(transcript: Transcript, turn: Turn, *, first: bool) -> dict[str, Any]:
     return {
         "stepType": "initial" if first else "tool-result",
         "sources": [],
-        "files": [],
+        "files": _files(turn, run_id),
         "toolCalls": _calls(turn, run_id),
         "toolResults": _results(turn, run_id),
         "content": content_of(turn, text),
@@ -111,6 +127,11 @@ def _step(transcript: Transcript, turn: Turn, *, first: bool) -> dict[str, Any]:
 
 def _reasoning(turn: Turn) -> dict[str, Any]:
     return {"type": "reasoning", "text": turn.reasoning}
+
+
+def _files(turn: Turn, run_id: str) -> list[dict[str, Any]]:
+    envelope = {"type": "file", "runId": run_id, "from": "AGENT"}
+    return [{**envelope, "payload": file_payload(file)} for file in turn.files]
 
 
 def _calls(turn: Turn, run_id: str) -> list[dict[str, Any]]:

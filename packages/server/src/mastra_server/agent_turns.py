@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import uuid
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 from mastra_core.agents import (
     AgentEvent,
     AgentInput,
+    ApprovalRequired,
     Failure,
+    File,
     Finish,
     ReasoningDelta,
     Start,
@@ -17,12 +20,31 @@ from mastra_core.agents import (
     TextDelta,
     ToolCall,
     ToolResult,
+    ToolSuspended,
     Usage,
 )
 from mastra_core.workflows.events import now
 from mastra_server.answers import encode
 
-__all__ = ("Transcript", "Turn", "call_payload", "model_label", "result_payload", "usage_of")
+__all__ = (
+    "Transcript",
+    "Turn",
+    "call_payload",
+    "file_payload",
+    "model_label",
+    "result_payload",
+    "usage_of",
+    "waiting_payload",
+)
+
+_APPROVAL = encode(
+    {
+        "type": "object",
+        "properties": {"approved": {"type": "boolean"}, "reason": {"type": "string"}},
+        "required": ["approved"],
+        "additionalProperties": False,
+    }
+).decode()
 
 
 @dataclasses.dataclass
@@ -31,6 +53,7 @@ class Turn:
 
     text: str = ""
     reasoning: str = ""
+    files: list[File] = dataclasses.field(default_factory=list)
     calls: list[ToolCall] = dataclasses.field(default_factory=list)
     results: list[ToolResult] = dataclasses.field(default_factory=list)
     reason: str = "stop"
@@ -49,6 +72,7 @@ class Transcript:
     model: str = ""
     provider: str = ""
     finish: Finish = dataclasses.field(default_factory=Finish)
+    waiting: list[ApprovalRequired | ToolSuspended] = dataclasses.field(default_factory=list)
     open: bool = False
 
     @property
@@ -75,6 +99,10 @@ class Transcript:
                 self.turn.text += event.text
             case ReasoningDelta():
                 self.turn.reasoning += event.text
+            case File():
+                self.turn.files.append(event)
+            case ApprovalRequired() | ToolSuspended():
+                self.waiting.append(event)
             case ToolCall():
                 self.turn.calls.append(event)
             case ToolResult():
@@ -114,7 +142,9 @@ def usage_of(usage: Usage) -> dict[str, Any]:
         "outputTokens": usage.output_tokens,
         "totalTokens": usage.input_tokens + usage.output_tokens,
     }
-    return {**tokens, "raw": tokens}
+    details = {"cachedInputTokens": usage.cached_tokens, "reasoningTokens": usage.reasoning_tokens}
+    known = {key: count for key, count in details.items() if count}
+    return {**tokens, **known, "raw": tokens}
 
 
 def call_payload(call: Any) -> dict[str, Any]:
@@ -122,7 +152,21 @@ def call_payload(call: Any) -> dict[str, Any]:
     return {"toolCallId": call.id, "toolName": call.name, "args": call.arguments}
 
 
+def file_payload(file: File) -> dict[str, Any]:
+    """A file that the model made, as the payload of a chunk."""
+    data = file.url or base64.b64encode(file.data).decode()
+    return {"mimeType": file.media_type, "data": data}
+
+
 def result_payload(result: ToolResult) -> dict[str, Any]:
     """A tool's result, as the payload of a chunk."""
     payload = {**call_payload(result), "result": result.result}
     return {**payload, "isError": True} if result.failed else payload
+
+
+def waiting_payload(event: ApprovalRequired | ToolSuspended) -> dict[str, Any]:
+    """A call that somebody must decide, as the payload of a chunk."""
+    payload = call_payload(event)
+    if isinstance(event, ToolSuspended):
+        return {**payload, "suspendPayload": event.payload, "resumeSchema": "{}"}
+    return {**payload, "resumeSchema": _APPROVAL}

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from typing import Any
-
-import msgspec
 
 from mastra_core.agents import (
     AgentEvent,
@@ -13,13 +11,17 @@ from mastra_core.agents import (
     AgentLike,
     ApprovalRequired,
     Failure,
+    File,
     Finish,
     ReasoningDelta,
     Start,
     StepFinish,
+    SuspendedRuns,
     TextDelta,
     ToolCall,
+    ToolOutput,
     ToolResult,
+    ToolSuspended,
     Usage,
 )
 from mastra_core.logger import logger_of
@@ -27,31 +29,30 @@ from mastra_server.agent_messages import asked, content_of, iso, said
 from mastra_server.agent_turns import (
     Transcript,
     call_payload,
+    file_payload,
     model_label,
     result_payload,
     usage_of,
+    waiting_payload,
 )
 from mastra_server.answers import closing
+from mastra_server.suspending import kept
 from mastra_server.tracing import agent_span
 
 __all__ = ("agent_chunks",)
 
-_APPROVAL = msgspec.json.encode(
-    {
-        "type": "object",
-        "properties": {"approved": {"type": "boolean"}, "reason": {"type": "string"}},
-        "required": ["approved"],
-        "additionalProperties": False,
-    }
-).decode()
 
+async def agent_chunks(
+    agent: AgentLike, wish: AgentInput, suspended: SuspendedRuns
+) -> AsyncGenerator[dict[str, Any]]:
+    """Run ``agent``, giving the chunks of its stream as they come; it never raises.
 
-async def agent_chunks(agent: AgentLike, wish: AgentInput) -> AsyncGenerator[dict[str, Any]]:
-    """Run ``agent``, giving the chunks of its stream as they come; it never raises."""
+    :param suspended: keeps the run where somebody must decide.
+    """
     writer = _Writer(Transcript(agent.id, wish))
     with agent_span(agent):
         try:
-            async with closing(agent.stream(wish)) as events:
+            async with closing(kept(agent, wish, suspended)) as events:
                 async for event in events:
                     for chunk in writer.tell(event):
                         yield chunk
@@ -73,6 +74,7 @@ class _Writer:
         self._waits = False  # for somebody; its answer then ends without a finish
         self._block = ""  # what kind of delta is open: text, reasoning or none
         self._blocks = 0
+        self._inner: dict[str, _Writer] = {}  # of agents that are tools of this one, by call
 
     def tell(self, event: AgentEvent) -> Iterator[dict[str, Any]]:
         """The chunks that ``event`` becomes."""
@@ -101,9 +103,11 @@ class _Writer:
                 yield from self._delta("text", event.text)
             case ReasoningDelta():
                 yield from self._delta("reasoning", event.text)
-            case ToolCall() | ToolResult() | ApprovalRequired():
+            case ToolOutput():
+                yield from self._output(event)
+            case ToolCall() | ToolResult() | File() | ApprovalRequired() | ToolSuspended():
                 yield from self._ended()
-                yield from self._tool(event)
+                yield self._whole(event)
             case StepFinish():
                 yield from self._ended()
                 yield self._chunk(
@@ -138,16 +142,31 @@ class _Writer:
     def _block_id(self) -> str:
         return f"t{self._blocks}"
 
-    def _tool(self, event: ToolCall | ToolResult | ApprovalRequired) -> Iterator[dict[str, Any]]:
+    def _whole(
+        self, event: ToolCall | ToolResult | File | ApprovalRequired | ToolSuspended
+    ) -> dict[str, Any]:
         match event:
             case ToolCall():
-                yield self._chunk("tool-call", call_payload(event))
+                return self._chunk("tool-call", call_payload(event))
             case ToolResult():
-                yield self._chunk("tool-result", result_payload(event))
-            case ApprovalRequired():
-                self._waits = True
-                payload = {**call_payload(event), "resumeSchema": _APPROVAL}
-                yield self._chunk("tool-call-approval", payload)
+                return self._chunk("tool-result", result_payload(event))
+            case File():
+                return self._chunk("file", file_payload(event))
+        self._waits = True
+        asks = isinstance(event, ApprovalRequired)
+        name = "tool-call-approval" if asks else "tool-call-suspended"
+        return self._chunk(name, waiting_payload(event))
+
+    def _output(self, event: ToolOutput) -> Iterator[dict[str, Any]]:
+        """What a tool told: its own values, or the chunks of the agent that it is."""
+        told: Iterable[Any] = [event.output]
+        if isinstance(event.output, AgentEvent):
+            run_id = f"{self._transcript.wish.run_id}-{event.id}"
+            own = Transcript(event.name, AgentInput(run_id=run_id))
+            told = self._inner.setdefault(event.id, _Writer(own)).tell(event.output)
+        for output in told:
+            payload = {"toolCallId": event.id, "toolName": event.name, "output": output}
+            yield {**self._chunk("tool-output", payload), "from": "USER"}
 
     def _failed(self, event: Failure) -> Iterator[dict[str, Any]]:
         yield from self._ended()

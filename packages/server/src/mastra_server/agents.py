@@ -18,6 +18,7 @@ from mastra_server.answers import StreamAnswer, json_answer
 from mastra_server.body import read
 from mastra_server.describe import agent_details, tool_details
 from mastra_server.live_runs import live_answer, live_run, observed
+from mastra_server.suspending import suspended_runs
 from mastra_server.tools import ToolBody, executed
 from mastra_server.wire_types import (
     AgentDetails,
@@ -29,9 +30,11 @@ from mastra_server.wire_types import (
 )
 from mastra_server.workflow_types import StartQuery
 
-__all__ = ("ROUTES",)
+__all__ = ("ROUTES", "agent_of")
 
 _Request = Request[Any, Any, Any]
+# Nothing goes on in the background here, so a run is idle when it ends. The others are older names.
+_STREAMS = ("stream", "stream-until-idle", "stream/vnext", "streamVNext")
 
 
 class _Observe(msgspec.Struct, rename="camel"):
@@ -55,28 +58,40 @@ async def _list(request: _Request) -> ASGIResponse:
 @get("/api/agents/{agent_id:str}", answer=AgentDetails)
 async def _details(request: _Request) -> ASGIResponse:
     """One agent, by its registration key or id."""
-    return json_answer(agent_details(_agent(request)))
+    return json_answer(agent_details(agent_of(request)))
 
 
-@post("/api/agents/{agent_id:str}/generate", body=AgentBody, answer=Generated)
+@post(
+    ["/api/agents/{agent_id:str}/generate", "/api/agents/{agent_id:str}/generate/vnext"],
+    body=AgentBody,
+    answer=Generated,
+    errors=(402, 422, 429, 502, 503),
+)
 async def _generate(request: _Request) -> ASGIResponse:
     """Run an agent and answer when it has ended."""
-    agent = _agent(request)
-    return json_answer(await agent_result(agent, await agent_input(request)))
+    agent = agent_of(request)
+    wish = await agent_input(request)
+    return json_answer(await agent_result(agent, wish, suspended_runs(request)))
 
 
-@post("/api/agents/{agent_id:str}/stream", body=AgentBody, stream="sse", errors=(409, 429))
+@post(
+    [f"/api/agents/{{agent_id:str}}/{name}" for name in _STREAMS],
+    body=AgentBody,
+    stream="sse",
+    errors=(409, 429),
+)
 async def _stream(request: _Request) -> StreamAnswer:
     """Run an agent and tell what it does as it does it."""
-    agent = _agent(request)
+    agent = agent_of(request)
     wish = await agent_input(request)
-    return live_answer(request, agent.id, wish.run_id, agent_chunks(agent, wish))
+    chunks = agent_chunks(agent, wish, suspended_runs(request))
+    return live_answer(request, agent.id, wish.run_id, chunks)
 
 
 @post("/api/agents/{agent_id:str}/observe", body=_Observe, stream="sse")
 async def _observe(request: _Request) -> StreamAnswer:
     """What a streamed run did from an offset on, and what it goes on to do."""
-    agent = _agent(request)
+    agent = agent_of(request)
     wish = await read(request, _Observe)
     return observed(request, agent.id, wish.run_id, wish.offset)
 
@@ -84,7 +99,7 @@ async def _observe(request: _Request) -> StreamAnswer:
 @post("/api/agents/{agent_id:str}/runs/{run_id:str}/cancel", answer=Message)
 async def _cancel(request: _Request) -> ASGIResponse:
     """End a streamed run."""
-    await live_run(request, _agent(request).id, request.path_params["run_id"]).abort()
+    await live_run(request, agent_of(request).id, request.path_params["run_id"]).abort()
     return json_answer({"message": "Agent run cancelled"})
 
 
@@ -108,7 +123,11 @@ async def _tool_execute(request: _Request) -> ASGIResponse:
 ROUTES = (_list, _details, _generate, _stream, _observe, _cancel, _tool_details, _tool_execute)
 
 
-def _agent(request: _Request) -> AgentLike:
+def agent_of(request: _Request) -> AgentLike:
+    """The agent whose key or id the path names.
+
+    :raises NotFound: when there is none.
+    """
     name = request.path_params["agent_id"]
     try:
         agent: AgentLike = request.app.state.mastra.get_agent(name)
@@ -119,7 +138,7 @@ def _agent(request: _Request) -> AgentLike:
 
 def _tool(request: _Request) -> Tool:
     """A tool of the agent, by its id; it need not be registered."""
-    for tool in _agent(request).info().tools:
+    for tool in agent_of(request).info().tools:
         if tool.id == request.path_params["tool_id"]:
             return tool
     raise NotFound("Tool not found")

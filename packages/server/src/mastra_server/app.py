@@ -14,7 +14,7 @@ from litestar import Litestar
 from litestar.datastructures import State
 
 from mastra_core import ApiRoute, Mastra
-from mastra_server import agents, health, tools, workflows
+from mastra_server import agents, health, suspended, tools, workflows
 from mastra_server.asgi import App
 from mastra_server.auth import gates
 from mastra_server.cors import CorsHeaders
@@ -71,7 +71,7 @@ def create_app(mastra: Mastra) -> Litestar:
     return app
 
 
-_API = (*agents.ROUTES, *workflows.ROUTES, *tools.ROUTES)
+_API = (*agents.ROUTES, *suspended.ROUTES, *workflows.ROUTES, *tools.ROUTES)
 
 
 def _kind(mastra: Mastra) -> type[Litestar]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from mastra_core import Tool, Workflow
-from mastra_core.agents import AgentLike
+from mastra_core.agents import AgentInfo, AgentLike
 from mastra_core.workflows import Step
 from mastra_server.answers import encode
 
@@ -26,7 +27,7 @@ def agent_details(agent: AgentLike, *, partial: bool = False) -> dict[str, Any]:
         "description": agent.description,
         "instructions": info.instructions,
         "tools": tools,
-        "agents": {},
+        "agents": {key: {"id": each.id, "name": each.name} for key, each in _asked(info)},
         "workflows": {},
         "skills": [],
         "workspaceTools": [],
@@ -43,6 +44,11 @@ def agent_details(agent: AgentLike, *, partial: bool = False) -> dict[str, Any]:
         "defaultStreamOptionsLegacy": {},
         "source": "code",
     }
+
+
+def _asked(info: AgentInfo) -> Iterable[tuple[str, AgentLike]]:
+    # An agent of another framework may answer with less than an AgentInfo.
+    return dict(getattr(info, "agents", {})).items()
 
 
 def tool_details(tool: Tool, *, partial: bool = False) -> dict[str, Any]:

@@ -32,13 +32,16 @@ STREAMS = {
 _REASONS = {
     400: "The request is not one that the operation takes.",
     401: "Nobody that the server knows.",
+    402: "The account at the model's provider is used up.",
     403: "Known, and not allowed.",
     404: "There is no such thing.",
     409: "Not possible in its present state.",
     413: "The body is too large.",
+    422: "The run would use more than it may, or its model's provider refuses it.",
     429: "Too much at once.",
     500: "It failed.",
     501: "The server does not do this, and says why.",
+    502: "The model failed, or cannot be reached.",
     503: "Not now.",
     504: "It took too long.",
 }
@@ -68,10 +71,13 @@ class Operation:
 
     @property
     def id(self) -> str:
-        """Module and function: ``agents_generate``."""
+        """Module and function: ``agents_generate``; the path's end where it has several."""
         function = self.handler.fn
         tag = function.__module__.rpartition(".")[2]
-        return f"{tag}_{function.__name__.strip('_')}"
+        name = function.__name__.strip("_")
+        if len(self.handler.paths) > 1:
+            name = re.sub(r"\W", "_", self.path.rpartition("}/")[2])
+        return f"{tag}_{name}"
 
     @property
     def types(self) -> dict[str, Any]:

@@ -143,5 +143,6 @@ class Generated(TypedDict):
     toolCalls: list[Chunk]
     toolResults: list[Chunk]
     response: Response
+    suspendPayload: NotRequired[dict[str, Any]]
     messages: list[dict[str, Any]]
     runId: str

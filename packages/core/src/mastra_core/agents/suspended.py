@@ -39,9 +39,16 @@ class SuspendedRun(msgspec.Struct, frozen=True, kw_only=True):
     def of(cls, agent_id: str, wish: AgentInput, output: AgentOutput) -> SuspendedRun:
         """What to keep of a run whose reason is ``suspended``."""
         kept = msgspec.structs.replace(
-            wish, messages=(), history=b"", decisions={}, context={}, output=None, model=None,
-            tools=(), stop_when=(),
-        )  # fmt: skip
+            wish,
+            messages=() if output.history else wish.messages,
+            history=b"",
+            decisions={},
+            context={},
+            output=None,
+            model=None,
+            tools=(),
+            stop_when=(),
+        )
         return cls(
             run_id=wish.run_id,
             agent_id=agent_id,

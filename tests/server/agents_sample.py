@@ -1,0 +1,101 @@
+"""Agents of a model that is a function, with tools of every kind."""
+
+from pydantic_ai.messages import (
+    BinaryContent,
+    FilePart,
+    ModelResponse,
+    TextPart,
+    ThinkingPart,
+    ToolCallPart,
+    ToolReturnPart,
+    UserPromptPart,
+)
+from pydantic_ai.models.function import DeltaThinkingPart, DeltaToolCall, FunctionModel
+
+from mastra_core import Agent, Mastra, ToolContext, tool
+
+paid = []
+
+
+@tool(requires_approval=True)
+def pay(amount: int) -> str:
+    """Pay."""
+    paid.append(amount)
+    return f"paid {amount}"
+
+
+@tool
+async def ask(question: str, context: ToolContext) -> str:
+    """Ask the user."""
+    if context.resume_data is None:
+        context.suspend({"question": question})
+    return f"answered {context.resume_data['answer']}"
+
+
+@tool
+async def work(context: ToolContext) -> str:
+    """Work a while."""
+    await context.write({"done": 1})
+    return "ready"
+
+
+def calls(words):
+    """What the model calls when it hears these words."""
+    named = {
+        "pay": [("pay", {"amount": 3})],
+        "pay twice": [("pay", {"amount": 1}), ("pay", {"amount": 2})],
+        "ask": [("ask", {"question": "When?"})],
+        "work": [("work", {})],
+        "delegate": [("agent-helper", {"prompt": "help"})],
+        "locate": [("locate", {"fine": True})],
+    }
+    return [
+        ToolCallPart(name, arguments, f"{words.replace(' ', '-')}-{index}")
+        for index, (name, arguments) in enumerate(named.get(words, []))
+    ]
+
+
+def parts(messages, info):
+    """What the model says next."""
+    words, returned = "", []
+    for message in messages:
+        for part in message.parts:
+            if isinstance(part, UserPromptPart):
+                words, returned = str(part.content), []
+            elif isinstance(part, ToolReturnPart):
+                returned.append(str(part.content))
+    if info.output_tools and words.startswith("object"):
+        return [ToolCallPart("final_result", {"city": "Oslo"}, "o1")]
+    if returned:
+        return [TextPart("Then: " + ", ".join(returned))]
+    if words == "think":
+        return [ThinkingPart("Hm."), TextPart("So.")]
+    if words == "draw":
+        return [FilePart(BinaryContent(b"\x89PNG", media_type="image/png")), TextPart("Here.")]
+    return calls(words) or [TextPart(f"You said {words}. {info.instructions or ''}".strip())]
+
+
+async def whole(messages: list, info) -> ModelResponse:
+    return ModelResponse(parts=parts(messages, info))
+
+
+async def stream(messages: list, info):
+    for index, part in enumerate(parts(messages, info)):
+        if isinstance(part, ToolCallPart):
+            text = part.args_as_json_str()
+            yield {index: DeltaToolCall(part.tool_name, text, tool_call_id=part.tool_call_id)}
+        elif isinstance(part, ThinkingPart):
+            yield {index: DeltaThinkingPart(content=part.content)}
+        elif isinstance(part, TextPart):
+            for word in part.content.split(" "):
+                yield word + " "
+
+
+def made():
+    model = FunctionModel(whole, stream_function=stream)
+    helper = Agent(name="helper", description="Helps.", model=model)
+    shop = Agent(
+        name="shop", instructions="", model=model, tools=[pay, ask, work], agents={"helper": helper}
+    )
+    greeter = Agent(name="greeter", model=model, instructions="Greet {{ name }}.")
+    return Mastra(agents={"shop": shop, "greeter": greeter}, logger=False)
