@@ -111,3 +111,17 @@ def test_a_stored_message_is_split():
 def test_what_is_no_message(value):
     with pytest.raises(InvalidBody):
         messages_of(value)
+
+
+def test_the_parts_of_a_user_interface_go_before_its_text():
+    """Mastra's client sends both, and the calls are only in the parts."""
+    call = {"state": "call", "toolCallId": "1", "toolName": "add", "args": {"a": 1}}
+    older = {"role": "assistant", "content": "", "parts": [
+        {"type": "step-start"}, {"type": "tool-invocation", "toolInvocation": call}]}  # fmt: skip
+    assert messages_of(older) == (Message(role="assistant", parts=(CALL,)),)
+    done = {"state": "output-available", "output": {"sum": 1}, "toolCallId": "1", "input": {"a": 1}}
+    for kind in ({"type": "tool-add"}, {"type": "dynamic-tool", "toolName": "add"}):
+        assert messages_of({"role": "assistant", "parts": [{**kind, **done}]}) == (
+            Message(role="assistant", parts=(CALL,)),
+            Message(role="tool", parts=(RESULT,)),
+        )

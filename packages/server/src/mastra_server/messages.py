@@ -53,10 +53,11 @@ def _messages(item: Any, index: int) -> list[Message]:
 
 def _raw_parts(item: dict[str, Any], where: str) -> list[Any]:
     content = item.get("content")
+    parts = item.get("parts")  # of a user interface; its content is only the text of them
+    if isinstance(parts, list) and parts and not isinstance(content, dict | list):
+        return parts
     if isinstance(content, dict):  # as Mastra stores it
         content = content.get("parts", content.get("content"))
-    if content is None:
-        content = item.get("parts")  # a message of an AI SDK user interface
     if isinstance(content, str):
         return [{"type": "text", "text": content}]
     if isinstance(content, list):
@@ -98,6 +99,8 @@ def _known_parts(part: dict[str, Any]) -> Iterator[Part]:
             yield ToolResultPart(id=part["toolCallId"], name=part["toolName"], result=result)
         case "tool-invocation":
             yield from _invocation(part["toolInvocation"])
+        case str(kind) if kind.startswith("tool-") or kind == "dynamic-tool":
+            yield from _tool_part(part, part.get("toolName") or kind.removeprefix("tool-"))
 
 
 def _invocation(call: dict[str, Any]) -> Iterator[Part]:
@@ -105,6 +108,16 @@ def _invocation(call: dict[str, Any]) -> Iterator[Part]:
     yield ToolCallPart(**names, arguments=call.get("args") or {})
     if call.get("state") == "result":
         yield ToolResultPart(**names, result=call.get("result"))
+
+
+def _tool_part(part: dict[str, Any], name: str) -> Iterator[Part]:
+    """A call as newer user interfaces keep it, and what came of it."""
+    names = {"id": part["toolCallId"], "name": name}
+    yield ToolCallPart(**names, arguments=part.get("input") or {})
+    if part.get("state") == "output-available":
+        yield ToolResultPart(**names, result=part.get("output"))
+    elif part.get("state") == "output-error":
+        yield ToolResultPart(**names, result=part.get("errorText"))
 
 
 def _unwrapped(output: Any) -> Any:
