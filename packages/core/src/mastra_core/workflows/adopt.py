@@ -4,32 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from typing import Any, TypedDict
+from typing import Any
 
-from mastra_core.agents.messages import AgentInput, Message
 from mastra_core.agents.protocol import AgentLike
-from mastra_core.errors import AgentFailed, ConfigError
-from mastra_core.schema import schema_of, validate
-from mastra_core.tools import Tool, ToolContext
-from mastra_core.workflows.context import StepContext
+from mastra_core.errors import ConfigError
+from mastra_core.tools import Tool
+from mastra_core.workflows.agent_step import agent_step
 from mastra_core.workflows.function import Function
 from mastra_core.workflows.retry import Retry, as_retry
 from mastra_core.workflows.step import Step, step
+from mastra_core.workflows.tool_step import tool_step
 from mastra_core.workflows.workflow import Workflow
 
 __all__ = ("as_step",)
-
-
-class Prompt(TypedDict):
-    """What an agent may be asked with, instead of a string."""
-
-    prompt: str
-
-
-class Text(TypedDict):
-    """What an agent answers where no type was asked for."""
-
-    text: str
 
 
 def as_step(
@@ -54,7 +41,7 @@ def as_step(
 
 def _made(value: Any, output: Any) -> Step[Any, Any]:
     if isinstance(value, AgentLike) and not isinstance(value, type):
-        return _of_agent(value, output)
+        return agent_step(value, output)
     if output is not None:
         raise ConfigError(f"{value!r} is not an agent.", "Only an agent is told its output type.")
     if isinstance(value, Step):
@@ -62,44 +49,13 @@ def _made(value: Any, output: Any) -> Step[Any, Any]:
     if isinstance(value, Workflow):
         return _of_workflow(value)
     if isinstance(value, Tool):
-        return _of_tool(value)
+        return tool_step(value)
     if inspect.isroutine(value):
         return step(value)
     raise ConfigError(
         f"{value!r} is not a step.",
         "Pass a typed function, a step, an agent, a tool or a workflow.",
     )
-
-
-def _of_agent(agent: AgentLike, output: Any) -> Step[Any, Any]:
-    wanted = None if output is None else schema_of(output)
-
-    async def ask(value: Any, context: StepContext) -> Any:
-        prompt = value if isinstance(value, str) else value["prompt"]
-        answer = await agent.generate(
-            AgentInput(
-                messages=(Message.user(prompt),),
-                output_schema=wanted,
-                context=dict(context.request_context),
-                run_id=context.run_id,
-            )
-        )
-        if answer.reason == "suspended":
-            raise AgentFailed(
-                f"The agent {agent.id!r} asked for an approval.",
-                "Ask in a step of the workflow that suspends, before the agent's.",
-            )
-        return {"text": answer.text} if output is None else validate(output, answer.object)
-
-    return _step(agent, ask, str | Prompt, Text if output is None else output, "agent")
-
-
-def _of_tool(tool: Tool) -> Step[Any, Any]:
-    async def use(value: Any, context: StepContext) -> Any:
-        given = ToolContext(request_context=context.request_context, run_id=context.run_id)
-        return await tool.execute(value, given)
-
-    return _step(tool, use, tool.input, tool.output, "tool")
 
 
 def _of_workflow(workflow: Workflow) -> Step[Any, Any]:
@@ -109,24 +65,13 @@ def _of_workflow(workflow: Workflow) -> Step[Any, Any]:
     def never() -> None:
         """The interpreter executes the workflow instead."""
 
-    made = _step(workflow, never, workflow.input_type, workflow.output_type, "workflow")
-    return dataclasses.replace(made, workflow=workflow)
-
-
-def _step(thing: Any, function: Any, input: Any, output: Any, kind: Any) -> Step[Any, Any]:
     return Step(
-        id=thing.id,
-        description=thing.description,
-        call=Function(
-            function=function,
-            input=Any if kind == "tool" else input,  # a tool checks its own
-            output=output,
-            input_name="value",
-            context_name="context",
-            awaits=True,
-        ),
-        input=input,
-        output=output,
-        kind=kind,
-        of=thing.id,
+        id=workflow.id,
+        description=workflow.description,
+        call=Function(function=never),
+        input=workflow.input_type,
+        output=workflow.output_type,
+        workflow=workflow,
+        kind="workflow",
+        of=workflow.id,
     )

@@ -59,13 +59,15 @@ async def execute(
     await journal.emit(f"{key}:started", StepStarted(step=place.path, payload=value))
     retry: Any = item.retry or scope.workflow.retry
     turn = attempt = 1
+    kept = None
     while True:
-        call = functools.partial(_call, scope, item, value, place, resume, attempt, turn)
+        call = functools.partial(_call, scope, item, value, place, (resume, kept), attempt, turn)
         outcome = await journal.step(f"{key}#{turn}", call)
         if outcome.state:
             scope.change(outcome.state)
         if outcome.kind == "suspended":
-            resume, attempt = await _suspended(scope, place, outcome, turn), 0
+            resume, kept = await _suspended(scope, place, outcome, turn), outcome.kept
+            attempt = 0
         elif not outcome.again or attempt > retry.count:
             return await ended(scope, place, outcome)
         else:
@@ -146,7 +148,7 @@ async def _call(
     item: Step[Any, Any],
     value: Any,
     place: Place,
-    resume: Any,
+    before: tuple[Any, Any],
     attempt: int,
     turn: int,
 ) -> Outcome:
@@ -154,10 +156,10 @@ async def _call(
     if item.call.context_name:  # many a step takes none, and it costs as much as a short step
         writer = functools.partial(_write, scope, place, turn)
         context = scope.context(item, place, attempt=attempt, writer=writer)
-        context.resume_data = resume
+        context.resume_data, context.kept = before
     try:
-        if context is not None and resume is not None and item.resume is not None:
-            context.resume_data = validate(item.resume, resume)
+        if context is not None and context.resume_data is not None and item.resume is not None:
+            context.resume_data = validate(item.resume, context.resume_data)
         output = await _executed(scope, item, value, context)
     except Left as left:
         return left.outcome

@@ -30,6 +30,7 @@ class StepContext:
     :param init_data: what the workflow was started with.
     :param resume_data: what ``resume`` brought, of the step's ``resume`` type; ``None`` on the
         first execution.
+    :param kept: what the step gave ``suspend`` to keep.
     :param request_context: what the caller and the server's middleware passed along.
     :param attempt: 1, and one more each time the step is retried.
     :param iteration: how often a loop has executed the step, this time included; 0 elsewhere.
@@ -39,9 +40,8 @@ class StepContext:
 
     __slots__ = (
         "_changes", "_outputs", "_state", "_state_type", "_suspend_type", "_writer", "_written",
-        "attempt", "canceled",
-        "init_data", "iteration", "path", "request_context", "resume_data", "run_id", "step_id",
-        "workflow_id",
+        "attempt", "canceled", "init_data", "iteration", "kept", "path", "request_context",
+        "resume_data", "run_id", "step_id", "workflow_id",
     )  # fmt: skip
 
     def __init__(
@@ -69,6 +69,7 @@ class StepContext:
         self.init_data = init_data
         self.resume_data = resume_data
         self.request_context: Mapping[str, Any] = {} if request_context is None else request_context
+        self.kept: Any = None
         self.attempt = attempt
         self.iteration = iteration
         self.canceled = False
@@ -115,17 +116,21 @@ class StepContext:
         value = self._outputs[name]
         return value if isinstance(step, str) else validate(step.output, value)
 
-    def suspend(self, payload: Any = None, *, label: str = "") -> NoReturn:
+    def suspend(self, payload: Any = None, *, label: str = "", keep: Any = None) -> NoReturn:
         """Leave the step here; ``resume`` executes it again from its beginning.
 
         :param payload: what the person who resumes needs to see, of the ``suspend`` type.
         :param label: another name to resume it by.
+        :param keep: what the step is to find again as ``kept``, JSON-able; nobody else sees it.
         :raises InvalidInput: when the payload does not fit the step's ``suspend`` type.
         """
         data = dump(payload)
         if self._suspend_type is not None and data is not None:
             validate(self._suspend_type, data)
-        raise Left(Outcome(kind="suspended", value=data, label=label, state=self._changes))
+        outcome = Outcome(
+            kind="suspended", value=data, kept=dump(keep), label=label, state=self._changes
+        )
+        raise Left(outcome)
 
     def bail(self, result: Any = None) -> NoReturn:
         """End the workflow here, successfully, with this result; a nested one alone."""

@@ -24,6 +24,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
     """How one call ended, as JSON builtins.
 
     :param value: the output; what a workflow was bailed out of with; the payload of a suspend.
+    :param kept: what a suspended step finds again when it is resumed; nobody else sees it.
     :param label: by which a suspended step may be resumed, beside its path.
     :param again: it failed in a way that its retry policy covers.
     :param state: what the step changed of the shared state.
@@ -32,6 +33,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
     kind: Literal["done", "bailed", "suspended", "failed"] = "done"
     value: Any = None
     error: RunError | None = None
+    kept: Any = None
     label: str = ""
     again: bool = False
     state: dict[str, Any] = {}
