@@ -1,0 +1,78 @@
+"""Neutral messages as those of LangChain, and back into bytes."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from langchain_core import messages as native
+
+from mastra_core.agents.messages import (
+    FilePart,
+    Message,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+)
+
+__all__ = ("native_messages", "packed", "unpacked")
+
+
+def native_messages(messages: Iterable[Message]) -> list[native.BaseMessage]:
+    """``messages`` as LangChain's."""
+    return [made for message in messages for made in _native(message)]
+
+
+def packed(messages: Iterable[native.BaseMessage]) -> bytes:
+    """LangChain's messages, serialised."""
+    return json.dumps(native.messages_to_dict(list(messages))).encode()
+
+
+def unpacked(history: bytes) -> list[native.BaseMessage]:
+    """What ``packed`` serialised."""
+    return native.messages_from_dict(json.loads(history))
+
+
+def _native(message: Message) -> list[native.BaseMessage]:
+    match message.role:
+        case "system":
+            return [native.SystemMessage(message.text)]
+        case "assistant":
+            return [native.AIMessage(message.text, tool_calls=_calls(message))]
+        case "tool":
+            return [_result(part) for part in message.parts if isinstance(part, ToolResultPart)]
+        case _:
+            return [native.HumanMessage(_content(message))]
+
+
+def _calls(message: Message) -> list[Any]:
+    return [
+        {"type": "tool_call", "id": part.id, "name": part.name, "args": part.arguments}
+        for part in message.parts
+        if isinstance(part, ToolCallPart)
+    ]
+
+
+def _result(part: ToolResultPart) -> native.ToolMessage:
+    result = part.result
+    text = result if isinstance(result, str) else msgspec.json.encode(result).decode()
+    return native.ToolMessage(text, tool_call_id=part.id, name=part.name)
+
+
+def _content(message: Message) -> Any:
+    if all(isinstance(part, TextPart) for part in message.parts):
+        return message.text
+    return [_block(part) for part in message.parts if isinstance(part, TextPart | FilePart)]
+
+
+def _block(part: TextPart | FilePart) -> dict[str, Any]:
+    if isinstance(part, TextPart):
+        return {"type": "text", "text": part.text}
+    kind = "image" if part.media_type.startswith("image/") else "file"
+    if part.data:
+        data = base64.b64encode(part.data).decode()
+        return {"type": kind, "base64": data, "mime_type": part.media_type}
+    return {"type": kind, "url": part.url, "mime_type": part.media_type}

@@ -1,0 +1,138 @@
+"""Runs of LangGraph's compiled graphs."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from typing import Any
+
+from langchain_core.messages import SystemMessage
+from langgraph.errors import GraphRecursionError
+from langgraph.types import Command
+
+from mastra_core.agents.deadline import in_time
+from mastra_core.agents.events import AgentEvent, Finish, Start
+from mastra_core.agents.langgraph.native import native_messages, packed, unpacked
+from mastra_core.agents.langgraph.turns import Turns
+from mastra_core.agents.messages import AgentInput, Decision, Message
+from mastra_core.agents.protocol import AgentInfo, AgentOutput, collect
+from mastra_core.agents.provider_failures import provider_failed
+from mastra_core.agents.wishes import refuse
+from mastra_core.errors import ConfigError
+from mastra_core.schema import dump
+
+__all__ = ("GraphAgent",)
+
+_UNNAMED = "LangGraph"
+_FIXED = (
+    "model", "instructions", "settings", "tools", "active_tools", "client_tools", "output",
+    "output_schema", "require_approval", "stop_when", "limits",
+)  # fmt: skip
+
+
+class GraphAgent:
+    """Runs a graph and tells what it streams in our events.
+
+    A graph with a checkpointer keeps its threads itself: it is given only what is new. Its
+    runtime context is the request context, where it declares a schema for one.
+    """
+
+    def __init__(self, graph: Any) -> None:
+        self._graph = graph
+        self._keeps = bool(graph.checkpointer)
+        self.id = self.name = "" if graph.name == _UNNAMED else graph.name
+        self.description = ""
+
+    def info(self) -> AgentInfo:
+        """A graph says nothing of its models."""
+        return AgentInfo()
+
+    async def generate(self, input: AgentInput, /) -> AgentOutput:
+        """Run to the end."""
+        return await collect(self.stream(input))
+
+    async def stream(self, input: AgentInput, /) -> AsyncIterator[AgentEvent]:
+        """Run, giving the events as they happen."""
+        yield Start()
+        try:
+            refuse(input, "LangGraph", *_FIXED)
+            async for event in self._events(input):
+                yield event
+        except Exception as error:  # noqa: BLE001  # nodes, providers and tools may raise anything
+            yield provider_failed(error, self.id)
+
+    async def _events(self, wish: AgentInput) -> AsyncGenerator[AgentEvent]:
+        thread = _thread(wish)
+        turns, reason = Turns(), "stop"
+        try:
+            async with contextlib.aclosing(self._stream(wish, thread)) as stream:
+                async for mode, value in in_time(stream, wish.timeout):
+                    for told in turns.tell(mode, value):
+                        yield told
+        except GraphRecursionError:
+            if wish.max_steps is None:
+                raise
+            reason = "tool-calls"
+        if turns.waits and not self._keeps:
+            raise ConfigError(
+                f"The graph {self.id!r} waits for an answer and has no checkpointer to keep it.",
+                "Compile it with one: builder.compile(checkpointer=...).",
+            )
+        if turns.waits:
+            kept = json.dumps({"thread": thread}).encode()
+            yield Finish(reason="suspended", usage=turns.total, history=kept)
+            return
+        yield turns.last(reason)
+        yield Finish(
+            reason=reason,
+            object=dump(turns.state.get("structured_response")),
+            usage=turns.total,
+            history=b"" if self._keeps else packed(turns.state.get("messages", [])),
+        )
+
+    def _stream(self, wish: AgentInput, thread: str) -> AsyncGenerator[tuple[str, Any]]:
+        config: dict[str, Any] = {"configurable": {"thread_id": thread}}
+        if wish.max_steps is not None:
+            config["recursion_limit"] = 2 * wish.max_steps  # a turn is the model, then its tools
+        context = {} if self._graph.context_schema is None else {"context": dict(wish.context)}
+        modes = ["messages", "updates", "values"]
+        stream: AsyncGenerator[tuple[str, Any]] = self._graph.astream(
+            self._input(wish), config, stream_mode=modes, **context
+        )
+        return stream
+
+    def _input(self, wish: AgentInput) -> Any:
+        if wish.decisions:
+            answers = {call: _answer(decision) for call, decision in wish.decisions.items()}
+            return Command(resume=answers)
+        messages: Sequence[Message] = wish.messages
+        before: list[Any] = []
+        if self._keeps and wish.thread:
+            messages = _new(messages)
+        elif wish.history:
+            before, messages = unpacked(wish.history), _new(messages)
+        if wish.extra_instructions:
+            before.append(SystemMessage(wish.extra_instructions))
+        return {"messages": [*before, *native_messages(messages)]}
+
+
+def _answer(decision: Decision) -> Any:
+    return decision.approved if decision.data is None else decision.data
+
+
+def _new(messages: Sequence[Message]) -> Sequence[Message]:
+    """What was said after the last answer."""
+    answers = [index for index, each in enumerate(messages) if each.role == "assistant"]
+    return messages[answers[-1] + 1 :] if answers else messages
+
+
+def _thread(wish: AgentInput) -> str:
+    """The graph's own name of the thread; nobody reaches another resource's by guessing it."""
+    if wish.decisions and wish.history:
+        return str(json.loads(wish.history)["thread"])
+    if wish.thread:
+        return json.dumps([wish.resource, wish.thread]) if wish.resource else wish.thread
+    import uuid
+
+    return wish.run_id or str(uuid.uuid4())
