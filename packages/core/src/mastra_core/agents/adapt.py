@@ -1,8 +1,8 @@
 """Which adapter makes an agent of an object.
 
-Adapters are found by the top-level module of the object's class, searched along its MRO, so
-nothing of a framework is imported to recognise it. Ours are in a table; others come from the
-entry-point group ``mastra.agents``. A bundle carries its matches frozen in, because reading
+Adapters are found by the module of the object's class, or a package above it, searched along its
+MRO, so nothing of a framework is imported to recognise it. Ours are in a table; others come from
+the entry-point group ``mastra.agents``. A bundle carries its matches frozen in, because reading
 the metadata of all installed distributions costs 40 ms at every cold start.
 """
 
@@ -18,7 +18,11 @@ from mastra_core.errors import ConfigError, PluginError
 
 __all__ = ("adapter_names", "as_agent", "freeze_adapters")
 
-_BUILT_IN = {"pydantic_ai": "mastra_core.agents.pydantic_ai:adapt"}
+_BUILT_IN = {
+    "pydantic_ai": "mastra_core.agents.pydantic_ai:adapt",
+    "agents.agent": "mastra_core.agents.openai_agents:adapt",  # users call modules "agents" too
+    "langgraph": "mastra_core.agents.langgraph:adapt",
+}
 _frozen: dict[str, str] | None = None
 
 
@@ -50,16 +54,22 @@ def freeze_adapters(adapters: Mapping[str, str]) -> None:
 
 
 def adapter_names() -> dict[str, str]:
-    """Every adapter known here: top-level module to ``module:attribute``."""
+    """Every adapter known here: module or package to ``module:attribute``."""
     return _BUILT_IN | (_installed() if _frozen is None else _frozen)
 
 
 def _adapters(value: Any) -> list[str]:
-    modules = [_top_level(cls) for cls in type(value).__mro__]
+    modules = [name for cls in type(value).__mro__ for name in _packages(cls)]
     found = [_BUILT_IN[name] for name in modules if name in _BUILT_IN]
     return found or [
         names[name] for names in [adapter_names()] for name in modules if name in names
     ]
+
+
+def _packages(cls: type) -> list[str]:
+    """The module of ``cls`` and the packages above it, innermost first."""
+    parts = cls.__module__.split(".")
+    return [".".join(parts[:length]) for length in range(len(parts), 0, -1)]
 
 
 def _installed() -> dict[str, str]:
