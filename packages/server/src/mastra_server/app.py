@@ -1,14 +1,14 @@
 """The application: routes inside, and around them what every request passes through.
 
-From the outside in: canonical path, request id, span, HTTPS, CORS, rate limit, time limit, body
-limit, error boundary, the user's middleware, Litestar's routes. A layer that has nothing to do is
-left out: each is paid for by every request.
+From the outside in: canonical path, request id, metrics, span, HTTPS, CORS, rate limit, time limit,
+body limit, error boundary, the user's middleware, Litestar's routes. A layer that has nothing to do
+is left out: each is paid for by every request.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from litestar import Litestar
 from litestar.datastructures import State
@@ -22,6 +22,7 @@ from mastra_server.errors import ErrorBoundary, exception_handlers
 from mastra_server.https import HttpsOnly
 from mastra_server.limits import BodyLimit, TimeLimit
 from mastra_server.live_runs import LiveRuns
+from mastra_server.metrics import Metrics
 from mastra_server.middleware import wrap_user_middleware
 from mastra_server.openapi import openapi_routes
 from mastra_server.paths import CanonicalPath, placed
@@ -56,8 +57,10 @@ def create_app(mastra: Mastra) -> Litestar:
     """
     live_runs = LiveRuns(mastra.server.run_timeout)
     api = placed((*_API, *openapi_routes(mastra)), mastra.server.api_prefix)
+    metrics = [Metrics()] if mastra.server.metrics else []
+    shown = [each.route() for each in metrics]
     app = _kind(mastra)(
-        route_handlers=[*health.ROUTES, *api, *own_routes(mastra)],
+        route_handlers=[*health.ROUTES, *api, *own_routes(mastra), *shown],
         guards=list(gates(mastra)),
         exception_handlers=exception_handlers(),
         lifespan=[_lifespan],
@@ -67,7 +70,7 @@ def create_app(mastra: Mastra) -> Litestar:
         request_max_body_size=None,  # ours also covers bodies that a middleware reads
         debug=False,
     )
-    app.asgi_handler = _surrounded(app.asgi_handler, mastra)
+    app.asgi_handler = _surrounded(app.asgi_handler, mastra, metrics)
     return app
 
 
@@ -80,7 +83,7 @@ def _kind(mastra: Mastra) -> type[Litestar]:
     return _Application if ours else PlainStart
 
 
-def _surrounded(app: App, mastra: Mastra) -> App:
+def _surrounded(app: App, mastra: Mastra, metrics: Sequence[Metrics]) -> App:
     settings = mastra.server
     if mastra.server_middleware:  # what the routes raise, Litestar answers
         app = ErrorBoundary(wrap_user_middleware(app, mastra.server_middleware))
@@ -94,6 +97,8 @@ def _surrounded(app: App, mastra: Mastra) -> App:
         app = HttpsOnly(app)
     if mastra.telemetry is not None:
         app = RequestSpans(app)
+    for each in metrics:
+        app = each.around(app)
     return CanonicalPath(RequestId(app))
 
 
