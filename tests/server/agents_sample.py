@@ -1,5 +1,7 @@
 """Agents of a model that is a function, with tools of every kind."""
 
+import re
+
 from pydantic_ai.messages import (
     BinaryContent,
     FilePart,
@@ -87,8 +89,8 @@ async def stream(messages: list, info):
         elif isinstance(part, ThinkingPart):
             yield {index: DeltaThinkingPart(content=part.content)}
         elif isinstance(part, TextPart):
-            for word in part.content.split(" "):
-                yield word + " "
+            for word in re.findall(r"\S+\s*", part.content):
+                yield word
 
 
 def made():

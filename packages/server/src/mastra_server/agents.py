@@ -20,6 +20,7 @@ from mastra_server.describe import agent_details, tool_details
 from mastra_server.live_runs import live_answer, live_run, observed
 from mastra_server.suspending import suspended_runs
 from mastra_server.tools import ToolBody, executed
+from mastra_server.ui_stream import ui_chunks
 from mastra_server.wire_types import (
     AgentDetails,
     Generated,
@@ -88,6 +89,20 @@ async def _stream(request: _Request) -> StreamAnswer:
     return live_answer(request, agent.id, wish.run_id, chunks)
 
 
+@post(
+    ["/api/agents/{agent_id:str}/stream/ui", "/api/agents/{agent_id:str}/stream/vnext/ui"],
+    body=AgentBody,
+    stream="sse",
+    errors=(409, 429),
+)
+async def _stream_ui(request: _Request) -> StreamAnswer:
+    """Run an agent and tell it in the parts of an AI SDK user interface."""
+    agent = agent_of(request)
+    wish = await agent_input(request)
+    chunks = ui_chunks(agent_chunks(agent, wish, suspended_runs(request)))
+    return live_answer(request, agent.id, wish.run_id, chunks)
+
+
 @post("/api/agents/{agent_id:str}/observe", body=_Observe, stream="sse")
 async def _observe(request: _Request) -> StreamAnswer:
     """What a streamed run did from an offset on, and what it goes on to do."""
@@ -120,7 +135,17 @@ async def _tool_execute(request: _Request) -> ASGIResponse:
     return await executed(_tool(request), request)
 
 
-ROUTES = (_list, _details, _generate, _stream, _observe, _cancel, _tool_details, _tool_execute)
+ROUTES = (
+    _list,
+    _details,
+    _generate,
+    _stream,
+    _stream_ui,
+    _observe,
+    _cancel,
+    _tool_details,
+    _tool_execute,
+)
 
 
 def agent_of(request: _Request) -> AgentLike:

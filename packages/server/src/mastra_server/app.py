@@ -14,7 +14,7 @@ from litestar import Litestar
 from litestar.datastructures import State
 
 from mastra_core import ApiRoute, Mastra
-from mastra_server import agents, health, suspended, tools, workflows
+from mastra_server import agents, health, responses, suspended, tools, workflows
 from mastra_server.asgi import App
 from mastra_server.auth import gates
 from mastra_server.cors import CorsHeaders
@@ -64,7 +64,14 @@ def create_app(mastra: Mastra) -> Litestar:
         guards=list(gates(mastra)),
         exception_handlers=exception_handlers(),
         lifespan=[_lifespan],
-        state=State({"mastra": mastra, "draining": False, "live_runs": live_runs}),
+        state=State(
+            {
+                "mastra": mastra,
+                "draining": False,
+                "live_runs": live_runs,
+                "responses": responses.Responses(),
+            }
+        ),
         logging_config=None,
         openapi_config=None,
         request_max_body_size=None,  # ours also covers bodies that a middleware reads
@@ -74,7 +81,7 @@ def create_app(mastra: Mastra) -> Litestar:
     return app
 
 
-_API = (*agents.ROUTES, *suspended.ROUTES, *workflows.ROUTES, *tools.ROUTES)
+_API = (*agents.ROUTES, *suspended.ROUTES, *responses.ROUTES, *workflows.ROUTES, *tools.ROUTES)
 
 
 def _kind(mastra: Mastra) -> type[Litestar]:

@@ -145,7 +145,10 @@ class Operation:
         piece = {"type": "string", "x-piece": schemas["chunk"]}
         event = {"type": "object", "properties": {"data": piece, "id": {"type": "string"}}}
         schema = event if stream == "sse" else piece
-        return {"description": words, "content": {media_type: {"schema": schema}}}
+        content = {media_type: {"schema": schema}}
+        if "answer" in schemas:  # the caller says which it wants
+            content["application/json"] = {"schema": schemas["answer"]}
+        return {"description": words, "content": content}
 
 
 def operations(app: Litestar) -> Iterator[Operation]:

@@ -1,0 +1,63 @@
+"""The chunks of an agent's stream as the parts of an AI SDK user interface's."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterator
+from typing import Any
+
+__all__ = ("ui_chunks",)
+
+_BLOCKS = ("text-start", "text-end", "reasoning-start", "reasoning-end")
+_DELTAS = ("text-delta", "reasoning-delta")
+
+
+async def ui_chunks(chunks: AsyncGenerator[dict[str, Any]]) -> AsyncGenerator[dict[str, Any]]:
+    """What ``chunks`` are to a user interface; nothing, where it has no part for one."""
+    async for chunk in chunks:
+        for part in _parts(chunk["type"], chunk.get("payload", {}), chunk):
+            yield part
+
+
+def _parts(kind: str, payload: dict[str, Any], chunk: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    if kind in _BLOCKS:
+        yield {"type": kind, "id": payload["id"]}
+    elif kind in _DELTAS:
+        yield {"type": kind, "id": payload["id"], "delta": payload["text"]}
+    elif kind == "file":
+        yield {"type": kind, "mediaType": payload["mimeType"], "url": _url(payload)}
+    elif kind == "object-result":
+        yield {"type": "data-structured-output", "data": {"object": chunk["object"]}}
+    elif kind in ("tool-call-approval", "tool-call-suspended", "tool-output"):
+        yield {"type": f"data-{kind}", "data": {"runId": chunk["runId"], **payload}}
+    elif kind in ("tool-call", "tool-result"):
+        yield _tool(kind, payload)
+    elif kind == "error":
+        yield {"type": kind, "errorText": payload["error"]["message"]}
+    else:
+        yield from _marks(kind, payload)
+
+
+def _marks(kind: str, payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    if kind == "start":
+        yield {"type": kind, "messageId": payload["messageId"]}
+    elif kind == "step-start":
+        yield {"type": "start-step"}
+    elif kind == "step-finish":
+        yield {"type": "finish-step"}
+    elif kind == "finish":
+        yield {"type": kind}
+
+
+def _tool(kind: str, payload: dict[str, Any]) -> dict[str, Any]:
+    call = {"toolCallId": payload["toolCallId"]}
+    if kind == "tool-call":
+        name = payload["toolName"]
+        return {"type": "tool-input-available", **call, "toolName": name, "input": payload["args"]}
+    if payload.get("isError"):
+        return {"type": "tool-output-error", **call, "errorText": str(payload["result"])}
+    return {"type": "tool-output-available", **call, "output": payload["result"]}
+
+
+def _url(payload: dict[str, Any]) -> str:
+    data: str = payload["data"]
+    return data if "://" in data else f"data:{payload['mimeType']};base64,{data}"
