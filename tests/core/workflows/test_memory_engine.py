@@ -237,3 +237,18 @@ def test_a_resumed_step_sees_the_context_of_who_resumed():
         return (await run.settled()).result
 
     assert asyncio.run(story()) == "Grace"
+
+
+def test_a_loop_without_end_does_not_fill_the_memory():
+    async def story():
+        engine = MemoryEngine(max_events=500)
+        run = await engine.create(Workflow("endless").dowhile(plus_one, lambda n: True))
+        await engine.start(run, 1)
+        record = await run.settled()
+        assert run.position == 501
+        assert len(await ids(engine, run.workflow)) == 1
+        return record
+
+    record = asyncio.run(story())
+    assert (record.status, record.error.name) == ("failed", "MastraError")
+    assert record.error.message.startswith("The run has more than 500 events")

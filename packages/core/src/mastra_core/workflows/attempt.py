@@ -29,7 +29,7 @@ from mastra_core.workflows.start import Place
 from mastra_core.workflows.step import Step
 from mastra_core.workflows.tasks import Expired, within
 
-__all__ = ("Bailed", "StepFailed", "ask", "ended", "execute", "pause")
+__all__ = ("Bailed", "StepFailed", "ask", "ended", "execute", "pause", "told")
 
 
 class StepFailed(Exception):
@@ -108,8 +108,8 @@ async def ask(
             answer = await function.call(value, scope.context(place.path, place))
             return Outcome(value=form(answer))
         except Exception as error:  # noqa: BLE001  # whatever users raise fails the run
-            told = _told(error, f"{function.name} of step {place.path!r}")
-            return Outcome(kind="failed", error=told)
+            reason = told(error, f"{function.name} of step {place.path!r}")
+            return Outcome(kind="failed", error=reason)
 
     outcome = await scope.journal.step(f"{place.key}?", call)
     if outcome.error is not None:
@@ -177,8 +177,9 @@ def _failed(scope: Scope, item: Step[Any, Any], error: Exception) -> Outcome:
     """Input that does not fit will not fit the next time either."""
     retry: Any = item.retry or scope.workflow.retry
     worth = retry is not None and isinstance(error, retry.on)
-    told = _told(error, f"step {item.id!r} of workflow {scope.workflow.id!r}")
-    return Outcome(kind="failed", error=told, again=worth and not isinstance(error, InvalidInput))
+    reason = told(error, f"step {item.id!r} of workflow {scope.workflow.id!r}")
+    again = worth and not isinstance(error, InvalidInput)
+    return Outcome(kind="failed", error=reason, again=again)
 
 
 async def _write(scope: Scope, place: Place, turn: int, number: int, chunk: Any) -> None:
@@ -207,7 +208,8 @@ async def _limited(item: Step[Any, Any], job: Any) -> Any:
         raise TimeoutError(f"The step {item.id!r} took longer than {limit:g} s.") from None
 
 
-def _told(error: Exception, where: str) -> RunError:
+def told(error: Exception, where: str) -> RunError:
+    """What a caller may see of an error; the log gets the traceback."""
     if not isinstance(error, MastraError):
         logger_of("mastra.workflows").error("%s failed", where, exc_info=error)
     message = error.message if isinstance(error, MastraError) else str(error)

@@ -24,7 +24,6 @@ from mastra_core.workflows.events import (
 )
 from mastra_core.workflows.memory_run import MemoryRun
 from mastra_core.workflows.memory_store import MemoryStore
-from mastra_core.workflows.outcome import RunError
 from mastra_core.workflows.paths import step_at, suspended_step
 from mastra_core.workflows.record import RunRecord
 from mastra_core.workflows.start import UNSET, Options, Start
@@ -40,13 +39,20 @@ class MemoryEngine:
     :param max_finished: finished runs kept.
     :param max_age: seconds a finished run is kept.
     :param max_unfinished: runs that may be pending, running or suspended at once.
+    :param max_events: the most that may happen in one run; a loop without end fails there.
     """
 
     single_process = True
 
     def __init__(
-        self, *, max_finished: int = 1000, max_age: float = 3600, max_unfinished: int = 10_000
+        self,
+        *,
+        max_finished: int = 1000,
+        max_age: float = 3600,
+        max_unfinished: int = 10_000,
+        max_events: int = 100_000,
     ) -> None:
+        self._max_events = max_events
         self._runs = MemoryStore(max_finished, max_age, max_unfinished)
 
     async def create(self, workflow: Workflow, run_id: str = "", resource_id: str = "") -> Run:
@@ -65,7 +71,7 @@ class MemoryEngine:
             created_at=at,
             updated_at=at,
         )
-        run = MemoryRun(workflow, record)
+        run = MemoryRun(workflow, record, self._max_events)
         self._runs.add(run)
         return run
 
@@ -229,7 +235,7 @@ class MemoryEngine:
         run.task = asyncio.create_task(self._execute(run, options), name="workflow run")
 
     async def _execute(self, run: MemoryRun, options: Options) -> None:
-        from mastra_core.workflows.attempt import StepFailed
+        from mastra_core.workflows.attempt import StepFailed, told
         from mastra_core.workflows.interpreter import Paused, interpret
 
         journal, state = run.journal, options.state
@@ -242,8 +248,8 @@ class MemoryEngine:
         except StepFailed as failed:
             end = RunFinished(status="failed", error=failed.error, state=state)
         except Exception as error:  # noqa: BLE001  # a defect of ours must not leave a run pending
-            told = RunError(message=str(error), name=type(error).__name__)
-            end = RunFinished(status="failed", error=told, state=state)
+            reason = told(error, f"a run of workflow {run.workflow.id!r}")
+            end = RunFinished(status="failed", error=reason, state=state)
         finally:
             if not journal.closed:
                 journal.close()

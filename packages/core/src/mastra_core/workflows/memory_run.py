@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
-from mastra_core.workflows.events import RunEvent
+from mastra_core.errors import MastraError
+from mastra_core.workflows.events import RunEvent, RunFinished
 from mastra_core.workflows.memory_journal import MemoryJournal
 from mastra_core.workflows.record import RunRecord
 from mastra_core.workflows.start import Start
@@ -21,14 +22,15 @@ class MemoryRun:
     """The handle on a run in memory.
 
     :param workflow: what it executes.
+    :param most: how many events it may have.
     """
 
     __slots__ = (
-        "__weakref__", "_events", "_settling", "_watchers", "context", "journal", "key", "record",
-        "run_id", "start", "task", "workflow",
+        "__weakref__", "_events", "_most", "_settling", "_watchers", "context", "journal", "key",
+        "record", "run_id", "start", "task", "workflow",
     )  # fmt: skip
 
-    def __init__(self, workflow: Workflow, record: RunRecord) -> None:
+    def __init__(self, workflow: Workflow, record: RunRecord, most: int) -> None:
         self.workflow = workflow
         self.record = record
         self.run_id = record.run_id
@@ -38,6 +40,7 @@ class MemoryRun:
         self.task: asyncio.Task[None] | None = None
         self.context: dict[str, Any] = {}
         self._events: list[RunEvent] = []
+        self._most = most
         self._settling: list[asyncio.Future[None]] = []
         self._watchers: set[asyncio.Event] = set()
 
@@ -47,7 +50,15 @@ class MemoryRun:
         return len(self._events)
 
     def note(self, event: RunEvent) -> None:
-        """Remember what happened and wake whoever watches."""
+        """Remember what happened and wake whoever watches.
+
+        :raises MastraError: when that is more than a run may keep.
+        """
+        if len(self._events) >= self._most and not isinstance(event, RunFinished):
+            raise MastraError(
+                f"The run has more than {self._most} events, the most this server keeps of one.",
+                "Make several runs of it, or raise MemoryEngine(max_events=...).",
+            )
         self._events.append(event)
         self.record.apply(event)
         for watcher in self._watchers:
