@@ -8,5 +8,10 @@ ENGINES = {"memory": MemoryEngine}
 
 
 @pytest.fixture(params=ENGINES)
-def engine(request):
-    return ENGINES[request.param]()
+def make_engine(request):
+    return ENGINES[request.param]
+
+
+@pytest.fixture
+def engine(make_engine):
+    return make_engine()

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from core.workflows.graphs import Graph, graphs
 from core.workflows.journals import Recorded
-from mastra_core import MemoryEngine
 from mastra_core.workflows import RunRecord
 from mastra_core.workflows.attempt import StepFailed
 from mastra_core.workflows.interpreter import interpret
@@ -52,10 +51,10 @@ def checked(graph, record, value):
 
 
 @RANDOM
-@given(graphs, st.integers(0, 9), st.data())
-def test_a_run_comes_to_what_it_must(parts, value, data):
+@given(parts=graphs, value=st.integers(0, 9), data=st.data())
+def test_a_run_comes_to_what_it_must(make_engine, parts, value, data):
     async def story():
-        engine, graph = MemoryEngine(), Graph(parts)
+        engine, graph = make_engine(), Graph(parts)
         run = await engine.create(graph.workflow)
         await engine.start(run, value)
         record = await driven(engine, run, data)
@@ -71,10 +70,10 @@ def test_a_run_comes_to_what_it_must(parts, value, data):
 
 
 @RANDOM
-@given(graphs, st.integers(0, 9), st.data())
-def test_a_failed_run_that_is_restarted_repeats_nothing(parts, value, data):
+@given(parts=graphs, value=st.integers(0, 9), data=st.data())
+def test_a_failed_run_that_is_restarted_repeats_nothing(make_engine, parts, value, data):
     async def story():
-        engine, graph = MemoryEngine(), Graph(parts)
+        engine, graph = make_engine(), Graph(parts)
         run = await engine.create(graph.workflow)
         await engine.start(run, value)
         record = await driven(engine, run, data)
@@ -91,10 +90,10 @@ def test_a_failed_run_that_is_restarted_repeats_nothing(parts, value, data):
 
 
 @RANDOM
-@given(graphs, st.integers(0, 9), st.integers(0, 30))
-def test_a_run_that_is_cancelled_is_over(parts, value, moment):
+@given(parts=graphs, value=st.integers(0, 9), moment=st.integers(0, 30))
+def test_a_run_that_is_cancelled_is_over(make_engine, parts, value, moment):
     async def story():
-        engine, graph = MemoryEngine(), Graph(parts)
+        engine, graph = make_engine(), Graph(parts)
         run = await engine.create(graph.workflow)
         await engine.start(run, value)
         for _ in range(moment):
@@ -111,7 +110,7 @@ def test_a_run_that_is_cancelled_is_over(parts, value, moment):
 
 
 @RANDOM
-@given(graphs, st.integers(0, 9))
+@given(parts=graphs, value=st.integers(0, 9))
 def test_a_replay_calls_nothing_and_gives_the_same(parts, value):
     graph = Graph(parts)
 

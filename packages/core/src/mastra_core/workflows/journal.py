@@ -33,7 +33,11 @@ class Journal(Protocol):
         """Return at ``until``, seconds since the epoch, as it was when ``key`` was first slept."""
 
     async def emit(self, key: str, event: RunEvent) -> None:
-        """Remember what happened and tell whoever watches, once for each ``key``."""
+        """Remember what happened and tell whoever watches, once for each ``key``.
+
+        A ``RunIdle`` is not worth telling where something of what is waited for is there already:
+        its key is ``idle:`` and the keys that are waited for, with ``|`` between.
+        """
 
     async def cancel(self) -> None:
         """End the run from outside; what it waits for is abandoned."""

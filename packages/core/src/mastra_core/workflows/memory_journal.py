@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from mastra_core.workflows.events import RunEvent
+from mastra_core.workflows.events import RunEvent, RunIdle
 from mastra_core.workflows.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -52,15 +52,12 @@ class MemoryJournal:
         journal._brought, journal._slept = self._brought, self._slept
         keys = (key.rpartition("#") for key, each in outcomes.items() if each.kind == "done")
         done = {place for place, _, turn in keys if turn.isdecimal()}
-        journal._told = {
-            key for key in self._told if key.rpartition(":")[0] in done or self._past(key)
-        }
+        journal._told = {key for key in self._told if key.rpartition(":")[0] in done}
         return journal
 
     def _past(self, key: str) -> bool:
-        """It tells of a rest that is over, since something of what was waited for came."""
-        kind, _, waits = key.partition(":")
-        return kind == "idle" and any(wait in self._brought for wait in waits.split("|"))
+        """A rest is none if something of what is waited for is there."""
+        return any(wait in self._brought for wait in key.removeprefix("idle:").split("|"))
 
     async def step(self, key: str, call: Callable[[], Awaitable[Outcome]]) -> Outcome:
         """What came of ``call``."""
@@ -97,9 +94,10 @@ class MemoryJournal:
 
     async def emit(self, key: str, event: RunEvent) -> None:
         """Remember and tell, once."""
-        if not self.closed and key not in self._told:
-            self._told.add(key)
-            self._note(event)
+        if self.closed or key in self._told or (type(event) is RunIdle and self._past(key)):
+            return
+        self._told.add(key)
+        self._note(event)
 
     async def cancel(self) -> None:
         """Listen no more."""
