@@ -14,7 +14,15 @@ from mastra_core.server import ApiRoute, Cors, Middleware, RateLimit, Server
 from mastra_core.storage import MemoryStorage, SqliteStorage
 from mastra_core.telemetry import Telemetry
 from mastra_core.tools import Tool, ToolContext, tool
-from mastra_core.workflows import MemoryEngine, Step, StepContext, Workflow, step
+from mastra_core.workflows import (
+    MemoryEngine,
+    Retry,
+    Step,
+    StepContext,
+    Workflow,
+    as_step,
+    step,
+)
 
 __all__ = (
     "Agent",
@@ -29,6 +37,7 @@ __all__ = (
     "MemoryStorage",
     "Middleware",
     "RateLimit",
+    "Retry",
     "Secret",
     "Server",
     "SqliteStorage",
@@ -38,6 +47,7 @@ __all__ = (
     "Tool",
     "ToolContext",
     "Workflow",
+    "as_step",
     "create_logger",
     "step",
     "tool",
