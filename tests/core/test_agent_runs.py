@@ -145,6 +145,15 @@ def test_a_structured_answer_that_never_fits():
     assert caught.value.status == 502
 
 
+def test_an_answer_for_when_none_fits():
+    bad = [call("final_result", {"town": "Oslo"})]
+    wish = said(output_schema=SCHEMA, fallback={"city": "nowhere"})
+    out = both(lambda: Agent(name="a", model=Script(bad, bad, bad).model), wish)
+    assert (out.object, out.reason) == ({"city": "nowhere"}, "other")
+    with pytest.raises(AgentFailed, match="a bug"):
+        answer(Agent(name="a", model=Script([LookupError("a bug")]).model), wish)
+
+
 def test_a_schema_that_is_none():
     agent = Agent(name="a", model="test")
     with pytest.raises(InvalidInput, match="schema of the answer"):

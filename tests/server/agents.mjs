@@ -33,11 +33,13 @@ got.instructed = await shop.generate("hi", { instructions: "Be brief.", system: 
 const schema = { type: "object", properties: { city: { type: "string" } }, required: ["city"] };
 got.object = await shop.generate("object", { structuredOutput: { schema } });
 got.objectStream = await chunksOf(shop.stream("object", { structuredOutput: { schema } }));
-got.objectFails = await failing(() =>
-  shop.generate("object", {
-    structuredOutput: { schema: { ...schema, required: ["town"], properties: { town: { type: "string" } } } },
-  }),
-);
+const town = { ...schema, required: ["town"], properties: { town: { type: "string" } } };
+got.objectFails = await failing(() => shop.generate("object", { structuredOutput: { schema: town } }));
+const fallbackValue = { town: "nowhere" };
+got.fallback = await shop.generate("object", {
+  structuredOutput: { schema: town, errorStrategy: "fallback", fallbackValue },
+});
+got.warned = await shop.generate("object", { structuredOutput: { schema: town, errorStrategy: "warn" } });
 got.stopped = await shop.generate("work", { maxSteps: 1 });
 got.inactive = await shop.generate("work", { activeTools: ["pay"] });
 

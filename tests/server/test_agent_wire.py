@@ -78,6 +78,9 @@ def test_wishes_of_one_run(got):
     ]
     assert got["objectFails"]["status"] == 502
     assert "answer cannot be used" in got["objectFails"]["message"]
+    assert got["fallback"]["object"] == {"town": "nowhere"}
+    assert got["fallback"]["usedFallbackValue"] is True
+    assert "object" not in got["warned"]
     stopped = got["stopped"]
     assert (stopped["finishReason"], len(stopped["toolResults"])) == ("tool-calls", 1)
     assert "Unknown tool name: 'work'" in got["inactive"]["text"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Request
@@ -21,8 +21,17 @@ _CAPITAL = re.compile(r"(?=[A-Z])")
 _RENAMED = {"max_output_tokens": "max_tokens"}
 
 
-class _Structured(msgspec.Struct):
+class _Structured(msgspec.Struct, rename="camel"):
     schema: dict[str, Any] | None = None
+    error_strategy: Literal["strict", "warn", "fallback"] = "strict"
+    fallback_value: Any = None
+
+    @property
+    def fallback(self) -> Any:
+        """The answer where the model gives none that fits."""
+        if self.error_strategy == "strict":
+            return msgspec.UNSET
+        return self.fallback_value if self.error_strategy == "fallback" else None
 
 
 class _Memory(msgspec.Struct):
@@ -70,10 +79,12 @@ async def agent_input(request: Request[Any, Any, Any]) -> AgentInput:
     body = await read(request, AgentBody)
     memory = body.memory or _Memory(body.thread_id or "", body.resource_id or "")
     thread = memory.thread if isinstance(memory.thread, str) else str(memory.thread.get("id", ""))
+    structured = body.structured_output or _Structured()
     before = messages_of(body.context) if body.context else ()
     return AgentInput(
         messages=(*before, *messages_of(body.messages)),
-        output_schema=body.structured_output.schema if body.structured_output else body.output,
+        output_schema=structured.schema or body.output,
+        fallback=structured.fallback,
         instructions=_instructions(body.instructions),
         extra_instructions=_instructions(body.system),
         max_steps=body.max_steps,

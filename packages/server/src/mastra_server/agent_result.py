@@ -74,7 +74,7 @@ def _result(transcript: Transcript, output: AgentOutput, trace: dict[str, str]) 
             "uiMessages": [user_interface(transcript, trace)],
             "dbMessages": [message],
         },
-        "usedFallbackValue": False,
+        "usedFallbackValue": output.reason == "other" and output.object is not None,
         **trace,
         "runId": transcript.wish.run_id,
         "messages": [*stored_input(transcript), message],

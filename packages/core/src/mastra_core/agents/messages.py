@@ -118,6 +118,8 @@ class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
     :param context: request context: what the caller and the middleware passed along.
     :param output_schema: JSON Schema of the structured answer wanted.
     :param output: the same as a type.
+    :param fallback: the structured answer where the model gives none that fits, instead of a
+        failure; the run's reason is ``other`` then.
     :param model: used instead of the agent's own.
     :param instructions: used instead of the agent's own.
     :param extra_instructions: put after the instructions, whichever they are.
@@ -141,6 +143,7 @@ class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
     run_id: str = ""
     output_schema: dict[str, Any] | None = None
     output: Any = None
+    fallback: Any = msgspec.UNSET
     model: Any = None
     instructions: str = ""
     extra_instructions: str = ""

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pydantic_ai
+from pydantic_ai.exceptions import UnexpectedModelBehavior
 
-from mastra_core.agents.events import AgentEvent, Failure, Start, StepFinish, Usage
+from mastra_core.agents.events import AgentEvent, Failure, Finish, Start, StepFinish, Usage
 from mastra_core.agents.instructions import rendered
 from mastra_core.agents.messages import AgentInput
 from mastra_core.agents.protocol import AgentInfo, AgentOutput, collect, put_together
@@ -96,7 +97,16 @@ class PydanticAgent:
         except RequestError as error:
             yield Failure(message=error.message, kind=type(error).__name__, status=error.status)
         except Exception as error:  # noqa: BLE001  # providers and tools may raise anything
-            yield failed(error, self.id)
+            for each in self._broken(error, input):
+                yield each
+
+    def _broken(self, error: Exception, wish: AgentInput) -> list[AgentEvent]:
+        """How a run ends that ``error`` broke: the caller may have an answer for that."""
+        told = failed(error, self.id)
+        if wish.fallback is msgspec.UNSET or not isinstance(error, UnexpectedModelBehavior):
+            return [told]
+        reason = "other"
+        return [StepFinish(reason=reason), Finish(reason=reason, object=wish.fallback)]
 
     def _start(self, wish: AgentInput) -> Start:
         if wish.model is None:
@@ -187,8 +197,9 @@ class OwnAgent(PydanticAgent):
             events = told(stop.messages, seen, state.written)
             end = stopped(stop.messages, stop.usage, _counted(events))
         except Exception as error:  # providers and tools may raise anything
-            broken = failed(error, self.id)
-            raise AgentFailed(broken.message, kind=broken.kind, status=broken.status) from error
+            events, end = [], self._broken(error, input)
+            if isinstance(told_ := end[0], Failure):
+                raise AgentFailed(told_.message, kind=told_.kind, status=told_.status) from error
         else:
             events = told(result.all_messages(), seen, state.written)
             end = ended(result, _counted(events))
