@@ -14,7 +14,7 @@ from litestar import Litestar
 from litestar.datastructures import State
 
 from mastra_core import ApiRoute, Mastra
-from mastra_server import agents, health, responses, suspended, tools, workflows
+from mastra_server import agents, health, memory, responses, suspended, tools, workflows
 from mastra_server.asgi import App
 from mastra_server.auth import gates
 from mastra_server.cors import CorsHeaders
@@ -81,7 +81,11 @@ def create_app(mastra: Mastra) -> Litestar:
     return app
 
 
-_API = (*agents.ROUTES, *suspended.ROUTES, *responses.ROUTES, *workflows.ROUTES, *tools.ROUTES)
+_API = tuple(
+    route
+    for module in (agents, suspended, responses, workflows, tools, memory)
+    for route in module.ROUTES
+)
 
 
 def _kind(mastra: Mastra) -> type[Litestar]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from mastra_core import Tool, Workflow
 from mastra_core.agents import AgentInfo, AgentLike
+from mastra_core.memory import memory_of
 from mastra_core.workflows import Step
 from mastra_server.answers import encode
 
@@ -38,7 +39,7 @@ def agent_details(agent: AgentLike, *, partial: bool = False) -> dict[str, Any]:
         "provider": info.provider,
         "modelId": info.model,
         "modelVersion": "",
-        "supportsMemory": False,
+        "supportsMemory": memory_of(agent) is not None,
         "defaultOptions": {},
         "defaultGenerateOptionsLegacy": {},
         "defaultStreamOptionsLegacy": {},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from mastra_core.agents import (
@@ -18,7 +18,7 @@ from mastra_core.agents import (
 from mastra_core.agents.messages import Part
 from mastra_server.body import InvalidBody
 
-__all__ = ("messages_of",)
+__all__ = ("messages_of", "parts_of")
 
 _ROLES = ("system", "user", "assistant", "tool")
 
@@ -47,8 +47,16 @@ def _messages(item: Any, index: int) -> list[Message]:
     role = item.get("role")
     if role not in _ROLES:
         raise InvalidBody(f"{where}.role", f"Expected one of {', '.join(_ROLES)}")
-    parts = [made for part in _raw_parts(item, where) for made in _parts(part, where)]
-    return _split(role, parts)
+    return _split(role, parts_of(item, where))
+
+
+def parts_of(item: dict[str, Any], where: str) -> tuple[Part, ...]:
+    """The parts of one message that a model may be shown.
+
+    :param where: what it is called in errors (``messages.0``).
+    :raises InvalidBody: for content that is none.
+    """
+    return tuple(made for part in _raw_parts(item, where) for made in _parts(part, where))
 
 
 def _raw_parts(item: dict[str, Any], where: str) -> list[Any]:
@@ -65,7 +73,7 @@ def _raw_parts(item: dict[str, Any], where: str) -> list[Any]:
     raise InvalidBody(f"{where}.content", "Expected a string or a list of parts")
 
 
-def _split(role: Any, parts: list[Part]) -> list[Message]:
+def _split(role: Any, parts: Iterable[Part]) -> list[Message]:
     """Stored messages keep results beside the calls; a model reads them from the tool."""
     groups = itertools.groupby(parts, lambda part: isinstance(part, ToolResultPart))
     return [

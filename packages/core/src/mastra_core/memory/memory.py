@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -194,11 +194,13 @@ class Memory:
         *,
         into: Thread | None = None,
         query: MessageQuery | None = None,
+        only: Collection[str] | None = None,
     ) -> tuple[Thread, dict[str, StoredMessage]]:
         """A copy of a thread under new ids.
 
         :param into: the new thread; of the same resource and title where not given.
         :param query: which messages; all of them where not given.
+        :param only: ids of those that are wanted, among these.
         :return: the new thread, and the new messages by the ids of those they are copies of.
         :raises NotFound, Forbidden: as ``get_thread``.
         :raises Conflict: when the id of ``into`` is taken.
@@ -212,6 +214,7 @@ class Memory:
         copies = {
             each.id: msgspec.structs.replace(each, id=new_id(), thread=target.id)
             for each in ordered
+            if only is None or each.id in only
         }
         if not await self.storage.threads.create(target):
             raise Conflict(f"There is a thread {target.id!r} already.", "Leave the id out.")

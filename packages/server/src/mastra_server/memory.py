@@ -1,0 +1,115 @@
+"""Routes of memory itself: whether there is one, how it is set, and what is noted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Request, get, post
+from litestar.response.base import ASGIResponse
+
+from mastra_core.errors import InvalidInput, NotFound, RequestError
+from mastra_core.memory import Memory
+from mastra_core.storage import Thread
+from mastra_server import memory_messages, memory_threads
+from mastra_server.answers import json_answer
+from mastra_server.body import read
+from mastra_server.memory_asked import memory_asked, named_memory, own_thread, owner
+from mastra_server.memory_types import (
+    ConfigAnswer,
+    MemoryQuery,
+    Noted,
+    NotesBody,
+    OwnerQuery,
+    Status,
+    WorkingMemoryAnswer,
+)
+from mastra_server.memory_wire import config
+
+__all__ = ("ROUTES",)
+
+_Request = Request[Any, Any, Any]
+_NOTES = "/api/memory/threads/{thread_id:str}/working-memory"
+
+
+class _NotOffered(RequestError):
+    """Something of the original's that this server does not do."""
+
+    status = 501
+
+
+@get("/api/memory/status", query=MemoryQuery, answer=Status, errors=(404,))
+async def _status(request: _Request) -> ASGIResponse:
+    """Whether an agent has a memory."""
+    if named_memory(request) is None:
+        return json_answer({"result": False})
+    return json_answer({"result": True, "memoryType": "local"})
+
+
+@get("/api/memory/config", query=MemoryQuery, answer=ConfigAnswer, errors=(404,))
+async def _config(request: _Request) -> ASGIResponse:
+    """How the memory of an agent is set; ``null`` where it has none."""
+    memory = named_memory(request)
+    return json_answer({"config": memory and config(memory)})
+
+
+@get("/api/memory/search", query=OwnerQuery, answer=Any, errors=(501,))
+async def _search() -> ASGIResponse:
+    """Not offered: searching by meaning needs a model for embeddings."""
+    raise _NotOffered("Semantic recall is not offered by this server")
+
+
+@get(_NOTES, query=OwnerQuery, answer=WorkingMemoryAnswer, errors=(403,))
+async def _working_memory(request: _Request) -> ASGIResponse:
+    """What is noted of the thread, or of the resource, and in what form."""
+    memory = memory_asked(request)
+    thread = await _thread(request, memory)
+    resource = owner(request) or (thread.resource if thread else "")
+    if not resource:
+        raise InvalidInput("resourceId is required", "Say whose notes are meant.")
+    notes = ""
+    if thread is not None or memory.scope == "resource":
+        notes = await memory.working_memory(request.path_params["thread_id"], resource)
+    return json_answer(
+        {
+            "workingMemory": notes or None,
+            "source": memory.scope,
+            "workingMemoryTemplate": _template(memory),
+            "threadExists": thread is not None,
+        }
+    )
+
+
+@post(_NOTES, query=MemoryQuery, body=NotesBody, answer=Noted, errors=(403,))
+async def _note(request: _Request) -> ASGIResponse:
+    """Replace what is noted."""
+    memory = memory_asked(request)
+    body = await read(request, NotesBody)
+    named = owner(request, body.resource_id)
+    thread = await memory.get_thread(request.path_params["thread_id"], named)
+    await memory.update_working_memory(thread.id, thread.resource, body.working_memory)
+    return json_answer({"success": True})
+
+
+ROUTES = (
+    _status,
+    _config,
+    _search,
+    _working_memory,
+    _note,
+    *memory_threads.ROUTES,
+    *memory_messages.ROUTES,
+)
+
+
+async def _thread(request: _Request, memory: Memory) -> Thread | None:
+    try:
+        return await own_thread(request, memory)
+    except NotFound:
+        return None
+
+
+def _template(memory: Memory) -> dict[str, str] | None:
+    if memory.working is None:
+        return None
+    kind = "markdown" if memory.working.type is None else "json"
+    return {"format": kind, "content": memory.working.shown_template}
