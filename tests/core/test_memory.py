@@ -242,6 +242,18 @@ def test_a_structured_answer_and_files_are_kept(storage, run):
     assert seen.wishes[-1].messages[0] == picture
 
 
+def test_a_run_that_only_reads_is_not_kept(storage, run):
+    seen = Seen()
+    agent = remembering(seen.agent, storage, generate_title=seen.agent)
+    run(agent.generate(asked("one", read_only=True)))
+    assert run(storage.threads.get("t1")) is None
+    assert len(seen.wishes) == 1, "nobody is asked for a title"
+    run(agent.generate(asked("two")))
+    run(events_of(agent, asked("three", read_only=True)))
+    assert seen.told()[0] == ("user", "two")
+    assert len(stored(run, storage)) == 2
+
+
 def test_system_messages_are_told_and_not_kept(storage, run):
     seen = Seen()
     system = Message(role="system", parts=(TextPart(text="be brief"),))
@@ -503,6 +515,10 @@ def test_an_agent_without_tools_is_told_the_notes(storage, run):
     run(agent.generate(asked(extra_instructions="Be brief.")))
     assert seen.wishes[0].extra_instructions.startswith("Be brief.\n\nWhat you have noted")
     assert [each.id for each in seen.wishes[0].tools] == ["update_working_memory"]
+    run(agent.generate(asked(read_only=True)))
+    assert "<working_memory>" in seen.wishes[1].extra_instructions
+    assert "update_working_memory" not in seen.wishes[1].extra_instructions
+    assert not seen.wishes[1].tools
 
 
 # Titles

@@ -22,6 +22,7 @@ HEALTHY = {
     "workflowId": ["pureWorkflow", "approve-workflow", "seeWorkflow", "missing"],
     "toolId": ["add", "addTool", "whoami", "missing"],
     "runId": ["run-1", "run-2", "missing"],
+    "threadId": ["thread-1", "missing"],
 }
 
 

@@ -34,9 +34,11 @@ class _Structured(msgspec.Struct, rename="camel"):
         return self.fallback_value if self.error_strategy == "fallback" else None
 
 
-class _Memory(msgspec.Struct):
+class _Memory(msgspec.Struct, rename="camel"):
     thread: str | dict[str, Any] = ""
     resource: str = ""
+    read_only: bool = False
+    options: dict[str, Any] = {}
 
 
 class _Client(msgspec.Struct, rename="camel"):
@@ -95,6 +97,7 @@ async def agent_input(request: Request[Any, Any, Any]) -> AgentInput:
         context=context_of(request, body.request_context),
         thread=thread,
         resource=confined(request, memory.resource),
+        read_only=memory.read_only or memory.options.get("readOnly") is True,
         run_id=body.run_id or str(uuid.uuid4()),
     )
 

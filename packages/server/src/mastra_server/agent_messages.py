@@ -72,6 +72,7 @@ def stored(transcript: Transcript, trace: dict[str, str]) -> dict[str, Any]:
             "metadata": metadata,
         },
         "createdAt": iso(transcript.turns[0].at if transcript.turns else 0),
+        **_place(transcript),
     }
 
 
@@ -88,6 +89,7 @@ def stored_input(transcript: Transcript) -> list[dict[str, Any]]:
                 "parts": [{**part, "createdAt": created} for part in _texts(message)],
                 "content": message.text,
             },
+            **_place(transcript),
         }
         for index, message in enumerate(transcript.wish.messages)
         if message.role in ("user", "assistant")
@@ -103,8 +105,18 @@ def user_interface(transcript: Transcript, trace: dict[str, str]) -> dict[str, A
             parts.append(_tool_part(part["toolInvocation"]))
         else:
             parts.append({key: value for key, value in part.items() if key != "createdAt"})
-    metadata = {**message["content"]["metadata"], "createdAt": message["createdAt"]}
+    metadata = {
+        **message["content"]["metadata"],
+        "createdAt": message["createdAt"],
+        **_place(transcript),
+    }
     return {"id": message["id"], "role": "assistant", "metadata": metadata, "parts": parts}
+
+
+def _place(transcript: Transcript) -> dict[str, str]:
+    """The thread it belongs to, and whose that is; nothing where there is none."""
+    wish = transcript.wish
+    return {"threadId": wish.thread, "resourceId": wish.resource} if wish.thread else {}
 
 
 def _tool_part(call: dict[str, Any]) -> dict[str, Any]:

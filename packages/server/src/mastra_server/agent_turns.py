@@ -95,6 +95,7 @@ class Transcript:
         match event:
             case Start():
                 self.model, self.provider = event.model, event.provider
+                self.message_id = event.message_id or self.message_id
             case TextDelta():
                 self.turn.text += event.text
             case ReasoningDelta():

@@ -82,6 +82,8 @@ class _Writer:
             return
         if not self._started:
             self._started = True
+            if isinstance(event, Start):  # it may know what the answer is stored by
+                self._transcript.add(event)
             names = {"id": self._transcript.agent_id, "messageId": self._transcript.message_id}
             yield self._chunk("start", names)
         if isinstance(event, Finish):

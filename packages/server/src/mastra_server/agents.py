@@ -18,6 +18,7 @@ from mastra_server.answers import StreamAnswer, json_answer
 from mastra_server.body import read
 from mastra_server.describe import agent_details, tool_details
 from mastra_server.live_runs import live_answer, live_run, observed
+from mastra_server.memory_asked import admit
 from mastra_server.suspending import suspended_runs
 from mastra_server.tools import ToolBody, executed
 from mastra_server.ui_stream import ui_chunks
@@ -66,7 +67,7 @@ async def _details(request: _Request) -> ASGIResponse:
     ["/api/agents/{agent_id:str}/generate", "/api/agents/{agent_id:str}/generate/vnext"],
     body=AgentBody,
     answer=Generated,
-    errors=(402, 422, 429, 502, 503),
+    errors=(402, 403, 422, 429, 502, 503),
 )
 async def _generate(request: _Request) -> ASGIResponse:
     """Run an agent and answer when it has ended."""
@@ -79,12 +80,13 @@ async def _generate(request: _Request) -> ASGIResponse:
     [f"/api/agents/{{agent_id:str}}/{name}" for name in _STREAMS],
     body=AgentBody,
     stream="sse",
-    errors=(409, 429),
+    errors=(403, 409, 429),
 )
 async def _stream(request: _Request) -> StreamAnswer:
     """Run an agent and tell what it does as it does it."""
     agent = agent_of(request)
     wish = await agent_input(request)
+    await admit(agent, wish)
     chunks = agent_chunks(agent, wish, suspended_runs(request))
     return live_answer(request, agent.id, wish.run_id, chunks)
 

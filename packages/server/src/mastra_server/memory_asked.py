@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 from litestar import Request
 
-from mastra_core import Mastra, Memory
+from mastra_core import AgentInput, AgentLike, Mastra, Memory
 from mastra_core.errors import InvalidInput, NotFound
 from mastra_core.memory import memory_of
 from mastra_core.storage import MessageQuery, Thread, ThreadQuery
@@ -17,6 +17,7 @@ from mastra_server.memory_wire import milliseconds
 
 __all__ = (
     "Include",
+    "admit",
     "includes",
     "memory_asked",
     "message_query",
@@ -83,13 +84,23 @@ def memory_asked(request: _Request) -> Memory:
     return memory
 
 
+async def admit(agent: AgentLike, wish: AgentInput) -> None:
+    """Refuse a run in a thread of others while there is still a status to answer with.
+
+    :raises Forbidden: when the thread belongs to another resource.
+    """
+    memory = memory_of(agent)
+    if memory is not None and wish.thread:
+        await memory.admit(wish.thread, wish.resource)
+
+
 def owner(request: _Request, named: str | None = None) -> str | None:
     """The resource for which it is asked; ``None`` for everybody's.
 
     :param named: by the body; the query's where not.
     :raises Forbidden: when the caller names another than its own.
     """
-    asked: str = named or request.query_params.get("resourceId", "")
+    asked = named or str(request.query_params.get("resourceId", ""))
     return confined(request, asked) or None
 
 

@@ -116,6 +116,9 @@ class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
     :param history: ``Finish.history`` of an earlier run of the same agent.
     :param decisions: by call id, for a run that goes on from a suspended one's history.
     :param context: request context: what the caller and the middleware passed along.
+    :param thread: the conversation that a memory keeps it in.
+    :param resource: whose conversation that is.
+    :param read_only: told what was said before, and not kept.
     :param output_schema: JSON Schema of the structured answer wanted.
     :param output: the same as a type.
     :param fallback: the structured answer where the model gives none that fits, instead of a
@@ -140,6 +143,7 @@ class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
     context: dict[str, Any] = {}
     thread: str = ""
     resource: str = ""
+    read_only: bool = False
     run_id: str = ""
     output_schema: dict[str, Any] | None = None
     output: Any = None

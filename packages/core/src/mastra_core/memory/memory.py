@@ -22,7 +22,7 @@ from mastra_core.storage.records import (
     now,
 )
 
-__all__ = ("Memory", "allowed", "as_memory", "new_id")
+__all__ = ("Memory", "admitted", "allowed", "as_memory", "new_id")
 
 
 class Memory:
@@ -107,6 +107,14 @@ class Memory:
         if thread is None:
             raise NotFound("Thread not found")
         return allowed(thread, resource)
+
+    async def admit(self, thread_id: str, resource: str) -> None:
+        """Say beforehand whether a run may have the thread.
+
+        :raises InvalidInput: without a resource.
+        :raises Forbidden: when it belongs to another one.
+        """
+        admitted(await self.storage.threads.get(thread_id), thread_id, resource)
 
     async def threads(self, query: ThreadQuery | None = None) -> Page[Thread]:
         """Threads that fit, the last changed first."""
@@ -266,6 +274,21 @@ def allowed(thread: Thread, resource: str | None) -> Thread:
             "Use a thread of this resource, or a new id.",
         )
     return thread
+
+
+def admitted(thread: Thread | None, thread_id: str, resource: str) -> None:
+    """Refuse a run that may not have a thread; ``None`` where there is none yet.
+
+    :raises InvalidInput: without a resource.
+    :raises Forbidden: when it belongs to another one.
+    """
+    if not resource:
+        raise InvalidInput(
+            f"The run names the thread {thread_id!r} and no resource.",
+            "Say whose it is: resource='user-1'.",
+        )
+    if thread is not None:
+        allowed(thread, resource)
 
 
 def new_id() -> str:

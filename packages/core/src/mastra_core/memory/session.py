@@ -7,11 +7,11 @@ import msgspec
 from mastra_core.agents.events import AgentEvent, Finish, Start, TextDelta
 from mastra_core.agents.messages import AgentInput, Message
 from mastra_core.agents.protocol import AgentLike, AgentOutput
-from mastra_core.errors import InvalidInput, StorageError
+from mastra_core.errors import StorageError
 from mastra_core.logger import logger_of
 from mastra_core.memory.answer import Answer
 from mastra_core.memory.ending import Title, to_the_end
-from mastra_core.memory.memory import Memory, allowed, new_id
+from mastra_core.memory.memory import Memory, admitted, new_id
 from mastra_core.memory.recalled import conversation, fresh
 from mastra_core.memory.working import WorkingMemory
 from mastra_core.storage.records import History, Recall, StoredMessage, Thread, now
@@ -35,7 +35,7 @@ class Session:
         self._begun = now()
         self._answer = Answer()
         self._title = Title()
-        self._over = False
+        self._over = asked.read_only
         self._agent = ""
         self.message_id = new_id()
 
@@ -46,20 +46,15 @@ class Session:
         :raises Forbidden: when the thread belongs to another resource.
         :raises InvalidInput: for a thread without a resource.
         """
-        if not asked.resource:
-            raise InvalidInput(
-                f"The run names the thread {asked.thread!r} and no resource.",
-                "Say whose it is: resource='user-1'.",
-            )
         recall = await memory.storage.threads.recall(asked.thread, memory.last_messages)
-        if recall.thread is not None:
-            allowed(recall.thread, asked.resource)
+        admitted(recall.thread, asked.thread, asked.resource)
         session = cls(memory, asked, recall)
         session._agent = agent.id
         session.wish = session._remembered(agent, asked)
         if memory.working is not None:
             await session._note(memory, memory.working)
-        if memory.titles is not None and not (recall.thread and recall.thread.title):
+        titled = asked.read_only or (recall.thread is not None and recall.thread.title)
+        if memory.titles is not None and not titled:
             session._title.begin(memory.titles, asked, agent)
         return session
 
@@ -129,11 +124,12 @@ class Session:
         asked = self._asked
         notes = await memory.working_memory(asked.thread, asked.resource)
         owner = asked.thread if memory.scope == "thread" else asked.resource
-        said = [self.wish.extra_instructions, working.instructions(notes)]
+        told = working.instructions(notes, changeable=not asked.read_only)
+        tools = () if asked.read_only else (working.tool(memory.storage.threads, owner),)
         self.wish = msgspec.structs.replace(
             self.wish,
-            extra_instructions="\n\n".join(filter(None, said)),
-            tools=(*self.wish.tools, working.tool(memory.storage.threads, owner)),
+            extra_instructions="\n\n".join(filter(None, (self.wish.extra_instructions, told))),
+            tools=(*self.wish.tools, *tools),
         )
 
     def _history(self, added: int) -> History | None:
