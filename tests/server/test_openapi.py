@@ -42,7 +42,7 @@ def test_the_document(told):
     assert generate["operationId"] == "agents_generate"
     assert generate["requestBody"]["required"] is True
     usual = {"200", "400", "404", "413", "500", "504"}
-    assert usual | {"402", "422", "429", "502", "503"} == set(generate["responses"])
+    assert usual | {"402", "403", "422", "429", "502", "503"} == set(generate["responses"])
     start = told["paths"]["/api/workflows/{workflowId}/start"]["post"]
     (run_id,) = [each for each in start["parameters"] if each["name"] == "runId"]
     assert (run_id["in"], run_id["required"]) == ("query", True)

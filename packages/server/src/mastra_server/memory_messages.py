@@ -61,7 +61,11 @@ async def _list(request: _Request) -> ASGIResponse:
 
 
 @post(
-    "/api/memory/save-messages", query=MemoryQuery, body=SaveBody, answer=Saved, errors=(403, 409)
+    "/api/memory/save-messages",
+    query=MemoryQuery,
+    body=SaveBody,
+    answer=Saved,
+    errors=(403, 404, 409),
 )
 async def _save(request: _Request) -> ASGIResponse:
     """Add messages to threads; one whose id its thread has already is replaced."""
@@ -85,7 +89,7 @@ async def _save(request: _Request) -> ASGIResponse:
     query=OwnerQuery,
     body=DeleteMessagesBody,
     answer=Noted,
-    errors=(403,),
+    errors=(403, 404),
 )
 async def _delete(request: _Request) -> ASGIResponse:
     """Delete messages."""

@@ -37,7 +37,7 @@ _PATH = "/api/memory/threads"
 _ONE = f"{_PATH}/{{thread_id:str}}"
 
 
-@get(_PATH, query=ThreadListQuery, answer=ThreadList)
+@get(_PATH, query=ThreadListQuery, answer=ThreadList, errors=(403, 404))
 async def _list(request: _Request) -> ASGIResponse:
     """Threads, the newest first unless asked otherwise."""
     query = thread_query(request)
@@ -46,7 +46,13 @@ async def _list(request: _Request) -> ASGIResponse:
     return json_answer({"threads": threads, **paged(found, query.page, query.per_page)})
 
 
-@post(_PATH, query=MemoryQuery, body=CreateThreadBody, answer=ThreadAnswer, errors=(403, 409))
+@post(
+    _PATH,
+    query=MemoryQuery,
+    body=CreateThreadBody,
+    answer=ThreadAnswer,
+    errors=(403, 404, 409),
+)
 async def _create(request: _Request) -> ASGIResponse:
     """A new thread."""
     memory = memory_asked(request)
