@@ -292,3 +292,35 @@ def test_results_are_json():
     (result,) = answer(Agent(name="a", model=script.model, tools=[model])).tool_results
     assert isinstance(result, ToolResult)
     assert result.result == {"city": "Oslo", "degrees": 3}
+
+
+def test_a_raw_agent_takes_the_wishes_of_a_run():
+    raw = pydantic_ai.Agent(Script().model, name="mine", instructions="Be kind.")
+
+    @raw.tool_plain
+    def own() -> str:
+        return "mine"
+
+    async def other(context: ToolContext) -> str:
+        return f"of {context.request_context['user']}"
+
+    script = Script([call("other"), call("own", id="c2", index=1)], [call("own", id="c3")], ["x"])
+    wish = said(
+        model=script.model,
+        tools=(other,),
+        active_tools=("other", "own"),
+        context={"user": "ann"},
+        extra_instructions="Ann is 8.",
+        settings={"seed": 1},
+        max_steps=2,
+        timeout=20,
+    )
+    out = answer(raw, wish)
+    assert [each.result for each in out.tool_results] == ["of ann", "mine", "mine"]
+    assert (out.reason, len(script.asked)) == ("tool-calls", 2)
+    assert script.infos[0].model_settings["seed"] == 1
+    assert "Ann is 8." in script.asked[0][-1].instructions
+    city = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+    turns = [[call("final_result", {"town": 1})], [call("final_result", {"city": "Oslo"})]]
+    wish = said(model=Script(*turns).model, output_schema=city)
+    assert answer(raw, wish).object == {"city": "Oslo"}
