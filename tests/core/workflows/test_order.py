@@ -131,3 +131,12 @@ def test_the_input_type_of_a_workflow_comes_first(engine):
     assert workflow.output_schema == workflow.input_schema
     with pytest.raises(InvalidInput, match="x: Expected `int`"):
         record_of(engine, workflow, {"x": "1"})
+
+
+def test_a_result_that_is_not_what_the_workflow_says(engine):
+    workflow = Workflow("w", output=Point).map(lambda n: {"x": n, "more": 1})
+    assert record_of(engine, workflow, 3).result == {"x": 3}
+    record = record_of(engine, workflow, "far")
+    assert (record.status, record.error.name) == ("failed", "InvalidInput")
+    record = record_of(engine, Workflow("outer").then(workflow), "far")
+    assert record.steps["w"].status == "failed"

@@ -14,10 +14,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mastra_core.errors import InvalidInput
-from mastra_core.schema import dump
+from mastra_core.schema import dump, validate
 from mastra_core.telemetry import active, span
 from mastra_core.workflows.activity import Activity
-from mastra_core.workflows.attempt import Bailed, StepFailed, ask, ended, execute, pause
+from mastra_core.workflows.attempt import Bailed, StepFailed, ask, ended, execute, pause, told
 from mastra_core.workflows.events import StepRetried, StepStarted
 from mastra_core.workflows.journal import Journal
 from mastra_core.workflows.nodes import Branch, ForEach, Loop, Node, Parallel, Single, Sleep
@@ -56,14 +56,25 @@ async def _workflow(
     limit = limit or scope.workflow.timeout
     try:
         if limit is None:
-            return await _nodes(scope, value, start)
+            return _result(scope.workflow, await _nodes(scope, value, start))
         clock = scope.journal.sleep(f"{scope.key}:timeout", time.time() + limit)
-        return await within(_nodes(scope, value, start), clock)
+        return _result(scope.workflow, await within(_nodes(scope, value, start), clock))
     except Bailed as bailed:
         return bailed.result
     except Expired:
         message = f"The workflow {scope.workflow.id!r} took longer than {limit:g} s."
         raise StepFailed(RunError(message=message, name="TimeoutError")) from None
+
+
+def _result(workflow: Workflow, value: Any) -> Any:
+    """The output of the last step, if it is what the workflow says it gives."""
+    if workflow.output is None:
+        return value
+    try:
+        return dump(validate(workflow.output, value))
+    except InvalidInput as error:
+        reason = told(error, f"the result of workflow {workflow.id!r}")
+        raise StepFailed(reason) from error
 
 
 async def _nodes(scope: Scope, value: Any, start: Start | None) -> Any:
