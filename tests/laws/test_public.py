@@ -115,7 +115,11 @@ def test_the_drawing_is_the_tree():
 
 def test_exit_codes_are_distinct_and_documented():
     tools = [cls for cls in classes() if not issubclass(cls, errors.RequestError)]
-    for runtime in (errors.AgentFailed, errors.StorageError):  # like any defect they are 1
+    for runtime in (
+        errors.AgentFailed,
+        errors.McpFailed,
+        errors.StorageError,
+    ):  # like any defect they are 1
         tools.remove(runtime)
     codes = {cls.__name__: cls.exit_code for cls in tools}
     assert len(set(codes.values())) == len(codes)

@@ -11,6 +11,7 @@ MastraError
 │   ├── DeploymentFailed   the platform built or started it and failed (exit 9)
 │   └── DeployTimeout      the platform did not finish in time (exit 10)
 ├── AgentFailed            an agent's run broke; nothing a command meets (exit 1)
+├── McpFailed              an MCP server does not answer (exit 1)
 ├── StorageError           what is stored cannot be read or written (exit 1)
 └── RequestError           whoever called a running app made a mistake (HTTP 400)
     ├── InvalidInput       data does not fit the declared type (HTTP 400)
@@ -41,6 +42,7 @@ __all__ = (
     "Forbidden",
     "InvalidInput",
     "MastraError",
+    "McpFailed",
     "NotFound",
     "PluginError",
     "RequestError",
@@ -165,6 +167,10 @@ class AgentFailed(MastraError):
 
 class StorageError(MastraError):
     """What a running app stores cannot be read or written: a full disk, a damaged file."""
+
+
+class McpFailed(MastraError):
+    """A server of the Model Context Protocol cannot be reached, or does not answer."""
 
 
 class RequestError(MastraError):
