@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any, NoReturn, overload
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, overload
 
 from mastra_core.errors import ConfigError, Conflict
 from mastra_core.schema import dump, hints_of, parameters_type, schema_of, validate
@@ -13,7 +13,15 @@ from mastra_core.schema import dump, hints_of, parameters_type, schema_of, valid
 if TYPE_CHECKING:
     from mastra_core.agents.events import Usage
 
-__all__ = ("Tool", "ToolContext", "ToolSuspension", "as_tool", "tool")
+__all__ = (
+    "Tool",
+    "ToolContext",
+    "ToolSuspension",
+    "Toolbox",
+    "as_tool",
+    "is_toolbox",
+    "tool",
+)
 
 
 class ToolSuspension(BaseException):
@@ -182,6 +190,18 @@ def tool(
         return made
 
     return make(function) if function else make
+
+
+class Toolbox(Protocol):
+    """Tools that are known only when a run asks for them: those of a server, for one."""
+
+    async def tools(self) -> Sequence[Tool]:
+        """The tools as they are now."""
+
+
+def is_toolbox(value: Any) -> bool:
+    """Whether ``value`` is a ``Toolbox``."""
+    return inspect.iscoroutinefunction(getattr(value, "tools", None))
 
 
 def as_tool(value: Any) -> Tool:

@@ -15,7 +15,7 @@ from mastra_core.agents.stopping import StopCondition
 from mastra_core.agents.subagent import agent_tool
 from mastra_core.errors import ConfigError
 from mastra_core.schema import schema_of
-from mastra_core.tools import Tool, as_tool
+from mastra_core.tools import Tool, Toolbox, as_tool, is_toolbox
 
 if TYPE_CHECKING:
     from mastra_core.memory.memory import Memory
@@ -31,7 +31,7 @@ class Agent:
         request context, or a function of the request context.
     :param model: ``"provider:model"`` (``"openai:gpt-5"``), a pydantic-ai model object, or a list
         of them: where one fails, the next is asked.
-    :param tools: typed functions.
+    :param tools: typed functions, and toolboxes, whose tools are asked for by each run.
     :param agents: other agents that the model may ask, by key.
     :param output: the type of a structured answer, or its JSON Schema; plain text where not given.
     :param settings: model settings for every run (``temperature``, ``max_tokens``, ...).
@@ -69,7 +69,10 @@ class Agent:
         self.instructions = instructions
         self.models = models_of(model)
         self.agents = {key: as_agent(value) for key, value in (agents or {}).items()}
-        self.tools: tuple[Tool, ...] = tuple(as_tool(item) for item in tools)
+        self.toolboxes: tuple[Toolbox, ...] = tuple(item for item in tools if is_toolbox(item))
+        self.tools: tuple[Tool, ...] = tuple(
+            as_tool(item) for item in tools if not is_toolbox(item)
+        )
         self.output = output
         self.settings = settings or {}
         self.retries = retries

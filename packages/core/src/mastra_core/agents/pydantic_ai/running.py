@@ -31,6 +31,7 @@ from mastra_core.agents.pydantic_ai.steering import (
 )
 from mastra_core.agents.pydantic_ai.tools import RunState, toolsets_of
 from mastra_core.agents.pydantic_ai.turns import Turns
+from mastra_core.agents.toolboxes import tools_in
 from mastra_core.errors import AgentFailed, RequestError
 
 if TYPE_CHECKING:
@@ -206,7 +207,11 @@ class OwnAgent(PydanticAgent):
         return put_together([self._start(input), *events, *end])
 
     async def _arguments(self, wish: AgentInput, state: RunState) -> dict[str, Any]:
-        arguments = await super()._arguments(_with_defaults(wish, self._own), state)
+        wish = _with_defaults(wish, self._own)
+        if self._own.toolboxes:
+            tools = (*wish.tools, *await tools_in(self._own.toolboxes))
+            wish = msgspec.structs.replace(wish, tools=tools)
+        arguments = await super()._arguments(wish, state)
         text = wish.instructions or await rendered(self._own.instructions, wish.context)
         said = _joined(text, wish.extra_instructions)
         settings = {**self._own.settings, **wish.settings}
