@@ -1,0 +1,187 @@
+"""Tools of an MCP server, for an agent."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Any, Self
+
+from mastra_core.errors import ConfigError, McpFailed
+from mastra_core.mcp.package import load
+from mastra_core.mcp.results import told
+from mastra_core.secret import Secret
+from mastra_core.tools import Tool
+
+if TYPE_CHECKING:
+    from mastra_core.mcp.connection import Connection
+
+__all__ = ("McpClient",)
+
+_FRESH = 300.0  # seconds until a server is asked again what tools it has
+
+
+class McpClient:
+    """The tools of one MCP server; pass it among the ``tools`` of an ``Agent``.
+
+    It connects when the first run needs a tool, and again when the connection broke. The server
+    that serves the application closes it; elsewhere use it as ``async with``, or ``aclose``.
+
+    :param command: a program that speaks the protocol over its standard input and output.
+    :param url: of a server that speaks it over HTTP.
+    :param name: put before the names of the tools, which so cannot clash (``files_read``).
+    :param env: variables of the program, beside ``PATH`` and its like; ours are not inherited.
+    :param cwd: where the program runs.
+    :param headers: of every request, as ``Authorization``.
+    :param only: the tools that are wanted, by the server's names for them.
+    :param requires_approval: a person must agree before a tool is called; or to these alone.
+    :param timeout: seconds to connect, and to answer a call.
+    :raises ConfigError: when it is not exactly one of ``command`` and ``url``.
+    """
+
+    def __init__(
+        self,
+        *,
+        command: Sequence[str] = (),
+        url: str = "",
+        name: str = "",
+        env: Mapping[str, Secret | str] | None = None,
+        cwd: str | None = None,
+        headers: Mapping[str, Secret | str] | None = None,
+        only: Collection[str] | None = None,
+        requires_approval: bool | Collection[str] = False,
+        timeout: float = 30,
+    ) -> None:
+        if isinstance(command, str) or bool(command) == bool(url):
+            raise ConfigError(
+                "An McpClient is given both or neither of a command and an address.",
+                'Pass command=["program", "argument"], or url="https://...".',
+            )
+        self.name = name
+        self._command = list(command)
+        self._url = url
+        self._env = env
+        self._cwd = cwd
+        self._headers = headers or {}
+        self._only = only
+        self._approval = requires_approval
+        self._timeout = timeout
+        self._connection: Connection | None = None
+        self._lock: Any = None
+        self._tools: list[Tool] = []
+        self._asked = float("-inf")
+
+    async def tools(self) -> list[Tool]:
+        """What the server offers, as tools of ours.
+
+        :raises McpFailed: when it cannot be asked.
+        :raises ConfigError: without the extra ``mcp``.
+        """
+        if time.monotonic() - self._asked > _FRESH:
+            self._tools = [self._tool(each) for each in await self._listed()]
+            self._asked = time.monotonic()
+        return self._tools
+
+    async def call(self, name: str, arguments: Mapping[str, Any]) -> Any:
+        """What the server's tool ``name`` answers: its data, or its text.
+
+        :raises McpFailed: when it cannot be asked, or goes away meanwhile.
+        """
+        connection = await self._connected()
+        given = dict(arguments)
+        return told(await connection.ask(lambda client: client.call_tool(name, given)))
+
+    async def aclose(self) -> None:
+        """Disconnect; it may be used again."""
+        connection, self._connection = self._connection, None
+        self._asked = float("-inf")
+        if connection is not None and not connection.loop.is_closed():
+            await connection.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    def _tool(self, listed: Any) -> Tool:
+        async def call(**arguments: Any) -> Any:
+            return await self.call(listed.name, arguments)
+
+        asks = self._approval
+        return Tool(
+            id=f"{self.name}_{listed.name}" if self.name else listed.name,
+            description=listed.description or listed.title or "",
+            function=call,
+            input=listed.input_schema,
+            requires_approval=asks if isinstance(asks, bool) else listed.name in asks,
+        )
+
+    async def _listed(self) -> list[Any]:
+        """Every page of the server's list; asking twice does no harm."""
+        try:
+            found = await self._pages()
+        except McpFailed:
+            await self.aclose()
+            found = await self._pages()
+        return [each for each in found if self._only is None or each.name in self._only]
+
+    async def _pages(self) -> list[Any]:
+        found: list[Any] = []
+        cursor: str | None = None
+        while True:
+            connection = await self._connected()
+            page = await connection.ask(functools.partial(_page, cursor))
+            found += page.tools
+            cursor = page.next_cursor
+            if not cursor:
+                return found
+
+    async def _connected(self) -> Connection:
+        """The connection, opened where there is none that works in this event loop."""
+        import asyncio
+
+        from mastra_core.mcp.connection import Connection
+
+        loop = asyncio.get_running_loop()
+        if self._lock is None or self._lock[0] is not loop:
+            self._lock = (loop, asyncio.Lock())
+        async with self._lock[1]:
+            known = self._connection
+            if known is not None and known.loop is loop and not known.lost:
+                return known
+            if known is not None and known.loop is loop:
+                await known.close()
+            made = Connection(self._label, self._timeout)
+            await made.open(self._opened)
+            self._connection = made
+            return made
+
+    @property
+    def _label(self) -> str:
+        """What messages call the server: nothing that may hold a secret."""
+        return self.name or (self._command[0] if self._command else self._url.split("?")[0])
+
+    def _opened(self) -> AbstractAsyncContextManager[Any]:
+        mcp = load("mcp")
+        if self._command:
+            env = None if self._env is None else _revealed(self._env)
+            program, *arguments = self._command
+            return mcp.Client(  # type: ignore[no-any-return]  # an optional package
+                mcp.StdioServerParameters(command=program, args=arguments, env=env, cwd=self._cwd)
+            )
+        from mastra_core.mcp.http import http_client
+
+        return http_client(self._url, _revealed(self._headers), self._timeout)
+
+
+async def _page(cursor: str | None, client: Any) -> Any:
+    return await client.list_tools(cursor=cursor, cache_mode="refresh")
+
+
+def _revealed(values: Mapping[str, Secret | str]) -> dict[str, str]:
+    return {
+        name: value.reveal() if isinstance(value, Secret) else value
+        for name, value in values.items()
+    }

@@ -1,0 +1,218 @@
+"""Tools of real MCP servers: programs, and over HTTP."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from pydantic_ai.models.test import TestModel
+
+from mastra_core import Agent, Secret
+from mastra_core.agents import ToolResult
+from mastra_core.errors import AgentFailed, ConfigError, McpFailed
+from mastra_core.mcp import McpClient
+
+pytestmark = pytest.mark.slow
+
+PROGRAM = Path(__file__).with_name("files_server.py")
+COMMAND = [sys.executable, str(PROGRAM)]
+
+
+@contextlib.contextmanager
+def serving(port=0):
+    """The server over HTTP; gives its address and its process."""
+    if not port:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+    process = subprocess.Popen([*COMMAND, str(port)], stderr=subprocess.DEVNULL)
+    try:
+        until = time.monotonic() + 20
+        while time.monotonic() < until:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+            time.sleep(0.05)
+        yield f"http://127.0.0.1:{port}/mcp", process
+    finally:
+        process.kill()
+        process.wait(10)
+
+
+@pytest.fixture
+def address():
+    with serving() as (url, _):
+        yield url
+
+
+@pytest.fixture(params=["program", "http"])
+def given(request):
+    if request.param == "program":
+        return {"command": COMMAND}
+    return {"url": request.getfixturevalue("address")}
+
+
+def run(coroutine):
+    async def watched():
+        result = await coroutine
+        assert len(asyncio.all_tasks()) == 1, asyncio.all_tasks()
+        return result
+
+    return asyncio.run(watched())
+
+
+def test_one_of_command_and_url():
+    for wrong in ({}, {"command": ["a"], "url": "http://b"}, {"command": "a b"}):
+        with pytest.raises(ConfigError, match="both or neither"):
+            McpClient(**wrong)
+
+
+def test_an_agent_calls_its_tools(given):
+    async def talk():
+        async with McpClient(name="files", only=["read", "size"], **given) as files:
+            agent = Agent(name="a", model=TestModel(), tools=[files])
+            out = await agent.generate("look")
+            streamed = [event async for event in agent.stream("look")]
+            return out, streamed
+
+    out, streamed = run(talk())
+    results = {each.name: each.result for each in out.tool_results}
+    assert results == {"files_read": "what is in a", "files_size": {"bytes": 1}}
+    assert sum(isinstance(event, ToolResult) for event in streamed) == 2
+
+
+def test_what_a_tool_says_of_itself(given):
+    async def listed():
+        async with McpClient(requires_approval=["read"], **given) as files:
+            return {tool.id: tool for tool in await files.tools()}
+
+    tools = run(listed())
+    assert tools["read"].description == "Read a file."
+    assert tools["read"].input_schema["required"] == ["path"]
+    assert (tools["read"].requires_approval, tools["size"].requires_approval) == (True, False)
+
+
+def test_an_error_of_a_tool_is_an_answer(given):
+    async def ask():
+        async with McpClient(**given) as files:
+            return await files.call("broken", {"path": "x"}), await files.call("read", {})
+
+    broken, wrong = run(ask())
+    assert "broken" in broken["error"]
+    assert "path" in wrong["error"]
+
+
+def test_calls_side_by_side(given):
+    async def ask():
+        async with McpClient(**given) as files:
+            calls = [files.call("read", {"path": str(number)}) for number in range(20)]
+            return await asyncio.gather(*calls)
+
+    assert run(ask()) == [f"what is in {number}" for number in range(20)]
+
+
+def test_a_program_gets_only_the_variables_it_is_given(monkeypatch):
+    monkeypatch.setenv("OURS", "sk-ours")
+
+    async def ask():
+        env = {"FILES_KEY": Secret("sk-files")}
+        async with McpClient(command=COMMAND, env=env) as files:
+            assert "sk-files" not in repr(vars(files))
+            return await files.call("secret", {})
+
+    assert run(ask()).strip() == "sk-files"
+
+
+def test_a_slow_tool_is_given_up(given):
+    async def ask():
+        async with McpClient(timeout=6, **given) as files:
+            await files.tools()
+            with pytest.raises(McpFailed, match="did not answer in time"):
+                await files.call("slow", {})
+
+    began = time.monotonic()
+    run(ask())
+    assert time.monotonic() - began < 25
+
+
+def test_a_program_that_dies_is_started_again():
+    async def ask():
+        async with McpClient(command=COMMAND, name="files") as files:
+            with pytest.raises(McpFailed, match="'files'"):
+                await files.call("die", {})
+            return await files.call("read", {"path": "b"})
+
+    assert run(ask()) == "what is in b"
+
+
+def test_a_server_that_comes_back_is_asked_again():
+    async def ask():
+        with serving() as (url, process):
+            port = int(url.rsplit(":", 1)[1].split("/")[0])
+            files = McpClient(url=url, timeout=10)
+            assert await files.tools()
+            process.send_signal(signal.SIGKILL)
+            process.wait(10)
+            with pytest.raises(McpFailed):
+                await files.call("read", {"path": "b"})
+            with serving(port):
+                answer = await files.call("read", {"path": "b"})
+                await files.aclose()
+            return answer
+
+    assert run(ask()) == "what is in b"
+
+
+GARBAGE = [sys.executable, "-c", "print('this is no JSON', flush=True); input()"]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"command": ["/nowhere/at-all"]},
+        {"command": [sys.executable, "-c", "raise SystemExit(1)"]},
+        {"command": GARBAGE},
+        {"url": "http://127.0.0.1:9/mcp"},
+    ],
+    ids=["no program", "it ends", "garbage", "nobody there"],
+)
+def test_what_is_no_server_is_a_clear_failure(given):
+    async def ask():
+        async with McpClient(timeout=3, **given) as files:
+            agent = Agent(name="a", model=TestModel(), tools=[files])
+            with pytest.raises(AgentFailed, match="The MCP server") as caught:
+                await agent.generate("look")
+            assert (caught.value.kind, caught.value.status) == ("McpFailed", 502)
+            events = [event async for event in agent.stream("look")]
+            assert events[-1].message.startswith("The MCP server")
+
+    run(ask())
+
+
+def test_nothing_stays_behind():
+    async def ask():
+        files = McpClient(command=COMMAND)
+        await files.call("read", {"path": "b"})
+        await files.aclose()
+
+    run(ask())
+    children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children")
+    if children.exists():
+        running = [Path(f"/proc/{pid}/cmdline").read_text() for pid in children.read_text().split()]
+        assert not [each for each in running if "files_server" in each]
+
+
+def test_another_event_loop_connects_anew():
+    files = McpClient(command=COMMAND)
+
+    async def ask():
+        answer = await files.call("read", {"path": "b"})
+        await files.aclose()
+        return answer
+
+    assert [asyncio.run(ask()) for _ in range(2)] == ["what is in b"] * 2
