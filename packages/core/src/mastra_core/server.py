@@ -93,6 +93,8 @@ class Server:
     :param cors: ``False`` leaves the headers out.
     :param rate_limit: how often somebody may ask; 429 beyond that.
     :param metrics: ``/metrics`` for Prometheus.
+    :param mcp: agents, workflows and tools as an MCP server at ``/mcp/mastra/mcp`` below the
+        prefix.
     :param https_only: plain HTTP is redirected, and browsers are told to remember (HSTS).
     :param body_limit: bytes; a larger request body is answered 413.
     :param timeout: seconds to the first byte of an answer; then 504.
@@ -112,6 +114,7 @@ class Server:
     cors: Cors | Literal[False] = Cors()
     rate_limit: RateLimit | None = None
     metrics: bool = False
+    mcp: bool = False
     https_only: bool = False
     body_limit: int = 4_718_592
     timeout: float = 180

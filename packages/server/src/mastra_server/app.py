@@ -14,6 +14,7 @@ from litestar import Litestar
 from litestar.datastructures import State
 
 from mastra_core import ApiRoute, Mastra
+from mastra_core.agents.toolboxes import close_toolboxes
 from mastra_server import agents, health, memory, responses, suspended, tools, workflows
 from mastra_server.asgi import App
 from mastra_server.auth import gates
@@ -22,6 +23,7 @@ from mastra_server.errors import ErrorBoundary, exception_handlers
 from mastra_server.https import HttpsOnly
 from mastra_server.limits import BodyLimit, TimeLimit
 from mastra_server.live_runs import LiveRuns
+from mastra_server.mcp import McpRoute
 from mastra_server.metrics import Metrics
 from mastra_server.middleware import wrap_user_middleware
 from mastra_server.openapi import openapi_routes
@@ -58,12 +60,13 @@ def create_app(mastra: Mastra) -> Litestar:
     live_runs = LiveRuns(mastra.server.run_timeout)
     api = placed((*_API, *openapi_routes(mastra)), mastra.server.api_prefix)
     metrics = [Metrics()] if mastra.server.metrics else []
-    shown = [each.route() for each in metrics]
+    mcp = [McpRoute(mastra)] if mastra.server.mcp else []
+    shown = [*(each.route() for each in metrics), *(each.route() for each in mcp)]
     app = _kind(mastra)(
         route_handlers=[*health.ROUTES, *api, *own_routes(mastra), *shown],
         guards=list(gates(mastra)),
         exception_handlers=exception_handlers(),
-        lifespan=[_lifespan],
+        lifespan=[_lifespan, *(each.lifespan for each in mcp)],
         state=State(
             {
                 "mastra": mastra,
@@ -127,6 +130,7 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
         app.state.draining = True
         await app.state.live_runs.close()
         await mastra.engine.close()
+        await close_toolboxes(mastra.agents.values())
         await mastra.storage.close()
         if mastra.telemetry is not None:
             await asyncio.to_thread(mastra.telemetry.stop)  # a dead collector blocks for seconds
