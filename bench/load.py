@@ -1,7 +1,7 @@
 """Requests a second under load: this project, bare Litestar, and the TypeScript original.
 
-python bench/load.py              about eight minutes; more the first time
-python bench/load.py --quick      shorter, without the minute of load between
+python bench/load.py              about nine minutes; more the first time
+python bench/load.py --quick      one round, without the minute of load
 python bench/load.py --only ours  one side: ours, bare or peer; may be repeated
 
 Needs wrk (`apt-get install wrk`). The client runs on the same cores as the server.
@@ -21,7 +21,9 @@ import sys
 import tempfile
 import urllib.request
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import peer
@@ -35,20 +37,17 @@ from server import Server, serving
 SIDES = ("ours", "bare", "peer")
 AGENTS, GENERATE = "/api/agents", "/api/agents/echo/generate"
 START = "/api/workflows/two/start-async"
+PATHS = (AGENTS, START, GENERATE)
 BODIES = {START: {"inputData": {"n": 5}}, GENERATE: {"messages": "hi"}}
 CLIENTS = (1, 32)
-SECONDS = 5
 UNITS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}
+Told = tuple[float, float, float, int]
 
 
 @dataclasses.dataclass(frozen=True)
-class Row:
+class Sample:
     """What wrk said of one endpoint, and what the server held afterwards."""
 
-    side: str
-    path: str
-    clients: int
-    when: str
     rate: float
     p50: float
     p99: float
@@ -56,36 +55,46 @@ class Row:
     memory: float
 
 
+Key = tuple[str, int, str, str]  # path, clients, fresh or loaded, side
+Samples = dict[Key, list[Sample]]
+
+
 @dataclasses.dataclass
 class Bench:
-    """Where things are, and what was measured."""
+    """The servers, all running: they are asked in turns, so that what else the machine does meets
+    all of them alike.
+    """
 
     scratch: Path
     seconds: int
-    minute: int
-    rows: list[Row] = dataclasses.field(default_factory=list)
+    servers: dict[str, Server] = dataclasses.field(default_factory=dict)
+    samples: Samples = dataclasses.field(default_factory=dict)
 
-    def measure(self, side: str, server: Server, paths: Sequence[str]) -> None:
-        """Fresh, then after a minute of load."""
-        server.first("/health" if side != "bare" else AGENTS)
-        self._all(side, server, paths, "fresh")
-        if self.minute:
-            self._wrk(server.port, paths[-1 if side == "bare" else 1], 32, self.minute)
-            self._all(side, server, paths, "loaded")
+    def rounds(self, when: str, times: int) -> None:
+        for number in range(times):
+            _say(f"{when}, round {number + 1}")
+            for path in PATHS:
+                for clients in CLIENTS:
+                    for side in self.servers:
+                        self._sample(side, path, clients, when)
 
-    def _all(self, side: str, server: Server, paths: Sequence[str], when: str) -> None:
-        for path in paths:
-            for clients in CLIENTS:
-                told = self._wrk(server.port, path, clients, self.seconds)
-                self.rows.append(Row(side, path, clients, when, *told, server.memory()))
-                _say(f"{side} {path} {clients} {when}: {told[0]:.0f}/s")
+    def strain(self, seconds: int) -> None:
+        """A minute of load for each."""
+        for side in self.servers:
+            _say(f"{seconds} s of load: {side}")
+            self._wrk(side, AGENTS if side == "bare" else START, max(CLIENTS), seconds)
 
-    def _wrk(
-        self, port: int, path: str, clients: int, seconds: int
-    ) -> tuple[float, float, float, int]:
+    def _sample(self, side: str, path: str, clients: int, when: str) -> None:
+        if side == "bare" and path != AGENTS:
+            return
+        told = self._wrk(side, path, clients, self.seconds)
+        made = Sample(*told, self.servers[side].memory())
+        self.samples.setdefault((path, clients, when, side), []).append(made)
+
+    def _wrk(self, side: str, path: str, clients: int, seconds: int) -> Told:
         script = self.scratch / "request.lua"
         script.write_text(_lua(BODIES.get(path)))
-        url = f"http://127.0.0.1:{port}{path}"
+        url = f"http://127.0.0.1:{self.servers[side].port}{path}"
         options = ["-t1", f"-c{clients}", f"-d{seconds}s", "--latency", "--timeout", "10s"]
         command = ["wrk", *options, "-s", str(script), url]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -96,50 +105,54 @@ class Bench:
 
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description="Requests a second, beside others.")
-    parser.add_argument("--quick", action="store_true", help="shorter, and fresh servers only")
+    parser.add_argument("--quick", action="store_true", help="one round, of fresh servers only")
     parser.add_argument("--only", action="append", choices=SIDES, help="one side")
-    parser.add_argument("--json", metavar="FILE", help="write every row there")
     wish = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that `finally` runs
     if shutil.which("wrk") is None:
         print("wrk is missing: apt-get install wrk")
         return 1
     before = os.getloadavg()[0]
-    with tempfile.TemporaryDirectory(prefix="mastra-bench-") as scratch:
-        bench = Bench(Path(scratch), 2 if wish.quick else SECONDS, 0 if wish.quick else 60)
-        _sides(bench, wish.only or SIDES)
+    with tempfile.TemporaryDirectory(prefix="mastra-bench-") as scratch, ExitStack() as stack:
+        bench = Bench(Path(scratch), 2 if wish.quick else 3)
+        _start(bench, stack, wish.only or SIDES)
+        bench.rounds("fresh", 1 if wish.quick else 3)
+        if not wish.quick:
+            bench.strain(60)
+            bench.rounds("loaded", 3)
     print(f"load average {before:.1f} at the start, {os.getloadavg()[0]:.1f} at the end\n")
-    print("\n".join(table(bench.rows)))
-    if wish.json:
-        Path(wish.json).write_text(json.dumps(list(map(dataclasses.asdict, bench.rows)), indent=2))
+    print("\n".join(table(bench.samples)))
     return 0
 
 
-def _sides(bench: Bench, sides: Sequence[str]) -> None:
+def _start(bench: Bench, stack: ExitStack, sides: Sequence[str]) -> None:
     _say("wheels and environments")
     made = wheels(bench.scratch / "wheels")
     own = [str(made["mastra_core"]), f"{made['mastra_server']}[serve]"]
     tool = create(bench.scratch / "tool", [*own, str(made["mastra_deployer"])])
     app = App("load", BENCH / "apps" / "load", tool, "echo", bench.scratch)
     bare = create(bench.scratch / "bare")
-    command: Sequence[Any] = [bare.python, app.built() / "index.py"]
-    everything = (AGENTS, START, GENERATE)
-    with serving(command, cwd=bench.scratch, env=variables()) as server:
-        server.first("/health")
-        payload = bench.scratch / "payload.json"
-        with urllib.request.urlopen(f"http://127.0.0.1:{server.port}{AGENTS}") as answer:
-            payload.write_bytes(answer.read())
-        if "ours" in sides:
-            bench.measure("ours", server, everything)
+
+    def started(command: Sequence[str | Path], env: dict[str, str], path: str) -> Server:
+        server = stack.enter_context(serving(command, cwd=bench.scratch, env=env))
+        server.first(path)
+        return server
+
+    ours = started([bare.python, app.built() / "index.py"], variables(), "/health")
+    if "ours" in sides:
+        bench.servers["ours"] = ours
     if "bare" in sides:
+        payload = bench.scratch / "payload.json"
+        with urllib.request.urlopen(f"http://127.0.0.1:{ours.port}{AGENTS}") as answer:
+            payload.write_bytes(answer.read())
         command = [tool.python, BENCH / "bare.py", payload]
-        with serving(command, cwd=bench.scratch, env=variables()) as server:
-            bench.measure("bare", server, (AGENTS,))
-    if "peer" in sides:
-        _peer(bench, everything)
+        bench.servers["bare"] = started(command, variables(), AGENTS)
+    if "peer" in sides and (found := _peer()):
+        bench.servers["peer"] = started(*found, "/health")
 
 
-def _peer(bench: Bench, paths: Sequence[str]) -> None:
+def _peer() -> tuple[Sequence[Path], dict[str, str]] | None:
+    """How the original is started, once it is installed and built."""
     _say("the original")
     try:
         made = peer.prepare()
@@ -148,10 +161,8 @@ def _peer(bench: Bench, paths: Sequence[str]) -> None:
             run_program([made.node, made.tool, "build"], cwd=made.project, env=made.env)
     except (Failed, OSError) as error:
         print(f"not measured: peer: {error}")
-        return
-    env = {**made.env, "NODE_ENV": "production"}
-    with serving([made.node, output], cwd=bench.scratch, env=env) as server:
-        bench.measure("peer", server, paths)
+        return None
+    return [made.node, output], {**made.env, "NODE_ENV": "production"}
 
 
 def _lua(body: Any) -> str:
@@ -162,7 +173,7 @@ def _lua(body: Any) -> str:
     return f"{head}wrk.body = [[{text}]]\n"
 
 
-def _read(text: str) -> tuple[float, float, float, int]:
+def _read(text: str) -> Told:
     """Requests a second, median and 99th percentile in ms, and how many failed."""
     rate = re.search(r"Requests/sec:\s+([\d.]+)", text)
     latency = {
@@ -180,18 +191,23 @@ def _read(text: str) -> tuple[float, float, float, int]:
     return float(rate[1]), latency["50"], latency["99"], failed
 
 
-def table(rows: Sequence[Row]) -> list[str]:
-    """Markdown, one line for each row, with the ratio to ours where there is one."""
-    lines = ["| request | clients | | side | req/s | ours is | p50 ms | p99 ms | failed | MB |"]
+def table(samples: Samples) -> list[str]:
+    """Markdown, a line for each row: medians, and the lowest and the highest rate."""
+    lines = ["| request | clients | | side | req/s | ours/it | p50 ms | p99 ms | failed | MB |"]
     lines.append("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")
-    ours = {(row.path, row.clients, row.when): row.rate for row in rows if row.side == "ours"}
     names = {AGENTS: "GET /api/agents", START: "POST start-async", GENERATE: "POST generate"}
-    for row in sorted(rows, key=lambda each: (list(names).index(each.path), each.clients)):
-        rate = ours.get((row.path, row.clients, row.when))
-        ratio = f"{rate / row.rate:.2f}" if rate and row.rate and row.side != "ours" else ""
-        told = (names[row.path], row.clients, row.when, row.side, f"{row.rate:.0f}", ratio)
-        more = (f"{row.p50:.2f}", f"{row.p99:.1f}", row.failed, f"{row.memory:.0f}")
-        lines.append("| " + " | ".join(map(str, (*told, *more))) + " |")
+    for key, found in samples.items():
+        path, clients, when, side = key
+        rates = sorted(each.rate for each in found)
+        ours = samples.get((path, clients, when, "ours"), found)
+        ratio = median(mine.rate / other.rate for mine, other in zip(ours, found, strict=True))
+        told = [names[path], clients, when, side]
+        told.append(f"{median(rates):.0f} ({rates[0]:.0f} to {rates[-1]:.0f})")
+        told.append("" if side == "ours" else f"{ratio:.2f}")
+        told += [f"{median(each.p50 for each in found):.2f}"]
+        told += [f"{median(each.p99 for each in found):.1f}"]
+        told += [sum(each.failed for each in found), f"{found[-1].memory:.0f}"]
+        lines.append("| " + " | ".join(map(str, told)) + " |")
     return lines
 
 
