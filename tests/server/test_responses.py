@@ -87,6 +87,10 @@ def test_mistakes(client, shop):
         client.responses.create(model="shop", input=[{"type": "item_reference", "id": "x"}])
     with pytest.raises(openai.BadRequestError):
         client.responses.create(model="shop", input="hi", tools=[{"type": "web_search"}])
+    for arguments in ("[" * 5000, "{", 5, [1]):
+        call = {"type": "function_call", "call_id": "1", "name": "x", "arguments": arguments}
+        with pytest.raises(openai.BadRequestError):
+            client.responses.create(model="shop", input=[call])
     with pytest.raises(openai.APIStatusError) as caught:
         client.responses.create(model="greeter", input="hi")
     assert caught.value.status_code == 400

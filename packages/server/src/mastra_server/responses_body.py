@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from mastra_core.agents import ClientTool, Message, ToolCallPart, ToolResultPart
-from mastra_server.body import InvalidBody
+from mastra_server.body import InvalidBody, decoded
 from mastra_server.messages import messages_of
 
 __all__ = ("ResponseBody", "client_tools", "input_messages", "output_schema")
@@ -101,7 +101,7 @@ def _of(item: Any, index: int) -> tuple[Message, ...]:
 
 
 def _call(item: dict[str, Any]) -> ToolCallPart:
-    arguments = msgspec.json.decode(item["arguments"] or "{}", type=dict[str, Any])
+    arguments = decoded(str(item["arguments"] or "{}").encode(), dict[str, Any])
     return ToolCallPart(id=item["call_id"], name=item["name"], arguments=arguments)
 
 
