@@ -183,3 +183,8 @@ def test_what_another_may_not_decide(serve):
         runs = server.http.get("/api/agents/shop/suspended-runs", headers=theirs)
         assert runs.json()["total"] == 0
         assert server.http.post(path, json=decide, headers=mine).status_code == 200
+        wait = server.http.post("/api/agents/shop/generate", json={"messages": "pay"}, headers=mine)
+        again = {"messages": "pay", "runId": wait.json()["runId"]}
+        for path in ("generate", "stream"):
+            url = f"/api/agents/shop/{path}"
+            assert server.http.post(url, json=again, headers=theirs).status_code == 409

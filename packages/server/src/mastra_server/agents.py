@@ -9,7 +9,7 @@ from litestar import Request, get, post
 from litestar.response.base import ASGIResponse
 
 from mastra_core import Tool
-from mastra_core.agents import AgentLike
+from mastra_core.agents import AgentInput, AgentLike
 from mastra_core.errors import NotFound
 from mastra_server.agent_body import AgentBody, agent_input
 from mastra_server.agent_result import agent_result
@@ -19,7 +19,7 @@ from mastra_server.body import read
 from mastra_server.describe import agent_details, tool_details
 from mastra_server.live_runs import live_answer, live_run, observed
 from mastra_server.memory_asked import admit
-from mastra_server.suspending import suspended_runs
+from mastra_server.suspending import suspended_runs, unclaimed
 from mastra_server.tools import ToolBody, executed
 from mastra_server.ui_stream import ui_chunks
 from mastra_server.wire_types import (
@@ -72,7 +72,7 @@ async def _details(request: _Request) -> ASGIResponse:
 async def _generate(request: _Request) -> ASGIResponse:
     """Run an agent and answer when it has ended."""
     agent = agent_of(request)
-    wish = await agent_input(request)
+    wish = await _wish(request, agent)
     return json_answer(await agent_result(agent, wish, suspended_runs(request)))
 
 
@@ -85,7 +85,7 @@ async def _generate(request: _Request) -> ASGIResponse:
 async def _stream(request: _Request) -> StreamAnswer:
     """Run an agent and tell what it does as it does it."""
     agent = agent_of(request)
-    wish = await agent_input(request)
+    wish = await _wish(request, agent)
     await admit(agent, wish)
     chunks = agent_chunks(agent, wish, suspended_runs(request))
     return live_answer(request, agent.id, wish.run_id, chunks)
@@ -100,7 +100,7 @@ async def _stream(request: _Request) -> StreamAnswer:
 async def _stream_ui(request: _Request) -> StreamAnswer:
     """Run an agent and tell it in the parts of an AI SDK user interface."""
     agent = agent_of(request)
-    wish = await agent_input(request)
+    wish = await _wish(request, agent)
     chunks = ui_chunks(agent_chunks(agent, wish, suspended_runs(request)))
     return live_answer(request, agent.id, wish.run_id, chunks)
 
@@ -148,6 +148,12 @@ ROUTES = (
     _tool_details,
     _tool_execute,
 )
+
+
+async def _wish(request: _Request, agent: AgentLike) -> AgentInput:
+    wish = await agent_input(request)
+    await unclaimed(request, agent, wish)
+    return wish
 
 
 def agent_of(request: _Request) -> AgentLike:

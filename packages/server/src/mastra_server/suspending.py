@@ -19,12 +19,12 @@ from mastra_core.agents import (
     ToolSuspended,
 )
 from mastra_core.agents.protocol import put_together
-from mastra_core.errors import NotFound
+from mastra_core.errors import Conflict, NotFound
 from mastra_server.answers import closing
 from mastra_server.body import InvalidBody
 from mastra_server.context import confined, context_of
 
-__all__ = ("decided", "found", "kept", "suspended_runs", "waiting_call")
+__all__ = ("decided", "found", "kept", "suspended_runs", "unclaimed", "waiting_call")
 
 _Request = Request[Any, Any, Any]
 
@@ -54,6 +54,19 @@ async def kept(
         await runs.put(SuspendedRun.of(agent.id, wish, put_together(held)))
     for event in held:
         yield event
+
+
+async def unclaimed(request: _Request, agent: AgentLike, wish: AgentInput) -> None:
+    """Nobody may put a run in the place of another's that waits: callers choose ids as well.
+
+    :raises Conflict: when the id of ``wish`` is that of another's run.
+    """
+    try:
+        run = await suspended_runs(request).get(wish.run_id)
+    except NotFound:
+        return
+    if (run.agent_id, run.wish.resource) != (agent.id, wish.resource):
+        raise Conflict(f"The run id {wish.run_id!r} is taken.")
 
 
 async def found(request: _Request, agent: AgentLike, run_id: str) -> SuspendedRun:

@@ -102,6 +102,7 @@ def _context(
     def count(usage: Usage) -> None:
         context.usage.input_tokens += usage.input_tokens
         context.usage.output_tokens += usage.output_tokens
+        context.usage.cache_read_tokens += usage.cached_tokens
 
     wish = state.wish
     return ToolContext(
