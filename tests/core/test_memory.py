@@ -189,7 +189,8 @@ def test_the_frameworks_own_history_is_used_while_it_tells_all(storage, run):
     agent = Agent(name="a", model=script.model, memory=Memory(storage=storage, last_messages=4))
     run(agent.generate(asked("one")))
     kept = history_of(run, storage)
-    assert (kept.agent, kept.messages) == ("a", 2)
+    assert kept.agent.startswith("a ")
+    assert kept.messages == 2
     assert json.loads(kept.data)[1]["model_name"]
     run(agent.generate(asked("two")))
     assert history_of(run, storage).messages == 4

@@ -6,6 +6,7 @@ import pytest
 
 from core.adapters import made
 from core.script import said
+from mastra_core import Memory, MemoryStorage
 from mastra_core.agents import (
     AgentLike,
     Failure,
@@ -18,6 +19,7 @@ from mastra_core.agents import (
     as_agent,
 )
 from mastra_core.errors import AgentFailed
+from mastra_core.memory import RememberingAgent
 
 pytestmark = pytest.mark.slow
 
@@ -137,3 +139,43 @@ def test_the_most_turns(agent):
     events = told(agent, "for ever", max_steps=2)
     assert sum(isinstance(event, ToolCall) for event in events) == 2
     assert events[-1].reason == "tool-calls"
+
+
+def remembering(agent, storage):
+    return RememberingAgent(agent, Memory(storage=storage, working_memory="Name:"))
+
+
+PLACE = {"thread": "t1", "resource": "ann"}
+
+
+def test_a_memory_tells_it_what_was_said(agent):
+    storage = MemoryStorage()
+    mine = remembering(agent, storage)
+    told(mine, "weather", **PLACE)
+    events = told(mine, "once more", **PLACE)
+    assert "".join(texts(events)) == "Hello again."
+    kept = made.run(storage.threads.recall("t1", 9))
+    assert [message.role for message in kept.messages] == ["user", "assistant"] * 2
+    call, result, answer = kept.messages[1].parts
+    assert (call.name, result.result, answer.text) == (
+        "forecast", "sunny in Oslo", "It is sunny in Oslo.",
+    )  # fmt: skip
+    assert kept.history.messages == 4
+    assert b"It is sunny in Oslo." in kept.history.data
+    assert b"working_memory>" not in kept.history.data or agent_keeps_instructions(agent)
+
+
+def agent_keeps_instructions(agent):
+    """pydantic-ai writes them beside its messages, and tells a model only the newest."""
+    return "pydantic_ai" in type(agent).__module__ or type(agent).__name__ == "Agent"
+
+
+def test_a_thread_goes_from_framework_to_framework(server):
+    storage = MemoryStorage()
+    for name in FRAMEWORKS:
+        mine = remembering(as_agent(getattr(made, name)(server)), storage)
+        for words in ("weather", "once more"):
+            last = told(mine, words, **PLACE)[-1]
+            assert isinstance(last, Finish), (name, last)
+    kept = made.run(storage.threads.recall("t1", 99)).messages
+    assert [message.role for message in kept] == ["user", "assistant"] * 8

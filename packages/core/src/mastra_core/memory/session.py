@@ -49,10 +49,10 @@ class Session:
         recall = await memory.storage.threads.recall(asked.thread, memory.last_messages)
         admitted(recall.thread, asked.thread, asked.resource)
         session = cls(memory, asked, recall)
-        session._agent = agent.id
+        session._agent = _writer(agent)
         session.wish = session._remembered(agent, asked)
         if memory.working is not None:
-            await session._note(memory, memory.working)
+            await session._note(memory, memory.working, getattr(agent, "takes_tools", True))
         titled = asked.read_only or (recall.thread is not None and recall.thread.title)
         if memory.titles is not None and not titled:
             session._title.begin(memory.titles, asked, agent)
@@ -120,12 +120,13 @@ class Session:
         self._told = len(recall.messages)
         return msgspec.structs.replace(asked, messages=conversation(recall.messages, self._new))
 
-    async def _note(self, memory: Memory, working: WorkingMemory) -> None:
+    async def _note(self, memory: Memory, working: WorkingMemory, takes_tools: bool) -> None:
         asked = self._asked
         notes = await memory.working_memory(asked.thread, asked.resource)
         owner = asked.thread if memory.scope == "thread" else asked.resource
-        told = working.instructions(notes, changeable=not asked.read_only)
-        tools = () if asked.read_only else (working.tool(memory.storage.threads, owner),)
+        changeable = takes_tools and not asked.read_only
+        told = working.instructions(notes, changeable=changeable)
+        tools = (working.tool(memory.storage.threads, owner),) if changeable else ()
         self.wish = msgspec.structs.replace(
             self.wish,
             extra_instructions="\n\n".join(filter(None, (self.wish.extra_instructions, told))),
@@ -168,7 +169,7 @@ def _own_history(agent: AgentLike, recall: Recall, asked: AgentInput, last: int)
     recalled, and the run adds no more to it than a user's message.
     """
     history = recall.history
-    if history is None or history.agent != agent.id or not _only_the_user(asked.messages):
+    if history is None or history.agent != _writer(agent) or not _only_the_user(asked.messages):
         return None
     if history.messages <= last:
         return history
@@ -177,7 +178,12 @@ def _own_history(agent: AgentLike, recall: Recall, asked: AgentInput, last: int)
     if shorten is None or not turns:
         return None
     data = shorten(history.data, turns)
-    return History(agent=agent.id, data=data, messages=len(recall.messages)) if data else None
+    return History(agent=history.agent, data=data, messages=len(recall.messages)) if data else None
+
+
+def _writer(agent: AgentLike) -> str:
+    """Who wrote a history: an agent may keep its id and change its framework."""
+    return f"{agent.id} ({type(agent).__module__})"
 
 
 def _only_the_user(messages: tuple[Message, ...]) -> bool:

@@ -67,6 +67,7 @@ class StoredMessage(_Record, frozen=True, kw_only=True):
 class History(_Record, frozen=True, kw_only=True):
     """The messages of a thread as the framework of one agent serialises them.
 
+    :param agent: who wrote it; only the same can read it.
     :param messages: how many stored messages it stands for.
     """
 

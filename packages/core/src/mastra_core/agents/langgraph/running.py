@@ -36,7 +36,11 @@ class GraphAgent:
 
     A graph with a checkpointer keeps its threads itself: it is given only what is new. Its
     runtime context is the request context, where it declares a schema for one.
+
+    :cvar takes_tools: a graph has the tools that it was compiled with.
     """
+
+    takes_tools = False
 
     def __init__(self, graph: Any) -> None:
         self._graph = graph
@@ -88,7 +92,7 @@ class GraphAgent:
             reason=reason,
             object=dump(turns.state.get("structured_response")),
             usage=turns.total,
-            history=b"" if self._keeps else packed(turns.state.get("messages", [])),
+            history=b"" if self._keeps else packed(_lasting(turns.state, wish)),
         )
 
     def _stream(self, wish: AgentInput, thread: str) -> AsyncGenerator[tuple[str, Any]]:
@@ -119,6 +123,16 @@ class GraphAgent:
 
 def _answer(decision: Decision) -> Any:
     return decision.approved if decision.data is None else decision.data
+
+
+def _lasting(state: dict[str, Any], wish: AgentInput) -> list[Any]:
+    """The messages without what was said for this run alone."""
+    own = wish.extra_instructions
+    return [
+        each
+        for each in state.get("messages", [])
+        if not (own and isinstance(each, SystemMessage) and each.content == own)
+    ]
 
 
 def _new(messages: Sequence[Message]) -> Sequence[Message]:
