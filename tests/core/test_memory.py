@@ -35,7 +35,7 @@ from mastra_core.errors import (
     NotFound,
     StorageError,
 )
-from mastra_core.memory import RememberingAgent, memory_of
+from mastra_core.memory import RememberingAgent, ending, memory_of
 from mastra_core.storage import MessageQuery, StoredMessage, Thread, ThreadQuery
 
 
@@ -440,6 +440,35 @@ def test_when_finish_comes_everything_is_stored(storage, run):
         return ()
 
     assert len(run(reading())) == 2
+
+
+def test_many_runs_leave_nothing_behind(storage, run):
+    async def turns(text: str):
+        if text == "break":
+            raise RuntimeError("broken")
+        yield "half"
+        if text == "stop":
+            await asyncio.sleep(60)
+
+    agent = remembering(turns, storage, generate_title=Seen().agent, last_messages=4)
+
+    async def one(number):
+        wish = asked(("go", "break", "stop")[number % 3], thread=f"t{number % 7}")
+        events = agent.stream(wish)
+        async for event in events:
+            if isinstance(event, TextDelta) and wish.prompt == "stop":
+                break
+        await events.aclose()
+
+    async def many():
+        for first in range(0, 600, 20):
+            await asyncio.gather(*(one(number) for number in range(first, first + 20)))
+        return len(asyncio.all_tasks())
+
+    assert run(many()) == 1
+    assert not ending._going
+    totals = [len(stored(run, storage, f"t{n}")) for n in range(7)]
+    assert sum(totals) == 800, "all that was said, and every whole answer"
 
 
 # Working memory

@@ -180,6 +180,8 @@ def test_a_file_that_cannot_be_parsed_does_not_stop_the_others(tmp_path):
         ),
         ("URL = 'file:./x.db'", ("file:./x.db", "")),
         ("import sqlite3\nsqlite3.connect('x')", ("x", "")),
+        ("from mastra_core import SqliteStorage\nSqliteStorage('x.db')", ("x.db", "")),
+        ("from mastra_core.storage import SqliteStorage as S\nS(path='x.db')", ("x.db", "")),
         ("import aiosqlite as a\nFILE = 'x.db'\na.connect(database=FILE)", ("x.db", "")),
         ("D = {'ENGINE': 'django.db.backends.sqlite3'}", ("django.db.backends.sqlite3", "")),
         ("import os\nos.getenv('DB', 'sqlite:///x.db')", ("sqlite:///x.db", "DB")),

@@ -19,6 +19,8 @@ _OPENING = (
     "apsw.Connection",
     "duckdb.connect",
     "libsql.connect",
+    "mastra_core.SqliteStorage",
+    "mastra_core.storage.SqliteStorage",
 )
 _DJANGO = "django.db.backends.sqlite3"
 _URL = re.compile(r"(sqlite3?|sqlite\+\w+|duckdb|libsql:file):", re.IGNORECASE)
@@ -63,7 +65,7 @@ def _opened(node: ast.expr, names: Names) -> str:
     """The file that a call opens, where the call says it."""
     if not isinstance(node, ast.Call) or names.origin(node.func) not in _OPENING:
         return ""
-    given = [*node.args[:1], *(it.value for it in node.keywords if it.arg == "database")]
+    given = [*node.args[:1], *(it.value for it in node.keywords if it.arg in ("database", "path"))]
     text = names.text(given[0]) if given else None
     if text is None or ":memory:" in text or "mode=" in text or not text:
         return ""
