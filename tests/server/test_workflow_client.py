@@ -163,6 +163,13 @@ def test_two_suspended_steps(got):
     assert got["noWaitEnded"]["result"] == {"ask": 7, "ask2": 6}
 
 
+def test_a_stream_that_stays_open_while_a_run_waits(got):
+    chunks = got["openStream"]
+    ends = [each["payload"] for each in chunks if each["type"] == "workflow-finish"]
+    assert [each["workflowStatus"] for each in ends] == ["suspended", "suspended", "success"]
+    assert ends[-1]["finalWorkflowResult"] == {"ask": 2, "ask2": 3}
+
+
 def test_a_nested_workflow(got):
     chunks = got["nestedStream"]
     assert ids(chunks, "step-start") == ["first", "inner", "inner.double", "inner.confirm"]

@@ -72,6 +72,14 @@ got.noWait = await run.resumeNoWait({ step: ["ask"], resumeData: 6 });
 got.noWaitEnded = await settled(wf.asking, run.runId);
 got.notSuspended = await failing(() => run.resumeNoWait({ step: "ask", resumeData: 6 }));
 
+run = await wf.asking.createRun();
+const open = await run.stream({ inputData: 1, closeOnSuspend: false });
+const whole = chunks(open);
+await settled(wf.asking, run.runId);
+await run.resumeAsync({ step: "ask", resumeData: 1 });
+await run.resumeAsync({ step: "ask2", resumeData: 2 });
+got.openStream = await whole;
+
 run = await wf.nested.createRun();
 got.nestedStream = await chunks(await run.stream({ inputData: 1 }));
 got.nestedRun = await wf.nested.runById(run.runId);

@@ -45,3 +45,19 @@ def test_every_watcher_sees_what_a_step_writes(engine):
         return await asyncio.gather(*watchers)
 
     assert asyncio.run(story()) == [[0, 1, 2, 3]] * 3
+
+
+def test_through_every_rest(engine):
+    async def story():
+        run = await settled(engine, Workflow("w").then(ask), 1)
+
+        async def watch():
+            return [type(event).__name__ async for event in run.events(through=True)]
+
+        watching = asyncio.create_task(watch())
+        await asyncio.sleep(0)
+        assert not watching.done()
+        await engine.resume(run, {"go": True})
+        return await watching
+
+    assert asyncio.run(story())[-4:] == ["RunIdle", "StepResumed", "StepEnded", "RunFinished"]

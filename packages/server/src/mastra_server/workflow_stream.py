@@ -15,14 +15,15 @@ from mastra_server.workflow_chunks import ChunkWriter
 __all__ = ("refused_stream", "run_stream")
 
 
-def run_stream(run: Run, offset: int = 0, *, first: int = 0) -> StreamAnswer:
+def run_stream(run: Run, offset: int = 0, *, first: int = 0, through: bool = False) -> StreamAnswer:
     """What happens in ``run`` from event ``offset`` on, until it finishes or waits.
 
     The run does not depend on anybody reading.
 
     :param first: how many chunks of all that there ever were to leave out.
+    :param through: go on while it waits for somebody.
     """
-    return _answer(_chunks(run, offset, first))
+    return _answer(_chunks(run, offset, first, through=through))
 
 
 def refused_stream(workflow_id: str, run_id: str, error: InvalidInput) -> StreamAnswer:
@@ -58,12 +59,14 @@ async def _records(chunks: AsyncGenerator[dict[str, Any]]) -> AsyncGenerator[byt
             yield record
 
 
-async def _chunks(run: Run, offset: int, first: int) -> AsyncGenerator[dict[str, Any]]:
+async def _chunks(
+    run: Run, offset: int, first: int, *, through: bool
+) -> AsyncGenerator[dict[str, Any]]:
     writer = ChunkWriter(run.record.run_id, run.record.workflow_id)
     index = number = 0
     if run.record.status == "pending":  # it may stay so for ever
         return
-    async with closing(run.events()) as events:
+    async with closing(run.events(through=through)) as events:
         async for event in events:
             index += 1
             for chunk in writer.tell(event):

@@ -48,6 +48,7 @@ class _Start(msgspec.Struct, rename="camel"):
     resource_id: str | None = None
     request_context: dict[str, Any] | None = None
     per_step: bool | None = None
+    close_on_suspend: bool | None = None
 
 
 class _Resume(msgspec.Struct, rename="camel"):
@@ -142,7 +143,7 @@ async def _stream(request: _Request) -> StreamAnswer:
         await _begin(request, run, body)
     except InvalidInput as error:
         return refused_stream(workflow.id, run_id, error)
-    return run_stream(run)
+    return run_stream(run, through=body.close_on_suspend is False)
 
 
 @post(

@@ -27,8 +27,11 @@ class Run(Protocol):
     async def settled(self) -> RunRecord:
         """Wait until the run has finished, or nothing happens in it until somebody acts."""
 
-    def events(self, offset: int = 0) -> AsyncIterator[RunEvent]:
-        """Its events from ``offset`` on, ending when the run has settled."""
+    def events(self, offset: int = 0, *, through: bool = False) -> AsyncIterator[RunEvent]:
+        """Its events from ``offset`` on, ending when the run has settled.
+
+        :param through: go on through every rest until it has finished.
+        """
 
 
 class Engine(Protocol):

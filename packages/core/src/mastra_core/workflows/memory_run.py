@@ -90,8 +90,11 @@ class MemoryRun:
                     self._settling.remove(future)
         return self.record
 
-    async def events(self, offset: int = 0) -> AsyncIterator[RunEvent]:
-        """Its events from ``offset`` on, ending when the run has settled."""
+    async def events(self, offset: int = 0, *, through: bool = False) -> AsyncIterator[RunEvent]:
+        """Its events from ``offset`` on, ending when the run has settled.
+
+        :param through: go on through every rest until it has finished.
+        """
         import asyncio
 
         changed = asyncio.Event()
@@ -101,7 +104,7 @@ class MemoryRun:
                 while offset < len(self._events):
                     offset += 1
                     yield self._events[offset - 1]
-                if self.record.settled:
+                if self.record.finished if through else self.record.settled:
                     return
                 changed.clear()
                 await changed.wait()
