@@ -95,12 +95,13 @@ async def _stream(request: _Request) -> StreamAnswer:
     ["/api/agents/{agent_id:str}/stream/ui", "/api/agents/{agent_id:str}/stream/vnext/ui"],
     body=AgentBody,
     stream="sse",
-    errors=(409, 429),
+    errors=(403, 409, 429),
 )
 async def _stream_ui(request: _Request) -> StreamAnswer:
     """Run an agent and tell it in the parts of an AI SDK user interface."""
     agent = agent_of(request)
     wish = await _wish(request, agent)
+    await admit(agent, wish)
     chunks = ui_chunks(agent_chunks(agent, wish, suspended_runs(request)))
     return live_answer(request, agent.id, wish.run_id, chunks)
 

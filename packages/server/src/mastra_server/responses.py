@@ -23,6 +23,7 @@ from mastra_core.errors import AgentFailed, NotFound
 from mastra_server.answers import closing, encode, json_answer
 from mastra_server.body import InvalidBody, read
 from mastra_server.context import confined, context_of
+from mastra_server.memory_asked import admit
 from mastra_server.responses_body import (
     ResponseBody,
     client_tools,
@@ -85,13 +86,14 @@ class Responses:
     body=ResponseBody,
     answer=dict[str, Any],
     stream="sse",
-    errors=(402, 404, 422, 429, 502, 503),
+    errors=(402, 403, 404, 422, 429, 502, 503),
 )
 async def _create(request: _Request) -> ASGIResponse:
     """Run an agent the way OpenAI's Responses API runs a model; ``stream`` asks for a stream."""
     body = await read(request, ResponseBody)
     agent = _agent(request, body.agent_id or body.model)
     wish = _wish(request, agent, body)
+    await admit(agent, wish)
     writer = ResponseWriter(wish.run_id, body.model or agent.id, _asked(body))
     events = _events(request, agent, wish, writer, stored=body.store is not False)
     if body.stream:
