@@ -22,6 +22,8 @@ got.created = await client.createMemoryThread({
 got.createdTwice = await failing(() =>
   client.createMemoryThread({ agentId, resourceId: "u1", threadId: "t1" }));
 got.createdBad = await failing(() => client.createMemoryThread({ agentId, title: "T" }));
+got.createdLong = await failing(() =>
+  client.createMemoryThread({ agentId, resourceId: "u1", threadId: "t".repeat(513) }));
 
 const agent = client.getAgent(agentId);
 got.details = await agent.details();
@@ -83,6 +85,8 @@ got.notesOfOthers = await failing(() =>
 got.config = await client.getMemoryConfig({ agentId });
 got.search = await failing(() =>
   client.searchMemory({ agentId, resourceId: "u1", searchQuery: "x" }));
+got.observations = await failing(() => client.getObservationalMemory({ agentId, threadId: "t1" }));
+got.observed = await failing(() => client.awaitBufferStatus({ agentId, threadId: "t1" }));
 
 got.deleted = await thread.delete();
 got.threadMissing = await failing(() => thread.get());

@@ -48,7 +48,7 @@ def test_a_thread(got):
     }  # fmt: skip
     assert got["created"]["createdAt"].endswith("Z")
     assert got["createdTwice"]["status"] == 409
-    assert got["createdBad"]["status"] == 400
+    assert got["createdBad"]["status"] == got["createdLong"]["status"] == 400
     assert thread(got["thread"]) == thread(got["created"])
     assert got["updated"]["title"] == "T2"
     assert got["updated"]["metadata"] == {"z": 1}
@@ -158,6 +158,9 @@ def test_working_memory(got):
 def test_what_is_not_offered_says_so(got):
     assert got["search"]["status"] == 501
     assert "Semantic recall is not offered" in got["search"]["message"]
+    for name in ("observations", "observed"):
+        assert got[name]["status"] == 501
+        assert "Observational memory is not offered" in got[name]["message"]
 
 
 class Auth:

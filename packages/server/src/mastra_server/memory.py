@@ -58,6 +58,18 @@ async def _search() -> ASGIResponse:
     raise _NotOffered("Semantic recall is not offered by this server")
 
 
+@get("/api/memory/observational-memory", query=OwnerQuery, answer=Any, errors=(501,))
+async def _observations() -> ASGIResponse:
+    """Not offered: an agent of the original's that watches conversations and sums them up."""
+    raise _NotOffered("Observational memory is not offered by this server")
+
+
+@post("/api/memory/observational-memory/buffer-status", answer=Any, errors=(501,))
+async def _observed() -> ASGIResponse:
+    """Not offered, as above."""
+    raise _NotOffered("Observational memory is not offered by this server")
+
+
 @get(_NOTES, query=OwnerQuery, answer=WorkingMemoryAnswer, errors=(403,))
 async def _working_memory(request: _Request) -> ASGIResponse:
     """What is noted of the thread, or of the resource, and in what form."""
@@ -94,6 +106,8 @@ ROUTES = (
     _status,
     _config,
     _search,
+    _observations,
+    _observed,
     _working_memory,
     _note,
     *memory_threads.ROUTES,

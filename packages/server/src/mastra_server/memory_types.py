@@ -33,6 +33,7 @@ __all__ = (
 )
 
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
+MaybeId = Annotated[str, msgspec.Meta(max_length=512)] | None
 Json = Annotated[str, msgspec.Meta(description="A JSON object.")]
 Page = Annotated[str, msgspec.Meta(description="From 0.")]
 PerPage = Annotated[str, msgspec.Meta(description="How many; `false` for all.")]
@@ -85,7 +86,7 @@ class CreateThreadBody(msgspec.Struct, rename="camel"):
     """A new thread."""
 
     resource_id: Id
-    thread_id: str | None = None
+    thread_id: MaybeId = None
     title: str | None = None
     metadata: dict[str, Any] | None = None
 
@@ -130,7 +131,7 @@ class _CloneOptions(msgspec.Struct, rename="camel"):
 class CloneBody(msgspec.Struct, rename="camel"):
     """What the copy is called, and which messages it has."""
 
-    new_thread_id: str | None = None
+    new_thread_id: MaybeId = None
     resource_id: str | None = None
     title: str | None = None
     metadata: dict[str, Any] | None = None
