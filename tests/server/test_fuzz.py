@@ -56,7 +56,7 @@ def test_nothing_made_up_breaks_it(serve, tmp_path):
         told = aimed(server.http.get("/api/openapi.json").json())
         (tmp_path / "openapi.json").write_text(json.dumps(told))
         command = [str(Path(sys.executable).with_name("schemathesis")), "run", "openapi.json"]
-        options = ["--url", server.url, "--checks", ",".join(CHECKS), "--max-examples", "25"]
+        options = ["--url", server.url, "--checks", ",".join(CHECKS), "--max-examples", "15"]
         more = ["--phases", "examples,coverage,fuzzing", "--no-color", "--seed", "1"]
         done = subprocess.run(
             [*command, *options, *more],
