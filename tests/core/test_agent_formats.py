@@ -7,7 +7,6 @@ import logging
 import os
 import time
 
-import pydantic_ai
 import pytest
 from aimock import journal, serving
 
@@ -94,7 +93,6 @@ def server(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def provider(server, monkeypatch):
-    monkeypatch.setattr(pydantic_ai.models, "ALLOW_MODEL_REQUESTS", True)
     for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY"):
         monkeypatch.setenv(name, "k")
     monkeypatch.setenv("OPENAI_BASE_URL", f"{server}/v1")

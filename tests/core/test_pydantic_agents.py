@@ -32,7 +32,11 @@ from mastra_core.agents import (
 from mastra_core.errors import AgentFailed
 
 TestModel.__test__ = False
-pydantic_ai.models.ALLOW_MODEL_REQUESTS = False
+
+
+@pytest.fixture(autouse=True)
+def no_requests(monkeypatch):
+    monkeypatch.setattr(pydantic_ai.models, "ALLOW_MODEL_REQUESTS", False)
 
 
 class Model(pydantic.BaseModel):
