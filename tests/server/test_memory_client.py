@@ -252,3 +252,24 @@ def test_an_application_without_a_memory_has_threads_all_the_same(serve):
         assert made.status_code == 200
         assert server.http.get("/api/memory/threads?perPage=false").json()["perPage"] is False
         assert server.http.get("/api/memory/config").json()["config"]["lastMessages"] == 10
+
+
+def test_a_conversation_of_openais_is_a_thread(serve):
+    with serve(application()) as server:
+        body = {"model": "mem-agent", "agent_id": "mem-agent", "conversation_id": "c1"}
+        for text in ("one", "two"):
+            answer = server.http.post("/api/v1/responses", json={**body, "input": text})
+            assert answer.status_code == 200, answer.text
+        query = "?agentId=mem-agent&resourceId=c1"
+        told = server.http.get(f"/api/memory/threads/c1/messages{query}").json()["messages"]
+        assert [each["content"]["content"] for each in told] == [
+            "one", "echo: one", "two", "echo: two",
+        ]  # fmt: skip
+        mine = {"resourceId": "ann", "threadId": "t1"}
+        server.http.post("/api/memory/threads?agentId=mem-agent", json=mine)
+        stolen = {**body, "conversation_id": "t1", "input": "mine?", "stream": True}
+        assert server.http.post("/api/v1/responses", json=stolen).status_code == 403
+        run = {"messages": "mine?", "memory": {"thread": "t1", "resource": "bob"}}
+        for name in ("generate", "stream", "stream/ui"):
+            path = f"/api/agents/mem-agent/{name}"
+            assert server.http.post(path, json=run).status_code == 403, name

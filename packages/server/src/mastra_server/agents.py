@@ -86,7 +86,6 @@ async def _stream(request: _Request) -> StreamAnswer:
     """Run an agent and tell what it does as it does it."""
     agent = agent_of(request)
     wish = await _wish(request, agent)
-    await admit(agent, wish)
     chunks = agent_chunks(agent, wish, suspended_runs(request))
     return live_answer(request, agent.id, wish.run_id, chunks)
 
@@ -154,6 +153,7 @@ ROUTES = (
 async def _wish(request: _Request, agent: AgentLike) -> AgentInput:
     wish = await agent_input(request)
     await unclaimed(request, agent, wish)
+    await admit(agent, wish)
     return wish
 
 

@@ -163,7 +163,7 @@ def _wish(request: _Request, agent: AgentLike, body: ResponseBody) -> AgentInput
         settings={key: value for key, value in settings.items() if value is not None},
         context=context_of(request),
         thread=body.conversation_id or "",
-        resource=confined(request),
+        resource=confined(request) or body.conversation_id or "",  # its clients name nobody
         run_id=f"resp_{uuid.uuid4().hex}",
     )
 
