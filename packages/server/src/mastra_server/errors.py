@@ -23,6 +23,7 @@ __all__ = (
     "BodyTooLarge",
     "ErrorAnswer",
     "ErrorBoundary",
+    "NotOffered",
     "Unauthorized",
     "answer_to",
     "exception_handlers",
@@ -36,6 +37,12 @@ class BodyTooLarge(RequestError):
     """The request's body exceeds ``Server.body_limit``."""
 
     status = 413
+
+
+class NotOffered(RequestError):
+    """Something of the original's that this server does not do."""
+
+    status = 501
 
 
 class Unauthorized(RequestError):

@@ -7,12 +7,13 @@ from typing import Any
 from litestar import Request, get, post
 from litestar.response.base import ASGIResponse
 
-from mastra_core.errors import InvalidInput, NotFound, RequestError
+from mastra_core.errors import InvalidInput, NotFound
 from mastra_core.memory import Memory
 from mastra_core.storage import Thread
 from mastra_server import memory_messages, memory_threads
 from mastra_server.answers import json_answer
 from mastra_server.body import read
+from mastra_server.errors import NotOffered
 from mastra_server.memory_asked import memory_asked, named_memory, own_thread, owner
 from mastra_server.memory_types import (
     ConfigAnswer,
@@ -29,12 +30,6 @@ __all__ = ("ROUTES",)
 
 _Request = Request[Any, Any, Any]
 _NOTES = "/api/memory/threads/{thread_id:str}/working-memory"
-
-
-class _NotOffered(RequestError):
-    """Something of the original's that this server does not do."""
-
-    status = 501
 
 
 @get("/api/memory/status", query=MemoryQuery, answer=Status, errors=(404,))
@@ -55,19 +50,19 @@ async def _config(request: _Request) -> ASGIResponse:
 @get("/api/memory/search", query=OwnerQuery, answer=Any, errors=(501,))
 async def _search() -> ASGIResponse:
     """Not offered: searching by meaning needs a model for embeddings."""
-    raise _NotOffered("Semantic recall is not offered by this server")
+    raise NotOffered("Semantic recall is not offered by this server")
 
 
 @get("/api/memory/observational-memory", query=OwnerQuery, answer=Any, errors=(501,))
 async def _observations() -> ASGIResponse:
     """Not offered: an agent of the original's that watches conversations and sums them up."""
-    raise _NotOffered("Observational memory is not offered by this server")
+    raise NotOffered("Observational memory is not offered by this server")
 
 
 @post("/api/memory/observational-memory/buffer-status", answer=Any, errors=(501,))
 async def _observed() -> ASGIResponse:
     """Not offered, as above."""
-    raise _NotOffered("Observational memory is not offered by this server")
+    raise NotOffered("Observational memory is not offered by this server")
 
 
 @get(_NOTES, query=OwnerQuery, answer=WorkingMemoryAnswer, errors=(403,))
