@@ -7,7 +7,14 @@ from typing import Any
 
 from mastra_core.errors import ConfigError
 
-__all__ = ("labels_of", "models_of", "modules_of", "providers_of", "variables_of")
+__all__ = (
+    "known_providers",
+    "labels_of",
+    "models_of",
+    "modules_of",
+    "providers_of",
+    "variables_of",
+)
 
 # What pydantic-ai needs installed for a model string's provider; any one of the modules will do.
 _MODULES: dict[str, tuple[str, ...]] = {
@@ -89,6 +96,11 @@ def modules_of(provider: str) -> tuple[str, ...]:
 def variables_of(provider: str) -> tuple[str, ...]:
     """Environment variables of which ``provider`` needs one; none where that is not known."""
     return _VARIABLES.get(provider, ())
+
+
+def known_providers() -> list[tuple[str, tuple[str, ...]]]:
+    """Every provider whose variables are known, with them."""
+    return list(_VARIABLES.items())
 
 
 def providers_of(variables: Sequence[str]) -> list[str]:
