@@ -15,7 +15,17 @@ from litestar.datastructures import State
 
 from mastra_core import ApiRoute, Mastra
 from mastra_core.agents.toolboxes import close_toolboxes
-from mastra_server import agents, health, memory, responses, suspended, tools, workflows
+from mastra_server import (
+    agents,
+    health,
+    left_out,
+    memory,
+    responses,
+    studio,
+    suspended,
+    tools,
+    workflows,
+)
 from mastra_server.asgi import App
 from mastra_server.auth import gates
 from mastra_server.cors import CorsHeaders
@@ -86,7 +96,16 @@ def create_app(mastra: Mastra) -> Litestar:
 
 _API = tuple(
     route
-    for module in (agents, suspended, responses, workflows, tools, memory)
+    for module in (
+        agents,
+        suspended,
+        responses,
+        workflows,
+        tools,
+        memory,
+        studio,
+        left_out,
+    )
     for route in module.ROUTES
 )
 
