@@ -100,7 +100,6 @@ async def _stream_ui(request: _Request) -> StreamAnswer:
     """Run an agent and tell it in the parts of an AI SDK user interface."""
     agent = agent_of(request)
     wish = await _wish(request, agent)
-    await admit(agent, wish)
     chunks = ui_chunks(agent_chunks(agent, wish, suspended_runs(request)))
     return live_answer(request, agent.id, wish.run_id, chunks)
 
