@@ -6,7 +6,7 @@ import os
 import re
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from litestar import Litestar, Request, get
@@ -15,7 +15,9 @@ from litestar.response.base import ASGIResponse
 from mastra_core import Mastra
 from mastra_core.schema import dump
 from mastra_server.answers import json_answer
-from mastra_server.operations import Operation, operations
+
+if TYPE_CHECKING:
+    from mastra_server.operations import Operation
 
 __all__ = ("document", "openapi_routes")
 
@@ -48,6 +50,8 @@ def openapi_routes(mastra: Mastra) -> tuple[Any, ...]:
 def document(app: Litestar) -> dict[str, Any]:
     """The OpenAPI 3.1 document of ``app``: every operation, those of its own routes too."""
     from importlib.metadata import version
+
+    from mastra_server.operations import operations
 
     found = list(operations(app))
     schemas, components = _schemas(found)
