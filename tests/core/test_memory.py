@@ -137,6 +137,18 @@ def test_only_the_last_are_told(storage, run):
     assert len(stored(run, storage)) == 10
 
 
+def test_a_run_may_be_told_more_or_less(storage, run):
+    seen = Seen()
+    agent = remembering(seen.agent, storage, last_messages=2)
+    for n in range(4):
+        run(agent.generate(asked(f"q{n}", last_messages=6)))
+    assert [text for role, text in seen.told() if role == "user"] == ["q0", "q1", "q2", "q3"]
+    run(events_of(agent, asked("q4", last_messages=0)))
+    assert seen.told() == [("user", "q4")]
+    run(agent.generate(asked("q5")))
+    assert [text for role, text in seen.told() if role == "user"] == ["q4", "q5"]
+
+
 def test_a_thread_of_another_is_refused(storage, run):
     seen = Seen()
     agent = remembering(seen.agent, storage)
@@ -566,6 +578,14 @@ def test_a_thread_gets_a_title_once(storage, run):
     run(agent.generate(asked("and snow")))
     assert run(storage.threads.get("t1")).title == "About tea"
     assert made == ["I like tea"]
+
+
+def test_a_run_says_what_a_new_thread_is_like(storage, run):
+    agent = remembering(Seen().agent, storage, generate_title=Seen().agent)
+    run(agent.generate(asked("hi", thread_title="Tea", thread_metadata={"paid": True})))
+    run(agent.generate(asked("hi", thread_title="Snow", thread_metadata={"paid": False})))
+    thread = run(storage.threads.get("t1"))
+    assert (thread.title, thread.metadata) == ("Tea", {"paid": True})
 
 
 def test_the_agent_itself_can_be_asked_for_a_title(storage, run):

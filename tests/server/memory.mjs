@@ -41,6 +41,17 @@ got.streamedByOthers = await failing(async () => {
 });
 got.generatedWithoutResource = await failing(() =>
   agent.generate("whose?", { memory: { thread: "t1" } }));
+const told = { id: "t9", title: "Nine", metadata: { k: 9 } };
+got.longNamed = await failing(() =>
+  agent.generate("x", { memory: { thread: "t".repeat(513), resource: "u9" } }));
+got.withoutId = await failing(() => agent.generate("x", { memory: { thread: {}, resource: "u9" } }));
+await agent.generate("new", { memory: { thread: told, resource: "u9" } });
+got.told = await client.getMemoryThread({ threadId: "t9", agentId }).get();
+got.recalled = {};
+for (const lastMessages of [false, 2, undefined])
+  got.recalled[lastMessages] = (await agent.generate("count", {
+    memory: { thread: "t9", resource: "u9", options: { lastMessages } },
+  })).text;
 got.readOnly = await agent.generate("forget me", { memory: { ...memory, options: { readOnly: true } } });
 
 got.listed = await client.listMemoryThreads({ resourceId: "u1", agentId });

@@ -1,15 +1,24 @@
 """The memory of Mastra's own JavaScript client against our server."""
 
+import msgspec
 import pytest
 from server_sample import EchoAgent, sample
 
 from mastra_core import Mastra, Memory
+from mastra_core.agents import Message
 from mastra_core.memory import RememberingAgent
 
 
 class MemAgent(EchoAgent):
     id = "mem-agent"
     name = "Mem Agent"
+
+    async def stream(self, input):
+        """As the echo; asked to count, how many messages it is told."""
+        count = (Message.user(str(len(input.messages))),)
+        asked = msgspec.structs.replace(input, messages=count)
+        async for event in super().stream(asked if input.prompt == "count" else input):
+            yield event
 
 
 def application(**settings):
@@ -100,6 +109,14 @@ def test_a_run_names_what_it_is_stored_by(got):
 def test_a_run_that_is_only_to_read(got):
     assert got["readOnly"]["text"] == "echo: forget me"
     assert got["messages"]["total"] == 4
+
+
+def test_a_run_describes_its_thread_and_what_it_recalls(got):
+    assert thread(got["told"]) == {
+        "id": "t9", "resourceId": "u9", "title": "Nine", "metadata": {"k": 9},
+    }  # fmt: skip
+    assert got["longNamed"]["status"] == got["withoutId"]["status"] == 400
+    assert got["recalled"] == {"false": "echo: 1", "2": "echo: 3", "undefined": "echo: 7"}
 
 
 def test_threads_of_others(got):

@@ -18,6 +18,7 @@ from mastra_server.messages import messages_of
 __all__ = ("AgentBody", "agent_input")
 
 _CAPITAL = re.compile(r"(?=[A-Z])")
+_Id = Annotated[str, msgspec.Meta(max_length=512)]
 _RENAMED = {"max_output_tokens": "max_tokens"}
 
 
@@ -34,11 +35,34 @@ class _Structured(msgspec.Struct, rename="camel"):
         return self.fallback_value if self.error_strategy == "fallback" else None
 
 
+class _Thread(msgspec.Struct):
+    id: _Id
+    title: str = ""
+    metadata: dict[str, Any] = {}
+
+
+class _Recall(msgspec.Struct, rename="camel"):
+    last_messages: Annotated[int, msgspec.Meta(ge=0, le=1000)] | bool | None = None
+    read_only: bool = False
+
+
 class _Memory(msgspec.Struct, rename="camel"):
-    thread: str | dict[str, Any] = ""
+    thread: _Id | _Thread = ""
     resource: str = ""
     read_only: bool = False
-    options: dict[str, Any] = {}
+    options: _Recall = msgspec.field(default_factory=_Recall)
+
+    def wishes(self) -> dict[str, Any]:
+        """What a run is to remember, and where."""
+        thread = _Thread(self.thread) if isinstance(self.thread, str) else self.thread
+        last = self.options.last_messages
+        return {
+            "thread": thread.id,
+            "thread_title": thread.title,
+            "thread_metadata": thread.metadata,
+            "last_messages": None if last is None or last is True else int(last),
+            "read_only": self.read_only or self.options.read_only,
+        }
 
 
 class _Client(msgspec.Struct, rename="camel"):
@@ -59,7 +83,7 @@ class AgentBody(msgspec.Struct, rename="camel"):
     structured_output: _Structured | None = None
     output: dict[str, Any] | None = None
     memory: _Memory | None = None
-    thread_id: str | None = None
+    thread_id: _Id | None = None
     resource_id: str | None = None
     instructions: str | dict[str, Any] | list[str | dict[str, Any]] | None = None
     system: str | dict[str, Any] | list[str | dict[str, Any]] | None = None
@@ -80,7 +104,6 @@ async def agent_input(request: Request[Any, Any, Any]) -> AgentInput:
     """
     body = await read(request, AgentBody)
     memory = body.memory or _Memory(body.thread_id or "", body.resource_id or "")
-    thread = memory.thread if isinstance(memory.thread, str) else str(memory.thread.get("id", ""))
     structured = body.structured_output or _Structured()
     before = messages_of(body.context) if body.context else ()
     return AgentInput(
@@ -95,9 +118,8 @@ async def agent_input(request: Request[Any, Any, Any]) -> AgentInput:
         active_tools=None if body.active_tools is None else tuple(body.active_tools),
         require_approval=body.require_tool_approval,
         context=context_of(request, body.request_context),
-        thread=thread,
         resource=confined(request, memory.resource),
-        read_only=memory.read_only or memory.options.get("readOnly") is True,
+        **memory.wishes(),
         run_id=body.run_id or str(uuid.uuid4()),
     )
 

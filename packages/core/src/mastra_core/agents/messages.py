@@ -118,6 +118,9 @@ class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
     :param context: request context: what the caller and the middleware passed along.
     :param thread: the conversation that a memory keeps it in.
     :param resource: whose conversation that is.
+    :param thread_title: the title of a thread that has none.
+    :param thread_metadata: the metadata of a thread that is new.
+    :param last_messages: how many stored messages it is told; the memory's own where ``None``.
     :param read_only: told what was said before, and not kept.
     :param output_schema: JSON Schema of the structured answer wanted.
     :param output: the same as a type.
@@ -143,6 +146,9 @@ class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
     context: dict[str, Any] = {}
     thread: str = ""
     resource: str = ""
+    thread_title: str = ""
+    thread_metadata: dict[str, Any] = {}
+    last_messages: int | None = None
     read_only: bool = False
     run_id: str = ""
     output_schema: dict[str, Any] | None = None

@@ -25,11 +25,12 @@ class Session:
     :param wish: what the agent is asked: the caller's wish, and what was said before.
     """
 
-    def __init__(self, memory: Memory, asked: AgentInput, recall: Recall) -> None:
+    def __init__(self, memory: Memory, asked: AgentInput, recall: Recall, last: int) -> None:
         self.wish = asked
         self._memory = memory
         self._asked = asked
         self._recall = recall
+        self._last = last
         self._new = fresh(recall.messages, asked.messages)
         self._told = 0  # how many stored messages the agent was told
         self._begun = now()
@@ -46,15 +47,16 @@ class Session:
         :raises Forbidden: when the thread belongs to another resource.
         :raises InvalidInput: for a thread without a resource.
         """
-        recall = await memory.storage.threads.recall(asked.thread, memory.last_messages)
+        last = memory.last_messages if asked.last_messages is None else asked.last_messages
+        recall = await memory.storage.threads.recall(asked.thread, last)
         admitted(recall.thread, asked.thread, asked.resource)
-        session = cls(memory, asked, recall)
+        session = cls(memory, asked, recall, last)
         session._agent = _writer(agent)
         session.wish = session._remembered(agent, asked)
         if memory.working is not None:
             await session._note(memory, memory.working, getattr(agent, "takes_tools", True))
-        titled = asked.read_only or (recall.thread is not None and recall.thread.title)
-        if memory.titles is not None and not titled:
+        titled = asked.thread_title or (recall.thread is not None and recall.thread.title)
+        if memory.titles is not None and not titled and not asked.read_only:
             session._title.begin(memory.titles, asked, agent)
         return session
 
@@ -100,7 +102,12 @@ class Session:
     async def _append(self, title: str) -> bool:
         messages = [*self._user_messages(), *self._own_messages()]
         asked = self._asked
-        thread = Thread(id=asked.thread, resource=asked.resource, title=title)
+        thread = Thread(
+            id=asked.thread,
+            resource=asked.resource,
+            title=asked.thread_title or title,
+            metadata=asked.thread_metadata,
+        )
         return await self._memory.storage.threads.append(
             thread,
             messages,
@@ -113,7 +120,7 @@ class Session:
         if asked.history or asked.decisions:  # it goes on from where it was suspended
             return asked
         recall = self._recall
-        history = _own_history(agent, recall, asked, self._memory.last_messages)
+        history = _own_history(agent, recall, asked, self._last)
         if history is not None:
             self._told = history.messages
             return msgspec.structs.replace(asked, history=history.data)
