@@ -53,3 +53,17 @@ def journal(url, words):
     """The requests in which the user said ``words``."""
     entries = httpx.get(f"{url}/__aimock/journal?limit=1000", trust_env=False).json()
     return [entry for entry in entries if words in json.dumps(entry.get("body"))]
+
+
+def turn(words, response, **more):
+    """What the model says to ``words``."""
+    match = {"userMessage": words} | more.pop("match", {})
+    return {"match": match, "response": response, **more}
+
+
+def called(words, calls, answer):
+    """What it says to ``words`` before and after a tool has answered."""
+    return [
+        turn(words, {"toolCalls": calls}, match={"hasToolResult": False}),
+        turn(words, answer, match={"hasToolResult": True}),
+    ]

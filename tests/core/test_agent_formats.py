@@ -8,7 +8,7 @@ import os
 import time
 
 import pytest
-from aimock import journal, serving
+from aimock import called, journal, serving, turn
 
 from core.script import said
 from mastra_core import Agent, AgentInput, tool
@@ -35,19 +35,6 @@ CALLS = [
     {"name": "forecast", "arguments": {"city": "Rome"}, "id": "c2"},
 ]
 SAID = "It is sunny in both of them, says the tool that I asked."
-
-
-def turn(words, response, **more):
-    """What the model says to ``words``, before and after a tool has answered."""
-    match = {"userMessage": words} | more.pop("match", {})
-    return {"match": match, "response": response, **more}
-
-
-def called(words, calls, answer):
-    return [
-        turn(words, {"toolCalls": calls}, match={"hasToolResult": False}),
-        turn(words, answer, match={"hasToolResult": True}),
-    ]
 
 
 def fixtures():

@@ -3,7 +3,7 @@
 import logging
 
 import pytest
-from aimock import serving
+from aimock import called, serving, turn
 
 CITIES = [{"name": "forecast", "arguments": {"city": "Oslo"}, "id": "c1"}]
 PAY = [{"name": "pay", "arguments": {"amount": 3}, "id": "p1"}]
@@ -11,24 +11,12 @@ NOTE = [{"name": "note", "arguments": {"text": "milk"}, "id": "n1"}]
 LONG = "one two three four five six seven eight nine ten eleven twelve"
 
 
-def turn(words, response, **more):
-    match = {"userMessage": words} | more.pop("match", {})
-    return {"match": match, "response": response, **more}
-
-
-def called(words, calls, answer):
-    return [
-        turn(words, {"toolCalls": calls}, match={"hasToolResult": False}),
-        turn(words, {"content": answer}, match={"hasToolResult": True}),
-    ]
-
-
 def fixtures():
     yield turn("say hello", {"content": "Hello, I am a model and glad to be asked."})
     yield turn("once more", {"content": "Hello again."})
-    yield from called("weather", CITIES, "It is sunny in Oslo.")
-    yield from called("pay for it", PAY, "That was about paying.")
-    yield from called("write down", NOTE, "Noted.")
+    yield from called("weather", CITIES, {"content": "It is sunny in Oslo."})
+    yield from called("pay for it", PAY, {"content": "That was about paying."})
+    yield from called("write down", NOTE, {"content": "Noted."})
     yield turn("for ever", {"toolCalls": [{"name": "forecast", "arguments": {"city": "Oslo"}}]})
     yield turn("as an object", {"content": '{"city": "Oslo", "degrees": -3}'})
     yield turn("refused", {"error": {"message": "slow down sk-secret"}, "status": 429})
