@@ -97,6 +97,30 @@ def test_an_interrupt_waits_for_an_answer(server, approved):
     assert out.text == "That was about paying."
 
 
+def test_only_what_waits_is_decided(server):
+    agent = as_agent(made.langgraph(server, InMemorySaver()))
+    made.paid.clear()
+
+    async def talk():
+        out = await agent.generate(said("pay for it"))
+        (waiting,) = out.waiting
+        declined = Decision(approved=False)
+
+        async def decide(**decisions):
+            wish = AgentInput(history=out.history, decisions=decisions)
+            return [event async for event in agent.stream(wish)][-1]
+
+        for decisions in ({"other": declined}, {waiting.id: Decision(arguments={"amount": 1})}):
+            refused = await decide(**decisions)
+            assert (refused.status, made.paid) == (400, [])
+        await decide(other=Decision(), **{waiting.id: declined})
+        assert made.paid == []
+        again = await decide(**{waiting.id: Decision()})
+        assert (again.status, again.message, made.paid) == (400, "The run waits for nothing.", [])
+
+    made.run(talk())
+
+
 def test_an_interrupt_without_a_checkpointer_is_a_clear_failure(server):
     async def last():
         agent = as_agent(made.langgraph(server))

@@ -19,7 +19,7 @@ from mastra_core.agents.messages import AgentInput, Decision, Message
 from mastra_core.agents.protocol import AgentInfo, AgentOutput, collect
 from mastra_core.agents.provider_failures import provider_failed
 from mastra_core.agents.wishes import refuse
-from mastra_core.errors import ConfigError
+from mastra_core.errors import ConfigError, InvalidInput
 from mastra_core.schema import dump
 
 __all__ = ("GraphAgent",)
@@ -69,8 +69,9 @@ class GraphAgent:
     async def _events(self, wish: AgentInput) -> AsyncGenerator[AgentEvent]:
         thread = _thread(wish)
         turns, reason = Turns(), "stop"
+        given = await self._resume(wish, thread) if wish.decisions else self._said(wish)
         try:
-            async with contextlib.aclosing(self._stream(wish, thread)) as stream:
+            async with contextlib.aclosing(self._stream(wish, thread, given)) as stream:
                 async for mode, value in in_time(stream, wish.timeout):
                     for told in turns.tell(mode, value):
                         yield told
@@ -95,21 +96,37 @@ class GraphAgent:
             history=b"" if self._keeps else packed(_lasting(turns.state, wish)),
         )
 
-    def _stream(self, wish: AgentInput, thread: str) -> AsyncGenerator[tuple[str, Any]]:
-        config: dict[str, Any] = {"configurable": {"thread_id": thread}}
+    def _stream(self, wish: AgentInput, thread: str, given: Any) -> AsyncGenerator[tuple[str, Any]]:
+        config = _config(thread)
         if wish.max_steps is not None:
             config["recursion_limit"] = 2 * wish.max_steps  # a turn is the model, then its tools
         context = {} if self._graph.context_schema is None else {"context": dict(wish.context)}
         modes = ["messages", "updates", "values"]
         stream: AsyncGenerator[tuple[str, Any]] = self._graph.astream(
-            self._input(wish), config, stream_mode=modes, **context
+            given, config, stream_mode=modes, **context
         )
         return stream
 
-    def _input(self, wish: AgentInput) -> Any:
-        if wish.decisions:
-            answers = {call: _answer(decision) for call, decision in wish.decisions.items()}
-            return Command(resume=answers)
+    async def _resume(self, wish: AgentInput, thread: str) -> Command[Any]:
+        """The answers to what the graph waits for.
+
+        LangGraph takes answers under other ids as one answer to whatever waits: somebody who
+        declines the wrong id would agree.
+        """
+        waits = await self._waits(thread)
+        answers = {id_: _answer(wish.decisions[id_]) for id_ in waits if id_ in wish.decisions}
+        if not answers:
+            told = ", ".join(map(repr, waits)) or "nothing"
+            raise InvalidInput(f"The run waits for {told}.", "Decide about what it waits for.")
+        return Command(resume=answers)
+
+    async def _waits(self, thread: str) -> list[str]:
+        if not self._keeps:
+            return []
+        state = await self._graph.aget_state(_config(thread))
+        return [each.id for each in state.interrupts]
+
+    def _said(self, wish: AgentInput) -> Any:
         messages: Sequence[Message] = wish.messages
         before: list[Any] = []
         if self._keeps and wish.thread:
@@ -121,7 +138,16 @@ class GraphAgent:
         return {"messages": [*before, *native_messages(messages)]}
 
 
+def _config(thread: str) -> dict[str, Any]:
+    return {"configurable": {"thread_id": thread}}
+
+
 def _answer(decision: Decision) -> Any:
+    if decision.arguments is not None:
+        raise InvalidInput(
+            "An interrupt of LangGraph takes no arguments with a decision.",
+            "Give what it waits for as data.",
+        )
     return decision.approved if decision.data is None else decision.data
 
 
