@@ -13,7 +13,7 @@ import msgspec
 
 from mastra_core.errors import ConfigError
 
-__all__ = ("LEVELS", "create_logger", "logger_of")
+__all__ = ("LEVELS", "create_logger", "fields_of", "level_of", "logger_of")
 
 LEVELS = {
     "debug": logging.DEBUG,
@@ -103,7 +103,8 @@ def _shown(key: str, value: Any) -> Any:
     return _without_credentials(value) if isinstance(value, Mapping) else value
 
 
-def _level(record: logging.LogRecord) -> str:
+def level_of(record: logging.LogRecord) -> str:
+    """The level of a line, in the words of ``LEVELS``."""
     return "warn" if record.levelno == logging.WARNING else record.levelname.lower()
 
 
@@ -112,7 +113,7 @@ class _JsonFormatter(logging.Formatter):
         moment = dt.datetime.fromtimestamp(record.created, dt.UTC)
         own: dict[str, Any] = {
             "time": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            "level": _level(record),
+            "level": level_of(record),
             "name": record.name,
             "msg": record.getMessage(),
             **_trace_ids(),
@@ -130,7 +131,7 @@ class _ConsoleFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         moment = f"{dt.datetime.fromtimestamp(record.created).astimezone():%H:%M:%S}"
-        level, name = f"{_level(record):5}", f"{record.name}:"
+        level, name = f"{level_of(record):5}", f"{record.name}:"
         fields = "".join(f" {key}={value}" for key, value in fields_of(record).items())
         if self._colour:
             shade = _SHADES.get(record.levelno, "0")

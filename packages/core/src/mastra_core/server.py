@@ -92,6 +92,8 @@ class Server:
         under ``mastra dev`` only where not said.
     :param cors: ``False`` leaves the headers out.
     :param rate_limit: how often somebody may ask; 429 beyond that.
+    :param logs: whether the latest lines of the log are kept and told at ``/logs`` below the
+        prefix; under ``mastra dev`` only where not said.
     :param metrics: ``/metrics`` for Prometheus.
     :param mcp: agents, workflows and tools as an MCP server at ``/mcp/mastra/mcp`` below the
         prefix.
@@ -113,6 +115,7 @@ class Server:
     openapi: bool | None = None
     cors: Cors | Literal[False] = Cors()
     rate_limit: RateLimit | None = None
+    logs: bool | None = None
     metrics: bool = False
     mcp: bool = False
     https_only: bool = False
