@@ -8,6 +8,7 @@ is left out: each is paid for by every request.
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import AsyncIterator, Sequence
 
 from litestar import Litestar
@@ -19,6 +20,7 @@ from mastra_server import (
     agents,
     health,
     left_out,
+    logs,
     memory,
     responses,
     studio,
@@ -33,6 +35,7 @@ from mastra_server.errors import ErrorBoundary, exception_handlers
 from mastra_server.https import HttpsOnly
 from mastra_server.limits import BodyLimit, TimeLimit
 from mastra_server.live_runs import LiveRuns
+from mastra_server.log_book import LogBook
 from mastra_server.mcp import McpRoute
 from mastra_server.metrics import Metrics
 from mastra_server.middleware import wrap_user_middleware
@@ -82,6 +85,7 @@ def create_app(mastra: Mastra) -> Litestar:
                 "mastra": mastra,
                 "draining": False,
                 "live_runs": live_runs,
+                "log_book": LogBook(mastra.logger) if _keeps_logs(mastra) else None,
                 "responses": responses.Responses(),
             }
         ),
@@ -103,11 +107,17 @@ _API = tuple(
         workflows,
         tools,
         memory,
+        logs,
         studio,
         left_out,
     )
     for route in module.ROUTES
 )
+
+
+def _keeps_logs(mastra: Mastra) -> bool:
+    wanted = mastra.server.logs
+    return os.environ.get("MASTRA_DEV") == "true" if wanted is None else wanted
 
 
 def _kind(mastra: Mastra) -> type[Litestar]:
@@ -143,10 +153,15 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
     if mastra.telemetry is not None:
         await asyncio.to_thread(mastra.telemetry.start)  # it imports the SDK
     await ready(app)
+    book: LogBook | None = app.state.log_book
+    if book is not None:
+        book.open()
     try:
         yield
     finally:
         app.state.draining = True
+        if book is not None:
+            book.close()
         await app.state.live_runs.close()
         await mastra.engine.close()
         await close_toolboxes(mastra.agents.values())
