@@ -168,6 +168,17 @@ def test_a_server_that_comes_back_is_asked_again():
     assert run(ask()) == "what is in b"
 
 
+def test_no_password_of_an_address_is_told():
+    async def ask():
+        files = McpClient(url="http://ann:sk-ann@127.0.0.1:9/mcp?key=sk-key", timeout=3)
+        with pytest.raises(McpFailed) as caught:
+            await files.tools()
+        return caught.value.message
+
+    message = run(ask())
+    assert "'http://127.0.0.1:9/mcp'" in message
+
+
 GARBAGE = [sys.executable, "-c", "print('this is no JSON', flush=True); input()"]
 
 

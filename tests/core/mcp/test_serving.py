@@ -7,6 +7,10 @@ from pathlib import Path
 import mcp
 import pytest
 
+from mastra_core import Mastra
+from mastra_core.errors import ConfigError
+from mastra_core.mcp import McpApp
+
 pytestmark = pytest.mark.slow
 
 PROGRAM = Path(__file__).with_name("weather_app.py")
@@ -79,3 +83,16 @@ def test_a_mistake_is_a_sentence_and_no_internals(answers, name, words):
     assert words in text(called[name])
     assert "shadow" not in text(called[name])
     assert "Traceback" not in text(called[name])
+
+
+def test_two_things_of_one_name_are_not_served():
+    async def parrot(text: str) -> str:
+        return text
+
+    def ask_parrot(text: str) -> str:
+        """Ask."""
+        return text
+
+    mastra = Mastra(agents={"parrot": parrot}, tools={"ask_parrot": ask_parrot}, logger=False)
+    with pytest.raises(ConfigError, match="'ask_parrot' over MCP"):
+        McpApp(mastra)

@@ -161,7 +161,12 @@ class McpClient:
     @property
     def _label(self) -> str:
         """What messages call the server: nothing that may hold a secret."""
-        return self.name or (self._command[0] if self._command else self._url.split("?")[0])
+        if self.name or self._command:
+            return self.name or self._command[0]
+        from urllib.parse import urlsplit
+
+        parts = urlsplit(self._url)
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
     def _opened(self) -> AbstractAsyncContextManager[Any]:
         mcp = load("mcp")

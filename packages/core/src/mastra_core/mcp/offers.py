@@ -10,7 +10,7 @@ import msgspec
 
 from mastra_core.agents.messages import AgentInput, Message
 from mastra_core.agents.protocol import AgentLike
-from mastra_core.errors import Conflict, InvalidInput
+from mastra_core.errors import ConfigError, Conflict, InvalidInput
 from mastra_core.tools import Tool
 from mastra_core.workflows.workflow import Workflow
 
@@ -42,13 +42,23 @@ def offers_of(mastra: Mastra) -> dict[str, Offer]:
     """Agents as ``ask_KEY``, workflows as ``run_KEY`` and tools by their keys.
 
     A tool that a person must agree to is left out: nobody could be asked.
+
+    :raises ConfigError: when two have one name.
     """
     offers = [
         *(_asking(key, agent) for key, agent in mastra.agents.items()),
         *(_running(mastra, key, workflow) for key, workflow in mastra.workflows.items()),
         *(_calling(key, tool) for key, tool in mastra.tools.items() if not tool.requires_approval),
     ]
-    return {offer.name: offer for offer in offers}
+    found: dict[str, Offer] = {}
+    for offer in offers:
+        if offer.name in found:
+            raise ConfigError(
+                f"Two things are called {offer.name!r} over MCP.",
+                "An agent is ask_KEY, a workflow run_KEY: register the tool under another key.",
+            )
+        found[offer.name] = offer
+    return found
 
 
 def _asking(key: str, agent: AgentLike) -> Offer:

@@ -21,7 +21,7 @@ __all__ = ("McpApp", "serve_stdio")
 async def serve_stdio(mastra: Mastra) -> None:
     """Serve ``mastra`` over standard input and output until the input ends.
 
-    :raises ConfigError: without the extra ``mcp``.
+    :raises ConfigError: without the extra ``mcp``, or when two tools would have one name.
     """
     server = _server(mastra)
     async with load("mcp.server.stdio").stdio_server() as (reading, writing):
@@ -53,13 +53,13 @@ class McpApp:
 
 
 def _server(mastra: Mastra) -> Any:
-    types = load("mcp_types")
+    types, offers = load("mcp_types"), offers_of(mastra)
 
     async def listed(_: Any, __: Any) -> Any:
-        return types.ListToolsResult(tools=[_listed(each) for each in offers_of(mastra).values()])
+        return types.ListToolsResult(tools=[_listed(each) for each in offers.values()])
 
     async def called(_: Any, asked: Any) -> Any:
-        offer = offers_of(mastra).get(asked.name)
+        offer = offers.get(asked.name)
         if offer is None:
             return refusal(f"There is no tool {asked.name!r}.")
         return await _answered(offer, asked.arguments or {})
