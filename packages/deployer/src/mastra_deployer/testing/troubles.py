@@ -28,7 +28,7 @@ from mastra_deployer.testing.rig import Rig
 
 __all__ = ("Troubles",)
 
-_RUNS = 4  # at most, in a storm
+_RUNS = 8  # at most, in a storm: each gets further, how far is chance
 _SHARE = 0.3  # of the requests in it fail
 _WORDS = "the moon is in the wrong house"
 
