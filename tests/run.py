@@ -70,8 +70,9 @@ def test(python: str, wheels: Path, cache: Path, arguments: list[str]) -> int:
     # A project's environment must not leak in, and without bytecode every start is slow.
     for name in ("VIRTUAL_ENV", "PYTHONDONTWRITEBYTECODE", "PYTHONPATH"):
         environment.pop(name, None)
-    # A file stays in one process, so that what it builds once is built once.
-    command = [python, "-m", "pytest", "-n", "2", "--dist", "loadfile", *arguments]
+    # A file stays in one process, so that what it builds once is built once. Much of the time goes
+    # in waiting: on two cores three workers need three quarters of it, four make tests of time fail.
+    command = [python, "-m", "pytest", "-n", "3", "--dist", "loadfile", *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 
