@@ -73,13 +73,13 @@ def test_words_will_do():
 
 
 def test_wishes_beside_words():
-    script = Script(["a"])
+    script = Script(["a"], ["b"])
     agent = Agent(name="a", model=script.model)
     asyncio.run(agent.generate("hello", instructions="Be brief.", settings={"seed": 7}))
     assert script.asked[0][-1].instructions == "Be brief."
     assert script.infos[0].model_settings["seed"] == 7
-    with pytest.raises(TypeError):
-        agent.stream(said(), max_steps=3)
+    asyncio.run(agent.generate(said(instructions="Be long."), instructions="Be brief."))
+    assert script.asked[1][-1].instructions == "Be brief."
 
 
 def test_turns_are_told_alike_whole_and_in_pieces():

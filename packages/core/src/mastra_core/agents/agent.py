@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mastra_core.agents.adapt import as_agent
 from mastra_core.agents.events import AgentEvent
 from mastra_core.agents.instructions import Instructions
-from mastra_core.agents.messages import AgentInput, Limits, Message
+from mastra_core.agents.messages import AgentInput, Limits
 from mastra_core.agents.protocol import AgentInfo, AgentLike, AgentOutput
 from mastra_core.agents.providers import labels_of, models_of, modules_of, variables_of
 from mastra_core.agents.stopping import StopCondition
@@ -108,12 +108,12 @@ class Agent:
         """Run to the end.
 
         :param input: the whole input, or the user's words.
-        :param wishes: fields of ``AgentInput`` beside those words (``max_steps=3``).
+        :param wishes: fields of ``AgentInput`` in the place of its own (``max_steps=3``).
         :raises AgentFailed: when the run breaks.
         :raises RequestError: for an input that cannot be run.
         :raises ConfigError: on the first run, when the extra ``agents`` is not installed.
         """
-        return await self._loaded().generate(_as_input(input, wishes))
+        return await self._loaded().generate(AgentInput.of(input, wishes))
 
     def stream(self, input: AgentInput | str, /, **wishes: Any) -> AsyncIterator[AgentEvent]:
         """Run, giving the events as they happen; a broken run ends in ``Failure``.
@@ -121,10 +121,10 @@ class Agent:
         Closing the stream stops the run, and with it the call to the model.
 
         :param input: the whole input, or the user's words.
-        :param wishes: fields of ``AgentInput`` beside those words (``max_steps=3``).
+        :param wishes: fields of ``AgentInput`` in the place of its own (``max_steps=3``).
         :raises ConfigError: on the first run, when the extra ``agents`` is not installed.
         """
-        return self._loaded().stream(_as_input(input, wishes))
+        return self._loaded().stream(AgentInput.of(input, wishes))
 
     def shorten_history(self, history: bytes, turns: int) -> bytes:
         """The last ``turns`` turns of a ``Finish.history``; empty where that cannot be."""
@@ -156,14 +156,6 @@ class Agent:
             return ()
         modules = [modules_of(labels_of(name)[0] or name) for name in names]
         return tuple(dict.fromkeys(("pydantic_ai", *(each for some in modules for each in some))))
-
-
-def _as_input(input: AgentInput | str, wishes: dict[str, Any]) -> AgentInput:
-    if isinstance(input, str):
-        return AgentInput(messages=(Message.user(input),), **wishes)
-    if wishes:
-        raise TypeError("wishes go into the AgentInput, where one is given")
-    return input
 
 
 def _distinct(agent: str, tools: Sequence[Tool]) -> None:

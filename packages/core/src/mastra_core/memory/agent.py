@@ -9,7 +9,7 @@ import msgspec
 
 from mastra_core.agents.events import AgentEvent, Failure, Finish, Start
 from mastra_core.agents.function import failure
-from mastra_core.agents.messages import AgentInput, Message
+from mastra_core.agents.messages import AgentInput
 from mastra_core.agents.protocol import AgentInfo, AgentLike, AgentOutput
 from mastra_core.errors import MastraError, RequestError
 from mastra_core.memory.memory import Memory
@@ -62,7 +62,7 @@ class RememberingAgent:
         :raises Forbidden: when the thread belongs to another resource.
         :raises InvalidInput: for a thread without a resource.
         """
-        wish = _as_input(input, wishes)
+        wish = AgentInput.of(input, wishes)
         if not wish.thread:
             return await self._agent.generate(wish)
         session = await Session.begin(self._agent, self.memory, wish)
@@ -78,7 +78,7 @@ class RememberingAgent:
 
         When ``Finish`` comes, the thread has everything.
         """
-        wish = _as_input(input, wishes)
+        wish = AgentInput.of(input, wishes)
         return self._remembered(wish) if wish.thread else self._agent.stream(wish)
 
     async def _remembered(self, wish: AgentInput) -> AsyncIterator[AgentEvent]:
@@ -114,9 +114,3 @@ def _refused(error: MastraError, agent: str) -> Failure:
         return Failure(message=error.message, kind=type(error).__name__, status=error.status)
     failure(error, agent)
     return Failure(message="The memory cannot be read.", kind=type(error).__name__)
-
-
-def _as_input(input: AgentInput | str, wishes: dict[str, Any]) -> AgentInput:
-    if isinstance(input, str):
-        return AgentInput(messages=(Message.user(input),), **wishes)
-    return msgspec.structs.replace(input, **wishes) if wishes else input
