@@ -6,11 +6,12 @@ import pytest
 
 from core.adapters import made
 from core.script import said
-from mastra_core import Memory, MemoryStorage
+from mastra_core import AgentInput, Memory, MemoryStorage
 from mastra_core.agents import (
     AgentLike,
     Failure,
     Finish,
+    Message,
     Start,
     StepFinish,
     TextDelta,
@@ -86,6 +87,21 @@ def test_it_goes_on_from_its_own_history(agent, server):
     asked = made.requests(server, "once more")[-1]
     roles = [each["role"] for each in asked if each["role"] not in ("system", "developer")]
     assert roles == ["user", "assistant", "tool", "assistant", "user"]
+
+
+def test_everything_new_is_said_beside_a_history(agent, server):
+    async def talk():
+        first = await agent.generate(said("say hello"))
+        words = (Message.user("wait"), Message.user("once more"))
+        return await agent.generate(AgentInput(messages=words, history=first.history))
+
+    assert made.run(talk()).text == "Hello again."
+    asked = made.requests(server, "once more")[-1]
+    assert [each["content"] for each in asked if each["role"] == "user"] == [
+        "say hello",
+        "wait",
+        "once more",
+    ]
 
 
 def test_a_conversation_is_passed_on(agent, server):

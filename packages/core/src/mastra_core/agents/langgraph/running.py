@@ -130,9 +130,9 @@ class GraphAgent:
         messages: Sequence[Message] = wish.messages
         before: list[Any] = []
         if self._keeps and wish.thread:
-            messages = _new(messages)
+            messages = wish.unanswered
         elif wish.history:
-            before, messages = unpacked(wish.history), _new(messages)
+            before, messages = unpacked(wish.history), wish.unanswered
         if wish.extra_instructions:
             before.append(SystemMessage(wish.extra_instructions))
         return {"messages": [*before, *native_messages(messages)]}
@@ -159,12 +159,6 @@ def _lasting(state: dict[str, Any], wish: AgentInput) -> list[Any]:
         for each in state.get("messages", [])
         if not (own and isinstance(each, SystemMessage) and each.content == own)
     ]
-
-
-def _new(messages: Sequence[Message]) -> Sequence[Message]:
-    """What was said after the last answer."""
-    answers = [index for index, each in enumerate(messages) if each.role == "assistant"]
-    return messages[answers[-1] + 1 :] if answers else messages
 
 
 def _thread(wish: AgentInput) -> str:

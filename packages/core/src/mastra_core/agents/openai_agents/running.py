@@ -101,7 +101,7 @@ async def _input(agent: Any, wish: AgentInput) -> tuple[Any, list[ToolCall]]:
     """
     history = json.loads(wish.history) if wish.history else []
     if isinstance(history, list):
-        return [*history, *items_of(wish.messages[-1:] if history else wish.messages)], []
+        return [*history, *items_of(wish.unanswered if history else wish.messages)], []
     context = agents.RunContextWrapper(_context(wish))
     state = await agents.RunState.from_json(agent, history, context_override=context)
     items = {call_of(item.raw_item).id: item for item in state.get_interruptions()}

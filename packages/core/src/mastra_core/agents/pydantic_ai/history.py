@@ -36,9 +36,12 @@ def split_history(wish: AgentInput) -> tuple[Any, list[native.ModelMessage]]:
     if messages and messages[-1].role == "user":
         prompt = _content(messages[-1])
         messages = messages[:-1]
-    if wish.history:
-        return prompt, native.ModelMessagesTypeAdapter.validate_json(wish.history)
-    return prompt, [_native(message) for message in messages]
+    if not wish.history:
+        return prompt, [_native(message) for message in messages]
+    # What tools of the caller gave is brought to their calls elsewhere.
+    new = wish.unanswered[: None if prompt is None else -1]
+    said = [_native(message) for message in new if message.role != "tool"]
+    return prompt, [*native.ModelMessagesTypeAdapter.validate_json(wish.history), *said]
 
 
 def _native(message: Message) -> native.ModelMessage:
