@@ -39,18 +39,6 @@ from mastra_core.memory import RememberingAgent, ending, memory_of
 from mastra_core.storage import MessageQuery, StoredMessage, Thread, ThreadQuery
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def storage(request, tmp_path):
-    return MemoryStorage() if request.param == "memory" else SqliteStorage(tmp_path / "app.db")
-
-
-@pytest.fixture
-def run(storage):
-    with asyncio.Runner() as runner:
-        yield runner.run
-        runner.run(storage.close())
-
-
 @pytest.fixture
 def logged(caplog, monkeypatch):
     """What is logged, whatever an application of another test made of the logger."""

@@ -33,19 +33,6 @@ from mastra_core.storage import (
 )
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def storage(request, tmp_path):
-    return MemoryStorage() if request.param == "memory" else SqliteStorage(tmp_path / "app.db")
-
-
-@pytest.fixture
-def run(storage):
-    """Run a coroutine against the storage, and let go of it at the end."""
-    with asyncio.Runner() as runner:
-        yield runner.run
-        runner.run(storage.close())
-
-
 def said(id="m1", thread="t1", text="hi", role="user", **more):
     return StoredMessage(id=id, thread=thread, role=role, parts=(TextPart(text=text),), **more)
 

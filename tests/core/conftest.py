@@ -1,0 +1,20 @@
+"""Both storages, for whatever must hold on each."""
+
+import asyncio
+
+import pytest
+
+from mastra_core.storage import MemoryStorage, SqliteStorage
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def storage(request, tmp_path):
+    return MemoryStorage() if request.param == "memory" else SqliteStorage(tmp_path / "app.db")
+
+
+@pytest.fixture
+def run(storage):
+    """Run a coroutine against the storage, and let go of it at the end."""
+    with asyncio.Runner() as runner:
+        yield runner.run
+        runner.run(storage.close())
