@@ -3,6 +3,7 @@
 import pytest
 from server_sample import sample
 
+from mastra_core import ApiRoute
 from mastra_server import ApiKeys, create_app, left_out
 from mastra_server.operations import operations
 
@@ -60,4 +61,25 @@ def test_what_is_left_out_says_why(server, method, path):
 
 
 def test_there_is_something_left_out():
-    assert len(REFUSED) == len(left_out.ROUTES) > 20
+    assert len(REFUSED) == len(list(left_out.documented())) > 10
+
+
+def test_the_left_out_moves_with_the_prefix(serve):
+    with serve(server={"api_prefix": "/v1"}) as server:
+        assert server.http.post("/v1/scores").status_code == 501
+        assert server.http.post("/api/scores").status_code == 404
+        assert server.http.get("/v1/scores").status_code == 404
+
+
+def test_whoever_asks_for_nothing_sees_that_somebody_is_here(server):
+    answer = server.http.get("/")
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "<code>/api</code>" in answer.text
+    assert server.http.head("/").status_code == 200
+    assert server.http.post("/").status_code == 404
+
+
+def test_a_start_page_of_ones_own_comes_first(serve):
+    own = ApiRoute(path="/", handler=lambda _: "mine")
+    with serve(server={"api_routes": [own]}) as server:
+        assert server.http.get("/").text == "mine"

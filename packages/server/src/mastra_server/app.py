@@ -19,7 +19,6 @@ from mastra_core.agents.toolboxes import close_toolboxes
 from mastra_server import (
     agents,
     health,
-    left_out,
     logs,
     memory,
     responses,
@@ -46,6 +45,7 @@ from mastra_server.request_id import RequestId
 from mastra_server.routes import own_routes
 from mastra_server.startup import PlainStart, ready
 from mastra_server.tracing import RequestSpans
+from mastra_server.unrouted import unrouted_handlers
 
 __all__ = ("create_app",)
 
@@ -78,7 +78,7 @@ def create_app(mastra: Mastra) -> Litestar:
     app = _kind(mastra)(
         route_handlers=[*health.ROUTES, *api, *own_routes(mastra), *shown],
         guards=list(gates(mastra)),
-        exception_handlers=exception_handlers(),
+        exception_handlers={**exception_handlers(), **unrouted_handlers()},
         lifespan=[_lifespan, *(each.lifespan for each in mcp)],
         state=State(
             {
@@ -109,7 +109,6 @@ _API = tuple(
         memory,
         logs,
         studio,
-        left_out,
     )
     for route in module.ROUTES
 )

@@ -6,17 +6,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from litestar import Request
-from litestar.exceptions import (
-    HTTPException,
-    MethodNotAllowedException,
-    NotFoundException,
-)
+from litestar.exceptions import HTTPException
 from litestar.response.base import ASGIResponse
 
 from mastra_core.agents.protocol import AgentFailed
 from mastra_core.errors import InvalidInput, RequestError
 from mastra_core.logger import logger_of
-from mastra_server.answers import answer_of, json_answer, text_answer
+from mastra_server.answers import answer_of, json_answer
 from mastra_server.asgi import App, Message, Receive, Scope, Send
 
 __all__ = (
@@ -77,8 +73,6 @@ class ErrorBoundary:
 def exception_handlers() -> dict[Any, Any]:
     """What Litestar is to do with what routes raise."""
     return {
-        NotFoundException: _no_route,
-        MethodNotAllowedException: _no_route,
         HTTPException: _handle,
         Exception: _handle,
     }
@@ -149,12 +143,3 @@ async def _asked(
 
 def _handle(_: Request[Any, Any, Any], error: Exception) -> ErrorAnswer:
     return ErrorAnswer(error)
-
-
-class _NoRoute:
-    def to_asgi_response(self, **_: Any) -> App:
-        return text_answer("404 Not Found", 404)
-
-
-def _no_route(_: Request[Any, Any, Any], __: Exception) -> _NoRoute:
-    return _NoRoute()

@@ -1,15 +1,16 @@
-"""Operations of the original's that this server does not do: each says so, and why."""
+"""Operations of the original's that this server does not do: each says so, and why.
+
+They are no routes: each of those costs every start, so they are looked up where no route is found.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NoReturn
-
-from litestar import route
+from typing import Any
 
 from mastra_server.errors import NotOffered
 
-__all__ = ("ROUTES",)
+__all__ = ("documented", "refusal")
 
 _INTO_A_RUN = "Messages into a run that goes on are not offered: start another run on the thread."
 _NETWORK = "Networks are not offered: give an agent others as tools, Agent(agents={...})."
@@ -48,20 +49,36 @@ _ROWS = (
 )
 
 
-def _routes() -> Iterator[Any]:
+def refusal(method: str, path: str) -> NotOffered | None:
+    """Why ``path``, spelled below ``/api``, is not answered; ``None`` where nobody would ask."""
+    asked = path.split("/")
+    for _, known, template, reason in _ROWS:
+        if known == method and _fits(template.split("/"), asked):
+            return NotOffered(reason)
+    return None
+
+
+def documented() -> Iterator[Any]:
+    """A handler for each, as the OpenAPI document reads them."""
+    from litestar import route
+
     for name, method, path, reason in _ROWS:
         methods: Any = [method]
-        yield route(path, http_method=methods, answer=Any, errors=(501,))(_refusing(name, reason))
+        yield route(path, http_method=methods, requires_auth=False, answer=Any, errors=(501,))(
+            _described(name, reason)
+        )
 
 
-def _refusing(name: str, reason: str) -> Any:
-    async def refuse() -> NoReturn:
+def _fits(template: list[str], asked: list[str]) -> bool:
+    return len(template) == len(asked) and all(
+        part.startswith("{") or part == other for part, other in zip(template, asked, strict=True)
+    )
+
+
+def _described(name: str, reason: str) -> Any:
+    async def refuse() -> None:
         raise NotOffered(reason)
 
     refuse.__name__ = name
     refuse.__doc__ = f"Not offered. {reason}"
-    refuse.__annotations__ = {"return": None}
     return refuse
-
-
-ROUTES = tuple(_routes())

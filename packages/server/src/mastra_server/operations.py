@@ -17,6 +17,8 @@ from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 
+from mastra_server.left_out import documented
+from mastra_server.paths import placed
 from mastra_server.wire_types import Chunk, ContextQuery, Error
 
 __all__ = ("Operation", "operations", "spelled")
@@ -164,6 +166,9 @@ def operations(app: Litestar) -> Iterator[Operation]:
                 if method not in ("OPTIONS", "HEAD") and handler.resolve_include_in_schema():
                     path = spelled(route.path)
                     yield Operation(method.lower(), path, handler, guarded, limited)
+    for handler in placed(documented(), settings.api_prefix):
+        (path,), (method,) = handler.paths, handler.http_methods
+        yield Operation(method.lower(), spelled(path), handler, guarded=False, limited=limited)
 
 
 def spelled(path: str) -> str:

@@ -11,7 +11,7 @@ from mastra_core.errors import ConfigError
 from mastra_server.answers import text_answer
 from mastra_server.asgi import App, Receive, Scope, Send
 
-__all__ = ("CanonicalPath", "PathPattern", "placed")
+__all__ = ("CanonicalPath", "PathPattern", "declared", "placed")
 
 _DECLARED = "/api"  # the prefix that our handlers are written with
 
@@ -22,6 +22,12 @@ def placed(handlers: Iterable[HTTPRouteHandler], prefix: str) -> Iterator[HTTPRo
         moved = copy.copy(handler)
         moved.paths = {_moved(path, prefix) for path in handler.paths}
         yield moved
+
+
+def declared(path: str, prefix: str) -> str:
+    """``path`` as our handlers are written, below ``/api``; empty where it is not of the API."""
+    inside = path == prefix or path.startswith(f"{prefix}/")
+    return _DECLARED + path.removeprefix(prefix) if inside else ""
 
 
 def _moved(path: str, prefix: str) -> str:
