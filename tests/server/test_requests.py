@@ -30,7 +30,7 @@ def test_ready_while_draining(serve):
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("GET", "/"),
+        ("POST", "/"),
         ("GET", "/nope"),
         ("GET", "/api/nope"),
         ("GET", "/api/agents/"),
@@ -41,7 +41,7 @@ def test_ready_while_draining(serve):
     ],
 )
 def test_unknown_routes(api, method, path):
-    answer = api.request(method, api.base_url.join("/") if path == "/" else _raw(api, path))
+    answer = api.request(method, _raw(api, path))
     assert (answer.status_code, answer.text) == (404, "404 Not Found")
     assert answer.headers["content-type"] == "text/plain; charset=utf-8"
 
@@ -183,6 +183,30 @@ def test_cors(api):
     assert "x-mastra-client-type" in answer.headers["access-control-allow-headers"]
     assert answer.headers["access-control-max-age"] == "3600"
     assert api.get("/nope").headers["access-control-allow-origin"] == "*"
+
+
+@pytest.mark.parametrize(
+    "origin", ["http://localhost:4000", "http://127.0.0.1:4000", "http://[::1]:4000"]
+)
+def test_pages_of_this_machine_may_send_credentials_in_dev(serve, api, monkeypatch, origin):
+    assert "access-control-allow-credentials" not in preflight(api, origin).headers
+    monkeypatch.setenv("MASTRA_DEV", "true")
+    with serve() as server:
+        allowed, other = preflight(server.http, origin), preflight(server.http)
+    assert allowed.headers["access-control-allow-origin"] == origin
+    assert allowed.headers["access-control-allow-credentials"] == "true"
+    assert other.headers["access-control-allow-origin"] == "*"
+    assert (allowed.headers["vary"], other.headers["vary"]) == ("Origin", "Origin")
+
+
+@pytest.mark.parametrize(
+    "origin", ["http://localhost.evil.example", "http://127.0.0.1:4000.evil.example", "null"]
+)
+def test_others_that_look_like_this_machine_may_not(serve, monkeypatch, origin):
+    monkeypatch.setenv("MASTRA_DEV", "true")
+    with serve() as server:
+        answer = preflight(server.http, origin)
+    assert "access-control-allow-credentials" not in answer.headers
 
 
 def test_cors_for_some(serve):

@@ -116,7 +116,11 @@ _API = tuple(
 
 def _keeps_logs(mastra: Mastra) -> bool:
     wanted = mastra.server.logs
-    return os.environ.get("MASTRA_DEV") == "true" if wanted is None else wanted
+    return _in_dev() if wanted is None else wanted
+
+
+def _in_dev() -> bool:
+    return os.environ.get("MASTRA_DEV") == "true"
 
 
 def _kind(mastra: Mastra) -> type[Litestar]:
@@ -134,7 +138,7 @@ def _surrounded(app: App, mastra: Mastra, metrics: Sequence[Metrics]) -> App:
     if settings.rate_limit is not None:
         app = RateLimiter(app, settings.rate_limit)
     if settings.cors:
-        app = CorsHeaders(app, settings.cors)
+        app = CorsHeaders(app, settings.cors, dev=_in_dev())
     if settings.https_only:
         app = HttpsOnly(app)
     if mastra.telemetry is not None:

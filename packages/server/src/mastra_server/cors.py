@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from mastra_core import Cors
 from mastra_server.asgi import App, Message, Receive, Scope, Send
 
@@ -18,16 +20,21 @@ _HEADERS = (
     "x-mastra-dev-playground",
 )
 _EXPOSED = b"Content-Length,X-Requested-With"
+_THIS_MACHINE = re.compile(rb"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
 
 
 class CorsHeaders:
-    """Answers preflights and marks every answer, errors too."""
+    """Answers preflights and marks every answer, errors too.
 
-    def __init__(self, app: App, settings: Cors) -> None:
+    :param dev: pages of this machine may also send credentials, as Mastra Studio does.
+    """
+
+    def __init__(self, app: App, settings: Cors, *, dev: bool = False) -> None:
         self._app = app
         self._settings = settings
-        anyone = "*" in settings.origins and not settings.credentials
-        self._fixed = self._marks(b"") if anyone else None
+        self._dev = dev
+        self._anyone = "*" in settings.origins
+        self._fixed = self._marks(b"") if self._alike else None
         self._preflight = [
             (b"access-control-allow-methods", _METHODS.encode()),
             (b"access-control-allow-headers", ",".join((*_HEADERS, *settings.headers)).encode()),
@@ -51,22 +58,30 @@ class CorsHeaders:
 
         await self._app(scope, receive, marked)
 
+    @property
+    def _alike(self) -> bool:
+        """Whether every origin is answered the same."""
+        return self._anyone and not self._settings.credentials and not self._dev
+
     def _marks(self, origin: bytes) -> list[tuple[bytes, bytes]]:
-        anyone = "*" in self._settings.origins
-        if anyone and not self._settings.credentials:
-            return [
-                (b"access-control-allow-origin", b"*"),
-                (b"access-control-expose-headers", _EXPOSED),
-            ]
-        marks = [(b"vary", b"Origin")]
-        if origin and (anyone or origin.decode("latin-1") in self._settings.origins):
-            marks += [
-                (b"access-control-allow-origin", origin),
-                (b"access-control-expose-headers", _EXPOSED),
-            ]
-            if self._settings.credentials:
-                marks.append((b"access-control-allow-credentials", b"true"))
-        return marks
+        if self._alike:
+            return _allowed(b"*")
+        vary = (b"vary", b"Origin")
+        if self._dev and _THIS_MACHINE.fullmatch(origin):
+            return [vary, *_allowed(origin, credentials=True)]
+        if self._anyone and not self._settings.credentials:
+            return [vary, *_allowed(b"*")]
+        if origin and (self._anyone or origin.decode("latin-1") in self._settings.origins):
+            return [vary, *_allowed(origin, credentials=self._settings.credentials)]
+        return [vary]
+
+
+def _allowed(origin: bytes, *, credentials: bool = False) -> list[tuple[bytes, bytes]]:
+    marks = [
+        (b"access-control-allow-origin", origin),
+        (b"access-control-expose-headers", _EXPOSED),
+    ]
+    return [*marks, (b"access-control-allow-credentials", b"true")] if credentials else marks
 
 
 def _merged(headers: object, marks: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
