@@ -10,6 +10,7 @@ from mastra_server.operations import operations
 FIXED = {
     "/api/auth/capabilities": {"enabled": False, "login": None},
     "/api/mcp/v0/servers": {"servers": [], "total_count": 0, "next": None},
+    "/api/editor/builder/settings": {"enabled": False, "modelPolicy": {"active": False}},
     "/api/vectors": {"vectors": []},
     "/api/scores/scorers": {},
     "/api/processors": {},

@@ -72,6 +72,19 @@ class McpServers(TypedDict):
     next: None
 
 
+class ModelPolicy(TypedDict):
+    """Which models may be chosen: the application says, nobody else."""
+
+    active: bool
+
+
+class BuilderSettings(TypedDict):
+    """The builder of agents; there is none."""
+
+    enabled: bool
+    modelPolicy: ModelPolicy
+
+
 @get("/api/auth/capabilities", requires_auth=False, answer=Capabilities)
 async def _capabilities(request: _Request) -> ASGIResponse:
     """Whether callers must be known."""
@@ -108,6 +121,12 @@ async def _mcp_servers(request: _Request) -> ASGIResponse:
     return json_answer({"servers": served, "total_count": len(served), "next": None})
 
 
+@get("/api/editor/builder/settings", answer=BuilderSettings)
+async def _builder() -> ASGIResponse:
+    """The builder of agents; there is none."""
+    return json_answer({"enabled": False, "modelPolicy": {"active": False}})
+
+
 @get("/api/vectors", answer=Vectors)
 async def _vectors() -> ASGIResponse:
     """Vector stores; there are none."""
@@ -131,6 +150,7 @@ ROUTES = (
     _system,
     _providers,
     _mcp_servers,
+    _builder,
     _vectors,
     _scorers,
     _processors,
