@@ -27,6 +27,7 @@ _COMMANDS = {
     "promote": "Make a deployment the live one.",
     "rollback": "Go back to the deployment before, or to a named one.",
     "start": "Serve the bundle in .mastra/, with .env loaded.",
+    "studio": "Try agents and workflows in a browser, in Mastra Studio.",
     "targets": "Show installed and configured targets.",
 }
 

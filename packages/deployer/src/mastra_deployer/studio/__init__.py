@@ -1,0 +1,1 @@
+"""Mastra Studio: the original's page to try agents and workflows in, served without Node."""
