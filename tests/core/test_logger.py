@@ -102,9 +102,10 @@ def test_made_twice_it_speaks_once(written):
     "x-api-key AWS_SECRET_ACCESS_KEY db_password".split(),
 )
 def test_a_field_named_like_a_credential_is_hidden(written, format, name):
-    written(format).info("x", extra={name: "hunter2", "nested": {"deep": {name: "hunter2"}}})
+    secrets = {name: "hunter2", f"http.{name}": "hunter2", "nested": {"deep": {name: "hunter2"}}}
+    written(format).info("x", extra={**secrets, "list": [[{name: "hunter2"}]]})
     assert "hunter2" not in written.text()
-    assert written.text().count("****") == 2
+    assert written.text().count("****") == 4
 
 
 def test_other_fields_are_not(written):

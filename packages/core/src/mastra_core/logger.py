@@ -13,7 +13,7 @@ import msgspec
 
 from mastra_core.errors import ConfigError
 
-__all__ = ("LEVELS", "create_logger", "fields_of", "level_of", "logger_of")
+__all__ = ("LEVELS", "create_logger", "fields_of", "level_of", "logger_of", "without_credentials")
 
 LEVELS = {
     "debug": logging.DEBUG,
@@ -89,18 +89,28 @@ def _in_colour(stream: TextIO) -> bool:
 def fields_of(record: logging.LogRecord) -> dict[str, Any]:
     """What the caller passed as ``extra``, credentials hidden."""
     extra = {key: value for key, value in vars(record).items() if key not in _STANDARD}
-    return _without_credentials(extra)
+    return without_credentials(extra)
 
 
-def _without_credentials(fields: Mapping[Any, Any]) -> dict[str, Any]:
+def without_credentials(fields: Mapping[Any, Any]) -> dict[str, Any]:
+    """``fields`` with ``****`` for what is named like a credential, however deep.
+
+    Of a name with dots in it, the last part counts too.
+    """
     return {str(key): _shown(str(key), value) for key, value in fields.items()}
 
 
 def _shown(key: str, value: Any) -> Any:
     name = key.lower().replace("_", "").replace("-", "")
-    if name in _HIDDEN or name.endswith(_HIDDEN_ENDINGS):
+    if name.endswith(_HIDDEN_ENDINGS) or name.rpartition(".")[2] in _HIDDEN:
         return "****"
-    return _without_credentials(value) if isinstance(value, Mapping) else value
+    return _inside(value)
+
+
+def _inside(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return without_credentials(value)
+    return [_inside(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def level_of(record: logging.LogRecord) -> str:
