@@ -169,6 +169,90 @@ def test_spans_arrive_at_a_receiver(receiver):
     assert "trace_id" not in next(line for line in lines if line["msg"] == "outside")
 
 
+def printed(script):
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+KEEPER = """
+from mastra_core import Telemetry, telemetry
+from mastra_core.telemetry import active, keep, note, release, span
+
+class Keeper:
+    def __init__(self):
+        self.seen = []
+    def began(self, span):
+        self.seen.append(("began", span.name))
+    def noted(self, span, facts):
+        self.seen.append(("noted", dict(facts)))
+    def ended(self, span):
+        self.seen.append(("ended", span.name))
+
+console = {"export": {"type": "console"}}
+keeper = Keeper()
+"""
+
+
+def test_a_keeper_sees_spans_that_nobody_sends():
+    assert not printed(f"""{KEEPER}
+keep(keeper)
+with span("work") as current:
+    note(current, input=1)
+release(keeper)
+assert not active()
+with span("more") as current:
+    assert current is None
+assert keeper.seen == [("began", "work"), ("noted", {{"input": 1}}), ("ended", "work")], keeper.seen
+keep(keeper)
+with span("again"):
+    pass
+assert keeper.seen[-1] == ("ended", "again")
+""")
+
+
+def test_several_applications_of_a_process():
+    told = printed(f"""{KEEPER}
+first, second = Telemetry(**console), Telemetry(**console)
+first.start(); second.start(); second.start()
+first.stop()
+with span("between"):
+    pass
+keep(keeper)
+second.stop(); second.stop()
+with span("kept"):
+    pass
+release(keeper)
+first.start()
+with span("again"):
+    pass
+first.stop()
+assert not active()
+assert keeper.seen == [("began", "kept"), ("ended", "kept")]
+""")
+    assert [told.count(f'"name": "{name}"') for name in ("between", "kept", "again")] == [1, 0, 1]
+
+
+def test_a_provider_of_another_library_is_used():
+    told = printed(f"""{KEEPER}
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+trace.set_tracer_provider(TracerProvider())
+started = Telemetry(**console)
+started.start()
+keep(keeper)
+with trace.get_tracer("theirs").start_as_current_span("theirs"):
+    with span("ours"):
+        pass
+started.stop()
+assert trace.get_current_span().get_span_context().is_valid is False
+assert [name for _, name in keeper.seen] == ["theirs", "ours", "ours", "theirs"]
+""")
+    assert told.count('"name": ') == 2
+
+
 def test_a_console_exporter_needs_no_network():
     script = """
 from mastra_core import Telemetry

@@ -1,7 +1,7 @@
 """Traces by OpenTelemetry: set up when a server starts, no cost where nobody asked.
 
-Only a configured ``Telemetry`` loads the OpenTelemetry API, and only starting it loads the SDK
-(the extra ``mastra-core[telemetry]``).
+Spans are made where a ``Telemetry`` was started, which sends them, or where somebody in the process
+keeps them. Only that loads OpenTelemetry's SDK (the extra ``mastra-core[telemetry]``).
 """
 
 from __future__ import annotations
@@ -10,17 +10,41 @@ import contextlib
 import dataclasses
 import os
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from mastra_core.errors import ConfigError
 
-__all__ = ("Span", "Telemetry", "span")
+__all__ = (
+    "Keeper",
+    "Span",
+    "Telemetry",
+    "active",
+    "ids_of",
+    "installed",
+    "keep",
+    "note",
+    "release",
+    "span",
+)
 
 _SAMPLERS = ("always_on", "always_off", "ratio", "parent_based")
 _EXPORTERS = ("otlp", "console")
-_active = False
+_active = False  # somebody sends or keeps spans: all that is asked where nobody does
 
 Span = Any  # opentelemetry.trace.Span, or None where nothing is traced
+
+
+class Keeper(Protocol):
+    """Sees the spans of this process, in whatever thread they begin and end."""
+
+    def began(self, span: Span) -> None:
+        """A span began."""
+
+    def noted(self, span: Span, facts: Mapping[str, Any]) -> None:
+        """Somebody said of a span what is not sent anywhere."""
+
+    def ended(self, span: Span) -> None:
+        """A span ended."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -47,36 +71,67 @@ class Telemetry:
         _probability(self.sampling)
 
     def start(self) -> None:
-        """Install the tracer provider, once a process.
+        """Send spans from now on, until every ``Telemetry`` that was started has been stopped.
+
+        The first of a process settles where they go.
 
         :raises ConfigError: when the extra ``telemetry`` is not installed.
         """
-        global _active  # noqa: PLW0603  # one provider a process is OpenTelemetry's own rule
-        if not self.enabled or _active or os.environ.get("OTEL_SDK_DISABLED", "") == "true":
+        if not self.enabled or _switched_off():
             return
-        try:
-            provider = _provider(self)
-        except ModuleNotFoundError as error:
-            raise ConfigError(
-                f"Telemetry needs {error.name!r}, which is not installed.",
-                "Install the extra: pip install 'mastra-core[telemetry]'.",
-            ) from None
-        from opentelemetry import trace
-
-        trace.set_tracer_provider(provider)
-        _active = True
+        if _process.exporter is None:
+            with _named("Telemetry"):
+                provider, exporter = _provider(self), _batches(self.export)
+            provider.add_span_processor(exporter)
+            _process.exporter = exporter
+        _process.senders[id(self)] = self
+        _settle()
 
     def stop(self) -> None:
         """Send what is left, for at most five seconds, and shut the exporter down."""
-        global _active  # noqa: PLW0603  # see start
-        if not _active:
+        started = _process.senders.pop(id(self), None)
+        if started is None or _process.senders:
             return
-        from opentelemetry import trace
+        exporter, _process.exporter = _process.exporter, None
+        exporter.force_flush(5_000)
+        exporter.shutdown()
+        _settle()
 
-        provider: Any = trace.get_tracer_provider()
-        provider.force_flush(5_000)
-        provider.shutdown()
-        _active = False
+
+class _Process:
+    """What there is one of in a process."""
+
+    def __init__(self) -> None:
+        self.exporter: Any = None
+        self.senders: dict[int, Telemetry] = {}
+        self.keepers: tuple[Keeper, ...] = ()
+        self.watched: Any = None  # the provider whose spans the keepers see
+
+
+_process = _Process()
+
+
+def keep(keeper: Keeper, settings: Telemetry | None = None) -> None:
+    """Show ``keeper`` every span of this process from now on; with the SDK switched off, none.
+
+    :param settings: where nothing was started yet, its name and sampling are used.
+    :raises ConfigError: when the extra ``telemetry`` is not installed.
+    """
+    if _switched_off():
+        return
+    with _named("Keeping traces"):
+        provider = _provider(settings or Telemetry())
+        if _process.watched is not provider:
+            provider.add_span_processor(_watch())
+            _process.watched = provider
+    _process.keepers = (*_process.keepers, keeper)
+    _settle()
+
+
+def release(keeper: Keeper) -> None:
+    """Show ``keeper`` nothing more."""
+    _process.keepers = tuple(each for each in _process.keepers if each is not keeper)
+    _settle()
 
 
 @contextlib.contextmanager
@@ -100,6 +155,51 @@ def active() -> bool:
     return _active
 
 
+def installed() -> bool:
+    """Whether the SDK is, which keeping and sending need."""
+    from importlib.util import find_spec
+
+    return bool(find_spec("opentelemetry") and find_spec("opentelemetry.sdk"))
+
+
+def note(span: Span, **facts: Any) -> None:
+    """Say of ``span`` what only those who keep it in this process may see; it is sent nowhere.
+
+    :param facts: ``input``, ``output``, ``run``, ``thread``, ``resource``; an ``error`` in words.
+    """
+    for keeper in _process.keepers:
+        keeper.noted(span, facts)
+
+
+def ids_of(span: Span) -> dict[str, str]:
+    """``traceId`` and ``spanId``; nothing of a span that is none."""
+    context = span.get_span_context() if span is not None else None
+    if context is None or not context.is_valid:
+        return {}
+    return {"traceId": f"{context.trace_id:032x}", "spanId": f"{context.span_id:016x}"}
+
+
+def _settle() -> None:
+    global _active  # noqa: PLW0603  # read by every span; an attribute's look-up would cost each
+    _active = bool(_process.senders or _process.keepers)
+
+
+def _switched_off() -> bool:
+    return os.environ.get("OTEL_SDK_DISABLED", "") == "true"
+
+
+@contextlib.contextmanager
+def _named(what: str) -> Iterator[None]:
+    """What is not installed, in words."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"{what} needs {error.name!r}, which is not installed.",
+            "Install the extra: pip install 'mastra-core[telemetry]'.",
+        ) from None
+
+
 def _known(what: str, setting: Any, allowed: tuple[str, ...]) -> None:
     value = setting.get("type") if isinstance(setting, Mapping) else setting
     if not isinstance(setting, Mapping) or value not in allowed:
@@ -119,18 +219,46 @@ def _probability(sampling: Mapping[str, Any]) -> float:
 
 
 def _provider(settings: Telemetry) -> Any:
+    """The provider of the process, which OpenTelemetry allows one of, and which is never taken
+    back: another's, where it is of the SDK, or one that is made now.
+    """
+    from opentelemetry import trace
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
+    found: Any = trace.get_tracer_provider()
+    if isinstance(found, TracerProvider):
+        return found
     name = os.environ.get("OTEL_SERVICE_NAME") or settings.service_name
-    provider = TracerProvider(
+    made = TracerProvider(
         resource=Resource.create({"service.name": name}),
         sampler=_sampler(settings.sampling),
         shutdown_on_exit=False,  # the server's lifespan stops it; at exit a dead collector blocks
     )
-    provider.add_span_processor(BatchSpanProcessor(_exporter(settings.export)))
-    return provider
+    trace.set_tracer_provider(made)
+    return made
+
+
+def _batches(export: Mapping[str, Any]) -> Any:
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    return BatchSpanProcessor(_exporter(export))
+
+
+def _watch() -> Any:
+    """What tells the keepers; one a provider, which lets go of none."""
+    from opentelemetry.sdk.trace import SpanProcessor
+
+    class Watch(SpanProcessor):
+        def on_start(self, span: Any, parent_context: Any = None) -> None:  # noqa: ARG002  # the SDK's
+            for keeper in _process.keepers:
+                keeper.began(span)
+
+        def on_end(self, span: Any) -> None:
+            for keeper in _process.keepers:
+                keeper.ended(span)
+
+    return Watch()
 
 
 def _sampler(sampling: Mapping[str, Any]) -> Any:
