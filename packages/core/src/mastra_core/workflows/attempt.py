@@ -11,7 +11,7 @@ from typing import Any
 from mastra_core.errors import InvalidInput, MastraError
 from mastra_core.logger import logger_of
 from mastra_core.schema import validate
-from mastra_core.telemetry import active, span
+from mastra_core.telemetry import active, note, span
 from mastra_core.workflows.context import Left, StepContext
 from mastra_core.workflows.events import (
     StepEnded,
@@ -196,8 +196,11 @@ async def _executed(
     if not active():
         return await job
     attributes = {"mastra.workflow.id": scope.workflow.id, "mastra.step.id": item.id}
-    with span(f"workflow_step {item.id}", attributes):
-        return await job
+    with span(f"workflow_step {item.id}", attributes) as current:
+        note(current, input=value)
+        output = await job
+        note(current, output=output)
+        return output
 
 
 async def _limited(item: Step[Any, Any], job: Any) -> Any:

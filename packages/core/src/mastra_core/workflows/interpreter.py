@@ -15,7 +15,7 @@ from typing import Any
 
 from mastra_core.errors import InvalidInput
 from mastra_core.schema import dump, validate
-from mastra_core.telemetry import active, span
+from mastra_core.telemetry import active, ids_of, note, span
 from mastra_core.workflows.activity import Activity
 from mastra_core.workflows.attempt import Bailed, StepFailed, ask, ended, execute, pause, told
 from mastra_core.workflows.events import StepRetried, StepStarted
@@ -31,8 +31,11 @@ from mastra_core.workflows.workflow import Workflow
 __all__ = ("Paused", "interpret")
 
 
-class Paused(Exception):
-    """One step was asked for, and is done."""
+class Paused(BaseException):
+    """One step was asked for, and is done.
+
+    Not an ``Exception``, since nothing failed: the run's span would say so.
+    """
 
 
 async def interpret(workflow: Workflow, value: Any, journal: Journal, options: Options) -> Any:
@@ -45,8 +48,12 @@ async def interpret(workflow: Workflow, value: Any, journal: Journal, options: O
     scope.init = value
     if not active():
         return await _workflow(scope, value, options.start)
-    with span(f"invoke_workflow {workflow.id}", {"mastra.workflow.id": workflow.id}):
-        return await _workflow(scope, value, options.start)
+    with span(f"invoke_workflow {workflow.id}", {"mastra.workflow.id": workflow.id}) as current:
+        options.trace.update(ids_of(current))
+        note(current, input=value, run=journal.run_id, resource=options.resource)
+        result = await _workflow(scope, value, options.start)
+        note(current, output=result)
+        return result
 
 
 async def _workflow(

@@ -228,10 +228,10 @@ class MemoryEngine:
         import asyncio
 
         self._runs.began(run)
-        run.start = start
-        run.note(event)
+        run.begin(event, start)
         begun = run.record.initial_state if state is None else state
         options = Options(context=run.context, state=dict(begun), start=start, per_step=per_step)
+        options.resource, options.trace = run.record.resource_id, run.trace
         run.task = asyncio.create_task(self._execute(run, options), name="workflow run")
 
     async def _execute(self, run: MemoryRun, options: Options) -> None:

@@ -23,11 +23,13 @@ class MemoryRun:
 
     :param workflow: what it executes.
     :param most: how many events it may have.
+
+    ``trace`` has the ids of the span of its latest execution, where there is one.
     """
 
     __slots__ = (
         "__weakref__", "_events", "_most", "_settling", "_watchers", "context", "journal", "key",
-        "record", "run_id", "start", "task", "workflow",
+        "record", "run_id", "start", "task", "trace", "workflow",
     )  # fmt: skip
 
     def __init__(self, workflow: Workflow, record: RunRecord, most: int) -> None:
@@ -39,6 +41,7 @@ class MemoryRun:
         self.start: Start | None = None
         self.task: asyncio.Task[None] | None = None
         self.context: dict[str, Any] = {}
+        self.trace: dict[str, str] = {}
         self._events: list[RunEvent] = []
         self._most = most
         self._settling: list[asyncio.Future[None]] = []
@@ -48,6 +51,11 @@ class MemoryRun:
     def position(self) -> int:
         """How many events there are: the offset of the next one."""
         return len(self._events)
+
+    def begin(self, event: RunEvent, start: Start | None) -> None:
+        """Another execution begins."""
+        self.start, self.trace = start, {}
+        self.note(event)
 
     def note(self, event: RunEvent) -> None:
         """Remember what happened and wake whoever watches.

@@ -37,12 +37,16 @@ class Options(msgspec.Struct, kw_only=True):
     :param context: request context; steps hold this very mapping.
     :param state: the shared state, changed in place.
     :param per_step: stop after the first node.
+    :param resource: whose run it is.
+    :param trace: where the ids of the execution's span are put, if it has one.
     """
 
     context: Mapping[str, Any] = {}
     state: dict[str, Any] = {}
     start: Start | None = None
     per_step: bool = False
+    resource: str = ""
+    trace: dict[str, str] = {}
 
 
 class Place(msgspec.Struct, frozen=True, gc=False):
