@@ -11,7 +11,16 @@ from litestar import Request
 
 from mastra_core.errors import InvalidInput
 
-__all__ = ("InvalidBody", "InvalidQuery", "decoded", "moment", "number", "read", "required")
+__all__ = (
+    "InvalidBody",
+    "InvalidQuery",
+    "decoded",
+    "json_of",
+    "moment",
+    "number",
+    "read",
+    "required",
+)
 
 T = TypeVar("T")
 _DEEPEST = 200
@@ -66,6 +75,20 @@ async def read(request: Request[Any, Any, Any], type_: type[T]) -> T:
         raise _invalid(str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise InvalidBody("body", "Invalid JSON in request body") from None
+
+
+def json_of(request: Request[Any, Any, Any], name: str, type_: type[T]) -> T | None:
+    """A query parameter that is JSON as ``type_``, ``None`` where it is not given.
+
+    :raises InvalidQuery: when it is anything else.
+    """
+    text: str = request.query_params.get(name, "")
+    if not text:
+        return None
+    try:
+        return decoded(text.encode(), type_)
+    except (msgspec.DecodeError, UnicodeError) as error:
+        raise InvalidQuery(name, f"Expected JSON: {error}") from None
 
 
 def required(request: Request[Any, Any, Any], name: str) -> str:

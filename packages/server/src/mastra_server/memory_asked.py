@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import msgspec
 from litestar import Request
@@ -11,9 +11,9 @@ from mastra_core import AgentInput, AgentLike, Mastra, Memory
 from mastra_core.errors import InvalidInput, NotFound
 from mastra_core.memory import memory_of
 from mastra_core.storage import MessageQuery, Thread, ThreadQuery
-from mastra_server.body import InvalidBody, InvalidQuery, decoded, number
+from mastra_server.body import InvalidQuery, json_of, number
 from mastra_server.context import confined
-from mastra_server.memory_wire import milliseconds
+from mastra_server.dates import Dates
 
 __all__ = (
     "Include",
@@ -28,7 +28,6 @@ __all__ = (
 )
 
 _Request = Request[Any, Any, Any]
-T = TypeVar("T")
 _MOST = 1_000_000
 
 
@@ -45,15 +44,8 @@ class _Order(msgspec.Struct):
     direction: Literal["ASC", "DESC"] | None = None
 
 
-class _Dates(msgspec.Struct, rename="camel"):
-    start: str | None = None
-    end: str | None = None
-    start_exclusive: bool = False
-    end_exclusive: bool = False
-
-
 class _Filter(msgspec.Struct, rename="camel"):
-    date_range: _Dates | None = None
+    date_range: Dates | None = None
     roles: list[str] = []
     metadata: dict[str, Any] = {}
 
@@ -122,7 +114,7 @@ def thread_query(request: _Request) -> ThreadQuery:
     page, per_page = _page(request, 100)
     return ThreadQuery(
         resource=owner(request),
-        metadata=_json(request, "metadata", dict[str, Any]) or {},
+        metadata=json_of(request, "metadata", dict[str, Any]) or {},
         order_by="updated_at" if order.field == "updatedAt" else "created_at",
         descending=order.direction != "ASC",
         page=page,
@@ -135,9 +127,9 @@ def message_query(request: _Request) -> MessageQuery:
 
     :raises InvalidQuery: naming the parameter that does not fit.
     """
-    asked = _json(request, "filter", _Filter) or _Filter()
+    asked = json_of(request, "filter", _Filter) or _Filter()
     page, per_page = _page(request, 40)
-    since, until = _dates(asked.date_range or _Dates())
+    since, until = (asked.date_range or Dates()).limits("filter.dateRange")
     return MessageQuery(
         thread=request.path_params["thread_id"],
         roles=tuple(asked.roles),
@@ -155,19 +147,7 @@ def includes(request: _Request) -> list[Include]:
 
     :raises InvalidQuery: when it is no list of them.
     """
-    return _json(request, "include", list[Include]) or []
-
-
-def _dates(asked: _Dates) -> tuple[int | None, int | None]:
-    try:
-        since = milliseconds(asked.start, "filter.dateRange.start")
-        until = milliseconds(asked.end, "filter.dateRange.end")
-    except InvalidBody as error:
-        raise InvalidQuery(*error.issues[0]) from None
-    return (
-        None if since is None else since + asked.start_exclusive,
-        None if until is None else until - asked.end_exclusive,
-    )
+    return json_of(request, "include", list[Include]) or []
 
 
 def _page(request: _Request, most: int) -> tuple[int, int | None]:
@@ -183,7 +163,7 @@ def _page(request: _Request, most: int) -> tuple[int, int | None]:
 
 def _order(request: _Request) -> _Order:
     """As one JSON object, or in brackets: ``orderBy[field]=createdAt``."""
-    whole = _json(request, "orderBy", _Order)
+    whole = json_of(request, "orderBy", _Order)
     if whole is not None:
         return whole
     given = {name: request.query_params.get(f"orderBy[{name}]") for name in ("field", "direction")}
@@ -191,13 +171,3 @@ def _order(request: _Request) -> _Order:
         return msgspec.convert({key: value for key, value in given.items() if value}, _Order)
     except msgspec.ValidationError as error:
         raise InvalidQuery("orderBy", str(error)) from None
-
-
-def _json(request: _Request, name: str, type_: type[T]) -> T | None:
-    text = request.query_params.get(name, "")
-    if not text:
-        return None
-    try:
-        return decoded(text.encode(), type_)
-    except (msgspec.DecodeError, UnicodeError) as error:
-        raise InvalidQuery(name, f"Expected JSON: {error}") from None
