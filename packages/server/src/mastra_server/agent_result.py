@@ -13,6 +13,7 @@ from mastra_core.agents import (
     SuspendedRun,
     SuspendedRuns,
 )
+from mastra_core.telemetry import ids_of
 from mastra_server.agent_messages import content_of, said, stored, stored_input, user_interface
 from mastra_server.agent_turns import (
     Transcript,
@@ -24,7 +25,7 @@ from mastra_server.agent_turns import (
     usage_of,
     waiting_payload,
 )
-from mastra_server.tracing import agent_span, trace_ids
+from mastra_server.tracing import agent_ended, agent_span
 
 __all__ = ("agent_result",)
 
@@ -36,11 +37,13 @@ async def agent_result(
 
     :raises AgentFailed: when the run breaks.
     """
-    with agent_span(agent) as span:
+    with agent_span(agent, wish) as span:
         output = await agent.generate(wish)
         if output.reason == "suspended":
             await suspended.put(SuspendedRun.of(agent.id, wish, output))
-        return _result(_transcript(agent, wish, output), output, trace_ids(span))
+        transcript = _transcript(agent, wish, output)
+        agent_ended(span, transcript)
+        return _result(transcript, output, ids_of(span))
 
 
 def _transcript(agent: AgentLike, wish: AgentInput, output: AgentOutput) -> Transcript:

@@ -37,7 +37,7 @@ from mastra_server.agent_turns import (
 )
 from mastra_server.answers import closing
 from mastra_server.suspending import kept
-from mastra_server.tracing import agent_span
+from mastra_server.tracing import agent_ended, agent_failed, agent_span
 
 __all__ = ("agent_chunks",)
 
@@ -49,17 +49,22 @@ async def agent_chunks(
 
     :param suspended: keeps the run where somebody must decide.
     """
-    writer = _Writer(Transcript(agent.id, wish))
-    with agent_span(agent):
+    transcript = Transcript(agent.id, wish)
+    writer = _Writer(transcript)
+    with agent_span(agent, wish) as span:
         try:
             async with closing(kept(agent, wish, suspended)) as events:
                 async for event in events:
+                    if isinstance(event, Failure):
+                        agent_failed(span, event.message)
                     for chunk in writer.tell(event):
                         yield chunk
         except Exception as error:  # noqa: BLE001  # an adapter broke the protocol
             logger_of("mastra.server").error("agent %r failed", agent.id, exc_info=error)
+            agent_failed(span, "Internal Server Error")
             for chunk in writer.tell(Failure(message="Internal Server Error")):
                 yield chunk
+        agent_ended(span, transcript)
     for chunk in writer.close():
         yield chunk
 

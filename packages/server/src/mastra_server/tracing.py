@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 from mastra_core import telemetry
+from mastra_core.agents import AgentInput
+from mastra_core.workflows import Run
+from mastra_server.agent_turns import Transcript, usage_of
 from mastra_server.asgi import App, Message, Receive, Scope, Send
 from mastra_server.health import PATHS
 
-__all__ = ("RequestSpans", "agent_span", "trace_ids")
+__all__ = ("RequestSpans", "agent_ended", "agent_failed", "agent_span", "trace_of")
 
 
 class RequestSpans:
@@ -41,28 +46,63 @@ class RequestSpans:
             await self._app(scope, receive, watch)
 
 
-def agent_span(agent: Any) -> Any:
-    """A span around one run of ``agent``."""
-    return telemetry.span(
-        f"invoke_agent {agent.name}",
-        {
-            "gen_ai.operation.name": "invoke_agent",
-            "gen_ai.agent.name": agent.name,
-            "gen_ai.agent.id": agent.id,
-        },
-    )
+def agent_span(agent: Any, wish: AgentInput) -> contextlib.AbstractContextManager[telemetry.Span]:
+    """A span around one run of ``agent``; ``None`` without tracing."""
+    return _agent_span(agent, wish) if telemetry.active() else contextlib.nullcontext()
 
 
-def trace_ids(span: Any = None) -> dict[str, str]:
-    """``traceId`` and ``spanId`` of ``span``, or of the current one; nothing without tracing."""
+@contextlib.contextmanager
+def _agent_span(agent: Any, wish: AgentInput) -> Iterator[telemetry.Span]:
+    attributes = {
+        "gen_ai.operation.name": "invoke_agent",
+        "gen_ai.agent.name": agent.name,
+        "gen_ai.agent.id": agent.id,
+    }
+    with telemetry.span(f"invoke_agent {agent.name}", attributes) as span:
+        if span is not None:
+            said = [{"role": each.role, "content": each.text} for each in wish.messages]
+            telemetry.note(
+                span, input=said, run=wish.run_id, thread=wish.thread, resource=wish.resource
+            )
+        yield span
+
+
+def agent_ended(span: telemetry.Span, transcript: Transcript) -> None:
+    """Say what came of the run that ``span`` is around."""
+    if span is None:
+        return
+    calls = [
+        {"toolName": call.name, "args": call.arguments}
+        for turn in transcript.turns
+        for call in turn.calls
+    ]
+    output = {
+        "text": transcript.text,
+        "finishReason": transcript.finish.reason,
+        "usage": usage_of(transcript.finish.usage),
+    }
+    telemetry.note(span, output={**output, "toolCalls": calls} if calls else output)
+
+
+def agent_failed(span: telemetry.Span, message: str) -> None:
+    """Say that the run that ``span`` is around broke."""
+    if span is None:
+        return
+    from opentelemetry.trace import StatusCode
+
+    span.set_status(StatusCode.ERROR, message)
+
+
+def trace_of(run: Run) -> dict[str, str]:
+    """``traceId`` and ``spanId`` of a workflow's run; of the request that asked, where the engine
+    knows none; nothing without tracing.
+    """
     if not telemetry.active():
         return {}
     from opentelemetry import trace
 
-    context = (span or trace.get_current_span()).get_span_context()
-    if not context.is_valid:
-        return {}
-    return {"traceId": f"{context.trace_id:032x}", "spanId": f"{context.span_id:016x}"}
+    known: dict[str, str] = getattr(run, "trace", {})
+    return known or telemetry.ids_of(trace.get_current_span())
 
 
 def _answered(span: Any, scope: Any, status: int) -> None:

@@ -14,7 +14,7 @@ from mastra_server.answers import StreamAnswer, json_answer
 from mastra_server.body import read, required
 from mastra_server.context import context_of
 from mastra_server.runs import engine_of, run_of, visible, workflow_of
-from mastra_server.tracing import trace_ids
+from mastra_server.tracing import trace_of
 from mastra_server.wire_types import Message
 from mastra_server.workflow_paths import named_step
 from mastra_server.workflow_stream import run_stream
@@ -86,7 +86,7 @@ async def _time_travel(request: _Request) -> ASGIResponse:
 async def _time_travel_async(request: _Request) -> ASGIResponse:
     """Run again from a step and answer when the run has ended or waits."""
     run, _ = await _travelled(request)
-    return json_answer(run_result(await run.settled(), trace_ids()))
+    return json_answer(run_result(await run.settled(), trace_of(run)))
 
 
 @post(
@@ -124,7 +124,7 @@ async def _restart(request: _Request) -> ASGIResponse:
 async def _restart_async(request: _Request) -> ASGIResponse:
     """Go on with a run that broke off or is stuck, and answer when it has ended or waits."""
     run = await _restarted(request)
-    return json_answer(run_result(await run.settled(), trace_ids()))
+    return json_answer(run_result(await run.settled(), trace_of(run)))
 
 
 @post("/api/workflows/{workflow_id:str}/restart-all-active-workflow-runs", answer=Message)

@@ -17,7 +17,7 @@ from mastra_server.body import number, read, required
 from mastra_server.context import confined, context_of
 from mastra_server.describe import workflow_details
 from mastra_server.runs import engine_of, owned, run_of, visible, workflow_of
-from mastra_server.tracing import trace_ids
+from mastra_server.tracing import trace_of
 from mastra_server.wire_types import ListQuery, Message
 from mastra_server.workflow_paths import index_of, named_step, outer, plain
 from mastra_server.workflow_stream import refused_stream, run_stream
@@ -123,7 +123,7 @@ async def _start_async(request: _Request) -> ASGIResponse:
     body = await read(request, _Start)
     run = await _made(request, workflow, body.resource_id)
     await _begin(request, run, body)
-    return json_answer(run_result(await run.settled(), trace_ids()))
+    return json_answer(run_result(await run.settled(), trace_of(run)))
 
 
 @post(
@@ -169,7 +169,7 @@ async def _resume(request: _Request) -> ASGIResponse:
 async def _resume_async(request: _Request) -> ASGIResponse:
     """Go on with a suspended run and answer when it has ended or waits."""
     run, _ = await _resumed(request)
-    return json_answer(run_result(await run.settled(), trace_ids()))
+    return json_answer(run_result(await run.settled(), trace_of(run)))
 
 
 @post(
