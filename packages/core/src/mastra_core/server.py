@@ -94,6 +94,9 @@ class Server:
     :param rate_limit: how often somebody may ask; 429 beyond that.
     :param logs: whether the latest lines of the log are kept and told at ``/logs`` below the
         prefix; under ``mastra dev`` only where not said.
+    :param traces: whether the latest traces are kept, with what agents and workflows got and gave,
+        and told at ``/observability/traces`` below the prefix; where not said, under ``mastra dev``
+        if the extra ``telemetry`` is installed.
     :param metrics: ``/metrics`` for Prometheus.
     :param mcp: agents, workflows and tools as an MCP server at ``/mcp/mastra/mcp`` below the
         prefix.
@@ -116,6 +119,7 @@ class Server:
     cors: Cors | Literal[False] = Cors()
     rate_limit: RateLimit | None = None
     logs: bool | None = None
+    traces: bool | None = None
     metrics: bool = False
     mcp: bool = False
     https_only: bool = False

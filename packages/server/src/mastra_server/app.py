@@ -16,6 +16,7 @@ from litestar.datastructures import State
 
 from mastra_core import ApiRoute, Mastra
 from mastra_core.agents.toolboxes import close_toolboxes
+from mastra_core.telemetry import installed
 from mastra_server import (
     agents,
     health,
@@ -25,6 +26,7 @@ from mastra_server import (
     studio,
     suspended,
     tools,
+    traces,
     workflows,
 )
 from mastra_server.asgi import App
@@ -44,6 +46,7 @@ from mastra_server.rate_limit import RateLimiter
 from mastra_server.request_id import RequestId
 from mastra_server.routes import own_routes
 from mastra_server.startup import PlainStart, ready
+from mastra_server.trace_book import TraceBook
 from mastra_server.tracing import RequestSpans
 from mastra_server.unrouted import unrouted_handlers
 
@@ -71,7 +74,9 @@ def create_app(mastra: Mastra) -> Litestar:
     :raises ConfigError: for a middleware path that cannot be matched, or a route that is taken.
     """
     live_runs = LiveRuns(mastra.server.run_timeout)
-    api = placed((*_API, *openapi_routes(mastra)), mastra.server.api_prefix)
+    book = TraceBook(mastra.telemetry) if _keeps_traces(mastra) else None
+    more = traces.ROUTES if book else ()
+    api = placed((*_API, *more, *openapi_routes(mastra)), mastra.server.api_prefix)
     metrics = [Metrics()] if mastra.server.metrics else []
     mcp = [McpRoute(mastra)] if mastra.server.mcp else []
     shown = [*(each.route() for each in metrics), *(each.route() for each in mcp)]
@@ -86,6 +91,7 @@ def create_app(mastra: Mastra) -> Litestar:
                 "draining": False,
                 "live_runs": live_runs,
                 "log_book": LogBook(mastra.logger) if _keeps_logs(mastra) else None,
+                "trace_book": book,
                 "responses": responses.Responses(),
             }
         ),
@@ -119,6 +125,12 @@ def _keeps_logs(mastra: Mastra) -> bool:
     return _in_dev() if wanted is None else wanted
 
 
+def _keeps_traces(mastra: Mastra) -> bool:
+    """Under ``mastra dev`` where that needs nothing more to be installed."""
+    wanted = mastra.server.traces
+    return _in_dev() and installed() if wanted is None else wanted
+
+
 def _in_dev() -> bool:
     return os.environ.get("MASTRA_DEV") == "true"
 
@@ -141,7 +153,7 @@ def _surrounded(app: App, mastra: Mastra, metrics: Sequence[Metrics]) -> App:
         app = CorsHeaders(app, settings.cors, dev=_in_dev())
     if settings.https_only:
         app = HttpsOnly(app)
-    if mastra.telemetry is not None:
+    if mastra.telemetry is not None or _keeps_traces(mastra):
         app = RequestSpans(app)
     for each in metrics:
         app = each.around(app)
@@ -153,8 +165,11 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
     import asyncio
 
     mastra: Mastra = app.state.mastra
+    traces_book: TraceBook | None = app.state.trace_book
     if mastra.telemetry is not None:
         await asyncio.to_thread(mastra.telemetry.start)  # it imports the SDK
+    if traces_book is not None:
+        await asyncio.to_thread(traces_book.open)
     await ready(app)
     book: LogBook | None = app.state.log_book
     if book is not None:
@@ -169,5 +184,7 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
         await mastra.engine.close()
         await close_toolboxes(mastra.agents.values())
         await mastra.storage.close()
+        if traces_book is not None:
+            traces_book.close()
         if mastra.telemetry is not None:
             await asyncio.to_thread(mastra.telemetry.stop)  # a dead collector blocks for seconds

@@ -16,7 +16,7 @@ _INTO_A_RUN = "Messages into a run that goes on are not offered: start another r
 _NETWORK = "Networks are not offered: give an agent others as tools, Agent(agents={...})."
 _LEGACY = "The protocols of earlier versions are not offered: call generate or stream."
 _A2A = "The A2A protocol is not offered: call the agent here, or over MCP."
-_TRACES = "Traces are not kept here: they go where Telemetry(export=...) sends them."
+_TRACES = "Traces are not kept here: Server(traces=True) keeps the latest."
 _KNOWLEDGE = "Vector stores are not offered: search in a tool of your own."
 _CONVERSATIONS = "Conversations are not offered: continue by previous_response_id."
 _SCORES = "Scores are not offered."

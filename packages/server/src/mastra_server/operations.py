@@ -156,6 +156,7 @@ class Operation:
 def operations(app: Litestar) -> Iterator[Operation]:
     """Every operation of ``app`` that is meant to be seen."""
     settings = app.state.mastra.server
+    routed: set[tuple[str, str]] = set()
     closed, limited = settings.auth is not None, settings.rate_limit is not None
     for route in app.routes:
         if not isinstance(route, HTTPRoute):
@@ -165,10 +166,12 @@ def operations(app: Litestar) -> Iterator[Operation]:
             for method in handler.http_methods:
                 if method not in ("OPTIONS", "HEAD") and handler.resolve_include_in_schema():
                     path = spelled(route.path)
+                    routed.add((method, path))
                     yield Operation(method.lower(), path, handler, guarded, limited)
     for handler in placed(documented(), settings.api_prefix):
         (path,), (method,) = handler.paths, handler.http_methods
-        yield Operation(method.lower(), spelled(path), handler, guarded=False, limited=limited)
+        if (method, spelled(path)) not in routed:
+            yield Operation(method.lower(), spelled(path), handler, guarded=False, limited=limited)
 
 
 def spelled(path: str) -> str:

@@ -102,7 +102,7 @@ async def _system(request: _Request) -> ASGIResponse:
             "isDev": os.environ.get("MASTRA_DEV") == "true",
             "cmsEnabled": False,
             "liveKitConnectionRouteEnabled": False,
-            "observabilityEnabled": mastra.telemetry is not None,
+            "observabilityEnabled": request.app.state.trace_book is not None,
             "storageType": type(mastra.storage).__name__,
         }
     )
