@@ -58,10 +58,14 @@ Part = TextPart | FilePart | ToolCallPart | ToolResultPart
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """One message of a conversation."""
+    """One message of a conversation.
+
+    :param id: what a memory keeps a user's message by; it makes one where this is empty.
+    """
 
     role: Literal["system", "user", "assistant", "tool"]
     parts: tuple[Part, ...]
+    id: str = ""
 
     @classmethod
     def user(cls, text: str) -> Message:

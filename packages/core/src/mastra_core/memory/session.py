@@ -151,7 +151,7 @@ class Session:
     def _user_messages(self) -> list[StoredMessage]:
         return [
             StoredMessage(
-                id=f"{self.message_id}-{index}",
+                id=message.id or f"{self.message_id}-{index}",
                 thread=self._asked.thread,
                 role=message.role,
                 parts=message.parts,
