@@ -1,5 +1,6 @@
 """Agents of a model that is a function, with tools of every kind."""
 
+import asyncio
 import re
 
 from pydantic_ai.messages import (
@@ -82,6 +83,8 @@ async def whole(messages: list, info) -> ModelResponse:
 
 
 async def stream(messages: list, info):
+    if (words := last_words(messages)).startswith("slow"):
+        await asyncio.sleep(0.5 if words == "slow one" else 30)
     for index, part in enumerate(parts(messages, info)):
         if isinstance(part, ToolCallPart):
             text = part.args_as_json_str()
@@ -93,11 +96,17 @@ async def stream(messages: list, info):
                 yield word
 
 
-def made():
+def last_words(messages):
+    """What the user said last."""
+    said = [part for each in messages for part in each.parts if isinstance(part, UserPromptPart)]
+    return str(said[-1].content)
+
+
+def made(**settings):
     model = FunctionModel(whole, stream_function=stream)
     helper = Agent(name="helper", description="Helps.", model=model)
     shop = Agent(
         name="shop", instructions="", model=model, tools=[pay, ask, work], agents={"helper": helper}
     )
     greeter = Agent(name="greeter", model=model, instructions="Greet {{ name }}.")
-    return Mastra(agents={"shop": shop, "greeter": greeter}, logger=False)
+    return Mastra(agents={"shop": shop, "greeter": greeter}, logger=False, **settings)

@@ -15,7 +15,7 @@ from mastra_server.body import read
 from mastra_server.context import confined, context_of
 from mastra_server.messages import messages_of
 
-__all__ = ("AgentBody", "agent_input")
+__all__ = ("AgentBody", "agent_input", "input_of")
 
 _CAPITAL = re.compile(r"(?=[A-Z])")
 _Id = Annotated[str, msgspec.Meta(max_length=512)]
@@ -102,7 +102,14 @@ async def agent_input(request: Request[Any, Any, Any]) -> AgentInput:
 
     :raises InvalidBody: for a body that is not one.
     """
-    body = await read(request, AgentBody)
+    return input_of(request, await read(request, AgentBody))
+
+
+def input_of(request: Request[Any, Any, Any], body: AgentBody) -> AgentInput:
+    """The run that ``body`` asks for; it always has a run id.
+
+    :raises InvalidBody: for messages that are none.
+    """
     memory = body.memory or _Memory(body.thread_id or "", body.resource_id or "")
     structured = body.structured_output or _Structured()
     before = messages_of(body.context) if body.context else ()

@@ -87,7 +87,7 @@ async def _stream(request: _Request) -> StreamAnswer:
     agent = agent_of(request)
     wish = await _wish(request, agent)
     chunks = agent_chunks(agent, wish, suspended_runs(request))
-    return live_answer(request, agent.id, wish.run_id, chunks)
+    return live_answer(request, agent.id, wish, chunks)
 
 
 @post(
@@ -101,7 +101,7 @@ async def _stream_ui(request: _Request) -> StreamAnswer:
     agent = agent_of(request)
     wish = await _wish(request, agent)
     chunks = ui_chunks(agent_chunks(agent, wish, suspended_runs(request)))
-    return live_answer(request, agent.id, wish.run_id, chunks)
+    return live_answer(request, agent.id, wish, chunks, told=False)
 
 
 @post("/api/agents/{agent_id:str}/observe", body=_Observe, stream="sse")

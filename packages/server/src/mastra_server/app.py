@@ -25,6 +25,7 @@ from mastra_server import (
     responses,
     studio,
     suspended,
+    threads,
     tools,
     traces,
     workflows,
@@ -46,6 +47,7 @@ from mastra_server.rate_limit import RateLimiter
 from mastra_server.request_id import RequestId
 from mastra_server.routes import own_routes
 from mastra_server.startup import PlainStart, ready
+from mastra_server.thread_runs import ThreadRuns
 from mastra_server.trace_book import TraceBook
 from mastra_server.tracing import RequestSpans
 from mastra_server.unrouted import unrouted_handlers
@@ -90,6 +92,7 @@ def create_app(mastra: Mastra) -> Litestar:
                 "mastra": mastra,
                 "draining": False,
                 "live_runs": live_runs,
+                "thread_runs": ThreadRuns(),
                 "log_book": LogBook(mastra.logger) if _keeps_logs(mastra) else None,
                 "trace_book": book,
                 "responses": responses.Responses(),
@@ -109,6 +112,7 @@ _API = tuple(
     for module in (
         agents,
         suspended,
+        threads,
         responses,
         workflows,
         tools,

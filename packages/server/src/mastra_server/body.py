@@ -14,6 +14,7 @@ from mastra_core.errors import InvalidInput
 __all__ = (
     "InvalidBody",
     "InvalidQuery",
+    "converted",
     "decoded",
     "json_of",
     "moment",
@@ -89,6 +90,17 @@ def json_of(request: Request[Any, Any, Any], name: str, type_: type[T]) -> T | N
         return decoded(text.encode(), type_)
     except (msgspec.DecodeError, UnicodeError) as error:
         raise InvalidQuery(name, f"Expected JSON: {error}") from None
+
+
+def converted(value: Any, type_: type[T]) -> T:
+    """A piece of a body as ``type_``.
+
+    :raises InvalidBody: naming the first field that does not fit.
+    """
+    try:
+        return msgspec.convert(value, type_)
+    except msgspec.ValidationError as error:
+        raise _invalid(str(error)) from None
 
 
 def required(request: Request[Any, Any, Any], name: str) -> str:

@@ -12,7 +12,7 @@ from mastra_server.errors import NotOffered
 
 __all__ = ("documented", "refusal")
 
-_INTO_A_RUN = "Messages into a run that goes on are not offered: start another run on the thread."
+_SIGNALS = "Signals are not offered, but for messages of users: call send-message."
 _NETWORK = "Networks are not offered: give an agent others as tools, Agent(agents={...})."
 _LEGACY = "The protocols of earlier versions are not offered: call generate or stream."
 _A2A = "The A2A protocol is not offered: call the agent here, or over MCP."
@@ -26,11 +26,7 @@ _ROWS = (
     ("network", "POST", "/api/agents/{agent_id:str}/network", _NETWORK),
     ("approve_network", "POST", "/api/agents/{agent_id:str}/approve-network-tool-call", _NETWORK),
     ("decline_network", "POST", "/api/agents/{agent_id:str}/decline-network-tool-call", _NETWORK),
-    ("send_message", "POST", "/api/agents/{agent_id:str}/send-message", _INTO_A_RUN),
-    ("queue_message", "POST", "/api/agents/{agent_id:str}/queue-message", _INTO_A_RUN),
-    ("signals", "POST", "/api/agents/{agent_id:str}/signals", _INTO_A_RUN),
-    ("subscribe", "POST", "/api/agents/{agent_id:str}/threads/subscribe", _INTO_A_RUN),
-    ("abort", "POST", "/api/agents/{agent_id:str}/threads/abort", _INTO_A_RUN),
+    ("signals", "POST", "/api/agents/{agent_id:str}/signals", _SIGNALS),
     ("generate_legacy", "POST", "/api/agents/{agent_id:str}/generate-legacy", _LEGACY),
     ("stream_legacy", "POST", "/api/agents/{agent_id:str}/stream-legacy", _LEGACY),
     ("a2a", "POST", "/api/a2a/{agent_id:str}", _A2A),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 from mastra_core.logger import logger_of
@@ -67,6 +67,11 @@ class LiveRun:
         """Wait until nothing more will come."""
         if self._task is not None:
             await asyncio.wait([self._task])
+
+    def on_end(self, call: Callable[[], object]) -> None:
+        """Have ``call`` made when nothing more will come."""
+        if self._task is not None:
+            self._task.add_done_callback(lambda _: call())
 
     async def abort(self) -> None:
         """Stop it; whoever watches is told with a chunk ``abort``."""

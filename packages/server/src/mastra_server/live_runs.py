@@ -9,13 +9,15 @@ from typing import Any
 
 from litestar import Request
 
+from mastra_core.agents import AgentInput
 from mastra_core.errors import Conflict, NotFound, TooManyRuns
 from mastra_server.answers import StreamAnswer
 from mastra_server.context import confined
 from mastra_server.live_run import LiveRun
 from mastra_server.sse import sse_answer
+from mastra_server.thread_runs import ThreadKey, ThreadRuns
 
-__all__ = ("LiveRuns", "live_answer", "live_run", "observed")
+__all__ = ("LiveRuns", "begun", "live_answer", "live_run", "observed", "thread_key")
 
 MOST_RUNNING = 1000
 MOST_FINISHED = 1000
@@ -100,21 +102,54 @@ class LiveRuns:
 
 
 def live_answer(
-    request: _Request, agent_id: str, run_id: str, chunks: AsyncGenerator[dict[str, Any]]
+    request: _Request,
+    agent_id: str,
+    wish: AgentInput,
+    chunks: AsyncGenerator[dict[str, Any]],
+    *,
+    told: bool = True,
 ) -> StreamAnswer:
     """The stream of a new run, or of one that went on while its reader was away: a reader that
     comes back brings the header ``Last-Event-ID``, and ``chunks`` are then not begun.
 
     The run goes on when its reader leaves, unless ``x-mastra-abort-on-disconnect: true`` was sent.
 
+    :param told: whether those who listen to the run's thread are sent ``chunks``.
     :raises NotFound: when the run that the header names is not known (any more).
     """
-    runs: LiveRuns = request.app.state.live_runs
     name, after = _seen(request)
-    owner = confined(request)
-    run = runs.get(name, agent_id, owner) if name else runs.start(chunks, run_id, agent_id, owner)
+    if name:
+        run = live_run(request, agent_id, name)
+    else:
+        run = begun(request, agent_id, wish, chunks, told=told)
     abort = request.headers.get(_ABORT, "").lower() == "true"
     return sse_answer(run.frames(after), run.abort if abort else None)
+
+
+def begun(
+    request: _Request,
+    agent_id: str,
+    wish: AgentInput,
+    chunks: AsyncGenerator[dict[str, Any]],
+    *,
+    told: bool = True,
+) -> LiveRun:
+    """A new run, or one that goes on after it was suspended.
+
+    :raises Conflict: when one of its id still runs.
+    :raises TooManyRuns: when there are too many.
+    """
+    runs: LiveRuns = request.app.state.live_runs
+    run = runs.start(chunks, wish.run_id, agent_id, confined(request))
+    if told and wish.thread:
+        threads: ThreadRuns = request.app.state.thread_runs
+        threads.follow(thread_key(agent_id, wish), run)
+    return run
+
+
+def thread_key(agent_id: str, wish: AgentInput) -> ThreadKey:
+    """The thread that a run is in."""
+    return agent_id, wish.resource, wish.thread
 
 
 def observed(request: _Request, agent_id: str, run_id: str, offset: int = 0) -> StreamAnswer:

@@ -23,7 +23,7 @@ from mastra_server.suspended_types import SuspendedList, SuspendedQuery
 from mastra_server.suspending import decided, found, suspended_runs, waiting_call
 from mastra_server.wire_types import Generated
 
-__all__ = ("ROUTES",)
+__all__ = ("ROUTES", "going_on")
 
 _Request = Request[Any, Any, Any]
 _PAGE = 100
@@ -105,7 +105,7 @@ async def _resume(request: _Request) -> StreamAnswer:
     if isinstance(call, ApprovalRequired):
         decision = _decision(body.resume_data)
     wish = decided(request, run, call.id, decision, body.request_context)
-    return live_answer(request, agent.id, run.run_id, _going_on(request, agent, wish))
+    return live_answer(request, agent.id, wish, going_on(request, agent, wish))
 
 
 ROUTES = (_list, _approve, _decline, _approve_whole, _decline_whole, _resume)
@@ -113,7 +113,7 @@ ROUTES = (_list, _approve, _decline, _approve_whole, _decline_whole, _resume)
 
 async def _streamed(request: _Request, *, approved: bool) -> StreamAnswer:
     agent, wish = await _wish(request, approved=approved)
-    return live_answer(request, agent.id, wish.run_id, _going_on(request, agent, wish))
+    return live_answer(request, agent.id, wish, going_on(request, agent, wish))
 
 
 async def _generated(request: _Request, *, approved: bool) -> ASGIResponse:
@@ -130,10 +130,12 @@ async def _wish(request: _Request, *, approved: bool) -> tuple[AgentLike, AgentI
     return agent, decided(request, run, call.id, decision, body.request_context)
 
 
-async def _going_on(
+async def going_on(
     request: _Request, agent: AgentLike, wish: AgentInput
 ) -> AsyncGenerator[dict[str, Any]]:
-    """The run is taken when its stream begins: a reader that only comes back takes nothing."""
+    """The chunks of a decided run, which is taken when its stream begins: a reader that only comes
+    back takes nothing.
+    """
     runs = suspended_runs(request)
     await runs.take(wish.run_id)
     async for chunk in agent_chunks(agent, wish, runs):
