@@ -1,7 +1,7 @@
 // Uses Mastra Studio in a real browser; prints what it saw as JSON.
 import { chromium } from "playwright-core";
 
-const [browserPath, studio, screenshot] = process.argv.slice(2);
+const [browserPath, studio, server, screenshot] = process.argv.slice(2);
 const seen = { errors: [] };
 const browser = await chromium.launch({
   executablePath: browserPath,
@@ -31,14 +31,23 @@ await box.press("Enter");
 await page.getByText("once there was", { exact: false }).first().waitFor();
 seen.midway = await page.getByText("a fox.", { exact: false }).count();
 await page.getByText("once there was a fox.", { exact: false }).first().waitFor();
+await page.getByText("Your conversations will appear here", { exact: false }).waitFor({ state: "hidden" });
+await page.reload(); // the memory shows what the stream did
+await page.getByText("once there was a fox.", { exact: false }).first().waitFor();
+seen.questions = await text("fox").count();
+seen.answers = await text("once there was a fox.").count();
+seen.thread = /[0-9a-f-]{36}/.test(page.url());
 await page.screenshot({ path: `${screenshot}/chat.png` });
 
 await open("/workflows/sums");
 await page.locator("input[name=n]").fill("5");
 await page.getByRole("button", { name: "Run", exact: true }).click();
 await text("Success").first().waitFor();
-await text("Run data").click();
-seen.result = await page.locator("body").innerText();
+const run = await page.getByText(/^[0-9a-f-]{36}$/).first().innerText();
+seen.result = await page.evaluate(
+  async (url) => (await (await fetch(url)).json()).result,
+  `${server}/api/workflows/sums/runs/${run}`,
+);
 await page.screenshot({ path: `${screenshot}/workflow.png` });
 
 await browser.close();

@@ -23,7 +23,7 @@ APP = """\
 import asyncio
 from dataclasses import dataclass
 
-from mastra_core import Mastra, Workflow, step
+from mastra_core import Mastra, Memory, Workflow, step
 
 @dataclass
 class Number:
@@ -49,6 +49,7 @@ async def shelf(text: str) -> str:
 mastra = Mastra(
     agents={"storyteller": storyteller, "shelf": shelf},
     workflows={"sums": Workflow("sums").then(double).then(inc)},
+    memory=Memory(),
 )
 """
 
@@ -84,7 +85,7 @@ def test_agents_and_workflows_are_tried_in_a_browser(tmp_path):
     root = write_project(tmp_path / "app", {"src/mastra/__init__.py": APP})
     with developing(root) as dev, studio(dev.ready().url, "--port", "0") as page:
         done = subprocess.run(
-            [binary(), str(script), browser, page, str(tmp_path)],
+            [binary(), str(script), browser, page, dev.url, str(tmp_path)],
             capture_output=True,
             text=True,
             timeout=180,
@@ -94,7 +95,9 @@ def test_agents_and_workflows_are_tried_in_a_browser(tmp_path):
     seen = json.loads(done.stdout.splitlines()[-1])
     assert seen["errors"] == []
     assert seen["midway"] == 0, "the chat waited for the whole answer"
-    assert '"n": 11' in seen["result"] or "11" in seen["result"]
+    assert (seen["questions"], seen["answers"]) == (1, 1)
+    assert seen["thread"], "the chat is not kept"
+    assert seen["result"] == {"n": 11}
     for name in ("chat.png", "workflow.png"):
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
 

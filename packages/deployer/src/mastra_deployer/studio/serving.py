@@ -18,8 +18,7 @@ _PLACEHOLDER = re.compile(r"%%MASTRA_(\w+)%%")
 _HOST = re.compile(r"[\w.-]+|\[[0-9a-fA-F:.]+\]")
 _PREFIX = re.compile(r"(/[\w.-]+)*")
 _FIXED = {
-    # Its way of sending messages into runs that go on, which the server does not offer.
-    "AGENT_SIGNALS": "false",
+    "AGENT_SIGNALS": "true",  # answers come to every window that shows the thread
     "TELEMETRY_DISABLED": "true",
 }
 _PORTS = {"http": 80, "https": 443}
