@@ -6,6 +6,7 @@ import asyncio
 
 from mastra_server.answers import json_answer
 from mastra_server.asgi import App, Message, Receive, Scope, Send
+from mastra_server.deadlines import Deadlines
 from mastra_server.errors import BodyTooLarge, ErrorAnswer
 
 __all__ = ("BodyLimit", "TimeLimit")
@@ -48,24 +49,26 @@ class TimeLimit:
 
     def __init__(self, app: App, seconds: float) -> None:
         self._app = app
-        self._seconds = seconds
+        self._deadlines = Deadlines(seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on; the request is cancelled when the time is over."""
-        deadline = asyncio.timeout(self._seconds)
+        deadline = self._deadlines.begin()
 
         async def watch(message: Message) -> None:
             if message["type"] == "http.response.start":
-                deadline.reschedule(None)
+                self._deadlines.met(deadline)
             await send(message)
 
         try:
-            async with deadline:
-                await self._app(scope, receive, watch)
-        except TimeoutError:
-            if not deadline.expired():
+            await self._app(scope, receive, watch)
+        except asyncio.CancelledError:
+            if not deadline.taken_back():
                 raise
             await json_answer({"error": "Gateway Timeout"}, 504)(scope, receive, send)
+        finally:
+            self._deadlines.met(deadline)
+            deadline.taken_back()  # by whoever kept the cancellation to himself
 
 
 def _announced(scope: Scope) -> int:
