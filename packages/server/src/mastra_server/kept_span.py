@@ -33,6 +33,10 @@ _ENTITIES = {
     "workflow_step": ("workflow_step", "mastra.step.id", "", "workflow step: '{}'"),
     "tool_call": ("tool", "gen_ai.tool.name", "", "tool: '{}'"),
 }
+_ENTITY = ("entityType", "entityId", "entityName")
+# What OpenTelemetry's conventions call that which went into a span and came out.
+_IN = ("gen_ai.tool.call.arguments", "gen_ai.input.messages")
+_OUT = ("gen_ai.tool.call.result", "gen_ai.output.messages")
 _USAGE = {
     "inputTokens": "gen_ai.usage.input_tokens",
     "outputTokens": "gen_ai.usage.output_tokens",
@@ -44,14 +48,16 @@ class KeptSpan:
 
     :param span: of OpenTelemetry's SDK; held until it ends.
     :param parent: the id of the kept span that it is in, empty for a root.
+    :param number: how many were kept before it.
     """
 
     __slots__ = (
         "_attributes", "_live", "ended", "entity", "error", "facts", "input", "kind", "label",
-        "name", "output", "parent", "service", "size", "span_id", "started", "trace_id",
+        "name", "number", "output", "parent", "service", "size", "span_id", "started", "trace_id",
     )  # fmt: skip
 
-    def __init__(self, span: Any, parent: str) -> None:
+    def __init__(self, span: Any, parent: str, number: int) -> None:
+        self.number = number
         self.trace_id = f"{span.context.trace_id:032x}"
         self.span_id = f"{span.context.span_id:016x}"
         self.parent = parent
@@ -97,25 +103,41 @@ class KeptSpan:
         """The resource whose run it is, where that is known."""
         return self.facts.get("resourceId", "")
 
-    def brief(self) -> dict[str, Any]:
-        """What a list or a timeline shows."""
+    def fields(self) -> dict[str, Any]:
+        """What can be asked of it by the contract's names; moments are milliseconds."""
         live = self._live
         if live is not None:
             self._look(live)
+        told = self._told() if self.kind == "model_generation" else {}
         return {
             "traceId": self.trace_id,
-            "spanId": self.span_id,
-            "parentSpanId": self.parent or None,
             "name": self.name,
             "spanType": self.kind,
-            "isEvent": False,
-            "startedAt": iso(self.started),
-            "endedAt": None if self.ended is None else iso(self.ended),
+            "startedAt": self.started,
+            "endedAt": self.ended,
+            "durationMs": None if self.ended is None else self.ended - self.started,
             "error": self.error,
             "status": self.status,
             "entityType": _ENTITIES[self.kind][0] if self.kind in _ENTITIES else None,
             "entityId": self.entity or None,
             "entityName": self.label or None,
+            "serviceName": self.service,
+            "model": told.get("model"),
+            "provider": told.get("provider"),
+            **self.facts,
+        }
+
+    def brief(self) -> dict[str, Any]:
+        """What a list or a timeline shows."""
+        fields = self.fields()
+        shown = ("traceId", "name", "spanType", "error", "status", *_ENTITY)
+        return {
+            **{name: fields[name] for name in shown},
+            "spanId": self.span_id,
+            "parentSpanId": self.parent or None,
+            "isEvent": False,
+            "startedAt": iso(self.started),
+            "endedAt": None if self.ended is None else iso(self.ended),
             "metadata": dict(self.facts) or None,
             "inputPreview": _preview(self.input),
             "createdAt": iso(self.started),
@@ -138,7 +160,9 @@ class KeptSpan:
 
     def _look(self, span: Any) -> None:
         """See what it is; until it ends, that may change."""
-        attributes = span.attributes
+        attributes = dict(span.attributes)
+        self.input = _said(attributes, _IN) or self.input
+        self.output = _said(attributes, _OUT) or self.output
         self.kind = _kind(attributes)
         _, id_, name, words = _ENTITIES.get(self.kind, ("", "", "", ""))
         self.entity = _text(attributes.get(id_) or attributes.get(name) or "")
@@ -191,6 +215,18 @@ def _cut(attributes: Mapping[str, Any]) -> bytes:
         return msgspec.json.encode(kept)
     except (TypeError, ValueError, OverflowError):  # half a character, a number without end
         return msgspec.json.encode({_text(key): _text(value) for key, value in kept.items()})
+
+
+def _said(attributes: dict[str, Any], names: tuple[str, ...]) -> bytes:
+    """What the first of ``names`` holds, taken out of ``attributes``: JSON as text, mostly."""
+    for name in names:
+        if name in attributes:
+            value = attributes.pop(name)
+            try:
+                return _json(msgspec.json.decode(value))
+            except (TypeError, ValueError, RecursionError):
+                return _json(value)
+    return b""
 
 
 def _json(value: Any) -> bytes:

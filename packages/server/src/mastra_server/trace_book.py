@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import threading
 from collections import OrderedDict
@@ -33,6 +34,7 @@ class TraceBook:
     def __init__(self, settings: Telemetry | None) -> None:
         self._settings = settings
         self._traces: OrderedDict[int, _Trace] = OrderedDict()
+        self._numbers = itertools.count()
         self._size = 0
         self._lock = threading.RLock()  # spans end in any thread; what is noted may begin others
 
@@ -57,7 +59,8 @@ class TraceBook:
             if len(trace) >= _SPANS:
                 return
             known = trace.get(parent.span_id) if parent is not None else None
-            kept = trace[context.span_id] = KeptSpan(span, known.span_id if known else "")
+            inside = known.span_id if known else ""
+            kept = trace[context.span_id] = KeptSpan(span, inside, next(self._numbers))
             self._grown(kept.size)
 
     def noted(self, span: Any, facts: Mapping[str, Any]) -> None:

@@ -125,9 +125,9 @@ def _fitting(request: _Request, asked: TracesQuery, traces: _Traces) -> Iterator
         for each in trace:
             if each.parent or not (_within(each.started, started) and _within(each.ended, ended)):
                 continue
-            if wanted and not wanted.items() <= _facts(each).items():
+            if wanted and not _has(each, wanted):
                 continue
-            if metadata.items() <= each.facts.items():
+            if all(each.facts.get(name) == value for name, value in metadata.items()):
                 yield each
 
 
@@ -138,9 +138,9 @@ def _wanted(request: _Request) -> dict[str, str]:
     return {name: text for name, text in wanted.items() if text}
 
 
-def _facts(span: KeptSpan) -> dict[str, Any]:
-    brief = {**span.brief(), **span.facts, "serviceName": span.service}
-    return {name: brief.get(name) for name in _FIELDS}
+def _has(span: KeptSpan, wanted: dict[str, str]) -> bool:
+    fields = span.fields()
+    return all(fields.get(name) == text for name, text in wanted.items())
 
 
 def _within(at: int | None, limits: tuple[int | None, int | None]) -> bool:
