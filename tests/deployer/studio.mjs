@@ -50,5 +50,14 @@ seen.result = await page.evaluate(
 );
 await page.screenshot({ path: `${screenshot}/workflow.png` });
 
+await open("/traces");
+await page.getByText('{"n":5}').first().waitFor();
+seen.traces = await page.locator("body").innerText();
+await page.getByText('{"n":5}').first().click();
+await page.getByText("workflow step: 'double'").first().click();
+await page.getByText(/^output$/i).first().waitFor();
+seen.span = await page.locator("body").innerText();
+await page.screenshot({ path: `${screenshot}/traces.png` });
+
 await browser.close();
 console.log(JSON.stringify(seen));

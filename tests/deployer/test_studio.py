@@ -98,7 +98,9 @@ def test_agents_and_workflows_are_tried_in_a_browser(tmp_path):
     assert (seen["questions"], seen["answers"]) == (1, 1)
     assert seen["thread"], "the chat is not kept"
     assert seen["result"] == {"n": 11}
-    for name in ("chat.png", "workflow.png"):
+    assert "storyteller" in seen["traces"]
+    assert '"n": 10' in seen["span"], "what the step gave is not shown"
+    for name in ("chat.png", "workflow.png", "traces.png"):
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
 
 

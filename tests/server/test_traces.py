@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from server_sample import sample
 
-from mastra_core import ApiRoute, Telemetry, telemetry
+from mastra_core import ApiRoute, Mastra, Telemetry, telemetry
 from mastra_server import ApiKeys
 from mastra_server.trace_book import TraceBook
 
@@ -130,7 +130,42 @@ def test_the_call_of_earlier_clients(got):
     assert len(got["legacyName"]["spans"]) == 2
 
 
+def test_the_questions_of_studio(got):
+    asked = {name: [row["entityId"] for row in rows] for name, rows in got["asked"].items()}
+    assert asked["all"] == [span["entityId"] for span in got["all"]["spans"]]
+    assert asked["agents"] == ["broken-agent", "boom", "echo-agent", "echo-agent"]
+    assert asked["either"] == ["pure-workflow", "echo-agent"]
+    assert asked["both"] == ["echo-agent"] * 2
+    assert asked["others"] == ["approve-workflow", "bad-workflow", "pure-workflow"]
+    assert asked["inside"] == ["pure-workflow"]
+    fine = ["approve-workflow", "pure-workflow", "echo-agent", "echo-agent"]
+    assert asked["flawless"] == fine
+    assert asked["scored"] == asked["late"] == asked["nameless"] == []
+    assert asked["unscored"] == asked["quick"] == asked["all"]
+
+
+def test_a_row_of_studio(got):
+    (row,) = got["asked"]["inside"]
+    assert (row["traceId"], row["rootSpanId"]) == (got["run"]["traceId"], got["run"]["spanId"])
+    assert (row["name"], row["inputPreview"]) == ("workflow run: 'pure-workflow'", '{"n":5}')
+    assert (row["status"], row["environment"], row["parentSpanId"]) == ("success", None, None)
+
+
+def test_pages_of_studio(got):
+    assert [len(part) for part in got["walked"]] == [3, 3, 1]
+    walked = [name for part in got["walked"] for name in part]
+    assert walked == [row["traceId"] for row in reversed(got["asked"]["all"])]
+    assert len(got["numbered"]["traces"]) == 2
+    assert got["numbered"]["pagination"]["total"] == 7
+
+
+def test_what_there_is_to_choose_from(got):
+    assert got["names"] == {"names": ["Echo Agent", "boom"]}
+    assert got["environments"] == {"environments": []}
+
+
 def test_what_cannot_be_asked(got):
+    assert got["refused"] == [400] * 10
     for name in ("unknownTrace", "unknownLight", "unknownSpan"):
         assert got[name]["status"] == 404, name
     for name in ("badStatus", "badPage", "badRange", "delta"):
@@ -183,6 +218,12 @@ def test_under_mastra_dev_they_are(serve, monkeypatch):
         )
     with serve(sample(server={"traces": False})) as server:
         assert server.http.get("/api/observability/traces").status_code == 501
+
+
+def test_what_is_no_trace_is_not_said_to_be_left_out(serve):
+    with serve(sample(server={"traces": True})) as server:
+        assert server.http.get("/api/observability/traces/query").status_code == 404
+        assert server.http.post("/api/observability/traces/score", json={}).status_code == 501
 
 
 def test_the_prefix_moves_them(serve):
@@ -292,6 +333,30 @@ def test_whatever_is_in_a_span_it_can_be_told(book):
         "tool",
         "tool_call",
     )
+
+
+def test_what_another_library_traces_is_in_it(serve):
+    from pydantic_ai import Agent
+    from pydantic_ai.capabilities.instrumentation import Instrumentation
+    from pydantic_ai.models.test import TestModel
+
+    def sign_in(user: str, password: str) -> str:
+        return "welcome"
+
+    told_to = [Instrumentation()]
+    theirs = Agent(TestModel(), name="theirs", tools=[sign_in], capabilities=told_to)
+    mastra = Mastra(agents={"theirs": theirs}, server={"traces": True}, logger=False)
+    with serve(mastra) as server:
+        run = server.http.post("/api/agents/theirs/generate", json={"messages": "hi"}).json()
+        spans = server.http.get(f"/api/observability/traces/{run['traceId']}").json()["spans"]
+    kinds = [span["spanType"] for span in spans]
+    assert kinds == ["agent_run"] * 2 + ["model_generation", "tool_call", "model_generation"]
+    called = spans[3]
+    assert (called["name"], called["output"]) == ("tool: 'sign_in'", "welcome")
+    assert called["input"] == {"user": "a", "password": "****"}
+    turn = spans[2]
+    assert (turn["input"][0]["role"], turn["attributes"]["model"]) == ("user", "test")
+    assert turn["attributes"]["usage"]["inputTokens"] > 0
 
 
 def test_a_run_that_rests_after_a_step_has_not_failed(serve):

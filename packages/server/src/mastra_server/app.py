@@ -27,6 +27,7 @@ from mastra_server import (
     suspended,
     threads,
     tools,
+    trace_query,
     traces,
     workflows,
 )
@@ -77,7 +78,7 @@ def create_app(mastra: Mastra) -> Litestar:
     """
     live_runs = LiveRuns(mastra.server.run_timeout)
     book = TraceBook(mastra.telemetry) if _keeps_traces(mastra) else None
-    more = traces.ROUTES if book else ()
+    more = (*traces.ROUTES, *trace_query.ROUTES) if book else ()
     api = placed((*_API, *more, *openapi_routes(mastra)), mastra.server.api_prefix)
     metrics = [Metrics()] if mastra.server.metrics else []
     mcp = [McpRoute(mastra)] if mastra.server.mcp else []

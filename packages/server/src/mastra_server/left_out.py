@@ -35,6 +35,7 @@ _ROWS = (
     ("trace", "GET", "/api/observability/traces/{trace_id:str}", _TRACES),
     ("light_trace", "GET", "/api/observability/traces/{trace_id:str}/light", _TRACES),
     ("span", "GET", "/api/observability/traces/{trace_id:str}/spans/{span_id:str}", _TRACES),
+    ("trace_query", "POST", "/api/observability/traces/query", _TRACES),
     ("trace_scores", "POST", "/api/observability/traces/score", _SCORES),
     ("scores", "POST", "/api/scores", _SCORES),
     ("vector_query", "POST", "/api/vector/{store_id:str}/query", _KNOWLEDGE),
@@ -45,12 +46,15 @@ _ROWS = (
 )
 
 
-def refusal(method: str, path: str) -> NotOffered | None:
-    """Why ``path``, spelled below ``/api``, is not answered; ``None`` where nobody would ask."""
+def refusal(method: str, path: str, *, traces: bool = False) -> NotOffered | None:
+    """Why ``path``, spelled below ``/api``, is not answered; ``None`` where nobody would ask.
+
+    :param traces: they are kept, so that their rows are routes.
+    """
     asked = path.split("/")
     for _, known, template, reason in _ROWS:
         if known == method and _fits(template.split("/"), asked):
-            return NotOffered(reason)
+            return None if traces and reason is _TRACES else NotOffered(reason)
     return None
 
 

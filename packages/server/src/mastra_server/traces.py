@@ -13,7 +13,7 @@ from mastra_server.context import confined
 from mastra_server.kept_span import KeptSpan
 from mastra_server.traces_asked import TracesQuery, page_of, roots_asked
 
-__all__ = ("ROUTES",)
+__all__ = ("ROUTES", "Pagination", "visible")
 
 _Request = Request[Any, Any, Any]
 _PREFIX = "/api/observability/traces"
@@ -106,14 +106,14 @@ class OneSpan(TypedDict):
 @get(_PREFIX, query=TracesQuery, answer=Traces)
 async def _traces(request: _Request) -> ASGIResponse:
     """The latest traces by their first spans, with everything of those."""
-    spans, pagination = page_of(request, roots_asked(request, _visible(request)))
+    spans, pagination = page_of(request, roots_asked(request, visible(request)))
     return json_answer({"pagination": pagination, "spans": [each.whole() for each in spans]})
 
 
 @get(f"{_PREFIX}/light", query=TracesQuery, answer=LightTraces)
 async def _light_traces(request: _Request) -> ASGIResponse:
     """The latest traces by their first spans."""
-    spans, pagination = page_of(request, roots_asked(request, _visible(request)))
+    spans, pagination = page_of(request, roots_asked(request, visible(request)))
     return json_answer({"pagination": pagination, "spans": [each.brief() for each in spans]})
 
 
@@ -143,7 +143,7 @@ async def _span(request: _Request) -> ASGIResponse:
 ROUTES = (_traces, _light_traces, _trace, _light_trace, _span)
 
 
-def _visible(request: _Request) -> list[list[KeptSpan]]:
+def visible(request: _Request) -> list[list[KeptSpan]]:
     """The traces that the caller may see: where it is confined to a resource, those of its runs."""
     own = confined(request)
     return [each for each in request.app.state.trace_book.traces() if _of(own, each)]

@@ -36,7 +36,8 @@ def _unrouted(request: _Request, _: Exception) -> ErrorAnswer | _Plain:
     routed = "route_handler" in scope  # the user's own route says that nothing is there
     if path == "/" and method in _READING and not routed:
         return _Plain(_welcome(prefix))
-    refused = None if routed else refusal(method, declared(path, prefix))
+    kept = request.app.state.trace_book is not None
+    refused = None if routed else refusal(method, declared(path, prefix), traces=kept)
     return ErrorAnswer(refused) if refused else _Plain(text_answer("404 Not Found", 404))
 
 
