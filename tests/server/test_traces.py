@@ -49,6 +49,13 @@ def test_a_run_of_an_agent(got):
     assert span["startedAt"] <= span["endedAt"]
 
 
+def test_a_tool_in_a_run(got):
+    run, tool = got["added"]["spans"]
+    assert (tool["name"], tool["parentSpanId"]) == ("tool: 'add'", run["spanId"])
+    assert (tool["spanType"], tool["entityType"]) == ("tool_call", "tool")
+    assert (tool["input"], tool["output"]) == ({"a": 2, "b": 3}, {"sum": 5})
+
+
 def test_a_run_of_a_workflow_and_its_steps(got):
     run, *steps = got["lightTrace"]["spans"]
     assert names([run, *steps]) == [

@@ -61,6 +61,7 @@ got.legacy = await client.getTraces({
 });
 got.legacyName = await client.getTraces({ filters: { name: "agent run: 'echo-agent'" } });
 
+got.added = await client.getTrace(got.all.spans.find((each) => each.input?.[0]?.content === "add 2 3").traceId);
 got.trace = await client.getTrace(got.generated.traceId);
 got.lightTrace = await client.getTraceLight(got.run.traceId);
 got.span = await client.getSpan(got.run.traceId, got.run.spanId);

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol, overload
 
 from mastra_core.errors import ConfigError, Conflict
 from mastra_core.schema import dump, hints_of, parameters_type, schema_of, validate
+from mastra_core.telemetry import active, note, span
 
 if TYPE_CHECKING:
     from mastra_core.agents.events import Usage
@@ -134,6 +135,16 @@ class Tool:
         given = dict(values)
         if self.context_names:
             given |= dict.fromkeys(self.context_names, context or ToolContext())
+        if not active():
+            return await self._called(given)
+        attributes = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": self.id}
+        with span(f"execute_tool {self.id}", attributes) as current:
+            note(current, input=dict(values))
+            output = await self._called(given)
+            note(current, output=output)
+            return output
+
+    async def _called(self, given: dict[str, Any]) -> Any:
         if inspect.iscoroutinefunction(self.function):
             return dump(await self.function(**given))
         import asyncio
