@@ -4,6 +4,7 @@ import contextlib
 import http.server
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -77,22 +78,30 @@ def studio(*arguments):
         process.stdout.close()
 
 
-@pytest.mark.slow
-def test_agents_and_workflows_are_tried_in_a_browser(tmp_path):
-    browser, home = chromium(), modules("playwright-core@1.65.1")
+def used(page, server, screenshots):
+    """What the browser saw of the page."""
+    home = modules("playwright-core@1.65.1")
     script = home / "studio.mjs"  # Node resolves packages from where a module lies
     script.write_text(Path(__file__).with_name("studio.mjs").read_text())
-    root = write_project(tmp_path / "app", {"src/mastra/__init__.py": APP})
-    with developing(root) as dev, studio(dev.ready().url, "--port", "0") as page:
-        done = subprocess.run(
-            [binary(), str(script), browser, page, dev.url, str(tmp_path)],
-            capture_output=True,
-            text=True,
-            timeout=180,
-            check=False,
-        )
+    done = subprocess.run(
+        [binary(), str(script), chromium(), page, server, str(screenshots)],
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr + done.stdout
-    seen = json.loads(done.stdout.splitlines()[-1])
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.slow
+def test_agents_and_workflows_are_tried_in_a_browser(tmp_path):
+    chromium()  # before anything is started
+    root = write_project(tmp_path / "app", {"src/mastra/__init__.py": APP})
+    with developing(root) as dev:
+        command = dev.ready().heard("^  or in a browser: mastra studio (.*)")[1]
+        with studio(*shlex.split(command), "--port", "0") as page:
+            seen = used(page, dev.url, tmp_path)
     assert seen["errors"] == []
     assert seen["midway"] == 0, "the chat waited for the whole answer"
     assert (seen["questions"], seen["answers"]) == (1, 1)

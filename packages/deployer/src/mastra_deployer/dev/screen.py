@@ -52,6 +52,8 @@ class Screen:
         for line in _served(registry):
             self._echo(f"  {line}")
         self._echo(f"  try: {example}")
+        if registry["kind"] == "mastra":
+            self._echo(f"  or in a browser: {studio(url, _prefix(registry))}")
 
     def reloaded(self, names: Collection[str], seconds: float) -> None:
         """A newer version serves."""
@@ -100,11 +102,21 @@ def curl(url: str, example: Mapping[str, Any]) -> str:
     return shlex.join(words)
 
 
+def studio(url: str, prefix: str) -> str:
+    """A command line that opens Studio on the app."""
+    return shlex.join(["mastra", "studio", url, *(["--api-prefix", prefix] * (prefix != "/api"))])
+
+
+def _prefix(registry: Mapping[str, Any]) -> str:
+    prefix: str = registry.get("serve", {}).get("api_prefix", "/api")
+    return prefix
+
+
 def _served(registry: Mapping[str, Any]) -> Sequence[str]:
     if registry["kind"] != "mastra":
         return [f"{methods} {path}" for methods, path in registry["routes"]]
     shapes = (("agents", "generate"), ("workflows", "start-async"), ("tools", "execute"))
-    prefix = registry.get("serve", {}).get("api_prefix", "/api")
+    prefix = _prefix(registry)
     return [
         f"POST {prefix}/{what}/{key}/{verb}"
         for what, verb in shapes
