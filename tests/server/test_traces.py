@@ -393,6 +393,16 @@ def total(server):
 """
 
 
+def test_what_keeps_them_is_loaded_where_they_are_wanted_only(python):
+    script = """
+import sys
+create_app(sample())
+print([name for name in sys.modules if name.startswith("mastra_server.trace_")])
+print([name for name in sys.modules if name.startswith("opentelemetry.sdk")])
+"""
+    assert python(PROCESS + script) == "[]\n[]\n"
+
+
 def test_one_application_after_another(python):
     script = """
 sent = Telemetry(export={"type": "console"}, enabled=False)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import AsyncIterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from litestar import Litestar
 from litestar.datastructures import State
@@ -27,8 +28,6 @@ from mastra_server import (
     suspended,
     threads,
     tools,
-    trace_query,
-    traces,
     workflows,
 )
 from mastra_server.asgi import App
@@ -49,9 +48,11 @@ from mastra_server.request_id import RequestId
 from mastra_server.routes import own_routes
 from mastra_server.startup import PlainStart, ready
 from mastra_server.thread_runs import ThreadRuns
-from mastra_server.trace_book import TraceBook
 from mastra_server.tracing import RequestSpans
 from mastra_server.unrouted import unrouted_handlers
+
+if TYPE_CHECKING:
+    from mastra_server.trace_book import TraceBook
 
 __all__ = ("create_app",)
 
@@ -77,9 +78,8 @@ def create_app(mastra: Mastra) -> Litestar:
     :raises ConfigError: for a middleware path that cannot be matched, or a route that is taken.
     """
     live_runs = LiveRuns(mastra.server.run_timeout)
-    book = TraceBook(mastra.telemetry) if _keeps_traces(mastra) else None
-    more = (*traces.ROUTES, *trace_query.ROUTES) if book else ()
-    api = placed((*_API, *more, *openapi_routes(mastra)), mastra.server.api_prefix)
+    book, told = _traces(mastra)
+    api = placed((*_API, *told, *openapi_routes(mastra)), mastra.server.api_prefix)
     metrics = [Metrics()] if mastra.server.metrics else []
     mcp = [McpRoute(mastra)] if mastra.server.mcp else []
     shown = [*(each.route() for each in metrics), *(each.route() for each in mcp)]
@@ -128,6 +128,16 @@ _API = tuple(
 def _keeps_logs(mastra: Mastra) -> bool:
     wanted = mastra.server.logs
     return _in_dev() if wanted is None else wanted
+
+
+def _traces(mastra: Mastra) -> tuple[TraceBook | None, tuple[Any, ...]]:
+    """What keeps traces, and the routes that tell them; loaded where somebody wants them only."""
+    if not _keeps_traces(mastra):
+        return None, ()
+    from mastra_server import trace_query, traces
+    from mastra_server.trace_book import TraceBook
+
+    return TraceBook(mastra.telemetry), (*traces.ROUTES, *trace_query.ROUTES)
 
 
 def _keeps_traces(mastra: Mastra) -> bool:
