@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 from mastra_core import Mastra, Memory, SqliteStorage
 
 SERVE = """
@@ -21,6 +23,29 @@ def test_a_storage_that_cannot_be_opened_stops_the_start():
     )
     assert done.returncode == 3
     assert "'/nowhere/app.db' cannot be opened.\nMake its directory" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+HIDDEN = """
+import sys
+sys.modules["opentelemetry.sdk"] = None
+import uvicorn
+from mastra_core import Mastra, Telemetry
+from mastra_server import create_app
+
+uvicorn.run(create_app(Mastra({settings}, logger=False)), host="127.0.0.1", port=0)
+"""
+
+
+@pytest.mark.parametrize("settings", ['server={"traces": True}', "telemetry=Telemetry()"])
+def test_traces_without_what_makes_them_stop_the_start(settings):
+    script = HIDDEN.format(settings=settings)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 3
+    assert "needs 'opentelemetry.sdk" in done.stderr
+    assert "which is not installed.\nInstall the extra: pip install" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -283,9 +283,9 @@ def test_each_caller_sees_its_own_runs(serve):
 @pytest.fixture
 def book():
     kept = TraceBook(Telemetry())
-    kept.open()
+    kept.start()
     yield kept
-    kept.close()
+    kept.stop()
 
 
 def test_ten_thousand_runs_are_bounded(book):

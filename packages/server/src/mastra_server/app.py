@@ -180,11 +180,7 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
     import asyncio
 
     mastra: Mastra = app.state.mastra
-    traces_book: TraceBook | None = app.state.trace_book
-    if mastra.telemetry is not None:
-        await asyncio.to_thread(mastra.telemetry.start)  # it imports the SDK
-    if traces_book is not None:
-        await asyncio.to_thread(traces_book.open)
+    traces: TraceBook | None = app.state.trace_book
     await ready(app)
     book: LogBook | None = app.state.log_book
     if book is not None:
@@ -199,7 +195,7 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
         await mastra.engine.close()
         await close_toolboxes(mastra.agents.values())
         await mastra.storage.close()
-        if traces_book is not None:
-            traces_book.close()
+        if traces is not None:
+            traces.stop()
         if mastra.telemetry is not None:
             await asyncio.to_thread(mastra.telemetry.stop)  # a dead collector blocks for seconds

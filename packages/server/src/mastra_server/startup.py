@@ -7,21 +7,27 @@ from typing import Any
 from litestar import Litestar
 
 from mastra_core import Mastra
-from mastra_core.errors import StorageError
+from mastra_core.errors import ConfigError, StorageError
 from mastra_server.asgi import Message
 
 __all__ = ("PlainStart", "ready")
 
 
 async def ready(app: Litestar) -> None:
-    """Open the storage: what is wrong with it is better known now than in a request.
+    """Open the storage, and what traces: better known now than in a request is what is wrong.
 
-    :raises StorageError: when it cannot be opened.
+    :raises StorageError: when the storage cannot be opened.
+    :raises ConfigError: when what traces is not installed.
     """
+    import asyncio
+
     mastra: Mastra = app.state.mastra
+    begin = [each for each in (mastra.telemetry, app.state.trace_book) if each is not None]
     try:
         await mastra.storage.open()
-    except StorageError as error:
+        for each in begin:
+            await asyncio.to_thread(each.start)  # it imports the SDK
+    except (ConfigError, StorageError) as error:
         app.state.refused = str(error)
         raise
 

@@ -38,14 +38,14 @@ class TraceBook:
         self._size = 0
         self._lock = threading.RLock()  # spans end in any thread; what is noted may begin others
 
-    def open(self) -> None:
+    def start(self) -> None:
         """Begin to keep spans.
 
         :raises ConfigError: when the extra ``telemetry`` is not installed.
         """
         telemetry.keep(self, self._settings)
 
-    def close(self) -> None:
+    def stop(self) -> None:
         """Keep no more."""
         telemetry.release(self)
 
