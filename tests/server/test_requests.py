@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from mastra_core import Cors, MemoryEngine
+from mastra_core import Cors, Mastra, MemoryEngine, Workflow, step, tool
 from mastra_core.logger import logger_of
 
 GENERATE = "/api/agents/contextAgent/generate"
@@ -239,3 +239,42 @@ def test_garbage_does_not_hurt(server):
         connection.sendall(b"GARBAGE\r\n\r\n")
         assert b"400" in connection.recv(1000)
     assert server.http.get("/health").status_code == 200
+
+
+async def connecting(text: str) -> str:
+    raise ConnectionError(f"cannot reach postgres://ann:{text}@db/x")
+
+
+@tool(id="connect")
+def connect(password: str) -> str:
+    """Connects."""
+    raise ConnectionError(f"cannot reach postgres://ann:{password}@db/x")
+
+
+@step(id="connect")
+async def connect_step(password: str) -> str:
+    raise ConnectionError(f"cannot reach postgres://ann:{password}@db/x")
+
+
+def test_no_answer_holds_the_password_of_a_failure(serve):
+    mastra = Mastra(
+        agents={"connecting": connecting},
+        tools={"connect": connect},
+        workflows={"connect": Workflow("connect").then(connect_step)},
+        logger=False,
+    )
+    with serve(mastra) as server:
+        said = [
+            server.http.post(f"/api{path}", json=body)
+            for path, body in (
+                ("/agents/connecting/generate", {"messages": "hunter2"}),
+                ("/agents/connecting/stream", {"messages": "hunter2"}),
+                ("/tools/connect/execute", {"data": {"password": "hunter2"}}),
+                ("/workflows/connect/start-async", {"inputData": "hunter2"}),
+                ("/workflows/connect/stream?runId=r1", {"inputData": "hunter2"}),
+            )
+        ]
+        said.append(server.http.get("/api/workflows/connect/runs/r1?fields=steps"))
+    for answer in said:
+        assert "ann:" not in answer.text, answer.request.url
+        assert "ConnectionError" in answer.text or "postgres://****@db/x" in answer.text

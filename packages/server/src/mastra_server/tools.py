@@ -11,6 +11,7 @@ from litestar.response.base import ASGIResponse
 from mastra_core import Tool, ToolContext
 from mastra_core.errors import InvalidInput, NotFound, RequestError
 from mastra_core.logger import logger_of
+from mastra_core.words import words_of
 from mastra_server.answers import json_answer
 from mastra_server.body import InvalidBody, read
 from mastra_server.context import context_of
@@ -71,7 +72,7 @@ async def executed(tool: Tool, request: _Request) -> ASGIResponse:
         raise
     except Exception as error:  # noqa: BLE001  # user code may raise anything
         logger_of("mastra.server").error("tool %r failed", tool.id, exc_info=error)
-        return json_answer({"error": str(error) or type(error).__name__}, 500)
+        return json_answer({"error": words_of(error)}, 500)
 
 
 def _refused(tool: Tool, error: InvalidInput) -> dict[str, Any]:

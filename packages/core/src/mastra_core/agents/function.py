@@ -12,6 +12,7 @@ from mastra_core.agents.protocol import AgentInfo, AgentOutput, collect
 from mastra_core.errors import ConfigError
 from mastra_core.logger import logger_of
 from mastra_core.schema import dump, hints_of
+from mastra_core.words import words_of
 
 __all__ = ("FunctionAgent",)
 
@@ -82,4 +83,4 @@ def _name(function: Callable[..., Any]) -> str:
 def failure(error: Exception, agent: str) -> Failure:
     """An exception as the event that ends a run; the traceback goes to the log only."""
     logger_of("mastra.agents").error("agent %r failed", agent, exc_info=error)
-    return Failure(message=str(error) or type(error).__name__, kind=type(error).__name__)
+    return Failure(message=words_of(error), kind=type(error).__name__)

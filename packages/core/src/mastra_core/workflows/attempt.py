@@ -12,6 +12,7 @@ from mastra_core.errors import InvalidInput, MastraError
 from mastra_core.logger import logger_of
 from mastra_core.schema import validate
 from mastra_core.telemetry import active, note, span
+from mastra_core.words import words_of
 from mastra_core.workflows.context import Left, StepContext
 from mastra_core.workflows.events import (
     StepEnded,
@@ -215,5 +216,5 @@ def told(error: Exception, where: str) -> RunError:
     """What a caller may see of an error; the log gets the traceback."""
     if not isinstance(error, MastraError):
         logger_of("mastra.workflows").error("%s failed", where, exc_info=error)
-    message = error.message if isinstance(error, MastraError) else str(error)
-    return RunError(message=message or type(error).__name__, name=type(error).__name__)
+    message = error.message if isinstance(error, MastraError) else words_of(error)
+    return RunError(message=message, name=type(error).__name__)
