@@ -206,6 +206,7 @@ class _Writer:
                 "id": f"{transcript.message_id}-{len(transcript.turns)}",
                 "timestamp": iso(turn.at),
                 "modelId": transcript.model,
+                "modelProvider": transcript.provider,
                 "modelMetadata": model_label(transcript),
             },
             "output": {

@@ -68,11 +68,11 @@ def workflow_details(workflow: Workflow, *, partial: bool = False) -> dict[str, 
     steps = {} if partial else {item.id: _step_details(item) for item in workflow.steps()}
     details: dict[str, Any] = {
         "name": workflow.id,
-        "description": workflow.description,
+        **({"description": workflow.description} if workflow.description else {}),
         "origin": "code",
         "steps": steps,
         "allSteps": {} if partial else _all_steps(workflow),
-        "stepGraph": [] if partial else workflow.graph(),
+        "stepGraph": workflow.graph(),
         "options": {"validateInputs": True, "emitStepEvents": True},
         "isProcessorWorkflow": False,
     }

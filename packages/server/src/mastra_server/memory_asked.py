@@ -136,7 +136,7 @@ def message_query(request: _Request) -> MessageQuery:
         since=since,
         until=until,
         metadata=asked.metadata,
-        descending=_order(request).direction == "DESC",
+        descending=_order(request).direction != "ASC",
         page=page,
         per_page=per_page,
     )

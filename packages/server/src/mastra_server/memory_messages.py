@@ -47,11 +47,12 @@ _MOST_NEIGHBOURS = 1000
     errors=(403,),
 )
 async def _list(request: _Request) -> ASGIResponse:
-    """Messages of a thread, the oldest first unless asked otherwise."""
+    """Messages of a thread: the newest page unless asked otherwise, each with the oldest first."""
     memory, query, beside = memory_asked(request), message_query(request), includes(request)
     thread = await own_thread(request, memory)
     found = await memory.storage.threads.messages(query)
-    told = {message.id: (message, thread.resource) for message in found.items}
+    ordered = reversed(found.items) if query.descending else found.items
+    told = {message.id: (message, thread.resource) for message in ordered}
     for each in beside:
         told |= await _around(memory, each, owner(request))
     messages = [message_answer(*each) for each in told.values()]

@@ -94,7 +94,7 @@ class WorkflowDetails(TypedDict):
     """A workflow."""
 
     name: str
-    description: str
+    description: NotRequired[str]
     steps: dict[str, StepDetails]
     stepGraph: list[dict[str, Any]]
     inputSchema: NotRequired[Schema]
