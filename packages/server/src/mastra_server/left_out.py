@@ -20,6 +20,7 @@ _TRACES = "Traces are not kept here: Server(traces=True) keeps the latest."
 _KNOWLEDGE = "Vector stores are not offered: search in a tool of your own."
 _CONVERSATIONS = "Conversations are not offered: continue by previous_response_id."
 _SCORES = "Scores are not offered."
+_MANIFEST = "The manifest of routes is not offered: Server(openapi=True) gives an OpenAPI document."
 
 # Name, method, path and reason.
 _ROWS = (
@@ -29,7 +30,10 @@ _ROWS = (
     ("signals", "POST", "/api/agents/{agent_id:str}/signals", _SIGNALS),
     ("generate_legacy", "POST", "/api/agents/{agent_id:str}/generate-legacy", _LEGACY),
     ("stream_legacy", "POST", "/api/agents/{agent_id:str}/stream-legacy", _LEGACY),
+    ("network_messages", "GET", "/api/memory/network/threads/{thread_id:str}/messages", _NETWORK),
+    ("network_thread", "DELETE", "/api/memory/network/threads/{thread_id:str}", _NETWORK),
     ("a2a", "POST", "/api/a2a/{agent_id:str}", _A2A),
+    ("agent_card", "GET", "/api/.well-known/{agent_id:str}/agent-card.json", _A2A),
     ("traces", "GET", "/api/observability/traces", _TRACES),
     ("light_traces", "GET", "/api/observability/traces/light", _TRACES),
     ("trace", "GET", "/api/observability/traces/{trace_id:str}", _TRACES),
@@ -41,8 +45,14 @@ _ROWS = (
     ("vector_query", "POST", "/api/vector/{store_id:str}/query", _KNOWLEDGE),
     ("vector_upsert", "POST", "/api/vector/{store_id:str}/upsert", _KNOWLEDGE),
     ("vector_indexes", "GET", "/api/vector/{store_id:str}/indexes", _KNOWLEDGE),
+    ("vector_index", "GET", "/api/vector/{store_id:str}/indexes/{index:str}", _KNOWLEDGE),
+    ("vector_delete", "DELETE", "/api/vector/{store_id:str}/indexes/{index:str}", _KNOWLEDGE),
+    ("vector_create", "POST", "/api/vector/{store_id:str}/create-index", _KNOWLEDGE),
     ("conversations", "POST", "/api/v1/conversations", _CONVERSATIONS),
     ("conversation", "GET", "/api/v1/conversations/{conversation_id:str}", _CONVERSATIONS),
+    ("forget", "DELETE", "/api/v1/conversations/{conversation_id:str}", _CONVERSATIONS),
+    ("items", "GET", "/api/v1/conversations/{conversation_id:str}/items", _CONVERSATIONS),
+    ("manifest", "GET", "/api/system/api-schema", _MANIFEST),
 )
 
 
