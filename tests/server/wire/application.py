@@ -1,0 +1,167 @@
+"""The application that is compared: the one of original.mjs, in Python."""
+
+import asyncio
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic_ai.messages import ModelResponse, TextPart, ToolCallPart, ToolReturnPart
+from pydantic_ai.models.function import DeltaToolCall, FunctionModel
+
+from mastra_core import Agent, Mastra, Memory, StepContext, Workflow, step, tool
+
+
+@dataclass
+class Sum:
+    sum: float
+
+
+@dataclass
+class Number:
+    n: float
+
+
+@dataclass
+class Topic:
+    topic: str
+
+
+@dataclass
+class Approval:
+    ok: bool
+
+
+@dataclass
+class Reason:
+    reason: str
+
+
+@dataclass
+class Done:
+    done: str
+
+
+@dataclass
+class Side:
+    v: str
+
+
+CALLS = {"add": {"a": 2, "b": 3}, "pay": {"amount": 3}}
+
+
+def said(messages: list, info: Any) -> Any:
+    """What the model says next."""
+    *_, words = (
+        part.content
+        for message in messages
+        for part in message.parts
+        if part.part_kind == "user-prompt"
+    )
+    if words == "boom":
+        raise RuntimeError("model exploded")
+    if words in CALLS and not isinstance(messages[-1].parts[-1], ToolReturnPart):
+        return ToolCallPart(words, CALLS[words], "call-1")
+    if words == "object" and info.output_tools:
+        return ToolCallPart(info.output_tools[0].name, {"city": "Oslo"}, "call-1")
+    return TextPart(f"echo: {words}")
+
+
+async def whole(messages: list, info: Any) -> ModelResponse:
+    return ModelResponse(parts=[said(messages, info)])
+
+
+async def stream(messages: list, info: Any):
+    part = said(messages, info)
+    if isinstance(part, ToolCallPart):
+        told = part.args_as_json_str()
+        yield {0: DeltaToolCall(part.tool_name, told, tool_call_id=part.tool_call_id)}
+    else:
+        for word in re.findall(r"\S+\s*", part.content):
+            yield word
+
+
+@tool
+def add(a: float, b: float) -> Sum:
+    """Adds two numbers."""
+    return Sum(a + b)
+
+
+@tool
+def fail(a: float) -> float:
+    """Fails."""
+    raise RuntimeError("tool exploded")
+
+
+@tool(requires_approval=True)
+def pay(amount: float) -> str:
+    """Pays."""
+    return f"paid {amount:g}"
+
+
+@step
+def double(value: Number) -> Number:
+    return Number(value.n * 2)
+
+
+@step
+def inc(value: Number) -> Number:
+    return Number(value.n + 1)
+
+
+@step(resume=Approval, suspend=Reason)
+def ask(value: Topic, context: StepContext) -> Approval:
+    if context.resume_data is None:
+        context.suspend({"reason": f"approve {value.topic}?"})
+    return context.resume_data
+
+
+@step
+def fin(value: Approval) -> Done:
+    return Done("yes" if value.ok else "no")
+
+
+@step
+def bad(value: Number) -> Number:
+    raise RuntimeError("step exploded")
+
+
+@step
+async def slow(value: Number, context: StepContext) -> Number:
+    await context.write({"hello": 1})
+    await asyncio.sleep(value.n / 1000)
+    return value
+
+
+@step
+def side_a(value: Number) -> Side:
+    return Side("a")
+
+
+@step
+def side_b(value: Number) -> Side:
+    return Side("b")
+
+
+def agent(name: str, **more: Any) -> Agent:
+    model = FunctionModel(whole, stream_function=stream, model_name="echo")
+    return Agent(name=name, instructions="You echo.", model=model, **more)
+
+
+def application(**settings: Any) -> Mastra:
+    """Agents, workflows and tools of every kind that the wire knows."""
+    return Mastra(
+        agents={
+            "echoAgent": agent("echo-agent", description="Echoes.", tools=[add]),
+            "payAgent": agent("pay-agent", tools=[pay]),
+            "memAgent": agent("mem-agent", memory=Memory(working_memory="- **Name**:")),
+        },
+        workflows={
+            "pureWorkflow": Workflow("pure-workflow").then(double).then(inc),
+            "approveWorkflow": Workflow("approve-workflow").then(ask).then(fin),
+            "badWorkflow": Workflow("bad-workflow").then(bad),
+            "slowWorkflow": Workflow("slow-workflow").then(slow).parallel(side_a, side_b),
+        },
+        tools={"addTool": add, "failTool": fail},
+        logger=False,
+        **settings,
+    )

@@ -1,0 +1,302 @@
+// Asks a server everything that Mastra's own client can ask; prints what the client saw as JSON.
+// The name of a call is the class and the method that it is about, and after a colon its case.
+import { MastraClient } from "@mastra/client-js";
+
+const client = new MastraClient({ baseUrl: process.argv[2], retries: 0 });
+const calls = {};
+const used = new Set();
+
+// What an address is called by: the client's own objects, found once so that their use is noticed.
+const found = {
+  MastraClient: client,
+  Agent: client.getAgent("echo-agent"),
+  Workflow: client.getWorkflow("pureWorkflow"),
+  Tool: client.getTool("addTool"),
+  MemoryThread: client.getMemoryThread({ threadId: "x", agentId: "mem-agent" }),
+  Run: await client.getWorkflow("pureWorkflow").createRun(),
+  Responses: client.responses,
+  Conversations: client.conversations,
+  MCPTool: client.getMcpServerTool("x", "x"),
+  Processor: client.getProcessor("x"),
+  Vector: client.getVector("x"),
+  A2A: client.getA2A("echo-agent"),
+  A2AV1: client.getA2AV1("echo-agent"),
+  AgentBuilder: client.getAgentBuilderAction("x"),
+  AgentController: client.getAgentController("x"),
+  Channels: client.channels,
+  Observability: client.observability,
+  ProcessorProvider: client.getProcessorProvider("x"),
+  StoredAgent: client.getStoredAgent("x"),
+  StoredPromptBlock: client.getStoredPromptBlock("x"),
+  StoredScorer: client.getStoredScorer("x"),
+  StoredMCPClient: client.getStoredMCPClient("x"),
+  StoredSkill: client.getStoredSkill("x"),
+  ToolProvider: client.getToolProvider("x"),
+  Workspace: client.getWorkspace("x"),
+};
+
+function methods(instance) {
+  const names = Object.getOwnPropertyNames(Object.getPrototypeOf(instance));
+  return names.filter((name) => name !== "constructor" && typeof instance[name] === "function");
+}
+
+for (const [kind, instance] of Object.entries(found)) {
+  const prototype = Object.getPrototypeOf(instance);
+  for (const name of methods(instance)) {
+    const original = prototype[name];
+    prototype[name] = function (...given) {
+      used.add(`${kind}.${name}`);
+      return original.apply(this, given);
+    };
+  }
+}
+
+// The original leaves some calls without an answer.
+function soon(promise) {
+  const late = (_, reject) => setTimeout(() => reject({ status: "no answer" }), 3000);
+  return Promise.race([promise, new Promise(late)]);
+}
+
+async function call(name, work) {
+  try {
+    calls[name] = { value: (await soon(work())) ?? null };
+  } catch (error) {
+    calls[name] = { status: error.status ?? "client", body: error.body ?? error.message ?? null };
+  }
+  return calls[name].value;
+}
+
+async function events(response) {
+  const all = [];
+  await (await response).processDataStream({ onChunk: async (chunk) => all.push(chunk) });
+  return all;
+}
+
+async function chunks(stream) {
+  const all = [];
+  for await (const chunk of await stream) all.push(chunk);
+  return all;
+}
+
+async function settled(workflow, runId) {
+  for (;;) {
+    const run = await workflow.runById(runId);
+    if (!["pending", "running", "waiting"].includes(run.status)) return run;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+const echo = client.getAgent("echo-agent");
+const payer = client.getAgent("pay-agent");
+const keeper = client.getAgent("mem-agent");
+const nobody = client.getAgent("nope");
+const schema = { type: "object", properties: { city: { type: "string" } }, required: ["city"] };
+
+await call("MastraClient.listAgents", () => client.listAgents());
+await call("MastraClient.listAgents: partial", () => client.listAgents(undefined, true));
+await call("Agent.details", () => echo.details());
+await call("Agent.details: by key", () => client.getAgent("echoAgent").details());
+await call("Agent.details: none", () => nobody.details());
+await call("Agent.generate", () => echo.generate("hi there"));
+await call("Agent.generate: messages", () => echo.generate([{ role: "user", content: "hi" }]));
+await call("Agent.generate: a tool", () => echo.generate("add"));
+await call("Agent.generate: structured", () => echo.generate("object", { structuredOutput: { schema } }));
+await call("Agent.generate: a model that fails", () => echo.generate("boom"));
+await call("Agent.generate: no messages", () => echo.generate(undefined));
+await call("Agent.generate: none", () => nobody.generate("hi"));
+await call("Agent.stream", () => events(echo.stream("hi there")));
+await call("Agent.stream: a tool", () => events(echo.stream("add")));
+await call("Agent.stream: structured", () => events(echo.stream("object", { structuredOutput: { schema } })));
+await call("Agent.stream: a model that fails", () => events(echo.stream("boom")));
+await call("Agent.stream: none", () => events(nobody.stream("hi")));
+await call("Agent.streamUntilIdle", () => events(keeper.streamUntilIdle("hi", { memory: { thread: "idle", resource: "u3" } })));
+await call("Agent.getTool", () => echo.getTool("add"));
+await call("Agent.getTool: none", () => echo.getTool("nope"));
+await call("Agent.executeTool", () => echo.executeTool("add", { data: { a: 1, b: 2 } }));
+await call("Agent.executeTool: bad input", () => echo.executeTool("add", { data: { a: "q" } }));
+
+// Calls of tools that wait for a decision.
+const decide = (runId) => ({ runId, toolCallId: "call-1" });
+await call("Agent.stream: waits", () => events(payer.stream("pay", { runId: "run-1" })));
+await call("Agent.listSuspendedRuns", () => payer.listSuspendedRuns());
+await call("Agent.approveToolCall", () => events(payer.approveToolCall(decide("run-1"))));
+await call("Agent.approveToolCall: no run", () => events(payer.approveToolCall(decide("nope"))));
+await events(payer.stream("pay", { runId: "run-2" }));
+await call("Agent.declineToolCall", () => events(payer.declineToolCall(decide("run-2"))));
+await events(payer.stream("pay", { runId: "run-5" }));
+await call("Agent.resumeStream", () => events(payer.resumeStream({ approved: true }, decide("run-5"))));
+await events(payer.stream("pay", { runId: "run-6" }));
+await call("Agent.resumeStreamUntilIdle", () => events(payer.resumeStreamUntilIdle({ approved: true }, decide("run-6"))));
+await call("Agent.generate: waits", () => payer.generate("pay", { runId: "run-3" }));
+await call("Agent.approveToolCallGenerate", () => payer.approveToolCallGenerate(decide("run-3")));
+await payer.generate("pay", { runId: "run-4" });
+await call("Agent.declineToolCallGenerate", () => payer.declineToolCallGenerate(decide("run-4")));
+await call("Agent.observe: no run", () => events(payer.observe({ runId: "nope" })));
+
+const pure = client.getWorkflow("pureWorkflow");
+const asking = client.getWorkflow("approveWorkflow");
+const bad = client.getWorkflow("badWorkflow");
+const slow = client.getWorkflow("slowWorkflow");
+const missing = client.getWorkflow("nope");
+const input = { inputData: { n: 5 } };
+const topic = { inputData: { topic: "x" } };
+const yes = { step: "ask", resumeData: { ok: true } };
+
+await call("MastraClient.listWorkflows", () => client.listWorkflows());
+await call("MastraClient.listWorkflows: partial", () => client.listWorkflows(undefined, true));
+await call("Workflow.details", () => pure.details());
+await call("Workflow.details: by id", () => client.getWorkflow("pure-workflow").details());
+await call("Workflow.details: none", () => missing.details());
+await call("Workflow.getSchema", () => asking.getSchema());
+await call("Workflow.createRun: none", () => missing.createRun());
+let run = await pure.createRun({ runId: "given" });
+await call("Workflow.createRun", async () => ({ runId: run.runId }));
+await call("Run.startAsync", () => run.startAsync(input));
+await call("Workflow.runById", () => pure.runById("given"));
+await call("Workflow.runById: fields", () => pure.runById("given", { fields: ["result"] }));
+await call("Workflow.runById: none", () => pure.runById("nope"));
+await call("Workflow.runs", () => pure.runs({ page: 0, perPage: 1 }));
+await call("Workflow.runs: none", () => missing.runs());
+await call("Run.startAsync: bad input", async () => (await pure.createRun()).startAsync({ inputData: { n: "q" } }));
+await call("Run.startAsync: a step at a time", async () => (await pure.createRun()).startAsync({ ...input, perStep: true }));
+await call("Run.startAsync: fails", async () => {
+  const { error, ...rest } = await (await bad.createRun()).startAsync(input);
+  return { ...rest, error: error.message };
+});
+run = await pure.createRun();
+await call("Run.start", () => run.start(input));
+await call("Workflow.runById: started", () => settled(pure, run.runId));
+await call("Run.start: bad input", async () => (await pure.createRun()).start({ inputData: { n: "q" } }));
+await call("Run.stream", async () => chunks((await pure.createRun()).stream(input)));
+await call("Run.stream: bad input", async () => chunks((await pure.createRun()).stream({ inputData: { n: "q" } })));
+await call("Run.stream: fails", async () => chunks((await bad.createRun()).stream(input)));
+run = await slow.createRun();
+await call("Run.stream: writes", async () => chunks(run.stream(input)));
+await call("Run.observe", () => chunks(run.observe()));
+
+run = await asking.createRun();
+await call("Run.startAsync: suspends", () => run.startAsync(topic));
+await call("Workflow.runById: suspended", () => asking.runById(run.runId));
+await call("MastraClient.listWorkflowRunCounts", () => client.listWorkflowRunCounts());
+await call("Run.resumeAsync: bad data", () => run.resumeAsync({ step: "ask", resumeData: { ok: "q" } }));
+run = await asking.createRun();
+await run.startAsync(topic);
+await call("Run.resumeAsync", () => run.resumeAsync(yes));
+await call("Run.resumeAsync: again", () => run.resumeAsync(yes));
+run = await asking.createRun();
+await call("Run.stream: suspends", () => chunks(run.stream(topic)));
+await call("Run.resumeStream", () => chunks(run.resumeStream(yes)));
+run = await asking.createRun();
+await run.startAsync(topic);
+await call("Run.resume", () => run.resume(yes));
+await call("Workflow.runById: resumed", () => settled(asking, run.runId));
+run = await asking.createRun();
+await run.startAsync(topic);
+await call("Run.resumeNoWait", () => run.resumeNoWait(yes));
+
+run = await pure.createRun();
+await run.startAsync(input);
+const travel = { step: "inc", inputData: { n: 20 } };
+await call("Run.timeTravelAsync", () => run.timeTravelAsync(travel));
+await call("Run.timeTravelStream", () => chunks(run.timeTravelStream(travel)));
+await call("Run.timeTravel", () => run.timeTravel(travel));
+await settled(pure, run.runId);
+await call("Run.restart: done", () => run.restart({}));
+await call("Run.restartAsync: done", () => run.restartAsync({}));
+run = await slow.createRun();
+await run.start({ inputData: { n: 20000 } });
+await call("Run.cancel", () => run.cancel());
+await call("Workflow.runById: canceled", async () => (await slow.runById(run.runId)).status);
+await call("Workflow.deleteRunById", () => slow.deleteRunById(run.runId));
+await call("Workflow.deleteRunById: none", () => slow.deleteRunById("nope"));
+
+const tool = client.getTool("addTool");
+await call("MastraClient.listTools", () => client.listTools());
+await call("Tool.details", () => tool.details());
+await call("Tool.details: none", () => client.getTool("nope").details());
+await call("Tool.execute", () => tool.execute({ data: { a: 2, b: 3 } }));
+await call("Tool.execute: bad input", () => tool.execute({ data: { a: "q", b: 3 } }));
+await call("Tool.execute: no data", () => tool.execute({}));
+await call("Tool.execute: fails", () => client.getTool("failTool").execute({ data: { a: 1 } }));
+
+const agentId = "mem-agent";
+const memory = { thread: "t1", resource: "u1" };
+const thread = client.getMemoryThread({ threadId: "t1", agentId });
+const nowhere = client.getMemoryThread({ threadId: "nope", agentId });
+const place = { agentId, threadId: "t1", resourceId: "u1" };
+await call("MastraClient.getMemoryStatus", () => client.getMemoryStatus(agentId));
+await call("MastraClient.getMemoryStatus: none", () => client.getMemoryStatus("echo-agent"));
+await call("MastraClient.getMemoryConfig", () => client.getMemoryConfig({ agentId }));
+await call("MastraClient.createMemoryThread", () =>
+  client.createMemoryThread({ agentId, resourceId: "u1", title: "T", threadId: "t1", metadata: { k: 1 } }));
+await call("MastraClient.createMemoryThread: bad", () => client.createMemoryThread({ agentId, title: "T" }));
+await call("Agent.generate: remembers", () => keeper.generate("hi", { memory }));
+await call("Agent.stream: remembers", () => events(keeper.stream("again", { memory })));
+await call("MastraClient.listMemoryThreads", () => client.listMemoryThreads({ resourceId: "u1", agentId }));
+await call("MemoryThread.get", () => thread.get());
+await call("MemoryThread.get: none", () => nowhere.get());
+await call("MemoryThread.update", () => thread.update({ title: "T2", metadata: { z: 1 }, resourceId: "u1" }));
+await call("MemoryThread.update: none", () => nowhere.update({ title: "T2" }));
+await call("MemoryThread.listMessages", () => thread.listMessages());
+await call("MemoryThread.listMessages: a page", () => thread.listMessages({ perPage: 3 }));
+await call("MemoryThread.listMessages: the next page", () => thread.listMessages({ page: 1, perPage: 3 }));
+for (const direction of ["ASC", "DESC"])
+  await call(`MemoryThread.listMessages: ${direction}`, () =>
+    thread.listMessages({ perPage: 3, orderBy: { field: "createdAt", direction } }));
+await call("MemoryThread.listMessages: none", () => nowhere.listMessages());
+await call("MastraClient.listThreadMessages", () => client.listThreadMessages("t1", { agentId, perPage: 1 }));
+const saved = {
+  id: "m1", role: "user", threadId: "t1", resourceId: "u1", createdAt: new Date(), type: "text",
+  content: { format: 2, parts: [{ type: "text", text: "yo" }] },
+};
+await call("MastraClient.saveMessageToMemory", () => client.saveMessageToMemory({ agentId, messages: [saved] }));
+await call("MastraClient.saveMessageToMemory: no thread", () =>
+  client.saveMessageToMemory({ agentId, messages: [{ ...saved, threadId: undefined }] }));
+await call("MemoryThread.deleteMessages", () => thread.deleteMessages(["m1"]));
+await call("MemoryThread.clone", () => thread.clone({ newThreadId: "t2", options: { messageLimit: 1 } }));
+await call("MastraClient.getWorkingMemory", () => client.getWorkingMemory(place));
+await call("MastraClient.updateWorkingMemory", () => client.updateWorkingMemory({ ...place, workingMemory: "- **Name**: Ann" }));
+await call("MastraClient.getWorkingMemory: written", () => client.getWorkingMemory(place));
+await call("MemoryThread.transfer", () => thread.transfer({ resourceId: "u2" }));
+await call("MemoryThread.delete", () => thread.delete());
+await call("MemoryThread.delete: none", () => nowhere.delete());
+await call("MastraClient.deleteThread", () => client.deleteThread("t2", { agentId }));
+
+const asked = { agent_id: "mem-agent", input: "hi", store: true };
+const created = await call("Responses.create", () => client.responses.create(asked));
+await call("Responses.create: none", () => client.responses.create({ ...asked, agent_id: "nope" }));
+await call("Responses.retrieve", () => client.responses.retrieve(created.id));
+await call("Responses.stream", () => chunks(client.responses.stream(asked)));
+await call("Responses.delete", () => client.responses.delete(created.id));
+await call("Responses.retrieve: none", () => client.responses.retrieve("nope"));
+
+await call("Conversations.create", () => client.conversations.create({ agent_id: "mem-agent" }));
+await call("Agent.sendMessage", () => keeper.sendMessage({ message: "hi", threadId: "m9", resourceId: "u9" }));
+await call("Agent.abortThread", () => keeper.abortThread({ threadId: "nope", resourceId: "u9" }));
+await call("MastraClient.listLogTransports", () => client.listLogTransports());
+await call("MastraClient.listScorers", () => client.listScorers());
+await call("MastraClient.listVectors", () => client.listVectors());
+await call("MastraClient.listProcessors", () => client.listProcessors());
+await call("MastraClient.getMcpServers", () => client.getMcpServers());
+await call("MastraClient.getMcpServerDetails: none", () => client.getMcpServerDetails("nope"));
+await call("MastraClient.getMcpServerTools: none", () => client.getMcpServerTools("nope"));
+await call("MCPTool.details: none", () => client.getMcpServerTool("nope", "add").details());
+await call("MCPTool.execute: none", () => client.getMcpServerTool("nope", "add").execute({ data: {} }));
+
+// Every method that none of these calls used, with arguments of no meaning: is there a route?
+// What gives neither JSON nor an answer asked nobody: it makes another object of the client.
+const rest = {};
+const inside = /^(request|get.*(Param|RunKey|ThreadKey|RuntimeOptions|QueryString)|(set|delete)(Latest)?Signal.*|prepareSignal.*|requestSignal.*|process.*Response.*|createCancellableStream|basePath|create.*Transform.*|transformWorkflowResult)$/;
+for (const [kind, instance] of Object.entries(found))
+  for (const name of methods(instance)) {
+    if (used.has(`${kind}.${name}`) || inside.test(name)) continue;
+    try {
+      const answer = await soon(instance[name]("x", "x", "x"));
+      if (answer instanceof Response) rest[`${kind}.${name}`] = answer.status;
+      else if ([Object, Array].includes(answer?.constructor)) rest[`${kind}.${name}`] = 200;
+    } catch (error) {
+      rest[`${kind}.${name}`] = error.status ?? error.message;
+    }
+  }
+
+process.stdout.write(`${JSON.stringify({ calls, rest })}\n`, () => process.exit(0));

@@ -1,0 +1,133 @@
+// The application that is recorded: the one of application.py, for the TypeScript original.
+import { Mastra } from "@mastra/core";
+import { Agent } from "@mastra/core/agent";
+import { createTool } from "@mastra/core/tools";
+import { createStep, createWorkflow } from "@mastra/core/workflows";
+import { createNodeServer } from "@mastra/deployer/server";
+import { LibSQLStore } from "@mastra/libsql";
+import { Memory } from "@mastra/memory";
+import { z } from "zod";
+
+const storage = new LibSQLStore({ id: "storage", url: ":memory:" });
+const usage = { inputTokens: 7, outputTokens: 3, totalTokens: 10 };
+const number = z.object({ n: z.number() });
+const text = z.object({ v: z.string() });
+
+// What the model says next, as the parts of its stream.
+function said(prompt) {
+  const last = prompt.at(-1);
+  const words = prompt.filter((each) => each.role === "user").at(-1).content[0].text;
+  if (words === "boom") throw new Error("model exploded");
+  if (last.role !== "tool" && words === "add")
+    return [{ type: "tool-call", toolCallId: "call-1", toolName: "add", input: '{"a":2,"b":3}' }];
+  if (last.role !== "tool" && words === "pay")
+    return [{ type: "tool-call", toolCallId: "call-1", toolName: "pay", input: '{"amount":3}' }];
+  if (words === "object") return [{ type: "text", text: '{"city":"Oslo"}' }];
+  return [{ type: "text", text: `echo: ${words}` }];
+}
+
+function streamed(part) {
+  if (part.type !== "text") return [part];
+  const deltas = part.text.split(/(?<= )/).map((delta) => ({ type: "text-delta", id: "t1", delta }));
+  return [{ type: "text-start", id: "t1" }, ...deltas, { type: "text-end", id: "t1" }];
+}
+
+const model = {
+  specificationVersion: "v2",
+  provider: "function",
+  modelId: "echo",
+  supportedUrls: {},
+  async doGenerate({ prompt }) {
+    const content = said(prompt);
+    const finishReason = content[0].type === "text" ? "stop" : "tool-calls";
+    return { content, finishReason, usage, warnings: [] };
+  },
+  async doStream({ prompt }) {
+    const content = said(prompt);
+    const finishReason = content[0].type === "text" ? "stop" : "tool-calls";
+    const parts = [
+      { type: "stream-start", warnings: [] },
+      ...content.flatMap(streamed),
+      { type: "finish", finishReason, usage },
+    ];
+    return { stream: ReadableStream.from(parts) };
+  },
+};
+
+const add = createTool({
+  id: "add",
+  description: "Adds two numbers.",
+  inputSchema: z.object({ a: z.number(), b: z.number() }),
+  outputSchema: z.object({ sum: z.number() }),
+  execute: async ({ a, b }) => ({ sum: a + b }),
+});
+const fail = createTool({
+  id: "fail",
+  description: "Fails.",
+  inputSchema: z.object({ a: z.number() }),
+  execute: async () => {
+    throw new Error("tool exploded");
+  },
+});
+const pay = createTool({
+  id: "pay",
+  description: "Pays.",
+  inputSchema: z.object({ amount: z.number() }),
+  requireApproval: true,
+  execute: async ({ amount }) => `paid ${amount}`,
+});
+
+const agent = (id, more) => new Agent({ id, name: id, instructions: "You echo.", model, ...more });
+const memory = new Memory({
+  storage,
+  options: { lastMessages: 10, workingMemory: { enabled: true, template: "- **Name**:" } },
+});
+
+const step = (id, inputSchema, outputSchema, execute, more) =>
+  createStep({ id, inputSchema, outputSchema, execute, ...more });
+const workflow = (id, inputSchema, outputSchema) => createWorkflow({ id, inputSchema, outputSchema });
+const approval = z.object({ ok: z.boolean() });
+const topic = z.object({ topic: z.string() });
+const done = z.object({ done: z.string() });
+const double = step("double", number, number, async ({ inputData: { n } }) => ({ n: n * 2 }));
+const inc = step("inc", number, number, async ({ inputData: { n } }) => ({ n: n + 1 }));
+const ask = step(
+  "ask",
+  topic,
+  approval,
+  async ({ inputData, resumeData, suspend }) =>
+    resumeData ?? (await suspend({ reason: `approve ${inputData.topic}?` })),
+  { resumeSchema: approval, suspendSchema: z.object({ reason: z.string() }) },
+);
+const fin = step("fin", approval, done, async ({ inputData }) => ({ done: inputData.ok ? "yes" : "no" }));
+const bad = step("bad", number, number, async () => {
+  throw new Error("step exploded");
+});
+const slow = step("slow", number, number, async ({ inputData, writer }) => {
+  await writer.write({ hello: 1 });
+  await new Promise((resolve) => setTimeout(resolve, inputData.n));
+  return inputData;
+});
+const sideA = step("side_a", number, text, async () => ({ v: "a" }));
+const sideB = step("side_b", number, text, async () => ({ v: "b" }));
+const sides = z.object({ side_a: text, side_b: text });
+
+const mastra = new Mastra({
+  storage,
+  logger: false,
+  agents: {
+    echoAgent: agent("echo-agent", { description: "Echoes.", tools: { add } }),
+    payAgent: agent("pay-agent", { tools: { pay } }),
+    memAgent: agent("mem-agent", { memory }),
+  },
+  workflows: {
+    pureWorkflow: workflow("pure-workflow", number, number).then(double).then(inc).commit(),
+    approveWorkflow: workflow("approve-workflow", topic, done).then(ask).then(fin).commit(),
+    badWorkflow: workflow("bad-workflow", number, number).then(bad).commit(),
+    slowWorkflow: workflow("slow-workflow", number, sides).then(slow).parallel([sideA, sideB]).commit(),
+  },
+  tools: { addTool: add, failTool: fail },
+  server: { host: "127.0.0.1", port: Number(process.argv[2]) },
+});
+
+await createNodeServer(mastra, { tools: {} });

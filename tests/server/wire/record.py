@@ -1,0 +1,67 @@
+"""Records what the client sees of the TypeScript original: ``python tests/server/wire/record.py``.
+
+It installs the original from npm, which takes a minute; the tests need nothing but its answers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parents[2]))
+
+from driving import CLIENT, HERE, RECORDED, drive, written
+from node import binary, modules
+
+ORIGINAL = (
+    "@mastra/core@1.71.0",
+    "@mastra/server@1.69.0",
+    "@mastra/deployer@1.69.0",
+    "@mastra/memory@1.31.0",
+    "@mastra/libsql@1.23.1",
+    "zod@4",
+    CLIENT,
+)
+
+
+@contextlib.contextmanager
+def serving(home: Path) -> Iterator[str]:
+    """The original, serving the application; gives its address."""
+    port = _free()
+    script = home / "original.mjs"
+    script.write_text((HERE / script.name).read_text())
+    quiet = {"MASTRA_TELEMETRY_DISABLED": "1", "NODE_ENV": "production"}
+    server = subprocess.Popen([binary(), script, str(port)], cwd=home, env={**os.environ, **quiet})
+    try:
+        _listening(port)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.kill()
+        server.wait()
+
+
+def _free() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])
+
+
+def _listening(port: int) -> None:
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        with contextlib.suppress(ConnectionError), socket.create_connection(("127.0.0.1", port)):
+            return
+        time.sleep(0.1)
+    raise SystemExit("The original does not listen.")
+
+
+if __name__ == "__main__":
+    installed = modules(*ORIGINAL)
+    with serving(installed) as address:
+        calls = drive(installed, address)["calls"]
+    RECORDED.write_text(written(calls) + "\n", encoding="utf-8")
