@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import httpx
 import pytest
 
 from mastra_core import Mastra, Memory, SqliteStorage
@@ -47,6 +48,24 @@ def test_traces_without_what_makes_them_stop_the_start(settings):
     assert "needs 'opentelemetry.sdk" in done.stderr
     assert "which is not installed.\nInstall the extra: pip install" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+FROZEN = """
+    import gc
+    from mastra_core import Mastra
+
+    async def frozen(text: str) -> str:
+        return str(gc.get_freeze_count())
+
+    mastra = Mastra(agents={"frozen": frozen}, logger=False)
+"""
+
+
+def test_requests_do_not_wait_while_what_stays_is_looked_through(process):
+    _, port = process(FROZEN)
+    path = f"http://127.0.0.1:{port}/api/agents/frozen/generate"
+    answer = httpx.post(path, json={"messages": "x"}, trust_env=False)
+    assert int(answer.json()["text"]) > 10_000
 
 
 def test_threads_are_there_again_after_a_restart(serve, tmp_path):
