@@ -165,7 +165,6 @@ def serve(bundle):
     host = os.environ.get("HOST") or settings["host"]
     listener = bind(host, port_of(os.environ.get("PORT") or str(settings["port"])))
     workers = workers_of(settings)
-    limited = "mastra_server.head_limit:LimitedHead"
     import uvicorn
 
     config = uvicorn.Config(
@@ -173,7 +172,7 @@ def serve(bundle):
         log_config=None,
         access_log=False,
         server_header=False,
-        http=limited if bundle["kind"] == "mastra" else "auto",
+        http="mastra_server.head_limit:LimitedHead" if bundle["kind"] == "mastra" else "auto",
         forwarded_allow_ips=settings.get("proxies") or None,
         timeout_graceful_shutdown=max(1, round(settings["drain"])),
         workers=workers,
@@ -196,9 +195,7 @@ def serve_one(config, listener, announce="", mixins=()):
 
         async def startup(self, sockets=None):
             await super().startup(sockets=sockets)
-            # What there is by now stays: without this, requests wait 20 ms and more while all of it
-            # is looked through for garbage.
-            gc.freeze()
+            gc.freeze()  # all this stays: to look through it for garbage kept requests waiting
             if self.started and announce:
                 say(announce)
 
@@ -279,9 +276,8 @@ def bind(host, port):
         listener.bind((host, port))
         listener.listen(2048)  # a taken port shows on some systems only here
     except OSError as error:
-        reason = error.strerror or str(error)
         fail(
-            "Cannot listen on %s:%d: %s." % (host, port, reason),
+            "Cannot listen on %s:%d: %s." % (host, port, error.strerror or error),
             "Stop what listens there, or set PORT (0 picks a free one) and HOST.",
         )
     listener.set_inheritable(True)
