@@ -13,6 +13,7 @@ from core.script import Script, answer, call, events, said, thought
 from mastra_core import Agent, AgentInput, ToolContext, tool
 from mastra_core.agents import (
     ClientTool,
+    Decision,
     Failure,
     FilePart,
     Finish,
@@ -272,6 +273,47 @@ def test_only_the_active_tools_are_shown():
     answer(agent, said(active_tools=("other",)))
     answer(agent, said(active_tools=()))
     assert [[each.name for each in info.function_tools] for info in script.infos] == [["other"], []]
+
+
+def choices(script):
+    return [(info.model_settings or {}).get("tool_choice") for info in script.infos]
+
+
+@pytest.mark.parametrize("choice", ["required", ["look"]])
+@pytest.mark.parametrize("of_agent", [True, False])
+def test_a_tool_is_forced_in_the_first_turn_only(choice, of_agent):
+    scripts = []
+
+    def make():
+        scripts.append(Script([call("look", {"place": "a"})], ["nothing"]))
+        own = {"tool_choice": choice} if of_agent else {}
+        return Agent(name="a", tools=[look], model=scripts[-1].model, settings=own)
+
+    wish = said(settings={} if of_agent else {"tool_choice": choice})
+    assert both(make, wish).text == "nothing"
+    assert [choices(script) for script in scripts] == [[choice, None]] * 2
+
+
+def test_other_choices_hold_in_every_turn():
+    script = Script([call("look", {"place": "a"})], ["nothing"])
+    agent = Agent(name="a", tools=[look], model=script.model)
+    answer(agent, said(settings={"tool_choice": "auto"}))
+    assert choices(script) == ["auto", "auto"]
+
+
+def test_a_run_that_goes_on_is_not_forced_again():
+    @tool(requires_approval=True)
+    def pay(amount: int) -> str:
+        return "paid"
+
+    script = Script([call("pay", {"amount": 3})], ["done"])
+    agent = Agent(name="a", tools=[pay], model=script.model)
+    wish = said(settings={"tool_choice": "required"})
+    waits = answer(agent, wish)
+    decisions = {waits.waiting[0].id: Decision()}
+    resumed = msgspec.structs.replace(wish, history=waits.history, decisions=decisions)
+    assert answer(agent, resumed).text == "done"
+    assert choices(script) == ["required", None]
 
 
 CLIENT = ClientTool(name="locate", description="Where the user is.")

@@ -26,7 +26,9 @@ from mastra_core.agents.pydantic_ai.steering import (
     Stopped,
     active,
     fallback,
+    forcing,
     stopping,
+    unforced,
     usage_limits,
 )
 from mastra_core.agents.pydantic_ai.tools import RunState, toolsets_of
@@ -145,13 +147,14 @@ class PydanticAgent:
             "message_history": history,
             **_given(
                 deferred_tool_results=decided(wish, history, partly=self.partly),
-                model_settings=wish.settings,
+                model_settings=unforced(wish.settings),
                 output_type=self._output(wish),
                 toolsets=toolsets_of(wish, state),
                 model=models[0] if models else None,
                 capabilities=[
                     *fallback(models),
                     *active(wish.active_tools),
+                    *forcing(wish),
                     *stopping(wish.stop_when, wish.max_steps, len(history)),
                 ],
                 usage_limits=usage_limits(wish.limits),
@@ -214,7 +217,7 @@ class OwnAgent(PydanticAgent):
         arguments = await super()._arguments(wish, state)
         text = wish.instructions or await rendered(self._own.instructions, wish.context)
         said = _joined(text, wish.extra_instructions)
-        settings = {**self._own.settings, **wish.settings}
+        settings = arguments.get("model_settings", {})
         if any(isinstance(each, str) for each in models_of(wish.model or self._own.models)):
             settings = {_bound(live=state.live): _PATIENCE, **settings}
         return {**arguments, "deps": state, **_given(instructions=said, model_settings=settings)}
@@ -256,4 +259,6 @@ def _with_defaults(wish: AgentInput, agent: Agent) -> AgentInput:
         added["stop_when"] = (*agent.stop_when, *wish.stop_when)
     if wish.model is None:
         added["model"] = agent.models
+    if agent.settings:
+        added["settings"] = {**agent.settings, **wish.settings}
     return msgspec.structs.replace(wish, **added)

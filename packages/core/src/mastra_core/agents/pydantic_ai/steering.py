@@ -1,9 +1,9 @@
-"""What one run does otherwise: other models, fewer tools, an earlier end."""
+"""What one run does otherwise: other models, fewer tools or a certain one, an earlier end."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pydantic_ai
@@ -12,11 +12,14 @@ from pydantic_ai.messages import ModelMessage
 from pydantic_ai.tools import ToolDefinition
 
 from mastra_core.agents.events import StepFinish
-from mastra_core.agents.messages import Limits
+from mastra_core.agents.messages import AgentInput, Limits
 from mastra_core.agents.pydantic_ai.answer import told
 from mastra_core.agents.stopping import StopCondition, step_count
 
-__all__ = ("Stopped", "active", "fallback", "stopping", "usage_limits")
+__all__ = ("Stopped", "active", "fallback", "forcing", "stopping", "unforced", "usage_limits")
+
+
+_CHOICE = "tool_choice"
 
 
 class Stopped(Exception):
@@ -74,6 +77,31 @@ def active(names: Sequence[str] | None) -> list[AbstractCapability[Any]]:
         return [each for each in tools if each.name in names]
 
     return [PrepareTools(prepare)]
+
+
+@dataclasses.dataclass
+class _Forcing(AbstractCapability[Any]):
+    choice: Any
+
+    def get_model_settings(self) -> Any:
+        """The choice for the first turn; with it in every turn no run would come to an answer."""
+        return lambda ctx: {_CHOICE: self.choice} if ctx.run_step <= 1 else {}
+
+
+def forcing(wish: AgentInput) -> list[AbstractCapability[Any]]:
+    """Has the model call a tool first, where ``tool_choice`` says so; a run that goes on has."""
+    choice = wish.settings.get(_CHOICE)
+    return [_Forcing(choice)] if _is_forced(choice) and not wish.decisions else []
+
+
+def unforced(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """``settings`` without a choice that ``forcing`` sees to."""
+    forced = _is_forced(settings.get(_CHOICE))
+    return {name: each for name, each in settings.items() if name != _CHOICE or not forced}
+
+
+def _is_forced(choice: Any) -> bool:
+    return choice == "required" or isinstance(choice, list | tuple)
 
 
 def usage_limits(limits: Limits | None) -> pydantic_ai.UsageLimits | None:
