@@ -83,14 +83,16 @@ def test_wishes_of_one_run(agent, server):
         active_tools=("note",),
         instructions="Be short.",
         extra_instructions="Be kind.",
-        settings={"temperature": 0.5},
+        settings={"temperature": 0.5, "tool_choice": ["note"]},
         model="openai:gpt-4o",
     )
     wish = AgentInput(**{**as_dict(wish), "model": made.openai_agents(server).model})
     out = generate(agent, wish)
     assert out.text == "Noted."
     assert out.tool_results[0].result == "noted milk"
-    asked = made.bodies(server, "write down")[-1]
+    first, asked = made.bodies(server, "write down")[-2:]
+    assert first["tool_choice"] == {"type": "function", "function": {"name": "note"}}
+    assert "tool_choice" not in asked
     assert asked["messages"][0]["content"] == "Be short.\n\nBe kind."
     assert [each["function"]["name"] for each in asked["tools"]] == ["note"]
     assert asked["temperature"] == 0.5

@@ -38,11 +38,19 @@ def agent_for(agent: Any, wish: AgentInput) -> Any:
 
 def config_for(wish: AgentInput) -> Any:
     """Model and settings of this run."""
-    settings = agents.ModelSettings(**wish.settings) if wish.settings else None
+    settings = agents.ModelSettings(**_settings(wish)) if wish.settings else None
     model = wish.model
     if isinstance(model, str):  # the SDK writes provider/model, and OpenAI's without provider
         model = model.removeprefix("openai:").replace(":", "/", 1)
     return agents.RunConfig(model=model, model_settings=settings)
+
+
+def _settings(wish: AgentInput) -> dict[str, Any]:
+    """The SDK knows one tool by its name, and asks for it in the first turn only."""
+    choice = wish.settings.get("tool_choice")
+    if not isinstance(choice, list | tuple):
+        return wish.settings
+    return {**wish.settings, "tool_choice": choice[0] if len(choice) == 1 else "required"}
 
 
 def _instructions(agent: Any, wish: AgentInput) -> Any:
