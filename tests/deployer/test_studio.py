@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 from dev_process import developing
-from node import binary, modules
+from node import modules, told
 from projects import write_project
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -81,17 +81,8 @@ def studio(*arguments):
 def used(page, server, screenshots):
     """What the browser saw of the page."""
     home = modules("playwright-core@1.65.1")
-    script = home / "studio.mjs"  # Node resolves packages from where a module lies
-    script.write_text(Path(__file__).with_name("studio.mjs").read_text())
-    done = subprocess.run(
-        [binary(), str(script), chromium(), page, server, str(screenshots)],
-        capture_output=True,
-        text=True,
-        timeout=180,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr + done.stdout
-    return json.loads(done.stdout.splitlines()[-1])
+    script = Path(__file__).with_name("studio.mjs")
+    return told(script, home, chromium(), page, server, screenshots, seconds=180)
 
 
 @pytest.mark.slow

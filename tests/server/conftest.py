@@ -1,7 +1,6 @@
 """Real servers on loopback, and the real JavaScript client."""
 
 import contextlib
-import json
 import os
 import subprocess
 import sys
@@ -13,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 import uvicorn
-from node import binary, modules
+from node import modules, told
 from server_sample import sample
 
 from mastra_server import create_app
@@ -89,18 +88,7 @@ def node():
     home = modules(CLIENT)
 
     def run(script, *arguments):
-        source = Path(__file__).with_name(script)
-        target = home / script  # Node resolves packages from where a module lies
-        target.write_text(source.read_text())
-        done = subprocess.run(
-            [binary(), str(target), *arguments],
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr + done.stdout
-        return json.loads(done.stdout.splitlines()[-1])
+        return told(Path(__file__).with_name(script), home, *arguments)
 
     return run
 

@@ -1,29 +1,18 @@
 """The stream that a chat made with the AI SDK reads, by the AI SDK."""
 
-import json
-import subprocess
 from pathlib import Path
 
 import pytest
 from agents_sample import made
-from node import binary, modules
+from node import modules, told
 
 
 @pytest.fixture(scope="module")
 def got(serve):
     home = modules("ai@5.0.60")
-    script = home / "user_interface.mjs"
-    script.write_text(Path(__file__).with_name(script.name).read_text())
+    script = Path(__file__).with_name("user_interface.mjs")
     with serve(made()) as server:
-        done = subprocess.run(
-            [binary(), str(script), server.url],
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-    assert done.returncode == 0, done.stderr + done.stdout
-    return json.loads(done.stdout.splitlines()[-1])
+        return told(script, home, server.url)
 
 
 def parts(answer):

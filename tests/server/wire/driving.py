@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from pathlib import Path
 from typing import Any
 
-from node import binary
+from node import told
 
 HERE = Path(__file__).parent
 RECORDED = HERE / "recorded.json"
@@ -26,13 +25,7 @@ _WIDTH = 110
 
 def drive(home: Path, url: str) -> dict[str, Any]:
     """What the client installed in ``home`` saw of the server at ``url``."""
-    script = home / "calls.mjs"  # Node resolves packages from where a module lies
-    script.write_text((HERE / script.name).read_text())
-    done = subprocess.run(
-        [binary(), str(script), url], capture_output=True, text=True, timeout=120, check=False
-    )
-    assert done.returncode == 0, done.stderr + done.stdout
-    return plain(json.loads(done.stdout.splitlines()[-1]))
+    return plain(told(HERE / "calls.mjs", home, url))
 
 
 def plain(value: Any, key: str = "") -> Any:
