@@ -162,7 +162,10 @@ def _results(turn: Turn) -> list[dict[str, Any]]:
             "toolCallId": result.id,
             "toolName": result.name,
             "input": result.arguments,
-            "output": {"type": "json", "value": result.result},
+            "output": {
+                "type": "text" if isinstance(result.result, str) else "json",
+                "value": result.result,
+            },
         }
         for result in turn.results
     ]

@@ -107,11 +107,18 @@ class Transcript:
             case ToolCall():
                 self.turn.calls.append(event)
             case ToolResult():
-                self.turn.results.append(event)
+                self._answered(event)
             case StepFinish() | Failure():
                 self._close(event)
             case Finish():
                 self.finish = event
+
+    def _answered(self, event: ToolResult) -> None:
+        turn = self.turn
+        if not any(call.id == event.id for each in self.turns for call in each.calls):
+            # What was decided was called in the answer before; readers want both.
+            turn.calls.append(ToolCall(id=event.id, name=event.name, arguments=event.arguments))
+        turn.results.append(event)
 
     def _close(self, event: StepFinish | Failure) -> None:
         turn = self.turn

@@ -214,6 +214,7 @@ class _Writer:
                 "toolCalls": [call_payload(call) for call in turn.calls],
                 "usage": usage_of(usage),
                 "steps": [_step(item) for item in transcript.turns],
+                **_object(transcript),
             },
             "messages": {"all": [*user, *own], "user": user, "nonUser": own},
             "processorRetryCount": 0,
@@ -224,6 +225,11 @@ class _Writer:
 
     def _envelope(self, type_: str) -> dict[str, Any]:
         return {"type": type_, "runId": self._transcript.wish.run_id, "from": "AGENT"}
+
+
+def _object(transcript: Transcript) -> dict[str, Any]:
+    found = transcript.finish.object
+    return {} if found is None else {"object": found}
 
 
 def _step(turn: Any) -> dict[str, Any]:
