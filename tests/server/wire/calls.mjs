@@ -278,10 +278,22 @@ await call("MastraClient.listScorers", () => client.listScorers());
 await call("MastraClient.listVectors", () => client.listVectors());
 await call("MastraClient.listProcessors", () => client.listProcessors());
 await call("MastraClient.getMcpServers", () => client.getMcpServers());
+await call("MastraClient.getMcpServerDetails", () => client.getMcpServerDetails("mastra"));
 await call("MastraClient.getMcpServerDetails: none", () => client.getMcpServerDetails("nope"));
+await call("MastraClient.getMcpServerTools", async () => {
+  const { tools } = await client.getMcpServerTools("mastra");
+  return tools.filter(({ name }) => name === "addTool" || name === "failTool");
+});
 await call("MastraClient.getMcpServerTools: none", () => client.getMcpServerTools("nope"));
-await call("MCPTool.details: none", () => client.getMcpServerTool("nope", "add").details());
-await call("MCPTool.execute: none", () => client.getMcpServerTool("nope", "add").execute({ data: {} }));
+const adding = client.getMcpServerTool("mastra", "addTool");
+await call("MCPTool.details", () => adding.details());
+await call("MCPTool.details: none", () => client.getMcpServerTool("mastra", "nope").details());
+await call("MCPTool.details: no server", () => client.getMcpServerTool("nope", "addTool").details());
+await call("MCPTool.execute", () => adding.execute({ data: { a: 1, b: 2 } }));
+await call("MCPTool.execute: bad input", () => adding.execute({ data: { a: "q", b: 2 } }));
+await call("MCPTool.execute: fails", () => client.getMcpServerTool("mastra", "failTool").execute({ data: { a: 1 } }));
+await call("MCPTool.execute: none", () => client.getMcpServerTool("mastra", "nope").execute({ data: {} }));
+await call("MastraClient.getMcpServerResources", () => client.getMcpServerResources("mastra"));
 
 // Every method that none of these calls used, with arguments of no meaning: is there a route?
 // What gives neither JSON nor an answer asked nobody: it makes another object of the client.

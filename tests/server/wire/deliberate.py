@@ -95,7 +95,7 @@ DELIBERATE = (
     ),
     (
         "Agent.stream: structured",
-        "value.*",
+        "value.order|value.*#1 lacks|*.steps.0.content.*|*.messages.*|value.step-finish#1.payload.output.*",
         "The object is told when it is whole and right, and is no text.",
     ),
     (
@@ -110,7 +110,7 @@ DELIBERATE = (
     ),
     (
         "Agent.generate: waits",
-        "value.*",
+        "value.messages.1.*|value.response.*|value.resumeSchema lacks|value.steps.0 adds|value.usage",
         "What waits tells its step, its messages and what it used so far.",
     ),
     ("Agent.listSuspendedRuns", "*Id adds", "A run says whose it is."),
@@ -142,7 +142,8 @@ DELIBERATE = (
     ("Agent.stream: remembers", "*.messages.all.*", "What was remembered is not repeated."),
     ("Conversations.create", "*", "Conversations go on by previous_response_id: a 501."),
     ("MemoryThread.transfer", "value.metadata.z adds", "What moves keeps its metadata."),
-    ("M*: none", "body", "The application is an MCP server only where it is asked to be."),
+    ("*McpServer*", "*.version_detail.*", "An application has no version of its own."),
+    ("MCPTool.execute: none", "status", "What is not there is a 404, which no client repeats."),
     ("Responses.*", "*conversation_id", "Conversations go on by previous_response_id."),
     ("Responses.*", "*.model", "The model is the agent that was asked."),
     ("Responses.*", "*.logprobs lacks", "No model here tells probabilities."),
@@ -201,7 +202,7 @@ LEFT_OUT = (
         "Agent.*rowser* Agent.recover",
         "No agent has a browser, and a run that broke off is started again.",
     ),
-    (404, "MastraClient.*McpServerResource*", "The application offers no resources over MCP."),
+    (404, "MastraClient.readMcpServerResource", "The application offers no resources over MCP."),
     (501, "A2A*.*", "An agent is called here or over MCP."),
     (501, "Agent.*etwork* Agent.*Legacy Agent.sendSignal", "Later protocols take their place."),
     (501, "Conversations.*", "Conversations go on by previous_response_id."),

@@ -5,6 +5,7 @@ import { createTool } from "@mastra/core/tools";
 import { createStep, createWorkflow } from "@mastra/core/workflows";
 import { createNodeServer } from "@mastra/deployer/server";
 import { LibSQLStore } from "@mastra/libsql";
+import { MCPServer } from "@mastra/mcp";
 import { Memory } from "@mastra/memory";
 import { z } from "zod";
 
@@ -112,6 +113,8 @@ const sideA = step("side_a", number, text, async () => ({ v: "a" }));
 const sideB = step("side_b", number, text, async () => ({ v: "b" }));
 const sides = z.object({ side_a: text, side_b: text });
 
+const offered = new MCPServer({ id: "mastra", name: "mastra", version: "0", tools: { addTool: add, failTool: fail } });
+
 const mastra = new Mastra({
   storage,
   logger: false,
@@ -127,6 +130,7 @@ const mastra = new Mastra({
     slowWorkflow: workflow("slow-workflow", number, sides).then(slow).parallel([sideA, sideB]).commit(),
   },
   tools: { addTool: add, failTool: fail },
+  mcpServers: { mastra: offered },
   server: { host: "127.0.0.1", port: Number(process.argv[2]) },
 });
 

@@ -25,6 +25,7 @@ ORIGINAL = (
     "@mastra/deployer@1.69.0",
     "@mastra/memory@1.31.0",
     "@mastra/libsql@1.23.1",
+    "@mastra/mcp@2.0.0",
     "zod@4",
     CLIENT,
 )

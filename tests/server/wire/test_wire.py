@@ -15,7 +15,7 @@ CALLS = json.loads(RECORDED.read_text(encoding="utf-8"))
 
 @pytest.fixture(scope="module")
 def got(serve):
-    with serve(application()) as server:
+    with serve(application(server={"mcp": True})) as server:
         return drive(modules(CLIENT), server.url)
 
 

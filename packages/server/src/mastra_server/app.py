@@ -22,6 +22,7 @@ from mastra_server import (
     agents,
     health,
     logs,
+    mcp_tools,
     memory,
     responses,
     studio,
@@ -79,7 +80,9 @@ def create_app(mastra: Mastra) -> Litestar:
     """
     live_runs = LiveRuns(mastra.server.run_timeout)
     book, told = _traces(mastra)
-    api = placed((*_API, *told, *openapi_routes(mastra)), mastra.server.api_prefix)
+    offered = mcp_tools.ROUTES if mastra.server.mcp else ()
+    rows = (*_API, *told, *offered, *openapi_routes(mastra))
+    api = placed(rows, mastra.server.api_prefix)
     metrics = [Metrics()] if mastra.server.metrics else []
     mcp = [McpRoute(mastra)] if mastra.server.mcp else []
     shown = [*(each.route() for each in metrics), *(each.route() for each in mcp)]

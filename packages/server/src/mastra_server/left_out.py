@@ -21,6 +21,7 @@ _KNOWLEDGE = "Vector stores are not offered: search in a tool of your own."
 _CONVERSATIONS = "Conversations are not offered: continue by previous_response_id."
 _SCORES = "Scores are not offered."
 _MANIFEST = "The manifest of routes is not offered: Server(openapi=True) gives an OpenAPI document."
+_MCP = "The application is no MCP server: Server(mcp=True) makes it one."
 
 # Name, method, path and reason.
 _ROWS = (
@@ -52,6 +53,11 @@ _ROWS = (
     ("conversation", "GET", "/api/v1/conversations/{conversation_id:str}", _CONVERSATIONS),
     ("forget", "DELETE", "/api/v1/conversations/{conversation_id:str}", _CONVERSATIONS),
     ("items", "GET", "/api/v1/conversations/{conversation_id:str}/items", _CONVERSATIONS),
+    ("mcp_server", "GET", "/api/mcp/v0/servers/{server_id:str}", _MCP),
+    ("mcp_tools", "GET", "/api/mcp/{server_id:str}/tools", _MCP),
+    ("mcp_tool", "GET", "/api/mcp/{server_id:str}/tools/{tool_id:str}", _MCP),
+    ("mcp_execute", "POST", "/api/mcp/{server_id:str}/tools/{tool_id:str}/execute", _MCP),
+    ("mcp_resources", "GET", "/api/mcp/{server_id:str}/resources", _MCP),
     ("manifest", "GET", "/api/system/api-schema", _MANIFEST),
 )
 

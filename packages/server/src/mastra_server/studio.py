@@ -10,6 +10,7 @@ from litestar.response.base import ASGIResponse
 
 from mastra_core.agents.providers import known_providers
 from mastra_server.answers import json_answer
+from mastra_server.mcp_tools import McpServer, itself
 
 __all__ = ("ROUTES",)
 
@@ -67,7 +68,7 @@ class Vectors(TypedDict):
 class McpServers(TypedDict):
     """The application itself, where it is one."""
 
-    servers: list[dict[str, Any]]
+    servers: list[McpServer]
     total_count: int
     next: None
 
@@ -117,7 +118,7 @@ async def _providers() -> ASGIResponse:
 @get("/api/mcp/v0/servers", answer=McpServers)
 async def _mcp_servers(request: _Request) -> ASGIResponse:
     """The MCP servers of the application: itself, or none."""
-    served = [{"id": "mastra", "name": "mastra"}] if request.app.state.mastra.server.mcp else []
+    served = [itself()] if request.app.state.mastra.server.mcp else []
     return json_answer({"servers": served, "total_count": len(served), "next": None})
 
 

@@ -19,7 +19,7 @@ from mastra_server.describe import tool_details
 from mastra_server.wire_types import ListQuery, ToolDetails
 from mastra_server.workflow_types import StartQuery
 
-__all__ = ("ROUTES", "ToolBody", "executed")
+__all__ = ("ROUTES", "ToolBody", "broken", "executed")
 
 _Request = Request[Any, Any, Any]
 
@@ -71,8 +71,13 @@ async def executed(tool: Tool, request: _Request) -> ASGIResponse:
     except RequestError:
         raise
     except Exception as error:  # noqa: BLE001  # user code may raise anything
-        logger_of("mastra.server").error("tool %r failed", tool.id, exc_info=error)
-        return json_answer({"error": words_of(error)}, 500)
+        return broken(tool.id, error)
+
+
+def broken(tool_id: str, error: Exception) -> ASGIResponse:
+    """The answer where a tool's own code raised."""
+    logger_of("mastra.server").error("tool %r failed", tool_id, exc_info=error)
+    return json_answer({"error": words_of(error)}, 500)
 
 
 def _refused(tool: Tool, error: InvalidInput) -> dict[str, Any]:

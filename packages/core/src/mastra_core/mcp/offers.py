@@ -30,12 +30,14 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     """One tool.
 
     :param call: takes the arguments, gives JSON builtins.
+    :param output_schema: what it gives, where that is known.
     """
 
     name: str
     description: str
     input_schema: dict[str, Any]
     call: Callable[[dict[str, Any]], Awaitable[Any]]
+    output_schema: dict[str, Any] | None = None
 
 
 def offers_of(mastra: Mastra) -> dict[str, Offer]:
@@ -81,7 +83,11 @@ def _running(mastra: Mastra, key: str, workflow: Workflow) -> Offer:
 
 def _calling(key: str, tool: Tool) -> Offer:
     return Offer(
-        name=key, description=tool.description, input_schema=tool.input_schema, call=tool.execute
+        name=key,
+        description=tool.description,
+        input_schema=tool.input_schema,
+        call=tool.execute,
+        output_schema=tool.output_schema,
     )
 
 
