@@ -7,6 +7,7 @@ from server_sample import EchoAgent, sample
 from mastra_core import Mastra, Memory
 from mastra_core.agents import Message
 from mastra_core.memory import RememberingAgent
+from mastra_server import request_context
 
 
 class MemAgent(EchoAgent):
@@ -290,3 +291,33 @@ def test_a_conversation_of_openais_is_a_thread(serve):
         for name in ("generate", "stream", "stream/ui"):
             path = f"/api/agents/mem-agent/{name}"
             assert server.http.post(path, json=run).status_code == 403, name
+
+
+def test_a_middleware_may_confine_to_a_thread(serve):
+    def confine(request, next_):
+        keys = {"mastra__resourceId": "ann", "mastra__threadId": "t1"}
+        request_context(request).update(keys)
+        return next_(request)
+
+    with serve(application(server_middleware=[confine])) as server:
+        path, asked = "/api/agents/memAgent/generate", {"messages": "x"}
+        assert server.http.post(path, json=asked).status_code == 200
+        assert server.http.get("/api/memory/threads/t1?agentId=memAgent").status_code == 200
+        other = {"memory": {"thread": "t2", "resource": "ann"}}
+        refused = [
+            server.http.post(path, json={**asked, **other}),
+            server.http.post("/api/v1/responses", json={
+                "model": "memAgent", "input": "x", "conversation_id": "t2",
+            }),
+            server.http.post("/api/agents/memAgent/send-message", json={
+                "message": "x", "threadId": "t2", "resourceId": "ann",
+            }),
+            server.http.post("/api/agents/memAgent/threads/subscribe", json={"threadId": "t2"}),
+            server.http.get("/api/memory/threads/t2?agentId=memAgent"),
+            server.http.get("/api/memory/threads/t2/messages?agentId=memAgent"),
+            server.http.delete("/api/memory/threads/t2?agentId=memAgent"),
+            server.http.post("/api/memory/threads?agentId=memAgent", json={
+                "resourceId": "ann", "threadId": "t2",
+            }),
+        ]  # fmt: skip
+        assert [answer.status_code for answer in refused] == [403] * len(refused)

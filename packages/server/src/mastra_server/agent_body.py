@@ -12,7 +12,7 @@ from litestar import Request
 
 from mastra_core.agents import AgentInput, ClientTool
 from mastra_server.body import read
-from mastra_server.context import confined, context_of
+from mastra_server.context import confined, confined_thread, context_of
 from mastra_server.messages import messages_of
 
 __all__ = ("AgentBody", "agent_input", "input_of")
@@ -111,6 +111,7 @@ def input_of(request: Request[Any, Any, Any], body: AgentBody) -> AgentInput:
     :raises InvalidBody: for messages that are none.
     """
     memory = body.memory or _Memory(body.thread_id or "", body.resource_id or "")
+    wishes = memory.wishes()
     structured = body.structured_output or _Structured()
     before = messages_of(body.context) if body.context else ()
     return AgentInput(
@@ -126,7 +127,7 @@ def input_of(request: Request[Any, Any, Any], body: AgentBody) -> AgentInput:
         require_approval=body.require_tool_approval,
         context=context_of(request, body.request_context),
         resource=confined(request, memory.resource),
-        **memory.wishes(),
+        **{**wishes, "thread": confined_thread(request, wishes["thread"])},
         run_id=body.run_id or str(uuid.uuid4()),
     )
 

@@ -10,9 +10,9 @@ from litestar.connection import ASGIConnection
 from mastra_core.errors import Forbidden
 from mastra_server.body import InvalidQuery, decoded
 
-__all__ = ("RESOURCE", "confined", "context_of", "request_context")
+__all__ = ("RESOURCE", "THREAD", "confined", "confined_thread", "context_of", "request_context")
 
-RESOURCE = "mastra__resourceId"  # the key of Mastra's own context
+RESOURCE, THREAD = "mastra__resourceId", "mastra__threadId"  # keys of Mastra's own context
 _KEY = "mastra_context"
 
 
@@ -45,10 +45,22 @@ def confined(request: ASGIConnection[Any, Any, Any, Any], resource: str = "") ->
 
     :raises Forbidden: when the caller names another than its own.
     """
-    own: str = request_context(request).get(RESOURCE, "")
-    if own and resource and own != resource:
+    return _own(request, RESOURCE, resource)
+
+
+def confined_thread(request: ASGIConnection[Any, Any, Any, Any], thread: str = "") -> str:
+    """The thread that a request may touch: the one that a middleware has set, else ``thread``.
+
+    :raises Forbidden: when the caller names another than its own.
+    """
+    return _own(request, THREAD, thread)
+
+
+def _own(request: ASGIConnection[Any, Any, Any, Any], key: str, named: str) -> str:
+    own: str = request_context(request).get(key, "")
+    if own and named and own != named:
         raise Forbidden("Access denied")
-    return own or resource
+    return own or named
 
 
 def _from_query(request: ASGIConnection[Any, Any, Any, Any]) -> dict[str, Any]:

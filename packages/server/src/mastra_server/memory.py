@@ -14,7 +14,13 @@ from mastra_server import memory_messages, memory_threads
 from mastra_server.answers import json_answer
 from mastra_server.body import read
 from mastra_server.errors import NotOffered
-from mastra_server.memory_asked import memory_asked, named_memory, own_thread, owner
+from mastra_server.memory_asked import (
+    memory_asked,
+    named_memory,
+    named_thread,
+    own_thread,
+    owner,
+)
 from mastra_server.memory_types import (
     ConfigAnswer,
     MemoryQuery,
@@ -75,7 +81,7 @@ async def _working_memory(request: _Request) -> ASGIResponse:
         raise InvalidInput("resourceId is required", "Say whose notes are meant.")
     notes = ""
     if thread is not None or memory.scope == "resource":
-        notes = await memory.working_memory(request.path_params["thread_id"], resource)
+        notes = await memory.working_memory(named_thread(request), resource)
     return json_answer(
         {
             "workingMemory": notes or None,
@@ -92,7 +98,7 @@ async def _note(request: _Request) -> ASGIResponse:
     memory = memory_asked(request)
     body = await read(request, NotesBody)
     named = owner(request, body.resource_id)
-    thread = await memory.get_thread(request.path_params["thread_id"], named)
+    thread = await memory.get_thread(named_thread(request), named)
     await memory.update_working_memory(thread.id, thread.resource, body.working_memory)
     return json_answer({"success": True})
 

@@ -12,7 +12,7 @@ from mastra_core.errors import InvalidInput, NotFound
 from mastra_core.memory import memory_of
 from mastra_core.storage import MessageQuery, Thread, ThreadQuery
 from mastra_server.body import InvalidQuery, json_of, number
-from mastra_server.context import confined
+from mastra_server.context import confined, confined_thread
 from mastra_server.dates import Dates
 
 __all__ = (
@@ -22,6 +22,7 @@ __all__ = (
     "memory_asked",
     "message_query",
     "named_memory",
+    "named_thread",
     "own_thread",
     "owner",
     "thread_query",
@@ -96,13 +97,21 @@ def owner(request: _Request, named: str | None = None) -> str | None:
     return confined(request, asked) or None
 
 
+def named_thread(request: _Request) -> str:
+    """The thread that the path names.
+
+    :raises Forbidden: when the caller may touch another alone.
+    """
+    return confined_thread(request, request.path_params["thread_id"])
+
+
 async def own_thread(request: _Request, memory: Memory) -> Thread:
     """The thread of the path, where the caller may have it.
 
     :raises NotFound: when there is none.
     :raises Forbidden: when it is somebody else's.
     """
-    return await memory.get_thread(request.path_params["thread_id"], owner(request))
+    return await memory.get_thread(named_thread(request), owner(request))
 
 
 def thread_query(request: _Request) -> ThreadQuery:
@@ -131,7 +140,7 @@ def message_query(request: _Request) -> MessageQuery:
     page, per_page = _page(request, 40)
     since, until = (asked.date_range or Dates()).limits("filter.dateRange")
     return MessageQuery(
-        thread=request.path_params["thread_id"],
+        thread=named_thread(request),
         roles=tuple(asked.roles),
         since=since,
         until=until,

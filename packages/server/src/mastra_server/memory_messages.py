@@ -13,7 +13,7 @@ from mastra_core.storage import StoredMessage
 from mastra_server.agent_messages import iso
 from mastra_server.answers import json_answer
 from mastra_server.body import InvalidBody, read
-from mastra_server.context import confined
+from mastra_server.context import confined, confined_thread
 from mastra_server.memory_asked import (
     Include,
     includes,
@@ -77,6 +77,7 @@ async def _save(request: _Request) -> ASGIResponse:
     for index, item in enumerate(body.messages):
         message = saved_message(item, index, new_id())
         resource = confined(request, _resource(item, index))
+        confined_thread(request, message.thread)
         by_resource.setdefault(resource, []).append(message)
         names = {"id": message.id, "threadId": message.thread, "resourceId": resource}
         told.append({**item, **names, "createdAt": iso(message.created_at)})

@@ -13,8 +13,14 @@ from mastra_core.storage.records import now
 from mastra_server.agent_messages import iso
 from mastra_server.answers import json_answer
 from mastra_server.body import read
-from mastra_server.context import confined
-from mastra_server.memory_asked import memory_asked, own_thread, owner, thread_query
+from mastra_server.context import confined, confined_thread
+from mastra_server.memory_asked import (
+    memory_asked,
+    named_thread,
+    own_thread,
+    owner,
+    thread_query,
+)
 from mastra_server.memory_types import (
     CloneBody,
     Cloned,
@@ -59,7 +65,7 @@ async def _create(request: _Request) -> ASGIResponse:
     body = await read(request, CreateThreadBody)
     thread = await memory.create_thread(
         resource=confined(request, body.resource_id),
-        id=body.thread_id or "",
+        id=confined_thread(request, body.thread_id or ""),
         title=body.title or "",
         metadata=body.metadata,
     )
@@ -89,7 +95,7 @@ async def _update(request: _Request) -> ASGIResponse:
 async def _delete(request: _Request) -> ASGIResponse:
     """Delete a thread with its messages."""
     memory = memory_asked(request)
-    await memory.delete_thread(request.path_params["thread_id"], owner(request))
+    await memory.delete_thread(named_thread(request), owner(request))
     return json_answer({"result": "Thread deleted"})
 
 

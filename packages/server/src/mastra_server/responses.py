@@ -22,7 +22,7 @@ from mastra_core.agents import (
 from mastra_core.errors import AgentFailed, NotFound
 from mastra_server.answers import closing, encode, json_answer
 from mastra_server.body import InvalidBody, read
-from mastra_server.context import confined, context_of
+from mastra_server.context import confined, confined_thread, context_of
 from mastra_server.memory_asked import admit
 from mastra_server.responses_body import (
     ResponseBody,
@@ -162,7 +162,7 @@ def _wish(request: _Request, agent: AgentLike, body: ResponseBody) -> AgentInput
         client_tools=client_tools(body),
         settings={key: value for key, value in settings.items() if value is not None},
         context=context_of(request),
-        thread=body.conversation_id or "",
+        thread=confined_thread(request, body.conversation_id or ""),
         resource=confined(request) or body.conversation_id or "",  # its clients name nobody
         run_id=f"resp_{uuid.uuid4().hex}",
     )

@@ -19,7 +19,7 @@ from mastra_server.agent_wire import agent_chunks
 from mastra_server.agents import agent_of
 from mastra_server.answers import StreamAnswer, json_answer
 from mastra_server.body import converted, read
-from mastra_server.context import confined
+from mastra_server.context import confined, confined_thread
 from mastra_server.live_runs import begun, thread_key
 from mastra_server.memory_asked import admit
 from mastra_server.sse import sse_answer
@@ -205,4 +205,4 @@ def _runs(request: _Request) -> ThreadRuns:
 
 
 def _key(request: _Request, agent: AgentLike, thread: str, resource: str) -> ThreadKey:
-    return agent.id, confined(request, resource), thread
+    return agent.id, confined(request, resource), confined_thread(request, thread)
