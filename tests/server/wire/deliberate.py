@@ -46,6 +46,7 @@ DELIBERATE = (
         "Bad input is a 400; the original leaves a run that never starts.",
     ),
     ("Run.resumeAsync: again", "status", "What does not wait is a 409, which no client repeats."),
+    ("Run.startAsync: again", "*", "A run starts once: a 409; the original runs it again."),
     ("Run.restart*: done", "*", "What is done is not run again: a 409."),
     (
         "Run.timeTravelAsync",
@@ -110,7 +111,7 @@ DELIBERATE = (
     ),
     (
         "Agent.generate: waits",
-        "value.messages.1.*|value.response.*|value.resumeSchema lacks|value.steps.0 adds|value.usage",
+        "value.messages.1.*|value.response.*|value.steps.0 adds|value.usage",
         "What waits tells its step, its messages and what it used so far.",
     ),
     ("Agent.listSuspendedRuns", "*Id adds", "A run says whose it is."),

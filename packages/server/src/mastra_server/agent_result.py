@@ -86,7 +86,8 @@ def _result(transcript: Transcript, output: AgentOutput, trace: dict[str, str]) 
     if output.object is not None:
         result["object"] = output.object
     if transcript.waiting:
-        result["suspendPayload"] = waiting_payload(transcript.waiting[0])
+        payload = waiting_payload(transcript.waiting[0])
+        result |= {"suspendPayload": payload, "resumeSchema": payload["resumeSchema"]}
     return result
 
 

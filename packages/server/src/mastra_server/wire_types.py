@@ -144,5 +144,6 @@ class Generated(TypedDict):
     toolResults: list[Chunk]
     response: Response
     suspendPayload: NotRequired[dict[str, Any]]
+    resumeSchema: NotRequired[str]
     messages: list[dict[str, Any]]
     runId: str
