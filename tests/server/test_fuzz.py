@@ -22,10 +22,11 @@ CHECKS = (
 HEALTHY = {
     "agentId": ["echoAgent", "approval-agent", "contextAgent", "shout", "missing"],
     "workflowId": ["pureWorkflow", "approve-workflow", "seeWorkflow", "missing"],
-    "toolId": ["add", "addTool", "whoami", "missing"],
+    "toolId": ["add", "addTool", "whoami", "ask_shout", "run_pureWorkflow", "missing"],
     "runId": ["run-1", "run-2", "missing"],
     "threadId": ["thread-1", "thread-2", "missing"],
     "resourceId": ["ann", "bob"],
+    "serverId": ["mastra", "missing"],
 }
 
 
@@ -50,7 +51,7 @@ def aimed(told, names):
 def test_nothing_made_up_breaks_it(serve, tmp_path):
     memory = Memory(working_memory=True)
     storage = SqliteStorage(tmp_path / "app.db")
-    settings = {"openapi": True, "traces": True, "run_timeout": 5}
+    settings = {"openapi": True, "traces": True, "mcp": True, "run_timeout": 5}
     mastra = sample(server=settings, memory=memory, storage=storage)
     with serve(mastra) as server:
         for name in ("thread-1", "thread-2"):

@@ -1,4 +1,4 @@
-"""OpenAI's Responses API, by OpenAI's own client and by Mastra's."""
+"""OpenAI's Responses API, by OpenAI's own client."""
 
 import openai
 import pytest
@@ -106,13 +106,3 @@ def test_delete(client):
     unkept = client.responses.create(model="shop", input="hi", store=False)
     with pytest.raises(openai.NotFoundError):
         client.responses.retrieve(unkept.id)
-
-
-def test_mastras_client(node, shop):
-    got = node("responses.mjs", shop.url)
-    assert got["created"]["output_text"] == "You said hi."
-    assert got["retrieved"]["id"] == got["created"]["id"]
-    assert got["events"][0] == "response.created"
-    assert got["events"][-1] == "response.completed"
-    assert got["deleted"] == {"id": got["created"]["id"], "object": "response", "deleted": True}
-    assert got["missing"] == 404

@@ -152,6 +152,7 @@ await call("Workflow.createRun: none", () => missing.createRun());
 let run = await pure.createRun({ runId: "given" });
 await call("Workflow.createRun", async () => ({ runId: run.runId }));
 await call("Run.startAsync", () => run.startAsync(input));
+await call("Run.startAsync: again", () => run.startAsync(input));
 await call("Workflow.runById", () => pure.runById("given"));
 await call("Workflow.runById: fields", () => pure.runById("given", { fields: ["result"] }));
 await call("Workflow.runById: none", () => pure.runById("nope"));
