@@ -99,29 +99,29 @@ def pay(amount: float) -> str:
 
 
 @step
-def double(value: Number) -> Number:
+async def double(value: Number) -> Number:
     return Number(value.n * 2)
 
 
 @step
-def inc(value: Number) -> Number:
+async def inc(value: Number) -> Number:
     return Number(value.n + 1)
 
 
 @step(resume=Approval, suspend=Reason)
-def ask(value: Topic, context: StepContext) -> Approval:
+async def ask(value: Topic, context: StepContext) -> Approval:
     if context.resume_data is None:
         context.suspend({"reason": f"approve {value.topic}?"})
     return context.resume_data
 
 
 @step
-def fin(value: Approval) -> Done:
+async def fin(value: Approval) -> Done:
     return Done("yes" if value.ok else "no")
 
 
 @step
-def bad(value: Number) -> Number:
+async def bad(value: Number) -> Number:
     raise RuntimeError("step exploded")
 
 
@@ -133,12 +133,14 @@ async def slow(value: Number, context: StepContext) -> Number:
 
 
 @step
-def side_a(value: Number) -> Side:
+async def side_a(value: Number) -> Side:
+    await asyncio.sleep(0.01)
     return Side("a")
 
 
 @step
-def side_b(value: Number) -> Side:
+async def side_b(value: Number) -> Side:
+    await asyncio.sleep(0.04)
     return Side("b")
 
 

@@ -53,7 +53,7 @@ for (const [kind, instance] of Object.entries(found)) {
 
 // The original leaves some calls without an answer.
 function soon(promise) {
-  const late = (_, reject) => setTimeout(() => reject({ status: "no answer" }), 3000);
+  const late = (_, reject) => setTimeout(() => reject({ status: "no answer" }), 10_000);
   return Promise.race([promise, new Promise(late)]);
 }
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 _Found = tuple[str, str]
+_LONGEST = 200
 
 
 def differences(theirs: Any, ours: Any) -> dict[str, str]:
@@ -48,4 +49,4 @@ def _by_name(value: Any) -> Any:
 
 def _short(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) < 90 else text[:90] + "…"
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"

@@ -84,6 +84,7 @@ const memory = new Memory({
   options: { lastMessages: 10, workingMemory: { enabled: true, template: "- **Name**:" } },
 });
 
+const later = (delay, value) => new Promise((resolve) => setTimeout(resolve, delay, value));
 const step = (id, inputSchema, outputSchema, execute, more) =>
   createStep({ id, inputSchema, outputSchema, execute, ...more });
 const workflow = (id, inputSchema, outputSchema) => createWorkflow({ id, inputSchema, outputSchema });
@@ -106,11 +107,10 @@ const bad = step("bad", number, number, async () => {
 });
 const slow = step("slow", number, number, async ({ inputData, writer }) => {
   await writer.write({ hello: 1 });
-  await new Promise((resolve) => setTimeout(resolve, inputData.n));
-  return inputData;
+  return later(inputData.n, inputData);
 });
-const sideA = step("side_a", number, text, async () => ({ v: "a" }));
-const sideB = step("side_b", number, text, async () => ({ v: "b" }));
+const sideA = step("side_a", number, text, () => later(10, { v: "a" }));
+const sideB = step("side_b", number, text, () => later(40, { v: "b" }));
 const sides = z.object({ side_a: text, side_b: text });
 
 const offered = new MCPServer({ id: "mastra", name: "mastra", version: "0", tools: { addTool: add, failTool: fail } });
