@@ -107,6 +107,39 @@ def test_an_error_of_a_tool_is_an_answer(given):
     assert "path" in wrong["error"]
 
 
+def test_two_event_loops_have_a_connection_each(tmp_path):
+    """And closing in one closes all; a loop that is gone is forgotten."""
+    started = tmp_path / "started"
+    note = f"import os; open({str(started)!r}, 'a').write(str(os.getpid()) + ' ')"
+    begin = f"{note}; import runpy; runpy.run_path({str(PROGRAM)!r}, run_name='__main__')"
+    files = McpClient(command=[sys.executable, "-c", begin])
+    first, second = asyncio.new_event_loop(), asyncio.new_event_loop()
+    for loop in (first, second, first, second):
+        read = loop.run_until_complete(files.call("read", {"path": "a"}))
+        assert read == "what is in a"
+    assert len(started.read_text().split()) == 2
+    second.run_until_complete(files.aclose())
+    for loop in (first, second):
+        loop.run_until_complete(_alone())
+        loop.close()
+    assert run(_once(files)) == "what is in a"
+    pids = [int(each) for each in started.read_text().split()]
+    assert len(pids) == 3
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+async def _once(files):
+    async with files:
+        return await files.call("read", {"path": "a"})
+
+
+async def _alone():
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    await asyncio.wait_for(asyncio.gather(*others, return_exceptions=True), 20)
+
+
 def test_calls_side_by_side(given):
     async def ask():
         async with McpClient(**given) as files:

@@ -15,6 +15,8 @@ from mastra_core.secret import Secret
 from mastra_core.tools import Tool
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop, Lock
+
     from mastra_core.mcp.connection import Connection
 
 __all__ = ("McpClient",)
@@ -67,8 +69,8 @@ class McpClient:
         self._only = only
         self._approval = requires_approval
         self._timeout = timeout
-        self._connection: Connection | None = None
-        self._lock: Any = None
+        self._connections: dict[AbstractEventLoop, Connection] = {}
+        self._locks: dict[AbstractEventLoop, Lock] = {}
         self._tools: list[Tool] = []
         self._asked = float("-inf")
 
@@ -93,11 +95,10 @@ class McpClient:
         return told(await connection.ask(lambda client: client.call_tool(name, given)))
 
     async def aclose(self) -> None:
-        """Disconnect; it may be used again."""
-        connection, self._connection = self._connection, None
-        self._asked = float("-inf")
-        if connection is not None and not connection.loop.is_closed():
-            await connection.close()
+        """Disconnect, from every event loop it was used in; it may be used again."""
+        await self._leave()
+        for loop in list(self._connections):
+            self._connections.pop(loop).dismiss()
 
     async def __aenter__(self) -> Self:
         return self
@@ -118,12 +119,21 @@ class McpClient:
             requires_approval=asks if isinstance(asks, bool) else listed.name in asks,
         )
 
+    async def _leave(self) -> None:
+        """Disconnect from this event loop."""
+        import asyncio
+
+        self._asked = float("-inf")
+        known = self._connections.pop(asyncio.get_running_loop(), None)
+        if known is not None:
+            await known.close()
+
     async def _listed(self) -> list[Any]:
         """Every page of the server's list; asking twice does no harm."""
         try:
             found = await self._pages()
         except McpFailed:
-            await self.aclose()
+            await self._leave()
             found = await self._pages()
         return [each for each in found if self._only is None or each.name in self._only]
 
@@ -145,18 +155,23 @@ class McpClient:
         from mastra_core.mcp.connection import Connection
 
         loop = asyncio.get_running_loop()
-        if self._lock is None or self._lock[0] is not loop:
-            self._lock = (loop, asyncio.Lock())
-        async with self._lock[1]:
-            known = self._connection
-            if known is not None and known.loop is loop and not known.lost:
+        self._forget_closed()
+        async with self._locks.setdefault(loop, asyncio.Lock()):
+            known = self._connections.get(loop)
+            if known is not None and not known.lost:
                 return known
-            if known is not None and known.loop is loop:
+            if known is not None:
                 await known.close()
             made = Connection(self._label, self._timeout)
             await made.open(self._opened)
-            self._connection = made
+            self._connections[loop] = made
             return made
+
+    def _forget_closed(self) -> None:
+        """A loop that was closed has ended its connection, and would be kept in memory by it."""
+        for loop in [each for each in list(self._locks) if each.is_closed()]:
+            self._locks.pop(loop, None)
+            self._connections.pop(loop, None)
 
     @property
     def _label(self) -> str:

@@ -37,11 +37,6 @@ class Connection:
         self._broken = False
 
     @property
-    def loop(self) -> asyncio.AbstractEventLoop:
-        """The loop that it lives in."""
-        return self._client.get_loop()
-
-    @property
     def lost(self) -> bool:
         """It broke, so another is needed."""
         return self._broken or (self._task is not None and self._task.done())
@@ -92,6 +87,11 @@ class Connection:
         if not done:
             self._task.cancel()
             await asyncio.wait({self._task})
+
+    def dismiss(self) -> None:
+        """Have it closed by its own event loop, from another one."""
+        with contextlib.suppress(RuntimeError):  # that loop was closed, and ended it
+            self._client.get_loop().call_soon_threadsafe(self._stop.set)
 
     async def _hold(self, make: Callable[[], AbstractAsyncContextManager[Any]]) -> None:
         try:
