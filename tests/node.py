@@ -37,10 +37,12 @@ def modules(*packages: str) -> Path:
 
 def told(script: Path, home: Path, *arguments: object, seconds: float = 120) -> Any:
     """Run a script among the packages of ``home``; gives its last line, which is JSON."""
-    target = home / script.name  # Node resolves packages from where a module lies
-    target.write_text(script.read_text())
+    for each in script.parent.glob("*.mjs"):  # Node resolves packages from where a module lies
+        written = home / f"{each.name}.{os.getpid()}"  # others run at the same time
+        written.write_text(each.read_text())
+        written.replace(home / each.name)
     done = subprocess.run(
-        [binary(), str(target), *map(str, arguments)],
+        [binary(), str(home / script.name), *map(str, arguments)],
         capture_output=True,
         text=True,
         timeout=seconds,

@@ -1,17 +1,8 @@
 // Drives the agents of the server under test by Mastra's own client; prints what it got as JSON.
-import { MastraClient } from "@mastra/client-js";
+import { client, failing } from "./asking.mjs";
 
-const client = new MastraClient({ baseUrl: process.argv[2], retries: 0 });
 const shop = client.getAgent("shop");
 const got = {};
-
-async function failing(call) {
-  try {
-    return { value: await call() };
-  } catch (error) {
-    return { status: error.status, message: error.message };
-  }
-}
 
 async function chunksOf(response) {
   const chunks = [];

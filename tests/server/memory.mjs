@@ -1,17 +1,8 @@
 // Drives the memory of Mastra's own client against the server under test; prints what it got.
-import { MastraClient } from "@mastra/client-js";
+import { client, failing } from "./asking.mjs";
 
-const client = new MastraClient({ baseUrl: process.argv[2], retries: 0 });
 const agentId = "mem-agent";
 const got = {};
-
-async function failing(call) {
-  try {
-    return { value: await call() };
-  } catch (error) {
-    return { status: error.status, message: error.message };
-  }
-}
 
 got.status = await client.getMemoryStatus(agentId);
 got.statusNone = await client.getMemoryStatus("echo-agent");

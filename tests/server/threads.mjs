@@ -1,15 +1,7 @@
 // Sends messages into threads by Mastra's own client and listens; prints what it got as JSON.
-import { MastraClient } from "@mastra/client-js";
+import { client, failing } from "./asking.mjs";
 
-const client = new MastraClient({ baseUrl: process.argv[2], retries: 0 });
 const got = {};
-const failing = async (call) => {
-  try {
-    return { value: await call() };
-  } catch (error) {
-    return { status: error.status, message: error.message };
-  }
-};
 
 // What a listener hears, until `enough` of it.
 async function listening(agent, threadId, enough, act) {

@@ -1,16 +1,7 @@
 // Runs agents and workflows by Mastra's own client, then looks at what was kept of them.
-import { MastraClient } from "@mastra/client-js";
+import { client, failing } from "./asking.mjs";
 
-const client = new MastraClient({ baseUrl: process.argv[2], retries: 0 });
 const got = {};
-
-async function failing(call) {
-  try {
-    return { value: await call() };
-  } catch (error) {
-    return { status: error.status, message: error.message };
-  }
-}
 
 got.generated = await client.getAgent("echoAgent").generate("hello there", {
   memory: { thread: "thread-1", resource: "ann" },

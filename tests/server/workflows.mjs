@@ -1,16 +1,7 @@
 // Drives every call that Mastra's own client has for workflows; prints what it got as JSON.
-import { MastraClient } from "@mastra/client-js";
+import { client, failing } from "./asking.mjs";
 
-const client = new MastraClient({ baseUrl: process.argv[2], retries: 0 });
 const got = {};
-
-async function failing(call) {
-  try {
-    return { value: await call() };
-  } catch (error) {
-    return { status: error.status, message: error.message };
-  }
-}
 
 async function chunks(stream) {
   const all = [];
