@@ -61,6 +61,7 @@ def run_mastra(*arguments, cwd=".", timeout=180, **environment):
 # The longest first: a file stays in one process, and one that begins last is waited for alone.
 LONGEST = (
     "vercel/test_deploy",
+    "server/test_fuzz",
     "oci/test_outages",
     "oci/test_",
     "vercel/",
