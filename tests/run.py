@@ -72,7 +72,9 @@ def test(python: str, wheels: Path, cache: Path, arguments: list[str]) -> int:
         environment.pop(name, None)
     # A file stays in one process, so that what it builds once is built once. Much of the time goes
     # in waiting: on two cores three workers need three quarters of it, four make tests of time fail.
-    command = [python, "-m", "pytest", "-n", "3", "--dist", "loadfile", *arguments]
+    # In our order (conftest.py), not that of xdist: a long test that is alone in its file came last.
+    shared = ["-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"]
+    command = [python, "-m", "pytest", *shared, *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 
