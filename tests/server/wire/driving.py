@@ -29,9 +29,11 @@ def drive(home: Path, url: str) -> dict[str, Any]:
 
 
 def plain(value: Any, key: str = "") -> Any:
-    """``value`` without ids, times and counts of tokens."""
+    """``value`` without ids, times, counts of tokens and stack traces."""
     if key in _USAGE and value:
         return "<usage>"
+    if key == "stack":  # it names the places of one machine
+        return "<stack>"
     if isinstance(value, dict):
         return {_text(name): plain(each, name) for name, each in value.items()}
     if isinstance(value, list):
