@@ -63,10 +63,13 @@ def chromium():
 
 
 @contextlib.contextmanager
-def studio(*arguments):
+def studio(*arguments, environment=None):
     """The command; gives the address of its page."""
     process = subprocess.Popen(
-        [MASTRA, "studio", *arguments, "--json"], stdout=subprocess.PIPE, text=True
+        [MASTRA, "studio", *arguments, "--json"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     try:
         told = json.loads(process.stdout.readline())
@@ -169,3 +172,15 @@ def test_its_page_knows_the_server_and_files_are_its_own():
         assert page.get("/refresh-events").status_code == 204
         assert page.get("/assets/").status_code == 404
         assert page.get("/assets/../../x.svg").status_code == 404
+
+
+@pytest.mark.slow
+def test_it_is_loaded_once_and_leaves_nothing_beside(tmp_path):
+    elsewhere = {**os.environ, "MASTRA_CACHE_DIR": str(tmp_path)}
+    with studio("--port", "0", environment=elsewhere):
+        (kept,) = (tmp_path / "studio").iterdir()
+    assert (kept / "index.html").exists()
+    assert not [each for each in kept.rglob("*") if each.is_dir() and each.name != "assets"]
+    nowhere = {**elsewhere, "NPM_CONFIG_REGISTRY": "http://127.0.0.1:9"}
+    with studio("--port", "0", environment=nowhere) as address:
+        assert httpx.get(address, trust_env=False).status_code == 200

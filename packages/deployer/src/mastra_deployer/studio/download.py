@@ -6,7 +6,6 @@ import hashlib
 import io
 import os
 import tarfile
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,6 +15,7 @@ from mastra_core.line import Report
 from mastra_deployer.kit import connect
 from mastra_deployer.kit.clear_text import is_loopback
 from mastra_deployer.places import cache_directory, cache_writing, publish
+from mastra_deployer.scratch import scratch_directory
 
 __all__ = ("VERSION", "studio_files")
 
@@ -42,8 +42,8 @@ def studio_files(report: Report) -> Path:
     if not place.exists():
         report.step(f"Loading Mastra Studio {VERSION}")
         content = _loaded(_registry())
-        with cache_writing():
-            made = Path(tempfile.mkdtemp(dir=place.parent))
+        with cache_writing(), scratch_directory(place.parent) as scratch:
+            made = scratch / VERSION
             _unpack(content, made)
             publish(made, place)
     return place
