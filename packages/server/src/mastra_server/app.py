@@ -107,7 +107,8 @@ def create_app(mastra: Mastra) -> Litestar:
         request_max_body_size=None,  # ours also covers bodies that a middleware reads
         debug=False,
     )
-    app.asgi_handler = _surrounded(app.asgi_handler, mastra, metrics)
+    traced = book is not None or mastra.telemetry is not None
+    app.asgi_handler = _surrounded(app.asgi_handler, mastra, metrics, traced=traced)
     return app
 
 
@@ -159,7 +160,7 @@ def _kind(mastra: Mastra) -> type[Litestar]:
     return _Application if ours else PlainStart
 
 
-def _surrounded(app: App, mastra: Mastra, metrics: Sequence[Metrics]) -> App:
+def _surrounded(app: App, mastra: Mastra, metrics: Sequence[Metrics], *, traced: bool) -> App:
     settings = mastra.server
     if mastra.server_middleware:  # what the routes raise, Litestar answers
         app = ErrorBoundary(wrap_user_middleware(app, mastra.server_middleware))
@@ -171,7 +172,7 @@ def _surrounded(app: App, mastra: Mastra, metrics: Sequence[Metrics]) -> App:
         app = CorsHeaders(app, settings.cors, dev=_in_dev())
     if settings.https_only:
         app = HttpsOnly(app)
-    if mastra.telemetry is not None or _keeps_traces(mastra):
+    if traced:
         app = RequestSpans(app)
     for each in metrics:
         app = each.around(app)
