@@ -48,7 +48,7 @@ def _table(directory: Path, url: str) -> int:
 
 def _sent(directory: Path, url: str, concurrency: int) -> float:
     """Seconds that it took, digests not counted."""
-    from mastra_core.line import Silent
+    from mastra_core.pipeline import Silent
     from mastra_deployer.kit import Manifest, connect, upload
 
     manifest = Manifest.of(directory)

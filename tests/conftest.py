@@ -151,7 +151,7 @@ def serve_directory():
 
 def bare_python(version):
     """A Python of that version with none of our packages; CI has to have them all."""
-    from mastra_deployer.interpreters import probe, target_interpreter
+    from mastra_deployer.project.interpreters import probe, target_interpreter
 
     found = target_interpreter(version, probe(sys.executable))
     if found is None:

@@ -10,8 +10,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from mastra_core.line import Bundle
-from mastra_deployer_vercel.parts import pack
+from mastra_core.pipeline import Bundle
+from mastra_deployer_vercel.deploy.archive import pack
 
 
 def main(bundle: str, answer: str) -> None:

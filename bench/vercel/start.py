@@ -13,7 +13,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from mastra_deployer_vercel.runtime import Runtime
+from mastra_deployer_vercel.preview.runtime import Runtime
 
 PATIENCE = 60  # seconds
 

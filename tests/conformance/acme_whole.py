@@ -7,7 +7,7 @@ from mastra_deployer_acme import AcmeDeployer, Env, _app, _client, _deployment
 
 from mastra_core.errors import DeployError, DeploymentFailed
 from mastra_core.hooks import hookimpl
-from mastra_core.line import Bundle, Deployment, DeployRequest, LogLine, Plan, Problem, Report
+from mastra_core.pipeline import Bundle, Deployment, DeployRequest, LogLine, Plan, Problem, Report
 
 
 @hookimpl

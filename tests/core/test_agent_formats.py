@@ -212,7 +212,7 @@ def test_retry_after_is_waited_for(kind):
 
 
 def test_a_long_wait_is_bounded(kind, monkeypatch):
-    from mastra_core.agents.pydantic_ai import running
+    from mastra_core.agents.pydantic_ai import runner as running
 
     monkeypatch.setattr(running, "_PATIENCE", 0.5)
     agent = made(kind, settings={"max_retries": 2})

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from mastra_core.errors import BundleError
-from mastra_core.line import (
+from mastra_core.pipeline import (
     MANIFEST,
     Build,
     Bundle,
@@ -16,8 +16,8 @@ from mastra_core.line import (
     Serve,
     Silent,
 )
-from mastra_core.line.bundle import _digest as digest_of
-from mastra_core.line.layout import identity_of
+from mastra_core.pipeline.bundle import _digest as digest_of
+from mastra_core.pipeline.file_tree import identity_of
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mastra_core.agents import Message, TextPart, ToolCallPart, ToolResultPart
-from mastra_core.memory.recalled import conversation, fresh
+from mastra_core.memory.history import conversation, fresh
 from mastra_core.storage import StoredMessage
 
 IDS = st.sampled_from("abc")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mastra_core.words import words_of
+from mastra_core.redaction import words_of
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ import tomllib
 
 from uv import find_uv_bin
 
-from mastra_core.line import Platform
-from mastra_deployer.bundler.closure import lock_closure
-from mastra_deployer.project import find_project, with_lock
+from mastra_core.pipeline import Platform
+from mastra_deployer.bundler.resolve.closure import lock_closure
+from mastra_deployer.project.discovery import find_project, with_lock
 
 HERE = Platform(python="3.11", wheels="x86_64-manylinux_2_28")
 ARM = Platform(python="3.12", wheels="aarch64-manylinux_2_28")

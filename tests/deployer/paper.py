@@ -13,7 +13,7 @@ from typing import ClassVar
 from mastra_core import Secret
 from mastra_core.errors import AuthError, DeployError
 from mastra_core.hooks import hookimpl
-from mastra_core.line import Bundle, Deployment, LogLine, Plan, Problem, Target
+from mastra_core.pipeline import Bundle, Deployment, LogLine, Plan, Problem, Target
 
 EMPTY = {"deployments": [], "live": [], "env": {}, "log": [], "calls": [], "bend": {}}
 

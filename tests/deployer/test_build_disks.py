@@ -9,7 +9,7 @@ import subprocess
 import pytest
 from projects import write_project
 
-from mastra_core.line import Bundle
+from mastra_core.pipeline import Bundle
 
 pytestmark = pytest.mark.slow
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from projects import write_project
 
-from mastra_core.line import Bundle
+from mastra_core.pipeline import Bundle
 
 pytestmark = pytest.mark.slow
 
@@ -101,11 +101,11 @@ def test_killed_at_any_moment(project, mastra, cache, serve_directory, tmp_path)
 
 
 def test_scratch_of_the_living_stays_and_of_the_dead_goes(tmp_path):
-    from mastra_deployer.scratch import scratch_directory
+    from mastra_deployer.files.temporary import scratch_directory
 
     code = (
         "import sys, time\nfrom pathlib import Path\n"
-        "from mastra_deployer.scratch import scratch_directory\n"
+        "from mastra_deployer.files.temporary import scratch_directory\n"
         "with scratch_directory(Path(sys.argv[1])) as scratch:\n"
         "    (scratch / 'file').touch()\n    print(scratch, flush=True)\n    time.sleep(60)\n"
     )

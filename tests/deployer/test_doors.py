@@ -8,7 +8,7 @@ TARGET = """\
 import dataclasses
 from typing import ClassVar
 from mastra_core.hooks import hookimpl
-from mastra_core.line import Bundle, Problem, Target
+from mastra_core.pipeline import Bundle, Problem, Target
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
@@ -114,7 +114,7 @@ def test_a_disabled_plugin_is_not_loaded(package, project, mastra, echo):
 @pytest.mark.slow
 def test_a_plugin_that_objects_stops_the_line(package, project, mastra, echo):
     source = (
-        "from mastra_core.hooks import hookimpl\nfrom mastra_core.line import Problem\n"
+        "from mastra_core.hooks import hookimpl\nfrom mastra_core.pipeline import Problem\n"
         "@hookimpl\ndef mastra_check(build):\n"
         "    return [Problem(message='No agents on Mondays.', hint='Wait.')]\n"
         "@hookimpl\ndef mastra_stage_finished(stage):\n"

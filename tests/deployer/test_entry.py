@@ -7,8 +7,8 @@ import pytest
 
 from mastra_core import Secret
 from mastra_core.errors import BuildError, ConfigError
-from mastra_deployer.blank import blank_deployer, refuse_deployers
-from mastra_deployer.entry import EnvReference, read_deployer
+from mastra_deployer.bundler.sources.strip_deployer import blank_deployer, refuse_deployers
+from mastra_deployer.project.deployer_argument import EnvReference, read_deployer
 
 FILE = Path("index.py")
 

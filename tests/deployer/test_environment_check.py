@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from projects import write_project
 
-from mastra_core.line import Build, BundleManifest, Environment, Platform, Project, Target
-from mastra_deployer.checks.app import app_problems
-from mastra_deployer.checks.sources import Sources
-from mastra_deployer.checks.values import is_file_store, local_host, value_problems
+from mastra_core.pipeline import Build, BundleManifest, Environment, Platform, Project, Target
+from mastra_deployer.checks.app_problems import app_problems
+from mastra_deployer.checks.parsed_sources import Sources
+from mastra_deployer.checks.value_problems import is_file_store, local_host, value_problems
 
 INDEX = "src/mastra/index.py"
 

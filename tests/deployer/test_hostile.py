@@ -98,7 +98,7 @@ def test_dynamic_dependencies_are_asked_of_the_build_backend(project, mastra, ec
 def test_a_neighbour_of_the_output_is_left_alone(project, mastra, echo):
     root = project({INDEX: echo, "out.old/mine.txt": "mine", ".out.mastra-swap/mine.txt": "mine"})
     pytest.importorskip("mastra_deployer")
-    from mastra_deployer.swap import repair
+    from mastra_deployer.files.atomic_replace import repair
 
     repair(root / "out")
     assert (root / "out.old/mine.txt").exists()

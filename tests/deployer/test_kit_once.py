@@ -4,7 +4,7 @@ import pytest
 from kit_server import serving
 
 from mastra_core.errors import ApiError, AuthError
-from mastra_deployer.kit import connect, once
+from mastra_deployer.kit import connect, get_or_create
 from mastra_deployer.kit.clock import no_waiting
 
 
@@ -39,7 +39,7 @@ def make(store):
             found = client.get("/apps").json()
             return {"id": found[0]} if found else None
 
-        yield lambda: once(find, lambda: {"id": client.post("/apps").json()})
+        yield lambda: get_or_create(find, lambda: {"id": client.post("/apps").json()})
 
 
 def test_what_is_there_is_not_made(make, store):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mastra_core.line import Platform
+from mastra_core.pipeline import Platform
 from mastra_deployer.kit import (
     MANYLINUX_AARCH64,
     MANYLINUX_X86_64,

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from mastra_core.errors import DeployTimeout
-from mastra_core.line import Silent
+from mastra_core.pipeline import Silent
 from mastra_deployer.kit import poll
 from mastra_deployer.kit.clock import no_waiting, now
 

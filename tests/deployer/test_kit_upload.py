@@ -11,10 +11,10 @@ import pytest
 from kit_server import serving
 
 from mastra_core.errors import ApiError
-from mastra_core.line import Silent
+from mastra_core.pipeline import Silent
 from mastra_deployer.kit import connect, upload
+from mastra_deployer.kit.adaptive_limiter import Pace
 from mastra_deployer.kit.clock import no_waiting, now
-from mastra_deployer.kit.pace import Pace
 
 
 class Told(Silent):
@@ -170,7 +170,7 @@ def test_who_waits_for_a_retry_makes_room():
 
 INTERRUPTED = """
 import sys
-from mastra_core.line import Silent
+from mastra_core.pipeline import Silent
 from mastra_deployer.kit import connect, upload
 
 with connect(sys.argv[1]) as client:

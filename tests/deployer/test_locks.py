@@ -9,7 +9,7 @@ import pytest
 from deployer.locking import ARM, Told, lock, packages, project_table, uv, write
 
 from mastra_core.errors import BuildError, ConfigError
-from mastra_core.line import Platform
+from mastra_core.pipeline import Platform
 
 pytestmark = pytest.mark.slow
 

@@ -9,8 +9,8 @@ from deployer.index_server import C_SOURCE, sdist, wheel
 from deployer.locking import ARM, lock, packages, project_table, uv, write
 
 from mastra_core.errors import BuildError
-from mastra_core.line import Platform
-from mastra_deployer.interpreters import probe
+from mastra_core.pipeline import Platform
+from mastra_deployer.project.interpreters import probe
 
 pytestmark = pytest.mark.slow
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mastra_deployer.bundler.locks.poetry_words import requirement, specifier
+from mastra_deployer.bundler.locks.poetry_constraints import requirement, specifier
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import ClassVar
 from mastra_core.errors import AuthError
 from mastra_core.hooks import hookimpl
-from mastra_core.line import Bundle, Deployment, Target
+from mastra_core.pipeline import Bundle, Deployment, Target
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Internal:

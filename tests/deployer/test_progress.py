@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
+from mastra_deployer.cli.progress import Progress
 from mastra_deployer.cli.terminal import Terminal
-from mastra_deployer.progress import Progress
 
 
 def test_progress_tells_amount_rate_and_time_left():

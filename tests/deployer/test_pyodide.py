@@ -12,8 +12,8 @@ from packaging.markers import Marker
 from projects import ECHO, write_project
 
 from mastra_core.errors import BuildError
-from mastra_core.line import Platform
-from mastra_deployer.bundler.pyodide import fit_lock, is_pyodide, marker_environment
+from mastra_core.pipeline import Platform
+from mastra_deployer.bundler.resolve.pyodide import fit_lock, is_pyodide, marker_environment
 from mastra_deployer.kit import MANYLINUX_X86_64, PYODIDE
 
 DEPLOYER = """\
@@ -21,7 +21,7 @@ import dataclasses
 from typing import ClassVar
 
 from mastra_core.hooks import hookimpl
-from mastra_core.line import Bundle, Target
+from mastra_core.pipeline import Bundle, Target
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

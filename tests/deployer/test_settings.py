@@ -7,8 +7,8 @@ import pytest
 
 from mastra_core import Secret
 from mastra_core.errors import ConfigError
-from mastra_deployer.entry import EnvReference
-from mastra_deployer.settings import (
+from mastra_deployer.project.deployer_argument import EnvReference
+from mastra_deployer.project.settings import (
     credentials_of,
     merge_settings,
     secrets_in_clear,

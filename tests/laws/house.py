@@ -9,7 +9,7 @@ PACKAGES = {
     for path in sorted((ROOT / "packages").glob("*/src/*/__init__.py"))
 }
 # Files that are written into projects; as they stand there they are no Python.
-TEMPLATE = "mastra_deployer/template"
+TEMPLATE = "mastra_deployer/scaffold/template"
 
 
 def sources(package):

@@ -14,10 +14,9 @@ import stamina
 from bases import push_base
 from registries import Proxy, Registry, htpasswd
 
-import mastra_deployer_oci
 from mastra_deployer.kit.clock import no_waiting
 from mastra_deployer.testing import DeployerSuite
-from mastra_deployer.testing.fake import Live
+from mastra_deployer.testing.fake_platform import Live
 
 pytestmark = pytest.mark.slow
 
@@ -94,7 +93,7 @@ class TestOci(DeployerSuite):
 
     @pytest.fixture
     def deployer(self):
-        return mastra_deployer_oci
+        return hooks
 
     @pytest.fixture
     def platform(self, tmp_path, monkeypatch):

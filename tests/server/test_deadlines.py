@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from mastra_server.deadlines import Deadlines
-from mastra_server.limits import TimeLimit
+from mastra_server.middleware.deadlines import Deadlines
+from mastra_server.middleware.limits import TimeLimit
 
 
 class Answers:

@@ -83,7 +83,7 @@ def test_metrics_of_several_processes(python, tmp_path):
     """Each process writes where the others do, and any of them tells of all."""
     source = """
 import asyncio
-from mastra_server.metrics import Metrics
+from mastra_server.middleware.metrics import Metrics
 
 async def app(scope, receive, send):
     await send({"type": "http.response.start", "status": 200, "headers": []})

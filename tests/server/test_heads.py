@@ -7,7 +7,7 @@ import time
 import pytest
 
 APP = """
-from mastra_server import head_limit
+from mastra_server.http import head_limit
 from server_sample import sample
 head_limit.MOST_SECONDS = 0.5
 mastra = sample()

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from mastra_core.errors import Conflict, NotFound, TooManyRuns
-from mastra_server import live_run, live_runs
-from mastra_server.live_runs import LiveRuns
+from mastra_server.agents import live_run, live_runs
+from mastra_server.agents.live_runs import LiveRuns
 
 
 def chunk(index, size=0):

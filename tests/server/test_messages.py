@@ -5,8 +5,8 @@ import base64
 import pytest
 
 from mastra_core.agents import FilePart, Message, TextPart, ToolCallPart, ToolResultPart
-from mastra_server.body import InvalidBody
-from mastra_server.messages import messages_of
+from mastra_server.agents.input_messages import messages_of
+from mastra_server.http.request_body import InvalidBody
 
 PIXEL = base64.b64encode(b"pixel").decode()
 CALL = ToolCallPart(id="1", name="add", arguments={"a": 1})

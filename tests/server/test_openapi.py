@@ -7,8 +7,8 @@ from server_sample import sample
 
 from mastra_core import ApiRoute
 from mastra_server import ApiKeys, create_app
-from mastra_server.openapi import document
-from mastra_server.operations import operations
+from mastra_server.http.openapi import document
+from mastra_server.http.operations import operations
 
 
 async def order(request):

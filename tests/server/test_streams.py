@@ -8,7 +8,7 @@ import time
 import pytest
 from server_sample import Trace
 
-from mastra_server import live_run
+from mastra_server.agents import live_run
 
 
 def chunks_of(text):

@@ -5,7 +5,7 @@ from server_sample import sample
 
 from mastra_core import ApiRoute
 from mastra_server import ApiKeys, create_app, left_out
-from mastra_server.operations import operations
+from mastra_server.http.operations import operations
 
 FIXED = {
     "/api/auth/capabilities": {"enabled": False, "login": None},

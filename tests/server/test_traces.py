@@ -8,7 +8,7 @@ from server_sample import sample
 
 from mastra_core import ApiRoute, Mastra, Telemetry, telemetry
 from mastra_server import ApiKeys
-from mastra_server.trace_book import TraceBook
+from mastra_server.observability.trace_store import TraceBook
 
 MODEL = {
     "gen_ai.operation.name": "chat",

@@ -6,7 +6,7 @@ import pytest
 import workflow_sample
 
 from mastra_core import Mastra
-from mastra_server.context import RESOURCE, request_context
+from mastra_server.http.request_context import RESOURCE, request_context
 
 
 @pytest.fixture(scope="module")

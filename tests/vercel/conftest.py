@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from mastra_deployer_vercel.runtime import Runtime
+from mastra_deployer_vercel.preview.runtime import Runtime
 from vercel.fake import FakeVercel
 
 

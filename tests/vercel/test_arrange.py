@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from projects import ECHO, write_project
 
-from mastra_core.line import Build, Bundle, BundleManifest, Platform
+from mastra_core.pipeline import Build, Bundle, BundleManifest, Platform
 from mastra_deployer_vercel import VercelDeployer
-from mastra_deployer_vercel.arrange import FUNCTION, OUTPUT, arrange
-from mastra_deployer_vercel.checks import check_build, inspect_bundle
-from mastra_deployer_vercel.parts import pack
+from mastra_deployer_vercel.bundle.build_output import FUNCTION, OUTPUT, arrange
+from mastra_deployer_vercel.bundle.checks import check_build, inspect_bundle
+from mastra_deployer_vercel.deploy.archive import pack
 
 INDEX = "src/mastra/index.py"
 
@@ -173,9 +173,9 @@ def test_a_large_file_of_the_app_is_not_sent_with_its_code(tmp_path):
 
 
 def test_a_large_archive_is_cut_into_more_parts(tmp_path, monkeypatch):
-    from mastra_deployer_vercel import parts as module
+    from mastra_deployer_vercel.deploy import archive
 
-    monkeypatch.setattr(module, "_PART", 3_000_000)
+    monkeypatch.setattr(archive, "_PART", 3_000_000)
     bundle = bundled(tmp_path, {"vendor/noise.bin": os.urandom(7_000_000)})
     parts = packed(bundle, tmp_path / "parts")
     assert len(parts) >= 4 and all(part.size < 3_100_000 for part in parts)

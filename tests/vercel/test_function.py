@@ -11,10 +11,10 @@ import pytest
 from projects import write_project
 
 from mastra_core.errors import DeploymentFailed
-from mastra_core.line import Bundle
-from mastra_deployer_vercel.arrange import FUNCTION
-from mastra_deployer_vercel.parts import pack
-from mastra_deployer_vercel.runtime import Runtime
+from mastra_core.pipeline import Bundle
+from mastra_deployer_vercel.bundle.build_output import FUNCTION
+from mastra_deployer_vercel.deploy.archive import pack
+from mastra_deployer_vercel.preview.runtime import Runtime
 
 pytestmark = pytest.mark.slow
 

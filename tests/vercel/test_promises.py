@@ -3,9 +3,9 @@
 import pytest
 
 import mastra_deployer_vercel.hooks
-from mastra_core.line import MANIFEST
+from mastra_core.pipeline import MANIFEST
 from mastra_deployer.testing import DeployerSuite
-from mastra_deployer_vercel.arrange import OUTPUT
+from mastra_deployer_vercel.bundle.build_output import OUTPUT
 from vercel.fake import FakeVercel
 from vercel.fake.contract import violations
 

@@ -4,7 +4,7 @@ import asyncio
 
 from core.workflows.samples import ask, plus_one, settled
 from mastra_core import StepContext, Workflow, step
-from mastra_core.workflows.events import RunStarted, StepWrote
+from mastra_core.workflows.engine.run_events import RunStarted, StepWrote
 
 
 def test_events_from_an_offset(engine):

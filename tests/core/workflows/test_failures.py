@@ -7,7 +7,7 @@ import pytest
 
 from core.workflows.samples import ask, broken, endless, plus_one, record_of, settled
 from mastra_core import Workflow, step
-from mastra_core.workflows.events import StepEnded
+from mastra_core.workflows.engine.run_events import StepEnded
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from mastra_core.agents import AgentInfo, AgentOutput
 from mastra_core.agents.function import FunctionAgent
 from mastra_core.errors import ConfigError
 from mastra_core.workflows import Retry, as_step
-from mastra_core.workflows.events import StepEnded
+from mastra_core.workflows.engine.run_events import StepEnded
 
 
 @dataclass

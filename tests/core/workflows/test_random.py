@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from core.workflows.graphs import Graph, graphs
 from core.workflows.journals import Recorded
 from mastra_core.workflows import RunRecord
-from mastra_core.workflows.attempt import StepFailed
-from mastra_core.workflows.interpreter import interpret
-from mastra_core.workflows.start import Options
+from mastra_core.workflows.engine.interpreter import interpret
+from mastra_core.workflows.engine.start import Options
+from mastra_core.workflows.engine.step_runner import StepFailed
 
 RANDOM = settings(
     max_examples=100,

@@ -10,7 +10,7 @@ from core.workflows.samples import ask, endless, plus_one, record_of, settled, u
 from mastra_core import StepContext, Workflow, step
 from mastra_core.errors import ConfigError
 from mastra_core.workflows import Retry, as_step
-from mastra_core.workflows.events import StepRetried, StepWaiting
+from mastra_core.workflows.engine.run_events import StepRetried, StepWaiting
 
 
 def failing(times, error=OSError, **options):

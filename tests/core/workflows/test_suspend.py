@@ -17,7 +17,7 @@ from core.workflows.samples import (
 from mastra_core import StepContext, Workflow, step
 from mastra_core.errors import Conflict, InvalidInput
 from mastra_core.workflows import as_step
-from mastra_core.workflows.events import StepSuspended
+from mastra_core.workflows.engine.run_events import StepSuspended
 
 
 def test_suspend_and_resume(engine):

@@ -13,7 +13,7 @@ from core.workflows.samples import Point, double, plus_one
 from mastra_core import Mastra, StepContext, Workflow, step, tool
 from mastra_core.errors import ConfigError
 from mastra_core.workflows import as_step
-from mastra_core.workflows.fits import misfit
+from mastra_core.workflows.model.type_compat import misfit
 
 
 class Colour(enum.Enum):

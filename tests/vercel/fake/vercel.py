@@ -168,7 +168,7 @@ class FakeVercel:
 
     def live(self, environment: str) -> Any:
         """As `mastra_deployer.testing.Live`; `None` while there is nothing."""
-        from mastra_deployer.testing.fake import Live
+        from mastra_deployer.testing.fake_platform import Live
 
         seen = self.live_deployment(environment)
         if seen is None:

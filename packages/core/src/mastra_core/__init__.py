@@ -1,7 +1,7 @@
 """mastra for Python: agents and workflows, written once and served anywhere.
 
 What an application imports. Hook specs and the types of the deploy line live in
-``mastra_core.hooks`` and ``mastra_core.line`` and are not loaded with it.
+``mastra_core.hooks`` and ``mastra_core.pipeline`` and are not loaded with it.
 """
 
 from mastra_core.agents import Agent, AgentInput, AgentLike

@@ -7,7 +7,7 @@ from typing import Any
 
 from mastra_core.agents.protocol import AgentLike
 from mastra_core.mastra import Mastra
-from mastra_core.memory.agent import memory_of
+from mastra_core.memory.memory_agent import memory_of
 
 __all__ = ("describe", "missing_providers")
 

@@ -26,7 +26,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from mastra_core.line import Deployment
+    from mastra_core.pipeline import Deployment
 
 __all__ = (
     "AgentFailed",

@@ -24,7 +24,7 @@ from typing import Any, Protocol
 
 import pluggy
 
-from mastra_core.line import (
+from mastra_core.pipeline import (
     Build,
     Bundle,
     Deployment,

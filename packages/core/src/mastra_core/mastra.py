@@ -10,11 +10,11 @@ from typing import Any
 
 from mastra_core.agents.adapt import as_agent
 from mastra_core.agents.protocol import AgentLike
-from mastra_core.agents.suspended import SuspendedRuns
+from mastra_core.agents.suspended_runs import SuspendedRuns
 from mastra_core.errors import ConfigError
 from mastra_core.logger import create_logger
-from mastra_core.memory.agent import RememberingAgent, memory_of
 from mastra_core.memory.memory import Memory, as_memory
+from mastra_core.memory.memory_agent import RememberingAgent, memory_of
 from mastra_core.registry import Registry
 from mastra_core.server import (
     Middleware,
@@ -23,13 +23,13 @@ from mastra_core.server import (
     as_server,
     from_mapping,
 )
-from mastra_core.storage.choose import as_storage
+from mastra_core.storage.coerce_storage import as_storage
 from mastra_core.storage.protocol import Storage
 from mastra_core.telemetry import Telemetry
 from mastra_core.tools import Tool, as_tool
-from mastra_core.workflows.engine import Engine
-from mastra_core.workflows.memory import MemoryEngine
-from mastra_core.workflows.workflow import Workflow
+from mastra_core.workflows.engine.memory_engine import MemoryEngine
+from mastra_core.workflows.engine.protocol import Engine
+from mastra_core.workflows.model.workflow import Workflow
 
 __all__ = ("Mastra",)
 

@@ -12,20 +12,18 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mastra_core.errors import BundleError, ConfigError
-from mastra_core.hooks import hookimpl
-from mastra_core.line import Bundle
+from mastra_core.pipeline import Bundle
 from mastra_core.secret import Secret
 
-__all__ = ("mastra_preview",)
+__all__ = ("preview",)
 
 
-@hookimpl
-def mastra_preview(bundle: Bundle, host: str, port: int, env: Mapping[str, Secret]) -> int:
+def preview(bundle: Bundle, host: str, port: int, env: Mapping[str, Secret]) -> int:
     """Unpack the layers and start the app: in a root of its own where that can be, else beside us.
 
     A root of its own needs Linux, root and an image without a base, whose layers are all here.
     """
-    from mastra_deployer_oci.parts import read_parts
+    from mastra_deployer_oci.bundle.image_plan import read_parts
 
     parts = read_parts(bundle.directory)
     with tempfile.TemporaryDirectory(prefix="mastra-preview-") as scratch:
@@ -47,7 +45,7 @@ def mastra_preview(bundle: Bundle, host: str, port: int, env: Mapping[str, Secre
 
 
 def _unpack(bundle: Bundle, root: Path) -> None:
-    from mastra_deployer_oci.parts import BLOBS, read_parts
+    from mastra_deployer_oci.bundle.image_plan import BLOBS, read_parts
 
     for layer in read_parts(bundle.directory).layers:
         path = bundle.directory / BLOBS / layer.digest.removeprefix("sha256:")

@@ -9,7 +9,7 @@ from typing import cast
 
 from mastra_core import Secret
 from mastra_core.hooks import EnvStore, hookimpl
-from mastra_core.line import (
+from mastra_core.pipeline import (
     Build,
     Bundle,
     Deployment,
@@ -23,7 +23,7 @@ from mastra_core.line import (
     Stage,
     Target,
 )
-from mastra_deployer_vercel.checks import PYTHONS, SIZE, check_build, inspect_bundle
+from mastra_deployer_vercel.bundle.checks import PYTHONS, SIZE, check_build, inspect_bundle
 from mastra_deployer_vercel.settings import VercelDeployer
 
 __all__ = (
@@ -77,7 +77,7 @@ def mastra_check(build: Build, settings: VercelDeployer) -> Iterable[Problem]:
 @hookimpl
 def mastra_bundle(build: Build, directory: Path, settings: VercelDeployer) -> Bundle:
     """``.vercel/output`` with one function."""
-    from mastra_deployer_vercel.arrange import arrange
+    from mastra_deployer_vercel.bundle.build_output import arrange
 
     arrange(build, directory, settings)
     return Bundle.seal(build, directory, "vercel")
@@ -97,7 +97,7 @@ def mastra_plan(
     request: DeployRequest,
 ) -> Plan:
     """Project, variables, and what of the archive Vercel has."""
-    from mastra_deployer_vercel.deploy import plan
+    from mastra_deployer_vercel.deploy.deploy import plan
 
     return plan(bundle, settings, credentials, request)
 
@@ -111,7 +111,7 @@ def mastra_deploy(
     report: Report,
 ) -> Deployment:
     """Upload, create, wait."""
-    from mastra_deployer_vercel.deploy import deploy
+    from mastra_deployer_vercel.deploy.deploy import deploy
 
     return deploy(bundle, settings, credentials, request, report)
 
@@ -122,8 +122,8 @@ def mastra_deployments(
 ) -> list[Deployment]:
     """Those of the project, newest first."""
     from mastra_deployer_vercel.api import opened
-    from mastra_deployer_vercel.project import find_project
-    from mastra_deployer_vercel.records import deployment_of, listed
+    from mastra_deployer_vercel.deploy.project import find_project
+    from mastra_deployer_vercel.manage.deployments import deployment_of, listed
 
     with opened(settings, credentials) as client:
         project = find_project(client, settings)
@@ -139,7 +139,7 @@ def mastra_promote(
 ) -> Deployment:
     """Move production's domains, or deploy a preview's files to production."""
     from mastra_deployer_vercel.api import opened
-    from mastra_deployer_vercel.traffic import promote
+    from mastra_deployer_vercel.manage.promotion import promote
 
     with opened(settings, credentials) as client:
         return promote(client, settings, id, report)
@@ -151,7 +151,7 @@ def mastra_rollback(
 ) -> Deployment:
     """Vercel's instant rollback."""
     from mastra_deployer_vercel.api import opened
-    from mastra_deployer_vercel.traffic import rollback
+    from mastra_deployer_vercel.manage.promotion import rollback
 
     with opened(settings, credentials) as client:
         return rollback(client, settings, id, report)
@@ -167,7 +167,7 @@ def mastra_canary(
 ) -> Deployment:
     """A rolling release."""
     from mastra_deployer_vercel.api import opened
-    from mastra_deployer_vercel.rolling import canary
+    from mastra_deployer_vercel.manage.canary import canary
 
     with opened(settings, credentials) as client:
         return canary(client, settings, id, percent, report)
@@ -183,7 +183,7 @@ def mastra_logs(
 ) -> Iterator[LogLine]:
     """Runtime logs."""
     from mastra_deployer_vercel.api import opened
-    from mastra_deployer_vercel.logs import read_logs
+    from mastra_deployer_vercel.manage.logs import read_logs
 
     with opened(settings, credentials) as client:
         yield from read_logs(client, settings, id, since, follow=follow)
@@ -194,7 +194,7 @@ def mastra_env(
     settings: VercelDeployer, credentials: Mapping[str, Secret], environment: Stage
 ) -> EnvStore:
     """The project's variables for one environment."""
-    from mastra_deployer_vercel.store import Store
+    from mastra_deployer_vercel.manage.env import Store
 
     return cast("EnvStore", Store(settings, credentials, environment))
 
@@ -202,7 +202,7 @@ def mastra_env(
 @hookimpl
 def mastra_doctor(settings: VercelDeployer, credentials: Mapping[str, Secret]) -> Iterable[Problem]:
     """Token, team, plan, protection."""
-    from mastra_deployer_vercel.doctor import diagnose
+    from mastra_deployer_vercel.manage.doctor import diagnose
 
     return diagnose(settings, credentials)
 
@@ -220,6 +220,6 @@ def mastra_destroy(settings: VercelDeployer, credentials: Mapping[str, Secret]) 
 @hookimpl
 def mastra_preview(bundle: Bundle, host: str, port: int, env: Mapping[str, Secret]) -> int:
     """Vercel's own runtime, on this machine."""
-    from mastra_deployer_vercel.preview import preview
+    from mastra_deployer_vercel.preview.preview import preview
 
     return preview(bundle, host, port, env)

@@ -6,18 +6,18 @@ Names load on first use: the tool side imports this package without paying for L
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mastra_server.api_keys import ApiKeys
     from mastra_server.app import create_app
-    from mastra_server.context import request_context
-    from mastra_server.jwt_tokens import Jwt
+    from mastra_server.auth.api_keys import ApiKeys
+    from mastra_server.auth.jwt import Jwt
+    from mastra_server.http.request_context import request_context
 
 __all__ = ("ApiKeys", "Jwt", "create_app", "request_context")
 
 _HOMES = {
-    "ApiKeys": "mastra_server.api_keys",
-    "Jwt": "mastra_server.jwt_tokens",
+    "ApiKeys": "mastra_server.auth.api_keys",
+    "Jwt": "mastra_server.auth.jwt",
     "create_app": "mastra_server.app",
-    "request_context": "mastra_server.context",
+    "request_context": "mastra_server.http.request_context",
 }
 
 

@@ -18,42 +18,40 @@ from litestar.datastructures import State
 from mastra_core import ApiRoute, Mastra
 from mastra_core.agents.toolboxes import close_toolboxes
 from mastra_core.telemetry import installed
-from mastra_server import (
-    agents,
-    health,
-    logs,
-    mcp_tools,
-    memory,
-    responses,
-    studio,
-    suspended,
-    threads,
-    tools,
-    workflows,
-)
-from mastra_server.asgi import App
-from mastra_server.auth import gates
-from mastra_server.cors import CorsHeaders
-from mastra_server.errors import ErrorBoundary, exception_handlers
-from mastra_server.https import HttpsOnly
-from mastra_server.limits import BodyLimit, TimeLimit
-from mastra_server.live_runs import LiveRuns
-from mastra_server.log_book import LogBook
-from mastra_server.mcp import McpRoute
-from mastra_server.metrics import Metrics
-from mastra_server.middleware import wrap_user_middleware
-from mastra_server.openapi import openapi_routes
-from mastra_server.paths import CanonicalPath, placed
-from mastra_server.rate_limit import RateLimiter
-from mastra_server.request_id import RequestId
-from mastra_server.routes import own_routes
-from mastra_server.startup import PlainStart, ready
-from mastra_server.thread_runs import ThreadRuns
-from mastra_server.tracing import RequestSpans
-from mastra_server.unrouted import unrouted_handlers
+from mastra_server.agents import approval_routes
+from mastra_server.agents import routes as agent_routes
+from mastra_server.agents import tools as tool_routes
+from mastra_server.agents.live_runs import LiveRuns
+from mastra_server.agents.thread_runs import ThreadRuns
+from mastra_server.auth.guards import gates
+from mastra_server.http import health
+from mastra_server.http.asgi import App
+from mastra_server.http.errors import ErrorBoundary, exception_handlers
+from mastra_server.http.not_found import unrouted_handlers
+from mastra_server.http.openapi import openapi_routes
+from mastra_server.http.paths import CanonicalPath, placed
+from mastra_server.http.startup import PlainStart, ready
+from mastra_server.http.user_routes import own_routes
+from mastra_server.mcp import tools as mcp_tools
+from mastra_server.mcp.app import McpRoute
+from mastra_server.memory import routes as memory_routes
+from mastra_server.middleware.cors import CorsHeaders
+from mastra_server.middleware.https import HttpsOnly
+from mastra_server.middleware.limits import BodyLimit, TimeLimit
+from mastra_server.middleware.metrics import Metrics
+from mastra_server.middleware.rate_limit import RateLimiter
+from mastra_server.middleware.request_id import RequestId
+from mastra_server.middleware.request_spans import RequestSpans
+from mastra_server.middleware.user import wrap_user_middleware
+from mastra_server.observability import logs as log_routes
+from mastra_server.observability.log_buffer import LogBook
+from mastra_server.openai import routes as openai_routes
+from mastra_server.studio import routes as studio_routes
+from mastra_server.threads import routes as thread_routes
+from mastra_server.workflows import routes as workflow_routes
 
 if TYPE_CHECKING:
-    from mastra_server.trace_book import TraceBook
+    from mastra_server.observability.trace_store import TraceBook
 
 __all__ = ("create_app",)
 
@@ -99,7 +97,7 @@ def create_app(mastra: Mastra) -> Litestar:
                 "thread_runs": ThreadRuns(),
                 "log_book": LogBook(mastra.logger) if _keeps_logs(mastra) else None,
                 "trace_book": book,
-                "responses": responses.Responses(),
+                "responses": openai_routes.Responses(),
             }
         ),
         logging_config=None,
@@ -115,15 +113,15 @@ def create_app(mastra: Mastra) -> Litestar:
 _API = tuple(
     route
     for module in (
-        agents,
-        suspended,
-        threads,
-        responses,
-        workflows,
-        tools,
-        memory,
-        logs,
-        studio,
+        agent_routes,
+        approval_routes,
+        thread_routes,
+        openai_routes,
+        workflow_routes,
+        tool_routes,
+        memory_routes,
+        log_routes,
+        studio_routes,
     )
     for route in module.ROUTES
 )
@@ -138,8 +136,8 @@ def _traces(mastra: Mastra) -> tuple[TraceBook | None, tuple[Any, ...]]:
     """What keeps traces, and the routes that tell them; loaded where somebody wants them only."""
     if not _keeps_traces(mastra):
         return None, ()
-    from mastra_server import trace_query, traces
-    from mastra_server.trace_book import TraceBook
+    from mastra_server.observability import trace_query, traces
+    from mastra_server.observability.trace_store import TraceBook
 
     return TraceBook(mastra.telemetry), (*traces.ROUTES, *trace_query.ROUTES)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from mastra_core.hooks import hookimpl
-from mastra_core.line import Build, Bundle, Target
+from mastra_core.pipeline import Build, Bundle, Target
 
 __all__ = ("ServerSettings", "mastra_bundle", "mastra_target")
 

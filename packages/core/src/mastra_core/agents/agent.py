@@ -11,7 +11,7 @@ from mastra_core.agents.instructions import Instructions
 from mastra_core.agents.messages import AgentInput, Limits
 from mastra_core.agents.protocol import AgentInfo, AgentLike, AgentOutput
 from mastra_core.agents.providers import labels_of, models_of, modules_of, variables_of
-from mastra_core.agents.stopping import StopCondition
+from mastra_core.agents.stop_conditions import StopCondition
 from mastra_core.agents.subagent import agent_tool
 from mastra_core.errors import ConfigError
 from mastra_core.schema import schema_of
@@ -146,7 +146,7 @@ class Agent:
             ) from None
         if self.memory is None:
             return build(self)
-        from mastra_core.memory.agent import RememberingAgent
+        from mastra_core.memory.memory_agent import RememberingAgent
 
         return RememberingAgent(build(self), self.memory)
 

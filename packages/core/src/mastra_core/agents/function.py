@@ -11,8 +11,8 @@ from mastra_core.agents.messages import AgentInput
 from mastra_core.agents.protocol import AgentInfo, AgentOutput, collect
 from mastra_core.errors import ConfigError
 from mastra_core.logger import logger_of
+from mastra_core.redaction import words_of
 from mastra_core.schema import dump, hints_of
-from mastra_core.words import words_of
 
 __all__ = ("FunctionAgent",)
 

@@ -4,6 +4,6 @@ It needs the extra ``mcp``, whose package is imported when it is first used.
 """
 
 from mastra_core.mcp.client import McpClient
-from mastra_core.mcp.serving import McpApp, serve_stdio
+from mastra_core.mcp.serve import McpApp, serve_stdio
 
 __all__ = ("McpApp", "McpClient", "serve_stdio")

@@ -9,8 +9,8 @@ from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, Self
 
 from mastra_core.errors import ConfigError, McpFailed
-from mastra_core.mcp.package import load
 from mastra_core.mcp.results import told
+from mastra_core.mcp.sdk import load
 from mastra_core.secret import Secret
 from mastra_core.tools import Tool
 
@@ -191,7 +191,7 @@ class McpClient:
             return mcp.Client(  # type: ignore[no-any-return]  # an optional package
                 mcp.StdioServerParameters(command=program, args=arguments, env=env, cwd=self._cwd)
             )
-        from mastra_core.mcp.http import http_client
+        from mastra_core.mcp.http_client import http_client
 
         return http_client(self._url, _revealed(self._headers), self._timeout)
 

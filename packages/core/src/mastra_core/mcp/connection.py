@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from mastra_core.errors import McpFailed
 from mastra_core.logger import logger_of
-from mastra_core.mcp.package import load
+from mastra_core.mcp.sdk import load
 
 __all__ = ("Connection",)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from mastra_core.mcp.package import load
+from mastra_core.mcp.sdk import load
 
 __all__ = ("answer", "refusal", "told")
 

@@ -9,8 +9,8 @@ import msgspec
 
 from mastra_core.errors import ConfigError, Conflict, Forbidden, InvalidInput, NotFound
 from mastra_core.memory.titles import Titles, as_titles
-from mastra_core.memory.working import WorkingMemory, as_working_memory
-from mastra_core.storage.memory import MemoryStorage
+from mastra_core.memory.working_memory import WorkingMemory, as_working_memory
+from mastra_core.storage.in_memory import MemoryStorage
 from mastra_core.storage.protocol import Storage
 from mastra_core.storage.records import (
     MessageQuery,
@@ -73,7 +73,7 @@ class Memory:
 
     def use(self, storage: Any) -> None:
         """Keep everything there, unless it has a place already; ``Mastra`` calls this."""
-        from mastra_core.storage.choose import as_storage
+        from mastra_core.storage.coerce_storage import as_storage
 
         if self._storage is None:
             self._storage = as_storage(storage)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
-from mastra_core.agents.suspended import SuspendedRuns
+from mastra_core.agents.suspended_runs import SuspendedRuns
 from mastra_core.storage.records import (
     History,
     MessageQuery,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from mastra_core.agents.suspended import SuspendedRuns
+from mastra_core.agents.suspended_runs import SuspendedRuns
 from mastra_core.storage.protocol import ThreadStore
 from mastra_core.storage.sqlite_file import SqliteFile
 from mastra_core.storage.sqlite_runs import SqliteSuspendedRuns

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from mastra_core.storage.memory_threads import fits
+from mastra_core.storage.in_memory_threads import fits
 from mastra_core.storage.sqlite_errors import storage_error
 from mastra_core.storage.sqlite_schema import migrate
 

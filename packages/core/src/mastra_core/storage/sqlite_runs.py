@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from mastra_core.agents.suspended import SuspendedRun
+from mastra_core.agents.suspended_runs import SuspendedRun
 from mastra_core.errors import NotFound
 from mastra_core.storage.sqlite_file import SqliteFile
 from mastra_core.storage.sqlite_rows import json_of

@@ -14,23 +14,32 @@ from packaging.utils import canonicalize_name
 
 from mastra_core.errors import BuildError
 from mastra_core.hooks import hookimpl
-from mastra_core.line import Build, Platform, Project, Report, Target
-from mastra_deployer.boot import boot_source, launcher_file
-from mastra_deployer.bundler.app_sources import Sources
-from mastra_deployer.bundler.bytecode import finish_files
-from mastra_deployer.bundler.closure import OWN, Closure, lock_closure
-from mastra_deployer.bundler.firstparty import collect
-from mastra_deployer.bundler.inventory import write_inventory
-from mastra_deployer.bundler.manifest import draft_manifest
-from mastra_deployer.bundler.memory import fingerprint_of
-from mastra_deployer.bundler.sbom import write_sbom
-from mastra_deployer.bundler.vendor import Vendored, vendor
-from mastra_deployer.bundler.verify import verified
-from mastra_deployer.doors import deployer_packages
-from mastra_deployer.entry import DeployerCall, EnvReference, mastra_calls, read_deployer
-from mastra_deployer.interpreters import Interpreter, project_interpreter, target_interpreter
-from mastra_deployer.places import spare_directory
-from mastra_deployer.project import config_of, module_file, parse
+from mastra_core.pipeline import Build, Platform, Project, Report, Target
+from mastra_deployer.bundler.metadata.build_state import fingerprint_of
+from mastra_deployer.bundler.metadata.draft_manifest import draft_manifest
+from mastra_deployer.bundler.metadata.inventory import write_inventory
+from mastra_deployer.bundler.metadata.sbom import write_sbom
+from mastra_deployer.bundler.resolve.closure import OWN, Closure, lock_closure
+from mastra_deployer.bundler.sources.app_sources import Sources
+from mastra_deployer.bundler.sources.first_party import collect
+from mastra_deployer.bundler.vendor.bytecode import finish_files
+from mastra_deployer.bundler.vendor.vendor import Vendored, vendor
+from mastra_deployer.bundler.verify.boot import boot_source, launcher_file
+from mastra_deployer.bundler.verify.verify import verified
+from mastra_deployer.files.directories import spare_directory
+from mastra_deployer.plugins.manager import deployer_packages
+from mastra_deployer.project.deployer_argument import (
+    DeployerCall,
+    EnvReference,
+    mastra_calls,
+    read_deployer,
+)
+from mastra_deployer.project.discovery import config_of, module_file, parse
+from mastra_deployer.project.interpreters import (
+    Interpreter,
+    project_interpreter,
+    target_interpreter,
+)
 
 __all__ = ("locked", "mastra_build", "static_kind")
 

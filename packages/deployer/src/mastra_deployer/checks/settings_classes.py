@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from mastra_deployer.checks.names import Code, Names, dotted
-from mastra_deployer.checks.reads import Read
+from mastra_deployer.checks.variable_reads import Read
+from mastra_deployer.project.ast_names import Code, Names, dotted
 
 __all__ = ("settings_reads",)
 

@@ -9,15 +9,15 @@ import httpx
 
 from mastra_core.errors import ApiError, AuthError, DeployError
 from mastra_core.secret import Secret
-from mastra_deployer.kit.patience import LONGEST_WAIT, Patient, same_origin
-from mastra_deployer.kit.unreachable import unreachable
-from mastra_deployer.kit.waits import asked_wait, is_limited
-from mastra_deployer.kit.words import (
+from mastra_deployer.kit.connection_errors import unreachable
+from mastra_deployer.kit.error_messages import (
     credentials_in,
     platform_code,
     platform_words,
     redact,
 )
+from mastra_deployer.kit.retry_after import asked_wait, is_limited
+from mastra_deployer.kit.retry_transport import LONGEST_WAIT, Patient, same_origin
 
 __all__ = ("PlatformClient",)
 

@@ -9,7 +9,7 @@ from urllib.request import getproxies, proxy_bypass
 
 from mastra_core.errors import ConfigError
 from mastra_core.secret import Secret
-from mastra_deployer.kit.clear_text import is_loopback, refuse_clear_text
+from mastra_deployer.kit.require_https import is_loopback, require_https
 
 if TYPE_CHECKING:  # loaded when somebody connects: asking for a target's facts must cost little
     import httpx
@@ -51,7 +51,7 @@ def connect(
     :raises ApiError: (on use) with the platform's own words, without what is secret in them.
     :raises DeployTimeout: (on use) when there is no answer in time.
     """
-    refuse_clear_text(base_url)
+    require_https(base_url)
     from mastra_deployer.kit.client import PlatformClient
 
     return PlatformClient(

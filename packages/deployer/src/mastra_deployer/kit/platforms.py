@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mastra_core.line import Platform
+from mastra_core.pipeline import Platform
 
 __all__ = ("MANYLINUX_AARCH64", "MANYLINUX_X86_64", "PYODIDE", "manylinux")
 

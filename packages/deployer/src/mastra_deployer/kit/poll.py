@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from mastra_core.errors import DeployTimeout
-from mastra_core.line import Report
+from mastra_core.pipeline import Report
 from mastra_deployer.kit.clock import now, sleep
 
 __all__ = ("poll",)

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
 from typing import Generic, TypeVar
 
-from mastra_core.line import Report
-from mastra_deployer.kit.pace import Pace
+from mastra_core.pipeline import Report
+from mastra_deployer.kit.adaptive_limiter import Pace
 
 __all__ = ("upload",)
 

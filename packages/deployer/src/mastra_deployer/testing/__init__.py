@@ -17,9 +17,12 @@ pytest.register_assert_rewrite(
     )
 )
 
-from mastra_deployer.testing.fake import FakePlatform, Live  # noqa: E402  # after the line above
-from mastra_deployer.testing.faults import Exchange  # noqa: E402  # after the line above
-from mastra_deployer.testing.rig import Rig  # noqa: E402  # after the line above
+from mastra_deployer.testing.fake_platform import (  # noqa: E402  # after the line above
+    FakePlatform,
+    Live,
+)
+from mastra_deployer.testing.fault_injection import Exchange  # noqa: E402  # after the line above
+from mastra_deployer.testing.harness import Rig  # noqa: E402  # after the line above
 from mastra_deployer.testing.suite import DeployerSuite  # noqa: E402  # after the line above
 
 __all__ = ("DeployerSuite", "Exchange", "FakePlatform", "Live", "Rig")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from mastra_deployer.testing.bundling import Bundling
-from mastra_deployer.testing.deploying import Deploying
-from mastra_deployer.testing.facts import Facts
-from mastra_deployer.testing.keeping import Keeping
-from mastra_deployer.testing.looking import Looking
-from mastra_deployer.testing.troubles import Troubles
-from mastra_deployer.testing.verbs import Verbs
+from mastra_deployer.testing.bundle import Bundling
+from mastra_deployer.testing.deploy import Deploying
+from mastra_deployer.testing.faults import Troubles
+from mastra_deployer.testing.management import Verbs
+from mastra_deployer.testing.read_only import Looking
+from mastra_deployer.testing.secrets import Keeping
+from mastra_deployer.testing.target import Facts
 
 __all__ = ("DeployerSuite",)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mastra_core.agents.langgraph.running import GraphAgent
+from mastra_core.agents.langgraph.runner import GraphAgent
 from mastra_core.errors import ConfigError
 
 __all__ = ("adapt",)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mastra_core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from mastra_core.agents.openai_agents.running import OpenAIAgent
+    from mastra_core.agents.openai_agents.runner import OpenAIAgent
 
 __all__ = ("adapt",)
 
@@ -28,6 +28,6 @@ def adapt(agent: Any) -> OpenAIAgent:
             f"{agent!r} is of a package called 'agents', which is not the OpenAI Agents SDK.",
             "Pass an Agent, an async function, or an object with the protocol of an agent.",
         )
-    from mastra_core.agents.openai_agents.running import OpenAIAgent
+    from mastra_core.agents.openai_agents.runner import OpenAIAgent
 
     return OpenAIAgent(agent)

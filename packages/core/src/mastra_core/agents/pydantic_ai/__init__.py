@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pydantic_ai
 
-from mastra_core.agents.pydantic_ai.outputs import output_type
-from mastra_core.agents.pydantic_ai.running import OwnAgent, PydanticAgent
+from mastra_core.agents.pydantic_ai.output_types import output_type
+from mastra_core.agents.pydantic_ai.runner import OwnAgent, PydanticAgent
 from mastra_core.agents.pydantic_ai.tools import RunState, native_tool
 
 if TYPE_CHECKING:

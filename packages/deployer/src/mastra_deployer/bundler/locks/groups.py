@@ -8,7 +8,7 @@ from typing import Any
 from packaging.utils import canonicalize_name
 
 from mastra_core.errors import ConfigError
-from mastra_deployer.suggest import suggest
+from mastra_deployer.project.suggest import suggest
 
 __all__ = ("chosen", "group_lines")
 

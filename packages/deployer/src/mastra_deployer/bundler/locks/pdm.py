@@ -13,10 +13,10 @@ from packaging.utils import canonicalize_name
 
 from mastra_deployer.bundler.locks.groups import chosen
 from mastra_deployer.bundler.locks.indexes import Indexes, expand, with_credentials
+from mastra_deployer.bundler.locks.lock_source import Asked, Source, Wanted, check_python, drifted
 from mastra_deployer.bundler.locks.pins import Pins
 from mastra_deployer.bundler.locks.plain import stated_lines
-from mastra_deployer.bundler.locks.source import Asked, Source, Wanted, check_python, drifted
-from mastra_deployer.config import read_pyproject, read_toml
+from mastra_deployer.project.config import read_pyproject, read_toml
 
 __all__ = ("pdm_lock",)
 

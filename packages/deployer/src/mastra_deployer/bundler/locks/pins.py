@@ -9,9 +9,9 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from mastra_core.errors import BuildError
-from mastra_core.line import Platform
-from mastra_deployer.bundler.locks.source import Wanted, allowed_hashes, drifted
-from mastra_deployer.bundler.markers import holds, marker_environment
+from mastra_core.pipeline import Platform
+from mastra_deployer.bundler.locks.lock_source import Wanted, allowed_hashes, drifted
+from mastra_deployer.bundler.resolve.markers import holds, marker_environment
 
 __all__ = ("Pins",)
 

@@ -11,9 +11,9 @@ from typing import Any
 from mastra_core.errors import ConfigError
 from mastra_deployer.bundler.locks.groups import known
 from mastra_deployer.bundler.locks.indexes import Indexes, expand
-from mastra_deployer.bundler.locks.poetry_words import git_address
-from mastra_deployer.bundler.locks.source import Asked, Source, Wanted, allowed_hashes, drifted
-from mastra_deployer.config import read_toml
+from mastra_deployer.bundler.locks.lock_source import Asked, Source, Wanted, allowed_hashes, drifted
+from mastra_deployer.bundler.locks.poetry_constraints import git_address
+from mastra_deployer.project.config import read_toml
 
 __all__ = ("pipfile_lock",)
 

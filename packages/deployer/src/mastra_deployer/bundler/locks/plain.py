@@ -10,11 +10,11 @@ from typing import Any
 
 from mastra_deployer.bundler.locks import poetry
 from mastra_deployer.bundler.locks.groups import chosen
-from mastra_deployer.bundler.locks.source import Asked, Source, Wanted, allowed_hashes
+from mastra_deployer.bundler.locks.lock_source import Asked, Source, Wanted, allowed_hashes
 from mastra_deployer.bundler.locks.workspace import workspace_root
-from mastra_deployer.bundler.requirements import Stated, named, read_requirements
-from mastra_deployer.config import read_pyproject
-from mastra_deployer.wheels import build_wheel
+from mastra_deployer.bundler.own_wheels import build_wheel
+from mastra_deployer.bundler.resolve.requirements import Stated, named, read_requirements
+from mastra_deployer.project.config import read_pyproject
 
 __all__ = ("plain", "stated_lines")
 

@@ -15,10 +15,10 @@ from packaging.utils import canonicalize_name
 
 from mastra_deployer.bundler.locks.groups import group_lines, known
 from mastra_deployer.bundler.locks.indexes import Indexes, with_credentials
+from mastra_deployer.bundler.locks.lock_source import Asked, Source, Wanted, drifted
 from mastra_deployer.bundler.locks.pins import Pins
-from mastra_deployer.bundler.locks.poetry_words import git_address, requirement, specifier
-from mastra_deployer.bundler.locks.source import Asked, Source, Wanted, drifted
-from mastra_deployer.config import read_pyproject, read_toml
+from mastra_deployer.bundler.locks.poetry_constraints import git_address, requirement, specifier
+from mastra_deployer.project.config import read_pyproject, read_toml
 
 __all__ = ("is_poetry", "poetry_lock", "unlocked")
 

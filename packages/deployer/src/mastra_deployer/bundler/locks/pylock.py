@@ -11,8 +11,7 @@ from packaging.utils import canonicalize_name
 
 from mastra_core.errors import BuildError
 from mastra_deployer.bundler.locks.groups import chosen
-from mastra_deployer.bundler.locks.plain import stated_lines
-from mastra_deployer.bundler.locks.source import (
+from mastra_deployer.bundler.locks.lock_source import (
     Asked,
     Source,
     Wanted,
@@ -20,8 +19,9 @@ from mastra_deployer.bundler.locks.source import (
     check_python,
     drifted,
 )
-from mastra_deployer.bundler.markers import holds, marker_environment
-from mastra_deployer.config import read_pyproject, read_toml
+from mastra_deployer.bundler.locks.plain import stated_lines
+from mastra_deployer.bundler.resolve.markers import holds, marker_environment
+from mastra_deployer.project.config import read_pyproject, read_toml
 
 __all__ = ("pylock",)
 

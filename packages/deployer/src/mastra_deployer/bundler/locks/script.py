@@ -9,7 +9,7 @@ from typing import Any
 
 from mastra_core.errors import ConfigError
 from mastra_deployer.bundler.locks.indexes import Indexes
-from mastra_deployer.bundler.locks.source import Asked, Source, Wanted
+from mastra_deployer.bundler.locks.lock_source import Asked, Source, Wanted
 from mastra_deployer.bundler.locks.uvlock import export
 
 __all__ = ("block_of", "script", "script_lock")

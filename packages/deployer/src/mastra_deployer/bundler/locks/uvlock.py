@@ -9,13 +9,19 @@ from typing import Any
 
 from mastra_core.errors import BuildError
 from mastra_deployer.bundler.locks.groups import chosen
+from mastra_deployer.bundler.locks.lock_source import (
+    Asked,
+    Source,
+    Wanted,
+    allowed_hashes,
+    check_python,
+)
 from mastra_deployer.bundler.locks.pins import Pins
 from mastra_deployer.bundler.locks.plain import stated_lines
-from mastra_deployer.bundler.locks.source import Asked, Source, Wanted, allowed_hashes, check_python
-from mastra_deployer.bundler.markers import holds
-from mastra_deployer.bundler.tools import tool_distributions
-from mastra_deployer.config import read_pyproject, read_toml
-from mastra_deployer.uv import run_uv
+from mastra_deployer.bundler.resolve.markers import holds
+from mastra_deployer.bundler.resolve.tool_distributions import tool_distributions
+from mastra_deployer.bundler.uv import run_uv
+from mastra_deployer.project.config import read_pyproject, read_toml
 
 __all__ = ("export", "uv_lock")
 

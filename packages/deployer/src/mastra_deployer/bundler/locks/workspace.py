@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mastra_deployer.config import read_pyproject
+from mastra_deployer.project.config import read_pyproject
 
 __all__ = ("workspace_root",)
 

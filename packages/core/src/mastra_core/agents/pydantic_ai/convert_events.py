@@ -1,0 +1,74 @@
+"""pydantic-ai's events told as ours, as they happen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pydantic_ai
+from pydantic_ai import messages as native
+
+from mastra_core.agents.events import (
+    AgentEvent,
+    StepFinish,
+    ToolCall,
+    ToolOutput,
+    ToolResult,
+    Usage,
+)
+from mastra_core.agents.pydantic_ai.convert_parts import piece, tool_call, usage_of
+from mastra_core.agents.pydantic_ai.run_overrides import Stopped
+from mastra_core.agents.pydantic_ai.run_result import ended, since, stopped, tool_result
+from mastra_core.agents.pydantic_ai.tools import Written
+
+__all__ = ("Turns",)
+
+
+class Turns:
+    """Tells pydantic-ai's events as ours, and where one model turn ends and the next begins."""
+
+    def __init__(self, run: Any) -> None:
+        self._run = run
+        self._calls: dict[str, ToolCall] = {}
+        self._answered = False
+        self._counted = Usage()
+
+    def tell(self, event: Any) -> list[AgentEvent]:
+        """What one event means here; nothing, where it means nothing."""
+        match event:
+            case native.PartStartEvent():
+                return [*self._turn(), *piece(event.part)]
+            case native.PartDeltaEvent():
+                return piece(event.delta)
+            case native.FunctionToolCallEvent():
+                return [self._call(event.part)]
+            case native.FunctionToolResultEvent():
+                return [self._result(event.part)]
+            case Written():
+                call, name = event.tool_call_id or "", event.tool_name or ""
+                return [ToolOutput(id=call, name=name, output=event.output)]
+            case pydantic_ai.AgentRunResultEvent():
+                return ended(event.result, self._counted)
+            case _:
+                return []
+
+    def stop(self, stop: Stopped) -> list[AgentEvent]:
+        """How a run ends that a condition stopped."""
+        return stopped(stop.messages, stop.usage, self._counted)
+
+    def _turn(self) -> list[AgentEvent]:
+        """The model speaks after tools have answered: the turn that asked for them is over."""
+        if not self._answered:
+            return []
+        self._answered = False
+        total, before = usage_of(self._run.usage), self._counted
+        self._counted = total
+        return [StepFinish(reason="tool-calls", continued=True, usage=since(total, before))]
+
+    def _call(self, part: native.ToolCallPart) -> ToolCall:
+        call = tool_call(part)
+        self._calls[call.id] = call
+        return call
+
+    def _result(self, part: Any) -> ToolResult:
+        self._answered = True
+        return tool_result(part, self._calls)

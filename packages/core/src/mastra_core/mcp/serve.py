@@ -1,0 +1,84 @@
+"""An application as an MCP server: its agents, workflows and tools are the server's tools."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING, Any
+
+from mastra_core.errors import AgentFailed, RequestError
+from mastra_core.logger import logger_of
+from mastra_core.mcp.exposed_tools import Offer, offers_of
+from mastra_core.mcp.results import answer, refusal
+from mastra_core.mcp.sdk import load
+
+if TYPE_CHECKING:
+    from mastra_core.mastra import Mastra
+
+__all__ = ("McpApp", "serve_stdio")
+
+
+async def serve_stdio(mastra: Mastra) -> None:
+    """Serve ``mastra`` over standard input and output until the input ends.
+
+    :raises ConfigError: without the extra ``mcp``, or when two tools would have one name.
+    """
+    server = _server(mastra)
+    async with load("mcp.server.stdio").stdio_server() as (reading, writing):
+        await server.run(reading, writing, server.create_initialization_options())
+
+
+class McpApp:
+    """Serves an application over HTTP, as an ASGI application for one path.
+
+    Each request stands alone, so several processes may share the work. ``running`` must be
+    around it.
+
+    :raises ConfigError: without the extra ``mcp``.
+    """
+
+    def __init__(self, mastra: Mastra) -> None:
+        manager = load("mcp.server.streamable_http_manager").StreamableHTTPSessionManager
+        self._manager = manager(_server(mastra), stateless=True, json_response=True)
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncGenerator[None]:
+        """Accept requests, once in its life."""
+        async with self._manager.run():
+            yield
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer one request."""
+        await self._manager.handle_request(scope, receive, send)
+
+
+def _server(mastra: Mastra) -> Any:
+    types, offers = load("mcp_types"), offers_of(mastra)
+
+    async def listed(_: Any, __: Any) -> Any:
+        return types.ListToolsResult(tools=[_listed(each) for each in offers.values()])
+
+    async def called(_: Any, asked: Any) -> Any:
+        offer = offers.get(asked.name)
+        if offer is None:
+            return refusal(f"There is no tool {asked.name!r}.")
+        return await _answered(offer, asked.arguments or {})
+
+    module = load("mcp.server.lowlevel")
+    return module.Server("mastra", on_list_tools=listed, on_call_tool=called)
+
+
+def _listed(offer: Offer) -> Any:
+    return load("mcp_types").Tool(
+        name=offer.name, description=offer.description, input_schema=offer.input_schema
+    )
+
+
+async def _answered(offer: Offer, arguments: dict[str, Any]) -> Any:
+    try:
+        return answer(await offer.call(arguments))
+    except (RequestError, AgentFailed) as error:
+        return refusal(error.message)
+    except Exception as error:  # noqa: BLE001  # user code may raise anything
+        logger_of("mastra.mcp").error("%s failed", offer.name, exc_info=error)
+        return refusal(f"{offer.name} failed.")

@@ -1,0 +1,40 @@
+"""The variables' store as a command uses it: it opens the API for each call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from mastra_core.pipeline import Stage
+from mastra_core.secret import Secret
+from mastra_deployer_vercel.api import opened
+from mastra_deployer_vercel.manage.variables import Variables
+from mastra_deployer_vercel.settings import VercelDeployer
+
+__all__ = ("Store",)
+
+
+class Store:
+    """An ``EnvStore``."""
+
+    def __init__(
+        self, settings: VercelDeployer, credentials: Mapping[str, Secret], stage: Stage
+    ) -> None:
+        self._settings, self._credentials, self._stage = settings, credentials, stage
+
+    def list(self) -> Mapping[str, str]:
+        """Names, and the environments each is for."""
+        with opened(self._settings, self._credentials) as client:
+            return Variables(client, self._settings, self._stage).list()
+
+    def set(self, values: Mapping[str, Secret]) -> None:
+        """Create or replace; a project that is not there yet is made."""
+        from mastra_deployer_vercel.deploy.project import make_project
+
+        with opened(self._settings, self._credentials) as client:
+            make_project(client, self._settings)
+            Variables(client, self._settings, self._stage).set(values)
+
+    def unset(self, names: Iterable[str]) -> None:
+        """Remove; a name that is not there is fine."""
+        with opened(self._settings, self._credentials) as client:
+            Variables(client, self._settings, self._stage).unset(names)

@@ -1,0 +1,1 @@
+"""What a build records about itself: manifest, bill of materials, inventory, state."""

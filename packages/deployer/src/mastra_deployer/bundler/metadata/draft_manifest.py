@@ -1,0 +1,61 @@
+"""The manifest of a staged app, before a target has it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from mastra_core.pipeline import BundleManifest, Platform, Project, Serve
+from mastra_deployer.bundler.metadata.size_breakdown import sizes_of
+from mastra_deployer.bundler.resolve.closure import OWN
+from mastra_deployer.bundler.vendor.wheel_store import Part
+
+__all__ = ("COMPARED", "draft_manifest", "registry_of")
+
+COMPARED = ("agents", "workflows", "tools")
+_COMPILED = (".so", ".pyd")
+
+
+def draft_manifest(
+    project: Project,
+    platform: Platform,
+    kind: str,
+    source: Mapping[str, Any] | None,
+    app: Path,
+    parts: Collection[Part],
+) -> BundleManifest:
+    """What is known of a staged app without starting it.
+
+    :param source: what it reported when it was imported from source, where it could be.
+    """
+    root = project.import_root.relative_to(project.root)
+    names = (file.name for part in parts for file in part.files)
+    return BundleManifest(
+        app="mastra_asgi:app" if kind == "mastra" else project.entry,
+        paths=((Path("app") / root).as_posix(), "vendor"),
+        python=platform.python,
+        wheels=platform.wheels,
+        pure=not any(name.endswith(_COMPILED) for name in names),
+        kind=kind,
+        entry=project.entry,
+        required=project.environment.required,
+        optional=project.environment.optional,
+        serve=msgspec.convert((source or {}).get("serve", {}), Serve),
+        registry=registry_of(source or {}),
+        variables=(source or {}).get("variables", {}),
+        versions={name: metadata.version(name) for name in (*OWN, "mastra-deployer")},
+        sizes=sizes_of(app, parts),
+    )
+
+
+def registry_of(source: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a report that a bundle keeps, and that source and bundle must agree on."""
+    return (
+        {name: source.get(name, {}) for name in COMPARED}
+        if source.get("agents") is not None
+        else {}
+    )

@@ -1,0 +1,85 @@
+"""What ships in a build, what does not, and why: kept beside the project, for `--explain`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from mastra_core.pipeline import BundleManifest, Platform, Project
+from mastra_deployer.bundler.sources.app_sources import Sources
+from mastra_deployer.bundler.vendor.vendor import Vendored
+from mastra_deployer.files.checksummed import read_sealed, write_sealed
+from mastra_deployer.files.directories import local_directory
+
+__all__ = ("Inventory", "Listed", "read_inventory", "write_inventory")
+
+
+class Listed(msgspec.Struct, frozen=True, kw_only=True):
+    """A distribution of the closure.
+
+    :param requirers: who asks for it; an empty name is the project itself, or its target.
+    :param tops: what it puts on ``sys.path``.
+    :param reason: why it does not ship; empty where it does.
+    :param dropped: its files that do not ship, by reason.
+    """
+
+    version: str
+    requirers: tuple[str, ...] = ()
+    tops: tuple[str, ...] = ()
+    reason: str = ""
+    size: int = 0
+    dropped: dict[str, tuple[str, ...]] = {}
+
+
+class Inventory(msgspec.Struct, frozen=True, kw_only=True):
+    """One build.
+
+    :param app: names of the app's files that ship, from the project's root.
+    :param dropped: those that do not, with the reason.
+    :param distributions: by canonical name.
+    """
+
+    app: tuple[str, ...]
+    dropped: dict[str, str]
+    distributions: dict[str, Listed]
+
+    @property
+    def left_out(self) -> dict[str, str]:
+        """Distributions that do not ship, with the reason."""
+        return {name: item.reason for name, item in self.distributions.items() if item.reason}
+
+
+def write_inventory(
+    project: Project, platform: Platform, sources: Sources, vendored: Vendored
+) -> None:
+    """Keep what is known of a build until the next one for the same platform."""
+    inventory = Inventory(
+        app=tuple(sources.files),
+        dropped=dict(sources.dropped),
+        distributions={name: _listed(name, vendored) for name in sorted(vendored.have)},
+    )
+    file = _file(project, platform.python, platform.wheels)
+    file.parent.mkdir(exist_ok=True)
+    write_sealed(file, inventory)
+
+
+def read_inventory(project: Project, manifest: BundleManifest) -> Inventory | None:
+    """What is known of the last build for the same platform; ``None`` where there was none."""
+    return read_sealed(_file(project, manifest.python, manifest.wheels), Inventory)
+
+
+def _listed(name: str, vendored: Vendored) -> Listed:
+    item, part = vendored.have[name], vendored.parts.get(name)
+    return Listed(
+        version=item.version,
+        requirers=vendored.requirers.get(name, ()),
+        tops=item.tops,
+        reason=vendored.dropped.get(name, ""),
+        size=part.size if part else 0,
+        dropped=part.dropped if part else {},
+    )
+
+
+def _file(project: Project, python: str, wheels: str) -> Path:
+    return local_directory(project) / "builds" / f"{wheels}-{python}.json"

@@ -1,0 +1,1 @@
+"""Which distributions of which versions ship, locked for one platform."""

@@ -1,0 +1,61 @@
+"""What environment markers find on a target, which is rarely this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from packaging.markers import InvalidMarker, Marker, UndefinedEnvironmentName
+
+from mastra_core.errors import ConfigError
+from mastra_core.pipeline import Platform
+from mastra_deployer.bundler.resolve.pyodide import is_pyodide
+from mastra_deployer.bundler.resolve.pyodide import marker_environment as pyodide_environment
+
+__all__ = ("holds", "marker_environment")
+
+
+def marker_environment(platform: Platform) -> dict[str, str]:
+    """Marker values of the target, as far as markers ask."""
+    if is_pyodide(platform):
+        return pyodide_environment(platform)
+    machine, _, rest = platform.wheels.partition("-")
+    system, name = ("linux", "Linux")
+    if "darwin" in rest:
+        system, name = "darwin", "Darwin"
+        machine = {"aarch64": "arm64"}.get(machine, machine)
+    elif "windows" in rest:
+        system, name = "win32", "Windows"
+        machine = {"x86_64": "AMD64", "aarch64": "ARM64"}.get(machine, machine)
+    return {
+        "python_version": platform.python,
+        "python_full_version": f"{platform.python}.0",
+        "sys_platform": system,
+        "platform_system": name,
+        "platform_machine": machine,
+        "platform_release": "",
+        "platform_version": "",
+        "os_name": "nt" if system == "win32" else "posix",
+        "implementation_name": "cpython",
+        "implementation_version": f"{platform.python}.0",
+        "platform_python_implementation": "CPython",
+    }
+
+
+def holds(
+    marker: str, platform: Platform, extras: Iterable[str] = (), groups: Iterable[str] = ()
+) -> bool:
+    """Whether a marker of a lock is true on the target.
+
+    :param extras: that were asked for.
+    :param groups: dependency groups that were asked for.
+    :raises ConfigError: for a marker that cannot be read.
+    """
+    environment: dict[str, str | frozenset[str]] = {**marker_environment(platform)}
+    sets = {"extras": frozenset(extras), "dependency_groups": frozenset(groups)}
+    try:
+        return Marker(marker).evaluate({**environment, **sets}, context="lock_file")
+    except (InvalidMarker, UndefinedEnvironmentName) as error:
+        raise ConfigError(
+            f"The marker {marker!r} cannot be read: {str(error).splitlines()[0]}.",
+            "Make the lock again with a current version of its tool.",
+        ) from None

@@ -1,0 +1,261 @@
+"""The user's own code: which top-level packages and modules the entry reaches."""
+
+from __future__ import annotations
+
+import ast
+import fnmatch
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from mastra_core.errors import BuildError
+from mastra_core.pipeline import Project
+from mastra_deployer.bundler.sources.app_sources import Sources
+from mastra_deployer.bundler.sources.own_metadata import own_metadata
+from mastra_deployer.bundler.sources.strip_deployer import blank_deployer, refuse_deployers
+from mastra_deployer.project.deployer_argument import read_deployer
+from mastra_deployer.project.discovery import config_of, module_file, parse
+
+__all__ = ("NOT_CODE", "NOT_SHIPPED", "TESTS", "collect", "first_party_files", "top_modules")
+
+# Never code of an application, whatever imports it.
+NOT_CODE = frozenset(
+    (
+        "tests",
+        "test",
+        "__pycache__",
+        "node_modules",
+        "build",
+        "dist",
+        "venv",
+        "env",
+        "site-packages",
+    )
+)
+NOT_SHIPPED = (".*", "*.pyc", "*.pyo", "*.egg-info")
+TESTS = ("conftest.py", "test_*.py", "*_test.py")  # unless the app imports one
+
+
+def collect(project: Project, packages: set[str]) -> Sources:
+    """The project's files that ship, in the order of their names, without the entry's deployer.
+
+    :param packages: import names of deployer packages, of which none may be left.
+    :raises BuildError: when one is, with file and line; for a link out of the project.
+    """
+    entry = module_file(project)
+    source = entry.read_bytes()
+    tree = parse(entry, source)  # of what was read: while somebody saves, places move
+    if deployer := read_deployer(entry, tree):
+        source = blank_deployer(source, tree, deployer)
+    collection = _Collection(project, entry, source)
+    shipped = collection.shipped()
+    for path in shipped:
+        if path.suffix == ".py":
+            refuse_deployers(path, collection.tree(path), packages)
+    files: dict[str, bytes | Path] = {
+        _name(project, path): source if path == entry else path for path in shipped
+    }
+    files |= own_metadata(project)
+    _refuse_odd_names(project, files)
+    dropped = {name: why for name, why in collection.dropped.items() if name not in files}
+    return Sources(files=files, dropped=dropped)
+
+
+def first_party_files(project: Project) -> list[Path]:
+    """Every file that would ship.
+
+    :raises BuildError: for a link out of the project.
+    """
+    entry = module_file(project)
+    return _Collection(project, entry, entry.read_bytes()).shipped()
+
+
+class _Collection:
+    """Which files of a project ship.
+
+    :param source: of the entry file, as it ships.
+    """
+
+    def __init__(self, project: Project, entry: Path, source: bytes) -> None:
+        self._project = project
+        self._entry = entry
+        self._source = source
+        config = config_of(project)
+        self._build = config.build
+        self._root = project.root.resolve()
+        self._trees: dict[Path, ast.AST] = {}
+        self._listed: dict[Path, list[Path]] = {}
+        self.dropped: dict[str, str] = {}
+        # A private deployer is a tool, wherever in the project it lies.
+        named = (str(table.get("deployer", "")) for table in config.targets.values())
+        self._tools = {(project.root / name).resolve() for name in named if name.endswith(".py")}
+
+    def shipped(self) -> list[Path]:
+        files = {path for top in self._reached() for path in self._below(top)}
+        used = {name for path in files if path.suffix == ".py" for name in self._names(path)}
+        kept = {path for path in files if not _is_test(path) or path.stem in used}
+        for path in files - kept:
+            self._drop(path, "a test, and nothing imports it")
+        included = self._included()
+        for path in included:
+            self._refuse_outside(path)
+        return sorted(kept | included)
+
+    def _included(self) -> set[Path]:
+        files: set[Path] = set()
+        for pattern in self._build.include:
+            if ".." in Path(pattern).parts or Path(pattern).is_absolute():
+                raise BuildError(
+                    f"[tool.mastra.build] include {pattern!r} leads out of the project.",
+                    "Only the project's own files ship; copy it in, or make it a package.",
+                )
+            found = {path for path in self._project.root.glob(pattern) if path.is_file()}
+            if not found:
+                raise BuildError(
+                    f"[tool.mastra.build] include {pattern!r} matches no file.",
+                    "Correct the pattern.",
+                )
+            files |= {path for path in found if not self._is_excluded(path)}
+        return files
+
+    def _reached(self) -> set[Path]:
+        """Top-level packages and modules reached from the entry, by import or by name.
+
+        A string that is the dotted name of first-party code counts as a use of it: settings
+        modules and app lists of frameworks are written like that.
+        """
+        first = self._project.module.partition(".")[0]
+        known = {path.stem: path for path in top_modules(self._project.import_root)}
+        reached: set[str] = set()
+        waiting = {first}
+        while waiting:
+            name = waiting.pop()
+            reached.add(name)
+            for path in self._below(known[name]):
+                if path.suffix == ".py" and not _is_test(path):
+                    waiting |= (self._names(path) & known.keys()) - reached
+        for name in known.keys() - reached:
+            self._drop(known[name], "nothing that ships imports or names it")
+        return {known[name] for name in reached}
+
+    def _below(self, top: Path) -> list[Path]:
+        if top not in self._listed:
+            self._listed[top] = list(self._files(top))
+        return self._listed[top]
+
+    def _files(self, top: Path, seen: frozenset[Path] = frozenset()) -> Iterator[Path]:
+        """The files below ``top``, links followed inside the project, never in a circle."""
+        real = top.resolve()
+        if real in seen:
+            return
+        if self._is_excluded(top):
+            self._drop(top, "[tool.mastra.build] exclude, or a deployer of the project")
+            return
+        self._refuse_outside(top)
+        if top.is_file():
+            yield top
+            return
+        for path in sorted(top.iterdir()):
+            if any(fnmatch.fnmatch(path.name, pattern) for pattern in NOT_SHIPPED):
+                self._drop(path, "hidden, or made by a tool")
+            elif path.is_dir() and path.name in NOT_CODE:
+                self._drop(path, "never code of an application by its name")
+            elif path.is_file() or path.is_dir():
+                yield from self._files(path, seen | {real})
+
+    def _is_excluded(self, path: Path) -> bool:
+        name = path.relative_to(self._project.root).as_posix()
+        excluded = any(fnmatch.fnmatch(name, pattern) for pattern in self._build.exclude)
+        return excluded or path.resolve() in self._tools
+
+    def _refuse_outside(self, path: Path) -> None:
+        """No link leads out of the project, and no ``.env`` ships under whatever name."""
+        real = path.resolve()
+        if not real.is_relative_to(self._root):
+            raise BuildError(
+                f"{str(path)!r} is a link out of the project.",
+                "Copy the file in, or keep the link out with [tool.mastra.build] exclude.",
+            )
+        if real.name.startswith(".env") or path.name.startswith(".env"):
+            raise BuildError(
+                f"{str(path)!r} is an environment file, and its values would ship.",
+                "Keep it out with [tool.mastra.build] exclude; declare names in [tool.mastra.env].",
+            )
+
+    def _drop(self, path: Path, reason: str) -> None:
+        if path.name != "__pycache__":
+            self.dropped[_name(self._project, path)] = reason
+
+    def tree(self, path: Path) -> ast.AST:
+        """The syntax tree of a file as it ships."""
+        if path not in self._trees:
+            source = self._source if path == self._entry else path.read_bytes()
+            self._trees[path] = _tree(source)
+        return self._trees[path]
+
+    def _names(self, path: Path) -> set[str]:
+        return _mentioned(self.tree(path))
+
+
+def _name(project: Project, path: Path) -> str:
+    return path.relative_to(project.root).as_posix()
+
+
+def _refuse_odd_names(project: Project, names: Iterable[str]) -> None:
+    """The manifest and hashes are UTF-8, and so are the archives that bundles travel in."""
+    for name in names:
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise BuildError(
+                f"The name of the file {os.fsencode(project.root / name)!r} is not UTF-8.",
+                "Rename it, or keep it out with [tool.mastra.build] exclude.",
+            ) from None
+
+
+def _tree(source: bytes) -> ast.AST:
+    """A syntax tree; an empty one for what this Python cannot read.
+
+    It may be a template, or newer than the Python that mastra runs on: the app's own Python,
+    which imports it, has the last word.
+    """
+    try:
+        return ast.parse(source)
+    except (SyntaxError, ValueError):
+        return ast.Module(body=[], type_ignores=[])
+
+
+def top_modules(root: Path) -> Iterator[Path]:
+    """Candidates in the import root; packages come last, since Python prefers them."""
+    found = sorted(root.iterdir(), key=lambda path: (path.is_dir(), path.name))
+    for path in found:
+        if path.name.startswith("."):
+            continue
+        code = path.is_dir() and path.name not in NOT_CODE and _holds_code(path)
+        if path.suffix == ".py" or code:
+            yield path
+
+
+def _holds_code(directory: Path) -> bool:
+    return (
+        directory.name.isidentifier()
+        and not (directory / "pyvenv.cfg").exists()
+        and next(directory.rglob("*.py"), None) is not None
+    )
+
+
+def _is_test(path: Path) -> bool:
+    return any(fnmatch.fnmatch(path.name, pattern) for pattern in TESTS)
+
+
+def _mentioned(tree: ast.AST) -> set[str]:
+    """Every part of a dotted name that a module imports, and first parts of those in strings."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names.update(part for alias in node.names for part in alias.name.split("."))
+        elif isinstance(node, ast.ImportFrom):
+            names.update((node.module or "").split("."), (alias.name for alias in node.names))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            names.add(node.value.partition(".")[0].partition(":")[0])
+    return names

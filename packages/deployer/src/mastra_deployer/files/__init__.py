@@ -1,0 +1,1 @@
+"""Files and directories of mastra itself: caches, locks, atomic replacement."""

@@ -1,0 +1,30 @@
+"""Tells whether a deploy would change anything, without keeping what must not be kept."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+
+from mastra_core.pipeline import Bundle, DeployRequest
+from mastra_deployer.plugins.hook_calls import Access
+from mastra_deployer.project.settings import without_secrets
+
+__all__ = ("fingerprint_of",)
+
+
+def fingerprint_of(bundle: Bundle, request: DeployRequest, access: Access) -> str:
+    """HMAC-SHA256 of what would be deployed and where, keyed by the credentials.
+
+    A plain hash of the app's variables could be guessed by whoever reads it; without the
+    credentials this one cannot. Where there are none, only the variables' names count.
+    """
+    settings, credentials = without_secrets(access.settings), access.credentials
+    key = "\0".join(credentials[name].reveal() for name in sorted(credentials))
+    digest = hmac.new(key.encode(), digestmod=hashlib.sha256)
+    place = (bundle.manifest.target, repr(settings), request.environment)
+    for part in (*place, bundle.manifest.digest):
+        digest.update(f"{part}\0".encode())
+    digest.update(f"{request.branch if request.environment == 'preview' else ''}\0".encode())
+    for name, value in sorted(request.env.items()):
+        digest.update(f"{name}\0{value.reveal() if key else ''}\0".encode())
+    return digest.hexdigest()

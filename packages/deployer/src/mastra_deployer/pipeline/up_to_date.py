@@ -1,0 +1,70 @@
+"""Whether a bundle that stands already is what a build would make again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+import mastra_core
+import mastra_deployer
+from mastra_core.pipeline import Platform, Project, Silent, Target
+from mastra_deployer.bundler.metadata.build_state import code_stamp, fingerprint_of
+from mastra_deployer.bundler.sources.first_party import collect
+from mastra_deployer.bundler.stage import locked
+from mastra_deployer.plugins.manager import deployer_packages
+from mastra_deployer.project.interpreters import (
+    Interpreter,
+    project_interpreter,
+    target_interpreter,
+)
+
+__all__ = ("present_facts", "present_fingerprint")
+
+
+def present_fingerprint(project: Project, target: Target, platform: Platform, kind: str) -> str:
+    """Of the sources and the dependencies as they stand now."""
+    sources = collect(project, deployer_packages())
+    closure = locked(project, target, platform, kind, Silent())
+    return fingerprint_of(sources.digest(), closure.fingerprint)
+
+
+def present_facts(
+    project: Project, platform: Platform, settings: Any, code: tuple[Path, ...]
+) -> str:
+    """Of everything else that decides what a bundle is.
+
+    :param settings: of the target, without secrets.
+    :param code: directories and files of the deployer's own code.
+    """
+    own = project_interpreter(project)
+    facts = (
+        str(platform),
+        repr(target_interpreter(platform.python, own, platform.interpreter)),
+        repr(own),
+        _environment_stamp(own),
+        repr(settings),
+        project.entry,
+        project.name,
+        msgspec.json.encode(project.config, order="sorted").decode(),
+        *sorted(_code(code)),
+    )
+    return hashlib.sha256("\0".join(facts).encode()).hexdigest()
+
+
+def _environment_stamp(python: Interpreter) -> str:
+    """Of what is installed there: it is what the source is compared with."""
+    prefix = Path(python.path).parent.parent
+    places = [*prefix.glob("lib/python*/site-packages"), prefix / "Lib" / "site-packages"]
+    names = [entry.name for place in places if place.is_dir() for entry in place.iterdir()]
+    return hashlib.sha256("\0".join(sorted(names)).encode()).hexdigest()
+
+
+def _code(more: tuple[Path, ...]) -> Iterator[str]:
+    for package in (mastra_core, mastra_deployer):
+        yield code_stamp(Path(str(package.__file__)).parent)
+    for path in more:
+        yield code_stamp(path) if path.is_dir() else hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,189 @@
+"""Reads ``deployer=`` of the entry file without running it.
+
+What is accepted: an inline call, or a module-level name that is assigned once to such a call
+and used once. Arguments are literals, or references to the environment (``os.environ["X"]``,
+``os.environ.get("X")``, ``os.getenv("X")``, ``Secret.env("X")``), which stay names until a
+deploy verb needs the value.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+from pathlib import Path
+from typing import Any, NoReturn
+
+from mastra_core.errors import ConfigError
+from mastra_core.secret import Secret
+from mastra_deployer.project.ast_names import dotted, imports
+
+__all__ = ("DeployerCall", "EnvReference", "is_none", "mastra_calls", "read_deployer")
+
+
+_SECRETS = ("mastra_core.Secret", "mastra_core.secret.Secret")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EnvReference:
+    """A setting whose value is in the environment."""
+
+    name: str
+    default: Any = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DeployerCall:
+    """``deployer=XDeployer(...)`` as it stands in the source.
+
+    :param module: where the class is imported from (``mastra_deployer_acme``).
+    :param settings: literal values, secrets and ``EnvReference`` by keyword.
+    :param keyword: the ``deployer=...`` argument.
+    :param assignment: the statement that made it, where a name was used.
+    """
+
+    module: str
+    cls: str
+    settings: dict[str, Any]
+    keyword: ast.keyword
+    assignment: ast.stmt | None
+    line: int
+
+
+def mastra_calls(tree: ast.Module) -> list[ast.Call]:
+    """Every ``Mastra(...)`` in a module."""
+    return [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and dotted(node.func).rpartition(".")[2] == "Mastra"
+    ]
+
+
+def read_deployer(path: Path, tree: ast.Module) -> DeployerCall | None:
+    """The deployer of the entry file, or ``None``.
+
+    :raises ConfigError: with file and line, when it cannot be read without running the file.
+    """
+    keywords = [
+        keyword
+        for call in mastra_calls(tree)
+        for keyword in call.keywords
+        if keyword.arg == "deployer" and not is_none(keyword.value)
+    ]
+    if not keywords:
+        return None
+    if len(keywords) > 1:
+        _refuse(path, keywords[1].value, "a second Mastra object has a deployer too")
+    return _Reader(path, tree).read(keywords[0])
+
+
+class _Reader:
+    """Follows names through one module."""
+
+    def __init__(self, path: Path, tree: ast.Module) -> None:
+        self._path = path
+        self._tree = tree
+        self._imports = imports(tree.body)
+
+    def read(self, keyword: ast.keyword) -> DeployerCall:
+        value, assignment = keyword.value, None
+        if isinstance(value, ast.Name):
+            value, assignment = self._assigned(value)
+        if not isinstance(value, ast.Call):
+            _refuse(self._path, value, f"it is {_kind(value)}")
+        module, cls = self._class(value)
+        settings = {}
+        for argument in value.keywords:
+            if argument.arg is None:
+                _refuse(self._path, argument.value, "its settings come through **")
+            settings[argument.arg] = self._setting(argument.value)
+        if value.args:
+            _refuse(self._path, value.args[0], "its settings are not given by name")
+        return DeployerCall(
+            module=module,
+            cls=cls,
+            settings=settings,
+            keyword=keyword,
+            assignment=assignment,
+            line=value.lineno,
+        )
+
+    def _assigned(self, name: ast.Name) -> tuple[ast.expr, ast.stmt]:
+        stores = [
+            node
+            for node in self._tree.body
+            if isinstance(node, ast.Assign | ast.AnnAssign) and name.id in _targets(node)
+        ]
+        uses = [
+            node
+            for node in ast.walk(self._tree)
+            if isinstance(node, ast.Name) and node.id == name.id
+        ]
+        if len(stores) != 1 or len(uses) != 2 or stores[0].value is None:  # noqa: PLR2004  # one store, one use
+            _refuse(self._path, name, f"the name {name.id!r} is not assigned once and used once")
+        return stores[0].value, stores[0]
+
+    def _class(self, call: ast.Call) -> tuple[str, str]:
+        called = dotted(call.func)
+        head, _, rest = called.partition(".")
+        origin = self._imports.get(head)
+        if origin is None:
+            _refuse(self._path, call, f"{called or 'what is called'!r} is not imported at the top")
+        module, _, cls = f"{origin}.{rest}".rstrip(".").rpartition(".")
+        return module, cls
+
+    def _setting(self, node: ast.expr) -> Any:
+        if isinstance(node, ast.Call) and self._origin(node.func) in _SECRETS:
+            given = [*node.args, *(keyword.value for keyword in node.keywords)]
+            return Secret(str(self._literal(given[0] if given else node)))
+        return self._reference(node) or self._literal(node)
+
+    def _reference(self, node: ast.expr) -> EnvReference | None:
+        if isinstance(node, ast.Subscript) and self._origin(node.value) == "os.environ":
+            return EnvReference(name=str(self._literal(node.slice)))
+        if not isinstance(node, ast.Call) or not node.args:
+            return None
+        if self._origin(node.func) in (
+            "os.getenv",
+            "os.environ.get",
+            *(f"{name}.env" for name in _SECRETS),
+        ):
+            more = [*node.args[1:], *(item.value for item in node.keywords)]
+            default = self._literal(more[0]) if more else None
+            return EnvReference(name=str(self._literal(node.args[0])), default=default)
+        return None
+
+    def _origin(self, node: ast.expr) -> str:
+        head, dot, rest = dotted(node).partition(".")
+        return self._imports.get(head, head) + dot + rest
+
+    def _literal(self, node: ast.expr) -> Any:
+        try:
+            return ast.literal_eval(node)
+        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+            _refuse(self._path, node, f"{_kind(node)} is no literal")
+
+
+def _kind(node: ast.AST) -> str:
+    """What an expression is, without showing it: it may hold a token."""
+    names = {"IfExp": "a conditional", "JoinedStr": "an f-string", "BinOp": "a computed value"}
+    name = type(node).__name__
+    return names.get(name, f"a {name.lower()}")
+
+
+def _targets(node: ast.Assign | ast.AnnAssign) -> set[str]:
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+    return {target.id for target in targets if isinstance(target, ast.Name)}
+
+
+def is_none(node: ast.expr) -> bool:
+    """Whether an expression is the literal ``None``."""
+    return isinstance(node, ast.Constant) and node.value is None
+
+
+def _refuse(path: Path, node: ast.AST, why: str) -> NoReturn:
+    raise ConfigError(
+        f"{path}:{getattr(node, 'lineno', 1)}: deployer= cannot be read without running the file: "
+        f"{why}.",
+        "Write deployer=XDeployer(key=literal, token=Secret.env('NAME')), or move the settings "
+        "to [tool.mastra.targets] in pyproject.toml.",
+    )

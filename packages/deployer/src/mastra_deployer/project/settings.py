@@ -1,0 +1,147 @@
+"""A deployer's settings from everywhere they may stand.
+
+For each key: ``-s key=value``, else the platform's own environment variable (named in the
+field's metadata, ``field(metadata={"env": "ACME_APP"})``), else ``[tool.mastra.targets.NAME]``,
+else ``deployer=`` in the entry file.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, get_origin, get_type_hints
+
+import msgspec
+
+from mastra_core.errors import AuthError, ConfigError
+from mastra_core.secret import Secret
+from mastra_deployer.project.deployer_argument import EnvReference
+from mastra_deployer.project.suggest import suggest
+
+__all__ = ("Credentials", "credentials_of", "merge_settings", "secrets_in_clear", "without_secrets")
+
+
+def merge_settings(
+    cls: type,
+    *,
+    flags: Mapping[str, str],
+    environ: Mapping[str, str],
+    table: Mapping[str, Any],
+    entry: Mapping[str, Any],
+    resolve: bool = True,
+) -> Any:
+    """An instance of the settings type ``cls``.
+
+    :param resolve: whether references to the environment are followed. Only deploying does: a
+        bundle is made without credentials, so a setting that is a reference is ``None`` in it.
+    :param environ: every value there is; consulted for named variables only.
+    :raises ConfigError: for an unknown or missing key, or a value of the wrong type.
+    """
+    fields = {field.name: field for field in dataclasses.fields(cls)}
+    hints = get_type_hints(cls)
+    values: dict[str, Any] = {}
+    for where, layer in (("deployer=", entry), ("pyproject.toml", table), ("-s", flags)):
+        for key, value in layer.items():
+            if key not in fields:
+                message = f"{cls.__name__} has no setting {key!r} ({where})."
+                raise ConfigError(message, suggest(key, fields))
+            if isinstance(value, EnvReference) and not resolve:
+                values[key] = None
+            elif where == "-s" or not _from_platform(fields[key], environ):
+                values[key] = _converted(value, hints[key], f"{key} ({where})", environ)
+    for name, field in fields.items():
+        if name not in flags and (text := _from_platform(field, environ)):
+            values[name] = _converted(text, hints[name], field.metadata["env"], environ)
+    return _made(cls, values, resolve=resolve)
+
+
+class Credentials(dict[str, Secret]):
+    """A target's credentials by name; to ask for one that is not there is an error of the user.
+
+    :raises AuthError: for ``credentials[name]`` without a value.
+    """
+
+    def __missing__(self, name: str) -> Secret:
+        raise AuthError(f"{name} is not set.", "Set it in the environment or in .env.")
+
+
+def credentials_of(
+    names: tuple[str, ...], settings: Any, environ: Mapping[str, str]
+) -> Credentials:
+    """The values of a target's credentials, from its settings or the environment.
+
+    A name without a value is left out: the deployer knows which it can do without.
+    """
+    found = Credentials(
+        {name: Secret(environ[name]) for name in names if environ.get(name, "").strip()}
+    )
+    for field in dataclasses.fields(settings):
+        value, name = getattr(settings, field.name), field.metadata.get("env")
+        if name in names and isinstance(value, Secret):
+            found[name] = value
+    return found
+
+
+def secrets_in_clear(cls: type, given: Mapping[str, Any]) -> list[str]:
+    """Settings of the entry file that are secrets and stand there as values."""
+    hints = get_type_hints(cls)
+    return [
+        key
+        for key, value in given.items()
+        if value is not None and not isinstance(value, EnvReference) and _is_secret(hints.get(key))
+    ]
+
+
+def without_secrets(settings: Any) -> Any:
+    """Settings for the hooks that make a bundle: what they never had they cannot leak."""
+    hidden = {
+        field.name: None
+        for field in dataclasses.fields(settings)
+        if isinstance(getattr(settings, field.name), Secret)
+    }
+    return dataclasses.replace(settings, **hidden) if hidden else settings
+
+
+def _from_platform(field: dataclasses.Field[Any], environ: Mapping[str, str]) -> str:
+    return environ.get(field.metadata.get("env", ""), "").strip()
+
+
+def _converted(value: Any, hint: Any, where: str, environ: Mapping[str, str]) -> Any:
+    if isinstance(value, EnvReference):
+        value = environ.get(value.name) or value.default
+    if value is None or isinstance(value, Secret):
+        return value
+    if _is_secret(hint):
+        return Secret(str(value))
+    try:
+        if isinstance(value, str) and get_origin(hint) in (list, tuple, dict, set):
+            return msgspec.json.decode(value, type=hint)
+        return msgspec.convert(value, hint, strict=not isinstance(value, str))
+    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+        # The value is not shown: nothing says that it is no token.
+        raise ConfigError(
+            f"The setting {where} does not fit: {error}.", "Correct it; lists are written as JSON."
+        ) from None
+
+
+def _is_secret(hint: Any) -> bool:
+    return hint is Secret or hint == (Secret | None)
+
+
+def _made(cls: type, values: dict[str, Any], *, resolve: bool) -> Any:
+    """The settings; only where nothing is resolved may a required one be ``None``."""
+    required = [field.name for field in dataclasses.fields(cls) if not _has_default(field)]
+    unresolved = set() if resolve else {name for name in required if name in values}
+    given = {name: item for name, item in values.items() if item is not None or name in unresolved}
+    missing = [name for name in required if name not in given]
+    if missing:
+        raise ConfigError(
+            f"{cls.__name__} needs {', '.join(missing)}.",
+            f"Write -s {missing[0]}=..., or put it in [tool.mastra.targets] of pyproject.toml.",
+        )
+    return cls(**given)
+
+
+def _has_default(field: dataclasses.Field[Any]) -> bool:
+    missing = dataclasses.MISSING
+    return field.default is not missing or field.default_factory is not missing

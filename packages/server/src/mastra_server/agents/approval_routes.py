@@ -1,0 +1,175 @@
+"""Routes of agents' runs that wait for somebody: list, approve, decline, resume."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import msgspec
+from litestar import Request, get, post
+from litestar.response.base import ASGIResponse
+
+from mastra_core.agents import AgentInput, AgentLike, ApprovalRequired, Decision, SuspendedRun
+from mastra_server.agents.approval_schemas import SuspendedList, SuspendedQuery
+from mastra_server.agents.live_runs import live_answer
+from mastra_server.agents.messages import iso
+from mastra_server.agents.result import agent_result
+from mastra_server.agents.routes import agent_of
+from mastra_server.agents.stream import agent_chunks
+from mastra_server.agents.suspended_runs import decided, found, suspended_runs, waiting_call
+from mastra_server.agents.transcript import call_payload
+from mastra_server.http.request_body import moment, number, read
+from mastra_server.http.request_context import confined
+from mastra_server.http.responses import StreamAnswer, json_answer
+from mastra_server.http.schemas import Generated
+
+__all__ = ("ROUTES", "going_on")
+
+_Request = Request[Any, Any, Any]
+_PAGE = 100
+
+
+class _Decided(msgspec.Struct, rename="camel"):
+    run_id: str
+    tool_call_id: str
+    reason: str = ""
+    request_context: dict[str, Any] | None = None
+
+
+class _Resumed(msgspec.Struct, rename="camel"):
+    run_id: str
+    resume_data: Any
+    tool_call_id: str | None = None
+    request_context: dict[str, Any] | None = None
+
+
+@get("/api/agents/{agent_id:str}/suspended-runs", query=SuspendedQuery, answer=SuspendedList)
+async def _list(request: _Request) -> ASGIResponse:
+    """The runs of an agent that wait for somebody, newest first."""
+    runs = await suspended_runs(request).list(agent_of(request).id)
+    wanted = [run for run in runs if _wanted(request, run)]
+    size, page = number(request, "perPage") or _PAGE, number(request, "page") or 0
+    shown = wanted[size * page : size * (page + 1)]
+    return json_answer({"runs": [_listed(run) for run in shown], "total": len(wanted)})
+
+
+@post("/api/agents/{agent_id:str}/approve-tool-call", body=_Decided, stream="sse", errors=(409,))
+async def _approve(request: _Request) -> StreamAnswer:
+    """Agree to a call, and tell how the run goes on."""
+    return await _streamed(request, approved=True)
+
+
+@post("/api/agents/{agent_id:str}/decline-tool-call", body=_Decided, stream="sse", errors=(409,))
+async def _decline(request: _Request) -> StreamAnswer:
+    """Refuse a call, and tell how the run goes on."""
+    return await _streamed(request, approved=False)
+
+
+@post(
+    "/api/agents/{agent_id:str}/approve-tool-call-generate",
+    body=_Decided,
+    answer=Generated,
+    errors=(402, 409, 422, 429, 502, 503),
+)
+async def _approve_whole(request: _Request) -> ASGIResponse:
+    """Agree to a call, and answer when the run has ended."""
+    return await _generated(request, approved=True)
+
+
+@post(
+    "/api/agents/{agent_id:str}/decline-tool-call-generate",
+    body=_Decided,
+    answer=Generated,
+    errors=(402, 409, 422, 429, 502, 503),
+)
+async def _decline_whole(request: _Request) -> ASGIResponse:
+    """Refuse a call, and answer when the run has ended."""
+    return await _generated(request, approved=False)
+
+
+@post(
+    [
+        "/api/agents/{agent_id:str}/resume-stream",
+        "/api/agents/{agent_id:str}/resume-stream-until-idle",
+    ],
+    body=_Resumed,
+    stream="sse",
+    errors=(409,),
+)
+async def _resume(request: _Request) -> StreamAnswer:
+    """Bring what a call waits for, and tell how the run goes on."""
+    agent, body = agent_of(request), await read(request, _Resumed)
+    run = await found(request, agent, body.run_id)
+    call = waiting_call(run, body.tool_call_id)
+    decision = Decision(data=body.resume_data)
+    if isinstance(call, ApprovalRequired):
+        decision = _decision(body.resume_data)
+    wish = decided(request, run, call.id, decision, body.request_context)
+    return live_answer(request, agent.id, wish, going_on(request, agent, wish))
+
+
+ROUTES = (_list, _approve, _decline, _approve_whole, _decline_whole, _resume)
+
+
+async def _streamed(request: _Request, *, approved: bool) -> StreamAnswer:
+    agent, wish = await _wish(request, approved=approved)
+    return live_answer(request, agent.id, wish, going_on(request, agent, wish))
+
+
+async def _generated(request: _Request, *, approved: bool) -> ASGIResponse:
+    agent, wish = await _wish(request, approved=approved)
+    await suspended_runs(request).take(wish.run_id)
+    return json_answer(await agent_result(agent, wish, suspended_runs(request)))
+
+
+async def _wish(request: _Request, *, approved: bool) -> tuple[AgentLike, AgentInput]:
+    agent, body = agent_of(request), await read(request, _Decided)
+    run = await found(request, agent, body.run_id)
+    call = waiting_call(run, body.tool_call_id)
+    decision = Decision(approved=approved, reason=body.reason)
+    return agent, decided(request, run, call.id, decision, body.request_context)
+
+
+async def going_on(
+    request: _Request, agent: AgentLike, wish: AgentInput
+) -> AsyncGenerator[dict[str, Any]]:
+    """The chunks of a decided run, which is taken when its stream begins: a reader that only comes
+    back takes nothing.
+    """
+    runs = suspended_runs(request)
+    await runs.take(wish.run_id)
+    async for chunk in agent_chunks(agent, wish, runs):
+        yield chunk
+
+
+def _decision(data: Any) -> Decision:
+    """Approval as ``{"approved": true, "reason": "..."}``; anything else that is true will do."""
+    if not isinstance(data, dict):
+        return Decision(approved=bool(data))
+    return Decision(approved=data.get("approved") is True, reason=str(data.get("reason") or ""))
+
+
+def _wanted(request: _Request, run: SuspendedRun) -> bool:
+    resource = confined(request, request.query_params.get("resourceId", ""))
+    thread = request.query_params.get("threadId")
+    since, until = moment(request, "fromDate"), moment(request, "toDate")
+    return (
+        (not resource or run.wish.resource == resource)
+        and (not thread or run.wish.thread == thread)
+        and (since is None or run.suspended_at >= since)
+        and (until is None or run.suspended_at <= until)
+    )
+
+
+def _listed(run: SuspendedRun) -> dict[str, Any]:
+    return {
+        "runId": run.run_id,
+        "status": "suspended",
+        "suspendedAt": iso(run.suspended_at),
+        "threadId": run.wish.thread or None,
+        "resourceId": run.wish.resource or None,
+        "toolCalls": [
+            {**call_payload(event), "requiresApproval": isinstance(event, ApprovalRequired)}
+            for event in run.waiting
+        ],
+    }

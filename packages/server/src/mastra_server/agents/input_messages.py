@@ -1,0 +1,150 @@
+"""Messages as they travel, in any of the shapes Mastra's clients send, as neutral ones."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import itertools
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from mastra_core.agents import (
+    FilePart,
+    Message,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+)
+from mastra_core.agents.messages import Part
+from mastra_server.http.request_body import InvalidBody
+
+__all__ = ("messages_of", "parts_of")
+
+_ROLES = ("system", "user", "assistant", "tool")
+
+
+def messages_of(value: Any) -> tuple[Message, ...]:
+    """A text, a message, or a list of either.
+
+    Content may be text, parts, or Mastra's stored form (``{"format": 2, "parts": [...]}``).
+    Parts that no model is shown (reasoning, sources, step marks) are left out.
+
+    :raises InvalidBody: for anything else.
+    """
+    items = value if isinstance(value, list) else [value]
+    messages = [made for index, item in enumerate(items) for made in _messages(item, index)]
+    if not messages:
+        raise InvalidBody("messages", "Expected at least one message")
+    return tuple(messages)
+
+
+def _messages(item: Any, index: int) -> list[Message]:
+    if isinstance(item, str):
+        return [Message.user(item)]
+    where = f"messages.{index}"
+    if not isinstance(item, dict):
+        raise InvalidBody(where, "Expected a string or a message")
+    role = item.get("role")
+    if role not in _ROLES:
+        raise InvalidBody(f"{where}.role", f"Expected one of {', '.join(_ROLES)}")
+    return _split(role, parts_of(item, where))
+
+
+def parts_of(item: dict[str, Any], where: str) -> tuple[Part, ...]:
+    """The parts of one message that a model may be shown.
+
+    :param where: what it is called in errors (``messages.0``).
+    :raises InvalidBody: for content that is none.
+    """
+    return tuple(made for part in _raw_parts(item, where) for made in _parts(part, where))
+
+
+def _raw_parts(item: dict[str, Any], where: str) -> list[Any]:
+    content = item.get("content")
+    parts = item.get("parts")  # of a user interface; its content is only the text of them
+    if isinstance(parts, list) and parts and not isinstance(content, dict | list):
+        return parts
+    if isinstance(content, dict):  # as Mastra stores it
+        content = content.get("parts", content.get("content"))
+    if isinstance(content, str):
+        return [{"type": "text", "text": content}]
+    if isinstance(content, list):
+        return content
+    raise InvalidBody(f"{where}.content", "Expected a string or a list of parts")
+
+
+def _split(role: Any, parts: Iterable[Part]) -> list[Message]:
+    """Stored messages keep results beside the calls; a model reads them from the tool."""
+    groups = itertools.groupby(parts, lambda part: isinstance(part, ToolResultPart))
+    return [
+        Message(role="tool" if results else role, parts=tuple(group)) for results, group in groups
+    ]
+
+
+def _parts(part: Any, where: str) -> Iterator[Part]:
+    if not isinstance(part, dict):
+        raise InvalidBody(f"{where}.content", "Expected parts to be objects")
+    try:
+        yield from _known_parts(part)
+    except (KeyError, TypeError, binascii.Error) as error:
+        kind = part.get("type")
+        raise InvalidBody(f"{where}.content", f"Invalid {kind} part: {error}") from None
+
+
+def _known_parts(part: dict[str, Any]) -> Iterator[Part]:
+    match part.get("type"):
+        case "text":
+            yield TextPart(text=_text(part["text"]))
+        case "image":
+            yield _file(part, part["image"], "image/*")
+        case "file":
+            yield _file(part, part.get("data") or part["url"], "application/octet-stream")
+        case "tool-call":
+            arguments = part.get("args", part.get("input")) or {}
+            yield ToolCallPart(id=part["toolCallId"], name=part["toolName"], arguments=arguments)
+        case "tool-result":
+            result = part["result"] if "result" in part else _unwrapped(part.get("output"))
+            yield ToolResultPart(id=part["toolCallId"], name=part["toolName"], result=result)
+        case "tool-invocation":
+            yield from _invocation(part["toolInvocation"])
+        case str(kind) if kind.startswith("tool-") or kind == "dynamic-tool":
+            yield from _tool_part(part, part.get("toolName") or kind.removeprefix("tool-"))
+
+
+def _invocation(call: dict[str, Any]) -> Iterator[Part]:
+    names = {"id": call["toolCallId"], "name": call["toolName"]}
+    yield ToolCallPart(**names, arguments=call.get("args") or {})
+    if call.get("state") == "result":
+        yield ToolResultPart(**names, result=call.get("result"))
+
+
+def _tool_part(part: dict[str, Any], name: str) -> Iterator[Part]:
+    """A call as newer user interfaces keep it, and what came of it."""
+    names = {"id": part["toolCallId"], "name": name}
+    yield ToolCallPart(**names, arguments=part.get("input") or {})
+    if part.get("state") == "output-available":
+        yield ToolResultPart(**names, result=part.get("output"))
+    elif part.get("state") == "output-error":
+        yield ToolResultPart(**names, result=part.get("errorText"))
+
+
+def _unwrapped(output: Any) -> Any:
+    return output["value"] if isinstance(output, dict) and "value" in output else output
+
+
+def _file(part: dict[str, Any], source: Any, default: str) -> FilePart:
+    media_type = part.get("mediaType") or part.get("mimeType") or default
+    text = _text(source)
+    if text.startswith("data:"):
+        head, _, payload = text.partition(",")
+        named = head[len("data:") :].partition(";")[0]
+        return FilePart(media_type=named or media_type, data=base64.b64decode(payload))
+    if "://" in text:
+        return FilePart(media_type=media_type, url=text)
+    return FilePart(media_type=media_type, data=base64.b64decode(text, validate=True))
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("expected a string")
+    return value

@@ -1,0 +1,177 @@
+"""The messages of a run as answers carry them: for a model, and as Mastra stores them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from mastra_core.agents import Message, TextPart
+from mastra_server.agents.transcript import Transcript, Turn
+
+__all__ = ("asked", "content_of", "iso", "said", "stored", "stored_input", "user_interface")
+
+
+def iso(milliseconds: int) -> str:
+    """A moment the way JavaScript writes it."""
+    moment = dt.datetime.fromtimestamp(milliseconds / 1000, dt.UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def content_of(turn: Turn, text: str = "") -> list[dict[str, Any]]:
+    """Everything of one turn, in the order of a model's content.
+
+    :param text: stands for the turn's own text where that is empty (a structured answer).
+    """
+    said = turn.text or text
+    content: list[dict[str, Any]] = []
+    if turn.reasoning:
+        content.append({"type": "reasoning", "text": turn.reasoning})
+    if said:
+        content.append({"type": "text", "text": said})
+    content += [
+        {"type": "tool-call", "toolCallId": call.id, "toolName": call.name, "input": call.arguments}
+        for call in turn.calls
+    ]
+    return content + _results(turn)
+
+
+def said(transcript: Transcript) -> list[dict[str, Any]]:
+    """The messages that this run added, for a model to go on from."""
+    messages: list[dict[str, Any]] = []
+    for turn in transcript.turns:
+        own = [part for part in _content(transcript, turn) if part["type"] != "tool-result"]
+        if own:
+            messages.append({"role": "assistant", "content": own})
+        if turn.results:
+            messages.append({"role": "tool", "content": _results(turn)})
+    return messages
+
+
+def asked(transcript: Transcript) -> list[dict[str, Any]]:
+    """The messages that the caller sent, their text."""
+    return [
+        {"role": message.role, "content": _texts(message)}
+        for message in transcript.wish.messages
+        if message.role != "system"
+    ]
+
+
+def stored(transcript: Transcript, trace: dict[str, str]) -> dict[str, Any]:
+    """The run's answer as one message the way Mastra stores it."""
+    parts = [part for turn in transcript.turns for part in _stored_parts(transcript, turn)]
+    metadata = {"modelId": transcript.model, "provider": transcript.provider}
+    if "traceId" in trace:
+        metadata["traceId"] = trace["traceId"]
+    return {
+        "id": transcript.message_id,
+        "role": "assistant",
+        "content": {
+            "format": 2,
+            "parts": parts,
+            "content": transcript.text,
+            "metadata": metadata,
+        },
+        "createdAt": iso(transcript.turns[0].at if transcript.turns else 0),
+        **_place(transcript),
+    }
+
+
+def stored_input(transcript: Transcript) -> list[dict[str, Any]]:
+    """The caller's messages the way Mastra stores them."""
+    created = transcript.turns[0].at if transcript.turns else 0
+    return [
+        {
+            "id": f"{transcript.message_id}-{index}",
+            "role": message.role,
+            "createdAt": iso(created),
+            "content": {
+                "format": 2,
+                "parts": [{**part, "createdAt": created} for part in _texts(message)],
+                "content": message.text,
+            },
+            **_place(transcript),
+        }
+        for index, message in enumerate(transcript.wish.messages)
+        if message.role in ("user", "assistant")
+    ]
+
+
+def user_interface(transcript: Transcript, trace: dict[str, str]) -> dict[str, Any]:
+    """The run's answer as one message of an AI SDK user interface."""
+    message = stored(transcript, trace)
+    parts: list[dict[str, Any]] = []
+    for part in message["content"]["parts"]:
+        if part["type"] == "tool-invocation":
+            parts.append(_tool_part(part["toolInvocation"]))
+        else:
+            parts.append({key: value for key, value in part.items() if key != "createdAt"})
+    metadata = {
+        **message["content"]["metadata"],
+        "createdAt": message["createdAt"],
+        **_place(transcript),
+    }
+    return {"id": message["id"], "role": "assistant", "metadata": metadata, "parts": parts}
+
+
+def _place(transcript: Transcript) -> dict[str, str]:
+    """The thread it belongs to, and whose that is; nothing where there is none."""
+    wish = transcript.wish
+    return {"threadId": wish.thread, "resourceId": wish.resource} if wish.thread else {}
+
+
+def _tool_part(call: dict[str, Any]) -> dict[str, Any]:
+    part = {
+        "type": f"tool-{call['toolName']}",
+        "toolCallId": call["toolCallId"],
+        "input": call["args"],
+        "state": "input-available",
+    }
+    if call["state"] == "result":
+        part |= {"state": "output-available", "output": call["result"]}
+    return part
+
+
+def _content(transcript: Transcript, turn: Turn) -> list[dict[str, Any]]:
+    last = turn is transcript.turns[-1]
+    return content_of(turn, transcript.text if last else "")
+
+
+def _stored_parts(transcript: Transcript, turn: Turn) -> list[dict[str, Any]]:
+    results = {result.id: result.result for result in turn.results}
+    parts: list[dict[str, Any]] = []
+    for part in _content(transcript, turn):
+        if part["type"] == "tool-call":
+            parts.append({"type": "tool-invocation", "toolInvocation": _invocation(part, results)})
+        elif part["type"] != "tool-result":
+            parts.append(part)
+    return [{**part, "createdAt": turn.at} for part in parts]
+
+
+def _invocation(part: dict[str, Any], results: dict[str, Any]) -> dict[str, Any]:
+    name = part["toolCallId"]
+    call = {"toolCallId": name, "toolName": part["toolName"], "args": part["input"]}
+    if name in results:
+        return {"state": "result", **call, "result": results[name]}
+    return {"state": "call", **call}
+
+
+def _results(turn: Turn) -> list[dict[str, Any]]:
+    return [
+        {
+            "type": "tool-result",
+            "toolCallId": result.id,
+            "toolName": result.name,
+            "input": result.arguments,
+            "output": {
+                "type": "text" if isinstance(result.result, str) else "json",
+                "value": result.result,
+            },
+        }
+        for result in turn.results
+    ]
+
+
+def _texts(message: Message) -> list[dict[str, Any]]:
+    return [
+        {"type": "text", "text": part.text} for part in message.parts if isinstance(part, TextPart)
+    ]

@@ -1,0 +1,156 @@
+"""What a caller may ask of one agent run."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+import msgspec
+from litestar import Request
+
+from mastra_core.agents import AgentInput, ClientTool
+from mastra_server.agents.input_messages import messages_of
+from mastra_server.http.request_body import read
+from mastra_server.http.request_context import confined, confined_thread, context_of
+
+__all__ = ("AgentBody", "agent_input", "input_of")
+
+_CAPITAL = re.compile(r"(?=[A-Z])")
+_Id = Annotated[str, msgspec.Meta(max_length=512)]
+_RENAMED = {"max_output_tokens": "max_tokens"}
+
+
+class _Structured(msgspec.Struct, rename="camel"):
+    schema: dict[str, Any] | None = None
+    error_strategy: Literal["strict", "warn", "fallback"] = "strict"
+    fallback_value: Any = None
+
+    @property
+    def fallback(self) -> Any:
+        """The answer where the model gives none that fits."""
+        if self.error_strategy == "strict":
+            return msgspec.UNSET
+        return self.fallback_value if self.error_strategy == "fallback" else None
+
+
+class _Thread(msgspec.Struct):
+    id: _Id
+    title: str = ""
+    metadata: dict[str, Any] = {}
+
+
+class _Recall(msgspec.Struct, rename="camel"):
+    last_messages: Annotated[int, msgspec.Meta(ge=0, le=1000)] | bool | None = None
+    read_only: bool = False
+
+
+class _Memory(msgspec.Struct, rename="camel"):
+    thread: _Id | _Thread = ""
+    resource: str = ""
+    read_only: bool = False
+    options: _Recall = msgspec.field(default_factory=_Recall)
+
+    def wishes(self) -> dict[str, Any]:
+        """What a run is to remember, and where."""
+        thread = _Thread(self.thread) if isinstance(self.thread, str) else self.thread
+        last = self.options.last_messages
+        return {
+            "thread": thread.id,
+            "thread_title": thread.title,
+            "thread_metadata": thread.metadata,
+            "last_messages": None if last is None or last is True else int(last),
+            "read_only": self.read_only or self.options.read_only,
+        }
+
+
+class _Client(msgspec.Struct, rename="camel"):
+    description: str = ""
+    input_schema: dict[str, Any] | None = None
+    parameters: dict[str, Any] | None = None
+
+
+class _Choice(msgspec.Struct, rename="camel"):
+    tool_name: str
+
+
+class AgentBody(msgspec.Struct, rename="camel"):
+    """What is asked of an agent."""
+
+    messages: str | dict[str, Any] | list[Any]
+    context: list[Any] = []
+    structured_output: _Structured | None = None
+    output: dict[str, Any] | None = None
+    memory: _Memory | None = None
+    thread_id: _Id | None = None
+    resource_id: str | None = None
+    instructions: str | dict[str, Any] | list[str | dict[str, Any]] | None = None
+    system: str | dict[str, Any] | list[str | dict[str, Any]] | None = None
+    max_steps: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    model_settings: dict[str, Any] | None = None
+    client_tools: dict[str, _Client] | None = None
+    active_tools: list[str] | None = None
+    tool_choice: Literal["auto", "none", "required"] | _Choice | None = None
+    require_tool_approval: bool = False
+    request_context: dict[str, Any] | None = None
+    run_id: str | None = None
+
+
+async def agent_input(request: Request[Any, Any, Any]) -> AgentInput:
+    """The run that the request's body asks for; it always has a run id.
+
+    :raises InvalidBody: for a body that is not one.
+    """
+    return input_of(request, await read(request, AgentBody))
+
+
+def input_of(request: Request[Any, Any, Any], body: AgentBody) -> AgentInput:
+    """The run that ``body`` asks for; it always has a run id.
+
+    :raises InvalidBody: for messages that are none.
+    """
+    memory = body.memory or _Memory(body.thread_id or "", body.resource_id or "")
+    wishes = memory.wishes()
+    structured = body.structured_output or _Structured()
+    before = messages_of(body.context) if body.context else ()
+    return AgentInput(
+        messages=(*before, *messages_of(body.messages)),
+        output_schema=structured.schema or body.output,
+        fallback=structured.fallback,
+        instructions=_instructions(body.instructions),
+        extra_instructions=_instructions(body.system),
+        max_steps=body.max_steps,
+        settings=_settings(body),
+        client_tools=tuple(_client_tools(body.client_tools or {})),
+        active_tools=None if body.active_tools is None else tuple(body.active_tools),
+        require_approval=body.require_tool_approval,
+        context=context_of(request, body.request_context),
+        resource=confined(request, memory.resource),
+        **{**wishes, "thread": confined_thread(request, wishes["thread"])},
+        run_id=body.run_id or str(uuid.uuid4()),
+    )
+
+
+def _client_tools(tools: dict[str, _Client]) -> Iterator[ClientTool]:
+    for name, tool in tools.items():
+        schema = tool.input_schema or tool.parameters or {}
+        yield ClientTool(name=name, description=tool.description, input_schema=schema)
+
+
+def _instructions(value: Any) -> str:
+    if not value or isinstance(value, str):
+        return value or ""
+    items = value if isinstance(value, list) else [{"role": "system", **value}]
+    systems = [item if isinstance(item, str) else {"role": "system", **item} for item in items]
+    return "\n\n".join(message.text for message in messages_of(systems))
+
+
+def _settings(body: AgentBody) -> dict[str, Any]:
+    camel = body.model_settings or {}
+    snake = {_CAPITAL.sub("_", key).lower(): value for key, value in camel.items()}
+    settings = {_RENAMED.get(key, key): item for key, item in snake.items() if item is not None}
+    choice = body.tool_choice
+    if choice is not None:
+        settings["tool_choice"] = choice if isinstance(choice, str) else [choice.tool_name]
+    return settings

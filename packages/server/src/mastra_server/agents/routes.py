@@ -1,0 +1,177 @@
+"""Routes of agents: list, details, generate, stream, and their tools."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Request, get, post
+from litestar.response.base import ASGIResponse
+
+from mastra_core import Tool
+from mastra_core.agents import AgentInput, AgentLike
+from mastra_core.errors import NotFound
+from mastra_server.agents.ai_sdk_stream import ui_chunks
+from mastra_server.agents.live_runs import live_answer, live_run, observed
+from mastra_server.agents.request import AgentBody, agent_input
+from mastra_server.agents.result import agent_result
+from mastra_server.agents.stream import agent_chunks
+from mastra_server.agents.suspended_runs import suspended_runs, unclaimed
+from mastra_server.agents.tools import ToolBody, executed
+from mastra_server.http.describe import agent_details, tool_details
+from mastra_server.http.request_body import read
+from mastra_server.http.responses import StreamAnswer, json_answer
+from mastra_server.http.schemas import (
+    AgentDetails,
+    Generated,
+    ListedAgent,
+    ListQuery,
+    Message,
+    ToolDetails,
+)
+from mastra_server.memory.queries import admit
+from mastra_server.workflows.schemas import StartQuery
+
+__all__ = ("ROUTES", "agent_of")
+
+_Request = Request[Any, Any, Any]
+# Nothing goes on in the background here, so a run is idle when it ends. The others are older names.
+_STREAMS = ("stream", "stream-until-idle", "stream/vnext", "streamVNext")
+
+
+class _Observe(msgspec.Struct, rename="camel"):
+    run_id: str
+    offset: Annotated[int, msgspec.Meta(ge=0)] = 0
+
+
+@get("/api/agents", query=ListQuery, answer=dict[str, ListedAgent])
+async def _list(request: _Request) -> ASGIResponse:
+    """Every agent, by its id."""
+    partial = request.query_params.get("partial") == "true"
+    agents = request.app.state.mastra.agents.values()
+    return json_answer(
+        {
+            agent.id: {"id": agent.id, **agent_details(agent, partial=partial), "hasDraft": False}
+            for agent in agents
+        }
+    )
+
+
+@get("/api/agents/{agent_id:str}", answer=AgentDetails)
+async def _details(request: _Request) -> ASGIResponse:
+    """One agent, by its registration key or id."""
+    return json_answer(agent_details(agent_of(request)))
+
+
+@post(
+    ["/api/agents/{agent_id:str}/generate", "/api/agents/{agent_id:str}/generate/vnext"],
+    body=AgentBody,
+    answer=Generated,
+    errors=(402, 403, 422, 429, 502, 503),
+)
+async def _generate(request: _Request) -> ASGIResponse:
+    """Run an agent and answer when it has ended."""
+    agent = agent_of(request)
+    wish = await _wish(request, agent)
+    return json_answer(await agent_result(agent, wish, suspended_runs(request)))
+
+
+@post(
+    [f"/api/agents/{{agent_id:str}}/{name}" for name in _STREAMS],
+    body=AgentBody,
+    stream="sse",
+    errors=(403, 409, 429),
+)
+async def _stream(request: _Request) -> StreamAnswer:
+    """Run an agent and tell what it does as it does it."""
+    agent = agent_of(request)
+    wish = await _wish(request, agent)
+    chunks = agent_chunks(agent, wish, suspended_runs(request))
+    return live_answer(request, agent.id, wish, chunks)
+
+
+@post(
+    ["/api/agents/{agent_id:str}/stream/ui", "/api/agents/{agent_id:str}/stream/vnext/ui"],
+    body=AgentBody,
+    stream="sse",
+    errors=(403, 409, 429),
+)
+async def _stream_ui(request: _Request) -> StreamAnswer:
+    """Run an agent and tell it in the parts of an AI SDK user interface."""
+    agent = agent_of(request)
+    wish = await _wish(request, agent)
+    chunks = ui_chunks(agent_chunks(agent, wish, suspended_runs(request)))
+    return live_answer(request, agent.id, wish, chunks, told=False)
+
+
+@post("/api/agents/{agent_id:str}/observe", body=_Observe, stream="sse")
+async def _observe(request: _Request) -> StreamAnswer:
+    """What a streamed run did from an offset on, and what it goes on to do."""
+    agent = agent_of(request)
+    wish = await read(request, _Observe)
+    return observed(request, agent.id, wish.run_id, wish.offset)
+
+
+@post("/api/agents/{agent_id:str}/runs/{run_id:str}/cancel", answer=Message)
+async def _cancel(request: _Request) -> ASGIResponse:
+    """End a streamed run."""
+    await live_run(request, agent_of(request).id, request.path_params["run_id"]).abort()
+    return json_answer({"message": "Agent run cancelled"})
+
+
+@get("/api/agents/{agent_id:str}/tools/{tool_id:str}", answer=ToolDetails)
+async def _tool_details(request: _Request) -> ASGIResponse:
+    """One tool of an agent."""
+    return json_answer(tool_details(_tool(request)))
+
+
+@post(
+    "/api/agents/{agent_id:str}/tools/{tool_id:str}/execute",
+    query=StartQuery,
+    body=ToolBody,
+    answer=Any,
+)
+async def _tool_execute(request: _Request) -> ASGIResponse:
+    """Execute a tool of an agent."""
+    return await executed(_tool(request), request)
+
+
+ROUTES = (
+    _list,
+    _details,
+    _generate,
+    _stream,
+    _stream_ui,
+    _observe,
+    _cancel,
+    _tool_details,
+    _tool_execute,
+)
+
+
+async def _wish(request: _Request, agent: AgentLike) -> AgentInput:
+    wish = await agent_input(request)
+    await unclaimed(request, agent, wish)
+    await admit(agent, wish)
+    return wish
+
+
+def agent_of(request: _Request) -> AgentLike:
+    """The agent whose key or id the path names.
+
+    :raises NotFound: when there is none.
+    """
+    name = request.path_params["agent_id"]
+    try:
+        agent: AgentLike = request.app.state.mastra.get_agent(name)
+    except NotFound:
+        raise NotFound(f"Agent with id {name} not found") from None
+    return agent
+
+
+def _tool(request: _Request) -> Tool:
+    """A tool of the agent, by its id; it need not be registered."""
+    for tool in agent_of(request).info().tools:
+        if tool.id == request.path_params["tool_id"]:
+            return tool
+    raise NotFound("Tool not found")

@@ -1,0 +1,98 @@
+"""Routes of tools: list, details, execute."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from litestar import Request, get, post
+from litestar.response.base import ASGIResponse
+
+from mastra_core import Tool, ToolContext
+from mastra_core.errors import InvalidInput, NotFound, RequestError
+from mastra_core.logger import logger_of
+from mastra_core.redaction import words_of
+from mastra_server.http.describe import tool_details
+from mastra_server.http.request_body import InvalidBody, read
+from mastra_server.http.request_context import context_of
+from mastra_server.http.responses import json_answer
+from mastra_server.http.schemas import ListQuery, ToolDetails
+from mastra_server.workflows.schemas import StartQuery
+
+__all__ = ("ROUTES", "ToolBody", "broken", "executed")
+
+_Request = Request[Any, Any, Any]
+
+
+class ToolBody(msgspec.Struct, rename="camel"):
+    """What a tool is given; ``data`` has to be there."""
+
+    data: Any = msgspec.UNSET
+    request_context: dict[str, Any] | None = None
+
+
+@get("/api/tools", query=ListQuery, answer=dict[str, ToolDetails])
+async def _list(request: _Request) -> ASGIResponse:
+    """Every tool, by its registration key."""
+    partial = request.query_params.get("partial") == "true"
+    tools = request.app.state.mastra.tools.items()
+    return json_answer({key: tool_details(tool, partial=partial) for key, tool in tools})
+
+
+@get("/api/tools/{tool_id:str}", answer=ToolDetails)
+async def _details(request: _Request) -> ASGIResponse:
+    """One tool, by its registration key or id."""
+    return json_answer(tool_details(_tool(request)))
+
+
+@post("/api/tools/{tool_id:str}/execute", query=StartQuery, body=ToolBody, answer=Any)
+async def _execute(request: _Request) -> ASGIResponse:
+    """Execute a tool; input that it cannot take is told with 200 and ``"error": true``."""
+    return await executed(_tool(request), request)
+
+
+ROUTES = (_list, _details, _execute)
+
+
+async def executed(tool: Tool, request: _Request) -> ASGIResponse:
+    """What ``tool`` answers to the request's body; input it cannot take is told with 200.
+
+    :raises InvalidBody: when there is no ``data``.
+    """
+    body = await read(request, ToolBody)
+    if body.data is msgspec.UNSET:
+        raise InvalidBody("data", "data is required")
+    run_id = request.query_params.get("runId", "")
+    context = ToolContext(request_context=context_of(request, body.request_context), run_id=run_id)
+    try:
+        return json_answer(await tool.execute(body.data, context))
+    except InvalidInput as error:
+        return json_answer(_refused(tool, error))
+    except RequestError:
+        raise
+    except Exception as error:  # noqa: BLE001  # user code may raise anything
+        return broken(tool.id, error)
+
+
+def broken(tool_id: str, error: Exception) -> ASGIResponse:
+    """The answer where a tool's own code raised."""
+    logger_of("mastra.server").error("tool %r failed", tool_id, exc_info=error)
+    return json_answer({"error": words_of(error)}, 500)
+
+
+def _refused(tool: Tool, error: InvalidInput) -> dict[str, Any]:
+    lines = "".join(f"\n- {field}: {message}" for field, message in error.issues)
+    fields = {field: {"errors": [message], "fields": {}} for field, message in error.issues}
+    return {
+        "error": True,
+        "message": f"Tool input validation failed for {tool.id}.{lines or ' ' + error.message}",
+        "validationErrors": {"errors": [], "fields": fields},
+    }
+
+
+def _tool(request: _Request) -> Tool:
+    try:
+        tool: Tool = request.app.state.mastra.get_tool(request.path_params["tool_id"])
+    except NotFound:
+        raise NotFound("Tool not found") from None
+    return tool

@@ -1,0 +1,90 @@
+"""Who may call: every endpoint is closed unless it says otherwise, whatever its path."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import Any
+
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+
+from mastra_core import Mastra
+from mastra_core.errors import Forbidden
+from mastra_core.logger import logger_of
+from mastra_server.http.errors import Unauthorized
+from mastra_server.http.paths import PathPattern
+from mastra_server.http.request_context import RESOURCE, request_context
+
+__all__ = ("Gate", "gates")
+
+_Connection = ASGIConnection[Any, Any, Any, Any]
+
+
+def gates(mastra: Mastra) -> list[Gate]:
+    """The guards of the application: one where it has ``Server(auth=...)``, else none."""
+    if mastra.server.auth is None:
+        return []
+    if not hasattr(mastra.server.auth, "resource"):
+        logger_of("mastra.server").warning(
+            "auth has no resource(user): whoever is let in may read every thread of memory"
+        )
+    return [
+        Gate(mastra.server.auth, [PathPattern(path, "public") for path in mastra.server.public])
+    ]
+
+
+class Gate:
+    """Asks ``auth`` before a handler runs.
+
+    It looks at the handler that Litestar chose and not only at the path, so no spelling of a path
+    leads past it.
+    """
+
+    def __init__(self, auth: Any, public: list[PathPattern]) -> None:
+        self._auth = auth
+        self._public = public
+
+    async def __call__(self, connection: _Connection, handler: BaseRouteHandler) -> None:
+        """Let the connection pass, or not.
+
+        :raises Unauthorized: without a token, or with one that ``authenticate`` does not know.
+        :raises Forbidden: when ``authorize`` says no.
+        """
+        if self._open(connection, handler):
+            return
+        token = self._token(connection)
+        user = await _result(self._auth.authenticate(token, connection)) if token else None
+        if user is None or user is False:
+            raise Unauthorized("Invalid or expired token")
+        authorize = getattr(self._auth, "authorize", None)
+        if authorize is not None and not await _result(authorize(user, connection)):
+            raise Forbidden("Access denied")
+        self._admit(connection, user)
+
+    def _open(self, connection: _Connection, handler: BaseRouteHandler) -> bool:
+        if handler.opt.get("requires_auth") is False:
+            return True
+        path = connection.scope["path"]
+        return any(pattern.matches(path) for pattern in self._public)
+
+    def _token(self, connection: _Connection) -> str:
+        find = getattr(self._auth, "token", None)
+        if find is not None:
+            return find(connection) or ""
+        scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            return token.strip()
+        return str(connection.query_params.get("apiKey", ""))
+
+    def _admit(self, connection: _Connection, user: Any) -> None:
+        connection.scope["user"] = user
+        context = request_context(connection)
+        context["user"] = user
+        resource = getattr(self._auth, "resource", None)
+        owner = resource(user) if resource is not None else None
+        if owner:
+            context[RESOURCE] = str(owner)
+
+
+async def _result(value: Any) -> Any:
+    return await value if isinstance(value, Awaitable) else value

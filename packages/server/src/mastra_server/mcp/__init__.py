@@ -1,0 +1,1 @@
+"""Routes of MCP servers, and the application as an MCP server."""

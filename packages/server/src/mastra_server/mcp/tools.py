@@ -1,0 +1,168 @@
+"""Routes that show the application as an MCP server, and call its tools without the protocol."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
+
+import msgspec
+from litestar import Request, get, post
+from litestar.response.base import ASGIResponse
+
+from mastra_core.errors import NotFound, RequestError
+from mastra_server.agents.tools import broken
+from mastra_server.http.request_body import InvalidBody, read
+from mastra_server.http.responses import json_answer
+
+if TYPE_CHECKING:
+    from mastra_core.mcp.exposed_tools import Offer
+
+__all__ = ("ROUTES", "McpServer", "itself")
+
+_Request = Request[Any, Any, Any]
+_ID = "mastra"
+_BELOW = "/api/mcp/{server_id:str}"
+_OWN = f"/api/mcp/{_ID}"  # beside the path of the protocol nothing else is tried by the router
+
+
+class McpVersion(TypedDict):
+    """An application has no version of its own."""
+
+    version: str
+    release_date: str
+    is_latest: bool
+
+
+class McpServer(TypedDict):
+    """A server of the protocol."""
+
+    id: str
+    name: str
+    version_detail: McpVersion
+    transports: list[str]
+
+
+class McpTool(TypedDict):
+    """One tool of it."""
+
+    id: str
+    name: str
+    description: str
+    inputSchema: dict[str, Any]
+    outputSchema: NotRequired[dict[str, Any]]
+
+
+class McpTools(TypedDict):
+    """All of them."""
+
+    tools: list[McpTool]
+
+
+class McpResult(TypedDict):
+    """What a tool answered."""
+
+    result: Any
+
+
+class McpResources(TypedDict):
+    """Resources; there are none."""
+
+    resources: list[dict[str, Any]]
+
+
+class _Called(msgspec.Struct):
+    data: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+
+
+def itself() -> McpServer:
+    """The application."""
+    version: McpVersion = {"version": "", "release_date": "", "is_latest": True}
+    return {
+        "id": _ID,
+        "name": _ID,
+        "version_detail": version,
+        "transports": ["streamable-http"],
+    }
+
+
+@get("/api/mcp/v0/servers/{server_id:str}", answer=McpServer)
+async def _details(request: _Request) -> ASGIResponse:
+    """The application as a server of the protocol."""
+    _check(request)
+    return json_answer(itself())
+
+
+@get([f"{_OWN}/tools", f"{_BELOW}/tools"], answer=McpTools)
+async def _tools(request: _Request) -> ASGIResponse:
+    """What it offers: agents, workflows and tools."""
+    return json_answer({"tools": [_told(offer) for offer in _offers(request).values()]})
+
+
+@get([f"{_OWN}/tools/{{tool_id:str}}", f"{_BELOW}/tools/{{tool_id:str}}"], answer=McpTool)
+async def _tool(request: _Request) -> ASGIResponse:
+    """One of them."""
+    return json_answer(_told(_offer(request)))
+
+
+@post(
+    [f"{_OWN}/tools/{{tool_id:str}}/execute", f"{_BELOW}/tools/{{tool_id:str}}/execute"],
+    body=_Called,
+    answer=McpResult,
+    errors=(402, 409, 422, 429, 502, 503),
+)
+async def _execute(request: _Request) -> ASGIResponse:
+    """Call one; as over the protocol, no request context reaches it."""
+    from mastra_core.agents.protocol import AgentFailed
+
+    offer, body = _offer(request), await read(request, _Called)
+    if isinstance(body.data, msgspec.UnsetType):
+        raise InvalidBody("data", "data is required")
+    try:
+        return json_answer({"result": await offer.call(body.data)})
+    except (RequestError, AgentFailed):
+        raise
+    except Exception as error:  # noqa: BLE001  # user code may raise anything
+        return broken(offer.name, error)
+
+
+@get([f"{_OWN}/resources", f"{_BELOW}/resources"], answer=McpResources)
+async def _resources(request: _Request) -> ASGIResponse:
+    """Resources; there are none."""
+    _check(request)
+    return json_answer({"resources": []})
+
+
+ROUTES = (_details, _tools, _tool, _execute, _resources)
+
+
+def _check(request: _Request) -> None:
+    """Only the application itself is a server here."""
+    name = request.path_params.get("server_id", _ID)
+    if name != _ID:
+        raise NotFound(f"There is no MCP server {name!r}.")
+
+
+def _offers(request: _Request) -> dict[str, Offer]:
+    from mastra_core.mcp.exposed_tools import offers_of  # few ask for it
+
+    _check(request)
+    return offers_of(request.app.state.mastra)
+
+
+def _offer(request: _Request) -> Offer:
+    name = request.path_params["tool_id"]
+    offer = _offers(request).get(name)
+    if offer is None:
+        raise NotFound(f"There is no tool {name!r} over MCP.")
+    return offer
+
+
+def _told(offer: Offer) -> McpTool:
+    told: McpTool = {
+        "id": offer.name,
+        "name": offer.name,
+        "description": offer.description,
+        "inputSchema": offer.input_schema,
+    }
+    if offer.output_schema is not None:
+        told["outputSchema"] = offer.output_schema
+    return told

@@ -1,0 +1,145 @@
+"""Threads and messages the way the API shows and takes them."""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+from typing import Any
+
+from mastra_core.agents import FilePart, TextPart, ToolCallPart, ToolResultPart
+from mastra_core.memory import Memory
+from mastra_core.storage import Page, StoredMessage, Thread
+from mastra_core.storage.records import now
+from mastra_server.agents.input_messages import parts_of
+from mastra_server.agents.messages import iso
+from mastra_server.http.request_body import InvalidBody
+
+__all__ = ("config", "message_answer", "milliseconds", "paged", "saved_message", "thread_answer")
+
+_ROLES = ("system", "user", "assistant", "tool")
+
+
+def thread_answer(thread: Thread) -> dict[str, Any]:
+    """A thread."""
+    return {
+        "id": thread.id,
+        "resourceId": thread.resource,
+        "title": thread.title,
+        "metadata": thread.metadata,
+        "createdAt": iso(thread.created_at),
+        "updatedAt": iso(thread.updated_at),
+    }
+
+
+def message_answer(message: StoredMessage, resource: str) -> dict[str, Any]:
+    """A message in Mastra's stored form, as its writer had it where that is known."""
+    return {
+        "id": message.id,
+        "role": "assistant" if message.role == "tool" else message.role,
+        "content": _content(message) if message.content is None else message.content,
+        "createdAt": iso(message.created_at),
+        "threadId": message.thread,
+        "resourceId": resource,
+    }
+
+
+def saved_message(item: dict[str, Any], index: int, id: str) -> StoredMessage:
+    """A message that a client saves.
+
+    :param id: its id where it brings none.
+    :raises InvalidBody: for something that is no message, or names no thread.
+    """
+    where = f"messages.{index}"
+    thread = item.get("threadId")
+    if not isinstance(thread, str) or not thread:
+        raise InvalidBody(f"{where}.threadId", "Required")
+    role = item.get("role")
+    if role not in _ROLES:
+        raise InvalidBody(f"{where}.role", f"Expected one of {', '.join(_ROLES)}")
+    content = item.get("content")
+    metadata = content.get("metadata") if isinstance(content, dict) else None
+    return StoredMessage(
+        id=str(item.get("id") or id),
+        thread=thread,
+        role=role,
+        parts=parts_of(item, where),
+        created_at=milliseconds(item.get("createdAt"), f"{where}.createdAt") or now(),
+        metadata=metadata if isinstance(metadata, dict) else {},
+        content=content if isinstance(content, dict) else None,
+    )
+
+
+def milliseconds(value: Any, where: str) -> int | None:
+    """An ISO date as milliseconds since the epoch; ``None`` where there is none.
+
+    :raises InvalidBody: for anything else.
+    """
+    if value is None:
+        return None
+    try:
+        moment = dt.datetime.fromisoformat(value)
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+        return int(moment.timestamp() * 1000)
+    except (TypeError, ValueError, OverflowError):
+        raise InvalidBody(where, "Expected an ISO date") from None
+
+
+def paged(found: Page[Any], page: int, per_page: int | None) -> dict[str, Any]:
+    """How much there is, and where this page lies."""
+    more = per_page is not None and (page + 1) * per_page < found.total
+    return {
+        "total": found.total,
+        "page": page,
+        "perPage": False if per_page is None else per_page,
+        "hasMore": more,
+    }
+
+
+def config(memory: Memory) -> dict[str, Any]:
+    """How a memory is set."""
+    working: dict[str, Any] = {"enabled": memory.working is not None}
+    if memory.working is not None:
+        working |= {"scope": memory.scope, "template": memory.working.shown_template}
+    return {
+        "lastMessages": memory.last_messages or False,
+        "semanticRecall": False,
+        "generateTitle": memory.titles is not None,
+        "workingMemory": working,
+        "observationalMemory": {"enabled": False},
+    }
+
+
+def _content(message: StoredMessage) -> dict[str, Any]:
+    results = {part.id: part for part in message.parts if isinstance(part, ToolResultPart)}
+    calls = {part.id for part in message.parts if isinstance(part, ToolCallPart)}
+    parts = [
+        {**_part(part, results), "createdAt": message.created_at}
+        for part in message.parts
+        if not (isinstance(part, ToolResultPart) and part.id in calls)
+    ]
+    text = "".join(part.text for part in message.parts if isinstance(part, TextPart))
+    content = {"format": 2, "parts": parts, "content": text}
+    return {**content, "metadata": message.metadata} if message.metadata else content
+
+
+def _part(part: Any, results: dict[str, ToolResultPart]) -> dict[str, Any]:
+    match part:
+        case TextPart():
+            return {"type": "text", "text": part.text}
+        case FilePart():
+            data = part.url or _data_url(part)
+            return {"type": "file", "mimeType": part.media_type, "data": data}
+    call = {
+        "toolCallId": part.id,
+        "toolName": part.name,
+        "args": getattr(part, "arguments", {}),
+    }
+    if part.id in results:
+        call = {"state": "result", **call, "result": results[part.id].result}
+    else:
+        call = {"state": "call", **call}
+    return {"type": "tool-invocation", "toolInvocation": call}
+
+
+def _data_url(part: FilePart) -> str:
+    return f"data:{part.media_type};base64,{base64.b64encode(part.data).decode()}"

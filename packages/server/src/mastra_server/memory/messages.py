@@ -1,0 +1,142 @@
+"""Routes of messages: list, save, delete."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Request, get, post
+from litestar.response.base import ASGIResponse
+
+from mastra_core.errors import Forbidden, NotFound
+from mastra_core.memory.memory import Memory, new_id
+from mastra_core.storage import StoredMessage
+from mastra_server.agents.messages import iso
+from mastra_server.http.request_body import InvalidBody, read
+from mastra_server.http.request_context import confined, confined_thread
+from mastra_server.http.responses import json_answer
+from mastra_server.memory.convert import message_answer, paged, saved_message
+from mastra_server.memory.queries import (
+    Include,
+    includes,
+    memory_asked,
+    message_query,
+    own_thread,
+    owner,
+)
+from mastra_server.memory.schemas import (
+    DeleteMessagesBody,
+    MemoryQuery,
+    MessageList,
+    MessageListQuery,
+    Noted,
+    OwnerQuery,
+    SaveBody,
+    Saved,
+)
+
+__all__ = ("ROUTES",)
+
+_Request = Request[Any, Any, Any]
+_MOST_NEIGHBOURS = 1000
+
+
+@get(
+    "/api/memory/threads/{thread_id:str}/messages",
+    query=MessageListQuery,
+    answer=MessageList,
+    errors=(403,),
+)
+async def _list(request: _Request) -> ASGIResponse:
+    """Messages of a thread: the newest page unless asked otherwise, each with the oldest first."""
+    memory, query, beside = memory_asked(request), message_query(request), includes(request)
+    thread = await own_thread(request, memory)
+    found = await memory.storage.threads.messages(query)
+    ordered = reversed(found.items) if query.descending else found.items
+    told = {message.id: (message, thread.resource) for message in ordered}
+    for each in beside:
+        told |= await _around(memory, each, owner(request))
+    messages = [message_answer(*each) for each in told.values()]
+    return json_answer(
+        {"messages": messages, **paged(found, query.page, query.per_page), "uiMessages": None}
+    )
+
+
+@post(
+    "/api/memory/save-messages",
+    query=MemoryQuery,
+    body=SaveBody,
+    answer=Saved,
+    errors=(403, 404, 409),
+)
+async def _save(request: _Request) -> ASGIResponse:
+    """Add messages to threads; one whose id its thread has already is replaced."""
+    memory = memory_asked(request)
+    body = await read(request, SaveBody)
+    by_resource: dict[str, list[StoredMessage]] = {}
+    told: list[dict[str, Any]] = []
+    for index, item in enumerate(body.messages):
+        message = saved_message(item, index, new_id())
+        resource = confined(request, _resource(item, index))
+        confined_thread(request, message.thread)
+        by_resource.setdefault(resource, []).append(message)
+        names = {"id": message.id, "threadId": message.thread, "resourceId": resource}
+        told.append({**item, **names, "createdAt": iso(message.created_at)})
+    for resource, messages in by_resource.items():
+        await memory.save_messages(messages, resource)
+    return json_answer({"messages": told})
+
+
+@post(
+    "/api/memory/messages/delete",
+    query=OwnerQuery,
+    body=DeleteMessagesBody,
+    answer=Noted,
+    errors=(403, 404),
+)
+async def _delete(request: _Request) -> ASGIResponse:
+    """Delete messages."""
+    memory = memory_asked(request)
+    body = await read(request, DeleteMessagesBody)
+    count = await memory.delete_messages(_ids(body.message_ids), owner(request))
+    words = "1 message" if count == 1 else f"{count} messages"
+    return json_answer({"success": True, "message": f"{words} deleted successfully"})
+
+
+ROUTES = (_list, _save, _delete)
+
+
+async def _around(
+    memory: Memory, wish: Include, resource: str | None
+) -> dict[str, tuple[StoredMessage, str]]:
+    """A message with its neighbours; nothing where it is somebody else's, or there is none."""
+    before, after = (
+        min(max(count, 0), _MOST_NEIGHBOURS)
+        for count in (wish.with_previous_messages, wish.with_next_messages)
+    )
+    found = await memory.storage.threads.around(wish.id, before, after)
+    if not found:
+        return {}
+    try:
+        thread = await memory.get_thread(found[0].thread, resource)
+    except (NotFound, Forbidden):
+        return {}
+    return {message.id: (message, thread.resource) for message in found}
+
+
+def _resource(item: dict[str, Any], index: int) -> str:
+    resource = item.get("resourceId")
+    if not isinstance(resource, str) or not resource:
+        raise InvalidBody(f"messages.{index}.resourceId", "Required")
+    return resource
+
+
+def _ids(value: Any) -> list[str]:
+    """Ids, however they are sent."""
+    items = value if isinstance(value, list) else [value]
+    ids: list[str] = []
+    for item in items:
+        name = item.get("id") if isinstance(item, dict) else item
+        if not isinstance(name, str) or not name:
+            raise InvalidBody("messageIds", "Expected an id, or a list of ids")
+        ids.append(name)
+    return ids

@@ -1,0 +1,131 @@
+"""Routes of memory itself: whether there is one, how it is set, and what is noted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Request, get, post
+from litestar.response.base import ASGIResponse
+
+from mastra_core.errors import InvalidInput, NotFound
+from mastra_core.memory import Memory
+from mastra_core.storage import Thread
+from mastra_server.http.errors import NotOffered
+from mastra_server.http.request_body import read
+from mastra_server.http.responses import json_answer
+from mastra_server.memory import messages as memory_messages
+from mastra_server.memory import threads as memory_threads
+from mastra_server.memory.convert import config
+from mastra_server.memory.queries import (
+    memory_asked,
+    named_memory,
+    named_thread,
+    own_thread,
+    owner,
+)
+from mastra_server.memory.schemas import (
+    ConfigAnswer,
+    MemoryQuery,
+    Noted,
+    NotesBody,
+    OwnerQuery,
+    Status,
+    WorkingMemoryAnswer,
+)
+
+__all__ = ("ROUTES",)
+
+_Request = Request[Any, Any, Any]
+_NOTES = "/api/memory/threads/{thread_id:str}/working-memory"
+
+
+@get("/api/memory/status", query=MemoryQuery, answer=Status, errors=(404,))
+async def _status(request: _Request) -> ASGIResponse:
+    """Whether an agent has a memory."""
+    if named_memory(request) is None:
+        return json_answer({"result": False})
+    return json_answer({"result": True, "memoryType": "local"})
+
+
+@get("/api/memory/config", query=MemoryQuery, answer=ConfigAnswer, errors=(404,))
+async def _config(request: _Request) -> ASGIResponse:
+    """How the memory of an agent is set; ``null`` where it has none."""
+    memory = named_memory(request)
+    return json_answer({"config": memory and config(memory)})
+
+
+@get("/api/memory/search", query=OwnerQuery, answer=Any, errors=(501,))
+async def _search() -> ASGIResponse:
+    """Not offered: searching by meaning needs a model for embeddings."""
+    raise NotOffered("Semantic recall is not offered by this server")
+
+
+@get("/api/memory/observational-memory", query=OwnerQuery, answer=Any, errors=(501,))
+async def _observations() -> ASGIResponse:
+    """Not offered: an agent of the original's that watches conversations and sums them up."""
+    raise NotOffered("Observational memory is not offered by this server")
+
+
+@post("/api/memory/observational-memory/buffer-status", answer=Any, errors=(501,))
+async def _observed() -> ASGIResponse:
+    """Not offered, as above."""
+    raise NotOffered("Observational memory is not offered by this server")
+
+
+@get(_NOTES, query=OwnerQuery, answer=WorkingMemoryAnswer, errors=(403,))
+async def _working_memory(request: _Request) -> ASGIResponse:
+    """What is noted of the thread, or of the resource, and in what form."""
+    memory = memory_asked(request)
+    thread = await _thread(request, memory)
+    resource = owner(request) or (thread.resource if thread else "")
+    if not resource:
+        raise InvalidInput("resourceId is required", "Say whose notes are meant.")
+    notes = ""
+    if thread is not None or memory.scope == "resource":
+        notes = await memory.working_memory(named_thread(request), resource)
+    return json_answer(
+        {
+            "workingMemory": notes or None,
+            "source": memory.scope,
+            "workingMemoryTemplate": _template(memory),
+            "threadExists": thread is not None,
+        }
+    )
+
+
+@post(_NOTES, query=MemoryQuery, body=NotesBody, answer=Noted, errors=(403,))
+async def _note(request: _Request) -> ASGIResponse:
+    """Replace what is noted."""
+    memory = memory_asked(request)
+    body = await read(request, NotesBody)
+    named = owner(request, body.resource_id)
+    thread = await memory.get_thread(named_thread(request), named)
+    await memory.update_working_memory(thread.id, thread.resource, body.working_memory)
+    return json_answer({"success": True})
+
+
+ROUTES = (
+    _status,
+    _config,
+    _search,
+    _observations,
+    _observed,
+    _working_memory,
+    _note,
+    *memory_threads.ROUTES,
+    *memory_messages.ROUTES,
+)
+
+
+async def _thread(request: _Request, memory: Memory) -> Thread | None:
+    try:
+        return await own_thread(request, memory)
+    except NotFound:
+        return None
+
+
+def _template(memory: Memory) -> dict[str, str] | None:
+    if memory.working is None:
+        return None
+    kind = "markdown" if memory.working.type is None else "json"
+    return {"format": kind, "content": memory.working.shown_template}

@@ -1,0 +1,163 @@
+"""Routes of threads: list, create, details, change, delete, copy, and give away."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Request, delete, get, patch, post
+from litestar.response.base import ASGIResponse
+
+from mastra_core.memory.memory import Memory, new_id
+from mastra_core.storage import MessageQuery, StoredMessage, Thread
+from mastra_core.storage.records import now
+from mastra_server.agents.messages import iso
+from mastra_server.http.request_body import read
+from mastra_server.http.request_context import confined, confined_thread
+from mastra_server.http.responses import json_answer
+from mastra_server.memory.convert import message_answer, milliseconds, paged, thread_answer
+from mastra_server.memory.queries import (
+    memory_asked,
+    named_thread,
+    own_thread,
+    owner,
+    thread_query,
+)
+from mastra_server.memory.schemas import (
+    CloneBody,
+    Cloned,
+    CreateThreadBody,
+    Deleted,
+    MemoryQuery,
+    OwnerQuery,
+    ThreadAnswer,
+    ThreadList,
+    ThreadListQuery,
+    TransferBody,
+    UpdateThreadBody,
+)
+
+__all__ = ("ROUTES",)
+
+_Request = Request[Any, Any, Any]
+_PATH = "/api/memory/threads"
+_ONE = f"{_PATH}/{{thread_id:str}}"
+
+
+@get(_PATH, query=ThreadListQuery, answer=ThreadList, errors=(403, 404))
+async def _list(request: _Request) -> ASGIResponse:
+    """Threads, the newest first unless asked otherwise."""
+    query = thread_query(request)
+    found = await memory_asked(request).threads(query)
+    threads = [thread_answer(thread) for thread in found.items]
+    return json_answer({"threads": threads, **paged(found, query.page, query.per_page)})
+
+
+@post(
+    _PATH,
+    query=MemoryQuery,
+    body=CreateThreadBody,
+    answer=ThreadAnswer,
+    errors=(403, 404, 409),
+)
+async def _create(request: _Request) -> ASGIResponse:
+    """A new thread."""
+    memory = memory_asked(request)
+    body = await read(request, CreateThreadBody)
+    thread = await memory.create_thread(
+        resource=confined(request, body.resource_id),
+        id=confined_thread(request, body.thread_id or ""),
+        title=body.title or "",
+        metadata=body.metadata,
+    )
+    return json_answer(thread_answer(thread))
+
+
+@get(_ONE, query=OwnerQuery, answer=ThreadAnswer, errors=(403,))
+async def _details(request: _Request) -> ASGIResponse:
+    """One thread."""
+    return json_answer(thread_answer(await own_thread(request, memory_asked(request))))
+
+
+@patch(_ONE, query=MemoryQuery, body=UpdateThreadBody, answer=ThreadAnswer, errors=(403,))
+async def _update(request: _Request) -> ASGIResponse:
+    """Change a thread; metadata is replaced."""
+    memory = memory_asked(request)
+    body = await read(request, UpdateThreadBody)
+    new_resource = confined(request, body.resource_id or "") or None
+    thread = await own_thread(request, memory)
+    changed = await memory.update_thread(
+        thread.id, title=body.title, metadata=body.metadata, new_resource=new_resource
+    )
+    return json_answer(thread_answer(changed))
+
+
+@delete(_ONE, status_code=200, query=OwnerQuery, answer=Deleted, errors=(403,))
+async def _delete(request: _Request) -> ASGIResponse:
+    """Delete a thread with its messages."""
+    memory = memory_asked(request)
+    await memory.delete_thread(named_thread(request), owner(request))
+    return json_answer({"result": "Thread deleted"})
+
+
+@post(f"{_ONE}/transfer", query=MemoryQuery, body=TransferBody, answer=ThreadAnswer, errors=(403,))
+async def _transfer(request: _Request) -> ASGIResponse:
+    """Give a thread to another resource."""
+    memory = memory_asked(request)
+    body = await read(request, TransferBody)
+    new_resource = confined(request, body.resource_id)
+    thread = await own_thread(request, memory)
+    return json_answer(
+        thread_answer(await memory.update_thread(thread.id, new_resource=new_resource))
+    )
+
+
+@post(f"{_ONE}/clone", query=MemoryQuery, body=CloneBody, answer=Cloned, errors=(403, 409))
+async def _clone(request: _Request) -> ASGIResponse:
+    """Copy a thread, or some of its messages."""
+    memory = memory_asked(request)
+    body = await read(request, CloneBody)
+    resource = confined(request, body.resource_id or "")
+    source = await own_thread(request, memory)
+    thread, copies = await _cloned(memory, source, resource or source.resource, body)
+    return json_answer(
+        {
+            "thread": thread_answer(thread),
+            "clonedMessages": [message_answer(copy, thread.resource) for copy in copies.values()],
+            "messageIdMap": {name: copy.id for name, copy in copies.items()},
+        }
+    )
+
+
+ROUTES = (_list, _create, _details, _update, _delete, _transfer, _clone)
+
+
+async def _cloned(
+    memory: Memory, source: Thread, resource: str, body: CloneBody
+) -> tuple[Thread, dict[str, StoredMessage]]:
+    query, only = _messages(source.id, body)
+    last = await memory.storage.threads.recall(source.id, 1)
+    clone = {"sourceThreadId": source.id, "clonedAt": iso(now())}
+    if last.messages:
+        clone["lastMessageId"] = last.messages[0].id
+    into = Thread(
+        id=body.new_thread_id or new_id(),
+        resource=resource,
+        title=f"Clone of {source.title}".strip() if body.title is None else body.title,
+        metadata={**(body.metadata or {}), "clone": clone},
+    )
+    return await memory.clone_thread(source.id, into=into, query=query, only=only)
+
+
+def _messages(thread_id: str, body: CloneBody) -> tuple[MessageQuery, list[str] | None]:
+    """Which messages a copy has: the newest ones where it has not all of them."""
+    options = body.options
+    wanted = options.message_filter if options else None
+    where = "options.messageFilter"
+    query = MessageQuery(
+        thread=thread_id,
+        since=milliseconds(wanted.start_date, f"{where}.startDate") if wanted else None,
+        until=milliseconds(wanted.end_date, f"{where}.endDate") if wanted else None,
+        descending=True,
+        per_page=options.message_limit if options else None,
+    )
+    return query, wanted.message_ids if wanted else None

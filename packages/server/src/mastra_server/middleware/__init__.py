@@ -1,0 +1,1 @@
+"""Layers around the application: the user's own, CORS, limits, metrics, spans."""

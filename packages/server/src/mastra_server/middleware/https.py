@@ -1,0 +1,43 @@
+"""HTTPS only: a redirect for whoever comes without it, and a word to browsers not to."""
+
+from __future__ import annotations
+
+from mastra_server.http.asgi import App, Message, Receive, Scope, Send
+from mastra_server.http.health import PATHS
+from mastra_server.http.responses import json_answer
+
+__all__ = ("HttpsOnly",)
+
+_HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
+
+
+class HttpsOnly:
+    """Sends plain HTTP to HTTPS, method and body kept; a proxy that ends TLS has to be trusted."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on what came by HTTPS, and what a load balancer asks from inside."""
+        if scope["path"] in PATHS:
+            await self._app(scope, receive, send)
+            return
+        if scope["scheme"] != "https":
+            await _redirect(scope)(scope, receive, send)
+            return
+
+        async def marked(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), _HSTS]
+            await send(message)
+
+        await self._app(scope, receive, marked)
+
+
+def _redirect(scope: Scope) -> App:
+    host = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
+    if not host:
+        return json_answer({"error": "HTTPS only"}, 400)
+    query = scope["query_string"].decode("latin-1")
+    target = scope["raw_path"].decode("latin-1") + (f"?{query}" if query else "")
+    return json_answer({"error": "HTTPS only"}, 308, {"location": f"https://{host}{target}"})

@@ -1,0 +1,99 @@
+"""How many requests, how long they take, and how many are under way, for Prometheus."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+from litestar import get
+from litestar.response.base import ASGIResponse
+
+from mastra_core.errors import ConfigError
+from mastra_server.http.asgi import App, Message, Receive, Scope, Send
+from mastra_server.http.health import PATHS
+
+__all__ = ("Metrics",)
+
+_PATH = "/metrics"
+
+
+class Metrics:
+    """Counts requests by method, route and status; what has no route counts as one.
+
+    :raises ConfigError: without the package ``prometheus-client``.
+    """
+
+    def __init__(self) -> None:
+        client = _library()
+        self._registry = client.CollectorRegistry()
+        labels = ("method", "route", "status")
+        shared = {"registry": self._registry}
+        self._seconds = client.Histogram(
+            "http_server_request_duration_seconds",
+            "From request to the last byte.",
+            labels,
+            **shared,
+        )
+        self._active = client.Gauge(
+            "http_server_active_requests", "Under way.", multiprocess_mode="livesum", **shared
+        )
+
+    def around(self, app: App) -> App:
+        """``app``, counted; health and the metrics themselves are not."""
+
+        async def counted(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["path"] in PATHS or scope["path"] == _PATH:
+                await app(scope, receive, send)
+                return
+            status = 500
+            began = time.perf_counter()
+
+            async def watch(message: Message) -> None:
+                nonlocal status
+                if message["type"] == "http.response.start":
+                    status = message["status"]
+                await send(message)
+
+            with self._active.track_inprogress():
+                try:
+                    await app(scope, receive, watch)
+                finally:
+                    route = scope.get("path_template") or "none"
+                    labels = (scope["method"], route.replace(":str}", "}"), status)
+                    self._seconds.labels(*labels).observe(time.perf_counter() - began)
+
+        return counted
+
+    def route(self) -> Any:
+        """The endpoint that Prometheus asks."""
+
+        @get(_PATH, include_in_schema=False)
+        async def metrics() -> ASGIResponse:
+            """Every metric as text."""
+            client = _library()
+            body = client.generate_latest(self._collected())
+            return ASGIResponse(body=body, headers={"content-type": client.CONTENT_TYPE_LATEST})
+
+        return metrics
+
+    def _collected(self) -> Any:
+        """Those of all processes, where they share a directory."""
+        if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+            return self._registry
+        from prometheus_client.multiprocess import MultiProcessCollector
+
+        registry = _library().CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # theirs
+        return registry
+
+
+def _library() -> Any:
+    try:
+        import prometheus_client
+    except ImportError:
+        raise ConfigError(
+            "Server(metrics=True) needs the package prometheus-client, which is not installed.",
+            'Install it: pip install "mastra-server[metrics]".',
+        ) from None
+    return prometheus_client

@@ -1,0 +1,88 @@
+"""How often somebody may ask."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Awaitable
+from typing import Any
+
+from litestar import Request
+
+from mastra_core import RateLimit
+from mastra_core.errors import ConfigError
+from mastra_server.http.asgi import App, Message, Receive, Scope, Send
+from mastra_server.http.health import PATHS
+from mastra_server.http.responses import json_answer
+
+__all__ = ("RateLimiter",)
+
+
+class RateLimiter:
+    """Answers 429 where a caller asks more often than ``settings`` allow, with ``retry-after``.
+
+    :raises ConfigError: without the package ``limits``, or for an amount that is none.
+    """
+
+    def __init__(self, app: App, settings: RateLimit) -> None:
+        self._app = app
+        self._settings = settings
+        self._item = _amount(settings.amount)
+        self._strategy: Any = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on what is within the limit."""
+        if scope["path"] in PATHS:
+            await self._app(scope, receive, send)
+            return
+        who = await self._who(Request(scope, receive, send))
+        allowed = await self._limits().hit(self._item, who)
+        headers = await self._told(who)
+        if not allowed:
+            await json_answer({"error": "Too many requests"}, 429, headers)(scope, receive, send)
+            return
+        marks = [
+            (name.encode(), value.encode()) for name, value in headers.items() if name[0] == "x"
+        ]
+
+        async def marked(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), *marks]
+            await send(message)
+
+        await self._app(scope, receive, marked)
+
+    async def _who(self, request: Request[Any, Any, Any]) -> str:
+        if self._settings.by is None:
+            return request.client.host if request.client else ""
+        name = self._settings.by(request)
+        return str(await name if isinstance(name, Awaitable) else name)
+
+    async def _told(self, who: str) -> dict[str, str]:
+        reset, remaining = await self._limits().get_window_stats(self._item, who)
+        seconds = str(max(math.ceil(reset - time.time()), 1))
+        limit = {"x-ratelimit-limit": str(self._item.amount)}
+        return {**limit, "x-ratelimit-remaining": str(remaining), "retry-after": seconds}
+
+    def _limits(self) -> Any:
+        """Made in the loop that uses it."""
+        if self._strategy is None:
+            from limits.aio.strategies import MovingWindowRateLimiter
+            from limits.storage import storage_from_string
+
+            self._strategy = MovingWindowRateLimiter(storage_from_string(self._settings.storage))
+        return self._strategy
+
+
+def _amount(text: str) -> Any:
+    try:
+        from limits import parse
+    except ImportError:
+        raise ConfigError(
+            "Server(rate_limit=...) needs the package limits, which is not installed.",
+            'Install it: pip install "mastra-server[limits]".',
+        ) from None
+    try:
+        return parse(text)
+    except ValueError:
+        raise ConfigError(f"The rate limit is {text!r}.", "Write '100/minute'.") from None

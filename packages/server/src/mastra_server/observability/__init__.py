@@ -1,0 +1,1 @@
+"""Routes of logs and traces, and the buffers that hold them."""

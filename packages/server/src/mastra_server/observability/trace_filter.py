@@ -1,0 +1,191 @@
+"""What a trace must be like, in the contract's grammar of conditions."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+
+from mastra_server.http.request_body import InvalidBody
+from mastra_server.memory.convert import milliseconds
+from mastra_server.observability.span_record import KeptSpan
+
+__all__ = ("Condition", "condition")
+
+Facts = Mapping[str, Any]
+Condition = Callable[[list[KeptSpan]], bool]
+_Inside = Callable[[], list[Facts]]
+_Test = Callable[[Facts, _Inside], bool]
+_Value = Callable[[Facts], Any]
+
+_DEEPEST = 12
+_MOST = 100  # conditions of one question
+_RELATED = 8  # of them, those that look at every span
+_METADATA = "metadata."
+_TIMES = ("startedAt", "endedAt")
+_VERSIONS = ("entityVersionId", "parentEntityVersionId", "rootEntityVersionId")
+_FIELDS = {
+    "trace": {
+        "traceId", "threadId", "resourceId", "entityName", "entityType", "environment", "status",
+        *_TIMES,
+    },
+    "spans": {
+        "name", "spanType", "model", "provider", "durationMs", "status", "error", "entityType",
+        "entityId", "entityName", *_TIMES, *_VERSIONS,
+    },
+    "scores": {
+        "scorerId", "scorerVersion", "scoreSource", "score", "timestamp", "spanId", *_VERSIONS,
+    },
+    "feedback": {
+        "feedbackType", "feedbackSource", "feedbackUserId", "sourceId", "value", "timestamp",
+        "comment", *_VERSIONS,
+    },
+}  # fmt: skip
+_COMPARED = {
+    "eq": operator.eq,
+    "ne": operator.ne,
+    "lt": operator.lt,
+    "lte": operator.le,
+    "gt": operator.gt,
+    "gte": operator.ge,
+}
+
+
+def condition(where: Any) -> Condition:
+    """What ``where`` says of a trace, as a test of its spans; everything fits ``None``.
+
+    What is not known of a trace is equal to nothing, and different from nothing.
+
+    :raises InvalidBody: naming the condition that is none.
+    """
+    if where is None:
+        return lambda _: True
+    test = _Reader().read(where, "trace", "where", 1)
+    return lambda spans: test(_facts(spans[0]), cache(lambda: [_facts(each) for each in spans]))
+
+
+class _Reader:
+    """Reads one question, and counts."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._related_count = 0
+
+    def read(self, where: Any, scope: str, at: str, depth: int) -> _Test:
+        """The test that ``where`` is; ``at`` is where it stands, for errors."""
+        self._count += 1
+        if depth > _DEEPEST or self._count > _MOST:
+            message = f"Expected at most {_MOST} conditions, {_DEEPEST} deep"
+            raise InvalidBody(at, message)
+        if not isinstance(where, dict):
+            raise InvalidBody(at, "Expected a condition")
+        op = where.get("op")
+        if op in ("and", "or"):
+            return self._joined(where, scope, at, depth)
+        if op == "not":
+            inner = self.read(where.get("arg"), scope, f"{at}.arg", depth + 1)
+            return lambda facts, inside: not inner(facts, inside)
+        if op is None and scope == "trace":
+            return self._related(where, at, depth)
+        return _plain(where, scope, at)
+
+    def _joined(self, where: dict[str, Any], scope: str, at: str, depth: int) -> _Test:
+        given = where.get("args")
+        if not isinstance(given, list) or not given:
+            raise InvalidBody(f"{at}.args", "Expected conditions")
+        tests = [
+            self.read(each, scope, f"{at}.args[{index}]", depth + 1)
+            for index, each in enumerate(given)
+        ]
+        joined = all if where["op"] == "and" else any
+        return lambda facts, inside: joined(test(facts, inside) for test in tests)
+
+    def _related(self, where: dict[str, Any], at: str, depth: int) -> _Test:
+        """Of the spans of a trace, or of its scores and feedback, of which there are none."""
+        (scope, asked), *more = where.items() if where else [("", None)]
+        if more or scope not in _FIELDS or not isinstance(asked, dict) or len(asked) != 1:
+            raise InvalidBody(at, 'Expected "op", or spans, scores or feedback')
+        ((wanted, inner),) = asked.items()
+        if scope == "trace" or wanted not in ("some", "none"):
+            raise InvalidBody(f"{at}.{scope}", 'Expected "some" or "none"')
+        self._related_count += 1
+        if self._related_count > _RELATED:
+            raise InvalidBody(at, f"Expected at most {_RELATED} conditions on spans")
+        test = self.read(inner, scope, f"{at}.{scope}.{wanted}", depth + 1)
+        if scope != "spans":
+            return lambda *_: wanted == "none"
+        return lambda _, inside: (wanted == "some") is any(test(x, inside) for x in inside())
+
+
+def _plain(where: dict[str, Any], scope: str, at: str) -> _Test:
+    """A condition on fields."""
+    op = where.get("op")
+    if op in _COMPARED:
+        return _compared(where, scope, at)
+    if op in ("exists", "notExists"):
+        path = _path(where.get("path"), scope, f"{at}.path")
+        return lambda facts, _: (path(facts) is None) is (op == "notExists")
+    if op in ("in", "notIn"):
+        value, members = _side(where.get("value"), scope, f"{at}.value"), where.get("set")
+        if not isinstance(members, list) or not members or len(members) > _MOST:
+            raise InvalidBody(f"{at}.set", f"Expected 1 to {_MOST} values")
+        return lambda facts, _: _known(value(facts), lambda it: (it in members) is (op == "in"))
+    if op in ("includes", "notIncludes"):  # of arrays, which no field of ours is
+        _path(where.get("path"), scope, f"{at}.path")
+        return lambda *_: False
+    raise InvalidBody(f"{at}.op", "Expected an operator")
+
+
+def _compared(where: dict[str, Any], scope: str, at: str) -> _Test:
+    sides = [where.get(name) for name in ("left", "right")]
+    paths = [side.get("path") for side in sides if isinstance(side, dict)]
+    moments = any(path in _TIMES for path in paths)
+    left, right = (
+        _side(side, scope, f"{at}.{name}", moments=moments)
+        for side, name in zip(sides, ("left", "right"), strict=True)
+    )
+    compare = _COMPARED[where["op"]]
+
+    def test(facts: Facts, _: _Inside) -> bool:
+        one, other = left(facts), right(facts)
+        if one is None or other is None:
+            return False
+        try:
+            return bool(compare(one, other))
+        except TypeError:  # of different kinds
+            return False
+
+    return test
+
+
+def _side(side: Any, scope: str, at: str, *, moments: bool = False) -> _Value:
+    """A field or a value."""
+    if isinstance(side, dict) and side.keys() == {"path"}:
+        return _path(side["path"], scope, at)
+    if not isinstance(side, dict) or side.keys() != {"literal"}:
+        raise InvalidBody(at, 'Expected "path" or "literal"')
+    literal = side["literal"]
+    if isinstance(literal, dict | list):
+        raise InvalidBody(at, "Expected text, a number, true, false or null")
+    if moments:
+        literal = milliseconds(literal, at)
+    return lambda _: literal
+
+
+def _path(path: Any, scope: str, at: str) -> _Value:
+    known = isinstance(path, str) and (
+        path in _FIELDS[scope] or (scope == "trace" and path.startswith(_METADATA))
+    )
+    if not known:
+        raise InvalidBody(at, f"Expected one of {', '.join(sorted(_FIELDS[scope]))}")
+    return lambda facts: facts.get(path)
+
+
+def _known(value: Any, test: Callable[[Any], bool]) -> bool:
+    return value is not None and test(value)
+
+
+def _facts(span: KeptSpan) -> Facts:
+    metadata = {f"{_METADATA}{name}": text for name, text in span.facts.items()}
+    return {**span.fields(), **metadata}

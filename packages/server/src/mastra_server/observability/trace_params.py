@@ -1,0 +1,156 @@
+"""Which traces a request asks for, and which page of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+import msgspec
+from litestar import Request
+
+from mastra_server.http.dates import Dates
+from mastra_server.http.request_body import InvalidQuery, json_of
+from mastra_server.http.schemas import ContextQuery
+from mastra_server.observability.span_record import KeptSpan
+
+__all__ = ("TracesQuery", "page_of", "roots_asked")
+
+_Request = Request[Any, Any, Any]
+_Traces = list[list[KeptSpan]]
+_Range = Annotated[
+    str,
+    msgspec.Meta(description="`start` and `end`, `startExclusive` and `endExclusive`, as JSON."),
+]
+_FIELDS = (
+    "entityId", "entityName", "entityType", "name", "resourceId", "runId", "serviceName",
+    "spanType", "status", "threadId", "traceId",
+)  # fmt: skip
+# What the contract can ask for and no span of ours has: nothing fits such a question.
+_NEVER = (
+    "entityVersionId", "environment", "experimentId", "organizationId", "parentEntityId",
+    "parentEntityName", "parentEntityType", "parentEntityVersionId", "requestId", "rootEntityId",
+    "rootEntityName", "rootEntityType", "rootEntityVersionId", "scope", "sessionId", "source",
+    "tags", "userId",
+)  # fmt: skip
+
+
+class TracesQuery(ContextQuery, kw_only=True):
+    """Which traces, by their first spans; pages begin with 0."""
+
+    page: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
+    per_page: Annotated[int, msgspec.Meta(ge=1, le=100)] = 10
+    field: Literal["startedAt", "endedAt"] = "startedAt"
+    direction: Literal["ASC", "DESC"] = "DESC"
+    mode: Literal["page"] = "page"
+    started_at: _Range = ""
+    ended_at: _Range = ""
+    date_range: Annotated[str, msgspec.Meta(description="As `startedAt`.")] = ""
+    span_type: Literal[
+        "", "agent_run", "scorer_run", "classifier_evaluation", "scorer_step", "generic",
+        "model_generation", "model_step", "model_inference", "model_chunk", "mcp_tool_call",
+        "mcp_server_request", "processor_run", "tool_call", "client_tool_call",
+        "provider_tool_call", "workflow_run", "workflow_step", "workflow_conditional",
+        "workflow_conditional_eval", "workflow_parallel", "workflow_loop", "workflow_sleep",
+        "workflow_wait_event", "memory_operation", "workspace_action", "rag_ingestion",
+        "rag_embedding", "rag_vector_operation", "rag_action", "graph_action", "mapping",
+        "skill_resolution", "skill_action", "agent_signal",
+    ] = ""  # fmt: skip
+    entity_type: Literal[
+        "", "agent", "scorer", "rag_ingestion", "trajectory", "input_processor",
+        "input_step_processor", "output_processor", "output_step_processor",
+        "tool_result_processor", "workflow", "workflow_step", "tool", "mcp_server",
+        "workflow_run", "memory",
+    ] = ""  # fmt: skip
+    entity_id: str = ""
+    entity_name: str = ""
+    name: str = ""
+    run_id: str = ""
+    thread_id: str = ""
+    resource_id: str = ""
+    trace_id: str = ""
+    service_name: str = ""
+    status: Literal["", "success", "error", "running"] = ""
+    has_child_error: Annotated[
+        Literal["", "true", "false"], msgspec.Meta(description="Whether a span in it failed.")
+    ] = ""
+    metadata: Annotated[str, msgspec.Meta(description="Values that are all there, as JSON.")] = ""
+
+
+def roots_asked(request: _Request, traces: _Traces) -> list[KeptSpan]:
+    """The first spans that fit, in the order that is wanted.
+
+    :param traces: the newest first.
+    :raises InvalidQuery: naming the parameter that does not fit.
+    """
+    asked = _asked(request)
+    if any(request.query_params.get(name) for name in _NEVER):
+        return []
+    found = list(_fitting(request, asked, traces))
+    if asked.direction == "ASC":
+        found.reverse()
+    return sorted(found, key=lambda each: _when(each, asked), reverse=asked.direction == "DESC")
+
+
+def page_of(
+    request: _Request, found: list[KeptSpan]
+) -> tuple[list[KeptSpan], dict[str, int | bool]]:
+    """The page that is asked for, and what there is beside it."""
+    asked = _asked(request)
+    first = asked.page * asked.per_page
+    shown = found[first : first + asked.per_page]
+    more = first + asked.per_page < len(found)
+    counted = {"total": len(found), "page": asked.page, "perPage": asked.per_page}
+    return shown, {**counted, "hasMore": more}
+
+
+def _asked(request: _Request) -> TracesQuery:
+    given = {name: text for name, text in request.query_params.items() if text}
+    try:
+        return msgspec.convert(given, TracesQuery, strict=False)
+    except msgspec.ValidationError as error:
+        words, _, place = str(error).partition(" - at `$.")
+        raise InvalidQuery(place.rstrip("`") or "query", words) from None
+
+
+def _fitting(request: _Request, asked: TracesQuery, traces: _Traces) -> Iterator[KeptSpan]:
+    begun = "startedAt" if asked.started_at else "dateRange"
+    started = (json_of(request, begun, Dates) or Dates()).limits(begun)
+    ended = (json_of(request, "endedAt", Dates) or Dates()).limits("endedAt")
+    wanted = _wanted(request)
+    metadata = json_of(request, "metadata", dict[str, Any]) or {}
+    for trace in traces:
+        failed = str(any(each.error for each in trace)).lower()
+        if asked.has_child_error not in ("", failed):
+            continue
+        for each in trace:
+            if each.parent or not (_within(each.started, started) and _within(each.ended, ended)):
+                continue
+            if wanted and not _has(each, wanted):
+                continue
+            if all(each.facts.get(name) == value for name, value in metadata.items()):
+                yield each
+
+
+def _wanted(request: _Request) -> dict[str, str]:
+    wanted = {name: request.query_params.get(name, "") for name in _FIELDS}
+    if wanted["entityType"] == "workflow":  # as earlier versions called it
+        wanted["entityType"] = "workflow_run"
+    return {name: text for name, text in wanted.items() if text}
+
+
+def _has(span: KeptSpan, wanted: dict[str, str]) -> bool:
+    fields = span.fields()
+    return all(fields.get(name) == text for name, text in wanted.items())
+
+
+def _within(at: int | None, limits: tuple[int | None, int | None]) -> bool:
+    since, until = limits
+    if at is None:
+        return since is None and until is None
+    return (since is None or at >= since) and (until is None or at <= until)
+
+
+def _when(span: KeptSpan, asked: TracesQuery) -> float:
+    if asked.field == "startedAt":
+        return span.started
+    return float("inf") if span.ended is None else span.ended

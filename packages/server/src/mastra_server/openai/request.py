@@ -1,0 +1,123 @@
+"""What a request of OpenAI's Responses API asks of an agent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from mastra_core.agents import ClientTool, Message, ToolCallPart, ToolResultPart
+from mastra_server.agents.input_messages import messages_of
+from mastra_server.http.request_body import InvalidBody, decoded
+
+__all__ = ("ResponseBody", "client_tools", "input_messages", "output_schema")
+
+
+class _Format(msgspec.Struct):
+    type: str = "text"
+    schema: dict[str, Any] | None = None
+
+
+class _Text(msgspec.Struct):
+    format: _Format | None = None
+
+
+class ResponseBody(msgspec.Struct):
+    """What is asked of an agent, in OpenAI's words.
+
+    :param model: names the agent, where ``agent_id`` does not.
+    """
+
+    input: str | list[Any]
+    model: str = ""
+    agent_id: str = ""
+    instructions: str | None = None
+    text: _Text | None = None
+    tools: list[dict[str, Any]] = []
+    conversation_id: str | None = None
+    previous_response_id: str | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    max_output_tokens: int | None = None
+    store: bool | None = None
+    stream: bool | None = None
+
+
+def output_schema(body: ResponseBody) -> dict[str, Any] | None:
+    """The schema of the structured answer that ``text.format`` asks for."""
+    wanted = body.text.format if body.text else None
+    return wanted.schema if wanted and wanted.type == "json_schema" else None
+
+
+def client_tools(body: ResponseBody) -> tuple[ClientTool, ...]:
+    """The functions that the caller has.
+
+    :raises InvalidBody: for a tool of another kind, which only OpenAI has.
+    """
+    for index, tool in enumerate(body.tools):
+        if tool.get("type") != "function" or not isinstance(tool.get("name"), str):
+            raise InvalidBody(f"tools.{index}", "Expected a function with a name")
+    return tuple(
+        ClientTool(
+            name=tool["name"],
+            description=str(tool.get("description") or ""),
+            input_schema=tool.get("parameters") or {},
+        )
+        for tool in body.tools
+    )
+
+
+def input_messages(value: str | list[Any]) -> tuple[Message, ...]:
+    """The input as messages.
+
+    :raises InvalidBody: for an item that is neither a message nor a call and its output.
+    """
+    if isinstance(value, str):
+        return (Message.user(value),)
+    made = tuple(message for index, item in enumerate(value) for message in _of(item, index))
+    if not made:
+        raise InvalidBody("input", "Expected at least one item")
+    return made
+
+
+def _of(item: Any, index: int) -> tuple[Message, ...]:
+    if not isinstance(item, dict):
+        raise InvalidBody(f"input.{index}", "Expected an object")
+    try:
+        match item.get("type", "message"):
+            case "function_call":
+                return (Message(role="assistant", parts=(_call(item),)),)
+            case "function_call_output":
+                part = ToolResultPart(
+                    id=item["call_id"], name=item.get("name", ""), result=item["output"]
+                )
+                return (Message(role="tool", parts=(part,)),)
+            case "message":
+                role = "system" if item.get("role") == "developer" else item.get("role")
+                return messages_of({"role": role, "content": _content(item.get("content"))})
+    except (KeyError, msgspec.DecodeError) as error:
+        raise InvalidBody(f"input.{index}", f"Invalid {item.get('type')}: {error}") from None
+    raise InvalidBody(f"input.{index}.type", "Expected message or function_call_output")
+
+
+def _call(item: dict[str, Any]) -> ToolCallPart:
+    arguments = decoded(str(item["arguments"] or "{}").encode(), dict[str, Any])
+    return ToolCallPart(id=item["call_id"], name=item["name"], arguments=arguments)
+
+
+def _content(content: Any) -> Any:
+    if not isinstance(content, list):
+        return content
+    return [_part(part) if isinstance(part, dict) else part for part in content]
+
+
+def _part(part: dict[str, Any]) -> dict[str, Any]:
+    match part.get("type"):
+        case "input_text" | "output_text":
+            return {**part, "type": "text"}
+        case "input_image":
+            return {"type": "image", "image": part.get("image_url")}
+        case "input_file":
+            return {"type": "file", "data": part.get("file_data") or part.get("file_url")}
+        case _:
+            return part

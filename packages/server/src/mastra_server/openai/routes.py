@@ -1,0 +1,216 @@
+"""Routes of OpenAI's Responses API: create, retrieve, delete."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections import OrderedDict
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import msgspec
+from litestar import Request, delete, get, post
+from litestar.response.base import ASGIResponse
+
+from mastra_core.agents import (
+    AgentInput,
+    AgentLike,
+    Finish,
+    Message,
+    TextPart,
+)
+from mastra_core.errors import AgentFailed, NotFound
+from mastra_server.agents.suspended_runs import kept, suspended_runs
+from mastra_server.http.request_body import InvalidBody, read
+from mastra_server.http.request_context import confined, confined_thread, context_of
+from mastra_server.http.responses import closing, encode, json_answer
+from mastra_server.http.sse import sse_answer
+from mastra_server.memory.queries import admit
+from mastra_server.openai.convert import ResponseWriter
+from mastra_server.openai.request import (
+    ResponseBody,
+    client_tools,
+    input_messages,
+    output_schema,
+)
+
+__all__ = ("ROUTES", "Responses")
+
+_Request = Request[Any, Any, Any]
+_MOST = 1000
+_OLDEST = 24 * 3600.0  # seconds
+
+
+class _Kept(msgspec.Struct, frozen=True):
+    response: dict[str, Any]
+    agent: str
+    owner: str
+    history: bytes
+    messages: tuple[Message, ...]
+    at: float
+
+
+class Responses:
+    """Responses that may be asked for again and gone on from, in this process, bounded."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[str, _Kept] = OrderedDict()
+
+    def put(self, kept_: _Kept) -> None:
+        """Keep one."""
+        self._kept[kept_.response["id"]] = kept_
+        while len(self._kept) > _MOST:
+            self._kept.popitem(last=False)
+
+    def get(self, response_id: str, owner: str) -> _Kept:
+        """One of this owner.
+
+        :raises NotFound: when there is none.
+        """
+        found = self._kept.get(response_id)
+        if found is None or found.owner != owner or found.at < time.monotonic() - _OLDEST:
+            raise NotFound(f"Response {response_id} was not found")
+        return found
+
+    def drop(self, response_id: str, owner: str) -> None:
+        """Forget one.
+
+        :raises NotFound: when there is none.
+        """
+        self.get(response_id, owner)
+        del self._kept[response_id]
+
+
+@post(
+    "/api/v1/responses",
+    body=ResponseBody,
+    answer=dict[str, Any],
+    stream="sse",
+    errors=(402, 403, 404, 422, 429, 502, 503),
+)
+async def _create(request: _Request) -> ASGIResponse:
+    """Run an agent the way OpenAI's Responses API runs a model; ``stream`` asks for a stream."""
+    body = await read(request, ResponseBody)
+    agent = _agent(request, body.agent_id or body.model)
+    wish = _wish(request, agent, body)
+    await admit(agent, wish)
+    writer = ResponseWriter(wish.run_id, body.model or agent.id, _asked(body))
+    events = _events(request, agent, wish, writer, stored=body.store is not False)
+    if body.stream:
+        answer: Any = sse_answer(_frames(events))  # as good; Litestar reads the annotation
+        return answer  # type: ignore[no-any-return]  # see above
+    async with closing(events) as told:
+        async for _ in told:
+            pass
+    if failure := writer.failure:
+        raise AgentFailed(failure.message, kind=failure.kind, status=failure.status)
+    return json_answer(writer.response)
+
+
+@get("/api/v1/responses/{response_id:str}", answer=dict[str, Any])
+async def _retrieve(request: _Request) -> ASGIResponse:
+    """A response that was kept."""
+    return json_answer(_kept(request, request.path_params["response_id"]).response)
+
+
+@delete("/api/v1/responses/{response_id:str}", answer=dict[str, Any], status_code=200)
+async def _delete(request: _Request) -> ASGIResponse:
+    """Forget a response."""
+    name = request.path_params["response_id"]
+    _store(request).drop(name, confined(request))
+    return json_answer({"id": name, "object": "response", "deleted": True})
+
+
+ROUTES = (_create, _retrieve, _delete)
+
+
+def _store(request: _Request) -> Responses:
+    store: Responses = request.app.state.responses
+    return store
+
+
+def _kept(request: _Request, name: str) -> _Kept:
+    return _store(request).get(name, confined(request))
+
+
+def _agent(request: _Request, name: str) -> AgentLike:
+    if not name:
+        raise InvalidBody("agent_id", "Expected the key or id of an agent, here or as model")
+    try:
+        agent: AgentLike = request.app.state.mastra.get_agent(name)
+    except NotFound:
+        raise NotFound(f"Agent with id {name} not found") from None
+    return agent
+
+
+def _wish(request: _Request, agent: AgentLike, body: ResponseBody) -> AgentInput:
+    before = _kept(request, body.previous_response_id) if body.previous_response_id else None
+    if before is not None and before.agent != agent.id:
+        raise InvalidBody("previous_response_id", f"It is a response of {before.agent}")
+    said = input_messages(body.input)
+    earlier = before.messages if before and not before.history else ()
+    settings = {
+        "temperature": body.temperature,
+        "top_p": body.top_p,
+        "max_tokens": body.max_output_tokens,
+    }
+    return AgentInput(
+        messages=(*earlier, *said),
+        history=before.history if before else b"",
+        instructions=body.instructions or "",
+        output_schema=output_schema(body),
+        client_tools=client_tools(body),
+        settings={key: value for key, value in settings.items() if value is not None},
+        context=context_of(request),
+        thread=confined_thread(request, body.conversation_id or ""),
+        resource=confined(request) or body.conversation_id or "",  # its clients name nobody
+        run_id=f"resp_{uuid.uuid4().hex}",
+    )
+
+
+def _asked(body: ResponseBody) -> dict[str, Any]:
+    return {
+        "instructions": body.instructions,
+        "text": {"format": {"type": "text"}} if body.text is None else body.text,
+        "tools": body.tools,
+        "previous_response_id": body.previous_response_id,
+        "conversation_id": body.conversation_id,
+        "store": body.store is not False,
+    }
+
+
+async def _events(
+    request: _Request,
+    agent: AgentLike,
+    wish: AgentInput,
+    writer: ResponseWriter,
+    *,
+    stored: bool,
+) -> AsyncGenerator[dict[str, Any]]:
+    for told in writer.begin():
+        yield told
+    async with closing(kept(agent, wish, suspended_runs(request))) as events:
+        async for event in events:
+            for told in writer.tell(event):
+                if stored and isinstance(event, Finish):
+                    _keep(request, agent, wish, writer, event)
+                yield told
+
+
+def _keep(
+    request: _Request, agent: AgentLike, wish: AgentInput, writer: ResponseWriter, finish: Finish
+) -> None:
+    texts = [part["text"] for item in writer.response["output"] for part in item.get("content", ())]
+    answer = Message(role="assistant", parts=(TextPart(text="".join(texts)),))
+    messages = () if finish.history else (*wish.messages, answer)
+    _store(request).put(
+        _Kept(
+            writer.response, agent.id, confined(request), finish.history, messages, time.monotonic()
+        )
+    )
+
+
+async def _frames(events: AsyncGenerator[dict[str, Any]]) -> AsyncGenerator[bytes]:
+    async with closing(events) as told:
+        async for event in told:
+            yield b"event: " + event["type"].encode() + b"\ndata: " + encode(event) + b"\n\n"

@@ -1,0 +1,208 @@
+"""Routes of messages into a thread: send one, listen to what comes of it, abort, decide."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import uuid
+from collections.abc import AsyncGenerator
+from typing import Annotated, Any, Literal
+
+import msgspec
+from litestar import Request, post
+from litestar.response.base import ASGIResponse
+
+from mastra_core.agents import AgentInput, AgentLike, ApprovalRequired, Decision
+from mastra_core.errors import NotFound
+from mastra_server.agents.approval_routes import going_on
+from mastra_server.agents.live_runs import begun, thread_key
+from mastra_server.agents.request import AgentBody, input_of
+from mastra_server.agents.routes import agent_of
+from mastra_server.agents.stream import agent_chunks
+from mastra_server.agents.suspended_runs import decided, suspended_runs, unclaimed
+from mastra_server.agents.thread_runs import ThreadKey, ThreadRuns, in_turn
+from mastra_server.http.request_body import converted, read
+from mastra_server.http.request_context import confined, confined_thread
+from mastra_server.http.responses import StreamAnswer, json_answer
+from mastra_server.http.sse import sse_answer
+from mastra_server.memory.queries import admit
+from mastra_server.threads.schemas import Aborted, Accepted, Decided
+
+__all__ = ("ROUTES",)
+
+_Request = Request[Any, Any, Any]
+_Id = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
+
+
+class _Said(msgspec.Struct):
+    contents: str | list[Any]
+    metadata: dict[str, Any] = {}
+
+
+class _Idle(msgspec.Struct, rename="camel"):
+    behavior: Literal["wake"] = "wake"
+    stream_options: dict[str, Any] = {}
+
+
+class _Active(msgspec.Struct):
+    behavior: Literal["deliver"] = "deliver"
+
+
+class _Sent(msgspec.Struct, rename="camel"):
+    message: str | list[Any] | _Said
+    thread_id: _Id
+    resource_id: str = ""
+    if_idle: _Idle = msgspec.field(default_factory=_Idle)
+    if_active: _Active = msgspec.field(default_factory=_Active)
+
+    @property
+    def said(self) -> _Said:
+        """The message with what belongs to it."""
+        return self.message if isinstance(self.message, _Said) else _Said(self.message)
+
+
+class _Thread(msgspec.Struct, rename="camel"):
+    thread_id: _Id
+    resource_id: str = ""
+    expected_run_id: str = ""
+
+
+class _Approval(msgspec.Struct, rename="camel"):
+    thread_id: _Id
+    tool_call_id: str
+    approved: bool
+    resource_id: str = ""
+    resume_data: Any = None
+    request_context: dict[str, Any] | None = None
+    messages: list[Any] | None = None
+    stream_options: dict[str, Any] = {}
+
+
+@post(
+    ["/api/agents/{agent_id:str}/send-message", "/api/agents/{agent_id:str}/queue-message"],
+    body=_Sent,
+    answer=Accepted,
+    errors=(403, 409, 429),
+)
+async def _send(request: _Request) -> ASGIResponse:
+    """Run an agent on a message, after what goes on in its thread, for those who listen there."""
+    agent, body = agent_of(request), await read(request, _Sent)
+    said = body.said
+    messages = [{"role": "user", "content": said.contents}]
+    wish = _wish(request, body.if_idle.stream_options, messages, body)
+    signal = _signal(said)
+    named = msgspec.structs.replace(wish.messages[-1], id=signal["id"])
+    wish = msgspec.structs.replace(wish, messages=(*wish.messages[:-1], named))
+    echo = {"type": "data-user-message", "runId": wish.run_id, "data": signal, "transient": True}
+    await _begin(request, agent, wish, echo)
+    return json_answer({"accepted": True, "runId": wish.run_id, "signal": signal})
+
+
+@post("/api/agents/{agent_id:str}/threads/subscribe", body=_Thread, stream="sse")
+async def _subscribe(request: _Request) -> StreamAnswer:
+    """What the runs of a thread do, those that go on and those that come."""
+    agent, body = agent_of(request), await read(request, _Thread)
+    key = _key(request, agent, body.thread_id, body.resource_id)
+    return sse_answer(_runs(request).frames(key, request.app.state))
+
+
+@post("/api/agents/{agent_id:str}/threads/abort", body=_Thread, answer=Aborted)
+async def _abort(request: _Request) -> ASGIResponse:
+    """End the run that goes on in a thread; those that wait for it come then."""
+    agent, body = agent_of(request), await read(request, _Thread)
+    run = _runs(request).active(_key(request, agent, body.thread_id, body.resource_id))
+    meant = run is not None and body.expected_run_id in ("", run.id)
+    if run is not None and meant:
+        await run.abort()
+    return json_answer({"aborted": meant})
+
+
+@post(
+    "/api/agents/{agent_id:str}/send-tool-approval",
+    body=_Approval,
+    answer=Decided,
+    errors=(403, 409, 429),
+)
+async def _decide(request: _Request) -> ASGIResponse:
+    """Agree to a call in a thread, or refuse it, for those who listen there."""
+    agent, body = agent_of(request), await read(request, _Approval)
+    if body.messages:  # what the client's own tools gave
+        wish = _wish(request, body.stream_options, body.messages, body)
+        await _begin(request, agent, wish)
+    else:
+        wish = await _decided(request, agent, body)
+        begun(request, agent.id, wish, going_on(request, agent, wish))
+    told = {"accepted": True, "runId": wish.run_id, "toolCallId": body.tool_call_id}
+    return json_answer(told)
+
+
+ROUTES = (_send, _subscribe, _abort, _decide)
+
+
+def _wish(
+    request: _Request, options: dict[str, Any], messages: list[Any], body: _Sent | _Approval
+) -> AgentInput:
+    memory = options.get("memory")
+    place = {"thread": body.thread_id, "resource": body.resource_id}
+    memory = {**(memory if isinstance(memory, dict) else {}), **place}
+    asked = {**options, "messages": messages, "memory": memory}
+    return input_of(request, converted(asked, AgentBody))
+
+
+async def _begin(
+    request: _Request, agent: AgentLike, wish: AgentInput, echo: dict[str, Any] | None = None
+) -> None:
+    await unclaimed(request, agent, wish)
+    await admit(agent, wish)
+    before = _runs(request).last(thread_key(agent.id, wish))
+    chunks = _echoed(agent_chunks(agent, wish, suspended_runs(request)), echo)
+    begun(request, agent.id, wish, in_turn(before, chunks))
+
+
+async def _echoed(
+    chunks: AsyncGenerator[dict[str, Any]], echo: dict[str, Any] | None
+) -> AsyncGenerator[dict[str, Any]]:
+    """``chunks`` with what was said in front, for those who did not say it."""
+    if echo is not None:
+        yield echo
+    async with contextlib.aclosing(chunks):
+        async for chunk in chunks:
+            yield chunk
+
+
+def _signal(said: _Said) -> dict[str, Any]:
+    now = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return {
+        "id": str(uuid.uuid4()),
+        "type": "user",
+        "tagName": "user",
+        "contents": said.contents,
+        "createdAt": now,
+        **({"metadata": said.metadata} if said.metadata else {}),
+    }
+
+
+async def _decided(request: _Request, agent: AgentLike, body: _Approval) -> AgentInput:
+    """The input with which the run of a thread goes on that waits for this call."""
+    key = _key(request, agent, body.thread_id, body.resource_id)
+    for run in await suspended_runs(request).list(agent.id):
+        for call in run.waiting:
+            if call.id == body.tool_call_id and thread_key(agent.id, run.wish) == key:
+                decision = _decision(call, body)
+                return decided(request, run, call.id, decision, body.request_context)
+    raise NotFound(f"No run of the thread {body.thread_id!r} waits for {body.tool_call_id!r}.")
+
+
+def _decision(call: Any, body: _Approval) -> Decision:
+    if isinstance(call, ApprovalRequired) or not body.approved:
+        return Decision(approved=body.approved)
+    return Decision(data=body.resume_data)
+
+
+def _runs(request: _Request) -> ThreadRuns:
+    runs: ThreadRuns = request.app.state.thread_runs
+    return runs
+
+
+def _key(request: _Request, agent: AgentLike, thread: str, resource: str) -> ThreadKey:
+    return agent.id, confined(request, resource), confined_thread(request, thread)

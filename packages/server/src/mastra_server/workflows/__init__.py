@@ -1,0 +1,1 @@
+"""Routes of workflows: runs, streams, resume, time travel."""

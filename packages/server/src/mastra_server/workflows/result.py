@@ -1,0 +1,163 @@
+"""A run's record as answers show it: the result, the run itself, the list of runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from mastra_core import Workflow
+from mastra_core.workflows import RunError, RunRecord, StepRecord
+from mastra_server.agents.messages import iso
+from mastra_server.workflows.step_paths import label_places, outer, places, plain
+
+__all__ = ("error_of", "listed_run", "run_counts", "run_details", "run_result", "step_times")
+
+
+def run_result(record: RunRecord, trace: dict[str, str]) -> dict[str, Any]:
+    """What whoever started or resumed a run, and waited, is told."""
+    steps = {path: step_times(step) for path, step in _shown(record, nested=False).items()}
+    result: dict[str, Any] = {
+        "status": record.status,
+        "steps": {"input": record.input, **steps},
+        "input": record.input,
+        "stepExecutionPath": _executed(record),
+    }
+    if record.status == "suspended":
+        waiting = {plain(path): record.steps[path].suspend_payload for path in record.suspended}
+        result["suspended"] = [path.split(".") for path in waiting]
+        result["suspendPayload"] = waiting
+    return {**result, **_outcome(record), "runId": record.run_id, **trace}
+
+
+def run_details(
+    workflow: Workflow,
+    record: RunRecord,
+    fields: frozenset[str] = frozenset(),
+    *,
+    nested: bool = True,
+) -> dict[str, Any]:
+    """A run as it stands.
+
+    :param fields: of what can be left out, what not to leave out; everything where empty.
+    :param nested: with the steps of nested workflows, by path.
+    """
+    always = {**_metadata(record), "status": record.status}
+    chosen = {
+        **_outcome(record),
+        **({"initialState": record.initial_state} if record.initial_state else {}),
+        "payload": record.input,
+        "steps": _steps(record, nested=nested),
+        "activeStepsPath": places(workflow, record, "running"),
+        "serializedStepGraph": workflow.graph(),
+        "suspendedPaths": places(workflow, record, "suspended"),
+        "resumeLabels": label_places(record),
+        "waitingPaths": places(workflow, record, "waiting"),
+    }
+    return always | {key: value for key, value in chosen.items() if not fields or key in fields}
+
+
+def listed_run(workflow: Workflow, record: RunRecord) -> dict[str, Any]:
+    """A run among others. The request context is not kept, so it is shown empty."""
+    snapshot = {
+        "runId": record.run_id,
+        "status": record.status,
+        "value": record.state,
+        "context": {"input": record.input, **_steps(record, nested=False)},
+        "activePaths": _last(workflow, record),
+        "stepExecutionPath": _executed(record),
+        "activeStepsPath": places(workflow, record, "running"),
+        "serializedStepGraph": workflow.graph(),
+        "suspendedPaths": places(workflow, record, "suspended"),
+        "waitingPaths": places(workflow, record, "waiting"),
+        "resumeLabels": label_places(record),
+        **_outcome(record),
+        "requestContext": {},
+        "timestamp": record.updated_at,
+    }
+    return {**_metadata(record), "snapshot": snapshot}
+
+
+def run_counts(records: list[RunRecord]) -> dict[str, int]:
+    """How many of these runs are under way, and how many wait for somebody."""
+    statuses = [record.status for record in records]
+    running = statuses.count("running") + statuses.count("waiting")
+    return {"running": running, "suspended": statuses.count("suspended")}
+
+
+def step_times(step: StepRecord) -> dict[str, Any]:
+    """One step, without its payload."""
+    told: dict[str, Any] = {"startedAt": step.started_at, "status": step.status}
+    if step.status == "suspended":
+        told |= {"suspendPayload": step.suspend_payload, "suspendedAt": step.suspended_at}
+    if step.resumed_at is not None:
+        told |= {"resumePayload": step.resume_payload, "resumedAt": step.resumed_at}
+    if step.status in ("success", "bailed"):
+        told["output"] = step.output
+    if step.error is not None:
+        told["error"] = error_of(step.error)
+    if step.ended_at is not None:
+        told["endedAt"] = step.ended_at
+    return told
+
+
+def error_of(error: RunError) -> dict[str, str]:
+    """Why something failed."""
+    return {"message": error.message, "name": error.name}
+
+
+def _metadata(record: RunRecord) -> dict[str, Any]:
+    return {
+        "runId": record.run_id,
+        "workflowName": record.workflow_id,
+        "resourceId": record.resource_id or None,
+        "createdAt": iso(record.created_at),
+        "updatedAt": iso(record.updated_at),
+    }
+
+
+def _outcome(record: RunRecord) -> dict[str, Any]:
+    if record.status == "success":
+        return {"result": record.result}
+    return {"error": error_of(record.error)} if record.error else {}
+
+
+def _steps(record: RunRecord, *, nested: bool) -> dict[str, Any]:
+    return {
+        path: {"payload": step.payload, **step_times(step)}
+        for path, step in _shown(record, nested=nested).items()
+    }
+
+
+def _shown(record: RunRecord, *, nested: bool) -> dict[str, StepRecord]:
+    """Steps by path, items of a ``foreach`` left out; a group is suspended with what is in it."""
+    shown = {
+        path: step
+        for path, step in record.steps.items()
+        if "[" not in path and (nested or "." not in path)
+    }
+    for path in record.suspended if record.status == "suspended" else ():
+        group = shown.get(outer(path))
+        if group is not None and group.group and group.status == "running":
+            shown[outer(path)] = _suspended(group, record.steps[path])
+    return shown
+
+
+def _suspended(group: StepRecord, inner: StepRecord) -> StepRecord:
+    return msgspec.structs.replace(
+        group,
+        status="suspended",
+        suspend_payload=inner.suspend_payload,
+        suspended_at=inner.suspended_at,
+    )
+
+
+def _executed(record: RunRecord) -> list[str]:
+    return [path for path in record.path if "." not in path and "[" not in path]
+
+
+def _last(workflow: Workflow, record: RunRecord) -> list[int]:
+    """The node that was executed last."""
+    ids = set(_executed(record)[-1:])
+    nodes = enumerate(workflow.nodes)
+    return [number for number, node in nodes if ids & {item.id for item in node.steps}]

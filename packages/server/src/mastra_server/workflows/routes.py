@@ -1,0 +1,269 @@
+"""Routes of workflows: list, details, and what starts and resumes runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from litestar import Request, get, post
+from litestar.response.base import ASGIResponse
+
+from mastra_core import Workflow
+from mastra_core.errors import InvalidInput
+from mastra_core.workflows import Run, RunRecord
+from mastra_server.http.describe import workflow_details
+from mastra_server.http.request_body import number, read, required
+from mastra_server.http.request_context import confined, context_of
+from mastra_server.http.responses import StreamAnswer, json_answer
+from mastra_server.http.schemas import ListQuery, Message
+from mastra_server.middleware.request_spans import trace_of
+from mastra_server.workflows import runs
+from mastra_server.workflows import time_travel as workflow_travel
+from mastra_server.workflows.result import run_counts, run_result
+from mastra_server.workflows.runs import engine_of, owned, run_of, visible, workflow_of
+from mastra_server.workflows.schemas import (
+    ObserveQuery,
+    RunCounts,
+    RunCreated,
+    RunIdQuery,
+    StartQuery,
+    WorkflowDetails,
+    WorkflowResult,
+)
+from mastra_server.workflows.step_paths import index_of, named_step, outer, plain
+from mastra_server.workflows.stream import refused_stream, run_stream
+
+__all__ = ("ROUTES",)
+
+_Request = Request[Any, Any, Any]
+_FULL = (409, 429)
+
+
+class _Create(msgspec.Struct, rename="camel"):
+    resource_id: str | None = None
+
+
+class _Start(msgspec.Struct, rename="camel"):
+    input_data: Any = None
+    initial_state: dict[str, Any] | None = None
+    resource_id: str | None = None
+    request_context: dict[str, Any] | None = None
+    per_step: bool | None = None
+    close_on_suspend: bool | None = None
+
+
+class _Resume(msgspec.Struct, rename="camel"):
+    step: str | list[str] | None = None
+    resume_data: Any = None
+    for_each_index: int | None = None
+    request_context: dict[str, Any] | None = None
+
+
+@get("/api/workflows", query=ListQuery, answer=dict[str, WorkflowDetails])
+async def _list(request: _Request) -> ASGIResponse:
+    """Every workflow, by its registration key."""
+    partial = request.query_params.get("partial") == "true"
+    workflows = request.app.state.mastra.workflows.items()
+    return json_answer({key: workflow_details(each, partial=partial) for key, each in workflows})
+
+
+@get("/api/workflows/run-counts", answer=dict[str, RunCounts])
+async def _run_counts(request: _Request) -> ASGIResponse:
+    """How many runs of each workflow are under way, and how many wait for somebody."""
+    engine, workflows = engine_of(request), request.app.state.mastra.workflows.items()
+    return json_answer(
+        {key: run_counts(await visible(request, engine, each)) for key, each in workflows}
+    )
+
+
+@get("/api/workflows/{workflow_id:str}", answer=WorkflowDetails)
+async def _details(request: _Request) -> ASGIResponse:
+    """One workflow, by its registration key or id."""
+    return json_answer(workflow_details(workflow_of(request)))
+
+
+@post(
+    "/api/workflows/{workflow_id:str}/create-run",
+    query=StartQuery,
+    body=_Create,
+    answer=RunCreated,
+    errors=_FULL,
+)
+async def _create_run(request: _Request) -> ASGIResponse:
+    """Make a run that has not started."""
+    workflow = workflow_of(request)
+    body = await read(request, _Create)
+    run = await _made(request, workflow, body.resource_id)
+    return json_answer({"runId": run.record.run_id})
+
+
+@post(
+    "/api/workflows/{workflow_id:str}/start",
+    query=RunIdQuery,
+    body=_Start,
+    answer=Message,
+    errors=_FULL,
+)
+async def _start(request: _Request) -> ASGIResponse:
+    """Start a run and do not wait for it."""
+    run = await run_of(request, required(request, "runId"))
+    await _begin(request, run, await read(request, _Start))
+    return json_answer({"message": "Workflow run started"})
+
+
+@post(
+    "/api/workflows/{workflow_id:str}/start-async",
+    query=StartQuery,
+    body=_Start,
+    answer=WorkflowResult,
+    errors=_FULL,
+)
+async def _start_async(request: _Request) -> ASGIResponse:
+    """Start a run and answer when it has ended or waits."""
+    workflow = workflow_of(request)
+    body = await read(request, _Start)
+    run = await _made(request, workflow, body.resource_id)
+    await _begin(request, run, body)
+    return json_answer(run_result(await run.settled(), trace_of(run)))
+
+
+@post(
+    "/api/workflows/{workflow_id:str}/stream",
+    query=RunIdQuery,
+    body=_Start,
+    stream="records",
+    errors=_FULL,
+)
+async def _stream(request: _Request) -> StreamAnswer:
+    """Start a run and tell what it does as it does it."""
+    workflow = workflow_of(request)
+    run_id = required(request, "runId")
+    body = await read(request, _Start)
+    run = await _made(request, workflow, body.resource_id)
+    try:
+        await _begin(request, run, body)
+    except InvalidInput as error:
+        return refused_stream(workflow.id, run_id, error)
+    return run_stream(run, through=body.close_on_suspend is False)
+
+
+@post(
+    "/api/workflows/{workflow_id:str}/resume",
+    query=RunIdQuery,
+    body=_Resume,
+    answer=Message,
+    errors=(409,),
+)
+async def _resume(request: _Request) -> ASGIResponse:
+    """Go on with a suspended run and do not wait for it."""
+    await _resumed(request)
+    return json_answer({"message": "Workflow run resumed"})
+
+
+@post(
+    "/api/workflows/{workflow_id:str}/resume-async",
+    query=RunIdQuery,
+    body=_Resume,
+    answer=WorkflowResult,
+    errors=(409,),
+)
+async def _resume_async(request: _Request) -> ASGIResponse:
+    """Go on with a suspended run and answer when it has ended or waits."""
+    run, _ = await _resumed(request)
+    return json_answer(run_result(await run.settled(), trace_of(run)))
+
+
+@post(
+    "/api/workflows/{workflow_id:str}/resume-no-wait",
+    query=RunIdQuery,
+    body=_Resume,
+    answer=RunCreated,
+    errors=(409,),
+)
+async def _resume_no_wait(request: _Request) -> ASGIResponse:
+    """Go on with a suspended run, do not wait for it, and say which it is."""
+    run, _ = await _resumed(request)
+    return json_answer({"runId": run.record.run_id})
+
+
+@post(
+    "/api/workflows/{workflow_id:str}/resume-stream",
+    query=RunIdQuery,
+    body=_Resume,
+    stream="records",
+    errors=(409,),
+)
+async def _resume_stream(request: _Request) -> StreamAnswer:
+    """Go on with a suspended run and tell what it does."""
+    return run_stream(*await _resumed(request))
+
+
+@post("/api/workflows/{workflow_id:str}/observe", query=ObserveQuery, stream="records")
+async def _observe(request: _Request) -> StreamAnswer:
+    """Watch a run: what it did, leaving ``offset`` pieces out, and what it does.
+
+    Of a run that has not started there is nothing to see.
+    """
+    run = await run_of(request, required(request, "runId"))
+    return run_stream(run, first=number(request, "offset") or 0)
+
+
+ROUTES = (
+    _list,
+    _run_counts,
+    _details,
+    _create_run,
+    _start,
+    _start_async,
+    _stream,
+    _resume,
+    _resume_async,
+    _resume_no_wait,
+    _resume_stream,
+    _observe,
+    *runs.ROUTES,
+    *workflow_travel.ROUTES,
+)
+
+
+async def _made(request: _Request, workflow: Workflow, resource: str | None) -> Run:
+    owner = confined(request, resource or "")
+    run_id = request.query_params.get("runId", "")
+    return owned(request, await engine_of(request).create(workflow, run_id, owner))
+
+
+async def _begin(request: _Request, run: Run, body: _Start) -> None:
+    context = context_of(request, body.request_context)
+    await engine_of(request).start(
+        run,
+        body.input_data,
+        context,
+        state=body.initial_state,
+        per_step=bool(body.per_step),
+    )
+
+
+async def _resumed(request: _Request) -> tuple[Run, int]:
+    """The run, resumed, and the offset of its first new event."""
+    run = await run_of(request, required(request, "runId"))
+    body = await read(request, _Resume)
+    before, context = run.position, context_of(request, body.request_context)
+    for step in _steps(workflow_of(request), run.record, body):
+        await engine_of(request).resume(run, body.resume_data, step, context)
+    return run, before
+
+
+def _steps(workflow: Workflow, record: RunRecord, body: _Resume) -> list[str]:
+    """The suspended steps that a client means: the one it names, or all items of a ``foreach``."""
+    named = named_step(workflow, body.step)
+    if body.for_each_index is not None:
+        return [path for path in record.suspended if _is(path, named, body.for_each_index)] or [
+            f"{named}[{body.for_each_index}]"
+        ]
+    items = [path for path in record.suspended if path.startswith(f"{named}[")] if named else []
+    return items or [named]
+
+
+def _is(path: str, named: str, index: int) -> bool:
+    """Whether a suspended step is the named one in that item; it may be in a nested workflow."""
+    return index_of(path) == index and (not named or plain(path) == named or outer(path) == named)

@@ -1,0 +1,191 @@
+"""Routes by which runs begin again: in the middle, or where they broke off."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+from litestar import Request, post
+from litestar.response.base import ASGIResponse
+
+from mastra_core.workflows import Run
+from mastra_server.http.request_body import read, required
+from mastra_server.http.request_context import context_of
+from mastra_server.http.responses import StreamAnswer, json_answer
+from mastra_server.http.schemas import Message
+from mastra_server.middleware.request_spans import trace_of
+from mastra_server.workflows.result import run_result
+from mastra_server.workflows.runs import engine_of, run_of, visible, workflow_of
+from mastra_server.workflows.schemas import RunIdQuery, WorkflowResult
+from mastra_server.workflows.step_paths import named_step
+from mastra_server.workflows.stream import run_stream
+
+__all__ = ("ROUTES",)
+
+_Request = Request[Any, Any, Any]
+
+
+class _Travel(msgspec.Struct, rename="camel", kw_only=True):
+    step: str | list[str]
+    input_data: Any = msgspec.UNSET
+    resume_data: Any = None
+    initial_state: dict[str, Any] | None = None
+    context: dict[str, Any] | None = None
+    nested_steps_context: dict[str, dict[str, Any]] | None = None
+    request_context: dict[str, Any] | None = None
+    per_step: bool | None = None
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """What the caller says of steps, by path."""
+        inner = {
+            f"{name}.{step}": said
+            for name, steps in (self.nested_steps_context or {}).items()
+            for step, said in steps.items()
+        }
+        return {**(self.context or {}), **inner}
+
+    @property
+    def outputs(self) -> dict[str, Any]:
+        """What earlier steps are taken to have given, by path."""
+        said = self.given.items()
+        return {path: it["output"] for path, it in said if isinstance(it, dict) and "output" in it}
+
+    def value(self, step: str) -> Any:
+        """The input of the step, where the caller says it."""
+        said = self.given.get(step)
+        recorded = said.get("payload", msgspec.UNSET) if isinstance(said, dict) else msgspec.UNSET
+        return recorded if self.input_data is msgspec.UNSET else self.input_data
+
+
+class _Restart(msgspec.Struct, rename="camel"):
+    request_context: dict[str, Any] | None = None
+
+
+@post(
+    "/api/workflows/{workflow_id:str}/time-travel",
+    query=RunIdQuery,
+    body=_Travel,
+    answer=Message,
+    errors=(409,),
+)
+async def _time_travel(request: _Request) -> ASGIResponse:
+    """Run again from a step and do not wait for it."""
+    await _travelled(request)
+    return json_answer({"message": "Workflow run time travel started"})
+
+
+@post(
+    "/api/workflows/{workflow_id:str}/time-travel-async",
+    query=RunIdQuery,
+    body=_Travel,
+    answer=WorkflowResult,
+    errors=(409,),
+)
+async def _time_travel_async(request: _Request) -> ASGIResponse:
+    """Run again from a step and answer when the run has ended or waits."""
+    run, _ = await _travelled(request)
+    return json_answer(run_result(await run.settled(), trace_of(run)))
+
+
+@post(
+    "/api/workflows/{workflow_id:str}/time-travel-stream",
+    query=RunIdQuery,
+    body=_Travel,
+    stream="records",
+    errors=(409,),
+)
+async def _time_travel_stream(request: _Request) -> StreamAnswer:
+    """Run again from a step and tell what the run does."""
+    return run_stream(*await _travelled(request))
+
+
+@post(
+    "/api/workflows/{workflow_id:str}/restart",
+    query=RunIdQuery,
+    body=_Restart,
+    answer=Message,
+    errors=(409,),
+)
+async def _restart(request: _Request) -> ASGIResponse:
+    """Go on with a run that broke off or is stuck, and do not wait for it."""
+    await _restarted(request)
+    return json_answer({"message": "Workflow run restarted"})
+
+
+@post(
+    "/api/workflows/{workflow_id:str}/restart-async",
+    query=RunIdQuery,
+    body=_Restart,
+    answer=WorkflowResult,
+    errors=(409,),
+)
+async def _restart_async(request: _Request) -> ASGIResponse:
+    """Go on with a run that broke off or is stuck, and answer when it has ended or waits."""
+    run = await _restarted(request)
+    return json_answer(run_result(await run.settled(), trace_of(run)))
+
+
+@post("/api/workflows/{workflow_id:str}/restart-all-active-workflow-runs", answer=Message)
+async def _restart_all(request: _Request) -> ASGIResponse:
+    """Restart every run of a workflow that is under way, and do not wait for them."""
+    await _all_restarted(request)
+    return json_answer({"message": "All active workflow runs restarted"})
+
+
+@post("/api/workflows/{workflow_id:str}/restart-all-active-workflow-runs-async", answer=Message)
+async def _restart_all_async(request: _Request) -> ASGIResponse:
+    """Restart every run of a workflow that is under way, and answer when all have settled."""
+    await asyncio.gather(*(run.settled() for run in await _all_restarted(request)))
+    return json_answer({"message": "All active workflow runs restarted"})
+
+
+ROUTES = (
+    _time_travel,
+    _time_travel_async,
+    _time_travel_stream,
+    _restart,
+    _restart_async,
+    _restart_all,
+    _restart_all_async,
+)
+
+
+async def _travelled(request: _Request) -> tuple[Run, int]:
+    """The run, begun again, and the offset of its first new event."""
+    run = await run_of(request, required(request, "runId"))
+    body = await read(request, _Travel)
+    step = named_step(workflow_of(request), body.step)
+    before = run.position
+    await engine_of(request).travel(
+        run,
+        step,
+        body.value(step),
+        outputs=body.outputs,
+        state=body.initial_state,
+        resume_data=body.resume_data,
+        context=context_of(request, body.request_context),
+        per_step=bool(body.per_step),
+    )
+    return run, before
+
+
+async def _restarted(request: _Request) -> Run:
+    run = await run_of(request, required(request, "runId"))
+    body = await read(request, _Restart)
+    await engine_of(request).restart(run, context_of(request, body.request_context))
+    return run
+
+
+async def _all_restarted(request: _Request) -> list[Run]:
+    engine, workflow = engine_of(request), workflow_of(request)
+    context = context_of(request)
+    active = [
+        await engine.get(workflow, record.run_id)
+        for record in await visible(request, engine, workflow)
+        if record.status in ("running", "waiting")
+    ]
+    for run in active:
+        await engine.restart(run, context)
+    return active
