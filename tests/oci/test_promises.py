@@ -17,6 +17,7 @@ from registries import Proxy, Registry, htpasswd
 from mastra_deployer.kit.clock import no_waiting
 from mastra_deployer.testing import DeployerSuite
 from mastra_deployer.testing.fake_platform import Live
+from mastra_deployer_oci import hooks
 
 pytestmark = pytest.mark.slow
 
