@@ -35,7 +35,7 @@ from mastra_core.errors import (
     NotFound,
     StorageError,
 )
-from mastra_core.memory import RememberingAgent, ending, memory_of
+from mastra_core.memory import RememberingAgent, background, memory_of
 from mastra_core.storage import MessageQuery, StoredMessage, Thread, ThreadQuery
 
 
@@ -466,7 +466,7 @@ def test_many_runs_leave_nothing_behind(storage, run):
         return len(asyncio.all_tasks())
 
     assert run(many()) == 1
-    assert not ending._going
+    assert not background._going
     totals = [len(stored(run, storage, f"t{n}")) for n in range(7)]
     assert sum(totals) == 800, "all that was said, and every whole answer"
 
