@@ -51,9 +51,9 @@ def mastra_deploy(
     mark = {"deployment": name, "fingerprint": request.fingerprint}
     with _client(settings, credentials) as client:
         report.step("Uploading")
-        new = {"name": settings.app}
+        new = {"json": {"name": settings.app}}
         app = get_or_create(
-            lambda: _app(client, settings), lambda: client.post("/apps", json=new).json()
+            lambda: _app(client, settings), lambda: client.post("/apps", **new).json()
         )
         # Named by its content: announcing twice gives the same deployment, so a retry is safe.
         place = f"/apps/{app['id']}"

@@ -2,10 +2,10 @@
 
 import mastra_deployer_acme
 import pytest
-from sources import forget, module_of, whole
 from test_mastra_deployer_acme import TestAcme
 
 from mastra_deployer.testing import DeployerSuite
+from tests.conformance.deployer_sources import forget, module_of, whole
 
 EXAMPLE = TestAcme  # pytest collects it here, as it does where its author keeps it
 

@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-from laws.house import PACKAGES, ROOT
 from mastra_core import hooks
 from mastra_deployer.cli.main import cli
+from tests.laws.sources import PACKAGES, ROOT
 
 PAGES = [
     path

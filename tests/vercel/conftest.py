@@ -6,7 +6,7 @@ import json
 import pytest
 
 from mastra_deployer_vercel.preview.runtime import Runtime
-from vercel.fake import FakeVercel
+from tests.vercel.fake import FakeVercel
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import hashlib
 
 import pytest
 
-from vercel.fake import Outcome
-from vercel.fake_client import archive, client_of, output
+from tests.vercel.fake import Outcome
+from tests.vercel.fake_client import archive, client_of, output
 
 
 @pytest.fixture
