@@ -7,8 +7,9 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from tests.deployer.scaffold.test_ci import lint_workflow
 from uv import find_uv_bin
+
+from tests.deployer.scaffold.test_ci import lint_workflow
 
 # The longest name there may be, the shortest, and one in two words.
 NAMES = ("a-name-of-twenty-four-ab", "x", "fly-io")

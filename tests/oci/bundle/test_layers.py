@@ -16,10 +16,10 @@ from mastra_core import Secret
 from mastra_core.errors import AuthError, BundleError, ConfigError
 from mastra_deployer_oci.api.bearer_auth import RegistryAuth
 from mastra_deployer_oci.api.docker_auth import Login
+from mastra_deployer_oci.api.documents import Document, config_of
 from mastra_deployer_oci.api.reference import Reference
 from mastra_deployer_oci.api.registry import api_of
 from mastra_deployer_oci.api.tags import RECORD, moved_tag, record_moment, record_name
-from mastra_deployer_oci.bundle.documents import Document, config_of
 from mastra_deployer_oci.bundle.image_plan import read_parts
 from mastra_deployer_oci.bundle.layers import Entry, tree_entries, write_layer
 from mastra_deployer_oci.bundle.pythons import find_python

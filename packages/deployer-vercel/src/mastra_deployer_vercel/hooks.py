@@ -122,8 +122,8 @@ def mastra_deployments(
 ) -> list[Deployment]:
     """Those of the project, newest first."""
     from mastra_deployer_vercel.api import opened
-    from mastra_deployer_vercel.deploy.project import find_project
-    from mastra_deployer_vercel.manage.deployments import deployment_of, listed
+    from mastra_deployer_vercel.resources.deployments import deployment_of, listed
+    from mastra_deployer_vercel.resources.project import find_project
 
     with opened(settings, credentials) as client:
         project = find_project(client, settings)

@@ -12,8 +12,8 @@ from mastra_core.errors import ApiError, AuthError
 from mastra_core.secret import Secret
 from mastra_deployer.kit import is_loopback
 from mastra_deployer_oci.api.docker_auth import Login, given_login, stored_login
+from mastra_deployer_oci.api.documents import INDEX, MANIFEST_TYPE, Document
 from mastra_deployer_oci.api.reference import DOCKER_HUB, Reference
-from mastra_deployer_oci.bundle.documents import INDEX, MANIFEST_TYPE, Document
 from mastra_deployer_oci.settings import OciDeployer
 
 if TYPE_CHECKING:  # loaded when somebody connects: asking for a target's facts must cost little

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mastra_deployer_oci.bundle.documents import LAYER, Document, config_of, index_of, manifest_of
+from mastra_deployer_oci.api.documents import LAYER, Document, config_of, index_of, manifest_of
 from mastra_deployer_oci.bundle.image_plan import BLOBS, Parts
 
 __all__ = ("descriptors", "image_of", "platform_of", "write_layout")

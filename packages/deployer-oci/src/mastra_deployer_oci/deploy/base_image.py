@@ -12,9 +12,9 @@ from typing import Any
 from mastra_core.errors import DeployError
 from mastra_core.secret import Secret
 from mastra_deployer_oci.api.docker_auth import stored_login
+from mastra_deployer_oci.api.documents import Document
 from mastra_deployer_oci.api.reference import DIGEST, Reference
 from mastra_deployer_oci.api.registry import Registry, open_registry, open_target
-from mastra_deployer_oci.bundle.documents import Document
 from mastra_deployer_oci.deploy.push import Blob
 from mastra_deployer_oci.settings import OciDeployer
 

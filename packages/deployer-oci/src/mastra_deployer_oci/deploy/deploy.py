@@ -15,11 +15,11 @@ from mastra_core.secret import Secret
 from mastra_deployer_oci.settings import OciDeployer
 
 if TYPE_CHECKING:  # the settings class must load without what only deploying needs
+    from mastra_deployer_oci.api.documents import Document
     from mastra_deployer_oci.api.registry import Registry
-    from mastra_deployer_oci.bundle.documents import Document
     from mastra_deployer_oci.deploy.base_image import Base
     from mastra_deployer_oci.deploy.push import Blob
-    from mastra_deployer_oci.manage.release_log import Record
+    from mastra_deployer_oci.releases.release_log import Record
 
 __all__ = ("deploy", "plan")
 
@@ -47,8 +47,8 @@ def deploy(
     """Send layers, then manifests by digest, then move the tag: only that makes it live."""
     from mastra_deployer_oci.api.tags import id_of
     from mastra_deployer_oci.deploy.push import push_blobs
-    from mastra_deployer_oci.deploy.release import deployment_of, go_live
-    from mastra_deployer_oci.manage.release_log import Log
+    from mastra_deployer_oci.releases.release import deployment_of, go_live
+    from mastra_deployer_oci.releases.release_log import Log
 
     with _made(bundle, settings, credentials, request) as (registry, made):
         report.step("Sending layers")
@@ -189,7 +189,7 @@ def _config_blob(config: Document) -> Blob:
 
 def _record(settings: OciDeployer, request: DeployRequest, made: _Image) -> Record:
     from mastra_deployer_oci.api.tags import moved_tag
-    from mastra_deployer_oci.manage.release_log import Record
+    from mastra_deployer_oci.releases.release_log import Record
 
     return Record(
         name="",

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from mastra_core.errors import DeployError
+from mastra_deployer_oci.api.documents import Document, index_of
 from mastra_deployer_oci.api.registry import Registry
-from mastra_deployer_oci.bundle.documents import Document, index_of
 from mastra_deployer_oci.bundle.image_layout import platform_of
 
 __all__ = ("merged",)

@@ -13,7 +13,7 @@ from mastra_deployer_oci.settings import OciDeployer
 
 if TYPE_CHECKING:  # the settings class must load without what only deploying needs
     from mastra_deployer_oci.api.registry import Registry
-    from mastra_deployer_oci.manage.release_log import Log, Record
+    from mastra_deployer_oci.releases.release_log import Log, Record
 
 __all__ = ("destroy", "list_deployments", "promote", "rollback")
 
@@ -27,8 +27,8 @@ def list_deployments(
     """Each image once, the newest first; its last record says what it is."""
     from mastra_deployer_oci.api.registry import open_target
     from mastra_deployer_oci.api.tags import record_moment
-    from mastra_deployer_oci.deploy.release import deployment_of
-    from mastra_deployer_oci.manage.release_log import Log
+    from mastra_deployer_oci.releases.release import deployment_of
+    from mastra_deployer_oci.releases.release_log import Log
 
     with open_target(settings, credentials, actions="pull") as registry:
         log = Log(registry)
@@ -58,8 +58,8 @@ def promote(
 ) -> Deployment:
     """Have production's tag show an image that is there."""
     from mastra_deployer_oci.api.registry import open_target
-    from mastra_deployer_oci.deploy.release import deployment_of, go_live
-    from mastra_deployer_oci.manage.release_log import Log
+    from mastra_deployer_oci.releases.release import deployment_of, go_live
+    from mastra_deployer_oci.releases.release_log import Log
 
     with open_target(settings, credentials) as registry:
         log = Log(registry)
@@ -79,8 +79,8 @@ def rollback(
     After a rollback to an ``id`` the next one goes back to where that one was called.
     """
     from mastra_deployer_oci.api.registry import open_target
-    from mastra_deployer_oci.deploy.release import deployment_of, go_live
-    from mastra_deployer_oci.manage.release_log import Log
+    from mastra_deployer_oci.releases.release import deployment_of, go_live
+    from mastra_deployer_oci.releases.release_log import Log
 
     with open_target(settings, credentials) as registry:
         log = Log(registry)
@@ -132,7 +132,7 @@ def destroy(settings: OciDeployer, credentials: Mapping[str, Secret], report: Re
     :raises DeployError: where the registry does not delete.
     """
     from mastra_deployer_oci.api.registry import open_target
-    from mastra_deployer_oci.manage.release_log import Log
+    from mastra_deployer_oci.releases.release_log import Log
 
     with open_target(settings, credentials, actions="pull,push,delete") as registry:
         log = Log(registry)

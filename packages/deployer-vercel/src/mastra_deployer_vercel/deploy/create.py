@@ -11,7 +11,7 @@ from mastra_core.errors import ApiError, DeploymentFailed
 from mastra_core.pipeline import Bundle, DeployRequest, Report
 from mastra_deployer_vercel.api import fields
 from mastra_deployer_vercel.deploy.archive import Part
-from mastra_deployer_vercel.manage.deployments import BAD, id_of, listed
+from mastra_deployer_vercel.resources.deployments import BAD, id_of, listed
 from mastra_deployer_vercel.settings import VercelDeployer
 
 if TYPE_CHECKING:

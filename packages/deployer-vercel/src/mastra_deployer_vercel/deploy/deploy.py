@@ -13,15 +13,15 @@ from mastra_core.secret import Secret
 from mastra_deployer_vercel.api import fields, opened, project_path
 from mastra_deployer_vercel.deploy.archive import pack
 from mastra_deployer_vercel.deploy.create import body_of, create, wait_until_ready
-from mastra_deployer_vercel.deploy.project import find_project, make_project
-from mastra_deployer_vercel.manage.deployments import (
+from mastra_deployer_vercel.resources.deployments import (
     deployment_of,
     id_of,
     listed,
     packed_files,
     stage_of,
 )
-from mastra_deployer_vercel.manage.variables import Variables, refuse_values
+from mastra_deployer_vercel.resources.project import find_project, make_project
+from mastra_deployer_vercel.resources.variables import Variables, refuse_values
 from mastra_deployer_vercel.settings import VercelDeployer
 
 if TYPE_CHECKING:

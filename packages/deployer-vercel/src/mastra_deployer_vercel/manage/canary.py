@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from mastra_core.errors import DeployError
 from mastra_core.pipeline import Deployment, Report
-from mastra_deployer_vercel.deploy.project import live_id, need_project
-from mastra_deployer_vercel.manage.deployments import deployment_of, find_deployment, stage_of
 from mastra_deployer_vercel.manage.promotion import move_back, promote
-from mastra_deployer_vercel.manage.rolling_release import (
+from mastra_deployer_vercel.resources.deployments import deployment_of, find_deployment, stage_of
+from mastra_deployer_vercel.resources.project import live_id, need_project
+from mastra_deployer_vercel.resources.rolling_release import (
     active_release,
     complete,
     refuse_another,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mastra_core.pipeline import Problem
 from mastra_core.secret import Secret
 from mastra_deployer_vercel.api import opened
-from mastra_deployer_vercel.deploy.project import find_project, is_reachable, plan_of
+from mastra_deployer_vercel.resources.project import find_project, is_reachable, plan_of
 from mastra_deployer_vercel.settings import VercelDeployer
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from mastra_core.pipeline import Stage
 from mastra_core.secret import Secret
 from mastra_deployer_vercel.api import opened
-from mastra_deployer_vercel.manage.variables import Variables
+from mastra_deployer_vercel.resources.variables import Variables
 from mastra_deployer_vercel.settings import VercelDeployer
 
 __all__ = ("Store",)
@@ -28,7 +28,7 @@ class Store:
 
     def set(self, values: Mapping[str, Secret]) -> None:
         """Create or replace; a project that is not there yet is made."""
-        from mastra_deployer_vercel.deploy.project import make_project
+        from mastra_deployer_vercel.resources.project import make_project
 
         with opened(self._settings, self._credentials) as client:
             make_project(client, self._settings)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from mastra_core.errors import DeployError
 from mastra_core.pipeline import LogLine
 from mastra_deployer_vercel.api import fields
-from mastra_deployer_vercel.deploy.project import live_id, need_project
-from mastra_deployer_vercel.manage.deployments import find_deployment
+from mastra_deployer_vercel.resources.deployments import find_deployment
+from mastra_deployer_vercel.resources.project import live_id, need_project
 from mastra_deployer_vercel.settings import VercelDeployer
 
 if TYPE_CHECKING:

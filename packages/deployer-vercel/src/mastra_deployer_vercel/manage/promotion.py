@@ -10,8 +10,7 @@ from mastra_core.errors import DeployError, DeploymentFailed
 from mastra_core.pipeline import Deployment, Report
 from mastra_deployer_vercel.api import project_path
 from mastra_deployer_vercel.deploy.create import MARK, announce, wait_until_ready
-from mastra_deployer_vercel.deploy.project import live_id, need_project
-from mastra_deployer_vercel.manage.deployments import (
+from mastra_deployer_vercel.resources.deployments import (
     deployment_of,
     find_deployment,
     id_of,
@@ -19,7 +18,8 @@ from mastra_deployer_vercel.manage.deployments import (
     packed_files,
     stage_of,
 )
-from mastra_deployer_vercel.manage.rolling_release import (
+from mastra_deployer_vercel.resources.project import live_id, need_project
+from mastra_deployer_vercel.resources.rolling_release import (
     active_release,
     canary_of,
     complete,

@@ -7,10 +7,10 @@ import datetime as dt
 
 from mastra_core.errors import DeployError
 from mastra_core.pipeline import Deployment
+from mastra_deployer_oci.api.documents import Document
 from mastra_deployer_oci.api.registry import Registry
 from mastra_deployer_oci.api.tags import id_of, record_name
-from mastra_deployer_oci.bundle.documents import Document
-from mastra_deployer_oci.manage.release_log import Log, Record
+from mastra_deployer_oci.releases.release_log import Log, Record
 
 __all__ = ("deployment_of", "go_live", "shown_image")
 

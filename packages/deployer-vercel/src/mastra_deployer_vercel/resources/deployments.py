@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mastra_core.errors import DeployError
 from mastra_core.pipeline import Deployment, Stage, State
 from mastra_deployer_vercel.api import address, fields
-from mastra_deployer_vercel.deploy.project import is_reachable, live_id
+from mastra_deployer_vercel.resources.project import is_reachable, live_id
 from mastra_deployer_vercel.settings import VercelDeployer
 
 if TYPE_CHECKING:

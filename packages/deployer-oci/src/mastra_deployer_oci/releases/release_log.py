@@ -15,9 +15,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mastra_core.pipeline import Stage
+from mastra_deployer_oci.api.documents import Document, index_of
 from mastra_deployer_oci.api.registry import Registry
 from mastra_deployer_oci.api.tags import RECORD, record_moment
-from mastra_deployer_oci.bundle.documents import Document, index_of
 
 __all__ = ("Log", "Record")
 
