@@ -11,12 +11,12 @@ import tempfile
 from pathlib import Path
 
 from mastra_core.pipeline import Bundle
-from mastra_deployer_vercel.deploy.archive import pack
+from mastra_deployer_vercel.deploy.archive import pack_archive
 
 
 def main(bundle: str, answer: str) -> None:
     with tempfile.TemporaryDirectory() as directory:
-        parts = pack(Bundle.load(Path(bundle)), Path(directory))
+        parts = pack_archive(Bundle.load(Path(bundle)), Path(directory))
     Path(answer).write_text(json.dumps({part.sha: part.size for part in parts}))
 
 

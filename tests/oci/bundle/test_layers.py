@@ -16,13 +16,13 @@ from mastra_core import Secret
 from mastra_core.errors import AuthError, BundleError, ConfigError
 from mastra_deployer_oci.api.bearer_auth import RegistryAuth
 from mastra_deployer_oci.api.docker_auth import Login
-from mastra_deployer_oci.api.documents import Document, config_of
+from mastra_deployer_oci.api.documents import Document, merge_config
 from mastra_deployer_oci.api.reference import Reference
-from mastra_deployer_oci.api.registry import api_of
-from mastra_deployer_oci.api.tags import RECORD, moved_tag, record_moment, record_name
-from mastra_deployer_oci.bundle.image_plan import read_parts
-from mastra_deployer_oci.bundle.layers import Entry, tree_entries, write_layer
-from mastra_deployer_oci.bundle.pythons import find_python
+from mastra_deployer_oci.api.repository import get_api_url
+from mastra_deployer_oci.api.tags import RECORD, build_record_tag, choose_tag, parse_record_time
+from mastra_deployer_oci.bundle.image_plan import read_plan
+from mastra_deployer_oci.bundle.layers import Entry, iter_tree, write_layer
+from mastra_deployer_oci.bundle.pythons import open_python
 from tests.oci.registries import program
 
 
@@ -53,10 +53,10 @@ def test_what_is_no_name_is_refused(text):
 
 
 def test_plain_http_is_chosen_for_this_machine_only():
-    assert api_of("127.0.0.1:5000") == "http://127.0.0.1:5000"
-    assert api_of("[::1]:5000") == "http://[::1]:5000"
-    assert api_of("registry.example") == "https://registry.example"
-    assert api_of("docker.io") == "https://registry-1.docker.io"
+    assert get_api_url("127.0.0.1:5000") == "http://127.0.0.1:5000"
+    assert get_api_url("[::1]:5000") == "http://[::1]:5000"
+    assert get_api_url("registry.example") == "https://registry.example"
+    assert get_api_url("docker.io") == "https://registry-1.docker.io"
 
 
 def test_a_layer_depends_on_names_and_contents_alone(tmp_path):
@@ -69,7 +69,7 @@ def test_a_layer_depends_on_names_and_contents_alone(tmp_path):
             file.write_text(path)
             os.utime(file, (moment, moment))
             file.chmod(0o600 if moment == 1 else 0o664)
-        made.append(write_layer("x", tree_entries(root, "app"), tmp_path / "blobs"))
+        made.append(write_layer("x", iter_tree(root, "app"), tmp_path / "blobs"))
     assert made[0] == made[1]
     with tarfile.open(tmp_path / "blobs" / made[0].digest[7:]) as archive:
         assert archive.getnames() == ["app", "app/a.py", "app/b", "app/b/x.py"]
@@ -102,7 +102,7 @@ def test_a_config_is_laid_over_that_of_its_base():
         "rootfs": {"type": "layers", "diff_ids": ["sha256:own"]},
         "history": [{"comment": "app"}],
     }
-    made = config_of(own, base).value
+    made = merge_config(own, base).value
     assert made["config"]["Env"] == ["A=1", "B=3"]
     assert made["config"]["Labels"] == {"x": "1", "y": "2"}
     assert "Entrypoint" not in made["config"] and made["variant"] == "v8"
@@ -111,34 +111,34 @@ def test_a_config_is_laid_over_that_of_its_base():
 
 
 def test_documents_are_the_same_bytes_in_any_order():
-    one = Document.of({"b": 1, "a": "ä"}, "x")
-    assert one == Document.of({"a": "ä", "b": 1}, "x")
+    one = Document.from_value({"b": 1, "a": "ä"}, "x")
+    assert one == Document.from_value({"a": "ä", "b": 1}, "x")
     assert json.loads(one.content) == one.value
 
 
 def test_branches_never_share_a_tag():
     names = ["main", "Main", "feature/x", "feature-x", "feature x", "", "ünï", "latest", "-" * 3]
-    tags = [moved_tag("latest", "preview", name) for name in names]
+    tags = [choose_tag("latest", "preview", name) for name in names]
     assert len(set(tags)) == len(names)
     assert all(tag.startswith("preview-") and len(tag) <= 128 for tag in tags)
     assert tags[0] == "preview-main" and tags[5] == "preview-local"
-    assert moved_tag("stable", "production", "main") == "stable"
+    assert choose_tag("stable", "production", "main") == "stable"
 
 
 def test_records_sort_by_time():
     moment = dt.datetime(2026, 1, 2, 3, 4, 5, 678000, dt.UTC)
     digest = "sha256:" + "ab" * 32
-    name = record_name(moment, digest)
+    name = build_record_tag(moment, digest)
     assert RECORD.fullmatch(name)[1] == "ab" * 6
-    assert record_moment(name) == moment
-    assert name < record_name(moment + dt.timedelta(milliseconds=1), "sha256:" + "00" * 32)
+    assert parse_record_time(name) == moment
+    assert name < build_record_tag(moment + dt.timedelta(milliseconds=1), "sha256:" + "00" * 32)
 
 
 def test_a_password_is_never_sent_where_anybody_listens():
     login = Login(username="user", password=Secret("pass-word-4711"), source="test")
     auth = RegistryAuth(login, ["repository:a:pull"])
     with pytest.raises(AuthError, match="in the clear") as raised:
-        auth._token_request({"realm": "http://tokens.example/token"})
+        auth._build_token_request({"realm": "http://tokens.example/token"})
     assert "4711" not in str(raised.value)
     assert "4711" not in repr(login)
 
@@ -148,7 +148,7 @@ def tree(tmp_path_factory):
     """A Python in a directory of its own, as python-build-standalone packs one."""
     version = "{}.{}".format(*sys.version_info)
     root = tmp_path_factory.mktemp("tree") / "python"
-    with find_python(version, os.uname().machine, "", "") as found:
+    with open_python(version, os.uname().machine, "", "") as found:
         library = root / found.folder / f"python{version}"
         library.parent.mkdir(parents=True)
         skipped = shutil.ignore_patterns("test", "site-packages", "__pycache__", "config-*")
@@ -169,12 +169,12 @@ def test_an_interpreter_can_be_given(tree, tmp_path, form):
     if form == "tar.zst":
         subprocess.run([program("zstd"), "-q1", given], check=True)
         given = tmp_path / "python.tar.zst"
-    with find_python(version, machine, str(given), "") as found:
+    with open_python(version, machine, str(given), "") as found:
         assert found.version == version
         assert (found.library / "os.py").is_file()
         assert Path(sys.base_prefix).resolve() not in found.library.parents
     for wrong in ((version, "riscv64"), ("3.99", machine)):
-        with pytest.raises(ConfigError), find_python(*wrong, str(given), ""):
+        with pytest.raises(ConfigError), open_python(*wrong, str(given), ""):
             pass
 
 
@@ -182,7 +182,7 @@ def test_an_interpreter_that_is_not_there_is_told(tmp_path):
     (tmp_path / "x.tar.gz").write_bytes(b"no archive")
     for name in ("nowhere", "x.tar.gz"):
         given = str(tmp_path / name)
-        with pytest.raises(ConfigError, match=name), find_python("3.12", "x", given, ""):
+        with pytest.raises(ConfigError, match=name), open_python("3.12", "x", given, ""):
             pass
 
 
@@ -191,4 +191,4 @@ def test_a_bundle_leads_to_no_other_files(tmp_path):
     parts = {"base": "", "architecture": "amd64", "layers": [layer], "config": {}, "app": ""}
     (tmp_path / "mastra-image.json").write_text(json.dumps(parts))
     with pytest.raises(BundleError, match="is no digest"):
-        read_parts(tmp_path)
+        read_plan(tmp_path)

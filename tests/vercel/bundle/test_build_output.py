@@ -9,9 +9,9 @@ import pytest
 
 from mastra_core.pipeline import Build, Bundle, BundleManifest, Platform
 from mastra_deployer_vercel import VercelDeployer
-from mastra_deployer_vercel.bundle.build_output import FUNCTION, OUTPUT, arrange
+from mastra_deployer_vercel.bundle.build_output import FUNCTION, OUTPUT, write_output
 from mastra_deployer_vercel.bundle.checks import check_build, inspect_bundle
-from mastra_deployer_vercel.deploy.archive import pack
+from mastra_deployer_vercel.deploy.archive import pack_archive
 from tests.sample_projects import ECHO, write_project
 
 INDEX = "src/mastra/index.py"
@@ -35,7 +35,7 @@ def bundled(tmp_path, files=(), **settings):
     build = build_in(tmp_path / "build", files)
     out = tmp_path / "out"
     out.mkdir()
-    arrange(build, out, VercelDeployer(project_name="shop", **settings))
+    write_output(build, out, VercelDeployer(project_name="shop", **settings))
     return Bundle.seal(build, out, "vercel")
 
 
@@ -57,7 +57,7 @@ def test_the_function_says_how_it_is_run(tmp_path):
 def test_arm_is_arm(tmp_path):
     build = build_in(tmp_path / "build", wheels="aarch64-manylinux_2_28")
     (tmp_path / "out").mkdir()
-    arrange(build, tmp_path / "out", VercelDeployer(project_name="shop"))
+    write_output(build, tmp_path / "out", VercelDeployer(project_name="shop"))
     config = json.loads((tmp_path / "out" / FUNCTION / ".vc-config.json").read_text())
     assert config["architecture"] == "arm64"
 
@@ -124,7 +124,7 @@ def test_a_bundle_without_its_function_is_refused(tmp_path):
 
 def packed(bundle, directory):
     directory.mkdir()
-    return pack(bundle, directory)
+    return pack_archive(bundle, directory)
 
 
 def joined(parts, file):

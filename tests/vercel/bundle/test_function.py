@@ -12,8 +12,8 @@ import pytest
 from mastra_core.errors import DeploymentFailed
 from mastra_core.pipeline import Bundle
 from mastra_deployer_vercel.bundle.build_output import FUNCTION
-from mastra_deployer_vercel.deploy.archive import pack
-from mastra_deployer_vercel.preview.runtime import Runtime
+from mastra_deployer_vercel.deploy.archive import pack_archive
+from mastra_deployer_vercel.preview.function_runtime import FunctionRuntime
 from tests.sample_projects import write_project
 
 pytestmark = pytest.mark.slow
@@ -87,7 +87,9 @@ def unpacked(bundle, directory):
     """The function as Vercel has it: the parts joined by bytes, the archive laid out."""
     parts_of = directory / "parts"
     parts_of.mkdir(parents=True)
-    joined = b"".join(part.file.read_bytes() for part in pack(Bundle.load(bundle), parts_of))
+    joined = b"".join(
+        part.file.read_bytes() for part in pack_archive(Bundle.load(bundle), parts_of)
+    )
     with tarfile.open(fileobj=io.BytesIO(joined), mode="r:gz") as archive:
         archive.extractall(directory / "task", filter="data")
     return directory / "task" / FUNCTION
@@ -137,7 +139,7 @@ def instance(function):
     directory, python = function
     messages = []
     environment = {"GREETING": "hullo"}
-    with Runtime(directory, python, environment, messages.append) as runtime:
+    with FunctionRuntime(directory, python, environment, messages.append) as runtime:
         made = Instance(runtime, messages)
         yield made
         made.client.close()
@@ -207,7 +209,7 @@ def test_the_lifespan_of_another_framework_runs(tmp_path, mastra, python_of):
     function, messages = unpacked(tmp_path / "out", tmp_path), []
     vendored = {path.name for path in (function / "vendor").iterdir()}
     assert "mastra_core" not in vendored and "vercel_runtime" in vendored
-    with Runtime(function, python_of("3.12"), {}, messages.append) as runtime:
+    with FunctionRuntime(function, python_of("3.12"), {}, messages.append) as runtime:
         answer = httpx.get(f"http://127.0.0.1:{runtime.port}/a/b", trust_env=False)
         assert answer.text == "started"
     assert any("stopped" in item["payload"].get("message", "") for item in messages)
@@ -220,6 +222,6 @@ def test_an_app_that_does_not_start_says_why(function):
     entry.write_text("raise RuntimeError('no such shop')\n")
     try:
         with pytest.raises(DeploymentFailed, match="no such shop"):
-            Runtime(directory, python, {}, lambda _: None).__enter__()
+            FunctionRuntime(directory, python, {}, lambda _: None).__enter__()
     finally:
         entry.write_text(before)

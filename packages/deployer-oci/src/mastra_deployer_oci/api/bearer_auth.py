@@ -48,24 +48,28 @@ class RegistryAuth(httpx.Auth):
             return
         with self._lock:  # many uploads are refused at once, and one token will do for all
             if self._header == sent:
-                self._header = yield from self._answered(response)
+                self._header = yield from self._answer_challenge(response)
         if self._header and self._header != sent:
             request.headers["authorization"] = self._header
             yield request
 
-    def _answered(self, response: httpx.Response) -> Generator[httpx.Request, httpx.Response, str]:
+    def _answer_challenge(
+        self, response: httpx.Response
+    ) -> Generator[httpx.Request, httpx.Response, str]:
         """The header that a challenge asks for; empty where we have nothing to say."""
         scheme, _, rest = response.headers.get("www-authenticate", "").partition(" ")
         if scheme.lower() == "basic":
-            return self._login.basic() if self._login else ""
+            return self._login.to_basic_header() if self._login else ""
         if scheme.lower() != "bearer" or (self._login and self._login.bearer):
             return ""
         challenge = parse_keqv_list(parse_http_list(rest))
-        token = yield from self._fetched(challenge)
+        token = yield from self._fetch_token(challenge)
         return f"Bearer {token}"
 
-    def _fetched(self, challenge: dict[str, str]) -> Generator[httpx.Request, httpx.Response, str]:
-        request = self._token_request(challenge)
+    def _fetch_token(
+        self, challenge: dict[str, str]
+    ) -> Generator[httpx.Request, httpx.Response, str]:
+        request = self._build_token_request(challenge)
         response = yield request
         response.read()
         where = request.url.host
@@ -83,7 +87,7 @@ class RegistryAuth(httpx.Auth):
                 "Run the same command again; if it stays so, ask who runs the registry.",
             ) from None
 
-    def _token_request(self, challenge: dict[str, str]) -> httpx.Request:
+    def _build_token_request(self, challenge: dict[str, str]) -> httpx.Request:
         realm = challenge.get("realm", "")
         try:
             require_https(realm)
@@ -92,14 +96,14 @@ class RegistryAuth(httpx.Auth):
         given = {"service": challenge["service"]} if challenge.get("service") else {}
         if self._login and self._login.refresh:
             form = {"grant_type": "refresh_token", "client_id": _CLIENT, **given}
-            form |= {"scope": " ".join(self._scopes), **_revealed(self._login.refresh)}
+            form |= {"scope": " ".join(self._scopes), **_reveal_refresh_token(self._login.refresh)}
             return httpx.Request("POST", realm, data=form)
-        basic = self._login.basic() if self._login else ""
+        basic = self._login.to_basic_header() if self._login else ""
         headers = {"authorization": basic} if basic else {}
         # Added to the realm's own query, which passing params= would replace.
         url = httpx.URL(realm).copy_merge_params({**given, "scope": self._scopes})
         return httpx.Request("GET", url, headers=headers)
 
 
-def _revealed(refresh: Secret) -> dict[str, str]:
+def _reveal_refresh_token(refresh: Secret) -> dict[str, str]:
     return {"refresh_token": refresh.reveal()}

@@ -17,10 +17,10 @@ from mastra_core.errors import AuthError
 from mastra_core.secret import Secret
 from mastra_deployer_oci.api.reference import DOCKER_HUB
 
-__all__ = ("Login", "given_login", "stored_login")
+__all__ = ("Login", "find_stored_login", "login_from_credentials")
 
 _HUB_KEYS = ("https://index.docker.io/v1/", "index.docker.io", "docker.io", "registry-1.docker.io")
-_PATIENCE = 30  # seconds; a helper may ask the user
+_HELPER_TIMEOUT = 30  # seconds; a helper may ask the user
 _IDENTITY = "<token>"  # what a credential helper calls a user that is a refresh token
 
 
@@ -39,7 +39,7 @@ class Login:
     bearer: Secret | None = None
     source: str
 
-    def basic(self) -> str:
+    def to_basic_header(self) -> str:
         """The header of basic authentication; empty where there is no name."""
         if not self.username or self.password is None:
             return ""
@@ -47,7 +47,7 @@ class Login:
         return f"Basic {base64.b64encode(pair.encode()).decode()}"
 
 
-def given_login(credentials: Mapping[str, Secret]) -> Login | None:
+def login_from_credentials(credentials: Mapping[str, Secret]) -> Login | None:
     """What the user set for this deploy.
 
     :raises AuthError: for a name without a password, or the other way round.
@@ -66,28 +66,28 @@ def given_login(credentials: Mapping[str, Secret]) -> Login | None:
     return Login(username=username.reveal(), password=password, source="OCI_USERNAME")
 
 
-def stored_login(registry: str) -> Login | None:
+def find_stored_login(registry: str) -> Login | None:
     """What ``docker login`` kept: in its configuration, or with a credential helper.
 
     :raises AuthError: where a helper that is configured does not work.
     """
-    config = _config()
+    config = _load_config()
     helper = (config.get("credHelpers") or {}).get(registry) or config.get("credsStore")
-    for key in _keys(registry):
-        found = _from_helper(str(helper), key) if helper else None
-        found = found or _from_config((config.get("auths") or {}).get(key))
+    for key in _list_keys(registry):
+        found = _ask_helper(str(helper), key) if helper else None
+        found = found or _parse_config_entry((config.get("auths") or {}).get(key))
         if found:
             return found
     return None
 
 
-def _keys(registry: str) -> tuple[str, ...]:
+def _list_keys(registry: str) -> tuple[str, ...]:
     if registry == DOCKER_HUB:
         return _HUB_KEYS
     return (registry, f"https://{registry}", f"https://{registry}/v2/")
 
 
-def _config() -> Mapping[str, Any]:
+def _load_config() -> Mapping[str, Any]:
     home = os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker"
     try:
         config = json.loads((Path(home) / "config.json").read_bytes())
@@ -96,7 +96,7 @@ def _config() -> Mapping[str, Any]:
     return config if isinstance(config, dict) else {}
 
 
-def _from_config(entry: Mapping[str, Any] | None) -> Login | None:
+def _parse_config_entry(entry: Mapping[str, Any] | None) -> Login | None:
     source = "docker's config.json"
     if not entry:
         return None
@@ -112,7 +112,7 @@ def _from_config(entry: Mapping[str, Any] | None) -> Login | None:
     return Login(username=username, password=Secret(password), source=source)
 
 
-def _from_helper(helper: str, key: str) -> Login | None:
+def _ask_helper(helper: str, key: str) -> Login | None:
     """What ``docker-credential-HELPER get`` says of a registry."""
     name = f"docker-credential-{helper}"
     program = shutil.which(name)
@@ -127,7 +127,7 @@ def _from_helper(helper: str, key: str) -> Login | None:
             input=key,
             capture_output=True,
             text=True,
-            timeout=_PATIENCE,
+            timeout=_HELPER_TIMEOUT,
             check=False,
         )
         told = json.loads(done.stdout) if done.returncode == 0 else {}

@@ -14,9 +14,9 @@ __all__ = (
     "LAYER",
     "MANIFEST_TYPE",
     "Document",
-    "config_of",
-    "index_of",
-    "manifest_of",
+    "build_index",
+    "build_manifest",
+    "merge_config",
 )
 
 CONFIG = "application/vnd.oci.image.config.v1+json"
@@ -33,7 +33,7 @@ class Document:
     media_type: str
 
     @classmethod
-    def of(cls, value: Mapping[str, Any], media_type: str) -> Document:
+    def from_value(cls, value: Mapping[str, Any], media_type: str) -> Document:
         """Write a document; the same value always gives the same bytes."""
         text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return cls(content=text.encode(), media_type=media_type)
@@ -49,27 +49,27 @@ class Document:
         value: dict[str, Any] = json.loads(self.content)
         return value
 
-    def descriptor(self, **more: Any) -> dict[str, Any]:
+    def to_descriptor(self, **extra: Any) -> dict[str, Any]:
         """How another document points to it."""
         size = len(self.content)
-        return {"mediaType": self.media_type, "digest": self.digest, "size": size, **more}
+        return {"mediaType": self.media_type, "digest": self.digest, "size": size, **extra}
 
 
-def config_of(own: Mapping[str, Any], base: Mapping[str, Any] | None) -> Document:
+def merge_config(own: Mapping[str, Any], base: Mapping[str, Any] | None) -> Document:
     """The config of an image: its own part laid over that of its base.
 
     :param own: as the bundle has it: ``architecture``, ``os``, ``created``, ``config``,
         ``rootfs`` and ``history``.
     """
     if base is None:
-        return Document.of(own, CONFIG)
+        return Document.from_value(own, CONFIG)
     below, above = base.get("config") or {}, own["config"]
     # An entrypoint of the base would be put in front of our command.
     kept = {key: value for key, value in below.items() if key not in ("Entrypoint", "OnBuild")}
     config = {
         **kept,
         **above,
-        "Env": _environment([*(below.get("Env") or ()), *above["Env"]]),
+        "Env": _merge_environment([*(below.get("Env") or ()), *above["Env"]]),
         "Labels": {**(below.get("Labels") or {}), **above["Labels"]},
     }
     layers = base["rootfs"]["diff_ids"]
@@ -78,17 +78,17 @@ def config_of(own: Mapping[str, Any], base: Mapping[str, Any] | None) -> Documen
         **own,
         "config": config,
         "rootfs": {"type": "layers", "diff_ids": [*layers, *own["rootfs"]["diff_ids"]]},
-        "history": [*_history(base, len(layers)), *own["history"]],
+        "history": [*_complete_history(base, len(layers)), *own["history"]],
     }
-    return Document.of(merged, CONFIG)
+    return Document.from_value(merged, CONFIG)
 
 
-def _environment(items: Iterable[str]) -> list[str]:
+def _merge_environment(items: Iterable[str]) -> list[str]:
     """The later of two values of a name."""
     return list({item.partition("=")[0]: item for item in items}.values())
 
 
-def _history(base: Mapping[str, Any], layers: int) -> list[Any]:
+def _complete_history(base: Mapping[str, Any], layers: int) -> list[Any]:
     """That of the base, where it accounts for every layer: a history that does not is invalid."""
     history = list(base.get("history") or ())
     if sum(not item.get("empty_layer") for item in history) == layers:
@@ -96,7 +96,7 @@ def _history(base: Mapping[str, Any], layers: int) -> list[Any]:
     return [{"comment": "of the base image"}] * layers
 
 
-def manifest_of(
+def build_manifest(
     config: Document, layers: Sequence[Mapping[str, Any]], annotations: Mapping[str, str]
 ) -> Document:
     """The manifest of an image for one platform.
@@ -106,14 +106,14 @@ def manifest_of(
     value = {
         "schemaVersion": 2,
         "mediaType": MANIFEST_TYPE,
-        "config": config.descriptor(),
+        "config": config.to_descriptor(),
         "layers": [dict(layer) for layer in layers],
         "annotations": dict(annotations),
     }
-    return Document.of(value, MANIFEST_TYPE)
+    return Document.from_value(value, MANIFEST_TYPE)
 
 
-def index_of(manifests: Iterable[Mapping[str, Any]], annotations: Mapping[str, str]) -> Document:
+def build_index(manifests: Iterable[Mapping[str, Any]], annotations: Mapping[str, str]) -> Document:
     """Several images under one name, one for each platform, in a fixed order.
 
     :param manifests: descriptors with a ``platform``.
@@ -129,4 +129,4 @@ def index_of(manifests: Iterable[Mapping[str, Any]], annotations: Mapping[str, s
     }
     if annotations:
         value["annotations"] = dict(annotations)
-    return Document.of(value, INDEX)
+    return Document.from_value(value, INDEX)

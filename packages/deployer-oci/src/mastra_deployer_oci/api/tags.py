@@ -6,32 +6,32 @@ import datetime as dt
 import hashlib
 import re
 
-__all__ = ("ID", "RECORD", "id_of", "moved_tag", "record_moment", "record_name")
+__all__ = ("ID", "RECORD", "build_id", "build_record_tag", "choose_tag", "parse_record_time")
 
 ID = re.compile(r"mastra-([0-9a-f]{12})")
 RECORD = re.compile(r"mastra-\d{8}t\d{9}z-([0-9a-f]{12})")
 _PREVIEW = "preview-"
-_LONGEST = 100  # of 128 that a tag may have
+_MAX_LENGTH = 100  # of 128 that a tag may have
 
 
-def id_of(digest: str) -> str:
+def build_id(digest: str) -> str:
     """An image's own tag, which never moves: ``mastra-`` and the beginning of its digest."""
     return f"mastra-{digest.removeprefix('sha256:')[:12]}"
 
 
-def record_name(moment: dt.datetime, digest: str) -> str:
+def build_record_tag(moment: dt.datetime, digest: str) -> str:
     """A record's tag: sorted by name, records are sorted by time."""
     time = f"{moment:%Y%m%dt%H%M%S}{moment.microsecond // 1000:03}z"
     return f"mastra-{time}-{digest.removeprefix('sha256:')[:12]}"
 
 
-def record_moment(name: str) -> dt.datetime:
+def parse_record_time(name: str) -> dt.datetime:
     """When a record was made, to the millisecond, as its tag says."""
     text = name.split("-")[1].rstrip("z") + "000"
     return dt.datetime.strptime(text, "%Y%m%dt%H%M%S%f").replace(tzinfo=dt.UTC)
 
 
-def moved_tag(production: str, environment: str, branch: str) -> str:
+def choose_tag(production: str, environment: str, branch: str) -> str:
     """The tag that a deploy moves: production's, or that of a branch.
 
     A branch whose name cannot be a tag as it is gets a mark, so that no two share one.
@@ -40,7 +40,7 @@ def moved_tag(production: str, environment: str, branch: str) -> str:
         return production
     if not branch:
         return f"{_PREVIEW}local"
-    slug = re.sub(r"[^a-z0-9._-]+", "-", branch.lower()).strip("-.")[:_LONGEST]
+    slug = re.sub(r"[^a-z0-9._-]+", "-", branch.lower()).strip("-.")[:_MAX_LENGTH]
     if slug != branch:
         mark = hashlib.sha256(branch.encode()).hexdigest()[:6]
         slug = f"{slug}-{mark}"

@@ -12,7 +12,7 @@ import msgspec
 
 from mastra_core.pipeline import Build, Bundle, Report
 from mastra_deployer_oci.api.reference import Reference
-from mastra_deployer_oci.bundle.platforms import architecture_of, machine_of
+from mastra_deployer_oci.bundle.platforms import to_architecture, to_machine
 from mastra_deployer_oci.settings import SCRATCH, OciDeployer
 
 if TYPE_CHECKING:  # the settings class must load without what only bundling needs
@@ -25,68 +25,68 @@ _SBOM = "mastra-sbom.json"
 
 def bundle_image(build: Build, directory: Path, settings: OciDeployer, report: Report) -> Bundle:
     """Write the layers, the one that changes most on top, and what is known of the config."""
-    from mastra_deployer_oci.bundle.image_config import image_config
+    from mastra_deployer_oci.bundle.image_config import build_image_config
     from mastra_deployer_oci.bundle.image_layout import write_layout
-    from mastra_deployer_oci.bundle.image_plan import BLOBS, Parts, write_parts
+    from mastra_deployer_oci.bundle.image_plan import BLOBS, ImagePlan, write_plan
     from mastra_deployer_oci.bundle.layers import write_layer
 
-    architecture, blobs = architecture_of(build.platform.wheels), directory / BLOBS
+    architecture, blobs = to_architecture(build.platform.wheels), directory / BLOBS
     layers: list[Layer] = []
     if settings.base == SCRATCH:
         report.step("Writing the interpreter's layer")
-        layers.append(_interpreter_layer(build, settings, architecture, blobs))
+        layers.append(_write_interpreter_layer(build, settings, architecture, blobs))
     report.step("Writing the layers")
-    layers.append(write_layer("dependencies", _dependencies(build), blobs))
-    layers.append(write_layer("app", _app(build), blobs))
+    layers.append(write_layer("dependencies", _iter_dependencies(build), blobs))
+    layers.append(write_layer("app", _iter_app(build), blobs))
     base = "" if settings.base == SCRATCH else settings.base.format(python=build.platform.python)
-    parts = Parts(
+    parts = ImagePlan(
         base=str(Reference.parse(base)) if base else "",
         architecture=architecture,
         layers=tuple(layers),
-        config=image_config(settings, build.manifest, architecture, layers),
-        app=_app_digest(build),
+        config=build_image_config(settings, build.manifest, architecture, layers),
+        app=_hash_app(build),
     )
-    write_parts(parts, directory)
+    write_plan(parts, directory)
     write_layout(parts, directory)
     if (build.directory / _SBOM).is_file():
         shutil.copyfile(build.directory / _SBOM, directory / _SBOM)
     return Bundle.seal(build, directory, "oci", base=parts.base, architecture=architecture)
 
 
-def _interpreter_layer(
+def _write_interpreter_layer(
     build: Build, settings: OciDeployer, architecture: str, blobs: Path
 ) -> Layer:
-    from mastra_deployer_oci.bundle.interpreter_layer import interpreter_layer
-    from mastra_deployer_oci.bundle.pythons import find_python
+    from mastra_deployer_oci.bundle.interpreter_layer import build_interpreter_layer
+    from mastra_deployer_oci.bundle.pythons import open_python
 
-    version, machine = build.platform.python, machine_of(architecture)
+    version, machine = build.platform.python, to_machine(architecture)
     preferred = build.platform.interpreter
-    with find_python(version, machine, settings.interpreter, preferred) as python:
-        return interpreter_layer(python, settings.user, blobs)
+    with open_python(version, machine, settings.interpreter, preferred) as python:
+        return build_interpreter_layer(python, settings.user, blobs)
 
 
-def _dependencies(build: Build) -> Iterator[Entry]:
+def _iter_dependencies(build: Build) -> Iterator[Entry]:
     from mastra_deployer_oci.bundle.image_config import HOME
-    from mastra_deployer_oci.bundle.layers import Entry, tree_entries
+    from mastra_deployer_oci.bundle.layers import Entry, iter_tree
 
-    yield from tree_entries(build.directory / "vendor", f"{HOME}/vendor")
+    yield from iter_tree(build.directory / "vendor", f"{HOME}/vendor")
     if (build.directory / _SBOM).is_file():
         yield Entry(path=f"{HOME}/{_SBOM}", source=build.directory / _SBOM)
 
 
-def _app(build: Build) -> Iterator[Entry]:
+def _iter_app(build: Build) -> Iterator[Entry]:
     from mastra_core.pipeline import MANIFEST
     from mastra_deployer_oci.bundle.image_config import HOME
-    from mastra_deployer_oci.bundle.layers import Entry, tree_entries
+    from mastra_deployer_oci.bundle.layers import Entry, iter_tree
 
     manifest = msgspec.structs.replace(build.manifest, target="oci")
     text = msgspec.json.format(msgspec.json.encode(manifest, order="deterministic"), indent=2)
-    yield from tree_entries(build.directory / "app", f"{HOME}/app")
+    yield from iter_tree(build.directory / "app", f"{HOME}/app")
     yield Entry(path=f"{HOME}/index.py", source=build.directory / "index.py")
     yield Entry(path=f"{HOME}/{MANIFEST}", content=text + b"\n")
 
 
-def _app_digest(build: Build) -> str:
+def _hash_app(build: Build) -> str:
     """Of the app's own sources: the same for every machine the app is built for."""
     root = build.directory / "app"
     digest = hashlib.sha256(build.manifest.python.encode())

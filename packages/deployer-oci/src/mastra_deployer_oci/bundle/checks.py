@@ -8,7 +8,7 @@ from collections.abc import Callable
 from mastra_core.errors import ConfigError
 from mastra_core.pipeline import Build, Bundle, Problem
 from mastra_deployer_oci.api.reference import Reference
-from mastra_deployer_oci.bundle.platforms import architecture_of
+from mastra_deployer_oci.bundle.platforms import to_architecture
 from mastra_deployer_oci.settings import SCRATCH, OciDeployer
 
 __all__ = ("check_build", "inspect_bundle")
@@ -19,9 +19,9 @@ _LAST_PORT = 65535
 def check_build(build: Build, settings: OciDeployer) -> list[Problem]:
     """Names, numbers and the machine, before any work is done."""
     found = [
-        _problem(lambda: architecture_of(build.platform.wheels)),
-        _problem(lambda: _check_image(settings.image)),
-        _problem(lambda: _check_base(settings, build)),
+        _to_problem(lambda: to_architecture(build.platform.wheels)),
+        _to_problem(lambda: _check_image(settings.image)),
+        _to_problem(lambda: _check_base(settings, build)),
     ]
     if not re.fullmatch(r"\d+(:\d+)?", settings.user):
         message = f"user={settings.user!r} is no number."
@@ -36,7 +36,7 @@ def check_build(build: Build, settings: OciDeployer) -> list[Problem]:
     return [problem for problem in found if problem]
 
 
-def _problem(check: Callable[[], object]) -> Problem | None:
+def _to_problem(check: Callable[[], object]) -> Problem | None:
     try:
         check()
     except ConfigError as error:
@@ -68,10 +68,10 @@ def _check_base(settings: OciDeployer, build: Build) -> None:
 
 def inspect_bundle(bundle: Bundle) -> list[Problem]:
     """Every layer is there, whole."""
-    from mastra_deployer_oci.bundle.image_plan import BLOBS, read_parts
+    from mastra_deployer_oci.bundle.image_plan import BLOBS, read_plan
 
     found = []
-    for layer in read_parts(bundle.directory).layers:
+    for layer in read_plan(bundle.directory).layers:
         path = bundle.directory / BLOBS / layer.digest.removeprefix("sha256:")
         if not path.is_file() or path.stat().st_size != layer.size:
             message = f"The layer {layer.purpose!r} ({layer.digest}) is not whole."

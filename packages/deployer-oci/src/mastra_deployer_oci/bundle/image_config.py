@@ -13,7 +13,7 @@ from mastra_deployer_oci.bundle.interpreter_layer import PREFIX
 from mastra_deployer_oci.bundle.layers import Layer
 from mastra_deployer_oci.settings import SCRATCH, OciDeployer
 
-__all__ = ("HOME", "image_config")
+__all__ = ("HOME", "build_image_config")
 
 HOME = "app"  # without its leading slash, as layers name it
 _SECOND = 1_000_000_000  # configs count in nanoseconds
@@ -27,16 +27,16 @@ except e.HTTPError as error:
 """
 
 
-def image_config(
+def build_image_config(
     settings: OciDeployer, manifest: BundleManifest, architecture: str, layers: Sequence[Layer]
 ) -> dict[str, Any]:
     """The config of an image with only these layers."""
-    created = _created()
+    created = _read_created()
     return {
         "architecture": architecture,
         "os": "linux",
         "created": created,
-        "config": _container(settings, manifest),
+        "config": _build_container(settings, manifest),
         "rootfs": {"type": "layers", "diff_ids": [layer.diff for layer in layers]},
         "history": [
             {"created": created, "created_by": "mastra-deployer-oci", "comment": layer.purpose}
@@ -45,17 +45,17 @@ def image_config(
     }
 
 
-def _container(settings: OciDeployer, manifest: BundleManifest) -> dict[str, Any]:
+def _build_container(settings: OciDeployer, manifest: BundleManifest) -> dict[str, Any]:
     port = settings.port or manifest.serve.port
     python = f"/{PREFIX}/bin/python" if settings.base == SCRATCH else settings.python
     container: dict[str, Any] = {
         "User": settings.user,
         "WorkingDir": f"/{HOME}",
-        "Env": _environment(settings, port),
+        "Env": _build_environment(settings, port),
         "ExposedPorts": {f"{port}/tcp": {}},
         "Cmd": [python, f"/{HOME}/index.py"],
         "StopSignal": "SIGTERM",
-        "Labels": _labels(settings, manifest),
+        "Labels": _build_labels(settings, manifest),
     }
     if settings.health:
         container["Healthcheck"] = {
@@ -68,7 +68,7 @@ def _container(settings: OciDeployer, manifest: BundleManifest) -> dict[str, Any
     return container
 
 
-def _environment(settings: OciDeployer, port: int) -> list[str]:
+def _build_environment(settings: OciDeployer, port: int) -> list[str]:
     values = {
         "PORT": str(port),
         "HOST": "0.0.0.0",  # noqa: S104  # a container that binds loopback is unreachable
@@ -86,7 +86,7 @@ def _environment(settings: OciDeployer, port: int) -> list[str]:
     return [f"{name}={value}" for name, value in values.items()]
 
 
-def _labels(settings: OciDeployer, manifest: BundleManifest) -> dict[str, str]:
+def _build_labels(settings: OciDeployer, manifest: BundleManifest) -> dict[str, str]:
     """Names of variables and never values: who runs the image has to know what to set."""
     found = {
         "org.opencontainers.image.title": (settings.image or "").rpartition("/")[2],
@@ -101,7 +101,7 @@ def _labels(settings: OciDeployer, manifest: BundleManifest) -> dict[str, str]:
     return {name: text for name, text in found.items() if text}
 
 
-def _created() -> str:
+def _read_created() -> str:
     """1970, or what ``SOURCE_DATE_EPOCH`` says: a real time would make every image another."""
     text = os.environ.get("SOURCE_DATE_EPOCH") or "0"
     try:

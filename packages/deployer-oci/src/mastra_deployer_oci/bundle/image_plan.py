@@ -11,13 +11,13 @@ from mastra_core.errors import BundleError
 from mastra_deployer_oci.api.reference import DIGEST
 from mastra_deployer_oci.bundle.layers import Layer
 
-__all__ = ("BLOBS", "PARTS", "Parts", "read_parts", "write_parts")
+__all__ = ("BLOBS", "PLAN_FILE", "ImagePlan", "read_plan", "write_plan")
 
 BLOBS = "blobs/sha256"
-PARTS = "mastra-image.json"
+PLAN_FILE = "mastra-image.json"
 
 
-class Parts(msgspec.Struct, frozen=True, kw_only=True):
+class ImagePlan(msgspec.Struct, frozen=True, kw_only=True):
     """The app's layers, and the config as far as the base does not say it.
 
     :param base: the image to stand on; empty for none.
@@ -31,25 +31,25 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     app: str
 
 
-def write_parts(parts: Parts, directory: Path) -> None:
+def write_plan(plan: ImagePlan, directory: Path) -> None:
     """Write them into a bundle."""
-    text = msgspec.json.format(msgspec.json.encode(parts, order="deterministic"), indent=2)
-    (directory / PARTS).write_bytes(text + b"\n")
+    text = msgspec.json.format(msgspec.json.encode(plan, order="deterministic"), indent=2)
+    (directory / PLAN_FILE).write_bytes(text + b"\n")
 
 
-def read_parts(directory: Path) -> Parts:
+def read_plan(directory: Path) -> ImagePlan:
     """Those of a bundle.
 
     :raises BundleError: where they are missing, or of another version of this package.
     """
     try:
-        parts = msgspec.json.decode((directory / PARTS).read_bytes(), type=Parts)
+        parts = msgspec.json.decode((directory / PLAN_FILE).read_bytes(), type=ImagePlan)
         for layer in parts.layers:
             if not DIGEST.fullmatch(layer.digest):  # it is a file's name, and leads nowhere else
                 raise msgspec.ValidationError(f"{layer.digest!r} is no digest")
         return parts
     except (OSError, msgspec.DecodeError) as error:
         raise BundleError(
-            f"{PARTS} in {str(directory)!r} cannot be read: {error}.",
+            f"{PLAN_FILE} in {str(directory)!r} cannot be read: {error}.",
             "Bundle again: mastra bundle oci.",
         ) from None

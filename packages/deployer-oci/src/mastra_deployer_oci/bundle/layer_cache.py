@@ -13,10 +13,10 @@ import msgspec
 from mastra_deployer.kit import cache_directory
 from mastra_deployer_oci.bundle.layers import Layer
 
-__all__ = ("cached_layer",)
+__all__ = ("get_or_make_layer",)
 
 
-def cached_layer(key: str, blobs: Path, make: Callable[[Path], Layer]) -> Layer:
+def get_or_make_layer(key: str, blobs: Path, make: Callable[[Path], Layer]) -> Layer:
     """The layer with that key, in ``blobs``; ``make`` writes it where it is not kept yet.
 
     A layer that cannot be kept is made each time.
@@ -25,14 +25,14 @@ def cached_layer(key: str, blobs: Path, make: Callable[[Path], Layer]) -> Layer:
     """
     place = cache_directory("oci-layers") / key
     with contextlib.suppress(OSError, msgspec.DecodeError):
-        return _taken(place, blobs)
+        return _load_layer(place, blobs)
     layer = make(blobs)
     with contextlib.suppress(OSError):
-        _keep(layer, blobs, place)
+        _store_layer(layer, blobs, place)
     return layer
 
 
-def _taken(place: Path, blobs: Path) -> Layer:
+def _load_layer(place: Path, blobs: Path) -> Layer:
     layer = msgspec.json.decode((place / "layer.json").read_bytes(), type=Layer)
     blobs.mkdir(parents=True, exist_ok=True)
     name = layer.digest.removeprefix("sha256:")
@@ -40,7 +40,7 @@ def _taken(place: Path, blobs: Path) -> Layer:
     return layer
 
 
-def _keep(layer: Layer, blobs: Path, place: Path) -> None:
+def _store_layer(layer: Layer, blobs: Path, place: Path) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
     name = layer.digest.removeprefix("sha256:")
     with tempfile.TemporaryDirectory(dir=place.parent, ignore_cleanup_errors=True) as scratch:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-__all__ = ("Entry", "Layer", "tree_entries", "write_layer")
+__all__ = ("Entry", "Layer", "iter_tree", "write_layer")
 
 _GZIP = 31  # zlib's window bits for a gzip stream, whose header zlib writes without a time
 
@@ -53,7 +53,7 @@ class Layer:
     unpacked: int
 
 
-def tree_entries(directory: Path, place: str) -> Iterator[Entry]:
+def iter_tree(directory: Path, place: str) -> Iterator[Entry]:
     """Every file below ``directory``, to lie below ``place`` in the image."""
     for path in sorted(directory.rglob("*")):
         name = f"{place}/{path.relative_to(directory).as_posix()}"
@@ -72,10 +72,10 @@ def write_layer(purpose: str, entries: Iterable[Entry], blobs: Path) -> Layer:
     """
     blobs.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=blobs, delete=False) as draft:
-        sink = _Sink(draft)
+        sink = _DigestWriter(draft)
         with tarfile.open(fileobj=sink, mode="w|", format=tarfile.PAX_FORMAT) as archive:  # type: ignore[call-overload]  # any object with write() will do
-            for entry in _whole(entries):
-                _add(archive, entry)
+            for entry in _add_parents(entries):
+                _add_entry(archive, entry)
         sink.finish()
     path = Path(draft.name)
     path.chmod(0o644)
@@ -89,7 +89,7 @@ def write_layer(purpose: str, entries: Iterable[Entry], blobs: Path) -> Layer:
     )
 
 
-class _Sink:
+class _DigestWriter:
     """Compresses and digests what is written, once as it comes and once as it goes."""
 
     def __init__(self, file: BinaryIO | tempfile._TemporaryFileWrapper[bytes]) -> None:
@@ -102,20 +102,20 @@ class _Sink:
         """Take what the archive writes."""
         self.plain.update(content)
         self.unpacked += len(content)
-        self._keep(self._packer.compress(content))
+        self._write_compressed(self._packer.compress(content))
         return len(content)
 
     def finish(self) -> None:
         """Write what the compressor still holds."""
-        self._keep(self._packer.flush())
+        self._write_compressed(self._packer.flush())
 
-    def _keep(self, content: bytes) -> None:
+    def _write_compressed(self, content: bytes) -> None:
         self.packed.update(content)
         self.size += len(content)
         self._file.write(content)
 
 
-def _whole(entries: Iterable[Entry]) -> Iterator[Entry]:
+def _add_parents(entries: Iterable[Entry]) -> Iterator[Entry]:
     """Sorted, and with every directory on the way."""
     found = {entry.path: entry for entry in entries}
     for path in list(found):
@@ -126,7 +126,7 @@ def _whole(entries: Iterable[Entry]) -> Iterator[Entry]:
     return (found[path] for path in sorted(found))
 
 
-def _add(archive: tarfile.TarFile, entry: Entry) -> None:
+def _add_entry(archive: tarfile.TarFile, entry: Entry) -> None:
     info = tarfile.TarInfo(entry.path)
     info.mode = entry.mode
     if entry.directory:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mastra_core.errors import ConfigError
 from mastra_core.pipeline import Platform
 
-__all__ = ("PLATFORMS", "architecture_of", "machine_of")
+__all__ = ("PLATFORMS", "to_architecture", "to_machine")
 
 PLATFORMS = (
     Platform(wheels="x86_64-manylinux_2_28"),
@@ -14,7 +14,7 @@ PLATFORMS = (
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
-def architecture_of(wheels: str) -> str:
+def to_architecture(wheels: str) -> str:
     """``x86_64-manylinux_2_28`` as ``amd64``.
 
     :raises ConfigError: for a machine that no image is made for.
@@ -28,7 +28,7 @@ def architecture_of(wheels: str) -> str:
     return _ARCHITECTURES[machine]
 
 
-def machine_of(architecture: str) -> str:
+def to_machine(architecture: str) -> str:
     """``amd64`` as ``x86_64``; what is not known as it is."""
     return {image: machine for machine, image in _ARCHITECTURES.items()}.get(
         architecture, architecture

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from mastra_core.errors import BundleError, ConfigError
 
-__all__ = ("Python", "find_python")
+__all__ = ("Python", "open_python")
 
 _PROBE = """
 import json, os, platform, sys, sysconfig
@@ -45,7 +45,7 @@ class Python:
 
 
 @contextlib.contextmanager
-def find_python(version: str, machine: str, given: str, preferred: str) -> Iterator[Python]:
+def open_python(version: str, machine: str, source: str, preferred: str) -> Iterator[Python]:
     """The Python to put into an image.
 
     :param given: a directory, or a ``.tar.gz`` or ``.tar.zst``; one of this machine where empty.
@@ -53,16 +53,18 @@ def find_python(version: str, machine: str, given: str, preferred: str) -> Itera
     :raises ConfigError: where what was given has none that fits.
     :raises BundleError: where this machine has none that fits.
     """
-    if not given:
-        yield _installed(version, machine, preferred)
+    if not source:
+        yield _find_installed(version, machine, preferred)
         return
     with tempfile.TemporaryDirectory(prefix="mastra-python-") as scratch:
-        yield _given(_unpacked(Path(given).expanduser(), Path(scratch)), version, machine, given)
+        yield _find_in_tree(
+            _unpack(Path(source).expanduser(), Path(scratch)), version, machine, source
+        )
 
 
-def _installed(version: str, machine: str, preferred: str) -> Python:
-    for path in _candidates(version, preferred):
-        found = _probe(path)
+def _find_installed(version: str, machine: str, preferred: str) -> Python:
+    for path in _iter_candidates(version, preferred):
+        found = probe_python(path)
         if found and (found.version, found.machine, found.libc) == (version, machine, "glibc"):
             return found
     raise BundleError(
@@ -71,13 +73,13 @@ def _installed(version: str, machine: str, preferred: str) -> Python:
     )
 
 
-def _candidates(version: str, preferred: str) -> Iterator[str]:
+def _iter_candidates(version: str, preferred: str) -> Iterator[str]:
     from mastra_deployer import kit
 
     yield from filter(None, (preferred, sys.executable, kit.find_python(version)))
 
 
-def _probe(path: str) -> Python | None:
+def probe_python(path: str) -> Python | None:
     try:
         done = subprocess.run(
             [path, "-I", "-S", "-c", _PROBE], capture_output=True, timeout=20, check=True
@@ -96,25 +98,25 @@ def _probe(path: str) -> Python | None:
     )
 
 
-def _given(tree: Path, version: str, machine: str, given: str) -> Python:
+def _find_in_tree(tree: Path, version: str, machine: str, source: str) -> Python:
     # As python-build-standalone packs it: bare, in python/, or in python/install/.
     depths = (f"{up}bin/python{version}" for up in ("", "*/", "*/*/"))
     places = (path for pattern in depths for path in sorted(tree.glob(pattern)))
-    found = next(filter(None, map(_probe, map(str, places))), None)
+    found = next(filter(None, map(probe_python, map(str, places))), None)
     if found is None:
         raise ConfigError(
-            f"interpreter={given!r} has no Python {version} that runs here.",
+            f"interpreter={source!r} has no Python {version} that runs here.",
             "It must hold bin/python3.X for this machine, as python-build-standalone does.",
         )
     if found.machine != machine:
         raise ConfigError(
-            f"interpreter={given!r} is for {found.machine}, and the image for {machine}.",
+            f"interpreter={source!r} is for {found.machine}, and the image for {machine}.",
             "Take the interpreter for the image's machine.",
         )
     return found
 
 
-def _unpacked(path: Path, scratch: Path) -> Path:
+def _unpack(path: Path, scratch: Path) -> Path:
     if path.is_dir():
         return path.resolve()
     if not path.is_file():
@@ -123,7 +125,7 @@ def _unpacked(path: Path, scratch: Path) -> Path:
             "Name a directory, or a .tar.gz or .tar.zst with a Python in it.",
         )
     try:
-        with _archive(path) as archive:
+        with _open_archive(path) as archive:
             archive.extractall(scratch, filter="data")
     except (tarfile.TarError, OSError, EOFError) as error:
         raise ConfigError(
@@ -134,7 +136,7 @@ def _unpacked(path: Path, scratch: Path) -> Path:
 
 
 @contextlib.contextmanager
-def _archive(path: Path) -> Iterator[tarfile.TarFile]:
+def _open_archive(path: Path) -> Iterator[tarfile.TarFile]:
     if path.suffix != ".zst":
         with tarfile.open(path) as archive:
             yield archive

@@ -11,14 +11,14 @@ from typing import Any
 
 from mastra_core.errors import DeployError
 from mastra_core.secret import Secret
-from mastra_deployer_oci.api.docker_auth import stored_login
+from mastra_deployer_oci.api.docker_auth import find_stored_login
 from mastra_deployer_oci.api.documents import Document
 from mastra_deployer_oci.api.reference import DIGEST, Reference
-from mastra_deployer_oci.api.registry import Registry, open_registry, open_target
+from mastra_deployer_oci.api.repository import Repository, open_repository, open_target
 from mastra_deployer_oci.deploy.push import Blob
 from mastra_deployer_oci.settings import OciDeployer
 
-__all__ = ("Base", "base_blobs", "find_base", "open_base")
+__all__ = ("BaseImage", "list_base_blobs", "load_base", "open_base")
 
 _LAYERS = {
     "application/vnd.docker.image.rootfs.diff.tar.gzip": "tar+gzip",
@@ -31,7 +31,7 @@ _OCI_LAYER = "application/vnd.oci.image.layer.v1."
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Base:
+class BaseImage:
     """An image for one platform.
 
     :param digest: of its manifest.
@@ -54,56 +54,58 @@ class Base:
 
 def open_base(
     reference: Reference, settings: OciDeployer, credentials: Mapping[str, Secret]
-) -> Registry:
+) -> Repository:
     """The base's repository; the target's credentials are for the target's registry only."""
     if reference.registry == Reference.parse(settings.image).registry:
         there = dataclasses.replace(settings, image=reference.name)
         return open_target(there, credentials, actions="pull")
-    return open_registry(reference, stored_login(reference.registry))
+    return open_repository(reference, find_stored_login(reference.registry))
 
 
-def find_base(registry: Registry, reference: Reference, architecture: str) -> Base:
+def load_base(registry: Repository, reference: Reference, architecture: str) -> BaseImage:
     """Its config and layers.
 
     :raises DeployError: where there is none, or none for this machine.
     """
-    found = registry.manifest(reference.pointer)
+    found = registry.find_manifest(reference.pointer)
     if found is None:
         raise DeployError(
             f"The base image {str(reference)!r} is not there.",
             "Check its name and tag: -s base=..., or take none: -s base=scratch+python.",
         )
     if "manifests" in found.value:
-        found = _for_platform(registry, found, reference, architecture)
+        found = _select_platform(registry, found, reference, architecture)
     manifest = found.value
     if "config" not in manifest or "layers" not in manifest:
         raise DeployError(
             f"The base image {str(reference)!r} is of a kind that is not known.",
             "Take an image in the format of OCI or of Docker since 2016.",
         )
-    config = json.loads(registry.blob(manifest["config"]["digest"]))
+    config = json.loads(registry.read_blob(manifest["config"]["digest"]))
     if config.get("architecture") != architecture:
-        raise _no_platform(reference, architecture, [str(config.get("architecture"))])
-    layers = tuple(_layer(item, reference) for item in manifest["layers"])
-    return Base(reference=reference, digest=found.digest, config=config, layers=layers)
+        raise _build_platform_error(reference, architecture, [str(config.get("architecture"))])
+    layers = tuple(_to_oci_layer(item, reference) for item in manifest["layers"])
+    return BaseImage(reference=reference, digest=found.digest, config=config, layers=layers)
 
 
-def _for_platform(
-    registry: Registry, index: Document, reference: Reference, architecture: str
+def _select_platform(
+    registry: Repository, index: Document, reference: Reference, architecture: str
 ) -> Document:
     offered = [item for item in index.value["manifests"] if "platform" in item]
     for item in offered:
         platform = item["platform"]
         if (platform.get("os"), platform.get("architecture")) == ("linux", architecture):
-            found = registry.manifest(item["digest"])
+            found = registry.find_manifest(item["digest"])
             if found is not None:
                 return found
-    raise _no_platform(
+    raise _build_platform_error(
         reference, architecture, [item["platform"].get("architecture", "") for item in offered]
     )
 
 
-def _no_platform(reference: Reference, architecture: str, offered: list[str]) -> DeployError:
+def _build_platform_error(
+    reference: Reference, architecture: str, offered: list[str]
+) -> DeployError:
     listed = ", ".join(sorted(set(offered) - {"unknown"})) or "none"
     return DeployError(
         f"The base image {str(reference)!r} is not for linux/{architecture}.",
@@ -111,7 +113,7 @@ def _no_platform(reference: Reference, architecture: str, offered: list[str]) ->
     )
 
 
-def _layer(item: Mapping[str, Any], reference: Reference) -> Mapping[str, Any]:
+def _to_oci_layer(item: Mapping[str, Any], reference: Reference) -> Mapping[str, Any]:
     kind = _LAYERS.get(item["mediaType"])
     if kind is None or not DIGEST.fullmatch(item["digest"]):  # a digest becomes a file's name
         raise DeployError(
@@ -121,25 +123,27 @@ def _layer(item: Mapping[str, Any], reference: Reference) -> Mapping[str, Any]:
     return {"mediaType": _OCI_LAYER + kind, "digest": item["digest"], "size": item["size"]}
 
 
-def base_blobs(base: Base, source: Registry, target: Registry, scratch: Path) -> list[Blob]:
+def list_base_blobs(
+    base: BaseImage, source: Repository, target: Repository, scratch: Path
+) -> list[Blob]:
     """The base's layers, to be sent: mounted where the registry has them, else brought here.
 
     :param scratch: where those go that have to be brought, once that is known.
     """
-    mount = base.reference.repository if _same_registry(source, target) else ""
+    mount = base.reference.repository if _is_same_registry(source, target) else ""
     return [
         Blob(
             name=f"base {number}",
             digest=item["digest"],
             size=item["size"],
-            file=functools.partial(_brought, source, item["digest"], scratch),
+            file=functools.partial(_download_layer, source, item["digest"], scratch),
             mount=mount,
         )
         for number, item in enumerate(base.layers, 1)
     ]
 
 
-def _brought(source: Registry, digest: str, scratch: Path) -> Path:
+def _download_layer(source: Repository, digest: str, scratch: Path) -> Path:
     path = scratch / digest.removeprefix("sha256:")
     if not path.exists():
         draft = path.with_suffix(".part")
@@ -148,5 +152,5 @@ def _brought(source: Registry, digest: str, scratch: Path) -> Path:
     return path
 
 
-def _same_registry(source: Registry, target: Registry) -> bool:
+def _is_same_registry(source: Repository, target: Repository) -> bool:
     return source.image.registry == target.image.registry

@@ -14,14 +14,14 @@ import stamina
 
 from mastra_core.errors import ApiError, DeployError, DeployTimeout
 from mastra_core.pipeline import Report, Silent
-from mastra_deployer_oci.api.registry import Registry
-from mastra_deployer_oci.deploy.resumable_upload import Session
+from mastra_deployer_oci.api.repository import Repository
+from mastra_deployer_oci.deploy.resumable_upload import UploadSession
 
 __all__ = ("Blob", "push_blobs")
 
 _CHUNK = 8 << 20  # more than what the large registries want at least, less than any limit
 _ATTEMPTS = 5
-_AT_ONCE = 5  # layers are few and large: more would only share the same line
+_CONCURRENCY = 5  # layers are few and large: more would only share the same line
 _RANGE = re.compile(r"(?:bytes=)?0-(\d+)")
 _CREATED = 201
 _GONE = (404, 416)  # the registry does not know the upload, or not as we do: begin again
@@ -53,7 +53,7 @@ class Blob:
             return file.read(size)
 
 
-def push_blobs(registry: Registry, blobs: Sequence[Blob], report: Report) -> int:
+def push_blobs(registry: Repository, blobs: Sequence[Blob], report: Report) -> int:
     """Have all of them in the repository; the bytes that were sent.
 
     :raises DeployError: where the registry does not keep one.
@@ -65,7 +65,7 @@ def push_blobs(registry: Registry, blobs: Sequence[Blob], report: Report) -> int
     def send(blob: Blob) -> int:
         return _Upload(registry, blob, progress).run()
 
-    return sum(upload(blobs, send, report=Silent(), concurrency=_AT_ONCE))
+    return sum(upload(blobs, send, report=Silent(), concurrency=_CONCURRENCY))
 
 
 class _Progress:
@@ -82,7 +82,7 @@ class _Progress:
             self._report.advance(self._done, self._total)
 
 
-class _BrokenOff(Exception):
+class _Interrupted(Exception):
     """A piece may not have arrived: ask how far it got, and go on there."""
 
     def __init__(self, error: DeployError) -> None:
@@ -93,52 +93,54 @@ class _BrokenOff(Exception):
 class _Upload:
     """One blob on its way."""
 
-    def __init__(self, registry: Registry, blob: Blob, progress: _Progress) -> None:
+    def __init__(self, registry: Repository, blob: Blob, progress: _Progress) -> None:
         self._registry, self._blob, self._progress = registry, blob, progress
         self._client = registry.client
-        self._session = Session.of(str(self._client.base_url), registry.image, blob.digest)
-        self._place = self._session.place()
-        self._offset = self._shown = self._sent = 0
+        self._session = UploadSession.for_blob(
+            str(self._client.base_url), registry.image, blob.digest
+        )
+        self._location = self._session.load_location()
+        self._offset = self._reported = self._sent = 0
         self._chunk = _CHUNK
 
     def run(self) -> int:
         """Have it there; the bytes that were sent."""
         try:
             for attempt in stamina.retry_context(
-                on=_BrokenOff, attempts=_ATTEMPTS, timeout=None, wait_initial=0.2, wait_max=5
+                on=_Interrupted, attempts=_ATTEMPTS, timeout=None, wait_initial=0.2, wait_max=5
             ):
                 with attempt:
-                    self._go_on()
-        except _BrokenOff as broken:
-            raise _not_kept(self._blob, self._registry, broken.error) from broken.error
+                    self._attempt()
+        except _Interrupted as broken:
+            raise _build_error(self._blob, self._registry, broken.error) from broken.error
         except ApiError as error:
-            raise _not_kept(self._blob, self._registry, error) from error
-        self._session.forget()
-        self._show(self._blob.size)
+            raise _build_error(self._blob, self._registry, error) from error
+        self._session.delete()
+        self._report_progress(self._blob.size)
         return self._sent
 
-    def _go_on(self) -> None:
+    def _attempt(self) -> None:
         """From wherever it stands: what a lost answer said is asked for."""
         if self._registry.has_blob(self._blob.digest):
             return
-        if not self._found() and not self._begun():
+        if not self._resume() and not self._begin():
             return
-        for piece in self._pieces():
-            self._patch(piece)
+        for piece in self._iter_pieces():
+            self._send_piece(piece)
         self._finish()
 
-    def _found(self) -> bool:
+    def _resume(self) -> bool:
         """Whether an upload is under way, and how far: ``GET <upload>``."""
-        if self._place is None:
+        if self._location is None:
             return False
-        answer = self._client.get(self._place, extensions={"mastra_accept": _GONE})
+        answer = self._client.get(self._location, extensions={"mastra_accept": _GONE})
         if answer.status_code in _GONE:
-            self._forget()
+            self._reset()
             return False
-        self._take(answer)
+        self._read_state(answer)
         return True
 
-    def _begun(self) -> bool:
+    def _begin(self) -> bool:
         """``POST /v2/<name>/blobs/uploads/``; nothing to send where it took the other's blob."""
         query = {"mount": self._blob.digest, "from": self._blob.mount} if self._blob.mount else {}
         answer = self._client.post(
@@ -150,14 +152,14 @@ class _Upload:
         if answer.status_code == _CREATED:
             return False
         self._chunk = max(_CHUNK, int(answer.headers.get("oci-chunk-min-length") or 0))
-        self._take(answer)
+        self._read_state(answer)
         return True
 
-    def _pieces(self) -> Iterator[bytes]:
+    def _iter_pieces(self) -> Iterator[bytes]:
         while self._offset < self._blob.size:
             yield self._blob.read(self._offset, self._chunk)
 
-    def _patch(self, piece: bytes) -> None:
+    def _send_piece(self, piece: bytes) -> None:
         """``PATCH <upload>`` with the next piece."""
         end = self._offset + len(piece)
         headers = {
@@ -165,10 +167,12 @@ class _Upload:
             "content-range": f"{self._offset}-{end - 1}",
         }
         self._sent += len(piece)
-        with _breaking_off():
-            self._take(self._client.patch(self._known(), content=piece, headers=headers))
-        self._session.keep(self._known())
-        self._show(self._offset)
+        with _convert_interruptions():
+            self._read_state(
+                self._client.patch(self._get_location(), content=piece, headers=headers)
+            )
+        self._session.save_location(self._get_location())
+        self._report_progress(self._offset)
 
     def _finish(self) -> None:
         """``PUT <upload>?digest=``.
@@ -176,40 +180,40 @@ class _Upload:
         Where its answer was lost and it is repeated, there is no upload any more; the next attempt
         then finds the blob.
         """
-        end = self._known().copy_merge_params({"digest": self._blob.digest})
+        end = self._get_location().copy_merge_params({"digest": self._blob.digest})
         answer = self._client.put(
             end, headers={"content-length": "0"}, extensions={"mastra_accept": (400, *_GONE)}
         )
         if answer.is_error:
-            self._forget()
+            self._reset()
             told = f"{self._registry.image.registry} answered {answer.status_code} to the last part"
-            raise _BrokenOff(ApiError(f"{told}.", status=answer.status_code))
+            raise _Interrupted(ApiError(f"{told}.", status=answer.status_code))
 
-    def _take(self, answer: httpx.Response) -> None:
+    def _read_state(self, answer: httpx.Response) -> None:
         """The next address to send to, and how much is there."""
-        self._place = answer.url.join(answer.headers["location"])
+        self._location = answer.url.join(answer.headers["location"])
         found = _RANGE.fullmatch(answer.headers.get("range", ""))
         # "0-0" is said of nothing and of one byte alike, and no piece has one byte.
         last = int(found[1]) if found else 0
         self._offset = last + 1 if last else 0
 
-    def _known(self) -> httpx.URL:
-        assert self._place is not None  # noqa: S101  # there are pieces only where there is a place
-        return self._place
+    def _get_location(self) -> httpx.URL:
+        assert self._location is not None  # noqa: S101  # there are pieces only where there is a place
+        return self._location
 
-    def _forget(self) -> None:
-        self._place = None
+    def _reset(self) -> None:
+        self._location = None
         self._offset = 0
-        self._session.forget()
+        self._session.delete()
 
-    def _show(self, done: int) -> None:
-        if done > self._shown:
-            self._progress.add(done - self._shown)
-            self._shown = done
+    def _report_progress(self, done: int) -> None:
+        if done > self._reported:
+            self._progress.add(done - self._reported)
+            self._reported = done
 
 
 @contextlib.contextmanager
-def _breaking_off() -> Iterator[None]:
+def _convert_interruptions() -> Iterator[None]:
     """No answer, a sick server or an upload it forgot: another attempt may go well.
 
     What else a blob needs is repeated by the kit already, as it is safe to repeat.
@@ -217,14 +221,14 @@ def _breaking_off() -> Iterator[None]:
     try:
         yield
     except DeployTimeout as error:
-        raise _BrokenOff(error) from error
+        raise _Interrupted(error) from error
     except ApiError as error:
         if error.status is None or error.status >= _SERVER_ERROR or error.status in _GONE:
-            raise _BrokenOff(error) from error
+            raise _Interrupted(error) from error
         raise
 
 
-def _not_kept(blob: Blob, registry: Registry, error: DeployError) -> DeployError:
+def _build_error(blob: Blob, registry: Repository, error: DeployError) -> DeployError:
     if not isinstance(error, ApiError) or error.status is None:
         return error
     hint = "Nothing is live that was not before; run the same command again and it goes on."

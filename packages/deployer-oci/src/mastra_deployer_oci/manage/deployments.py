@@ -12,12 +12,12 @@ from mastra_core.secret import Secret
 from mastra_deployer_oci.settings import OciDeployer
 
 if TYPE_CHECKING:  # the settings class must load without what only deploying needs
-    from mastra_deployer_oci.api.registry import Registry
-    from mastra_deployer_oci.releases.release_log import Log, Record
+    from mastra_deployer_oci.api.repository import Repository
+    from mastra_deployer_oci.releases.release_log import Record, ReleaseLog
 
 __all__ = ("destroy", "list_deployments", "promote", "rollback")
 
-_SEE = "mastra deployments oci shows what there is."
+_LIST_HINT = "mastra deployments oci shows what there is."
 _NOT_ALLOWED = (400, 405, 501)
 
 
@@ -25,30 +25,30 @@ def list_deployments(
     settings: OciDeployer, credentials: Mapping[str, Secret], limit: int
 ) -> list[Deployment]:
     """Each image once, the newest first; its last record says what it is."""
-    from mastra_deployer_oci.api.registry import open_target
-    from mastra_deployer_oci.api.tags import record_moment
-    from mastra_deployer_oci.releases.release import deployment_of
-    from mastra_deployer_oci.releases.release_log import Log
+    from mastra_deployer_oci.api.repository import open_target
+    from mastra_deployer_oci.api.tags import parse_record_time
+    from mastra_deployer_oci.releases.release import to_deployment
+    from mastra_deployer_oci.releases.release_log import ReleaseLog
 
     with open_target(settings, credentials, actions="pull") as registry:
-        log = Log(registry)
-        born = {short: names[-1] for short, names in log.names().items()}
+        log = ReleaseLog(registry)
+        born = {short: names[-1] for short, names in log.list_names().items()}
         shown: dict[str, str] = {}
         found = []
         for short in sorted(born, key=lambda item: born[item], reverse=True)[:limit]:
-            for record in _last(log, short, settings.tag):
+            for record in _find_last_record(log, short, settings.tag):
                 if record.moves not in shown:
-                    image = registry.manifest(record.moves)
+                    image = registry.find_manifest(record.moves)
                     shown[record.moves] = image.digest if image else ""
                 live = shown[record.moves] == record.image
-                moment = record_moment(born[short])
-                found.append(deployment_of(registry, record, live=live, created=moment))
+                moment = parse_record_time(born[short])
+                found.append(to_deployment(registry, record, live=live, created=moment))
         return found
 
 
-def _last(log: Log, short: str, production: str) -> list[Record]:
+def _find_last_record(log: ReleaseLog, short: str, production: str) -> list[Record]:
     """The record that tells most of an image: that it was in production, else the newest."""
-    records = list(log.of(short))
+    records = list(log.iter_records(short))
     in_production = [item for item in records if item.moves == production]
     return (in_production or records)[:1]
 
@@ -57,18 +57,18 @@ def promote(
     settings: OciDeployer, credentials: Mapping[str, Secret], id: str, report: Report
 ) -> Deployment:
     """Have production's tag show an image that is there."""
-    from mastra_deployer_oci.api.registry import open_target
-    from mastra_deployer_oci.releases.release import deployment_of, go_live
-    from mastra_deployer_oci.releases.release_log import Log
+    from mastra_deployer_oci.api.repository import open_target
+    from mastra_deployer_oci.releases.release import publish, to_deployment
+    from mastra_deployer_oci.releases.release_log import ReleaseLog
 
     with open_target(settings, credentials) as registry:
-        log = Log(registry)
-        record = _record(log, id, registry)
+        log = ReleaseLog(registry)
+        record = _find_record(log, id, registry)
         report.step(f"Moving {registry.image.name}:{settings.tag}")
         wanted = dataclasses.replace(
             record, event="promote", environment="production", moves=settings.tag, back=""
         )
-        return deployment_of(registry, go_live(registry, log, wanted), live=True)
+        return to_deployment(registry, publish(registry, log, wanted), live=True)
 
 
 def rollback(
@@ -78,41 +78,41 @@ def rollback(
 
     After a rollback to an ``id`` the next one goes back to where that one was called.
     """
-    from mastra_deployer_oci.api.registry import open_target
-    from mastra_deployer_oci.releases.release import deployment_of, go_live
-    from mastra_deployer_oci.releases.release_log import Log
+    from mastra_deployer_oci.api.repository import open_target
+    from mastra_deployer_oci.releases.release import publish, to_deployment
+    from mastra_deployer_oci.releases.release_log import ReleaseLog
 
     with open_target(settings, credentials) as registry:
-        log = Log(registry)
-        before = _earlier(log, id, settings.tag, registry)
+        log = ReleaseLog(registry)
+        before = _find_earlier(log, id, settings.tag, registry)
         report.step(f"Moving {registry.image.name}:{settings.tag}")
         wanted = dataclasses.replace(before, event="rollback")
-        record = go_live(registry, log, wanted, further_back=not id)
-        return deployment_of(registry, record, live=True)
+        record = publish(registry, log, wanted, keep_back=not id)
+        return to_deployment(registry, record, live=True)
 
 
-def _earlier(log: Log, id: str, tag: str, registry: Registry) -> Record:
+def _find_earlier(log: ReleaseLog, id: str, tag: str, registry: Repository) -> Record:
     """The record to go back to.
 
     :raises DeployError: where there is none.
     """
     if id:
-        found = log.newest(_record(log, id, registry).image, tag)
+        found = log.find_newest(_find_record(log, id, registry).image, tag)
         if found is None:
             raise DeployError(
                 f"{id!r} was never in production, so there is no going back to it.",
                 f"Make it live with: mastra promote {id}.",
             )
         return found
-    now = log.current(tag)
+    now = log.find_current(tag)
     found = log.get(now.back) if now else None
     if found is None:
         shown = "what is live was the first" if now else "nothing that mastra deployed is live"
-        raise DeployError(f"There is nothing to go back to: {shown}.", _SEE)
+        raise DeployError(f"There is nothing to go back to: {shown}.", _LIST_HINT)
     return found
 
 
-def _record(log: Log, id: str, registry: Registry) -> Record:
+def _find_record(log: ReleaseLog, id: str, registry: Repository) -> Record:
     """The newest record of an image.
 
     :raises DeployError: for an id that is none.
@@ -120,9 +120,9 @@ def _record(log: Log, id: str, registry: Registry) -> Record:
     from mastra_deployer_oci.api.tags import ID
 
     found = ID.fullmatch(id)
-    record = next(log.of(found[1]), None) if found else None
+    record = next(log.iter_records(found[1]), None) if found else None
     if record is None:
-        raise DeployError(f"{registry.image.name} has no deployment {id!r}.", _SEE)
+        raise DeployError(f"{registry.image.name} has no deployment {id!r}.", _LIST_HINT)
     return record
 
 
@@ -131,34 +131,34 @@ def destroy(settings: OciDeployer, credentials: Mapping[str, Secret], report: Re
 
     :raises DeployError: where the registry does not delete.
     """
-    from mastra_deployer_oci.api.registry import open_target
-    from mastra_deployer_oci.releases.release_log import Log
+    from mastra_deployer_oci.api.repository import open_target
+    from mastra_deployer_oci.releases.release_log import ReleaseLog
 
     with open_target(settings, credentials, actions="pull,push,delete") as registry:
-        log = Log(registry)
+        log = ReleaseLog(registry)
         # Records go last: cut off, the next run still finds what there is.
-        wanted = _made_here(log)
+        wanted = _list_digests(log)
         for done, digest in enumerate(wanted, 1):
-            _delete(registry, digest)
+            _delete_manifest(registry, digest)
             report.advance(done, len(wanted), "manifests")
         return bool(wanted)
 
 
-def _made_here(log: Log) -> list[str]:
+def _list_digests(log: ReleaseLog) -> list[str]:
     images: dict[str, None] = {}
     records: dict[str, None] = {}
-    for names in log.names().values():
+    for names in log.list_names().values():
         for name in names:
             record = log.get(name)
             if record is not None:
                 images |= dict.fromkeys(
                     [record.image, *(item["digest"] for item in record.children)]
                 )
-                records[record.document().digest] = None
+                records[record.to_document().digest] = None
     return [*images, *records]
 
 
-def _delete(registry: Registry, digest: str) -> None:
+def _delete_manifest(registry: Repository, digest: str) -> None:
     try:
         registry.delete_manifest(digest)
     except ApiError as error:

@@ -18,17 +18,17 @@ def diagnose(settings: OciDeployer, credentials: Mapping[str, Secret]) -> list[P
     :raises AuthError: where the registry refuses.
     """
     from mastra_deployer_oci.api.reference import Reference
-    from mastra_deployer_oci.api.registry import open_target
+    from mastra_deployer_oci.api.repository import open_target
     from mastra_deployer_oci.deploy.base_image import open_base
 
     with open_target(settings, credentials) as registry:
-        registry.tags()
+        registry.list_tags()
     if settings.base == SCRATCH or "{" in settings.base:
         return []
     reference = Reference.parse(settings.base)
     with open_base(reference, settings, credentials) as source:
         try:
-            found = source.manifest(reference.pointer)
+            found = source.find_manifest(reference.pointer)
         except DeployError as error:
             return [Problem(message=error.message, hint=error.hint)]
     if found is None:

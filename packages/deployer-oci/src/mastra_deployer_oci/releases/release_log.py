@@ -15,11 +15,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mastra_core.pipeline import Stage
-from mastra_deployer_oci.api.documents import Document, index_of
-from mastra_deployer_oci.api.registry import Registry
-from mastra_deployer_oci.api.tags import RECORD, record_moment
+from mastra_deployer_oci.api.documents import Document, build_index
+from mastra_deployer_oci.api.repository import Repository
+from mastra_deployer_oci.api.tags import RECORD, parse_record_time
 
-__all__ = ("Log", "Record")
+__all__ = ("Record", "ReleaseLog")
 
 _CREATED = "org.opencontainers.image.created"
 _REVISION = "org.opencontainers.image.revision"
@@ -51,14 +51,14 @@ class Record:
     commit: str = ""
     fingerprint: str = ""
 
-    def document(self) -> Document:
+    def to_document(self) -> Document:
         """As the registry keeps it. It can be pulled like the image it is about."""
         annotations = {f"mastra.{key}": getattr(self, key) for key in _PLAIN}
         annotations |= {_CREATED: self.created.isoformat(), _REVISION: self.commit}
-        return index_of(self.children, {key: text for key, text in annotations.items() if text})
+        return build_index(self.children, {key: text for key, text in annotations.items() if text})
 
     @classmethod
-    def read(cls, name: str, document: Document) -> Record:
+    def from_document(cls, name: str, document: Document) -> Record:
         """The record under the tag ``name``."""
         value = document.value
         told = value.get("annotations", {})
@@ -70,59 +70,59 @@ class Record:
             **{key: told.get(f"mastra.{key}", "") for key in _PLAIN},
         )
 
-    def same_facts(self, other: Record) -> bool:
+    def is_equivalent(self, other: Record) -> bool:
         """Whether two records differ in their time at most."""
         there = dataclasses.replace(other, name=self.name, created=self.created)
-        return self.document() == there.document()
+        return self.to_document() == there.to_document()
 
 
-class Log:
+class ReleaseLog:
     """All records of a repository. Tags are listed once; a record is read when it is needed."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Repository) -> None:
         self._registry = registry
-        self.tags = registry.tags()
+        self.tags = registry.list_tags()
         self._names = sorted((tag for tag in self.tags if RECORD.fullmatch(tag)), reverse=True)
-        self._read: dict[str, Record] = {}
+        self._records: dict[str, Record] = {}
 
     def get(self, name: str) -> Record | None:
         """One record; ``None`` where it is gone."""
-        if name and name not in self._read:
-            document = self._registry.manifest(name)
+        if name and name not in self._records:
+            document = self._registry.find_manifest(name)
             if document is None:
                 return None
-            self._read[name] = Record.read(name, document)
-        return self._read.get(name)
+            self._records[name] = Record.from_document(name, document)
+        return self._records.get(name)
 
-    def names(self) -> dict[str, list[str]]:
+    def list_names(self) -> dict[str, list[str]]:
         """The records of each image, named by the beginning of its digest; the newest first."""
         found: dict[str, list[str]] = {}
         for name in self._names:
             found.setdefault(name.rpartition("-")[2], []).append(name)
         return found
 
-    def of(self, short: str) -> Iterator[Record]:
+    def iter_records(self, short: str) -> Iterator[Record]:
         """Records of an image, the newest first.
 
         :param short: the first twelve digits of its digest.
         """
-        for name in self.names().get(short, ()):
+        for name in self.list_names().get(short, ()):
             if (record := self.get(name)) is not None:
                 yield record
 
-    def current(self, tag: str) -> Record | None:
+    def find_current(self, tag: str) -> Record | None:
         """The record that made a tag what it is; ``None`` where nobody knows."""
-        shown = self._registry.manifest(tag)
-        return self.newest(shown.digest, tag) if shown else None
+        shown = self._registry.find_manifest(tag)
+        return self.find_newest(shown.digest, tag) if shown else None
 
-    def newest(self, image: str, tag: str) -> Record | None:
+    def find_newest(self, image: str, tag: str) -> Record | None:
         """The last record of an image under a tag."""
         short = image.removeprefix("sha256:")[:12]
-        return next((item for item in self.of(short) if item.moves == tag), None)
+        return next((item for item in self.iter_records(short) if item.moves == tag), None)
 
-    def next_moment(self) -> dt.datetime:
+    def next_time(self) -> dt.datetime:
         """Now, but later than all records there are, whatever this machine's clock says."""
         now = dt.datetime.now(dt.UTC)
         if not self._names:
             return now
-        return max(now, record_moment(self._names[0]) + dt.timedelta(milliseconds=1))
+        return max(now, parse_record_time(self._names[0]) + dt.timedelta(milliseconds=1))

@@ -11,7 +11,7 @@ from mastra_core.errors import BundleError
 from mastra_core.pipeline import Build, lay_out
 from mastra_deployer_vercel.settings import VercelDeployer
 
-__all__ = ("FUNCTION", "OUTPUT", "arrange")
+__all__ = ("FUNCTION", "OUTPUT", "write_output")
 
 OUTPUT = ".vercel/output"
 FUNCTION = f"{OUTPUT}/functions/index.func"
@@ -56,7 +56,7 @@ async def app(scope, receive, send):
 '''
 
 
-def arrange(build: Build, directory: Path, settings: VercelDeployer) -> None:
+def write_output(build: Build, directory: Path, settings: VercelDeployer) -> None:
     """Write ``.vercel/output`` into ``directory``.
 
     :raises BundleError: when the folder of static files is not in the build.
@@ -66,8 +66,8 @@ def arrange(build: Build, directory: Path, settings: VercelDeployer) -> None:
     lay_out(build.directory / "vendor", function / "vendor")
     _write_static(build, directory, settings)
     _write_start(build, function)
-    _write_json(function / ".vc-config.json", _function_config(build, settings))
-    _write_json(directory / OUTPUT / "config.json", _output_config(settings))
+    _write_json(function / ".vc-config.json", _build_function_config(build, settings))
+    _write_json(directory / OUTPUT / "config.json", _build_output_config(settings))
 
 
 def _write_start(build: Build, function: Path) -> None:
@@ -80,7 +80,7 @@ def _write_start(build: Build, function: Path) -> None:
     (function / f"{_ENTRY}.py").write_text(text)
 
 
-def _function_config(build: Build, settings: VercelDeployer) -> dict[str, Any]:
+def _build_function_config(build: Build, settings: VercelDeployer) -> dict[str, Any]:
     machine = build.platform.wheels.partition("-")[0]
     chosen = {
         "memory": settings.memory,
@@ -97,7 +97,7 @@ def _function_config(build: Build, settings: VercelDeployer) -> dict[str, Any]:
     }
 
 
-def _output_config(settings: VercelDeployer) -> dict[str, Any]:
+def _build_output_config(settings: VercelDeployer) -> dict[str, Any]:
     """Files of the CDN first, then the app, which sees the path as it was asked for."""
     return {
         "version": 3,

@@ -14,7 +14,7 @@ __all__ = ("PYTHONS", "SIZE", "check_build", "inspect_bundle")
 
 PYTHONS = ("3.12", "3.13", "3.14")
 SIZE = 225_000_000  # bytes of a function, unpacked; Vercel's own builder draws the line there
-_LONGEST = 1800  # seconds, on the largest plan
+_MAX_DURATION = 1800  # seconds, on the largest plan
 _PROJECT = re.compile(r"[a-z0-9._-]{1,100}")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _REGION = re.compile(r"[a-z]{3}\d")
@@ -24,8 +24,8 @@ _CRON_FIELDS = 5
 
 def check_build(build: Build, settings: VercelDeployer) -> Iterator[Problem]:
     """Names, numbers and the app itself."""
-    yield from _settings(settings)
-    yield from _crons(settings)
+    yield from _check_settings(settings)
+    yield from _check_crons(settings)
     for name in (*build.manifest.required, *build.manifest.optional):
         if not _NAME.fullmatch(name):
             yield Problem(
@@ -50,16 +50,16 @@ def inspect_bundle(bundle: Bundle) -> Iterator[Problem]:
         )
 
 
-def _settings(settings: VercelDeployer) -> Iterator[Problem]:
+def _check_settings(settings: VercelDeployer) -> Iterator[Problem]:
     if not _PROJECT.fullmatch(settings.project_name) or "---" in settings.project_name:
         yield Problem(
             message=f"{settings.project_name!r} cannot be the name of a Vercel project.",
             hint="Use at most 100 of: lower-case letters, digits, '.', '_', '-', and no '---'.",
         )
-    if settings.max_duration is not None and not 1 <= settings.max_duration <= _LONGEST:
+    if settings.max_duration is not None and not 1 <= settings.max_duration <= _MAX_DURATION:
         yield Problem(
             message=f"max_duration is {settings.max_duration}.",
-            hint=f"Use seconds from 1 to {_LONGEST}; Hobby allows 300, Pro 800.",
+            hint=f"Use seconds from 1 to {_MAX_DURATION}; Hobby allows 300, Pro 800.",
         )
     low, high = _MEMORY
     if settings.memory is not None and not low <= settings.memory <= high:
@@ -79,7 +79,7 @@ def _settings(settings: VercelDeployer) -> Iterator[Problem]:
         )
 
 
-def _crons(settings: VercelDeployer) -> Iterator[Problem]:
+def _check_crons(settings: VercelDeployer) -> Iterator[Problem]:
     for cron in settings.crons:
         path, schedule = cron.get("path", ""), cron.get("schedule", "")
         if not path.startswith("/") or len(schedule.split()) != _CRON_FIELDS:

@@ -19,17 +19,17 @@ from pathlib import Path
 from mastra_core.pipeline import Bundle
 from mastra_deployer_vercel.bundle.build_output import FUNCTION, OUTPUT
 
-__all__ = ("Part", "pack")
+__all__ = ("ArchivePart", "pack_archive")
 
-_PART = 100 * 1024 * 1024  # bytes; Vercel's own client cuts there
-_LARGE = 100_000  # bytes unpacked from which something gets a part of its own
-_MOST = 60  # such parts at most: each is a request when it is new
+_PART_SIZE = 100 * 1024 * 1024  # bytes; Vercel's own client cuts there
+_LARGE_SIZE = 100_000  # bytes unpacked from which something gets a part of its own
+_MAX_LARGE_PARTS = 60  # such parts at most: each is a request when it is new
 _HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"  # gzip without a time, a name or a system
 _CHUNK = 1 << 20
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Part:
+class ArchivePart:
     """A piece of the archive.
 
     :param sha: SHA-1, in hex: the name Vercel knows it by.
@@ -40,12 +40,12 @@ class Part:
     sha: str
     size: int
 
-    def announced(self) -> dict[str, str | int]:
+    def to_file_entry(self) -> dict[str, str | int]:
         """As ``files[]`` of a new deployment lists it."""
         return {"file": self.name, "sha": self.sha, "size": self.size, "mode": 0o666}
 
 
-def pack(bundle: Bundle, directory: Path) -> list[Part]:
+def pack_archive(bundle: Bundle, directory: Path) -> list[ArchivePart]:
     """Write the archive of ``.vercel/output`` in parts into the empty ``directory``.
 
     The same bundle gives the same bytes on every machine with the same zlib.
@@ -55,16 +55,16 @@ def pack(bundle: Bundle, directory: Path) -> list[Part]:
         for path in (bundle.directory / OUTPUT).rglob("*")
         if path.is_file()
     )
-    writer = _Writer(directory)
-    for group in _groups(bundle.directory, paths):
+    writer = _ArchiveWriter(directory)
+    for group in _group_paths(bundle.directory, paths):
         for name in group:
-            for content in _entry(bundle.directory / name, name):
+            for content in _iter_tar_entry(bundle.directory / name, name):
                 writer.write(content)
-        writer.cut()
+        writer.end_part()
     return writer.finish()
 
 
-def _groups(root: Path, paths: Sequence[str]) -> list[list[str]]:
+def _group_paths(root: Path, paths: Sequence[str]) -> list[list[str]]:
     """What belongs into one part: a large distribution or file; the small ones together."""
     vendor = f"{FUNCTION}/vendor/"
     units: dict[str, list[str]] = {}
@@ -77,14 +77,14 @@ def _groups(root: Path, paths: Sequence[str]) -> list[list[str]]:
     small: dict[bool, list[str]] = {True: [], False: []}
     for name, members in units.items():
         size = sum((root / path).stat().st_size for path in members)
-        if size >= _LARGE and len(large) < _MOST:
+        if size >= _LARGE_SIZE and len(large) < _MAX_LARGE_PARTS:
             large.append(members)
         else:
             small[name.startswith(vendor)] += members
     return [group for group in (*large, small[True], small[False]) if group]
 
 
-def _entry(file: Path, name: str) -> Iterator[bytes]:
+def _iter_tar_entry(file: Path, name: str) -> Iterator[bytes]:
     """One file as a tar has it: no owner, no time."""
     info = tarfile.TarInfo(name)
     info.size, info.mode = file.stat().st_size, 0o644
@@ -95,50 +95,50 @@ def _entry(file: Path, name: str) -> Iterator[bytes]:
     yield b"\0" * (-info.size % tarfile.BLOCKSIZE)
 
 
-class _Writer:
+class _ArchiveWriter:
     """One gzip stream over several files."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._deflate = zlib.compressobj(6, zlib.DEFLATED, -zlib.MAX_WBITS)
         self._crc, self._length = 0, 0
-        self._held = io.BytesIO(_HEADER)
-        self._held.seek(0, io.SEEK_END)
-        self._parts: list[Part] = []
+        self._buffer = io.BytesIO(_HEADER)
+        self._buffer.seek(0, io.SEEK_END)
+        self._parts: list[ArchivePart] = []
 
     def write(self, content: bytes) -> None:
         self._crc = zlib.crc32(content, self._crc)
         self._length += len(content)
-        self._hold(self._deflate.compress(content))
+        self._buffer_bytes(self._deflate.compress(content))
 
-    def cut(self) -> None:
+    def end_part(self) -> None:
         """End the present part; what comes does not lean on what was."""
-        self._hold(self._deflate.flush(zlib.Z_FULL_FLUSH))
-        if self._held.tell():
-            self._put()
+        self._buffer_bytes(self._deflate.flush(zlib.Z_FULL_FLUSH))
+        if self._buffer.tell():
+            self._write_part()
 
-    def finish(self) -> list[Part]:
+    def finish(self) -> list[ArchivePart]:
         """The last part gets the end of the tar and of the gzip."""
         last = self._parts.pop()
-        self._held = io.BytesIO(last.file.read_bytes())
-        self._held.seek(0, io.SEEK_END)
+        self._buffer = io.BytesIO(last.file.read_bytes())
+        self._buffer.seek(0, io.SEEK_END)
         self.write(b"\0" * 2 * tarfile.BLOCKSIZE)
-        self._held.write(self._deflate.flush())
-        self._held.write(self._crc.to_bytes(4, "little"))
-        self._held.write((self._length & 0xFFFFFFFF).to_bytes(4, "little"))
-        self._put()
+        self._buffer.write(self._deflate.flush())
+        self._buffer.write(self._crc.to_bytes(4, "little"))
+        self._buffer.write((self._length & 0xFFFFFFFF).to_bytes(4, "little"))
+        self._write_part()
         return self._parts
 
-    def _hold(self, compressed: bytes) -> None:
-        self._held.write(compressed)
-        if self._held.tell() >= _PART - _CHUNK:
-            self._put()
+    def _buffer_bytes(self, compressed: bytes) -> None:
+        self._buffer.write(compressed)
+        if self._buffer.tell() >= _PART_SIZE - _CHUNK:
+            self._write_part()
 
-    def _put(self) -> None:
-        content = self._held.getvalue()
+    def _write_part(self) -> None:
+        content = self._buffer.getvalue()
         name = f".vercel/source.tgz.part{len(self._parts) + 1}"
         file = self._directory / f"part{len(self._parts) + 1}"
         file.write_bytes(content)
         sha = hashlib.sha1(content, usedforsecurity=False).hexdigest()
-        self._parts.append(Part(name=name, file=file, sha=sha, size=len(content)))
-        self._held = io.BytesIO()
+        self._parts.append(ArchivePart(name=name, file=file, sha=sha, size=len(content)))
+        self._buffer = io.BytesIO()

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 from mastra_core.pipeline import Bundle, Deployment, DeployRequest, Plan, Report
 from mastra_core.secret import Secret
-from mastra_deployer_vercel.api import fields, opened, project_path
-from mastra_deployer_vercel.deploy.archive import pack
-from mastra_deployer_vercel.deploy.create import body_of, create, wait_until_ready
+from mastra_deployer_vercel.api import build_project_path, open_api, read_object
+from mastra_deployer_vercel.deploy.archive import pack_archive
+from mastra_deployer_vercel.deploy.create import build_body, create_deployment, wait_until_ready
 from mastra_deployer_vercel.resources.deployments import (
-    deployment_of,
-    id_of,
-    listed,
-    packed_files,
-    stage_of,
+    get_id,
+    get_packed_files,
+    get_stage,
+    iter_deployments,
+    to_deployment,
 )
-from mastra_deployer_vercel.resources.project import find_project, make_project
-from mastra_deployer_vercel.resources.variables import Variables, refuse_values
+from mastra_deployer_vercel.resources.project import find_project, get_or_create_project
+from mastra_deployer_vercel.resources.variables import Variables, check_size
 from mastra_deployer_vercel.settings import VercelDeployer
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ("deploy", "plan")
 
 _UNFINISHED = ("QUEUED", "INITIALIZING", "ANALYZING", "BUILDING", "DEPLOYING")
-_LOOKED_AT = 20  # deployments that may have the files already, or be the same one
+_SEARCH_LIMIT = 20  # deployments that may have the files already, or be the same one
 
 
 def deploy(
@@ -44,30 +44,30 @@ def deploy(
 
     Variables are bound when a deployment is made, so setting them changes nothing that runs.
     """
-    refuse_values(request.env)
-    with opened(settings, credentials) as client, tempfile.TemporaryDirectory() as scratch:
+    check_size(request.env)
+    with open_api(settings, credentials) as client, tempfile.TemporaryDirectory() as scratch:
         report.step("Packing")
-        parts = pack(bundle, Path(scratch))
-        project = make_project(client, settings)
+        parts = pack_archive(bundle, Path(scratch))
+        project = get_or_create_project(client, settings)
         report.step("Setting variables")
         Variables(client, settings, request.environment).set(request.env)
-        made = _unfinished(client, project, request)
+        made = _find_unfinished(client, project, request)
         if made is None:
             report.step("Making the deployment")
-            body = body_of(settings, project, bundle, request, parts)
-            made = create(client, body, parts, report)
-        return _awaited(client, settings, request, made, report)
+            body = build_body(settings, project, bundle, request, parts)
+            made = create_deployment(client, body, parts, report)
+        return _finish(client, settings, request, made, report)
 
 
-def _unfinished(
+def _find_unfinished(
     client: httpx.Client, project: Mapping[str, Any], request: DeployRequest
 ) -> dict[str, Any] | None:
     """The same deployment, made by a run that was interrupted while it waited."""
     newest = next(
         (
             item
-            for item in listed(client, str(project["id"]), _LOOKED_AT)
-            if stage_of(item) == request.environment
+            for item in iter_deployments(client, str(project["id"]), _SEARCH_LIMIT)
+            if get_stage(item) == request.environment
         ),
         None,
     )
@@ -77,7 +77,7 @@ def _unfinished(
     return newest if mark and mark == request.fingerprint else None
 
 
-def _awaited(
+def _finish(
     client: httpx.Client,
     settings: VercelDeployer,
     request: DeployRequest,
@@ -86,8 +86,8 @@ def _awaited(
 ) -> Deployment:
     if request.wait:
         report.step("Waiting until it is ready")
-        made = wait_until_ready(client, id_of(made), settings, report)
-    project = fields(client.get(project_path(settings)))
+        made = wait_until_ready(client, get_id(made), settings, report)
+    project = read_object(client.get(build_project_path(settings)))
     if made.get("target") == "production" and request.environment == "preview":
         report.note(
             "This is the project's first deployment, and Vercel makes that production.",
@@ -95,18 +95,18 @@ def _awaited(
         )
     staged = settings.staged or made.get("readySubstate") in ("STAGED", "ROLLING")
     live = None if request.wait and not staged else False
-    found = deployment_of(made, project, settings, live=_live(made, live))
-    return dataclasses.replace(found, next=(*found.next, *_advice(found, settings)))
+    found = to_deployment(made, project, settings, live=_resolve_live(made, live))
+    return dataclasses.replace(found, next=(*found.next, *_list_next_steps(found, settings)))
 
 
-def _live(made: Mapping[str, Any], live: bool | None) -> bool | None:
+def _resolve_live(made: Mapping[str, Any], live: bool | None) -> bool | None:
     """A deployment whose names were assigned is what they lead to, whatever a cache says."""
-    if live is None and stage_of(made) == "production":
+    if live is None and get_stage(made) == "production":
         return bool(made.get("aliasAssigned"))
     return live
 
 
-def _advice(made: Deployment, settings: VercelDeployer) -> tuple[str, ...]:
+def _list_next_steps(made: Deployment, settings: VercelDeployer) -> tuple[str, ...]:
     if made.reachable or settings.bypass:
         return ()
     return ("It is protected: log in at Vercel to see it, or set VERCEL_AUTOMATION_BYPASS_SECRET.",)
@@ -119,15 +119,15 @@ def plan(
     request: DeployRequest,
 ) -> Plan:
     """What a deploy would do; Vercel is only read."""
-    refuse_values(request.env)
-    with opened(settings, credentials) as client, tempfile.TemporaryDirectory() as scratch:
-        parts = pack(bundle, Path(scratch))
+    check_size(request.env)
+    with open_api(settings, credentials) as client, tempfile.TemporaryDirectory() as scratch:
+        parts = pack_archive(bundle, Path(scratch))
         project = find_project(client, settings)
         known: set[str] = set()
         there: Mapping[str, str] = {}
         if project is not None:
-            for item in listed(client, project["id"], _LOOKED_AT):
-                known |= {str(file.get("sha")) for file in packed_files(item)}
+            for item in iter_deployments(client, project["id"], _SEARCH_LIMIT):
+                known |= {str(file.get("sha")) for file in get_packed_files(item)}
             there = Variables(client, settings, request.environment).list()
     create_project = () if project else (f"project {settings.project_name}",)
     return Plan(

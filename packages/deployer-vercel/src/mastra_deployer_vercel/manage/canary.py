@@ -7,26 +7,26 @@ from typing import TYPE_CHECKING, Any
 
 from mastra_core.errors import DeployError
 from mastra_core.pipeline import Deployment, Report
-from mastra_deployer_vercel.manage.promotion import move_back, promote
-from mastra_deployer_vercel.resources.deployments import deployment_of, find_deployment, stage_of
-from mastra_deployer_vercel.resources.project import live_id, need_project
+from mastra_deployer_vercel.manage.promotion import promote, roll_back_to
+from mastra_deployer_vercel.resources.deployments import find_deployment, get_stage, to_deployment
+from mastra_deployer_vercel.resources.project import get_live_id, get_project
 from mastra_deployer_vercel.resources.rolling_release import (
-    active_release,
-    complete,
-    refuse_another,
-    release_path,
+    build_release_path,
+    complete_release,
+    find_active_release,
+    raise_for_other_canary,
 )
 from mastra_deployer_vercel.settings import VercelDeployer
 
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ("canary",)
+__all__ = ("set_canary",)
 
 _ALL = 100
 
 
-def canary(
+def set_canary(
     client: httpx.Client, settings: VercelDeployer, id: str, percent: int, report: Report
 ) -> Deployment:
     """Send a share of production's traffic to a production deployment.
@@ -35,36 +35,36 @@ def canary(
 
     :raises DeployError: for a preview, for less than it has, while another one is under way.
     """
-    project = need_project(client, settings)
+    project = get_project(client, settings)
     item = find_deployment(client, id)
-    if stage_of(item) != "production":
+    if get_stage(item) != "production":
         raise DeployError(
             f"{item['id']} is a preview; only a production deployment takes production's traffic.",
             "Deploy with --prod -s staged=true, then share its traffic.",
         )
-    release = active_release(client, settings)
-    refuse_another(release, item["id"])
+    release = find_active_release(client, settings)
+    raise_for_other_canary(release, item["id"])
     if percent == 0:
         if release:  # ending it is going back to what is live
-            current = (release.get("currentDeployment") or {}).get("id") or live_id(project)
-            move_back(client, settings, str(current), report)
-        return _with_share(client, settings, item, 0)
+            current = (release.get("currentDeployment") or {}).get("id") or get_live_id(project)
+            roll_back_to(client, settings, str(current), report)
+        return _to_deployment(client, settings, item, 0)
     if not release and percent == _ALL:  # everything at once is no release
         return promote(client, settings, id, report)
     if not release:
-        release = _start(client, settings, item, percent)
-    return _advance(client, settings, item, release, percent)
+        release = _start_release(client, settings, item, percent)
+    return _advance_release(client, settings, item, release, percent)
 
 
-def _with_share(
+def _to_deployment(
     client: httpx.Client, settings: VercelDeployer, item: dict[str, Any], percent: int
 ) -> Deployment:
-    fresh = need_project(client, settings)
-    found = deployment_of(item, fresh, settings, live=percent > 0)
+    fresh = get_project(client, settings)
+    found = to_deployment(item, fresh, settings, live=percent > 0)
     return found if percent == _ALL else dataclasses.replace(found, percent=percent)
 
 
-def _start(
+def _start_release(
     client: httpx.Client, settings: VercelDeployer, item: dict[str, Any], percent: int
 ) -> dict[str, Any]:
     """Two stages, the asked share and everything, each approved by hand:
@@ -73,14 +73,16 @@ def _start(
     stages = [{"targetPercentage": share} for share in (percent, _ALL)]
     config = {"enabled": True, "advancementType": "manual-approval", "stages": stages}
     again = {"mastra_idempotent": True}
-    client.patch(release_path(settings, "/config"), json=config, extensions=again)
+    client.patch(build_release_path(settings, "/config"), json=config, extensions=again)
     client.post(
-        release_path(settings, "/start"), json={"canaryDeploymentId": item["id"]}, extensions=again
+        build_release_path(settings, "/start"),
+        json={"canaryDeploymentId": item["id"]},
+        extensions=again,
     )
-    return active_release(client, settings)
+    return find_active_release(client, settings)
 
 
-def _advance(
+def _advance_release(
     client: httpx.Client,
     settings: VercelDeployer,
     item: dict[str, Any],
@@ -88,21 +90,21 @@ def _advance(
     percent: int,
 ) -> Deployment:
     """To the stage of that share: ``POST .../rolling-release/approve-stage`` or ``/complete``."""
-    share = _share(release)
+    share = _get_share(release)
     if percent == _ALL:
-        complete(client, settings, item["id"])
+        complete_release(client, settings, item["id"])
     elif percent != share:
         client.post(
-            release_path(settings, "/approve-stage"),
+            build_release_path(settings, "/approve-stage"),
             json={
-                "nextStageIndex": _stage(release, percent, share),
+                "nextStageIndex": _find_stage(release, percent, share),
                 "canaryDeploymentId": item["id"],
             },
         )
-    return _with_share(client, settings, item, percent)
+    return _to_deployment(client, settings, item, percent)
 
 
-def _stage(release: dict[str, Any], percent: int, share: int) -> int:
+def _find_stage(release: dict[str, Any], percent: int, share: int) -> int:
     shares = [int(stage.get("targetPercentage") or 0) for stage in release.get("stages") or []]
     if percent < share or percent not in shares:
         later = ", ".join(str(item) for item in shares if item > share)
@@ -113,5 +115,5 @@ def _stage(release: dict[str, Any], percent: int, share: int) -> int:
     return shares.index(percent)
 
 
-def _share(release: dict[str, Any]) -> int:
+def _get_share(release: dict[str, Any]) -> int:
     return int((release.get("activeStage") or {}).get("targetPercentage") or 0)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from mastra_core.pipeline import Problem
 from mastra_core.secret import Secret
-from mastra_deployer_vercel.api import opened
-from mastra_deployer_vercel.resources.project import find_project, is_reachable, plan_of
+from mastra_deployer_vercel.api import open_api
+from mastra_deployer_vercel.resources.project import find_project, get_plan, is_reachable
 from mastra_deployer_vercel.settings import VercelDeployer
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ("diagnose",)
 
-_LONGEST = {"hobby": 300, "pro": 800, "enterprise": 1800}  # seconds of max_duration
+_MAX_DURATION = {"hobby": 300, "pro": 800, "enterprise": 1800}  # seconds of max_duration
 
 
 def diagnose(settings: VercelDeployer, credentials: Mapping[str, Secret]) -> Iterator[Problem]:
@@ -24,14 +24,14 @@ def diagnose(settings: VercelDeployer, credentials: Mapping[str, Secret]) -> Ite
 
     :raises AuthError: when the token is missing or refused.
     """
-    with opened(settings, credentials) as client:
-        plan = plan_of(client, settings)
-        yield from _fits(settings, plan)
-        yield from _project(client, settings)
+    with open_api(settings, credentials) as client:
+        plan = get_plan(client, settings)
+        yield from _check_plan(settings, plan)
+        yield from _check_protection(client, settings)
 
 
-def _fits(settings: VercelDeployer, plan: str) -> Iterator[Problem]:
-    longest = _LONGEST.get(plan)
+def _check_plan(settings: VercelDeployer, plan: str) -> Iterator[Problem]:
+    longest = _MAX_DURATION.get(plan)
     if longest and settings.max_duration and settings.max_duration > longest:
         yield Problem(
             message=f"max_duration is {settings.max_duration}, and the plan {plan!r} allows "
@@ -45,7 +45,7 @@ def _fits(settings: VercelDeployer, plan: str) -> Iterator[Problem]:
         )
 
 
-def _project(client: httpx.Client, settings: VercelDeployer) -> Iterator[Problem]:
+def _check_protection(client: httpx.Client, settings: VercelDeployer) -> Iterator[Problem]:
     project = find_project(client, settings)
     if project is None or settings.bypass:
         return

@@ -8,32 +8,32 @@ from typing import TYPE_CHECKING, Any
 
 from mastra_core.errors import DeployError, DeploymentFailed
 from mastra_core.pipeline import Deployment, Report
-from mastra_deployer_vercel.api import project_path
-from mastra_deployer_vercel.deploy.create import MARK, announce, wait_until_ready
+from mastra_deployer_vercel.api import build_project_path
+from mastra_deployer_vercel.deploy.create import MARK_KEY, announce_deployment, wait_until_ready
 from mastra_deployer_vercel.resources.deployments import (
-    deployment_of,
     find_deployment,
-    id_of,
-    listed,
-    packed_files,
-    stage_of,
+    get_id,
+    get_packed_files,
+    get_stage,
+    iter_deployments,
+    to_deployment,
 )
-from mastra_deployer_vercel.resources.project import live_id, need_project
+from mastra_deployer_vercel.resources.project import get_live_id, get_project
 from mastra_deployer_vercel.resources.rolling_release import (
-    active_release,
-    canary_of,
-    complete,
-    refuse_another,
+    complete_release,
+    find_active_release,
+    get_canary_id,
+    raise_for_other_canary,
 )
 from mastra_deployer_vercel.settings import VercelDeployer
 
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ("move_back", "promote", "rollback")
+__all__ = ("promote", "roll_back_to", "rollback")
 
-_PATIENCE = 180.0  # seconds that Vercel's own client waits for domains to move
-_SEARCHED = 100
+_MOVE_TIMEOUT = 180.0  # seconds that Vercel's own client waits for domains to move
+_SEARCH_LIMIT = 100
 
 
 def promote(client: httpx.Client, settings: VercelDeployer, id: str, report: Report) -> Deployment:
@@ -43,19 +43,19 @@ def promote(client: httpx.Client, settings: VercelDeployer, id: str, report: Rep
     A preview cannot, since it has other variables: the same files are deployed again to
     production, and nothing is sent, for Vercel has them.
     """
-    project = need_project(client, settings)
+    project = get_project(client, settings)
     item = find_deployment(client, id)
-    if stage_of(item) != "production":
-        return _again(client, settings, project, item, report)
-    refuse_another(active_release(client, settings), item["id"])
-    if live_id(project) != item["id"]:
-        path = project_path(settings, 10, f"/promote/{item['id']}")
+    if get_stage(item) != "production":
+        return _redeploy(client, settings, project, item, report)
+    raise_for_other_canary(find_active_release(client, settings), item["id"])
+    if get_live_id(project) != item["id"]:
+        path = build_project_path(settings, 10, f"/promote/{item['id']}")
         client.post(path, json={}, extensions={"mastra_idempotent": True})
         # Where the project releases by shares, promoting only begins a release.
-        if canary_of(active_release(client, settings)) == item["id"]:
-            complete(client, settings, item["id"])
-        _moved(client, settings, str(item["id"]), report)
-    return _live(client, settings, item)
+        if get_canary_id(find_active_release(client, settings)) == item["id"]:
+            complete_release(client, settings, item["id"])
+        _wait_for_domains(client, settings, str(item["id"]), report)
+    return _to_live_deployment(client, settings, item)
 
 
 def rollback(client: httpx.Client, settings: VercelDeployer, id: str, report: Report) -> Deployment:
@@ -63,33 +63,35 @@ def rollback(client: httpx.Client, settings: VercelDeployer, id: str, report: Re
 
     :raises DeployError: when there is nothing to go back to.
     """
-    project = need_project(client, settings)
-    item = find_deployment(client, id or _before(client, project))
-    if stage_of(item) != "production":
+    project = get_project(client, settings)
+    item = find_deployment(client, id or _find_previous(client, project))
+    if get_stage(item) != "production":
         raise DeployError(
             f"{item['id']} is a preview, and was never live.",
             f"Promote it: mastra promote {item['id']}.",
         )
-    if live_id(project) != item["id"]:
-        move_back(client, settings, str(item["id"]), report)
-    return _live(client, settings, item)
+    if get_live_id(project) != item["id"]:
+        roll_back_to(client, settings, str(item["id"]), report)
+    return _to_live_deployment(client, settings, item)
 
 
-def move_back(client: httpx.Client, settings: VercelDeployer, id: str, report: Report) -> None:
+def roll_back_to(client: httpx.Client, settings: VercelDeployer, id: str, report: Report) -> None:
     """Have production's domains lead to a deployment that they led to before."""
-    path = project_path(settings, 9, f"/rollback/{id}")
+    path = build_project_path(settings, 9, f"/rollback/{id}")
     client.post(path, json={}, extensions={"mastra_idempotent": True})
-    _moved(client, settings, id, report)
+    _wait_for_domains(client, settings, id, report)
 
 
-def _before(client: httpx.Client, project: Mapping[str, Any]) -> str:
+def _find_previous(client: httpx.Client, project: Mapping[str, Any]) -> str:
     """What was live before: as the last move says, else the one made before the live one."""
-    live = live_id(dict(project))
+    live = get_live_id(dict(project))
     moved = project.get("lastAliasRequest") or {}
     if moved.get("toDeploymentId") == live and moved.get("fromDeploymentId"):
         return str(moved["fromDeploymentId"])
-    found = listed(client, project["id"], _SEARCHED, target="production", state="READY")
-    ids = [id_of(item) for item in found]
+    found = iter_deployments(
+        client, project["id"], _SEARCH_LIMIT, target="production", state="READY"
+    )
+    ids = [get_id(item) for item in found]
     after = ids[ids.index(live) + 1 :] if live in ids else ids
     if not after:
         raise DeployError(
@@ -99,21 +101,23 @@ def _before(client: httpx.Client, project: Mapping[str, Any]) -> str:
     return after[0]
 
 
-def _moved(client: httpx.Client, settings: VercelDeployer, id: str, report: Report) -> None:
+def _wait_for_domains(
+    client: httpx.Client, settings: VercelDeployer, id: str, report: Report
+) -> None:
     """Wait until the domains lead to it: ``lastAliasRequest`` of the project."""
     from mastra_deployer.kit import poll
 
     def look() -> dict[str, Any]:
-        return need_project(client, settings)
+        return get_project(client, settings)
 
     def done(project: dict[str, Any]) -> bool:
         request = project.get("lastAliasRequest") or {}
         if request.get("toDeploymentId") != id:
-            return live_id(project) == id
+            return get_live_id(project) == id
         return request.get("jobStatus") in ("succeeded", "failed", "skipped")
 
     report.step(f"Moving production to {id}")
-    found = poll(look, done, timeout=_PATIENCE, every=0.5, what=f"moving production to {id}")
+    found = poll(look, done, timeout=_MOVE_TIMEOUT, every=0.5, what=f"moving production to {id}")
     request = found.get("lastAliasRequest") or {}
     if request.get("toDeploymentId") == id and request.get("jobStatus") == "failed":
         raise DeploymentFailed(
@@ -122,22 +126,22 @@ def _moved(client: httpx.Client, settings: VercelDeployer, id: str, report: Repo
         )
 
 
-def _again(
+def _redeploy(
     client: httpx.Client,
     settings: VercelDeployer,
     project: dict[str, Any],
     item: Mapping[str, Any],
     report: Report,
 ) -> Deployment:
-    files, meta = packed_files(item), item.get("meta") or {}
+    files, meta = get_packed_files(item), item.get("meta") or {}
     if not files:
         raise DeployError(
             f"{item['id']} is a preview that was not made by mastra, so its files are not known.",
             "Deploy to production: mastra deploy --prod.",
         )
-    kept = {**meta, MARK: f"{id_of(item)} to production"}
+    kept = {**meta, MARK_KEY: f"{get_id(item)} to production"}
     report.step("Deploying the same files to production")
-    made = announce(
+    made = announce_deployment(
         client,
         {
             "name": settings.project_name,
@@ -154,10 +158,12 @@ def _again(
             "Deploy to production: mastra deploy --prod.",
         )
     plain = dataclasses.replace(settings, staged=False)
-    ready = wait_until_ready(client, id_of(made), plain, report)
-    return _live(client, settings, ready)
+    ready = wait_until_ready(client, get_id(made), plain, report)
+    return _to_live_deployment(client, settings, ready)
 
 
-def _live(client: httpx.Client, settings: VercelDeployer, item: Mapping[str, Any]) -> Deployment:
-    fresh = find_deployment(client, id_of(item))
-    return deployment_of(fresh, need_project(client, settings), settings, live=True)
+def _to_live_deployment(
+    client: httpx.Client, settings: VercelDeployer, item: Mapping[str, Any]
+) -> Deployment:
+    fresh = find_deployment(client, get_id(item))
+    return to_deployment(fresh, get_project(client, settings), settings, live=True)

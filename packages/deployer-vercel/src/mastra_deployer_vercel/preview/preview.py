@@ -10,8 +10,8 @@ from mastra_core.errors import ConfigError
 from mastra_core.pipeline import Bundle
 from mastra_core.secret import Secret
 from mastra_deployer_vercel.bundle.build_output import FUNCTION, OUTPUT
-from mastra_deployer_vercel.preview.proxy import Proxy
-from mastra_deployer_vercel.preview.runtime import Runtime
+from mastra_deployer_vercel.preview.function_runtime import FunctionRuntime
+from mastra_deployer_vercel.preview.proxy import PreviewProxy
 
 __all__ = ("preview",)
 
@@ -30,9 +30,9 @@ def preview(bundle: Bundle, host: str, port: int, env: Mapping[str, Secret]) -> 
             "Install it, or bundle for another: --python 3.X.",
         )
     values = {name: value.reveal() for name, value in env.items()}
-    with Runtime(bundle.directory / FUNCTION, python, values, _shown) as runtime:
+    with FunctionRuntime(bundle.directory / FUNCTION, python, values, _print_log) as runtime:
         try:
-            server = Proxy((host, port), runtime.port, bundle.directory / OUTPUT / "static")
+            server = PreviewProxy((host, port), runtime.port, bundle.directory / OUTPUT / "static")
         except OSError as error:
             raise ConfigError(
                 f"Cannot listen on {host}:{port}: {error.strerror}.", "Pass another --port."
@@ -48,6 +48,6 @@ def preview(bundle: Bundle, host: str, port: int, env: Mapping[str, Secret]) -> 
     return 0
 
 
-def _shown(message: dict[str, Any]) -> None:
+def _print_log(message: dict[str, Any]) -> None:
     if message.get("type") == "log":
         sys.stderr.write(message["payload"]["message"].rstrip("\n") + "\n")

@@ -22,13 +22,13 @@ from typing import Any, Self
 
 from mastra_core.errors import DeploymentFailed
 
-__all__ = ("Runtime",)
+__all__ = ("FunctionRuntime",)
 
-_PATIENCE = 60.0  # seconds to start; Vercel gives a function less
+_START_TIMEOUT = 60.0  # seconds to start; Vercel gives a function less
 _READ_ONLY = 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && cd "$0" && exec "$@"'
 
 
-class Runtime:
+class FunctionRuntime:
     """One instance of a function; a context manager.
 
     :param function: the ``.func`` directory. It is read-only for the app where this system allows:
@@ -56,11 +56,11 @@ class Runtime:
         self._listener.bind(address)
         self._listener.listen(1)
         self._process = subprocess.Popen(
-            self._command(), cwd=self._function, env=self._full_environment(address)
+            self._build_command(), cwd=self._function, env=self._build_environment(address)
         )
         threading.Thread(target=self._listen, daemon=True).start()
         try:
-            self.port = self._started()
+            self.port = self._wait_for_start()
         except BaseException:
             self.__exit__()
             raise
@@ -76,7 +76,7 @@ class Runtime:
         self._listener.close()
         self._scratch.cleanup()
 
-    def _command(self) -> list[str]:
+    def _build_command(self) -> list[str]:
         handler = json.loads((self._function / ".vc-config.json").read_text())["handler"]
         module = handler.rpartition(".")[0]
         code = f"import sys; sys.path.insert(0, '.'); import {module}"
@@ -86,21 +86,21 @@ class Runtime:
             return ["unshare", "-m", "sh", "-c", _READ_ONLY, str(self._function), *command]
         return command
 
-    def _full_environment(self, address: str) -> dict[str, str]:
+    def _build_environment(self, address: str) -> dict[str, str]:
         config = json.loads((self._function / ".vc-config.json").read_text())
         passed = {name: os.environ[name] for name in ("PATH", "TMPDIR") if name in os.environ}
         own = {"VERCEL": "1", "VERCEL_ENV": "development", "LANG": "C.UTF-8", "TZ": "UTC"}
         told = {**config.get("environment", {}), **self._environment}
         return {**passed, **own, **told, "VERCEL_IPC_PATH": address}
 
-    def _started(self) -> int:
+    def _wait_for_start(self) -> int:
         """The port, once the runtime serves.
 
         :raises DeploymentFailed: when it does not, with what it says.
         """
         while True:
             try:
-                message = self._messages.get(timeout=_PATIENCE)
+                message = self._messages.get(timeout=_START_TIMEOUT)
             except queue.Empty:
                 break
             payload = message.get("payload") or {}
@@ -113,26 +113,26 @@ class Runtime:
                     words if len(words.splitlines()) > 1 else "Its output stands above.",
                 )
         raise DeploymentFailed(
-            f"The app did not start within {_PATIENCE:.0f} seconds.", "Do less at import."
+            f"The app did not start within {_START_TIMEOUT:.0f} seconds.", "Do less at import."
         )
 
     def _listen(self) -> None:
         """Read until the process ends; the first messages say whether it starts."""
-        threading.Thread(target=self._watch, daemon=True).start()
+        threading.Thread(target=self._wait_for_exit, daemon=True).start()
         try:
             connection, _ = self._listener.accept()
         except OSError:  # closed: it never came so far
             return
-        for message in _messages(connection):
+        for message in _iter_messages(connection):
             self._messages.put(message)
             self._log(message)
 
-    def _watch(self) -> None:
+    def _wait_for_exit(self) -> None:
         self._process.wait()
         self._messages.put({"type": "ended"})
 
 
-def _messages(connection: socket.socket) -> Iterator[dict[str, Any]]:
+def _iter_messages(connection: socket.socket) -> Iterator[dict[str, Any]]:
     held = b""
     with connection:
         while chunk := connection.recv(65536):
