@@ -23,7 +23,7 @@ SERVING = re.compile(r"Serving .* on http://\S+:(\d+)")
 
 
 def as_root():
-    if os.geteuid() != 0:  # .ci/run is root, and the workflow runs this file again as root
+    if os.geteuid() != 0:  # in CI, .ci/run runs as root
         pytest.skip("changing the root needs root")
 
 
