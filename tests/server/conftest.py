@@ -147,7 +147,7 @@ def python():
             capture_output=True,
             text=True,
             timeout=60,
-            cwd=Path(__file__).parent,
+            cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
             check=False,
         )

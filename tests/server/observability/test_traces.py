@@ -377,7 +377,7 @@ def test_a_run_that_rests_after_a_step_has_not_failed(serve):
 
 PROCESS = """
 import json, resource
-from conftest import running
+from tests.server.conftest import running
 from mastra_core import Telemetry, telemetry
 from mastra_server import create_app
 from tests.server.sample_app import sample
