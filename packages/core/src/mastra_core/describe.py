@@ -12,7 +12,7 @@ from mastra_core.agents.protocol import AgentLike
 from mastra_core.mastra import Mastra
 from mastra_core.memory.memory_agent import memory_of
 
-__all__ = ("describe", "missing_providers")
+__all__ = ("describe", "find_missing_providers")
 
 
 def describe(mastra: Mastra) -> dict[str, Any]:
@@ -42,7 +42,7 @@ def describe(mastra: Mastra) -> dict[str, Any]:
     }
 
 
-def missing_providers(mastra: Mastra) -> dict[str, list[str]]:
+def find_missing_providers(mastra: Mastra) -> dict[str, list[str]]:
     """Find agents whose framework or model provider cannot be imported.
 
     :param mastra: the application.

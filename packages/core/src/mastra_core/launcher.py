@@ -141,9 +141,9 @@ def observe(call):
 def describe_app(bundle, module):
     if bundle["kind"] != "mastra":
         return {}
-    from mastra_core.describe import describe, missing_providers
+    from mastra_core.describe import describe, find_missing_providers
 
-    return dict(describe(module.mastra), missing=missing_providers(module.mastra))
+    return dict(describe(module.mastra), missing=find_missing_providers(module.mastra))
 
 
 def told(error):

@@ -123,7 +123,7 @@ class Mastra:
             agent = RememberingAgent(agent, self.memory)
         memory = memory_of(agent)
         if memory is not None:
-            memory.use(self.storage)
+            memory.use_storage(self.storage)
         return agent
 
 

@@ -14,7 +14,7 @@ import msgspec
 
 from mastra_core.errors import ConfigError, InvalidInput
 
-__all__ = ("dump", "hints_of", "parameters_type", "schema_of", "validate")
+__all__ = ("build_parameters_type", "dump", "hints_of", "schema_of", "validate")
 
 _REF = "#/$defs/{name}"
 _SCALARS = frozenset((str, int, bool, float, type(None)))  # their values are JSON as they are
@@ -124,7 +124,7 @@ def dump(value: Any) -> Any:
     return msgspec.to_builtins(value, enc_hook=_encode, str_keys=True)
 
 
-def parameters_type(function: Callable[..., Any], skip: tuple[type, ...] = ()) -> type:
+def build_parameters_type(function: Callable[..., Any], skip: tuple[type, ...] = ()) -> type:
     """Build a struct type with one field for each parameter of a function.
 
     :param function: a function whose parameters have types.

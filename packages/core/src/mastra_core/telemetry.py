@@ -16,8 +16,8 @@ from typing import Any, Protocol
 from mastra_core.errors import ConfigError
 
 __all__ = (
-    "Keeper",
     "Span",
+    "SpanListener",
     "Telemetry",
     "active",
     "ids_of",
@@ -35,7 +35,7 @@ _is_recording = False  # whether any exporter or listener exists; the only check
 Span = Any  # opentelemetry.trace.Span, or None where nothing is recorded
 
 
-class Keeper(Protocol):
+class SpanListener(Protocol):
     """Receives the spans of this process, from the threads in which they start and end."""
 
     def began(self, span: Span) -> None:
@@ -115,14 +115,14 @@ class _Process:
     def __init__(self) -> None:
         self.exporter: Any = None
         self.senders: dict[int, Telemetry] = {}
-        self.listeners: tuple[Keeper, ...] = ()
+        self.listeners: tuple[SpanListener, ...] = ()
         self.listened_provider: Any = None  # the provider whose spans the listeners receive
 
 
 _process = _Process()
 
 
-def keep(listener: Keeper, settings: Telemetry | None = None) -> None:
+def keep(listener: SpanListener, settings: Telemetry | None = None) -> None:
     """Pass every span of this process to ``listener`` from now on.
 
     Nothing is passed while the SDK is disabled (``OTEL_SDK_DISABLED``).
@@ -142,7 +142,7 @@ def keep(listener: Keeper, settings: Telemetry | None = None) -> None:
     _update_active()
 
 
-def release(listener: Keeper) -> None:
+def release(listener: SpanListener) -> None:
     """Pass no more spans to ``listener``.
 
     :param listener: a listener that was added.
@@ -181,7 +181,7 @@ def installed() -> bool:
     return bool(find_spec("opentelemetry") and find_spec("opentelemetry.sdk"))
 
 
-def note(span: Span, **facts: Any) -> None:
+def note(span: Span, **attributes: Any) -> None:
     """Pass attributes of a span to the listeners of this process; they are not exported.
 
     :param span: the span.
@@ -189,7 +189,7 @@ def note(span: Span, **facts: Any) -> None:
         message.
     """
     for listener in _process.listeners:
-        listener.noted(span, facts)
+        listener.noted(span, attributes)
 
 
 def ids_of(span: Span) -> dict[str, str]:

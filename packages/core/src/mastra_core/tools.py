@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, overload, runtime_checkable
 
 from mastra_core.errors import ConfigError, Conflict
-from mastra_core.schema import dump, hints_of, parameters_type, schema_of, validate
+from mastra_core.schema import build_parameters_type, dump, hints_of, schema_of, validate
 from mastra_core.telemetry import active, note, span
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class ToolContext:
         if self.writer is not None:
             await self.writer(value)
 
-    def count(self, usage: Usage) -> None:
+    def count_usage(self, usage: Usage) -> None:
         """Add tokens that the tool used to those of the run.
 
         :param usage: the tokens.
@@ -232,7 +232,7 @@ def tool(
             id=id or function.__name__,
             description=description or inspect.getdoc(function) or "",
             function=function,
-            input=parameters_type(function, skip=(ToolContext,)),
+            input=build_parameters_type(function, skip=(ToolContext,)),
             output=hints.get("return", Any),
             requires_approval=requires_approval,
             context_names=tuple(name for name, hint in hints.items() if hint is ToolContext),

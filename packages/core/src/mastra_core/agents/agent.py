@@ -10,9 +10,14 @@ from mastra_core.agents.events import AgentEvent
 from mastra_core.agents.instructions import Instructions
 from mastra_core.agents.messages import AgentInput, Limits
 from mastra_core.agents.protocol import AgentInfo, AgentLike, AgentOutput
-from mastra_core.agents.providers import labels_of, models_of, modules_of, variables_of
+from mastra_core.agents.providers import (
+    get_provider_modules,
+    get_provider_variables,
+    parse_models,
+    split_model_name,
+)
 from mastra_core.agents.stop_conditions import StopCondition
-from mastra_core.agents.subagent import agent_tool
+from mastra_core.agents.subagent import build_agent_tool
 from mastra_core.errors import ConfigError
 from mastra_core.schema import schema_of
 from mastra_core.tools import Tool, Toolbox, as_tool, is_toolbox
@@ -67,7 +72,7 @@ class Agent:
         self.name = name
         self.description = description
         self.instructions = instructions
-        self.models = models_of(model)
+        self.models = parse_models(model)
         self.agents = {key: as_agent(value) for key, value in (agents or {}).items()}
         self.toolboxes: tuple[Toolbox, ...] = tuple(item for item in tools if is_toolbox(item))
         self.tools: tuple[Tool, ...] = tuple(
@@ -87,12 +92,12 @@ class Agent:
     @property
     def callable_tools(self) -> tuple[Tool, ...]:
         """Everything the model may call: the tools, and the other agents as tools."""
-        return (*self.tools, *(agent_tool(key, agent) for key, agent in self.agents.items()))
+        return (*self.tools, *(build_agent_tool(key, agent) for key, agent in self.agents.items()))
 
     def info(self) -> AgentInfo:
         """What can be said without running it; loads no framework."""
         first = self.models[0]
-        provider, model = labels_of(first)
+        provider, model = split_model_name(first)
         return AgentInfo(
             instructions=self.instructions if isinstance(self.instructions, str) else "",
             provider=provider,
@@ -101,10 +106,10 @@ class Agent:
             agents=dict(self.agents),
             output_schema=None if self.output is None else schema_of(self.output),
             requires=self._requires(),
-            variables=variables_of(provider) if isinstance(first, str) else (),
+            variables=get_provider_variables(provider) if isinstance(first, str) else (),
         )
 
-    async def generate(self, input: AgentInput | str, /, **wishes: Any) -> AgentOutput:
+    async def generate(self, input: AgentInput | str, /, **overrides: Any) -> AgentOutput:
         """Run to the end.
 
         :param input: the whole input, or the user's words.
@@ -113,9 +118,9 @@ class Agent:
         :raises RequestError: for an input that cannot be run.
         :raises ConfigError: on the first run, when the extra ``agents`` is not installed.
         """
-        return await self._loaded().generate(AgentInput.of(input, wishes))
+        return await self._loaded().generate(AgentInput.from_value(input, overrides))
 
-    def stream(self, input: AgentInput | str, /, **wishes: Any) -> AsyncIterator[AgentEvent]:
+    def stream(self, input: AgentInput | str, /, **overrides: Any) -> AsyncIterator[AgentEvent]:
         """Run, giving the events as they happen; a broken run ends in ``Failure``.
 
         Closing the stream stops the run, and with it the call to the model.
@@ -124,11 +129,11 @@ class Agent:
         :param wishes: fields of ``AgentInput`` in the place of its own (``max_steps=3``).
         :raises ConfigError: on the first run, when the extra ``agents`` is not installed.
         """
-        return self._loaded().stream(AgentInput.of(input, wishes))
+        return self._loaded().stream(AgentInput.from_value(input, overrides))
 
-    def shorten_history(self, history: bytes, turns: int) -> bytes:
+    def truncate_history(self, history: bytes, turns: int) -> bytes:
         """The last ``turns`` turns of a ``Finish.history``; empty where that cannot be."""
-        shortened: bytes = self._loaded().shorten_history(history, turns)  # type: ignore[attr-defined]  # no part of the protocol
+        shortened: bytes = self._loaded().truncate_history(history, turns)  # type: ignore[attr-defined]  # no part of the protocol
         return shortened
 
     def _loaded(self) -> AgentLike:
@@ -138,23 +143,23 @@ class Agent:
 
     def _load(self) -> AgentLike:
         try:
-            from mastra_core.agents.pydantic_ai import build
+            from mastra_core.agents.pydantic_ai import build_runner
         except ModuleNotFoundError as error:
             raise ConfigError(
                 f"Agent {self.name!r} needs {error.name!r}, which is not installed.",
                 "Install the extra: pip install 'mastra-core[agents]'.",
             ) from None
         if self.memory is None:
-            return build(self)
+            return build_runner(self)
         from mastra_core.memory.memory_agent import RememberingAgent
 
-        return RememberingAgent(build(self), self.memory)
+        return RememberingAgent(build_runner(self), self.memory)
 
     def _requires(self) -> tuple[str, ...]:
         names = [model for model in self.models if isinstance(model, str)]
         if not names:
             return ()
-        modules = [modules_of(labels_of(name)[0] or name) for name in names]
+        modules = [get_provider_modules(split_model_name(name)[0] or name) for name in names]
         return tuple(dict.fromkeys(("pydantic_ai", *(each for some in modules for each in some))))
 
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from mastra_core.errors import RequestError
 
-__all__ = ("RunTimedOut", "in_time")
+__all__ = ("RunTimedOut", "iter_with_timeout")
 
 T = TypeVar("T")
 
@@ -18,7 +18,7 @@ class RunTimedOut(RequestError):
     status = 504
 
 
-async def in_time(events: AsyncIterator[T], seconds: float | None) -> AsyncGenerator[T]:
+async def iter_with_timeout(events: AsyncIterator[T], seconds: float | None) -> AsyncGenerator[T]:
     """``events``, all of which must come within ``seconds``.
 
     What reads them may take its time: the clock is around each event alone.

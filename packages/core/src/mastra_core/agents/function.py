@@ -52,7 +52,7 @@ class FunctionAgent:
             async for event in self._events(input if self._whole else input.prompt):
                 yield event
         except Exception as error:  # noqa: BLE001  # user code may raise anything; it ends as an event
-            yield failure(error, self.id)
+            yield to_failure(error, self.id)
 
     async def _events(self, argument: Any) -> AsyncIterator[AgentEvent]:
         if not inspect.isasyncgenfunction(self._function):
@@ -80,7 +80,7 @@ def _name(function: Callable[..., Any]) -> str:
     )  # of a partial its function's
 
 
-def failure(error: Exception, agent: str) -> Failure:
+def to_failure(error: Exception, agent: str) -> Failure:
     """An exception as the event that ends a run; the traceback goes to the log only."""
     logger_of("mastra.agents").error("agent %r failed", agent, exc_info=error)
     return Failure(message=words_of(error), kind=type(error).__name__)

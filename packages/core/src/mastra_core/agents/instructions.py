@@ -11,7 +11,7 @@ import msgspec
 
 from mastra_core.errors import ConfigError, InvalidInput
 
-__all__ = ("Instructions", "rendered")
+__all__ = ("Instructions", "render_instructions")
 
 Instructions: TypeAlias = str | Callable[[Mapping[str, Any]], str | Awaitable[str]]
 
@@ -19,7 +19,7 @@ Instructions: TypeAlias = str | Callable[[Mapping[str, Any]], str | Awaitable[st
 _FIELD = re.compile(r"\{\{\s*([A-Za-z_][\w-]*(?:\.[\w-]+)*)\s*\}\}")
 
 
-async def rendered(instructions: Instructions, context: Mapping[str, Any]) -> str:
+async def render_instructions(instructions: Instructions, context: Mapping[str, Any]) -> str:
     """The instructions for one run.
 
     ``{{ name }}`` and ``{{ user.name }}`` stand for values of the request context. They are

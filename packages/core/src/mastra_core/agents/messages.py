@@ -172,14 +172,14 @@ class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
     limits: Limits | None = None
 
     @classmethod
-    def of(cls, input: AgentInput | str, wishes: dict[str, Any]) -> AgentInput:
+    def from_value(cls, input: AgentInput | str, overrides: dict[str, Any]) -> AgentInput:
         """``input``, or the user's words, with ``wishes`` for fields of it."""
         if isinstance(input, str):
-            return cls(messages=(Message.user(input),), **wishes)
-        return msgspec.structs.replace(input, **wishes) if wishes else input
+            return cls(messages=(Message.user(input),), **overrides)
+        return msgspec.structs.replace(input, **overrides) if overrides else input
 
     @property
-    def unanswered(self) -> tuple[Message, ...]:
+    def new_messages(self) -> tuple[Message, ...]:
         """What was said after the last answer: what is new beside a history."""
         answers = [index for index, each in enumerate(self.messages) if each.role == "assistant"]
         return self.messages[answers[-1] + 1 :] if answers else self.messages

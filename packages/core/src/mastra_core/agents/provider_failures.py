@@ -7,10 +7,10 @@ The SDKs of the providers have no class in common, but their errors are named an
 from __future__ import annotations
 
 from mastra_core.agents.events import Failure
-from mastra_core.agents.function import failure
+from mastra_core.agents.function import to_failure
 from mastra_core.errors import RequestError
 
-__all__ = ("provider_failed",)
+__all__ = ("to_provider_failure",)
 
 _BY_STATUS = (
     (range(401, 404), "refused the application's credentials", 502),
@@ -29,11 +29,11 @@ _BY_NAME = {
 }
 
 
-def provider_failed(error: Exception, agent: str) -> Failure:
+def to_provider_failure(error: Exception, agent: str) -> Failure:
     """``error`` as the event that ends a run; the traceback goes to the log only."""
     if isinstance(error, RequestError):
         return Failure(message=error.message, kind=type(error).__name__, status=error.status)
-    told = failure(error, agent)
+    told = to_failure(error, agent)
     words, status = _words(error)
     if words:
         return Failure(message=f"The model's provider {words}.", kind=told.kind, status=status)

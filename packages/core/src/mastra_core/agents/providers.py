@@ -8,12 +8,12 @@ from typing import Any
 from mastra_core.errors import ConfigError
 
 __all__ = (
+    "get_provider_modules",
+    "get_provider_variables",
     "known_providers",
-    "labels_of",
-    "models_of",
-    "modules_of",
+    "parse_models",
     "providers_of",
-    "variables_of",
+    "split_model_name",
 )
 
 # What pydantic-ai needs installed for a model string's provider; any one of the modules will do.
@@ -60,7 +60,7 @@ _VARIABLES: dict[str, tuple[str, ...]] = {
 }
 
 
-def models_of(model: Any) -> tuple[Any, ...]:
+def parse_models(model: Any) -> tuple[Any, ...]:
     """One model, or several in the order in which they are asked.
 
     :raises ConfigError: for none, or a model string without a provider.
@@ -77,7 +77,7 @@ def models_of(model: Any) -> tuple[Any, ...]:
     return models
 
 
-def labels_of(model: Any) -> tuple[str, str]:
+def split_model_name(model: Any) -> tuple[str, str]:
     """Provider and name of a model string or object."""
     if isinstance(model, str):
         provider, _, name = model.partition(":")
@@ -85,7 +85,7 @@ def labels_of(model: Any) -> tuple[str, str]:
     return getattr(model, "system", ""), getattr(model, "model_name", "")
 
 
-def modules_of(provider: str) -> tuple[str, ...]:
+def get_provider_modules(provider: str) -> tuple[str, ...]:
     """Modules of which ``provider`` needs one.
 
     Every provider not in the table speaks OpenAI's protocol through OpenAI's SDK.
@@ -93,7 +93,7 @@ def modules_of(provider: str) -> tuple[str, ...]:
     return _MODULES.get(provider, ("openai",))
 
 
-def variables_of(provider: str) -> tuple[str, ...]:
+def get_provider_variables(provider: str) -> tuple[str, ...]:
     """Environment variables of which ``provider`` needs one; none where that is not known."""
     return _VARIABLES.get(provider, ())
 

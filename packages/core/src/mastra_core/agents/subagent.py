@@ -10,10 +10,10 @@ from mastra_core.agents.protocol import AgentLike, collect
 from mastra_core.errors import AgentFailed
 from mastra_core.tools import Tool, ToolContext, tool
 
-__all__ = ("agent_tool",)
+__all__ = ("build_agent_tool",)
 
 
-def agent_tool(key: str, agent: AgentLike) -> Tool:
+def build_agent_tool(key: str, agent: AgentLike) -> Tool:
     """A tool ``agent-KEY`` that asks ``agent``.
 
     Its events are told while it runs, its tokens are counted as the asking run's, and its answer
@@ -48,4 +48,4 @@ def agent_tool(key: str, agent: AgentLike) -> Tool:
 
 def _count(event: AgentEvent, context: ToolContext) -> None:
     if isinstance(event, Finish):
-        context.count(event.usage)
+        context.count_usage(event.usage)

@@ -36,11 +36,11 @@ class SuspendedRun(msgspec.Struct, frozen=True, kw_only=True):
     suspended_at: int
 
     @classmethod
-    def of(cls, agent_id: str, wish: AgentInput, output: AgentOutput) -> SuspendedRun:
+    def of(cls, agent_id: str, run_input: AgentInput, output: AgentOutput) -> SuspendedRun:
         """What to keep of a run whose reason is ``suspended``."""
         kept = msgspec.structs.replace(
-            wish,
-            messages=() if output.history else wish.messages,
+            run_input,
+            messages=() if output.history else run_input.messages,
             history=b"",
             decisions={},
             context={},
@@ -50,7 +50,7 @@ class SuspendedRun(msgspec.Struct, frozen=True, kw_only=True):
             stop_when=(),
         )
         return cls(
-            run_id=wish.run_id,
+            run_id=run_input.run_id,
             agent_id=agent_id,
             waiting=tuple(output.waiting),
             history=output.history,

@@ -8,10 +8,10 @@ from typing import Any
 from mastra_core.errors import AgentFailed, McpFailed
 from mastra_core.tools import Tool, Toolbox
 
-__all__ = ("close_toolboxes", "tools_in")
+__all__ = ("close_toolboxes", "list_tools")
 
 
-async def tools_in(toolboxes: Iterable[Toolbox]) -> list[Tool]:
+async def list_tools(toolboxes: Iterable[Toolbox]) -> list[Tool]:
     """The tools that they have now.
 
     :raises AgentFailed: when one cannot be asked.

@@ -9,8 +9,8 @@ from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, Self
 
 from mastra_core.errors import ConfigError, McpFailed
-from mastra_core.mcp.results import told
-from mastra_core.mcp.sdk import load
+from mastra_core.mcp.results import parse_result
+from mastra_core.mcp.sdk import import_sdk_module
 from mastra_core.secret import Secret
 from mastra_core.tools import Tool
 
@@ -85,20 +85,20 @@ class McpClient:
             self._asked = time.monotonic()
         return self._tools
 
-    async def call(self, name: str, arguments: Mapping[str, Any]) -> Any:
+    async def call_tool(self, name: str, arguments: Mapping[str, Any]) -> Any:
         """What the server's tool ``name`` answers: its data, or its text.
 
         :raises McpFailed: when it cannot be asked, or goes away meanwhile.
         """
         connection = await self._connected()
         given = dict(arguments)
-        return told(await connection.ask(lambda client: client.call_tool(name, given)))
+        return parse_result(await connection.request(lambda client: client.call_tool(name, given)))
 
     async def aclose(self) -> None:
         """Disconnect, from every event loop it was used in; it may be used again."""
         await self._leave()
         for loop in list(self._connections):
-            self._connections.pop(loop).dismiss()
+            self._connections.pop(loop).request_close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -108,7 +108,7 @@ class McpClient:
 
     def _tool(self, listed: Any) -> Tool:
         async def call(**arguments: Any) -> Any:
-            return await self.call(listed.name, arguments)
+            return await self.call_tool(listed.name, arguments)
 
         asks = self._approval
         return Tool(
@@ -142,7 +142,7 @@ class McpClient:
         cursor: str | None = None
         while True:
             connection = await self._connected()
-            page = await connection.ask(functools.partial(_page, cursor))
+            page = await connection.request(functools.partial(_page, cursor))
             found += page.tools
             cursor = page.next_cursor
             if not cursor:
@@ -158,7 +158,7 @@ class McpClient:
         self._forget_closed()
         async with self._locks.setdefault(loop, asyncio.Lock()):
             known = self._connections.get(loop)
-            if known is not None and not known.lost:
+            if known is not None and not known.is_lost:
                 return known
             if known is not None:
                 await known.close()
@@ -184,16 +184,16 @@ class McpClient:
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
     def _opened(self) -> AbstractAsyncContextManager[Any]:
-        mcp = load("mcp")
+        mcp = import_sdk_module("mcp")
         if self._command:
             env = None if self._env is None else _revealed(self._env)
             program, *arguments = self._command
             return mcp.Client(  # type: ignore[no-any-return]  # an optional package
                 mcp.StdioServerParameters(command=program, args=arguments, env=env, cwd=self._cwd)
             )
-        from mastra_core.mcp.http_client import http_client
+        from mastra_core.mcp.http_client import open_http_client
 
-        return http_client(self._url, _revealed(self._headers), self._timeout)
+        return open_http_client(self._url, _revealed(self._headers), self._timeout)
 
 
 async def _page(cursor: str | None, client: Any) -> Any:

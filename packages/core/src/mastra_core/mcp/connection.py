@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from mastra_core.errors import McpFailed
 from mastra_core.logger import logger_of
-from mastra_core.mcp.sdk import load
+from mastra_core.mcp.sdk import import_sdk_module
 
 __all__ = ("Connection",)
 
@@ -37,7 +37,7 @@ class Connection:
         self._broken = False
 
     @property
-    def lost(self) -> bool:
+    def is_lost(self) -> bool:
         """It broke, so another is needed."""
         return self._broken or (self._task is not None and self._task.done())
 
@@ -55,12 +55,12 @@ class Connection:
                 raise
             raise self._failed("cannot be reached", error) from None
 
-    async def ask(self, question: Callable[[Any], Awaitable[T]]) -> T:
+    async def request(self, send: Callable[[Any], Awaitable[T]]) -> T:
         """What the server answers.
 
         :raises McpFailed: when the connection breaks, or the answer does not come in time.
         """
-        asked = asyncio.ensure_future(question(self._client.result()))
+        asked = asyncio.ensure_future(send(self._client.result()))
         watched: set[asyncio.Future[Any]] = {asked}
         if self._task is not None:
             watched.add(self._task)
@@ -69,7 +69,7 @@ class Connection:
         finally:
             asked.cancel()
         if not asked.done():
-            words = "went away" if self.lost else "did not answer in time"
+            words = "went away" if self.is_lost else "did not answer in time"
             raise self._failed(words, None)
         error = asked.exception()
         if error is not None:
@@ -88,7 +88,7 @@ class Connection:
             self._task.cancel()
             await asyncio.wait({self._task})
 
-    def dismiss(self) -> None:
+    def request_close(self) -> None:
         """Have it closed by its own event loop, from another one."""
         with contextlib.suppress(RuntimeError):  # that loop was closed, and ended it
             self._client.get_loop().call_soon_threadsafe(self._stop.set)
@@ -119,5 +119,8 @@ class Connection:
 
 def _answered(error: BaseException) -> bool:
     """Whether the server itself said so; else it is the connection that broke."""
-    types = load("mcp_types")
-    return isinstance(error, load("mcp").MCPError) and error.error.code != types.CONNECTION_CLOSED
+    types = import_sdk_module("mcp_types")
+    return (
+        isinstance(error, import_sdk_module("mcp").MCPError)
+        and error.error.code != types.CONNECTION_CLOSED
+    )

@@ -6,12 +6,12 @@ from typing import Any
 
 import msgspec
 
-from mastra_core.mcp.sdk import load
+from mastra_core.mcp.sdk import import_sdk_module
 
-__all__ = ("answer", "refusal", "told")
+__all__ = ("parse_result", "to_error_result", "to_result")
 
 
-def told(result: Any) -> Any:
+def parse_result(result: Any) -> Any:
     """The data of an answer, or its text.
 
     An error is the tool's own word to the model, so it is an answer like others.
@@ -27,20 +27,22 @@ def told(result: Any) -> Any:
     return said if data is None or wrapped else data
 
 
-def answer(value: Any) -> Any:
+def to_result(value: Any) -> Any:
     """``value`` as the protocol's answer: text, and data beside it where it is an object."""
     text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
     data = value if isinstance(value, dict) else None
-    return load("mcp_types").CallToolResult(content=[_text(text)], structured_content=data)
+    return import_sdk_module("mcp_types").CallToolResult(
+        content=[_text(text)], structured_content=data
+    )
 
 
-def refusal(message: str) -> Any:
+def to_error_result(message: str) -> Any:
     """An answer that says what went wrong, which a model may read and try again."""
-    return load("mcp_types").CallToolResult(content=[_text(message)], is_error=True)
+    return import_sdk_module("mcp_types").CallToolResult(content=[_text(message)], is_error=True)
 
 
 def _text(text: str) -> Any:
-    return load("mcp_types").TextContent(type="text", text=text)
+    return import_sdk_module("mcp_types").TextContent(type="text", text=text)
 
 
 def _part(block: Any) -> Any:

@@ -7,10 +7,10 @@ from typing import Any
 
 from mastra_core.errors import ConfigError
 
-__all__ = ("load",)
+__all__ = ("import_sdk_module",)
 
 
-def load(name: str) -> Any:
+def import_sdk_module(name: str) -> Any:
     """A module of the package ``mcp``, or of one that it requires.
 
     :raises ConfigError: when the extra is not installed.

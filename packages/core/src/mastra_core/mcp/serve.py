@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from mastra_core.errors import AgentFailed, RequestError
 from mastra_core.logger import logger_of
 from mastra_core.mcp.exposed_tools import Offer, offers_of
-from mastra_core.mcp.results import answer, refusal
-from mastra_core.mcp.sdk import load
+from mastra_core.mcp.results import to_error_result, to_result
+from mastra_core.mcp.sdk import import_sdk_module
 
 if TYPE_CHECKING:
     from mastra_core.mastra import Mastra
@@ -24,7 +24,7 @@ async def serve_stdio(mastra: Mastra) -> None:
     :raises ConfigError: without the extra ``mcp``, or when two tools would have one name.
     """
     server = _server(mastra)
-    async with load("mcp.server.stdio").stdio_server() as (reading, writing):
+    async with import_sdk_module("mcp.server.stdio").stdio_server() as (reading, writing):
         await server.run(reading, writing, server.create_initialization_options())
 
 
@@ -38,7 +38,9 @@ class McpApp:
     """
 
     def __init__(self, mastra: Mastra) -> None:
-        manager = load("mcp.server.streamable_http_manager").StreamableHTTPSessionManager
+        manager = import_sdk_module(
+            "mcp.server.streamable_http_manager"
+        ).StreamableHTTPSessionManager
         self._manager = manager(_server(mastra), stateless=True, json_response=True)
 
     @contextlib.asynccontextmanager
@@ -53,7 +55,7 @@ class McpApp:
 
 
 def _server(mastra: Mastra) -> Any:
-    types, offers = load("mcp_types"), offers_of(mastra)
+    types, offers = import_sdk_module("mcp_types"), offers_of(mastra)
 
     async def listed(_: Any, __: Any) -> Any:
         return types.ListToolsResult(tools=[_listed(each) for each in offers.values()])
@@ -61,24 +63,24 @@ def _server(mastra: Mastra) -> Any:
     async def called(_: Any, asked: Any) -> Any:
         offer = offers.get(asked.name)
         if offer is None:
-            return refusal(f"There is no tool {asked.name!r}.")
+            return to_error_result(f"There is no tool {asked.name!r}.")
         return await _answered(offer, asked.arguments or {})
 
-    module = load("mcp.server.lowlevel")
+    module = import_sdk_module("mcp.server.lowlevel")
     return module.Server("mastra", on_list_tools=listed, on_call_tool=called)
 
 
 def _listed(offer: Offer) -> Any:
-    return load("mcp_types").Tool(
+    return import_sdk_module("mcp_types").Tool(
         name=offer.name, description=offer.description, input_schema=offer.input_schema
     )
 
 
 async def _answered(offer: Offer, arguments: dict[str, Any]) -> Any:
     try:
-        return answer(await offer.call(arguments))
+        return to_result(await offer.call(arguments))
     except (RequestError, AgentFailed) as error:
-        return refusal(error.message)
+        return to_error_result(error.message)
     except Exception as error:  # noqa: BLE001  # user code may raise anything
         logger_of("mastra.mcp").error("%s failed", offer.name, exc_info=error)
-        return refusal(f"{offer.name} failed.")
+        return to_error_result(f"{offer.name} failed.")

@@ -16,10 +16,10 @@ from mastra_core.agents.events import (
 from mastra_core.agents.messages import FilePart, Part, TextPart, ToolCallPart, ToolResultPart
 from mastra_core.schema import dump
 
-__all__ = ("Answer",)
+__all__ = ("AssistantMessageBuilder",)
 
 
-class Answer:
+class AssistantMessageBuilder:
     """The parts of a run so far."""
 
     def __init__(self) -> None:
@@ -50,7 +50,7 @@ class Answer:
             case Finish():
                 self.finish = event
 
-    def parts(self) -> tuple[Part, ...]:
+    def build_parts(self) -> tuple[Part, ...]:
         """What is kept of the run.
 
         Of one that did not finish, what tools have answered: that has happened. Half an answer

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from mastra_core.agents.messages import AgentInput
 from mastra_core.agents.protocol import AgentLike
-from mastra_core.memory.titles import Titles
+from mastra_core.memory.titles import TitleGenerator
 
 if TYPE_CHECKING:
     import asyncio
 
-__all__ = ("Title", "to_the_end")
+__all__ = ("TitleTask", "run_to_completion")
 
 _going: set[asyncio.Task[Any]] = set()  # a loop itself holds its tasks only weakly
 
 
-async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
+async def run_to_completion(work: Coroutine[Any, Any, None]) -> None:
     """Wait for ``work``, which goes on when the caller is cancelled."""
     import asyncio
 
@@ -27,21 +27,21 @@ async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
     await asyncio.shield(task)
 
 
-class Title:
+class TitleTask:
     """A title that is made while the run goes on, so that it takes no time of its own."""
 
     def __init__(self) -> None:
         self._task: asyncio.Task[str] | None = None
 
-    def begin(self, titles: Titles, asked: AgentInput, agent: AgentLike) -> None:
+    def start(self, generator: TitleGenerator, run_input: AgentInput, agent: AgentLike) -> None:
         """Ask for one, where the user has said something."""
-        if asked.prompt:
+        if run_input.prompt:
             import asyncio
 
-            work = titles.title(asked.prompt, agent, asked.context)
+            work = generator.generate(run_input.prompt, agent, run_input.context)
             self._task = asyncio.ensure_future(work)
 
-    async def end(self, *, finished: bool) -> str:
+    async def finish(self, *, finished: bool) -> str:
         """The title; empty where there is none, or the run broke before it was ready."""
         import asyncio
 

@@ -10,23 +10,27 @@ import msgspec
 from mastra_core.agents.messages import FilePart, Message, TextPart, ToolCallPart, ToolResultPart
 from mastra_core.storage.records import StoredMessage
 
-__all__ = ("conversation", "fresh", "messages_of")
+__all__ = ("build_conversation", "drop_stored_calls", "to_messages")
 
 
-def conversation(stored: Sequence[StoredMessage], new: Sequence[Message]) -> tuple[Message, ...]:
+def build_conversation(
+    stored: Sequence[StoredMessage], new: Sequence[Message]
+) -> tuple[Message, ...]:
     """What was said before, then what is new.
 
     Models refuse a call without a result right after it, a result without a call, and most of
     them a conversation that the assistant begins; so none of these is told.
     """
-    before = [message for each in stored for message in messages_of(each)]
+    before = [message for each in stored for message in to_messages(each)]
     messages = [*before, *new]
     users = [index for index, message in enumerate(messages) if message.role in ("user", "system")]
     first = min(users[0], len(before)) if users else 0
     return tuple(_paired(messages[first:]))
 
 
-def fresh(stored: Sequence[StoredMessage], new: Sequence[Message]) -> tuple[Message, ...]:
+def drop_stored_calls(
+    stored: Sequence[StoredMessage], new: Sequence[Message]
+) -> tuple[Message, ...]:
     """What is new without the calls that are stored: clients send them again beside the results
     of their own tools.
     """
@@ -45,7 +49,7 @@ def fresh(stored: Sequence[StoredMessage], new: Sequence[Message]) -> tuple[Mess
     return tuple(message for message in without if message.parts)
 
 
-def messages_of(stored: StoredMessage) -> list[Message]:
+def to_messages(stored: StoredMessage) -> list[Message]:
     """One stored message as neutral ones: results of tools are messages of their own."""
     groups = itertools.groupby(stored.parts, lambda part: isinstance(part, ToolResultPart))
     return [

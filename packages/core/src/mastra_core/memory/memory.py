@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from mastra_core.errors import ConfigError, Conflict, Forbidden, InvalidInput, NotFound
-from mastra_core.memory.titles import Titles, as_titles
+from mastra_core.memory.titles import TitleGenerator, as_title_generator
 from mastra_core.memory.working_memory import WorkingMemory, as_working_memory
 from mastra_core.storage.in_memory import MemoryStorage
 from mastra_core.storage.protocol import Storage
@@ -22,7 +22,7 @@ from mastra_core.storage.records import (
     now,
 )
 
-__all__ = ("Memory", "admitted", "allowed", "as_memory", "new_id")
+__all__ = ("Memory", "as_memory", "new_id", "require_access", "require_run_access")
 
 
 class Memory:
@@ -59,10 +59,10 @@ class Memory:
         self.last_messages = last_messages
         self.scope: Scope = scope
         self.working: WorkingMemory | None = as_working_memory(working_memory, scope)
-        self.titles: Titles | None = as_titles(generate_title)
+        self.titles: TitleGenerator | None = as_title_generator(generate_title)
         self._storage: Storage | None = None
         if storage is not None:
-            self.use(storage)
+            self.use_storage(storage)
 
     @property
     def storage(self) -> Storage:
@@ -71,7 +71,7 @@ class Memory:
             self._storage = MemoryStorage()
         return self._storage
 
-    def use(self, storage: Any) -> None:
+    def use_storage(self, storage: Any) -> None:
         """Keep everything there, unless it has a place already; ``Mastra`` calls this."""
         from mastra_core.storage.coerce_storage import as_storage
 
@@ -106,7 +106,7 @@ class Memory:
         thread = await self.storage.threads.get(thread_id)
         if thread is None:
             raise NotFound("Thread not found")
-        return allowed(thread, resource)
+        return require_access(thread, resource)
 
     async def admit(self, thread_id: str, resource: str) -> None:
         """Say beforehand whether a run may have the thread.
@@ -114,7 +114,7 @@ class Memory:
         :raises InvalidInput: without a resource.
         :raises Forbidden: when it belongs to another one.
         """
-        admitted(await self.storage.threads.get(thread_id), thread_id, resource)
+        require_run_access(await self.storage.threads.get(thread_id), thread_id, resource)
 
     async def threads(self, query: ThreadQuery | None = None) -> Page[Thread]:
         """Threads that fit, the last changed first."""
@@ -153,7 +153,7 @@ class Memory:
         await self.get_thread(thread_id, resource)
         await self.storage.threads.delete(thread_id)
 
-    async def messages(
+    async def list_messages(
         self, query: MessageQuery, resource: str | None = None
     ) -> Page[StoredMessage]:
         """Messages of one thread that fit.
@@ -179,7 +179,7 @@ class Memory:
         for thread_id in by_thread:
             known = await self.storage.threads.get(thread_id)
             if known is not None:
-                allowed(known, resource)
+                require_access(known, resource)
         for thread_id, own in by_thread.items():
             if not await self.storage.threads.append(Thread(id=thread_id, resource=resource), own):
                 raise Forbidden(f"The thread {thread_id!r} belongs to another resource.")
@@ -190,10 +190,10 @@ class Memory:
 
         :raises Forbidden: when one is of another resource; before anything is removed.
         """
-        known = await self.storage.threads.lookup(message_ids)
+        known = await self.storage.threads.get_messages(message_ids)
         for thread_id in {message.thread for message in known}:
             await self.get_thread(thread_id, resource)
-        return await self.storage.threads.remove([message.id for message in known])
+        return await self.storage.threads.delete_messages([message.id for message in known])
 
     async def clone_thread(
         self,
@@ -232,7 +232,7 @@ class Memory:
     async def working_memory(self, thread_id: str, resource: str) -> str:
         """What is noted, in the scope of this memory; empty where nothing is."""
         owner = thread_id if self.scope == "thread" else resource
-        return await self.storage.threads.working_memory(self.scope, owner)
+        return await self.storage.threads.get_working_memory(self.scope, owner)
 
     async def update_working_memory(self, thread_id: str, resource: str, text: str) -> None:
         """Replace what is noted.
@@ -243,7 +243,7 @@ class Memory:
             raise InvalidInput(
                 "Working memory is not enabled.", "Set Memory(working_memory=...) in the app."
             )
-        text = self.working.checked(text)
+        text = self.working.validate(text)
         owner = thread_id if self.scope == "thread" else resource
         await self.storage.threads.change_working_memory(self.scope, owner, lambda _: text)
 
@@ -263,7 +263,7 @@ def as_memory(value: Memory | Mapping[str, Any]) -> Memory:
         raise ConfigError(f"memory: {error}.", "See Memory for its settings.") from None
 
 
-def allowed(thread: Thread, resource: str | None) -> Thread:
+def require_access(thread: Thread, resource: str | None) -> Thread:
     """``thread``, where ``resource`` may see it.
 
     :raises Forbidden: when it belongs to another one.
@@ -276,7 +276,7 @@ def allowed(thread: Thread, resource: str | None) -> Thread:
     return thread
 
 
-def admitted(thread: Thread | None, thread_id: str, resource: str) -> None:
+def require_run_access(thread: Thread | None, thread_id: str, resource: str) -> None:
     """Refuse a run that may not have a thread; ``None`` where there is none yet.
 
     :raises InvalidInput: without a resource.
@@ -288,7 +288,7 @@ def admitted(thread: Thread | None, thread_id: str, resource: str) -> None:
             "Say whose it is: resource='user-1'.",
         )
     if thread is not None:
-        allowed(thread, resource)
+        require_access(thread, resource)
 
 
 def new_id() -> str:

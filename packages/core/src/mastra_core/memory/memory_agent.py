@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 
 from mastra_core.agents.events import AgentEvent, Failure, Finish, Start
-from mastra_core.agents.function import failure
+from mastra_core.agents.function import to_failure
 from mastra_core.agents.messages import AgentInput
 from mastra_core.agents.protocol import AgentInfo, AgentLike, AgentOutput
 from mastra_core.errors import MastraError, RequestError
 from mastra_core.memory.memory import Memory
-from mastra_core.memory.run_memory import Session
+from mastra_core.memory.run_memory import RunMemory
 
 __all__ = ("RememberingAgent", "memory_of")
 
@@ -56,54 +56,55 @@ class RememberingAgent:
         """What can be said without running it."""
         return self._agent.info()
 
-    async def generate(self, input: AgentInput | str, /, **wishes: Any) -> AgentOutput:
+    async def generate(self, input: AgentInput | str, /, **overrides: Any) -> AgentOutput:
         """Run to the end.
 
         :raises Forbidden: when the thread belongs to another resource.
         :raises InvalidInput: for a thread without a resource.
         """
-        wish = AgentInput.of(input, wishes)
+        wish = AgentInput.from_value(input, overrides)
         if not wish.thread:
             return await self._agent.generate(wish)
-        session = await Session.begin(self._agent, self.memory, wish)
+        session = await RunMemory.start(self._agent, self.memory, wish)
         try:
-            output = await self._agent.generate(session.wish)
-            session.put(output)
+            output = await self._agent.generate(session.run_input)
+            session.add_output(output)
         finally:
-            await session.end()
+            await session.save()
         return output if not output.events else _named(output, session)
 
-    def stream(self, input: AgentInput | str, /, **wishes: Any) -> AsyncIterator[AgentEvent]:
+    def stream(self, input: AgentInput | str, /, **overrides: Any) -> AsyncIterator[AgentEvent]:
         """Run, giving the events as they happen; a broken run ends in ``Failure``.
 
         When ``Finish`` comes, the thread has everything.
         """
-        wish = AgentInput.of(input, wishes)
+        wish = AgentInput.from_value(input, overrides)
         return self._remembered(wish) if wish.thread else self._agent.stream(wish)
 
     async def _remembered(self, wish: AgentInput) -> AsyncIterator[AgentEvent]:
         try:
-            session = await Session.begin(self._agent, self.memory, wish)
+            session = await RunMemory.start(self._agent, self.memory, wish)
         except MastraError as error:
             yield _refused(error, self.id)
             return
-        events = self._agent.stream(session.wish)
+        events = self._agent.stream(session.run_input)
         try:
             async for event in events:
                 session.add(event)
                 if isinstance(event, Finish | Failure):
-                    await session.end()
-                yield session.named(event) if isinstance(event, Start) else event
+                    await session.save()
+                yield session.set_message_id(event) if isinstance(event, Start) else event
         finally:
             close = getattr(events, "aclose", None)  # a generator left open keeps what it holds
             if close is not None:
                 await close()
-            await session.end()
+            await session.save()
 
 
-def _named(output: AgentOutput, session: Session) -> AgentOutput:
+def _named(output: AgentOutput, session: RunMemory) -> AgentOutput:
     events = tuple(
-        session.named(event) if isinstance(event, Start) else event for event in output.events
+        session.set_message_id(event) if isinstance(event, Start) else event
+        for event in output.events
     )
     return msgspec.structs.replace(output, events=events)
 
@@ -112,5 +113,5 @@ def _refused(error: MastraError, agent: str) -> Failure:
     """A mistake of the caller is told; what is wrong with the storage is not for callers."""
     if isinstance(error, RequestError):
         return Failure(message=error.message, kind=type(error).__name__, status=error.status)
-    failure(error, agent)
+    to_failure(error, agent)
     return Failure(message="The memory cannot be read.", kind=type(error).__name__)

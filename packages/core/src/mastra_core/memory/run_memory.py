@@ -9,72 +9,72 @@ from mastra_core.agents.messages import AgentInput, Message
 from mastra_core.agents.protocol import AgentLike, AgentOutput
 from mastra_core.errors import StorageError
 from mastra_core.logger import logger_of
-from mastra_core.memory.assistant_message import Answer
-from mastra_core.memory.background import Title, to_the_end
-from mastra_core.memory.history import conversation, fresh
-from mastra_core.memory.memory import Memory, admitted, new_id
+from mastra_core.memory.assistant_message import AssistantMessageBuilder
+from mastra_core.memory.background import TitleTask, run_to_completion
+from mastra_core.memory.history import build_conversation, drop_stored_calls
+from mastra_core.memory.memory import Memory, new_id, require_run_access
 from mastra_core.memory.working_memory import WorkingMemory
 from mastra_core.storage.records import History, Recall, StoredMessage, Thread, now
 
-__all__ = ("Session",)
+__all__ = ("RunMemory",)
 
 
-class Session:
+class RunMemory:
     """A run from its beginning to its end.
 
     :param wish: what the agent is asked: the caller's wish, and what was said before.
     """
 
     def __init__(self, memory: Memory, asked: AgentInput, recall: Recall, last: int) -> None:
-        self.wish = asked
+        self.run_input = asked
         self._memory = memory
         self._asked = asked
         self._recall = recall
         self._last = last
-        self._new = fresh(recall.messages, asked.messages)
+        self._new = drop_stored_calls(recall.messages, asked.messages)
         self._told = 0  # how many stored messages the agent was told
         self._begun = now()
-        self._answer = Answer()
-        self._title = Title()
+        self._answer = AssistantMessageBuilder()
+        self._title = TitleTask()
         self._over = asked.read_only
         self._agent = ""
         self.message_id = new_id()
 
     @classmethod
-    async def begin(cls, agent: AgentLike, memory: Memory, asked: AgentInput) -> Session:
+    async def start(cls, agent: AgentLike, memory: Memory, original: AgentInput) -> RunMemory:
         """Read what the run needs to know.
 
         :raises Forbidden: when the thread belongs to another resource.
         :raises InvalidInput: for a thread without a resource.
         """
-        last = memory.last_messages if asked.last_messages is None else asked.last_messages
-        recall = await memory.storage.threads.recall(asked.thread, last)
-        admitted(recall.thread, asked.thread, asked.resource)
-        session = cls(memory, asked, recall, last)
+        last = memory.last_messages if original.last_messages is None else original.last_messages
+        recall = await memory.storage.threads.recall(original.thread, last)
+        require_run_access(recall.thread, original.thread, original.resource)
+        session = cls(memory, original, recall, last)
         session._agent = _writer(agent)
-        session.wish = session._remembered(agent, asked)
+        session.run_input = session._remembered(agent, original)
         if memory.working is not None:
             await session._note(memory, memory.working, getattr(agent, "takes_tools", True))
-        titled = asked.thread_title or (recall.thread is not None and recall.thread.title)
-        if memory.titles is not None and not titled and not asked.read_only:
-            session._title.begin(memory.titles, asked, agent)
+        titled = original.thread_title or (recall.thread is not None and recall.thread.title)
+        if memory.titles is not None and not titled and not original.read_only:
+            session._title.start(memory.titles, original, agent)
         return session
 
     def add(self, event: AgentEvent) -> None:
         """Take in what happens."""
         self._answer.add(event)
 
-    def put(self, output: AgentOutput) -> None:
+    def add_output(self, output: AgentOutput) -> None:
         """Take in a whole run."""
         for event in output.events or (TextDelta(text=output.text),):  # an adapter may tell none
             self._answer.add(event)
         self._answer.add(Finish(reason=output.reason, object=output.object, history=output.history))
 
-    def named(self, start: Start) -> Start:
+    def set_message_id(self, start: Start) -> Start:
         """``start`` with the id that the answer is stored by."""
         return msgspec.structs.replace(start, message_id=self.message_id)
 
-    async def end(self) -> None:
+    async def save(self) -> None:
         """Keep what there is to keep; the second time nothing is.
 
         It is done whatever happens to the caller meanwhile. A run does not fail because it cannot
@@ -83,12 +83,12 @@ class Session:
         if self._over:
             return
         self._over = True
-        await to_the_end(self._keep())
+        await run_to_completion(self._keep())
 
     async def _keep(self) -> None:
         try:
             finished = self._answer.finish is not None
-            kept = await self._append(await self._title.end(finished=finished))
+            kept = await self._append(await self._title.finish(finished=finished))
         except StorageError as error:
             logger_of("mastra.memory").error(
                 "the thread %r lost a run", self._asked.thread, exc_info=error
@@ -125,19 +125,21 @@ class Session:
             self._told = history.messages
             return msgspec.structs.replace(asked, history=history.data)
         self._told = len(recall.messages)
-        return msgspec.structs.replace(asked, messages=conversation(recall.messages, self._new))
+        return msgspec.structs.replace(
+            asked, messages=build_conversation(recall.messages, self._new)
+        )
 
     async def _note(self, memory: Memory, working: WorkingMemory, takes_tools: bool) -> None:
         asked = self._asked
         notes = await memory.working_memory(asked.thread, asked.resource)
         owner = asked.thread if memory.scope == "thread" else asked.resource
         changeable = takes_tools and not asked.read_only
-        told = working.instructions(notes, changeable=changeable)
-        tools = (working.tool(memory.storage.threads, owner),) if changeable else ()
-        self.wish = msgspec.structs.replace(
-            self.wish,
-            extra_instructions="\n\n".join(filter(None, (self.wish.extra_instructions, told))),
-            tools=(*self.wish.tools, *tools),
+        told = working.build_instructions(notes, changeable=changeable)
+        tools = (working.build_tool(memory.storage.threads, owner),) if changeable else ()
+        self.run_input = msgspec.structs.replace(
+            self.run_input,
+            extra_instructions="\n\n".join(filter(None, (self.run_input.extra_instructions, told))),
+            tools=(*self.run_input.tools, *tools),
         )
 
     def _history(self, added: int) -> History | None:
@@ -162,7 +164,7 @@ class Session:
         ]
 
     def _own_messages(self) -> list[StoredMessage]:
-        parts = self._answer.parts()
+        parts = self._answer.build_parts()
         if not parts:
             return []
         id_, thread = self.message_id, self._asked.thread
@@ -180,7 +182,7 @@ def _own_history(agent: AgentLike, recall: Recall, asked: AgentInput, last: int)
         return None
     if history.messages <= last:
         return history
-    shorten = getattr(agent, "shorten_history", None)
+    shorten = getattr(agent, "truncate_history", None)
     turns = sum(message.role == "user" for message in recall.messages)
     if shorten is None or not turns:
         return None

@@ -9,7 +9,7 @@ from mastra_core.agents.messages import AgentInput, Message
 from mastra_core.agents.protocol import AgentLike
 from mastra_core.logger import logger_of
 
-__all__ = ("Titles", "as_titles")
+__all__ = ("TitleGenerator", "as_title_generator")
 
 _LONGEST = 200
 _WISH = (
@@ -18,7 +18,7 @@ _WISH = (
 )
 
 
-class Titles:
+class TitleGenerator:
     """Makes titles.
 
     :param agent: who is asked; the agent whose thread it is where ``None``.
@@ -27,11 +27,11 @@ class Titles:
     def __init__(self, agent: AgentLike | None) -> None:
         self._agent = agent
 
-    async def title(self, words: str, agent: AgentLike, context: dict[str, Any]) -> str:
+    async def generate(self, text: str, agent: AgentLike, context: dict[str, Any]) -> str:
         """A title for ``words``; empty, and the reason is logged, where there is none."""
         asked = self._agent or agent
         wish = AgentInput(
-            messages=(Message.user(words),),
+            messages=(Message.user(text),),
             instructions=_WISH if self._agent is None else "",
             active_tools=(),
             context=context,
@@ -44,11 +44,11 @@ class Titles:
         return " ".join(output.text.split()).strip("\"'")[:_LONGEST]
 
 
-def as_titles(value: Any) -> Titles | None:
+def as_title_generator(value: Any) -> TitleGenerator | None:
     """``value`` as what makes titles; nothing for ``False``.
 
     :raises ConfigError: for something that is no agent.
     """
     if value is False or value is None:
         return None
-    return Titles(None if value is True else as_agent(value))
+    return TitleGenerator(None if value is True else as_agent(value))

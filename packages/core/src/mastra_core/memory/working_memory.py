@@ -53,7 +53,7 @@ class WorkingMemory:
             return self.template
         return msgspec.json.encode(schema_of(self.type)).decode()
 
-    def instructions(self, notes: str, *, changeable: bool) -> str:
+    def build_instructions(self, notes: str, *, changeable: bool) -> str:
         """What a run is told of the notes as they are.
 
         :param changeable: it has the tool.
@@ -66,13 +66,13 @@ class WorkingMemory:
             f"<working_memory>\n{notes or self._empty()}\n</working_memory>"
         )
 
-    def tool(self, threads: ThreadStore, owner: str) -> Tool:
+    def build_tool(self, threads: ThreadStore, owner: str) -> Tool:
         """What the model changes the notes of ``owner`` by."""
         note = _text_tool if self.type is None else self._typed_tool()
         save = functools.partial(threads.change_working_memory, self.scope, owner)
         return note(self, save)
 
-    def checked(self, text: str) -> str:
+    def validate(self, text: str) -> str:
         """``text``, where it has the form of the notes.
 
         :raises InvalidInput: when it is not the JSON of the type.
@@ -86,12 +86,12 @@ class WorkingMemory:
         validate(self.type, value)
         return text
 
-    def merged(self, old: str, change: dict[str, Any]) -> str:
+    def merge(self, old: str, change: dict[str, Any]) -> str:
         """The notes with ``change`` in them, as RFC 7396 merges.
 
         :raises InvalidInput: when the whole does not fit the type then.
         """
-        return self.checked(
+        return self.validate(
             msgspec.json.encode(_merge(msgspec.json.decode(old or "{}"), change)).decode()
         )
 
@@ -104,7 +104,7 @@ class WorkingMemory:
 
         def made(form: WorkingMemory, save: Callable[..., Any]) -> Tool:
             async def note(memory: Any) -> str:
-                await save(lambda old: form.merged(old, memory))
+                await save(lambda old: form.merge(old, memory))
                 return "Noted."
 
             note.__annotations__["memory"] = changes  # it is known only here

@@ -21,10 +21,10 @@ from mastra_core.storage.records import (
     ThreadQuery,
 )
 
-__all__ = ("MemoryThreads", "fits")
+__all__ = ("MemoryThreads", "matches_metadata")
 
 
-def fits(metadata: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+def matches_metadata(metadata: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     """Whether every wanted key is there with that value."""
     return all(key in metadata and metadata[key] == value for key, value in wanted.items())
 
@@ -61,7 +61,7 @@ class MemoryThreads:
             kept.thread
             for kept in self._threads.values()
             if query.resource in (None, kept.thread.resource)
-            and fits(kept.thread.metadata, query.metadata)
+            and matches_metadata(kept.thread.metadata, query.metadata)
         ]
         found.sort(key=lambda thread: (getattr(thread, query.order_by), thread.id))
         return _page(found, query)
@@ -138,7 +138,7 @@ class MemoryThreads:
         at = list(kept.messages).index(message_id)
         return tuple(itertools.islice(kept.messages.values(), max(at - before, 0), at + after + 1))
 
-    async def lookup(self, message_ids: Sequence[str]) -> tuple[StoredMessage, ...]:
+    async def get_messages(self, message_ids: Sequence[str]) -> tuple[StoredMessage, ...]:
         """Those of these messages that there are."""
         return tuple(
             self._threads[self._thread_of[name]].messages[name]
@@ -146,7 +146,7 @@ class MemoryThreads:
             if name in self._thread_of
         )
 
-    async def remove(self, message_ids: Sequence[str]) -> int:
+    async def delete_messages(self, message_ids: Sequence[str]) -> int:
         """Delete messages; how many there were."""
         known = [name for name in dict.fromkeys(message_ids) if name in self._thread_of]
         for name in known:
@@ -156,7 +156,7 @@ class MemoryThreads:
             del kept.messages[name]
         return len(known)
 
-    async def working_memory(self, scope: Scope, owner: str) -> str:
+    async def get_working_memory(self, scope: Scope, owner: str) -> str:
         """What is noted of a thread or resource; empty where nothing is."""
         return self._notes.get((scope, owner), "")
 
@@ -207,7 +207,7 @@ def _asked(message: StoredMessage, query: MessageQuery) -> bool:
         (not query.roles or message.role in query.roles)
         and (query.since is None or message.created_at >= query.since)
         and (query.until is None or message.created_at <= query.until)
-        and fits(message.metadata, query.metadata)
+        and matches_metadata(message.metadata, query.metadata)
     )
 
 

@@ -72,13 +72,13 @@ class ThreadStore(Protocol):
     async def around(self, message_id: str, before: int, after: int) -> tuple[StoredMessage, ...]:
         """A message and its neighbours in its thread, oldest first; empty where there is none."""
 
-    async def lookup(self, message_ids: Sequence[str]) -> tuple[StoredMessage, ...]:
+    async def get_messages(self, message_ids: Sequence[str]) -> tuple[StoredMessage, ...]:
         """Those of these messages that there are."""
 
-    async def remove(self, message_ids: Sequence[str]) -> int:
+    async def delete_messages(self, message_ids: Sequence[str]) -> int:
         """Delete messages; how many there were."""
 
-    async def working_memory(self, scope: Scope, owner: str) -> str:
+    async def get_working_memory(self, scope: Scope, owner: str) -> str:
         """What is noted of a thread or resource; empty where nothing is."""
 
     async def change_working_memory(

@@ -9,7 +9,7 @@ from mastra_core.errors import StorageError
 if TYPE_CHECKING:
     from sqlite3 import Error
 
-__all__ = ("storage_error",)
+__all__ = ("to_storage_error",)
 
 _TOLD = {  # by the first words of SQLite's name for it
     "SQLITE_FULL": (
@@ -43,7 +43,7 @@ _TOLD = {  # by the first words of SQLite's name for it
 }
 
 
-def storage_error(error: Error, path: str) -> StorageError:
+def to_storage_error(error: Error, path: str) -> StorageError:
     """``error`` with the file's name and a cure."""
     name = getattr(error, "sqlite_errorname", "")
     for words, (message, hint) in _TOLD.items():

@@ -6,8 +6,8 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from mastra_core.storage.in_memory_threads import fits
-from mastra_core.storage.sqlite_errors import storage_error
+from mastra_core.storage.in_memory_threads import matches_metadata
+from mastra_core.storage.sqlite_errors import to_storage_error
 from mastra_core.storage.sqlite_schema import migrate
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class SqliteFile:
                 self._connection = self._connect()
             return _all_or_nothing(self._connection, begin, work)
         except sqlite3.Error as error:
-            raise storage_error(error, self.path) from None
+            raise to_storage_error(error, self.path) from None
 
     def _connect(self) -> Connection:
         import sqlite3
@@ -135,4 +135,4 @@ def _patiently(connection: Connection, statement: str, seconds: float) -> None:
 def _fits(metadata: bytes, wanted: bytes) -> bool:
     import msgspec
 
-    return fits(msgspec.json.decode(metadata), msgspec.json.decode(wanted))
+    return matches_metadata(msgspec.json.decode(metadata), msgspec.json.decode(wanted))

@@ -10,7 +10,7 @@ import msgspec
 from mastra_core.agents.suspended_runs import SuspendedRun
 from mastra_core.errors import NotFound
 from mastra_core.storage.sqlite_file import SqliteFile
-from mastra_core.storage.sqlite_rows import json_of
+from mastra_core.storage.sqlite_rows import encode_json
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -35,7 +35,7 @@ class SqliteSuspendedRuns:
 
     async def put(self, run: SuspendedRun) -> None:
         """Keep ``run``, in place of one of the same id."""
-        row = (run.run_id, run.agent_id, run.suspended_at, json_of(run))
+        row = (run.run_id, run.agent_id, run.suspended_at, encode_json(run))
 
         def work(sql: Connection) -> None:
             sql.execute(

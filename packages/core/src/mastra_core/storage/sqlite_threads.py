@@ -21,11 +21,11 @@ from mastra_core.storage.sqlite_file import SqliteFile
 from mastra_core.storage.sqlite_rows import (
     MESSAGE,
     THREAD,
-    json_of,
-    message_of,
-    message_row,
-    thread_of,
-    thread_row,
+    encode_json,
+    parse_message,
+    parse_thread,
+    to_message_row,
+    to_thread_row,
 )
 
 if TYPE_CHECKING:
@@ -67,18 +67,18 @@ class SqliteThreads:
         if query.resource is not None:
             conditions.append(("resource = ?", query.resource))
         if query.metadata:
-            conditions.append(("mastra_fits(metadata, ?)", json_of(query.metadata)))
+            conditions.append(("mastra_fits(metadata, ?)", encode_json(query.metadata)))
         select = _Select("mastra_threads", THREAD, conditions, f"{query.order_by} {{0}}, id {{0}}")
-        return await self._file.read(lambda sql: select.page(sql, query, thread_of))
+        return await self._file.read(lambda sql: select.page(sql, query, parse_thread))
 
     async def create(self, thread: Thread) -> bool:
         """Keep a new thread; ``False`` where the id is taken."""
-        row = thread_row(thread)
+        row = to_thread_row(thread)
         return await self._file.write(lambda sql: sql.execute(_INSERT_THREAD, row).rowcount > 0)
 
     async def update(self, thread: Thread) -> bool:
         """Replace a thread, its messages stay; ``False`` where there is none."""
-        name, *row = thread_row(thread)
+        name, *row = to_thread_row(thread)
         update = (*row, name)
         return await self._file.write(lambda sql: sql.execute(_UPDATE_THREAD, update).rowcount > 0)
 
@@ -108,7 +108,7 @@ class SqliteThreads:
 
         def work(sql: Connection) -> bool:
             if create:
-                sql.execute(_INSERT_THREAD, thread_row(thread))
+                sql.execute(_INSERT_THREAD, to_thread_row(thread))
             known = _thread(sql, thread.id)
             if known is None or known.resource != thread.resource:
                 return False
@@ -132,7 +132,7 @@ class SqliteThreads:
             newest = sql.execute(_LAST, (thread_id, last)).fetchall()
             return Recall(
                 thread=thread,
-                messages=tuple(message_of(row) for row in reversed(newest)),
+                messages=tuple(parse_message(row) for row in reversed(newest)),
                 history=_history(sql, thread_id),
                 position=_position(sql, thread_id),
             )
@@ -147,21 +147,21 @@ class SqliteThreads:
         if query.until is not None:
             conditions.append(("created_at <= ?", query.until))
         if query.metadata:
-            conditions.append(("mastra_fits(metadata, ?)", json_of(query.metadata)))
+            conditions.append(("mastra_fits(metadata, ?)", encode_json(query.metadata)))
         if query.roles:
             conditions.append((f"role IN ({_marks(query.roles)})", query.roles))
         select = _Select("mastra_messages", MESSAGE, conditions, "number {0}")
-        return await self._file.read(lambda sql: select.page(sql, query, message_of))
+        return await self._file.read(lambda sql: select.page(sql, query, parse_message))
 
     async def around(self, message_id: str, before: int, after: int) -> tuple[StoredMessage, ...]:
         """A message and its neighbours in its thread, oldest first."""
         return await self._file.read(lambda sql: _around(sql, message_id, before, after))
 
-    async def lookup(self, message_ids: Sequence[str]) -> tuple[StoredMessage, ...]:
+    async def get_messages(self, message_ids: Sequence[str]) -> tuple[StoredMessage, ...]:
         """Those of these messages that there are."""
         return await self._file.read(lambda sql: tuple(_known(sql, message_ids)))
 
-    async def remove(self, message_ids: Sequence[str]) -> int:
+    async def delete_messages(self, message_ids: Sequence[str]) -> int:
         """Delete messages; how many there were."""
 
         def work(sql: Connection) -> int:
@@ -174,7 +174,7 @@ class SqliteThreads:
 
         return await self._file.write(work)
 
-    async def working_memory(self, scope: Scope, owner: str) -> str:
+    async def get_working_memory(self, scope: Scope, owner: str) -> str:
         """What is noted of a thread or resource; empty where nothing is."""
         return await self._file.read(lambda sql: _note(sql, scope, owner))
 
@@ -220,7 +220,7 @@ class _Select:
 
 def _thread(sql: Connection, thread_id: str) -> Thread | None:
     row = sql.execute(_BY_ID, (thread_id,)).fetchone()
-    return row and thread_of(row)
+    return row and parse_thread(row)
 
 
 def _position(sql: Connection, thread_id: str) -> int:
@@ -235,7 +235,7 @@ def _history(sql: Connection, thread_id: str) -> History | None:
 
 def _put(sql: Connection, thread_id: str, messages: Iterable[StoredMessage]) -> None:
     for message in messages:
-        if not sql.execute(_PUT_MESSAGE, message_row(message)).rowcount:
+        if not sql.execute(_PUT_MESSAGE, to_message_row(message)).rowcount:
             raise Conflict(f"Another thread has the message {message.id!r}.")
     _changed(sql, thread_id)
 
@@ -250,7 +250,7 @@ def _known(sql: Connection, message_ids: Sequence[str]) -> Iterable[StoredMessag
     for name in dict.fromkeys(message_ids):
         row = sql.execute(f"SELECT {MESSAGE} FROM mastra_messages WHERE id = ?", (name,)).fetchone()
         if row:
-            yield message_of(row)
+            yield parse_message(row)
 
 
 def _around(sql: Connection, message_id: str, before: int, after: int) -> tuple[StoredMessage, ...]:
@@ -262,7 +262,7 @@ def _around(sql: Connection, message_id: str, before: int, after: int) -> tuple[
     near = f"SELECT {MESSAGE} FROM mastra_messages WHERE thread = ? AND number"
     earlier = sql.execute(f"{near} < ? ORDER BY number DESC LIMIT ?", (*here, before)).fetchall()
     later = sql.execute(f"{near} >= ? ORDER BY number LIMIT ?", (*here, after + 1)).fetchall()
-    return tuple(message_of(row) for row in [*reversed(earlier), *later])
+    return tuple(parse_message(row) for row in [*reversed(earlier), *later])
 
 
 def _note(sql: Connection, scope: Scope, owner: str) -> str:

@@ -19,10 +19,10 @@ from mastra_core.agents.events import (
 )
 from mastra_core.schema import dump
 
-__all__ = ("Turns",)
+__all__ = ("EventConverter",)
 
 
-class Turns:
+class EventConverter:
     """Tells what a graph streams, and where one model turn ends and the next begins.
 
     :ivar state: the last state of the graph.
@@ -32,15 +32,15 @@ class Turns:
 
     def __init__(self) -> None:
         self.state: dict[str, Any] = {}
-        self.waits = False
-        self.total = Usage()
+        self.is_interrupted = False
+        self.total_usage = Usage()
         self._usage = Usage()
         self._seen: set[str] = set()
         self._calls: dict[str, ToolCall] = {}
         self._answered = False
         self._text = ""
 
-    def tell(self, mode: str, value: Any) -> list[AgentEvent]:
+    def convert(self, mode: str, value: Any) -> list[AgentEvent]:
         """What one piece of the stream means here; nothing, where it means nothing."""
         if mode == "messages":
             return self._piece(value[0])
@@ -53,7 +53,7 @@ class Turns:
             return []
         return [event for message in new for event in self._whole(message)]
 
-    def last(self, reason: str) -> StepFinish:
+    def finish_turn(self, reason: str) -> StepFinish:
         """The end of the turn that was the last."""
         return StepFinish(reason=reason, usage=self._usage)
 
@@ -65,7 +65,7 @@ class Turns:
         return [*self._turn(), *deltas] if deltas else []
 
     def _interrupts(self, interrupts: Any) -> list[AgentEvent]:
-        self.waits = self.waits or bool(interrupts)
+        self.is_interrupted = self.is_interrupted or bool(interrupts)
         return [
             ToolSuspended(id=each.id, name="interrupt", arguments={}, payload=dump(each.value))
             for each in interrupts
@@ -78,7 +78,7 @@ class Turns:
             return []
         told = [*self._turn(), *self._unsaid(message)]
         usage = _usage(message.usage_metadata)
-        self._usage, self.total = self._usage + usage, self.total + usage
+        self._usage, self.total_usage = self._usage + usage, self.total_usage + usage
         calls = [
             ToolCall(id=call["id"] or "", name=call["name"], arguments=call["args"])
             for call in message.tool_calls

@@ -18,20 +18,20 @@ from mastra_core.agents.messages import (
     ToolResultPart,
 )
 
-__all__ = ("native_messages", "packed", "unpacked")
+__all__ = ("decode_history", "encode_history", "to_native_messages")
 
 
-def native_messages(messages: Iterable[Message]) -> list[native.BaseMessage]:
+def to_native_messages(messages: Iterable[Message]) -> list[native.BaseMessage]:
     """``messages`` as LangChain's."""
     return [made for message in messages for made in _native(message)]
 
 
-def packed(messages: Iterable[native.BaseMessage]) -> bytes:
+def encode_history(messages: Iterable[native.BaseMessage]) -> bytes:
     """LangChain's messages, serialised."""
     return json.dumps(native.messages_to_dict(list(messages))).encode()
 
 
-def unpacked(history: bytes) -> list[native.BaseMessage]:
+def decode_history(history: bytes) -> list[native.BaseMessage]:
     """What ``packed`` serialised."""
     return native.messages_from_dict(json.loads(history))
 

@@ -11,14 +11,18 @@ from langchain_core.messages import SystemMessage
 from langgraph.errors import GraphRecursionError
 from langgraph.types import Command
 
-from mastra_core.agents.deadline import in_time
+from mastra_core.agents.deadline import iter_with_timeout
 from mastra_core.agents.events import AgentEvent, Finish, Start
-from mastra_core.agents.langgraph.convert_events import Turns
-from mastra_core.agents.langgraph.convert_messages import native_messages, packed, unpacked
+from mastra_core.agents.langgraph.convert_events import EventConverter
+from mastra_core.agents.langgraph.convert_messages import (
+    decode_history,
+    encode_history,
+    to_native_messages,
+)
 from mastra_core.agents.messages import AgentInput, Decision, Message
 from mastra_core.agents.protocol import AgentInfo, AgentOutput, collect
-from mastra_core.agents.provider_failures import provider_failed
-from mastra_core.agents.unsupported_options import refuse
+from mastra_core.agents.provider_failures import to_provider_failure
+from mastra_core.agents.unsupported_options import reject_unsupported
 from mastra_core.errors import ConfigError, InvalidInput
 from mastra_core.schema import dump
 
@@ -60,40 +64,40 @@ class GraphAgent:
         """Run, giving the events as they happen."""
         yield Start()
         try:
-            refuse(input, "LangGraph", *_FIXED)
+            reject_unsupported(input, "LangGraph", *_FIXED)
             async for event in self._events(input):
                 yield event
         except Exception as error:  # noqa: BLE001  # nodes, providers and tools may raise anything
-            yield provider_failed(error, self.id)
+            yield to_provider_failure(error, self.id)
 
     async def _events(self, wish: AgentInput) -> AsyncGenerator[AgentEvent]:
         thread = _thread(wish)
-        turns, reason = Turns(), "stop"
+        turns, reason = EventConverter(), "stop"
         given = await self._resume(wish, thread) if wish.decisions else self._said(wish)
         try:
             async with contextlib.aclosing(self._stream(wish, thread, given)) as stream:
-                async for mode, value in in_time(stream, wish.timeout):
-                    for told in turns.tell(mode, value):
+                async for mode, value in iter_with_timeout(stream, wish.timeout):
+                    for told in turns.convert(mode, value):
                         yield told
         except GraphRecursionError:
             if wish.max_steps is None:
                 raise
             reason = "tool-calls"
-        if turns.waits and not self._keeps:
+        if turns.is_interrupted and not self._keeps:
             raise ConfigError(
                 f"The graph {self.id!r} waits for an answer and has no checkpointer to keep it.",
                 "Compile it with one: builder.compile(checkpointer=...).",
             )
-        if turns.waits:
+        if turns.is_interrupted:
             kept = json.dumps({"thread": thread}).encode()
-            yield Finish(reason="suspended", usage=turns.total, history=kept)
+            yield Finish(reason="suspended", usage=turns.total_usage, history=kept)
             return
-        yield turns.last(reason)
+        yield turns.finish_turn(reason)
         yield Finish(
             reason=reason,
             object=dump(turns.state.get("structured_response")),
-            usage=turns.total,
-            history=b"" if self._keeps else packed(_lasting(turns.state, wish)),
+            usage=turns.total_usage,
+            history=b"" if self._keeps else encode_history(_lasting(turns.state, wish)),
         )
 
     def _stream(self, wish: AgentInput, thread: str, given: Any) -> AsyncGenerator[tuple[str, Any]]:
@@ -130,12 +134,12 @@ class GraphAgent:
         messages: Sequence[Message] = wish.messages
         before: list[Any] = []
         if self._keeps and wish.thread:
-            messages = wish.unanswered
+            messages = wish.new_messages
         elif wish.history:
-            before, messages = unpacked(wish.history), wish.unanswered
+            before, messages = decode_history(wish.history), wish.new_messages
         if wish.extra_instructions:
             before.append(SystemMessage(wish.extra_instructions))
-        return {"messages": [*before, *native_messages(messages)]}
+        return {"messages": [*before, *to_native_messages(messages)]}
 
 
 def _config(thread: str) -> dict[str, Any]:

@@ -17,12 +17,12 @@ from mastra_core.agents.events import (
 from mastra_core.agents.messages import Decision
 from mastra_core.schema import dump
 
-__all__ = ("Turns", "call_of", "usage_of")
+__all__ = ("EventConverter", "to_tool_call", "to_usage")
 
 _REASONING = ("response.reasoning_summary_text.delta", "response.reasoning_text.delta")
 
 
-class Turns:
+class EventConverter:
     """Tells the SDK's events as ours, and where one model turn ends and the next begins.
 
     :param decisions: about the calls that waited when the run was suspended.
@@ -36,7 +36,7 @@ class Turns:
         self._answered = False
         self._usage = Usage()
 
-    def tell(self, event: Any) -> list[AgentEvent]:
+    def convert(self, event: Any) -> list[AgentEvent]:
         """What one event means here; nothing, where it means nothing."""
         if event.type == "raw_response_event":
             return self._raw(event.data)
@@ -50,7 +50,7 @@ class Turns:
             return self._result(event.item.raw_item, event.item.target_agent.name)
         return []
 
-    def last(self, reason: str) -> StepFinish:
+    def finish_turn(self, reason: str) -> StepFinish:
         """The end of the turn that was the last."""
         return StepFinish(reason=reason, usage=self._usage)
 
@@ -62,7 +62,7 @@ class Turns:
         if data.type == "response.created":
             return self._turn()
         if data.type == "response.completed":
-            self._usage += usage_of(data.response.usage)
+            self._usage += to_usage(data.response.usage)
         return []
 
     def _turn(self) -> list[AgentEvent]:
@@ -73,7 +73,7 @@ class Turns:
         return [StepFinish(reason="tool-calls", continued=True, usage=usage)]
 
     def _call(self, raw: Any) -> list[AgentEvent]:
-        call = call_of(raw)
+        call = to_tool_call(raw)
         if call.id in self._told:  # it was, before the run waited
             return []
         self._calls[call.id] = call
@@ -95,7 +95,7 @@ class Turns:
         ]
 
 
-def call_of(raw: Any) -> ToolCall:
+def to_tool_call(raw: Any) -> ToolCall:
     """A function call, or a tool of the provider's own, as our event."""
     data = raw if isinstance(raw, dict) else raw.model_dump(exclude_unset=True)
     id_ = data.get("call_id") or data.get("id") or ""
@@ -103,7 +103,7 @@ def call_of(raw: Any) -> ToolCall:
     return ToolCall(id=id_, name=name, arguments=_arguments(data.get("arguments")))
 
 
-def usage_of(usage: Any) -> Usage:
+def to_usage(usage: Any) -> Usage:
     """The SDK's count as ours; providers leave out what they do not count."""
     if usage is None:
         return Usage()

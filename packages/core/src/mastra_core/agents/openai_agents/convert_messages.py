@@ -17,10 +17,10 @@ from mastra_core.agents.messages import (
     ToolResultPart,
 )
 
-__all__ = ("items_of",)
+__all__ = ("to_input_items",)
 
 
-def items_of(messages: Iterable[Message]) -> list[dict[str, Any]]:
+def to_input_items(messages: Iterable[Message]) -> list[dict[str, Any]]:
     """``messages`` as input items."""
     return [item for message in messages for item in _items(message)]
 

@@ -15,31 +15,31 @@ from mastra_core.errors import InvalidInput
 from mastra_core.schema import dump, schema_of
 from mastra_core.tools import Tool, ToolContext, as_tool
 
-__all__ = ("agent_for", "config_for")
+__all__ = ("build_run_config", "override_agent")
 
 
-def agent_for(agent: Any, wish: AgentInput) -> Any:
+def override_agent(agent: Any, run_input: AgentInput) -> Any:
     """``agent`` as this run wants it."""
     changes: dict[str, Any] = {}
-    tools = [*agent.tools, *(_function_tool(as_tool(each)) for each in wish.tools)]
-    if wish.active_tools is not None:
-        tools = [each for each in tools if each.name in wish.active_tools]
-    if wish.require_approval:
+    tools = [*agent.tools, *(_function_tool(as_tool(each)) for each in run_input.tools)]
+    if run_input.active_tools is not None:
+        tools = [each for each in tools if each.name in run_input.active_tools]
+    if run_input.require_approval:
         tools = [_asking(each) for each in tools]
-    tools += [_client_tool(each) for each in wish.client_tools]
+    tools += [_client_tool(each) for each in run_input.client_tools]
     if tools != agent.tools:
         changes["tools"] = tools
-    if wish.instructions or wish.extra_instructions:
-        changes["instructions"] = _instructions(agent, wish)
-    if wish.output is not None or wish.output_schema is not None:
-        changes["output_type"] = _output(wish)
+    if run_input.instructions or run_input.extra_instructions:
+        changes["instructions"] = _instructions(agent, run_input)
+    if run_input.output is not None or run_input.output_schema is not None:
+        changes["output_type"] = _output(run_input)
     return agent.clone(**changes) if changes else agent
 
 
-def config_for(wish: AgentInput) -> Any:
+def build_run_config(run_input: AgentInput) -> Any:
     """Model and settings of this run."""
-    settings = agents.ModelSettings(**_settings(wish)) if wish.settings else None
-    model = wish.model
+    settings = agents.ModelSettings(**_settings(run_input)) if run_input.settings else None
+    model = run_input.model
     if isinstance(model, str):  # the SDK writes provider/model, and OpenAI's without provider
         model = model.removeprefix("openai:").replace(":", "/", 1)
     return agents.RunConfig(model=model, model_settings=settings)

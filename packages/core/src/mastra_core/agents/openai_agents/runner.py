@@ -8,7 +8,7 @@ from typing import Any
 
 import agents
 
-from mastra_core.agents.deadline import in_time
+from mastra_core.agents.deadline import iter_with_timeout
 from mastra_core.agents.events import (
     AgentEvent,
     ApprovalRequired,
@@ -18,12 +18,12 @@ from mastra_core.agents.events import (
     ToolCall,
 )
 from mastra_core.agents.messages import AgentInput, Decision
-from mastra_core.agents.openai_agents.convert_events import Turns, call_of, usage_of
-from mastra_core.agents.openai_agents.convert_messages import items_of
-from mastra_core.agents.openai_agents.run_overrides import agent_for, config_for
+from mastra_core.agents.openai_agents.convert_events import EventConverter, to_tool_call, to_usage
+from mastra_core.agents.openai_agents.convert_messages import to_input_items
+from mastra_core.agents.openai_agents.run_overrides import build_run_config, override_agent
 from mastra_core.agents.protocol import AgentInfo, AgentOutput, collect
-from mastra_core.agents.provider_failures import provider_failed
-from mastra_core.agents.unsupported_options import refuse
+from mastra_core.agents.provider_failures import to_provider_failure
+from mastra_core.agents.unsupported_options import reject_unsupported
 from mastra_core.errors import InvalidInput
 from mastra_core.schema import dump
 from mastra_core.tools import ToolContext
@@ -62,30 +62,30 @@ class OpenAIAgent:
         info = self.info()
         yield Start(model=info.model, provider=info.provider)
         try:
-            refuse(input, "the OpenAI Agents SDK", "stop_when", "limits")
+            reject_unsupported(input, "the OpenAI Agents SDK", "stop_when", "limits")
             async for event in self._events(input):
                 yield event
         except agents.AgentsException as error:
             yield _broken(error, self.id)
         except Exception as error:  # noqa: BLE001  # providers and tools may raise anything
-            yield provider_failed(error, self.id)
+            yield to_provider_failure(error, self.id)
 
     async def _events(self, wish: AgentInput) -> AsyncGenerator[AgentEvent]:
-        agent = agent_for(self._agent, wish)
+        agent = override_agent(self._agent, wish)
         given, waited = await _input(agent, wish)
         # A run that goes on keeps the number of steps and the context that it began with.
         fresh = isinstance(given, list)
         limit: Any = {"max_turns": wish.max_steps} if fresh and wish.max_steps else {}
         run = agents.Runner.run_streamed(
-            agent, given, context=_context(wish), run_config=config_for(wish), **limit
+            agent, given, context=_context(wish), run_config=build_run_config(wish), **limit
         )
-        turns = Turns(wish.decisions, waited)
+        turns = EventConverter(wish.decisions, waited)
         try:
-            async for event in in_time(run.stream_events(), wish.timeout):
-                for told in turns.tell(event):
+            async for event in iter_with_timeout(run.stream_events(), wish.timeout):
+                for told in turns.convert(event):
                     yield told
         except agents.MaxTurnsExceeded:
-            yield turns.last("tool-calls")
+            yield turns.finish_turn("tool-calls")
             yield Finish(reason="tool-calls", usage=_total(run), history=_history(run))
         else:
             for told in _end(run, wish, turns):
@@ -101,16 +101,16 @@ async def _input(agent: Any, wish: AgentInput) -> tuple[Any, list[ToolCall]]:
     """
     history = json.loads(wish.history) if wish.history else []
     if isinstance(history, list):
-        return [*history, *items_of(wish.unanswered if history else wish.messages)], []
+        return [*history, *to_input_items(wish.new_messages if history else wish.messages)], []
     context = agents.RunContextWrapper(_context(wish))
     state = await agents.RunState.from_json(agent, history, context_override=context)
-    items = {call_of(item.raw_item).id: item for item in state.get_interruptions()}
+    items = {to_tool_call(item.raw_item).id: item for item in state.get_interruptions()}
     if not items.keys() & wish.decisions.keys():
         raise InvalidInput(f"The run waits for {', '.join(map(repr, sorted(items)))}.")
     for id_, item in items.items():
         if id_ in wish.decisions:
             _decide(state, item, wish.decisions[id_])
-    return state, [call_of(item.raw_item) for item in items.values()]
+    return state, [to_tool_call(item.raw_item) for item in items.values()]
 
 
 def _decide(state: Any, item: Any, decision: Decision) -> None:
@@ -134,16 +134,16 @@ def _context(wish: AgentInput) -> ToolContext:
     )
 
 
-def _end(run: Any, wish: AgentInput, turns: Turns) -> list[AgentEvent]:
+def _end(run: Any, wish: AgentInput, turns: EventConverter) -> list[AgentEvent]:
     if not run.interruptions:
         output = run.final_output
         structured = None if isinstance(output, str) else dump(output)
         end = Finish(object=structured, usage=_total(run), history=_history(run))
-        return [turns.last("stop"), end]
-    calls = [call_of(item.raw_item) for item in run.interruptions]
+        return [turns.finish_turn("stop"), end]
+    calls = [to_tool_call(item.raw_item) for item in run.interruptions]
     clients = {tool.name for tool in wish.client_tools}
     if any(call.name in clients for call in calls):
-        return [turns.last("tool-calls"), Finish(reason="tool-calls", usage=_total(run))]
+        return [turns.finish_turn("tool-calls"), Finish(reason="tool-calls", usage=_total(run))]
     # The request context may hold secrets, and comes again with the decision.
     state = run.to_state().to_string(context_serializer=_nothing)
     waiting = [
@@ -157,7 +157,7 @@ def _nothing(_: Any) -> Mapping[str, Any]:
 
 
 def _total(run: Any) -> Any:
-    return usage_of(run.context_wrapper.usage)
+    return to_usage(run.context_wrapper.usage)
 
 
 def _history(run: Any) -> bytes:
@@ -165,7 +165,7 @@ def _history(run: Any) -> bytes:
 
 
 def _broken(error: agents.AgentsException, agent: str) -> Failure:
-    told = provider_failed(error, agent)
+    told = to_provider_failure(error, agent)
     if isinstance(error, agents.InputGuardrailTripwireTriggered):
         return Failure(message="A guardrail refused the input.", kind=told.kind, status=422)
     if isinstance(error, agents.OutputGuardrailTripwireTriggered):

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import pydantic_ai
 
-from mastra_core.agents.pydantic_ai.output_types import output_type
-from mastra_core.agents.pydantic_ai.runner import OwnAgent, PydanticAgent
-from mastra_core.agents.pydantic_ai.tools import RunState, native_tool
+from mastra_core.agents.pydantic_ai.output_types import to_native_output
+from mastra_core.agents.pydantic_ai.runner import BuiltInAgent, PydanticAgent
+from mastra_core.agents.pydantic_ai.tools import RunState, to_native_tool
 
 if TYPE_CHECKING:
     from mastra_core.agents.agent import Agent
 
-__all__ = ("adapt", "build")
+__all__ = ("adapt", "build_runner")
 
 
 def adapt(agent: pydantic_ai.Agent[Any, Any]) -> PydanticAgent:
@@ -26,13 +26,13 @@ def adapt(agent: pydantic_ai.Agent[Any, Any]) -> PydanticAgent:
     return PydanticAgent(agent, id=name, name=name, description=str(agent.description or ""))
 
 
-def build(agent: Agent) -> OwnAgent:
+def build_runner(agent: Agent) -> BuiltInAgent:
     """The pydantic-ai agent that runs our built-in ``Agent``."""
     made: pydantic_ai.Agent[Any, Any] = pydantic_ai.Agent(
         name=agent.id,
-        output_type=[output_type(agent.output), pydantic_ai.DeferredToolRequests],
+        output_type=[to_native_output(agent.output), pydantic_ai.DeferredToolRequests],
         deps_type=RunState,
         retries=agent.retries,
-        tools=[native_tool(item) for item in agent.callable_tools],
+        tools=[to_native_tool(item) for item in agent.callable_tools],
     )
-    return OwnAgent(made, agent)
+    return BuiltInAgent(made, agent)

@@ -10,10 +10,10 @@ from pydantic_ai import messages as native
 from mastra_core.agents.messages import AgentInput, Decision, ToolResultPart
 from mastra_core.errors import InvalidInput
 
-__all__ = ("decided", "pending_calls")
+__all__ = ("build_deferred_results", "find_pending_calls")
 
 
-def pending_calls(history: list[native.ModelMessage]) -> dict[str, str]:
+def find_pending_calls(history: list[native.ModelMessage]) -> dict[str, str]:
     """The calls of the last turn that have no result: id to the tool's name."""
     answered: set[str] = set()
     for message in reversed(history):
@@ -27,16 +27,16 @@ def pending_calls(history: list[native.ModelMessage]) -> dict[str, str]:
     return {}
 
 
-def decided(
-    wish: AgentInput, history: list[native.ModelMessage], *, partly: bool
+def build_deferred_results(
+    run_input: AgentInput, history: list[native.ModelMessage], *, allow_partial: bool
 ) -> pydantic_ai.DeferredToolResults | None:
     """The results for the calls that ``history`` waits for; ``None`` where it waits for none.
 
     :param partly: a call that nobody decided may ask again; else each must be decided.
     :raises InvalidInput: for a decision about another call, or one that is missing.
     """
-    pending = pending_calls(history) if wish.history else {}
-    decisions = _results(wish) | wish.decisions
+    pending = find_pending_calls(history) if run_input.history else {}
+    decisions = _results(run_input) | run_input.decisions
     for call in decisions:
         if call not in pending:
             raise InvalidInput(f"The run does not wait for the call {call!r}.")
@@ -47,11 +47,11 @@ def decided(
             f"The run waits for decisions about {', '.join(map(repr, pending))}.",
             "Give them as AgentInput.decisions.",
         )
-    theirs = {tool.name for tool in wish.client_tools}
+    theirs = {tool.name for tool in run_input.client_tools}
     results = pydantic_ai.DeferredToolResults()
     for call, name in pending.items():
         decision = decisions.get(call)
-        if decision is None and (name in theirs or not partly):
+        if decision is None and (name in theirs or not allow_partial):
             raise InvalidInput(f"The run waits for a decision about the call {call!r}.")
         _decide(results, call, decision, client=name in theirs)
     return results

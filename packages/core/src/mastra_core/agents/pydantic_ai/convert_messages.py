@@ -25,23 +25,23 @@ _URLS: dict[str, Any] = {
 }
 
 
-def split_history(wish: AgentInput) -> tuple[Any, list[native.ModelMessage]]:
+def split_history(run_input: AgentInput) -> tuple[Any, list[native.ModelMessage]]:
     """The prompt of this run and what went before it.
 
     The prompt is ``None`` where the last message is not the user's: the model then goes on
     from the history (after the results of client-side tools, for one).
     """
-    messages = wish.messages
+    messages = run_input.messages
     prompt: Any = None
     if messages and messages[-1].role == "user":
         prompt = _content(messages[-1])
         messages = messages[:-1]
-    if not wish.history:
+    if not run_input.history:
         return prompt, [_native(message) for message in messages]
     # What tools of the caller gave is brought to their calls elsewhere.
-    new = wish.unanswered[: None if prompt is None else -1]
+    new = run_input.new_messages[: None if prompt is None else -1]
     said = [_native(message) for message in new if message.role != "tool"]
-    return prompt, [*native.ModelMessagesTypeAdapter.validate_json(wish.history), *said]
+    return prompt, [*native.ModelMessagesTypeAdapter.validate_json(run_input.history), *said]
 
 
 def _native(message: Message) -> native.ModelMessage:

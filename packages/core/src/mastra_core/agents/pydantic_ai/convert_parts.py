@@ -8,12 +8,12 @@ from pydantic_ai import messages as native
 
 from mastra_core.agents.events import AgentEvent, File, ReasoningDelta, TextDelta, ToolCall, Usage
 
-__all__ = ("arguments_of", "piece", "reason_of", "tool_call", "usage_of")
+__all__ = ("get_finish_reason", "parse_arguments", "to_events", "to_tool_call", "to_usage")
 
 _REASONS = {"length": "length", "content_filter": "content-filter"}
 
 
-def piece(part: Any) -> list[AgentEvent]:
+def to_events(part: Any) -> list[AgentEvent]:
     """The event of a part, or of a piece of one; none where it says nothing."""
     match part:
         case native.TextPart(content=text) | native.TextPartDelta(content_delta=text) if text:
@@ -28,12 +28,12 @@ def piece(part: Any) -> list[AgentEvent]:
             return []
 
 
-def tool_call(part: native.ToolCallPart) -> ToolCall:
+def to_tool_call(part: native.ToolCallPart) -> ToolCall:
     """A call that the model made."""
-    return ToolCall(id=part.tool_call_id, name=part.tool_name, arguments=arguments_of(part))
+    return ToolCall(id=part.tool_call_id, name=part.tool_name, arguments=parse_arguments(part))
 
 
-def arguments_of(part: native.ToolCallPart) -> dict[str, Any]:
+def parse_arguments(part: native.ToolCallPart) -> dict[str, Any]:
     """The arguments of a call, as far as the model wrote JSON."""
     try:
         return part.args_as_dict()
@@ -41,7 +41,7 @@ def arguments_of(part: native.ToolCallPart) -> dict[str, Any]:
         return {"raw": part.args}
 
 
-def usage_of(usage: Any) -> Usage:
+def to_usage(usage: Any) -> Usage:
     """The tokens of a turn, or of a run."""
     return Usage(
         input_tokens=usage.input_tokens,
@@ -51,7 +51,7 @@ def usage_of(usage: Any) -> Usage:
     )
 
 
-def reason_of(message: native.ModelResponse | None) -> str:
+def get_finish_reason(message: native.ModelResponse | None) -> str:
     """Why the model ended its last turn."""
     reason = message.finish_reason if message is not None else None
     return _REASONS.get(reason or "", "stop")

@@ -10,10 +10,10 @@ from typing import Any
 from pydantic_ai import exceptions as native
 
 from mastra_core.agents.events import Failure
-from mastra_core.agents.function import failure
+from mastra_core.agents.function import to_failure
 from mastra_core.errors import MastraError
 
-__all__ = ("failed",)
+__all__ = ("to_run_failure",)
 
 # The first that fits says it; the status is that of the answer to an HTTP caller.
 _MODEL: tuple[tuple[type[Exception], str, int], ...] = (
@@ -40,9 +40,9 @@ _RUN: tuple[tuple[type[Exception], str, int], ...] = (
 )
 
 
-def failed(error: Exception, agent: str) -> Failure:
+def to_run_failure(error: Exception, agent: str) -> Failure:
     """``error`` as the event that ends a run; the traceback goes to the log only."""
-    told = failure(error, agent)
+    told = to_failure(error, agent)
     message, kind, status = _said(error)
     return Failure(message=message or told.message, kind=kind or told.kind, status=status)
 

@@ -11,10 +11,10 @@ from pydantic_ai.models import Model, infer_model
 
 from mastra_core.errors import ConfigError
 
-__all__ = ("Models",)
+__all__ = ("ModelCache",)
 
 
-class Models:
+class ModelCache:
     """The models of one agent.
 
     pydantic-ai makes a string into a model anew at every run, and with it an HTTP client: 30 ms
@@ -26,7 +26,7 @@ class Models:
         self._made: dict[asyncio.AbstractEventLoop, dict[str, Model]] = {}
         self._open: dict[asyncio.AbstractEventLoop, list[AsyncGenerator[None]]] = {}
 
-    async def resolved(self, models: Sequence[Any]) -> list[Any]:
+    async def resolve(self, models: Sequence[Any]) -> list[Any]:
         """``models`` with each string made into a model.
 
         :raises ConfigError: when a provider is unknown, not installed or has no key.

@@ -14,35 +14,35 @@ from mastra_core.schema import dump, schema_of, validate
 if TYPE_CHECKING:
     from mastra_core.agents.messages import AgentInput
 
-__all__ = ("output_type", "wanted_output")
+__all__ = ("get_run_output_type", "to_native_output")
 
 
-def wanted_output(wish: AgentInput) -> Any:
+def get_run_output_type(run_input: AgentInput) -> Any:
     """The type or schema that this run's answer must have; ``None`` for the agent's own."""
-    return wish.output_schema if wish.output is None else wish.output
+    return run_input.output_schema if run_input.output is None else run_input.output
 
 
-def output_type(wanted: Any) -> Any:
+def to_native_output(type_: Any) -> Any:
     """``wanted`` as an output of pydantic-ai: text where it is ``None``.
 
     pydantic knows most types. A JSON Schema, and what only msgspec knows, is a dictionary to it,
     which is checked here: the model is told what does not fit, and may try again.
     """
-    if wanted is None:
+    if type_ is None:
         return str
-    if isinstance(wanted, dict):
-        return _checked(wanted, "result", _checker(wanted))
+    if isinstance(type_, dict):
+        return _checked(type_, "result", _checker(type_))
     # pydantic refuses the TypedDict of the standard library before Python 3.12.
-    if hasattr(wanted, "__struct_fields__") or is_typeddict(wanted):
+    if hasattr(type_, "__struct_fields__") or is_typeddict(type_):
 
         def converted(value: dict[str, Any]) -> Any:
             try:
-                return dump(validate(wanted, value))
+                return dump(validate(type_, value))
             except InvalidInput as error:
                 raise ValueError(error.message) from None
 
-        return _checked(schema_of(wanted), wanted.__name__, converted)
-    return wanted
+        return _checked(schema_of(type_), type_.__name__, converted)
+    return type_
 
 
 def _checked(schema: dict[str, Any], name: str, check: Any) -> Any:

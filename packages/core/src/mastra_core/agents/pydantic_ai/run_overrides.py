@@ -13,16 +13,24 @@ from pydantic_ai.tools import ToolDefinition
 
 from mastra_core.agents.events import StepFinish
 from mastra_core.agents.messages import AgentInput, Limits
-from mastra_core.agents.pydantic_ai.run_result import told
+from mastra_core.agents.pydantic_ai.run_result import build_events
 from mastra_core.agents.stop_conditions import StopCondition, step_count
 
-__all__ = ("Stopped", "active", "fallback", "forcing", "stopping", "unforced", "usage_limits")
+__all__ = (
+    "RunStopped",
+    "build_model_fallback",
+    "build_stop_conditions",
+    "build_tool_choice",
+    "build_tool_filter",
+    "remove_forced_choice",
+    "to_usage_limits",
+)
 
 
 _CHOICE = "tool_choice"
 
 
-class Stopped(Exception):
+class RunStopped(Exception):
     """A condition of the run came true: the model is not asked again."""
 
     def __init__(self, messages: list[ModelMessage], usage: Any) -> None:
@@ -39,15 +47,15 @@ class _Stopping(AbstractCapability[Any]):
     async def before_model_request(
         self, ctx: pydantic_ai.RunContext[Any], request_context: Any
     ) -> Any:
-        events = told(ctx.messages, self.seen)
+        events = build_events(ctx.messages, self.seen)
         if events:
             events.append(StepFinish(reason="tool-calls", continued=True))
         if any(condition(events) for condition in self.conditions):
-            raise Stopped(list(ctx.messages), ctx.usage)
+            raise RunStopped(list(ctx.messages), ctx.usage)
         return request_context
 
 
-def stopping(
+def build_stop_conditions(
     conditions: Sequence[StopCondition], max_steps: int | None, seen: int
 ) -> list[AbstractCapability[Any]]:
     """Ends a run when one of ``conditions`` is true of its events, or its steps are used up.
@@ -59,7 +67,7 @@ def stopping(
     return [_Stopping(conditions, seen)] if conditions else []
 
 
-def fallback(models: Sequence[Any]) -> list[AbstractCapability[Any]]:
+def build_model_fallback(models: Sequence[Any]) -> list[AbstractCapability[Any]]:
     """Asks the next of ``models`` where one's provider fails."""
     return (
         [ModelFallback(*models[1:], fallback_on=(pydantic_ai.exceptions.ModelAPIError,))]
@@ -68,7 +76,7 @@ def fallback(models: Sequence[Any]) -> list[AbstractCapability[Any]]:
     )
 
 
-def active(names: Sequence[str] | None) -> list[AbstractCapability[Any]]:
+def build_tool_filter(names: Sequence[str] | None) -> list[AbstractCapability[Any]]:
     """Shows the model only the tools of these names."""
     if names is None:
         return []
@@ -88,13 +96,13 @@ class _Forcing(AbstractCapability[Any]):
         return lambda ctx: {_CHOICE: self.choice} if ctx.run_step <= 1 else {}
 
 
-def forcing(wish: AgentInput) -> list[AbstractCapability[Any]]:
+def build_tool_choice(run_input: AgentInput) -> list[AbstractCapability[Any]]:
     """Has the model call a tool first, where ``tool_choice`` says so; a run that goes on has."""
-    choice = wish.settings.get(_CHOICE)
-    return [_Forcing(choice)] if _is_forced(choice) and not wish.decisions else []
+    choice = run_input.settings.get(_CHOICE)
+    return [_Forcing(choice)] if _is_forced(choice) and not run_input.decisions else []
 
 
-def unforced(settings: Mapping[str, Any]) -> dict[str, Any]:
+def remove_forced_choice(settings: Mapping[str, Any]) -> dict[str, Any]:
     """``settings`` without a choice that ``forcing`` sees to."""
     forced = _is_forced(settings.get(_CHOICE))
     return {name: each for name, each in settings.items() if name != _CHOICE or not forced}
@@ -104,7 +112,7 @@ def _is_forced(choice: Any) -> bool:
     return choice == "required" or isinstance(choice, list | tuple)
 
 
-def usage_limits(limits: Limits | None) -> pydantic_ai.UsageLimits | None:
+def to_usage_limits(limits: Limits | None) -> pydantic_ai.UsageLimits | None:
     """``limits`` as pydantic-ai counts them."""
     if limits is None:
         return None

@@ -20,21 +20,21 @@ from mastra_core.agents.events import (
     Usage,
 )
 from mastra_core.agents.pydantic_ai.convert_parts import (
-    arguments_of,
-    piece,
-    reason_of,
-    tool_call,
-    usage_of,
+    get_finish_reason,
+    parse_arguments,
+    to_events,
+    to_tool_call,
+    to_usage,
 )
 from mastra_core.schema import dump
 
-__all__ = ("ended", "stopped", "told", "tool_result")
+__all__ = ("build_end_events", "build_events", "build_stop_events", "to_tool_result")
 
 _OUTPUT_TOOL = "final_result"
 
 
-def told(
-    messages: Sequence[native.ModelMessage], seen: int, written: Sequence[ToolOutput] = ()
+def build_events(
+    messages: Sequence[native.ModelMessage], seen: int, outputs: Sequence[ToolOutput] = ()
 ) -> list[AgentEvent]:
     """The events of a run; its last turn is not closed yet.
 
@@ -46,41 +46,43 @@ def told(
     usage = Usage()  # of the turn that goes on: an earlier run's, where this one resumes it
     for message in messages[seen:]:
         if isinstance(message, native.ModelRequest):
-            events += _results(message, calls, written)
+            events += _results(message, calls, outputs)
             continue
         if events:
             events.append(StepFinish(reason="tool-calls", continued=True, usage=usage))
-        usage = usage_of(message.usage)
+        usage = to_usage(message.usage)
         made = _calls(message)
         calls |= {call.id: call for call in made}
-        events += [event for part in message.parts for event in piece(part)]
+        events += [event for part in message.parts for event in to_events(part)]
         events += made
     return events
 
 
-def ended(result: Any, before: Usage) -> list[AgentEvent]:
+def build_end_events(result: Any, before: Usage) -> list[AgentEvent]:
     """How a run ended whose events were told until here.
 
     :param before: the tokens of the turns that were closed.
     """
     output, messages = result.output, result.all_messages()
-    total = usage_of(result.usage)
+    total = to_usage(result.usage)
     if isinstance(output, pydantic_ai.DeferredToolRequests):
         return _deferred(output, total, before, messages)
-    reason = reason_of(result.response)
+    reason = get_finish_reason(result.response)
     object_ = None if isinstance(output, str) else dump(output)
     return [
-        StepFinish(reason=reason, usage=since(total, before)),
+        StepFinish(reason=reason, usage=subtract_usage(total, before)),
         _Finished.of(messages, reason=reason, object=object_, usage=total),
     ]
 
 
-def stopped(messages: list[native.ModelMessage], usage: Any, before: Usage) -> list[AgentEvent]:
+def build_stop_events(
+    messages: list[native.ModelMessage], usage: Any, before: Usage
+) -> list[AgentEvent]:
     """How a run ended that a condition stopped."""
-    return _called(messages, usage_of(usage), before)
+    return _called(messages, to_usage(usage), before)
 
 
-def since(total: Usage, before: Usage) -> Usage:
+def subtract_usage(total: Usage, before: Usage) -> Usage:
     """What came to ``before`` to make ``total``."""
     return Usage(
         input_tokens=total.input_tokens - before.input_tokens,
@@ -90,7 +92,7 @@ def since(total: Usage, before: Usage) -> Usage:
     )
 
 
-def tool_result(part: Any, calls: dict[str, ToolCall]) -> ToolResult:
+def to_tool_result(part: Any, calls: dict[str, ToolCall]) -> ToolResult:
     """What a tool answered, or why it did not."""
     call = calls.get(part.tool_call_id)
     return ToolResult(
@@ -130,13 +132,13 @@ def _deferred(
 def _called(messages: list[native.ModelMessage], total: Usage, before: Usage) -> list[AgentEvent]:
     reason = "tool-calls"
     return [
-        StepFinish(reason=reason, usage=since(total, before)),
+        StepFinish(reason=reason, usage=subtract_usage(total, before)),
         _Finished.of(messages, reason=reason, usage=total),
     ]
 
 
 def _waits(part: native.ToolCallPart, metadata: Any) -> ApprovalRequired | ToolSuspended:
-    call, arguments = part.tool_call_id, arguments_of(part)
+    call, arguments = part.tool_call_id, parse_arguments(part)
     if metadata and "suspended" in metadata:
         payload = metadata["suspended"]
         return ToolSuspended(id=call, name=part.tool_name, arguments=arguments, payload=payload)
@@ -147,7 +149,7 @@ def _calls(message: native.ModelMessage) -> list[ToolCall]:
     if not isinstance(message, native.ModelResponse):
         return []
     return [
-        tool_call(part)
+        to_tool_call(part)
         for part in message.tool_calls
         if not part.tool_name.startswith(_OUTPUT_TOOL)
     ]
@@ -159,4 +161,4 @@ def _results(
     for part in message.parts:
         if isinstance(part, native.ToolReturnPart) and part.tool_call_id in calls:
             yield from (each for each in written if each.id == part.tool_call_id)
-            yield tool_result(part, calls)
+            yield to_tool_result(part, calls)

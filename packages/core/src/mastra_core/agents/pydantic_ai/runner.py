@@ -11,35 +11,39 @@ import pydantic_ai
 from pydantic_ai.exceptions import UnexpectedModelBehavior
 
 from mastra_core.agents.events import AgentEvent, Failure, Finish, Start, StepFinish, Usage
-from mastra_core.agents.instructions import rendered
+from mastra_core.agents.instructions import render_instructions
 from mastra_core.agents.messages import AgentInput
 from mastra_core.agents.protocol import AgentInfo, AgentOutput, collect, put_together
-from mastra_core.agents.providers import labels_of, models_of, variables_of
-from mastra_core.agents.pydantic_ai.approvals import decided
-from mastra_core.agents.pydantic_ai.convert_events import Turns
+from mastra_core.agents.providers import get_provider_variables, parse_models, split_model_name
+from mastra_core.agents.pydantic_ai.approvals import build_deferred_results
+from mastra_core.agents.pydantic_ai.convert_events import EventConverter
 from mastra_core.agents.pydantic_ai.convert_messages import split_history
-from mastra_core.agents.pydantic_ai.failures import failed
-from mastra_core.agents.pydantic_ai.models import Models
-from mastra_core.agents.pydantic_ai.output_types import output_type, wanted_output
+from mastra_core.agents.pydantic_ai.failures import to_run_failure
+from mastra_core.agents.pydantic_ai.models import ModelCache
+from mastra_core.agents.pydantic_ai.output_types import get_run_output_type, to_native_output
 from mastra_core.agents.pydantic_ai.run_overrides import (
-    Stopped,
-    active,
-    fallback,
-    forcing,
-    stopping,
-    unforced,
-    usage_limits,
+    RunStopped,
+    build_model_fallback,
+    build_stop_conditions,
+    build_tool_choice,
+    build_tool_filter,
+    remove_forced_choice,
+    to_usage_limits,
 )
-from mastra_core.agents.pydantic_ai.run_result import ended, stopped, told
-from mastra_core.agents.pydantic_ai.tools import RunState, toolsets_of
-from mastra_core.agents.pydantic_ai.truncate_history import shorten_history
-from mastra_core.agents.toolboxes import tools_in
+from mastra_core.agents.pydantic_ai.run_result import (
+    build_end_events,
+    build_events,
+    build_stop_events,
+)
+from mastra_core.agents.pydantic_ai.tools import RunState, build_toolsets
+from mastra_core.agents.pydantic_ai.truncate_history import truncate_history
+from mastra_core.agents.toolboxes import list_tools
 from mastra_core.errors import AgentFailed, RequestError
 
 if TYPE_CHECKING:
     from mastra_core.agents.agent import Agent
 
-__all__ = ("OwnAgent", "PydanticAgent")
+__all__ = ("BuiltInAgent", "PydanticAgent")
 
 # Seconds for one answer of the model, all attempts at it included: a provider may ask for any wait
 # with Retry-After, and not every client bounds it. A single attempt may take as long with theirs.
@@ -54,13 +58,13 @@ class PydanticAgent:
         own tools would not ask again.
     """
 
-    partly = False
+    allows_partial_decisions = False
 
     def __init__(
         self, agent: pydantic_ai.Agent[Any, Any], *, id: str, name: str, description: str = ""
     ) -> None:
         self._agent = agent
-        self._models = Models()
+        self._models = ModelCache()
         self.id = id
         self.name = name
         self.description = description
@@ -70,14 +74,16 @@ class PydanticAgent:
         model = self._agent.model
         if isinstance(model, str):
             provider, _, label = model.rpartition(":")
-            return AgentInfo(provider=provider, model=label, variables=variables_of(provider))
+            return AgentInfo(
+                provider=provider, model=label, variables=get_provider_variables(provider)
+            )
         return AgentInfo(
             provider=getattr(model, "system", ""), model=getattr(model, "model_name", "")
         )
 
-    def shorten_history(self, history: bytes, turns: int) -> bytes:
+    def truncate_history(self, history: bytes, turns: int) -> bytes:
         """The last ``turns`` turns of a ``Finish.history``; empty where that cannot be."""
-        return shorten_history(history, turns)
+        return truncate_history(history, turns)
 
     async def generate(self, input: AgentInput, /) -> AgentOutput:
         """Run to the end."""
@@ -89,13 +95,13 @@ class PydanticAgent:
         try:
             arguments = await self._arguments(input, RunState(input, live=True))
             async with self._agent.run_stream_events(**arguments) as run:
-                turns = Turns(run)
+                turns = EventConverter(run)
                 try:
                     async for event in self._events(run, self._replaced(input)):
-                        for each in turns.tell(event):
+                        for each in turns.convert(event):
                             yield each
-                except Stopped as stop:
-                    for each in turns.stop(stop):
+                except RunStopped as stop:
+                    for each in turns.finish_stopped(stop):
                         yield each
         except RequestError as error:
             yield Failure(message=error.message, kind=type(error).__name__, status=error.status)
@@ -105,7 +111,7 @@ class PydanticAgent:
 
     def _broken(self, error: Exception, wish: AgentInput) -> list[AgentEvent]:
         """How a run ends that ``error`` broke: the caller may have an answer for that."""
-        told = failed(error, self.id)
+        told = to_run_failure(error, self.id)
         if wish.fallback is msgspec.UNSET or not isinstance(error, UnexpectedModelBehavior):
             return [told]
         reason = "other"
@@ -115,7 +121,7 @@ class PydanticAgent:
         if wish.model is None:
             info = self.info()
             return Start(model=info.model, provider=info.provider)
-        provider, model = labels_of(models_of(wish.model)[0])
+        provider, model = split_model_name(parse_models(wish.model)[0])
         return Start(model=model, provider=provider)
 
     async def _events(self, run: Any, instructions: str) -> AsyncIterator[Any]:
@@ -141,23 +147,25 @@ class PydanticAgent:
         :raises RequestError: for an input that cannot be run.
         """
         prompt, history = split_history(wish)
-        models = await self._models.resolved(() if wish.model is None else models_of(wish.model))
+        models = await self._models.resolve(() if wish.model is None else parse_models(wish.model))
         return {
             "user_prompt": prompt,
             "message_history": history,
             **_given(
-                deferred_tool_results=decided(wish, history, partly=self.partly),
-                model_settings=unforced(wish.settings),
+                deferred_tool_results=build_deferred_results(
+                    wish, history, allow_partial=self.allows_partial_decisions
+                ),
+                model_settings=remove_forced_choice(wish.settings),
                 output_type=self._output(wish),
-                toolsets=toolsets_of(wish, state),
+                toolsets=build_toolsets(wish, state),
                 model=models[0] if models else None,
                 capabilities=[
-                    *fallback(models),
-                    *active(wish.active_tools),
-                    *forcing(wish),
-                    *stopping(wish.stop_when, wish.max_steps, len(history)),
+                    *build_model_fallback(models),
+                    *build_tool_filter(wish.active_tools),
+                    *build_tool_choice(wish),
+                    *build_stop_conditions(wish.stop_when, wish.max_steps, len(history)),
                 ],
-                usage_limits=usage_limits(wish.limits),
+                usage_limits=to_usage_limits(wish.limits),
                 timeout=wish.timeout,
                 instructions="" if wish.instructions else wish.extra_instructions,
             ),
@@ -165,21 +173,21 @@ class PydanticAgent:
 
     def _output(self, wish: AgentInput) -> Any:
         """The output of this run, where it is not the agent's own."""
-        wanted = wanted_output(wish)
+        wanted = get_run_output_type(wish)
         if wanted is None and not wish.client_tools:
             return None
         own = self._agent.output_type
         own = list(own) if isinstance(own, list | tuple) else [own]
-        plain = own if wanted is None else [output_type(wanted)]
+        plain = own if wanted is None else [to_native_output(wanted)]
         deferred = pydantic_ai.DeferredToolRequests
         waits = wish.client_tools or deferred in own
         return [*(each for each in plain if each is not deferred), *([deferred] if waits else [])]
 
 
-class OwnAgent(PydanticAgent):
+class BuiltInAgent(PydanticAgent):
     """Runs the built-in ``Agent``."""
 
-    partly = True
+    allows_partial_decisions = True
 
     def __init__(self, native: pydantic_ai.Agent[Any, Any], agent: Agent) -> None:
         super().__init__(native, id=agent.id, name=agent.name, description=agent.description)
@@ -197,28 +205,28 @@ class OwnAgent(PydanticAgent):
         seen = len(arguments["message_history"])
         try:
             result = await self._agent.run(**arguments)
-        except Stopped as stop:
-            events = told(stop.messages, seen, state.written)
-            end = stopped(stop.messages, stop.usage, _counted(events))
+        except RunStopped as stop:
+            events = build_events(stop.messages, seen, state.outputs)
+            end = build_stop_events(stop.messages, stop.usage, _counted(events))
         except Exception as error:  # providers and tools may raise anything
             events, end = [], self._broken(error, input)
             if isinstance(told_ := end[0], Failure):
                 raise AgentFailed(told_.message, kind=told_.kind, status=told_.status) from error
         else:
-            events = told(result.all_messages(), seen, state.written)
-            end = ended(result, _counted(events))
+            events = build_events(result.all_messages(), seen, state.outputs)
+            end = build_end_events(result, _counted(events))
         return put_together([self._start(input), *events, *end])
 
     async def _arguments(self, wish: AgentInput, state: RunState) -> dict[str, Any]:
         wish = _with_defaults(wish, self._own)
         if self._own.toolboxes:
-            tools = (*wish.tools, *await tools_in(self._own.toolboxes))
+            tools = (*wish.tools, *await list_tools(self._own.toolboxes))
             wish = msgspec.structs.replace(wish, tools=tools)
         arguments = await super()._arguments(wish, state)
-        text = wish.instructions or await rendered(self._own.instructions, wish.context)
+        text = wish.instructions or await render_instructions(self._own.instructions, wish.context)
         said = _joined(text, wish.extra_instructions)
         settings = arguments.get("model_settings", {})
-        if any(isinstance(each, str) for each in models_of(wish.model or self._own.models)):
+        if any(isinstance(each, str) for each in parse_models(wish.model or self._own.models)):
             settings = {_bound(live=state.live): _PATIENCE, **settings}
         return {**arguments, "deps": state, **_given(instructions=said, model_settings=settings)}
 
@@ -226,10 +234,10 @@ class OwnAgent(PydanticAgent):
         return ""
 
     def _output(self, wish: AgentInput) -> Any:
-        wanted = wanted_output(wish)
+        wanted = get_run_output_type(wish)
         if wanted is None:
             return None
-        return [output_type(wanted), pydantic_ai.DeferredToolRequests]
+        return [to_native_output(wanted), pydantic_ai.DeferredToolRequests]
 
 
 def _counted(events: list[AgentEvent]) -> Usage:

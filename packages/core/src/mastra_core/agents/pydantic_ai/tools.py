@@ -16,11 +16,11 @@ from mastra_core.errors import InvalidInput
 from mastra_core.schema import dump
 from mastra_core.tools import Tool, ToolContext, ToolSuspension, as_tool
 
-__all__ = ("RunState", "Written", "native_tool", "toolsets_of")
+__all__ = ("RunState", "ToolOutputEvent", "build_toolsets", "to_native_tool")
 
 
 @dataclasses.dataclass(kw_only=True)
-class Written(pydantic_ai.CustomEvent, name="mastra.tool-output", ui=False):
+class ToolOutputEvent(pydantic_ai.CustomEvent, name="mastra.tool-output", ui=False):
     """What a tool wrote, on its way to whoever reads the events of the run."""
 
     output: Any
@@ -33,21 +33,21 @@ class RunState:
     :param live: somebody reads the events as they happen; else they are kept in ``written``.
     """
 
-    wish: AgentInput
+    run_input: AgentInput
     live: bool
-    written: list[ToolOutput] = dataclasses.field(default_factory=list)
+    outputs: list[ToolOutput] = dataclasses.field(default_factory=list)
 
-    async def write(self, context: pydantic_ai.RunContext[Any], value: Any) -> None:
+    async def write_output(self, context: pydantic_ai.RunContext[Any], value: Any) -> None:
         """Tell what the tool of ``context`` wrote."""
         output = value if isinstance(value, AgentEvent) else dump(value)
         if self.live:
-            await context.emit(Written(output=output))
+            await context.emit(ToolOutputEvent(output=output))
             return
         call, name = context.tool_call_id or "", context.tool_name or ""
-        self.written.append(ToolOutput(id=call, name=name, output=output))
+        self.outputs.append(ToolOutput(id=call, name=name, output=output))
 
 
-def native_tool(item: Tool, state: RunState | None = None) -> pydantic_ai.Tool[Any]:
+def to_native_tool(item: Tool, state: RunState | None = None) -> pydantic_ai.Tool[Any]:
     """``item`` as pydantic-ai takes it.
 
     :param state: the run, where it is not the run's dependency.
@@ -66,14 +66,14 @@ def native_tool(item: Tool, state: RunState | None = None) -> pydantic_ai.Tool[A
     )
 
 
-def toolsets_of(wish: AgentInput, state: RunState) -> list[AbstractToolset[Any]]:
+def build_toolsets(run_input: AgentInput, state: RunState) -> list[AbstractToolset[Any]]:
     """The tools that only this run has."""
     toolsets: list[AbstractToolset[Any]] = []
-    if wish.tools:
-        tools = [native_tool(as_tool(item), state) for item in wish.tools]
+    if run_input.tools:
+        tools = [to_native_tool(as_tool(item), state) for item in run_input.tools]
         toolsets.append(FunctionToolset(tools))
-    if wish.client_tools:
-        toolsets.append(ExternalToolset([_definition(tool) for tool in wish.client_tools]))
+    if run_input.client_tools:
+        toolsets.append(ExternalToolset([_definition(tool) for tool in run_input.client_tools]))
     return toolsets
 
 
@@ -86,7 +86,7 @@ async def _called(
     values = item.check(arguments)
     decided: Mapping[str, Any] = context.tool_call_metadata or {}
     approved = context.tool_call_approved and not decided.get("undecided")
-    if not approved and (state.wish.require_approval or await item.asks(values)):
+    if not approved and (state.run_input.require_approval or await item.asks(values)):
         raise pydantic_ai.ApprovalRequired
     return await item.call(
         values, _context(state, context, decided) if item.context_names else None
@@ -97,14 +97,14 @@ def _context(
     state: RunState, context: pydantic_ai.RunContext[Any], decided: Mapping[str, Any]
 ) -> ToolContext:
     async def write(value: Any) -> None:
-        await state.write(context, value)
+        await state.write_output(context, value)
 
     def count(usage: Usage) -> None:
         context.usage.input_tokens += usage.input_tokens
         context.usage.output_tokens += usage.output_tokens
         context.usage.cache_read_tokens += usage.cached_tokens
 
-    wish = state.wish
+    wish = state.run_input
     return ToolContext(
         request_context=wish.context,
         run_id=wish.run_id,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ("shorten_history",)
+__all__ = ("truncate_history",)
 
 
 class _Part(msgspec.Struct):
@@ -21,7 +21,7 @@ class _Message(msgspec.Struct):
         return "user-prompt" in kinds and not kinds & {"tool-return", "retry-prompt"}
 
 
-def shorten_history(history: bytes, turns: int) -> bytes:
+def truncate_history(history: bytes, turns: int) -> bytes:
     """The last ``turns`` turns of ``history``, each from a user's message on.
 
     Empty where a turn cannot be told from another.
