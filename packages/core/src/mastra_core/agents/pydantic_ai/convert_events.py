@@ -1,4 +1,4 @@
-"""pydantic-ai's events told as ours, as they happen."""
+"""Conversion of pydantic-ai's events while a run goes on."""
 
 from __future__ import annotations
 
@@ -29,53 +29,63 @@ __all__ = ("EventConverter",)
 
 
 class EventConverter:
-    """Tells pydantic-ai's events as ours, and where one model turn ends and the next begins."""
+    """Converts pydantic-ai's events, and finds where a model turn ends.
+
+    :param run: the running pydantic-ai agent.
+    """
 
     def __init__(self, run: Any) -> None:
         self._run = run
         self._calls: dict[str, ToolCall] = {}
-        self._answered = False
-        self._counted = Usage()
+        self._has_results = False
+        self._counted_usage = Usage()
 
     def convert(self, event: Any) -> list[AgentEvent]:
-        """What one event means here; nothing, where it means nothing."""
+        """Convert one event of pydantic-ai.
+
+        :param event: pydantic-ai's event.
+        :returns: the events; empty where pydantic-ai's event has no meaning for a run.
+        """
         match event:
             case native.PartStartEvent():
-                return [*self._turn(), *to_events(event.part)]
+                return [*self._close_turn(), *to_events(event.part)]
             case native.PartDeltaEvent():
                 return to_events(event.delta)
             case native.FunctionToolCallEvent():
-                return [self._call(event.part)]
+                return [self._convert_call(event.part)]
             case native.FunctionToolResultEvent():
-                return [self._result(event.part)]
+                return [self._convert_result(event.part)]
             case ToolOutputEvent():
                 call, name = event.tool_call_id or "", event.tool_name or ""
                 return [ToolOutput(id=call, name=name, output=event.output)]
             case pydantic_ai.AgentRunResultEvent():
-                return build_end_events(event.result, self._counted)
+                return build_end_events(event.result, self._counted_usage)
             case _:
                 return []
 
     def finish_stopped(self, stop: RunStopped) -> list[AgentEvent]:
-        """How a run ends that a condition stopped."""
-        return build_stop_events(stop.messages, stop.usage, self._counted)
+        """Return the end of a run that a stop condition ended.
 
-    def _turn(self) -> list[AgentEvent]:
-        """The model speaks after tools have answered: the turn that asked for them is over."""
-        if not self._answered:
+        :param stop: the exception that the stop condition raised.
+        """
+        return build_stop_events(stop.messages, stop.usage, self._counted_usage)
+
+    def _close_turn(self) -> list[AgentEvent]:
+        """End the turn of the tool calls when the model writes after their results."""
+        if not self._has_results:
             return []
-        self._answered = False
-        total, before = to_usage(self._run.usage), self._counted
-        self._counted = total
+        self._has_results = False
+        total, before = to_usage(self._run.usage), self._counted_usage
+        self._counted_usage = total
         return [
             StepFinish(reason="tool-calls", continued=True, usage=subtract_usage(total, before))
         ]
 
-    def _call(self, part: native.ToolCallPart) -> ToolCall:
+    def _convert_call(self, part: native.ToolCallPart) -> ToolCall:
         call = to_tool_call(part)
         self._calls[call.id] = call
         return call
 
-    def _result(self, part: Any) -> ToolResult:
-        self._answered = True
+    def _convert_result(self, part: Any) -> ToolResult:
+        self._has_results = True
         return to_tool_result(part, self._calls)

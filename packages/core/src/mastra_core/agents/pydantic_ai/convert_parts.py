@@ -1,4 +1,4 @@
-"""Single parts of pydantic-ai's messages told as our events."""
+"""Conversion of single parts of pydantic-ai's messages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ _REASONS = {"length": "length", "content_filter": "content-filter"}
 
 
 def to_events(part: Any) -> list[AgentEvent]:
-    """The event of a part, or of a piece of one; none where it says nothing."""
+    """Convert a part, or a delta of one.
+
+    :param part: pydantic-ai's part or delta.
+    :returns: at most one event.
+    """
     match part:
         case native.TextPart(content=text) | native.TextPartDelta(content_delta=text) if text:
             return [TextDelta(text=text)]
@@ -29,20 +33,30 @@ def to_events(part: Any) -> list[AgentEvent]:
 
 
 def to_tool_call(part: native.ToolCallPart) -> ToolCall:
-    """A call that the model made."""
+    """Convert a tool call of the model.
+
+    :param part: pydantic-ai's part.
+    """
     return ToolCall(id=part.tool_call_id, name=part.tool_name, arguments=parse_arguments(part))
 
 
 def parse_arguments(part: native.ToolCallPart) -> dict[str, Any]:
-    """The arguments of a call, as far as the model wrote JSON."""
+    """Return the arguments of a tool call.
+
+    :param part: pydantic-ai's part.
+    :returns: the arguments; ``{"raw": text}`` where the model wrote invalid JSON.
+    """
     try:
         return part.args_as_dict()
-    except ValueError:  # a model may write broken JSON; pydantic-ai then asks it to try again
+    except ValueError:  # a model may write invalid JSON; pydantic-ai then lets it try again
         return {"raw": part.args}
 
 
 def to_usage(usage: Any) -> Usage:
-    """The tokens of a turn, or of a run."""
+    """Convert the token counts of a turn or a run.
+
+    :param usage: pydantic-ai's counts.
+    """
     return Usage(
         input_tokens=usage.input_tokens,
         output_tokens=usage.output_tokens,
@@ -52,6 +66,9 @@ def to_usage(usage: Any) -> Usage:
 
 
 def get_finish_reason(message: native.ModelResponse | None) -> str:
-    """Why the model ended its last turn."""
+    """Return why the model ended its last turn.
+
+    :param message: the model's last response.
+    """
     reason = message.finish_reason if message is not None else None
     return _REASONS.get(reason or "", "stop")
