@@ -1,4 +1,4 @@
-"""Records as rows of tables, and back."""
+"""Conversion of records to rows, and of rows to records."""
 
 from __future__ import annotations
 
@@ -26,12 +26,18 @@ _PARTS = msgspec.json.Decoder(tuple[Part, ...])
 
 
 def encode_json(value: Any) -> bytes:
-    """``value`` as JSON."""
+    """Encode a value as JSON.
+
+    :param value: any JSON-able value.
+    """
     return msgspec.json.encode(value, enc_hook=dump)
 
 
 def to_thread_row(thread: Thread) -> tuple[Any, ...]:
-    """In the order of ``THREAD``."""
+    """Convert a thread to a row with the columns ``THREAD``.
+
+    :param thread: the thread.
+    """
     return (
         thread.id,
         thread.resource,
@@ -43,7 +49,10 @@ def to_thread_row(thread: Thread) -> tuple[Any, ...]:
 
 
 def parse_thread(row: tuple[Any, ...]) -> Thread:
-    """A row in the order of ``THREAD``."""
+    """Convert a row with the columns ``THREAD`` to a thread.
+
+    :param row: the row.
+    """
     id_, resource, title, metadata, created_at, updated_at = row
     return Thread(
         id=id_,
@@ -56,7 +65,10 @@ def parse_thread(row: tuple[Any, ...]) -> Thread:
 
 
 def to_message_row(message: StoredMessage) -> tuple[Any, ...]:
-    """In the order of ``MESSAGE``."""
+    """Convert a message to a row with the columns ``MESSAGE``.
+
+    :param message: the message.
+    """
     return (
         message.id,
         message.thread,
@@ -69,7 +81,10 @@ def to_message_row(message: StoredMessage) -> tuple[Any, ...]:
 
 
 def parse_message(row: tuple[Any, ...]) -> StoredMessage:
-    """A row in the order of ``MESSAGE``."""
+    """Convert a row with the columns ``MESSAGE`` to a message.
+
+    :param row: the row.
+    """
     id_, thread, role, parts, content, metadata, created_at = row
     return StoredMessage(
         id=id_,
