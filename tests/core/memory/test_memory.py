@@ -217,7 +217,7 @@ def test_the_history_is_not_used_once_something_else_was_written(storage, run):
     run(agent.generate(asked("q3")))
     contents = [part.content for message in script.asked[-1] for part in message.parts]
     assert contents == ["q1", "one", "q2", "answer 1", "q3"]
-    page = run(memory.messages(MessageQuery(thread="t1")))
+    page = run(memory.list_messages(MessageQuery(thread="t1")))
     run(memory.delete_messages([page.items[0].id, page.items[1].id]))
     run(agent.generate(asked("q4")))
     contents = [part.content for message in script.asked[-1] for part in message.parts]
@@ -617,7 +617,7 @@ def test_threads_are_managed(storage, run):
         memory.get_thread("t1", "bob"),
         memory.update_thread("t1", "bob", title="mine"),
         memory.delete_thread("t1", "bob"),
-        memory.messages(MessageQuery(thread="t1"), "bob"),
+        memory.list_messages(MessageQuery(thread="t1"), "bob"),
         memory.clone_thread("t1", "bob"),
     ):
         with pytest.raises(Forbidden):

@@ -276,8 +276,8 @@ def test_the_memory_of_a_process_is_bounded():
     left = asyncio.run(threads.find(ThreadQuery())).items
     assert {each.id for each in left} == {"t2", "t4", "t9"}
     assert ids(asyncio.run(threads.recall("t2", 9)).messages) == ["n7", "n8"]
-    assert asyncio.run(threads.lookup(["m0", "m2", "n0", "n8", "m4"]))[0].id == "n8"
-    assert asyncio.run(threads.working_memory("resource", "r0")) == ""
+    assert asyncio.run(threads.get_messages(["m0", "m2", "n0", "n8", "m4"]))[0].id == "n8"
+    assert asyncio.run(threads.get_working_memory("resource", "r0")) == ""
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The words of an exception that a caller may be told: what looks like a credential is left out."""
+"""Exception messages that are safe to show to a caller, without what looks like a credential."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 __all__ = ("words_of",)
 
-_HIDDEN = "****"
+_MASK = "****"
 _CREDENTIAL = r"""
     (?P<before>
         \w://                                                         # user and password in a URL
@@ -24,11 +24,14 @@ _CREDENTIAL = r"""
 
 
 def words_of(error: BaseException) -> str:
-    """The message of ``error``, its class where it has none, with ``****`` for credentials.
+    """Return the message of an error, with ``****`` in place of credentials.
 
-    User code raises what its libraries say, and those quote URLs and headers.
+    User code raises the errors of its libraries, and their messages quote URLs and headers.
+
+    :param error: any exception.
+    :returns: the message; the name of the class where the message is empty.
     """
     text = str(error) or type(error).__name__
-    # Compiled by its first use, which most processes never come to.
+    # Compiled on first use, because most processes never need it.
     pattern = re.compile(_CREDENTIAL, re.IGNORECASE | re.VERBOSE)
-    return pattern.sub(lambda found: (found["before"] or "") + _HIDDEN, text)
+    return pattern.sub(lambda found: (found["before"] or "") + _MASK, text)

@@ -1,4 +1,4 @@
-"""Agents: the protocol, the events they give, and what may stand for one."""
+"""Agents: their protocol, their events, and the conversion of other objects to agents."""
 
 from mastra_core.agents.adapt import as_agent
 from mastra_core.agents.agent import Agent

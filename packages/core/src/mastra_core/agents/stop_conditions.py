@@ -1,4 +1,4 @@
-"""When a run need not go on: functions of its events so far, for ``stop_when``."""
+"""Stop conditions: functions of a run's events so far, for ``stop_when``."""
 
 from __future__ import annotations
 
@@ -13,12 +13,18 @@ StopCondition: TypeAlias = Callable[[Sequence[AgentEvent]], bool]
 
 
 def has_tool_call(name: str) -> StopCondition:
-    """Stop once the model has called the tool ``name``."""
+    """Stop when the model has called a tool.
+
+    :param name: name of the tool.
+    """
     return lambda events: any(
         isinstance(event, ToolCall) and event.name == name for event in events
     )
 
 
 def step_count(number: int) -> StopCondition:
-    """Stop after so many model turns."""
+    """Stop after a number of model turns.
+
+    :param number: the number of turns.
+    """
     return lambda events: sum(isinstance(event, StepFinish) for event in events) >= number

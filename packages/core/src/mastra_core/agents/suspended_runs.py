@@ -1,4 +1,4 @@
-"""Runs that wait for somebody: what is kept of them, and where."""
+"""Suspended runs: their stored form, and the protocol of their store."""
 
 from __future__ import annotations
 
@@ -19,28 +19,35 @@ _WEEK = 7 * 24 * 3600
 
 
 class SuspendedRun(msgspec.Struct, frozen=True, kw_only=True):
-    """A run that waits; it has a JSON form.
+    """A suspended run in a form that can be encoded as JSON.
 
-    :param waiting: the calls that somebody must decide.
+    :param run_id: id of the run.
+    :param agent_id: id of the agent.
+    :param waiting: the calls that a person must decide.
     :param history: the framework's own serialised messages.
-    :param wish: the wishes of the caller that outlive the process: no request context, which may
-        hold secrets, and nothing that is code.
-    :param suspended_at: milliseconds since the epoch.
+    :param run_input: the options of the run that are needed to resume it in another process. They
+        contain no request context, which may hold secrets, and nothing that is code.
+    :param suspended_at: time of the suspension, milliseconds since the epoch.
     """
 
     run_id: str
     agent_id: str
     waiting: tuple[ApprovalRequired | ToolSuspended, ...]
     history: bytes
-    wish: AgentInput
+    wish: AgentInput = msgspec.field(name="wish")  # the name in stored runs
     suspended_at: int
 
     @classmethod
-    def of(cls, agent_id: str, wish: AgentInput, output: AgentOutput) -> SuspendedRun:
-        """What to keep of a run whose reason is ``suspended``."""
-        kept = msgspec.structs.replace(
-            wish,
-            messages=() if output.history else wish.messages,
+    def of(cls, agent_id: str, run_input: AgentInput, output: AgentOutput) -> SuspendedRun:
+        """Build the stored form of a run whose reason is ``suspended``.
+
+        :param agent_id: id of the agent.
+        :param run_input: the input of the run.
+        :param output: the output of the run.
+        """
+        stored_input = msgspec.structs.replace(
+            run_input,
+            messages=() if output.history else run_input.messages,
             history=b"",
             decisions={},
             context={},
@@ -50,27 +57,29 @@ class SuspendedRun(msgspec.Struct, frozen=True, kw_only=True):
             stop_when=(),
         )
         return cls(
-            run_id=wish.run_id,
+            run_id=run_input.run_id,
             agent_id=agent_id,
             waiting=tuple(output.waiting),
             history=output.history,
-            wish=kept,
+            wish=stored_input,
             suspended_at=int(time.time() * 1000),
         )
 
     def resumed(
         self, decisions: Mapping[str, Decision], context: Mapping[str, Any] | None = None
     ) -> AgentInput:
-        """The input with which the run goes on.
+        """Build the input that resumes the run.
 
+        :param decisions: decisions by call id.
+        :param context: the request context.
         :raises InvalidInput: for a decision about a call that does not wait.
         """
-        known = {event.id for event in self.waiting}
+        waiting_ids = {event.id for event in self.waiting}
         for call in decisions:
-            if call not in known:
+            if call not in waiting_ids:
                 raise InvalidInput(
                     f"The run {self.run_id!r} does not wait for the call {call!r}.",
-                    f"It waits for {', '.join(map(repr, sorted(known)))}.",
+                    f"It waits for {', '.join(map(repr, sorted(waiting_ids)))}.",
                 )
         return msgspec.structs.replace(
             self.wish, history=self.history, decisions=dict(decisions), context=dict(context or {})
@@ -79,32 +88,40 @@ class SuspendedRun(msgspec.Struct, frozen=True, kw_only=True):
 
 @runtime_checkable
 class SuspendedRuns(Protocol):
-    """Where suspended runs are kept, by run id."""
+    """The protocol of a store of suspended runs, by run id."""
 
     async def put(self, run: SuspendedRun) -> None:
-        """Keep ``run``, in place of one of the same id."""
+        """Store a run, in place of one with the same id.
+
+        :param run: the run.
+        """
 
     async def get(self, run_id: str) -> SuspendedRun:
-        """The run of that id, which stays.
+        """Return a run and keep it in the store.
 
+        :param run_id: id of the run.
         :raises NotFound: when there is none.
         """
 
     async def take(self, run_id: str) -> SuspendedRun:
-        """The run of that id, which is gone then: of two that ask, one gets it.
+        """Return a run and remove it from the store; of two concurrent callers one gets it.
 
+        :param run_id: id of the run.
         :raises NotFound: when there is none.
         """
 
     async def list(self, agent_id: str) -> list[SuspendedRun]:
-        """Those of one agent, newest first."""
+        """Return the runs of one agent, newest first.
+
+        :param agent_id: id of the agent.
+        """
 
 
 class MemorySuspendedRuns:
-    """Suspended runs in this process.
+    """A store of suspended runs in this process.
 
-    :param limit: the most that are kept; the oldest go first.
-    :param max_age: seconds after which one is forgotten.
+    :param limit: maximum number of stored runs; the oldest are removed first.
+    :param max_age: seconds after which a run is removed.
     """
 
     def __init__(self, *, limit: int = 1000, max_age: float = _WEEK) -> None:
@@ -113,26 +130,31 @@ class MemorySuspendedRuns:
         self._runs: dict[str, SuspendedRun] = {}
 
     async def put(self, run: SuspendedRun) -> None:
-        """Keep ``run``, in place of one of the same id."""
+        """Store a run, in place of one with the same id.
+
+        :param run: the run.
+        """
         self._runs.pop(run.run_id, None)
         self._runs[run.run_id] = run
         while len(self._runs) > self._limit:
             del self._runs[next(iter(self._runs))]
 
     async def get(self, run_id: str) -> SuspendedRun:
-        """The run of that id, which stays.
+        """Return a run and keep it in the store.
 
+        :param run_id: id of the run.
         :raises NotFound: when there is none.
         """
-        self._forget()
+        self._remove_expired()
         try:
             return self._runs[run_id]
         except KeyError:
             raise NotFound(f"There is no suspended run {run_id!r}.") from None
 
     async def take(self, run_id: str) -> SuspendedRun:
-        """The run of that id, which is gone then.
+        """Return a run and remove it from the store.
 
+        :param run_id: id of the run.
         :raises NotFound: when there is none.
         """
         run = await self.get(run_id)
@@ -140,11 +162,14 @@ class MemorySuspendedRuns:
         return run
 
     async def list(self, agent_id: str) -> list[SuspendedRun]:
-        """Those of one agent, newest first."""
-        self._forget()
+        """Return the runs of one agent, newest first.
+
+        :param agent_id: id of the agent.
+        """
+        self._remove_expired()
         return [run for run in reversed(self._runs.values()) if run.agent_id == agent_id]
 
-    def _forget(self) -> None:
+    def _remove_expired(self) -> None:
         oldest = (time.time() - self._max_age) * 1000
         for run_id, run in list(self._runs.items()):
             if run.suspended_at >= oldest:

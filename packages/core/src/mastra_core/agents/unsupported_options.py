@@ -1,4 +1,4 @@
-"""Wishes of a caller that a framework cannot meet are refused, never passed over in silence."""
+"""Rejection of run options that a framework cannot fulfil; no option is ignored silently."""
 
 from __future__ import annotations
 
@@ -7,24 +7,27 @@ import msgspec
 from mastra_core.agents.messages import AgentInput
 from mastra_core.errors import InvalidInput
 
-__all__ = ("refuse",)
+__all__ = ("reject_unsupported",)
 
-_NOTHING = AgentInput()
+_DEFAULTS = AgentInput()
 
 
-def refuse(wish: AgentInput, framework: str, *names: str) -> None:
-    """Refuse an input that has a wish called one of ``names``.
+def reject_unsupported(run_input: AgentInput, framework: str, *names: str) -> None:
+    """Raise an error where an input sets one of the named options.
 
+    :param run_input: the input of the run.
+    :param framework: name of the framework, for the message.
+    :param names: fields of ``AgentInput`` that the framework does not support.
     :raises InvalidInput: for the first of them.
     """
     for name in names:
-        if getattr(wish, name) != getattr(_NOTHING, name):
+        if getattr(run_input, name) != getattr(_DEFAULTS, name):
             raise InvalidInput(
-                f"An agent of {framework} takes no {name!r} for one run.",
-                f"Set it on the agent itself; for one run it takes {', '.join(_others(names))}.",
+                f"An agent of {framework} does not support the option {name!r} for one run.",
+                f"Set it on the agent, or use one of {', '.join(_list_supported(names))}.",
             )
 
 
-def _others(refused: tuple[str, ...]) -> list[str]:
+def _list_supported(unsupported: tuple[str, ...]) -> list[str]:
     fields = msgspec.structs.fields(AgentInput)
-    return [field.name for field in fields if field.name not in refused]
+    return [field.name for field in fields if field.name not in unsupported]

@@ -1,4 +1,4 @@
-"""What an application offers over the protocol, each as one tool."""
+"""The tools of an application as an MCP server."""
 
 from __future__ import annotations
 
@@ -27,10 +27,13 @@ _MESSAGE = {
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
-    """One tool.
+    """One tool of the server.
 
-    :param call: takes the arguments, gives JSON builtins.
-    :param output_schema: what it gives, where that is known.
+    :param name: name of the tool.
+    :param description: text that tells a model when to call the tool.
+    :param input_schema: JSON Schema of the arguments, an object.
+    :param call: takes the arguments and returns JSON builtins.
+    :param output_schema: JSON Schema of the result, ``None`` where it is unknown.
     """
 
     name: str
@@ -41,47 +44,53 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def offers_of(mastra: Mastra) -> dict[str, Offer]:
-    """Agents as ``ask_KEY``, workflows as ``run_KEY`` and tools by their keys.
+    """Build the tools: agents as ``ask_KEY``, workflows as ``run_KEY``, tools by their keys.
 
-    A tool that a person must agree to is left out: nobody could be asked.
+    A tool that requires approval is left out, because no person could be asked.
 
-    :raises ConfigError: when two have one name.
+    :param mastra: the application.
+    :returns: the tools by name.
+    :raises ConfigError: when two of them have the same name.
     """
-    offers = [
-        *(_asking(key, agent) for key, agent in mastra.agents.items()),
-        *(_running(mastra, key, workflow) for key, workflow in mastra.workflows.items()),
-        *(_calling(key, tool) for key, tool in mastra.tools.items() if not tool.requires_approval),
+    items = [
+        *(_expose_agent(key, agent) for key, agent in mastra.agents.items()),
+        *(_expose_workflow(mastra, key, workflow) for key, workflow in mastra.workflows.items()),
+        *(
+            _expose_tool(key, tool)
+            for key, tool in mastra.tools.items()
+            if not tool.requires_approval
+        ),
     ]
-    found: dict[str, Offer] = {}
-    for offer in offers:
-        if offer.name in found:
+    by_name: dict[str, Offer] = {}
+    for offer in items:
+        if offer.name in by_name:
             raise ConfigError(
-                f"Two things are called {offer.name!r} over MCP.",
+                f"Two tools of the MCP server have the name {offer.name!r}.",
                 "An agent is ask_KEY, a workflow run_KEY: register the tool under another key.",
             )
-        found[offer.name] = offer
-    return found
+        by_name[offer.name] = offer
+    return by_name
 
 
-def _asking(key: str, agent: AgentLike) -> Offer:
+def _expose_agent(key: str, agent: AgentLike) -> Offer:
     return Offer(
         name=f"ask_{key}",
         description=agent.description or f"Ask the agent {agent.name}.",
         input_schema=_MESSAGE,
-        call=functools.partial(_ask, agent),
+        call=functools.partial(_ask_agent, agent),
     )
 
 
-def _running(mastra: Mastra, key: str, workflow: Workflow) -> Offer:
+def _expose_workflow(mastra: Mastra, key: str, workflow: Workflow) -> Offer:
     return Offer(
         name=f"run_{key}",
         description=workflow.description or f"Run the workflow {workflow.id}.",
-        input_schema=_object(workflow.input_schema or {}),
-        call=functools.partial(_run, mastra, workflow),
+        input_schema=_to_object_schema(workflow.input_schema or {}),
+        call=functools.partial(_run_workflow, mastra, workflow),
     )
 
 
-def _calling(key: str, tool: Tool) -> Offer:
+def _expose_tool(key: str, tool: Tool) -> Offer:
     return Offer(
         name=key,
         description=tool.description,
@@ -91,17 +100,17 @@ def _calling(key: str, tool: Tool) -> Offer:
     )
 
 
-async def _ask(agent: AgentLike, arguments: dict[str, Any]) -> Any:
+async def _ask_agent(agent: AgentLike, arguments: dict[str, Any]) -> Any:
     message = arguments.get("message")
     if not isinstance(message, str):
         raise InvalidInput("The argument 'message' is not text.")
     output = await agent.generate(AgentInput(messages=(Message.user(message),)))
     if output.waiting:
-        raise Conflict("The agent waits for a person's decision, which cannot be given here.")
+        raise Conflict("The agent waits for a person's decision, which MCP cannot carry.")
     return output.text if output.object is None else output.object
 
 
-async def _run(mastra: Mastra, workflow: Workflow, arguments: dict[str, Any]) -> Any:
+async def _run_workflow(mastra: Mastra, workflow: Workflow, arguments: dict[str, Any]) -> Any:
     value = arguments if _is_object(workflow.input_schema or {}) else arguments.get("input")
     run = await mastra.engine.create(workflow)
     await mastra.engine.start(run, value)
@@ -117,8 +126,8 @@ def _is_object(schema: dict[str, Any]) -> bool:
     return schema.get("type") == "object" or "$ref" in schema or "properties" in schema
 
 
-def _object(schema: dict[str, Any]) -> dict[str, Any]:
-    """The protocol wants an object at the root; anything else goes in as ``input``."""
+def _to_object_schema(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return an object schema, which MCP requires; other input becomes the property ``input``."""
     if _is_object(schema):
         return {"type": "object", **schema}
     return {"type": "object", "properties": {"input": schema}, "required": ["input"]}

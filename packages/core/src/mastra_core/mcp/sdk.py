@@ -1,4 +1,4 @@
-"""The package of the protocol, which is an extra."""
+"""Import of the MCP SDK, which is an optional dependency."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from typing import Any
 
 from mastra_core.errors import ConfigError
 
-__all__ = ("load",)
+__all__ = ("import_sdk_module",)
 
 
-def load(name: str) -> Any:
-    """A module of the package ``mcp``, or of one that it requires.
+def import_sdk_module(name: str) -> Any:
+    """Import a module of the SDK or of one of its dependencies.
 
-    :raises ConfigError: when the extra is not installed.
+    :param name: dotted name of the module.
+    :raises ConfigError: when the extra ``mcp`` is not installed.
     """
     try:
         return import_module(name)

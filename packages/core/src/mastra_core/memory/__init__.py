@@ -1,4 +1,4 @@
-"""What agents remember: threads, messages and working memory."""
+"""The memory of agents: threads, messages and working memory."""
 
 from mastra_core.memory.memory import Memory
 from mastra_core.memory.memory_agent import RememberingAgent, memory_of

@@ -1,4 +1,4 @@
-"""What an agent did in one run, put together as one message to store."""
+"""The stored message of an agent's run."""
 
 from __future__ import annotations
 
@@ -16,22 +16,28 @@ from mastra_core.agents.events import (
 from mastra_core.agents.messages import FilePart, Part, TextPart, ToolCallPart, ToolResultPart
 from mastra_core.schema import dump
 
-__all__ = ("Answer",)
+__all__ = ("AssistantMessageBuilder",)
 
 
-class Answer:
-    """The parts of a run so far."""
+class AssistantMessageBuilder:
+    """Collects the events of a run and builds the parts of its message.
+
+    :ivar finish: the end of the run; ``None`` while it goes on or where it failed.
+    """
 
     def __init__(self) -> None:
         self.finish: Finish | None = None
-        self._parts: list[Part] = []  # of the turns that are over
+        self._parts: list[Part] = []  # of the closed turns
         self._text = ""
         self._files: list[FilePart] = []
         self._calls: dict[str, ToolCallPart] = {}
         self._results: dict[str, ToolResultPart] = {}
 
     def add(self, event: AgentEvent) -> None:
-        """Take one event in."""
+        """Add one event.
+
+        :param event: the event.
+        """
         match event:
             case TextDelta():
                 self._text += event.text
@@ -46,26 +52,27 @@ class Answer:
                         id=event.id, name=event.name, result=event.result
                     )
             case StepFinish(continued=True):
-                self._turn()
+                self._close_turn()
             case Finish():
                 self.finish = event
 
-    def parts(self) -> tuple[Part, ...]:
-        """What is kept of the run.
+    def build_parts(self) -> tuple[Part, ...]:
+        """Build the parts to store.
 
-        Of one that did not finish, what tools have answered: that has happened. Half an answer
-        and calls that nobody has answered are not kept, except those the caller will answer.
+        Of a run that did not finish, only the answered tool calls are stored, because they have
+        happened. Incomplete text and unanswered calls are dropped, except calls that the caller
+        will answer.
         """
         finish = self.finish
         if finish is None or finish.reason == "suspended":
             self._text, self._files = "", []
         elif finish.object is not None and not self._text:
             self._text = msgspec.json.encode(dump(finish.object)).decode()
-        self._turn(open_calls=finish is not None and finish.reason == "tool-calls")
+        self._close_turn(open_calls=finish is not None and finish.reason == "tool-calls")
         return tuple(self._parts)
 
-    def _turn(self, *, open_calls: bool = False) -> None:
-        """Close a turn: its text, what it called, and then what came back."""
+    def _close_turn(self, *, open_calls: bool = False) -> None:
+        """Store the parts of a turn: its text, its tool calls and their results."""
         if self._text:
             self._parts.append(TextPart(text=self._text))
         self._parts += self._files

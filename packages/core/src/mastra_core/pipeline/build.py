@@ -1,4 +1,4 @@
-"""The app, staged for one platform."""
+"""The build: the app, staged for one platform."""
 
 from __future__ import annotations
 
@@ -17,11 +17,14 @@ __all__ = ("Build",)
 class Build:
     """The app, its dependencies and a manifest without a target, in one directory.
 
-    The directory holds ``index.py`` (the launcher), ``app/`` and ``vendor/``. Copy from it, or
-    move it as a whole; never change it.
+    The directory holds ``index.py`` (the launcher), ``app/`` and ``vendor/``. Copy from it, or move
+    it as a whole; never change it.
 
-    :param digests: SHA-256 of files whose content is known already, as hex. Sealing a bundle
-        reads none of them again.
+    :param directory: the staged files.
+    :param platform: the Python version and the wheels it was staged for.
+    :param manifest: the facts of the build; its ``target`` is empty.
+    :param digests: SHA-256 in hexadecimal of files whose content is known already, so that
+        ``Bundle.seal`` does not read them again.
     """
 
     directory: Path
@@ -31,20 +34,24 @@ class Build:
 
     @property
     def app(self) -> str:
-        """ASGI import string: all a deployer needs to know of the app."""
+        """ASGI import string (``mastra_asgi:app``); a deployer needs to know nothing else."""
         return self.manifest.app
 
     def copy_to(self, directory: Path) -> None:
-        """Lay the whole build out in ``directory``, which may exist.
+        """Copy the whole build to ``directory``.
 
-        Files may be hard links: replace one, never write into it.
+        Files may be hard links: replace a file, never write into it.
+
+        :param directory: a directory, which may exist.
         """
         lay_out(self.directory, directory)
 
     def move_to(self, directory: Path) -> None:
-        """Move the whole build to ``directory``, an empty one: sooner done than ``copy_to``.
+        """Move the whole build to ``directory``, which is faster than ``copy_to``.
 
-        Where they lie on two file systems it is copied.
+        On another file system the build is copied.
+
+        :param directory: an empty directory.
         """
         try:
             self.directory.rename(directory)

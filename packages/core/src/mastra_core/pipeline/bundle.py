@@ -1,4 +1,4 @@
-"""A directory shaped for one target, complete: if deploying needs it, it is in there."""
+"""The bundle: a directory in the layout of one target, with everything that a deploy needs."""
 
 from __future__ import annotations
 
@@ -23,20 +23,29 @@ MANIFEST = "mastra-bundle.json"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Bundle:
-    """What ``mastra bundle`` makes and ``mastra deploy --prebuilt`` takes."""
+    """A complete directory for one target, made by ``mastra bundle``.
+
+    :param directory: the files, with the manifest ``mastra-bundle.json``.
+    :param manifest: the facts of the bundle.
+    """
 
     directory: Path
     manifest: BundleManifest
 
     @classmethod
     def seal(cls, build: Build, directory: Path, target: str, **metadata: Any) -> Bundle:
-        """Write the manifest of a finished directory: the last thing ``mastra_bundle`` does.
+        """Write the manifest of a finished directory, as the last step of ``mastra_bundle``.
 
+        :param build: the build that the files come from.
+        :param directory: the finished directory.
+        :param target: name of the target.
         :param metadata: the deployer's own facts, JSON builtins.
+        :returns: the bundle.
+        :raises BundleError: when the directory contains a symbolic link.
         """
         (directory / MANIFEST).unlink(missing_ok=True)
         facts = msgspec.structs.replace(build.manifest, target=target, metadata=metadata, digest="")
-        digest = _digest(directory, msgspec.json.encode(facts), build.digests)
+        digest = _compute_digest(directory, msgspec.json.encode(facts), build.digests)
         manifest = msgspec.structs.replace(facts, digest=digest)
         text = msgspec.json.format(msgspec.json.encode(manifest, order="deterministic"), indent=2)
         (directory / MANIFEST).write_bytes(text + b"\n")
@@ -44,9 +53,10 @@ class Bundle:
 
     @classmethod
     def load(cls, directory: Path) -> Bundle:
-        """A bundle from disk.
+        """Read a bundle from disk and verify its digest.
 
-        :raises BundleError: when there is none, or it was changed after it was made.
+        :param directory: the directory of the bundle.
+        :raises BundleError: when there is no bundle, or it was changed after it was sealed.
         """
         try:
             content = (directory / MANIFEST).read_bytes()
@@ -54,44 +64,49 @@ class Bundle:
         except (FileNotFoundError, NotADirectoryError):
             raise BundleError(
                 f"There is no bundle in {str(directory)!r}: {MANIFEST} is missing.",
-                "Make one: mastra bundle TARGET.",
+                "Run: mastra bundle TARGET.",
             ) from None
         except msgspec.DecodeError as error:
             raise BundleError(
-                f"{MANIFEST} in {str(directory)!r} cannot be read: {error}.", "Bundle again."
+                f"{MANIFEST} in {str(directory)!r} cannot be read: {error}.",
+                "Run mastra bundle again.",
             ) from None
         if any(".." in PurePosixPath(path).parts for path in manifest.paths):
-            raise BundleError(f"{MANIFEST} in {str(directory)!r} leads out of it.", "Bundle again.")
-        if manifest.digest != _digest(directory, content, {}):
+            raise BundleError(
+                f"A path of {MANIFEST} in {str(directory)!r} leads out of the bundle.",
+                "Run mastra bundle again.",
+            )
+        if manifest.digest != _compute_digest(directory, content, {}):
             raise BundleError(
                 f"The bundle in {str(directory)!r} was changed after it was made.",
-                "Bundle again; what a bundle needs belongs into the project.",
+                "Run mastra bundle again; put additional files into the project.",
             )
         return cls(directory=directory, manifest=manifest)
 
     def files(self) -> Iterator[Path]:
-        """Every file, sorted, the manifest too."""
-        return (Path(entry.path) for _, entry in _entries(self.directory))
+        """Return every file of the bundle, sorted by name, including the manifest."""
+        return (Path(entry.path) for _, entry in _list_entries(self.directory))
 
 
-def _entries(directory: Path) -> list[tuple[str, os.DirEntry[str]]]:
-    """Every file by name, sorted."""
+def _list_entries(directory: Path) -> list[tuple[str, os.DirEntry[str]]]:
+    """Return every file with its name, sorted by name."""
     entries = []
     for name, entry in tree_files(directory):
         if entry.is_symlink():
             raise BundleError(
-                f"The bundle has a link: {entry.path!r}.", "Put the file itself there."
+                f"The bundle contains a symbolic link: {entry.path!r}.",
+                "Replace it by a copy of the file.",
             )
         if entry.is_file():
             entries.append((name, entry))
     return sorted(entries, key=lambda pair: pair[0])
 
 
-def _digest(directory: Path, manifest: bytes, known: Mapping[Identity, str]) -> str:
-    """SHA-256 of everything: what is named by it has these files and these facts, no others."""
+def _compute_digest(directory: Path, manifest: bytes, known: Mapping[Identity, str]) -> str:
+    """Return the SHA-256 of the manifest and of all files, with their names and contents."""
     facts = {**msgspec.json.decode(manifest), "digest": ""}
     digest = hashlib.sha256(msgspec.json.encode(facts, order="sorted"))
-    for name, entry in _entries(directory):
+    for name, entry in _list_entries(directory):
         if name != MANIFEST:
             content = known.get(identity_of(entry.stat())) or content_digest(entry.path)
             digest.update(f"{name}\0{content}\0".encode())

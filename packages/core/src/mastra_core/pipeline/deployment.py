@@ -1,4 +1,4 @@
-"""What is asked of a platform, and what came of it."""
+"""The options of a deploy and its result."""
 
 from __future__ import annotations
 
@@ -17,7 +17,12 @@ State = Literal["building", "ready", "failed"]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Git:
-    """Where the project's code stands."""
+    """The state of the project's git repository.
+
+    :param commit: hash of the current commit.
+    :param branch: name of the branch, empty for a detached head.
+    :param dirty: whether there are uncommitted changes.
+    """
 
     commit: str
     branch: str = ""
@@ -26,15 +31,19 @@ class Git:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DeployRequest:
-    """What the user asked for. A new flag becomes a field here, never a change of a hook.
+    """The options of a deploy. A new flag becomes a field here, never a change of a hook.
 
     :param environment: ``preview`` or ``production``.
+    :param branch: name of the git branch, empty where there is none.
+    :param message: description of the deployment, empty where there is none.
+    :param git: state of the git repository, ``None`` outside of one.
     :param env: values of the app's variables, for the platform's secret store.
-    :param wait: whether to wait until it is live; without, hand it over and return.
-    :param previous: the last deployment known here, where there is one.
-    :param fingerprint: of the bundle and the values in ``env``, keyed by the credentials, so it
-        may be kept where others read it. A deployer that can keep it gives it back in
-        ``Deployment.fingerprint``; then an unchanged deploy can be skipped from any machine.
+    :param wait: whether to wait until the deployment is live.
+    :param previous: the last deployment known on this machine, ``None`` where there is none.
+    :param fingerprint: a keyed hash of the bundle and the values in ``env``. The key is derived
+        from the credentials, so the platform may store the hash in the open. A deployer that can
+        store it returns it in ``Deployment.fingerprint``; then an unchanged deploy can be skipped
+        on any machine.
     """
 
     environment: Stage
@@ -51,17 +60,23 @@ class DeployRequest:
 class Deployment:
     """A bundle on a platform.
 
-    :param id: the platform's own, what ``mastra promote`` and ``mastra rollback`` take.
-    :param url: where it answers, or what it is called where it answers nowhere by itself.
-    :param live: whether users see it. What ``mastra_deploy`` returns with ``False`` is a draft:
-        it is tried (``smoke_headers``), then promoted.
-    :param state: ``building`` where nobody waited for it.
-    :param percent: share of the traffic it has, where that is split.
-    :param fingerprint: that of the request, as far as the platform keeps it.
+    :param target: name of the target.
+    :param id: the platform's id, which ``mastra promote`` and ``mastra rollback`` take.
+    :param url: URL of the deployment, or its name where it has no URL.
+    :param environment: ``preview`` or ``production``.
+    :param created: time of creation, with a time zone.
+    :param live: whether the deployment serves users. ``mastra_deploy`` returns ``False`` for a
+        draft, which is smoke tested with ``smoke_headers`` and then promoted.
+    :param state: ``building``, ``ready`` or ``failed``; ``building`` where the deploy did not wait.
+    :param percent: share of the traffic in percent, ``None`` where traffic is not split.
+    :param branch: name of the git branch, empty where unknown.
+    :param message: description of the deployment, empty where there is none.
+    :param commit: hash of the git commit, empty where unknown.
+    :param fingerprint: the fingerprint of the request, empty where the platform does not store it.
     :param next: what to read or do next, one line each.
-    :param reachable: whether a request from here gets through; where it does not, and there are
-        no ``smoke_headers``, it is not tried.
-    :param smoke_headers: what a request needs to get past the platform's protection.
+    :param reachable: whether a request from this machine reaches the deployment. Without
+        ``smoke_headers``, an unreachable deployment is not smoke tested.
+    :param smoke_headers: headers that pass a request through the platform's protection.
     """
 
     target: str
@@ -85,11 +100,12 @@ class Deployment:
 class Plan:
     """What a deploy would do.
 
-    :param creates: things that do not exist yet, one line each.
-    :param changes: things that do.
-    :param upload: bytes to be sent.
-    :param present: bytes the platform has already.
-    :param notes: what else is worth knowing first, one line each.
+    :param creates: things that would be created, one line each.
+    :param changes: things that would be changed, one line each.
+    :param environment: environment variables that would be set, one line each.
+    :param upload: bytes to upload.
+    :param present: bytes that the platform has already.
+    :param notes: further information for the user, one line each.
     """
 
     creates: tuple[str, ...] = ()

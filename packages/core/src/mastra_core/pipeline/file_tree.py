@@ -1,4 +1,4 @@
-"""A tree of files: walked, put somewhere else without writing it again, known by content."""
+"""Trees of files: listing, linking and hashing."""
 
 from __future__ import annotations
 
@@ -12,16 +12,19 @@ from typing import TypeAlias
 __all__ = ("Identity", "content_digest", "identity_of", "lay_out", "tree_files")
 
 Identity: TypeAlias = tuple[int, int, int, int]
-"""Device, inode, size and time of change of a file: the same for each of its hard links."""
+"""Device, inode, size and modification time of a file, the same for all its hard links."""
 
-_BLOCK = 1 << 20
+_BLOCK_SIZE = 1 << 20
 
 
 def lay_out(source: Path, target: Path) -> None:
-    """Make ``target`` hold what ``source`` holds, by hard links where the file system can.
+    """Copy a tree of files by hard links, or as copies where the file system has no hard links.
 
-    Linking is some fifteen times faster than copying. Linked files share their content, so
-    replace one, never write into it; those of the dependency cache are read-only for that reason.
+    Linking is about fifteen times faster than copying. Linked files share their content, so replace
+    a file and never write into it; the files of the dependency cache are read-only for this reason.
+
+    :param source: the directory to copy.
+    :param target: the new directory, which may exist.
     """
     target.mkdir(parents=True, exist_ok=True)
     with os.scandir(source) as entries:
@@ -33,29 +36,38 @@ def lay_out(source: Path, target: Path) -> None:
 
 
 def tree_files(directory: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """Every file and link below ``directory`` by its relative name, in no order."""
-    waiting = [("", str(directory))]
-    while waiting:
-        prefix, place = waiting.pop()
-        with os.scandir(place) as entries:
+    """Yield every file and link below a directory, with its relative name, in no order.
+
+    :param directory: the root of the tree.
+    """
+    pending = [("", str(directory))]
+    while pending:
+        prefix, parent = pending.pop()
+        with os.scandir(parent) as entries:
             for entry in entries:
                 name = prefix + entry.name
                 if entry.is_dir(follow_symlinks=False):
-                    waiting.append((f"{name}/", entry.path))
+                    pending.append((f"{name}/", entry.path))
                 else:
                     yield name, entry
 
 
 def identity_of(status: os.stat_result) -> Identity:
-    """What tells a file from another without reading it."""
+    """Return the identity of a file, which changes with its content, without reading the file.
+
+    :param status: the result of ``stat``.
+    """
     return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
 def content_digest(path: str | Path) -> str:
-    """SHA-256 of a file's content, as hex."""
+    """Return the SHA-256 of a file's content in hexadecimal.
+
+    :param path: the file.
+    """
     digest = hashlib.sha256()
     with open(path, "rb") as file:  # noqa: PTH123  # called for each file of a bundle
-        while block := file.read(_BLOCK):
+        while block := file.read(_BLOCK_SIZE):
             digest.update(block)
     return digest.hexdigest()
 

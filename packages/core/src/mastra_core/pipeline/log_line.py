@@ -1,4 +1,4 @@
-"""What a running app said."""
+"""A log line of a running app."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ __all__ = ("LogLine",)
 class LogLine:
     """One line of an app's log.
 
-    :param text: without its newline.
-    :param time: when it was said, with a time zone, where the platform tells.
-    :param level: ``debug``, ``info``, ``warning`` or ``error``, where the platform tells.
+    :param text: the line without its newline.
+    :param time: when the line was logged, with a time zone; ``None`` where the platform does not
+        say.
+    :param level: ``debug``, ``info``, ``warning`` or ``error``; empty where the platform does not
+        say.
     """
 
     text: str

@@ -1,4 +1,4 @@
-"""What a check found."""
+"""A problem that a check found."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ __all__ = ("Problem",)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Problem:
-    """One finding: a sentence, and the cure.
+    """One finding of a check.
 
-    :param severity: an ``error`` stops the line, a ``warning`` is shown, a ``note`` only by
-        ``mastra check``.
+    :param message: what is wrong, in one sentence.
+    :param hint: the cure; empty where there is none.
+    :param severity: an ``error`` stops the pipeline, a ``warning`` is shown, a ``note`` is shown
+        only by ``mastra check``.
     :param where: file and line, or empty.
     """
 

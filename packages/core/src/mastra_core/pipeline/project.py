@@ -1,4 +1,4 @@
-"""What the user has."""
+"""The user's project."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ __all__ = ("Environment", "Project")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Environment:
-    """Names, never values, of the environment variables the app declares.
+    """Names, never values, of the environment variables that the app declares.
 
-    :param required: without these it does not start, and nothing is uploaded.
-    :param optional: set on the platform where there is a value.
+    :param required: without these the app does not start, and nothing is uploaded.
+    :param optional: set on the platform where they have a value.
     """
 
     required: tuple[str, ...] = ()
@@ -23,20 +23,21 @@ class Environment:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Required and optional."""
+        """The required and the optional names."""
         return (*self.required, *self.optional)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Project:
-    """A directory with an application in it.
+    """A directory with an application.
 
-    :param root: absolute path.
-    :param import_root: what is on ``sys.path``: ``root/src`` or ``root``.
+    :param root: absolute path of the directory.
+    :param import_root: the directory on ``sys.path``: ``root/src`` or ``root``.
     :param module: dotted name of the entry module (``mastra.index``).
-    :param attribute: the object in it (``mastra``); may be dotted.
-    :param name: of ``[project]``, else the directory's.
-    :param config: ``[tool.mastra]`` as it stands.
+    :param attribute: name of the application in the entry module (``mastra``); may be dotted.
+    :param name: ``[project].name``, or else the name of the directory.
+    :param environment: the environment variables that the app declares.
+    :param config: the table ``[tool.mastra]`` as it is written.
     """
 
     root: Path
@@ -49,10 +50,10 @@ class Project:
 
     @property
     def entry(self) -> str:
-        """``module:attribute``."""
+        """The application as ``module:attribute``."""
         return f"{self.module}:{self.attribute}"
 
     @property
     def local(self) -> Path:
-        """``.mastra-local``: what mastra keeps beside the project, ignored by git."""
+        """The directory ``.mastra-local``, which holds mastra's own files and is ignored by git."""
         return self.root / ".mastra-local"

@@ -1,4 +1,4 @@
-"""How stages tell what they are doing; the terminal is somebody else's."""
+"""The protocol by which the stages report progress; the terminal's implementation is elsewhere."""
 
 from __future__ import annotations
 
@@ -8,26 +8,50 @@ __all__ = ("Report", "Silent")
 
 
 class Report(Protocol):
-    """Progress, for people. Never given anything secret."""
+    """Progress for people; it never receives secrets."""
 
     def step(self, text: str) -> None:
-        """A piece of work begins: ``"Resolving dependencies"``."""
+        """Report that a piece of work begins.
+
+        :param text: what begins: ``"Resolving dependencies"``.
+        """
 
     def advance(self, done: int, total: int, unit: str = "B") -> None:
-        """How far the present piece of work is."""
+        """Report the progress of the current piece of work.
+
+        :param done: the finished amount.
+        :param total: the whole amount.
+        :param unit: ``B`` for bytes, or a noun.
+        """
 
     def note(self, text: str, hint: str = "") -> None:
-        """Something worth knowing that stops nothing."""
+        """Report something that is worth knowing and stops nothing.
+
+        :param text: one sentence.
+        :param hint: what the user may do.
+        """
 
 
 class Silent:
-    """A report that tells nobody."""
+    """A report that ignores everything."""
 
     def step(self, text: str) -> None:
-        """Ignore."""
+        """Ignore the step.
+
+        :param text: what begins.
+        """
 
     def advance(self, done: int, total: int, unit: str = "B") -> None:
-        """Ignore."""
+        """Ignore the progress.
+
+        :param done: the finished amount.
+        :param total: the whole amount.
+        :param unit: ``B`` for bytes, or a noun.
+        """
 
     def note(self, text: str, hint: str = "") -> None:
-        """Ignore."""
+        """Ignore the note.
+
+        :param text: one sentence.
+        :param hint: what the user may do.
+        """

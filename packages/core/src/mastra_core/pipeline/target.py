@@ -1,4 +1,4 @@
-"""What a deployer says of its platform."""
+"""The description of a platform by its deployer."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ __all__ = ("Limits", "Platform", "Target")
 class Platform:
     """What a build is staged for.
 
-    :param python: version, ``"3.12"``; empty for the project's own.
-    :param wheels: which wheels fit, in uv's words (``x86_64-manylinux_2_28``); empty for this
-        machine's.
-    :param interpreter: a Python on this machine to compile and check the build with; one that
-        fits is looked for where empty.
+    :param python: Python version, ``"3.12"``; empty for the project's own.
+    :param wheels: the platform of the wheels, as uv names it (``x86_64-manylinux_2_28``); empty for
+        that of this machine.
+    :param interpreter: path of a Python on this machine that compiles and checks the build; by
+        default one that fits is searched for.
     """
 
     python: str = ""
@@ -28,9 +28,9 @@ class Platform:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What the platform takes.
+    """The limits of a platform.
 
-    :param size: bytes of the unpacked bundle; 0 for no limit.
+    :param size: maximum bytes of the unpacked bundle; 0 for no limit.
     """
 
     size: int = 0
@@ -40,20 +40,21 @@ class Limits:
 class Target:
     """A platform, as its deployer describes it.
 
-    :param name: what ``mastra deploy NAME`` says.
+    :param name: the argument of ``mastra deploy NAME``.
     :param summary: one line for ``mastra targets``.
-    :param settings: frozen dataclass with a class attribute ``target``; its fields are what
-        ``[tool.mastra.targets.NAME]`` may hold.
-    :param credentials: environment variables that deploy verbs receive as secrets.
+    :param settings: a frozen dataclass with a class attribute ``target``; its fields are the keys
+        of ``[tool.mastra.targets.NAME]``.
+    :param credentials: environment variables that the deploy hooks receive as secrets.
     :param platforms: what a build may be staged for, the preferred one first.
-    :param requirements: what the runtime needs in the bundle beside the app's own closure.
+    :param requirements: requirements of the runtime beside those of the app.
+    :param limits: the limits of the platform.
     :param previews: whether a deployment can be a preview.
-    :param stores_env: whether the platform keeps the values of the app's variables. Where it does
-        not, nobody asks for values and ``DeployRequest.env`` is empty.
-    :param keeps_files: whether what the app writes to its disk is there at its next start. Where it
-        is not, a database in a file is pointed out.
-    :param elsewhere: whether the app runs on another machine than the one that deploys it. Where it
-        does, values that point at this machine are pointed out.
+    :param stores_env: whether the platform stores the values of the app's variables. Where it does
+        not, no values are asked for and ``DeployRequest.env`` is empty.
+    :param persistent_disk: whether files that the app writes still exist at its next start. Where
+        they do not, the check warns about a database in a file.
+    :param remote: whether the app runs on another machine than the one that deploys it. Where it
+        does, the check warns about values that point at this machine.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Where an application keeps what outlives a run."""
+"""Storage of threads, messages, notes and suspended runs."""
 
 from mastra_core.storage.coerce_storage import as_storage
 from mastra_core.storage.in_memory import MemoryStorage

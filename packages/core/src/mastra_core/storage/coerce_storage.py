@@ -1,4 +1,4 @@
-"""Which storage a setting means."""
+"""Conversion of a setting to a storage."""
 
 from __future__ import annotations
 
@@ -14,22 +14,24 @@ _HINT = 'Pass "sqlite:///file.db", "memory:", or an object like SqliteStorage("f
 
 
 def as_storage(value: Any) -> Storage:
-    """``value`` as a storage: itself, a URL, or the memory of this process for ``None``.
+    """Convert a value to a storage.
 
-    ``sqlite:///file.db`` is relative to the working directory, ``sqlite:////data/file.db`` is not.
+    ``sqlite:///file.db`` is relative to the working directory, ``sqlite:////data/file.db`` is
+    absolute.
 
+    :param value: a storage, a URL, or ``None`` for a storage in this process.
     :raises ConfigError: for anything else.
     """
     if value is None:
         return MemoryStorage()
     if isinstance(value, str):
-        return _by_url(value)
+        return _from_url(value)
     if isinstance(value, Storage) and not isinstance(value, type):
         return value
     raise ConfigError(f"The storage is {value!r}.", _HINT)
 
 
-def _by_url(url: str) -> Storage:
+def _from_url(url: str) -> Storage:
     scheme, _, rest = url.partition(":")
     if scheme == "memory" and not rest:
         return MemoryStorage()
@@ -38,10 +40,10 @@ def _by_url(url: str) -> Storage:
         from mastra_core.storage.sqlite import SqliteStorage
 
         return SqliteStorage(path)
-    raise ConfigError(f"No storage is known for {_shown(url)!r}.", _HINT)
+    raise ConfigError(f"No storage is known for {_mask_url(url)!r}.", _HINT)
 
 
-def _shown(url: str) -> str:
-    """Without what stands before ``@``: it may be a password."""
+def _mask_url(url: str) -> str:
+    """Return the URL without the part before ``@``, which may contain a password."""
     scheme, separator, rest = url.partition("://")
     return f"{scheme}://****@{rest.rpartition('@')[2]}" if separator and "@" in rest else url

@@ -1,4 +1,4 @@
-"""The default storage: this process, bounded."""
+"""The default storage: in this process, with a maximum size."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ __all__ = ("MemoryStorage",)
 
 
 class MemoryStorage:
-    """Keeps everything in this process, and nothing after its end.
+    """Stores everything in this process; it is lost when the process ends.
 
-    :param max_threads: the most that are kept; the one that is longest without a change goes
-        first. So many notes of working memory are kept, too.
-    :param max_messages: the most of one thread; the oldest go first.
+    :param max_threads: maximum number of threads, and of notes of working memory; the one that was
+        not changed for the longest time is removed first.
+    :param max_messages: maximum number of messages of one thread; the oldest are removed first.
     """
 
     single_process = True
@@ -24,7 +24,7 @@ class MemoryStorage:
         self.suspended_runs: SuspendedRuns = MemorySuspendedRuns()
 
     async def open(self) -> None:
-        """Nothing is needed."""
+        """Do nothing: no resource is needed."""
 
     async def close(self) -> None:
-        """Nothing is held that others want; what is kept stays."""
+        """Do nothing: no resource is held, and the data stays."""

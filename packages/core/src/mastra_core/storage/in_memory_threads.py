@@ -1,4 +1,4 @@
-"""Threads in this process: every call is over before another begins, so each is whole."""
+"""Threads in this process; no call awaits anything, so each is atomic."""
 
 from __future__ import annotations
 
@@ -21,16 +21,20 @@ from mastra_core.storage.records import (
     ThreadQuery,
 )
 
-__all__ = ("MemoryThreads", "fits")
+__all__ = ("MemoryThreads", "matches_metadata")
 
 
-def fits(metadata: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """Whether every wanted key is there with that value."""
-    return all(key in metadata and metadata[key] == value for key, value in wanted.items())
+def matches_metadata(metadata: Mapping[str, Any], expected: Mapping[str, Any]) -> bool:
+    """Return whether metadata has every expected key with the expected value.
+
+    :param metadata: the stored metadata.
+    :param expected: the expected keys and values.
+    """
+    return all(key in metadata and metadata[key] == value for key, value in expected.items())
 
 
-class _Kept:
-    """A thread with its messages, in the order they came."""
+class _ThreadEntry:
+    """A thread with its messages, in the order in which they were added."""
 
     def __init__(self, thread: Thread) -> None:
         self.thread = thread
@@ -40,51 +44,76 @@ class _Kept:
 
 
 class MemoryThreads:
-    """Bounded; see ``MemoryStorage``."""
+    """The ``ThreadStore`` of ``MemoryStorage``.
+
+    :param max_threads: maximum number of threads, and of notes of working memory.
+    :param max_messages: maximum number of messages of one thread.
+    """
 
     def __init__(self, max_threads: int, max_messages: int) -> None:
         self._max_threads = max_threads
         self._max_messages = max_messages
-        self._threads: OrderedDict[str, _Kept] = OrderedDict()  # the last changed is the last
-        self._thread_of: dict[str, str] = {}  # by message id
+        self._threads: OrderedDict[str, _ThreadEntry] = (
+            OrderedDict()
+        )  # the last changed is the last
+        self._thread_ids: dict[str, str] = {}  # by message id
         self._notes: OrderedDict[tuple[Scope, str], str] = OrderedDict()
         self._positions = itertools.count(1)
 
     async def get(self, thread_id: str) -> Thread | None:
-        """A thread by id."""
-        kept = self._threads.get(thread_id)
-        return kept.thread if kept else None
+        """Return a thread.
+
+        :param thread_id: id of the thread.
+        :returns: the thread, ``None`` where there is none.
+        """
+        entry = self._threads.get(thread_id)
+        return entry.thread if entry else None
 
     async def find(self, query: ThreadQuery) -> Page[Thread]:
-        """Threads that fit."""
+        """Return the threads that match a query.
+
+        :param query: the query.
+        """
         found = [
-            kept.thread
-            for kept in self._threads.values()
-            if query.resource in (None, kept.thread.resource)
-            and fits(kept.thread.metadata, query.metadata)
+            entry.thread
+            for entry in self._threads.values()
+            if query.resource in (None, entry.thread.resource)
+            and matches_metadata(entry.thread.metadata, query.metadata)
         ]
         found.sort(key=lambda thread: (getattr(thread, query.order_by), thread.id))
-        return _page(found, query)
+        return _build_page(found, query)
 
     async def create(self, thread: Thread) -> bool:
-        """Keep a new thread; ``False`` where the id is taken."""
+        """Store a new thread.
+
+        :param thread: the thread.
+        :returns: ``False`` where the id is taken.
+        """
         if thread.id in self._threads:
             return False
-        self._made(thread)
+        self._add_thread(thread)
         return True
 
     async def update(self, thread: Thread) -> bool:
-        """Replace a thread, its messages stay; ``False`` where there is none."""
-        kept = self._threads.get(thread.id)
-        if kept is None:
+        """Replace a thread; its messages stay.
+
+        :param thread: the thread.
+        :returns: ``False`` where there is no such thread.
+        """
+        entry = self._threads.get(thread.id)
+        if entry is None:
             return False
-        kept.thread = thread
+        entry.thread = thread
         self._threads.move_to_end(thread.id)
         return True
 
     async def delete(self, thread_id: str) -> bool:
-        """Remove a thread with all that belongs to it; ``False`` where there is none."""
-        return self._forgotten(thread_id)
+        """Delete a thread with its messages and notes.
+
+        :param thread_id: id of the thread.
+        :returns: ``False`` where there is no such thread.
+        """
+        return self._remove_thread(thread_id)
 
     async def append(
         self,
@@ -95,75 +124,122 @@ class MemoryThreads:
         history: History | None = None,
         after: int = 0,
     ) -> bool:
-        """Add messages to a thread, together and at its end; see ``ThreadStore``."""
-        kept = self._threads.get(thread.id)
-        if not (create if kept is None else kept.thread.resource == thread.resource):
+        """Add messages at the end of a thread, in one transaction; see ``ThreadStore``.
+
+        :param thread: the thread.
+        :param messages: the messages.
+        :param create: whether to create a missing thread.
+        :param history: the framework's own history of the thread.
+        :param after: the thread's position that the history was written for.
+        :returns: ``False`` where nothing was stored.
+        :raises Conflict: when another thread has a message of that id.
+        """
+        entry = self._threads.get(thread.id)
+        if not (create if entry is None else entry.thread.resource == thread.resource):
             return False
-        self._refuse_others(thread.id, messages)
-        kept = kept or self._made(thread)
-        kept.history = history if kept.position == after else None
-        self._put(kept, messages)
-        kept.thread = msgspec.structs.replace(
-            kept.thread,
-            title=kept.thread.title or thread.title,
-            updated_at=max(kept.thread.updated_at, thread.updated_at),
+        self._check_owner(thread.id, messages)
+        entry = entry or self._add_thread(thread)
+        entry.history = history if entry.position == after else None
+        self._put_messages(entry, messages)
+        entry.thread = msgspec.structs.replace(
+            entry.thread,
+            title=entry.thread.title or thread.title,
+            updated_at=max(entry.thread.updated_at, thread.updated_at),
         )
         self._threads.move_to_end(thread.id)
         return True
 
     async def recall(self, thread_id: str, last: int) -> Recall:
-        """The thread and its ``last`` messages."""
-        kept = self._threads.get(thread_id)
-        if kept is None:
+        """Return a thread and its last messages.
+
+        :param thread_id: id of the thread.
+        :param last: how many messages.
+        """
+        entry = self._threads.get(thread_id)
+        if entry is None:
             return Recall()
-        newest = list(itertools.islice(reversed(kept.messages.values()), last))
+        newest = list(itertools.islice(reversed(entry.messages.values()), last))
         return Recall(
-            thread=kept.thread,
+            thread=entry.thread,
             messages=tuple(reversed(newest)),
-            history=kept.history,
-            position=kept.position,
+            history=entry.history,
+            position=entry.position,
         )
 
     async def messages(self, query: MessageQuery) -> Page[StoredMessage]:
-        """Messages of one thread that fit."""
-        kept = self._threads.get(query.thread)
-        messages = kept.messages.values() if kept else ()
-        return _page([message for message in messages if _asked(message, query)], query)
+        """Return the messages of one thread that match a query.
 
-    async def around(self, message_id: str, before: int, after: int) -> tuple[StoredMessage, ...]:
-        """A message and its neighbours in its thread, oldest first."""
-        kept = self._threads.get(self._thread_of.get(message_id, ""))
-        if kept is None:
-            return ()
-        at = list(kept.messages).index(message_id)
-        return tuple(itertools.islice(kept.messages.values(), max(at - before, 0), at + after + 1))
-
-    async def lookup(self, message_ids: Sequence[str]) -> tuple[StoredMessage, ...]:
-        """Those of these messages that there are."""
-        return tuple(
-            self._threads[self._thread_of[name]].messages[name]
-            for name in dict.fromkeys(message_ids)
-            if name in self._thread_of
+        :param query: the query.
+        """
+        entry = self._threads.get(query.thread)
+        messages = entry.messages.values() if entry else ()
+        return _build_page(
+            [message for message in messages if _matches_query(message, query)], query
         )
 
-    async def remove(self, message_ids: Sequence[str]) -> int:
-        """Delete messages; how many there were."""
-        known = [name for name in dict.fromkeys(message_ids) if name in self._thread_of]
-        for name in known:
-            kept = self._threads[self._thread_of.pop(name)]
-            kept.history = None
-            kept.position = next(self._positions)
-            del kept.messages[name]
-        return len(known)
+    async def around(self, message_id: str, before: int, after: int) -> tuple[StoredMessage, ...]:
+        """Return a message and the messages around it in its thread, oldest first.
 
-    async def working_memory(self, scope: Scope, owner: str) -> str:
-        """What is noted of a thread or resource; empty where nothing is."""
+        :param message_id: id of the message.
+        :param before: how many earlier messages.
+        :param after: how many later messages.
+        """
+        entry = self._threads.get(self._thread_ids.get(message_id, ""))
+        if entry is None:
+            return ()
+        index = list(entry.messages).index(message_id)
+        return tuple(
+            itertools.islice(entry.messages.values(), max(index - before, 0), index + after + 1)
+        )
+
+    async def get_messages(self, message_ids: Sequence[str]) -> tuple[StoredMessage, ...]:
+        """Return the messages with these ids, as far as they exist.
+
+        :param message_ids: ids of the messages.
+        """
+        return tuple(
+            self._threads[self._thread_ids[message_id]].messages[message_id]
+            for message_id in dict.fromkeys(message_ids)
+            if message_id in self._thread_ids
+        )
+
+    async def delete_messages(self, message_ids: Sequence[str]) -> int:
+        """Delete messages.
+
+        :param message_ids: ids of the messages.
+        :returns: how many messages were deleted.
+        """
+        known_ids = [
+            message_id
+            for message_id in dict.fromkeys(message_ids)
+            if message_id in self._thread_ids
+        ]
+        for message_id in known_ids:
+            entry = self._threads[self._thread_ids.pop(message_id)]
+            entry.history = None
+            entry.position = next(self._positions)
+            del entry.messages[message_id]
+        return len(known_ids)
+
+    async def get_working_memory(self, scope: Scope, owner: str) -> str:
+        """Return the notes about a thread or resource.
+
+        :param scope: ``thread`` or ``resource``.
+        :param owner: id of the thread or resource.
+        :returns: the notes, empty where there are none.
+        """
         return self._notes.get((scope, owner), "")
 
     async def change_working_memory(
         self, scope: Scope, owner: str, change: Callable[[str], str]
     ) -> str:
-        """Replace what is noted by ``change`` of it, and give that."""
+        """Replace the notes by a function of them.
+
+        :param scope: ``thread`` or ``resource``.
+        :param owner: id of the thread or resource.
+        :param change: returns the new notes for the old ones.
+        :returns: the new notes.
+        """
         key = (scope, owner)
         self._notes[key] = change(self._notes.get(key, ""))
         self._notes.move_to_end(key)
@@ -171,47 +247,44 @@ class MemoryThreads:
             self._notes.popitem(last=False)
         return self._notes.get(key, "")
 
-    def _made(self, thread: Thread) -> _Kept:
-        kept = self._threads[thread.id] = _Kept(thread)
+    def _add_thread(self, thread: Thread) -> _ThreadEntry:
+        entry = self._threads[thread.id] = _ThreadEntry(thread)
         while len(self._threads) > self._max_threads:
-            self._forgotten(next(iter(self._threads)))
-        return kept
+            self._remove_thread(next(iter(self._threads)))
+        return entry
 
-    def _forgotten(self, thread_id: str) -> bool:
-        kept = self._threads.pop(thread_id, None)
+    def _remove_thread(self, thread_id: str) -> bool:
+        entry = self._threads.pop(thread_id, None)
         self._notes.pop(("thread", thread_id), None)
-        for name in kept.messages if kept else ():
-            del self._thread_of[name]
-        return kept is not None
+        for message_id in entry.messages if entry else ():
+            del self._thread_ids[message_id]
+        return entry is not None
 
-    def _put(self, kept: _Kept, messages: Sequence[StoredMessage]) -> None:
+    def _put_messages(self, entry: _ThreadEntry, messages: Sequence[StoredMessage]) -> None:
         for message in messages:
-            kept.messages[message.id] = message
-            self._thread_of[message.id] = message.thread
-            kept.position = next(self._positions)
-        for name in list(itertools.islice(kept.messages, _excess(kept, self._max_messages))):
-            del kept.messages[name], self._thread_of[name]
+            entry.messages[message.id] = message
+            self._thread_ids[message.id] = message.thread
+            entry.position = next(self._positions)
+        excess = max(len(entry.messages) - self._max_messages, 0)
+        for message_id in list(itertools.islice(entry.messages, excess)):
+            del entry.messages[message_id], self._thread_ids[message_id]
 
-    def _refuse_others(self, thread_id: str, messages: Iterable[StoredMessage]) -> None:
+    def _check_owner(self, thread_id: str, messages: Iterable[StoredMessage]) -> None:
         for message in messages:
-            if self._thread_of.get(message.id, thread_id) != thread_id:
+            if self._thread_ids.get(message.id, thread_id) != thread_id:
                 raise Conflict(f"Another thread has the message {message.id!r}.")
 
 
-def _excess(kept: _Kept, most: int) -> int:
-    return max(len(kept.messages) - most, 0)
-
-
-def _asked(message: StoredMessage, query: MessageQuery) -> bool:
+def _matches_query(message: StoredMessage, query: MessageQuery) -> bool:
     return (
         (not query.roles or message.role in query.roles)
         and (query.since is None or message.created_at >= query.since)
         and (query.until is None or message.created_at <= query.until)
-        and fits(message.metadata, query.metadata)
+        and matches_metadata(message.metadata, query.metadata)
     )
 
 
-def _page(found: list[Any], query: ThreadQuery | MessageQuery) -> Page[Any]:
+def _build_page(found: list[Any], query: ThreadQuery | MessageQuery) -> Page[Any]:
     ordered = found[::-1] if query.descending else found
     end = None if query.per_page is None else query.offset + query.per_page
     return Page(items=tuple(ordered[query.offset : end]), total=len(found))

@@ -1,4 +1,4 @@
-"""What a graph streams, told as our events."""
+"""Conversion of a graph's stream to events."""
 
 from __future__ import annotations
 
@@ -19,88 +19,96 @@ from mastra_core.agents.events import (
 )
 from mastra_core.schema import dump
 
-__all__ = ("Turns",)
+__all__ = ("EventConverter",)
 
 
-class Turns:
-    """Tells what a graph streams, and where one model turn ends and the next begins.
+class EventConverter:
+    """Converts a graph's stream to events, and finds where a model turn ends.
 
     :ivar state: the last state of the graph.
-    :ivar waits: somebody must answer an interrupt.
-    :ivar total: the tokens of all turns.
+    :ivar is_interrupted: whether an interrupt waits for a person.
+    :ivar total_usage: the tokens of all turns.
     """
 
     def __init__(self) -> None:
         self.state: dict[str, Any] = {}
-        self.waits = False
-        self.total = Usage()
+        self.is_interrupted = False
+        self.total_usage = Usage()
         self._usage = Usage()
-        self._seen: set[str] = set()
+        self._seen_ids: set[str] = set()
         self._calls: dict[str, ToolCall] = {}
-        self._answered = False
+        self._has_results = False
         self._text = ""
 
-    def tell(self, mode: str, value: Any) -> list[AgentEvent]:
-        """What one piece of the stream means here; nothing, where it means nothing."""
-        if mode == "messages":
-            return self._piece(value[0])
-        if mode == "updates":
-            return self._interrupts(value.get("__interrupt__", ()))
-        begins, self.state = not self.state, value
-        new = [each for each in value.get("messages", ()) if each.id not in self._seen]
-        self._seen |= {message.id for message in new}
-        if begins:  # what the run began with is not told
-            return []
-        return [event for message in new for event in self._whole(message)]
+    def convert(self, mode: str, value: Any) -> list[AgentEvent]:
+        """Convert one item of the stream.
 
-    def last(self, reason: str) -> StepFinish:
-        """The end of the turn that was the last."""
+        :param mode: the stream mode of the item: ``messages``, ``updates`` or ``values``.
+        :param value: the item.
+        :returns: the events; empty where the item has no meaning for a run.
+        """
+        if mode == "messages":
+            return self._convert_chunk(value[0])
+        if mode == "updates":
+            return self._convert_interrupts(value.get("__interrupt__", ()))
+        is_first, self.state = not self.state, value
+        new_messages = [each for each in value.get("messages", ()) if each.id not in self._seen_ids]
+        self._seen_ids |= {message.id for message in new_messages}
+        if is_first:  # the first state holds only the input of the run
+            return []
+        return [event for message in new_messages for event in self._convert_message(message)]
+
+    def finish_turn(self, reason: str) -> StepFinish:
+        """Return the end of the last turn.
+
+        :param reason: why the turn ended.
+        """
         return StepFinish(reason=reason, usage=self._usage)
 
-    def _piece(self, message: Any) -> list[AgentEvent]:
+    def _convert_chunk(self, message: Any) -> list[AgentEvent]:
         if not isinstance(message, native.AIMessage | native.AIMessageChunk):
             return []
-        deltas = list(_deltas(message))
+        deltas = list(_iter_deltas(message))
         self._text += "".join(each.text for each in deltas if isinstance(each, TextDelta))
-        return [*self._turn(), *deltas] if deltas else []
+        return [*self._close_turn(), *deltas] if deltas else []
 
-    def _interrupts(self, interrupts: Any) -> list[AgentEvent]:
-        self.waits = self.waits or bool(interrupts)
+    def _convert_interrupts(self, interrupts: Any) -> list[AgentEvent]:
+        self.is_interrupted = self.is_interrupted or bool(interrupts)
         return [
             ToolSuspended(id=each.id, name="interrupt", arguments={}, payload=dump(each.value))
             for each in interrupts
         ]
 
-    def _whole(self, message: Any) -> list[AgentEvent]:
+    def _convert_message(self, message: Any) -> list[AgentEvent]:
         if isinstance(message, native.ToolMessage):
-            return [self._result(message)]
+            return [self._convert_result(message)]
         if not isinstance(message, native.AIMessage):
             return []
-        told = [*self._turn(), *self._unsaid(message)]
-        usage = _usage(message.usage_metadata)
-        self._usage, self.total = self._usage + usage, self.total + usage
+        events = [*self._close_turn(), *self._convert_unstreamed_text(message)]
+        usage = _convert_usage(message.usage_metadata)
+        self._usage, self.total_usage = self._usage + usage, self.total_usage + usage
         calls = [
             ToolCall(id=call["id"] or "", name=call["name"], arguments=call["args"])
             for call in message.tool_calls
         ]
         self._calls |= {call.id: call for call in calls}
-        return [*told, *calls]
+        return [*events, *calls]
 
-    def _unsaid(self, message: native.AIMessage) -> list[AgentEvent]:
-        """The text of a message that no model streamed: a node wrote it itself."""
-        text, said = message.text, self._text
-        self._text = said.replace(text, "", 1)
-        return [TextDelta(text=text)] if text and text not in said else []
+    def _convert_unstreamed_text(self, message: native.AIMessage) -> list[AgentEvent]:
+        """Return the text of a message that a node wrote itself, without a streaming model."""
+        text, streamed = message.text, self._text
+        self._text = streamed.replace(text, "", 1)
+        return [TextDelta(text=text)] if text and text not in streamed else []
 
-    def _turn(self) -> list[AgentEvent]:
-        """The model speaks after tools have answered: the turn that asked for them is over."""
-        if not self._answered:
+    def _close_turn(self) -> list[AgentEvent]:
+        """End the turn of the tool calls when the model writes after their results."""
+        if not self._has_results:
             return []
-        self._answered, usage, self._usage = False, self._usage, Usage()
+        self._has_results, usage, self._usage = False, self._usage, Usage()
         return [StepFinish(reason="tool-calls", continued=True, usage=usage)]
 
-    def _result(self, message: native.ToolMessage) -> ToolResult:
-        self._answered = True
+    def _convert_result(self, message: native.ToolMessage) -> ToolResult:
+        self._has_results = True
         call = self._calls.get(message.tool_call_id)
         return ToolResult(
             id=message.tool_call_id,
@@ -111,7 +119,7 @@ class Turns:
         )
 
 
-def _deltas(message: native.AIMessage) -> Iterator[AgentEvent]:
+def _iter_deltas(message: native.AIMessage) -> Iterator[AgentEvent]:
     if isinstance(message.content, str):
         if message.content:
             yield TextDelta(text=message.content)
@@ -123,7 +131,7 @@ def _deltas(message: native.AIMessage) -> Iterator[AgentEvent]:
             yield ReasoningDelta(text=block["reasoning"])
 
 
-def _usage(usage: Any) -> Usage:
+def _convert_usage(usage: Any) -> Usage:
     if not usage:
         return Usage()
     return Usage(

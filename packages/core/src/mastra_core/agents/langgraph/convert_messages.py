@@ -1,4 +1,4 @@
-"""Neutral messages as those of LangChain, and back into bytes."""
+"""Conversion of messages to those of LangChain, and their serialisation."""
 
 from __future__ import annotations
 
@@ -18,37 +18,48 @@ from mastra_core.agents.messages import (
     ToolResultPart,
 )
 
-__all__ = ("native_messages", "packed", "unpacked")
+__all__ = ("decode_history", "encode_history", "to_native_messages")
 
 
-def native_messages(messages: Iterable[Message]) -> list[native.BaseMessage]:
-    """``messages`` as LangChain's."""
-    return [made for message in messages for made in _native(message)]
+def to_native_messages(messages: Iterable[Message]) -> list[native.BaseMessage]:
+    """Convert messages to LangChain's messages.
+
+    :param messages: the messages.
+    """
+    return [converted for message in messages for converted in _to_native(message)]
 
 
-def packed(messages: Iterable[native.BaseMessage]) -> bytes:
-    """LangChain's messages, serialised."""
+def encode_history(messages: Iterable[native.BaseMessage]) -> bytes:
+    """Serialise LangChain's messages.
+
+    :param messages: the messages.
+    """
     return json.dumps(native.messages_to_dict(list(messages))).encode()
 
 
-def unpacked(history: bytes) -> list[native.BaseMessage]:
-    """What ``packed`` serialised."""
+def decode_history(history: bytes) -> list[native.BaseMessage]:
+    """Read messages that ``encode_history`` serialised.
+
+    :param history: the serialised messages.
+    """
     return native.messages_from_dict(json.loads(history))
 
 
-def _native(message: Message) -> list[native.BaseMessage]:
+def _to_native(message: Message) -> list[native.BaseMessage]:
     match message.role:
         case "system":
             return [native.SystemMessage(message.text)]
         case "assistant":
-            return [native.AIMessage(message.text, tool_calls=_calls(message))]
+            return [native.AIMessage(message.text, tool_calls=_convert_calls(message))]
         case "tool":
-            return [_result(part) for part in message.parts if isinstance(part, ToolResultPart)]
+            return [
+                _convert_result(part) for part in message.parts if isinstance(part, ToolResultPart)
+            ]
         case _:
-            return [native.HumanMessage(_content(message))]
+            return [native.HumanMessage(_convert_content(message))]
 
 
-def _calls(message: Message) -> list[Any]:
+def _convert_calls(message: Message) -> list[Any]:
     return [
         {"type": "tool_call", "id": part.id, "name": part.name, "args": part.arguments}
         for part in message.parts
@@ -56,19 +67,19 @@ def _calls(message: Message) -> list[Any]:
     ]
 
 
-def _result(part: ToolResultPart) -> native.ToolMessage:
+def _convert_result(part: ToolResultPart) -> native.ToolMessage:
     result = part.result
     text = result if isinstance(result, str) else msgspec.json.encode(result).decode()
     return native.ToolMessage(text, tool_call_id=part.id, name=part.name)
 
 
-def _content(message: Message) -> Any:
+def _convert_content(message: Message) -> Any:
     if all(isinstance(part, TextPart) for part in message.parts):
         return message.text
-    return [_block(part) for part in message.parts if isinstance(part, TextPart | FilePart)]
+    return [_convert_part(part) for part in message.parts if isinstance(part, TextPart | FilePart)]
 
 
-def _block(part: TextPart | FilePart) -> dict[str, Any]:
+def _convert_part(part: TextPart | FilePart) -> dict[str, Any]:
     if isinstance(part, TextPart):
         return {"type": "text", "text": part.text}
     kind = "image" if part.media_type.startswith("image/") else "file"

@@ -1,4 +1,4 @@
-"""Runs of LangGraph's compiled graphs."""
+"""Runs of compiled LangGraph graphs."""
 
 from __future__ import annotations
 
@@ -11,162 +11,186 @@ from langchain_core.messages import SystemMessage
 from langgraph.errors import GraphRecursionError
 from langgraph.types import Command
 
-from mastra_core.agents.deadline import in_time
+from mastra_core.agents.deadline import iter_with_timeout
 from mastra_core.agents.events import AgentEvent, Finish, Start
-from mastra_core.agents.langgraph.convert_events import Turns
-from mastra_core.agents.langgraph.convert_messages import native_messages, packed, unpacked
+from mastra_core.agents.langgraph.convert_events import EventConverter
+from mastra_core.agents.langgraph.convert_messages import (
+    decode_history,
+    encode_history,
+    to_native_messages,
+)
 from mastra_core.agents.messages import AgentInput, Decision, Message
 from mastra_core.agents.protocol import AgentInfo, AgentOutput, collect
-from mastra_core.agents.provider_failures import provider_failed
-from mastra_core.agents.unsupported_options import refuse
+from mastra_core.agents.provider_failures import to_provider_failure
+from mastra_core.agents.unsupported_options import reject_unsupported
 from mastra_core.errors import ConfigError, InvalidInput
 from mastra_core.schema import dump
 
 __all__ = ("GraphAgent",)
 
-_UNNAMED = "LangGraph"
-_FIXED = (
+_DEFAULT_NAME = "LangGraph"
+_UNSUPPORTED = (
     "model", "instructions", "settings", "tools", "active_tools", "client_tools", "output",
     "output_schema", "require_approval", "stop_when", "limits",
 )  # fmt: skip
 
 
 class GraphAgent:
-    """Runs a graph and tells what it streams in our events.
+    """Runs a graph and converts its stream to events.
 
-    A graph with a checkpointer keeps its threads itself: it is given only what is new. Its
-    runtime context is the request context, where it declares a schema for one.
+    A graph with a checkpointer keeps its threads itself, so it receives only the new messages.
+    Where the graph declares a context schema, its runtime context is the request context.
 
-    :cvar takes_tools: a graph has the tools that it was compiled with.
+    :param graph: a compiled graph with messages in its state.
+    :cvar takes_tools: whether a run may add tools; a compiled graph has fixed tools.
     """
 
     takes_tools = False
 
     def __init__(self, graph: Any) -> None:
         self._graph = graph
-        self._keeps = bool(graph.checkpointer)
-        self.id = self.name = "" if graph.name == _UNNAMED else graph.name
+        self._has_checkpointer = bool(graph.checkpointer)
+        self.id = self.name = "" if graph.name == _DEFAULT_NAME else graph.name
         self.description = ""
 
     def info(self) -> AgentInfo:
-        """A graph says nothing of its models."""
+        """Return an empty description: a graph does not name its models."""
         return AgentInfo()
 
     async def generate(self, input: AgentInput, /) -> AgentOutput:
-        """Run to the end."""
+        """Run to the end.
+
+        :param input: the input of the run.
+        :raises AgentFailed: when the run fails.
+        """
         return await collect(self.stream(input))
 
     async def stream(self, input: AgentInput, /) -> AsyncIterator[AgentEvent]:
-        """Run, giving the events as they happen."""
+        """Run, yielding the events as they happen; a failed run ends in ``Failure``.
+
+        :param input: the input of the run.
+        """
         yield Start()
         try:
-            refuse(input, "LangGraph", *_FIXED)
-            async for event in self._events(input):
+            reject_unsupported(input, "LangGraph", *_UNSUPPORTED)
+            async for event in self._iter_events(input):
                 yield event
         except Exception as error:  # noqa: BLE001  # nodes, providers and tools may raise anything
-            yield provider_failed(error, self.id)
+            yield to_provider_failure(error, self.id)
 
-    async def _events(self, wish: AgentInput) -> AsyncGenerator[AgentEvent]:
-        thread = _thread(wish)
-        turns, reason = Turns(), "stop"
-        given = await self._resume(wish, thread) if wish.decisions else self._said(wish)
+    async def _iter_events(self, run_input: AgentInput) -> AsyncGenerator[AgentEvent]:
+        thread = _get_thread_id(run_input)
+        converter, reason = EventConverter(), "stop"
+        if run_input.decisions:
+            graph_input: Any = await self._build_resume_command(run_input, thread)
+        else:
+            graph_input = self._build_graph_input(run_input)
+        chunks = self._open_stream(run_input, thread, graph_input)
         try:
-            async with contextlib.aclosing(self._stream(wish, thread, given)) as stream:
-                async for mode, value in in_time(stream, wish.timeout):
-                    for told in turns.tell(mode, value):
-                        yield told
+            async with contextlib.aclosing(chunks) as stream:
+                async for mode, value in iter_with_timeout(stream, run_input.timeout):
+                    for event in converter.convert(mode, value):
+                        yield event
         except GraphRecursionError:
-            if wish.max_steps is None:
+            if run_input.max_steps is None:
                 raise
             reason = "tool-calls"
-        if turns.waits and not self._keeps:
+        if converter.is_interrupted and not self._has_checkpointer:
             raise ConfigError(
-                f"The graph {self.id!r} waits for an answer and has no checkpointer to keep it.",
+                f"The graph {self.id!r} waits for an answer and has no checkpointer.",
                 "Compile it with one: builder.compile(checkpointer=...).",
             )
-        if turns.waits:
-            kept = json.dumps({"thread": thread}).encode()
-            yield Finish(reason="suspended", usage=turns.total, history=kept)
+        if converter.is_interrupted:
+            history = json.dumps({"thread": thread}).encode()
+            yield Finish(reason="suspended", usage=converter.total_usage, history=history)
             return
-        yield turns.last(reason)
+        yield converter.finish_turn(reason)
         yield Finish(
             reason=reason,
-            object=dump(turns.state.get("structured_response")),
-            usage=turns.total,
-            history=b"" if self._keeps else packed(_lasting(turns.state, wish)),
+            object=dump(converter.state.get("structured_response")),
+            usage=converter.total_usage,
+            history=b"" if self._has_checkpointer else _encode_state(converter.state, run_input),
         )
 
-    def _stream(self, wish: AgentInput, thread: str, given: Any) -> AsyncGenerator[tuple[str, Any]]:
-        config = _config(thread)
-        if wish.max_steps is not None:
-            config["recursion_limit"] = 2 * wish.max_steps  # a turn is the model, then its tools
-        context = {} if self._graph.context_schema is None else {"context": dict(wish.context)}
+    def _open_stream(
+        self, run_input: AgentInput, thread: str, graph_input: Any
+    ) -> AsyncGenerator[tuple[str, Any]]:
+        config = _build_config(thread)
+        if run_input.max_steps is not None:
+            # One turn is two steps of the graph: the model, then its tools.
+            config["recursion_limit"] = 2 * run_input.max_steps
+        context = {} if self._graph.context_schema is None else {"context": dict(run_input.context)}
         modes = ["messages", "updates", "values"]
         stream: AsyncGenerator[tuple[str, Any]] = self._graph.astream(
-            given, config, stream_mode=modes, **context
+            graph_input, config, stream_mode=modes, **context
         )
         return stream
 
-    async def _resume(self, wish: AgentInput, thread: str) -> Command[Any]:
-        """The answers to what the graph waits for.
+    async def _build_resume_command(self, run_input: AgentInput, thread: str) -> Command[Any]:
+        """Build the answers to the interrupts that the graph waits for.
 
-        LangGraph takes answers under other ids as one answer to whatever waits: somebody who
-        declines the wrong id would agree.
+        LangGraph would take an answer under an unknown id as the answer to any interrupt, so a
+        decision about a wrong id could approve something else.
         """
-        waits = await self._waits(thread)
-        answers = {id_: _answer(wish.decisions[id_]) for id_ in waits if id_ in wish.decisions}
+        interrupts = await self._list_interrupts(thread)
+        decisions = run_input.decisions
+        answers = {id_: _to_answer(decisions[id_]) for id_ in interrupts if id_ in decisions}
         if not answers:
-            told = ", ".join(map(repr, waits)) or "nothing"
-            raise InvalidInput(f"The run waits for {told}.", "Decide about what it waits for.")
+            ids = ", ".join(map(repr, interrupts)) or "nothing"
+            raise InvalidInput(f"The run waits for {ids}.", "Send a decision about one of these.")
         return Command(resume=answers)
 
-    async def _waits(self, thread: str) -> list[str]:
-        if not self._keeps:
+    async def _list_interrupts(self, thread: str) -> list[str]:
+        if not self._has_checkpointer:
             return []
-        state = await self._graph.aget_state(_config(thread))
+        state = await self._graph.aget_state(_build_config(thread))
         return [each.id for each in state.interrupts]
 
-    def _said(self, wish: AgentInput) -> Any:
-        messages: Sequence[Message] = wish.messages
-        before: list[Any] = []
-        if self._keeps and wish.thread:
-            messages = wish.unanswered
-        elif wish.history:
-            before, messages = unpacked(wish.history), wish.unanswered
-        if wish.extra_instructions:
-            before.append(SystemMessage(wish.extra_instructions))
-        return {"messages": [*before, *native_messages(messages)]}
+    def _build_graph_input(self, run_input: AgentInput) -> Any:
+        messages: Sequence[Message] = run_input.messages
+        earlier: list[Any] = []
+        if self._has_checkpointer and run_input.thread:
+            messages = run_input.new_messages
+        elif run_input.history:
+            earlier, messages = decode_history(run_input.history), run_input.new_messages
+        if run_input.extra_instructions:
+            earlier.append(SystemMessage(run_input.extra_instructions))
+        return {"messages": [*earlier, *to_native_messages(messages)]}
 
 
-def _config(thread: str) -> dict[str, Any]:
+def _build_config(thread: str) -> dict[str, Any]:
     return {"configurable": {"thread_id": thread}}
 
 
-def _answer(decision: Decision) -> Any:
+def _to_answer(decision: Decision) -> Any:
     if decision.arguments is not None:
         raise InvalidInput(
-            "An interrupt of LangGraph takes no arguments with a decision.",
-            "Give what it waits for as data.",
+            "An interrupt of LangGraph accepts no arguments in a decision.",
+            "Pass the answer as Decision(data=...).",
         )
     return decision.approved if decision.data is None else decision.data
 
 
-def _lasting(state: dict[str, Any], wish: AgentInput) -> list[Any]:
-    """The messages without what was said for this run alone."""
-    own = wish.extra_instructions
-    return [
+def _encode_state(state: dict[str, Any], run_input: AgentInput) -> bytes:
+    """Serialise the messages without the instructions of this run only."""
+    extra = run_input.extra_instructions
+    return encode_history(
         each
         for each in state.get("messages", [])
-        if not (own and isinstance(each, SystemMessage) and each.content == own)
-    ]
+        if not (extra and isinstance(each, SystemMessage) and each.content == extra)
+    )
 
 
-def _thread(wish: AgentInput) -> str:
-    """The graph's own name of the thread; nobody reaches another resource's by guessing it."""
-    if wish.decisions and wish.history:
-        return str(json.loads(wish.history)["thread"])
-    if wish.thread:
-        return json.dumps([wish.resource, wish.thread]) if wish.resource else wish.thread
+def _get_thread_id(run_input: AgentInput) -> str:
+    """Return the graph's id of the thread.
+
+    It contains the resource, so that nobody reaches the thread of another resource by guessing.
+    """
+    if run_input.decisions and run_input.history:
+        return str(json.loads(run_input.history)["thread"])
+    if run_input.thread:
+        thread, resource = run_input.thread, run_input.resource
+        return json.dumps([resource, thread]) if resource else thread
     import uuid
 
-    return wish.run_id or str(uuid.uuid4())
+    return run_input.run_id or str(uuid.uuid4())

@@ -1,4 +1,4 @@
-"""The SDK's events told as ours."""
+"""Conversion of the SDK's events."""
 
 from __future__ import annotations
 
@@ -17,70 +17,77 @@ from mastra_core.agents.events import (
 from mastra_core.agents.messages import Decision
 from mastra_core.schema import dump
 
-__all__ = ("Turns", "call_of", "usage_of")
+__all__ = ("EventConverter", "to_tool_call", "to_usage")
 
 _REASONING = ("response.reasoning_summary_text.delta", "response.reasoning_text.delta")
 
 
-class Turns:
-    """Tells the SDK's events as ours, and where one model turn ends and the next begins.
+class EventConverter:
+    """Converts the SDK's events, and finds where a model turn ends.
 
-    :param decisions: about the calls that waited when the run was suspended.
-    :param waited: those calls.
+    :param decisions: decisions about the calls of the suspended run, by call id.
+    :param waited: the calls that waited for a decision.
     """
 
     def __init__(self, decisions: Mapping[str, Decision], waited: list[ToolCall]) -> None:
         self._decisions = decisions
         self._calls = {call.id: call for call in waited}
-        self._told = set(self._calls)
-        self._answered = False
+        self._announced_ids = set(self._calls)
+        self._has_results = False
         self._usage = Usage()
 
-    def tell(self, event: Any) -> list[AgentEvent]:
-        """What one event means here; nothing, where it means nothing."""
+    def convert(self, event: Any) -> list[AgentEvent]:
+        """Convert one event of the SDK.
+
+        :param event: the SDK's event.
+        :returns: the events; empty where the SDK's event has no meaning for a run.
+        """
         if event.type == "raw_response_event":
-            return self._raw(event.data)
+            return self._convert_raw(event.data)
         if event.type != "run_item_stream_event":
             return []
         if event.name in ("tool_called", "handoff_requested"):
-            return self._call(event.item.raw_item)
+            return self._convert_call(event.item.raw_item)
         if event.name == "tool_output":
-            return self._result(event.item.raw_item, event.item.output)
+            return self._convert_result(event.item.raw_item, event.item.output)
         if event.name == "handoff_occured":
-            return self._result(event.item.raw_item, event.item.target_agent.name)
+            return self._convert_result(event.item.raw_item, event.item.target_agent.name)
         return []
 
-    def last(self, reason: str) -> StepFinish:
-        """The end of the turn that was the last."""
+    def finish_turn(self, reason: str) -> StepFinish:
+        """Return the end of the last turn.
+
+        :param reason: why the turn ended.
+        """
         return StepFinish(reason=reason, usage=self._usage)
 
-    def _raw(self, data: Any) -> list[AgentEvent]:
+    def _convert_raw(self, data: Any) -> list[AgentEvent]:
         if data.type == "response.output_text.delta" and data.delta:
-            return [*self._turn(), TextDelta(text=data.delta)]
+            return [*self._close_turn(), TextDelta(text=data.delta)]
         if data.type in _REASONING and data.delta:
-            return [*self._turn(), ReasoningDelta(text=data.delta)]
+            return [*self._close_turn(), ReasoningDelta(text=data.delta)]
         if data.type == "response.created":
-            return self._turn()
+            return self._close_turn()
         if data.type == "response.completed":
-            self._usage += usage_of(data.response.usage)
+            self._usage += to_usage(data.response.usage)
         return []
 
-    def _turn(self) -> list[AgentEvent]:
-        """The model speaks after tools have answered: the turn that asked for them is over."""
-        if not self._answered:
+    def _close_turn(self) -> list[AgentEvent]:
+        """End the turn of the tool calls when the model writes after their results."""
+        if not self._has_results:
             return []
-        self._answered, usage, self._usage = False, self._usage, Usage()
+        self._has_results, usage, self._usage = False, self._usage, Usage()
         return [StepFinish(reason="tool-calls", continued=True, usage=usage)]
 
-    def _call(self, raw: Any) -> list[AgentEvent]:
-        call = call_of(raw)
-        if call.id in self._told:  # it was, before the run waited
+    def _convert_call(self, raw: Any) -> list[AgentEvent]:
+        call = to_tool_call(raw)
+        if call.id in self._announced_ids:  # announced before the run was suspended
             return []
         self._calls[call.id] = call
-        return [*self._turn(), call]
+        return [*self._close_turn(), call]
 
-    def _result(self, raw: Any, output: Any) -> list[AgentEvent]:
-        self._answered = True
+    def _convert_result(self, raw: Any, output: Any) -> list[AgentEvent]:
+        self._has_results = True
         id_ = raw["call_id"] if isinstance(raw, dict) else raw.call_id
         call = self._calls.get(id_) or ToolCall(id=id_, name="", arguments={})
         declined = not self._decisions.get(id_, Decision()).approved
@@ -95,16 +102,22 @@ class Turns:
         ]
 
 
-def call_of(raw: Any) -> ToolCall:
-    """A function call, or a tool of the provider's own, as our event."""
+def to_tool_call(raw: Any) -> ToolCall:
+    """Convert a function call, or a call of a hosted tool, to an event.
+
+    :param raw: the SDK's item, as an object or a mapping.
+    """
     data = raw if isinstance(raw, dict) else raw.model_dump(exclude_unset=True)
     id_ = data.get("call_id") or data.get("id") or ""
     name = data.get("name") or str(data.get("type", "")).removesuffix("_call")
-    return ToolCall(id=id_, name=name, arguments=_arguments(data.get("arguments")))
+    return ToolCall(id=id_, name=name, arguments=_parse_arguments(data.get("arguments")))
 
 
-def usage_of(usage: Any) -> Usage:
-    """The SDK's count as ours; providers leave out what they do not count."""
+def to_usage(usage: Any) -> Usage:
+    """Convert the SDK's token counts; counts that a provider omits are zero.
+
+    :param usage: the SDK's counts, or ``None``.
+    """
     if usage is None:
         return Usage()
     return Usage(
@@ -115,7 +128,7 @@ def usage_of(usage: Any) -> Usage:
     )
 
 
-def _arguments(text: Any) -> dict[str, Any]:
+def _parse_arguments(text: Any) -> dict[str, Any]:
     import json
 
     try:

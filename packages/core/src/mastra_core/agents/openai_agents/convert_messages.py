@@ -1,4 +1,4 @@
-"""Neutral messages as the input items of the SDK."""
+"""Conversion of messages to the SDK's input items."""
 
 from __future__ import annotations
 
@@ -17,18 +17,23 @@ from mastra_core.agents.messages import (
     ToolResultPart,
 )
 
-__all__ = ("items_of",)
+__all__ = ("to_input_items",)
 
 
-def items_of(messages: Iterable[Message]) -> list[dict[str, Any]]:
-    """``messages`` as input items."""
-    return [item for message in messages for item in _items(message)]
+def to_input_items(messages: Iterable[Message]) -> list[dict[str, Any]]:
+    """Convert messages to the SDK's input items.
+
+    :param messages: the messages.
+    """
+    return [item for message in messages for item in _iter_items(message)]
 
 
-def _items(message: Message) -> Iterator[dict[str, Any]]:
+def _iter_items(message: Message) -> Iterator[dict[str, Any]]:
     if any(isinstance(part, FilePart) for part in message.parts):
-        said = [_content(part) for part in message.parts if isinstance(part, TextPart | FilePart)]
-        yield {"role": message.role, "content": said}
+        content = [
+            _convert_part(part) for part in message.parts if isinstance(part, TextPart | FilePart)
+        ]
+        yield {"role": message.role, "content": content}
     elif message.text:
         yield {"role": message.role, "content": message.text}
     for part in message.parts:
@@ -40,10 +45,14 @@ def _items(message: Message) -> Iterator[dict[str, Any]]:
                 "arguments": json.dumps(part.arguments),
             }
         elif isinstance(part, ToolResultPart):
-            yield {"type": "function_call_output", "call_id": part.id, "output": _text(part.result)}
+            yield {
+                "type": "function_call_output",
+                "call_id": part.id,
+                "output": _to_text(part.result),
+            }
 
 
-def _content(part: TextPart | FilePart) -> dict[str, Any]:
+def _convert_part(part: TextPart | FilePart) -> dict[str, Any]:
     if isinstance(part, TextPart):
         return {"type": "input_text", "text": part.text}
     url = part.url
@@ -56,5 +65,5 @@ def _content(part: TextPart | FilePart) -> dict[str, Any]:
     return {"type": "input_file", "file_url": url}
 
 
-def _text(value: Any) -> str:
+def _to_text(value: Any) -> str:
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()

@@ -1,4 +1,4 @@
-"""What one run does otherwise: the agent and its settings, as the caller wishes them."""
+"""Options of one run: the agent, its model and its settings with the caller's overrides."""
 
 from __future__ import annotations
 
@@ -15,64 +15,72 @@ from mastra_core.errors import InvalidInput
 from mastra_core.schema import dump, schema_of
 from mastra_core.tools import Tool, ToolContext, as_tool
 
-__all__ = ("agent_for", "config_for")
+__all__ = ("build_run_config", "override_agent")
 
 
-def agent_for(agent: Any, wish: AgentInput) -> Any:
-    """``agent`` as this run wants it."""
+def override_agent(agent: Any, run_input: AgentInput) -> Any:
+    """Return a copy of an agent with the options of one run.
+
+    :param agent: the SDK's agent.
+    :param run_input: the input of the run.
+    :returns: the agent itself where the run changes nothing.
+    """
     changes: dict[str, Any] = {}
-    tools = [*agent.tools, *(_function_tool(as_tool(each)) for each in wish.tools)]
-    if wish.active_tools is not None:
-        tools = [each for each in tools if each.name in wish.active_tools]
-    if wish.require_approval:
-        tools = [_asking(each) for each in tools]
-    tools += [_client_tool(each) for each in wish.client_tools]
+    tools = [*agent.tools, *(_to_function_tool(as_tool(each)) for each in run_input.tools)]
+    if run_input.active_tools is not None:
+        tools = [each for each in tools if each.name in run_input.active_tools]
+    if run_input.require_approval:
+        tools = [_require_approval(each) for each in tools]
+    tools += [_to_client_tool(each) for each in run_input.client_tools]
     if tools != agent.tools:
         changes["tools"] = tools
-    if wish.instructions or wish.extra_instructions:
-        changes["instructions"] = _instructions(agent, wish)
-    if wish.output is not None or wish.output_schema is not None:
-        changes["output_type"] = _output(wish)
+    if run_input.instructions or run_input.extra_instructions:
+        changes["instructions"] = _build_instructions(agent, run_input)
+    if run_input.output is not None or run_input.output_schema is not None:
+        changes["output_type"] = _build_output_type(run_input)
     return agent.clone(**changes) if changes else agent
 
 
-def config_for(wish: AgentInput) -> Any:
-    """Model and settings of this run."""
-    settings = agents.ModelSettings(**_settings(wish)) if wish.settings else None
-    model = wish.model
-    if isinstance(model, str):  # the SDK writes provider/model, and OpenAI's without provider
+def build_run_config(run_input: AgentInput) -> Any:
+    """Build the SDK's run configuration: the model and its settings.
+
+    :param run_input: the input of the run.
+    """
+    settings = agents.ModelSettings(**_convert_settings(run_input)) if run_input.settings else None
+    model = run_input.model
+    if isinstance(model, str):  # the SDK writes provider/model, and OpenAI's without a provider
         model = model.removeprefix("openai:").replace(":", "/", 1)
     return agents.RunConfig(model=model, model_settings=settings)
 
 
-def _settings(wish: AgentInput) -> dict[str, Any]:
-    """The SDK knows one tool by its name, and asks for it in the first turn only."""
-    choice = wish.settings.get("tool_choice")
+def _convert_settings(run_input: AgentInput) -> dict[str, Any]:
+    """Convert ``tool_choice``: the SDK supports one tool by name, and only in the first turn."""
+    choice = run_input.settings.get("tool_choice")
     if not isinstance(choice, list | tuple):
-        return wish.settings
-    return {**wish.settings, "tool_choice": choice[0] if len(choice) == 1 else "required"}
+        return run_input.settings
+    return {**run_input.settings, "tool_choice": choice[0] if len(choice) == 1 else "required"}
 
 
-def _instructions(agent: Any, wish: AgentInput) -> Any:
-    extra, own = wish.extra_instructions, agent.instructions
-    if wish.instructions or not callable(own):
-        return "\n\n".join(filter(None, (wish.instructions or own, extra)))
+def _build_instructions(agent: Any, run_input: AgentInput) -> Any:
+    extra, own = run_input.extra_instructions, agent.instructions
+    if run_input.instructions or not callable(own):
+        return "\n\n".join(filter(None, (run_input.instructions or own, extra)))
 
-    async def both(context: Any, running: Any) -> str:
-        said = own(context, running)
-        said = await said if inspect.isawaitable(said) else said
-        return "\n\n".join(filter(None, (said, extra)))
+    async def append_extra(context: Any, running: Any) -> str:
+        text = own(context, running)
+        text = await text if inspect.isawaitable(text) else text
+        return "\n\n".join(filter(None, (text, extra)))
 
-    return both
+    return append_extra
 
 
-def _function_tool(item: Tool) -> Any:
+def _to_function_tool(item: Tool) -> Any:
     async def invoke(context: Any, arguments: str) -> Any:
-        given = context.context if isinstance(context.context, ToolContext) else None
+        tool_context = context.context if isinstance(context.context, ToolContext) else None
         try:
-            return await item.execute(json.loads(arguments or "{}"), given)
+            return await item.execute(json.loads(arguments or "{}"), tool_context)
         except InvalidInput as error:
-            return f"The arguments do not fit: {error.message}"  # the model may repair its call
+            return f"The arguments do not fit: {error.message}"  # the model may try again
 
     return agents.FunctionTool(
         name=item.id,
@@ -80,37 +88,37 @@ def _function_tool(item: Tool) -> Any:
         params_json_schema=item.input_schema,
         on_invoke_tool=invoke,
         strict_json_schema=False,
-        needs_approval=_approval(item),
+        needs_approval=_build_approval(item),
     )
 
 
-def _approval(item: Tool) -> Any:
+def _build_approval(item: Tool) -> Any:
     if not callable(item.requires_approval):
         return item.requires_approval
 
-    async def asks(_: Any, arguments: dict[str, Any], __: str) -> bool:
+    async def needs_approval(_: Any, arguments: dict[str, Any], __: str) -> bool:
         return await item.asks(item.check(arguments))
 
-    return asks
+    return needs_approval
 
 
-def _client_tool(item: ClientTool) -> Any:
-    """A tool that stops the run: whoever called it has it."""
+def _to_client_tool(item: ClientTool) -> Any:
+    """Convert a client tool to a function tool that stops the run before it is called."""
 
-    async def never(_: Any, __: str) -> str:
+    async def report_unanswered(_: Any, __: str) -> str:
         return "The caller has not answered this call."
 
     return agents.FunctionTool(
         name=item.name,
         description=item.description,
         params_json_schema=item.input_schema or {"type": "object", "properties": {}},
-        on_invoke_tool=never,
+        on_invoke_tool=report_unanswered,
         strict_json_schema=False,
         needs_approval=True,
     )
 
 
-def _asking(item: Any) -> Any:
+def _require_approval(item: Any) -> Any:
     return (
         dataclasses.replace(item, needs_approval=True)
         if isinstance(item, agents.FunctionTool)
@@ -118,15 +126,16 @@ def _asking(item: Any) -> Any:
     )
 
 
-def _output(wish: AgentInput) -> Any:
-    known = wish.output is not None and not isinstance(wish.output, Mapping)
-    if known and not hasattr(wish.output, "__struct_fields__"):  # those pydantic does not know
-        return wish.output
-    return _JsonSchema(wish.output_schema or schema_of(wish.output))
+def _build_output_type(run_input: AgentInput) -> Any:
+    is_type = run_input.output is not None and not isinstance(run_input.output, Mapping)
+    # pydantic, and so the SDK, does not know msgspec's structs.
+    if is_type and not hasattr(run_input.output, "__struct_fields__"):
+        return run_input.output
+    return _JsonSchema(run_input.output_schema or schema_of(run_input.output))
 
 
 class _JsonSchema(agents.AgentOutputSchemaBase):
-    """A structured answer of which there is a JSON Schema and no type."""
+    """The schema of a structured answer without a type."""
 
     def __init__(self, schema: dict[str, Any]) -> None:
         self._schema = schema
@@ -147,4 +156,4 @@ class _JsonSchema(agents.AgentOutputSchemaBase):
         try:
             return dump(json.loads(json_str))
         except ValueError:
-            raise agents.ModelBehaviorError("the answer is no JSON") from None
+            raise agents.ModelBehaviorError("the answer is not JSON") from None

@@ -8,7 +8,7 @@ from typing import Any
 
 import agents
 
-from mastra_core.agents.deadline import in_time
+from mastra_core.agents.deadline import iter_with_timeout
 from mastra_core.agents.events import (
     AgentEvent,
     ApprovalRequired,
@@ -18,12 +18,12 @@ from mastra_core.agents.events import (
     ToolCall,
 )
 from mastra_core.agents.messages import AgentInput, Decision
-from mastra_core.agents.openai_agents.convert_events import Turns, call_of, usage_of
-from mastra_core.agents.openai_agents.convert_messages import items_of
-from mastra_core.agents.openai_agents.run_overrides import agent_for, config_for
+from mastra_core.agents.openai_agents.convert_events import EventConverter, to_tool_call, to_usage
+from mastra_core.agents.openai_agents.convert_messages import to_input_items
+from mastra_core.agents.openai_agents.run_overrides import build_run_config, override_agent
 from mastra_core.agents.protocol import AgentInfo, AgentOutput, collect
-from mastra_core.agents.provider_failures import provider_failed
-from mastra_core.agents.unsupported_options import refuse
+from mastra_core.agents.provider_failures import to_provider_failure
+from mastra_core.agents.unsupported_options import reject_unsupported
 from mastra_core.errors import InvalidInput
 from mastra_core.schema import dump
 from mastra_core.tools import ToolContext
@@ -32,9 +32,11 @@ __all__ = ("OpenAIAgent",)
 
 
 class OpenAIAgent:
-    """Runs an agent of the SDK and tells its events in ours.
+    """Runs an agent of the SDK and converts its events.
 
-    Its tools find the request context in ``context.context``, which is a ``ToolContext``.
+    The agent's tools find the request context in ``context.context``, which is a ``ToolContext``.
+
+    :param agent: an ``agents.Agent``.
     """
 
     def __init__(self, agent: Any) -> None:
@@ -43,80 +45,96 @@ class OpenAIAgent:
         self.description = agent.handoff_description or ""
 
     def info(self) -> AgentInfo:
-        """What can be said without running it."""
+        """Describe the agent without running it."""
         instructions, model = self._agent.instructions, self._agent.model
-        named = isinstance(model, str) or model is None
+        has_name = isinstance(model, str) or model is None
         return AgentInfo(
             instructions=instructions if isinstance(instructions, str) else "",
-            provider="openai" if named else "",
-            model=model or "" if named else getattr(model, "model", ""),
-            variables=("OPENAI_API_KEY",) if named else (),
+            provider="openai" if has_name else "",
+            model=model or "" if has_name else getattr(model, "model", ""),
+            variables=("OPENAI_API_KEY",) if has_name else (),
         )
 
     async def generate(self, input: AgentInput, /) -> AgentOutput:
-        """Run to the end."""
+        """Run to the end.
+
+        :param input: the input of the run.
+        :raises AgentFailed: when the run fails.
+        """
         return await collect(self.stream(input))
 
     async def stream(self, input: AgentInput, /) -> AsyncIterator[AgentEvent]:
-        """Run, giving the events as they happen."""
+        """Run, yielding the events as they happen; a failed run ends in ``Failure``.
+
+        :param input: the input of the run.
+        """
         info = self.info()
         yield Start(model=info.model, provider=info.provider)
         try:
-            refuse(input, "the OpenAI Agents SDK", "stop_when", "limits")
-            async for event in self._events(input):
+            reject_unsupported(input, "the OpenAI Agents SDK", "stop_when", "limits")
+            async for event in self._iter_events(input):
                 yield event
         except agents.AgentsException as error:
-            yield _broken(error, self.id)
+            yield _to_failure(error, self.id)
         except Exception as error:  # noqa: BLE001  # providers and tools may raise anything
-            yield provider_failed(error, self.id)
+            yield to_provider_failure(error, self.id)
 
-    async def _events(self, wish: AgentInput) -> AsyncGenerator[AgentEvent]:
-        agent = agent_for(self._agent, wish)
-        given, waited = await _input(agent, wish)
-        # A run that goes on keeps the number of steps and the context that it began with.
-        fresh = isinstance(given, list)
-        limit: Any = {"max_turns": wish.max_steps} if fresh and wish.max_steps else {}
+    async def _iter_events(self, run_input: AgentInput) -> AsyncGenerator[AgentEvent]:
+        agent = override_agent(self._agent, run_input)
+        sdk_input, waiting_calls = await _build_input(agent, run_input)
+        # A resumed run keeps the step limit and the context that it was started with.
+        is_new = isinstance(sdk_input, list)
+        limit: Any = {"max_turns": run_input.max_steps} if is_new and run_input.max_steps else {}
         run = agents.Runner.run_streamed(
-            agent, given, context=_context(wish), run_config=config_for(wish), **limit
+            agent,
+            sdk_input,
+            context=_build_context(run_input),
+            run_config=build_run_config(run_input),
+            **limit,
         )
-        turns = Turns(wish.decisions, waited)
+        converter = EventConverter(run_input.decisions, waiting_calls)
         try:
-            async for event in in_time(run.stream_events(), wish.timeout):
-                for told in turns.tell(event):
-                    yield told
+            async for sdk_event in iter_with_timeout(run.stream_events(), run_input.timeout):
+                for event in converter.convert(sdk_event):
+                    yield event
         except agents.MaxTurnsExceeded:
-            yield turns.last("tool-calls")
-            yield Finish(reason="tool-calls", usage=_total(run), history=_history(run))
+            yield converter.finish_turn("tool-calls")
+            yield Finish(
+                reason="tool-calls", usage=_get_total_usage(run), history=_encode_history(run)
+            )
         else:
-            for told in _end(run, wish, turns):
-                yield told
+            for event in _build_end_events(run, run_input, converter):
+                yield event
         finally:
             run.cancel()
 
 
-async def _input(agent: Any, wish: AgentInput) -> tuple[Any, list[ToolCall]]:
-    """What the run begins with, and the calls that it waited for.
+async def _build_input(agent: Any, run_input: AgentInput) -> tuple[Any, list[ToolCall]]:
+    """Build the SDK's input, and list the calls that the suspended run waits for.
 
-    :raises InvalidInput: for a suspended run about which nothing was decided.
+    :raises InvalidInput: for a suspended run without a decision.
     """
-    history = json.loads(wish.history) if wish.history else []
+    history = json.loads(run_input.history) if run_input.history else []
     if isinstance(history, list):
-        return [*history, *items_of(wish.unanswered if history else wish.messages)], []
-    context = agents.RunContextWrapper(_context(wish))
+        return [
+            *history,
+            *to_input_items(run_input.new_messages if history else run_input.messages),
+        ], []
+    context = agents.RunContextWrapper(_build_context(run_input))
     state = await agents.RunState.from_json(agent, history, context_override=context)
-    items = {call_of(item.raw_item).id: item for item in state.get_interruptions()}
-    if not items.keys() & wish.decisions.keys():
+    items = {to_tool_call(item.raw_item).id: item for item in state.get_interruptions()}
+    if not items.keys() & run_input.decisions.keys():
         raise InvalidInput(f"The run waits for {', '.join(map(repr, sorted(items)))}.")
     for id_, item in items.items():
-        if id_ in wish.decisions:
-            _decide(state, item, wish.decisions[id_])
-    return state, [call_of(item.raw_item) for item in items.values()]
+        if id_ in run_input.decisions:
+            _apply_decision(state, item, run_input.decisions[id_])
+    return state, [to_tool_call(item.raw_item) for item in items.values()]
 
 
-def _decide(state: Any, item: Any, decision: Decision) -> None:
+def _apply_decision(state: Any, item: Any, decision: Decision) -> None:
     if decision.arguments is not None or decision.data is not None:
         raise InvalidInput(
-            "The OpenAI Agents SDK takes no other arguments or data with a decision.",
+            "The OpenAI Agents SDK accepts no arguments or data in a decision.",
             "Approve or decline the call as it is.",
         )
     if decision.approved:
@@ -125,51 +143,59 @@ def _decide(state: Any, item: Any, decision: Decision) -> None:
         state.reject(item, rejection_message=decision.reason or None)
 
 
-def _context(wish: AgentInput) -> ToolContext:
+def _build_context(run_input: AgentInput) -> ToolContext:
     return ToolContext(
-        request_context=wish.context,
-        run_id=wish.run_id,
-        thread=wish.thread,
-        resource=wish.resource,
+        request_context=run_input.context,
+        run_id=run_input.run_id,
+        thread=run_input.thread,
+        resource=run_input.resource,
     )
 
 
-def _end(run: Any, wish: AgentInput, turns: Turns) -> list[AgentEvent]:
+def _build_end_events(
+    run: Any, run_input: AgentInput, converter: EventConverter
+) -> list[AgentEvent]:
     if not run.interruptions:
         output = run.final_output
         structured = None if isinstance(output, str) else dump(output)
-        end = Finish(object=structured, usage=_total(run), history=_history(run))
-        return [turns.last("stop"), end]
-    calls = [call_of(item.raw_item) for item in run.interruptions]
-    clients = {tool.name for tool in wish.client_tools}
-    if any(call.name in clients for call in calls):
-        return [turns.last("tool-calls"), Finish(reason="tool-calls", usage=_total(run))]
-    # The request context may hold secrets, and comes again with the decision.
-    state = run.to_state().to_string(context_serializer=_nothing)
+        end = Finish(object=structured, usage=_get_total_usage(run), history=_encode_history(run))
+        return [converter.finish_turn("stop"), end]
+    calls = [to_tool_call(item.raw_item) for item in run.interruptions]
+    client_names = {tool.name for tool in run_input.client_tools}
+    if any(call.name in client_names for call in calls):
+        return [
+            converter.finish_turn("tool-calls"),
+            Finish(reason="tool-calls", usage=_get_total_usage(run)),
+        ]
+    # The request context may hold secrets, and the caller sends it again with the decision.
+    state = run.to_state().to_string(context_serializer=_omit_context)
     waiting = [
         ApprovalRequired(id=call.id, name=call.name, arguments=call.arguments) for call in calls
     ]
-    return [*waiting, Finish(reason="suspended", usage=_total(run), history=state.encode())]
+    return [
+        *waiting,
+        Finish(reason="suspended", usage=_get_total_usage(run), history=state.encode()),
+    ]
 
 
-def _nothing(_: Any) -> Mapping[str, Any]:
+def _omit_context(_: Any) -> Mapping[str, Any]:
     return {}
 
 
-def _total(run: Any) -> Any:
-    return usage_of(run.context_wrapper.usage)
+def _get_total_usage(run: Any) -> Any:
+    return to_usage(run.context_wrapper.usage)
 
 
-def _history(run: Any) -> bytes:
+def _encode_history(run: Any) -> bytes:
     return json.dumps(run.to_input_list()).encode()
 
 
-def _broken(error: agents.AgentsException, agent: str) -> Failure:
-    told = provider_failed(error, agent)
+def _to_failure(error: agents.AgentsException, agent: str) -> Failure:
+    event = to_provider_failure(error, agent)
     if isinstance(error, agents.InputGuardrailTripwireTriggered):
-        return Failure(message="A guardrail refused the input.", kind=told.kind, status=422)
+        return Failure(message="A guardrail refused the input.", kind=event.kind, status=422)
     if isinstance(error, agents.OutputGuardrailTripwireTriggered):
-        return Failure(message="A guardrail withheld the answer.", kind=told.kind, status=422)
+        return Failure(message="A guardrail withheld the answer.", kind=event.kind, status=422)
     if isinstance(error, agents.ModelBehaviorError):
-        return Failure(message="The model's answer cannot be used.", kind=told.kind, status=502)
-    return told
+        return Failure(message="The model's answer cannot be used.", kind=event.kind, status=502)
+    return event

@@ -1,4 +1,4 @@
-"""What was decided about a suspended run, as pydantic-ai takes it."""
+"""Decisions about a suspended run as pydantic-ai expects them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,15 @@ from pydantic_ai import messages as native
 from mastra_core.agents.messages import AgentInput, Decision, ToolResultPart
 from mastra_core.errors import InvalidInput
 
-__all__ = ("decided", "pending_calls")
+__all__ = ("build_deferred_results", "find_pending_calls")
 
 
-def pending_calls(history: list[native.ModelMessage]) -> dict[str, str]:
-    """The calls of the last turn that have no result: id to the tool's name."""
+def find_pending_calls(history: list[native.ModelMessage]) -> dict[str, str]:
+    """Return the calls of the last turn that have no result.
+
+    :param history: pydantic-ai's messages.
+    :returns: call ids, mapped to the names of the tools.
+    """
     answered: set[str] = set()
     for message in reversed(history):
         if isinstance(message, native.ModelResponse):
@@ -27,16 +31,20 @@ def pending_calls(history: list[native.ModelMessage]) -> dict[str, str]:
     return {}
 
 
-def decided(
-    wish: AgentInput, history: list[native.ModelMessage], *, partly: bool
+def build_deferred_results(
+    run_input: AgentInput, history: list[native.ModelMessage], *, allow_partial: bool
 ) -> pydantic_ai.DeferredToolResults | None:
-    """The results for the calls that ``history`` waits for; ``None`` where it waits for none.
+    """Build the results of the calls that the history waits for.
 
-    :param partly: a call that nobody decided may ask again; else each must be decided.
-    :raises InvalidInput: for a decision about another call, or one that is missing.
+    :param run_input: the input of the run.
+    :param history: pydantic-ai's messages.
+    :param allow_partial: whether a call without a decision may wait again; else each call needs
+        one.
+    :returns: the results; ``None`` where the history waits for none.
+    :raises InvalidInput: for a decision about another call, or a missing decision.
     """
-    pending = pending_calls(history) if wish.history else {}
-    decisions = _results(wish) | wish.decisions
+    pending = find_pending_calls(history) if run_input.history else {}
+    decisions = _read_client_results(run_input) | run_input.decisions
     for call in decisions:
         if call not in pending:
             raise InvalidInput(f"The run does not wait for the call {call!r}.")
@@ -47,17 +55,17 @@ def decided(
             f"The run waits for decisions about {', '.join(map(repr, pending))}.",
             "Give them as AgentInput.decisions.",
         )
-    theirs = {tool.name for tool in wish.client_tools}
+    client_names = {tool.name for tool in run_input.client_tools}
     results = pydantic_ai.DeferredToolResults()
     for call, name in pending.items():
         decision = decisions.get(call)
-        if decision is None and (name in theirs or not partly):
+        if decision is None and (name in client_names or not allow_partial):
             raise InvalidInput(f"The run waits for a decision about the call {call!r}.")
-        _decide(results, call, decision, client=name in theirs)
+        _apply_decision(results, call, decision, client=name in client_names)
     return results
 
 
-def _decide(
+def _apply_decision(
     results: pydantic_ai.DeferredToolResults, call: str, decision: Decision | None, *, client: bool
 ) -> None:
     if decision is None:
@@ -74,9 +82,11 @@ def _decide(
         results.approvals[call] = pydantic_ai.ToolDenied(reason)
 
 
-def _results(wish: AgentInput) -> dict[str, Decision]:
-    """Results of the client's own tools, which come as the last message beside the history."""
-    last: tuple[Any, ...] = wish.messages[-1].parts if wish.history and wish.messages else ()
+def _read_client_results(run_input: AgentInput) -> dict[str, Decision]:
+    """Return the results of client tools, which are in the last message beside the history."""
+    last: tuple[Any, ...] = (
+        run_input.messages[-1].parts if run_input.history and run_input.messages else ()
+    )
     return {
         part.id: Decision(data=part.result) for part in last if isinstance(part, ToolResultPart)
     }

@@ -1,4 +1,4 @@
-"""pydantic-ai's events told as ours, as they happen."""
+"""Conversion of pydantic-ai's events while a run goes on."""
 
 from __future__ import annotations
 
@@ -15,60 +15,77 @@ from mastra_core.agents.events import (
     ToolResult,
     Usage,
 )
-from mastra_core.agents.pydantic_ai.convert_parts import piece, tool_call, usage_of
-from mastra_core.agents.pydantic_ai.run_overrides import Stopped
-from mastra_core.agents.pydantic_ai.run_result import ended, since, stopped, tool_result
-from mastra_core.agents.pydantic_ai.tools import Written
+from mastra_core.agents.pydantic_ai.convert_parts import to_events, to_tool_call, to_usage
+from mastra_core.agents.pydantic_ai.run_overrides import RunStopped
+from mastra_core.agents.pydantic_ai.run_result import (
+    build_end_events,
+    build_stop_events,
+    subtract_usage,
+    to_tool_result,
+)
+from mastra_core.agents.pydantic_ai.tools import ToolOutputEvent
 
-__all__ = ("Turns",)
+__all__ = ("EventConverter",)
 
 
-class Turns:
-    """Tells pydantic-ai's events as ours, and where one model turn ends and the next begins."""
+class EventConverter:
+    """Converts pydantic-ai's events, and finds where a model turn ends.
+
+    :param run: the running pydantic-ai agent.
+    """
 
     def __init__(self, run: Any) -> None:
         self._run = run
         self._calls: dict[str, ToolCall] = {}
-        self._answered = False
-        self._counted = Usage()
+        self._has_results = False
+        self._counted_usage = Usage()
 
-    def tell(self, event: Any) -> list[AgentEvent]:
-        """What one event means here; nothing, where it means nothing."""
+    def convert(self, event: Any) -> list[AgentEvent]:
+        """Convert one event of pydantic-ai.
+
+        :param event: pydantic-ai's event.
+        :returns: the events; empty where pydantic-ai's event has no meaning for a run.
+        """
         match event:
             case native.PartStartEvent():
-                return [*self._turn(), *piece(event.part)]
+                return [*self._close_turn(), *to_events(event.part)]
             case native.PartDeltaEvent():
-                return piece(event.delta)
+                return to_events(event.delta)
             case native.FunctionToolCallEvent():
-                return [self._call(event.part)]
+                return [self._convert_call(event.part)]
             case native.FunctionToolResultEvent():
-                return [self._result(event.part)]
-            case Written():
+                return [self._convert_result(event.part)]
+            case ToolOutputEvent():
                 call, name = event.tool_call_id or "", event.tool_name or ""
                 return [ToolOutput(id=call, name=name, output=event.output)]
             case pydantic_ai.AgentRunResultEvent():
-                return ended(event.result, self._counted)
+                return build_end_events(event.result, self._counted_usage)
             case _:
                 return []
 
-    def stop(self, stop: Stopped) -> list[AgentEvent]:
-        """How a run ends that a condition stopped."""
-        return stopped(stop.messages, stop.usage, self._counted)
+    def finish_stopped(self, stop: RunStopped) -> list[AgentEvent]:
+        """Return the end of a run that a stop condition ended.
 
-    def _turn(self) -> list[AgentEvent]:
-        """The model speaks after tools have answered: the turn that asked for them is over."""
-        if not self._answered:
+        :param stop: the exception that the stop condition raised.
+        """
+        return build_stop_events(stop.messages, stop.usage, self._counted_usage)
+
+    def _close_turn(self) -> list[AgentEvent]:
+        """End the turn of the tool calls when the model writes after their results."""
+        if not self._has_results:
             return []
-        self._answered = False
-        total, before = usage_of(self._run.usage), self._counted
-        self._counted = total
-        return [StepFinish(reason="tool-calls", continued=True, usage=since(total, before))]
+        self._has_results = False
+        total, before = to_usage(self._run.usage), self._counted_usage
+        self._counted_usage = total
+        return [
+            StepFinish(reason="tool-calls", continued=True, usage=subtract_usage(total, before))
+        ]
 
-    def _call(self, part: native.ToolCallPart) -> ToolCall:
-        call = tool_call(part)
+    def _convert_call(self, part: native.ToolCallPart) -> ToolCall:
+        call = to_tool_call(part)
         self._calls[call.id] = call
         return call
 
-    def _result(self, part: Any) -> ToolResult:
-        self._answered = True
-        return tool_result(part, self._calls)
+    def _convert_result(self, part: Any) -> ToolResult:
+        self._has_results = True
+        return to_tool_result(part, self._calls)

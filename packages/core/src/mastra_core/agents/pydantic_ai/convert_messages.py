@@ -1,4 +1,4 @@
-"""Neutral messages in pydantic-ai's own form."""
+"""Conversion of messages to those of pydantic-ai."""
 
 from __future__ import annotations
 
@@ -25,54 +25,58 @@ _URLS: dict[str, Any] = {
 }
 
 
-def split_history(wish: AgentInput) -> tuple[Any, list[native.ModelMessage]]:
-    """The prompt of this run and what went before it.
+def split_history(run_input: AgentInput) -> tuple[Any, list[native.ModelMessage]]:
+    """Return the prompt of a run and the messages before it.
 
-    The prompt is ``None`` where the last message is not the user's: the model then goes on
-    from the history (after the results of client-side tools, for one).
+    The prompt is ``None`` where the last message is not the user's. The model then continues from
+    the history, for example after the results of client tools.
+
+    :param run_input: the input of the run.
     """
-    messages = wish.messages
+    messages = run_input.messages
     prompt: Any = None
     if messages and messages[-1].role == "user":
-        prompt = _content(messages[-1])
+        prompt = _convert_content(messages[-1])
         messages = messages[:-1]
-    if not wish.history:
-        return prompt, [_native(message) for message in messages]
-    # What tools of the caller gave is brought to their calls elsewhere.
-    new = wish.unanswered[: None if prompt is None else -1]
-    said = [_native(message) for message in new if message.role != "tool"]
-    return prompt, [*native.ModelMessagesTypeAdapter.validate_json(wish.history), *said]
+    if not run_input.history:
+        return prompt, [_to_native(message) for message in messages]
+    # Results of client tools are passed with the deferred results instead.
+    new = run_input.new_messages[: None if prompt is None else -1]
+    converted = [_to_native(message) for message in new if message.role != "tool"]
+    return prompt, [*native.ModelMessagesTypeAdapter.validate_json(run_input.history), *converted]
 
 
-def _native(message: Message) -> native.ModelMessage:
+def _to_native(message: Message) -> native.ModelMessage:
     match message.role:
         case "assistant":
-            return native.ModelResponse(parts=_response_parts(message))
+            return native.ModelResponse(parts=_convert_response_parts(message))
         case "tool":
-            return native.ModelRequest(parts=_tool_returns(message))
+            return native.ModelRequest(parts=_convert_tool_returns(message))
         case "system":
             return native.ModelRequest(parts=[native.SystemPromptPart(message.text)])
         case _:
-            return native.ModelRequest(parts=[native.UserPromptPart(_content(message))])
+            return native.ModelRequest(parts=[native.UserPromptPart(_convert_content(message))])
 
 
-def _content(message: Message) -> str | Sequence[native.UserContent]:
+def _convert_content(message: Message) -> str | Sequence[native.UserContent]:
     if all(isinstance(part, TextPart) for part in message.parts):
         return message.text
-    return [_user_part(part) for part in message.parts if isinstance(part, TextPart | FilePart)]
+    return [
+        _convert_user_part(part) for part in message.parts if isinstance(part, TextPart | FilePart)
+    ]
 
 
-def _user_part(part: TextPart | FilePart) -> native.UserContent:
+def _convert_user_part(part: TextPart | FilePart) -> native.UserContent:
     if isinstance(part, TextPart):
         return part.text
     if part.data:
         return native.BinaryContent(part.data, media_type=part.media_type)
-    kind = _URLS.get(part.media_type.partition("/")[0], native.DocumentUrl)
-    made: native.UserContent = kind(part.url, media_type=part.media_type)
-    return made
+    url_class = _URLS.get(part.media_type.partition("/")[0], native.DocumentUrl)
+    url: native.UserContent = url_class(part.url, media_type=part.media_type)
+    return url
 
 
-def _response_parts(message: Message) -> list[native.ModelResponsePart]:
+def _convert_response_parts(message: Message) -> list[native.ModelResponsePart]:
     parts: list[native.ModelResponsePart] = []
     for part in message.parts:
         if isinstance(part, TextPart):
@@ -85,7 +89,7 @@ def _response_parts(message: Message) -> list[native.ModelResponsePart]:
     return parts
 
 
-def _tool_returns(message: Message) -> list[native.ModelRequestPart]:
+def _convert_tool_returns(message: Message) -> list[native.ModelRequestPart]:
     return [
         native.ToolReturnPart(part.name, part.result, part.id)
         for part in message.parts

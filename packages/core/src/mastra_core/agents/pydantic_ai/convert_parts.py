@@ -1,4 +1,4 @@
-"""Single parts of pydantic-ai's messages told as our events."""
+"""Conversion of single parts of pydantic-ai's messages."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ from pydantic_ai import messages as native
 
 from mastra_core.agents.events import AgentEvent, File, ReasoningDelta, TextDelta, ToolCall, Usage
 
-__all__ = ("arguments_of", "piece", "reason_of", "tool_call", "usage_of")
+__all__ = ("get_finish_reason", "parse_arguments", "to_events", "to_tool_call", "to_usage")
 
 _REASONS = {"length": "length", "content_filter": "content-filter"}
 
 
-def piece(part: Any) -> list[AgentEvent]:
-    """The event of a part, or of a piece of one; none where it says nothing."""
+def to_events(part: Any) -> list[AgentEvent]:
+    """Convert a part, or a delta of one.
+
+    :param part: pydantic-ai's part or delta.
+    :returns: at most one event.
+    """
     match part:
         case native.TextPart(content=text) | native.TextPartDelta(content_delta=text) if text:
             return [TextDelta(text=text)]
@@ -28,21 +32,31 @@ def piece(part: Any) -> list[AgentEvent]:
             return []
 
 
-def tool_call(part: native.ToolCallPart) -> ToolCall:
-    """A call that the model made."""
-    return ToolCall(id=part.tool_call_id, name=part.tool_name, arguments=arguments_of(part))
+def to_tool_call(part: native.ToolCallPart) -> ToolCall:
+    """Convert a tool call of the model.
+
+    :param part: pydantic-ai's part.
+    """
+    return ToolCall(id=part.tool_call_id, name=part.tool_name, arguments=parse_arguments(part))
 
 
-def arguments_of(part: native.ToolCallPart) -> dict[str, Any]:
-    """The arguments of a call, as far as the model wrote JSON."""
+def parse_arguments(part: native.ToolCallPart) -> dict[str, Any]:
+    """Return the arguments of a tool call.
+
+    :param part: pydantic-ai's part.
+    :returns: the arguments; ``{"raw": text}`` where the model wrote invalid JSON.
+    """
     try:
         return part.args_as_dict()
-    except ValueError:  # a model may write broken JSON; pydantic-ai then asks it to try again
+    except ValueError:  # a model may write invalid JSON; pydantic-ai then lets it try again
         return {"raw": part.args}
 
 
-def usage_of(usage: Any) -> Usage:
-    """The tokens of a turn, or of a run."""
+def to_usage(usage: Any) -> Usage:
+    """Convert the token counts of a turn or a run.
+
+    :param usage: pydantic-ai's counts.
+    """
     return Usage(
         input_tokens=usage.input_tokens,
         output_tokens=usage.output_tokens,
@@ -51,7 +65,10 @@ def usage_of(usage: Any) -> Usage:
     )
 
 
-def reason_of(message: native.ModelResponse | None) -> str:
-    """Why the model ended its last turn."""
+def get_finish_reason(message: native.ModelResponse | None) -> str:
+    """Return why the model ended its last turn.
+
+    :param message: the model's last response.
+    """
     reason = message.finish_reason if message is not None else None
     return _REASONS.get(reason or "", "stop")

@@ -1,4 +1,4 @@
-"""Types of structured answers as pydantic-ai takes them."""
+"""Types of structured answers as pydantic-ai expects them."""
 
 from __future__ import annotations
 
@@ -14,56 +14,62 @@ from mastra_core.schema import dump, schema_of, validate
 if TYPE_CHECKING:
     from mastra_core.agents.messages import AgentInput
 
-__all__ = ("output_type", "wanted_output")
+__all__ = ("get_run_output_type", "to_native_output")
 
 
-def wanted_output(wish: AgentInput) -> Any:
-    """The type or schema that this run's answer must have; ``None`` for the agent's own."""
-    return wish.output_schema if wish.output is None else wish.output
+def get_run_output_type(run_input: AgentInput) -> Any:
+    """Return the type or schema that this run's answer must have.
 
-
-def output_type(wanted: Any) -> Any:
-    """``wanted`` as an output of pydantic-ai: text where it is ``None``.
-
-    pydantic knows most types. A JSON Schema, and what only msgspec knows, is a dictionary to it,
-    which is checked here: the model is told what does not fit, and may try again.
+    :param run_input: the input of the run.
+    :returns: the type or schema; ``None`` for the agent's own.
     """
-    if wanted is None:
-        return str
-    if isinstance(wanted, dict):
-        return _checked(wanted, "result", _checker(wanted))
-    # pydantic refuses the TypedDict of the standard library before Python 3.12.
-    if hasattr(wanted, "__struct_fields__") or is_typeddict(wanted):
+    return run_input.output_schema if run_input.output is None else run_input.output
 
-        def converted(value: dict[str, Any]) -> Any:
+
+def to_native_output(type_: Any) -> Any:
+    """Convert an output type to pydantic-ai's.
+
+    pydantic knows most types. A JSON Schema, and a type that only msgspec knows, is a dictionary
+    for pydantic. It is validated here: the model gets the error and may try again.
+
+    :param type_: the type or the JSON Schema of the answer; ``None`` for text.
+    """
+    if type_ is None:
+        return str
+    if isinstance(type_, dict):
+        return _build_output(type_, "result", _build_checker(type_))
+    # pydantic refuses the TypedDict of the standard library before Python 3.12.
+    if hasattr(type_, "__struct_fields__") or is_typeddict(type_):
+
+        def convert(value: dict[str, Any]) -> Any:
             try:
-                return dump(validate(wanted, value))
+                return dump(validate(type_, value))
             except InvalidInput as error:
                 raise ValueError(error.message) from None
 
-        return _checked(schema_of(wanted), wanted.__name__, converted)
-    return wanted
+        return _build_output(schema_of(type_), type_.__name__, convert)
+    return type_
 
 
-def _checked(schema: dict[str, Any], name: str, check: Any) -> Any:
+def _build_output(schema: dict[str, Any], name: str, check: Any) -> Any:
     structured = pydantic_ai.StructuredDict(copy.deepcopy(schema), name=name)
     type_: Any = Annotated[structured, AfterValidator(check)]
     return pydantic_ai.ToolOutput(type_, name="final_result")
 
 
-def _checker(schema: dict[str, Any]) -> Any:
+def _build_checker(schema: dict[str, Any]) -> Any:
     import fastjsonschema
 
     try:
-        compiled = fastjsonschema.compile(copy.deepcopy(schema), use_default=False)
+        validate_schema = fastjsonschema.compile(copy.deepcopy(schema), use_default=False)
     except (fastjsonschema.JsonSchemaDefinitionException, ValueError, TypeError) as error:
         raise InvalidInput(
-            f"The schema of the answer is not one: {error}.", "Send a JSON Schema of an object."
+            f"The schema of the answer is invalid: {error}.", "Send a JSON Schema of an object."
         ) from None
 
     def check(value: Any) -> Any:
         try:
-            return compiled(value)
+            return validate_schema(value)
         except fastjsonschema.JsonSchemaValueException as error:
             raise ValueError(str(error).replace("data", "answer", 1)) from None
 

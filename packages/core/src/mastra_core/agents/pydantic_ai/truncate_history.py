@@ -1,10 +1,10 @@
-"""pydantic-ai's own messages, cut down to the last turns."""
+"""Truncation of serialised pydantic-ai messages."""
 
 from __future__ import annotations
 
 import msgspec
 
-__all__ = ("shorten_history",)
+__all__ = ("truncate_history",)
 
 
 class _Part(msgspec.Struct):
@@ -15,18 +15,20 @@ class _Message(msgspec.Struct):
     parts: list[_Part] = []
 
     @property
-    def begins(self) -> bool:
-        """A user speaks, and it is no answer to a call: what comes before can be left out."""
+    def starts_turn(self) -> bool:
+        """Whether a user's message starts a turn here, so that earlier messages may be cut off."""
         kinds = {part.part_kind for part in self.parts}
         return "user-prompt" in kinds and not kinds & {"tool-return", "retry-prompt"}
 
 
-def shorten_history(history: bytes, turns: int) -> bytes:
-    """The last ``turns`` turns of ``history``, each from a user's message on.
+def truncate_history(history: bytes, turns: int) -> bytes:
+    """Return the last turns of a history, each starting with a user's message.
 
-    Empty where a turn cannot be told from another.
+    :param history: serialised pydantic-ai messages.
+    :param turns: how many turns to keep.
+    :returns: the shorter history; empty where it has fewer turns.
     """
     messages = msgspec.json.decode(history, type=list[msgspec.Raw])
-    looked_at = msgspec.json.decode(history, type=list[_Message])
-    begins = [index for index, message in enumerate(looked_at) if message.begins]
-    return msgspec.json.encode(messages[begins[-turns] :]) if len(begins) >= turns else b""
+    decoded = msgspec.json.decode(history, type=list[_Message])
+    starts = [index for index, message in enumerate(decoded) if message.starts_turn]
+    return msgspec.json.encode(messages[starts[-turns] :]) if len(starts) >= turns else b""
