@@ -43,7 +43,12 @@ class _Resumed(msgspec.Struct, rename="camel"):
     request_context: dict[str, Any] | None = None
 
 
-@get("/api/agents/{agent_id:str}/suspended-runs", query=SuspendedQuery, answer=SuspendedList)
+@get(
+    "/api/agents/{agent_id:str}/suspended-runs",
+    operation_id="suspended_list",
+    query=SuspendedQuery,
+    answer=SuspendedList,
+)
 async def _list(request: _Request) -> ASGIResponse:
     """The runs of an agent that wait for somebody, newest first."""
     runs = await suspended_runs(request).list(agent_of(request).id)
@@ -53,13 +58,25 @@ async def _list(request: _Request) -> ASGIResponse:
     return json_answer({"runs": [_listed(run) for run in shown], "total": len(wanted)})
 
 
-@post("/api/agents/{agent_id:str}/approve-tool-call", body=_Decided, stream="sse", errors=(409,))
+@post(
+    "/api/agents/{agent_id:str}/approve-tool-call",
+    operation_id="suspended_approve",
+    body=_Decided,
+    stream="sse",
+    errors=(409,),
+)
 async def _approve(request: _Request) -> StreamAnswer:
     """Agree to a call, and tell how the run goes on."""
     return await _streamed(request, approved=True)
 
 
-@post("/api/agents/{agent_id:str}/decline-tool-call", body=_Decided, stream="sse", errors=(409,))
+@post(
+    "/api/agents/{agent_id:str}/decline-tool-call",
+    operation_id="suspended_decline",
+    body=_Decided,
+    stream="sse",
+    errors=(409,),
+)
 async def _decline(request: _Request) -> StreamAnswer:
     """Refuse a call, and tell how the run goes on."""
     return await _streamed(request, approved=False)
@@ -67,6 +84,7 @@ async def _decline(request: _Request) -> StreamAnswer:
 
 @post(
     "/api/agents/{agent_id:str}/approve-tool-call-generate",
+    operation_id="suspended_approve_whole",
     body=_Decided,
     answer=Generated,
     errors=(402, 409, 422, 429, 502, 503),
@@ -78,6 +96,7 @@ async def _approve_whole(request: _Request) -> ASGIResponse:
 
 @post(
     "/api/agents/{agent_id:str}/decline-tool-call-generate",
+    operation_id="suspended_decline_whole",
     body=_Decided,
     answer=Generated,
     errors=(402, 409, 422, 429, 502, 503),
@@ -92,6 +111,7 @@ async def _decline_whole(request: _Request) -> ASGIResponse:
         "/api/agents/{agent_id:str}/resume-stream",
         "/api/agents/{agent_id:str}/resume-stream-until-idle",
     ],
+    operation_id="suspended_{path}",
     body=_Resumed,
     stream="sse",
     errors=(409,),

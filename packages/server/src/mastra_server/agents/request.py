@@ -35,7 +35,7 @@ class _Structured(msgspec.Struct, rename="camel"):
         return self.fallback_value if self.error_strategy == "fallback" else None
 
 
-class _Thread(msgspec.Struct):
+class _BodyThread(msgspec.Struct):
     id: _Id
     title: str = ""
     metadata: dict[str, Any] = {}
@@ -47,14 +47,14 @@ class _Recall(msgspec.Struct, rename="camel"):
 
 
 class _Memory(msgspec.Struct, rename="camel"):
-    thread: _Id | _Thread = ""
+    thread: _Id | _BodyThread = ""
     resource: str = ""
     read_only: bool = False
     options: _Recall = msgspec.field(default_factory=_Recall)
 
     def wishes(self) -> dict[str, Any]:
         """What a run is to remember, and where."""
-        thread = _Thread(self.thread) if isinstance(self.thread, str) else self.thread
+        thread = _BodyThread(self.thread) if isinstance(self.thread, str) else self.thread
         last = self.options.last_messages
         return {
             "thread": thread.id,

@@ -44,7 +44,7 @@ class _Observe(msgspec.Struct, rename="camel"):
     offset: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
-@get("/api/agents", query=ListQuery, answer=dict[str, ListedAgent])
+@get("/api/agents", operation_id="agents_list", query=ListQuery, answer=dict[str, ListedAgent])
 async def _list(request: _Request) -> ASGIResponse:
     """Every agent, by its id."""
     partial = request.query_params.get("partial") == "true"
@@ -57,7 +57,7 @@ async def _list(request: _Request) -> ASGIResponse:
     )
 
 
-@get("/api/agents/{agent_id:str}", answer=AgentDetails)
+@get("/api/agents/{agent_id:str}", operation_id="agents_details", answer=AgentDetails)
 async def _details(request: _Request) -> ASGIResponse:
     """One agent, by its registration key or id."""
     return json_answer(agent_details(agent_of(request)))
@@ -65,6 +65,7 @@ async def _details(request: _Request) -> ASGIResponse:
 
 @post(
     ["/api/agents/{agent_id:str}/generate", "/api/agents/{agent_id:str}/generate/vnext"],
+    operation_id="agents_{path}",
     body=AgentBody,
     answer=Generated,
     errors=(402, 403, 422, 429, 502, 503),
@@ -78,6 +79,7 @@ async def _generate(request: _Request) -> ASGIResponse:
 
 @post(
     [f"/api/agents/{{agent_id:str}}/{name}" for name in _STREAMS],
+    operation_id="agents_{path}",
     body=AgentBody,
     stream="sse",
     errors=(403, 409, 429),
@@ -92,6 +94,7 @@ async def _stream(request: _Request) -> StreamAnswer:
 
 @post(
     ["/api/agents/{agent_id:str}/stream/ui", "/api/agents/{agent_id:str}/stream/vnext/ui"],
+    operation_id="agents_{path}",
     body=AgentBody,
     stream="sse",
     errors=(403, 409, 429),
@@ -104,7 +107,9 @@ async def _stream_ui(request: _Request) -> StreamAnswer:
     return live_answer(request, agent.id, wish, chunks, told=False)
 
 
-@post("/api/agents/{agent_id:str}/observe", body=_Observe, stream="sse")
+@post(
+    "/api/agents/{agent_id:str}/observe", operation_id="agents_observe", body=_Observe, stream="sse"
+)
 async def _observe(request: _Request) -> StreamAnswer:
     """What a streamed run did from an offset on, and what it goes on to do."""
     agent = agent_of(request)
@@ -112,14 +117,22 @@ async def _observe(request: _Request) -> StreamAnswer:
     return observed(request, agent.id, wish.run_id, wish.offset)
 
 
-@post("/api/agents/{agent_id:str}/runs/{run_id:str}/cancel", answer=Message)
+@post(
+    "/api/agents/{agent_id:str}/runs/{run_id:str}/cancel",
+    operation_id="agents_cancel",
+    answer=Message,
+)
 async def _cancel(request: _Request) -> ASGIResponse:
     """End a streamed run."""
     await live_run(request, agent_of(request).id, request.path_params["run_id"]).abort()
     return json_answer({"message": "Agent run cancelled"})
 
 
-@get("/api/agents/{agent_id:str}/tools/{tool_id:str}", answer=ToolDetails)
+@get(
+    "/api/agents/{agent_id:str}/tools/{tool_id:str}",
+    operation_id="agents_tool_details",
+    answer=ToolDetails,
+)
 async def _tool_details(request: _Request) -> ASGIResponse:
     """One tool of an agent."""
     return json_answer(tool_details(_tool(request)))
@@ -127,6 +140,7 @@ async def _tool_details(request: _Request) -> ASGIResponse:
 
 @post(
     "/api/agents/{agent_id:str}/tools/{tool_id:str}/execute",
+    operation_id="agents_tool_execute",
     query=StartQuery,
     body=ToolBody,
     answer=Any,

@@ -31,7 +31,7 @@ class ToolBody(msgspec.Struct, rename="camel"):
     request_context: dict[str, Any] | None = None
 
 
-@get("/api/tools", query=ListQuery, answer=dict[str, ToolDetails])
+@get("/api/tools", operation_id="tools_list", query=ListQuery, answer=dict[str, ToolDetails])
 async def _list(request: _Request) -> ASGIResponse:
     """Every tool, by its registration key."""
     partial = request.query_params.get("partial") == "true"
@@ -39,13 +39,19 @@ async def _list(request: _Request) -> ASGIResponse:
     return json_answer({key: tool_details(tool, partial=partial) for key, tool in tools})
 
 
-@get("/api/tools/{tool_id:str}", answer=ToolDetails)
+@get("/api/tools/{tool_id:str}", operation_id="tools_details", answer=ToolDetails)
 async def _details(request: _Request) -> ASGIResponse:
     """One tool, by its registration key or id."""
     return json_answer(tool_details(_tool(request)))
 
 
-@post("/api/tools/{tool_id:str}/execute", query=StartQuery, body=ToolBody, answer=Any)
+@post(
+    "/api/tools/{tool_id:str}/execute",
+    operation_id="tools_execute",
+    query=StartQuery,
+    body=ToolBody,
+    answer=Any,
+)
 async def _execute(request: _Request) -> ASGIResponse:
     """Execute a tool; input that it cannot take is told with 200 and ``"error": true``."""
     return await executed(_tool(request), request)

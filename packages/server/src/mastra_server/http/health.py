@@ -15,13 +15,26 @@ __all__ = ("PATHS", "ROUTES")
 PATHS = frozenset(("/health", "/ready"))
 
 
-@route("/health", http_method=["GET", "HEAD"], requires_auth=False, answer=Health)
+@route(
+    "/health",
+    operation_id="health_alive",
+    http_method=["GET", "HEAD"],
+    requires_auth=False,
+    answer=Health,
+)
 async def _alive() -> ASGIResponse:
     """Whether the process lives."""
     return json_answer({"success": True})
 
 
-@route("/ready", http_method=["GET", "HEAD"], requires_auth=False, answer=Ready, errors=(503,))
+@route(
+    "/ready",
+    operation_id="health_ready",
+    http_method=["GET", "HEAD"],
+    requires_auth=False,
+    answer=Ready,
+    errors=(503,),
+)
 async def _ready(request: Request[Any, Any, Any]) -> ASGIResponse:
     """Whether the server takes requests; 503 while it drains."""
     draining = bool(request.app.state.draining)

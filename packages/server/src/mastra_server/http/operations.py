@@ -73,13 +73,13 @@ class Operation:
 
     @property
     def id(self) -> str:
-        """Module and function: ``agents_generate``; the path's end where it has several."""
+        """The id the handler declares; a user's handler without one gets its module and function."""
+        declared = self.handler.operation_id
+        if isinstance(declared, str):
+            end = self.path.rpartition("}/")[2]
+            return declared.replace("{path}", re.sub(r"\W", "_", end))
         function = self.handler.fn
-        tag = function.__module__.rpartition(".")[2]
-        name = function.__name__.strip("_")
-        if len(self.handler.paths) > 1:
-            name = re.sub(r"\W", "_", self.path.rpartition("}/")[2])
-        return f"{tag}_{name}"
+        return f"{function.__module__.rpartition('.')[2]}_{function.__name__.strip('_')}"
 
     @property
     def types(self) -> dict[str, Any]:

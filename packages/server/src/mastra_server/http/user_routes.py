@@ -57,4 +57,9 @@ def _handler(item: ApiRoute, prefix: str) -> Any:
     answer.__doc__ = item.handler.__doc__
     path = _PARAMETER.sub(r"{\1:str}", item.path)
     methods: Any = list(item.methods)
-    return route(path, http_method=methods, requires_auth=item.requires_auth)(answer)
+    return route(
+        path,
+        operation_id=f"routes_{answer.__name__}",
+        http_method=methods,
+        requires_auth=item.requires_auth,
+    )(answer)

@@ -84,20 +84,24 @@ def itself() -> McpServer:
     }
 
 
-@get("/api/mcp/v0/servers/{server_id:str}", answer=McpServer)
+@get("/api/mcp/v0/servers/{server_id:str}", operation_id="mcp_tools_details", answer=McpServer)
 async def _details(request: _Request) -> ASGIResponse:
     """The application as a server of the protocol."""
     _check(request)
     return json_answer(itself())
 
 
-@get([f"{_OWN}/tools", f"{_BELOW}/tools"], answer=McpTools)
+@get([f"{_OWN}/tools", f"{_BELOW}/tools"], operation_id="mcp_tools_{path}", answer=McpTools)
 async def _tools(request: _Request) -> ASGIResponse:
     """What it offers: agents, workflows and tools."""
     return json_answer({"tools": [_told(offer) for offer in _offers(request).values()]})
 
 
-@get([f"{_OWN}/tools/{{tool_id:str}}", f"{_BELOW}/tools/{{tool_id:str}}"], answer=McpTool)
+@get(
+    [f"{_OWN}/tools/{{tool_id:str}}", f"{_BELOW}/tools/{{tool_id:str}}"],
+    operation_id="mcp_tools_{path}",
+    answer=McpTool,
+)
 async def _tool(request: _Request) -> ASGIResponse:
     """One of them."""
     return json_answer(_told(_offer(request)))
@@ -105,6 +109,7 @@ async def _tool(request: _Request) -> ASGIResponse:
 
 @post(
     [f"{_OWN}/tools/{{tool_id:str}}/execute", f"{_BELOW}/tools/{{tool_id:str}}/execute"],
+    operation_id="mcp_tools_{path}",
     body=_Called,
     answer=McpResult,
     errors=(402, 409, 422, 429, 502, 503),
@@ -124,7 +129,11 @@ async def _execute(request: _Request) -> ASGIResponse:
         return broken(offer.name, error)
 
 
-@get([f"{_OWN}/resources", f"{_BELOW}/resources"], answer=McpResources)
+@get(
+    [f"{_OWN}/resources", f"{_BELOW}/resources"],
+    operation_id="mcp_tools_{path}",
+    answer=McpResources,
+)
 async def _resources(request: _Request) -> ASGIResponse:
     """Resources; there are none."""
     _check(request)

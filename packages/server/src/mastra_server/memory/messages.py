@@ -42,6 +42,7 @@ _MOST_NEIGHBOURS = 1000
 
 @get(
     "/api/memory/threads/{thread_id:str}/messages",
+    operation_id="memory_messages_list",
     query=MessageListQuery,
     answer=MessageList,
     errors=(403,),
@@ -63,6 +64,7 @@ async def _list(request: _Request) -> ASGIResponse:
 
 @post(
     "/api/memory/save-messages",
+    operation_id="memory_messages_save",
     query=MemoryQuery,
     body=SaveBody,
     answer=Saved,
@@ -88,6 +90,7 @@ async def _save(request: _Request) -> ASGIResponse:
 
 @post(
     "/api/memory/messages/delete",
+    operation_id="memory_messages_delete",
     query=OwnerQuery,
     body=DeleteMessagesBody,
     answer=Noted,

@@ -39,7 +39,13 @@ _Request = Request[Any, Any, Any]
 _NOTES = "/api/memory/threads/{thread_id:str}/working-memory"
 
 
-@get("/api/memory/status", query=MemoryQuery, answer=Status, errors=(404,))
+@get(
+    "/api/memory/status",
+    operation_id="memory_status",
+    query=MemoryQuery,
+    answer=Status,
+    errors=(404,),
+)
 async def _status(request: _Request) -> ASGIResponse:
     """Whether an agent has a memory."""
     if named_memory(request) is None:
@@ -47,32 +53,57 @@ async def _status(request: _Request) -> ASGIResponse:
     return json_answer({"result": True, "memoryType": "local"})
 
 
-@get("/api/memory/config", query=MemoryQuery, answer=ConfigAnswer, errors=(404,))
+@get(
+    "/api/memory/config",
+    operation_id="memory_config",
+    query=MemoryQuery,
+    answer=ConfigAnswer,
+    errors=(404,),
+)
 async def _config(request: _Request) -> ASGIResponse:
     """How the memory of an agent is set; ``null`` where it has none."""
     memory = named_memory(request)
     return json_answer({"config": memory and config(memory)})
 
 
-@get("/api/memory/search", query=OwnerQuery, answer=Any, errors=(501,))
+@get(
+    "/api/memory/search", operation_id="memory_search", query=OwnerQuery, answer=Any, errors=(501,)
+)
 async def _search() -> ASGIResponse:
     """Not offered: searching by meaning needs a model for embeddings."""
     raise NotOffered("Semantic recall is not offered by this server")
 
 
-@get("/api/memory/observational-memory", query=OwnerQuery, answer=Any, errors=(501,))
+@get(
+    "/api/memory/observational-memory",
+    operation_id="memory_observations",
+    query=OwnerQuery,
+    answer=Any,
+    errors=(501,),
+)
 async def _observations() -> ASGIResponse:
     """Not offered: an agent of the original's that watches conversations and sums them up."""
     raise NotOffered("Observational memory is not offered by this server")
 
 
-@post("/api/memory/observational-memory/buffer-status", answer=Any, errors=(501,))
+@post(
+    "/api/memory/observational-memory/buffer-status",
+    operation_id="memory_observed",
+    answer=Any,
+    errors=(501,),
+)
 async def _observed() -> ASGIResponse:
     """Not offered, as above."""
     raise NotOffered("Observational memory is not offered by this server")
 
 
-@get(_NOTES, query=OwnerQuery, answer=WorkingMemoryAnswer, errors=(403,))
+@get(
+    _NOTES,
+    operation_id="memory_working_memory",
+    query=OwnerQuery,
+    answer=WorkingMemoryAnswer,
+    errors=(403,),
+)
 async def _working_memory(request: _Request) -> ASGIResponse:
     """What is noted of the thread, or of the resource, and in what form."""
     memory = memory_asked(request)
@@ -93,7 +124,14 @@ async def _working_memory(request: _Request) -> ASGIResponse:
     )
 
 
-@post(_NOTES, query=MemoryQuery, body=NotesBody, answer=Noted, errors=(403,))
+@post(
+    _NOTES,
+    operation_id="memory_note",
+    query=MemoryQuery,
+    body=NotesBody,
+    answer=Noted,
+    errors=(403,),
+)
 async def _note(request: _Request) -> ASGIResponse:
     """Replace what is noted."""
     memory = memory_asked(request)

@@ -43,7 +43,13 @@ _PATH = "/api/memory/threads"
 _ONE = f"{_PATH}/{{thread_id:str}}"
 
 
-@get(_PATH, query=ThreadListQuery, answer=ThreadList, errors=(403, 404))
+@get(
+    _PATH,
+    operation_id="memory_threads_list",
+    query=ThreadListQuery,
+    answer=ThreadList,
+    errors=(403, 404),
+)
 async def _list(request: _Request) -> ASGIResponse:
     """Threads, the newest first unless asked otherwise."""
     query = thread_query(request)
@@ -54,6 +60,7 @@ async def _list(request: _Request) -> ASGIResponse:
 
 @post(
     _PATH,
+    operation_id="memory_threads_create",
     query=MemoryQuery,
     body=CreateThreadBody,
     answer=ThreadAnswer,
@@ -72,13 +79,26 @@ async def _create(request: _Request) -> ASGIResponse:
     return json_answer(thread_answer(thread))
 
 
-@get(_ONE, query=OwnerQuery, answer=ThreadAnswer, errors=(403,))
+@get(
+    _ONE,
+    operation_id="memory_threads_details",
+    query=OwnerQuery,
+    answer=ThreadAnswer,
+    errors=(403,),
+)
 async def _details(request: _Request) -> ASGIResponse:
     """One thread."""
     return json_answer(thread_answer(await own_thread(request, memory_asked(request))))
 
 
-@patch(_ONE, query=MemoryQuery, body=UpdateThreadBody, answer=ThreadAnswer, errors=(403,))
+@patch(
+    _ONE,
+    operation_id="memory_threads_update",
+    query=MemoryQuery,
+    body=UpdateThreadBody,
+    answer=ThreadAnswer,
+    errors=(403,),
+)
 async def _update(request: _Request) -> ASGIResponse:
     """Change a thread; metadata is replaced."""
     memory = memory_asked(request)
@@ -91,7 +111,14 @@ async def _update(request: _Request) -> ASGIResponse:
     return json_answer(thread_answer(changed))
 
 
-@delete(_ONE, status_code=200, query=OwnerQuery, answer=Deleted, errors=(403,))
+@delete(
+    _ONE,
+    operation_id="memory_threads_delete",
+    status_code=200,
+    query=OwnerQuery,
+    answer=Deleted,
+    errors=(403,),
+)
 async def _delete(request: _Request) -> ASGIResponse:
     """Delete a thread with its messages."""
     memory = memory_asked(request)
@@ -99,7 +126,14 @@ async def _delete(request: _Request) -> ASGIResponse:
     return json_answer({"result": "Thread deleted"})
 
 
-@post(f"{_ONE}/transfer", query=MemoryQuery, body=TransferBody, answer=ThreadAnswer, errors=(403,))
+@post(
+    f"{_ONE}/transfer",
+    operation_id="memory_threads_transfer",
+    query=MemoryQuery,
+    body=TransferBody,
+    answer=ThreadAnswer,
+    errors=(403,),
+)
 async def _transfer(request: _Request) -> ASGIResponse:
     """Give a thread to another resource."""
     memory = memory_asked(request)
@@ -111,7 +145,14 @@ async def _transfer(request: _Request) -> ASGIResponse:
     )
 
 
-@post(f"{_ONE}/clone", query=MemoryQuery, body=CloneBody, answer=Cloned, errors=(403, 409))
+@post(
+    f"{_ONE}/clone",
+    operation_id="memory_threads_clone",
+    query=MemoryQuery,
+    body=CloneBody,
+    answer=Cloned,
+    errors=(403, 409),
+)
 async def _clone(request: _Request) -> ASGIResponse:
     """Copy a thread, or some of its messages."""
     memory = memory_asked(request)

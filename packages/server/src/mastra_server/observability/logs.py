@@ -63,19 +63,19 @@ class Lines(TypedDict):
     hasMore: bool
 
 
-@get("/api/logs/transports", answer=Transports)
+@get("/api/logs/transports", operation_id="logs_transports", answer=Transports)
 async def _transports(request: _Request) -> ASGIResponse:
     """Where lines can be read; nowhere, unless the server keeps them."""
     return json_answer({"transports": [_TRANSPORT] if request.app.state.log_book else []})
 
 
-@get("/api/logs", query=LogsQuery, answer=Lines)
+@get("/api/logs", operation_id="logs_lines", query=LogsQuery, answer=Lines)
 async def _lines(request: _Request) -> ASGIResponse:
     """The latest lines of the log."""
     return _page(request, {})
 
 
-@get("/api/logs/{run_id:str}", query=LogsQuery, answer=Lines)
+@get("/api/logs/{run_id:str}", operation_id="logs_of_run", query=LogsQuery, answer=Lines)
 async def _of_run(request: _Request) -> ASGIResponse:
     """Those of one run: lines with a field ``runId`` or ``run_id``."""
     return _page(request, {"runId": request.path_params["run_id"]})

@@ -107,7 +107,9 @@ class Environments(TypedDict):
     environments: list[str]
 
 
-@post("/api/observability/traces/query", body=_Question, answer=Rows)
+@post(
+    "/api/observability/traces/query", operation_id="trace_query_query", body=_Question, answer=Rows
+)
 async def _query(request: _Request) -> ASGIResponse:
     """Traces that have ended, and fit."""
     asked = await read(request, _Question)
@@ -125,7 +127,12 @@ async def _query(request: _Request) -> ASGIResponse:
     return json_answer({"traces": [_row(each) for each in shown], "page": {"next": more}})
 
 
-@get("/api/observability/discovery/entity-names", query=NamesQuery, answer=Names)
+@get(
+    "/api/observability/discovery/entity-names",
+    operation_id="trace_query_names",
+    query=NamesQuery,
+    answer=Names,
+)
 async def _names(request: _Request) -> ASGIResponse:
     """Names of agents and workflows that have traces."""
     wanted = request.query_params.get("entityType", "")
@@ -138,7 +145,11 @@ async def _names(request: _Request) -> ASGIResponse:
     return json_answer({"names": sorted(names)})
 
 
-@get("/api/observability/discovery/environments", answer=Environments)
+@get(
+    "/api/observability/discovery/environments",
+    operation_id="trace_query_environments",
+    answer=Environments,
+)
 async def _environments() -> ASGIResponse:
     """Environments; there are none."""
     return json_answer({"environments": []})

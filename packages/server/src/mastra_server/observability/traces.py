@@ -103,35 +103,37 @@ class OneSpan(TypedDict):
     span: Span
 
 
-@get(_PREFIX, query=TracesQuery, answer=Traces)
+@get(_PREFIX, operation_id="traces_traces", query=TracesQuery, answer=Traces)
 async def _traces(request: _Request) -> ASGIResponse:
     """The latest traces by their first spans, with everything of those."""
     spans, pagination = page_of(request, roots_asked(request, visible(request)))
     return json_answer({"pagination": pagination, "spans": [each.whole() for each in spans]})
 
 
-@get(f"{_PREFIX}/light", query=TracesQuery, answer=LightTraces)
+@get(f"{_PREFIX}/light", operation_id="traces_light_traces", query=TracesQuery, answer=LightTraces)
 async def _light_traces(request: _Request) -> ASGIResponse:
     """The latest traces by their first spans."""
     spans, pagination = page_of(request, roots_asked(request, visible(request)))
     return json_answer({"pagination": pagination, "spans": [each.brief() for each in spans]})
 
 
-@get(f"{_PREFIX}/{{trace_id:str}}", answer=Trace)
+@get(f"{_PREFIX}/{{trace_id:str}}", operation_id="traces_trace", answer=Trace)
 async def _trace(request: _Request) -> ASGIResponse:
     """One trace, with everything of its spans."""
     spans = [each.whole() for each in _named(request)]
     return json_answer({"traceId": request.path_params["trace_id"], "spans": spans})
 
 
-@get(f"{_PREFIX}/{{trace_id:str}}/light", answer=LightTrace)
+@get(f"{_PREFIX}/{{trace_id:str}}/light", operation_id="traces_light_trace", answer=LightTrace)
 async def _light_trace(request: _Request) -> ASGIResponse:
     """One trace as a timeline shows it."""
     spans = [each.brief() for each in _named(request)]
     return json_answer({"traceId": request.path_params["trace_id"], "spans": spans})
 
 
-@get(f"{_PREFIX}/{{trace_id:str}}/spans/{{span_id:str}}", answer=OneSpan)
+@get(
+    f"{_PREFIX}/{{trace_id:str}}/spans/{{span_id:str}}", operation_id="traces_span", answer=OneSpan
+)
 async def _span(request: _Request) -> ASGIResponse:
     """One span of a trace."""
     for each in _named(request):

@@ -83,6 +83,7 @@ class Responses:
 
 @post(
     "/api/v1/responses",
+    operation_id="responses_create",
     body=ResponseBody,
     answer=dict[str, Any],
     stream="sse",
@@ -107,13 +108,20 @@ async def _create(request: _Request) -> ASGIResponse:
     return json_answer(writer.response)
 
 
-@get("/api/v1/responses/{response_id:str}", answer=dict[str, Any])
+@get(
+    "/api/v1/responses/{response_id:str}", operation_id="responses_retrieve", answer=dict[str, Any]
+)
 async def _retrieve(request: _Request) -> ASGIResponse:
     """A response that was kept."""
     return json_answer(_kept(request, request.path_params["response_id"]).response)
 
 
-@delete("/api/v1/responses/{response_id:str}", answer=dict[str, Any], status_code=200)
+@delete(
+    "/api/v1/responses/{response_id:str}",
+    operation_id="responses_delete",
+    answer=dict[str, Any],
+    status_code=200,
+)
 async def _delete(request: _Request) -> ASGIResponse:
     """Forget a response."""
     name = request.path_params["response_id"]

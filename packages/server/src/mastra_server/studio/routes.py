@@ -86,14 +86,19 @@ class BuilderSettings(TypedDict):
     modelPolicy: ModelPolicy
 
 
-@get("/api/auth/capabilities", requires_auth=False, answer=Capabilities)
+@get(
+    "/api/auth/capabilities",
+    operation_id="studio_capabilities",
+    requires_auth=False,
+    answer=Capabilities,
+)
 async def _capabilities(request: _Request) -> ASGIResponse:
     """Whether callers must be known."""
     closed = request.app.state.mastra.server.auth is not None
     return json_answer({"enabled": closed, "login": None})
 
 
-@get("/api/system/packages", answer=System)
+@get("/api/system/packages", operation_id="studio_system", answer=System)
 async def _system(request: _Request) -> ASGIResponse:
     """What the server is made of; which versions is nobody's business."""
     mastra = request.app.state.mastra
@@ -109,38 +114,38 @@ async def _system(request: _Request) -> ASGIResponse:
     )
 
 
-@get("/api/agents/providers", answer=Providers)
+@get("/api/agents/providers", operation_id="studio_providers", answer=Providers)
 async def _providers() -> ASGIResponse:
     """Providers of models by name, with the variables of their keys; no list of models."""
     return json_answer({"providers": [_provider(*item) for item in known_providers()]})
 
 
-@get("/api/mcp/v0/servers", answer=McpServers)
+@get("/api/mcp/v0/servers", operation_id="studio_mcp_servers", answer=McpServers)
 async def _mcp_servers(request: _Request) -> ASGIResponse:
     """The MCP servers of the application: itself, or none."""
     served = [itself()] if request.app.state.mastra.server.mcp else []
     return json_answer({"servers": served, "total_count": len(served), "next": None})
 
 
-@get("/api/editor/builder/settings", answer=BuilderSettings)
+@get("/api/editor/builder/settings", operation_id="studio_builder", answer=BuilderSettings)
 async def _builder() -> ASGIResponse:
     """The builder of agents; there is none."""
     return json_answer({"enabled": False, "modelPolicy": {"active": False}})
 
 
-@get("/api/vectors", answer=Vectors)
+@get("/api/vectors", operation_id="studio_vectors", answer=Vectors)
 async def _vectors() -> ASGIResponse:
     """Vector stores; there are none."""
     return json_answer({"vectors": []})
 
 
-@get("/api/scores/scorers", answer=dict[str, Any])
+@get("/api/scores/scorers", operation_id="studio_scorers", answer=dict[str, Any])
 async def _scorers() -> ASGIResponse:
     """Scorers; there are none."""
     return json_answer({})
 
 
-@get("/api/processors", answer=dict[str, Any])
+@get("/api/processors", operation_id="studio_processors", answer=dict[str, Any])
 async def _processors() -> ASGIResponse:
     """Processors; there are none."""
     return json_answer({})

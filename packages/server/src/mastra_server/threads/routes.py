@@ -61,7 +61,7 @@ class _Sent(msgspec.Struct, rename="camel"):
         return self.message if isinstance(self.message, _Said) else _Said(self.message)
 
 
-class _Thread(msgspec.Struct, rename="camel"):
+class _ThreadsThread(msgspec.Struct, rename="camel"):
     thread_id: _Id
     resource_id: str = ""
     expected_run_id: str = ""
@@ -80,6 +80,7 @@ class _Approval(msgspec.Struct, rename="camel"):
 
 @post(
     ["/api/agents/{agent_id:str}/send-message", "/api/agents/{agent_id:str}/queue-message"],
+    operation_id="threads_{path}",
     body=_Sent,
     answer=Accepted,
     errors=(403, 409, 429),
@@ -98,18 +99,28 @@ async def _send(request: _Request) -> ASGIResponse:
     return json_answer({"accepted": True, "runId": wish.run_id, "signal": signal})
 
 
-@post("/api/agents/{agent_id:str}/threads/subscribe", body=_Thread, stream="sse")
+@post(
+    "/api/agents/{agent_id:str}/threads/subscribe",
+    operation_id="threads_subscribe",
+    body=_ThreadsThread,
+    stream="sse",
+)
 async def _subscribe(request: _Request) -> StreamAnswer:
     """What the runs of a thread do, those that go on and those that come."""
-    agent, body = agent_of(request), await read(request, _Thread)
+    agent, body = agent_of(request), await read(request, _ThreadsThread)
     key = _key(request, agent, body.thread_id, body.resource_id)
     return sse_answer(_runs(request).frames(key, request.app.state))
 
 
-@post("/api/agents/{agent_id:str}/threads/abort", body=_Thread, answer=Aborted)
+@post(
+    "/api/agents/{agent_id:str}/threads/abort",
+    operation_id="threads_abort",
+    body=_ThreadsThread,
+    answer=Aborted,
+)
 async def _abort(request: _Request) -> ASGIResponse:
     """End the run that goes on in a thread; those that wait for it come then."""
-    agent, body = agent_of(request), await read(request, _Thread)
+    agent, body = agent_of(request), await read(request, _ThreadsThread)
     run = _runs(request).active(_key(request, agent, body.thread_id, body.resource_id))
     meant = run is not None and body.expected_run_id in ("", run.id)
     if run is not None and meant:
@@ -119,6 +130,7 @@ async def _abort(request: _Request) -> ASGIResponse:
 
 @post(
     "/api/agents/{agent_id:str}/send-tool-approval",
+    operation_id="threads_decide",
     body=_Approval,
     answer=Decided,
     errors=(403, 409, 429),

@@ -59,7 +59,12 @@ class _Resume(msgspec.Struct, rename="camel"):
     request_context: dict[str, Any] | None = None
 
 
-@get("/api/workflows", query=ListQuery, answer=dict[str, WorkflowDetails])
+@get(
+    "/api/workflows",
+    operation_id="workflows_list",
+    query=ListQuery,
+    answer=dict[str, WorkflowDetails],
+)
 async def _list(request: _Request) -> ASGIResponse:
     """Every workflow, by its registration key."""
     partial = request.query_params.get("partial") == "true"
@@ -67,7 +72,7 @@ async def _list(request: _Request) -> ASGIResponse:
     return json_answer({key: workflow_details(each, partial=partial) for key, each in workflows})
 
 
-@get("/api/workflows/run-counts", answer=dict[str, RunCounts])
+@get("/api/workflows/run-counts", operation_id="workflows_run_counts", answer=dict[str, RunCounts])
 async def _run_counts(request: _Request) -> ASGIResponse:
     """How many runs of each workflow are under way, and how many wait for somebody."""
     engine, workflows = engine_of(request), request.app.state.mastra.workflows.items()
@@ -76,7 +81,7 @@ async def _run_counts(request: _Request) -> ASGIResponse:
     )
 
 
-@get("/api/workflows/{workflow_id:str}", answer=WorkflowDetails)
+@get("/api/workflows/{workflow_id:str}", operation_id="workflows_details", answer=WorkflowDetails)
 async def _details(request: _Request) -> ASGIResponse:
     """One workflow, by its registration key or id."""
     return json_answer(workflow_details(workflow_of(request)))
@@ -84,6 +89,7 @@ async def _details(request: _Request) -> ASGIResponse:
 
 @post(
     "/api/workflows/{workflow_id:str}/create-run",
+    operation_id="workflows_create_run",
     query=StartQuery,
     body=_Create,
     answer=RunCreated,
@@ -99,6 +105,7 @@ async def _create_run(request: _Request) -> ASGIResponse:
 
 @post(
     "/api/workflows/{workflow_id:str}/start",
+    operation_id="workflows_start",
     query=RunIdQuery,
     body=_Start,
     answer=Message,
@@ -113,6 +120,7 @@ async def _start(request: _Request) -> ASGIResponse:
 
 @post(
     "/api/workflows/{workflow_id:str}/start-async",
+    operation_id="workflows_start_async",
     query=StartQuery,
     body=_Start,
     answer=WorkflowResult,
@@ -129,6 +137,7 @@ async def _start_async(request: _Request) -> ASGIResponse:
 
 @post(
     "/api/workflows/{workflow_id:str}/stream",
+    operation_id="workflows_stream",
     query=RunIdQuery,
     body=_Start,
     stream="records",
@@ -149,6 +158,7 @@ async def _stream(request: _Request) -> StreamAnswer:
 
 @post(
     "/api/workflows/{workflow_id:str}/resume",
+    operation_id="workflows_resume",
     query=RunIdQuery,
     body=_Resume,
     answer=Message,
@@ -162,6 +172,7 @@ async def _resume(request: _Request) -> ASGIResponse:
 
 @post(
     "/api/workflows/{workflow_id:str}/resume-async",
+    operation_id="workflows_resume_async",
     query=RunIdQuery,
     body=_Resume,
     answer=WorkflowResult,
@@ -175,6 +186,7 @@ async def _resume_async(request: _Request) -> ASGIResponse:
 
 @post(
     "/api/workflows/{workflow_id:str}/resume-no-wait",
+    operation_id="workflows_resume_no_wait",
     query=RunIdQuery,
     body=_Resume,
     answer=RunCreated,
@@ -188,6 +200,7 @@ async def _resume_no_wait(request: _Request) -> ASGIResponse:
 
 @post(
     "/api/workflows/{workflow_id:str}/resume-stream",
+    operation_id="workflows_resume_stream",
     query=RunIdQuery,
     body=_Resume,
     stream="records",
@@ -198,7 +211,12 @@ async def _resume_stream(request: _Request) -> StreamAnswer:
     return run_stream(*await _resumed(request))
 
 
-@post("/api/workflows/{workflow_id:str}/observe", query=ObserveQuery, stream="records")
+@post(
+    "/api/workflows/{workflow_id:str}/observe",
+    operation_id="workflows_observe",
+    query=ObserveQuery,
+    stream="records",
+)
 async def _observe(request: _Request) -> StreamAnswer:
     """Watch a run: what it did, leaving ``offset`` pieces out, and what it does.
 

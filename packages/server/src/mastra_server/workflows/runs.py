@@ -68,7 +68,12 @@ async def visible(request: _Request, engine: Engine, workflow: Workflow) -> list
     return [record for record in records if not own or record.resource_id in ("", own)]
 
 
-@get("/api/workflows/{workflow_id:str}/runs", query=RunListQuery, answer=RunList)
+@get(
+    "/api/workflows/{workflow_id:str}/runs",
+    operation_id="runs_list",
+    query=RunListQuery,
+    answer=RunList,
+)
 async def _list(request: _Request) -> ASGIResponse:
     """Runs of a workflow, newest first."""
     workflow, wanted = workflow_of(request), _filter(request)
@@ -80,7 +85,12 @@ async def _list(request: _Request) -> ASGIResponse:
     )
 
 
-@get("/api/workflows/{workflow_id:str}/runs/{run_id:str}", query=RunFieldsQuery, answer=RunDetails)
+@get(
+    "/api/workflows/{workflow_id:str}/runs/{run_id:str}",
+    operation_id="runs_details",
+    query=RunFieldsQuery,
+    answer=RunDetails,
+)
 async def _details(request: _Request) -> ASGIResponse:
     """One run as it stands."""
     run = await run_of(request, request.path_params["run_id"])
@@ -89,14 +99,23 @@ async def _details(request: _Request) -> ASGIResponse:
     return json_answer(run_details(workflow_of(request), run.record, fields, nested=nested))
 
 
-@post("/api/workflows/{workflow_id:str}/runs/{run_id:str}/cancel", answer=Message)
+@post(
+    "/api/workflows/{workflow_id:str}/runs/{run_id:str}/cancel",
+    operation_id="runs_cancel",
+    answer=Message,
+)
 async def _cancel(request: _Request) -> ASGIResponse:
     """End a run."""
     await engine_of(request).cancel(await run_of(request, request.path_params["run_id"]))
     return json_answer({"message": "Workflow run cancelled"})
 
 
-@delete("/api/workflows/{workflow_id:str}/runs/{run_id:str}", status_code=200, answer=Message)
+@delete(
+    "/api/workflows/{workflow_id:str}/runs/{run_id:str}",
+    operation_id="runs_delete",
+    status_code=200,
+    answer=Message,
+)
 async def _delete(request: _Request) -> ASGIResponse:
     """End a run and forget it."""
     await engine_of(request).delete(await run_of(request, request.path_params["run_id"]))

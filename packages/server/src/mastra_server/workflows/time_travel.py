@@ -65,6 +65,7 @@ class _Restart(msgspec.Struct, rename="camel"):
 
 @post(
     "/api/workflows/{workflow_id:str}/time-travel",
+    operation_id="workflow_travel_time_travel",
     query=RunIdQuery,
     body=_Travel,
     answer=Message,
@@ -78,6 +79,7 @@ async def _time_travel(request: _Request) -> ASGIResponse:
 
 @post(
     "/api/workflows/{workflow_id:str}/time-travel-async",
+    operation_id="workflow_travel_time_travel_async",
     query=RunIdQuery,
     body=_Travel,
     answer=WorkflowResult,
@@ -91,6 +93,7 @@ async def _time_travel_async(request: _Request) -> ASGIResponse:
 
 @post(
     "/api/workflows/{workflow_id:str}/time-travel-stream",
+    operation_id="workflow_travel_time_travel_stream",
     query=RunIdQuery,
     body=_Travel,
     stream="records",
@@ -103,6 +106,7 @@ async def _time_travel_stream(request: _Request) -> StreamAnswer:
 
 @post(
     "/api/workflows/{workflow_id:str}/restart",
+    operation_id="workflow_travel_restart",
     query=RunIdQuery,
     body=_Restart,
     answer=Message,
@@ -116,6 +120,7 @@ async def _restart(request: _Request) -> ASGIResponse:
 
 @post(
     "/api/workflows/{workflow_id:str}/restart-async",
+    operation_id="workflow_travel_restart_async",
     query=RunIdQuery,
     body=_Restart,
     answer=WorkflowResult,
@@ -127,14 +132,22 @@ async def _restart_async(request: _Request) -> ASGIResponse:
     return json_answer(run_result(await run.settled(), trace_of(run)))
 
 
-@post("/api/workflows/{workflow_id:str}/restart-all-active-workflow-runs", answer=Message)
+@post(
+    "/api/workflows/{workflow_id:str}/restart-all-active-workflow-runs",
+    operation_id="workflow_travel_restart_all",
+    answer=Message,
+)
 async def _restart_all(request: _Request) -> ASGIResponse:
     """Restart every run of a workflow that is under way, and do not wait for them."""
     await _all_restarted(request)
     return json_answer({"message": "All active workflow runs restarted"})
 
 
-@post("/api/workflows/{workflow_id:str}/restart-all-active-workflow-runs-async", answer=Message)
+@post(
+    "/api/workflows/{workflow_id:str}/restart-all-active-workflow-runs-async",
+    operation_id="workflow_travel_restart_all_async",
+    answer=Message,
+)
 async def _restart_all_async(request: _Request) -> ASGIResponse:
     """Restart every run of a workflow that is under way, and answer when all have settled."""
     await asyncio.gather(*(run.settled() for run in await _all_restarted(request)))
