@@ -1,4 +1,4 @@
-"""The chunks of an agent's stream as the parts of an AI SDK user interface's."""
+"""Convert the chunks of an agent's stream to the parts of an AI SDK user interface stream."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ _DELTAS = ("text-delta", "reasoning-delta")
 
 
 async def ui_chunks(chunks: AsyncGenerator[dict[str, Any]]) -> AsyncGenerator[dict[str, Any]]:
-    """What ``chunks`` are to a user interface; nothing, where it has no part for one."""
+    """Convert chunks to parts; skip chunks that have no counterpart.
+
+    :param chunks: the chunks of an agent's stream.
+    :returns: the parts.
+    """
     async for chunk in chunks:
         for part in _parts(chunk["type"], chunk.get("payload", {}), chunk):
             yield part

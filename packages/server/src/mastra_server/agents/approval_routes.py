@@ -1,4 +1,4 @@
-"""Routes of agents' runs that wait for somebody: list, approve, decline, resume."""
+"""Routes of suspended agent runs: list, approve, decline, resume."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from mastra_server.agents.routes import agent_of
 from mastra_server.agents.stream import agent_chunks
 from mastra_server.agents.suspended_runs import decided, found, suspended_runs, waiting_call
 from mastra_server.agents.transcript import call_payload
-from mastra_server.http.request_body import moment, number, read
-from mastra_server.http.request_context import confined
-from mastra_server.http.responses import StreamAnswer, json_answer
+from mastra_server.http.request_body import read_body, read_date_param, read_number_param
+from mastra_server.http.request_context import restrict_to_resource
+from mastra_server.http.responses import StreamResponse, json_response
 from mastra_server.http.schemas import Generated
 
 __all__ = ("ROUTES", "going_on")
@@ -47,15 +47,18 @@ class _Resumed(msgspec.Struct, rename="camel"):
     "/api/agents/{agent_id:str}/suspended-runs",
     operation_id="suspended_list",
     query=SuspendedQuery,
-    answer=SuspendedList,
+    response=SuspendedList,
 )
 async def _list(request: _Request) -> ASGIResponse:
-    """The runs of an agent that wait for somebody, newest first."""
+    """List the suspended runs of an agent, newest first."""
     runs = await suspended_runs(request).list(agent_of(request).id)
-    wanted = [run for run in runs if _wanted(request, run)]
-    size, page = number(request, "perPage") or _PAGE, number(request, "page") or 0
-    shown = wanted[size * page : size * (page + 1)]
-    return json_answer({"runs": [_listed(run) for run in shown], "total": len(wanted)})
+    matching = [run for run in runs if _wanted(request, run)]
+    size, page = (
+        read_number_param(request, "perPage") or _PAGE,
+        read_number_param(request, "page") or 0,
+    )
+    page_runs = matching[size * page : size * (page + 1)]
+    return json_response({"runs": [_listed(run) for run in page_runs], "total": len(matching)})
 
 
 @post(
@@ -65,8 +68,8 @@ async def _list(request: _Request) -> ASGIResponse:
     stream="sse",
     errors=(409,),
 )
-async def _approve(request: _Request) -> StreamAnswer:
-    """Agree to a call, and tell how the run goes on."""
+async def _approve(request: _Request) -> StreamResponse:
+    """Approve a tool call and stream the rest of the run."""
     return await _streamed(request, approved=True)
 
 
@@ -77,8 +80,8 @@ async def _approve(request: _Request) -> StreamAnswer:
     stream="sse",
     errors=(409,),
 )
-async def _decline(request: _Request) -> StreamAnswer:
-    """Refuse a call, and tell how the run goes on."""
+async def _decline(request: _Request) -> StreamResponse:
+    """Decline a tool call and stream the rest of the run."""
     return await _streamed(request, approved=False)
 
 
@@ -86,11 +89,11 @@ async def _decline(request: _Request) -> StreamAnswer:
     "/api/agents/{agent_id:str}/approve-tool-call-generate",
     operation_id="suspended_approve_whole",
     body=_Decided,
-    answer=Generated,
+    response=Generated,
     errors=(402, 409, 422, 429, 502, 503),
 )
 async def _approve_whole(request: _Request) -> ASGIResponse:
-    """Agree to a call, and answer when the run has ended."""
+    """Approve a tool call and respond when the run has ended."""
     return await _generated(request, approved=True)
 
 
@@ -98,11 +101,11 @@ async def _approve_whole(request: _Request) -> ASGIResponse:
     "/api/agents/{agent_id:str}/decline-tool-call-generate",
     operation_id="suspended_decline_whole",
     body=_Decided,
-    answer=Generated,
+    response=Generated,
     errors=(402, 409, 422, 429, 502, 503),
 )
 async def _decline_whole(request: _Request) -> ASGIResponse:
-    """Refuse a call, and answer when the run has ended."""
+    """Decline a tool call and respond when the run has ended."""
     return await _generated(request, approved=False)
 
 
@@ -116,34 +119,34 @@ async def _decline_whole(request: _Request) -> ASGIResponse:
     stream="sse",
     errors=(409,),
 )
-async def _resume(request: _Request) -> StreamAnswer:
-    """Bring what a call waits for, and tell how the run goes on."""
-    agent, body = agent_of(request), await read(request, _Resumed)
+async def _resume(request: _Request) -> StreamResponse:
+    """Pass the data that a tool call waits for, and stream the rest of the run."""
+    agent, body = agent_of(request), await read_body(request, _Resumed)
     run = await found(request, agent, body.run_id)
     call = waiting_call(run, body.tool_call_id)
     decision = Decision(data=body.resume_data)
     if isinstance(call, ApprovalRequired):
         decision = _decision(body.resume_data)
-    wish = decided(request, run, call.id, decision, body.request_context)
-    return live_answer(request, agent.id, wish, going_on(request, agent, wish))
+    run_input = decided(request, run, call.id, decision, body.request_context)
+    return live_answer(request, agent.id, run_input, going_on(request, agent, run_input))
 
 
 ROUTES = (_list, _approve, _decline, _approve_whole, _decline_whole, _resume)
 
 
-async def _streamed(request: _Request, *, approved: bool) -> StreamAnswer:
-    agent, wish = await _wish(request, approved=approved)
-    return live_answer(request, agent.id, wish, going_on(request, agent, wish))
+async def _streamed(request: _Request, *, approved: bool) -> StreamResponse:
+    agent, run_input = await _wish(request, approved=approved)
+    return live_answer(request, agent.id, run_input, going_on(request, agent, run_input))
 
 
 async def _generated(request: _Request, *, approved: bool) -> ASGIResponse:
-    agent, wish = await _wish(request, approved=approved)
-    await suspended_runs(request).take(wish.run_id)
-    return json_answer(await agent_result(agent, wish, suspended_runs(request)))
+    agent, run_input = await _wish(request, approved=approved)
+    await suspended_runs(request).take(run_input.run_id)
+    return json_response(await agent_result(agent, run_input, suspended_runs(request)))
 
 
 async def _wish(request: _Request, *, approved: bool) -> tuple[AgentLike, AgentInput]:
-    agent, body = agent_of(request), await read(request, _Decided)
+    agent, body = agent_of(request), await read_body(request, _Decided)
     run = await found(request, agent, body.run_id)
     call = waiting_call(run, body.tool_call_id)
     decision = Decision(approved=approved, reason=body.reason)
@@ -151,28 +154,35 @@ async def _wish(request: _Request, *, approved: bool) -> tuple[AgentLike, AgentI
 
 
 async def going_on(
-    request: _Request, agent: AgentLike, wish: AgentInput
+    request: _Request, agent: AgentLike, run_input: AgentInput
 ) -> AsyncGenerator[dict[str, Any]]:
-    """The chunks of a decided run, which is taken when its stream begins: a reader that only comes
-    back takes nothing.
+    """Stream the chunks of a resumed run.
+
+    The run is removed from the suspended ones only when its stream begins: a reader that reconnects
+    must remove nothing.
+
+    :param request: the request.
+    :param agent: the agent.
+    :param run_input: the input that resumes the run.
+    :returns: the chunks.
     """
     runs = suspended_runs(request)
-    await runs.take(wish.run_id)
-    async for chunk in agent_chunks(agent, wish, runs):
+    await runs.take(run_input.run_id)
+    async for chunk in agent_chunks(agent, run_input, runs):
         yield chunk
 
 
 def _decision(data: Any) -> Decision:
-    """Approval as ``{"approved": true, "reason": "..."}``; anything else that is true will do."""
+    """Read a decision from ``{"approved": true, "reason": "..."}``, or from any truthy value."""
     if not isinstance(data, dict):
         return Decision(approved=bool(data))
     return Decision(approved=data.get("approved") is True, reason=str(data.get("reason") or ""))
 
 
 def _wanted(request: _Request, run: SuspendedRun) -> bool:
-    resource = confined(request, request.query_params.get("resourceId", ""))
+    resource = restrict_to_resource(request, request.query_params.get("resourceId", ""))
     thread = request.query_params.get("threadId")
-    since, until = moment(request, "fromDate"), moment(request, "toDate")
+    since, until = read_date_param(request, "fromDate"), read_date_param(request, "toDate")
     return (
         (not resource or run.wish.resource == resource)
         and (not thread or run.wish.thread == thread)

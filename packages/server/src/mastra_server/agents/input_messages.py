@@ -1,4 +1,4 @@
-"""Messages as they travel, in any of the shapes Mastra's clients send, as neutral ones."""
+"""Parse messages in any of the shapes that Mastra's clients send."""
 
 from __future__ import annotations
 
@@ -24,15 +24,17 @@ _ROLES = ("system", "user", "assistant", "tool")
 
 
 def messages_of(value: Any) -> tuple[Message, ...]:
-    """A text, a message, or a list of either.
+    """Parse a text, a message, or a list of either.
 
-    Content may be text, parts, or Mastra's stored form (``{"format": 2, "parts": [...]}``).
-    Parts that no model is shown (reasoning, sources, step marks) are left out.
+    Content may be text, parts, or Mastra's stored form (``{"format": 2, "parts": [...]}``). Parts
+    that no model receives (reasoning, sources, step marks) are left out.
 
+    :param value: the decoded JSON.
+    :returns: at least one message.
     :raises InvalidBody: for anything else.
     """
     items = value if isinstance(value, list) else [value]
-    messages = [made for index, item in enumerate(items) for made in _messages(item, index)]
+    messages = [message for index, item in enumerate(items) for message in _messages(item, index)]
     if not messages:
         raise InvalidBody("messages", "Expected at least one message")
     return tuple(messages)
@@ -51,17 +53,19 @@ def _messages(item: Any, index: int) -> list[Message]:
 
 
 def parts_of(item: dict[str, Any], where: str) -> tuple[Part, ...]:
-    """The parts of one message that a model may be shown.
+    """Parse the parts of one message that a model may receive.
 
-    :param where: what it is called in errors (``messages.0``).
-    :raises InvalidBody: for content that is none.
+    :param item: the message.
+    :param where: the path of the message for errors, such as ``messages.0``.
+    :returns: the parts.
+    :raises InvalidBody: for invalid content.
     """
-    return tuple(made for part in _raw_parts(item, where) for made in _parts(part, where))
+    return tuple(parsed for part in _raw_parts(item, where) for parsed in _parts(part, where))
 
 
 def _raw_parts(item: dict[str, Any], where: str) -> list[Any]:
     content = item.get("content")
-    parts = item.get("parts")  # of a user interface; its content is only the text of them
+    parts = item.get("parts")  # a user interface repeats only their text as content
     if isinstance(parts, list) and parts and not isinstance(content, dict | list):
         return parts
     if isinstance(content, dict):  # as Mastra stores it
@@ -74,7 +78,7 @@ def _raw_parts(item: dict[str, Any], where: str) -> list[Any]:
 
 
 def _split(role: Any, parts: Iterable[Part]) -> list[Message]:
-    """Stored messages keep results beside the calls; a model reads them from the tool."""
+    """Move tool results, which stored messages keep beside the calls, to messages of their own."""
     groups = itertools.groupby(parts, lambda part: isinstance(part, ToolResultPart))
     return [
         Message(role="tool" if results else role, parts=tuple(group)) for results, group in groups
@@ -119,7 +123,7 @@ def _invocation(call: dict[str, Any]) -> Iterator[Part]:
 
 
 def _tool_part(part: dict[str, Any], name: str) -> Iterator[Part]:
-    """A call as newer user interfaces keep it, and what came of it."""
+    """Parse a call as newer user interfaces store it, with its result."""
     names = {"id": part["toolCallId"], "name": name}
     yield ToolCallPart(**names, arguments=part.get("input") or {})
     if part.get("state") == "output-available":
@@ -137,8 +141,8 @@ def _file(part: dict[str, Any], source: Any, default: str) -> FilePart:
     text = _text(source)
     if text.startswith("data:"):
         head, _, payload = text.partition(",")
-        named = head[len("data:") :].partition(";")[0]
-        return FilePart(media_type=named or media_type, data=base64.b64decode(payload))
+        declared = head[len("data:") :].partition(";")[0]
+        return FilePart(media_type=declared or media_type, data=base64.b64decode(payload))
     if "://" in text:
         return FilePart(media_type=media_type, url=text)
     return FilePart(media_type=media_type, data=base64.b64decode(text, validate=True))

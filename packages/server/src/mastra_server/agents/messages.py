@@ -1,4 +1,4 @@
-"""The messages of a run as answers carry them: for a model, and as Mastra stores them."""
+"""Build the messages of a run for responses: for a model, and the way Mastra stores them."""
 
 from __future__ import annotations
 
@@ -12,22 +12,28 @@ __all__ = ("asked", "content_of", "iso", "said", "stored", "stored_input", "user
 
 
 def iso(milliseconds: int) -> str:
-    """A moment the way JavaScript writes it."""
-    moment = dt.datetime.fromtimestamp(milliseconds / 1000, dt.UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    """Format a time the way JavaScript's ``toISOString`` does.
+
+    :param milliseconds: milliseconds since the epoch.
+    :returns: an ISO date in UTC with milliseconds.
+    """
+    date = dt.datetime.fromtimestamp(milliseconds / 1000, dt.UTC)
+    return date.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def content_of(turn: Turn, text: str = "") -> list[dict[str, Any]]:
-    """Everything of one turn, in the order of a model's content.
+    """Build the content of one turn, in the order of a model's content.
 
-    :param text: stands for the turn's own text where that is empty (a structured answer).
+    :param turn: the turn.
+    :param text: replaces the turn's own text where that is empty (structured output).
+    :returns: the parts.
     """
-    said = turn.text or text
+    turn_text = turn.text or text
     content: list[dict[str, Any]] = []
     if turn.reasoning:
         content.append({"type": "reasoning", "text": turn.reasoning})
-    if said:
-        content.append({"type": "text", "text": said})
+    if turn_text:
+        content.append({"type": "text", "text": turn_text})
     content += [
         {"type": "tool-call", "toolCallId": call.id, "toolName": call.name, "input": call.arguments}
         for call in turn.calls
@@ -36,7 +42,11 @@ def content_of(turn: Turn, text: str = "") -> list[dict[str, Any]]:
 
 
 def said(transcript: Transcript) -> list[dict[str, Any]]:
-    """The messages that this run added, for a model to go on from."""
+    """Build the messages that the run added, from which a model can continue.
+
+    :param transcript: the run.
+    :returns: messages of the roles ``assistant`` and ``tool``.
+    """
     messages: list[dict[str, Any]] = []
     for turn in transcript.turns:
         own = [part for part in _content(transcript, turn) if part["type"] != "tool-result"]
@@ -48,7 +58,11 @@ def said(transcript: Transcript) -> list[dict[str, Any]]:
 
 
 def asked(transcript: Transcript) -> list[dict[str, Any]]:
-    """The messages that the caller sent, their text."""
+    """Build the messages that the caller sent, reduced to their text.
+
+    :param transcript: the run.
+    :returns: the messages without system messages.
+    """
     return [
         {"role": message.role, "content": _texts(message)}
         for message in transcript.wish.messages
@@ -57,7 +71,12 @@ def asked(transcript: Transcript) -> list[dict[str, Any]]:
 
 
 def stored(transcript: Transcript, trace: dict[str, str]) -> dict[str, Any]:
-    """The run's answer as one message the way Mastra stores it."""
+    """Build the response of the run as one message, the way Mastra stores it.
+
+    :param transcript: the run.
+    :param trace: the trace id of the run, where it is traced.
+    :returns: the message.
+    """
     parts = [part for turn in transcript.turns for part in _stored_parts(transcript, turn)]
     metadata = {"modelId": transcript.model, "provider": transcript.provider}
     if "traceId" in trace:
@@ -77,7 +96,11 @@ def stored(transcript: Transcript, trace: dict[str, str]) -> dict[str, Any]:
 
 
 def stored_input(transcript: Transcript) -> list[dict[str, Any]]:
-    """The caller's messages the way Mastra stores them."""
+    """Build the caller's messages the way Mastra stores them.
+
+    :param transcript: the run.
+    :returns: the messages of the roles ``user`` and ``assistant``.
+    """
     created = transcript.turns[0].at if transcript.turns else 0
     return [
         {
@@ -97,7 +120,12 @@ def stored_input(transcript: Transcript) -> list[dict[str, Any]]:
 
 
 def user_interface(transcript: Transcript, trace: dict[str, str]) -> dict[str, Any]:
-    """The run's answer as one message of an AI SDK user interface."""
+    """Build the response of the run as one message of an AI SDK user interface.
+
+    :param transcript: the run.
+    :param trace: the trace id of the run, where it is traced.
+    :returns: the message.
+    """
     message = stored(transcript, trace)
     parts: list[dict[str, Any]] = []
     for part in message["content"]["parts"]:
@@ -114,9 +142,11 @@ def user_interface(transcript: Transcript, trace: dict[str, str]) -> dict[str, A
 
 
 def _place(transcript: Transcript) -> dict[str, str]:
-    """The thread it belongs to, and whose that is; nothing where there is none."""
-    wish = transcript.wish
-    return {"threadId": wish.thread, "resourceId": wish.resource} if wish.thread else {}
+    """Return the ids of thread and resource; nothing where the run has no thread."""
+    run_input = transcript.wish
+    return (
+        {"threadId": run_input.thread, "resourceId": run_input.resource} if run_input.thread else {}
+    )
 
 
 def _tool_part(call: dict[str, Any]) -> dict[str, Any]:
@@ -148,10 +178,10 @@ def _stored_parts(transcript: Transcript, turn: Turn) -> list[dict[str, Any]]:
 
 
 def _invocation(part: dict[str, Any], results: dict[str, Any]) -> dict[str, Any]:
-    name = part["toolCallId"]
-    call = {"toolCallId": name, "toolName": part["toolName"], "args": part["input"]}
-    if name in results:
-        return {"state": "result", **call, "result": results[name]}
+    call_id = part["toolCallId"]
+    call = {"toolCallId": call_id, "toolName": part["toolName"], "args": part["input"]}
+    if call_id in results:
+        return {"state": "result", **call, "result": results[call_id]}
     return {"state": "call", **call}
 
 

@@ -1,4 +1,4 @@
-"""What a caller may ask of one agent run."""
+"""Read the body of a request that runs an agent."""
 
 from __future__ import annotations
 
@@ -12,8 +12,12 @@ from litestar import Request
 
 from mastra_core.agents import AgentInput, ClientTool
 from mastra_server.agents.input_messages import messages_of
-from mastra_server.http.request_body import read
-from mastra_server.http.request_context import confined, confined_thread, context_of
+from mastra_server.http.request_body import read_body
+from mastra_server.http.request_context import (
+    build_context,
+    restrict_to_resource,
+    restrict_to_thread,
+)
 
 __all__ = ("AgentBody", "agent_input", "input_of")
 
@@ -29,7 +33,7 @@ class _Structured(msgspec.Struct, rename="camel"):
 
     @property
     def fallback(self) -> Any:
-        """The answer where the model gives none that fits."""
+        """The value to return when the model's output does not fit the schema."""
         if self.error_strategy == "strict":
             return msgspec.UNSET
         return self.fallback_value if self.error_strategy == "fallback" else None
@@ -53,7 +57,7 @@ class _Memory(msgspec.Struct, rename="camel"):
     options: _Recall = msgspec.field(default_factory=_Recall)
 
     def wishes(self) -> dict[str, Any]:
-        """What a run is to remember, and where."""
+        """Return the memory options as arguments of ``AgentInput``."""
         thread = _BodyThread(self.thread) if isinstance(self.thread, str) else self.thread
         last = self.options.last_messages
         return {
@@ -76,7 +80,7 @@ class _Choice(msgspec.Struct, rename="camel"):
 
 
 class AgentBody(msgspec.Struct, rename="camel"):
-    """What is asked of an agent."""
+    """The input and the options of an agent run."""
 
     messages: str | dict[str, Any] | list[Any]
     context: list[Any] = []
@@ -98,24 +102,29 @@ class AgentBody(msgspec.Struct, rename="camel"):
 
 
 async def agent_input(request: Request[Any, Any, Any]) -> AgentInput:
-    """The run that the request's body asks for; it always has a run id.
+    """Read the input of a run from the request's body; it always has a run id.
 
-    :raises InvalidBody: for a body that is not one.
+    :param request: the request.
+    :returns: the input.
+    :raises InvalidBody: for an invalid body.
     """
-    return input_of(request, await read(request, AgentBody))
+    return input_of(request, await read_body(request, AgentBody))
 
 
 def input_of(request: Request[Any, Any, Any], body: AgentBody) -> AgentInput:
-    """The run that ``body`` asks for; it always has a run id.
+    """Build the input of a run from ``body``; it always has a run id.
 
-    :raises InvalidBody: for messages that are none.
+    :param request: the request, for its context and the caller's resource.
+    :param body: the decoded body.
+    :returns: the input.
+    :raises InvalidBody: for invalid messages.
     """
     memory = body.memory or _Memory(body.thread_id or "", body.resource_id or "")
-    wishes = memory.wishes()
+    memory_fields = memory.wishes()
     structured = body.structured_output or _Structured()
-    before = messages_of(body.context) if body.context else ()
+    context_messages = messages_of(body.context) if body.context else ()
     return AgentInput(
-        messages=(*before, *messages_of(body.messages)),
+        messages=(*context_messages, *messages_of(body.messages)),
         output_schema=structured.schema or body.output,
         fallback=structured.fallback,
         instructions=_instructions(body.instructions),
@@ -125,9 +134,9 @@ def input_of(request: Request[Any, Any, Any], body: AgentBody) -> AgentInput:
         client_tools=tuple(_client_tools(body.client_tools or {})),
         active_tools=None if body.active_tools is None else tuple(body.active_tools),
         require_approval=body.require_tool_approval,
-        context=context_of(request, body.request_context),
-        resource=confined(request, memory.resource),
-        **{**wishes, "thread": confined_thread(request, wishes["thread"])},
+        context=build_context(request, body.request_context),
+        resource=restrict_to_resource(request, memory.resource),
+        **memory_fields | {"thread": restrict_to_thread(request, memory_fields["thread"])},
         run_id=body.run_id or str(uuid.uuid4()),
     )
 

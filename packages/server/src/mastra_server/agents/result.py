@@ -1,4 +1,4 @@
-"""A whole agent run as the answer of ``generate``."""
+"""Run an agent to its end and build the response of ``generate``."""
 
 from __future__ import annotations
 
@@ -31,28 +31,32 @@ __all__ = ("agent_result",)
 
 
 async def agent_result(
-    agent: AgentLike, wish: AgentInput, suspended: SuspendedRuns
+    agent: AgentLike, run_input: AgentInput, suspended: SuspendedRuns
 ) -> dict[str, Any]:
-    """Run ``agent`` to its end, or until somebody must decide: it is kept in ``suspended`` then.
+    """Run ``agent`` until it ends or is suspended, and build the response.
 
-    :raises AgentFailed: when the run breaks.
+    :param agent: the agent.
+    :param run_input: the input of the run.
+    :param suspended: the store that keeps the run if it is suspended.
+    :returns: the body of the response.
+    :raises AgentFailed: when the run fails.
     """
-    with agent_span(agent, wish) as span:
-        output = await agent.generate(wish)
+    with agent_span(agent, run_input) as span:
+        output = await agent.generate(run_input)
         if output.reason == "suspended":
-            await suspended.put(SuspendedRun.of(agent.id, wish, output))
-        transcript = _transcript(agent, wish, output)
+            await suspended.put(SuspendedRun.of(agent.id, run_input, output))
+        transcript = _transcript(agent, run_input, output)
         agent_ended(span, transcript)
         return _result(transcript, output, ids_of(span))
 
 
-def _transcript(agent: AgentLike, wish: AgentInput, output: AgentOutput) -> Transcript:
-    transcript = Transcript(agent.id, wish)
+def _transcript(agent: AgentLike, run_input: AgentInput, output: AgentOutput) -> Transcript:
+    transcript = Transcript(agent.id, run_input)
     for event in output.events:
         transcript.add(event)
     if transcript.open or not transcript.turns:
         transcript.add(StepFinish(reason=output.reason, usage=output.usage))
-    if not transcript.turns[-1].text and output.text:  # an adapter that tells no events
+    if not transcript.turns[-1].text and output.text:  # an adapter that reports no events
         transcript.turns[-1].text = output.text
     transcript.finish = Finish(reason=output.reason, object=output.object, usage=output.usage)
     return transcript
@@ -92,7 +96,7 @@ def _result(transcript: Transcript, output: AgentOutput, trace: dict[str, str]) 
 
 
 def _flat(transcript: Transcript) -> dict[str, Any]:
-    """What the turns hold, gathered."""
+    """Gather reasoning, tool calls, tool results and files of all turns."""
     turns, run_id = transcript.turns, transcript.wish.run_id
     return {
         "reasoning": [_reasoning(turn) for turn in turns if turn.reasoning],

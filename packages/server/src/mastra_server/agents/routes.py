@@ -18,9 +18,9 @@ from mastra_server.agents.result import agent_result
 from mastra_server.agents.stream import agent_chunks
 from mastra_server.agents.suspended_runs import suspended_runs, unclaimed
 from mastra_server.agents.tools import ToolBody, executed
-from mastra_server.http.describe import agent_details, tool_details
-from mastra_server.http.request_body import read
-from mastra_server.http.responses import StreamAnswer, json_answer
+from mastra_server.http.describe import describe_agent, describe_tool
+from mastra_server.http.request_body import read_body
+from mastra_server.http.responses import StreamResponse, json_response
 from mastra_server.http.schemas import (
     AgentDetails,
     Generated,
@@ -35,7 +35,7 @@ from mastra_server.workflows.schemas import StartQuery
 __all__ = ("ROUTES", "agent_of")
 
 _Request = Request[Any, Any, Any]
-# Nothing goes on in the background here, so a run is idle when it ends. The others are older names.
+# A run is idle when it ends, because no work continues in the background. The rest are old names.
 _STREAMS = ("stream", "stream-until-idle", "stream/vnext", "streamVNext")
 
 
@@ -44,37 +44,37 @@ class _Observe(msgspec.Struct, rename="camel"):
     offset: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
-@get("/api/agents", operation_id="agents_list", query=ListQuery, answer=dict[str, ListedAgent])
+@get("/api/agents", operation_id="agents_list", query=ListQuery, response=dict[str, ListedAgent])
 async def _list(request: _Request) -> ASGIResponse:
-    """Every agent, by its id."""
+    """List all agents, by id."""
     partial = request.query_params.get("partial") == "true"
     agents = request.app.state.mastra.agents.values()
-    return json_answer(
+    return json_response(
         {
-            agent.id: {"id": agent.id, **agent_details(agent, partial=partial), "hasDraft": False}
+            agent.id: {"id": agent.id, **describe_agent(agent, partial=partial), "hasDraft": False}
             for agent in agents
         }
     )
 
 
-@get("/api/agents/{agent_id:str}", operation_id="agents_details", answer=AgentDetails)
+@get("/api/agents/{agent_id:str}", operation_id="agents_details", response=AgentDetails)
 async def _details(request: _Request) -> ASGIResponse:
-    """One agent, by its registration key or id."""
-    return json_answer(agent_details(agent_of(request)))
+    """Get an agent, by its registration key or id."""
+    return json_response(describe_agent(agent_of(request)))
 
 
 @post(
     ["/api/agents/{agent_id:str}/generate", "/api/agents/{agent_id:str}/generate/vnext"],
     operation_id="agents_{path}",
     body=AgentBody,
-    answer=Generated,
+    response=Generated,
     errors=(402, 403, 422, 429, 502, 503),
 )
 async def _generate(request: _Request) -> ASGIResponse:
-    """Run an agent and answer when it has ended."""
+    """Run an agent and respond when the run has ended."""
     agent = agent_of(request)
-    wish = await _wish(request, agent)
-    return json_answer(await agent_result(agent, wish, suspended_runs(request)))
+    run_input = await _wish(request, agent)
+    return json_response(await agent_result(agent, run_input, suspended_runs(request)))
 
 
 @post(
@@ -84,12 +84,12 @@ async def _generate(request: _Request) -> ASGIResponse:
     stream="sse",
     errors=(403, 409, 429),
 )
-async def _stream(request: _Request) -> StreamAnswer:
-    """Run an agent and tell what it does as it does it."""
+async def _stream(request: _Request) -> StreamResponse:
+    """Run an agent and stream what it does."""
     agent = agent_of(request)
-    wish = await _wish(request, agent)
-    chunks = agent_chunks(agent, wish, suspended_runs(request))
-    return live_answer(request, agent.id, wish, chunks)
+    run_input = await _wish(request, agent)
+    chunks = agent_chunks(agent, run_input, suspended_runs(request))
+    return live_answer(request, agent.id, run_input, chunks)
 
 
 @post(
@@ -99,43 +99,43 @@ async def _stream(request: _Request) -> StreamAnswer:
     stream="sse",
     errors=(403, 409, 429),
 )
-async def _stream_ui(request: _Request) -> StreamAnswer:
-    """Run an agent and tell it in the parts of an AI SDK user interface."""
+async def _stream_ui(request: _Request) -> StreamResponse:
+    """Run an agent and stream the parts of an AI SDK user interface."""
     agent = agent_of(request)
-    wish = await _wish(request, agent)
-    chunks = ui_chunks(agent_chunks(agent, wish, suspended_runs(request)))
-    return live_answer(request, agent.id, wish, chunks, told=False)
+    run_input = await _wish(request, agent)
+    chunks = ui_chunks(agent_chunks(agent, run_input, suspended_runs(request)))
+    return live_answer(request, agent.id, run_input, chunks, announce=False)
 
 
 @post(
     "/api/agents/{agent_id:str}/observe", operation_id="agents_observe", body=_Observe, stream="sse"
 )
-async def _observe(request: _Request) -> StreamAnswer:
-    """What a streamed run did from an offset on, and what it goes on to do."""
+async def _observe(request: _Request) -> StreamResponse:
+    """Stream a run that is under way, from an offset on."""
     agent = agent_of(request)
-    wish = await read(request, _Observe)
-    return observed(request, agent.id, wish.run_id, wish.offset)
+    body = await read_body(request, _Observe)
+    return observed(request, agent.id, body.run_id, body.offset)
 
 
 @post(
     "/api/agents/{agent_id:str}/runs/{run_id:str}/cancel",
     operation_id="agents_cancel",
-    answer=Message,
+    response=Message,
 )
 async def _cancel(request: _Request) -> ASGIResponse:
-    """End a streamed run."""
+    """Cancel a streamed run."""
     await live_run(request, agent_of(request).id, request.path_params["run_id"]).abort()
-    return json_answer({"message": "Agent run cancelled"})
+    return json_response({"message": "Agent run cancelled"})
 
 
 @get(
     "/api/agents/{agent_id:str}/tools/{tool_id:str}",
     operation_id="agents_tool_details",
-    answer=ToolDetails,
+    response=ToolDetails,
 )
 async def _tool_details(request: _Request) -> ASGIResponse:
-    """One tool of an agent."""
-    return json_answer(tool_details(_tool(request)))
+    """Get a tool of an agent."""
+    return json_response(describe_tool(_tool(request)))
 
 
 @post(
@@ -143,7 +143,7 @@ async def _tool_details(request: _Request) -> ASGIResponse:
     operation_id="agents_tool_execute",
     query=StartQuery,
     body=ToolBody,
-    answer=Any,
+    response=Any,
 )
 async def _tool_execute(request: _Request) -> ASGIResponse:
     """Execute a tool of an agent."""
@@ -164,16 +164,17 @@ ROUTES = (
 
 
 async def _wish(request: _Request, agent: AgentLike) -> AgentInput:
-    wish = await agent_input(request)
-    await unclaimed(request, agent, wish)
-    await admit(agent, wish)
-    return wish
+    run_input = await agent_input(request)
+    await unclaimed(request, agent, run_input)
+    await admit(agent, run_input)
+    return run_input
 
 
 def agent_of(request: _Request) -> AgentLike:
-    """The agent whose key or id the path names.
+    """Return the agent whose key or id the path names.
 
-    :raises NotFound: when there is none.
+    :param request: the request.
+    :raises NotFound: when there is no such agent.
     """
     name = request.path_params["agent_id"]
     try:
@@ -184,7 +185,7 @@ def agent_of(request: _Request) -> AgentLike:
 
 
 def _tool(request: _Request) -> Tool:
-    """A tool of the agent, by its id; it need not be registered."""
+    """Find a tool of the agent by its id; the tool need not be registered."""
     for tool in agent_of(request).info().tools:
         if tool.id == request.path_params["tool_id"]:
             return tool

@@ -1,4 +1,4 @@
-"""An agent's events as the chunks of its stream."""
+"""Run an agent and convert its events to the chunks of its stream."""
 
 from __future__ import annotations
 
@@ -36,30 +36,33 @@ from mastra_server.agents.transcript import (
     usage_of,
     waiting_payload,
 )
-from mastra_server.http.responses import closing
+from mastra_server.http.responses import close_on_exit
 from mastra_server.middleware.request_spans import agent_ended, agent_failed, agent_span
 
 __all__ = ("agent_chunks",)
 
 
 async def agent_chunks(
-    agent: AgentLike, wish: AgentInput, suspended: SuspendedRuns
+    agent: AgentLike, run_input: AgentInput, suspended: SuspendedRuns
 ) -> AsyncGenerator[dict[str, Any]]:
-    """Run ``agent``, giving the chunks of its stream as they come; it never raises.
+    """Run ``agent`` and stream its chunks; never raise.
 
-    :param suspended: keeps the run where somebody must decide.
+    :param agent: the agent.
+    :param run_input: the input of the run.
+    :param suspended: the store that keeps the run if it is suspended.
+    :returns: the chunks.
     """
-    transcript = Transcript(agent.id, wish)
+    transcript = Transcript(agent.id, run_input)
     writer = _Writer(transcript)
-    with agent_span(agent, wish) as span:
+    with agent_span(agent, run_input) as span:
         try:
-            async with closing(kept(agent, wish, suspended)) as events:
+            async with close_on_exit(kept(agent, run_input, suspended)) as events:
                 async for event in events:
                     if isinstance(event, Failure):
                         agent_failed(span, event.message)
                     for chunk in writer.tell(event):
                         yield chunk
-        except Exception as error:  # noqa: BLE001  # an adapter broke the protocol
+        except Exception as error:  # noqa: BLE001  # an adapter may violate the protocol
             logger_of("mastra.server").error("agent %r failed", agent.id, exc_info=error)
             agent_failed(span, "Internal Server Error")
             for chunk in writer.tell(Failure(message="Internal Server Error")):
@@ -70,24 +73,24 @@ async def agent_chunks(
 
 
 class _Writer:
-    """Knows what of the sequence was sent, and so what must come before the next chunk."""
+    """Converts events to chunks, and adds the chunks that must come between them."""
 
     def __init__(self, transcript: Transcript) -> None:
         self._transcript = transcript
         self._started = False
         self._over = False
-        self._waits = False  # for somebody; its answer then ends without a finish
-        self._block = ""  # what kind of delta is open: text, reasoning or none
+        self._waits = False  # for a decision; the stream then ends without a finish chunk
+        self._block = ""  # the kind of the open block: text, reasoning or none
         self._blocks = 0
-        self._inner: dict[str, _Writer] = {}  # of agents that are tools of this one, by call
+        self._inner: dict[str, _Writer] = {}  # of agents that are tools of this one, by call id
 
     def tell(self, event: AgentEvent) -> Iterator[dict[str, Any]]:
-        """The chunks that ``event`` becomes."""
+        """Yield the chunks for ``event``."""
         if self._over:
             return
         if not self._started:
             self._started = True
-            if isinstance(event, Start):  # it may know what the answer is stored by
+            if isinstance(event, Start):  # it may carry the message id of the response
                 self._transcript.add(event)
             names = {"id": self._transcript.agent_id, "messageId": self._transcript.message_id}
             yield self._chunk("start", names)
@@ -101,7 +104,7 @@ class _Writer:
             yield from self._told(event)
 
     def close(self) -> Iterator[dict[str, Any]]:
-        """What is left to say of a run whose events ended without a ``Finish``."""
+        """Yield the remaining chunks of a run whose events ended without a ``Finish``."""
         yield from self.tell(Finish())
 
     def _told(self, event: AgentEvent) -> Iterator[dict[str, Any]]:
@@ -160,18 +163,18 @@ class _Writer:
             case File():
                 return self._chunk("file", file_payload(event))
         self._waits = True
-        asks = isinstance(event, ApprovalRequired)
-        name = "tool-call-approval" if asks else "tool-call-suspended"
+        is_approval = isinstance(event, ApprovalRequired)
+        name = "tool-call-approval" if is_approval else "tool-call-suspended"
         return self._chunk(name, waiting_payload(event))
 
     def _output(self, event: ToolOutput) -> Iterator[dict[str, Any]]:
-        """What a tool told: its own values, or the chunks of the agent that it is."""
-        told: Iterable[Any] = [event.output]
+        """Yield the output of a tool: its own values, or the chunks of the agent that it runs."""
+        outputs: Iterable[Any] = [event.output]
         if isinstance(event.output, AgentEvent):
             run_id = f"{self._transcript.wish.run_id}-{event.id}"
-            own = Transcript(event.name, AgentInput(run_id=run_id))
-            told = self._inner.setdefault(event.id, _Writer(own)).tell(event.output)
-        for output in told:
+            transcript = Transcript(event.name, AgentInput(run_id=run_id))
+            outputs = self._inner.setdefault(event.id, _Writer(transcript)).tell(event.output)
+        for output in outputs:
             payload = {"toolCallId": event.id, "toolName": event.name, "output": output}
             yield {**self._chunk("tool-output", payload), "from": "USER"}
 
@@ -187,7 +190,7 @@ class _Writer:
         if self._waits:
             self._over = True
             return
-        if self._transcript.open or not self._transcript.turns:  # an agent that tells no steps
+        if self._transcript.open or not self._transcript.turns:  # an agent that reports no steps
             yield from self.tell(StepFinish(reason=event.reason))
         self._transcript.add(event)
         if event.object is not None:
@@ -198,7 +201,7 @@ class _Writer:
     def _summary(self, reason: str, usage: Usage, continued: bool = False) -> dict[str, Any]:
         transcript = self._transcript
         turn = transcript.turns[-1]
-        user, own = asked(transcript), said(transcript)
+        sent, added = asked(transcript), said(transcript)
         return {
             "messageId": transcript.message_id,
             "stepResult": {"reason": reason, "isContinued": continued},
@@ -216,7 +219,7 @@ class _Writer:
                 "steps": [_step(item) for item in transcript.turns],
                 **_object(transcript),
             },
-            "messages": {"all": [*user, *own], "user": user, "nonUser": own},
+            "messages": {"all": [*sent, *added], "user": sent, "nonUser": added},
             "processorRetryCount": 0,
         }
 
@@ -228,8 +231,8 @@ class _Writer:
 
 
 def _object(transcript: Transcript) -> dict[str, Any]:
-    found = transcript.finish.object
-    return {} if found is None else {"object": found}
+    value = transcript.finish.object
+    return {} if value is None else {"object": value}
 
 
 def _step(turn: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The events of a run folded into turns: what both kinds of answer are written from."""
+"""Collect the events of a run into turns, from which both kinds of response are built."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from mastra_core.agents import (
     Usage,
 )
 from mastra_core.workflows.engine.run_events import now
-from mastra_server.http.responses import encode
+from mastra_server.http.responses import encode_json
 
 __all__ = (
     "Transcript",
@@ -37,7 +37,7 @@ __all__ = (
     "waiting_payload",
 )
 
-_APPROVAL = encode(
+_APPROVAL = encode_json(
     {
         "type": "object",
         "properties": {"approved": {"type": "boolean"}, "reason": {"type": "string"}},
@@ -63,7 +63,7 @@ class Turn:
 
 @dataclasses.dataclass
 class Transcript:
-    """One run so far."""
+    """A run so far."""
 
     agent_id: str
     wish: AgentInput
@@ -77,7 +77,7 @@ class Transcript:
 
     @property
     def turn(self) -> Turn:
-        """The turn that goes on; a new one where the last is over."""
+        """The open turn; a new one where the last turn is closed."""
         if not self.open:
             self.turns.append(Turn())
             self.open = True
@@ -85,13 +85,16 @@ class Transcript:
 
     @property
     def text(self) -> str:
-        """The answer: the JSON of a structured one, else the last turn's text."""
+        """The text of the response: structured output as JSON, else the last turn's text."""
         if self.finish.object is not None:
-            return encode(self.finish.object).decode()
+            return encode_json(self.finish.object).decode()
         return self.turns[-1].text if self.turns else ""
 
     def add(self, event: AgentEvent) -> None:
-        """Fold one event in."""
+        """Add one event.
+
+        :param event: the next event of the run.
+        """
         match event:
             case Start():
                 self.model, self.provider = event.model, event.provider
@@ -116,7 +119,7 @@ class Transcript:
     def _answered(self, event: ToolResult) -> None:
         turn = self.turn
         if not any(call.id == event.id for each in self.turns for call in each.calls):
-            # What was decided was called in the answer before; readers want both.
+            # The call was made before the run was suspended; clients need call and result.
             turn.calls.append(ToolCall(id=event.id, name=event.name, arguments=event.arguments))
         turn.results.append(event)
 
@@ -130,12 +133,15 @@ class Transcript:
             turn.reason, turn.usage = event.reason, event.usage
 
     def usage(self) -> Usage:
-        """The tokens of all turns."""
+        """Return the token usage of all turns."""
         return sum((turn.usage for turn in self.turns), Usage())
 
 
 def model_label(transcript: Transcript) -> dict[str, str]:
-    """What answered, the way every payload names it."""
+    """Build the model metadata of a payload.
+
+    :param transcript: the run.
+    """
     return {
         "modelId": transcript.model,
         "modelVersion": "",
@@ -144,36 +150,51 @@ def model_label(transcript: Transcript) -> dict[str, str]:
 
 
 def usage_of(usage: Usage) -> dict[str, Any]:
-    """Tokens, the way the wire counts them."""
+    """Build the token usage of a payload.
+
+    :param usage: the usage.
+    """
     tokens = {
         "inputTokens": usage.input_tokens,
         "outputTokens": usage.output_tokens,
         "totalTokens": usage.input_tokens + usage.output_tokens,
     }
     details = {"cachedInputTokens": usage.cached_tokens, "reasoningTokens": usage.reasoning_tokens}
-    known = {key: count for key, count in details.items() if count}
-    return {**tokens, **known, "raw": tokens}
+    nonzero = {key: count for key, count in details.items() if count}
+    return {**tokens, **nonzero, "raw": tokens}
 
 
 def call_payload(call: Any) -> dict[str, Any]:
-    """A tool call, as the payload of a chunk."""
+    """Build the payload of a tool call.
+
+    :param call: a tool call, or an event about one.
+    """
     return {"toolCallId": call.id, "toolName": call.name, "args": call.arguments}
 
 
 def file_payload(file: File) -> dict[str, Any]:
-    """A file that the model made, as the payload of a chunk."""
+    """Build the payload of a file that the model generated.
+
+    :param file: the file.
+    """
     data = file.url or base64.b64encode(file.data).decode()
     return {"mimeType": file.media_type, "data": data}
 
 
 def result_payload(result: ToolResult) -> dict[str, Any]:
-    """A tool's result, as the payload of a chunk."""
+    """Build the payload of a tool result.
+
+    :param result: the result.
+    """
     payload = {**call_payload(result), "result": result.result}
     return {**payload, "isError": True} if result.failed else payload
 
 
 def waiting_payload(event: ApprovalRequired | ToolSuspended) -> dict[str, Any]:
-    """A call that somebody must decide, as the payload of a chunk."""
+    """Build the payload of a tool call that waits for a decision.
+
+    :param event: the suspension.
+    """
     payload = call_payload(event)
     if isinstance(event, ToolSuspended):
         return {**payload, "suspendPayload": event.payload, "resumeSchema": "{}"}

@@ -13,7 +13,7 @@ from mastra_core.errors import Forbidden
 from mastra_core.logger import logger_of
 from mastra_server.http.errors import Unauthorized
 from mastra_server.http.paths import PathPattern
-from mastra_server.http.request_context import RESOURCE, request_context
+from mastra_server.http.request_context import RESOURCE_KEY, request_context
 
 __all__ = ("Gate", "gates")
 
@@ -83,7 +83,7 @@ class Gate:
         resource = getattr(self._auth, "resource", None)
         owner = resource(user) if resource is not None else None
         if owner:
-            context[RESOURCE] = str(owner)
+            context[RESOURCE_KEY] = str(owner)
 
 
 async def _result(value: Any) -> Any:

@@ -10,8 +10,8 @@ from litestar.response.base import ASGIResponse
 
 from mastra_core.errors import NotFound, RequestError
 from mastra_server.agents.tools import broken
-from mastra_server.http.request_body import InvalidBody, read
-from mastra_server.http.responses import json_answer
+from mastra_server.http.request_body import InvalidBody, read_body
+from mastra_server.http.responses import json_response
 
 if TYPE_CHECKING:
     from mastra_core.mcp.exposed_tools import Offer
@@ -84,45 +84,45 @@ def itself() -> McpServer:
     }
 
 
-@get("/api/mcp/v0/servers/{server_id:str}", operation_id="mcp_tools_details", answer=McpServer)
+@get("/api/mcp/v0/servers/{server_id:str}", operation_id="mcp_tools_details", response=McpServer)
 async def _details(request: _Request) -> ASGIResponse:
     """The application as a server of the protocol."""
     _check(request)
-    return json_answer(itself())
+    return json_response(itself())
 
 
-@get([f"{_OWN}/tools", f"{_BELOW}/tools"], operation_id="mcp_tools_{path}", answer=McpTools)
+@get([f"{_OWN}/tools", f"{_BELOW}/tools"], operation_id="mcp_tools_{path}", response=McpTools)
 async def _tools(request: _Request) -> ASGIResponse:
     """What it offers: agents, workflows and tools."""
-    return json_answer({"tools": [_told(offer) for offer in _offers(request).values()]})
+    return json_response({"tools": [_told(offer) for offer in _offers(request).values()]})
 
 
 @get(
     [f"{_OWN}/tools/{{tool_id:str}}", f"{_BELOW}/tools/{{tool_id:str}}"],
     operation_id="mcp_tools_{path}",
-    answer=McpTool,
+    response=McpTool,
 )
 async def _tool(request: _Request) -> ASGIResponse:
     """One of them."""
-    return json_answer(_told(_offer(request)))
+    return json_response(_told(_offer(request)))
 
 
 @post(
     [f"{_OWN}/tools/{{tool_id:str}}/execute", f"{_BELOW}/tools/{{tool_id:str}}/execute"],
     operation_id="mcp_tools_{path}",
     body=_Called,
-    answer=McpResult,
+    response=McpResult,
     errors=(402, 409, 422, 429, 502, 503),
 )
 async def _execute(request: _Request) -> ASGIResponse:
     """Call one; as over the protocol, no request context reaches it."""
     from mastra_core.agents.protocol import AgentFailed
 
-    offer, body = _offer(request), await read(request, _Called)
+    offer, body = _offer(request), await read_body(request, _Called)
     if isinstance(body.data, msgspec.UnsetType):
         raise InvalidBody("data", "data is required")
     try:
-        return json_answer({"result": await offer.call(body.data)})
+        return json_response({"result": await offer.call(body.data)})
     except (RequestError, AgentFailed):
         raise
     except Exception as error:  # noqa: BLE001  # user code may raise anything
@@ -132,12 +132,12 @@ async def _execute(request: _Request) -> ASGIResponse:
 @get(
     [f"{_OWN}/resources", f"{_BELOW}/resources"],
     operation_id="mcp_tools_{path}",
-    answer=McpResources,
+    response=McpResources,
 )
 async def _resources(request: _Request) -> ASGIResponse:
     """Resources; there are none."""
     _check(request)
-    return json_answer({"resources": []})
+    return json_response({"resources": []})
 
 
 ROUTES = (_details, _tools, _tool, _execute, _resources)

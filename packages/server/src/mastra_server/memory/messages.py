@@ -11,9 +11,9 @@ from mastra_core.errors import Forbidden, NotFound
 from mastra_core.memory.memory import Memory, new_id
 from mastra_core.storage import StoredMessage
 from mastra_server.agents.messages import iso
-from mastra_server.http.request_body import InvalidBody, read
-from mastra_server.http.request_context import confined, confined_thread
-from mastra_server.http.responses import json_answer
+from mastra_server.http.request_body import InvalidBody, read_body
+from mastra_server.http.request_context import restrict_to_resource, restrict_to_thread
+from mastra_server.http.responses import json_response
 from mastra_server.memory.convert import message_answer, paged, saved_message
 from mastra_server.memory.queries import (
     Include,
@@ -44,7 +44,7 @@ _MOST_NEIGHBOURS = 1000
     "/api/memory/threads/{thread_id:str}/messages",
     operation_id="memory_messages_list",
     query=MessageListQuery,
-    answer=MessageList,
+    response=MessageList,
     errors=(403,),
 )
 async def _list(request: _Request) -> ASGIResponse:
@@ -57,7 +57,7 @@ async def _list(request: _Request) -> ASGIResponse:
     for each in beside:
         told |= await _around(memory, each, owner(request))
     messages = [message_answer(*each) for each in told.values()]
-    return json_answer(
+    return json_response(
         {"messages": messages, **paged(found, query.page, query.per_page), "uiMessages": None}
     )
 
@@ -67,25 +67,25 @@ async def _list(request: _Request) -> ASGIResponse:
     operation_id="memory_messages_save",
     query=MemoryQuery,
     body=SaveBody,
-    answer=Saved,
+    response=Saved,
     errors=(403, 404, 409),
 )
 async def _save(request: _Request) -> ASGIResponse:
     """Add messages to threads; one whose id its thread has already is replaced."""
     memory = memory_asked(request)
-    body = await read(request, SaveBody)
+    body = await read_body(request, SaveBody)
     by_resource: dict[str, list[StoredMessage]] = {}
     told: list[dict[str, Any]] = []
     for index, item in enumerate(body.messages):
         message = saved_message(item, index, new_id())
-        resource = confined(request, _resource(item, index))
-        confined_thread(request, message.thread)
+        resource = restrict_to_resource(request, _resource(item, index))
+        restrict_to_thread(request, message.thread)
         by_resource.setdefault(resource, []).append(message)
         names = {"id": message.id, "threadId": message.thread, "resourceId": resource}
         told.append({**item, **names, "createdAt": iso(message.created_at)})
     for resource, messages in by_resource.items():
         await memory.save_messages(messages, resource)
-    return json_answer({"messages": told})
+    return json_response({"messages": told})
 
 
 @post(
@@ -93,16 +93,16 @@ async def _save(request: _Request) -> ASGIResponse:
     operation_id="memory_messages_delete",
     query=OwnerQuery,
     body=DeleteMessagesBody,
-    answer=Noted,
+    response=Noted,
     errors=(403, 404),
 )
 async def _delete(request: _Request) -> ASGIResponse:
     """Delete messages."""
     memory = memory_asked(request)
-    body = await read(request, DeleteMessagesBody)
+    body = await read_body(request, DeleteMessagesBody)
     count = await memory.delete_messages(_ids(body.message_ids), owner(request))
     words = "1 message" if count == 1 else f"{count} messages"
-    return json_answer({"success": True, "message": f"{words} deleted successfully"})
+    return json_response({"success": True, "message": f"{words} deleted successfully"})
 
 
 ROUTES = (_list, _save, _delete)

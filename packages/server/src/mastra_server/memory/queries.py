@@ -11,9 +11,9 @@ from mastra_core import AgentInput, AgentLike, Mastra, Memory
 from mastra_core.errors import InvalidInput, NotFound
 from mastra_core.memory import memory_of
 from mastra_core.storage import MessageQuery, Thread, ThreadQuery
-from mastra_server.http.dates import Dates
-from mastra_server.http.request_body import InvalidQuery, json_of, number
-from mastra_server.http.request_context import confined, confined_thread
+from mastra_server.http.dates import DateRange
+from mastra_server.http.request_body import InvalidQuery, read_json_param, read_number_param
+from mastra_server.http.request_context import restrict_to_resource, restrict_to_thread
 
 __all__ = (
     "Include",
@@ -46,7 +46,7 @@ class _Order(msgspec.Struct):
 
 
 class _Filter(msgspec.Struct, rename="camel"):
-    date_range: Dates | None = None
+    date_range: DateRange | None = None
     roles: list[str] = []
     metadata: dict[str, Any] = {}
 
@@ -94,7 +94,7 @@ def owner(request: _Request, named: str | None = None) -> str | None:
     :raises Forbidden: when the caller names another than its own.
     """
     asked = named or str(request.query_params.get("resourceId", ""))
-    return confined(request, asked) or None
+    return restrict_to_resource(request, asked) or None
 
 
 def named_thread(request: _Request) -> str:
@@ -102,7 +102,7 @@ def named_thread(request: _Request) -> str:
 
     :raises Forbidden: when the caller may touch another alone.
     """
-    return confined_thread(request, request.path_params["thread_id"])
+    return restrict_to_thread(request, request.path_params["thread_id"])
 
 
 async def own_thread(request: _Request, memory: Memory) -> Thread:
@@ -123,7 +123,7 @@ def thread_query(request: _Request) -> ThreadQuery:
     page, per_page = _page(request, 100)
     return ThreadQuery(
         resource=owner(request),
-        metadata=json_of(request, "metadata", dict[str, Any]) or {},
+        metadata=read_json_param(request, "metadata", dict[str, Any]) or {},
         order_by="updated_at" if order.field == "updatedAt" else "created_at",
         descending=order.direction != "ASC",
         page=page,
@@ -136,9 +136,9 @@ def message_query(request: _Request) -> MessageQuery:
 
     :raises InvalidQuery: naming the parameter that does not fit.
     """
-    asked = json_of(request, "filter", _Filter) or _Filter()
+    asked = read_json_param(request, "filter", _Filter) or _Filter()
     page, per_page = _page(request, 40)
-    since, until = (asked.date_range or Dates()).limits("filter.dateRange")
+    since, until = (asked.date_range or DateRange()).to_milliseconds("filter.dateRange")
     return MessageQuery(
         thread=named_thread(request),
         roles=tuple(asked.roles),
@@ -156,14 +156,14 @@ def includes(request: _Request) -> list[Include]:
 
     :raises InvalidQuery: when it is no list of them.
     """
-    return json_of(request, "include", list[Include]) or []
+    return read_json_param(request, "include", list[Include]) or []
 
 
 def _page(request: _Request, most: int) -> tuple[int, int | None]:
-    page = number(request, "page") or 0
+    page = read_number_param(request, "page") or 0
     if request.query_params.get("perPage") == "false":
         return page, None
-    per_page = number(request, "perPage")
+    per_page = read_number_param(request, "perPage")
     for name, value in (("page", page), ("perPage", per_page or 0)):
         if value > _MOST:
             raise InvalidQuery(name, f"Expected at most {_MOST}")
@@ -172,7 +172,7 @@ def _page(request: _Request, most: int) -> tuple[int, int | None]:
 
 def _order(request: _Request) -> _Order:
     """As one JSON object, or in brackets: ``orderBy[field]=createdAt``."""
-    whole = json_of(request, "orderBy", _Order)
+    whole = read_json_param(request, "orderBy", _Order)
     if whole is not None:
         return whole
     given = {name: request.query_params.get(f"orderBy[{name}]") for name in ("field", "direction")}

@@ -10,9 +10,9 @@ from litestar.response.base import ASGIResponse
 from mastra_core.errors import InvalidInput, NotFound
 from mastra_core.memory import Memory
 from mastra_core.storage import Thread
-from mastra_server.http.errors import NotOffered
-from mastra_server.http.request_body import read
-from mastra_server.http.responses import json_answer
+from mastra_server.http.errors import UnsupportedOperation
+from mastra_server.http.request_body import read_body
+from mastra_server.http.responses import json_response
 from mastra_server.memory import messages as memory_messages
 from mastra_server.memory import threads as memory_threads
 from mastra_server.memory.convert import config
@@ -43,65 +43,69 @@ _NOTES = "/api/memory/threads/{thread_id:str}/working-memory"
     "/api/memory/status",
     operation_id="memory_status",
     query=MemoryQuery,
-    answer=Status,
+    response=Status,
     errors=(404,),
 )
 async def _status(request: _Request) -> ASGIResponse:
     """Whether an agent has a memory."""
     if named_memory(request) is None:
-        return json_answer({"result": False})
-    return json_answer({"result": True, "memoryType": "local"})
+        return json_response({"result": False})
+    return json_response({"result": True, "memoryType": "local"})
 
 
 @get(
     "/api/memory/config",
     operation_id="memory_config",
     query=MemoryQuery,
-    answer=ConfigAnswer,
+    response=ConfigAnswer,
     errors=(404,),
 )
 async def _config(request: _Request) -> ASGIResponse:
     """How the memory of an agent is set; ``null`` where it has none."""
     memory = named_memory(request)
-    return json_answer({"config": memory and config(memory)})
+    return json_response({"config": memory and config(memory)})
 
 
 @get(
-    "/api/memory/search", operation_id="memory_search", query=OwnerQuery, answer=Any, errors=(501,)
+    "/api/memory/search",
+    operation_id="memory_search",
+    query=OwnerQuery,
+    response=Any,
+    errors=(501,),
 )
 async def _search() -> ASGIResponse:
     """Not offered: searching by meaning needs a model for embeddings."""
-    raise NotOffered("Semantic recall is not offered by this server")
+    raise UnsupportedOperation("Semantic recall is not offered by this server")
 
 
 @get(
     "/api/memory/observational-memory",
     operation_id="memory_observations",
     query=OwnerQuery,
-    answer=Any,
+    response=Any,
     errors=(501,),
 )
 async def _observations() -> ASGIResponse:
     """Not offered: an agent of the original's that watches conversations and sums them up."""
-    raise NotOffered("Observational memory is not offered by this server")
+    raise UnsupportedOperation("Observational memory is not offered by this server")
 
 
 @post(
     "/api/memory/observational-memory/buffer-status",
     operation_id="memory_observed",
-    answer=Any,
+    response=Any,
     errors=(501,),
 )
 async def _observed() -> ASGIResponse:
     """Not offered, as above."""
-    raise NotOffered("Observational memory is not offered by this server")
+    raise UnsupportedOperation("Observational memory is not offered by this server")
 
 
 @get(
     _NOTES,
     operation_id="memory_working_memory",
     query=OwnerQuery,
-    answer=WorkingMemoryAnswer,
+    response=WorkingMemoryAnswer,
     errors=(403,),
 )
 async def _working_memory(request: _Request) -> ASGIResponse:
@@ -114,7 +118,7 @@ async def _working_memory(request: _Request) -> ASGIResponse:
     notes = ""
     if thread is not None or memory.scope == "resource":
         notes = await memory.working_memory(named_thread(request), resource)
-    return json_answer(
+    return json_response(
         {
             "workingMemory": notes or None,
             "source": memory.scope,
@@ -129,17 +133,17 @@ async def _working_memory(request: _Request) -> ASGIResponse:
     operation_id="memory_note",
     query=MemoryQuery,
     body=NotesBody,
-    answer=Noted,
+    response=Noted,
     errors=(403,),
 )
 async def _note(request: _Request) -> ASGIResponse:
     """Replace what is noted."""
     memory = memory_asked(request)
-    body = await read(request, NotesBody)
+    body = await read_body(request, NotesBody)
     named = owner(request, body.resource_id)
     thread = await memory.get_thread(named_thread(request), named)
     await memory.update_working_memory(thread.id, thread.resource, body.working_memory)
-    return json_answer({"success": True})
+    return json_response({"success": True})
 
 
 ROUTES = (

@@ -11,9 +11,9 @@ from mastra_core.memory.memory import Memory, new_id
 from mastra_core.storage import MessageQuery, StoredMessage, Thread
 from mastra_core.storage.records import now
 from mastra_server.agents.messages import iso
-from mastra_server.http.request_body import read
-from mastra_server.http.request_context import confined, confined_thread
-from mastra_server.http.responses import json_answer
+from mastra_server.http.request_body import read_body
+from mastra_server.http.request_context import restrict_to_resource, restrict_to_thread
+from mastra_server.http.responses import json_response
 from mastra_server.memory.convert import message_answer, milliseconds, paged, thread_answer
 from mastra_server.memory.queries import (
     memory_asked,
@@ -47,7 +47,7 @@ _ONE = f"{_PATH}/{{thread_id:str}}"
     _PATH,
     operation_id="memory_threads_list",
     query=ThreadListQuery,
-    answer=ThreadList,
+    response=ThreadList,
     errors=(403, 404),
 )
 async def _list(request: _Request) -> ASGIResponse:
@@ -55,7 +55,7 @@ async def _list(request: _Request) -> ASGIResponse:
     query = thread_query(request)
     found = await memory_asked(request).threads(query)
     threads = [thread_answer(thread) for thread in found.items]
-    return json_answer({"threads": threads, **paged(found, query.page, query.per_page)})
+    return json_response({"threads": threads, **paged(found, query.page, query.per_page)})
 
 
 @post(
@@ -63,32 +63,32 @@ async def _list(request: _Request) -> ASGIResponse:
     operation_id="memory_threads_create",
     query=MemoryQuery,
     body=CreateThreadBody,
-    answer=ThreadAnswer,
+    response=ThreadAnswer,
     errors=(403, 404, 409),
 )
 async def _create(request: _Request) -> ASGIResponse:
     """A new thread."""
     memory = memory_asked(request)
-    body = await read(request, CreateThreadBody)
+    body = await read_body(request, CreateThreadBody)
     thread = await memory.create_thread(
-        resource=confined(request, body.resource_id),
-        id=confined_thread(request, body.thread_id or ""),
+        resource=restrict_to_resource(request, body.resource_id),
+        id=restrict_to_thread(request, body.thread_id or ""),
         title=body.title or "",
         metadata=body.metadata,
     )
-    return json_answer(thread_answer(thread))
+    return json_response(thread_answer(thread))
 
 
 @get(
     _ONE,
     operation_id="memory_threads_details",
     query=OwnerQuery,
-    answer=ThreadAnswer,
+    response=ThreadAnswer,
     errors=(403,),
 )
 async def _details(request: _Request) -> ASGIResponse:
     """One thread."""
-    return json_answer(thread_answer(await own_thread(request, memory_asked(request))))
+    return json_response(thread_answer(await own_thread(request, memory_asked(request))))
 
 
 @patch(
@@ -96,19 +96,19 @@ async def _details(request: _Request) -> ASGIResponse:
     operation_id="memory_threads_update",
     query=MemoryQuery,
     body=UpdateThreadBody,
-    answer=ThreadAnswer,
+    response=ThreadAnswer,
     errors=(403,),
 )
 async def _update(request: _Request) -> ASGIResponse:
     """Change a thread; metadata is replaced."""
     memory = memory_asked(request)
-    body = await read(request, UpdateThreadBody)
-    new_resource = confined(request, body.resource_id or "") or None
+    body = await read_body(request, UpdateThreadBody)
+    new_resource = restrict_to_resource(request, body.resource_id or "") or None
     thread = await own_thread(request, memory)
     changed = await memory.update_thread(
         thread.id, title=body.title, metadata=body.metadata, new_resource=new_resource
     )
-    return json_answer(thread_answer(changed))
+    return json_response(thread_answer(changed))
 
 
 @delete(
@@ -116,14 +116,14 @@ async def _update(request: _Request) -> ASGIResponse:
     operation_id="memory_threads_delete",
     status_code=200,
     query=OwnerQuery,
-    answer=Deleted,
+    response=Deleted,
     errors=(403,),
 )
 async def _delete(request: _Request) -> ASGIResponse:
     """Delete a thread with its messages."""
     memory = memory_asked(request)
     await memory.delete_thread(named_thread(request), owner(request))
-    return json_answer({"result": "Thread deleted"})
+    return json_response({"result": "Thread deleted"})
 
 
 @post(
@@ -131,16 +131,16 @@ async def _delete(request: _Request) -> ASGIResponse:
     operation_id="memory_threads_transfer",
     query=MemoryQuery,
     body=TransferBody,
-    answer=ThreadAnswer,
+    response=ThreadAnswer,
     errors=(403,),
 )
 async def _transfer(request: _Request) -> ASGIResponse:
     """Give a thread to another resource."""
     memory = memory_asked(request)
-    body = await read(request, TransferBody)
-    new_resource = confined(request, body.resource_id)
+    body = await read_body(request, TransferBody)
+    new_resource = restrict_to_resource(request, body.resource_id)
     thread = await own_thread(request, memory)
-    return json_answer(
+    return json_response(
         thread_answer(await memory.update_thread(thread.id, new_resource=new_resource))
     )
 
@@ -150,17 +150,17 @@ async def _transfer(request: _Request) -> ASGIResponse:
     operation_id="memory_threads_clone",
     query=MemoryQuery,
     body=CloneBody,
-    answer=Cloned,
+    response=Cloned,
     errors=(403, 409),
 )
 async def _clone(request: _Request) -> ASGIResponse:
     """Copy a thread, or some of its messages."""
     memory = memory_asked(request)
-    body = await read(request, CloneBody)
-    resource = confined(request, body.resource_id or "")
+    body = await read_body(request, CloneBody)
+    resource = restrict_to_resource(request, body.resource_id or "")
     source = await own_thread(request, memory)
     thread, copies = await _cloned(memory, source, resource or source.resource, body)
-    return json_answer(
+    return json_response(
         {
             "thread": thread_answer(thread),
             "clonedMessages": [message_answer(copy, thread.resource) for copy in copies.values()],

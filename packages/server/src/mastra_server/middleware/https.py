@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from mastra_server.http.asgi import App, Message, Receive, Scope, Send
-from mastra_server.http.health import PATHS
-from mastra_server.http.responses import json_answer
+from mastra_server.http.health import HEALTH_PATHS
+from mastra_server.http.responses import json_response
 
 __all__ = ("HttpsOnly",)
 
@@ -19,7 +19,7 @@ class HttpsOnly:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on what came by HTTPS, and what a load balancer asks from inside."""
-        if scope["path"] in PATHS:
+        if scope["path"] in HEALTH_PATHS:
             await self._app(scope, receive, send)
             return
         if scope["scheme"] != "https":
@@ -37,7 +37,7 @@ class HttpsOnly:
 def _redirect(scope: Scope) -> App:
     host = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
     if not host:
-        return json_answer({"error": "HTTPS only"}, 400)
+        return json_response({"error": "HTTPS only"}, 400)
     query = scope["query_string"].decode("latin-1")
     target = scope["raw_path"].decode("latin-1") + (f"?{query}" if query else "")
-    return json_answer({"error": "HTTPS only"}, 308, {"location": f"https://{host}{target}"})
+    return json_response({"error": "HTTPS only"}, 308, {"location": f"https://{host}{target}"})

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from mastra_server.http.asgi import App, Message, Receive, Scope, Send
-from mastra_server.http.errors import BodyTooLarge, ErrorAnswer
-from mastra_server.http.responses import json_answer
+from mastra_server.http.errors import BodyTooLarge, ErrorResponse
+from mastra_server.http.responses import json_response
 from mastra_server.middleware.deadlines import Deadlines
 
 __all__ = ("BodyLimit", "TimeLimit")
@@ -26,7 +26,7 @@ class BodyLimit:
         """
         length = _announced(scope)
         if length > self._limit:
-            await ErrorAnswer(BodyTooLarge("Request body too large"))(scope, receive, send)
+            await ErrorResponse(BodyTooLarge("Request body too large"))(scope, receive, send)
             return
         if length >= 0:
             await self._app(scope, receive, send)
@@ -65,7 +65,7 @@ class TimeLimit:
         except asyncio.CancelledError:
             if not deadline.taken_back():
                 raise
-            await json_answer({"error": "Gateway Timeout"}, 504)(scope, receive, send)
+            await json_response({"error": "Gateway Timeout"}, 504)(scope, receive, send)
         finally:
             self._deadlines.met(deadline)
             deadline.taken_back()  # by whoever kept the cancellation to himself

@@ -11,7 +11,7 @@ from litestar.response.base import ASGIResponse
 
 from mastra_core.errors import ConfigError
 from mastra_server.http.asgi import App, Message, Receive, Scope, Send
-from mastra_server.http.health import PATHS
+from mastra_server.http.health import HEALTH_PATHS
 
 __all__ = ("Metrics",)
 
@@ -43,7 +43,7 @@ class Metrics:
         """``app``, counted; health and the metrics themselves are not."""
 
         async def counted(scope: Scope, receive: Receive, send: Send) -> None:
-            if scope["path"] in PATHS or scope["path"] == _PATH:
+            if scope["path"] in HEALTH_PATHS or scope["path"] == _PATH:
                 await app(scope, receive, send)
                 return
             status = 500

@@ -12,8 +12,8 @@ from litestar import Request
 from mastra_core import RateLimit
 from mastra_core.errors import ConfigError
 from mastra_server.http.asgi import App, Message, Receive, Scope, Send
-from mastra_server.http.health import PATHS
-from mastra_server.http.responses import json_answer
+from mastra_server.http.health import HEALTH_PATHS
+from mastra_server.http.responses import json_response
 
 __all__ = ("RateLimiter",)
 
@@ -32,14 +32,14 @@ class RateLimiter:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on what is within the limit."""
-        if scope["path"] in PATHS:
+        if scope["path"] in HEALTH_PATHS:
             await self._app(scope, receive, send)
             return
         who = await self._who(Request(scope, receive, send))
         allowed = await self._limits().hit(self._item, who)
         headers = await self._told(who)
         if not allowed:
-            await json_answer({"error": "Too many requests"}, 429, headers)(scope, receive, send)
+            await json_response({"error": "Too many requests"}, 429, headers)(scope, receive, send)
             return
         marks = [
             (name.encode(), value.encode()) for name, value in headers.items() if name[0] == "x"

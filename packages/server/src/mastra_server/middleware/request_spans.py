@@ -11,7 +11,7 @@ from mastra_core.agents import AgentInput
 from mastra_core.workflows import Run
 from mastra_server.agents.transcript import Transcript, usage_of
 from mastra_server.http.asgi import App, Message, Receive, Scope, Send
-from mastra_server.http.health import PATHS
+from mastra_server.http.health import HEALTH_PATHS
 
 __all__ = ("RequestSpans", "agent_ended", "agent_failed", "agent_span", "trace_of")
 
@@ -24,7 +24,7 @@ class RequestSpans:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on inside the span; it ends with the last byte of the answer."""
-        if scope["path"] in PATHS or not telemetry.active():
+        if scope["path"] in HEALTH_PATHS or not telemetry.active():
             await self._app(scope, receive, send)
             return
         from opentelemetry.propagate import extract

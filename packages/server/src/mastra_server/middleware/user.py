@@ -14,9 +14,9 @@ from litestar.middleware import ASGIMiddleware, DefineMiddleware
 
 from mastra_core import Middleware
 from mastra_server.http.asgi import App, Message, Receive, Scope, Send
-from mastra_server.http.health import PATHS
+from mastra_server.http.health import HEALTH_PATHS
 from mastra_server.http.paths import PathPattern
-from mastra_server.http.responses import stop
+from mastra_server.http.responses import cancel_tasks
 
 __all__ = ("Answer", "wrap_user_middleware")
 
@@ -59,7 +59,7 @@ class _OnPath:
 
     def _matches(self, scope: Scope) -> bool:
         path = scope["path"]
-        return path not in PATHS and self._pattern.matches(path)
+        return path not in HEALTH_PATHS and self._pattern.matches(path)
 
 
 class Answer:
@@ -83,7 +83,7 @@ class Answer:
         try:
             await asyncio.wait((self._task, waiting), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            await stop(waiting)
+            await cancel_tasks(waiting)
         if not self._begun.is_set():
             await self._task
             raise RuntimeError("the application ended without an answer")
@@ -96,7 +96,7 @@ class Answer:
 
     async def abandon(self) -> None:
         """Stop what still runs behind this answer."""
-        await stop(self._task)
+        await cancel_tasks(self._task)
 
     async def _take(self, message: Message) -> None:
         if message["type"] == "http.response.start":

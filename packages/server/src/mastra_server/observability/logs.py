@@ -7,8 +7,13 @@ from typing import Any, NotRequired, TypedDict
 from litestar import Request, get
 from litestar.response.base import ASGIResponse
 
-from mastra_server.http.request_body import InvalidQuery, moment, number, required
-from mastra_server.http.responses import json_answer
+from mastra_server.http.request_body import (
+    InvalidQuery,
+    read_date_param,
+    read_number_param,
+    require_param,
+)
+from mastra_server.http.responses import json_response
 from mastra_server.http.schemas import ContextQuery
 from mastra_server.observability.log_buffer import LogBook
 
@@ -63,19 +68,19 @@ class Lines(TypedDict):
     hasMore: bool
 
 
-@get("/api/logs/transports", operation_id="logs_transports", answer=Transports)
+@get("/api/logs/transports", operation_id="logs_transports", response=Transports)
 async def _transports(request: _Request) -> ASGIResponse:
     """Where lines can be read; nowhere, unless the server keeps them."""
-    return json_answer({"transports": [_TRANSPORT] if request.app.state.log_book else []})
+    return json_response({"transports": [_TRANSPORT] if request.app.state.log_buffer else []})
 
 
-@get("/api/logs", operation_id="logs_lines", query=LogsQuery, answer=Lines)
+@get("/api/logs", operation_id="logs_lines", query=LogsQuery, response=Lines)
 async def _lines(request: _Request) -> ASGIResponse:
     """The latest lines of the log."""
     return _page(request, {})
 
 
-@get("/api/logs/{run_id:str}", operation_id="logs_of_run", query=LogsQuery, answer=Lines)
+@get("/api/logs/{run_id:str}", operation_id="logs_of_run", query=LogsQuery, response=Lines)
 async def _of_run(request: _Request) -> ASGIResponse:
     """Those of one run: lines with a field ``runId`` or ``run_id``."""
     return _page(request, {"runId": request.path_params["run_id"]})
@@ -85,23 +90,23 @@ ROUTES = (_transports, _lines, _of_run)
 
 
 def _page(request: _Request, fields: dict[str, str]) -> ASGIResponse:
-    required(request, "transportId")
-    size = number(request, "perPage") or _SIZE
-    page = number(request, "page") or 1
+    require_param(request, "transportId")
+    size = read_number_param(request, "perPage") or _SIZE
+    page = read_number_param(request, "page") or 1
     found = _asked(request, fields | _filters(request))
     first = size * (page - 1)
     shown = [{key: each[key] for key in each if key != "at"} for each in found[first:][:size]]
     more = first + size < len(found)
-    return json_answer(
+    return json_response(
         {"logs": shown, "total": len(found), "page": page, "perPage": size, "hasMore": more}
     )
 
 
 def _asked(request: _Request, fields: dict[str, str]) -> list[dict[str, Any]]:
-    book: LogBook | None = request.app.state.log_book
+    book: LogBook | None = request.app.state.log_buffer
     if book is None or request.query_params["transportId"] != _TRANSPORT:
         return []
-    since, until = moment(request, "fromDate"), moment(request, "toDate")
+    since, until = read_date_param(request, "fromDate"), read_date_param(request, "toDate")
     level = request.query_params.get("logLevel", "")
     if level and level not in _LEVELS:
         raise InvalidQuery("logLevel", f"Expected one of {', '.join(_LEVELS)}")

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from litestar import Request
 
-from mastra_server.http.dates import Dates
-from mastra_server.http.request_body import InvalidQuery, json_of
+from mastra_server.http.dates import DateRange
+from mastra_server.http.request_body import InvalidQuery, read_json_param
 from mastra_server.http.schemas import ContextQuery
 from mastra_server.observability.span_record import KeptSpan
 
@@ -114,10 +114,12 @@ def _asked(request: _Request) -> TracesQuery:
 
 def _fitting(request: _Request, asked: TracesQuery, traces: _Traces) -> Iterator[KeptSpan]:
     begun = "startedAt" if asked.started_at else "dateRange"
-    started = (json_of(request, begun, Dates) or Dates()).limits(begun)
-    ended = (json_of(request, "endedAt", Dates) or Dates()).limits("endedAt")
+    started = (read_json_param(request, begun, DateRange) or DateRange()).to_milliseconds(begun)
+    ended = (read_json_param(request, "endedAt", DateRange) or DateRange()).to_milliseconds(
+        "endedAt"
+    )
     wanted = _wanted(request)
-    metadata = json_of(request, "metadata", dict[str, Any]) or {}
+    metadata = read_json_param(request, "metadata", dict[str, Any]) or {}
     for trace in traces:
         failed = str(any(each.error for each in trace)).lower()
         if asked.has_child_error not in ("", failed):

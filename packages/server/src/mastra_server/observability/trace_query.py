@@ -9,8 +9,8 @@ import msgspec
 from litestar import Request, get, post
 from litestar.response.base import ASGIResponse
 
-from mastra_server.http.request_body import InvalidBody, read
-from mastra_server.http.responses import json_answer
+from mastra_server.http.request_body import InvalidBody, read_body
+from mastra_server.http.responses import json_response
 from mastra_server.http.schemas import ContextQuery
 from mastra_server.memory.convert import milliseconds
 from mastra_server.observability.span_record import KeptSpan
@@ -108,30 +108,33 @@ class Environments(TypedDict):
 
 
 @post(
-    "/api/observability/traces/query", operation_id="trace_query_query", body=_Question, answer=Rows
+    "/api/observability/traces/query",
+    operation_id="trace_query_query",
+    body=_Question,
+    response=Rows,
 )
 async def _query(request: _Request) -> ASGIResponse:
     """Traces that have ended, and fit."""
-    asked = await read(request, _Question)
+    asked = await read_body(request, _Question)
     order = asked.order_by[0] if asked.order_by else _Order()
     descending = order.direction == "desc"
     roots = sorted(_fitting(request, asked), key=lambda each: _key(each, order), reverse=descending)
     if asked.pagination is not None:
-        return json_answer(_paged(roots, asked))
+        return json_response(_paged(roots, asked))
     page = asked.page or _After()
     if page.after:
         last = _after(page.after)
         roots = [each for each in roots if _beyond(_key(each, order), last, descending=descending)]
     shown = roots[: page.limit]
     more = "{}.{}".format(*_key(shown[-1], order)) if len(roots) > len(shown) else None
-    return json_answer({"traces": [_row(each) for each in shown], "page": {"next": more}})
+    return json_response({"traces": [_row(each) for each in shown], "page": {"next": more}})
 
 
 @get(
     "/api/observability/discovery/entity-names",
     operation_id="trace_query_names",
     query=NamesQuery,
-    answer=Names,
+    response=Names,
 )
 async def _names(request: _Request) -> ASGIResponse:
     """Names of agents and workflows that have traces."""
@@ -142,17 +145,17 @@ async def _names(request: _Request) -> ASGIResponse:
         for each in told
         if each["entityName"] and wanted in ("", each["entityType"])
     }
-    return json_answer({"names": sorted(names)})
+    return json_response({"names": sorted(names)})
 
 
 @get(
     "/api/observability/discovery/environments",
     operation_id="trace_query_environments",
-    answer=Environments,
+    response=Environments,
 )
 async def _environments() -> ASGIResponse:
     """Environments; there are none."""
-    return json_answer({"environments": []})
+    return json_response({"environments": []})
 
 
 ROUTES = (_query, _names, _environments)

@@ -8,8 +8,8 @@ from litestar import Request, get
 from litestar.response.base import ASGIResponse
 
 from mastra_core.errors import NotFound
-from mastra_server.http.request_context import confined
-from mastra_server.http.responses import json_answer
+from mastra_server.http.request_context import restrict_to_resource
+from mastra_server.http.responses import json_response
 from mastra_server.observability.span_record import KeptSpan
 from mastra_server.observability.trace_params import TracesQuery, page_of, roots_asked
 
@@ -103,42 +103,46 @@ class OneSpan(TypedDict):
     span: Span
 
 
-@get(_PREFIX, operation_id="traces_traces", query=TracesQuery, answer=Traces)
+@get(_PREFIX, operation_id="traces_traces", query=TracesQuery, response=Traces)
 async def _traces(request: _Request) -> ASGIResponse:
     """The latest traces by their first spans, with everything of those."""
     spans, pagination = page_of(request, roots_asked(request, visible(request)))
-    return json_answer({"pagination": pagination, "spans": [each.whole() for each in spans]})
-
-
-@get(f"{_PREFIX}/light", operation_id="traces_light_traces", query=TracesQuery, answer=LightTraces)
-async def _light_traces(request: _Request) -> ASGIResponse:
-    """The latest traces by their first spans."""
-    spans, pagination = page_of(request, roots_asked(request, visible(request)))
-    return json_answer({"pagination": pagination, "spans": [each.brief() for each in spans]})
-
-
-@get(f"{_PREFIX}/{{trace_id:str}}", operation_id="traces_trace", answer=Trace)
-async def _trace(request: _Request) -> ASGIResponse:
-    """One trace, with everything of its spans."""
-    spans = [each.whole() for each in _named(request)]
-    return json_answer({"traceId": request.path_params["trace_id"], "spans": spans})
-
-
-@get(f"{_PREFIX}/{{trace_id:str}}/light", operation_id="traces_light_trace", answer=LightTrace)
-async def _light_trace(request: _Request) -> ASGIResponse:
-    """One trace as a timeline shows it."""
-    spans = [each.brief() for each in _named(request)]
-    return json_answer({"traceId": request.path_params["trace_id"], "spans": spans})
+    return json_response({"pagination": pagination, "spans": [each.whole() for each in spans]})
 
 
 @get(
-    f"{_PREFIX}/{{trace_id:str}}/spans/{{span_id:str}}", operation_id="traces_span", answer=OneSpan
+    f"{_PREFIX}/light", operation_id="traces_light_traces", query=TracesQuery, response=LightTraces
+)
+async def _light_traces(request: _Request) -> ASGIResponse:
+    """The latest traces by their first spans."""
+    spans, pagination = page_of(request, roots_asked(request, visible(request)))
+    return json_response({"pagination": pagination, "spans": [each.brief() for each in spans]})
+
+
+@get(f"{_PREFIX}/{{trace_id:str}}", operation_id="traces_trace", response=Trace)
+async def _trace(request: _Request) -> ASGIResponse:
+    """One trace, with everything of its spans."""
+    spans = [each.whole() for each in _named(request)]
+    return json_response({"traceId": request.path_params["trace_id"], "spans": spans})
+
+
+@get(f"{_PREFIX}/{{trace_id:str}}/light", operation_id="traces_light_trace", response=LightTrace)
+async def _light_trace(request: _Request) -> ASGIResponse:
+    """One trace as a timeline shows it."""
+    spans = [each.brief() for each in _named(request)]
+    return json_response({"traceId": request.path_params["trace_id"], "spans": spans})
+
+
+@get(
+    f"{_PREFIX}/{{trace_id:str}}/spans/{{span_id:str}}",
+    operation_id="traces_span",
+    response=OneSpan,
 )
 async def _span(request: _Request) -> ASGIResponse:
     """One span of a trace."""
     for each in _named(request):
         if each.span_id == request.path_params["span_id"]:
-            return json_answer({"span": each.whole()})
+            return json_response({"span": each.whole()})
     raise NotFound("Span not found")
 
 
@@ -147,8 +151,8 @@ ROUTES = (_traces, _light_traces, _trace, _light_trace, _span)
 
 def visible(request: _Request) -> list[list[KeptSpan]]:
     """The traces that the caller may see: where it is confined to a resource, those of its runs."""
-    own = confined(request)
-    return [each for each in request.app.state.trace_book.traces() if _of(own, each)]
+    own = restrict_to_resource(request)
+    return [each for each in request.app.state.trace_store.traces() if _of(own, each)]
 
 
 def _named(request: _Request) -> list[KeptSpan]:
@@ -157,8 +161,8 @@ def _named(request: _Request) -> list[KeptSpan]:
     :raises NotFound: when there is none that the caller may see.
     """
     name = request.path_params["trace_id"]
-    spans: list[KeptSpan] = request.app.state.trace_book.trace(name)
-    if not spans or not _of(confined(request), spans):
+    spans: list[KeptSpan] = request.app.state.trace_store.trace(name)
+    if not spans or not _of(restrict_to_resource(request), spans):
         raise NotFound(f"Trace with ID {name!r} not found")
     return spans
 

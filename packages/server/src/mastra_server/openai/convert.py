@@ -17,7 +17,7 @@ from mastra_core.agents import (
     ToolSuspended,
     Usage,
 )
-from mastra_server.http.responses import encode
+from mastra_server.http.responses import encode_json
 
 __all__ = ("ResponseWriter",)
 
@@ -67,7 +67,7 @@ class ResponseWriter:
                 self.response["status"] = "incomplete"
             case Finish():
                 if event.object is not None and not self._texts():
-                    yield from self._text(encode(event.object).decode())
+                    yield from self._text(encode_json(event.object).decode())
                 yield from self._end_message()
                 yield from self._finish(event)
             case Failure():
@@ -110,7 +110,7 @@ class ResponseWriter:
         self._message = None
 
     def _call(self, call: ToolCall) -> Iterator[dict[str, Any]]:
-        arguments = encode(call.arguments).decode()
+        arguments = encode_json(call.arguments).decode()
         item = {
             "id": f"fc_{call.id}",
             "type": "function_call",
@@ -166,7 +166,9 @@ class ResponseWriter:
 
 
 def _result(result: ToolResult) -> dict[str, Any]:
-    output = result.result if isinstance(result.result, str) else encode(result.result).decode()
+    output = (
+        result.result if isinstance(result.result, str) else encode_json(result.result).decode()
+    )
     return {
         "id": f"fco_{result.id}",
         "type": "function_call_output",

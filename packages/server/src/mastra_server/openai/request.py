@@ -8,7 +8,7 @@ import msgspec
 
 from mastra_core.agents import ClientTool, Message, ToolCallPart, ToolResultPart
 from mastra_server.agents.input_messages import messages_of
-from mastra_server.http.request_body import InvalidBody, decoded
+from mastra_server.http.request_body import InvalidBody, decode_json
 
 __all__ = ("ResponseBody", "client_tools", "input_messages", "output_schema")
 
@@ -101,7 +101,7 @@ def _of(item: Any, index: int) -> tuple[Message, ...]:
 
 
 def _call(item: dict[str, Any]) -> ToolCallPart:
-    arguments = decoded(str(item["arguments"] or "{}").encode(), dict[str, Any])
+    arguments = decode_json(str(item["arguments"] or "{}").encode(), dict[str, Any])
     return ToolCallPart(id=item["call_id"], name=item["name"], arguments=arguments)
 
 

@@ -21,10 +21,14 @@ from mastra_core.agents import (
 )
 from mastra_core.errors import AgentFailed, NotFound
 from mastra_server.agents.suspended_runs import kept, suspended_runs
-from mastra_server.http.request_body import InvalidBody, read
-from mastra_server.http.request_context import confined, confined_thread, context_of
-from mastra_server.http.responses import closing, encode, json_answer
-from mastra_server.http.sse import sse_answer
+from mastra_server.http.request_body import InvalidBody, read_body
+from mastra_server.http.request_context import (
+    build_context,
+    restrict_to_resource,
+    restrict_to_thread,
+)
+from mastra_server.http.responses import close_on_exit, encode_json, json_response
+from mastra_server.http.sse import sse_response
 from mastra_server.memory.queries import admit
 from mastra_server.openai.convert import ResponseWriter
 from mastra_server.openai.request import (
@@ -85,48 +89,50 @@ class Responses:
     "/api/v1/responses",
     operation_id="responses_create",
     body=ResponseBody,
-    answer=dict[str, Any],
+    response=dict[str, Any],
     stream="sse",
     errors=(402, 403, 404, 422, 429, 502, 503),
 )
 async def _create(request: _Request) -> ASGIResponse:
     """Run an agent the way OpenAI's Responses API runs a model; ``stream`` asks for a stream."""
-    body = await read(request, ResponseBody)
+    body = await read_body(request, ResponseBody)
     agent = _agent(request, body.agent_id or body.model)
     wish = _wish(request, agent, body)
     await admit(agent, wish)
     writer = ResponseWriter(wish.run_id, body.model or agent.id, _asked(body))
     events = _events(request, agent, wish, writer, stored=body.store is not False)
     if body.stream:
-        answer: Any = sse_answer(_frames(events))  # as good; Litestar reads the annotation
+        answer: Any = sse_response(_frames(events))  # as good; Litestar reads the annotation
         return answer  # type: ignore[no-any-return]  # see above
-    async with closing(events) as told:
+    async with close_on_exit(events) as told:
         async for _ in told:
             pass
     if failure := writer.failure:
         raise AgentFailed(failure.message, kind=failure.kind, status=failure.status)
-    return json_answer(writer.response)
+    return json_response(writer.response)
 
 
 @get(
-    "/api/v1/responses/{response_id:str}", operation_id="responses_retrieve", answer=dict[str, Any]
+    "/api/v1/responses/{response_id:str}",
+    operation_id="responses_retrieve",
+    response=dict[str, Any],
 )
 async def _retrieve(request: _Request) -> ASGIResponse:
     """A response that was kept."""
-    return json_answer(_kept(request, request.path_params["response_id"]).response)
+    return json_response(_kept(request, request.path_params["response_id"]).response)
 
 
 @delete(
     "/api/v1/responses/{response_id:str}",
     operation_id="responses_delete",
-    answer=dict[str, Any],
+    response=dict[str, Any],
     status_code=200,
 )
 async def _delete(request: _Request) -> ASGIResponse:
     """Forget a response."""
     name = request.path_params["response_id"]
-    _store(request).drop(name, confined(request))
-    return json_answer({"id": name, "object": "response", "deleted": True})
+    _store(request).drop(name, restrict_to_resource(request))
+    return json_response({"id": name, "object": "response", "deleted": True})
 
 
 ROUTES = (_create, _retrieve, _delete)
@@ -138,7 +144,7 @@ def _store(request: _Request) -> Responses:
 
 
 def _kept(request: _Request, name: str) -> _Kept:
-    return _store(request).get(name, confined(request))
+    return _store(request).get(name, restrict_to_resource(request))
 
 
 def _agent(request: _Request, name: str) -> AgentLike:
@@ -169,9 +175,11 @@ def _wish(request: _Request, agent: AgentLike, body: ResponseBody) -> AgentInput
         output_schema=output_schema(body),
         client_tools=client_tools(body),
         settings={key: value for key, value in settings.items() if value is not None},
-        context=context_of(request),
-        thread=confined_thread(request, body.conversation_id or ""),
-        resource=confined(request) or body.conversation_id or "",  # its clients name nobody
+        context=build_context(request),
+        thread=restrict_to_thread(request, body.conversation_id or ""),
+        resource=restrict_to_resource(request)
+        or body.conversation_id
+        or "",  # its clients name nobody
         run_id=f"resp_{uuid.uuid4().hex}",
     )
 
@@ -197,7 +205,7 @@ async def _events(
 ) -> AsyncGenerator[dict[str, Any]]:
     for told in writer.begin():
         yield told
-    async with closing(kept(agent, wish, suspended_runs(request))) as events:
+    async with close_on_exit(kept(agent, wish, suspended_runs(request))) as events:
         async for event in events:
             for told in writer.tell(event):
                 if stored and isinstance(event, Finish):
@@ -213,12 +221,17 @@ def _keep(
     messages = () if finish.history else (*wish.messages, answer)
     _store(request).put(
         _Kept(
-            writer.response, agent.id, confined(request), finish.history, messages, time.monotonic()
+            writer.response,
+            agent.id,
+            restrict_to_resource(request),
+            finish.history,
+            messages,
+            time.monotonic(),
         )
     )
 
 
 async def _frames(events: AsyncGenerator[dict[str, Any]]) -> AsyncGenerator[bytes]:
-    async with closing(events) as told:
+    async with close_on_exit(events) as told:
         async for event in told:
-            yield b"event: " + event["type"].encode() + b"\ndata: " + encode(event) + b"\n\n"
+            yield b"event: " + event["type"].encode() + b"\ndata: " + encode_json(event) + b"\n\n"

@@ -9,7 +9,7 @@ from litestar import Request, get
 from litestar.response.base import ASGIResponse
 
 from mastra_core.agents.providers import known_providers
-from mastra_server.http.responses import json_answer
+from mastra_server.http.responses import json_response
 from mastra_server.mcp.tools import McpServer, itself
 
 __all__ = ("ROUTES",)
@@ -90,65 +90,65 @@ class BuilderSettings(TypedDict):
     "/api/auth/capabilities",
     operation_id="studio_capabilities",
     requires_auth=False,
-    answer=Capabilities,
+    response=Capabilities,
 )
 async def _capabilities(request: _Request) -> ASGIResponse:
     """Whether callers must be known."""
     closed = request.app.state.mastra.server.auth is not None
-    return json_answer({"enabled": closed, "login": None})
+    return json_response({"enabled": closed, "login": None})
 
 
-@get("/api/system/packages", operation_id="studio_system", answer=System)
+@get("/api/system/packages", operation_id="studio_system", response=System)
 async def _system(request: _Request) -> ASGIResponse:
     """What the server is made of; which versions is nobody's business."""
     mastra = request.app.state.mastra
-    return json_answer(
+    return json_response(
         {
             "packages": [],
             "isDev": os.environ.get("MASTRA_DEV") == "true",
             "cmsEnabled": False,
             "liveKitConnectionRouteEnabled": False,
-            "observabilityEnabled": request.app.state.trace_book is not None,
+            "observabilityEnabled": request.app.state.trace_store is not None,
             "storageType": type(mastra.storage).__name__,
         }
     )
 
 
-@get("/api/agents/providers", operation_id="studio_providers", answer=Providers)
+@get("/api/agents/providers", operation_id="studio_providers", response=Providers)
 async def _providers() -> ASGIResponse:
     """Providers of models by name, with the variables of their keys; no list of models."""
-    return json_answer({"providers": [_provider(*item) for item in known_providers()]})
+    return json_response({"providers": [_provider(*item) for item in known_providers()]})
 
 
-@get("/api/mcp/v0/servers", operation_id="studio_mcp_servers", answer=McpServers)
+@get("/api/mcp/v0/servers", operation_id="studio_mcp_servers", response=McpServers)
 async def _mcp_servers(request: _Request) -> ASGIResponse:
     """The MCP servers of the application: itself, or none."""
     served = [itself()] if request.app.state.mastra.server.mcp else []
-    return json_answer({"servers": served, "total_count": len(served), "next": None})
+    return json_response({"servers": served, "total_count": len(served), "next": None})
 
 
-@get("/api/editor/builder/settings", operation_id="studio_builder", answer=BuilderSettings)
+@get("/api/editor/builder/settings", operation_id="studio_builder", response=BuilderSettings)
 async def _builder() -> ASGIResponse:
     """The builder of agents; there is none."""
-    return json_answer({"enabled": False, "modelPolicy": {"active": False}})
+    return json_response({"enabled": False, "modelPolicy": {"active": False}})
 
 
-@get("/api/vectors", operation_id="studio_vectors", answer=Vectors)
+@get("/api/vectors", operation_id="studio_vectors", response=Vectors)
 async def _vectors() -> ASGIResponse:
     """Vector stores; there are none."""
-    return json_answer({"vectors": []})
+    return json_response({"vectors": []})
 
 
-@get("/api/scores/scorers", operation_id="studio_scorers", answer=dict[str, Any])
+@get("/api/scores/scorers", operation_id="studio_scorers", response=dict[str, Any])
 async def _scorers() -> ASGIResponse:
     """Scorers; there are none."""
-    return json_answer({})
+    return json_response({})
 
 
-@get("/api/processors", operation_id="studio_processors", answer=dict[str, Any])
+@get("/api/processors", operation_id="studio_processors", response=dict[str, Any])
 async def _processors() -> ASGIResponse:
     """Processors; there are none."""
-    return json_answer({})
+    return json_response({})
 
 
 ROUTES = (

@@ -11,10 +11,10 @@ from litestar.response.base import ASGIResponse
 from mastra_core import Workflow
 from mastra_core.errors import InvalidInput
 from mastra_core.workflows import Run, RunRecord
-from mastra_server.http.describe import workflow_details
-from mastra_server.http.request_body import number, read, required
-from mastra_server.http.request_context import confined, context_of
-from mastra_server.http.responses import StreamAnswer, json_answer
+from mastra_server.http.describe import describe_workflow
+from mastra_server.http.request_body import read_body, read_number_param, require_param
+from mastra_server.http.request_context import build_context, restrict_to_resource
+from mastra_server.http.responses import StreamResponse, json_response
 from mastra_server.http.schemas import ListQuery, Message
 from mastra_server.middleware.request_spans import trace_of
 from mastra_server.workflows import runs
@@ -63,28 +63,30 @@ class _Resume(msgspec.Struct, rename="camel"):
     "/api/workflows",
     operation_id="workflows_list",
     query=ListQuery,
-    answer=dict[str, WorkflowDetails],
+    response=dict[str, WorkflowDetails],
 )
 async def _list(request: _Request) -> ASGIResponse:
     """Every workflow, by its registration key."""
     partial = request.query_params.get("partial") == "true"
     workflows = request.app.state.mastra.workflows.items()
-    return json_answer({key: workflow_details(each, partial=partial) for key, each in workflows})
+    return json_response({key: describe_workflow(each, partial=partial) for key, each in workflows})
 
 
-@get("/api/workflows/run-counts", operation_id="workflows_run_counts", answer=dict[str, RunCounts])
+@get(
+    "/api/workflows/run-counts", operation_id="workflows_run_counts", response=dict[str, RunCounts]
+)
 async def _run_counts(request: _Request) -> ASGIResponse:
     """How many runs of each workflow are under way, and how many wait for somebody."""
     engine, workflows = engine_of(request), request.app.state.mastra.workflows.items()
-    return json_answer(
+    return json_response(
         {key: run_counts(await visible(request, engine, each)) for key, each in workflows}
     )
 
 
-@get("/api/workflows/{workflow_id:str}", operation_id="workflows_details", answer=WorkflowDetails)
+@get("/api/workflows/{workflow_id:str}", operation_id="workflows_details", response=WorkflowDetails)
 async def _details(request: _Request) -> ASGIResponse:
     """One workflow, by its registration key or id."""
-    return json_answer(workflow_details(workflow_of(request)))
+    return json_response(describe_workflow(workflow_of(request)))
 
 
 @post(
@@ -92,15 +94,15 @@ async def _details(request: _Request) -> ASGIResponse:
     operation_id="workflows_create_run",
     query=StartQuery,
     body=_Create,
-    answer=RunCreated,
+    response=RunCreated,
     errors=_FULL,
 )
 async def _create_run(request: _Request) -> ASGIResponse:
     """Make a run that has not started."""
     workflow = workflow_of(request)
-    body = await read(request, _Create)
+    body = await read_body(request, _Create)
     run = await _made(request, workflow, body.resource_id)
-    return json_answer({"runId": run.record.run_id})
+    return json_response({"runId": run.record.run_id})
 
 
 @post(
@@ -108,14 +110,14 @@ async def _create_run(request: _Request) -> ASGIResponse:
     operation_id="workflows_start",
     query=RunIdQuery,
     body=_Start,
-    answer=Message,
+    response=Message,
     errors=_FULL,
 )
 async def _start(request: _Request) -> ASGIResponse:
     """Start a run and do not wait for it."""
-    run = await run_of(request, required(request, "runId"))
-    await _begin(request, run, await read(request, _Start))
-    return json_answer({"message": "Workflow run started"})
+    run = await run_of(request, require_param(request, "runId"))
+    await _begin(request, run, await read_body(request, _Start))
+    return json_response({"message": "Workflow run started"})
 
 
 @post(
@@ -123,16 +125,16 @@ async def _start(request: _Request) -> ASGIResponse:
     operation_id="workflows_start_async",
     query=StartQuery,
     body=_Start,
-    answer=WorkflowResult,
+    response=WorkflowResult,
     errors=_FULL,
 )
 async def _start_async(request: _Request) -> ASGIResponse:
     """Start a run and answer when it has ended or waits."""
     workflow = workflow_of(request)
-    body = await read(request, _Start)
+    body = await read_body(request, _Start)
     run = await _made(request, workflow, body.resource_id)
     await _begin(request, run, body)
-    return json_answer(run_result(await run.settled(), trace_of(run)))
+    return json_response(run_result(await run.settled(), trace_of(run)))
 
 
 @post(
@@ -143,11 +145,11 @@ async def _start_async(request: _Request) -> ASGIResponse:
     stream="records",
     errors=_FULL,
 )
-async def _stream(request: _Request) -> StreamAnswer:
+async def _stream(request: _Request) -> StreamResponse:
     """Start a run and tell what it does as it does it."""
     workflow = workflow_of(request)
-    run_id = required(request, "runId")
-    body = await read(request, _Start)
+    run_id = require_param(request, "runId")
+    body = await read_body(request, _Start)
     run = await _made(request, workflow, body.resource_id)
     try:
         await _begin(request, run, body)
@@ -161,13 +163,13 @@ async def _stream(request: _Request) -> StreamAnswer:
     operation_id="workflows_resume",
     query=RunIdQuery,
     body=_Resume,
-    answer=Message,
+    response=Message,
     errors=(409,),
 )
 async def _resume(request: _Request) -> ASGIResponse:
     """Go on with a suspended run and do not wait for it."""
     await _resumed(request)
-    return json_answer({"message": "Workflow run resumed"})
+    return json_response({"message": "Workflow run resumed"})
 
 
 @post(
@@ -175,13 +177,13 @@ async def _resume(request: _Request) -> ASGIResponse:
     operation_id="workflows_resume_async",
     query=RunIdQuery,
     body=_Resume,
-    answer=WorkflowResult,
+    response=WorkflowResult,
     errors=(409,),
 )
 async def _resume_async(request: _Request) -> ASGIResponse:
     """Go on with a suspended run and answer when it has ended or waits."""
     run, _ = await _resumed(request)
-    return json_answer(run_result(await run.settled(), trace_of(run)))
+    return json_response(run_result(await run.settled(), trace_of(run)))
 
 
 @post(
@@ -189,13 +191,13 @@ async def _resume_async(request: _Request) -> ASGIResponse:
     operation_id="workflows_resume_no_wait",
     query=RunIdQuery,
     body=_Resume,
-    answer=RunCreated,
+    response=RunCreated,
     errors=(409,),
 )
 async def _resume_no_wait(request: _Request) -> ASGIResponse:
     """Go on with a suspended run, do not wait for it, and say which it is."""
     run, _ = await _resumed(request)
-    return json_answer({"runId": run.record.run_id})
+    return json_response({"runId": run.record.run_id})
 
 
 @post(
@@ -206,7 +208,7 @@ async def _resume_no_wait(request: _Request) -> ASGIResponse:
     stream="records",
     errors=(409,),
 )
-async def _resume_stream(request: _Request) -> StreamAnswer:
+async def _resume_stream(request: _Request) -> StreamResponse:
     """Go on with a suspended run and tell what it does."""
     return run_stream(*await _resumed(request))
 
@@ -217,13 +219,13 @@ async def _resume_stream(request: _Request) -> StreamAnswer:
     query=ObserveQuery,
     stream="records",
 )
-async def _observe(request: _Request) -> StreamAnswer:
+async def _observe(request: _Request) -> StreamResponse:
     """Watch a run: what it did, leaving ``offset`` pieces out, and what it does.
 
     Of a run that has not started there is nothing to see.
     """
-    run = await run_of(request, required(request, "runId"))
-    return run_stream(run, first=number(request, "offset") or 0)
+    run = await run_of(request, require_param(request, "runId"))
+    return run_stream(run, first=read_number_param(request, "offset") or 0)
 
 
 ROUTES = (
@@ -245,13 +247,13 @@ ROUTES = (
 
 
 async def _made(request: _Request, workflow: Workflow, resource: str | None) -> Run:
-    owner = confined(request, resource or "")
+    owner = restrict_to_resource(request, resource or "")
     run_id = request.query_params.get("runId", "")
     return owned(request, await engine_of(request).create(workflow, run_id, owner))
 
 
 async def _begin(request: _Request, run: Run, body: _Start) -> None:
-    context = context_of(request, body.request_context)
+    context = build_context(request, body.request_context)
     await engine_of(request).start(
         run,
         body.input_data,
@@ -263,9 +265,9 @@ async def _begin(request: _Request, run: Run, body: _Start) -> None:
 
 async def _resumed(request: _Request) -> tuple[Run, int]:
     """The run, resumed, and the offset of its first new event."""
-    run = await run_of(request, required(request, "runId"))
-    body = await read(request, _Resume)
-    before, context = run.position, context_of(request, body.request_context)
+    run = await run_of(request, require_param(request, "runId"))
+    body = await read_body(request, _Resume)
+    before, context = run.position, build_context(request, body.request_context)
     for step in _steps(workflow_of(request), run.record, body):
         await engine_of(request).resume(run, body.resume_data, step, context)
     return run, before

@@ -11,9 +11,9 @@ from litestar.response.base import ASGIResponse
 from mastra_core import Workflow
 from mastra_core.errors import NotFound
 from mastra_core.workflows import Engine, Run, RunRecord
-from mastra_server.http.request_body import moment, number
-from mastra_server.http.request_context import confined
-from mastra_server.http.responses import json_answer
+from mastra_server.http.request_body import read_date_param, read_number_param
+from mastra_server.http.request_context import restrict_to_resource
+from mastra_server.http.responses import json_response
 from mastra_server.http.schemas import Message
 from mastra_server.workflows.result import listed_run, run_details
 from mastra_server.workflows.schemas import RunDetails, RunFieldsQuery, RunList, RunListQuery
@@ -57,13 +57,13 @@ def owned(request: _Request, run: Run) -> Run:
 
     :raises Forbidden: when it is another's.
     """
-    confined(request, run.record.resource_id)
+    restrict_to_resource(request, run.record.resource_id)
     return run
 
 
 async def visible(request: _Request, engine: Engine, workflow: Workflow) -> list[RunRecord]:
     """The runs that the caller may see: its own, where ``auth`` says who it is."""
-    own = confined(request)
+    own = restrict_to_resource(request)
     records = await engine.list(workflow)
     return [record for record in records if not own or record.resource_id in ("", own)]
 
@@ -72,7 +72,7 @@ async def visible(request: _Request, engine: Engine, workflow: Workflow) -> list
     "/api/workflows/{workflow_id:str}/runs",
     operation_id="runs_list",
     query=RunListQuery,
-    answer=RunList,
+    response=RunList,
 )
 async def _list(request: _Request) -> ASGIResponse:
     """Runs of a workflow, newest first."""
@@ -80,7 +80,7 @@ async def _list(request: _Request) -> ASGIResponse:
     known = await visible(request, engine_of(request), workflow)
     records = [record for record in known if wanted(record)]
     page = records[_window(request)]
-    return json_answer(
+    return json_response(
         {"runs": [listed_run(workflow, record) for record in page], "total": len(records)}
     )
 
@@ -89,37 +89,37 @@ async def _list(request: _Request) -> ASGIResponse:
     "/api/workflows/{workflow_id:str}/runs/{run_id:str}",
     operation_id="runs_details",
     query=RunFieldsQuery,
-    answer=RunDetails,
+    response=RunDetails,
 )
 async def _details(request: _Request) -> ASGIResponse:
     """One run as it stands."""
     run = await run_of(request, request.path_params["run_id"])
     fields = frozenset(filter(None, request.query_params.get("fields", "").split(",")))
     nested = request.query_params.get("withNestedWorkflows", "true") != "false"
-    return json_answer(run_details(workflow_of(request), run.record, fields, nested=nested))
+    return json_response(run_details(workflow_of(request), run.record, fields, nested=nested))
 
 
 @post(
     "/api/workflows/{workflow_id:str}/runs/{run_id:str}/cancel",
     operation_id="runs_cancel",
-    answer=Message,
+    response=Message,
 )
 async def _cancel(request: _Request) -> ASGIResponse:
     """End a run."""
     await engine_of(request).cancel(await run_of(request, request.path_params["run_id"]))
-    return json_answer({"message": "Workflow run cancelled"})
+    return json_response({"message": "Workflow run cancelled"})
 
 
 @delete(
     "/api/workflows/{workflow_id:str}/runs/{run_id:str}",
     operation_id="runs_delete",
     status_code=200,
-    answer=Message,
+    response=Message,
 )
 async def _delete(request: _Request) -> ASGIResponse:
     """End a run and forget it."""
     await engine_of(request).delete(await run_of(request, request.path_params["run_id"]))
-    return json_answer({"message": "Workflow run deleted"})
+    return json_response({"message": "Workflow run deleted"})
 
 
 ROUTES = (_list, _details, _cancel, _delete)
@@ -128,7 +128,7 @@ ROUTES = (_list, _details, _cancel, _delete)
 def _filter(request: _Request) -> Callable[[RunRecord], bool]:
     status = request.query_params.get("status")
     resource = request.query_params.get("resourceId")
-    since, until = moment(request, "fromDate"), moment(request, "toDate")
+    since, until = read_date_param(request, "fromDate"), read_date_param(request, "toDate")
 
     def wanted(record: RunRecord) -> bool:
         return (
@@ -143,9 +143,12 @@ def _filter(request: _Request) -> Callable[[RunRecord], bool]:
 
 def _window(request: _Request) -> slice:
     """``page`` and ``perPage``, or the older ``limit`` and ``offset``; everything by default."""
-    size, page = number(request, "perPage"), number(request, "page")
+    size, page = read_number_param(request, "perPage"), read_number_param(request, "page")
     if size is None:
-        limit, offset = number(request, "limit"), number(request, "offset") or 0
+        limit, offset = (
+            read_number_param(request, "limit"),
+            read_number_param(request, "offset") or 0,
+        )
         return slice(offset, None if limit is None else offset + limit)
     first = size * (page or 0)
     return slice(first, first + size)

@@ -9,13 +9,15 @@ from typing import Any
 from mastra_core.errors import InvalidInput
 from mastra_core.logger import logger_of
 from mastra_core.workflows import Run
-from mastra_server.http.responses import StreamAnswer, closing, encode
+from mastra_server.http.responses import StreamResponse, close_on_exit, encode_json
 from mastra_server.workflows.chunks import ChunkWriter
 
 __all__ = ("refused_stream", "run_stream")
 
 
-def run_stream(run: Run, offset: int = 0, *, first: int = 0, through: bool = False) -> StreamAnswer:
+def run_stream(
+    run: Run, offset: int = 0, *, first: int = 0, through: bool = False
+) -> StreamResponse:
     """What happens in ``run`` from event ``offset`` on, until it finishes or waits.
 
     The run does not depend on anybody reading.
@@ -26,7 +28,7 @@ def run_stream(run: Run, offset: int = 0, *, first: int = 0, through: bool = Fal
     return _answer(_chunks(run, offset, first, through=through))
 
 
-def refused_stream(workflow_id: str, run_id: str, error: InvalidInput) -> StreamAnswer:
+def refused_stream(workflow_id: str, run_id: str, error: InvalidInput) -> StreamResponse:
     """The stream of a run that never began: the client expects the reason in it, not a 400."""
     told = {
         "message": error.message,
@@ -44,15 +46,15 @@ def refused_stream(workflow_id: str, run_id: str, error: InvalidInput) -> Stream
     return _answer(chunks())
 
 
-def _answer(chunks: AsyncGenerator[dict[str, Any]]) -> StreamAnswer:
-    return StreamAnswer(_records(chunks), "text/plain")
+def _answer(chunks: AsyncGenerator[dict[str, Any]]) -> StreamResponse:
+    return StreamResponse(_records(chunks), "text/plain")
 
 
 async def _records(chunks: AsyncGenerator[dict[str, Any]]) -> AsyncGenerator[bytes]:
     async with contextlib.aclosing(chunks) as items:
         async for chunk in items:
             try:
-                record = encode(chunk) + b"\x1e"
+                record = encode_json(chunk) + b"\x1e"
             except (TypeError, ValueError) as error:
                 logger_of("mastra.server").error("a chunk has no JSON form", exc_info=error)
                 continue
@@ -66,7 +68,7 @@ async def _chunks(
     index = number = 0
     if run.record.status == "pending":  # it may stay so for ever
         return
-    async with closing(run.events(through=through)) as events:
+    async with close_on_exit(run.events(through=through)) as events:
         async for event in events:
             index += 1
             for chunk in writer.tell(event):

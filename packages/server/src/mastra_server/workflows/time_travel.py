@@ -10,9 +10,9 @@ from litestar import Request, post
 from litestar.response.base import ASGIResponse
 
 from mastra_core.workflows import Run
-from mastra_server.http.request_body import read, required
-from mastra_server.http.request_context import context_of
-from mastra_server.http.responses import StreamAnswer, json_answer
+from mastra_server.http.request_body import read_body, require_param
+from mastra_server.http.request_context import build_context
+from mastra_server.http.responses import StreamResponse, json_response
 from mastra_server.http.schemas import Message
 from mastra_server.middleware.request_spans import trace_of
 from mastra_server.workflows.result import run_result
@@ -68,13 +68,13 @@ class _Restart(msgspec.Struct, rename="camel"):
     operation_id="workflow_travel_time_travel",
     query=RunIdQuery,
     body=_Travel,
-    answer=Message,
+    response=Message,
     errors=(409,),
 )
 async def _time_travel(request: _Request) -> ASGIResponse:
     """Run again from a step and do not wait for it."""
     await _travelled(request)
-    return json_answer({"message": "Workflow run time travel started"})
+    return json_response({"message": "Workflow run time travel started"})
 
 
 @post(
@@ -82,13 +82,13 @@ async def _time_travel(request: _Request) -> ASGIResponse:
     operation_id="workflow_travel_time_travel_async",
     query=RunIdQuery,
     body=_Travel,
-    answer=WorkflowResult,
+    response=WorkflowResult,
     errors=(409,),
 )
 async def _time_travel_async(request: _Request) -> ASGIResponse:
     """Run again from a step and answer when the run has ended or waits."""
     run, _ = await _travelled(request)
-    return json_answer(run_result(await run.settled(), trace_of(run)))
+    return json_response(run_result(await run.settled(), trace_of(run)))
 
 
 @post(
@@ -99,7 +99,7 @@ async def _time_travel_async(request: _Request) -> ASGIResponse:
     stream="records",
     errors=(409,),
 )
-async def _time_travel_stream(request: _Request) -> StreamAnswer:
+async def _time_travel_stream(request: _Request) -> StreamResponse:
     """Run again from a step and tell what the run does."""
     return run_stream(*await _travelled(request))
 
@@ -109,13 +109,13 @@ async def _time_travel_stream(request: _Request) -> StreamAnswer:
     operation_id="workflow_travel_restart",
     query=RunIdQuery,
     body=_Restart,
-    answer=Message,
+    response=Message,
     errors=(409,),
 )
 async def _restart(request: _Request) -> ASGIResponse:
     """Go on with a run that broke off or is stuck, and do not wait for it."""
     await _restarted(request)
-    return json_answer({"message": "Workflow run restarted"})
+    return json_response({"message": "Workflow run restarted"})
 
 
 @post(
@@ -123,35 +123,35 @@ async def _restart(request: _Request) -> ASGIResponse:
     operation_id="workflow_travel_restart_async",
     query=RunIdQuery,
     body=_Restart,
-    answer=WorkflowResult,
+    response=WorkflowResult,
     errors=(409,),
 )
 async def _restart_async(request: _Request) -> ASGIResponse:
     """Go on with a run that broke off or is stuck, and answer when it has ended or waits."""
     run = await _restarted(request)
-    return json_answer(run_result(await run.settled(), trace_of(run)))
+    return json_response(run_result(await run.settled(), trace_of(run)))
 
 
 @post(
     "/api/workflows/{workflow_id:str}/restart-all-active-workflow-runs",
     operation_id="workflow_travel_restart_all",
-    answer=Message,
+    response=Message,
 )
 async def _restart_all(request: _Request) -> ASGIResponse:
     """Restart every run of a workflow that is under way, and do not wait for them."""
     await _all_restarted(request)
-    return json_answer({"message": "All active workflow runs restarted"})
+    return json_response({"message": "All active workflow runs restarted"})
 
 
 @post(
     "/api/workflows/{workflow_id:str}/restart-all-active-workflow-runs-async",
     operation_id="workflow_travel_restart_all_async",
-    answer=Message,
+    response=Message,
 )
 async def _restart_all_async(request: _Request) -> ASGIResponse:
     """Restart every run of a workflow that is under way, and answer when all have settled."""
     await asyncio.gather(*(run.settled() for run in await _all_restarted(request)))
-    return json_answer({"message": "All active workflow runs restarted"})
+    return json_response({"message": "All active workflow runs restarted"})
 
 
 ROUTES = (
@@ -167,8 +167,8 @@ ROUTES = (
 
 async def _travelled(request: _Request) -> tuple[Run, int]:
     """The run, begun again, and the offset of its first new event."""
-    run = await run_of(request, required(request, "runId"))
-    body = await read(request, _Travel)
+    run = await run_of(request, require_param(request, "runId"))
+    body = await read_body(request, _Travel)
     step = named_step(workflow_of(request), body.step)
     before = run.position
     await engine_of(request).travel(
@@ -178,22 +178,22 @@ async def _travelled(request: _Request) -> tuple[Run, int]:
         outputs=body.outputs,
         state=body.initial_state,
         resume_data=body.resume_data,
-        context=context_of(request, body.request_context),
+        context=build_context(request, body.request_context),
         per_step=bool(body.per_step),
     )
     return run, before
 
 
 async def _restarted(request: _Request) -> Run:
-    run = await run_of(request, required(request, "runId"))
-    body = await read(request, _Restart)
-    await engine_of(request).restart(run, context_of(request, body.request_context))
+    run = await run_of(request, require_param(request, "runId"))
+    body = await read_body(request, _Restart)
+    await engine_of(request).restart(run, build_context(request, body.request_context))
     return run
 
 
 async def _all_restarted(request: _Request) -> list[Run]:
     engine, workflow = engine_of(request), workflow_of(request)
-    context = context_of(request)
+    context = build_context(request)
     active = [
         await engine.get(workflow, record.run_id)
         for record in await visible(request, engine, workflow)
