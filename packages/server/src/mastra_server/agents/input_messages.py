@@ -18,12 +18,12 @@ from mastra_core.agents import (
 from mastra_core.agents.messages import Part
 from mastra_server.http.request_body import InvalidBody
 
-__all__ = ("messages_of", "parts_of")
+__all__ = ("parse_messages", "parse_parts")
 
 _ROLES = ("system", "user", "assistant", "tool")
 
 
-def messages_of(value: Any) -> tuple[Message, ...]:
+def parse_messages(value: Any) -> tuple[Message, ...]:
     """Parse a text, a message, or a list of either.
 
     Content may be text, parts, or Mastra's stored form (``{"format": 2, "parts": [...]}``). Parts
@@ -34,13 +34,15 @@ def messages_of(value: Any) -> tuple[Message, ...]:
     :raises InvalidBody: for anything else.
     """
     items = value if isinstance(value, list) else [value]
-    messages = [message for index, item in enumerate(items) for message in _messages(item, index)]
+    messages = [
+        message for index, item in enumerate(items) for message in _parse_message(item, index)
+    ]
     if not messages:
         raise InvalidBody("messages", "Expected at least one message")
     return tuple(messages)
 
 
-def _messages(item: Any, index: int) -> list[Message]:
+def _parse_message(item: Any, index: int) -> list[Message]:
     if isinstance(item, str):
         return [Message.user(item)]
     where = f"messages.{index}"
@@ -49,10 +51,10 @@ def _messages(item: Any, index: int) -> list[Message]:
     role = item.get("role")
     if role not in _ROLES:
         raise InvalidBody(f"{where}.role", f"Expected one of {', '.join(_ROLES)}")
-    return _split(role, parts_of(item, where))
+    return _split_tool_results(role, parse_parts(item, where))
 
 
-def parts_of(item: dict[str, Any], where: str) -> tuple[Part, ...]:
+def parse_parts(item: dict[str, Any], where: str) -> tuple[Part, ...]:
     """Parse the parts of one message that a model may receive.
 
     :param item: the message.
@@ -60,10 +62,12 @@ def parts_of(item: dict[str, Any], where: str) -> tuple[Part, ...]:
     :returns: the parts.
     :raises InvalidBody: for invalid content.
     """
-    return tuple(parsed for part in _raw_parts(item, where) for parsed in _parts(part, where))
+    return tuple(
+        parsed for part in _get_raw_parts(item, where) for parsed in _parse_part(part, where)
+    )
 
 
-def _raw_parts(item: dict[str, Any], where: str) -> list[Any]:
+def _get_raw_parts(item: dict[str, Any], where: str) -> list[Any]:
     content = item.get("content")
     parts = item.get("parts")  # a user interface repeats only their text as content
     if isinstance(parts, list) and parts and not isinstance(content, dict | list):
@@ -77,7 +81,7 @@ def _raw_parts(item: dict[str, Any], where: str) -> list[Any]:
     raise InvalidBody(f"{where}.content", "Expected a string or a list of parts")
 
 
-def _split(role: Any, parts: Iterable[Part]) -> list[Message]:
+def _split_tool_results(role: Any, parts: Iterable[Part]) -> list[Message]:
     """Move tool results, which stored messages keep beside the calls, to messages of their own."""
     groups = itertools.groupby(parts, lambda part: isinstance(part, ToolResultPart))
     return [
@@ -85,44 +89,44 @@ def _split(role: Any, parts: Iterable[Part]) -> list[Message]:
     ]
 
 
-def _parts(part: Any, where: str) -> Iterator[Part]:
+def _parse_part(part: Any, where: str) -> Iterator[Part]:
     if not isinstance(part, dict):
         raise InvalidBody(f"{where}.content", "Expected parts to be objects")
     try:
-        yield from _known_parts(part)
+        yield from _parse_known_part(part)
     except (KeyError, TypeError, binascii.Error) as error:
         kind = part.get("type")
         raise InvalidBody(f"{where}.content", f"Invalid {kind} part: {error}") from None
 
 
-def _known_parts(part: dict[str, Any]) -> Iterator[Part]:
+def _parse_known_part(part: dict[str, Any]) -> Iterator[Part]:
     match part.get("type"):
         case "text":
-            yield TextPart(text=_text(part["text"]))
+            yield TextPart(text=_require_string(part["text"]))
         case "image":
-            yield _file(part, part["image"], "image/*")
+            yield _parse_file(part, part["image"], "image/*")
         case "file":
-            yield _file(part, part.get("data") or part["url"], "application/octet-stream")
+            yield _parse_file(part, part.get("data") or part["url"], "application/octet-stream")
         case "tool-call":
             arguments = part.get("args", part.get("input")) or {}
             yield ToolCallPart(id=part["toolCallId"], name=part["toolName"], arguments=arguments)
         case "tool-result":
-            result = part["result"] if "result" in part else _unwrapped(part.get("output"))
+            result = part["result"] if "result" in part else _unwrap_output(part.get("output"))
             yield ToolResultPart(id=part["toolCallId"], name=part["toolName"], result=result)
         case "tool-invocation":
-            yield from _invocation(part["toolInvocation"])
+            yield from _parse_invocation(part["toolInvocation"])
         case str(kind) if kind.startswith("tool-") or kind == "dynamic-tool":
-            yield from _tool_part(part, part.get("toolName") or kind.removeprefix("tool-"))
+            yield from _parse_tool_part(part, part.get("toolName") or kind.removeprefix("tool-"))
 
 
-def _invocation(call: dict[str, Any]) -> Iterator[Part]:
+def _parse_invocation(call: dict[str, Any]) -> Iterator[Part]:
     names = {"id": call["toolCallId"], "name": call["toolName"]}
     yield ToolCallPart(**names, arguments=call.get("args") or {})
     if call.get("state") == "result":
         yield ToolResultPart(**names, result=call.get("result"))
 
 
-def _tool_part(part: dict[str, Any], name: str) -> Iterator[Part]:
+def _parse_tool_part(part: dict[str, Any], name: str) -> Iterator[Part]:
     """Parse a call as newer user interfaces store it, with its result."""
     names = {"id": part["toolCallId"], "name": name}
     yield ToolCallPart(**names, arguments=part.get("input") or {})
@@ -132,13 +136,13 @@ def _tool_part(part: dict[str, Any], name: str) -> Iterator[Part]:
         yield ToolResultPart(**names, result=part.get("errorText"))
 
 
-def _unwrapped(output: Any) -> Any:
+def _unwrap_output(output: Any) -> Any:
     return output["value"] if isinstance(output, dict) and "value" in output else output
 
 
-def _file(part: dict[str, Any], source: Any, default: str) -> FilePart:
+def _parse_file(part: dict[str, Any], source: Any, default: str) -> FilePart:
     media_type = part.get("mediaType") or part.get("mimeType") or default
-    text = _text(source)
+    text = _require_string(source)
     if text.startswith("data:"):
         head, _, payload = text.partition(",")
         declared = head[len("data:") :].partition(";")[0]
@@ -148,7 +152,7 @@ def _file(part: dict[str, Any], source: Any, default: str) -> FilePart:
     return FilePart(media_type=media_type, data=base64.b64decode(text, validate=True))
 
 
-def _text(value: Any) -> str:
+def _require_string(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError("expected a string")
     return value

@@ -17,10 +17,17 @@ from mastra_server.http.request_context import restrict_to_resource
 from mastra_server.http.responses import StreamResponse
 from mastra_server.http.sse import sse_response
 
-__all__ = ("LiveRuns", "begun", "live_answer", "live_run", "observed", "thread_key")
+__all__ = (
+    "LiveRuns",
+    "get_live_run",
+    "get_thread_key",
+    "observe_live_run",
+    "respond_with_stream",
+    "start_live_run",
+)
 
-MOST_RUNNING = 1000
-MOST_FINISHED = 1000
+MAX_RUNNING = 1000
+MAX_FINISHED = 1000
 MAX_FINISHED_BYTES = 64 * 1024 * 1024  # of all finished runs together
 MAX_AGE = 300.0  # seconds that a finished run is kept
 _ABORT = "x-mastra-abort-on-disconnect"
@@ -57,11 +64,13 @@ class LiveRuns:
         key = (agent_id, owner, run_id)
         if key in self._running:
             raise Conflict(f"The run {run_id!r} is running.")
-        if len(self._running) >= MOST_RUNNING:
+        if len(self._running) >= MAX_RUNNING:
             raise TooManyRuns(f"{len(self._running)} agent runs are running, which is the maximum.")
-        run = self._taken_up(key) or LiveRun(run_id, agent_id, owner)
+        run = self._take_finished(key) or LiveRun(run_id, agent_id, owner)
         self._running[key] = run
-        run.go(chunks, self._seconds).add_done_callback(lambda _: self._settle(key, run))
+        run.start(chunks, self._seconds).add_done_callback(
+            lambda _: self._move_to_finished(key, run)
+        )
         return run
 
     def get(self, run_id: str, agent_id: str, owner: str = "") -> LiveRun:
@@ -72,7 +81,7 @@ class LiveRuns:
         :param owner: the resource that the caller is restricted to; empty for none.
         :raises NotFound: when there is none, or it belongs to another caller.
         """
-        self._expire()
+        self._drop_expired()
         key = (agent_id, owner, run_id)
         _, finished = self._finished.get(key, (0, None))
         run = self._running.get(key) or finished
@@ -85,23 +94,23 @@ class LiveRuns:
         for run in [*self._running.values()]:
             await run.abort()
 
-    def _taken_up(self, key: _Key) -> LiveRun | None:
+    def _take_finished(self, key: _Key) -> LiveRun | None:
         _, run = self._finished.pop(key, (0, None))
         self._bytes -= run.size if run else 0
         return run
 
-    def _settle(self, key: _Key, run: LiveRun) -> None:
+    def _move_to_finished(self, key: _Key, run: LiveRun) -> None:
         self._running.pop(key, None)
         self._finished[key] = (time.monotonic(), run)
         self._bytes += run.size
-        self._expire()
+        self._drop_expired()
 
-    def _expire(self) -> None:
+    def _drop_expired(self) -> None:
         oldest = time.monotonic() - MAX_AGE
         while self._finished:
             ended, run = next(iter(self._finished.values()))
             within_limits = (
-                len(self._finished) <= MOST_FINISHED and self._bytes <= MAX_FINISHED_BYTES
+                len(self._finished) <= MAX_FINISHED and self._bytes <= MAX_FINISHED_BYTES
             )
             if ended >= oldest and within_limits:
                 return
@@ -109,7 +118,7 @@ class LiveRuns:
             self._bytes -= run.size
 
 
-def live_answer(
+def respond_with_stream(
     request: _Request,
     agent_id: str,
     run_input: AgentInput,
@@ -130,16 +139,16 @@ def live_answer(
     :returns: the stream.
     :raises NotFound: when the run in the header is not kept, or no longer.
     """
-    run_id, after = _seen(request)
+    run_id, after = _read_last_event_id(request)
     if run_id:
-        run = live_run(request, agent_id, run_id)
+        run = get_live_run(request, agent_id, run_id)
     else:
-        run = begun(request, agent_id, run_input, chunks, told=announce)
+        run = start_live_run(request, agent_id, run_input, chunks, told=announce)
     abort = request.headers.get(_ABORT, "").lower() == "true"
-    return sse_response(run.frames(after), run.abort if abort else None)
+    return sse_response(run.stream_frames(after), run.abort if abort else None)
 
 
-def begun(
+def start_live_run(
     request: _Request,
     agent_id: str,
     run_input: AgentInput,
@@ -162,11 +171,11 @@ def begun(
     run = runs.start(chunks, run_input.run_id, agent_id, restrict_to_resource(request))
     if announce and run_input.thread:
         threads: ThreadRuns = request.app.state.thread_runs
-        threads.follow(thread_key(agent_id, run_input), run)
+        threads.add(get_thread_key(agent_id, run_input), run)
     return run
 
 
-def thread_key(agent_id: str, run_input: AgentInput) -> ThreadKey:
+def get_thread_key(agent_id: str, run_input: AgentInput) -> ThreadKey:
     """Return the key of the thread that a run belongs to.
 
     :param agent_id: the id of the agent.
@@ -175,7 +184,9 @@ def thread_key(agent_id: str, run_input: AgentInput) -> ThreadKey:
     return agent_id, run_input.resource, run_input.thread
 
 
-def observed(request: _Request, agent_id: str, run_id: str, offset: int = 0) -> StreamResponse:
+def observe_live_run(
+    request: _Request, agent_id: str, run_id: str, offset: int = 0
+) -> StreamResponse:
     """Respond with the stream of an existing run.
 
     :param request: the request; its header ``Last-Event-ID`` wins over ``run_id`` and ``offset``.
@@ -184,12 +195,12 @@ def observed(request: _Request, agent_id: str, run_id: str, offset: int = 0) -> 
     :param offset: the number of frames to skip.
     :raises NotFound: when there is no such run.
     """
-    name, after = _seen(request)
-    run = live_run(request, agent_id, name or run_id)
-    return sse_response(run.frames(offset if after is None else after))
+    name, after = _read_last_event_id(request)
+    run = get_live_run(request, agent_id, name or run_id)
+    return sse_response(run.stream_frames(offset if after is None else after))
 
 
-def live_run(request: _Request, agent_id: str, run_id: str) -> LiveRun:
+def get_live_run(request: _Request, agent_id: str, run_id: str) -> LiveRun:
     """Return a run of this caller.
 
     :param request: the request.
@@ -201,7 +212,7 @@ def live_run(request: _Request, agent_id: str, run_id: str) -> LiveRun:
     return runs.get(run_id, agent_id, restrict_to_resource(request))
 
 
-def _seen(request: _Request) -> tuple[str, int | None]:
+def _read_last_event_id(request: _Request) -> tuple[str, int | None]:
     """Return the run id and the frame number in ``Last-Event-ID``."""
     name, _, number = request.headers.get("last-event-id", "").rpartition("/")
     if name and number.isascii() and number.isdigit():

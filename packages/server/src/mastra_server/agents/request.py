@@ -11,7 +11,7 @@ import msgspec
 from litestar import Request
 
 from mastra_core.agents import AgentInput, ClientTool
-from mastra_server.agents.input_messages import messages_of
+from mastra_server.agents.input_messages import parse_messages
 from mastra_server.http.request_body import read_body
 from mastra_server.http.request_context import (
     build_context,
@@ -19,11 +19,11 @@ from mastra_server.http.request_context import (
     restrict_to_thread,
 )
 
-__all__ = ("AgentBody", "agent_input", "input_of")
+__all__ = ("AgentBody", "build_run_input", "read_run_input")
 
 _CAPITAL = re.compile(r"(?=[A-Z])")
 _Id = Annotated[str, msgspec.Meta(max_length=512)]
-_RENAMED = {"max_output_tokens": "max_tokens"}
+_SETTING_NAMES = {"max_output_tokens": "max_tokens"}
 
 
 class _Structured(msgspec.Struct, rename="camel"):
@@ -56,7 +56,7 @@ class _Memory(msgspec.Struct, rename="camel"):
     read_only: bool = False
     options: _Recall = msgspec.field(default_factory=_Recall)
 
-    def wishes(self) -> dict[str, Any]:
+    def to_input_fields(self) -> dict[str, Any]:
         """Return the memory options as arguments of ``AgentInput``."""
         thread = _BodyThread(self.thread) if isinstance(self.thread, str) else self.thread
         last = self.options.last_messages
@@ -101,17 +101,17 @@ class AgentBody(msgspec.Struct, rename="camel"):
     run_id: str | None = None
 
 
-async def agent_input(request: Request[Any, Any, Any]) -> AgentInput:
+async def read_run_input(request: Request[Any, Any, Any]) -> AgentInput:
     """Read the input of a run from the request's body; it always has a run id.
 
     :param request: the request.
     :returns: the input.
     :raises InvalidBody: for an invalid body.
     """
-    return input_of(request, await read_body(request, AgentBody))
+    return build_run_input(request, await read_body(request, AgentBody))
 
 
-def input_of(request: Request[Any, Any, Any], body: AgentBody) -> AgentInput:
+def build_run_input(request: Request[Any, Any, Any], body: AgentBody) -> AgentInput:
     """Build the input of a run from ``body``; it always has a run id.
 
     :param request: the request, for its context and the caller's resource.
@@ -120,18 +120,18 @@ def input_of(request: Request[Any, Any, Any], body: AgentBody) -> AgentInput:
     :raises InvalidBody: for invalid messages.
     """
     memory = body.memory or _Memory(body.thread_id or "", body.resource_id or "")
-    memory_fields = memory.wishes()
+    memory_fields = memory.to_input_fields()
     structured = body.structured_output or _Structured()
-    context_messages = messages_of(body.context) if body.context else ()
+    context_messages = parse_messages(body.context) if body.context else ()
     return AgentInput(
-        messages=(*context_messages, *messages_of(body.messages)),
+        messages=(*context_messages, *parse_messages(body.messages)),
         output_schema=structured.schema or body.output,
         fallback=structured.fallback,
-        instructions=_instructions(body.instructions),
-        extra_instructions=_instructions(body.system),
+        instructions=_join_instructions(body.instructions),
+        extra_instructions=_join_instructions(body.system),
         max_steps=body.max_steps,
-        settings=_settings(body),
-        client_tools=tuple(_client_tools(body.client_tools or {})),
+        settings=_build_settings(body),
+        client_tools=tuple(_iter_client_tools(body.client_tools or {})),
         active_tools=None if body.active_tools is None else tuple(body.active_tools),
         require_approval=body.require_tool_approval,
         context=build_context(request, body.request_context),
@@ -141,24 +141,26 @@ def input_of(request: Request[Any, Any, Any], body: AgentBody) -> AgentInput:
     )
 
 
-def _client_tools(tools: dict[str, _Client]) -> Iterator[ClientTool]:
+def _iter_client_tools(tools: dict[str, _Client]) -> Iterator[ClientTool]:
     for name, tool in tools.items():
         schema = tool.input_schema or tool.parameters or {}
         yield ClientTool(name=name, description=tool.description, input_schema=schema)
 
 
-def _instructions(value: Any) -> str:
+def _join_instructions(value: Any) -> str:
     if not value or isinstance(value, str):
         return value or ""
     items = value if isinstance(value, list) else [{"role": "system", **value}]
     systems = [item if isinstance(item, str) else {"role": "system", **item} for item in items]
-    return "\n\n".join(message.text for message in messages_of(systems))
+    return "\n\n".join(message.text for message in parse_messages(systems))
 
 
-def _settings(body: AgentBody) -> dict[str, Any]:
+def _build_settings(body: AgentBody) -> dict[str, Any]:
     camel = body.model_settings or {}
     snake = {_CAPITAL.sub("_", key).lower(): value for key, value in camel.items()}
-    settings = {_RENAMED.get(key, key): item for key, item in snake.items() if item is not None}
+    settings = {
+        _SETTING_NAMES.get(key, key): item for key, item in snake.items() if item is not None
+    }
     choice = body.tool_choice
     if choice is not None:
         settings["tool_choice"] = choice if isinstance(choice, str) else [choice.tool_name]

@@ -11,13 +11,13 @@ from litestar.response.base import ASGIResponse
 from mastra_core import Tool
 from mastra_core.agents import AgentInput, AgentLike
 from mastra_core.errors import NotFound
-from mastra_server.agents.ai_sdk_stream import ui_chunks
-from mastra_server.agents.live_runs import live_answer, live_run, observed
-from mastra_server.agents.request import AgentBody, agent_input
-from mastra_server.agents.result import agent_result
-from mastra_server.agents.stream import agent_chunks
-from mastra_server.agents.suspended_runs import suspended_runs, unclaimed
-from mastra_server.agents.tools import ToolBody, executed
+from mastra_server.agents.ai_sdk_stream import to_ui_chunks
+from mastra_server.agents.live_runs import get_live_run, observe_live_run, respond_with_stream
+from mastra_server.agents.request import AgentBody, read_run_input
+from mastra_server.agents.result import generate_result
+from mastra_server.agents.stream import stream_agent
+from mastra_server.agents.suspended_runs import check_run_id, get_suspended_runs
+from mastra_server.agents.tools import ToolBody, execute_tool
 from mastra_server.http.describe import describe_agent, describe_tool
 from mastra_server.http.request_body import read_body
 from mastra_server.http.responses import StreamResponse, json_response
@@ -32,7 +32,7 @@ from mastra_server.http.schemas import (
 from mastra_server.memory.queries import admit
 from mastra_server.workflows.schemas import StartQuery
 
-__all__ = ("ROUTES", "agent_of")
+__all__ = ("ROUTES", "get_agent")
 
 _Request = Request[Any, Any, Any]
 # A run is idle when it ends, because no work continues in the background. The rest are old names.
@@ -45,7 +45,7 @@ class _Observe(msgspec.Struct, rename="camel"):
 
 
 @get("/api/agents", operation_id="agents_list", query=ListQuery, response=dict[str, ListedAgent])
-async def _list(request: _Request) -> ASGIResponse:
+async def _list_agents(request: _Request) -> ASGIResponse:
     """List all agents, by id."""
     partial = request.query_params.get("partial") == "true"
     agents = request.app.state.mastra.agents.values()
@@ -58,9 +58,9 @@ async def _list(request: _Request) -> ASGIResponse:
 
 
 @get("/api/agents/{agent_id:str}", operation_id="agents_details", response=AgentDetails)
-async def _details(request: _Request) -> ASGIResponse:
+async def _get_agent_details(request: _Request) -> ASGIResponse:
     """Get an agent, by its registration key or id."""
-    return json_response(describe_agent(agent_of(request)))
+    return json_response(describe_agent(get_agent(request)))
 
 
 @post(
@@ -72,9 +72,9 @@ async def _details(request: _Request) -> ASGIResponse:
 )
 async def _generate(request: _Request) -> ASGIResponse:
     """Run an agent and respond when the run has ended."""
-    agent = agent_of(request)
-    run_input = await _wish(request, agent)
-    return json_response(await agent_result(agent, run_input, suspended_runs(request)))
+    agent = get_agent(request)
+    run_input = await _read_checked_input(request, agent)
+    return json_response(await generate_result(agent, run_input, get_suspended_runs(request)))
 
 
 @post(
@@ -86,10 +86,10 @@ async def _generate(request: _Request) -> ASGIResponse:
 )
 async def _stream(request: _Request) -> StreamResponse:
     """Run an agent and stream what it does."""
-    agent = agent_of(request)
-    run_input = await _wish(request, agent)
-    chunks = agent_chunks(agent, run_input, suspended_runs(request))
-    return live_answer(request, agent.id, run_input, chunks)
+    agent = get_agent(request)
+    run_input = await _read_checked_input(request, agent)
+    chunks = stream_agent(agent, run_input, get_suspended_runs(request))
+    return respond_with_stream(request, agent.id, run_input, chunks)
 
 
 @post(
@@ -101,20 +101,20 @@ async def _stream(request: _Request) -> StreamResponse:
 )
 async def _stream_ui(request: _Request) -> StreamResponse:
     """Run an agent and stream the parts of an AI SDK user interface."""
-    agent = agent_of(request)
-    run_input = await _wish(request, agent)
-    chunks = ui_chunks(agent_chunks(agent, run_input, suspended_runs(request)))
-    return live_answer(request, agent.id, run_input, chunks, announce=False)
+    agent = get_agent(request)
+    run_input = await _read_checked_input(request, agent)
+    chunks = to_ui_chunks(stream_agent(agent, run_input, get_suspended_runs(request)))
+    return respond_with_stream(request, agent.id, run_input, chunks, announce=False)
 
 
 @post(
     "/api/agents/{agent_id:str}/observe", operation_id="agents_observe", body=_Observe, stream="sse"
 )
-async def _observe(request: _Request) -> StreamResponse:
+async def _observe_run(request: _Request) -> StreamResponse:
     """Stream a run that is under way, from an offset on."""
-    agent = agent_of(request)
+    agent = get_agent(request)
     body = await read_body(request, _Observe)
-    return observed(request, agent.id, body.run_id, body.offset)
+    return observe_live_run(request, agent.id, body.run_id, body.offset)
 
 
 @post(
@@ -122,9 +122,9 @@ async def _observe(request: _Request) -> StreamResponse:
     operation_id="agents_cancel",
     response=Message,
 )
-async def _cancel(request: _Request) -> ASGIResponse:
+async def _cancel_run(request: _Request) -> ASGIResponse:
     """Cancel a streamed run."""
-    await live_run(request, agent_of(request).id, request.path_params["run_id"]).abort()
+    await get_live_run(request, get_agent(request).id, request.path_params["run_id"]).abort()
     return json_response({"message": "Agent run cancelled"})
 
 
@@ -133,9 +133,9 @@ async def _cancel(request: _Request) -> ASGIResponse:
     operation_id="agents_tool_details",
     response=ToolDetails,
 )
-async def _tool_details(request: _Request) -> ASGIResponse:
+async def _get_tool(request: _Request) -> ASGIResponse:
     """Get a tool of an agent."""
-    return json_response(describe_tool(_tool(request)))
+    return json_response(describe_tool(_find_tool(request)))
 
 
 @post(
@@ -145,32 +145,32 @@ async def _tool_details(request: _Request) -> ASGIResponse:
     body=ToolBody,
     response=Any,
 )
-async def _tool_execute(request: _Request) -> ASGIResponse:
+async def _execute_tool(request: _Request) -> ASGIResponse:
     """Execute a tool of an agent."""
-    return await executed(_tool(request), request)
+    return await execute_tool(_find_tool(request), request)
 
 
 ROUTES = (
-    _list,
-    _details,
+    _list_agents,
+    _get_agent_details,
     _generate,
     _stream,
     _stream_ui,
-    _observe,
-    _cancel,
-    _tool_details,
-    _tool_execute,
+    _observe_run,
+    _cancel_run,
+    _get_tool,
+    _execute_tool,
 )
 
 
-async def _wish(request: _Request, agent: AgentLike) -> AgentInput:
-    run_input = await agent_input(request)
-    await unclaimed(request, agent, run_input)
+async def _read_checked_input(request: _Request, agent: AgentLike) -> AgentInput:
+    run_input = await read_run_input(request)
+    await check_run_id(request, agent, run_input)
     await admit(agent, run_input)
     return run_input
 
 
-def agent_of(request: _Request) -> AgentLike:
+def get_agent(request: _Request) -> AgentLike:
     """Return the agent whose key or id the path names.
 
     :param request: the request.
@@ -184,9 +184,9 @@ def agent_of(request: _Request) -> AgentLike:
     return agent
 
 
-def _tool(request: _Request) -> Tool:
+def _find_tool(request: _Request) -> Tool:
     """Find a tool of the agent by its id; the tool need not be registered."""
-    for tool in agent_of(request).info().tools:
+    for tool in get_agent(request).info().tools:
         if tool.id == request.path_params["tool_id"]:
             return tool
     raise NotFound("Tool not found")

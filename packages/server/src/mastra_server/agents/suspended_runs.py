@@ -24,12 +24,19 @@ from mastra_server.http.request_body import InvalidBody
 from mastra_server.http.request_context import build_context, restrict_to_resource
 from mastra_server.http.responses import close_on_exit
 
-__all__ = ("decided", "found", "kept", "suspended_runs", "unclaimed", "waiting_call")
+__all__ = (
+    "build_resume_input",
+    "check_run_id",
+    "find_waiting_call",
+    "get_suspended_run",
+    "get_suspended_runs",
+    "stream_events",
+)
 
 _Request = Request[Any, Any, Any]
 
 
-def suspended_runs(request: _Request) -> SuspendedRuns:
+def get_suspended_runs(request: _Request) -> SuspendedRuns:
     """Return the store of suspended runs.
 
     :param request: the request.
@@ -38,7 +45,7 @@ def suspended_runs(request: _Request) -> SuspendedRuns:
     return runs
 
 
-async def kept(
+async def stream_events(
     agent: AgentLike, run_input: AgentInput, runs: SuspendedRuns
 ) -> AsyncGenerator[AgentEvent]:
     """Run an agent and stream its events; store the run where it is suspended.
@@ -66,7 +73,7 @@ async def kept(
         yield event
 
 
-async def unclaimed(request: _Request, agent: AgentLike, run_input: AgentInput) -> None:
+async def check_run_id(request: _Request, agent: AgentLike, run_input: AgentInput) -> None:
     """Check that a run does not replace another caller's suspended run: callers may choose run ids.
 
     :param request: the request.
@@ -75,14 +82,14 @@ async def unclaimed(request: _Request, agent: AgentLike, run_input: AgentInput) 
     :raises Conflict: when the id belongs to a suspended run of another agent or resource.
     """
     try:
-        run = await suspended_runs(request).get(run_input.run_id)
+        run = await get_suspended_runs(request).get(run_input.run_id)
     except NotFound:
         return
     if (run.agent_id, run.wish.resource) != (agent.id, run_input.resource):
         raise Conflict(f"The run id {run_input.run_id!r} belongs to another run.")
 
 
-async def found(request: _Request, agent: AgentLike, run_id: str) -> SuspendedRun:
+async def get_suspended_run(request: _Request, agent: AgentLike, run_id: str) -> SuspendedRun:
     """Return a suspended run of this agent and caller.
 
     :param request: the request.
@@ -90,14 +97,14 @@ async def found(request: _Request, agent: AgentLike, run_id: str) -> SuspendedRu
     :param run_id: the id of the run.
     :raises NotFound: when there is no such run.
     """
-    run = await suspended_runs(request).get(run_id)
+    run = await get_suspended_runs(request).get(run_id)
     owner = restrict_to_resource(request)
     if run.agent_id != agent.id or (owner and run.wish.resource != owner):
         raise NotFound(f"There is no suspended run {run_id!r}.")
     return run
 
 
-def waiting_call(run: SuspendedRun, call_id: str | None) -> ApprovalRequired | ToolSuspended:
+def find_waiting_call(run: SuspendedRun, call_id: str | None) -> ApprovalRequired | ToolSuspended:
     """Return the tool call that is decided.
 
     :param run: the suspended run.
@@ -111,7 +118,7 @@ def waiting_call(run: SuspendedRun, call_id: str | None) -> ApprovalRequired | T
     raise InvalidBody("toolCallId", f"Expected one of {known}")
 
 
-def decided(
+def build_resume_input(
     request: _Request,
     run: SuspendedRun,
     call_id: str,

@@ -19,7 +19,7 @@ from mastra_server.http.responses import json_response
 from mastra_server.http.schemas import ListQuery, ToolDetails
 from mastra_server.workflows.schemas import StartQuery
 
-__all__ = ("ROUTES", "ToolBody", "broken", "executed")
+__all__ = ("ROUTES", "ToolBody", "build_failure_response", "execute_tool")
 
 _Request = Request[Any, Any, Any]
 
@@ -32,7 +32,7 @@ class ToolBody(msgspec.Struct, rename="camel"):
 
 
 @get("/api/tools", operation_id="tools_list", query=ListQuery, response=dict[str, ToolDetails])
-async def _list(request: _Request) -> ASGIResponse:
+async def _list_tools(request: _Request) -> ASGIResponse:
     """List all tools, by registration key."""
     partial = request.query_params.get("partial") == "true"
     tools = request.app.state.mastra.tools.items()
@@ -40,9 +40,9 @@ async def _list(request: _Request) -> ASGIResponse:
 
 
 @get("/api/tools/{tool_id:str}", operation_id="tools_details", response=ToolDetails)
-async def _details(request: _Request) -> ASGIResponse:
+async def _get_tool(request: _Request) -> ASGIResponse:
     """Get a tool, by its registration key or id."""
-    return json_response(describe_tool(_tool(request)))
+    return json_response(describe_tool(_find_tool(request)))
 
 
 @post(
@@ -52,15 +52,15 @@ async def _details(request: _Request) -> ASGIResponse:
     body=ToolBody,
     response=Any,
 )
-async def _execute(request: _Request) -> ASGIResponse:
+async def _execute_tool(request: _Request) -> ASGIResponse:
     """Execute a tool; invalid input is answered with status 200 and ``"error": true``."""
-    return await executed(_tool(request), request)
+    return await execute_tool(_find_tool(request), request)
 
 
-ROUTES = (_list, _details, _execute)
+ROUTES = (_list_tools, _get_tool, _execute_tool)
 
 
-async def executed(tool: Tool, request: _Request) -> ASGIResponse:
+async def execute_tool(tool: Tool, request: _Request) -> ASGIResponse:
     """Execute ``tool`` on the request's body and respond with its output.
 
     Invalid input is answered with status 200 and ``"error": true``, as Mastra does.
@@ -80,14 +80,14 @@ async def executed(tool: Tool, request: _Request) -> ASGIResponse:
     try:
         return json_response(await tool.execute(body.data, context))
     except InvalidInput as error:
-        return json_response(_refused(tool, error))
+        return json_response(_build_validation_error(tool, error))
     except RequestError:
         raise
     except Exception as error:  # noqa: BLE001  # user code may raise anything
-        return broken(tool.id, error)
+        return build_failure_response(tool.id, error)
 
 
-def broken(tool_id: str, error: Exception) -> ASGIResponse:
+def build_failure_response(tool_id: str, error: Exception) -> ASGIResponse:
     """Build the response for a tool whose own code raised an exception.
 
     :param tool_id: the id of the tool.
@@ -98,7 +98,7 @@ def broken(tool_id: str, error: Exception) -> ASGIResponse:
     return json_response({"error": words_of(error)}, 500)
 
 
-def _refused(tool: Tool, error: InvalidInput) -> dict[str, Any]:
+def _build_validation_error(tool: Tool, error: InvalidInput) -> dict[str, Any]:
     lines = "".join(f"\n- {field}: {message}" for field, message in error.issues)
     fields = {field: {"errors": [message], "fields": {}} for field, message in error.issues}
     return {
@@ -108,7 +108,7 @@ def _refused(tool: Tool, error: InvalidInput) -> dict[str, Any]:
     }
 
 
-def _tool(request: _Request) -> Tool:
+def _find_tool(request: _Request) -> Tool:
     try:
         tool: Tool = request.app.state.mastra.get_tool(request.path_params["tool_id"])
     except NotFound:

@@ -29,12 +29,12 @@ from mastra_server.http.responses import encode_json
 __all__ = (
     "Transcript",
     "Turn",
-    "call_payload",
-    "file_payload",
-    "model_label",
-    "result_payload",
-    "usage_of",
-    "waiting_payload",
+    "build_call_payload",
+    "build_file_payload",
+    "build_model_metadata",
+    "build_result_payload",
+    "build_usage",
+    "build_waiting_payload",
 )
 
 _APPROVAL = encode_json(
@@ -58,7 +58,7 @@ class Turn:
     results: list[ToolResult] = dataclasses.field(default_factory=list)
     reason: str = "stop"
     usage: Usage = dataclasses.field(default_factory=Usage)
-    at: int = dataclasses.field(default_factory=now)
+    started_at: int = dataclasses.field(default_factory=now)
 
 
 @dataclasses.dataclass
@@ -66,21 +66,21 @@ class Transcript:
     """A run so far."""
 
     agent_id: str
-    wish: AgentInput
+    run_input: AgentInput
     message_id: str = dataclasses.field(default_factory=lambda: str(uuid.uuid4()))
     turns: list[Turn] = dataclasses.field(default_factory=list)
     model: str = ""
     provider: str = ""
     finish: Finish = dataclasses.field(default_factory=Finish)
     waiting: list[ApprovalRequired | ToolSuspended] = dataclasses.field(default_factory=list)
-    open: bool = False
+    is_open: bool = False
 
     @property
     def turn(self) -> Turn:
         """The open turn; a new one where the last turn is closed."""
-        if not self.open:
+        if not self.is_open:
             self.turns.append(Turn())
-            self.open = True
+            self.is_open = True
         return self.turns[-1]
 
     @property
@@ -110,34 +110,34 @@ class Transcript:
             case ToolCall():
                 self.turn.calls.append(event)
             case ToolResult():
-                self._answered(event)
+                self._add_result(event)
             case StepFinish() | Failure():
-                self._close(event)
+                self._close_turn(event)
             case Finish():
                 self.finish = event
 
-    def _answered(self, event: ToolResult) -> None:
+    def _add_result(self, event: ToolResult) -> None:
         turn = self.turn
         if not any(call.id == event.id for each in self.turns for call in each.calls):
             # The call was made before the run was suspended; clients need call and result.
             turn.calls.append(ToolCall(id=event.id, name=event.name, arguments=event.arguments))
         turn.results.append(event)
 
-    def _close(self, event: StepFinish | Failure) -> None:
+    def _close_turn(self, event: StepFinish | Failure) -> None:
         turn = self.turn
-        self.open = False
+        self.is_open = False
         if isinstance(event, Failure):
             turn.reason = "error"
-            self.finish = Finish(reason="error", usage=self.usage())
+            self.finish = Finish(reason="error", usage=self.sum_usage())
         else:
             turn.reason, turn.usage = event.reason, event.usage
 
-    def usage(self) -> Usage:
+    def sum_usage(self) -> Usage:
         """Return the token usage of all turns."""
         return sum((turn.usage for turn in self.turns), Usage())
 
 
-def model_label(transcript: Transcript) -> dict[str, str]:
+def build_model_metadata(transcript: Transcript) -> dict[str, str]:
     """Build the model metadata of a payload.
 
     :param transcript: the run.
@@ -149,7 +149,7 @@ def model_label(transcript: Transcript) -> dict[str, str]:
     }
 
 
-def usage_of(usage: Usage) -> dict[str, Any]:
+def build_usage(usage: Usage) -> dict[str, Any]:
     """Build the token usage of a payload.
 
     :param usage: the usage.
@@ -164,7 +164,7 @@ def usage_of(usage: Usage) -> dict[str, Any]:
     return {**tokens, **nonzero, "raw": tokens}
 
 
-def call_payload(call: Any) -> dict[str, Any]:
+def build_call_payload(call: Any) -> dict[str, Any]:
     """Build the payload of a tool call.
 
     :param call: a tool call, or an event about one.
@@ -172,7 +172,7 @@ def call_payload(call: Any) -> dict[str, Any]:
     return {"toolCallId": call.id, "toolName": call.name, "args": call.arguments}
 
 
-def file_payload(file: File) -> dict[str, Any]:
+def build_file_payload(file: File) -> dict[str, Any]:
     """Build the payload of a file that the model generated.
 
     :param file: the file.
@@ -181,21 +181,21 @@ def file_payload(file: File) -> dict[str, Any]:
     return {"mimeType": file.media_type, "data": data}
 
 
-def result_payload(result: ToolResult) -> dict[str, Any]:
+def build_result_payload(result: ToolResult) -> dict[str, Any]:
     """Build the payload of a tool result.
 
     :param result: the result.
     """
-    payload = {**call_payload(result), "result": result.result}
+    payload = {**build_call_payload(result), "result": result.result}
     return {**payload, "isError": True} if result.failed else payload
 
 
-def waiting_payload(event: ApprovalRequired | ToolSuspended) -> dict[str, Any]:
+def build_waiting_payload(event: ApprovalRequired | ToolSuspended) -> dict[str, Any]:
     """Build the payload of a tool call that waits for a decision.
 
     :param event: the suspension.
     """
-    payload = call_payload(event)
+    payload = build_call_payload(event)
     if isinstance(event, ToolSuspended):
         return {**payload, "suspendPayload": event.payload, "resumeSchema": "{}"}
     return {**payload, "resumeSchema": _APPROVAL}

@@ -9,7 +9,7 @@ from litestar import Request, get, post
 from litestar.response.base import ASGIResponse
 
 from mastra_core.errors import NotFound, RequestError
-from mastra_server.agents.tools import broken
+from mastra_server.agents.tools import build_failure_response
 from mastra_server.http.request_body import InvalidBody, read_body
 from mastra_server.http.responses import json_response
 
@@ -126,7 +126,7 @@ async def _execute(request: _Request) -> ASGIResponse:
     except (RequestError, AgentFailed):
         raise
     except Exception as error:  # noqa: BLE001  # user code may raise anything
-        return broken(offer.name, error)
+        return build_failure_response(offer.name, error)
 
 
 @get(

@@ -1,4 +1,4 @@
-"""Threads and messages the way the API shows and takes them."""
+"""Convert threads and messages between storage and the wire."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from mastra_core.agents import FilePart, TextPart, ToolCallPart, ToolResultPart
 from mastra_core.memory import Memory
 from mastra_core.storage import Page, StoredMessage, Thread
 from mastra_core.storage.records import now
-from mastra_server.agents.input_messages import parts_of
-from mastra_server.agents.messages import iso
+from mastra_server.agents.input_messages import parse_parts
+from mastra_server.agents.messages import format_iso
 from mastra_server.http.request_body import InvalidBody
 
 __all__ = ("config", "message_answer", "milliseconds", "paged", "saved_message", "thread_answer")
@@ -20,34 +20,44 @@ _ROLES = ("system", "user", "assistant", "tool")
 
 
 def thread_answer(thread: Thread) -> dict[str, Any]:
-    """A thread."""
+    """Build a thread of a response.
+
+    :param thread: the thread.
+    """
     return {
         "id": thread.id,
         "resourceId": thread.resource,
         "title": thread.title,
         "metadata": thread.metadata,
-        "createdAt": iso(thread.created_at),
-        "updatedAt": iso(thread.updated_at),
+        "createdAt": format_iso(thread.created_at),
+        "updatedAt": format_iso(thread.updated_at),
     }
 
 
 def message_answer(message: StoredMessage, resource: str) -> dict[str, Any]:
-    """A message in Mastra's stored form, as its writer had it where that is known."""
+    """Build a message of a response in Mastra's stored form.
+
+    :param message: the message; where its writer's own form is stored, that is used.
+    :param resource: the resource of its thread.
+    """
     return {
         "id": message.id,
         "role": "assistant" if message.role == "tool" else message.role,
         "content": _content(message) if message.content is None else message.content,
-        "createdAt": iso(message.created_at),
+        "createdAt": format_iso(message.created_at),
         "threadId": message.thread,
         "resourceId": resource,
     }
 
 
 def saved_message(item: dict[str, Any], index: int, id: str) -> StoredMessage:
-    """A message that a client saves.
+    """Parse a message that a client saves.
 
-    :param id: its id where it brings none.
-    :raises InvalidBody: for something that is no message, or names no thread.
+    :param item: the decoded JSON.
+    :param index: its position, for errors.
+    :param id: the id for a message without one.
+    :returns: the message.
+    :raises InvalidBody: for an invalid message, or one without a thread.
     """
     where = f"messages.{index}"
     thread = item.get("threadId")
@@ -62,7 +72,7 @@ def saved_message(item: dict[str, Any], index: int, id: str) -> StoredMessage:
         id=str(item.get("id") or id),
         thread=thread,
         role=role,
-        parts=parts_of(item, where),
+        parts=parse_parts(item, where),
         created_at=milliseconds(item.get("createdAt"), f"{where}.createdAt") or now(),
         metadata=metadata if isinstance(metadata, dict) else {},
         content=content if isinstance(content, dict) else None,
@@ -70,33 +80,44 @@ def saved_message(item: dict[str, Any], index: int, id: str) -> StoredMessage:
 
 
 def milliseconds(value: Any, where: str) -> int | None:
-    """An ISO date as milliseconds since the epoch; ``None`` where there is none.
+    """Parse an ISO date; UTC where it has no zone.
 
-    :raises InvalidBody: for anything else.
+    :param value: the date, or ``None``.
+    :param where: the path of the field, for errors.
+    :returns: milliseconds since the epoch, ``None`` for ``None``.
+    :raises InvalidBody: for anything but an ISO date.
     """
     if value is None:
         return None
     try:
-        moment = dt.datetime.fromisoformat(value)
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
-        return int(moment.timestamp() * 1000)
+        date = dt.datetime.fromisoformat(value)
+        date = date if date.tzinfo else date.replace(tzinfo=dt.UTC)
+        return int(date.timestamp() * 1000)
     except (TypeError, ValueError, OverflowError):
         raise InvalidBody(where, "Expected an ISO date") from None
 
 
 def paged(found: Page[Any], page: int, per_page: int | None) -> dict[str, Any]:
-    """How much there is, and where this page lies."""
-    more = per_page is not None and (page + 1) * per_page < found.total
+    """Build the pagination of a response.
+
+    :param found: the page from the storage.
+    :param page: the number of the page, from 0.
+    :param per_page: the size of a page, ``None`` for everything.
+    """
+    has_more = per_page is not None and (page + 1) * per_page < found.total
     return {
         "total": found.total,
         "page": page,
         "perPage": False if per_page is None else per_page,
-        "hasMore": more,
+        "hasMore": has_more,
     }
 
 
 def config(memory: Memory) -> dict[str, Any]:
-    """How a memory is set."""
+    """Build the configuration of a memory.
+
+    :param memory: the memory.
+    """
     working: dict[str, Any] = {"enabled": memory.working is not None}
     if memory.working is not None:
         working |= {"scope": memory.scope, "template": memory.working.shown_template}

@@ -10,7 +10,7 @@ from litestar.response.base import ASGIResponse
 from mastra_core.errors import Forbidden, NotFound
 from mastra_core.memory.memory import Memory, new_id
 from mastra_core.storage import StoredMessage
-from mastra_server.agents.messages import iso
+from mastra_server.agents.messages import format_iso
 from mastra_server.http.request_body import InvalidBody, read_body
 from mastra_server.http.request_context import restrict_to_resource, restrict_to_thread
 from mastra_server.http.responses import json_response
@@ -48,17 +48,17 @@ _MOST_NEIGHBOURS = 1000
     errors=(403,),
 )
 async def _list(request: _Request) -> ASGIResponse:
-    """Messages of a thread: the newest page unless asked otherwise, each with the oldest first."""
-    memory, query, beside = memory_asked(request), message_query(request), includes(request)
+    """List messages of a thread, by default the newest page, in the order of their dates."""
+    memory, query, included = memory_asked(request), message_query(request), includes(request)
     thread = await own_thread(request, memory)
     found = await memory.storage.threads.messages(query)
     ordered = reversed(found.items) if query.descending else found.items
-    told = {message.id: (message, thread.resource) for message in ordered}
-    for each in beside:
-        told |= await _around(memory, each, owner(request))
-    messages = [message_answer(*each) for each in told.values()]
+    messages = {message.id: (message, thread.resource) for message in ordered}
+    for each in included:
+        messages |= await _around(memory, each, owner(request))
+    entries = [message_answer(*each) for each in messages.values()]
     return json_response(
-        {"messages": messages, **paged(found, query.page, query.per_page), "uiMessages": None}
+        {"messages": entries, **paged(found, query.page, query.per_page), "uiMessages": None}
     )
 
 
@@ -71,21 +71,21 @@ async def _list(request: _Request) -> ASGIResponse:
     errors=(403, 404, 409),
 )
 async def _save(request: _Request) -> ASGIResponse:
-    """Add messages to threads; one whose id its thread has already is replaced."""
+    """Add messages to threads; a message replaces one with the same id in its thread."""
     memory = memory_asked(request)
     body = await read_body(request, SaveBody)
     by_resource: dict[str, list[StoredMessage]] = {}
-    told: list[dict[str, Any]] = []
+    saved: list[dict[str, Any]] = []
     for index, item in enumerate(body.messages):
         message = saved_message(item, index, new_id())
         resource = restrict_to_resource(request, _resource(item, index))
         restrict_to_thread(request, message.thread)
         by_resource.setdefault(resource, []).append(message)
         names = {"id": message.id, "threadId": message.thread, "resourceId": resource}
-        told.append({**item, **names, "createdAt": iso(message.created_at)})
+        saved.append({**item, **names, "createdAt": format_iso(message.created_at)})
     for resource, messages in by_resource.items():
         await memory.save_messages(messages, resource)
-    return json_response({"messages": told})
+    return json_response({"messages": saved})
 
 
 @post(
@@ -101,29 +101,29 @@ async def _delete(request: _Request) -> ASGIResponse:
     memory = memory_asked(request)
     body = await read_body(request, DeleteMessagesBody)
     count = await memory.delete_messages(_ids(body.message_ids), owner(request))
-    words = "1 message" if count == 1 else f"{count} messages"
-    return json_response({"success": True, "message": f"{words} deleted successfully"})
+    label = "1 message" if count == 1 else f"{count} messages"
+    return json_response({"success": True, "message": f"{label} deleted successfully"})
 
 
 ROUTES = (_list, _save, _delete)
 
 
 async def _around(
-    memory: Memory, wish: Include, resource: str | None
+    memory: Memory, include: Include, resource: str | None
 ) -> dict[str, tuple[StoredMessage, str]]:
-    """A message with its neighbours; nothing where it is somebody else's, or there is none."""
+    """Load a message with its neighbours; nothing where the caller may not read it."""
     before, after = (
         min(max(count, 0), _MOST_NEIGHBOURS)
-        for count in (wish.with_previous_messages, wish.with_next_messages)
+        for count in (include.with_previous_messages, include.with_next_messages)
     )
-    found = await memory.storage.threads.around(wish.id, before, after)
-    if not found:
+    messages = await memory.storage.threads.around(include.id, before, after)
+    if not messages:
         return {}
     try:
-        thread = await memory.get_thread(found[0].thread, resource)
+        thread = await memory.get_thread(messages[0].thread, resource)
     except (NotFound, Forbidden):
         return {}
-    return {message.id: (message, thread.resource) for message in found}
+    return {message.id: (message, thread.resource) for message in messages}
 
 
 def _resource(item: dict[str, Any], index: int) -> str:
@@ -134,12 +134,12 @@ def _resource(item: dict[str, Any], index: int) -> str:
 
 
 def _ids(value: Any) -> list[str]:
-    """Ids, however they are sent."""
+    """Parse an id or a list of ids, each bare or as ``{"id": ...}``."""
     items = value if isinstance(value, list) else [value]
     ids: list[str] = []
     for item in items:
-        name = item.get("id") if isinstance(item, dict) else item
-        if not isinstance(name, str) or not name:
+        message_id = item.get("id") if isinstance(item, dict) else item
+        if not isinstance(message_id, str) or not message_id:
             raise InvalidBody("messageIds", "Expected an id, or a list of ids")
-        ids.append(name)
+        ids.append(message_id)
     return ids

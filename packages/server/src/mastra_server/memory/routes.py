@@ -1,4 +1,4 @@
-"""Routes of memory itself: whether there is one, how it is set, and what is noted."""
+"""Routes of memory: status, configuration, working memory."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _NOTES = "/api/memory/threads/{thread_id:str}/working-memory"
     errors=(404,),
 )
 async def _status(request: _Request) -> ASGIResponse:
-    """Whether an agent has a memory."""
+    """Report whether an agent has a memory."""
     if named_memory(request) is None:
         return json_response({"result": False})
     return json_response({"result": True, "memoryType": "local"})
@@ -61,7 +61,7 @@ async def _status(request: _Request) -> ASGIResponse:
     errors=(404,),
 )
 async def _config(request: _Request) -> ASGIResponse:
-    """How the memory of an agent is set; ``null`` where it has none."""
+    """Get the configuration of an agent's memory; ``null`` where it has none."""
     memory = named_memory(request)
     return json_response({"config": memory and config(memory)})
 
@@ -74,7 +74,7 @@ async def _config(request: _Request) -> ASGIResponse:
     errors=(501,),
 )
 async def _search() -> ASGIResponse:
-    """Not offered: searching by meaning needs a model for embeddings."""
+    """Not supported: semantic search needs an embedding model."""
     raise UnsupportedOperation("Semantic recall is not offered by this server")
 
 
@@ -86,7 +86,7 @@ async def _search() -> ASGIResponse:
     errors=(501,),
 )
 async def _observations() -> ASGIResponse:
-    """Not offered: an agent of the original's that watches conversations and sums them up."""
+    """Not supported: Mastra's agent that observes and summarizes conversations."""
     raise UnsupportedOperation("Observational memory is not offered by this server")
 
 
@@ -97,7 +97,7 @@ async def _observations() -> ASGIResponse:
     errors=(501,),
 )
 async def _observed() -> ASGIResponse:
-    """Not offered, as above."""
+    """Not supported: Mastra's agent that observes and summarizes conversations."""
     raise UnsupportedOperation("Observational memory is not offered by this server")
 
 
@@ -109,12 +109,12 @@ async def _observed() -> ASGIResponse:
     errors=(403,),
 )
 async def _working_memory(request: _Request) -> ASGIResponse:
-    """What is noted of the thread, or of the resource, and in what form."""
+    """Get the working memory of the thread or of the resource, and its template."""
     memory = memory_asked(request)
     thread = await _thread(request, memory)
     resource = owner(request) or (thread.resource if thread else "")
     if not resource:
-        raise InvalidInput("resourceId is required", "Say whose notes are meant.")
+        raise InvalidInput("resourceId is required", "Pass the resource whose notes you want.")
     notes = ""
     if thread is not None or memory.scope == "resource":
         notes = await memory.working_memory(named_thread(request), resource)
@@ -137,11 +137,11 @@ async def _working_memory(request: _Request) -> ASGIResponse:
     errors=(403,),
 )
 async def _note(request: _Request) -> ASGIResponse:
-    """Replace what is noted."""
+    """Replace the working memory."""
     memory = memory_asked(request)
     body = await read_body(request, NotesBody)
-    named = owner(request, body.resource_id)
-    thread = await memory.get_thread(named_thread(request), named)
+    resource = owner(request, body.resource_id)
+    thread = await memory.get_thread(named_thread(request), resource)
     await memory.update_working_memory(thread.id, thread.resource, body.working_memory)
     return json_response({"success": True})
 

@@ -1,4 +1,4 @@
-"""Routes of threads: list, create, details, change, delete, copy, and give away."""
+"""Routes of threads: list, create, get, update, delete, transfer, clone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from litestar.response.base import ASGIResponse
 from mastra_core.memory.memory import Memory, new_id
 from mastra_core.storage import MessageQuery, StoredMessage, Thread
 from mastra_core.storage.records import now
-from mastra_server.agents.messages import iso
+from mastra_server.agents.messages import format_iso
 from mastra_server.http.request_body import read_body
 from mastra_server.http.request_context import restrict_to_resource, restrict_to_thread
 from mastra_server.http.responses import json_response
@@ -51,7 +51,7 @@ _ONE = f"{_PATH}/{{thread_id:str}}"
     errors=(403, 404),
 )
 async def _list(request: _Request) -> ASGIResponse:
-    """Threads, the newest first unless asked otherwise."""
+    """List threads, by default the newest first."""
     query = thread_query(request)
     found = await memory_asked(request).threads(query)
     threads = [thread_answer(thread) for thread in found.items]
@@ -67,7 +67,7 @@ async def _list(request: _Request) -> ASGIResponse:
     errors=(403, 404, 409),
 )
 async def _create(request: _Request) -> ASGIResponse:
-    """A new thread."""
+    """Create a thread."""
     memory = memory_asked(request)
     body = await read_body(request, CreateThreadBody)
     thread = await memory.create_thread(
@@ -87,7 +87,7 @@ async def _create(request: _Request) -> ASGIResponse:
     errors=(403,),
 )
 async def _details(request: _Request) -> ASGIResponse:
-    """One thread."""
+    """Get a thread."""
     return json_response(thread_answer(await own_thread(request, memory_asked(request))))
 
 
@@ -100,7 +100,7 @@ async def _details(request: _Request) -> ASGIResponse:
     errors=(403,),
 )
 async def _update(request: _Request) -> ASGIResponse:
-    """Change a thread; metadata is replaced."""
+    """Update a thread; metadata is replaced as a whole."""
     memory = memory_asked(request)
     body = await read_body(request, UpdateThreadBody)
     new_resource = restrict_to_resource(request, body.resource_id or "") or None
@@ -135,7 +135,7 @@ async def _delete(request: _Request) -> ASGIResponse:
     errors=(403,),
 )
 async def _transfer(request: _Request) -> ASGIResponse:
-    """Give a thread to another resource."""
+    """Transfer a thread to another resource."""
     memory = memory_asked(request)
     body = await read_body(request, TransferBody)
     new_resource = restrict_to_resource(request, body.resource_id)
@@ -164,7 +164,7 @@ async def _clone(request: _Request) -> ASGIResponse:
         {
             "thread": thread_answer(thread),
             "clonedMessages": [message_answer(copy, thread.resource) for copy in copies.values()],
-            "messageIdMap": {name: copy.id for name, copy in copies.items()},
+            "messageIdMap": {old_id: copy.id for old_id, copy in copies.items()},
         }
     )
 
@@ -177,7 +177,7 @@ async def _cloned(
 ) -> tuple[Thread, dict[str, StoredMessage]]:
     query, only = _messages(source.id, body)
     last = await memory.storage.threads.recall(source.id, 1)
-    clone = {"sourceThreadId": source.id, "clonedAt": iso(now())}
+    clone = {"sourceThreadId": source.id, "clonedAt": format_iso(now())}
     if last.messages:
         clone["lastMessageId"] = last.messages[0].id
     into = Thread(
@@ -190,15 +190,18 @@ async def _cloned(
 
 
 def _messages(thread_id: str, body: CloneBody) -> tuple[MessageQuery, list[str] | None]:
-    """Which messages a copy has: the newest ones where it has not all of them."""
+    """Return the query for the messages to copy, and their ids where the client names them.
+
+    A limit selects the newest messages.
+    """
     options = body.options
-    wanted = options.message_filter if options else None
+    filter_ = options.message_filter if options else None
     where = "options.messageFilter"
     query = MessageQuery(
         thread=thread_id,
-        since=milliseconds(wanted.start_date, f"{where}.startDate") if wanted else None,
-        until=milliseconds(wanted.end_date, f"{where}.endDate") if wanted else None,
+        since=milliseconds(filter_.start_date, f"{where}.startDate") if filter_ else None,
+        until=milliseconds(filter_.end_date, f"{where}.endDate") if filter_ else None,
         descending=True,
         per_page=options.message_limit if options else None,
     )
-    return query, wanted.message_ids if wanted else None
+    return query, filter_.message_ids if filter_ else None

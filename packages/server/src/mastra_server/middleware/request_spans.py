@@ -9,7 +9,7 @@ from typing import Any
 from mastra_core import telemetry
 from mastra_core.agents import AgentInput
 from mastra_core.workflows import Run
-from mastra_server.agents.transcript import Transcript, usage_of
+from mastra_server.agents.transcript import Transcript, build_usage
 from mastra_server.http.asgi import App, Message, Receive, Scope, Send
 from mastra_server.http.health import HEALTH_PATHS
 
@@ -79,7 +79,7 @@ def agent_ended(span: telemetry.Span, transcript: Transcript) -> None:
     output = {
         "text": transcript.text,
         "finishReason": transcript.finish.reason,
-        "usage": usage_of(transcript.finish.usage),
+        "usage": build_usage(transcript.finish.usage),
     }
     telemetry.note(span, output={**output, "toolCalls": calls} if calls else output)
 

@@ -9,7 +9,7 @@ import msgspec
 
 from mastra_core.logger import without_credentials
 from mastra_core.schema import dump
-from mastra_server.agents.messages import iso
+from mastra_server.agents.messages import format_iso
 
 __all__ = ("KeptSpan",)
 
@@ -136,12 +136,12 @@ class KeptSpan:
             "spanId": self.span_id,
             "parentSpanId": self.parent or None,
             "isEvent": False,
-            "startedAt": iso(self.started),
-            "endedAt": None if self.ended is None else iso(self.ended),
+            "startedAt": format_iso(self.started),
+            "endedAt": None if self.ended is None else format_iso(self.ended),
             "metadata": dict(self.facts) or None,
             "inputPreview": _preview(self.input),
-            "createdAt": iso(self.started),
-            "updatedAt": iso(self.started if self.ended is None else self.ended),
+            "createdAt": format_iso(self.started),
+            "updatedAt": format_iso(self.started if self.ended is None else self.ended),
         }
 
     def whole(self) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from mastra_core.agents import ClientTool, Message, ToolCallPart, ToolResultPart
-from mastra_server.agents.input_messages import messages_of
+from mastra_server.agents.input_messages import parse_messages
 from mastra_server.http.request_body import InvalidBody, decode_json
 
 __all__ = ("ResponseBody", "client_tools", "input_messages", "output_schema")
@@ -94,7 +94,7 @@ def _of(item: Any, index: int) -> tuple[Message, ...]:
                 return (Message(role="tool", parts=(part,)),)
             case "message":
                 role = "system" if item.get("role") == "developer" else item.get("role")
-                return messages_of({"role": role, "content": _content(item.get("content"))})
+                return parse_messages({"role": role, "content": _content(item.get("content"))})
     except (KeyError, msgspec.DecodeError) as error:
         raise InvalidBody(f"input.{index}", f"Invalid {item.get('type')}: {error}") from None
     raise InvalidBody(f"input.{index}.type", "Expected message or function_call_output")

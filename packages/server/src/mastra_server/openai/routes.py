@@ -20,7 +20,7 @@ from mastra_core.agents import (
     TextPart,
 )
 from mastra_core.errors import AgentFailed, NotFound
-from mastra_server.agents.suspended_runs import kept, suspended_runs
+from mastra_server.agents.suspended_runs import get_suspended_runs, stream_events
 from mastra_server.http.request_body import InvalidBody, read_body
 from mastra_server.http.request_context import (
     build_context,
@@ -205,7 +205,7 @@ async def _events(
 ) -> AsyncGenerator[dict[str, Any]]:
     for told in writer.begin():
         yield told
-    async with close_on_exit(kept(agent, wish, suspended_runs(request))) as events:
+    async with close_on_exit(stream_events(agent, wish, get_suspended_runs(request))) as events:
         async for event in events:
             for told in writer.tell(event):
                 if stored and isinstance(event, Finish):

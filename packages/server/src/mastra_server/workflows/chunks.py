@@ -1,4 +1,4 @@
-"""What happens in a run as chunks: the same ones for whoever began it and whoever comes later."""
+"""Convert the events of a workflow run to chunks, the same for every reader."""
 
 from __future__ import annotations
 
@@ -41,7 +41,11 @@ _STATUSES = {StepEnded: "success", StepSuspended: "suspended"}
 
 
 class ChunkWriter:
-    """Folds a run's events, and says what each means to a client."""
+    """Applies a run's events to a record and converts each to chunks.
+
+    :param run_id: the id of the run.
+    :param workflow_id: the id of the workflow.
+    """
 
     def __init__(self, run_id: str, workflow_id: str) -> None:
         self._record = RunRecord(run_id=run_id, workflow_id=workflow_id)
@@ -49,21 +53,28 @@ class ChunkWriter:
         self._counts: dict[tuple[str, int], int] = {}
 
     def tell(self, event: RunEvent) -> Iterator[dict[str, Any]]:
-        """The chunks of the next event."""
-        rested = self._record.settled
+        """Yield the chunks of the next event.
+
+        :param event: the event.
+        """
+        was_settled = self._record.settled
         self._record.apply(event)
-        if rested and isinstance(event, StepResumed | RunRewound):
+        if was_settled and isinstance(event, StepResumed | RunRewound):
             yield self.start()
-        tell = _CHUNKS.get(type(event))
-        if tell is not None:
-            yield from tell(self, event)
+        handler = _CHUNKS.get(type(event))
+        if handler is not None:
+            yield from handler(self, event)
 
     def start(self) -> dict[str, Any]:
-        """The run begins, or goes on after a rest."""
+        """Build the chunk for a run that starts, or continues after it had settled."""
         return self.chunk("workflow-start", {"workflowId": self._record.workflow_id})
 
     def finish(self, status: str, metadata: dict[str, Any] | None = None) -> dict[str, Any]:
-        """The run is over, or rests."""
+        """Build the chunk for a run that has ended, or is suspended or paused.
+
+        :param status: the status of the run.
+        :param metadata: further values.
+        """
         payload = {
             "workflowStatus": status,
             "metadata": metadata or {},
@@ -74,31 +85,50 @@ class ChunkWriter:
         return self.chunk("workflow-finish", payload)
 
     def chunk(self, type_: str, payload: dict[str, Any]) -> dict[str, Any]:
-        """One chunk of the run."""
+        """Build one chunk of the run.
+
+        :param type_: the type of the chunk.
+        :param payload: its payload.
+        """
         return {"type": type_, "runId": self._record.run_id, "from": "WORKFLOW", "payload": payload}
 
     def started(self, _: RunStarted) -> Iterator[dict[str, Any]]:
-        """The run began."""
+        """Convert the start of the run.
+
+        :param _: the event, which is not needed.
+        """
         yield self.start()
 
     def rested(self, event: RunIdle) -> Iterator[dict[str, Any]]:
-        """Nothing is under way: a stream ends here if somebody has to resume it."""
+        """End the stream if the run is suspended; nothing in it executes.
+
+        :param event: the event.
+        """
         if event.status == "suspended":
             yield self.finish("suspended")
 
     def paused(self, _: RunPaused) -> Iterator[dict[str, Any]]:
-        """The one step that was asked for is done."""
+        """Convert the pause after the single step that was requested.
+
+        :param _: the event, which is not needed.
+        """
         yield self.chunk("workflow-paused", {})
         yield self.finish("paused")
 
     def finished(self, event: RunFinished) -> Iterator[dict[str, Any]]:
-        """The run is over."""
+        """Convert the end of the run.
+
+        :param event: the event.
+        """
         if event.status == "canceled":
             yield self.chunk("workflow-canceled", {})
         yield self.finish(event.status)
 
     def wrote(self, event: StepWrote) -> Iterator[dict[str, Any]]:
-        """A step told something."""
+        """Convert the output that a step wrote.
+
+        :param event: the event.
+        """
         payload = {
             "stepName": plain(event.step),
             "output": event.chunk,
@@ -107,24 +137,36 @@ class ChunkWriter:
         yield {**self.chunk("workflow-step-output", payload), "from": "USER"}
 
     def began(self, event: StepStarted | StepResumed) -> Iterator[dict[str, Any]]:
-        """A step executes."""
+        """Convert the start of a step.
+
+        :param event: the event.
+        """
         if index_of(event.step) is None:
             self._calls[event.step] = str(uuid.uuid4())
             yield self.chunk("workflow-step-start", self._step(event.step))
 
     def waits(self, event: StepWaiting) -> Iterator[dict[str, Any]]:
-        """A step sleeps, or waits to be tried again."""
+        """Convert a step that sleeps, or waits for its next attempt.
+
+        :param event: the event.
+        """
         if index_of(event.step) is None:
             yield self.chunk("workflow-step-waiting", self._step(event.step))
 
     def suspended(self, event: StepSuspended) -> Iterator[dict[str, Any]]:
-        """A step waits for a person; an item of a list waits in the name of its step."""
+        """Convert the suspension of a step; an item of a ``foreach`` is suspended as its step.
+
+        :param event: the event.
+        """
         yield from self._progress(event)
         payload = {**self._step(event.step), "stepName": plain(event.step), "id": plain(event.step)}
         yield self.chunk("workflow-step-suspended", payload)
 
     def ended(self, event: StepEnded) -> Iterator[dict[str, Any]]:
-        """A step is over; the end of an item is progress of its list."""
+        """Convert the end of a step; the end of an item is progress of its ``foreach``.
+
+        :param event: the event.
+        """
         if index_of(event.step) is None:
             yield self.chunk("workflow-step-result", self._step(event.step))
         yield from self._progress(event)

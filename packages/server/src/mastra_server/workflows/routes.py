@@ -1,4 +1,4 @@
-"""Routes of workflows: list, details, and what starts and resumes runs."""
+"""Routes of workflows: list, details, start, resume, observe."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ from mastra_server.http.request_context import build_context, restrict_to_resour
 from mastra_server.http.responses import StreamResponse, json_response
 from mastra_server.http.schemas import ListQuery, Message
 from mastra_server.middleware.request_spans import trace_of
-from mastra_server.workflows import runs
-from mastra_server.workflows import time_travel as workflow_travel
+from mastra_server.workflows import runs, time_travel
 from mastra_server.workflows.result import run_counts, run_result
 from mastra_server.workflows.runs import engine_of, owned, run_of, visible, workflow_of
 from mastra_server.workflows.schemas import (
@@ -66,7 +65,7 @@ class _Resume(msgspec.Struct, rename="camel"):
     response=dict[str, WorkflowDetails],
 )
 async def _list(request: _Request) -> ASGIResponse:
-    """Every workflow, by its registration key."""
+    """List all workflows, by registration key."""
     partial = request.query_params.get("partial") == "true"
     workflows = request.app.state.mastra.workflows.items()
     return json_response({key: describe_workflow(each, partial=partial) for key, each in workflows})
@@ -76,7 +75,7 @@ async def _list(request: _Request) -> ASGIResponse:
     "/api/workflows/run-counts", operation_id="workflows_run_counts", response=dict[str, RunCounts]
 )
 async def _run_counts(request: _Request) -> ASGIResponse:
-    """How many runs of each workflow are under way, and how many wait for somebody."""
+    """Count the running and the suspended runs of each workflow."""
     engine, workflows = engine_of(request), request.app.state.mastra.workflows.items()
     return json_response(
         {key: run_counts(await visible(request, engine, each)) for key, each in workflows}
@@ -85,7 +84,7 @@ async def _run_counts(request: _Request) -> ASGIResponse:
 
 @get("/api/workflows/{workflow_id:str}", operation_id="workflows_details", response=WorkflowDetails)
 async def _details(request: _Request) -> ASGIResponse:
-    """One workflow, by its registration key or id."""
+    """Get a workflow, by its registration key or id."""
     return json_response(describe_workflow(workflow_of(request)))
 
 
@@ -98,7 +97,7 @@ async def _details(request: _Request) -> ASGIResponse:
     errors=_FULL,
 )
 async def _create_run(request: _Request) -> ASGIResponse:
-    """Make a run that has not started."""
+    """Create a run without starting it."""
     workflow = workflow_of(request)
     body = await read_body(request, _Create)
     run = await _made(request, workflow, body.resource_id)
@@ -114,7 +113,7 @@ async def _create_run(request: _Request) -> ASGIResponse:
     errors=_FULL,
 )
 async def _start(request: _Request) -> ASGIResponse:
-    """Start a run and do not wait for it."""
+    """Start a run and respond at once."""
     run = await run_of(request, require_param(request, "runId"))
     await _begin(request, run, await read_body(request, _Start))
     return json_response({"message": "Workflow run started"})
@@ -129,7 +128,7 @@ async def _start(request: _Request) -> ASGIResponse:
     errors=_FULL,
 )
 async def _start_async(request: _Request) -> ASGIResponse:
-    """Start a run and answer when it has ended or waits."""
+    """Start a run and respond when it has ended or is suspended."""
     workflow = workflow_of(request)
     body = await read_body(request, _Start)
     run = await _made(request, workflow, body.resource_id)
@@ -146,7 +145,7 @@ async def _start_async(request: _Request) -> ASGIResponse:
     errors=_FULL,
 )
 async def _stream(request: _Request) -> StreamResponse:
-    """Start a run and tell what it does as it does it."""
+    """Start a run and stream what it does."""
     workflow = workflow_of(request)
     run_id = require_param(request, "runId")
     body = await read_body(request, _Start)
@@ -167,7 +166,7 @@ async def _stream(request: _Request) -> StreamResponse:
     errors=(409,),
 )
 async def _resume(request: _Request) -> ASGIResponse:
-    """Go on with a suspended run and do not wait for it."""
+    """Resume a suspended run and respond at once."""
     await _resumed(request)
     return json_response({"message": "Workflow run resumed"})
 
@@ -181,7 +180,7 @@ async def _resume(request: _Request) -> ASGIResponse:
     errors=(409,),
 )
 async def _resume_async(request: _Request) -> ASGIResponse:
-    """Go on with a suspended run and answer when it has ended or waits."""
+    """Resume a suspended run and respond when it has ended or is suspended again."""
     run, _ = await _resumed(request)
     return json_response(run_result(await run.settled(), trace_of(run)))
 
@@ -195,7 +194,7 @@ async def _resume_async(request: _Request) -> ASGIResponse:
     errors=(409,),
 )
 async def _resume_no_wait(request: _Request) -> ASGIResponse:
-    """Go on with a suspended run, do not wait for it, and say which it is."""
+    """Resume a suspended run and respond at once with its id."""
     run, _ = await _resumed(request)
     return json_response({"runId": run.record.run_id})
 
@@ -209,7 +208,7 @@ async def _resume_no_wait(request: _Request) -> ASGIResponse:
     errors=(409,),
 )
 async def _resume_stream(request: _Request) -> StreamResponse:
-    """Go on with a suspended run and tell what it does."""
+    """Resume a suspended run and stream what it does."""
     return run_stream(*await _resumed(request))
 
 
@@ -220,9 +219,9 @@ async def _resume_stream(request: _Request) -> StreamResponse:
     stream="records",
 )
 async def _observe(request: _Request) -> StreamResponse:
-    """Watch a run: what it did, leaving ``offset`` pieces out, and what it does.
+    """Stream an existing run from its beginning, without the first ``offset`` chunks.
 
-    Of a run that has not started there is nothing to see.
+    The stream of a run that has not started is empty.
     """
     run = await run_of(request, require_param(request, "runId"))
     return run_stream(run, first=read_number_param(request, "offset") or 0)
@@ -242,7 +241,7 @@ ROUTES = (
     _resume_stream,
     _observe,
     *runs.ROUTES,
-    *workflow_travel.ROUTES,
+    *time_travel.ROUTES,
 )
 
 
@@ -264,7 +263,7 @@ async def _begin(request: _Request, run: Run, body: _Start) -> None:
 
 
 async def _resumed(request: _Request) -> tuple[Run, int]:
-    """The run, resumed, and the offset of its first new event."""
+    """Resume the run; return it and the offset of its first new event."""
     run = await run_of(request, require_param(request, "runId"))
     body = await read_body(request, _Resume)
     before, context = run.position, build_context(request, body.request_context)
@@ -274,16 +273,15 @@ async def _resumed(request: _Request) -> tuple[Run, int]:
 
 
 def _steps(workflow: Workflow, record: RunRecord, body: _Resume) -> list[str]:
-    """The suspended steps that a client means: the one it names, or all items of a ``foreach``."""
-    named = named_step(workflow, body.step)
+    """Return the suspended steps a client means: the one it names, or all of a ``foreach``."""
+    step = named_step(workflow, body.step)
     if body.for_each_index is not None:
-        return [path for path in record.suspended if _is(path, named, body.for_each_index)] or [
-            f"{named}[{body.for_each_index}]"
-        ]
-    items = [path for path in record.suspended if path.startswith(f"{named}[")] if named else []
-    return items or [named]
+        items = [path for path in record.suspended if _is(path, step, body.for_each_index)]
+        return items or [f"{step}[{body.for_each_index}]"]
+    items = [path for path in record.suspended if path.startswith(f"{step}[")] if step else []
+    return items or [step]
 
 
-def _is(path: str, named: str, index: int) -> bool:
-    """Whether a suspended step is the named one in that item; it may be in a nested workflow."""
-    return index_of(path) == index and (not named or plain(path) == named or outer(path) == named)
+def _is(path: str, step: str, index: int) -> bool:
+    """Return whether the suspended step ``path`` is item ``index`` of ``step``, or inside it."""
+    return index_of(path) == index and (not step or plain(path) == step or outer(path) == step)

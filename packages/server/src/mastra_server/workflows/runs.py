@@ -1,4 +1,4 @@
-"""Routes of runs that exist: list, details, cancel, delete."""
+"""Routes of existing runs: list, details, cancel, delete."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ _Request = Request[Any, Any, Any]
 
 
 def workflow_of(request: _Request) -> Workflow:
-    """The workflow whose key or id the path names.
+    """Return the workflow whose key or id the path names.
 
-    :raises NotFound: when there is none.
+    :param request: the request.
+    :raises NotFound: when there is no such workflow.
     """
     try:
         workflow: Workflow = request.app.state.mastra.get_workflow(
@@ -38,31 +39,43 @@ def workflow_of(request: _Request) -> Workflow:
 
 
 def engine_of(request: _Request) -> Engine:
-    """Where the runs live."""
+    """Return the engine that executes the runs.
+
+    :param request: the request.
+    """
     engine: Engine = request.app.state.mastra.engine
     return engine
 
 
 async def run_of(request: _Request, run_id: str) -> Run:
-    """The run of the workflow that the path names.
+    """Return a run of the workflow that the path names.
 
-    :raises NotFound: when there is none.
-    :raises Forbidden: when it is another's.
+    :param request: the request.
+    :param run_id: the id of the run.
+    :raises NotFound: when there is no such run.
+    :raises Forbidden: when the run belongs to another resource.
     """
     return owned(request, await engine_of(request).get(workflow_of(request), run_id))
 
 
 def owned(request: _Request, run: Run) -> Run:
-    """``run``, if the caller may touch it.
+    """Return ``run`` if the caller may access it.
 
-    :raises Forbidden: when it is another's.
+    :param request: the request.
+    :param run: the run.
+    :raises Forbidden: when the run belongs to another resource.
     """
     restrict_to_resource(request, run.record.resource_id)
     return run
 
 
 async def visible(request: _Request, engine: Engine, workflow: Workflow) -> list[RunRecord]:
-    """The runs that the caller may see: its own, where ``auth`` says who it is."""
+    """Return the records that the caller may see: its own, where ``auth`` identifies it.
+
+    :param request: the request.
+    :param engine: the engine.
+    :param workflow: the workflow.
+    """
     own = restrict_to_resource(request)
     records = await engine.list(workflow)
     return [record for record in records if not own or record.resource_id in ("", own)]
@@ -75,10 +88,10 @@ async def visible(request: _Request, engine: Engine, workflow: Workflow) -> list
     response=RunList,
 )
 async def _list(request: _Request) -> ASGIResponse:
-    """Runs of a workflow, newest first."""
-    workflow, wanted = workflow_of(request), _filter(request)
-    known = await visible(request, engine_of(request), workflow)
-    records = [record for record in known if wanted(record)]
+    """List the runs of a workflow, newest first."""
+    workflow, matches = workflow_of(request), _filter(request)
+    all_records = await visible(request, engine_of(request), workflow)
+    records = [record for record in all_records if matches(record)]
     page = records[_window(request)]
     return json_response(
         {"runs": [listed_run(workflow, record) for record in page], "total": len(records)}
@@ -92,7 +105,7 @@ async def _list(request: _Request) -> ASGIResponse:
     response=RunDetails,
 )
 async def _details(request: _Request) -> ASGIResponse:
-    """One run as it stands."""
+    """Get a run in its present state."""
     run = await run_of(request, request.path_params["run_id"])
     fields = frozenset(filter(None, request.query_params.get("fields", "").split(",")))
     nested = request.query_params.get("withNestedWorkflows", "true") != "false"
@@ -105,7 +118,7 @@ async def _details(request: _Request) -> ASGIResponse:
     response=Message,
 )
 async def _cancel(request: _Request) -> ASGIResponse:
-    """End a run."""
+    """Cancel a run."""
     await engine_of(request).cancel(await run_of(request, request.path_params["run_id"]))
     return json_response({"message": "Workflow run cancelled"})
 
@@ -117,7 +130,7 @@ async def _cancel(request: _Request) -> ASGIResponse:
     response=Message,
 )
 async def _delete(request: _Request) -> ASGIResponse:
-    """End a run and forget it."""
+    """Cancel a run and delete its record."""
     await engine_of(request).delete(await run_of(request, request.path_params["run_id"]))
     return json_response({"message": "Workflow run deleted"})
 
@@ -130,7 +143,7 @@ def _filter(request: _Request) -> Callable[[RunRecord], bool]:
     resource = request.query_params.get("resourceId")
     since, until = read_date_param(request, "fromDate"), read_date_param(request, "toDate")
 
-    def wanted(record: RunRecord) -> bool:
+    def matches(record: RunRecord) -> bool:
         return (
             (not status or record.status == status)
             and (not resource or record.resource_id == resource)
@@ -138,17 +151,15 @@ def _filter(request: _Request) -> Callable[[RunRecord], bool]:
             and (until is None or record.created_at <= until)
         )
 
-    return wanted
+    return matches
 
 
 def _window(request: _Request) -> slice:
-    """``page`` and ``perPage``, or the older ``limit`` and ``offset``; everything by default."""
+    """Return the slice for ``page`` and ``perPage``, or ``limit`` and ``offset``."""
     size, page = read_number_param(request, "perPage"), read_number_param(request, "page")
     if size is None:
-        limit, offset = (
-            read_number_param(request, "limit"),
-            read_number_param(request, "offset") or 0,
-        )
+        limit = read_number_param(request, "limit")
+        offset = read_number_param(request, "offset") or 0
         return slice(offset, None if limit is None else offset + limit)
     first = size * (page or 0)
     return slice(first, first + size)

@@ -1,4 +1,4 @@
-"""A run's events as the records of its stream: JSON, each ended by the byte 0x1E."""
+"""Stream a run's events as records: JSON, each terminated by the byte 0x1E."""
 
 from __future__ import annotations
 
@@ -18,19 +18,28 @@ __all__ = ("refused_stream", "run_stream")
 def run_stream(
     run: Run, offset: int = 0, *, first: int = 0, through: bool = False
 ) -> StreamResponse:
-    """What happens in ``run`` from event ``offset`` on, until it finishes or waits.
+    """Stream what happens in ``run``, until it ends or is suspended.
 
-    The run does not depend on anybody reading.
+    The run does not depend on a reader.
 
-    :param first: how many chunks of all that there ever were to leave out.
-    :param through: go on while it waits for somebody.
+    :param run: the run.
+    :param offset: the number of events to skip.
+    :param skip: the number of chunks to skip.
+    :param past_suspension: continue the stream while the run is suspended.
+    :returns: the stream.
     """
     return _answer(_chunks(run, offset, first, through=through))
 
 
 def refused_stream(workflow_id: str, run_id: str, error: InvalidInput) -> StreamResponse:
-    """The stream of a run that never began: the client expects the reason in it, not a 400."""
-    told = {
+    """Stream the failure of a run with invalid input: clients expect it in the stream, not as a 400.
+
+    :param workflow_id: the id of the workflow.
+    :param run_id: the id of the run.
+    :param error: the error.
+    :returns: the stream.
+    """
+    details = {
         "message": error.message,
         "domain": "MASTRA_WORKFLOW",
         "category": "USER",
@@ -41,7 +50,7 @@ def refused_stream(workflow_id: str, run_id: str, error: InvalidInput) -> Stream
     async def chunks() -> AsyncGenerator[dict[str, Any]]:
         writer = ChunkWriter(run_id, workflow_id)
         yield writer.start()
-        yield writer.finish("failed", {"error": told, "errorMessage": error.message})
+        yield writer.finish("failed", {"error": details, "errorMessage": error.message})
 
     return _answer(chunks())
 
@@ -56,7 +65,7 @@ async def _records(chunks: AsyncGenerator[dict[str, Any]]) -> AsyncGenerator[byt
             try:
                 record = encode_json(chunk) + b"\x1e"
             except (TypeError, ValueError) as error:
-                logger_of("mastra.server").error("a chunk has no JSON form", exc_info=error)
+                logger_of("mastra.server").error("cannot encode a chunk as JSON", exc_info=error)
                 continue
             yield record
 
@@ -66,7 +75,7 @@ async def _chunks(
 ) -> AsyncGenerator[dict[str, Any]]:
     writer = ChunkWriter(run.record.run_id, run.record.workflow_id)
     index = number = 0
-    if run.record.status == "pending":  # it may stay so for ever
+    if run.record.status == "pending":  # the run may never start
         return
     async with close_on_exit(run.events(through=through)) as events:
         async for event in events:

@@ -1,4 +1,4 @@
-"""Routes by which runs begin again: in the middle, or where they broke off."""
+"""Routes that execute runs again: from a step, or from where they were interrupted."""
 
 from __future__ import annotations
 
@@ -38,25 +38,29 @@ class _Travel(msgspec.Struct, rename="camel", kw_only=True):
 
     @property
     def given(self) -> dict[str, Any]:
-        """What the caller says of steps, by path."""
+        """The state of steps that the caller passes, by path."""
         inner = {
-            f"{name}.{step}": said
+            f"{name}.{step}": context
             for name, steps in (self.nested_steps_context or {}).items()
-            for step, said in steps.items()
+            for step, context in steps.items()
         }
         return {**(self.context or {}), **inner}
 
     @property
     def outputs(self) -> dict[str, Any]:
-        """What earlier steps are taken to have given, by path."""
-        said = self.given.items()
-        return {path: it["output"] for path, it in said if isinstance(it, dict) and "output" in it}
+        """The outputs that the caller passes for earlier steps, by path."""
+        return {
+            path: context["output"]
+            for path, context in self.given.items()
+            if isinstance(context, dict) and "output" in context
+        }
 
     def value(self, step: str) -> Any:
-        """The input of the step, where the caller says it."""
-        said = self.given.get(step)
-        recorded = said.get("payload", msgspec.UNSET) if isinstance(said, dict) else msgspec.UNSET
-        return recorded if self.input_data is msgspec.UNSET else self.input_data
+        """Return the input that the caller passes for ``step``."""
+        if self.input_data is not msgspec.UNSET:
+            return self.input_data
+        context = self.given.get(step)
+        return context.get("payload", msgspec.UNSET) if isinstance(context, dict) else msgspec.UNSET
 
 
 class _Restart(msgspec.Struct, rename="camel"):
@@ -72,7 +76,7 @@ class _Restart(msgspec.Struct, rename="camel"):
     errors=(409,),
 )
 async def _time_travel(request: _Request) -> ASGIResponse:
-    """Run again from a step and do not wait for it."""
+    """Execute a run again from a step and respond at once."""
     await _travelled(request)
     return json_response({"message": "Workflow run time travel started"})
 
@@ -86,7 +90,7 @@ async def _time_travel(request: _Request) -> ASGIResponse:
     errors=(409,),
 )
 async def _time_travel_async(request: _Request) -> ASGIResponse:
-    """Run again from a step and answer when the run has ended or waits."""
+    """Execute a run again from a step and respond when it has ended or is suspended."""
     run, _ = await _travelled(request)
     return json_response(run_result(await run.settled(), trace_of(run)))
 
@@ -100,7 +104,7 @@ async def _time_travel_async(request: _Request) -> ASGIResponse:
     errors=(409,),
 )
 async def _time_travel_stream(request: _Request) -> StreamResponse:
-    """Run again from a step and tell what the run does."""
+    """Execute a run again from a step and stream what it does."""
     return run_stream(*await _travelled(request))
 
 
@@ -113,7 +117,7 @@ async def _time_travel_stream(request: _Request) -> StreamResponse:
     errors=(409,),
 )
 async def _restart(request: _Request) -> ASGIResponse:
-    """Go on with a run that broke off or is stuck, and do not wait for it."""
+    """Restart an interrupted or stuck run and respond at once."""
     await _restarted(request)
     return json_response({"message": "Workflow run restarted"})
 
@@ -127,7 +131,7 @@ async def _restart(request: _Request) -> ASGIResponse:
     errors=(409,),
 )
 async def _restart_async(request: _Request) -> ASGIResponse:
-    """Go on with a run that broke off or is stuck, and answer when it has ended or waits."""
+    """Restart an interrupted or stuck run and respond when it has ended or is suspended."""
     run = await _restarted(request)
     return json_response(run_result(await run.settled(), trace_of(run)))
 
@@ -138,7 +142,7 @@ async def _restart_async(request: _Request) -> ASGIResponse:
     response=Message,
 )
 async def _restart_all(request: _Request) -> ASGIResponse:
-    """Restart every run of a workflow that is under way, and do not wait for them."""
+    """Restart every unfinished run of a workflow and respond at once."""
     await _all_restarted(request)
     return json_response({"message": "All active workflow runs restarted"})
 
@@ -149,7 +153,7 @@ async def _restart_all(request: _Request) -> ASGIResponse:
     response=Message,
 )
 async def _restart_all_async(request: _Request) -> ASGIResponse:
-    """Restart every run of a workflow that is under way, and answer when all have settled."""
+    """Restart every unfinished run of a workflow and respond when all have settled."""
     await asyncio.gather(*(run.settled() for run in await _all_restarted(request)))
     return json_response({"message": "All active workflow runs restarted"})
 
@@ -166,7 +170,7 @@ ROUTES = (
 
 
 async def _travelled(request: _Request) -> tuple[Run, int]:
-    """The run, begun again, and the offset of its first new event."""
+    """Execute the run again; return it and the offset of its first new event."""
     run = await run_of(request, require_param(request, "runId"))
     body = await read_body(request, _Travel)
     step = named_step(workflow_of(request), body.step)
