@@ -29,7 +29,7 @@ from mastra_server.http.schemas import (
     Message,
     ToolDetails,
 )
-from mastra_server.memory.queries import admit
+from mastra_server.memory.queries import check_thread_access
 from mastra_server.workflows.schemas import StartQuery
 
 __all__ = ("ROUTES", "get_agent")
@@ -166,7 +166,7 @@ ROUTES = (
 async def _read_checked_input(request: _Request, agent: AgentLike) -> AgentInput:
     run_input = await read_run_input(request)
     await check_run_id(request, agent, run_input)
-    await admit(agent, run_input)
+    await check_thread_access(agent, run_input)
     return run_input
 
 

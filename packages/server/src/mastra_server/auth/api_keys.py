@@ -1,4 +1,4 @@
-"""Callers known by a key each."""
+"""Authenticate callers by API key."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _HASHED = "sha256:"
 
 
 class ApiKeys:
-    """Lets in whoever brings one of several keys; the user is ``{"id": NAME}``.
+    """Accepts callers with one of several keys; the user is ``{"id": NAME}``.
 
-    :param keys: by the name of whom they belong to: a ``Secret``, a string, or ``sha256:`` and the
-        key's digest in hex, which may lie in the code.
-    :param confined: each key reaches only the memory of the resource that has its name.
-    :raises ConfigError: for no keys at all, or a digest that is none.
+    :param keys: each key by the name of its owner: a ``Secret``, a string, or ``sha256:`` and the
+        hex digest of the key, which may be stored in the code.
+    :param confined: restrict each key to the memory of the resource that has the key's name.
+    :raises ConfigError: for an empty mapping, or an invalid digest.
     """
 
     def __init__(self, keys: Mapping[str, Secret | str], *, confined: bool = False) -> None:
@@ -34,20 +34,26 @@ class ApiKeys:
         }
 
     def authenticate(self, token: str, _: Any) -> dict[str, str] | None:
-        """Whose key ``token`` is; how long it takes does not depend on how much of it is right.
+        """Return the owner of ``token``, comparing in constant time.
 
+        :param token: the key of the caller.
+        :param _: the connection, which is not needed.
+        :returns: the user, ``None`` for an unknown key.
         :raises ConfigError: when the environment variable of a key is not set.
         """
-        given = hashlib.sha256(token.encode()).digest()
-        names = [name for name in self._keys if hmac.compare_digest(self._known(name), given)]
+        digest = hashlib.sha256(token.encode()).digest()
+        names = [name for name in self._keys if hmac.compare_digest(self._known(name), digest)]
         return {"id": names[0]} if names else None
 
     def resource(self, user: Mapping[str, str]) -> str:
-        """The owner of the memory that ``user`` is confined to, empty where it is not."""
+        """Return the resource that ``user`` is restricted to; empty where it is not restricted.
+
+        :param user: the user.
+        """
         return user["id"] if self._confined else ""
 
     def _known(self, name: str) -> bytes:
-        """A key's digest; a variable is read when the first request comes, not at import."""
+        """Return the digest of a key; its variable is read on the first request, not at import."""
         if name not in self._digests:
             key = self._keys[name]
             self._digests[name] = _digest(name, key if isinstance(key, str) else key.reveal())
@@ -63,6 +69,7 @@ def _digest(name: str, key: str) -> bytes:
         digest = b""
     if len(digest) != hashlib.sha256().digest_size:
         raise ConfigError(
-            f"The key {name!r} is no SHA-256 digest.", "Write sha256: and 64 digits in hex."
+            f"The key {name!r} is not a SHA-256 digest.",
+            "Write 'sha256:' followed by 64 hexadecimal digits.",
         )
     return digest

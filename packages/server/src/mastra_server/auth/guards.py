@@ -1,4 +1,4 @@
-"""Who may call: every endpoint is closed unless it says otherwise, whatever its path."""
+"""Guard the routes: every route requires authentication unless it is marked public."""
 
 from __future__ import annotations
 
@@ -21,12 +21,15 @@ _Connection = ASGIConnection[Any, Any, Any, Any]
 
 
 def gates(mastra: Mastra) -> list[Gate]:
-    """The guards of the application: one where it has ``Server(auth=...)``, else none."""
+    """Build the guards of the application: one for ``Server(auth=...)``, else none.
+
+    :param mastra: the application.
+    """
     if mastra.server.auth is None:
         return []
     if not hasattr(mastra.server.auth, "resource"):
         logger_of("mastra.server").warning(
-            "auth has no resource(user): whoever is let in may read every thread of memory"
+            "auth has no resource(user): every authenticated caller may read all threads of memory"
         )
     return [
         Gate(mastra.server.auth, [PathPattern(path, "public") for path in mastra.server.public])
@@ -34,10 +37,13 @@ def gates(mastra: Mastra) -> list[Gate]:
 
 
 class Gate:
-    """Asks ``auth`` before a handler runs.
+    """Authenticates the caller before a handler runs.
 
-    It looks at the handler that Litestar chose and not only at the path, so no spelling of a path
-    leads past it.
+    It checks the handler that Litestar selected and not only the path, so no spelling of a path
+    bypasses it.
+
+    :param auth: the value of ``Server(auth=...)``.
+    :param public: the patterns of the paths that need no authentication.
     """
 
     def __init__(self, auth: Any, public: list[PathPattern]) -> None:
@@ -45,10 +51,12 @@ class Gate:
         self._public = public
 
     async def __call__(self, connection: _Connection, handler: BaseRouteHandler) -> None:
-        """Let the connection pass, or not.
+        """Check the caller of a connection.
 
-        :raises Unauthorized: without a token, or with one that ``authenticate`` does not know.
-        :raises Forbidden: when ``authorize`` says no.
+        :param connection: the connection.
+        :param handler: the handler that Litestar selected.
+        :raises Unauthorized: without a token, or with one that ``authenticate`` rejects.
+        :raises Forbidden: when ``authorize`` refuses.
         """
         if self._open(connection, handler):
             return
@@ -68,9 +76,9 @@ class Gate:
         return any(pattern.matches(path) for pattern in self._public)
 
     def _token(self, connection: _Connection) -> str:
-        find = getattr(self._auth, "token", None)
-        if find is not None:
-            return find(connection) or ""
+        get_token = getattr(self._auth, "token", None)
+        if get_token is not None:
+            return get_token(connection) or ""
         scheme, _, token = connection.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
             return token.strip()

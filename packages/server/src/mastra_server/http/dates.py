@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from mastra_server.http.request_body import InvalidBody, InvalidQuery
-from mastra_server.memory.convert import milliseconds
+from mastra_server.memory.convert import parse_iso
 
 __all__ = ("DateRange",)
 
@@ -26,8 +26,8 @@ class DateRange(msgspec.Struct, rename="camel"):
         :raises InvalidQuery: for anything but ISO dates.
         """
         try:
-            since = milliseconds(self.start, f"{parameter}.start")
-            until = milliseconds(self.end, f"{parameter}.end")
+            since = parse_iso(self.start, f"{parameter}.start")
+            until = parse_iso(self.end, f"{parameter}.end")
         except InvalidBody as error:
             raise InvalidQuery(*error.issues[0]) from None
         return (

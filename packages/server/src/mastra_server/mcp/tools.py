@@ -1,4 +1,4 @@
-"""Routes that show the application as an MCP server, and call its tools without the protocol."""
+"""Routes that present the application as an MCP server, and call its tools without the protocol."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ __all__ = ("ROUTES", "McpServer", "itself")
 _Request = Request[Any, Any, Any]
 _ID = "mastra"
 _BELOW = "/api/mcp/{server_id:str}"
-_OWN = f"/api/mcp/{_ID}"  # beside the path of the protocol nothing else is tried by the router
+_OWN = f"/api/mcp/{_ID}"  # the router tries no parameter where the protocol's path has this part
 
 
 class McpVersion(TypedDict):
-    """An application has no version of its own."""
+    """The version of a server; an application has none."""
 
     version: str
     release_date: str
@@ -33,7 +33,7 @@ class McpVersion(TypedDict):
 
 
 class McpServer(TypedDict):
-    """A server of the protocol."""
+    """An MCP server."""
 
     id: str
     name: str
@@ -42,7 +42,7 @@ class McpServer(TypedDict):
 
 
 class McpTool(TypedDict):
-    """One tool of it."""
+    """A tool of an MCP server."""
 
     id: str
     name: str
@@ -52,19 +52,19 @@ class McpTool(TypedDict):
 
 
 class McpTools(TypedDict):
-    """All of them."""
+    """The tools of an MCP server."""
 
     tools: list[McpTool]
 
 
 class McpResult(TypedDict):
-    """What a tool answered."""
+    """The output of a tool."""
 
     result: Any
 
 
 class McpResources(TypedDict):
-    """Resources; there are none."""
+    """The resources of an MCP server; always empty."""
 
     resources: list[dict[str, Any]]
 
@@ -74,7 +74,7 @@ class _Called(msgspec.Struct):
 
 
 def itself() -> McpServer:
-    """The application."""
+    """Describe the application as an MCP server."""
     version: McpVersion = {"version": "", "release_date": "", "is_latest": True}
     return {
         "id": _ID,
@@ -86,14 +86,14 @@ def itself() -> McpServer:
 
 @get("/api/mcp/v0/servers/{server_id:str}", operation_id="mcp_tools_details", response=McpServer)
 async def _details(request: _Request) -> ASGIResponse:
-    """The application as a server of the protocol."""
+    """Get the application's description as an MCP server."""
     _check(request)
     return json_response(itself())
 
 
 @get([f"{_OWN}/tools", f"{_BELOW}/tools"], operation_id="mcp_tools_{path}", response=McpTools)
 async def _tools(request: _Request) -> ASGIResponse:
-    """What it offers: agents, workflows and tools."""
+    """List the agents, workflows and tools that the application exposes."""
     return json_response({"tools": [_told(offer) for offer in _offers(request).values()]})
 
 
@@ -103,7 +103,7 @@ async def _tools(request: _Request) -> ASGIResponse:
     response=McpTool,
 )
 async def _tool(request: _Request) -> ASGIResponse:
-    """One of them."""
+    """Get an exposed tool."""
     return json_response(_told(_offer(request)))
 
 
@@ -115,7 +115,7 @@ async def _tool(request: _Request) -> ASGIResponse:
     errors=(402, 409, 422, 429, 502, 503),
 )
 async def _execute(request: _Request) -> ASGIResponse:
-    """Call one; as over the protocol, no request context reaches it."""
+    """Execute an exposed tool; as over MCP, it receives no request context."""
     from mastra_core.agents.protocol import AgentFailed
 
     offer, body = _offer(request), await read_body(request, _Called)
@@ -135,7 +135,7 @@ async def _execute(request: _Request) -> ASGIResponse:
     response=McpResources,
 )
 async def _resources(request: _Request) -> ASGIResponse:
-    """Resources; there are none."""
+    """List resources; always empty."""
     _check(request)
     return json_response({"resources": []})
 
@@ -144,14 +144,14 @@ ROUTES = (_details, _tools, _tool, _execute, _resources)
 
 
 def _check(request: _Request) -> None:
-    """Only the application itself is a server here."""
-    name = request.path_params.get("server_id", _ID)
-    if name != _ID:
-        raise NotFound(f"There is no MCP server {name!r}.")
+    """Check that the path names the application, which is the only server here."""
+    server_id = request.path_params.get("server_id", _ID)
+    if server_id != _ID:
+        raise NotFound(f"There is no MCP server {server_id!r}.")
 
 
 def _offers(request: _Request) -> dict[str, Offer]:
-    from mastra_core.mcp.exposed_tools import offers_of  # few ask for it
+    from mastra_core.mcp.exposed_tools import offers_of  # rarely needed
 
     _check(request)
     return offers_of(request.app.state.mastra)
@@ -166,12 +166,12 @@ def _offer(request: _Request) -> Offer:
 
 
 def _told(offer: Offer) -> McpTool:
-    told: McpTool = {
+    tool: McpTool = {
         "id": offer.name,
         "name": offer.name,
         "description": offer.description,
         "inputSchema": offer.input_schema,
     }
     if offer.output_schema is not None:
-        told["outputSchema"] = offer.output_schema
-    return told
+        tool["outputSchema"] = offer.output_schema
+    return tool

@@ -14,12 +14,19 @@ from mastra_server.agents.input_messages import parse_parts
 from mastra_server.agents.messages import format_iso
 from mastra_server.http.request_body import InvalidBody
 
-__all__ = ("config", "message_answer", "milliseconds", "paged", "saved_message", "thread_answer")
+__all__ = (
+    "build_config",
+    "build_message",
+    "build_pagination",
+    "build_thread",
+    "parse_iso",
+    "parse_saved_message",
+)
 
 _ROLES = ("system", "user", "assistant", "tool")
 
 
-def thread_answer(thread: Thread) -> dict[str, Any]:
+def build_thread(thread: Thread) -> dict[str, Any]:
     """Build a thread of a response.
 
     :param thread: the thread.
@@ -34,7 +41,7 @@ def thread_answer(thread: Thread) -> dict[str, Any]:
     }
 
 
-def message_answer(message: StoredMessage, resource: str) -> dict[str, Any]:
+def build_message(message: StoredMessage, resource: str) -> dict[str, Any]:
     """Build a message of a response in Mastra's stored form.
 
     :param message: the message; where its writer's own form is stored, that is used.
@@ -43,14 +50,14 @@ def message_answer(message: StoredMessage, resource: str) -> dict[str, Any]:
     return {
         "id": message.id,
         "role": "assistant" if message.role == "tool" else message.role,
-        "content": _content(message) if message.content is None else message.content,
+        "content": _build_content(message) if message.content is None else message.content,
         "createdAt": format_iso(message.created_at),
         "threadId": message.thread,
         "resourceId": resource,
     }
 
 
-def saved_message(item: dict[str, Any], index: int, id: str) -> StoredMessage:
+def parse_saved_message(item: dict[str, Any], index: int, id: str) -> StoredMessage:
     """Parse a message that a client saves.
 
     :param item: the decoded JSON.
@@ -73,13 +80,13 @@ def saved_message(item: dict[str, Any], index: int, id: str) -> StoredMessage:
         thread=thread,
         role=role,
         parts=parse_parts(item, where),
-        created_at=milliseconds(item.get("createdAt"), f"{where}.createdAt") or now(),
+        created_at=parse_iso(item.get("createdAt"), f"{where}.createdAt") or now(),
         metadata=metadata if isinstance(metadata, dict) else {},
         content=content if isinstance(content, dict) else None,
     )
 
 
-def milliseconds(value: Any, where: str) -> int | None:
+def parse_iso(value: Any, where: str) -> int | None:
     """Parse an ISO date; UTC where it has no zone.
 
     :param value: the date, or ``None``.
@@ -97,7 +104,7 @@ def milliseconds(value: Any, where: str) -> int | None:
         raise InvalidBody(where, "Expected an ISO date") from None
 
 
-def paged(found: Page[Any], page: int, per_page: int | None) -> dict[str, Any]:
+def build_pagination(found: Page[Any], page: int, per_page: int | None) -> dict[str, Any]:
     """Build the pagination of a response.
 
     :param found: the page from the storage.
@@ -113,7 +120,7 @@ def paged(found: Page[Any], page: int, per_page: int | None) -> dict[str, Any]:
     }
 
 
-def config(memory: Memory) -> dict[str, Any]:
+def build_config(memory: Memory) -> dict[str, Any]:
     """Build the configuration of a memory.
 
     :param memory: the memory.
@@ -130,11 +137,11 @@ def config(memory: Memory) -> dict[str, Any]:
     }
 
 
-def _content(message: StoredMessage) -> dict[str, Any]:
+def _build_content(message: StoredMessage) -> dict[str, Any]:
     results = {part.id: part for part in message.parts if isinstance(part, ToolResultPart)}
     calls = {part.id for part in message.parts if isinstance(part, ToolCallPart)}
     parts = [
-        {**_part(part, results), "createdAt": message.created_at}
+        {**_build_part(part, results), "createdAt": message.created_at}
         for part in message.parts
         if not (isinstance(part, ToolResultPart) and part.id in calls)
     ]
@@ -143,12 +150,12 @@ def _content(message: StoredMessage) -> dict[str, Any]:
     return {**content, "metadata": message.metadata} if message.metadata else content
 
 
-def _part(part: Any, results: dict[str, ToolResultPart]) -> dict[str, Any]:
+def _build_part(part: Any, results: dict[str, ToolResultPart]) -> dict[str, Any]:
     match part:
         case TextPart():
             return {"type": "text", "text": part.text}
         case FilePart():
-            data = part.url or _data_url(part)
+            data = part.url or _to_data_url(part)
             return {"type": "file", "mimeType": part.media_type, "data": data}
     call = {
         "toolCallId": part.id,
@@ -162,5 +169,5 @@ def _part(part: Any, results: dict[str, ToolResultPart]) -> dict[str, Any]:
     return {"type": "tool-invocation", "toolInvocation": call}
 
 
-def _data_url(part: FilePart) -> str:
+def _to_data_url(part: FilePart) -> str:
     return f"data:{part.media_type};base64,{base64.b64encode(part.data).decode()}"

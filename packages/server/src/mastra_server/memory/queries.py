@@ -17,19 +17,19 @@ from mastra_server.http.request_context import restrict_to_resource, restrict_to
 
 __all__ = (
     "Include",
-    "admit",
-    "includes",
-    "memory_asked",
-    "message_query",
-    "named_memory",
-    "named_thread",
-    "own_thread",
-    "owner",
-    "thread_query",
+    "build_message_query",
+    "build_thread_query",
+    "check_thread_access",
+    "find_memory",
+    "get_resource",
+    "get_thread_id",
+    "load_owned_thread",
+    "read_includes",
+    "require_memory",
 )
 
 _Request = Request[Any, Any, Any]
-_MOST = 1_000_000
+_MAX_PAGE = 1_000_000
 
 
 class Include(msgspec.Struct, rename="camel"):
@@ -51,7 +51,7 @@ class _Filter(msgspec.Struct, rename="camel"):
     metadata: dict[str, Any] = {}
 
 
-def named_memory(request: _Request) -> Memory | None:
+def find_memory(request: _Request) -> Memory | None:
     """Return the memory of the agent in the query, or the application's where the query names none.
 
     :param request: the request.
@@ -68,20 +68,20 @@ def named_memory(request: _Request) -> Memory | None:
         raise NotFound(f"Agent with id {name} not found") from None
 
 
-def memory_asked(request: _Request) -> Memory:
+def require_memory(request: _Request) -> Memory:
     """Return the memory of the agent in the query, or the application's where the query names none.
 
     :param request: the request.
     :raises InvalidInput: when the agent has no memory.
     :raises NotFound: when there is no such agent.
     """
-    memory = named_memory(request)
+    memory = find_memory(request)
     if memory is None:
         raise InvalidInput("Memory is not initialized", "Give the agent a memory.")
     return memory
 
 
-async def admit(agent: AgentLike, run_input: AgentInput) -> None:
+async def check_thread_access(agent: AgentLike, run_input: AgentInput) -> None:
     """Refuse a run in another resource's thread while the response can still have an error status.
 
     :param agent: the agent.
@@ -93,18 +93,18 @@ async def admit(agent: AgentLike, run_input: AgentInput) -> None:
         await memory.admit(run_input.thread, run_input.resource)
 
 
-def owner(request: _Request, named: str | None = None) -> str | None:
+def get_resource(request: _Request, body_resource: str | None = None) -> str | None:
     """Return the resource that a request names, ``None`` for all resources.
 
     :param request: the request.
     :param body_resource: the resource in the body; by default the one in the query.
     :raises Forbidden: when the caller names another resource than its own.
     """
-    resource = named or str(request.query_params.get("resourceId", ""))
+    resource = body_resource or str(request.query_params.get("resourceId", ""))
     return restrict_to_resource(request, resource) or None
 
 
-def named_thread(request: _Request) -> str:
+def get_thread_id(request: _Request) -> str:
     """Return the thread id in the path.
 
     :param request: the request.
@@ -113,7 +113,7 @@ def named_thread(request: _Request) -> str:
     return restrict_to_thread(request, request.path_params["thread_id"])
 
 
-async def own_thread(request: _Request, memory: Memory) -> Thread:
+async def load_owned_thread(request: _Request, memory: Memory) -> Thread:
     """Load the thread in the path.
 
     :param request: the request.
@@ -121,19 +121,19 @@ async def own_thread(request: _Request, memory: Memory) -> Thread:
     :raises NotFound: when there is no such thread.
     :raises Forbidden: when the thread belongs to another resource.
     """
-    return await memory.get_thread(named_thread(request), owner(request))
+    return await memory.get_thread(get_thread_id(request), get_resource(request))
 
 
-def thread_query(request: _Request) -> ThreadQuery:
+def build_thread_query(request: _Request) -> ThreadQuery:
     """Build the query for a list of threads.
 
     :param request: the request.
     :raises InvalidQuery: naming the parameter that does not fit.
     """
-    order = _order(request)
-    page, per_page = _page(request, 100)
+    order = _read_order(request)
+    page, per_page = _read_page(request, 100)
     return ThreadQuery(
-        resource=owner(request),
+        resource=get_resource(request),
         metadata=read_json_param(request, "metadata", dict[str, Any]) or {},
         order_by="updated_at" if order.field == "updatedAt" else "created_at",
         descending=order.direction != "ASC",
@@ -142,28 +142,28 @@ def thread_query(request: _Request) -> ThreadQuery:
     )
 
 
-def message_query(request: _Request) -> MessageQuery:
+def build_message_query(request: _Request) -> MessageQuery:
     """Build the query for messages of the thread in the path.
 
     :param request: the request.
     :raises InvalidQuery: naming the parameter that does not fit.
     """
     filter_ = read_json_param(request, "filter", _Filter) or _Filter()
-    page, per_page = _page(request, 40)
+    page, per_page = _read_page(request, 40)
     since, until = (filter_.date_range or DateRange()).to_milliseconds("filter.dateRange")
     return MessageQuery(
-        thread=named_thread(request),
+        thread=get_thread_id(request),
         roles=tuple(filter_.roles),
         since=since,
         until=until,
         metadata=filter_.metadata,
-        descending=_order(request).direction != "ASC",
+        descending=_read_order(request).direction != "ASC",
         page=page,
         per_page=per_page,
     )
 
 
-def includes(request: _Request) -> list[Include]:
+def read_includes(request: _Request) -> list[Include]:
     """Return the messages that are requested in addition to the page.
 
     :param request: the request.
@@ -172,18 +172,18 @@ def includes(request: _Request) -> list[Include]:
     return read_json_param(request, "include", list[Include]) or []
 
 
-def _page(request: _Request, default: int) -> tuple[int, int | None]:
+def _read_page(request: _Request, default: int) -> tuple[int, int | None]:
     page = read_number_param(request, "page") or 0
     if request.query_params.get("perPage") == "false":
         return page, None
     per_page = read_number_param(request, "perPage")
     for name, value in (("page", page), ("perPage", per_page or 0)):
-        if value > _MOST:
-            raise InvalidQuery(name, f"Expected at most {_MOST}")
+        if value > _MAX_PAGE:
+            raise InvalidQuery(name, f"Expected at most {_MAX_PAGE}")
     return page, default if per_page is None else per_page
 
 
-def _order(request: _Request) -> _Order:
+def _read_order(request: _Request) -> _Order:
     """Parse the order from one JSON object, or from brackets: ``orderBy[field]=createdAt``."""
     order = read_json_param(request, "orderBy", _Order)
     if order is not None:

@@ -1,4 +1,4 @@
-"""CORS: which pages of other origins may read the answers."""
+"""Add CORS headers: which pages of other origins may read the responses."""
 
 from __future__ import annotations
 
@@ -24,9 +24,11 @@ _THIS_MACHINE = re.compile(rb"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
 
 
 class CorsHeaders:
-    """Answers preflights and marks every answer, errors too.
+    """Answers preflight requests and adds CORS headers to every response, errors included.
 
-    :param dev: pages of this machine may also send credentials, as Mastra Studio does.
+    :param app: the application inside.
+    :param settings: the origins, headers and credentials to allow.
+    :param dev: allow pages on this machine to send credentials, as Mastra Studio does.
     """
 
     def __init__(self, app: App, settings: Cors, *, dev: bool = False) -> None:
@@ -42,25 +44,30 @@ class CorsHeaders:
         ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on; a preflight ends here."""
-        marks = self._fixed
-        if marks is None or scope["method"] == "OPTIONS":
+        """Answer a preflight request; pass any other on and add headers to its response.
+
+        :param scope: the ASGI scope.
+        :param receive: the ASGI receive callable.
+        :param send: the ASGI send callable.
+        """
+        cors_headers = self._fixed
+        if cors_headers is None or scope["method"] == "OPTIONS":
             headers = dict(scope["headers"])
-            marks = self._marks(headers.get(b"origin", b""))
+            cors_headers = self._marks(headers.get(b"origin", b""))
             if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
-                await _no_content(send, [*marks, *self._preflight])
+                await _no_content(send, [*cors_headers, *self._preflight])
                 return
 
-        async def marked(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = _merged(message.get("headers", ()), marks)
+                message["headers"] = _merged(message.get("headers", ()), cors_headers)
             await send(message)
 
-        await self._app(scope, receive, marked)
+        await self._app(scope, receive, send_with_headers)
 
     @property
     def _alike(self) -> bool:
-        """Whether every origin is answered the same."""
+        """Whether every origin gets the same headers."""
         return self._anyone and not self._settings.credentials and not self._dev
 
     def _marks(self, origin: bytes) -> list[tuple[bytes, bytes]]:
@@ -77,18 +84,22 @@ class CorsHeaders:
 
 
 def _allowed(origin: bytes, *, credentials: bool = False) -> list[tuple[bytes, bytes]]:
-    marks = [
+    headers = [
         (b"access-control-allow-origin", origin),
         (b"access-control-expose-headers", _EXPOSED),
     ]
-    return [*marks, (b"access-control-allow-credentials", b"true")] if credentials else marks
+    return [*headers, (b"access-control-allow-credentials", b"true")] if credentials else headers
 
 
-def _merged(headers: object, marks: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """A header that the application set itself wins."""
+def _merged(headers: object, cors_headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Add CORS headers except those that the application set itself."""
     own = list(headers)  # type: ignore[call-overload]  # ASGI's iterable of pairs
     names = {name.lower() for name, _ in own if name[:6].lower() == b"access"}
-    return [*own, *(mark for mark in marks if mark[0] not in names)] if names else own + marks
+    return (
+        [*own, *(header for header in cors_headers if header[0] not in names)]
+        if names
+        else own + cors_headers
+    )
 
 
 async def _no_content(send: Send, headers: list[tuple[bytes, bytes]]) -> None:

@@ -1,7 +1,7 @@
-"""Deadlines that all lie as far ahead: what began first is over first, so one timer does for all.
+"""Cancel tasks at deadlines that are all equally far ahead, so that one timer serves them all.
 
-``asyncio.timeout`` sets and clears a timer for each request, which is a tenth of what a small one
-costs.
+``asyncio.timeout`` sets and cancels a timer for each request, which takes a tenth of the time of a
+small request.
 """
 
 from __future__ import annotations
@@ -13,7 +13,11 @@ __all__ = ("Deadline", "Deadlines")
 
 
 class Deadline:
-    """Until when a task may take."""
+    """The time by which a task must finish.
+
+    :param at: the time on the clock of the event loop, in seconds.
+    :param task: the task to cancel then.
+    """
 
     __slots__ = ("_cancelling", "_task", "at", "passed")
 
@@ -29,24 +33,24 @@ class Deadline:
         self._task.cancel()
 
     def taken_back(self) -> bool:
-        """Whether the task was cancelled by this alone; it is so no longer then."""
-        passed, self.passed = self.passed, False
-        return passed and self._task.uncancel() <= self._cancelling
+        """Take the cancellation back; return whether only this deadline cancelled the task."""
+        expired, self.passed = self.passed, False
+        return expired and self._task.uncancel() <= self._cancelling
 
 
 class Deadlines:
     """The deadlines of one application.
 
-    :param seconds: how far ahead each of them lies.
+    :param seconds: how far ahead each deadline is.
     """
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._ahead: dict[Deadline, None] = {}  # in the order of their times
-        self._loop: asyncio.AbstractEventLoop | None = None  # the one that the timer is set in
+        self._loop: asyncio.AbstractEventLoop | None = None  # the loop of the timer, if one is set
 
     def begin(self) -> Deadline:
-        """One for the task that asks."""
+        """Start a deadline for the current task."""
         loop = asyncio.get_running_loop()
         task: Any = asyncio.current_task()
         deadline = Deadline(loop.time() + self._seconds, task)
@@ -56,7 +60,10 @@ class Deadlines:
         return deadline
 
     def met(self, deadline: Deadline) -> None:
-        """It need not be kept any longer."""
+        """Remove a deadline that was met.
+
+        :param deadline: the deadline.
+        """
         self._ahead.pop(deadline, None)
 
     def _set(self, loop: asyncio.AbstractEventLoop, at: float) -> None:
@@ -64,7 +71,7 @@ class Deadlines:
         loop.call_at(at, self._look, loop)
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Pass those that are over, and come back for the next."""
+        """Expire the deadlines that are due and schedule the timer for the next one."""
         now = loop.time()
         for deadline in list(self._ahead):
             if deadline.at > now:

@@ -1,4 +1,4 @@
-"""HTTPS only: a redirect for whoever comes without it, and a word to browsers not to."""
+"""Redirect plain HTTP to HTTPS, and tell browsers to use HTTPS only (HSTS)."""
 
 from __future__ import annotations
 
@@ -12,13 +12,23 @@ _HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 
 
 class HttpsOnly:
-    """Sends plain HTTP to HTTPS, method and body kept; a proxy that ends TLS has to be trusted."""
+    """Redirects plain HTTP to HTTPS with status 308, which keeps method and body.
+
+    A proxy that terminates TLS must be trusted by the ASGI server.
+
+    :param app: the application inside.
+    """
 
     def __init__(self, app: App) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on what came by HTTPS, and what a load balancer asks from inside."""
+        """Pass on HTTPS requests and health checks, and redirect the rest.
+
+        :param scope: the ASGI scope.
+        :param receive: the ASGI receive callable.
+        :param send: the ASGI send callable.
+        """
         if scope["path"] in HEALTH_PATHS:
             await self._app(scope, receive, send)
             return
@@ -26,12 +36,12 @@ class HttpsOnly:
             await _redirect(scope)(scope, receive, send)
             return
 
-        async def marked(message: Message) -> None:
+        async def send_with_hsts(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message.get("headers", ()), _HSTS]
             await send(message)
 
-        await self._app(scope, receive, marked)
+        await self._app(scope, receive, send_with_hsts)
 
 
 def _redirect(scope: Scope) -> App:

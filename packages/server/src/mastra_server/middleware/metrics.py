@@ -1,4 +1,4 @@
-"""How many requests, how long they take, and how many are under way, for Prometheus."""
+"""Measure requests for Prometheus: how many, how long they take, how many are active."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PATH = "/metrics"
 
 
 class Metrics:
-    """Counts requests by method, route and status; what has no route counts as one.
+    """Counts requests by method, route and status; requests without a route count as ``none``.
 
     :raises ConfigError: without the package ``prometheus-client``.
     """
@@ -40,14 +40,18 @@ class Metrics:
         )
 
     def around(self, app: App) -> App:
-        """``app``, counted; health and the metrics themselves are not."""
+        """Wrap ``app`` to measure its requests, except health checks and the metrics themselves.
 
-        async def counted(scope: Scope, receive: Receive, send: Send) -> None:
+        :param app: the application inside.
+        :returns: the wrapped application.
+        """
+
+        async def measure(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["path"] in HEALTH_PATHS or scope["path"] == _PATH:
                 await app(scope, receive, send)
                 return
             status = 500
-            began = time.perf_counter()
+            started_at = time.perf_counter()
 
             async def watch(message: Message) -> None:
                 nonlocal status
@@ -61,30 +65,30 @@ class Metrics:
                 finally:
                     route = scope.get("path_template") or "none"
                     labels = (scope["method"], route.replace(":str}", "}"), status)
-                    self._seconds.labels(*labels).observe(time.perf_counter() - began)
+                    self._seconds.labels(*labels).observe(time.perf_counter() - started_at)
 
-        return counted
+        return measure
 
     def route(self) -> Any:
-        """The endpoint that Prometheus asks."""
+        """Build the route that Prometheus requests."""
 
         @get(_PATH, include_in_schema=False)
-        async def metrics() -> ASGIResponse:
+        async def get_metrics() -> ASGIResponse:
             """Every metric as text."""
             client = _library()
             body = client.generate_latest(self._collected())
             return ASGIResponse(body=body, headers={"content-type": client.CONTENT_TYPE_LATEST})
 
-        return metrics
+        return get_metrics
 
     def _collected(self) -> Any:
-        """Those of all processes, where they share a directory."""
+        """Return the registry of this process, or of all processes that share a directory."""
         if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
             return self._registry
         from prometheus_client.multiprocess import MultiProcessCollector
 
         registry = _library().CollectorRegistry()
-        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # theirs
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library has no types
         return registry
 
 

@@ -1,4 +1,4 @@
-"""One id for each request, the caller's where it brings a usable one."""
+"""Give each request an id: the caller's where it is valid, else a new one."""
 
 from __future__ import annotations
 
@@ -13,22 +13,30 @@ _USABLE = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 
 
 class RequestId:
-    """Puts the id into ``request.state.request_id`` and the header ``x-request-id``."""
+    """Puts the id into ``request.state.request_id`` and the header ``x-request-id``.
+
+    :param app: the application inside.
+    """
 
     def __init__(self, app: App) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on."""
-        name = _brought(scope) or os.urandom(16).hex().encode()
-        scope["state"]["request_id"] = name.decode()
+        """Pass the request on with its id.
 
-        async def marked(message: Message) -> None:
+        :param scope: the ASGI scope.
+        :param receive: the ASGI receive callable.
+        :param send: the ASGI send callable.
+        """
+        request_id = _brought(scope) or os.urandom(16).hex().encode()
+        scope["state"]["request_id"] = request_id.decode()
+
+        async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), (b"x-request-id", name)]
+                message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id)]
             await send(message)
 
-        await self._app(scope, receive, marked)
+        await self._app(scope, receive, send_with_id)
 
 
 def _brought(scope: Scope) -> bytes | None:

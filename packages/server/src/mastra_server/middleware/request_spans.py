@@ -1,4 +1,4 @@
-"""Spans around requests, and the ids that answers carry."""
+"""Trace requests and agent runs, and return the trace ids of workflow runs."""
 
 from __future__ import annotations
 
@@ -17,13 +17,21 @@ __all__ = ("RequestSpans", "agent_ended", "agent_failed", "agent_span", "trace_o
 
 
 class RequestSpans:
-    """One server span a request, the child of what ``traceparent`` names; health has none."""
+    """Opens one server span for each request, a child of ``traceparent``; health checks have none.
+
+    :param app: the application inside.
+    """
 
     def __init__(self, app: App) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on inside the span; it ends with the last byte of the answer."""
+        """Pass the request on inside the span, which ends with the last byte of the response.
+
+        :param scope: the ASGI scope.
+        :param receive: the ASGI receive callable.
+        :param send: the ASGI send callable.
+        """
         if scope["path"] in HEALTH_PATHS or not telemetry.active():
             await self._app(scope, receive, send)
             return
@@ -46,13 +54,20 @@ class RequestSpans:
             await self._app(scope, receive, watch)
 
 
-def agent_span(agent: Any, wish: AgentInput) -> contextlib.AbstractContextManager[telemetry.Span]:
-    """A span around one run of ``agent``; ``None`` without tracing."""
-    return _agent_span(agent, wish) if telemetry.active() else contextlib.nullcontext()
+def agent_span(
+    agent: Any, run_input: AgentInput
+) -> contextlib.AbstractContextManager[telemetry.Span]:
+    """Open a span around one run of ``agent``; the span is ``None`` without tracing.
+
+    :param agent: the agent.
+    :param run_input: the input of the run.
+    :returns: a context manager that gives the span.
+    """
+    return _agent_span(agent, run_input) if telemetry.active() else contextlib.nullcontext()
 
 
 @contextlib.contextmanager
-def _agent_span(agent: Any, wish: AgentInput) -> Iterator[telemetry.Span]:
+def _agent_span(agent: Any, run_input: AgentInput) -> Iterator[telemetry.Span]:
     attributes = {
         "gen_ai.operation.name": "invoke_agent",
         "gen_ai.agent.name": agent.name,
@@ -60,15 +75,23 @@ def _agent_span(agent: Any, wish: AgentInput) -> Iterator[telemetry.Span]:
     }
     with telemetry.span(f"invoke_agent {agent.name}", attributes) as span:
         if span is not None:
-            said = [{"role": each.role, "content": each.text} for each in wish.messages]
+            messages = [{"role": each.role, "content": each.text} for each in run_input.messages]
             telemetry.note(
-                span, input=said, run=wish.run_id, thread=wish.thread, resource=wish.resource
+                span,
+                input=messages,
+                run=run_input.run_id,
+                thread=run_input.thread,
+                resource=run_input.resource,
             )
         yield span
 
 
 def agent_ended(span: telemetry.Span, transcript: Transcript) -> None:
-    """Say what came of the run that ``span`` is around."""
+    """Record the output of the run in its span.
+
+    :param span: the span of the run, ``None`` without tracing.
+    :param transcript: the run.
+    """
     if span is None:
         return
     calls = [
@@ -85,7 +108,11 @@ def agent_ended(span: telemetry.Span, transcript: Transcript) -> None:
 
 
 def agent_failed(span: telemetry.Span, message: str) -> None:
-    """Say that the run that ``span`` is around broke."""
+    """Record in its span that the run failed.
+
+    :param span: the span of the run, ``None`` without tracing.
+    :param message: why it failed.
+    """
     if span is None:
         return
     from opentelemetry.trace import StatusCode
@@ -94,22 +121,24 @@ def agent_failed(span: telemetry.Span, message: str) -> None:
 
 
 def trace_of(run: Run) -> dict[str, str]:
-    """``traceId`` and ``spanId`` of a workflow's run; of the request that asked, where the engine
-    knows none; nothing without tracing.
+    """Return the ``traceId`` and ``spanId`` of a workflow run.
+
+    :param run: the run; where the engine has no trace for it, the request's is returned.
+    :returns: the ids; empty without tracing.
     """
     if not telemetry.active():
         return {}
     from opentelemetry import trace
 
-    known: dict[str, str] = getattr(run, "trace", {})
-    return known or telemetry.ids_of(trace.get_current_span())
+    run_trace: dict[str, str] = getattr(run, "trace", {})
+    return run_trace or telemetry.ids_of(trace.get_current_span())
 
 
 def _answered(span: Any, scope: Any, status: int) -> None:
     from opentelemetry.trace import StatusCode
 
     template = scope.get("path_template")
-    if template:  # known once Litestar has routed the request
+    if template:  # set once Litestar has routed the request
         route = template.replace(":str}", "}")
         span.update_name(f"{scope['method']} {route}")
         span.set_attribute("http.route", route)

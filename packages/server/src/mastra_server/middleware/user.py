@@ -1,11 +1,11 @@
-"""The user's middleware: an onion of functions, each around everything that follows it."""
+"""Run the user's middleware: functions, each around everything that follows it."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
 from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from litestar import Request, Response
 from litestar.datastructures import MutableScopeHeaders
@@ -24,8 +24,11 @@ Handler = Callable[..., Any]
 
 
 def wrap_user_middleware(app: App, middleware: Sequence[Middleware]) -> App:
-    """``app`` inside all of ``middleware``, the first outermost.
+    """Wrap ``app`` in all of ``middleware``, the first outermost.
 
+    :param app: the application inside.
+    :param middleware: the functions or ASGI middleware, with their paths.
+    :returns: the wrapped application.
     :raises ConfigError: for a path with ``*`` anywhere but at its end.
     """
     for item in reversed(middleware):
@@ -34,19 +37,16 @@ def wrap_user_middleware(app: App, middleware: Sequence[Middleware]) -> App:
 
 
 def _wrapped(handler: Any, app: App) -> App:
-    made: App
     if isinstance(handler, type):
-        make: Any = handler
-        made = make(app=app)
-    elif isinstance(handler, DefineMiddleware | ASGIMiddleware):
-        made = handler(app)
-    else:
-        made = _Onion(handler, app)
-    return made
+        factory: Any = handler
+        return cast("App", factory(app=app))
+    if isinstance(handler, DefineMiddleware | ASGIMiddleware):
+        return handler(app)
+    return _Onion(handler, app)
 
 
 class _OnPath:
-    """Chooses between the middleware and what lies behind it."""
+    """Calls the middleware for paths that match its pattern, and the application otherwise."""
 
     def __init__(self, inside: App, outside: App, path: str) -> None:
         self._pattern = PathPattern(path, "middleware")
@@ -54,8 +54,8 @@ class _OnPath:
         self._outside = outside
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        chosen = self._inside if self._matches(scope) else self._outside
-        await chosen(scope, receive, send)
+        app = self._inside if self._matches(scope) else self._outside
+        await app(scope, receive, send)
 
     def _matches(self, scope: Scope) -> bool:
         path = scope["path"]
@@ -63,10 +63,15 @@ class _OnPath:
 
 
 class Answer:
-    """What ``await next(request)`` gives: the head of an answer whose body is still to come.
+    """The result of ``await next(request)``: the head of a response whose body is not sent yet.
 
-    Change ``status_code`` and ``headers`` and return it; the body then flows through piece by
-    piece, untouched.
+    A middleware may change ``status_code`` and ``headers`` and then return it. The body is passed
+    through unchanged, chunk by chunk.
+
+    :param app: the application inside.
+    :param scope: the ASGI scope.
+    :param receive: the ASGI receive callable.
+    :param send: the ASGI send callable.
     """
 
     def __init__(self, app: App, scope: Scope, receive: Receive, send: Send) -> None:
@@ -78,24 +83,28 @@ class Answer:
         self._task = asyncio.create_task(_run(app, scope, receive, self._take))
 
     async def begun(self) -> Answer:
-        """Wait for the head; what was raised instead of one is raised here."""
-        waiting = asyncio.create_task(self._begun.wait())
+        """Wait for the head of the response.
+
+        :returns: itself.
+        :raises Exception: whatever the application raised instead of responding.
+        """
+        head_task = asyncio.create_task(self._begun.wait())
         try:
-            await asyncio.wait((self._task, waiting), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((self._task, head_task), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            await cancel_tasks(waiting)
+            await cancel_tasks(head_task)
         if not self._begun.is_set():
             await self._task
-            raise RuntimeError("the application ended without an answer")
+            raise RuntimeError("the application ended without a response")
         return self
 
     async def finish(self) -> None:
-        """Let the head and the body out, and wait for their end."""
+        """Send the head and the body, and wait until both are sent."""
         self._released.set()
         await self._task
 
     async def abandon(self) -> None:
-        """Stop what still runs behind this answer."""
+        """Cancel the application behind this response if it is still running."""
         await cancel_tasks(self._task)
 
     async def _take(self, message: Message) -> None:
@@ -110,14 +119,14 @@ class Answer:
 
 
 class _EarlyRequest(Request[Any, Any, Any]):
-    """A request before its route is known; Litestar's asks the route how long a body may be."""
+    """A request before routing: Litestar's own reads the body limit from the route."""
 
     async def stream(self) -> AsyncGenerator[bytes, None]:
         more = True
         while more:
             event: Message = await self.receive()
             if event["type"] == "http.disconnect":
-                raise ClientException("the client left")
+                raise ClientException("the client disconnected")
             yield event.get("body", b"")
             more = event.get("more_body", False)
 
@@ -127,7 +136,7 @@ async def _run(app: App, scope: Scope, receive: Receive, send: Send) -> None:
 
 
 class _Onion:
-    """One function around the rest of the application."""
+    """One middleware function around the rest of the application."""
 
     def __init__(self, handler: Handler, app: App) -> None:
         self._handler = handler
@@ -138,33 +147,33 @@ class _Onion:
 
         async def next_(_: Any = None) -> Answer:
             if inner:
-                raise RuntimeError("a middleware may call next once")
+                raise RuntimeError("a middleware may call next only once")
             inner.append(Answer(self._app, scope, receive, send))
             return await inner[0].begun()
 
         request = _EarlyRequest(scope, receive, send)
         try:
-            answer = await _call(self._handler, request, next_)
-            if isinstance(answer, Answer):
-                await answer.finish()
+            response = await _call(self._handler, request, next_)
+            if isinstance(response, Answer):
+                await response.finish()
                 return
         finally:
             for each in inner:
                 await each.abandon()
-        await _own(answer, self._handler, request)(scope, receive, send)
+        await _own(response, self._handler, request)(scope, receive, send)
 
 
 async def _call(
     handler: Handler, request: Request[Any, Any, Any], next_: Callable[..., Awaitable[Answer]]
 ) -> Any:
-    answer = handler(request, next_)
-    return await answer if inspect.isawaitable(answer) else answer
+    response = handler(request, next_)
+    return await response if inspect.isawaitable(response) else response
 
 
-def _own(answer: Any, handler: Handler, request: Request[Any, Any, Any]) -> App:
-    if isinstance(answer, Response):
-        return answer.to_asgi_response(app=None, request=request)
-    if callable(answer):
-        return answer  # type: ignore[no-any-return]  # any ASGI application may answer
+def _own(response: Any, handler: Handler, request: Request[Any, Any, Any]) -> App:
+    if isinstance(response, Response):
+        return response.to_asgi_response(app=None, request=request)
+    if callable(response):
+        return response  # type: ignore[no-any-return]  # any ASGI application may answer
     name = getattr(handler, "__qualname__", repr(handler))
-    raise TypeError(f"the middleware {name} returned {answer!r}, not an answer")
+    raise TypeError(f"the middleware {name} returned {response!r}, which is not a response")

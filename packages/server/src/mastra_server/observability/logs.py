@@ -1,4 +1,4 @@
-"""Routes of the log: where it can be read, its lines, those of a run."""
+"""Routes of the log: transports, lines, lines of a run."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _SIZE = 100
 
 
 class LogsQuery(ContextQuery, kw_only=True):
-    """Which lines.
+    """Filter and page of log lines.
 
-    ``filters`` is ``key:value``, several times for several; pages begin with 1.
+    ``filters`` is ``key:value`` and may be repeated; the first page is 1.
     """
 
     transport_id: str
@@ -41,13 +41,13 @@ class LogsQuery(ContextQuery, kw_only=True):
 
 
 class Transports(TypedDict):
-    """Where lines can be read: ``memory``, or nowhere."""
+    """The transports that lines can be read from: ``memory``, or none."""
 
     transports: list[str]
 
 
 class Line(TypedDict):
-    """One line, with the fields that it was given."""
+    """A log line with its fields."""
 
     level: str
     time: str
@@ -70,19 +70,19 @@ class Lines(TypedDict):
 
 @get("/api/logs/transports", operation_id="logs_transports", response=Transports)
 async def _transports(request: _Request) -> ASGIResponse:
-    """Where lines can be read; nowhere, unless the server keeps them."""
+    """List the transports of the log; none unless the server keeps lines."""
     return json_response({"transports": [_TRANSPORT] if request.app.state.log_buffer else []})
 
 
 @get("/api/logs", operation_id="logs_lines", query=LogsQuery, response=Lines)
 async def _lines(request: _Request) -> ASGIResponse:
-    """The latest lines of the log."""
+    """List the latest lines of the log."""
     return _page(request, {})
 
 
 @get("/api/logs/{run_id:str}", operation_id="logs_of_run", query=LogsQuery, response=Lines)
 async def _of_run(request: _Request) -> ASGIResponse:
-    """Those of one run: lines with a field ``runId`` or ``run_id``."""
+    """List the lines of one run: those with a field ``runId`` or ``run_id``."""
     return _page(request, {"runId": request.path_params["run_id"]})
 
 
@@ -93,18 +93,24 @@ def _page(request: _Request, fields: dict[str, str]) -> ASGIResponse:
     require_param(request, "transportId")
     size = read_number_param(request, "perPage") or _SIZE
     page = read_number_param(request, "page") or 1
-    found = _asked(request, fields | _filters(request))
+    lines = _asked(request, fields | _filters(request))
     first = size * (page - 1)
-    shown = [{key: each[key] for key in each if key != "at"} for each in found[first:][:size]]
-    more = first + size < len(found)
+    page_lines = [{key: each[key] for key in each if key != "at"} for each in lines[first:][:size]]
+    has_more = first + size < len(lines)
     return json_response(
-        {"logs": shown, "total": len(found), "page": page, "perPage": size, "hasMore": more}
+        {
+            "logs": page_lines,
+            "total": len(lines),
+            "page": page,
+            "perPage": size,
+            "hasMore": has_more,
+        }
     )
 
 
 def _asked(request: _Request, fields: dict[str, str]) -> list[dict[str, Any]]:
-    book: LogBook | None = request.app.state.log_buffer
-    if book is None or request.query_params["transportId"] != _TRANSPORT:
+    buffer: LogBook | None = request.app.state.log_buffer
+    if buffer is None or request.query_params["transportId"] != _TRANSPORT:
         return []
     since, until = read_date_param(request, "fromDate"), read_date_param(request, "toDate")
     level = request.query_params.get("logLevel", "")
@@ -112,7 +118,7 @@ def _asked(request: _Request, fields: dict[str, str]) -> list[dict[str, Any]]:
         raise InvalidQuery("logLevel", f"Expected one of {', '.join(_LEVELS)}")
     return [
         line
-        for line in book.lines()
+        for line in buffer.lines()
         if (since is None or line["at"] >= since)
         and (until is None or line["at"] <= until)
         and (not level or line["level"] == level)

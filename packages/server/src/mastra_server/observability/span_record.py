@@ -1,4 +1,4 @@
-"""One span as it is kept: what OpenTelemetry knows of it in Mastra's words, cut to a size."""
+"""Record one span: the data of OpenTelemetry under Mastra's names, limited in size."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mastra_server.agents.messages import format_iso
 __all__ = ("KeptSpan",)
 
 _ROOM = 16_384  # characters of all attributes of a span, and bytes each of its input and output
-_BASE = 1_000  # bytes that a span takes beside these, about
+_BASE = 1_000  # approximate bytes of a span besides these
 _CUT = "…"
 _PREVIEW = 100
 _KINDS = {
@@ -26,7 +26,7 @@ _KINDS = {
     "execute_tool": "tool_call",
     "embeddings": "rag_embedding",
 }
-# Of each kind: the entity's type, the attributes of its id and its name, what Mastra calls it.
+# For each kind: the entity's type, the attributes of its id and name, Mastra's name for the span.
 _ENTITIES = {
     "agent_run": ("agent", "gen_ai.agent.id", "gen_ai.agent.name", "agent run: '{}'"),
     "workflow_run": ("workflow_run", "mastra.workflow.id", "", "workflow run: '{}'"),
@@ -34,7 +34,7 @@ _ENTITIES = {
     "tool_call": ("tool", "gen_ai.tool.name", "", "tool: '{}'"),
 }
 _ENTITY = ("entityType", "entityId", "entityName")
-# What OpenTelemetry's conventions call that which went into a span and came out.
+# The attributes of a span's input and output in OpenTelemetry's conventions.
 _IN = ("gen_ai.tool.call.arguments", "gen_ai.input.messages")
 _OUT = ("gen_ai.tool.call.result", "gen_ai.output.messages")
 _USAGE = {
@@ -44,11 +44,11 @@ _USAGE = {
 
 
 class KeptSpan:
-    """A span that runs, or what is left of one that has ended.
+    """A span that is under way, or the record of one that has ended.
 
-    :param span: of OpenTelemetry's SDK; held until it ends.
-    :param parent: the id of the kept span that it is in, empty for a root.
-    :param number: how many were kept before it.
+    :param span: the span of OpenTelemetry's SDK; referenced until it ends.
+    :param parent: the id of the recorded span that contains it, empty for a root.
+    :param number: the number of spans recorded before it.
     """
 
     __slots__ = (
@@ -73,7 +73,10 @@ class KeptSpan:
         self._live = span
 
     def note(self, facts: Mapping[str, Any]) -> None:
-        """Keep what is known of it beside its attributes."""
+        """Record data that is not among the span's attributes.
+
+        :param facts: ``input``, ``output``, and the ids ``run``, ``thread`` and ``resource``.
+        """
         if "input" in facts:
             self.input = _json(facts["input"])
         if "output" in facts:
@@ -84,7 +87,10 @@ class KeptSpan:
         self._weigh()
 
     def end(self, span: Any) -> None:
-        """Keep how it ended, and let go of the span itself."""
+        """Record how the span ended, and drop the reference to it.
+
+        :param span: the span.
+        """
         self._live = None
         self._look(span)
         self.ended = _milliseconds(span.end_time)
@@ -93,22 +99,22 @@ class KeptSpan:
 
     @property
     def status(self) -> str:
-        """``running``, ``error`` or ``success``."""
+        """The status: ``running``, ``error`` or ``success``."""
         if self.ended is None:
             return "running"
         return "success" if self.error is None else "error"
 
     @property
     def owner(self) -> str:
-        """The resource whose run it is, where that is known."""
+        """The resource of the run, empty where it is unknown."""
         return self.facts.get("resourceId", "")
 
     def fields(self) -> dict[str, Any]:
-        """What can be asked of it by the contract's names; moments are milliseconds."""
+        """Return the fields that queries can filter by; times are milliseconds since the epoch."""
         live = self._live
         if live is not None:
             self._look(live)
-        told = self._told() if self.kind == "model_generation" else {}
+        attributes = self._told() if self.kind == "model_generation" else {}
         return {
             "traceId": self.trace_id,
             "name": self.name,
@@ -122,17 +128,17 @@ class KeptSpan:
             "entityId": self.entity or None,
             "entityName": self.label or None,
             "serviceName": self.service,
-            "model": told.get("model"),
-            "provider": told.get("provider"),
+            "model": attributes.get("model"),
+            "provider": attributes.get("provider"),
             **self.facts,
         }
 
     def brief(self) -> dict[str, Any]:
-        """What a list or a timeline shows."""
+        """Return the fields for a list or a timeline."""
         fields = self.fields()
-        shown = ("traceId", "name", "spanType", "error", "status", *_ENTITY)
+        copied = ("traceId", "name", "spanType", "error", "status", *_ENTITY)
         return {
-            **{name: fields[name] for name in shown},
+            **{name: fields[name] for name in copied},
             "spanId": self.span_id,
             "parentSpanId": self.parent or None,
             "isEvent": False,
@@ -145,11 +151,11 @@ class KeptSpan:
         }
 
     def whole(self) -> dict[str, Any]:
-        """Everything of it."""
-        brief = self.brief()
-        del brief["inputPreview"]
+        """Return all fields."""
+        summary = self.brief()
+        del summary["inputPreview"]
         return {
-            **brief,
+            **summary,
             **dict.fromkeys(("runId", "threadId", "resourceId")),
             **self.facts,
             "serviceName": self.service,
@@ -159,26 +165,26 @@ class KeptSpan:
         }
 
     def _look(self, span: Any) -> None:
-        """See what it is; until it ends, that may change."""
+        """Update the record from the span, whose attributes may change until it ends."""
         attributes = dict(span.attributes)
         self.input = _said(attributes, _IN) or self.input
         self.output = _said(attributes, _OUT) or self.output
         self.kind = _kind(attributes)
-        _, id_, name, words = _ENTITIES.get(self.kind, ("", "", "", ""))
+        _, id_, name, template = _ENTITIES.get(self.kind, ("", "", "", ""))
         self.entity = _text(attributes.get(id_) or attributes.get(name) or "")
         self.label = _text(attributes.get(name) or self.entity)
-        self.name = words.format(self.entity) if self.entity else _text(span.name)
+        self.name = template.format(self.entity) if self.entity else _text(span.name)
         self._attributes = _cut(attributes)
 
     def _told(self) -> dict[str, Any]:
-        """Its attributes; those of a model's turn also by Mastra's names."""
-        told: dict[str, Any] = msgspec.json.decode(self._attributes)
+        """Return the attributes; those of a model call also under Mastra's names."""
+        attributes: dict[str, Any] = msgspec.json.decode(self._attributes)
         if self.kind != "model_generation":
-            return told
-        usage = {name: told[key] for name, key in _USAGE.items() if key in told}
-        provider = told.get("gen_ai.provider.name", told.get("gen_ai.system"))
-        model = told.get("gen_ai.response.model", told.get("gen_ai.request.model"))
-        return {**told, "model": model, "provider": provider, "usage": usage}
+            return attributes
+        usage = {name: attributes[key] for name, key in _USAGE.items() if key in attributes}
+        provider = attributes.get("gen_ai.provider.name", attributes.get("gen_ai.system"))
+        model = attributes.get("gen_ai.response.model", attributes.get("gen_ai.request.model"))
+        return {**attributes, "model": model, "provider": provider, "usage": usage}
 
     def _weigh(self) -> None:
         self.size = _BASE + len(self.input) + len(self.output) + len(self._attributes)
@@ -197,28 +203,28 @@ def _milliseconds(nanoseconds: int) -> int:
 
 
 def _text(value: Any) -> str:
-    """A short text that can be sent, whatever was in it."""
+    """Convert to a short text that can be encoded in UTF-8."""
     return str(value)[:_ROOM].encode(errors="replace").decode()
 
 
 def _cut(attributes: Mapping[str, Any]) -> bytes:
-    """``attributes`` as JSON without credentials, for as long as there is room."""
-    room, kept = _ROOM, {}
+    """Encode ``attributes`` as JSON without credentials, truncated to the size limit."""
+    room, truncated = _ROOM, {}
     for key, value in without_credentials(attributes).items():
         text = value if isinstance(value, str) else str(value)
         room -= len(key)
         if room < 0:
             break
-        kept[key] = value if len(text) <= room else text[:room] + _CUT
+        truncated[key] = value if len(text) <= room else text[:room] + _CUT
         room = max(room - len(text), 0)
     try:
-        return msgspec.json.encode(kept)
-    except (TypeError, ValueError, OverflowError):  # half a character, a number without end
-        return msgspec.json.encode({_text(key): _text(value) for key, value in kept.items()})
+        return msgspec.json.encode(truncated)
+    except (TypeError, ValueError, OverflowError):  # a lone surrogate, a number that is too large
+        return msgspec.json.encode({_text(key): _text(value) for key, value in truncated.items()})
 
 
 def _said(attributes: dict[str, Any], names: tuple[str, ...]) -> bytes:
-    """What the first of ``names`` holds, taken out of ``attributes``: JSON as text, mostly."""
+    """Remove the first of ``names`` from ``attributes`` and return its value as JSON."""
     for name in names:
         if name in attributes:
             value = attributes.pop(name)
@@ -230,14 +236,14 @@ def _said(attributes: dict[str, Any], names: tuple[str, ...]) -> bytes:
 
 
 def _json(value: Any) -> bytes:
-    """``value`` as JSON without credentials; as a piece of text where it is long."""
+    """Encode ``value`` as JSON without credentials; truncated and as a string where it is long."""
     try:
-        whole = msgspec.json.encode(_bare(dump(value)))
-    except Exception:  # noqa: BLE001  # users' types raise what they like, and the run goes on
+        encoded = msgspec.json.encode(_bare(dump(value)))
+    except Exception:  # noqa: BLE001  # users' types may raise anything; the run must continue
         return msgspec.json.encode(type(value).__name__)
-    if len(whole) <= _ROOM:
-        return whole
-    return msgspec.json.encode(whole[:_ROOM].decode(errors="ignore") + _CUT)
+    if len(encoded) <= _ROOM:
+        return encoded
+    return msgspec.json.encode(encoded[:_ROOM].decode(errors="ignore") + _CUT)
 
 
 def _bare(value: Any) -> Any:
@@ -245,25 +251,25 @@ def _bare(value: Any) -> Any:
 
 
 def _error(span: Any) -> dict[str, str] | None:
-    """Why it failed, if it did; where in the code is for who runs the server."""
+    """Return the error of a failed span, without its traceback."""
     if span.status.status_code.name != "ERROR":
         return None
-    raised: dict[str, Any] = {}
+    exception: dict[str, Any] = {}
     for event in span.events:
         if event.name == "exception":
-            raised = dict(event.attributes or {})
-    kind = str(raised.get("exception.type", "Error")).rpartition(".")[2]
-    message = raised.get("exception.message") or span.status.description or ""
+            exception = dict(event.attributes or {})
+    kind = str(exception.get("exception.type", "Error")).rpartition(".")[2]
+    message = exception.get("exception.message") or span.status.description or ""
     return {"message": _text(message), "name": _text(kind)}
 
 
 def _preview(value: bytes) -> str | None:
-    """The beginning of an input: of messages, what the user said."""
+    """Return the beginning of an input; for messages, of their text."""
     if not value:
         return None
-    read = msgspec.json.decode(value)
-    if isinstance(read, list):
-        said = [each.get("content") for each in read if isinstance(each, dict)]
-        read = " | ".join(text for text in said if isinstance(text, str)) or read
-    text = read if isinstance(read, str) else value.decode()
+    content = msgspec.json.decode(value)
+    if isinstance(content, list):
+        contents = [each.get("content") for each in content if isinstance(each, dict)]
+        content = " | ".join(text for text in contents if isinstance(text, str)) or content
+    text = content if isinstance(content, str) else value.decode()
     return text if len(text) <= _PREVIEW else text[:_PREVIEW] + _CUT

@@ -1,4 +1,4 @@
-"""What a trace must be like, in the contract's grammar of conditions."""
+"""Parse a condition on traces, in the grammar of Mastra's trace query."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from mastra_server.http.request_body import InvalidBody
-from mastra_server.memory.convert import milliseconds
+from mastra_server.memory.convert import parse_iso
 from mastra_server.observability.span_record import KeptSpan
 
 __all__ = ("Condition", "condition")
@@ -53,11 +53,13 @@ _COMPARED = {
 
 
 def condition(where: Any) -> Condition:
-    """What ``where`` says of a trace, as a test of its spans; everything fits ``None``.
+    """Build a test of a trace's spans from ``where``.
 
-    What is not known of a trace is equal to nothing, and different from nothing.
+    A field that a trace does not have is neither equal to nor different from any value.
 
-    :raises InvalidBody: naming the condition that is none.
+    :param where: the condition as decoded JSON; ``None`` matches every trace.
+    :returns: the test.
+    :raises InvalidBody: naming the invalid condition.
     """
     if where is None:
         return lambda _: True
@@ -66,14 +68,14 @@ def condition(where: Any) -> Condition:
 
 
 class _Reader:
-    """Reads one question, and counts."""
+    """Parses one condition and counts its parts, to limit them."""
 
     def __init__(self) -> None:
         self._count = 0
         self._related_count = 0
 
     def read(self, where: Any, scope: str, at: str, depth: int) -> _Test:
-        """The test that ``where`` is; ``at`` is where it stands, for errors."""
+        """Parse ``where``; ``at`` is its path for errors."""
         self._count += 1
         if depth > _DEEPEST or self._count > _MOST:
             message = f"Expected at most {_MOST} conditions, {_DEEPEST} deep"
@@ -85,41 +87,41 @@ class _Reader:
             return self._joined(where, scope, at, depth)
         if op == "not":
             inner = self.read(where.get("arg"), scope, f"{at}.arg", depth + 1)
-            return lambda facts, inside: not inner(facts, inside)
+            return lambda facts, spans: not inner(facts, spans)
         if op is None and scope == "trace":
             return self._related(where, at, depth)
         return _plain(where, scope, at)
 
     def _joined(self, where: dict[str, Any], scope: str, at: str, depth: int) -> _Test:
-        given = where.get("args")
-        if not isinstance(given, list) or not given:
+        args = where.get("args")
+        if not isinstance(args, list) or not args:
             raise InvalidBody(f"{at}.args", "Expected conditions")
         tests = [
             self.read(each, scope, f"{at}.args[{index}]", depth + 1)
-            for index, each in enumerate(given)
+            for index, each in enumerate(args)
         ]
-        joined = all if where["op"] == "and" else any
-        return lambda facts, inside: joined(test(facts, inside) for test in tests)
+        combine = all if where["op"] == "and" else any
+        return lambda facts, spans: combine(test(facts, spans) for test in tests)
 
     def _related(self, where: dict[str, Any], at: str, depth: int) -> _Test:
-        """Of the spans of a trace, or of its scores and feedback, of which there are none."""
-        (scope, asked), *more = where.items() if where else [("", None)]
-        if more or scope not in _FIELDS or not isinstance(asked, dict) or len(asked) != 1:
+        """Parse a condition on spans, or on scores and feedback, which are never kept."""
+        (scope, quantified), *more = where.items() if where else [("", None)]
+        if more or scope not in _FIELDS or not isinstance(quantified, dict) or len(quantified) != 1:
             raise InvalidBody(at, 'Expected "op", or spans, scores or feedback')
-        ((wanted, inner),) = asked.items()
-        if scope == "trace" or wanted not in ("some", "none"):
+        ((quantifier, inner),) = quantified.items()
+        if scope == "trace" or quantifier not in ("some", "none"):
             raise InvalidBody(f"{at}.{scope}", 'Expected "some" or "none"')
         self._related_count += 1
         if self._related_count > _RELATED:
             raise InvalidBody(at, f"Expected at most {_RELATED} conditions on spans")
-        test = self.read(inner, scope, f"{at}.{scope}.{wanted}", depth + 1)
+        test = self.read(inner, scope, f"{at}.{scope}.{quantifier}", depth + 1)
         if scope != "spans":
-            return lambda *_: wanted == "none"
-        return lambda _, inside: (wanted == "some") is any(test(x, inside) for x in inside())
+            return lambda *_: quantifier == "none"
+        return lambda _, spans: (quantifier == "some") is any(test(x, spans) for x in spans())
 
 
 def _plain(where: dict[str, Any], scope: str, at: str) -> _Test:
-    """A condition on fields."""
+    """Parse a condition on fields."""
     op = where.get("op")
     if op in _COMPARED:
         return _compared(where, scope, at)
@@ -131,7 +133,7 @@ def _plain(where: dict[str, Any], scope: str, at: str) -> _Test:
         if not isinstance(members, list) or not members or len(members) > _MOST:
             raise InvalidBody(f"{at}.set", f"Expected 1 to {_MOST} values")
         return lambda facts, _: _known(value(facts), lambda it: (it in members) is (op == "in"))
-    if op in ("includes", "notIncludes"):  # of arrays, which no field of ours is
+    if op in ("includes", "notIncludes"):  # for arrays, but no field here is an array
         _path(where.get("path"), scope, f"{at}.path")
         return lambda *_: False
     raise InvalidBody(f"{at}.op", "Expected an operator")
@@ -140,9 +142,9 @@ def _plain(where: dict[str, Any], scope: str, at: str) -> _Test:
 def _compared(where: dict[str, Any], scope: str, at: str) -> _Test:
     sides = [where.get(name) for name in ("left", "right")]
     paths = [side.get("path") for side in sides if isinstance(side, dict)]
-    moments = any(path in _TIMES for path in paths)
+    is_date = any(path in _TIMES for path in paths)
     left, right = (
-        _side(side, scope, f"{at}.{name}", moments=moments)
+        _side(side, scope, f"{at}.{name}", is_date=is_date)
         for side, name in zip(sides, ("left", "right"), strict=True)
     )
     compare = _COMPARED[where["op"]]
@@ -153,14 +155,14 @@ def _compared(where: dict[str, Any], scope: str, at: str) -> _Test:
             return False
         try:
             return bool(compare(one, other))
-        except TypeError:  # of different kinds
+        except TypeError:  # values of different types have no order
             return False
 
     return test
 
 
-def _side(side: Any, scope: str, at: str, *, moments: bool = False) -> _Value:
-    """A field or a value."""
+def _side(side: Any, scope: str, at: str, *, is_date: bool = False) -> _Value:
+    """Parse an operand: a field or a literal."""
     if isinstance(side, dict) and side.keys() == {"path"}:
         return _path(side["path"], scope, at)
     if not isinstance(side, dict) or side.keys() != {"literal"}:
@@ -168,8 +170,8 @@ def _side(side: Any, scope: str, at: str, *, moments: bool = False) -> _Value:
     literal = side["literal"]
     if isinstance(literal, dict | list):
         raise InvalidBody(at, "Expected text, a number, true, false or null")
-    if moments:
-        literal = milliseconds(literal, at)
+    if is_date:
+        literal = parse_iso(literal, at)
     return lambda _: literal
 
 

@@ -1,4 +1,4 @@
-"""Routes of traces: the latest, one of them, one of its spans; there where they are kept."""
+"""Routes of traces: the latest, one trace, one span; served where traces are kept."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class SpanError(TypedDict):
 
 
 class LightSpan(TypedDict):
-    """A span as a list or a timeline shows it."""
+    """A span in a list or a timeline."""
 
     traceId: str
     spanId: str
@@ -49,7 +49,7 @@ class LightSpan(TypedDict):
 
 
 class Span(LightSpan):
-    """Everything of a span."""
+    """A span with all its fields."""
 
     runId: str | None
     threadId: str | None
@@ -61,7 +61,7 @@ class Span(LightSpan):
 
 
 class Pagination(TypedDict):
-    """Which page of how many."""
+    """The page of a response."""
 
     total: int
     page: int
@@ -70,28 +70,28 @@ class Pagination(TypedDict):
 
 
 class LightTraces(TypedDict):
-    """The first spans of traces, the newest first unless asked otherwise."""
+    """A page of traces by their root spans, by default the newest first."""
 
     pagination: Pagination
     spans: list[LightSpan]
 
 
 class Traces(TypedDict):
-    """The first spans of traces, with everything of them."""
+    """A page of traces by their root spans, with all fields."""
 
     pagination: Pagination
     spans: list[Span]
 
 
 class LightTrace(TypedDict):
-    """A trace, its spans in the order they began."""
+    """A trace with its spans in the order they began."""
 
     traceId: str
     spans: list[LightSpan]
 
 
 class Trace(TypedDict):
-    """A trace, with everything of its spans."""
+    """A trace with all fields of its spans."""
 
     traceId: str
     spans: list[Span]
@@ -105,7 +105,7 @@ class OneSpan(TypedDict):
 
 @get(_PREFIX, operation_id="traces_traces", query=TracesQuery, response=Traces)
 async def _traces(request: _Request) -> ASGIResponse:
-    """The latest traces by their first spans, with everything of those."""
+    """List the latest traces by their root spans, with all fields."""
     spans, pagination = page_of(request, roots_asked(request, visible(request)))
     return json_response({"pagination": pagination, "spans": [each.whole() for each in spans]})
 
@@ -114,21 +114,21 @@ async def _traces(request: _Request) -> ASGIResponse:
     f"{_PREFIX}/light", operation_id="traces_light_traces", query=TracesQuery, response=LightTraces
 )
 async def _light_traces(request: _Request) -> ASGIResponse:
-    """The latest traces by their first spans."""
+    """List the latest traces by their root spans."""
     spans, pagination = page_of(request, roots_asked(request, visible(request)))
     return json_response({"pagination": pagination, "spans": [each.brief() for each in spans]})
 
 
 @get(f"{_PREFIX}/{{trace_id:str}}", operation_id="traces_trace", response=Trace)
 async def _trace(request: _Request) -> ASGIResponse:
-    """One trace, with everything of its spans."""
+    """Get a trace with all fields of its spans."""
     spans = [each.whole() for each in _named(request)]
     return json_response({"traceId": request.path_params["trace_id"], "spans": spans})
 
 
 @get(f"{_PREFIX}/{{trace_id:str}}/light", operation_id="traces_light_trace", response=LightTrace)
 async def _light_trace(request: _Request) -> ASGIResponse:
-    """One trace as a timeline shows it."""
+    """Get a trace for a timeline."""
     spans = [each.brief() for each in _named(request)]
     return json_response({"traceId": request.path_params["trace_id"], "spans": spans})
 
@@ -139,7 +139,7 @@ async def _light_trace(request: _Request) -> ASGIResponse:
     response=OneSpan,
 )
 async def _span(request: _Request) -> ASGIResponse:
-    """One span of a trace."""
+    """Get a span of a trace."""
     for each in _named(request):
         if each.span_id == request.path_params["span_id"]:
             return json_response({"span": each.whole()})
@@ -150,20 +150,23 @@ ROUTES = (_traces, _light_traces, _trace, _light_trace, _span)
 
 
 def visible(request: _Request) -> list[list[KeptSpan]]:
-    """The traces that the caller may see: where it is confined to a resource, those of its runs."""
-    own = restrict_to_resource(request)
-    return [each for each in request.app.state.trace_store.traces() if _of(own, each)]
+    """Return the traces that the caller may see: all, or those of the resource it is restricted to.
+
+    :param request: the request.
+    """
+    resource = restrict_to_resource(request)
+    return [each for each in request.app.state.trace_store.traces() if _of(resource, each)]
 
 
 def _named(request: _Request) -> list[KeptSpan]:
-    """The spans of the path's trace.
+    """Return the spans of the trace in the path.
 
-    :raises NotFound: when there is none that the caller may see.
+    :raises NotFound: when there is no trace that the caller may see.
     """
-    name = request.path_params["trace_id"]
-    spans: list[KeptSpan] = request.app.state.trace_store.trace(name)
+    trace_id = request.path_params["trace_id"]
+    spans: list[KeptSpan] = request.app.state.trace_store.trace(trace_id)
     if not spans or not _of(restrict_to_resource(request), spans):
-        raise NotFound(f"Trace with ID {name!r} not found")
+        raise NotFound(f"Trace with ID {trace_id!r} not found")
     return spans
 
 

@@ -1,4 +1,4 @@
-"""A run of an agent as a response of OpenAI's Responses API: its items, and the events of them."""
+"""Convert the events of an agent run to a response and stream events of the Responses API."""
 
 from __future__ import annotations
 
@@ -23,9 +23,11 @@ __all__ = ("ResponseWriter",)
 
 
 class ResponseWriter:
-    """Folds the events of a run into a response, and says what a stream tells of each.
+    """Applies the events of a run to a response, and converts each to stream events.
 
-    :param asked: what of the request the response repeats.
+    :param response_id: the id of the response.
+    :param model: the model that the request names.
+    :param request_fields: the fields of the request that the response repeats.
     """
 
     def __init__(self, response_id: str, model: str, asked: dict[str, Any]) -> None:
@@ -49,12 +51,15 @@ class ResponseWriter:
         self._number = 0
 
     def begin(self) -> Iterator[dict[str, Any]]:
-        """What a stream begins with."""
+        """Yield the first events of a stream."""
         yield self._event("created", response=self.response)
         yield self._event("in_progress", response=self.response)
 
     def tell(self, event: AgentEvent) -> Iterator[dict[str, Any]]:
-        """Fold ``event`` in; gives the events it becomes."""
+        """Apply ``event`` and yield its stream events.
+
+        :param event: the event.
+        """
         match event:
             case TextDelta():
                 yield from self._text(event.text)
@@ -157,8 +162,8 @@ class ResponseWriter:
 
     def _part(self, kind: str, **fields: Any) -> dict[str, Any]:
         item = self._output[-1]["id"]
-        places = {"output_index": self._last, "content_index": 0, "item_id": item}
-        return self._event(kind, **places, **fields)
+        location = {"output_index": self._last, "content_index": 0, "item_id": item}
+        return self._event(kind, **location, **fields)
 
     def _event(self, kind: str, /, **fields: Any) -> dict[str, Any]:
         self._number += 1

@@ -1,4 +1,4 @@
-"""What a request of OpenAI's Responses API asks of an agent."""
+"""Read a request of OpenAI's Responses API."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class _Text(msgspec.Struct):
 
 
 class ResponseBody(msgspec.Struct):
-    """What is asked of an agent, in OpenAI's words.
+    """A request for a response of an agent.
 
-    :param model: names the agent, where ``agent_id`` does not.
+    :param model: the agent, where ``agent_id`` is empty.
     """
 
     input: str | list[Any]
@@ -44,15 +44,19 @@ class ResponseBody(msgspec.Struct):
 
 
 def output_schema(body: ResponseBody) -> dict[str, Any] | None:
-    """The schema of the structured answer that ``text.format`` asks for."""
-    wanted = body.text.format if body.text else None
-    return wanted.schema if wanted and wanted.type == "json_schema" else None
+    """Return the schema of the structured output that ``text.format`` requests.
+
+    :param body: the request.
+    """
+    format_ = body.text.format if body.text else None
+    return format_.schema if format_ and format_.type == "json_schema" else None
 
 
 def client_tools(body: ResponseBody) -> tuple[ClientTool, ...]:
-    """The functions that the caller has.
+    """Build the function tools of the caller.
 
-    :raises InvalidBody: for a tool of another kind, which only OpenAI has.
+    :param body: the request.
+    :raises InvalidBody: for a tool of another type, which only OpenAI has.
     """
     for index, tool in enumerate(body.tools):
         if tool.get("type") != "function" or not isinstance(tool.get("name"), str):
@@ -68,16 +72,17 @@ def client_tools(body: ResponseBody) -> tuple[ClientTool, ...]:
 
 
 def input_messages(value: str | list[Any]) -> tuple[Message, ...]:
-    """The input as messages.
+    """Parse the input to messages.
 
-    :raises InvalidBody: for an item that is neither a message nor a call and its output.
+    :param value: a text, or a list of items.
+    :raises InvalidBody: for an item that is neither a message nor a call or its output.
     """
     if isinstance(value, str):
         return (Message.user(value),)
-    made = tuple(message for index, item in enumerate(value) for message in _of(item, index))
-    if not made:
+    messages = tuple(message for index, item in enumerate(value) for message in _of(item, index))
+    if not messages:
         raise InvalidBody("input", "Expected at least one item")
-    return made
+    return messages
 
 
 def _of(item: Any, index: int) -> tuple[Message, ...]:

@@ -29,7 +29,7 @@ from mastra_server.http.request_context import (
 )
 from mastra_server.http.responses import close_on_exit, encode_json, json_response
 from mastra_server.http.sse import sse_response
-from mastra_server.memory.queries import admit
+from mastra_server.memory.queries import check_thread_access
 from mastra_server.openai.convert import ResponseWriter
 from mastra_server.openai.request import (
     ResponseBody,
@@ -55,31 +55,38 @@ class _Kept(msgspec.Struct, frozen=True):
 
 
 class Responses:
-    """Responses that may be asked for again and gone on from, in this process, bounded."""
+    """The latest responses of this process, which can be retrieved and continued."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
 
     def put(self, kept_: _Kept) -> None:
-        """Keep one."""
+        """Store a response.
+
+        :param stored: the response with what is needed to continue it.
+        """
         self._kept[kept_.response["id"]] = kept_
         while len(self._kept) > _MOST:
             self._kept.popitem(last=False)
 
     def get(self, response_id: str, owner: str) -> _Kept:
-        """One of this owner.
+        """Return a response.
 
-        :raises NotFound: when there is none.
+        :param response_id: the id of the response.
+        :param owner: the resource that the caller is restricted to; empty for none.
+        :raises NotFound: when this owner has no such response.
         """
-        found = self._kept.get(response_id)
-        if found is None or found.owner != owner or found.at < time.monotonic() - _OLDEST:
+        stored = self._kept.get(response_id)
+        if stored is None or stored.owner != owner or stored.at < time.monotonic() - _OLDEST:
             raise NotFound(f"Response {response_id} was not found")
-        return found
+        return stored
 
     def drop(self, response_id: str, owner: str) -> None:
-        """Forget one.
+        """Delete a response.
 
-        :raises NotFound: when there is none.
+        :param response_id: the id of the response.
+        :param owner: the resource that the caller is restricted to; empty for none.
+        :raises NotFound: when this owner has no such response.
         """
         self.get(response_id, owner)
         del self._kept[response_id]
@@ -94,18 +101,19 @@ class Responses:
     errors=(402, 403, 404, 422, 429, 502, 503),
 )
 async def _create(request: _Request) -> ASGIResponse:
-    """Run an agent the way OpenAI's Responses API runs a model; ``stream`` asks for a stream."""
+    """Run an agent the way OpenAI's Responses API runs a model; ``stream`` requests a stream."""
     body = await read_body(request, ResponseBody)
     agent = _agent(request, body.agent_id or body.model)
-    wish = _wish(request, agent, body)
-    await admit(agent, wish)
-    writer = ResponseWriter(wish.run_id, body.model or agent.id, _asked(body))
-    events = _events(request, agent, wish, writer, stored=body.store is not False)
+    run_input = _wish(request, agent, body)
+    await check_thread_access(agent, run_input)
+    writer = ResponseWriter(run_input.run_id, body.model or agent.id, _asked(body))
+    events = _events(request, agent, run_input, writer, stored=body.store is not False)
     if body.stream:
-        answer: Any = sse_response(_frames(events))  # as good; Litestar reads the annotation
-        return answer  # type: ignore[no-any-return]  # see above
-    async with close_on_exit(events) as told:
-        async for _ in told:
+        # Litestar reads the return annotation, so it must not name StreamResponse.
+        response: Any = sse_response(_frames(events))
+        return response  # type: ignore[no-any-return]  # an ASGI application like ASGIResponse
+    async with close_on_exit(events) as items:
+        async for _ in items:
             pass
     if failure := writer.failure:
         raise AgentFailed(failure.message, kind=failure.kind, status=failure.status)
@@ -118,7 +126,7 @@ async def _create(request: _Request) -> ASGIResponse:
     response=dict[str, Any],
 )
 async def _retrieve(request: _Request) -> ASGIResponse:
-    """A response that was kept."""
+    """Retrieve a stored response."""
     return json_response(_kept(request, request.path_params["response_id"]).response)
 
 
@@ -129,10 +137,10 @@ async def _retrieve(request: _Request) -> ASGIResponse:
     status_code=200,
 )
 async def _delete(request: _Request) -> ASGIResponse:
-    """Forget a response."""
-    name = request.path_params["response_id"]
-    _store(request).drop(name, restrict_to_resource(request))
-    return json_response({"id": name, "object": "response", "deleted": True})
+    """Delete a stored response."""
+    response_id = request.path_params["response_id"]
+    _store(request).drop(response_id, restrict_to_resource(request))
+    return json_response({"id": response_id, "object": "response", "deleted": True})
 
 
 ROUTES = (_create, _retrieve, _delete)
@@ -158,19 +166,19 @@ def _agent(request: _Request, name: str) -> AgentLike:
 
 
 def _wish(request: _Request, agent: AgentLike, body: ResponseBody) -> AgentInput:
-    before = _kept(request, body.previous_response_id) if body.previous_response_id else None
-    if before is not None and before.agent != agent.id:
-        raise InvalidBody("previous_response_id", f"It is a response of {before.agent}")
-    said = input_messages(body.input)
-    earlier = before.messages if before and not before.history else ()
+    previous = _kept(request, body.previous_response_id) if body.previous_response_id else None
+    if previous is not None and previous.agent != agent.id:
+        raise InvalidBody("previous_response_id", f"It is a response of {previous.agent}")
+    sent = input_messages(body.input)
+    earlier = previous.messages if previous and not previous.history else ()
     settings = {
         "temperature": body.temperature,
         "top_p": body.top_p,
         "max_tokens": body.max_output_tokens,
     }
     return AgentInput(
-        messages=(*earlier, *said),
-        history=before.history if before else b"",
+        messages=(*earlier, *sent),
+        history=previous.history if previous else b"",
         instructions=body.instructions or "",
         output_schema=output_schema(body),
         client_tools=client_tools(body),
@@ -198,27 +206,33 @@ def _asked(body: ResponseBody) -> dict[str, Any]:
 async def _events(
     request: _Request,
     agent: AgentLike,
-    wish: AgentInput,
+    run_input: AgentInput,
     writer: ResponseWriter,
     *,
     stored: bool,
 ) -> AsyncGenerator[dict[str, Any]]:
-    for told in writer.begin():
-        yield told
-    async with close_on_exit(stream_events(agent, wish, get_suspended_runs(request))) as events:
+    for chunk in writer.begin():
+        yield chunk
+    async with close_on_exit(
+        stream_events(agent, run_input, get_suspended_runs(request))
+    ) as events:
         async for event in events:
-            for told in writer.tell(event):
+            for chunk in writer.tell(event):
                 if stored and isinstance(event, Finish):
-                    _keep(request, agent, wish, writer, event)
-                yield told
+                    _keep(request, agent, run_input, writer, event)
+                yield chunk
 
 
 def _keep(
-    request: _Request, agent: AgentLike, wish: AgentInput, writer: ResponseWriter, finish: Finish
+    request: _Request,
+    agent: AgentLike,
+    run_input: AgentInput,
+    writer: ResponseWriter,
+    finish: Finish,
 ) -> None:
     texts = [part["text"] for item in writer.response["output"] for part in item.get("content", ())]
-    answer = Message(role="assistant", parts=(TextPart(text="".join(texts)),))
-    messages = () if finish.history else (*wish.messages, answer)
+    message = Message(role="assistant", parts=(TextPart(text="".join(texts)),))
+    messages = () if finish.history else (*run_input.messages, message)
     _store(request).put(
         _Kept(
             writer.response,
@@ -232,6 +246,6 @@ def _keep(
 
 
 async def _frames(events: AsyncGenerator[dict[str, Any]]) -> AsyncGenerator[bytes]:
-    async with close_on_exit(events) as told:
-        async for event in told:
+    async with close_on_exit(events) as items:
+        async for event in items:
             yield b"event: " + event["type"].encode() + b"\ndata: " + encode_json(event) + b"\n\n"

@@ -1,4 +1,4 @@
-"""What Mastra Studio and its client ask a server for before anything else: what it has."""
+"""Routes that Mastra Studio calls first, to find out what the server supports."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ _Request = Request[Any, Any, Any]
 
 
 class Capabilities(TypedDict):
-    """Whether somebody must sign in; there is no page to do so."""
+    """Whether callers must authenticate; there is no login page."""
 
     enabled: bool
     login: None
 
 
 class Installed(TypedDict):
-    """One package."""
+    """An installed package."""
 
     name: str
     version: str
 
 
 class System(TypedDict):
-    """What the server is made of."""
+    """The capabilities of the server."""
 
     packages: list[Installed]
     isDev: bool
@@ -43,7 +43,7 @@ class System(TypedDict):
 
 
 class Provider(TypedDict):
-    """One provider of models, and whether its key is there."""
+    """A provider of models, and whether its API key is set."""
 
     id: str
     name: str
@@ -54,19 +54,19 @@ class Provider(TypedDict):
 
 
 class Providers(TypedDict):
-    """Those whose keys are known."""
+    """The known providers of models."""
 
     providers: list[Provider]
 
 
 class Vectors(TypedDict):
-    """Vector stores; there are none."""
+    """Vector stores; always empty."""
 
     vectors: list[str]
 
 
 class McpServers(TypedDict):
-    """The application itself, where it is one."""
+    """The application as an MCP server, where it is one."""
 
     servers: list[McpServer]
     total_count: int
@@ -74,13 +74,13 @@ class McpServers(TypedDict):
 
 
 class ModelPolicy(TypedDict):
-    """Which models may be chosen: the application says, nobody else."""
+    """Whether models can be chosen in Studio; only the application's code chooses them."""
 
     active: bool
 
 
 class BuilderSettings(TypedDict):
-    """The builder of agents; there is none."""
+    """The settings of the agent builder, which is not supported."""
 
     enabled: bool
     modelPolicy: ModelPolicy
@@ -93,14 +93,14 @@ class BuilderSettings(TypedDict):
     response=Capabilities,
 )
 async def _capabilities(request: _Request) -> ASGIResponse:
-    """Whether callers must be known."""
-    closed = request.app.state.mastra.server.auth is not None
-    return json_response({"enabled": closed, "login": None})
+    """Report whether callers must authenticate."""
+    has_auth = request.app.state.mastra.server.auth is not None
+    return json_response({"enabled": has_auth, "login": None})
 
 
 @get("/api/system/packages", operation_id="studio_system", response=System)
 async def _system(request: _Request) -> ASGIResponse:
-    """What the server is made of; which versions is nobody's business."""
+    """Report the capabilities of the server, without the versions of its packages."""
     mastra = request.app.state.mastra
     return json_response(
         {
@@ -116,38 +116,38 @@ async def _system(request: _Request) -> ASGIResponse:
 
 @get("/api/agents/providers", operation_id="studio_providers", response=Providers)
 async def _providers() -> ASGIResponse:
-    """Providers of models by name, with the variables of their keys; no list of models."""
+    """List providers of models with the environment variables of their API keys, without models."""
     return json_response({"providers": [_provider(*item) for item in known_providers()]})
 
 
 @get("/api/mcp/v0/servers", operation_id="studio_mcp_servers", response=McpServers)
 async def _mcp_servers(request: _Request) -> ASGIResponse:
-    """The MCP servers of the application: itself, or none."""
-    served = [itself()] if request.app.state.mastra.server.mcp else []
-    return json_response({"servers": served, "total_count": len(served), "next": None})
+    """List the application's MCP servers: the application itself, or none."""
+    servers = [itself()] if request.app.state.mastra.server.mcp else []
+    return json_response({"servers": servers, "total_count": len(servers), "next": None})
 
 
 @get("/api/editor/builder/settings", operation_id="studio_builder", response=BuilderSettings)
 async def _builder() -> ASGIResponse:
-    """The builder of agents; there is none."""
+    """Get the settings of the agent builder, which is not supported."""
     return json_response({"enabled": False, "modelPolicy": {"active": False}})
 
 
 @get("/api/vectors", operation_id="studio_vectors", response=Vectors)
 async def _vectors() -> ASGIResponse:
-    """Vector stores; there are none."""
+    """List vector stores; always empty."""
     return json_response({"vectors": []})
 
 
 @get("/api/scores/scorers", operation_id="studio_scorers", response=dict[str, Any])
 async def _scorers() -> ASGIResponse:
-    """Scorers; there are none."""
+    """List scorers; always empty."""
     return json_response({})
 
 
 @get("/api/processors", operation_id="studio_processors", response=dict[str, Any])
 async def _processors() -> ASGIResponse:
-    """Processors; there are none."""
+    """List processors; always empty."""
     return json_response({})
 
 

@@ -25,7 +25,7 @@ from mastra_server.http.request_body import convert_value, read_body
 from mastra_server.http.request_context import restrict_to_resource, restrict_to_thread
 from mastra_server.http.responses import StreamResponse, json_response
 from mastra_server.http.sse import sse_response
-from mastra_server.memory.queries import admit
+from mastra_server.memory.queries import check_thread_access
 from mastra_server.threads.schemas import Aborted, Accepted, Decided
 
 __all__ = ("ROUTES",)
@@ -173,7 +173,7 @@ async def _start_run(
     request: _Request, agent: AgentLike, run_input: AgentInput, echo: dict[str, Any] | None = None
 ) -> None:
     await check_run_id(request, agent, run_input)
-    await admit(agent, run_input)
+    await check_thread_access(agent, run_input)
     before = _get_thread_runs(request).get_last(get_thread_key(agent.id, run_input))
     chunks = _prepend_echo(stream_agent(agent, run_input, get_suspended_runs(request)), echo)
     start_live_run(request, agent.id, run_input, run_after(before, chunks))

@@ -9,33 +9,47 @@ import msgspec
 from mastra_core import Workflow
 from mastra_core.workflows import RunError, RunRecord, StepRecord
 from mastra_server.agents.messages import format_iso
-from mastra_server.workflows.step_paths import label_places, outer, places, plain
+from mastra_server.workflows.step_paths import (
+    get_outer_step,
+    locate_labels,
+    locate_steps,
+    strip_indexes,
+)
 
-__all__ = ("error_of", "listed_run", "run_counts", "run_details", "run_result", "step_times")
+__all__ = (
+    "build_error",
+    "build_listed_run",
+    "build_run_details",
+    "build_run_result",
+    "build_step",
+    "count_runs",
+)
 
 
-def run_result(record: RunRecord, trace: dict[str, str]) -> dict[str, Any]:
+def build_run_result(record: RunRecord, trace: dict[str, str]) -> dict[str, Any]:
     """Build the response to a client that started or resumed a run and waited for it.
 
     :param record: the record of the run.
     :param trace: the trace id of the run, where it is traced.
     :returns: the body of the response.
     """
-    steps = {path: step_times(step) for path, step in _shown(record, nested=False).items()}
+    steps = {path: build_step(step) for path, step in _select_steps(record, nested=False).items()}
     result: dict[str, Any] = {
         "status": record.status,
         "steps": {"input": record.input, **steps},
         "input": record.input,
-        "stepExecutionPath": _executed(record),
+        "stepExecutionPath": _list_executed(record),
     }
     if record.status == "suspended":
-        waiting = {plain(path): record.steps[path].suspend_payload for path in record.suspended}
+        waiting = {
+            strip_indexes(path): record.steps[path].suspend_payload for path in record.suspended
+        }
         result["suspended"] = [path.split(".") for path in waiting]
         result["suspendPayload"] = waiting
-    return {**result, **_outcome(record), "runId": record.run_id, **trace}
+    return {**result, **_build_outcome(record), "runId": record.run_id, **trace}
 
 
-def run_details(
+def build_run_details(
     workflow: Workflow,
     record: RunRecord,
     fields: frozenset[str] = frozenset(),
@@ -50,22 +64,22 @@ def run_details(
     :param nested: include the steps of nested workflows, by path.
     :returns: the body of the response.
     """
-    required = {**_metadata(record), "status": record.status}
+    required = {**_build_metadata(record), "status": record.status}
     optional = {
-        **_outcome(record),
+        **_build_outcome(record),
         **({"initialState": record.initial_state} if record.initial_state else {}),
         "payload": record.input,
-        "steps": _steps(record, nested=nested),
-        "activeStepsPath": places(workflow, record, "running"),
+        "steps": _build_steps(record, nested=nested),
+        "activeStepsPath": locate_steps(workflow, record, "running"),
         "serializedStepGraph": workflow.graph(),
-        "suspendedPaths": places(workflow, record, "suspended"),
-        "resumeLabels": label_places(record),
-        "waitingPaths": places(workflow, record, "waiting"),
+        "suspendedPaths": locate_steps(workflow, record, "suspended"),
+        "resumeLabels": locate_labels(record),
+        "waitingPaths": locate_steps(workflow, record, "waiting"),
     }
     return required | {key: value for key, value in optional.items() if not fields or key in fields}
 
 
-def listed_run(workflow: Workflow, record: RunRecord) -> dict[str, Any]:
+def build_listed_run(workflow: Workflow, record: RunRecord) -> dict[str, Any]:
     """Build the entry of a run in a list; its request context, which is not stored, is empty.
 
     :param workflow: the workflow.
@@ -76,22 +90,22 @@ def listed_run(workflow: Workflow, record: RunRecord) -> dict[str, Any]:
         "runId": record.run_id,
         "status": record.status,
         "value": record.state,
-        "context": {"input": record.input, **_steps(record, nested=False)},
-        "activePaths": _last(workflow, record),
-        "stepExecutionPath": _executed(record),
-        "activeStepsPath": places(workflow, record, "running"),
+        "context": {"input": record.input, **_build_steps(record, nested=False)},
+        "activePaths": _find_last_node(workflow, record),
+        "stepExecutionPath": _list_executed(record),
+        "activeStepsPath": locate_steps(workflow, record, "running"),
         "serializedStepGraph": workflow.graph(),
-        "suspendedPaths": places(workflow, record, "suspended"),
-        "waitingPaths": places(workflow, record, "waiting"),
-        "resumeLabels": label_places(record),
-        **_outcome(record),
+        "suspendedPaths": locate_steps(workflow, record, "suspended"),
+        "waitingPaths": locate_steps(workflow, record, "waiting"),
+        "resumeLabels": locate_labels(record),
+        **_build_outcome(record),
         "requestContext": {},
         "timestamp": record.updated_at,
     }
-    return {**_metadata(record), "snapshot": snapshot}
+    return {**_build_metadata(record), "snapshot": snapshot}
 
 
-def run_counts(records: list[RunRecord]) -> dict[str, int]:
+def count_runs(records: list[RunRecord]) -> dict[str, int]:
     """Count the runs that are under way and those that are suspended.
 
     :param records: the records of the runs.
@@ -102,7 +116,7 @@ def run_counts(records: list[RunRecord]) -> dict[str, int]:
     return {"running": running, "suspended": statuses.count("suspended")}
 
 
-def step_times(step: StepRecord) -> dict[str, Any]:
+def build_step(step: StepRecord) -> dict[str, Any]:
     """Build the state of one step, without its payload.
 
     :param step: the record of the step.
@@ -116,13 +130,13 @@ def step_times(step: StepRecord) -> dict[str, Any]:
     if step.status in ("success", "bailed"):
         fields["output"] = step.output
     if step.error is not None:
-        fields["error"] = error_of(step.error)
+        fields["error"] = build_error(step.error)
     if step.ended_at is not None:
         fields["endedAt"] = step.ended_at
     return fields
 
 
-def error_of(error: RunError) -> dict[str, str]:
+def build_error(error: RunError) -> dict[str, str]:
     """Build the error of a failed run or step.
 
     :param error: the recorded error.
@@ -130,7 +144,7 @@ def error_of(error: RunError) -> dict[str, str]:
     return {"message": error.message, "name": error.name}
 
 
-def _metadata(record: RunRecord) -> dict[str, Any]:
+def _build_metadata(record: RunRecord) -> dict[str, Any]:
     return {
         "runId": record.run_id,
         "workflowName": record.workflow_id,
@@ -140,34 +154,34 @@ def _metadata(record: RunRecord) -> dict[str, Any]:
     }
 
 
-def _outcome(record: RunRecord) -> dict[str, Any]:
+def _build_outcome(record: RunRecord) -> dict[str, Any]:
     if record.status == "success":
         return {"result": record.result}
-    return {"error": error_of(record.error)} if record.error else {}
+    return {"error": build_error(record.error)} if record.error else {}
 
 
-def _steps(record: RunRecord, *, nested: bool) -> dict[str, Any]:
+def _build_steps(record: RunRecord, *, nested: bool) -> dict[str, Any]:
     return {
-        path: {"payload": step.payload, **step_times(step)}
-        for path, step in _shown(record, nested=nested).items()
+        path: {"payload": step.payload, **build_step(step)}
+        for path, step in _select_steps(record, nested=nested).items()
     }
 
 
-def _shown(record: RunRecord, *, nested: bool) -> dict[str, StepRecord]:
-    """Return steps by path without ``foreach`` items; mark groups with a suspended step as suspended."""
+def _select_steps(record: RunRecord, *, nested: bool) -> dict[str, StepRecord]:
+    """Return steps by path without ``foreach`` items; suspend groups with a suspended step."""
     steps = {
         path: step
         for path, step in record.steps.items()
         if "[" not in path and (nested or "." not in path)
     }
     for path in record.suspended if record.status == "suspended" else ():
-        group = steps.get(outer(path))
+        group = steps.get(get_outer_step(path))
         if group is not None and group.group and group.status == "running":
-            steps[outer(path)] = _suspended(group, record.steps[path])
+            steps[get_outer_step(path)] = _to_suspended(group, record.steps[path])
     return steps
 
 
-def _suspended(group: StepRecord, inner: StepRecord) -> StepRecord:
+def _to_suspended(group: StepRecord, inner: StepRecord) -> StepRecord:
     return msgspec.structs.replace(
         group,
         status="suspended",
@@ -176,12 +190,12 @@ def _suspended(group: StepRecord, inner: StepRecord) -> StepRecord:
     )
 
 
-def _executed(record: RunRecord) -> list[str]:
+def _list_executed(record: RunRecord) -> list[str]:
     return [path for path in record.path if "." not in path and "[" not in path]
 
 
-def _last(workflow: Workflow, record: RunRecord) -> list[int]:
+def _find_last_node(workflow: Workflow, record: RunRecord) -> list[int]:
     """Return the index of the node that was executed last."""
-    ids = set(_executed(record)[-1:])
+    ids = set(_list_executed(record)[-1:])
     nodes = enumerate(workflow.nodes)
     return [number for number, node in nodes if ids & {item.id for item in node.steps}]

@@ -18,8 +18,14 @@ from mastra_server.http.responses import StreamResponse, json_response
 from mastra_server.http.schemas import ListQuery, Message
 from mastra_server.middleware.request_spans import trace_of
 from mastra_server.workflows import runs, time_travel
-from mastra_server.workflows.result import run_counts, run_result
-from mastra_server.workflows.runs import engine_of, owned, run_of, visible, workflow_of
+from mastra_server.workflows.result import build_run_result, count_runs
+from mastra_server.workflows.runs import (
+    check_owner,
+    get_engine,
+    get_run,
+    get_workflow,
+    list_visible_runs,
+)
 from mastra_server.workflows.schemas import (
     ObserveQuery,
     RunCounts,
@@ -29,13 +35,18 @@ from mastra_server.workflows.schemas import (
     WorkflowDetails,
     WorkflowResult,
 )
-from mastra_server.workflows.step_paths import index_of, named_step, outer, plain
-from mastra_server.workflows.stream import refused_stream, run_stream
+from mastra_server.workflows.step_paths import (
+    get_item_index,
+    get_outer_step,
+    resolve_step,
+    strip_indexes,
+)
+from mastra_server.workflows.stream import stream_invalid_input, stream_run
 
 __all__ = ("ROUTES",)
 
 _Request = Request[Any, Any, Any]
-_FULL = (409, 429)
+_START_ERRORS = (409, 429)
 
 
 class _Create(msgspec.Struct, rename="camel"):
@@ -64,7 +75,7 @@ class _Resume(msgspec.Struct, rename="camel"):
     query=ListQuery,
     response=dict[str, WorkflowDetails],
 )
-async def _list(request: _Request) -> ASGIResponse:
+async def _list_workflows(request: _Request) -> ASGIResponse:
     """List all workflows, by registration key."""
     partial = request.query_params.get("partial") == "true"
     workflows = request.app.state.mastra.workflows.items()
@@ -74,18 +85,18 @@ async def _list(request: _Request) -> ASGIResponse:
 @get(
     "/api/workflows/run-counts", operation_id="workflows_run_counts", response=dict[str, RunCounts]
 )
-async def _run_counts(request: _Request) -> ASGIResponse:
+async def _count_workflow_runs(request: _Request) -> ASGIResponse:
     """Count the running and the suspended runs of each workflow."""
-    engine, workflows = engine_of(request), request.app.state.mastra.workflows.items()
+    engine, workflows = get_engine(request), request.app.state.mastra.workflows.items()
     return json_response(
-        {key: run_counts(await visible(request, engine, each)) for key, each in workflows}
+        {key: count_runs(await list_visible_runs(request, engine, each)) for key, each in workflows}
     )
 
 
 @get("/api/workflows/{workflow_id:str}", operation_id="workflows_details", response=WorkflowDetails)
-async def _details(request: _Request) -> ASGIResponse:
+async def _get_workflow_details(request: _Request) -> ASGIResponse:
     """Get a workflow, by its registration key or id."""
-    return json_response(describe_workflow(workflow_of(request)))
+    return json_response(describe_workflow(get_workflow(request)))
 
 
 @post(
@@ -94,13 +105,13 @@ async def _details(request: _Request) -> ASGIResponse:
     query=StartQuery,
     body=_Create,
     response=RunCreated,
-    errors=_FULL,
+    errors=_START_ERRORS,
 )
 async def _create_run(request: _Request) -> ASGIResponse:
     """Create a run without starting it."""
-    workflow = workflow_of(request)
+    workflow = get_workflow(request)
     body = await read_body(request, _Create)
-    run = await _made(request, workflow, body.resource_id)
+    run = await _create_owned_run(request, workflow, body.resource_id)
     return json_response({"runId": run.record.run_id})
 
 
@@ -110,12 +121,12 @@ async def _create_run(request: _Request) -> ASGIResponse:
     query=RunIdQuery,
     body=_Start,
     response=Message,
-    errors=_FULL,
+    errors=_START_ERRORS,
 )
-async def _start(request: _Request) -> ASGIResponse:
+async def _start_run(request: _Request) -> ASGIResponse:
     """Start a run and respond at once."""
-    run = await run_of(request, require_param(request, "runId"))
-    await _begin(request, run, await read_body(request, _Start))
+    run = await get_run(request, require_param(request, "runId"))
+    await _begin_run(request, run, await read_body(request, _Start))
     return json_response({"message": "Workflow run started"})
 
 
@@ -125,15 +136,15 @@ async def _start(request: _Request) -> ASGIResponse:
     query=StartQuery,
     body=_Start,
     response=WorkflowResult,
-    errors=_FULL,
+    errors=_START_ERRORS,
 )
-async def _start_async(request: _Request) -> ASGIResponse:
+async def _start_and_wait(request: _Request) -> ASGIResponse:
     """Start a run and respond when it has ended or is suspended."""
-    workflow = workflow_of(request)
+    workflow = get_workflow(request)
     body = await read_body(request, _Start)
-    run = await _made(request, workflow, body.resource_id)
-    await _begin(request, run, body)
-    return json_response(run_result(await run.settled(), trace_of(run)))
+    run = await _create_owned_run(request, workflow, body.resource_id)
+    await _begin_run(request, run, body)
+    return json_response(build_run_result(await run.settled(), trace_of(run)))
 
 
 @post(
@@ -142,19 +153,19 @@ async def _start_async(request: _Request) -> ASGIResponse:
     query=RunIdQuery,
     body=_Start,
     stream="records",
-    errors=_FULL,
+    errors=_START_ERRORS,
 )
-async def _stream(request: _Request) -> StreamResponse:
+async def _start_and_stream(request: _Request) -> StreamResponse:
     """Start a run and stream what it does."""
-    workflow = workflow_of(request)
+    workflow = get_workflow(request)
     run_id = require_param(request, "runId")
     body = await read_body(request, _Start)
-    run = await _made(request, workflow, body.resource_id)
+    run = await _create_owned_run(request, workflow, body.resource_id)
     try:
-        await _begin(request, run, body)
+        await _begin_run(request, run, body)
     except InvalidInput as error:
-        return refused_stream(workflow.id, run_id, error)
-    return run_stream(run, through=body.close_on_suspend is False)
+        return stream_invalid_input(workflow.id, run_id, error)
+    return stream_run(run, past_suspension=body.close_on_suspend is False)
 
 
 @post(
@@ -165,9 +176,9 @@ async def _stream(request: _Request) -> StreamResponse:
     response=Message,
     errors=(409,),
 )
-async def _resume(request: _Request) -> ASGIResponse:
+async def _resume_run(request: _Request) -> ASGIResponse:
     """Resume a suspended run and respond at once."""
-    await _resumed(request)
+    await _resume_suspended(request)
     return json_response({"message": "Workflow run resumed"})
 
 
@@ -179,10 +190,10 @@ async def _resume(request: _Request) -> ASGIResponse:
     response=WorkflowResult,
     errors=(409,),
 )
-async def _resume_async(request: _Request) -> ASGIResponse:
+async def _resume_and_wait(request: _Request) -> ASGIResponse:
     """Resume a suspended run and respond when it has ended or is suspended again."""
-    run, _ = await _resumed(request)
-    return json_response(run_result(await run.settled(), trace_of(run)))
+    run, _ = await _resume_suspended(request)
+    return json_response(build_run_result(await run.settled(), trace_of(run)))
 
 
 @post(
@@ -193,9 +204,9 @@ async def _resume_async(request: _Request) -> ASGIResponse:
     response=RunCreated,
     errors=(409,),
 )
-async def _resume_no_wait(request: _Request) -> ASGIResponse:
+async def _resume_and_return_id(request: _Request) -> ASGIResponse:
     """Resume a suspended run and respond at once with its id."""
-    run, _ = await _resumed(request)
+    run, _ = await _resume_suspended(request)
     return json_response({"runId": run.record.run_id})
 
 
@@ -207,9 +218,9 @@ async def _resume_no_wait(request: _Request) -> ASGIResponse:
     stream="records",
     errors=(409,),
 )
-async def _resume_stream(request: _Request) -> StreamResponse:
+async def _resume_and_stream(request: _Request) -> StreamResponse:
     """Resume a suspended run and stream what it does."""
-    return run_stream(*await _resumed(request))
+    return stream_run(*await _resume_suspended(request))
 
 
 @post(
@@ -218,42 +229,42 @@ async def _resume_stream(request: _Request) -> StreamResponse:
     query=ObserveQuery,
     stream="records",
 )
-async def _observe(request: _Request) -> StreamResponse:
+async def _observe_run(request: _Request) -> StreamResponse:
     """Stream an existing run from its beginning, without the first ``offset`` chunks.
 
     The stream of a run that has not started is empty.
     """
-    run = await run_of(request, require_param(request, "runId"))
-    return run_stream(run, first=read_number_param(request, "offset") or 0)
+    run = await get_run(request, require_param(request, "runId"))
+    return stream_run(run, skip=read_number_param(request, "offset") or 0)
 
 
 ROUTES = (
-    _list,
-    _run_counts,
-    _details,
+    _list_workflows,
+    _count_workflow_runs,
+    _get_workflow_details,
     _create_run,
-    _start,
-    _start_async,
-    _stream,
-    _resume,
-    _resume_async,
-    _resume_no_wait,
-    _resume_stream,
-    _observe,
+    _start_run,
+    _start_and_wait,
+    _start_and_stream,
+    _resume_run,
+    _resume_and_wait,
+    _resume_and_return_id,
+    _resume_and_stream,
+    _observe_run,
     *runs.ROUTES,
     *time_travel.ROUTES,
 )
 
 
-async def _made(request: _Request, workflow: Workflow, resource: str | None) -> Run:
+async def _create_owned_run(request: _Request, workflow: Workflow, resource: str | None) -> Run:
     owner = restrict_to_resource(request, resource or "")
     run_id = request.query_params.get("runId", "")
-    return owned(request, await engine_of(request).create(workflow, run_id, owner))
+    return check_owner(request, await get_engine(request).create(workflow, run_id, owner))
 
 
-async def _begin(request: _Request, run: Run, body: _Start) -> None:
+async def _begin_run(request: _Request, run: Run, body: _Start) -> None:
     context = build_context(request, body.request_context)
-    await engine_of(request).start(
+    await get_engine(request).start(
         run,
         body.input_data,
         context,
@@ -262,26 +273,28 @@ async def _begin(request: _Request, run: Run, body: _Start) -> None:
     )
 
 
-async def _resumed(request: _Request) -> tuple[Run, int]:
+async def _resume_suspended(request: _Request) -> tuple[Run, int]:
     """Resume the run; return it and the offset of its first new event."""
-    run = await run_of(request, require_param(request, "runId"))
+    run = await get_run(request, require_param(request, "runId"))
     body = await read_body(request, _Resume)
     before, context = run.position, build_context(request, body.request_context)
-    for step in _steps(workflow_of(request), run.record, body):
-        await engine_of(request).resume(run, body.resume_data, step, context)
+    for step in _select_suspended_steps(get_workflow(request), run.record, body):
+        await get_engine(request).resume(run, body.resume_data, step, context)
     return run, before
 
 
-def _steps(workflow: Workflow, record: RunRecord, body: _Resume) -> list[str]:
+def _select_suspended_steps(workflow: Workflow, record: RunRecord, body: _Resume) -> list[str]:
     """Return the suspended steps a client means: the one it names, or all of a ``foreach``."""
-    step = named_step(workflow, body.step)
+    step = resolve_step(workflow, body.step)
     if body.for_each_index is not None:
-        items = [path for path in record.suspended if _is(path, step, body.for_each_index)]
+        items = [path for path in record.suspended if _is_item(path, step, body.for_each_index)]
         return items or [f"{step}[{body.for_each_index}]"]
     items = [path for path in record.suspended if path.startswith(f"{step}[")] if step else []
     return items or [step]
 
 
-def _is(path: str, step: str, index: int) -> bool:
+def _is_item(path: str, step: str, index: int) -> bool:
     """Return whether the suspended step ``path`` is item ``index`` of ``step``, or inside it."""
-    return index_of(path) == index and (not step or plain(path) == step or outer(path) == step)
+    return get_item_index(path) == index and (
+        not step or strip_indexes(path) == step or get_outer_step(path) == step
+    )

@@ -15,15 +15,15 @@ from mastra_server.http.request_body import read_date_param, read_number_param
 from mastra_server.http.request_context import restrict_to_resource
 from mastra_server.http.responses import json_response
 from mastra_server.http.schemas import Message
-from mastra_server.workflows.result import listed_run, run_details
+from mastra_server.workflows.result import build_listed_run, build_run_details
 from mastra_server.workflows.schemas import RunDetails, RunFieldsQuery, RunList, RunListQuery
 
-__all__ = ("ROUTES", "engine_of", "owned", "run_of", "visible", "workflow_of")
+__all__ = ("ROUTES", "check_owner", "get_engine", "get_run", "get_workflow", "list_visible_runs")
 
 _Request = Request[Any, Any, Any]
 
 
-def workflow_of(request: _Request) -> Workflow:
+def get_workflow(request: _Request) -> Workflow:
     """Return the workflow whose key or id the path names.
 
     :param request: the request.
@@ -38,7 +38,7 @@ def workflow_of(request: _Request) -> Workflow:
     return workflow
 
 
-def engine_of(request: _Request) -> Engine:
+def get_engine(request: _Request) -> Engine:
     """Return the engine that executes the runs.
 
     :param request: the request.
@@ -47,7 +47,7 @@ def engine_of(request: _Request) -> Engine:
     return engine
 
 
-async def run_of(request: _Request, run_id: str) -> Run:
+async def get_run(request: _Request, run_id: str) -> Run:
     """Return a run of the workflow that the path names.
 
     :param request: the request.
@@ -55,10 +55,10 @@ async def run_of(request: _Request, run_id: str) -> Run:
     :raises NotFound: when there is no such run.
     :raises Forbidden: when the run belongs to another resource.
     """
-    return owned(request, await engine_of(request).get(workflow_of(request), run_id))
+    return check_owner(request, await get_engine(request).get(get_workflow(request), run_id))
 
 
-def owned(request: _Request, run: Run) -> Run:
+def check_owner(request: _Request, run: Run) -> Run:
     """Return ``run`` if the caller may access it.
 
     :param request: the request.
@@ -69,7 +69,9 @@ def owned(request: _Request, run: Run) -> Run:
     return run
 
 
-async def visible(request: _Request, engine: Engine, workflow: Workflow) -> list[RunRecord]:
+async def list_visible_runs(
+    request: _Request, engine: Engine, workflow: Workflow
+) -> list[RunRecord]:
     """Return the records that the caller may see: its own, where ``auth`` identifies it.
 
     :param request: the request.
@@ -87,14 +89,14 @@ async def visible(request: _Request, engine: Engine, workflow: Workflow) -> list
     query=RunListQuery,
     response=RunList,
 )
-async def _list(request: _Request) -> ASGIResponse:
+async def _list_runs(request: _Request) -> ASGIResponse:
     """List the runs of a workflow, newest first."""
-    workflow, matches = workflow_of(request), _filter(request)
-    all_records = await visible(request, engine_of(request), workflow)
+    workflow, matches = get_workflow(request), _build_filter(request)
+    all_records = await list_visible_runs(request, get_engine(request), workflow)
     records = [record for record in all_records if matches(record)]
-    page = records[_window(request)]
+    page = records[_get_page_slice(request)]
     return json_response(
-        {"runs": [listed_run(workflow, record) for record in page], "total": len(records)}
+        {"runs": [build_listed_run(workflow, record) for record in page], "total": len(records)}
     )
 
 
@@ -104,12 +106,14 @@ async def _list(request: _Request) -> ASGIResponse:
     query=RunFieldsQuery,
     response=RunDetails,
 )
-async def _details(request: _Request) -> ASGIResponse:
+async def _get_run_details(request: _Request) -> ASGIResponse:
     """Get a run in its present state."""
-    run = await run_of(request, request.path_params["run_id"])
+    run = await get_run(request, request.path_params["run_id"])
     fields = frozenset(filter(None, request.query_params.get("fields", "").split(",")))
     nested = request.query_params.get("withNestedWorkflows", "true") != "false"
-    return json_response(run_details(workflow_of(request), run.record, fields, nested=nested))
+    return json_response(
+        build_run_details(get_workflow(request), run.record, fields, nested=nested)
+    )
 
 
 @post(
@@ -117,9 +121,9 @@ async def _details(request: _Request) -> ASGIResponse:
     operation_id="runs_cancel",
     response=Message,
 )
-async def _cancel(request: _Request) -> ASGIResponse:
+async def _cancel_run(request: _Request) -> ASGIResponse:
     """Cancel a run."""
-    await engine_of(request).cancel(await run_of(request, request.path_params["run_id"]))
+    await get_engine(request).cancel(await get_run(request, request.path_params["run_id"]))
     return json_response({"message": "Workflow run cancelled"})
 
 
@@ -129,16 +133,16 @@ async def _cancel(request: _Request) -> ASGIResponse:
     status_code=200,
     response=Message,
 )
-async def _delete(request: _Request) -> ASGIResponse:
+async def _delete_run(request: _Request) -> ASGIResponse:
     """Cancel a run and delete its record."""
-    await engine_of(request).delete(await run_of(request, request.path_params["run_id"]))
+    await get_engine(request).delete(await get_run(request, request.path_params["run_id"]))
     return json_response({"message": "Workflow run deleted"})
 
 
-ROUTES = (_list, _details, _cancel, _delete)
+ROUTES = (_list_runs, _get_run_details, _cancel_run, _delete_run)
 
 
-def _filter(request: _Request) -> Callable[[RunRecord], bool]:
+def _build_filter(request: _Request) -> Callable[[RunRecord], bool]:
     status = request.query_params.get("status")
     resource = request.query_params.get("resourceId")
     since, until = read_date_param(request, "fromDate"), read_date_param(request, "toDate")
@@ -154,7 +158,7 @@ def _filter(request: _Request) -> Callable[[RunRecord], bool]:
     return matches
 
 
-def _window(request: _Request) -> slice:
+def _get_page_slice(request: _Request) -> slice:
     """Return the slice for ``page`` and ``perPage``, or ``limit`` and ``offset``."""
     size, page = read_number_param(request, "perPage"), read_number_param(request, "page")
     if size is None:

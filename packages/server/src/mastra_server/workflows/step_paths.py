@@ -10,12 +10,19 @@ from mastra_core.workflows import Branch, Parallel, RunRecord, Sleep
 from mastra_core.workflows.engine.step_paths import step_at
 from mastra_server.http.request_body import InvalidBody
 
-__all__ = ("index_of", "label_places", "named_step", "outer", "places", "plain")
+__all__ = (
+    "get_item_index",
+    "get_outer_step",
+    "locate_labels",
+    "locate_steps",
+    "resolve_step",
+    "strip_indexes",
+)
 
 _INDEX = re.compile(r"\[(\d+)\]")
 
 
-def plain(path: str) -> str:
+def strip_indexes(path: str) -> str:
     """Remove the item indexes from a path: ``each[2].pay`` becomes ``each.pay``.
 
     :param path: the path of a step.
@@ -23,15 +30,15 @@ def plain(path: str) -> str:
     return _INDEX.sub("", path)
 
 
-def outer(path: str) -> str:
+def get_outer_step(path: str) -> str:
     """Return the step of the outermost workflow that contains ``path``.
 
     :param path: the path of a step.
     """
-    return plain(path).partition(".")[0]
+    return strip_indexes(path).partition(".")[0]
 
 
-def index_of(path: str) -> int | None:
+def get_item_index(path: str) -> int | None:
     """Return the index of the ``foreach`` item in ``path``, ``None`` where there is none.
 
     :param path: the path of a step.
@@ -40,7 +47,7 @@ def index_of(path: str) -> int | None:
     return int(match[1]) if match else None
 
 
-def places(workflow: Workflow, record: RunRecord, status: str) -> dict[str, list[int]]:
+def locate_steps(workflow: Workflow, record: RunRecord, status: str) -> dict[str, list[int]]:
     """Locate the steps with ``status`` among the nodes of the workflow.
 
     :param workflow: the workflow.
@@ -48,7 +55,9 @@ def places(workflow: Workflow, record: RunRecord, status: str) -> dict[str, list
     :param status: the status of the steps.
     :returns: for each step the index of its node, and its index within a node of several steps.
     """
-    ids = {outer(path) for path, step_status in record.open.items() if step_status == status}
+    ids = {
+        get_outer_step(path) for path, step_status in record.open.items() if step_status == status
+    }
     locations: dict[str, list[int]] = {}
     for number, node in enumerate(workflow.nodes):
         if isinstance(node, Sleep) and node.id in ids:
@@ -60,7 +69,7 @@ def places(workflow: Workflow, record: RunRecord, status: str) -> dict[str, list
     return locations
 
 
-def label_places(record: RunRecord) -> dict[str, dict[str, str | int]]:
+def locate_labels(record: RunRecord) -> dict[str, dict[str, str | int]]:
     """Locate the suspended step of each label.
 
     :param record: the record of the run.
@@ -68,14 +77,14 @@ def label_places(record: RunRecord) -> dict[str, dict[str, str | int]]:
     """
     labels: dict[str, dict[str, str | int]] = {}
     for path in record.suspended:
-        label, index = record.steps[path].label, index_of(path)
+        label, index = record.steps[path].label, get_item_index(path)
         if label:
             item = {} if index is None else {"foreachIndex": index}
-            labels[label] = {"stepId": plain(path), **item}
+            labels[label] = {"stepId": strip_indexes(path), **item}
     return labels
 
 
-def named_step(workflow: Workflow, path: str | list[str] | None) -> str:
+def resolve_step(workflow: Workflow, path: str | list[str] | None) -> str:
     """Resolve the step that a client names to its path.
 
     :param workflow: the workflow.

@@ -12,11 +12,11 @@ from mastra_core.workflows import Run
 from mastra_server.http.responses import StreamResponse, close_on_exit, encode_json
 from mastra_server.workflows.chunks import ChunkWriter
 
-__all__ = ("refused_stream", "run_stream")
+__all__ = ("stream_invalid_input", "stream_run")
 
 
-def run_stream(
-    run: Run, offset: int = 0, *, first: int = 0, through: bool = False
+def stream_run(
+    run: Run, offset: int = 0, *, skip: int = 0, past_suspension: bool = False
 ) -> StreamResponse:
     """Stream what happens in ``run``, until it ends or is suspended.
 
@@ -28,11 +28,11 @@ def run_stream(
     :param past_suspension: continue the stream while the run is suspended.
     :returns: the stream.
     """
-    return _answer(_chunks(run, offset, first, through=through))
+    return _build_response(_stream_chunks(run, offset, skip, past_suspension=past_suspension))
 
 
-def refused_stream(workflow_id: str, run_id: str, error: InvalidInput) -> StreamResponse:
-    """Stream the failure of a run with invalid input: clients expect it in the stream, not as a 400.
+def stream_invalid_input(workflow_id: str, run_id: str, error: InvalidInput) -> StreamResponse:
+    """Stream the failure of a run with invalid input: clients expect it in the stream, not a 400.
 
     :param workflow_id: the id of the workflow.
     :param run_id: the id of the run.
@@ -49,17 +49,17 @@ def refused_stream(workflow_id: str, run_id: str, error: InvalidInput) -> Stream
 
     async def chunks() -> AsyncGenerator[dict[str, Any]]:
         writer = ChunkWriter(run_id, workflow_id)
-        yield writer.start()
-        yield writer.finish("failed", {"error": details, "errorMessage": error.message})
+        yield writer.build_start()
+        yield writer.build_finish("failed", {"error": details, "errorMessage": error.message})
 
-    return _answer(chunks())
-
-
-def _answer(chunks: AsyncGenerator[dict[str, Any]]) -> StreamResponse:
-    return StreamResponse(_records(chunks), "text/plain")
+    return _build_response(chunks())
 
 
-async def _records(chunks: AsyncGenerator[dict[str, Any]]) -> AsyncGenerator[bytes]:
+def _build_response(chunks: AsyncGenerator[dict[str, Any]]) -> StreamResponse:
+    return StreamResponse(_encode_records(chunks), "text/plain")
+
+
+async def _encode_records(chunks: AsyncGenerator[dict[str, Any]]) -> AsyncGenerator[bytes]:
     async with contextlib.aclosing(chunks) as items:
         async for chunk in items:
             try:
@@ -70,17 +70,17 @@ async def _records(chunks: AsyncGenerator[dict[str, Any]]) -> AsyncGenerator[byt
             yield record
 
 
-async def _chunks(
-    run: Run, offset: int, first: int, *, through: bool
+async def _stream_chunks(
+    run: Run, offset: int, skip: int, *, past_suspension: bool
 ) -> AsyncGenerator[dict[str, Any]]:
     writer = ChunkWriter(run.record.run_id, run.record.workflow_id)
     index = number = 0
     if run.record.status == "pending":  # the run may never start
         return
-    async with close_on_exit(run.events(through=through)) as events:
+    async with close_on_exit(run.events(through=past_suspension)) as events:
         async for event in events:
             index += 1
-            for chunk in writer.tell(event):
+            for chunk in writer.write(event):
                 number += 1
-                if index > offset and number > first:
+                if index > offset and number > skip:
                     yield chunk

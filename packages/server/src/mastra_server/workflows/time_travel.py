@@ -15,11 +15,11 @@ from mastra_server.http.request_context import build_context
 from mastra_server.http.responses import StreamResponse, json_response
 from mastra_server.http.schemas import Message
 from mastra_server.middleware.request_spans import trace_of
-from mastra_server.workflows.result import run_result
-from mastra_server.workflows.runs import engine_of, run_of, visible, workflow_of
+from mastra_server.workflows.result import build_run_result
+from mastra_server.workflows.runs import get_engine, get_run, get_workflow, list_visible_runs
 from mastra_server.workflows.schemas import RunIdQuery, WorkflowResult
-from mastra_server.workflows.step_paths import named_step
-from mastra_server.workflows.stream import run_stream
+from mastra_server.workflows.step_paths import resolve_step
+from mastra_server.workflows.stream import stream_run
 
 __all__ = ("ROUTES",)
 
@@ -37,7 +37,7 @@ class _Travel(msgspec.Struct, rename="camel", kw_only=True):
     per_step: bool | None = None
 
     @property
-    def given(self) -> dict[str, Any]:
+    def step_contexts(self) -> dict[str, Any]:
         """The state of steps that the caller passes, by path."""
         inner = {
             f"{name}.{step}": context
@@ -51,15 +51,15 @@ class _Travel(msgspec.Struct, rename="camel", kw_only=True):
         """The outputs that the caller passes for earlier steps, by path."""
         return {
             path: context["output"]
-            for path, context in self.given.items()
+            for path, context in self.step_contexts.items()
             if isinstance(context, dict) and "output" in context
         }
 
-    def value(self, step: str) -> Any:
+    def get_input(self, step: str) -> Any:
         """Return the input that the caller passes for ``step``."""
         if self.input_data is not msgspec.UNSET:
             return self.input_data
-        context = self.given.get(step)
+        context = self.step_contexts.get(step)
         return context.get("payload", msgspec.UNSET) if isinstance(context, dict) else msgspec.UNSET
 
 
@@ -77,7 +77,7 @@ class _Restart(msgspec.Struct, rename="camel"):
 )
 async def _time_travel(request: _Request) -> ASGIResponse:
     """Execute a run again from a step and respond at once."""
-    await _travelled(request)
+    await _begin_time_travel(request)
     return json_response({"message": "Workflow run time travel started"})
 
 
@@ -89,10 +89,10 @@ async def _time_travel(request: _Request) -> ASGIResponse:
     response=WorkflowResult,
     errors=(409,),
 )
-async def _time_travel_async(request: _Request) -> ASGIResponse:
+async def _time_travel_and_wait(request: _Request) -> ASGIResponse:
     """Execute a run again from a step and respond when it has ended or is suspended."""
-    run, _ = await _travelled(request)
-    return json_response(run_result(await run.settled(), trace_of(run)))
+    run, _ = await _begin_time_travel(request)
+    return json_response(build_run_result(await run.settled(), trace_of(run)))
 
 
 @post(
@@ -103,9 +103,9 @@ async def _time_travel_async(request: _Request) -> ASGIResponse:
     stream="records",
     errors=(409,),
 )
-async def _time_travel_stream(request: _Request) -> StreamResponse:
+async def _time_travel_and_stream(request: _Request) -> StreamResponse:
     """Execute a run again from a step and stream what it does."""
-    return run_stream(*await _travelled(request))
+    return stream_run(*await _begin_time_travel(request))
 
 
 @post(
@@ -116,9 +116,9 @@ async def _time_travel_stream(request: _Request) -> StreamResponse:
     response=Message,
     errors=(409,),
 )
-async def _restart(request: _Request) -> ASGIResponse:
+async def _restart_run(request: _Request) -> ASGIResponse:
     """Restart an interrupted or stuck run and respond at once."""
-    await _restarted(request)
+    await _begin_restart(request)
     return json_response({"message": "Workflow run restarted"})
 
 
@@ -130,10 +130,10 @@ async def _restart(request: _Request) -> ASGIResponse:
     response=WorkflowResult,
     errors=(409,),
 )
-async def _restart_async(request: _Request) -> ASGIResponse:
+async def _restart_and_wait(request: _Request) -> ASGIResponse:
     """Restart an interrupted or stuck run and respond when it has ended or is suspended."""
-    run = await _restarted(request)
-    return json_response(run_result(await run.settled(), trace_of(run)))
+    run = await _begin_restart(request)
+    return json_response(build_run_result(await run.settled(), trace_of(run)))
 
 
 @post(
@@ -141,9 +141,9 @@ async def _restart_async(request: _Request) -> ASGIResponse:
     operation_id="workflow_travel_restart_all",
     response=Message,
 )
-async def _restart_all(request: _Request) -> ASGIResponse:
+async def _restart_all_runs(request: _Request) -> ASGIResponse:
     """Restart every unfinished run of a workflow and respond at once."""
-    await _all_restarted(request)
+    await _begin_all_restarts(request)
     return json_response({"message": "All active workflow runs restarted"})
 
 
@@ -152,33 +152,33 @@ async def _restart_all(request: _Request) -> ASGIResponse:
     operation_id="workflow_travel_restart_all_async",
     response=Message,
 )
-async def _restart_all_async(request: _Request) -> ASGIResponse:
+async def _restart_all_and_wait(request: _Request) -> ASGIResponse:
     """Restart every unfinished run of a workflow and respond when all have settled."""
-    await asyncio.gather(*(run.settled() for run in await _all_restarted(request)))
+    await asyncio.gather(*(run.settled() for run in await _begin_all_restarts(request)))
     return json_response({"message": "All active workflow runs restarted"})
 
 
 ROUTES = (
     _time_travel,
-    _time_travel_async,
-    _time_travel_stream,
-    _restart,
-    _restart_async,
-    _restart_all,
-    _restart_all_async,
+    _time_travel_and_wait,
+    _time_travel_and_stream,
+    _restart_run,
+    _restart_and_wait,
+    _restart_all_runs,
+    _restart_all_and_wait,
 )
 
 
-async def _travelled(request: _Request) -> tuple[Run, int]:
+async def _begin_time_travel(request: _Request) -> tuple[Run, int]:
     """Execute the run again; return it and the offset of its first new event."""
-    run = await run_of(request, require_param(request, "runId"))
+    run = await get_run(request, require_param(request, "runId"))
     body = await read_body(request, _Travel)
-    step = named_step(workflow_of(request), body.step)
+    step = resolve_step(get_workflow(request), body.step)
     before = run.position
-    await engine_of(request).travel(
+    await get_engine(request).travel(
         run,
         step,
-        body.value(step),
+        body.get_input(step),
         outputs=body.outputs,
         state=body.initial_state,
         resume_data=body.resume_data,
@@ -188,19 +188,19 @@ async def _travelled(request: _Request) -> tuple[Run, int]:
     return run, before
 
 
-async def _restarted(request: _Request) -> Run:
-    run = await run_of(request, require_param(request, "runId"))
+async def _begin_restart(request: _Request) -> Run:
+    run = await get_run(request, require_param(request, "runId"))
     body = await read_body(request, _Restart)
-    await engine_of(request).restart(run, build_context(request, body.request_context))
+    await get_engine(request).restart(run, build_context(request, body.request_context))
     return run
 
 
-async def _all_restarted(request: _Request) -> list[Run]:
-    engine, workflow = engine_of(request), workflow_of(request)
+async def _begin_all_restarts(request: _Request) -> list[Run]:
+    engine, workflow = get_engine(request), get_workflow(request)
     context = build_context(request)
     active = [
         await engine.get(workflow, record.run_id)
-        for record in await visible(request, engine, workflow)
+        for record in await list_visible_runs(request, engine, workflow)
         if record.status in ("running", "waiting")
     ]
     for run in active:
