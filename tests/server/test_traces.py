@@ -8,7 +8,7 @@ from server_sample import sample
 
 from mastra_core import ApiRoute, Mastra, Telemetry, telemetry
 from mastra_server import ApiKeys
-from mastra_server.observability.trace_store import TraceBook
+from mastra_server.observability.trace_store import TraceStore
 
 MODEL = {
     "gen_ai.operation.name": "chat",
@@ -282,7 +282,7 @@ def test_each_caller_sees_its_own_runs(serve):
 
 @pytest.fixture
 def book():
-    kept = TraceBook(Telemetry())
+    kept = TraceStore(Telemetry())
     kept.start()
     yield kept
     kept.stop()

@@ -23,7 +23,7 @@ from mastra_server.agents import routes as agent_routes
 from mastra_server.agents import tools as tool_routes
 from mastra_server.agents.live_runs import LiveRuns
 from mastra_server.agents.thread_runs import ThreadRuns
-from mastra_server.auth.guards import gates
+from mastra_server.auth.guards import build_guards
 from mastra_server.http import health
 from mastra_server.http.asgi import App
 from mastra_server.http.errors import ErrorBoundary, get_exception_handlers
@@ -44,14 +44,14 @@ from mastra_server.middleware.request_id import RequestId
 from mastra_server.middleware.request_spans import RequestSpans
 from mastra_server.middleware.user import wrap_user_middleware
 from mastra_server.observability import logs as log_routes
-from mastra_server.observability.log_buffer import LogBook
+from mastra_server.observability.log_buffer import LogBuffer
 from mastra_server.openai import routes as openai_routes
 from mastra_server.studio import routes as studio_routes
 from mastra_server.threads import routes as thread_routes
 from mastra_server.workflows import routes as workflow_routes
 
 if TYPE_CHECKING:
-    from mastra_server.observability.trace_store import TraceBook
+    from mastra_server.observability.trace_store import TraceStore
 
 __all__ = ("create_app",)
 
@@ -85,19 +85,22 @@ def create_app(mastra: Mastra) -> Litestar:
     api_routes = mount_handlers(declared, mastra.server.api_prefix)
     metrics = [Metrics()] if mastra.server.metrics else []
     mcp = [McpRoute(mastra)] if mastra.server.mcp else []
-    fixed_routes = [*(each.route() for each in metrics), *(each.route() for each in mcp)]
+    fixed_routes = [
+        *(each.build_route() for each in metrics),
+        *(each.build_route() for each in mcp),
+    ]
     app = _choose_app_class(mastra)(
         route_handlers=[*health.ROUTES, *api_routes, *build_user_routes(mastra), *fixed_routes],
-        guards=list(gates(mastra)),
+        guards=list(build_guards(mastra)),
         exception_handlers={**get_exception_handlers(), **get_not_found_handlers()},
-        lifespan=[_run_lifespan, *(each.lifespan for each in mcp)],
+        lifespan=[_run_lifespan, *(each.run_lifespan for each in mcp)],
         state=State(
             {
                 "mastra": mastra,
                 "draining": False,
                 "live_runs": live_runs,
                 "thread_runs": ThreadRuns(),
-                "log_buffer": LogBook(mastra.logger) if _should_keep_logs(mastra) else None,
+                "log_buffer": LogBuffer(mastra.logger) if _should_keep_logs(mastra) else None,
                 "trace_store": trace_store,
                 "responses": openai_routes.Responses(),
             }
@@ -134,14 +137,14 @@ def _should_keep_logs(mastra: Mastra) -> bool:
     return _is_dev() if enabled is None else enabled
 
 
-def _create_trace_store(mastra: Mastra) -> tuple[TraceBook | None, tuple[Any, ...]]:
+def _create_trace_store(mastra: Mastra) -> tuple[TraceStore | None, tuple[Any, ...]]:
     """Return the trace store and its routes, imported only where traces are kept."""
     if not _should_keep_traces(mastra):
         return None, ()
     from mastra_server.observability import trace_query, traces
-    from mastra_server.observability.trace_store import TraceBook
+    from mastra_server.observability.trace_store import TraceStore
 
-    return TraceBook(mastra.telemetry), (*traces.ROUTES, *trace_query.ROUTES)
+    return TraceStore(mastra.telemetry), (*traces.ROUTES, *trace_query.ROUTES)
 
 
 def _should_keep_traces(mastra: Mastra) -> bool:
@@ -178,7 +181,7 @@ def _wrap_layers(app: App, mastra: Mastra, metrics: Sequence[Metrics], *, traced
     if traced:
         app = RequestSpans(app)
     for collector in metrics:
-        app = collector.around(app)
+        app = collector.wrap(app)
     return CanonicalPath(RequestId(app))
 
 
@@ -187,9 +190,9 @@ async def _run_lifespan(app: Litestar) -> AsyncIterator[None]:
     import asyncio
 
     mastra: Mastra = app.state.mastra
-    trace_store: TraceBook | None = app.state.trace_store
+    trace_store: TraceStore | None = app.state.trace_store
     await open_resources(app)
-    log_buffer: LogBook | None = app.state.log_buffer
+    log_buffer: LogBuffer | None = app.state.log_buffer
     if log_buffer is not None:
         log_buffer.open()
     try:

@@ -143,7 +143,7 @@ def respond_with_stream(
     if run_id:
         run = get_live_run(request, agent_id, run_id)
     else:
-        run = start_live_run(request, agent_id, run_input, chunks, told=announce)
+        run = start_live_run(request, agent_id, run_input, chunks, announce=announce)
     abort = request.headers.get(_ABORT, "").lower() == "true"
     return sse_response(run.stream_frames(after), run.abort if abort else None)
 

@@ -31,7 +31,7 @@ from mastra_server.agents.transcript import (
     build_usage,
     build_waiting_payload,
 )
-from mastra_server.middleware.request_spans import agent_ended, agent_span
+from mastra_server.middleware.request_spans import record_agent_output, start_agent_span
 
 __all__ = ("generate_result",)
 
@@ -47,12 +47,12 @@ async def generate_result(
     :returns: the body of the response.
     :raises AgentFailed: when the run fails.
     """
-    with agent_span(agent, run_input) as span:
+    with start_agent_span(agent, run_input) as span:
         output = await agent.generate(run_input)
         if output.reason == "suspended":
             await suspended.put(SuspendedRun.of(agent.id, run_input, output))
         transcript = _build_transcript(agent, run_input, output)
-        agent_ended(span, transcript)
+        record_agent_output(span, transcript)
         return _build_result(transcript, output, ids_of(span))
 
 

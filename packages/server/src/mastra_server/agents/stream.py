@@ -42,7 +42,11 @@ from mastra_server.agents.transcript import (
     build_waiting_payload,
 )
 from mastra_server.http.responses import close_on_exit
-from mastra_server.middleware.request_spans import agent_ended, agent_failed, agent_span
+from mastra_server.middleware.request_spans import (
+    record_agent_failure,
+    record_agent_output,
+    start_agent_span,
+)
 
 __all__ = ("stream_agent",)
 
@@ -59,20 +63,20 @@ async def stream_agent(
     """
     transcript = Transcript(agent.id, run_input)
     writer = _ChunkWriter(transcript)
-    with agent_span(agent, run_input) as span:
+    with start_agent_span(agent, run_input) as span:
         try:
             async with close_on_exit(stream_events(agent, run_input, suspended)) as events:
                 async for event in events:
                     if isinstance(event, Failure):
-                        agent_failed(span, event.message)
+                        record_agent_failure(span, event.message)
                     for chunk in writer.write(event):
                         yield chunk
         except Exception as error:  # noqa: BLE001  # an adapter may violate the protocol
             logger_of("mastra.server").error("agent %r failed", agent.id, exc_info=error)
-            agent_failed(span, "Internal Server Error")
+            record_agent_failure(span, "Internal Server Error")
             for chunk in writer.write(Failure(message="Internal Server Error")):
                 yield chunk
-        agent_ended(span, transcript)
+        record_agent_output(span, transcript)
     for chunk in writer.close():
         yield chunk
 

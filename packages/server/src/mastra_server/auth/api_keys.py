@@ -12,7 +12,7 @@ from mastra_core.errors import ConfigError
 
 __all__ = ("ApiKeys",)
 
-_HASHED = "sha256:"
+_DIGEST_PREFIX = "sha256:"
 
 
 class ApiKeys:
@@ -30,7 +30,7 @@ class ApiKeys:
         self._keys = dict(keys)
         self._confined = confined
         self._digests: dict[str, bytes] = {
-            name: _digest(name, key) for name, key in keys.items() if isinstance(key, str)
+            name: _compute_digest(name, key) for name, key in keys.items() if isinstance(key, str)
         }
 
     def authenticate(self, token: str, _: Any) -> dict[str, str] | None:
@@ -42,7 +42,7 @@ class ApiKeys:
         :raises ConfigError: when the environment variable of a key is not set.
         """
         digest = hashlib.sha256(token.encode()).digest()
-        names = [name for name in self._keys if hmac.compare_digest(self._known(name), digest)]
+        names = [name for name in self._keys if hmac.compare_digest(self._get_digest(name), digest)]
         return {"id": names[0]} if names else None
 
     def resource(self, user: Mapping[str, str]) -> str:
@@ -52,19 +52,21 @@ class ApiKeys:
         """
         return user["id"] if self._confined else ""
 
-    def _known(self, name: str) -> bytes:
+    def _get_digest(self, name: str) -> bytes:
         """Return the digest of a key; its variable is read on the first request, not at import."""
         if name not in self._digests:
             key = self._keys[name]
-            self._digests[name] = _digest(name, key if isinstance(key, str) else key.reveal())
+            self._digests[name] = _compute_digest(
+                name, key if isinstance(key, str) else key.reveal()
+            )
         return self._digests[name]
 
 
-def _digest(name: str, key: str) -> bytes:
-    if not key.startswith(_HASHED):
+def _compute_digest(name: str, key: str) -> bytes:
+    if not key.startswith(_DIGEST_PREFIX):
         return hashlib.sha256(Secret(key).reveal().encode()).digest()
     try:
-        digest = bytes.fromhex(key.removeprefix(_HASHED))
+        digest = bytes.fromhex(key.removeprefix(_DIGEST_PREFIX))
     except ValueError:
         digest = b""
     if len(digest) != hashlib.sha256().digest_size:

@@ -15,12 +15,12 @@ from mastra_server.http.errors import Unauthorized
 from mastra_server.http.paths import PathPattern
 from mastra_server.http.request_context import RESOURCE_KEY, request_context
 
-__all__ = ("Gate", "gates")
+__all__ = ("AuthGuard", "build_guards")
 
 _Connection = ASGIConnection[Any, Any, Any, Any]
 
 
-def gates(mastra: Mastra) -> list[Gate]:
+def build_guards(mastra: Mastra) -> list[AuthGuard]:
     """Build the guards of the application: one for ``Server(auth=...)``, else none.
 
     :param mastra: the application.
@@ -32,11 +32,13 @@ def gates(mastra: Mastra) -> list[Gate]:
             "auth has no resource(user): every authenticated caller may read all threads of memory"
         )
     return [
-        Gate(mastra.server.auth, [PathPattern(path, "public") for path in mastra.server.public])
+        AuthGuard(
+            mastra.server.auth, [PathPattern(path, "public") for path in mastra.server.public]
+        )
     ]
 
 
-class Gate:
+class AuthGuard:
     """Authenticates the caller before a handler runs.
 
     It checks the handler that Litestar selected and not only the path, so no spelling of a path
@@ -48,7 +50,7 @@ class Gate:
 
     def __init__(self, auth: Any, public: list[PathPattern]) -> None:
         self._auth = auth
-        self._public = public
+        self._public_patterns = public
 
     async def __call__(self, connection: _Connection, handler: BaseRouteHandler) -> None:
         """Check the caller of a connection.
@@ -58,24 +60,24 @@ class Gate:
         :raises Unauthorized: without a token, or with one that ``authenticate`` rejects.
         :raises Forbidden: when ``authorize`` refuses.
         """
-        if self._open(connection, handler):
+        if self._is_public(connection, handler):
             return
-        token = self._token(connection)
-        user = await _result(self._auth.authenticate(token, connection)) if token else None
+        token = self._get_token(connection)
+        user = await _await_result(self._auth.authenticate(token, connection)) if token else None
         if user is None or user is False:
             raise Unauthorized("Invalid or expired token")
         authorize = getattr(self._auth, "authorize", None)
-        if authorize is not None and not await _result(authorize(user, connection)):
+        if authorize is not None and not await _await_result(authorize(user, connection)):
             raise Forbidden("Access denied")
-        self._admit(connection, user)
+        self._set_user(connection, user)
 
-    def _open(self, connection: _Connection, handler: BaseRouteHandler) -> bool:
+    def _is_public(self, connection: _Connection, handler: BaseRouteHandler) -> bool:
         if handler.opt.get("requires_auth") is False:
             return True
         path = connection.scope["path"]
-        return any(pattern.matches(path) for pattern in self._public)
+        return any(pattern.matches(path) for pattern in self._public_patterns)
 
-    def _token(self, connection: _Connection) -> str:
+    def _get_token(self, connection: _Connection) -> str:
         get_token = getattr(self._auth, "token", None)
         if get_token is not None:
             return get_token(connection) or ""
@@ -84,7 +86,7 @@ class Gate:
             return token.strip()
         return str(connection.query_params.get("apiKey", ""))
 
-    def _admit(self, connection: _Connection, user: Any) -> None:
+    def _set_user(self, connection: _Connection, user: Any) -> None:
         connection.scope["user"] = user
         context = request_context(connection)
         context["user"] = user
@@ -94,5 +96,5 @@ class Gate:
             context[RESOURCE_KEY] = str(owner)
 
 
-async def _result(value: Any) -> Any:
+async def _await_result(value: Any) -> Any:
     return await value if isinstance(value, Awaitable) else value

@@ -8,11 +8,13 @@ from typing import Any
 from mastra_core.errors import RequestError
 from mastra_core.logger import logger_of
 
-__all__ = ("KeySet", "KeysUnavailable", "NoKey")
+__all__ = ("KeyNotFound", "KeySet", "KeysUnavailable")
 
-_FRESH = 300.0  # seconds until the keys are fetched again
-_PAUSE = 10.0  # seconds between requests: tokens with invented key ids must not cause a flood
-_PATIENCE = 5.0  # seconds
+_MAX_AGE = 300.0  # seconds until the keys are fetched again
+_MIN_INTERVAL = (
+    10.0  # seconds between requests: tokens with invented key ids must not cause a flood
+)
+_TIMEOUT = 5.0  # seconds
 
 
 class KeysUnavailable(RequestError):
@@ -21,7 +23,7 @@ class KeysUnavailable(RequestError):
     status = 503
 
 
-class NoKey(Exception):
+class KeyNotFound(Exception):
     """The issuer has no key with the token's key id."""
 
 
@@ -37,10 +39,10 @@ class KeySet:
     def __init__(self, url: str) -> None:
         self._url = url
         self._keys: dict[str | None, Any] = {}
-        self._fetched = self._asked = float("-inf")
+        self._fetched_at = self._requested_at = float("-inf")
         self._lock: Any = None
 
-    async def of(self, token: str) -> Any:
+    async def find_key(self, token: str) -> Any:
         """Return the key that ``token`` is signed with, according to its header.
 
         :param token: the token.
@@ -51,14 +53,14 @@ class KeySet:
         import jwt
 
         key_id = jwt.get_unverified_header(token).get("kid")
-        if self._key(key_id) is None or time.monotonic() - self._fetched > _FRESH:
+        if self._get_key(key_id) is None or time.monotonic() - self._fetched_at > _MAX_AGE:
             await self._refresh(key_id)
-        key = self._key(key_id)
+        key = self._get_key(key_id)
         if key is None:
-            raise NoKey
+            raise KeyNotFound
         return key
 
-    def _key(self, key_id: str | None) -> Any:
+    def _get_key(self, key_id: str | None) -> Any:
         """Return a key by its id; a token without an id is signed by the only key."""
         if key_id is None and len(self._keys) == 1:
             return next(iter(self._keys.values()))
@@ -70,13 +72,13 @@ class KeySet:
         self._lock = self._lock or asyncio.Lock()
         async with self._lock:
             now = time.monotonic()
-            is_fresh = self._key(key_id) is not None and now - self._fetched <= _FRESH
-            if is_fresh or (self._keys and now - self._asked < _PAUSE):
+            is_fresh = self._get_key(key_id) is not None and now - self._fetched_at <= _MAX_AGE
+            if is_fresh or (self._keys and now - self._requested_at < _MIN_INTERVAL):
                 return  # another task fetched the keys meanwhile
-            self._asked = now
+            self._requested_at = now
             try:
                 self._keys = await asyncio.to_thread(self._fetch)
-                self._fetched = now
+                self._fetched_at = now
             except Exception as error:  # noqa: BLE001  # an unreachable or a broken issuer
                 message = "cannot fetch keys from %s"
                 logger_of("mastra.server").warning(message, self._url, exc_info=error)
@@ -86,5 +88,5 @@ class KeySet:
     def _fetch(self) -> dict[str | None, Any]:
         from jwt import PyJWKClient
 
-        key_set = PyJWKClient(self._url, cache_jwk_set=False, timeout=_PATIENCE).get_jwk_set()
+        key_set = PyJWKClient(self._url, cache_jwk_set=False, timeout=_TIMEOUT).get_jwk_set()
         return {key.key_id: key for key in key_set.keys if key.key_type != "oct"}

@@ -7,7 +7,7 @@ from typing import Any
 
 from mastra_core import Secret
 from mastra_core.errors import ConfigError
-from mastra_server.auth.jwks import KeySet, NoKey
+from mastra_server.auth.jwks import KeyNotFound, KeySet
 
 __all__ = ("Jwt",)
 
@@ -45,7 +45,7 @@ class Jwt:
         leeway: float = 0,
         resource_claim: str = "sub",
     ) -> None:
-        _needs_library()
+        _require_library()
         if sum(each is not None for each in (secret, public_key, jwks_url)) != 1:
             raise ConfigError(
                 "Jwt got no key, or more than one.", "Pass one of secret, public_key, jwks_url."
@@ -53,7 +53,7 @@ class Jwt:
         self._secret = Secret(secret) if isinstance(secret, str) else secret
         self._public_key = public_key
         self._keys = KeySet(jwks_url) if jwks_url else None
-        self._algorithms = _allowed(algorithms, _SHARED if secret is not None else _PUBLIC)
+        self._algorithms = _check_algorithms(algorithms, _SHARED if secret is not None else _PUBLIC)
         self._audience = audience
         self._issuer = issuer
         self._leeway = leeway
@@ -72,14 +72,14 @@ class Jwt:
         try:
             claims: dict[str, Any] = jwt.decode(
                 token,
-                await self._key(token),
+                await self._get_key(token),
                 algorithms=self._algorithms,
                 audience=self._audience,
                 issuer=self._issuer,
                 leeway=self._leeway,
                 options={"require": ["exp"], "verify_aud": self._audience is not None},
             )
-        except (jwt.PyJWTError, NoKey):
+        except (jwt.PyJWTError, KeyNotFound):
             return None
         # A token without the claim would give access to the memory of all resources.
         return claims if not self._claim or claims.get(self._claim) else None
@@ -91,13 +91,13 @@ class Jwt:
         """
         return str(user.get(self._claim, "")) if self._claim else ""
 
-    async def _key(self, token: str) -> Any:
+    async def _get_key(self, token: str) -> Any:
         if self._keys is not None:
-            return await self._keys.of(token)
+            return await self._keys.find_key(token)
         return self._public_key if self._secret is None else self._secret.reveal()
 
 
-def _needs_library() -> None:
+def _require_library() -> None:
     from importlib.util import find_spec
 
     if find_spec("jwt") is None or find_spec("cryptography") is None:
@@ -107,7 +107,7 @@ def _needs_library() -> None:
         )
 
 
-def _allowed(requested: Sequence[str] | None, supported: Sequence[str]) -> list[str]:
+def _check_algorithms(requested: Sequence[str] | None, supported: Sequence[str]) -> list[str]:
     for name in requested or ():
         if name not in supported:
             raise ConfigError(

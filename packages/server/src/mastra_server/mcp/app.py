@@ -30,7 +30,7 @@ class McpRoute:
         self._app = McpApp(mastra)
         self._path = mastra.server.api_prefix + _PATH
 
-    def route(self) -> ASGIRouteHandler:
+    def build_route(self) -> ASGIRouteHandler:
         """Build the handler, which ``auth`` guards like every other."""
 
         async def handle(scope: Scope, receive: Receive, send: Send) -> None:
@@ -39,7 +39,7 @@ class McpRoute:
         return asgi(self._path, copy_scope=True)(handle)
 
     @contextlib.asynccontextmanager
-    async def lifespan(self, _: Litestar) -> AsyncIterator[Any]:
+    async def run_lifespan(self, _: Litestar) -> AsyncIterator[Any]:
         """Accept requests while the application runs.
 
         :param _: the application, which is not needed.

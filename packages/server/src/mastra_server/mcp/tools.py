@@ -16,12 +16,14 @@ from mastra_server.http.responses import json_response
 if TYPE_CHECKING:
     from mastra_core.mcp.exposed_tools import Offer
 
-__all__ = ("ROUTES", "McpServer", "itself")
+__all__ = ("ROUTES", "McpServer", "describe_application")
 
 _Request = Request[Any, Any, Any]
 _ID = "mastra"
-_BELOW = "/api/mcp/{server_id:str}"
-_OWN = f"/api/mcp/{_ID}"  # the router tries no parameter where the protocol's path has this part
+_SERVER_PATH = "/api/mcp/{server_id:str}"
+_OWN_PATH = (
+    f"/api/mcp/{_ID}"  # the router tries no parameter where the protocol's path has this part
+)
 
 
 class McpVersion(TypedDict):
@@ -73,7 +75,7 @@ class _Called(msgspec.Struct):
     data: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
 
 
-def itself() -> McpServer:
+def describe_application() -> McpServer:
     """Describe the application as an MCP server."""
     version: McpVersion = {"version": "", "release_date": "", "is_latest": True}
     return {
@@ -85,40 +87,46 @@ def itself() -> McpServer:
 
 
 @get("/api/mcp/v0/servers/{server_id:str}", operation_id="mcp_tools_details", response=McpServer)
-async def _details(request: _Request) -> ASGIResponse:
+async def _get_server(request: _Request) -> ASGIResponse:
     """Get the application's description as an MCP server."""
-    _check(request)
-    return json_response(itself())
-
-
-@get([f"{_OWN}/tools", f"{_BELOW}/tools"], operation_id="mcp_tools_{path}", response=McpTools)
-async def _tools(request: _Request) -> ASGIResponse:
-    """List the agents, workflows and tools that the application exposes."""
-    return json_response({"tools": [_told(offer) for offer in _offers(request).values()]})
+    _check_server(request)
+    return json_response(describe_application())
 
 
 @get(
-    [f"{_OWN}/tools/{{tool_id:str}}", f"{_BELOW}/tools/{{tool_id:str}}"],
+    [f"{_OWN_PATH}/tools", f"{_SERVER_PATH}/tools"],
+    operation_id="mcp_tools_{path}",
+    response=McpTools,
+)
+async def _list_tools(request: _Request) -> ASGIResponse:
+    """List the agents, workflows and tools that the application exposes."""
+    return json_response(
+        {"tools": [_describe_tool(offer) for offer in _list_offers(request).values()]}
+    )
+
+
+@get(
+    [f"{_OWN_PATH}/tools/{{tool_id:str}}", f"{_SERVER_PATH}/tools/{{tool_id:str}}"],
     operation_id="mcp_tools_{path}",
     response=McpTool,
 )
-async def _tool(request: _Request) -> ASGIResponse:
+async def _get_tool(request: _Request) -> ASGIResponse:
     """Get an exposed tool."""
-    return json_response(_told(_offer(request)))
+    return json_response(_describe_tool(_find_offer(request)))
 
 
 @post(
-    [f"{_OWN}/tools/{{tool_id:str}}/execute", f"{_BELOW}/tools/{{tool_id:str}}/execute"],
+    [f"{_OWN_PATH}/tools/{{tool_id:str}}/execute", f"{_SERVER_PATH}/tools/{{tool_id:str}}/execute"],
     operation_id="mcp_tools_{path}",
     body=_Called,
     response=McpResult,
     errors=(402, 409, 422, 429, 502, 503),
 )
-async def _execute(request: _Request) -> ASGIResponse:
+async def _execute_tool(request: _Request) -> ASGIResponse:
     """Execute an exposed tool; as over MCP, it receives no request context."""
     from mastra_core.agents.protocol import AgentFailed
 
-    offer, body = _offer(request), await read_body(request, _Called)
+    offer, body = _find_offer(request), await read_body(request, _Called)
     if isinstance(body.data, msgspec.UnsetType):
         raise InvalidBody("data", "data is required")
     try:
@@ -130,42 +138,42 @@ async def _execute(request: _Request) -> ASGIResponse:
 
 
 @get(
-    [f"{_OWN}/resources", f"{_BELOW}/resources"],
+    [f"{_OWN_PATH}/resources", f"{_SERVER_PATH}/resources"],
     operation_id="mcp_tools_{path}",
     response=McpResources,
 )
-async def _resources(request: _Request) -> ASGIResponse:
+async def _list_resources(request: _Request) -> ASGIResponse:
     """List resources; always empty."""
-    _check(request)
+    _check_server(request)
     return json_response({"resources": []})
 
 
-ROUTES = (_details, _tools, _tool, _execute, _resources)
+ROUTES = (_get_server, _list_tools, _get_tool, _execute_tool, _list_resources)
 
 
-def _check(request: _Request) -> None:
+def _check_server(request: _Request) -> None:
     """Check that the path names the application, which is the only server here."""
     server_id = request.path_params.get("server_id", _ID)
     if server_id != _ID:
         raise NotFound(f"There is no MCP server {server_id!r}.")
 
 
-def _offers(request: _Request) -> dict[str, Offer]:
+def _list_offers(request: _Request) -> dict[str, Offer]:
     from mastra_core.mcp.exposed_tools import offers_of  # rarely needed
 
-    _check(request)
+    _check_server(request)
     return offers_of(request.app.state.mastra)
 
 
-def _offer(request: _Request) -> Offer:
+def _find_offer(request: _Request) -> Offer:
     name = request.path_params["tool_id"]
-    offer = _offers(request).get(name)
+    offer = _list_offers(request).get(name)
     if offer is None:
         raise NotFound(f"There is no tool {name!r} over MCP.")
     return offer
 
 
-def _told(offer: Offer) -> McpTool:
+def _describe_tool(offer: Offer) -> McpTool:
     tool: McpTool = {
         "id": offer.name,
         "name": offer.name,

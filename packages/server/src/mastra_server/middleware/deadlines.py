@@ -19,22 +19,22 @@ class Deadline:
     :param task: the task to cancel then.
     """
 
-    __slots__ = ("_cancelling", "_task", "at", "passed")
+    __slots__ = ("_cancelling", "_task", "at", "expired")
 
     def __init__(self, at: float, task: asyncio.Task[Any]) -> None:
         self.at = at
-        self.passed = False
+        self.expired = False
         self._task = task
         self._cancelling = task.cancelling()
 
-    def pass_(self) -> None:
+    def expire(self) -> None:
         """Cancel the task."""
-        self.passed = True
+        self.expired = True
         self._task.cancel()
 
-    def taken_back(self) -> bool:
+    def withdraw(self) -> bool:
         """Take the cancellation back; return whether only this deadline cancelled the task."""
-        expired, self.passed = self.passed, False
+        expired, self.expired = self.expired, False
         return expired and self._task.uncancel() <= self._cancelling
 
 
@@ -46,37 +46,37 @@ class Deadlines:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._ahead: dict[Deadline, None] = {}  # in the order of their times
+        self._pending: dict[Deadline, None] = {}  # in the order of their times
         self._loop: asyncio.AbstractEventLoop | None = None  # the loop of the timer, if one is set
 
-    def begin(self) -> Deadline:
+    def start(self) -> Deadline:
         """Start a deadline for the current task."""
         loop = asyncio.get_running_loop()
         task: Any = asyncio.current_task()
         deadline = Deadline(loop.time() + self._seconds, task)
-        self._ahead[deadline] = None
+        self._pending[deadline] = None
         if self._loop is not loop:
-            self._set(loop, deadline.at)
+            self._schedule(loop, deadline.at)
         return deadline
 
-    def met(self, deadline: Deadline) -> None:
+    def remove(self, deadline: Deadline) -> None:
         """Remove a deadline that was met.
 
         :param deadline: the deadline.
         """
-        self._ahead.pop(deadline, None)
+        self._pending.pop(deadline, None)
 
-    def _set(self, loop: asyncio.AbstractEventLoop, at: float) -> None:
+    def _schedule(self, loop: asyncio.AbstractEventLoop, at: float) -> None:
         self._loop = loop
-        loop.call_at(at, self._look, loop)
+        loop.call_at(at, self._expire_due, loop)
 
-    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _expire_due(self, loop: asyncio.AbstractEventLoop) -> None:
         """Expire the deadlines that are due and schedule the timer for the next one."""
         now = loop.time()
-        for deadline in list(self._ahead):
+        for deadline in list(self._pending):
             if deadline.at > now:
-                self._set(loop, deadline.at)
+                self._schedule(loop, deadline.at)
                 return
-            del self._ahead[deadline]
-            deadline.pass_()
+            del self._pending[deadline]
+            deadline.expire()
         self._loop = None

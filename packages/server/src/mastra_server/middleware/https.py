@@ -33,7 +33,7 @@ class HttpsOnly:
             await self._app(scope, receive, send)
             return
         if scope["scheme"] != "https":
-            await _redirect(scope)(scope, receive, send)
+            await _build_redirect(scope)(scope, receive, send)
             return
 
         async def send_with_hsts(message: Message) -> None:
@@ -44,7 +44,7 @@ class HttpsOnly:
         await self._app(scope, receive, send_with_hsts)
 
 
-def _redirect(scope: Scope) -> App:
+def _build_redirect(scope: Scope) -> App:
     host = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
     if not host:
         return json_response({"error": "HTTPS only"}, 400)

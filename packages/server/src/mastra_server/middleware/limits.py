@@ -33,7 +33,7 @@ class BodyLimit:
         :param send: the ASGI send callable.
         :raises BodyTooLarge: when the limit is exceeded while the body is read.
         """
-        length = _announced(scope)
+        length = _get_content_length(scope)
         if length > self._limit:
             await ErrorResponse(BodyTooLarge("Request body too large"))(scope, receive, send)
             return
@@ -71,25 +71,25 @@ class TimeLimit:
         :param receive: the ASGI receive callable.
         :param send: the ASGI send callable.
         """
-        deadline = self._deadlines.begin()
+        deadline = self._deadlines.start()
 
         async def watch(message: Message) -> None:
             if message["type"] == "http.response.start":
-                self._deadlines.met(deadline)
+                self._deadlines.remove(deadline)
             await send(message)
 
         try:
             await self._app(scope, receive, watch)
         except asyncio.CancelledError:
-            if not deadline.taken_back():
+            if not deadline.withdraw():
                 raise
             await json_response({"error": "Gateway Timeout"}, 504)(scope, receive, send)
         finally:
-            self._deadlines.met(deadline)
-            deadline.taken_back()  # for code that swallowed the cancellation
+            self._deadlines.remove(deadline)
+            deadline.withdraw()  # for code that swallowed the cancellation
 
 
-def _announced(scope: Scope) -> int:
+def _get_content_length(scope: Scope) -> int:
     """Return the ``content-length`` of the body, -1 where there is none."""
     length = 0
     for name, value in scope["headers"]:

@@ -25,7 +25,7 @@ class Metrics:
     """
 
     def __init__(self) -> None:
-        client = _library()
+        client = _import_client()
         self._registry = client.CollectorRegistry()
         labels = ("method", "route", "status")
         shared = {"registry": self._registry}
@@ -39,7 +39,7 @@ class Metrics:
             "http_server_active_requests", "Under way.", multiprocess_mode="livesum", **shared
         )
 
-    def around(self, app: App) -> App:
+    def wrap(self, app: App) -> App:
         """Wrap ``app`` to measure its requests, except health checks and the metrics themselves.
 
         :param app: the application inside.
@@ -69,30 +69,30 @@ class Metrics:
 
         return measure
 
-    def route(self) -> Any:
+    def build_route(self) -> Any:
         """Build the route that Prometheus requests."""
 
         @get(_PATH, include_in_schema=False)
         async def get_metrics() -> ASGIResponse:
             """Every metric as text."""
-            client = _library()
-            body = client.generate_latest(self._collected())
+            client = _import_client()
+            body = client.generate_latest(self._get_registry())
             return ASGIResponse(body=body, headers={"content-type": client.CONTENT_TYPE_LATEST})
 
         return get_metrics
 
-    def _collected(self) -> Any:
+    def _get_registry(self) -> Any:
         """Return the registry of this process, or of all processes that share a directory."""
         if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
             return self._registry
         from prometheus_client.multiprocess import MultiProcessCollector
 
-        registry = _library().CollectorRegistry()
+        registry = _import_client().CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library has no types
         return registry
 
 
-def _library() -> Any:
+def _import_client() -> Any:
     try:
         import prometheus_client
     except ImportError:

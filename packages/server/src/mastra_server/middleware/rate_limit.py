@@ -29,7 +29,7 @@ class RateLimiter:
     def __init__(self, app: App, settings: RateLimit) -> None:
         self._app = app
         self._settings = settings
-        self._item = _amount(settings.amount)
+        self._item = _parse_amount(settings.amount)
         self._strategy: Any = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -42,9 +42,9 @@ class RateLimiter:
         if scope["path"] in HEALTH_PATHS:
             await self._app(scope, receive, send)
             return
-        caller = await self._who(Request(scope, receive, send))
-        allowed = await self._limits().hit(self._item, caller)
-        headers = await self._told(caller)
+        caller = await self._identify_caller(Request(scope, receive, send))
+        allowed = await self._get_limiter().hit(self._item, caller)
+        headers = await self._build_headers(caller)
         if not allowed:
             await json_response({"error": "Too many requests"}, 429, headers)(scope, receive, send)
             return
@@ -59,19 +59,19 @@ class RateLimiter:
 
         await self._app(scope, receive, send_with_headers)
 
-    async def _who(self, request: Request[Any, Any, Any]) -> str:
+    async def _identify_caller(self, request: Request[Any, Any, Any]) -> str:
         if self._settings.by is None:
             return request.client.host if request.client else ""
         name = self._settings.by(request)
         return str(await name if isinstance(name, Awaitable) else name)
 
-    async def _told(self, caller: str) -> dict[str, str]:
-        reset, remaining = await self._limits().get_window_stats(self._item, caller)
+    async def _build_headers(self, caller: str) -> dict[str, str]:
+        reset, remaining = await self._get_limiter().get_window_stats(self._item, caller)
         seconds = str(max(math.ceil(reset - time.time()), 1))
         limit = {"x-ratelimit-limit": str(self._item.amount)}
         return {**limit, "x-ratelimit-remaining": str(remaining), "retry-after": seconds}
 
-    def _limits(self) -> Any:
+    def _get_limiter(self) -> Any:
         """Return the limiter, created on first use because it belongs to the running event loop."""
         if self._strategy is None:
             from limits.aio.strategies import MovingWindowRateLimiter
@@ -81,7 +81,7 @@ class RateLimiter:
         return self._strategy
 
 
-def _amount(text: str) -> Any:
+def _parse_amount(text: str) -> Any:
     try:
         from limits import parse
     except ImportError:

@@ -9,7 +9,7 @@ from mastra_server.http.asgi import App, Message, Receive, Scope, Send
 
 __all__ = ("RequestId",)
 
-_USABLE = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+_VALID_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 
 
 class RequestId:
@@ -28,7 +28,7 @@ class RequestId:
         :param receive: the ASGI receive callable.
         :param send: the ASGI send callable.
         """
-        request_id = _brought(scope) or os.urandom(16).hex().encode()
+        request_id = _find_request_id(scope) or os.urandom(16).hex().encode()
         scope["state"]["request_id"] = request_id.decode()
 
         async def send_with_id(message: Message) -> None:
@@ -39,8 +39,8 @@ class RequestId:
         await self._app(scope, receive, send_with_id)
 
 
-def _brought(scope: Scope) -> bytes | None:
+def _find_request_id(scope: Scope) -> bytes | None:
     for name, value in scope["headers"]:
-        if name == b"x-request-id" and _USABLE.fullmatch(value):
+        if name == b"x-request-id" and _VALID_ID.fullmatch(value):
             return bytes(value)
     return None

@@ -13,7 +13,13 @@ from mastra_server.agents.transcript import Transcript, build_usage
 from mastra_server.http.asgi import App, Message, Receive, Scope, Send
 from mastra_server.http.health import HEALTH_PATHS
 
-__all__ = ("RequestSpans", "agent_ended", "agent_failed", "agent_span", "trace_of")
+__all__ = (
+    "RequestSpans",
+    "get_trace_ids",
+    "record_agent_failure",
+    "record_agent_output",
+    "start_agent_span",
+)
 
 
 class RequestSpans:
@@ -48,13 +54,13 @@ class RequestSpans:
 
             async def watch(message: Message) -> None:
                 if message["type"] == "http.response.start":
-                    _answered(span, scope, message["status"])
+                    _record_response(span, scope, message["status"])
                 await send(message)
 
             await self._app(scope, receive, watch)
 
 
-def agent_span(
+def start_agent_span(
     agent: Any, run_input: AgentInput
 ) -> contextlib.AbstractContextManager[telemetry.Span]:
     """Open a span around one run of ``agent``; the span is ``None`` without tracing.
@@ -63,11 +69,11 @@ def agent_span(
     :param run_input: the input of the run.
     :returns: a context manager that gives the span.
     """
-    return _agent_span(agent, run_input) if telemetry.active() else contextlib.nullcontext()
+    return _open_agent_span(agent, run_input) if telemetry.active() else contextlib.nullcontext()
 
 
 @contextlib.contextmanager
-def _agent_span(agent: Any, run_input: AgentInput) -> Iterator[telemetry.Span]:
+def _open_agent_span(agent: Any, run_input: AgentInput) -> Iterator[telemetry.Span]:
     attributes = {
         "gen_ai.operation.name": "invoke_agent",
         "gen_ai.agent.name": agent.name,
@@ -86,7 +92,7 @@ def _agent_span(agent: Any, run_input: AgentInput) -> Iterator[telemetry.Span]:
         yield span
 
 
-def agent_ended(span: telemetry.Span, transcript: Transcript) -> None:
+def record_agent_output(span: telemetry.Span, transcript: Transcript) -> None:
     """Record the output of the run in its span.
 
     :param span: the span of the run, ``None`` without tracing.
@@ -107,7 +113,7 @@ def agent_ended(span: telemetry.Span, transcript: Transcript) -> None:
     telemetry.note(span, output={**output, "toolCalls": calls} if calls else output)
 
 
-def agent_failed(span: telemetry.Span, message: str) -> None:
+def record_agent_failure(span: telemetry.Span, message: str) -> None:
     """Record in its span that the run failed.
 
     :param span: the span of the run, ``None`` without tracing.
@@ -120,7 +126,7 @@ def agent_failed(span: telemetry.Span, message: str) -> None:
     span.set_status(StatusCode.ERROR, message)
 
 
-def trace_of(run: Run) -> dict[str, str]:
+def get_trace_ids(run: Run) -> dict[str, str]:
     """Return the ``traceId`` and ``spanId`` of a workflow run.
 
     :param run: the run; where the engine has no trace for it, the request's is returned.
@@ -134,7 +140,7 @@ def trace_of(run: Run) -> dict[str, str]:
     return run_trace or telemetry.ids_of(trace.get_current_span())
 
 
-def _answered(span: Any, scope: Any, status: int) -> None:
+def _record_response(span: Any, scope: Any, status: int) -> None:
     from opentelemetry.trace import StatusCode
 
     template = scope.get("path_template")

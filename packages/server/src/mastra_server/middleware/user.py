@@ -18,7 +18,7 @@ from mastra_server.http.health import HEALTH_PATHS
 from mastra_server.http.paths import PathPattern
 from mastra_server.http.responses import cancel_tasks
 
-__all__ = ("Answer", "wrap_user_middleware")
+__all__ = ("PendingResponse", "wrap_user_middleware")
 
 Handler = Callable[..., Any]
 
@@ -32,20 +32,20 @@ def wrap_user_middleware(app: App, middleware: Sequence[Middleware]) -> App:
     :raises ConfigError: for a path with ``*`` anywhere but at its end.
     """
     for item in reversed(middleware):
-        app = _OnPath(_wrapped(item.handler, app), app, item.path)
+        app = _PathFilter(_wrap(item.handler, app), app, item.path)
     return app
 
 
-def _wrapped(handler: Any, app: App) -> App:
+def _wrap(handler: Any, app: App) -> App:
     if isinstance(handler, type):
         factory: Any = handler
         return cast("App", factory(app=app))
     if isinstance(handler, DefineMiddleware | ASGIMiddleware):
         return handler(app)
-    return _Onion(handler, app)
+    return _FunctionMiddleware(handler, app)
 
 
-class _OnPath:
+class _PathFilter:
     """Calls the middleware for paths that match its pattern, and the application otherwise."""
 
     def __init__(self, inside: App, outside: App, path: str) -> None:
@@ -62,7 +62,7 @@ class _OnPath:
         return path not in HEALTH_PATHS and self._pattern.matches(path)
 
 
-class Answer:
+class PendingResponse:
     """The result of ``await next(request)``: the head of a response whose body is not sent yet.
 
     A middleware may change ``status_code`` and ``headers`` and then return it. The body is passed
@@ -78,22 +78,22 @@ class Answer:
         self.status_code = 0
         self.headers: MutableMapping[str, str] = MutableScopeHeaders({"headers": []})
         self._send = send
-        self._begun = asyncio.Event()
+        self._head_received = asyncio.Event()
         self._released = asyncio.Event()
-        self._task = asyncio.create_task(_run(app, scope, receive, self._take))
+        self._task = asyncio.create_task(_run_app(app, scope, receive, self._forward))
 
-    async def begun(self) -> Answer:
+    async def wait_for_head(self) -> PendingResponse:
         """Wait for the head of the response.
 
         :returns: itself.
         :raises Exception: whatever the application raised instead of responding.
         """
-        head_task = asyncio.create_task(self._begun.wait())
+        head_task = asyncio.create_task(self._head_received.wait())
         try:
             await asyncio.wait((self._task, head_task), return_when=asyncio.FIRST_COMPLETED)
         finally:
             await cancel_tasks(head_task)
-        if not self._begun.is_set():
+        if not self._head_received.is_set():
             await self._task
             raise RuntimeError("the application ended without a response")
         return self
@@ -103,22 +103,22 @@ class Answer:
         self._released.set()
         await self._task
 
-    async def abandon(self) -> None:
+    async def cancel(self) -> None:
         """Cancel the application behind this response if it is still running."""
         await cancel_tasks(self._task)
 
-    async def _take(self, message: Message) -> None:
+    async def _forward(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status_code = message["status"]
             self.headers = MutableScopeHeaders({"headers": list(message.get("headers", ()))})
-            self._begun.set()
+            self._head_received.set()
             await self._released.wait()
             headers: Any = self.headers
             message = {**message, "status": self.status_code, "headers": headers.headers}
         await self._send(message)
 
 
-class _EarlyRequest(Request[Any, Any, Any]):
+class _UnroutedRequest(Request[Any, Any, Any]):
     """A request before routing: Litestar's own reads the body limit from the route."""
 
     async def stream(self) -> AsyncGenerator[bytes, None]:
@@ -131,11 +131,11 @@ class _EarlyRequest(Request[Any, Any, Any]):
             more = event.get("more_body", False)
 
 
-async def _run(app: App, scope: Scope, receive: Receive, send: Send) -> None:
+async def _run_app(app: App, scope: Scope, receive: Receive, send: Send) -> None:
     await app(scope, receive, send)
 
 
-class _Onion:
+class _FunctionMiddleware:
     """One middleware function around the rest of the application."""
 
     def __init__(self, handler: Handler, app: App) -> None:
@@ -143,34 +143,36 @@ class _Onion:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        inner: list[Answer] = []
+        inner: list[PendingResponse] = []
 
-        async def next_(_: Any = None) -> Answer:
+        async def next_(_: Any = None) -> PendingResponse:
             if inner:
                 raise RuntimeError("a middleware may call next only once")
-            inner.append(Answer(self._app, scope, receive, send))
-            return await inner[0].begun()
+            inner.append(PendingResponse(self._app, scope, receive, send))
+            return await inner[0].wait_for_head()
 
-        request = _EarlyRequest(scope, receive, send)
+        request = _UnroutedRequest(scope, receive, send)
         try:
-            response = await _call(self._handler, request, next_)
-            if isinstance(response, Answer):
+            response = await _call_handler(self._handler, request, next_)
+            if isinstance(response, PendingResponse):
                 await response.finish()
                 return
         finally:
             for each in inner:
-                await each.abandon()
-        await _own(response, self._handler, request)(scope, receive, send)
+                await each.cancel()
+        await _to_app(response, self._handler, request)(scope, receive, send)
 
 
-async def _call(
-    handler: Handler, request: Request[Any, Any, Any], next_: Callable[..., Awaitable[Answer]]
+async def _call_handler(
+    handler: Handler,
+    request: Request[Any, Any, Any],
+    next_: Callable[..., Awaitable[PendingResponse]],
 ) -> Any:
     response = handler(request, next_)
     return await response if inspect.isawaitable(response) else response
 
 
-def _own(response: Any, handler: Handler, request: Request[Any, Any, Any]) -> App:
+def _to_app(response: Any, handler: Handler, request: Request[Any, Any, Any]) -> App:
     if isinstance(response, Response):
         return response.to_asgi_response(app=None, request=request)
     if callable(response):

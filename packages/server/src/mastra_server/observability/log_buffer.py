@@ -11,12 +11,12 @@ from typing import Any
 
 from mastra_core.logger import fields_of, level_of, logger_of
 
-__all__ = ("LogBook",)
+__all__ = ("LogBuffer",)
 
-_KEPT = 1000
+_MAX_LINES = 1000
 
 
-class LogBook(logging.Handler):
+class LogBuffer(logging.Handler):
     """A logging handler that keeps the latest lines without their tracebacks.
 
     :param logger: the application's logger; the framework's own lines are kept too.
@@ -25,7 +25,7 @@ class LogBook(logging.Handler):
     def __init__(self, logger: logging.Logger) -> None:
         super().__init__()
         self._loggers = {logger, logger_of("mastra")}
-        self._lines: deque[dict[str, Any]] = deque(maxlen=_KEPT)
+        self._lines: deque[dict[str, Any]] = deque(maxlen=_MAX_LINES)
 
     def open(self) -> None:
         """Start to keep lines."""
@@ -57,6 +57,6 @@ class LogBook(logging.Handler):
             fields["runId"] = fields.pop("run_id")
         self._lines.append({**fields, **standard_fields, "at": int(record.created * 1000)})
 
-    def lines(self) -> Iterator[dict[str, Any]]:
+    def iter_lines(self) -> Iterator[dict[str, Any]]:
         """Return the kept lines, oldest first; ``at`` is milliseconds since the epoch."""
         return iter(list(self._lines))

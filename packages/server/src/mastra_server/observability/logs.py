@@ -15,14 +15,14 @@ from mastra_server.http.request_body import (
 )
 from mastra_server.http.responses import json_response
 from mastra_server.http.schemas import ContextQuery
-from mastra_server.observability.log_buffer import LogBook
+from mastra_server.observability.log_buffer import LogBuffer
 
 __all__ = ("ROUTES",)
 
 _Request = Request[Any, Any, Any]
 _TRANSPORT = "memory"
 _LEVELS = ("debug", "info", "warn", "error")
-_SIZE = 100
+_DEFAULT_PAGE_SIZE = 100
 
 
 class LogsQuery(ContextQuery, kw_only=True):
@@ -69,31 +69,31 @@ class Lines(TypedDict):
 
 
 @get("/api/logs/transports", operation_id="logs_transports", response=Transports)
-async def _transports(request: _Request) -> ASGIResponse:
+async def _list_transports(request: _Request) -> ASGIResponse:
     """List the transports of the log; none unless the server keeps lines."""
     return json_response({"transports": [_TRANSPORT] if request.app.state.log_buffer else []})
 
 
 @get("/api/logs", operation_id="logs_lines", query=LogsQuery, response=Lines)
-async def _lines(request: _Request) -> ASGIResponse:
+async def _list_lines(request: _Request) -> ASGIResponse:
     """List the latest lines of the log."""
-    return _page(request, {})
+    return _respond_with_page(request, {})
 
 
 @get("/api/logs/{run_id:str}", operation_id="logs_of_run", query=LogsQuery, response=Lines)
-async def _of_run(request: _Request) -> ASGIResponse:
+async def _list_run_lines(request: _Request) -> ASGIResponse:
     """List the lines of one run: those with a field ``runId`` or ``run_id``."""
-    return _page(request, {"runId": request.path_params["run_id"]})
+    return _respond_with_page(request, {"runId": request.path_params["run_id"]})
 
 
-ROUTES = (_transports, _lines, _of_run)
+ROUTES = (_list_transports, _list_lines, _list_run_lines)
 
 
-def _page(request: _Request, fields: dict[str, str]) -> ASGIResponse:
+def _respond_with_page(request: _Request, fields: dict[str, str]) -> ASGIResponse:
     require_param(request, "transportId")
-    size = read_number_param(request, "perPage") or _SIZE
+    size = read_number_param(request, "perPage") or _DEFAULT_PAGE_SIZE
     page = read_number_param(request, "page") or 1
-    lines = _asked(request, fields | _filters(request))
+    lines = _select_lines(request, fields | _read_filters(request))
     first = size * (page - 1)
     page_lines = [{key: each[key] for key in each if key != "at"} for each in lines[first:][:size]]
     has_more = first + size < len(lines)
@@ -108,8 +108,8 @@ def _page(request: _Request, fields: dict[str, str]) -> ASGIResponse:
     )
 
 
-def _asked(request: _Request, fields: dict[str, str]) -> list[dict[str, Any]]:
-    buffer: LogBook | None = request.app.state.log_buffer
+def _select_lines(request: _Request, fields: dict[str, str]) -> list[dict[str, Any]]:
+    buffer: LogBuffer | None = request.app.state.log_buffer
     if buffer is None or request.query_params["transportId"] != _TRANSPORT:
         return []
     since, until = read_date_param(request, "fromDate"), read_date_param(request, "toDate")
@@ -118,7 +118,7 @@ def _asked(request: _Request, fields: dict[str, str]) -> list[dict[str, Any]]:
         raise InvalidQuery("logLevel", f"Expected one of {', '.join(_LEVELS)}")
     return [
         line
-        for line in buffer.lines()
+        for line in buffer.iter_lines()
         if (since is None or line["at"] >= since)
         and (until is None or line["at"] <= until)
         and (not level or line["level"] == level)
@@ -126,7 +126,7 @@ def _asked(request: _Request, fields: dict[str, str]) -> list[dict[str, Any]]:
     ]
 
 
-def _filters(request: _Request) -> dict[str, str]:
+def _read_filters(request: _Request) -> dict[str, str]:
     pairs = [text.partition(":") for text in request.query_params.getall("filters", [])]
     if any(not colon for _, colon, _ in pairs):
         raise InvalidQuery("filters", "Expected key:value")

@@ -11,11 +11,11 @@ from mastra_core.logger import without_credentials
 from mastra_core.schema import dump
 from mastra_server.agents.messages import format_iso
 
-__all__ = ("KeptSpan",)
+__all__ = ("SpanRecord",)
 
-_ROOM = 16_384  # characters of all attributes of a span, and bytes each of its input and output
-_BASE = 1_000  # approximate bytes of a span besides these
-_CUT = "…"
+_MAX_SIZE = 16_384  # characters of all attributes of a span, and bytes each of its input and output
+_BASE_SIZE = 1_000  # approximate bytes of a span besides these
+_ELLIPSIS = "…"
 _PREVIEW = 100
 _KINDS = {
     "invoke_agent": "agent_run",
@@ -43,7 +43,7 @@ _USAGE = {
 }
 
 
-class KeptSpan:
+class SpanRecord:
     """A span that is under way, or the record of one that has ended.
 
     :param span: the span of OpenTelemetry's SDK; referenced until it ends.
@@ -62,40 +62,40 @@ class KeptSpan:
         self.span_id = f"{span.context.span_id:016x}"
         self.parent = parent
         self.service = span.resource.attributes.get("service.name")
-        self.started = _milliseconds(span.start_time)
+        self.started = _to_milliseconds(span.start_time)
         self.ended: int | None = None
         self.error: dict[str, str] | None = None
         self.input = self.output = self._attributes = b""
         self.facts: dict[str, str] = {}
         self.kind = "generic"
         self.name = self.entity = self.label = ""
-        self.size = _BASE
+        self.size = _BASE_SIZE
         self._live = span
 
-    def note(self, facts: Mapping[str, Any]) -> None:
+    def add_facts(self, facts: Mapping[str, Any]) -> None:
         """Record data that is not among the span's attributes.
 
         :param facts: ``input``, ``output``, and the ids ``run``, ``thread`` and ``resource``.
         """
         if "input" in facts:
-            self.input = _json(facts["input"])
+            self.input = _encode_content(facts["input"])
         if "output" in facts:
-            self.output = _json(facts["output"])
+            self.output = _encode_content(facts["output"])
         for name in ("run", "thread", "resource"):
             if facts.get(name):
-                self.facts[f"{name}Id"] = _text(facts[name])
-        self._weigh()
+                self.facts[f"{name}Id"] = _to_text(facts[name])
+        self._update_size()
 
-    def end(self, span: Any) -> None:
+    def finish(self, span: Any) -> None:
         """Record how the span ended, and drop the reference to it.
 
         :param span: the span.
         """
         self._live = None
-        self._look(span)
-        self.ended = _milliseconds(span.end_time)
-        self.error = _error(span)
-        self._weigh()
+        self._update(span)
+        self.ended = _to_milliseconds(span.end_time)
+        self.error = _get_error(span)
+        self._update_size()
 
     @property
     def status(self) -> str:
@@ -109,12 +109,12 @@ class KeptSpan:
         """The resource of the run, empty where it is unknown."""
         return self.facts.get("resourceId", "")
 
-    def fields(self) -> dict[str, Any]:
+    def to_fields(self) -> dict[str, Any]:
         """Return the fields that queries can filter by; times are milliseconds since the epoch."""
         live = self._live
         if live is not None:
-            self._look(live)
-        attributes = self._told() if self.kind == "model_generation" else {}
+            self._update(live)
+        attributes = self._build_attributes() if self.kind == "model_generation" else {}
         return {
             "traceId": self.trace_id,
             "name": self.name,
@@ -133,9 +133,9 @@ class KeptSpan:
             **self.facts,
         }
 
-    def brief(self) -> dict[str, Any]:
+    def to_summary(self) -> dict[str, Any]:
         """Return the fields for a list or a timeline."""
-        fields = self.fields()
+        fields = self.to_fields()
         copied = ("traceId", "name", "spanType", "error", "status", *_ENTITY)
         return {
             **{name: fields[name] for name in copied},
@@ -145,38 +145,38 @@ class KeptSpan:
             "startedAt": format_iso(self.started),
             "endedAt": None if self.ended is None else format_iso(self.ended),
             "metadata": dict(self.facts) or None,
-            "inputPreview": _preview(self.input),
+            "inputPreview": _build_preview(self.input),
             "createdAt": format_iso(self.started),
             "updatedAt": format_iso(self.started if self.ended is None else self.ended),
         }
 
-    def whole(self) -> dict[str, Any]:
+    def to_details(self) -> dict[str, Any]:
         """Return all fields."""
-        summary = self.brief()
+        summary = self.to_summary()
         del summary["inputPreview"]
         return {
             **summary,
             **dict.fromkeys(("runId", "threadId", "resourceId")),
             **self.facts,
             "serviceName": self.service,
-            "attributes": self._told(),
+            "attributes": self._build_attributes(),
             "input": msgspec.json.decode(self.input) if self.input else None,
             "output": msgspec.json.decode(self.output) if self.output else None,
         }
 
-    def _look(self, span: Any) -> None:
+    def _update(self, span: Any) -> None:
         """Update the record from the span, whose attributes may change until it ends."""
         attributes = dict(span.attributes)
-        self.input = _said(attributes, _IN) or self.input
-        self.output = _said(attributes, _OUT) or self.output
-        self.kind = _kind(attributes)
+        self.input = _take_content(attributes, _IN) or self.input
+        self.output = _take_content(attributes, _OUT) or self.output
+        self.kind = _get_kind(attributes)
         _, id_, name, template = _ENTITIES.get(self.kind, ("", "", "", ""))
-        self.entity = _text(attributes.get(id_) or attributes.get(name) or "")
-        self.label = _text(attributes.get(name) or self.entity)
-        self.name = template.format(self.entity) if self.entity else _text(span.name)
-        self._attributes = _cut(attributes)
+        self.entity = _to_text(attributes.get(id_) or attributes.get(name) or "")
+        self.label = _to_text(attributes.get(name) or self.entity)
+        self.name = template.format(self.entity) if self.entity else _to_text(span.name)
+        self._attributes = _encode_attributes(attributes)
 
-    def _told(self) -> dict[str, Any]:
+    def _build_attributes(self) -> dict[str, Any]:
         """Return the attributes; those of a model call also under Mastra's names."""
         attributes: dict[str, Any] = msgspec.json.decode(self._attributes)
         if self.kind != "model_generation":
@@ -186,11 +186,11 @@ class KeptSpan:
         model = attributes.get("gen_ai.response.model", attributes.get("gen_ai.request.model"))
         return {**attributes, "model": model, "provider": provider, "usage": usage}
 
-    def _weigh(self) -> None:
-        self.size = _BASE + len(self.input) + len(self.output) + len(self._attributes)
+    def _update_size(self) -> None:
+        self.size = _BASE_SIZE + len(self.input) + len(self.output) + len(self._attributes)
 
 
-def _kind(attributes: Mapping[str, Any]) -> str:
+def _get_kind(attributes: Mapping[str, Any]) -> str:
     if "mastra.step.id" in attributes:
         return "workflow_step"
     if "mastra.workflow.id" in attributes:
@@ -198,59 +198,61 @@ def _kind(attributes: Mapping[str, Any]) -> str:
     return _KINDS.get(str(attributes.get("gen_ai.operation.name")), "generic")
 
 
-def _milliseconds(nanoseconds: int) -> int:
+def _to_milliseconds(nanoseconds: int) -> int:
     return nanoseconds // 1_000_000
 
 
-def _text(value: Any) -> str:
+def _to_text(value: Any) -> str:
     """Convert to a short text that can be encoded in UTF-8."""
-    return str(value)[:_ROOM].encode(errors="replace").decode()
+    return str(value)[:_MAX_SIZE].encode(errors="replace").decode()
 
 
-def _cut(attributes: Mapping[str, Any]) -> bytes:
+def _encode_attributes(attributes: Mapping[str, Any]) -> bytes:
     """Encode ``attributes`` as JSON without credentials, truncated to the size limit."""
-    room, truncated = _ROOM, {}
+    room, truncated = _MAX_SIZE, {}
     for key, value in without_credentials(attributes).items():
         text = value if isinstance(value, str) else str(value)
         room -= len(key)
         if room < 0:
             break
-        truncated[key] = value if len(text) <= room else text[:room] + _CUT
+        truncated[key] = value if len(text) <= room else text[:room] + _ELLIPSIS
         room = max(room - len(text), 0)
     try:
         return msgspec.json.encode(truncated)
     except (TypeError, ValueError, OverflowError):  # a lone surrogate, a number that is too large
-        return msgspec.json.encode({_text(key): _text(value) for key, value in truncated.items()})
+        return msgspec.json.encode(
+            {_to_text(key): _to_text(value) for key, value in truncated.items()}
+        )
 
 
-def _said(attributes: dict[str, Any], names: tuple[str, ...]) -> bytes:
+def _take_content(attributes: dict[str, Any], names: tuple[str, ...]) -> bytes:
     """Remove the first of ``names`` from ``attributes`` and return its value as JSON."""
     for name in names:
         if name in attributes:
             value = attributes.pop(name)
             try:
-                return _json(msgspec.json.decode(value))
+                return _encode_content(msgspec.json.decode(value))
             except (TypeError, ValueError, RecursionError):
-                return _json(value)
+                return _encode_content(value)
     return b""
 
 
-def _json(value: Any) -> bytes:
+def _encode_content(value: Any) -> bytes:
     """Encode ``value`` as JSON without credentials; truncated and as a string where it is long."""
     try:
-        encoded = msgspec.json.encode(_bare(dump(value)))
+        encoded = msgspec.json.encode(_redact(dump(value)))
     except Exception:  # noqa: BLE001  # users' types may raise anything; the run must continue
         return msgspec.json.encode(type(value).__name__)
-    if len(encoded) <= _ROOM:
+    if len(encoded) <= _MAX_SIZE:
         return encoded
-    return msgspec.json.encode(encoded[:_ROOM].decode(errors="ignore") + _CUT)
+    return msgspec.json.encode(encoded[:_MAX_SIZE].decode(errors="ignore") + _ELLIPSIS)
 
 
-def _bare(value: Any) -> Any:
+def _redact(value: Any) -> Any:
     return without_credentials({"": value})[""]
 
 
-def _error(span: Any) -> dict[str, str] | None:
+def _get_error(span: Any) -> dict[str, str] | None:
     """Return the error of a failed span, without its traceback."""
     if span.status.status_code.name != "ERROR":
         return None
@@ -260,10 +262,10 @@ def _error(span: Any) -> dict[str, str] | None:
             exception = dict(event.attributes or {})
     kind = str(exception.get("exception.type", "Error")).rpartition(".")[2]
     message = exception.get("exception.message") or span.status.description or ""
-    return {"message": _text(message), "name": _text(kind)}
+    return {"message": _to_text(message), "name": _to_text(kind)}
 
 
-def _preview(value: bytes) -> str | None:
+def _build_preview(value: bytes) -> str | None:
     """Return the beginning of an input; for messages, of their text."""
     if not value:
         return None
@@ -272,4 +274,4 @@ def _preview(value: bytes) -> str | None:
         contents = [each.get("content") for each in content if isinstance(each, dict)]
         content = " | ".join(text for text in contents if isinstance(text, str)) or content
     text = content if isinstance(content, str) else value.decode()
-    return text if len(text) <= _PREVIEW else text[:_PREVIEW] + _CUT
+    return text if len(text) <= _PREVIEW else text[:_PREVIEW] + _ELLIPSIS

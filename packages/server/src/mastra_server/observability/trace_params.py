@@ -11,12 +11,12 @@ from litestar import Request
 from mastra_server.http.dates import DateRange
 from mastra_server.http.request_body import InvalidQuery, read_json_param
 from mastra_server.http.schemas import ContextQuery
-from mastra_server.observability.span_record import KeptSpan
+from mastra_server.observability.span_record import SpanRecord
 
-__all__ = ("TracesQuery", "page_of", "roots_asked")
+__all__ = ("TracesQuery", "select_page", "select_roots")
 
 _Request = Request[Any, Any, Any]
-_Traces = list[list[KeptSpan]]
+_Traces = list[list[SpanRecord]]
 _Range = Annotated[
     str,
     msgspec.Meta(description="`start` and `end`, `startExclusive` and `endExclusive`, as JSON."),
@@ -26,7 +26,7 @@ _FIELDS = (
     "spanType", "status", "threadId", "traceId",
 )  # fmt: skip
 # Filters of Mastra's API for which no span here has a value: nothing matches them.
-_NEVER = (
+_UNSUPPORTED_FILTERS = (
     "entityVersionId", "environment", "experimentId", "organizationId", "parentEntityId",
     "parentEntityName", "parentEntityType", "parentEntityVersionId", "requestId", "rootEntityId",
     "rootEntityName", "rootEntityType", "rootEntityVersionId", "scope", "sessionId", "source",
@@ -76,7 +76,7 @@ class TracesQuery(ContextQuery, kw_only=True):
     metadata: Annotated[str, msgspec.Meta(description="Required values, as JSON.")] = ""
 
 
-def roots_asked(request: _Request, traces: _Traces) -> list[KeptSpan]:
+def select_roots(request: _Request, traces: _Traces) -> list[SpanRecord]:
     """Select the root spans that match the query, in the requested order.
 
     :param request: the request.
@@ -84,25 +84,27 @@ def roots_asked(request: _Request, traces: _Traces) -> list[KeptSpan]:
     :returns: the root spans.
     :raises InvalidQuery: naming the parameter that does not fit.
     """
-    query = _asked(request)
-    if any(request.query_params.get(name) for name in _NEVER):
+    query = _read_query(request)
+    if any(request.query_params.get(name) for name in _UNSUPPORTED_FILTERS):
         return []
-    roots = list(_fitting(request, query, traces))
+    roots = list(_iter_matching(request, query, traces))
     if query.direction == "ASC":
         roots.reverse()
-    return sorted(roots, key=lambda each: _when(each, query), reverse=query.direction == "DESC")
+    return sorted(
+        roots, key=lambda each: _get_sort_time(each, query), reverse=query.direction == "DESC"
+    )
 
 
-def page_of(
-    request: _Request, roots: list[KeptSpan]
-) -> tuple[list[KeptSpan], dict[str, int | bool]]:
+def select_page(
+    request: _Request, roots: list[SpanRecord]
+) -> tuple[list[SpanRecord], dict[str, int | bool]]:
     """Return the requested page of root spans, and the pagination.
 
     :param request: the request.
     :param roots: all matching root spans.
     :returns: the spans of the page, and the pagination of the response.
     """
-    query = _asked(request)
+    query = _read_query(request)
     first = query.page * query.per_page
     page = roots[first : first + query.per_page]
     has_more = first + query.per_page < len(roots)
@@ -110,7 +112,7 @@ def page_of(
     return page, {**pagination, "hasMore": has_more}
 
 
-def _asked(request: _Request) -> TracesQuery:
+def _read_query(request: _Request) -> TracesQuery:
     params = {name: text for name, text in request.query_params.items() if text}
     try:
         return msgspec.convert(params, TracesQuery, strict=False)
@@ -119,48 +121,50 @@ def _asked(request: _Request) -> TracesQuery:
         raise InvalidQuery(path.rstrip("`") or "query", message) from None
 
 
-def _fitting(request: _Request, query: TracesQuery, traces: _Traces) -> Iterator[KeptSpan]:
+def _iter_matching(request: _Request, query: TracesQuery, traces: _Traces) -> Iterator[SpanRecord]:
     started_param = "startedAt" if query.started_at else "dateRange"
     started = (read_json_param(request, started_param, DateRange) or DateRange()).to_milliseconds(
         started_param
     )
     ended_range = read_json_param(request, "endedAt", DateRange) or DateRange()
     ended = ended_range.to_milliseconds("endedAt")
-    filters = _wanted(request)
+    filters = _read_filters(request)
     metadata = read_json_param(request, "metadata", dict[str, Any]) or {}
     for trace in traces:
         failed = str(any(each.error for each in trace)).lower()
         if query.has_child_error not in ("", failed):
             continue
         for each in trace:
-            if each.parent or not (_within(each.started, started) and _within(each.ended, ended)):
+            if each.parent or not (
+                _is_within(each.started, started) and _is_within(each.ended, ended)
+            ):
                 continue
-            if filters and not _has(each, filters):
+            if filters and not _has_fields(each, filters):
                 continue
             if all(each.facts.get(name) == value for name, value in metadata.items()):
                 yield each
 
 
-def _wanted(request: _Request) -> dict[str, str]:
+def _read_filters(request: _Request) -> dict[str, str]:
     filters = {name: request.query_params.get(name, "") for name in _FIELDS}
     if filters["entityType"] == "workflow":  # as earlier versions called it
         filters["entityType"] = "workflow_run"
     return {name: text for name, text in filters.items() if text}
 
 
-def _has(span: KeptSpan, filters: dict[str, str]) -> bool:
-    fields = span.fields()
+def _has_fields(span: SpanRecord, filters: dict[str, str]) -> bool:
+    fields = span.to_fields()
     return all(fields.get(name) == text for name, text in filters.items())
 
 
-def _within(at: int | None, limits: tuple[int | None, int | None]) -> bool:
+def _is_within(at: int | None, limits: tuple[int | None, int | None]) -> bool:
     since, until = limits
     if at is None:
         return since is None and until is None
     return (since is None or at >= since) and (until is None or at <= until)
 
 
-def _when(span: KeptSpan, query: TracesQuery) -> float:
+def _get_sort_time(span: SpanRecord, query: TracesQuery) -> float:
     if query.field == "startedAt":
         return span.started
     return float("inf") if span.ended is None else span.ended

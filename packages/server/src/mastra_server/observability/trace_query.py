@@ -13,9 +13,9 @@ from mastra_server.http.request_body import InvalidBody, read_body
 from mastra_server.http.responses import json_response
 from mastra_server.http.schemas import ContextQuery
 from mastra_server.memory.convert import parse_iso
-from mastra_server.observability.span_record import KeptSpan
-from mastra_server.observability.trace_filter import condition
-from mastra_server.observability.traces import Pagination, visible
+from mastra_server.observability.span_record import SpanRecord
+from mastra_server.observability.trace_filter import build_condition
+from mastra_server.observability.traces import Pagination, list_visible_traces
 
 __all__ = ("ROUTES",)
 
@@ -113,24 +113,34 @@ class Environments(TypedDict):
     body=_Question,
     response=Rows,
 )
-async def _query(request: _Request) -> ASGIResponse:
+async def _query_traces(request: _Request) -> ASGIResponse:
     """Query the traces that have ended."""
     query = await read_body(request, _Question)
     order = query.order_by[0] if query.order_by else _Order()
     descending = order.direction == "desc"
-    roots = sorted(_fitting(request, query), key=lambda each: _key(each, order), reverse=descending)
+    roots = sorted(
+        _select_matching(request, query),
+        key=lambda each: _get_sort_key(each, order),
+        reverse=descending,
+    )
     if query.pagination is not None:
-        return json_response(_paged(roots, query))
+        return json_response(_build_page(roots, query))
     page = query.page or _After()
     if page.after:
-        last = _after(page.after)
-        roots = [each for each in roots if _beyond(_key(each, order), last, descending=descending)]
+        last = _parse_cursor(page.after)
+        roots = [
+            each
+            for each in roots
+            if _is_after(_get_sort_key(each, order), last, descending=descending)
+        ]
     page_roots = roots[: page.limit]
     next_cursor = (
-        "{}.{}".format(*_key(page_roots[-1], order)) if len(roots) > len(page_roots) else None
+        "{}.{}".format(*_get_sort_key(page_roots[-1], order))
+        if len(roots) > len(page_roots)
+        else None
     )
     return json_response(
-        {"traces": [_row(each) for each in page_roots], "page": {"next": next_cursor}}
+        {"traces": [_build_row(each) for each in page_roots], "page": {"next": next_cursor}}
     )
 
 
@@ -140,10 +150,10 @@ async def _query(request: _Request) -> ASGIResponse:
     query=NamesQuery,
     response=Names,
 )
-async def _names(request: _Request) -> ASGIResponse:
+async def _list_entity_names(request: _Request) -> ASGIResponse:
     """List the names of agents and workflows that have traces."""
     entity_type = request.query_params.get("entityType", "")
-    summaries = [spans[0].brief() for spans in visible(request)]
+    summaries = [spans[0].to_summary() for spans in list_visible_traces(request)]
     names = {
         each["entityName"]
         for each in summaries
@@ -157,52 +167,52 @@ async def _names(request: _Request) -> ASGIResponse:
     operation_id="trace_query_environments",
     response=Environments,
 )
-async def _environments() -> ASGIResponse:
+async def _list_environments() -> ASGIResponse:
     """List environments; always empty."""
     return json_response({"environments": []})
 
 
-ROUTES = (_query, _names, _environments)
+ROUTES = (_query_traces, _list_entity_names, _list_environments)
 
 
-def _fitting(request: _Request, query: _Question) -> list[KeptSpan]:
+def _select_matching(request: _Request, query: _Question) -> list[SpanRecord]:
     since = parse_iso(query.time_range.start, "timeRange.from") or 0
     until = parse_iso(query.time_range.end, "timeRange.to") or 0
-    matches = condition(query.where)
+    matches = build_condition(query.where)
     return [
         spans[0]
-        for spans in visible(request)
+        for spans in list_visible_traces(request)
         if spans[0].ended is not None and since <= spans[0].started <= until and matches(spans)
     ]
 
 
-def _key(span: KeptSpan, order: _Order) -> _Key:
+def _get_sort_key(span: SpanRecord, order: _Order) -> _Key:
     return (span.started if order.field == "startedAt" else span.ended or 0), span.number
 
 
-def _after(cursor: str) -> _Key:
+def _parse_cursor(cursor: str) -> _Key:
     match = _CURSOR.fullmatch(cursor)
     if match is None:
         raise InvalidBody("page.after", "Expected what `page.next` was")
     return int(match["when"]), int(match["number"])
 
 
-def _beyond(key: _Key, last: _Key, *, descending: bool) -> bool:
+def _is_after(key: _Key, last: _Key, *, descending: bool) -> bool:
     return key < last if descending else key > last
 
 
-def _paged(roots: list[KeptSpan], query: _Question) -> dict[str, Any]:
+def _build_page(roots: list[SpanRecord], query: _Question) -> dict[str, Any]:
     page = query.pagination or _Page()
     first = page.page * page.per_page
     has_more = first + page.per_page < len(roots)
     pagination = {"total": len(roots), "page": page.page, "perPage": page.per_page}
     page_roots = roots[first : first + page.per_page]
     return {
-        "traces": [_row(each) for each in page_roots],
+        "traces": [_build_row(each) for each in page_roots],
         "pagination": {**pagination, "hasMore": has_more},
     }
 
 
-def _row(span: KeptSpan) -> dict[str, Any]:
-    values = {**span.brief(), **span.facts, "rootSpanId": span.span_id}
+def _build_row(span: SpanRecord) -> dict[str, Any]:
+    values = {**span.to_summary(), **span.facts, "rootSpanId": span.span_id}
     return {name: values.get(name) for name in Row.__annotations__}

@@ -10,10 +10,10 @@ from litestar.response.base import ASGIResponse
 from mastra_core.errors import NotFound
 from mastra_server.http.request_context import restrict_to_resource
 from mastra_server.http.responses import json_response
-from mastra_server.observability.span_record import KeptSpan
-from mastra_server.observability.trace_params import TracesQuery, page_of, roots_asked
+from mastra_server.observability.span_record import SpanRecord
+from mastra_server.observability.trace_params import TracesQuery, select_page, select_roots
 
-__all__ = ("ROUTES", "Pagination", "visible")
+__all__ = ("ROUTES", "Pagination", "list_visible_traces")
 
 _Request = Request[Any, Any, Any]
 _PREFIX = "/api/observability/traces"
@@ -104,32 +104,32 @@ class OneSpan(TypedDict):
 
 
 @get(_PREFIX, operation_id="traces_traces", query=TracesQuery, response=Traces)
-async def _traces(request: _Request) -> ASGIResponse:
+async def _list_traces(request: _Request) -> ASGIResponse:
     """List the latest traces by their root spans, with all fields."""
-    spans, pagination = page_of(request, roots_asked(request, visible(request)))
-    return json_response({"pagination": pagination, "spans": [each.whole() for each in spans]})
+    spans, pagination = select_page(request, select_roots(request, list_visible_traces(request)))
+    return json_response({"pagination": pagination, "spans": [each.to_details() for each in spans]})
 
 
 @get(
     f"{_PREFIX}/light", operation_id="traces_light_traces", query=TracesQuery, response=LightTraces
 )
-async def _light_traces(request: _Request) -> ASGIResponse:
+async def _list_light_traces(request: _Request) -> ASGIResponse:
     """List the latest traces by their root spans."""
-    spans, pagination = page_of(request, roots_asked(request, visible(request)))
-    return json_response({"pagination": pagination, "spans": [each.brief() for each in spans]})
+    spans, pagination = select_page(request, select_roots(request, list_visible_traces(request)))
+    return json_response({"pagination": pagination, "spans": [each.to_summary() for each in spans]})
 
 
 @get(f"{_PREFIX}/{{trace_id:str}}", operation_id="traces_trace", response=Trace)
-async def _trace(request: _Request) -> ASGIResponse:
+async def _get_trace(request: _Request) -> ASGIResponse:
     """Get a trace with all fields of its spans."""
-    spans = [each.whole() for each in _named(request)]
+    spans = [each.to_details() for each in _get_spans(request)]
     return json_response({"traceId": request.path_params["trace_id"], "spans": spans})
 
 
 @get(f"{_PREFIX}/{{trace_id:str}}/light", operation_id="traces_light_trace", response=LightTrace)
-async def _light_trace(request: _Request) -> ASGIResponse:
+async def _get_light_trace(request: _Request) -> ASGIResponse:
     """Get a trace for a timeline."""
-    spans = [each.brief() for each in _named(request)]
+    spans = [each.to_summary() for each in _get_spans(request)]
     return json_response({"traceId": request.path_params["trace_id"], "spans": spans})
 
 
@@ -138,37 +138,37 @@ async def _light_trace(request: _Request) -> ASGIResponse:
     operation_id="traces_span",
     response=OneSpan,
 )
-async def _span(request: _Request) -> ASGIResponse:
+async def _get_span(request: _Request) -> ASGIResponse:
     """Get a span of a trace."""
-    for each in _named(request):
+    for each in _get_spans(request):
         if each.span_id == request.path_params["span_id"]:
-            return json_response({"span": each.whole()})
+            return json_response({"span": each.to_details()})
     raise NotFound("Span not found")
 
 
-ROUTES = (_traces, _light_traces, _trace, _light_trace, _span)
+ROUTES = (_list_traces, _list_light_traces, _get_trace, _get_light_trace, _get_span)
 
 
-def visible(request: _Request) -> list[list[KeptSpan]]:
+def list_visible_traces(request: _Request) -> list[list[SpanRecord]]:
     """Return the traces that the caller may see: all, or those of the resource it is restricted to.
 
     :param request: the request.
     """
     resource = restrict_to_resource(request)
-    return [each for each in request.app.state.trace_store.traces() if _of(resource, each)]
+    return [each for each in request.app.state.trace_store.traces() if _is_owned_by(resource, each)]
 
 
-def _named(request: _Request) -> list[KeptSpan]:
+def _get_spans(request: _Request) -> list[SpanRecord]:
     """Return the spans of the trace in the path.
 
     :raises NotFound: when there is no trace that the caller may see.
     """
     trace_id = request.path_params["trace_id"]
-    spans: list[KeptSpan] = request.app.state.trace_store.trace(trace_id)
-    if not spans or not _of(restrict_to_resource(request), spans):
+    spans: list[SpanRecord] = request.app.state.trace_store.trace(trace_id)
+    if not spans or not _is_owned_by(restrict_to_resource(request), spans):
         raise NotFound(f"Trace with ID {trace_id!r} not found")
     return spans
 
 
-def _of(owner: str, spans: list[KeptSpan]) -> bool:
+def _is_owned_by(owner: str, spans: list[SpanRecord]) -> bool:
     return not owner or all(each.owner == owner for each in spans if not each.parent)

@@ -10,7 +10,7 @@ from mastra_core.agents import ClientTool, Message, ToolCallPart, ToolResultPart
 from mastra_server.agents.input_messages import parse_messages
 from mastra_server.http.request_body import InvalidBody, decode_json
 
-__all__ = ("ResponseBody", "client_tools", "input_messages", "output_schema")
+__all__ = ("ResponseBody", "build_client_tools", "get_output_schema", "parse_input")
 
 
 class _Format(msgspec.Struct):
@@ -43,7 +43,7 @@ class ResponseBody(msgspec.Struct):
     stream: bool | None = None
 
 
-def output_schema(body: ResponseBody) -> dict[str, Any] | None:
+def get_output_schema(body: ResponseBody) -> dict[str, Any] | None:
     """Return the schema of the structured output that ``text.format`` requests.
 
     :param body: the request.
@@ -52,7 +52,7 @@ def output_schema(body: ResponseBody) -> dict[str, Any] | None:
     return format_.schema if format_ and format_.type == "json_schema" else None
 
 
-def client_tools(body: ResponseBody) -> tuple[ClientTool, ...]:
+def build_client_tools(body: ResponseBody) -> tuple[ClientTool, ...]:
     """Build the function tools of the caller.
 
     :param body: the request.
@@ -71,7 +71,7 @@ def client_tools(body: ResponseBody) -> tuple[ClientTool, ...]:
     )
 
 
-def input_messages(value: str | list[Any]) -> tuple[Message, ...]:
+def parse_input(value: str | list[Any]) -> tuple[Message, ...]:
     """Parse the input to messages.
 
     :param value: a text, or a list of items.
@@ -79,19 +79,21 @@ def input_messages(value: str | list[Any]) -> tuple[Message, ...]:
     """
     if isinstance(value, str):
         return (Message.user(value),)
-    messages = tuple(message for index, item in enumerate(value) for message in _of(item, index))
+    messages = tuple(
+        message for index, item in enumerate(value) for message in _parse_item(item, index)
+    )
     if not messages:
         raise InvalidBody("input", "Expected at least one item")
     return messages
 
 
-def _of(item: Any, index: int) -> tuple[Message, ...]:
+def _parse_item(item: Any, index: int) -> tuple[Message, ...]:
     if not isinstance(item, dict):
         raise InvalidBody(f"input.{index}", "Expected an object")
     try:
         match item.get("type", "message"):
             case "function_call":
-                return (Message(role="assistant", parts=(_call(item),)),)
+                return (Message(role="assistant", parts=(_parse_call(item),)),)
             case "function_call_output":
                 part = ToolResultPart(
                     id=item["call_id"], name=item.get("name", ""), result=item["output"]
@@ -99,24 +101,26 @@ def _of(item: Any, index: int) -> tuple[Message, ...]:
                 return (Message(role="tool", parts=(part,)),)
             case "message":
                 role = "system" if item.get("role") == "developer" else item.get("role")
-                return parse_messages({"role": role, "content": _content(item.get("content"))})
+                return parse_messages(
+                    {"role": role, "content": _convert_content(item.get("content"))}
+                )
     except (KeyError, msgspec.DecodeError) as error:
         raise InvalidBody(f"input.{index}", f"Invalid {item.get('type')}: {error}") from None
     raise InvalidBody(f"input.{index}.type", "Expected message or function_call_output")
 
 
-def _call(item: dict[str, Any]) -> ToolCallPart:
+def _parse_call(item: dict[str, Any]) -> ToolCallPart:
     arguments = decode_json(str(item["arguments"] or "{}").encode(), dict[str, Any])
     return ToolCallPart(id=item["call_id"], name=item["name"], arguments=arguments)
 
 
-def _content(content: Any) -> Any:
+def _convert_content(content: Any) -> Any:
     if not isinstance(content, list):
         return content
-    return [_part(part) if isinstance(part, dict) else part for part in content]
+    return [_convert_part(part) if isinstance(part, dict) else part for part in content]
 
 
-def _part(part: dict[str, Any]) -> dict[str, Any]:
+def _convert_part(part: dict[str, Any]) -> dict[str, Any]:
     match part.get("type"):
         case "input_text" | "output_text":
             return {**part, "type": "text"}

@@ -33,19 +33,19 @@ from mastra_server.memory.queries import check_thread_access
 from mastra_server.openai.convert import ResponseWriter
 from mastra_server.openai.request import (
     ResponseBody,
-    client_tools,
-    input_messages,
-    output_schema,
+    build_client_tools,
+    get_output_schema,
+    parse_input,
 )
 
 __all__ = ("ROUTES", "Responses")
 
 _Request = Request[Any, Any, Any]
-_MOST = 1000
-_OLDEST = 24 * 3600.0  # seconds
+_MAX_RESPONSES = 1000
+_MAX_AGE = 24 * 3600.0  # seconds
 
 
-class _Kept(msgspec.Struct, frozen=True):
+class _StoredResponse(msgspec.Struct, frozen=True):
     response: dict[str, Any]
     agent: str
     owner: str
@@ -58,30 +58,30 @@ class Responses:
     """The latest responses of this process, which can be retrieved and continued."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[str, _Kept] = OrderedDict()
+        self._responses: OrderedDict[str, _StoredResponse] = OrderedDict()
 
-    def put(self, kept_: _Kept) -> None:
+    def put(self, stored: _StoredResponse) -> None:
         """Store a response.
 
         :param stored: the response with what is needed to continue it.
         """
-        self._kept[kept_.response["id"]] = kept_
-        while len(self._kept) > _MOST:
-            self._kept.popitem(last=False)
+        self._responses[stored.response["id"]] = stored
+        while len(self._responses) > _MAX_RESPONSES:
+            self._responses.popitem(last=False)
 
-    def get(self, response_id: str, owner: str) -> _Kept:
+    def get(self, response_id: str, owner: str) -> _StoredResponse:
         """Return a response.
 
         :param response_id: the id of the response.
         :param owner: the resource that the caller is restricted to; empty for none.
         :raises NotFound: when this owner has no such response.
         """
-        stored = self._kept.get(response_id)
-        if stored is None or stored.owner != owner or stored.at < time.monotonic() - _OLDEST:
+        stored = self._responses.get(response_id)
+        if stored is None or stored.owner != owner or stored.at < time.monotonic() - _MAX_AGE:
             raise NotFound(f"Response {response_id} was not found")
         return stored
 
-    def drop(self, response_id: str, owner: str) -> None:
+    def delete(self, response_id: str, owner: str) -> None:
         """Delete a response.
 
         :param response_id: the id of the response.
@@ -89,7 +89,7 @@ class Responses:
         :raises NotFound: when this owner has no such response.
         """
         self.get(response_id, owner)
-        del self._kept[response_id]
+        del self._responses[response_id]
 
 
 @post(
@@ -100,17 +100,17 @@ class Responses:
     stream="sse",
     errors=(402, 403, 404, 422, 429, 502, 503),
 )
-async def _create(request: _Request) -> ASGIResponse:
+async def _create_response(request: _Request) -> ASGIResponse:
     """Run an agent the way OpenAI's Responses API runs a model; ``stream`` requests a stream."""
     body = await read_body(request, ResponseBody)
-    agent = _agent(request, body.agent_id or body.model)
-    run_input = _wish(request, agent, body)
+    agent = _find_agent(request, body.agent_id or body.model)
+    run_input = _build_run_input(request, agent, body)
     await check_thread_access(agent, run_input)
-    writer = ResponseWriter(run_input.run_id, body.model or agent.id, _asked(body))
-    events = _events(request, agent, run_input, writer, stored=body.store is not False)
+    writer = ResponseWriter(run_input.run_id, body.model or agent.id, _get_request_fields(body))
+    events = _stream_events(request, agent, run_input, writer, stored=body.store is not False)
     if body.stream:
         # Litestar reads the return annotation, so it must not name StreamResponse.
-        response: Any = sse_response(_frames(events))
+        response: Any = sse_response(_encode_events(events))
         return response  # type: ignore[no-any-return]  # an ASGI application like ASGIResponse
     async with close_on_exit(events) as items:
         async for _ in items:
@@ -125,9 +125,9 @@ async def _create(request: _Request) -> ASGIResponse:
     operation_id="responses_retrieve",
     response=dict[str, Any],
 )
-async def _retrieve(request: _Request) -> ASGIResponse:
+async def _retrieve_response(request: _Request) -> ASGIResponse:
     """Retrieve a stored response."""
-    return json_response(_kept(request, request.path_params["response_id"]).response)
+    return json_response(_get_stored(request, request.path_params["response_id"]).response)
 
 
 @delete(
@@ -136,26 +136,26 @@ async def _retrieve(request: _Request) -> ASGIResponse:
     response=dict[str, Any],
     status_code=200,
 )
-async def _delete(request: _Request) -> ASGIResponse:
+async def _delete_response(request: _Request) -> ASGIResponse:
     """Delete a stored response."""
     response_id = request.path_params["response_id"]
-    _store(request).drop(response_id, restrict_to_resource(request))
+    _get_store(request).delete(response_id, restrict_to_resource(request))
     return json_response({"id": response_id, "object": "response", "deleted": True})
 
 
-ROUTES = (_create, _retrieve, _delete)
+ROUTES = (_create_response, _retrieve_response, _delete_response)
 
 
-def _store(request: _Request) -> Responses:
+def _get_store(request: _Request) -> Responses:
     store: Responses = request.app.state.responses
     return store
 
 
-def _kept(request: _Request, name: str) -> _Kept:
-    return _store(request).get(name, restrict_to_resource(request))
+def _get_stored(request: _Request, name: str) -> _StoredResponse:
+    return _get_store(request).get(name, restrict_to_resource(request))
 
 
-def _agent(request: _Request, name: str) -> AgentLike:
+def _find_agent(request: _Request, name: str) -> AgentLike:
     if not name:
         raise InvalidBody("agent_id", "Expected the key or id of an agent, here or as model")
     try:
@@ -165,11 +165,13 @@ def _agent(request: _Request, name: str) -> AgentLike:
     return agent
 
 
-def _wish(request: _Request, agent: AgentLike, body: ResponseBody) -> AgentInput:
-    previous = _kept(request, body.previous_response_id) if body.previous_response_id else None
+def _build_run_input(request: _Request, agent: AgentLike, body: ResponseBody) -> AgentInput:
+    previous = (
+        _get_stored(request, body.previous_response_id) if body.previous_response_id else None
+    )
     if previous is not None and previous.agent != agent.id:
         raise InvalidBody("previous_response_id", f"It is a response of {previous.agent}")
-    sent = input_messages(body.input)
+    sent = parse_input(body.input)
     earlier = previous.messages if previous and not previous.history else ()
     settings = {
         "temperature": body.temperature,
@@ -180,19 +182,18 @@ def _wish(request: _Request, agent: AgentLike, body: ResponseBody) -> AgentInput
         messages=(*earlier, *sent),
         history=previous.history if previous else b"",
         instructions=body.instructions or "",
-        output_schema=output_schema(body),
-        client_tools=client_tools(body),
+        output_schema=get_output_schema(body),
+        client_tools=build_client_tools(body),
         settings={key: value for key, value in settings.items() if value is not None},
         context=build_context(request),
         thread=restrict_to_thread(request, body.conversation_id or ""),
-        resource=restrict_to_resource(request)
-        or body.conversation_id
-        or "",  # its clients name nobody
+        # Clients of this API name no resource.
+        resource=restrict_to_resource(request) or body.conversation_id or "",
         run_id=f"resp_{uuid.uuid4().hex}",
     )
 
 
-def _asked(body: ResponseBody) -> dict[str, Any]:
+def _get_request_fields(body: ResponseBody) -> dict[str, Any]:
     return {
         "instructions": body.instructions,
         "text": {"format": {"type": "text"}} if body.text is None else body.text,
@@ -203,7 +204,7 @@ def _asked(body: ResponseBody) -> dict[str, Any]:
     }
 
 
-async def _events(
+async def _stream_events(
     request: _Request,
     agent: AgentLike,
     run_input: AgentInput,
@@ -211,19 +212,19 @@ async def _events(
     *,
     stored: bool,
 ) -> AsyncGenerator[dict[str, Any]]:
-    for chunk in writer.begin():
+    for chunk in writer.write_start():
         yield chunk
     async with close_on_exit(
         stream_events(agent, run_input, get_suspended_runs(request))
     ) as events:
         async for event in events:
-            for chunk in writer.tell(event):
+            for chunk in writer.write(event):
                 if stored and isinstance(event, Finish):
-                    _keep(request, agent, run_input, writer, event)
+                    _store_response(request, agent, run_input, writer, event)
                 yield chunk
 
 
-def _keep(
+def _store_response(
     request: _Request,
     agent: AgentLike,
     run_input: AgentInput,
@@ -233,8 +234,8 @@ def _keep(
     texts = [part["text"] for item in writer.response["output"] for part in item.get("content", ())]
     message = Message(role="assistant", parts=(TextPart(text="".join(texts)),))
     messages = () if finish.history else (*run_input.messages, message)
-    _store(request).put(
-        _Kept(
+    _get_store(request).put(
+        _StoredResponse(
             writer.response,
             agent.id,
             restrict_to_resource(request),
@@ -245,7 +246,7 @@ def _keep(
     )
 
 
-async def _frames(events: AsyncGenerator[dict[str, Any]]) -> AsyncGenerator[bytes]:
+async def _encode_events(events: AsyncGenerator[dict[str, Any]]) -> AsyncGenerator[bytes]:
     async with close_on_exit(events) as items:
         async for event in items:
             yield b"event: " + event["type"].encode() + b"\ndata: " + encode_json(event) + b"\n\n"

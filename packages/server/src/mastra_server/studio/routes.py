@@ -10,7 +10,7 @@ from litestar.response.base import ASGIResponse
 
 from mastra_core.agents.providers import known_providers
 from mastra_server.http.responses import json_response
-from mastra_server.mcp.tools import McpServer, itself
+from mastra_server.mcp.tools import McpServer, describe_application
 
 __all__ = ("ROUTES",)
 
@@ -92,14 +92,14 @@ class BuilderSettings(TypedDict):
     requires_auth=False,
     response=Capabilities,
 )
-async def _capabilities(request: _Request) -> ASGIResponse:
+async def _get_capabilities(request: _Request) -> ASGIResponse:
     """Report whether callers must authenticate."""
     has_auth = request.app.state.mastra.server.auth is not None
     return json_response({"enabled": has_auth, "login": None})
 
 
 @get("/api/system/packages", operation_id="studio_system", response=System)
-async def _system(request: _Request) -> ASGIResponse:
+async def _get_system(request: _Request) -> ASGIResponse:
     """Report the capabilities of the server, without the versions of its packages."""
     mastra = request.app.state.mastra
     return json_response(
@@ -115,55 +115,55 @@ async def _system(request: _Request) -> ASGIResponse:
 
 
 @get("/api/agents/providers", operation_id="studio_providers", response=Providers)
-async def _providers() -> ASGIResponse:
+async def _list_providers() -> ASGIResponse:
     """List providers of models with the environment variables of their API keys, without models."""
-    return json_response({"providers": [_provider(*item) for item in known_providers()]})
+    return json_response({"providers": [_build_provider(*item) for item in known_providers()]})
 
 
 @get("/api/mcp/v0/servers", operation_id="studio_mcp_servers", response=McpServers)
-async def _mcp_servers(request: _Request) -> ASGIResponse:
+async def _list_mcp_servers(request: _Request) -> ASGIResponse:
     """List the application's MCP servers: the application itself, or none."""
-    servers = [itself()] if request.app.state.mastra.server.mcp else []
+    servers = [describe_application()] if request.app.state.mastra.server.mcp else []
     return json_response({"servers": servers, "total_count": len(servers), "next": None})
 
 
 @get("/api/editor/builder/settings", operation_id="studio_builder", response=BuilderSettings)
-async def _builder() -> ASGIResponse:
+async def _get_builder_settings() -> ASGIResponse:
     """Get the settings of the agent builder, which is not supported."""
     return json_response({"enabled": False, "modelPolicy": {"active": False}})
 
 
 @get("/api/vectors", operation_id="studio_vectors", response=Vectors)
-async def _vectors() -> ASGIResponse:
+async def _list_vectors() -> ASGIResponse:
     """List vector stores; always empty."""
     return json_response({"vectors": []})
 
 
 @get("/api/scores/scorers", operation_id="studio_scorers", response=dict[str, Any])
-async def _scorers() -> ASGIResponse:
+async def _list_scorers() -> ASGIResponse:
     """List scorers; always empty."""
     return json_response({})
 
 
 @get("/api/processors", operation_id="studio_processors", response=dict[str, Any])
-async def _processors() -> ASGIResponse:
+async def _list_processors() -> ASGIResponse:
     """List processors; always empty."""
     return json_response({})
 
 
 ROUTES = (
-    _capabilities,
-    _system,
-    _providers,
-    _mcp_servers,
-    _builder,
-    _vectors,
-    _scorers,
-    _processors,
+    _get_capabilities,
+    _get_system,
+    _list_providers,
+    _list_mcp_servers,
+    _get_builder_settings,
+    _list_vectors,
+    _list_scorers,
+    _list_processors,
 )
 
 
-def _provider(name: str, variables: tuple[str, ...]) -> Provider:
+def _build_provider(name: str, variables: tuple[str, ...]) -> Provider:
     return {
         "id": name,
         "name": name,

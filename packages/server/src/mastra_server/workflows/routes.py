@@ -16,7 +16,7 @@ from mastra_server.http.request_body import read_body, read_number_param, requir
 from mastra_server.http.request_context import build_context, restrict_to_resource
 from mastra_server.http.responses import StreamResponse, json_response
 from mastra_server.http.schemas import ListQuery, Message
-from mastra_server.middleware.request_spans import trace_of
+from mastra_server.middleware.request_spans import get_trace_ids
 from mastra_server.workflows import runs, time_travel
 from mastra_server.workflows.result import build_run_result, count_runs
 from mastra_server.workflows.runs import (
@@ -144,7 +144,7 @@ async def _start_and_wait(request: _Request) -> ASGIResponse:
     body = await read_body(request, _Start)
     run = await _create_owned_run(request, workflow, body.resource_id)
     await _begin_run(request, run, body)
-    return json_response(build_run_result(await run.settled(), trace_of(run)))
+    return json_response(build_run_result(await run.settled(), get_trace_ids(run)))
 
 
 @post(
@@ -193,7 +193,7 @@ async def _resume_run(request: _Request) -> ASGIResponse:
 async def _resume_and_wait(request: _Request) -> ASGIResponse:
     """Resume a suspended run and respond when it has ended or is suspended again."""
     run, _ = await _resume_suspended(request)
-    return json_response(build_run_result(await run.settled(), trace_of(run)))
+    return json_response(build_run_result(await run.settled(), get_trace_ids(run)))
 
 
 @post(

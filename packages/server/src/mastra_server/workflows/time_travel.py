@@ -14,7 +14,7 @@ from mastra_server.http.request_body import read_body, require_param
 from mastra_server.http.request_context import build_context
 from mastra_server.http.responses import StreamResponse, json_response
 from mastra_server.http.schemas import Message
-from mastra_server.middleware.request_spans import trace_of
+from mastra_server.middleware.request_spans import get_trace_ids
 from mastra_server.workflows.result import build_run_result
 from mastra_server.workflows.runs import get_engine, get_run, get_workflow, list_visible_runs
 from mastra_server.workflows.schemas import RunIdQuery, WorkflowResult
@@ -92,7 +92,7 @@ async def _time_travel(request: _Request) -> ASGIResponse:
 async def _time_travel_and_wait(request: _Request) -> ASGIResponse:
     """Execute a run again from a step and respond when it has ended or is suspended."""
     run, _ = await _begin_time_travel(request)
-    return json_response(build_run_result(await run.settled(), trace_of(run)))
+    return json_response(build_run_result(await run.settled(), get_trace_ids(run)))
 
 
 @post(
@@ -133,7 +133,7 @@ async def _restart_run(request: _Request) -> ASGIResponse:
 async def _restart_and_wait(request: _Request) -> ASGIResponse:
     """Restart an interrupted or stuck run and respond when it has ended or is suspended."""
     run = await _begin_restart(request)
-    return json_response(build_run_result(await run.settled(), trace_of(run)))
+    return json_response(build_run_result(await run.settled(), get_trace_ids(run)))
 
 
 @post(
