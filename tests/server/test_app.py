@@ -90,9 +90,9 @@ def test_routes_of_ones_own(serve):
 @pytest.mark.parametrize(
     ("item", "words"),
     [
-        (ApiRoute(path="/api/mine", handler=order), "own places"),
-        (ApiRoute(path="/health", handler=order), "own places"),
-        (object(), "api_routes has"),
+        (ApiRoute(path="/api/mine", handler=order), "reserved for the server"),
+        (ApiRoute(path="/health", handler=order), "reserved for the server"),
+        (object(), "api_routes contains"),
     ],
 )
 def test_routes_that_are_refused(item, words):

@@ -16,7 +16,7 @@ from mastra_core.pipeline import (
     Serve,
     Silent,
 )
-from mastra_core.pipeline.bundle import _digest as digest_of
+from mastra_core.pipeline.bundle import _compute_digest as digest_of
 from mastra_core.pipeline.file_tree import identity_of
 
 

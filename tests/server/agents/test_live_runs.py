@@ -53,12 +53,12 @@ def test_many_readers_of_one_run():
 
 
 def test_nobody_watches_and_the_log_stays_small(monkeypatch):
-    monkeypatch.setattr(live_run, "MOST_FRAMES", 10)
+    monkeypatch.setattr(live_run, "MAX_FRAMES", 10)
 
     async def main():
         run = LiveRuns(60).start(chunks(1000), "r", "a")
         async with asyncio.timeout(5):
-            await run.ended()
+            await run.wait()
         got = await read(run, 3)
         assert got.startswith(b": frames before 990 are no longer kept\n\n")
         assert numbers(got) == [*range(990, 1000)]
@@ -67,11 +67,11 @@ def test_nobody_watches_and_the_log_stays_small(monkeypatch):
 
 
 def test_bytes_are_bounded_too(monkeypatch):
-    monkeypatch.setattr(live_run, "MOST_BYTES", 1000)
+    monkeypatch.setattr(live_run, "MAX_BYTES", 1000)
 
     async def main():
         run = LiveRuns(60).start(chunks(100, 400), "r", "a")
-        while run.running:
+        while run.is_running:
             assert run.size < 1500
             await asyncio.sleep(0)
 
@@ -79,7 +79,7 @@ def test_bytes_are_bounded_too(monkeypatch):
 
 
 def test_a_run_waits_for_a_slow_reader(monkeypatch):
-    monkeypatch.setattr(live_run, "MOST_FRAMES", 10)
+    monkeypatch.setattr(live_run, "MAX_FRAMES", 10)
 
     async def main():
         run = LiveRuns(60).start(chunks(100), "r", "a")
@@ -89,12 +89,12 @@ def test_a_run_waits_for_a_slow_reader(monkeypatch):
 
 
 def test_a_reader_that_stands_still_is_cut_off(monkeypatch):
-    monkeypatch.setattr(live_run, "MOST_FRAMES", 10)
-    monkeypatch.setattr(live_run, "PATIENCE", 0.05)
+    monkeypatch.setattr(live_run, "MAX_FRAMES", 10)
+    monkeypatch.setattr(live_run, "SLOW_READER_TIMEOUT", 0.05)
 
     async def main():
         run = LiveRuns(60).start(chunks(100), "r", "a")
-        stuck = run.frames()
+        stuck = run.stream_frames()
         first = await anext(stuck)
         quick = asyncio.create_task(read(run, 0))
         rest = b"".join([piece async for piece in stuck if not await asyncio.sleep(0.3)])
@@ -122,8 +122,8 @@ def test_a_run_goes_on_in_its_log():
 
 
 def test_how_many_there_may_be(monkeypatch):
-    monkeypatch.setattr(live_runs, "MOST_RUNNING", 2)
-    monkeypatch.setattr(live_runs, "MOST_FINISHED", 3)
+    monkeypatch.setattr(live_runs, "MAX_RUNNING", 2)
+    monkeypatch.setattr(live_runs, "MAX_FINISHED", 3)
 
     async def main():
         runs = LiveRuns(60)
@@ -140,10 +140,10 @@ def test_how_many_there_may_be(monkeypatch):
         for gone in ("endless-0", "r0", "r1"):
             with pytest.raises(NotFound):
                 runs.get(gone, "a")
-        monkeypatch.setattr(live_runs, "MOST_BYTES", 40)
+        monkeypatch.setattr(live_runs, "MAX_FINISHED_BYTES", 40)
         with pytest.raises(NotFound):
             runs.get("r2", "a")
-        monkeypatch.setattr(live_runs, "OLDEST", -1)
+        monkeypatch.setattr(live_runs, "MAX_AGE", -1)
         with pytest.raises(NotFound):
             runs.get("r4", "a")
 

@@ -5,7 +5,7 @@ import base64
 import pytest
 
 from mastra_core.agents import FilePart, Message, TextPart, ToolCallPart, ToolResultPart
-from mastra_server.agents.input_messages import messages_of
+from mastra_server.agents.input_messages import parse_messages
 from mastra_server.http.request_body import InvalidBody
 
 PIXEL = base64.b64encode(b"pixel").decode()
@@ -31,7 +31,7 @@ def user(*parts):
     ],
 )
 def test_text(value, expected):
-    assert messages_of(value) == expected
+    assert parse_messages(value) == expected
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_text(value, expected):
     ],
 )
 def test_files(part, expected):
-    assert messages_of([{"role": "user", "content": [part]}]) == user(expected)
+    assert parse_messages([{"role": "user", "content": [part]}]) == user(expected)
 
 
 def test_tool_calls_of_client_tools():
@@ -76,7 +76,7 @@ def test_tool_calls_of_client_tools():
             ],
         },
     ]
-    assert messages_of(value)[1:] == (
+    assert parse_messages(value)[1:] == (
         Message(role="assistant", parts=(CALL,)),
         Message(role="tool", parts=(RESULT,)),
     )
@@ -90,7 +90,7 @@ def test_a_stored_message_is_split():
         {"type": "text", "text": "done"},
     ]
     value = {"role": "assistant", "content": {"format": 2, "parts": parts}}
-    assert messages_of(value) == (
+    assert parse_messages(value) == (
         Message(role="assistant", parts=(CALL,)),
         Message(role="tool", parts=(RESULT,)),
         Message(role="assistant", parts=(TextPart(text="done"),)),
@@ -110,7 +110,7 @@ def test_a_stored_message_is_split():
 )
 def test_what_is_no_message(value):
     with pytest.raises(InvalidBody):
-        messages_of(value)
+        parse_messages(value)
 
 
 def test_the_parts_of_a_user_interface_go_before_its_text():
@@ -118,10 +118,10 @@ def test_the_parts_of_a_user_interface_go_before_its_text():
     call = {"state": "call", "toolCallId": "1", "toolName": "add", "args": {"a": 1}}
     older = {"role": "assistant", "content": "", "parts": [
         {"type": "step-start"}, {"type": "tool-invocation", "toolInvocation": call}]}  # fmt: skip
-    assert messages_of(older) == (Message(role="assistant", parts=(CALL,)),)
+    assert parse_messages(older) == (Message(role="assistant", parts=(CALL,)),)
     done = {"state": "output-available", "output": {"sum": 1}, "toolCallId": "1", "input": {"a": 1}}
     for kind in ({"type": "tool-add"}, {"type": "dynamic-tool", "toolName": "add"}):
-        assert messages_of({"role": "assistant", "parts": [{**kind, **done}]}) == (
+        assert parse_messages({"role": "assistant", "parts": [{**kind, **done}]}) == (
             Message(role="assistant", parts=(CALL,)),
             Message(role="tool", parts=(RESULT,)),
         )

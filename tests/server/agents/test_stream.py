@@ -164,7 +164,7 @@ def test_a_run_outlives_its_client(server):
 
 
 def test_a_silent_stream_sends_heartbeats(server, monkeypatch):
-    monkeypatch.setattr(live_run, "SILENCE", 0.1)
+    monkeypatch.setattr(live_run, "HEARTBEAT_INTERVAL", 0.1)
     seen = []
     with server.http.stream(
         "POST", "/api/agents/slowAgent/stream", json={"messages": "x"}

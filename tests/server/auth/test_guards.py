@@ -315,14 +315,14 @@ def test_tokens_that_are_refused(by_jwks, issuer):
 
 
 def test_a_rotated_key_is_found_and_invented_ones_are_no_flood(by_jwks, issuer, monkeypatch):
-    monkeypatch.setattr(jwks, "_PAUSE", 0)
+    monkeypatch.setattr(jwks, "_MIN_INTERVAL", 0)
     assert who(by_jwks, issuer.token("one"))[0] == 200
     old = issuer.token("one")
     issuer.keys = {"two": rsa.generate_private_key(public_exponent=65537, key_size=2048)}
     assert who(by_jwks, old)[0] == 200  # still fresh
     assert who(by_jwks, issuer.token("two"))[0] == 200
     assert who(by_jwks, old) == REFUSED
-    monkeypatch.setattr(jwks, "_PAUSE", 60)
+    monkeypatch.setattr(jwks, "_MIN_INTERVAL", 60)
     before = issuer.asked
     for index in range(20):
         assert who(by_jwks, issuer.token(f"kid-{index}", key=issuer.keys["two"])) == REFUSED
@@ -336,8 +336,8 @@ def test_an_issuer_that_is_down(by_jwks, issuer, monkeypatch):
     issuer.broken = False
     assert who(by_jwks, issuer.token("one"))[0] == 200
     issuer.broken = True
-    monkeypatch.setattr(jwks, "_FRESH", 0)
-    monkeypatch.setattr(jwks, "_PAUSE", 0)
+    monkeypatch.setattr(jwks, "_MAX_AGE", 0)
+    monkeypatch.setattr(jwks, "_MIN_INTERVAL", 0)
     assert who(by_jwks, issuer.token("one"))[0] == 200
 
 

@@ -9,7 +9,7 @@ import pytest
 APP = """
 from mastra_server.http import head_limit
 from tests.server.sample_app import sample
-head_limit.MOST_SECONDS = 0.5
+head_limit.HEAD_TIMEOUT = 0.5
 mastra = sample()
 """
 HEAD = b"GET /health HTTP/1.1\r\nhost: x\r\n"

@@ -6,8 +6,8 @@ import pytest
 
 from mastra_core import ApiRoute
 from mastra_server import ApiKeys, create_app
-from mastra_server.http.openapi import document
-from mastra_server.http.operations import operations
+from mastra_server.http.openapi import build_document
+from mastra_server.http.operations import iter_operations
 from tests.server.sample_app import sample
 
 
@@ -21,7 +21,7 @@ async def order(request):
 
 @pytest.fixture(scope="module")
 def told():
-    return document(create_app(sample()))
+    return build_document(create_app(sample()))
 
 
 def test_every_route_says_what_it_answers():
@@ -30,8 +30,8 @@ def test_every_route_says_what_it_answers():
     """
     bare = [
         f"{each.method} {each.path}"
-        for each in operations(create_app(sample()))
-        if not each.documented
+        for each in iter_operations(create_app(sample()))
+        if not each.is_documented
     ]
     assert not bare
 
@@ -62,7 +62,7 @@ def test_its_names_are_for_strangers(told):
 def test_routes_of_ones_own_and_a_prefix_are_in_it():
     routes = [ApiRoute(path="/orders/{order_id}", handler=order, method=["GET", "PUT"])]
     settings = {"api_prefix": "/v1", "api_routes": routes, "auth": ApiKeys({"a": "k"})}
-    told = document(create_app(sample(server=settings)))
+    told = build_document(create_app(sample(server=settings)))
     own = told["paths"]["/orders/{orderId}"]
     assert set(own) == {"get", "put"}
     assert own["get"]["summary"] == "One order"

@@ -44,7 +44,7 @@ def test_each_is_cut_at_its_own_time():
         assert quick == [([200], 0.0)] * 100
         assert (await first, await second) == (([504], 0.1), ([504], 0.1))
         assert (await answers.ask("9"))[0] == [504], "the timer is not set again"
-        assert answers.limit._deadlines._ahead == {}
+        assert answers.limit._deadlines._pending == {}
 
     asyncio.run(main())
 
@@ -88,10 +88,10 @@ def test_an_application_that_is_served_again():
     deadlines = Deadlines(0.05)
 
     async def main():
-        deadline = deadlines.begin()
+        deadline = deadlines.start()
         with pytest.raises(asyncio.CancelledError):
             await asyncio.sleep(5)
-        assert deadline.taken_back()
+        assert deadline.withdraw()
 
     asyncio.run(main())
     asyncio.run(main())

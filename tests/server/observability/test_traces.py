@@ -7,7 +7,7 @@ import pytest
 
 from mastra_core import ApiRoute, Mastra, Telemetry, telemetry
 from mastra_server import ApiKeys
-from mastra_server.observability.trace_store import TraceBook
+from mastra_server.observability.trace_store import TraceStore
 from tests.server.sample_app import sample
 
 MODEL = {
@@ -282,7 +282,7 @@ def test_each_caller_sees_its_own_runs(serve):
 
 @pytest.fixture
 def book():
-    kept = TraceBook(Telemetry())
+    kept = TraceStore(Telemetry())
     kept.start()
     yield kept
     kept.stop()

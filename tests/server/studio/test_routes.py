@@ -5,7 +5,7 @@ import pytest
 from mastra_core import ApiRoute
 from mastra_server import ApiKeys, create_app
 from mastra_server.http import unsupported
-from mastra_server.http.operations import operations
+from mastra_server.http.operations import iter_operations
 from tests.server.sample_app import sample
 
 FIXED = {
@@ -49,7 +49,7 @@ def test_whether_one_must_sign_in_is_open_to_all(serve):
 
 REFUSED = [
     (each.method, each.path.replace(":str", ""))
-    for each in operations(create_app(sample()))
+    for each in iter_operations(create_app(sample()))
     if each.handler.fn.__module__ == unsupported.__name__
 ]
 

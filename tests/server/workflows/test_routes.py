@@ -5,7 +5,7 @@ import json
 import pytest
 
 from mastra_core import Mastra
-from mastra_server.http.request_context import RESOURCE, request_context
+from mastra_server.http.request_context import RESOURCE_KEY, request_context
 from tests.server import sample_workflows as workflow_sample
 
 
@@ -272,7 +272,7 @@ def test_every_run_under_way_is_restarted(serve):
 def test_runs_of_others_are_not_seen(serve):
     async def known(request, next):
         if user := request.headers.get("x-user"):
-            request_context(request)[RESOURCE] = user
+            request_context(request)[RESOURCE_KEY] = user
         return await next(request)
 
     mastra = Mastra(workflows=workflow_sample.workflows(), logger=False, server_middleware=[known])

@@ -1,6 +1,7 @@
-"""The HTTP server: a Litestar application over everything a ``Mastra`` object holds.
+"""Serve the agents, workflows and tools of a ``Mastra`` object over HTTP with Litestar.
 
-Names load on first use: the tool side imports this package without paying for Litestar.
+Public names are imported on first use: the build tools import this package without the cost of
+importing Litestar.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ("ApiKeys", "Jwt", "create_app", "request_context")
 
-_HOMES = {
+_MODULES = {
     "ApiKeys": "mastra_server.auth.api_keys",
     "Jwt": "mastra_server.auth.jwt",
     "create_app": "mastra_server.app",
@@ -24,9 +25,9 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     from importlib import import_module
 
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(_MODULES[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -1,1 +1,1 @@
-"""Routes of agents: generate, stream, approve, and the wire format of a run."""
+"""Routes that run agents (generate, stream, approve) and the wire format of a run."""

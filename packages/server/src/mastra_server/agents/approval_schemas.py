@@ -1,4 +1,4 @@
-"""What queries and answers about suspended runs look like, for the OpenAPI document."""
+"""Define the types of suspended runs for the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Date = Annotated[str, msgspec.Meta(extra_json_schema={"format": "date-time"})]
 
 
 class SuspendedQuery(ContextQuery):
-    """Which of the runs that wait."""
+    """Filter and page of suspended runs."""
 
     thread_id: str = ""
     resource_id: str = ""
@@ -25,7 +25,7 @@ class SuspendedQuery(ContextQuery):
 
 
 class WaitingCall(TypedDict):
-    """A call that somebody must decide."""
+    """A tool call that waits for a decision."""
 
     toolCallId: str
     toolName: str
@@ -34,7 +34,7 @@ class WaitingCall(TypedDict):
 
 
 class SuspendedRun(TypedDict):
-    """A run of an agent that waits for somebody."""
+    """A run of an agent that waits for a decision."""
 
     runId: str
     status: Literal["suspended"]
@@ -45,7 +45,7 @@ class SuspendedRun(TypedDict):
 
 
 class SuspendedList(TypedDict):
-    """Runs that wait."""
+    """A page of suspended runs."""
 
     runs: list[SuspendedRun]
     total: int

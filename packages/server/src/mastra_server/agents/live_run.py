@@ -1,4 +1,4 @@
-"""An agent's run that goes on whether or not anybody watches, and the last of what it said."""
+"""Run an agent independently of its readers, and keep the latest frames of its stream."""
 
 from __future__ import annotations
 
@@ -9,25 +9,27 @@ from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 from mastra_core.logger import logger_of
-from mastra_server.http.responses import stop
-from mastra_server.http.sse import DONE, HEARTBEAT, frame
+from mastra_server.http.responses import cancel_tasks
+from mastra_server.http.sse import DONE, HEARTBEAT, encode_event
 
 __all__ = ("LiveRun",)
 
-SILENCE = 15.0  # seconds; proxies cut a connection that says nothing for 30 to 60
-PATIENCE = 30.0  # seconds that a run waits for the slowest of those who watch it
-MOST_FRAMES = 10_000
-MOST_BYTES = 2 * 1024 * 1024
+HEARTBEAT_INTERVAL = 15.0  # seconds; proxies close a connection that is silent for 30 to 60
+SLOW_READER_TIMEOUT = 30.0  # seconds that a run waits for its slowest reader
+MAX_FRAMES = 10_000
+MAX_BYTES = 2 * 1024 * 1024
 
 
 class LiveRun:
-    """One run: a task that fills a log of frames, and any number of readers of the log.
+    """A run: a task that fills a log of frames, and any number of readers of the log.
 
-    The log is bounded. Where it is full, the run waits a while for readers that are about to lose
-    something; those that do not move are cut off, and the oldest frames go. A run that nobody
-    watches never waits. A run that was suspended goes on in the same log.
+    The log is bounded. Where it is full, the run waits up to 30 seconds for readers that have not
+    read the oldest frame, then disconnects them and drops the frame. A run without readers never
+    waits. A suspended run continues in the same log.
 
-    :param owner: the resource that its caller is confined to; empty for none.
+    :param run_id: the id of the run.
+    :param agent_id: the id of the agent.
+    :param owner: the resource that the caller is restricted to; empty for none.
     """
 
     def __init__(self, run_id: str, agent_id: str, owner: str = "") -> None:
@@ -36,153 +38,162 @@ class LiveRun:
         self.owner = owner
         self.size = 0  # bytes of the log
         self._log: deque[bytes] = deque()
-        self._first = 0  # the number of the oldest frame that is still there
-        self._part = 0  # the number of the first frame since the run went on
+        self._first = 0  # the number of the oldest frame in the log
+        self._started_at = 0  # the number of the first frame since the run last started
         self._readers: set[_Reader] = set()
-        self._moved = asyncio.Event()
+        self._reader_progress = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     @property
-    def running(self) -> bool:
-        """More frames will come."""
+    def is_running(self) -> bool:
+        """Whether more frames will come."""
         return self._task is not None and not self._task.done()
 
     @property
     def position(self) -> int:
-        """How many frames there were."""
+        """The number of frames so far."""
         return self._first + len(self._log)
 
-    def go(self, chunks: AsyncGenerator[dict[str, Any]], seconds: float) -> asyncio.Task[None]:
-        """Begin, or go on after a suspension; one task drives ``chunks`` to their end, since agent
-        frameworks keep cancel scopes and context variables in theirs.
+    def start(self, chunks: AsyncGenerator[dict[str, Any]], seconds: float) -> asyncio.Task[None]:
+        """Start the run, or continue it after a suspension.
 
-        :param seconds: the most it may take.
+        One task drives ``chunks`` to their end, because agent frameworks bind cancel scopes and
+        context variables to a task.
+
+        :param chunks: the chunks of the run.
+        :param seconds: the timeout of the run.
+        :returns: the task.
         """
-        self._part = self.position
+        self._started_at = self.position
         self._task = asyncio.create_task(self._drive(chunks, seconds), name=f"run {self.id}")
-        self._task.add_done_callback(lambda _: self._wake())
+        self._task.add_done_callback(lambda _: self._wake_readers())
         return self._task
 
-    async def ended(self) -> None:
-        """Wait until nothing more will come."""
+    async def wait(self) -> None:
+        """Wait until the run has ended or is suspended."""
         if self._task is not None:
             await asyncio.wait([self._task])
 
-    def on_end(self, call: Callable[[], object]) -> None:
-        """Have ``call`` made when nothing more will come."""
+    def on_end(self, callback: Callable[[], object]) -> None:
+        """Call ``callback`` when the run has ended or is suspended.
+
+        :param callback: the function to call.
+        """
         if self._task is not None:
-            self._task.add_done_callback(lambda _: call())
+            self._task.add_done_callback(lambda _: callback())
 
     async def abort(self) -> None:
-        """Stop it; whoever watches is told with a chunk ``abort``."""
+        """Stop the run; its readers receive an ``abort`` chunk."""
         if self._task is not None and not self._task.done():
-            await stop(self._task)
+            await cancel_tasks(self._task)
 
-    async def frames(self, after: int | None = None) -> AsyncGenerator[bytes]:
-        """What a reader is sent, to the end of the run.
+    async def stream_frames(self, after: int | None = None) -> AsyncGenerator[bytes]:
+        """Stream the frames of the run to one reader, to the end of the run.
 
-        :param after: how many frames the reader has had; where not given, it gets those since the
-            run last went on. Frames that are gone are left out, and a comment says so.
+        :param after: the number of frames that the reader has received; by default it gets those
+            since the run last started. A comment replaces frames that are no longer in the log.
+        :returns: the frames, joined where several are ready.
         """
-        reader = _Reader(self._part if after is None else min(after, self.position))
+        reader = _Reader(self._started_at if after is None else min(after, self.position))
         self._readers.add(reader)
         try:
-            while not reader.cut:
+            while not reader.disconnected:
                 if reader.position < self.position:
-                    yield self._rest(reader)
-                elif not self.running:
+                    yield self._read_frames(reader)
+                elif not self.is_running:
                     yield DONE
                     return
-                elif not await reader.woken(SILENCE):
+                elif not await reader.wait(HEARTBEAT_INTERVAL):
                     yield HEARTBEAT
         finally:
             self._readers.discard(reader)
-            self._moved.set()
+            self._reader_progress.set()
 
     async def _drive(self, chunks: AsyncGenerator[dict[str, Any]], seconds: float) -> None:
         try:
             async with asyncio.timeout(seconds), contextlib.aclosing(chunks) as items:
                 async for chunk in items:
-                    self._tell(chunk)
-                    while self._full:
-                        await self._make_room()
-                    await asyncio.sleep(0)  # an agent that never waits must not keep everybody
+                    self._append(chunk)
+                    while self._is_full:
+                        await self._drop_oldest_frame()
+                    await asyncio.sleep(0)  # an agent that never awaits must not block the loop
         except asyncio.CancelledError:
-            self._tell(self._aborted())
+            self._append(self._build_abort_chunk())
             raise
-        except Exception as error:  # noqa: BLE001  # the head is sent; all that is left is to end well
+        except Exception as error:  # noqa: BLE001  # the response has begun: end the stream cleanly
             logger_of("mastra.server").error("the run %r failed", self.id, exc_info=error)
-            self._tell(self._aborted())
+            self._append(self._build_abort_chunk())
 
-    def _aborted(self) -> dict[str, Any]:
+    def _build_abort_chunk(self) -> dict[str, Any]:
         return {"type": "abort", "runId": self.id, "from": "AGENT", "payload": {}}
 
     @property
-    def _full(self) -> bool:
-        return len(self._log) > MOST_FRAMES or (self.size > MOST_BYTES and len(self._log) > 1)
+    def _is_full(self) -> bool:
+        return len(self._log) > MAX_FRAMES or (self.size > MAX_BYTES and len(self._log) > 1)
 
-    def _tell(self, chunk: dict[str, Any]) -> None:
-        made = frame(chunk)
-        if made:
-            self._log.append(made)
-            self.size += len(made)
-            self._wake()
+    def _append(self, chunk: dict[str, Any]) -> None:
+        frame = encode_event(chunk)
+        if frame:
+            self._log.append(frame)
+            self.size += len(frame)
+            self._wake_readers()
 
-    def _wake(self) -> None:
+    def _wake_readers(self) -> None:
         for reader in self._readers:
-            reader.news.set()
+            reader.wakeup.set()
 
-    async def _make_room(self) -> None:
-        """Drop the oldest frame, once nobody who watches needs it or they had their time."""
-        if self._slow():
+    async def _drop_oldest_frame(self) -> None:
+        """Drop the oldest frame once every reader has read it or has timed out."""
+        if self._find_slow_readers():
             try:
-                async with asyncio.timeout(PATIENCE):
-                    while self._slow():
-                        self._moved.clear()
-                        await self._moved.wait()
+                async with asyncio.timeout(SLOW_READER_TIMEOUT):
+                    while self._find_slow_readers():
+                        self._reader_progress.clear()
+                        await self._reader_progress.wait()
             except TimeoutError:
-                self._cut(self._slow())
+                self._disconnect(self._find_slow_readers())
         self.size -= len(self._log.popleft())
         self._first += 1
 
-    def _slow(self) -> set[_Reader]:
-        """Who has not read the oldest frame."""
+    def _find_slow_readers(self) -> set[_Reader]:
+        """Return the readers that have not read the oldest frame."""
         return {reader for reader in self._readers if reader.position <= self._first}
 
-    def _cut(self, readers: set[_Reader]) -> None:
+    def _disconnect(self, readers: set[_Reader]) -> None:
         self._readers -= readers
         for reader in readers:
-            reader.cut = True
-            reader.news.set()
+            reader.disconnected = True
+            reader.wakeup.set()
 
-    def _rest(self, reader: _Reader) -> bytes:
-        """Every frame that ``reader`` has not had, then the id to come back with. A block without
-        data is no event, and Mastra's client passes over it.
+    def _read_frames(self, reader: _Reader) -> bytes:
+        """Return every frame that ``reader`` has not received, then the id to reconnect with.
+
+        The id is in a block without data, which is no event: Mastra's client skips it.
         """
         lost = reader.position < self._first
         start = max(reader.position - self._first, 0)
-        pieces = [self._log[index] for index in range(start, len(self._log))]
+        frames = [self._log[index] for index in range(start, len(self._log))]
         if lost:
-            pieces.insert(0, f": frames before {self._first} are no longer kept\n\n".encode())
+            frames.insert(0, f": frames before {self._first} are no longer kept\n\n".encode())
         reader.position = self.position
-        self._moved.set()
-        return b"".join((*pieces, f"id: {self.id}/{reader.position}\n\n".encode()))
+        self._reader_progress.set()
+        return b"".join((*frames, f"id: {self.id}/{reader.position}\n\n".encode()))
 
 
 class _Reader:
-    """How far somebody has read."""
+    """The position of one reader."""
 
     def __init__(self, position: int) -> None:
         self.position = position
-        self.cut = False
-        self.news = asyncio.Event()
+        self.disconnected = False
+        self.wakeup = asyncio.Event()
 
-    async def woken(self, seconds: float) -> bool:
-        """Wait for news; ``False`` when there were none."""
+    async def wait(self, seconds: float) -> bool:
+        """Wait for new frames; return ``False`` when there were none."""
         try:
             async with asyncio.timeout(seconds):  # wait_for loses cancellations before 3.12
-                await self.news.wait()
+                await self.wakeup.wait()
         except TimeoutError:
             return False
-        self.news.clear()
+        self.wakeup.clear()
         return True

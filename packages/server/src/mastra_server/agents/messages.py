@@ -1,4 +1,4 @@
-"""The messages of a run as answers carry them: for a model, and as Mastra stores them."""
+"""Build the messages of a run for responses: for a model, and the way Mastra stores them."""
 
 from __future__ import annotations
 
@@ -8,57 +8,86 @@ from typing import Any
 from mastra_core.agents import Message, TextPart
 from mastra_server.agents.transcript import Transcript, Turn
 
-__all__ = ("asked", "content_of", "iso", "said", "stored", "stored_input", "user_interface")
+__all__ = (
+    "build_content",
+    "build_request_messages",
+    "build_response_messages",
+    "build_stored_input",
+    "build_stored_message",
+    "build_ui_message",
+    "format_iso",
+)
 
 
-def iso(milliseconds: int) -> str:
-    """A moment the way JavaScript writes it."""
-    moment = dt.datetime.fromtimestamp(milliseconds / 1000, dt.UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def format_iso(milliseconds: int) -> str:
+    """Format a time the way JavaScript's ``toISOString`` does.
 
-
-def content_of(turn: Turn, text: str = "") -> list[dict[str, Any]]:
-    """Everything of one turn, in the order of a model's content.
-
-    :param text: stands for the turn's own text where that is empty (a structured answer).
+    :param milliseconds: milliseconds since the epoch.
+    :returns: an ISO date in UTC with milliseconds.
     """
-    said = turn.text or text
+    date = dt.datetime.fromtimestamp(milliseconds / 1000, dt.UTC)
+    return date.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def build_content(turn: Turn, text: str = "") -> list[dict[str, Any]]:
+    """Build the content of one turn, in the order of a model's content.
+
+    :param turn: the turn.
+    :param text: replaces the turn's own text where that is empty (structured output).
+    :returns: the parts.
+    """
+    turn_text = turn.text or text
     content: list[dict[str, Any]] = []
     if turn.reasoning:
         content.append({"type": "reasoning", "text": turn.reasoning})
-    if said:
-        content.append({"type": "text", "text": said})
+    if turn_text:
+        content.append({"type": "text", "text": turn_text})
     content += [
         {"type": "tool-call", "toolCallId": call.id, "toolName": call.name, "input": call.arguments}
         for call in turn.calls
     ]
-    return content + _results(turn)
+    return content + _build_results(turn)
 
 
-def said(transcript: Transcript) -> list[dict[str, Any]]:
-    """The messages that this run added, for a model to go on from."""
+def build_response_messages(transcript: Transcript) -> list[dict[str, Any]]:
+    """Build the messages that the run added, from which a model can continue.
+
+    :param transcript: the run.
+    :returns: messages of the roles ``assistant`` and ``tool``.
+    """
     messages: list[dict[str, Any]] = []
     for turn in transcript.turns:
-        own = [part for part in _content(transcript, turn) if part["type"] != "tool-result"]
+        own = [
+            part for part in _build_turn_content(transcript, turn) if part["type"] != "tool-result"
+        ]
         if own:
             messages.append({"role": "assistant", "content": own})
         if turn.results:
-            messages.append({"role": "tool", "content": _results(turn)})
+            messages.append({"role": "tool", "content": _build_results(turn)})
     return messages
 
 
-def asked(transcript: Transcript) -> list[dict[str, Any]]:
-    """The messages that the caller sent, their text."""
+def build_request_messages(transcript: Transcript) -> list[dict[str, Any]]:
+    """Build the messages that the caller sent, reduced to their text.
+
+    :param transcript: the run.
+    :returns: the messages without system messages.
+    """
     return [
-        {"role": message.role, "content": _texts(message)}
-        for message in transcript.wish.messages
+        {"role": message.role, "content": _get_text_parts(message)}
+        for message in transcript.run_input.messages
         if message.role != "system"
     ]
 
 
-def stored(transcript: Transcript, trace: dict[str, str]) -> dict[str, Any]:
-    """The run's answer as one message the way Mastra stores it."""
-    parts = [part for turn in transcript.turns for part in _stored_parts(transcript, turn)]
+def build_stored_message(transcript: Transcript, trace: dict[str, str]) -> dict[str, Any]:
+    """Build the response of the run as one message, the way Mastra stores it.
+
+    :param transcript: the run.
+    :param trace: the trace id of the run, where it is traced.
+    :returns: the message.
+    """
+    parts = [part for turn in transcript.turns for part in _build_stored_parts(transcript, turn)]
     metadata = {"modelId": transcript.model, "provider": transcript.provider}
     if "traceId" in trace:
         metadata["traceId"] = trace["traceId"]
@@ -71,55 +100,66 @@ def stored(transcript: Transcript, trace: dict[str, str]) -> dict[str, Any]:
             "content": transcript.text,
             "metadata": metadata,
         },
-        "createdAt": iso(transcript.turns[0].at if transcript.turns else 0),
-        **_place(transcript),
+        "createdAt": format_iso(transcript.turns[0].started_at if transcript.turns else 0),
+        **_get_thread_fields(transcript),
     }
 
 
-def stored_input(transcript: Transcript) -> list[dict[str, Any]]:
-    """The caller's messages the way Mastra stores them."""
-    created = transcript.turns[0].at if transcript.turns else 0
+def build_stored_input(transcript: Transcript) -> list[dict[str, Any]]:
+    """Build the caller's messages the way Mastra stores them.
+
+    :param transcript: the run.
+    :returns: the messages of the roles ``user`` and ``assistant``.
+    """
+    created = transcript.turns[0].started_at if transcript.turns else 0
     return [
         {
             "id": f"{transcript.message_id}-{index}",
             "role": message.role,
-            "createdAt": iso(created),
+            "createdAt": format_iso(created),
             "content": {
                 "format": 2,
-                "parts": [{**part, "createdAt": created} for part in _texts(message)],
+                "parts": [{**part, "createdAt": created} for part in _get_text_parts(message)],
                 "content": message.text,
             },
-            **_place(transcript),
+            **_get_thread_fields(transcript),
         }
-        for index, message in enumerate(transcript.wish.messages)
+        for index, message in enumerate(transcript.run_input.messages)
         if message.role in ("user", "assistant")
     ]
 
 
-def user_interface(transcript: Transcript, trace: dict[str, str]) -> dict[str, Any]:
-    """The run's answer as one message of an AI SDK user interface."""
-    message = stored(transcript, trace)
+def build_ui_message(transcript: Transcript, trace: dict[str, str]) -> dict[str, Any]:
+    """Build the response of the run as one message of an AI SDK user interface.
+
+    :param transcript: the run.
+    :param trace: the trace id of the run, where it is traced.
+    :returns: the message.
+    """
+    message = build_stored_message(transcript, trace)
     parts: list[dict[str, Any]] = []
     for part in message["content"]["parts"]:
         if part["type"] == "tool-invocation":
-            parts.append(_tool_part(part["toolInvocation"]))
+            parts.append(_to_ui_tool_part(part["toolInvocation"]))
         else:
             parts.append({key: value for key, value in part.items() if key != "createdAt"})
     metadata = {
         **message["content"]["metadata"],
         "createdAt": message["createdAt"],
-        **_place(transcript),
+        **_get_thread_fields(transcript),
     }
     return {"id": message["id"], "role": "assistant", "metadata": metadata, "parts": parts}
 
 
-def _place(transcript: Transcript) -> dict[str, str]:
-    """The thread it belongs to, and whose that is; nothing where there is none."""
-    wish = transcript.wish
-    return {"threadId": wish.thread, "resourceId": wish.resource} if wish.thread else {}
+def _get_thread_fields(transcript: Transcript) -> dict[str, str]:
+    """Return the ids of thread and resource; nothing where the run has no thread."""
+    run_input = transcript.run_input
+    return (
+        {"threadId": run_input.thread, "resourceId": run_input.resource} if run_input.thread else {}
+    )
 
 
-def _tool_part(call: dict[str, Any]) -> dict[str, Any]:
+def _to_ui_tool_part(call: dict[str, Any]) -> dict[str, Any]:
     part = {
         "type": f"tool-{call['toolName']}",
         "toolCallId": call["toolCallId"],
@@ -131,31 +171,33 @@ def _tool_part(call: dict[str, Any]) -> dict[str, Any]:
     return part
 
 
-def _content(transcript: Transcript, turn: Turn) -> list[dict[str, Any]]:
+def _build_turn_content(transcript: Transcript, turn: Turn) -> list[dict[str, Any]]:
     last = turn is transcript.turns[-1]
-    return content_of(turn, transcript.text if last else "")
+    return build_content(turn, transcript.text if last else "")
 
 
-def _stored_parts(transcript: Transcript, turn: Turn) -> list[dict[str, Any]]:
+def _build_stored_parts(transcript: Transcript, turn: Turn) -> list[dict[str, Any]]:
     results = {result.id: result.result for result in turn.results}
     parts: list[dict[str, Any]] = []
-    for part in _content(transcript, turn):
+    for part in _build_turn_content(transcript, turn):
         if part["type"] == "tool-call":
-            parts.append({"type": "tool-invocation", "toolInvocation": _invocation(part, results)})
+            parts.append(
+                {"type": "tool-invocation", "toolInvocation": _build_invocation(part, results)}
+            )
         elif part["type"] != "tool-result":
             parts.append(part)
-    return [{**part, "createdAt": turn.at} for part in parts]
+    return [{**part, "createdAt": turn.started_at} for part in parts]
 
 
-def _invocation(part: dict[str, Any], results: dict[str, Any]) -> dict[str, Any]:
-    name = part["toolCallId"]
-    call = {"toolCallId": name, "toolName": part["toolName"], "args": part["input"]}
-    if name in results:
-        return {"state": "result", **call, "result": results[name]}
+def _build_invocation(part: dict[str, Any], results: dict[str, Any]) -> dict[str, Any]:
+    call_id = part["toolCallId"]
+    call = {"toolCallId": call_id, "toolName": part["toolName"], "args": part["input"]}
+    if call_id in results:
+        return {"state": "result", **call, "result": results[call_id]}
     return {"state": "call", **call}
 
 
-def _results(turn: Turn) -> list[dict[str, Any]]:
+def _build_results(turn: Turn) -> list[dict[str, Any]]:
     return [
         {
             "type": "tool-result",
@@ -171,7 +213,7 @@ def _results(turn: Turn) -> list[dict[str, Any]]:
     ]
 
 
-def _texts(message: Message) -> list[dict[str, Any]]:
+def _get_text_parts(message: Message) -> list[dict[str, Any]]:
     return [
         {"type": "text", "text": part.text} for part in message.parts if isinstance(part, TextPart)
     ]

@@ -1,4 +1,4 @@
-"""What a caller may ask of one agent run."""
+"""Read the body of a request that runs an agent."""
 
 from __future__ import annotations
 
@@ -11,15 +11,19 @@ import msgspec
 from litestar import Request
 
 from mastra_core.agents import AgentInput, ClientTool
-from mastra_server.agents.input_messages import messages_of
-from mastra_server.http.request_body import read
-from mastra_server.http.request_context import confined, confined_thread, context_of
+from mastra_server.agents.input_messages import parse_messages
+from mastra_server.http.request_body import read_body
+from mastra_server.http.request_context import (
+    build_context,
+    restrict_to_resource,
+    restrict_to_thread,
+)
 
-__all__ = ("AgentBody", "agent_input", "input_of")
+__all__ = ("AgentBody", "build_run_input", "read_run_input")
 
 _CAPITAL = re.compile(r"(?=[A-Z])")
 _Id = Annotated[str, msgspec.Meta(max_length=512)]
-_RENAMED = {"max_output_tokens": "max_tokens"}
+_SETTING_NAMES = {"max_output_tokens": "max_tokens"}
 
 
 class _Structured(msgspec.Struct, rename="camel"):
@@ -29,13 +33,13 @@ class _Structured(msgspec.Struct, rename="camel"):
 
     @property
     def fallback(self) -> Any:
-        """The answer where the model gives none that fits."""
+        """The value to return when the model's output does not fit the schema."""
         if self.error_strategy == "strict":
             return msgspec.UNSET
         return self.fallback_value if self.error_strategy == "fallback" else None
 
 
-class _Thread(msgspec.Struct):
+class _BodyThread(msgspec.Struct):
     id: _Id
     title: str = ""
     metadata: dict[str, Any] = {}
@@ -47,14 +51,14 @@ class _Recall(msgspec.Struct, rename="camel"):
 
 
 class _Memory(msgspec.Struct, rename="camel"):
-    thread: _Id | _Thread = ""
+    thread: _Id | _BodyThread = ""
     resource: str = ""
     read_only: bool = False
     options: _Recall = msgspec.field(default_factory=_Recall)
 
-    def wishes(self) -> dict[str, Any]:
-        """What a run is to remember, and where."""
-        thread = _Thread(self.thread) if isinstance(self.thread, str) else self.thread
+    def to_input_fields(self) -> dict[str, Any]:
+        """Return the memory options as arguments of ``AgentInput``."""
+        thread = _BodyThread(self.thread) if isinstance(self.thread, str) else self.thread
         last = self.options.last_messages
         return {
             "thread": thread.id,
@@ -76,7 +80,7 @@ class _Choice(msgspec.Struct, rename="camel"):
 
 
 class AgentBody(msgspec.Struct, rename="camel"):
-    """What is asked of an agent."""
+    """The input and the options of an agent run."""
 
     messages: str | dict[str, Any] | list[Any]
     context: list[Any] = []
@@ -97,59 +101,66 @@ class AgentBody(msgspec.Struct, rename="camel"):
     run_id: str | None = None
 
 
-async def agent_input(request: Request[Any, Any, Any]) -> AgentInput:
-    """The run that the request's body asks for; it always has a run id.
+async def read_run_input(request: Request[Any, Any, Any]) -> AgentInput:
+    """Read the input of a run from the request's body; it always has a run id.
 
-    :raises InvalidBody: for a body that is not one.
+    :param request: the request.
+    :returns: the input.
+    :raises InvalidBody: for an invalid body.
     """
-    return input_of(request, await read(request, AgentBody))
+    return build_run_input(request, await read_body(request, AgentBody))
 
 
-def input_of(request: Request[Any, Any, Any], body: AgentBody) -> AgentInput:
-    """The run that ``body`` asks for; it always has a run id.
+def build_run_input(request: Request[Any, Any, Any], body: AgentBody) -> AgentInput:
+    """Build the input of a run from ``body``; it always has a run id.
 
-    :raises InvalidBody: for messages that are none.
+    :param request: the request, for its context and the caller's resource.
+    :param body: the decoded body.
+    :returns: the input.
+    :raises InvalidBody: for invalid messages.
     """
     memory = body.memory or _Memory(body.thread_id or "", body.resource_id or "")
-    wishes = memory.wishes()
+    memory_fields = memory.to_input_fields()
     structured = body.structured_output or _Structured()
-    before = messages_of(body.context) if body.context else ()
+    context_messages = parse_messages(body.context) if body.context else ()
     return AgentInput(
-        messages=(*before, *messages_of(body.messages)),
+        messages=(*context_messages, *parse_messages(body.messages)),
         output_schema=structured.schema or body.output,
         fallback=structured.fallback,
-        instructions=_instructions(body.instructions),
-        extra_instructions=_instructions(body.system),
+        instructions=_join_instructions(body.instructions),
+        extra_instructions=_join_instructions(body.system),
         max_steps=body.max_steps,
-        settings=_settings(body),
-        client_tools=tuple(_client_tools(body.client_tools or {})),
+        settings=_build_settings(body),
+        client_tools=tuple(_iter_client_tools(body.client_tools or {})),
         active_tools=None if body.active_tools is None else tuple(body.active_tools),
         require_approval=body.require_tool_approval,
-        context=context_of(request, body.request_context),
-        resource=confined(request, memory.resource),
-        **{**wishes, "thread": confined_thread(request, wishes["thread"])},
+        context=build_context(request, body.request_context),
+        resource=restrict_to_resource(request, memory.resource),
+        **memory_fields | {"thread": restrict_to_thread(request, memory_fields["thread"])},
         run_id=body.run_id or str(uuid.uuid4()),
     )
 
 
-def _client_tools(tools: dict[str, _Client]) -> Iterator[ClientTool]:
+def _iter_client_tools(tools: dict[str, _Client]) -> Iterator[ClientTool]:
     for name, tool in tools.items():
         schema = tool.input_schema or tool.parameters or {}
         yield ClientTool(name=name, description=tool.description, input_schema=schema)
 
 
-def _instructions(value: Any) -> str:
+def _join_instructions(value: Any) -> str:
     if not value or isinstance(value, str):
         return value or ""
     items = value if isinstance(value, list) else [{"role": "system", **value}]
     systems = [item if isinstance(item, str) else {"role": "system", **item} for item in items]
-    return "\n\n".join(message.text for message in messages_of(systems))
+    return "\n\n".join(message.text for message in parse_messages(systems))
 
 
-def _settings(body: AgentBody) -> dict[str, Any]:
+def _build_settings(body: AgentBody) -> dict[str, Any]:
     camel = body.model_settings or {}
     snake = {_CAPITAL.sub("_", key).lower(): value for key, value in camel.items()}
-    settings = {_RENAMED.get(key, key): item for key, item in snake.items() if item is not None}
+    settings = {
+        _SETTING_NAMES.get(key, key): item for key, item in snake.items() if item is not None
+    }
     choice = body.tool_choice
     if choice is not None:
         settings["tool_choice"] = choice if isinstance(choice, str) else [choice.tool_name]

@@ -11,16 +11,16 @@ from litestar.response.base import ASGIResponse
 from mastra_core import Tool
 from mastra_core.agents import AgentInput, AgentLike
 from mastra_core.errors import NotFound
-from mastra_server.agents.ai_sdk_stream import ui_chunks
-from mastra_server.agents.live_runs import live_answer, live_run, observed
-from mastra_server.agents.request import AgentBody, agent_input
-from mastra_server.agents.result import agent_result
-from mastra_server.agents.stream import agent_chunks
-from mastra_server.agents.suspended_runs import suspended_runs, unclaimed
-from mastra_server.agents.tools import ToolBody, executed
-from mastra_server.http.describe import agent_details, tool_details
-from mastra_server.http.request_body import read
-from mastra_server.http.responses import StreamAnswer, json_answer
+from mastra_server.agents.ai_sdk_stream import to_ui_chunks
+from mastra_server.agents.live_runs import get_live_run, observe_live_run, respond_with_stream
+from mastra_server.agents.request import AgentBody, read_run_input
+from mastra_server.agents.result import generate_result
+from mastra_server.agents.stream import stream_agent
+from mastra_server.agents.suspended_runs import check_run_id, get_suspended_runs
+from mastra_server.agents.tools import ToolBody, execute_tool
+from mastra_server.http.describe import describe_agent, describe_tool
+from mastra_server.http.request_body import read_body
+from mastra_server.http.responses import StreamResponse, json_response
 from mastra_server.http.schemas import (
     AgentDetails,
     Generated,
@@ -29,13 +29,13 @@ from mastra_server.http.schemas import (
     Message,
     ToolDetails,
 )
-from mastra_server.memory.queries import admit
+from mastra_server.memory.queries import check_thread_access
 from mastra_server.workflows.schemas import StartQuery
 
-__all__ = ("ROUTES", "agent_of")
+__all__ = ("ROUTES", "get_agent")
 
 _Request = Request[Any, Any, Any]
-# Nothing goes on in the background here, so a run is idle when it ends. The others are older names.
+# A run is idle when it ends, because no work continues in the background. The rest are old names.
 _STREAMS = ("stream", "stream-until-idle", "stream/vnext", "streamVNext")
 
 
@@ -44,122 +44,137 @@ class _Observe(msgspec.Struct, rename="camel"):
     offset: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
-@get("/api/agents", query=ListQuery, answer=dict[str, ListedAgent])
-async def _list(request: _Request) -> ASGIResponse:
-    """Every agent, by its id."""
+@get("/api/agents", operation_id="agents_list", query=ListQuery, response=dict[str, ListedAgent])
+async def _list_agents(request: _Request) -> ASGIResponse:
+    """List all agents, by id."""
     partial = request.query_params.get("partial") == "true"
     agents = request.app.state.mastra.agents.values()
-    return json_answer(
+    return json_response(
         {
-            agent.id: {"id": agent.id, **agent_details(agent, partial=partial), "hasDraft": False}
+            agent.id: {"id": agent.id, **describe_agent(agent, partial=partial), "hasDraft": False}
             for agent in agents
         }
     )
 
 
-@get("/api/agents/{agent_id:str}", answer=AgentDetails)
-async def _details(request: _Request) -> ASGIResponse:
-    """One agent, by its registration key or id."""
-    return json_answer(agent_details(agent_of(request)))
+@get("/api/agents/{agent_id:str}", operation_id="agents_details", response=AgentDetails)
+async def _get_agent_details(request: _Request) -> ASGIResponse:
+    """Get an agent, by its registration key or id."""
+    return json_response(describe_agent(get_agent(request)))
 
 
 @post(
     ["/api/agents/{agent_id:str}/generate", "/api/agents/{agent_id:str}/generate/vnext"],
+    operation_id="agents_{path}",
     body=AgentBody,
-    answer=Generated,
+    response=Generated,
     errors=(402, 403, 422, 429, 502, 503),
 )
 async def _generate(request: _Request) -> ASGIResponse:
-    """Run an agent and answer when it has ended."""
-    agent = agent_of(request)
-    wish = await _wish(request, agent)
-    return json_answer(await agent_result(agent, wish, suspended_runs(request)))
+    """Run an agent and respond when the run has ended."""
+    agent = get_agent(request)
+    run_input = await _read_checked_input(request, agent)
+    return json_response(await generate_result(agent, run_input, get_suspended_runs(request)))
 
 
 @post(
     [f"/api/agents/{{agent_id:str}}/{name}" for name in _STREAMS],
+    operation_id="agents_{path}",
     body=AgentBody,
     stream="sse",
     errors=(403, 409, 429),
 )
-async def _stream(request: _Request) -> StreamAnswer:
-    """Run an agent and tell what it does as it does it."""
-    agent = agent_of(request)
-    wish = await _wish(request, agent)
-    chunks = agent_chunks(agent, wish, suspended_runs(request))
-    return live_answer(request, agent.id, wish, chunks)
+async def _stream(request: _Request) -> StreamResponse:
+    """Run an agent and stream what it does."""
+    agent = get_agent(request)
+    run_input = await _read_checked_input(request, agent)
+    chunks = stream_agent(agent, run_input, get_suspended_runs(request))
+    return respond_with_stream(request, agent.id, run_input, chunks)
 
 
 @post(
     ["/api/agents/{agent_id:str}/stream/ui", "/api/agents/{agent_id:str}/stream/vnext/ui"],
+    operation_id="agents_{path}",
     body=AgentBody,
     stream="sse",
     errors=(403, 409, 429),
 )
-async def _stream_ui(request: _Request) -> StreamAnswer:
-    """Run an agent and tell it in the parts of an AI SDK user interface."""
-    agent = agent_of(request)
-    wish = await _wish(request, agent)
-    chunks = ui_chunks(agent_chunks(agent, wish, suspended_runs(request)))
-    return live_answer(request, agent.id, wish, chunks, told=False)
+async def _stream_ui(request: _Request) -> StreamResponse:
+    """Run an agent and stream the parts of an AI SDK user interface."""
+    agent = get_agent(request)
+    run_input = await _read_checked_input(request, agent)
+    chunks = to_ui_chunks(stream_agent(agent, run_input, get_suspended_runs(request)))
+    return respond_with_stream(request, agent.id, run_input, chunks, announce=False)
 
 
-@post("/api/agents/{agent_id:str}/observe", body=_Observe, stream="sse")
-async def _observe(request: _Request) -> StreamAnswer:
-    """What a streamed run did from an offset on, and what it goes on to do."""
-    agent = agent_of(request)
-    wish = await read(request, _Observe)
-    return observed(request, agent.id, wish.run_id, wish.offset)
+@post(
+    "/api/agents/{agent_id:str}/observe", operation_id="agents_observe", body=_Observe, stream="sse"
+)
+async def _observe_run(request: _Request) -> StreamResponse:
+    """Stream a run that is under way, from an offset on."""
+    agent = get_agent(request)
+    body = await read_body(request, _Observe)
+    return observe_live_run(request, agent.id, body.run_id, body.offset)
 
 
-@post("/api/agents/{agent_id:str}/runs/{run_id:str}/cancel", answer=Message)
-async def _cancel(request: _Request) -> ASGIResponse:
-    """End a streamed run."""
-    await live_run(request, agent_of(request).id, request.path_params["run_id"]).abort()
-    return json_answer({"message": "Agent run cancelled"})
+@post(
+    "/api/agents/{agent_id:str}/runs/{run_id:str}/cancel",
+    operation_id="agents_cancel",
+    response=Message,
+)
+async def _cancel_run(request: _Request) -> ASGIResponse:
+    """Cancel a streamed run."""
+    await get_live_run(request, get_agent(request).id, request.path_params["run_id"]).abort()
+    return json_response({"message": "Agent run cancelled"})
 
 
-@get("/api/agents/{agent_id:str}/tools/{tool_id:str}", answer=ToolDetails)
-async def _tool_details(request: _Request) -> ASGIResponse:
-    """One tool of an agent."""
-    return json_answer(tool_details(_tool(request)))
+@get(
+    "/api/agents/{agent_id:str}/tools/{tool_id:str}",
+    operation_id="agents_tool_details",
+    response=ToolDetails,
+)
+async def _get_tool(request: _Request) -> ASGIResponse:
+    """Get a tool of an agent."""
+    return json_response(describe_tool(_find_tool(request)))
 
 
 @post(
     "/api/agents/{agent_id:str}/tools/{tool_id:str}/execute",
+    operation_id="agents_tool_execute",
     query=StartQuery,
     body=ToolBody,
-    answer=Any,
+    response=Any,
 )
-async def _tool_execute(request: _Request) -> ASGIResponse:
+async def _execute_tool(request: _Request) -> ASGIResponse:
     """Execute a tool of an agent."""
-    return await executed(_tool(request), request)
+    return await execute_tool(_find_tool(request), request)
 
 
 ROUTES = (
-    _list,
-    _details,
+    _list_agents,
+    _get_agent_details,
     _generate,
     _stream,
     _stream_ui,
-    _observe,
-    _cancel,
-    _tool_details,
-    _tool_execute,
+    _observe_run,
+    _cancel_run,
+    _get_tool,
+    _execute_tool,
 )
 
 
-async def _wish(request: _Request, agent: AgentLike) -> AgentInput:
-    wish = await agent_input(request)
-    await unclaimed(request, agent, wish)
-    await admit(agent, wish)
-    return wish
+async def _read_checked_input(request: _Request, agent: AgentLike) -> AgentInput:
+    run_input = await read_run_input(request)
+    await check_run_id(request, agent, run_input)
+    await check_thread_access(agent, run_input)
+    return run_input
 
 
-def agent_of(request: _Request) -> AgentLike:
-    """The agent whose key or id the path names.
+def get_agent(request: _Request) -> AgentLike:
+    """Return the agent whose key or id the path names.
 
-    :raises NotFound: when there is none.
+    :param request: the request.
+    :raises NotFound: when there is no such agent.
     """
     name = request.path_params["agent_id"]
     try:
@@ -169,9 +184,9 @@ def agent_of(request: _Request) -> AgentLike:
     return agent
 
 
-def _tool(request: _Request) -> Tool:
-    """A tool of the agent, by its id; it need not be registered."""
-    for tool in agent_of(request).info().tools:
+def _find_tool(request: _Request) -> Tool:
+    """Find a tool of the agent by its id; the tool need not be registered."""
+    for tool in get_agent(request).info().tools:
         if tool.id == request.path_params["tool_id"]:
             return tool
     raise NotFound("Tool not found")

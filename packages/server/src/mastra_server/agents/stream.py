@@ -1,4 +1,4 @@
-"""An agent's events as the chunks of its stream."""
+"""Run an agent and convert its events to the chunks of its stream."""
 
 from __future__ import annotations
 
@@ -25,217 +25,235 @@ from mastra_core.agents import (
     Usage,
 )
 from mastra_core.logger import logger_of
-from mastra_server.agents.messages import asked, content_of, iso, said
-from mastra_server.agents.suspended_runs import kept
+from mastra_server.agents.messages import (
+    build_content,
+    build_request_messages,
+    build_response_messages,
+    format_iso,
+)
+from mastra_server.agents.suspended_runs import stream_events
 from mastra_server.agents.transcript import (
     Transcript,
-    call_payload,
-    file_payload,
-    model_label,
-    result_payload,
-    usage_of,
-    waiting_payload,
+    build_call_payload,
+    build_file_payload,
+    build_model_metadata,
+    build_result_payload,
+    build_usage,
+    build_waiting_payload,
 )
-from mastra_server.http.responses import closing
-from mastra_server.middleware.request_spans import agent_ended, agent_failed, agent_span
+from mastra_server.http.responses import close_on_exit
+from mastra_server.middleware.request_spans import (
+    record_agent_failure,
+    record_agent_output,
+    start_agent_span,
+)
 
-__all__ = ("agent_chunks",)
+__all__ = ("stream_agent",)
 
 
-async def agent_chunks(
-    agent: AgentLike, wish: AgentInput, suspended: SuspendedRuns
+async def stream_agent(
+    agent: AgentLike, run_input: AgentInput, suspended: SuspendedRuns
 ) -> AsyncGenerator[dict[str, Any]]:
-    """Run ``agent``, giving the chunks of its stream as they come; it never raises.
+    """Run ``agent`` and stream its chunks; never raise.
 
-    :param suspended: keeps the run where somebody must decide.
+    :param agent: the agent.
+    :param run_input: the input of the run.
+    :param suspended: the store that keeps the run if it is suspended.
+    :returns: the chunks.
     """
-    transcript = Transcript(agent.id, wish)
-    writer = _Writer(transcript)
-    with agent_span(agent, wish) as span:
+    transcript = Transcript(agent.id, run_input)
+    writer = _ChunkWriter(transcript)
+    with start_agent_span(agent, run_input) as span:
         try:
-            async with closing(kept(agent, wish, suspended)) as events:
+            async with close_on_exit(stream_events(agent, run_input, suspended)) as events:
                 async for event in events:
                     if isinstance(event, Failure):
-                        agent_failed(span, event.message)
-                    for chunk in writer.tell(event):
+                        record_agent_failure(span, event.message)
+                    for chunk in writer.write(event):
                         yield chunk
-        except Exception as error:  # noqa: BLE001  # an adapter broke the protocol
+        except Exception as error:  # noqa: BLE001  # an adapter may violate the protocol
             logger_of("mastra.server").error("agent %r failed", agent.id, exc_info=error)
-            agent_failed(span, "Internal Server Error")
-            for chunk in writer.tell(Failure(message="Internal Server Error")):
+            record_agent_failure(span, "Internal Server Error")
+            for chunk in writer.write(Failure(message="Internal Server Error")):
                 yield chunk
-        agent_ended(span, transcript)
+        record_agent_output(span, transcript)
     for chunk in writer.close():
         yield chunk
 
 
-class _Writer:
-    """Knows what of the sequence was sent, and so what must come before the next chunk."""
+class _ChunkWriter:
+    """Converts events to chunks, and adds the chunks that must come between them."""
 
     def __init__(self, transcript: Transcript) -> None:
         self._transcript = transcript
         self._started = False
-        self._over = False
-        self._waits = False  # for somebody; its answer then ends without a finish
-        self._block = ""  # what kind of delta is open: text, reasoning or none
+        self._done = False
+        self._suspended = False  # for a decision; the stream then ends without a finish chunk
+        self._block = ""  # the kind of the open block: text, reasoning or none
         self._blocks = 0
-        self._inner: dict[str, _Writer] = {}  # of agents that are tools of this one, by call
+        self._subagents: dict[
+            str, _ChunkWriter
+        ] = {}  # of agents that are tools of this one, by call id
 
-    def tell(self, event: AgentEvent) -> Iterator[dict[str, Any]]:
-        """The chunks that ``event`` becomes."""
-        if self._over:
+    def write(self, event: AgentEvent) -> Iterator[dict[str, Any]]:
+        """Yield the chunks for ``event``."""
+        if self._done:
             return
         if not self._started:
             self._started = True
-            if isinstance(event, Start):  # it may know what the answer is stored by
+            if isinstance(event, Start):  # it may carry the message id of the response
                 self._transcript.add(event)
             names = {"id": self._transcript.agent_id, "messageId": self._transcript.message_id}
-            yield self._chunk("start", names)
+            yield self._build_chunk("start", names)
         if isinstance(event, Finish):
-            yield from self._finished(event)
+            yield from self._write_finish(event)
             return
-        if not self._transcript.open:
-            yield from self._opened()
+        if not self._transcript.is_open:
+            yield from self._open_step()
         self._transcript.add(event)
         if not isinstance(event, Start):
-            yield from self._told(event)
+            yield from self._write_event(event)
 
     def close(self) -> Iterator[dict[str, Any]]:
-        """What is left to say of a run whose events ended without a ``Finish``."""
-        yield from self.tell(Finish())
+        """Yield the remaining chunks of a run whose events ended without a ``Finish``."""
+        yield from self.write(Finish())
 
-    def _told(self, event: AgentEvent) -> Iterator[dict[str, Any]]:
+    def _write_event(self, event: AgentEvent) -> Iterator[dict[str, Any]]:
         match event:
             case TextDelta():
-                yield from self._delta("text", event.text)
+                yield from self._write_delta("text", event.text)
             case ReasoningDelta():
-                yield from self._delta("reasoning", event.text)
+                yield from self._write_delta("reasoning", event.text)
             case ToolOutput():
-                yield from self._output(event)
+                yield from self._write_tool_output(event)
             case ToolCall() | ToolResult() | File() | ApprovalRequired() | ToolSuspended():
-                yield from self._ended()
-                yield self._whole(event)
+                yield from self._close_block()
+                yield self._build_event_chunk(event)
             case StepFinish():
-                yield from self._ended()
-                yield self._chunk(
-                    "step-finish", self._summary(event.reason, event.usage, event.continued)
+                yield from self._close_block()
+                yield self._build_chunk(
+                    "step-finish", self._build_summary(event.reason, event.usage, event.continued)
                 )
             case Failure():
-                yield from self._failed(event)
+                yield from self._write_failure(event)
 
-    def _opened(self) -> Iterator[dict[str, Any]]:
+    def _open_step(self) -> Iterator[dict[str, Any]]:
         payload = {
             "warnings": [],
             "messageId": self._transcript.message_id,
-            "startedAt": self._transcript.turn.at,
+            "startedAt": self._transcript.turn.started_at,
             "request": {},
         }
-        yield self._chunk("step-start", payload)
+        yield self._build_chunk("step-start", payload)
 
-    def _delta(self, kind: str, text: str) -> Iterator[dict[str, Any]]:
+    def _write_delta(self, kind: str, text: str) -> Iterator[dict[str, Any]]:
         if self._block != kind:
-            yield from self._ended()
+            yield from self._close_block()
             self._block = kind
             self._blocks += 1
-            yield self._chunk(f"{kind}-start", {"id": self._block_id})
-        yield self._chunk(f"{kind}-delta", {"id": self._block_id, "text": text})
+            yield self._build_chunk(f"{kind}-start", {"id": self._block_id})
+        yield self._build_chunk(f"{kind}-delta", {"id": self._block_id, "text": text})
 
-    def _ended(self) -> Iterator[dict[str, Any]]:
+    def _close_block(self) -> Iterator[dict[str, Any]]:
         if self._block:
             kind, self._block = f"{self._block}-end", ""
-            yield self._chunk(kind, {"type": kind, "id": self._block_id})
+            yield self._build_chunk(kind, {"type": kind, "id": self._block_id})
 
     @property
     def _block_id(self) -> str:
         return f"t{self._blocks}"
 
-    def _whole(
+    def _build_event_chunk(
         self, event: ToolCall | ToolResult | File | ApprovalRequired | ToolSuspended
     ) -> dict[str, Any]:
         match event:
             case ToolCall():
-                return self._chunk("tool-call", call_payload(event))
+                return self._build_chunk("tool-call", build_call_payload(event))
             case ToolResult():
-                return self._chunk("tool-result", result_payload(event))
+                return self._build_chunk("tool-result", build_result_payload(event))
             case File():
-                return self._chunk("file", file_payload(event))
-        self._waits = True
-        asks = isinstance(event, ApprovalRequired)
-        name = "tool-call-approval" if asks else "tool-call-suspended"
-        return self._chunk(name, waiting_payload(event))
+                return self._build_chunk("file", build_file_payload(event))
+        self._suspended = True
+        is_approval = isinstance(event, ApprovalRequired)
+        name = "tool-call-approval" if is_approval else "tool-call-suspended"
+        return self._build_chunk(name, build_waiting_payload(event))
 
-    def _output(self, event: ToolOutput) -> Iterator[dict[str, Any]]:
-        """What a tool told: its own values, or the chunks of the agent that it is."""
-        told: Iterable[Any] = [event.output]
+    def _write_tool_output(self, event: ToolOutput) -> Iterator[dict[str, Any]]:
+        """Yield the output of a tool: its own values, or the chunks of the agent that it runs."""
+        outputs: Iterable[Any] = [event.output]
         if isinstance(event.output, AgentEvent):
-            run_id = f"{self._transcript.wish.run_id}-{event.id}"
-            own = Transcript(event.name, AgentInput(run_id=run_id))
-            told = self._inner.setdefault(event.id, _Writer(own)).tell(event.output)
-        for output in told:
+            run_id = f"{self._transcript.run_input.run_id}-{event.id}"
+            transcript = Transcript(event.name, AgentInput(run_id=run_id))
+            outputs = self._subagents.setdefault(event.id, _ChunkWriter(transcript)).write(
+                event.output
+            )
+        for output in outputs:
             payload = {"toolCallId": event.id, "toolName": event.name, "output": output}
-            yield {**self._chunk("tool-output", payload), "from": "USER"}
+            yield {**self._build_chunk("tool-output", payload), "from": "USER"}
 
-    def _failed(self, event: Failure) -> Iterator[dict[str, Any]]:
-        yield from self._ended()
+    def _write_failure(self, event: Failure) -> Iterator[dict[str, Any]]:
+        yield from self._close_block()
         error = {"message": event.message, "name": event.kind}
-        yield self._chunk("error", {"type": "error", "error": error})
-        yield self._chunk("step-finish", self._summary("error", Usage()))
-        yield self._chunk("finish", self._summary("error", self._transcript.usage()))
-        self._over = True
+        yield self._build_chunk("error", {"type": "error", "error": error})
+        yield self._build_chunk("step-finish", self._build_summary("error", Usage()))
+        yield self._build_chunk(
+            "finish", self._build_summary("error", self._transcript.sum_usage())
+        )
+        self._done = True
 
-    def _finished(self, event: Finish) -> Iterator[dict[str, Any]]:
-        if self._waits:
-            self._over = True
+    def _write_finish(self, event: Finish) -> Iterator[dict[str, Any]]:
+        if self._suspended:
+            self._done = True
             return
-        if self._transcript.open or not self._transcript.turns:  # an agent that tells no steps
-            yield from self.tell(StepFinish(reason=event.reason))
+        if self._transcript.is_open or not self._transcript.turns:  # an agent that reports no steps
+            yield from self.write(StepFinish(reason=event.reason))
         self._transcript.add(event)
         if event.object is not None:
-            yield {**self._envelope("object-result"), "object": event.object}
-        yield self._chunk("finish", self._summary(event.reason, event.usage))
-        self._over = True
+            yield {**self._build_envelope("object-result"), "object": event.object}
+        yield self._build_chunk("finish", self._build_summary(event.reason, event.usage))
+        self._done = True
 
-    def _summary(self, reason: str, usage: Usage, continued: bool = False) -> dict[str, Any]:
+    def _build_summary(self, reason: str, usage: Usage, continued: bool = False) -> dict[str, Any]:
         transcript = self._transcript
         turn = transcript.turns[-1]
-        user, own = asked(transcript), said(transcript)
+        sent, added = build_request_messages(transcript), build_response_messages(transcript)
         return {
             "messageId": transcript.message_id,
             "stepResult": {"reason": reason, "isContinued": continued},
             "metadata": {
                 "id": f"{transcript.message_id}-{len(transcript.turns)}",
-                "timestamp": iso(turn.at),
+                "timestamp": format_iso(turn.started_at),
                 "modelId": transcript.model,
                 "modelProvider": transcript.provider,
-                "modelMetadata": model_label(transcript),
+                "modelMetadata": build_model_metadata(transcript),
             },
             "output": {
                 "text": transcript.text,
-                "toolCalls": [call_payload(call) for call in turn.calls],
-                "usage": usage_of(usage),
-                "steps": [_step(item) for item in transcript.turns],
-                **_object(transcript),
+                "toolCalls": [build_call_payload(call) for call in turn.calls],
+                "usage": build_usage(usage),
+                "steps": [_build_step(item) for item in transcript.turns],
+                **_get_object(transcript),
             },
-            "messages": {"all": [*user, *own], "user": user, "nonUser": own},
+            "messages": {"all": [*sent, *added], "user": sent, "nonUser": added},
             "processorRetryCount": 0,
         }
 
-    def _chunk(self, type_: str, payload: dict[str, Any]) -> dict[str, Any]:
-        return {**self._envelope(type_), "payload": payload}
+    def _build_chunk(self, type_: str, payload: dict[str, Any]) -> dict[str, Any]:
+        return {**self._build_envelope(type_), "payload": payload}
 
-    def _envelope(self, type_: str) -> dict[str, Any]:
-        return {"type": type_, "runId": self._transcript.wish.run_id, "from": "AGENT"}
-
-
-def _object(transcript: Transcript) -> dict[str, Any]:
-    found = transcript.finish.object
-    return {} if found is None else {"object": found}
+    def _build_envelope(self, type_: str) -> dict[str, Any]:
+        return {"type": type_, "runId": self._transcript.run_input.run_id, "from": "AGENT"}
 
 
-def _step(turn: Any) -> dict[str, Any]:
+def _get_object(transcript: Transcript) -> dict[str, Any]:
+    value = transcript.finish.object
+    return {} if value is None else {"object": value}
+
+
+def _build_step(turn: Any) -> dict[str, Any]:
     return {
-        "content": content_of(turn),
+        "content": build_content(turn),
         "finishReason": turn.reason,
-        "usage": usage_of(turn.usage),
+        "usage": build_usage(turn.usage),
         "warnings": [],
     }

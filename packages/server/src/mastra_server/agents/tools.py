@@ -12,75 +12,93 @@ from mastra_core import Tool, ToolContext
 from mastra_core.errors import InvalidInput, NotFound, RequestError
 from mastra_core.logger import logger_of
 from mastra_core.redaction import words_of
-from mastra_server.http.describe import tool_details
-from mastra_server.http.request_body import InvalidBody, read
-from mastra_server.http.request_context import context_of
-from mastra_server.http.responses import json_answer
+from mastra_server.http.describe import describe_tool
+from mastra_server.http.request_body import InvalidBody, read_body
+from mastra_server.http.request_context import build_context
+from mastra_server.http.responses import json_response
 from mastra_server.http.schemas import ListQuery, ToolDetails
 from mastra_server.workflows.schemas import StartQuery
 
-__all__ = ("ROUTES", "ToolBody", "broken", "executed")
+__all__ = ("ROUTES", "ToolBody", "build_failure_response", "execute_tool")
 
 _Request = Request[Any, Any, Any]
 
 
 class ToolBody(msgspec.Struct, rename="camel"):
-    """What a tool is given; ``data`` has to be there."""
+    """The input of a tool; ``data`` is required."""
 
     data: Any = msgspec.UNSET
     request_context: dict[str, Any] | None = None
 
 
-@get("/api/tools", query=ListQuery, answer=dict[str, ToolDetails])
-async def _list(request: _Request) -> ASGIResponse:
-    """Every tool, by its registration key."""
+@get("/api/tools", operation_id="tools_list", query=ListQuery, response=dict[str, ToolDetails])
+async def _list_tools(request: _Request) -> ASGIResponse:
+    """List all tools, by registration key."""
     partial = request.query_params.get("partial") == "true"
     tools = request.app.state.mastra.tools.items()
-    return json_answer({key: tool_details(tool, partial=partial) for key, tool in tools})
+    return json_response({key: describe_tool(tool, partial=partial) for key, tool in tools})
 
 
-@get("/api/tools/{tool_id:str}", answer=ToolDetails)
-async def _details(request: _Request) -> ASGIResponse:
-    """One tool, by its registration key or id."""
-    return json_answer(tool_details(_tool(request)))
+@get("/api/tools/{tool_id:str}", operation_id="tools_details", response=ToolDetails)
+async def _get_tool(request: _Request) -> ASGIResponse:
+    """Get a tool, by its registration key or id."""
+    return json_response(describe_tool(_find_tool(request)))
 
 
-@post("/api/tools/{tool_id:str}/execute", query=StartQuery, body=ToolBody, answer=Any)
-async def _execute(request: _Request) -> ASGIResponse:
-    """Execute a tool; input that it cannot take is told with 200 and ``"error": true``."""
-    return await executed(_tool(request), request)
+@post(
+    "/api/tools/{tool_id:str}/execute",
+    operation_id="tools_execute",
+    query=StartQuery,
+    body=ToolBody,
+    response=Any,
+)
+async def _execute_tool(request: _Request) -> ASGIResponse:
+    """Execute a tool; invalid input is answered with status 200 and ``"error": true``."""
+    return await execute_tool(_find_tool(request), request)
 
 
-ROUTES = (_list, _details, _execute)
+ROUTES = (_list_tools, _get_tool, _execute_tool)
 
 
-async def executed(tool: Tool, request: _Request) -> ASGIResponse:
-    """What ``tool`` answers to the request's body; input it cannot take is told with 200.
+async def execute_tool(tool: Tool, request: _Request) -> ASGIResponse:
+    """Execute ``tool`` on the request's body and respond with its output.
 
+    Invalid input is answered with status 200 and ``"error": true``, as Mastra does.
+
+    :param tool: the tool.
+    :param request: the request.
+    :returns: the response.
     :raises InvalidBody: when there is no ``data``.
     """
-    body = await read(request, ToolBody)
+    body = await read_body(request, ToolBody)
     if body.data is msgspec.UNSET:
         raise InvalidBody("data", "data is required")
     run_id = request.query_params.get("runId", "")
-    context = ToolContext(request_context=context_of(request, body.request_context), run_id=run_id)
+    context = ToolContext(
+        request_context=build_context(request, body.request_context), run_id=run_id
+    )
     try:
-        return json_answer(await tool.execute(body.data, context))
+        return json_response(await tool.execute(body.data, context))
     except InvalidInput as error:
-        return json_answer(_refused(tool, error))
+        return json_response(_build_validation_error(tool, error))
     except RequestError:
         raise
     except Exception as error:  # noqa: BLE001  # user code may raise anything
-        return broken(tool.id, error)
+        return build_failure_response(tool.id, error)
 
 
-def broken(tool_id: str, error: Exception) -> ASGIResponse:
-    """The answer where a tool's own code raised."""
+def build_failure_response(tool_id: str, error: Exception) -> ASGIResponse:
+    """Build the response for a tool whose own code raised an exception.
+
+    :param tool_id: the id of the tool.
+    :param error: the exception.
+    :returns: a response with status 500.
+    """
     logger_of("mastra.server").error("tool %r failed", tool_id, exc_info=error)
-    return json_answer({"error": words_of(error)}, 500)
+    return json_response({"error": words_of(error)}, 500)
 
 
-def _refused(tool: Tool, error: InvalidInput) -> dict[str, Any]:
+def _build_validation_error(tool: Tool, error: InvalidInput) -> dict[str, Any]:
     lines = "".join(f"\n- {field}: {message}" for field, message in error.issues)
     fields = {field: {"errors": [message], "fields": {}} for field, message in error.issues}
     return {
@@ -90,7 +108,7 @@ def _refused(tool: Tool, error: InvalidInput) -> dict[str, Any]:
     }
 
 
-def _tool(request: _Request) -> Tool:
+def _find_tool(request: _Request) -> Tool:
     try:
         tool: Tool = request.app.state.mastra.get_tool(request.path_params["tool_id"])
     except NotFound:

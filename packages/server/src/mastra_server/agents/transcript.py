@@ -1,4 +1,4 @@
-"""The events of a run folded into turns: what both kinds of answer are written from."""
+"""Collect the events of a run into turns, from which both kinds of response are built."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from mastra_core.agents import (
     Usage,
 )
 from mastra_core.workflows.engine.run_events import now
-from mastra_server.http.responses import encode
+from mastra_server.http.responses import encode_json
 
 __all__ = (
     "Transcript",
     "Turn",
-    "call_payload",
-    "file_payload",
-    "model_label",
-    "result_payload",
-    "usage_of",
-    "waiting_payload",
+    "build_call_payload",
+    "build_file_payload",
+    "build_model_metadata",
+    "build_result_payload",
+    "build_usage",
+    "build_waiting_payload",
 )
 
-_APPROVAL = encode(
+_APPROVAL = encode_json(
     {
         "type": "object",
         "properties": {"approved": {"type": "boolean"}, "reason": {"type": "string"}},
@@ -58,40 +58,43 @@ class Turn:
     results: list[ToolResult] = dataclasses.field(default_factory=list)
     reason: str = "stop"
     usage: Usage = dataclasses.field(default_factory=Usage)
-    at: int = dataclasses.field(default_factory=now)
+    started_at: int = dataclasses.field(default_factory=now)
 
 
 @dataclasses.dataclass
 class Transcript:
-    """One run so far."""
+    """A run so far."""
 
     agent_id: str
-    wish: AgentInput
+    run_input: AgentInput
     message_id: str = dataclasses.field(default_factory=lambda: str(uuid.uuid4()))
     turns: list[Turn] = dataclasses.field(default_factory=list)
     model: str = ""
     provider: str = ""
     finish: Finish = dataclasses.field(default_factory=Finish)
     waiting: list[ApprovalRequired | ToolSuspended] = dataclasses.field(default_factory=list)
-    open: bool = False
+    is_open: bool = False
 
     @property
     def turn(self) -> Turn:
-        """The turn that goes on; a new one where the last is over."""
-        if not self.open:
+        """The open turn; a new one where the last turn is closed."""
+        if not self.is_open:
             self.turns.append(Turn())
-            self.open = True
+            self.is_open = True
         return self.turns[-1]
 
     @property
     def text(self) -> str:
-        """The answer: the JSON of a structured one, else the last turn's text."""
+        """The text of the response: structured output as JSON, else the last turn's text."""
         if self.finish.object is not None:
-            return encode(self.finish.object).decode()
+            return encode_json(self.finish.object).decode()
         return self.turns[-1].text if self.turns else ""
 
     def add(self, event: AgentEvent) -> None:
-        """Fold one event in."""
+        """Add one event.
+
+        :param event: the next event of the run.
+        """
         match event:
             case Start():
                 self.model, self.provider = event.model, event.provider
@@ -107,35 +110,38 @@ class Transcript:
             case ToolCall():
                 self.turn.calls.append(event)
             case ToolResult():
-                self._answered(event)
+                self._add_result(event)
             case StepFinish() | Failure():
-                self._close(event)
+                self._close_turn(event)
             case Finish():
                 self.finish = event
 
-    def _answered(self, event: ToolResult) -> None:
+    def _add_result(self, event: ToolResult) -> None:
         turn = self.turn
         if not any(call.id == event.id for each in self.turns for call in each.calls):
-            # What was decided was called in the answer before; readers want both.
+            # The call was made before the run was suspended; clients need call and result.
             turn.calls.append(ToolCall(id=event.id, name=event.name, arguments=event.arguments))
         turn.results.append(event)
 
-    def _close(self, event: StepFinish | Failure) -> None:
+    def _close_turn(self, event: StepFinish | Failure) -> None:
         turn = self.turn
-        self.open = False
+        self.is_open = False
         if isinstance(event, Failure):
             turn.reason = "error"
-            self.finish = Finish(reason="error", usage=self.usage())
+            self.finish = Finish(reason="error", usage=self.sum_usage())
         else:
             turn.reason, turn.usage = event.reason, event.usage
 
-    def usage(self) -> Usage:
-        """The tokens of all turns."""
+    def sum_usage(self) -> Usage:
+        """Return the token usage of all turns."""
         return sum((turn.usage for turn in self.turns), Usage())
 
 
-def model_label(transcript: Transcript) -> dict[str, str]:
-    """What answered, the way every payload names it."""
+def build_model_metadata(transcript: Transcript) -> dict[str, str]:
+    """Build the model metadata of a payload.
+
+    :param transcript: the run.
+    """
     return {
         "modelId": transcript.model,
         "modelVersion": "",
@@ -143,38 +149,53 @@ def model_label(transcript: Transcript) -> dict[str, str]:
     }
 
 
-def usage_of(usage: Usage) -> dict[str, Any]:
-    """Tokens, the way the wire counts them."""
+def build_usage(usage: Usage) -> dict[str, Any]:
+    """Build the token usage of a payload.
+
+    :param usage: the usage.
+    """
     tokens = {
         "inputTokens": usage.input_tokens,
         "outputTokens": usage.output_tokens,
         "totalTokens": usage.input_tokens + usage.output_tokens,
     }
     details = {"cachedInputTokens": usage.cached_tokens, "reasoningTokens": usage.reasoning_tokens}
-    known = {key: count for key, count in details.items() if count}
-    return {**tokens, **known, "raw": tokens}
+    nonzero = {key: count for key, count in details.items() if count}
+    return {**tokens, **nonzero, "raw": tokens}
 
 
-def call_payload(call: Any) -> dict[str, Any]:
-    """A tool call, as the payload of a chunk."""
+def build_call_payload(call: Any) -> dict[str, Any]:
+    """Build the payload of a tool call.
+
+    :param call: a tool call, or an event about one.
+    """
     return {"toolCallId": call.id, "toolName": call.name, "args": call.arguments}
 
 
-def file_payload(file: File) -> dict[str, Any]:
-    """A file that the model made, as the payload of a chunk."""
+def build_file_payload(file: File) -> dict[str, Any]:
+    """Build the payload of a file that the model generated.
+
+    :param file: the file.
+    """
     data = file.url or base64.b64encode(file.data).decode()
     return {"mimeType": file.media_type, "data": data}
 
 
-def result_payload(result: ToolResult) -> dict[str, Any]:
-    """A tool's result, as the payload of a chunk."""
-    payload = {**call_payload(result), "result": result.result}
+def build_result_payload(result: ToolResult) -> dict[str, Any]:
+    """Build the payload of a tool result.
+
+    :param result: the result.
+    """
+    payload = {**build_call_payload(result), "result": result.result}
     return {**payload, "isError": True} if result.failed else payload
 
 
-def waiting_payload(event: ApprovalRequired | ToolSuspended) -> dict[str, Any]:
-    """A call that somebody must decide, as the payload of a chunk."""
-    payload = call_payload(event)
+def build_waiting_payload(event: ApprovalRequired | ToolSuspended) -> dict[str, Any]:
+    """Build the payload of a tool call that waits for a decision.
+
+    :param event: the suspension.
+    """
+    payload = build_call_payload(event)
     if isinstance(event, ToolSuspended):
         return {**payload, "suspendPayload": event.payload, "resumeSchema": "{}"}
     return {**payload, "resumeSchema": _APPROVAL}

@@ -1,1 +1,1 @@
-"""Authentication: API keys, JSON Web Tokens, and the guards that check them."""
+"""Authenticate callers with API keys or JSON Web Tokens, and guard the routes."""

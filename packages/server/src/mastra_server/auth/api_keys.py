@@ -1,4 +1,4 @@
-"""Callers known by a key each."""
+"""Authenticate callers by API key."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from mastra_core.errors import ConfigError
 
 __all__ = ("ApiKeys",)
 
-_HASHED = "sha256:"
+_DIGEST_PREFIX = "sha256:"
 
 
 class ApiKeys:
-    """Lets in whoever brings one of several keys; the user is ``{"id": NAME}``.
+    """Accepts callers with one of several keys; the user is ``{"id": NAME}``.
 
-    :param keys: by the name of whom they belong to: a ``Secret``, a string, or ``sha256:`` and the
-        key's digest in hex, which may lie in the code.
-    :param confined: each key reaches only the memory of the resource that has its name.
-    :raises ConfigError: for no keys at all, or a digest that is none.
+    :param keys: each key by the name of its owner: a ``Secret``, a string, or ``sha256:`` and the
+        hex digest of the key, which may be stored in the code.
+    :param confined: restrict each key to the memory of the resource that has the key's name.
+    :raises ConfigError: for an empty mapping, or an invalid digest.
     """
 
     def __init__(self, keys: Mapping[str, Secret | str], *, confined: bool = False) -> None:
@@ -30,39 +30,48 @@ class ApiKeys:
         self._keys = dict(keys)
         self._confined = confined
         self._digests: dict[str, bytes] = {
-            name: _digest(name, key) for name, key in keys.items() if isinstance(key, str)
+            name: _compute_digest(name, key) for name, key in keys.items() if isinstance(key, str)
         }
 
     def authenticate(self, token: str, _: Any) -> dict[str, str] | None:
-        """Whose key ``token`` is; how long it takes does not depend on how much of it is right.
+        """Return the owner of ``token``, comparing in constant time.
 
+        :param token: the key of the caller.
+        :param _: the connection, which is not needed.
+        :returns: the user, ``None`` for an unknown key.
         :raises ConfigError: when the environment variable of a key is not set.
         """
-        given = hashlib.sha256(token.encode()).digest()
-        names = [name for name in self._keys if hmac.compare_digest(self._known(name), given)]
+        digest = hashlib.sha256(token.encode()).digest()
+        names = [name for name in self._keys if hmac.compare_digest(self._get_digest(name), digest)]
         return {"id": names[0]} if names else None
 
     def resource(self, user: Mapping[str, str]) -> str:
-        """The owner of the memory that ``user`` is confined to, empty where it is not."""
+        """Return the resource that ``user`` is restricted to; empty where it is not restricted.
+
+        :param user: the user.
+        """
         return user["id"] if self._confined else ""
 
-    def _known(self, name: str) -> bytes:
-        """A key's digest; a variable is read when the first request comes, not at import."""
+    def _get_digest(self, name: str) -> bytes:
+        """Return the digest of a key; its variable is read on the first request, not at import."""
         if name not in self._digests:
             key = self._keys[name]
-            self._digests[name] = _digest(name, key if isinstance(key, str) else key.reveal())
+            self._digests[name] = _compute_digest(
+                name, key if isinstance(key, str) else key.reveal()
+            )
         return self._digests[name]
 
 
-def _digest(name: str, key: str) -> bytes:
-    if not key.startswith(_HASHED):
+def _compute_digest(name: str, key: str) -> bytes:
+    if not key.startswith(_DIGEST_PREFIX):
         return hashlib.sha256(Secret(key).reveal().encode()).digest()
     try:
-        digest = bytes.fromhex(key.removeprefix(_HASHED))
+        digest = bytes.fromhex(key.removeprefix(_DIGEST_PREFIX))
     except ValueError:
         digest = b""
     if len(digest) != hashlib.sha256().digest_size:
         raise ConfigError(
-            f"The key {name!r} is no SHA-256 digest.", "Write sha256: and 64 digits in hex."
+            f"The key {name!r} is not a SHA-256 digest.",
+            "Write 'sha256:' followed by 64 hexadecimal digits.",
         )
     return digest

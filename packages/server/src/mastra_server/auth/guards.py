@@ -1,4 +1,4 @@
-"""Who may call: every endpoint is closed unless it says otherwise, whatever its path."""
+"""Guard the routes: every route requires authentication unless it is marked public."""
 
 from __future__ import annotations
 
@@ -13,78 +13,88 @@ from mastra_core.errors import Forbidden
 from mastra_core.logger import logger_of
 from mastra_server.http.errors import Unauthorized
 from mastra_server.http.paths import PathPattern
-from mastra_server.http.request_context import RESOURCE, request_context
+from mastra_server.http.request_context import RESOURCE_KEY, request_context
 
-__all__ = ("Gate", "gates")
+__all__ = ("AuthGuard", "build_guards")
 
 _Connection = ASGIConnection[Any, Any, Any, Any]
 
 
-def gates(mastra: Mastra) -> list[Gate]:
-    """The guards of the application: one where it has ``Server(auth=...)``, else none."""
+def build_guards(mastra: Mastra) -> list[AuthGuard]:
+    """Build the guards of the application: one for ``Server(auth=...)``, else none.
+
+    :param mastra: the application.
+    """
     if mastra.server.auth is None:
         return []
     if not hasattr(mastra.server.auth, "resource"):
         logger_of("mastra.server").warning(
-            "auth has no resource(user): whoever is let in may read every thread of memory"
+            "auth has no resource(user): every authenticated caller may read all threads of memory"
         )
     return [
-        Gate(mastra.server.auth, [PathPattern(path, "public") for path in mastra.server.public])
+        AuthGuard(
+            mastra.server.auth, [PathPattern(path, "public") for path in mastra.server.public]
+        )
     ]
 
 
-class Gate:
-    """Asks ``auth`` before a handler runs.
+class AuthGuard:
+    """Authenticates the caller before a handler runs.
 
-    It looks at the handler that Litestar chose and not only at the path, so no spelling of a path
-    leads past it.
+    It checks the handler that Litestar selected and not only the path, so no spelling of a path
+    bypasses it.
+
+    :param auth: the value of ``Server(auth=...)``.
+    :param public: the patterns of the paths that need no authentication.
     """
 
     def __init__(self, auth: Any, public: list[PathPattern]) -> None:
         self._auth = auth
-        self._public = public
+        self._public_patterns = public
 
     async def __call__(self, connection: _Connection, handler: BaseRouteHandler) -> None:
-        """Let the connection pass, or not.
+        """Check the caller of a connection.
 
-        :raises Unauthorized: without a token, or with one that ``authenticate`` does not know.
-        :raises Forbidden: when ``authorize`` says no.
+        :param connection: the connection.
+        :param handler: the handler that Litestar selected.
+        :raises Unauthorized: without a token, or with one that ``authenticate`` rejects.
+        :raises Forbidden: when ``authorize`` refuses.
         """
-        if self._open(connection, handler):
+        if self._is_public(connection, handler):
             return
-        token = self._token(connection)
-        user = await _result(self._auth.authenticate(token, connection)) if token else None
+        token = self._get_token(connection)
+        user = await _await_result(self._auth.authenticate(token, connection)) if token else None
         if user is None or user is False:
             raise Unauthorized("Invalid or expired token")
         authorize = getattr(self._auth, "authorize", None)
-        if authorize is not None and not await _result(authorize(user, connection)):
+        if authorize is not None and not await _await_result(authorize(user, connection)):
             raise Forbidden("Access denied")
-        self._admit(connection, user)
+        self._set_user(connection, user)
 
-    def _open(self, connection: _Connection, handler: BaseRouteHandler) -> bool:
+    def _is_public(self, connection: _Connection, handler: BaseRouteHandler) -> bool:
         if handler.opt.get("requires_auth") is False:
             return True
         path = connection.scope["path"]
-        return any(pattern.matches(path) for pattern in self._public)
+        return any(pattern.matches(path) for pattern in self._public_patterns)
 
-    def _token(self, connection: _Connection) -> str:
-        find = getattr(self._auth, "token", None)
-        if find is not None:
-            return find(connection) or ""
+    def _get_token(self, connection: _Connection) -> str:
+        get_token = getattr(self._auth, "token", None)
+        if get_token is not None:
+            return get_token(connection) or ""
         scheme, _, token = connection.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
             return token.strip()
         return str(connection.query_params.get("apiKey", ""))
 
-    def _admit(self, connection: _Connection, user: Any) -> None:
+    def _set_user(self, connection: _Connection, user: Any) -> None:
         connection.scope["user"] = user
         context = request_context(connection)
         context["user"] = user
         resource = getattr(self._auth, "resource", None)
         owner = resource(user) if resource is not None else None
         if owner:
-            context[RESOURCE] = str(owner)
+            context[RESOURCE_KEY] = str(owner)
 
 
-async def _result(value: Any) -> Any:
+async def _await_result(value: Any) -> Any:
     return await value if isinstance(value, Awaitable) else value

@@ -1,4 +1,4 @@
-"""An issuer's public keys, fetched when needed and kept for a while."""
+"""Fetch an issuer's public keys when they are needed, and cache them."""
 
 from __future__ import annotations
 
@@ -8,79 +8,85 @@ from typing import Any
 from mastra_core.errors import RequestError
 from mastra_core.logger import logger_of
 
-__all__ = ("KeySet", "KeysUnavailable", "NoKey")
+__all__ = ("KeyNotFound", "KeySet", "KeysUnavailable")
 
-_FRESH = 300.0  # seconds until the keys are asked for again
-_PAUSE = 10.0  # between two questions: tokens with invented key ids must not become a flood
-_PATIENCE = 5.0
+_MAX_AGE = 300.0  # seconds until the keys are fetched again
+_MIN_INTERVAL = (
+    10.0  # seconds between requests: tokens with invented key ids must not cause a flood
+)
+_TIMEOUT = 5.0  # seconds
 
 
 class KeysUnavailable(RequestError):
-    """The issuer's keys cannot be had, so nobody can be let in or turned away."""
+    """The issuer's keys cannot be fetched, so no token can be checked."""
 
     status = 503
 
 
-class NoKey(Exception):
-    """The issuer has no key of the token's key id."""
+class KeyNotFound(Exception):
+    """The issuer has no key with the token's key id."""
 
 
 class KeySet:
-    """The keys at ``url`` by their ids.
+    """The keys at ``url``, by key id.
 
-    A key id that is not known is looked for again, so a rotated key is found at once; keys that
-    were fetched before stay good while the issuer cannot be reached.
+    An unknown key id triggers a new request, so a rotated key is found at once. Cached keys stay
+    valid while the issuer cannot be reached.
+
+    :param url: the address of the issuer's key set.
     """
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._keys: dict[str | None, Any] = {}
-        self._fetched = self._asked = float("-inf")
+        self._fetched_at = self._requested_at = float("-inf")
         self._lock: Any = None
 
-    async def of(self, token: str) -> Any:
-        """The key that ``token`` says it is signed with.
+    async def find_key(self, token: str) -> Any:
+        """Return the key that ``token`` is signed with, according to its header.
 
-        :raises NoKey: when there is none of that id.
-        :raises KeysUnavailable: when no keys could ever be fetched.
-        :raises jwt.PyJWTError: for something that is no token.
+        :param token: the token.
+        :raises NoKey: when the issuer has no key with this id.
+        :raises KeysUnavailable: when the keys could never be fetched.
+        :raises jwt.PyJWTError: for an invalid token.
         """
         import jwt
 
-        name = jwt.get_unverified_header(token).get("kid")
-        if self._key(name) is None or time.monotonic() - self._fetched > _FRESH:
-            await self._refresh(name)
-        key = self._key(name)
+        key_id = jwt.get_unverified_header(token).get("kid")
+        if self._get_key(key_id) is None or time.monotonic() - self._fetched_at > _MAX_AGE:
+            await self._refresh(key_id)
+        key = self._get_key(key_id)
         if key is None:
-            raise NoKey
+            raise KeyNotFound
         return key
 
-    def _key(self, name: str | None) -> Any:
-        """Tokens without an id are signed by the only key."""
-        if name is None and len(self._keys) == 1:
+    def _get_key(self, key_id: str | None) -> Any:
+        """Return a key by its id; a token without an id is signed by the only key."""
+        if key_id is None and len(self._keys) == 1:
             return next(iter(self._keys.values()))
-        return self._keys.get(name)
+        return self._keys.get(key_id)
 
-    async def _refresh(self, name: str | None) -> None:
+    async def _refresh(self, key_id: str | None) -> None:
         import asyncio
 
         self._lock = self._lock or asyncio.Lock()
         async with self._lock:
             now = time.monotonic()
-            known = self._key(name) is not None and now - self._fetched <= _FRESH
-            if known or (self._keys and now - self._asked < _PAUSE):
-                return  # somebody else asked meanwhile
-            self._asked = now
+            is_fresh = self._get_key(key_id) is not None and now - self._fetched_at <= _MAX_AGE
+            if is_fresh or (self._keys and now - self._requested_at < _MIN_INTERVAL):
+                return  # another task fetched the keys meanwhile
+            self._requested_at = now
             try:
                 self._keys = await asyncio.to_thread(self._fetch)
-                self._fetched = now
+                self._fetched_at = now
             except Exception as error:  # noqa: BLE001  # an unreachable or a broken issuer
-                logger_of("mastra.server").warning("no keys from %s", self._url, exc_info=error)
+                message = "cannot fetch keys from %s"
+                logger_of("mastra.server").warning(message, self._url, exc_info=error)
                 if not self._keys:
                     raise KeysUnavailable("Authentication is not available") from None
 
     def _fetch(self) -> dict[str | None, Any]:
         from jwt import PyJWKClient
 
-        found = PyJWKClient(self._url, cache_jwk_set=False, timeout=_PATIENCE).get_jwk_set()
-        return {key.key_id: key for key in found.keys if key.key_type != "oct"}
+        key_set = PyJWKClient(self._url, cache_jwk_set=False, timeout=_TIMEOUT).get_jwk_set()
+        return {key.key_id: key for key in key_set.keys if key.key_type != "oct"}

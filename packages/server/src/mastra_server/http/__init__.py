@@ -1,1 +1,1 @@
-"""What every route shares: requests, responses, errors, the OpenAPI document."""
+"""Parts that all routes share: requests, responses, errors, the OpenAPI document."""

@@ -1,6 +1,7 @@
-"""The types of ASGI, as loose as the layers around Litestar need them.
+"""Define loose ASGI types for the layers around Litestar.
 
-Litestar's own tell HTTP from websockets at every step; only HTTP comes past the outermost layer.
+Litestar's own types distinguish HTTP from websockets everywhere; behind the outermost layer there
+is only HTTP.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import Any
 
 __all__ = ("App", "Message", "Receive", "Scope", "Send")
 
-Scope = Any  # a mapping; Litestar wants its typed dictionaries, our layers plain ones
+Scope = Any  # a mapping; Litestar uses typed dictionaries, these layers plain ones
 Message = Any
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]

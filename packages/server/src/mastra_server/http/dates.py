@@ -1,32 +1,33 @@
-"""A span of time that a query asks for."""
+"""Read the date range of a query."""
 
 from __future__ import annotations
 
 import msgspec
 
 from mastra_server.http.request_body import InvalidBody, InvalidQuery
-from mastra_server.memory.convert import milliseconds
+from mastra_server.memory.convert import parse_iso
 
-__all__ = ("Dates",)
+__all__ = ("DateRange",)
 
 
-class Dates(msgspec.Struct, rename="camel"):
-    """From when to when; both ends belong to it unless it says otherwise."""
+class DateRange(msgspec.Struct, rename="camel"):
+    """A date range; both ends are inclusive unless the flags say otherwise."""
 
     start: str | None = None
     end: str | None = None
     start_exclusive: bool = False
     end_exclusive: bool = False
 
-    def limits(self, where: str) -> tuple[int | None, int | None]:
-        """The first and the last millisecond since the epoch, ``None`` for no end.
+    def to_milliseconds(self, parameter: str) -> tuple[int | None, int | None]:
+        """Return the first and last millisecond of the range, ``None`` for an open end.
 
-        :param where: the parameter, for the error.
+        :param parameter: the name of the query parameter, for the error.
+        :returns: the first and the last millisecond since the epoch, both inclusive.
         :raises InvalidQuery: for anything but ISO dates.
         """
         try:
-            since = milliseconds(self.start, f"{where}.start")
-            until = milliseconds(self.end, f"{where}.end")
+            since = parse_iso(self.start, f"{parameter}.start")
+            until = parse_iso(self.end, f"{parameter}.end")
         except InvalidBody as error:
             raise InvalidQuery(*error.issues[0]) from None
         return (

@@ -1,4 +1,4 @@
-"""Agents, tools and workflows as the lists and details of the API show them."""
+"""Describe agents, tools and workflows the way the lists and details of the API return them."""
 
 from __future__ import annotations
 
@@ -9,26 +9,28 @@ from mastra_core import Tool, Workflow
 from mastra_core.agents import AgentInfo, AgentLike
 from mastra_core.memory import memory_of
 from mastra_core.workflows import Step
-from mastra_server.http.responses import encode
+from mastra_server.http.responses import encode_json
 
-__all__ = ("agent_details", "tool_details", "workflow_details")
+__all__ = ("describe_agent", "describe_tool", "describe_workflow")
 
 _COMPONENTS = {"agent": "AGENT", "tool": "TOOL", "workflow": "WORKFLOW"}
 
 
-def agent_details(agent: AgentLike, *, partial: bool = False) -> dict[str, Any]:
-    """What can be said of an agent without running it.
+def describe_agent(agent: AgentLike, *, partial: bool = False) -> dict[str, Any]:
+    """Describe an agent without running it.
 
-    :param partial: leave the schemas of its tools out.
+    :param agent: the agent.
+    :param partial: leave out the schemas of its tools.
+    :returns: the agent as the API returns it.
     """
     info = agent.info()
-    tools = {tool.id: tool_details(tool, partial=partial) for tool in info.tools}
+    tools = {tool.id: describe_tool(tool, partial=partial) for tool in info.tools}
     return {
         "name": agent.name,
         "description": agent.description,
         "instructions": info.instructions,
         "tools": tools,
-        "agents": {key: {"id": each.id, "name": each.name} for key, each in _asked(info)},
+        "agents": {key: {"id": each.id, "name": each.name} for key, each in _iter_subagents(info)},
         "workflows": {},
         "skills": [],
         "workspaceTools": [],
@@ -47,31 +49,40 @@ def agent_details(agent: AgentLike, *, partial: bool = False) -> dict[str, Any]:
     }
 
 
-def _asked(info: AgentInfo) -> Iterable[tuple[str, AgentLike]]:
-    # An agent of another framework may answer with less than an AgentInfo.
+def _iter_subagents(info: AgentInfo) -> Iterable[tuple[str, AgentLike]]:
+    # The adapter of another framework may return an object without this attribute.
     return dict(getattr(info, "agents", {})).items()
 
 
-def tool_details(tool: Tool, *, partial: bool = False) -> dict[str, Any]:
-    """What there is to say of a tool."""
+def describe_tool(tool: Tool, *, partial: bool = False) -> dict[str, Any]:
+    """Describe a tool.
+
+    :param tool: the tool.
+    :param partial: leave out its schemas.
+    :returns: the tool as the API returns it.
+    """
     details: dict[str, Any] = {"id": tool.id, "description": tool.description}
     if not partial:
-        details |= _schemas({"inputSchema": tool.input_schema, "outputSchema": tool.output_schema})
+        details |= _encode_schemas(
+            {"inputSchema": tool.input_schema, "outputSchema": tool.output_schema}
+        )
     return {**details, "requireApproval": bool(tool.requires_approval)}
 
 
-def workflow_details(workflow: Workflow, *, partial: bool = False) -> dict[str, Any]:
-    """What there is to say of a workflow.
+def describe_workflow(workflow: Workflow, *, partial: bool = False) -> dict[str, Any]:
+    """Describe a workflow.
 
-    :param partial: how many steps it has, instead of the steps.
+    :param workflow: the workflow.
+    :param partial: return the number of its steps instead of the steps, and no schemas.
+    :returns: the workflow as the API returns it.
     """
-    steps = {} if partial else {item.id: _step_details(item) for item in workflow.steps()}
+    steps = {} if partial else {step_.id: _describe_step(step_) for step_ in workflow.steps()}
     details: dict[str, Any] = {
         "name": workflow.id,
         **({"description": workflow.description} if workflow.description else {}),
         "origin": "code",
         "steps": steps,
-        "allSteps": {} if partial else _all_steps(workflow),
+        "allSteps": {} if partial else _describe_all_steps(workflow),
         "stepGraph": workflow.graph(),
         "options": {"validateInputs": True, "emitStepEvents": True},
         "isProcessorWorkflow": False,
@@ -83,33 +94,36 @@ def workflow_details(workflow: Workflow, *, partial: bool = False) -> dict[str, 
         "outputSchema": workflow.output_schema,
         "stateSchema": workflow.state_schema,
     }
-    return details | _schemas(schemas)
+    return details | _encode_schemas(schemas)
 
 
-def _all_steps(workflow: Workflow, prefix: str = "") -> dict[str, Any]:
-    """Steps by path, those of nested workflows too."""
+def _describe_all_steps(workflow: Workflow, prefix: str = "") -> dict[str, Any]:
+    """Return the steps by path, including those of nested workflows."""
     steps: dict[str, Any] = {}
-    for item in workflow.steps():
-        steps[prefix + item.id] = {**_step_details(item), "isWorkflow": item.kind == "workflow"}
-        if item.workflow is not None:
-            steps |= _all_steps(item.workflow, f"{prefix}{item.id}.")
+    for step_ in workflow.steps():
+        steps[prefix + step_.id] = {**_describe_step(step_), "isWorkflow": step_.kind == "workflow"}
+        if step_.workflow is not None:
+            steps |= _describe_all_steps(step_.workflow, f"{prefix}{step_.id}.")
     return steps
 
 
-def _step_details(item: Step[Any, Any]) -> dict[str, Any]:
+def _describe_step(step_: Step[Any, Any]) -> dict[str, Any]:
     schemas = {
-        f"{what}Schema": item.schema(what) for what in ("input", "output", "resume", "suspend")
+        f"{kind}Schema": step_.schema(kind) for kind in ("input", "output", "resume", "suspend")
     }
-    details = {"id": item.id, **_schemas(schemas)}
-    if item.kind in _COMPONENTS:
-        details["component"] = _COMPONENTS[item.kind]
-    return {**details, "description": item.description} if item.description else details
+    details = {"id": step_.id, **_encode_schemas(schemas)}
+    if step_.kind in _COMPONENTS:
+        details["component"] = _COMPONENTS[step_.kind]
+    return {**details, "description": step_.description} if step_.description else details
 
 
-def _schemas(schemas: dict[str, dict[str, Any] | None]) -> dict[str, str]:
-    """Schemas travel as text: JSON in the envelope of superjson; an unknown one is left out."""
+def _encode_schemas(schemas: dict[str, dict[str, Any] | None]) -> dict[str, str]:
+    """Encode schemas as text, the way the API transports them, and leave out unknown ones.
+
+    The text is JSON in the envelope of superjson.
+    """
     return {
-        name: encode({"json": schema}).decode()
+        name: encode_json({"json": schema}).decode()
         for name, schema in schemas.items()
         if schema is not None
     }

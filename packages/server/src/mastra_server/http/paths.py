@@ -1,4 +1,4 @@
-"""One spelling for each path, so that middleware and routes never read it differently."""
+"""Give each path one canonical spelling, so that middleware and routes match the same paths."""
 
 from __future__ import annotations
 
@@ -9,76 +9,97 @@ from litestar.handlers import HTTPRouteHandler
 
 from mastra_core.errors import ConfigError
 from mastra_server.http.asgi import App, Receive, Scope, Send
-from mastra_server.http.responses import text_answer
+from mastra_server.http.responses import text_response
 
-__all__ = ("CanonicalPath", "PathPattern", "declared", "placed")
+__all__ = ("CanonicalPath", "PathPattern", "mount_handlers", "to_declared_path")
 
-_DECLARED = "/api"  # the prefix that our handlers are written with
+_DECLARED_PREFIX = "/api"  # the prefix in the decorators of this package's handlers
 
 
-def placed(handlers: Iterable[HTTPRouteHandler], prefix: str) -> Iterator[HTTPRouteHandler]:
-    """``handlers``, those of the API below ``prefix`` instead of ``/api``."""
+def mount_handlers(handlers: Iterable[HTTPRouteHandler], prefix: str) -> Iterator[HTTPRouteHandler]:
+    """Yield copies of ``handlers`` with the paths of the API below ``prefix`` instead of ``/api``.
+
+    :param handlers: the handlers, declared below ``/api``.
+    :param prefix: the prefix to serve them under, such as ``/v1``; may be empty.
+    :returns: the copies.
+    """
     for handler in handlers:
-        moved = copy.copy(handler)
-        moved.paths = {_moved(path, prefix) for path in handler.paths}
-        yield moved
+        mounted = copy.copy(handler)
+        mounted.paths = {_replace_prefix(path, prefix) for path in handler.paths}
+        yield mounted
 
 
-def declared(path: str, prefix: str) -> str:
-    """``path`` as our handlers are written, below ``/api``; empty where it is not of the API."""
+def to_declared_path(path: str, prefix: str) -> str:
+    """Convert a requested path to the spelling of the decorators, below ``/api``.
+
+    :param path: the path of the request.
+    :param prefix: the prefix that the API is served under.
+    :returns: the path below ``/api``; empty where it does not belong to the API.
+    """
     inside = path == prefix or path.startswith(f"{prefix}/")
-    return _DECLARED + path.removeprefix(prefix) if inside else ""
+    return _DECLARED_PREFIX + path.removeprefix(prefix) if inside else ""
 
 
-def _moved(path: str, prefix: str) -> str:
-    inside = path == _DECLARED or path.startswith(f"{_DECLARED}/")
-    return (prefix + path.removeprefix(_DECLARED) or "/") if inside else path
+def _replace_prefix(path: str, prefix: str) -> str:
+    inside = path == _DECLARED_PREFIX or path.startswith(f"{_DECLARED_PREFIX}/")
+    return (prefix + path.removeprefix(_DECLARED_PREFIX) or "/") if inside else path
 
 
 class PathPattern:
-    """``/a/*`` is ``/a`` and everything below it, ``/a`` that path only, ``*`` every path.
+    """``/a/*`` matches ``/a`` and everything below, ``/a`` only that path, ``*`` every path.
 
-    :param what: whose pattern it is, for the message.
-    :raises ConfigError: for ``*`` anywhere but at its end.
+    :param path: the pattern.
+    :param label: what the pattern belongs to, for the error message.
+    :raises ConfigError: for ``*`` anywhere but at the end, or no leading slash.
     """
 
-    def __init__(self, path: str, what: str) -> None:
-        everywhere = path in ("*", "/*")
-        self._prefix = "" if everywhere else path.removesuffix("/*")
-        self._below = everywhere or path.endswith("/*")
-        if "*" in self._prefix or not (everywhere or path.startswith("/")):
+    def __init__(self, path: str, label: str) -> None:
+        matches_all = path in ("*", "/*")
+        self._prefix = "" if matches_all else path.removesuffix("/*")
+        self._matches_below = matches_all or path.endswith("/*")
+        if "*" in self._prefix or not (matches_all or path.startswith("/")):
             raise ConfigError(
-                f"The {what} path {path!r} has '*' in the middle, or no '/' in front.",
+                f"The {label} path {path!r} has '*' in the middle, or no leading '/'.",
                 "Write '/api/agents/*', or check request.url.path in a middleware.",
             )
 
     def matches(self, path: str) -> bool:
-        """Whether ``path``, spelled canonically, is meant."""
-        return path == self._prefix or (self._below and path.startswith(self._prefix + "/"))
+        """Return whether the pattern matches ``path``.
+
+        :param path: a path in canonical spelling.
+        """
+        return path == self._prefix or (self._matches_below and path.startswith(self._prefix + "/"))
 
 
 class CanonicalPath:
-    """Strips the prefix the server is mounted under; doubled and trailing slashes are 404.
+    """Strip the prefix the server is mounted under; answer 404 to doubled and trailing slashes.
 
     Litestar would route ``//api/agents/`` to ``/api/agents``, past a middleware on ``/api/*``.
+
+    :param app: the application inside.
     """
 
     def __init__(self, app: App) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on what is spelled well; there are no websockets."""
+        """Call the inner application with the canonical path; refuse websockets.
+
+        :param scope: the ASGI scope.
+        :param receive: the ASGI receive callable.
+        :param send: the ASGI send callable.
+        """
         if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 4404, "reason": "Not Found"})
             return
-        path = _local(scope["path"], scope.get("root_path", "").rstrip("/"))
+        path = _strip_root_path(scope["path"], scope.get("root_path", "").rstrip("/"))
         if path != "/" and (path.endswith("/") or "//" in path or not path.startswith("/")):
-            await text_answer("404 Not Found", 404)(scope, receive, send)
+            await text_response("404 Not Found", 404)(scope, receive, send)
             return
         scope["path"], scope["root_path"] = path, ""
         await self._app(scope, receive, send)
 
 
-def _local(path: str, root: str) -> str:
+def _strip_root_path(path: str, root: str) -> str:
     inside = root and (path == root or path.startswith(root + "/"))
     return path[len(root) :] or "/" if inside else path

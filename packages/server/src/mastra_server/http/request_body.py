@@ -1,4 +1,4 @@
-"""What a request carries, checked: a JSON body, and query parameters."""
+"""Read and validate JSON bodies and query parameters."""
 
 from __future__ import annotations
 
@@ -14,99 +14,123 @@ from mastra_core.errors import InvalidInput
 __all__ = (
     "InvalidBody",
     "InvalidQuery",
-    "converted",
-    "decoded",
-    "json_of",
-    "moment",
-    "number",
-    "read",
-    "required",
+    "convert_value",
+    "decode_json",
+    "read_body",
+    "read_date_param",
+    "read_json_param",
+    "read_number_param",
+    "require_param",
 )
 
 T = TypeVar("T")
-_DEEPEST = 200
+_MAX_DEPTH = 200
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _MISSING = re.compile(r"Object missing required field `(?P<field>[^`]+)`")
 
 
 class InvalidBody(InvalidInput):
-    """The request's body is not what the route takes."""
+    """The request body does not have the type of the route.
+
+    :param field: the path of the field, such as ``messages.0.role``.
+    :param message: what is wrong with it.
+    """
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__("Invalid request body", issues=((field, message),))
 
 
 class InvalidQuery(InvalidInput):
-    """A query parameter is not what the route takes."""
+    """A query parameter does not have the type of the route.
+
+    :param field: the name of the parameter.
+    :param message: what is wrong with it.
+    """
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__("Invalid query parameters", issues=((field, message),))
 
 
-def decoded(raw: bytes, type_: type[T]) -> T:
-    """JSON of a caller as ``type_``.
+def decode_json(raw: bytes, type_: type[T]) -> T:
+    """Decode JSON from a caller as ``type_``.
 
-    :raises msgspec.DecodeError: for no JSON, JSON that nests too deeply to be passed on, or another
-        type's.
+    :param raw: the JSON.
+    :param type_: the type to decode to.
+    :returns: the decoded value.
+    :raises msgspec.DecodeError: for invalid JSON, for JSON nested deeper than 200 levels, or for
+        another type.
     """
-    if raw.count(b"[") + raw.count(b"{") > _DEEPEST and _depth(raw) > _DEEPEST:
+    if raw.count(b"[") + raw.count(b"{") > _MAX_DEPTH and _measure_depth(raw) > _MAX_DEPTH:
         raise msgspec.DecodeError("JSON nests too deeply")
     return msgspec.json.decode(raw, type=type_)
 
 
-def _depth(raw: bytes) -> int:
-    """How deep JSON nests, without reading it: readers of JSON give up by their own recursion."""
-    depth = deepest = 0
+def _measure_depth(raw: bytes) -> int:
+    """Measure how deep JSON nests without decoding it: decoders fail at their recursion limit."""
+    depth = maximum = 0
     for bracket in _STRING.sub(b"", raw).translate(None, _NO_BRACKETS):
         depth += 1 if bracket in b"[{" else -1
-        deepest = max(deepest, depth)
-    return deepest
+        maximum = max(maximum, depth)
+    return maximum
 
 
-async def read(request: Request[Any, Any, Any], type_: type[T]) -> T:
-    """The JSON body as ``type_``; no body counts as an empty object, whatever its content type.
+async def read_body(request: Request[Any, Any, Any], type_: type[T]) -> T:
+    """Read the JSON body as ``type_``, regardless of its content type.
 
+    :param request: the request; a missing body counts as an empty object.
+    :param type_: the type to decode to.
+    :returns: the decoded body.
     :raises InvalidBody: naming the first field that does not fit.
     """
     raw = await request.body()
     try:
-        return decoded(raw or b"{}", type_)
+        return decode_json(raw or b"{}", type_)
     except msgspec.ValidationError as error:
-        raise _invalid(str(error)) from None
+        raise _to_invalid_body(str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise InvalidBody("body", "Invalid JSON in request body") from None
 
 
-def json_of(request: Request[Any, Any, Any], name: str, type_: type[T]) -> T | None:
-    """A query parameter that is JSON as ``type_``, ``None`` where it is not given.
+def read_json_param(request: Request[Any, Any, Any], name: str, type_: type[T]) -> T | None:
+    """Read a query parameter that holds JSON.
 
-    :raises InvalidQuery: when it is anything else.
+    :param request: the request.
+    :param name: the name of the parameter.
+    :param type_: the type to decode to.
+    :returns: the decoded value, ``None`` where the parameter is missing.
+    :raises InvalidQuery: for invalid JSON, or JSON of another type.
     """
     text: str = request.query_params.get(name, "")
     if not text:
         return None
     try:
-        return decoded(text.encode(), type_)
+        return decode_json(text.encode(), type_)
     except (msgspec.DecodeError, UnicodeError) as error:
         raise InvalidQuery(name, f"Expected JSON: {error}") from None
 
 
-def converted(value: Any, type_: type[T]) -> T:
-    """A piece of a body as ``type_``.
+def convert_value(value: Any, type_: type[T]) -> T:
+    """Convert a part of a decoded body to ``type_``.
 
+    :param value: the decoded value.
+    :param type_: the type to convert to.
+    :returns: the converted value.
     :raises InvalidBody: naming the first field that does not fit.
     """
     try:
         return msgspec.convert(value, type_)
     except msgspec.ValidationError as error:
-        raise _invalid(str(error)) from None
+        raise _to_invalid_body(str(error)) from None
 
 
-def required(request: Request[Any, Any, Any], name: str) -> str:
-    """A query parameter that must be there.
+def require_param(request: Request[Any, Any, Any], name: str) -> str:
+    """Read a query parameter that must be present.
 
-    :raises InvalidQuery: when it is not.
+    :param request: the request.
+    :param name: the name of the parameter.
+    :returns: its value, which is not empty.
+    :raises InvalidQuery: when the parameter is missing.
     """
     value: str = request.query_params.get(name, "")
     if not value:
@@ -114,9 +138,12 @@ def required(request: Request[Any, Any, Any], name: str) -> str:
     return value
 
 
-def number(request: Request[Any, Any, Any], name: str) -> int | None:
-    """A query parameter that counts something, ``None`` where it is not given.
+def read_number_param(request: Request[Any, Any, Any], name: str) -> int | None:
+    """Read a query parameter that is a number of 0 or more.
 
+    :param request: the request.
+    :param name: the name of the parameter.
+    :returns: the number, ``None`` where the parameter is missing.
     :raises InvalidQuery: for anything but digits.
     """
     text: str = request.query_params.get(name, "")
@@ -127,10 +154,13 @@ def number(request: Request[Any, Any, Any], name: str) -> int | None:
     return int(text)
 
 
-def moment(request: Request[Any, Any, Any], name: str) -> int | None:
-    """An ISO date in milliseconds since the epoch; UTC where it names no zone.
+def read_date_param(request: Request[Any, Any, Any], name: str) -> int | None:
+    """Read a query parameter that is an ISO date; UTC where the date has no zone.
 
-    :raises InvalidQuery: for anything else.
+    :param request: the request.
+    :param name: the name of the parameter.
+    :returns: milliseconds since the epoch, ``None`` where the parameter is missing.
+    :raises InvalidQuery: for anything but an ISO date.
     """
     text: str = request.query_params.get(name, "")
     if not text:
@@ -142,7 +172,7 @@ def moment(request: Request[Any, Any, Any], name: str) -> int | None:
     return int((date if date.tzinfo else date.replace(tzinfo=dt.UTC)).timestamp() * 1000)
 
 
-def _invalid(message: str) -> InvalidBody:
+def _to_invalid_body(message: str) -> InvalidBody:
     text, _, path = message.partition(" - at `$")
     missing = _MISSING.match(text)
     if missing:

@@ -1,4 +1,4 @@
-"""The request context: what caller and middleware pass along to agents, tools and steps."""
+"""Handle the request context: values that caller and middleware pass to agents, tools and steps."""
 
 from __future__ import annotations
 
@@ -8,72 +8,90 @@ from typing import Any
 from litestar.connection import ASGIConnection
 
 from mastra_core.errors import Forbidden
-from mastra_server.http.request_body import InvalidQuery, decoded
+from mastra_server.http.request_body import InvalidQuery, decode_json
 
-__all__ = ("RESOURCE", "THREAD", "confined", "confined_thread", "context_of", "request_context")
+__all__ = (
+    "RESOURCE_KEY",
+    "THREAD_KEY",
+    "build_context",
+    "request_context",
+    "restrict_to_resource",
+    "restrict_to_thread",
+)
 
-RESOURCE, THREAD = "mastra__resourceId", "mastra__threadId"  # keys of Mastra's own context
+RESOURCE_KEY, THREAD_KEY = "mastra__resourceId", "mastra__threadId"  # as in Mastra itself
 _KEY = "mastra_context"
 
 
 def request_context(request: ASGIConnection[Any, Any, Any, Any]) -> dict[str, Any]:
-    """What middleware puts here reaches agents, tools and workflow steps of this request.
+    """Return the mutable request context that middleware fills.
 
-    It wins over what the caller sends, so it is the place for an authenticated user.
+    Its values reach the agents, tools and workflow steps of this request. They win over what the
+    caller sends, so this is the place for an authenticated user.
+
+    :param request: the request, or Litestar's connection.
+    :returns: the dictionary of this request.
     """
     scope: Any = request.scope
     context: dict[str, Any] = scope.setdefault(_KEY, {})
     return context
 
 
-def context_of(
+def build_context(
     request: ASGIConnection[Any, Any, Any, Any], body: dict[str, Any] | None = None
 ) -> dict[str, Any]:
-    """The context of one request: from its body, then its query, then the middleware.
+    """Build the context of one request: from its body, then its query, then the middleware.
 
-    :param body: the body's own ``requestContext``.
-    :raises InvalidQuery: when the query's is neither JSON nor base64 of it.
+    :param request: the request.
+    :param body: the ``requestContext`` of the request body.
+    :returns: the merged values; keys that only middleware may set are dropped from body and query.
+    :raises InvalidQuery: when the query's context is neither JSON nor base64 of JSON.
     """
-    asked = {**(body or {}), **_from_query(request)}
-    allowed = {key: value for key, value in asked.items() if not _reserved(key)}
+    sent = {**(body or {}), **_read_query_context(request)}
+    allowed = {key: value for key, value in sent.items() if not _is_reserved(key)}
     return allowed | request_context(request)
 
 
-def confined(request: ASGIConnection[Any, Any, Any, Any], resource: str = "") -> str:
-    """The owner of the memory that a request may touch: the one that ``auth`` or a middleware has
-    set, else ``resource``, which the caller names.
+def restrict_to_resource(request: ASGIConnection[Any, Any, Any, Any], resource: str = "") -> str:
+    """Return the resource whose memory the request may use.
 
-    :raises Forbidden: when the caller names another than its own.
+    :param request: the request.
+    :param resource: the resource that the caller names.
+    :returns: the resource that ``auth`` or a middleware has set, else ``resource``.
+    :raises Forbidden: when the caller names another resource than its own.
     """
-    return _own(request, RESOURCE, resource)
+    return _restrict(request, RESOURCE_KEY, resource)
 
 
-def confined_thread(request: ASGIConnection[Any, Any, Any, Any], thread: str = "") -> str:
-    """The thread that a request may touch: the one that a middleware has set, else ``thread``.
+def restrict_to_thread(request: ASGIConnection[Any, Any, Any, Any], thread: str = "") -> str:
+    """Return the thread that the request may use.
 
-    :raises Forbidden: when the caller names another than its own.
+    :param request: the request.
+    :param thread: the thread that the caller names.
+    :returns: the thread that a middleware has set, else ``thread``.
+    :raises Forbidden: when the caller names another thread than its own.
     """
-    return _own(request, THREAD, thread)
+    return _restrict(request, THREAD_KEY, thread)
 
 
-def _own(request: ASGIConnection[Any, Any, Any, Any], key: str, named: str) -> str:
+def _restrict(request: ASGIConnection[Any, Any, Any, Any], key: str, requested: str) -> str:
     own: str = request_context(request).get(key, "")
-    if own and named and own != named:
+    if own and requested and own != requested:
         raise Forbidden("Access denied")
-    return own or named
+    return own or requested
 
 
-def _from_query(request: ASGIConnection[Any, Any, Any, Any]) -> dict[str, Any]:
+def _read_query_context(request: ASGIConnection[Any, Any, Any, Any]) -> dict[str, Any]:
     text = request.query_params.get("requestContext", "")
     if not text:
         return {}
     try:
         raw = text.encode() if text.lstrip().startswith("{") else base64.b64decode(text + "==")
-        return decoded(raw, dict[str, Any])
+        return decode_json(raw, dict[str, Any])
     except ValueError:  # no base64, no text, or no JSON of an object
         raise InvalidQuery("requestContext", "Expected JSON, or base64 of JSON") from None
 
 
-def _reserved(key: str) -> bool:
-    """Names that only middleware may set: code trusts them."""
+def _is_reserved(key: str) -> bool:
+    """Return whether only middleware may set ``key``, because other code trusts it."""
     return key == "user" or key.startswith("mastra__")

@@ -1,4 +1,4 @@
-"""Answers: JSON made by msgspec, and bodies that are sent piece by piece."""
+"""Build responses: JSON encoded by msgspec, and bodies that are streamed."""
 
 from __future__ import annotations
 
@@ -14,22 +14,32 @@ from litestar.response.base import ASGIResponse
 from mastra_core.schema import dump
 from mastra_server.http.asgi import App, Receive, Scope, Send
 
-__all__ = ("StreamAnswer", "answer_of", "closing", "encode", "json_answer", "stop", "text_answer")
+__all__ = (
+    "StreamResponse",
+    "cancel_tasks",
+    "close_on_exit",
+    "encode_json",
+    "json_response",
+    "text_response",
+    "to_response",
+)
 
 
 T = TypeVar("T")
 
 
-def encode(value: Any) -> bytes:
-    """``value`` as JSON on one line.
+def encode_json(value: Any) -> bytes:
+    """Encode ``value`` as JSON on one line.
 
-    :raises TypeError: when something in it has no JSON form.
+    :param value: anything that msgspec or pydantic can encode.
+    :returns: the JSON in UTF-8.
+    :raises TypeError: when a part of it has no JSON form.
     """
     return msgspec.json.encode(value, enc_hook=dump)
 
 
-class _JsonAnswer(ASGIResponse):
-    """Litestar's kind of answer without what it would work out for each: these are most of them."""
+class _JsonResponse(ASGIResponse):
+    """A JSON response without the work Litestar does for each: most responses are of this kind."""
 
     def __init__(self, body: bytes, status: int, headers: Mapping[str, str]) -> None:
         self.status_code = status
@@ -41,51 +51,68 @@ class _JsonAnswer(ASGIResponse):
         ]
 
     async def __call__(self, scope: Scope, _: Receive, send: Send) -> None:
-        """Send it, without its body where only the head was asked for."""
+        """Send the response, without its body for a ``HEAD`` request."""
         start = {"type": "http.response.start", "status": self.status_code}
         await send({**start, "headers": self._headers})
         body = b"" if scope["method"] == "HEAD" else self._body
         await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
-def json_answer(
+def json_response(
     body: Any, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> ASGIResponse:
-    """``body`` as a JSON answer."""
-    return _JsonAnswer(encode(body), status, headers or {})
+    """Build a JSON response.
+
+    :param body: the value to encode.
+    :param status: the HTTP status.
+    :param headers: further headers.
+    """
+    return _JsonResponse(encode_json(body), status, headers or {})
 
 
-def text_answer(body: str, status: int = 200) -> ASGIResponse:
-    """``body`` as a plain text answer."""
+def text_response(body: str, status: int = 200) -> ASGIResponse:
+    """Build a plain text response.
+
+    :param body: the text.
+    :param status: the HTTP status.
+    """
     return ASGIResponse(body=body, media_type="text/plain", status_code=status)
 
 
-def answer_of(value: Any, request: Request[Any, Any, Any], status: int = 200) -> App:
-    """What a user's function returned: an answer as it is, text as text, the rest as JSON.
+def to_response(value: Any, request: Request[Any, Any, Any], status: int = 200) -> App:
+    """Convert the return value of a user's function to a response.
 
-    :raises TypeError: when it has no JSON form.
+    :param value: a response or an ASGI application (used unchanged), a string (sent as text), or
+        any other value (sent as JSON).
+    :param request: the request.
+    :param status: the HTTP status for text and JSON.
+    :raises TypeError: when the value has no JSON form.
     """
     if isinstance(value, Response):
         return value.to_asgi_response(app=None, request=request)
     if callable(value):
         return value  # type: ignore[no-any-return]  # any ASGI application may answer
-    return text_answer(value, status) if isinstance(value, str) else json_answer(value, status)
+    return text_response(value, status) if isinstance(value, str) else json_response(value, status)
 
 
-class StreamAnswer:
-    """An answer whose body is sent as it is made.
+class StreamResponse:
+    """A response whose body is sent chunk by chunk, as the chunks are generated.
 
-    Whatever ends it (the last piece, the client leaving, a cancelled request), the generator is
-    closed before the call returns, and nobody waits for a disconnect that never comes.
+    However it ends (last chunk, client disconnect, cancelled request), the generator is closed
+    before the call returns, and no task keeps waiting for a disconnect.
+
+    :param chunks: the body; closed at the end.
+    :param media_type: the content type.
+    :param finally_: called at the end, even where the generator was never started.
     """
 
     def __init__(
         self,
-        pieces: AsyncGenerator[bytes],
+        chunks: AsyncGenerator[bytes],
         media_type: str,
         finally_: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        self._pieces = pieces
+        self._chunks = chunks
         self._finally = finally_
         self._headers = [
             (b"content-type", media_type.encode()),
@@ -94,30 +121,40 @@ class StreamAnswer:
         ]
 
     async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
-        """Send everything, or as much as the client waits for."""
-        sending = asyncio.create_task(self._send(send))
-        leaving = asyncio.create_task(_left(receive))
+        """Send the whole body, or as much as the client waits for.
+
+        :param _: the ASGI scope, which is not needed.
+        :param receive: the ASGI receive callable.
+        :param send: the ASGI send callable.
+        """
+        send_task = asyncio.create_task(self._send(send))
+        disconnect_task = asyncio.create_task(_wait_for_disconnect(receive))
         try:
-            await asyncio.wait((sending, leaving), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((send_task, disconnect_task), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            await stop(sending, leaving)
-            if self._finally is not None:  # a generator that was not begun has no end either
+            await cancel_tasks(send_task, disconnect_task)
+            if self._finally is not None:  # a generator that never started runs no `finally`
                 await self._finally()
-        if not sending.cancelled():
-            sending.result()
+        if not send_task.cancelled():
+            send_task.result()
 
     async def _send(self, send: Send) -> None:
-        async with contextlib.aclosing(self._pieces) as pieces:
+        async with contextlib.aclosing(self._chunks) as chunks:
             await send({"type": "http.response.start", "status": 200, "headers": self._headers})
-            async for piece in pieces:
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
+            async for chunk in chunks:
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 @contextlib.asynccontextmanager
-async def closing(events: AsyncIterator[T]) -> AsyncIterator[AsyncIterator[T]]:
-    """Close ``events`` at the end if it is a generator: a protocol that asks for an iterator gets
-    a generator nearly always, and one left open keeps what it holds.
+async def close_on_exit(events: AsyncIterator[T]) -> AsyncIterator[AsyncIterator[T]]:
+    """Close ``events`` at the end of the block if it is a generator.
+
+    An agent's protocol requires only an iterator, but gets a generator nearly always, and an open
+    generator keeps its resources.
+
+    :param events: the iterator.
+    :returns: a context manager that gives ``events``.
     """
     try:
         yield events
@@ -126,16 +163,19 @@ async def closing(events: AsyncIterator[T]) -> AsyncIterator[AsyncIterator[T]]:
             await events.aclose()
 
 
-async def stop(*tasks: asyncio.Task[Any]) -> None:
-    """Cancel what still runs of ``tasks`` and wait for its end; nothing is raised."""
+async def cancel_tasks(*tasks: asyncio.Task[Any]) -> None:
+    """Cancel the running ones of ``tasks`` and wait for all; raise nothing.
+
+    :param tasks: at least one task.
+    """
     for task in tasks:
         task.cancel()
     await asyncio.wait(tasks)
     for task in tasks:
         if not task.cancelled():
-            task.exception()  # looked at, so that the loop does not complain of it
+            task.exception()  # retrieved, so that the loop does not log it
 
 
-async def _left(receive: Receive) -> None:
+async def _wait_for_disconnect(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass

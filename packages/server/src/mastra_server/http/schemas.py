@@ -1,6 +1,6 @@
-"""What queries and answers look like, for the OpenAPI document.
+"""Define the types of queries and responses for the OpenAPI document.
 
-Answers are built as plain dictionaries; a test compares what the server sends with these.
+Responses are built as plain dictionaries; a test compares what the server sends with these types.
 """
 
 from __future__ import annotations
@@ -33,49 +33,49 @@ Milliseconds = Annotated[int, msgspec.Meta(description="Milliseconds since the e
 
 
 class ContextQuery(msgspec.Struct, rename="camel"):
-    """Every operation takes it."""
+    """The query of every operation."""
 
     request_context: Context = ""
 
 
 class ListQuery(ContextQuery):
-    """Of lists."""
+    """The query of a list."""
 
     partial: Annotated[str, msgspec.Meta(description="`true` leaves the schemas out.")] = ""
 
 
 class AgentRunQuery(ContextQuery):
-    """Of an agent's run."""
+    """The query of an agent's run."""
 
 
 class Issue(TypedDict):
-    """What does not fit, and where."""
+    """A field that does not fit, and what is wrong with it."""
 
     field: str
     message: str
 
 
 class Error(TypedDict):
-    """What went wrong."""
+    """Why the request failed."""
 
     error: str
     issues: NotRequired[list[Issue]]
 
 
 class Message(TypedDict):
-    """That it was done."""
+    """A confirmation."""
 
     message: str
 
 
 class Health(TypedDict):
-    """The process lives."""
+    """Whether the process is alive."""
 
     success: bool
 
 
 class Ready(TypedDict):
-    """Whether it takes requests."""
+    """Whether the server takes requests."""
 
     ready: bool
 
@@ -110,7 +110,7 @@ class ListedAgent(AgentDetails):
 
 
 class Usage(TypedDict):
-    """Tokens."""
+    """The tokens that a run used."""
 
     inputTokens: int
     outputTokens: int
@@ -118,7 +118,7 @@ class Usage(TypedDict):
 
 
 class Chunk(TypedDict):
-    """One piece of a stream."""
+    """One chunk of a stream."""
 
     type: str
     runId: str
@@ -132,7 +132,7 @@ class Response(TypedDict):
 
 
 class Generated(TypedDict):
-    """A whole run of an agent."""
+    """The result of a whole run of an agent."""
 
     text: str
     object: NotRequired[Any]

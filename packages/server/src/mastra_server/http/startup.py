@@ -1,4 +1,4 @@
-"""What the application needs before its first request, and how it is told where that fails."""
+"""Open what the application needs before its first request, and report a failure to do so."""
 
 from __future__ import annotations
 
@@ -10,40 +10,48 @@ from mastra_core import Mastra
 from mastra_core.errors import ConfigError, StorageError
 from mastra_server.http.asgi import Message
 
-__all__ = ("PlainStart", "ready")
+__all__ = ("StartupErrorApp", "open_resources")
 
 
-async def ready(app: Litestar) -> None:
-    """Open the storage, and what traces: better known now than in a request is what is wrong.
+async def open_resources(app: Litestar) -> None:
+    """Open the storage, the telemetry and the trace store, so that errors show up before a request.
 
+    :param app: the application.
     :raises StorageError: when the storage cannot be opened.
-    :raises ConfigError: when what traces is not installed.
+    :raises ConfigError: when a package for traces is not installed.
     """
     import asyncio
 
     mastra: Mastra = app.state.mastra
-    begin = [each for each in (mastra.telemetry, app.state.trace_book) if each is not None]
+    tracers = [each for each in (mastra.telemetry, app.state.trace_store) if each is not None]
     try:
         await mastra.storage.open()
-        for each in begin:
-            await asyncio.to_thread(each.start)  # it imports the SDK
+        for tracer in tracers:
+            await asyncio.to_thread(tracer.start)  # imports the SDK, which takes long
     except (ConfigError, StorageError) as error:
-        app.state.refused = str(error)
+        app.state.startup_error = str(error)
         raise
 
 
-class PlainStart(Litestar):
-    """Has a start that failed told by its words alone, where somebody can act on them.
+class StartupErrorApp(Litestar):
+    """A Litestar application that reports a failed startup by its message alone.
 
-    Litestar would tell the traceback to who has only to make a directory.
+    Litestar would report the whole traceback, even where the user only has to create a directory.
     """
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Pass on."""
+        """Run the application, with the plain message in a failed startup.
 
-        async def tell(message: Message) -> None:
-            if message["type"] == "lifespan.startup.failed" and "refused" in self.state:
-                message = {**message, "message": self.state.refused}
+        :param scope: the ASGI scope.
+        :param receive: the ASGI receive callable.
+        :param send: the ASGI send callable.
+        """
+
+        async def send_message(message: Message) -> None:
+            if message["type"] == "lifespan.startup.failed" and "startup_error" in self.state:
+                message = {**message, "message": self.state.startup_error}
             await send(message)
 
-        await super().__call__(scope, receive, tell if scope["type"] == "lifespan" else send)
+        await super().__call__(
+            scope, receive, send_message if scope["type"] == "lifespan" else send
+        )

@@ -1,6 +1,7 @@
-"""Operations of the original's that this server does not do: each says so, and why.
+"""List the operations of Mastra that this server does not support, each with the reason.
 
-They are no routes: each of those costs every start, so they are looked up where no route is found.
+They are no routes, because every route costs startup time: the list is searched only where no route
+matches.
 """
 
 from __future__ import annotations
@@ -8,23 +9,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from mastra_server.http.errors import NotOffered
+from mastra_server.http.errors import UnsupportedOperation
 
-__all__ = ("documented", "refusal")
+__all__ = ("build_documented_handlers", "find_unsupported")
 
-_SIGNALS = "Signals are not offered, but for messages of users: call send-message."
-_NETWORK = "Networks are not offered: give an agent others as tools, Agent(agents={...})."
-_LEGACY = "The protocols of earlier versions are not offered: call generate or stream."
-_A2A = "The A2A protocol is not offered: call the agent here, or over MCP."
-_TRACES = "Traces are not kept here: Server(traces=True) keeps the latest."
-_KNOWLEDGE = "Vector stores are not offered: search in a tool of your own."
-_CONVERSATIONS = "Conversations are not offered: continue by previous_response_id."
-_SCORES = "Scores are not offered."
-_MANIFEST = "The manifest of routes is not offered: Server(openapi=True) gives an OpenAPI document."
-_MCP = "The application is no MCP server: Server(mcp=True) makes it one."
+_SIGNALS = "Signals are not supported, except user messages: call send-message."
+_NETWORK = "Networks are not supported: pass other agents as tools, Agent(agents={...})."
+_LEGACY = "The protocols of earlier versions are not supported: call generate or stream."
+_A2A = "The A2A protocol is not supported: call the agent here, or over MCP."
+_TRACES = "This server keeps no traces: set Server(traces=True) to keep the latest."
+_KNOWLEDGE = "Vector stores are not supported: search in a tool of your own."
+_CONVERSATIONS = "Conversations are not supported: continue with previous_response_id."
+_SCORES = "Scores are not supported."
+_MANIFEST = "The route manifest is not supported: Server(openapi=True) gives an OpenAPI document."
+_MCP = "The application is not an MCP server: set Server(mcp=True) to make it one."
 
 # Name, method, path and reason.
-_ROWS = (
+_OPERATIONS = (
     ("network", "POST", "/api/agents/{agent_id:str}/network", _NETWORK),
     ("approve_network", "POST", "/api/agents/{agent_id:str}/approve-network-tool-call", _NETWORK),
     ("decline_network", "POST", "/api/agents/{agent_id:str}/decline-network-tool-call", _NETWORK),
@@ -62,39 +63,49 @@ _ROWS = (
 )
 
 
-def refusal(method: str, path: str, *, traces: bool = False) -> NotOffered | None:
-    """Why ``path``, spelled below ``/api``, is not answered; ``None`` where nobody would ask.
+def find_unsupported(
+    method: str, path: str, *, traces: bool = False
+) -> UnsupportedOperation | None:
+    """Return the error for an operation of Mastra that this server does not support.
 
-    :param traces: they are kept, so that their rows are routes.
+    :param method: the HTTP method.
+    :param path: the path in the spelling of the decorators, below ``/api``.
+    :param traces: whether traces are kept, so that the trace operations are real routes.
+    :returns: the error with the reason; ``None`` where Mastra has no such operation.
     """
-    asked = path.split("/")
-    for _, known, template, reason in _ROWS:
-        if known == method and _fits(template.split("/"), asked):
-            return None if traces and reason is _TRACES else NotOffered(reason)
+    parts = path.split("/")
+    for _, other, template, reason in _OPERATIONS:
+        if other == method and _matches(template.split("/"), parts):
+            return None if traces and reason is _TRACES else UnsupportedOperation(reason)
     return None
 
 
-def documented() -> Iterator[Any]:
-    """A handler for each, as the OpenAPI document reads them."""
+def build_documented_handlers() -> Iterator[Any]:
+    """Yield a handler for each unsupported operation, for the OpenAPI document."""
     from litestar import route
 
-    for name, method, path, reason in _ROWS:
+    for name, method, path, reason in _OPERATIONS:
         methods: Any = [method]
-        yield route(path, http_method=methods, requires_auth=False, answer=Any, errors=(501,))(
-            _described(name, reason)
-        )
+        yield route(
+            path,
+            operation_id=f"left_out_{name}",
+            http_method=methods,
+            requires_auth=False,
+            response=Any,
+            errors=(501,),
+        )(_build_handler(name, reason))
 
 
-def _fits(template: list[str], asked: list[str]) -> bool:
-    return len(template) == len(asked) and all(
-        part.startswith("{") or part == other for part, other in zip(template, asked, strict=True)
+def _matches(template: list[str], parts: list[str]) -> bool:
+    return len(template) == len(parts) and all(
+        name.startswith("{") or name == part for name, part in zip(template, parts, strict=True)
     )
 
 
-def _described(name: str, reason: str) -> Any:
-    async def refuse() -> None:
-        raise NotOffered(reason)
+def _build_handler(name: str, reason: str) -> Any:
+    async def raise_unsupported() -> None:
+        raise UnsupportedOperation(reason)
 
-    refuse.__name__ = name
-    refuse.__doc__ = f"Not offered. {reason}"
-    return refuse
+    raise_unsupported.__name__ = name
+    raise_unsupported.__doc__ = f"Not supported. {reason}"
+    return raise_unsupported

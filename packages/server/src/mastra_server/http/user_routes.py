@@ -1,4 +1,4 @@
-"""The user's own endpoints, as handlers of Litestar."""
+"""Turn the user's own endpoints into Litestar handlers."""
 
 from __future__ import annotations
 
@@ -12,28 +12,30 @@ from litestar.response.base import ASGIResponse
 
 from mastra_core import ApiRoute, Mastra
 from mastra_core.errors import ConfigError
-from mastra_server.http.health import PATHS
-from mastra_server.http.responses import answer_of
+from mastra_server.http.health import HEALTH_PATHS
+from mastra_server.http.responses import to_response
 
-__all__ = ("own_routes",)
+__all__ = ("build_user_routes",)
 
 _PARAMETER = re.compile(r"\{(\w+)\}")
 
 
-def own_routes(mastra: Mastra) -> Iterator[Any]:
-    """What ``Server(api_routes=...)`` names.
+def build_user_routes(mastra: Mastra) -> Iterator[Any]:
+    """Yield the handlers of ``Server(api_routes=...)``.
 
-    :raises ConfigError: for a path below the API's prefix, or something that is no route.
+    :param mastra: the application.
+    :returns: handlers, routers and controllers of Litestar.
+    :raises ConfigError: for a path below the API's prefix, or a value that is not a route.
     """
     for item in mastra.server.api_routes:
         if isinstance(item, ApiRoute):
-            yield _handler(item, mastra.server.api_prefix)
+            yield _build_handler(item, mastra.server.api_prefix)
         elif isinstance(item, BaseRouteHandler | Router) or _is_controller(item):
             yield item
         else:
             raise ConfigError(
-                f"api_routes has {item!r}.",
-                "Pass ApiRoute(path=..., handler=...), or a handler of Litestar.",
+                f"api_routes contains {item!r}, which is not a route.",
+                "Pass ApiRoute(path=..., handler=...), or a Litestar handler.",
             )
 
 
@@ -41,20 +43,25 @@ def _is_controller(item: Any) -> bool:
     return isinstance(item, type) and issubclass(item, Controller)
 
 
-def _handler(item: ApiRoute, prefix: str) -> Any:
-    if item.path in PATHS or (prefix and (item.path + "/").startswith(prefix + "/")):
+def _build_handler(item: ApiRoute, prefix: str) -> Any:
+    if item.path in HEALTH_PATHS or (prefix and (item.path + "/").startswith(prefix + "/")):
         raise ConfigError(
-            f"The route {item.path!r} is one of the server's own places.",
+            f"The path {item.path!r} is reserved for the server's own routes.",
             f"Choose a path outside of {prefix}/, /health and /ready.",
         )
 
-    async def answer(request: Request[Any, Any, Any]) -> ASGIResponse:
+    async def handle(request: Request[Any, Any, Any]) -> ASGIResponse:
         value = item.handler(request)
         value = await value if isinstance(value, Awaitable) else value
-        return cast("ASGIResponse", answer_of(value, request))  # Litestar reads the annotation
+        return cast("ASGIResponse", to_response(value, request))  # Litestar reads the annotation
 
-    answer.__name__ = getattr(item.handler, "__name__", "answer")
-    answer.__doc__ = item.handler.__doc__
+    handle.__name__ = getattr(item.handler, "__name__", "answer")
+    handle.__doc__ = item.handler.__doc__
     path = _PARAMETER.sub(r"{\1:str}", item.path)
     methods: Any = list(item.methods)
-    return route(path, http_method=methods, requires_auth=item.requires_auth)(answer)
+    return route(
+        path,
+        operation_id=f"routes_{handle.__name__}",
+        http_method=methods,
+        requires_auth=item.requires_auth,
+    )(handle)

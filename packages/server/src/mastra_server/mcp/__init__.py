@@ -1,1 +1,1 @@
-"""Routes of MCP servers, and the application as an MCP server."""
+"""Routes that present the application as an MCP server."""

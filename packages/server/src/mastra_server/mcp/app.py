@@ -1,4 +1,4 @@
-"""The application as an MCP server, where ``Server(mcp=True)`` asks for it."""
+"""Serve the MCP protocol where ``Server(mcp=True)`` enables it."""
 
 from __future__ import annotations
 
@@ -18,27 +18,31 @@ _PATH = "/mcp/mastra/mcp"
 
 
 class McpRoute:
-    """The one path of the protocol, and what must run while it is served.
+    """The route of the protocol, and the tasks that must run while it is served.
 
+    :param mastra: the application.
     :raises ConfigError: without the extra ``mastra-core[mcp]``.
     """
 
     def __init__(self, mastra: Mastra) -> None:
-        from mastra_core.mcp.serve import McpApp  # it is heavy, and few ask for it
+        from mastra_core.mcp.serve import McpApp  # slow to import, and rarely enabled
 
         self._app = McpApp(mastra)
         self._path = mastra.server.api_prefix + _PATH
 
-    def route(self) -> ASGIRouteHandler:
-        """The handler, behind ``auth`` like every other."""
+    def build_route(self) -> ASGIRouteHandler:
+        """Build the handler, which ``auth`` guards like every other."""
 
-        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        async def handle(scope: Scope, receive: Receive, send: Send) -> None:
             await self._app(scope, receive, send)
 
-        return asgi(self._path, copy_scope=True)(answer)
+        return asgi(self._path, copy_scope=True)(handle)
 
     @contextlib.asynccontextmanager
-    async def lifespan(self, _: Litestar) -> AsyncIterator[Any]:
-        """Accept requests."""
+    async def run_lifespan(self, _: Litestar) -> AsyncIterator[Any]:
+        """Accept requests while the application runs.
+
+        :param _: the application, which is not needed.
+        """
         async with self._app.running():
             yield

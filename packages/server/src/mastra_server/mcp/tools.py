@@ -1,4 +1,4 @@
-"""Routes that show the application as an MCP server, and call its tools without the protocol."""
+"""Routes that present the application as an MCP server, and call its tools without the protocol."""
 
 from __future__ import annotations
 
@@ -9,23 +9,25 @@ from litestar import Request, get, post
 from litestar.response.base import ASGIResponse
 
 from mastra_core.errors import NotFound, RequestError
-from mastra_server.agents.tools import broken
-from mastra_server.http.request_body import InvalidBody, read
-from mastra_server.http.responses import json_answer
+from mastra_server.agents.tools import build_failure_response
+from mastra_server.http.request_body import InvalidBody, read_body
+from mastra_server.http.responses import json_response
 
 if TYPE_CHECKING:
     from mastra_core.mcp.exposed_tools import Offer
 
-__all__ = ("ROUTES", "McpServer", "itself")
+__all__ = ("ROUTES", "McpServer", "describe_application")
 
 _Request = Request[Any, Any, Any]
 _ID = "mastra"
-_BELOW = "/api/mcp/{server_id:str}"
-_OWN = f"/api/mcp/{_ID}"  # beside the path of the protocol nothing else is tried by the router
+_SERVER_PATH = "/api/mcp/{server_id:str}"
+_OWN_PATH = (
+    f"/api/mcp/{_ID}"  # the router tries no parameter where the protocol's path has this part
+)
 
 
 class McpVersion(TypedDict):
-    """An application has no version of its own."""
+    """The version of a server; an application has none."""
 
     version: str
     release_date: str
@@ -33,7 +35,7 @@ class McpVersion(TypedDict):
 
 
 class McpServer(TypedDict):
-    """A server of the protocol."""
+    """An MCP server."""
 
     id: str
     name: str
@@ -42,7 +44,7 @@ class McpServer(TypedDict):
 
 
 class McpTool(TypedDict):
-    """One tool of it."""
+    """A tool of an MCP server."""
 
     id: str
     name: str
@@ -52,19 +54,19 @@ class McpTool(TypedDict):
 
 
 class McpTools(TypedDict):
-    """All of them."""
+    """The tools of an MCP server."""
 
     tools: list[McpTool]
 
 
 class McpResult(TypedDict):
-    """What a tool answered."""
+    """The output of a tool."""
 
     result: Any
 
 
 class McpResources(TypedDict):
-    """Resources; there are none."""
+    """The resources of an MCP server; always empty."""
 
     resources: list[dict[str, Any]]
 
@@ -73,8 +75,8 @@ class _Called(msgspec.Struct):
     data: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
 
 
-def itself() -> McpServer:
-    """The application."""
+def describe_application() -> McpServer:
+    """Describe the application as an MCP server."""
     version: McpVersion = {"version": "", "release_date": "", "is_latest": True}
     return {
         "id": _ID,
@@ -84,85 +86,100 @@ def itself() -> McpServer:
     }
 
 
-@get("/api/mcp/v0/servers/{server_id:str}", answer=McpServer)
-async def _details(request: _Request) -> ASGIResponse:
-    """The application as a server of the protocol."""
-    _check(request)
-    return json_answer(itself())
+@get("/api/mcp/v0/servers/{server_id:str}", operation_id="mcp_tools_details", response=McpServer)
+async def _get_server(request: _Request) -> ASGIResponse:
+    """Get the application's description as an MCP server."""
+    _check_server(request)
+    return json_response(describe_application())
 
 
-@get([f"{_OWN}/tools", f"{_BELOW}/tools"], answer=McpTools)
-async def _tools(request: _Request) -> ASGIResponse:
-    """What it offers: agents, workflows and tools."""
-    return json_answer({"tools": [_told(offer) for offer in _offers(request).values()]})
+@get(
+    [f"{_OWN_PATH}/tools", f"{_SERVER_PATH}/tools"],
+    operation_id="mcp_tools_{path}",
+    response=McpTools,
+)
+async def _list_tools(request: _Request) -> ASGIResponse:
+    """List the agents, workflows and tools that the application exposes."""
+    return json_response(
+        {"tools": [_describe_tool(offer) for offer in _list_offers(request).values()]}
+    )
 
 
-@get([f"{_OWN}/tools/{{tool_id:str}}", f"{_BELOW}/tools/{{tool_id:str}}"], answer=McpTool)
-async def _tool(request: _Request) -> ASGIResponse:
-    """One of them."""
-    return json_answer(_told(_offer(request)))
+@get(
+    [f"{_OWN_PATH}/tools/{{tool_id:str}}", f"{_SERVER_PATH}/tools/{{tool_id:str}}"],
+    operation_id="mcp_tools_{path}",
+    response=McpTool,
+)
+async def _get_tool(request: _Request) -> ASGIResponse:
+    """Get an exposed tool."""
+    return json_response(_describe_tool(_find_offer(request)))
 
 
 @post(
-    [f"{_OWN}/tools/{{tool_id:str}}/execute", f"{_BELOW}/tools/{{tool_id:str}}/execute"],
+    [f"{_OWN_PATH}/tools/{{tool_id:str}}/execute", f"{_SERVER_PATH}/tools/{{tool_id:str}}/execute"],
+    operation_id="mcp_tools_{path}",
     body=_Called,
-    answer=McpResult,
+    response=McpResult,
     errors=(402, 409, 422, 429, 502, 503),
 )
-async def _execute(request: _Request) -> ASGIResponse:
-    """Call one; as over the protocol, no request context reaches it."""
+async def _execute_tool(request: _Request) -> ASGIResponse:
+    """Execute an exposed tool; as over MCP, it receives no request context."""
     from mastra_core.agents.protocol import AgentFailed
 
-    offer, body = _offer(request), await read(request, _Called)
+    offer, body = _find_offer(request), await read_body(request, _Called)
     if isinstance(body.data, msgspec.UnsetType):
         raise InvalidBody("data", "data is required")
     try:
-        return json_answer({"result": await offer.call(body.data)})
+        return json_response({"result": await offer.call(body.data)})
     except (RequestError, AgentFailed):
         raise
     except Exception as error:  # noqa: BLE001  # user code may raise anything
-        return broken(offer.name, error)
+        return build_failure_response(offer.name, error)
 
 
-@get([f"{_OWN}/resources", f"{_BELOW}/resources"], answer=McpResources)
-async def _resources(request: _Request) -> ASGIResponse:
-    """Resources; there are none."""
-    _check(request)
-    return json_answer({"resources": []})
+@get(
+    [f"{_OWN_PATH}/resources", f"{_SERVER_PATH}/resources"],
+    operation_id="mcp_tools_{path}",
+    response=McpResources,
+)
+async def _list_resources(request: _Request) -> ASGIResponse:
+    """List resources; always empty."""
+    _check_server(request)
+    return json_response({"resources": []})
 
 
-ROUTES = (_details, _tools, _tool, _execute, _resources)
+ROUTES = (_get_server, _list_tools, _get_tool, _execute_tool, _list_resources)
 
 
-def _check(request: _Request) -> None:
-    """Only the application itself is a server here."""
-    name = request.path_params.get("server_id", _ID)
-    if name != _ID:
-        raise NotFound(f"There is no MCP server {name!r}.")
+def _check_server(request: _Request) -> None:
+    """Check that the path names the application, which is the only server here."""
+    server_id = request.path_params.get("server_id", _ID)
+    if server_id != _ID:
+        raise NotFound(f"There is no MCP server {server_id!r}.")
 
 
-def _offers(request: _Request) -> dict[str, Offer]:
-    from mastra_core.mcp.exposed_tools import offers_of  # few ask for it
+def _list_offers(request: _Request) -> dict[str, Offer]:
+    from mastra_core.mcp.exposed_tools import offers_of  # rarely needed
 
-    _check(request)
+    _check_server(request)
     return offers_of(request.app.state.mastra)
 
 
-def _offer(request: _Request) -> Offer:
+def _find_offer(request: _Request) -> Offer:
     name = request.path_params["tool_id"]
-    offer = _offers(request).get(name)
+    offer = _list_offers(request).get(name)
     if offer is None:
         raise NotFound(f"There is no tool {name!r} over MCP.")
     return offer
 
 
-def _told(offer: Offer) -> McpTool:
-    told: McpTool = {
+def _describe_tool(offer: Offer) -> McpTool:
+    tool: McpTool = {
         "id": offer.name,
         "name": offer.name,
         "description": offer.description,
         "inputSchema": offer.input_schema,
     }
     if offer.output_schema is not None:
-        told["outputSchema"] = offer.output_schema
-    return told
+        tool["outputSchema"] = offer.output_schema
+    return tool

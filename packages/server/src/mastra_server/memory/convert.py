@@ -1,4 +1,4 @@
-"""Threads and messages the way the API shows and takes them."""
+"""Convert threads and messages between storage and the wire."""
 
 from __future__ import annotations
 
@@ -10,44 +10,61 @@ from mastra_core.agents import FilePart, TextPart, ToolCallPart, ToolResultPart
 from mastra_core.memory import Memory
 from mastra_core.storage import Page, StoredMessage, Thread
 from mastra_core.storage.records import now
-from mastra_server.agents.input_messages import parts_of
-from mastra_server.agents.messages import iso
+from mastra_server.agents.input_messages import parse_parts
+from mastra_server.agents.messages import format_iso
 from mastra_server.http.request_body import InvalidBody
 
-__all__ = ("config", "message_answer", "milliseconds", "paged", "saved_message", "thread_answer")
+__all__ = (
+    "build_config",
+    "build_message",
+    "build_pagination",
+    "build_thread",
+    "parse_iso",
+    "parse_saved_message",
+)
 
 _ROLES = ("system", "user", "assistant", "tool")
 
 
-def thread_answer(thread: Thread) -> dict[str, Any]:
-    """A thread."""
+def build_thread(thread: Thread) -> dict[str, Any]:
+    """Build a thread of a response.
+
+    :param thread: the thread.
+    """
     return {
         "id": thread.id,
         "resourceId": thread.resource,
         "title": thread.title,
         "metadata": thread.metadata,
-        "createdAt": iso(thread.created_at),
-        "updatedAt": iso(thread.updated_at),
+        "createdAt": format_iso(thread.created_at),
+        "updatedAt": format_iso(thread.updated_at),
     }
 
 
-def message_answer(message: StoredMessage, resource: str) -> dict[str, Any]:
-    """A message in Mastra's stored form, as its writer had it where that is known."""
+def build_message(message: StoredMessage, resource: str) -> dict[str, Any]:
+    """Build a message of a response in Mastra's stored form.
+
+    :param message: the message; where its writer's own form is stored, that is used.
+    :param resource: the resource of its thread.
+    """
     return {
         "id": message.id,
         "role": "assistant" if message.role == "tool" else message.role,
-        "content": _content(message) if message.content is None else message.content,
-        "createdAt": iso(message.created_at),
+        "content": _build_content(message) if message.content is None else message.content,
+        "createdAt": format_iso(message.created_at),
         "threadId": message.thread,
         "resourceId": resource,
     }
 
 
-def saved_message(item: dict[str, Any], index: int, id: str) -> StoredMessage:
-    """A message that a client saves.
+def parse_saved_message(item: dict[str, Any], index: int, id: str) -> StoredMessage:
+    """Parse a message that a client saves.
 
-    :param id: its id where it brings none.
-    :raises InvalidBody: for something that is no message, or names no thread.
+    :param item: the decoded JSON.
+    :param index: its position, for errors.
+    :param id: the id for a message without one.
+    :returns: the message.
+    :raises InvalidBody: for an invalid message, or one without a thread.
     """
     where = f"messages.{index}"
     thread = item.get("threadId")
@@ -62,41 +79,52 @@ def saved_message(item: dict[str, Any], index: int, id: str) -> StoredMessage:
         id=str(item.get("id") or id),
         thread=thread,
         role=role,
-        parts=parts_of(item, where),
-        created_at=milliseconds(item.get("createdAt"), f"{where}.createdAt") or now(),
+        parts=parse_parts(item, where),
+        created_at=parse_iso(item.get("createdAt"), f"{where}.createdAt") or now(),
         metadata=metadata if isinstance(metadata, dict) else {},
         content=content if isinstance(content, dict) else None,
     )
 
 
-def milliseconds(value: Any, where: str) -> int | None:
-    """An ISO date as milliseconds since the epoch; ``None`` where there is none.
+def parse_iso(value: Any, where: str) -> int | None:
+    """Parse an ISO date; UTC where it has no zone.
 
-    :raises InvalidBody: for anything else.
+    :param value: the date, or ``None``.
+    :param where: the path of the field, for errors.
+    :returns: milliseconds since the epoch, ``None`` for ``None``.
+    :raises InvalidBody: for anything but an ISO date.
     """
     if value is None:
         return None
     try:
-        moment = dt.datetime.fromisoformat(value)
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
-        return int(moment.timestamp() * 1000)
+        date = dt.datetime.fromisoformat(value)
+        date = date if date.tzinfo else date.replace(tzinfo=dt.UTC)
+        return int(date.timestamp() * 1000)
     except (TypeError, ValueError, OverflowError):
         raise InvalidBody(where, "Expected an ISO date") from None
 
 
-def paged(found: Page[Any], page: int, per_page: int | None) -> dict[str, Any]:
-    """How much there is, and where this page lies."""
-    more = per_page is not None and (page + 1) * per_page < found.total
+def build_pagination(found: Page[Any], page: int, per_page: int | None) -> dict[str, Any]:
+    """Build the pagination of a response.
+
+    :param found: the page from the storage.
+    :param page: the number of the page, from 0.
+    :param per_page: the size of a page, ``None`` for everything.
+    """
+    has_more = per_page is not None and (page + 1) * per_page < found.total
     return {
         "total": found.total,
         "page": page,
         "perPage": False if per_page is None else per_page,
-        "hasMore": more,
+        "hasMore": has_more,
     }
 
 
-def config(memory: Memory) -> dict[str, Any]:
-    """How a memory is set."""
+def build_config(memory: Memory) -> dict[str, Any]:
+    """Build the configuration of a memory.
+
+    :param memory: the memory.
+    """
     working: dict[str, Any] = {"enabled": memory.working is not None}
     if memory.working is not None:
         working |= {"scope": memory.scope, "template": memory.working.shown_template}
@@ -109,11 +137,11 @@ def config(memory: Memory) -> dict[str, Any]:
     }
 
 
-def _content(message: StoredMessage) -> dict[str, Any]:
+def _build_content(message: StoredMessage) -> dict[str, Any]:
     results = {part.id: part for part in message.parts if isinstance(part, ToolResultPart)}
     calls = {part.id for part in message.parts if isinstance(part, ToolCallPart)}
     parts = [
-        {**_part(part, results), "createdAt": message.created_at}
+        {**_build_part(part, results), "createdAt": message.created_at}
         for part in message.parts
         if not (isinstance(part, ToolResultPart) and part.id in calls)
     ]
@@ -122,12 +150,12 @@ def _content(message: StoredMessage) -> dict[str, Any]:
     return {**content, "metadata": message.metadata} if message.metadata else content
 
 
-def _part(part: Any, results: dict[str, ToolResultPart]) -> dict[str, Any]:
+def _build_part(part: Any, results: dict[str, ToolResultPart]) -> dict[str, Any]:
     match part:
         case TextPart():
             return {"type": "text", "text": part.text}
         case FilePart():
-            data = part.url or _data_url(part)
+            data = part.url or _to_data_url(part)
             return {"type": "file", "mimeType": part.media_type, "data": data}
     call = {
         "toolCallId": part.id,
@@ -141,5 +169,5 @@ def _part(part: Any, results: dict[str, ToolResultPart]) -> dict[str, Any]:
     return {"type": "tool-invocation", "toolInvocation": call}
 
 
-def _data_url(part: FilePart) -> str:
+def _to_data_url(part: FilePart) -> str:
     return f"data:{part.media_type};base64,{base64.b64encode(part.data).decode()}"

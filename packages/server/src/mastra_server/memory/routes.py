@@ -1,4 +1,4 @@
-"""Routes of memory itself: whether there is one, how it is set, and what is noted."""
+"""Routes of memory: status, configuration, working memory."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from litestar.response.base import ASGIResponse
 from mastra_core.errors import InvalidInput, NotFound
 from mastra_core.memory import Memory
 from mastra_core.storage import Thread
-from mastra_server.http.errors import NotOffered
-from mastra_server.http.request_body import read
-from mastra_server.http.responses import json_answer
+from mastra_server.http.errors import UnsupportedOperation
+from mastra_server.http.request_body import read_body
+from mastra_server.http.responses import json_response
 from mastra_server.memory import messages as memory_messages
 from mastra_server.memory import threads as memory_threads
-from mastra_server.memory.convert import config
+from mastra_server.memory.convert import build_config
 from mastra_server.memory.queries import (
-    memory_asked,
-    named_memory,
-    named_thread,
-    own_thread,
-    owner,
+    find_memory,
+    get_resource,
+    get_thread_id,
+    load_owned_thread,
+    require_memory,
 )
 from mastra_server.memory.schemas import (
     ConfigAnswer,
@@ -36,95 +36,137 @@ from mastra_server.memory.schemas import (
 __all__ = ("ROUTES",)
 
 _Request = Request[Any, Any, Any]
-_NOTES = "/api/memory/threads/{thread_id:str}/working-memory"
+_WORKING_MEMORY_PATH = "/api/memory/threads/{thread_id:str}/working-memory"
 
 
-@get("/api/memory/status", query=MemoryQuery, answer=Status, errors=(404,))
-async def _status(request: _Request) -> ASGIResponse:
-    """Whether an agent has a memory."""
-    if named_memory(request) is None:
-        return json_answer({"result": False})
-    return json_answer({"result": True, "memoryType": "local"})
+@get(
+    "/api/memory/status",
+    operation_id="memory_status",
+    query=MemoryQuery,
+    response=Status,
+    errors=(404,),
+)
+async def _get_status(request: _Request) -> ASGIResponse:
+    """Report whether an agent has a memory."""
+    if find_memory(request) is None:
+        return json_response({"result": False})
+    return json_response({"result": True, "memoryType": "local"})
 
 
-@get("/api/memory/config", query=MemoryQuery, answer=ConfigAnswer, errors=(404,))
-async def _config(request: _Request) -> ASGIResponse:
-    """How the memory of an agent is set; ``null`` where it has none."""
-    memory = named_memory(request)
-    return json_answer({"config": memory and config(memory)})
+@get(
+    "/api/memory/config",
+    operation_id="memory_config",
+    query=MemoryQuery,
+    response=ConfigAnswer,
+    errors=(404,),
+)
+async def _get_config(request: _Request) -> ASGIResponse:
+    """Get the configuration of an agent's memory; ``null`` where it has none."""
+    memory = find_memory(request)
+    return json_response({"config": memory and build_config(memory)})
 
 
-@get("/api/memory/search", query=OwnerQuery, answer=Any, errors=(501,))
-async def _search() -> ASGIResponse:
-    """Not offered: searching by meaning needs a model for embeddings."""
-    raise NotOffered("Semantic recall is not offered by this server")
+@get(
+    "/api/memory/search",
+    operation_id="memory_search",
+    query=OwnerQuery,
+    response=Any,
+    errors=(501,),
+)
+async def _search_memory() -> ASGIResponse:
+    """Not supported: semantic search needs an embedding model."""
+    raise UnsupportedOperation("Semantic recall is not offered by this server")
 
 
-@get("/api/memory/observational-memory", query=OwnerQuery, answer=Any, errors=(501,))
-async def _observations() -> ASGIResponse:
-    """Not offered: an agent of the original's that watches conversations and sums them up."""
-    raise NotOffered("Observational memory is not offered by this server")
+@get(
+    "/api/memory/observational-memory",
+    operation_id="memory_observations",
+    query=OwnerQuery,
+    response=Any,
+    errors=(501,),
+)
+async def _get_observations() -> ASGIResponse:
+    """Not supported: Mastra's agent that observes and summarizes conversations."""
+    raise UnsupportedOperation("Observational memory is not offered by this server")
 
 
-@post("/api/memory/observational-memory/buffer-status", answer=Any, errors=(501,))
-async def _observed() -> ASGIResponse:
-    """Not offered, as above."""
-    raise NotOffered("Observational memory is not offered by this server")
+@post(
+    "/api/memory/observational-memory/buffer-status",
+    operation_id="memory_observed",
+    response=Any,
+    errors=(501,),
+)
+async def _get_buffer_status() -> ASGIResponse:
+    """Not supported: Mastra's agent that observes and summarizes conversations."""
+    raise UnsupportedOperation("Observational memory is not offered by this server")
 
 
-@get(_NOTES, query=OwnerQuery, answer=WorkingMemoryAnswer, errors=(403,))
-async def _working_memory(request: _Request) -> ASGIResponse:
-    """What is noted of the thread, or of the resource, and in what form."""
-    memory = memory_asked(request)
-    thread = await _thread(request, memory)
-    resource = owner(request) or (thread.resource if thread else "")
+@get(
+    _WORKING_MEMORY_PATH,
+    operation_id="memory_working_memory",
+    query=OwnerQuery,
+    response=WorkingMemoryAnswer,
+    errors=(403,),
+)
+async def _get_working_memory(request: _Request) -> ASGIResponse:
+    """Get the working memory of the thread or of the resource, and its template."""
+    memory = require_memory(request)
+    thread = await _find_thread(request, memory)
+    resource = get_resource(request) or (thread.resource if thread else "")
     if not resource:
-        raise InvalidInput("resourceId is required", "Say whose notes are meant.")
+        raise InvalidInput("resourceId is required", "Pass the resource whose notes you want.")
     notes = ""
     if thread is not None or memory.scope == "resource":
-        notes = await memory.working_memory(named_thread(request), resource)
-    return json_answer(
+        notes = await memory.working_memory(get_thread_id(request), resource)
+    return json_response(
         {
             "workingMemory": notes or None,
             "source": memory.scope,
-            "workingMemoryTemplate": _template(memory),
+            "workingMemoryTemplate": _build_template(memory),
             "threadExists": thread is not None,
         }
     )
 
 
-@post(_NOTES, query=MemoryQuery, body=NotesBody, answer=Noted, errors=(403,))
-async def _note(request: _Request) -> ASGIResponse:
-    """Replace what is noted."""
-    memory = memory_asked(request)
-    body = await read(request, NotesBody)
-    named = owner(request, body.resource_id)
-    thread = await memory.get_thread(named_thread(request), named)
+@post(
+    _WORKING_MEMORY_PATH,
+    operation_id="memory_note",
+    query=MemoryQuery,
+    body=NotesBody,
+    response=Noted,
+    errors=(403,),
+)
+async def _update_working_memory(request: _Request) -> ASGIResponse:
+    """Replace the working memory."""
+    memory = require_memory(request)
+    body = await read_body(request, NotesBody)
+    resource = get_resource(request, body.resource_id)
+    thread = await memory.get_thread(get_thread_id(request), resource)
     await memory.update_working_memory(thread.id, thread.resource, body.working_memory)
-    return json_answer({"success": True})
+    return json_response({"success": True})
 
 
 ROUTES = (
-    _status,
-    _config,
-    _search,
-    _observations,
-    _observed,
-    _working_memory,
-    _note,
+    _get_status,
+    _get_config,
+    _search_memory,
+    _get_observations,
+    _get_buffer_status,
+    _get_working_memory,
+    _update_working_memory,
     *memory_threads.ROUTES,
     *memory_messages.ROUTES,
 )
 
 
-async def _thread(request: _Request, memory: Memory) -> Thread | None:
+async def _find_thread(request: _Request, memory: Memory) -> Thread | None:
     try:
-        return await own_thread(request, memory)
+        return await load_owned_thread(request, memory)
     except NotFound:
         return None
 
 
-def _template(memory: Memory) -> dict[str, str] | None:
+def _build_template(memory: Memory) -> dict[str, str] | None:
     if memory.working is None:
         return None
     kind = "markdown" if memory.working.type is None else "json"

@@ -1,4 +1,4 @@
-"""What queries, bodies and answers of memory look like."""
+"""Define the types of memory queries, bodies and responses."""
 
 from __future__ import annotations
 
@@ -36,24 +36,24 @@ Id = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
 MaybeId = Annotated[str, msgspec.Meta(max_length=512)] | None
 Json = Annotated[str, msgspec.Meta(description="A JSON object.")]
 Page = Annotated[str, msgspec.Meta(description="From 0.")]
-PerPage = Annotated[str, msgspec.Meta(description="How many; `false` for all.")]
+PerPage = Annotated[str, msgspec.Meta(description="Size of a page; `false` for everything.")]
 Order = Annotated[str, msgspec.Meta(description='`{"field": "createdAt", "direction": "DESC"}`.')]
 
 
 class MemoryQuery(ContextQuery):
-    """Whose memory: that of an agent, else that of the application."""
+    """The agent whose memory is meant; the application's memory without one."""
 
     agent_id: str = ""
 
 
 class OwnerQuery(MemoryQuery):
-    """And the resource for which it is asked: what belongs to others is refused."""
+    """The resource of the request; what belongs to other resources is refused."""
 
     resource_id: str = ""
 
 
 class ThreadListQuery(OwnerQuery):
-    """Which threads."""
+    """Filter, order and page of threads."""
 
     metadata: Json = ""
     page: Page = ""
@@ -62,7 +62,7 @@ class ThreadListQuery(OwnerQuery):
 
 
 class MessageListQuery(OwnerQuery):
-    """Which messages."""
+    """Filter, order and page of messages."""
 
     page: Page = ""
     per_page: PerPage = ""
@@ -76,8 +76,8 @@ class MessageListQuery(OwnerQuery):
     include: Annotated[
         str,
         msgspec.Meta(
-            description='`[{"id", "withPreviousMessages", "withNextMessages"}]`: messages that '
-            "are told as well, whatever the page."
+            description='`[{"id", "withPreviousMessages", "withNextMessages"}]`: messages to '
+            "return in addition to the page."
         ),
     ] = ""
 
@@ -92,7 +92,7 @@ class CreateThreadBody(msgspec.Struct, rename="camel"):
 
 
 class UpdateThreadBody(msgspec.Struct, rename="camel"):
-    """What changes; metadata is replaced."""
+    """The changes to a thread; metadata is replaced as a whole."""
 
     title: str | None = None
     metadata: dict[str, Any] | None = None
@@ -100,7 +100,7 @@ class UpdateThreadBody(msgspec.Struct, rename="camel"):
 
 
 class TransferBody(msgspec.Struct, rename="camel"):
-    """Whose it is from now on."""
+    """The new resource of a thread."""
 
     resource_id: Id
 
@@ -129,7 +129,7 @@ class _CloneOptions(msgspec.Struct, rename="camel"):
 
 
 class CloneBody(msgspec.Struct, rename="camel"):
-    """What the copy is called, and which messages it has."""
+    """The new thread, and the messages to copy."""
 
     new_thread_id: MaybeId = None
     resource_id: str | None = None
@@ -139,7 +139,7 @@ class CloneBody(msgspec.Struct, rename="camel"):
 
 
 class NotesBody(msgspec.Struct, rename="camel"):
-    """What is noted from now on."""
+    """The new working memory."""
 
     working_memory: str
     resource_id: str | None = None
@@ -153,7 +153,7 @@ class Status(TypedDict):
 
 
 class ConfigAnswer(TypedDict):
-    """How it is set; ``null`` without one."""
+    """The configuration; ``null`` without a memory."""
 
     config: dict[str, Any] | None
 
@@ -190,26 +190,26 @@ class MessageList(_Paged):
 
 
 class Saved(TypedDict):
-    """What was saved."""
+    """The messages that were saved."""
 
     messages: list[dict[str, Any]]
 
 
 class Deleted(TypedDict):
-    """That it is gone."""
+    """A confirmation of the deletion."""
 
     result: str
 
 
 class Noted(TypedDict):
-    """That it was done."""
+    """A confirmation."""
 
     success: Literal[True]
     message: NotRequired[str]
 
 
 class Cloned(TypedDict):
-    """The copy, its messages, and their ids by those they are copies of."""
+    """The copy, its messages, and the new message ids by the old ones."""
 
     thread: ThreadAnswer
     clonedMessages: list[dict[str, Any]]
@@ -217,7 +217,7 @@ class Cloned(TypedDict):
 
 
 class WorkingMemoryAnswer(TypedDict):
-    """What is noted, and in what form."""
+    """The working memory and its template."""
 
     workingMemory: str | None
     source: Literal["thread", "resource"]

@@ -1,4 +1,4 @@
-"""Routes of threads: list, create, details, change, delete, copy, and give away."""
+"""Routes of threads: list, create, get, update, delete, transfer, clone."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from litestar.response.base import ASGIResponse
 from mastra_core.memory.memory import Memory, new_id
 from mastra_core.storage import MessageQuery, StoredMessage, Thread
 from mastra_core.storage.records import now
-from mastra_server.agents.messages import iso
-from mastra_server.http.request_body import read
-from mastra_server.http.request_context import confined, confined_thread
-from mastra_server.http.responses import json_answer
-from mastra_server.memory.convert import message_answer, milliseconds, paged, thread_answer
+from mastra_server.agents.messages import format_iso
+from mastra_server.http.request_body import read_body
+from mastra_server.http.request_context import restrict_to_resource, restrict_to_thread
+from mastra_server.http.responses import json_response
+from mastra_server.memory.convert import build_message, build_pagination, build_thread, parse_iso
 from mastra_server.memory.queries import (
-    memory_asked,
-    named_thread,
-    own_thread,
-    owner,
-    thread_query,
+    build_thread_query,
+    get_resource,
+    get_thread_id,
+    load_owned_thread,
+    require_memory,
 )
 from mastra_server.memory.schemas import (
     CloneBody,
@@ -39,104 +39,155 @@ from mastra_server.memory.schemas import (
 __all__ = ("ROUTES",)
 
 _Request = Request[Any, Any, Any]
-_PATH = "/api/memory/threads"
-_ONE = f"{_PATH}/{{thread_id:str}}"
+_THREADS_PATH = "/api/memory/threads"
+_THREAD_PATH = f"{_THREADS_PATH}/{{thread_id:str}}"
 
 
-@get(_PATH, query=ThreadListQuery, answer=ThreadList, errors=(403, 404))
-async def _list(request: _Request) -> ASGIResponse:
-    """Threads, the newest first unless asked otherwise."""
-    query = thread_query(request)
-    found = await memory_asked(request).threads(query)
-    threads = [thread_answer(thread) for thread in found.items]
-    return json_answer({"threads": threads, **paged(found, query.page, query.per_page)})
+@get(
+    _THREADS_PATH,
+    operation_id="memory_threads_list",
+    query=ThreadListQuery,
+    response=ThreadList,
+    errors=(403, 404),
+)
+async def _list_threads(request: _Request) -> ASGIResponse:
+    """List threads, by default the newest first."""
+    query = build_thread_query(request)
+    found = await require_memory(request).threads(query)
+    threads = [build_thread(thread) for thread in found.items]
+    return json_response(
+        {"threads": threads, **build_pagination(found, query.page, query.per_page)}
+    )
 
 
 @post(
-    _PATH,
+    _THREADS_PATH,
+    operation_id="memory_threads_create",
     query=MemoryQuery,
     body=CreateThreadBody,
-    answer=ThreadAnswer,
+    response=ThreadAnswer,
     errors=(403, 404, 409),
 )
-async def _create(request: _Request) -> ASGIResponse:
-    """A new thread."""
-    memory = memory_asked(request)
-    body = await read(request, CreateThreadBody)
+async def _create_thread(request: _Request) -> ASGIResponse:
+    """Create a thread."""
+    memory = require_memory(request)
+    body = await read_body(request, CreateThreadBody)
     thread = await memory.create_thread(
-        resource=confined(request, body.resource_id),
-        id=confined_thread(request, body.thread_id or ""),
+        resource=restrict_to_resource(request, body.resource_id),
+        id=restrict_to_thread(request, body.thread_id or ""),
         title=body.title or "",
         metadata=body.metadata,
     )
-    return json_answer(thread_answer(thread))
+    return json_response(build_thread(thread))
 
 
-@get(_ONE, query=OwnerQuery, answer=ThreadAnswer, errors=(403,))
-async def _details(request: _Request) -> ASGIResponse:
-    """One thread."""
-    return json_answer(thread_answer(await own_thread(request, memory_asked(request))))
+@get(
+    _THREAD_PATH,
+    operation_id="memory_threads_details",
+    query=OwnerQuery,
+    response=ThreadAnswer,
+    errors=(403,),
+)
+async def _get_thread(request: _Request) -> ASGIResponse:
+    """Get a thread."""
+    return json_response(build_thread(await load_owned_thread(request, require_memory(request))))
 
 
-@patch(_ONE, query=MemoryQuery, body=UpdateThreadBody, answer=ThreadAnswer, errors=(403,))
-async def _update(request: _Request) -> ASGIResponse:
-    """Change a thread; metadata is replaced."""
-    memory = memory_asked(request)
-    body = await read(request, UpdateThreadBody)
-    new_resource = confined(request, body.resource_id or "") or None
-    thread = await own_thread(request, memory)
+@patch(
+    _THREAD_PATH,
+    operation_id="memory_threads_update",
+    query=MemoryQuery,
+    body=UpdateThreadBody,
+    response=ThreadAnswer,
+    errors=(403,),
+)
+async def _update_thread(request: _Request) -> ASGIResponse:
+    """Update a thread; metadata is replaced as a whole."""
+    memory = require_memory(request)
+    body = await read_body(request, UpdateThreadBody)
+    new_resource = restrict_to_resource(request, body.resource_id or "") or None
+    thread = await load_owned_thread(request, memory)
     changed = await memory.update_thread(
         thread.id, title=body.title, metadata=body.metadata, new_resource=new_resource
     )
-    return json_answer(thread_answer(changed))
+    return json_response(build_thread(changed))
 
 
-@delete(_ONE, status_code=200, query=OwnerQuery, answer=Deleted, errors=(403,))
-async def _delete(request: _Request) -> ASGIResponse:
+@delete(
+    _THREAD_PATH,
+    operation_id="memory_threads_delete",
+    status_code=200,
+    query=OwnerQuery,
+    response=Deleted,
+    errors=(403,),
+)
+async def _delete_thread(request: _Request) -> ASGIResponse:
     """Delete a thread with its messages."""
-    memory = memory_asked(request)
-    await memory.delete_thread(named_thread(request), owner(request))
-    return json_answer({"result": "Thread deleted"})
+    memory = require_memory(request)
+    await memory.delete_thread(get_thread_id(request), get_resource(request))
+    return json_response({"result": "Thread deleted"})
 
 
-@post(f"{_ONE}/transfer", query=MemoryQuery, body=TransferBody, answer=ThreadAnswer, errors=(403,))
-async def _transfer(request: _Request) -> ASGIResponse:
-    """Give a thread to another resource."""
-    memory = memory_asked(request)
-    body = await read(request, TransferBody)
-    new_resource = confined(request, body.resource_id)
-    thread = await own_thread(request, memory)
-    return json_answer(
-        thread_answer(await memory.update_thread(thread.id, new_resource=new_resource))
+@post(
+    f"{_THREAD_PATH}/transfer",
+    operation_id="memory_threads_transfer",
+    query=MemoryQuery,
+    body=TransferBody,
+    response=ThreadAnswer,
+    errors=(403,),
+)
+async def _transfer_thread(request: _Request) -> ASGIResponse:
+    """Transfer a thread to another resource."""
+    memory = require_memory(request)
+    body = await read_body(request, TransferBody)
+    new_resource = restrict_to_resource(request, body.resource_id)
+    thread = await load_owned_thread(request, memory)
+    return json_response(
+        build_thread(await memory.update_thread(thread.id, new_resource=new_resource))
     )
 
 
-@post(f"{_ONE}/clone", query=MemoryQuery, body=CloneBody, answer=Cloned, errors=(403, 409))
-async def _clone(request: _Request) -> ASGIResponse:
+@post(
+    f"{_THREAD_PATH}/clone",
+    operation_id="memory_threads_clone",
+    query=MemoryQuery,
+    body=CloneBody,
+    response=Cloned,
+    errors=(403, 409),
+)
+async def _clone_thread(request: _Request) -> ASGIResponse:
     """Copy a thread, or some of its messages."""
-    memory = memory_asked(request)
-    body = await read(request, CloneBody)
-    resource = confined(request, body.resource_id or "")
-    source = await own_thread(request, memory)
-    thread, copies = await _cloned(memory, source, resource or source.resource, body)
-    return json_answer(
+    memory = require_memory(request)
+    body = await read_body(request, CloneBody)
+    resource = restrict_to_resource(request, body.resource_id or "")
+    source = await load_owned_thread(request, memory)
+    thread, copies = await _create_clone(memory, source, resource or source.resource, body)
+    return json_response(
         {
-            "thread": thread_answer(thread),
-            "clonedMessages": [message_answer(copy, thread.resource) for copy in copies.values()],
-            "messageIdMap": {name: copy.id for name, copy in copies.items()},
+            "thread": build_thread(thread),
+            "clonedMessages": [build_message(copy, thread.resource) for copy in copies.values()],
+            "messageIdMap": {old_id: copy.id for old_id, copy in copies.items()},
         }
     )
 
 
-ROUTES = (_list, _create, _details, _update, _delete, _transfer, _clone)
+ROUTES = (
+    _list_threads,
+    _create_thread,
+    _get_thread,
+    _update_thread,
+    _delete_thread,
+    _transfer_thread,
+    _clone_thread,
+)
 
 
-async def _cloned(
+async def _create_clone(
     memory: Memory, source: Thread, resource: str, body: CloneBody
 ) -> tuple[Thread, dict[str, StoredMessage]]:
-    query, only = _messages(source.id, body)
+    query, only = _select_messages(source.id, body)
     last = await memory.storage.threads.recall(source.id, 1)
-    clone = {"sourceThreadId": source.id, "clonedAt": iso(now())}
+    clone = {"sourceThreadId": source.id, "clonedAt": format_iso(now())}
     if last.messages:
         clone["lastMessageId"] = last.messages[0].id
     into = Thread(
@@ -148,16 +199,19 @@ async def _cloned(
     return await memory.clone_thread(source.id, into=into, query=query, only=only)
 
 
-def _messages(thread_id: str, body: CloneBody) -> tuple[MessageQuery, list[str] | None]:
-    """Which messages a copy has: the newest ones where it has not all of them."""
+def _select_messages(thread_id: str, body: CloneBody) -> tuple[MessageQuery, list[str] | None]:
+    """Return the query for the messages to copy, and their ids where the client names them.
+
+    A limit selects the newest messages.
+    """
     options = body.options
-    wanted = options.message_filter if options else None
+    filter_ = options.message_filter if options else None
     where = "options.messageFilter"
     query = MessageQuery(
         thread=thread_id,
-        since=milliseconds(wanted.start_date, f"{where}.startDate") if wanted else None,
-        until=milliseconds(wanted.end_date, f"{where}.endDate") if wanted else None,
+        since=parse_iso(filter_.start_date, f"{where}.startDate") if filter_ else None,
+        until=parse_iso(filter_.end_date, f"{where}.endDate") if filter_ else None,
         descending=True,
         per_page=options.message_limit if options else None,
     )
-    return query, wanted.message_ids if wanted else None
+    return query, filter_.message_ids if filter_ else None

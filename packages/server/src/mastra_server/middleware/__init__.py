@@ -1,1 +1,1 @@
-"""Layers around the application: the user's own, CORS, limits, metrics, spans."""
+"""Layers around the application: the user's middleware, CORS, limits, metrics, spans."""

@@ -1,4 +1,4 @@
-"""CORS: which pages of other origins may read the answers."""
+"""Add CORS headers: which pages of other origins may read the responses."""
 
 from __future__ import annotations
 
@@ -19,22 +19,24 @@ _HEADERS = (
     "x-mastra-client-type",
     "x-mastra-dev-playground",
 )
-_EXPOSED = b"Content-Length,X-Requested-With"
-_THIS_MACHINE = re.compile(rb"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
+_EXPOSED_HEADERS = b"Content-Length,X-Requested-With"
+_LOCAL_ORIGIN = re.compile(rb"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
 
 
 class CorsHeaders:
-    """Answers preflights and marks every answer, errors too.
+    """Answers preflight requests and adds CORS headers to every response, errors included.
 
-    :param dev: pages of this machine may also send credentials, as Mastra Studio does.
+    :param app: the application inside.
+    :param settings: the origins, headers and credentials to allow.
+    :param dev: allow pages on this machine to send credentials, as Mastra Studio does.
     """
 
     def __init__(self, app: App, settings: Cors, *, dev: bool = False) -> None:
         self._app = app
         self._settings = settings
         self._dev = dev
-        self._anyone = "*" in settings.origins
-        self._fixed = self._marks(b"") if self._alike else None
+        self._any_origin = "*" in settings.origins
+        self._constant_headers = self._build_headers(b"") if self._is_constant else None
         self._preflight = [
             (b"access-control-allow-methods", _METHODS.encode()),
             (b"access-control-allow-headers", ",".join((*_HEADERS, *settings.headers)).encode()),
@@ -42,55 +44,66 @@ class CorsHeaders:
         ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on; a preflight ends here."""
-        marks = self._fixed
-        if marks is None or scope["method"] == "OPTIONS":
+        """Answer a preflight request; pass any other on and add headers to its response.
+
+        :param scope: the ASGI scope.
+        :param receive: the ASGI receive callable.
+        :param send: the ASGI send callable.
+        """
+        cors_headers = self._constant_headers
+        if cors_headers is None or scope["method"] == "OPTIONS":
             headers = dict(scope["headers"])
-            marks = self._marks(headers.get(b"origin", b""))
+            cors_headers = self._build_headers(headers.get(b"origin", b""))
             if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
-                await _no_content(send, [*marks, *self._preflight])
+                await _send_no_content(send, [*cors_headers, *self._preflight])
                 return
 
-        async def marked(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = _merged(message.get("headers", ()), marks)
+                message["headers"] = _merge_headers(message.get("headers", ()), cors_headers)
             await send(message)
 
-        await self._app(scope, receive, marked)
+        await self._app(scope, receive, send_with_headers)
 
     @property
-    def _alike(self) -> bool:
-        """Whether every origin is answered the same."""
-        return self._anyone and not self._settings.credentials and not self._dev
+    def _is_constant(self) -> bool:
+        """Whether every origin gets the same headers."""
+        return self._any_origin and not self._settings.credentials and not self._dev
 
-    def _marks(self, origin: bytes) -> list[tuple[bytes, bytes]]:
-        if self._alike:
-            return _allowed(b"*")
+    def _build_headers(self, origin: bytes) -> list[tuple[bytes, bytes]]:
+        if self._is_constant:
+            return _allow_origin(b"*")
         vary = (b"vary", b"Origin")
-        if self._dev and _THIS_MACHINE.fullmatch(origin):
-            return [vary, *_allowed(origin, credentials=True)]
-        if self._anyone and not self._settings.credentials:
-            return [vary, *_allowed(b"*")]
-        if origin and (self._anyone or origin.decode("latin-1") in self._settings.origins):
-            return [vary, *_allowed(origin, credentials=self._settings.credentials)]
+        if self._dev and _LOCAL_ORIGIN.fullmatch(origin):
+            return [vary, *_allow_origin(origin, credentials=True)]
+        if self._any_origin and not self._settings.credentials:
+            return [vary, *_allow_origin(b"*")]
+        if origin and (self._any_origin or origin.decode("latin-1") in self._settings.origins):
+            return [vary, *_allow_origin(origin, credentials=self._settings.credentials)]
         return [vary]
 
 
-def _allowed(origin: bytes, *, credentials: bool = False) -> list[tuple[bytes, bytes]]:
-    marks = [
+def _allow_origin(origin: bytes, *, credentials: bool = False) -> list[tuple[bytes, bytes]]:
+    headers = [
         (b"access-control-allow-origin", origin),
-        (b"access-control-expose-headers", _EXPOSED),
+        (b"access-control-expose-headers", _EXPOSED_HEADERS),
     ]
-    return [*marks, (b"access-control-allow-credentials", b"true")] if credentials else marks
+    return [*headers, (b"access-control-allow-credentials", b"true")] if credentials else headers
 
 
-def _merged(headers: object, marks: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """A header that the application set itself wins."""
+def _merge_headers(
+    headers: object, cors_headers: list[tuple[bytes, bytes]]
+) -> list[tuple[bytes, bytes]]:
+    """Add CORS headers except those that the application set itself."""
     own = list(headers)  # type: ignore[call-overload]  # ASGI's iterable of pairs
     names = {name.lower() for name, _ in own if name[:6].lower() == b"access"}
-    return [*own, *(mark for mark in marks if mark[0] not in names)] if names else own + marks
+    return (
+        [*own, *(header for header in cors_headers if header[0] not in names)]
+        if names
+        else own + cors_headers
+    )
 
 
-async def _no_content(send: Send, headers: list[tuple[bytes, bytes]]) -> None:
+async def _send_no_content(send: Send, headers: list[tuple[bytes, bytes]]) -> None:
     await send({"type": "http.response.start", "status": 204, "headers": headers})
     await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -1,7 +1,7 @@
-"""Deadlines that all lie as far ahead: what began first is over first, so one timer does for all.
+"""Cancel tasks at deadlines that are all equally far ahead, so that one timer serves them all.
 
-``asyncio.timeout`` sets and clears a timer for each request, which is a tenth of what a small one
-costs.
+``asyncio.timeout`` sets and cancels a timer for each request, which takes a tenth of the time of a
+small request.
 """
 
 from __future__ import annotations
@@ -13,63 +13,70 @@ __all__ = ("Deadline", "Deadlines")
 
 
 class Deadline:
-    """Until when a task may take."""
+    """The time by which a task must finish.
 
-    __slots__ = ("_cancelling", "_task", "at", "passed")
+    :param at: the time on the clock of the event loop, in seconds.
+    :param task: the task to cancel then.
+    """
+
+    __slots__ = ("_cancelling", "_task", "at", "expired")
 
     def __init__(self, at: float, task: asyncio.Task[Any]) -> None:
         self.at = at
-        self.passed = False
+        self.expired = False
         self._task = task
         self._cancelling = task.cancelling()
 
-    def pass_(self) -> None:
+    def expire(self) -> None:
         """Cancel the task."""
-        self.passed = True
+        self.expired = True
         self._task.cancel()
 
-    def taken_back(self) -> bool:
-        """Whether the task was cancelled by this alone; it is so no longer then."""
-        passed, self.passed = self.passed, False
-        return passed and self._task.uncancel() <= self._cancelling
+    def withdraw(self) -> bool:
+        """Take the cancellation back; return whether only this deadline cancelled the task."""
+        expired, self.expired = self.expired, False
+        return expired and self._task.uncancel() <= self._cancelling
 
 
 class Deadlines:
     """The deadlines of one application.
 
-    :param seconds: how far ahead each of them lies.
+    :param seconds: how far ahead each deadline is.
     """
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._ahead: dict[Deadline, None] = {}  # in the order of their times
-        self._loop: asyncio.AbstractEventLoop | None = None  # the one that the timer is set in
+        self._pending: dict[Deadline, None] = {}  # in the order of their times
+        self._loop: asyncio.AbstractEventLoop | None = None  # the loop of the timer, if one is set
 
-    def begin(self) -> Deadline:
-        """One for the task that asks."""
+    def start(self) -> Deadline:
+        """Start a deadline for the current task."""
         loop = asyncio.get_running_loop()
         task: Any = asyncio.current_task()
         deadline = Deadline(loop.time() + self._seconds, task)
-        self._ahead[deadline] = None
+        self._pending[deadline] = None
         if self._loop is not loop:
-            self._set(loop, deadline.at)
+            self._schedule(loop, deadline.at)
         return deadline
 
-    def met(self, deadline: Deadline) -> None:
-        """It need not be kept any longer."""
-        self._ahead.pop(deadline, None)
+    def remove(self, deadline: Deadline) -> None:
+        """Remove a deadline that was met.
 
-    def _set(self, loop: asyncio.AbstractEventLoop, at: float) -> None:
+        :param deadline: the deadline.
+        """
+        self._pending.pop(deadline, None)
+
+    def _schedule(self, loop: asyncio.AbstractEventLoop, at: float) -> None:
         self._loop = loop
-        loop.call_at(at, self._look, loop)
+        loop.call_at(at, self._expire_due, loop)
 
-    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Pass those that are over, and come back for the next."""
+    def _expire_due(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Expire the deadlines that are due and schedule the timer for the next one."""
         now = loop.time()
-        for deadline in list(self._ahead):
+        for deadline in list(self._pending):
             if deadline.at > now:
-                self._set(loop, deadline.at)
+                self._schedule(loop, deadline.at)
                 return
-            del self._ahead[deadline]
-            deadline.pass_()
+            del self._pending[deadline]
+            deadline.expire()
         self._loop = None

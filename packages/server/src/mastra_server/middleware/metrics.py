@@ -1,4 +1,4 @@
-"""How many requests, how long they take, and how many are under way, for Prometheus."""
+"""Measure requests for Prometheus: how many, how long they take, how many are active."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from litestar.response.base import ASGIResponse
 
 from mastra_core.errors import ConfigError
 from mastra_server.http.asgi import App, Message, Receive, Scope, Send
-from mastra_server.http.health import PATHS
+from mastra_server.http.health import HEALTH_PATHS
 
 __all__ = ("Metrics",)
 
@@ -19,13 +19,13 @@ _PATH = "/metrics"
 
 
 class Metrics:
-    """Counts requests by method, route and status; what has no route counts as one.
+    """Counts requests by method, route and status; requests without a route count as ``none``.
 
     :raises ConfigError: without the package ``prometheus-client``.
     """
 
     def __init__(self) -> None:
-        client = _library()
+        client = _import_client()
         self._registry = client.CollectorRegistry()
         labels = ("method", "route", "status")
         shared = {"registry": self._registry}
@@ -39,15 +39,19 @@ class Metrics:
             "http_server_active_requests", "Under way.", multiprocess_mode="livesum", **shared
         )
 
-    def around(self, app: App) -> App:
-        """``app``, counted; health and the metrics themselves are not."""
+    def wrap(self, app: App) -> App:
+        """Wrap ``app`` to measure its requests, except health checks and the metrics themselves.
 
-        async def counted(scope: Scope, receive: Receive, send: Send) -> None:
-            if scope["path"] in PATHS or scope["path"] == _PATH:
+        :param app: the application inside.
+        :returns: the wrapped application.
+        """
+
+        async def measure(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["path"] in HEALTH_PATHS or scope["path"] == _PATH:
                 await app(scope, receive, send)
                 return
             status = 500
-            began = time.perf_counter()
+            started_at = time.perf_counter()
 
             async def watch(message: Message) -> None:
                 nonlocal status
@@ -61,34 +65,34 @@ class Metrics:
                 finally:
                     route = scope.get("path_template") or "none"
                     labels = (scope["method"], route.replace(":str}", "}"), status)
-                    self._seconds.labels(*labels).observe(time.perf_counter() - began)
+                    self._seconds.labels(*labels).observe(time.perf_counter() - started_at)
 
-        return counted
+        return measure
 
-    def route(self) -> Any:
-        """The endpoint that Prometheus asks."""
+    def build_route(self) -> Any:
+        """Build the route that Prometheus requests."""
 
         @get(_PATH, include_in_schema=False)
-        async def metrics() -> ASGIResponse:
+        async def get_metrics() -> ASGIResponse:
             """Every metric as text."""
-            client = _library()
-            body = client.generate_latest(self._collected())
+            client = _import_client()
+            body = client.generate_latest(self._get_registry())
             return ASGIResponse(body=body, headers={"content-type": client.CONTENT_TYPE_LATEST})
 
-        return metrics
+        return get_metrics
 
-    def _collected(self) -> Any:
-        """Those of all processes, where they share a directory."""
+    def _get_registry(self) -> Any:
+        """Return the registry of this process, or of all processes that share a directory."""
         if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
             return self._registry
         from prometheus_client.multiprocess import MultiProcessCollector
 
-        registry = _library().CollectorRegistry()
-        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # theirs
+        registry = _import_client().CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library has no types
         return registry
 
 
-def _library() -> Any:
+def _import_client() -> Any:
     try:
         import prometheus_client
     except ImportError:

@@ -1,4 +1,4 @@
-"""One id for each request, the caller's where it brings a usable one."""
+"""Give each request an id: the caller's where it is valid, else a new one."""
 
 from __future__ import annotations
 
@@ -9,30 +9,38 @@ from mastra_server.http.asgi import App, Message, Receive, Scope, Send
 
 __all__ = ("RequestId",)
 
-_USABLE = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+_VALID_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 
 
 class RequestId:
-    """Puts the id into ``request.state.request_id`` and the header ``x-request-id``."""
+    """Puts the id into ``request.state.request_id`` and the header ``x-request-id``.
+
+    :param app: the application inside.
+    """
 
     def __init__(self, app: App) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on."""
-        name = _brought(scope) or os.urandom(16).hex().encode()
-        scope["state"]["request_id"] = name.decode()
+        """Pass the request on with its id.
 
-        async def marked(message: Message) -> None:
+        :param scope: the ASGI scope.
+        :param receive: the ASGI receive callable.
+        :param send: the ASGI send callable.
+        """
+        request_id = _find_request_id(scope) or os.urandom(16).hex().encode()
+        scope["state"]["request_id"] = request_id.decode()
+
+        async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), (b"x-request-id", name)]
+                message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id)]
             await send(message)
 
-        await self._app(scope, receive, marked)
+        await self._app(scope, receive, send_with_id)
 
 
-def _brought(scope: Scope) -> bytes | None:
+def _find_request_id(scope: Scope) -> bytes | None:
     for name, value in scope["headers"]:
-        if name == b"x-request-id" and _USABLE.fullmatch(value):
+        if name == b"x-request-id" and _VALID_ID.fullmatch(value):
             return bytes(value)
     return None

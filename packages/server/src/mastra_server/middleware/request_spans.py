@@ -1,4 +1,4 @@
-"""Spans around requests, and the ids that answers carry."""
+"""Trace requests and agent runs, and return the trace ids of workflow runs."""
 
 from __future__ import annotations
 
@@ -9,22 +9,36 @@ from typing import Any
 from mastra_core import telemetry
 from mastra_core.agents import AgentInput
 from mastra_core.workflows import Run
-from mastra_server.agents.transcript import Transcript, usage_of
+from mastra_server.agents.transcript import Transcript, build_usage
 from mastra_server.http.asgi import App, Message, Receive, Scope, Send
-from mastra_server.http.health import PATHS
+from mastra_server.http.health import HEALTH_PATHS
 
-__all__ = ("RequestSpans", "agent_ended", "agent_failed", "agent_span", "trace_of")
+__all__ = (
+    "RequestSpans",
+    "get_trace_ids",
+    "record_agent_failure",
+    "record_agent_output",
+    "start_agent_span",
+)
 
 
 class RequestSpans:
-    """One server span a request, the child of what ``traceparent`` names; health has none."""
+    """Opens one server span for each request, a child of ``traceparent``; health checks have none.
+
+    :param app: the application inside.
+    """
 
     def __init__(self, app: App) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on inside the span; it ends with the last byte of the answer."""
-        if scope["path"] in PATHS or not telemetry.active():
+        """Pass the request on inside the span, which ends with the last byte of the response.
+
+        :param scope: the ASGI scope.
+        :param receive: the ASGI receive callable.
+        :param send: the ASGI send callable.
+        """
+        if scope["path"] in HEALTH_PATHS or not telemetry.active():
             await self._app(scope, receive, send)
             return
         from opentelemetry.propagate import extract
@@ -40,19 +54,26 @@ class RequestSpans:
 
             async def watch(message: Message) -> None:
                 if message["type"] == "http.response.start":
-                    _answered(span, scope, message["status"])
+                    _record_response(span, scope, message["status"])
                 await send(message)
 
             await self._app(scope, receive, watch)
 
 
-def agent_span(agent: Any, wish: AgentInput) -> contextlib.AbstractContextManager[telemetry.Span]:
-    """A span around one run of ``agent``; ``None`` without tracing."""
-    return _agent_span(agent, wish) if telemetry.active() else contextlib.nullcontext()
+def start_agent_span(
+    agent: Any, run_input: AgentInput
+) -> contextlib.AbstractContextManager[telemetry.Span]:
+    """Open a span around one run of ``agent``; the span is ``None`` without tracing.
+
+    :param agent: the agent.
+    :param run_input: the input of the run.
+    :returns: a context manager that gives the span.
+    """
+    return _open_agent_span(agent, run_input) if telemetry.active() else contextlib.nullcontext()
 
 
 @contextlib.contextmanager
-def _agent_span(agent: Any, wish: AgentInput) -> Iterator[telemetry.Span]:
+def _open_agent_span(agent: Any, run_input: AgentInput) -> Iterator[telemetry.Span]:
     attributes = {
         "gen_ai.operation.name": "invoke_agent",
         "gen_ai.agent.name": agent.name,
@@ -60,15 +81,23 @@ def _agent_span(agent: Any, wish: AgentInput) -> Iterator[telemetry.Span]:
     }
     with telemetry.span(f"invoke_agent {agent.name}", attributes) as span:
         if span is not None:
-            said = [{"role": each.role, "content": each.text} for each in wish.messages]
+            messages = [{"role": each.role, "content": each.text} for each in run_input.messages]
             telemetry.note(
-                span, input=said, run=wish.run_id, thread=wish.thread, resource=wish.resource
+                span,
+                input=messages,
+                run=run_input.run_id,
+                thread=run_input.thread,
+                resource=run_input.resource,
             )
         yield span
 
 
-def agent_ended(span: telemetry.Span, transcript: Transcript) -> None:
-    """Say what came of the run that ``span`` is around."""
+def record_agent_output(span: telemetry.Span, transcript: Transcript) -> None:
+    """Record the output of the run in its span.
+
+    :param span: the span of the run, ``None`` without tracing.
+    :param transcript: the run.
+    """
     if span is None:
         return
     calls = [
@@ -79,13 +108,17 @@ def agent_ended(span: telemetry.Span, transcript: Transcript) -> None:
     output = {
         "text": transcript.text,
         "finishReason": transcript.finish.reason,
-        "usage": usage_of(transcript.finish.usage),
+        "usage": build_usage(transcript.finish.usage),
     }
     telemetry.note(span, output={**output, "toolCalls": calls} if calls else output)
 
 
-def agent_failed(span: telemetry.Span, message: str) -> None:
-    """Say that the run that ``span`` is around broke."""
+def record_agent_failure(span: telemetry.Span, message: str) -> None:
+    """Record in its span that the run failed.
+
+    :param span: the span of the run, ``None`` without tracing.
+    :param message: why it failed.
+    """
     if span is None:
         return
     from opentelemetry.trace import StatusCode
@@ -93,23 +126,25 @@ def agent_failed(span: telemetry.Span, message: str) -> None:
     span.set_status(StatusCode.ERROR, message)
 
 
-def trace_of(run: Run) -> dict[str, str]:
-    """``traceId`` and ``spanId`` of a workflow's run; of the request that asked, where the engine
-    knows none; nothing without tracing.
+def get_trace_ids(run: Run) -> dict[str, str]:
+    """Return the ``traceId`` and ``spanId`` of a workflow run.
+
+    :param run: the run; where the engine has no trace for it, the request's is returned.
+    :returns: the ids; empty without tracing.
     """
     if not telemetry.active():
         return {}
     from opentelemetry import trace
 
-    known: dict[str, str] = getattr(run, "trace", {})
-    return known or telemetry.ids_of(trace.get_current_span())
+    run_trace: dict[str, str] = getattr(run, "trace", {})
+    return run_trace or telemetry.ids_of(trace.get_current_span())
 
 
-def _answered(span: Any, scope: Any, status: int) -> None:
+def _record_response(span: Any, scope: Any, status: int) -> None:
     from opentelemetry.trace import StatusCode
 
     template = scope.get("path_template")
-    if template:  # known once Litestar has routed the request
+    if template:  # set once Litestar has routed the request
         route = template.replace(":str}", "}")
         span.update_name(f"{scope['method']} {route}")
         span.set_attribute("http.route", route)

@@ -1,1 +1,1 @@
-"""Routes of logs and traces, and the buffers that hold them."""
+"""Routes of logs and traces, and the stores that hold them."""

@@ -1,4 +1,4 @@
-"""The latest lines of the log, kept in memory for whoever may read them over HTTP."""
+"""Keep the latest log lines in memory, so that they can be read over HTTP."""
 
 from __future__ import annotations
 
@@ -11,39 +11,42 @@ from typing import Any
 
 from mastra_core.logger import fields_of, level_of, logger_of
 
-__all__ = ("LogBook",)
+__all__ = ("LogBuffer",)
 
-_KEPT = 1000
+_MAX_LINES = 1000
 
 
-class LogBook(logging.Handler):
-    """Keeps the latest lines, newest last; tracebacks stay in the log itself.
+class LogBuffer(logging.Handler):
+    """A logging handler that keeps the latest lines without their tracebacks.
 
-    :param logger: the application's; the framework's own lines come along.
+    :param logger: the application's logger; the framework's own lines are kept too.
     """
 
     def __init__(self, logger: logging.Logger) -> None:
         super().__init__()
         self._loggers = {logger, logger_of("mastra")}
-        self._lines: deque[dict[str, Any]] = deque(maxlen=_KEPT)
+        self._lines: deque[dict[str, Any]] = deque(maxlen=_MAX_LINES)
 
     def open(self) -> None:
-        """Begin to keep lines."""
-        for each in self._loggers:
-            each.addHandler(self)
+        """Start to keep lines."""
+        for logger in self._loggers:
+            logger.addHandler(self)
 
     def close(self) -> None:
-        """Keep no more."""
-        for each in self._loggers:
-            each.removeHandler(self)
+        """Stop to keep lines."""
+        for logger in self._loggers:
+            logger.removeHandler(self)
         super().close()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep one line."""
-        moment = dt.datetime.fromtimestamp(record.created, dt.UTC)
-        own = {
+        """Keep one line.
+
+        :param record: the log record.
+        """
+        time = dt.datetime.fromtimestamp(record.created, dt.UTC)
+        standard_fields = {
             "level": level_of(record),
-            "time": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "time": time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "pid": os.getpid(),
             "hostname": "",
             "name": record.name,
@@ -52,8 +55,8 @@ class LogBook(logging.Handler):
         fields = fields_of(record)
         if "run_id" in fields:
             fields["runId"] = fields.pop("run_id")
-        self._lines.append({**fields, **own, "at": int(record.created * 1000)})
+        self._lines.append({**fields, **standard_fields, "at": int(record.created * 1000)})
 
-    def lines(self) -> Iterator[dict[str, Any]]:
-        """Everything that is kept, oldest first; ``at`` is milliseconds since the epoch."""
+    def iter_lines(self) -> Iterator[dict[str, Any]]:
+        """Return the kept lines, oldest first; ``at`` is milliseconds since the epoch."""
         return iter(list(self._lines))

@@ -1,4 +1,4 @@
-"""Routes of the log: where it can be read, its lines, those of a run."""
+"""Routes of the log: transports, lines, lines of a run."""
 
 from __future__ import annotations
 
@@ -7,23 +7,28 @@ from typing import Any, NotRequired, TypedDict
 from litestar import Request, get
 from litestar.response.base import ASGIResponse
 
-from mastra_server.http.request_body import InvalidQuery, moment, number, required
-from mastra_server.http.responses import json_answer
+from mastra_server.http.request_body import (
+    InvalidQuery,
+    read_date_param,
+    read_number_param,
+    require_param,
+)
+from mastra_server.http.responses import json_response
 from mastra_server.http.schemas import ContextQuery
-from mastra_server.observability.log_buffer import LogBook
+from mastra_server.observability.log_buffer import LogBuffer
 
 __all__ = ("ROUTES",)
 
 _Request = Request[Any, Any, Any]
 _TRANSPORT = "memory"
 _LEVELS = ("debug", "info", "warn", "error")
-_SIZE = 100
+_DEFAULT_PAGE_SIZE = 100
 
 
 class LogsQuery(ContextQuery, kw_only=True):
-    """Which lines.
+    """Filter and page of log lines.
 
-    ``filters`` is ``key:value``, several times for several; pages begin with 1.
+    ``filters`` is ``key:value`` and may be repeated; the first page is 1.
     """
 
     transport_id: str
@@ -36,13 +41,13 @@ class LogsQuery(ContextQuery, kw_only=True):
 
 
 class Transports(TypedDict):
-    """Where lines can be read: ``memory``, or nowhere."""
+    """The transports that lines can be read from: ``memory``, or none."""
 
     transports: list[str]
 
 
 class Line(TypedDict):
-    """One line, with the fields that it was given."""
+    """A log line with its fields."""
 
     level: str
     time: str
@@ -63,51 +68,57 @@ class Lines(TypedDict):
     hasMore: bool
 
 
-@get("/api/logs/transports", answer=Transports)
-async def _transports(request: _Request) -> ASGIResponse:
-    """Where lines can be read; nowhere, unless the server keeps them."""
-    return json_answer({"transports": [_TRANSPORT] if request.app.state.log_book else []})
+@get("/api/logs/transports", operation_id="logs_transports", response=Transports)
+async def _list_transports(request: _Request) -> ASGIResponse:
+    """List the transports of the log; none unless the server keeps lines."""
+    return json_response({"transports": [_TRANSPORT] if request.app.state.log_buffer else []})
 
 
-@get("/api/logs", query=LogsQuery, answer=Lines)
-async def _lines(request: _Request) -> ASGIResponse:
-    """The latest lines of the log."""
-    return _page(request, {})
+@get("/api/logs", operation_id="logs_lines", query=LogsQuery, response=Lines)
+async def _list_lines(request: _Request) -> ASGIResponse:
+    """List the latest lines of the log."""
+    return _respond_with_page(request, {})
 
 
-@get("/api/logs/{run_id:str}", query=LogsQuery, answer=Lines)
-async def _of_run(request: _Request) -> ASGIResponse:
-    """Those of one run: lines with a field ``runId`` or ``run_id``."""
-    return _page(request, {"runId": request.path_params["run_id"]})
+@get("/api/logs/{run_id:str}", operation_id="logs_of_run", query=LogsQuery, response=Lines)
+async def _list_run_lines(request: _Request) -> ASGIResponse:
+    """List the lines of one run: those with a field ``runId`` or ``run_id``."""
+    return _respond_with_page(request, {"runId": request.path_params["run_id"]})
 
 
-ROUTES = (_transports, _lines, _of_run)
+ROUTES = (_list_transports, _list_lines, _list_run_lines)
 
 
-def _page(request: _Request, fields: dict[str, str]) -> ASGIResponse:
-    required(request, "transportId")
-    size = number(request, "perPage") or _SIZE
-    page = number(request, "page") or 1
-    found = _asked(request, fields | _filters(request))
+def _respond_with_page(request: _Request, fields: dict[str, str]) -> ASGIResponse:
+    require_param(request, "transportId")
+    size = read_number_param(request, "perPage") or _DEFAULT_PAGE_SIZE
+    page = read_number_param(request, "page") or 1
+    lines = _select_lines(request, fields | _read_filters(request))
     first = size * (page - 1)
-    shown = [{key: each[key] for key in each if key != "at"} for each in found[first:][:size]]
-    more = first + size < len(found)
-    return json_answer(
-        {"logs": shown, "total": len(found), "page": page, "perPage": size, "hasMore": more}
+    page_lines = [{key: each[key] for key in each if key != "at"} for each in lines[first:][:size]]
+    has_more = first + size < len(lines)
+    return json_response(
+        {
+            "logs": page_lines,
+            "total": len(lines),
+            "page": page,
+            "perPage": size,
+            "hasMore": has_more,
+        }
     )
 
 
-def _asked(request: _Request, fields: dict[str, str]) -> list[dict[str, Any]]:
-    book: LogBook | None = request.app.state.log_book
-    if book is None or request.query_params["transportId"] != _TRANSPORT:
+def _select_lines(request: _Request, fields: dict[str, str]) -> list[dict[str, Any]]:
+    buffer: LogBuffer | None = request.app.state.log_buffer
+    if buffer is None or request.query_params["transportId"] != _TRANSPORT:
         return []
-    since, until = moment(request, "fromDate"), moment(request, "toDate")
+    since, until = read_date_param(request, "fromDate"), read_date_param(request, "toDate")
     level = request.query_params.get("logLevel", "")
     if level and level not in _LEVELS:
         raise InvalidQuery("logLevel", f"Expected one of {', '.join(_LEVELS)}")
     return [
         line
-        for line in book.lines()
+        for line in buffer.iter_lines()
         if (since is None or line["at"] >= since)
         and (until is None or line["at"] <= until)
         and (not level or line["level"] == level)
@@ -115,7 +126,7 @@ def _asked(request: _Request, fields: dict[str, str]) -> list[dict[str, Any]]:
     ]
 
 
-def _filters(request: _Request) -> dict[str, str]:
+def _read_filters(request: _Request) -> dict[str, str]:
     pairs = [text.partition(":") for text in request.query_params.getall("filters", [])]
     if any(not colon for _, colon, _ in pairs):
         raise InvalidQuery("filters", "Expected key:value")

@@ -1,4 +1,4 @@
-"""What a trace must be like, in the contract's grammar of conditions."""
+"""Parse a condition on traces, in the grammar of Mastra's trace query."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from functools import cache
 from typing import Any
 
 from mastra_server.http.request_body import InvalidBody
-from mastra_server.memory.convert import milliseconds
-from mastra_server.observability.span_record import KeptSpan
+from mastra_server.memory.convert import parse_iso
+from mastra_server.observability.span_record import SpanRecord
 
-__all__ = ("Condition", "condition")
+__all__ = ("Condition", "build_condition")
 
 Facts = Mapping[str, Any]
-Condition = Callable[[list[KeptSpan]], bool]
-_Inside = Callable[[], list[Facts]]
-_Test = Callable[[Facts, _Inside], bool]
+Condition = Callable[[list[SpanRecord]], bool]
+_Spans = Callable[[], list[Facts]]
+_Test = Callable[[Facts, _Spans], bool]
 _Value = Callable[[Facts], Any]
 
-_DEEPEST = 12
-_MOST = 100  # conditions of one question
-_RELATED = 8  # of them, those that look at every span
+_MAX_DEPTH = 12
+_MAX_CONDITIONS = 100  # conditions of one question
+_MAX_RELATED = 8  # of them, those that look at every span
 _METADATA = "metadata."
 _TIMES = ("startedAt", "endedAt")
 _VERSIONS = ("entityVersionId", "parentEntityVersionId", "rootEntityVersionId")
@@ -42,7 +42,7 @@ _FIELDS = {
         "comment", *_VERSIONS,
     },
 }  # fmt: skip
-_COMPARED = {
+_COMPARISONS = {
     "eq": operator.eq,
     "ne": operator.ne,
     "lt": operator.lt,
@@ -52,128 +52,134 @@ _COMPARED = {
 }
 
 
-def condition(where: Any) -> Condition:
-    """What ``where`` says of a trace, as a test of its spans; everything fits ``None``.
+def build_condition(where: Any) -> Condition:
+    """Build a test of a trace's spans from ``where``.
 
-    What is not known of a trace is equal to nothing, and different from nothing.
+    A field that a trace does not have is neither equal to nor different from any value.
 
-    :raises InvalidBody: naming the condition that is none.
+    :param where: the condition as decoded JSON; ``None`` matches every trace.
+    :returns: the test.
+    :raises InvalidBody: naming the invalid condition.
     """
     if where is None:
         return lambda _: True
-    test = _Reader().read(where, "trace", "where", 1)
-    return lambda spans: test(_facts(spans[0]), cache(lambda: [_facts(each) for each in spans]))
+    test = _ConditionParser().parse(where, "trace", "where", 1)
+    return lambda spans: test(
+        _get_facts(spans[0]), cache(lambda: [_get_facts(each) for each in spans])
+    )
 
 
-class _Reader:
-    """Reads one question, and counts."""
+class _ConditionParser:
+    """Parses one condition and counts its parts, to limit them."""
 
     def __init__(self) -> None:
         self._count = 0
         self._related_count = 0
 
-    def read(self, where: Any, scope: str, at: str, depth: int) -> _Test:
-        """The test that ``where`` is; ``at`` is where it stands, for errors."""
+    def parse(self, where: Any, scope: str, at: str, depth: int) -> _Test:
+        """Parse ``where``; ``at`` is its path for errors."""
         self._count += 1
-        if depth > _DEEPEST or self._count > _MOST:
-            message = f"Expected at most {_MOST} conditions, {_DEEPEST} deep"
+        if depth > _MAX_DEPTH or self._count > _MAX_CONDITIONS:
+            message = f"Expected at most {_MAX_CONDITIONS} conditions, {_MAX_DEPTH} deep"
             raise InvalidBody(at, message)
         if not isinstance(where, dict):
             raise InvalidBody(at, "Expected a condition")
         op = where.get("op")
         if op in ("and", "or"):
-            return self._joined(where, scope, at, depth)
+            return self._parse_logical(where, scope, at, depth)
         if op == "not":
-            inner = self.read(where.get("arg"), scope, f"{at}.arg", depth + 1)
-            return lambda facts, inside: not inner(facts, inside)
+            inner = self.parse(where.get("arg"), scope, f"{at}.arg", depth + 1)
+            return lambda facts, spans: not inner(facts, spans)
         if op is None and scope == "trace":
-            return self._related(where, at, depth)
-        return _plain(where, scope, at)
+            return self._parse_related(where, at, depth)
+        return _parse_operator(where, scope, at)
 
-    def _joined(self, where: dict[str, Any], scope: str, at: str, depth: int) -> _Test:
-        given = where.get("args")
-        if not isinstance(given, list) or not given:
+    def _parse_logical(self, where: dict[str, Any], scope: str, at: str, depth: int) -> _Test:
+        args = where.get("args")
+        if not isinstance(args, list) or not args:
             raise InvalidBody(f"{at}.args", "Expected conditions")
         tests = [
-            self.read(each, scope, f"{at}.args[{index}]", depth + 1)
-            for index, each in enumerate(given)
+            self.parse(each, scope, f"{at}.args[{index}]", depth + 1)
+            for index, each in enumerate(args)
         ]
-        joined = all if where["op"] == "and" else any
-        return lambda facts, inside: joined(test(facts, inside) for test in tests)
+        combine = all if where["op"] == "and" else any
+        return lambda facts, spans: combine(test(facts, spans) for test in tests)
 
-    def _related(self, where: dict[str, Any], at: str, depth: int) -> _Test:
-        """Of the spans of a trace, or of its scores and feedback, of which there are none."""
-        (scope, asked), *more = where.items() if where else [("", None)]
-        if more or scope not in _FIELDS or not isinstance(asked, dict) or len(asked) != 1:
+    def _parse_related(self, where: dict[str, Any], at: str, depth: int) -> _Test:
+        """Parse a condition on spans, or on scores and feedback, which are never kept."""
+        (scope, quantified), *more = where.items() if where else [("", None)]
+        if more or scope not in _FIELDS or not isinstance(quantified, dict) or len(quantified) != 1:
             raise InvalidBody(at, 'Expected "op", or spans, scores or feedback')
-        ((wanted, inner),) = asked.items()
-        if scope == "trace" or wanted not in ("some", "none"):
+        ((quantifier, inner),) = quantified.items()
+        if scope == "trace" or quantifier not in ("some", "none"):
             raise InvalidBody(f"{at}.{scope}", 'Expected "some" or "none"')
         self._related_count += 1
-        if self._related_count > _RELATED:
-            raise InvalidBody(at, f"Expected at most {_RELATED} conditions on spans")
-        test = self.read(inner, scope, f"{at}.{scope}.{wanted}", depth + 1)
+        if self._related_count > _MAX_RELATED:
+            raise InvalidBody(at, f"Expected at most {_MAX_RELATED} conditions on spans")
+        test = self.parse(inner, scope, f"{at}.{scope}.{quantifier}", depth + 1)
         if scope != "spans":
-            return lambda *_: wanted == "none"
-        return lambda _, inside: (wanted == "some") is any(test(x, inside) for x in inside())
+            return lambda *_: quantifier == "none"
+        return lambda _, spans: (quantifier == "some") is any(test(x, spans) for x in spans())
 
 
-def _plain(where: dict[str, Any], scope: str, at: str) -> _Test:
-    """A condition on fields."""
+def _parse_operator(where: dict[str, Any], scope: str, at: str) -> _Test:
+    """Parse a condition on fields."""
     op = where.get("op")
-    if op in _COMPARED:
-        return _compared(where, scope, at)
+    if op in _COMPARISONS:
+        return _parse_comparison(where, scope, at)
     if op in ("exists", "notExists"):
-        path = _path(where.get("path"), scope, f"{at}.path")
+        path = _parse_path(where.get("path"), scope, f"{at}.path")
         return lambda facts, _: (path(facts) is None) is (op == "notExists")
     if op in ("in", "notIn"):
-        value, members = _side(where.get("value"), scope, f"{at}.value"), where.get("set")
-        if not isinstance(members, list) or not members or len(members) > _MOST:
-            raise InvalidBody(f"{at}.set", f"Expected 1 to {_MOST} values")
-        return lambda facts, _: _known(value(facts), lambda it: (it in members) is (op == "in"))
-    if op in ("includes", "notIncludes"):  # of arrays, which no field of ours is
-        _path(where.get("path"), scope, f"{at}.path")
+        value, members = _parse_operand(where.get("value"), scope, f"{at}.value"), where.get("set")
+        if not isinstance(members, list) or not members or len(members) > _MAX_CONDITIONS:
+            raise InvalidBody(f"{at}.set", f"Expected 1 to {_MAX_CONDITIONS} values")
+        return lambda facts, _: _test_known(
+            value(facts), lambda it: (it in members) is (op == "in")
+        )
+    if op in ("includes", "notIncludes"):  # for arrays, but no field here is an array
+        _parse_path(where.get("path"), scope, f"{at}.path")
         return lambda *_: False
     raise InvalidBody(f"{at}.op", "Expected an operator")
 
 
-def _compared(where: dict[str, Any], scope: str, at: str) -> _Test:
+def _parse_comparison(where: dict[str, Any], scope: str, at: str) -> _Test:
     sides = [where.get(name) for name in ("left", "right")]
     paths = [side.get("path") for side in sides if isinstance(side, dict)]
-    moments = any(path in _TIMES for path in paths)
+    is_date = any(path in _TIMES for path in paths)
     left, right = (
-        _side(side, scope, f"{at}.{name}", moments=moments)
+        _parse_operand(side, scope, f"{at}.{name}", is_date=is_date)
         for side, name in zip(sides, ("left", "right"), strict=True)
     )
-    compare = _COMPARED[where["op"]]
+    compare = _COMPARISONS[where["op"]]
 
-    def test(facts: Facts, _: _Inside) -> bool:
+    def test(facts: Facts, _: _Spans) -> bool:
         one, other = left(facts), right(facts)
         if one is None or other is None:
             return False
         try:
             return bool(compare(one, other))
-        except TypeError:  # of different kinds
+        except TypeError:  # values of different types have no order
             return False
 
     return test
 
 
-def _side(side: Any, scope: str, at: str, *, moments: bool = False) -> _Value:
-    """A field or a value."""
+def _parse_operand(side: Any, scope: str, at: str, *, is_date: bool = False) -> _Value:
+    """Parse an operand: a field or a literal."""
     if isinstance(side, dict) and side.keys() == {"path"}:
-        return _path(side["path"], scope, at)
+        return _parse_path(side["path"], scope, at)
     if not isinstance(side, dict) or side.keys() != {"literal"}:
         raise InvalidBody(at, 'Expected "path" or "literal"')
     literal = side["literal"]
     if isinstance(literal, dict | list):
         raise InvalidBody(at, "Expected text, a number, true, false or null")
-    if moments:
-        literal = milliseconds(literal, at)
+    if is_date:
+        literal = parse_iso(literal, at)
     return lambda _: literal
 
 
-def _path(path: Any, scope: str, at: str) -> _Value:
+def _parse_path(path: Any, scope: str, at: str) -> _Value:
     known = isinstance(path, str) and (
         path in _FIELDS[scope] or (scope == "trace" and path.startswith(_METADATA))
     )
@@ -182,10 +188,10 @@ def _path(path: Any, scope: str, at: str) -> _Value:
     return lambda facts: facts.get(path)
 
 
-def _known(value: Any, test: Callable[[Any], bool]) -> bool:
+def _test_known(value: Any, test: Callable[[Any], bool]) -> bool:
     return value is not None and test(value)
 
 
-def _facts(span: KeptSpan) -> Facts:
+def _get_facts(span: SpanRecord) -> Facts:
     metadata = {f"{_METADATA}{name}": text for name, text in span.facts.items()}
-    return {**span.fields(), **metadata}
+    return {**span.to_fields(), **metadata}

@@ -1,4 +1,4 @@
-"""Which traces a request asks for, and which page of them."""
+"""Select the traces and the page that a request's query parameters ask for."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Annotated, Any, Literal
 import msgspec
 from litestar import Request
 
-from mastra_server.http.dates import Dates
-from mastra_server.http.request_body import InvalidQuery, json_of
+from mastra_server.http.dates import DateRange
+from mastra_server.http.request_body import InvalidQuery, read_json_param
 from mastra_server.http.schemas import ContextQuery
-from mastra_server.observability.span_record import KeptSpan
+from mastra_server.observability.span_record import SpanRecord
 
-__all__ = ("TracesQuery", "page_of", "roots_asked")
+__all__ = ("TracesQuery", "select_page", "select_roots")
 
 _Request = Request[Any, Any, Any]
-_Traces = list[list[KeptSpan]]
+_Traces = list[list[SpanRecord]]
 _Range = Annotated[
     str,
     msgspec.Meta(description="`start` and `end`, `startExclusive` and `endExclusive`, as JSON."),
@@ -25,8 +25,8 @@ _FIELDS = (
     "entityId", "entityName", "entityType", "name", "resourceId", "runId", "serviceName",
     "spanType", "status", "threadId", "traceId",
 )  # fmt: skip
-# What the contract can ask for and no span of ours has: nothing fits such a question.
-_NEVER = (
+# Filters of Mastra's API for which no span here has a value: nothing matches them.
+_UNSUPPORTED_FILTERS = (
     "entityVersionId", "environment", "experimentId", "organizationId", "parentEntityId",
     "parentEntityName", "parentEntityType", "parentEntityVersionId", "requestId", "rootEntityId",
     "rootEntityName", "rootEntityType", "rootEntityVersionId", "scope", "sessionId", "source",
@@ -35,7 +35,7 @@ _NEVER = (
 
 
 class TracesQuery(ContextQuery, kw_only=True):
-    """Which traces, by their first spans; pages begin with 0."""
+    """Filter, order and page of traces, by their root spans; the first page is 0."""
 
     page: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
     per_page: Annotated[int, msgspec.Meta(ge=1, le=100)] = 10
@@ -71,86 +71,100 @@ class TracesQuery(ContextQuery, kw_only=True):
     service_name: str = ""
     status: Literal["", "success", "error", "running"] = ""
     has_child_error: Annotated[
-        Literal["", "true", "false"], msgspec.Meta(description="Whether a span in it failed.")
+        Literal["", "true", "false"], msgspec.Meta(description="Whether any of its spans failed.")
     ] = ""
-    metadata: Annotated[str, msgspec.Meta(description="Values that are all there, as JSON.")] = ""
+    metadata: Annotated[str, msgspec.Meta(description="Required values, as JSON.")] = ""
 
 
-def roots_asked(request: _Request, traces: _Traces) -> list[KeptSpan]:
-    """The first spans that fit, in the order that is wanted.
+def select_roots(request: _Request, traces: _Traces) -> list[SpanRecord]:
+    """Select the root spans that match the query, in the requested order.
 
-    :param traces: the newest first.
+    :param request: the request.
+    :param traces: the traces, newest first.
+    :returns: the root spans.
     :raises InvalidQuery: naming the parameter that does not fit.
     """
-    asked = _asked(request)
-    if any(request.query_params.get(name) for name in _NEVER):
+    query = _read_query(request)
+    if any(request.query_params.get(name) for name in _UNSUPPORTED_FILTERS):
         return []
-    found = list(_fitting(request, asked, traces))
-    if asked.direction == "ASC":
-        found.reverse()
-    return sorted(found, key=lambda each: _when(each, asked), reverse=asked.direction == "DESC")
+    roots = list(_iter_matching(request, query, traces))
+    if query.direction == "ASC":
+        roots.reverse()
+    return sorted(
+        roots, key=lambda each: _get_sort_time(each, query), reverse=query.direction == "DESC"
+    )
 
 
-def page_of(
-    request: _Request, found: list[KeptSpan]
-) -> tuple[list[KeptSpan], dict[str, int | bool]]:
-    """The page that is asked for, and what there is beside it."""
-    asked = _asked(request)
-    first = asked.page * asked.per_page
-    shown = found[first : first + asked.per_page]
-    more = first + asked.per_page < len(found)
-    counted = {"total": len(found), "page": asked.page, "perPage": asked.per_page}
-    return shown, {**counted, "hasMore": more}
+def select_page(
+    request: _Request, roots: list[SpanRecord]
+) -> tuple[list[SpanRecord], dict[str, int | bool]]:
+    """Return the requested page of root spans, and the pagination.
+
+    :param request: the request.
+    :param roots: all matching root spans.
+    :returns: the spans of the page, and the pagination of the response.
+    """
+    query = _read_query(request)
+    first = query.page * query.per_page
+    page = roots[first : first + query.per_page]
+    has_more = first + query.per_page < len(roots)
+    pagination = {"total": len(roots), "page": query.page, "perPage": query.per_page}
+    return page, {**pagination, "hasMore": has_more}
 
 
-def _asked(request: _Request) -> TracesQuery:
-    given = {name: text for name, text in request.query_params.items() if text}
+def _read_query(request: _Request) -> TracesQuery:
+    params = {name: text for name, text in request.query_params.items() if text}
     try:
-        return msgspec.convert(given, TracesQuery, strict=False)
+        return msgspec.convert(params, TracesQuery, strict=False)
     except msgspec.ValidationError as error:
-        words, _, place = str(error).partition(" - at `$.")
-        raise InvalidQuery(place.rstrip("`") or "query", words) from None
+        message, _, path = str(error).partition(" - at `$.")
+        raise InvalidQuery(path.rstrip("`") or "query", message) from None
 
 
-def _fitting(request: _Request, asked: TracesQuery, traces: _Traces) -> Iterator[KeptSpan]:
-    begun = "startedAt" if asked.started_at else "dateRange"
-    started = (json_of(request, begun, Dates) or Dates()).limits(begun)
-    ended = (json_of(request, "endedAt", Dates) or Dates()).limits("endedAt")
-    wanted = _wanted(request)
-    metadata = json_of(request, "metadata", dict[str, Any]) or {}
+def _iter_matching(request: _Request, query: TracesQuery, traces: _Traces) -> Iterator[SpanRecord]:
+    started_param = "startedAt" if query.started_at else "dateRange"
+    started = (read_json_param(request, started_param, DateRange) or DateRange()).to_milliseconds(
+        started_param
+    )
+    ended_range = read_json_param(request, "endedAt", DateRange) or DateRange()
+    ended = ended_range.to_milliseconds("endedAt")
+    filters = _read_filters(request)
+    metadata = read_json_param(request, "metadata", dict[str, Any]) or {}
     for trace in traces:
         failed = str(any(each.error for each in trace)).lower()
-        if asked.has_child_error not in ("", failed):
+        if query.has_child_error not in ("", failed):
             continue
         for each in trace:
-            if each.parent or not (_within(each.started, started) and _within(each.ended, ended)):
+            if each.parent or not (
+                _is_within(each.started, started) and _is_within(each.ended, ended)
+            ):
                 continue
-            if wanted and not _has(each, wanted):
+            if filters and not _has_fields(each, filters):
                 continue
             if all(each.facts.get(name) == value for name, value in metadata.items()):
                 yield each
 
 
-def _wanted(request: _Request) -> dict[str, str]:
-    wanted = {name: request.query_params.get(name, "") for name in _FIELDS}
-    if wanted["entityType"] == "workflow":  # as earlier versions called it
-        wanted["entityType"] = "workflow_run"
-    return {name: text for name, text in wanted.items() if text}
+def _read_filters(request: _Request) -> dict[str, str]:
+    filters = {name: request.query_params.get(name, "") for name in _FIELDS}
+    if filters["entityType"] == "workflow":  # as earlier versions called it
+        filters["entityType"] = "workflow_run"
+    return {name: text for name, text in filters.items() if text}
 
 
-def _has(span: KeptSpan, wanted: dict[str, str]) -> bool:
-    fields = span.fields()
-    return all(fields.get(name) == text for name, text in wanted.items())
+def _has_fields(span: SpanRecord, filters: dict[str, str]) -> bool:
+    fields = span.to_fields()
+    return all(fields.get(name) == text for name, text in filters.items())
 
 
-def _within(at: int | None, limits: tuple[int | None, int | None]) -> bool:
+def _is_within(at: int | None, limits: tuple[int | None, int | None]) -> bool:
     since, until = limits
     if at is None:
         return since is None and until is None
     return (since is None or at >= since) and (until is None or at <= until)
 
 
-def _when(span: KeptSpan, asked: TracesQuery) -> float:
-    if asked.field == "startedAt":
+def _get_sort_time(span: SpanRecord, query: TracesQuery) -> float:
+    if query.field == "startedAt":
         return span.started
     return float("inf") if span.ended is None else span.ended

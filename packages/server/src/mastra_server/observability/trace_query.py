@@ -1,4 +1,4 @@
-"""The question that Mastra Studio asks for its list of traces, and what there is to choose from."""
+"""Routes for Studio's list of traces: the query, and the values to filter by."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import msgspec
 from litestar import Request, get, post
 from litestar.response.base import ASGIResponse
 
-from mastra_server.http.request_body import InvalidBody, read
-from mastra_server.http.responses import json_answer
+from mastra_server.http.request_body import InvalidBody, read_body
+from mastra_server.http.responses import json_response
 from mastra_server.http.schemas import ContextQuery
-from mastra_server.memory.convert import milliseconds
-from mastra_server.observability.span_record import KeptSpan
-from mastra_server.observability.trace_filter import condition
-from mastra_server.observability.traces import Pagination, visible
+from mastra_server.memory.convert import parse_iso
+from mastra_server.observability.span_record import SpanRecord
+from mastra_server.observability.trace_filter import build_condition
+from mastra_server.observability.traces import Pagination, list_visible_traces
 
 __all__ = ("ROUTES",)
 
@@ -45,7 +45,7 @@ class _Page(msgspec.Struct, rename="camel"):
 
 
 class _Question(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """Traces that have ended and began in a time; ``where`` is a condition of the contract's."""
+    """A query for ended traces that began in a time range; ``where`` is a condition."""
 
     time_range: _Times
     where: dict[str, Any] | None = None
@@ -55,13 +55,13 @@ class _Question(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
 
 
 class NamesQuery(ContextQuery):
-    """Of which type."""
+    """The type of the entities."""
 
     entity_type: str = ""
 
 
 class Row(TypedDict):
-    """A trace by its first span."""
+    """A trace by its root span."""
 
     traceId: str
     rootSpanId: str
@@ -82,13 +82,13 @@ class Row(TypedDict):
 
 
 class Cursor(TypedDict):
-    """What to send as ``after`` for the next ones; ``null`` at the end."""
+    """The value to send as ``after`` for the next page; ``null`` at the end."""
 
     next: str | None
 
 
 class Rows(TypedDict):
-    """Traces; with ``page`` or ``pagination``, as it was asked."""
+    """A page of traces, with ``page`` or ``pagination`` as in the request."""
 
     traces: list[Row]
     page: NotRequired[Cursor]
@@ -102,86 +102,117 @@ class Names(TypedDict):
 
 
 class Environments(TypedDict):
-    """Environments; there are none."""
+    """The environments; always empty."""
 
     environments: list[str]
 
 
-@post("/api/observability/traces/query", body=_Question, answer=Rows)
-async def _query(request: _Request) -> ASGIResponse:
-    """Traces that have ended, and fit."""
-    asked = await read(request, _Question)
-    order = asked.order_by[0] if asked.order_by else _Order()
+@post(
+    "/api/observability/traces/query",
+    operation_id="trace_query_query",
+    body=_Question,
+    response=Rows,
+)
+async def _query_traces(request: _Request) -> ASGIResponse:
+    """Query the traces that have ended."""
+    query = await read_body(request, _Question)
+    order = query.order_by[0] if query.order_by else _Order()
     descending = order.direction == "desc"
-    roots = sorted(_fitting(request, asked), key=lambda each: _key(each, order), reverse=descending)
-    if asked.pagination is not None:
-        return json_answer(_paged(roots, asked))
-    page = asked.page or _After()
+    roots = sorted(
+        _select_matching(request, query),
+        key=lambda each: _get_sort_key(each, order),
+        reverse=descending,
+    )
+    if query.pagination is not None:
+        return json_response(_build_page(roots, query))
+    page = query.page or _After()
     if page.after:
-        last = _after(page.after)
-        roots = [each for each in roots if _beyond(_key(each, order), last, descending=descending)]
-    shown = roots[: page.limit]
-    more = "{}.{}".format(*_key(shown[-1], order)) if len(roots) > len(shown) else None
-    return json_answer({"traces": [_row(each) for each in shown], "page": {"next": more}})
+        last = _parse_cursor(page.after)
+        roots = [
+            each
+            for each in roots
+            if _is_after(_get_sort_key(each, order), last, descending=descending)
+        ]
+    page_roots = roots[: page.limit]
+    next_cursor = (
+        "{}.{}".format(*_get_sort_key(page_roots[-1], order))
+        if len(roots) > len(page_roots)
+        else None
+    )
+    return json_response(
+        {"traces": [_build_row(each) for each in page_roots], "page": {"next": next_cursor}}
+    )
 
 
-@get("/api/observability/discovery/entity-names", query=NamesQuery, answer=Names)
-async def _names(request: _Request) -> ASGIResponse:
-    """Names of agents and workflows that have traces."""
-    wanted = request.query_params.get("entityType", "")
-    told = [spans[0].brief() for spans in visible(request)]
+@get(
+    "/api/observability/discovery/entity-names",
+    operation_id="trace_query_names",
+    query=NamesQuery,
+    response=Names,
+)
+async def _list_entity_names(request: _Request) -> ASGIResponse:
+    """List the names of agents and workflows that have traces."""
+    entity_type = request.query_params.get("entityType", "")
+    summaries = [spans[0].to_summary() for spans in list_visible_traces(request)]
     names = {
         each["entityName"]
-        for each in told
-        if each["entityName"] and wanted in ("", each["entityType"])
+        for each in summaries
+        if each["entityName"] and entity_type in ("", each["entityType"])
     }
-    return json_answer({"names": sorted(names)})
+    return json_response({"names": sorted(names)})
 
 
-@get("/api/observability/discovery/environments", answer=Environments)
-async def _environments() -> ASGIResponse:
-    """Environments; there are none."""
-    return json_answer({"environments": []})
+@get(
+    "/api/observability/discovery/environments",
+    operation_id="trace_query_environments",
+    response=Environments,
+)
+async def _list_environments() -> ASGIResponse:
+    """List environments; always empty."""
+    return json_response({"environments": []})
 
 
-ROUTES = (_query, _names, _environments)
+ROUTES = (_query_traces, _list_entity_names, _list_environments)
 
 
-def _fitting(request: _Request, asked: _Question) -> list[KeptSpan]:
-    since = milliseconds(asked.time_range.start, "timeRange.from") or 0
-    until = milliseconds(asked.time_range.end, "timeRange.to") or 0
-    fits = condition(asked.where)
+def _select_matching(request: _Request, query: _Question) -> list[SpanRecord]:
+    since = parse_iso(query.time_range.start, "timeRange.from") or 0
+    until = parse_iso(query.time_range.end, "timeRange.to") or 0
+    matches = build_condition(query.where)
     return [
         spans[0]
-        for spans in visible(request)
-        if spans[0].ended is not None and since <= spans[0].started <= until and fits(spans)
+        for spans in list_visible_traces(request)
+        if spans[0].ended is not None and since <= spans[0].started <= until and matches(spans)
     ]
 
 
-def _key(span: KeptSpan, order: _Order) -> _Key:
+def _get_sort_key(span: SpanRecord, order: _Order) -> _Key:
     return (span.started if order.field == "startedAt" else span.ended or 0), span.number
 
 
-def _after(cursor: str) -> _Key:
-    found = _CURSOR.fullmatch(cursor)
-    if found is None:
+def _parse_cursor(cursor: str) -> _Key:
+    match = _CURSOR.fullmatch(cursor)
+    if match is None:
         raise InvalidBody("page.after", "Expected what `page.next` was")
-    return int(found["when"]), int(found["number"])
+    return int(match["when"]), int(match["number"])
 
 
-def _beyond(key: _Key, last: _Key, *, descending: bool) -> bool:
+def _is_after(key: _Key, last: _Key, *, descending: bool) -> bool:
     return key < last if descending else key > last
 
 
-def _paged(roots: list[KeptSpan], asked: _Question) -> dict[str, Any]:
-    page = asked.pagination or _Page()
+def _build_page(roots: list[SpanRecord], query: _Question) -> dict[str, Any]:
+    page = query.pagination or _Page()
     first = page.page * page.per_page
-    more = first + page.per_page < len(roots)
-    counted = {"total": len(roots), "page": page.page, "perPage": page.per_page}
-    shown = roots[first : first + page.per_page]
-    return {"traces": [_row(each) for each in shown], "pagination": {**counted, "hasMore": more}}
+    has_more = first + page.per_page < len(roots)
+    pagination = {"total": len(roots), "page": page.page, "perPage": page.per_page}
+    page_roots = roots[first : first + page.per_page]
+    return {
+        "traces": [_build_row(each) for each in page_roots],
+        "pagination": {**pagination, "hasMore": has_more},
+    }
 
 
-def _row(span: KeptSpan) -> dict[str, Any]:
-    known = {**span.brief(), **span.facts, "rootSpanId": span.span_id}
-    return {name: known.get(name) for name in Row.__annotations__}
+def _build_row(span: SpanRecord) -> dict[str, Any]:
+    values = {**span.to_summary(), **span.facts, "rootSpanId": span.span_id}
+    return {name: values.get(name) for name in Row.__annotations__}

@@ -1,4 +1,4 @@
-"""The latest traces, kept in memory for whoever may read them over HTTP."""
+"""Keep the latest traces in memory, so that they can be read over HTTP."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mastra_core import Telemetry, telemetry
-from mastra_server.observability.span_record import KeptSpan
+from mastra_server.observability.span_record import SpanRecord
 
-__all__ = ("TraceBook",)
+__all__ = ("TraceStore",)
 
-_TRACES = 1_000
-_SPANS = 250  # of a trace
-_BYTES = 32 * 1024 * 1024  # of all of them, about
+_MAX_TRACES = 1_000
+_MAX_SPANS = 250  # per trace
+_MAX_BYTES = 32 * 1024 * 1024  # of all traces, approximately
 
 _ID = re.compile("[0-9a-f]{32}")
-_Trace = dict[int, KeptSpan]
+_Trace = dict[int, SpanRecord]
 
 
-class TraceBook:
-    """Keeps the latest traces of the process; the oldest go when there are too many.
+class TraceStore:
+    """The latest traces of the process; the oldest are dropped when there are too many.
 
-    The span around a request is left out: what it would hide, the run of an agent or a workflow, is
-    what people look for.
+    Request spans are not stored, so that the root of a trace is the run of an agent or a workflow,
+    which users look for.
 
-    :param settings: the application's; its name and sampling are used.
+    :param settings: the application's telemetry settings, for its name and sampling.
     """
 
     def __init__(self, settings: Telemetry | None) -> None:
@@ -36,62 +36,75 @@ class TraceBook:
         self._traces: OrderedDict[int, _Trace] = OrderedDict()
         self._numbers = itertools.count()
         self._size = 0
-        self._lock = threading.RLock()  # spans end in any thread; what is noted may begin others
+        self._lock = threading.RLock()  # spans end in any thread; recording may start others
 
     def start(self) -> None:
-        """Begin to keep spans.
+        """Start to keep spans.
 
         :raises ConfigError: when the extra ``telemetry`` is not installed.
         """
         telemetry.keep(self, self._settings)
 
     def stop(self) -> None:
-        """Keep no more."""
+        """Stop to keep spans."""
         telemetry.release(self)
 
     def began(self, span: Any) -> None:
-        """Keep a span that runs."""
+        """Record a span that starts.
+
+        :param span: the span.
+        """
         if span.kind.name == "SERVER":
             return
         context, parent = span.context, span.parent
         with self._lock:
             trace = self._traces.setdefault(context.trace_id, {})
-            if len(trace) >= _SPANS:
+            if len(trace) >= _MAX_SPANS:
                 return
-            known = trace.get(parent.span_id) if parent is not None else None
-            inside = known.span_id if known else ""
-            kept = trace[context.span_id] = KeptSpan(span, inside, next(self._numbers))
-            self._grown(kept.size)
+            parent_record = trace.get(parent.span_id) if parent is not None else None
+            parent_id = parent_record.span_id if parent_record else ""
+            record = trace[context.span_id] = SpanRecord(span, parent_id, next(self._numbers))
+            self._add_size(record.size)
 
     def noted(self, span: Any, facts: Mapping[str, Any]) -> None:
-        """Keep what is said of a span."""
-        self._change(span.get_span_context(), lambda kept: kept.note(facts))
+        """Record data of a span that is not among its attributes.
+
+        :param span: the span.
+        :param facts: the data.
+        """
+        self._update(span.get_span_context(), lambda record: record.add_facts(facts))
 
     def ended(self, span: Any) -> None:
-        """Keep how a span ended."""
-        self._change(span.context, lambda kept: kept.end(span))
+        """Record how a span ended.
 
-    def traces(self) -> list[list[KeptSpan]]:
-        """Every trace with its spans in the order they began, the newest trace first."""
+        :param span: the span.
+        """
+        self._update(span.context, lambda record: record.finish(span))
+
+    def list_traces(self) -> list[list[SpanRecord]]:
+        """Return all traces, newest first, each with its spans in the order they began."""
         with self._lock:
             return [list(trace.values()) for trace in reversed(self._traces.values()) if trace]
 
-    def trace(self, trace_id: str) -> list[KeptSpan]:
-        """The spans of one trace; none where it is not known."""
+    def get_trace(self, trace_id: str) -> list[SpanRecord]:
+        """Return the spans of one trace; empty for an unknown trace.
+
+        :param trace_id: the id in hex.
+        """
         number = int(trace_id, 16) if _ID.fullmatch(trace_id) else -1
         with self._lock:
             return list(self._traces.get(number, {}).values())
 
-    def _change(self, context: Any, change: Callable[[KeptSpan], None]) -> None:
+    def _update(self, context: Any, change: Callable[[SpanRecord], None]) -> None:
         with self._lock:
-            kept = self._traces.get(context.trace_id, {}).get(context.span_id)
-            if kept is not None:
-                before = kept.size
-                change(kept)
-                self._grown(kept.size - before)
+            record = self._traces.get(context.trace_id, {}).get(context.span_id)
+            if record is not None:
+                before = record.size
+                change(record)
+                self._add_size(record.size - before)
 
-    def _grown(self, by: int) -> None:
+    def _add_size(self, by: int) -> None:
         self._size += by
-        while len(self._traces) > _TRACES or self._size > _BYTES:
+        while len(self._traces) > _MAX_TRACES or self._size > _MAX_BYTES:
             _, trace = self._traces.popitem(last=False)
-            self._size -= sum(kept.size for kept in trace.values())
+            self._size -= sum(record.size for record in trace.values())

@@ -1,4 +1,4 @@
-"""Routes of traces: the latest, one of them, one of its spans; there where they are kept."""
+"""Routes of traces: the latest, one trace, one span; served where traces are kept."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from litestar import Request, get
 from litestar.response.base import ASGIResponse
 
 from mastra_core.errors import NotFound
-from mastra_server.http.request_context import confined
-from mastra_server.http.responses import json_answer
-from mastra_server.observability.span_record import KeptSpan
-from mastra_server.observability.trace_params import TracesQuery, page_of, roots_asked
+from mastra_server.http.request_context import restrict_to_resource
+from mastra_server.http.responses import json_response
+from mastra_server.observability.span_record import SpanRecord
+from mastra_server.observability.trace_params import TracesQuery, select_page, select_roots
 
-__all__ = ("ROUTES", "Pagination", "visible")
+__all__ = ("ROUTES", "Pagination", "list_visible_traces")
 
 _Request = Request[Any, Any, Any]
 _PREFIX = "/api/observability/traces"
@@ -27,7 +27,7 @@ class SpanError(TypedDict):
 
 
 class LightSpan(TypedDict):
-    """A span as a list or a timeline shows it."""
+    """A span in a list or a timeline."""
 
     traceId: str
     spanId: str
@@ -49,7 +49,7 @@ class LightSpan(TypedDict):
 
 
 class Span(LightSpan):
-    """Everything of a span."""
+    """A span with all its fields."""
 
     runId: str | None
     threadId: str | None
@@ -61,7 +61,7 @@ class Span(LightSpan):
 
 
 class Pagination(TypedDict):
-    """Which page of how many."""
+    """The page of a response."""
 
     total: int
     page: int
@@ -70,28 +70,28 @@ class Pagination(TypedDict):
 
 
 class LightTraces(TypedDict):
-    """The first spans of traces, the newest first unless asked otherwise."""
+    """A page of traces by their root spans, by default the newest first."""
 
     pagination: Pagination
     spans: list[LightSpan]
 
 
 class Traces(TypedDict):
-    """The first spans of traces, with everything of them."""
+    """A page of traces by their root spans, with all fields."""
 
     pagination: Pagination
     spans: list[Span]
 
 
 class LightTrace(TypedDict):
-    """A trace, its spans in the order they began."""
+    """A trace with its spans in the order they began."""
 
     traceId: str
     spans: list[LightSpan]
 
 
 class Trace(TypedDict):
-    """A trace, with everything of its spans."""
+    """A trace with all fields of its spans."""
 
     traceId: str
     spans: list[Span]
@@ -103,63 +103,72 @@ class OneSpan(TypedDict):
     span: Span
 
 
-@get(_PREFIX, query=TracesQuery, answer=Traces)
-async def _traces(request: _Request) -> ASGIResponse:
-    """The latest traces by their first spans, with everything of those."""
-    spans, pagination = page_of(request, roots_asked(request, visible(request)))
-    return json_answer({"pagination": pagination, "spans": [each.whole() for each in spans]})
+@get(_PREFIX, operation_id="traces_traces", query=TracesQuery, response=Traces)
+async def _list_traces(request: _Request) -> ASGIResponse:
+    """List the latest traces by their root spans, with all fields."""
+    spans, pagination = select_page(request, select_roots(request, list_visible_traces(request)))
+    return json_response({"pagination": pagination, "spans": [each.to_details() for each in spans]})
 
 
-@get(f"{_PREFIX}/light", query=TracesQuery, answer=LightTraces)
-async def _light_traces(request: _Request) -> ASGIResponse:
-    """The latest traces by their first spans."""
-    spans, pagination = page_of(request, roots_asked(request, visible(request)))
-    return json_answer({"pagination": pagination, "spans": [each.brief() for each in spans]})
+@get(
+    f"{_PREFIX}/light", operation_id="traces_light_traces", query=TracesQuery, response=LightTraces
+)
+async def _list_light_traces(request: _Request) -> ASGIResponse:
+    """List the latest traces by their root spans."""
+    spans, pagination = select_page(request, select_roots(request, list_visible_traces(request)))
+    return json_response({"pagination": pagination, "spans": [each.to_summary() for each in spans]})
 
 
-@get(f"{_PREFIX}/{{trace_id:str}}", answer=Trace)
-async def _trace(request: _Request) -> ASGIResponse:
-    """One trace, with everything of its spans."""
-    spans = [each.whole() for each in _named(request)]
-    return json_answer({"traceId": request.path_params["trace_id"], "spans": spans})
+@get(f"{_PREFIX}/{{trace_id:str}}", operation_id="traces_trace", response=Trace)
+async def _get_trace(request: _Request) -> ASGIResponse:
+    """Get a trace with all fields of its spans."""
+    spans = [each.to_details() for each in _get_spans(request)]
+    return json_response({"traceId": request.path_params["trace_id"], "spans": spans})
 
 
-@get(f"{_PREFIX}/{{trace_id:str}}/light", answer=LightTrace)
-async def _light_trace(request: _Request) -> ASGIResponse:
-    """One trace as a timeline shows it."""
-    spans = [each.brief() for each in _named(request)]
-    return json_answer({"traceId": request.path_params["trace_id"], "spans": spans})
+@get(f"{_PREFIX}/{{trace_id:str}}/light", operation_id="traces_light_trace", response=LightTrace)
+async def _get_light_trace(request: _Request) -> ASGIResponse:
+    """Get a trace for a timeline."""
+    spans = [each.to_summary() for each in _get_spans(request)]
+    return json_response({"traceId": request.path_params["trace_id"], "spans": spans})
 
 
-@get(f"{_PREFIX}/{{trace_id:str}}/spans/{{span_id:str}}", answer=OneSpan)
-async def _span(request: _Request) -> ASGIResponse:
-    """One span of a trace."""
-    for each in _named(request):
+@get(
+    f"{_PREFIX}/{{trace_id:str}}/spans/{{span_id:str}}",
+    operation_id="traces_span",
+    response=OneSpan,
+)
+async def _get_span(request: _Request) -> ASGIResponse:
+    """Get a span of a trace."""
+    for each in _get_spans(request):
         if each.span_id == request.path_params["span_id"]:
-            return json_answer({"span": each.whole()})
+            return json_response({"span": each.to_details()})
     raise NotFound("Span not found")
 
 
-ROUTES = (_traces, _light_traces, _trace, _light_trace, _span)
+ROUTES = (_list_traces, _list_light_traces, _get_trace, _get_light_trace, _get_span)
 
 
-def visible(request: _Request) -> list[list[KeptSpan]]:
-    """The traces that the caller may see: where it is confined to a resource, those of its runs."""
-    own = confined(request)
-    return [each for each in request.app.state.trace_book.traces() if _of(own, each)]
+def list_visible_traces(request: _Request) -> list[list[SpanRecord]]:
+    """Return the traces that the caller may see: all, or those of the resource it is restricted to.
 
-
-def _named(request: _Request) -> list[KeptSpan]:
-    """The spans of the path's trace.
-
-    :raises NotFound: when there is none that the caller may see.
+    :param request: the request.
     """
-    name = request.path_params["trace_id"]
-    spans: list[KeptSpan] = request.app.state.trace_book.trace(name)
-    if not spans or not _of(confined(request), spans):
-        raise NotFound(f"Trace with ID {name!r} not found")
+    resource = restrict_to_resource(request)
+    return [each for each in request.app.state.trace_store.traces() if _is_owned_by(resource, each)]
+
+
+def _get_spans(request: _Request) -> list[SpanRecord]:
+    """Return the spans of the trace in the path.
+
+    :raises NotFound: when there is no trace that the caller may see.
+    """
+    trace_id = request.path_params["trace_id"]
+    spans: list[SpanRecord] = request.app.state.trace_store.trace(trace_id)
+    if not spans or not _is_owned_by(restrict_to_resource(request), spans):
+        raise NotFound(f"Trace with ID {trace_id!r} not found")
     return spans
 
 
-def _of(owner: str, spans: list[KeptSpan]) -> bool:
+def _is_owned_by(owner: str, spans: list[SpanRecord]) -> bool:
     return not owner or all(each.owner == owner for each in spans if not each.parent)

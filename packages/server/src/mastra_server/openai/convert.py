@@ -1,4 +1,4 @@
-"""A run of an agent as a response of OpenAI's Responses API: its items, and the events of them."""
+"""Convert the events of an agent run to a response and stream events of the Responses API."""
 
 from __future__ import annotations
 
@@ -17,18 +17,20 @@ from mastra_core.agents import (
     ToolSuspended,
     Usage,
 )
-from mastra_server.http.responses import encode
+from mastra_server.http.responses import encode_json
 
 __all__ = ("ResponseWriter",)
 
 
 class ResponseWriter:
-    """Folds the events of a run into a response, and says what a stream tells of each.
+    """Applies the events of a run to a response, and converts each to stream events.
 
-    :param asked: what of the request the response repeats.
+    :param response_id: the id of the response.
+    :param model: the model that the request names.
+    :param request_fields: the fields of the request that the response repeats.
     """
 
-    def __init__(self, response_id: str, model: str, asked: dict[str, Any]) -> None:
+    def __init__(self, response_id: str, model: str, request_fields: dict[str, Any]) -> None:
         self.response: dict[str, Any] = {
             "id": response_id,
             "object": "response",
@@ -42,39 +44,42 @@ class ResponseWriter:
             "incomplete_details": None,
             "parallel_tool_calls": True,
             "tool_choice": "auto",
-            **asked,
+            **request_fields,
         }
         self.failure: Failure | None = None
         self._message: dict[str, Any] | None = None
         self._number = 0
 
-    def begin(self) -> Iterator[dict[str, Any]]:
-        """What a stream begins with."""
-        yield self._event("created", response=self.response)
-        yield self._event("in_progress", response=self.response)
+    def write_start(self) -> Iterator[dict[str, Any]]:
+        """Yield the first events of a stream."""
+        yield self._build_event("created", response=self.response)
+        yield self._build_event("in_progress", response=self.response)
 
-    def tell(self, event: AgentEvent) -> Iterator[dict[str, Any]]:
-        """Fold ``event`` in; gives the events it becomes."""
+    def write(self, event: AgentEvent) -> Iterator[dict[str, Any]]:
+        """Apply ``event`` and yield its stream events.
+
+        :param event: the event.
+        """
         match event:
             case TextDelta():
-                yield from self._text(event.text)
+                yield from self._write_text(event.text)
             case ToolCall():
                 yield from self._end_message()
-                yield from self._call(event)
+                yield from self._write_call(event)
             case ToolResult():
-                yield from self._item(_result(event))
+                yield from self._write_item(_build_result(event))
             case ApprovalRequired() | ToolSuspended():
                 self.response["status"] = "incomplete"
             case Finish():
-                if event.object is not None and not self._texts():
-                    yield from self._text(encode(event.object).decode())
+                if event.object is not None and not self._has_message():
+                    yield from self._write_text(encode_json(event.object).decode())
                 yield from self._end_message()
                 yield from self._finish(event)
             case Failure():
                 yield from self._end_message()
                 yield from self._fail(event)
 
-    def _texts(self) -> bool:
+    def _has_message(self) -> bool:
         return any(item["type"] == "message" for item in self._output)
 
     @property
@@ -82,7 +87,7 @@ class ResponseWriter:
         items: list[dict[str, Any]] = self.response["output"]
         return items
 
-    def _text(self, text: str) -> Iterator[dict[str, Any]]:
+    def _write_text(self, text: str) -> Iterator[dict[str, Any]]:
         if self._message is None:
             part = {"type": "output_text", "text": "", "annotations": []}
             self._message = {
@@ -94,23 +99,25 @@ class ResponseWriter:
             }
             self._output.append(self._message)
             item = {**self._message, "content": []}
-            yield self._event("output_item.added", output_index=self._last, item=item)
-            yield self._part("content_part.added", part=dict(part))
+            yield self._build_event("output_item.added", output_index=self._last_index, item=item)
+            yield self._build_part_event("content_part.added", part=dict(part))
         self._message["content"][0]["text"] += text
-        yield self._part("output_text.delta", delta=text)
+        yield self._build_part_event("output_text.delta", delta=text)
 
     def _end_message(self) -> Iterator[dict[str, Any]]:
         if self._message is None:
             return
         self._message["status"] = "completed"
         part = self._message["content"][0]
-        yield self._part("output_text.done", text=part["text"])
-        yield self._part("content_part.done", part=part)
-        yield self._event("output_item.done", output_index=self._last, item=self._message)
+        yield self._build_part_event("output_text.done", text=part["text"])
+        yield self._build_part_event("content_part.done", part=part)
+        yield self._build_event(
+            "output_item.done", output_index=self._last_index, item=self._message
+        )
         self._message = None
 
-    def _call(self, call: ToolCall) -> Iterator[dict[str, Any]]:
-        arguments = encode(call.arguments).decode()
+    def _write_call(self, call: ToolCall) -> Iterator[dict[str, Any]]:
+        arguments = encode_json(call.arguments).decode()
         item = {
             "id": f"fc_{call.id}",
             "type": "function_call",
@@ -121,52 +128,54 @@ class ResponseWriter:
         }
         done = {**item, "arguments": arguments, "status": "completed"}
         self._output.append(done)
-        names = {"output_index": self._last, "item_id": item["id"]}
-        yield self._event("output_item.added", output_index=self._last, item=item)
-        yield self._event("function_call_arguments.delta", **names, delta=arguments)
-        yield self._event(
+        names = {"output_index": self._last_index, "item_id": item["id"]}
+        yield self._build_event("output_item.added", output_index=self._last_index, item=item)
+        yield self._build_event("function_call_arguments.delta", **names, delta=arguments)
+        yield self._build_event(
             "function_call_arguments.done", **names, name=call.name, arguments=arguments
         )
-        yield self._event("output_item.done", output_index=self._last, item=done)
+        yield self._build_event("output_item.done", output_index=self._last_index, item=done)
 
-    def _item(self, item: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    def _write_item(self, item: dict[str, Any]) -> Iterator[dict[str, Any]]:
         self._output.append(item)
-        yield self._event("output_item.added", output_index=self._last, item=item)
-        yield self._event("output_item.done", output_index=self._last, item=item)
+        yield self._build_event("output_item.added", output_index=self._last_index, item=item)
+        yield self._build_event("output_item.done", output_index=self._last_index, item=item)
 
     def _finish(self, finish: Finish) -> Iterator[dict[str, Any]]:
         waits = finish.reason == "suspended" or self.response["status"] == "incomplete"
         self.response |= {
             "status": "incomplete" if waits or finish.reason == "length" else "completed",
             "completed_at": int(time.time()),
-            "usage": _usage(finish.usage),
+            "usage": _build_usage(finish.usage),
         }
         if finish.reason == "length":
             self.response["incomplete_details"] = {"reason": "max_output_tokens"}
-        yield self._event(self.response["status"], response=self.response)
+        yield self._build_event(self.response["status"], response=self.response)
 
     def _fail(self, failure: Failure) -> Iterator[dict[str, Any]]:
         self.failure = failure
         error = {"code": failure.kind, "message": failure.message}
         self.response |= {"status": "failed", "error": error, "completed_at": int(time.time())}
-        yield self._event("failed", response=self.response)
+        yield self._build_event("failed", response=self.response)
 
     @property
-    def _last(self) -> int:
+    def _last_index(self) -> int:
         return len(self._output) - 1
 
-    def _part(self, kind: str, **fields: Any) -> dict[str, Any]:
+    def _build_part_event(self, kind: str, **fields: Any) -> dict[str, Any]:
         item = self._output[-1]["id"]
-        places = {"output_index": self._last, "content_index": 0, "item_id": item}
-        return self._event(kind, **places, **fields)
+        location = {"output_index": self._last_index, "content_index": 0, "item_id": item}
+        return self._build_event(kind, **location, **fields)
 
-    def _event(self, kind: str, /, **fields: Any) -> dict[str, Any]:
+    def _build_event(self, kind: str, /, **fields: Any) -> dict[str, Any]:
         self._number += 1
         return {"type": f"response.{kind}", "sequence_number": self._number - 1, **fields}
 
 
-def _result(result: ToolResult) -> dict[str, Any]:
-    output = result.result if isinstance(result.result, str) else encode(result.result).decode()
+def _build_result(result: ToolResult) -> dict[str, Any]:
+    output = (
+        result.result if isinstance(result.result, str) else encode_json(result.result).decode()
+    )
     return {
         "id": f"fco_{result.id}",
         "type": "function_call_output",
@@ -176,7 +185,7 @@ def _result(result: ToolResult) -> dict[str, Any]:
     }
 
 
-def _usage(usage: Usage) -> dict[str, Any]:
+def _build_usage(usage: Usage) -> dict[str, Any]:
     return {
         "input_tokens": usage.input_tokens,
         "output_tokens": usage.output_tokens,

@@ -1,4 +1,4 @@
-"""What a request of OpenAI's Responses API asks of an agent."""
+"""Read a request of OpenAI's Responses API."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 
 from mastra_core.agents import ClientTool, Message, ToolCallPart, ToolResultPart
-from mastra_server.agents.input_messages import messages_of
-from mastra_server.http.request_body import InvalidBody, decoded
+from mastra_server.agents.input_messages import parse_messages
+from mastra_server.http.request_body import InvalidBody, decode_json
 
-__all__ = ("ResponseBody", "client_tools", "input_messages", "output_schema")
+__all__ = ("ResponseBody", "build_client_tools", "get_output_schema", "parse_input")
 
 
 class _Format(msgspec.Struct):
@@ -23,9 +23,9 @@ class _Text(msgspec.Struct):
 
 
 class ResponseBody(msgspec.Struct):
-    """What is asked of an agent, in OpenAI's words.
+    """A request for a response of an agent.
 
-    :param model: names the agent, where ``agent_id`` does not.
+    :param model: the agent, where ``agent_id`` is empty.
     """
 
     input: str | list[Any]
@@ -43,16 +43,20 @@ class ResponseBody(msgspec.Struct):
     stream: bool | None = None
 
 
-def output_schema(body: ResponseBody) -> dict[str, Any] | None:
-    """The schema of the structured answer that ``text.format`` asks for."""
-    wanted = body.text.format if body.text else None
-    return wanted.schema if wanted and wanted.type == "json_schema" else None
+def get_output_schema(body: ResponseBody) -> dict[str, Any] | None:
+    """Return the schema of the structured output that ``text.format`` requests.
+
+    :param body: the request.
+    """
+    format_ = body.text.format if body.text else None
+    return format_.schema if format_ and format_.type == "json_schema" else None
 
 
-def client_tools(body: ResponseBody) -> tuple[ClientTool, ...]:
-    """The functions that the caller has.
+def build_client_tools(body: ResponseBody) -> tuple[ClientTool, ...]:
+    """Build the function tools of the caller.
 
-    :raises InvalidBody: for a tool of another kind, which only OpenAI has.
+    :param body: the request.
+    :raises InvalidBody: for a tool of another type, which only OpenAI has.
     """
     for index, tool in enumerate(body.tools):
         if tool.get("type") != "function" or not isinstance(tool.get("name"), str):
@@ -67,26 +71,29 @@ def client_tools(body: ResponseBody) -> tuple[ClientTool, ...]:
     )
 
 
-def input_messages(value: str | list[Any]) -> tuple[Message, ...]:
-    """The input as messages.
+def parse_input(value: str | list[Any]) -> tuple[Message, ...]:
+    """Parse the input to messages.
 
-    :raises InvalidBody: for an item that is neither a message nor a call and its output.
+    :param value: a text, or a list of items.
+    :raises InvalidBody: for an item that is neither a message nor a call or its output.
     """
     if isinstance(value, str):
         return (Message.user(value),)
-    made = tuple(message for index, item in enumerate(value) for message in _of(item, index))
-    if not made:
+    messages = tuple(
+        message for index, item in enumerate(value) for message in _parse_item(item, index)
+    )
+    if not messages:
         raise InvalidBody("input", "Expected at least one item")
-    return made
+    return messages
 
 
-def _of(item: Any, index: int) -> tuple[Message, ...]:
+def _parse_item(item: Any, index: int) -> tuple[Message, ...]:
     if not isinstance(item, dict):
         raise InvalidBody(f"input.{index}", "Expected an object")
     try:
         match item.get("type", "message"):
             case "function_call":
-                return (Message(role="assistant", parts=(_call(item),)),)
+                return (Message(role="assistant", parts=(_parse_call(item),)),)
             case "function_call_output":
                 part = ToolResultPart(
                     id=item["call_id"], name=item.get("name", ""), result=item["output"]
@@ -94,24 +101,26 @@ def _of(item: Any, index: int) -> tuple[Message, ...]:
                 return (Message(role="tool", parts=(part,)),)
             case "message":
                 role = "system" if item.get("role") == "developer" else item.get("role")
-                return messages_of({"role": role, "content": _content(item.get("content"))})
+                return parse_messages(
+                    {"role": role, "content": _convert_content(item.get("content"))}
+                )
     except (KeyError, msgspec.DecodeError) as error:
         raise InvalidBody(f"input.{index}", f"Invalid {item.get('type')}: {error}") from None
     raise InvalidBody(f"input.{index}.type", "Expected message or function_call_output")
 
 
-def _call(item: dict[str, Any]) -> ToolCallPart:
-    arguments = decoded(str(item["arguments"] or "{}").encode(), dict[str, Any])
+def _parse_call(item: dict[str, Any]) -> ToolCallPart:
+    arguments = decode_json(str(item["arguments"] or "{}").encode(), dict[str, Any])
     return ToolCallPart(id=item["call_id"], name=item["name"], arguments=arguments)
 
 
-def _content(content: Any) -> Any:
+def _convert_content(content: Any) -> Any:
     if not isinstance(content, list):
         return content
-    return [_part(part) if isinstance(part, dict) else part for part in content]
+    return [_convert_part(part) if isinstance(part, dict) else part for part in content]
 
 
-def _part(part: dict[str, Any]) -> dict[str, Any]:
+def _convert_part(part: dict[str, Any]) -> dict[str, Any]:
     match part.get("type"):
         case "input_text" | "output_text":
             return {**part, "type": "text"}

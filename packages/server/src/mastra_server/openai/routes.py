@@ -20,28 +20,32 @@ from mastra_core.agents import (
     TextPart,
 )
 from mastra_core.errors import AgentFailed, NotFound
-from mastra_server.agents.suspended_runs import kept, suspended_runs
-from mastra_server.http.request_body import InvalidBody, read
-from mastra_server.http.request_context import confined, confined_thread, context_of
-from mastra_server.http.responses import closing, encode, json_answer
-from mastra_server.http.sse import sse_answer
-from mastra_server.memory.queries import admit
+from mastra_server.agents.suspended_runs import get_suspended_runs, stream_events
+from mastra_server.http.request_body import InvalidBody, read_body
+from mastra_server.http.request_context import (
+    build_context,
+    restrict_to_resource,
+    restrict_to_thread,
+)
+from mastra_server.http.responses import close_on_exit, encode_json, json_response
+from mastra_server.http.sse import sse_response
+from mastra_server.memory.queries import check_thread_access
 from mastra_server.openai.convert import ResponseWriter
 from mastra_server.openai.request import (
     ResponseBody,
-    client_tools,
-    input_messages,
-    output_schema,
+    build_client_tools,
+    get_output_schema,
+    parse_input,
 )
 
 __all__ = ("ROUTES", "Responses")
 
 _Request = Request[Any, Any, Any]
-_MOST = 1000
-_OLDEST = 24 * 3600.0  # seconds
+_MAX_RESPONSES = 1000
+_MAX_AGE = 24 * 3600.0  # seconds
 
 
-class _Kept(msgspec.Struct, frozen=True):
+class _StoredResponse(msgspec.Struct, frozen=True):
     response: dict[str, Any]
     agent: str
     owner: str
@@ -51,89 +55,107 @@ class _Kept(msgspec.Struct, frozen=True):
 
 
 class Responses:
-    """Responses that may be asked for again and gone on from, in this process, bounded."""
+    """The latest responses of this process, which can be retrieved and continued."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[str, _Kept] = OrderedDict()
+        self._responses: OrderedDict[str, _StoredResponse] = OrderedDict()
 
-    def put(self, kept_: _Kept) -> None:
-        """Keep one."""
-        self._kept[kept_.response["id"]] = kept_
-        while len(self._kept) > _MOST:
-            self._kept.popitem(last=False)
+    def put(self, stored: _StoredResponse) -> None:
+        """Store a response.
 
-    def get(self, response_id: str, owner: str) -> _Kept:
-        """One of this owner.
-
-        :raises NotFound: when there is none.
+        :param stored: the response with what is needed to continue it.
         """
-        found = self._kept.get(response_id)
-        if found is None or found.owner != owner or found.at < time.monotonic() - _OLDEST:
+        self._responses[stored.response["id"]] = stored
+        while len(self._responses) > _MAX_RESPONSES:
+            self._responses.popitem(last=False)
+
+    def get(self, response_id: str, owner: str) -> _StoredResponse:
+        """Return a response.
+
+        :param response_id: the id of the response.
+        :param owner: the resource that the caller is restricted to; empty for none.
+        :raises NotFound: when this owner has no such response.
+        """
+        stored = self._responses.get(response_id)
+        if stored is None or stored.owner != owner or stored.at < time.monotonic() - _MAX_AGE:
             raise NotFound(f"Response {response_id} was not found")
-        return found
+        return stored
 
-    def drop(self, response_id: str, owner: str) -> None:
-        """Forget one.
+    def delete(self, response_id: str, owner: str) -> None:
+        """Delete a response.
 
-        :raises NotFound: when there is none.
+        :param response_id: the id of the response.
+        :param owner: the resource that the caller is restricted to; empty for none.
+        :raises NotFound: when this owner has no such response.
         """
         self.get(response_id, owner)
-        del self._kept[response_id]
+        del self._responses[response_id]
 
 
 @post(
     "/api/v1/responses",
+    operation_id="responses_create",
     body=ResponseBody,
-    answer=dict[str, Any],
+    response=dict[str, Any],
     stream="sse",
     errors=(402, 403, 404, 422, 429, 502, 503),
 )
-async def _create(request: _Request) -> ASGIResponse:
-    """Run an agent the way OpenAI's Responses API runs a model; ``stream`` asks for a stream."""
-    body = await read(request, ResponseBody)
-    agent = _agent(request, body.agent_id or body.model)
-    wish = _wish(request, agent, body)
-    await admit(agent, wish)
-    writer = ResponseWriter(wish.run_id, body.model or agent.id, _asked(body))
-    events = _events(request, agent, wish, writer, stored=body.store is not False)
+async def _create_response(request: _Request) -> ASGIResponse:
+    """Run an agent the way OpenAI's Responses API runs a model; ``stream`` requests a stream."""
+    body = await read_body(request, ResponseBody)
+    agent = _find_agent(request, body.agent_id or body.model)
+    run_input = _build_run_input(request, agent, body)
+    await check_thread_access(agent, run_input)
+    writer = ResponseWriter(run_input.run_id, body.model or agent.id, _get_request_fields(body))
+    events = _stream_events(request, agent, run_input, writer, stored=body.store is not False)
     if body.stream:
-        answer: Any = sse_answer(_frames(events))  # as good; Litestar reads the annotation
-        return answer  # type: ignore[no-any-return]  # see above
-    async with closing(events) as told:
-        async for _ in told:
+        # Litestar reads the return annotation, so it must not name StreamResponse.
+        response: Any = sse_response(_encode_events(events))
+        return response  # type: ignore[no-any-return]  # an ASGI application like ASGIResponse
+    async with close_on_exit(events) as items:
+        async for _ in items:
             pass
     if failure := writer.failure:
         raise AgentFailed(failure.message, kind=failure.kind, status=failure.status)
-    return json_answer(writer.response)
+    return json_response(writer.response)
 
 
-@get("/api/v1/responses/{response_id:str}", answer=dict[str, Any])
-async def _retrieve(request: _Request) -> ASGIResponse:
-    """A response that was kept."""
-    return json_answer(_kept(request, request.path_params["response_id"]).response)
+@get(
+    "/api/v1/responses/{response_id:str}",
+    operation_id="responses_retrieve",
+    response=dict[str, Any],
+)
+async def _retrieve_response(request: _Request) -> ASGIResponse:
+    """Retrieve a stored response."""
+    return json_response(_get_stored(request, request.path_params["response_id"]).response)
 
 
-@delete("/api/v1/responses/{response_id:str}", answer=dict[str, Any], status_code=200)
-async def _delete(request: _Request) -> ASGIResponse:
-    """Forget a response."""
-    name = request.path_params["response_id"]
-    _store(request).drop(name, confined(request))
-    return json_answer({"id": name, "object": "response", "deleted": True})
+@delete(
+    "/api/v1/responses/{response_id:str}",
+    operation_id="responses_delete",
+    response=dict[str, Any],
+    status_code=200,
+)
+async def _delete_response(request: _Request) -> ASGIResponse:
+    """Delete a stored response."""
+    response_id = request.path_params["response_id"]
+    _get_store(request).delete(response_id, restrict_to_resource(request))
+    return json_response({"id": response_id, "object": "response", "deleted": True})
 
 
-ROUTES = (_create, _retrieve, _delete)
+ROUTES = (_create_response, _retrieve_response, _delete_response)
 
 
-def _store(request: _Request) -> Responses:
+def _get_store(request: _Request) -> Responses:
     store: Responses = request.app.state.responses
     return store
 
 
-def _kept(request: _Request, name: str) -> _Kept:
-    return _store(request).get(name, confined(request))
+def _get_stored(request: _Request, name: str) -> _StoredResponse:
+    return _get_store(request).get(name, restrict_to_resource(request))
 
 
-def _agent(request: _Request, name: str) -> AgentLike:
+def _find_agent(request: _Request, name: str) -> AgentLike:
     if not name:
         raise InvalidBody("agent_id", "Expected the key or id of an agent, here or as model")
     try:
@@ -143,32 +165,35 @@ def _agent(request: _Request, name: str) -> AgentLike:
     return agent
 
 
-def _wish(request: _Request, agent: AgentLike, body: ResponseBody) -> AgentInput:
-    before = _kept(request, body.previous_response_id) if body.previous_response_id else None
-    if before is not None and before.agent != agent.id:
-        raise InvalidBody("previous_response_id", f"It is a response of {before.agent}")
-    said = input_messages(body.input)
-    earlier = before.messages if before and not before.history else ()
+def _build_run_input(request: _Request, agent: AgentLike, body: ResponseBody) -> AgentInput:
+    previous = (
+        _get_stored(request, body.previous_response_id) if body.previous_response_id else None
+    )
+    if previous is not None and previous.agent != agent.id:
+        raise InvalidBody("previous_response_id", f"It is a response of {previous.agent}")
+    sent = parse_input(body.input)
+    earlier = previous.messages if previous and not previous.history else ()
     settings = {
         "temperature": body.temperature,
         "top_p": body.top_p,
         "max_tokens": body.max_output_tokens,
     }
     return AgentInput(
-        messages=(*earlier, *said),
-        history=before.history if before else b"",
+        messages=(*earlier, *sent),
+        history=previous.history if previous else b"",
         instructions=body.instructions or "",
-        output_schema=output_schema(body),
-        client_tools=client_tools(body),
+        output_schema=get_output_schema(body),
+        client_tools=build_client_tools(body),
         settings={key: value for key, value in settings.items() if value is not None},
-        context=context_of(request),
-        thread=confined_thread(request, body.conversation_id or ""),
-        resource=confined(request) or body.conversation_id or "",  # its clients name nobody
+        context=build_context(request),
+        thread=restrict_to_thread(request, body.conversation_id or ""),
+        # Clients of this API name no resource.
+        resource=restrict_to_resource(request) or body.conversation_id or "",
         run_id=f"resp_{uuid.uuid4().hex}",
     )
 
 
-def _asked(body: ResponseBody) -> dict[str, Any]:
+def _get_request_fields(body: ResponseBody) -> dict[str, Any]:
     return {
         "instructions": body.instructions,
         "text": {"format": {"type": "text"}} if body.text is None else body.text,
@@ -179,38 +204,49 @@ def _asked(body: ResponseBody) -> dict[str, Any]:
     }
 
 
-async def _events(
+async def _stream_events(
     request: _Request,
     agent: AgentLike,
-    wish: AgentInput,
+    run_input: AgentInput,
     writer: ResponseWriter,
     *,
     stored: bool,
 ) -> AsyncGenerator[dict[str, Any]]:
-    for told in writer.begin():
-        yield told
-    async with closing(kept(agent, wish, suspended_runs(request))) as events:
+    for chunk in writer.write_start():
+        yield chunk
+    async with close_on_exit(
+        stream_events(agent, run_input, get_suspended_runs(request))
+    ) as events:
         async for event in events:
-            for told in writer.tell(event):
+            for chunk in writer.write(event):
                 if stored and isinstance(event, Finish):
-                    _keep(request, agent, wish, writer, event)
-                yield told
+                    _store_response(request, agent, run_input, writer, event)
+                yield chunk
 
 
-def _keep(
-    request: _Request, agent: AgentLike, wish: AgentInput, writer: ResponseWriter, finish: Finish
+def _store_response(
+    request: _Request,
+    agent: AgentLike,
+    run_input: AgentInput,
+    writer: ResponseWriter,
+    finish: Finish,
 ) -> None:
     texts = [part["text"] for item in writer.response["output"] for part in item.get("content", ())]
-    answer = Message(role="assistant", parts=(TextPart(text="".join(texts)),))
-    messages = () if finish.history else (*wish.messages, answer)
-    _store(request).put(
-        _Kept(
-            writer.response, agent.id, confined(request), finish.history, messages, time.monotonic()
+    message = Message(role="assistant", parts=(TextPart(text="".join(texts)),))
+    messages = () if finish.history else (*run_input.messages, message)
+    _get_store(request).put(
+        _StoredResponse(
+            writer.response,
+            agent.id,
+            restrict_to_resource(request),
+            finish.history,
+            messages,
+            time.monotonic(),
         )
     )
 
 
-async def _frames(events: AsyncGenerator[dict[str, Any]]) -> AsyncGenerator[bytes]:
-    async with closing(events) as told:
-        async for event in told:
-            yield b"event: " + event["type"].encode() + b"\ndata: " + encode(event) + b"\n\n"
+async def _encode_events(events: AsyncGenerator[dict[str, Any]]) -> AsyncGenerator[bytes]:
+    async with close_on_exit(events) as items:
+        async for event in items:
+            yield b"event: " + event["type"].encode() + b"\ndata: " + encode_json(event) + b"\n\n"

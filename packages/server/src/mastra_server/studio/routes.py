@@ -1,4 +1,4 @@
-"""What Mastra Studio and its client ask a server for before anything else: what it has."""
+"""Routes that Mastra Studio calls first, to find out what the server supports."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from litestar import Request, get
 from litestar.response.base import ASGIResponse
 
 from mastra_core.agents.providers import known_providers
-from mastra_server.http.responses import json_answer
-from mastra_server.mcp.tools import McpServer, itself
+from mastra_server.http.responses import json_response
+from mastra_server.mcp.tools import McpServer, describe_application
 
 __all__ = ("ROUTES",)
 
@@ -18,21 +18,21 @@ _Request = Request[Any, Any, Any]
 
 
 class Capabilities(TypedDict):
-    """Whether somebody must sign in; there is no page to do so."""
+    """Whether callers must authenticate; there is no login page."""
 
     enabled: bool
     login: None
 
 
 class Installed(TypedDict):
-    """One package."""
+    """An installed package."""
 
     name: str
     version: str
 
 
 class System(TypedDict):
-    """What the server is made of."""
+    """The capabilities of the server."""
 
     packages: list[Installed]
     isDev: bool
@@ -43,7 +43,7 @@ class System(TypedDict):
 
 
 class Provider(TypedDict):
-    """One provider of models, and whether its key is there."""
+    """A provider of models, and whether its API key is set."""
 
     id: str
     name: str
@@ -54,19 +54,19 @@ class Provider(TypedDict):
 
 
 class Providers(TypedDict):
-    """Those whose keys are known."""
+    """The known providers of models."""
 
     providers: list[Provider]
 
 
 class Vectors(TypedDict):
-    """Vector stores; there are none."""
+    """Vector stores; always empty."""
 
     vectors: list[str]
 
 
 class McpServers(TypedDict):
-    """The application itself, where it is one."""
+    """The application as an MCP server, where it is one."""
 
     servers: list[McpServer]
     total_count: int
@@ -74,91 +74,96 @@ class McpServers(TypedDict):
 
 
 class ModelPolicy(TypedDict):
-    """Which models may be chosen: the application says, nobody else."""
+    """Whether models can be chosen in Studio; only the application's code chooses them."""
 
     active: bool
 
 
 class BuilderSettings(TypedDict):
-    """The builder of agents; there is none."""
+    """The settings of the agent builder, which is not supported."""
 
     enabled: bool
     modelPolicy: ModelPolicy
 
 
-@get("/api/auth/capabilities", requires_auth=False, answer=Capabilities)
-async def _capabilities(request: _Request) -> ASGIResponse:
-    """Whether callers must be known."""
-    closed = request.app.state.mastra.server.auth is not None
-    return json_answer({"enabled": closed, "login": None})
+@get(
+    "/api/auth/capabilities",
+    operation_id="studio_capabilities",
+    requires_auth=False,
+    response=Capabilities,
+)
+async def _get_capabilities(request: _Request) -> ASGIResponse:
+    """Report whether callers must authenticate."""
+    has_auth = request.app.state.mastra.server.auth is not None
+    return json_response({"enabled": has_auth, "login": None})
 
 
-@get("/api/system/packages", answer=System)
-async def _system(request: _Request) -> ASGIResponse:
-    """What the server is made of; which versions is nobody's business."""
+@get("/api/system/packages", operation_id="studio_system", response=System)
+async def _get_system(request: _Request) -> ASGIResponse:
+    """Report the capabilities of the server, without the versions of its packages."""
     mastra = request.app.state.mastra
-    return json_answer(
+    return json_response(
         {
             "packages": [],
             "isDev": os.environ.get("MASTRA_DEV") == "true",
             "cmsEnabled": False,
             "liveKitConnectionRouteEnabled": False,
-            "observabilityEnabled": request.app.state.trace_book is not None,
+            "observabilityEnabled": request.app.state.trace_store is not None,
             "storageType": type(mastra.storage).__name__,
         }
     )
 
 
-@get("/api/agents/providers", answer=Providers)
-async def _providers() -> ASGIResponse:
-    """Providers of models by name, with the variables of their keys; no list of models."""
-    return json_answer({"providers": [_provider(*item) for item in known_providers()]})
+@get("/api/agents/providers", operation_id="studio_providers", response=Providers)
+async def _list_providers() -> ASGIResponse:
+    """List providers of models with the environment variables of their API keys, without models."""
+    return json_response({"providers": [_build_provider(*item) for item in known_providers()]})
 
 
-@get("/api/mcp/v0/servers", answer=McpServers)
-async def _mcp_servers(request: _Request) -> ASGIResponse:
-    """The MCP servers of the application: itself, or none."""
-    served = [itself()] if request.app.state.mastra.server.mcp else []
-    return json_answer({"servers": served, "total_count": len(served), "next": None})
+@get("/api/mcp/v0/servers", operation_id="studio_mcp_servers", response=McpServers)
+async def _list_mcp_servers(request: _Request) -> ASGIResponse:
+    """List the application's MCP servers: the application itself, or none."""
+    servers = [describe_application()] if request.app.state.mastra.server.mcp else []
+    return json_response({"servers": servers, "total_count": len(servers), "next": None})
 
 
-@get("/api/editor/builder/settings", answer=BuilderSettings)
-async def _builder() -> ASGIResponse:
-    """The builder of agents; there is none."""
-    return json_answer({"enabled": False, "modelPolicy": {"active": False}})
+@get("/api/editor/builder/settings", operation_id="studio_builder", response=BuilderSettings)
+async def _get_builder_settings() -> ASGIResponse:
+    """Get the settings of the agent builder, which is not supported."""
+    return json_response({"enabled": False, "modelPolicy": {"active": False}})
 
 
-@get("/api/vectors", answer=Vectors)
-async def _vectors() -> ASGIResponse:
-    """Vector stores; there are none."""
-    return json_answer({"vectors": []})
+@get("/api/vectors", operation_id="studio_vectors", response=Vectors)
+async def _list_vectors() -> ASGIResponse:
+    """List vector stores; always empty."""
+    return json_response({"vectors": []})
 
 
-@get("/api/scores/scorers", answer=dict[str, Any])
-async def _scorers() -> ASGIResponse:
-    """Scorers; there are none."""
-    return json_answer({})
+@get("/api/scores/scorers", operation_id="studio_scorers", response=dict[str, Any])
+async def _list_scorers() -> ASGIResponse:
+    """List scorers; always empty."""
+    return json_response({})
 
 
-@get("/api/processors", answer=dict[str, Any])
-async def _processors() -> ASGIResponse:
-    """Processors; there are none."""
-    return json_answer({})
+@get("/api/processors", operation_id="studio_processors", response=dict[str, Any])
+async def _list_processors() -> ASGIResponse:
+    """List processors; always empty."""
+    return json_response({})
 
 
 ROUTES = (
-    _capabilities,
-    _system,
-    _providers,
-    _mcp_servers,
-    _builder,
-    _vectors,
-    _scorers,
-    _processors,
+    _get_capabilities,
+    _get_system,
+    _list_providers,
+    _list_mcp_servers,
+    _get_builder_settings,
+    _list_vectors,
+    _list_scorers,
+    _list_processors,
 )
 
 
-def _provider(name: str, variables: tuple[str, ...]) -> Provider:
+def _build_provider(name: str, variables: tuple[str, ...]) -> Provider:
     return {
         "id": name,
         "name": name,

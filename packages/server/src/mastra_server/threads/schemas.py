@@ -1,4 +1,4 @@
-"""What answers about messages into a thread look like, for the OpenAPI document."""
+"""Define the types of the responses about threads for the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ("Aborted", "Accepted", "Decided", "Signal")
 
 
 class Signal(TypedDict):
-    """A message as those who listen hear it; a memory keeps it by this id."""
+    """A message as subscribers receive it; a memory stores it under this id."""
 
     id: str
     type: Literal["user"]
@@ -19,7 +19,7 @@ class Signal(TypedDict):
 
 
 class Accepted(TypedDict):
-    """A message that is, or will be, run on."""
+    """A message that is run now, or later."""
 
     accepted: Literal[True]
     runId: str
@@ -27,7 +27,7 @@ class Accepted(TypedDict):
 
 
 class Decided(TypedDict):
-    """A call that was decided."""
+    """A tool call that was decided."""
 
     accepted: Literal[True]
     runId: str
@@ -35,6 +35,6 @@ class Decided(TypedDict):
 
 
 class Aborted(TypedDict):
-    """Whether there was something to end."""
+    """Whether there was a run to abort."""
 
     aborted: bool

@@ -1,1 +1,1 @@
-"""Routes of workflows: runs, streams, resume, time travel."""
+"""Routes that run workflows: start, stream, resume, time travel."""

@@ -1,4 +1,4 @@
-"""What happens in a run as chunks: the same ones for whoever began it and whoever comes later."""
+"""Convert the events of a workflow run to chunks, the same for every reader."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from mastra_core.workflows.engine.run_events import (
     StepWaiting,
     StepWrote,
 )
-from mastra_server.workflows.result import step_times
-from mastra_server.workflows.step_paths import index_of, plain
+from mastra_server.workflows.result import build_step
+from mastra_server.workflows.step_paths import get_item_index, strip_indexes
 
 __all__ = ("ChunkWriter",)
 
@@ -41,29 +41,40 @@ _STATUSES = {StepEnded: "success", StepSuspended: "suspended"}
 
 
 class ChunkWriter:
-    """Folds a run's events, and says what each means to a client."""
+    """Applies a run's events to a record and converts each to chunks.
+
+    :param run_id: the id of the run.
+    :param workflow_id: the id of the workflow.
+    """
 
     def __init__(self, run_id: str, workflow_id: str) -> None:
         self._record = RunRecord(run_id=run_id, workflow_id=workflow_id)
         self._calls: dict[str, str] = {}
         self._counts: dict[tuple[str, int], int] = {}
 
-    def tell(self, event: RunEvent) -> Iterator[dict[str, Any]]:
-        """The chunks of the next event."""
-        rested = self._record.settled
+    def write(self, event: RunEvent) -> Iterator[dict[str, Any]]:
+        """Yield the chunks of the next event.
+
+        :param event: the event.
+        """
+        was_settled = self._record.settled
         self._record.apply(event)
-        if rested and isinstance(event, StepResumed | RunRewound):
-            yield self.start()
-        tell = _CHUNKS.get(type(event))
-        if tell is not None:
-            yield from tell(self, event)
+        if was_settled and isinstance(event, StepResumed | RunRewound):
+            yield self.build_start()
+        handler = _HANDLERS.get(type(event))
+        if handler is not None:
+            yield from handler(self, event)
 
-    def start(self) -> dict[str, Any]:
-        """The run begins, or goes on after a rest."""
-        return self.chunk("workflow-start", {"workflowId": self._record.workflow_id})
+    def build_start(self) -> dict[str, Any]:
+        """Build the chunk for a run that starts, or continues after it had settled."""
+        return self.build_chunk("workflow-start", {"workflowId": self._record.workflow_id})
 
-    def finish(self, status: str, metadata: dict[str, Any] | None = None) -> dict[str, Any]:
-        """The run is over, or rests."""
+    def build_finish(self, status: str, metadata: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Build the chunk for a run that has ended, or is suspended or paused.
+
+        :param status: the status of the run.
+        :param metadata: further values.
+        """
         payload = {
             "workflowStatus": status,
             "metadata": metadata or {},
@@ -71,71 +82,106 @@ class ChunkWriter:
         }
         if status == "success":
             payload["finalWorkflowResult"] = self._record.result
-        return self.chunk("workflow-finish", payload)
+        return self.build_chunk("workflow-finish", payload)
 
-    def chunk(self, type_: str, payload: dict[str, Any]) -> dict[str, Any]:
-        """One chunk of the run."""
+    def build_chunk(self, type_: str, payload: dict[str, Any]) -> dict[str, Any]:
+        """Build one chunk of the run.
+
+        :param type_: the type of the chunk.
+        :param payload: its payload.
+        """
         return {"type": type_, "runId": self._record.run_id, "from": "WORKFLOW", "payload": payload}
 
-    def started(self, _: RunStarted) -> Iterator[dict[str, Any]]:
-        """The run began."""
-        yield self.start()
+    def on_started(self, _: RunStarted) -> Iterator[dict[str, Any]]:
+        """Convert the start of the run.
 
-    def rested(self, event: RunIdle) -> Iterator[dict[str, Any]]:
-        """Nothing is under way: a stream ends here if somebody has to resume it."""
+        :param _: the event, which is not needed.
+        """
+        yield self.build_start()
+
+    def on_idle(self, event: RunIdle) -> Iterator[dict[str, Any]]:
+        """End the stream if the run is suspended; nothing in it executes.
+
+        :param event: the event.
+        """
         if event.status == "suspended":
-            yield self.finish("suspended")
+            yield self.build_finish("suspended")
 
-    def paused(self, _: RunPaused) -> Iterator[dict[str, Any]]:
-        """The one step that was asked for is done."""
-        yield self.chunk("workflow-paused", {})
-        yield self.finish("paused")
+    def on_paused(self, _: RunPaused) -> Iterator[dict[str, Any]]:
+        """Convert the pause after the single step that was requested.
 
-    def finished(self, event: RunFinished) -> Iterator[dict[str, Any]]:
-        """The run is over."""
+        :param _: the event, which is not needed.
+        """
+        yield self.build_chunk("workflow-paused", {})
+        yield self.build_finish("paused")
+
+    def on_finished(self, event: RunFinished) -> Iterator[dict[str, Any]]:
+        """Convert the end of the run.
+
+        :param event: the event.
+        """
         if event.status == "canceled":
-            yield self.chunk("workflow-canceled", {})
-        yield self.finish(event.status)
+            yield self.build_chunk("workflow-canceled", {})
+        yield self.build_finish(event.status)
 
-    def wrote(self, event: StepWrote) -> Iterator[dict[str, Any]]:
-        """A step told something."""
+    def on_step_wrote(self, event: StepWrote) -> Iterator[dict[str, Any]]:
+        """Convert the output that a step wrote.
+
+        :param event: the event.
+        """
         payload = {
-            "stepName": plain(event.step),
+            "stepName": strip_indexes(event.step),
             "output": event.chunk,
             "runId": self._record.run_id,
         }
-        yield {**self.chunk("workflow-step-output", payload), "from": "USER"}
+        yield {**self.build_chunk("workflow-step-output", payload), "from": "USER"}
 
-    def began(self, event: StepStarted | StepResumed) -> Iterator[dict[str, Any]]:
-        """A step executes."""
-        if index_of(event.step) is None:
+    def on_step_started(self, event: StepStarted | StepResumed) -> Iterator[dict[str, Any]]:
+        """Convert the start of a step.
+
+        :param event: the event.
+        """
+        if get_item_index(event.step) is None:
             self._calls[event.step] = str(uuid.uuid4())
-            yield self.chunk("workflow-step-start", self._step(event.step))
+            yield self.build_chunk("workflow-step-start", self._build_step(event.step))
 
-    def waits(self, event: StepWaiting) -> Iterator[dict[str, Any]]:
-        """A step sleeps, or waits to be tried again."""
-        if index_of(event.step) is None:
-            yield self.chunk("workflow-step-waiting", self._step(event.step))
+    def on_step_waiting(self, event: StepWaiting) -> Iterator[dict[str, Any]]:
+        """Convert a step that sleeps, or waits for its next attempt.
 
-    def suspended(self, event: StepSuspended) -> Iterator[dict[str, Any]]:
-        """A step waits for a person; an item of a list waits in the name of its step."""
-        yield from self._progress(event)
-        payload = {**self._step(event.step), "stepName": plain(event.step), "id": plain(event.step)}
-        yield self.chunk("workflow-step-suspended", payload)
+        :param event: the event.
+        """
+        if get_item_index(event.step) is None:
+            yield self.build_chunk("workflow-step-waiting", self._build_step(event.step))
 
-    def ended(self, event: StepEnded) -> Iterator[dict[str, Any]]:
-        """A step is over; the end of an item is progress of its list."""
-        if index_of(event.step) is None:
-            yield self.chunk("workflow-step-result", self._step(event.step))
-        yield from self._progress(event)
+    def on_step_suspended(self, event: StepSuspended) -> Iterator[dict[str, Any]]:
+        """Convert the suspension of a step; an item of a ``foreach`` is suspended as its step.
 
-    def _progress(self, event: StepEnded | StepSuspended) -> Iterator[dict[str, Any]]:
+        :param event: the event.
+        """
+        yield from self._write_progress(event)
+        payload = {
+            **self._build_step(event.step),
+            "stepName": strip_indexes(event.step),
+            "id": strip_indexes(event.step),
+        }
+        yield self.build_chunk("workflow-step-suspended", payload)
+
+    def on_step_ended(self, event: StepEnded) -> Iterator[dict[str, Any]]:
+        """Convert the end of a step; the end of an item is progress of its ``foreach``.
+
+        :param event: the event.
+        """
+        if get_item_index(event.step) is None:
+            yield self.build_chunk("workflow-step-result", self._build_step(event.step))
+        yield from self._write_progress(event)
+
+    def _write_progress(self, event: StepEnded | StepSuspended) -> Iterator[dict[str, Any]]:
         group, bracket, index = event.step.removesuffix("]").rpartition("[")
-        if not bracket or not index.isdecimal() or index_of(group) is not None:
+        if not bracket or not index.isdecimal() or get_item_index(group) is not None:
             return
         payload = {
             "id": group,
-            "completedCount": self._completed(group, isinstance(event, StepEnded)),
+            "completedCount": self._count_completed(group, isinstance(event, StepEnded)),
             "totalCount": len(self._record.steps[group].payload),
             "currentIndex": int(index),
             "iterationStatus": _STATUSES[type(event)],
@@ -143,34 +189,34 @@ class ChunkWriter:
         if isinstance(event, StepEnded):
             failed = {"iterationStatus": "failed"} if event.error else {}
             payload |= {"iterationOutput": event.output, **failed}
-        yield self.chunk("workflow-step-progress", payload)
+        yield self.build_chunk("workflow-step-progress", payload)
 
-    def _completed(self, group: str, more: bool) -> int:
+    def _count_completed(self, group: str, more: bool) -> int:
         began = self._record.steps[group].started_at
         count = self._counts.get((group, began), 0) + more
         self._counts[group, began] = count
         return count
 
-    def _step(self, path: str) -> dict[str, Any]:
+    def _build_step(self, path: str) -> dict[str, Any]:
         step = self._record.steps[path]
         return {
             "stepName": path,
             "id": path,
             "stepCallId": self._calls.setdefault(path, str(uuid.uuid4())),
             "payload": step.payload,
-            **step_times(step),
+            **build_step(step),
         }
 
 
-_CHUNKS: dict[type, Callable[[ChunkWriter, Any], Iterator[dict[str, Any]]]] = {
-    RunStarted: ChunkWriter.started,
-    RunIdle: ChunkWriter.rested,
-    RunPaused: ChunkWriter.paused,
-    RunFinished: ChunkWriter.finished,
-    StepStarted: ChunkWriter.began,
-    StepResumed: ChunkWriter.began,
-    StepWaiting: ChunkWriter.waits,
-    StepSuspended: ChunkWriter.suspended,
-    StepWrote: ChunkWriter.wrote,
-    StepEnded: ChunkWriter.ended,
+_HANDLERS: dict[type, Callable[[ChunkWriter, Any], Iterator[dict[str, Any]]]] = {
+    RunStarted: ChunkWriter.on_started,
+    RunIdle: ChunkWriter.on_idle,
+    RunPaused: ChunkWriter.on_paused,
+    RunFinished: ChunkWriter.on_finished,
+    StepStarted: ChunkWriter.on_step_started,
+    StepResumed: ChunkWriter.on_step_started,
+    StepWaiting: ChunkWriter.on_step_waiting,
+    StepSuspended: ChunkWriter.on_step_suspended,
+    StepWrote: ChunkWriter.on_step_wrote,
+    StepEnded: ChunkWriter.on_step_ended,
 }

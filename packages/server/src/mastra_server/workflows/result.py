@@ -1,4 +1,4 @@
-"""A run's record as answers show it: the result, the run itself, the list of runs."""
+"""Build responses from a run's record: the result, the details, the list of runs."""
 
 from __future__ import annotations
 
@@ -8,142 +8,180 @@ import msgspec
 
 from mastra_core import Workflow
 from mastra_core.workflows import RunError, RunRecord, StepRecord
-from mastra_server.agents.messages import iso
-from mastra_server.workflows.step_paths import label_places, outer, places, plain
+from mastra_server.agents.messages import format_iso
+from mastra_server.workflows.step_paths import (
+    get_outer_step,
+    locate_labels,
+    locate_steps,
+    strip_indexes,
+)
 
-__all__ = ("error_of", "listed_run", "run_counts", "run_details", "run_result", "step_times")
+__all__ = (
+    "build_error",
+    "build_listed_run",
+    "build_run_details",
+    "build_run_result",
+    "build_step",
+    "count_runs",
+)
 
 
-def run_result(record: RunRecord, trace: dict[str, str]) -> dict[str, Any]:
-    """What whoever started or resumed a run, and waited, is told."""
-    steps = {path: step_times(step) for path, step in _shown(record, nested=False).items()}
+def build_run_result(record: RunRecord, trace: dict[str, str]) -> dict[str, Any]:
+    """Build the response to a client that started or resumed a run and waited for it.
+
+    :param record: the record of the run.
+    :param trace: the trace id of the run, where it is traced.
+    :returns: the body of the response.
+    """
+    steps = {path: build_step(step) for path, step in _select_steps(record, nested=False).items()}
     result: dict[str, Any] = {
         "status": record.status,
         "steps": {"input": record.input, **steps},
         "input": record.input,
-        "stepExecutionPath": _executed(record),
+        "stepExecutionPath": _list_executed(record),
     }
     if record.status == "suspended":
-        waiting = {plain(path): record.steps[path].suspend_payload for path in record.suspended}
+        waiting = {
+            strip_indexes(path): record.steps[path].suspend_payload for path in record.suspended
+        }
         result["suspended"] = [path.split(".") for path in waiting]
         result["suspendPayload"] = waiting
-    return {**result, **_outcome(record), "runId": record.run_id, **trace}
+    return {**result, **_build_outcome(record), "runId": record.run_id, **trace}
 
 
-def run_details(
+def build_run_details(
     workflow: Workflow,
     record: RunRecord,
     fields: frozenset[str] = frozenset(),
     *,
     nested: bool = True,
 ) -> dict[str, Any]:
-    """A run as it stands.
+    """Build the details of a run in its present state.
 
-    :param fields: of what can be left out, what not to leave out; everything where empty.
-    :param nested: with the steps of nested workflows, by path.
+    :param workflow: the workflow.
+    :param record: the record of the run.
+    :param fields: the optional fields to include; all where empty.
+    :param nested: include the steps of nested workflows, by path.
+    :returns: the body of the response.
     """
-    always = {**_metadata(record), "status": record.status}
-    chosen = {
-        **_outcome(record),
+    required = {**_build_metadata(record), "status": record.status}
+    optional = {
+        **_build_outcome(record),
         **({"initialState": record.initial_state} if record.initial_state else {}),
         "payload": record.input,
-        "steps": _steps(record, nested=nested),
-        "activeStepsPath": places(workflow, record, "running"),
+        "steps": _build_steps(record, nested=nested),
+        "activeStepsPath": locate_steps(workflow, record, "running"),
         "serializedStepGraph": workflow.graph(),
-        "suspendedPaths": places(workflow, record, "suspended"),
-        "resumeLabels": label_places(record),
-        "waitingPaths": places(workflow, record, "waiting"),
+        "suspendedPaths": locate_steps(workflow, record, "suspended"),
+        "resumeLabels": locate_labels(record),
+        "waitingPaths": locate_steps(workflow, record, "waiting"),
     }
-    return always | {key: value for key, value in chosen.items() if not fields or key in fields}
+    return required | {key: value for key, value in optional.items() if not fields or key in fields}
 
 
-def listed_run(workflow: Workflow, record: RunRecord) -> dict[str, Any]:
-    """A run among others. The request context is not kept, so it is shown empty."""
+def build_listed_run(workflow: Workflow, record: RunRecord) -> dict[str, Any]:
+    """Build the entry of a run in a list; its request context, which is not stored, is empty.
+
+    :param workflow: the workflow.
+    :param record: the record of the run.
+    :returns: the entry.
+    """
     snapshot = {
         "runId": record.run_id,
         "status": record.status,
         "value": record.state,
-        "context": {"input": record.input, **_steps(record, nested=False)},
-        "activePaths": _last(workflow, record),
-        "stepExecutionPath": _executed(record),
-        "activeStepsPath": places(workflow, record, "running"),
+        "context": {"input": record.input, **_build_steps(record, nested=False)},
+        "activePaths": _find_last_node(workflow, record),
+        "stepExecutionPath": _list_executed(record),
+        "activeStepsPath": locate_steps(workflow, record, "running"),
         "serializedStepGraph": workflow.graph(),
-        "suspendedPaths": places(workflow, record, "suspended"),
-        "waitingPaths": places(workflow, record, "waiting"),
-        "resumeLabels": label_places(record),
-        **_outcome(record),
+        "suspendedPaths": locate_steps(workflow, record, "suspended"),
+        "waitingPaths": locate_steps(workflow, record, "waiting"),
+        "resumeLabels": locate_labels(record),
+        **_build_outcome(record),
         "requestContext": {},
         "timestamp": record.updated_at,
     }
-    return {**_metadata(record), "snapshot": snapshot}
+    return {**_build_metadata(record), "snapshot": snapshot}
 
 
-def run_counts(records: list[RunRecord]) -> dict[str, int]:
-    """How many of these runs are under way, and how many wait for somebody."""
+def count_runs(records: list[RunRecord]) -> dict[str, int]:
+    """Count the runs that are under way and those that are suspended.
+
+    :param records: the records of the runs.
+    :returns: ``running`` and ``suspended``.
+    """
     statuses = [record.status for record in records]
     running = statuses.count("running") + statuses.count("waiting")
     return {"running": running, "suspended": statuses.count("suspended")}
 
 
-def step_times(step: StepRecord) -> dict[str, Any]:
-    """One step, without its payload."""
-    told: dict[str, Any] = {"startedAt": step.started_at, "status": step.status}
+def build_step(step: StepRecord) -> dict[str, Any]:
+    """Build the state of one step, without its payload.
+
+    :param step: the record of the step.
+    :returns: status, times, output and error.
+    """
+    fields: dict[str, Any] = {"startedAt": step.started_at, "status": step.status}
     if step.status == "suspended":
-        told |= {"suspendPayload": step.suspend_payload, "suspendedAt": step.suspended_at}
+        fields |= {"suspendPayload": step.suspend_payload, "suspendedAt": step.suspended_at}
     if step.resumed_at is not None:
-        told |= {"resumePayload": step.resume_payload, "resumedAt": step.resumed_at}
+        fields |= {"resumePayload": step.resume_payload, "resumedAt": step.resumed_at}
     if step.status in ("success", "bailed"):
-        told["output"] = step.output
+        fields["output"] = step.output
     if step.error is not None:
-        told["error"] = error_of(step.error)
+        fields["error"] = build_error(step.error)
     if step.ended_at is not None:
-        told["endedAt"] = step.ended_at
-    return told
+        fields["endedAt"] = step.ended_at
+    return fields
 
 
-def error_of(error: RunError) -> dict[str, str]:
-    """Why something failed."""
+def build_error(error: RunError) -> dict[str, str]:
+    """Build the error of a failed run or step.
+
+    :param error: the recorded error.
+    """
     return {"message": error.message, "name": error.name}
 
 
-def _metadata(record: RunRecord) -> dict[str, Any]:
+def _build_metadata(record: RunRecord) -> dict[str, Any]:
     return {
         "runId": record.run_id,
         "workflowName": record.workflow_id,
         "resourceId": record.resource_id or None,
-        "createdAt": iso(record.created_at),
-        "updatedAt": iso(record.updated_at),
+        "createdAt": format_iso(record.created_at),
+        "updatedAt": format_iso(record.updated_at),
     }
 
 
-def _outcome(record: RunRecord) -> dict[str, Any]:
+def _build_outcome(record: RunRecord) -> dict[str, Any]:
     if record.status == "success":
         return {"result": record.result}
-    return {"error": error_of(record.error)} if record.error else {}
+    return {"error": build_error(record.error)} if record.error else {}
 
 
-def _steps(record: RunRecord, *, nested: bool) -> dict[str, Any]:
+def _build_steps(record: RunRecord, *, nested: bool) -> dict[str, Any]:
     return {
-        path: {"payload": step.payload, **step_times(step)}
-        for path, step in _shown(record, nested=nested).items()
+        path: {"payload": step.payload, **build_step(step)}
+        for path, step in _select_steps(record, nested=nested).items()
     }
 
 
-def _shown(record: RunRecord, *, nested: bool) -> dict[str, StepRecord]:
-    """Steps by path, items of a ``foreach`` left out; a group is suspended with what is in it."""
-    shown = {
+def _select_steps(record: RunRecord, *, nested: bool) -> dict[str, StepRecord]:
+    """Return steps by path without ``foreach`` items; suspend groups with a suspended step."""
+    steps = {
         path: step
         for path, step in record.steps.items()
         if "[" not in path and (nested or "." not in path)
     }
     for path in record.suspended if record.status == "suspended" else ():
-        group = shown.get(outer(path))
+        group = steps.get(get_outer_step(path))
         if group is not None and group.group and group.status == "running":
-            shown[outer(path)] = _suspended(group, record.steps[path])
-    return shown
+            steps[get_outer_step(path)] = _to_suspended(group, record.steps[path])
+    return steps
 
 
-def _suspended(group: StepRecord, inner: StepRecord) -> StepRecord:
+def _to_suspended(group: StepRecord, inner: StepRecord) -> StepRecord:
     return msgspec.structs.replace(
         group,
         status="suspended",
@@ -152,12 +190,12 @@ def _suspended(group: StepRecord, inner: StepRecord) -> StepRecord:
     )
 
 
-def _executed(record: RunRecord) -> list[str]:
+def _list_executed(record: RunRecord) -> list[str]:
     return [path for path in record.path if "." not in path and "[" not in path]
 
 
-def _last(workflow: Workflow, record: RunRecord) -> list[int]:
-    """The node that was executed last."""
-    ids = set(_executed(record)[-1:])
+def _find_last_node(workflow: Workflow, record: RunRecord) -> list[int]:
+    """Return the index of the node that was executed last."""
+    ids = set(_list_executed(record)[-1:])
     nodes = enumerate(workflow.nodes)
     return [number for number, node in nodes if ids & {item.id for item in node.steps}]

@@ -1,4 +1,4 @@
-"""What queries and answers of workflows look like, for the OpenAPI document."""
+"""Define the types of workflow queries and responses for the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -39,35 +39,35 @@ Status = Literal[
 
 
 class StartQuery(ContextQuery):
-    """Of what makes a run where none is named."""
+    """The query of an operation that creates a run where ``runId`` names none."""
 
     run_id: str = ""
 
 
 class RunIdQuery(ContextQuery, kw_only=True):
-    """Of one run."""
+    """The query of an operation on one run."""
 
     run_id: Annotated[str, msgspec.Meta(min_length=1)]
 
 
 class ObserveQuery(RunIdQuery, kw_only=True):
-    """Which run to watch, and from where."""
+    """The run to observe, and where to start."""
 
-    offset: Annotated[int, msgspec.Meta(ge=0, description="Pieces of its stream to skip.")] = 0
+    offset: Annotated[int, msgspec.Meta(ge=0, description="Chunks of its stream to skip.")] = 0
 
 
 class RunFieldsQuery(ContextQuery):
-    """What to show of a run."""
+    """The fields of a run to return."""
 
     with_nested_workflows: Annotated[
-        str, msgspec.Meta(description="`false` leaves the steps of nested workflows out.")
+        str, msgspec.Meta(description="`false` leaves out the steps of nested workflows.")
     ] = ""
 
-    fields: Annotated[str, msgspec.Meta(description="Some of them, with commas.")] = ""
+    fields: Annotated[str, msgspec.Meta(description="Field names, separated by commas.")] = ""
 
 
 class RunListQuery(ContextQuery):
-    """Which runs."""
+    """Filter and page of the runs."""
 
     page: Count = 0
     per_page: Count = 100
@@ -103,14 +103,14 @@ class WorkflowDetails(TypedDict):
 
 
 class RunCounts(TypedDict):
-    """How many runs of a workflow have not ended."""
+    """The number of unfinished runs of a workflow."""
 
     running: int
     suspended: int
 
 
 class RunCreated(TypedDict):
-    """A run."""
+    """The id of a run."""
 
     runId: str
 
@@ -123,7 +123,7 @@ class RunFailure(TypedDict):
 
 
 class WorkflowResult(TypedDict):
-    """A run that has ended, or waits."""
+    """A run that has ended, or is suspended."""
 
     status: Status
     runId: str
@@ -137,7 +137,7 @@ class WorkflowResult(TypedDict):
 
 
 class RunDetails(TypedDict):
-    """A run as it stands."""
+    """A run in its present state."""
 
     runId: str
     workflowName: str

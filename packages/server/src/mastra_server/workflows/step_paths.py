@@ -1,4 +1,4 @@
-"""Addresses of steps as the wire has them: a step of a ``foreach`` is one, whatever its item."""
+"""Convert step paths to the wire's form, in which all items of a ``foreach`` share one path."""
 
 from __future__ import annotations
 
@@ -10,55 +10,86 @@ from mastra_core.workflows import Branch, Parallel, RunRecord, Sleep
 from mastra_core.workflows.engine.step_paths import step_at
 from mastra_server.http.request_body import InvalidBody
 
-__all__ = ("index_of", "label_places", "named_step", "outer", "places", "plain")
+__all__ = (
+    "get_item_index",
+    "get_outer_step",
+    "locate_labels",
+    "locate_steps",
+    "resolve_step",
+    "strip_indexes",
+)
 
 _INDEX = re.compile(r"\[(\d+)\]")
 
 
-def plain(path: str) -> str:
-    """``each[2].pay`` as ``each.pay``."""
+def strip_indexes(path: str) -> str:
+    """Remove the item indexes from a path: ``each[2].pay`` becomes ``each.pay``.
+
+    :param path: the path of a step.
+    """
     return _INDEX.sub("", path)
 
 
-def outer(path: str) -> str:
-    """The step of the whole workflow that it is in."""
-    return plain(path).partition(".")[0]
+def get_outer_step(path: str) -> str:
+    """Return the step of the outermost workflow that contains ``path``.
+
+    :param path: the path of a step.
+    """
+    return strip_indexes(path).partition(".")[0]
 
 
-def index_of(path: str) -> int | None:
-    """The item of a ``foreach``."""
-    found = _INDEX.search(path)
-    return int(found[1]) if found else None
+def get_item_index(path: str) -> int | None:
+    """Return the index of the ``foreach`` item in ``path``, ``None`` where there is none.
+
+    :param path: the path of a step.
+    """
+    match = _INDEX.search(path)
+    return int(match[1]) if match else None
 
 
-def places(workflow: Workflow, record: RunRecord, status: str) -> dict[str, list[int]]:
-    """Where the steps are that do this: their node, and which one of it where it has several."""
-    wanted = {outer(path) for path, doing in record.open.items() if doing == status}
-    found: dict[str, list[int]] = {}
+def locate_steps(workflow: Workflow, record: RunRecord, status: str) -> dict[str, list[int]]:
+    """Locate the steps with ``status`` among the nodes of the workflow.
+
+    :param workflow: the workflow.
+    :param record: the record of the run.
+    :param status: the status of the steps.
+    :returns: for each step the index of its node, and its index within a node of several steps.
+    """
+    ids = {
+        get_outer_step(path) for path, step_status in record.open.items() if step_status == status
+    }
+    locations: dict[str, list[int]] = {}
     for number, node in enumerate(workflow.nodes):
-        if isinstance(node, Sleep) and node.id in wanted:
-            found[node.id] = [number]
-        for index, item in enumerate(node.steps):
-            if item.id in wanted:
+        if isinstance(node, Sleep) and node.id in ids:
+            locations[node.id] = [number]
+        for index, step_ in enumerate(node.steps):
+            if step_.id in ids:
                 several = isinstance(node, Parallel | Branch)
-                found[item.id] = [number, index] if several else [number]
-    return found
+                locations[step_.id] = [number, index] if several else [number]
+    return locations
 
 
-def label_places(record: RunRecord) -> dict[str, dict[str, str | int]]:
-    """What each label stands for."""
+def locate_labels(record: RunRecord) -> dict[str, dict[str, str | int]]:
+    """Locate the suspended step of each label.
+
+    :param record: the record of the run.
+    :returns: for each label the step, and the index of its ``foreach`` item.
+    """
     labels: dict[str, dict[str, str | int]] = {}
     for path in record.suspended:
-        label, index = record.steps[path].label, index_of(path)
+        label, index = record.steps[path].label, get_item_index(path)
         if label:
             item = {} if index is None else {"foreachIndex": index}
-            labels[label] = {"stepId": plain(path), **item}
+            labels[label] = {"stepId": strip_indexes(path), **item}
     return labels
 
 
-def named_step(workflow: Workflow, path: str | list[str] | None) -> str:
-    """The step that a client names, as one path: ids in a list, or with dots between.
+def resolve_step(workflow: Workflow, path: str | list[str] | None) -> str:
+    """Resolve the step that a client names to its path.
 
+    :param workflow: the workflow.
+    :param path: the ids in a list, or joined by dots; may be empty.
+    :returns: the path; empty where the client names no step.
     :raises InvalidBody: when there is no such step.
     """
     name = ".".join(path) if isinstance(path, list) else path or ""

@@ -1,4 +1,4 @@
-"""A run's events as the records of its stream: JSON, each ended by the byte 0x1E."""
+"""Stream a run's events as records: JSON, each terminated by the byte 0x1E."""
 
 from __future__ import annotations
 
@@ -9,26 +9,37 @@ from typing import Any
 from mastra_core.errors import InvalidInput
 from mastra_core.logger import logger_of
 from mastra_core.workflows import Run
-from mastra_server.http.responses import StreamAnswer, closing, encode
+from mastra_server.http.responses import StreamResponse, close_on_exit, encode_json
 from mastra_server.workflows.chunks import ChunkWriter
 
-__all__ = ("refused_stream", "run_stream")
+__all__ = ("stream_invalid_input", "stream_run")
 
 
-def run_stream(run: Run, offset: int = 0, *, first: int = 0, through: bool = False) -> StreamAnswer:
-    """What happens in ``run`` from event ``offset`` on, until it finishes or waits.
+def stream_run(
+    run: Run, offset: int = 0, *, skip: int = 0, past_suspension: bool = False
+) -> StreamResponse:
+    """Stream what happens in ``run``, until it ends or is suspended.
 
-    The run does not depend on anybody reading.
+    The run does not depend on a reader.
 
-    :param first: how many chunks of all that there ever were to leave out.
-    :param through: go on while it waits for somebody.
+    :param run: the run.
+    :param offset: the number of events to skip.
+    :param skip: the number of chunks to skip.
+    :param past_suspension: continue the stream while the run is suspended.
+    :returns: the stream.
     """
-    return _answer(_chunks(run, offset, first, through=through))
+    return _build_response(_stream_chunks(run, offset, skip, past_suspension=past_suspension))
 
 
-def refused_stream(workflow_id: str, run_id: str, error: InvalidInput) -> StreamAnswer:
-    """The stream of a run that never began: the client expects the reason in it, not a 400."""
-    told = {
+def stream_invalid_input(workflow_id: str, run_id: str, error: InvalidInput) -> StreamResponse:
+    """Stream the failure of a run with invalid input: clients expect it in the stream, not a 400.
+
+    :param workflow_id: the id of the workflow.
+    :param run_id: the id of the run.
+    :param error: the error.
+    :returns: the stream.
+    """
+    details = {
         "message": error.message,
         "domain": "MASTRA_WORKFLOW",
         "category": "USER",
@@ -38,38 +49,38 @@ def refused_stream(workflow_id: str, run_id: str, error: InvalidInput) -> Stream
 
     async def chunks() -> AsyncGenerator[dict[str, Any]]:
         writer = ChunkWriter(run_id, workflow_id)
-        yield writer.start()
-        yield writer.finish("failed", {"error": told, "errorMessage": error.message})
+        yield writer.build_start()
+        yield writer.build_finish("failed", {"error": details, "errorMessage": error.message})
 
-    return _answer(chunks())
-
-
-def _answer(chunks: AsyncGenerator[dict[str, Any]]) -> StreamAnswer:
-    return StreamAnswer(_records(chunks), "text/plain")
+    return _build_response(chunks())
 
 
-async def _records(chunks: AsyncGenerator[dict[str, Any]]) -> AsyncGenerator[bytes]:
+def _build_response(chunks: AsyncGenerator[dict[str, Any]]) -> StreamResponse:
+    return StreamResponse(_encode_records(chunks), "text/plain")
+
+
+async def _encode_records(chunks: AsyncGenerator[dict[str, Any]]) -> AsyncGenerator[bytes]:
     async with contextlib.aclosing(chunks) as items:
         async for chunk in items:
             try:
-                record = encode(chunk) + b"\x1e"
+                record = encode_json(chunk) + b"\x1e"
             except (TypeError, ValueError) as error:
-                logger_of("mastra.server").error("a chunk has no JSON form", exc_info=error)
+                logger_of("mastra.server").error("cannot encode a chunk as JSON", exc_info=error)
                 continue
             yield record
 
 
-async def _chunks(
-    run: Run, offset: int, first: int, *, through: bool
+async def _stream_chunks(
+    run: Run, offset: int, skip: int, *, past_suspension: bool
 ) -> AsyncGenerator[dict[str, Any]]:
     writer = ChunkWriter(run.record.run_id, run.record.workflow_id)
     index = number = 0
-    if run.record.status == "pending":  # it may stay so for ever
+    if run.record.status == "pending":  # the run may never start
         return
-    async with closing(run.events(through=through)) as events:
+    async with close_on_exit(run.events(through=past_suspension)) as events:
         async for event in events:
             index += 1
-            for chunk in writer.tell(event):
+            for chunk in writer.write(event):
                 number += 1
-                if index > offset and number > first:
+                if index > offset and number > skip:
                     yield chunk

@@ -1,4 +1,4 @@
-"""Routes by which runs begin again: in the middle, or where they broke off."""
+"""Routes that execute runs again: from a step, or from where they were interrupted."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from litestar import Request, post
 from litestar.response.base import ASGIResponse
 
 from mastra_core.workflows import Run
-from mastra_server.http.request_body import read, required
-from mastra_server.http.request_context import context_of
-from mastra_server.http.responses import StreamAnswer, json_answer
+from mastra_server.http.request_body import read_body, require_param
+from mastra_server.http.request_context import build_context
+from mastra_server.http.responses import StreamResponse, json_response
 from mastra_server.http.schemas import Message
-from mastra_server.middleware.request_spans import trace_of
-from mastra_server.workflows.result import run_result
-from mastra_server.workflows.runs import engine_of, run_of, visible, workflow_of
+from mastra_server.middleware.request_spans import get_trace_ids
+from mastra_server.workflows.result import build_run_result
+from mastra_server.workflows.runs import get_engine, get_run, get_workflow, list_visible_runs
 from mastra_server.workflows.schemas import RunIdQuery, WorkflowResult
-from mastra_server.workflows.step_paths import named_step
-from mastra_server.workflows.stream import run_stream
+from mastra_server.workflows.step_paths import resolve_step
+from mastra_server.workflows.stream import stream_run
 
 __all__ = ("ROUTES",)
 
@@ -37,26 +37,30 @@ class _Travel(msgspec.Struct, rename="camel", kw_only=True):
     per_step: bool | None = None
 
     @property
-    def given(self) -> dict[str, Any]:
-        """What the caller says of steps, by path."""
+    def step_contexts(self) -> dict[str, Any]:
+        """The state of steps that the caller passes, by path."""
         inner = {
-            f"{name}.{step}": said
+            f"{name}.{step}": context
             for name, steps in (self.nested_steps_context or {}).items()
-            for step, said in steps.items()
+            for step, context in steps.items()
         }
         return {**(self.context or {}), **inner}
 
     @property
     def outputs(self) -> dict[str, Any]:
-        """What earlier steps are taken to have given, by path."""
-        said = self.given.items()
-        return {path: it["output"] for path, it in said if isinstance(it, dict) and "output" in it}
+        """The outputs that the caller passes for earlier steps, by path."""
+        return {
+            path: context["output"]
+            for path, context in self.step_contexts.items()
+            if isinstance(context, dict) and "output" in context
+        }
 
-    def value(self, step: str) -> Any:
-        """The input of the step, where the caller says it."""
-        said = self.given.get(step)
-        recorded = said.get("payload", msgspec.UNSET) if isinstance(said, dict) else msgspec.UNSET
-        return recorded if self.input_data is msgspec.UNSET else self.input_data
+    def get_input(self, step: str) -> Any:
+        """Return the input that the caller passes for ``step``."""
+        if self.input_data is not msgspec.UNSET:
+            return self.input_data
+        context = self.step_contexts.get(step)
+        return context.get("payload", msgspec.UNSET) if isinstance(context, dict) else msgspec.UNSET
 
 
 class _Restart(msgspec.Struct, rename="camel"):
@@ -65,125 +69,138 @@ class _Restart(msgspec.Struct, rename="camel"):
 
 @post(
     "/api/workflows/{workflow_id:str}/time-travel",
+    operation_id="workflow_travel_time_travel",
     query=RunIdQuery,
     body=_Travel,
-    answer=Message,
+    response=Message,
     errors=(409,),
 )
 async def _time_travel(request: _Request) -> ASGIResponse:
-    """Run again from a step and do not wait for it."""
-    await _travelled(request)
-    return json_answer({"message": "Workflow run time travel started"})
+    """Execute a run again from a step and respond at once."""
+    await _begin_time_travel(request)
+    return json_response({"message": "Workflow run time travel started"})
 
 
 @post(
     "/api/workflows/{workflow_id:str}/time-travel-async",
+    operation_id="workflow_travel_time_travel_async",
     query=RunIdQuery,
     body=_Travel,
-    answer=WorkflowResult,
+    response=WorkflowResult,
     errors=(409,),
 )
-async def _time_travel_async(request: _Request) -> ASGIResponse:
-    """Run again from a step and answer when the run has ended or waits."""
-    run, _ = await _travelled(request)
-    return json_answer(run_result(await run.settled(), trace_of(run)))
+async def _time_travel_and_wait(request: _Request) -> ASGIResponse:
+    """Execute a run again from a step and respond when it has ended or is suspended."""
+    run, _ = await _begin_time_travel(request)
+    return json_response(build_run_result(await run.settled(), get_trace_ids(run)))
 
 
 @post(
     "/api/workflows/{workflow_id:str}/time-travel-stream",
+    operation_id="workflow_travel_time_travel_stream",
     query=RunIdQuery,
     body=_Travel,
     stream="records",
     errors=(409,),
 )
-async def _time_travel_stream(request: _Request) -> StreamAnswer:
-    """Run again from a step and tell what the run does."""
-    return run_stream(*await _travelled(request))
+async def _time_travel_and_stream(request: _Request) -> StreamResponse:
+    """Execute a run again from a step and stream what it does."""
+    return stream_run(*await _begin_time_travel(request))
 
 
 @post(
     "/api/workflows/{workflow_id:str}/restart",
+    operation_id="workflow_travel_restart",
     query=RunIdQuery,
     body=_Restart,
-    answer=Message,
+    response=Message,
     errors=(409,),
 )
-async def _restart(request: _Request) -> ASGIResponse:
-    """Go on with a run that broke off or is stuck, and do not wait for it."""
-    await _restarted(request)
-    return json_answer({"message": "Workflow run restarted"})
+async def _restart_run(request: _Request) -> ASGIResponse:
+    """Restart an interrupted or stuck run and respond at once."""
+    await _begin_restart(request)
+    return json_response({"message": "Workflow run restarted"})
 
 
 @post(
     "/api/workflows/{workflow_id:str}/restart-async",
+    operation_id="workflow_travel_restart_async",
     query=RunIdQuery,
     body=_Restart,
-    answer=WorkflowResult,
+    response=WorkflowResult,
     errors=(409,),
 )
-async def _restart_async(request: _Request) -> ASGIResponse:
-    """Go on with a run that broke off or is stuck, and answer when it has ended or waits."""
-    run = await _restarted(request)
-    return json_answer(run_result(await run.settled(), trace_of(run)))
+async def _restart_and_wait(request: _Request) -> ASGIResponse:
+    """Restart an interrupted or stuck run and respond when it has ended or is suspended."""
+    run = await _begin_restart(request)
+    return json_response(build_run_result(await run.settled(), get_trace_ids(run)))
 
 
-@post("/api/workflows/{workflow_id:str}/restart-all-active-workflow-runs", answer=Message)
-async def _restart_all(request: _Request) -> ASGIResponse:
-    """Restart every run of a workflow that is under way, and do not wait for them."""
-    await _all_restarted(request)
-    return json_answer({"message": "All active workflow runs restarted"})
+@post(
+    "/api/workflows/{workflow_id:str}/restart-all-active-workflow-runs",
+    operation_id="workflow_travel_restart_all",
+    response=Message,
+)
+async def _restart_all_runs(request: _Request) -> ASGIResponse:
+    """Restart every unfinished run of a workflow and respond at once."""
+    await _begin_all_restarts(request)
+    return json_response({"message": "All active workflow runs restarted"})
 
 
-@post("/api/workflows/{workflow_id:str}/restart-all-active-workflow-runs-async", answer=Message)
-async def _restart_all_async(request: _Request) -> ASGIResponse:
-    """Restart every run of a workflow that is under way, and answer when all have settled."""
-    await asyncio.gather(*(run.settled() for run in await _all_restarted(request)))
-    return json_answer({"message": "All active workflow runs restarted"})
+@post(
+    "/api/workflows/{workflow_id:str}/restart-all-active-workflow-runs-async",
+    operation_id="workflow_travel_restart_all_async",
+    response=Message,
+)
+async def _restart_all_and_wait(request: _Request) -> ASGIResponse:
+    """Restart every unfinished run of a workflow and respond when all have settled."""
+    await asyncio.gather(*(run.settled() for run in await _begin_all_restarts(request)))
+    return json_response({"message": "All active workflow runs restarted"})
 
 
 ROUTES = (
     _time_travel,
-    _time_travel_async,
-    _time_travel_stream,
-    _restart,
-    _restart_async,
-    _restart_all,
-    _restart_all_async,
+    _time_travel_and_wait,
+    _time_travel_and_stream,
+    _restart_run,
+    _restart_and_wait,
+    _restart_all_runs,
+    _restart_all_and_wait,
 )
 
 
-async def _travelled(request: _Request) -> tuple[Run, int]:
-    """The run, begun again, and the offset of its first new event."""
-    run = await run_of(request, required(request, "runId"))
-    body = await read(request, _Travel)
-    step = named_step(workflow_of(request), body.step)
+async def _begin_time_travel(request: _Request) -> tuple[Run, int]:
+    """Execute the run again; return it and the offset of its first new event."""
+    run = await get_run(request, require_param(request, "runId"))
+    body = await read_body(request, _Travel)
+    step = resolve_step(get_workflow(request), body.step)
     before = run.position
-    await engine_of(request).travel(
+    await get_engine(request).travel(
         run,
         step,
-        body.value(step),
+        body.get_input(step),
         outputs=body.outputs,
         state=body.initial_state,
         resume_data=body.resume_data,
-        context=context_of(request, body.request_context),
+        context=build_context(request, body.request_context),
         per_step=bool(body.per_step),
     )
     return run, before
 
 
-async def _restarted(request: _Request) -> Run:
-    run = await run_of(request, required(request, "runId"))
-    body = await read(request, _Restart)
-    await engine_of(request).restart(run, context_of(request, body.request_context))
+async def _begin_restart(request: _Request) -> Run:
+    run = await get_run(request, require_param(request, "runId"))
+    body = await read_body(request, _Restart)
+    await get_engine(request).restart(run, build_context(request, body.request_context))
     return run
 
 
-async def _all_restarted(request: _Request) -> list[Run]:
-    engine, workflow = engine_of(request), workflow_of(request)
-    context = context_of(request)
+async def _begin_all_restarts(request: _Request) -> list[Run]:
+    engine, workflow = get_engine(request), get_workflow(request)
+    context = build_context(request)
     active = [
         await engine.get(workflow, record.run_id)
-        for record in await visible(request, engine, workflow)
+        for record in await list_visible_runs(request, engine, workflow)
         if record.status in ("running", "waiting")
     ]
     for run in active:
