@@ -223,8 +223,8 @@ def _find_interpreter(project: Project, platform: Platform, report: Report) -> I
     )
     if interpreter is None:
         report.note(
-            f"Python {platform.python} was not found on this machine: no bytecode was compiled, and "
-            "the app was not started.",
+            f"Python {platform.python} was not found on this machine: no bytecode was compiled, "
+            "and the app was not started.",
             "Install that version, or pass --python PATH.",
         )
     return interpreter

@@ -1,4 +1,4 @@
-"""What environment markers find on a target, which is rarely this machine."""
+"""Evaluate environment markers for a target, which is rarely this machine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ __all__ = ("holds", "marker_environment")
 
 
 def marker_environment(platform: Platform) -> dict[str, str]:
-    """Marker values of the target, as far as markers ask."""
+    """Return the values of markers on a platform.
+
+    :param platform: the target's.
+    """
     if is_pyodide(platform):
         return pyodide_environment(platform)
     machine, _, rest = platform.wheels.partition("-")
@@ -44,11 +47,13 @@ def marker_environment(platform: Platform) -> dict[str, str]:
 def holds(
     marker: str, platform: Platform, extras: Iterable[str] = (), groups: Iterable[str] = ()
 ) -> bool:
-    """Whether a marker of a lock is true on the target.
+    """Return whether a marker of a lock is true on a platform.
 
-    :param extras: that were asked for.
-    :param groups: dependency groups that were asked for.
-    :raises ConfigError: for a marker that cannot be read.
+    :param marker: the marker.
+    :param platform: the target's.
+    :param extras: extras that the project asks for.
+    :param groups: dependency groups that the project asks for.
+    :raises ConfigError: for a marker that cannot be parsed.
     """
     environment: dict[str, str | frozenset[str]] = {**marker_environment(platform)}
     sets = {"extras": frozenset(extras), "dependency_groups": frozenset(groups)}
@@ -57,5 +62,5 @@ def holds(
     except (InvalidMarker, UndefinedEnvironmentName) as error:
         raise ConfigError(
             f"The marker {marker!r} cannot be read: {str(error).splitlines()[0]}.",
-            "Make the lock again with a current version of its tool.",
+            "Recreate the lock with a current version of its tool.",
         ) from None

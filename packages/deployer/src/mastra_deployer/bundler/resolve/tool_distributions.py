@@ -1,4 +1,4 @@
-"""Distributions that are tools of the developer, and never ship."""
+"""Find the distributions that are tools of the developer and never ship."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ("tool_distributions",)
 
 @functools.cache
 def tool_distributions() -> frozenset[str]:
-    """Canonical names of what offers deployers or plugins here, and of mastra itself."""
+    """Return the canonical names of mastra itself and of what offers deployers or plugins."""
     installed = metadata.entry_points()  # once for all groups: it reads every distribution
     names: set[str] = {
         canonicalize_name(entry.dist.name)
