@@ -1,4 +1,4 @@
-"""The manifest of a staged app, before a target has it."""
+"""Create the manifest of a staged app, before a target completes it."""
 
 from __future__ import annotations
 
@@ -28,9 +28,14 @@ def draft_manifest(
     app: Path,
     parts: Collection[Part],
 ) -> BundleManifest:
-    """What is known of a staged app without starting it.
+    """Create the manifest of a staged app from what is known without starting it.
 
-    :param source: what it reported when it was imported from source, where it could be.
+    :param project: the app.
+    :param platform: the platform of the build.
+    :param kind: ``mastra`` or ``asgi``.
+    :param source: the app's report of an import from source; ``None`` where there is none.
+    :param app: directory of the app's files in the build.
+    :param wheels: the dependencies that ship.
     """
     root = project.import_root.relative_to(project.root)
     names = (file.name for part in parts for file in part.files)
@@ -53,7 +58,10 @@ def draft_manifest(
 
 
 def registry_of(source: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of a report that a bundle keeps, and that source and bundle must agree on."""
+    """Extract from an app's report what a bundle keeps and must have in common with its source.
+
+    :param source: the report; may be empty.
+    """
     return (
         {name: source.get(name, {}) for name in COMPARED}
         if source.get("agents") is not None

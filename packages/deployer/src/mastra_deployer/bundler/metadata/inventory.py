@@ -1,4 +1,4 @@
-"""What ships in a build, what does not, and why: kept beside the project, for `--explain`."""
+"""Record what ships in a build, what does not, and why; ``--explain`` reads it."""
 
 from __future__ import annotations
 
@@ -18,9 +18,11 @@ __all__ = ("Inventory", "Listed", "read_inventory", "write_inventory")
 class Listed(msgspec.Struct, frozen=True, kw_only=True):
     """A distribution of the closure.
 
-    :param requirers: who asks for it; an empty name is the project itself, or its target.
+    :param version: of the distribution.
+    :param requirers: who requires it; an empty name is the project itself or its target.
     :param tops: what it puts on ``sys.path``.
-    :param reason: why it does not ship; empty where it does.
+    :param reason: why it does not ship; empty where it ships.
+    :param size: of what ships, in bytes.
     :param dropped: its files that do not ship, by reason.
     """
 
@@ -33,7 +35,7 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Inventory(msgspec.Struct, frozen=True, kw_only=True):
-    """One build.
+    """Contents of one build.
 
     :param app: names of the app's files that ship, from the project's root.
     :param dropped: those that do not, with the reason.
@@ -53,33 +55,43 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
 def write_inventory(
     project: Project, platform: Platform, sources: Sources, vendored: Vendored
 ) -> None:
-    """Keep what is known of a build until the next one for the same platform."""
+    """Save the inventory of a build until the next one for the same platform.
+
+    :param project: the app.
+    :param platform: the platform of the build.
+    :param sources: the app's own files.
+    :param vendored: its dependencies.
+    """
     inventory = Inventory(
         app=tuple(sources.files),
         dropped=dict(sources.dropped),
-        distributions={name: _listed(name, vendored) for name in sorted(vendored.have)},
+        distributions={name: _create_entry(name, vendored) for name in sorted(vendored.have)},
     )
-    file = _file(project, platform.python, platform.wheels)
+    file = _get_inventory_file(project, platform.python, platform.wheels)
     file.parent.mkdir(exist_ok=True)
     write_sealed(file, inventory)
 
 
 def read_inventory(project: Project, manifest: BundleManifest) -> Inventory | None:
-    """What is known of the last build for the same platform; ``None`` where there was none."""
-    return read_sealed(_file(project, manifest.python, manifest.wheels), Inventory)
+    """Load the inventory of the last build for a bundle's platform; ``None`` where there is none.
+
+    :param project: the app.
+    :param manifest: of the bundle.
+    """
+    return read_sealed(_get_inventory_file(project, manifest.python, manifest.wheels), Inventory)
 
 
-def _listed(name: str, vendored: Vendored) -> Listed:
-    item, part = vendored.have[name], vendored.parts.get(name)
+def _create_entry(name: str, vendored: Vendored) -> Listed:
+    distribution, wheel = vendored.have[name], vendored.parts.get(name)
     return Listed(
-        version=item.version,
+        version=distribution.version,
         requirers=vendored.requirers.get(name, ()),
-        tops=item.tops,
+        tops=distribution.tops,
         reason=vendored.dropped.get(name, ""),
-        size=part.size if part else 0,
-        dropped=part.dropped if part else {},
+        size=wheel.size if wheel else 0,
+        dropped=wheel.dropped if wheel else {},
     )
 
 
-def _file(project: Project, python: str, wheels: str) -> Path:
+def _get_inventory_file(project: Project, python: str, wheels: str) -> Path:
     return local_directory(project) / "builds" / f"{wheels}-{python}.json"

@@ -1,4 +1,4 @@
-"""What takes the space."""
+"""Measure what takes the space in a bundle."""
 
 from __future__ import annotations
 
@@ -13,14 +13,22 @@ APP = "(app)"
 
 
 def sizes_of(app: Path, parts: Iterable[Part]) -> dict[str, int]:
-    """Apparent bytes of the app and of each distribution, the largest first.
+    """Measure the app and each distribution, the largest first.
 
     Bytecode counts for the package it belongs to.
+
+    :param app: directory of the app's files.
+    :param wheels: the dependencies that ship.
+    :returns: apparent bytes by name.
     """
     own = sum(path.stat().st_size for path in app.rglob("*") if path.is_file())
     return largest({APP: own, **{part.name: part.size for part in parts}})
 
 
 def largest(sizes: Mapping[str, int], count: int | None = None) -> dict[str, int]:
-    """The parts by size, the largest first."""
+    """Sort sizes, the largest first.
+
+    :param sizes: bytes by name.
+    :param count: how many to return; ``None`` for all.
+    """
     return dict(sorted(sizes.items(), key=lambda pair: (-pair[1], pair[0]))[:count])

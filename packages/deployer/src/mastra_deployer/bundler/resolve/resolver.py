@@ -125,7 +125,7 @@ class Resolution:
         return lacking(packages, platform, needed)
 
     def _render_locked(self, chunk: str, package: dict[str, Any]) -> str:
-        """Render a package: build its source, and keep only files that the project's lock allows."""
+        """Render a package: build its source, and keep only files that the lock allows."""
         if "directory" in package:
             return chunk
         restricted = _restrict_files(package, self.hashes.get(package["name"], frozenset()))
