@@ -1,4 +1,4 @@
-"""Fields of pydantic-settings classes, as the variables they are read from."""
+"""Find fields of pydantic-settings classes and the variables they are read from."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mastra_deployer.project.ast_names import Code, Names, dotted
 __all__ = ("settings_reads",)
 
 _BASES = ("pydantic_settings.BaseSettings", "pydantic_settings.main.BaseSettings")
-# What changes neither a field's name nor whether the environment is where it comes from.
+# Options that change neither a field's variable nor that it is read from the environment.
 _HARMLESS = {
     "arbitrary_types_allowed",
     "case_sensitive",
@@ -28,22 +28,25 @@ _HARMLESS = {
 
 
 def settings_reads(code: Code, names: Names) -> Iterator[Read]:
-    """The fields of each class that says itself where all of them come from.
+    """Yield the fields of each class that gets all its values from the environment.
 
-    A class whose prefix is computed, that has other sources, or that is given values where it is
-    made, is left out: what it reads is known only at run time.
+    A class whose prefix is computed, that has other sources, or that is constructed with values is
+    skipped: what it reads is known only at run time.
+
+    :param code: the module.
+    :param names: resolves its names.
     """
-    given = {
+    constructed = {
         dotted(node.func)
         for node in code.nodes
         if isinstance(node, ast.Call) and (node.keywords or node.args)
     }
     for node in code.nodes:
-        if not isinstance(node, ast.ClassDef) or node.name in given:
+        if not isinstance(node, ast.ClassDef) or node.name in constructed:
             continue
-        prefix = _prefix(node, names) if _is_settings(node, names) else None
+        prefix = _get_prefix(node, names) if _is_settings(node, names) else None
         if prefix is not None:
-            yield from _fields(node, names, prefix)
+            yield from _iter_fields(node, names, prefix)
 
 
 def _is_settings(node: ast.ClassDef, names: Names) -> bool:
@@ -53,10 +56,10 @@ def _is_settings(node: ast.ClassDef, names: Names) -> bool:
     )
 
 
-def _prefix(node: ast.ClassDef, names: Names) -> str | None:
+def _get_prefix(node: ast.ClassDef, names: Names) -> str | None:
     """``env_prefix``, empty where there is none; ``None`` where it cannot be told."""
     options: dict[str, ast.expr] = {}
-    for name, value in _configuration(node):
+    for name, value in _iter_configuration(node):
         if name is None or value is None:
             return None
         options[name] = value
@@ -64,7 +67,7 @@ def _prefix(node: ast.ClassDef, names: Names) -> str | None:
     return names.text(prefix) if options.keys() <= _HARMLESS else None
 
 
-def _configuration(node: ast.ClassDef) -> Iterator[tuple[str | None, ast.expr | None]]:
+def _iter_configuration(node: ast.ClassDef) -> Iterator[tuple[str | None, ast.expr | None]]:
     yield from ((item.arg, item.value) for item in node.keywords)
     for item in node.body:
         if isinstance(item, ast.ClassDef) and item.name == "Config":
@@ -79,14 +82,14 @@ def _configuration(node: ast.ClassDef) -> Iterator[tuple[str | None, ast.expr | 
                 yield None, None
 
 
-def _fields(node: ast.ClassDef, names: Names, prefix: str) -> Iterator[Read]:
+def _iter_fields(node: ast.ClassDef, names: Names, prefix: str) -> Iterator[Read]:
     for item in node.body:
         if not isinstance(item, ast.AnnAssign) or not isinstance(item.target, ast.Name):
             continue
         field = item.target.id
-        if field.startswith("_") or dotted(_bare(item.annotation)).endswith("ClassVar"):
+        if field.startswith("_") or dotted(_strip_subscript(item.annotation)).endswith("ClassVar"):
             continue
-        options = _options(item.value)
+        options = _get_options(item.value)
         if not {"alias", "validation_alias"} & options.keys():
             found = [prefix + field]
         else:
@@ -99,7 +102,7 @@ def _fields(node: ast.ClassDef, names: Names, prefix: str) -> Iterator[Read]:
             yield Read(name=name.upper(), line=item.lineno, default=default)
 
 
-def _options(value: ast.expr | None) -> dict[str, ast.expr]:
+def _get_options(value: ast.expr | None) -> dict[str, ast.expr]:
     if not isinstance(value, ast.Call) or not _is_field(value):
         return {}
     named = {item.arg: item.value for item in value.keywords if item.arg}
@@ -112,5 +115,5 @@ def _is_field(value: ast.expr) -> bool:
     return isinstance(value, ast.Call) and dotted(value.func).rpartition(".")[2] == "Field"
 
 
-def _bare(annotation: ast.expr) -> ast.expr:
+def _strip_subscript(annotation: ast.expr) -> ast.expr:
     return annotation.value if isinstance(annotation, ast.Subscript) else annotation

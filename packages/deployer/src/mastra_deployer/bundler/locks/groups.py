@@ -1,4 +1,4 @@
-"""Extras and dependency groups as pyproject.toml has them for every tool."""
+"""Read extras and dependency groups of pyproject.toml, which are the same for every tool."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ __all__ = ("chosen", "group_lines")
 
 
 def chosen(pyproject: Mapping[str, Any], extras: Iterable[str], groups: Iterable[str]) -> list[str]:
-    """Requirement lines of the extras and groups that were asked for.
+    """Return the requirement lines of the selected extras and groups.
 
+    :param pyproject: the contents of pyproject.toml.
+    :param extras: names of optional dependencies.
+    :param groups: names of dependency groups.
     :raises ConfigError: for one that does not exist.
     """
     optional = pyproject.get("project", {}).get("optional-dependencies", {})
@@ -27,16 +30,18 @@ def chosen(pyproject: Mapping[str, Any], extras: Iterable[str], groups: Iterable
 
 
 def known(name: str, table: Iterable[str], key: str) -> str:
-    """``name`` as ``table`` spells it.
+    """Return a name as a table spells it.
 
-    :param key: of [tool.mastra.build], for the error.
-    :raises ConfigError: when it is not there.
+    :param name: in any spelling.
+    :param table: the names that exist.
+    :param key: of ``[tool.mastra.build]``, for the error.
+    :raises ConfigError: when the name does not exist.
     """
-    spelled = {canonicalize_name(item): item for item in table}
-    if (found := spelled.get(canonicalize_name(name))) is None:
+    spellings = {canonicalize_name(item): item for item in table}
+    if (found := spellings.get(canonicalize_name(name))) is None:
         raise ConfigError(
             f"[tool.mastra.build] {key}: the project has no {name!r}.",
-            suggest(name, tuple(spelled.values())) if spelled else f"It has no {key} at all.",
+            suggest(name, tuple(spellings.values())) if spellings else f"The project has no {key}.",
         )
     return found
 
@@ -44,13 +49,16 @@ def known(name: str, table: Iterable[str], key: str) -> str:
 def group_lines(
     tables: Mapping[str, Any], name: str, seen: frozenset[str] = frozenset()
 ) -> Iterator[str]:
-    """The lines of a dependency group, those of included groups in their place.
+    """Yield the lines of a dependency group, with those of included groups in their place.
 
-    :raises ConfigError: for a group that includes itself, or one that is not there.
+    :param tables: the dependency groups by name.
+    :param name: of the group.
+    :param visited: canonical spelling of the groups that include this one.
+    :raises ConfigError: for a group that includes itself, or one that does not exist.
     """
     if name in seen:
         raise ConfigError(
-            f"The dependency group {name!r} includes itself.", "Take out one include-group."
+            f"The dependency group {name!r} includes itself.", "Remove one include-group."
         )
     for item in tables[known(name, tables, "groups")]:
         if isinstance(item, str):

@@ -1,4 +1,4 @@
-"""No tool's lock: pyproject.toml and requirements.txt as they stand."""
+"""Read pyproject.toml and requirements.txt, without a tool's lock."""
 
 from __future__ import annotations
 
@@ -18,77 +18,87 @@ from mastra_deployer.project.config import read_pyproject
 
 __all__ = ("plain", "stated_lines")
 
-_MAKE = "uv lock"
+_LOCK = "uv lock"
 _PIN = "uv pip compile --generate-hashes requirements.in -o requirements.txt"
 
 
 def plain(asked: Asked, file: Path | None = None) -> Source:
-    """What pyproject.toml and a requirements file ask for, versions left to the resolver.
+    """Read requirements from pyproject.toml and a requirements file; the resolver chooses versions.
 
+    :param request: what is wanted.
     :param file: in place of requirements.txt.
     """
     root, pyproject = asked.root, read_pyproject(asked.root)
     if poetry.is_poetry(pyproject) and file is None:
         return poetry.unlocked(asked, pyproject)
     file = file or root / "requirements.txt"
-    stated = read_requirements(file) if file.is_file() else Stated()
+    parsed = read_requirements(file) if file.is_file() else Stated()
     own = stated_lines(root, pyproject)
-    more = chosen(pyproject, asked.extras, asked.groups)
-    lines = [line for line in stated.lines if line.partition("[")[0] != str(root.resolve())]
+    selected = chosen(pyproject, asked.extras, asked.groups)
+    lines = [line for line in parsed.lines if line.partition("[")[0] != str(root.resolve())]
     return Source(
-        name=_name(file, own),
-        files=_files(root, stated),
-        direct=(*own, *more, *lines),
-        read=lambda: _wanted(asked, pyproject, own, more, lines, stated),
-        locked=stated.pinned and named([*own, *more]).keys() <= named(lines).keys(),
-        update=_PIN if stated.lines and not own else _MAKE,
+        name=_format_name(file, own),
+        files=_list_files(root, parsed),
+        direct=(*own, *selected, *lines),
+        read=lambda: _build_input(asked, pyproject, own, selected, lines, parsed),
+        locked=parsed.pinned and named([*own, *selected]).keys() <= named(lines).keys(),
+        update=_PIN if parsed.lines and not own else _LOCK,
         requires_python=pyproject.get("project", {}).get("requires-python", ""),
-        indexes=stated.indexes,
+        indexes=parsed.indexes,
     )
 
 
 def stated_lines(root: Path, pyproject: Mapping[str, Any]) -> list[str]:
-    """Requirement lines of [project], from a built wheel where only the build backend knows."""
+    """Return the requirement lines of [project].
+
+    Where only the build backend knows them, they are read from a built wheel.
+
+    :param root: the project's directory.
+    :param pyproject: the contents of its pyproject.toml.
+    :raises BuildError: when the wheel does not build.
+    """
     table = pyproject.get("project", {})
     if "dependencies" in table.get("dynamic", ()):
-        return _from_wheel(build_wheel(root))
+        return _read_wheel_requirements(build_wheel(root))
     return list(table.get("dependencies", []))
 
 
-def _wanted(
-    asked: Asked,
+def _build_input(
+    request: Asked,
     pyproject: Mapping[str, Any],
     own: list[str],
-    more: list[str],
+    selected: list[str],
     lines: list[str],
-    stated: Stated,
+    parsed: Stated,
 ) -> Wanted:
     table = pyproject.get("project", {})
-    static = bool(table) and "dependencies" not in table.get("dynamic", ())
-    flags = [f"--extra={name}" for name in asked.extras]
-    flags += [f"--group={name}" for name in asked.groups]
+    is_static = bool(table) and "dependencies" not in table.get("dynamic", ())
+    flags = [f"--extra={name}" for name in request.extras]
+    flags += [f"--group={name}" for name in request.groups]
     return Wanted(
-        lines=(*stated.indexes.lines(), *(lines if static else [*own, *more, *lines])),
-        constraints=tuple(stated.constraints),
-        # The file itself: [tool.uv] says where things come from.
-        pyproject=asked.root / "pyproject.toml" if static else None,
-        options=tuple(flags if static else ()),
-        hashes=allowed_hashes(stated.hashes),
+        lines=(*parsed.indexes.lines(), *(lines if is_static else [*own, *selected, *lines])),
+        constraints=tuple(parsed.constraints),
+        # uv reads the file itself, for the package sources of [tool.uv].
+        pyproject=request.root / "pyproject.toml" if is_static else None,
+        options=tuple(flags if is_static else ()),
+        hashes=allowed_hashes(parsed.hashes),
     )
 
 
-def _files(root: Path, stated: Stated) -> tuple[Path, ...]:
-    places = {root, workspace_root(root)}
-    settings = [place / name for place in places for name in ("pyproject.toml", "uv.toml")]
-    return (*sorted(settings), *stated.files)
+def _list_files(root: Path, parsed: Stated) -> tuple[Path, ...]:
+    directories = {root, workspace_root(root)}
+    settings = [
+        directory / name for directory in directories for name in ("pyproject.toml", "uv.toml")
+    ]
+    return (*sorted(settings), *parsed.files)
 
 
-def _name(file: Path, own: list[str]) -> str:
+def _format_name(file: Path, own: list[str]) -> str:
     names = ["pyproject.toml"] if own or not file.is_file() else []
     return " and ".join([*names, *([file.name] if file.is_file() else [])])
 
 
-def _from_wheel(wheel: Path) -> list[str]:
+def _read_wheel_requirements(wheel: Path) -> list[str]:
     with zipfile.ZipFile(wheel) as archive:
         name = next(item for item in archive.namelist() if item.endswith(".dist-info/METADATA"))
         headers = HeaderParser().parsestr(archive.read(name).decode())

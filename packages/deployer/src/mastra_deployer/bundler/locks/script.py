@@ -1,4 +1,4 @@
-"""An app in one file that states its dependencies itself: ``# /// script``."""
+"""Read an app in one file that declares its dependencies itself: ``# /// script``."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ _BLOCK = re.compile(r"^# /// script\s*$\n((?:^#(?: .*)?$\n)+?)^# ///\s*$", re.MU
 
 
 def block_of(entry: Path) -> dict[str, Any] | None:
-    """The ``# /// script`` block of a file; ``None`` without one.
+    """Return the ``# /// script`` block of a file; ``None`` where it has none.
 
-    :raises ConfigError: for two of them, or one that is not TOML.
+    :param entry: the file.
+    :raises ConfigError: for several blocks, or one that is not TOML.
     """
     found = _BLOCK.findall(entry.read_text(encoding="utf-8"))
     if not found:
@@ -37,17 +38,26 @@ def block_of(entry: Path) -> dict[str, Any] | None:
 
 
 def script_lock(entry: Path) -> Path:
-    """Where uv keeps the lock of a script."""
+    """Return the path of a script's uv lock, which may not exist.
+
+    :param entry: the script.
+    """
     return entry.with_name(f"{entry.name}.lock")
 
 
 def script(asked: Asked, entry: Path, block: dict[str, Any]) -> Source:
-    """What a script states of itself, and its own lock where there is one."""
+    """Read a script's dependencies, from its lock where it has one.
+
+    :param request: what is wanted.
+    :param entry: the script.
+    :param block: its ``# /// script`` block.
+    :raises ConfigError: when extras or groups are selected, which a script does not have.
+    """
     lock = script_lock(entry)
     if asked.extras or asked.groups:
         raise ConfigError(
             f"{entry.name} is a script, which has no extras or groups.",
-            "Take extras and groups out of [tool.mastra.build].",
+            "Remove extras and groups from [tool.mastra.build].",
         )
     locked = lock.is_file()
     flags = ["--script", str(entry)]
@@ -60,12 +70,12 @@ def script(asked: Asked, entry: Path, block: dict[str, Any]) -> Source:
         locked=locked,
         update=f"uv lock --script {entry.name}",
         requires_python=block.get("requires-python", ""),
-        indexes=_indexes(block),
+        indexes=_read_indexes(block),
     )
 
 
-def _indexes(block: dict[str, Any]) -> Indexes:
-    """[tool.uv] of the block, whose indexes are written like a project's."""
+def _read_indexes(block: dict[str, Any]) -> Indexes:
+    """Read [tool.uv] of the block, which declares indexes like a project's."""
     listed = block.get("tool", {}).get("uv", {}).get("index", [])
     default = [item["url"] for item in listed if item.get("default")]
     extra = [item["url"] for item in listed if not item.get("default")]
