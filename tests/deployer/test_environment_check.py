@@ -347,7 +347,7 @@ def test_a_database_in_a_file_is_told_where_it_cannot_stay(tmp_path):
     functions = {"keeps_files": False, "optional": ("Db",)}
     (told,) = problems(tmp_path / "1", source, **functions)
     assert told.startswith(
-        "warning main.py:2: 'sqlite:///x.db' is a database in a file, and 'acme'"
+        "warning main.py:2: 'sqlite:///x.db' is a database in a file, which 'acme'"
     )
     assert problems(tmp_path / "2", source, values={"Db": "postgresql://db"}, **functions) == []
     assert problems(tmp_path / "3", source, optional=("Db",)) == []

@@ -45,7 +45,7 @@ def test_flags_are_converted_to_the_fields_types():
     assert (found.size, found.edge) == (3, True)
     assert merged(table={"app": "a", "regions": ["fra1", "iad1"]}).regions == ("fra1", "iad1")
     assert merged(flags={"app": "a", "regions": '["fra1"]'}).regions == ("fra1",)
-    with pytest.raises(ConfigError, match=r"size \(-s\) does not fit: Expected `int`"):
+    with pytest.raises(ConfigError, match=r"size \(-s\) has a wrong value: Expected `int`"):
         merged(flags={"app": "a", "size": "big"})
     with pytest.raises(ConfigError, match=r"size \(pyproject.toml\) does not fit"):
         merged(table={"app": "a", "size": "big"})
