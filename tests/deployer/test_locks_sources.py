@@ -57,7 +57,9 @@ def test_compiled_code_is_for_this_machine_only(tmp_path, files):
     text = lock(root, here).lock.read_text()
     assert re.search(rf"compiledcee-1\.0-cp{here.python.replace('.', '')}-\S+\.whl", text)
     for platform in (MUSL, Platform(python=here.python, wheels="aarch64-manylinux_2_28")):
-        with pytest.raises(BuildError, match=r"'compiledcee' is available as source only") as caught:
+        with pytest.raises(
+            BuildError, match=r"'compiledcee' is available as source only"
+        ) as caught:
             lock(root, platform)
         assert "UV_FIND_LINKS" in caught.value.hint
 

@@ -13,7 +13,7 @@ from projects import ECHO, write_project
 
 from mastra_core.errors import BuildError
 from mastra_core.pipeline import Platform
-from mastra_deployer.bundler.resolve.pyodide import fit_lock, is_pyodide, marker_environment
+from mastra_deployer.bundler.resolve.pyodide import build_marker_environment, fit_lock, is_pyodide
 from mastra_deployer.kit import MANYLINUX_X86_64, PYODIDE
 
 DEPLOYER = """\
@@ -249,7 +249,7 @@ def test_what_is_not_needed_there_is_left_out(tmp_path):
 
 
 def test_markers_see_a_browsers_python():
-    seen = marker_environment(PYODIDE)
+    seen = build_marker_environment(PYODIDE)
     assert Marker("sys_platform == 'emscripten' and python_version >= '3.14'").evaluate(seen)
     assert not Marker("platform_system == 'Linux' or os_name == 'nt'").evaluate(seen)
     assert is_pyodide(Platform(python="3.14", wheels="pyemscripten_2026_0_wasm32"))

@@ -26,11 +26,11 @@ from packaging.utils import canonicalize_name
 from mastra_core.errors import BuildError
 from mastra_core.pipeline.file_tree import content_digest
 from mastra_deployer.bundler.uv import run_uv
-from mastra_deployer.files.checksummed import read_sealed, write_sealed
+from mastra_deployer.files.checksummed import read_checksummed_json, write_checksummed_json
 from mastra_deployer.files.directories import cache_directory, cache_writing, publish
-from mastra_deployer.files.temporary import discard, scratch_directory
+from mastra_deployer.files.temporary import discard_directory, scratch_directory
 
-__all__ = ("build_wheel", "own_wheel", "pack_tree", "tree_digest")
+__all__ = ("build_wheel", "get_own_wheel", "hash_tree", "pack_tree")
 
 # An installer adds these; they name its paths and time, and would make two bundles differ.
 INSTALLER_FILES = frozenset(
@@ -43,7 +43,7 @@ _BUILD_RESULTS = frozenset(("build", "dist"))
 
 
 @functools.cache
-def own_wheel(name: str) -> Path:
+def get_own_wheel(name: str) -> Path:
     """Return a wheel of an installed distribution.
 
     :param name: of the distribution.
@@ -71,10 +71,10 @@ def build_wheel(source: Path) -> Path:
     def create(directory: Path) -> None:
         run_uv(["build", "--quiet", "--wheel", "--out-dir", str(directory), str(source)])
 
-    return _get_cached_wheel(tree_digest(source), create)
+    return _get_cached_wheel(hash_tree(source), create)
 
 
-def tree_digest(source: Path) -> str:
+def hash_tree(source: Path) -> str:
     """Hash names and contents of a source tree, without build results and caches.
 
     :param source: the tree's directory.
@@ -125,19 +125,19 @@ def _get_cached_wheel(key: str, create: Callable[[Path], None]) -> Path:
     directory = cache_directory("wheels") / key[:32]
     if existing := _find_intact_wheel(directory):
         return existing
-    discard(directory)
+    discard_directory(directory)
     with cache_writing(), scratch_directory(directory.parent) as temporary:
         staged = temporary / "made"
         staged.mkdir()
         create(staged)
         wheel = next(staged.glob("*.whl"))
-        write_sealed(staged / _INDEX, _CachedWheel(wheel.name, content_digest(wheel)))
+        write_checksummed_json(staged / _INDEX, _CachedWheel(wheel.name, content_digest(wheel)))
         publish(staged, directory)
     return directory / wheel.name
 
 
 def _find_intact_wheel(directory: Path) -> Path | None:
-    cached = read_sealed(directory / _INDEX, _CachedWheel)
+    cached = read_checksummed_json(directory / _INDEX, _CachedWheel)
     if cached is None:
         return None
     try:
@@ -162,9 +162,9 @@ def _write_wheel(distribution: metadata.Distribution, wheel: Path) -> None:
             if file.parts[0] == "bin":  # installers create these from entry_points.txt
                 continue
             content = _read_installed_file(distribution, file)
-            rows.append((name, record_hash(content), len(content)))
+            rows.append((name, compute_record_hash(content), len(content)))
             archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
-        archive.writestr(zipfile.ZipInfo(record), record_text([*rows, (record, "", "")]))
+        archive.writestr(zipfile.ZipInfo(record), format_record([*rows, (record, "", "")]))
 
 
 def pack_tree(tree: Path, directory: Path) -> Path:
@@ -194,7 +194,7 @@ def _read_installed_file(distribution: metadata.Distribution, file: metadata.Pac
         ) from None
 
 
-def record_hash(content: bytes) -> str:
+def compute_record_hash(content: bytes) -> str:
     """Return the hash of a RECORD line.
 
     :param content: of the file.
@@ -203,7 +203,7 @@ def record_hash(content: bytes) -> str:
     return f"sha256={digest.decode()}"
 
 
-def record_text(rows: list[tuple[str, str, int | str]]) -> str:
+def format_record(rows: list[tuple[str, str, int | str]]) -> str:
     """Format a RECORD file.
 
     :param rows: name, hash and size of each file.

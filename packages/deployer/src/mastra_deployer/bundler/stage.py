@@ -15,19 +15,19 @@ from packaging.utils import canonicalize_name
 from mastra_core.errors import BuildError
 from mastra_core.hooks import hookimpl
 from mastra_core.pipeline import Build, Platform, Project, Report, Target
-from mastra_deployer.bundler.metadata.build_state import fingerprint_of
+from mastra_deployer.bundler.metadata.build_state import compute_build_fingerprint
 from mastra_deployer.bundler.metadata.draft_manifest import draft_manifest
 from mastra_deployer.bundler.metadata.inventory import write_inventory
 from mastra_deployer.bundler.metadata.sbom import write_sbom
 from mastra_deployer.bundler.resolve.closure import OWN, Closure, lock_closure
-from mastra_deployer.bundler.sources.app_sources import Sources
-from mastra_deployer.bundler.sources.first_party import collect
+from mastra_deployer.bundler.sources.app_sources import AppSources
+from mastra_deployer.bundler.sources.first_party import collect_sources
 from mastra_deployer.bundler.vendor.bytecode import finish_files
-from mastra_deployer.bundler.vendor.vendor import Vendored, vendor
+from mastra_deployer.bundler.vendor.vendor import VendoredDependencies, vendor
 from mastra_deployer.bundler.verify.boot import boot_source, launcher_file
-from mastra_deployer.bundler.verify.verify import verified
-from mastra_deployer.files.directories import spare_directory
-from mastra_deployer.plugins.manager import deployer_packages
+from mastra_deployer.bundler.verify.verify import verify_build
+from mastra_deployer.files.directories import get_vendor_reuse_directory
+from mastra_deployer.plugins.manager import list_tool_packages
 from mastra_deployer.project.deployer_argument import (
     DeployerCall,
     EnvReference,
@@ -41,7 +41,7 @@ from mastra_deployer.project.interpreters import (
     target_interpreter,
 )
 
-__all__ = ("locked", "mastra_build", "static_kind")
+__all__ = ("detect_kind", "lock_dependencies", "mastra_build")
 
 _FREEZE = """\
 # What adapts other frameworks' agents was looked up when this was built.
@@ -65,7 +65,15 @@ Source = Mapping[str, Any]
 def mastra_build(
     project: Project, target: Target, platform: Platform, directory: Path, report: Report
 ) -> Build:
-    """Copy the app, install its dependencies, compile both, and start the result in isolation."""
+    """Copy the app, install its dependencies, compile both, and start the result in isolation.
+
+    :param project: the app.
+    :param target: the target, whose runtime requirements count too.
+    :param platform: the platform to build for.
+    :param directory: an empty directory that receives the build.
+    :param report: receives progress and notes.
+    :raises BuildError: when a step fails, naming the cure.
+    """
     interpreter = _find_interpreter(project, platform, report)
     staging = _Staging(project, target, platform, directory, interpreter, report)
     report.step("Reading the app")
@@ -76,7 +84,7 @@ def mastra_build(
         except BuildError:
             staging.check_source(inspection.result())  # its error may be more precise than this one
             raise
-        kind = static_kind(project)
+        kind = detect_kind(project)
         vendored_future = pool.submit(staging.vendor, kind)
         source = staging.check_source(inspection.result())
         if source and source["kind"] != kind:  # the Mastra object is not made in the entry file
@@ -86,10 +94,10 @@ def mastra_build(
         staging.compile(kind, source)
         vendored_result, closure = vendored_future.result()
     build = staging.create_build(kind, source, sources, vendored_result, closure)
-    return verified(project, build, interpreter, source, report)
+    return verify_build(project, build, interpreter, source, report)
 
 
-def locked(
+def lock_dependencies(
     project: Project, target: Target, platform: Platform, kind: str, report: Report
 ) -> Closure:
     """Resolve and lock the dependencies of an app.
@@ -105,7 +113,7 @@ def locked(
     return lock_closure(project, platform, target.requirements, own, report)
 
 
-def static_kind(project: Project) -> str:
+def detect_kind(project: Project) -> str:
     """Return ``mastra`` or ``asgi``, read from the entry file without running it.
 
     :param project: the app.
@@ -152,19 +160,19 @@ class _Staging:
             )
         return source
 
-    def collect(self) -> Sources:
+    def collect(self) -> AppSources:
         """Copy the app's own code."""
-        sources = collect(self.project, deployer_packages())
+        sources = collect_sources(self.project, list_tool_packages())
         sources.write(self.app)
         return sources
 
-    def vendor(self, kind: str) -> tuple[Vendored, Closure]:
+    def vendor(self, kind: str) -> tuple[VendoredDependencies, Closure]:
         """Install the dependencies, in place of any from an earlier attempt."""
         directory = self.directory / "vendor"
         shutil.rmtree(directory, ignore_errors=True)
-        closure = locked(self.project, self.target, self.platform, kind, self.report)
+        closure = lock_dependencies(self.project, self.target, self.platform, kind, self.report)
         keep = frozenset(map(canonicalize_name, config_of(self.project).build.keep))
-        saved = spare_directory(self.project)
+        saved = get_vendor_reuse_directory(self.project)
         result = vendor(
             closure, self.platform, keep, self.interpreter, directory, saved, self.report
         )
@@ -182,17 +190,19 @@ class _Staging:
         self,
         kind: str,
         source: Source | None,
-        sources: Sources,
-        vendored: Vendored,
+        sources: AppSources,
+        vendored: VendoredDependencies,
         closure: Closure,
     ) -> Build:
         """Write manifest, inventory and bill of materials, and return the build."""
-        parts = vendored.parts.values()
+        parts = vendored.wheels.values()
         write_sbom(self.project, parts, self.directory / "mastra-sbom.json")
         write_inventory(self.project, self.platform, sources, vendored)
         shutil.copyfile(launcher_file(), self.directory / "index.py")
         manifest = draft_manifest(self.project, self.platform, kind, source, self.app, parts)
-        fingerprint = fingerprint_of(sources.written_digest(self.app), closure.fingerprint)
+        fingerprint = compute_build_fingerprint(
+            sources.compute_written_digest(self.app), closure.fingerprint
+        )
         return Build(
             directory=self.directory,
             platform=self.platform,

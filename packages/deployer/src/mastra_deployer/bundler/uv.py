@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 from mastra_core.errors import BuildError
 
-__all__ = ("run_uv", "target_arguments", "unsolvable")
+__all__ = ("build_target_arguments", "is_unsolvable", "run_uv")
 
 # Of an address only the host and path are shown: user, password and query may be credentials.
 _ADDRESS = re.compile(r"(\w+://)(?:[^/\s@`]*@)?([^\s?`]*)(?:\?[^\s`]*)?")
@@ -59,7 +59,7 @@ def run_uv(
     return result.stdout
 
 
-def target_arguments(python: str, wheels: str) -> list[str]:
+def build_target_arguments(python: str, wheels: str) -> list[str]:
     """Build the arguments that make uv resolve or install for another machine.
 
     uv needs some interpreter to start; mastra's own is enough, since version and platform are
@@ -72,7 +72,7 @@ def target_arguments(python: str, wheels: str) -> list[str]:
     return ["--python", sys.executable, *flags]
 
 
-def unsolvable(error: BuildError) -> bool:
+def is_unsolvable(error: BuildError) -> bool:
     """Return whether no versions or no wheels fulfil all requirements.
 
     :param error: an error of ``run_uv``.

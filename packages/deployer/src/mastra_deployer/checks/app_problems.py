@@ -8,17 +8,17 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from mastra_core.agents.providers import providers_of
 from mastra_core.pipeline import Build, Problem, Project, Target
-from mastra_deployer.checks.database_files import Store
-from mastra_deployer.checks.known_variables import is_ambient
-from mastra_deployer.checks.parsed_sources import Findings, Sources
+from mastra_deployer.checks.database_files import DatabaseFile
+from mastra_deployer.checks.known_variables import is_known_variable
+from mastra_deployer.checks.parsed_sources import FileFindings, ParsedSources
 from mastra_deployer.project.discovery import config_of
 
-__all__ = ("app_problems",)
+__all__ = ("check_app",)
 
 _MAX_SHOWN = 5  # places of one variable
 
 
-def app_problems(
+def check_app(
     project: Project, target: Target, build: Build, values: Mapping[str, str]
 ) -> list[Problem]:
     """Return every problem that the app's code shows without running it.
@@ -29,32 +29,34 @@ def app_problems(
     :param values: every known environment variable.
     """
     root = build.directory / "app"
-    sources = Sources(root, build.directory / build.manifest.paths[0], root.rglob("*.py"))
+    sources = ParsedSources(root, build.directory / build.manifest.paths[0], root.rglob("*.py"))
     check = _AppCheck(project, build, sources)
     problems = [
-        *check.unread(),
+        *check.report_unparsed(),
         *check.report_undeclared(),
         *check.report_models(),
         *check.report_unused(),
     ]
     if not target.keeps_files:
-        problems += check.stores(target, values)
+        problems += check.report_stores(target, values)
     return problems
 
 
 class _AppCheck:
     """Find problems in the findings, one method for each kind."""
 
-    def __init__(self, project: Project, build: Build, sources: Sources) -> None:
+    def __init__(self, project: Project, build: Build, sources: ParsedSources) -> None:
         self._sources = sources
         self._project = project
         self._ignored = config_of(project).check.ignore
         self._wanted = build.manifest.variables
         self._keys = {name for names in self._wanted.values() for name in names}
-        self._findings = [item for item in sources.findings() if not self._is_ignored(item.path)]
+        self._findings = [
+            item for item in sources.iter_findings() if not self._is_ignored(item.path)
+        ]
         self._declared = {name.upper() for name in project.environment.names}
 
-    def unread(self) -> Iterator[Problem]:
+    def report_unparsed(self) -> Iterator[Problem]:
         for item in self._findings:
             if item.unread:
                 yield Problem(
@@ -68,7 +70,7 @@ class _AppCheck:
     def report_undeclared(self) -> Iterator[Problem]:
         written = {name for item in self._findings for name in item.written}
         for name, reads in sorted(_group_by_name(self._findings).items()):
-            if name.upper() in self._declared or is_ambient(name, self._ignored):
+            if name.upper() in self._declared or is_known_variable(name, self._ignored):
                 continue
             keyed = name in self._keys  # the model needs it, even where the code does not
             needed = [place for place, default in reads if keyed or not default]
@@ -85,21 +87,21 @@ class _AppCheck:
             if not any(name in self._declared | read for name in names):
                 agents_by_names[tuple(names)].append(agent)
         for names, agents in agents_by_names.items():
-            if any(is_ambient(name, self._ignored) for name in names):
+            if any(is_known_variable(name, self._ignored) for name in names):
                 continue
             yield Problem(
                 message=f"The model of {_format_list('agent', agents)} needs "
                 f"{' or '.join(names)}, which is not declared.",
                 hint=f'Declare it: [tool.mastra.env] required = ["{names[0]}"].',
                 severity="warning",
-                where=self._sources.place_of_model(providers_of(names)),
+                where=self._sources.locate_model(providers_of(names)),
             )
 
     def report_unused(self) -> Iterator[Problem]:
         read = {name.upper() for name in _group_by_name(self._findings)} | self._keys
         for name in self._project.environment.names:
-            known = name.upper() in read or is_ambient(name, self._ignored)
-            if not known and not self._sources.may_read(name):
+            known = name.upper() in read or is_known_variable(name, self._ignored)
+            if not known and not self._sources.may_mention(name):
                 yield Problem(
                     message=f"The environment variable {name!r} is declared, but no code of the "
                     "project reads it.",
@@ -108,7 +110,7 @@ class _AppCheck:
                     where="pyproject.toml",
                 )
 
-    def stores(self, target: Target, values: Mapping[str, str]) -> Iterator[Problem]:
+    def report_stores(self, target: Target, values: Mapping[str, str]) -> Iterator[Problem]:
         """Report databases in files, except those that a declared variable replaces."""
         declared = self._project.environment
         set_here = [name for name in declared.names if values.get(name, "").strip()]
@@ -123,7 +125,7 @@ class _AppCheck:
         return any(fnmatch.fnmatchcase(path, pattern) for pattern in self._ignored)
 
 
-def _group_by_name(findings: Sequence[Findings]) -> dict[str, list[tuple[str, bool]]]:
+def _group_by_name(findings: Sequence[FileFindings]) -> dict[str, list[tuple[str, bool]]]:
     """Return each variable's places, and whether the app can do without it there."""
     places: dict[str, list[tuple[str, bool]]] = defaultdict(list)
     for item in findings:
@@ -153,7 +155,7 @@ def _build_optional_problem(name: str, places: Sequence[str]) -> Problem:
     )
 
 
-def _build_store_problem(store: Store, place: str, target: Target) -> Problem:
+def _build_store_problem(store: DatabaseFile, place: str, target: Target) -> Problem:
     variable = store.variable
     return Problem(
         message=f"{store.text!r} is a database in a file, which {target.name!r} does not keep: its "

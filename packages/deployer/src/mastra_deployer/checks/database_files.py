@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterator
 
 from mastra_deployer.checks.value_problems import is_file_store
-from mastra_deployer.project.ast_names import Code, Names
+from mastra_deployer.project.ast_names import NameResolver, ParsedModule
 
-__all__ = ("Store", "stores")
+__all__ = ("DatabaseFile", "find_database_files")
 
 _OPENING = (
     "sqlite3.connect",
@@ -30,7 +30,7 @@ _GET = ("os.getenv", "os.environ.get")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Store:
+class DatabaseFile:
     """A database in a file.
 
     :param text: as written in the source, without keys; a part known only at run time is ``...``.
@@ -43,7 +43,7 @@ class Store:
     variable: str = ""
 
 
-def stores(code: Code, names: Names) -> Iterator[Store]:
+def find_database_files(code: ParsedModule, names: NameResolver) -> Iterator[DatabaseFile]:
     """Yield the databases that a module certainly names, one for each line.
 
     :param code: the module.
@@ -58,7 +58,7 @@ def stores(code: Code, names: Names) -> Iterator[Store]:
         if text := _get_opened_file(node, names) or _get_named_file(node, id(node) in fallbacks):
             reported_lines.add(node.lineno)
             variable = fallbacks.get(id(node), "")
-            yield Store(text=_redact_url(text), line=node.lineno, variable=variable)
+            yield DatabaseFile(text=_redact_url(text), line=node.lineno, variable=variable)
 
 
 def _redact_url(text: str) -> str:
@@ -66,15 +66,15 @@ def _redact_url(text: str) -> str:
     return re.sub(r"//[^/]*@", "//****@", text.partition("?")[0])
 
 
-def _get_opened_file(node: ast.expr, names: Names) -> str:
+def _get_opened_file(node: ast.expr, names: NameResolver) -> str:
     """Return the file that a call opens, where its argument is certain."""
-    if not isinstance(node, ast.Call) or names.origin(node.func) not in _OPENING:
+    if not isinstance(node, ast.Call) or names.resolve_origin(node.func) not in _OPENING:
         return ""
     arguments = [
         *node.args[:1],
         *(it.value for it in node.keywords if it.arg in ("database", "path")),
     ]
-    text = names.text(arguments[0]) if arguments else None
+    text = names.resolve_string(arguments[0]) if arguments else None
     if text is None or ":memory:" in text or "mode=" in text or not text:
         return ""
     return text
@@ -98,21 +98,25 @@ def _is_database(text: str) -> bool:
     return text == _DJANGO or is_file_store(text)
 
 
-def _iter_fallbacks(code: Code, names: Names) -> Iterator[tuple[int, str]]:
+def _iter_fallbacks(code: ParsedModule, names: NameResolver) -> Iterator[tuple[int, str]]:
     """Yield fallbacks of variables: ``os.getenv("X", HERE)``, ``os.getenv("X") or HERE``."""
     for node in code.nodes:
-        if isinstance(node, ast.Call) and names.origin(node.func) in _GET and node.args:
-            name = names.text(node.args[0]) or ""
+        if isinstance(node, ast.Call) and names.resolve_origin(node.func) in _GET and node.args:
+            name = names.resolve_string(node.args[0]) or ""
             others = [*node.args[1:], *(it.value for it in node.keywords if it.arg == "default")]
             yield from ((id(other), name) for other in others)
         elif isinstance(node, ast.BoolOp) and isinstance(node.op, ast.Or):
             first = node.values[0]
-            if isinstance(first, ast.Call) and names.origin(first.func) in _GET and first.args:
-                name = names.text(first.args[0]) or ""
+            if (
+                isinstance(first, ast.Call)
+                and names.resolve_origin(first.func) in _GET
+                and first.args
+            ):
+                name = names.resolve_string(first.args[0]) or ""
                 yield from ((id(other), name) for other in node.values[1:])
 
 
-def _iter_ignored(code: Code) -> Iterator[int]:
+def _iter_ignored(code: ParsedModule) -> Iterator[int]:
     """Yield docstrings, parts of f-strings, and constants that are only compared."""
     for node in code.nodes:
         if isinstance(node, ast.Expr | ast.JoinedStr | ast.Compare):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Iterable
 
-__all__ = ("is_ambient",)
+__all__ = ("is_known_variable",)
 
 _AMBIENT = (
     "PORT HOST WEB_CONCURRENCY PATH HOME USER LOGNAME SHELL PWD OLDPWD HOSTNAME TERM TZ LANG "
@@ -24,7 +24,7 @@ _AMBIENT = (
 ).split()
 
 
-def is_ambient(name: str, more: Iterable[str] = ()) -> bool:
+def is_known_variable(name: str, more: Iterable[str] = ()) -> bool:
     """Return whether a variable needs no declaration.
 
     :param name: of the variable.

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator
 from functools import cache, lru_cache
 from pathlib import Path
 
-from mastra_deployer.checks.database_files import Store, stores
-from mastra_deployer.checks.settings_classes import settings_reads
-from mastra_deployer.checks.variable_reads import Read, variables_read
-from mastra_deployer.project.ast_names import Code, Names
+from mastra_deployer.checks.database_files import DatabaseFile, find_database_files
+from mastra_deployer.checks.settings_classes import find_settings_reads
+from mastra_deployer.checks.variable_reads import VariableRead, find_variable_reads
+from mastra_deployer.project.ast_names import NameResolver, ParsedModule
 
-__all__ = ("Findings", "Sources")
+__all__ = ("FileFindings", "ParsedSources")
 
 # A file without these words reads no variable, has no settings class, names no database.
 _READING = re.compile(rb"environ|getenv|Secret|starlette|decouple")
@@ -22,7 +22,7 @@ _STORING = re.compile(rb"sqlite|duckdb|libsql|apsw|file:|\.db", re.IGNORECASE)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Findings:
+class FileFindings:
     """What one file contains.
 
     :param path: relative to the project's root.
@@ -33,13 +33,13 @@ class Findings:
     """
 
     path: str
-    reads: tuple[Read, ...] = ()
+    reads: tuple[VariableRead, ...] = ()
     written: frozenset[str] = frozenset()
-    stores: tuple[Store, ...] = ()
+    stores: tuple[DatabaseFile, ...] = ()
     unread: str = ""
 
 
-class Sources:
+class ParsedSources:
     """Read files of a project, or of a copy of it.
 
     :param root: the directory that reported paths are relative to.
@@ -54,13 +54,13 @@ class Sources:
         self._parsed = lru_cache(maxsize=4)(self._parse)  # trees are large
         self._constants = cache(self._collect_constants)
 
-    def findings(self) -> Iterator[Findings]:
+    def iter_findings(self) -> Iterator[FileFindings]:
         """Yield the findings of each file that may read a variable or name a database."""
         for path, source in self._files.items():
             if any(words.search(source) for words in (_READING, _SETTINGS, _STORING)):
                 yield self._find_in_file(path, source)
 
-    def place_of_model(self, providers: Iterable[str]) -> str:
+    def locate_model(self, providers: Iterable[str]) -> str:
         """Return file and line of the first string that names a model of the providers, if any.
 
         :param providers: names of model providers.
@@ -73,7 +73,7 @@ class Sources:
                 return f"{path.relative_to(self._root).as_posix()}:{line}"
         return ""
 
-    def may_read(self, name: str) -> bool:
+    def may_mention(self, name: str) -> bool:
         """Return whether any file contains a variable's name, as code or as text.
 
         Where there are settings classes, the end of the name is enough: a prefix may be computed.
@@ -88,40 +88,40 @@ class Sources:
         wanted = re.compile(rf"\b(?:{listed})\b".encode(), re.IGNORECASE)
         return any(wanted.search(source) for source in self._files.values())
 
-    def _find_in_file(self, path: Path, source: bytes) -> Findings:
+    def _find_in_file(self, path: Path, source: bytes) -> FileFindings:
         name = path.relative_to(self._root).as_posix()
         code = self._parsed(path)
         if isinstance(code, str):
-            return Findings(path=name, unread=code)
+            return FileFindings(path=name, unread=code)
         names = self._make_resolver(path, code)
-        reads: list[Read] = []
+        reads: list[VariableRead] = []
         written: set[str] = set()
         if _READING.search(source):
             try:
-                reads, written = variables_read(code.tree, names)
+                reads, written = find_variable_reads(code.tree, names)
             except RecursionError:
-                return Findings(path=name, unread="it is nested too deeply")
+                return FileFindings(path=name, unread="it is nested too deeply")
         if _SETTINGS.search(source):
-            reads += settings_reads(code, names)
-        found = stores(code, names) if _STORING.search(source) else ()
-        return Findings(
+            reads += find_settings_reads(code, names)
+        found = find_database_files(code, names) if _STORING.search(source) else ()
+        return FileFindings(
             path=name, reads=tuple(reads), written=frozenset(written), stores=tuple(found)
         )
 
-    def _parse(self, path: Path) -> Code | str:
+    def _parse(self, path: Path) -> ParsedModule | str:
         """Parse a file; return the reason as a string where it cannot be parsed."""
         try:
-            return Code.parse(self._files[path])
+            return ParsedModule.parse(self._files[path])
         except SyntaxError as error:
             return f"line {error.lineno}: {error.msg}"
         except (ValueError, RecursionError, MemoryError) as error:
             return str(error) or "it is nested too deeply"
 
-    def _make_resolver(self, path: Path, code: Code) -> Names:
+    def _make_resolver(self, path: Path, code: ParsedModule) -> NameResolver:
         package = ""
         if path.is_relative_to(self._import_root):
             package = ".".join(path.relative_to(self._import_root).parent.parts)
-        return Names(code, package, self._lookup_constant)
+        return NameResolver(code, package, self._lookup_constant)
 
     def _lookup_constant(self, origin: str) -> str | None:
         """Return the string of a constant in another module of the app (``shop.config.KEY``)."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from mastra_deployer.checks.variable_reads import Read
-from mastra_deployer.project.ast_names import Code, Names, dotted
+from mastra_deployer.checks.variable_reads import VariableRead
+from mastra_deployer.project.ast_names import NameResolver, ParsedModule, get_dotted_name
 
-__all__ = ("settings_reads",)
+__all__ = ("find_settings_reads",)
 
 _BASES = ("pydantic_settings.BaseSettings", "pydantic_settings.main.BaseSettings")
 # Options that change neither a field's variable nor that it is read from the environment.
@@ -27,7 +27,7 @@ _HARMLESS = {
 }
 
 
-def settings_reads(code: Code, names: Names) -> Iterator[Read]:
+def find_settings_reads(code: ParsedModule, names: NameResolver) -> Iterator[VariableRead]:
     """Yield the fields of each class that gets all its values from the environment.
 
     A class whose prefix is computed, that has other sources, or that is constructed with values is
@@ -37,7 +37,7 @@ def settings_reads(code: Code, names: Names) -> Iterator[Read]:
     :param names: resolves its names.
     """
     constructed = {
-        dotted(node.func)
+        get_dotted_name(node.func)
         for node in code.nodes
         if isinstance(node, ast.Call) and (node.keywords or node.args)
     }
@@ -49,14 +49,14 @@ def settings_reads(code: Code, names: Names) -> Iterator[Read]:
             yield from _iter_fields(node, names, prefix)
 
 
-def _is_settings(node: ast.ClassDef, names: Names) -> bool:
+def _is_settings(node: ast.ClassDef, names: NameResolver) -> bool:
     methods = {item.name for item in node.body if isinstance(item, ast.FunctionDef)}
     return "settings_customise_sources" not in methods and any(
-        names.origin(base) in _BASES for base in node.bases
+        names.resolve_origin(base) in _BASES for base in node.bases
     )
 
 
-def _get_prefix(node: ast.ClassDef, names: Names) -> str | None:
+def _get_prefix(node: ast.ClassDef, names: NameResolver) -> str | None:
     """``env_prefix``, empty where there is none; ``None`` where it cannot be told."""
     options: dict[str, ast.expr] = {}
     for name, value in _iter_configuration(node):
@@ -64,7 +64,7 @@ def _get_prefix(node: ast.ClassDef, names: Names) -> str | None:
             return None
         options[name] = value
     prefix = options.pop("env_prefix", ast.Constant(""))
-    return names.text(prefix) if options.keys() <= _HARMLESS else None
+    return names.resolve_string(prefix) if options.keys() <= _HARMLESS else None
 
 
 def _iter_configuration(node: ast.ClassDef) -> Iterator[tuple[str | None, ast.expr | None]]:
@@ -73,8 +73,8 @@ def _iter_configuration(node: ast.ClassDef) -> Iterator[tuple[str | None, ast.ex
         if isinstance(item, ast.ClassDef) and item.name == "Config":
             for line in item.body:
                 if isinstance(line, ast.Assign):
-                    yield dotted(line.targets[0]), line.value
-        elif isinstance(item, ast.Assign) and dotted(item.targets[0]) == "model_config":
+                    yield get_dotted_name(line.targets[0]), line.value
+        elif isinstance(item, ast.Assign) and get_dotted_name(item.targets[0]) == "model_config":
             called = isinstance(item.value, ast.Call) and not item.value.args
             keywords = item.value.keywords if isinstance(item.value, ast.Call) else []
             yield from ((it.arg, it.value) for it in keywords)
@@ -82,24 +82,26 @@ def _iter_configuration(node: ast.ClassDef) -> Iterator[tuple[str | None, ast.ex
                 yield None, None
 
 
-def _iter_fields(node: ast.ClassDef, names: Names, prefix: str) -> Iterator[Read]:
+def _iter_fields(node: ast.ClassDef, names: NameResolver, prefix: str) -> Iterator[VariableRead]:
     for item in node.body:
         if not isinstance(item, ast.AnnAssign) or not isinstance(item.target, ast.Name):
             continue
         field = item.target.id
-        if field.startswith("_") or dotted(_strip_subscript(item.annotation)).endswith("ClassVar"):
+        if field.startswith("_") or get_dotted_name(_strip_subscript(item.annotation)).endswith(
+            "ClassVar"
+        ):
             continue
         options = _get_options(item.value)
         if not {"alias", "validation_alias"} & options.keys():
             found = [prefix + field]
         else:
             alias = options.get("validation_alias", options.get("alias"))
-            found = names.texts(alias) if alias else []
+            found = names.resolve_strings(alias) if alias else []
         default = item.value is not None and (
             not _is_field(item.value) or bool({"default", "default_factory"} & options.keys())
         )
         for name in found:
-            yield Read(name=name.upper(), line=item.lineno, default=default)
+            yield VariableRead(name=name.upper(), line=item.lineno, default=default)
 
 
 def _get_options(value: ast.expr | None) -> dict[str, ast.expr]:
@@ -112,7 +114,7 @@ def _get_options(value: ast.expr | None) -> dict[str, ast.expr]:
 
 
 def _is_field(value: ast.expr) -> bool:
-    return isinstance(value, ast.Call) and dotted(value.func).rpartition(".")[2] == "Field"
+    return isinstance(value, ast.Call) and get_dotted_name(value.func).rpartition(".")[2] == "Field"
 
 
 def _strip_subscript(annotation: ast.expr) -> ast.expr:

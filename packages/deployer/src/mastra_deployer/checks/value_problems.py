@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from mastra_core.pipeline import Environment, Problem, Target
 
-__all__ = ("is_file_store", "local_host", "value_problems")
+__all__ = ("find_local_host", "is_file_store", "value_problems")
 
 _NAMES = ("localhost", "host.docker.internal", "host.containers.internal")
 _INSIDE_A_CLUSTER = ".cluster.local"  # ends in .local, but is not a name of the local network
@@ -40,7 +40,7 @@ def value_problems(
                 "is read-only or short-lived.",
                 hint="Use a database on the network.",
             )
-        elif host := local_host(value):
+        elif host := find_local_host(value):
             # Without a persistent disk nothing else runs beside the app.
             is_certain = "://" in value and not target.keeps_files
             yield Problem(
@@ -51,7 +51,7 @@ def value_problems(
             )
 
 
-def local_host(value: str) -> str:
+def find_local_host(value: str) -> str:
     """Return the host in a value where it is this machine or its local network, else nothing.
 
     A list that also names other hosts does not count: it allows hosts rather than pointing at one.

@@ -10,10 +10,10 @@ import contextlib
 import dataclasses
 from collections.abc import Iterator, Sequence
 
-from mastra_deployer.project.ast_names import Names
+from mastra_deployer.project.ast_names import NameResolver
 from mastra_deployer.project.deployer_argument import is_none
 
-__all__ = ("Read", "variables_read")
+__all__ = ("VariableRead", "find_variable_reads")
 
 _SECRETS = ("mastra_core.Secret.env", "mastra_core.secret.Secret.env")
 _GET = ("os.getenv", "os.environ.get")
@@ -27,7 +27,7 @@ _EXITS = ("sys.exit", "os._exit", "exit", "quit")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Read:
+class VariableRead:
     """A place that reads a variable.
 
     :param name: of the variable.
@@ -40,7 +40,9 @@ class Read:
     default: bool
 
 
-def variables_read(tree: ast.Module, names: Names) -> tuple[list[Read], set[str]]:
+def find_variable_reads(
+    tree: ast.Module, names: NameResolver
+) -> tuple[list[VariableRead], set[str]]:
     """Return every read, and the names that the module sets itself.
 
     In a module that also tests whether a variable has a value, every read of it has a default.
@@ -58,17 +60,17 @@ def variables_read(tree: ast.Module, names: Names) -> tuple[list[Read], set[str]
 
 
 class _Visitor(ast.NodeVisitor):
-    def __init__(self, names: Names) -> None:
+    def __init__(self, names: NameResolver) -> None:
         self._names = names
         self._in_test = False  # the code only tests whether there is a value
         self._in_guard = False  # an error for a missing value is caught
         self._in_required = False  # a missing value ends the app
-        self.reads: list[Read] = []
+        self.reads: list[VariableRead] = []
         self.tested: set[str] = set()
         self.written: set[str] = set()
 
     def visit_If(self, node: ast.If) -> None:
-        if _is_main(node.test) or self._names.origin(node.test) == "typing.TYPE_CHECKING":
+        if _is_main(node.test) or self._names.resolve_origin(node.test) == "typing.TYPE_CHECKING":
             self._visit_all(node.orelse)
             return
         with self._override_state(_in_required=_is_fatal(node.body), _in_test=True):
@@ -105,7 +107,7 @@ class _Visitor(ast.NodeVisitor):
         calls = [item.context_expr for item in node.items]
         is_suppressed = any(
             isinstance(call, ast.Call)
-            and self._names.origin(call.func) == "contextlib.suppress"
+            and self._names.resolve_origin(call.func) == "contextlib.suppress"
             and any(_get_name(item) in _CAUGHT for item in call.args)
             for call in calls
         )
@@ -116,16 +118,16 @@ class _Visitor(ast.NodeVisitor):
     def visit_Compare(self, node: ast.Compare) -> None:
         for operator, container in zip(node.ops, node.comparators, strict=True):
             is_membership = isinstance(operator, ast.In | ast.NotIn)
-            if is_membership and self._names.origin(container) == "os.environ":
-                names = self._names.texts(node.left)
+            if is_membership and self._names.resolve_origin(container) == "os.environ":
+                names = self._names.resolve_strings(node.left)
                 self._add_reads(names, node, default=not self._in_required)
                 self.tested.update(() if self._in_required else names)
         with self._override_state(_in_test=True):
             self.generic_visit(node)
 
     def visit_Subscript(self, node: ast.Subscript) -> None:
-        if self._names.origin(node.value) == "os.environ":
-            names = self._names.texts(node.slice)
+        if self._names.resolve_origin(node.value) == "os.environ":
+            names = self._names.resolve_strings(node.slice)
             if isinstance(node.ctx, ast.Load):
                 self._add_reads(names, node, default=self._in_guard)
             elif isinstance(node.ctx, ast.Store):
@@ -133,9 +135,9 @@ class _Visitor(ast.NodeVisitor):
         self.generic_visit(node)
 
     def visit_Call(self, node: ast.Call) -> None:
-        origin = self._names.origin(node.func)
+        origin = self._names.resolve_origin(node.func)
         arguments = [*node.args[:1], *(item.value for item in node.keywords if item.arg == "key")]
-        names = self._names.texts(arguments[0]) if arguments else []
+        names = self._names.resolve_strings(arguments[0]) if arguments else []
         if origin == "os.environ.update":
             self._add_written(node)
         elif origin in _GET:
@@ -153,8 +155,8 @@ class _Visitor(ast.NodeVisitor):
         """Return the position of the fallback in a call that fails without a value, else 0."""
         if origin in _RAISING:
             return _RAISING[origin]
-        maker = self._names.maker(node.func)
-        constructor = self._names.origin(maker.func) if maker else ""
+        maker = self._names.find_constructor_call(node.func)
+        constructor = self._names.resolve_origin(maker.func) if maker else ""
         has_prefix = maker is not None and (
             len(maker.args) > _STARLETTE_PREFIX
             or any(item.arg in ("env_prefix", None) for item in maker.keywords)
@@ -167,11 +169,11 @@ class _Visitor(ast.NodeVisitor):
         self.tested.update(names if is_test else ())
 
     def _add_reads(self, names: list[str], node: ast.expr, *, default: bool) -> None:
-        self.reads += [Read(name=name, line=node.lineno, default=default) for name in names]
+        self.reads += [VariableRead(name=name, line=node.lineno, default=default) for name in names]
 
     def _add_written(self, node: ast.Call) -> None:
         keys = [key for item in node.args if isinstance(item, ast.Dict) for key in item.keys if key]
-        self.written.update(text for key in keys for text in self._names.texts(key))
+        self.written.update(text for key in keys for text in self._names.resolve_strings(key))
         self.written |= {item.arg for item in node.keywords if item.arg}
 
     def _visit_all(self, nodes: Sequence[ast.AST]) -> None:

@@ -11,13 +11,13 @@ from pathlib import Path
 from mastra_core.errors import BundleError
 from mastra_core.pipeline import MANIFEST
 
-__all__ = ("needs_repair", "repair", "scratch_parent", "swap")
+__all__ = ("choose_temporary_parent", "needs_repair", "repair", "replace_directory")
 
 _AT_FDCWD = -100
 _EXCHANGE = 2
 
 
-def swap(made: Path, place: Path) -> None:
+def replace_directory(source: Path, destination: Path) -> None:
     """Move ``source`` to ``destination``, so that readers see the old or the new one, never half.
 
     Where the system can exchange two names, the old directory is at ``source`` afterwards.
@@ -27,42 +27,47 @@ def swap(made: Path, place: Path) -> None:
     :raises BundleError: when ``destination`` is not a bundle or cannot be written; it is then
         unchanged.
     """
-    if place.exists() and any(place.iterdir()) and not (place / MANIFEST).exists():
+    if (
+        destination.exists()
+        and any(destination.iterdir())
+        and not (destination / MANIFEST).exists()
+    ):
         raise BundleError(
-            f"{str(place)!r} is not a bundle of mastra, and would be replaced.",
+            f"{str(destination)!r} is not a bundle of mastra, and would be replaced.",
             "Move it away, or choose another directory with --output.",
         )
     try:
-        _replace(made, place)
+        _replace(source, destination)
     except OSError as error:
         raise BundleError(
-            f"{str(place)!r} cannot be replaced: {error.strerror}. The old bundle is unchanged.",
+            f"{str(destination)!r} cannot be replaced: {error.strerror}. "
+            "The old bundle is unchanged.",
             "Check the owner of the directory above it.",
         ) from None
 
 
-def repair(place: Path) -> None:
+def repair(destination: Path) -> None:
     """Complete a replacement that was killed between two renames: restore the old directory.
 
     :param destination: the replaced directory.
     """
-    if needs_repair(place):
-        backup = _get_backup_path(place)
-        if place.exists():
+    if needs_repair(destination):
+        backup = _get_backup_path(destination)
+        if destination.exists():
             shutil.rmtree(backup, ignore_errors=True)
         else:
-            backup.rename(place)
+            backup.rename(destination)
 
 
-def needs_repair(place: Path) -> bool:
+def needs_repair(destination: Path) -> bool:
     """Return whether a replacement of ``destination`` was killed, or is running.
 
     :param destination: the replaced directory.
     """
-    return (_get_backup_path(place) / MANIFEST).exists()
+    return (_get_backup_path(destination) / MANIFEST).exists()
 
 
-def scratch_parent(place: Path, preferred: Path) -> Path:
+def choose_temporary_parent(destination: Path, preferred: Path) -> Path:
     """Return a directory for the files that will become ``destination``.
 
     It is on the same file system, since a rename cannot cross file systems.
@@ -70,9 +75,9 @@ def scratch_parent(place: Path, preferred: Path) -> Path:
     :param destination: the directory that will be replaced.
     :param preferred: the directory to return where it is on that file system.
     """
-    place.parent.mkdir(parents=True, exist_ok=True)
-    same = place.parent.stat().st_dev == preferred.stat().st_dev
-    return preferred if same else place.parent
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    same = destination.parent.stat().st_dev == preferred.stat().st_dev
+    return preferred if same else destination.parent
 
 
 def _replace(source: Path, destination: Path) -> None:

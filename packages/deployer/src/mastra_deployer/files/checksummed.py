@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-__all__ = ("read_sealed", "write_sealed")
+__all__ = ("read_checksummed_json", "write_checksummed_json")
 
 T = TypeVar("T")
 
@@ -21,7 +21,7 @@ class _Checksummed(msgspec.Struct, frozen=True):
     value: msgspec.Raw
 
 
-def write_sealed(file: Path, value: Any, scratch: Path | None = None) -> None:
+def write_checksummed_json(file: Path, value: Any, temporary: Path | None = None) -> None:
     """Write a value with its hash, replacing the file atomically.
 
     :param file: the file to write.
@@ -31,7 +31,7 @@ def write_sealed(file: Path, value: Any, scratch: Path | None = None) -> None:
     """
     content = msgspec.json.encode(value)
     document = _Checksummed(sha256=hashlib.sha256(content).hexdigest(), value=msgspec.Raw(content))
-    draft = (scratch or file.parent) / f"{file.name}.tmp"
+    draft = (temporary or file.parent) / f"{file.name}.tmp"
     try:
         draft.write_bytes(msgspec.json.encode(document))
         draft.replace(file)
@@ -40,7 +40,7 @@ def write_sealed(file: Path, value: Any, scratch: Path | None = None) -> None:
         raise
 
 
-def read_sealed(file: Path, kind: type[T]) -> T | None:
+def read_checksummed_json(file: Path, kind: type[T]) -> T | None:
     """Return the file's value; ``None`` where the file is missing or damaged.
 
     :param file: the file to read.

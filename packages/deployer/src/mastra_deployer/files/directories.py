@@ -15,13 +15,13 @@ from mastra_core.pipeline import Project
 
 __all__ = (
     "OUTPUT",
+    "build_unwritable_error",
     "cache_directory",
     "cache_writing",
+    "convert_project_errors",
+    "get_vendor_reuse_directory",
     "local_directory",
-    "project_writing",
     "publish",
-    "spare_directory",
-    "unwritable",
 )
 
 OUTPUT = ".mastra"
@@ -60,11 +60,11 @@ def local_directory(project: Project) -> Path:
         if not ignore.exists():
             ignore.write_text("*\n")
     except OSError as error:
-        raise unwritable(local, error) from None
+        raise build_unwritable_error(local, error) from None
     return local
 
 
-def spare_directory(project: Project) -> Path:
+def get_vendor_reuse_directory(project: Project) -> Path:
     """Return the path where a replaced bundle's dependencies are kept; it may not exist.
 
     :param project: the project.
@@ -72,7 +72,7 @@ def spare_directory(project: Project) -> Path:
     return project.local / "spare"
 
 
-def unwritable(path: Path, error: OSError) -> ConfigError:
+def build_unwritable_error(path: Path, error: OSError) -> ConfigError:
     """Build the error for a path in the project that cannot be written.
 
     :param path: the file or directory.
@@ -101,7 +101,7 @@ def cache_writing() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def project_writing(place: Path) -> Iterator[None]:
+def convert_project_errors(directory: Path) -> Iterator[None]:
     """Raise disk errors of the block as errors of ``directory``, which the block writes below.
 
     :param directory: a directory of the project.
@@ -112,11 +112,13 @@ def project_writing(place: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno not in _DISK_ERRORS:
             raise
-        path = Path(error.filename2 or error.filename or place)
-        raise unwritable(place if path.is_relative_to(place) else path, error) from None
+        path = Path(error.filename2 or error.filename or directory)
+        raise build_unwritable_error(
+            directory if path.is_relative_to(directory) else path, error
+        ) from None
 
 
-def publish(made: Path, place: Path) -> None:
+def publish(source: Path, destination: Path) -> None:
     """Rename a finished directory to its path in the cache.
 
     Paths are named by content: when another process was first, its directory is the same and this
@@ -126,11 +128,11 @@ def publish(made: Path, place: Path) -> None:
     :param destination: its path in the cache.
     """
     try:
-        made.rename(place)
+        source.rename(destination)
     except OSError:
-        if not place.exists():
+        if not destination.exists():
             raise
-        shutil.rmtree(made, ignore_errors=True)
+        shutil.rmtree(source, ignore_errors=True)
 
 
 def _get_cache_root() -> Path:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from mastra_core.pipeline import Report
-from mastra_deployer.files.directories import unwritable
+from mastra_deployer.files.directories import build_unwritable_error
 
 __all__ = ("build_lock",)
 
@@ -44,4 +44,4 @@ def _open_lock(path: Path) -> IO[bytes]:
     try:
         return path.open("a+b")
     except OSError as error:
-        raise unwritable(path, error) from None
+        raise build_unwritable_error(path, error) from None

@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ("discard", "scratch_directory", "sweep")
+__all__ = ("discard_directory", "remove_stale_directories", "scratch_directory")
 
 
 @contextlib.contextmanager
@@ -24,7 +24,7 @@ def scratch_directory(parent: Path, prefix: str = "tmp-") -> Iterator[Path]:
     :param parent: the directory to create it in, so that results can be renamed on its file system.
     :param prefix: of the directory's name.
     """
-    sweep(parent, prefix)
+    remove_stale_directories(parent, prefix)
     directory, descriptor = _create_locked(parent, prefix)
     try:
         with directory as path:
@@ -34,14 +34,14 @@ def scratch_directory(parent: Path, prefix: str = "tmp-") -> Iterator[Path]:
             os.close(descriptor)
 
 
-def discard(place: Path) -> None:
+def discard_directory(directory: Path) -> None:
     """Remove a directory in one step, so that a reader sees all of it or nothing.
 
     :param directory: may be missing.
     """
-    if place.exists():
-        with contextlib.suppress(OSError), scratch_directory(place.parent) as temporary:
-            place.rename(temporary / "discarded")
+    if directory.exists():
+        with contextlib.suppress(OSError), scratch_directory(directory.parent) as temporary:
+            directory.rename(temporary / "discarded")
 
 
 def _create_locked(
@@ -60,7 +60,7 @@ def _create_locked(
             os.close(descriptor)
 
 
-def sweep(parent: Path, prefix: str = "tmp-") -> None:
+def remove_stale_directories(parent: Path, prefix: str = "tmp-") -> None:
     """Remove the directories that killed processes left behind.
 
     :param parent: the directory they are in.

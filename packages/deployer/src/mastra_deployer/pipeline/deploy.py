@@ -8,12 +8,12 @@ from collections.abc import Iterator
 
 from mastra_core.errors import DeploymentFailed, MastraError
 from mastra_core.pipeline import Bundle, Deployment, DeployRequest, Report
-from mastra_deployer.pipeline.fingerprint import fingerprint_of
+from mastra_deployer.pipeline.fingerprint import compute_deploy_fingerprint
 from mastra_deployer.pipeline.history import last_deployment, record_deployment
 from mastra_deployer.pipeline.session import Session
-from mastra_deployer.pipeline.smoke_test import Smoke, smoke, smoke_path
+from mastra_deployer.pipeline.smoke_test import SmokeResult, choose_smoke_path, run_smoke_test
 
-__all__ = ("Care", "Outcome", "deploy_bundle", "live_deployment")
+__all__ = ("Care", "Outcome", "deploy_bundle", "find_live_deployment")
 
 _SEARCHED_DEPLOYMENTS = 50  # to find the live one, or an unchanged one
 
@@ -22,8 +22,8 @@ _SEARCHED_DEPLOYMENTS = 50  # to find the live one, or an unchanged one
 class Care:
     """Options of one deploy.
 
-    :param smoke: path to request after the deploy; ``None`` for the default of the app's kind.
-    :param ask: whether to run the smoke test.
+    :param smoke_path: path to request after the deploy; ``None`` for the default of the app's kind.
+    :param smoke_test: whether to run the smoke test.
     :param smoke_timeout: seconds until a missing or failing response counts as a failure: a new
         address may have to wait for DNS, a certificate and a cold start.
     :param rollback_on_failure: whether to roll back when the smoke test fails.
@@ -48,10 +48,12 @@ class Outcome:
 
     deployment: Deployment
     skipped: bool = False
-    smoke: Smoke | None = None
+    smoke: SmokeResult | None = None
 
 
-def deploy_bundle(session: Session, bundle: Bundle, request: DeployRequest, care: Care) -> Outcome:
+def deploy_bundle(
+    session: Session, bundle: Bundle, request: DeployRequest, options: Care
+) -> Outcome:
     """Deploy a bundle, smoke test it, then promote a draft or roll back.
 
     :param session: project, target and settings.
@@ -60,21 +62,21 @@ def deploy_bundle(session: Session, bundle: Bundle, request: DeployRequest, care
     :param options: smoke test, rollback and skipping.
     :raises DeploymentFailed: when the smoke test fails; the error says what users see now.
     """
-    fingerprint = fingerprint_of(bundle, request, session.access)
+    fingerprint = compute_deploy_fingerprint(bundle, request, session.access)
     request = dataclasses.replace(request, fingerprint=fingerprint)
-    if care.skip_if_unchanged and (existing := _find_unchanged(session, request)):
+    if options.skip_if_unchanged and (existing := _find_unchanged(session, request)):
         return Outcome(deployment=existing, skipped=True)
-    previous = live_deployment(session) if care.rollback_on_failure else None
+    previous = find_live_deployment(session) if options.rollback_on_failure else None
     with _explain_interrupt(session.report):
         deployment = session.line.deploy(session.access, bundle, request, session.report)
     deployment = dataclasses.replace(deployment, fingerprint=deployment.fingerprint or fingerprint)
     record_deployment(session.project, session.choice.name, deployment)
     if not request.wait:
         return Outcome(deployment=deployment)
-    return _finish_deploy(session, bundle, deployment, care, previous)
+    return _finish_deploy(session, bundle, deployment, options, previous)
 
 
-def live_deployment(session: Session) -> Deployment | None:
+def find_live_deployment(session: Session) -> Deployment | None:
     """Return the deployment that is live in production, or ``None``.
 
     The platform decides; where it cannot list deployments, the project's own history does.
@@ -119,7 +121,7 @@ def _finish_deploy(
     options: Care,
     previous: Deployment | None,
 ) -> Outcome:
-    path, first_failing_status = smoke_path(bundle.manifest.kind, options.smoke)
+    path, first_failing_status = choose_smoke_path(bundle.manifest.kind, options.smoke)
     try:
         result = _run_smoke_test(session, deployment, path, first_failing_status, options)
     except DeploymentFailed as error:
@@ -139,7 +141,7 @@ def _finish_deploy(
 
 def _run_smoke_test(
     session: Session, deployment: Deployment, path: str, first_failing_status: int, options: Care
-) -> Smoke | None:
+) -> SmokeResult | None:
     if not options.ask:
         return None
     if not deployment.reachable and not deployment.smoke_headers:
@@ -149,7 +151,9 @@ def _run_smoke_test(
             f"mastra doctor {session.choice.name}.",
         )
         return None
-    return smoke(deployment, path, first_failing_status, session.report, patience=options.patience)
+    return run_smoke_test(
+        deployment, path, first_failing_status, session.report, timeout=options.patience
+    )
 
 
 def _build_failure(

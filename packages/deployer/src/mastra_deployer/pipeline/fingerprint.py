@@ -9,10 +9,10 @@ from mastra_core.pipeline import Bundle, DeployRequest
 from mastra_deployer.plugins.hook_calls import Access
 from mastra_deployer.project.settings import without_secrets
 
-__all__ = ("fingerprint_of",)
+__all__ = ("compute_deploy_fingerprint",)
 
 
-def fingerprint_of(bundle: Bundle, request: DeployRequest, access: Access) -> str:
+def compute_deploy_fingerprint(bundle: Bundle, request: DeployRequest, access: Access) -> str:
     """Return the HMAC-SHA256 of what would be deployed and where, keyed by the credentials.
 
     A plain hash of the app's variables could be guessed by anyone who reads it; this one cannot

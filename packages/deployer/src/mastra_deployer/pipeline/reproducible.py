@@ -13,7 +13,7 @@ from pathlib import Path
 from mastra_core.errors import BuildError
 from mastra_core.pipeline import Bundle, Project
 from mastra_core.pipeline.file_tree import tree_files
-from mastra_deployer.bundler.locks.workspace import workspace_root
+from mastra_deployer.bundler.locks.workspace import find_workspace_root
 from mastra_deployer.project.interpreters import project_interpreter
 
 __all__ = ("refuse_differences",)
@@ -74,7 +74,7 @@ def _copy_project(project: Project, parent: Path) -> Path:
 
 
 def _has_outside_references(project: Project) -> bool:
-    if workspace_root(project.root) != project.root.resolve():  # its lock is outside
+    if find_workspace_root(project.root) != project.root.resolve():  # its lock is outside
         return True
     locks = sorted((project.local / "locks").glob("*.toml"))
     return any("directory = {" in lock.read_text("utf-8", "replace") for lock in locks)

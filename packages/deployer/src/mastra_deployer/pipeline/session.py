@@ -11,27 +11,27 @@ from typing import Any
 
 from mastra_core.errors import BuildError, ConfigError, MastraError
 from mastra_core.pipeline import Build, Bundle, Platform, Problem, Project, Report
-from mastra_deployer.bundler.metadata.build_state import recall, remember
-from mastra_deployer.bundler.vendor.vendor_reuse import keep_spare
-from mastra_deployer.checks.app_problems import app_problems
-from mastra_deployer.files.atomic_replace import repair, scratch_parent, swap
+from mastra_deployer.bundler.metadata.build_state import load_build_state, save_build_state
+from mastra_deployer.bundler.vendor.vendor_reuse import save_vendor_directory
+from mastra_deployer.checks.app_problems import check_app
+from mastra_deployer.files.atomic_replace import choose_temporary_parent, repair, replace_directory
 from mastra_deployer.files.directories import (
     OUTPUT,
+    convert_project_errors,
+    get_vendor_reuse_directory,
     local_directory,
-    project_writing,
-    spare_directory,
 )
 from mastra_deployer.files.lock import build_lock
 from mastra_deployer.files.temporary import scratch_directory
-from mastra_deployer.pipeline.up_to_date import present_facts, present_fingerprint
+from mastra_deployer.pipeline.up_to_date import compute_current_fingerprint, hash_build_inputs
 from mastra_deployer.plugins.hook_calls import Access, Line
 from mastra_deployer.project.discovery import config_of
 from mastra_deployer.project.environment import read_environment
 from mastra_deployer.project.interpreters import Interpreter, probe, project_interpreter
 from mastra_deployer.project.settings import (
-    credentials_of,
+    collect_credentials,
+    find_plaintext_secrets,
     merge_settings,
-    secrets_in_clear,
     without_secrets,
 )
 from mastra_deployer.project.targets import Choice
@@ -49,11 +49,11 @@ class Session:
     :param choice: the target as the user named it.
     :param hooks: calls the target's deployer and the ambient plugins.
     :param settings: the deployer's merged settings.
-    :param values: every known environment variable, from the environment and the ``.env`` files.
+    :param environ: every known environment variable, from the environment and ``.env`` files.
     :param report: receives progress and notes.
     :param python: ``--python``: a version, or the path of an interpreter.
     :param wheels: ``--platform``, in uv's notation.
-    :param notes: whether problems of severity ``note`` are shown too.
+    :param show_notes: whether problems of severity ``note`` are shown too.
     :param strict: whether warnings are not shown at once, because ``mastra check`` ends with them.
     :param problems: every problem found so far.
     """
@@ -66,7 +66,7 @@ class Session:
     report: Report
     python: str = ""
     wheels: str = ""
-    notes: bool = False
+    show_notes: bool = False
     strict: bool = False
     problems: list[Problem] = dataclasses.field(default_factory=list)
 
@@ -74,7 +74,9 @@ class Session:
     def access(self) -> Access:
         """Settings and credentials for hooks that talk to the platform."""
         target = self.line.target
-        return Access(self.settings, credentials_of(target.credentials, self.settings, self.values))
+        return Access(
+            self.settings, collect_credentials(target.credentials, self.settings, self.values)
+        )
 
     @property
     def output(self) -> Path:
@@ -99,7 +101,7 @@ class Session:
         with build_lock(local_path, self.report):
             repair(destination)
             facts = self._hash_inputs(platform) if again else ""
-            with project_writing(self.project.root):
+            with convert_project_errors(self.project.root):
                 return self._reuse(destination, platform, facts) or self._build_and_bundle(
                     destination, platform, facts
                 )
@@ -108,22 +110,22 @@ class Session:
         if self.line.can("build"):  # what a deployer's own build depends on is not known
             return ""
         settings = without_secrets(self.settings)
-        return present_facts(self.project, platform, settings, self.line.code)
+        return hash_build_inputs(self.project, platform, settings, self.line.source_paths)
 
     def _reuse(self, destination: Path, platform: Platform, facts: str) -> Bundle | None:
         """Return the existing bundle where making it again would change nothing, else ``None``."""
-        state = recall(self.project, destination) if facts else None
+        state = load_build_state(self.project, destination) if facts else None
         if state is None or state.facts != facts:
             return None
         target, kind = self.line.target, state.manifest.kind
-        fingerprint = present_fingerprint(self.project, target, platform, kind)
-        if fingerprint != state.manifest.fingerprint or not state.stands(destination):
+        fingerprint = compute_current_fingerprint(self.project, target, platform, kind)
+        if fingerprint != state.manifest.fingerprint or not state.is_current(destination):
             return None
         self.report.step("Nothing has changed")
         bundle = Bundle(directory=destination, manifest=state.manifest)
         problems = self.line.inspect(bundle, without_secrets(self.settings))
         self.heed([*state.problems, *problems])
-        self.line.reused(bundle, self.report)
+        self.line.notify_reused(bundle, self.report)
         return bundle
 
     def _build_and_bundle(self, destination: Path, platform: Platform, facts: str) -> Bundle:
@@ -131,10 +133,10 @@ class Session:
         hidden = without_secrets(self.settings)
         with (
             scratch_directory(local_path) as temporary,
-            scratch_directory(scratch_parent(destination, local_path)) as sibling,
+            scratch_directory(choose_temporary_parent(destination, local_path)) as sibling,
         ):
             build = self._build(Path(temporary) / "build", platform)
-            app = app_problems(self.project, self.line.target, build, self.values)
+            app = check_app(self.project, self.line.target, build, self.values)
             problems = [*self.line.check(build, hidden), *app]
             self.heed(problems)
             staged = Path(sibling) / "bundle"
@@ -142,28 +144,32 @@ class Session:
             self.report.step(f"Bundling for {self.choice.name}")
             bundle = self.line.bundle(build, staged, hidden, self.report)
             self.heed(self.line.inspect(bundle, hidden))
-            swap(staged, destination)
-            keep_spare(staged, spare_directory(self.project))
+            replace_directory(staged, destination)
+            save_vendor_directory(staged, get_vendor_reuse_directory(self.project))
         if facts:
             with contextlib.suppress(OSError):  # without the state the next build is a full one
-                remember(self.project, destination, facts, bundle.manifest, problems)
+                save_build_state(self.project, destination, facts, bundle.manifest, problems)
         return dataclasses.replace(bundle, directory=destination)
 
     def _build(self, directory: Path, platform: Platform) -> Build:
         directory.mkdir()
         return self.line.build(self.project, platform, directory, self.report)
 
-    def heed(self, found: Iterable[Problem], kind: type[MastraError] = BuildError) -> None:
+    def heed(
+        self, problems: Iterable[Problem], error_class: type[MastraError] = BuildError
+    ) -> None:
         """Add problems to ``self.problems``, show them, and stop at errors.
 
         :param problems: what a check found.
         :param error_class: the class of the error to raise.
         :raises MastraError: of ``error_class``, with all errors among them.
         """
-        found = list(found)
-        self.problems.extend(found)
-        hidden = {"note": not self.notes, "warning": self.strict}
-        refuse([item for item in found if not hidden.get(item.severity)], self.report, kind)
+        problems = list(problems)
+        self.problems.extend(problems)
+        hidden = {"note": not self.show_notes, "warning": self.strict}
+        refuse(
+            [item for item in problems if not hidden.get(item.severity)], self.report, error_class
+        )
 
 
 def open_session(
@@ -214,7 +220,7 @@ def open_session(
 
 def _warn_about_secrets(choice: Choice, line: Line, report: Report) -> None:
     call = choice.call
-    names = secrets_in_clear(line.target.settings, call.settings) if call else []
+    names = find_plaintext_secrets(line.target.settings, call.settings) if call else []
     if call and names:
         report.note(
             f"{', '.join(names)} of {call.cls} is in plain text in the source (line "
@@ -223,7 +229,9 @@ def _warn_about_secrets(choice: Choice, line: Line, report: Report) -> None:
         )
 
 
-def refuse(problems: list[Problem], report: Report, kind: type[MastraError] = BuildError) -> None:
+def refuse(
+    problems: list[Problem], report: Report, error_class: type[MastraError] = BuildError
+) -> None:
     """Show warnings and notes, and raise all errors as one.
 
     :param problems: what a check found.
@@ -237,7 +245,7 @@ def refuse(problems: list[Problem], report: Report, kind: type[MastraError] = Bu
     errors = [problem for problem in problems if problem.severity == "error"]
     if errors:
         hint = "\n".join(problem.hint for problem in errors if problem.hint)
-        raise kind("\n".join(map(_format_problem, errors)), hint)
+        raise error_class("\n".join(map(_format_problem, errors)), hint)
 
 
 def _format_problem(problem: Problem) -> str:

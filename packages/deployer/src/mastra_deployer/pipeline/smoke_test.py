@@ -11,13 +11,13 @@ import stamina
 from mastra_core.errors import DeploymentFailed
 from mastra_core.pipeline import Deployment, Report
 
-__all__ = ("Smoke", "smoke", "smoke_path")
+__all__ = ("SmokeResult", "choose_smoke_path", "run_smoke_test")
 
 _CLIENT_ERROR, _SERVER_ERROR = 400, 500
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Smoke:
+class SmokeResult:
     """Response of a deployment to the smoke test.
 
     :param url: the requested URL.
@@ -30,7 +30,7 @@ class Smoke:
     milliseconds: int
 
 
-def smoke_path(kind: str, asked: str | None) -> tuple[str, int]:
+def choose_smoke_path(kind: str, path: str | None) -> tuple[str, int]:
     """Return the path to request, and the first HTTP status that is a failure.
 
     A Mastra app has ``/health``. Of an app of another framework only ``/`` is known, which should
@@ -39,14 +39,14 @@ def smoke_path(kind: str, asked: str | None) -> tuple[str, int]:
     :param kind: ``mastra`` or ``asgi``.
     :param path: the user's own path; ``None`` for the default of ``kind``.
     """
-    if asked is not None:
-        return asked, _CLIENT_ERROR
+    if path is not None:
+        return path, _CLIENT_ERROR
     return ("/health", _CLIENT_ERROR) if kind == "mastra" else ("/", _SERVER_ERROR)
 
 
-def smoke(
-    deployment: Deployment, path: str, failing: int, report: Report, *, patience: float
-) -> Smoke | None:
+def run_smoke_test(
+    deployment: Deployment, path: str, first_failing_status: int, report: Report, *, timeout: float
+) -> SmokeResult | None:
     """Request a deployment, again and again, until it responds well.
 
     :param deployment: the deployment, with its URL and headers.
@@ -65,11 +65,11 @@ def smoke(
     # The token of a platform's protection must not follow a redirect to its login page.
     client = httpx.Client(headers=headers, timeout=30, follow_redirects=not headers)
     request_with_retry = stamina.retry(
-        on=_UnhealthyResponse, attempts=None, timeout=patience, wait_initial=0.25, wait_max=5
+        on=_UnhealthyResponse, attempts=None, timeout=timeout, wait_initial=0.25, wait_max=5
     )(_request_once)
     try:
         with client:
-            return request_with_retry(client, url, failing)
+            return request_with_retry(client, url, first_failing_status)
     except _UnhealthyResponse as error:
         raise DeploymentFailed(
             f"{url} {error}.",
@@ -82,7 +82,7 @@ class _UnhealthyResponse(Exception):
     """A missing or failing response, which a retry may cure."""
 
 
-def _request_once(client: httpx.Client, url: str, first_failing_status: int) -> Smoke:
+def _request_once(client: httpx.Client, url: str, first_failing_status: int) -> SmokeResult:
     started = time.monotonic()
     try:
         with client.stream("GET", url) as response:  # the body may be endless
@@ -97,4 +97,4 @@ def _request_once(client: httpx.Client, url: str, first_failing_status: int) -> 
     if status >= first_failing_status:
         raise _UnhealthyResponse(f"responds with status {status}")
     milliseconds = round((time.monotonic() - started) * 1000)
-    return Smoke(url=url, status=status, milliseconds=milliseconds)
+    return SmokeResult(url=url, status=status, milliseconds=milliseconds)

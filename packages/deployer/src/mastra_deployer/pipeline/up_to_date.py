@@ -12,20 +12,22 @@ import msgspec
 import mastra_core
 import mastra_deployer
 from mastra_core.pipeline import Platform, Project, Silent, Target
-from mastra_deployer.bundler.metadata.build_state import code_stamp, fingerprint_of
-from mastra_deployer.bundler.sources.first_party import collect
-from mastra_deployer.bundler.stage import locked
-from mastra_deployer.plugins.manager import deployer_packages
+from mastra_deployer.bundler.metadata.build_state import compute_build_fingerprint, hash_code
+from mastra_deployer.bundler.sources.first_party import collect_sources
+from mastra_deployer.bundler.stage import lock_dependencies
+from mastra_deployer.plugins.manager import list_tool_packages
 from mastra_deployer.project.interpreters import (
     Interpreter,
     project_interpreter,
     target_interpreter,
 )
 
-__all__ = ("present_facts", "present_fingerprint")
+__all__ = ("compute_current_fingerprint", "hash_build_inputs")
 
 
-def present_fingerprint(project: Project, target: Target, platform: Platform, kind: str) -> str:
+def compute_current_fingerprint(
+    project: Project, target: Target, platform: Platform, kind: str
+) -> str:
     """Return the fingerprint of the sources and the dependencies as they are now.
 
     :param project: the app.
@@ -33,12 +35,12 @@ def present_fingerprint(project: Project, target: Target, platform: Platform, ki
     :param platform: the platform to build for.
     :param kind: ``mastra`` or ``asgi``.
     """
-    sources = collect(project, deployer_packages())
-    closure = locked(project, target, platform, kind, Silent())
-    return fingerprint_of(sources.digest(), closure.fingerprint)
+    sources = collect_sources(project, list_tool_packages())
+    closure = lock_dependencies(project, target, platform, kind, Silent())
+    return compute_build_fingerprint(sources.compute_digest(), closure.fingerprint)
 
 
-def present_facts(
+def hash_build_inputs(
     project: Project, platform: Platform, settings: Any, code: tuple[Path, ...]
 ) -> str:
     """Hash everything but sources and dependencies that decides what a bundle contains.
@@ -78,6 +80,6 @@ def _hash_environment(interpreter: Interpreter) -> str:
 
 def _iter_code_hashes(paths: tuple[Path, ...]) -> Iterator[str]:
     for package in (mastra_core, mastra_deployer):
-        yield code_stamp(Path(str(package.__file__)).parent)
+        yield hash_code(Path(str(package.__file__)).parent)
     for path in paths:
-        yield code_stamp(path) if path.is_dir() else hashlib.sha256(path.read_bytes()).hexdigest()
+        yield hash_code(path) if path.is_dir() else hashlib.sha256(path.read_bytes()).hexdigest()

@@ -31,7 +31,7 @@ from mastra_core.pipeline import (
 )
 from mastra_core.secret import Secret
 from mastra_deployer.bundler import stage
-from mastra_deployer.plugins.manager import implemented, load_deployer, load_plugins
+from mastra_deployer.plugins.manager import list_implemented_hooks, load_deployer, load_plugins
 
 __all__ = ("Access", "Line")
 
@@ -69,7 +69,7 @@ class Line:
 
         :param verb: the hook's name without ``mastra_`` (``deploy``).
         """
-        return implemented(self._deployer).get(f"mastra_{verb}", False)
+        return list_implemented_hooks(self._deployer).get(f"mastra_{verb}", False)
 
     def require(self, verb: str) -> None:
         """Check that the deployer implements a hook.
@@ -84,7 +84,7 @@ class Line:
             )
 
     @property
-    def code(self) -> tuple[Path, ...]:
+    def source_paths(self) -> tuple[Path, ...]:
         """The deployer's own source: the directories of its package or of its file."""
         modules = [item for item in self._deployer.get_plugins() if isinstance(item, ModuleType)]
         return tuple(path for module in modules for path in _find_source_paths(module))
@@ -144,7 +144,7 @@ class Line:
         self._notify_stage_finished("bundle", bundle, report)
         return bundle
 
-    def reused(self, bundle: Bundle, report: Report) -> None:
+    def notify_reused(self, bundle: Bundle, report: Report) -> None:
         """Notify the plugins that an existing bundle is used again.
 
         :param bundle: the bundle, which is what bundling again would produce.

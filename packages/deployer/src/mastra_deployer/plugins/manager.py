@@ -28,9 +28,9 @@ from mastra_deployer.project.suggest import suggest
 __all__ = (
     "DEPLOYERS",
     "admit",
-    "deployer_packages",
-    "implemented",
     "installed_deployers",
+    "list_implemented_hooks",
+    "list_tool_packages",
     "load_deployer",
     "load_plugins",
 )
@@ -51,14 +51,14 @@ def installed_deployers() -> dict[str, list[EntryPoint]]:
     return entries_by_name
 
 
-def deployer_packages() -> set[str]:
+def list_tool_packages() -> set[str]:
     """Return the import names of deployer and plugin packages, which must not be in a bundle."""
     entries = [*entry_points(group=DEPLOYERS), *entry_points(group=PLUGINS)]
     names = {entry.module.partition(".")[0] for entry in entries}
     return (names | {"mastra_deployer"}) - {"mastra_server"}
 
 
-def load_deployer(name: str, root: Path, own: object) -> pluggy.PluginManager:
+def load_deployer(name: str, root: Path, default_build: object) -> pluggy.PluginManager:
     """Load one deployer, with Mastra's own build as the fallback, into a new plugin manager.
 
     :param name: an installed deployer's name, or a path from the project's ``root``.
@@ -69,7 +69,7 @@ def load_deployer(name: str, root: Path, own: object) -> pluggy.PluginManager:
     """
     manager = pluggy.PluginManager(NAME)
     manager.add_hookspecs(DeployerSpec)
-    manager.register(own, name="mastra-deployer")
+    manager.register(default_build, name="mastra-deployer")
     if name.startswith((".", "/")) or name.endswith(".py"):
         admit(manager, _load_module(root, name), name)
     else:
@@ -194,7 +194,7 @@ def _get_distribution_name(entry: EntryPoint) -> str:
     return entry.dist.name if entry.dist is not None else entry.value
 
 
-def implemented(manager: pluggy.PluginManager) -> Mapping[str, bool]:
+def list_implemented_hooks(manager: pluggy.PluginManager) -> Mapping[str, bool]:
     """Return for every deployer hook whether the deployer implements it.
 
     :param manager: a manager from ``load_deployer``; Mastra's own build does not count.

@@ -8,12 +8,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, TypeGuard
 
-__all__ = ("Code", "Names", "dotted", "imports")
+__all__ = ("NameResolver", "ParsedModule", "collect_imports", "get_dotted_name")
 
-Elsewhere = Callable[[str], str | None]
+ConstantLookup = Callable[[str], str | None]
 
 
-class Code(NamedTuple):
+class ParsedModule(NamedTuple):
     """A parsed module.
 
     :param tree: the syntax tree.
@@ -24,7 +24,7 @@ class Code(NamedTuple):
     nodes: list[ast.AST]
 
     @classmethod
-    def parse(cls, source: bytes) -> Code:
+    def parse(cls, source: bytes) -> ParsedModule:
         """Parse a source file.
 
         :param source: the file's bytes.
@@ -36,18 +36,18 @@ class Code(NamedTuple):
         return cls(tree, list(ast.walk(tree)))
 
 
-def dotted(node: ast.expr) -> str:
+def get_dotted_name(node: ast.expr) -> str:
     """Return ``a.b.c`` as written; empty for any other expression.
 
     :param node: the expression.
     """
     if isinstance(node, ast.Attribute):
-        head = dotted(node.value)
+        head = get_dotted_name(node.value)
         return f"{head}.{node.attr}" if head else ""
     return node.id if isinstance(node, ast.Name) else ""
 
 
-def imports(nodes: Iterable[ast.AST]) -> dict[str, str]:
+def collect_imports(nodes: Iterable[ast.AST]) -> dict[str, str]:
     """Map each imported name to its origin.
 
     :param nodes: of which the import statements count.
@@ -67,7 +67,7 @@ def imports(nodes: Iterable[ast.AST]) -> dict[str, str]:
     return names
 
 
-class Names:
+class NameResolver:
     """Resolve names within one module.
 
     A name that is bound twice, or is also a parameter somewhere, resolves to nothing: its value at
@@ -78,10 +78,10 @@ class Names:
     :param lookup_constant: returns the string of another module's constant by its dotted name.
     """
 
-    def __init__(self, code: Code, package: str, lookup_constant: Elsewhere) -> None:
+    def __init__(self, code: ParsedModule, package: str, lookup_constant: ConstantLookup) -> None:
         self._lookup_constant = lookup_constant
         bound = Counter(_iter_bindings(code.nodes))
-        imported = imports(code.nodes)
+        imported = collect_imports(code.nodes)
         self._imports = {
             name: _to_absolute(origin, package)
             for name, origin in imported.items()
@@ -95,27 +95,27 @@ class Names:
         }
         self._calls = {name: value for name, value in single.items() if isinstance(value, ast.Call)}
         for name, value in single.items():
-            if self.origin(value):  # env = os.environ
-                self._imports[name] = self.origin(value)
+            if self.resolve_origin(value):  # env = os.environ
+                self._imports[name] = self.resolve_origin(value)
         self._lists = {name: value for name, value in single.items() if _is_list(value)}
         self._loops = {name: value for name, value in _iter_loops(code.nodes) if bound[name] == 1}
 
-    def origin(self, node: ast.expr) -> str:
+    def resolve_origin(self, node: ast.expr) -> str:
         """Return the dotted name that an expression was imported as (``os.environ``), if any.
 
         :param node: the expression.
         """
-        head, dot, rest = dotted(node).partition(".")
+        head, dot, rest = get_dotted_name(node).partition(".")
         return self._imports[head] + dot + rest if head in self._imports else ""
 
-    def maker(self, node: ast.expr) -> ast.Call | None:
+    def find_constructor_call(self, node: ast.expr) -> ast.Call | None:
         """Return the call that a module-level name was assigned from, or ``None``.
 
         :param node: the expression that may be such a name.
         """
         return self._calls.get(node.id) if isinstance(node, ast.Name) else None
 
-    def texts(self, node: ast.expr) -> list[str]:
+    def resolve_strings(self, node: ast.expr) -> list[str]:
         """Return every string that an expression stands for.
 
         There are several in a loop over strings: ``for name in ("A", "B"): os.environ[name]``.
@@ -130,12 +130,14 @@ class Names:
                 if isinstance(iterable, ast.Name)
                 else iterable
             )
-            items = [self.text(item) for item in iterable.elts] if _is_list(iterable) else []
+            items = (
+                [self.resolve_string(item) for item in iterable.elts] if _is_list(iterable) else []
+            )
             return [item for item in items if item] if all(items) else []
-        string = self.text(node)
+        string = self.resolve_string(node)
         return [string] if string else []
 
-    def text(self, node: ast.expr) -> str | None:
+    def resolve_string(self, node: ast.expr) -> str | None:
         """Return the string that an expression stands for; ``None`` where this is not certain.
 
         :param node: the expression.
@@ -144,7 +146,7 @@ class Names:
             return node.value if isinstance(node.value, str) else None
         if isinstance(node, ast.Name) and node.id in self.constants:
             return self.constants[node.id]
-        origin = self.origin(node)
+        origin = self.resolve_origin(node)
         return self._lookup_constant(origin) if origin else None
 
 

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 from mastra_core.errors import ConfigError
 from mastra_core.secret import Secret
-from mastra_deployer.project.ast_names import dotted, imports
+from mastra_deployer.project.ast_names import collect_imports, get_dotted_name
 
 __all__ = ("DeployerCall", "EnvReference", "is_none", "mastra_calls", "read_deployer")
 
@@ -63,7 +63,7 @@ def mastra_calls(tree: ast.Module) -> list[ast.Call]:
     return [
         node
         for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and dotted(node.func).rpartition(".")[2] == "Mastra"
+        if isinstance(node, ast.Call) and get_dotted_name(node.func).rpartition(".")[2] == "Mastra"
     ]
 
 
@@ -93,7 +93,7 @@ class _Reader:
     def __init__(self, path: Path, tree: ast.Module) -> None:
         self._path = path
         self._tree = tree
-        self._imports = imports(tree.body)
+        self._imports = collect_imports(tree.body)
 
     def read(self, keyword: ast.keyword) -> DeployerCall:
         value, assignment = keyword.value, None
@@ -136,7 +136,7 @@ class _Reader:
         return stores[0].value, stores[0]
 
     def _resolve_class(self, call: ast.Call) -> tuple[str, str]:
-        name = dotted(call.func)
+        name = get_dotted_name(call.func)
         head, _, rest = name.partition(".")
         origin = self._imports.get(head)
         if origin is None:
@@ -168,7 +168,7 @@ class _Reader:
         return None
 
     def _resolve_origin(self, node: ast.expr) -> str:
-        head, dot, rest = dotted(node).partition(".")
+        head, dot, rest = get_dotted_name(node).partition(".")
         return self._imports.get(head, head) + dot + rest
 
     def _parse_literal(self, node: ast.expr) -> Any:

@@ -13,14 +13,14 @@ from mastra_core.errors import ConfigError
 from mastra_core.pipeline import Environment, Project
 from mastra_core.secret import Secret
 
-__all__ = ("DEVELOPMENT", "ENV", "app_values", "read_environment")
+__all__ = ("DEVELOPMENT", "ENV_FILES", "app_values", "read_environment")
 
-ENV = (".env",)
+ENV_FILES = (".env",)
 DEVELOPMENT = (".env", ".env.local", ".env.development")  # the later wins
 
 
 def read_environment(
-    project: Project, env_file: Path | None = None, names: Sequence[str] = ENV
+    project: Project, env_file: Path | None = None, names: Sequence[str] = ENV_FILES
 ) -> dict[str, str]:
     """Return every known environment variable; the real environment wins.
 
@@ -52,10 +52,10 @@ def app_values(
     missing = [name for name in declared.required if not values.get(name, "").strip()]
     if missing:
         from mastra_deployer.checks.variable_locations import (
-            places_of,  # only the error needs it
+            locate_variables,  # only the error needs it
         )
 
-        locations = places_of(project, missing) if project else {}
+        locations = locate_variables(project, missing) if project else {}
         reads = [f"{name} is read in {', '.join(where)}." for name, where in locations.items()]
         hint = "Set them, or put them in .env; the app declares them in [tool.mastra.env]."
         raise ConfigError(

@@ -35,15 +35,15 @@ class Interpreter:
     :param path: of the executable.
     :param python: major and minor version.
     :param wheels: the platform whose wheels it takes, in uv's notation.
-    :param full: the whole version.
-    :param tag: of its bytecode (``cpython-312``).
+    :param full_version: with the patch release.
+    :param cache_tag: of its bytecode (``cpython-312``).
     """
 
     path: str
     python: str
     wheels: str
     full: str
-    tag: str
+    cache_tag: str
 
     @property
     def platform(self) -> Platform:
@@ -65,7 +65,9 @@ def probe(path: str) -> Interpreter | None:
     except (OSError, subprocess.SubprocessError, ValueError):
         return None
     wheels = _to_uv_platform(system, machine, libc)
-    return Interpreter(path=executable or path, python=python, wheels=wheels, full=full, tag=tag)
+    return Interpreter(
+        path=executable or path, python=python, wheels=wheels, full=full, cache_tag=tag
+    )
 
 
 def project_interpreter(project: Project) -> Interpreter:
@@ -86,7 +88,9 @@ def project_interpreter(project: Project) -> Interpreter:
     return probe(sys.executable) or _raise_broken(Path(sys.executable))
 
 
-def target_interpreter(python: str, preferred: Interpreter, named: str = "") -> Interpreter | None:
+def target_interpreter(
+    python: str, preferred: Interpreter, requested: str = ""
+) -> Interpreter | None:
     """Return an interpreter of this machine for a Python version, or ``None``.
 
     :param python: major and minor version.
@@ -94,15 +98,15 @@ def target_interpreter(python: str, preferred: Interpreter, named: str = "") -> 
     :param requested: ``--python PATH``, which must fit.
     :raises ConfigError: when the requested one does not run or is of another version.
     """
-    if named:
-        interpreter = probe(named)
+    if requested:
+        interpreter = probe(requested)
         if interpreter is None:
             raise ConfigError(
-                f"{named!r} is not a Python interpreter that runs.", "Pass --python PATH."
+                f"{requested!r} is not a Python interpreter that runs.", "Pass --python PATH."
             )
         if interpreter.python != python:
             raise ConfigError(
-                f"{named!r} is Python {interpreter.python}, but the target needs {python}.",
+                f"{requested!r} is Python {interpreter.python}, but the target needs {python}.",
                 f"Pass a Python {python}, or omit --python.",
             )
         return interpreter

@@ -18,7 +18,13 @@ from mastra_core.secret import Secret
 from mastra_deployer.project.deployer_argument import EnvReference
 from mastra_deployer.project.suggest import suggest
 
-__all__ = ("Credentials", "credentials_of", "merge_settings", "secrets_in_clear", "without_secrets")
+__all__ = (
+    "Credentials",
+    "collect_credentials",
+    "find_plaintext_secrets",
+    "merge_settings",
+    "without_secrets",
+)
 
 
 def merge_settings(
@@ -69,7 +75,7 @@ class Credentials(dict[str, Secret]):
         raise AuthError(f"{name} is not set.", "Set it in the environment or in .env.")
 
 
-def credentials_of(
+def collect_credentials(
     names: tuple[str, ...], settings: Any, environ: Mapping[str, str]
 ) -> Credentials:
     """Collect a target's credentials from its settings and the environment.
@@ -90,7 +96,7 @@ def credentials_of(
     return credentials
 
 
-def secrets_in_clear(cls: type, given: Mapping[str, Any]) -> list[str]:
+def find_plaintext_secrets(cls: type, arguments: Mapping[str, Any]) -> list[str]:
     """Return the names of secret settings whose value is written in the entry file.
 
     :param cls: the settings class.
@@ -99,7 +105,7 @@ def secrets_in_clear(cls: type, given: Mapping[str, Any]) -> list[str]:
     hints = get_type_hints(cls)
     return [
         key
-        for key, value in given.items()
+        for key, value in arguments.items()
         if value is not None and not isinstance(value, EnvReference) and _is_secret(hints.get(key))
     ]
 

@@ -10,10 +10,12 @@ from packaging.utils import canonicalize_name
 from mastra_core.errors import ConfigError
 from mastra_deployer.project.suggest import suggest
 
-__all__ = ("chosen", "group_lines")
+__all__ = ("iter_group_lines", "select_lines")
 
 
-def chosen(pyproject: Mapping[str, Any], extras: Iterable[str], groups: Iterable[str]) -> list[str]:
+def select_lines(
+    pyproject: Mapping[str, Any], extras: Iterable[str], groups: Iterable[str]
+) -> list[str]:
     """Return the requirement lines of the selected extras and groups.
 
     :param pyproject: the contents of pyproject.toml.
@@ -23,13 +25,15 @@ def chosen(pyproject: Mapping[str, Any], extras: Iterable[str], groups: Iterable
     """
     optional = pyproject.get("project", {}).get("optional-dependencies", {})
     tables = pyproject.get("dependency-groups", {})
-    lines = [line for name in extras for line in optional[known(name, optional, "extras")]]
+    lines = [line for name in extras for line in optional[find_spelling(name, optional, "extras")]]
     return lines + [
-        line for name in groups for line in group_lines(tables, known(name, tables, "groups"))
+        line
+        for name in groups
+        for line in iter_group_lines(tables, find_spelling(name, tables, "groups"))
     ]
 
 
-def known(name: str, table: Iterable[str], key: str) -> str:
+def find_spelling(name: str, table: Iterable[str], key: str) -> str:
     """Return a name as a table spells it.
 
     :param name: in any spelling.
@@ -46,8 +50,8 @@ def known(name: str, table: Iterable[str], key: str) -> str:
     return found
 
 
-def group_lines(
-    tables: Mapping[str, Any], name: str, seen: frozenset[str] = frozenset()
+def iter_group_lines(
+    tables: Mapping[str, Any], name: str, visited: frozenset[str] = frozenset()
 ) -> Iterator[str]:
     """Yield the lines of a dependency group, with those of included groups in their place.
 
@@ -56,12 +60,12 @@ def group_lines(
     :param visited: canonical spelling of the groups that include this one.
     :raises ConfigError: for a group that includes itself, or one that does not exist.
     """
-    if name in seen:
+    if name in visited:
         raise ConfigError(
             f"The dependency group {name!r} includes itself.", "Remove one include-group."
         )
-    for item in tables[known(name, tables, "groups")]:
+    for item in tables[find_spelling(name, tables, "groups")]:
         if isinstance(item, str):
             yield item
         else:
-            yield from group_lines(tables, str(item.get("include-group")), seen | {name})
+            yield from iter_group_lines(tables, str(item.get("include-group")), visited | {name})

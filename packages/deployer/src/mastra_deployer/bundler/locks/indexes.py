@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 from mastra_core.errors import ConfigError
 
-__all__ = ("Indexes", "expand", "public", "with_credentials")
+__all__ = ("Indexes", "add_credentials", "expand_variables", "remove_credentials")
 
 _CREDENTIALS = re.compile(r"(https?://)[^/\s@\"'`]*@")
 _PYPI = "https://pypi.org/simple"
@@ -37,11 +37,11 @@ class Indexes:
     only_links: bool = False
     prereleases: bool = False
 
-    def lines(self) -> tuple[str, ...]:
+    def to_lines(self) -> tuple[str, ...]:
         """Return the options that uv has no variable for, as lines of a requirements file."""
         return ("--no-index",) if self.only_links else ()
 
-    def environment(self) -> dict[str, str]:
+    def to_environment(self) -> dict[str, str]:
         """Return variables for uv; the user's own values of the same variables are appended."""
         variables = {
             # Naming PyPI itself must not override the user's own mirror of it.
@@ -53,7 +53,7 @@ class Indexes:
         return {name: value for name, value in variables.items() if value}
 
 
-def public(text: str) -> str:
+def remove_credentials(text: str) -> str:
     """Remove user and password from every URL in a text.
 
     :param text: any text.
@@ -61,7 +61,7 @@ def public(text: str) -> str:
     return _CREDENTIALS.sub(r"\1", text)
 
 
-def with_credentials(url: str, user: str, password: str) -> str:
+def add_credentials(url: str, user: str, password: str) -> str:
     """Add credentials to a URL; without any it is returned unchanged.
 
     :param url: the URL.
@@ -76,7 +76,7 @@ def with_credentials(url: str, user: str, password: str) -> str:
     return f"{scheme}://{quote(user, safe='')}:{quote(password, safe='')}@{rest}"
 
 
-def expand(text: str, where: str) -> str:
+def expand_variables(text: str, where: str) -> str:
     """Replace each ``${NAME}`` by the environment variable, as pip, pdm and pipenv do.
 
     :param text: any text.

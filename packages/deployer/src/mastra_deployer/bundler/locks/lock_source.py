@@ -13,11 +13,11 @@ from mastra_core.pipeline import Platform, Project
 from mastra_deployer.bundler.locks.indexes import Indexes
 from mastra_deployer.project.interpreters import project_interpreter, target_interpreter
 
-__all__ = ("Asked", "Source", "Wanted", "check_python", "drifted")
+__all__ = ("LockRequest", "LockSource", "ResolverInput", "build_drift_error", "check_python")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Asked:
+class LockRequest:
     """What is wanted from a project's files.
 
     :param project: the app.
@@ -38,7 +38,7 @@ class Asked:
         """The project's directory."""
         return self.project.root
 
-    def interpreter(self) -> str:
+    def find_interpreter(self) -> str:
         """Return the path of a Python of the target's version, or nothing."""
         own = project_interpreter(self.project)
         found = target_interpreter(self.platform.python, own, self.platform.interpreter)
@@ -46,7 +46,7 @@ class Asked:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Wanted:
+class ResolverInput:
     """What uv has to resolve.
 
     :param lines: requirements, or options of a requirements file.
@@ -64,7 +64,7 @@ class Wanted:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Source:
+class LockSource:
     """The files that decide what ships.
 
     :param name: of the deciding file, as users know it.
@@ -80,22 +80,22 @@ class Source:
     name: str
     files: tuple[Path, ...]
     direct: tuple[str, ...]
-    read: Callable[[], Wanted]
+    read: Callable[[], ResolverInput]
     locked: bool
     update: str
     requires_python: str = ""
     indexes: Indexes = dataclasses.field(default_factory=Indexes)
 
 
-def drifted(name: str, why: str, update: str) -> BuildError:
+def build_drift_error(name: str, reason: str, update: str) -> BuildError:
     """Build the error for a lock that does not match the project.
 
     :param name: of the lock.
-    :param why: what differs.
+    :param reason: what differs.
     :param update: the command that updates the lock.
     """
     return BuildError(
-        f"{name} does not match the project: {why}.", f"Run `{update}`, and commit the result."
+        f"{name} does not match the project: {reason}.", f"Run `{update}`, and commit the result."
     )
 
 
@@ -126,7 +126,7 @@ def check_python(requires: str, platform: Platform, where: str) -> None:
     )
 
 
-def allowed_hashes(packages: list[tuple[str, list[str]]]) -> dict[str, frozenset[str]]:
+def collect_hashes(packages: list[tuple[str, list[str]]]) -> dict[str, frozenset[str]]:
     """Collect the hashes of a lock by canonical name; those that are not SHA-256 are skipped.
 
     :param packages: pairs of a name and its ``algorithm:digest`` hashes.

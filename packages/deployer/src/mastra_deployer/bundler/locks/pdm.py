@@ -11,33 +11,39 @@ from typing import Any
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from mastra_deployer.bundler.locks.groups import chosen
-from mastra_deployer.bundler.locks.indexes import Indexes, expand, with_credentials
-from mastra_deployer.bundler.locks.lock_source import Asked, Source, Wanted, check_python, drifted
+from mastra_deployer.bundler.locks.groups import select_lines
+from mastra_deployer.bundler.locks.indexes import Indexes, add_credentials, expand_variables
+from mastra_deployer.bundler.locks.lock_source import (
+    LockRequest,
+    LockSource,
+    ResolverInput,
+    build_drift_error,
+    check_python,
+)
 from mastra_deployer.bundler.locks.pins import Pins
-from mastra_deployer.bundler.locks.plain import stated_lines
+from mastra_deployer.bundler.locks.plain import read_project_requirements
 from mastra_deployer.project.config import read_pyproject, read_toml
 
-__all__ = ("pdm_lock",)
+__all__ = ("read_pdm_lock",)
 
 _UPDATE = "pdm lock"
 
 
-def pdm_lock(asked: Asked, lock: Path) -> Source:
+def read_pdm_lock(request: LockRequest, lock: Path) -> LockSource:
     """Read a pdm.lock; only the default group ships, unless others are selected.
 
     :param request: what is wanted.
     :param lock: the file.
     """
-    pyproject = read_pyproject(asked.root)
-    lines = [*stated_lines(asked.root, pyproject)]
+    pyproject = read_pyproject(request.root)
+    lines = [*read_project_requirements(request.root, pyproject)]
     tables = {**pyproject, "dependency-groups": _merge_groups(pyproject)}
-    lines += chosen(tables, asked.extras, asked.groups)
-    return Source(
+    lines += select_lines(tables, request.extras, request.groups)
+    return LockSource(
         name="pdm.lock",
-        files=(asked.root / "pyproject.toml", lock),
+        files=(request.root / "pyproject.toml", lock),
         direct=tuple(lines),
-        read=lambda: _read_locked(asked, pyproject, lines, lock),
+        read=lambda: _read_locked(request, pyproject, lines, lock),
         locked=True,
         update=_UPDATE,
         requires_python=pyproject.get("project", {}).get("requires-python", ""),
@@ -46,12 +52,12 @@ def pdm_lock(asked: Asked, lock: Path) -> Source:
 
 
 def _read_locked(
-    request: Asked, pyproject: Mapping[str, Any], lines: list[str], lock: Path
-) -> Wanted:
+    request: LockRequest, pyproject: Mapping[str, Any], lines: list[str], lock: Path
+) -> ResolverInput:
     data = read_toml(lock)
     metadata = data.get("metadata", {})
     if metadata.get("content_hash") != f"sha256:{_compute_content_hash(pyproject)}":
-        raise drifted("pdm.lock", "pyproject.toml has changed since it was made", _UPDATE)
+        raise build_drift_error("pdm.lock", "pyproject.toml has changed since it was made", _UPDATE)
     for target in metadata.get("targets", [])[:1]:
         check_python(target.get("requires_python", ""), request.platform, "pdm.lock")
     pins = Pins(name="pdm.lock", update=_UPDATE)
@@ -66,7 +72,7 @@ def _read_locked(
         pins.add(name, package["version"], package.get("marker", ""), hashes)
         if address := _get_address(lock.parent, package):
             addresses[name] = address
-    return pins.wanted(
+    return pins.to_resolver_input(
         [_add_address(line, addresses) for line in lines], addresses, request.platform
     )
 
@@ -104,10 +110,11 @@ def _read_indexes(pyproject: Mapping[str, Any]) -> Indexes:
     default, extra, links = "", [], []
     for source in pyproject.get("tool", {}).get("pdm", {}).get("source", []):
         user, password = (
-            expand(source.get(key, ""), "[[tool.pdm.source]]") for key in ("username", "password")
+            expand_variables(source.get(key, ""), "[[tool.pdm.source]]")
+            for key in ("username", "password")
         )
-        url = expand(source.get("url", ""), "[[tool.pdm.source]]")
-        url = with_credentials(url, user, password) if url else ""
+        url = expand_variables(source.get("url", ""), "[[tool.pdm.source]]")
+        url = add_credentials(url, user, password) if url else ""
         if source.get("type") == "find_links":
             links.append(url)
         elif source.get("name") == "pypi":

@@ -10,8 +10,12 @@ from packaging.utils import canonicalize_name
 
 from mastra_core.errors import BuildError
 from mastra_core.pipeline import Platform
-from mastra_deployer.bundler.locks.lock_source import Wanted, allowed_hashes, drifted
-from mastra_deployer.bundler.resolve.markers import holds, marker_environment
+from mastra_deployer.bundler.locks.lock_source import (
+    ResolverInput,
+    build_drift_error,
+    collect_hashes,
+)
+from mastra_deployer.bundler.resolve.markers import build_marker_environment, evaluate_marker
 
 __all__ = ("Pins",)
 
@@ -42,9 +46,9 @@ class Pins:
         self.versions.setdefault(canonicalize_name(name), []).append((version, marker))
         self.hashes.append((name, hashes))
 
-    def wanted(
-        self, lines: Sequence[str], located: Mapping[str, str], platform: Platform
-    ) -> Wanted:
+    def to_resolver_input(
+        self, lines: Sequence[str], addresses: Mapping[str, str], platform: Platform
+    ) -> ResolverInput:
         """Return requirement lines with this lock's versions for a platform.
 
         :param lines: the requirements.
@@ -54,17 +58,17 @@ class Pins:
             fit.
         """
         for line in lines:
-            self.check(line, located, platform)
+            self.check(line, addresses, platform)
         pinned = (
-            self._build_constraints(name, located, platform) for name in sorted(self.versions)
+            self._build_constraints(name, addresses, platform) for name in sorted(self.versions)
         )
-        return Wanted(
+        return ResolverInput(
             lines=tuple(lines),
             constraints=tuple(line for group in pinned for line in group),
-            hashes=allowed_hashes(self.hashes),
+            hashes=collect_hashes(self.hashes),
         )
 
-    def check(self, line: str, located: Mapping[str, str], platform: Platform) -> None:
+    def check(self, line: str, addresses: Mapping[str, str], platform: Platform) -> None:
         """Check that the lock fulfils a requirement.
 
         :param line: the requirement.
@@ -76,23 +80,25 @@ class Pins:
             requirement = Requirement(line)
         except InvalidRequirement:
             return
-        environment = {**marker_environment(platform), "extra": ""}
+        environment = {**build_marker_environment(platform), "extra": ""}
         if requirement.marker is not None and not requirement.marker.evaluate(environment):
             return
         name = canonicalize_name(requirement.name)
         versions = self._select_versions(name, platform)
         if not versions:
             kind = "for the target" if name in self.versions else "at all"
-            raise drifted(self.name, f"it has no {name!r} {kind}", self.update)
-        if name not in located and not requirement.specifier.contains(
+            raise build_drift_error(self.name, f"it has no {name!r} {kind}", self.update)
+        if name not in addresses and not requirement.specifier.contains(
             versions[0], prereleases=True
         ):
-            raise drifted(self.name, f"it has {name} {versions[0]}, not {line!r}", self.update)
+            raise build_drift_error(
+                self.name, f"it has {name} {versions[0]}, not {line!r}", self.update
+            )
 
     def _build_constraints(
-        self, name: str, located: Mapping[str, str], platform: Platform
+        self, name: str, addresses: Mapping[str, str], platform: Platform
     ) -> Iterable[str]:
-        if address := located.get(name):
+        if address := addresses.get(name):
             return [f"{name} {address}"]
         versions = self._select_versions(name, platform)
         if len(set(versions)) > 1:
@@ -106,7 +112,9 @@ class Pins:
     def _select_versions(self, name: str, platform: Platform) -> list[str]:
         candidates = self.versions.get(name, [])
         versions = [
-            version for version, marker in candidates if not marker or holds(marker, platform)
+            version
+            for version, marker in candidates
+            if not marker or evaluate_marker(marker, platform)
         ]
         # A package whose markers are false is not needed; if it is, its only version is used.
         return versions or [version for version, _ in candidates[:1] if len(candidates) == 1]

@@ -9,20 +9,26 @@ from pathlib import Path
 from typing import Any
 
 from mastra_core.errors import ConfigError
-from mastra_deployer.bundler.locks.groups import known
-from mastra_deployer.bundler.locks.indexes import Indexes, expand
-from mastra_deployer.bundler.locks.lock_source import Asked, Source, Wanted, allowed_hashes, drifted
-from mastra_deployer.bundler.locks.poetry_constraints import git_address
+from mastra_deployer.bundler.locks.groups import find_spelling
+from mastra_deployer.bundler.locks.indexes import Indexes, expand_variables
+from mastra_deployer.bundler.locks.lock_source import (
+    LockRequest,
+    LockSource,
+    ResolverInput,
+    build_drift_error,
+    collect_hashes,
+)
+from mastra_deployer.bundler.locks.poetry_constraints import to_git_url
 from mastra_deployer.project.config import read_toml
 
-__all__ = ("pipfile_lock",)
+__all__ = ("read_pipfile_lock",)
 
 _UPDATE = "pipenv lock"
 _SECTIONS = frozenset(("source", "packages", "dev-packages", "requires", "scripts", "pipfile"))
 _CATEGORY_NAMES = {"dev": "develop", "dev-packages": "develop"}
 
 
-def pipfile_lock(asked: Asked, lock: Path) -> Source:
+def read_pipfile_lock(request: LockRequest, lock: Path) -> LockSource:
     """Read a Pipfile.lock: its default category, and those that are selected.
 
     :param request: what is wanted.
@@ -33,11 +39,11 @@ def pipfile_lock(asked: Asked, lock: Path) -> Source:
     # Only the Pipfile tells direct requirements; without one every package counts as direct.
     direct = tuple(pipfile.get("packages", ())) or tuple(_read_json(lock).get("default", ()))
     python = pipfile.get("requires", {}).get("python_version", "")
-    return Source(
+    return LockSource(
         name="Pipfile.lock",
         files=(file, lock),
         direct=direct,
-        read=lambda: _read_locked(asked, pipfile, lock),
+        read=lambda: _read_locked(request, pipfile, lock),
         locked=True,
         update=_UPDATE,
         requires_python=f"=={python}.*" if python else "",
@@ -45,17 +51,19 @@ def pipfile_lock(asked: Asked, lock: Path) -> Source:
     )
 
 
-def _read_locked(request: Asked, pipfile: Mapping[str, Any], lock: Path) -> Wanted:
+def _read_locked(request: LockRequest, pipfile: Mapping[str, Any], lock: Path) -> ResolverInput:
     data = _read_json(lock)
     if pipfile and data["_meta"]["hash"]["sha256"] != _compute_content_hash(pipfile):
-        raise drifted("Pipfile.lock", "the Pipfile has changed since it was made", _UPDATE)
+        raise build_drift_error(
+            "Pipfile.lock", "the Pipfile has changed since it was made", _UPDATE
+        )
     tables = {name: table for name, table in data.items() if name != "_meta"}
     selected = (_CATEGORY_NAMES.get(name, name) for name in request.groups)
-    groups = ["default", *(known(name, tables, "groups") for name in selected)]
+    groups = ["default", *(find_spelling(name, tables, "groups") for name in selected)]
     packages = {name: item for group in groups for name, item in tables[group].items()}
-    return Wanted(
+    return ResolverInput(
         lines=tuple(_iter_lines(packages, lock.parent)),
-        hashes=allowed_hashes([(name, item.get("hashes", [])) for name, item in packages.items()]),
+        hashes=collect_hashes([(name, item.get("hashes", [])) for name, item in packages.items()]),
     )
 
 
@@ -64,7 +72,7 @@ def _iter_lines(packages: Mapping[str, Any], directory: Path) -> Iterator[str]:
         extras = f"[{','.join(item['extras'])}]" if item.get("extras") else ""
         marker = f" ; {item['markers']}" if item.get("markers") else ""
         if git := item.get("git"):
-            yield f"{name}{extras} @ git+{git_address(git)}@{item['ref']}{marker}"
+            yield f"{name}{extras} @ git+{to_git_url(git)}@{item['ref']}{marker}"
         elif path := item.get("path") or item.get("file"):
             url = path if "://" in path else (directory / path).resolve().as_uri()
             yield f"{name}{extras} @ {url}{marker}"
@@ -74,7 +82,9 @@ def _iter_lines(packages: Mapping[str, Any], directory: Path) -> Iterator[str]:
 
 
 def _read_indexes(data: Mapping[str, Any]) -> Indexes:
-    urls = [expand(item["url"], "Pipfile.lock") for item in data["_meta"].get("sources", [])]
+    urls = [
+        expand_variables(item["url"], "Pipfile.lock") for item in data["_meta"].get("sources", [])
+    ]
     return Indexes(default=urls[0] if urls else "", extra=tuple(urls[1:]))
 
 

@@ -9,46 +9,56 @@ from pathlib import Path
 from typing import Any
 
 from mastra_deployer.bundler.locks import poetry
-from mastra_deployer.bundler.locks.groups import chosen
-from mastra_deployer.bundler.locks.lock_source import Asked, Source, Wanted, allowed_hashes
-from mastra_deployer.bundler.locks.workspace import workspace_root
+from mastra_deployer.bundler.locks.groups import select_lines
+from mastra_deployer.bundler.locks.lock_source import (
+    LockRequest,
+    LockSource,
+    ResolverInput,
+    collect_hashes,
+)
+from mastra_deployer.bundler.locks.workspace import find_workspace_root
 from mastra_deployer.bundler.own_wheels import build_wheel
-from mastra_deployer.bundler.resolve.requirements import Stated, named, read_requirements
+from mastra_deployer.bundler.resolve.requirements import (
+    ParsedRequirements,
+    parse_names,
+    read_requirements,
+)
 from mastra_deployer.project.config import read_pyproject
 
-__all__ = ("plain", "stated_lines")
+__all__ = ("read_plain", "read_project_requirements")
 
 _LOCK = "uv lock"
 _PIN = "uv pip compile --generate-hashes requirements.in -o requirements.txt"
 
 
-def plain(asked: Asked, file: Path | None = None) -> Source:
+def read_plain(request: LockRequest, file: Path | None = None) -> LockSource:
     """Read requirements from pyproject.toml and a requirements file; the resolver chooses versions.
 
     :param request: what is wanted.
     :param file: in place of requirements.txt.
     """
-    root, pyproject = asked.root, read_pyproject(asked.root)
+    root, pyproject = request.root, read_pyproject(request.root)
     if poetry.is_poetry(pyproject) and file is None:
-        return poetry.unlocked(asked, pyproject)
+        return poetry.read_unlocked(request, pyproject)
     file = file or root / "requirements.txt"
-    parsed = read_requirements(file) if file.is_file() else Stated()
-    own = stated_lines(root, pyproject)
-    selected = chosen(pyproject, asked.extras, asked.groups)
+    parsed = read_requirements(file) if file.is_file() else ParsedRequirements()
+    own = read_project_requirements(root, pyproject)
+    selected = select_lines(pyproject, request.extras, request.groups)
     lines = [line for line in parsed.lines if line.partition("[")[0] != str(root.resolve())]
-    return Source(
+    return LockSource(
         name=_format_name(file, own),
         files=_list_files(root, parsed),
         direct=(*own, *selected, *lines),
-        read=lambda: _build_input(asked, pyproject, own, selected, lines, parsed),
-        locked=parsed.pinned and named([*own, *selected]).keys() <= named(lines).keys(),
+        read=lambda: _build_input(request, pyproject, own, selected, lines, parsed),
+        locked=parsed.is_pinned
+        and parse_names([*own, *selected]).keys() <= parse_names(lines).keys(),
         update=_PIN if parsed.lines and not own else _LOCK,
         requires_python=pyproject.get("project", {}).get("requires-python", ""),
         indexes=parsed.indexes,
     )
 
 
-def stated_lines(root: Path, pyproject: Mapping[str, Any]) -> list[str]:
+def read_project_requirements(root: Path, pyproject: Mapping[str, Any]) -> list[str]:
     """Return the requirement lines of [project].
 
     Where only the build backend knows them, they are read from a built wheel.
@@ -64,29 +74,29 @@ def stated_lines(root: Path, pyproject: Mapping[str, Any]) -> list[str]:
 
 
 def _build_input(
-    request: Asked,
+    request: LockRequest,
     pyproject: Mapping[str, Any],
     own: list[str],
     selected: list[str],
     lines: list[str],
-    parsed: Stated,
-) -> Wanted:
+    parsed: ParsedRequirements,
+) -> ResolverInput:
     table = pyproject.get("project", {})
     is_static = bool(table) and "dependencies" not in table.get("dynamic", ())
     flags = [f"--extra={name}" for name in request.extras]
     flags += [f"--group={name}" for name in request.groups]
-    return Wanted(
-        lines=(*parsed.indexes.lines(), *(lines if is_static else [*own, *selected, *lines])),
+    return ResolverInput(
+        lines=(*parsed.indexes.to_lines(), *(lines if is_static else [*own, *selected, *lines])),
         constraints=tuple(parsed.constraints),
         # uv reads the file itself, for the package sources of [tool.uv].
         pyproject=request.root / "pyproject.toml" if is_static else None,
         options=tuple(flags if is_static else ()),
-        hashes=allowed_hashes(parsed.hashes),
+        hashes=collect_hashes(parsed.hashes),
     )
 
 
-def _list_files(root: Path, parsed: Stated) -> tuple[Path, ...]:
-    directories = {root, workspace_root(root)}
+def _list_files(root: Path, parsed: ParsedRequirements) -> tuple[Path, ...]:
+    directories = {root, find_workspace_root(root)}
     settings = [
         directory / name for directory in directories for name in ("pyproject.toml", "uv.toml")
     ]

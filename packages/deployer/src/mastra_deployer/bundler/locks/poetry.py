@@ -13,14 +13,23 @@ from typing import Any
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from mastra_deployer.bundler.locks.groups import group_lines, known
-from mastra_deployer.bundler.locks.indexes import Indexes, with_credentials
-from mastra_deployer.bundler.locks.lock_source import Asked, Source, Wanted, drifted
+from mastra_deployer.bundler.locks.groups import find_spelling, iter_group_lines
+from mastra_deployer.bundler.locks.indexes import Indexes, add_credentials
+from mastra_deployer.bundler.locks.lock_source import (
+    LockRequest,
+    LockSource,
+    ResolverInput,
+    build_drift_error,
+)
 from mastra_deployer.bundler.locks.pins import Pins
-from mastra_deployer.bundler.locks.poetry_constraints import git_address, requirement, specifier
+from mastra_deployer.bundler.locks.poetry_constraints import (
+    to_git_url,
+    to_requirements,
+    to_specifier,
+)
 from mastra_deployer.project.config import read_pyproject, read_toml
 
-__all__ = ("is_poetry", "poetry_lock", "unlocked")
+__all__ = ("is_poetry", "read_poetry_lock", "read_unlocked")
 
 _UPDATE = "poetry lock"
 _PROJECT = ("requires-python", "dependencies", "optional-dependencies")
@@ -36,18 +45,18 @@ def is_poetry(pyproject: Mapping[str, Any]) -> bool:
     return "dependencies" in table and "dependencies" not in pyproject.get("project", {})
 
 
-def poetry_lock(asked: Asked, lock: Path) -> Source:
+def read_poetry_lock(request: LockRequest, lock: Path) -> LockSource:
     """Read a poetry.lock; only the main group ships, unless others are selected.
 
     :param request: what is wanted.
     :param lock: the file.
     """
-    pyproject = read_pyproject(asked.root)
-    return Source(
+    pyproject = read_pyproject(request.root)
+    return LockSource(
         name="poetry.lock",
-        files=(asked.root / "pyproject.toml", lock),
-        direct=tuple(line for line in _collect_lines(asked, pyproject, {})),
-        read=lambda: _read_locked(asked, pyproject, lock),
+        files=(request.root / "pyproject.toml", lock),
+        direct=tuple(line for line in _collect_lines(request, pyproject, {})),
+        read=lambda: _read_locked(request, pyproject, lock),
         locked=True,
         update=_UPDATE,
         requires_python=_get_requires_python(pyproject),
@@ -55,18 +64,18 @@ def poetry_lock(asked: Asked, lock: Path) -> Source:
     )
 
 
-def unlocked(asked: Asked, pyproject: Mapping[str, Any]) -> Source:
+def read_unlocked(request: LockRequest, pyproject: Mapping[str, Any]) -> LockSource:
     """Read the requirements of [tool.poetry]; the resolver chooses versions.
 
     :param request: what is wanted.
     :param pyproject: the contents of pyproject.toml.
     """
-    lines = tuple(_collect_lines(asked, pyproject, {}))
-    return Source(
+    lines = tuple(_collect_lines(request, pyproject, {}))
+    return LockSource(
         name="pyproject.toml",
-        files=(asked.root / "pyproject.toml",),
+        files=(request.root / "pyproject.toml",),
         direct=lines,
-        read=lambda: Wanted(lines=lines),
+        read=lambda: ResolverInput(lines=lines),
         locked=False,
         update=_UPDATE,
         requires_python=_get_requires_python(pyproject),
@@ -74,10 +83,12 @@ def unlocked(asked: Asked, pyproject: Mapping[str, Any]) -> Source:
     )
 
 
-def _read_locked(request: Asked, pyproject: Mapping[str, Any], lock: Path) -> Wanted:
+def _read_locked(request: LockRequest, pyproject: Mapping[str, Any], lock: Path) -> ResolverInput:
     data = read_toml(lock)
     if data.get("metadata", {}).get("content-hash") not in _compute_content_hashes(pyproject):
-        raise drifted("poetry.lock", "pyproject.toml has changed since it was made", _UPDATE)
+        raise build_drift_error(
+            "poetry.lock", "pyproject.toml has changed since it was made", _UPDATE
+        )
     pins = Pins(name="poetry.lock", update=_UPDATE)
     addresses: dict[str, str] = {}
     groups = {"main", *request.groups}
@@ -90,11 +101,11 @@ def _read_locked(request: Asked, pyproject: Mapping[str, Any], lock: Path) -> Wa
         if address := _get_address(lock.parent, package):
             addresses[name] = address
     lines = _collect_lines(request, pyproject, addresses)
-    return pins.wanted(lines, addresses, request.platform)
+    return pins.to_resolver_input(lines, addresses, request.platform)
 
 
 def _collect_lines(
-    request: Asked, pyproject: Mapping[str, Any], addresses: Mapping[str, str]
+    request: LockRequest, pyproject: Mapping[str, Any], addresses: Mapping[str, str]
 ) -> list[str]:
     """Collect the requirements of the main group and of the selected extras and groups."""
     project, poetry = pyproject.get("project", {}), pyproject.get("tool", {}).get("poetry", {})
@@ -108,12 +119,12 @@ def _collect_lines(
     selected = {
         _get_canonical_name(item): item
         for name in request.extras
-        for item in extras[known(name, extras, "extras")]
+        for item in extras[find_spelling(name, extras, "extras")]
     }
     for name, value in own.items():
         optional = isinstance(value, dict) and value.get("optional")
         if name != "python" and (not optional or canonicalize_name(name) in selected):
-            lines += requirement(
+            lines += to_requirements(
                 name, value, request.root, addresses.get(canonicalize_name(name), "")
             )
             selected.pop(canonicalize_name(name), None)
@@ -122,7 +133,7 @@ def _collect_lines(
 
 
 def _iter_group_lines(
-    request: Asked, pyproject: Mapping[str, Any], addresses: Mapping[str, str]
+    request: LockRequest, pyproject: Mapping[str, Any], addresses: Mapping[str, str]
 ) -> Iterator[str]:
     poetry = pyproject.get("tool", {}).get("poetry", {})
     own = {name: item.get("dependencies", {}) for name, item in poetry.get("group", {}).items()}
@@ -130,18 +141,19 @@ def _iter_group_lines(
         own.setdefault("dev", poetry["dev-dependencies"])
     standard = pyproject.get("dependency-groups", {})
     for selected in request.groups:
-        group = known(selected, {**own, **standard}, "groups")
+        group = find_spelling(selected, {**own, **standard}, "groups")
         for name, value in own.get(group, {}).items():
             address = addresses.get(canonicalize_name(name), "")
-            yield from requirement(name, value, request.root, address)
+            yield from to_requirements(name, value, request.root, address)
         if group in standard:
             yield from (
-                _add_address(line, {}, request, addresses) for line in group_lines(standard, group)
+                _add_address(line, {}, request, addresses)
+                for line in iter_group_lines(standard, group)
             )
 
 
 def _add_address(
-    line: str, own: Mapping[str, Any], request: Asked, addresses: Mapping[str, str]
+    line: str, own: Mapping[str, Any], request: LockRequest, addresses: Mapping[str, str]
 ) -> str:
     """Add to a line of [project] the URL from [tool.poetry.dependencies] or from the lock."""
     item = Requirement(line)
@@ -149,7 +161,7 @@ def _add_address(
     address = addresses.get(name, "")
     value = next((value for key, value in own.items() if canonicalize_name(key) == name), None)
     if not address and isinstance(value, dict) and value.keys() & {"git", "path", "url", "file"}:
-        address = requirement(name, {**value, "markers": "", "extras": []}, request.root)[0]
+        address = to_requirements(name, {**value, "markers": "", "extras": []}, request.root)[0]
         address = address.partition(" ")[2]
     if not address:
         return line
@@ -162,7 +174,7 @@ def _get_address(directory: Path, package: Mapping[str, Any]) -> str:
     kind, url = source.get("type"), source.get("url", "")
     if kind == "git":
         suffix = f"#subdirectory={source['subdirectory']}" if "subdirectory" in source else ""
-        return f"@ git+{git_address(url)}@{source['resolved_reference']}{suffix}"
+        return f"@ git+{to_git_url(url)}@{source['resolved_reference']}{suffix}"
     if kind in ("directory", "file"):
         return f"@ {(directory / url).resolve().as_uri()}"
     return f"@ {url}" if kind == "url" else ""
@@ -186,7 +198,7 @@ def _get_requires_python(pyproject: Mapping[str, Any]) -> str:
     own = pyproject.get("tool", {}).get("poetry", {}).get("dependencies", {}).get("python", "")
     own = own.get("version", "") if isinstance(own, dict) else own
     # Alternatives do not fit into one specifier; Poetry checked them when it locked.
-    return str(standard or ("" if "|" in own else specifier(own, "python")))
+    return str(standard or ("" if "|" in own else to_specifier(own, "python")))
 
 
 def _read_indexes(pyproject: Mapping[str, Any]) -> Indexes:
@@ -200,7 +212,7 @@ def _read_indexes(pyproject: Mapping[str, Any]) -> Indexes:
         user = os.environ.get(f"POETRY_HTTP_BASIC_{name}_USERNAME", "")
         password = os.environ.get(f"POETRY_HTTP_BASIC_{name}_PASSWORD", "")
         kind = source.get("priority", "primary")
-        url = with_credentials(source["url"], user, password)
+        url = add_credentials(source["url"], user, password)
         (primary if kind in ("primary", "default") else extra).append(url)
     if not primary:
         return Indexes(extra=tuple(extra))

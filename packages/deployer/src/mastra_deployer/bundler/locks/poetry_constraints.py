@@ -11,10 +11,10 @@ from packaging.version import InvalidVersion, Version
 
 from mastra_core.errors import ConfigError
 
-__all__ = ("requirement", "specifier")
+__all__ = ("to_requirements", "to_specifier")
 
 
-def requirement(name: str, value: Any, root: Path, located: str = "") -> list[str]:
+def to_requirements(name: str, value: Any, root: Path, address: str = "") -> list[str]:
     """Convert one entry of a dependency table to requirement lines.
 
     :param name: of the package.
@@ -24,16 +24,16 @@ def requirement(name: str, value: Any, root: Path, located: str = "") -> list[st
     :raises ConfigError: for a version that PEP 440 cannot express.
     """
     if isinstance(value, list):
-        return [line for item in value for line in requirement(name, item, root, located)]
+        return [line for item in value for line in to_requirements(name, item, root, address)]
     table = {"version": value} if isinstance(value, str) else value
     extras = f"[{','.join(table['extras'])}]" if table.get("extras") else ""
-    version = located or _get_address(table, root) or specifier(table.get("version", "*"), name)
+    version = address or _get_address(table, root) or to_specifier(table.get("version", "*"), name)
     marker = _build_marker(table)
     spaced = f" {version}" if version.startswith("@") else version
     return [f"{name}{extras}{spaced}{f' ; {marker}' if marker else ''}"]
 
 
-def specifier(text: str, name: str) -> str:
+def to_specifier(text: str, name: str) -> str:
     """Convert a version constraint to PEP 440; empty for any version.
 
     :param text: the constraint.
@@ -80,13 +80,13 @@ def _get_address(table: Mapping[str, Any], root: Path) -> str:
     if git := table.get("git"):
         ref = table.get("rev") or table.get("tag") or table.get("branch") or ""
         suffix = f"#subdirectory={table['subdirectory']}" if "subdirectory" in table else ""
-        return f"@ git+{git_address(git)}{f'@{ref}' if ref else ''}{suffix}"
+        return f"@ git+{to_git_url(git)}{f'@{ref}' if ref else ''}{suffix}"
     if path := table.get("path") or table.get("file"):
         return f"@ {(root / path).resolve().as_uri()}"
     return f"@ {table['url']}" if "url" in table else ""
 
 
-def git_address(text: str) -> str:
+def to_git_url(text: str) -> str:
     """Return an address with a scheme: ``git@host:path`` means ssh.
 
     :param text: a URL, or ``host:path``.
@@ -100,7 +100,7 @@ def git_address(text: str) -> str:
 def _build_marker(table: Mapping[str, Any]) -> str:
     parts = [f"({table['markers']})"] if table.get("markers") else []
     if python := table.get("python"):
-        for part in filter(None, specifier(python, "python").split(",")):
+        for part in filter(None, to_specifier(python, "python").split(",")):
             operator, version = re.match(r"([~<>=!]+)(.*)", part).groups()  # type: ignore[union-attr]  # made so
             parts.append(f"python_full_version {operator} '{version}'")
     if "platform" in table:

@@ -10,45 +10,45 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from mastra_core.errors import BuildError
-from mastra_deployer.bundler.locks.groups import chosen
+from mastra_deployer.bundler.locks.groups import select_lines
 from mastra_deployer.bundler.locks.lock_source import (
-    Asked,
-    Source,
-    Wanted,
-    allowed_hashes,
+    LockRequest,
+    LockSource,
+    ResolverInput,
+    build_drift_error,
     check_python,
-    drifted,
+    collect_hashes,
 )
-from mastra_deployer.bundler.locks.plain import stated_lines
-from mastra_deployer.bundler.resolve.markers import holds, marker_environment
+from mastra_deployer.bundler.locks.plain import read_project_requirements
+from mastra_deployer.bundler.resolve.markers import build_marker_environment, evaluate_marker
 from mastra_deployer.project.config import read_pyproject, read_toml
 
-__all__ = ("pylock",)
+__all__ = ("read_pylock",)
 
 
-def pylock(asked: Asked, lock: Path) -> Source:
+def read_pylock(request: LockRequest, lock: Path) -> LockSource:
     """Read a pylock.toml of any tool.
 
     :param request: what is wanted.
     :param lock: the file.
     """
-    pyproject = read_pyproject(asked.root)
-    lines = [*stated_lines(asked.root, pyproject)]
+    pyproject = read_pyproject(request.root)
+    lines = [*read_project_requirements(request.root, pyproject)]
     optional = pyproject.get("project", {}).get("optional-dependencies", {})
-    lines += chosen(pyproject, [name for name in asked.extras if name in optional], ())
+    lines += select_lines(pyproject, [name for name in request.extras if name in optional], ())
     update = f"uv export --format pylock.toml -o {lock.name}"
-    return Source(
+    return LockSource(
         name=lock.name,
-        files=(asked.root / "pyproject.toml", lock),
+        files=(request.root / "pyproject.toml", lock),
         direct=tuple(lines),
-        read=lambda: _read_locked(asked, lines, lock, update),
+        read=lambda: _read_locked(request, lines, lock, update),
         locked=True,
         update=update,
         requires_python=pyproject.get("project", {}).get("requires-python", ""),
     )
 
 
-def _read_locked(request: Asked, lines: list[str], lock: Path, update: str) -> Wanted:
+def _read_locked(request: LockRequest, lines: list[str], lock: Path, update: str) -> ResolverInput:
     data = read_toml(lock)
     _check_coverage(request, data, lock)
     # The lock's default groups are installed; a group for development does not ship.
@@ -57,17 +57,17 @@ def _read_locked(request: Asked, lines: list[str], lock: Path, update: str) -> W
         package
         for package in data.get("packages", [])
         if "marker" not in package
-        or holds(package["marker"], request.platform, request.extras, groups)
+        or evaluate_marker(package["marker"], request.platform, request.extras, groups)
     ]
     for line in lines:
         _check_line(line, packages, request, lock, update)
-    return Wanted(
+    return ResolverInput(
         lines=tuple(_format_requirement(package, lock) for package in packages),
-        hashes=allowed_hashes([(item["name"], list(_iter_hashes(item))) for item in packages]),
+        hashes=collect_hashes([(item["name"], list(_iter_hashes(item))) for item in packages]),
     )
 
 
-def _check_coverage(request: Asked, data: Mapping[str, Any], lock: Path) -> None:
+def _check_coverage(request: LockRequest, data: Mapping[str, Any], lock: Path) -> None:
     check_python(data.get("requires-python", ""), request.platform, lock.name)
     for key, selected in (("extras", request.extras), ("dependency-groups", request.groups)):
         for name in selected:
@@ -76,7 +76,9 @@ def _check_coverage(request: Asked, data: Mapping[str, Any], lock: Path) -> None
                     f"{lock.name} has no {key} {name!r}.", "Recreate the lock with it."
                 )
     environments = data.get("environments", [])
-    if environments and not any(holds(marker, request.platform) for marker in environments):
+    if environments and not any(
+        evaluate_marker(marker, request.platform) for marker in environments
+    ):
         raise BuildError(
             f"{lock.name} does not cover {request.platform}: it is for "
             f"{' or '.join(environments)}.",
@@ -85,23 +87,23 @@ def _check_coverage(request: Asked, data: Mapping[str, Any], lock: Path) -> None
 
 
 def _check_line(
-    line: str, packages: list[dict[str, Any]], request: Asked, lock: Path, update: str
+    line: str, packages: list[dict[str, Any]], request: LockRequest, lock: Path, update: str
 ) -> None:
     """Check that the lock has a package that the project requires, in a version that fits."""
     try:
         requirement = Requirement(line)
     except InvalidRequirement:
         return
-    environment = {**marker_environment(request.platform), "extra": ""}
+    environment = {**build_marker_environment(request.platform), "extra": ""}
     if requirement.marker is not None and not requirement.marker.evaluate(environment):
         return
     name = canonicalize_name(requirement.name)
     found = [package for package in packages if canonicalize_name(package["name"]) == name]
     if not found:
-        raise drifted(lock.name, f"it has no {name!r} for {request.platform}", update)
+        raise build_drift_error(lock.name, f"it has no {name!r} for {request.platform}", update)
     version = found[0].get("version")
     if version and not requirement.specifier.contains(version, prereleases=True):
-        raise drifted(lock.name, f"it has {name} {version}, not {line!r}", update)
+        raise build_drift_error(lock.name, f"it has {name} {version}, not {line!r}", update)
 
 
 def _format_requirement(package: Mapping[str, Any], lock: Path) -> str:

@@ -9,15 +9,15 @@ from typing import Any
 
 from mastra_core.errors import ConfigError
 from mastra_deployer.bundler.locks.indexes import Indexes
-from mastra_deployer.bundler.locks.lock_source import Asked, Source, Wanted
-from mastra_deployer.bundler.locks.uvlock import export
+from mastra_deployer.bundler.locks.lock_source import LockRequest, LockSource, ResolverInput
+from mastra_deployer.bundler.locks.uvlock import export_lock
 
-__all__ = ("block_of", "script", "script_lock")
+__all__ = ("get_script_lock", "read_script", "read_script_block")
 
 _BLOCK = re.compile(r"^# /// script\s*$\n((?:^#(?: .*)?$\n)+?)^# ///\s*$", re.MULTILINE)
 
 
-def block_of(entry: Path) -> dict[str, Any] | None:
+def read_script_block(entry: Path) -> dict[str, Any] | None:
     """Return the ``# /// script`` block of a file; ``None`` where it has none.
 
     :param entry: the file.
@@ -37,7 +37,7 @@ def block_of(entry: Path) -> dict[str, Any] | None:
         ) from None
 
 
-def script_lock(entry: Path) -> Path:
+def get_script_lock(entry: Path) -> Path:
     """Return the path of a script's uv lock, which may not exist.
 
     :param entry: the script.
@@ -45,7 +45,7 @@ def script_lock(entry: Path) -> Path:
     return entry.with_name(f"{entry.name}.lock")
 
 
-def script(asked: Asked, entry: Path, block: dict[str, Any]) -> Source:
+def read_script(request: LockRequest, entry: Path, block: dict[str, Any]) -> LockSource:
     """Read a script's dependencies, from its lock where it has one.
 
     :param request: what is wanted.
@@ -53,8 +53,8 @@ def script(asked: Asked, entry: Path, block: dict[str, Any]) -> Source:
     :param block: its ``# /// script`` block.
     :raises ConfigError: when extras or groups are selected, which a script does not have.
     """
-    lock = script_lock(entry)
-    if asked.extras or asked.groups:
+    lock = get_script_lock(entry)
+    if request.extras or request.groups:
         raise ConfigError(
             f"{entry.name} is a script, which has no extras or groups.",
             "Remove extras and groups from [tool.mastra.build].",
@@ -62,11 +62,13 @@ def script(asked: Asked, entry: Path, block: dict[str, Any]) -> Source:
     locked = lock.is_file()
     flags = ["--script", str(entry)]
     lines = tuple(block.get("dependencies", ()))
-    return Source(
+    return LockSource(
         name=lock.name if locked else f"{entry.name}'s script block",
         files=(entry, *([lock] if locked else [])),
         direct=lines,
-        read=(lambda: export(asked, lock, flags)) if locked else (lambda: Wanted(lines=lines)),
+        read=(lambda: export_lock(request, lock, flags))
+        if locked
+        else (lambda: ResolverInput(lines=lines)),
         locked=locked,
         update=f"uv lock --script {entry.name}",
         requires_python=block.get("requires-python", ""),

@@ -9,15 +9,15 @@ from typing import TypeVar
 
 from mastra_core.errors import BuildError, ConfigError
 from mastra_core.pipeline import Platform, Project, Report
-from mastra_deployer.bundler.locks.lock_source import Asked, Source
-from mastra_deployer.bundler.locks.pdm import pdm_lock
-from mastra_deployer.bundler.locks.pipfile import pipfile_lock
-from mastra_deployer.bundler.locks.plain import plain
-from mastra_deployer.bundler.locks.poetry import poetry_lock
-from mastra_deployer.bundler.locks.pylock import pylock
-from mastra_deployer.bundler.locks.script import block_of, script
-from mastra_deployer.bundler.locks.uvlock import uv_lock
-from mastra_deployer.bundler.locks.workspace import workspace_root
+from mastra_deployer.bundler.locks.lock_source import LockRequest, LockSource
+from mastra_deployer.bundler.locks.pdm import read_pdm_lock
+from mastra_deployer.bundler.locks.pipfile import read_pipfile_lock
+from mastra_deployer.bundler.locks.plain import read_plain
+from mastra_deployer.bundler.locks.poetry import read_poetry_lock
+from mastra_deployer.bundler.locks.pylock import read_pylock
+from mastra_deployer.bundler.locks.script import read_script, read_script_block
+from mastra_deployer.bundler.locks.uvlock import read_uv_lock
+from mastra_deployer.bundler.locks.workspace import find_workspace_root
 from mastra_deployer.project.discovery import config_of, module_file
 
 __all__ = ("choose_source", "has_lock")
@@ -25,16 +25,16 @@ __all__ = ("choose_source", "has_lock")
 T = TypeVar("T")
 
 # A tool's own lock before the standard's, which is often exported from it.
-_LOCKS: tuple[tuple[str, Callable[[Asked, Path], Source]], ...] = (
-    ("uv.lock", uv_lock),
-    ("poetry.lock", poetry_lock),
-    ("pdm.lock", pdm_lock),
-    ("Pipfile.lock", pipfile_lock),
-    ("pylock.toml", pylock),
+_LOCKS: tuple[tuple[str, Callable[[LockRequest, Path], LockSource]], ...] = (
+    ("uv.lock", read_uv_lock),
+    ("poetry.lock", read_poetry_lock),
+    ("pdm.lock", read_pdm_lock),
+    ("Pipfile.lock", read_pipfile_lock),
+    ("pylock.toml", read_pylock),
 )
 
 
-def choose_source(project: Project, platform: Platform, report: Report) -> Source:
+def choose_source(project: Project, platform: Platform, report: Report) -> LockSource:
     """Choose the files that decide what ships.
 
     In this order: ``[tool.mastra.build] lock``, the entry's script block, uv.lock, poetry.lock,
@@ -48,7 +48,7 @@ def choose_source(project: Project, platform: Platform, report: Report) -> Sourc
     """
     build = config_of(project).build
     entry = module_file(project) if project.module else None
-    request = Asked(
+    request = LockRequest(
         project=project,
         entry=entry,
         platform=platform,
@@ -87,14 +87,14 @@ def has_lock(root: Path) -> bool:
     return bool(_find_locks(root))
 
 
-def _choose(request: Asked, name_option: str, report: Report) -> Source:
+def _choose(request: LockRequest, name_option: str, report: Report) -> LockSource:
     if name_option:
         return _read_named(request, name_option)
-    if request.entry and (block := block_of(request.entry)) is not None:
-        return script(request, request.entry, block)
+    if request.entry and (block := read_script_block(request.entry)) is not None:
+        return read_script(request, request.entry, block)
     found = _find_locks(request.root)
     if not found:
-        return plain(request)
+        return read_plain(request)
     (name, make, path), *others = found
     if others:
         listed = ", ".join(other[0] for other in others)
@@ -105,8 +105,8 @@ def _choose(request: Asked, name_option: str, report: Report) -> Source:
     return make(request, path)
 
 
-def _find_locks(root: Path) -> list[tuple[str, Callable[[Asked, Path], Source], Path]]:
-    directories = {"uv.lock": workspace_root(root)}
+def _find_locks(root: Path) -> list[tuple[str, Callable[[LockRequest, Path], LockSource], Path]]:
+    directories = {"uv.lock": find_workspace_root(root)}
     candidates = [(name, make, directories.get(name, root) / name) for name, make in _LOCKS]
     found = [item for item in candidates if item[2].is_file()]
     if found:
@@ -117,10 +117,10 @@ def _find_locks(root: Path) -> list[tuple[str, Callable[[Asked, Path], Source], 
             f"There are several locks: {', '.join(path.name for path in pylocks)}.",
             f"Name the one that ships: [tool.mastra.build] lock = {pylocks[0].name!r}.",
         )
-    return [(path.name, pylock, path) for path in pylocks]
+    return [(path.name, read_pylock, path) for path in pylocks]
 
 
-def _read_named(request: Asked, name: str) -> Source:
+def _read_named(request: LockRequest, name: str) -> LockSource:
     path = request.root / name
     if not path.is_file():
         raise ConfigError(
@@ -131,9 +131,9 @@ def _read_named(request: Asked, name: str) -> Source:
     if path.name in readers:
         return readers[path.name](request, path)
     if path.name.startswith("pylock.") and path.suffix == ".toml":
-        return pylock(request, path)
+        return read_pylock(request, path)
     if path.suffix in (".txt", ".in"):
-        return dataclasses.replace(plain(request, path), name=path.name)
+        return dataclasses.replace(read_plain(request, path), name=path.name)
     raise ConfigError(
         f"[tool.mastra.build] lock: {name!r} is not a kind of lock that mastra supports.",
         "Use uv.lock, poetry.lock, pdm.lock, Pipfile.lock, pylock.toml or a .txt file.",

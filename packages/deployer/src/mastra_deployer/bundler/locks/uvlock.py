@@ -8,51 +8,53 @@ from pathlib import Path
 from typing import Any
 
 from mastra_core.errors import BuildError
-from mastra_deployer.bundler.locks.groups import chosen
+from mastra_deployer.bundler.locks.groups import select_lines
 from mastra_deployer.bundler.locks.lock_source import (
-    Asked,
-    Source,
-    Wanted,
-    allowed_hashes,
+    LockRequest,
+    LockSource,
+    ResolverInput,
     check_python,
+    collect_hashes,
 )
 from mastra_deployer.bundler.locks.pins import Pins
-from mastra_deployer.bundler.locks.plain import stated_lines
-from mastra_deployer.bundler.resolve.markers import holds
-from mastra_deployer.bundler.resolve.tool_distributions import tool_distributions
+from mastra_deployer.bundler.locks.plain import read_project_requirements
+from mastra_deployer.bundler.resolve.markers import evaluate_marker
+from mastra_deployer.bundler.resolve.tool_distributions import find_tool_distributions
 from mastra_deployer.bundler.uv import run_uv
 from mastra_deployer.project.config import read_pyproject, read_toml
 
-__all__ = ("export", "uv_lock")
+__all__ = ("export_lock", "read_uv_lock")
 
 _LOCAL = re.compile(r'^source = \{ (?:editable|directory|virtual) = "([^"]+)" \}', re.MULTILINE)
 
 
-def uv_lock(asked: Asked, lock: Path) -> Source:
+def read_uv_lock(request: LockRequest, lock: Path) -> LockSource:
     """Read a uv.lock, which has to match the pyproject.toml it was made from.
 
     :param request: what is wanted.
     :param lock: the file.
     """
-    pyproject = read_pyproject(asked.root)
+    pyproject = read_pyproject(request.root)
     directory = lock.parent
-    flags = [f"--extra={name}" for name in asked.extras]
-    flags += [f"--group={name}" for name in asked.groups]
-    return Source(
-        name="uv.lock" if directory == asked.root.resolve() else f"uv.lock in {str(directory)!r}",
+    flags = [f"--extra={name}" for name in request.extras]
+    flags += [f"--group={name}" for name in request.groups]
+    return LockSource(
+        name="uv.lock" if directory == request.root.resolve() else f"uv.lock in {str(directory)!r}",
         files=(lock, *_iter_manifests(lock)),
         direct=(
-            *stated_lines(asked.root, pyproject),
-            *chosen(pyproject, asked.extras, asked.groups),
+            *read_project_requirements(request.root, pyproject),
+            *select_lines(pyproject, request.extras, request.groups),
         ),
-        read=lambda: export(asked, lock, ["--no-default-groups", "--no-emit-project", *flags]),
+        read=lambda: export_lock(
+            request, lock, ["--no-default-groups", "--no-emit-project", *flags]
+        ),
         locked=True,
         update="uv lock",
         requires_python=pyproject.get("project", {}).get("requires-python", ""),
     )
 
 
-def export(request: Asked, lock: Path, flags: Sequence[str]) -> Wanted:
+def export_lock(request: LockRequest, lock: Path, flags: Sequence[str]) -> ResolverInput:
     """Export a lock for the target; uv itself detects whether it is out of date.
 
     :param request: what is wanted.
@@ -63,17 +65,17 @@ def export(request: Asked, lock: Path, flags: Sequence[str]) -> Wanted:
     data = read_toml(lock)
     _check_target(request, lock, data)
     text = _run_export(request, data, flags)
-    return Wanted(
+    return ResolverInput(
         # uv's paths are relative to the workspace, but the resolver's input file is elsewhere.
         lines=tuple(_make_paths_absolute(line, lock.parent) for line in text.splitlines() if line),
-        hashes=allowed_hashes(list(_iter_hashes(data.get("package", [])))),
+        hashes=collect_hashes(list(_iter_hashes(data.get("package", [])))),
     )
 
 
-def _run_export(request: Asked, data: dict[str, Any], flags: Sequence[str]) -> str:
+def _run_export(request: LockRequest, data: dict[str, Any], flags: Sequence[str]) -> str:
     options = ["--no-hashes", "--no-annotate", "--no-header", "--no-editable", *flags]
-    prune = [flag for name in sorted(tool_distributions()) for flag in ("--prune", name)]
-    python = [f"--python={path}"] if (path := request.interpreter()) else []
+    prune = [flag for name in sorted(find_tool_distributions()) for flag in ("--prune", name)]
+    python = [f"--python={path}"] if (path := request.find_interpreter()) else []
     command = ["export", "--quiet", *options, *prune]
     try:
         return run_uv([*command, "--locked", *python], cwd=request.root)
@@ -85,15 +87,15 @@ def _run_export(request: Asked, data: dict[str, Any], flags: Sequence[str]) -> s
     for package in data.get("package", []):
         marker = " or ".join(f"({item})" for item in package.get("resolution-markers", []))
         pins.add(package["name"], package.get("version", "0"), marker, [])
-    for line in stated_lines(request.root, read_pyproject(request.root)):
+    for line in read_project_requirements(request.root, read_pyproject(request.root)):
         pins.check(line, {}, request.platform)
     return run_uv([*command, "--frozen"], cwd=request.root)
 
 
-def _check_target(request: Asked, lock: Path, data: dict[str, Any]) -> None:
+def _check_target(request: LockRequest, lock: Path, data: dict[str, Any]) -> None:
     check_python(data.get("requires-python", ""), request.platform, lock.name)
     markers = data.get("supported-markers", [])
-    if markers and not any(holds(marker, request.platform) for marker in markers):
+    if markers and not any(evaluate_marker(marker, request.platform) for marker in markers):
         raise BuildError(
             f"{str(lock)!r} does not cover {request.platform}: it is for {' or '.join(markers)}.",
             "Add the target to [tool.uv] environments and run `uv lock`.",

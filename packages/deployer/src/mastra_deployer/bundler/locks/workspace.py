@@ -6,10 +6,10 @@ from pathlib import Path
 
 from mastra_deployer.project.config import read_pyproject
 
-__all__ = ("workspace_root",)
+__all__ = ("find_workspace_root",)
 
 
-def workspace_root(root: Path) -> Path:
+def find_workspace_root(root: Path) -> Path:
     """Return the root of the workspace that a project is a member of, else the project's own.
 
     :param root: the project's directory.

@@ -15,13 +15,19 @@ import msgspec
 
 from mastra_core.pipeline import MANIFEST, BundleManifest, Problem, Project
 from mastra_core.pipeline.file_tree import tree_files
-from mastra_deployer.files.checksummed import read_sealed, write_sealed
+from mastra_deployer.files.checksummed import read_checksummed_json, write_checksummed_json
 from mastra_deployer.files.directories import local_directory
 
-__all__ = ("Memory", "code_stamp", "fingerprint_of", "recall", "remember")
+__all__ = (
+    "BuildState",
+    "compute_build_fingerprint",
+    "hash_code",
+    "load_build_state",
+    "save_build_state",
+)
 
 
-class Memory(msgspec.Struct, frozen=True, kw_only=True):
+class BuildState(msgspec.Struct, frozen=True, kw_only=True):
     """State of one output.
 
     :param facts: digest of everything but sources and dependencies that decides the bundle.
@@ -35,18 +41,18 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
     manifest: BundleManifest
     problems: tuple[Problem, ...] = ()
 
-    def stands(self, place: Path) -> bool:
+    def is_current(self, directory: Path) -> bool:
         """Return whether the output still exists unchanged.
 
         :param directory: the output.
         """
         try:
-            return self.stamp == _hash_output(place)
+            return self.stamp == _hash_output(directory)
         except OSError:
             return False
 
 
-def fingerprint_of(sources: str, closure: str) -> str:
+def compute_build_fingerprint(sources: str, closure: str) -> str:
     """Compute the fingerprint of a build.
 
     :param sources: digest of the app's own files.
@@ -55,18 +61,18 @@ def fingerprint_of(sources: str, closure: str) -> str:
     return hashlib.sha256(f"{sources}\n{closure}".encode()).hexdigest()
 
 
-def recall(project: Project, place: Path) -> Memory | None:
+def load_build_state(project: Project, directory: Path) -> BuildState | None:
     """Load the state of an output; ``None`` where there is none.
 
     :param project: the app.
     :param directory: the output.
     """
-    return read_sealed(_get_state_file(project, place), Memory)
+    return read_checksummed_json(_get_state_file(project, directory), BuildState)
 
 
-def remember(
+def save_build_state(
     project: Project,
-    place: Path,
+    directory: Path,
     facts: str,
     manifest: BundleManifest,
     problems: Sequence[Problem],
@@ -79,18 +85,18 @@ def remember(
     :param manifest: of the bundle.
     :param problems: what the checks before bundling found.
     """
-    state = Memory(
+    state = BuildState(
         facts=facts,
-        stamp=_hash_output(place),
+        stamp=_hash_output(directory),
         manifest=manifest,
         problems=tuple(problems),
     )
-    file = _get_state_file(project, place)
+    file = _get_state_file(project, directory)
     file.parent.mkdir(exist_ok=True)
-    write_sealed(file, state)
+    write_checksummed_json(file, state)
 
 
-def code_stamp(directory: Path) -> str:
+def hash_code(directory: Path) -> str:
     """Hash the state of a package's code, since an editable package never changes its version.
 
     :param directory: the package's directory.

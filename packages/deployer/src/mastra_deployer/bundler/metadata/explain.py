@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from packaging.utils import canonicalize_name
 
 from mastra_core.pipeline import Bundle, Project
-from mastra_deployer.bundler.metadata.inventory import Inventory, Listed
+from mastra_deployer.bundler.metadata.inventory import Inventory, InventoryEntry
 
 __all__ = ("explain",)
 
@@ -103,7 +103,7 @@ def _explain_modules(name: str, inventory: Inventory, bundle: Bundle) -> Iterato
             yield _explain_submodule(name, distribution, item, bundle)
 
 
-def _explain_submodule(name: str, distribution: str, item: Listed, bundle: Bundle) -> str:
+def _explain_submodule(name: str, distribution: str, item: InventoryEntry, bundle: Bundle) -> str:
     stem = name.replace(".", "/")
     vendor = bundle.directory / bundle.manifest.paths[-1]
     found = next(_iter_module_files(vendor, stem), None)
@@ -132,7 +132,7 @@ def _explain_distribution(name: str, inventory: Inventory) -> Iterator[str]:
         yield _describe_distribution(canonical, inventory.distributions[canonical], inventory)
 
 
-def _describe_distribution(name: str, item: Listed, inventory: Inventory) -> str:
+def _describe_distribution(name: str, item: InventoryEntry, inventory: Inventory) -> str:
     chain = " <- ".join(_find_requirement_chain(name, inventory))
     if item.reason:
         return (

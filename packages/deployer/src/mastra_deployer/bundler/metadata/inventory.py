@@ -7,15 +7,15 @@ from pathlib import Path
 import msgspec
 
 from mastra_core.pipeline import BundleManifest, Platform, Project
-from mastra_deployer.bundler.sources.app_sources import Sources
-from mastra_deployer.bundler.vendor.vendor import Vendored
-from mastra_deployer.files.checksummed import read_sealed, write_sealed
+from mastra_deployer.bundler.sources.app_sources import AppSources
+from mastra_deployer.bundler.vendor.vendor import VendoredDependencies
+from mastra_deployer.files.checksummed import read_checksummed_json, write_checksummed_json
 from mastra_deployer.files.directories import local_directory
 
-__all__ = ("Inventory", "Listed", "read_inventory", "write_inventory")
+__all__ = ("Inventory", "InventoryEntry", "read_inventory", "write_inventory")
 
 
-class Listed(msgspec.Struct, frozen=True, kw_only=True):
+class InventoryEntry(msgspec.Struct, frozen=True, kw_only=True):
     """A distribution of the closure.
 
     :param version: of the distribution.
@@ -44,7 +44,7 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
 
     app: tuple[str, ...]
     dropped: dict[str, str]
-    distributions: dict[str, Listed]
+    distributions: dict[str, InventoryEntry]
 
     @property
     def left_out(self) -> dict[str, str]:
@@ -53,7 +53,7 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def write_inventory(
-    project: Project, platform: Platform, sources: Sources, vendored: Vendored
+    project: Project, platform: Platform, sources: AppSources, vendored: VendoredDependencies
 ) -> None:
     """Save the inventory of a build until the next one for the same platform.
 
@@ -65,11 +65,13 @@ def write_inventory(
     inventory = Inventory(
         app=tuple(sources.files),
         dropped=dict(sources.dropped),
-        distributions={name: _create_entry(name, vendored) for name in sorted(vendored.have)},
+        distributions={
+            name: _create_entry(name, vendored) for name in sorted(vendored.distributions)
+        },
     )
     file = _get_inventory_file(project, platform.python, platform.wheels)
     file.parent.mkdir(exist_ok=True)
-    write_sealed(file, inventory)
+    write_checksummed_json(file, inventory)
 
 
 def read_inventory(project: Project, manifest: BundleManifest) -> Inventory | None:
@@ -78,12 +80,14 @@ def read_inventory(project: Project, manifest: BundleManifest) -> Inventory | No
     :param project: the app.
     :param manifest: of the bundle.
     """
-    return read_sealed(_get_inventory_file(project, manifest.python, manifest.wheels), Inventory)
+    return read_checksummed_json(
+        _get_inventory_file(project, manifest.python, manifest.wheels), Inventory
+    )
 
 
-def _create_entry(name: str, vendored: Vendored) -> Listed:
-    distribution, wheel = vendored.have[name], vendored.parts.get(name)
-    return Listed(
+def _create_entry(name: str, vendored: VendoredDependencies) -> InventoryEntry:
+    distribution, wheel = vendored.distributions[name], vendored.wheels.get(name)
+    return InventoryEntry(
         version=distribution.version,
         requirers=vendored.requirers.get(name, ()),
         tops=distribution.tops,

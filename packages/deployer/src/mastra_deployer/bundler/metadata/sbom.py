@@ -9,12 +9,12 @@ from typing import Any
 import msgspec
 
 from mastra_core.pipeline import Project
-from mastra_deployer.bundler.vendor.wheel_store import Part
+from mastra_deployer.bundler.vendor.wheel_store import StoredWheel
 
 __all__ = ("write_sbom",)
 
 
-def write_sbom(project: Project, parts: Iterable[Part], target: Path) -> None:
+def write_sbom(project: Project, wheels: Iterable[StoredWheel], target: Path) -> None:
     """Write the bill of materials, without times and random ids, so that it is reproducible.
 
     :param project: the app.
@@ -26,12 +26,12 @@ def write_sbom(project: Project, parts: Iterable[Part], target: Path) -> None:
         "specVersion": "1.6",
         "version": 1,
         "metadata": {"component": {"type": "application", "name": project.name}},
-        "components": sorted(map(_build_component, parts), key=lambda item: str(item["name"])),
+        "components": sorted(map(_build_component, wheels), key=lambda item: str(item["name"])),
     }
     target.write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
 
 
-def _build_component(wheel: Part) -> dict[str, Any]:
+def _build_component(wheel: StoredWheel) -> dict[str, Any]:
     purl = f"pkg:pypi/{wheel.name}@{wheel.version}"
     component: dict[str, Any] = {
         "type": "library",

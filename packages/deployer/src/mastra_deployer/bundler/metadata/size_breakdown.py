@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from mastra_deployer.bundler.vendor.wheel_store import Part
+from mastra_deployer.bundler.vendor.wheel_store import StoredWheel
 
-__all__ = ("APP", "largest", "sizes_of")
+__all__ = ("APP_KEY", "largest", "measure_sizes")
 
-APP = "(app)"
+APP_KEY = "(app)"
 
 
-def sizes_of(app: Path, parts: Iterable[Part]) -> dict[str, int]:
+def measure_sizes(app: Path, wheels: Iterable[StoredWheel]) -> dict[str, int]:
     """Measure the app and each distribution, the largest first.
 
     Bytecode counts for the package it belongs to.
@@ -22,7 +22,7 @@ def sizes_of(app: Path, parts: Iterable[Part]) -> dict[str, int]:
     :returns: apparent bytes by name.
     """
     own = sum(path.stat().st_size for path in app.rglob("*") if path.is_file())
-    return largest({APP: own, **{part.name: part.size for part in parts}})
+    return largest({APP_KEY: own, **{part.name: part.size for part in wheels}})
 
 
 def largest(sizes: Mapping[str, int], count: int | None = None) -> dict[str, int]:

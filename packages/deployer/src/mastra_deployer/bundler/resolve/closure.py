@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from mastra_core.pipeline import Platform, Project, Report
-from mastra_deployer.bundler.locks.indexes import public
-from mastra_deployer.bundler.locks.lock_source import Source, Wanted, check_python
+from mastra_deployer.bundler.locks.indexes import remove_credentials
+from mastra_deployer.bundler.locks.lock_source import LockSource, ResolverInput, check_python
 from mastra_deployer.bundler.locks.select_lock import choose_source
-from mastra_deployer.bundler.own_wheels import own_wheel, tree_digest
-from mastra_deployer.bundler.resolve.lockfile import latest, read_lock, write_lock
-from mastra_deployer.bundler.resolve.requirements import named
-from mastra_deployer.bundler.resolve.resolver import Resolution
-from mastra_deployer.bundler.resolve.source_builds import Builder
-from mastra_deployer.bundler.resolve.tool_distributions import tool_distributions
+from mastra_deployer.bundler.own_wheels import get_own_wheel, hash_tree
+from mastra_deployer.bundler.resolve.lockfile import read_latest_lock, read_lock, write_lock
+from mastra_deployer.bundler.resolve.requirements import parse_names
+from mastra_deployer.bundler.resolve.resolver import Resolver
+from mastra_deployer.bundler.resolve.source_builds import SourceBuilder
+from mastra_deployer.bundler.resolve.tool_distributions import find_tool_distributions
 from mastra_deployer.files.directories import local_directory
 from mastra_deployer.files.temporary import scratch_directory
 from mastra_deployer.project.discovery import config_of
@@ -84,7 +84,7 @@ def lock_closure(
     locks.mkdir(exist_ok=True)
     source = choose_source(project, platform, report)
     report.step(f"Resolving dependencies from {source.name}")
-    direct = named([*source.direct, *requirements, *own])
+    direct = parse_names([*source.direct, *requirements, *own])
     key = _compute_key(
         project, platform, source, [*requirements, *own, *_describe_overrides(direct)]
     )
@@ -112,7 +112,7 @@ def lock_closure(
 def _resolve(
     project: Project,
     platform: Platform,
-    source: Source,
+    source: LockSource,
     extra: Sequence[str],
     direct: Mapping[str, frozenset[str]],
     draft: Path,
@@ -120,27 +120,29 @@ def _resolve(
     """Return the text of a new lock."""
     temporary, locks = draft.parent, draft.parent.parent
     resolver_input = source.read()
-    builder = Builder(project=project, platform=platform, environment=source.indexes.environment())
+    builder = SourceBuilder(
+        project=project, platform=platform, environment=source.indexes.to_environment()
+    )
     # Versions that were chosen before are kept where they still fit.
-    previous = latest(locks.glob(f"{platform.wheels}-{platform.python}-*.toml"))
-    resolution = Resolution(
+    previous = read_latest_lock(locks.glob(f"{platform.wheels}-{platform.python}-*.toml"))
+    resolution = Resolver(
         project=project,
         builder=builder,
         inputs=_write_inputs(
             resolver_input, builder, [*extra], _build_overrides(direct), temporary
         ),
-        scratch=temporary,
-        older=(previous or "").encode(),
+        temporary=temporary,
+        previous=(previous or "").encode(),
         hashes=resolver_input.hashes,
     )
-    text = resolution.text()
+    text = resolution.resolve()
     packages = tomllib.loads(text).get("packages", [])
     return f"{_STAMP}{_hash_manifests(_get_directories(packages))}\n{text}"
 
 
 def _write_inputs(
-    resolver_input: Wanted,
-    builder: Builder,
+    resolver_input: ResolverInput,
+    builder: SourceBuilder,
     extra: Sequence[str],
     overrides: Sequence[str],
     temporary: Path,
@@ -161,8 +163,8 @@ def _write_inputs(
     ]
 
 
-def _build_from_commit(line: str, builder: Builder) -> str:
-    return builder.commit(line) if line.startswith("git+") or " @ git+" in line else line
+def _build_from_commit(line: str, builder: SourceBuilder) -> str:
+    return builder.build_commit(line) if line.startswith("git+") or " @ git+" in line else line
 
 
 def _build_overrides(direct: Mapping[str, frozenset[str]]) -> list[str]:
@@ -170,22 +172,26 @@ def _build_overrides(direct: Mapping[str, frozenset[str]]) -> list[str]:
     lines = []
     for name in OWN:
         extras = ",".join(sorted(direct.get(name, ())))
-        lines.append(f"{name}{f'[{extras}]' if extras else ''} @ {own_wheel(name).as_uri()}")
+        lines.append(f"{name}{f'[{extras}]' if extras else ''} @ {get_own_wheel(name).as_uri()}")
     # A marker that is never true removes the package from the resolution.
-    return lines + [f"{name} ; python_version < '0'" for name in sorted(tool_distributions())]
+    return lines + [f"{name} ; python_version < '0'" for name in sorted(find_tool_distributions())]
 
 
 def _describe_overrides(direct: Mapping[str, frozenset[str]]) -> list[str]:
     """Describe the overrides by content, since the wheels' paths depend on this machine."""
-    digests = [hashlib.sha256(own_wheel(name).read_bytes()).hexdigest() for name in OWN]
+    digests = [hashlib.sha256(get_own_wheel(name).read_bytes()).hexdigest() for name in OWN]
     return [*(line.partition(" @ ")[0] for line in _build_overrides(direct)), *digests]
 
 
-def _compute_key(project: Project, platform: Platform, source: Source, facts: Sequence[str]) -> str:
+def _compute_key(
+    project: Project, platform: Platform, source: LockSource, facts: Sequence[str]
+) -> str:
     """Hash everything that a resolution depends on, except credentials, which may change freely."""
     build = config_of(project).build
-    contents = [public(path.read_text("utf-8")) for path in source.files if path.is_file()]
-    variables = [public(os.environ.get(name, "")) for name in _VARIABLES]
+    contents = [
+        remove_credentials(path.read_text("utf-8")) for path in source.files if path.is_file()
+    ]
+    variables = [remove_credentials(os.environ.get(name, "")) for name in _VARIABLES]
     inputs = [source.name, source.direct, build.extras, build.groups, build.lock, variables]
     text = json.dumps([_VERSION, str(platform), platform.interpreter, contents, inputs, *facts])
     return hashlib.sha256(text.encode()).hexdigest()
@@ -223,12 +229,12 @@ def _hash_manifests(directories: Iterable[Path]) -> str:
     return digest.hexdigest()
 
 
-def _build_install_environment(source: Source) -> dict[str, str]:
+def _build_install_environment(source: LockSource) -> dict[str, str]:
     """Return uv's variables: indexes, and URLs of requirements that carry credentials."""
     lines = "\n".join(source.direct)
     urls = tuple(dict.fromkeys(_WITH_CREDENTIALS.findall(lines)))
     indexes = source.indexes
-    return dataclasses.replace(indexes, extra=(*indexes.extra, *urls)).environment()
+    return dataclasses.replace(indexes, extra=(*indexes.extra, *urls)).to_environment()
 
 
 def _compute_fingerprint(packages: Sequence[Mapping[str, Any]], directories: Sequence[Path]) -> str:
@@ -237,7 +243,7 @@ def _compute_fingerprint(packages: Sequence[Mapping[str, Any]], directories: Seq
         for package in packages
         if "directory" not in package
     ]
-    facts += [[path.name, tree_digest(path)] for path in directories]
+    facts += [[path.name, hash_tree(path)] for path in directories]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ("latest", "read_lock", "write_lock")
+__all__ = ("read_latest_lock", "read_lock", "write_lock")
 
 _HEAD = re.compile(r"# mastra (\d+) ([0-9a-f]{64})\n")
 
@@ -34,7 +34,7 @@ def read_lock(lock: Path) -> str | None:
     return text
 
 
-def write_lock(text: str, made: Path, lock: Path) -> None:
+def write_lock(text: str, draft: Path, lock: Path) -> None:
     """Write a lock, replacing it atomically; it counts as newer than the others in its directory.
 
     :param text: the lock's content.
@@ -42,11 +42,11 @@ def write_lock(text: str, made: Path, lock: Path) -> None:
     :param lock: the file to write.
     """
     number = 1 + max(map(_read_number, lock.parent.glob("*.toml")), default=0)
-    made.write_text(f"# mastra {number} {_compute_digest(text)}\n{text}", encoding="utf-8")
-    made.replace(lock)
+    draft.write_text(f"# mastra {number} {_compute_digest(text)}\n{text}", encoding="utf-8")
+    draft.replace(lock)
 
 
-def latest(locks: Iterable[Path]) -> str | None:
+def read_latest_lock(locks: Iterable[Path]) -> str | None:
     """Return the text of the newest lock, by its number rather than its time.
 
     :param locks: the files to choose from.

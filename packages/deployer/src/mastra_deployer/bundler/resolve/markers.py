@@ -8,13 +8,13 @@ from packaging.markers import InvalidMarker, Marker, UndefinedEnvironmentName
 
 from mastra_core.errors import ConfigError
 from mastra_core.pipeline import Platform
+from mastra_deployer.bundler.resolve.pyodide import build_marker_environment as pyodide_environment
 from mastra_deployer.bundler.resolve.pyodide import is_pyodide
-from mastra_deployer.bundler.resolve.pyodide import marker_environment as pyodide_environment
 
-__all__ = ("holds", "marker_environment")
+__all__ = ("build_marker_environment", "evaluate_marker")
 
 
-def marker_environment(platform: Platform) -> dict[str, str]:
+def build_marker_environment(platform: Platform) -> dict[str, str]:
     """Return the values of markers on a platform.
 
     :param platform: the target's.
@@ -44,7 +44,7 @@ def marker_environment(platform: Platform) -> dict[str, str]:
     }
 
 
-def holds(
+def evaluate_marker(
     marker: str, platform: Platform, extras: Iterable[str] = (), groups: Iterable[str] = ()
 ) -> bool:
     """Return whether a marker of a lock is true on a platform.
@@ -55,7 +55,7 @@ def holds(
     :param groups: dependency groups that the project asks for.
     :raises ConfigError: for a marker that cannot be parsed.
     """
-    environment: dict[str, str | frozenset[str]] = {**marker_environment(platform)}
+    environment: dict[str, str | frozenset[str]] = {**build_marker_environment(platform)}
     sets = {"extras": frozenset(extras), "dependency_groups": frozenset(groups)}
     try:
         return Marker(marker).evaluate({**environment, **sets}, context="lock_file")

@@ -10,17 +10,17 @@ from packaging.utils import canonicalize_name
 
 from mastra_core.errors import BuildError
 from mastra_core.pipeline import Platform
-from mastra_deployer.bundler.resolve.markers import holds
-from mastra_deployer.bundler.resolve.wheel_tags import file_name, fits, platforms_of
+from mastra_deployer.bundler.resolve.markers import evaluate_marker
+from mastra_deployer.bundler.resolve.wheel_tags import get_file_name, is_compatible, list_platforms
 
-__all__ = ("lacking",)
+__all__ = ("build_missing_wheels_error",)
 
 _MAX_SHOWN = 6
 _VIA = re.compile(r"^([\w.-]+)(?:\[[^\]]*\])?==\S+.*?# via (.+)$", re.MULTILINE)
 
 
-def lacking(
-    packages: Sequence[Mapping[str, Any]], platform: Platform, needed: str
+def build_missing_wheels_error(
+    packages: Sequence[Mapping[str, Any]], platform: Platform, requirements: str
 ) -> BuildError | None:
     """Build the error that names each package without a wheel for the target.
 
@@ -29,7 +29,7 @@ def lacking(
     :param requirements: the same packages as requirement lines with ``# via`` comments.
     :returns: ``None`` where every package has a wheel.
     """
-    via = {canonicalize_name(name): requirers for name, requirers in _VIA.findall(needed)}
+    via = {canonicalize_name(name): requirers for name, requirers in _VIA.findall(requirements)}
     sentences = [
         _format_sentence(package, platform, via.get(canonicalize_name(package["name"]), ""))
         for package in packages
@@ -46,16 +46,16 @@ def lacking(
 
 
 def _is_lacking(package: Mapping[str, Any], platform: Platform) -> bool:
-    if "marker" in package and not holds(package["marker"], platform):
+    if "marker" in package and not evaluate_marker(package["marker"], platform):
         return False
     wheels = package.get("wheels", [])
     if "directory" in package or "archive" in package or ("sdist" in package and not wheels):
         return False
-    return not any(fits(file_name(file), platform) for file in wheels)
+    return not any(is_compatible(get_file_name(file), platform) for file in wheels)
 
 
 def _format_sentence(package: Mapping[str, Any], platform: Platform, via: str) -> str:
-    available = platforms_of(map(file_name, package.get("wheels", [])), platform.python)
+    available = list_platforms(map(get_file_name, package.get("wheels", [])), platform.python)
     more = f" and {len(available) - _MAX_SHOWN} more" if len(available) > _MAX_SHOWN else ""
     requirers = (
         ", ".join(dict.fromkeys(map(_format_requirer, via.split(", ")))) if via else "the project"

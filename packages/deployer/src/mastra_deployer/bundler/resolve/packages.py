@@ -14,10 +14,10 @@ from packaging.utils import canonicalize_name
 
 from mastra_core.pipeline import Platform
 from mastra_deployer.bundler.resolve.closure import Closure
-from mastra_deployer.bundler.resolve.source_builds import local_wheel
+from mastra_deployer.bundler.resolve.source_builds import build_local_wheel
 from mastra_deployer.bundler.vendor.prune import PRUNE_VERSION
 
-__all__ = ("Package", "packages_of")
+__all__ = ("Package", "list_packages")
 
 _TABLE = "[[packages]]\n"
 
@@ -37,7 +37,7 @@ class Package(msgspec.Struct, frozen=True, kw_only=True):
     wheel: Path | None = None
 
 
-def packages_of(closure: Closure, platform: Platform) -> list[Package]:
+def list_packages(closure: Closure, platform: Platform) -> list[Package]:
     """Return every package of a closure; local projects are built as wheels first.
 
     :param closure: the locked dependencies.
@@ -58,7 +58,7 @@ def packages_of(closure: Closure, platform: Platform) -> list[Package]:
     return [
         *packages,
         *(
-            _build_local_package(local_wheel(path, platform), platform)
+            _build_local_package(build_local_wheel(path, platform), platform)
             for path in closure.directories
         ),
     ]

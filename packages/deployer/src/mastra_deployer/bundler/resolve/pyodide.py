@@ -23,20 +23,20 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from mastra_core.errors import BuildError
 from mastra_core.pipeline import Platform
-from mastra_deployer.bundler.own_wheels import record_hash, record_text
-from mastra_deployer.bundler.resolve.wheel_tags import file_name, tags_of
+from mastra_deployer.bundler.own_wheels import compute_record_hash, format_record
+from mastra_deployer.bundler.resolve.wheel_tags import get_file_name, parse_tags
 
 __all__ = (
+    "build_install_arguments",
+    "build_marker_environment",
+    "build_resolve_arguments",
     "fit_lock",
-    "install_arguments",
     "is_pyodide",
-    "make_pure",
-    "marker_environment",
-    "resolve_arguments",
+    "strip_compiled_code",
 )
 
 # These work without their compiled part, only slower, but all their wheels contain it.
-PURE = frozenset(("markupsafe", "pyyaml"))
+PURE_PYTHON_FALLBACKS = frozenset(("markupsafe", "pyyaml"))
 _COMPILED = (".so", ".pyd", ".dylib")
 _WHEEL = "Wheel-Version: 1.0\nGenerator: mastra\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 
@@ -49,7 +49,7 @@ def is_pyodide(platform: Platform) -> bool:
     return platform.wheels.startswith("pyemscripten_")
 
 
-def resolve_arguments(platform: Platform) -> list[str]:
+def build_resolve_arguments(platform: Platform) -> list[str]:
     """Build the arguments of ``uv pip compile`` for a lock that covers every platform.
 
     :param platform: the platform to build for.
@@ -58,7 +58,7 @@ def resolve_arguments(platform: Platform) -> list[str]:
     return ["--python", sys.executable, "--python-version", platform.python, *flags]
 
 
-def install_arguments(platform: Platform) -> list[str]:
+def build_install_arguments(platform: Platform) -> list[str]:
     """Build the arguments of ``uv pip install`` for a lock from ``fit_lock``.
 
     :param platform: the platform to build for.
@@ -67,7 +67,7 @@ def install_arguments(platform: Platform) -> list[str]:
     return ["--python", sys.executable, "--python-version", platform.python, *flags]
 
 
-def marker_environment(platform: Platform) -> dict[str, str]:
+def build_marker_environment(platform: Platform) -> dict[str, str]:
     """Return the values of environment markers on Pyodide.
 
     :param platform: the platform.
@@ -87,7 +87,7 @@ def marker_environment(platform: Platform) -> dict[str, str]:
     }
 
 
-def fit_lock(text: str, place: Path, platform: Platform) -> str:
+def fit_lock(text: str, root: Path, platform: Platform) -> str:
     """Reduce a universal pylock.toml to what Pyodide needs, with one wheel for each package.
 
     :param text: the lock.
@@ -108,40 +108,44 @@ def fit_lock(text: str, place: Path, platform: Platform) -> str:
         if wheel is None:
             missing.append(f"{package['name']!r} {package.get('version', '')}".strip())
         else:
-            kept.append(_render_package(package, wheel, place))
+            kept.append(_render_package(package, wheel, root))
     if missing:
         raise _build_missing_error(missing, platform)
     return "[[packages]]\n".join(kept)
 
 
-def make_pure(tree: Path) -> None:
+def strip_compiled_code(tree: Path) -> None:
     """Remove compiled code of another platform from an installed tree, and from its RECORD.
 
     :param tree: the directory that wheels are installed in.
     """
     for info in tree.glob("*.dist-info"):
-        if canonicalize_name(info.name.partition("-")[0]) in PURE:
+        if canonicalize_name(info.name.partition("-")[0]) in PURE_PYTHON_FALLBACKS:
             _strip_distribution(tree, info)
 
 
 def _is_applicable(package: Mapping[str, Any], platform: Platform) -> bool:
     marker = package.get("marker")
-    return marker is None or Marker(marker).evaluate(marker_environment(platform))
+    return marker is None or Marker(marker).evaluate(build_marker_environment(platform))
 
 
 def _choose_wheel(package: Mapping[str, Any], platform: Platform) -> dict[str, Any] | None:
     """Return the wheel that runs there, the most specific first, else one to strip of its code."""
     files = [package["archive"]] if "archive" in package else package.get("wheels", [])
-    files_by_name = {name: file for file in files if (name := file_name(file)).endswith(".whl")}
+    files_by_name = {name: file for file in files if (name := get_file_name(file)).endswith(".whl")}
     ranks = {tag: rank for rank, tag in enumerate(_iter_tags(platform))}
-    ranked = {name: min((ranks[tag] for tag in tags_of(name) if tag in ranks), default=None)
+    ranked = {name: min((ranks[tag] for tag in parse_tags(name) if tag in ranks), default=None)
               for name in files_by_name}  # fmt: skip
     usable = [(rank, name) for name, rank in ranked.items() if rank is not None]
     if usable:
         return dict(files_by_name[min(usable)[1]])
     version = f"cp{platform.python.replace('.', '')}"
     sources = sorted(name for name in files_by_name if version in name and "manylinux" in name)
-    return dict(files_by_name[sources[0]]) if sources and package["name"] in PURE else None
+    return (
+        dict(files_by_name[sources[0]])
+        if sources and package["name"] in PURE_PYTHON_FALLBACKS
+        else None
+    )
 
 
 def _iter_tags(platform: Platform) -> Iterator[Tag]:
@@ -156,7 +160,7 @@ def _render_package(package: Mapping[str, Any], wheel: dict[str, Any], root: Pat
 
     The build number keeps it apart in uv's cache from wheels that really have that name.
     """
-    name, version, _, tags = parse_wheel_filename(file_name(wheel))
+    name, version, _, tags = parse_wheel_filename(get_file_name(wheel))
     lines = [f'name = "{name}"', f'version = "{version}"']
     if "index" in package:
         lines.append(f"index = {json.dumps(package['index'])}")
@@ -184,11 +188,11 @@ def _strip_distribution(tree: Path, info: Path) -> None:
         elif name == f"{info.name}/WHEEL":
             (tree / name).unlink()  # it may be a hard link to uv's cache
             (tree / name).write_text(_WHEEL, encoding="utf-8")
-            remaining.append((name, record_hash(_WHEEL.encode()), len(_WHEEL)))
+            remaining.append((name, compute_record_hash(_WHEEL.encode()), len(_WHEEL)))
         else:
             remaining.append((name, digest, size))
     (info / "RECORD").unlink()
-    (info / "RECORD").write_text(record_text(remaining), encoding="utf-8")
+    (info / "RECORD").write_text(format_record(remaining), encoding="utf-8")
 
 
 def _build_missing_error(missing: list[str], platform: Platform) -> BuildError:

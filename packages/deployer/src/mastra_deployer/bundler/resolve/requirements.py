@@ -12,9 +12,9 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from mastra_core.errors import ConfigError
-from mastra_deployer.bundler.locks.indexes import Indexes, expand, public
+from mastra_deployer.bundler.locks.indexes import Indexes, expand_variables, remove_credentials
 
-__all__ = ("Stated", "named", "read_requirements")
+__all__ = ("ParsedRequirements", "parse_names", "read_requirements")
 
 _SHORT = {
     "-r": "--requirement",
@@ -37,7 +37,7 @@ _LOCAL = re.compile(r"(\.{0,2}/[^\[\s;]*|\.{1,2})(.*)")
 
 
 @dataclasses.dataclass(kw_only=True)
-class Stated:
+class ParsedRequirements:
     """Contents of a requirements file and of those it includes.
 
     :param lines: requirements, paths made absolute.
@@ -54,23 +54,23 @@ class Stated:
     indexes: Indexes = dataclasses.field(default_factory=Indexes)
 
     @property
-    def pinned(self) -> bool:
+    def is_pinned(self) -> bool:
         """Whether every line requires exactly one version."""
         return bool(self.lines) and all(map(_is_exact, self.lines))
 
 
-def read_requirements(file: Path) -> Stated:
+def read_requirements(file: Path) -> ParsedRequirements:
     """Read a requirements file and the files that it includes, each in its place.
 
     :param file: the file.
     :raises ConfigError: for a file that is missing or not UTF-8, or an unknown option.
     """
-    parsed = Stated()
+    parsed = ParsedRequirements()
     _read_file(file, parsed, parsed.lines)
     return parsed
 
 
-def named(lines: Iterable[str]) -> Mapping[str, frozenset[str]]:
+def parse_names(lines: Iterable[str]) -> Mapping[str, frozenset[str]]:
     """Map the canonical names in requirement lines to all their extras.
 
     :param lines: requirements; paths have no name and are skipped.
@@ -86,7 +86,7 @@ def named(lines: Iterable[str]) -> Mapping[str, frozenset[str]]:
     return found
 
 
-def _read_file(file: Path, parsed: Stated, lines: list[str]) -> None:
+def _read_file(file: Path, parsed: ParsedRequirements, lines: list[str]) -> None:
     if file in parsed.files:
         return
     parsed.files.append(file)
@@ -100,10 +100,10 @@ def _read_file(file: Path, parsed: Stated, lines: list[str]) -> None:
 def _iter_lines(file: Path) -> Iterator[str]:
     for line in _read_text(file).replace("\\\n", " ").splitlines():
         if stripped := _COMMENT.sub("", line).strip():
-            yield expand(stripped, f"{str(file)!r}")
+            yield expand_variables(stripped, f"{str(file)!r}")
 
 
-def _parse_requirement(file: Path, line: str, parsed: Stated) -> str:
+def _parse_requirement(file: Path, line: str, parsed: ParsedRequirements) -> str:
     hashes = _HASH.findall(line)
     requirement = re.sub(r"\s--\S+.*", "", line).strip()
     if local := _LOCAL.fullmatch(requirement):
@@ -114,7 +114,8 @@ def _parse_requirement(file: Path, line: str, parsed: Stated) -> str:
         item = Requirement(requirement)
     except InvalidRequirement as error:
         raise ConfigError(
-            f"{str(file)!r} has the line {public(requirement)!r}, which is not a requirement: "
+            f"{str(file)!r} has the line {remove_credentials(requirement)!r}, which is not a "
+            "requirement: "
             f"{str(error).splitlines()[0]}.",
             "Write it like name==1.2, or name @ URL, or a path that starts with ./.",
         ) from None
@@ -123,7 +124,7 @@ def _parse_requirement(file: Path, line: str, parsed: Stated) -> str:
     return requirement
 
 
-def _parse_option(file: Path, line: str, parsed: Stated, lines: list[str]) -> None:
+def _parse_option(file: Path, line: str, parsed: ParsedRequirements, lines: list[str]) -> None:
     words = shlex.split(re.sub(r"^(-\w)(?=\S)", r"\1 ", line.replace("=", " ", 1)))
     flag, value = _SHORT.get(words[0], words[0]), words[1] if len(words) > 1 else ""
     if flag in ("--requirement", "--constraint"):
@@ -170,7 +171,7 @@ def _is_exact(line: str) -> bool:
 def _reject_remote(file: Path, value: str) -> None:
     if "://" in value:
         raise ConfigError(
-            f"{str(file)!r} includes {public(value)!r}, which is not a local file.",
+            f"{str(file)!r} includes {remove_credentials(value)!r}, which is not a local file.",
             "Keep a copy in the project, so that every build reads the same file.",
         )
 

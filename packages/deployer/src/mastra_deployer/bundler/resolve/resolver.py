@@ -12,21 +12,21 @@ from typing import Any
 
 from mastra_core.errors import BuildError
 from mastra_core.pipeline import Project
-from mastra_deployer.bundler.locks.indexes import public
-from mastra_deployer.bundler.resolve.missing_wheels import lacking
-from mastra_deployer.bundler.resolve.pyodide import fit_lock, is_pyodide, resolve_arguments
-from mastra_deployer.bundler.resolve.source_builds import Builder
-from mastra_deployer.bundler.resolve.wheel_tags import file_name, fits
-from mastra_deployer.bundler.uv import run_uv, target_arguments, unsolvable
+from mastra_deployer.bundler.locks.indexes import remove_credentials
+from mastra_deployer.bundler.resolve.missing_wheels import build_missing_wheels_error
+from mastra_deployer.bundler.resolve.pyodide import build_resolve_arguments, fit_lock, is_pyodide
+from mastra_deployer.bundler.resolve.source_builds import SourceBuilder
+from mastra_deployer.bundler.resolve.wheel_tags import get_file_name, is_compatible
+from mastra_deployer.bundler.uv import build_target_arguments, is_unsolvable, run_uv
 
-__all__ = ("Resolution",)
+__all__ = ("Resolver",)
 
 _PACKAGE = "[[packages]]\n"
 _OLDEST = "3.11"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Resolution:
+class Resolver:
     """Resolve a project's dependencies for one target.
 
     :param project: the app.
@@ -38,13 +38,13 @@ class Resolution:
     """
 
     project: Project
-    builder: Builder
+    builder: SourceBuilder
     inputs: Sequence[str]
-    scratch: Path
-    older: bytes = b""
+    temporary: Path
+    previous: bytes = b""
     hashes: Mapping[str, frozenset[str]] = dataclasses.field(default_factory=dict)
 
-    def text(self) -> str:
+    def resolve(self) -> str:
         """Return a pylock.toml for the target that contains only wheels and local projects.
 
         :raises BuildError: naming what prevents a resolution.
@@ -52,12 +52,12 @@ class Resolution:
         try:
             text = self._compile_lock([":all:"])
         except BuildError as error:
-            if is_pyodide(self.builder.platform) or not unsolvable(error):
+            if is_pyodide(self.builder.platform) or not is_unsolvable(error):
                 raise
             text = self._resolve_with_sources()
-        text = public(self._make_paths_absolute(text))
+        text = remove_credentials(self._make_paths_absolute(text))
         if is_pyodide(self.builder.platform):
-            return fit_lock(text, self.scratch, self.builder.platform)
+            return fit_lock(text, self.temporary, self.builder.platform)
         head, *chunks = text.split(_PACKAGE)
         packages = tomllib.loads(text).get("packages", [])
         written = [self._render_locked(*item) for item in zip(chunks, packages, strict=True)]
@@ -68,7 +68,9 @@ class Resolution:
         try:
             text = self._compile_lock([])
         except BuildError as error:
-            raise ((self._build_missing_error() or error) if unsolvable(error) else error) from None
+            raise (
+                (self._build_missing_error() or error) if is_unsolvable(error) else error
+            ) from None
         wheels: list[str] = []
         seen: set[str] = set()
         while pending := sorted(set(_iter_names_without_wheels(text)) - seen):
@@ -78,24 +80,24 @@ class Resolution:
                 text = self._compile_lock([*wheels, name])
                 wheels.append(name)
             except BuildError as error:
-                if not unsolvable(error):
+                if not is_unsolvable(error):
                     raise
         # Wheels for other machines prove that there is compiled code, without compiling it.
-        is_foreign = not self.builder.native and any(_iter_names_without_wheels(text))
+        is_foreign = not self.builder.is_native and any(_iter_names_without_wheels(text))
         if is_foreign and (missing_error := self._build_missing_error()) is not None:
             raise missing_error
         return text
 
     def _compile_lock(self, binary: Sequence[str]) -> str:
         """Run uv and return its lock; only wheels are used of the packages in ``binary``."""
-        lock = self.scratch / "pylock.made.toml"
-        if self.older:
-            lock.write_bytes(self.older)
+        lock = self.temporary / "pylock.made.toml"
+        if self.previous:
+            lock.write_bytes(self.previous)
         platform = self.builder.platform
         target = (
-            resolve_arguments(platform)
+            build_resolve_arguments(platform)
             if is_pyodide(platform)
-            else target_arguments(platform.python, platform.wheels)
+            else build_target_arguments(platform.python, platform.wheels)
         )
         flags = [flag for name in binary for flag in ("--only-binary", name)]
         self._run_compile("--format", "pylock.toml", "--output-file", str(lock), *flags, *target)
@@ -113,7 +115,7 @@ class Resolution:
     def _build_missing_error(self) -> BuildError | None:
         """The error that names each package without a wheel; ``None`` where uv finds no answer."""
         platform = self.builder.platform
-        made = self.scratch / "pylock.every.toml"
+        made = self.temporary / "pylock.every.toml"
         # From the oldest Python on, so that wheels for others than the target are seen too.
         every = ["--universal", "--python-version", min(platform.python, _OLDEST)]
         try:
@@ -122,7 +124,7 @@ class Resolution:
         except BuildError:
             return None
         packages = tomllib.loads(made.read_text(encoding="utf-8")).get("packages", [])
-        return lacking(packages, platform, needed)
+        return build_missing_wheels_error(packages, platform, needed)
 
     def _render_locked(self, chunk: str, package: dict[str, Any]) -> str:
         """Render a package: build its source, and keep only files that the lock allows."""
@@ -132,13 +134,13 @@ class Resolution:
         if not _is_source(restricted, self.builder.platform):
             return chunk if restricted == package else _render_package(restricted)
         source = package.get("sdist") or package["archive"]
-        url = source.get("url") or (self.scratch / source["path"]).resolve().as_uri()
-        wheel = self.builder.archive(package["name"], url, source["hashes"]["sha256"])
+        url = source.get("url") or (self.temporary / source["path"]).resolve().as_uri()
+        wheel = self.builder.build_archive(package["name"], url, source["hashes"]["sha256"])
         return _render_package(package, _render_archive(wheel))
 
     def _make_paths_absolute(self, text: str) -> str:
         def resolve(found: re.Match[str]) -> str:
-            return f'path = "{(self.scratch / found[1]).resolve().as_posix()}"'
+            return f'path = "{(self.temporary / found[1]).resolve().as_posix()}"'
 
         return re.sub(r'(?<=[{,] )path = "([^"]+)"', resolve, text)
 
@@ -159,9 +161,9 @@ def _iter_names_without_wheels(text: str) -> Iterator[str]:
 
 def _is_source(package: Mapping[str, Any], platform: Any) -> bool:
     if "archive" in package:
-        return not file_name(package["archive"]).endswith(".whl")
+        return not get_file_name(package["archive"]).endswith(".whl")
     wheels = package.get("wheels", [])
-    return not any(fits(file_name(file), platform) for file in wheels)
+    return not any(is_compatible(get_file_name(file), platform) for file in wheels)
 
 
 def _restrict_files(package: dict[str, Any], allowed: frozenset[str]) -> dict[str, Any]:

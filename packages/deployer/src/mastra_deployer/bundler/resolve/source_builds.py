@@ -17,21 +17,21 @@ from packaging.utils import canonicalize_name
 
 from mastra_core.errors import BuildError
 from mastra_core.pipeline import Platform, Project
-from mastra_deployer.bundler.locks.indexes import public
+from mastra_deployer.bundler.locks.indexes import remove_credentials
 from mastra_deployer.bundler.own_wheels import build_wheel, pack_tree
-from mastra_deployer.bundler.resolve.wheel_tags import fits
+from mastra_deployer.bundler.resolve.wheel_tags import is_compatible
 from mastra_deployer.bundler.uv import run_uv
 from mastra_deployer.files.directories import cache_directory, publish
 from mastra_deployer.files.temporary import scratch_directory
 from mastra_deployer.project.interpreters import project_interpreter, target_interpreter
 
-__all__ = ("Builder", "local_wheel")
+__all__ = ("SourceBuilder", "build_local_wheel")
 
 _COMMIT = re.compile(r"@([0-9a-f]{40})(?:#|$)")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Builder:
+class SourceBuilder:
     """Build wheels for one target, with the indexes and credentials of one project.
 
     :param project: the app.
@@ -44,11 +44,11 @@ class Builder:
     environment: Mapping[str, str] = dataclasses.field(repr=False)
 
     @property
-    def native(self) -> bool:
+    def is_native(self) -> bool:
         """Whether code that is compiled here runs on the target."""
         return project_interpreter(self.project).wheels == self.platform.wheels
 
-    def commit(self, line: str) -> str:
+    def build_commit(self, line: str) -> str:
         """Replace a requirement on a repository by one on the wheel of its commit.
 
         :param line: the requirement.
@@ -62,7 +62,7 @@ class Builder:
         marker = f" ; {requirement.marker}" if requirement.marker else ""
         return f"{requirement.name}{extras} @ {wheel.as_uri()}{marker}"
 
-    def archive(self, name: str, url: str, digest: str) -> Path:
+    def build_archive(self, name: str, url: str, digest: str) -> Path:
         """Build a wheel of a source archive.
 
         :param name: of the package.
@@ -117,7 +117,7 @@ class Builder:
     def _check_fit(self, requirement: Requirement, wheel: Path) -> Path:
         """Return the wheel where it fits: code that was compiled here is for this machine only."""
         is_pure = wheel.stem.endswith("-any")
-        if fits(wheel.name, self.platform) and (is_pure or self.native):
+        if is_compatible(wheel.name, self.platform) and (is_pure or self.is_native):
             return wheel
         raise BuildError(
             f"{requirement.name!r} is available as source only "
@@ -128,7 +128,7 @@ class Builder:
         )
 
 
-def local_wheel(directory: Path, platform: Platform) -> Path:
+def build_local_wheel(directory: Path, platform: Platform) -> Path:
     """Build a wheel of a local project.
 
     :param directory: the project's directory.
@@ -136,7 +136,7 @@ def local_wheel(directory: Path, platform: Platform) -> Path:
     :raises BuildError: when it has compiled code, which fits this machine only.
     """
     wheel = build_wheel(directory)
-    if fits(wheel.name, platform):
+    if is_compatible(wheel.name, platform):
         return wheel
     raise BuildError(
         f"The local project {str(directory)!r} has compiled code, and its wheel is for this "
@@ -147,7 +147,7 @@ def local_wheel(directory: Path, platform: Platform) -> Path:
 
 
 def _get_cache_path(name: str, key: str, kind: str) -> Path:
-    digest = hashlib.sha256(public(f"{key} {kind}").encode()).hexdigest()[:24]
+    digest = hashlib.sha256(remove_credentials(f"{key} {kind}").encode()).hexdigest()[:24]
     return cache_directory("sources") / f"{name}-{digest}"
 
 
@@ -161,7 +161,7 @@ def _parse_repository(line: str) -> Requirement:
     egg = re.search(r"[#&]egg=([\w.-]+)", line)
     if egg is None:
         raise BuildError(
-            f"{public(line)!r} does not name its package.",
+            f"{remove_credentials(line)!r} does not name its package.",
             "Write NAME @ git+https://... instead.",
         )
     return Requirement(f"{egg[1]} @ {re.sub(r'[#&]egg=[^&]+', '', line)}")
@@ -191,4 +191,4 @@ def _build_failure(requirement: Requirement, error: BuildError) -> BuildError:
 
 
 def _get_public_url(requirement: Requirement) -> str:
-    return public((requirement.url or "").partition("#")[0])
+    return remove_credentials((requirement.url or "").partition("#")[0])

@@ -9,11 +9,11 @@ from packaging.utils import canonicalize_name
 
 from mastra_deployer.bundler.vendor.distributions import TOOL_GROUPS
 
-__all__ = ("tool_distributions",)
+__all__ = ("find_tool_distributions",)
 
 
 @functools.cache
-def tool_distributions() -> frozenset[str]:
+def find_tool_distributions() -> frozenset[str]:
     """Return the canonical names of mastra itself and of what offers deployers or plugins."""
     installed = metadata.entry_points()  # once for all groups: it reads every distribution
     names: set[str] = {

@@ -13,7 +13,7 @@ from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from mastra_core.pipeline import Platform
 
-__all__ = ("file_name", "fits", "platforms_of", "tags_of")
+__all__ = ("get_file_name", "is_compatible", "list_platforms", "parse_tags")
 
 # The glibc versions that uv's short names stand for.
 _GLIBC = {"manylinux2014": 17, "unknown-linux-gnu": 28}
@@ -22,16 +22,16 @@ _OLDER = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
 _WINDOWS = {"x86_64": "win_amd64", "aarch64": "win_arm64", "i686": "win32"}
 
 
-def fits(name: str, platform: Platform) -> bool:
+def is_compatible(name: str, platform: Platform) -> bool:
     """Return whether a wheel can be installed on a platform.
 
     :param name: the wheel's file name.
     :param platform: the target's.
     """
-    return not tags_of(name).isdisjoint(_build_tags(platform))
+    return not parse_tags(name).isdisjoint(_build_tags(platform))
 
 
-def tags_of(name: str) -> frozenset[Tag]:
+def parse_tags(name: str) -> frozenset[Tag]:
     """Return the tags of a wheel's file name; none for any other file.
 
     :param name: the file name.
@@ -42,20 +42,20 @@ def tags_of(name: str) -> frozenset[Tag]:
         return frozenset()
 
 
-def platforms_of(names: Iterable[str], python: str) -> list[str]:
+def list_platforms(names: Iterable[str], python: str) -> list[str]:
     """Return the platforms that wheels are for.
 
     :param names: file names of wheels.
     :param python: the version whose platforms are wanted, ``3.12``. Where no wheel is for it, each
         platform is returned with its own Python's tag.
     """
-    tags = [tag for name in names for tag in tags_of(name) if not _ALIAS.match(tag.platform)]
+    tags = [tag for name in names for tag in parse_tags(name) if not _ALIAS.match(tag.platform)]
     interpreter = f"cp{python.replace('.', '')}"
     platforms = sorted({tag.platform for tag in tags if tag.interpreter == interpreter})
     return platforms or sorted({f"{tag.interpreter} {tag.platform}" for tag in tags})
 
 
-def file_name(file: Mapping[str, Any]) -> str:
+def get_file_name(file: Mapping[str, Any]) -> str:
     """Return the name of a file in a pylock.toml.
 
     :param file: its table.

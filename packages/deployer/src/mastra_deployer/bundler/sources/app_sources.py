@@ -10,11 +10,11 @@ from pathlib import Path
 
 from mastra_core.pipeline.file_tree import content_digest
 
-__all__ = ("Sources",)
+__all__ = ("AppSources",)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Sources:
+class AppSources:
     """The user's own files that ship, and those that do not.
 
     :param files: name from the project's root to the file's content, or to the file itself.
@@ -37,11 +37,11 @@ class Sources:
             else:
                 shutil.copyfile(content, target)
 
-    def digest(self) -> str:
+    def compute_digest(self) -> str:
         """Return the SHA-256 of names and contents as they are now."""
         return _hash_files(self.files)
 
-    def written_digest(self, directory: Path) -> str:
+    def compute_written_digest(self, directory: Path) -> str:
         """Return the digest of the copies, since the originals may have changed.
 
         :param directory: the directory given to ``write``.

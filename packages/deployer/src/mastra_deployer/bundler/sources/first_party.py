@@ -10,13 +10,20 @@ from pathlib import Path
 
 from mastra_core.errors import BuildError
 from mastra_core.pipeline import Project
-from mastra_deployer.bundler.sources.app_sources import Sources
-from mastra_deployer.bundler.sources.own_metadata import own_metadata
-from mastra_deployer.bundler.sources.strip_deployer import blank_deployer, refuse_deployers
+from mastra_deployer.bundler.sources.app_sources import AppSources
+from mastra_deployer.bundler.sources.own_metadata import build_own_metadata
+from mastra_deployer.bundler.sources.strip_deployer import blank_deployer, check_deployer_imports
 from mastra_deployer.project.deployer_argument import read_deployer
 from mastra_deployer.project.discovery import config_of, module_file, parse
 
-__all__ = ("NOT_CODE", "NOT_SHIPPED", "TESTS", "collect", "first_party_files", "top_modules")
+__all__ = (
+    "NOT_CODE",
+    "NOT_SHIPPED",
+    "TESTS",
+    "collect_sources",
+    "list_first_party_files",
+    "top_modules",
+)
 
 # Never code of an application, even where its code imports them.
 NOT_CODE = frozenset(
@@ -36,7 +43,7 @@ NOT_SHIPPED = (".*", "*.pyc", "*.pyo", "*.egg-info")
 TESTS = ("conftest.py", "test_*.py", "*_test.py")  # unless the app imports one
 
 
-def collect(project: Project, packages: set[str]) -> Sources:
+def collect_sources(project: Project, packages: set[str]) -> AppSources:
     """Collect the project's files that ship, sorted by name, without the entry's deployer.
 
     :param project: the app.
@@ -52,17 +59,17 @@ def collect(project: Project, packages: set[str]) -> Sources:
     shipped = collector.collect_files()
     for path in shipped:
         if path.suffix == ".py":
-            refuse_deployers(path, collector.get_tree(path), packages)
+            check_deployer_imports(path, collector.get_tree(path), packages)
     files: dict[str, bytes | Path] = {
         _get_relative_name(project, path): source if path == entry else path for path in shipped
     }
-    files |= own_metadata(project)
+    files |= build_own_metadata(project)
     _check_names(project, files)
     dropped = {name: reason for name, reason in collector.dropped.items() if name not in files}
-    return Sources(files=files, dropped=dropped)
+    return AppSources(files=files, dropped=dropped)
 
 
-def first_party_files(project: Project) -> list[Path]:
+def list_first_party_files(project: Project) -> list[Path]:
     """Return every file of the user's own code that ships.
 
     :param project: the app.

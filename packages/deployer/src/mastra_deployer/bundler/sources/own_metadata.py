@@ -18,12 +18,12 @@ from mastra_deployer.bundler.own_wheels import build_wheel
 from mastra_deployer.bundler.vendor.distributions import TOOL_GROUPS
 from mastra_deployer.project.config import read_pyproject
 
-__all__ = ("own_metadata",)
+__all__ = ("build_own_metadata",)
 
 _FILES = ("METADATA", "entry_points.txt")
 
 
-def own_metadata(project: Project) -> dict[str, bytes]:
+def build_own_metadata(project: Project) -> dict[str, bytes]:
     """Return the files of the project's ``.dist-info`` by name; none where it is not a package.
 
     A version that only the build backend knows is read from a built wheel.

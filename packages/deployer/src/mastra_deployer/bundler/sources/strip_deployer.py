@@ -18,7 +18,7 @@ from typing import Any
 from mastra_core.errors import BuildError
 from mastra_deployer.project.deployer_argument import DeployerCall, is_none
 
-__all__ = ("blank_deployer", "refuse_deployers")
+__all__ = ("blank_deployer", "check_deployer_imports")
 
 Position = tuple[int, int]
 
@@ -68,7 +68,7 @@ def _verify_removed(stripped: bytes, orphans: set[str], deployer: DeployerCall) 
         )
 
 
-def refuse_deployers(path: Path, tree: ast.AST, packages: Collection[str]) -> None:
+def check_deployer_imports(path: Path, tree: ast.AST, packages: Collection[str]) -> None:
     """Check that a file imports no deployer package.
 
     :param path: the file, for the error.

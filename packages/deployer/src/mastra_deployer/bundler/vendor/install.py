@@ -10,18 +10,22 @@ from pathlib import Path
 from mastra_core.pipeline import Platform
 from mastra_deployer.bundler.resolve.closure import Closure
 from mastra_deployer.bundler.resolve.packages import Package
-from mastra_deployer.bundler.resolve.pyodide import install_arguments, is_pyodide, make_pure
-from mastra_deployer.bundler.uv import run_uv, target_arguments
+from mastra_deployer.bundler.resolve.pyodide import (
+    build_install_arguments,
+    is_pyodide,
+    strip_compiled_code,
+)
+from mastra_deployer.bundler.uv import build_target_arguments, run_uv
 from mastra_deployer.bundler.vendor.distributions import Distribution, read_distributions
 
-__all__ = ("Installed", "install")
+__all__ = ("Installed", "install_packages")
 
 Installed = tuple[Path, Distribution]
 """The tree that a distribution is installed in, and the distribution."""
 
 
-def install(
-    packages: Sequence[Package], closure: Closure, platform: Platform, scratch: Path
+def install_packages(
+    packages: Sequence[Package], closure: Closure, platform: Platform, temporary: Path
 ) -> dict[str, Installed]:
     """Install packages of a closure below a temporary directory.
 
@@ -32,7 +36,7 @@ def install(
     :returns: the installed distributions by the package's key, without those that the target's
         markers exclude.
     """
-    tree = scratch / "tree"
+    tree = temporary / "tree"
     _run_install(packages, closure, platform, tree)
     distributions = read_distributions(tree)
     installed = _match_packages(packages, tree, distributions)
@@ -44,7 +48,7 @@ def install(
             and installed[package.key][1].name in shared
             and len(packages) > 1
         ):
-            separate = scratch / f"alone-{number}"
+            separate = temporary / f"alone-{number}"
             _run_install([package], closure, platform, separate)
             installed.update(_match_packages([package], separate, read_distributions(separate)))
     return installed
@@ -58,9 +62,9 @@ def _run_install(
     flags += ["--preview-features", "pylock", "--only-binary", ":all:"]
     pyodide = is_pyodide(platform)
     target = (
-        install_arguments(platform)
+        build_install_arguments(platform)
         if pyodide
-        else target_arguments(platform.python, platform.wheels)
+        else build_target_arguments(platform.python, platform.wheels)
     )
     run = functools.partial(run_uv, cwd=closure.root, environment=closure.environment)
     texts = [package.text for package in packages if package.text]
@@ -71,7 +75,7 @@ def _run_install(
     if wheels := [str(package.wheel) for package in packages if package.wheel]:
         run(["pip", "install", *flags, *target, *wheels])
     if pyodide:
-        make_pure(tree)
+        strip_compiled_code(tree)
 
 
 def _match_packages(

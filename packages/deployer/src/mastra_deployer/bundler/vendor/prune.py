@@ -17,10 +17,10 @@ from packaging.utils import canonicalize_name
 
 from mastra_core.pipeline import Platform
 from mastra_deployer.bundler.own_wheels import INSTALLER_FILES
-from mastra_deployer.bundler.resolve.markers import marker_environment
+from mastra_deployer.bundler.resolve.markers import build_marker_environment
 from mastra_deployer.bundler.vendor.distributions import Distribution
 
-__all__ = ("PRUNE_VERSION", "UNUSED", "Edges", "Needs", "Node", "dead_reason")
+__all__ = ("PRUNE_VERSION", "UNUSED", "DependencyGraph", "Edges", "Node", "get_drop_reason")
 
 PRUNE_VERSION = "4"
 
@@ -35,7 +35,7 @@ Node: TypeAlias = tuple[str, frozenset[str]]
 """A distribution's canonical name, and the extras that are required of it."""
 
 
-class Needs:
+class DependencyGraph:
     """The graph of which distribution requires which.
 
     :param distributions: of the closure, by canonical name.
@@ -43,12 +43,14 @@ class Needs:
     :param platform: whose markers apply.
     """
 
-    def __init__(self, have: Mapping[str, Distribution], direct: Edges, platform: Platform) -> None:
-        self._have, self._direct = have, direct
-        self._environment = marker_environment(platform)
+    def __init__(
+        self, distributions: Mapping[str, Distribution], direct: Edges, platform: Platform
+    ) -> None:
+        self._have, self._direct = distributions, direct
+        self._environment = build_marker_environment(platform)
         self._edges: dict[Node, tuple[Node, ...]] = {}
 
-    def unneeded(self, keep: frozenset[str]) -> dict[str, str]:
+    def find_unneeded(self, keep: frozenset[str]) -> dict[str, str]:
         """Return the distributions that do not ship, each with the reason.
 
         :param keep: canonical names of distributions that are kept whole.
@@ -67,7 +69,7 @@ class Needs:
             )
         return reasons
 
-    def requirers(self) -> dict[str, tuple[str, ...]]:
+    def collect_requirers(self) -> dict[str, tuple[str, ...]]:
         """Return who requires each distribution; an empty name is the project or its target."""
         requirers: dict[str, set[str]] = {name: {""} for name in self._direct if name in self._have}
         for node in self._walk({}, set()):
@@ -100,7 +102,7 @@ class Needs:
         return self._edges[node]
 
 
-def dead_reason(name: str, *, whole: bool) -> str:
+def get_drop_reason(name: str, *, whole: bool) -> str:
     """Return why a file of a distribution does not ship; empty where it ships.
 
     :param name: relative to the tree.

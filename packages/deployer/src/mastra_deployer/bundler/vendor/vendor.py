@@ -12,30 +12,34 @@ from mastra_core.errors import BuildError
 from mastra_core.pipeline import Platform, Report
 from mastra_core.pipeline.file_tree import Identity
 from mastra_deployer.bundler.resolve.closure import Closure
-from mastra_deployer.bundler.resolve.packages import Package, packages_of
+from mastra_deployer.bundler.resolve.packages import Package, list_packages
 from mastra_deployer.bundler.vendor.distributions import Distribution
-from mastra_deployer.bundler.vendor.install import Installed, install
-from mastra_deployer.bundler.vendor.prune import Needs
-from mastra_deployer.bundler.vendor.vendor_reuse import take_spare
+from mastra_deployer.bundler.vendor.install import Installed, install_packages
+from mastra_deployer.bundler.vendor.prune import DependencyGraph
+from mastra_deployer.bundler.vendor.vendor_reuse import reuse_vendor_directory
 from mastra_deployer.bundler.vendor.wheel_store import (
-    Making,
-    Part,
-    assemble,
-    make_parts,
-    part_place,
-    read_part,
+    PendingWheel,
+    StoredWheel,
+    get_wheel_path,
+    link_wheel,
+    read_stored_wheel,
+    store_wheels,
 )
-from mastra_deployer.files.checksummed import read_sealed, write_sealed
+from mastra_deployer.files.checksummed import read_checksummed_json, write_checksummed_json
 from mastra_deployer.files.directories import cache_directory, cache_writing
-from mastra_deployer.files.temporary import discard, scratch_directory, sweep
+from mastra_deployer.files.temporary import (
+    discard_directory,
+    remove_stale_directories,
+    scratch_directory,
+)
 from mastra_deployer.project.interpreters import Interpreter
 
-__all__ = ("Vendored", "vendor")
+__all__ = ("VendoredDependencies", "vendor")
 
 _TRIES = 4  # other builds may discard the same damaged wheel at the same time
 
 
-class Vendored(msgspec.Struct, frozen=True, kw_only=True):
+class VendoredDependencies(msgspec.Struct, frozen=True, kw_only=True):
     """The dependencies that ship, and those that do not.
 
     :param wheels: what ships, by canonical name.
@@ -45,8 +49,8 @@ class Vendored(msgspec.Struct, frozen=True, kw_only=True):
     :param digests: SHA-256 by identity of each file that was laid out.
     """
 
-    parts: dict[str, Part]
-    have: dict[str, Distribution]
+    wheels: dict[str, StoredWheel]
+    distributions: dict[str, Distribution]
     dropped: dict[str, str]
     requirers: dict[str, tuple[str, ...]]
     digests: dict[Identity, str]
@@ -60,7 +64,7 @@ def vendor(
     target: Path,
     saved: Path,
     report: Report,
-) -> Vendored:
+) -> VendoredDependencies:
     """Lay the dependencies out in a directory.
 
     :param closure: the locked dependencies.
@@ -77,18 +81,20 @@ def vendor(
         wheels = vendorer.ensure_wheels()
         digests: dict[Identity, str] = {}
         complete = [wheel for wheel in wheels.values() if wheel is not None]
-        if len(complete) == len(wheels) and take_spare(saved, complete, target, digests):
+        if len(complete) == len(wheels) and reuse_vendor_directory(
+            saved, complete, target, digests
+        ):
             return vendorer.build_result(complete, digests)
         linked = [
             wheel
             for path, wheel in wheels.items()
-            if wheel is not None and assemble(path, wheel, target, digests)
+            if wheel is not None and link_wheel(path, wheel, target, digests)
         ]
         if len(linked) == len(wheels):
             return vendorer.build_result(linked, digests)
         damaged = [path for path, wheel in wheels.items() if wheel not in linked]
         for path in damaged:
-            discard(path)
+            discard_directory(path)
     raise BuildError(
         f"mastra's cache {str(damaged[0])!r} was damaged {_TRIES} times in a row.",
         "Check the disk, or set MASTRA_CACHE_DIR to another directory.",
@@ -107,35 +113,37 @@ class _Vendorer:
         report: Report,
     ) -> None:
         self._closure, self._direct = closure, closure.direct
-        self._packages = packages_of(closure, platform)
+        self._packages = list_packages(closure, platform)
         self._platform, self._keep = platform, keep
         self._interpreter, self._report = interpreter, report
         self._have: dict[str, Distribution] = {}
         self._dropped: dict[str, str] = {}
 
-    def ensure_wheels(self) -> dict[Path, Part | None]:
+    def ensure_wheels(self) -> dict[Path, StoredWheel | None]:
         """Return every wheel that ships by its path; install and store those that are missing.
 
         A value is ``None`` where another build found the wheel damaged and discarded it.
         """
         for kind in ("parts", "facts", "wheels"):
-            sweep(cache_directory(kind))
+            remove_stale_directories(cache_directory(kind))
         with cache_writing(), contextlib.ExitStack() as self._scratch:
             installed = self._load_facts()
             paths = self._get_paths()
-            missing = [key for key, path in paths.items() if read_part(path) is None]
+            missing = [key for key, path in paths.items() if read_stored_wheel(path) is None]
             rest = [item for item in self._packages if item.key in set(missing) - installed.keys()]
             installed |= self._install_packages(rest)
             self._store_missing({key: paths[key] for key in missing}, installed)
-        return {path: read_part(path) for path in paths.values()}
+        return {path: read_stored_wheel(path) for path in paths.values()}
 
-    def build_result(self, wheels: Iterable[Part], digests: dict[Identity, str]) -> Vendored:
+    def build_result(
+        self, wheels: Iterable[StoredWheel], digests: dict[Identity, str]
+    ) -> VendoredDependencies:
         """Return all that is known in the end."""
-        return Vendored(
-            parts={wheel.name: wheel for wheel in wheels},
-            have=self._have,
+        return VendoredDependencies(
+            wheels={wheel.name: wheel for wheel in wheels},
+            distributions=self._have,
             dropped=self._dropped,
-            requirers=self._needs.requirers(),
+            requirers=self._needs.collect_requirers(),
             digests=digests,
         )
 
@@ -146,8 +154,8 @@ class _Vendorer:
         installed = self._install_packages(unknown)
         known |= _save_facts([item.key for item in unknown], installed)
         self._have = {item.name: item for facts in known.values() for item in facts or ()}
-        self._needs = Needs(self._have, self._direct, self._platform)
-        self._dropped = self._needs.unneeded(self._keep)
+        self._needs = DependencyGraph(self._have, self._direct, self._platform)
+        self._dropped = self._needs.find_unneeded(self._keep)
         self._known = known
         return installed
 
@@ -160,7 +168,7 @@ class _Vendorer:
             if item.name not in self._dropped
         )
         return {
-            key: part_place(key, self._interpreter, whole=name in self._keep)
+            key: get_wheel_path(key, self._interpreter, whole=name in self._keep)
             for name, key in shipped
         }
 
@@ -169,25 +177,25 @@ class _Vendorer:
             return {}
         self._report.step("Installing dependencies")
         temporary = self._scratch.enter_context(scratch_directory(cache_directory("parts")))
-        return install(packages, self._closure, self._platform, temporary)
+        return install_packages(packages, self._closure, self._platform, temporary)
 
     def _store_missing(self, paths: Mapping[str, Path], installed: Mapping[str, Installed]) -> None:
         if not paths:
             return
         self._report.step("Compiling dependencies")
         pending = [
-            Making(item=item, tree=tree, place=path, whole=item.name in self._keep)
+            PendingWheel(item=item, tree=tree, path=path, whole=item.name in self._keep)
             for key, path in paths.items()
             for tree, item in (installed[key],)
         ]
-        make_parts(pending, self._interpreter)
+        store_wheels(pending, self._interpreter)
 
 
 _Facts = tuple[Distribution, ...]  # empty where the target's markers exclude the package
 
 
 def _read_facts(key: str) -> _Facts | None:
-    return read_sealed(_get_facts_file(key), _Facts)
+    return read_checksummed_json(_get_facts_file(key), _Facts)
 
 
 def _save_facts(keys: Sequence[str], installed: Mapping[str, Installed]) -> dict[str, _Facts]:
@@ -198,7 +206,7 @@ def _save_facts(keys: Sequence[str], installed: Mapping[str, Installed]) -> dict
         for key in keys:
             distributions = installed[key][1:] if key in installed else ()
             saved[key] = tuple(msgspec.structs.replace(item, files=()) for item in distributions)
-            write_sealed(_get_facts_file(key), saved[key], temporary)
+            write_checksummed_json(_get_facts_file(key), saved[key], temporary)
     return saved
 
 

@@ -13,14 +13,14 @@ from pathlib import Path
 
 from mastra_core.pipeline.file_tree import Identity, identity_of, tree_files
 from mastra_deployer.bundler.vendor.bytecode import FinishedFile
-from mastra_deployer.bundler.vendor.wheel_store import Part
+from mastra_deployer.bundler.vendor.wheel_store import StoredWheel
 
-__all__ = ("keep_spare", "take_spare")
+__all__ = ("reuse_vendor_directory", "save_vendor_directory")
 
 _VENDOR = "vendor"
 
 
-def keep_spare(bundle: Path, saved: Path) -> None:
+def save_vendor_directory(bundle: Path, saved: Path) -> None:
     """Keep the dependencies of a replaced bundle, in place of those kept before.
 
     :param bundle: the directory of the replaced bundle.
@@ -33,8 +33,8 @@ def keep_spare(bundle: Path, saved: Path) -> None:
         (bundle / _VENDOR).rename(saved)
 
 
-def take_spare(
-    saved: Path, wheels: Iterable[Part], target: Path, digests: dict[Identity, str]
+def reuse_vendor_directory(
+    saved: Path, wheels: Iterable[StoredWheel], target: Path, digests: dict[Identity, str]
 ) -> bool:
     """Move the kept dependencies to ``target`` where they are exactly the given wheels.
 

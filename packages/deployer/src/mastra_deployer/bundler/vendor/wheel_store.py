@@ -18,23 +18,30 @@ from pathlib import Path
 import msgspec
 
 from mastra_core.pipeline.file_tree import Identity, content_digest, identity_of
-from mastra_deployer.bundler.own_wheels import record_text
+from mastra_deployer.bundler.own_wheels import format_record
 from mastra_deployer.bundler.vendor.bytecode import FinishedFile, finish_files
 from mastra_deployer.bundler.vendor.distributions import Distribution, read_record
-from mastra_deployer.bundler.vendor.prune import dead_reason
-from mastra_deployer.files.checksummed import read_sealed, write_sealed
+from mastra_deployer.bundler.vendor.prune import get_drop_reason
+from mastra_deployer.files.checksummed import read_checksummed_json, write_checksummed_json
 from mastra_deployer.files.directories import cache_directory, publish
-from mastra_deployer.files.temporary import discard, scratch_directory
+from mastra_deployer.files.temporary import discard_directory, scratch_directory
 from mastra_deployer.project.interpreters import Interpreter
 
-__all__ = ("Making", "Part", "assemble", "make_parts", "part_place", "read_part")
+__all__ = (
+    "PendingWheel",
+    "StoredWheel",
+    "get_wheel_path",
+    "link_wheel",
+    "read_stored_wheel",
+    "store_wheels",
+)
 
 _VERSION = "2"  # of the store's layout
 _INDEX = "part.json"
 _FILES = "files"
 
 
-class Part(msgspec.Struct, frozen=True, kw_only=True):
+class StoredWheel(msgspec.Struct, frozen=True, kw_only=True):
     """A distribution as it ships.
 
     :param name: canonical.
@@ -56,7 +63,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
         return sum(file.size for file in self.files)
 
 
-class Making(msgspec.Struct, frozen=True, kw_only=True):
+class PendingWheel(msgspec.Struct, frozen=True, kw_only=True):
     """A distribution to store.
 
     :param item: the installed distribution.
@@ -67,35 +74,35 @@ class Making(msgspec.Struct, frozen=True, kw_only=True):
 
     item: Distribution
     tree: Path
-    place: Path
+    path: Path
     whole: bool
 
 
-def part_place(key: str, interpreter: Interpreter | None, *, whole: bool) -> Path:
+def get_wheel_path(key: str, interpreter: Interpreter | None, *, whole: bool) -> Path:
     """Return the store's path of a wheel, which may not exist.
 
     :param key: identifies the wheel.
     :param interpreter: that compiles its bytecode, if any.
     :param whole: whether nothing of it is pruned.
     """
-    interpreter_facts = f"{interpreter.full} {interpreter.tag}" if interpreter else ""
+    interpreter_facts = f"{interpreter.full} {interpreter.cache_tag}" if interpreter else ""
     facts = "\n".join((_VERSION, key, interpreter_facts, str(whole)))
     return cache_directory("parts") / hashlib.sha256(facts.encode()).hexdigest()[:32]
 
 
-def read_part(place: Path) -> Part | None:
+def read_stored_wheel(path: Path) -> StoredWheel | None:
     """Read a stored wheel; one that cannot be read is discarded.
 
     :param path: in the store.
     :returns: ``None`` where there is none.
     """
-    part = read_sealed(place / _INDEX, Part)
+    part = read_checksummed_json(path / _INDEX, StoredWheel)
     if part is None:
-        discard(place)
+        discard_directory(path)
     return part
 
 
-def make_parts(pending: Sequence[Making], interpreter: Interpreter | None) -> None:
+def store_wheels(pending: Sequence[PendingWheel], interpreter: Interpreter | None) -> None:
     """Prune, compile and describe installed distributions, and store them.
 
     :param pending: the distributions to store.
@@ -112,18 +119,18 @@ def make_parts(pending: Sequence[Making], interpreter: Interpreter | None) -> No
         names = {directory / _FILES: _list_names(directory / _FILES) for directory in directories}
         finished = finish_files(names, interpreter, protect=True)
         for item, directory, dropped_files in zip(pending, directories, dropped, strict=True):
-            part = Part(
+            part = StoredWheel(
                 name=item.item.name,
                 version=item.item.version,
                 license=item.item.license,
                 files=tuple(sorted(finished[directory / _FILES], key=lambda file: file.name)),
                 dropped=dropped_files,
             )
-            write_sealed(directory / _INDEX, part)
-            publish(directory, item.place)
+            write_checksummed_json(directory / _INDEX, part)
+            publish(directory, item.path)
 
 
-def assemble(path: Path, wheel: Part, target: Path, digests: dict[Identity, str]) -> bool:
+def link_wheel(path: Path, wheel: StoredWheel, target: Path, digests: dict[Identity, str]) -> bool:
     """Link a stored wheel's files into a directory; the first wheel that has a name keeps it.
 
     :param path: of the stored wheel.
@@ -165,14 +172,14 @@ def _link_or_copy(source: str, target: str) -> None:
         shutil.copyfile(source, target)
 
 
-def _move_files(pending: Making, directory: Path) -> dict[str, tuple[str, ...]]:
+def _move_files(pending: PendingWheel, directory: Path) -> dict[str, tuple[str, ...]]:
     """Move the files that ship to ``directory``, update RECORD, and return the others by reason."""
     directory.mkdir(parents=True)
     dropped: dict[str, list[str]] = {}
     is_own_folder = _make_folder_check(pending.tree)
     created: set[str] = set()
     for name in pending.item.files:
-        if reason := dead_reason(name, whole=pending.whole):
+        if reason := get_drop_reason(name, whole=pending.whole):
             dropped.setdefault(reason, []).append(name)
             continue
         folder = name.rpartition("/")[0]
@@ -209,7 +216,7 @@ def _write_record(record: Path, directory: Path) -> None:
     kept = sorted(row for row in rows if (directory / row[0]).is_file())
     # The file may be a hard link to uv's cache: write a new one, never into the old one.
     record.unlink()
-    record.write_text(record_text([*kept]), encoding="utf-8")
+    record.write_text(format_record([*kept]), encoding="utf-8")
 
 
 def _list_names(directory: Path) -> list[str]:

@@ -12,14 +12,14 @@ import msgspec
 from mastra_core.errors import BuildError
 from mastra_core.pipeline import MANIFEST, Build, Project, Report, Serve
 from mastra_core.pipeline.file_tree import tree_files
-from mastra_deployer.bundler.metadata.draft_manifest import COMPARED, registry_of
+from mastra_deployer.bundler.metadata.draft_manifest import COMPARED, extract_registry
 from mastra_deployer.bundler.verify.boot import boot_bundle
 from mastra_deployer.project.interpreters import Interpreter
 
-__all__ = ("verified",)
+__all__ = ("verify_build",)
 
 
-def verified(
+def verify_build(
     project: Project,
     build: Build,
     interpreter: Interpreter | None,
@@ -54,7 +54,7 @@ def verified(
     manifest = msgspec.structs.replace(
         build.manifest,
         serve=serve,
-        registry=registry_of(registry),
+        registry=extract_registry(registry),
         variables=registry.get("variables", {}),
     )
     return dataclasses.replace(build, manifest=manifest)
