@@ -43,7 +43,7 @@ def test_literals_and_references_are_read():
         "mastra = Mastra(deployer=Acme(a=1, b=['x'], c=os.environ['C'], d=os.getenv('D', 'd'),"
         " e=Secret.env('E'), f=Secret('f'), g=os.environ.get('G')))\n"
     )
-    assert (found.module, found.cls, found.line) == ("acme", "Acme", 4)
+    assert (found.module, found.class_name, found.line) == ("acme", "Acme", 4)
     assert found.settings == {
         "a": 1,
         "b": ["x"],

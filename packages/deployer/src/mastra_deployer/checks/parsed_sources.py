@@ -68,8 +68,8 @@ class ParsedSources:
         listed = "|".join(map(re.escape, providers))
         model = re.compile(rf"[\"'](?:{listed}):[\w.:/@-]+[\"']".encode())
         for path, source in self._files.items():
-            if listed and (found := model.search(source)):
-                line = source.count(b"\n", 0, found.start()) + 1
+            if listed and (match := model.search(source)):
+                line = source.count(b"\n", 0, match.start()) + 1
                 return f"{path.relative_to(self._root).as_posix()}:{line}"
         return ""
 
@@ -85,8 +85,8 @@ class ParsedSources:
             parts = name.split("_")
             words += ["_".join(parts[start:]) for start in range(1, len(parts))]
         listed = "|".join(map(re.escape, words))
-        wanted = re.compile(rf"\b(?:{listed})\b".encode(), re.IGNORECASE)
-        return any(wanted.search(source) for source in self._files.values())
+        pattern = re.compile(rf"\b(?:{listed})\b".encode(), re.IGNORECASE)
+        return any(pattern.search(source) for source in self._files.values())
 
     def _find_in_file(self, path: Path, source: bytes) -> FileFindings:
         name = path.relative_to(self._root).as_posix()
@@ -103,9 +103,9 @@ class ParsedSources:
                 return FileFindings(path=name, unread="it is nested too deeply")
         if _SETTINGS.search(source):
             reads += find_settings_reads(code, names)
-        found = find_database_files(code, names) if _STORING.search(source) else ()
+        databases = find_database_files(code, names) if _STORING.search(source) else ()
         return FileFindings(
-            path=name, reads=tuple(reads), written=frozenset(written), stores=tuple(found)
+            path=name, reads=tuple(reads), written=frozenset(written), stores=tuple(databases)
         )
 
     def _parse(self, path: Path) -> ParsedModule | str:

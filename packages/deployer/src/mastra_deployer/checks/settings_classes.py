@@ -93,14 +93,14 @@ def _iter_fields(node: ast.ClassDef, names: NameResolver, prefix: str) -> Iterat
             continue
         options = _get_options(item.value)
         if not {"alias", "validation_alias"} & options.keys():
-            found = [prefix + field]
+            variables = [prefix + field]
         else:
             alias = options.get("validation_alias", options.get("alias"))
-            found = names.resolve_strings(alias) if alias else []
+            variables = names.resolve_strings(alias) if alias else []
         default = item.value is not None and (
             not _is_field(item.value) or bool({"default", "default_factory"} & options.keys())
         )
-        for name in found:
+        for name in variables:
             yield VariableRead(name=name.upper(), line=item.lineno, default=default)
 
 

@@ -74,8 +74,8 @@ def is_file_store(value: str) -> bool:
 
 def _parse_host(item: str) -> str:
     """Return the host of a URL, of ``host:port`` or of a bare name, never part of a password."""
-    if found := _DSN.search(item):
-        return found[1].lower()
+    if match := _DSN.search(item):
+        return match[1].lower()
     _, scheme, rest = item.partition("://")
     address = re.split(r"[/?#]", rest if scheme else item)[0].rpartition("@")[2]
     if not _ADDRESS.fullmatch(address):

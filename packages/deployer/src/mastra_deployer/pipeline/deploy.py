@@ -126,7 +126,7 @@ def _finish_deploy(
         result = _run_smoke_test(session, deployment, path, first_failing_status, options)
     except DeploymentFailed as error:
         raise _build_failure(
-            session, deployment, error, previous, wanted=options.rollback_on_failure
+            session, deployment, error, previous, roll_back=options.rollback_on_failure
         ) from None
     if (
         not deployment.live
@@ -162,14 +162,14 @@ def _build_failure(
     error: DeploymentFailed,
     previous: Deployment | None,
     *,
-    wanted: bool,
+    roll_back: bool,
 ) -> DeploymentFailed:
     """Build the error, which says what users see now; roll back where that was requested."""
     if deployment.environment == "preview":
         state = ""
     elif not deployment.live:
         state = " It was not promoted; users still see the deployment before."
-    elif not wanted:
+    elif not roll_back:
         state = " Users see it; roll back with: mastra rollback."
     else:
         state = _roll_back(session, deployment, previous)

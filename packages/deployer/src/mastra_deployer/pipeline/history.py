@@ -40,14 +40,14 @@ def known_deployments(project: Project, name: str) -> list[Deployment]:
     :param project: the project that was deployed.
     :param name: the user's name for the target.
     """
-    found: dict[tuple[str, str], Deployment] = {}
+    deployments: dict[tuple[str, str], Deployment] = {}
     for entry in reversed(_read_entries(project)):
         if entry.name == name:
-            seen = any(stage == "production" for stage, _ in found)
-            live = entry.live and not (entry.environment == "production" and seen)
+            has_production = any(stage == "production" for stage, _ in deployments)
+            live = entry.live and not (entry.environment == "production" and has_production)
             deployment = _to_deployment(msgspec.structs.replace(entry, live=live))
-            found.setdefault((entry.environment, entry.id), deployment)
-    return list(found.values())
+            deployments.setdefault((entry.environment, entry.id), deployment)
+    return list(deployments.values())
 
 
 def last_deployment(project: Project, name: str, environment: str) -> Deployment | None:

@@ -130,20 +130,20 @@ class Session:
 
     def _build_and_bundle(self, destination: Path, platform: Platform, facts: str) -> Bundle:
         local_path = local_directory(self.project)
-        hidden = without_secrets(self.settings)
+        settings = without_secrets(self.settings)
         with (
             scratch_directory(local_path) as temporary,
             scratch_directory(choose_temporary_parent(destination, local_path)) as sibling,
         ):
             build = self._build(Path(temporary) / "build", platform)
             app = check_app(self.project, self.line.target, build, self.values)
-            problems = [*self.line.check(build, hidden), *app]
+            problems = [*self.line.check(build, settings), *app]
             self.heed(problems)
             staged = Path(sibling) / "bundle"
             staged.mkdir()
             self.report.step(f"Bundling for {self.choice.name}")
-            bundle = self.line.bundle(build, staged, hidden, self.report)
-            self.heed(self.line.inspect(bundle, hidden))
+            bundle = self.line.bundle(build, staged, settings, self.report)
+            self.heed(self.line.inspect(bundle, settings))
             replace_directory(staged, destination)
             save_vendor_directory(staged, get_vendor_reuse_directory(self.project))
         if facts:
@@ -166,9 +166,11 @@ class Session:
         """
         problems = list(problems)
         self.problems.extend(problems)
-        hidden = {"note": not self.show_notes, "warning": self.strict}
+        is_hidden = {"note": not self.show_notes, "warning": self.strict}
         refuse(
-            [item for item in problems if not hidden.get(item.severity)], self.report, error_class
+            [item for item in problems if not is_hidden.get(item.severity)],
+            self.report,
+            error_class,
         )
 
 
@@ -223,7 +225,7 @@ def _warn_about_secrets(choice: Choice, line: Line, report: Report) -> None:
     names = find_plaintext_secrets(line.target.settings, call.settings) if call else []
     if call and names:
         report.note(
-            f"{', '.join(names)} of {call.cls} is in plain text in the source (line "
+            f"{', '.join(names)} of {call.class_name} is in plain text in the source (line "
             f"{call.line}); the bundle does not contain it.",
             "Write Secret.env('NAME') and set the variable.",
         )
@@ -257,27 +259,30 @@ def _choose_platform(
 ) -> Platform:
     """Choose the platform to build for: the requested one, else the project's own."""
     interpreter = _probe_option(python)
-    own = project_interpreter(project)
+    project_python = project_interpreter(project)
     version = interpreter.python if interpreter else python or config_of(project).python
     candidates = [
         platform
         for platform in platforms
-        if (platform.python or version or own.python) == (version or platform.python or own.python)
-        and (platform.wheels or wheels or own.wheels) == (wheels or platform.wheels or own.wheels)
+        if (platform.python or version or project_python.python)
+        == (version or platform.python or project_python.python)
+        and (platform.wheels or wheels or project_python.wheels)
+        == (wheels or platform.wheels or project_python.wheels)
     ]
     if not candidates:
         listed = "; ".join(map(str, platforms))
         raise ConfigError(
-            f"The target does not support Python {version or own.python} on "
-            f"{wheels or own.wheels}.",
+            f"The target does not support Python {version or project_python.python} on "
+            f"{wheels or project_python.wheels}.",
             f"It supports: {listed}.",
         )
     chosen = next(
-        (item for item in candidates if item.python == own.python and not version), candidates[0]
+        (item for item in candidates if item.python == project_python.python and not version),
+        candidates[0],
     )
     return Platform(
-        python=version or chosen.python or own.python,
-        wheels=wheels or chosen.wheels or own.wheels,
+        python=version or chosen.python or project_python.python,
+        wheels=wheels or chosen.wheels or project_python.wheels,
         interpreter=interpreter.path if interpreter else "",
     )
 

@@ -40,7 +40,7 @@ class DeployerCall:
     """``deployer=XDeployer(...)`` as written in the source.
 
     :param module: the module that the class is imported from (``mastra_deployer_acme``).
-    :param cls: the class's name.
+    :param class_name: the class's name.
     :param settings: literal values, secrets and ``EnvReference`` by keyword.
     :param keyword: the ``deployer=...`` argument.
     :param assignment: the statement that assigns the call to a name, where a name was used.
@@ -48,7 +48,7 @@ class DeployerCall:
     """
 
     module: str
-    cls: str
+    class_name: str
     settings: dict[str, Any]
     keyword: ast.keyword
     assignment: ast.stmt | None
@@ -111,7 +111,7 @@ class _Reader:
             _raise_unreadable(self._path, value.args[0], "its settings are positional arguments")
         return DeployerCall(
             module=module,
-            cls=cls,
+            class_name=cls,
             settings=settings,
             keyword=keyword,
             assignment=assignment,

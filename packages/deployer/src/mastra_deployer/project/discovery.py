@@ -113,22 +113,22 @@ def _find_entry(root: Path, entry: str, *, sources: bool) -> tuple[str, str]:
             )
         module, _, attribute = entry.partition(":")
         return module, attribute
-    found = [path for path in (_INDEX, _PACKAGE) if (root / path).is_file()]
-    defining = [path for path in found if _has_mastra_call(parse(root / path))]
+    existing = [path for path in (_INDEX, _PACKAGE) if (root / path).is_file()]
+    defining = [path for path in existing if _has_mastra_call(parse(root / path))]
     if len(defining) > 1:
         raise ConfigError(
             f"Both {_INDEX} and {_PACKAGE} define a Mastra object.",
             "Keep one, or choose one: [tool.mastra] entry = 'mastra.index:mastra'.",
         )
-    if not found and not sources:
+    if not existing and not sources:
         return "", ""
-    if not found:
+    if not existing:
         raise ConfigError(
             f"There is no application in {str(root)!r}: {_INDEX} is missing.",
             "Create it, name another one with [tool.mastra] entry or --app module:attribute, "
             "or start with: mastra new APP.",
         )
-    chosen = (defining or found)[0]
+    chosen = (defining or existing)[0]
     return ("mastra" if chosen == _PACKAGE else "mastra.index"), "mastra"
 
 

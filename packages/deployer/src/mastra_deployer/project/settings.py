@@ -28,7 +28,7 @@ __all__ = (
 
 
 def merge_settings(
-    cls: type,
+    settings_class: type,
     *,
     flags: Mapping[str, str],
     environ: Mapping[str, str],
@@ -38,7 +38,7 @@ def merge_settings(
 ) -> Any:
     """Create an instance of a deployer's settings class.
 
-    :param cls: the dataclass.
+    :param settings_class: the dataclass.
     :param flags: values of ``-s key=value``.
     :param environ: every known environment variable; only those named by a field are used.
     :param table: ``[tool.mastra.targets.NAME]``.
@@ -47,13 +47,13 @@ def merge_settings(
         bundle is made without credentials, so a setting that is a reference is ``None`` in it.
     :raises ConfigError: for an unknown or missing key, or a value of the wrong type.
     """
-    fields = {field.name: field for field in dataclasses.fields(cls)}
-    hints = get_type_hints(cls)
+    fields = {field.name: field for field in dataclasses.fields(settings_class)}
+    hints = get_type_hints(settings_class)
     values: dict[str, Any] = {}
     for where, layer in (("deployer=", entry), ("pyproject.toml", table), ("-s", flags)):
         for key, value in layer.items():
             if key not in fields:
-                message = f"{cls.__name__} has no setting {key!r} ({where})."
+                message = f"{settings_class.__name__} has no setting {key!r} ({where})."
                 raise ConfigError(message, suggest(key, fields))
             if isinstance(value, EnvReference) and not resolve:
                 values[key] = None
@@ -62,7 +62,7 @@ def merge_settings(
     for name, field in fields.items():
         if name not in flags and (text := _get_platform_value(field, environ)):
             values[name] = _convert(text, hints[name], field.metadata["env"], environ)
-    return _create_settings(cls, values, resolve=resolve)
+    return _create_settings(settings_class, values, resolve=resolve)
 
 
 class Credentials(dict[str, Secret]):
@@ -96,13 +96,13 @@ def collect_credentials(
     return credentials
 
 
-def find_plaintext_secrets(cls: type, arguments: Mapping[str, Any]) -> list[str]:
+def find_plaintext_secrets(settings_class: type, arguments: Mapping[str, Any]) -> list[str]:
     """Return the names of secret settings whose value is written in the entry file.
 
-    :param cls: the settings class.
+    :param settings_class: the settings class.
     :param arguments: the arguments of ``deployer=`` in the entry file.
     """
-    hints = get_type_hints(cls)
+    hints = get_type_hints(settings_class)
     return [
         key
         for key, value in arguments.items()

@@ -113,4 +113,4 @@ def _find_deployer(call: DeployerCall, project: Project) -> str:
 def _is_target_of_class(call: DeployerCall, name: str) -> bool:
     from importlib import import_module
 
-    return getattr(getattr(import_module(call.module), call.cls, None), "target", "") == name
+    return getattr(getattr(import_module(call.module), call.class_name, None), "target", "") == name

@@ -42,12 +42,12 @@ def find_spelling(name: str, table: Iterable[str], key: str) -> str:
     :raises ConfigError: when the name does not exist.
     """
     spellings = {canonicalize_name(item): item for item in table}
-    if (found := spellings.get(canonicalize_name(name))) is None:
+    if (spelling := spellings.get(canonicalize_name(name))) is None:
         raise ConfigError(
             f"[tool.mastra.build] {key}: the project has no {name!r}.",
             suggest(name, tuple(spellings.values())) if spellings else f"The project has no {key}.",
         )
-    return found
+    return spelling
 
 
 def iter_group_lines(

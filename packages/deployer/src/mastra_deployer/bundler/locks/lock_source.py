@@ -40,9 +40,11 @@ class LockRequest:
 
     def find_interpreter(self) -> str:
         """Return the path of a Python of the target's version, or nothing."""
-        own = project_interpreter(self.project)
-        found = target_interpreter(self.platform.python, own, self.platform.interpreter)
-        return found.path if found else ""
+        project_python = project_interpreter(self.project)
+        interpreter = target_interpreter(
+            self.platform.python, project_python, self.platform.interpreter
+        )
+        return interpreter.path if interpreter else ""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -105,7 +105,7 @@ def _compute_content_hash(pipfile: Mapping[str, Any]) -> str:
         "default": pipfile.get("packages", {}),
         "develop": pipfile.get("dev-packages", {}),
     }
-    own = {*_SECTIONS, "default", "develop", "pipenv"}
-    content |= {name: table for name, table in pipfile.items() if name not in own}
+    reserved = {*_SECTIONS, "default", "develop", "pipenv"}
+    content |= {name: table for name, table in pipfile.items() if name not in reserved}
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

@@ -42,17 +42,17 @@ def read_plain(request: LockRequest, file: Path | None = None) -> LockSource:
         return poetry.read_unlocked(request, pyproject)
     file = file or root / "requirements.txt"
     parsed = read_requirements(file) if file.is_file() else ParsedRequirements()
-    own = read_project_requirements(root, pyproject)
+    project_lines = read_project_requirements(root, pyproject)
     selected = select_lines(pyproject, request.extras, request.groups)
     lines = [line for line in parsed.lines if line.partition("[")[0] != str(root.resolve())]
     return LockSource(
-        name=_format_name(file, own),
+        name=_format_name(file, project_lines),
         files=_list_files(root, parsed),
-        direct=(*own, *selected, *lines),
-        read=lambda: _build_input(request, pyproject, own, selected, lines, parsed),
+        direct=(*project_lines, *selected, *lines),
+        read=lambda: _build_input(request, pyproject, project_lines, selected, lines, parsed),
         locked=parsed.is_pinned
-        and parse_names([*own, *selected]).keys() <= parse_names(lines).keys(),
-        update=_PIN if parsed.lines and not own else _LOCK,
+        and parse_names([*project_lines, *selected]).keys() <= parse_names(lines).keys(),
+        update=_PIN if parsed.lines and not project_lines else _LOCK,
         requires_python=pyproject.get("project", {}).get("requires-python", ""),
         indexes=parsed.indexes,
     )
@@ -76,7 +76,7 @@ def read_project_requirements(root: Path, pyproject: Mapping[str, Any]) -> list[
 def _build_input(
     request: LockRequest,
     pyproject: Mapping[str, Any],
-    own: list[str],
+    project_lines: list[str],
     selected: list[str],
     lines: list[str],
     parsed: ParsedRequirements,
@@ -86,7 +86,10 @@ def _build_input(
     flags = [f"--extra={name}" for name in request.extras]
     flags += [f"--group={name}" for name in request.groups]
     return ResolverInput(
-        lines=(*parsed.indexes.to_lines(), *(lines if is_static else [*own, *selected, *lines])),
+        lines=(
+            *parsed.indexes.to_lines(),
+            *(lines if is_static else [*project_lines, *selected, *lines]),
+        ),
         constraints=tuple(parsed.constraints),
         # uv reads the file itself, for the package sources of [tool.uv].
         pyproject=request.root / "pyproject.toml" if is_static else None,
@@ -103,8 +106,8 @@ def _list_files(root: Path, parsed: ParsedRequirements) -> tuple[Path, ...]:
     return (*sorted(settings), *parsed.files)
 
 
-def _format_name(file: Path, own: list[str]) -> str:
-    names = ["pyproject.toml"] if own or not file.is_file() else []
+def _format_name(file: Path, project_lines: list[str]) -> str:
+    names = ["pyproject.toml"] if project_lines or not file.is_file() else []
     return " and ".join([*names, *([file.name] if file.is_file() else [])])
 
 

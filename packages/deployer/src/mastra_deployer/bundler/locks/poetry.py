@@ -195,10 +195,12 @@ def _get_files(data: Mapping[str, Any], package: Mapping[str, Any]) -> list[dict
 
 def _get_requires_python(pyproject: Mapping[str, Any]) -> str:
     standard = pyproject.get("project", {}).get("requires-python")
-    own = pyproject.get("tool", {}).get("poetry", {}).get("dependencies", {}).get("python", "")
-    own = own.get("version", "") if isinstance(own, dict) else own
+    constraint = (
+        pyproject.get("tool", {}).get("poetry", {}).get("dependencies", {}).get("python", "")
+    )
+    constraint = constraint.get("version", "") if isinstance(constraint, dict) else constraint
     # Alternatives do not fit into one specifier; Poetry checked them when it locked.
-    return str(standard or ("" if "|" in own else to_specifier(own, "python")))
+    return str(standard or ("" if "|" in constraint else to_specifier(constraint, "python")))
 
 
 def _read_indexes(pyproject: Mapping[str, Any]) -> Indexes:

@@ -98,10 +98,10 @@ def _check_line(
     if requirement.marker is not None and not requirement.marker.evaluate(environment):
         return
     name = canonicalize_name(requirement.name)
-    found = [package for package in packages if canonicalize_name(package["name"]) == name]
-    if not found:
+    candidates = [package for package in packages if canonicalize_name(package["name"]) == name]
+    if not candidates:
         raise build_drift_error(lock.name, f"it has no {name!r} for {request.platform}", update)
-    version = found[0].get("version")
+    version = candidates[0].get("version")
     if version and not requirement.specifier.contains(version, prereleases=True):
         raise build_drift_error(lock.name, f"it has {name} {version}, not {line!r}", update)
 

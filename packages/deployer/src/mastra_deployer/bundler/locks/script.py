@@ -23,12 +23,12 @@ def read_script_block(entry: Path) -> dict[str, Any] | None:
     :param entry: the file.
     :raises ConfigError: for several blocks, or one that is not TOML.
     """
-    found = _BLOCK.findall(entry.read_text(encoding="utf-8"))
-    if not found:
+    blocks = _BLOCK.findall(entry.read_text(encoding="utf-8"))
+    if not blocks:
         return None
-    if len(found) > 1:
-        raise ConfigError(f"{str(entry)!r} has {len(found)} script blocks.", "Keep one.")
-    text = "\n".join(line[2:] for line in found[0].splitlines())
+    if len(blocks) > 1:
+        raise ConfigError(f"{str(entry)!r} has {len(blocks)} script blocks.", "Keep one.")
+    text = "\n".join(line[2:] for line in blocks[0].splitlines())
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -92,10 +92,10 @@ def _choose(request: LockRequest, name_option: str, report: Report) -> LockSourc
         return _read_named(request, name_option)
     if request.entry and (block := read_script_block(request.entry)) is not None:
         return read_script(request, request.entry, block)
-    found = _find_locks(request.root)
-    if not found:
+    locks = _find_locks(request.root)
+    if not locks:
         return read_plain(request)
-    (name, make, path), *others = found
+    (name, make, path), *others = locks
     if others:
         listed = ", ".join(other[0] for other in others)
         report.note(
@@ -108,9 +108,9 @@ def _choose(request: LockRequest, name_option: str, report: Report) -> LockSourc
 def _find_locks(root: Path) -> list[tuple[str, Callable[[LockRequest, Path], LockSource], Path]]:
     directories = {"uv.lock": find_workspace_root(root)}
     candidates = [(name, make, directories.get(name, root) / name) for name, make in _LOCKS]
-    found = [item for item in candidates if item[2].is_file()]
-    if found:
-        return found
+    existing = [item for item in candidates if item[2].is_file()]
+    if existing:
+        return existing
     pylocks = sorted(root.glob("pylock.*.toml"))
     if len(pylocks) > 1:
         raise ConfigError(

@@ -106,9 +106,9 @@ def _explain_modules(name: str, inventory: Inventory, bundle: Bundle) -> Iterato
 def _explain_submodule(name: str, distribution: str, item: InventoryEntry, bundle: Bundle) -> str:
     stem = name.replace(".", "/")
     vendor = bundle.directory / bundle.manifest.paths[-1]
-    found = next(_iter_module_files(vendor, stem), None)
-    if found is not None:
-        return f"{name} ships: {found} of {distribution} {item.version}."
+    file_name = next(_iter_module_files(vendor, stem), None)
+    if file_name is not None:
+        return f"{name} ships: {file_name} of {distribution} {item.version}."
     for reason, files in item.dropped.items():
         if any(file.startswith((f"{stem}.", f"{stem}/")) for file in files):
             return (
@@ -140,8 +140,8 @@ def _describe_distribution(name: str, item: InventoryEntry, inventory: Inventory
             f'To keep it: add it to the dependencies, or [tool.mastra.build] keep = ["{name}"].'
         )
     dropped = sum(len(files) for files in item.dropped.values())
-    left = f", without {dropped} files that cannot run there" if dropped else ""
-    return f"{name} {item.version} ships: {item.size / 1e6:.1f} MB{left}; needed by {chain}."
+    omitted = f", without {dropped} files that cannot run there" if dropped else ""
+    return f"{name} {item.version} ships: {item.size / 1e6:.1f} MB{omitted}; needed by {chain}."
 
 
 def _find_requirement_chain(name: str, inventory: Inventory) -> list[str]:

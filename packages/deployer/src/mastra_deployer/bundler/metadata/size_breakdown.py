@@ -21,8 +21,8 @@ def measure_sizes(app: Path, wheels: Iterable[StoredWheel]) -> dict[str, int]:
     :param wheels: the dependencies that ship.
     :returns: apparent bytes by name.
     """
-    own = sum(path.stat().st_size for path in app.rglob("*") if path.is_file())
-    return largest({APP_KEY: own, **{part.name: part.size for part in wheels}})
+    app_size = sum(path.stat().st_size for path in app.rglob("*") if path.is_file())
+    return largest({APP_KEY: app_size, **{part.name: part.size for part in wheels}})
 
 
 def largest(sizes: Mapping[str, int], count: int | None = None) -> dict[str, int]:

@@ -115,15 +115,15 @@ class Resolver:
     def _build_missing_error(self) -> BuildError | None:
         """The error that names each package without a wheel; ``None`` where uv finds no answer."""
         platform = self.builder.platform
-        made = self.temporary / "pylock.every.toml"
+        lock = self.temporary / "pylock.every.toml"
         # From the oldest Python on, so that wheels for others than the target are seen too.
         every = ["--universal", "--python-version", min(platform.python, _OLDEST)]
         try:
-            self._run_compile("--format", "pylock.toml", "--output-file", str(made), *every)
+            self._run_compile("--format", "pylock.toml", "--output-file", str(lock), *every)
             needed = self._run_compile("--annotation-style", "line", *every)
         except BuildError:
             return None
-        packages = tomllib.loads(made.read_text(encoding="utf-8")).get("packages", [])
+        packages = tomllib.loads(lock.read_text(encoding="utf-8")).get("packages", [])
         return build_missing_wheels_error(packages, platform, needed)
 
     def _render_locked(self, chunk: str, package: dict[str, Any]) -> str:

@@ -84,8 +84,8 @@ def _iter_platform_tags(wheels: str) -> Iterator[str]:
     elif "musl" in rest:
         yield from (f"musllinux_1_{minor}_{machine}" for minor in range(2, -1, -1))
     else:
-        found = re.fullmatch(r"manylinux_2_(\d+)", rest)
-        newest = int(found[1]) if found else _GLIBC.get(rest, 28)
+        match = re.fullmatch(r"manylinux_2_(\d+)", rest)
+        newest = int(match[1]) if match else _GLIBC.get(rest, 28)
         for minor in range(newest, 4, -1):
             yield f"manylinux_2_{minor}_{machine}"
             if minor in _OLDER:

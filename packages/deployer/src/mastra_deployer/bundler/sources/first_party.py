@@ -109,13 +109,13 @@ class _FileCollector:
             if path.suffix == ".py"
             for name in self._get_mentioned_names(path)
         }
-        kept = {path for path in files if not _is_test(path) or path.stem in used}
-        for path in files - kept:
+        selected = {path for path in files if not _is_test(path) or path.stem in used}
+        for path in files - selected:
             self._drop(path, "a test that nothing imports")
         included = self._collect_included()
         for path in included:
             self._check_link(path)
-        return sorted(kept | included)
+        return sorted(selected | included)
 
     def _collect_included(self) -> set[Path]:
         files: set[Path] = set()
@@ -125,13 +125,13 @@ class _FileCollector:
                     f"[tool.mastra.build] include {pattern!r} leads out of the project.",
                     "Only the project's own files ship: copy the files in, or make them a package.",
                 )
-            found = {path for path in self._project.root.glob(pattern) if path.is_file()}
-            if not found:
+            matches = {path for path in self._project.root.glob(pattern) if path.is_file()}
+            if not matches:
                 raise BuildError(
                     f"[tool.mastra.build] include {pattern!r} matches no file.",
                     "Correct the pattern.",
                 )
-            files |= {path for path in found if not self._is_excluded(path)}
+            files |= {path for path in matches if not self._is_excluded(path)}
         return files
 
     def _find_reached_modules(self) -> set[Path]:
@@ -248,8 +248,8 @@ def top_modules(root: Path) -> Iterator[Path]:
 
     :param root: the import root.
     """
-    found = sorted(root.iterdir(), key=lambda path: (path.is_dir(), path.name))
-    for path in found:
+    entries = sorted(root.iterdir(), key=lambda path: (path.is_dir(), path.name))
+    for path in entries:
         if path.name.startswith("."):
             continue
         code = path.is_dir() and path.name not in NOT_CODE and _has_code(path)

@@ -165,7 +165,7 @@ def _blank_span(lines: list[str], start: Position, end: Position, replacement: s
     for number in range(start[0], end[0] + 1):
         line = lines[number - 1]
         body = line.rstrip("\r\n")
-        left = start[1] if number == start[0] else 0
-        right = end[1] if number == end[0] else len(body)
-        filler = (replacement if number == start[0] else "").ljust(right - left)
-        lines[number - 1] = body[:left] + filler + body[right:] + line[len(body) :]
+        start_column = start[1] if number == start[0] else 0
+        end_column = end[1] if number == end[0] else len(body)
+        filler = (replacement if number == start[0] else "").ljust(end_column - start_column)
+        lines[number - 1] = body[:start_column] + filler + body[end_column:] + line[len(body) :]

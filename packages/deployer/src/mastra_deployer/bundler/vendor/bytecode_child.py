@@ -45,11 +45,11 @@ def read_file(path):
 
 def hash_file(path):
     """Hash a file that may be larger than the memory."""
-    found = hashlib.sha256()
+    result = hashlib.sha256()
     with open(path, "rb") as file:
         while block := file.read(BLOCK):
-            found.update(block)
-    return found.hexdigest()
+            result.update(block)
+    return result.hexdigest()
 
 
 def compile_module(source, name):
@@ -92,7 +92,7 @@ def main(compiling, protecting, pairs):
         return [item for pair in pairs for item in job(pair)]
     # Code objects have no reference cycles, and the search for them takes a fifth of the time.
     with ProcessPoolExecutor(initializer=gc.disable) as pool:
-        return [item for found in pool.map(job, pairs, chunksize=16) for item in found]
+        return [item for files in pool.map(job, pairs, chunksize=16) for item in files]
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ class DependencyGraph:
     def __init__(
         self, distributions: Mapping[str, Distribution], direct: Edges, platform: Platform
     ) -> None:
-        self._have, self._direct = distributions, direct
+        self._distributions, self._direct = distributions, direct
         self._environment = build_marker_environment(platform)
         self._edges: dict[Node, tuple[Node, ...]] = {}
 
@@ -55,7 +55,7 @@ class DependencyGraph:
 
         :param keep: canonical names of distributions that are kept whole.
         """
-        tools = {name for name, item in self._have.items() if item.tool}
+        tools = {name for name, item in self._distributions.items() if item.tool}
         needed = {name for name, _ in self._walk(UNUSED, tools)}
         reasons = dict.fromkeys(tools, "offers deployers or plugins")
         for name in {name for name, _ in self._walk({}, set())} - needed - keep - tools:
@@ -71,7 +71,9 @@ class DependencyGraph:
 
     def collect_requirers(self) -> dict[str, tuple[str, ...]]:
         """Return who requires each distribution; an empty name is the project or its target."""
-        requirers: dict[str, set[str]] = {name: {""} for name in self._direct if name in self._have}
+        requirers: dict[str, set[str]] = {
+            name: {""} for name in self._direct if name in self._distributions
+        }
         for node in self._walk({}, set()):
             for other, _ in self._get_requirements(node):
                 requirers.setdefault(other, set()).add(node[0])
@@ -84,7 +86,7 @@ class DependencyGraph:
         while pending:
             node = pending.pop()
             name = node[0]
-            if node in visited or name not in self._have or name in without:
+            if node in visited or name not in self._distributions or name in without:
                 continue
             visited.add(node)
             skipped = unused.get(name, frozenset())
@@ -93,7 +95,7 @@ class DependencyGraph:
 
     def _get_requirements(self, node: Node) -> tuple[Node, ...]:
         if node not in self._edges:
-            requirements = map(_parse_requirement, self._have[node[0]].requires)
+            requirements = map(_parse_requirement, self._distributions[node[0]].requires)
             self._edges[node] = tuple(
                 (canonicalize_name(item.name), frozenset(item.extras))
                 for item in requirements

@@ -48,11 +48,11 @@ def reuse_vendor_directory(
     for wheel in wheels:
         for file in wheel.files:
             expected.setdefault(file.name, file)
-    found = _read_digests(saved, expected)
-    if found is None or target.exists():  # an earlier attempt has created it
+    file_digests = _read_digests(saved, expected)
+    if file_digests is None or target.exists():  # an earlier attempt has created it
         return False
     saved.rename(target)
-    digests.update(found)
+    digests.update(file_digests)
     return True
 
 

@@ -213,10 +213,10 @@ def _is_regular(path: str) -> bool:
 
 def _write_record(record: Path, directory: Path) -> None:
     rows = read_record(record.read_text(encoding="utf-8"))
-    kept = sorted(row for row in rows if (directory / row[0]).is_file())
+    remaining = sorted(row for row in rows if (directory / row[0]).is_file())
     # The file may be a hard link to uv's cache: write a new one, never into the old one.
     record.unlink()
-    record.write_text(format_record([*kept]), encoding="utf-8")
+    record.write_text(format_record([*remaining]), encoding="utf-8")
 
 
 def _list_names(directory: Path) -> list[str]:
