@@ -190,7 +190,7 @@ BUNDLING = {
 DEPLOYING = {
     "no answer": (
         "a_deploy_is_live_and_says_where",
-        "answered mastra_deploy with NoneType",
+        "returned NoneType from mastra_deploy",
         ('    return _deployment(live["deployment"])\n', ""),
     ),
     "another id": (

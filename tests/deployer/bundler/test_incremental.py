@@ -195,7 +195,7 @@ def test_explain_says_what_ships_and_why_not(built, mastra):
     assert "src/mastra/notes.py ships" in said("mastra.notes")
     assert "a test" in said("mastra.test_notes")
     assert "include" in said("stray")
-    assert "litestar requires it and never uses it" in said("rich")
+    assert "litestar requires it, but not to serve" in said("rich")
     assert "needed by the project" in said("idna")
     assert "idna/core.py of idna" in said("idna.core")
     assert "standard library" in said("json")

@@ -5,11 +5,11 @@ import json
 import pytest
 
 from mastra_core.pipeline import Build, BundleManifest, Environment, Platform, Project, Target
-from mastra_deployer.checks.app_problems import app_problems
-from mastra_deployer.checks.parsed_sources import Sources
-from mastra_deployer.checks.value_problems import is_file_store, local_host, value_problems
 from tests.repository import TESTS
 from tests.sample_projects import write_project
+from mastra_deployer.checks.app_problems import check_app
+from mastra_deployer.checks.parsed_sources import ParsedSources
+from mastra_deployer.checks.value_problems import find_local_host, is_file_store, value_problems
 
 INDEX = "src/mastra/index.py"
 
@@ -21,7 +21,8 @@ def findings(tmp_path, *sources, **files):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(source)
     return {
-        item.path: item for item in Sources(tmp_path, tmp_path, tmp_path.rglob("*.py")).findings()
+        item.path: item
+        for item in ParsedSources(tmp_path, tmp_path, tmp_path.rglob("*.py")).iter_findings()
     }
 
 
@@ -240,7 +241,7 @@ def test_what_is_no_database_in_a_file(tmp_path, source):
     ],
 )
 def test_values_that_point_at_this_machine(value, host):
-    assert local_host(value) == host
+    assert find_local_host(value) == host
 
 
 @pytest.mark.parametrize(
@@ -303,7 +304,7 @@ def problems(tmp_path, source, *, required=(), optional=(), models=None, values=
     )
     target = Target(name="acme", summary="", settings=Environment, **facts)
     made = Build(directory=build, platform=platform, manifest=manifest)
-    found = app_problems(project, target, made, values or {})
+    found = check_app(project, target, made, values or {})
     return [f"{item.severity} {item.where}: {item.message}" for item in found]
 
 
@@ -347,7 +348,7 @@ def test_a_database_in_a_file_is_told_where_it_cannot_stay(tmp_path):
     functions = {"keeps_files": False, "optional": ("Db",)}
     (told,) = problems(tmp_path / "1", source, **functions)
     assert told.startswith(
-        "warning main.py:2: 'sqlite:///x.db' is a database in a file, and 'acme'"
+        "warning main.py:2: 'sqlite:///x.db' is a database in a file, which 'acme'"
     )
     assert problems(tmp_path / "2", source, values={"Db": "postgresql://db"}, **functions) == []
     assert problems(tmp_path / "3", source, optional=("Db",)) == []

@@ -79,9 +79,9 @@ def test_index_and_package_both_define_one(project, mastra, echo):
     ("deployer", "why"),
     [
         ("AcmeDeployer(app='x') if True else None", "it is a conditional"),
-        ("AcmeDeployer(**{'app': 'x'})", "its settings come through **"),
-        ("AcmeDeployer(app='x'.upper())", "is no literal"),
-        ("AcmeDeployer('x')", "not given by name"),
+        ("AcmeDeployer(**{'app': 'x'})", "its settings are unpacked with **"),
+        ("AcmeDeployer(app='x'.upper())", "is not a literal"),
+        ("AcmeDeployer('x')", "positional arguments"),
     ],
 )
 def test_a_deployer_that_cannot_be_read(project, mastra, echo, deployer, why):
@@ -183,14 +183,14 @@ def test_an_output_that_cannot_be_written(disk, mastra, serve_directory):
 @pytest.mark.slow
 def test_an_output_that_is_not_ours(project, mastra, echo):
     root = project({INDEX: echo, ".mastra/output/index.mjs": "// another tool's"})
-    mastra("build", cwd=root).failed(5, "is not a bundle of ours")
+    mastra("build", cwd=root).failed(5, "is not a bundle of mastra")
     assert (root / ".mastra/output/index.mjs").exists()
 
 
 def test_an_unknown_target_says_where_it_looked_and_how_to_install(project, mastra, echo):
     root = project({INDEX: echo})
     done = mastra("deploy", "vercell", cwd=root)
-    done.failed(2, "no target 'vercell'", "-m pip install mastra-deployer-vercell")
+    done.failed(2, "the target 'vercell' is installed", "-m pip install mastra-deployer-vercell")
 
 
 def test_no_target_at_all(project, mastra, echo):

@@ -140,7 +140,7 @@ def test_debug_needs_debugpy_and_says_how_to_install_it(tmp_path):
         (["--host", "nosuch.invalid"], "'nosuch.invalid' is no address of this machine."),
         (["--port", "99999"], "--port is '99999'."),
         (["--debug", "here"], "--debug is 'here'."),
-        (["--app", "nosuch:app"], "The entry 'nosuch:app' names no module"),
+        (["--app", "nosuch:app"], "The entry 'nosuch:app' is not a module"),
         (["--env-file", "nope"], "There is no file 'nope'."),
     ],
 )

@@ -128,13 +128,13 @@ def test_smoke_asks_where_it_is_told_and_waits_for_a_slow_start(world):
 def test_a_deployment_that_does_not_answer_is_a_failure(world):
     world.site.statuses = [500]
     done = world.deploy("--prod", "--json")
-    done.failed(9, "answers 500", "mastra rollback")
+    done.failed(9, "responds with status 500", "mastra rollback")
     assert done.json["deployment"]["id"] == "p1"
     assert done.json["error"]["exit_code"] == 9
 
 
 def test_an_address_nobody_listens_at_is_a_failure(world):
-    world.deploy("-s", "url=http://127.0.0.1:9").failed(9, "does not answer")
+    world.deploy("-s", "url=http://127.0.0.1:9").failed(9, "does not respond")
 
 
 def test_rollback_on_failure_goes_back_to_what_was_live(world):
@@ -168,7 +168,7 @@ def test_a_draft_that_does_not_answer_is_never_seen_by_users(world):
 def test_a_login_page_is_no_answer(world):
     world.write(bend={"protected": True})
     world.site.statuses, world.site.login = [302], "https://login.example/sso"
-    done = world.deploy("--prod").failed(9, "sends to login.example")
+    done = world.deploy("--prod").failed(9, "redirects to login.example")
     assert "bypass-1" not in done.err
     world.site.login = f"{world.site.url}/elsewhere"
     world.deploy("--prod").ok()

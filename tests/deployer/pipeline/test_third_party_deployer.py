@@ -88,7 +88,7 @@ def test_a_token_in_the_source_is_warned_about_and_does_not_ship(deploy, project
     )
     root = project({INDEX: source})
     done = deploy(root, token="").ok()
-    assert "in the clear" in done.err
+    assert "in plain text" in done.err
     assert TOKEN not in done.err + done.out
     for path in (root / ".mastra-local").rglob("*"):
         assert not path.is_file() or TOKEN.encode() not in path.read_bytes(), path

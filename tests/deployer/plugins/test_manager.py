@@ -100,7 +100,7 @@ def test_an_ambient_plugin_may_not_deploy(package, project, mastra, echo):
     site = package("mastra-thief", source, "mastra.plugins", "thief")
     root = project({INDEX: echo})
     done = mastra("bundle", "acme", "-s", "app=x", cwd=root, PYTHONPATH=site)
-    done.failed(3, "mastra-thief", "mastra_deploy", "An ambient plugin may have")
+    done.failed(3, "mastra-thief", "mastra_deploy", "An ambient plugin may implement")
 
 
 @pytest.mark.slow

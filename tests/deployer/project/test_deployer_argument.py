@@ -7,7 +7,7 @@ import pytest
 
 from mastra_core import Secret
 from mastra_core.errors import BuildError, ConfigError
-from mastra_deployer.bundler.sources.strip_deployer import blank_deployer, refuse_deployers
+from mastra_deployer.bundler.sources.strip_deployer import blank_deployer, check_deployer_imports
 from mastra_deployer.project.deployer_argument import EnvReference, read_deployer
 
 FILE = Path("index.py")
@@ -23,7 +23,7 @@ def blanked(source):
     out = blank_deployer(data, tree, read_deployer(FILE, tree)).decode()
     after = ast.parse(out)
     assert len(out.splitlines()) == len(source.splitlines())
-    refuse_deployers(FILE, after, {"acme"})
+    check_deployer_imports(FILE, after, {"acme"})
     return out
 
 
@@ -43,7 +43,7 @@ def test_literals_and_references_are_read():
         "mastra = Mastra(deployer=Acme(a=1, b=['x'], c=os.environ['C'], d=os.getenv('D', 'd'),"
         " e=Secret.env('E'), f=Secret('f'), g=os.environ.get('G')))\n"
     )
-    assert (found.module, found.cls, found.line) == ("acme", "Acme", 4)
+    assert (found.module, found.class_name, found.line) == ("acme", "Acme", 4)
     assert found.settings == {
         "a": 1,
         "b": ["x"],
@@ -121,4 +121,4 @@ def test_a_deployer_used_for_something_else_too_is_refused():
     tree = ast.parse(source)
     out = blank_deployer(source.encode(), tree, read_deployer(FILE, tree))
     with pytest.raises(BuildError, match=r"index\.py:1: 'acme' is a deployer"):
-        refuse_deployers(FILE, ast.parse(out), {"acme"})
+        check_deployer_imports(FILE, ast.parse(out), {"acme"})

@@ -9,9 +9,9 @@ from mastra_core import Secret
 from mastra_core.errors import ConfigError
 from mastra_deployer.project.deployer_argument import EnvReference
 from mastra_deployer.project.settings import (
-    credentials_of,
+    collect_credentials,
+    find_plaintext_secrets,
     merge_settings,
-    secrets_in_clear,
     without_secrets,
 )
 
@@ -45,7 +45,7 @@ def test_flags_are_converted_to_the_fields_types():
     assert (found.size, found.edge) == (3, True)
     assert merged(table={"app": "a", "regions": ["fra1", "iad1"]}).regions == ("fra1", "iad1")
     assert merged(flags={"app": "a", "regions": '["fra1"]'}).regions == ("fra1",)
-    with pytest.raises(ConfigError, match=r"size \(-s\) does not fit: Expected `int`"):
+    with pytest.raises(ConfigError, match=r"size \(-s\) has a wrong value: Expected `int`"):
         merged(flags={"app": "a", "size": "big"})
     with pytest.raises(ConfigError, match=r"size \(pyproject.toml\) does not fit"):
         merged(table={"app": "a", "size": "big"})
@@ -72,19 +72,19 @@ def test_references_are_resolved_from_the_environment():
 
 def test_credentials_come_from_settings_or_environment_and_bundles_get_none():
     found = merged(flags={"app": "a"}, entry={"token": "mine"})
-    assert credentials_of(("CLOUD_TOKEN", "OTHER"), found, {"OTHER": "o"}) == {
+    assert collect_credentials(("CLOUD_TOKEN", "OTHER"), found, {"OTHER": "o"}) == {
         "CLOUD_TOKEN": Secret("mine"),
         "OTHER": Secret("o"),
     }
     assert without_secrets(found).token is None
-    assert credentials_of(("CLOUD_TOKEN",), merged(flags={"app": "a"}), {}) == {}
+    assert collect_credentials(("CLOUD_TOKEN",), merged(flags={"app": "a"}), {}) == {}
 
 
 def test_secrets_that_stand_in_the_source_are_noticed():
     given = {"token": "mine", "app": "a"}
-    assert secrets_in_clear(Cloud, given) == ["token"]
-    assert secrets_in_clear(Cloud, {"token": EnvReference(name="T")}) == []
-    assert secrets_in_clear(Cloud, {"token": Secret("mine")}) == ["token"]
+    assert find_plaintext_secrets(Cloud, given) == ["token"]
+    assert find_plaintext_secrets(Cloud, {"token": EnvReference(name="T")}) == []
+    assert find_plaintext_secrets(Cloud, {"token": Secret("mine")}) == ["token"]
 
 
 def test_a_bundle_is_made_without_looking_references_up():

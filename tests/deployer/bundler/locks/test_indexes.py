@@ -107,7 +107,7 @@ def test_sources_of_poetry(tmp_path, index, monkeypatch):
 def test_wrong_credentials_are_an_error_without_them(tmp_path, index):
     address = with_credentials(index).replace(PASSWORD, "wrong-" + PASSWORD)
     root = write(tmp_path, {"requirements.txt": f"-i {address}\nprivate-one\n"})
-    with pytest.raises(BuildError, match="wants other credentials") as caught:
+    with pytest.raises(BuildError, match="rejected the credentials") as caught:
         lock(root)
     assert "UV_INDEX_<NAME>_PASSWORD" in caught.value.hint
     assert PASSWORD not in str(caught.value)

@@ -45,7 +45,7 @@ def append(root, text, name="pyproject.toml"):
 def test_a_tools_lock_decides(copied, tool):
     root, told = copied(tool), Told()
     assert packages(lock(root, locked=True, told=told)) == {"idna": "3.7"}
-    assert told.steps[0].startswith("Resolving dependencies by ")
+    assert told.steps[0].startswith("Resolving dependencies from ")
     assert packages(lock(root, WINDOWS)).keys() == {"idna", "pytz"}
 
 
@@ -226,7 +226,7 @@ def test_the_first_of_several_locks_decides_and_the_others_are_named(copied):
     append(root, "", "other.lock")
     text = (root / "pyproject.toml").read_text()
     (root / "pyproject.toml").write_text(text.replace("deps.txt", "other.lock"))
-    with pytest.raises(ConfigError, match=r"'other\.lock' is no kind of lock"):
+    with pytest.raises(ConfigError, match=r"'other\.lock' is not a kind of lock"):
         lock(root)
 
 

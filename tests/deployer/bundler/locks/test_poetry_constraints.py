@@ -2,7 +2,7 @@
 
 import pytest
 
-from mastra_deployer.bundler.locks.poetry_constraints import requirement, specifier
+from mastra_deployer.bundler.locks.poetry_constraints import to_requirements, to_specifier
 
 
 @pytest.mark.parametrize(
@@ -25,14 +25,14 @@ from mastra_deployer.bundler.locks.poetry_constraints import requirement, specif
     ],
 )
 def test_versions(poetry, standard):
-    assert specifier(poetry, "x") == standard
+    assert to_specifier(poetry, "x") == standard
 
 
 def test_tables(tmp_path):
     several = [{"version": "^1", "python": "<3.12"}, {"version": "^2", "python": ">=3.12"}]
-    assert requirement("x", several, tmp_path) == [
+    assert to_requirements("x", several, tmp_path) == [
         "x>=1,<2 ; python_full_version < '3.12'",
         "x>=2,<3 ; python_full_version >= '3.12'",
     ]
     git = {"git": "git@example.org:a/b.git", "tag": "v1", "extras": ["y"]}
-    assert requirement("x", git, tmp_path) == ["x[y] @ git+ssh://git@example.org/a/b.git@v1"]
+    assert to_requirements("x", git, tmp_path) == ["x[y] @ git+ssh://git@example.org/a/b.git@v1"]

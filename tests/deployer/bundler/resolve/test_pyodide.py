@@ -11,7 +11,7 @@ from packaging.markers import Marker
 
 from mastra_core.errors import BuildError
 from mastra_core.pipeline import Platform
-from mastra_deployer.bundler.resolve.pyodide import fit_lock, is_pyodide, marker_environment
+from mastra_deployer.bundler.resolve.pyodide import build_marker_environment, fit_lock, is_pyodide
 from mastra_deployer.kit import MANYLINUX_X86_64, PYODIDE
 from tests import node
 from tests.sample_projects import ECHO, write_project
@@ -129,7 +129,7 @@ def test_what_was_made_pure_has_a_true_record(bundle):
 
 @pytest.mark.slow
 def test_what_could_not_be_tried_is_said(bundled, bundle):
-    assert "There is no Python 3.14 here" in bundled.err or "was not started" in bundled.err
+    assert "Python 3.14 was not found" in bundled.err or "was not started" in bundled.err
     manifest = json.loads((bundle / "mastra-bundle.json").read_text())
     assert (manifest["python"], manifest["wheels"]) == ("3.14", "pyemscripten_2026_0_wasm32")
     assert not manifest["pure"]
@@ -249,7 +249,7 @@ def test_what_is_not_needed_there_is_left_out(tmp_path):
 
 
 def test_markers_see_a_browsers_python():
-    seen = marker_environment(PYODIDE)
+    seen = build_marker_environment(PYODIDE)
     assert Marker("sys_platform == 'emscripten' and python_version >= '3.14'").evaluate(seen)
     assert not Marker("platform_system == 'Linux' or os_name == 'nt'").evaluate(seen)
     assert is_pyodide(Platform(python="3.14", wheels="pyemscripten_2026_0_wasm32"))

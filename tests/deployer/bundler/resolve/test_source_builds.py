@@ -57,7 +57,9 @@ def test_compiled_code_is_for_this_machine_only(tmp_path, files):
     text = lock(root, here).lock.read_text()
     assert re.search(rf"compiledcee-1\.0-cp{here.python.replace('.', '')}-\S+\.whl", text)
     for platform in (MUSL, Platform(python=here.python, wheels="aarch64-manylinux_2_28")):
-        with pytest.raises(BuildError, match=r"'compiledcee' comes as source only") as caught:
+        with pytest.raises(
+            BuildError, match=r"'compiledcee' is available as source only"
+        ) as caught:
             lock(root, platform)
         assert "UV_FIND_LINKS" in caught.value.hint
 
@@ -76,7 +78,7 @@ def test_what_has_no_wheel_is_named_with_who_wants_it(tmp_path, files):
 def test_a_source_that_does_not_build_is_named(tmp_path):
     sdist(tmp_path, "broken", "1.0", {"broken.c": "#error no\n"})
     root = write(tmp_path / "app", {"requirements.txt": text_for(tmp_path, "broken")})
-    with pytest.raises(BuildError, match="'broken' comes as source only") as caught:
+    with pytest.raises(BuildError, match="'broken' is available as source only") as caught:
         lock(root)
     assert "wheel" in caught.value.hint
 

@@ -1,4 +1,4 @@
-"""Runs uv, and says in our words what it could not do."""
+"""Run uv and turn its failures into Mastra's errors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 from mastra_core.errors import BuildError
 
-__all__ = ("run_uv", "target_arguments", "unsolvable")
+__all__ = ("build_target_arguments", "is_unsolvable", "run_uv")
 
 # Of an address only the host and path are shown: user, password and query may be credentials.
 _ADDRESS = re.compile(r"(\w+://)(?:[^/\s@`]*@)?([^\s?`]*)(?:\?[^\s`]*)?")
@@ -30,12 +30,14 @@ def run_uv(
     environment: Mapping[str, str] | None = None,
     text: str = "",
 ) -> str:
-    """What uv prints on stdout.
+    """Run uv and return its standard output.
 
-    :param environment: beside this process's own; what is secret goes here, since anyone can
-        read an argument list.
-    :param text: its standard input.
-    :raises BuildError: with uv's own explanation, and the cure where it is known.
+    :param arguments: of uv.
+    :param cwd: the working directory; ``None`` for that of this process.
+    :param environment: variables besides those of this process. Secrets belong here, since every
+        user of the machine can read an argument list.
+    :param text: uv's standard input.
+    :raises BuildError: with uv's own explanation, and a cure where it is known.
     """
     from uv import find_uv_bin
 
@@ -43,7 +45,7 @@ def run_uv(
     # mastra's own environment must not decide what a project resolves to.
     variables.pop("VIRTUAL_ENV", None)
     variables.update(environment or {})
-    done = subprocess.run(
+    result = subprocess.run(
         [find_uv_bin(), *arguments],
         input=text,
         capture_output=True,
@@ -52,58 +54,65 @@ def run_uv(
         env=variables,
         check=False,
     )
-    if done.returncode:
-        raise _explained(_shown(done.stderr, variables))
-    return done.stdout
+    if result.returncode:
+        raise _to_build_error(_redact_output(result.stderr, variables))
+    return result.stdout
 
 
-def target_arguments(python: str, wheels: str) -> list[str]:
-    """Resolve or install for a machine that is not this one.
+def build_target_arguments(python: str, wheels: str) -> list[str]:
+    """Build the arguments that make uv resolve or install for another machine.
 
-    uv wants some interpreter to start from; ours will do, since version and platform are given.
+    uv needs some interpreter to start; mastra's own is enough, since version and platform are
+    given.
+
+    :param python: the target's version, ``3.12``.
+    :param wheels: the target's platform in uv's notation.
     """
-    given = ["--python-version", python, "--python-platform", wheels]
-    return ["--python", sys.executable, *given]
+    flags = ["--python-version", python, "--python-platform", wheels]
+    return ["--python", sys.executable, *flags]
 
 
-def unsolvable(error: BuildError) -> bool:
-    """Whether ``run_uv`` found no versions, or no wheels for the target, that fulfil all."""
+def is_unsolvable(error: BuildError) -> bool:
+    """Return whether no versions or no wheels fulfil all requirements.
+
+    :param error: an error of ``run_uv``.
+    """
     return error.message.startswith((_NO_WHEEL, _NO_SOLUTION))
 
 
-def _shown(stderr: str, variables: Mapping[str, str]) -> str:
-    """What uv said, without any credential that it was given."""
+def _redact_output(stderr: str, variables: Mapping[str, str]) -> str:
+    """Return uv's error output without any credential that it was given."""
     text = _ADDRESS.sub(r"\1\2", stderr.strip())
-    for secret in sorted(_secrets(variables), key=len, reverse=True):
+    for secret in sorted(_iter_secrets(variables), key=len, reverse=True):
         text = text.replace(secret, "****")
     return text
 
 
-def _secrets(variables: Mapping[str, str]) -> Iterator[str]:
+def _iter_secrets(variables: Mapping[str, str]) -> Iterator[str]:
     for name, value in variables.items():
         if not name.startswith("UV_") or not value:
             continue
         if name.endswith(("_PASSWORD", "_TOKEN")):
             yield value
         for user, password in _USER_AND_PASSWORD.findall(value):
-            # Of a name alone uv makes the user, and it may well be a token.
+            # A token may stand alone before the @; uv takes it for the user's name.
             yield from {found for found in (password or user, unquote(password or user)) if found}
 
 
-def _explained(stderr: str) -> BuildError:
+def _to_build_error(stderr: str) -> BuildError:
     text = re.sub(r"^error: ", "", stderr, flags=re.MULTILINE)
-    lowered = " ".join(text.lower().split())
-    for marks, message, hint in _KNOWN:
-        if any(mark in lowered for mark in marks):
+    normalized = " ".join(text.lower().split())
+    for phrases, message, hint in _KNOWN:
+        if any(phrase in normalized for phrase in phrases):
             return BuildError(f"{message}\n{text}", hint)
-    return BuildError(f"uv failed:\n{text}", "The line above says why; `mastra -v` shows more.")
+    return BuildError(f"uv failed:\n{text}", "See uv's message above; `mastra -v` shows more.")
 
 
 _KNOWN: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (
         ("401 unauthorized", "403 forbidden", "missing credentials", "could not read username")
         + ("authentication failed",),
-        "A package index wants other credentials than it was given.",
+        "A package index rejected the credentials, or requires some.",
         "Set UV_INDEX_<NAME>_USERNAME and UV_INDEX_<NAME>_PASSWORD for [[tool.uv.index]], or an "
         "entry in ~/.netrc, or UV_INDEX_URL / UV_EXTRA_INDEX_URL with user and password in it.",
     ),
@@ -115,26 +124,26 @@ _KNOWN: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (
         ("failed to initialize cache", "could not create temporary file", "read-only file system"),
         "uv's cache cannot be written.",
-        "Set UV_CACHE_DIR to a directory that can be written.",
+        "Set UV_CACHE_DIR to a writable directory.",
     ),
     (
         ("invalid package format", "failed to read from zip file", "is an invalid wheel"),
-        "A wheel is broken, or its download broke off.",
-        "Try again; if it stays so, take another version of it.",
+        "A wheel is broken, or its download was cut off.",
+        "Try again; if the error persists, use another version of it.",
     ),
     (
         ("hash mismatch",),
-        "A wheel is not the one that was promised: its hash is another.",
-        "Try again; if it stays so, the package index or what lies before it is broken.",
+        "A wheel's hash is not the expected one.",
+        "Try again; if the error persists, the package index or a proxy before it is broken.",
     ),
     (
         ("failed to fetch", "error sending request", "dns error", "network connectivity")
         + ("connection refused", "network was disabled", "failed to download")
         + ("error decoding response body", "http timeout", "operation timed out"),
-        "The package index cannot be reached, or broke off, and not everything needed is in uv's "
-        "cache.",
-        "Check the network and try again, or set UV_INDEX_URL / UV_FIND_LINKS to an index that "
-        "can be reached.",
+        "The package index cannot be reached, or closed the connection, and not everything needed "
+        "is in uv's cache.",
+        "Check the network and try again, or set UV_INDEX_URL / UV_FIND_LINKS to a reachable "
+        "index.",
     ),
     (
         ("needs to be updated",),
@@ -143,15 +152,15 @@ _KNOWN: tuple[tuple[tuple[str, ...], str, str], ...] = (
     ),
     (
         ("failed to build", "build backend returned an error"),
-        "A dependency comes as source only, and does not build here.",
-        "Take a version that has wheels, or set UV_FIND_LINKS to a directory with one.",
+        "A dependency is available as source only, and does not build here.",
+        "Use a version that has wheels, or set UV_FIND_LINKS to a directory with one.",
     ),
     (
         ("no wheels with a matching", "no usable wheels", "no matching platform tag")
         + ("no matching python abi", "no matching python version tag", "no-build")
         + ("building from source is disabled", "no binary distribution"),
         _NO_WHEEL,
-        "Take a version that has one, or set UV_FIND_LINKS to a directory with one, or build "
+        "Use a version that has one, or set UV_FIND_LINKS to a directory with one, or build "
         "for another Python (--python) or platform (--platform).",
     ),
     (

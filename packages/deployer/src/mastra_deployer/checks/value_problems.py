@@ -1,4 +1,4 @@
-"""What a variable's value points at: this machine, or a file. Values are never shown."""
+"""Check what a variable's value points at: this machine, or a file. Values are never shown."""
 
 from __future__ import annotations
 
@@ -8,23 +8,27 @@ from collections.abc import Iterator, Mapping
 
 from mastra_core.pipeline import Environment, Problem, Target
 
-__all__ = ("is_file_store", "local_host", "value_problems")
+__all__ = ("find_local_host", "is_file_store", "value_problems")
 
 _NAMES = ("localhost", "host.docker.internal", "host.containers.internal")
-_INSIDE_A_CLUSTER = ".cluster.local"  # ends like a name of the local network, and is none
+_INSIDE_A_CLUSTER = ".cluster.local"  # ends in .local, but is not a name of the local network
 _STORES = re.compile(r"(sqlite3?|sqlite\+\w+|duckdb|libsql:file|file):(?!/*$)", re.IGNORECASE)
 _FILE = re.compile(r"[^\s:,;]+\.(db|db3|sqlite|sqlite3|duckdb)", re.IGNORECASE)
 _NO_FILE = (":memory:", "mode=memory", "immutable=1", "mode=ro")
-_PLACE = re.compile(r"[\w.-]+(:\d+)?|\[?[0-9a-f:.]+\]?(:\d+)?", re.IGNORECASE)
+_ADDRESS = re.compile(r"[\w.-]+(:\d+)?|\[?[0-9a-f:.]+\]?(:\d+)?", re.IGNORECASE)
 _DSN = re.compile(r"(?:^|\s)host=(\S+)", re.IGNORECASE)  # libpq: host=localhost dbname=shop
 
 
 def value_problems(
     target: Target, declared: Environment, values: Mapping[str, str]
 ) -> Iterator[Problem]:
-    """Values of the app's variables that cannot be meant for ``target``; offline.
+    """Yield a problem for each value of the app's variables that cannot work on a target.
 
-    :param values: every variable there is a value for; only declared ones are looked at.
+    Nothing is sent anywhere.
+
+    :param target: the target.
+    :param declared: the app's variables.
+    :param values: every known environment variable; only declared ones are checked.
     """
     if not (target.elsewhere and target.stores_env):
         return
@@ -32,48 +36,53 @@ def value_problems(
         value = values.get(name, "").strip()
         if is_file_store(value) and not target.keeps_files:
             yield Problem(
-                message=f"{name} points at a file, and {target.name!r} keeps none: its disk is "
-                "read-only or short-lived.",
+                message=f"{name} points at a file, which {target.name!r} does not keep: its disk "
+                "is read-only or short-lived.",
                 hint="Use a database on the network.",
             )
-        elif host := local_host(value):
-            # Where instances come and go, nothing runs beside the app: no address is its own.
-            certain = "://" in value and not target.keeps_files
+        elif host := find_local_host(value):
+            # Without a persistent disk nothing else runs beside the app.
+            is_certain = "://" in value and not target.keeps_files
             yield Problem(
-                message=f"{name} points at this machine ({host}), and the app runs on "
+                message=f"{name} points at this machine ({host}), but the app runs on "
                 f"{target.name!r}.",
-                hint="Set the address that the app reaches from there: --env-file FILE.",
-                severity="error" if certain else "warning",
+                hint="Set an address that the app can reach from there: --env-file FILE.",
+                severity="error" if is_certain else "warning",
             )
 
 
-def local_host(value: str) -> str:
-    """The host that a value names, where that is this machine or its own network.
+def find_local_host(value: str) -> str:
+    """Return the host in a value where it is this machine or its local network, else nothing.
 
-    Nothing for a list that names other hosts too: it says what is allowed, not where to go.
+    A list that also names other hosts does not count: it allows hosts rather than pointing at one.
+
+    :param value: a URL, ``host:port``, a host or a list of them.
     """
-    hosts = [_host(item.strip()) for item in value.split(",")]
+    hosts = [_parse_host(item.strip()) for item in value.split(",")]
     return hosts[0] if all(map(_is_local, hosts)) else ""
 
 
 def is_file_store(value: str) -> bool:
-    """Whether a value names a database in a file, which is written to."""
+    """Return whether a value names a database in a file that is written to.
+
+    :param value: a URL or a path.
+    """
     if any(word in value.lower() for word in _NO_FILE):
         return False
     return bool(_STORES.match(value) or _FILE.fullmatch(value))
 
 
-def _host(item: str) -> str:
-    """The host of an URL, of ``host:port`` or of a bare name; never anything of a password."""
-    if found := _DSN.search(item):
-        return found[1].lower()
+def _parse_host(item: str) -> str:
+    """Return the host of a URL, of ``host:port`` or of a bare name, never part of a password."""
+    if match := _DSN.search(item):
+        return match[1].lower()
     _, scheme, rest = item.partition("://")
-    place = re.split(r"[/?#]", rest if scheme else item)[0].rpartition("@")[2]
-    if not _PLACE.fullmatch(place):
+    address = re.split(r"[/?#]", rest if scheme else item)[0].rpartition("@")[2]
+    if not _ADDRESS.fullmatch(address):
         return ""
-    if place.startswith("["):
-        return place[1:].partition("]")[0].lower()
-    return (place if place.count(":") > 1 else place.partition(":")[0]).lower()
+    if address.startswith("["):
+        return address[1:].partition("]")[0].lower()
+    return (address if address.count(":") > 1 else address.partition(":")[0]).lower()
 
 
 def _is_local(host: str) -> bool:

@@ -1,4 +1,4 @@
-"""Where a project reads given variables, for errors that come before anything is built."""
+"""Locate where a project reads given variables, for errors raised before anything is built."""
 
 from __future__ import annotations
 
@@ -6,23 +6,27 @@ from collections.abc import Sequence
 
 from mastra_core.errors import MastraError
 from mastra_core.pipeline import Project
-from mastra_deployer.bundler.sources.first_party import first_party_files
-from mastra_deployer.checks.parsed_sources import Sources
+from mastra_deployer.bundler.sources.first_party import list_first_party_files
+from mastra_deployer.checks.parsed_sources import ParsedSources
 
-__all__ = ("places_of",)
+__all__ = ("locate_variables",)
 
-_SHOWN = 3
+_MAX_SHOWN = 3
 
 
-def places_of(project: Project, names: Sequence[str]) -> dict[str, list[str]]:
-    """File and line by variable, the first few; nothing where they cannot be found."""
+def locate_variables(project: Project, names: Sequence[str]) -> dict[str, list[str]]:
+    """Return file and line of the first reads of each variable, where they can be found.
+
+    :param project: the app.
+    :param names: of the variables.
+    """
     try:
-        files = first_party_files(project) if project.module else []
-    except MastraError:  # told by the build; a missing value is what is told now
+        files = list_first_party_files(project) if project.module else []
+    except MastraError:  # the build reports this; here the missing value matters
         return {}
-    found: dict[str, list[str]] = {}
-    for item in Sources(project.root, project.import_root, files).findings():
-        for read in item.reads:
+    locations: dict[str, list[str]] = {}
+    for finding in ParsedSources(project.root, project.import_root, files).iter_findings():
+        for read in finding.reads:
             if read.name in names:
-                found.setdefault(read.name, []).append(f"{item.path}:{read.line}")
-    return {name: found[name][:_SHOWN] for name in names if name in found}
+                locations.setdefault(read.name, []).append(f"{finding.path}:{read.line}")
+    return {name: locations[name][:_MAX_SHOWN] for name in names if name in locations}

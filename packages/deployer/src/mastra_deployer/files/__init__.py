@@ -1,1 +1,1 @@
-"""Files and directories of mastra itself: caches, locks, atomic replacement."""
+"""Handle mastra's own files and directories: caches, locks, atomic replacement."""

@@ -1,6 +1,6 @@
-"""Small files that mastra keeps for itself, each with a hash of what it holds.
+"""Read and write small JSON files of mastra, each with a hash of its content.
 
-What was cut off, overwritten or edited reads as if it were not there, and is made again.
+A file that was cut off, overwritten or edited is treated as missing, and is created again.
 """
 
 from __future__ import annotations
@@ -11,39 +11,45 @@ from typing import Any, TypeVar
 
 import msgspec
 
-__all__ = ("read_sealed", "write_sealed")
+__all__ = ("read_checksummed_json", "write_checksummed_json")
 
 T = TypeVar("T")
 
 
-class _Sealed(msgspec.Struct, frozen=True):
+class _Checksummed(msgspec.Struct, frozen=True):
     sha256: str
     value: msgspec.Raw
 
 
-def write_sealed(file: Path, value: Any, scratch: Path | None = None) -> None:
-    """Put a value of a msgspec type into ``file``, which is whole at every moment.
+def write_checksummed_json(file: Path, value: Any, temporary: Path | None = None) -> None:
+    """Write a value with its hash, replacing the file atomically.
 
-    :param scratch: a directory of this process, on the same file system; without one nobody
-        else may write this file at the same time.
+    :param file: the file to write.
+    :param value: a value of a msgspec type.
+    :param temporary: a directory of this process on the same file system; without one, no other
+        process may write this file at the same time.
     """
     content = msgspec.json.encode(value)
-    sealed = _Sealed(sha256=hashlib.sha256(content).hexdigest(), value=msgspec.Raw(content))
-    made = (scratch or file.parent) / f"{file.name}.tmp"
+    document = _Checksummed(sha256=hashlib.sha256(content).hexdigest(), value=msgspec.Raw(content))
+    draft = (temporary or file.parent) / f"{file.name}.tmp"
     try:
-        made.write_bytes(msgspec.json.encode(sealed))
-        made.replace(file)
+        draft.write_bytes(msgspec.json.encode(document))
+        draft.replace(file)
     except OSError:
-        made.unlink(missing_ok=True)
+        draft.unlink(missing_ok=True)
         raise
 
 
-def read_sealed(file: Path, kind: type[T]) -> T | None:
-    """What ``file`` holds; ``None`` where it is missing or damaged."""
+def read_checksummed_json(file: Path, kind: type[T]) -> T | None:
+    """Return the file's value; ``None`` where the file is missing or damaged.
+
+    :param file: the file to read.
+    :param kind: the value's type.
+    """
     try:
-        sealed = msgspec.json.decode(file.read_bytes(), type=_Sealed)
-        if hashlib.sha256(sealed.value).hexdigest() != sealed.sha256:
+        document = msgspec.json.decode(file.read_bytes(), type=_Checksummed)
+        if hashlib.sha256(document.value).hexdigest() != document.sha256:
             return None
-        return msgspec.json.decode(sealed.value, type=kind)
+        return msgspec.json.decode(document.value, type=kind)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         return None

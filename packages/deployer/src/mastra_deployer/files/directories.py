@@ -1,4 +1,4 @@
-"""Where mastra keeps what it makes."""
+"""Locate and create the directories that mastra writes to."""
 
 from __future__ import annotations
 
@@ -15,35 +15,42 @@ from mastra_core.pipeline import Project
 
 __all__ = (
     "OUTPUT",
+    "build_unwritable_error",
     "cache_directory",
     "cache_writing",
+    "convert_project_errors",
+    "get_vendor_reuse_directory",
     "local_directory",
-    "project_writing",
     "publish",
-    "spare_directory",
-    "unwritable",
 )
 
 OUTPUT = ".mastra"
-_NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG))
+_DISK_ERRORS = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG))
 
 
 def cache_directory(kind: str) -> Path:
-    """A directory in the user's cache; ``MASTRA_CACHE_DIR`` moves the whole cache."""
-    path = _cache_root() / kind
+    """Create and return a directory in the user's cache.
+
+    ``MASTRA_CACHE_DIR`` moves the whole cache.
+
+    :param kind: the directory's name.
+    :raises ConfigError: when it cannot be created.
+    """
+    path = _get_cache_root() / kind
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(
-            f"The cache {str(path)!r} cannot be made: {error.strerror}.",
-            "Set MASTRA_CACHE_DIR to a directory that can be written.",
+            f"The cache {str(path)!r} cannot be created: {error.strerror}.",
+            "Set MASTRA_CACHE_DIR to a writable directory.",
         ) from None
     return path
 
 
 def local_directory(project: Project) -> Path:
-    """``.mastra-local`` of a project, made so that git ignores it.
+    """Create and return a project's ``.mastra-local``, which git ignores.
 
+    :param project: the project.
     :raises ConfigError: when the project cannot be written.
     """
     local = project.local
@@ -53,17 +60,24 @@ def local_directory(project: Project) -> Path:
         if not ignore.exists():
             ignore.write_text("*\n")
     except OSError as error:
-        raise unwritable(local, error) from None
+        raise build_unwritable_error(local, error) from None
     return local
 
 
-def spare_directory(project: Project) -> Path:
-    """Where dependencies lie that a replaced bundle left behind, made or not."""
+def get_vendor_reuse_directory(project: Project) -> Path:
+    """Return the path where a replaced bundle's dependencies are kept; it may not exist.
+
+    :param project: the project.
+    """
     return project.local / "spare"
 
 
-def unwritable(path: Path, error: OSError) -> ConfigError:
-    """The error for a place in the project that cannot be written."""
+def build_unwritable_error(path: Path, error: OSError) -> ConfigError:
+    """Build the error for a path in the project that cannot be written.
+
+    :param path: the file or directory.
+    :param error: the system's error.
+    """
     return ConfigError(
         f"{str(path)!r} cannot be written: {error.strerror}.",
         "Check the owner and the free space of the project's directory.",
@@ -72,51 +86,58 @@ def unwritable(path: Path, error: OSError) -> ConfigError:
 
 @contextlib.contextmanager
 def cache_writing() -> Iterator[None]:
-    """For a block that writes nothing but the cache: what fails there is said of the cache.
+    """Raise system errors of the block, which writes only to the cache, as errors of the cache.
 
-    :raises ConfigError: when the cache is full, or cannot be written.
+    :raises ConfigError: when the cache is full or cannot be written.
     """
     try:
         yield
     except OSError as error:
         raise ConfigError(
-            f"The cache {str(_cache_root())!r} cannot be written: {error.strerror or error}.",
+            f"The cache {str(_get_cache_root())!r} cannot be written: {error.strerror or error}.",
             "Free some space there (the cache may be deleted at any time), or set "
             "MASTRA_CACHE_DIR to another directory.",
         ) from None
 
 
 @contextlib.contextmanager
-def project_writing(place: Path) -> Iterator[None]:
-    """For a block that writes below ``place``: a full or read-only disk is said of it.
+def convert_project_errors(directory: Path) -> Iterator[None]:
+    """Raise disk errors of the block as errors of ``directory``, which the block writes below.
 
-    :raises ConfigError: for those; other errors of the system pass.
+    :param directory: a directory of the project.
+    :raises ConfigError: for a full or read-only disk; other system errors pass.
     """
     try:
         yield
     except OSError as error:
-        if error.errno not in _NO_ROOM:
+        if error.errno not in _DISK_ERRORS:
             raise
-        named = Path(error.filename2 or error.filename or place)
-        raise unwritable(place if named.is_relative_to(place) else named, error) from None
+        path = Path(error.filename2 or error.filename or directory)
+        raise build_unwritable_error(
+            directory if path.is_relative_to(directory) else path, error
+        ) from None
 
 
-def publish(made: Path, place: Path) -> None:
-    """Rename a finished directory to its place in the cache.
+def publish(source: Path, destination: Path) -> None:
+    """Rename a finished directory to its path in the cache.
 
-    Places are named by content, so who comes second has the same and throws his away.
+    Paths are named by content: when another process was first, its directory is the same and this
+    one is deleted.
+
+    :param source: the finished directory, on the cache's file system.
+    :param destination: its path in the cache.
     """
     try:
-        made.rename(place)
+        source.rename(destination)
     except OSError:
-        if not place.exists():
+        if not destination.exists():
             raise
-        shutil.rmtree(made, ignore_errors=True)
+        shutil.rmtree(source, ignore_errors=True)
 
 
-def _cache_root() -> Path:
-    if named := os.environ.get("MASTRA_CACHE_DIR"):
-        return Path(named).absolute()
+def _get_cache_root() -> Path:
+    if directory := os.environ.get("MASTRA_CACHE_DIR"):
+        return Path(directory).absolute()
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches" / "mastra"
     if sys.platform == "win32":

@@ -1,4 +1,4 @@
-"""One build at a time in a project; a second one waits, and says so."""
+"""Allow one build at a time in a project; a second one waits and reports that it does."""
 
 from __future__ import annotations
 
@@ -10,15 +10,19 @@ from pathlib import Path
 from typing import IO
 
 from mastra_core.pipeline import Report
-from mastra_deployer.files.directories import unwritable
+from mastra_deployer.files.directories import build_unwritable_error
 
 __all__ = ("build_lock",)
 
 
 @contextlib.contextmanager
 def build_lock(directory: Path, report: Report) -> Iterator[None]:
-    """Hold the lock of ``directory`` for a block; the system frees it when a process dies."""
-    with _opened(directory / "lock") as file:
+    """Hold a directory's lock for the block; the system releases it when the process dies.
+
+    :param directory: the project's local directory.
+    :param report: receives a step when another build has to be waited for.
+    """
+    with _open_lock(directory / "lock") as file:
         if os.name == "nt":
             import msvcrt
 
@@ -32,12 +36,12 @@ def build_lock(directory: Path, report: Report) -> Iterator[None]:
                 report.step("Waiting for another build of this project")
                 fcntl.flock(file, fcntl.LOCK_EX)
         for stale in [*directory.glob("tmp-*"), *directory.glob("locks/tmp-*")]:
-            shutil.rmtree(stale, ignore_errors=True)  # of a build that was killed
+            shutil.rmtree(stale, ignore_errors=True)  # a killed build left it behind
         yield
 
 
-def _opened(path: Path) -> IO[bytes]:
+def _open_lock(path: Path) -> IO[bytes]:
     try:
         return path.open("a+b")
     except OSError as error:
-        raise unwritable(path, error) from None
+        raise build_unwritable_error(path, error) from None

@@ -1,4 +1,4 @@
-"""One deploy with all that belongs around it: the same for every target."""
+"""Deploy a bundle: skip, send, smoke test, promote or roll back. The same for every target."""
 
 from __future__ import annotations
 
@@ -8,24 +8,26 @@ from collections.abc import Iterator
 
 from mastra_core.errors import DeploymentFailed, MastraError
 from mastra_core.pipeline import Bundle, Deployment, DeployRequest, Report
-from mastra_deployer.pipeline.fingerprint import fingerprint_of
+from mastra_deployer.pipeline.fingerprint import compute_deploy_fingerprint
 from mastra_deployer.pipeline.history import last_deployment, record_deployment
 from mastra_deployer.pipeline.session import Session
-from mastra_deployer.pipeline.smoke_test import Smoke, smoke, smoke_path
+from mastra_deployer.pipeline.smoke_test import SmokeResult, choose_smoke_path, run_smoke_test
 
-__all__ = ("Care", "Outcome", "deploy_bundle", "live_deployment")
+__all__ = ("Care", "Outcome", "deploy_bundle", "find_live_deployment")
 
-_LOOKED_AT = 50  # deployments that are searched for the live one, or for an unchanged one
+_SEARCHED_DEPLOYMENTS = 50  # to find the live one, or an unchanged one
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Care:
-    """What to watch for.
+    """Options of one deploy.
 
-    :param smoke: path to ask after the deploy; ``None`` for what the kind of app suggests.
-    :param ask: whether to ask at all.
-    :param patience: seconds until no good answer is a failure: a new address may have to wait for
-        DNS, a certificate and a cold start.
+    :param smoke_path: path to request after the deploy; ``None`` for the default of the app's kind.
+    :param smoke_test: whether to run the smoke test.
+    :param smoke_timeout: seconds until a missing or failing response counts as a failure: a new
+        address may have to wait for DNS, a certificate and a cold start.
+    :param rollback_on_failure: whether to roll back when the smoke test fails.
+    :param skip_if_unchanged: whether to send nothing when the same deployment already exists.
     """
 
     smoke: str | None = None
@@ -37,136 +39,162 @@ class Care:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What came of a deploy.
+    """Result of a deploy.
 
-    :param skipped: whether nothing was sent, since the deployment is there unchanged.
+    :param deployment: the deployment that was made or found.
+    :param skipped: whether nothing was sent because the deployment already exists.
+    :param smoke: result of the smoke test; ``None`` where none ran.
     """
 
     deployment: Deployment
     skipped: bool = False
-    smoke: Smoke | None = None
+    smoke: SmokeResult | None = None
 
 
-def deploy_bundle(session: Session, bundle: Bundle, request: DeployRequest, care: Care) -> Outcome:
-    """Deploy, try what came of it, and promote a draft or go back.
+def deploy_bundle(
+    session: Session, bundle: Bundle, request: DeployRequest, options: Care
+) -> Outcome:
+    """Deploy a bundle, smoke test it, then promote a draft or roll back.
 
-    :raises DeploymentFailed: when it does not answer; the error says what users see now.
+    :param session: project, target and settings.
+    :param bundle: the bundle to deploy.
+    :param request: environment, variables and options of the deploy.
+    :param options: smoke test, rollback and skipping.
+    :raises DeploymentFailed: when the smoke test fails; the error says what users see now.
     """
-    mark = fingerprint_of(bundle, request, session.access)
-    request = dataclasses.replace(request, fingerprint=mark)
-    if care.skip_if_unchanged and (same := _unchanged(session, request)):
-        return Outcome(deployment=same, skipped=True)
-    before = live_deployment(session) if care.rollback_on_failure else None
-    with _told_when_interrupted(session.report):
-        made = session.line.deploy(session.access, bundle, request, session.report)
-    made = dataclasses.replace(made, fingerprint=made.fingerprint or mark)
-    record_deployment(session.project, session.choice.name, made)
+    fingerprint = compute_deploy_fingerprint(bundle, request, session.access)
+    request = dataclasses.replace(request, fingerprint=fingerprint)
+    if options.skip_if_unchanged and (existing := _find_unchanged(session, request)):
+        return Outcome(deployment=existing, skipped=True)
+    previous = find_live_deployment(session) if options.rollback_on_failure else None
+    with _explain_interrupt(session.report):
+        deployment = session.line.deploy(session.access, bundle, request, session.report)
+    deployment = dataclasses.replace(deployment, fingerprint=deployment.fingerprint or fingerprint)
+    record_deployment(session.project, session.choice.name, deployment)
     if not request.wait:
-        return Outcome(deployment=made)
-    return _tried(session, bundle, made, care, before)
+        return Outcome(deployment=deployment)
+    return _finish_deploy(session, bundle, deployment, options, previous)
 
 
-def live_deployment(session: Session) -> Deployment | None:
-    """What users see in production, as the platform says, else as is known here."""
+def find_live_deployment(session: Session) -> Deployment | None:
+    """Return the deployment that is live in production, or ``None``.
+
+    The platform decides; where it cannot list deployments, the project's own history does.
+
+    :param session: project, target and settings.
+    """
     if not session.line.can("deployments"):
         return last_deployment(session.project, session.choice.name, "production")
-    for item in session.line.deployments(session.access, _LOOKED_AT):
-        if item.live and item.environment == "production":
-            return item
+    for deployment in session.line.deployments(session.access, _SEARCHED_DEPLOYMENTS):
+        if deployment.live and deployment.environment == "production":
+            return deployment
     return None
 
 
-def _unchanged(session: Session, request: DeployRequest) -> Deployment | None:
-    """The deployment that a deploy would make again."""
+def _find_unchanged(session: Session, request: DeployRequest) -> Deployment | None:
+    """Return the deployment that this request would only repeat."""
     if session.line.can("deployments"):
-        there = session.line.deployments(session.access, _LOOKED_AT)
+        deployments = session.line.deployments(session.access, _SEARCHED_DEPLOYMENTS)
     else:
         last = last_deployment(session.project, session.choice.name, request.environment)
-        there = [last] if last else []
-    for item in there:
-        if not _same_place(item, request):
+        deployments = [last] if last else []
+    for deployment in deployments:
+        if not _has_same_destination(deployment, request):
             continue
-        current = item.state == "ready" and item.fingerprint == request.fingerprint
-        return item if current else None
+        is_current = deployment.state == "ready" and deployment.fingerprint == request.fingerprint
+        return deployment if is_current else None
     return None
 
 
-def _same_place(item: Deployment, request: DeployRequest) -> bool:
-    if item.environment != request.environment:
+def _has_same_destination(deployment: Deployment, request: DeployRequest) -> bool:
+    if deployment.environment != request.environment:
         return False
     if request.environment == "production":
-        return item.live
-    return not item.branch or item.branch == request.branch
+        return deployment.live
+    return not deployment.branch or deployment.branch == request.branch
 
 
-def _tried(
-    session: Session, bundle: Bundle, made: Deployment, care: Care, before: Deployment | None
+def _finish_deploy(
+    session: Session,
+    bundle: Bundle,
+    deployment: Deployment,
+    options: Care,
+    previous: Deployment | None,
 ) -> Outcome:
-    path, failing = smoke_path(bundle.manifest.kind, care.smoke)
+    path, first_failing_status = choose_smoke_path(bundle.manifest.kind, options.smoke)
     try:
-        answered = _answer(session, made, path, failing, care)
+        result = _run_smoke_test(session, deployment, path, first_failing_status, options)
     except DeploymentFailed as error:
-        raise _undone(session, made, error, before, wanted=care.rollback_on_failure) from None
-    if not made.live and made.environment == "production" and made.state == "ready":
-        session.report.step(f"Promoting {made.id}")
-        made = session.line.promote(session.access, made.id, session.report)
-        record_deployment(session.project, session.choice.name, made)
-    return Outcome(deployment=made, smoke=answered)
+        raise _build_failure(
+            session, deployment, error, previous, roll_back=options.rollback_on_failure
+        ) from None
+    if (
+        not deployment.live
+        and deployment.environment == "production"
+        and deployment.state == "ready"
+    ):
+        session.report.step(f"Promoting {deployment.id}")
+        deployment = session.line.promote(session.access, deployment.id, session.report)
+        record_deployment(session.project, session.choice.name, deployment)
+    return Outcome(deployment=deployment, smoke=result)
 
 
-def _answer(
-    session: Session, made: Deployment, path: str, failing: int, care: Care
-) -> Smoke | None:
-    if not care.ask:
+def _run_smoke_test(
+    session: Session, deployment: Deployment, path: str, first_failing_status: int, options: Care
+) -> SmokeResult | None:
+    if not options.ask:
         return None
-    if not made.reachable and not made.smoke_headers:
+    if not deployment.reachable and not deployment.smoke_headers:
         session.report.note(
-            f"{made.url} is protected, so it was not asked whether it answers.",
-            f"Give the target what gets past its protection: mastra doctor {session.choice.name}.",
+            f"{deployment.url} is protected, so the smoke test was skipped.",
+            "Give the target the credentials that pass its protection: "
+            f"mastra doctor {session.choice.name}.",
         )
         return None
-    return smoke(made, path, failing, session.report, patience=care.patience)
+    return run_smoke_test(
+        deployment, path, first_failing_status, session.report, timeout=options.patience
+    )
 
 
-def _undone(
+def _build_failure(
     session: Session,
-    made: Deployment,
+    deployment: Deployment,
     error: DeploymentFailed,
-    before: Deployment | None,
+    previous: Deployment | None,
     *,
-    wanted: bool,
+    roll_back: bool,
 ) -> DeploymentFailed:
-    """The failure, with what users see now."""
-    if made.environment == "preview":
+    """Build the error, which says what users see now; roll back where that was requested."""
+    if deployment.environment == "preview":
         state = ""
-    elif not made.live:
-        state = " It was not promoted; users see what they saw before."
-    elif not wanted:
-        state = " Users see it; go back with: mastra rollback."
+    elif not deployment.live:
+        state = " It was not promoted; users still see the deployment before."
+    elif not roll_back:
+        state = " Users see it; roll back with: mastra rollback."
     else:
-        state = _went_back(session, made, before)
-    return DeploymentFailed(error.message + state, error.hint, deployment=made)
+        state = _roll_back(session, deployment, previous)
+    return DeploymentFailed(error.message + state, error.hint, deployment=deployment)
 
 
-def _went_back(session: Session, made: Deployment, before: Deployment | None) -> str:
-    if before is None or before.id == made.id:
-        return " Users see it: there is no other deployment to go back to."
-    session.report.step(f"Going back to {before.id}")
+def _roll_back(session: Session, deployment: Deployment, previous: Deployment | None) -> str:
+    if previous is None or previous.id == deployment.id:
+        return " Users see it: there is no other deployment to roll back to."
+    session.report.step(f"Rolling back to {previous.id}")
     try:
-        back = session.line.rollback(session.access, before.id, session.report)
+        restored = session.line.rollback(session.access, previous.id, session.report)
     except MastraError as error:
-        return f" Users see it: going back to {before.id} failed: {error.message}"
-    record_deployment(session.project, session.choice.name, back)
-    return f" Users see {back.id} again, the one before."
+        return f" Users see it: rolling back to {previous.id} failed: {error.message}"
+    record_deployment(session.project, session.choice.name, restored)
+    return f" Users see the deployment before again: {restored.id}."
 
 
 @contextlib.contextmanager
-def _told_when_interrupted(report: Report) -> Iterator[None]:
+def _explain_interrupt(report: Report) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
         report.note(
-            "Interrupted. What users see is the deployment before, or this one whole.",
-            "Run the same command again: what was sent is not sent twice.",
+            "Interrupted. Users see either the deployment before or this one, complete.",
+            "Run the same command again: files that were already sent are not sent twice.",
         )
         raise

@@ -1,4 +1,4 @@
-"""Builds a second time, as another machine would, and compares every byte."""
+"""Build a second time under other conditions and compare every byte."""
 
 from __future__ import annotations
 
@@ -13,74 +13,82 @@ from pathlib import Path
 from mastra_core.errors import BuildError
 from mastra_core.pipeline import Bundle, Project
 from mastra_core.pipeline.file_tree import tree_files
-from mastra_deployer.bundler.locks.workspace import workspace_root
+from mastra_deployer.bundler.locks.workspace import find_workspace_root
 from mastra_deployer.project.interpreters import project_interpreter
 
 __all__ = ("refuse_differences",)
 
-_SHOWN = 10
-_LEFT = (
+_MAX_SHOWN = 10
+_NOT_COPIED = (
     *(".git", ".venv", "venv", "node_modules", "__pycache__", ".env*"),
-    *(".mastra", "tmp-*", "builds", "bundles", "made"),  # ours: all but what was resolved
+    *(".mastra", "tmp-*", "builds", "bundles", "made"),  # Mastra's own, except resolved locks
 )
 _COMMAND = "import sys; from mastra_deployer.cli.main import main; main(sys.argv[1:])"
-# Another place, user and language; what is kept between builds is not there at all.
-_ELSEWHERE = {"TZ": "Pacific/Kiritimati", "LC_ALL": "C", "LANG": "C", "PYTHONHASHSEED": "4242"}
+# Another time zone, locale and hash seed, so that a dependence on one of them shows.
+_OTHER_ENVIRONMENT = {
+    "TZ": "Pacific/Kiritimati",
+    "LC_ALL": "C",
+    "LANG": "C",
+    "PYTHONHASHSEED": "4242",
+}
 
 
 def refuse_differences(bundle: Bundle, project: Project, arguments: Sequence[str]) -> int:
-    """Make ``bundle`` again and compare; how many files are the same.
+    """Make the bundle a second time and check that both are identical.
 
-    The second build runs in a process of its own with an empty cache, another umask, locale,
-    time zone and hash seed, and in a copy of the project at another path.
+    The second build runs in its own process with an empty cache, another umask, locale, time zone
+    and hash seed, and in a copy of the project at another path.
 
-    :param arguments: of ``mastra bundle``, but for the directory and the output.
+    :param bundle: the first bundle.
+    :param project: the project it was made from.
+    :param arguments: of ``mastra bundle``, without the directory and the output.
+    :returns: how many files are the same.
     :raises BuildError: naming the files that differ.
     """
-    with tempfile.TemporaryDirectory(prefix="mastra-again-") as scratch:
-        root = _copied(project, Path(scratch) / "a" / "much" / "deeper" / "place")
-        again = Path(scratch) / "made"
-        _build(project, [*arguments, "--dir", str(root), "-o", str(again)], Path(scratch))
-        different = _different(bundle.directory, again)
-    if different:
-        more = f" and {len(different) - _SHOWN} more" if len(different) > _SHOWN else ""
+    with tempfile.TemporaryDirectory(prefix="mastra-again-") as temporary:
+        root = _copy_project(project, Path(temporary) / "a" / "much" / "deeper" / "place")
+        second = Path(temporary) / "made"
+        _build_again(project, [*arguments, "--dir", str(root), "-o", str(second)], Path(temporary))
+        differences = _list_differences(bundle.directory, second)
+    if differences:
+        more = f" and {len(differences) - _MAX_SHOWN} more" if len(differences) > _MAX_SHOWN else ""
         raise BuildError(
-            f"A second build differs in {', '.join(different[:_SHOWN])}{more}.",
-            "Look for what is made at build time from a clock, a path or chance; dependencies "
-            "that are built from source may do that too.",
+            f"A second build differs in {', '.join(differences[:_MAX_SHOWN])}{more}.",
+            "Look for files that are generated at build time from a clock, a path or a random "
+            "value; dependencies that are built from source may do that too.",
         )
     return sum(1 for _ in tree_files(bundle.directory))
 
 
-def _copied(project: Project, place: Path) -> Path:
-    """The project at another path; what was resolved for it goes along.
+def _copy_project(project: Project, parent: Path) -> Path:
+    """Copy the project, with its resolved locks, to another path.
 
-    One that refers to directories outside of itself can only be built where it is.
+    A project that refers to directories outside of itself can only be built where it is.
     """
-    if _refers_out(project):
+    if _has_outside_references(project):
         return project.root
-    copy = place / project.root.name
-    left = shutil.ignore_patterns(*_LEFT)
-    shutil.copytree(project.root, copy, ignore=left, symlinks=True)
+    copy = parent / project.root.name
+    ignore = shutil.ignore_patterns(*_NOT_COPIED)
+    shutil.copytree(project.root, copy, ignore=ignore, symlinks=True)
     return copy
 
 
-def _refers_out(project: Project) -> bool:
-    if workspace_root(project.root) != project.root.resolve():  # the lock lies there
+def _has_outside_references(project: Project) -> bool:
+    if find_workspace_root(project.root) != project.root.resolve():  # its lock is outside
         return True
     locks = sorted((project.local / "locks").glob("*.toml"))
     return any("directory = {" in lock.read_text("utf-8", "replace") for lock in locks)
 
 
-def _build(project: Project, arguments: Sequence[str], scratch: Path) -> None:
+def _build_again(project: Project, arguments: Sequence[str], temporary: Path) -> None:
     home = Path(project_interpreter(project).path).parent.parent
     environment = {
         **os.environ,
-        **_ELSEWHERE,
-        "MASTRA_CACHE_DIR": str(scratch / "cache"),
+        **_OTHER_ENVIRONMENT,
+        "MASTRA_CACHE_DIR": str(temporary / "cache"),
         "VIRTUAL_ENV": str(home),
     }
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", _COMMAND, "bundle", *arguments],
         env=environment,
         capture_output=True,
@@ -88,17 +96,19 @@ def _build(project: Project, arguments: Sequence[str], scratch: Path) -> None:
         umask=0o077,
         check=False,
     )
-    if done.returncode:
+    if result.returncode:
         raise BuildError(
-            f"The second build failed: {done.stderr.strip()[-800:]}",
-            "What the first one leant on is not in the project: correct what stands above.",
+            f"The second build failed: {result.stderr.strip()[-800:]}",
+            "The first build used something that is not in the project: correct the error above.",
         )
 
 
-def _different(one: Path, other: Path) -> list[str]:
+def _list_differences(one: Path, other: Path) -> list[str]:
     names = {name for tree in (one, other) for name, _ in tree_files(tree)}
-    return sorted(name for name in names if _content(one / name) != _content(other / name))
+    return sorted(
+        name for name in names if _read_content(one / name) != _read_content(other / name)
+    )
 
 
-def _content(path: Path) -> bytes | None:
+def _read_content(path: Path) -> bytes | None:
     return path.read_bytes() if path.is_file() else None

@@ -1,4 +1,4 @@
-"""Whether a bundle that stands already is what a build would make again."""
+"""Tell whether an existing bundle is what a build would make again."""
 
 from __future__ import annotations
 
@@ -12,59 +12,74 @@ import msgspec
 import mastra_core
 import mastra_deployer
 from mastra_core.pipeline import Platform, Project, Silent, Target
-from mastra_deployer.bundler.metadata.build_state import code_stamp, fingerprint_of
-from mastra_deployer.bundler.sources.first_party import collect
-from mastra_deployer.bundler.stage import locked
-from mastra_deployer.plugins.manager import deployer_packages
+from mastra_deployer.bundler.metadata.build_state import compute_build_fingerprint, hash_code
+from mastra_deployer.bundler.sources.first_party import collect_sources
+from mastra_deployer.bundler.stage import lock_dependencies
+from mastra_deployer.plugins.manager import list_tool_packages
 from mastra_deployer.project.interpreters import (
     Interpreter,
     project_interpreter,
     target_interpreter,
 )
 
-__all__ = ("present_facts", "present_fingerprint")
+__all__ = ("compute_current_fingerprint", "hash_build_inputs")
 
 
-def present_fingerprint(project: Project, target: Target, platform: Platform, kind: str) -> str:
-    """Of the sources and the dependencies as they stand now."""
-    sources = collect(project, deployer_packages())
-    closure = locked(project, target, platform, kind, Silent())
-    return fingerprint_of(sources.digest(), closure.fingerprint)
+def compute_current_fingerprint(
+    project: Project, target: Target, platform: Platform, kind: str
+) -> str:
+    """Return the fingerprint of the sources and the dependencies as they are now.
+
+    :param project: the app.
+    :param target: the target, whose runtime requirements count too.
+    :param platform: the platform to build for.
+    :param kind: ``mastra`` or ``asgi``.
+    """
+    sources = collect_sources(project, list_tool_packages())
+    closure = lock_dependencies(project, target, platform, kind, Silent())
+    return compute_build_fingerprint(sources.compute_digest(), closure.fingerprint)
 
 
-def present_facts(
+def hash_build_inputs(
     project: Project, platform: Platform, settings: Any, code: tuple[Path, ...]
 ) -> str:
-    """Of everything else that decides what a bundle is.
+    """Hash everything but sources and dependencies that decides what a bundle contains.
 
+    :param project: the app.
+    :param platform: the platform to build for.
     :param settings: of the target, without secrets.
     :param code: directories and files of the deployer's own code.
     """
-    own = project_interpreter(project)
+    interpreter = project_interpreter(project)
     facts = (
         str(platform),
-        repr(target_interpreter(platform.python, own, platform.interpreter)),
-        repr(own),
-        _environment_stamp(own),
+        repr(target_interpreter(platform.python, interpreter, platform.interpreter)),
+        repr(interpreter),
+        _hash_environment(interpreter),
         repr(settings),
         project.entry,
         project.name,
         msgspec.json.encode(project.config, order="sorted").decode(),
-        *sorted(_code(code)),
+        *sorted(_iter_code_hashes(code)),
     )
     return hashlib.sha256("\0".join(facts).encode()).hexdigest()
 
 
-def _environment_stamp(python: Interpreter) -> str:
-    """Of what is installed there: it is what the source is compared with."""
-    prefix = Path(python.path).parent.parent
-    places = [*prefix.glob("lib/python*/site-packages"), prefix / "Lib" / "site-packages"]
-    names = [entry.name for place in places if place.is_dir() for entry in place.iterdir()]
+def _hash_environment(interpreter: Interpreter) -> str:
+    """Hash the names of what is installed there, since the check from source depends on it."""
+    prefix = Path(interpreter.path).parent.parent
+    directories = [*prefix.glob("lib/python*/site-packages"), prefix / "Lib" / "site-packages"]
+    names = [
+        entry.name
+        for directory in directories
+        if directory.is_dir()
+        for entry in directory.iterdir()
+    ]
     return hashlib.sha256("\0".join(sorted(names)).encode()).hexdigest()
 
 
-def _code(more: tuple[Path, ...]) -> Iterator[str]:
+def _iter_code_hashes(paths: tuple[Path, ...]) -> Iterator[str]:
     for package in (mastra_core, mastra_deployer):
-        yield code_stamp(Path(str(package.__file__)).parent)
-    for path in more:
-        yield code_stamp(path) if path.is_dir() else hashlib.sha256(path.read_bytes()).hexdigest()
+        yield hash_code(Path(str(package.__file__)).parent)
+    for path in paths:
+        yield hash_code(path) if path.is_dir() else hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,1 +1,1 @@
-"""Plugins: found by entry point, loaded one at a time, called in one place."""
+"""Load plugins by entry point and call their hooks."""

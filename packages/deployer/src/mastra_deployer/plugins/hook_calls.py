@@ -1,4 +1,4 @@
-"""The line, typed: the one place that calls hooks."""
+"""Call the hooks of one deployer and of the ambient plugins, with typed arguments and results."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from mastra_core.pipeline import (
 )
 from mastra_core.secret import Secret
 from mastra_deployer.bundler import stage
-from mastra_deployer.plugins.manager import implemented, load_deployer, load_plugins
+from mastra_deployer.plugins.manager import list_implemented_hooks, load_deployer, load_plugins
 
 __all__ = ("Access", "Line")
 
@@ -39,16 +39,23 @@ T = TypeVar("T")
 
 
 class Access(NamedTuple):
-    """What every hook that talks to the platform is given."""
+    """Arguments that every hook that talks to the platform receives.
+
+    :param settings: the deployer's settings.
+    :param credentials: the target's credentials by name.
+    """
 
     settings: Any
     credentials: Mapping[str, Secret]
 
 
 class Line:
-    """One deployer and all ambient plugins, behind typed methods.
+    """Call the hooks of one deployer and of all ambient plugins.
 
     :param deployer: an installed deployer's name, or a path from ``root``.
+    :param root: the project's directory.
+    :raises ConfigError: when there is no such deployer.
+    :raises PluginError: when the deployer or a plugin cannot be loaded.
     """
 
     def __init__(self, deployer: str, root: Path) -> None:
@@ -58,28 +65,39 @@ class Line:
         self.target: Target = self._one("mastra_target", Target)
 
     def can(self, verb: str) -> bool:
-        """Whether the deployer has the hook of a verb (``deploy``)."""
-        return implemented(self._deployer).get(f"mastra_{verb}", False)
+        """Return whether the deployer implements a hook.
+
+        :param verb: the hook's name without ``mastra_`` (``deploy``).
+        """
+        return list_implemented_hooks(self._deployer).get(f"mastra_{verb}", False)
 
     def require(self, verb: str) -> None:
-        """Fail early where the deployer has no hook of that verb.
+        """Check that the deployer implements a hook.
 
-        :raises ConfigError: naming the target and the verb.
+        :param verb: the hook's name without ``mastra_`` (``deploy``).
+        :raises ConfigError: when it does not, naming the target and the verb.
         """
         if not self.can(verb):
             raise ConfigError(
-                f"The target {self.target.name!r} has no {verb!r}.",
-                "`mastra targets` shows what each can do.",
+                f"The target {self.target.name!r} does not support {verb!r}.",
+                "`mastra targets` shows what each target supports.",
             )
 
     @property
-    def code(self) -> tuple[Path, ...]:
-        """Where the deployer's own code lies: the package it is in, or the file."""
+    def source_paths(self) -> tuple[Path, ...]:
+        """The deployer's own source: the directories of its package or of its file."""
         modules = [item for item in self._deployer.get_plugins() if isinstance(item, ModuleType)]
-        return tuple(place for module in modules for place in _places(module))
+        return tuple(path for module in modules for path in _find_source_paths(module))
 
     def build(self, project: Project, platform: Platform, directory: Path, report: Report) -> Build:
-        """Stage the app for one platform in ``directory``."""
+        """Stage the app for one platform.
+
+        :param project: the app.
+        :param platform: the Python version and machine to build for.
+        :param directory: an empty directory that receives the build.
+        :param report: receives progress and notes.
+        :raises PluginError: when the deployer's hook fails or returns something else.
+        """
         build = self._one(
             "mastra_build",
             Build,
@@ -89,16 +107,27 @@ class Line:
             directory=directory,
             report=report,
         )
-        self._finished("build", build, report)
+        self._notify_stage_finished("build", build, report)
         return build
 
     def check(self, build: Build, settings: Any) -> list[Problem]:
-        """What the deployer and the plugins object to before bundling."""
-        return self._problems("mastra_check", build=build, settings=settings)
+        """Return the problems that the deployer and the plugins find before bundling.
+
+        :param build: the staged app.
+        :param settings: the deployer's settings, without secrets.
+        """
+        return self._collect_problems("mastra_check", build=build, settings=settings)
 
     def bundle(self, build: Build, directory: Path, settings: Any, report: Report) -> Bundle:
-        """Arrange the build for the target in ``directory``."""
-        made = self._one(
+        """Turn a build into the target's bundle.
+
+        :param build: the staged app.
+        :param directory: an empty directory that receives the bundle.
+        :param settings: the deployer's settings, without secrets.
+        :param report: receives progress and notes.
+        :raises PluginError: when the deployer returns no bundle that was sealed for its target.
+        """
+        bundle = self._one(
             "mastra_bundle",
             Bundle,
             build=build,
@@ -106,165 +135,238 @@ class Line:
             settings=settings,
             report=report,
         )
-        sealed = (directory / MANIFEST).is_file() and made.directory == directory
-        if not sealed or made.manifest.target != self.target.name:
+        is_sealed = (directory / MANIFEST).is_file() and bundle.directory == directory
+        if not is_sealed or bundle.manifest.target != self.target.name:
             raise PluginError(
                 f"The deployer {self._name!r} did not seal its bundle.",
                 "It must end mastra_bundle with Bundle.seal(build, directory, its target's name).",
             )
-        self._finished("bundle", made, report)
-        return made
+        self._notify_stage_finished("bundle", bundle, report)
+        return bundle
 
-    def reused(self, bundle: Bundle, report: Report) -> None:
-        """Tell the plugins of a bundle that stands already as it would be made."""
-        self._finished("bundle", bundle, report)
+    def notify_reused(self, bundle: Bundle, report: Report) -> None:
+        """Notify the plugins that an existing bundle is used again.
+
+        :param bundle: the bundle, which is what bundling again would produce.
+        :param report: receives notes about plugins that fail.
+        """
+        self._notify_stage_finished("bundle", bundle, report)
 
     def inspect(self, bundle: Bundle, settings: Any) -> list[Problem]:
-        """What the deployer, the plugins and the target's limits object to in a bundle."""
-        found = self._problems("mastra_inspect", bundle=bundle, settings=settings)
-        return [*_oversize(bundle, self.target), *found]
+        """Return the problems that the deployer, the plugins and the size limit raise for a bundle.
+
+        :param bundle: the finished bundle.
+        :param settings: the deployer's settings, without secrets.
+        """
+        problems = self._collect_problems("mastra_inspect", bundle=bundle, settings=settings)
+        return [*_check_size(bundle, self.target), *problems]
 
     def load(self, directory: Path) -> Bundle:
-        """A bundle from disk that was made for this target.
+        """Load a bundle of this target from disk.
 
-        :raises BundleError: when it was made for another.
+        :param directory: the bundle's directory.
+        :raises BundleError: when the bundle was made for another target.
         """
         bundle = Bundle.load(directory)
         if bundle.manifest.target != self.target.name:
             raise BundleError(
                 f"The bundle in {str(directory)!r} is for {bundle.manifest.target!r}, not for "
                 f"{self.target.name!r}.",
-                f"Bundle for it: mastra bundle {self.target.name}.",
+                f"Make a bundle for this target: mastra bundle {self.target.name}.",
             )
         return bundle
 
     def plan(self, access: Access, bundle: Bundle, request: DeployRequest) -> Plan:
-        """What a deploy would do."""
+        """Return what a deploy would do.
+
+        :param access: settings and credentials.
+        :param bundle: the bundle to deploy.
+        :param request: environment, variables and options of the deploy.
+        """
         return self._one("mastra_plan", Plan, **access._asdict(), bundle=bundle, request=request)
 
     def deploy(
         self, access: Access, bundle: Bundle, request: DeployRequest, report: Report
     ) -> Deployment:
-        """Put the bundle on the platform and tell the plugins."""
-        given = {**access._asdict(), "bundle": bundle, "request": request, "report": report}
-        deployment = self._one("mastra_deploy", Deployment, **given)
-        self._finished("deploy", deployment, report)
-        self._tell("mastra_deployed", report, deployment=deployment)
+        """Deploy the bundle, then notify the plugins.
+
+        :param access: settings and credentials.
+        :param bundle: the bundle to deploy.
+        :param request: environment, variables and options of the deploy.
+        :param report: receives progress and notes.
+        """
+        arguments = {**access._asdict(), "bundle": bundle, "request": request, "report": report}
+        deployment = self._one("mastra_deploy", Deployment, **arguments)
+        self._notify_stage_finished("deploy", deployment, report)
+        self._notify_plugins("mastra_deployed", report, deployment=deployment)
         return deployment
 
     def deployments(self, access: Access, limit: int) -> list[Deployment]:
-        """The app's deployments, newest first."""
+        """Return the app's deployments, newest first.
+
+        :param access: settings and credentials.
+        :param limit: the largest number of deployments to return.
+        """
         return self._one("mastra_deployments", list, **access._asdict(), limit=limit)
 
     def promote(self, access: Access, id: str, report: Report) -> Deployment:
-        """Make a deployment the live one."""
+        """Make a deployment the live one.
+
+        :param access: settings and credentials.
+        :param id: the deployment's id.
+        :param report: receives progress and notes.
+        """
         return self._one("mastra_promote", Deployment, **access._asdict(), id=id, report=report)
 
     def rollback(self, access: Access, id: str, report: Report) -> Deployment:
-        """Make an earlier deployment live; the one before the present where ``id`` is empty."""
+        """Make an earlier deployment the live one.
+
+        :param access: settings and credentials.
+        :param id: the deployment's id; empty for the one before the current one.
+        :param report: receives progress and notes.
+        """
         return self._one("mastra_rollback", Deployment, **access._asdict(), id=id, report=report)
 
     def canary(self, access: Access, id: str, percent: int, report: Report) -> Deployment:
-        """Send a share of production's traffic to a deployment."""
-        given = {**access._asdict(), "id": id, "percent": percent, "report": report}
-        return self._one("mastra_canary", Deployment, **given)
+        """Send a share of production's traffic to a deployment.
+
+        :param access: settings and credentials.
+        :param id: the deployment's id.
+        :param percent: the share of requests, 0 to 100.
+        :param report: receives progress and notes.
+        """
+        arguments = {**access._asdict(), "id": id, "percent": percent, "report": report}
+        return self._one("mastra_canary", Deployment, **arguments)
 
     def logs(
         self, access: Access, id: str, since: dt.datetime | None, *, follow: bool
     ) -> Iterator[LogLine]:
-        """The app's log; what breaks while it is read is told like what breaks in a hook."""
-        given = {**access._asdict(), "id": id, "since": since, "follow": follow}
-        told = self._many("mastra_logs", **given)
-        lines = _guarded(self._name, "mastra_logs", lambda: iter(told))
-        while (line := _guarded(self._name, "mastra_logs", lambda: next(lines, None))) is not None:
+        """Yield the app's log lines.
+
+        :param access: settings and credentials.
+        :param id: the deployment's id; empty for the live one.
+        :param since: the earliest time of a line; ``None`` for the platform's default.
+        :param follow: whether to wait for new lines.
+        :raises PluginError: when the hook fails, also while its lines are being read.
+        """
+        arguments = {**access._asdict(), "id": id, "since": since, "follow": follow}
+        result = self._call_for_iterable("mastra_logs", **arguments)
+        lines = _call_plugin(self._name, "mastra_logs", lambda: iter(result))
+        while (
+            line := _call_plugin(self._name, "mastra_logs", lambda: next(lines, None))
+        ) is not None:
             yield line
 
     def env(self, access: Access, environment: Stage) -> EnvStore:
-        """The platform's store of variables."""
-        given = {**access._asdict(), "environment": environment}
-        return self._one("mastra_env", object, **given)  # type: ignore[return-value]  # a protocol
+        """Return the platform's store of environment variables.
+
+        :param access: settings and credentials.
+        :param environment: ``production`` or ``preview``.
+        """
+        arguments = {**access._asdict(), "environment": environment}
+        return self._one("mastra_env", object, **arguments)  # type: ignore[return-value]  # a protocol
 
     def doctor(self, access: Access) -> list[Problem]:
-        """What the platform objects to before anything is sent to it."""
-        told = self._many("mastra_doctor", **access._asdict())
-        found: list[Problem] = _guarded(self._name, "mastra_doctor", lambda: list(told))
-        return found
+        """Return what would keep a deploy from succeeding, found without sending anything.
+
+        :param access: settings and credentials.
+        """
+        result = self._call_for_iterable("mastra_doctor", **access._asdict())
+        problems: list[Problem] = _call_plugin(self._name, "mastra_doctor", lambda: list(result))
+        return problems
 
     def destroy(self, access: Access, report: Report) -> bool:
-        """Remove the app; whether there was one."""
+        """Remove the app from the platform.
+
+        :param access: settings and credentials.
+        :param report: receives progress and notes.
+        :returns: whether there was an app.
+        """
         return self._one("mastra_destroy", bool, **access._asdict(), report=report)
 
     def preview(
         self, bundle: Bundle, settings: Any, host: str, port: int, env: Mapping[str, Secret]
     ) -> int:
-        """Run the bundle here as the platform would, until interrupted; its exit code."""
-        given = {"bundle": bundle, "settings": settings, "host": host, "port": port, "env": env}
-        return self._one("mastra_preview", int, **given)
+        """Run the bundle locally as the platform would, until interrupted.
+
+        :param bundle: the bundle to run.
+        :param settings: the deployer's settings, without secrets.
+        :param host: the address to listen on.
+        :param port: the port to listen on.
+        :param env: the app's environment variables.
+        :returns: the exit code.
+        """
+        arguments = {"bundle": bundle, "settings": settings, "host": host, "port": port, "env": env}
+        return self._one("mastra_preview", int, **arguments)
 
     def _one(self, hook: str, kind: type[T], **arguments: Any) -> T:
         if hook != "mastra_build":
             self.require(hook.removeprefix("mastra_"))
-        result = self._called(self._deployer, hook, **arguments)
+        result = self._call_hook(self._deployer, hook, **arguments)
         if result is None or not isinstance(result, kind):
             raise PluginError(
-                f"The deployer {self._name!r} answered {hook} with {type(result).__name__}.",
+                f"The deployer {self._name!r} returned {type(result).__name__} from {hook}.",
                 f"It must return a {kind.__name__}; see docs/hooks.md.",
             )
         return result
 
-    def _many(self, hook: str, **arguments: Any) -> Iterable[Any]:
-        """An iterable that may still ask the platform while it is read."""
+    def _call_for_iterable(self, hook: str, **arguments: Any) -> Iterable[Any]:
+        """Call a hook whose result may still contact the platform while it is read."""
         return cast("Iterable[Any]", self._one(hook, object, **arguments))
 
-    def _problems(self, hook: str, **arguments: Any) -> list[Problem]:
-        answers = [
-            *self._called(self._deployer, hook, **arguments),
-            *self._called(self._plugins, hook, **arguments),
+    def _collect_problems(self, hook: str, **arguments: Any) -> list[Problem]:
+        results = [
+            *self._call_hook(self._deployer, hook, **arguments),
+            *self._call_hook(self._plugins, hook, **arguments),
         ]
-        return [problem for answer in answers if answer is not None for problem in answer]
+        return [problem for result in results if result is not None for problem in result]
 
-    def _finished(self, stage: str, result: object, report: Report) -> None:
-        self._tell("mastra_stage_finished", report, stage=stage, result=result)
+    def _notify_stage_finished(self, stage: str, result: object, report: Report) -> None:
+        self._notify_plugins("mastra_stage_finished", report, stage=stage, result=result)
 
-    def _tell(self, hook: str, report: Report, **arguments: Any) -> None:
-        """Call a listener; what is done is done, so its failure is told and nothing more."""
+    def _notify_plugins(self, hook: str, report: Report, **arguments: Any) -> None:
+        """Call a notification hook; its failure becomes a note, since the work is already done."""
         try:
-            self._called(self._plugins, hook, **arguments)
+            self._call_hook(self._plugins, hook, **arguments)
         except Exception as error:  # noqa: BLE001  # a listener may raise anything
-            report.note(f"{hook} of an ambient plugin failed: {error}", "What it was told stands.")
+            report.note(
+                f"{hook} of an ambient plugin failed: {error}",
+                "The build or deployment itself is complete; report this to the plugin's author.",
+            )
 
-    def _called(self, manager: pluggy.PluginManager, hook: str, **arguments: Any) -> Any:
+    def _call_hook(self, manager: pluggy.PluginManager, hook: str, **arguments: Any) -> Any:
         owner = self._name if manager is self._deployer else "an ambient plugin"
-        return _guarded(owner, hook, lambda: getattr(manager.hook, hook)(**arguments))
+        return _call_plugin(owner, hook, lambda: getattr(manager.hook, hook)(**arguments))
 
 
-def _guarded(owner: str, hook: str, call: Callable[[], Any]) -> Any:
-    """What a plugin raises beside our errors is the plugin's defect."""
+def _call_plugin(owner: str, hook: str, call: Callable[[], Any]) -> Any:
+    """Call a plugin, and raise its unexpected exceptions as ``PluginError``."""
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # stdout is for the command's answer
+        with contextlib.redirect_stdout(sys.stderr):  # stdout is for the command's own output
             return call()
-    except (MastraError, OSError):  # a full disk is nobody's defect
+    except (MastraError, OSError):  # a full disk is not a defect of the plugin
         raise
     except Exception as error:
         raise PluginError(
             f"{hook} of {owner} failed: {type(error).__name__}: {error}.",
-            "Report it to its author; `mastra -v` shows the traceback.",
+            "Report this to the plugin's author; `mastra -v` shows the traceback.",
         ) from error
 
 
-def _places(module: ModuleType) -> list[Path]:
-    top = sys.modules.get(module.__name__.partition(".")[0], module)
-    found = [Path(path) for path in getattr(top, "__path__", ())]
-    if found or not module.__file__:
-        return found
-    # A private deployer may import what lies beside it.
+def _find_source_paths(module: ModuleType) -> list[Path]:
+    """Return the directories that hold a deployer's code."""
+    package = sys.modules.get(module.__name__.partition(".")[0], module)
+    paths = [Path(path) for path in getattr(package, "__path__", ())]
+    if paths or not module.__file__:
+        return paths
+    # A deployer that is one file may import modules from its own directory.
     return [Path(module.__file__).parent]
 
 
-def _oversize(bundle: Bundle, target: Target) -> list[Problem]:
+def _check_size(bundle: Bundle, target: Target) -> list[Problem]:
     sizes, limit = bundle.manifest.sizes, target.limits.size
     if sum(sizes.values()) <= limit or not limit:
-        return []  # all of the kit would come with the import below
+        return []  # the import below would load the whole kit
     from mastra_deployer.kit import size_problem
 
     problem = size_problem(sizes, limit, target.name)

@@ -1,1 +1,1 @@
-"""The user's project: its configuration, entry file, settings and interpreters."""
+"""Read the user's project: its configuration, entry file, settings and interpreters."""

@@ -1,4 +1,4 @@
-"""What the names of one module stand for, as far as that is certain."""
+"""Resolve names of one module without running it, where the result is certain."""
 
 from __future__ import annotations
 
@@ -8,39 +8,51 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, TypeGuard
 
-__all__ = ("Code", "Names", "dotted", "imports")
+__all__ = ("NameResolver", "ParsedModule", "collect_imports", "get_dotted_name")
 
-Elsewhere = Callable[[str], str | None]
+ConstantLookup = Callable[[str], str | None]
 
 
-class Code(NamedTuple):
-    """A module: its tree, and all nodes of it in the order of ``ast.walk``, which is slow."""
+class ParsedModule(NamedTuple):
+    """A parsed module.
+
+    :param tree: the syntax tree.
+    :param nodes: all its nodes in the order of ``ast.walk``, which is too slow to repeat.
+    """
 
     tree: ast.Module
     nodes: list[ast.AST]
 
     @classmethod
-    def parse(cls, source: bytes) -> Code:
-        """The code of a source file.
+    def parse(cls, source: bytes) -> ParsedModule:
+        """Parse a source file.
 
-        :raises SyntaxError: and what else ``ast.parse`` does.
+        :param source: the file's bytes.
+        :raises SyntaxError: for invalid Python; also the other exceptions of ``ast.parse``.
         """
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the app's own escapes are not what is checked
+            warnings.simplefilter("ignore")  # warnings about the app's own code are not wanted
             tree = ast.parse(source)
         return cls(tree, list(ast.walk(tree)))
 
 
-def dotted(node: ast.expr) -> str:
-    """``a.b.c`` as it stands, or nothing for what is no such name."""
+def get_dotted_name(node: ast.expr) -> str:
+    """Return ``a.b.c`` as written; empty for any other expression.
+
+    :param node: the expression.
+    """
     if isinstance(node, ast.Attribute):
-        head = dotted(node.value)
+        head = get_dotted_name(node.value)
         return f"{head}.{node.attr}" if head else ""
     return node.id if isinstance(node, ast.Name) else ""
 
 
-def imports(nodes: Iterable[ast.AST]) -> dict[str, str]:
-    """Name to what it was imported as, for the import statements among ``nodes``."""
+def collect_imports(nodes: Iterable[ast.AST]) -> dict[str, str]:
+    """Map each imported name to its origin.
+
+    :param nodes: of which the import statements count.
+    :returns: dotted origins by name; those of relative imports begin with dots.
+    """
     names: dict[str, str] = {}
     for node in nodes:
         if isinstance(node, ast.Import):
@@ -55,70 +67,91 @@ def imports(nodes: Iterable[ast.AST]) -> dict[str, str]:
     return names
 
 
-class Names:
-    """Follows names through one module.
+class NameResolver:
+    """Resolve names within one module.
 
-    A name that is bound twice, or is also a parameter somewhere, stands for nothing: what it is
-    at one place cannot be told without running the module.
+    A name that is bound twice, or is also a parameter somewhere, resolves to nothing: its value at
+    one place is not known without running the module.
 
-    :param package: what relative imports begin at (``shop`` in ``shop/agents.py``).
-    :param elsewhere: gives the text of another module's constant by its dotted name.
+    :param code: the module.
+    :param package: the package that relative imports start from (``shop`` in ``shop/agents.py``).
+    :param lookup_constant: returns the string of another module's constant by its dotted name.
     """
 
-    def __init__(self, code: Code, package: str, elsewhere: Elsewhere) -> None:
-        self._elsewhere = elsewhere
-        bound = Counter(_bound(code.nodes))
-        found = imports(code.nodes)
+    def __init__(self, code: ParsedModule, package: str, lookup_constant: ConstantLookup) -> None:
+        self._lookup_constant = lookup_constant
+        bound = Counter(_iter_bindings(code.nodes))
+        imported = collect_imports(code.nodes)
         self._imports = {
-            name: _absolute(origin, package) for name, origin in found.items() if not bound[name]
+            name: _to_absolute(origin, package)
+            for name, origin in imported.items()
+            if not bound[name]
         }
-        once = {name: value for name, value in _assigned(code.tree) if bound[name] == 1}
+        single = {name: value for name, value in _iter_assignments(code.tree) if bound[name] == 1}
         self.constants = {
             name: value.value
-            for name, value in once.items()
+            for name, value in single.items()
             if isinstance(value, ast.Constant) and isinstance(value.value, str)
         }
-        self._calls = {name: value for name, value in once.items() if isinstance(value, ast.Call)}
-        for name, value in once.items():
-            if self.origin(value):  # env = os.environ
-                self._imports[name] = self.origin(value)
-        self._lists = {name: value for name, value in once.items() if _is_list(value)}
-        self._loops = {name: value for name, value in _looped(code.nodes) if bound[name] == 1}
+        self._calls = {name: value for name, value in single.items() if isinstance(value, ast.Call)}
+        for name, value in single.items():
+            if self.resolve_origin(value):  # env = os.environ
+                self._imports[name] = self.resolve_origin(value)
+        self._lists = {name: value for name, value in single.items() if _is_list(value)}
+        self._loops = {name: value for name, value in _iter_loops(code.nodes) if bound[name] == 1}
 
-    def origin(self, node: ast.expr) -> str:
-        """The dotted name that an expression was imported as (``os.environ``)."""
-        head, dot, rest = dotted(node).partition(".")
+    def resolve_origin(self, node: ast.expr) -> str:
+        """Return the dotted name that an expression was imported as (``os.environ``), if any.
+
+        :param node: the expression.
+        """
+        head, dot, rest = get_dotted_name(node).partition(".")
         return self._imports[head] + dot + rest if head in self._imports else ""
 
-    def maker(self, node: ast.expr) -> ast.Call | None:
-        """The call that made the object of a module-level name."""
+    def find_constructor_call(self, node: ast.expr) -> ast.Call | None:
+        """Return the call that a module-level name was assigned from, or ``None``.
+
+        :param node: the expression that may be such a name.
+        """
         return self._calls.get(node.id) if isinstance(node, ast.Name) else None
 
-    def texts(self, node: ast.expr) -> list[str]:
-        """The strings that an expression certainly is, one after the other.
+    def resolve_strings(self, node: ast.expr) -> list[str]:
+        """Return every string that an expression stands for.
 
-        More than one in a loop over strings: ``for name in ("A", "B"): os.environ[name]``.
+        There are several in a loop over strings: ``for name in ("A", "B"): os.environ[name]``.
+
+        :param node: the expression.
+        :returns: an empty list where this is not certain.
         """
         if isinstance(node, ast.Name) and node.id in self._loops:
-            run = self._loops[node.id]
-            run = self._lists.get(run.id, run) if isinstance(run, ast.Name) else run
-            items = [self.text(item) for item in run.elts] if _is_list(run) else []
+            iterable = self._loops[node.id]
+            iterable = (
+                self._lists.get(iterable.id, iterable)
+                if isinstance(iterable, ast.Name)
+                else iterable
+            )
+            items = (
+                [self.resolve_string(item) for item in iterable.elts] if _is_list(iterable) else []
+            )
             return [item for item in items if item] if all(items) else []
-        text = self.text(node)
-        return [text] if text else []
+        string = self.resolve_string(node)
+        return [string] if string else []
 
-    def text(self, node: ast.expr) -> str | None:
-        """The string that an expression certainly is."""
+    def resolve_string(self, node: ast.expr) -> str | None:
+        """Return the string that an expression stands for; ``None`` where this is not certain.
+
+        :param node: the expression.
+        """
         if isinstance(node, ast.Constant):
             return node.value if isinstance(node.value, str) else None
         if isinstance(node, ast.Name) and node.id in self.constants:
             return self.constants[node.id]
-        origin = self.origin(node)
-        return self._elsewhere(origin) if origin else None
+        origin = self.resolve_origin(node)
+        return self._lookup_constant(origin) if origin else None
 
 
-def _bound(nodes: Iterable[ast.AST]) -> Iterator[str]:
-    """Every binding that is no import."""
+def _iter_bindings(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    """Yield the name of every binding except imports."""
     for node in nodes:
         if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
             yield node.id
@@ -128,7 +161,7 @@ def _bound(nodes: Iterable[ast.AST]) -> Iterator[str]:
             yield node.name
 
 
-def _assigned(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
+def _iter_assignments(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
     for node in tree.body:
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value:
             yield node.target.id, node.value
@@ -138,7 +171,7 @@ def _assigned(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
                     yield target.id, node.value
 
 
-def _looped(nodes: Iterable[ast.AST]) -> Iterator[tuple[str, ast.expr]]:
+def _iter_loops(nodes: Iterable[ast.AST]) -> Iterator[tuple[str, ast.expr]]:
     for node in nodes:
         if isinstance(node, ast.For | ast.comprehension) and isinstance(node.target, ast.Name):
             yield node.target.id, node.iter
@@ -148,7 +181,7 @@ def _is_list(node: ast.expr) -> TypeGuard[ast.Tuple | ast.List | ast.Set]:
     return isinstance(node, ast.Tuple | ast.List | ast.Set)
 
 
-def _absolute(origin: str, package: str) -> str:
+def _to_absolute(origin: str, package: str) -> str:
     level = len(origin) - len(origin.lstrip("."))
     if not level:
         return origin

@@ -1,4 +1,4 @@
-"""``[tool.mastra]`` of pyproject.toml."""
+"""Read pyproject.toml and its ``[tool.mastra]`` table."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class EnvConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class CheckConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``[tool.mastra.check]``.
 
-    :param env: values the boot check uses in place of placeholders.
-    :param ignore: globs: variables and files that the check of the environment says nothing of.
+    :param env: values that the boot check uses in place of placeholders.
+    :param ignore: globs of variables and files that the environment check skips.
     """
 
     env: dict[str, str] = {}
@@ -48,7 +48,7 @@ class BuildConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     :param keep: distributions that are never pruned.
     :param extras: optional dependencies of the project that ship.
     :param groups: dependency groups that ship.
-    :param lock: the file that decides versions, where it is not the usual one.
+    :param lock: the lock file to use in place of the usual one.
     :param locked: whether a build without an up-to-date lock is an error; ``--locked``.
     """
 
@@ -65,7 +65,10 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``[tool.mastra]``.
 
     :param entry: ``module:attribute``.
-    :param python: version to build for, where the project's own is not wanted.
+    :param python: version to build for, in place of the project's own.
+    :param env: names of the app's environment variables.
+    :param check: options of the checks.
+    :param build: what ships.
     :param targets: settings by the user's name for the target.
     """
 
@@ -78,8 +81,9 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def read_pyproject(root: Path) -> dict[str, Any]:
-    """pyproject.toml as it stands; empty where there is none.
+    """Read pyproject.toml; return an empty table where there is none.
 
+    :param root: the project's directory.
     :raises ConfigError: when it is not TOML.
     """
     file = root / "pyproject.toml"
@@ -87,43 +91,45 @@ def read_pyproject(root: Path) -> dict[str, Any]:
 
 
 def read_toml(file: Path) -> dict[str, Any]:
-    """A TOML file as it stands.
+    """Read a TOML file.
 
-    :raises ConfigError: when it cannot be read, or is not TOML.
+    :param file: its path.
+    :raises ConfigError: when it cannot be read or is not TOML.
     """
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(
-            f"{str(file)!r} cannot be read: {error.strerror}.", "Check that it is there."
+            f"{str(file)!r} cannot be read: {error.strerror}.", "Check that the file exists."
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{str(file)!r} is not TOML: {error}.", "Correct that line.") from None
 
 
 def read_config(pyproject: dict[str, Any]) -> Config:
-    """``[tool.mastra]``, checked.
+    """Convert ``[tool.mastra]`` to its type.
 
+    :param pyproject: the contents of pyproject.toml.
     :raises ConfigError: for an unknown key or a value of the wrong type.
     """
     table = pyproject.get("tool", {}).get("mastra", {})
     try:
         return msgspec.convert(table, Config)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"[tool.mastra] {_place(error)}", _cure(error)) from None
+        raise ConfigError(f"[tool.mastra] {_format_location(error)}", _suggest_fix(error)) from None
 
 
-def _place(error: msgspec.ValidationError) -> str:
+def _format_location(error: msgspec.ValidationError) -> str:
     message, _, path = str(error).partition(" - at `$")
     field = path.rstrip("`").lstrip(".")
     return f"{field}: {message}." if field else f"{message}."
 
 
-def _cure(error: msgspec.ValidationError) -> str:
+def _suggest_fix(error: msgspec.ValidationError) -> str:
     text = str(error)
     if "unknown field" not in text:
         return "See docs/configuration.md."
-    word = text.split("`")[1]
+    key = text.split("`")[1]
     section = text.partition(" - at `$.")[2].rstrip("`")
-    kinds = {"env": EnvConfig, "check": CheckConfig, "build": BuildConfig}
-    return suggest(word, kinds.get(section, Config).__struct_fields__)
+    types = {"env": EnvConfig, "check": CheckConfig, "build": BuildConfig}
+    return suggest(key, types.get(section, Config).__struct_fields__)

@@ -1,4 +1,4 @@
-"""Finds the application in a directory."""
+"""Find the application in a project's directory."""
 
 from __future__ import annotations
 
@@ -23,25 +23,26 @@ _ENTRY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)
 
 
 def find_project(directory: Path, app: str = "", *, sources: bool = True) -> Project:
-    """The project in ``directory``.
+    """Find the project in a directory.
 
     The entry is ``app``, else ``[tool.mastra] entry``, else ``src/mastra/index.py``, else
     ``src/mastra/__init__.py``.
 
+    :param directory: the project's directory.
     :param app: ``module:attribute`` of any ASGI application or ``Mastra`` object.
-    :param sources: ``False`` where a bundle is at hand: without an entry, the project then has
-        an empty ``module``.
-    :raises ConfigError: when there is no entry, or two.
+    :param sources: whether there must be an entry. With ``False``, for commands that have a bundle,
+        a project without one gets an empty ``module``.
+    :raises ConfigError: when there is no entry, or there are two.
     """
     root = directory.absolute()
     if not root.is_dir():
         raise ConfigError(f"There is no directory {str(root)!r}.", "Pass --dir PROJECT.")
     pyproject = read_pyproject(root)
     config = read_config(pyproject)
-    module, attribute = _entry(root, app or config.entry, sources=sources)
+    module, attribute = _find_entry(root, app or config.entry, sources=sources)
     return Project(
         root=root,
-        import_root=_import_root(root, module),
+        import_root=_find_import_root(root, module),
         module=module,
         attribute=attribute,
         name=str(pyproject.get("project", {}).get("name") or root.name),
@@ -51,12 +52,18 @@ def find_project(directory: Path, app: str = "", *, sources: bool = True) -> Pro
 
 
 def config_of(project: Project) -> Config:
-    """The project's ``[tool.mastra]`` as a type."""
+    """Return the project's ``[tool.mastra]`` as its type.
+
+    :param project: the project.
+    """
     return msgspec.convert(project.config, Config)
 
 
 def with_lock(project: Project) -> Project:
-    """The project with ``[tool.mastra.build] locked`` set: what is not locked does not build."""
+    """Return a copy of the project with ``[tool.mastra.build] locked`` set.
+
+    :param project: the project.
+    """
     config = config_of(project)
     build = msgspec.structs.replace(config.build, locked=True)
     return dataclasses.replace(
@@ -65,8 +72,9 @@ def with_lock(project: Project) -> Project:
 
 
 def module_file(project: Project) -> Path:
-    """The file of the entry module.
+    """Return the file of the entry module.
 
+    :param project: the project.
     :raises ConfigError: when the import root has no such module.
     """
     stem = project.import_root.joinpath(*project.module.split("."))
@@ -74,15 +82,16 @@ def module_file(project: Project) -> Path:
         if path.is_file():
             return path
     raise ConfigError(
-        f"The entry {project.entry!r} names no module in {str(project.import_root)!r}.",
+        f"The entry {project.entry!r} is not a module in {str(project.import_root)!r}.",
         "Write module:attribute as Python would import it from there.",
     )
 
 
 def parse(path: Path, source: bytes | None = None) -> ast.Module:
-    """A source file as a syntax tree.
+    """Parse a source file.
 
-    :param source: what was read of it already: it may have changed since.
+    :param path: the file.
+    :param source: its content, where it was read already: the file may have changed since.
     :raises ConfigError: with file and line of a syntax error.
     """
     try:
@@ -90,51 +99,53 @@ def parse(path: Path, source: bytes | None = None) -> ast.Module:
     except SyntaxError as error:
         raise ConfigError(
             f"{path}:{error.lineno}:{error.offset}: {error.msg}.",
-            "Correct that line; if it is newer Python than the {}.{} that mastra runs on, install "
-            "mastra under that.".format(*sys.version_info[:2]),
+            "Correct that line. If it needs a newer Python than {}.{}, which mastra runs on, "
+            "install mastra under that Python.".format(*sys.version_info[:2]),
         ) from None
 
 
-def _entry(root: Path, named: str, *, sources: bool) -> tuple[str, str]:
-    if named:
-        if not _ENTRY.fullmatch(named):
+def _find_entry(root: Path, entry: str, *, sources: bool) -> tuple[str, str]:
+    if entry:
+        if not _ENTRY.fullmatch(entry):
             raise ConfigError(
-                f"The entry {named!r} is not of the form module:attribute.",
+                f"The entry {entry!r} is not of the form module:attribute.",
                 "Write, for example, main:app.",
             )
-        module, _, attribute = named.partition(":")
+        module, _, attribute = entry.partition(":")
         return module, attribute
-    found = [path for path in (_INDEX, _PACKAGE) if (root / path).is_file()]
-    defining = [path for path in found if _defines_mastra(parse(root / path))]
+    existing = [path for path in (_INDEX, _PACKAGE) if (root / path).is_file()]
+    defining = [path for path in existing if _has_mastra_call(parse(root / path))]
     if len(defining) > 1:
         raise ConfigError(
             f"Both {_INDEX} and {_PACKAGE} define a Mastra object.",
-            "Keep one, or name it: [tool.mastra] entry = 'mastra.index:mastra'.",
+            "Keep one, or choose one: [tool.mastra] entry = 'mastra.index:mastra'.",
         )
-    if not found and not sources:
+    if not existing and not sources:
         return "", ""
-    if not found:
+    if not existing:
         raise ConfigError(
             f"There is no application in {str(root)!r}: {_INDEX} is missing.",
-            "Make it, name another with [tool.mastra] entry or --app module:attribute, "
-            "or begin with: mastra new APP.",
+            "Create it, name another one with [tool.mastra] entry or --app module:attribute, "
+            "or start with: mastra new APP.",
         )
-    chosen = (defining or found)[0]
+    chosen = (defining or existing)[0]
     return ("mastra" if chosen == _PACKAGE else "mastra.index"), "mastra"
 
 
-def _defines_mastra(tree: ast.Module) -> bool:
-    return any(isinstance(node, ast.Call) and _called(node) == "Mastra" for node in ast.walk(tree))
+def _has_mastra_call(tree: ast.Module) -> bool:
+    return any(
+        isinstance(node, ast.Call) and _get_called_name(node) == "Mastra" for node in ast.walk(tree)
+    )
 
 
-def _called(node: ast.Call) -> str:
+def _get_called_name(node: ast.Call) -> str:
     name: Any = node.func
     return str(getattr(name, "id", "") or getattr(name, "attr", ""))
 
 
-def _import_root(root: Path, module: str) -> Path:
-    first = module.partition(".")[0]
-    source = root / "src"
-    if first and ((source / first).is_dir() or (source / f"{first}.py").is_file()):
-        return source
+def _find_import_root(root: Path, module: str) -> Path:
+    top = module.partition(".")[0]
+    source_directory = root / "src"
+    if top and ((source_directory / top).is_dir() or (source_directory / f"{top}.py").is_file()):
+        return source_directory
     return root

@@ -1,4 +1,4 @@
-"""Where the project's code stands, for the platform's own records."""
+"""Read the project's git state, which platforms show beside a deployment."""
 
 from __future__ import annotations
 
@@ -11,17 +11,20 @@ __all__ = ("git_state",)
 
 
 def git_state(root: Path) -> Git | None:
-    """Commit, branch and whether there are changes; ``None`` outside a repository."""
-    commit = _git(root, "rev-parse", "HEAD")
+    """Return commit, branch and whether there are changes; ``None`` outside a repository.
+
+    :param root: the project's directory.
+    """
+    commit = _run_git(root, "rev-parse", "HEAD")
     if not commit:
         return None
-    branch = _git(root, "rev-parse", "--abbrev-ref", "HEAD")
-    return Git(commit=commit, branch=branch, dirty=bool(_git(root, "status", "--porcelain")))
+    branch = _run_git(root, "rev-parse", "--abbrev-ref", "HEAD")
+    return Git(commit=commit, branch=branch, dirty=bool(_run_git(root, "status", "--porcelain")))
 
 
-def _git(root: Path, *arguments: str) -> str:
+def _run_git(root: Path, *arguments: str) -> str:
     try:
-        done = subprocess.run(
+        result = subprocess.run(
             ["git", "-C", str(root), *arguments],  # noqa: S607  # the user's own git, from PATH
             capture_output=True,
             text=True,
@@ -30,4 +33,4 @@ def _git(root: Path, *arguments: str) -> str:
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+    return result.stdout.strip() if result.returncode == 0 else ""

@@ -1,7 +1,7 @@
-"""Which Python: the project's, to run its code; the target's, for bytecode and the boot check.
+"""Find the Python of the project, which runs its code, and that of the target.
 
-mastra itself may be installed elsewhere (pipx, uv tool), so its own Python is only the last
-resort for either.
+The target's Python compiles bytecode and runs the boot check. mastra itself may be installed
+elsewhere (pipx, uv tool), so its own Python is only the last choice for either.
 """
 
 from __future__ import annotations
@@ -30,84 +30,100 @@ _PROBE = (
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Interpreter:
-    """A Python that was asked what it is.
+    """A Python interpreter and its properties.
 
+    :param path: of the executable.
     :param python: major and minor version.
-    :param wheels: the platform whose wheels it takes, in uv's words.
-    :param tag: of its bytecode (``cpython-312``).
+    :param wheels: the platform whose wheels it takes, in uv's notation.
+    :param full_version: with the patch release.
+    :param cache_tag: of its bytecode (``cpython-312``).
     """
 
     path: str
     python: str
     wheels: str
     full: str
-    tag: str
+    cache_tag: str
 
     @property
     def platform(self) -> Platform:
-        """What a build for it is staged for."""
+        """The platform that a build for this interpreter is staged for."""
         return Platform(python=self.python, wheels=self.wheels)
 
 
 @functools.cache
 def probe(path: str) -> Interpreter | None:
-    """What the Python at ``path`` is, or ``None`` when it does not run."""
+    """Return the interpreter at ``path``; ``None`` when it does not run.
+
+    :param path: of the executable.
+    """
     try:
-        done = subprocess.run(
+        result = subprocess.run(
             [path, "-I", "-S", "-c", _PROBE], capture_output=True, timeout=20, check=True
         )
-        executable, python, system, machine, libc, full, tag = json.loads(done.stdout)
+        executable, python, system, machine, libc, full, tag = json.loads(result.stdout)
     except (OSError, subprocess.SubprocessError, ValueError):
         return None
-    wheels = _wheels(system, machine, libc)
-    return Interpreter(path=executable or path, python=python, wheels=wheels, full=full, tag=tag)
+    wheels = _to_uv_platform(system, machine, libc)
+    return Interpreter(
+        path=executable or path, python=python, wheels=wheels, full=full, cache_tag=tag
+    )
 
 
 def project_interpreter(project: Project) -> Interpreter:
-    """The Python that has the project's dependencies.
+    """Return the interpreter that has the project's dependencies.
 
-    ``$VIRTUAL_ENV``, else the project's ``.venv``, else the one that runs mastra.
+    It is that of ``$VIRTUAL_ENV``, else of the project's ``.venv``, else the one that runs mastra.
 
+    :param project: the project.
     :raises ConfigError: when the environment's Python does not run.
     """
     home = os.environ.get("VIRTUAL_ENV")
     candidates = [Path(home)] if home else []
     candidates.append(project.root / ".venv")
     for directory in candidates:
-        path = _python_in(directory)
+        path = _get_python_path(directory)
         if path.exists():
-            return probe(str(path)) or _broken(path)
-    return probe(sys.executable) or _broken(Path(sys.executable))
+            return probe(str(path)) or _raise_broken(path)
+    return probe(sys.executable) or _raise_broken(Path(sys.executable))
 
 
-def target_interpreter(python: str, preferred: Interpreter, named: str = "") -> Interpreter | None:
-    """A Python of version ``python`` on this machine, or ``None``.
+def target_interpreter(
+    python: str, preferred: Interpreter, requested: str = ""
+) -> Interpreter | None:
+    """Return an interpreter of this machine for a Python version, or ``None``.
 
-    :param preferred: taken where it fits.
-    :param named: ``--python PATH``; must fit.
-    :raises ConfigError: when the named one does not run or is of another version.
+    :param python: major and minor version.
+    :param preferred: used where its version fits.
+    :param requested: ``--python PATH``, which must fit.
+    :raises ConfigError: when the requested one does not run or is of another version.
     """
-    if named:
-        found = probe(named)
-        if found is None:
-            raise ConfigError(f"{named!r} is no Python that runs.", "Pass --python PATH.")
-        if found.python != python:
+    if requested:
+        interpreter = probe(requested)
+        if interpreter is None:
             raise ConfigError(
-                f"{named!r} is Python {found.python}, and the target needs {python}.",
-                f"Pass a Python {python}, or leave --python out.",
+                f"{requested!r} is not a Python interpreter that runs.", "Pass --python PATH."
             )
-        return found
+        if interpreter.python != python:
+            raise ConfigError(
+                f"{requested!r} is Python {interpreter.python}, but the target needs {python}.",
+                f"Pass a Python {python}, or omit --python.",
+            )
+        return interpreter
     if preferred.python == python:
         return preferred
-    for path in _installed(python):
-        found = probe(path)
-        if found is not None and found.python == python:
-            return found
+    for path in _iter_candidates(python):
+        interpreter = probe(path)
+        if interpreter is not None and interpreter.python == python:
+            return interpreter
     return None
 
 
-def _installed(python: str) -> Iterator[str]:
-    """Candidates, the cheapest look first. pyenv's shims only work where a version is chosen."""
+def _iter_candidates(python: str) -> Iterator[str]:
+    """Yield paths of candidates, the cheapest search first.
+
+    pyenv's shims are skipped: they work only where a version is chosen.
+    """
     root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     for pattern in (f"versions/{python}.*/bin/python", f"versions/{python}/bin/python"):
         yield from map(str, sorted(root.glob(pattern), reverse=True))
@@ -118,18 +134,18 @@ def _installed(python: str) -> Iterator[str]:
     yield from map(str, sorted(data.glob(f"uv/python/cpython-{python}.*/bin/python")))
 
 
-def _python_in(directory: Path) -> Path:
+def _get_python_path(directory: Path) -> Path:
     return directory / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
-def _broken(path: Path) -> Interpreter:
+def _raise_broken(path: Path) -> Interpreter:
     raise ConfigError(
         f"The Python of the project's environment, {str(path)!r}, does not run.",
-        "Make the environment again, or activate another.",
+        "Recreate the environment, or activate another one.",
     )
 
 
-def _wheels(system: str, machine: str, libc: str) -> str:
+def _to_uv_platform(system: str, machine: str, libc: str) -> str:
     machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(machine, machine)
     if system == "darwin":
         return f"{machine}-apple-darwin"

@@ -1,4 +1,4 @@
-"""Did you mean?"""
+"""Suggest the known word nearest to a misspelled one."""
 
 from __future__ import annotations
 
@@ -9,9 +9,13 @@ __all__ = ("suggest",)
 
 
 def suggest(word: str, known: Iterable[str]) -> str:
-    """A hint that names the nearest known word, or all of them."""
+    """Return a hint that names the nearest known word, or all of them.
+
+    :param word: the unknown word.
+    :param known: the words that exist.
+    """
     known = sorted(known)
     near = difflib.get_close_matches(word, known, 1)
     if near:
         return f"Did you mean {near[0]!r}?"
-    return f"Known are: {', '.join(known)}." if known else "There are none."
+    return f"Available: {', '.join(known)}." if known else "There are none."

@@ -1,4 +1,4 @@
-"""Which target: the user's name for it, the deployer behind it, and where its settings stand."""
+"""Choose a target: the user's name for it, its deployer, and its settings in pyproject.toml."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ __all__ = ("SERVER", "Choice", "choose_target")
 class Choice:
     """A target as the user named it.
 
-    :param name: the user's.
+    :param name: the user's name.
     :param deployer: an installed deployer's name, or a path in the project.
-    :param table: its settings in pyproject.toml, the overlay of ``--env`` laid over.
+    :param table: its settings in pyproject.toml, with those of ``--env`` applied.
     :param call: ``deployer=`` of the entry file, where it is for this deployer.
-    :param python: version to build for, where the target's table names one.
-    :param platform: machine to build for, in uv's words, likewise.
+    :param python: version to build for, where the table sets one.
+    :param platform: machine to build for, in uv's notation, where the table sets one.
     """
 
     name: str
@@ -41,52 +41,57 @@ SERVER = Choice(name="server", deployer="server", table={})
 
 
 def choose_target(project: Project, name: str = "", env: str = "") -> Choice:
-    """The target called ``name``; without one, that of ``deployer=``, or the only one configured.
+    """Choose the target called ``name``.
 
-    :param env: chooses ``[tool.mastra.targets.NAME.env.ENV]``.
-    :raises ConfigError: when it cannot be told which is meant.
+    Without a name it is that of ``deployer=``, or the only one configured.
+
+    :param project: the project.
+    :param name: the user's name for the target; may be empty.
+    :param env: applies ``[tool.mastra.targets.NAME.env.ENV]``.
+    :raises ConfigError: when no target or several fit.
     """
     targets = config_of(project).targets
-    call = _call(project)
-    called = _deployer_of(call, project) if call else ""
-    name = name or called or (next(iter(targets)) if len(targets) == 1 else "")
+    call = _read_call(project)
+    called_deployer = _find_deployer(call, project) if call else ""
+    name = name or called_deployer or (next(iter(targets)) if len(targets) == 1 else "")
     if not name:
         raise ConfigError(
             "There is no target to deploy to." if not targets else "There are several targets.",
-            f"Name one: TARGET, or --target. {suggest('', {**targets, **installed_deployers()})}",
+            "Name one as TARGET or with --target. "
+            f"{suggest('', {**targets, **installed_deployers()})}",
         )
     table = dict(targets.get(name, {}))
     deployer = str(table.pop("deployer", name))
-    table = _overlaid(name, table, env)
+    table = _apply_environment(name, table, env)
     return Choice(
         name=name,
         deployer=deployer,
         python=str(table.pop("python", "")),
         platform=str(table.pop("platform", "")),
         table=table,
-        call=call if called in (name, deployer) else None,
+        call=call if called_deployer in (name, deployer) else None,
     )
 
 
-def _overlaid(name: str, table: dict[str, Any], env: str) -> dict[str, Any]:
+def _apply_environment(name: str, table: dict[str, Any], env: str) -> dict[str, Any]:
     overlays = table.pop("env", {})
     if env and env not in overlays:
         raise ConfigError(
             f"The target {name!r} has no environment {env!r}.",
-            f"Write [tool.mastra.targets.{name}.env.{env}]. {suggest(env, overlays)}",
+            f"Add [tool.mastra.targets.{name}.env.{env}]. {suggest(env, overlays)}",
         )
     return {**table, **overlays.get(env, {})}
 
 
-def _call(project: Project) -> DeployerCall | None:
+def _read_call(project: Project) -> DeployerCall | None:
     if not project.module:  # a bundle without its sources
         return None
     entry = module_file(project)
     return read_deployer(entry, parse(entry))
 
 
-def _deployer_of(call: DeployerCall, project: Project) -> str:
-    """The deployer whose package the settings class comes from, or the target that is a file."""
+def _find_deployer(call: DeployerCall, project: Project) -> str:
+    """Return the deployer that has the settings class, or the target whose file has it."""
     file = Path(*call.module.lstrip(".").split(".")).with_suffix(".py")
     for name, table in config_of(project).targets.items():
         path = (project.root / str(table.get("deployer", name))).resolve()
@@ -98,14 +103,14 @@ def _deployer_of(call: DeployerCall, project: Project) -> str:
         for name, entries in installed_deployers().items()
         if any(entry.module.partition(".")[0] == package for entry in entries)
     ]
-    if len(names) > 1:  # one package, several targets: the class says which
-        names = [name for name in names if _class_target(call, name)]
+    if len(names) > 1:  # one package with several targets: the class tells them apart
+        names = [name for name in names if _is_target_of_class(call, name)]
     if names:
         return names[0]
     return package.removeprefix("mastra_deployer_")
 
 
-def _class_target(call: DeployerCall, name: str) -> bool:
+def _is_target_of_class(call: DeployerCall, name: str) -> bool:
     from importlib import import_module
 
-    return getattr(getattr(import_module(call.module), call.cls, None), "target", "") == name
+    return getattr(getattr(import_module(call.module), call.class_name, None), "target", "") == name

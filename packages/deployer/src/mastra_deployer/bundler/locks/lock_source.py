@@ -1,4 +1,4 @@
-"""The files that decide, and what they say: the same shape for every tool."""
+"""Define what every reader of lock files returns."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ from mastra_core.pipeline import Platform, Project
 from mastra_deployer.bundler.locks.indexes import Indexes
 from mastra_deployer.project.interpreters import project_interpreter, target_interpreter
 
-__all__ = ("Asked", "Source", "Wanted", "check_python", "drifted")
+__all__ = ("LockRequest", "LockSource", "ResolverInput", "build_drift_error", "check_python")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Asked:
-    """What is asked of a project's files.
+class LockRequest:
+    """What is wanted from a project's files.
 
-    :param entry: the file of the entry module, if any: it may state dependencies itself.
+    :param project: the app.
+    :param entry: the file of the entry module, if any: it may declare dependencies itself.
+    :param platform: the platform to build for.
     :param extras: optional dependencies that ship.
-    :param groups: dependency groups that ship beside the main one.
+    :param groups: dependency groups that ship besides the main one.
     """
 
     project: Project
@@ -36,22 +38,24 @@ class Asked:
         """The project's directory."""
         return self.project.root
 
-    def interpreter(self) -> str:
-        """The path of a Python of the target's version; empty where this machine has none."""
-        own = project_interpreter(self.project)
-        found = target_interpreter(self.platform.python, own, self.platform.interpreter)
-        return found.path if found else ""
+    def find_interpreter(self) -> str:
+        """Return the path of a Python of the target's version, or nothing."""
+        project_python = project_interpreter(self.project)
+        interpreter = target_interpreter(
+            self.platform.python, project_python, self.platform.interpreter
+        )
+        return interpreter.path if interpreter else ""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """What is to be resolved, in words that uv reads.
+class ResolverInput:
+    """What uv has to resolve.
 
     :param lines: requirements, or options of a requirements file.
-    :param constraints: versions that apply to what is needed, and ask for nothing.
-    :param pyproject: read by uv itself, which knows where [tool.uv] says things come from.
+    :param constraints: versions that apply where a package is needed anyway.
+    :param pyproject: read by uv itself, for the package sources of [tool.uv].
     :param options: of uv, for ``pyproject``.
-    :param hashes: SHA-256 that a lock allows, by canonical name; a name not in it may be any.
+    :param hashes: SHA-256 that a lock allows, by canonical name; packages not in it may have any.
     """
 
     lines: tuple[str, ...] = ()
@@ -62,39 +66,48 @@ class Wanted:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Source:
+class LockSource:
     """The files that decide what ships.
 
-    :param name: of the deciding file, as people know it.
-    :param files: everything it depends on; while their contents stay, the answer stays.
-    :param direct: requirements that the project states itself; these are never pruned.
-    :param read: gives what they say; may be slow, and is only called after a change.
-    :param locked: whether every version is decided by the files.
-    :param update: the command that makes or updates the lock.
-    :param requires_python: what the project says of Python versions.
+    :param name: of the deciding file, as users know it.
+    :param files: every file it depends on; while their contents stay the same, the result does.
+    :param direct: requirements that the project declares itself; these are never pruned.
+    :param read: returns what they require; may be slow, and is called only after a change.
+    :param locked: whether the files decide every version.
+    :param update: the command that creates or updates the lock.
+    :param requires_python: the project's specifier of Python versions.
+    :param indexes: sources of packages that the files name.
     """
 
     name: str
     files: tuple[Path, ...]
     direct: tuple[str, ...]
-    read: Callable[[], Wanted]
+    read: Callable[[], ResolverInput]
     locked: bool
     update: str
     requires_python: str = ""
     indexes: Indexes = dataclasses.field(default_factory=Indexes)
 
 
-def drifted(name: str, why: str, update: str) -> BuildError:
-    """The error for a lock that is not of the project as it stands."""
+def build_drift_error(name: str, reason: str, update: str) -> BuildError:
+    """Build the error for a lock that does not match the project.
+
+    :param name: of the lock.
+    :param reason: what differs.
+    :param update: the command that updates the lock.
+    """
     return BuildError(
-        f"{name} does not match the project: {why}.", f"Run `{update}`, and commit the result."
+        f"{name} does not match the project: {reason}.", f"Run `{update}`, and commit the result."
     )
 
 
 def check_python(requires: str, platform: Platform, where: str) -> None:
-    """Stop when the files are for other Python versions than the target's.
+    """Check that a specifier of Python versions includes the target's.
 
-    :raises BuildError: naming both.
+    :param requires: the specifier; may be empty.
+    :param platform: the target's.
+    :param where: what the specifier belongs to, for the error.
+    :raises BuildError: when it does not.
     """
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
@@ -102,24 +115,27 @@ def check_python(requires: str, platform: Platform, where: str) -> None:
         specifier = SpecifierSet(requires)
     except InvalidSpecifier:
         raise BuildError(
-            f"{where} requires Python {requires!r}, which is no version specifier.",
+            f"{where} requires Python {requires!r}, which is not a version specifier.",
             "Write it like '>=3.11'.",
         ) from None
-    # Which patch release the target runs is not known: one that fits is enough.
+    # The target's patch release is not known: one that fits is enough.
     if any(specifier.contains(f"{platform.python}.{patch}") for patch in range(100)):
         return
     raise BuildError(
-        f"{where} requires Python {requires!r}, and the target has {platform.python}.",
+        f"{where} requires Python {requires!r}, but the target has {platform.python}.",
         "Build for another Python (--python, or [tool.mastra] python), or change what the "
         "project requires.",
     )
 
 
-def allowed_hashes(packages: list[tuple[str, list[str]]]) -> dict[str, frozenset[str]]:
-    """Hashes of a lock by canonical name; those that are no SHA-256 are left to the tool."""
-    found: dict[str, frozenset[str]] = {}
+def collect_hashes(packages: list[tuple[str, list[str]]]) -> dict[str, frozenset[str]]:
+    """Collect the hashes of a lock by canonical name; those that are not SHA-256 are skipped.
+
+    :param packages: pairs of a name and its ``algorithm:digest`` hashes.
+    """
+    allowed: dict[str, frozenset[str]] = {}
     for name, hashes in packages:
         key = str(canonicalize_name(name))
         digests = {item.partition(":")[2] for item in hashes if item.startswith("sha256:")}
-        found[key] = found.get(key, frozenset()) | digests
-    return {name: digests for name, digests in found.items() if digests}
+        allowed[key] = allowed.get(key, frozenset()) | digests
+    return {name: digests for name, digests in allowed.items() if digests}

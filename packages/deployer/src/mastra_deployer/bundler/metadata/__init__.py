@@ -1,1 +1,1 @@
-"""What a build records about itself: manifest, bill of materials, inventory, state."""
+"""Describe a build: manifest, inventory, bill of materials, sizes, and state for the next build."""

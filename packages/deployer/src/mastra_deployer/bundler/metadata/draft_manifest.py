@@ -1,4 +1,4 @@
-"""The manifest of a staged app, before a target has it."""
+"""Create the manifest of a staged app, before a target completes it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 import msgspec
 
 from mastra_core.pipeline import BundleManifest, Platform, Project, Serve
-from mastra_deployer.bundler.metadata.size_breakdown import sizes_of
+from mastra_deployer.bundler.metadata.size_breakdown import measure_sizes
 from mastra_deployer.bundler.resolve.closure import OWN
-from mastra_deployer.bundler.vendor.wheel_store import Part
+from mastra_deployer.bundler.vendor.wheel_store import StoredWheel
 
-__all__ = ("COMPARED", "draft_manifest", "registry_of")
+__all__ = ("COMPARED", "draft_manifest", "extract_registry")
 
 COMPARED = ("agents", "workflows", "tools")
 _COMPILED = (".so", ".pyd")
@@ -26,14 +26,19 @@ def draft_manifest(
     kind: str,
     source: Mapping[str, Any] | None,
     app: Path,
-    parts: Collection[Part],
+    wheels: Collection[StoredWheel],
 ) -> BundleManifest:
-    """What is known of a staged app without starting it.
+    """Create the manifest of a staged app from what is known without starting it.
 
-    :param source: what it reported when it was imported from source, where it could be.
+    :param project: the app.
+    :param platform: the platform of the build.
+    :param kind: ``mastra`` or ``asgi``.
+    :param source: the app's report of an import from source; ``None`` where there is none.
+    :param app: directory of the app's files in the build.
+    :param wheels: the dependencies that ship.
     """
     root = project.import_root.relative_to(project.root)
-    names = (file.name for part in parts for file in part.files)
+    names = (file.name for part in wheels for file in part.files)
     return BundleManifest(
         app="mastra_asgi:app" if kind == "mastra" else project.entry,
         paths=((Path("app") / root).as_posix(), "vendor"),
@@ -45,15 +50,18 @@ def draft_manifest(
         required=project.environment.required,
         optional=project.environment.optional,
         serve=msgspec.convert((source or {}).get("serve", {}), Serve),
-        registry=registry_of(source or {}),
+        registry=extract_registry(source or {}),
         variables=(source or {}).get("variables", {}),
         versions={name: metadata.version(name) for name in (*OWN, "mastra-deployer")},
-        sizes=sizes_of(app, parts),
+        sizes=measure_sizes(app, wheels),
     )
 
 
-def registry_of(source: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of a report that a bundle keeps, and that source and bundle must agree on."""
+def extract_registry(source: Mapping[str, Any]) -> dict[str, Any]:
+    """Extract from an app's report what a bundle keeps and must have in common with its source.
+
+    :param source: the report; may be empty.
+    """
     return (
         {name: source.get(name, {}) for name in COMPARED}
         if source.get("agents") is not None

@@ -1,4 +1,4 @@
-"""Says of a module whether it ships, from where, and why or why not."""
+"""Explain whether a module ships, from where, and why or why not."""
 
 from __future__ import annotations
 
@@ -11,83 +11,86 @@ from pathlib import Path, PurePosixPath
 from packaging.utils import canonicalize_name
 
 from mastra_core.pipeline import Bundle, Project
-from mastra_deployer.bundler.metadata.inventory import Inventory, Listed
+from mastra_deployer.bundler.metadata.inventory import Inventory, InventoryEntry
 
 __all__ = ("explain",)
 
-_SHOWN = 5
+_MAX_SHOWN = 5
 
 
 def explain(name: str, inventory: Inventory, project: Project, bundle: Bundle) -> list[str]:
-    """What is known of a module, a distribution or a file of the project, in sentences.
+    """Explain in sentences what is known of a module, a distribution or a file of the project.
 
     :param name: ``package.module``, ``distribution-name`` or ``src/package/data.json``.
+    :param inventory: of the last build.
+    :param project: the app.
+    :param bundle: the bundle made from that build.
     """
-    told = [
-        *_own(name, inventory, project),
-        *_modules(name, inventory, bundle),
-        *_distributions(name, inventory),
+    sentences = [
+        *_explain_own_files(name, inventory, project),
+        *_explain_modules(name, inventory, bundle),
+        *_explain_distribution(name, inventory),
     ]
-    return list(dict.fromkeys(told)) or [_unknown(name, inventory)]
+    return list(dict.fromkeys(sentences)) or [_explain_unknown(name, inventory)]
 
 
-def _own(name: str, inventory: Inventory, project: Project) -> Iterator[str]:
-    """The project's own files: a path, or a dotted name below the import root."""
+def _explain_own_files(name: str, inventory: Inventory, project: Project) -> Iterator[str]:
+    """Explain files of the project, named by path or by dotted name below the import root."""
     root = project.import_root.relative_to(project.root)
     stem = (PurePosixPath(root.as_posix()) / name.replace(".", "/")).as_posix()
-    places = {name.rstrip("/"), f"{stem}.py", f"{stem}/__init__.py", stem}
+    names = {name.rstrip("/"), f"{stem}.py", f"{stem}/__init__.py", stem}
     for file in inventory.app:
-        if file in places:
-            by = ", ".join(_importers(name, inventory, project)[:_SHOWN])
+        if file in names:
+            importers = ", ".join(_find_importers(name, inventory, project)[:_MAX_SHOWN])
             yield f"{file} ships: it is the app's own code" + (
-                f", imported by {by}." if by else "."
+                f", imported by {importers}." if importers else "."
             )
-    inside = [file for file in inventory.app if file.startswith(f"{stem}/")]
-    if inside and f"{stem}/__init__.py" not in inventory.app:
-        yield f"{stem}/ ships, a package without __init__.py: {len(inside)} files."
+    submodules = [file for file in inventory.app if file.startswith(f"{stem}/")]
+    if submodules and f"{stem}/__init__.py" not in inventory.app:
+        yield f"{stem}/ ships, a package without __init__.py: {len(submodules)} files."
     for file, reason in inventory.dropped.items():
-        if any(place == file or place.startswith(f"{file}/") for place in places):
-            yield f"{file} does not ship: {reason}. {_cure(file, reason)}"
+        if any(candidate == file or candidate.startswith(f"{file}/") for candidate in names):
+            yield f"{file} does not ship: {reason}. {_suggest_fix(file, reason)}"
 
 
-def _importers(name: str, inventory: Inventory, project: Project) -> list[str]:
-    """Places in the app that import a module of its own by its dotted name."""
+def _find_importers(name: str, inventory: Inventory, project: Project) -> list[str]:
+    """Return the lines of the app that import one of its own modules by dotted name."""
     return [
         f"{file}:{line}"
         for file in inventory.app
         if file.endswith(".py")
-        for line in _imports(project, file, name)
+        for line in _iter_import_lines(project, file, name)
     ]
 
 
-def _imports(project: Project, file: str, name: str) -> Iterator[int]:
+def _iter_import_lines(project: Project, file: str, name: str) -> Iterator[int]:
     package = list((project.root / file).relative_to(project.import_root).parts[:-1])
     try:
         tree = ast.parse((project.root / file).read_bytes())
     except (OSError, SyntaxError, ValueError):
         return
     for node in ast.walk(tree):
-        found: set[str] = set()
+        imported: set[str] = set()
         if isinstance(node, ast.Import):
-            found = {alias.name for alias in node.names}
+            imported = {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            # One dot is the package itself, each further one a package above it.
+            # One dot is the package itself, each further one its parent.
             above = package[: len(package) - node.level + 1] if node.level else []
             base = ".".join([*above, *([node.module] if node.module else [])])
-            found = {base, *(f"{base}.{alias.name}" for alias in node.names)}
-        if name in found:
+            imported = {base, *(f"{base}.{alias.name}" for alias in node.names)}
+        if name in imported:
             yield node.lineno  # type: ignore[attr-defined]  # both kinds are statements
 
 
-def _cure(file: str, reason: str) -> str:
+def _suggest_fix(file: str, reason: str) -> str:
     if "exclude" in reason:
-        return "Take it out of [tool.mastra.build] exclude to keep it."
+        return "Remove it from [tool.mastra.build] exclude to keep it."
     pattern = file if "." in file.rpartition("/")[2] else f"{file}/**/*"
     return f'To keep it: [tool.mastra.build] include = ["{pattern}"].'
 
 
-def _modules(name: str, inventory: Inventory, bundle: Bundle) -> Iterator[str]:
-    """Modules of distributions."""
+def _explain_modules(name: str, inventory: Inventory, bundle: Bundle) -> Iterator[str]:
+    """Explain modules of distributions and of the standard library."""
     if name in sys.stdlib_module_names:
         yield f"{name} is in Python's standard library."
     top, _, rest = name.partition(".")
@@ -95,17 +98,17 @@ def _modules(name: str, inventory: Inventory, bundle: Bundle) -> Iterator[str]:
         if top not in item.tops:
             continue
         if item.reason or not rest:
-            yield _shipped(distribution, item, inventory)
+            yield _describe_distribution(distribution, item, inventory)
         else:
-            yield _submodule(name, distribution, item, bundle)
+            yield _explain_submodule(name, distribution, item, bundle)
 
 
-def _submodule(name: str, distribution: str, item: Listed, bundle: Bundle) -> str:
+def _explain_submodule(name: str, distribution: str, item: InventoryEntry, bundle: Bundle) -> str:
     stem = name.replace(".", "/")
     vendor = bundle.directory / bundle.manifest.paths[-1]
-    found = next(_files_of(vendor, stem), None)
-    if found is not None:
-        return f"{name} ships: {found} of {distribution} {item.version}."
+    file_name = next(_iter_module_files(vendor, stem), None)
+    if file_name is not None:
+        return f"{name} ships: {file_name} of {distribution} {item.version}."
     for reason, files in item.dropped.items():
         if any(file.startswith((f"{stem}.", f"{stem}/")) for file in files):
             return (
@@ -115,7 +118,7 @@ def _submodule(name: str, distribution: str, item: Listed, bundle: Bundle) -> st
     return f"{distribution} {item.version} ships, and has no module {name}."
 
 
-def _files_of(vendor: Path, stem: str) -> Iterator[str]:
+def _iter_module_files(vendor: Path, stem: str) -> Iterator[str]:
     for path in (vendor / f"{stem}.py", vendor / stem / "__init__.py", vendor / stem):
         if path.exists():
             yield path.relative_to(vendor).as_posix()
@@ -123,41 +126,41 @@ def _files_of(vendor: Path, stem: str) -> Iterator[str]:
         yield path.relative_to(vendor).as_posix()  # compiled: its name ends with the platform
 
 
-def _distributions(name: str, inventory: Inventory) -> Iterator[str]:
+def _explain_distribution(name: str, inventory: Inventory) -> Iterator[str]:
     canonical = canonicalize_name(name)
     if canonical in inventory.distributions:
-        yield _shipped(canonical, inventory.distributions[canonical], inventory)
+        yield _describe_distribution(canonical, inventory.distributions[canonical], inventory)
 
 
-def _shipped(name: str, item: Listed, inventory: Inventory) -> str:
-    chain = " <- ".join(_chain(name, inventory))
+def _describe_distribution(name: str, item: InventoryEntry, inventory: Inventory) -> str:
+    chain = " <- ".join(_find_requirement_chain(name, inventory))
     if item.reason:
         return (
             f"{name} {item.version} does not ship: {item.reason} ({chain}). "
             f'To keep it: add it to the dependencies, or [tool.mastra.build] keep = ["{name}"].'
         )
     dropped = sum(len(files) for files in item.dropped.values())
-    left = f", without {dropped} files that cannot run there" if dropped else ""
-    return f"{name} {item.version} ships: {item.size / 1e6:.1f} MB{left}; needed by {chain}."
+    omitted = f", without {dropped} files that cannot run there" if dropped else ""
+    return f"{name} {item.version} ships: {item.size / 1e6:.1f} MB{omitted}; needed by {chain}."
 
 
-def _chain(name: str, inventory: Inventory) -> list[str]:
-    """Who asked for it, up to the project: the shortest way."""
-    ways: list[list[str]] = [[name]]
-    seen = {name}
-    while ways:
-        way = ways.pop(0)
-        item = inventory.distributions.get(way[-1])
-        for other in item.requirers if item else ():
-            if not other:
-                return [*way[1:], "the project"]
-            if other not in seen:
-                seen.add(other)
-                ways.append([*way, other])
+def _find_requirement_chain(name: str, inventory: Inventory) -> list[str]:
+    """Return the shortest chain of requirers up to the project."""
+    chains: list[list[str]] = [[name]]
+    visited = {name}
+    while chains:
+        chain = chains.pop(0)
+        item = inventory.distributions.get(chain[-1])
+        for requirer in item.requirers if item else ():
+            if not requirer:
+                return [*chain[1:], "the project"]
+            if requirer not in visited:
+                visited.add(requirer)
+                chains.append([*chain, requirer])
     return ["nothing"]
 
 
-def _unknown(name: str, inventory: Inventory) -> str:
+def _explain_unknown(name: str, inventory: Inventory) -> str:
     tops = {top for item in inventory.distributions.values() for top in item.tops}
     close = difflib.get_close_matches(name, [*tops, *inventory.distributions], 1)
     guess = f" Did you mean {close[0]}?" if close else ""

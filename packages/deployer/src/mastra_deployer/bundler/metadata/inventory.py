@@ -1,4 +1,4 @@
-"""What ships in a build, what does not, and why: kept beside the project, for `--explain`."""
+"""Record what ships in a build, what does not, and why; ``--explain`` reads it."""
 
 from __future__ import annotations
 
@@ -7,20 +7,22 @@ from pathlib import Path
 import msgspec
 
 from mastra_core.pipeline import BundleManifest, Platform, Project
-from mastra_deployer.bundler.sources.app_sources import Sources
-from mastra_deployer.bundler.vendor.vendor import Vendored
-from mastra_deployer.files.checksummed import read_sealed, write_sealed
+from mastra_deployer.bundler.sources.app_sources import AppSources
+from mastra_deployer.bundler.vendor.vendor import VendoredDependencies
+from mastra_deployer.files.checksummed import read_checksummed_json, write_checksummed_json
 from mastra_deployer.files.directories import local_directory
 
-__all__ = ("Inventory", "Listed", "read_inventory", "write_inventory")
+__all__ = ("Inventory", "InventoryEntry", "read_inventory", "write_inventory")
 
 
-class Listed(msgspec.Struct, frozen=True, kw_only=True):
+class InventoryEntry(msgspec.Struct, frozen=True, kw_only=True):
     """A distribution of the closure.
 
-    :param requirers: who asks for it; an empty name is the project itself, or its target.
+    :param version: of the distribution.
+    :param requirers: who requires it; an empty name is the project itself or its target.
     :param tops: what it puts on ``sys.path``.
-    :param reason: why it does not ship; empty where it does.
+    :param reason: why it does not ship; empty where it ships.
+    :param size: of what ships, in bytes.
     :param dropped: its files that do not ship, by reason.
     """
 
@@ -33,7 +35,7 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Inventory(msgspec.Struct, frozen=True, kw_only=True):
-    """One build.
+    """Contents of one build.
 
     :param app: names of the app's files that ship, from the project's root.
     :param dropped: those that do not, with the reason.
@@ -42,7 +44,7 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
 
     app: tuple[str, ...]
     dropped: dict[str, str]
-    distributions: dict[str, Listed]
+    distributions: dict[str, InventoryEntry]
 
     @property
     def left_out(self) -> dict[str, str]:
@@ -51,35 +53,49 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def write_inventory(
-    project: Project, platform: Platform, sources: Sources, vendored: Vendored
+    project: Project, platform: Platform, sources: AppSources, vendored: VendoredDependencies
 ) -> None:
-    """Keep what is known of a build until the next one for the same platform."""
+    """Save the inventory of a build until the next one for the same platform.
+
+    :param project: the app.
+    :param platform: the platform of the build.
+    :param sources: the app's own files.
+    :param vendored: its dependencies.
+    """
     inventory = Inventory(
         app=tuple(sources.files),
         dropped=dict(sources.dropped),
-        distributions={name: _listed(name, vendored) for name in sorted(vendored.have)},
+        distributions={
+            name: _create_entry(name, vendored) for name in sorted(vendored.distributions)
+        },
     )
-    file = _file(project, platform.python, platform.wheels)
+    file = _get_inventory_file(project, platform.python, platform.wheels)
     file.parent.mkdir(exist_ok=True)
-    write_sealed(file, inventory)
+    write_checksummed_json(file, inventory)
 
 
 def read_inventory(project: Project, manifest: BundleManifest) -> Inventory | None:
-    """What is known of the last build for the same platform; ``None`` where there was none."""
-    return read_sealed(_file(project, manifest.python, manifest.wheels), Inventory)
+    """Load the inventory of the last build for a bundle's platform; ``None`` where there is none.
 
-
-def _listed(name: str, vendored: Vendored) -> Listed:
-    item, part = vendored.have[name], vendored.parts.get(name)
-    return Listed(
-        version=item.version,
-        requirers=vendored.requirers.get(name, ()),
-        tops=item.tops,
-        reason=vendored.dropped.get(name, ""),
-        size=part.size if part else 0,
-        dropped=part.dropped if part else {},
+    :param project: the app.
+    :param manifest: of the bundle.
+    """
+    return read_checksummed_json(
+        _get_inventory_file(project, manifest.python, manifest.wheels), Inventory
     )
 
 
-def _file(project: Project, python: str, wheels: str) -> Path:
+def _create_entry(name: str, vendored: VendoredDependencies) -> InventoryEntry:
+    distribution, wheel = vendored.distributions[name], vendored.wheels.get(name)
+    return InventoryEntry(
+        version=distribution.version,
+        requirers=vendored.requirers.get(name, ()),
+        tops=distribution.tops,
+        reason=vendored.dropped.get(name, ""),
+        size=wheel.size if wheel else 0,
+        dropped=wheel.dropped if wheel else {},
+    )
+
+
+def _get_inventory_file(project: Project, python: str, wheels: str) -> Path:
     return local_directory(project) / "builds" / f"{wheels}-{python}.json"

@@ -1,1 +1,1 @@
-"""Which distributions of which versions ship, locked for one platform."""
+"""Resolve and lock the distributions and versions that ship, for one platform."""

@@ -1,6 +1,6 @@
-"""What was resolved, kept in ``.mastra-local/locks`` with a hash of it.
+"""Read and write resolved locks in ``.mastra-local/locks``, each with a hash of its content.
 
-A lock that was cut off or edited would make another bundle, or none: it is taken away, and the
+A lock that was cut off or edited would lead to another bundle or to none: it is deleted, and the
 dependencies are resolved again.
 """
 
@@ -11,13 +11,16 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ("latest", "read_lock", "write_lock")
+__all__ = ("read_latest_lock", "read_lock", "write_lock")
 
 _HEAD = re.compile(r"# mastra (\d+) ([0-9a-f]{64})\n")
 
 
 def read_lock(lock: Path) -> str | None:
-    """The text of a lock; ``None`` where there is none that is whole."""
+    """Return the text of a lock; ``None`` where it is missing or damaged.
+
+    :param lock: the file.
+    """
     try:
         text = lock.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -25,31 +28,39 @@ def read_lock(lock: Path) -> str | None:
     except (OSError, UnicodeDecodeError):
         text = ""
     head = _HEAD.match(text)
-    if head is None or _digest(text[head.end() :]) != head[2]:
+    if head is None or _compute_digest(text[head.end() :]) != head[2]:
         lock.unlink(missing_ok=True)
         return None
     return text
 
 
-def write_lock(text: str, made: Path, lock: Path) -> None:
-    """Keep a lock, by way of the file ``made``; it counts as newer than those beside it."""
-    number = 1 + max(map(_number, lock.parent.glob("*.toml")), default=0)
-    made.write_text(f"# mastra {number} {_digest(text)}\n{text}", encoding="utf-8")
-    made.replace(lock)
+def write_lock(text: str, draft: Path, lock: Path) -> None:
+    """Write a lock, replacing it atomically; it counts as newer than the others in its directory.
+
+    :param text: the lock's content.
+    :param draft: a temporary file on the same file system.
+    :param lock: the file to write.
+    """
+    number = 1 + max(map(_read_number, lock.parent.glob("*.toml")), default=0)
+    draft.write_text(f"# mastra {number} {_compute_digest(text)}\n{text}", encoding="utf-8")
+    draft.replace(lock)
 
 
-def latest(locks: Iterable[Path]) -> str | None:
-    """The text of the lock that was made last, by its number and by no clock."""
-    for lock in sorted(locks, key=_number, reverse=True):
+def read_latest_lock(locks: Iterable[Path]) -> str | None:
+    """Return the text of the newest lock, by its number rather than its time.
+
+    :param locks: the files to choose from.
+    """
+    for lock in sorted(locks, key=_read_number, reverse=True):
         if text := read_lock(lock):
             return text
     return None
 
 
-def _number(lock: Path) -> int:
+def _read_number(lock: Path) -> int:
     head = _HEAD.match(read_lock(lock) or "")
     return int(head[1]) if head else 0
 
 
-def _digest(text: str) -> str:
+def _compute_digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()

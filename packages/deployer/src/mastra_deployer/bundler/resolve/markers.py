@@ -1,4 +1,4 @@
-"""What environment markers find on a target, which is rarely this machine."""
+"""Evaluate environment markers for a target, which is rarely this machine."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from packaging.markers import InvalidMarker, Marker, UndefinedEnvironmentName
 
 from mastra_core.errors import ConfigError
 from mastra_core.pipeline import Platform
+from mastra_deployer.bundler.resolve.pyodide import build_marker_environment as pyodide_environment
 from mastra_deployer.bundler.resolve.pyodide import is_pyodide
-from mastra_deployer.bundler.resolve.pyodide import marker_environment as pyodide_environment
 
-__all__ = ("holds", "marker_environment")
+__all__ = ("build_marker_environment", "evaluate_marker")
 
 
-def marker_environment(platform: Platform) -> dict[str, str]:
-    """Marker values of the target, as far as markers ask."""
+def build_marker_environment(platform: Platform) -> dict[str, str]:
+    """Return the values of markers on a platform.
+
+    :param platform: the target's.
+    """
     if is_pyodide(platform):
         return pyodide_environment(platform)
     machine, _, rest = platform.wheels.partition("-")
@@ -41,21 +44,23 @@ def marker_environment(platform: Platform) -> dict[str, str]:
     }
 
 
-def holds(
+def evaluate_marker(
     marker: str, platform: Platform, extras: Iterable[str] = (), groups: Iterable[str] = ()
 ) -> bool:
-    """Whether a marker of a lock is true on the target.
+    """Return whether a marker of a lock is true on a platform.
 
-    :param extras: that were asked for.
-    :param groups: dependency groups that were asked for.
-    :raises ConfigError: for a marker that cannot be read.
+    :param marker: the marker.
+    :param platform: the target's.
+    :param extras: extras that the project asks for.
+    :param groups: dependency groups that the project asks for.
+    :raises ConfigError: for a marker that cannot be parsed.
     """
-    environment: dict[str, str | frozenset[str]] = {**marker_environment(platform)}
+    environment: dict[str, str | frozenset[str]] = {**build_marker_environment(platform)}
     sets = {"extras": frozenset(extras), "dependency_groups": frozenset(groups)}
     try:
         return Marker(marker).evaluate({**environment, **sets}, context="lock_file")
     except (InvalidMarker, UndefinedEnvironmentName) as error:
         raise ConfigError(
             f"The marker {marker!r} cannot be read: {str(error).splitlines()[0]}.",
-            "Make the lock again with a current version of its tool.",
+            "Recreate the lock with a current version of its tool.",
         ) from None

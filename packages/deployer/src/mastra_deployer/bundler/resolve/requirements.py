@@ -1,4 +1,4 @@
-"""Requirement lines: files of them as pip reads them, and what a line is about."""
+"""Parse requirement lines, and requirements files as pip reads them."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from mastra_core.errors import ConfigError
-from mastra_deployer.bundler.locks.indexes import Indexes, expand, public
+from mastra_deployer.bundler.locks.indexes import Indexes, expand_variables, remove_credentials
 
-__all__ = ("Stated", "named", "read_requirements")
+__all__ = ("ParsedRequirements", "parse_names", "read_requirements")
 
 _SHORT = {
     "-r": "--requirement",
@@ -26,7 +26,7 @@ _SHORT = {
 _INDEX_OPTIONS = frozenset(
     ("--index-url", "--extra-index-url", "--find-links", "--no-index", "--pre")
 )
-# These say how to install, not what; bundles are made of wheels, and uv's own settings apply.
+# These decide how to install, not what; bundles consist of wheels, and uv's own settings apply.
 _IGNORED = frozenset(
     ("--no-binary", "--only-binary", "--prefer-binary", "--require-hashes", "--use-feature")
     + ("--trusted-host",)
@@ -37,13 +37,14 @@ _LOCAL = re.compile(r"(\.{0,2}/[^\[\s;]*|\.{1,2})(.*)")
 
 
 @dataclasses.dataclass(kw_only=True)
-class Stated:
-    """What requirements files say.
+class ParsedRequirements:
+    """Contents of a requirements file and of those it includes.
 
     :param lines: requirements, paths made absolute.
-    :param constraints: versions that apply to what is needed.
+    :param constraints: versions that apply where a package is needed anyway.
     :param files: every file that was read.
-    :param hashes: by the name as written, as ``sha256:...``.
+    :param hashes: pairs of a package's name as written and its ``sha256:...``.
+    :param indexes: indexes that the files name.
     """
 
     lines: list[str] = dataclasses.field(default_factory=list)
@@ -53,99 +54,104 @@ class Stated:
     indexes: Indexes = dataclasses.field(default_factory=Indexes)
 
     @property
-    def pinned(self) -> bool:
-        """Whether every line says exactly one version."""
+    def is_pinned(self) -> bool:
+        """Whether every line requires exactly one version."""
         return bool(self.lines) and all(map(_is_exact, self.lines))
 
 
-def read_requirements(file: Path) -> Stated:
-    """A requirements file with the files it includes, each in its place.
+def read_requirements(file: Path) -> ParsedRequirements:
+    """Read a requirements file and the files that it includes, each in its place.
 
-    :raises ConfigError: for a file that is missing or not UTF-8, or an option that is not known.
+    :param file: the file.
+    :raises ConfigError: for a file that is missing or not UTF-8, or an unknown option.
     """
-    stated = Stated()
-    _read(file, stated, stated.lines)
-    return stated
+    parsed = ParsedRequirements()
+    _read_file(file, parsed, parsed.lines)
+    return parsed
 
 
-def named(lines: Iterable[str]) -> Mapping[str, frozenset[str]]:
-    """Canonical names in requirement lines, each with all extras asked for."""
+def parse_names(lines: Iterable[str]) -> Mapping[str, frozenset[str]]:
+    """Map the canonical names in requirement lines to all their extras.
+
+    :param lines: requirements; paths have no name and are skipped.
+    """
     found: dict[str, frozenset[str]] = {}
     for line in lines:
         try:
             item = Requirement(line)
-        except InvalidRequirement:  # a path: it has no name to keep
+        except InvalidRequirement:  # a path, which has no name
             continue
         name = canonicalize_name(item.name)
         found[name] = found.get(name, frozenset()) | item.extras
     return found
 
 
-def _read(file: Path, stated: Stated, lines: list[str]) -> None:
-    if file in stated.files:
+def _read_file(file: Path, parsed: ParsedRequirements, lines: list[str]) -> None:
+    if file in parsed.files:
         return
-    stated.files.append(file)
-    for line in _lines(file):
+    parsed.files.append(file)
+    for line in _iter_lines(file):
         if line.startswith("-"):
-            _option(file, line, stated, lines)
+            _parse_option(file, line, parsed, lines)
         else:
-            lines.append(_requirement(file, line, stated))
+            lines.append(_parse_requirement(file, line, parsed))
 
 
-def _lines(file: Path) -> Iterator[str]:
-    for line in _text(file).replace("\\\n", " ").splitlines():
-        if bare := _COMMENT.sub("", line).strip():
-            yield expand(bare, f"{str(file)!r}")
+def _iter_lines(file: Path) -> Iterator[str]:
+    for line in _read_text(file).replace("\\\n", " ").splitlines():
+        if stripped := _COMMENT.sub("", line).strip():
+            yield expand_variables(stripped, f"{str(file)!r}")
 
 
-def _requirement(file: Path, line: str, stated: Stated) -> str:
+def _parse_requirement(file: Path, line: str, parsed: ParsedRequirements) -> str:
     hashes = _HASH.findall(line)
-    bare = re.sub(r"\s--\S+.*", "", line).strip()
-    if local := _LOCAL.fullmatch(bare):
+    requirement = re.sub(r"\s--\S+.*", "", line).strip()
+    if local := _LOCAL.fullmatch(requirement):
         return f"{(file.parent / local[1]).resolve()}{local[2]}"
-    if bare.startswith("git+"):
-        return bare
+    if requirement.startswith("git+"):
+        return requirement
     try:
-        item = Requirement(bare)
+        item = Requirement(requirement)
     except InvalidRequirement as error:
         raise ConfigError(
-            f"{str(file)!r} has the line {public(bare)!r}, which is no requirement: "
+            f"{str(file)!r} has the line {remove_credentials(requirement)!r}, which is not a "
+            "requirement: "
             f"{str(error).splitlines()[0]}.",
-            "Write it like name==1.2, or name @ address, or a path that begins with ./.",
+            "Write it like name==1.2, or name @ URL, or a path that starts with ./.",
         ) from None
     if hashes:
-        stated.hashes.append((item.name, hashes))
-    return bare
+        parsed.hashes.append((item.name, hashes))
+    return requirement
 
 
-def _option(file: Path, line: str, stated: Stated, lines: list[str]) -> None:
+def _parse_option(file: Path, line: str, parsed: ParsedRequirements, lines: list[str]) -> None:
     words = shlex.split(re.sub(r"^(-\w)(?=\S)", r"\1 ", line.replace("=", " ", 1)))
     flag, value = _SHORT.get(words[0], words[0]), words[1] if len(words) > 1 else ""
     if flag in ("--requirement", "--constraint"):
-        _refuse_remote(file, value)
-        target = lines if flag == "--requirement" else stated.constraints
-        _read((file.parent / value).resolve(), stated, target)
+        _reject_remote(file, value)
+        target = lines if flag == "--requirement" else parsed.constraints
+        _read_file((file.parent / value).resolve(), parsed, target)
     elif flag == "--editable":
-        local = not re.match(r"git\+|\w+:|\w[\w.-]*(\[.*\])? @", value)
+        is_local = not re.match(r"git\+|\w+:|\w[\w.-]*(\[.*\])? @", value)
         rest = line.partition(words[0])[2].strip(" =")
-        lines.append(_requirement(file, f"./{rest}" if local else rest, stated))
+        lines.append(_parse_requirement(file, f"./{rest}" if is_local else rest, parsed))
     elif flag in _INDEX_OPTIONS:
-        stated.indexes = _with_index(stated.indexes, flag, value, file)
+        parsed.indexes = _add_index_option(parsed.indexes, flag, value, file)
     elif flag not in _IGNORED:
         raise ConfigError(
-            f"{str(file)!r} has the option {flag!r}, which mastra does not know.",
-            "Take it out, or keep the file for pip and name another: [tool.mastra.build] lock.",
+            f"{str(file)!r} has the option {flag!r}, which mastra does not support.",
+            "Remove it, or name another file for mastra: [tool.mastra.build] lock.",
         )
 
 
-def _with_index(indexes: Indexes, flag: str, value: str, file: Path) -> Indexes:
+def _add_index_option(indexes: Indexes, flag: str, value: str, file: Path) -> Indexes:
     if flag == "--index-url":
         return dataclasses.replace(indexes, default=value)
     if flag == "--extra-index-url":
         return dataclasses.replace(indexes, extra=(*indexes.extra, value))
     if flag == "--find-links":
-        place = value if "://" in value else str((file.parent / value).resolve())
-        return dataclasses.replace(indexes, links=(*indexes.links, place))
+        location = value if "://" in value else str((file.parent / value).resolve())
+        return dataclasses.replace(indexes, links=(*indexes.links, location))
     if flag == "--no-index":
         return dataclasses.replace(indexes, only_links=True)
     return dataclasses.replace(indexes, prereleases=True)
@@ -155,22 +161,22 @@ def _is_exact(line: str) -> bool:
     try:
         item = Requirement(line)
     except InvalidRequirement:
-        return True  # a path, whose contents decide
+        return True  # a path, whose contents decide the version
     if item.url:
         return not item.url.startswith("git+") or bool(re.search(r"@[0-9a-f]{40}\b", item.url))
     exact = [part for part in item.specifier if part.operator in ("==", "===")]
     return any("*" not in part.version for part in exact)
 
 
-def _refuse_remote(file: Path, value: str) -> None:
+def _reject_remote(file: Path, value: str) -> None:
     if "://" in value:
         raise ConfigError(
-            f"{str(file)!r} includes {public(value)!r}, which is not on this machine.",
-            "Keep a copy in the project: what ships must be the same tomorrow.",
+            f"{str(file)!r} includes {remove_credentials(value)!r}, which is not a local file.",
+            "Keep a copy in the project, so that every build reads the same file.",
         )
 
 
-def _text(file: Path) -> str:
+def _read_text(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""Distributions that are tools of the developer, and never ship."""
+"""Find the distributions that are tools of the developer and never ship."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from packaging.utils import canonicalize_name
 
 from mastra_deployer.bundler.vendor.distributions import TOOL_GROUPS
 
-__all__ = ("tool_distributions",)
+__all__ = ("find_tool_distributions",)
 
 
 @functools.cache
-def tool_distributions() -> frozenset[str]:
-    """Canonical names of what offers deployers or plugins here, and of mastra itself."""
+def find_tool_distributions() -> frozenset[str]:
+    """Return the canonical names of mastra itself and of what offers deployers or plugins."""
     installed = metadata.entry_points()  # once for all groups: it reads every distribution
     names: set[str] = {
         canonicalize_name(entry.dist.name)

@@ -1,4 +1,4 @@
-"""Which wheels a target takes, told by their names."""
+"""Tell from their file names which wheels a target takes."""
 
 from __future__ import annotations
 
@@ -13,52 +13,67 @@ from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from mastra_core.pipeline import Platform
 
-__all__ = ("file_name", "fits", "platforms_of", "tags_of")
+__all__ = ("get_file_name", "is_compatible", "list_platforms", "parse_tags")
 
-# What the short names of uv stand for.
+# The glibc versions that uv's short names stand for.
 _GLIBC = {"manylinux2014": 17, "unknown-linux-gnu": 28}
 _ALIAS = re.compile(r"manylinux(1|2010|2014)_")
 _OLDER = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
 _WINDOWS = {"x86_64": "win_amd64", "aarch64": "win_arm64", "i686": "win32"}
 
 
-def fits(name: str, platform: Platform) -> bool:
-    """Whether the wheel of that file name can be installed on the target."""
-    return not tags_of(name).isdisjoint(_tags(platform))
+def is_compatible(name: str, platform: Platform) -> bool:
+    """Return whether a wheel can be installed on a platform.
+
+    :param name: the wheel's file name.
+    :param platform: the target's.
+    """
+    return not parse_tags(name).isdisjoint(_build_tags(platform))
 
 
-def tags_of(name: str) -> frozenset[Tag]:
-    """The tags of a wheel's file name; none for what is no wheel."""
+def parse_tags(name: str) -> frozenset[Tag]:
+    """Return the tags of a wheel's file name; none for any other file.
+
+    :param name: the file name.
+    """
     try:
         return parse_wheel_filename(name)[3]
     except InvalidWheelFilename:
         return frozenset()
 
 
-def platforms_of(names: Iterable[str], python: str) -> list[str]:
-    """What wheels are for: platforms of that Python; where it has none, with each Python's tag."""
-    tags = [tag for name in names for tag in tags_of(name) if not _ALIAS.match(tag.platform)]
-    wanted = f"cp{python.replace('.', '')}"
-    own = sorted({tag.platform for tag in tags if tag.interpreter == wanted})
-    return own or sorted({f"{tag.interpreter} {tag.platform}" for tag in tags})
+def list_platforms(names: Iterable[str], python: str) -> list[str]:
+    """Return the platforms that wheels are for.
+
+    :param names: file names of wheels.
+    :param python: the version whose platforms are wanted, ``3.12``. Where no wheel is for it, each
+        platform is returned with its own Python's tag.
+    """
+    tags = [tag for name in names for tag in parse_tags(name) if not _ALIAS.match(tag.platform)]
+    interpreter = f"cp{python.replace('.', '')}"
+    platforms = sorted({tag.platform for tag in tags if tag.interpreter == interpreter})
+    return platforms or sorted({f"{tag.interpreter} {tag.platform}" for tag in tags})
 
 
-def file_name(file: Mapping[str, Any]) -> str:
-    """The name of a file of a pylock.toml."""
-    place = file.get("name") or file.get("path") or urlparse(file.get("url", "")).path
-    return unquote(Path(place).name)
+def get_file_name(file: Mapping[str, Any]) -> str:
+    """Return the name of a file in a pylock.toml.
+
+    :param file: its table.
+    """
+    location = file.get("name") or file.get("path") or urlparse(file.get("url", "")).path
+    return unquote(Path(location).name)
 
 
-def _tags(platform: Platform) -> set[Tag]:
+def _build_tags(platform: Platform) -> set[Tag]:
     major, _, minor = platform.python.partition(".")
     version, tag = (int(major), int(minor)), f"cp{major}{minor}"
-    platforms = list(_platforms(platform.wheels))
-    # Of the stable ABI any older one fits too; packaging lists them by itself.
+    platforms = list(_iter_platform_tags(platform.wheels))
+    # Older versions of the stable ABI fit too; packaging includes them.
     tags = {*cpython_tags(version, [tag], platforms), *cpython_tags(version, None, platforms)}
     return tags | {*compatible_tags(version, tag, platforms)}
 
 
-def _platforms(wheels: str) -> Iterator[str]:
+def _iter_platform_tags(wheels: str) -> Iterator[str]:
     machine, _, rest = wheels.partition("-")
     if wheels.startswith("pyemscripten_"):
         yield wheels
@@ -69,8 +84,8 @@ def _platforms(wheels: str) -> Iterator[str]:
     elif "musl" in rest:
         yield from (f"musllinux_1_{minor}_{machine}" for minor in range(2, -1, -1))
     else:
-        found = re.fullmatch(r"manylinux_2_(\d+)", rest)
-        newest = int(found[1]) if found else _GLIBC.get(rest, 28)
+        match = re.fullmatch(r"manylinux_2_(\d+)", rest)
+        newest = int(match[1]) if match else _GLIBC.get(rest, 28)
         for minor in range(newest, 4, -1):
             yield f"manylinux_2_{minor}_{machine}"
             if minor in _OLDER:

@@ -1,1 +1,1 @@
-"""The project's own code as it ships."""
+"""Select the user's own code that ships, without its deployer."""

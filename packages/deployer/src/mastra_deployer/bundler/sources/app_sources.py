@@ -1,4 +1,4 @@
-"""The user's own code as it ships: every file, and what was left behind."""
+"""Hold the user's own files that ship, and copy them."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 
 from mastra_core.pipeline.file_tree import content_digest
 
-__all__ = ("Sources",)
+__all__ = ("AppSources",)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Sources:
-    """What of the user's own code ships.
+class AppSources:
+    """The user's own files that ship, and those that do not.
 
     :param files: name from the project's root to the file's content, or to the file itself.
     :param dropped: names from the project's root that do not ship, each with the reason.
@@ -25,7 +25,10 @@ class Sources:
     dropped: Mapping[str, str]
 
     def write(self, directory: Path) -> None:
-        """Copy all of it into ``directory``, which then mirrors the project's root."""
+        """Copy the files that ship.
+
+        :param directory: mirrors the project's root afterwards.
+        """
         for name, content in self.files.items():
             target = directory / name
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -34,22 +37,25 @@ class Sources:
             else:
                 shutil.copyfile(content, target)
 
-    def digest(self) -> str:
-        """SHA-256 over names and contents, as they stand now."""
-        return _digest(self.files)
+    def compute_digest(self) -> str:
+        """Return the SHA-256 of names and contents as they are now."""
+        return _hash_files(self.files)
 
-    def written_digest(self, directory: Path) -> str:
-        """The same of what ``write`` put into ``directory``: somebody may have edited since."""
-        return _digest({name: directory / name for name in self.files})
+    def compute_written_digest(self, directory: Path) -> str:
+        """Return the digest of the copies, since the originals may have changed.
+
+        :param directory: the directory given to ``write``.
+        """
+        return _hash_files({name: directory / name for name in self.files})
 
 
-def _digest(files: Mapping[str, bytes | Path]) -> str:
+def _hash_files(files: Mapping[str, bytes | Path]) -> str:
     digest = hashlib.sha256()
     for name, content in files.items():
-        found = (
+        content_hash = (
             hashlib.sha256(content).hexdigest()
             if isinstance(content, bytes)
             else content_digest(content)
         )
-        digest.update(f"{name}\0{found}\0".encode())
+        digest.update(f"{name}\0{content_hash}\0".encode())
     return digest.hexdigest()

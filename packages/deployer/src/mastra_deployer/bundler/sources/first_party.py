@@ -1,4 +1,4 @@
-"""The user's own code: which top-level packages and modules the entry reaches."""
+"""Collect the user's own code: the top-level packages and modules that the entry reaches."""
 
 from __future__ import annotations
 
@@ -10,15 +10,22 @@ from pathlib import Path
 
 from mastra_core.errors import BuildError
 from mastra_core.pipeline import Project
-from mastra_deployer.bundler.sources.app_sources import Sources
-from mastra_deployer.bundler.sources.own_metadata import own_metadata
-from mastra_deployer.bundler.sources.strip_deployer import blank_deployer, refuse_deployers
+from mastra_deployer.bundler.sources.app_sources import AppSources
+from mastra_deployer.bundler.sources.own_metadata import build_own_metadata
+from mastra_deployer.bundler.sources.strip_deployer import blank_deployer, check_deployer_imports
 from mastra_deployer.project.deployer_argument import read_deployer
 from mastra_deployer.project.discovery import config_of, module_file, parse
 
-__all__ = ("NOT_CODE", "NOT_SHIPPED", "TESTS", "collect", "first_party_files", "top_modules")
+__all__ = (
+    "NOT_CODE",
+    "NOT_SHIPPED",
+    "TESTS",
+    "collect_sources",
+    "list_first_party_files",
+    "top_modules",
+)
 
-# Never code of an application, whatever imports it.
+# Never code of an application, even where its code imports them.
 NOT_CODE = frozenset(
     (
         "tests",
@@ -36,44 +43,46 @@ NOT_SHIPPED = (".*", "*.pyc", "*.pyo", "*.egg-info")
 TESTS = ("conftest.py", "test_*.py", "*_test.py")  # unless the app imports one
 
 
-def collect(project: Project, packages: set[str]) -> Sources:
-    """The project's files that ship, in the order of their names, without the entry's deployer.
+def collect_sources(project: Project, packages: set[str]) -> AppSources:
+    """Collect the project's files that ship, sorted by name, without the entry's deployer.
 
-    :param packages: import names of deployer packages, of which none may be left.
-    :raises BuildError: when one is, with file and line; for a link out of the project.
+    :param project: the app.
+    :param packages: import names of deployer packages, of which none may be imported.
+    :raises BuildError: for an import of one, with file and line; for a link out of the project.
     """
     entry = module_file(project)
     source = entry.read_bytes()
-    tree = parse(entry, source)  # of what was read: while somebody saves, places move
+    tree = parse(entry, source)  # the file may change between two reads
     if deployer := read_deployer(entry, tree):
         source = blank_deployer(source, tree, deployer)
-    collection = _Collection(project, entry, source)
-    shipped = collection.shipped()
+    collector = _FileCollector(project, entry, source)
+    shipped = collector.collect_files()
     for path in shipped:
         if path.suffix == ".py":
-            refuse_deployers(path, collection.tree(path), packages)
+            check_deployer_imports(path, collector.get_tree(path), packages)
     files: dict[str, bytes | Path] = {
-        _name(project, path): source if path == entry else path for path in shipped
+        _get_relative_name(project, path): source if path == entry else path for path in shipped
     }
-    files |= own_metadata(project)
-    _refuse_odd_names(project, files)
-    dropped = {name: why for name, why in collection.dropped.items() if name not in files}
-    return Sources(files=files, dropped=dropped)
+    files |= build_own_metadata(project)
+    _check_names(project, files)
+    dropped = {name: reason for name, reason in collector.dropped.items() if name not in files}
+    return AppSources(files=files, dropped=dropped)
 
 
-def first_party_files(project: Project) -> list[Path]:
-    """Every file that would ship.
+def list_first_party_files(project: Project) -> list[Path]:
+    """Return every file of the user's own code that ships.
 
+    :param project: the app.
     :raises BuildError: for a link out of the project.
     """
     entry = module_file(project)
-    return _Collection(project, entry, entry.read_bytes()).shipped()
+    return _FileCollector(project, entry, entry.read_bytes()).collect_files()
 
 
-class _Collection:
-    """Which files of a project ship.
+class _FileCollector:
+    """Collect the files of a project that ship.
 
-    :param source: of the entry file, as it ships.
+    :param source: the entry file's content as it ships.
     """
 
     def __init__(self, project: Project, entry: Path, source: bytes) -> None:
@@ -86,138 +95,145 @@ class _Collection:
         self._trees: dict[Path, ast.AST] = {}
         self._listed: dict[Path, list[Path]] = {}
         self.dropped: dict[str, str] = {}
-        # A private deployer is a tool, wherever in the project it lies.
-        named = (str(table.get("deployer", "")) for table in config.targets.values())
-        self._tools = {(project.root / name).resolve() for name in named if name.endswith(".py")}
+        # A private deployer never ships, wherever in the project it is.
+        deployers = (str(table.get("deployer", "")) for table in config.targets.values())
+        self._tools = {
+            (project.root / name).resolve() for name in deployers if name.endswith(".py")
+        }
 
-    def shipped(self) -> list[Path]:
-        files = {path for top in self._reached() for path in self._below(top)}
-        used = {name for path in files if path.suffix == ".py" for name in self._names(path)}
-        kept = {path for path in files if not _is_test(path) or path.stem in used}
-        for path in files - kept:
-            self._drop(path, "a test, and nothing imports it")
-        included = self._included()
+    def collect_files(self) -> list[Path]:
+        files = {path for top in self._find_reached_modules() for path in self._list_files(top)}
+        used = {
+            name
+            for path in files
+            if path.suffix == ".py"
+            for name in self._get_mentioned_names(path)
+        }
+        selected = {path for path in files if not _is_test(path) or path.stem in used}
+        for path in files - selected:
+            self._drop(path, "a test that nothing imports")
+        included = self._collect_included()
         for path in included:
-            self._refuse_outside(path)
-        return sorted(kept | included)
+            self._check_link(path)
+        return sorted(selected | included)
 
-    def _included(self) -> set[Path]:
+    def _collect_included(self) -> set[Path]:
         files: set[Path] = set()
         for pattern in self._build.include:
             if ".." in Path(pattern).parts or Path(pattern).is_absolute():
                 raise BuildError(
                     f"[tool.mastra.build] include {pattern!r} leads out of the project.",
-                    "Only the project's own files ship; copy it in, or make it a package.",
+                    "Only the project's own files ship: copy the files in, or make them a package.",
                 )
-            found = {path for path in self._project.root.glob(pattern) if path.is_file()}
-            if not found:
+            matches = {path for path in self._project.root.glob(pattern) if path.is_file()}
+            if not matches:
                 raise BuildError(
                     f"[tool.mastra.build] include {pattern!r} matches no file.",
                     "Correct the pattern.",
                 )
-            files |= {path for path in found if not self._is_excluded(path)}
+            files |= {path for path in matches if not self._is_excluded(path)}
         return files
 
-    def _reached(self) -> set[Path]:
-        """Top-level packages and modules reached from the entry, by import or by name.
+    def _find_reached_modules(self) -> set[Path]:
+        """Return the top-level packages and modules reached from the entry, by import or by name.
 
-        A string that is the dotted name of first-party code counts as a use of it: settings
-        modules and app lists of frameworks are written like that.
+        A string that is the dotted name of first-party code counts as a use of it: settings modules
+        and app lists of frameworks are written like that.
         """
         first = self._project.module.partition(".")[0]
         known = {path.stem: path for path in top_modules(self._project.import_root)}
         reached: set[str] = set()
-        waiting = {first}
-        while waiting:
-            name = waiting.pop()
+        pending = {first}
+        while pending:
+            name = pending.pop()
             reached.add(name)
-            for path in self._below(known[name]):
+            for path in self._list_files(known[name]):
                 if path.suffix == ".py" and not _is_test(path):
-                    waiting |= (self._names(path) & known.keys()) - reached
+                    pending |= (self._get_mentioned_names(path) & known.keys()) - reached
         for name in known.keys() - reached:
-            self._drop(known[name], "nothing that ships imports or names it")
+            self._drop(known[name], "no code that ships imports or names it")
         return {known[name] for name in reached}
 
-    def _below(self, top: Path) -> list[Path]:
+    def _list_files(self, top: Path) -> list[Path]:
         if top not in self._listed:
-            self._listed[top] = list(self._files(top))
+            self._listed[top] = list(self._walk(top))
         return self._listed[top]
 
-    def _files(self, top: Path, seen: frozenset[Path] = frozenset()) -> Iterator[Path]:
-        """The files below ``top``, links followed inside the project, never in a circle."""
+    def _walk(self, top: Path, visited: frozenset[Path] = frozenset()) -> Iterator[Path]:
+        """Yield the files below ``top``; follow links inside the project, never in a circle."""
         real = top.resolve()
-        if real in seen:
+        if real in visited:
             return
         if self._is_excluded(top):
             self._drop(top, "[tool.mastra.build] exclude, or a deployer of the project")
             return
-        self._refuse_outside(top)
+        self._check_link(top)
         if top.is_file():
             yield top
             return
         for path in sorted(top.iterdir()):
             if any(fnmatch.fnmatch(path.name, pattern) for pattern in NOT_SHIPPED):
-                self._drop(path, "hidden, or made by a tool")
+                self._drop(path, "hidden, or generated by a tool")
             elif path.is_dir() and path.name in NOT_CODE:
-                self._drop(path, "never code of an application by its name")
+                self._drop(path, "a directory of that name is not application code")
             elif path.is_file() or path.is_dir():
-                yield from self._files(path, seen | {real})
+                yield from self._walk(path, visited | {real})
 
     def _is_excluded(self, path: Path) -> bool:
         name = path.relative_to(self._project.root).as_posix()
         excluded = any(fnmatch.fnmatch(name, pattern) for pattern in self._build.exclude)
         return excluded or path.resolve() in self._tools
 
-    def _refuse_outside(self, path: Path) -> None:
-        """No link leads out of the project, and no ``.env`` ships under whatever name."""
+    def _check_link(self, path: Path) -> None:
+        """Reject links that lead out of the project, and ``.env`` files under any name."""
         real = path.resolve()
         if not real.is_relative_to(self._root):
             raise BuildError(
                 f"{str(path)!r} is a link out of the project.",
-                "Copy the file in, or keep the link out with [tool.mastra.build] exclude.",
+                "Copy the file in, or exclude the link with [tool.mastra.build] exclude.",
             )
         if real.name.startswith(".env") or path.name.startswith(".env"):
             raise BuildError(
                 f"{str(path)!r} is an environment file, and its values would ship.",
-                "Keep it out with [tool.mastra.build] exclude; declare names in [tool.mastra.env].",
+                "Exclude it with [tool.mastra.build] exclude; declare names in [tool.mastra.env].",
             )
 
     def _drop(self, path: Path, reason: str) -> None:
         if path.name != "__pycache__":
-            self.dropped[_name(self._project, path)] = reason
+            self.dropped[_get_relative_name(self._project, path)] = reason
 
-    def tree(self, path: Path) -> ast.AST:
-        """The syntax tree of a file as it ships."""
+    def get_tree(self, path: Path) -> ast.AST:
+        """Return the syntax tree of a file as it ships."""
         if path not in self._trees:
             source = self._source if path == self._entry else path.read_bytes()
-            self._trees[path] = _tree(source)
+            self._trees[path] = _parse_leniently(source)
         return self._trees[path]
 
-    def _names(self, path: Path) -> set[str]:
-        return _mentioned(self.tree(path))
+    def _get_mentioned_names(self, path: Path) -> set[str]:
+        return _collect_names(self.get_tree(path))
 
 
-def _name(project: Project, path: Path) -> str:
+def _get_relative_name(project: Project, path: Path) -> str:
     return path.relative_to(project.root).as_posix()
 
 
-def _refuse_odd_names(project: Project, names: Iterable[str]) -> None:
-    """The manifest and hashes are UTF-8, and so are the archives that bundles travel in."""
+def _check_names(project: Project, names: Iterable[str]) -> None:
+    """Reject names that are not UTF-8: manifest, hashes and archives of bundles are UTF-8."""
     for name in names:
         try:
             name.encode()
         except UnicodeEncodeError:
             raise BuildError(
                 f"The name of the file {os.fsencode(project.root / name)!r} is not UTF-8.",
-                "Rename it, or keep it out with [tool.mastra.build] exclude.",
+                "Rename it, or exclude it with [tool.mastra.build] exclude.",
             ) from None
 
 
-def _tree(source: bytes) -> ast.AST:
-    """A syntax tree; an empty one for what this Python cannot read.
+def _parse_leniently(source: bytes) -> ast.AST:
+    """Return a syntax tree; an empty one for a file that this Python cannot parse.
 
-    It may be a template, or newer than the Python that mastra runs on: the app's own Python,
-    which imports it, has the last word.
+    It may be a template, or newer than the Python that mastra runs on. The app's own Python, which
+    imports it, decides.
     """
     try:
         return ast.parse(source)
@@ -226,17 +242,22 @@ def _tree(source: bytes) -> ast.AST:
 
 
 def top_modules(root: Path) -> Iterator[Path]:
-    """Candidates in the import root; packages come last, since Python prefers them."""
-    found = sorted(root.iterdir(), key=lambda path: (path.is_dir(), path.name))
-    for path in found:
+    """Yield the packages and modules in the import root.
+
+    Packages come last, since Python prefers them to a module of the same name.
+
+    :param root: the import root.
+    """
+    entries = sorted(root.iterdir(), key=lambda path: (path.is_dir(), path.name))
+    for path in entries:
         if path.name.startswith("."):
             continue
-        code = path.is_dir() and path.name not in NOT_CODE and _holds_code(path)
+        code = path.is_dir() and path.name not in NOT_CODE and _has_code(path)
         if path.suffix == ".py" or code:
             yield path
 
 
-def _holds_code(directory: Path) -> bool:
+def _has_code(directory: Path) -> bool:
     return (
         directory.name.isidentifier()
         and not (directory / "pyvenv.cfg").exists()
@@ -248,8 +269,8 @@ def _is_test(path: Path) -> bool:
     return any(fnmatch.fnmatch(path.name, pattern) for pattern in TESTS)
 
 
-def _mentioned(tree: ast.AST) -> set[str]:
-    """Every part of a dotted name that a module imports, and first parts of those in strings."""
+def _collect_names(tree: ast.AST) -> set[str]:
+    """Return the parts of every dotted name that a module imports, and its strings' first parts."""
     names: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):

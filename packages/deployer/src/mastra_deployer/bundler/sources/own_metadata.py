@@ -1,6 +1,7 @@
-"""The project's own metadata, for code that asks for its version or its entry points.
+"""Provide the project's own metadata, for code that reads its version or its entry points.
 
-From source it is there, since the project is installed; a bundle holds its files only.
+When the app runs from source, the project is installed and has metadata; a bundle contains only its
+files.
 """
 
 from __future__ import annotations
@@ -17,46 +18,51 @@ from mastra_deployer.bundler.own_wheels import build_wheel
 from mastra_deployer.bundler.vendor.distributions import TOOL_GROUPS
 from mastra_deployer.project.config import read_pyproject
 
-__all__ = ("own_metadata",)
+__all__ = ("build_own_metadata",)
 
-_KEPT = ("METADATA", "entry_points.txt")
+_FILES = ("METADATA", "entry_points.txt")
 
 
-def own_metadata(project: Project) -> dict[str, bytes]:
-    """Files of its ``.dist-info``, by name from the project's root; none where it is no package.
+def build_own_metadata(project: Project) -> dict[str, bytes]:
+    """Return the files of the project's ``.dist-info`` by name; none where it is not a package.
 
-    A version that only the build backend knows is asked of it.
+    A version that only the build backend knows is read from a built wheel.
+
+    :param project: the app.
     """
     pyproject = read_pyproject(project.root)
     table = pyproject.get("project") or pyproject.get("tool", {}).get("poetry", {})
     is_package = pyproject.get("tool", {}).get("uv", {}).get("package", True)
     if "build-system" not in pyproject or not is_package or "name" not in table:
         return {}
-    texts = _written(table) if "version" in table else _built(project)
+    texts = _render_metadata(table) if "version" in table else _read_built_metadata(project)
     if not texts:
         return {}
     stem = canonicalize_name(str(table["name"])).replace("-", "_")
     root = project.import_root.relative_to(project.root)
-    folder = root / f"{stem}-{_version(texts['METADATA'])}.dist-info"
+    folder = root / f"{stem}-{_parse_version(texts['METADATA'])}.dist-info"
     return {(folder / name).as_posix(): text.encode() for name, text in texts.items()}
 
 
-def _written(table: Mapping[str, Any]) -> dict[str, str]:
-    head = {"Metadata-Version": "2.1", "Name": table["name"], "Version": table["version"]}
+def _render_metadata(table: Mapping[str, Any]) -> dict[str, str]:
+    fields = {"Metadata-Version": "2.1", "Name": table["name"], "Version": table["version"]}
     if summary := str(table.get("description", "")).partition("\n")[0]:
-        head["Summary"] = summary
+        fields["Summary"] = summary
     if python := table.get("requires-python"):
-        head["Requires-Python"] = python
+        fields["Requires-Python"] = python
     required = table.get("dependencies", ())
-    lines = [f"{name}: {value}" for name, value in head.items()]
-    if isinstance(required, list):  # Poetry's own table has another form
+    lines = [f"{name}: {value}" for name, value in fields.items()]
+    if isinstance(required, list):  # Poetry's own table is a mapping
         lines += [f"Requires-Dist: {line}" for line in required]
-    points = "\n".join(_entry_points(table))
-    return {"METADATA": "\n".join([*lines, ""]), **({"entry_points.txt": points} if points else {})}
+    entry_points = "\n".join(_iter_entry_points(table))
+    return {
+        "METADATA": "\n".join([*lines, ""]),
+        **({"entry_points.txt": entry_points} if entry_points else {}),
+    }
 
 
-def _entry_points(table: Mapping[str, Any]) -> Iterator[str]:
-    """Groups that tools look for stay out: a bundle holds no deployer."""
+def _iter_entry_points(table: Mapping[str, Any]) -> Iterator[str]:
+    """Render entry points, except groups that tools look for: a bundle contains no deployer."""
     groups = {**table.get("entry-points", {}), **table.get("plugins", {})}
     scripts = {"console_scripts": "scripts", "gui_scripts": "gui-scripts"}
     groups |= {group: table[key] for group, key in scripts.items() if key in table}
@@ -67,21 +73,21 @@ def _entry_points(table: Mapping[str, Any]) -> Iterator[str]:
             yield ""
 
 
-def _built(project: Project) -> dict[str, str]:
+def _read_built_metadata(project: Project) -> dict[str, str]:
     try:
         wheel = build_wheel(project.root)
-    except BuildError:  # who asks for it finds nothing, as in a checkout that is not installed
+    except BuildError:  # no metadata then, as in a checkout that is not installed
         return {}
     with zipfile.ZipFile(wheel) as archive:
-        found = {
+        files = {
             name.rpartition("/")[2]: archive.read(name).decode()
             for name in archive.namelist()
             if name.rpartition("/")[0].endswith(".dist-info")
         }
-    return {name: found[name] for name in _KEPT if name in found}
+    return {name: files[name] for name in _FILES if name in files}
 
 
-def _version(metadata: str) -> str:
+def _parse_version(metadata: str) -> str:
     from email.parser import HeaderParser
 
     return str(HeaderParser().parsestr(metadata)["Version"])

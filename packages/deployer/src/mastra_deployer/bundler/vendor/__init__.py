@@ -1,1 +1,1 @@
-"""The dependencies of a bundle: installed, pruned, compiled, and linked from a store."""
+"""Install, prune, compile and store a bundle's dependencies."""

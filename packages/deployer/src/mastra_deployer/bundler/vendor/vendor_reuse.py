@@ -1,7 +1,7 @@
-"""The dependencies of the bundle before, used again as they lie there.
+"""Reuse the dependencies of the previous bundle.
 
-Most builds change the app and nothing else. What the old bundle leaves behind when it is replaced
-is then what the next one needs: one rename instead of thousands of links, and of deletions.
+Most builds change only the app. When a bundle is replaced, its dependencies are kept for the next
+build, which then needs one rename instead of thousands of links and deletions.
 """
 
 from __future__ import annotations
@@ -13,51 +13,59 @@ from pathlib import Path
 
 from mastra_core.pipeline.file_tree import Identity, identity_of, tree_files
 from mastra_deployer.bundler.vendor.bytecode import FinishedFile
-from mastra_deployer.bundler.vendor.wheel_store import Part
+from mastra_deployer.bundler.vendor.wheel_store import StoredWheel
 
-__all__ = ("keep_spare", "take_spare")
+__all__ = ("reuse_vendor_directory", "save_vendor_directory")
 
 _VENDOR = "vendor"
 
 
-def keep_spare(old: Path, spare: Path) -> None:
-    """Keep the dependencies of a bundle that was replaced, in place of those kept before."""
-    if not (old / _VENDOR).is_dir():
-        return
-    shutil.rmtree(spare, ignore_errors=True)
-    with contextlib.suppress(OSError):  # on another file system there is nothing to win
-        (old / _VENDOR).rename(spare)
+def save_vendor_directory(bundle: Path, saved: Path) -> None:
+    """Keep the dependencies of a replaced bundle, in place of those kept before.
 
-
-def take_spare(
-    spare: Path, parts: Iterable[Part], target: Path, digests: dict[Identity, str]
-) -> bool:
-    """Make ``target`` of what was kept, where that is exactly what ``parts`` are.
-
-    :param digests: gets what is known of the files, for sealing.
+    :param bundle: the directory of the replaced bundle.
+    :param saved: the directory to keep them in.
     """
-    wanted: dict[str, FinishedFile] = {}
-    for part in parts:
-        for file in part.files:
-            wanted.setdefault(file.name, file)
-    found = _known(spare, wanted)
-    if found is None or target.exists():  # an attempt before this one has begun it
+    if not (bundle / _VENDOR).is_dir():
+        return
+    shutil.rmtree(saved, ignore_errors=True)
+    with contextlib.suppress(OSError):  # on another file system a copy would save no time
+        (bundle / _VENDOR).rename(saved)
+
+
+def reuse_vendor_directory(
+    saved: Path, wheels: Iterable[StoredWheel], target: Path, digests: dict[Identity, str]
+) -> bool:
+    """Move the kept dependencies to ``target`` where they are exactly the given wheels.
+
+    :param saved: the kept dependencies; may be missing.
+    :param wheels: the wheels that ship.
+    :param target: the directory to create.
+    :param digests: receives the SHA-256 of each file by its identity.
+    :returns: whether they were moved.
+    """
+    expected: dict[str, FinishedFile] = {}
+    for wheel in wheels:
+        for file in wheel.files:
+            expected.setdefault(file.name, file)
+    file_digests = _read_digests(saved, expected)
+    if file_digests is None or target.exists():  # an earlier attempt has created it
         return False
-    spare.rename(target)
-    digests.update(found)
+    saved.rename(target)
+    digests.update(file_digests)
     return True
 
 
-def _known(spare: Path, wanted: dict[str, FinishedFile]) -> dict[Identity, str] | None:
-    """Digests of the files there; ``None`` where one is missing, too many, or was written into."""
+def _read_digests(saved: Path, expected: dict[str, FinishedFile]) -> dict[Identity, str] | None:
+    """Return the files' digests; ``None`` where one is missing, additional or was written to."""
     found: dict[Identity, str] = {}
     count = 0
     try:
-        for count, (name, entry) in enumerate(tree_files(spare), 1):  # noqa: B007  # it is counted
-            status, file = entry.stat(follow_symlinks=False), wanted.get(name)
+        for count, (name, entry) in enumerate(tree_files(saved), 1):  # noqa: B007  # it is counted
+            status, file = entry.stat(follow_symlinks=False), expected.get(name)
             if file is None or (status.st_size, status.st_mtime_ns) != (file.size, file.mtime):
                 return None
             found[identity_of(status)] = file.sha256
     except OSError:
         return None
-    return found if count == len(wanted) else None
+    return found if count == len(expected) else None

@@ -1,1 +1,1 @@
-"""The start of a staged app in isolation, and its comparison with the source."""
+"""Start a staged app once in isolation and compare it with its source."""

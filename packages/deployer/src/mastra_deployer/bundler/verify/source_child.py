@@ -1,4 +1,4 @@
-"""Runs in the project's Python: imports the entry from source and reports what it has.
+"""Import the entry from source in the project's Python, and report what it contains.
 
 mastra never imports user code into its own process. Only the standard library is used, and the
 `mastra_core` of the project's environment.
@@ -14,50 +14,52 @@ import sys
 
 def main(launcher_path, import_root, module_name, attribute):
     out = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what the app prints must not get into the report
+    os.dup2(2, 1)  # keep the app's own output out of the report
     sys.path[0] = import_root
     spec = importlib.util.spec_from_file_location("mastra_launcher", launcher_path)
     launcher = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(launcher)
-    report = launcher.observe(lambda: look(module_name, attribute))
+    report = launcher.observe(lambda: inspect_entry(module_name, attribute))
     json.dump(report, out)
     out.close()
     sys.stdout.flush()
-    os._exit(0)  # threads that the app started must not keep the build
+    os._exit(0)  # threads that the app started must not delay the build
 
 
-def look(module_name, attribute):
+def inspect_entry(module_name, attribute):
     module = importlib.import_module(module_name)
     core = sys.modules.get("mastra_core")
-    here = {}
+    applications = {}
     if core is not None:
-        here = {name: item for name, item in vars(module).items() if isinstance(item, core.Mastra)}
-    found = module
+        applications = {
+            name: item for name, item in vars(module).items() if isinstance(item, core.Mastra)
+        }
+    entry = module
     for part in attribute.split("."):
-        found = getattr(found, part, None)
-    objects = sorted({id(item): name for name, item in reversed(here.items())}.values())
-    report = {"kind": kind_of(found, core), "objects": objects}
+        entry = getattr(entry, part, None)
+    objects = sorted({id(item): name for name, item in reversed(applications.items())}.values())
+    report = {"kind": get_kind(entry, core), "objects": objects}
     if report["kind"] == "mastra":
         from mastra_core.agents.adapt import adapter_names
         from mastra_core.describe import describe
 
-        report.update(describe(found), adapters=adapter_names())
-        report["deployer"] = type(found.deployer).__name__ if found.deployer is not None else ""
+        report.update(describe(entry), adapters=adapter_names())
+        report["deployer"] = type(entry.deployer).__name__ if entry.deployer is not None else ""
     return report
 
 
-def kind_of(found, core):
-    if core is not None and isinstance(found, core.Mastra):
+def get_kind(entry, core):
+    if core is not None and isinstance(entry, core.Mastra):
         return "mastra"
-    if found is None:
+    if entry is None:
         return "missing"
-    if not callable(found):
-        return f"of type {type(found).__name__}"
+    if not callable(entry):
+        return f"of type {type(entry).__name__}"
     kinds = ((3, "asgi"), (2, "a WSGI application"), (1, "asgi"), (0, "a factory"))
-    return next((kind for count, kind in kinds if takes(found, count)), "a callable")
+    return next((kind for count, kind in kinds if accepts_arguments(entry, count)), "a callable")
 
 
-def takes(function, count):
+def accepts_arguments(function, count):
     try:
         inspect.signature(function).bind(*[None] * count)
     except (TypeError, ValueError):

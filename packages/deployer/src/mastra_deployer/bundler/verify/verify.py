@@ -1,4 +1,4 @@
-"""Starts a staged app once in isolation, and compares it with its source."""
+"""Start a staged app once in isolation, and compare it with its source."""
 
 from __future__ import annotations
 
@@ -12,71 +12,80 @@ import msgspec
 from mastra_core.errors import BuildError
 from mastra_core.pipeline import MANIFEST, Build, Project, Report, Serve
 from mastra_core.pipeline.file_tree import tree_files
-from mastra_deployer.bundler.metadata.draft_manifest import COMPARED, registry_of
+from mastra_deployer.bundler.metadata.draft_manifest import COMPARED, extract_registry
 from mastra_deployer.bundler.verify.boot import boot_bundle
 from mastra_deployer.project.interpreters import Interpreter
 
-__all__ = ("verified",)
+__all__ = ("verify_build",)
 
 
-def verified(
+def verify_build(
     project: Project,
     build: Build,
     interpreter: Interpreter | None,
     source: Mapping[str, Any] | None,
     report: Report,
 ) -> Build:
-    """The build once it has started in isolation with everything its source has."""
+    """Start a build in isolation and check that it contains everything its source has.
+
+    :param project: the app.
+    :param build: the staged app.
+    :param interpreter: of the target's version; without one nothing is checked.
+    :param source: the report of an import from source; ``None`` where nothing is compared.
+    :param report: receives progress and notes.
+    :returns: the build with what the app reports of itself in its manifest.
+    :raises BuildError: when the app does not start, or lacks something.
+    """
     if interpreter is None:
         return build
     if interpreter.wheels != build.platform.wheels:
         report.note(
-            f"The build is for {build.platform.wheels}, and this is {interpreter.wheels}: "
-            "the app was not started.",
-            "Start it there once: python index.py --check.",
+            f"The build is for {build.platform.wheels} and this machine is {interpreter.wheels}, "
+            "so the app was not started.",
+            "Start it once on such a machine: python index.py --check.",
         )
         return build
     report.step("Starting the app in isolation")
-    found = _booted(project, build, interpreter, report)
-    registry = found["registry"]
+    result = _boot_and_clean_up(project, build, interpreter, report)
+    registry = result["registry"]
     if source is not None:
         _compare(source, registry)
     serve = msgspec.convert(registry.get("serve", {}), Serve)
     manifest = msgspec.structs.replace(
         build.manifest,
         serve=serve,
-        registry=registry_of(registry),
+        registry=extract_registry(registry),
         variables=registry.get("variables", {}),
     )
     return dataclasses.replace(build, manifest=manifest)
 
 
-def _booted(
+def _boot_and_clean_up(
     project: Project, build: Build, interpreter: Interpreter, report: Report
 ) -> dict[str, Any]:
-    """What the build reports of itself; files that the app writes meanwhile are not kept."""
-    draft = build.directory / MANIFEST  # the launcher reads it; each bundle gets its own
+    """Start the build and return its report; files that the app writes meanwhile are deleted."""
+    draft = build.directory / MANIFEST  # only for the launcher: each bundle gets its own
     before = {name for name, _ in tree_files(build.directory)}
     draft.write_bytes(msgspec.json.encode(build.manifest))
-    found = boot_bundle(project, build.directory, interpreter)
+    result = boot_bundle(project, build.directory, interpreter)
     draft.unlink()
     written = {name for name, _ in tree_files(build.directory)} - before
     for name in sorted(written):
         report.note(
-            f"The app writes {name} beside its code when it is imported; that was not kept.",
-            "Write elsewhere, and not at import: a bundle may be read-only.",
+            f"The app writes {name} beside its code when it is imported; the file was deleted.",
+            "Write to another directory, and not at import: a bundle may be read-only.",
         )
         (build.directory / name).unlink()
-    return found
+    return result
 
 
 def _compare(source: Mapping[str, Any], bundle: Mapping[str, Any]) -> None:
-    for what in COMPARED:
-        if source.get(what) != bundle.get(what):
-            lost = sorted(set(source.get(what, ())) - set(bundle.get(what, ())))
+    for key in COMPARED:
+        if source.get(key) != bundle.get(key):
+            missing = sorted(set(source.get(key, ())) - set(bundle.get(key, ())))
             raise BuildError(
-                f"The bundle has other {what} than the source: "
-                f"{json.dumps(lost) if lost else json.dumps(bundle.get(what))}"
-                + (" missing." if lost else "."),
-                "What makes them must ship too: [tool.mastra.build] include.",
+                f"The bundle's {key} differ from the source's: "
+                f"{json.dumps(missing) if missing else json.dumps(bundle.get(key))}"
+                + (" missing." if missing else "."),
+                "Add the files that define them to [tool.mastra.build] include.",
             )
