@@ -22,22 +22,22 @@ def does(line):
 
 SAYING = {
     "an async hook": (
-        "hooks_are_spelled_right",
+        "hooks_are_valid",
         "async mastra_bundle",
         ("def mastra_bundle", "async def mastra_bundle"),
     ),
     "a misspelt hook": (
-        "hooks_are_spelled_right",
+        "hooks_are_valid",
         "mastra_deplyo",
         ("def mastra_deploy(", "def mastra_deplyo("),
     ),
     "a hook without its mark": (
-        "hooks_are_spelled_right",
+        "hooks_are_valid",
         "lack @hookimpl",
         ("@hookimpl\ndef mastra_promote", "def mastra_promote"),
     ),
     "an argument that no hook has": (
-        "hooks_are_spelled_right",
+        "hooks_are_valid",
         "folder",
         ("directory: Path) -> Bundle", "directory: Path, folder: Path) -> Bundle"),
     ),
@@ -57,17 +57,17 @@ SAYING = {
         ('metadata={"env": "ACME_TOKEN"}', 'metadata={"env": "ACME_SECRET"}'),
     ),
     "a summary of two lines": (
-        "the_target_is_described",
+        "the_target_has_a_description",
         "one line",
         ("Acme's machines, which", "Acme's machines\\n which"),
     ),
     "heavy imports at its top": (
-        "its_module_imports_only_core",
+        "the_module_imports_only_core",
         "imports httpx",
         ("import datetime as dt\n", "import datetime as dt\nimport httpx\n"),
     ),
     "a KeyError for a missing token": (
-        "missing_credentials_are_told",
+        "missing_credentials_raise_auth_error",
         "KeyError",
         ('credentials["ACME_TOKEN"])', 'dict(credentials)["ACME_TOKEN"])'),
     ),
@@ -75,22 +75,22 @@ SAYING = {
 
 BUNDLING = {
     "a timestamp": (
-        "bundling_gives_the_same_bytes_again",
+        "bundling_is_reproducible",
         "made.txt",
         writes("str(dt.date.today())"),
     ),
     "the minute in it": (
-        "bundling_gives_the_same_bytes_again",
+        "bundling_is_reproducible",
         "made.txt",
         writes('dt.datetime.now().isoformat(timespec="minutes")'),
     ),
     "the files' times in it": (
-        "bundling_gives_the_same_bytes_again",
+        "bundling_is_reproducible",
         "made.txt",
         writes('str((build.directory / "index.py").stat().st_mtime)'),
     ),
     "a set's order": (
-        "bundling_gives_the_same_bytes_in_another_process",
+        "bundling_is_reproducible_in_another_process",
         "made.txt",
         writes('" ".join({"alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta"})'),
     ),
@@ -110,12 +110,12 @@ BUNDLING = {
         does('import tempfile; Path(tempfile.mkstemp()[1]).write_text("done")'),
     ),
     "a change of the build": (
-        "bundling_changes_nothing_in_the_build",
+        "bundling_does_not_change_the_build",
         "assert",
         does('(build.directory / "app/empty.txt").unlink()'),
     ),
     "writing through a link": (
-        "bundling_changes_nothing_in_the_build",
+        "bundling_does_not_change_the_build",
         "assert",
         does('(directory / "index.py").write_text("# acme")'),
     ),
@@ -149,22 +149,22 @@ BUNDLING = {
         ),
     ),
     "the path of the build": (
-        "a_bundle_forgets_where_it_was_made",
+        "a_bundle_has_no_local_paths_or_names",
         "made.txt tells",
         writes("str(build.directory)"),
     ),
     "the user's name": (
-        "a_bundle_forgets_where_it_was_made",
+        "a_bundle_has_no_local_paths_or_names",
         "made.txt tells",
         writes('__import__("getpass").getuser()'),
     ),
     "the host's name": (
-        "a_bundle_forgets_where_it_was_made",
+        "a_bundle_has_no_local_paths_or_names",
         "made.txt tells",
         writes('__import__("socket").gethostname()'),
     ),
     "a file after the seal": (
-        "a_bundle_loads_again",
+        "a_copied_bundle_loads",
         "changed after it was made",
         (
             SEALED,
@@ -173,12 +173,12 @@ BUNDLING = {
         ),
     ),
     "no seal": (
-        "a_bundle_loads_again",
+        "a_copied_bundle_loads",
         "did not seal",
         (SEALED, "    return Bundle(directory=directory, manifest=build.manifest)\n"),
     ),
     "empty files left out": (
-        "nothing_of_the_app_is_left_out",
+        "every_file_of_the_app_is_live",
         "empty.txt",
         does(
             '[path.unlink() for path in directory.rglob("*")'
@@ -189,22 +189,22 @@ BUNDLING = {
 
 DEPLOYING = {
     "no answer": (
-        "a_deploy_is_live_and_says_where",
+        "deploy_returns_the_live_deployment",
         "returned NoneType from mastra_deploy",
         ('    return _deployment(live["deployment"])\n', ""),
     ),
     "another id": (
-        "a_deploy_is_live_and_says_where",
+        "deploy_returns_the_live_deployment",
         "another deployment",
         ('told.pop("created"))\n', 'told.pop("created"))\n    told["id"] = told["id"][:7]\n'),
     ),
     "a time without a zone": (
-        "a_deploy_is_live_and_says_where",
+        "deploy_returns_the_live_deployment",
         "no time zone",
         ('told.pop("created"))', 'told.pop("created")).replace(tzinfo=None)'),
     ),
     "the first of equal files only": (
-        "every_file_arrives_byte_for_byte",
+        "every_file_is_deployed_unchanged",
         "other files",
         (
             "json=manifest.paths)",
@@ -213,7 +213,7 @@ DEPLOYING = {
         ),
     ),
     "text files with other line ends": (
-        "every_file_arrives_byte_for_byte",
+        "every_file_is_deployed_unchanged",
         "these files differ",
         (
             "    manifest, name = Manifest.of(bundle.directory), bundle.manifest.digest\n",
@@ -225,12 +225,12 @@ DEPLOYING = {
         ),
     ),
     "no environment": (
-        "the_environment_arrives",
+        "environment_variables_are_deployed",
         "GREETING",
         ("{k: v.reveal() for k, v in request.env.items()}", "{}"),
     ),
     "variables after the release": (
-        "the_environment_arrives",
+        "environment_variables_are_deployed",
         "GREETING",
         (
             '        client.put(f"{place}/env/{stage}", json={k: v.reveal() for k, v in'
@@ -240,14 +240,14 @@ DEPLOYING = {
         ),
     ),
     "a need of the build": (
-        "deploying_needs_the_bundle_alone",
+        "deploying_needs_only_the_bundle",
         "index.py",
         (BUNDLE, f"{BUNDLE}    BUILDS.append(build.directory)\n"),
         ("Env = Mapping", "BUILDS: list[Path] = []\nEnv = Mapping"),
         (UPLOAD, f'{UPLOAD}        (BUILDS[-1] / "index.py").read_bytes()\n'),
     ),
     "everything, always": (
-        "an_unchanged_deploy_sends_next_to_nothing",
+        "an_unchanged_bundle_is_not_sent_again",
         "were sent again",
         ('json=manifest.paths).json()["missing"]', "json=manifest.paths) and list(manifest.files)"),
     ),
@@ -261,7 +261,7 @@ DEPLOYING = {
         ),
     ),
     "a preview in production": (
-        "a_preview_leaves_production_alone",
+        "a_preview_does_not_change_production",
         "preview",
         ("    stage = request.environment\n", '    stage = "production"\n'),
     ),
@@ -269,7 +269,7 @@ DEPLOYING = {
 
 TROUBLES = {
     "no second try": (
-        "an_unavailable_platform_is_asked_again",
+        "deploy_retries_after_503",
         "503",
         (
             CLIENT,
@@ -281,7 +281,7 @@ TROUBLES = {
         ),
     ),
     "no second try after 429": (
-        "too_many_requests_are_waited_out",
+        "deploy_retries_after_429",
         "429",
         (
             CLIENT,
@@ -295,10 +295,10 @@ TROUBLES = {
         ),
     ),
     "a create that is repeated blindly": (
-        "nothing_is_created_twice_when_an_answer_is_lost",
+        "a_lost_response_creates_no_duplicate",
         "created again: POST /apps",
         (
-            'get_or_create(lambda: _app(client, settings), lambda: client.post("/apps", **new).json())',
+            'get_or_create(\n            lambda: _app(client, settings), lambda: client.post("/apps", **new).json()\n        )',
             '_app(client, settings) or _twice(lambda: client.post("/apps", **new).json())',
         ),
         (
@@ -308,7 +308,7 @@ TROUBLES = {
         ),
     ),
     "a release before the files": (
-        "nothing_is_ever_live_by_half",
+        "no_partial_deployment_is_live",
         "half of it is live",
         (
             "        upload(\n",
@@ -317,7 +317,7 @@ TROUBLES = {
         ),
     ),
     "a success that is none": (
-        "nothing_is_ever_live_by_half",
+        "no_partial_deployment_is_live",
         "ended well and is not live",
         (
             RELEASED,
@@ -328,7 +328,7 @@ TROUBLES = {
         ),
     ),
     "a refused token that is any error": (
-        "a_refused_token_is_an_auth_error",
+        "a_rejected_token_raises_auth_error",
         "It did not work",
         (
             UPLOAD,
@@ -338,7 +338,7 @@ TROUBLES = {
         ),
     ),
     "words that are lost": (
-        "a_platform_error_keeps_its_words",
+        "a_platform_error_keeps_its_message",
         "words are lost",
         (
             '        new = {"name": settings.app}\n',
@@ -349,7 +349,7 @@ TROUBLES = {
         ),
     ),
     "errors that are swallowed": (
-        "a_platform_error_keeps_its_words",
+        "a_platform_error_keeps_its_message",
         "DID NOT RAISE",
         (
             '        new = {"name": settings.app}\n',
@@ -361,28 +361,28 @@ TROUBLES = {
         ),
     ),
     "a failure that is ignored": (
-        "a_failed_deployment_is_told",
+        "a_failed_deployment_raises_deployment_failed",
         "DID NOT RAISE",
         ('    if live["state"] == "failed":', "    if False:"),
         ('    if live["state"] == "failed":', "    if False:"),
     ),
     "a failure without its words": (
-        "a_failed_deployment_is_told",
+        "a_failed_deployment_raises_deployment_failed",
         "words are lost",
         ("{live['error']}", "it failed"),
     ),
     "asking for ever": (
-        "an_endless_deployment_is_given_up",
+        "an_endless_deployment_raises_deploy_timeout",
         "stopped answering",
         ("timeout=600,", "timeout=10**9,"),
     ),
     "waiting where nobody waits": (
-        "not_waited_for_it_comes_back",
+        "deploy_without_wait_returns_building",
         "was not done after",
         (" or not request.wait", ""),
     ),
     "not waiting for the end": (
-        "a_deploy_is_live_and_says_where",
+        "deploy_returns_the_live_deployment",
         "nothing is live",
         ('lambda told: told["state"] != "building" or not request.wait', "lambda told: True"),
         ("created=created, **told)", 'created=created, **{**told, "live": True})'),
@@ -391,7 +391,7 @@ TROUBLES = {
 
 LOOKING = {
     "a plan that creates": (
-        "looking_changes_nothing",
+        "read_only_hooks_change_nothing",
         "plan writes",
         (
             '        there = client.get("/blobs")',
@@ -400,7 +400,7 @@ LOOKING = {
         ),
     ),
     "a plan that sends": (
-        "looking_changes_nothing",
+        "read_only_hooks_change_nothing",
         "plan writes",
         (
             '        there = client.get("/blobs")',
@@ -410,22 +410,22 @@ LOOKING = {
         ),
     ),
     "a plan with wrong bytes": (
-        "a_plan_agrees_with_the_deploy",
+        "a_plan_matches_the_deploy",
         "more is planned",
         ("upload=new", "upload=manifest.size()"),
     ),
     "a plan without the app": (
-        "a_plan_agrees_with_the_deploy",
+        "a_plan_matches_the_deploy",
         "none planned",
         ("creates=tuple(thing for thing, missing in wanted.items() if missing)", "creates=()"),
     ),
     "a doctor who does not look": (
-        "the_doctor_sees_a_refused_token",
+        "doctor_reports_a_rejected_token",
         "nothing wrong",
         ('        client.get("/user")\n', "        pass\n"),
     ),
     "a doctor who wants the app there": (
-        "a_healthy_platform_has_no_problem",
+        "doctor_finds_no_error_on_a_healthy_platform",
         "no app",
         (
             '        client.get("/user")\n    return []',
@@ -449,7 +449,7 @@ LOOKING = {
         ("for each in told[:limit]]", "for each in told]"),
     ),
     "a fingerprint that comes too early": (
-        "a_fingerprint_is_that_of_what_is_live",
+        "a_fingerprint_belongs_to_the_live_deployment",
         "of a deploy that broke off",
         (
             UPLOAD,
@@ -462,12 +462,12 @@ LOOKING = {
         ),
     ),
     "an error where there is no app": (
-        "an_app_that_is_not_there_has_no_deployments",
+        "a_missing_app_has_no_deployments",
         "TypeError",
         ('["deployments"] if app else []', '["deployments"]'),
     ),
     "a log from the end": (
-        "the_log_is_told_in_order",
+        "logs_are_in_order",
         "first words",
         ("for line in lines[told:])", "for line in lines[told:][::-1])"),
     ),
@@ -485,7 +485,7 @@ VERBS = {
         ),
     ),
     "a promotion of nothing": (
-        "promoting_what_is_not_there_is_an_error",
+        "promoting_an_unknown_deployment_raises",
         "DID NOT RAISE",
         (
             PROMOTE,
@@ -495,7 +495,7 @@ VERBS = {
         ),
     ),
     "a rollback to the newest other one": (
-        "rollback_goes_to_what_was_live_before",
+        "rollback_restores_the_previous_deployment",
         "rollback",
         (
             'wanted = id or app.get("previous", "")',
@@ -504,7 +504,7 @@ VERBS = {
         ),
     ),
     "a rollback to nothing": (
-        "rolling_back_to_nothing_is_an_error",
+        "rollback_without_a_previous_deployment_raises",
         "DID NOT RAISE",
         (
             '            raise DeployError(f"Nothing of {settings.app!r} was live before.", "Deploy it.")\n',
@@ -525,7 +525,7 @@ VERBS = {
         ),
     ),
     "variables that a deploy forgets": (
-        "variables_are_kept",
+        "variables_survive_a_deploy",
         "lost what was set",
         (
             '        client.put(f"{place}/env/{stage}"',
@@ -535,7 +535,7 @@ VERBS = {
         ),
     ),
     "variables that are not replaced": (
-        "variables_are_kept",
+        "variables_survive_a_deploy",
         "lost what was set",
         (
             "        self._put({name: value.reveal() for name, value in values.items()})",
@@ -544,7 +544,7 @@ VERBS = {
         ),
     ),
     "an unknown variable that is an error": (
-        "variables_are_kept",
+        "variables_survive_a_deploy",
         "NEVER_THERE",
         (
             "        self._put(dict.fromkeys(names))",
@@ -580,7 +580,7 @@ VERBS = {
 
 KEEPING = {
     "the token in progress": (
-        "nothing_shown_holds_a_secret",
+        "no_output_has_a_secret",
         "a secret was shown",
         (
             UPLOAD,
@@ -588,12 +588,12 @@ KEEPING = {
         ),
     ),
     "a value in a note": (
-        "nothing_shown_holds_a_secret",
+        "no_output_has_a_secret",
         "a secret was shown",
         (UPLOAD, f"{UPLOAD}        report.note(str([v.reveal() for v in request.env.values()]))\n"),
     ),
     "the token in an error": (
-        "nothing_shown_holds_a_secret",
+        "no_output_has_a_secret",
         "a secret was shown",
         (
             CLIENT,
@@ -604,7 +604,7 @@ KEEPING = {
         ),
     ),
     "the token in a cause": (
-        "nothing_shown_holds_a_secret",
+        "no_output_has_a_secret",
         "a secret was shown",
         (
             UPLOAD,
@@ -613,12 +613,12 @@ KEEPING = {
         ),
     ),
     "a value that is printed": (
-        "nothing_shown_holds_a_secret",
+        "no_output_has_a_secret",
         "a secret was shown",
         (UPLOAD, f"{UPLOAD}        print({{k: v.reveal() for k, v in request.env.items()}})\n"),
     ),
     "a value in the log": (
-        "nothing_shown_holds_a_secret",
+        "no_output_has_a_secret",
         "a secret was shown",
         (
             UPLOAD,
@@ -627,7 +627,7 @@ KEEPING = {
         ),
     ),
     "a value in the deployment": (
-        "nothing_shown_holds_a_secret",
+        "no_output_has_a_secret",
         "a secret was shown",
         (
             '    return _deployment(live["deployment"])\n',
@@ -635,7 +635,7 @@ KEEPING = {
         ),
     ),
     "the token in an address": (
-        "no_secret_travels_in_an_address",
+        "no_url_has_a_secret",
         "in its path",
         (
             UPLOAD,

@@ -31,7 +31,7 @@ def test_a_promise_is_not_taken_back_in_silence():
                 pass
 
 
-@pytest.mark.parametrize("name", ["test_a_bundle_holds_no_secret", "test_the_target_is_described"])
+@pytest.mark.parametrize("name", ["test_a_bundle_holds_no_secret", "test_the_target_has_a_description"])
 def test_neither_by_a_mixin_nor_by_nothing(name):
     mixin = type("Mixin", (), {name: lambda self: None})
     with pytest.raises(TypeError, match=name):
@@ -47,7 +47,7 @@ def test_a_reason_has_words(reason):
         pass
 
     with pytest.raises(TypeError, match="reason"):
-        type("Wordless", (DeployerSuite,), {"test_a_bundle_loads_again": test})
+        type("Wordless", (DeployerSuite,), {"test_a_copied_bundle_loads": test})
 
 
 def test_with_a_reason_a_promise_is_expected_to_fail():
@@ -55,7 +55,7 @@ def test_with_a_reason_a_promise_is_expected_to_fail():
     def test(self):
         pass
 
-    type("Honest", (DeployerSuite,), {"test_a_bundle_loads_again": test})
+    type("Honest", (DeployerSuite,), {"test_a_copied_bundle_loads": test})
 
 
 def test_every_promise_is_said_in_a_sentence():

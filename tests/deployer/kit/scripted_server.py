@@ -1,4 +1,4 @@
-"""An HTTP server on loopback that answers what a test tells it to."""
+"""An HTTP server on loopback whose responses a test sets."""
 
 import contextlib
 import json
@@ -7,9 +7,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Platform(ThreadingHTTPServer):
-    """Answers from a list of (status, headers, body), then 200; ``answer`` may decide instead.
+    """Answer from a list of (status, headers, body), then 200; ``answer`` may decide instead.
 
-    A status of 0 breaks the connection. A body of bytes goes out as it is, others as JSON.
+    A status of 0 drops the connection. A body of bytes is sent as it is, others as JSON.
     """
 
     daemon_threads = True
@@ -23,15 +23,15 @@ class Platform(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
 
     def handle_error(self, request, client_address):
-        """A client that goes away in the middle is part of the tests."""
+        """Ignore clients that disconnect in the middle: tests do that."""
 
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    wbufsize = 65536  # head and body in one packet: two would wait for one another
+    wbufsize = 65536  # head and body in one packet: two would wait for an acknowledgement
 
     def _answer(self):
-        self.body = self._body()
+        self.body = self._read_body()
         self.server.seen.append((self.command, self.path, self.headers.get("authorization")))
         self.server.bodies.append(self.body)
         self.server.headers.append(dict(self.headers))
@@ -46,7 +46,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    def _body(self):
+    def _read_body(self):
         if self.headers.get("transfer-encoding") != "chunked":
             return self.rfile.read(int(self.headers.get("content-length") or 0))
         body = b""
@@ -57,15 +57,15 @@ class Handler(BaseHTTPRequestHandler):
         return body
 
     do_GET = do_PUT = do_POST = _answer  # noqa: N815  # the library's names
-    do_CONNECT = _answer  # noqa: N815  # what a proxy is asked first
+    do_CONNECT = _answer  # noqa: N815  # the request that a proxy gets first
 
     def log_message(self, *_):
         pass
 
 
 @contextlib.contextmanager
-def serving(answer=None):
-    """A platform that listens."""
+def serve(answer=None):
+    """Run a platform in a thread."""
     server = Platform(answer)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()

@@ -1,4 +1,4 @@
-"""Archives: the same bytes for the same files, read by other programs, with flat memory."""
+"""Archives: reproducible, readable by other programs, and written with constant memory."""
 
 import gzip
 import io
@@ -13,7 +13,7 @@ import zipfile
 import pytest
 
 from mastra_core.errors import BundleError
-from mastra_deployer.kit import split, tar_directory, zip_directory
+from mastra_deployer.kit import split_file, tar_directory, zip_directory
 
 FILES = {
     "index.py": b"print('hello')\n",
@@ -28,10 +28,10 @@ RUN = ("z/run.sh",)
 
 @pytest.fixture
 def tree(tmp_path):
-    return write(tmp_path / "tree", FILES)
+    return write_files(tmp_path / "tree", FILES)
 
 
-def write(root, files):
+def write_files(root, files):
     for name, content in files.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -52,8 +52,8 @@ def tarred(root, **options):
 
 
 @pytest.mark.parametrize("pack", [zipped, tarred])
-def test_times_modes_and_order_of_making_do_not_matter(tree, tmp_path, pack):
-    other = write(tmp_path / "other", dict(reversed(FILES.items())))
+def test_times_modes_and_order_of_creation_do_not_change_the_bytes(tree, tmp_path, pack):
+    other = write_files(tmp_path / "other", dict(reversed(FILES.items())))
     for number, name in enumerate(FILES):
         os.utime(other / name, (number, number))
         (other / name).chmod(0o700 if number % 2 else 0o444)
@@ -87,14 +87,14 @@ def test_a_tar_holds_every_file_with_its_mode_and_owner(tree, compress):
             assert info.mode == (0o755 if name in RUN else 0o644)
 
 
-def test_gzip_keeps_no_name_and_no_time(tree):
+def test_gzip_header_has_no_name_and_no_time(tree):
     content = tarred(tree)
     assert content[3] == 0, "a name"
     assert content[4:8] == bytes(4), "a time"
     assert gzip.decompress(content) == tarred(tree, compress=False)
 
 
-def test_only_what_is_named_goes_in(tree):
+def test_only_the_given_paths_are_written(tree):
     paths = ["c/data.bin", "index.py"]
     with zipfile.ZipFile(io.BytesIO(zipped(tree, paths=reversed(paths)))) as archive:
         assert archive.namelist() == paths
@@ -103,13 +103,13 @@ def test_only_what_is_named_goes_in(tree):
 
 
 @pytest.mark.parametrize("pack", [zipped, tarred])
-def test_links_are_refused(tree, pack):
+def test_symbolic_links_are_rejected(tree, pack):
     (tree / "link").symlink_to("index.py")
     with pytest.raises(BundleError, match="link"):
         pack(tree)
 
 
-def test_a_path_is_written_to(tree, tmp_path):
+def test_an_existing_file_is_replaced(tree, tmp_path):
     (tmp_path / "a.zip").write_bytes(b"older and longer" * 10_000)
     zip_directory(tree, tmp_path / "a.zip")
     assert (tmp_path / "a.zip").read_bytes() == zipped(tree)
@@ -118,7 +118,7 @@ def test_a_path_is_written_to(tree, tmp_path):
 
 
 @pytest.mark.skipif(not shutil.which("tar"), reason="there is no tar")
-def test_other_programs_read_it(tree, tmp_path):
+def test_tar_extracts_the_archive(tree, tmp_path):
     tar_directory(tree, tmp_path / "a.tgz", executables=RUN)
     home = tmp_path / "out"
     home.mkdir()
@@ -128,13 +128,13 @@ def test_other_programs_read_it(tree, tmp_path):
     assert {name: (home / name).read_bytes() for name in FILES} == FILES
 
 
-def test_parts_make_up_the_file(tmp_path):
+def test_a_file_is_split_into_parts(tmp_path):
     (tmp_path / "big").write_bytes(bytes(range(250)) * 10)
-    parts = list(split(tmp_path / "big", 999))
+    parts = list(split_file(tmp_path / "big", 999))
     assert [len(part) for part in parts] == [999, 999, 502]
     assert b"".join(parts) == (tmp_path / "big").read_bytes()
     (tmp_path / "empty").touch()
-    assert list(split(tmp_path / "empty", 999)) == []
+    assert list(split_file(tmp_path / "empty", 999)) == []
 
 
 MEMORY = """

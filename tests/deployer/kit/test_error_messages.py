@@ -1,6 +1,7 @@
-"""The platform's own words, from wherever it puts them."""
+"""The platform's error message, in each shape that platforms use."""
 
 import pytest
+from kit_server import serve
 
 from mastra_core.errors import ApiError
 from mastra_deployer.kit import connect
@@ -12,22 +13,22 @@ PAGE = b"<!DOCTYPE html><html><head><title>502 &amp; Bad\n Gateway</title></head
 
 
 @pytest.fixture
-def said():
-    """What the error says of a body."""
-    with serving() as platform, connect(platform.url, name="It") as client:
+def get_message():
+    """Return a function that gives the error's message for a response body."""
+    with serve() as platform, connect(platform.url, name="It") as client:
 
-        def say(body, status=409):
+        def request(body, status=409):
             platform.answers = [(status, {}, body)]
             with pytest.raises(ApiError) as raised:
                 client.post("/x")
             assert raised.value.status == status
             return raised.value.message.removeprefix(f"It answered {status} to POST /x: ")
 
-        yield say
+        yield request
 
 
 @pytest.mark.parametrize(
-    ("body", "words"),
+    ("body", "message"),
     [
         ({"message": "no such app"}, "no such app"),
         ({"code": 404, "message": "no such app"}, "no such app (404)"),
@@ -61,20 +62,20 @@ def said():
     ],
     ids=str,
 )
-def test_the_sentence_is_found(said, body, words):
-    assert said(body) == words
+def test_the_message_is_found(get_message, body, message):
+    assert get_message(body) == message
 
 
-def test_a_long_story_is_cut(said):
-    assert len(said({"message": "x" * 10_000})) == 300
+def test_a_long_message_is_truncated(get_message):
+    assert len(get_message({"message": "x" * 10_000})) == 300
 
 
 @pytest.mark.parametrize("depth", [200, 400, 900, 20_000])
 @pytest.mark.parametrize(("opening", "closing"), [('{"error":', "}"), ("[", "]")])
-def test_a_bottomless_answer_is_no_trouble(said, opening, closing, depth):
-    assert said((opening * depth + "1" + closing * depth).encode())
-    assert said((opening * depth).encode()).startswith(opening)
+def test_deeply_nested_json_is_handled(get_message, opening, closing, depth):
+    assert get_message((opening * depth + "1" + closing * depth).encode())
+    assert get_message((opening * depth).encode()).startswith(opening)
 
 
-def test_a_status_without_a_name_still_says_something(said):
-    assert said(b"", 499) == "no words"
+def test_a_status_without_a_reason_phrase_has_a_message(get_message):
+    assert get_message(b"", 499) == "no message"

@@ -1,4 +1,4 @@
-"""Files by digest."""
+"""``FileManifest``: files by digest."""
 
 import hashlib
 import random
@@ -25,12 +25,12 @@ def test_a_manifest_lists_every_file_of_a_content(tmp_path):
     assert manifest.size([digest]) == 4
 
 
-def test_random_trees_are_delivered_byte_for_byte(tmp_path):
-    chance = random.Random(5)
+def test_contents_of_random_trees_are_read_unchanged(tmp_path):
+    rng = random.Random(5)
     for number in range(60):
-        path = tmp_path / chance.choice("abc") / chance.choice(("x", "y/z")) / f"{number} ü.txt"
+        path = tmp_path / rng.choice("abc") / rng.choice(("x", "y/z")) / f"{number} ü.txt"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(chance.randbytes(chance.choice((0, 1, 3, 70_000))))
+        path.write_bytes(rng.randbytes(rng.choice((0, 1, 3, 70_000))))
     manifest = Manifest.of(tmp_path)
     for name, digest in manifest.paths.items():
         assert manifest.read(digest) == (tmp_path / name).read_bytes()
@@ -38,7 +38,7 @@ def test_random_trees_are_delivered_byte_for_byte(tmp_path):
 
 
 @pytest.mark.parametrize("target", ["one", "folder", "nowhere"])
-def test_links_are_refused(tmp_path, target):
+def test_symbolic_links_are_rejected(tmp_path, target):
     (tmp_path / "one").write_text("1")
     (tmp_path / "folder").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / target)
@@ -47,7 +47,7 @@ def test_links_are_refused(tmp_path, target):
 
 
 @pytest.mark.parametrize("change", ["other", "oneone", None])
-def test_a_file_that_changes_after_it_was_digested_is_not_sent(tmp_path, change):
+def test_a_file_that_changed_after_its_digest_is_not_read(tmp_path, change):
     file = tmp_path / "one"
     file.write_text("one")
     manifest = Manifest.of(tmp_path)

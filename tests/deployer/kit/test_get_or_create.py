@@ -1,6 +1,7 @@
-"""Making something that must not be there twice, on a platform that loses answers."""
+"""``get_or_create`` on a platform that loses responses."""
 
 import pytest
+from kit_server import serve
 
 from mastra_core.errors import ApiError, AuthError
 from mastra_deployer.kit import connect, get_or_create
@@ -8,32 +9,36 @@ from mastra_deployer.kit.clock import no_waiting
 from tests.deployer.kit.scripted_server import serving
 
 
-class Store:
-    """A platform that creates on POST, then answers as it is told to."""
+class AppStore:
+    """A platform that creates an app on POST.
+
+    ``rejections`` are statuses of a POST that creates nothing; ``faults`` are statuses of one that
+    creates; the app is missing from the next ``hidden`` lists.
+    """
 
     def __init__(self):
-        self.made, self.faults, self.hidden, self.before = [], [], 0, []
+        self.apps, self.faults, self.hidden, self.rejections = [], [], 0, []
 
     def __call__(self, request):
         if request.command == "GET":
             if self.hidden:
                 self.hidden -= 1
                 return 200, {}, []
-            return 200, {}, self.made
-        if self.before:
-            return self.before.pop(0), {}, {}
-        self.made.append(len(self.made))
-        return (self.faults.pop(0) if self.faults else 201), {}, self.made[-1]
+            return 200, {}, self.apps
+        if self.rejections:
+            return self.rejections.pop(0), {}, {}
+        self.apps.append(len(self.apps))
+        return (self.faults.pop(0) if self.faults else 201), {}, self.apps[-1]
 
 
 @pytest.fixture
 def store():
-    return Store()
+    return AppStore()
 
 
 @pytest.fixture
-def make(store):
-    with serving(store) as platform, connect(platform.url) as client, no_waiting():
+def create(store):
+    with serve(store) as platform, connect(platform.url) as client, no_waiting():
 
         def find():
             found = client.get("/apps").json()
@@ -42,49 +47,49 @@ def make(store):
         yield lambda: get_or_create(find, lambda: {"id": client.post("/apps").json()})
 
 
-def test_what_is_there_is_not_made(make, store):
-    store.made = [7]
-    assert make() == {"id": 7}
-    assert store.made == [7]
+def test_an_existing_app_is_not_created(create, store):
+    store.apps = [7]
+    assert create() == {"id": 7}
+    assert store.apps == [7]
 
 
-def test_what_is_not_there_is_made(make, store):
-    assert make() == {"id": 0}
-    assert make() == {"id": 0}
-    assert store.made == [0]
+def test_a_missing_app_is_created_once(create, store):
+    assert create() == {"id": 0}
+    assert create() == {"id": 0}
+    assert store.apps == [0]
 
 
 @pytest.mark.parametrize("fault", [0, 500, 502, 503, 504, 409, 408])
-def test_a_lost_answer_is_looked_up(make, store, fault):
+def test_a_lost_response_is_looked_up(create, store, fault):
     store.faults = [fault]
-    assert make() == {"id": 0}
-    assert store.made == [0]
+    assert create() == {"id": 0}
+    assert store.apps == [0]
 
 
-def test_a_list_that_lags_behind_is_looked_at_again(make, store):
+def test_a_list_that_lags_behind_is_read_again(create, store):
     store.faults, store.hidden = [500], 4
-    assert make() == {"id": 0}
-    assert store.made == [0]
+    assert create() == {"id": 0}
+    assert store.apps == [0]
 
 
-def test_what_was_not_made_is_an_error_and_the_next_run_makes_it(make, store):
-    store.before = [500]
+def test_a_failed_create_raises_and_the_next_run_creates(create, store):
+    store.rejections = [500]
     with pytest.raises(ApiError) as raised:
-        make()
+        create()
     assert raised.value.status == 500
-    assert store.made == []
-    assert make() == {"id": 0}
+    assert store.apps == []
+    assert create() == {"id": 0}
 
 
 @pytest.mark.parametrize("status", [400, 404, 422])
-def test_a_clear_no_is_not_looked_up(make, store, status):
-    store.before = [status]
+def test_a_rejected_create_is_not_looked_up(create, store, status):
+    store.rejections = [status]
     with pytest.raises(ApiError) as raised:
-        make()
+        create()
     assert raised.value.status == status
 
 
-def test_a_refused_token_is_one(make, store):
-    store.before = [401]
+def test_a_rejected_token_raises_auth_error(create, store):
+    store.rejections = [401]
     with pytest.raises(AuthError):
-        make()
+        create()

@@ -1,4 +1,4 @@
-"""Waiting for something to be done, and for time to pass."""
+"""``poll``, and the clock of the kit."""
 
 import itertools
 import threading
@@ -14,76 +14,76 @@ from mastra_deployer.kit.clock import no_waiting, now
 
 
 @pytest.fixture(autouse=True)
-def hurry():
+def skip_waits():
     with no_waiting():
         yield
 
 
-def test_the_first_answer_may_be_done():
-    begun = now()
+def test_the_first_value_may_be_final():
+    start = now()
     assert poll(lambda: "ready", lambda state: state == "ready", timeout=10) == "ready"
-    assert now() - begun < 0.5
+    assert now() - start < 0.5
 
 
-def test_it_looks_ever_more_rarely():
-    looks = []
+def test_the_interval_grows():
+    times = []
 
-    def look():
-        looks.append(now())
-        return len(looks) > 20
+    def fetch():
+        times.append(now())
+        return len(times) > 20
 
-    assert poll(look, bool, timeout=600) is True
-    pauses = [later - earlier for earlier, later in itertools.pairwise(looks)]
-    wanted = [min(15, 1.5**number) for number in range(20)]
-    assert all(pause >= least for pause, least in zip(pauses, wanted, strict=True))
-    assert sum(pauses) < sum(wanted) + 60
+    assert poll(fetch, bool, timeout=600) is True
+    waits = [later - earlier for earlier, later in itertools.pairwise(times)]
+    expected = [min(15, 1.5**number) for number in range(20)]
+    assert all(wait >= least for wait, least in zip(waits, expected, strict=True))
+    assert sum(waits) < sum(expected) + 60
 
 
-def test_what_is_not_done_in_time_is_named():
-    begun, looks = now(), []
+def test_a_timeout_names_what_was_waited_for():
+    start, calls = now(), []
     with pytest.raises(DeployTimeout) as raised:
-        poll(lambda: looks.append(1), lambda _: False, timeout=300, what="the build")
+        poll(lambda: calls.append(1), lambda _: False, timeout=300, what="the build")
     assert raised.value.message == "The build was not done after 5 min."
     assert raised.value.hint
-    assert now() - begun == pytest.approx(300, abs=30)
-    assert len(looks) > 20
+    assert now() - start == pytest.approx(300, abs=30)
+    assert len(calls) > 20
 
 
-def test_progress_tells_the_seconds():
-    told = []
+def test_progress_is_reported_in_seconds():
+    events = []
 
     class Report(Silent):
         def advance(self, done, total, unit="B"):
-            told.append((done, total, unit))
+            events.append((done, total, unit))
 
     with pytest.raises(DeployTimeout):
         poll(lambda: 0, bool, timeout=20, report=Report())
-    assert told[0] == (0, 20, "s")
-    assert told == sorted(told)
-    assert len(told) > 4
+    assert events[0] == (0, 20, "s")
+    assert events == sorted(events)
+    assert len(events) > 4
 
 
-def test_waits_at_the_same_time_are_one_wait():
-    """Time passes for all threads: twenty that wait ten seconds do not wait two hundred."""
+def test_simultaneous_waits_overlap():
+    """Virtual time advances for all threads: twenty waits of 10 seconds do not take 200."""
     from mastra_deployer.kit.clock import sleep
 
-    begun, together = now(), threading.Barrier(20)
+    start, barrier = now(), threading.Barrier(20)
 
     def wait(_):
-        together.wait()
+        barrier.wait()
         sleep(10)
 
     with ThreadPoolExecutor(20) as pool:
         list(pool.map(wait, range(20)))
-    assert 10 <= now() - begun <= 200
+    assert 10 <= now() - start <= 200
 
 
-def test_time_goes_on_as_usual_afterwards():
+def test_virtual_time_ends_with_the_outermost_block():
     from mastra_deployer.kit import clock
 
     with no_waiting():
         clock.sleep(1000)
-    # The outer one still holds, so a wait takes no time; what passed has passed.
-    begun = time.monotonic()
+    # The block of the fixture is still active, so a wait takes no time.
+    start = time.monotonic()
     clock.sleep(1000)
-    assert time.monotonic() - begun < 100
+    assert time.monotonic() - start < 100

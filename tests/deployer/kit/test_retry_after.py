@@ -1,9 +1,10 @@
-"""When to come again, in every form that platforms say it, against a real HTTP server."""
+"""``Retry-After`` and its variants, against a real HTTP server."""
 
 import datetime as dt
 from email.utils import format_datetime
 
 import pytest
+from kit_server import serve
 
 from mastra_core.errors import ApiError
 from mastra_deployer.kit import connect
@@ -11,31 +12,30 @@ from mastra_deployer.kit.clock import no_waiting, now
 from tests.deployer.kit.scripted_server import serving
 
 # The platform's clock is two hours ahead of this machine's.
-THERE = dt.datetime.now(dt.UTC).replace(microsecond=0) + dt.timedelta(hours=2)
-DATE = {"date": format_datetime(THERE, usegmt=True)}
-SOON = THERE + dt.timedelta(seconds=30)
-HERE = dt.datetime.now(dt.UTC)
+PLATFORM_TIME = dt.datetime.now(dt.UTC).replace(microsecond=0) + dt.timedelta(hours=2)
+DATE = {"date": format_datetime(PLATFORM_TIME, usegmt=True)}
+SOON = PLATFORM_TIME + dt.timedelta(seconds=30)
 
 
-def _named(value):
-    """Without times: two workers collect the tests at two, and must name them alike."""
+def _format_id(value):
+    """Return an id without times: all workers must collect the same ids."""
     return "-".join(value) if isinstance(value, dict) else str(value)
 
 
 @pytest.fixture
 def platform():
-    with serving() as server, no_waiting():
+    with serve() as server, no_waiting():
         yield server
 
 
-def waited(platform, status, headers, method="GET"):
-    """Seconds that passed before the request was made again."""
+def measure_wait(platform, status, headers, method="GET"):
+    """Return the seconds that passed before the request was repeated."""
     platform.answers = [(status, headers, {})]
     with connect(platform.url) as client:
-        begun = now()
+        start = now()
         assert client.request(method, "/x").status_code == 200
     assert len(platform.seen) == 2
-    return now() - begun
+    return now() - start
 
 
 @pytest.mark.parametrize(
@@ -62,30 +62,30 @@ def waited(platform, status, headers, method="GET"):
         {"ratelimit": '"default"; r=0; t=30', "ratelimit-policy": '"default";q=100;w=60'},
         {"retry-after": "rubbish", "x-ratelimit-reset": "30"},
     ],
-    ids=_named,
+    ids=_format_id,
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_the_platforms_time_is_kept(platform, headers, method):
-    assert 28 < waited(platform, 429, headers, method) < 45
+def test_the_platforms_wait_is_kept(platform, headers, method):
+    assert 28 < measure_wait(platform, 429, headers, method) < 45
 
 
-def test_a_time_without_the_platforms_date_goes_by_this_clock(platform):
+def test_a_time_without_a_date_header_uses_the_local_clock(platform):
     soon = (dt.datetime.now(dt.UTC) + dt.timedelta(seconds=31)).timestamp()
-    assert 28 < waited(platform, 429, {"x-ratelimit-reset": str(int(soon))}) < 45
+    assert 28 < measure_wait(platform, 429, {"x-ratelimit-reset": str(int(soon))}) < 45
 
 
-def test_a_fraction_of_a_second_is_one(platform):
-    assert waited(platform, 429, {"retry-after": "0.5"}) < 15
+def test_a_wait_may_be_a_fraction_of_a_second(platform):
+    assert measure_wait(platform, 429, {"retry-after": "0.5"}) < 15
 
 
 @pytest.mark.parametrize("status", [503, 429])
-def test_busy_and_limited_are_asked_for_the_time(platform, status):
-    assert 28 < waited(platform, status, {"retry-after": "30"}) < 45
+def test_429_and_503_state_a_wait(platform, status):
+    assert 28 < measure_wait(platform, status, {"retry-after": "30"}) < 45
 
 
-def test_a_403_with_nothing_left_is_a_limit(platform):
+def test_a_403_with_a_used_up_allowance_states_a_wait(platform):
     reset = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "30"}
-    assert 28 < waited(platform, 403, reset) < 45
+    assert 28 < measure_wait(platform, 403, reset) < 45
 
 
 @pytest.mark.parametrize(
@@ -95,21 +95,21 @@ def test_a_403_with_nothing_left_is_a_limit(platform):
         (502, {"x-ratelimit-reset": "3000"}),
         (503, {"x-ratelimit-reset": "3000", "x-ratelimit-remaining": "4999"}),
         (429, {"retry-after": "-1"}),
-        (429, {"retry-after": format_datetime(THERE - dt.timedelta(days=9)), **DATE}),
+        (429, {"retry-after": format_datetime(PLATFORM_TIME - dt.timedelta(days=9)), **DATE}),
         (429, {"retry-after": "nan"}),
         (429, {"retry-after": "inf"}),
         (429, {"retry-after": "Fri, 31 Dec 9999 23:59:59 +99999999999999"}),
         (429, {"x-ratelimit-reset": ""}),
         (429, {"ratelimit": "???;;=,"}),
     ],
-    ids=_named,
+    ids=_format_id,
 )
-def test_what_says_nothing_of_use_is_not_waited_for(platform, status, headers):
-    assert waited(platform, status, headers) < 25
+def test_unusable_headers_are_ignored(platform, status, headers):
+    assert measure_wait(platform, status, headers) < 25
 
 
 @pytest.mark.parametrize(
-    ("headers", "words"),
+    ("headers", "duration"),
     [
         ({"retry-after": "86400"}, "24 hours"),
         ({"retry-after": "61"}, "61 seconds"),
@@ -118,19 +118,19 @@ def test_what_says_nothing_of_use_is_not_waited_for(platform, status, headers):
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_a_long_wait_is_told_and_not_slept(platform, method, headers, words):
+def test_a_long_wait_is_an_error(platform, method, headers, duration):
     platform.answers = [(429, headers, {"error": {"message": "quota is used up"}})]
-    begun = now()
+    start = now()
     with connect(platform.url) as client, pytest.raises(ApiError, match="used up") as raised:
         client.request(method, "/x")
-    assert words in raised.value.message
+    assert duration in raised.value.message
     assert "again" in raised.value.hint
     assert raised.value.status == 429
     assert len(platform.seen) == 1
-    assert now() - begun < 30
+    assert now() - start < 30
 
 
-def test_a_403_that_is_a_limit_is_no_matter_of_the_token(platform):
+def test_a_rate_limited_403_is_no_auth_error(platform):
     reset = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "3000"}
     platform.answers = [(403, reset, {"message": "limit"})]
     with connect(platform.url) as client, pytest.raises(ApiError) as raised:
@@ -138,7 +138,7 @@ def test_a_403_that_is_a_limit_is_no_matter_of_the_token(platform):
     assert raised.value.status == 403
 
 
-def test_who_says_when_is_asked_more_often(platform):
+def test_a_stated_wait_allows_twelve_attempts(platform):
     platform.answers = [(429, {"retry-after": "2"}, {})] * 11
     with connect(platform.url) as client:
         assert client.get("/x").status_code == 200

@@ -1,11 +1,11 @@
-"""For authors of deployers: HTTP that is configured, files by digest, uploads in parallel.
+"""Tools for deployer authors: an HTTP client, files by digest, parallel uploads, archives.
 
-Nothing here knows a platform. A deployer imports it inside its hooks, so that its settings
-class can be imported where only mastra-core is installed.
+Nothing here is specific to a platform. A deployer imports the kit inside its hooks, so that its
+settings class can be imported where only mastra-core is installed.
 """
 
 from mastra_deployer.files.directories import cache_directory
-from mastra_deployer.kit.archive import split, tar_directory, zip_directory
+from mastra_deployer.kit.archive import split_file, tar_directory, zip_directory
 from mastra_deployer.kit.connect import connect
 from mastra_deployer.kit.file_manifest import Manifest
 from mastra_deployer.kit.find_python import find_python
@@ -35,7 +35,7 @@ __all__ = (
     "poll",
     "require_https",
     "size_problem",
-    "split",
+    "split_file",
     "tar_directory",
     "upload",
     "zip_directory",

@@ -1,4 +1,4 @@
-"""How many at once: fewer when the platform says it is too much, then slowly more again."""
+"""Limits how many requests run at once: halved when the platform asks, then raised slowly."""
 
 from __future__ import annotations
 
@@ -7,130 +7,147 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
 
-from mastra_deployer.kit.clock import now, sleep, stopped_by
+from mastra_deployer.kit.clock import cancel_waits_on, now, sleep
 
-__all__ = ("Pace", "pause", "slow_down", "speed_up")
+__all__ = ("AdaptiveLimiter", "report_rejection", "report_success", "wait_for_retry")
 
 _thread = threading.local()
 
 
-class Pace:
-    """Lets so many threads work at a time as the platform bears.
+class AdaptiveLimiter:
+    """Let as many threads work at a time as the platform accepts.
 
-    Being told to slow down halves the number, once for all requests that were under way; each
-    request that goes well adds its share of one. Who waits for a retry makes room meanwhile.
+    A rejected request halves the limit, once for all requests that were under way. Each request
+    that succeeds raises it by ``1 / limit``. A thread that waits for a retry gives up its slot
+    meanwhile.
 
-    :param most: threads at the best of times.
+    :param maximum: threads at a time, and the limit at the start.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._limit = float(most)
+    def __init__(self, maximum: int) -> None:
+        self._maximum = maximum
+        self._limit = float(maximum)
         self._active = 0
-        self._shrunk = 0.0
+        self._lowered_at = 0.0
         self._closed_until = 0.0
-        self._room = threading.Condition()
+        self._condition = threading.Condition()
         self._stop = threading.Event()
 
     @property
     def limit(self) -> int:
-        """How many may work now."""
+        """How many threads may work now."""
         return int(self._limit)
 
     @property
     def is_stopped(self) -> bool:
-        """Whether all was stopped."""
+        """Whether ``stop`` was called."""
         return self._stop.is_set()
 
     @contextlib.contextmanager
-    def worker(self) -> Iterator[None]:
-        """Waits and retries of this thread go by this pace."""
-        _thread.pace = self
+    def bind_thread(self) -> Iterator[None]:
+        """Within the block, make this limiter the one that governs this thread's retries."""
+        _thread.limiter = self
         try:
-            with stopped_by(self._stop):
+            with cancel_waits_on(self._stop):
                 yield
         finally:
-            del _thread.pace
+            del _thread.limiter
 
     @contextlib.contextmanager
-    def turn(self) -> Iterator[None]:
-        """Work, when there is room.
+    def slot(self) -> Iterator[None]:
+        """Hold one slot within the block; wait until one is free.
 
-        :raises CancelledError: when all was stopped meanwhile.
+        :raises CancelledError: when the limiter was stopped meanwhile.
         """
-        self._enter()
+        self._acquire()
         try:
-            self._refuse_when_stopped()
+            self._raise_if_stopped()
             yield
         finally:
-            self._leave()
+            self._release()
 
-    def step_aside(self, seconds: float) -> None:
-        """Within a turn: wait, letting others work, and go on when there is room."""
-        self._leave()
+    def yield_slot(self, seconds: float) -> None:
+        """Give up the slot that this thread holds, wait, and acquire one again.
+
+        :param seconds: how long to wait.
+        :raises CancelledError: when the limiter was stopped meanwhile.
+        """
+        self._release()
         try:
             sleep(seconds)
         finally:
-            self._enter()
-        self._refuse_when_stopped()
+            self._acquire()
+        self._raise_if_stopped()
 
     def stop(self) -> None:
-        """No more turns; all waits end."""
+        """Hand out no more slots and end all waits."""
         self._stop.set()
-        with self._room:
-            self._room.notify_all()
+        with self._condition:
+            self._condition.notify_all()
 
     def slow_down(self, since: float, wait: float) -> None:
-        """A request that began at ``since`` was told to come again after ``wait`` seconds."""
-        with self._room:
+        """Lower the limit after a rejected request.
+
+        :param since: the time of ``clock.now`` at which the request began.
+        :param wait: seconds in which no request may begin.
+        """
+        with self._condition:
             self._closed_until = max(self._closed_until, now() + wait)
-            if since >= self._shrunk:  # later ones were told so before the last step down
+            # An older request was rejected under the former limit: that was counted already.
+            if since >= self._lowered_at:
                 self._limit = max(1.0, self._limit / 2)
-                self._shrunk = now()
+                self._lowered_at = now()
 
     def speed_up(self) -> None:
-        """A request went well."""
-        with self._room:
-            self._limit = min(float(self._most), self._limit + 1 / self._limit)
-            self._room.notify()
+        """Raise the limit after a request that succeeded."""
+        with self._condition:
+            self._limit = min(float(self._maximum), self._limit + 1 / self._limit)
+            self._condition.notify()
 
-    def _enter(self) -> None:
+    def _acquire(self) -> None:
         while True:
-            with self._room:
-                self._room.wait_for(lambda: self._stop.is_set() or self._active < self.limit)
+            with self._condition:
+                self._condition.wait_for(lambda: self._stop.is_set() or self._active < self.limit)
                 wait = self._closed_until - now()
                 if self._stop.is_set() or wait <= 0:
                     self._active += 1
                     return
-            with contextlib.suppress(CancelledError):  # the next look sees it
+            with contextlib.suppress(CancelledError):  # the next round sees the stop
                 sleep(wait)
 
-    def _refuse_when_stopped(self) -> None:
+    def _raise_if_stopped(self) -> None:
         if self._stop.is_set():
             raise CancelledError
 
-    def _leave(self) -> None:
-        with self._room:
+    def _release(self) -> None:
+        with self._condition:
             self._active -= 1
-            self._room.notify()
+            self._condition.notify()
 
 
-def pause(seconds: float) -> None:
-    """Wait before a retry: as this thread's pace wants it, where it has one."""
-    pace: Pace | None = getattr(_thread, "pace", None)
-    if pace is None:
+def wait_for_retry(seconds: float) -> None:
+    """Wait before a retry, without holding a slot of this thread's limiter.
+
+    :param seconds: how long to wait.
+    """
+    limiter: AdaptiveLimiter | None = getattr(_thread, "limiter", None)
+    if limiter is None:
         sleep(seconds)
     else:
-        pace.step_aside(seconds)
+        limiter.yield_slot(seconds)
 
 
-def slow_down(since: float, wait: float) -> None:
-    """Tell this thread's pace, if it has one, that the platform said "later"."""
-    if (pace := getattr(_thread, "pace", None)) is not None:
-        pace.slow_down(since, wait)
+def report_rejection(since: float, wait: float) -> None:
+    """Slow down this thread's limiter, if it has one.
+
+    :param since: the time of ``clock.now`` at which the rejected request began.
+    :param wait: seconds in which no request may begin.
+    """
+    if (limiter := getattr(_thread, "limiter", None)) is not None:
+        limiter.slow_down(since, wait)
 
 
-def speed_up() -> None:
-    """Tell this thread's pace, if it has one, that a request went well."""
-    if (pace := getattr(_thread, "pace", None)) is not None:
-        pace.speed_up()
+def report_success() -> None:
+    """Speed up this thread's limiter, if it has one."""
+    if (limiter := getattr(_thread, "limiter", None)) is not None:
+        limiter.speed_up()

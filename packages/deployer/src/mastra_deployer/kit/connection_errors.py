@@ -1,4 +1,4 @@
-"""Why there was no answer, in a sentence, and what to do about it."""
+"""Turns a failed connection into an error with its cause and its cure."""
 
 from __future__ import annotations
 
@@ -10,11 +10,16 @@ import httpx
 
 from mastra_core.errors import ApiError, DeployError, DeployTimeout
 
-__all__ = ("is_lasting", "unreachable")
+__all__ = ("is_permanent", "to_deploy_error")
 
 
-def is_lasting(error: httpx.RequestError) -> bool:
-    """Whether the same would happen again: a wrong name, certificate or proxy, a bad request."""
+def is_permanent(error: httpx.RequestError) -> bool:
+    """Return whether a retry would fail in the same way.
+
+    True for an unknown host, an untrusted certificate, a proxy that rejects, an invalid request.
+
+    :param error: raised by httpx.
+    """
     if isinstance(error, httpx.LocalProtocolError | httpx.UnsupportedProtocol):
         return True
     if isinstance(error, httpx.ProxyError) and str(error).startswith("4"):
@@ -22,54 +27,62 @@ def is_lasting(error: httpx.RequestError) -> bool:
     return any(
         isinstance(cause, ssl.SSLCertVerificationError)
         or (isinstance(cause, socket.gaierror) and cause.errno != socket.EAI_AGAIN)
-        for cause in _causes(error)
+        for cause in _iter_causes(error)
     )
 
 
-def unreachable(request: httpx.Request, error: httpx.RequestError) -> DeployError:
-    """Our error for one of httpx."""
+def to_deploy_error(request: httpx.Request, error: httpx.RequestError) -> DeployError:
+    """Convert an error of httpx to ``DeployTimeout`` or ``ApiError``.
+
+    :param request: the request that failed.
+    :param error: raised by httpx.
+    """
     host = request.url.host
-    where = f"{request.url.scheme}://{request.url.netloc.decode()}"
+    origin = f"{request.url.scheme}://{request.url.netloc.decode()}"
     if isinstance(error, httpx.TimeoutException):
-        return DeployTimeout(f"{where} did not answer in time.", "Run the same command again.")
-    message, hint = _explained(host, where, error)
+        return DeployTimeout(f"{origin} did not answer in time.", "Run the same command again.")
+    message, hint = _explain(host, origin, error)
     return ApiError(message, hint)
 
 
-def _explained(host: str, where: str, error: httpx.RequestError) -> tuple[str, str]:
-    for cause in _causes(error):
+def _explain(host: str, origin: str, error: httpx.RequestError) -> tuple[str, str]:
+    """Return the message and the hint."""
+    for cause in _iter_causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
             return (
-                f"The certificate of {where} is not trusted: {cause.verify_message}.",
-                "Check the address; behind a proxy that opens TLS, set SSL_CERT_FILE to a file "
-                "with its certificate.",
+                f"The certificate of {origin} is not trusted: {cause.verify_message}.",
+                "Check the address. Behind a proxy that intercepts TLS, set SSL_CERT_FILE to a "
+                "file with the proxy's certificate.",
             )
         if isinstance(cause, socket.gaierror):
             return (
-                f"The name {host!r} cannot be looked up: {cause.strerror}.",
+                f"The host name {host!r} cannot be resolved: {cause.strerror}.",
                 "Check the spelling of the address, and the network.",
             )
         if isinstance(cause, ConnectionRefusedError):
             return (
-                f"{where} cannot be reached: nobody listens there.",
+                f"{origin} cannot be reached: the connection was refused.",
                 "Check the address and that the service runs; then run the same command again.",
             )
     if isinstance(error, httpx.ProxyError):
         return (
-            f"The proxy refused the way to {where}: {error}.",
-            f"Check HTTPS_PROXY and its user and password, or go round it: NO_PROXY={host}.",
+            f"The proxy rejected the connection to {origin}: {error}.",
+            f"Check HTTPS_PROXY and its user and password, or bypass the proxy: NO_PROXY={host}.",
         )
     if isinstance(error, httpx.DecodingError):
-        return f"{where} sent an answer that cannot be read: {error}.", "Run it again."
-    words = str(error).rstrip(".") or type(error).__name__
+        return (
+            f"The response of {origin} cannot be decoded: {error}.",
+            "Run the same command again.",
+        )
+    detail = str(error).rstrip(".") or type(error).__name__
     return (
-        f"{where} cannot be reached: {words}.",
+        f"{origin} cannot be reached: {detail}.",
         "Check the network and the address; then run the same command again.",
     )
 
 
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """The error and all that led to it; httpx keeps the system's own at the end."""
+def _iter_causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield the error and its causes; the system's own error is the last of them."""
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__

@@ -1,4 +1,4 @@
-"""Files by digest: what a platform is told before it is sent anything."""
+"""The files of a directory by digest, for platforms that receive only files they lack."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ __all__ = ("Manifest",)
 class Manifest:
     """Every file of a directory, by path and by digest.
 
-    :param paths: path (relative, ``/``) to digest.
-    :param files: digest to all files with that content: two may share it.
-    :param sizes: digest to bytes.
-    :param algorithm: as ``hashlib`` names it.
+    :param directory: that holds the files.
+    :param paths: digest by path (relative, with ``/``).
+    :param files: all files with a content, by digest.
+    :param sizes: bytes by digest.
+    :param algorithm: a name of ``hashlib``.
     """
 
     directory: Path
@@ -30,57 +31,63 @@ class Manifest:
 
     @classmethod
     def of(cls, directory: Path, algorithm: str = "sha256") -> Manifest:
-        """Digest a directory.
+        """Compute the digests of a directory's files.
 
-        :param algorithm: as ``hashlib`` names it.
-        :raises BundleError: for a symbolic link: what it leads to is not in the bundle.
+        :param directory: searched with all its subdirectories.
+        :param algorithm: a name of ``hashlib``, such as ``"sha1"``.
+        :raises BundleError: for a symbolic link, whose target is not part of the bundle.
         """
         paths: dict[str, str] = {}
         files: dict[str, tuple[Path, ...]] = {}
         sizes: dict[str, int] = {}
         for path in sorted(directory.rglob("*")):
             if path.is_symlink():
-                raise _linked(path)
+                raise _build_link_error(path)
             if path.is_file():
-                digest, sizes[digest] = _digest(path, algorithm)
+                digest, sizes[digest] = _compute_digest(path, algorithm)
                 paths[path.relative_to(directory).as_posix()] = digest
                 files[digest] = (*files.get(digest, ()), path)
         return cls(directory=directory, paths=paths, files=files, sizes=sizes, algorithm=algorithm)
 
     def read(self, digest: str) -> bytes:
-        """The content with that digest.
+        """Return the content with a digest.
 
-        :raises DeployError: when the file was changed or removed after it was digested.
+        :param digest: a key of ``files``.
+        :raises DeployError: when the file was changed or removed after its digest was computed.
         """
         path = self.files[digest][0]
         try:
             content = path.read_bytes()
         except FileNotFoundError:
-            raise _changed(path) from None
+            raise _build_change_error(path) from None
         if hashlib.new(self.algorithm, content, usedforsecurity=False).hexdigest() != digest:
-            raise _changed(path)
+            raise _build_change_error(path)
         return content
 
     def size(self, digests: Iterable[str] | None = None) -> int:
-        """Bytes of all distinct contents, or of those named."""
+        """Return the bytes of all distinct contents, or of some.
+
+        :param digests: keys of ``sizes``; all of them where left out.
+        """
         return sum(self.sizes[digest] for digest in (self.sizes if digests is None else digests))
 
 
-def _digest(path: Path, algorithm: str) -> tuple[str, int]:
-    """Digest and size of what is read, not of what may be there a moment later."""
+def _compute_digest(path: Path, algorithm: str) -> tuple[str, int]:
+    """Return digest and size of one reading: the file may change a moment later."""
     with path.open("rb") as content:
         digest = hashlib.file_digest(content, lambda: hashlib.new(algorithm, usedforsecurity=False))
         return digest.hexdigest(), content.tell()
 
 
-def _linked(path: Path) -> BundleError:
+def _build_link_error(path: Path) -> BundleError:
     return BundleError(
-        f"There is a link where a file is wanted: {str(path)!r}.", "Put the file itself there."
+        f"{str(path)!r} is a symbolic link, and a bundle holds only files.",
+        "Replace the link by the file itself.",
     )
 
 
-def _changed(path: Path) -> DeployError:
+def _build_change_error(path: Path) -> DeployError:
     return DeployError(
         f"{str(path)!r} was changed while it was deployed.",
-        "Let nothing write into the bundle meanwhile; bundle again and deploy.",
+        "Bundle and deploy again, and let nothing write into the bundle meanwhile.",
     )

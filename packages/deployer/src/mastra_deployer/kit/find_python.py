@@ -1,4 +1,4 @@
-"""A Python on this machine, to run what was made for a platform."""
+"""Finds an interpreter on this machine that can run a bundle."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ __all__ = ("find_python",)
 
 
 def find_python(version: str) -> str | None:
-    """Path of an interpreter of that version (``"3.12"``), or ``None``.
+    """Return the path of an interpreter of a version, or ``None``.
 
-    It is looked for among pyenv's versions, on PATH and where uv keeps its own.
+    The versions of pyenv, PATH and the interpreters of uv are searched.
+
+    :param version: major and minor, such as ``"3.12"``.
     """
     own = probe(sys.executable)
     found = target_interpreter(version, own) if own else None

@@ -1,4 +1,4 @@
-"""Makes something that must not be there twice."""
+"""Creates a resource that must not exist twice."""
 
 from __future__ import annotations
 
@@ -12,47 +12,49 @@ __all__ = ("get_or_create",)
 
 T = TypeVar("T")
 
-_LOOKS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)  # seconds before each; a list may lag behind a create
-_DOUBTFUL = frozenset((408, 409, 425))  # it may be there: from this request or from another's
+_LOOKUP_DELAYS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)  # seconds; a list may lag behind a create
+_AMBIGUOUS = frozenset((408, 409, 425))  # this request or another one may have created it
 
 
 def get_or_create(find: Callable[[], T | None], create: Callable[[], T]) -> T:
-    """What ``find`` finds, else what ``create`` makes; never made twice.
+    """Return the existing resource, or create it; it is never created twice.
 
-    When the answer to ``create`` is lost (no answer, 5xx, 409), it may have been made all the
-    same, so it is looked for again for some seconds. It is never created a second time here: run
-    again, ``find`` knows.
+    ``create`` may have worked although its response was lost (no response, 408, 409, 425, 5xx).
+    So the resource is then looked up again for about 15 seconds. ``create`` is never called
+    again: on the next run, ``find`` returns the resource.
 
-    :param find: ``None`` where it is not there.
-    :raises ApiError: from ``create``, when it is not there afterwards.
-    :raises DeployTimeout: likewise.
+    :param find: returns the resource, or ``None`` where it does not exist.
+    :param create: creates the resource and returns it.
+    :returns: what ``find`` or ``create`` returned.
+    :raises ApiError: from ``create``, when the resource is not found afterwards.
+    :raises DeployTimeout: from ``create``, when the resource is not found afterwards.
     """
-    there = find()
-    if there is not None:
-        return there
+    existing = find()
+    if existing is not None:
+        return existing
     try:
         return create()
     except (ApiError, DeployTimeout) as error:
-        if not _is_doubtful(error):
+        if not _is_ambiguous(error):
             raise
-        there = _look_again(find)
-        if there is None:
+        existing = _find_with_retries(find)
+        if existing is None:
             raise
-        return there
+        return existing
 
 
-def _look_again(find: Callable[[], T | None]) -> T | None:
-    for pause in _LOOKS:
-        sleep(pause)
+def _find_with_retries(find: Callable[[], T | None]) -> T | None:
+    for delay in _LOOKUP_DELAYS:
+        sleep(delay)
         try:
-            there = find()
-        except (ApiError, DeployTimeout):  # what lost the answer may still be going on
+            existing = find()
+        except (ApiError, DeployTimeout):  # the outage that lost the response may go on
             continue
-        if there is not None:
-            return there
+        if existing is not None:
+            return existing
     return None
 
 
-def _is_doubtful(error: ApiError | DeployTimeout) -> bool:
+def _is_ambiguous(error: ApiError | DeployTimeout) -> bool:
     status = error.status if isinstance(error, ApiError) else None
-    return status is None or status >= 500 or status in _DOUBTFUL  # noqa: PLR2004  # the server's own errors
+    return status is None or status >= 500 or status in _AMBIGUOUS  # noqa: PLR2004  # the server's own errors

@@ -1,4 +1,4 @@
-"""Where credentials may go: over https, or to this machine."""
+"""Allows credentials over https, and over http to this machine only."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ __all__ = ("is_loopback", "require_https")
 
 
 def is_loopback(host: str | None) -> bool:
-    """Whether a host is this machine."""
+    """Return whether a host is this machine.
+
+    :param host: a name or an IP address, without port and brackets.
+    """
     try:
         return host == "localhost" or ipaddress.ip_address(host or "").is_loopback
     except ValueError:
@@ -19,9 +22,10 @@ def is_loopback(host: str | None) -> bool:
 
 
 def require_https(url: str) -> None:
-    """Nothing for an address that a credential may be sent to.
+    """Raise for an address that a credential must not be sent to.
 
-    :raises ConfigError: for one that would send it in the clear.
+    :param url: an absolute address.
+    :raises ConfigError: when a credential would be sent unencrypted.
     """
     address = urlparse(url)
     if address.scheme == "https" or (address.scheme == "http" and is_loopback(address.hostname)):
@@ -29,5 +33,5 @@ def require_https(url: str) -> None:
     raise ConfigError(
         f"The address {f'{address.scheme}://{address.hostname}'!r} would send the token in the "
         "clear.",
-        "Use https; plain http is for this machine only.",
+        "Use https; http is allowed to this machine only.",
     )

@@ -1,4 +1,4 @@
-"""What an author hands the suite beside the deployer: a platform to try it on."""
+"""The fake platform that an author gives the suite beside the deployer."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ __all__ = ("FakePlatform", "Live")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Live:
-    """What users of a stage see.
+    """The deployment that users of a stage see.
 
-    :param id: of the deployment, as ``Deployment.id`` has it.
-    :param files: path to content, as the platform would lay them out; archives are unpacked.
-    :param env: the variables the app runs with.
+    :param id: as in ``Deployment.id``.
+    :param files: content by path, as the platform lays them out; archives are unpacked.
+    :param env: the variables that the app runs with.
     """
 
     id: str
@@ -28,48 +28,62 @@ class Live:
 class FakePlatform(Protocol):
     """An HTTP server on loopback that behaves as the platform does.
 
-    It may run in this process, in threads, or anywhere else on this machine. What it answers with
-    an address of its own is built from the request's ``Host``, so that it leads through the
-    suite's proxy again.
+    It may run in this process or in another one on this machine. Where a response has an address
+    of the platform, it must be built from the request's ``Host``, so that it leads through the
+    suite's proxy.
     """
 
     @property
     def url(self) -> str:
-        """Base address of its API, a path included where the platform has one."""
+        """Base address of the API, with a path where the platform has one."""
 
     @property
     def token(self) -> str:
-        """The credential it takes; every other one it refuses."""
+        """The only credential that the platform accepts."""
 
     def settings(self) -> Mapping[str, Any]:
-        """Values of the deployer's settings beside the address: ``{"app": "shop"}``."""
+        """Return the deployer's settings without the address: ``{"app": "shop"}``."""
 
     def live(self, environment: Stage) -> Live | None:
-        """What users see there; ``None`` while there is nothing."""
+        """Return what users of a stage see, or ``None`` while nothing is live.
+
+        :param environment: the stage.
+        """
 
     def things(self) -> Sequence[str]:
-        """Everything that exists because it was created: apps, deployments; not single files."""
+        """Return the ids of all created resources: apps and deployments, but not files."""
 
     def reset(self) -> None:
-        """Forget everything that was created, and heal."""
+        """Delete everything that was created or sent, and remove all faults."""
 
     def heal(self) -> None:
-        """Behave again."""
+        """Remove the faults of the methods below."""
 
-    def refuse(self, words: str) -> None:
-        """Answer requests that change something with an error (not 401, not 5xx) in these words."""
+    def refuse(self, message: str) -> None:
+        """Answer requests that change something with an error that is not 401 and not 5xx.
 
-    def fail(self, words: str) -> None:
-        """Let every deployment fail while it is built or started, with these words.
+        :param message: of the error.
+        """
 
-        Only called where ``failing`` is on.
+    def fail(self, message: str) -> None:
+        """Let every deployment fail while it is built or started.
+
+        Called only where ``failing`` is on.
+
+        :param message: of the failure.
         """
 
     def hang(self) -> None:
-        """Let no deployment finish. Only called where ``endless`` is on."""
+        """Let no deployment finish. Called only where ``endless`` is on."""
 
     def traffic(self) -> Mapping[str, int]:
-        """Percent of production's traffic by deployment. Only called where ``canary`` is on."""
+        """Return the percentage of production's traffic by deployment id.
+
+        Called only where ``canary`` is on.
+        """
 
     def say(self, text: str) -> None:
-        """Let the live app in production log a line. Only called where ``logs`` is on."""
+        """Let the live app in production log a line. Called only where ``logs`` is on.
+
+        :param text: the line.
+        """

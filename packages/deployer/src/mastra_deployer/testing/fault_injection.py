@@ -1,4 +1,4 @@
-"""What may go wrong between a deployer and its platform, and when."""
+"""Faults between a deployer and its platform, and rules that select the requests for them."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ __all__ = (
     "Exchange",
     "Fault",
     "Rule",
-    "at_random",
-    "busy",
-    "each_once",
-    "failing",
-    "since",
+    "build_error",
+    "build_rate_limit",
+    "fail_at_random",
+    "fail_each_once",
+    "fail_from",
 )
 
 Kind = Literal["answer", "reset", "lost", "truncated", "slow"]
@@ -28,11 +28,14 @@ Kind = Literal["answer", "reset", "lost", "truncated", "slow"]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Exchange:
-    """A request as the proxy saw it.
+    """A request that the proxy recorded.
 
-    :param index: how many came before it.
-    :param headers: names, in lower case; values are not kept.
-    :param fault: what was done to it, where something was.
+    :param index: number of requests before this one since the rule was applied.
+    :param method: in upper case.
+    :param path: with the query.
+    :param headers: names in lower case; values are not recorded.
+    :param body: the whole content.
+    :param fault: the injected fault, if any.
     """
 
     index: int
@@ -50,10 +53,14 @@ class Exchange:
 class Fault:
     """What the proxy does to one request.
 
-    :param kind: ``answer`` in place of the platform; ``reset`` the connection before the platform
-        hears of it; ``lost``: it hears and answers, and the connection breaks; ``truncated``: half
-        of its answer arrives; ``slow``: all of it, later.
-    :param seconds: how much later.
+    :param kind: ``answer``: the proxy responds in place of the platform; ``reset``: the connection
+        is reset before the platform gets the request; ``lost``: the platform responds, and the
+        connection is reset before the response arrives; ``truncated``: half of the response
+        arrives; ``slow``: the response is delayed.
+    :param status: of the response, for ``answer``.
+    :param headers: of the response, for ``answer``.
+    :param body: of the response, for ``answer``.
+    :param seconds: the delay, for ``slow``.
     """
 
     kind: Kind
@@ -70,49 +77,69 @@ TRUNCATED = Fault(kind="truncated")
 Rule = Callable[[Exchange], Fault | None]
 
 
-def busy(retry_after: str = "1") -> Fault:
-    """429 with ``Retry-After``."""
-    return failing(429, "slow down", {"retry-after": retry_after})
+def build_rate_limit(retry_after: str = "1") -> Fault:
+    """Return a fault that responds 429.
+
+    :param retry_after: value of the ``Retry-After`` header.
+    """
+    return build_error(429, "slow down", {"retry-after": retry_after})
 
 
-def failing(status: int, words: str, headers: Mapping[str, str] | None = None) -> Fault:
-    """An answer of that status, with words where most platforms have them."""
-    body = json.dumps({"error": {"code": "suite", "message": words}}).encode()
-    typed = {"content-type": "application/json", **(headers or {})}
-    return Fault(kind="answer", status=status, headers=typed, body=body)
+def build_error(status: int, message: str, headers: Mapping[str, str] | None = None) -> Fault:
+    """Return a fault that responds with an error in the shape most platforms use.
+
+    :param status: of the response.
+    :param message: in ``error.message`` of the JSON body.
+    :param headers: added to the content type.
+    """
+    body = json.dumps({"error": {"code": "suite", "message": message}}).encode()
+    headers = {"content-type": "application/json", **(headers or {})}
+    return Fault(kind="answer", status=status, headers=headers, body=body)
 
 
-def since(index: int, fault: Fault) -> Rule:
-    """That fault from one request on, for ever."""
+def fail_from(index: int, fault: Fault) -> Rule:
+    """Return a rule that injects the fault into one request and all later ones.
+
+    :param index: of the first request that fails.
+    :param fault: the fault to inject.
+    """
     return lambda exchange: fault if exchange.index >= index else None
 
 
-def each_once(fault: Fault, meant: Callable[[Exchange], bool]) -> Rule:
-    """That fault for every request that is meant, when it comes for the first time."""
-    seen: set[tuple[str, str, bytes]] = set()
+def fail_each_once(fault: Fault, matches: Callable[[Exchange], bool]) -> Rule:
+    """Return a rule that injects the fault into the first attempt of each matching request.
 
-    def rule(exchange: Exchange) -> Fault | None:
-        same = (exchange.method, exchange.path, exchange.body)
-        if same in seen or not meant(exchange):
+    :param fault: the fault to inject.
+    :param matches: whether a request may get the fault.
+    """
+    known: set[tuple[str, str, bytes]] = set()
+
+    def select(exchange: Exchange) -> Fault | None:
+        key = (exchange.method, exchange.path, exchange.body)
+        if key in known or not matches(exchange):
             return None
-        seen.add(same)
+        known.add(key)
         return fault
 
-    return rule
+    return select
 
 
-def at_random(seed: int, share: float, *faults: Fault) -> Rule:
-    """One of the faults for that share of requests.
+def fail_at_random(seed: int, share: float, *faults: Fault) -> Rule:
+    """Return a rule that injects a random fault into a share of the requests.
 
-    The same seed gives the same request, sent for the same time, the same fault, in whatever order
-    requests come.
+    The decision depends on the seed, the request and its attempt only, not on the order of
+    requests.
+
+    :param seed: selects the random sequence.
+    :param share: of requests that fail, from 0 to 1.
+    :param faults: the faults to choose from.
     """
-    times: Counter[tuple[str, str, bytes]] = Counter()
+    attempts: Counter[tuple[str, str, bytes]] = Counter()
 
-    def rule(exchange: Exchange) -> Fault | None:
-        same = (exchange.method, exchange.path, exchange.body)
-        times[same] += 1
-        dice = random.Random(f"{seed} {times[same]} {same!r}")  # noqa: S311  # no secret
-        return dice.choice(faults) if dice.random() < share else None
+    def select(exchange: Exchange) -> Fault | None:
+        key = (exchange.method, exchange.path, exchange.body)
+        attempts[key] += 1
+        rng = random.Random(f"{seed} {attempts[key]} {key!r}")  # noqa: S311  # no secret
+        return rng.choice(faults) if rng.random() < share else None
 
-    return rule
+    return select

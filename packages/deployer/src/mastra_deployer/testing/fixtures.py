@@ -1,4 +1,4 @@
-"""What every promise stands on: the author's two fixtures, and what the platform can."""
+"""Fixtures and switches of the conformance suite."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from mastra_core.pipeline import MANIFEST, Bundle
 from mastra_deployer.kit.clock import no_waiting
 from mastra_deployer.testing.fake_platform import FakePlatform, Live
 from mastra_deployer.testing.fault_injection import Exchange
-from mastra_deployer.testing.harness import Rig, Wiring
+from mastra_deployer.testing.harness import HarnessOptions, Rig
 
-__all__ = ("Promises",)
+__all__ = ("SuiteFixtures",)
 
 _END = "-----END CERTIFICATE-----"
 
 
-class Promises:
-    """Fixtures, switches and readings of a platform; an author overrides what differs.
+class SuiteFixtures:
+    """Fixtures, switches and predicates; authors override those that differ for their platform.
 
-    :cvar incremental: it takes files one by one, so that only changes are sent.
+    :cvar incremental: the platform takes files one by one, so that only changes are sent.
     :cvar failing: a deployment can be accepted and fail afterwards.
     :cvar endless: a deployment can be accepted and never finish.
-    :cvar previews: previews are tried, where the target has them.
-    :cvar canary: shares of traffic are tried, where the deployer has the hook.
-    :cvar logs: the log is tried, where the deployer has the hook.
-    :cvar storms: how many deploys are tried while requests fail at random.
-    :cvar patience: requests that one call may send before the suite stops answering.
+    :cvar previews: previews are tested, where the target has them.
+    :cvar canary: shares of traffic are tested, where the deployer has the hook.
+    :cvar logs: the log is tested, where the deployer has the hook.
+    :cvar storms: number of deploys that are tested with random faults.
+    :cvar patience: requests that one call may send before the proxy answers 403.
     :cvar address: the field of the settings that takes the platform's address; may be empty.
-    :cvar address_env: an environment variable that takes it.
-    :cvar credentials: values of credentials beside the first, by name.
+    :cvar address_env: an environment variable that takes the address; may be empty.
+    :cvar credentials: values of all credentials but the first, by name.
     """
 
     incremental: ClassVar[bool] = True
@@ -52,27 +52,29 @@ class Promises:
 
     @pytest.fixture
     def deployer(self) -> object:
-        """The module, or object, with the hooks."""
+        """Return the module, or object, with the hooks."""
         pytest.fail(f"{type(self).__name__} needs a fixture `deployer`: the module with the hooks.")
 
     @pytest.fixture
     def platform(self) -> FakePlatform:
-        """A fake of the platform."""
+        """Return a fake of the platform."""
         pytest.fail(f"{type(self).__name__} needs a fixture `platform`: see FakePlatform.")
 
     @pytest.fixture
     def rig(self, deployer: object, platform: FakePlatform, tmp_path: Path) -> Iterator[Rig]:
-        """The deployer and the platform, with the proxy between them."""
+        """Yield the harness: the deployer and the platform, connected by the proxy."""
         with self.rigged(deployer, platform, tmp_path / "rig") as rig:
             yield rig
 
     @contextlib.contextmanager
     def rigged(self, deployer: object, platform: FakePlatform, scratch: Path) -> Iterator[Rig]:
-        """A rig that runs.
+        """Run a harness within the block.
 
-        :param scratch: a directory that is not there yet.
+        :param deployer: the module, or object, with the hooks.
+        :param platform: a fake of the platform.
+        :param root: a directory that does not exist yet.
         """
-        wiring = Wiring(
+        options = HarnessOptions(
             address=self.address,
             address_env=self.address_env,
             credentials=self.credentials,
@@ -80,32 +82,40 @@ class Promises:
             patience=self.patience,
         )
         scratch.mkdir()
-        rig = Rig(deployer, platform, scratch, wiring)
+        rig = Rig(deployer, platform, scratch, options)
         rig.proxy.start()
         with pytest.MonkeyPatch.context() as patch:
             if self.address_env:
                 patch.setenv(self.address_env, rig.proxy.url)
             if platform.url.startswith("http:"):
-                patch.setenv("SSL_CERT_FILE", _one_authority(scratch / "authority.pem"))
+                patch.setenv("SSL_CERT_FILE", _write_one_authority(scratch / "authority.pem"))
             yield rig
         rig.proxy.stop()
 
     def unhurried(self) -> AbstractContextManager[None]:
-        """Within it waits take no time: those of the kit, as it stands."""
+        """Return a context in which the kit's waits take no time; SDKs may need more."""
         return no_waiting()
 
     def reads(self, exchange: Exchange) -> bool:
-        """Whether a request changes nothing; for platforms that read by POST."""
+        """Return whether a request changes nothing; override it where reads use POST.
+
+        :param exchange: the request.
+        """
         return exchange.method in ("GET", "HEAD", "OPTIONS")
 
     def repeatable(self, exchange: Exchange) -> bool:
-        """Whether a request may be sent again without looking first."""
+        """Return whether a request may be repeated without a lookup.
+
+        :param exchange: the request.
+        """
         return exchange.method in ("GET", "HEAD", "OPTIONS", "PUT", "DELETE")
 
     def expected(self, bundle: Bundle) -> Mapping[str, bytes]:
-        """What must be live when a bundle is: its files, where the platform lays them out.
+        """Return the files that must be live for a bundle, by path as the platform stores them.
 
-        ``mastra-bundle.json`` may be there or not.
+        ``mastra-bundle.json`` may be live or not.
+
+        :param bundle: the bundle that was deployed.
         """
         return {
             path.relative_to(bundle.directory).as_posix(): path.read_bytes()
@@ -114,23 +124,33 @@ class Promises:
         }
 
     def is_whole(self, live: Live, bundle: Bundle, env: Mapping[str, str]) -> bool:
-        """Whether what is live is that bundle with those variables, and nothing else."""
+        """Return whether a bundle is live with certain variables, complete and nothing else.
+
+        :param live: what users see.
+        :param bundle: the bundle that was deployed.
+        :param env: the variables that were deployed.
+        """
         files = {path: content for path, content in live.files.items() if path != MANIFEST}
         return files == self.expected(bundle) and env.items() <= dict(live.env).items()
 
     def needs(self, rig: Rig, verb: str, *switches: str) -> None:
-        """Skip where the deployer has no such hook, or the class says the platform cannot."""
+        """Skip the test where the deployer lacks a hook, or a switch is off.
+
+        :param harness: whose deployer is tested.
+        :param verb: the hook's name without ``mastra_``.
+        :param switches: class attributes that must be true.
+        """
         for switch in switches:
             if not getattr(self, switch):
                 pytest.skip(f"{type(self).__name__} says {switch} = False")
-        if not rig.line.can(verb):
+        if not rig.caller.can(verb):
             pytest.skip(f"the deployer has no mastra_{verb}")
 
 
-def _one_authority(file: Path) -> str:
-    """A file with one certificate authority.
+def _write_one_authority(file: Path) -> str:
+    """Write a file with a single certificate authority, and return its path.
 
-    Nothing here speaks https, and loading all of them takes an HTTP client longer than a deploy.
+    Nothing here uses https, and an HTTP client takes longer to load all authorities than to deploy.
     """
     first, end, _ = Path(certifi.where()).read_text(encoding="utf-8").partition(_END)
     file.write_text(f"{first}{end}\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""A deployer that is handed over rather than installed, called as the command calls it."""
+"""Calls the hooks of a deployer that is an object here, not an installed plugin."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from mastra_deployer.bundler import stage
 from mastra_deployer.plugins import manager as doors
 from mastra_deployer.plugins.hook_calls import Line
 
-__all__ = ("HandedLine", "unmarked")
+__all__ = ("InProcessCaller", "iter_unmarked_hooks")
 
 
-class HandedLine(Line):
-    """The line with one deployer and no ambient plugins.
+class InProcessCaller(Line):
+    """Calls the hooks of one deployer, without any installed plugins.
 
     :param deployer: a module, or any object, with hooks.
-    :raises PluginError: when it does not keep the contract.
+    :raises PluginError: when a hook does not match its specification.
     """
 
     def __init__(self, deployer: object) -> None:
@@ -33,9 +33,12 @@ class HandedLine(Line):
         self.target = self._one("mastra_target", Target)
 
 
-def unmarked(deployer: object) -> Iterable[str]:
-    """Functions that are named like hooks and are none: ``@hookimpl`` is missing."""
+def iter_unmarked_hooks(deployer: object) -> Iterable[str]:
+    """Yield the names of functions that are named like hooks and lack ``@hookimpl``.
+
+    :param deployer: a module, or any object, with hooks.
+    """
     for name in dir(deployer):
-        found = getattr(deployer, name)
-        if name.startswith("mastra_") and callable(found) and not hasattr(found, f"{NAME}_impl"):
+        value = getattr(deployer, name)
+        if name.startswith("mastra_") and callable(value) and not hasattr(value, f"{NAME}_impl"):
             yield name

@@ -1,4 +1,4 @@
-"""Everything a person gets to see, and a look for what must not be in it."""
+"""Records all output of a deployer, and finds secrets in it and in files."""
 
 from __future__ import annotations
 
@@ -12,44 +12,56 @@ import traceback
 import zipfile
 from collections.abc import Iterable, Iterator
 
-__all__ = ("Shown", "holds")
+__all__ = ("Recorder", "find_occurrences")
 
 
-class Shown(logging.Handler):
-    """A report, a log and a terminal that remember every word.
-
-    :param lines: all that was told, in order.
-    """
+class Recorder(logging.Handler):
+    """A report, a log handler and a terminal that record every line in ``lines``."""
 
     def __init__(self) -> None:
         super().__init__(logging.INFO)
         self.lines: list[str] = []
 
     def step(self, text: str) -> None:
-        """Remember."""
+        """Record the start of a step.
+
+        :param text: what the step does.
+        """
         self.lines.append(str(text))
 
     def advance(self, done: int, total: int, unit: str = "B") -> None:
-        """Remember."""
+        """Record progress.
+
+        :param done: amount that is done.
+        :param total: amount in all.
+        :param unit: of both amounts.
+        """
         self.lines.append(f"{done}/{total} {unit}")
 
     def note(self, text: str, hint: str = "") -> None:
-        """Remember."""
+        """Record a note.
+
+        :param text: the note.
+        :param hint: what to do about it.
+        """
         self.lines.append(f"{text}\n{hint}")
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Remember a log record, with its traceback."""
+        """Record a log record with its traceback.
+
+        :param record: of any logger.
+        """
         self.lines.append(self.format(record))
 
     @contextlib.contextmanager
-    def listening(self) -> Iterator[None]:
-        """Hear what is printed, logged and raised meanwhile; errors go on."""
-        printed, root = io.StringIO(), logging.getLogger()
+    def capture(self) -> Iterator[None]:
+        """Within the block, record printed text, log records and tracebacks of errors."""
+        output, root = io.StringIO(), logging.getLogger()
         level = root.level
         root.addHandler(self)
         root.setLevel(logging.INFO)
         try:
-            with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+            with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
                 yield
         except Exception as error:
             self.lines.extend(traceback.format_exception(error))
@@ -57,26 +69,30 @@ class Shown(logging.Handler):
         finally:
             root.setLevel(level)
             root.removeHandler(self)
-            self.lines.append(printed.getvalue())
+            self.lines.append(output.getvalue())
 
 
-def holds(content: bytes, words: Iterable[str]) -> list[str]:
-    """Which of the words are in it: as they are, in base64, or in an archive."""
-    readable = [content, *_unpacked(content)]
+def find_occurrences(content: bytes, words: Iterable[str]) -> list[str]:
+    """Return the words that occur in a file, in plain text, base64 or an archive.
+
+    :param content: of the file.
+    :param words: the texts to find.
+    """
+    parts = [content, *_iter_unpacked(content)]
     return [
-        word for word in words if any(form in part for form in _forms(word) for part in readable)
+        word for word in words if any(form in part for form in _iter_forms(word) for part in parts)
     ]
 
 
-def _forms(word: str) -> Iterator[bytes]:
-    """The word, and its base64 wherever in a longer text it stands."""
+def _iter_forms(word: str) -> Iterator[bytes]:
+    """Yield the word, and its base64 for each offset within a longer text."""
     yield word.encode()
-    for shift in range(3):
-        coded = base64.b64encode(b"\0" * shift + word.encode())
-        yield coded[4 if shift else 0 : -4]
+    for offset in range(3):
+        encoded = base64.b64encode(b"\0" * offset + word.encode())
+        yield encoded[4 if offset else 0 : -4]
 
 
-def _unpacked(content: bytes) -> Iterator[bytes]:
+def _iter_unpacked(content: bytes) -> Iterator[bytes]:
     if content[:2] == b"\x1f\x8b":
         with contextlib.suppress(OSError, EOFError):
             content = gzip.decompress(content)

@@ -1,4 +1,4 @@
-"""A small app, staged: everything a deployer may trip over, and nothing that takes time."""
+"""A small staged app with the kinds of files that deployers tend to handle wrongly."""
 
 from __future__ import annotations
 
@@ -42,55 +42,57 @@ async def app(scope, receive, send):
 
 
 def sample_build(directory: Path, target: Target, *, change: str = "") -> Build:
-    """Stage the sample in the empty ``directory``, for the target's preferred platform.
+    """Stage the sample app for the target's preferred platform.
 
-    Two files have one content, one is empty, one lies deep and has a name beyond ASCII, and one is
-    large.
+    Two files have the same content, one is empty, one lies deep and has a non-ASCII name, and one
+    is large.
 
-    :param change: text that makes this another version: one small file differs.
+    :param directory: an empty directory.
+    :param target: the target to stage for.
+    :param change: text that makes this another version of the app: one small file differs.
     """
-    contents = _contents(change)
+    contents = _build_contents(change)
     for name, content in contents.items():
         path = directory / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-    wanted = target.platforms[0] if target.platforms else Platform()
-    own = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    preferred = target.platforms[0] if target.platforms else Platform()
+    running = f"{sys.version_info[0]}.{sys.version_info[1]}"
     manifest = BundleManifest(
         app="main:app",
         paths=("app", "vendor"),
-        python=wanted.python or own,
-        wheels=wanted.wheels or "x86_64-manylinux_2_28",
+        python=preferred.python or running,
+        wheels=preferred.wheels or "x86_64-manylinux_2_28",
         kind="asgi",
         entry="main:app",
         optional=("GREETING", "FAREWELL"),
-        sizes=_sizes(contents),
+        sizes=_sum_sizes(contents),
         fingerprint=hashlib.sha256(b"".join(contents.values())).hexdigest(),
     )
     platform = Platform(python=manifest.python, wheels=manifest.wheels)
     return Build(directory=directory, platform=platform, manifest=manifest)
 
 
-def _contents(change: str) -> dict[str, bytes]:
-    twin = b"the same content twice\n" * 40
+def _build_contents(change: str) -> dict[str, bytes]:
+    duplicate = b"the same content twice\n" * 40
     return {
         "index.py": _INDEX.encode(),
         "app/main.py": _ASGI.encode(),
         "app/words.txt": f"words {change}\n".encode() * 50,
-        "app/one.txt": twin,
-        "app/a/two.txt": twin,
+        "app/one.txt": duplicate,
+        "app/a/two.txt": duplicate,
         "app/empty.txt": b"",
-        "app/large.bin": _noise(),
+        "app/large.bin": _generate_noise(),
         "app/a/b/c/gr\u00fc\u00dfe \u2603.txt": b"a name beyond ASCII, deep down\n",
         "vendor/parrot/__init__.py": b"NAME = 'parrot'\n",
     }
 
 
 @functools.cache
-def _noise() -> bytes:
+def _generate_noise() -> bytes:
     return random.Random(4711).randbytes(300_000)  # noqa: S311  # the same bytes each time
 
 
-def _sizes(contents: dict[str, bytes]) -> dict[str, int]:
+def _sum_sizes(contents: dict[str, bytes]) -> dict[str, int]:
     vendored = sum(len(item) for name, item in contents.items() if name.startswith("vendor/"))
     return {"app": sum(map(len, contents.values())) - vendored, "parrot": vendored}

@@ -1,5 +1,5 @@
-"""Promises on secrets."""
-# ruff: noqa: S101  # a promise is an assertion
+"""Tests of secrets: no output and no URL has one."""
+# ruff: noqa: S101  # tests assert
 
 from __future__ import annotations
 
@@ -9,62 +9,75 @@ from urllib.parse import quote
 
 from mastra_core.errors import MastraError
 from mastra_core.pipeline import Bundle
-from mastra_deployer.testing.fault_injection import RESET, TRUNCATED, busy, failing, since
-from mastra_deployer.testing.fixtures import Promises
+from mastra_deployer.testing.fault_injection import (
+    RESET,
+    TRUNCATED,
+    build_error,
+    build_rate_limit,
+    fail_from,
+)
+from mastra_deployer.testing.fixtures import SuiteFixtures
 from mastra_deployer.testing.harness import Rig
 
-__all__ = ("Keeping",)
+__all__ = ("SecretTests",)
 
 
-class Keeping(Promises):
-    """What is secret stays so, whatever goes wrong."""
+class SecretTests(SuiteFixtures):
+    """No secret is exposed, also when requests fail."""
 
-    def test_nothing_shown_holds_a_secret(self, rig: Rig) -> None:
-        """Progress, notes, logs, answers, errors and tracebacks have no token and no value."""
+    def test_no_output_has_a_secret(self, rig: Rig) -> None:
+        """Progress, notes, logs, results, errors and tracebacks have no token and no value."""
         self.needs(rig, "deploy")
-        for _ in self._lives(rig):
-            told = "\n".join(rig.shown.lines)
-            assert not [word for word in rig.secrets if word in told], "a secret was shown"
+        for _ in self._run_scenarios(rig):
+            output = "\n".join(rig.recorder.lines)
+            assert not [secret for secret in rig.secrets if secret in output], "a secret was shown"
 
-    def test_no_secret_travels_in_an_address(self, rig: Rig) -> None:
-        """Addresses are written into logs everywhere: no token and no value is in one."""
+    def test_no_url_has_a_secret(self, rig: Rig) -> None:
+        """No token and no value is in a URL: servers and proxies log URLs."""
         self.needs(rig, "deploy")
-        with rig.recorded() as seen:
-            rig.deployed()
-        for exchange in seen:
-            words = [word for word in rig.secrets if quote(word) in exchange.path]
-            assert not words, f"{exchange.method} has a secret in its path"
+        with rig.record_requests() as requests:
+            rig.deploy_sample()
+        for exchange in requests:
+            secrets = [secret for secret in rig.secrets if quote(secret) in exchange.path]
+            assert not secrets, f"{exchange.method} has a secret in its path"
 
-    def _lives(self, rig: Rig) -> Iterator[str]:
-        """A deployer's life, good days and bad ones."""
+    def _run_scenarios(self, rig: Rig) -> Iterator[str]:
+        """Call every hook, with and without faults, and yield a name for each scenario."""
         bundle = rig.bundle()
-        faults = (RESET, TRUNCATED, failing(500, "broken"), failing(422, "no"), busy("9999"))
-        for begin, fault in enumerate(faults):
+        faults = (
+            RESET,
+            TRUNCATED,
+            build_error(500, "broken"),
+            build_error(422, "no"),
+            build_rate_limit("9999"),
+        )
+        for start, fault in enumerate(faults):
             with contextlib.suppress(MastraError):
-                rig.attempt(bundle, since(begin, fault))
+                rig.deploy_with_faults(bundle, fail_from(start, fault))
             yield fault.kind
         rig.platform.refuse("no such luck")
         with contextlib.suppress(MastraError):
             rig.deploy(bundle)
         yield "refused"
         rig.platform.heal()
-        made = rig.deploy(bundle)
+        deployment = rig.deploy(bundle)
         yield "deployed"
-        for verb, arguments in self._verbs(rig, bundle, made.id).items():
+        for verb, arguments in self._list_calls(rig, bundle, deployment.id).items():
             with contextlib.suppress(MastraError):
                 rig.call(verb, *arguments)
-            with contextlib.suppress(MastraError), rig.proxy.under(since(0, RESET)):
+            with contextlib.suppress(MastraError), rig.proxy.apply_rule(fail_from(0, RESET)):
                 rig.call(verb, *arguments)
             yield verb
 
     @staticmethod
-    def _verbs(rig: Rig, bundle: Bundle, id: str) -> dict[str, tuple[object, ...]]:
-        verbs: dict[str, tuple[object, ...]] = {
-            "plan": (bundle, rig.request()),
+    def _list_calls(rig: Rig, bundle: Bundle, id: str) -> dict[str, tuple[object, ...]]:
+        """Return the arguments of every hook that the deployer has."""
+        calls: dict[str, tuple[object, ...]] = {
+            "plan": (bundle, rig.build_request()),
             "doctor": (),
             "deployments": (10,),
-            "promote": (id, rig.shown),
-            "rollback": (id, rig.shown),
-            "destroy": (rig.shown,),
+            "promote": (id, rig.recorder),
+            "rollback": (id, rig.recorder),
+            "destroy": (rig.recorder,),
         }
-        return {verb: given for verb, given in verbs.items() if rig.line.can(verb)}
+        return {verb: arguments for verb, arguments in calls.items() if rig.caller.can(verb)}

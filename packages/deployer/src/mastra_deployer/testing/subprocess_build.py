@@ -1,4 +1,4 @@
-"""Bundles the sample in a process of its own: another hash seed, another locale.
+"""Bundles the sample app in another process, with another hash seed and another locale.
 
 python -m mastra_deployer.testing.subprocess_build MODULE DIRECTORY SETTINGS-AS-JSON
 """
@@ -18,26 +18,31 @@ from typing import Any
 
 from mastra_core.pipeline import Silent
 from mastra_deployer.project.settings import merge_settings, without_secrets
-from mastra_deployer.testing.in_process import HandedLine
+from mastra_deployer.testing.in_process import InProcessCaller
 from mastra_deployer.testing.sample_app import sample_build
 
-__all__ = ("bundle_afresh", "is_importable", "main", "run_python")
+__all__ = ("bundle_in_subprocess", "is_importable", "main", "run_python")
 
 
 def is_importable(deployer: object) -> bool:
-    """Whether another process can import it by name."""
+    """Return whether another process can import the deployer by name.
+
+    :param deployer: the module, or object, with the hooks.
+    """
     if not isinstance(deployer, ModuleType):
         return False
     spec = importlib.util.find_spec(deployer.__name__)
     return spec is not None and spec.origin == deployer.__file__
 
 
-def bundle_afresh(module: str, directory: Path, table: Mapping[str, Any]) -> Path:
-    """Bundle the sample in another process.
+def bundle_in_subprocess(module: str, directory: Path, table: Mapping[str, Any]) -> Path:
+    """Bundle the sample app in another process.
 
-    :param table: settings as they would stand in pyproject.toml.
-    :returns: where the bundle is.
-    :raises AssertionError: with what the process said, when it failed.
+    :param module: name of the deployer's module.
+    :param directory: an empty directory.
+    :param table: the deployer's settings as a table of pyproject.toml.
+    :returns: the bundle's directory.
+    :raises AssertionError: with the process's error output, when it failed.
     """
     arguments = ["-m", __name__, module, str(directory), json.dumps(table)]
     run_python(*arguments, PYTHONHASHSEED="4711", LC_ALL="C", TZ="Asia/Tokyo")
@@ -45,34 +50,36 @@ def bundle_afresh(module: str, directory: Path, table: Mapping[str, Any]) -> Pat
 
 
 def run_python(*arguments: str, **environment: str) -> str:
-    """Run another Python that finds the same modules; what it printed.
+    """Run another Python with the same import path, and return its output.
 
-    :raises AssertionError: with what it said, when it failed.
+    :param arguments: of the interpreter.
+    :param environment: variables that are added.
+    :raises AssertionError: with its error output, when it failed.
     """
-    found = os.pathsep.join(filter(None, sys.path))
+    path = os.pathsep.join(filter(None, sys.path))
     done = subprocess.run(
         [sys.executable, *arguments],
-        env={**os.environ, "PYTHONPATH": found, **environment},
+        env={**os.environ, "PYTHONPATH": path, **environment},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stderr[-2000:]  # noqa: S101  # whoever calls makes a promise
+    assert done.returncode == 0, done.stderr[-2000:]  # noqa: S101  # called by tests
     return done.stdout
 
 
 def main() -> None:
-    """Do what ``bundle_afresh`` asks for."""
+    """Bundle the sample app as the command line says: the other side of the subprocess."""
     module, directory, table = sys.argv[1:]
-    line = HandedLine(importlib.import_module(module))
-    staged, made = Path(directory) / "build", Path(directory) / "bundle"
-    for path in (staged, made):
+    caller = InProcessCaller(importlib.import_module(module))
+    build_directory, bundle_directory = Path(directory) / "build", Path(directory) / "bundle"
+    for path in (build_directory, bundle_directory):
         path.mkdir(parents=True)
     settings = merge_settings(
-        line.target.settings, flags={}, environ={}, table=json.loads(table), entry={}
+        caller.target.settings, flags={}, environ={}, table=json.loads(table), entry={}
     )
-    build = sample_build(staged, line.target)
-    line.bundle(build, made, without_secrets(settings), Silent())
+    build = sample_build(build_directory, caller.target)
+    caller.bundle(build, bundle_directory, without_secrets(settings), Silent())
 
 
 if __name__ == "__main__":
