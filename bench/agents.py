@@ -1,9 +1,10 @@
-"""What the built-in agent costs over bare pydantic-ai, with pydantic-ai's own TestModel.
+"""Compare the built-in agent with bare pydantic-ai, on pydantic-ai's own TestModel.
 
-python bench/agents.py [ROUNDS]     400 where left out; needs mastra-core[agents]
+python bench/agents.py            400 rounds; needs mastra-core[agents]
+python bench/agents.py --quick    20 rounds
 
-Both have the same instructions and one tool, which the model calls. They run in turns, one run of
-each and the order changed every time; what is compared is the processor's time of a pair.
+Both agents have the same instructions and one tool, which the model calls. A round runs both; which
+of them is first alternates. The figure is processor time, and the ratio is that of a round.
 """
 
 from __future__ import annotations
@@ -14,15 +15,17 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import pydantic_ai
+from options import create_parser, write_json
 from pydantic_ai.models.test import TestModel
 
 from mastra_core import Agent
 
 AIM = 1.05  # of bare pydantic-ai's time, at most
+ROUNDS, QUICK_ROUNDS, WARMUP = 400, 20, 30
 Run = Callable[[], Awaitable[Any]]
 
 
@@ -31,61 +34,77 @@ async def forecast(city: str) -> str:
     return f"sunny in {city}"
 
 
-def pairs() -> dict[str, tuple[Run, Run]]:
-    """What is measured: bare pydantic-ai, and ours."""
+def create_runs() -> dict[str, tuple[Run, Run]]:
+    """Return what is compared by name: a run of bare pydantic-ai, and one of the product."""
     bare = pydantic_ai.Agent(TestModel(), name="a", instructions="Help.", tools=[forecast])
-    ours = Agent(name="a", model=TestModel(), instructions="Help.", tools=[forecast])
+    agent = Agent(name="a", model=TestModel(), instructions="Help.", tools=[forecast])
 
-    async def kept() -> bytes:
+    async def generate_with_history() -> bytes:
         return (await bare.run("hello")).all_messages_json()
 
-    async def events() -> None:
+    async def stream_bare() -> None:
         async with bare.run_stream_events("hello") as run:
             async for _ in run:
                 pass
 
     async def stream() -> None:
-        async for _ in ours.stream("hello"):
+        async for _ in agent.stream("hello"):
             pass
 
     return {
-        "generate": (lambda: bare.run("hello"), lambda: ours.generate("hello")),
-        "generate, both keep the history": (kept, lambda: ours.generate("hello")),
-        "stream": (events, stream),
+        "generate": (lambda: bare.run("hello"), lambda: agent.generate("hello")),
+        "generate, both keep the history": (
+            generate_with_history,
+            lambda: agent.generate("hello"),
+        ),
+        "stream": (stream_bare, stream),
     }
 
 
-async def measure(bare: Run, ours: Run, rounds: int) -> tuple[float, float]:
-    """Milliseconds of a bare run, and how many times that ours takes: medians."""
-    for _ in range(30):
+async def measure(bare: Run, run: Run, rounds: int) -> tuple[float, float]:
+    """Return the medians of a bare run in milliseconds and of the product's ratio to it."""
+    for _ in range(WARMUP):
         await bare()
-        await ours()
+        await run()
     times, ratios = [], []
     gc.collect()
-    gc.disable()  # a collection would be counted to whoever runs at the moment
+    gc.disable()  # a collection would count against the run that triggers it
     for number in range(rounds):
-        first, second = (bare, ours) if number % 2 else (ours, bare)
-        taken = {first: await _timed(first), second: await _timed(second)}
-        times.append(taken[bare] * 1000)
-        ratios.append(taken[ours] / taken[bare])
+        first, second = (bare, run) if number % 2 else (run, bare)
+        durations = {first: await _time(first), second: await _time(second)}
+        times.append(durations[bare] * 1000)
+        ratios.append(durations[run] / durations[bare])
         gc.collect(0)
     gc.enable()
     return statistics.median(times), statistics.median(ratios)
 
 
-async def _timed(run: Run) -> float:
-    began = time.process_time()
+async def _time(run: Run) -> float:
+    start = time.process_time()
     await run()
-    return time.process_time() - began
+    return time.process_time() - start
 
 
-async def main(rounds: int) -> None:
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    for name, (bare, ours) in pairs().items():
-        took, ratio = await measure(bare, ours, rounds)
+async def measure_all(rounds: int) -> dict[str, dict[str, float]]:
+    """Measure every comparison, print a line for each, and return the figures by name."""
+    figures = {}
+    for name, (bare, run) in create_runs().items():
+        milliseconds, ratio = await measure(bare, run, rounds)
         verdict = "met" if ratio <= AIM else "missed"
-        print(f"{name:32} {took:6.2f} ms bare, {ratio:.3f} times that with ours, aim {verdict}")
+        print(f"{name:32} {milliseconds:6.2f} ms bare, ratio {ratio:.3f}, aim {verdict}")
+        figures[name] = {"bare": milliseconds, "ratio": ratio}
+    return figures
+
+
+def main(arguments: Sequence[str]) -> None:
+    parser = create_parser(
+        "Compare the built-in agent with bare pydantic-ai.", quick=f"{QUICK_ROUNDS} rounds"
+    )
+    options = parser.parse_args(arguments)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    figures = asyncio.run(measure_all(QUICK_ROUNDS if options.quick else ROUNDS))
+    write_json(options.json, figures)
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 400))
+    main(sys.argv[1:])

@@ -1,4 +1,4 @@
-"""Python environments to measure in: the product installed from wheels, and compiled."""
+"""Python environments for measurements: packages installed from wheels, bytecode compiled."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from places import ROOT, cache
-from process import Failed, run
+from paths import ROOT, cache_directory
+from process import MeasurementError, time_command
 
 PACKAGES = ("core", "server", "deployer")
-_STRANGERS = ("VIRTUAL_ENV", "NODE_ENV", "NODE_OPTIONS", "PORT", "HOST", "WEB_CONCURRENCY")
-_FAMILIES = ("PYTHON", "MASTRA_", "OTEL_", "OPENAI_", "ANTHROPIC_", "BENCH_")
+_DROPPED = ("VIRTUAL_ENV", "NODE_ENV", "NODE_OPTIONS", "PORT", "HOST", "WEB_CONCURRENCY")
+_DROPPED_PREFIXES = ("PYTHON", "MASTRA_", "OTEL_", "OPENAI_", "ANTHROPIC_", "BENCH_")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,50 +32,69 @@ class Environment:
         return self.home / "bin" / "mastra"
 
 
-def variables(**more: str) -> dict[str, str]:
-    """What is measured sees nothing that changes how Python, Node or mastra behave."""
-    kept = {
+def clean_environ(**extra: str) -> dict[str, str]:
+    """Return environment variables without those that change how Python, Node or mastra behave.
+
+    :param extra: variables to add.
+    """
+    inherited = {
         name: value
         for name, value in os.environ.items()
-        if name not in _STRANGERS and not name.startswith(_FAMILIES)
+        if name not in _DROPPED and not name.startswith(_DROPPED_PREFIXES)
     }
-    own = {"UV_CACHE_DIR": str(cache() / "uv"), "UV_PYTHON_DOWNLOADS": "never"}
-    local = {"NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"}
-    return {**kept, **own, "MASTRA_TELEMETRY_DISABLED": "1", **more, **_proxies(kept, local)}
+    own = {"UV_CACHE_DIR": str(cache_directory() / "uv"), "UV_PYTHON_DOWNLOADS": "never"}
+    return {
+        **inherited,
+        **own,
+        "MASTRA_TELEMETRY_DISABLED": "1",
+        **extra,
+        **_exclude_loopback(inherited),
+    }
 
 
-def _proxies(kept: dict[str, str], local: dict[str, str]) -> dict[str, str]:
-    return {name: ",".join(filter(None, (kept.get(name), own))) for name, own in local.items()}
+def _exclude_loopback(environ: dict[str, str]) -> dict[str, str]:
+    """Return the variables that keep loopback requests away from a proxy."""
+    loopback = "127.0.0.1,localhost"
+    names = ("NO_PROXY", "no_proxy")
+    return {name: ",".join(filter(None, (environ.get(name), loopback))) for name in names}
 
 
-def wheels(directory: Path) -> dict[str, Path]:
-    """Wheels of our packages by name, built from the sources of this checkout."""
+def build_wheels(directory: Path) -> dict[str, Path]:
+    """Build the packages of this checkout and return their wheels by package name."""
     for name in PACKAGES:
-        source = ROOT / "packages" / name
-        uv("build", "--quiet", "--wheel", "--out-dir", str(directory), str(source))
+        build_wheel(ROOT / "packages" / name, directory)
     return {path.name.partition("-")[0]: path for path in directory.glob("*.whl")}
 
 
-def create(home: Path, requirements: Sequence[str] = ()) -> Environment:
-    """A fresh environment with these, compiled."""
-    made = Environment(home)
-    uv("venv", "--quiet", "--python", sys.executable, str(home))
+def build_wheel(source: Path, directory: Path) -> None:
+    run_uv("build", "--quiet", "--wheel", "--out-dir", str(directory), str(source))
+
+
+def create_environment(home: Path, requirements: Sequence[str] = ()) -> Environment:
+    """Create a virtual environment with these requirements, compiled."""
+    environment = Environment(home)
+    run_uv("venv", "--quiet", "--python", sys.executable, str(home))
     if requirements:
-        install = ("pip", "install", "--quiet", "--compile-bytecode", "--python", str(made.python))
-        uv(*install, *requirements)
-    return made
+        python = str(environment.python)
+        install = ("pip", "install", "--quiet", "--compile-bytecode", "--python", python)
+        run_uv(*install, *requirements)
+    return environment
 
 
-def uv(*arguments: str) -> None:
-    run([_uv(), *arguments], cwd=ROOT, env=variables())
+def run_uv(*arguments: str) -> None:
+    time_command([find_uv(), *arguments], cwd=ROOT, env=clean_environ())
 
 
-def _uv() -> str:
+def find_uv() -> str:
+    """Return the path of uv: the installed package's, or the one on PATH.
+
+    :raises MeasurementError: when there is none.
+    """
     try:
         from uv import find_uv_bin
 
         return str(find_uv_bin())
     except ImportError:
-        if found := shutil.which("uv"):
-            return found
-    raise Failed("uv is missing: pip install uv")
+        if path := shutil.which("uv"):
+            return path
+    raise MeasurementError("uv is missing: pip install uv")

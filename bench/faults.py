@@ -1,9 +1,11 @@
-"""Deploys to Acme while three in ten requests fail at random: 429, 500, resets and lost answers.
+"""Deploy to Acme while three in ten requests fail at random: 429, 500, resets and lost answers.
 
-python bench/faults.py [STORMS]     200 where left out; needs mastra-deployer[testing]
+python bench/faults.py            200 deploys; needs mastra-deployer[testing]
+python bench/faults.py --quick    5 deploys
 
-Each deploy is run again until it succeeds, at most three times. It prints how many runs were
-needed; it fails where half a deployment is ever live, or another one than the last in the end.
+Each deploy is repeated until it succeeds, at most three times. The script prints how many runs the
+deploys needed. It fails if half a deployment is ever live, or if the last one is not live in the
+end.
 """
 
 from __future__ import annotations
@@ -12,19 +14,24 @@ import collections
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
+
+from options import create_parser, write_json
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "examples" / "mastra-deployer-acme"))
 
-import mastra_deployer_acme  # noqa: E402  # found by the line above
-from acme_fake import AcmeFake  # noqa: E402  # found by the line above
+import mastra_deployer_acme  # noqa: E402  # importable since the line above
+from acme_fake import AcmeFake  # noqa: E402  # importable since the line above
 
 from mastra_deployer.testing import DeployerSuite  # noqa: E402  # stands with the others
 
+DEPLOYS, QUICK_DEPLOYS = 200, 5
 
-class Storms(DeployerSuite):
-    """Counts the runs of each storm."""
+
+class CountingSuite(DeployerSuite):
+    """Count how many runs each deploy needs."""
 
     def __init__(self) -> None:
         self.runs: collections.Counter[int] = collections.Counter()
@@ -35,9 +42,13 @@ class Storms(DeployerSuite):
         return runs
 
 
-def main(storms: int) -> None:
-    Storms.storms = storms
-    suite, begun = Storms(), time.monotonic()
+def main(arguments: Sequence[str]) -> None:
+    parser = create_parser(
+        "Deploy while requests fail at random.", quick=f"{QUICK_DEPLOYS} deploys"
+    )
+    options = parser.parse_args(arguments)
+    deploys = CountingSuite.storms = QUICK_DEPLOYS if options.quick else DEPLOYS
+    suite, start = CountingSuite(), time.monotonic()
     with tempfile.TemporaryDirectory(prefix="mastra-faults-") as scratch:
         acme = AcmeFake(Path(scratch) / "acme")
         acme.start()
@@ -46,11 +57,14 @@ def main(storms: int) -> None:
             exchanges = rig.proxy.exchanges
         acme.stop()
     failed = sum(exchange.fault is not None for exchange in exchanges)
-    print(f"{storms} deploys in {time.monotonic() - begun:.0f} s, retry waits off")
+    print(f"{deploys} deploys in {time.monotonic() - start:.0f} s, without waits before retries")
     print(f"{len(exchanges)} requests, {failed} of them failed")
     for runs, count in sorted(suite.runs.items()):
-        print(f"{count:4} took {runs} run{'s' if runs > 1 else ''}")
+        print(f"{count:4} needed {runs} run{'s' if runs > 1 else ''}")
+    write_json(
+        options.json, {"requests": len(exchanges), "failed": failed, "runs": dict(suite.runs)}
+    )
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 200)
+    main(sys.argv[1:])

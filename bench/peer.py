@@ -1,4 +1,4 @@
-"""What is measured of Mastra in TypeScript: `bench/peer`, with its own tools."""
+"""Measurements of Mastra in TypeScript: the project in `bench/peer`, with its own tools."""
 
 from __future__ import annotations
 
@@ -9,21 +9,31 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-import cold
-import node
-from book import Book
-from environment import variables
-from places import BENCH, cache
-from process import run
-from tree import size
+from environment import clean_environ
+from measurements import (
+    measure_duration,
+    measure_overhead,
+    measure_rates,
+    measure_size,
+    measure_starts,
+)
+from node import find_node_directory, read_version
+from paths import BENCH, cache_directory
+from process import time_command
+from results import Results
 
 SOURCE = BENCH / "peer"
-QUIET = ("--no-audit", "--no-fund", "--silent")
+NPM_OPTIONS = ("--no-audit", "--no-fund", "--silent")
 
 
 @dataclasses.dataclass(frozen=True)
 class Peer:
-    """The installed project."""
+    """The installed project.
+
+    :param project: a copy of `bench/peer` with its `node_modules`.
+    :param node: the path of `node`.
+    :param env: environment variables of every command.
+    """
 
     project: Path
     node: Path
@@ -33,36 +43,53 @@ class Peer:
     def tool(self) -> Path:
         return self.project / "node_modules" / "mastra" / "dist" / "index.js"
 
+    @property
+    def server(self) -> Path:
+        return self.project / ".mastra" / "output" / "index.mjs"
+
 
 def prepare() -> Peer:
-    """Node and the peer's packages; both are kept for the next run.
+    """Install Node and the peer's packages; later runs reuse both.
 
-    :raises Failed: when either cannot be had.
+    :raises MeasurementError: when either cannot be installed.
     """
-    shims = node.directory()
+    shims = find_node_directory()
     path = f"{shims}{os.pathsep}{os.environ.get('PATH', '')}"
-    npm = {"npm_config_cache": str(cache() / "npm"), "npm_config_update_notifier": "false"}
-    peer = Peer(cache() / f"peer-{_key(shims)}", shims / "node", variables(PATH=path, **npm))
+    npm = {
+        "npm_config_cache": str(cache_directory() / "npm"),
+        "npm_config_update_notifier": "false",
+    }
+    project = cache_directory() / f"peer-{_digest(shims)}"
+    peer = Peer(project, shims / "node", clean_environ(PATH=path, **npm))
     if not (peer.project / "complete").exists():
         shutil.rmtree(peer.project, ignore_errors=True)
         shutil.copytree(SOURCE, peer.project)
-        run([shims / "npm", "install", *QUIET], cwd=peer.project, env=peer.env)
+        time_command([shims / "npm", "install", *NPM_OPTIONS], cwd=peer.project, env=peer.env)
         (peer.project / "complete").touch()
     return peer
 
 
-def measure(peer: Peer, groups: Sequence[str], book: Book) -> None:
-    """The same groups of rows, as far as there is something to compare."""
-    told = ".".join(map(str, node.version(peer.node)))
-    book.facts.append(f"Peer: mastra 1.31.0 and @mastra/core 1.71.0 on Node {told}")
-    _build(peer, book)
+def measure(peer: Peer, groups: Sequence[str], results: Results, *, quick: bool) -> None:
+    """Build the peer, then measure those of the groups that it has figures for."""
+    version = ".".join(map(str, read_version(peer.node)))
+    results.facts.append(f"Peer: mastra 1.31.0 and @mastra/core 1.71.0 on Node {version}")
+    _measure_build(peer, results)
     for group in groups:
         if group in _GROUPS:
-            _GROUPS[group](peer, book)
+            _GROUPS[group](peer, results, quick)
 
 
-def _build(peer: Peer, book: Book) -> None:
-    """First, unchanged, and with a line more; once each, since it takes long and keeps nothing."""
+def build(peer: Peer) -> float:
+    """Build the peer and return the seconds."""
+    return time_command([peer.node, peer.tool, "build"], cwd=peer.project, env=peer.env)
+
+
+def production_environ(peer: Peer) -> dict[str, str]:
+    return {**peer.env, "NODE_ENV": "production"}
+
+
+def _measure_build(peer: Peer, results: Results) -> None:
+    """Measure a first build, an unchanged one and a changed one, once each: it has no cache."""
     shutil.rmtree(peer.project / ".mastra", ignore_errors=True)
     entry = peer.project / "src" / "mastra" / "index.ts"
     text = entry.read_text(encoding="utf-8")
@@ -70,47 +97,46 @@ def _build(peer: Peer, book: Book) -> None:
         for key in ("peer.cold", "peer.again", "peer.changed"):
             if key == "peer.changed":
                 entry.write_text(f"{text}// one more line\n", encoding="utf-8")
-            book.add(key, run([peer.node, peer.tool, "build"], cwd=peer.project, env=peer.env))
+            results.add(key, build(peer))
     finally:
         entry.write_text(text, encoding="utf-8")
 
 
-def _import(peer: Peer, book: Book) -> None:
-    command = (peer.node, "--input-type=module", "-e")
-    loaded, bare = (*command, "import '@mastra/core'"), (*command, "")
-    taken = cold.over(loaded, bare, cwd=peer.project, env=peer.env, times=5)
-    book.add("peer.import", *taken)
+def _measure_import(peer: Peer, results: Results, quick: bool) -> None:
+    node = (peer.node, "--input-type=module", "-e")
+    command, baseline = (*node, "import '@mastra/core'"), (*node, "")
+    rounds = 1 if quick else 5
+    durations = measure_overhead(command, baseline, cwd=peer.project, env=peer.env, rounds=rounds)
+    results.add("peer.import", *durations)
 
 
-def _help(peer: Peer, book: Book) -> None:
-    command = (peer.node, peer.tool, "--help")
-    book.add("peer.help", *cold.taken(command, cwd=peer.project, env=peer.env, times=5))
+def _measure_help(peer: Peer, results: Results, quick: bool) -> None:
+    command, rounds = (peer.node, peer.tool, "--help"), 1 if quick else 5
+    durations = measure_duration(command, cwd=peer.project, env=peer.env, rounds=rounds)
+    results.add("peer.help", *durations)
 
 
-def _output(peer: Peer, book: Book) -> None:
-    megabytes, files = size(peer.project / ".mastra" / "output")
-    book.add("peer.size", megabytes)
-    book.add("peer.files", files)
+def _measure_output(peer: Peer, results: Results, quick: bool) -> None:  # noqa: ARG001  # it has one form
+    megabytes, files = measure_size(peer.server.parent)
+    results.add("peer.size", megabytes)
+    results.add("peer.files", files)
 
 
-def _serve(peer: Peer, book: Book) -> None:
-    cold.starts(book, "peer", _server(peer), agent="echo", env=_production(peer), times=5)
+def _measure_serve(peer: Peer, results: Results, quick: bool) -> None:
+    command, env = (peer.node, peer.server), production_environ(peer)
+    rounds = 1 if quick else 5
+    measure_starts(results, "peer", command, agent="echo", env=env, rounds=rounds)
 
 
-def _load(peer: Peer, book: Book) -> None:
-    cold.load(book, "peer", _server(peer), agent="echo", env=_production(peer), times=3)
+def _measure_load(peer: Peer, results: Results, quick: bool) -> None:
+    command, env = (peer.node, peer.server), production_environ(peer)
+    rounds, seconds = (1, 0.5) if quick else (3, 3)
+    measure_rates(results, "peer", command, agent="echo", env=env, rounds=rounds, seconds=seconds)
 
 
-def _server(peer: Peer) -> Sequence[Path]:
-    return [peer.node, peer.project / ".mastra" / "output" / "index.mjs"]
-
-
-def _production(peer: Peer) -> dict[str, str]:
-    return {**peer.env, "NODE_ENV": "production"}
-
-
-def _key(shims: Path) -> str:
-    digest = hashlib.sha256(repr(node.version(shims / "node")).encode())
+def _digest(shims: Path) -> str:
+    """Return a key of Node's version and the peer's sources."""
+    digest = hashlib.sha256(repr(read_version(shims / "node")).encode())
     for path in sorted(SOURCE.rglob("*")):
         if path.is_file():
             digest.update(path.read_bytes())
@@ -118,9 +144,9 @@ def _key(shims: Path) -> str:
 
 
 _GROUPS = {
-    "import": _import,
-    "help": _help,
-    "output": _output,
-    "serve": _serve,
-    "load": _load,
+    "import": _measure_import,
+    "help": _measure_help,
+    "output": _measure_output,
+    "serve": _measure_serve,
+    "load": _measure_load,
 }

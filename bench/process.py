@@ -1,4 +1,4 @@
-"""Runs programs so that none of them outlives the benchmark."""
+"""Run programs so that none of them outlives the benchmark."""
 
 from __future__ import annotations
 
@@ -12,43 +12,44 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-LIMIT = 600  # seconds; nothing measured here takes nearly as long
+TIMEOUT = 600  # seconds; no measured command takes nearly as long
 
 
-class Failed(Exception):
-    """A program did not do what it was run for."""
+class MeasurementError(Exception):
+    """A program failed, or something that a measurement needs is missing."""
 
 
-def run(command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str]) -> float:
-    """How many seconds a program took.
+def time_command(command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str]) -> float:
+    """Run a program and return how many seconds it took.
 
-    :raises Failed: with its last words, when it did not end well.
+    :raises MeasurementError: when it exits with another code than 0; holds its last output.
     """
     with tempfile.TemporaryFile() as output:
-        began = time.perf_counter()
-        with started(command, cwd=cwd, env=env, output=output.fileno()) as process:
+        start = time.perf_counter()
+        with start_process(command, cwd=cwd, env=env, output=output.fileno()) as process:
             # Popen.wait with a timeout polls, up to 50 ms apart; without one it does not.
-            timer = threading.Timer(LIMIT, process.kill)
+            timer = threading.Timer(TIMEOUT, process.kill)
             timer.start()
             try:
                 code = process.wait()
-                took = time.perf_counter() - began
+                duration = time.perf_counter() - start
             finally:
                 timer.cancel()
         if code:
-            raise Failed(f"{Path(command[0]).name}: exit {code}: {_last(output.fileno())}")
-    return took
+            text = _read_last_lines(output.fileno())
+            raise MeasurementError(f"{Path(command[0]).name}: exit {code}: {text}")
+    return duration
 
 
 @contextlib.contextmanager
-def started(
+def start_process(
     command: Sequence[str | Path],
     *,
     cwd: Path,
     env: Mapping[str, str],
     output: int = subprocess.DEVNULL,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A running program, in a group of its own; the whole group is gone afterwards."""
+    """Start a program in a process group of its own; end the whole group afterwards."""
     process = subprocess.Popen(
         command,
         cwd=cwd,
@@ -66,20 +67,20 @@ def started(
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
-        _signal(process, signal.SIGTERM)
+        _signal_group(process, signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(timeout=5)
-    _signal(process, signal.SIGKILL)  # what it started may still be there
+    _signal_group(process, signal.SIGKILL)  # its children may still run
     process.wait()
 
 
-def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, number)
 
 
-def _last(output: int) -> str:
+def _read_last_lines(output: int) -> str:
     os.lseek(output, 0, os.SEEK_SET)
     with os.fdopen(os.dup(output), "rb") as file:
         lines = file.read().decode(errors="replace").strip().splitlines()
-    return " | ".join(lines[-5:])[-500:] or "it said nothing"
+    return " | ".join(lines[-5:])[-500:] or "no output"

@@ -1,4 +1,4 @@
-"""The rows of the table: what is measured, what it aims at, what the peer has for it."""
+"""The rows of the table: title, unit, aim, and the keys of both sides' samples."""
 
 from __future__ import annotations
 
@@ -11,12 +11,20 @@ GROUPS = (
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """One line. The keys name samples in the book; an aim is the most it may be."""
+    """One line of the table.
+
+    :param group: the name that `--only` takes.
+    :param title: what is measured.
+    :param unit: the unit of the samples.
+    :param product: key of this project's samples.
+    :param peer: key of the peer's samples; empty where it has none.
+    :param aim: the most that the median may be.
+    """
 
     group: str
     title: str
     unit: str
-    ours: str
+    product: str
     peer: str = ""
     aim: float | None = None
 

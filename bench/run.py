@@ -1,7 +1,7 @@
-"""Measures this project and the TypeScript original, and prints both side by side.
+"""Measure this project and Mastra in TypeScript, and print both side by side.
 
 python bench/run.py            everything; some minutes, and about ten the first time
-python bench/run.py --quick    one run of each, without the original
+python bench/run.py --quick    one short round of each group, without the peer
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import datetime as dt
-import json
 import os
 import platform
 import signal
@@ -18,93 +17,95 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import ours
 import peer
-import table
-from book import Book
-from process import Failed
+import product
+from options import create_parser, format_load, log_progress, write_json
+from process import MeasurementError
+from results import Results
 from rows import GROUPS
+from table import format_table
 
 PREAMBLE = (
     "Median of several process runs (lowest to highest). Every environment is compiled before it",
-    "is measured, and PYTHONDONTWRITEBYTECODE is taken out of the environment of everything run.",
+    "is measured, and PYTHONDONTWRITEBYTECODE is taken out of the environment of every command.",
     "MB are millions of bytes. An aim is the most a figure may be.",
 )
+QUICK = "Quick form: one round and small sizes, so no figure is compared with its aim."
 
 
 def main(arguments: Sequence[str]) -> int:
-    wish = _parser().parse_args(arguments)
+    options = _create_parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that `finally` runs
-    groups = [name for name in GROUPS if not wish.only or name in wish.only]
-    if "peer" in wish.only and not set(wish.only) - {"peer"}:
-        mine, groups = [], list(GROUPS)
+    groups = [name for name in GROUPS if not options.only or name in options.only]
+    if "peer" in options.only and not set(options.only) - {"peer"}:
+        product_groups, groups = [], list(GROUPS)
     else:
-        mine = groups
-    book = Book(facts=[_machine()])
+        product_groups = groups
+    results = Results(facts=[_describe_machine()])
     with tempfile.TemporaryDirectory(prefix="mastra-bench-", ignore_cleanup_errors=True) as scratch:
-        _ours(Path(scratch), mine, book, quick=wish.quick)
-        if (not wish.quick and not wish.only) or "peer" in wish.only:
-            _attempt("peer", book, lambda: peer.measure(peer.prepare(), groups, book))
-        else:
-            book.missing["peer"] = "left out"
-    _show(book, groups)
-    if wish.json:
-        Path(wish.json).write_text(json.dumps(dataclasses.asdict(book), indent=2) + "\n")
-    return 1 if set(book.missing) - {"peer"} else 0
+        _measure_product(Path(scratch), product_groups, results, quick=options.quick)
+    if (not options.quick and not options.only) or "peer" in options.only:
+        _attempt("peer", results, lambda: _measure_peer(groups, results, quick=options.quick))
+    else:
+        results.missing["peer"] = "left out"
+    _print_results(results, groups, quick=options.quick)
+    write_json(options.json, dataclasses.asdict(results))
+    return 1 if set(results.missing) - {"peer"} else 0
 
 
-def _ours(scratch: Path, groups: Sequence[str], book: Book, *, quick: bool) -> None:
+def _measure_product(
+    scratch: Path, groups: Sequence[str], results: Results, *, quick: bool
+) -> None:
     if not groups:
         return
-    _say("wheels and environments")
-    made = ours.prepare(scratch)
+    log_progress("wheels and environments")
+    prepared = product.prepare(scratch)
     for group in groups:
 
         def measure(group: str = group) -> None:
-            ours.measure(made, group, book, quick=quick)
+            product.measure(prepared, group, results, quick=quick)
 
-        _attempt(group, book, measure)
+        _attempt(group, results, measure)
 
 
-def _attempt(name: str, book: Book, measure: Callable[[], None]) -> None:
-    """What cannot be measured is said, and the rest goes on."""
-    _say(name)
+def _measure_peer(groups: Sequence[str], results: Results, *, quick: bool) -> None:
+    peer.measure(peer.prepare(), groups, results, quick=quick)
+
+
+def _attempt(name: str, results: Results, measure: Callable[[], None]) -> None:
+    """Measure a group; note why it failed, so that the others are measured."""
+    log_progress(name)
     try:
         measure()
-    except (Failed, OSError) as error:
-        book.missing[name] = str(error)
+    except (MeasurementError, OSError) as error:
+        results.missing[name] = str(error)
 
 
-def _show(book: Book, groups: Sequence[str]) -> None:
-    book.facts.append(f"Load average at the end: {_load()}")
-    print("\n".join([*book.facts, *PREAMBLE, "", *table.lines(book, groups)]))
-    for name, reason in book.missing.items():
+def _print_results(results: Results, groups: Sequence[str], *, quick: bool) -> None:
+    results.facts.append(f"Load average at the end: {format_load()}")
+    preamble = (QUICK,) if quick else PREAMBLE
+    table = format_table(results, groups, verdicts=not quick)
+    print("\n".join([*results.facts, *preamble, "", *table]))
+    for name, reason in results.missing.items():
         print(f"\nnot measured: {name}: {reason}")
 
 
-def _machine() -> str:
+def _describe_machine() -> str:
     now = dt.datetime.now(dt.UTC)
     return (
         f"{now:%Y-%m-%d}, Python {platform.python_version()}, {platform.system()} "
-        f"{platform.machine()}, {os.cpu_count()} cores, load average {_load()}"
+        f"{platform.machine()}, {os.cpu_count()} cores, load average {format_load()}"
     )
 
 
-def _load() -> str:
-    return ", ".join(f"{value:.1f}" for value in os.getloadavg())
-
-
-def _say(what: str) -> None:
-    print(f"measuring: {what}", file=sys.stderr, flush=True)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="bench", description="Measures, and prints a table.")
-    parser.add_argument("--quick", action="store_true", help="one run of each, without the peer")
+def _create_parser() -> argparse.ArgumentParser:
+    parser = create_parser(
+        "Measure this project and its peer, and print a table.",
+        quick="one short round of each group, without the peer",
+    )
     names = (*GROUPS, "peer")
     parser.add_argument("--only", action="append", default=[], choices=names, metavar="NAME",
                         help=f"one of {', '.join(names)}; may be repeated")  # fmt: skip
-    parser.add_argument("--json", metavar="FILE", help="write every sample there")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""A server under measurement."""
+"""A server process that is measured."""
 
 from __future__ import annotations
 
@@ -12,42 +12,42 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from process import Failed, started
+from process import MeasurementError, start_process
 
-PATIENCE = 60
+TIMEOUT = 60  # seconds until the first answer, and for each request
 
 
 class Server:
-    """A process that answers on a port of the loopback, and when it was started."""
+    """A process that listens on a loopback port, and the time of its start."""
 
-    def __init__(self, process: subprocess.Popen[bytes], port: int, began: float) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], port: int, start: float) -> None:
         self._process = process
         self.port = port
-        self._began = began
+        self._start = start
 
-    def first(self, path: str, body: Any = None) -> float:
-        """Seconds from the start of the process to the first 200 on ``path``."""
-        while time.perf_counter() - self._began < PATIENCE:
+    def wait_for(self, path: str, body: Any = None) -> float:
+        """Return the seconds from the start of the process to the first 200 on ``path``."""
+        while time.perf_counter() - self._start < TIMEOUT:
             with contextlib.suppress(OSError, http.client.HTTPException):
-                if self._ask(self._connection(), path, body) == http.client.OK:
-                    return time.perf_counter() - self._began
+                if self._request(self._connect(), path, body) == http.client.OK:
+                    return time.perf_counter() - self._start
             if self._process.poll() is not None:
-                raise Failed(f"the server ended with exit {self._process.returncode}")
+                raise MeasurementError(f"the server ended with exit {self._process.returncode}")
             time.sleep(0.002)
-        raise Failed(f"no 200 on {path} within {PATIENCE} s")
+        raise MeasurementError(f"no 200 on {path} within {TIMEOUT} s")
 
-    def rate(self, path: str, body: Any = None, seconds: float = 3) -> float:
-        """Requests a second, one after the other on one connection."""
-        connection, count = self._connection(), 0
-        began = time.perf_counter()
-        while (passed := time.perf_counter() - began) < seconds:
-            if self._ask(connection, path, body) != http.client.OK:
-                raise Failed(f"{path} did not answer 200 under load")
+    def measure_rate(self, path: str, body: Any = None, *, seconds: float) -> float:
+        """Return requests a second, one after the other on one connection."""
+        connection, count = self._connect(), 0
+        start = time.perf_counter()
+        while (elapsed := time.perf_counter() - start) < seconds:
+            if self._request(connection, path, body) != http.client.OK:
+                raise MeasurementError(f"{path} did not answer 200 under load")
             count += 1
-        return count / passed
+        return count / elapsed
 
-    def memory(self) -> float:
-        """Resident memory now, in MB."""
+    def measure_memory(self) -> float:
+        """Return the resident memory now, in MB."""
         status = Path(f"/proc/{self._process.pid}/status")
         if status.exists():
             line = next(x for x in status.read_text().splitlines() if x.startswith("VmRSS:"))
@@ -55,34 +55,34 @@ class Server:
         command = ["ps", "-o", "rss=", "-p", str(self._process.pid)]  # macOS
         return int(subprocess.check_output(command)) * 1024 / 1e6
 
-    def _connection(self) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+    def _connect(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT)
 
-    def _ask(self, connection: http.client.HTTPConnection, path: str, body: Any) -> int:
-        """The status, once the whole answer is there."""
+    def _request(self, connection: http.client.HTTPConnection, path: str, body: Any) -> int:
+        """Return the status, after the whole answer has arrived."""
         if body is None:
             connection.request("GET", path)
         else:
             headers = {"content-type": "application/json"}
             connection.request("POST", path, json.dumps(body), headers)
-        answer = connection.getresponse()
-        answer.read()
-        return answer.status
+        response = connection.getresponse()
+        response.read()
+        return response.status
 
 
 @contextlib.contextmanager
-def serving(
+def start_server(
     command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str]
 ) -> Iterator[Server]:
-    """The server, started now; gone afterwards."""
-    port = free_port()
-    began = time.perf_counter()
+    """Start a server with PORT and HOST set; stop it afterwards."""
+    port = find_free_port()
+    start = time.perf_counter()
     env = {**env, "PORT": str(port), "HOST": "127.0.0.1"}
-    with started(command, cwd=cwd, env=env) as process:
-        yield Server(process, port, began)
+    with start_process(command, cwd=cwd, env=env) as process:
+        yield Server(process, port, start)
 
 
-def free_port() -> int:
+def find_free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

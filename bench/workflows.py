@@ -1,22 +1,25 @@
-"""Two-step workflows in one process: how long one takes, and what many leave behind.
+"""Run two-step workflows in one process: how long one takes, and how much memory many leave.
 
-python bench/workflows.py [FILE]     prints the figures, or writes them to FILE as JSON
+python bench/workflows.py            11 batches of 10,000 runs
+python bench/workflows.py --quick    3 batches of 500 runs
 """
 
 from __future__ import annotations
 
 import asyncio
 import gc
-import json
 import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
+
+from options import create_parser, write_json
 
 from mastra_core import MemoryEngine, Workflow, step
 
-BATCH = 10_000
-BATCHES = 10
+BATCH, BATCHES = 10_000, 10  # after one batch that is not counted
+QUICK_BATCH, QUICK_BATCHES = 500, 2
 
 
 @step
@@ -29,46 +32,50 @@ async def increase(n: int) -> int:
     return n + 1
 
 
-async def several(engine: MemoryEngine, workflow: Workflow, count: int) -> tuple[float, float]:
-    """Seconds that ``count`` runs take, one after the other: by the clock, and of processor."""
-    begun, used = time.perf_counter(), time.process_time()
+async def run_batch(engine: MemoryEngine, workflow: Workflow, count: int) -> tuple[float, float]:
+    """Run a workflow ``count`` times in sequence; return wall-clock and processor seconds."""
+    wall, processor = time.perf_counter(), time.process_time()
     for number in range(count):
         run = await engine.create(workflow)
         await engine.start(run, number)
         record = await run.settled()
         assert record.result == 2 * number + 1
-    return time.perf_counter() - begun, time.process_time() - used
+    return time.perf_counter() - wall, time.process_time() - processor
 
 
-async def measure() -> dict[str, float]:
-    """Microseconds a run of the best batch took, and megabytes that all batches left behind."""
+async def measure(batch: int, batches: int) -> dict[str, float]:
+    """Return the microseconds of a run in the best batch, and the MB that all batches leave."""
     engine, workflow = MemoryEngine(), Workflow("two").then(double).then(increase)
-    await several(engine, workflow, BATCH)  # the engine is full of finished runs from here on
-    before = resident()
-    taken = [await several(engine, workflow, BATCH) for _ in range(BATCHES)]
+    await run_batch(engine, workflow, batch)  # fills the engine with finished runs
+    before = measure_memory()
+    durations = [await run_batch(engine, workflow, batch) for _ in range(batches)]
     return {
-        "clock": 1e6 * min(clock for clock, _ in taken) / BATCH,
-        "processor": 1e6 * min(used for _, used in taken) / BATCH,
-        "growth": (resident() - before) / 1e6,
+        "clock": 1e6 * min(clock for clock, _ in durations) / batch,
+        "processor": 1e6 * min(processor for _, processor in durations) / batch,
+        "growth": (measure_memory() - before) / 1e6,
     }
 
 
-def resident() -> int:
-    """Bytes of memory the process has."""
+def measure_memory() -> int:
+    """Return the resident memory of this process in bytes."""
     gc.collect()
     pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
-def main() -> None:
-    figures = asyncio.run(measure())
-    if sys.argv[1:]:
-        Path(sys.argv[1]).write_text(json.dumps(figures), encoding="ascii")
-    else:
-        print(f"{1e6 / figures['clock']:,.0f} two-step workflows a second")
-        print(f"{figures['processor']:.0f} microseconds of processor each")
-        print(f"{figures['growth']:+.1f} MB after {BATCH * BATCHES:,} more runs")
+def main(arguments: Sequence[str]) -> None:
+    parser = create_parser(
+        "Run two-step workflows in one process.",
+        quick=f"{QUICK_BATCHES + 1} batches of {QUICK_BATCH} runs",
+    )
+    options = parser.parse_args(arguments)
+    batch, batches = (QUICK_BATCH, QUICK_BATCHES) if options.quick else (BATCH, BATCHES)
+    figures = asyncio.run(measure(batch, batches))
+    print(f"{1e6 / figures['clock']:,.0f} two-step workflows a second")
+    print(f"{figures['processor']:.0f} microseconds of processor time each")
+    print(f"{figures['growth']:+.1f} MB after {batch * batches:,} more runs")
+    write_json(options.json, figures)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

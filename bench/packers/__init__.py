@@ -1,1 +1,1 @@
-"""Other tools that make a file or a directory of a Python application."""
+"""Other tools that pack a Python application into a file or a directory."""

@@ -1,4 +1,4 @@
-"""The entry that other packers are told of: the same app, served as a bundle's launcher does."""
+"""The entry point for the other packers: the same app, served as a bundle's launcher does."""
 
 import os
 

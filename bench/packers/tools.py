@@ -1,4 +1,4 @@
-"""pex and shiv, each told to pack the same app from the same wheels."""
+"""Run pex and shiv on the same app with the same wheels."""
 
 from __future__ import annotations
 
@@ -8,74 +8,86 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import environment
 from app import App
-from environment import Environment, create, variables
-from places import BENCH
-from process import run
+from environment import Environment, clean_environ, create_environment
+from paths import BENCH
+from process import time_command
 
 PEX, SHIV = "pex==2.105.2", "shiv==1.0.8"
 
 
 @dataclasses.dataclass
 class Packer:
-    """A packer, an app, and where its results go.
+    """A packer for one app.
 
-    :param house: wheels of everything the app needs: nothing is downloaded while measuring.
+    :param name: `pex` or `shiv`, which is also the name of its command.
+    :param app: the project that it packs.
+    :param environment: where the packer is installed.
+    :param wheels: a directory of all wheels that the app needs, so that no build downloads any.
+    :param requirements: the app's dependencies, as pip takes them.
     """
 
     name: str
     app: App
     environment: Environment
-    house: Path
+    wheels: Path
     requirements: Sequence[str]
 
     @property
     def output(self) -> Path:
         return self.app.scratch / f"{self.name}-{self.app.name}.pyz"
 
-    def fresh(self) -> None:
-        """A new copy of the project, and none of what the packer keeps."""
-        self.app.fresh()
+    def reset(self) -> None:
+        """Replace the copy of the project, and remove the packer's caches and its last result."""
+        self.app.reset()
         shutil.copy(BENCH / "packers" / "serve.py", self.app.project / "src")
-        shutil.rmtree(self._kept, ignore_errors=True)
+        shutil.rmtree(self._cache, ignore_errors=True)
         self.output.unlink(missing_ok=True)
 
     def build(self) -> float:
+        """Pack the app and return the seconds."""
         tool = self.environment.home / "bin" / self.name
-        arguments = self._pex() if self.name == "pex" else self._shiv()
-        return run([tool, *arguments], cwd=self.app.project, env=self.variables())
+        arguments = self._pex_arguments() if self.name == "pex" else self._shiv_arguments()
+        return time_command([tool, *arguments], cwd=self.app.project, env=self.environ())
 
-    def variables(self, **more: str) -> dict[str, str]:
-        homes = {"PEX_ROOT": str(self._kept), "SHIV_ROOT": str(self._kept)}
-        return variables(**homes, **more, XDG_CACHE_HOME=str(self._kept / "cache"))
+    def environ(self) -> dict[str, str]:
+        """Return the environment variables of the packer and of what it packs."""
+        roots = {"PEX_ROOT": str(self._cache), "SHIV_ROOT": str(self._cache)}
+        return clean_environ(**roots, XDG_CACHE_HOME=str(self._cache / "cache"))
 
     @property
-    def _kept(self) -> Path:
-        return self.app.scratch / f"{self.name}-{self.app.name}-kept"
+    def _cache(self) -> Path:
+        return self.app.scratch / f"{self.name}-{self.app.name}-cache"
 
-    def _pex(self) -> list[str]:
-        wheels = ["--no-pypi", "--find-links", str(self.house), "--compile"]
+    def _pex_arguments(self) -> list[str]:
+        wheels = ["--no-pypi", "--find-links", str(self.wheels), "--compile"]
         return [*self.requirements, *wheels, "-D", "src", "-m", "serve", "-o", str(self.output)]
 
-    def _shiv(self) -> list[str]:
-        """It packs what pip installs, so the app's own code comes from a directory."""
+    def _shiv_arguments(self) -> list[str]:
+        """Return shiv's arguments; the app's code is copied, since shiv packs site-packages."""
         site = self.app.scratch / f"shiv-{self.app.name}-site"
         shutil.rmtree(site, ignore_errors=True)
         shutil.copytree(self.app.project / "src", site)
-        wheels = ["--no-index", "--find-links", str(self.house)]
-        packed = ["--site-packages", str(site), "--compile-pyc", "-e", "serve:main"]
+        wheels = ["--no-index", "--find-links", str(self.wheels)]
+        code = ["--site-packages", str(site), "--compile-pyc", "-e", "serve:main"]
         python = ["-p", str(Path(sys.executable).resolve())]
-        return [*packed, *python, "-o", str(self.output), *wheels, *self.requirements]
+        return [*code, *python, "-o", str(self.output), *wheels, *self.requirements]
 
 
-def prepare(app: App, wheels: dict[str, Path], scratch: Path, more: Sequence[str]) -> list[Packer]:
-    """Both packers for an app; the wheels it needs are fetched first."""
-    core = f"mastra-core{'[agents]' if more else ''}"
-    requirements = [core, "mastra-server[serve]", *more]
-    house = scratch / f"house-{app.name}"
-    tools = create(scratch / f"packers-{app.name}", [PEX, SHIV, "pip"])
-    fetch = ("-m", "pip", "download", "--quiet", "--only-binary", ":all:", "-d", str(house))
-    own = ("--find-links", str(next(iter(wheels.values())).parent))
-    run([tools.python, *fetch, *own, *requirements], cwd=scratch, env=environment.variables())
-    return [Packer(name, app, tools, house, requirements) for name in ("pex", "shiv")]
+def prepare(
+    app: App, wheels: dict[str, Path], scratch: Path, packages: Sequence[str]
+) -> list[Packer]:
+    """Download the wheels that an app needs, and return both packers for it.
+
+    :param wheels: this project's wheels by package name.
+    :param packages: requirements of the app beside mastra's packages; with any, it has agents.
+    """
+    core = f"mastra-core{'[agents]' if packages else ''}"
+    requirements = [core, "mastra-server[serve]", *packages]
+    directory = scratch / f"wheels-{app.name}"
+    tools = create_environment(scratch / f"packers-{app.name}", [PEX, SHIV, "pip"])
+    download = ("-m", "pip", "download", "--quiet", "--only-binary", ":all:", "-d", str(directory))
+    links = ("--find-links", str(next(iter(wheels.values())).parent))
+    command = [tools.python, *download, *links, *requirements]
+    time_command(command, cwd=scratch, env=clean_environ())
+    return [Packer(name, app, tools, directory, requirements) for name in ("pex", "shiv")]

@@ -1,1 +1,1 @@
-"""What bench/vercel.py measures with."""
+"""Helpers of bench/vercel.py."""

@@ -1,6 +1,6 @@
-"""Packs a bundle as a deploy does: python pack.py BUNDLE ANSWER
+"""Pack a bundle as a deploy does: python pack.py BUNDLE OUTPUT
 
-Into ANSWER go the parts' sizes in bytes by their hashes.
+OUTPUT is a JSON file: the size of each part in bytes by its hash.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import tempfile
 from pathlib import Path
 
 from mastra_core.pipeline import Bundle
-from mastra_deployer_vercel.deploy.archive import pack_archive
+from mastra_deployer_vercel.parts import pack_archive
 
 
-def main(bundle: str, answer: str) -> None:
+def main(bundle: str, output: str) -> None:
     with tempfile.TemporaryDirectory() as directory:
         parts = pack_archive(Bundle.load(Path(bundle)), Path(directory))
-    Path(answer).write_text(json.dumps({part.sha: part.size for part in parts}))
+    Path(output).write_text(json.dumps({part.sha: part.size for part in parts}))
 
 
 if __name__ == "__main__":

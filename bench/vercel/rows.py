@@ -1,4 +1,4 @@
-"""The rows of the table: what is measured, what it aims at."""
+"""The rows of the table: titles, units and aims."""
 
 from __future__ import annotations
 
@@ -11,7 +11,13 @@ BUILDS = ("first", "unchanged", "changed")
 
 
 class Row(NamedTuple):
-    """A line of the table for each app. A share is the most ours may be of theirs."""
+    """A line of the table for each app.
+
+    :param key: the row in the key of its samples.
+    :param title: what is measured.
+    :param unit: the unit of the samples.
+    :param share: the aim, as a share of the figure of Vercel's tool; none where there is no aim.
+    """
 
     key: str
     title: str
@@ -32,22 +38,24 @@ ROWS = (
     Row("started", "start to server-started", "s", 1),
     Row("health", "start to first /health", "s", 1),
 )
-SIZES = {"plain": (0.5, 35.0), "agents": (0.8, 100.0)}  # share of theirs, and MB
+SIZES = {"plain": (0.5, 35.0), "agents": (0.8, 100.0)}  # aims: share of theirs, and MB
 Samples = dict[tuple[str, str, str], list[float]]  # by app, row and side
 
 
-def table(samples: Samples) -> Iterator[str]:
+def format_table(samples: Samples) -> Iterator[str]:
+    """Yield the lines of a Markdown table."""
     yield "| app | figure | | ours | theirs | ours/theirs | aim | |"
     yield "| --- | --- | --- | --- | --- | --- | --- | --- |"
     for name in dict.fromkeys(name for name, _, _ in samples):
         for row in ROWS:
             ours, theirs = (samples[name, row.key, side] for side in SIDES)
-            cells = _cells(name, row, median(ours), median(theirs))
-            shown = (_figure(ours, row.unit), _figure(theirs, row.unit))
-            yield f"| {name} | {row.title} | {row.unit} | {' | '.join((*shown, *cells))} |"
+            figures = (_format_figure(ours, row.unit), _format_figure(theirs, row.unit))
+            cells = (*figures, *_compare(name, row, median(ours), median(theirs)))
+            yield f"| {name} | {row.title} | {row.unit} | {' | '.join(cells)} |"
 
 
-def _cells(name: str, row: Row, ours: float, theirs: float) -> tuple[str, str, str]:
+def _compare(name: str, row: Row, ours: float, theirs: float) -> tuple[str, str, str]:
+    """Return the ratio, the aim and the verdict."""
     share, most = SIZES[name] if row.key == "size" else (row.share, None)
     ratio = f"{ours / theirs:.2f}" if theirs else "-"
     if share is None:
@@ -57,7 +65,7 @@ def _cells(name: str, row: Row, ours: float, theirs: float) -> tuple[str, str, s
     return ratio, aim, "met" if met else "missed"
 
 
-def _figure(values: Sequence[float], unit: str) -> str:
+def _format_figure(values: Sequence[float], unit: str) -> str:
     digits = {"s": 2, "MB": 2}.get(unit, 0)
     middle, low, high = (f"{f(values):.{digits}f}" for f in (median, min, max))
     return middle if low == high else f"{middle} ({low} to {high})"

@@ -1,4 +1,4 @@
-"""The entry that Vercel's own tool is told of: the same app, as a user would write it."""
+"""The entry point for Vercel's own tool: the same app, as a user would write it."""
 
 import sys
 from pathlib import Path

@@ -1,6 +1,6 @@
-"""Starts a function once under Vercel's own runtime: python start.py FUNCTION PYTHON ANSWER
+"""Start a function once under Vercel's own runtime: python start.py FUNCTION PYTHON OUTPUT
 
-Into ANSWER go the seconds from its start to `server-started`, and to the first 200 of /health.
+OUTPUT is a JSON file: the seconds until `server-started`, and until the first 200 of /health.
 """
 
 from __future__ import annotations
@@ -13,26 +13,26 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from mastra_deployer_vercel.preview.function_runtime import FunctionRuntime
+from mastra_deployer_vercel.runtime import Runtime
 
-PATIENCE = 60  # seconds
+TIMEOUT = 60  # seconds
 
 
-def main(function: str, python: str, answer: str) -> None:
-    began = time.perf_counter()
-    with FunctionRuntime(Path(function), python, {}, lambda _: None) as runtime:
-        started = time.perf_counter() - began
-        while not _healthy(runtime.port):
-            if time.perf_counter() - began > PATIENCE:
-                sys.exit("no 200 on /health")
+def main(function: str, python: str, output: str) -> None:
+    start = time.perf_counter()
+    with Runtime(Path(function), python, {}, lambda _: None) as runtime:
+        started = time.perf_counter() - start
+        while not _is_healthy(runtime.port):
+            if time.perf_counter() - start > TIMEOUT:
+                sys.exit(f"no 200 on /health within {TIMEOUT} s")
             time.sleep(0.002)
-        Path(answer).write_text(json.dumps([started, time.perf_counter() - began]))
+        Path(output).write_text(json.dumps([started, time.perf_counter() - start]))
 
 
-def _healthy(port: int) -> bool:
+def _is_healthy(port: int) -> bool:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=30) as answer:
-            return answer.status == http.HTTPStatus.OK
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=30) as response:
+            return response.status == http.HTTPStatus.OK
     except (urllib.error.URLError, ConnectionError):
         return False
 

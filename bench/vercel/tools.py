@@ -1,4 +1,4 @@
-"""What is needed to build: interpreters, wheels, environments, and Vercel's command line."""
+"""The tools that build: interpreters, wheels, environments, and Vercel's command line."""
 
 from __future__ import annotations
 
@@ -7,19 +7,34 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-import environment
-import node
-from environment import Environment, create, variables
-from places import ROOT
-from process import Failed, run
+from environment import (
+    Environment,
+    build_wheel,
+    build_wheels,
+    clean_environ,
+    create_environment,
+    find_uv,
+)
+from node import find_node_directory
+from paths import ROOT
+from process import MeasurementError, time_command
 
-from vercel.theirs import command_line
+from vercel import vercel_cli
 
 PYTHON = "3.12"
 
 
 class Tools(NamedTuple):
-    """What builds: interpreters, Vercel's command line, our wheels; and what its tool asks."""
+    """Everything that the builds of both sides use.
+
+    :param python: the interpreter that functions run on.
+    :param vercel: the start of Vercel's command line.
+    :param path: PATH of the builds.
+    :param wheels: this project's wheels by package name.
+    :param environments: environments with `mastra` by app name.
+    :param scratch: a directory that is removed afterwards.
+    :param api: URL that Vercel's command line asks for the account.
+    """
 
     python: Path
     vercel: tuple[Path, ...]
@@ -31,51 +46,45 @@ class Tools(NamedTuple):
 
 
 def prepare(scratch: Path, api: str) -> Tools:
-    """Builds the wheels, makes the environments, fetches Vercel's command line.
+    """Build the wheels, create the environments, install Vercel's command line.
 
-    :raises Failed: when there is no such Python, or no Node.
+    :raises MeasurementError: when there is no such Python, or no Node.
     """
-    made = environment.wheels(scratch / "wheels")
-    source = str(ROOT / "packages" / "deployer-vercel")
-    environment.uv("build", "--quiet", "--wheel", "--out-dir", str(scratch / "wheels"), source)
-    made |= {_package(file): file for file in (scratch / "wheels").glob("mastra_deployer_v*.whl")}
-    plain, agents = (
-        _environment(scratch / "tool", made),
-        _environment(scratch / "agents", made, "[agents]", "pydantic-ai-slim[openai]"),
-    )
-    shims, python = node.directory(), _python(plain, scratch)
-    uv = Path(environment._uv()).parent  # noqa: SLF001  # Vercel's tool runs the same uv
-    path = os.pathsep.join(map(str, (python.parent, uv, shims, os.environ.get("PATH", ""))))
+    wheels = build_wheels(scratch / "wheels")
+    build_wheel(ROOT / "packages" / "deployer-vercel", scratch / "wheels")
+    wheels["mastra_deployer_vercel"] = next((scratch / "wheels").glob("mastra_deployer_vercel-*"))
+    plain = _create_environment(scratch / "tool", wheels)
+    agents = _create_environment(scratch / "agents", wheels, "[agents]", "pydantic-ai-slim[openai]")
+    shims, python = find_node_directory(), _find_python(plain, scratch)
+    # Vercel's tool runs the uv that this project runs.
+    directories = (python.parent, Path(find_uv()).parent, shims, os.environ.get("PATH", ""))
     return Tools(
         python=python,
-        vercel=(shims / "node", command_line(shims)),
-        path=path,
-        wheels=made,
+        vercel=(shims / "node", vercel_cli.install(shims)),
+        path=os.pathsep.join(map(str, directories)),
+        wheels=wheels,
         environments={"plain": plain, "agents": agents},
         scratch=scratch,
         api=api,
     )
 
 
-def _package(wheel: Path) -> str:
-    return wheel.name.partition("-")[0]
-
-
-def _python(made: Environment, scratch: Path) -> Path:
-    """The interpreter itself: behind a shim of pyenv, uv and Vercel's tool find another."""
-    answer = scratch / "python.txt"
+def _find_python(environment: Environment, scratch: Path) -> Path:
+    """Return the interpreter itself: behind pyenv's shim, uv and Vercel's tool find another one."""
+    output = scratch / "python.txt"
     code = f"import sys, pathlib, mastra_deployer.kit as kit; found = kit.find_python({PYTHON!r})"
     write = "pathlib.Path(sys.argv[1]).write_text(found or '')"
-    run([made.python, "-c", f"{code}; {write}", answer], cwd=scratch, env=variables())
-    if not answer.read_text():
-        raise Failed(f"there is no Python {PYTHON} here")
-    return Path(answer.read_text()).resolve()
+    command = [environment.python, "-c", f"{code}; {write}", output]
+    time_command(command, cwd=scratch, env=clean_environ())
+    if not output.read_text():
+        raise MeasurementError(f"there is no Python {PYTHON} here")
+    return Path(output.read_text()).resolve()
 
 
-def _environment(
-    home: Path, wheels: Mapping[str, Path], extra: str = "", *more: str
+def _create_environment(
+    home: Path, wheels: Mapping[str, Path], extra: str = "", *packages: str
 ) -> Environment:
-    """What a user of ours has installed, compiled."""
+    """Create the environment of a user: mastra with its deployers, compiled."""
     deployers = [str(wheels["mastra_deployer"]), str(wheels["mastra_deployer_vercel"])]
     core = f"{wheels['mastra_core']}{extra}"
-    return create(home, [core, str(wheels["mastra_server"]), *deployers, *more])
+    return create_environment(home, [core, str(wheels["mastra_server"]), *deployers, *packages])

@@ -31,7 +31,9 @@ def test_a_promise_is_not_taken_back_in_silence():
                 pass
 
 
-@pytest.mark.parametrize("name", ["test_a_bundle_holds_no_secret", "test_the_target_has_a_description"])
+@pytest.mark.parametrize(
+    "name", ["test_a_bundle_holds_no_secret", "test_the_target_has_a_description"]
+)
 def test_neither_by_a_mixin_nor_by_nothing(name):
     mixin = type("Mixin", (), {name: lambda self: None})
     with pytest.raises(TypeError, match=name):

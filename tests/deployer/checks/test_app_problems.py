@@ -5,11 +5,11 @@ import json
 import pytest
 
 from mastra_core.pipeline import Build, BundleManifest, Environment, Platform, Project, Target
-from tests.repository import TESTS
-from tests.sample_projects import write_project
 from mastra_deployer.checks.app_problems import check_app
 from mastra_deployer.checks.parsed_sources import ParsedSources
 from mastra_deployer.checks.value_problems import find_local_host, is_file_store, value_problems
+from tests.repository import TESTS
+from tests.sample_projects import write_project
 
 INDEX = "src/mastra/index.py"
 

@@ -20,7 +20,6 @@ from mastra_core import Secret
 from mastra_core.errors import ApiError, AuthError, ConfigError, DeployTimeout
 from mastra_deployer.kit import connect
 from mastra_deployer.kit.clock import no_waiting, now
-from tests.deployer.kit.scripted_server import serving
 
 TOKEN = Secret("kit-token-1")
 

@@ -15,7 +15,6 @@ from mastra_core.pipeline import Silent
 from mastra_deployer.kit import connect, upload
 from mastra_deployer.kit.adaptive_limiter import AdaptiveLimiter
 from mastra_deployer.kit.clock import no_waiting, now
-from tests.deployer.kit.scripted_server import serving
 
 
 class ProgressRecorder(Silent):

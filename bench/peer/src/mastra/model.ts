@@ -1,9 +1,9 @@
-// A model in the process: it answers with what it was asked, so no key and no network is needed.
+// A model inside the process that repeats the prompt, so that no key and no network is needed.
 const usage = { inputTokens: 7, outputTokens: 3, totalTokens: 10 };
 
 function answer(prompt: any[]): string {
-  const asked = prompt.filter(message => message.role === 'user').at(-1);
-  return `echo: ${asked?.content?.[0]?.text ?? ''}`;
+  const last = prompt.filter(message => message.role === 'user').at(-1);
+  return `echo: ${last?.content?.[0]?.text ?? ''}`;
 }
 
 export const model: any = {

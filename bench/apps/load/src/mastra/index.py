@@ -1,4 +1,4 @@
-"""What bench/peer has, in Python."""
+"""The application of bench/peer in Python."""
 
 from dataclasses import dataclass
 
@@ -32,13 +32,13 @@ async def echo(text: str) -> str:
 
 @step
 async def double(value: Number) -> Number:
-    """Twice the number."""
+    """Double the number."""
     return Number(value.n * 2)
 
 
 @step
 async def say(value: Number) -> Text:
-    """The number in a sentence."""
+    """Put the number in a sentence."""
     return Text(f"It is {value.n}.")
 
 

@@ -1,1 +1,1 @@
-"""What bench/peer/src/mastra has, in Python."""
+"""The application of bench/peer/src/mastra in Python."""

@@ -1,4 +1,4 @@
-"""Everything the application has, by name. BENCH_MODEL=test answers without a model server."""
+"""The application of bench/peer in Python. BENCH_MODEL=test needs no model server."""
 
 import os
 from typing import TypedDict
@@ -8,13 +8,13 @@ from mastra_core.agents import Agent
 
 
 class Number(TypedDict):
-    """What goes in, and through."""
+    """Input of both steps."""
 
     n: int
 
 
-class Said(TypedDict):
-    """What comes out."""
+class Text(TypedDict):
+    """Result of the workflow."""
 
     text: str
 
@@ -27,13 +27,13 @@ def add(a: float, b: float) -> float:
 
 @step
 def double(number: Number) -> Number:
-    """Twice as much."""
+    """Double the number."""
     return {"n": number["n"] * 2}
 
 
 @step
-def say(number: Number) -> Said:
-    """In words."""
+def say(number: Number) -> Text:
+    """Put the number in a sentence."""
     return {"text": f"It is {number['n']}."}
 
 

@@ -1,6 +1,6 @@
-"""Bare Litestar with one route, which answers the JSON of a file: the least a route can cost.
+"""Serve the JSON of a file by bare Litestar with one route: the least that a route can cost.
 
-python bench/bare.py PAYLOAD
+python bench/bare_litestar.py PAYLOAD
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ PAYLOAD = json.loads(Path(sys.argv[1]).read_text())
 
 
 @get("/api/agents")
-async def agents() -> dict[str, Any]:
-    """The same answer as ours, encoded for each request as ours is."""
+async def list_agents() -> dict[str, Any]:
+    """Answer as the product does; each response is encoded anew, as the product's is."""
     return PAYLOAD
 
 
-class Bare(Litestar):
-    """Litestar without pydantic, as ours is."""
+class BareLitestar(Litestar):
+    """Litestar without its pydantic plugin, which the product does not load either."""
 
     @staticmethod
     def _get_default_plugins(plugins: list[Any]) -> list[Any]:
         return plugins
 
 
-app = Bare([agents], openapi_config=None, logging_config=None)
+app = BareLitestar([list_agents], openapi_config=None, logging_config=None)
 port, host = int(os.environ["PORT"]), os.environ["HOST"]
 uvicorn.run(app, host=host, port=port, log_config=None, access_log=False, server_header=False)

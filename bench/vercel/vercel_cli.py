@@ -1,4 +1,4 @@
-"""Vercel's own tool: its command line from npm, a project for it, and the archive it sends."""
+"""Vercel's own tool: its installation from npm, a project for it, and the archive it uploads."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from environment import variables
-from places import BENCH, cache
-from process import run
+from environment import clean_environ
+from paths import BENCH, cache_directory
+from process import time_command
 
 CLI = "vercel@64.0.2"
-OVERRIDES = {"sandbox": "4.5.0"}  # it pins a version that mirrors of npm lack; nothing here uses it
+OVERRIDES = {"sandbox": "4.5.0"}  # it pins a version that npm mirrors lack; nothing here uses it
 
 
-def project(source: Path, target: Path, wheels: Mapping[str, Path]) -> Path:
-    """The same app as a project for Vercel's tool: our wheels, an entry, and the linked project."""
+def write_project(source: Path, target: Path, wheels: Mapping[str, Path]) -> Path:
+    """Copy an app as a linked project for Vercel's tool, with our wheels and an entry point."""
     shutil.copytree(source, target, ignore=shutil.ignore_patterns(".*", "__pycache__"))
     shutil.copy(BENCH / "vercel" / "serve.py", target)
     settings = target / "pyproject.toml"
@@ -36,44 +36,47 @@ def project(source: Path, target: Path, wheels: Mapping[str, Path]) -> Path:
     settings.write_text("\n".join([text, "[tool.uv.sources]", *paths, "", entry, ""]))
     link = {"projectId": "prj_bench", "orgId": "team_bench", "projectName": "bench"}
     (target / ".vercel").mkdir()
-    told = json.dumps({**link, "settings": {"framework": "python"}})
-    (target / ".vercel" / "project.json").write_text(told)
+    project = json.dumps({**link, "settings": {"framework": "python"}})
+    (target / ".vercel" / "project.json").write_text(project)
     (target / ".python-version").write_text("3.12\n")
     return target
 
 
-def command_line(shims: Path) -> Path:
-    """Vercel's command line, installed once."""
-    home = cache() / CLI
+def install(shims: Path) -> Path:
+    """Return the script of Vercel's command line; install it the first time.
+
+    :param shims: a directory with `node` and `npm`.
+    """
+    home = cache_directory() / CLI
     if not (home / "complete").exists():
         shutil.rmtree(home, ignore_errors=True)
         home.mkdir()
-        about = {"private": True, "overrides": OVERRIDES}
-        (home / "package.json").write_text(json.dumps(about))
-        quiet = ("--no-audit", "--no-fund", "--silent", "--ignore-scripts", "--omit=optional")
+        package = {"private": True, "overrides": OVERRIDES}
+        (home / "package.json").write_text(json.dumps(package))
+        options = ("--no-audit", "--no-fund", "--silent", "--ignore-scripts", "--omit=optional")
         path = f"{shims}{os.pathsep}{os.environ.get('PATH', '')}"
-        env = variables(PATH=path, npm_config_cache=str(cache() / "npm"))
-        run([shims / "npm", "install", *quiet, CLI], cwd=home, env=env)
+        env = clean_environ(PATH=path, npm_config_cache=str(cache_directory() / "npm"))
+        time_command([shims / "npm", "install", *options, CLI], cwd=home, env=env)
         (home / "complete").touch()
     return home / "node_modules" / "vercel" / "dist" / "vc.js"
 
 
-def archived(output: Path, file: Path) -> dict[str, int]:
-    """Bytes by hash, as `vercel deploy --prebuilt --archive=tgz` sends it: one archive."""
+def pack(output: Path, file: Path) -> dict[str, int]:
+    """Return the bytes by hash that `vercel deploy --prebuilt --archive=tgz` uploads."""
     with tarfile.open(file, "w:gz", compresslevel=6) as archive:
         archive.add(output, ".vercel/output")
     return {hashlib.sha256(file.read_bytes()).hexdigest(): file.stat().st_size}
 
 
-def single(output: Path) -> dict[str, int]:
-    """Bytes by hash, as `vercel deploy --prebuilt` sends it: each file by itself."""
+def hash_files(output: Path) -> dict[str, int]:
+    """Return the bytes by hash that `vercel deploy --prebuilt` uploads: every file by itself."""
     files = [path for path in output.rglob("*") if path.is_file()]
     contents = [path.read_bytes() for path in files]
     return {hashlib.sha256(content).hexdigest(): len(content) for content in contents}
 
 
-class _Api(http.server.BaseHTTPRequestHandler):
-    """Says who the user is; `vercel build` waits four seconds where nobody does."""
+class _AccountHandler(http.server.BaseHTTPRequestHandler):
+    """Answer who the user is; without an answer, `vercel build` waits four seconds."""
 
     def do_GET(self) -> None:
         user = {"id": "u", "email": "u@example.com", "username": "u", "name": "u"}
@@ -86,12 +89,13 @@ class _Api(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        pass
+        """Log nothing."""
 
 
 @contextlib.contextmanager
-def told_user() -> Iterator[str]:
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Api) as server:
+def serve_account() -> Iterator[str]:
+    """Serve the account on the loopback and yield the URL."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _AccountHandler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
             yield f"http://127.0.0.1:{server.server_address[1]}"

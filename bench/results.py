@@ -1,4 +1,4 @@
-"""What was measured, by the key of a row; and why something was not."""
+"""Samples by row key, and the reasons why a group was not measured."""
 
 from __future__ import annotations
 
@@ -7,8 +7,13 @@ from statistics import median
 
 
 @dataclasses.dataclass
-class Book:
-    """Samples, reasons, and facts to print above the table."""
+class Results:
+    """Everything that a run of the benchmark produces.
+
+    :param samples: measured values by row key, in the unit of the row.
+    :param missing: why a group was not measured, by the name of the group.
+    :param facts: lines to print above the table.
+    """
 
     samples: dict[str, list[float]] = dataclasses.field(default_factory=dict)
     missing: dict[str, str] = dataclasses.field(default_factory=dict)
@@ -17,5 +22,5 @@ class Book:
     def add(self, key: str, *values: float) -> None:
         self.samples.setdefault(key, []).extend(values)
 
-    def middle(self, key: str) -> float | None:
+    def median(self, key: str) -> float | None:
         return median(self.samples[key]) if key in self.samples else None

@@ -1,4 +1,4 @@
-"""Where the benchmark keeps its things: one cache of its own, one temporary directory per run."""
+"""Directories of the benchmark: one persistent cache; every run adds a temporary directory."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ BENCH = Path(__file__).resolve().parent
 ROOT = BENCH.parent
 
 
-def cache() -> Path:
-    """What the next run can use again: uv's and npm's downloads, Node, the peer's packages."""
+def cache_directory() -> Path:
+    """Return the directory of what later runs reuse: downloads, Node, the peer's packages."""
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     path = base / "mastra-bench"
     path.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,172 @@
+"""Measurements of this project."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from app import OPENAI, WEATHER, App
+from environment import Environment, build_wheels, clean_environ, create_environment
+from measurements import (
+    measure_duration,
+    measure_overhead,
+    measure_rates,
+    measure_size,
+    measure_starts,
+)
+from model_server import serve_model
+from paths import BENCH
+from process import time_command
+from results import Results
+
+
+@dataclasses.dataclass(frozen=True)
+class Product:
+    """Fresh environments with this project's wheels, and the applications.
+
+    :param bare: an environment without packages; it serves bundles.
+    :param tool: an environment with mastra's packages.
+    :param plain: the app without a model's provider.
+    :param agents: the app with OpenAI's agent.
+    :param both: the app with OpenAI and Anthropic.
+    :param scratch: a directory that is removed afterwards.
+    """
+
+    bare: Environment
+    tool: Environment
+    plain: App
+    agents: App
+    both: App
+    scratch: Path
+
+
+def prepare(scratch: Path) -> Product:
+    """Build the wheels and create the environments, compiled."""
+    wheels = build_wheels(scratch / "wheels")
+    server, deployer = f"{wheels['mastra_server']}[serve]", str(wheels["mastra_deployer"])
+    tool = create_environment(scratch / "tool", [str(wheels["mastra_core"]), server, deployer])
+    core = f"{wheels['mastra_core']}[agents]"
+    providers = "pydantic-ai-slim[openai,anthropic]"
+    with_agents = create_environment(scratch / "agents", [core, server, deployer, providers])
+    return Product(
+        bare=create_environment(scratch / "bare"),
+        tool=tool,
+        plain=App("plain", WEATHER, tool, "weather", scratch),
+        agents=App("agents", OPENAI, with_agents, "echo", scratch),
+        both=App("both", OPENAI, with_agents, "echo", scratch, provider="openai,anthropic"),
+        scratch=scratch,
+    )
+
+
+def measure(product: Product, group: str, results: Results, *, quick: bool) -> None:
+    """Measure one group of rows."""
+    _GROUPS[group](product, results, quick)
+
+
+def _measure_import(product: Product, results: Results, quick: bool) -> None:
+    python, rounds = product.tool.python, 1 if quick else 11
+    command, baseline = (python, "-c", "import mastra_core"), (python, "-c", "pass")
+    durations = measure_overhead(
+        command, baseline, cwd=product.scratch, env=clean_environ(), rounds=rounds
+    )
+    results.add("import", *durations)
+
+
+def _measure_help(product: Product, results: Results, quick: bool) -> None:
+    command, rounds = (product.tool.mastra, "--help"), 1 if quick else 11
+    durations = measure_duration(command, cwd=product.scratch, env=clean_environ(), rounds=rounds)
+    results.add("help", *durations)
+
+
+def _measure_build(product: Product, results: Results, quick: bool) -> None:
+    for app in (product.plain, product.agents):
+        app.reset()
+        app.build()  # fills uv's cache, and is not counted
+        for _ in range(1 if quick else 3):
+            app.reset()
+            results.add(f"{app.name}.cold", app.build())
+        for _ in range(1 if quick else 3):
+            app.append_line()
+            results.add(f"{app.name}.changed", app.build())
+            results.add(f"{app.name}.unchanged", app.build())
+
+
+def _measure_output(product: Product, results: Results, quick: bool) -> None:  # noqa: ARG001  # it has one form
+    for app in (product.plain, product.agents, product.both):
+        megabytes, files = measure_size(app.ensure_output())
+        results.add(f"{app.name}.size", megabytes)
+        results.add(f"{app.name}.files", files)
+
+
+def _measure_serve(product: Product, results: Results, quick: bool) -> None:
+    with serve_model() as model:
+        for app, extra in ((product.plain, {}), (product.agents, model)):
+            measure_starts(
+                results,
+                app.name,
+                _server_command(product, app),
+                agent=app.agent,
+                env=clean_environ(**extra),
+                rounds=1 if quick else 5,
+            )
+
+
+def _measure_load(product: Product, results: Results, quick: bool) -> None:
+    for app in (product.plain, product.agents):
+        measure_rates(
+            results,
+            app.name,
+            _server_command(product, app),
+            agent=app.agent,
+            env=clean_environ(BENCH_MODEL="test"),
+            rounds=1 if quick else 3,
+            seconds=0.5 if quick else 3,
+        )
+
+
+def _measure_upload(product: Product, results: Results, quick: bool) -> None:
+    for _ in range(1 if quick else 3):
+        # One round is quick enough; its size stays, because the row names it.
+        results.add("upload", _run_script(product, "upload.py", "--once")["seconds"])
+
+
+def _measure_workflows(product: Product, results: Results, quick: bool) -> None:
+    for _ in range(1 if quick else 3):
+        for name, value in _run_script(product, "workflows.py", quick=quick).items():
+            results.add(f"workflow.{name}", value)
+
+
+def _measure_memory(product: Product, results: Results, quick: bool) -> None:
+    for _ in range(1 if quick else 3):
+        for name, value in _run_script(product, "memory.py", quick=quick).items():
+            results.add(f"memory.{name}", value)
+
+
+def _run_script(product: Product, name: str, *options: str, quick: bool = False) -> dict[str, Any]:
+    """Run a script of this directory where mastra is installed, and return its figures."""
+    output = product.scratch / f"{name}.json"
+    options = (*options, *(["--quick"] if quick else []))
+    command = [product.tool.python, BENCH / name, *options, "--json", output]
+    time_command(command, cwd=product.scratch, env=clean_environ())
+    return dict(json.loads(output.read_text(encoding="utf-8")))
+
+
+def _server_command(product: Product, app: App) -> Sequence[Path]:
+    """Return the command that serves a bundle: the bare interpreter, since it needs no package."""
+    return [product.bare.python, app.ensure_output() / "index.py"]
+
+
+_GROUPS = {
+    "import": _measure_import,
+    "help": _measure_help,
+    "build": _measure_build,
+    "output": _measure_output,
+    "serve": _measure_serve,
+    "load": _measure_load,
+    "upload": _measure_upload,
+    "workflows": _measure_workflows,
+    "memory": _measure_memory,
+}

@@ -1,0 +1,32 @@
+"""Run the benchmark scripts, and load their modules."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+BENCH = Path(__file__).parents[2] / "bench"
+
+
+def load_module(name):
+    """Import a module of bench/ by path: its directory on sys.path would hide modules of tests/."""
+    spec = importlib.util.spec_from_file_location(f"bench_{name}", BENCH / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up there
+    spec.loader.exec_module(module)
+    return module
+
+
+def run_script(name, tmp_path, *options):
+    """Run a script in its quick form; return its JSON and what it printed."""
+    output = tmp_path / "figures.json"
+    done = subprocess.run(
+        [sys.executable, str(BENCH / name), "--quick", *options, "--json", str(output)],
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(output.read_text()), done.stdout

@@ -1,0 +1,121 @@
+"""Every benchmark runs in its quick form, and prints the figures that its full form prints.
+
+The figures depend on the machine, so these tests look only at what is there.
+"""
+
+import math
+import os
+import shutil
+
+import pytest
+from bench_scripts import load_module, run_script
+
+ROWS = load_module("rows").ROWS
+
+
+def is_sane(values):
+    return bool(values) and all(math.isfinite(value) and value > 0 for value in values)
+
+
+def fail_in_ci(message):
+    """Skip; fail in CI, where everything is installed."""
+    (pytest.fail if os.environ.get("CI") else pytest.skip)(message)
+
+
+@pytest.fixture(scope="module")
+def product_run(tmp_path_factory):
+    return run_script("run.py", tmp_path_factory.mktemp("run"))
+
+
+@pytest.mark.slow
+def test_no_group_fails(product_run):
+    results, _ = product_run
+    assert results["missing"] == {"peer": "left out"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.product)
+def test_row(product_run, row):
+    results, printed = product_run
+    samples = results["samples"][row.product]
+    if row.product == "workflow.growth":  # may be nothing, or less than before
+        assert samples and all(abs(value) < 100 for value in samples)
+    else:
+        assert is_sane(samples)
+    (line,) = [
+        cells
+        for cells in ([cell.strip() for cell in line.split("|")] for line in printed.splitlines())
+        if cells[1:3] == [row.title, row.unit]
+    ]
+    assert line[4] not in ("", "-")
+    assert line[5] == ""  # the quick form judges no aim
+
+
+@pytest.mark.slow
+def test_agents(tmp_path):
+    figures, printed = run_script("agents.py", tmp_path)
+    assert list(figures) == ["generate", "generate, both keep the history", "stream"]
+    for name, comparison in figures.items():
+        assert is_sane(comparison.values())
+        assert name in printed
+
+
+@pytest.mark.slow
+def test_faults(tmp_path):
+    figures, _ = run_script("faults.py", tmp_path)
+    assert sum(figures["runs"].values()) == 5
+    assert 0 < figures["failed"] < figures["requests"]
+
+
+@pytest.mark.slow
+def test_upload(tmp_path):
+    ratios, printed = run_script("upload.py", tmp_path)
+    assert list(ratios) == ["1", "5", "10", "20", "25"]
+    assert all(ratio >= 0.99 for ratio in ratios.values()), ratios  # none is faster than the ideal
+    assert "100 files" in printed
+
+
+@pytest.mark.slow
+def test_load(tmp_path):
+    if shutil.which("wrk") is None:
+        fail_in_ci("wrk is not installed")
+    samples, _ = run_script("load.py", tmp_path, "--only", "ours", "--only", "bare")
+    assert len(samples) == 3 * 2 + 2  # three requests by two numbers of clients; bare has one
+    for key, (sample,) in samples.items():
+        assert sample.pop("failed") == 0, key
+        assert is_sane(sample.values()), (key, sample)
+
+
+@pytest.mark.slow
+def test_pack_others(tmp_path):
+    samples, _ = run_script("pack_others.py", tmp_path, "--only", "plain")
+    rows = ["cold", "changed", "unchanged", "size", "first", "start", "idle"]
+    assert set(samples) == {
+        f"plain {row} {side}" for row in rows for side in ("ours", "pex", "shiv")
+    }
+    assert all(map(is_sane, samples.values())), samples
+
+
+@pytest.mark.slow
+def test_vercel(tmp_path, python_of):
+    python_of("3.12")
+    samples, printed = run_script("vercel.py", tmp_path, "--only", "plain")
+    rows = ["first", "unchanged", "changed", "size", "files", "upload", "more", "single"]
+    rows += ["started", "health"]
+    for row in rows:
+        for side in ("ours", "theirs"):
+            assert is_sane(samples[f"plain {row} {side}"]), (row, side)
+    assert samples["plain again ours"] == [0]  # an unchanged build uploads nothing
+    assert "| plain | upload, unchanged | MB |" in printed
+
+
+@pytest.mark.slow
+@pytest.mark.full
+def test_peer(tmp_path):
+    """The TypeScript original; its packages from npm are large."""
+    results, _ = run_script("run.py", tmp_path, "--only", "peer")
+    if reason := results["missing"].get("peer"):
+        fail_in_ci(f"the peer was not measured: {reason}")
+    keys = {row.peer for row in ROWS if row.peer}
+    assert keys <= set(results["samples"])
+    assert all(map(is_sane, results["samples"].values())), results["samples"]
