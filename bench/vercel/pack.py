@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from mastra_core.pipeline import Bundle
-from mastra_deployer_vercel.parts import pack_archive
+from mastra_deployer_vercel.deploy.archive import pack_archive
 
 
 def main(bundle: str, output: str) -> None:
