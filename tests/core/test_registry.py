@@ -55,7 +55,7 @@ def test_a_name_that_a_url_carries(name):
     ],
 )
 def test_a_name_that_means_two_things(items):
-    with pytest.raises(ConfigError, match="Two things answer to"):
+    with pytest.raises(ConfigError, match="Two things have the name"):
         Registry("thing", items)
 
 

@@ -212,9 +212,9 @@ def test_retry_after_is_waited_for(kind):
 
 
 def test_a_long_wait_is_bounded(kind, monkeypatch):
-    from mastra_core.agents.pydantic_ai import runner as running
+    from mastra_core.agents.pydantic_ai import runner
 
-    monkeypatch.setattr(running, "_PATIENCE", 0.5)
+    monkeypatch.setattr(runner, "_MODEL_TIMEOUT", 0.5)
     agent = made(kind, settings={"max_retries": 2})
     began = time.monotonic()
     with pytest.raises(AgentFailed) as caught:
@@ -227,7 +227,7 @@ def test_a_long_wait_is_bounded(kind, monkeypatch):
 FAULTS = {
     "refused": ("ModelRateLimitError", 429, "rate limit"),
     "no key": ("ModelAuthenticationError", 502, "credentials"),
-    "out of order": ("ModelServerError", 502, "an error of its own"),
+    "out of order": ("ModelServerError", 502, "an internal error"),
     "hang up": ("ModelConnectionError", 502, "connection"),
     "garbled": ("", 502, ""),
 }

@@ -217,7 +217,7 @@ def test_the_history_is_not_used_once_something_else_was_written(storage, run):
     run(agent.generate(asked("q3")))
     contents = [part.content for message in script.asked[-1] for part in message.parts]
     assert contents == ["q1", "one", "q2", "answer 1", "q3"]
-    page = run(memory.list_messages(MessageQuery(thread="t1")))
+    page = run(memory.messages(MessageQuery(thread="t1")))
     run(memory.delete_messages([page.items[0].id, page.items[1].id]))
     run(agent.generate(asked("q4")))
     contents = [part.content for message in script.asked[-1] for part in message.parts]
@@ -359,7 +359,7 @@ def test_a_thread_that_is_deleted_meanwhile_stays_deleted(storage, run, logged):
     run(remembering(Seen().agent, storage).generate(asked()))
     assert run(remembering(forget, storage).generate(asked())).text == "done"
     assert run(storage.threads.get("t1")) is None
-    assert "is gone or another's" in logged.text
+    assert "was deleted or belongs to another resource" in logged.text
 
 
 def test_calls_of_the_callers_own_tools(storage, run):
@@ -466,7 +466,7 @@ def test_many_runs_leave_nothing_behind(storage, run):
         return len(asyncio.all_tasks())
 
     assert run(many()) == 1
-    assert not background._going
+    assert not background._tasks
     totals = [len(stored(run, storage, f"t{n}")) for n in range(7)]
     assert sum(totals) == 800, "all that was said, and every whole answer"
 
@@ -617,7 +617,7 @@ def test_threads_are_managed(storage, run):
         memory.get_thread("t1", "bob"),
         memory.update_thread("t1", "bob", title="mine"),
         memory.delete_thread("t1", "bob"),
-        memory.list_messages(MessageQuery(thread="t1"), "bob"),
+        memory.messages(MessageQuery(thread="t1"), "bob"),
         memory.clone_thread("t1", "bob"),
     ):
         with pytest.raises(Forbidden):
@@ -713,9 +713,9 @@ def test_an_application_without_a_memory():
         ({"memory": 3}, "The memory is 3"),
         ({"memory": {"last": 3}}, "last"),
         ({"memory": {"last_messages": -1}}, "last_messages is -1"),
-        ({"memory": {"scope": "user"}}, "The scope is 'user'"),
+        ({"memory": {"scope": "user"}}, "scope 'user' does not exist"),
         ({"memory": {"working_memory": " "}}, "template of working memory is empty"),
-        ({"memory": {"working_memory": int}}, "is no object"),
+        ({"memory": {"working_memory": int}}, "is not an object"),
         ({"memory": {"generate_title": 3}}, "3 is not an agent"),
         ({"storage": "redis://x"}, "No storage is known"),
     ],
@@ -745,4 +745,4 @@ def test_an_answer_that_cannot_be_kept_is_given_all_the_same(storage, run, logge
         raise StorageError("The disk is full.")
 
     assert run(remembering(breaks, storage).generate(asked())).text == "paid for"
-    assert "lost a run" in logged.text
+    assert "is not stored" in logged.text

@@ -16,7 +16,7 @@ from mastra_core.pipeline import (
     Serve,
     Silent,
 )
-from mastra_core.pipeline.bundle import _compute_digest as digest_of
+from mastra_core.pipeline.bundle import _compute_digest as compute_digest
 from mastra_core.pipeline.file_tree import identity_of
 
 
@@ -138,7 +138,7 @@ def test_there_is_no_bundle_in_a_file(tmp_path):
 def test_a_newer_manifest_is_still_read(bundle):
     file = bundle.directory / MANIFEST
     newer = {**json.loads(file.read_bytes()), "later": 1, "digest": ""}
-    newer["digest"] = digest_of(bundle.directory, json.dumps(newer).encode(), {})
+    newer["digest"] = compute_digest(bundle.directory, json.dumps(newer).encode(), {})
     file.write_text(json.dumps(newer))
     found = Bundle.load(bundle.directory)
     assert found.manifest.entry == bundle.manifest.entry

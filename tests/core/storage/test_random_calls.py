@@ -70,8 +70,8 @@ CALLS = st.one_of(
     appended(),
     called("recall", THREADS, FEW),
     called("around", MESSAGES, FEW, FEW),
-    called("lookup", NAMES),
-    called("remove", NAMES),
+    called("get_messages", NAMES),
+    called("delete_messages", NAMES),
     called(
         "find",
         st.builds(

@@ -99,7 +99,7 @@ def test_a_file_that_is_no_database(tmp_path):
 
 
 def test_a_directory_that_is_not_there(tmp_path):
-    with pytest.raises(StorageError, match=r"cannot be opened\.\nMake its directory"):
+    with pytest.raises(StorageError, match=r"cannot be opened\.\nCreate its directory"):
         opened(tmp_path / "none" / "app.db")
 
 
@@ -151,7 +151,7 @@ def test_a_full_disk_keeps_what_was_there(tmp_path):
         await storage._file._run(lambda: limit(storage._file._connection))
         with pytest.raises(StorageError, match=r"The disk of .*app.db' is full") as caught:
             await storage.threads.append(thread, [message(1), message(2, "x" * 4_000_000)])
-        assert "unharmed" in caught.value.hint
+        assert "intact" in caught.value.hint
         return await storage.threads.recall("t", 9)
 
     def limit(connection):
@@ -183,7 +183,7 @@ def test_another_process_that_keeps_the_file(tmp_path):
 
     async def work(storage):
         assert await storage.threads.get("t") is None, "reading does not wait"
-        with pytest.raises(StorageError, match="held by another process"):
+        with pytest.raises(StorageError, match="locked by another process"):
             await storage.threads.create(thread)
         other.execute("ROLLBACK")
         return await storage.threads.create(thread)

@@ -98,7 +98,7 @@ def test_messages_of_every_kind_come_back(storage, run):
         content={"format": 2, "parts": [{"type": "data-x"}]},
     )
     assert run(storage.threads.append(thread(), [whole]))
-    assert run(storage.threads.lookup(["m1", "none", "m1"])) == (whole,)
+    assert run(storage.threads.get_messages(["m1", "none", "m1"])) == (whole,)
     assert run(storage.threads.recall("t1", 10)).messages == (whole,)
 
 
@@ -159,7 +159,7 @@ def test_an_id_is_replaced_in_its_thread_and_refused_in_another(storage, run):
     with pytest.raises(Conflict):
         run(append(thread("t2"), [said("m9", "t2"), said("m1", "t2")]))
     assert run(storage.threads.get("t2")) is None
-    assert run(storage.threads.lookup(["m9"])) == ()
+    assert run(storage.threads.get_messages(["m9"])) == ()
 
 
 def test_a_history_counts_while_nothing_else_is_written(storage, run):
@@ -177,7 +177,7 @@ def test_a_history_counts_while_nothing_else_is_written(storage, run):
     assert told(["m4"]).history is None
     assert told(["m5"], history=history, after=position).history is None, "m4 came in between"
     position = run(threads.recall("t1", 9)).position
-    assert run(threads.remove(["m5"])) == 1
+    assert run(threads.delete_messages(["m5"])) == 1
     assert told(["m6"], history=history, after=position).history is None, "it knows of m5"
 
 
@@ -185,19 +185,19 @@ def test_deleting(storage, run):
     threads = storage.threads
     run(threads.append(thread(), [said("m1"), said("m2")]))
     run(threads.change_working_memory("thread", "t1", lambda _: "notes"))
-    assert run(threads.remove(["m1", "m1", "none"])) == 1
+    assert run(threads.delete_messages(["m1", "m1", "none"])) == 1
     assert ids(run(threads.recall("t1", 9)).messages) == ["m2"]
     assert run(threads.delete("t1"))
     assert not run(threads.delete("t1"))
     assert run(threads.recall("t1", 9)) == Recall()
-    assert run(threads.lookup(["m2"])) == ()
-    assert run(threads.working_memory("thread", "t1")) == ""
+    assert run(threads.get_messages(["m2"])) == ()
+    assert run(threads.get_working_memory("thread", "t1")) == ""
     assert run(threads.append(thread("t2"), [said("m2", "t2")])), "the id is free again"
 
 
 def test_working_memory_is_changed_whole_or_not(storage, run):
     threads = storage.threads
-    assert run(threads.working_memory("resource", "ann")) == ""
+    assert run(threads.get_working_memory("resource", "ann")) == ""
     assert run(threads.change_working_memory("resource", "ann", lambda old: old + "1")) == "1"
 
     def refuse(old):
@@ -206,15 +206,15 @@ def test_working_memory_is_changed_whole_or_not(storage, run):
 
     with pytest.raises(ValueError, match="no"):
         run(threads.change_working_memory("resource", "ann", refuse))
-    assert run(threads.working_memory("resource", "ann")) == "1"
-    assert run(threads.working_memory("thread", "ann")) == ""
+    assert run(threads.get_working_memory("resource", "ann")) == "1"
+    assert run(threads.get_working_memory("thread", "ann")) == ""
 
     async def many():
         change = threads.change_working_memory
         await asyncio.gather(*(change("resource", "ann", lambda old: old + "1") for _ in range(50)))
 
     run(many())
-    assert run(threads.working_memory("resource", "ann")) == "1" * 51
+    assert run(threads.get_working_memory("resource", "ann")) == "1" * 51
 
 
 def suspended(id="r1", agent="a", at=0):

@@ -82,7 +82,7 @@ class ToolContext:
         if self.writer is not None:
             await self.writer(value)
 
-    def count_usage(self, usage: Usage) -> None:
+    def count(self, usage: Usage) -> None:
         """Add tokens that the tool used to those of the run.
 
         :param usage: the tokens.

@@ -116,7 +116,7 @@ def test_a_conversation_is_passed_on(agent, server):
 FAULTS = {
     "refused": (429, "rate limit"),
     "no key": (502, "credentials"),
-    "out of order": (502, "an error of its own"),
+    "out of order": (502, "an internal error"),
     "hang up": (502, "connection"),
 }
 

@@ -85,14 +85,14 @@ class PydanticAgent:
             provider=getattr(model, "system", ""), model=getattr(model, "model_name", "")
         )
 
-    def truncate_history(self, history: bytes, converter: int) -> bytes:
+    def truncate_history(self, history: bytes, turns: int) -> bytes:
         """Cut a serialised history down to its last turns.
 
         :param history: a ``Finish.history``.
         :param turns: how many turns to keep.
         :returns: the shorter history; empty where it cannot be cut.
         """
-        return truncate_history(history, converter)
+        return truncate_history(history, turns)
 
     async def generate(self, input: AgentInput, /) -> AgentOutput:
         """Run to the end.
