@@ -20,7 +20,8 @@ from server_sample import sample
 from mastra_core import ApiRoute, Secret
 from mastra_core.errors import ConfigError
 from mastra_core.logger import logger_of
-from mastra_server import ApiKeys, Jwt, create_app, jwks
+from mastra_server import ApiKeys, Jwt, create_app
+from mastra_server.auth import jwks
 
 REFUSED = (401, {"error": "Invalid or expired token"})
 WHO = "/api/tools/whoami/execute"

@@ -36,7 +36,7 @@ def test_how_often_a_key_may_ask(serve):
 
 
 def test_a_limit_that_is_none():
-    with pytest.raises(ConfigError, match="rate limit is 'often'"):
+    with pytest.raises(ConfigError, match="rate limit 'often'"):
         create_app(sample(server={"rate_limit": RateLimit(amount="often")}))
     with pytest.raises(ConfigError, match=r"server\.rate_limit has no setting"):
         sample(server={"rate_limit": {"amont": "1/second"}})
@@ -93,8 +93,8 @@ async def send(message):
 
 metrics = Metrics()
 scope = {"path": "/x", "method": "GET", "path_template": "/x"}
-asyncio.run(metrics.around(app)(scope, None, send))
-print(metrics._collected().get_sample_value(
+asyncio.run(metrics.wrap(app)(scope, None, send))
+print(metrics._get_registry().get_sample_value(
     "http_server_request_duration_seconds_count", {"method": "GET", "route": "/x", "status": "200"}
 ))
 """

@@ -26,7 +26,7 @@ async def endless():
 
 async def read(run, after=None, slowly=0.0):
     got = b""
-    async for piece in run.frames(after):
+    async for piece in run.stream_frames(after):
         got += piece
         await asyncio.sleep(slowly)
     return got

@@ -4,7 +4,8 @@ import pytest
 from server_sample import sample
 
 from mastra_core import ApiRoute
-from mastra_server import ApiKeys, create_app, left_out
+from mastra_server import ApiKeys, create_app
+from mastra_server.http import unsupported
 from mastra_server.http.operations import iter_operations
 
 FIXED = {
@@ -49,7 +50,7 @@ def test_whether_one_must_sign_in_is_open_to_all(serve):
 REFUSED = [
     (each.method, each.path.replace(":str", ""))
     for each in iter_operations(create_app(sample()))
-    if each.handler.fn.__module__ == left_out.__name__
+    if each.handler.fn.__module__ == unsupported.__name__
 ]
 
 
@@ -62,7 +63,7 @@ def test_what_is_left_out_says_why(server, method, path):
 
 
 def test_there_is_something_left_out():
-    assert len(REFUSED) == len(list(left_out.documented())) > 10
+    assert len(REFUSED) == len(list(unsupported.build_documented_handlers())) > 10
 
 
 def test_the_left_out_moves_with_the_prefix(serve):

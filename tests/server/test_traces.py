@@ -292,10 +292,10 @@ def test_ten_thousand_runs_are_bounded(book):
     for number in range(10_000):
         with telemetry.span("run", {"number": number, "long": "x" * 30_000}) as span:
             telemetry.note(span, input="y" * 30_000, output=["z" * 30_000])
-    traces = book.traces()
+    traces = book.list_traces()
     assert 100 < len(traces) <= 1_000
-    assert traces[0][0].whole()["attributes"]["number"] == 9_999
-    held = sum(len(json.dumps(trace[0].whole())) for trace in traces)
+    assert traces[0][0].to_details()["attributes"]["number"] == 9_999
+    held = sum(len(json.dumps(trace[0].to_details())) for trace in traces)
     assert held < 40 * 1024 * 1024
 
 
@@ -303,7 +303,7 @@ def test_short_runs_are_bounded_in_number(book):
     for _ in range(3_000):
         with telemetry.span("run"):
             pass
-    assert len(book.traces()) == 1_000
+    assert len(book.list_traces()) == 1_000
 
 
 def test_one_long_run_is_bounded(book):
@@ -311,7 +311,7 @@ def test_one_long_run_is_bounded(book):
         for _ in range(1_000):
             with telemetry.span("piece", {"long": "x" * 30_000}):
                 pass
-    (trace,) = book.traces()
+    (trace,) = book.list_traces()
     assert len(trace) == 250
     assert trace[0].status == "success"
 
@@ -327,7 +327,7 @@ def test_whatever_is_in_a_span_it_can_be_told(book):
         pass
     with telemetry.span("tool", {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "a"}):
         pass
-    sent = msgspec.json.encode([trace[0].whole() for trace in book.traces()])
+    sent = msgspec.json.encode([trace[0].to_details() for trace in book.list_traces()])
     tool, turn, odd = msgspec.json.decode(sent)
     assert (odd["name"], odd["input"]) == ("half ?", "Odd")
     assert (turn["spanType"], turn["attributes"]["usage"]) == (
@@ -397,7 +397,7 @@ def test_what_keeps_them_is_loaded_where_they_are_wanted_only(python):
     script = """
 import sys
 create_app(sample())
-print([name for name in sys.modules if name.startswith("mastra_server.trace_")])
+print([name for name in sys.modules if name.startswith("mastra_server.observability.trace_")])
 print([name for name in sys.modules if name.startswith("opentelemetry.sdk")])
 """
     assert python(PROCESS + script) == "[]\n[]\n"
