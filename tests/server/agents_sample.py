@@ -1,4 +1,4 @@
-"""Agents of a model that is a function, with tools of every kind."""
+"""Agents with a function as model, and tools of every kind."""
 
 import asyncio
 import re
@@ -43,7 +43,7 @@ async def work(context: ToolContext) -> str:
 
 
 def calls(words):
-    """What the model calls when it hears these words."""
+    """Return the tool calls of the model for these words."""
     named = {
         "pay": [("pay", {"amount": 3})],
         "pay twice": [("pay", {"amount": 1}), ("pay", {"amount": 2})],
@@ -59,7 +59,7 @@ def calls(words):
 
 
 def parts(messages, info):
-    """What the model says next."""
+    """Return the next message of the model."""
     words, returned = "", []
     for message in messages:
         for part in message.parts:
@@ -97,7 +97,7 @@ async def stream(messages: list, info):
 
 
 def last_words(messages):
-    """What the user said last."""
+    """Return the last text of the user."""
     said = [part for each in messages for part in each.parts if isinstance(part, UserPromptPart)]
     return str(said[-1].content)
 

@@ -1,4 +1,4 @@
-"""Who comes too often, who comes without HTTPS, and how many come at all."""
+"""Test rate limits, HTTPS only, and metrics."""
 
 import time
 
@@ -10,7 +10,7 @@ from mastra_core.errors import ConfigError
 from mastra_server import ApiKeys, create_app
 
 
-def test_how_often_an_address_may_ask(serve):
+def test_rate_limit_by_address(serve):
     with serve(server={"rate_limit": RateLimit(amount="3/hour")}) as server:
         answers = [server.http.get("/api/agents") for _ in range(5)]
         assert [answer.status_code for answer in answers] == [200, 200, 200, 429, 429]
@@ -23,7 +23,7 @@ def test_how_often_an_address_may_ask(serve):
         assert server.http.options("/api/agents", headers=preflight).status_code == 204
 
 
-def test_how_often_a_key_may_ask(serve):
+def test_rate_limit_by_key(serve):
     async def by(request):
         return request.headers.get("x-key", "")
 
@@ -35,7 +35,7 @@ def test_how_often_a_key_may_ask(serve):
         assert [ask("a"), ask("b"), ask("a")] == [200, 200, 429]
 
 
-def test_a_limit_that_is_none():
+def test_invalid_rate_limit():
     with pytest.raises(ConfigError, match="rate limit 'often'"):
         create_app(sample(server={"rate_limit": RateLimit(amount="often")}))
     with pytest.raises(ConfigError, match=r"server\.rate_limit has no setting"):
@@ -80,7 +80,7 @@ def test_metrics(serve):
 
 
 def test_metrics_of_several_processes(python, tmp_path):
-    """Each process writes where the others do, and any of them tells of all."""
+    """All processes share a directory, and each reports the metrics of all."""
     source = """
 import asyncio
 from mastra_server.middleware.metrics import Metrics

@@ -1,4 +1,4 @@
-"""The application as an MCP server over HTTP, asked by the official client and by ours."""
+"""Test the application as an MCP server over HTTP with the official client and this project's."""
 
 import asyncio
 
@@ -14,7 +14,7 @@ from mastra_server import ApiKeys
 PATH = "/api/mcp/mastra/mcp"
 
 
-def test_the_official_client(serve):
+def test_official_client(serve):
     async def talk(url):
         async with mcp.Client(url) as client:
             listed = await client.list_tools()
@@ -27,11 +27,11 @@ def test_the_official_client(serve):
     assert not answer.is_error, answer
 
 
-def test_it_is_there_only_where_it_is_asked_for(server):
+def test_disabled_by_default(server):
     assert server.http.post(PATH, json={}).status_code == 404
 
 
-def test_it_is_closed_where_auth_is_set(serve):
+def test_requires_auth(serve):
     settings = {"mcp": True, "auth": ApiKeys({"ada": "key-of-ada"}), "api_prefix": "/v1"}
 
     async def tools(url, **headers):
@@ -46,7 +46,7 @@ def test_it_is_closed_where_auth_is_set(serve):
         assert asyncio.run(tools(url, Authorization=Secret("Bearer key-of-ada")))
 
 
-def test_an_application_is_served_again(serve):
+def test_serve_an_application_twice(serve):
     mastra = sample(server={"mcp": True})
     for _ in range(2):
         with serve(mastra) as server:

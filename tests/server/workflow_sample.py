@@ -1,4 +1,4 @@
-"""Workflows of every kind, for the tests of their wire."""
+"""Workflows of every kind, for the tests of their wire format."""
 
 import asyncio
 from dataclasses import dataclass

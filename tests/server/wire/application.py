@@ -1,4 +1,4 @@
-"""The application that is compared: the one of original.mjs, in Python."""
+"""The application of original.mjs in Python, for the comparison."""
 
 import asyncio
 import re
@@ -50,7 +50,7 @@ CALLS = {"add": {"a": 2, "b": 3}, "pay": {"amount": 3}}
 
 
 def said(messages: list, info: Any) -> Any:
-    """What the model says next."""
+    """Return the next message of the model."""
     *_, words = (
         part.content
         for message in messages
@@ -150,7 +150,7 @@ def agent(name: str, **more: Any) -> Agent:
 
 
 def application(**settings: Any) -> Mastra:
-    """Agents, workflows and tools of every kind that the wire knows."""
+    """Build the application with agents, workflows and tools of every kind."""
     return Mastra(
         agents={
             "echoAgent": agent("echo-agent", description="Echoes.", tools=[add]),

@@ -1,4 +1,4 @@
-"""Where two answers differ, as paths."""
+"""Compare two responses and return the paths where they differ."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _LONGEST = 200
 
 
 def differences(theirs: Any, ours: Any) -> dict[str, str]:
-    """The paths at which ``ours`` is not ``theirs``, each with what is there."""
+    """Return the paths at which ``ours`` differs from ``theirs``, with both values."""
     return dict(_compared(_by_name(theirs), _by_name(ours), ""))
 
 
@@ -33,7 +33,7 @@ def _member(theirs: dict[str, Any], ours: dict[str, Any], key: str, path: str) -
 
 
 def _by_name(value: Any) -> Any:
-    """Lists as mappings: chunks by their type and how often it was there, all else by place."""
+    """Turn lists into mappings: chunks by type and occurrence, the rest by index."""
     if isinstance(value, dict):
         return {key: _by_name(each) for key, each in value.items()}
     if not isinstance(value, list):

@@ -1,11 +1,11 @@
-"""Where the server is meant to differ from the original, and why; each must still occur."""
+"""The intended differences from the original, with reasons; each of them must still occur."""
 
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
 _DECIDED = "Agent.approve*|Agent.decline*|Agent.resume*"
-# Calls, what of their answers (other patterns after a bar), and the reason.
+# Calls, paths in their responses (alternative patterns after a bar), and the reason.
 DELIBERATE = (
     ("*", "*chema*.$schema lacks", "A schema does not name the draft it is written in."),
     ("*", "*chema*.additionalProperties lacks", "An answer may get fields without a new schema."),
@@ -166,7 +166,7 @@ DELIBERATE = (
     ("Responses.stream", "*.sequence_number", "Events are counted from nought, as OpenAI does."),
 )
 
-# How methods of the client that no call uses are answered, which they are, and why.
+# Status, methods of the client that no recorded call uses, and the reason.
 LEFT_OUT = (
     (
         404,
@@ -238,7 +238,7 @@ LEFT_OUT = (
 
 
 def explained(call: str, path: str) -> list[int]:
-    """The rules that say why ``call`` differs at ``path``."""
+    """Return the indexes of the rules that explain why ``call`` differs at ``path``."""
     return [
         index
         for index, (calls, paths, _) in enumerate(DELIBERATE)
@@ -247,7 +247,7 @@ def explained(call: str, path: str) -> list[int]:
 
 
 def left_out(method: str) -> list[int]:
-    """How ``method`` may be answered."""
+    """Return the statuses with which ``method`` may be answered."""
     return [
         status
         for status, names, _ in LEFT_OUT

@@ -1,4 +1,4 @@
-"""Mastra's own client, asking a server everything: what it saw, with nothing that varies."""
+"""Call a server with Mastra's own client and record the results without what varies."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ _WIDTH = 110
 
 
 def drive(home: Path, url: str) -> dict[str, Any]:
-    """What the client installed in ``home`` saw of the server at ``url``."""
+    """Return what the client installed in ``home`` receives from the server at ``url``."""
     return plain(told(HERE / "calls.mjs", home, url))
 
 
 def plain(value: Any, key: str = "") -> Any:
-    """``value`` without ids, times, counts of tokens and stack traces."""
+    """Return ``value`` without ids, times, token counts and stack traces."""
     if key in _USAGE and value:
         return "<usage>"
-    if key == "stack":  # it names the places of one machine
+    if key == "stack":  # it contains paths of one machine
         return "<stack>"
     if isinstance(value, dict):
         return {_text(name): plain(each, name) for name, each in value.items()}
@@ -52,7 +52,7 @@ def _text(value: str) -> str:
 
 
 def _merged(chunks: list[Any]) -> list[Any]:
-    """The pieces of a text in one: where it is cut is left to whoever speaks."""
+    """Merge consecutive text deltas: where a text is split is up to the sender."""
     merged: list[Any] = []
     for chunk in chunks:
         last = merged[-1] if merged else None
@@ -71,7 +71,7 @@ def _is_delta(chunk: Any) -> bool:
 
 
 def written(value: Any, indent: str = "") -> str:
-    """JSON with sorted keys, of which what is short is one line."""
+    """Encode as JSON with sorted keys and short values on one line."""
     line = json.dumps(value, ensure_ascii=False, sort_keys=True)
     if len(line) + len(indent) <= _WIDTH or not isinstance(value, dict | list):
         return line

@@ -1,6 +1,7 @@
-"""Records what the client sees of the TypeScript original: ``python tests/server/wire/record.py``.
+"""Record what the client receives from the TypeScript original.
 
-It installs the original from npm, which takes a minute; the tests need nothing but its answers.
+Run ``python tests/server/wire/record.py``. It installs the original from npm, which takes a minute;
+the tests need only the recorded responses.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ ORIGINAL = (
 
 @contextlib.contextmanager
 def serving(home: Path) -> Iterator[str]:
-    """The original, serving the application; gives its address."""
+    """Serve the application with the original; give its address."""
     port = _free()
     script = home / "original.mjs"
     script.write_text((HERE / script.name).read_text())
