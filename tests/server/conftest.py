@@ -13,14 +13,14 @@ import httpx
 import pytest
 import uvicorn
 from node import modules, told
-from server_sample import sample
+from server_sample import create_sample
 
 from mastra_server import create_app
 
 CLIENT = "@mastra/client-js@1.47.0"
 
 
-class Running:
+class RunningServer:
     """A server in a thread with its address, its application and an HTTP client."""
 
     def __init__(self, app, **options):
@@ -50,8 +50,8 @@ class Running:
 
 
 @contextlib.contextmanager
-def running(app, **options):
-    server = Running(app, **options)
+def run_server(app, **options):
+    server = RunningServer(app, **options)
     server.start()
     try:
         yield server
@@ -65,7 +65,7 @@ def serve():
 
     @contextlib.contextmanager
     def start(mastra=None, **settings):
-        with running(create_app(mastra or sample(**settings))) as server:
+        with run_server(create_app(mastra or create_sample(**settings))) as server:
             yield server
 
     return start

@@ -197,7 +197,7 @@ async def see(context: StepContext) -> dict:
     return dict(context.request_context)
 
 
-def sample(**settings) -> Mastra:
+def create_sample(**settings) -> Mastra:
     settings.setdefault("logger", False)
     return Mastra(
         agents={

@@ -89,9 +89,9 @@ async def open_connection(port):
             await writer.wait_closed()
 
 
-async def send_request(port, data, timeout=5.0):
+async def send_request(port, data, seconds=5.0):
     """Return the response; the server may also close the connection."""
-    async with open_connection(port) as (reader, writer), asyncio.timeout(timeout):
+    async with open_connection(port) as (reader, writer), asyncio.timeout(seconds):
         writer.write(data)
         return await reader.read(200)
     return b""
@@ -159,10 +159,10 @@ def test_ten_thousand_malformed_requests(process):
     before, after, answers, fine = asyncio.run(main())
     assert fine.startswith(b"HTTP/1.1 200")
     statuses = {int(answer.split()[1]) for answer in answers if answer.startswith(b"HTTP/1.1 ")}
-    assert max(statuses) < 500, "".join(server.said)[-6000:]
+    assert max(statuses) < 500, "".join(server.output)[-6000:]
     assert after < before * 1.2, (before, after)
     server.send_signal(signal.SIGTERM)
     assert server.wait(20) == 0
     server.reader.join(10)
-    said = "".join(server.said)
-    assert "Traceback" not in said, said[-3000:]
+    output = "".join(server.output)
+    assert "Traceback" not in output, output[-3000:]

@@ -4,12 +4,12 @@ import base64
 import json
 
 import pytest
-from agents_sample import made, paid
+from agents_sample import create_application, paid
 
 
 @pytest.fixture(scope="module")
 def shop(serve):
-    with serve(made()) as server:
+    with serve(create_application()) as server:
         yield server
 
 
@@ -174,7 +174,7 @@ def test_other_resources_cannot_decide(serve):
             request_context(request)["mastra__resourceId"] = name
         return next_(request)
 
-    mastra = made()
+    mastra = create_application()
     from mastra_core.server import as_middleware
 
     mastra.server_middleware = (as_middleware(confine),)

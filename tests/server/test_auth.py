@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 from litestar import get
-from server_sample import sample
+from server_sample import create_sample
 
 from mastra_core import ApiRoute, Secret
 from mastra_core.errors import ConfigError
@@ -177,22 +177,22 @@ def test_every_route_requires_auth(serve):
 
 def test_invalid_settings():
     with pytest.raises(ConfigError, match="no authenticate"):
-        sample(server={"auth": object()})
+        create_sample(server={"auth": object()})
     with pytest.raises(ConfigError, match="public path"):
-        create_app(sample(server={"auth": Tokens(), "public": ["/a/*/b"]}))
+        create_app(create_sample(server={"auth": Tokens(), "public": ["/a/*/b"]}))
 
 
 def test_warning_without_resource(monkeypatch):
     warned = []
     monkeypatch.setattr(logger_of("mastra.server"), "warning", warned.append)
-    create_app(sample(server={"auth": ApiKeys({"a": "k"})}))
+    create_app(create_sample(server={"auth": ApiKeys({"a": "k"})}))
     assert not warned
 
     class Bare:
         def authenticate(self, token, request):
             return token
 
-    create_app(sample(server={"auth": Bare()}))
+    create_app(create_sample(server={"auth": Bare()}))
     assert "every thread" in warned[0]
 
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from server_sample import sample
+from server_sample import create_sample
 
 from mastra_core import Memory, SqliteStorage
 
@@ -52,7 +52,7 @@ def test_generated_requests(serve, tmp_path):
     memory = Memory(working_memory=True)
     storage = SqliteStorage(tmp_path / "app.db")
     settings = {"openapi": True, "traces": True, "mcp": True, "run_timeout": 5}
-    mastra = sample(server=settings, memory=memory, storage=storage)
+    mastra = create_sample(server=settings, memory=memory, storage=storage)
     with serve(mastra) as server:
         for name in ("thread-1", "thread-2"):
             thread = {"resourceId": "ann", "threadId": name}

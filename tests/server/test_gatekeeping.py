@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from server_sample import sample
+from server_sample import create_sample
 
 from mastra_core import RateLimit
 from mastra_core.errors import ConfigError
@@ -37,9 +37,9 @@ def test_rate_limit_by_key(serve):
 
 def test_invalid_rate_limit():
     with pytest.raises(ConfigError, match="rate limit 'often'"):
-        create_app(sample(server={"rate_limit": RateLimit(amount="often")}))
+        create_app(create_sample(server={"rate_limit": RateLimit(amount="often")}))
     with pytest.raises(ConfigError, match=r"server\.rate_limit has no setting"):
-        sample(server={"rate_limit": {"amont": "1/second"}})
+        create_sample(server={"rate_limit": {"amont": "1/second"}})
 
 
 def test_https_only(serve):

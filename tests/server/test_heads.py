@@ -8,9 +8,9 @@ import pytest
 
 APP = """
 from mastra_server.http import head_limit
-from server_sample import sample
+from server_sample import create_sample
 head_limit.HEAD_TIMEOUT = 0.5
-mastra = sample()
+mastra = create_sample()
 """
 HEAD = b"GET /health HTTP/1.1\r\nhost: x\r\n"
 

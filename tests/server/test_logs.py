@@ -3,14 +3,14 @@
 import logging
 
 import pytest
-from server_sample import sample
+from server_sample import create_sample
 
 LOGGED = logging.getLogger("shop")
 
 
 @pytest.fixture(scope="module")
 def server(serve):
-    mastra = sample(server={"logs": True})
+    mastra = create_sample(server={"logs": True})
     mastra.logger = LOGGED
     LOGGED.setLevel(logging.DEBUG)
     LOGGED.propagate = False

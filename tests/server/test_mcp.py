@@ -4,7 +4,7 @@ import asyncio
 
 import mcp
 import pytest
-from server_sample import sample
+from server_sample import create_sample
 
 from mastra_core import Secret
 from mastra_core.errors import McpFailed
@@ -47,7 +47,7 @@ def test_requires_auth(serve):
 
 
 def test_serve_an_application_twice(serve):
-    mastra = sample(server={"mcp": True})
+    mastra = create_sample(server={"mcp": True})
     for _ in range(2):
         with serve(mastra) as server:
             answer = server.http.post(PATH, json={"jsonrpc": "2.0", "method": "x", "id": 1})

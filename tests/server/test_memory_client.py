@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from server_sample import EchoAgent, sample
+from server_sample import EchoAgent, create_sample
 
 from mastra_core import Mastra, Memory
 from mastra_core.agents import Message
@@ -265,7 +265,7 @@ def test_invalid_queries(api, path, field):
 
 
 def test_application_without_a_memory(serve):
-    with serve(sample()) as server:
+    with serve(create_sample()) as server:
         made = server.http.post("/api/memory/threads", json={"resourceId": "u"})
         assert made.status_code == 200
         assert server.http.get("/api/memory/threads?perPage=false").json()["perPage"] is False

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from litestar import Response
 from litestar.exceptions import HTTPException
-from server_sample import Trace, sample
+from server_sample import Trace, create_sample
 
 from mastra_core import Middleware
 from mastra_core.errors import ConfigError, Conflict
@@ -47,7 +47,7 @@ def test_other_paths(serve):
         assert "x-marked" in server.http.get("/api/tools").headers
         assert "x-marked" not in server.http.get("/api/tools/addTool").headers
     with pytest.raises(ConfigError, match="in the middle"):
-        create_app(sample(server_middleware=[{"handler": mark, "path": "/api/*/tools"}]))
+        create_app(create_sample(server_middleware=[{"handler": mark, "path": "/api/*/tools"}]))
 
 
 def test_no_spelling_bypasses_middleware(serve):

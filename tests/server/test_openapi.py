@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from server_sample import sample
+from server_sample import create_sample
 
 from mastra_core import ApiRoute
 from mastra_server import ApiKeys, create_app
@@ -21,7 +21,7 @@ async def order(request):
 
 @pytest.fixture(scope="module")
 def openapi_document():
-    return build_document(create_app(sample()))
+    return build_document(create_app(create_sample()))
 
 
 def test_every_route_is_documented():
@@ -31,7 +31,7 @@ def test_every_route_is_documented():
     """
     bare = [
         f"{each.method} {each.path}"
-        for each in iter_operations(create_app(sample()))
+        for each in iter_operations(create_app(create_sample()))
         if not each.is_documented
     ]
     assert not bare
@@ -67,7 +67,7 @@ def test_names_are_unique_and_public(openapi_document):
 def test_user_routes_and_prefix():
     routes = [ApiRoute(path="/orders/{order_id}", handler=order, method=["GET", "PUT"])]
     settings = {"api_prefix": "/v1", "api_routes": routes, "auth": ApiKeys({"a": "k"})}
-    openapi_document = build_document(create_app(sample(server=settings)))
+    openapi_document = build_document(create_app(create_sample(server=settings)))
     own = openapi_document["paths"]["/orders/{orderId}"]
     assert set(own) == {"get", "put"}
     assert own["get"]["summary"] == "One order"

@@ -2,12 +2,12 @@
 
 import openai
 import pytest
-from agents_sample import made, paid
+from agents_sample import create_application, paid
 
 
 @pytest.fixture(scope="module")
 def shop(serve):
-    with serve(made()) as server:
+    with serve(create_application()) as server:
         yield server
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from litestar import Controller, Request, Response, get
-from server_sample import sample
+from server_sample import create_sample
 
 from mastra_core import ApiRoute
 from mastra_core.errors import ConfigError, NotFound
@@ -34,7 +34,7 @@ def test_middleware_follows_the_prefix(serve):
 @pytest.mark.parametrize("prefix", ["/a?b", "/../x", "/{name}", "/a#b", "/%61"])
 def test_invalid_prefix(prefix):
     with pytest.raises(ConfigError, match="api_prefix"):
-        sample(server={"api_prefix": prefix})
+        create_sample(server={"api_prefix": prefix})
 
 
 async def order(request):
@@ -97,7 +97,7 @@ def test_user_routes(serve):
 )
 def test_rejected_routes(item, words):
     with pytest.raises(ConfigError, match=words):
-        create_app(sample(server={"api_routes": [item]}))
+        create_app(create_sample(server={"api_routes": [item]}))
 
 
 @pytest.mark.parametrize(

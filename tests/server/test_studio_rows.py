@@ -1,7 +1,7 @@
 """Test the first requests of Studio, and the unsupported operations."""
 
 import pytest
-from server_sample import sample
+from server_sample import create_sample
 
 from mastra_core import ApiRoute
 from mastra_server import ApiKeys, create_app
@@ -49,7 +49,7 @@ def test_capabilities_need_no_auth(serve):
 
 REFUSED = [
     (each.method, each.path.replace(":str", ""))
-    for each in iter_operations(create_app(sample()))
+    for each in iter_operations(create_app(create_sample()))
     if each.handler.fn.__module__ == unsupported.__name__
 ]
 

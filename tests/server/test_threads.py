@@ -5,7 +5,7 @@ import time
 
 import httpx
 import pytest
-from agents_sample import made, paid
+from agents_sample import create_application, paid
 
 from mastra_core import Memory
 from mastra_server import ApiKeys
@@ -16,7 +16,7 @@ HERE = {"resourceId": "ann", "threadId": "t1"}
 @pytest.fixture(scope="module")
 def results(node, serve):
     paid.clear()
-    with serve(made(memory=Memory())) as server:
+    with serve(create_application(memory=Memory())) as server:
         return node("threads.mjs", server.url)
 
 
@@ -111,7 +111,7 @@ def test_rejected_requests(results, name, status):
 
 def test_threads_of_other_resources(serve):
     keys = ApiKeys({"ann": "a", "bob": "b"}, confined=True)
-    with serve(made(memory=Memory(), server={"auth": keys})) as server:
+    with serve(create_application(memory=Memory(), server={"auth": keys})) as server:
         path = server.url + "/api/agents/shop/threads/subscribe"
         bob = {"authorization": "Bearer b"}
         answer = httpx.post(path, json=HERE, headers=bob, trust_env=False)
@@ -131,7 +131,7 @@ def test_threads_of_other_resources(serve):
 
 
 def test_too_many_waiting_runs(serve):
-    with serve(made(memory=Memory())) as server:
+    with serve(create_application(memory=Memory())) as server:
         sent = [
             server.http.post("/api/agents/shop/send-message", json={"message": "slow end", **HERE})
             for _ in range(101)
@@ -142,7 +142,7 @@ def test_too_many_waiting_runs(serve):
 
 
 def test_subscription_ends_on_shutdown(serve):
-    with serve(made(memory=Memory())) as server:
+    with serve(create_application(memory=Memory())) as server:
         path = server.url + "/api/agents/shop/threads/subscribe"
         heard = []
 

@@ -4,7 +4,7 @@ import json
 
 import msgspec
 import pytest
-from server_sample import sample
+from server_sample import create_sample
 
 from mastra_core import ApiRoute, Mastra, Telemetry, telemetry
 from mastra_server import ApiKeys
@@ -20,7 +20,7 @@ MODEL = {
 
 @pytest.fixture(scope="module")
 def results(serve, node):
-    with serve(sample(server={"traces": True})) as running:
+    with serve(create_sample(server={"traces": True})) as running:
         return node("traces.mjs", running.url)
 
 
@@ -199,7 +199,7 @@ def test_rejected_queries(results):
     ],
 )
 def test_invalid_query_names_its_parameter(serve, query):
-    with serve(sample(server={"traces": True})) as server:
+    with serve(create_sample(server={"traces": True})) as server:
         answer = server.http.get("/api/observability/traces", params=query)
     assert answer.status_code == 400
     assert answer.json()["issues"][0]["field"] in query
@@ -219,7 +219,7 @@ def test_disabled_by_default(serve, monkeypatch):
 
 def test_enabled_in_dev(serve, monkeypatch):
     monkeypatch.setenv("MASTRA_DEV", "true")
-    with serve(sample(server={"openapi": True})) as server:
+    with serve(create_sample(server={"openapi": True})) as server:
         told = server.http.post("/api/agents/echoAgent/generate", json={"messages": "x"}).json()
         path = f"/api/observability/traces/{told['traceId']}"
         assert server.http.get(path).status_code == 200
@@ -229,18 +229,18 @@ def test_enabled_in_dev(serve, monkeypatch):
             "501"
             not in document["paths"]["/api/observability/traces/{traceId}"]["get"]["responses"]
         )
-    with serve(sample(server={"traces": False})) as server:
+    with serve(create_sample(server={"traces": False})) as server:
         assert server.http.get("/api/observability/traces").status_code == 501
 
 
 def test_unknown_trace(serve):
-    with serve(sample(server={"traces": True})) as server:
+    with serve(create_sample(server={"traces": True})) as server:
         assert server.http.get("/api/observability/traces/query").status_code == 404
         assert server.http.post("/api/observability/traces/score", json={}).status_code == 501
 
 
 def test_prefix(serve):
-    with serve(sample(server={"traces": True, "api_prefix": "/v1"})) as server:
+    with serve(create_sample(server={"traces": True, "api_prefix": "/v1"})) as server:
         assert server.http.get("/v1/observability/traces").status_code == 200
         assert server.http.get("/api/observability/traces").status_code == 404
 
@@ -253,7 +253,7 @@ def test_credentials_and_long_texts(serve):
             return "done"
 
     route = ApiRoute(path="/mine", handler=mine)
-    with serve(sample(server={"traces": True, "api_routes": [route]})) as server:
+    with serve(create_sample(server={"traces": True, "api_routes": [route]})) as server:
         assert server.http.get("/mine").status_code == 200
         seen = {"requestContext": {"token": "sk-3"}, "inputData": {"password": "sk-4"}}
         for each in ({"inputData": {"password": "sk-4", "deep": [{"secret": "sk-5"}]}}, seen):
@@ -269,7 +269,7 @@ def test_credentials_and_long_texts(serve):
 
 def test_callers_see_only_their_own_runs(serve):
     keys = ApiKeys({"ada": "k-ada", "bob": "k-bob"}, confined=True)
-    with serve(sample(server={"traces": True, "auth": keys})) as server:
+    with serve(create_sample(server={"traces": True, "auth": keys})) as server:
         assert server.http.get("/api/observability/traces").status_code == 401
         ada, bob = ({"authorization": f"Bearer k-{name}"} for name in ("ada", "bob"))
         for path, body in (
@@ -288,10 +288,10 @@ def test_callers_see_only_their_own_runs(serve):
 
 @pytest.fixture
 def store():
-    kept = TraceStore(Telemetry())
-    kept.start()
-    yield kept
-    kept.stop()
+    traces = TraceStore(Telemetry())
+    traces.start()
+    yield traces
+    traces.stop()
 
 
 def test_store_is_bounded(store):
@@ -373,7 +373,7 @@ def test_spans_of_other_libraries(serve):
 
 
 def test_paused_run_has_not_failed(serve):
-    with serve(sample(server={"traces": True})) as server:
+    with serve(create_sample(server={"traces": True})) as server:
         path = "/api/workflows/pureWorkflow/start-async"
         told = server.http.post(path, json={"inputData": {"n": 1}, "perStep": True}).json()
         assert told["status"] == "paused"
@@ -383,18 +383,18 @@ def test_paused_run_has_not_failed(serve):
 
 PROCESS = """
 import json, resource
-from conftest import running
+from conftest import run_server
 from mastra_core import Telemetry, telemetry
 from mastra_server import create_app
-from server_sample import sample
+from server_sample import create_sample
 
-def kept(**settings):
-    return create_app(sample(server={"traces": True}, **settings))
+def create_traced(**settings):
+    return create_app(create_sample(server={"traces": True}, **settings))
 
 def generate(server):
     return server.http.post("/api/agents/echoAgent/generate", json={"messages": "x"}).json()
 
-def total(server):
+def count_traces(server):
     return server.http.get("/api/observability/traces").json()["pagination"]["total"]
 """
 
@@ -402,7 +402,7 @@ def total(server):
 def test_loaded_only_where_enabled(python):
     script = """
 import sys
-create_app(sample())
+create_app(create_sample())
 print([name for name in sys.modules if name.startswith("mastra_server.observability.trace_")])
 print([name for name in sys.modules if name.startswith("opentelemetry.sdk")])
 """
@@ -414,10 +414,10 @@ def test_successive_applications(python):
 sent = Telemetry(export={"type": "console"}, enabled=False)
 found = []
 for settings in ({}, {"telemetry": sent}, {}):
-    with running(kept(**settings)) as server:
+    with run_server(create_traced(**settings)) as server:
         generate(server)
-        found.append(total(server))
-with running(create_app(sample())) as server:
+        found.append(count_traces(server))
+with run_server(create_app(create_sample())) as server:
     found.append("traceId" in generate(server))
 print(json.dumps([found, telemetry.active()]))
 """
@@ -427,10 +427,11 @@ print(json.dumps([found, telemetry.active()]))
 def test_exported_spans_contain_no_messages(python):
     script = """
 sent = Telemetry(export={"type": "console"})
-with running(kept(telemetry=sent)) as server, running(create_app(sample(telemetry=sent))) as other:
+untraced = create_app(create_sample(telemetry=sent))
+with run_server(create_traced(telemetry=sent)) as server, run_server(untraced) as other:
     answer = server.http.post("/api/agents/echoAgent/generate", json={"messages": "whisper"})
     assert answer.json()["text"] == "echo: whisper"
-    assert total(server) == 1
+    assert count_traces(server) == 1
 """
     printed = python(PROCESS + script)
     assert "invoke_agent Echo Agent" in printed
@@ -440,9 +441,9 @@ with running(kept(telemetry=sent)) as server, running(create_app(sample(telemetr
 def test_sampling(python):
     script = """
 off = Telemetry(sampling={"type": "always_off"}, export={"type": "console"})
-with running(kept(telemetry=off)) as server:
+with run_server(create_traced(telemetry=off)) as server:
     generate(server)
-    print(total(server))
+    print(count_traces(server))
 """
     assert python(PROCESS + script) == "0\n"
 
@@ -452,15 +453,15 @@ def test_without_the_sdk(python):
     script = """
 import os
 os.environ["MASTRA_DEV"] = "true"
-with running(create_app(sample())) as server:
+with run_server(create_app(create_sample())) as server:
     print(server.http.get("/api/observability/traces").status_code)
 """
     assert python(hidden + PROCESS + script) == "501\n"
 
 
-def test_with_the_sdk_switched_off_nothing_is_kept(python):
+def test_disabled_sdk_keeps_nothing(python):
     script = """
-with running(kept()) as server:
-    print("traceId" in generate(server), total(server))
+with run_server(create_traced()) as server:
+    print("traceId" in generate(server), count_traces(server))
 """
     assert python(PROCESS + script, OTEL_SDK_DISABLED="true") == "False 0\n"

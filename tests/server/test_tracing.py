@@ -7,14 +7,14 @@ import pytest
 
 SERVER = """
 import json, sys
-from conftest import running
+from conftest import run_server
 from mastra_core import Telemetry
 from mastra_server import create_app
-from server_sample import sample
+from server_sample import create_sample
 
 telemetry = Telemetry(service_name="under-test", export={"type": "otlp", "endpoint": sys.argv[1]})
 parent = {"traceparent": "00-" + "a" * 32 + "-" + "b" * 16 + "-01"}
-with running(create_app(sample(telemetry=telemetry))) as server:
+with run_server(create_app(create_sample(telemetry=telemetry))) as server:
     http = server.http
     http.get("/health")
     answers = [

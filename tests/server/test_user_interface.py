@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from agents_sample import made
+from agents_sample import create_application
 from node import modules, told
 
 
@@ -11,7 +11,7 @@ from node import modules, told
 def results(serve):
     home = modules("ai@5.0.60")
     script = Path(__file__).with_name("user_interface.mjs")
-    with serve(made()) as server:
+    with serve(create_application()) as server:
         return told(script, home, server.url)
 
 

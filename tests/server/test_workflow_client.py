@@ -11,7 +11,7 @@ from mastra_server.http.request_context import RESOURCE_KEY, request_context
 
 @pytest.fixture(scope="module")
 def results(node, serve):
-    with serve(workflow_sample.sample()) as server:
+    with serve(workflow_sample.create_sample()) as server:
         yield node("workflows.mjs", server.url)
 
 
@@ -268,7 +268,7 @@ def test_pages_of_runs(results):
 
 
 def test_restart_all(serve):
-    with serve(workflow_sample.sample()) as server:
+    with serve(workflow_sample.create_sample()) as server:
         api = server.http
         for number in (1, 2):
             api.post("/api/workflows/endless/create-run", params={"runId": f"r{number}"}, json={})
@@ -317,7 +317,7 @@ def test_runs_of_other_resources(serve):
 
 
 def test_observe_a_pending_run(serve):
-    with serve(workflow_sample.sample()) as server:
+    with serve(workflow_sample.create_sample()) as server:
         made = {"params": {"runId": "r1"}}
         server.http.post("/api/workflows/line/create-run", json={}, **made)
         assert server.http.post("/api/workflows/line/observe", **made).content == b""

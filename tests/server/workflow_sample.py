@@ -86,5 +86,5 @@ def workflows():
     }
 
 
-def sample():
+def create_sample():
     return Mastra(workflows=workflows(), logger=False)

@@ -237,16 +237,16 @@ LEFT_OUT = (
 )
 
 
-def explained(call: str, path: str) -> list[int]:
+def find_explanations(call: str, path: str) -> list[int]:
     """Return the indexes of the rules that explain why ``call`` differs at ``path``."""
     return [
         index
         for index, (calls, paths, _) in enumerate(DELIBERATE)
-        if _fits(call, calls) and _fits(path, paths)
+        if _matches(call, calls) and _matches(path, paths)
     ]
 
 
-def left_out(method: str) -> list[int]:
+def get_expected_statuses(method: str) -> list[int]:
     """Return the statuses with which ``method`` may be answered."""
     return [
         status
@@ -255,5 +255,5 @@ def left_out(method: str) -> list[int]:
     ]
 
 
-def _fits(name: str, patterns: str) -> bool:
+def _matches(name: str, patterns: str) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns.split("|"))

@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[2]))
 
-from driving import CLIENT, HERE, RECORDED, drive, written
+from driving import CLIENT, HERE, RECORDED, format_json, run_client
 from node import binary, modules
 
 ORIGINAL = (
@@ -33,27 +33,27 @@ ORIGINAL = (
 
 
 @contextlib.contextmanager
-def serving(home: Path) -> Iterator[str]:
+def serve_original(home: Path) -> Iterator[str]:
     """Serve the application with the original; give its address."""
-    port = _free()
+    port = _find_free_port()
     script = home / "original.mjs"
     script.write_text((HERE / script.name).read_text())
     quiet = {"MASTRA_TELEMETRY_DISABLED": "1", "NODE_ENV": "production"}
     server = subprocess.Popen([binary(), script, str(port)], cwd=home, env={**os.environ, **quiet})
     try:
-        _listening(port)
+        _wait_until_listening(port)
         yield f"http://127.0.0.1:{port}"
     finally:
         server.kill()
         server.wait()
 
 
-def _free() -> int:
+def _find_free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         return int(taken.getsockname()[1])
 
 
-def _listening(port: int) -> None:
+def _wait_until_listening(port: int) -> None:
     until = time.monotonic() + 60
     while time.monotonic() < until:
         with contextlib.suppress(ConnectionError), socket.create_connection(("127.0.0.1", port)):
@@ -64,6 +64,6 @@ def _listening(port: int) -> None:
 
 if __name__ == "__main__":
     installed = modules(*ORIGINAL)
-    with serving(installed) as address:
-        calls = drive(installed, address)["calls"]
-    RECORDED.write_text(written(calls) + "\n", encoding="utf-8")
+    with serve_original(installed) as address:
+        calls = run_client(installed, address)["calls"]
+    RECORDED.write_text(format_json(calls) + "\n", encoding="utf-8")

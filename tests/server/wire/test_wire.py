@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-from application import application
-from comparing import differences
-from deliberate import DELIBERATE, LEFT_OUT, explained, left_out
-from driving import CLIENT, RECORDED, drive
+from application import create_application
+from comparing import find_differences
+from deliberate import DELIBERATE, LEFT_OUT, find_explanations, get_expected_statuses
+from driving import CLIENT, RECORDED, run_client
 from node import modules
 
 CALLS = json.loads(RECORDED.read_text(encoding="utf-8"))
@@ -15,14 +15,14 @@ CALLS = json.loads(RECORDED.read_text(encoding="utf-8"))
 
 @pytest.fixture(scope="module")
 def results(serve):
-    with serve(application(server={"mcp": True})) as server:
-        return drive(modules(CLIENT), server.url)
+    with serve(create_application(server={"mcp": True})) as server:
+        return run_client(modules(CLIENT), server.url)
 
 
 @pytest.fixture(scope="module")
 def all_differences(results):
     """Return the differences of each call."""
-    return {name: differences(CALLS[name], seen) for name, seen in results["calls"].items()}
+    return {name: find_differences(CALLS[name], seen) for name, seen in results["calls"].items()}
 
 
 def test_every_call_was_recorded(results):
@@ -32,7 +32,9 @@ def test_every_call_was_recorded(results):
 @pytest.mark.parametrize("name", CALLS)
 def test_call(all_differences, name):
     strange = {
-        path: text for path, text in all_differences[name].items() if not explained(name, path)
+        path: text
+        for path, text in all_differences[name].items()
+        if not find_explanations(name, path)
     }
     assert strange == {}, f"{name} differs"
 
@@ -40,13 +42,17 @@ def test_call(all_differences, name):
 @pytest.mark.parametrize("index", range(len(DELIBERATE)), ids=lambda index: DELIBERATE[index][2])
 def test_difference_still_occurs(all_differences, index):
     assert any(
-        index in explained(name, path) for name in all_differences for path in all_differences[name]
+        index in find_explanations(name, path)
+        for name in all_differences
+        for path in all_differences[name]
     )
 
 
 def test_every_other_client_method_is_explained(results):
     strange = {
-        name: status for name, status in results["rest"].items() if status not in left_out(name)
+        name: status
+        for name, status in results["rest"].items()
+        if status not in get_expected_statuses(name)
     }
     assert strange == {}
 
