@@ -10,7 +10,7 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
-APP = "from server_sample import sample\nmastra = sample()"
+APP = "from server_sample import create_sample\nmastra = create_sample()"
 POSTS = (
     "/api/agents/echoAgent/generate",
     "/api/agents/echoAgent/stream",
