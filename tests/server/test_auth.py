@@ -193,7 +193,7 @@ def test_warning_without_resource(monkeypatch):
             return token
 
     create_app(create_sample(server={"auth": Bare()}))
-    assert "every thread" in warned[0]
+    assert "all threads" in warned[0]
 
 
 def test_api_keys(serve, monkeypatch):
