@@ -1,5 +1,5 @@
-// Drives the agents of the server under test by Mastra's own client; prints what it got as JSON.
-import { client, failing } from "./client.mjs";
+// Calls agents through Mastra's client; prints the results as JSON.
+import { client, failing } from "./asking.mjs";
 
 const shop = client.getAgent("shop");
 const got = {};

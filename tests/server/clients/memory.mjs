@@ -1,5 +1,5 @@
-// Drives the memory of Mastra's own client against the server under test; prints what it got.
-import { client, failing } from "./client.mjs";
+// Calls the memory API through Mastra's client; prints the results as JSON.
+import { client, failing } from "./asking.mjs";
 
 const agentId = "mem-agent";
 const got = {};

@@ -1,5 +1,5 @@
-// Runs agents and workflows by Mastra's own client, then looks at what was kept of them.
-import { client, failing } from "./client.mjs";
+// Runs agents and workflows through Mastra's client, then reads their traces.
+import { client, failing } from "./asking.mjs";
 
 const got = {};
 

@@ -1,5 +1,5 @@
-// Drives every call that Mastra's own client has for workflows; prints what it got as JSON.
-import { client, failing } from "./client.mjs";
+// Calls every workflow method of Mastra's client; prints the results as JSON.
+import { client, failing } from "./asking.mjs";
 
 const got = {};
 

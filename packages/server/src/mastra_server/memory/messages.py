@@ -10,7 +10,7 @@ from litestar.response.base import ASGIResponse
 from mastra_core.errors import Forbidden, NotFound
 from mastra_core.memory.memory import Memory, new_id
 from mastra_core.storage import StoredMessage
-from mastra_server.agents.messages import format_iso
+from mastra_server.http.dates import format_iso
 from mastra_server.http.request_body import InvalidBody, read_body
 from mastra_server.http.request_context import restrict_to_resource, restrict_to_thread
 from mastra_server.http.responses import json_response

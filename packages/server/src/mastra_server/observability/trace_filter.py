@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
+from mastra_server.http.dates import parse_iso
 from mastra_server.http.request_body import InvalidBody
-from mastra_server.memory.convert import parse_iso
 from mastra_server.observability.span_record import SpanRecord
 
 __all__ = ("Condition", "build_condition")
