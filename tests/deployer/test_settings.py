@@ -47,7 +47,7 @@ def test_flags_are_converted_to_the_fields_types():
     assert merged(flags={"app": "a", "regions": '["fra1"]'}).regions == ("fra1",)
     with pytest.raises(ConfigError, match=r"size \(-s\) has a wrong value: Expected `int`"):
         merged(flags={"app": "a", "size": "big"})
-    with pytest.raises(ConfigError, match=r"size \(pyproject.toml\) does not fit"):
+    with pytest.raises(ConfigError, match=r"size \(pyproject.toml\) has a wrong value"):
         merged(table={"app": "a", "size": "big"})
 
 
