@@ -166,9 +166,9 @@ class Session:
         """
         problems = list(problems)
         self.problems.extend(problems)
-        is_hidden = {"note": not self.notes, "warning": self.strict}
+        hidden = {"note": not self.notes, "warning": self.strict}
         refuse(
-            [item for item in problems if not is_hidden.get(item.severity)],
+            [item for item in problems if not hidden.get(item.severity)],
             self.report,
             error_class,
         )
