@@ -53,7 +53,7 @@ class Session:
     :param report: receives progress and notes.
     :param python: ``--python``: a version, or the path of an interpreter.
     :param wheels: ``--platform``, in uv's notation.
-    :param show_notes: whether problems of severity ``note`` are shown too.
+    :param notes: whether problems of severity ``note`` are shown too.
     :param strict: whether warnings are not shown at once, because ``mastra check`` ends with them.
     :param problems: every problem found so far.
     """
@@ -66,7 +66,7 @@ class Session:
     report: Report
     python: str = ""
     wheels: str = ""
-    show_notes: bool = False
+    notes: bool = False
     strict: bool = False
     problems: list[Problem] = dataclasses.field(default_factory=list)
 
@@ -166,9 +166,9 @@ class Session:
         """
         problems = list(problems)
         self.problems.extend(problems)
-        is_hidden = {"note": not self.show_notes, "warning": self.strict}
+        hidden = {"note": not self.notes, "warning": self.strict}
         refuse(
-            [item for item in problems if not is_hidden.get(item.severity)],
+            [item for item in problems if not hidden.get(item.severity)],
             self.report,
             error_class,
         )

@@ -96,10 +96,10 @@ def read_stored_wheel(path: Path) -> StoredWheel | None:
     :param path: in the store.
     :returns: ``None`` where there is none.
     """
-    part = read_checksummed_json(path / _INDEX, StoredWheel)
-    if part is None:
+    wheel = read_checksummed_json(path / _INDEX, StoredWheel)
+    if wheel is None:
         discard_directory(path)
-    return part
+    return wheel
 
 
 def store_wheels(pending: Sequence[PendingWheel], interpreter: Interpreter | None) -> None:
@@ -119,14 +119,14 @@ def store_wheels(pending: Sequence[PendingWheel], interpreter: Interpreter | Non
         names = {directory / _FILES: _list_names(directory / _FILES) for directory in directories}
         finished = finish_files(names, interpreter, protect=True)
         for item, directory, dropped_files in zip(pending, directories, dropped, strict=True):
-            part = StoredWheel(
+            wheel = StoredWheel(
                 name=item.item.name,
                 version=item.item.version,
                 license=item.item.license,
                 files=tuple(sorted(finished[directory / _FILES], key=lambda file: file.name)),
                 dropped=dropped_files,
             )
-            write_checksummed_json(directory / _INDEX, part)
+            write_checksummed_json(directory / _INDEX, wheel)
             publish(directory, item.path)
 
 
