@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mastra_core.workflows import RunRecord
 from mastra_core.workflows.engine.interpreter import interpret
-from mastra_core.workflows.engine.start import Options
+from mastra_core.workflows.engine.run_options import Options
 from mastra_core.workflows.engine.step_runner import StepFailed
 from tests.core.workflows.json_journal import Recorded
 from tests.core.workflows.random_workflows import Graph, graphs

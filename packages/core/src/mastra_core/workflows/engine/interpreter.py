@@ -20,8 +20,8 @@ from mastra_core.workflows.engine.journal import Journal
 from mastra_core.workflows.engine.outcome import Outcome, RunError
 from mastra_core.workflows.engine.run_activity import Activity
 from mastra_core.workflows.engine.run_events import StepRetried, StepStarted
+from mastra_core.workflows.engine.run_options import Options, Place, Start
 from mastra_core.workflows.engine.scope import Scope
-from mastra_core.workflows.engine.start import Options, Place, Start
 from mastra_core.workflows.engine.step_runner import (
     Bailed,
     StepFailed,

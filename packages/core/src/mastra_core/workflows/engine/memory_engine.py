@@ -24,8 +24,8 @@ from mastra_core.workflows.engine.run_events import (
     StepResumed,
     now,
 )
+from mastra_core.workflows.engine.run_options import UNSET, Options, Start
 from mastra_core.workflows.engine.run_record import RunRecord
-from mastra_core.workflows.engine.start import UNSET, Options, Start
 from mastra_core.workflows.engine.step_paths import step_at, suspended_step
 from mastra_core.workflows.engine.time_travel import kept, rewound, start_at
 from mastra_core.workflows.model.workflow import Workflow

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from mastra_core.errors import MastraError
 from mastra_core.workflows.engine.memory_journal import MemoryJournal
 from mastra_core.workflows.engine.run_events import RunEvent, RunFinished
+from mastra_core.workflows.engine.run_options import Start
 from mastra_core.workflows.engine.run_record import RunRecord
-from mastra_core.workflows.engine.start import Start
 from mastra_core.workflows.model.workflow import Workflow
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any, Protocol
 
 from mastra_core.workflows.engine.run_events import RunEvent
+from mastra_core.workflows.engine.run_options import UNSET
 from mastra_core.workflows.engine.run_record import RunRecord
-from mastra_core.workflows.engine.start import UNSET
 from mastra_core.workflows.model.workflow import Workflow
 
 __all__ = ("Engine", "Run")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mastra_core.workflows.engine.run_activity import Activity
-from mastra_core.workflows.engine.start import Options, Place
+from mastra_core.workflows.engine.run_options import Options, Place
 from mastra_core.workflows.model.step import Step
 from mastra_core.workflows.model.step_context import StepContext
 

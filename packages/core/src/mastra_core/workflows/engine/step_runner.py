@@ -22,8 +22,8 @@ from mastra_core.workflows.engine.run_events import (
     StepWaiting,
     StepWrote,
 )
+from mastra_core.workflows.engine.run_options import Place
 from mastra_core.workflows.engine.scope import Scope
-from mastra_core.workflows.engine.start import Place
 from mastra_core.workflows.engine.tasks import Expired, within
 from mastra_core.workflows.model.function import Function
 from mastra_core.workflows.model.retry import Retry

@@ -9,8 +9,8 @@ from mastra_core.errors import InvalidInput
 from mastra_core.schema import dump
 from mastra_core.workflows.engine.outcome import Outcome
 from mastra_core.workflows.engine.run_events import RunRewound
+from mastra_core.workflows.engine.run_options import UNSET, Start
 from mastra_core.workflows.engine.run_record import RunRecord
-from mastra_core.workflows.engine.start import UNSET, Start
 from mastra_core.workflows.engine.step_paths import step_at
 from mastra_core.workflows.model.nodes import Single
 
