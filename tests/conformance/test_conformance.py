@@ -55,7 +55,8 @@ def test_with_a_reason_a_promise_is_expected_to_fail():
     def test(self):
         pass
 
-    type("Honest", (DeployerSuite,), {"test_a_bundle_loads_again": test})
+    suite = type("Honest", (DeployerSuite,), {"test_a_bundle_loads_again": test})
+    assert suite.test_a_bundle_loads_again is test
 
 
 def test_every_promise_is_said_in_a_sentence():
