@@ -62,7 +62,7 @@ def _measure_all(directory: Path, url: str, count: int, rounds: int) -> dict[int
 
 def _upload(directory: Path, url: str, concurrency: int) -> float:
     """Upload the directory and return the seconds, without those for the digests."""
-    from mastra_core.line import Silent
+    from mastra_core.pipeline import Silent
     from mastra_deployer.kit import Manifest, connect, upload
 
     manifest = Manifest.of(directory)

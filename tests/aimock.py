@@ -8,7 +8,8 @@ import subprocess
 import time
 
 import httpx
-import node
+
+from tests import node
 
 
 @contextlib.contextmanager

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from projects import ECHO, write_project
+
+from tests.sample_projects import ECHO, write_project
 
 _SERVING = re.compile(r"Serving .* on http://\S+:(\d+)")
 
@@ -60,18 +61,17 @@ def run_mastra(*arguments, cwd=".", timeout=180, **environment):
 
 # The longest first: a file stays in one process, and one that begins last is waited for alone.
 LONGEST = (
-    "vercel/test_deploy",
-    "server/test_fuzz",
-    "oci/test_outages",
-    "oci/test_",
+    "vercel/deploy",
+    "server/http/test_fuzz",
+    "oci/deploy/test_outages",
+    "oci/",
     "vercel/",
-    "deployer/test_projects",
-    "deployer/test_incremental",
-    "deployer/test_build_",
-    "deployer/test_dev",
-    "deployer/test_acme",
-    "deployer/test_hostile",
-    "deployer/test_locks",
+    "deployer/bundler/test_projects",
+    "deployer/bundler/test_incremental",
+    "deployer/bundler/test_",
+    "deployer/dev",
+    "deployer/pipeline/test_third_party",
+    "deployer/bundler/locks",
 )
 
 
@@ -151,7 +151,7 @@ def serve_directory():
 
 def bare_python(version):
     """A Python of that version with none of our packages; CI has to have them all."""
-    from mastra_deployer.interpreters import probe, target_interpreter
+    from mastra_deployer.project.interpreters import probe, target_interpreter
 
     found = target_interpreter(version, probe(sys.executable))
     if found is None:

@@ -10,13 +10,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from mastra_core.line import Bundle
-from mastra_deployer_vercel.parts import pack
+from mastra_core.pipeline import Bundle
+from mastra_deployer_vercel.deploy.archive import pack_archive
 
 
 def main(bundle: str, output: str) -> None:
     with tempfile.TemporaryDirectory() as directory:
-        parts = pack(Bundle.load(Path(bundle)), Path(directory))
+        parts = pack_archive(Bundle.load(Path(bundle)), Path(directory))
     Path(output).write_text(json.dumps({part.sha: part.size for part in parts}))
 
 

@@ -13,14 +13,14 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from mastra_deployer_vercel.runtime import Runtime
+from mastra_deployer_vercel.preview.function_runtime import FunctionRuntime
 
 TIMEOUT = 60  # seconds
 
 
 def main(function: str, python: str, output: str) -> None:
     start = time.perf_counter()
-    with Runtime(Path(function), python, {}, lambda _: None) as runtime:
+    with FunctionRuntime(Path(function), python, {}, lambda _: None) as runtime:
         started = time.perf_counter() - start
         while not _is_healthy(runtime.port):
             if time.perf_counter() - start > TIMEOUT:

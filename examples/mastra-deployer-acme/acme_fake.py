@@ -8,7 +8,7 @@ from pathlib import Path
 from acme_platform import Acme
 from acme_store import App, Store
 
-from mastra_core.line import Stage
+from mastra_core.pipeline import Stage
 from mastra_deployer.testing import Live
 
 __all__ = ("AcmeFake",)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from mastra_core import Secret
 from mastra_core.errors import DeploymentFailed
 from mastra_core.hooks import hookimpl
-from mastra_core.line import Build, Bundle, Deployment, DeployRequest, Report, Target
+from mastra_core.pipeline import Build, Bundle, Deployment, DeployRequest, Report, Target
 
 Env = Mapping[str, Secret]
 
@@ -44,15 +44,17 @@ def mastra_bundle(build: Build, directory: Path) -> Bundle:
 def mastra_deploy(
     bundle: Bundle, settings: AcmeDeployer, credentials: Env, request: DeployRequest, report: Report
 ) -> Deployment:
-    from mastra_deployer.kit import Manifest, once, poll, upload
+    from mastra_deployer.kit import Manifest, get_or_create, poll, upload
 
     manifest, name = Manifest.of(bundle.directory), bundle.manifest.digest
     stage = request.environment
     mark = {"deployment": name, "fingerprint": request.fingerprint}
     with _client(settings, credentials) as client:
         report.step("Uploading")
-        new = {"name": settings.app}
-        app = once(lambda: _app(client, settings), lambda: client.post("/apps", json=new).json())
+        new = {"json": {"name": settings.app}}
+        app = get_or_create(
+            lambda: _app(client, settings), lambda: client.post("/apps", **new).json()
+        )
         # Named by its content: announcing twice gives the same deployment, so a retry is safe.
         place = f"/apps/{app['id']}"
         upload(

@@ -4,10 +4,10 @@ import inspect
 
 import pytest
 from acme_fake import AcmeFake
-from breakages import BREAKAGES
-from sources import forget, module_of
 
 from mastra_deployer.testing import DeployerSuite
+from tests.conformance.broken_deployers import BREAKAGES
+from tests.conformance.deployer_sources import forget, module_of
 
 
 class Suite(DeployerSuite):

@@ -2,10 +2,10 @@
 
 import mastra_deployer_acme
 import pytest
-from sources import forget, module_of, whole
 from test_mastra_deployer_acme import TestAcme
 
 from mastra_deployer.testing import DeployerSuite
+from tests.conformance.deployer_sources import forget, module_of, whole
 
 EXAMPLE = TestAcme  # pytest collects it here, as it does where its author keeps it
 
@@ -31,7 +31,9 @@ def test_a_promise_is_not_taken_back_in_silence():
                 pass
 
 
-@pytest.mark.parametrize("name", ["test_a_bundle_holds_no_secret", "test_the_target_is_described"])
+@pytest.mark.parametrize(
+    "name", ["test_a_bundle_holds_no_secret", "test_the_target_has_a_description"]
+)
 def test_neither_by_a_mixin_nor_by_nothing(name):
     mixin = type("Mixin", (), {name: lambda self: None})
     with pytest.raises(TypeError, match=name):
@@ -47,7 +49,7 @@ def test_a_reason_has_words(reason):
         pass
 
     with pytest.raises(TypeError, match="reason"):
-        type("Wordless", (DeployerSuite,), {"test_a_bundle_loads_again": test})
+        type("Wordless", (DeployerSuite,), {"test_a_copied_bundle_loads": test})
 
 
 def test_with_a_reason_a_promise_is_expected_to_fail():
@@ -55,8 +57,8 @@ def test_with_a_reason_a_promise_is_expected_to_fail():
     def test(self):
         pass
 
-    suite = type("Honest", (DeployerSuite,), {"test_a_bundle_loads_again": test})
-    assert suite.test_a_bundle_loads_again is test
+    suite = type("Honest", (DeployerSuite,), {"test_a_copied_bundle_loads": test})
+    assert suite.test_a_copied_bundle_loads is test
 
 
 def test_every_promise_is_said_in_a_sentence():

@@ -8,7 +8,7 @@ import pluggy
 import pytest
 
 from mastra_core.hooks import NAME, DeployerSpec, PluginSpec, hookimpl
-from mastra_core.line import (
+from mastra_core.pipeline import (
     Build,
     Bundle,
     BundleManifest,

@@ -4,7 +4,7 @@ import pytest
 
 from mastra_core import Cors, Mastra, Middleware, Server, Telemetry, Workflow, create_logger, tool
 from mastra_core.agents import Agent
-from mastra_core.describe import describe, missing_providers
+from mastra_core.describe import describe, find_missing_providers
 from mastra_core.errors import ConfigError, NotFound
 
 
@@ -126,7 +126,7 @@ def test_a_description_is_data():
     chat = Mastra(agents={"chat": Agent(name="c", model="openai:gpt-5")}, logger=False)
     assert describe(chat)["variables"] == {"chat": ["OPENAI_API_KEY"]}
     assert describe(Mastra(logger=False))["serve"]["single_process"] is False
-    assert missing_providers(mastra) == {}
+    assert find_missing_providers(mastra) == {}
 
 
 def test_plain_functions_of_one_name_go_by_their_keys():

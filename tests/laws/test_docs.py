@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-from laws.house import PACKAGES, ROOT
 from mastra_core import hooks
 from mastra_deployer.cli.main import cli
+from tests.laws.sources import PACKAGES, ROOT
 
 PAGES = [
     path
@@ -166,7 +166,7 @@ def test_every_environment_variable_of_ours_is_documented():
 
 
 def test_every_key_of_the_configuration_is_documented():
-    from mastra_deployer.config import BuildConfig, CheckConfig, Config, EnvConfig
+    from mastra_deployer.project.config import BuildConfig, CheckConfig, Config, EnvConfig
 
     text = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
     for kind in (BuildConfig, CheckConfig, Config, EnvConfig):

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from laws.house import PACKAGES, ROOT, all_sources, shown, sources, tree
+from tests.laws.sources import PACKAGES, ROOT, all_sources, shown, sources, tree
 
 # What runs a server or a bundle has no use for these, and most are not even in it.
 TOOLS = "pluggy rich uv httpx stamina tenacity dotenv packaging click mastra_deployer".split()

@@ -9,9 +9,9 @@ import types
 import pytest
 
 import mastra_core
-from laws.house import ROOT, all_sources, module_name, shown, tree
 from mastra_core import errors
 from mastra_core.errors import MastraError
+from tests.laws.sources import ROOT, all_sources, module_name, shown, tree
 
 # Run by path in other interpreters: nobody imports them, so nothing in them is public.
 FILES = [

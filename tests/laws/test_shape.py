@@ -3,7 +3,7 @@
 import ast
 import re
 
-from laws.house import ROOT, all_sources, shown, tree
+from tests.laws.sources import ROOT, all_sources, shown, tree
 
 FORBIDDEN = {"utils", "util", "helpers", "helper", "common", "constants", "misc"}
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from projects import ECHO, write_project
-from registries import Proxy, Registry
+
+from tests.oci.registries import Proxy, Registry
+from tests.sample_projects import ECHO, write_project
 
 INDEX = "src/mastra/index.py"
 

@@ -12,10 +12,11 @@ from pathlib import Path
 import httpx
 import pytest
 import uvicorn
-from node import modules, told
-from server_sample import sample
 
 from mastra_server import create_app
+from tests.node import modules, told
+from tests.repository import ROOT
+from tests.server.sample_app import sample
 
 CLIENT = "@mastra/client-js@1.47.0"
 
@@ -88,7 +89,7 @@ def node():
     home = modules(CLIENT)
 
     def run(script, *arguments):
-        return told(Path(__file__).with_name(script), home, *arguments)
+        return told(Path(__file__).parent / "clients" / script, home, *arguments)
 
     return run
 
@@ -116,7 +117,7 @@ def process(tmp_path):
         made = subprocess.Popen(
             [sys.executable, "-c", LAUNCHED],
             cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
             stderr=subprocess.PIPE,
             text=True,
         )
@@ -146,8 +147,8 @@ def python():
             capture_output=True,
             text=True,
             timeout=60,
-            cwd=Path(__file__).parent,
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent), **environment},
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
             check=False,
         )
         assert done.returncode == 0, done.stderr

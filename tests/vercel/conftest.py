@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from mastra_deployer_vercel.runtime import Runtime
-from vercel.fake import FakeVercel
+from mastra_deployer_vercel.preview.function_runtime import FunctionRuntime
+from tests.vercel.fake import FakeVercel
 
 
 @pytest.fixture
@@ -17,7 +17,9 @@ def vercel(tmp_path, python_of):
     def run(function, environment):
         version = json.loads((function / ".vc-config.json").read_text())["runtime"]
         python = python_of(version.removeprefix("python"))
-        return running.enter_context(Runtime(function, python, environment, lambda _: None)).port
+        return running.enter_context(
+            FunctionRuntime(function, python, environment, lambda _: None)
+        ).port
 
     fake = FakeVercel(tmp_path / "vercel", runner=run)
     fake.set_pace(looks=0)  # what takes time is waited for in the suite of promises

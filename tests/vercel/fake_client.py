@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from vercel.fake import FakeVercel
+from tests.vercel.fake import FakeVercel
 
 CONFIG = {"version": 3, "routes": [{"handle": "filesystem"}, {"src": "/(.*)", "dest": "/index"}]}
 FUNCTION = {"runtime": "python3.12", "handler": "vc__handler__python.vc_handler"}

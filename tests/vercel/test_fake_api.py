@@ -5,7 +5,7 @@ import hashlib
 import httpx
 import pytest
 
-from vercel.fake_client import client_of
+from tests.vercel.fake_client import client_of
 
 
 @pytest.fixture

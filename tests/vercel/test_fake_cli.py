@@ -5,9 +5,9 @@ import subprocess
 
 import pytest
 
-from vercel.fake.contract import violations
-from vercel.fake.npm import command_line
-from vercel.fake_client import client_of, output
+from tests.vercel.fake.contract import violations
+from tests.vercel.fake.npm import command_line
+from tests.vercel.fake_client import client_of, output
 
 pytestmark = pytest.mark.slow
 

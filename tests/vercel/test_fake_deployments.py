@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from vercel.fake import Outcome
-from vercel.fake_client import archive, client_of, output
+from tests.vercel.fake import Outcome
+from tests.vercel.fake_client import archive, client_of, output
 
 
 @pytest.fixture

@@ -4,13 +4,13 @@ import hashlib
 import socket
 import subprocess
 import sys
-from pathlib import Path
 
 import httpx
 import pytest
 
-from vercel import fake
-from vercel.fake_client import client_of, output
+from tests.repository import ROOT
+from tests.vercel import fake
+from tests.vercel.fake_client import client_of, output
 
 
 @pytest.fixture
@@ -108,9 +108,8 @@ def test_a_request_that_is_given_up_means_nothing(vercel):
 
 
 def test_it_runs_from_the_command_line(tmp_path):
-    command = [sys.executable, "-m", "vercel.fake", "--store", str(tmp_path)]
-    tests = Path(__file__).parents[1]
-    with subprocess.Popen(command, cwd=tests, stdout=subprocess.PIPE, text=True) as process:
+    command = [sys.executable, "-m", "tests.vercel.fake", "--store", str(tmp_path)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         url = process.stdout.readline().strip()
         assert httpx.get(f"{url}/v2/user", trust_env=False).status_code == 403
         process.terminate()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from vercel.fake_client import client_of
+from tests.vercel.fake_client import client_of
 
 STAGES = [{"targetPercentage": share} for share in (10, 50, 100)]
 

@@ -6,13 +6,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from node import binary
 
-from vercel import fake
-from vercel.fake.api import Request
-from vercel.fake.contract import violations
-from vercel.fake.npm import sdk
-from vercel.fake_client import client_of, output
+from tests.node import binary
+from tests.vercel import fake
+from tests.vercel.fake.api import Request
+from tests.vercel.fake.contract import violations
+from tests.vercel.fake.npm import sdk
+from tests.vercel.fake_client import client_of, output
 
 pytestmark = pytest.mark.slow
 

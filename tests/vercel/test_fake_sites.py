@@ -7,7 +7,7 @@ import threading
 import httpx
 import pytest
 
-from vercel.fake_client import CONFIG, client_of, output
+from tests.vercel.fake_client import CONFIG, client_of, output
 
 
 @pytest.fixture

@@ -106,7 +106,7 @@ def test_what_a_tool_says_of_itself(given):
 def test_an_error_of_a_tool_is_an_answer(given):
     async def ask():
         async with McpClient(**given) as files:
-            return await files.call("broken", {"path": "x"}), await files.call("read", {})
+            return await files.call_tool("broken", {"path": "x"}), await files.call_tool("read", {})
 
     broken, wrong = run(ask())
     assert "broken" in broken["error"]
@@ -121,7 +121,7 @@ def test_two_event_loops_have_a_connection_each(tmp_path):
     files = McpClient(command=[sys.executable, "-c", begin])
     first, second = asyncio.new_event_loop(), asyncio.new_event_loop()
     for loop in (first, second, first, second):
-        read = loop.run_until_complete(files.call("read", {"path": "a"}))
+        read = loop.run_until_complete(files.call_tool("read", {"path": "a"}))
         assert read == "what is in a"
     assert len(started.read_text().split()) == 2
     second.run_until_complete(files.aclose())
@@ -149,7 +149,7 @@ async def _alone():
 def test_calls_side_by_side(given):
     async def ask():
         async with McpClient(**given) as files:
-            calls = [files.call("read", {"path": str(number)}) for number in range(20)]
+            calls = [files.call_tool("read", {"path": str(number)}) for number in range(20)]
             return await asyncio.gather(*calls)
 
     assert run(ask()) == [f"what is in {number}" for number in range(20)]
@@ -162,7 +162,7 @@ def test_a_program_gets_only_the_variables_it_is_given(monkeypatch):
         env = {"FILES_KEY": Secret("sk-files")}
         async with McpClient(command=COMMAND, env=env) as files:
             assert "sk-files" not in repr(vars(files))
-            return await files.call("secret", {})
+            return await files.call_tool("secret", {})
 
     assert run(ask()).strip() == "sk-files"
 
@@ -172,7 +172,7 @@ def test_a_slow_tool_is_given_up(given):
         async with McpClient(timeout=6, **given) as files:
             await files.tools()
             with pytest.raises(McpFailed, match="did not answer in time"):
-                await files.call("slow", {})
+                await files.call_tool("slow", {})
 
     began = time.monotonic()
     run(ask())
@@ -183,8 +183,8 @@ def test_a_program_that_dies_is_started_again():
     async def ask():
         async with McpClient(command=COMMAND, name="files") as files:
             with pytest.raises(McpFailed, match="'files'"):
-                await files.call("die", {})
-            return await files.call("read", {"path": "b"})
+                await files.call_tool("die", {})
+            return await files.call_tool("read", {"path": "b"})
 
     assert run(ask()) == "what is in b"
 
@@ -198,9 +198,9 @@ def test_a_server_that_comes_back_is_asked_again():
             process.send_signal(signal.SIGKILL)
             process.wait(10)
             with pytest.raises(McpFailed):
-                await files.call("read", {"path": "b"})
+                await files.call_tool("read", {"path": "b"})
             with serving(port):
-                answer = await files.call("read", {"path": "b"})
+                answer = await files.call_tool("read", {"path": "b"})
                 await files.aclose()
             return answer
 
@@ -255,7 +255,7 @@ def test_nothing_stays_behind():
 
     async def ask():
         files = McpClient(command=COMMAND)
-        await files.call("read", {"path": "b"})
+        await files.call_tool("read", {"path": "b"})
         assert count_servers() == 1
         await files.aclose()
 
@@ -267,7 +267,7 @@ def test_another_event_loop_connects_anew():
     files = McpClient(command=COMMAND)
 
     async def ask():
-        answer = await files.call("read", {"path": "b"})
+        answer = await files.call_tool("read", {"path": "b"})
         await files.aclose()
         return answer
 

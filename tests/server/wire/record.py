@@ -1,4 +1,4 @@
-"""Records what the client sees of the TypeScript original: ``python tests/server/wire/record.py``.
+"""Records what the client sees of the TypeScript original: ``python -m tests.server.wire.record``.
 
 It installs the original from npm, which takes a minute; the tests need nothing but its answers.
 """
@@ -9,15 +9,12 @@ import contextlib
 import os
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).parents[2]))
-
-from driving import CLIENT, HERE, RECORDED, drive, written
-from node import binary, modules
+from tests.node import binary, modules
+from tests.server.wire.driver import CLIENT, HERE, RECORDED, drive, written
 
 ORIGINAL = (
     "@mastra/core@1.71.0",

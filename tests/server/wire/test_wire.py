@@ -1,14 +1,15 @@
 """What Mastra's own client sees of this server is what it sees of the original."""
 
 import json
-from pathlib import Path
 
 import pytest
-from application import application
-from comparing import differences
-from deliberate import DELIBERATE, LEFT_OUT, explained, left_out
-from driving import CLIENT, RECORDED, drive
-from node import modules
+
+from tests.node import modules
+from tests.repository import ROOT
+from tests.server.wire.application import application
+from tests.server.wire.compare import differences
+from tests.server.wire.deliberate_differences import DELIBERATE, LEFT_OUT, explained, left_out
+from tests.server.wire.driver import CLIENT, RECORDED, drive
 
 CALLS = json.loads(RECORDED.read_text(encoding="utf-8"))
 
@@ -46,7 +47,7 @@ def test_every_other_method_of_the_client_is_left_out_for_a_reason(got):
 
 
 def test_the_page_tells_the_differences():
-    page = (Path(__file__).parents[3] / "docs" / "wire.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "wire.md").read_text(encoding="utf-8")
     told = {row.split("|")[2].strip() for row in page.splitlines() if row.startswith("| ")}
     meant = [why for *_, why in DELIBERATE]
     meant += [why for status, _, why in LEFT_OUT if status >= 404]

@@ -7,7 +7,7 @@ before such a host writes `http://` where the host is a loopback address.
 
 from __future__ import annotations
 
-from vercel.fake.faults import (
+from tests.vercel.fake.faults import (
     BUILDS_LIMITED,
     CLIENT_RETIRED,
     GONE,
@@ -21,8 +21,8 @@ from vercel.fake.faults import (
     busy,
     failing,
 )
-from vercel.fake.lifecycle import Outcome, Pace
-from vercel.fake.vercel import FakeVercel
+from tests.vercel.fake.lifecycle import Outcome, Pace
+from tests.vercel.fake.vercel import FakeVercel
 
 __all__ = (
     "BUILDS_LIMITED",

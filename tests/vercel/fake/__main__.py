@@ -6,7 +6,7 @@ import argparse
 import signal
 from pathlib import Path
 
-from vercel.fake.vercel import FakeVercel
+from tests.vercel.fake.vercel import FakeVercel
 
 
 def main() -> None:

@@ -6,8 +6,8 @@ import dataclasses
 import secrets
 from typing import Any, Literal
 
-from vercel.fake.call import Call, Refused
-from vercel.fake.routes import UNVERSIONED, route
+from tests.vercel.fake.call import Call, Refused
+from tests.vercel.fake.routes import UNVERSIONED, route
 
 Plan = Literal["hobby", "pro", "enterprise"]
 CREATED = 1_700_000_000_000

@@ -6,10 +6,10 @@ import dataclasses
 import datetime as dt
 from typing import Any
 
-from vercel.fake.accounts import new_id
-from vercel.fake.call import Call, Refused
-from vercel.fake.deployments import find_deployment
-from vercel.fake.routes import UNVERSIONED, route
+from tests.vercel.fake.accounts import new_id
+from tests.vercel.fake.call import Call, Refused
+from tests.vercel.fake.deployments import find_deployment
+from tests.vercel.fake.routes import UNVERSIONED, route
 
 
 @dataclasses.dataclass(kw_only=True)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from vercel.fake import (  # noqa: F401  # being imported is how they become routes
+from tests.vercel.fake import (  # noqa: F401  # being imported is how they become routes
     aliases,
     checks,
     creating,
@@ -27,11 +27,11 @@ from vercel.fake import (  # noqa: F401  # being imported is how they become rou
     rolling,
     runtime_logs,
 )
-from vercel.fake.accounts import authorise
-from vercel.fake.call import Answer, Call, Refused
-from vercel.fake.routes import find
-from vercel.fake.talk import Talk
-from vercel.fake.world import World
+from tests.vercel.fake.accounts import authorise
+from tests.vercel.fake.call import Answer, Call, Refused
+from tests.vercel.fake.routes import find
+from tests.vercel.fake.talk import Talk
+from tests.vercel.fake.world import World
 
 READS = ("GET", "HEAD", "OPTIONS")
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from vercel.fake.accounts import plan_of
-from vercel.fake.call import Call
-from vercel.fake.lifecycle import Deployment
+from tests.vercel.fake.accounts import plan_of
+from tests.vercel.fake.call import Call
+from tests.vercel.fake.lifecycle import Deployment
 
 OUTPUT = ".vercel/output"
 PYTHONS = ("python3.12", "python3.13", "python3.14")

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vercel.fake.accounts import Token
-    from vercel.fake.world import World
+    from tests.vercel.fake.accounts import Token
+    from tests.vercel.fake.world import World
 
 
 class Refused(Exception):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from vercel.fake.accounts import new_id
-from vercel.fake.call import Call
-from vercel.fake.deployments import find_deployment
-from vercel.fake.routes import route
+from tests.vercel.fake.accounts import new_id
+from tests.vercel.fake.call import Call
+from tests.vercel.fake.deployments import find_deployment
+from tests.vercel.fake.routes import route
 
 
 @route("GET", "deployments/{id}/checks", 1)

@@ -8,10 +8,9 @@ import subprocess
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from node import binary
-
-from vercel.fake.api import Request
-from vercel.fake.npm import sdk
+from tests.node import binary
+from tests.vercel.fake.api import Request
+from tests.vercel.fake.npm import sdk
 
 
 def violations(requests: Iterable[Request], *, ignore: Sequence[str] = ()) -> list[str]:

@@ -8,17 +8,17 @@ import json
 from pathlib import Path
 from typing import Any
 
-from vercel.fake.accounts import new_id
-from vercel.fake.archives import lay_out
-from vercel.fake.building import refuse_what_cannot_be_built
-from vercel.fake.call import Call, Refused
-from vercel.fake.custom_environments import find_environment
-from vercel.fake.deployed import deployment_answer
-from vercel.fake.env_vars import refuse_too_much, values_for
-from vercel.fake.files import has, place
-from vercel.fake.lifecycle import Deployment, Outcome
-from vercel.fake.projects import Project, find_project, make_project
-from vercel.fake.routes import UNVERSIONED, route
+from tests.vercel.fake.accounts import new_id
+from tests.vercel.fake.archives import lay_out
+from tests.vercel.fake.building import refuse_what_cannot_be_built
+from tests.vercel.fake.call import Call, Refused
+from tests.vercel.fake.custom_environments import find_environment
+from tests.vercel.fake.deployed import deployment_answer
+from tests.vercel.fake.env_vars import refuse_too_much, values_for
+from tests.vercel.fake.files import has, place
+from tests.vercel.fake.lifecycle import Deployment, Outcome
+from tests.vercel.fake.projects import Project, find_project, make_project
+from tests.vercel.fake.routes import UNVERSIONED, route
 
 MOST_FILES = 15_000
 TARGETS = ("", "production", "staging")

@@ -6,10 +6,10 @@ import dataclasses
 import re
 from typing import Any
 
-from vercel.fake.accounts import new_id, plan_of
-from vercel.fake.call import Answer, Call, Refused
-from vercel.fake.projects import Project, find_project
-from vercel.fake.routes import UNVERSIONED, route
+from tests.vercel.fake.accounts import new_id, plan_of
+from tests.vercel.fake.call import Answer, Call, Refused
+from tests.vercel.fake.projects import Project, find_project
+from tests.vercel.fake.routes import UNVERSIONED, route
 
 ALLOWED = {"hobby": 0, "pro": 1, "enterprise": 12}
 

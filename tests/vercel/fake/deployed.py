@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from vercel.fake.accounts import plan_of
-from vercel.fake.call import Call
-from vercel.fake.lifecycle import Deployment
-from vercel.fake.projects import Project
+from tests.vercel.fake.accounts import plan_of
+from tests.vercel.fake.call import Call
+from tests.vercel.fake.lifecycle import Deployment
+from tests.vercel.fake.projects import Project
 
 
 def deployment_answer(call: Call, deployment: Deployment) -> dict[str, Any]:

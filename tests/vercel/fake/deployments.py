@@ -5,12 +5,12 @@ from __future__ import annotations
 import stat
 from typing import Any
 
-from vercel.fake.call import Call, Refused
-from vercel.fake.deployed import deployment_answer, listed, may_go_back
-from vercel.fake.lifecycle import ENDS, Deployment, Outcome
-from vercel.fake.progress import advance
-from vercel.fake.projects import find_project
-from vercel.fake.routes import UNVERSIONED, route
+from tests.vercel.fake.call import Call, Refused
+from tests.vercel.fake.deployed import deployment_answer, listed, may_go_back
+from tests.vercel.fake.lifecycle import ENDS, Deployment, Outcome
+from tests.vercel.fake.progress import advance
+from tests.vercel.fake.projects import find_project
+from tests.vercel.fake.routes import UNVERSIONED, route
 
 
 def find_deployment(call: Call, id_or_host: str) -> Deployment:

@@ -7,10 +7,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from vercel.fake.accounts import new_id
-from vercel.fake.call import Answer, Call, Refused
-from vercel.fake.projects import Project, find_project
-from vercel.fake.routes import route
+from tests.vercel.fake.accounts import new_id
+from tests.vercel.fake.call import Answer, Call, Refused
+from tests.vercel.fake.projects import Project, find_project
+from tests.vercel.fake.routes import route
 
 STAGES = ("production", "preview", "development")
 TYPES = ("plain", "encrypted", "sensitive", "system")

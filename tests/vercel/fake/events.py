@@ -6,11 +6,11 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from vercel.fake.call import Answer, Call
-from vercel.fake.deployments import find_deployment
-from vercel.fake.lifecycle import BUILDING, Deployment
-from vercel.fake.progress import advance
-from vercel.fake.routes import route
+from tests.vercel.fake.call import Answer, Call
+from tests.vercel.fake.deployments import find_deployment
+from tests.vercel.fake.lifecycle import BUILDING, Deployment
+from tests.vercel.fake.progress import advance
+from tests.vercel.fake.routes import route
 
 
 @route("GET", "deployments/{id}/events", 1, 2, 3)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from vercel.fake.call import Answer
+from tests.vercel.fake.call import Answer
 
 DAY = 86_400
 

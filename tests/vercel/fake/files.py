@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from vercel.fake.call import Answer, Call, Refused
-from vercel.fake.faults import UPLOAD_QUOTA
-from vercel.fake.routes import UNVERSIONED, route
-from vercel.fake.world import World
+from tests.vercel.fake.call import Answer, Call, Refused
+from tests.vercel.fake.faults import UPLOAD_QUOTA
+from tests.vercel.fake.routes import UNVERSIONED, route
+from tests.vercel.fake.world import World
 
 
 def place(world: World, owner: str, sha: str) -> Path:

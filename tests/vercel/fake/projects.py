@@ -6,15 +6,15 @@ import dataclasses
 import re
 from typing import TYPE_CHECKING, Any
 
-from vercel.fake.accounts import new_id
-from vercel.fake.call import Answer, Call, Refused
-from vercel.fake.project_answer import project_answer
-from vercel.fake.routes import UNVERSIONED, route
+from tests.vercel.fake.accounts import new_id
+from tests.vercel.fake.call import Answer, Call, Refused
+from tests.vercel.fake.project_answer import project_answer
+from tests.vercel.fake.routes import UNVERSIONED, route
 
 if TYPE_CHECKING:
-    from vercel.fake.custom_environments import CustomEnvironment
-    from vercel.fake.env_vars import Variable
-    from vercel.fake.rolling import RollingRelease
+    from tests.vercel.fake.custom_environments import CustomEnvironment
+    from tests.vercel.fake.env_vars import Variable
+    from tests.vercel.fake.rolling import RollingRelease
 
 PROTECTED = {"deploymentType": "all_except_custom_domains"}
 CHANGEABLE = frozenset(
@@ -84,7 +84,7 @@ def make_project(call: Call, told: dict[str, Any]) -> Project:
 def create(call: Call) -> dict[str, Any]:
     told = call.told()
     project = make_project(call, told)
-    from vercel.fake.env_vars import set_variables
+    from tests.vercel.fake.env_vars import set_variables
 
     set_variables(call, project, told.get("environmentVariables") or [], upsert=False)
     return project_answer(call, project)
@@ -103,7 +103,7 @@ def list_projects(call: Call) -> dict[str, Any]:
 def get(call: Call) -> dict[str, Any]:
     project = find_project(call, call["project"])
     if call.on("rollbackInfo"):
-        from vercel.fake.promotion import look
+        from tests.vercel.fake.promotion import look
 
         look(call, project)
     return project_answer(call, project, request=call.on("rollbackInfo"))

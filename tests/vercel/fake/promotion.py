@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from vercel.fake.call import Answer, Call, Refused
-from vercel.fake.deployed import may_go_back
-from vercel.fake.deployments import find_deployment
-from vercel.fake.lifecycle import Deployment
-from vercel.fake.progress import serve
-from vercel.fake.projects import Project, find_project
-from vercel.fake.rolling import abort, begin, busy
-from vercel.fake.routes import route
+from tests.vercel.fake.call import Answer, Call, Refused
+from tests.vercel.fake.deployed import may_go_back
+from tests.vercel.fake.deployments import find_deployment
+from tests.vercel.fake.lifecycle import Deployment
+from tests.vercel.fake.progress import serve
+from tests.vercel.fake.projects import Project, find_project
+from tests.vercel.fake.rolling import abort, begin, busy
+from tests.vercel.fake.routes import route
 
 STATES = ("pending", "in-progress", "succeeded")
 

@@ -7,12 +7,12 @@ import secrets
 import string
 from typing import TYPE_CHECKING, Any
 
-from vercel.fake.call import Call, Refused
-from vercel.fake.projects import find_project
-from vercel.fake.routes import route
+from tests.vercel.fake.call import Call, Refused
+from tests.vercel.fake.projects import find_project
+from tests.vercel.fake.routes import route
 
 if TYPE_CHECKING:
-    from vercel.fake.projects import Project
+    from tests.vercel.fake.projects import Project
 
 HEADER = "x-vercel-protection-bypass"
 

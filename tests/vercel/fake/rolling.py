@@ -5,15 +5,15 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from vercel.fake.accounts import plan_of
-from vercel.fake.call import Call, Refused
-from vercel.fake.progress import serve
-from vercel.fake.projects import Project, find_project
-from vercel.fake.routes import route
+from tests.vercel.fake.accounts import plan_of
+from tests.vercel.fake.call import Call, Refused
+from tests.vercel.fake.progress import serve
+from tests.vercel.fake.projects import Project, find_project
+from tests.vercel.fake.routes import route
 
 if TYPE_CHECKING:
-    from vercel.fake.lifecycle import Deployment
-    from vercel.fake.world import World
+    from tests.vercel.fake.lifecycle import Deployment
+    from tests.vercel.fake.world import World
 
 
 @dataclasses.dataclass(kw_only=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from vercel.fake.call import Call, Refused
+from tests.vercel.fake.call import Call, Refused
 
 Handler = Callable[[Call], Any]
 UNVERSIONED = 0

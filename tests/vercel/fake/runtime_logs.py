@@ -7,11 +7,11 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from vercel.fake.call import Answer, Call
-from vercel.fake.deployments import find_deployment
-from vercel.fake.lifecycle import Deployment
-from vercel.fake.routes import UNVERSIONED, route
-from vercel.fake.world import World
+from tests.vercel.fake.call import Answer, Call
+from tests.vercel.fake.deployments import find_deployment
+from tests.vercel.fake.lifecycle import Deployment
+from tests.vercel.fake.routes import UNVERSIONED, route
+from tests.vercel.fake.world import World
 
 
 def say(world: World, deployment: Deployment, text: str, **about: Any) -> None:

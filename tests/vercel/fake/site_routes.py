@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from vercel.fake.building import OUTPUT, config_of, functions_of, output_config
+from tests.vercel.fake.building import OUTPUT, config_of, functions_of, output_config
 
 PHASES = ("", "filesystem", "resource", "rewrite", "miss")
 

@@ -13,14 +13,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from vercel.fake.building import config_of
-from vercel.fake.lifecycle import Deployment
-from vercel.fake.protection import HEADER, may_see
-from vercel.fake.rolling import shares
-from vercel.fake.runtime_logs import say
-from vercel.fake.site_routes import Found, find
-from vercel.fake.talk import Talk
-from vercel.fake.world import World
+from tests.vercel.fake.building import config_of
+from tests.vercel.fake.lifecycle import Deployment
+from tests.vercel.fake.protection import HEADER, may_see
+from tests.vercel.fake.rolling import shares
+from tests.vercel.fake.runtime_logs import say
+from tests.vercel.fake.site_routes import Found, find
+from tests.vercel.fake.talk import Talk
+from tests.vercel.fake.world import World
 
 LARGEST = 4_500_000  # bytes of a body
 _HOP = frozenset(

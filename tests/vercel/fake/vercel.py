@@ -7,18 +7,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from vercel.fake.accounts import Plan, Team, Token, User
-from vercel.fake.api import Request, serve
-from vercel.fake.archives import contents_of
-from vercel.fake.faults import Fault
-from vercel.fake.lifecycle import Deployment, Outcome, Pace
-from vercel.fake.listener import Listener
-from vercel.fake.progress import advance
-from vercel.fake.projects import Project
-from vercel.fake.rolling import shares
-from vercel.fake.runtime_logs import say
-from vercel.fake.sites import Sites
-from vercel.fake.world import Runner, World
+from tests.vercel.fake.accounts import Plan, Team, Token, User
+from tests.vercel.fake.api import Request, serve
+from tests.vercel.fake.archives import contents_of
+from tests.vercel.fake.faults import Fault
+from tests.vercel.fake.lifecycle import Deployment, Outcome, Pace
+from tests.vercel.fake.listener import Listener
+from tests.vercel.fake.progress import advance
+from tests.vercel.fake.projects import Project
+from tests.vercel.fake.rolling import shares
+from tests.vercel.fake.runtime_logs import say
+from tests.vercel.fake.sites import Sites
+from tests.vercel.fake.world import Runner, World
 
 TOKEN = "vcp_fakefakefakefakefakefake"
 TEAM = "team_acme"
@@ -168,7 +168,7 @@ class FakeVercel:
 
     def live(self, environment: str) -> Any:
         """As `mastra_deployer.testing.Live`; `None` while there is nothing."""
-        from mastra_deployer.testing.fake import Live
+        from mastra_deployer.testing.fake_platform import Live
 
         seen = self.live_deployment(environment)
         if seen is None:

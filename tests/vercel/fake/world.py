@@ -8,14 +8,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vercel.fake.accounts import Team, Token, User
-from vercel.fake.faults import Faults
-from vercel.fake.lifecycle import Deployment, Outcome, Pace
-from vercel.fake.limits import Limits
+from tests.vercel.fake.accounts import Team, Token, User
+from tests.vercel.fake.faults import Faults
+from tests.vercel.fake.lifecycle import Deployment, Outcome, Pace
+from tests.vercel.fake.limits import Limits
 
 if TYPE_CHECKING:
-    from vercel.fake.aliases import Alias
-    from vercel.fake.projects import Project
+    from tests.vercel.fake.aliases import Alias
+    from tests.vercel.fake.projects import Project
 
 Runner = Callable[[Path, Mapping[str, str]], int]
 

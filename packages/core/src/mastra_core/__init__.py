@@ -1,7 +1,7 @@
 """mastra for Python: agents and workflows, written once and served anywhere.
 
-What an application imports. Hook specs and the types of the deploy line live in
-``mastra_core.hooks`` and ``mastra_core.line`` and are not loaded with it.
+This module holds what an application imports. The hook specs are in ``mastra_core.hooks`` and the
+types of the deploy pipeline in ``mastra_core.pipeline``; neither is loaded with this module.
 """
 
 from mastra_core.agents import Agent, AgentInput, AgentLike

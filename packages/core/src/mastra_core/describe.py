@@ -1,4 +1,7 @@
-"""What an application has, as data: compared between source and bundle, and shown."""
+"""Description of an application as data.
+
+The builder compares the description of the source with that of the bundle.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +10,25 @@ from typing import Any
 
 from mastra_core.agents.protocol import AgentLike
 from mastra_core.mastra import Mastra
-from mastra_core.memory.agent import memory_of
+from mastra_core.memory.memory_agent import memory_of
 
-__all__ = ("describe", "missing_providers")
+__all__ = ("describe", "find_missing_providers")
 
 
 def describe(mastra: Mastra) -> dict[str, Any]:
-    """Names of everything registered, and what serving it needs. JSON builtins."""
+    """Describe everything that is registered, and what the server needs.
+
+    :param mastra: the application.
+    :returns: JSON builtins.
+    """
     return {
         "agents": {key: agent.id for key, agent in mastra.agents.items()},
         "workflows": {key: workflow.id for key, workflow in mastra.workflows.items()},
         "tools": {key: item.id for key, item in mastra.tools.items()},
         "variables": {
-            key: list(names) for key, agent in mastra.agents.items() if (names := _variables(agent))
+            key: list(names)
+            for key, agent in mastra.agents.items()
+            if (names := _get_variables(agent))
         },
         "middleware": len(mastra.server_middleware),
         "serve": {
@@ -28,35 +37,39 @@ def describe(mastra: Mastra) -> dict[str, Any]:
             "drain": mastra.server.drain_timeout,
             "proxies": list(mastra.server.trusted_proxies),
             "api_prefix": mastra.server.api_prefix,
-            "single_process": _single_process(mastra),
+            "single_process": _is_single_process(mastra),
         },
     }
 
 
-def missing_providers(mastra: Mastra) -> dict[str, list[str]]:
-    """For each agent whose framework or provider cannot be imported: the modules it lacks."""
+def find_missing_providers(mastra: Mastra) -> dict[str, list[str]]:
+    """Find agents whose framework or model provider cannot be imported.
+
+    :param mastra: the application.
+    :returns: registration keys, mapped to the missing modules.
+    """
     missing: dict[str, list[str]] = {}
     for key, agent in mastra.agents.items():
-        lacking = [name for name in agent.info().requires if not _findable(name)]
-        if lacking:
-            missing[key] = lacking
+        modules = [name for name in agent.info().requires if not _is_importable(name)]
+        if modules:
+            missing[key] = modules
     return missing
 
 
-def _single_process(mastra: Mastra) -> bool:
-    """Two processes would not know of each other's runs or threads."""
+def _is_single_process(mastra: Mastra) -> bool:
+    """Return whether runs or threads exist in one process only, unknown to any other process."""
     memories = [memory for agent in mastra.agents.values() if (memory := memory_of(agent))]
     return (bool(mastra.workflows) and mastra.engine.single_process) or any(
         memory.storage.single_process for memory in memories
     )
 
 
-def _variables(agent: AgentLike) -> Sequence[str]:
+def _get_variables(agent: AgentLike) -> Sequence[str]:
     # An agent of another framework may answer with less than an AgentInfo.
     return getattr(agent.info(), "variables", ())
 
 
-def _findable(module: str) -> bool:
+def _is_importable(module: str) -> bool:
     from importlib.util import find_spec
 
     try:

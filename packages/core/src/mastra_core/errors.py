@@ -1,22 +1,22 @@
 """Every error of mastra, in one tree.
 
 MastraError
-├── ConfigError            the project, its settings or its environment (exit 2)
-├── PluginError            a deployer or plugin broke the contract (exit 3)
+├── ConfigError            the project, its settings or its environment is invalid (exit 2)
+├── PluginError            a deployer or plugin broke the contract of the hooks (exit 3)
 ├── BuildError             the project cannot be staged (exit 4)
-├── BundleError            the staged app cannot take the target's shape (exit 5)
-├── DeployError            the platform did not take it (exit 6)
-│   ├── AuthError          credentials missing or refused (exit 7)
-│   ├── ApiError           an answer the deployer cannot use (exit 8)
-│   ├── DeploymentFailed   the platform built or started it and failed (exit 9)
+├── BundleError            the staged app does not fit the target (exit 5)
+├── DeployError            the platform did not accept the bundle (exit 6)
+│   ├── AuthError          credentials are missing or were refused (exit 7)
+│   ├── ApiError           the deployer cannot use the platform's response (exit 8)
+│   ├── DeploymentFailed   the platform failed to build or start the app (exit 9)
 │   └── DeployTimeout      the platform did not finish in time (exit 10)
-├── AgentFailed            an agent's run broke; nothing a command meets (exit 1)
-├── McpFailed              an MCP server does not answer (exit 1)
-├── StorageError           what is stored cannot be read or written (exit 1)
-└── RequestError           whoever called a running app made a mistake (HTTP 400)
+├── AgentFailed            an agent's run failed; no command raises it (exit 1)
+├── McpFailed              an MCP server does not respond (exit 1)
+├── StorageError           stored data cannot be read or written (exit 1)
+└── RequestError           the caller of a running app made a mistake (HTTP 400)
     ├── InvalidInput       data does not fit the declared type (HTTP 400)
-    ├── Forbidden          it is somebody else's (HTTP 403)
-    ├── NotFound           no agent, workflow, tool or run of that name (HTTP 404)
+    ├── Forbidden          the resource belongs to another caller (HTTP 403)
+    ├── NotFound           no agent, workflow, tool or run has that name (HTTP 404)
     ├── Conflict           not possible in the run's present state (HTTP 409)
     └── TooManyRuns        the bounded journal is full of unfinished runs (HTTP 429)
 """
@@ -26,7 +26,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from mastra_core.line import Deployment
+    from mastra_core.pipeline import Deployment
 
 __all__ = (
     "AgentFailed",
@@ -52,9 +52,9 @@ __all__ = (
 
 
 class MastraError(Exception):
-    """Something a person can act on: one sentence, and what to do about it.
+    """The base of all errors of mastra: one sentence, and a hint with the cure.
 
-    :param message: what is wrong, with the offending value quoted.
+    :param message: what is wrong, in one sentence that quotes the offending value.
     :param hint: the cure; empty only where there is none.
     """
 
@@ -70,31 +70,51 @@ class MastraError(Exception):
 
 
 class ConfigError(MastraError):
-    """The project, its settings or its environment is not usable as written."""
+    """The project, its settings or its environment is invalid.
+
+    :param message: what is wrong, in one sentence that quotes the offending value.
+    :param hint: the cure; empty only where there is none.
+    """
 
     exit_code = 2
 
 
 class PluginError(MastraError):
-    """A deployer or an ambient plugin broke the contract of the hooks."""
+    """A deployer or an ambient plugin broke the contract of the hooks.
+
+    :param message: what is wrong, in one sentence that quotes the offending value.
+    :param hint: the cure; empty only where there is none.
+    """
 
     exit_code = 3
 
 
 class BuildError(MastraError):
-    """The project cannot be staged, or what was staged does not start."""
+    """The project cannot be staged, or the staged app does not start.
+
+    :param message: what is wrong, in one sentence that quotes the offending value.
+    :param hint: the cure; empty only where there is none.
+    """
 
     exit_code = 4
 
 
 class BundleError(MastraError):
-    """The staged app cannot take the shape its target asks for."""
+    """The staged app does not fit the target.
+
+    :param message: what is wrong, in one sentence that quotes the offending value.
+    :param hint: the cure; empty only where there is none.
+    """
 
     exit_code = 5
 
 
 class DeployError(MastraError):
-    """The platform did not take the bundle."""
+    """The platform did not accept the bundle.
+
+    :param message: what is wrong, in one sentence that quotes the offending value.
+    :param hint: the cure; empty only where there is none.
+    """
 
     exit_code = 6
 
@@ -102,7 +122,9 @@ class DeployError(MastraError):
 class AuthError(DeployError):
     """Credentials are missing, or the platform refused them.
 
-    :param code: the platform's own word for it (``forbidden``), where it has one.
+    :param message: what is wrong, in one sentence that quotes the offending value.
+    :param hint: the cure; empty only where there is none.
+    :param code: the platform's error code (``forbidden``), empty where it has none.
     """
 
     exit_code = 7
@@ -113,10 +135,12 @@ class AuthError(DeployError):
 
 
 class ApiError(DeployError):
-    """The platform answered something the deployer cannot use.
+    """The deployer cannot use the platform's response.
 
-    :param status: HTTP status of the answer, where there was one.
-    :param code: the platform's own word for it (``rate_limited``), where it has one.
+    :param message: what is wrong, in one sentence that quotes the offending value.
+    :param hint: the cure; empty only where there is none.
+    :param status: HTTP status of the response, ``None`` where there was no response.
+    :param code: the platform's error code (``rate_limited``), empty where it has none.
     """
 
     exit_code = 8
@@ -130,9 +154,11 @@ class ApiError(DeployError):
 
 
 class DeploymentFailed(DeployError):
-    """The platform accepted the bundle, then failed to build or start it.
+    """The platform accepted the bundle, then failed to build or start the app.
 
-    :param deployment: the one that failed, where it is known.
+    :param message: what is wrong, in one sentence that quotes the offending value.
+    :param hint: the cure; empty only where there is none.
+    :param deployment: the failed deployment, ``None`` where it is unknown.
     """
 
     exit_code = 9
@@ -145,16 +171,22 @@ class DeploymentFailed(DeployError):
 
 
 class DeployTimeout(DeployError):
-    """The platform did not reach a final state in the time allowed."""
+    """The deployment did not reach a final state within the timeout.
+
+    :param message: what is wrong, in one sentence that quotes the offending value.
+    :param hint: the cure; empty only where there is none.
+    """
 
     exit_code = 10
 
 
 class AgentFailed(MastraError):
-    """A run ended in ``Failure``; the message is safe to show to whoever called.
+    """A run ended in ``Failure``; the message is safe to show to the caller.
 
-    :param kind: what went wrong, in a word (``ModelRateLimitError``).
-    :param status: the HTTP answer it deserves.
+    :param message: what went wrong, in one sentence.
+    :param hint: the cure; empty where there is none.
+    :param kind: name of the kind of error (``ModelRateLimitError``).
+    :param status: HTTP status of the response that reports the error.
     """
 
     def __init__(
@@ -166,15 +198,31 @@ class AgentFailed(MastraError):
 
 
 class StorageError(MastraError):
-    """What a running app stores cannot be read or written: a full disk, a damaged file."""
+    """The stored data of a running app cannot be read or written.
+
+    Examples are a full disk and a damaged file.
+
+    :param message: what is wrong, in one sentence that names the file.
+    :param hint: the cure; empty only where there is none.
+    """
 
 
 class McpFailed(MastraError):
-    """A server of the Model Context Protocol cannot be reached, or does not answer."""
+    """An MCP server cannot be reached or does not respond.
+
+    :param message: what is wrong, in one sentence that names the server.
+    :param hint: the cure; empty only where there is none.
+    """
 
 
 class RequestError(MastraError):
-    """Whoever called a running app made a mistake; ``status`` is the HTTP answer."""
+    """The caller of a running app made a mistake.
+
+    The class attribute ``status`` is the HTTP status of the response.
+
+    :param message: what is wrong, in one sentence that quotes the offending value.
+    :param hint: the cure; empty only where there is none.
+    """
 
     status: ClassVar[int] = 400
 
@@ -182,7 +230,9 @@ class RequestError(MastraError):
 class InvalidInput(RequestError):
     """Data does not fit the declared type.
 
-    :param issues: one ``(field, message)`` pair for each thing that is wrong.
+    :param message: what is wrong, in one sentence that quotes the offending value.
+    :param hint: the cure; empty only where there is none.
+    :param issues: one ``(field, message)`` pair for each value that does not fit.
     """
 
     def __init__(
@@ -193,24 +243,40 @@ class InvalidInput(RequestError):
 
 
 class Forbidden(RequestError):
-    """The caller may not have this: it is somebody else's."""
+    """The caller may not access the resource: it belongs to another caller.
+
+    :param message: what is wrong, in one sentence that quotes the offending value.
+    :param hint: the cure; empty only where there is none.
+    """
 
     status = 403
 
 
 class NotFound(RequestError):
-    """There is no agent, workflow, tool or run of that name."""
+    """No agent, workflow, tool or run has that name.
+
+    :param message: what is wrong, in one sentence that quotes the offending value.
+    :param hint: the cure; empty only where there is none.
+    """
 
     status = 404
 
 
 class Conflict(RequestError):
-    """The run is in a state that does not allow this."""
+    """The run is in a state that does not allow the operation.
+
+    :param message: what is wrong, in one sentence that quotes the offending value.
+    :param hint: the cure; empty only where there is none.
+    """
 
     status = 409
 
 
 class TooManyRuns(RequestError):
-    """The bounded journal is full of runs that have not finished."""
+    """The bounded journal is full of runs that have not finished.
+
+    :param message: what is wrong, in one sentence that quotes the offending value.
+    :param hint: the cure; empty only where there is none.
+    """
 
     status = 429

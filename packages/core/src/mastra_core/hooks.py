@@ -1,19 +1,19 @@
-"""The hooks a deployer or a plugin implements. Tool side only: this loads pluggy.
+"""The hooks that a deployer or a plugin implements.
 
     from mastra_core.hooks import hookimpl
 
     @hookimpl
     def mastra_target() -> Target: ...
 
-A deployer is a module (or any object) named by an entry point of the group
-``mastra.deployers``; it implements ``DeployerSpec``. An ambient plugin is named in the group
-``mastra.plugins``; it implements ``PluginSpec`` and nothing else. All hooks are synchronous: a
-coroutine is never ``None``, so an async hook could not decline. An implementation names only
-the arguments it needs.
+This module loads pluggy, so only the tool imports it, never an app. A deployer is a module (or any
+object) named by an entry point of the group ``mastra.deployers``; it implements ``DeployerSpec``.
+An ambient plugin is named by an entry point of the group ``mastra.plugins``; it implements
+``PluginSpec`` and nothing else. All hooks are synchronous: a coroutine is never ``None``, so an
+async hook could not decline. An implementation names only the arguments that it needs.
 """
 
 # mypy: disable-error-code="empty-body"
-# A spec is a signature and a docstring; pluggy never calls it.
+# A spec is a signature and a docstring. pluggy never calls it, so its body is empty.
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from typing import Any, Protocol
 
 import pluggy
 
-from mastra_core.line import (
+from mastra_core.pipeline import (
     Build,
     Bundle,
     Deployment,
@@ -51,21 +51,33 @@ class EnvStore(Protocol):
     """The platform's store of environment variables for one app."""
 
     def list(self) -> Mapping[str, str]:
-        """Name to a word on where it applies; never the values."""
+        """Return the stored variables without their values.
+
+        :returns: each variable's name, mapped to a short note on where it applies.
+        """
 
     def set(self, values: Mapping[str, Secret]) -> None:
-        """Create or replace."""
+        """Create or replace variables.
+
+        :param values: variable names, mapped to their values.
+        """
 
     def unset(self, names: Iterable[str]) -> None:
-        """Remove; a name that is not there is fine."""
+        """Remove variables.
+
+        :param names: the variables to remove; a name that is not stored is ignored.
+        """
 
 
 class DeployerSpec:
-    """What a deployer may implement. ``mastra_target`` and ``mastra_bundle`` it must."""
+    """The hooks of a deployer; ``mastra_target`` and ``mastra_bundle`` are required."""
 
     @hookspec(firstresult=True)
     def mastra_target(self) -> Target:
-        """Describe the platform. Called often and first: no network, no heavy imports."""
+        """Describe the platform.
+
+        This hook is called first and often: no network access and no heavy imports.
+        """
 
     @hookspec(firstresult=True)
     def mastra_build(
@@ -73,24 +85,54 @@ class DeployerSpec:
     ) -> Build | None:
         """Stage the app for one platform in the empty ``directory``.
 
-        Mastra's own implementation answers last; a deployer implements it only where the
-        platform is truly different, and may return ``None`` to leave it alone.
+        Mastra's own implementation is called last. A deployer implements this hook only where the
+        platform is truly different, and may return ``None`` to leave the build to Mastra.
+
+        :param project: the user's project.
+        :param target: the platform, as ``mastra_target`` describes it.
+        :param platform: the Python version and the wheels to stage for.
+        :param directory: an empty directory.
+        :param report: progress for the terminal.
+        :returns: the build, or ``None`` to decline.
+        :raises BuildError: when the project cannot be staged.
         """
 
     @hookspec
     def mastra_check(self, build: Build, settings: Any) -> Iterable[Problem]:
-        """Before bundling: what of the app or the settings will not work there. Offline."""
+        """Find problems of the app or the settings on this platform, before bundling.
+
+        Called without network access.
+
+        :param build: the staged app.
+        :param settings: an instance of ``Target.settings``.
+        :returns: the problems found; an ``error`` stops the pipeline.
+        """
 
     @hookspec(firstresult=True)
     def mastra_bundle(self, build: Build, directory: Path, settings: Any, report: Report) -> Bundle:
-        """Arrange the build's files in the empty ``directory`` as the platform wants them.
+        """Arrange the build's files in the empty ``directory`` as the platform expects them.
 
-        Ends with ``Bundle.seal``. It is given no credentials, so a bundle cannot leak any.
+        An implementation ends with ``Bundle.seal``. The hook gets no credentials, so a bundle
+        cannot contain any.
+
+        :param build: the staged app.
+        :param directory: an empty directory.
+        :param settings: an instance of ``Target.settings``.
+        :param report: progress for the terminal.
+        :returns: the sealed bundle.
+        :raises BundleError: when the app does not fit the platform.
         """
 
     @hookspec
     def mastra_inspect(self, bundle: Bundle, settings: Any) -> Iterable[Problem]:
-        """After bundling, and for ``--prebuilt``: size, layout. Offline."""
+        """Find problems of the finished bundle, such as its size or layout.
+
+        Called after bundling and for ``--prebuilt``, without network access.
+
+        :param bundle: the sealed bundle.
+        :param settings: an instance of ``Target.settings``.
+        :returns: the problems found; an ``error`` stops the pipeline.
+        """
 
     @hookspec(firstresult=True)
     def mastra_plan(
@@ -100,7 +142,16 @@ class DeployerSpec:
         credentials: Mapping[str, Secret],
         request: DeployRequest,
     ) -> Plan:
-        """Say what ``mastra_deploy`` would do; reads the platform, changes nothing."""
+        """Describe what ``mastra_deploy`` would do.
+
+        The hook reads from the platform and changes nothing.
+
+        :param bundle: the sealed bundle.
+        :param settings: an instance of ``Target.settings``.
+        :param credentials: those names of ``Target.credentials`` that have a value.
+        :param request: the options of the deploy.
+        :returns: the plan.
+        """
 
     @hookspec(firstresult=True)
     def mastra_deploy(
@@ -111,31 +162,48 @@ class DeployerSpec:
         request: DeployRequest,
         report: Report,
     ) -> Deployment:
-        """Put the bundle on the platform.
+        """Deploy the bundle.
 
-        Interrupted anywhere it leaves nothing live, or all of it; run again it sends nothing
-        twice.
+        An interrupted deploy leaves the app either unchanged or completely replaced. When the
+        deploy is run again, nothing is uploaded twice.
 
-        :param credentials: exactly the names of ``Target.credentials`` that have a value.
+        :param bundle: the sealed bundle.
+        :param settings: an instance of ``Target.settings``.
+        :param credentials: those names of ``Target.credentials`` that have a value.
+        :param request: the options of the deploy.
+        :param report: progress for the terminal.
+        :returns: the new deployment.
+        :raises DeployError: when the platform does not accept the bundle.
         """
 
     @hookspec(firstresult=True)
     def mastra_deployments(
         self, settings: Any, credentials: Mapping[str, Secret], limit: int
     ) -> list[Deployment]:
-        """The app's deployments, newest first; ``live`` tells which are.
+        """List the app's deployments, newest first.
 
-        An app that is not there yet has none: an empty list, no error.
+        ``Deployment.live`` marks those that serve traffic. An app that does not exist yet has none:
+        return an empty list and raise no error.
+
+        :param settings: an instance of ``Target.settings``.
+        :param credentials: those names of ``Target.credentials`` that have a value.
+        :param limit: the maximum number of deployments.
+        :returns: the deployments, newest first.
         """
 
     @hookspec(firstresult=True)
     def mastra_promote(
         self, settings: Any, credentials: Mapping[str, Secret], id: str, report: Report
     ) -> Deployment:
-        """Make a deployment the live one in production, whole, without building it again.
+        """Send all production traffic to a deployment, without building it again.
 
-        Promoting what is live already changes nothing.
+        Promoting the live deployment changes nothing.
 
+        :param settings: an instance of ``Target.settings``.
+        :param credentials: those names of ``Target.credentials`` that have a value.
+        :param id: the platform's id of the deployment.
+        :param report: progress for the terminal.
+        :returns: the deployment that is live now.
         :raises DeployError: when there is no such deployment.
         """
 
@@ -143,10 +211,15 @@ class DeployerSpec:
     def mastra_rollback(
         self, settings: Any, credentials: Mapping[str, Secret], id: str, report: Report
     ) -> Deployment:
-        """Make an earlier deployment the live one in production.
+        """Send all production traffic to an earlier deployment.
 
-        :param id: empty for the one that was live before the present one.
-        :raises DeployError: when there is none to go back to.
+        :param settings: an instance of ``Target.settings``.
+        :param credentials: those names of ``Target.credentials`` that have a value.
+        :param id: the platform's id of the deployment; empty for the one that was live before the
+            present one.
+        :param report: progress for the terminal.
+        :returns: the deployment that is live now.
+        :raises DeployError: when there is no earlier deployment.
         """
 
     @hookspec(firstresult=True)
@@ -158,9 +231,15 @@ class DeployerSpec:
         percent: int,
         report: Report,
     ) -> Deployment:
-        """Send a share of production's traffic to a deployment.
+        """Send a share of the production traffic to a deployment.
 
-        :param percent: 0 gives it none again, 100 makes it the live one.
+        :param settings: an instance of ``Target.settings``.
+        :param credentials: those names of ``Target.credentials`` that have a value.
+        :param id: the platform's id of the deployment.
+        :param percent: share of the traffic in percent; 0 ends the canary, 100 promotes the
+            deployment.
+        :param report: progress for the terminal.
+        :returns: the deployment with its new share.
         """
 
     @hookspec(firstresult=True)
@@ -172,25 +251,39 @@ class DeployerSpec:
         since: dt.datetime | None,
         follow: bool,
     ) -> Iterator[LogLine]:
-        """The app's log lines, oldest first.
+        """Return the app's log lines, oldest first.
 
-        :param id: a deployment; empty for the live one in production.
-        :param since: nothing older; with a time zone.
-        :param follow: go on until the caller stops.
+        :param settings: an instance of ``Target.settings``.
+        :param credentials: those names of ``Target.credentials`` that have a value.
+        :param id: the platform's id of a deployment; empty for the live one in production.
+        :param since: skip older lines; has a time zone; ``None`` for no bound.
+        :param follow: continue with new lines until the caller stops.
+        :returns: the lines.
         """
 
     @hookspec(firstresult=True)
     def mastra_env(
         self, settings: Any, credentials: Mapping[str, Secret], environment: Stage
     ) -> EnvStore:
-        """The store of the app's environment variables."""
+        """Return the store of the app's environment variables.
+
+        :param settings: an instance of ``Target.settings``.
+        :param credentials: those names of ``Target.credentials`` that have a value.
+        :param environment: ``preview`` or ``production``.
+        :returns: the store.
+        """
 
     @hookspec(firstresult=True)
     def mastra_doctor(self, settings: Any, credentials: Mapping[str, Secret]) -> Iterable[Problem]:
-        """Ask the platform whether a deploy would work: token, scopes, names, quotas.
+        """Check on the platform whether a deploy would work: token, scopes, names, quotas.
 
-        Reads only. Asked before every deploy too, so that a wrong token is known before the
-        build: an ``error`` stops it. An app that does not exist yet is no error.
+        The hook only reads. It is also called before every deploy, so that a wrong token is
+        reported before the build: an ``error`` stops the deploy. An app that does not exist yet is
+        no error.
+
+        :param settings: an instance of ``Target.settings``.
+        :param credentials: those names of ``Target.credentials`` that have a value.
+        :returns: the problems found.
         """
 
     @hookspec(firstresult=True)
@@ -199,34 +292,59 @@ class DeployerSpec:
     ) -> bool:
         """Remove the app with all its deployments.
 
-        :returns: whether there was one.
+        :param settings: an instance of ``Target.settings``.
+        :param credentials: those names of ``Target.credentials`` that have a value.
+        :param report: progress for the terminal.
+        :returns: whether there was an app to remove.
         """
 
     @hookspec(firstresult=True)
     def mastra_preview(
         self, bundle: Bundle, settings: Any, host: str, port: int, env: Mapping[str, Secret]
     ) -> int:
-        """Run the bundle here the way the platform would, until interrupted; the exit code.
+        """Run the bundle on this machine the way the platform would, until interrupted.
 
+        :param bundle: the sealed bundle.
+        :param settings: an instance of ``Target.settings``.
+        :param host: address to bind.
+        :param port: port to bind.
         :param env: values of the app's variables, as the platform would set them.
+        :returns: the exit code.
         """
 
 
 class PluginSpec:
-    """What an ambient plugin may implement: it watches and objects, it never deploys."""
+    """The hooks of an ambient plugin, which observes and reports problems but never deploys."""
 
     @hookspec
     def mastra_check(self, build: Build, settings: Any) -> Iterable[Problem]:
-        """Before bundling: object to something in the app or the settings."""
+        """Find problems of the app or the settings, before bundling.
+
+        :param build: the staged app.
+        :param settings: an instance of ``Target.settings``.
+        :returns: the problems found; an ``error`` stops the pipeline.
+        """
 
     @hookspec
     def mastra_inspect(self, bundle: Bundle, settings: Any) -> Iterable[Problem]:
-        """After bundling: object to something in the bundle."""
+        """Find problems of the finished bundle.
+
+        :param bundle: the sealed bundle.
+        :param settings: an instance of ``Target.settings``.
+        :returns: the problems found; an ``error`` stops the pipeline.
+        """
 
     @hookspec
     def mastra_deployed(self, deployment: Deployment) -> None:
-        """A deployment is done: notify, record."""
+        """Notify about, or record, a finished deployment.
+
+        :param deployment: the new deployment.
+        """
 
     @hookspec
     def mastra_stage_finished(self, stage: str, result: object) -> None:
-        """A stage (``build``, ``bundle``, ``deploy``) is done."""
+        """Notify about, or record, a finished stage.
+
+        :param stage: ``build``, ``bundle`` or ``deploy``.
+        :param result: the ``Build``, ``Bundle`` or ``Deployment`` of the stage.
+        """

@@ -1,13 +1,13 @@
-"""Serves the bundle this file lies in: `python index.py`.
+"""Serve the bundle that contains this file: `python index.py`.
 
     PORT             port to bind (3000)
     HOST             address to bind (0.0.0.0)
     WEB_CONCURRENCY  worker processes (1)
 
-`python index.py --check` starts nothing: it imports the app and reports, as JSON, what it has.
+`python index.py --check` starts no server: it imports the app and prints its registry as JSON.
 
-Only the standard library is needed to read and start this file, so that a wrong Python gets a
-sentence instead of a traceback. In the source tree it is `mastra_core/launcher.py`, copied as is.
+This file needs only the standard library, so that a wrong Python version gets an error message
+instead of a traceback. In the source tree it is `mastra_core/launcher.py`, copied as it is.
 """
 
 import gc
@@ -25,7 +25,7 @@ import time
 import traceback
 
 HERE = os.path.dirname(os.path.realpath(__file__))
-OUTSIDE = ("site-packages", "dist-packages")
+PACKAGE_DIRECTORIES = ("site-packages", "dist-packages")
 
 
 def main(arguments):
@@ -33,7 +33,7 @@ def main(arguments):
     check_python(bundle)
     isolate([os.path.join(HERE, path) for path in bundle["paths"]])
     if arguments not in ([], ["--check"]):
-        fail("Unknown argument %r." % arguments[0], "Run it bare to serve, or with --check.")
+        fail("Unknown argument %r." % arguments[0], "Run it without arguments, or with --check.")
     return check(bundle) if arguments else serve(bundle)
 
 
@@ -46,31 +46,32 @@ def read_manifest(directory):
 
 
 def check_python(bundle):
-    """Compiled dependencies fit one version of Python and one kind of machine."""
-    wanted = tuple(int(part) for part in bundle["python"].split("."))
-    found = sys.version_info[:2]
-    if found != wanted and not (bundle["pure"] and found > wanted):
+    """Check the Python version and the machine, which compiled dependencies are tied to."""
+    expected = tuple(int(part) for part in bundle["python"].split("."))
+    version = sys.version_info[:2]
+    if version != expected and not (bundle["pure"] and version > expected):
         fail(
-            "This bundle was built for Python %s, and this is %d.%d." % (bundle["python"], *found),
-            "Run it with python%s, or build with --python %d.%d." % (bundle["python"], *found),
+            "This bundle was built for Python %s, and this is %d.%d."
+            % (bundle["python"], *version),
+            "Run it with python%s, or build with --python %d.%d." % (bundle["python"], *version),
         )
-    machine, system = machine_of(bundle["wheels"]), sys.platform
-    if not bundle["pure"] and machine and machine != (system, this_machine()):
+    machine, system = parse_machine(bundle["wheels"]), sys.platform
+    if not bundle["pure"] and machine and machine != (system, get_machine()):
         fail(
             "This bundle was built for %s, and this is %s %s."
-            % (bundle["wheels"], system, this_machine()),
+            % (bundle["wheels"], system, get_machine()),
             "Build it here, or with --platform.",
         )
 
 
-def machine_of(wheels):
-    """`x86_64-manylinux_2_28` as (`linux`, `x86_64`); nothing for what is not known here."""
+def parse_machine(wheels):
+    """Return (`linux`, `x86_64`) for `x86_64-manylinux_2_28`; None for an unknown platform."""
     machine, _, rest = wheels.partition("-")
     systems = (("linux", "linux"), ("darwin", "darwin"), ("windows", "win32"))
     return next(((system, machine) for word, system in systems if word in rest), None)
 
 
-def this_machine():
+def get_machine():
     machine = platform.machine().lower()
     return {"amd64": "x86_64", "arm64": "aarch64"}.get(machine, machine)
 
@@ -78,27 +79,27 @@ def this_machine():
 def isolate(paths):
     """Leave only the standard library and the bundle importable.
 
-    What happens to be installed on a machine, editable or not, must neither help nor harm: a
-    missing dependency has to show when the bundle is checked, not when it is moved.
+    Packages that happen to be installed on the machine must neither help nor harm: a missing
+    dependency has to fail the check of the bundle and not its first start elsewhere.
     """
     os.environ.pop("PYTHONPATH", None)
-    sys.dont_write_bytecode = True  # a bundle is known by its digest: running it must not change it
-    sys.path[:] = [path for path in sys.path if in_standard_library(path)]
+    sys.dont_write_bytecode = True  # running a bundle must not change its digest
+    sys.path[:] = [path for path in sys.path if is_standard_library(path)]
     sys.meta_path[:] = [it for it in sys.meta_path if "_frozen" in getattr(it, "__module__", "")]
     for name, module in list(sys.modules.items()):
-        # A namespace package made by a .pth file has a path and no file.
-        places = [getattr(module, "__file__", None), *getattr(module, "__path__", ())]
-        origin = next(filter(None, places), "")
-        if origin and name not in ("__main__", "__mp_main__") and not in_standard_library(origin):
+        # A namespace package from a .pth file has a path and no file.
+        locations = [getattr(module, "__file__", None), *getattr(module, "__path__", ())]
+        origin = next(filter(None, locations), "")
+        if origin and name not in ("__main__", "__mp_main__") and not is_standard_library(origin):
             del sys.modules[name]
     sys.path_importer_cache.clear()
     sys.path[:0] = paths[:-1]
     site.addsitedir(paths[-1])
 
 
-def in_standard_library(path):
+def is_standard_library(path):
     path = os.path.abspath(path) if path else os.getcwd()
-    if any(part in OUTSIDE for part in path.split(os.sep)):
+    if any(part in PACKAGE_DIRECTORIES for part in path.split(os.sep)):
         return False
     if os.path.basename(path) == "python%d%d.zip" % sys.version_info[:2]:
         return True
@@ -108,45 +109,45 @@ def in_standard_library(path):
 
 
 def load(bundle):
-    """The app, and the module it is in."""
+    """Return the app and its module."""
     name, _, attribute = bundle["app"].partition(":")
     module = importlib.import_module(name)
     return operator.attrgetter(attribute)(module), module
 
 
 def check(bundle):
-    """Import the app and print what it has; the app's own printing goes to stderr."""
+    """Import the app and print its registry; the app's own output goes to stderr."""
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    report = observe(lambda: registry_of(bundle, load(bundle)[1]))
+    report = observe(lambda: describe_app(bundle, load(bundle)[1]))
     json.dump(report, out)
     out.close()
     sys.stdout.flush()
-    os._exit(0 if report["ok"] else 1)  # threads that the app started must not keep the check
+    os._exit(0 if report["ok"] else 1)  # threads of the app must not keep the process alive
 
 
 def observe(call):
-    """What `call` gives, how long it took, and what went wrong."""
+    """Call a function and report its result, its duration and its error."""
     started = time.perf_counter()
     try:
         report = {"ok": True, "registry": call()}
-    except BaseException as error:  # SystemExit at import is a failure like any other
+    except BaseException as error:  # SystemExit at import is a failure as well
         report = {"ok": False, "error": told(error)}
     report["import_ms"] = round((time.perf_counter() - started) * 1000)
     report["modules"] = len(sys.modules)
     return report
 
 
-def registry_of(bundle, module):
+def describe_app(bundle, module):
     if bundle["kind"] != "mastra":
         return {}
-    from mastra_core.describe import describe, missing_providers
+    from mastra_core.describe import describe, find_missing_providers
 
-    return dict(describe(module.mastra), missing=missing_providers(module.mastra))
+    return dict(describe(module.mastra), missing=find_missing_providers(module.mastra))
 
 
 def told(error):
-    """An exception as data: what, and the lines that led to it."""
+    """Return an exception as data: type, message, hint and frames."""
     frames = [list(frame)[:4] for frame in traceback.extract_tb(error.__traceback__)]
     if isinstance(error, SyntaxError):
         frames.append([error.filename or "", error.lineno or 0, "", (error.text or "").rstrip()])
@@ -163,8 +164,8 @@ def serve(bundle):
     check_environment(bundle)
     settings = bundle["serve"]
     host = os.environ.get("HOST") or settings["host"]
-    listener = bind(host, port_of(os.environ.get("PORT") or str(settings["port"])))
-    workers = workers_of(settings)
+    listener = bind(host, parse_port(os.environ.get("PORT") or str(settings["port"])))
+    workers = parse_workers(settings)
     import uvicorn
 
     config = uvicorn.Config(
@@ -172,22 +173,22 @@ def serve(bundle):
         log_config=None,
         access_log=False,
         server_header=False,
-        http="mastra_server.head_limit:LimitedHead" if bundle["kind"] == "mastra" else "auto",
+        http="mastra_server.http.head_limit:LimitedHead" if bundle["kind"] == "mastra" else "auto",
         forwarded_allow_ips=settings.get("proxies") or None,
         timeout_graceful_shutdown=max(1, round(settings["drain"])),
         workers=workers,
     )
-    shown = "[%s]" % host if ":" in host else host
-    announce = "Serving %s on http://%s:%d" % (bundle["entry"], shown, listener.getsockname()[1])
+    address = "[%s]" % host if ":" in host else host
+    announce = "Serving %s on http://%s:%d" % (bundle["entry"], address, listener.getsockname()[1])
     return (serve_many if workers > 1 else serve_one)(config, listener, announce)
 
 
 def serve_one(config, listener, announce="", mixins=()):
     import uvicorn
 
-    class Server(*mixins, uvicorn.Server):  # `mastra dev` adds how it is told to go
+    class Server(*mixins, uvicorn.Server):  # `mastra dev` adds its own shutdown request
         def handle_exit(self, sig, frame):
-            # /ready answers 503 on open connections from here on, while requests are finished.
+            # From now on /ready answers 503, while the running requests are finished.
             state = getattr(self.config.app, "state", None)
             if hasattr(state, "draining"):
                 state.draining = True
@@ -195,11 +196,11 @@ def serve_one(config, listener, announce="", mixins=()):
 
         async def startup(self, sockets=None):
             await super().startup(sockets=sockets)
-            gc.freeze()  # all this stays: to look through it for garbage kept requests waiting
+            gc.freeze()  # imported objects stay for good: collecting them would delay requests
             if self.started and announce:
-                say(announce)
+                echo(announce)
 
-    # uvicorn drains, then raises the signal again: a stop that was asked for is a success.
+    # uvicorn drains, then raises the signal again. A requested stop is a success.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
     server = Server(config)
@@ -214,11 +215,11 @@ def serve_many(config, listener, announce):
     from uvicorn import Server
     from uvicorn.supervisors import Multiprocess
 
-    # A worker that cannot import the app would be started again for ever.
+    # uvicorn would restart a worker that cannot import the app forever.
     command = [sys.executable, os.path.join(HERE, "index.py"), "--check"]
     if subprocess.call(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
         imported(read_manifest(HERE))
-    say("%s, %d workers" % (announce, config.workers))
+    echo("%s, %d workers" % (announce, config.workers))
     arguments = {"sockets": [listener]}
     if "target" in inspect.signature(Multiprocess).parameters:  # older versions of uvicorn
         arguments["target"] = Server(config).run
@@ -248,18 +249,18 @@ def check_environment(bundle):
         )
 
 
-def port_of(text):
+def parse_port(text):
     if text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65535:
         return int(text)
     return fail("PORT is %r." % text, "Set it to a number from 0 to 65535; 0 picks a free one.")
 
 
-def workers_of(settings):
+def parse_workers(settings):
     text = os.environ.get("WEB_CONCURRENCY") or "1"
     if not text.isdigit() or int(text) < 1:
         fail("WEB_CONCURRENCY is %r." % text, "Set it to a number of processes, 1 or more.")
     if int(text) > 1 and settings["single_process"]:
-        say(
+        echo(
             "WEB_CONCURRENCY is %s, but runs or threads are kept in one process: using 1 worker.\n"
             "  Give Mastra a durable engine=..., and storage='sqlite:///...' to its memory." % text
         )
@@ -268,28 +269,28 @@ def workers_of(settings):
 
 
 def bind(host, port):
-    """Bind before the app is imported, so that a taken port shows at once."""
+    """Bind the port before the app is imported, so that a port in use is reported at once."""
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     if os.name == "posix":
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
-        listener.listen(2048)  # a taken port shows on some systems only here
+        listener.listen(2048)  # some systems report a port in use only here
     except OSError as error:
         fail(
             "Cannot listen on %s:%d: %s." % (host, port, error.strerror or error),
-            "Stop what listens there, or set PORT (0 picks a free one) and HOST.",
+            "Stop the process that listens there, or set PORT (0 picks a free one) and HOST.",
         )
     listener.set_inheritable(True)
     return listener
 
 
-def say(text):
+def echo(text):
     print(text, file=sys.stderr, flush=True)
 
 
 def fail(message, hint, code=2):
-    say("error: %s\n  %s" % (message, hint))
+    echo("error: %s\n  %s" % (message, hint))
     sys.exit(code)
 
 

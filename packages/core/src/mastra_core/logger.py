@@ -22,14 +22,14 @@ LEVELS = {
     "error": logging.ERROR,
     "silent": logging.CRITICAL + 1,
 }
-_HIDDEN = frozenset(
+_MASKED_NAMES = frozenset(
     "password token secret key apikey auth authorization bearer bearertoken jwt credential "
     "clientsecret privatekey refresh ssn cookie".split()
 )
-_HIDDEN_ENDINGS = ("password", "token", "secret", "apikey", "accesskey", "authorization", "cookie")
-_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_MASKED_ENDINGS = ("password", "token", "secret", "apikey", "accesskey", "authorization", "cookie")
+_RECORD_ATTRIBUTES = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
-_SHADES = {
+_COLOURS = {
     logging.DEBUG: "2",
     logging.INFO: "32",
     logging.WARNING: "33",
@@ -47,14 +47,16 @@ def create_logger(
     format: Format = "auto",
     stream: TextIO | None = None,
 ) -> logging.Logger:
-    """The application's logger, and where the framework's own lines go too.
+    """Create the application's logger, which also handles the framework's log records.
 
-    ``extra={...}`` becomes fields of the line; fields named like a credential show ``****``.
+    ``extra={...}`` becomes fields of the line; fields with the name of a credential show ``****``.
 
-    :param level: debug, info, warn, error or silent.
-    :param format: ``console`` for people, ``json`` for machines; ``auto`` asks the stream
-        whether it is a terminal, and is for people under ``mastra dev`` wherever it goes.
-    :raises ConfigError: for a level or format that does not exist.
+    :param name: name of the logger.
+    :param level: ``debug``, ``info``, ``warn``, ``error`` or ``silent``.
+    :param format: ``console`` is readable text, ``json`` one JSON object a line. ``auto`` is
+        ``console`` on a terminal and under ``mastra dev``, else ``json``.
+    :param stream: where the lines are written; standard error by default.
+    :raises ConfigError: for an unknown level or format.
     """
     if level not in LEVELS:
         raise ConfigError(f"The log level {level!r} does not exist.", f"Use {', '.join(LEVELS)}.")
@@ -62,8 +64,10 @@ def create_logger(
         raise ConfigError(f"The log format {format!r} does not exist.", "Use auto, console, json.")
     stream = stream or sys.stderr
     handler = logging.StreamHandler(stream)
-    people = _for_people(stream) if format == "auto" else format == "console"
-    handler.setFormatter(_ConsoleFormatter(_in_colour(stream)) if people else _JsonFormatter())
+    is_console = _is_for_terminal(stream) if format == "auto" else format == "console"
+    handler.setFormatter(
+        _ConsoleFormatter(_supports_colour(stream)) if is_console else _JsonFormatter()
+    )
     logger = logging.getLogger(name)
     for each in {logger, logger_of("mastra")}:
         each.handlers = [handler]
@@ -73,62 +77,73 @@ def create_logger(
 
 
 def logger_of(name: str) -> logging.Logger:
-    """The framework's logger for one part of it (``mastra.agents``)."""
+    """Return the framework's logger for one of its parts.
+
+    :param name: name of the logger (``mastra.agents``).
+    """
     return logging.getLogger(name)
 
 
-def _for_people(stream: TextIO) -> bool:
+def _is_for_terminal(stream: TextIO) -> bool:
     return stream.isatty() or bool(os.environ.get("MASTRA_DEV"))
 
 
-def _in_colour(stream: TextIO) -> bool:
-    """On a terminal that can, for a user who did not refuse: https://no-color.org."""
+def _supports_colour(stream: TextIO) -> bool:
+    """Return whether to use colours: on a capable terminal without https://no-color.org."""
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def fields_of(record: logging.LogRecord) -> dict[str, Any]:
-    """What the caller passed as ``extra``, credentials hidden."""
-    extra = {key: value for key, value in vars(record).items() if key not in _STANDARD}
+    """Return the ``extra`` fields of a record, with credentials masked.
+
+    :param record: the log record.
+    """
+    extra = {key: value for key, value in vars(record).items() if key not in _RECORD_ATTRIBUTES}
     return without_credentials(extra)
 
 
 def without_credentials(fields: Mapping[Any, Any]) -> dict[str, Any]:
-    """``fields`` with ``****`` for what is named like a credential, however deep.
+    """Return ``fields`` with ``****`` in place of values that are named like a credential.
 
-    Of a name with dots in it, the last part counts too.
+    Nested mappings and lists are masked too. In a name with dots, the last part counts as well.
+
+    :param fields: any mapping.
     """
-    return {str(key): _shown(str(key), value) for key, value in fields.items()}
+    return {str(key): _mask_value(str(key), value) for key, value in fields.items()}
 
 
-def _shown(key: str, value: Any) -> Any:
+def _mask_value(key: str, value: Any) -> Any:
     name = key.lower().replace("_", "").replace("-", "")
-    if name.endswith(_HIDDEN_ENDINGS) or name.rpartition(".")[2] in _HIDDEN:
+    if name.endswith(_MASKED_ENDINGS) or name.rpartition(".")[2] in _MASKED_NAMES:
         return "****"
-    return _inside(value)
+    return _mask_nested(value)
 
 
-def _inside(value: Any) -> Any:
+def _mask_nested(value: Any) -> Any:
     if isinstance(value, Mapping):
         return without_credentials(value)
-    return [_inside(each) for each in value] if isinstance(value, list | tuple) else value
+    return [_mask_nested(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def level_of(record: logging.LogRecord) -> str:
-    """The level of a line, in the words of ``LEVELS``."""
+    """Return the level of a record as a key of ``LEVELS``.
+
+    :param record: the log record.
+    """
     return "warn" if record.levelno == logging.WARNING else record.levelname.lower()
 
 
 class _JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        moment = dt.datetime.fromtimestamp(record.created, dt.UTC)
+        time = dt.datetime.fromtimestamp(record.created, dt.UTC)
         own: dict[str, Any] = {
-            "time": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "time": time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "level": level_of(record),
             "name": record.name,
             "msg": record.getMessage(),
-            **_trace_ids(),
+            **_get_trace_ids(),
         }
-        line = {**own, **fields_of(record), **own}  # a caller's field cannot pose as ours
+        line = {**own, **fields_of(record), **own}  # a caller's field cannot replace one of these
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
         return msgspec.json.encode(line, enc_hook=str).decode()
@@ -140,14 +155,14 @@ class _ConsoleFormatter(logging.Formatter):
         self._colour = colour
 
     def format(self, record: logging.LogRecord) -> str:
-        moment = f"{dt.datetime.fromtimestamp(record.created).astimezone():%H:%M:%S}"
+        time = f"{dt.datetime.fromtimestamp(record.created).astimezone():%H:%M:%S}"
         level, name = f"{level_of(record):5}", f"{record.name}:"
         fields = "".join(f" {key}={value}" for key, value in fields_of(record).items())
         if self._colour:
-            shade = _SHADES.get(record.levelno, "0")
-            moment, level, name = _dim(moment), f"\x1b[{shade}m{level}\x1b[0m", _dim(name)
+            colour = _COLOURS.get(record.levelno, "0")
+            time, level, name = _dim(time), f"\x1b[{colour}m{level}\x1b[0m", _dim(name)
             fields = _dim(fields) if fields else ""
-        text = f"{moment} {level} {name} {record.getMessage()}{fields}"
+        text = f"{time} {level} {name} {record.getMessage()}{fields}"
         if record.exc_info:
             text += "\n" + self.formatException(record.exc_info)
         return text
@@ -157,8 +172,8 @@ def _dim(text: str) -> str:
     return f"\x1b[2m{text}\x1b[0m"
 
 
-def _trace_ids() -> dict[str, str]:
-    """The ids of the current span, without loading OpenTelemetry for those who do not trace."""
+def _get_trace_ids() -> dict[str, str]:
+    """Return the ids of the current span; OpenTelemetry is not loaded for it."""
     trace = sys.modules.get("opentelemetry.trace")
     context = trace.get_current_span().get_span_context() if trace else None
     if context is None or not context.is_valid:

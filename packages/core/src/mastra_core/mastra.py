@@ -1,4 +1,4 @@
-"""The one object a user makes: everything the application has, by name."""
+"""The application object: agents, workflows, tools and settings, by name."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 
 from mastra_core.agents.adapt import as_agent
 from mastra_core.agents.protocol import AgentLike
-from mastra_core.agents.suspended import SuspendedRuns
+from mastra_core.agents.suspended_runs import SuspendedRuns
 from mastra_core.errors import ConfigError
 from mastra_core.logger import create_logger
-from mastra_core.memory.agent import RememberingAgent, memory_of
 from mastra_core.memory.memory import Memory, as_memory
+from mastra_core.memory.memory_agent import RememberingAgent, memory_of
 from mastra_core.registry import Registry
 from mastra_core.server import (
     Middleware,
@@ -23,13 +23,13 @@ from mastra_core.server import (
     as_server,
     from_mapping,
 )
-from mastra_core.storage.choose import as_storage
+from mastra_core.storage.coerce_storage import as_storage
 from mastra_core.storage.protocol import Storage
 from mastra_core.telemetry import Telemetry
 from mastra_core.tools import Tool, as_tool
-from mastra_core.workflows.engine import Engine
-from mastra_core.workflows.memory import MemoryEngine
-from mastra_core.workflows.workflow import Workflow
+from mastra_core.workflows.engine.memory_engine import MemoryEngine
+from mastra_core.workflows.engine.protocol import Engine
+from mastra_core.workflows.model.workflow import Workflow
 
 __all__ = ("Mastra",)
 
@@ -39,20 +39,21 @@ class Mastra:
 
     Nested settings are dataclasses or plain mappings with the same keys.
 
-    :param agents: by registration key; an ``Agent``, a function, or another framework's agent.
+    :param agents: by registration key; an ``Agent``, a function, or an agent of another framework.
     :param workflows: by registration key.
     :param tools: by registration key; a ``Tool`` or a typed function.
-    :param logger: of ``create_logger`` or the standard library; ``False`` for silence.
-    :param telemetry: ``Telemetry(...)``; nothing is traced without it.
-    :param memory: what agents without a memory of their own remember of conversations.
-    :param storage: where it is kept: ``SqliteStorage("app.db")``, the URL of one
-        (``"sqlite:///app.db"``), or anybody's; in this process by default.
+    :param logger: a logger of ``create_logger`` or the standard library; ``False`` logs nothing.
+    :param telemetry: ``Telemetry(...)``; without it nothing is traced.
+    :param memory: the memory of every agent that has none of its own.
+    :param storage: where threads and suspended runs are stored: ``SqliteStorage("app.db")``, its
+        URL (``"sqlite:///app.db"``), or any object with the ``Storage`` protocol; in this process
+        by default.
     :param engine: where workflow runs live; in this process by default.
     :param server: ``Server(...)``.
     :param server_middleware: callables, or ``{"handler": ..., "path": "/api/*"}``.
-    :param deployer: settings of the deployer that ``mastra deploy`` uses; it is read from the
-        source and never reaches a bundle.
-    :raises ConfigError: for a bad or duplicate name, or a value of the wrong kind.
+    :param deployer: settings of the deployer that ``mastra deploy`` uses. They are read from the
+        source code and never reach a bundle.
+    :raises ConfigError: for an invalid or duplicate name, or a value of the wrong type.
     """
 
     def __init__(
@@ -73,12 +74,13 @@ class Mastra:
         self.storage: Storage = as_storage(storage)
         self.memory: Memory | None = None if memory is None else as_memory(memory)
         self.agents: Registry[AgentLike] = Registry(
-            "agent", {key: self._remembering(agent) for key, agent in _agents(agents).items()}
+            "agent",
+            {key: self._attach_memory(agent) for key, agent in _build_agents(agents).items()},
         )
         self.workflows: Registry[Workflow] = Registry(
-            "workflow", _each(workflows, "workflows", _as_workflow)
+            "workflow", _convert_each(workflows, "workflows", _as_workflow)
         )
-        self.tools: Registry[Tool] = Registry("tool", _each(tools, "tools", as_tool))
+        self.tools: Registry[Tool] = Registry("tool", _convert_each(tools, "tools", as_tool))
         self.logger = _as_logger(logger)
         self.telemetry = (
             None if telemetry is None else from_mapping(Telemetry, telemetry, "telemetry")
@@ -92,52 +94,57 @@ class Mastra:
         self.deployer = deployer
 
     def get_agent(self, name: str) -> AgentLike:
-        """The agent of that registration key or id.
+        """Return the agent with a registration key or id.
 
+        :param name: the registration key or the id.
         :raises NotFound: when there is none.
         """
         return self.agents.find(name)
 
     def get_workflow(self, name: str) -> Workflow:
-        """The workflow of that registration key or id.
+        """Return the workflow with a registration key or id.
 
+        :param name: the registration key or the id.
         :raises NotFound: when there is none.
         """
         return self.workflows.find(name)
 
     def get_tool(self, name: str) -> Tool:
-        """The tool of that registration key or id.
+        """Return the tool with a registration key or id.
 
+        :param name: the registration key or the id.
         :raises NotFound: when there is none.
         """
         return self.tools.find(name)
 
-    def _remembering(self, agent: AgentLike) -> AgentLike:
-        """``agent`` with its own memory, else with that of this application if it has one."""
+    def _attach_memory(self, agent: AgentLike) -> AgentLike:
+        """Return ``agent`` with its own memory, or else with the memory of this application."""
         if self.memory is not None and memory_of(agent) is None:
             agent = RememberingAgent(agent, self.memory)
         memory = memory_of(agent)
         if memory is not None:
-            memory.use(self.storage)
+            memory.use_storage(self.storage)
         return agent
 
 
-def _each(items: Mapping[str, Any] | None, what: str, make: Any) -> dict[str, Any]:
+def _convert_each(items: Mapping[str, Any] | None, what: str, convert: Any) -> dict[str, Any]:
     if items is None:
         return {}
     if not isinstance(items, Mapping):
         raise ConfigError(
-            f"{what} is {type(items).__name__}.", f'Pass a mapping: {what}={{"name": ...}}.'
+            f"The argument {what!r} is of type {type(items).__name__!r}.",
+            f'Pass a mapping: {what}={{"name": ...}}.',
         )
-    return {key: make(value) for key, value in items.items()}
+    return {key: convert(value) for key, value in items.items()}
 
 
-def _agents(items: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Agents by key; one that nobody named goes by its key.
+def _build_agents(items: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Convert agents by key, and name those without a name after their key.
 
-    So does a plain function whose ``__name__`` is taken: modules often call theirs the same.
+    A plain function whose ``__name__`` is already taken is named after its key as well, because
+    modules often use the same function name.
     """
-    agents = _each(items, "agents", as_agent)
+    agents = _convert_each(items, "agents", as_agent)
     names = Counter(name for key, agent in agents.items() for name in {key, agent.id})
     for key, agent in agents.items():
         if not agent.id or (inspect.isroutine((items or {})[key]) and names[agent.id] > 1):
@@ -147,9 +154,9 @@ def _agents(items: Mapping[str, Any] | None) -> dict[str, Any]:
 
 def _as_workflow(value: Any) -> Workflow:
     if not isinstance(value, Workflow):
-        raise ConfigError(f"{value!r} is not a workflow.", "Make one: Workflow('id').then(step).")
+        raise ConfigError(f"{value!r} is not a workflow.", "Write Workflow('id').then(step).")
     if not value.nodes:
-        raise ConfigError(f"Workflow {value.id!r} has no steps.", "Add one: .then(step).")
+        raise ConfigError(f"The workflow {value.id!r} has no steps.", "Add one: .then(step).")
     value.check()
     return value
 

@@ -1,4 +1,4 @@
-"""Things by name: the key they were registered under, or their own id."""
+"""Objects by name: by registration key or by their own id."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ __all__ = ("Registry",)
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 
 
-class _Identified(Protocol):
+class _HasId(Protocol):
     @property
     def id(self) -> str: ...
 
 
-T = TypeVar("T", bound=_Identified)
+T = TypeVar("T", bound=_HasId)
 
 
 class Registry(Mapping[str, T], Generic[T]):
-    """A read-only mapping by key that ``find`` also searches by id.
+    """A read-only mapping by key, whose ``find`` also searches by id.
 
-    :param kind: what it holds, for messages (``agent``).
-    :raises ConfigError: for a name a URL cannot carry, or one that means two things.
+    :param kind: what error messages call an item (``agent``).
+    :param items: the items by key.
+    :raises ConfigError: for a name that cannot stand in a URL, or a name of two different items.
     """
 
     def __init__(self, kind: str, items: Mapping[str, T]) -> None:
@@ -33,12 +34,13 @@ class Registry(Mapping[str, T], Generic[T]):
         self._items = dict(items)
         self._by_id: dict[str, T] = {}
         for key, item in self._items.items():
-            self._check(key, item)
+            self._check_names(key, item)
             self._by_id[item.id] = item
 
     def find(self, name: str) -> T:
-        """The item registered under ``name``, or whose id it is.
+        """Return the item with a key or id.
 
+        :param name: the key or the id.
         :raises NotFound: when there is none.
         """
         for items in (self._items, self._by_id):
@@ -55,7 +57,7 @@ class Registry(Mapping[str, T], Generic[T]):
     def __len__(self) -> int:
         return len(self._items)
 
-    def _check(self, key: str, item: T) -> None:
+    def _check_names(self, key: str, item: T) -> None:
         names: tuple[object, ...] = (key, item.id)
         for name in names:
             if not isinstance(name, str) or not _NAME.fullmatch(name):
@@ -66,5 +68,6 @@ class Registry(Mapping[str, T], Generic[T]):
         other = self._by_id.get(item.id) or self._items.get(item.id, item)
         if other is not item or self._by_id.get(key, item) is not item:
             raise ConfigError(
-                f"Two {self._kind}s answer to {item.id!r}.", f"Give one {self._kind} another id."
+                f"Two {self._kind}s have the name {item.id!r}.",
+                f"Give one {self._kind} another id.",
             )

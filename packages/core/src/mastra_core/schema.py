@@ -1,7 +1,7 @@
-"""JSON Schema from Python types, and data checked against them.
+"""JSON Schema from Python types, and validation of data against those types.
 
-msgspec does the work, since it is in every bundle anyway; types that belong to pydantic are
-recognised by their marks and handed to pydantic, which is imported only then.
+msgspec does the work, since every bundle contains it. Types of pydantic are recognised by their
+attributes and passed to pydantic, which is imported only then.
 """
 
 from __future__ import annotations
@@ -14,110 +14,122 @@ import msgspec
 
 from mastra_core.errors import ConfigError, InvalidInput
 
-__all__ = ("dump", "hints_of", "parameters_type", "schema_of", "validate")
+__all__ = ("build_parameters_type", "dump", "hints_of", "schema_of", "validate")
 
 _REF = "#/$defs/{name}"
-_PLAIN = frozenset((str, int, bool, float, type(None)))  # what a value of is its own JSON form
+_SCALARS = frozenset((str, int, bool, float, type(None)))  # their values are JSON as they are
 
 
 def schema_of(type_: Any) -> dict[str, Any]:
-    """The JSON Schema of ``type_``; an empty schema for ``Any``.
+    """Return the JSON Schema of a type.
 
+    :param type_: a type, or a JSON Schema, which is returned as it is.
+    :returns: the schema; an empty one for ``Any``.
     :raises ConfigError: when the type has no JSON form.
     """
     if isinstance(type_, dict):
         return type_
     if _is_pydantic(type_):
-        return _adapter(type_).json_schema()  # type: ignore[no-any-return]  # pydantic is not imported here
+        return _build_adapter(type_).json_schema()  # type: ignore[no-any-return]  # pydantic is not imported here
     try:
         (schema,), definitions = msgspec.json.schema_components(
-            (type_,), schema_hook=_pydantic_schema, ref_template=_REF
+            (type_,), schema_hook=_build_pydantic_schema, ref_template=_REF
         )
     except TypeError as error:
         raise ConfigError(
-            f"The type {_name(type_)} cannot be described as JSON: {error}",
+            f"The type {_get_type_name(type_)} cannot be described as JSON: {error}",
             "Use a dataclass, TypedDict, msgspec.Struct, pydantic model or a built-in type.",
         ) from None
-    return _inlined(schema, definitions)
+    return _inline_root(schema, definitions)
 
 
-def _inlined(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
-    """Clients read ``properties`` at the top: put the named type itself there."""
+def _inline_root(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    """Replace a reference at the root by its definition: clients read ``properties`` there."""
     name = schema.get("$ref", "").removeprefix("#/$defs/")
     if name:
         schema = dict(definitions[name])
-        if not _mentions(definitions, f"#/$defs/{name}"):
+        if not _has_reference(definitions, f"#/$defs/{name}"):
             definitions = {key: value for key, value in definitions.items() if key != name}
-    lifted: dict[str, Any] = {}
-    schema, definitions = _lift(schema, lifted), _lift(definitions, lifted)
-    definitions = {**lifted, **definitions}
+    nested: dict[str, Any] = {}
+    schema, definitions = _lift_definitions(schema, nested), _lift_definitions(definitions, nested)
+    definitions = {**nested, **definitions}
     return {**schema, "$defs": definitions} if definitions else schema
 
 
-def _lift(node: Any, into: dict[str, Any]) -> Any:
-    """Move definitions that pydantic put beside one type to where references look: the top."""
+def _lift_definitions(node: Any, into: dict[str, Any]) -> Any:
+    """Move definitions that pydantic nests beside one type to the root, where references point."""
     if isinstance(node, list):
-        return [_lift(item, into) for item in node]
+        return [_lift_definitions(item, into) for item in node]
     if not isinstance(node, dict):
         return node
     if isinstance(node.get("$defs"), dict):
-        into.update(_lift(node["$defs"], into))
-    return {key: _lift(value, into) for key, value in node.items() if key != "$defs"}
+        into.update(_lift_definitions(node["$defs"], into))
+    return {key: _lift_definitions(value, into) for key, value in node.items() if key != "$defs"}
 
 
-def _mentions(node: Any, reference: str) -> bool:
+def _has_reference(node: Any, reference: str) -> bool:
     if isinstance(node, dict):
         return node.get("$ref") == reference or any(
-            _mentions(value, reference) for value in node.values()
+            _has_reference(value, reference) for value in node.values()
         )
-    return isinstance(node, list) and any(_mentions(item, reference) for item in node)
+    return isinstance(node, list) and any(_has_reference(item, reference) for item in node)
 
 
 def validate(type_: Any, value: Any) -> Any:
-    """``value`` (JSON builtins) as an instance of ``type_``.
+    """Convert JSON builtins to an instance of a type.
 
-    :raises InvalidInput: with the path of the first thing that does not fit.
+    :param type_: the type; a JSON Schema and ``Any`` accept everything.
+    :param value: JSON builtins.
+    :raises InvalidInput: for the first value that does not fit, with its path.
     """
-    if type(value) is type_ and type_ in _PLAIN:
+    if type(value) is type_ and type_ in _SCALARS:
         return value
     if type_ is Any or isinstance(type_, dict):
         return value
     if _is_pydantic(type_):
         return _validate_pydantic(type_, value)
     try:
-        made = msgspec.convert(dump(value), type_, dec_hook=_pydantic_decode)
-        return _completed(made) if hasattr(made, "__dataclass_fields__") else made
+        converted = msgspec.convert(dump(value), type_, dec_hook=_decode_pydantic)
+        is_dataclass = hasattr(converted, "__dataclass_fields__")
+        return _fill_defaults(converted) if is_dataclass else converted
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at `$")
         field = path.rstrip("`").lstrip(".") or "root"
         raise InvalidInput(f"{field}: {message}", issues=((field, message),)) from None
 
 
-def _completed(made: Any) -> Any:
-    """Msgspec leaves defaults to the class of a dataclass, and then does not encode them."""
-    if isinstance(made, list | dict):
-        for item in made.values() if isinstance(made, dict) else made:
-            _completed(item)
-    for name in getattr(made, "__dataclass_fields__", ()):
-        value = getattr(made, name)
-        if name not in getattr(made, "__dict__", (name,)):
-            object.__setattr__(made, name, value)
-        _completed(value)
-    return made
+def _fill_defaults(value: Any) -> Any:
+    """Set the defaults of dataclasses on the instance.
+
+    msgspec leaves them on the class and would then not encode them.
+    """
+    if isinstance(value, list | dict):
+        for item in value.values() if isinstance(value, dict) else value:
+            _fill_defaults(item)
+    for name in getattr(value, "__dataclass_fields__", ()):
+        field = getattr(value, name)
+        if name not in getattr(value, "__dict__", (name,)):
+            object.__setattr__(value, name, field)
+        _fill_defaults(field)
+    return value
 
 
 def dump(value: Any) -> Any:
-    """``value`` as JSON builtins: what goes over the wire or into a journal."""
-    if type(value) in _PLAIN:
+    """Convert a value to JSON builtins, for a response or the journal.
+
+    :param value: any JSON-able value.
+    """
+    if type(value) in _SCALARS:
         return value
     return msgspec.to_builtins(value, enc_hook=_encode, str_keys=True)
 
 
-def parameters_type(function: Callable[..., Any], skip: tuple[type, ...] = ()) -> type:
-    """A struct type with one field for each parameter of ``function``.
+def build_parameters_type(function: Callable[..., Any], skip: tuple[type, ...] = ()) -> type:
+    """Build a struct type with one field for each parameter of a function.
 
-    Parameters annotated with one of ``skip`` are left out: the framework fills them.
-
+    :param function: a function whose parameters have types.
+    :param skip: parameters annotated with one of these types are left out, because the framework
+        supplies them.
     :raises ConfigError: for a parameter without a type, or ``*args`` and ``**kwargs``.
     """
     hints = hints_of(function)
@@ -133,7 +145,7 @@ def parameters_type(function: Callable[..., Any], skip: tuple[type, ...] = ()) -
         if name not in hints:
             raise ConfigError(
                 f"The parameter {name!r} of {function.__name__!r} has no type.",
-                f"Write {name}: str, or whatever it is.",
+                f"Add its type, such as {name}: str.",
             )
         default = () if parameter.default is parameter.empty else (parameter.default,)
         fields.append((name, hints[name], *default))
@@ -141,12 +153,16 @@ def parameters_type(function: Callable[..., Any], skip: tuple[type, ...] = ()) -
 
 
 def hints_of(function: Callable[..., Any]) -> dict[str, Any]:
-    """Resolved type hints of ``function``, its extras kept."""
+    """Resolve the type hints of a function, with their ``Annotated`` extras.
+
+    :param function: any function.
+    :raises ConfigError: when a name in a hint cannot be resolved.
+    """
     try:
         return get_type_hints(function, include_extras=True)
     except NameError as error:
         raise ConfigError(
-            f"A type hint of {_name(function)} cannot be resolved: {error}.",
+            f"A type hint of {_get_type_name(function)} cannot be resolved: {error}.",
             "Import the name at module level, outside TYPE_CHECKING.",
         ) from None
 
@@ -154,36 +170,36 @@ def hints_of(function: Callable[..., Any]) -> dict[str, Any]:
 def _encode(value: Any) -> Any:
     if hasattr(value, "model_dump"):
         return value.model_dump(mode="json")
-    raise TypeError(f"{_name(type(value))} has no JSON form")
+    raise TypeError(f"{_get_type_name(type(value))} has no JSON form")
 
 
 def _is_pydantic(type_: Any) -> bool:
     return hasattr(type_, "__pydantic_core_schema__") or hasattr(type_, "__pydantic_validator__")
 
 
-def _adapter(type_: Any) -> Any:
+def _build_adapter(type_: Any) -> Any:
     from pydantic import TypeAdapter
 
     return TypeAdapter(type_)
 
 
-def _pydantic_schema(type_: type) -> dict[str, Any]:
+def _build_pydantic_schema(type_: type) -> dict[str, Any]:
     if _is_pydantic(type_):
-        return _adapter(type_).json_schema()  # type: ignore[no-any-return]  # pydantic is not imported here
-    raise NotImplementedError(f"{_name(type_)} has no JSON form")
+        return _build_adapter(type_).json_schema()  # type: ignore[no-any-return]  # pydantic is not imported here
+    raise NotImplementedError(f"{_get_type_name(type_)} has no JSON form")
 
 
-def _pydantic_decode(type_: type, value: Any) -> Any:
+def _decode_pydantic(type_: type, value: Any) -> Any:
     if _is_pydantic(type_):
         return _validate_pydantic(type_, value)
-    raise NotImplementedError(f"{_name(type_)} has no JSON form")
+    raise NotImplementedError(f"{_get_type_name(type_)} has no JSON form")
 
 
 def _validate_pydantic(type_: Any, value: Any) -> Any:
     from pydantic import ValidationError
 
     try:
-        return _adapter(type_).validate_python(value)
+        return _build_adapter(type_).validate_python(value)
     except ValidationError as error:
         issues = tuple(
             (".".join(map(str, item["loc"])) or "root", item["msg"]) for item in error.errors()
@@ -192,5 +208,5 @@ def _validate_pydantic(type_: Any, value: Any) -> Any:
         raise InvalidInput(text, issues=issues) from None
 
 
-def _name(type_: Any) -> str:
+def _get_type_name(type_: Any) -> str:
     return getattr(type_, "__qualname__", None) or repr(type_)

@@ -1,4 +1,4 @@
-"""A value that nothing prints by accident."""
+"""Secrets: values that are never printed by accident."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ __all__ = ("Secret",)
 
 
 class Secret:
-    """A credential: shows ``****`` wherever it is printed, and gives itself up only by name.
+    """A credential: prints as ``****`` and returns its value only from ``reveal()``.
 
-    ``Secret("value")`` holds a value; ``Secret.env("NAME")`` holds the name of an environment
+    ``Secret("value")`` holds a value. ``Secret.env("NAME")`` holds the name of an environment
     variable that is read when ``reveal()`` is called, so an entry file that uses it can be built
-    where the variable does not exist.
+    where the variable is not set.
 
-    :raises ConfigError: for an empty value; an empty token is always a mistake somewhere else.
+    :param value: the value.
+    :raises ConfigError: for an empty value, because an empty token is always a mistake.
     """
 
     __slots__ = ("_name", "_value")
@@ -30,20 +31,23 @@ class Secret:
 
     @classmethod
     def env(cls, name: str) -> Secret:
-        """A reference to the environment variable ``name``, read only by ``reveal()``."""
+        """Refer to an environment variable, which only ``reveal()`` reads.
+
+        :param name: name of the variable.
+        """
         secret = cls(name)
         secret._value, secret._name = "", name
         return secret
 
     @property
     def name(self) -> str:
-        """The environment variable this refers to, or an empty string for a held value."""
+        """Name of the environment variable that the secret refers to; empty for a held value."""
         return self._name
 
     def reveal(self) -> str:
-        """The value itself.
+        """Return the value itself.
 
-        :raises ConfigError: when the environment variable it refers to is not set.
+        :raises ConfigError: when the environment variable is not set.
         """
         value = self._value or os.environ.get(self._name, "")
         if not value.strip():
@@ -70,4 +74,6 @@ class Secret:
         return hash((self._name, self._value))
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a Secret is not pickled: it would leave this process in the clear")
+        raise TypeError(
+            "a Secret cannot be pickled, because its value would leave this process as plain text"
+        )

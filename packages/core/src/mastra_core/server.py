@@ -1,4 +1,4 @@
-"""How the server behaves: settings only, the server itself is ``mastra_server``."""
+"""Settings of the HTTP server; the server itself is ``mastra_server``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,13 @@ _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Cors:
-    """Which pages of other origins may call the server."""
+    """Which pages of other origins may call the server.
+
+    :param origins: allowed origins; ``*`` allows every origin.
+    :param credentials: whether browsers may send cookies and credentials.
+    :param headers: request headers to allow beside the default ones.
+    :param max_age: seconds that a browser may cache the response to a preflight request.
+    """
 
     origins: Sequence[str] = ("*",)
     credentials: bool = False
@@ -26,12 +32,13 @@ class Cors:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RateLimit:
-    """How often somebody may ask.
+    """How many requests one client may send.
 
-    :param amount: such as ``100/minute`` or ``5/second``.
-    :param by: a function of the request that says who asks; the client's address without it.
-    :param storage: where it is counted, in the words of the package ``limits``; processes that
-        are to count together need one they share, such as ``async+redis://host:6379``.
+    :param amount: the limit, such as ``100/minute`` or ``5/second``.
+    :param by: a function of the request that returns the client's key; by default the key is the
+        client's address.
+    :param storage: where requests are counted, as a URL of the package ``limits``. Processes that
+        share one limit need a shared storage, such as ``async+redis://host:6379``.
     """
 
     amount: str
@@ -41,12 +48,14 @@ class RateLimit:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ApiRoute:
-    """An endpoint of your own, beside those of the API.
+    """A custom endpoint beside those of the API.
 
-    :param path: from the root, with parameters in braces: ``/orders/{order}``.
-    :param handler: ``async def handler(request)``; it answers with data, text or a response.
-    :param method: one, or several.
-    :param requires_auth: ``False`` leaves it open where ``Server(auth=...)`` closes the rest.
+    :param path: path from the root, with parameters in braces: ``/orders/{order}``.
+    :param handler: ``async def handler(request)``, which returns data, text or a response.
+    :param method: one HTTP method, or several.
+    :param requires_auth: ``False`` leaves the endpoint open where ``Server(auth=...)`` protects the
+        rest.
+    :raises ConfigError: for an invalid path, method or handler.
     """
 
     path: str
@@ -73,7 +82,7 @@ class ApiRoute:
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """Every method it answers."""
+        """Every method of the endpoint."""
         return (self.method,) if isinstance(self.method, str) else tuple(self.method)
 
 
@@ -83,29 +92,32 @@ class Server:
 
     :param host: address to bind; the environment variable ``HOST`` overrides it.
     :param port: port to bind; ``PORT`` overrides it.
-    :param api_prefix: where the API is; a client is told the same one.
-    :param auth: who may call: an object with ``authenticate(token, request)``.
-    :param public: paths that need no ``auth``, each written like a middleware's.
-    :param api_routes: endpoints of your own: ``ApiRoute(...)``, or handlers of Litestar.
-    :param on_error: ``on_error(error, request)`` may answer in place of the server.
+    :param api_prefix: path of the API; a client must be configured with the same prefix.
+    :param auth: authenticates callers: an object with ``authenticate(token, request)``.
+    :param public: paths that need no ``auth``, in the format of ``Middleware.path``.
+    :param api_routes: custom endpoints: ``ApiRoute(...)``, or handlers of Litestar.
+    :param on_error: ``on_error(error, request)``, which may return a response in place of the
+        server's.
     :param openapi: whether ``openapi.json`` and a page that shows it are served below the prefix;
-        under ``mastra dev`` only where not said.
-    :param cors: ``False`` leaves the headers out.
-    :param rate_limit: how often somebody may ask; 429 beyond that.
-    :param logs: whether the latest lines of the log are kept and told at ``/logs`` below the
-        prefix; under ``mastra dev`` only where not said.
-    :param traces: whether the latest traces are kept, with what agents and workflows got and gave,
-        and told at ``/observability/traces`` below the prefix; where not said, under ``mastra dev``
-        if the extra ``telemetry`` is installed.
-    :param metrics: ``/metrics`` for Prometheus.
-    :param mcp: agents, workflows and tools as an MCP server at ``/mcp/mastra/mcp`` below the
-        prefix.
-    :param https_only: plain HTTP is redirected, and browsers are told to remember (HSTS).
-    :param body_limit: bytes; a larger request body is answered 413.
-    :param timeout: seconds to the first byte of an answer; then 504.
-    :param run_timeout: seconds that a streamed agent run may take, watched or not.
+        by default only under ``mastra dev``.
+    :param cors: ``False`` omits the headers.
+    :param rate_limit: how many requests one client may send; the server answers others with 429.
+    :param logs: whether the latest log lines are kept and served at ``/logs`` below the prefix; by
+        default only under ``mastra dev``.
+    :param traces: whether the latest traces, with the inputs and outputs of agents and workflows,
+        are kept and served at ``/observability/traces`` below the prefix; by default only under
+        ``mastra dev`` with the extra ``telemetry`` installed.
+    :param metrics: whether ``/metrics`` is served for Prometheus.
+    :param mcp: whether agents, workflows and tools are served as an MCP server at
+        ``/mcp/mastra/mcp`` below the prefix.
+    :param https_only: whether plain HTTP is redirected and browsers are told to use HTTPS (HSTS).
+    :param body_limit: maximum size of a request body in bytes; the server answers a larger one with
+        413.
+    :param timeout: seconds to the first byte of a response; then the server answers with 504.
+    :param run_timeout: seconds that a streamed agent run may take, with or without a client.
     :param drain_timeout: seconds that running requests get after SIGTERM.
-    :param trusted_proxies: addresses or networks whose ``X-Forwarded-*`` headers are believed.
+    :param trusted_proxies: addresses or networks whose ``X-Forwarded-*`` headers are trusted.
+    :raises ConfigError: for an invalid prefix, or an ``auth`` without ``authenticate``.
     """
 
     host: str = "0.0.0.0"  # noqa: S104  # a server in a container that binds loopback is unreachable
@@ -130,21 +142,22 @@ class Server:
     trusted_proxies: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "api_prefix", _prefix(self.api_prefix))
+        object.__setattr__(self, "api_prefix", _normalize_prefix(self.api_prefix))
         if self.auth is not None and not callable(getattr(self.auth, "authenticate", None)):
             raise ConfigError(
-                f"auth is {self.auth!r}, which has no authenticate(token, request).",
-                "Pass ApiKeys(...), Jwt(...) or an object of your own with that method.",
+                f"The auth {self.auth!r} has no method authenticate(token, request).",
+                "Pass ApiKeys(...), Jwt(...) or an object with that method.",
             )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Middleware:
-    """Code around requests.
+    """Code that runs around requests.
 
     :param handler: ``async def handler(request, next)``, or an ASGI middleware class.
-    :param path: ``/api/*`` covers ``/api`` and all below it; ``*`` covers every route. Without
-        one it is the whole API, whatever ``Server.api_prefix``.
+    :param path: ``/api/*`` covers ``/api`` and everything below it; ``*`` covers every route. An
+        empty path covers the whole API, at any ``Server.api_prefix``.
+    :raises ConfigError: for an invalid path or handler.
     """
 
     handler: Any
@@ -164,7 +177,12 @@ class Middleware:
 
 
 def as_server(value: Server | Mapping[str, Any] | None) -> Server:
-    """``value`` as ``Server``; a mapping may nest others for ``cors`` and for ``api_routes``."""
+    """Convert settings to ``Server``.
+
+    :param value: a ``Server``, a mapping of its fields, or ``None`` for the defaults. A mapping may
+        contain mappings for ``cors``, ``rate_limit`` and each of ``api_routes``.
+    :raises ConfigError: for an unknown key or an invalid value.
+    """
     if isinstance(value, Mapping) and isinstance(value.get("cors"), Mapping):
         value = {**value, "cors": from_mapping(Cors, value["cors"], "server.cors")}
     if isinstance(value, Mapping) and isinstance(value.get("rate_limit"), Mapping):
@@ -179,15 +197,27 @@ def as_server(value: Server | Mapping[str, Any] | None) -> Server:
 
 
 def as_middleware(value: Any, api_prefix: str = "/api") -> Middleware:
-    """``value`` as ``Middleware``: itself, a mapping, or a bare callable; its path filled in."""
-    made = from_mapping(Middleware, {"handler": value} if callable(value) else value, "middleware")
-    return made if made.path else dataclasses.replace(made, path=f"{api_prefix}/*")
+    """Convert a value to ``Middleware`` with a path.
+
+    :param value: a ``Middleware``, a mapping of its fields, or a callable.
+    :param api_prefix: the prefix that a middleware without a path covers.
+    :raises ConfigError: for an unknown key or an invalid value.
+    """
+    middleware = from_mapping(
+        Middleware, {"handler": value} if callable(value) else value, "middleware"
+    )
+    return (
+        middleware if middleware.path else dataclasses.replace(middleware, path=f"{api_prefix}/*")
+    )
 
 
 def from_mapping(cls: type[T], value: Any, where: str) -> T:
-    """``value`` as the dataclass ``cls``: itself, or a mapping of its fields.
+    """Convert a value to the dataclass ``cls``.
 
-    :raises ConfigError: for an unknown key, with the nearest known one.
+    :param cls: a dataclass.
+    :param value: an instance of ``cls``, or a mapping of its fields.
+    :param where: what error messages call the value (``server.cors``).
+    :raises ConfigError: for an unknown key; the hint has the nearest known one.
     """
     if isinstance(value, cls):
         return value
@@ -198,22 +228,22 @@ def from_mapping(cls: type[T], value: Any, where: str) -> T:
     known = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]  # cls is a dataclass
     for key in value:
         if key not in known:
-            raise ConfigError(f"{where} has no setting {key!r}.", _suggest(str(key), known))
+            raise ConfigError(f"{where} has no setting {key!r}.", _suggest_key(str(key), known))
     try:
         return cls(**value)
     except TypeError as error:
         raise ConfigError(f"{where}: {error}.", f"It takes {', '.join(known)}.") from None
 
 
-def _suggest(key: str, known: Sequence[str]) -> str:
+def _suggest_key(key: str, known: Sequence[str]) -> str:
     import difflib
 
     near = difflib.get_close_matches(key, known, 1)
     return f"Did you mean {near[0]!r}?" if near else f"It takes {', '.join(known)}."
 
 
-def _prefix(text: str) -> str:
-    """``text`` with one slash at the front and none at the end, as the client writes it."""
+def _normalize_prefix(text: str) -> str:
+    """Return ``text`` with one leading slash and no trailing slash, as the client writes it."""
     prefix = "/" + "/".join(part for part in text.split("/") if part)
     if set(prefix) & set("?#{}*% ") or ".." in prefix:
         raise ConfigError(f"The api_prefix is {text!r}.", "Write a path, such as '/api' or '/v1'.")

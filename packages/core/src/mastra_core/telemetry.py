@@ -1,7 +1,8 @@
-"""Traces by OpenTelemetry: set up when a server starts, no cost where nobody asked.
+"""OpenTelemetry traces.
 
-Spans are made where a ``Telemetry`` was started, which sends them, or where somebody in the process
-keeps them. Only that loads OpenTelemetry's SDK (the extra ``mastra-core[telemetry]``).
+Spans are recorded only after a ``Telemetry`` was started, which exports them, or after a listener
+was added in this process. Only then is OpenTelemetry's SDK loaded (the extra
+``mastra-core[telemetry]``).
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from typing import Any, Protocol
 from mastra_core.errors import ConfigError
 
 __all__ = (
-    "Keeper",
     "Span",
+    "SpanListener",
     "Telemetry",
     "active",
     "ids_of",
@@ -29,35 +30,45 @@ __all__ = (
 
 _SAMPLERS = ("always_on", "always_off", "ratio", "parent_based")
 _EXPORTERS = ("otlp", "console")
-_active = False  # somebody sends or keeps spans: all that is asked where nobody does
+_is_recording = False  # whether any exporter or listener exists; the only check on the hot path
 
-Span = Any  # opentelemetry.trace.Span, or None where nothing is traced
+Span = Any  # opentelemetry.trace.Span, or None where nothing is recorded
 
 
-class Keeper(Protocol):
-    """Sees the spans of this process, in whatever thread they begin and end."""
+class SpanListener(Protocol):
+    """Receives the spans of this process, from the threads in which they start and end."""
 
     def began(self, span: Span) -> None:
-        """A span began."""
+        """Receive a span that started.
+
+        :param span: the span.
+        """
 
     def noted(self, span: Span, facts: Mapping[str, Any]) -> None:
-        """Somebody said of a span what is not sent anywhere."""
+        """Receive attributes of a span that are not exported.
+
+        :param span: the span.
+        :param attributes: the attributes, as ``annotate`` got them.
+        """
 
     def ended(self, span: Span) -> None:
-        """A span ended."""
+        """Receive a span that ended.
+
+        :param span: the span.
+        """
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Telemetry:
-    """Where the spans of requests, agents and workflows go.
+    """Where the spans of requests, agents and workflows are exported.
 
     :param service_name: ``service.name`` of the resource; ``OTEL_SERVICE_NAME`` overrides it.
-    :param sampling: ``{"type": "always_on" | "always_off" | "ratio" | "parent_based"}``; the
-        last two take ``"probability"`` (0 to 1), default 1.
+    :param sampling: ``{"type": "always_on" | "always_off" | "ratio" | "parent_based"}``; the last
+        two take ``"probability"`` (0 to 1), default 1.
     :param export: ``{"type": "otlp", "endpoint": URL, "headers": {...}}`` sends OTLP over HTTP,
-        where ``OTEL_EXPORTER_OTLP_*`` fills what is not given; ``{"type": "console"}`` prints.
-    :param enabled: ``False`` keeps the settings and sends nothing.
-    :raises ConfigError: for a type or probability that does not exist.
+        where ``OTEL_EXPORTER_OTLP_*`` supplies missing values; ``{"type": "console"}`` prints.
+    :param enabled: ``False`` keeps the settings and exports nothing.
+    :raises ConfigError: for an unknown type or an invalid probability.
     """
 
     service_name: str = "mastra"
@@ -66,81 +77,89 @@ class Telemetry:
     enabled: bool = True
 
     def __post_init__(self) -> None:
-        _known("sampling", self.sampling, _SAMPLERS)
-        _known("export", self.export, _EXPORTERS)
-        _probability(self.sampling)
+        _check_type("sampling", self.sampling, _SAMPLERS)
+        _check_type("export", self.export, _EXPORTERS)
+        _parse_probability(self.sampling)
 
     def start(self) -> None:
-        """Send spans from now on, until every ``Telemetry`` that was started has been stopped.
+        """Export spans from now on, until every started ``Telemetry`` has been stopped.
 
-        The first of a process settles where they go.
+        The first started ``Telemetry`` of a process determines the exporter.
 
         :raises ConfigError: when the extra ``telemetry`` is not installed.
         """
-        if not self.enabled or _switched_off():
+        if not self.enabled or _is_sdk_disabled():
             return
         if _process.exporter is None:
-            with _named("Telemetry"):
-                provider, exporter = _provider(self), _batches(self.export)
+            with _require_package("Telemetry"):
+                provider, exporter = _get_provider(self), _build_processor(self.export)
             provider.add_span_processor(exporter)
             _process.exporter = exporter
         _process.senders[id(self)] = self
-        _settle()
+        _update_active()
 
     def stop(self) -> None:
-        """Send what is left, for at most five seconds, and shut the exporter down."""
+        """Export the remaining spans, for at most five seconds, and shut the exporter down."""
         started = _process.senders.pop(id(self), None)
         if started is None or _process.senders:
             return
         exporter, _process.exporter = _process.exporter, None
         exporter.force_flush(5_000)
         exporter.shutdown()
-        _settle()
+        _update_active()
 
 
 class _Process:
-    """What there is one of in a process."""
+    """State that exists once in a process."""
 
     def __init__(self) -> None:
         self.exporter: Any = None
         self.senders: dict[int, Telemetry] = {}
-        self.keepers: tuple[Keeper, ...] = ()
-        self.watched: Any = None  # the provider whose spans the keepers see
+        self.listeners: tuple[SpanListener, ...] = ()
+        self.listened_provider: Any = None  # the provider whose spans the listeners receive
 
 
 _process = _Process()
 
 
-def keep(keeper: Keeper, settings: Telemetry | None = None) -> None:
-    """Show ``keeper`` every span of this process from now on; with the SDK switched off, none.
+def keep(listener: SpanListener, settings: Telemetry | None = None) -> None:
+    """Pass every span of this process to ``listener`` from now on.
 
-    :param settings: where nothing was started yet, its name and sampling are used.
+    Nothing is passed while the SDK is disabled (``OTEL_SDK_DISABLED``).
+
+    :param listener: receives the spans.
+    :param settings: service name and sampling, used where nothing was started yet.
     :raises ConfigError: when the extra ``telemetry`` is not installed.
     """
-    if _switched_off():
+    if _is_sdk_disabled():
         return
-    with _named("Keeping traces"):
-        provider = _provider(settings or Telemetry())
-        if _process.watched is not provider:
-            provider.add_span_processor(_watch())
-            _process.watched = provider
-    _process.keepers = (*_process.keepers, keeper)
-    _settle()
+    with _require_package("Keeping traces"):
+        provider = _get_provider(settings or Telemetry())
+        if _process.listened_provider is not provider:
+            provider.add_span_processor(_build_listener_processor())
+            _process.listened_provider = provider
+    _process.listeners = (*_process.listeners, listener)
+    _update_active()
 
 
-def release(keeper: Keeper) -> None:
-    """Show ``keeper`` nothing more."""
-    _process.keepers = tuple(each for each in _process.keepers if each is not keeper)
-    _settle()
+def release(listener: SpanListener) -> None:
+    """Pass no more spans to ``listener``.
+
+    :param listener: a listener that was added.
+    """
+    _process.listeners = tuple(each for each in _process.listeners if each is not listener)
+    _update_active()
 
 
 @contextlib.contextmanager
 def span(name: str, attributes: Mapping[str, Any] | None = None, **options: Any) -> Iterator[Span]:
-    """A span around a block; ``None`` where no telemetry was started.
+    """Start a span around a block; yield ``None`` where nothing is recorded.
 
+    :param name: name of the span.
+    :param attributes: attributes of the span.
     :param options: passed to ``start_as_current_span`` (``kind``, ``context``).
     """
-    if not _active:
+    if not _is_recording:
         yield None
         return
     from opentelemetry import trace
@@ -151,46 +170,52 @@ def span(name: str, attributes: Mapping[str, Any] | None = None, **options: Any)
 
 
 def active() -> bool:
-    """Whether spans are recorded in this process."""
-    return _active
+    """Return whether spans are recorded in this process."""
+    return _is_recording
 
 
 def installed() -> bool:
-    """Whether the SDK is, which keeping and sending need."""
+    """Return whether OpenTelemetry's SDK is installed."""
     from importlib.util import find_spec
 
     return bool(find_spec("opentelemetry") and find_spec("opentelemetry.sdk"))
 
 
-def note(span: Span, **facts: Any) -> None:
-    """Say of ``span`` what only those who keep it in this process may see; it is sent nowhere.
+def note(span: Span, **attributes: Any) -> None:
+    """Pass attributes of a span to the listeners of this process; they are not exported.
 
-    :param facts: ``input``, ``output``, ``run``, ``thread``, ``resource``; an ``error`` in words.
+    :param span: the span.
+    :param attributes: ``input``, ``output``, ``run``, ``thread``, ``resource``, and ``error`` as a
+        message.
     """
-    for keeper in _process.keepers:
-        keeper.noted(span, facts)
+    for listener in _process.listeners:
+        listener.noted(span, attributes)
 
 
 def ids_of(span: Span) -> dict[str, str]:
-    """``traceId`` and ``spanId``; nothing of a span that is none."""
+    """Return the ids of a span as a caller gets them.
+
+    :param span: the span, or ``None``.
+    :returns: ``traceId`` and ``spanId`` in hexadecimal; empty for ``None`` or an invalid span.
+    """
     context = span.get_span_context() if span is not None else None
     if context is None or not context.is_valid:
         return {}
     return {"traceId": f"{context.trace_id:032x}", "spanId": f"{context.span_id:016x}"}
 
 
-def _settle() -> None:
-    global _active  # noqa: PLW0603  # read by every span; an attribute's look-up would cost each
-    _active = bool(_process.senders or _process.keepers)
+def _update_active() -> None:
+    global _is_recording  # noqa: PLW0603  # read for every span; an attribute look-up would cost more
+    _is_recording = bool(_process.senders or _process.listeners)
 
 
-def _switched_off() -> bool:
+def _is_sdk_disabled() -> bool:
     return os.environ.get("OTEL_SDK_DISABLED", "") == "true"
 
 
 @contextlib.contextmanager
-def _named(what: str) -> Iterator[None]:
-    """What is not installed, in words."""
+def _require_package(what: str) -> Iterator[None]:
+    """Raise a missing package as ``ConfigError``."""
     try:
         yield
     except ModuleNotFoundError as error:
@@ -200,7 +225,7 @@ def _named(what: str) -> Iterator[None]:
         ) from None
 
 
-def _known(what: str, setting: Any, allowed: tuple[str, ...]) -> None:
+def _check_type(what: str, setting: Any, allowed: tuple[str, ...]) -> None:
     value = setting.get("type") if isinstance(setting, Mapping) else setting
     if not isinstance(setting, Mapping) or value not in allowed:
         raise ConfigError(
@@ -209,7 +234,7 @@ def _known(what: str, setting: Any, allowed: tuple[str, ...]) -> None:
         )
 
 
-def _probability(sampling: Mapping[str, Any]) -> float:
+def _parse_probability(sampling: Mapping[str, Any]) -> float:
     value = sampling.get("probability", 1)
     if not isinstance(value, int | float) or not 0 <= value <= 1:
         raise ConfigError(
@@ -218,64 +243,66 @@ def _probability(sampling: Mapping[str, Any]) -> float:
     return float(value)
 
 
-def _provider(settings: Telemetry) -> Any:
-    """The provider of the process, which OpenTelemetry allows one of, and which is never taken
-    back: another's, where it is of the SDK, or one that is made now.
+def _get_provider(settings: Telemetry) -> Any:
+    """Return the SDK's provider of this process; create it where there is none.
+
+    OpenTelemetry allows one provider in a process and cannot remove it again. A provider of the SDK
+    that the application has set is used as it is.
     """
     from opentelemetry import trace
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import TracerProvider
 
-    found: Any = trace.get_tracer_provider()
-    if isinstance(found, TracerProvider):
-        return found
+    current: Any = trace.get_tracer_provider()
+    if isinstance(current, TracerProvider):
+        return current
     name = os.environ.get("OTEL_SERVICE_NAME") or settings.service_name
-    made = TracerProvider(
+    provider = TracerProvider(
         resource=Resource.create({"service.name": name}),
-        sampler=_sampler(settings.sampling),
-        shutdown_on_exit=False,  # the server's lifespan stops it; at exit a dead collector blocks
+        sampler=_build_sampler(settings.sampling),
+        shutdown_on_exit=False,  # the server's lifespan stops it; an unreachable collector blocks
     )
-    trace.set_tracer_provider(made)
-    return made
+    trace.set_tracer_provider(provider)
+    return provider
 
 
-def _batches(export: Mapping[str, Any]) -> Any:
+def _build_processor(export: Mapping[str, Any]) -> Any:
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-    return BatchSpanProcessor(_exporter(export))
+    return BatchSpanProcessor(_build_exporter(export))
 
 
-def _watch() -> Any:
-    """What tells the keepers; one a provider, which lets go of none."""
+def _build_listener_processor() -> Any:
+    """Return a span processor that calls the listeners; a provider cannot remove it again."""
     from opentelemetry.sdk.trace import SpanProcessor
 
-    class Watch(SpanProcessor):
-        def on_start(self, span: Any, parent_context: Any = None) -> None:  # noqa: ARG002  # the SDK's
-            for keeper in _process.keepers:
-                keeper.began(span)
+    class ListenerProcessor(SpanProcessor):
+        def on_start(self, span: Any, parent_context: Any = None) -> None:  # noqa: ARG002  # the SDK's signature
+            for listener in _process.listeners:
+                listener.began(span)
 
         def on_end(self, span: Any) -> None:
-            for keeper in _process.keepers:
-                keeper.ended(span)
+            for listener in _process.listeners:
+                listener.ended(span)
 
-    return Watch()
+    return ListenerProcessor()
 
 
-def _sampler(sampling: Mapping[str, Any]) -> Any:
+def _build_sampler(sampling: Mapping[str, Any]) -> Any:
     from opentelemetry.sdk.trace import sampling as sdk
 
     match sampling["type"]:
         case "always_off":
             return sdk.ALWAYS_OFF
         case "ratio":
-            return sdk.TraceIdRatioBased(_probability(sampling))
+            return sdk.TraceIdRatioBased(_parse_probability(sampling))
         case "parent_based":
-            return sdk.ParentBasedTraceIdRatio(_probability(sampling))
+            return sdk.ParentBasedTraceIdRatio(_parse_probability(sampling))
         case _:
             return sdk.ALWAYS_ON
 
 
-def _exporter(export: Mapping[str, Any]) -> Any:
+def _build_exporter(export: Mapping[str, Any]) -> Any:
     if export["type"] == "console":
         from opentelemetry.sdk.trace.export import ConsoleSpanExporter
 

@@ -1,14 +1,14 @@
-"""A typed function is a tool."""
+"""Tools: typed functions that a model or a caller may call."""
 
 from __future__ import annotations
 
 import dataclasses
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol, overload
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, overload, runtime_checkable
 
 from mastra_core.errors import ConfigError, Conflict
-from mastra_core.schema import dump, hints_of, parameters_type, schema_of, validate
+from mastra_core.schema import build_parameters_type, dump, hints_of, schema_of, validate
 from mastra_core.telemetry import active, note, span
 
 if TYPE_CHECKING:
@@ -26,9 +26,11 @@ __all__ = (
 
 
 class ToolSuspension(BaseException):
-    """Leaves a tool that waits for data; only ``ToolContext.suspend`` raises it.
+    """Raised by ``ToolContext.suspend`` to leave a tool that waits for data.
 
-    Not an ``Exception``, so that a tool's own ``except Exception`` cannot swallow it.
+    It is not an ``Exception``, so a tool's own ``except Exception`` cannot swallow it.
+
+    :param payload: what the person who provides the data needs to see, JSON builtins.
     """
 
     def __init__(self, payload: Any) -> None:
@@ -38,12 +40,16 @@ class ToolSuspension(BaseException):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ToolContext:
-    """What a tool may know of the call and do beside it; annotate a parameter with it.
+    """The context of one tool call; a parameter annotated with this type receives it.
 
-    :param request_context: what the caller and the server's middleware passed along.
-    :param run_id: the run that asked, empty for a direct call.
-    :param call_id: the model's call, empty for a direct call.
-    :param resume_data: what somebody brought after ``suspend``; ``None`` on the first execution.
+    :param request_context: values that the caller and the server's middleware set.
+    :param run_id: id of the run that called the tool, empty for a direct call.
+    :param call_id: id of the model's call, empty for a direct call.
+    :param thread: id of the conversation, empty where there is none.
+    :param resource: owner of the conversation, empty where there is none.
+    :param resume_data: data that was provided after ``suspend``; ``None`` on the first execution.
+    :param writer: sends an output to the readers of the run; set by the framework.
+    :param counter: adds token usage to the run; set by the framework.
     """
 
     request_context: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -56,36 +62,48 @@ class ToolContext:
     counter: Callable[[Any], None] | None = dataclasses.field(default=None, repr=False)
 
     def suspend(self, payload: Any = None) -> NoReturn:
-        """Leave the tool here; once somebody brings data it is executed again from its beginning.
+        """Stop the tool here; it is executed again from its start once somebody provides data.
 
         :param payload: what that person needs to see, any JSON-able value.
         :raises Conflict: in a direct call, which cannot wait.
         """
         if not self.call_id:
-            raise Conflict("The tool waits for data, which only a run of an agent can do.")
+            raise Conflict(
+                "The tool waits for data, and a direct call cannot wait.",
+                "Call the tool in a run of an agent.",
+            )
         raise ToolSuspension(dump(payload))
 
     async def write(self, value: Any) -> None:
-        """Tell whoever watches the run; any JSON-able value, or an event of an agent."""
+        """Send an output to the readers of the run.
+
+        :param value: any JSON-able value, or an event of an agent.
+        """
         if self.writer is not None:
             await self.writer(value)
 
-    def count(self, usage: Usage) -> None:
-        """Add tokens that the tool spent to those of the run."""
+    def count_usage(self, usage: Usage) -> None:
+        """Add tokens that the tool used to those of the run.
+
+        :param usage: the tokens.
+        """
         if self.counter is not None:
             self.counter(usage)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Tool:
-    """Something an agent, or an HTTP caller, can do.
+    """A function that an agent or an HTTP caller may call.
 
-    :param id: the name a model calls it by.
-    :param description: what the model reads to decide; the docstring of the function.
+    :param id: the name that a model calls the tool by.
+    :param description: text that tells the model when to call the tool; by default the docstring of
+        the function.
     :param function: sync or async; its parameters are the tool's input.
-    :param requires_approval: a person must agree before it runs; or a function, sync or async, of
-        the same parameters that says so of one call.
-    :param context_names: the parameters that receive the ``ToolContext``.
+    :param input: type of the input, a struct with one field for each parameter; or a JSON Schema.
+    :param output: type of the result; ``Any`` where the function has no return annotation.
+    :param requires_approval: whether a person must approve each call; or a function, sync or async,
+        of the tool's parameters that decides for one call.
+    :param context_names: names of the parameters that receive the ``ToolContext``.
     """
 
     id: str
@@ -103,17 +121,23 @@ class Tool:
 
     @property
     def output_schema(self) -> dict[str, Any] | None:
-        """JSON Schema of the result, or ``None`` where the function does not say."""
+        """JSON Schema of the result, or ``None`` where the type is unknown."""
         return None if self.output is Any else schema_of(self.output)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """The function itself, so that a decorated function stays one."""
+        """Call the function itself, so that a decorated function stays callable.
+
+        :param args: positional arguments of the function.
+        :param kwargs: keyword arguments of the function.
+        """
         return self.function(*args, **kwargs)
 
     def check(self, data: Any) -> dict[str, Any]:
-        """``data`` as the values of the function's parameters.
+        """Validate ``data`` and return the values of the function's parameters.
 
-        :raises InvalidInput: when it does not fit them.
+        :param data: JSON builtins; ``None`` for no arguments.
+        :returns: parameter names, mapped to values of the declared types.
+        :raises InvalidInput: when ``data`` does not fit the parameters.
         """
         arguments = validate(self.input, {} if data is None else data)
         if isinstance(self.input, dict):  # a JSON Schema, of a tool that no signature describes
@@ -121,39 +145,49 @@ class Tool:
         return {name: getattr(arguments, name) for name in self.input.__struct_fields__}
 
     async def asks(self, values: Mapping[str, Any]) -> bool:
-        """Whether a person must agree to a call with these ``values``, which were checked."""
+        """Return whether a person must approve a call with these values.
+
+        :param values: validated arguments, as ``parse_arguments`` returns them.
+        """
         if not callable(self.requires_approval):
             return self.requires_approval
         answer = self.requires_approval(**values)
         return bool(await answer if inspect.isawaitable(answer) else answer)
 
     async def call(self, values: Mapping[str, Any], context: ToolContext | None = None) -> Any:
-        """Call the function with ``values``, which were checked; gives JSON builtins.
+        """Call the function.
 
-        A plain function runs in a worker thread, so it cannot block the server.
+        A sync function runs in a worker thread, so it cannot block the server.
+
+        :param values: validated arguments, as ``parse_arguments`` returns them.
+        :param context: the context of the call; an empty one by default.
+        :returns: the result as JSON builtins.
         """
-        given = dict(values)
+        arguments = dict(values)
         if self.context_names:
-            given |= dict.fromkeys(self.context_names, context or ToolContext())
+            arguments |= dict.fromkeys(self.context_names, context or ToolContext())
         if not active():
-            return await self._called(given)
+            return await self._invoke(arguments)
         attributes = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": self.id}
         with span(f"execute_tool {self.id}", attributes) as current:
             note(current, input=dict(values))
-            output = await self._called(given)
+            output = await self._invoke(arguments)
             note(current, output=output)
             return output
 
-    async def _called(self, given: dict[str, Any]) -> Any:
+    async def _invoke(self, arguments: dict[str, Any]) -> Any:
         if inspect.iscoroutinefunction(self.function):
-            return dump(await self.function(**given))
+            return dump(await self.function(**arguments))
         import asyncio
 
-        return dump(await asyncio.to_thread(self.function, **given))
+        return dump(await asyncio.to_thread(self.function, **arguments))
 
     async def execute(self, data: Any, context: ToolContext | None = None) -> Any:
-        """Check ``data`` and call the function; gives JSON builtins.
+        """Validate ``data`` and call the function.
 
+        :param data: JSON builtins; ``None`` for no arguments.
+        :param context: the context of the call; an empty one by default.
+        :returns: the result as JSON builtins.
         :raises InvalidInput: when ``data`` does not fit the parameters.
         """
         return await self.call(self.check(data), context)
@@ -176,52 +210,65 @@ def tool(
     description: str = "",
     requires_approval: bool | Callable[..., Any] = False,
 ) -> Tool | Callable[[Callable[..., Any]], Tool]:
-    """Make a tool of a typed function; used bare or with arguments.
+    """Convert a typed function to a ``Tool``; used as ``@tool`` or ``@tool(...)``.
 
+    :param function: a sync or async function whose parameters have types.
+    :param id: the name that a model calls the tool by; by default the function's name.
+    :param description: text that tells the model when to call the tool; by default the function's
+        docstring.
+    :param requires_approval: whether a person must approve each call; or a function, sync or async,
+        of the tool's parameters that decides for one call.
     :raises ConfigError: when a parameter has no type or no JSON form.
     """
     if not isinstance(requires_approval, bool) and not callable(requires_approval):
         raise ConfigError(
-            f"The rule of approval is {requires_approval!r}.",
+            f"The argument requires_approval is {requires_approval!r}.",
             "Pass True, False or a function of the tool's parameters.",
         )
 
-    def make(function: Callable[..., Any]) -> Tool:
+    def decorate(function: Callable[..., Any]) -> Tool:
         hints = hints_of(function)
-        made = Tool(
+        item = Tool(
             id=id or function.__name__,
             description=description or inspect.getdoc(function) or "",
             function=function,
-            input=parameters_type(function, skip=(ToolContext,)),
+            input=build_parameters_type(function, skip=(ToolContext,)),
             output=hints.get("return", Any),
             requires_approval=requires_approval,
             context_names=tuple(name for name, hint in hints.items() if hint is ToolContext),
         )
-        schema_of(made.input)  # a type without a JSON form is found here, not in a request
-        return made
+        schema_of(item.input)  # a type without a JSON form fails here and not in a request
+        return item
 
-    return make(function) if function else make
+    return decorate(function) if function else decorate
 
 
+@runtime_checkable
 class Toolbox(Protocol):
-    """Tools that are known only when a run asks for them: those of a server, for one."""
+    """A source of tools that are known only at run time, such as a server."""
 
     async def tools(self) -> Sequence[Tool]:
-        """The tools as they are now."""
+        """Return the tools that the source offers now."""
 
 
 def is_toolbox(value: Any) -> bool:
-    """Whether ``value`` is a ``Toolbox``."""
-    return inspect.iscoroutinefunction(getattr(value, "tools", None))
+    """Return whether a value is a ``Toolbox``.
+
+    :param value: any object.
+    """
+    return isinstance(value, Toolbox) and inspect.iscoroutinefunction(value.tools)
 
 
 def as_tool(value: Any) -> Tool:
-    """``value`` as a tool: a ``Tool``, or a typed function.
+    """Convert a value to a ``Tool``.
 
+    :param value: a ``Tool``, or a typed function.
     :raises ConfigError: for anything else.
     """
     if isinstance(value, Tool):
         return value
     if inspect.isroutine(value):
         return tool(value)
-    raise ConfigError(f"{value!r} is not a tool.", "Pass a typed function, or decorate it @tool.")
+    raise ConfigError(
+        f"{value!r} is not a tool.", "Pass a typed function, or decorate it with @tool."
+    )

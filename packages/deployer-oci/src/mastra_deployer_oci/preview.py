@@ -12,22 +12,20 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mastra_core.errors import BundleError, ConfigError
-from mastra_core.hooks import hookimpl
-from mastra_core.line import Bundle
+from mastra_core.pipeline import Bundle
 from mastra_core.secret import Secret
 
-__all__ = ("mastra_preview",)
+__all__ = ("preview",)
 
 
-@hookimpl
-def mastra_preview(bundle: Bundle, host: str, port: int, env: Mapping[str, Secret]) -> int:
+def preview(bundle: Bundle, host: str, port: int, env: Mapping[str, Secret]) -> int:
     """Unpack the layers and start the app: in a root of its own where that can be, else beside us.
 
     A root of its own needs Linux, root and an image without a base, whose layers are all here.
     """
-    from mastra_deployer_oci.parts import read_parts
+    from mastra_deployer_oci.bundle.image_plan import read_plan
 
-    parts = read_parts(bundle.directory)
+    parts = read_plan(bundle.directory)
     with tempfile.TemporaryDirectory(prefix="mastra-preview-") as scratch:
         root = Path(scratch)
         _unpack(bundle, root)
@@ -37,19 +35,19 @@ def mastra_preview(bundle: Bundle, host: str, port: int, env: Mapping[str, Secre
         values |= {"HOST": host, "PORT": str(port)}
         chroot = shutil.which("chroot")
         if not parts.base and chroot and sys.platform == "linux" and os.geteuid() == 0:
-            _say(f"Running the image in a root of its own, as user {container['User']}.")
+            _print(f"Running the image in a root of its own, as user {container['User']}.")
             command = [chroot, f"--userspec={container['User']}", str(root), *container["Cmd"]]
             return _run(command, values)
-        python = _host_python(bundle.manifest.python)
-        _say(f"Running the image's app with {python}: not in the image's own root.")
+        python = _find_host_python(bundle.manifest.python)
+        _print(f"Running the image's app with {python}: not in the image's own root.")
         kept = {"PATH": os.environ.get("PATH", ""), "HOME": str(root)}
         return _run([python, str(root / "app" / "index.py")], {**values, **kept})
 
 
 def _unpack(bundle: Bundle, root: Path) -> None:
-    from mastra_deployer_oci.parts import BLOBS, read_parts
+    from mastra_deployer_oci.bundle.image_plan import BLOBS, read_plan
 
-    for layer in read_parts(bundle.directory).layers:
+    for layer in read_plan(bundle.directory).layers:
         path = bundle.directory / BLOBS / layer.digest.removeprefix("sha256:")
         try:
             with tarfile.open(path) as archive:
@@ -62,7 +60,7 @@ def _unpack(bundle: Bundle, root: Path) -> None:
     root.chmod(0o755)
 
 
-def _host_python(version: str) -> str:
+def _find_host_python(version: str) -> str:
     if "{}.{}".format(*sys.version_info) == version:
         return sys.executable
     found = shutil.which(f"python{version}")
@@ -81,6 +79,6 @@ def _run(command: list[str], environment: Mapping[str, str]) -> int:
         return 130
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     sys.stderr.write(f"{text}\n")
     sys.stderr.flush()

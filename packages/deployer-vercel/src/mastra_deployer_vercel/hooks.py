@@ -9,7 +9,7 @@ from typing import cast
 
 from mastra_core import Secret
 from mastra_core.hooks import EnvStore, hookimpl
-from mastra_core.line import (
+from mastra_core.pipeline import (
     Build,
     Bundle,
     Deployment,
@@ -23,7 +23,7 @@ from mastra_core.line import (
     Stage,
     Target,
 )
-from mastra_deployer_vercel.checks import PYTHONS, SIZE, check_build, inspect_bundle
+from mastra_deployer_vercel.bundle.checks import PYTHONS, SIZE, check_build, inspect_bundle
 from mastra_deployer_vercel.settings import VercelDeployer
 
 __all__ = (
@@ -77,9 +77,9 @@ def mastra_check(build: Build, settings: VercelDeployer) -> Iterable[Problem]:
 @hookimpl
 def mastra_bundle(build: Build, directory: Path, settings: VercelDeployer) -> Bundle:
     """``.vercel/output`` with one function."""
-    from mastra_deployer_vercel.arrange import arrange
+    from mastra_deployer_vercel.bundle.build_output import write_output
 
-    arrange(build, directory, settings)
+    write_output(build, directory, settings)
     return Bundle.seal(build, directory, "vercel")
 
 
@@ -97,7 +97,7 @@ def mastra_plan(
     request: DeployRequest,
 ) -> Plan:
     """Project, variables, and what of the archive Vercel has."""
-    from mastra_deployer_vercel.deploy import plan
+    from mastra_deployer_vercel.deploy.deploy import plan
 
     return plan(bundle, settings, credentials, request)
 
@@ -111,7 +111,7 @@ def mastra_deploy(
     report: Report,
 ) -> Deployment:
     """Upload, create, wait."""
-    from mastra_deployer_vercel.deploy import deploy
+    from mastra_deployer_vercel.deploy.deploy import deploy
 
     return deploy(bundle, settings, credentials, request, report)
 
@@ -121,16 +121,16 @@ def mastra_deployments(
     settings: VercelDeployer, credentials: Mapping[str, Secret], limit: int
 ) -> list[Deployment]:
     """Those of the project, newest first."""
-    from mastra_deployer_vercel.api import opened
-    from mastra_deployer_vercel.project import find_project
-    from mastra_deployer_vercel.records import deployment_of, listed
+    from mastra_deployer_vercel.api import open_api
+    from mastra_deployer_vercel.resources.deployments import iter_deployments, to_deployment
+    from mastra_deployer_vercel.resources.project import find_project
 
-    with opened(settings, credentials) as client:
+    with open_api(settings, credentials) as client:
         project = find_project(client, settings)
         if project is None:
             return []
-        found = listed(client, project["id"], limit)
-        return [deployment_of(item, project, settings) for item in found]
+        found = iter_deployments(client, project["id"], limit)
+        return [to_deployment(item, project, settings) for item in found]
 
 
 @hookimpl
@@ -138,10 +138,10 @@ def mastra_promote(
     settings: VercelDeployer, credentials: Mapping[str, Secret], id: str, report: Report
 ) -> Deployment:
     """Move production's domains, or deploy a preview's files to production."""
-    from mastra_deployer_vercel.api import opened
-    from mastra_deployer_vercel.traffic import promote
+    from mastra_deployer_vercel.api import open_api
+    from mastra_deployer_vercel.manage.promotion import promote
 
-    with opened(settings, credentials) as client:
+    with open_api(settings, credentials) as client:
         return promote(client, settings, id, report)
 
 
@@ -150,10 +150,10 @@ def mastra_rollback(
     settings: VercelDeployer, credentials: Mapping[str, Secret], id: str, report: Report
 ) -> Deployment:
     """Vercel's instant rollback."""
-    from mastra_deployer_vercel.api import opened
-    from mastra_deployer_vercel.traffic import rollback
+    from mastra_deployer_vercel.api import open_api
+    from mastra_deployer_vercel.manage.promotion import rollback
 
-    with opened(settings, credentials) as client:
+    with open_api(settings, credentials) as client:
         return rollback(client, settings, id, report)
 
 
@@ -166,11 +166,11 @@ def mastra_canary(
     report: Report,
 ) -> Deployment:
     """A rolling release."""
-    from mastra_deployer_vercel.api import opened
-    from mastra_deployer_vercel.rolling import canary
+    from mastra_deployer_vercel.api import open_api
+    from mastra_deployer_vercel.manage.canary import set_canary
 
-    with opened(settings, credentials) as client:
-        return canary(client, settings, id, percent, report)
+    with open_api(settings, credentials) as client:
+        return set_canary(client, settings, id, percent, report)
 
 
 @hookimpl
@@ -182,10 +182,10 @@ def mastra_logs(
     follow: bool,
 ) -> Iterator[LogLine]:
     """Runtime logs."""
-    from mastra_deployer_vercel.api import opened
-    from mastra_deployer_vercel.logs import read_logs
+    from mastra_deployer_vercel.api import open_api
+    from mastra_deployer_vercel.manage.logs import read_logs
 
-    with opened(settings, credentials) as client:
+    with open_api(settings, credentials) as client:
         yield from read_logs(client, settings, id, since, follow=follow)
 
 
@@ -194,15 +194,15 @@ def mastra_env(
     settings: VercelDeployer, credentials: Mapping[str, Secret], environment: Stage
 ) -> EnvStore:
     """The project's variables for one environment."""
-    from mastra_deployer_vercel.store import Store
+    from mastra_deployer_vercel.manage.env import VercelEnvStore
 
-    return cast("EnvStore", Store(settings, credentials, environment))
+    return cast("EnvStore", VercelEnvStore(settings, credentials, environment))
 
 
 @hookimpl
 def mastra_doctor(settings: VercelDeployer, credentials: Mapping[str, Secret]) -> Iterable[Problem]:
     """Token, team, plan, protection."""
-    from mastra_deployer_vercel.doctor import diagnose
+    from mastra_deployer_vercel.manage.doctor import diagnose
 
     return diagnose(settings, credentials)
 
@@ -210,16 +210,16 @@ def mastra_doctor(settings: VercelDeployer, credentials: Mapping[str, Secret]) -
 @hookimpl
 def mastra_destroy(settings: VercelDeployer, credentials: Mapping[str, Secret]) -> bool:
     """``DELETE /v9/projects/{name}``: the project with its deployments and variables."""
-    from mastra_deployer_vercel.api import opened, project_path
+    from mastra_deployer_vercel.api import build_project_path, open_api
 
-    with opened(settings, credentials) as client:
-        answer = client.delete(project_path(settings), extensions={"mastra_accept": (404,)})
+    with open_api(settings, credentials) as client:
+        answer = client.delete(build_project_path(settings), extensions={"mastra_accept": (404,)})
         return answer.is_success
 
 
 @hookimpl
 def mastra_preview(bundle: Bundle, host: str, port: int, env: Mapping[str, Secret]) -> int:
     """Vercel's own runtime, on this machine."""
-    from mastra_deployer_vercel.preview import preview
+    from mastra_deployer_vercel.preview.preview import preview
 
     return preview(bundle, host, port, env)

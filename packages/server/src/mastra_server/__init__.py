@@ -1,32 +1,33 @@
-"""The HTTP server: a Litestar application over everything a ``Mastra`` object holds.
+"""Serve the agents, workflows and tools of a ``Mastra`` object over HTTP with Litestar.
 
-Names load on first use: the tool side imports this package without paying for Litestar.
+Public names are imported on first use: the build tools import this package without the cost of
+importing Litestar.
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mastra_server.api_keys import ApiKeys
     from mastra_server.app import create_app
-    from mastra_server.context import request_context
-    from mastra_server.jwt_tokens import Jwt
+    from mastra_server.auth.api_keys import ApiKeys
+    from mastra_server.auth.jwt import Jwt
+    from mastra_server.http.request_context import request_context
 
 __all__ = ("ApiKeys", "Jwt", "create_app", "request_context")
 
-_HOMES = {
-    "ApiKeys": "mastra_server.api_keys",
-    "Jwt": "mastra_server.jwt_tokens",
+_MODULES = {
+    "ApiKeys": "mastra_server.auth.api_keys",
+    "Jwt": "mastra_server.auth.jwt",
     "create_app": "mastra_server.app",
-    "request_context": "mastra_server.context",
+    "request_context": "mastra_server.http.request_context",
 }
 
 
 def __getattr__(name: str) -> Any:
     from importlib import import_module
 
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(_MODULES[name]), name)
 
 
 def __dir__() -> list[str]:

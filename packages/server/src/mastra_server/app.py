@@ -1,8 +1,8 @@
-"""The application: routes inside, and around them what every request passes through.
+"""Build the ASGI application: the routes and the layers that every request passes through.
 
 From the outside in: canonical path, request id, metrics, span, HTTPS, CORS, rate limit, time limit,
-body limit, error boundary, the user's middleware, Litestar's routes. A layer that has nothing to do
-is left out: each is paid for by every request.
+body limit, error boundary, the user's middleware, Litestar's routes. A layer that the settings do
+not need is left out, because each layer costs time on every request.
 """
 
 from __future__ import annotations
@@ -18,51 +18,49 @@ from litestar.datastructures import State
 from mastra_core import ApiRoute, Mastra
 from mastra_core.agents.toolboxes import close_toolboxes
 from mastra_core.telemetry import installed
-from mastra_server import (
-    agents,
-    health,
-    logs,
-    mcp_tools,
-    memory,
-    responses,
-    studio,
-    suspended,
-    threads,
-    tools,
-    workflows,
-)
-from mastra_server.asgi import App
-from mastra_server.auth import gates
-from mastra_server.cors import CorsHeaders
-from mastra_server.errors import ErrorBoundary, exception_handlers
-from mastra_server.https import HttpsOnly
-from mastra_server.limits import BodyLimit, TimeLimit
-from mastra_server.live_runs import LiveRuns
-from mastra_server.log_book import LogBook
-from mastra_server.mcp import McpRoute
-from mastra_server.metrics import Metrics
-from mastra_server.middleware import wrap_user_middleware
-from mastra_server.openapi import openapi_routes
-from mastra_server.paths import CanonicalPath, placed
-from mastra_server.rate_limit import RateLimiter
-from mastra_server.request_id import RequestId
-from mastra_server.routes import own_routes
-from mastra_server.startup import PlainStart, ready
-from mastra_server.thread_runs import ThreadRuns
-from mastra_server.tracing import RequestSpans
-from mastra_server.unrouted import unrouted_handlers
+from mastra_server.agents import approval_routes
+from mastra_server.agents import routes as agent_routes
+from mastra_server.agents import tools as tool_routes
+from mastra_server.agents.live_runs import LiveRuns
+from mastra_server.agents.thread_runs import ThreadRuns
+from mastra_server.auth.guards import build_guards
+from mastra_server.http import health
+from mastra_server.http.asgi import App
+from mastra_server.http.errors import ErrorBoundary, get_exception_handlers
+from mastra_server.http.not_found import get_not_found_handlers
+from mastra_server.http.openapi import get_openapi_routes
+from mastra_server.http.paths import CanonicalPath, mount_handlers
+from mastra_server.http.startup import StartupErrorApp, open_resources
+from mastra_server.http.user_routes import build_user_routes
+from mastra_server.mcp import tools as mcp_tools
+from mastra_server.mcp.app import McpRoute
+from mastra_server.memory import routes as memory_routes
+from mastra_server.middleware.cors import CorsHeaders
+from mastra_server.middleware.https import HttpsOnly
+from mastra_server.middleware.limits import BodyLimit, TimeLimit
+from mastra_server.middleware.metrics import Metrics
+from mastra_server.middleware.rate_limit import RateLimiter
+from mastra_server.middleware.request_id import RequestId
+from mastra_server.middleware.request_spans import RequestSpans
+from mastra_server.middleware.user import wrap_user_middleware
+from mastra_server.observability import logs as log_routes
+from mastra_server.observability.log_buffer import LogBuffer
+from mastra_server.openai import routes as openai_routes
+from mastra_server.studio import routes as studio_routes
+from mastra_server.threads import routes as thread_routes
+from mastra_server.workflows import routes as workflow_routes
 
 if TYPE_CHECKING:
-    from mastra_server.trace_book import TraceBook
+    from mastra_server.observability.trace_store import TraceStore
 
 __all__ = ("create_app",)
 
 
-class _Application(PlainStart):
-    """Litestar without the plugins for other libraries' types.
+class _PluginFreeApp(StartupErrorApp):
+    """Litestar without the default plugins for other libraries' types.
 
-    Bodies are read and written by msgspec here. Litestar would import pydantic wherever it is
-    installed, which costs 300 ms of every cold start.
+    msgspec reads and writes the bodies here. With its plugins, Litestar would import pydantic
+    wherever it is installed, which costs 300 ms of every cold start.
     """
 
     @staticmethod
@@ -71,135 +69,144 @@ class _Application(PlainStart):
 
 
 def create_app(mastra: Mastra) -> Litestar:
-    """The ASGI application that serves ``mastra``.
+    """Build the ASGI application that serves ``mastra``.
 
-    ``app.state.mastra`` is the object itself. Whoever stops the process may set
-    ``app.state.draining`` beforehand: ``/ready`` then answers 503 while requests still finish.
+    ``app.state.mastra`` is the ``Mastra`` object itself. Code that stops the process may set
+    ``app.state.draining`` first: ``/ready`` then answers 503 while running requests still finish.
 
+    :param mastra: the agents, workflows, tools and server settings to serve.
+    :returns: the Litestar application.
     :raises ConfigError: for a middleware path that cannot be matched, or a route that is taken.
     """
     live_runs = LiveRuns(mastra.server.run_timeout)
-    book, told = _traces(mastra)
-    offered = mcp_tools.ROUTES if mastra.server.mcp else ()
-    rows = (*_API, *told, *offered, *openapi_routes(mastra))
-    api = placed(rows, mastra.server.api_prefix)
+    trace_store, trace_routes = _create_trace_store(mastra)
+    mcp_routes = mcp_tools.ROUTES if mastra.server.mcp else ()
+    declared = (*_API_ROUTES, *trace_routes, *mcp_routes, *get_openapi_routes(mastra))
+    api_routes = mount_handlers(declared, mastra.server.api_prefix)
     metrics = [Metrics()] if mastra.server.metrics else []
     mcp = [McpRoute(mastra)] if mastra.server.mcp else []
-    shown = [*(each.route() for each in metrics), *(each.route() for each in mcp)]
-    app = _kind(mastra)(
-        route_handlers=[*health.ROUTES, *api, *own_routes(mastra), *shown],
-        guards=list(gates(mastra)),
-        exception_handlers={**exception_handlers(), **unrouted_handlers()},
-        lifespan=[_lifespan, *(each.lifespan for each in mcp)],
+    fixed_routes = [
+        *(each.build_route() for each in metrics),
+        *(each.build_route() for each in mcp),
+    ]
+    app = _choose_app_class(mastra)(
+        route_handlers=[*health.ROUTES, *api_routes, *build_user_routes(mastra), *fixed_routes],
+        guards=list(build_guards(mastra)),
+        exception_handlers={**get_exception_handlers(), **get_not_found_handlers()},
+        lifespan=[_run_lifespan, *(each.run_lifespan for each in mcp)],
         state=State(
             {
                 "mastra": mastra,
                 "draining": False,
                 "live_runs": live_runs,
                 "thread_runs": ThreadRuns(),
-                "log_book": LogBook(mastra.logger) if _keeps_logs(mastra) else None,
-                "trace_book": book,
-                "responses": responses.Responses(),
+                "log_buffer": LogBuffer(mastra.logger) if _should_keep_logs(mastra) else None,
+                "trace_store": trace_store,
+                "responses": openai_routes.Responses(),
             }
         ),
         logging_config=None,
         openapi_config=None,
-        request_max_body_size=None,  # ours also covers bodies that a middleware reads
+        request_max_body_size=None,  # BodyLimit also covers bodies that a middleware reads
         debug=False,
     )
-    traced = book is not None or mastra.telemetry is not None
-    app.asgi_handler = _surrounded(app.asgi_handler, mastra, metrics, traced=traced)
+    traced = trace_store is not None or mastra.telemetry is not None
+    app.asgi_handler = _wrap_layers(app.asgi_handler, mastra, metrics, traced=traced)
     return app
 
 
-_API = tuple(
+_API_ROUTES = tuple(
     route
     for module in (
-        agents,
-        suspended,
-        threads,
-        responses,
-        workflows,
-        tools,
-        memory,
-        logs,
-        studio,
+        agent_routes,
+        approval_routes,
+        thread_routes,
+        openai_routes,
+        workflow_routes,
+        tool_routes,
+        memory_routes,
+        log_routes,
+        studio_routes,
     )
     for route in module.ROUTES
 )
 
 
-def _keeps_logs(mastra: Mastra) -> bool:
-    wanted = mastra.server.logs
-    return _in_dev() if wanted is None else wanted
+def _should_keep_logs(mastra: Mastra) -> bool:
+    enabled = mastra.server.logs
+    return _is_dev() if enabled is None else enabled
 
 
-def _traces(mastra: Mastra) -> tuple[TraceBook | None, tuple[Any, ...]]:
-    """What keeps traces, and the routes that tell them; loaded where somebody wants them only."""
-    if not _keeps_traces(mastra):
+def _create_trace_store(mastra: Mastra) -> tuple[TraceStore | None, tuple[Any, ...]]:
+    """Return the trace store and its routes, imported only where traces are kept."""
+    if not _should_keep_traces(mastra):
         return None, ()
-    from mastra_server import trace_query, traces
-    from mastra_server.trace_book import TraceBook
+    from mastra_server.observability import trace_query, traces
+    from mastra_server.observability.trace_store import TraceStore
 
-    return TraceBook(mastra.telemetry), (*traces.ROUTES, *trace_query.ROUTES)
-
-
-def _keeps_traces(mastra: Mastra) -> bool:
-    """Under ``mastra dev`` where that needs nothing more to be installed."""
-    wanted = mastra.server.traces
-    return _in_dev() and installed() if wanted is None else wanted
+    return TraceStore(mastra.telemetry), (*traces.ROUTES, *trace_query.ROUTES)
 
 
-def _in_dev() -> bool:
+def _should_keep_traces(mastra: Mastra) -> bool:
+    """Return whether traces are kept; in development only where OpenTelemetry is installed."""
+    enabled = mastra.server.traces
+    return _is_dev() and installed() if enabled is None else enabled
+
+
+def _is_dev() -> bool:
     return os.environ.get("MASTRA_DEV") == "true"
 
 
-def _kind(mastra: Mastra) -> type[Litestar]:
-    """Handlers of Litestar's own kind may take what its plugins read, pydantic's models too."""
-    ours = all(isinstance(item, ApiRoute) for item in mastra.server.api_routes)
-    return _Application if ours else PlainStart
+def _choose_app_class(mastra: Mastra) -> type[Litestar]:
+    """Return the class of the application.
+
+    Handlers of Litestar's own kind may take types that its plugins read, pydantic models too.
+    """
+    plain = all(isinstance(item, ApiRoute) for item in mastra.server.api_routes)
+    return _PluginFreeApp if plain else StartupErrorApp
 
 
-def _surrounded(app: App, mastra: Mastra, metrics: Sequence[Metrics], *, traced: bool) -> App:
+def _wrap_layers(app: App, mastra: Mastra, metrics: Sequence[Metrics], *, traced: bool) -> App:
     settings = mastra.server
-    if mastra.server_middleware:  # what the routes raise, Litestar answers
+    if mastra.server_middleware:  # Litestar handles only what the routes raise
         app = ErrorBoundary(wrap_user_middleware(app, mastra.server_middleware))
     app = BodyLimit(app, settings.body_limit)
     app = TimeLimit(app, settings.timeout)
     if settings.rate_limit is not None:
         app = RateLimiter(app, settings.rate_limit)
     if settings.cors:
-        app = CorsHeaders(app, settings.cors, dev=_in_dev())
+        app = CorsHeaders(app, settings.cors, dev=_is_dev())
     if settings.https_only:
         app = HttpsOnly(app)
     if traced:
         app = RequestSpans(app)
-    for each in metrics:
-        app = each.around(app)
+    for collector in metrics:
+        app = collector.wrap(app)
     return CanonicalPath(RequestId(app))
 
 
 @contextlib.asynccontextmanager
-async def _lifespan(app: Litestar) -> AsyncIterator[None]:
+async def _run_lifespan(app: Litestar) -> AsyncIterator[None]:
     import asyncio
 
     mastra: Mastra = app.state.mastra
-    traces: TraceBook | None = app.state.trace_book
-    await ready(app)
-    book: LogBook | None = app.state.log_book
-    if book is not None:
-        book.open()
+    trace_store: TraceStore | None = app.state.trace_store
+    await open_resources(app)
+    log_buffer: LogBuffer | None = app.state.log_buffer
+    if log_buffer is not None:
+        log_buffer.open()
     try:
         yield
     finally:
         app.state.draining = True
-        if book is not None:
-            book.close()
+        if log_buffer is not None:
+            log_buffer.close()
         await app.state.live_runs.close()
         await mastra.engine.close()
         await close_toolboxes(mastra.agents.values())
         await mastra.storage.close()
-        if traces is not None:
-            traces.stop()
+        if trace_store is not None:
+            trace_store.stop()
         if mastra.telemetry is not None:
-            await asyncio.to_thread(mastra.telemetry.stop)  # a dead collector blocks for seconds
+            # Off the event loop: an unreachable collector blocks for seconds.
+            await asyncio.to_thread(mastra.telemetry.stop)

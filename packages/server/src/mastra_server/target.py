@@ -1,7 +1,6 @@
-"""The universal target: a directory that ``python index.py`` serves on any machine.
+"""Define the ``server`` target: a directory that ``python index.py`` serves on any machine.
 
-Tool side only; the server never imports it. It is a deployer like any other, and the simplest
-example of one.
+The server itself never imports this module. It is the simplest example of a deployer.
 """
 
 from __future__ import annotations
@@ -11,21 +10,24 @@ from pathlib import Path
 from typing import ClassVar
 
 from mastra_core.hooks import hookimpl
-from mastra_core.line import Build, Bundle, Target
+from mastra_core.pipeline import Build, Bundle, Target
 
 __all__ = ("ServerSettings", "mastra_bundle", "mastra_target")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ServerSettings:
-    """The universal target has no settings: the environment says port and host."""
+    """Settings of the ``server`` target: none, because environment variables set port and host."""
 
     target: ClassVar[str] = "server"
 
 
 @hookimpl
 def mastra_target() -> Target:
-    """Any machine with a matching Python."""
+    """Return the target for any machine with a matching Python.
+
+    :returns: the description of the ``server`` target.
+    """
     return Target(
         name="server",
         summary="a directory that `python index.py` serves on any machine",
@@ -41,6 +43,11 @@ def mastra_target() -> Target:
 
 @hookimpl
 def mastra_bundle(build: Build, directory: Path) -> Bundle:
-    """The build as it is: its launcher is what serves it."""
+    """Move the build into the bundle's directory unchanged: its launcher serves it.
+
+    :param build: the finished build.
+    :param directory: where the bundle goes.
+    :returns: the sealed bundle.
+    """
     build.move_to(directory)
     return Bundle.seal(build, directory, "server")

@@ -1,4 +1,4 @@
-"""Agents: the protocol, the events they give, and what may stand for one."""
+"""Agents: their protocol, their events, and the conversion of other objects to agents."""
 
 from mastra_core.agents.adapt import as_agent
 from mastra_core.agents.agent import Agent
@@ -30,8 +30,8 @@ from mastra_core.agents.messages import (
     ToolResultPart,
 )
 from mastra_core.agents.protocol import AgentInfo, AgentLike, AgentOutput, collect
-from mastra_core.agents.stopping import has_tool_call, step_count
-from mastra_core.agents.suspended import MemorySuspendedRuns, SuspendedRun, SuspendedRuns
+from mastra_core.agents.stop_conditions import has_tool_call, step_count
+from mastra_core.agents.suspended_runs import MemorySuspendedRuns, SuspendedRun, SuspendedRuns
 
 __all__ = (
     "Agent",

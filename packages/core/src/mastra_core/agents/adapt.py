@@ -1,9 +1,9 @@
-"""Which adapter makes an agent of an object.
+"""Selection of the adapter that converts an object to an agent.
 
-Adapters are found by the module of the object's class, or a package above it, searched along its
-MRO, so nothing of a framework is imported to recognise it. Ours are in a table; others come from
-the entry-point group ``mastra.agents``. A bundle carries its matches frozen in, because reading
-the metadata of all installed distributions costs 40 ms at every cold start.
+Adapters are found by the module of the object's class, or a package above it, searched along the
+MRO, so no framework is imported to recognise its objects. Built-in adapters are in a table; others
+come from the entry-point group ``mastra.agents``. A bundle contains the result of that search,
+because reading the metadata of all installed distributions costs 40 ms at every cold start.
 """
 
 from __future__ import annotations
@@ -23,13 +23,14 @@ _BUILT_IN = {
     "agents.agent": "mastra_core.agents.openai_agents:adapt",  # users call modules "agents" too
     "langgraph": "mastra_core.agents.langgraph:adapt",
 }
-_frozen: dict[str, str] | None = None
+_frozen_adapters: dict[str, str] | None = None
 
 
 def as_agent(value: Any) -> AgentLike:
-    """``value`` as an agent.
+    """Convert a value to an agent.
 
-    :raises ConfigError: when nothing knows how to run it.
+    :param value: an agent, an async function or generator, or an agent of another framework.
+    :raises ConfigError: when no adapter accepts the value.
     """
     if isinstance(value, AgentLike) and not isinstance(value, type):
         return value
@@ -37,57 +38,63 @@ def as_agent(value: Any) -> AgentLike:
         from mastra_core.agents.function import FunctionAgent
 
         return FunctionAgent(value)
-    adapter = next(iter(_adapters(value)), None)
+    adapter = next(iter(_find_adapters(value)), None)
     if adapter is None:
         raise ConfigError(
             f"{value!r} is not an agent.",
             "Pass an Agent, an async function, a pydantic-ai agent, or install an adapter for "
-            f"{_top_level(type(value))!r} (entry-point group mastra.agents).",
+            f"{_get_top_level_package(type(value))!r} (entry-point group mastra.agents).",
         )
-    return _load(adapter)(value)
+    return _load_adapter(adapter)(value)
 
 
 def freeze_adapters(adapters: Mapping[str, str]) -> None:
-    """Use exactly these adapters (module to ``module:attribute``) and scan nothing."""
-    global _frozen  # noqa: PLW0603  # set once, by the first line of a bundle
-    _frozen = dict(adapters)
+    """Use exactly these adapters and search for no others.
+
+    :param adapters: module or package of a class, mapped to ``module:attribute`` of its adapter.
+    """
+    global _frozen_adapters  # noqa: PLW0603  # set once, by the first line of a bundle's app
+    _frozen_adapters = dict(adapters)
 
 
 def adapter_names() -> dict[str, str]:
-    """Every adapter known here: module or package to ``module:attribute``."""
-    return _BUILT_IN | (_installed() if _frozen is None else _frozen)
+    """Return every known adapter.
+
+    :returns: module or package of a class, mapped to ``module:attribute`` of its adapter.
+    """
+    return _BUILT_IN | (_load_entry_points() if _frozen_adapters is None else _frozen_adapters)
 
 
-def _adapters(value: Any) -> list[str]:
-    modules = [name for cls in type(value).__mro__ for name in _packages(cls)]
+def _find_adapters(value: Any) -> list[str]:
+    modules = [name for cls in type(value).__mro__ for name in _list_packages(cls)]
     found = [_BUILT_IN[name] for name in modules if name in _BUILT_IN]
     return found or [
         names[name] for names in [adapter_names()] for name in modules if name in names
     ]
 
 
-def _packages(cls: type) -> list[str]:
-    """The module of ``cls`` and the packages above it, innermost first."""
+def _list_packages(cls: type) -> list[str]:
+    """Return the module of ``cls`` and the packages above it, innermost first."""
     parts = cls.__module__.split(".")
     return [".".join(parts[:length]) for length in range(len(parts), 0, -1)]
 
 
-def _installed() -> dict[str, str]:
+def _load_entry_points() -> dict[str, str]:
     from importlib.metadata import entry_points
 
     return {entry.name: entry.value for entry in entry_points(group="mastra.agents")}
 
 
-def _load(reference: str) -> Callable[[Any], AgentLike]:
+def _load_adapter(reference: str) -> Callable[[Any], AgentLike]:
     module, _, attribute = reference.partition(":")
     try:
         return getattr(import_module(module), attribute)  # type: ignore[no-any-return]  # the group's contract
     except (ImportError, AttributeError) as error:
         raise PluginError(
             f"The agent adapter {reference!r} cannot be loaded: {error}.",
-            "Update or uninstall the package that offers it.",
+            "Update or uninstall the package that provides it.",
         ) from None
 
 
-def _top_level(cls: type) -> str:
+def _get_top_level_package(cls: type) -> str:
     return cls.__module__.partition(".")[0]

@@ -1,4 +1,4 @@
-"""The built-in agent: a description here, pydantic-ai underneath, loaded on the first run."""
+"""The built-in agent: its description here, pydantic-ai underneath, loaded on the first run."""
 
 from __future__ import annotations
 
@@ -10,9 +10,14 @@ from mastra_core.agents.events import AgentEvent
 from mastra_core.agents.instructions import Instructions
 from mastra_core.agents.messages import AgentInput, Limits
 from mastra_core.agents.protocol import AgentInfo, AgentLike, AgentOutput
-from mastra_core.agents.providers import labels_of, models_of, modules_of, variables_of
-from mastra_core.agents.stopping import StopCondition
-from mastra_core.agents.subagent import agent_tool
+from mastra_core.agents.providers import (
+    get_provider_modules,
+    get_provider_variables,
+    parse_models,
+    split_model_name,
+)
+from mastra_core.agents.stop_conditions import StopCondition
+from mastra_core.agents.subagent import build_agent_tool
 from mastra_core.errors import ConfigError
 from mastra_core.schema import schema_of
 from mastra_core.tools import Tool, Toolbox, as_tool, is_toolbox
@@ -26,22 +31,24 @@ __all__ = ("Agent",)
 class Agent:
     """An agent of instructions, a model and tools.
 
-    :param name: what people call it, and its id where ``id`` is not given.
+    :param name: display name, and the id where ``id`` is empty.
     :param instructions: the system prompt: text, where ``{{ name }}`` stands for a value of the
         request context, or a function of the request context.
     :param model: ``"provider:model"`` (``"openai:gpt-5"``), a pydantic-ai model object, or a list
-        of them: where one fails, the next is asked.
-    :param tools: typed functions, and toolboxes, whose tools are asked for by each run.
-    :param agents: other agents that the model may ask, by key.
-    :param output: the type of a structured answer, or its JSON Schema; plain text where not given.
-    :param settings: model settings for every run (``temperature``, ``max_tokens``, ...).
-    :param retries: how often the model may repair a bad tool call or answer.
-    :param max_steps: the most model turns of a run.
-    :param stop_when: functions of the events so far; where one is true the run ends.
-    :param timeout: seconds a run may take.
-    :param limits: what a run may use.
-    :param memory: what it remembers of conversations; that of the ``Mastra`` where not given.
-    :raises ConfigError: for a model string without a provider, or something that is no tool.
+        of them, tried in order until one succeeds.
+    :param tools: typed functions, and toolboxes, whose tools are requested for each run.
+    :param agents: other agents that the model may call as tools, by key.
+    :param output: type or JSON Schema of a structured answer; plain text by default.
+    :param description: what the agent is for; tells other agents when to call it.
+    :param id: id of the agent; by default ``name``.
+    :param settings: model settings of every run (``temperature``, ``max_tokens``, ...).
+    :param retries: how many times the model may correct an invalid tool call or answer.
+    :param max_steps: maximum number of model turns in a run.
+    :param stop_when: functions of the events so far; the run ends when one of them is true.
+    :param timeout: seconds that a run may take.
+    :param limits: the usage limits of a run.
+    :param memory: the memory of conversations; by default that of the ``Mastra``.
+    :raises ConfigError: for a model string without a provider, or an invalid tool.
     """
 
     def __init__(
@@ -67,7 +74,7 @@ class Agent:
         self.name = name
         self.description = description
         self.instructions = instructions
-        self.models = models_of(model)
+        self.models = parse_models(model)
         self.agents = {key: as_agent(value) for key, value in (agents or {}).items()}
         self.toolboxes: tuple[Toolbox, ...] = tuple(item for item in tools if is_toolbox(item))
         self.tools: tuple[Tool, ...] = tuple(
@@ -82,17 +89,17 @@ class Agent:
         self.limits = limits
         self.memory = memory
         self._runner: AgentLike | None = None
-        _distinct(name, self.callable_tools)
+        _check_tool_names(name, self.callable_tools)
 
     @property
     def callable_tools(self) -> tuple[Tool, ...]:
         """Everything the model may call: the tools, and the other agents as tools."""
-        return (*self.tools, *(agent_tool(key, agent) for key, agent in self.agents.items()))
+        return (*self.tools, *(build_agent_tool(key, agent) for key, agent in self.agents.items()))
 
     def info(self) -> AgentInfo:
-        """What can be said without running it; loads no framework."""
+        """Describe the agent without running it; no framework is loaded."""
         first = self.models[0]
-        provider, model = labels_of(first)
+        provider, model = split_model_name(first)
         return AgentInfo(
             instructions=self.instructions if isinstance(self.instructions, str) else "",
             provider=provider,
@@ -100,69 +107,78 @@ class Agent:
             tools=self.tools,
             agents=dict(self.agents),
             output_schema=None if self.output is None else schema_of(self.output),
-            requires=self._requires(),
-            variables=variables_of(provider) if isinstance(first, str) else (),
+            requires=self._list_required_modules(),
+            variables=get_provider_variables(provider) if isinstance(first, str) else (),
         )
 
-    async def generate(self, input: AgentInput | str, /, **wishes: Any) -> AgentOutput:
+    async def generate(self, input: AgentInput | str, /, **overrides: Any) -> AgentOutput:
         """Run to the end.
 
-        :param input: the whole input, or the user's words.
-        :param wishes: fields of ``AgentInput`` in the place of its own (``max_steps=3``).
-        :raises AgentFailed: when the run breaks.
+        :param input: the whole input, or the user's message.
+        :param overrides: fields of ``AgentInput`` that replace those of ``input``
+            (``max_steps=3``).
+        :returns: the output of the whole run.
+        :raises AgentFailed: when the run fails.
         :raises RequestError: for an input that cannot be run.
         :raises ConfigError: on the first run, when the extra ``agents`` is not installed.
         """
-        return await self._loaded().generate(AgentInput.of(input, wishes))
+        return await self._get_runner().generate(AgentInput.from_value(input, overrides))
 
-    def stream(self, input: AgentInput | str, /, **wishes: Any) -> AsyncIterator[AgentEvent]:
-        """Run, giving the events as they happen; a broken run ends in ``Failure``.
+    def stream(self, input: AgentInput | str, /, **overrides: Any) -> AsyncIterator[AgentEvent]:
+        """Run, yielding the events as they happen; a failed run ends in ``Failure``.
 
-        Closing the stream stops the run, and with it the call to the model.
+        Closing the stream stops the run and the request to the model.
 
-        :param input: the whole input, or the user's words.
-        :param wishes: fields of ``AgentInput`` in the place of its own (``max_steps=3``).
+        :param input: the whole input, or the user's message.
+        :param overrides: fields of ``AgentInput`` that replace those of ``input``
+            (``max_steps=3``).
         :raises ConfigError: on the first run, when the extra ``agents`` is not installed.
         """
-        return self._loaded().stream(AgentInput.of(input, wishes))
+        return self._get_runner().stream(AgentInput.from_value(input, overrides))
 
-    def shorten_history(self, history: bytes, turns: int) -> bytes:
-        """The last ``turns`` turns of a ``Finish.history``; empty where that cannot be."""
-        shortened: bytes = self._loaded().shorten_history(history, turns)  # type: ignore[attr-defined]  # no part of the protocol
+    def truncate_history(self, history: bytes, turns: int) -> bytes:
+        """Cut a serialised history down to its last turns.
+
+        :param history: a ``Finish.history``.
+        :param turns: how many turns to keep.
+        :returns: the shorter history; empty where it cannot be cut.
+        """
+        shortened: bytes = self._get_runner().truncate_history(history, turns)  # type: ignore[attr-defined]  # not part of the protocol
         return shortened
 
-    def _loaded(self) -> AgentLike:
+    def _get_runner(self) -> AgentLike:
         if self._runner is None:
-            self._runner = self._load()
+            self._runner = self._build_runner()
         return self._runner
 
-    def _load(self) -> AgentLike:
+    def _build_runner(self) -> AgentLike:
         try:
-            from mastra_core.agents.pydantic_ai import build
+            from mastra_core.agents.pydantic_ai import build_runner
         except ModuleNotFoundError as error:
             raise ConfigError(
-                f"Agent {self.name!r} needs {error.name!r}, which is not installed.",
+                f"The agent {self.name!r} needs {error.name!r}, which is not installed.",
                 "Install the extra: pip install 'mastra-core[agents]'.",
             ) from None
         if self.memory is None:
-            return build(self)
-        from mastra_core.memory.agent import RememberingAgent
+            return build_runner(self)
+        from mastra_core.memory.memory_agent import RememberingAgent
 
-        return RememberingAgent(build(self), self.memory)
+        return RememberingAgent(build_runner(self), self.memory)
 
-    def _requires(self) -> tuple[str, ...]:
+    def _list_required_modules(self) -> tuple[str, ...]:
         names = [model for model in self.models if isinstance(model, str)]
         if not names:
             return ()
-        modules = [modules_of(labels_of(name)[0] or name) for name in names]
+        modules = [get_provider_modules(split_model_name(name)[0] or name) for name in names]
         return tuple(dict.fromkeys(("pydantic_ai", *(each for some in modules for each in some))))
 
 
-def _distinct(agent: str, tools: Sequence[Tool]) -> None:
+def _check_tool_names(agent: str, tools: Sequence[Tool]) -> None:
     seen: set[str] = set()
     for item in tools:
         if item.id in seen:
             raise ConfigError(
-                f"Two tools of agent {agent!r} are called {item.id!r}.", "Give one another id."
+                f"Two tools of the agent {agent!r} have the id {item.id!r}.",
+                "Give one of them another id.",
             )
         seen.add(item.id)

@@ -1,4 +1,4 @@
-"""Events that must come in time."""
+"""A deadline for a stream of events."""
 
 from __future__ import annotations
 
@@ -7,23 +7,29 @@ from typing import TypeVar
 
 from mastra_core.errors import RequestError
 
-__all__ = ("RunTimedOut", "in_time")
+__all__ = ("RunTimedOut", "iter_with_timeout")
 
 T = TypeVar("T")
 
 
 class RunTimedOut(RequestError):
-    """A run took longer than it may."""
+    """A run exceeded its timeout.
+
+    :param message: what is wrong, in one sentence.
+    :param hint: the cure; empty where there is none.
+    """
 
     status = 504
 
 
-async def in_time(events: AsyncIterator[T], seconds: float | None) -> AsyncGenerator[T]:
-    """``events``, all of which must come within ``seconds``.
+async def iter_with_timeout(events: AsyncIterator[T], seconds: float | None) -> AsyncGenerator[T]:
+    """Yield the events of a stream that must end within a time.
 
-    What reads them may take its time: the clock is around each event alone.
+    The reader of the events does not count: a timeout interrupts only the wait for an event.
 
-    :raises RunTimedOut: when they do not.
+    :param events: the stream.
+    :param seconds: the timeout; ``None`` for no timeout.
+    :raises RunTimedOut: when the time is over.
     """
     import asyncio
 
@@ -38,5 +44,5 @@ async def in_time(events: AsyncIterator[T], seconds: float | None) -> AsyncGener
         except TimeoutError:
             if end is None or loop.time() < end:
                 raise
-            raise RunTimedOut("The run took longer than it may.") from None
+            raise RunTimedOut(f"The run exceeded its timeout of {seconds:g} s.") from None
         yield event

@@ -1,9 +1,9 @@
-"""What a running agent reports, in the order it happens.
+"""The events of a running agent, in the order in which they happen.
 
-One run is ``Start``, then per model turn some deltas, tool calls and results closed by a
-``StepFinish``, then one ``Finish``; a run that breaks ends in ``Failure`` instead. A run that
-waits for somebody tells what for (``ApprovalRequired``, ``ToolSuspended``) and ends in a
-``Finish`` whose reason is ``suspended``.
+A run begins with ``Start``. Each model turn has deltas, tool calls and results, and ends with a
+``StepFinish``. The run ends with one ``Finish``; a failed run ends with ``Failure`` instead. A run
+that waits for a person reports what it waits for (``ApprovalRequired``, ``ToolSuspended``) and ends
+with a ``Finish`` whose reason is ``suspended``.
 """
 
 from __future__ import annotations
@@ -31,10 +31,12 @@ __all__ = (
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
-    """Tokens counted by the provider; zero where it does not say.
+    """Numbers of tokens as counted by the provider; zero where it does not report them.
 
-    :param cached_tokens: those of the input that the provider had in its cache.
-    :param reasoning_tokens: those of the output that nobody sees.
+    :param input_tokens: tokens of the input.
+    :param output_tokens: tokens of the output.
+    :param cached_tokens: tokens of the input that the provider read from its cache.
+    :param reasoning_tokens: tokens of the output that are hidden reasoning.
     """
 
     input_tokens: int = 0
@@ -56,9 +58,11 @@ class _Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
 
 
 class Start(_Event, frozen=True, tag="start", kw_only=True):
-    """The run began; ``model`` and ``provider`` label what answers.
+    """The run began.
 
-    :param message_id: what a memory stores the answer by; empty without one.
+    :param model: name of the model that answers.
+    :param provider: name of the model's provider.
+    :param message_id: id of the answer in the memory; empty without a memory.
     """
 
     model: str = ""
@@ -67,19 +71,30 @@ class Start(_Event, frozen=True, tag="start", kw_only=True):
 
 
 class TextDelta(_Event, frozen=True, tag="text-delta", kw_only=True):
-    """A piece of the answer."""
+    """A piece of the answer.
+
+    :param text: the text.
+    """
 
     text: str
 
 
 class ReasoningDelta(_Event, frozen=True, tag="reasoning-delta", kw_only=True):
-    """A piece of the model's reasoning."""
+    """A piece of the model's reasoning.
+
+    :param text: the text.
+    """
 
     text: str
 
 
 class File(_Event, frozen=True, tag="file", kw_only=True):
-    """An image or file that the model made: a URL, or bytes."""
+    """An image or file that the model created: a URL, or bytes.
+
+    :param media_type: MIME type.
+    :param url: URL of the file, empty where ``data`` is given.
+    :param data: the content, empty where ``url`` is given.
+    """
 
     media_type: str
     url: str = ""
@@ -87,7 +102,12 @@ class File(_Event, frozen=True, tag="file", kw_only=True):
 
 
 class ToolCall(_Event, frozen=True, tag="tool-call", kw_only=True):
-    """The model asked for a tool."""
+    """The model called a tool.
+
+    :param id: id of the call.
+    :param name: name of the tool.
+    :param arguments: the arguments, JSON builtins.
+    """
 
     id: str
     name: str
@@ -95,7 +115,14 @@ class ToolCall(_Event, frozen=True, tag="tool-call", kw_only=True):
 
 
 class ToolResult(_Event, frozen=True, tag="tool-result", kw_only=True):
-    """A tool answered; ``id`` is that of its ``ToolCall``."""
+    """A tool returned its result.
+
+    :param id: id of the ``ToolCall``.
+    :param name: name of the tool.
+    :param arguments: the arguments of the call.
+    :param result: the result, JSON builtins.
+    :param failed: whether the tool failed or the call was declined.
+    """
 
     id: str
     name: str
@@ -105,7 +132,12 @@ class ToolResult(_Event, frozen=True, tag="tool-result", kw_only=True):
 
 
 class ToolOutput(_Event, frozen=True, tag="tool-output", kw_only=True):
-    """What a tool tells while it runs; of a sub-agent, one of its events."""
+    """An output of a tool while it runs; for a sub-agent, one of its events.
+
+    :param id: id of the ``ToolCall``.
+    :param name: name of the tool.
+    :param output: JSON builtins, or an event.
+    """
 
     id: str
     name: str
@@ -113,7 +145,12 @@ class ToolOutput(_Event, frozen=True, tag="tool-output", kw_only=True):
 
 
 class ApprovalRequired(_Event, frozen=True, tag="approval-required", kw_only=True):
-    """A tool waits for a person's agreement; ``id`` is that of its ``ToolCall``."""
+    """A tool call waits for a person's approval.
+
+    :param id: id of the ``ToolCall``.
+    :param name: name of the tool.
+    :param arguments: the arguments of the call.
+    """
 
     id: str
     name: str
@@ -121,9 +158,12 @@ class ApprovalRequired(_Event, frozen=True, tag="approval-required", kw_only=Tru
 
 
 class ToolSuspended(_Event, frozen=True, tag="tool-suspended", kw_only=True):
-    """A tool stopped itself and waits for data.
+    """A tool suspended itself and waits for data.
 
-    :param payload: what the tool says it needs.
+    :param id: id of the ``ToolCall``.
+    :param name: name of the tool.
+    :param arguments: the arguments of the call.
+    :param payload: what the tool needs, as it was given to ``ToolContext.suspend``.
     """
 
     id: str
@@ -133,7 +173,12 @@ class ToolSuspended(_Event, frozen=True, tag="tool-suspended", kw_only=True):
 
 
 class StepFinish(_Event, frozen=True, tag="step-finish", kw_only=True):
-    """One model turn is over; ``continued`` when another follows."""
+    """A model turn ended.
+
+    :param reason: why the turn ended.
+    :param continued: whether another turn follows.
+    :param usage: the tokens of the turn.
+    """
 
     reason: str = "stop"
     continued: bool = False
@@ -141,11 +186,11 @@ class StepFinish(_Event, frozen=True, tag="step-finish", kw_only=True):
 
 
 class Failure(_Event, frozen=True, tag="error", kw_only=True):
-    """The run broke.
+    """The run failed.
 
-    :param message: one sentence that is safe to show to whoever called.
-    :param kind: what went wrong, in a word (``ModelRateLimitError``).
-    :param status: the HTTP answer it deserves.
+    :param message: one sentence that is safe to show to the caller.
+    :param kind: name of the kind of error (``ModelRateLimitError``).
+    :param status: HTTP status of the response that reports the error.
     """
 
     message: str
@@ -154,14 +199,13 @@ class Failure(_Event, frozen=True, tag="error", kw_only=True):
 
 
 class Finish(_Event, frozen=True, tag="finish", kw_only=True):
-    """The run is over.
+    """The run ended.
 
-    :param reason: ``stop``; ``tool-calls`` where tools of the caller are to be called, or the
-        model was not asked again; ``suspended`` where somebody must decide; ``length`` where the
-        answer was cut.
-    :param object: the structured answer, where one was asked for.
-    :param usage: the sum over all turns.
-    :param history: the framework's own serialised messages, opaque to everybody else.
+    :param reason: ``stop``; ``tool-calls`` where the caller must call tools or the model was not
+        called again; ``suspended`` where a person must decide; ``length`` where the answer was cut.
+    :param object: the structured answer, ``None`` for a text.
+    :param usage: the sum of the tokens of all turns.
+    :param history: the framework's own serialised messages, opaque to everything else.
     """
 
     reason: str = "stop"

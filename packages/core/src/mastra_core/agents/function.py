@@ -1,4 +1,4 @@
-"""Plain functions as agents: the lightest there are."""
+"""Plain functions as agents."""
 
 from __future__ import annotations
 
@@ -11,50 +11,60 @@ from mastra_core.agents.messages import AgentInput
 from mastra_core.agents.protocol import AgentInfo, AgentOutput, collect
 from mastra_core.errors import ConfigError
 from mastra_core.logger import logger_of
+from mastra_core.redaction import words_of
 from mastra_core.schema import dump, hints_of
-from mastra_core.words import words_of
 
 __all__ = ("FunctionAgent",)
 
 
 class FunctionAgent:
-    """An async function or generator of one argument.
+    """An agent of an async function or generator with one parameter.
 
-    Annotated ``AgentInput`` it gets the whole input, otherwise the text of the last user
-    message. A function returns text, or any JSON-able object as a structured answer; a
+    A parameter annotated ``AgentInput`` receives the whole input, any other the text of the last
+    user message. A function returns text, or any JSON-able object as a structured answer. A
     generator yields pieces of text, or events.
+
+    :param function: the function or generator.
+    :raises ConfigError: when the function does not have exactly one parameter.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
         parameters = list(inspect.signature(function).parameters.values())
         if len(parameters) != 1:
             raise ConfigError(
-                f"The agent function {_name(function)!r} takes {len(parameters)} arguments.",
+                f"The agent function {_get_name(function)!r} takes {len(parameters)} arguments.",
                 "Give it one: the user's text, or an AgentInput.",
             )
         self._function = function
-        self._whole = hints_of(function).get(parameters[0].name) is AgentInput
-        self.id = self.name = _name(function)
+        self._takes_input = hints_of(function).get(parameters[0].name) is AgentInput
+        self.id = self.name = _get_name(function)
         self.description = (inspect.getdoc(function) or "").partition("\n")[0]
 
     def info(self) -> AgentInfo:
-        """A function has nothing more to say."""
+        """Return an empty description: nothing is known of a function."""
         return AgentInfo()
 
     async def generate(self, input: AgentInput, /) -> AgentOutput:
-        """Run to the end."""
+        """Run to the end.
+
+        :param input: the input of the run.
+        :raises AgentFailed: when the function fails.
+        """
         return await collect(self.stream(input))
 
     async def stream(self, input: AgentInput, /) -> AsyncIterator[AgentEvent]:
-        """Run, giving the events as they happen."""
+        """Run, yielding the events as they happen; a failed run ends in ``Failure``.
+
+        :param input: the input of the run.
+        """
         yield Start()
         try:
-            async for event in self._events(input if self._whole else input.prompt):
+            async for event in self._iter_events(input if self._takes_input else input.prompt):
                 yield event
         except Exception as error:  # noqa: BLE001  # user code may raise anything; it ends as an event
-            yield failure(error, self.id)
+            yield to_failure(error, self.id)
 
-    async def _events(self, argument: Any) -> AsyncIterator[AgentEvent]:
+    async def _iter_events(self, argument: Any) -> AsyncIterator[AgentEvent]:
         if not inspect.isasyncgenfunction(self._function):
             answer = await self._function(argument)
             if isinstance(answer, str):
@@ -66,7 +76,8 @@ class FunctionAgent:
         async for piece in self._function(argument):
             event = TextDelta(text=piece) if isinstance(piece, str) else piece
             if not isinstance(event, AgentEvent):
-                raise TypeError(f"it yielded {type(event).__name__}, neither text nor an event")
+                name = type(event).__name__
+                raise TypeError(f"the agent yielded {name}, neither text nor an event")
             finished = finished or isinstance(event, Failure | Finish)
             yield event
         if not finished:
@@ -74,13 +85,16 @@ class FunctionAgent:
             yield Finish()
 
 
-def _name(function: Callable[..., Any]) -> str:
-    return getattr(
-        getattr(function, "func", function), "__name__", ""
-    )  # of a partial its function's
+def _get_name(function: Callable[..., Any]) -> str:
+    inner = getattr(function, "func", function)  # the function of a functools.partial
+    return getattr(inner, "__name__", "")
 
 
-def failure(error: Exception, agent: str) -> Failure:
-    """An exception as the event that ends a run; the traceback goes to the log only."""
+def to_failure(error: Exception, agent: str) -> Failure:
+    """Convert an exception to the event that ends a run; the traceback goes only to the log.
+
+    :param error: the exception.
+    :param agent: id of the agent.
+    """
     logger_of("mastra.agents").error("agent %r failed", agent, exc_info=error)
     return Failure(message=words_of(error), kind=type(error).__name__)

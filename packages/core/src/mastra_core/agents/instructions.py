@@ -1,4 +1,4 @@
-"""Instructions: text, a template of the request context, or a function of it."""
+"""Instructions of an agent: text, a template of the request context, or a function of it."""
 
 from __future__ import annotations
 
@@ -11,40 +11,42 @@ import msgspec
 
 from mastra_core.errors import ConfigError, InvalidInput
 
-__all__ = ("Instructions", "rendered")
+__all__ = ("Instructions", "render_instructions")
 
 Instructions: TypeAlias = str | Callable[[Mapping[str, Any]], str | Awaitable[str]]
 
-# Double braces: single ones are common in what people write to models (JSON, code).
+# Double braces, because single ones are common in prompts (JSON, code).
 _FIELD = re.compile(r"\{\{\s*([A-Za-z_][\w-]*(?:\.[\w-]+)*)\s*\}\}")
 
 
-async def rendered(instructions: Instructions, context: Mapping[str, Any]) -> str:
-    """The instructions for one run.
+async def render_instructions(instructions: Instructions, context: Mapping[str, Any]) -> str:
+    """Return the instructions of one run.
 
-    ``{{ name }}`` and ``{{ user.name }}`` stand for values of the request context. They are
-    looked up, never executed, and what they hold is not looked at for more of them.
+    ``{{ name }}`` and ``{{ user.name }}`` stand for values of the request context. A template only
+    looks values up; it executes nothing, and a value is not searched for further placeholders.
 
+    :param instructions: text, a template, or a function of the request context.
+    :param context: the request context.
     :raises InvalidInput: when the request context has no such value.
-    :raises ConfigError: when a function gives anything but text.
+    :raises ConfigError: when a function returns anything but text.
     """
     if isinstance(instructions, str):
-        return _FIELD.sub(lambda found: _value(found[1], context), instructions)
-    made = instructions(context)
-    text = await made if inspect.isawaitable(made) else made
+        return _FIELD.sub(lambda found: _look_up(found[1], context), instructions)
+    result = instructions(context)
+    text = await result if inspect.isawaitable(result) else result
     if not isinstance(text, str):
         raise ConfigError(
-            f"The function of the instructions gave {type(text).__name__}.", "Return text."
+            f"The function of the instructions returned {type(text).__name__!r}.", "Return text."
         )
     return text
 
 
-def _value(path: str, context: Mapping[str, Any]) -> str:
+def _look_up(path: str, context: Mapping[str, Any]) -> str:
     value: Any = context
     for name in path.split("."):
         if not isinstance(value, Mapping) or name not in value:
             raise InvalidInput(
-                f"The instructions need {path!r} of the request context.",
+                f"The instructions need the value {path!r} of the request context.",
                 "Send it with the request, or set it in a middleware.",
             )
         value = value[name]

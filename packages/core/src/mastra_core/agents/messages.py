@@ -1,4 +1,4 @@
-"""What goes into a run: neutral messages and the wishes of the caller."""
+"""The input of a run: messages without a framework, and the options of the caller."""
 
 from __future__ import annotations
 
@@ -25,13 +25,21 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
 
 
 class TextPart(_Part, frozen=True, tag="text", kw_only=True):
-    """Plain text."""
+    """Plain text.
+
+    :param text: the text.
+    """
 
     text: str
 
 
 class FilePart(_Part, frozen=True, tag="file", kw_only=True):
-    """An image or file: a URL, or bytes."""
+    """An image or file: a URL, or bytes.
+
+    :param media_type: MIME type.
+    :param url: URL of the file, empty where ``data`` is given.
+    :param data: the content, empty where ``url`` is given.
+    """
 
     media_type: str
     url: str = ""
@@ -39,7 +47,12 @@ class FilePart(_Part, frozen=True, tag="file", kw_only=True):
 
 
 class ToolCallPart(_Part, frozen=True, tag="tool-call", kw_only=True):
-    """A tool call of an earlier turn."""
+    """A tool call of an earlier turn.
+
+    :param id: id of the call.
+    :param name: name of the tool.
+    :param arguments: the arguments, JSON builtins.
+    """
 
     id: str
     name: str
@@ -47,7 +60,12 @@ class ToolCallPart(_Part, frozen=True, tag="tool-call", kw_only=True):
 
 
 class ToolResultPart(_Part, frozen=True, tag="tool-result", kw_only=True):
-    """The result of an earlier tool call."""
+    """The result of an earlier tool call.
+
+    :param id: id of the call.
+    :param name: name of the tool.
+    :param result: the result, JSON builtins.
+    """
 
     id: str
     name: str
@@ -60,7 +78,9 @@ Part = TextPart | FilePart | ToolCallPart | ToolResultPart
 class Message(msgspec.Struct, frozen=True, kw_only=True):
     """One message of a conversation.
 
-    :param id: what a memory keeps a user's message by; it makes one where this is empty.
+    :param role: ``system``, ``user``, ``assistant`` or ``tool``.
+    :param parts: the content.
+    :param id: id of a user's message in the memory, which creates one where it is empty.
     """
 
     role: Literal["system", "user", "assistant", "tool"]
@@ -69,7 +89,10 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def user(cls, text: str) -> Message:
-        """A user's message of plain text."""
+        """Create a user's message.
+
+        :param text: the plain text of the message.
+        """
         return cls(role="user", parts=(TextPart(text=text),))
 
     @property
@@ -79,8 +102,10 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ClientTool(msgspec.Struct, frozen=True, kw_only=True):
-    """A tool that the caller has and calls itself; the model is only told of it.
+    """A tool that the caller has and calls itself; the model knows only its description.
 
+    :param name: name of the tool.
+    :param description: text that tells the model when to call the tool.
     :param input_schema: JSON Schema of the arguments.
     """
 
@@ -90,11 +115,12 @@ class ClientTool(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """What somebody decided about one call of a suspended run.
+    """What a person decided about one call of a suspended run.
 
-    :param reason: told to the model where the call is declined.
-    :param arguments: used instead of the model's.
-    :param data: what a tool that suspended itself waited for, or the result of a client's tool.
+    :param approved: whether the call may be executed.
+    :param reason: the reason of a declined call, passed to the model.
+    :param arguments: replace the model's arguments; ``None`` keeps those.
+    :param data: the data that a suspended tool waits for, or the result of a client tool.
     """
 
     approved: bool = True
@@ -104,7 +130,14 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """What one run may use; a run that would use more fails."""
+    """The usage limits of one run; a run that would exceed one fails.
+
+    :param requests: maximum number of requests to the model.
+    :param tool_calls: maximum number of tool calls.
+    :param input_tokens: maximum number of input tokens.
+    :param output_tokens: maximum number of output tokens.
+    :param total_tokens: maximum number of all tokens.
+    """
 
     requests: int | None = None
     tool_calls: int | None = None
@@ -114,34 +147,35 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
-    """One run's input: what was said, and what the caller wants otherwise than the agent says.
+    """The input of one run: the messages, and options that override those of the agent.
 
-    :param messages: the conversation, oldest first; the last is usually the user's.
+    :param messages: the conversation, oldest first; the last message is usually the user's.
     :param history: ``Finish.history`` of an earlier run of the same agent.
-    :param decisions: by call id, for a run that goes on from a suspended one's history.
-    :param context: request context: what the caller and the middleware passed along.
-    :param thread: the conversation that a memory keeps it in.
-    :param resource: whose conversation that is.
-    :param thread_title: the title of a thread that has none.
-    :param thread_metadata: the metadata of a thread that is new.
-    :param last_messages: how many stored messages it is told; the memory's own where ``None``.
-    :param read_only: told what was said before, and not kept.
-    :param output_schema: JSON Schema of the structured answer wanted.
-    :param output: the same as a type.
-    :param fallback: the structured answer where the model gives none that fits, instead of a
-        failure; the run's reason is ``other`` then.
-    :param model: used instead of the agent's own.
-    :param instructions: used instead of the agent's own.
-    :param extra_instructions: put after the instructions, whichever they are.
+    :param decisions: decisions by call id, to resume a suspended run from its history.
+    :param context: the request context: values that the caller and the middleware set.
+    :param thread: id of the conversation in the memory.
+    :param resource: owner of the conversation.
+    :param thread_title: title of a thread that has none.
+    :param thread_metadata: metadata of a new thread.
+    :param last_messages: how many stored messages the model gets; by default the memory's setting.
+    :param read_only: whether to read the memory without storing the run.
+    :param run_id: id of the run.
+    :param output_schema: JSON Schema of the structured answer.
+    :param output: type of the structured answer.
+    :param fallback: the structured answer where the model gives no valid one. The run then ends
+        with the reason ``other`` instead of failing.
+    :param model: replaces the agent's model.
+    :param instructions: replace the agent's instructions.
+    :param extra_instructions: added after the instructions.
     :param settings: model settings in snake_case (``temperature``, ``max_tokens``, ...).
-    :param tools: typed functions, beside the agent's own.
-    :param active_tools: names of the tools the model may see; all of them where ``None``.
+    :param tools: typed functions, beside the agent's tools.
+    :param active_tools: names of the tools that the model may use; ``None`` for all of them.
     :param client_tools: tools that the caller calls; a run that needs one ends.
-    :param require_approval: ask before every call of a tool.
-    :param max_steps: the most model turns; the framework's default where ``None``.
-    :param stop_when: functions of the events so far; where one is true the model is not asked
-        again.
-    :param timeout: seconds the whole run may take.
+    :param require_approval: whether every tool call needs approval.
+    :param max_steps: maximum number of model turns; ``None`` for the framework's default.
+    :param stop_when: functions of the events so far; the run ends when one of them is true.
+    :param timeout: seconds that the whole run may take.
+    :param limits: the usage limits of the run.
     """
 
     messages: tuple[Message, ...] = ()
@@ -172,15 +206,19 @@ class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
     limits: Limits | None = None
 
     @classmethod
-    def of(cls, input: AgentInput | str, wishes: dict[str, Any]) -> AgentInput:
-        """``input``, or the user's words, with ``wishes`` for fields of it."""
+    def from_value(cls, input: AgentInput | str, overrides: dict[str, Any]) -> AgentInput:
+        """Build an input with some of its fields replaced.
+
+        :param input: the input, or the user's message.
+        :param overrides: names of fields, mapped to their values.
+        """
         if isinstance(input, str):
-            return cls(messages=(Message.user(input),), **wishes)
-        return msgspec.structs.replace(input, **wishes) if wishes else input
+            return cls(messages=(Message.user(input),), **overrides)
+        return msgspec.structs.replace(input, **overrides) if overrides else input
 
     @property
-    def unanswered(self) -> tuple[Message, ...]:
-        """What was said after the last answer: what is new beside a history."""
+    def new_messages(self) -> tuple[Message, ...]:
+        """The messages after the last answer, which no earlier history contains."""
         answers = [index for index, each in enumerate(self.messages) if each.role == "assistant"]
         return self.messages[answers[-1] + 1 :] if answers else self.messages
 

@@ -1,4 +1,4 @@
-"""The protocol: whatever has these members is an agent."""
+"""The protocol of an agent; every object with these members is an agent."""
 
 from __future__ import annotations
 
@@ -29,12 +29,15 @@ __all__ = ("AgentFailed", "AgentInfo", "AgentLike", "AgentOutput", "collect", "p
 
 
 class AgentInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """What there is to say of an agent without running it.
+    """A description of an agent that needs no run.
 
-    :param provider: the model's provider (``openai``), empty where there is none.
-    :param model: the model's name, without the provider.
-    :param agents: those it can ask, by key.
-    :param requires: module names of which the provider needs one at run time.
+    :param instructions: the instructions, empty where they are a function.
+    :param provider: the model's provider (``openai``), empty where unknown.
+    :param model: name of the model without the provider.
+    :param tools: the tools.
+    :param agents: the agents that it can call, by key.
+    :param output_schema: JSON Schema of the structured answer, ``None`` for text.
+    :param requires: modules that are imported at run time.
     :param variables: environment variables of which the provider needs one at run time.
     """
 
@@ -49,7 +52,14 @@ class AgentInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AgentOutput(msgspec.Struct, frozen=True, kw_only=True):
-    """A whole run, put together."""
+    """The output of a whole run.
+
+    :param text: text of the last turn.
+    :param reason: why the run ended, as in ``Finish``.
+    :param object: the structured answer, ``None`` for a text.
+    :param usage: the sum of the tokens of all turns.
+    :param events: all events of the run, in order.
+    """
 
     text: str
     reason: str
@@ -59,33 +69,33 @@ class AgentOutput(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def history(self) -> bytes:
-        """The framework's own serialised messages, to go on from; empty where there are none."""
+        """The framework's own serialised messages, to continue from; empty where there are none."""
         finishes = [event for event in self.events if isinstance(event, Finish)]
         return finishes[-1].history if finishes else b""
 
     @property
     def tool_calls(self) -> list[ToolCall]:
-        """Every call the model made, in order."""
+        """Every tool call of the model, in order."""
         return [event for event in self.events if isinstance(event, ToolCall)]
 
     @property
     def tool_results(self) -> list[ToolResult]:
-        """Every result a tool gave, in order."""
+        """Every result of a tool, in order."""
         return [event for event in self.events if isinstance(event, ToolResult)]
 
     @property
     def reasoning(self) -> str:
-        """What the model thought, as far as it says."""
+        """The model's reasoning, as far as the provider returns it."""
         return "".join(event.text for event in self.events if isinstance(event, ReasoningDelta))
 
     @property
     def files(self) -> list[File]:
-        """Every image or file the model made, in order."""
+        """Every image or file that the model created, in order."""
         return [event for event in self.events if isinstance(event, File)]
 
     @property
     def waiting(self) -> list[ApprovalRequired | ToolSuspended]:
-        """The calls that somebody must decide before the run can go on."""
+        """The calls that a person must decide before the run can continue."""
         return [
             event for event in self.events if isinstance(event, ApprovalRequired | ToolSuspended)
         ]
@@ -97,32 +107,37 @@ class AgentLike(Protocol):
 
     @property
     def id(self) -> str:
-        """What a caller addresses it by, beside its registration key."""
+        """Id of the agent, by which callers address it beside its registration key."""
 
     @property
     def name(self) -> str:
-        """What people call it."""
+        """Display name of the agent."""
 
     @property
     def description(self) -> str:
-        """What it is for, in a sentence; may be empty."""
+        """What the agent is for, in one sentence; may be empty."""
 
     def info(self) -> AgentInfo:
-        """What can be said without running it; cheap, and imports no framework."""
+        """Describe the agent without running it; fast, and imports no framework."""
 
     async def generate(self, input: AgentInput, /) -> AgentOutput:
         """Run to the end.
 
-        :raises AgentFailed: when the run breaks.
+        :param input: the input of the run.
+        :raises AgentFailed: when the run fails.
         """
 
     def stream(self, input: AgentInput, /) -> AsyncIterator[AgentEvent]:
-        """Run, giving each event as it happens; a broken run ends in ``Failure``."""
+        """Run, yielding each event as it happens; a failed run ends in ``Failure``.
+
+        :param input: the input of the run.
+        """
 
 
 async def collect(events: AsyncIterator[AgentEvent]) -> AgentOutput:
-    """The events of one run as an ``AgentOutput``.
+    """Read the events of one run and build its output.
 
+    :param events: the events of the run.
     :raises AgentFailed: when the run ends in ``Failure``.
     """
     seen: list[AgentEvent] = []
@@ -134,9 +149,11 @@ async def collect(events: AsyncIterator[AgentEvent]) -> AgentOutput:
 
 
 def put_together(events: Sequence[AgentEvent]) -> AgentOutput:
-    """The events of a run that did not break as an ``AgentOutput``.
+    """Build the output of a run from its events.
 
-    The text is that of the last turn: what came before a tool call is not the answer.
+    The text is that of the last turn: text before a tool call is not the answer.
+
+    :param events: the events of a run that did not fail.
     """
     text = ""
     finish = Finish()

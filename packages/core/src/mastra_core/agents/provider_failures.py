@@ -1,16 +1,17 @@
-"""What broke a run of another framework, in a sentence that is safe to show to whoever called.
+"""Errors of model providers as sentences that are safe to show to a caller.
 
-What a provider answers is not: it may quote keys, addresses and accounts. It goes to the log.
-The SDKs of the providers have no class in common, but their errors are named and numbered alike.
+A provider's response is not safe: it may quote keys, addresses and accounts. It goes to the log.
+The SDKs of the providers have no base class in common, but their errors use the same names and HTTP
+statuses.
 """
 
 from __future__ import annotations
 
 from mastra_core.agents.events import Failure
-from mastra_core.agents.function import failure
+from mastra_core.agents.function import to_failure
 from mastra_core.errors import RequestError
 
-__all__ = ("provider_failed",)
+__all__ = ("to_provider_failure",)
 
 _BY_STATUS = (
     (range(401, 404), "refused the application's credentials", 502),
@@ -19,7 +20,7 @@ _BY_STATUS = (
     (range(429, 430), "refused the request because of its rate limit", 429),
     (range(400, 500), "refused the request", 422),
     (range(504, 505), "did not answer in time", 504),
-    (range(500, 600), "failed with an error of its own", 502),
+    (range(500, 600), "failed with an internal error", 502),
 )
 _BY_NAME = {
     "APITimeoutError": ("did not answer in time", 504),
@@ -29,22 +30,28 @@ _BY_NAME = {
 }
 
 
-def provider_failed(error: Exception, agent: str) -> Failure:
-    """``error`` as the event that ends a run; the traceback goes to the log only."""
+def to_provider_failure(error: Exception, agent: str) -> Failure:
+    """Convert an error to the event that ends a run; the traceback goes only to the log.
+
+    :param error: an exception of a framework or of a provider's SDK.
+    :param agent: id of the agent.
+    """
     if isinstance(error, RequestError):
         return Failure(message=error.message, kind=type(error).__name__, status=error.status)
-    told = failure(error, agent)
-    words, status = _words(error)
-    if words:
-        return Failure(message=f"The model's provider {words}.", kind=told.kind, status=status)
-    return told
+    failure = to_failure(error, agent)
+    description, status = _describe_error(error)
+    if description:
+        return Failure(
+            message=f"The model's provider {description}.", kind=failure.kind, status=status
+        )
+    return failure
 
 
-def _words(error: Exception) -> tuple[str, int]:
+def _describe_error(error: Exception) -> tuple[str, int]:
     number = getattr(error, "status_code", None)
     if isinstance(number, int):
-        for numbers, words, status in _BY_STATUS:
+        for numbers, description, status in _BY_STATUS:
             if number in numbers:
-                return words, status
+                return description, status
     names = (cls.__name__ for cls in type(error).__mro__)
     return next((_BY_NAME[name] for name in names if name in _BY_NAME), ("", 500))

@@ -8,15 +8,15 @@ from typing import Any
 from mastra_core.errors import ConfigError
 
 __all__ = (
+    "get_provider_modules",
+    "get_provider_variables",
     "known_providers",
-    "labels_of",
-    "models_of",
-    "modules_of",
+    "parse_models",
     "providers_of",
-    "variables_of",
+    "split_model_name",
 )
 
-# What pydantic-ai needs installed for a model string's provider; any one of the modules will do.
+# Modules that pydantic-ai imports for the provider of a model string; one of them is enough.
 _MODULES: dict[str, tuple[str, ...]] = {
     "anthropic": ("anthropic",),
     "bedrock": ("boto3",),
@@ -30,8 +30,8 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "test": (),
     "xai": ("xai_sdk",),
 }
-# Variables of which it reads one at the first run, where no key is given in code. Providers that
-# sign in by other means, as clouds do, are not here.
+# Variables of which pydantic-ai reads one at the first run, where the code gives no key. Providers
+# that authenticate by other means, such as clouds, are not listed.
 _VARIABLES: dict[str, tuple[str, ...]] = {
     "anthropic": ("ANTHROPIC_API_KEY",),
     "azure": ("AZURE_OPENAI_API_KEY",),
@@ -60,49 +60,62 @@ _VARIABLES: dict[str, tuple[str, ...]] = {
 }
 
 
-def models_of(model: Any) -> tuple[Any, ...]:
-    """One model, or several in the order in which they are asked.
+def parse_models(model: Any) -> tuple[Any, ...]:
+    """Return the models of an agent in the order in which they are tried.
 
-    :raises ConfigError: for none, or a model string without a provider.
+    :param model: one model, or a list of models.
+    :raises ConfigError: for an empty list, or a model string without a provider.
     """
     models = tuple(model) if isinstance(model, list | tuple) else (model,)
     if not models:
-        raise ConfigError("There is no model to ask.", 'Name one: model="openai:gpt-5".')
+        raise ConfigError("The list of models is empty.", 'Name one: model="openai:gpt-5".')
     for each in models:
         if isinstance(each, str) and ":" not in each and each != "test":
             raise ConfigError(
                 f"The model {each!r} names no provider.",
-                f'Write "openai:{each}", or whoever serves it.',
+                f'Write "openai:{each}", or the name of its provider.',
             )
     return models
 
 
-def labels_of(model: Any) -> tuple[str, str]:
-    """Provider and name of a model string or object."""
+def split_model_name(model: Any) -> tuple[str, str]:
+    """Return the provider and the name of a model.
+
+    :param model: a model string or a model object.
+    """
     if isinstance(model, str):
         provider, _, name = model.partition(":")
         return (provider, name) if name else ("", provider)
     return getattr(model, "system", ""), getattr(model, "model_name", "")
 
 
-def modules_of(provider: str) -> tuple[str, ...]:
-    """Modules of which ``provider`` needs one.
+def get_provider_modules(provider: str) -> tuple[str, ...]:
+    """Return the modules of which a provider needs one.
 
-    Every provider not in the table speaks OpenAI's protocol through OpenAI's SDK.
+    Every provider that is not in the table speaks OpenAI's protocol through OpenAI's SDK.
+
+    :param provider: name of the provider.
     """
     return _MODULES.get(provider, ("openai",))
 
 
-def variables_of(provider: str) -> tuple[str, ...]:
-    """Environment variables of which ``provider`` needs one; none where that is not known."""
+def get_provider_variables(provider: str) -> tuple[str, ...]:
+    """Return the environment variables of which a provider needs one.
+
+    :param provider: name of the provider.
+    :returns: the variables, empty where they are unknown.
+    """
     return _VARIABLES.get(provider, ())
 
 
 def known_providers() -> list[tuple[str, tuple[str, ...]]]:
-    """Every provider whose variables are known, with them."""
+    """Return every provider with known variables, and these variables."""
     return list(_VARIABLES.items())
 
 
 def providers_of(variables: Sequence[str]) -> list[str]:
-    """The providers that need one of exactly these variables."""
+    """Return the providers that need one of exactly these variables.
+
+    :param variables: names of environment variables.
+    """
     return [provider for provider, names in _VARIABLES.items() if names == tuple(variables)]

@@ -1,4 +1,4 @@
-"""An agent as a tool of another one."""
+"""An agent as a tool of another agent."""
 
 from __future__ import annotations
 
@@ -10,35 +10,38 @@ from mastra_core.agents.protocol import AgentLike, collect
 from mastra_core.errors import AgentFailed
 from mastra_core.tools import Tool, ToolContext, tool
 
-__all__ = ("agent_tool",)
+__all__ = ("build_agent_tool",)
 
 
-def agent_tool(key: str, agent: AgentLike) -> Tool:
-    """A tool ``agent-KEY`` that asks ``agent``.
+def build_agent_tool(key: str, agent: AgentLike) -> Tool:
+    """Build a tool ``agent-KEY`` that runs an agent.
 
-    Its events are told while it runs, its tokens are counted as the asking run's, and its answer
-    is the tool's result. It sees the request context, and nothing of the conversation.
+    The tool forwards the agent's events, adds its tokens to those of the calling run, and returns
+    its answer. The agent gets the request context, but nothing of the conversation.
+
+    :param key: key of the agent in ``Agent(agents=...)``.
+    :param agent: the agent to run.
     """
 
     async def ask(prompt: str, context: ToolContext) -> Any:
-        wish = AgentInput(
+        run_input = AgentInput(
             messages=(Message.user(prompt),),
             context=dict(context.request_context),
             resource=context.resource,
             run_id=f"{context.run_id}-{context.call_id}",
         )
 
-        async def told() -> Any:
-            async for event in agent.stream(wish):
+        async def forward_events() -> Any:
+            async for event in agent.stream(run_input):
                 await context.write(event)
-                _count(event, context)
+                _count_usage(event, context)
                 yield event
 
-        output = await collect(told())
+        output = await collect(forward_events())
         if output.reason == "suspended":
             raise AgentFailed(
-                f"The agent {agent.id!r} waits for a decision, which it cannot as a tool.",
-                "Give the tool that asks to the agent that is called.",
+                f"The agent {agent.id!r} waits for a decision, which is impossible in a tool.",
+                "Give the tool that needs approval to the calling agent.",
             )
         return output.text if output.object is None else output.object
 
@@ -46,6 +49,6 @@ def agent_tool(key: str, agent: AgentLike) -> Tool:
     return tool(id=f"agent-{key}", description=description)(ask)
 
 
-def _count(event: AgentEvent, context: ToolContext) -> None:
+def _count_usage(event: AgentEvent, context: ToolContext) -> None:
     if isinstance(event, Finish):
-        context.count(event.usage)
+        context.count_usage(event.usage)

@@ -1,4 +1,4 @@
-"""Tools that an agent gets from elsewhere: who has some, and asking for them."""
+"""Toolboxes of agents: listing their tools, and closing them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import Any
 from mastra_core.errors import AgentFailed, McpFailed
 from mastra_core.tools import Tool, Toolbox
 
-__all__ = ("close_toolboxes", "tools_in")
+__all__ = ("close_toolboxes", "list_tools")
 
 
-async def tools_in(toolboxes: Iterable[Toolbox]) -> list[Tool]:
-    """The tools that they have now.
+async def list_tools(toolboxes: Iterable[Toolbox]) -> list[Tool]:
+    """Return the tools that toolboxes offer now.
 
-    :raises AgentFailed: when one cannot be asked.
+    :param toolboxes: the toolboxes.
+    :raises AgentFailed: when a toolbox does not respond.
     """
     try:
         return [tool for box in toolboxes for tool in await box.tools()]
@@ -23,14 +24,17 @@ async def tools_in(toolboxes: Iterable[Toolbox]) -> list[Tool]:
 
 
 async def close_toolboxes(agents: Iterable[Any]) -> None:
-    """Close those of ``agents``, and of the agents that they ask, that can be closed."""
-    for box in _toolboxes(agents):
+    """Close the toolboxes of agents and of their sub-agents, where they have ``aclose``.
+
+    :param agents: the agents.
+    """
+    for box in _iter_toolboxes(agents):
         close = getattr(box, "aclose", None)
         if close is not None:
             await close()
 
 
-def _toolboxes(agents: Iterable[Any]) -> Iterator[Toolbox]:
+def _iter_toolboxes(agents: Iterable[Any]) -> Iterator[Toolbox]:
     for agent in agents:
         yield from getattr(agent, "toolboxes", ())
-        yield from _toolboxes(getattr(agent, "agents", {}).values())
+        yield from _iter_toolboxes(getattr(agent, "agents", {}).values())

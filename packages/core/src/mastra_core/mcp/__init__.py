@@ -1,9 +1,9 @@
-"""The Model Context Protocol: tools of a server for an agent, and an application as a server.
+"""The Model Context Protocol: a server's tools for an agent, and an application as a server.
 
-It needs the extra ``mcp``, whose package is imported when it is first used.
+The package needs the extra ``mcp``, which is imported on first use.
 """
 
 from mastra_core.mcp.client import McpClient
-from mastra_core.mcp.serving import McpApp, serve_stdio
+from mastra_core.mcp.serve import McpApp, serve_stdio
 
 __all__ = ("McpApp", "McpClient", "serve_stdio")

@@ -1,4 +1,4 @@
-"""Tools of an MCP server, for an agent."""
+"""Tools of an MCP server for an agent."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, Self
 
 from mastra_core.errors import ConfigError, McpFailed
-from mastra_core.mcp.package import load
-from mastra_core.mcp.results import told
+from mastra_core.mcp.results import parse_result
+from mastra_core.mcp.sdk import import_sdk_module
 from mastra_core.secret import Secret
 from mastra_core.tools import Tool
 
@@ -21,25 +21,28 @@ if TYPE_CHECKING:
 
 __all__ = ("McpClient",)
 
-_FRESH = 300.0  # seconds until a server is asked again what tools it has
+_LIST_TTL = 300.0  # seconds until the server's tools are listed again
 
 
 class McpClient:
-    """The tools of one MCP server; pass it among the ``tools`` of an ``Agent``.
+    """The tools of one MCP server; pass it in the ``tools`` of an ``Agent``.
 
-    It connects when the first run needs a tool, and again when the connection broke. The server
-    that serves the application closes it; elsewhere use it as ``async with``, or ``aclose``.
+    The client connects when the first run needs a tool, and again when the connection was lost. The
+    server of the application closes it; in other programs use it as ``async with``, or call
+    ``aclose``.
 
     :param command: a program that speaks the protocol over its standard input and output.
-    :param url: of a server that speaks it over HTTP.
-    :param name: put before the names of the tools, which so cannot clash (``files_read``).
-    :param env: variables of the program, beside ``PATH`` and its like; ours are not inherited.
-    :param cwd: where the program runs.
-    :param headers: of every request, as ``Authorization``.
-    :param only: the tools that are wanted, by the server's names for them.
-    :param requires_approval: a person must agree before a tool is called; or to these alone.
+    :param url: URL of a server that speaks the protocol over HTTP.
+    :param name: prefix of the tools' names, which prevents duplicates (``files_read``).
+    :param env: environment variables of the program, beside ``PATH`` and the like; it does not
+        inherit those of this process.
+    :param cwd: working directory of the program.
+    :param headers: headers of every request, such as ``Authorization``.
+    :param only: names of the server's tools to offer; all by default.
+    :param requires_approval: whether a person must approve each call; or names of tools for which
+        one must.
     :param timeout: seconds to connect, and to answer a call.
-    :raises ConfigError: when it is not exactly one of ``command`` and ``url``.
+    :raises ConfigError: unless exactly one of ``command`` and ``url`` is given.
     """
 
     def __init__(
@@ -57,7 +60,7 @@ class McpClient:
     ) -> None:
         if isinstance(command, str) or bool(command) == bool(url):
             raise ConfigError(
-                "An McpClient is given both or neither of a command and an address.",
+                "An McpClient needs either a command or a URL, and got both or neither.",
                 'Pass command=["program", "argument"], or url="https://...".',
             )
         self.name = name
@@ -66,39 +69,42 @@ class McpClient:
         self._env = env
         self._cwd = cwd
         self._headers = headers or {}
-        self._only = only
+        self._allowed_names = only
         self._approval = requires_approval
         self._timeout = timeout
         self._connections: dict[AbstractEventLoop, Connection] = {}
         self._locks: dict[AbstractEventLoop, Lock] = {}
         self._tools: list[Tool] = []
-        self._asked = float("-inf")
+        self._listed_at = float("-inf")
 
     async def tools(self) -> list[Tool]:
-        """What the server offers, as tools of ours.
+        """Return the tools that the server offers.
 
-        :raises McpFailed: when it cannot be asked.
-        :raises ConfigError: without the extra ``mcp``.
+        :raises McpFailed: when the server does not respond.
+        :raises ConfigError: when the extra ``mcp`` is not installed.
         """
-        if time.monotonic() - self._asked > _FRESH:
-            self._tools = [self._tool(each) for each in await self._listed()]
-            self._asked = time.monotonic()
+        if time.monotonic() - self._listed_at > _LIST_TTL:
+            self._tools = [self._to_tool(each) for each in await self._list_with_retry()]
+            self._listed_at = time.monotonic()
         return self._tools
 
-    async def call(self, name: str, arguments: Mapping[str, Any]) -> Any:
-        """What the server's tool ``name`` answers: its data, or its text.
+    async def call_tool(self, name: str, arguments: Mapping[str, Any]) -> Any:
+        """Call a tool of the server.
 
-        :raises McpFailed: when it cannot be asked, or goes away meanwhile.
+        :param name: the server's name of the tool.
+        :param arguments: the arguments, JSON builtins.
+        :returns: the data of the result, or its text.
+        :raises McpFailed: when the server does not respond, or the connection is lost.
         """
-        connection = await self._connected()
-        given = dict(arguments)
-        return told(await connection.ask(lambda client: client.call_tool(name, given)))
+        connection = await self._get_connection()
+        values = dict(arguments)
+        return parse_result(await connection.request(lambda client: client.call_tool(name, values)))
 
     async def aclose(self) -> None:
-        """Disconnect, from every event loop it was used in; it may be used again."""
-        await self._leave()
+        """Disconnect from the server in every event loop; the client may be used again."""
+        await self._disconnect()
         for loop in list(self._connections):
-            self._connections.pop(loop).dismiss()
+            self._connections.pop(loop).request_close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -106,76 +112,82 @@ class McpClient:
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
-    def _tool(self, listed: Any) -> Tool:
+    def _to_tool(self, definition: Any) -> Tool:
         async def call(**arguments: Any) -> Any:
-            return await self.call(listed.name, arguments)
+            return await self.call_tool(definition.name, arguments)
 
-        asks = self._approval
+        approval = self._approval
+        if not isinstance(approval, bool):
+            approval = definition.name in approval
         return Tool(
-            id=f"{self.name}_{listed.name}" if self.name else listed.name,
-            description=listed.description or listed.title or "",
+            id=f"{self.name}_{definition.name}" if self.name else definition.name,
+            description=definition.description or definition.title or "",
             function=call,
-            input=listed.input_schema,
-            requires_approval=asks if isinstance(asks, bool) else listed.name in asks,
+            input=definition.input_schema,
+            requires_approval=approval,
         )
 
-    async def _leave(self) -> None:
-        """Disconnect from this event loop."""
+    async def _disconnect(self) -> None:
+        """Disconnect in this event loop."""
         import asyncio
 
-        self._asked = float("-inf")
-        known = self._connections.pop(asyncio.get_running_loop(), None)
-        if known is not None:
-            await known.close()
+        self._listed_at = float("-inf")
+        connection = self._connections.pop(asyncio.get_running_loop(), None)
+        if connection is not None:
+            await connection.close()
 
-    async def _listed(self) -> list[Any]:
-        """Every page of the server's list; asking twice does no harm."""
+    async def _list_with_retry(self) -> list[Any]:
+        """List the server's tools, and retry once on a new connection, which has no side effect."""
         try:
-            found = await self._pages()
+            found = await self._fetch_pages()
         except McpFailed:
-            await self._leave()
-            found = await self._pages()
-        return [each for each in found if self._only is None or each.name in self._only]
+            await self._disconnect()
+            found = await self._fetch_pages()
+        return [
+            each
+            for each in found
+            if self._allowed_names is None or each.name in self._allowed_names
+        ]
 
-    async def _pages(self) -> list[Any]:
+    async def _fetch_pages(self) -> list[Any]:
         found: list[Any] = []
         cursor: str | None = None
         while True:
-            connection = await self._connected()
-            page = await connection.ask(functools.partial(_page, cursor))
+            connection = await self._get_connection()
+            page = await connection.request(functools.partial(_fetch_page, cursor))
             found += page.tools
             cursor = page.next_cursor
             if not cursor:
                 return found
 
-    async def _connected(self) -> Connection:
-        """The connection, opened where there is none that works in this event loop."""
+    async def _get_connection(self) -> Connection:
+        """Return the connection of this event loop; open one where there is none that works."""
         import asyncio
 
         from mastra_core.mcp.connection import Connection
 
         loop = asyncio.get_running_loop()
-        self._forget_closed()
+        self._drop_closed_loops()
         async with self._locks.setdefault(loop, asyncio.Lock()):
-            known = self._connections.get(loop)
-            if known is not None and not known.lost:
-                return known
-            if known is not None:
-                await known.close()
-            made = Connection(self._label, self._timeout)
-            await made.open(self._opened)
-            self._connections[loop] = made
-            return made
+            connection = self._connections.get(loop)
+            if connection is not None and not connection.is_lost:
+                return connection
+            if connection is not None:
+                await connection.close()
+            connection = Connection(self._label, self._timeout)
+            await connection.open(self._open_client)
+            self._connections[loop] = connection
+            return connection
 
-    def _forget_closed(self) -> None:
-        """A loop that was closed has ended its connection, and would be kept in memory by it."""
+    def _drop_closed_loops(self) -> None:
+        """Drop connections of closed event loops, which would otherwise stay in memory."""
         for loop in [each for each in list(self._locks) if each.is_closed()]:
             self._locks.pop(loop, None)
             self._connections.pop(loop, None)
 
     @property
     def _label(self) -> str:
-        """What messages call the server: nothing that may hold a secret."""
+        """Name of the server in messages, without secrets."""
         if self.name or self._command:
             return self.name or self._command[0]
         from urllib.parse import urlsplit
@@ -183,24 +195,24 @@ class McpClient:
         parts = urlsplit(self._url)
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
-    def _opened(self) -> AbstractAsyncContextManager[Any]:
-        mcp = load("mcp")
+    def _open_client(self) -> AbstractAsyncContextManager[Any]:
+        mcp = import_sdk_module("mcp")
         if self._command:
-            env = None if self._env is None else _revealed(self._env)
+            env = None if self._env is None else _reveal(self._env)
             program, *arguments = self._command
             return mcp.Client(  # type: ignore[no-any-return]  # an optional package
                 mcp.StdioServerParameters(command=program, args=arguments, env=env, cwd=self._cwd)
             )
-        from mastra_core.mcp.http import http_client
+        from mastra_core.mcp.http_client import open_http_client
 
-        return http_client(self._url, _revealed(self._headers), self._timeout)
+        return open_http_client(self._url, _reveal(self._headers), self._timeout)
 
 
-async def _page(cursor: str | None, client: Any) -> Any:
+async def _fetch_page(cursor: str | None, client: Any) -> Any:
     return await client.list_tools(cursor=cursor, cache_mode="refresh")
 
 
-def _revealed(values: Mapping[str, Secret | str]) -> dict[str, str]:
+def _reveal(values: Mapping[str, Secret | str]) -> dict[str, str]:
     return {
         name: value.reveal() if isinstance(value, Secret) else value
         for name, value in values.items()

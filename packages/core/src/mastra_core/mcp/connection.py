@@ -1,7 +1,7 @@
 """A connection to an MCP server, held open by a task of its own.
 
-What the SDK opens must be closed by the task that opened it, and an agent's runs are tasks that
-come and go.
+The SDK requires that the task that opens a connection also closes it, and the tasks of an agent's
+runs end before.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from mastra_core.errors import McpFailed
 from mastra_core.logger import logger_of
-from mastra_core.mcp.package import load
+from mastra_core.mcp.sdk import import_sdk_module
 
 __all__ = ("Connection",)
 
@@ -22,9 +22,9 @@ T = TypeVar("T")
 
 
 class Connection:
-    """One client of the SDK while it is connected.
+    """One connected client of the SDK.
 
-    :param name: what messages call the server.
+    :param name: name of the server in messages.
     :param timeout: seconds to connect, and to answer a request.
     """
 
@@ -34,52 +34,54 @@ class Connection:
         self._stop = asyncio.Event()
         self._client: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._task: asyncio.Task[None] | None = None
-        self._broken = False
+        self._is_broken = False
 
     @property
-    def lost(self) -> bool:
-        """It broke, so another is needed."""
-        return self._broken or (self._task is not None and self._task.done())
+    def is_lost(self) -> bool:
+        """Whether the connection was lost, so that another one is needed."""
+        return self._is_broken or (self._task is not None and self._task.done())
 
-    async def open(self, make: Callable[[], AbstractAsyncContextManager[Any]]) -> None:
+    async def open(self, connect: Callable[[], AbstractAsyncContextManager[Any]]) -> None:
         """Connect.
 
-        :raises McpFailed: when the server does not answer, or not in time.
+        :param connect: creates the SDK's client.
+        :raises McpFailed: when the server does not respond in time.
         """
-        self._task = asyncio.create_task(self._hold(make), name=f"MCP server {self._name}")
+        self._task = asyncio.create_task(self._run(connect), name=f"MCP server {self._name}")
         try:
             await asyncio.wait_for(asyncio.shield(self._client), self._timeout)
         except BaseException as error:
             await self.close()
             if not isinstance(error, Exception):
                 raise
-            raise self._failed("cannot be reached", error) from None
+            raise self._to_error("cannot be reached", error) from None
 
-    async def ask(self, question: Callable[[Any], Awaitable[T]]) -> T:
-        """What the server answers.
+    async def request(self, send: Callable[[Any], Awaitable[T]]) -> T:
+        """Send a request and wait for its response.
 
-        :raises McpFailed: when the connection breaks, or the answer does not come in time.
+        :param send: sends the request by the SDK's client.
+        :raises McpFailed: when the connection is lost, or the response does not come in time.
         """
-        asked = asyncio.ensure_future(question(self._client.result()))
-        watched: set[asyncio.Future[Any]] = {asked}
+        request = asyncio.ensure_future(send(self._client.result()))
+        futures: set[asyncio.Future[Any]] = {request}
         if self._task is not None:
-            watched.add(self._task)
+            futures.add(self._task)
         try:
-            await asyncio.wait(watched, timeout=self._timeout, return_when="FIRST_COMPLETED")
+            await asyncio.wait(futures, timeout=self._timeout, return_when="FIRST_COMPLETED")
         finally:
-            asked.cancel()
-        if not asked.done():
-            words = "went away" if self.lost else "did not answer in time"
-            raise self._failed(words, None)
-        error = asked.exception()
+            request.cancel()
+        if not request.done():
+            reason = "went away" if self.is_lost else "did not answer in time"
+            raise self._to_error(reason, None)
+        error = request.exception()
         if error is not None:
-            self._broken = not _answered(error)
-            words = "went away" if self._broken else "answered with an error"
-            raise self._failed(words, error)
-        return asked.result()
+            self._is_broken = not _is_server_error(error)
+            reason = "went away" if self._is_broken else "answered with an error"
+            raise self._to_error(reason, error)
+        return request.result()
 
     async def close(self) -> None:
-        """Disconnect; a process that was started ends."""
+        """Disconnect; a started process ends."""
         self._stop.set()
         if self._task is None:
             return
@@ -88,36 +90,39 @@ class Connection:
             self._task.cancel()
             await asyncio.wait({self._task})
 
-    def dismiss(self) -> None:
-        """Have it closed by its own event loop, from another one."""
-        with contextlib.suppress(RuntimeError):  # that loop was closed, and ended it
+    def request_close(self) -> None:
+        """Ask the connection's event loop, from another one, to close it."""
+        with contextlib.suppress(RuntimeError):  # a closed loop has closed the connection already
             self._client.get_loop().call_soon_threadsafe(self._stop.set)
 
-    async def _hold(self, make: Callable[[], AbstractAsyncContextManager[Any]]) -> None:
+    async def _run(self, connect: Callable[[], AbstractAsyncContextManager[Any]]) -> None:
         try:
-            async with make() as client:
+            async with connect() as client:
                 self._client.set_result(client)
                 await self._stop.wait()
-        except Exception as error:  # noqa: BLE001  # told to whoever waits, or to the log
+        except Exception as error:  # noqa: BLE001  # raised to the waiting caller, or logged
             if not self._client.done():
                 self._client.set_exception(error)
                 with contextlib.suppress(Exception):
-                    self._client.exception()  # looked at, so that the loop does not complain
+                    self._client.exception()  # retrieved, so that the loop logs no warning
             else:
                 self._log(error)
 
-    def _failed(self, words: str, error: BaseException | None) -> McpFailed:
+    def _to_error(self, reason: str, error: BaseException | None) -> McpFailed:
         self._log(error)
         return McpFailed(
-            f"The MCP server {self._name!r} {words}.",
-            "See its own log, and whether its command or address is right.",
+            f"The MCP server {self._name!r} {reason}.",
+            "Check the server's own log, and its command or URL.",
         )
 
     def _log(self, error: BaseException | None) -> None:
         logger_of("mastra.mcp").warning("MCP server %r", self._name, exc_info=error)
 
 
-def _answered(error: BaseException) -> bool:
-    """Whether the server itself said so; else it is the connection that broke."""
-    types = load("mcp_types")
-    return isinstance(error, load("mcp").MCPError) and error.error.code != types.CONNECTION_CLOSED
+def _is_server_error(error: BaseException) -> bool:
+    """Return whether the server responded with the error, and the connection is intact."""
+    types = import_sdk_module("mcp_types")
+    return (
+        isinstance(error, import_sdk_module("mcp").MCPError)
+        and error.error.code != types.CONNECTION_CLOSED
+    )

@@ -1,4 +1,4 @@
-"""What a tool answered, between the protocol's form and ours."""
+"""Conversion of tool results from and to the protocol's form."""
 
 from __future__ import annotations
 
@@ -6,44 +6,58 @@ from typing import Any
 
 import msgspec
 
-from mastra_core.mcp.package import load
+from mastra_core.mcp.sdk import import_sdk_module
 
-__all__ = ("answer", "refusal", "told")
+__all__ = ("parse_result", "to_error_result", "to_result")
 
 
-def told(result: Any) -> Any:
-    """The data of an answer, or its text.
+def parse_result(result: Any) -> Any:
+    """Convert a result of the protocol to its data, or else to its text.
 
-    An error is the tool's own word to the model, so it is an answer like others.
+    A tool's error is meant for the model, so it is returned and not raised.
+
+    :param result: the SDK's result.
     """
-    parts = [_part(block) for block in result.content]
+    parts = [_convert_block(block) for block in result.content]
     text = all(isinstance(part, str) for part in parts)
-    said: Any = "\n".join(parts) if text else parts
+    content: Any = "\n".join(parts) if text else parts
     if result.is_error:
-        return {"error": said}
+        return {"error": content}
     data = result.structured_content
-    # Servers wrap what is no object, and say it as it is in the text.
-    wrapped = isinstance(data, dict) and data.keys() == {"result"} and str(data["result"]) == said
-    return said if data is None or wrapped else data
+    # Servers wrap a value that is no object as `result`, and repeat it in the text.
+    wrapped = (
+        isinstance(data, dict) and data.keys() == {"result"} and str(data["result"]) == content
+    )
+    return content if data is None or wrapped else data
 
 
-def answer(value: Any) -> Any:
-    """``value`` as the protocol's answer: text, and data beside it where it is an object."""
+def to_result(value: Any) -> Any:
+    """Convert a value to a result of the protocol: text, and structured content for an object.
+
+    :param value: JSON builtins.
+    """
     text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
     data = value if isinstance(value, dict) else None
-    return load("mcp_types").CallToolResult(content=[_text(text)], structured_content=data)
+    return import_sdk_module("mcp_types").CallToolResult(
+        content=[_to_text_block(text)], structured_content=data
+    )
 
 
-def refusal(message: str) -> Any:
-    """An answer that says what went wrong, which a model may read and try again."""
-    return load("mcp_types").CallToolResult(content=[_text(message)], is_error=True)
+def to_error_result(message: str) -> Any:
+    """Build a result that reports an error, so that the model can read it and try again.
+
+    :param message: the error message.
+    """
+    return import_sdk_module("mcp_types").CallToolResult(
+        content=[_to_text_block(message)], is_error=True
+    )
 
 
-def _text(text: str) -> Any:
-    return load("mcp_types").TextContent(type="text", text=text)
+def _to_text_block(text: str) -> Any:
+    return import_sdk_module("mcp_types").TextContent(type="text", text=text)
 
 
-def _part(block: Any) -> Any:
+def _convert_block(block: Any) -> Any:
     if block.type == "text":
         return block.text
     return block.model_dump(mode="json", by_alias=True, exclude_none=True)

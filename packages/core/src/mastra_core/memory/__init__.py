@@ -1,6 +1,6 @@
-"""What agents remember: threads, messages and working memory."""
+"""The memory of agents: threads, messages and working memory."""
 
-from mastra_core.memory.agent import RememberingAgent, memory_of
 from mastra_core.memory.memory import Memory
+from mastra_core.memory.memory_agent import RememberingAgent, memory_of
 
 __all__ = ("Memory", "RememberingAgent", "memory_of")

@@ -1,4 +1,4 @@
-"""What agents remember of conversations, and the conversations themselves."""
+"""Memory: conversations, and what an agent receives of them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 
 from mastra_core.errors import ConfigError, Conflict, Forbidden, InvalidInput, NotFound
-from mastra_core.memory.titles import Titles, as_titles
-from mastra_core.memory.working import WorkingMemory, as_working_memory
-from mastra_core.storage.memory import MemoryStorage
+from mastra_core.memory.titles import TitleGenerator, as_title_generator
+from mastra_core.memory.working_memory import WorkingMemory, as_working_memory
+from mastra_core.storage.in_memory import MemoryStorage
 from mastra_core.storage.protocol import Storage
 from mastra_core.storage.records import (
     MessageQuery,
@@ -22,25 +22,25 @@ from mastra_core.storage.records import (
     now,
 )
 
-__all__ = ("Memory", "admitted", "allowed", "as_memory", "new_id")
+__all__ = ("Memory", "as_memory", "new_id", "require_access", "require_run_access")
 
 
 class Memory:
-    """Remembers conversations: the last messages of a thread, and what is noted meanwhile.
+    """Stores conversations, and adds their latest messages and notes to new runs.
 
-    Runs that name a thread and a resource (``AgentInput.thread``, ``.resource``) are remembered.
-    A thread belongs to one resource. Methods that take a ``resource`` refuse the threads of any
-    other; without one they are for code that may see everything.
+    Runs with a thread and a resource (``AgentInput.thread``, ``.resource``) use the memory. A
+    thread belongs to one resource. Methods with a ``resource`` reject the threads of any other;
+    without it they are for code that may access every thread.
 
-    :param last_messages: how many stored messages a run is told; what an agent does in one run
-        is one of them. 0 for none.
-    :param working_memory: notes that the model itself keeps up to date: text to fill in, a type,
-        or ``True`` for a template about a user.
+    :param last_messages: how many stored messages a run receives; all that an agent does in one run
+        is one message. 0 for none.
+    :param working_memory: notes that the model itself updates: a template as text, a type, or
+        ``True`` for a template about a user.
     :param scope: what the notes are about: the ``resource``, or only the ``thread``.
-    :param generate_title: name threads: ``True`` asks the agent itself, else an agent or async
-        function that makes a title of a user's first words.
-    :param storage: where it is kept; that of the ``Mastra`` it belongs to where not given.
-    :raises ConfigError: for a value of the wrong kind.
+    :param generate_title: how threads are titled: ``True`` asks the agent itself; or an agent or
+        async function that generates a title from the user's first message.
+    :param storage: where everything is stored; by default the storage of the ``Mastra``.
+    :raises ConfigError: for a value of the wrong type.
     """
 
     def __init__(
@@ -53,27 +53,34 @@ class Memory:
         storage: Any = None,
     ) -> None:
         if last_messages < 0:
-            raise ConfigError(f"last_messages is {last_messages!r}.", "Give a number from 0 on.")
+            raise ConfigError(
+                f"The setting last_messages is {last_messages!r}.", "Use a number of 0 or more."
+            )
         if scope not in ("thread", "resource"):
-            raise ConfigError(f"The scope is {scope!r}.", "It is 'thread' or 'resource'.")
+            raise ConfigError(
+                f"The memory's scope {scope!r} does not exist.", "Use 'thread' or 'resource'."
+            )
         self.last_messages = last_messages
         self.scope: Scope = scope
         self.working: WorkingMemory | None = as_working_memory(working_memory, scope)
-        self.titles: Titles | None = as_titles(generate_title)
+        self.titles: TitleGenerator | None = as_title_generator(generate_title)
         self._storage: Storage | None = None
         if storage is not None:
-            self.use(storage)
+            self.use_storage(storage)
 
     @property
     def storage(self) -> Storage:
-        """Where it is kept: what was given, else this process."""
+        """The storage: the given one, or else one in this process."""
         if self._storage is None:
             self._storage = MemoryStorage()
         return self._storage
 
-    def use(self, storage: Any) -> None:
-        """Keep everything there, unless it has a place already; ``Mastra`` calls this."""
-        from mastra_core.storage.choose import as_storage
+    def use_storage(self, storage: Any) -> None:
+        """Use a storage, unless one was given already; called by ``Mastra``.
+
+        :param storage: a storage or its URL.
+        """
+        from mastra_core.storage.coerce_storage import as_storage
 
         if self._storage is None:
             self._storage = as_storage(storage)
@@ -86,8 +93,12 @@ class Memory:
         title: str = "",
         metadata: Mapping[str, Any] | None = None,
     ) -> Thread:
-        """A new thread.
+        """Create a thread.
 
+        :param resource: owner of the thread.
+        :param id: id of the thread; generated where empty.
+        :param title: title of the thread.
+        :param metadata: metadata of the thread, JSON builtins.
         :raises Conflict: when the id is taken.
         """
         thread = Thread(
@@ -98,26 +109,33 @@ class Memory:
         return thread
 
     async def get_thread(self, thread_id: str, resource: str | None = None) -> Thread:
-        """A thread.
+        """Return a thread.
 
+        :param thread_id: id of the thread.
+        :param resource: the owner that the thread must have; ``None`` for any.
         :raises NotFound: when there is none.
         :raises Forbidden: when it belongs to another resource.
         """
         thread = await self.storage.threads.get(thread_id)
         if thread is None:
             raise NotFound("Thread not found")
-        return allowed(thread, resource)
+        return require_access(thread, resource)
 
     async def admit(self, thread_id: str, resource: str) -> None:
-        """Say beforehand whether a run may have the thread.
+        """Check whether a run may use a thread, before the run starts.
 
-        :raises InvalidInput: without a resource.
-        :raises Forbidden: when it belongs to another one.
+        :param thread_id: id of the thread, which may not exist yet.
+        :param resource: the resource of the run.
+        :raises InvalidInput: for an empty resource.
+        :raises Forbidden: when the thread belongs to another resource.
         """
-        admitted(await self.storage.threads.get(thread_id), thread_id, resource)
+        require_run_access(await self.storage.threads.get(thread_id), thread_id, resource)
 
     async def threads(self, query: ThreadQuery | None = None) -> Page[Thread]:
-        """Threads that fit, the last changed first."""
+        """Return the threads that match a query; by default all, the last updated first.
+
+        :param query: the query.
+        """
         return await self.storage.threads.find(query or ThreadQuery())
 
     async def update_thread(
@@ -129,9 +147,15 @@ class Memory:
         metadata: Mapping[str, Any] | None = None,
         new_resource: str | None = None,
     ) -> Thread:
-        """Change what is given; metadata is replaced, and ``new_resource`` gives it away.
+        """Update the given values of a thread.
 
-        :raises NotFound, Forbidden: as ``get_thread``.
+        :param thread_id: id of the thread.
+        :param resource: the owner that the thread must have; ``None`` for any.
+        :param title: the new title.
+        :param metadata: replaces the metadata.
+        :param new_resource: the new owner.
+        :raises NotFound: when there is no such thread.
+        :raises Forbidden: when it belongs to another resource.
         """
         thread = await self.get_thread(thread_id, resource)
         changed = msgspec.structs.replace(
@@ -146,19 +170,25 @@ class Memory:
         return changed
 
     async def delete_thread(self, thread_id: str, resource: str | None = None) -> None:
-        """Remove a thread, its messages and the notes about it.
+        """Delete a thread, its messages and its notes.
 
-        :raises NotFound, Forbidden: as ``get_thread``.
+        :param thread_id: id of the thread.
+        :param resource: the owner that the thread must have; ``None`` for any.
+        :raises NotFound: when there is no such thread.
+        :raises Forbidden: when it belongs to another resource.
         """
         await self.get_thread(thread_id, resource)
         await self.storage.threads.delete(thread_id)
 
-    async def messages(
+    async def list_messages(
         self, query: MessageQuery, resource: str | None = None
     ) -> Page[StoredMessage]:
-        """Messages of one thread that fit.
+        """Return the messages of one thread that match a query.
 
-        :raises NotFound, Forbidden: as ``get_thread``.
+        :param query: the query.
+        :param resource: the owner that the thread must have; ``None`` for any.
+        :raises NotFound: when there is no such thread.
+        :raises Forbidden: when it belongs to another resource.
         """
         await self.get_thread(query.thread, resource)
         return await self.storage.threads.messages(query)
@@ -166,11 +196,14 @@ class Memory:
     async def save_messages(
         self, messages: Sequence[StoredMessage], resource: str
     ) -> tuple[StoredMessage, ...]:
-        """Add messages to threads of ``resource``; a thread that is not there is made.
+        """Add messages to threads of a resource; a missing thread is created.
 
-        Those of one thread are kept together. An id that the thread has already is replaced.
+        The messages of one thread are added in one transaction. A message whose id the thread has
+        already is replaced.
 
-        :raises Forbidden: when a thread belongs to another resource; before anything is kept.
+        :param messages: the messages, with their thread ids.
+        :param resource: owner of the threads.
+        :raises Forbidden: when a thread belongs to another resource; nothing is stored then.
         :raises Conflict: when another thread has a message of that id.
         """
         by_thread: dict[str, list[StoredMessage]] = {}
@@ -179,21 +212,24 @@ class Memory:
         for thread_id in by_thread:
             known = await self.storage.threads.get(thread_id)
             if known is not None:
-                allowed(known, resource)
+                require_access(known, resource)
         for thread_id, own in by_thread.items():
             if not await self.storage.threads.append(Thread(id=thread_id, resource=resource), own):
                 raise Forbidden(f"The thread {thread_id!r} belongs to another resource.")
         return tuple(messages)
 
     async def delete_messages(self, message_ids: Sequence[str], resource: str | None = None) -> int:
-        """Remove messages; how many there were.
+        """Delete messages.
 
-        :raises Forbidden: when one is of another resource; before anything is removed.
+        :param message_ids: ids of the messages.
+        :param resource: the owner that their threads must have; ``None`` for any.
+        :returns: how many messages were deleted.
+        :raises Forbidden: when one belongs to another resource; nothing is deleted then.
         """
-        known = await self.storage.threads.lookup(message_ids)
+        known = await self.storage.threads.get_messages(message_ids)
         for thread_id in {message.thread for message in known}:
             await self.get_thread(thread_id, resource)
-        return await self.storage.threads.remove([message.id for message in known])
+        return await self.storage.threads.delete_messages([message.id for message in known])
 
     async def clone_thread(
         self,
@@ -204,13 +240,16 @@ class Memory:
         query: MessageQuery | None = None,
         only: Collection[str] | None = None,
     ) -> tuple[Thread, dict[str, StoredMessage]]:
-        """A copy of a thread under new ids.
+        """Copy a thread and its messages under new ids.
 
-        :param into: the new thread; of the same resource and title where not given.
-        :param query: which messages; all of them where not given.
-        :param only: ids of those that are wanted, among these.
-        :return: the new thread, and the new messages by the ids of those they are copies of.
-        :raises NotFound, Forbidden: as ``get_thread``.
+        :param thread_id: id of the thread.
+        :param resource: the owner that the thread must have; ``None`` for any.
+        :param into: the new thread; by default with the same resource and title.
+        :param query: which messages to copy; all by default.
+        :param only: ids of the messages to copy, among those of the query.
+        :returns: the new thread, and the new messages by the ids of the originals.
+        :raises NotFound: when there is no such thread.
+        :raises Forbidden: when it belongs to another resource.
         :raises Conflict: when the id of ``into`` is taken.
         """
         source = await self.get_thread(thread_id, resource)
@@ -230,27 +269,36 @@ class Memory:
         return target, copies
 
     async def working_memory(self, thread_id: str, resource: str) -> str:
-        """What is noted, in the scope of this memory; empty where nothing is."""
+        """Return the notes in the scope of this memory.
+
+        :param thread_id: id of the thread.
+        :param resource: owner of the thread.
+        :returns: the notes, empty where there are none.
+        """
         owner = thread_id if self.scope == "thread" else resource
-        return await self.storage.threads.working_memory(self.scope, owner)
+        return await self.storage.threads.get_working_memory(self.scope, owner)
 
     async def update_working_memory(self, thread_id: str, resource: str, text: str) -> None:
-        """Replace what is noted.
+        """Replace the notes in the scope of this memory.
 
-        :raises InvalidInput: when working memory is off, or the text does not fit its type.
+        :param thread_id: id of the thread.
+        :param resource: owner of the thread.
+        :param text: the new notes.
+        :raises InvalidInput: when working memory is disabled, or the text does not fit its type.
         """
         if self.working is None:
             raise InvalidInput(
                 "Working memory is not enabled.", "Set Memory(working_memory=...) in the app."
             )
-        text = self.working.checked(text)
+        text = self.working.validate(text)
         owner = thread_id if self.scope == "thread" else resource
         await self.storage.threads.change_working_memory(self.scope, owner, lambda _: text)
 
 
 def as_memory(value: Memory | Mapping[str, Any]) -> Memory:
-    """``value`` as a memory: itself, or a mapping of its settings.
+    """Convert a value to a ``Memory``.
 
+    :param value: a ``Memory``, or a mapping of its settings.
     :raises ConfigError: for anything else.
     """
     if isinstance(value, Memory):
@@ -260,13 +308,17 @@ def as_memory(value: Memory | Mapping[str, Any]) -> Memory:
     try:
         return Memory(**value)
     except TypeError as error:
-        raise ConfigError(f"memory: {error}.", "See Memory for its settings.") from None
+        raise ConfigError(
+            f"The memory's settings are invalid: {error}.", "Use the parameters of Memory(...)."
+        ) from None
 
 
-def allowed(thread: Thread, resource: str | None) -> Thread:
-    """``thread``, where ``resource`` may see it.
+def require_access(thread: Thread, resource: str | None) -> Thread:
+    """Return a thread that a resource may access.
 
-    :raises Forbidden: when it belongs to another one.
+    :param thread: the thread.
+    :param resource: the resource; ``None`` may access everything.
+    :raises Forbidden: when the thread belongs to another resource.
     """
     if resource is not None and thread.resource != resource:
         raise Forbidden(
@@ -276,23 +328,26 @@ def allowed(thread: Thread, resource: str | None) -> Thread:
     return thread
 
 
-def admitted(thread: Thread | None, thread_id: str, resource: str) -> None:
-    """Refuse a run that may not have a thread; ``None`` where there is none yet.
+def require_run_access(thread: Thread | None, thread_id: str, resource: str) -> None:
+    """Check whether a run may use a thread.
 
-    :raises InvalidInput: without a resource.
-    :raises Forbidden: when it belongs to another one.
+    :param thread: the thread, ``None`` where it does not exist yet.
+    :param thread_id: id of the thread.
+    :param resource: the resource of the run.
+    :raises InvalidInput: for an empty resource.
+    :raises Forbidden: when the thread belongs to another resource.
     """
     if not resource:
         raise InvalidInput(
-            f"The run names the thread {thread_id!r} and no resource.",
-            "Say whose it is: resource='user-1'.",
+            f"The run has the thread {thread_id!r} and no resource.",
+            "Pass the owner of the thread: resource='user-1'.",
         )
     if thread is not None:
-        allowed(thread, resource)
+        require_access(thread, resource)
 
 
 def new_id() -> str:
-    """An id that nothing else has."""
-    import uuid  # it brings in platform, which no cold start needs
+    """Return a new unique id."""
+    import uuid  # imports the module platform, which a cold start does not need
 
     return str(uuid.uuid4())

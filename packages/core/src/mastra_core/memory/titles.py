@@ -1,4 +1,4 @@
-"""Names for threads, made of the first thing a user says."""
+"""Titles of threads, generated from the user's first message."""
 
 from __future__ import annotations
 
@@ -9,46 +9,54 @@ from mastra_core.agents.messages import AgentInput, Message
 from mastra_core.agents.protocol import AgentLike
 from mastra_core.logger import logger_of
 
-__all__ = ("Titles", "as_titles")
+__all__ = ("TitleGenerator", "as_title_generator")
 
-_LONGEST = 200
-_WISH = (
+_MAX_LENGTH = 200
+_INSTRUCTIONS = (
     "Write a title for a conversation that begins with the user's message: at most eight words, "
     "in its language, without quotes. Do not answer the message."
 )
 
 
-class Titles:
-    """Makes titles.
+class TitleGenerator:
+    """Generates titles.
 
-    :param agent: who is asked; the agent whose thread it is where ``None``.
+    :param agent: the agent that generates titles; ``None`` for the agent of the thread.
     """
 
     def __init__(self, agent: AgentLike | None) -> None:
         self._agent = agent
 
-    async def title(self, words: str, agent: AgentLike, context: dict[str, Any]) -> str:
-        """A title for ``words``; empty, and the reason is logged, where there is none."""
-        asked = self._agent or agent
-        wish = AgentInput(
-            messages=(Message.user(words),),
-            instructions=_WISH if self._agent is None else "",
+    async def generate(self, text: str, agent: AgentLike, context: dict[str, Any]) -> str:
+        """Generate a title.
+
+        :param text: the user's first message.
+        :param agent: the agent of the thread.
+        :param context: the request context.
+        :returns: the title; empty where the agent failed, and the error is logged.
+        """
+        generator = self._agent or agent
+        run_input = AgentInput(
+            messages=(Message.user(text),),
+            instructions=_INSTRUCTIONS if self._agent is None else "",
             active_tools=(),
             context=context,
         )
         try:
-            output = await asked.generate(wish)
-        except Exception as error:  # noqa: BLE001  # a run does not fail for want of a title
-            logger_of("mastra.memory").warning("a thread got no title", exc_info=error)
+            output = await generator.generate(run_input)
+        except Exception as error:  # noqa: BLE001  # a run does not fail because of its title
+            logger_of("mastra.memory").warning("no title was generated", exc_info=error)
             return ""
-        return " ".join(output.text.split()).strip("\"'")[:_LONGEST]
+        return " ".join(output.text.split()).strip("\"'")[:_MAX_LENGTH]
 
 
-def as_titles(value: Any) -> Titles | None:
-    """``value`` as what makes titles; nothing for ``False``.
+def as_title_generator(value: Any) -> TitleGenerator | None:
+    """Convert a setting to a title generator.
 
-    :raises ConfigError: for something that is no agent.
+    :param value: ``True`` for the agent of the thread, an agent or function, or ``False``.
+    :returns: the generator, ``None`` for ``False``.
+    :raises ConfigError: for anything else.
     """
     if value is False or value is None:
         return None
-    return Titles(None if value is True else as_agent(value))
+    return TitleGenerator(None if value is True else as_agent(value))

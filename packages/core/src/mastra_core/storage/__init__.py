@@ -1,7 +1,7 @@
-"""Where an application keeps what outlives a run."""
+"""Storage of threads, messages, notes and suspended runs."""
 
-from mastra_core.storage.choose import as_storage
-from mastra_core.storage.memory import MemoryStorage
+from mastra_core.storage.coerce_storage import as_storage
+from mastra_core.storage.in_memory import MemoryStorage
 from mastra_core.storage.protocol import Storage, ThreadStore
 from mastra_core.storage.records import (
     History,

@@ -1,11 +1,11 @@
-"""What a place to store things must have: small, so that anybody can write another."""
+"""The protocols of a storage."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
-from mastra_core.agents.suspended import SuspendedRuns
+from mastra_core.agents.suspended_runs import SuspendedRuns
 from mastra_core.storage.records import (
     History,
     MessageQuery,
@@ -21,26 +21,45 @@ __all__ = ("Storage", "ThreadStore")
 
 
 class ThreadStore(Protocol):
-    """Threads, their messages, and working memory.
+    """Stores threads, their messages, and working memory.
 
-    Each call is one transaction: all of it is kept, or nothing. Messages keep the order in which
-    they were appended. Whose a thread is, is for the caller to ask before.
+    Each call is one transaction: it stores everything or nothing. Messages keep the order in which
+    they were added. The store does not check owners; the caller does.
     """
 
     async def get(self, thread_id: str) -> Thread | None:
-        """A thread by id."""
+        """Return a thread.
+
+        :param thread_id: id of the thread.
+        :returns: the thread, ``None`` where there is none.
+        """
 
     async def find(self, query: ThreadQuery) -> Page[Thread]:
-        """Threads that fit."""
+        """Return the threads that match a query.
+
+        :param query: the query.
+        """
 
     async def create(self, thread: Thread) -> bool:
-        """Keep a new thread; ``False`` where the id is taken."""
+        """Store a new thread.
+
+        :param thread: the thread.
+        :returns: ``False`` where the id is taken.
+        """
 
     async def update(self, thread: Thread) -> bool:
-        """Replace a thread, its messages stay; ``False`` where there is none."""
+        """Replace a thread; its messages stay.
+
+        :param thread: the thread.
+        :returns: ``False`` where there is no such thread.
+        """
 
     async def delete(self, thread_id: str) -> bool:
-        """Remove a thread with all that belongs to it; ``False`` where there is none."""
+        """Delete a thread with its messages and notes.
+
+        :param thread_id: id of the thread.
+        :returns: ``False`` where there is no such thread.
+        """
 
     async def append(
         self,
@@ -51,42 +70,76 @@ class ThreadStore(Protocol):
         history: History | None = None,
         after: int = 0,
     ) -> bool:
-        """Add messages to a thread, together and at its end.
+        """Add messages at the end of a thread, in one transaction.
 
-        A title is set where there is none. A message whose id the thread has already is replaced
-        where it stands. ``history`` is kept only if the thread's position is still ``after``, and
-        dropped with the next change of any message.
+        The title of ``thread`` is set where the stored thread has none. A message whose id the
+        thread has already is replaced in its place. ``history`` is stored only if the thread's
+        position is still ``after``, and dropped with the next change of any message.
 
-        :param create: make the thread where there is none.
-        :return: ``False``, and nothing is kept, where there is no such thread, or it belongs to
-            another resource.
+        :param thread: the thread.
+        :param messages: the messages.
+        :param create: whether to create a missing thread.
+        :param history: the framework's own history of the thread.
+        :param after: the thread's position that the history was written for.
+        :returns: ``False`` where nothing was stored, because there is no such thread or it belongs
+            to another resource.
         :raises Conflict: when another thread has a message of that id.
         """
 
     async def recall(self, thread_id: str, last: int) -> Recall:
-        """The thread and its ``last`` messages; costs the same however long the thread is."""
+        """Return a thread and its last messages; the time does not depend on the thread's length.
+
+        :param thread_id: id of the thread.
+        :param last: how many messages.
+        """
 
     async def messages(self, query: MessageQuery) -> Page[StoredMessage]:
-        """Messages of one thread that fit."""
+        """Return the messages of one thread that match a query.
+
+        :param query: the query.
+        """
 
     async def around(self, message_id: str, before: int, after: int) -> tuple[StoredMessage, ...]:
-        """A message and its neighbours in its thread, oldest first; empty where there is none."""
+        """Return a message and the messages around it in its thread, oldest first.
 
-    async def lookup(self, message_ids: Sequence[str]) -> tuple[StoredMessage, ...]:
-        """Those of these messages that there are."""
+        :param message_id: id of the message.
+        :param before: how many earlier messages.
+        :param after: how many later messages.
+        :returns: the messages, empty where there is no such message.
+        """
 
-    async def remove(self, message_ids: Sequence[str]) -> int:
-        """Delete messages; how many there were."""
+    async def get_messages(self, message_ids: Sequence[str]) -> tuple[StoredMessage, ...]:
+        """Return the messages with these ids, as far as they exist.
 
-    async def working_memory(self, scope: Scope, owner: str) -> str:
-        """What is noted of a thread or resource; empty where nothing is."""
+        :param message_ids: ids of the messages.
+        """
+
+    async def delete_messages(self, message_ids: Sequence[str]) -> int:
+        """Delete messages.
+
+        :param message_ids: ids of the messages.
+        :returns: how many messages were deleted.
+        """
+
+    async def get_working_memory(self, scope: Scope, owner: str) -> str:
+        """Return the notes about a thread or resource.
+
+        :param scope: ``thread`` or ``resource``.
+        :param owner: id of the thread or resource.
+        :returns: the notes, empty where there are none.
+        """
 
     async def change_working_memory(
         self, scope: Scope, owner: str, change: Callable[[str], str]
     ) -> str:
-        """Replace what is noted by ``change`` of it, and give that.
+        """Replace the notes by a function of them, without a concurrent change in between.
 
-        Nobody else writes in between. What ``change`` raises ends it, and nothing is kept.
+        An exception of ``change`` is raised to the caller, and nothing is stored.
+
+        :param scope: ``thread`` or ``resource``.
+        :param owner: id of the thread or resource.
+        :param change: returns the new notes for the old ones.
+        :returns: the new notes.
         """
 
 
@@ -100,17 +153,17 @@ class Storage(Protocol):
 
     @property
     def threads(self) -> ThreadStore:
-        """Conversations."""
+        """Threads, messages and working memory."""
 
     @property
     def suspended_runs(self) -> SuspendedRuns:
-        """Agent runs that wait for somebody."""
+        """Suspended runs of agents."""
 
     async def open(self) -> None:
-        """Be ready; whatever is wrong with the place is known then.
+        """Open the storage, so that a problem is found at start-up.
 
-        :raises StorageError: when it cannot be used.
+        :raises StorageError: when the storage cannot be used.
         """
 
     async def close(self) -> None:
-        """Let go of files and connections; the next call opens them again."""
+        """Release files and connections; the next call opens them again."""

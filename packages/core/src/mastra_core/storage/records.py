@@ -1,4 +1,4 @@
-"""What is stored of conversations, and how it is asked for."""
+"""Stored records of conversations, and the queries for them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Scope = Literal["thread", "resource"]
 
 
 def now() -> int:
-    """Milliseconds since the epoch, the unit of every moment that is stored."""
+    """Return the current time in milliseconds since the epoch, the unit of all stored times."""
     return time.time_ns() // 1_000_000
 
 
@@ -37,7 +37,12 @@ class _Record(msgspec.Struct, frozen=True, kw_only=True):
 class Thread(_Record, frozen=True, kw_only=True):
     """One conversation.
 
-    :param resource: whose it is: a user, a customer, a project.
+    :param id: id of the thread.
+    :param resource: owner of the thread: a user, a customer, a project.
+    :param title: title of the thread, empty where there is none.
+    :param metadata: metadata of the application, JSON builtins.
+    :param created_at: time of creation, milliseconds since the epoch.
+    :param updated_at: time of the last change, milliseconds since the epoch.
     """
 
     id: str
@@ -49,10 +54,16 @@ class Thread(_Record, frozen=True, kw_only=True):
 
 
 class StoredMessage(_Record, frozen=True, kw_only=True):
-    """One message of a thread: what a person said, or all that an agent did in one run.
+    """One message of a thread: a user's message, or all that an agent did in one run.
 
-    :param parts: an agent's in the order of the run, results of tools beside their calls.
-    :param content: word for word what a client saved, where ``parts`` cannot say all of it.
+    :param id: id of the message.
+    :param thread: id of the thread.
+    :param role: ``system``, ``user``, ``assistant`` or ``tool``.
+    :param parts: the content; an agent's parts are in the order of the run, tool results beside
+        their calls.
+    :param created_at: time of creation, milliseconds since the epoch.
+    :param metadata: metadata of the application, JSON builtins.
+    :param content: the exact content that a client saved, where ``parts`` cannot express all of it.
     """
 
     id: str
@@ -67,8 +78,9 @@ class StoredMessage(_Record, frozen=True, kw_only=True):
 class History(_Record, frozen=True, kw_only=True):
     """The messages of a thread as the framework of one agent serialises them.
 
-    :param agent: who wrote it; only the same can read it.
-    :param messages: how many stored messages it stands for.
+    :param agent: the writer, which alone can read it.
+    :param data: the serialised messages.
+    :param messages: how many stored messages it covers.
     """
 
     agent: str
@@ -77,12 +89,12 @@ class History(_Record, frozen=True, kw_only=True):
 
 
 class Recall(_Record, frozen=True, kw_only=True):
-    """What a run needs to know of its thread, read at one moment.
+    """What a run needs to know of its thread, read in one transaction.
 
-    :param thread: ``None`` where there is none yet.
-    :param messages: the last ones, oldest first.
-    :param history: only if nothing was written since it was.
-    :param position: changes with every message that is appended; see ``ThreadStore.append``.
+    :param thread: the thread, ``None`` where there is none yet.
+    :param messages: the last messages, oldest first.
+    :param history: the framework's own history, where it covers the latest message.
+    :param position: changes with every message that is added; see ``ThreadStore.append``.
     """
 
     thread: Thread | None = None
@@ -91,23 +103,25 @@ class Recall(_Record, frozen=True, kw_only=True):
     position: int = 0
 
 
-class _Paged(_Record, frozen=True, kw_only=True):
+class _PageQuery(_Record, frozen=True, kw_only=True):
     page: int = 0
     per_page: int | None = None
 
     @property
     def offset(self) -> int:
-        """How many come before the page."""
+        """How many records precede the page."""
         return self.page * (self.per_page or 0)
 
 
-class ThreadQuery(_Paged, frozen=True, kw_only=True):
-    """Which threads, in what order.
+class ThreadQuery(_PageQuery, frozen=True, kw_only=True):
+    """Which threads to return, and in which order.
 
-    :param resource: whose; everybody's where ``None``.
+    :param page: number of the page, from 0.
+    :param per_page: records in a page; ``None`` for all.
+    :param resource: owner of the threads; ``None`` for any.
     :param metadata: keys that must have exactly these values.
-    :param page: from 0.
-    :param per_page: all of them where ``None``.
+    :param order_by: ``created_at`` or ``updated_at``.
+    :param descending: whether the newest is first.
     """
 
     resource: str | None = None
@@ -116,12 +130,17 @@ class ThreadQuery(_Paged, frozen=True, kw_only=True):
     descending: bool = True
 
 
-class MessageQuery(_Paged, frozen=True, kw_only=True):
-    """Which messages of a thread, oldest first unless ``descending``.
+class MessageQuery(_PageQuery, frozen=True, kw_only=True):
+    """Which messages of a thread to return, and in which order.
 
-    :param roles: any where empty.
-    :param since: milliseconds since the epoch, inclusive; likewise ``until``.
+    :param page: number of the page, from 0.
+    :param per_page: records in a page; ``None`` for all.
+    :param thread: id of the thread.
+    :param roles: roles of the messages; empty for any.
+    :param since: earliest time, milliseconds since the epoch, inclusive.
+    :param until: latest time, milliseconds since the epoch, inclusive.
     :param metadata: keys that must have exactly these values.
+    :param descending: whether the newest is first.
     """
 
     thread: str
@@ -133,7 +152,11 @@ class MessageQuery(_Paged, frozen=True, kw_only=True):
 
 
 class Page(_Record, Generic[T], frozen=True, kw_only=True):
-    """Some of what was found, and how much that was."""
+    """One page of the records that match a query.
+
+    :param items: the records of the page.
+    :param total: the number of all records that match.
+    """
 
     items: tuple[T, ...] = ()
     total: int = 0

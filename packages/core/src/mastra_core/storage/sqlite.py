@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from mastra_core.agents.suspended import SuspendedRuns
+from mastra_core.agents.suspended_runs import SuspendedRuns
 from mastra_core.storage.protocol import ThreadStore
 from mastra_core.storage.sqlite_file import SqliteFile
 from mastra_core.storage.sqlite_runs import SqliteSuspendedRuns
@@ -16,14 +16,14 @@ _WEEK = 7 * 24 * 3600
 
 
 class SqliteStorage:
-    """Keeps everything in one file, which several processes of one machine may share.
+    """Stores everything in one file, which several processes of one machine may share.
 
-    What a call has kept survives the end of the process however it comes; a machine that loses
-    power may lose the last moments, never more.
+    Stored data survives every end of the process. A machine that loses power may lose the last
+    moments.
 
-    :param path: made where it is not there yet; its directory must be.
+    :param path: path of the file, which is created where it is missing; its directory must exist.
     :param busy_timeout: seconds to wait while another process writes.
-    :param max_suspended: seconds after which a suspended run is forgotten.
+    :param max_suspended: seconds after which a suspended run is removed.
     """
 
     def __init__(
@@ -40,12 +40,13 @@ class SqliteStorage:
         self.suspended_runs: SuspendedRuns = SqliteSuspendedRuns(self._file, max_suspended)
 
     async def open(self) -> None:
-        """Open the file, and make or renew its tables.
+        """Open the file, and create or migrate its tables.
 
-        :raises StorageError: when it cannot be opened, is no database or of a newer mastra.
+        :raises StorageError: when the file cannot be opened, is no database, or was written by a
+            newer version of mastra.
         """
         await self._file.write(lambda _: None)
 
     async def close(self) -> None:
-        """Let go of the file; the next call opens it again."""
+        """Close the file; the next call opens it again."""
         await self._file.close()

@@ -1,4 +1,4 @@
-"""What SQLite says, as something a person can act on."""
+"""SQLite errors as errors with a cure."""
 
 from __future__ import annotations
 
@@ -9,44 +9,48 @@ from mastra_core.errors import StorageError
 if TYPE_CHECKING:
     from sqlite3 import Error
 
-__all__ = ("storage_error",)
+__all__ = ("to_storage_error",)
 
-_TOLD = {  # by the first words of SQLite's name for it
+_MESSAGES = {  # by the prefix of SQLite's error name
     "SQLITE_FULL": (
         "The disk of {path!r} is full.",
-        "Make room; what was stored before is unharmed.",
+        "Free some space; the data that was stored before is intact.",
     ),
     "SQLITE_READONLY": (
         "{path!r} is read-only.",
-        "Let this user write to the file and its directory, or name a file elsewhere.",
+        "Let this user write to the file and its directory, or use another file.",
     ),
     "SQLITE_CANTOPEN": (
         "{path!r} cannot be opened.",
-        "Make its directory, and let this user write to it.",
+        "Create its directory, and let this user write to it.",
     ),
     "SQLITE_NOTADB": (
         "{path!r} is not an SQLite database.",
-        "Name another file: a new one is made.",
+        "Use another path: a missing file is created.",
     ),
     "SQLITE_CORRUPT": (
         "{path!r} is damaged.",
-        "Put a backup in its place, or try: sqlite3 FILE .recover",
+        "Restore a backup, or try: sqlite3 FILE .recover",
     ),
     "SQLITE_BUSY": (
-        "{path!r} was held by another process for too long.",
-        "Find who keeps a transaction open, or raise SqliteStorage(busy_timeout=...).",
+        "{path!r} was locked by another process for too long.",
+        "Find the process with an open transaction, or raise SqliteStorage(busy_timeout=...).",
     ),
     "SQLITE_IOERR": (
         "{path!r} cannot be read or written: {error}.",
-        "Look at the disk it is on; network file systems do not work for SQLite.",
+        "Check the disk of the file; SQLite does not work on network file systems.",
     ),
 }
 
 
-def storage_error(error: Error, path: str) -> StorageError:
-    """``error`` with the file's name and a cure."""
+def to_storage_error(error: Error, path: str) -> StorageError:
+    """Convert an error of SQLite to one with the file's name and a cure.
+
+    :param error: the error of SQLite.
+    :param path: path of the file.
+    """
     name = getattr(error, "sqlite_errorname", "")
-    for words, (message, hint) in _TOLD.items():
-        if name.startswith(words):
+    for prefix, (message, hint) in _MESSAGES.items():
+        if name.startswith(prefix):
             return StorageError(message.format(path=path, error=error), hint)
     return StorageError(f"SQLite refused {path!r}: {error}.", "Update mastra-core, or report it.")

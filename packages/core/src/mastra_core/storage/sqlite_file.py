@@ -1,4 +1,4 @@
-"""One SQLite file, worked on by one thread, so that no event loop ever waits for a disk."""
+"""One SQLite file, used by one thread, so that the event loop never waits for a disk."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from mastra_core.storage.memory_threads import fits
-from mastra_core.storage.sqlite_errors import storage_error
+from mastra_core.storage.in_memory_threads import matches_metadata
+from mastra_core.storage.sqlite_errors import to_storage_error
 from mastra_core.storage.sqlite_schema import migrate
 
 if TYPE_CHECKING:
@@ -20,9 +20,9 @@ T = TypeVar("T")
 
 
 class SqliteFile:
-    """A connection that opens with the first use, and again after ``close``.
+    """A connection that opens on first use, and again after ``close``.
 
-    :param path: a file; ``:memory:`` for none.
+    :param path: path of the file; ``:memory:`` for a database in memory.
     :param busy_timeout: seconds to wait while another process writes.
     """
 
@@ -31,24 +31,28 @@ class SqliteFile:
         self._busy_timeout = busy_timeout
         self._worker: ThreadPoolExecutor | None = None
         self._process = 0
-        self._connection: Connection | None = None  # only the worker touches it
+        self._connection: Connection | None = None  # used only by the worker
 
     async def read(self, work: Callable[[Connection], T]) -> T:
-        """What ``work`` makes of the file at one moment.
+        """Return the result of a function in a read transaction.
 
-        :raises StorageError: when it cannot be read.
+        :param work: reads from the connection.
+        :raises StorageError: when the file cannot be read.
         """
-        return await self._run(lambda: self._transaction("BEGIN", work))
+        return await self._run(lambda: self._run_transaction("BEGIN", work))
 
     async def write(self, work: Callable[[Connection], T]) -> T:
-        """Change the file by ``work``: all of it is kept, or nothing.
+        """Return the result of a function in a write transaction.
 
-        :raises StorageError: when it cannot be written.
+        The transaction stores everything or nothing.
+
+        :param work: reads from and writes to the connection.
+        :raises StorageError: when the file cannot be written.
         """
-        return await self._run(lambda: self._transaction("BEGIN IMMEDIATE", work))
+        return await self._run(lambda: self._run_transaction("BEGIN IMMEDIATE", work))
 
     async def close(self) -> None:
-        """Finish what was asked for, then let go of the file."""
+        """Finish the pending calls and close the file."""
         worker, self._worker = self._worker, None
         if worker is not None and self._process == os.getpid():
             import asyncio
@@ -59,9 +63,9 @@ class SqliteFile:
     async def _run(self, work: Callable[[], T]) -> T:
         import asyncio
 
-        return await asyncio.get_running_loop().run_in_executor(self._threads(), work)
+        return await asyncio.get_running_loop().run_in_executor(self._get_worker(), work)
 
-    def _threads(self) -> ThreadPoolExecutor:
+    def _get_worker(self) -> ThreadPoolExecutor:
         if self._worker is None or self._process != os.getpid():  # threads do not outlive a fork
             from concurrent.futures import ThreadPoolExecutor
 
@@ -70,15 +74,15 @@ class SqliteFile:
             self._connection = None
         return self._worker
 
-    def _transaction(self, begin: str, work: Callable[[Connection], T]) -> T:
+    def _run_transaction(self, begin: str, work: Callable[[Connection], T]) -> T:
         import sqlite3
 
         try:
             if self._connection is None:
                 self._connection = self._connect()
-            return _all_or_nothing(self._connection, begin, work)
+            return _execute_transaction(self._connection, begin, work)
         except sqlite3.Error as error:
-            raise storage_error(error, self.path) from None
+            raise to_storage_error(error, self.path) from None
 
     def _connect(self) -> Connection:
         import sqlite3
@@ -87,10 +91,10 @@ class SqliteFile:
             self.path, timeout=self._busy_timeout, isolation_level=None, check_same_thread=False
         )
         try:
-            _patiently(connection, "PRAGMA journal_mode = WAL", self._busy_timeout)
+            _execute_when_free(connection, "PRAGMA journal_mode = WAL", self._busy_timeout)
             connection.execute("PRAGMA synchronous = NORMAL")  # in WAL a kill loses nothing
             connection.execute("PRAGMA foreign_keys = ON")
-            connection.create_function("mastra_fits", 2, _fits, deterministic=True)
+            connection.create_function("mastra_fits", 2, _matches_json, deterministic=True)
             migrate(connection, self.path)
         except BaseException:
             connection.close()
@@ -103,36 +107,39 @@ class SqliteFile:
             connection.close()
 
 
-def _all_or_nothing(connection: Connection, begin: str, work: Callable[[Connection], T]) -> T:
+def _execute_transaction(connection: Connection, begin: str, work: Callable[[Connection], T]) -> T:
     connection.execute(begin)
     try:
-        done = work(connection)
+        result = work(connection)
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:  # a full disk may have rolled back already
             connection.execute("ROLLBACK")
         raise
-    return done
+    return result
 
 
-def _patiently(connection: Connection, statement: str, seconds: float) -> None:
-    """SQLite does not wait by itself where two processes turn to WAL at once."""
+def _execute_when_free(connection: Connection, statement: str, seconds: float) -> None:
+    """Retry a statement while another process locks the file.
+
+    SQLite itself does not wait where two processes switch to WAL at the same time.
+    """
     import sqlite3
     import time
 
-    until = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds
     while True:
         try:
             connection.execute(statement)
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorname != "SQLITE_BUSY" or time.monotonic() > until:
+            if error.sqlite_errorname != "SQLITE_BUSY" or time.monotonic() > deadline:
                 raise
             time.sleep(0.01)
         else:
             return
 
 
-def _fits(metadata: bytes, wanted: bytes) -> bool:
+def _matches_json(metadata: bytes, expected: bytes) -> bool:
     import msgspec
 
-    return fits(msgspec.json.decode(metadata), msgspec.json.decode(wanted))
+    return matches_metadata(msgspec.json.decode(metadata), msgspec.json.decode(expected))

@@ -1,4 +1,4 @@
-"""Records as rows of tables, and back."""
+"""Conversion of records to rows, and of rows to records."""
 
 from __future__ import annotations
 
@@ -10,32 +10,49 @@ from mastra_core.agents.messages import Part
 from mastra_core.schema import dump
 from mastra_core.storage.records import StoredMessage, Thread
 
-__all__ = ("MESSAGE", "THREAD", "json_of", "message_of", "message_row", "thread_of", "thread_row")
+__all__ = (
+    "MESSAGE",
+    "THREAD",
+    "encode_json",
+    "parse_message",
+    "parse_thread",
+    "to_message_row",
+    "to_thread_row",
+)
 
 THREAD = "id, resource, title, metadata, created_at, updated_at"
 MESSAGE = "id, thread, role, parts, content, metadata, created_at"
 _PARTS = msgspec.json.Decoder(tuple[Part, ...])
 
 
-def json_of(value: Any) -> bytes:
-    """``value`` as JSON."""
+def encode_json(value: Any) -> bytes:
+    """Encode a value as JSON.
+
+    :param value: any JSON-able value.
+    """
     return msgspec.json.encode(value, enc_hook=dump)
 
 
-def thread_row(thread: Thread) -> tuple[Any, ...]:
-    """In the order of ``THREAD``."""
+def to_thread_row(thread: Thread) -> tuple[Any, ...]:
+    """Convert a thread to a row with the columns ``THREAD``.
+
+    :param thread: the thread.
+    """
     return (
         thread.id,
         thread.resource,
         thread.title,
-        json_of(thread.metadata),
+        encode_json(thread.metadata),
         thread.created_at,
         thread.updated_at,
     )
 
 
-def thread_of(row: tuple[Any, ...]) -> Thread:
-    """A row in the order of ``THREAD``."""
+def parse_thread(row: tuple[Any, ...]) -> Thread:
+    """Convert a row with the columns ``THREAD`` to a thread.
+
+    :param row: the row.
+    """
     id_, resource, title, metadata, created_at, updated_at = row
     return Thread(
         id=id_,
@@ -47,21 +64,27 @@ def thread_of(row: tuple[Any, ...]) -> Thread:
     )
 
 
-def message_row(message: StoredMessage) -> tuple[Any, ...]:
-    """In the order of ``MESSAGE``."""
+def to_message_row(message: StoredMessage) -> tuple[Any, ...]:
+    """Convert a message to a row with the columns ``MESSAGE``.
+
+    :param message: the message.
+    """
     return (
         message.id,
         message.thread,
         message.role,
-        json_of(message.parts),
-        json_of(message.content),
-        json_of(message.metadata),
+        encode_json(message.parts),
+        encode_json(message.content),
+        encode_json(message.metadata),
         message.created_at,
     )
 
 
-def message_of(row: tuple[Any, ...]) -> StoredMessage:
-    """A row in the order of ``MESSAGE``."""
+def parse_message(row: tuple[Any, ...]) -> StoredMessage:
+    """Convert a row with the columns ``MESSAGE`` to a message.
+
+    :param row: the row.
+    """
     id_, thread, role, parts, content, metadata, created_at = row
     return StoredMessage(
         id=id_,

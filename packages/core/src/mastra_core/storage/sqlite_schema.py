@@ -1,6 +1,6 @@
-"""The tables of an SQLite file, and how an older one becomes the newest.
+"""The tables of an SQLite file, and the migration of older files.
 
-Names begin with ``mastra_``, so that a file may hold an application's own tables as well.
+Names of tables begin with ``mastra_``, so that a file may also hold an application's own tables.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ("VERSIONS", "migrate")
 
-_FIRST = (
+_VERSION_1 = (
     """CREATE TABLE mastra_threads (
         id TEXT PRIMARY KEY,
         resource TEXT NOT NULL,
@@ -57,32 +57,34 @@ _FIRST = (
     "CREATE INDEX mastra_suspended_runs_of ON mastra_suspended_runs (agent, suspended_at)",
     "CREATE INDEX mastra_suspended_runs_at ON mastra_suspended_runs (suspended_at)",
 )
-VERSIONS = (_FIRST,)  # what turns a file of that many versions into one of the next
+VERSIONS = (_VERSION_1,)  # the statements at index N migrate a file from version N to N + 1
 
 
 def migrate(connection: Connection, path: str) -> None:
-    """Bring the tables to the newest version; of several processes one does it.
+    """Migrate the tables to the newest version; of several processes one does it.
 
-    :raises StorageError: for a file of a newer mastra.
+    :param connection: the connection.
+    :param path: path of the file, for messages.
+    :raises StorageError: for a file of a newer version of mastra.
     """
-    if _version(connection) == len(VERSIONS):
+    if _read_version(connection) == len(VERSIONS):
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
-        _advance(connection, path)
+        _apply_versions(connection, path)
     except BaseException:
         connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
 
 
-def _advance(connection: Connection, path: str) -> None:
-    version = _version(connection)
+def _apply_versions(connection: Connection, path: str) -> None:
+    version = _read_version(connection)
     if version > len(VERSIONS):
         raise StorageError(
             f"{path!r} was written by a newer mastra (version {version} of its tables; this one "
             f"knows {len(VERSIONS)}).",
-            "Update mastra-core, or name another file.",
+            "Update mastra-core, or use another file.",
         )
     for statements in VERSIONS[version:]:
         for statement in statements:
@@ -92,8 +94,8 @@ def _advance(connection: Connection, path: str) -> None:
     connection.execute("INSERT INTO mastra_schema VALUES (?)", (len(VERSIONS),))
 
 
-def _version(connection: Connection) -> int:
-    """How many versions the tables have behind them; 0 where there are none."""
+def _read_version(connection: Connection) -> int:
+    """Return the version of the tables; 0 where there are none."""
     tables = "SELECT 1 FROM sqlite_master WHERE name = 'mastra_schema'"
     if connection.execute(tables).fetchone() is None:
         return 0

@@ -21,11 +21,11 @@ from mastra_core.storage.sqlite_file import SqliteFile
 from mastra_core.storage.sqlite_rows import (
     MESSAGE,
     THREAD,
-    json_of,
-    message_of,
-    message_row,
-    thread_of,
-    thread_row,
+    encode_json,
+    parse_message,
+    parse_thread,
+    to_message_row,
+    to_thread_row,
 )
 
 if TYPE_CHECKING:
@@ -52,46 +52,68 @@ _PUT_NOTE = "INSERT OR REPLACE INTO mastra_working_memory VALUES (?, ?, ?)"
 
 
 class SqliteThreads:
-    """See ``ThreadStore``."""
+    """The ``ThreadStore`` of ``SqliteStorage``.
+
+    :param file: the file.
+    """
 
     def __init__(self, file: SqliteFile) -> None:
         self._file = file
 
     async def get(self, thread_id: str) -> Thread | None:
-        """A thread by id."""
-        return await self._file.read(lambda sql: _thread(sql, thread_id))
+        """Return a thread.
+
+        :param thread_id: id of the thread.
+        :returns: the thread, ``None`` where there is none.
+        """
+        return await self._file.read(lambda sql: _read_thread(sql, thread_id))
 
     async def find(self, query: ThreadQuery) -> Page[Thread]:
-        """Threads that fit."""
+        """Return the threads that match a query.
+
+        :param query: the query.
+        """
         conditions: list[tuple[str, Any]] = []
         if query.resource is not None:
             conditions.append(("resource = ?", query.resource))
         if query.metadata:
-            conditions.append(("mastra_fits(metadata, ?)", json_of(query.metadata)))
+            conditions.append(("mastra_fits(metadata, ?)", encode_json(query.metadata)))
         select = _Select("mastra_threads", THREAD, conditions, f"{query.order_by} {{0}}, id {{0}}")
-        return await self._file.read(lambda sql: select.page(sql, query, thread_of))
+        return await self._file.read(lambda sql: select.fetch_page(sql, query, parse_thread))
 
     async def create(self, thread: Thread) -> bool:
-        """Keep a new thread; ``False`` where the id is taken."""
-        row = thread_row(thread)
+        """Store a new thread.
+
+        :param thread: the thread.
+        :returns: ``False`` where the id is taken.
+        """
+        row = to_thread_row(thread)
         return await self._file.write(lambda sql: sql.execute(_INSERT_THREAD, row).rowcount > 0)
 
     async def update(self, thread: Thread) -> bool:
-        """Replace a thread, its messages stay; ``False`` where there is none."""
-        name, *row = thread_row(thread)
+        """Replace a thread; its messages stay.
+
+        :param thread: the thread.
+        :returns: ``False`` where there is no such thread.
+        """
+        name, *row = to_thread_row(thread)
         update = (*row, name)
         return await self._file.write(lambda sql: sql.execute(_UPDATE_THREAD, update).rowcount > 0)
 
     async def delete(self, thread_id: str) -> bool:
-        """Remove a thread with all that belongs to it; ``False`` where there is none."""
+        """Delete a thread with its messages and notes.
+
+        :param thread_id: id of the thread.
+        :returns: ``False`` where there is no such thread.
+        """
 
         def work(sql: Connection) -> bool:
             sql.execute(
                 "DELETE FROM mastra_working_memory WHERE scope = 'thread' AND owner = ?",
                 (thread_id,),
             )
-            done = sql.execute("DELETE FROM mastra_threads WHERE id = ?", (thread_id,))
-            return done.rowcount > 0
+            cursor = sql.execute("DELETE FROM mastra_threads WHERE id = ?", (thread_id,))
+            return cursor.rowcount > 0
 
         return await self._file.write(work)
 
@@ -104,17 +126,26 @@ class SqliteThreads:
         history: History | None = None,
         after: int = 0,
     ) -> bool:
-        """Add messages to a thread, together and at its end; see ``ThreadStore``."""
+        """Add messages at the end of a thread, in one transaction; see ``ThreadStore``.
+
+        :param thread: the thread.
+        :param messages: the messages.
+        :param create: whether to create a missing thread.
+        :param history: the framework's own history of the thread.
+        :param after: the thread's position that the history was written for.
+        :returns: ``False`` where nothing was stored.
+        :raises Conflict: when another thread has a message of that id.
+        """
 
         def work(sql: Connection) -> bool:
             if create:
-                sql.execute(_INSERT_THREAD, thread_row(thread))
-            known = _thread(sql, thread.id)
-            if known is None or known.resource != thread.resource:
+                sql.execute(_INSERT_THREAD, to_thread_row(thread))
+            stored_thread = _read_thread(sql, thread.id)
+            if stored_thread is None or stored_thread.resource != thread.resource:
                 return False
-            in_step = _position(sql, thread.id) == after
-            _put(sql, thread.id, messages)
-            if history is not None and in_step:
+            is_current = _read_position(sql, thread.id) == after
+            _put_messages(sql, thread.id, messages)
+            if history is not None and is_current:
                 row = (thread.id, history.agent, history.messages, history.data)
                 sql.execute(_PUT_HISTORY, row)
             sql.execute(_TOUCH, (thread.title, thread.updated_at, thread.id))
@@ -123,68 +154,98 @@ class SqliteThreads:
         return await self._file.write(work)
 
     async def recall(self, thread_id: str, last: int) -> Recall:
-        """The thread and its ``last`` messages."""
+        """Return a thread and its last messages.
+
+        :param thread_id: id of the thread.
+        :param last: how many messages.
+        """
 
         def work(sql: Connection) -> Recall:
-            thread = _thread(sql, thread_id)
+            thread = _read_thread(sql, thread_id)
             if thread is None:
                 return Recall()
             newest = sql.execute(_LAST, (thread_id, last)).fetchall()
             return Recall(
                 thread=thread,
-                messages=tuple(message_of(row) for row in reversed(newest)),
-                history=_history(sql, thread_id),
-                position=_position(sql, thread_id),
+                messages=tuple(parse_message(row) for row in reversed(newest)),
+                history=_read_history(sql, thread_id),
+                position=_read_position(sql, thread_id),
             )
 
         return await self._file.read(work)
 
     async def messages(self, query: MessageQuery) -> Page[StoredMessage]:
-        """Messages of one thread that fit."""
+        """Return the messages of one thread that match a query.
+
+        :param query: the query.
+        """
         conditions: list[tuple[str, Any]] = [("thread = ?", query.thread)]
         if query.since is not None:
             conditions.append(("created_at >= ?", query.since))
         if query.until is not None:
             conditions.append(("created_at <= ?", query.until))
         if query.metadata:
-            conditions.append(("mastra_fits(metadata, ?)", json_of(query.metadata)))
+            conditions.append(("mastra_fits(metadata, ?)", encode_json(query.metadata)))
         if query.roles:
-            conditions.append((f"role IN ({_marks(query.roles)})", query.roles))
+            conditions.append((f"role IN ({_build_placeholders(query.roles)})", query.roles))
         select = _Select("mastra_messages", MESSAGE, conditions, "number {0}")
-        return await self._file.read(lambda sql: select.page(sql, query, message_of))
+        return await self._file.read(lambda sql: select.fetch_page(sql, query, parse_message))
 
     async def around(self, message_id: str, before: int, after: int) -> tuple[StoredMessage, ...]:
-        """A message and its neighbours in its thread, oldest first."""
-        return await self._file.read(lambda sql: _around(sql, message_id, before, after))
+        """Return a message and the messages around it in its thread, oldest first.
 
-    async def lookup(self, message_ids: Sequence[str]) -> tuple[StoredMessage, ...]:
-        """Those of these messages that there are."""
-        return await self._file.read(lambda sql: tuple(_known(sql, message_ids)))
+        :param message_id: id of the message.
+        :param before: how many earlier messages.
+        :param after: how many later messages.
+        """
+        return await self._file.read(lambda sql: _read_surrounding(sql, message_id, before, after))
 
-    async def remove(self, message_ids: Sequence[str]) -> int:
-        """Delete messages; how many there were."""
+    async def get_messages(self, message_ids: Sequence[str]) -> tuple[StoredMessage, ...]:
+        """Return the messages with these ids, as far as they exist.
+
+        :param message_ids: ids of the messages.
+        """
+        return await self._file.read(lambda sql: tuple(_iter_messages(sql, message_ids)))
+
+    async def delete_messages(self, message_ids: Sequence[str]) -> int:
+        """Delete messages.
+
+        :param message_ids: ids of the messages.
+        :returns: how many messages were deleted.
+        """
 
         def work(sql: Connection) -> int:
-            known = list(_known(sql, message_ids))
-            for message in known:
+            messages = list(_iter_messages(sql, message_ids))
+            for message in messages:
                 sql.execute("DELETE FROM mastra_messages WHERE id = ?", (message.id,))
-            for thread in {message.thread for message in known}:
-                _changed(sql, thread)
-            return len(known)
+            for thread_id in {message.thread for message in messages}:
+                _mark_changed(sql, thread_id)
+            return len(messages)
 
         return await self._file.write(work)
 
-    async def working_memory(self, scope: Scope, owner: str) -> str:
-        """What is noted of a thread or resource; empty where nothing is."""
-        return await self._file.read(lambda sql: _note(sql, scope, owner))
+    async def get_working_memory(self, scope: Scope, owner: str) -> str:
+        """Return the notes about a thread or resource.
+
+        :param scope: ``thread`` or ``resource``.
+        :param owner: id of the thread or resource.
+        :returns: the notes, empty where there are none.
+        """
+        return await self._file.read(lambda sql: _read_notes(sql, scope, owner))
 
     async def change_working_memory(
         self, scope: Scope, owner: str, change: Callable[[str], str]
     ) -> str:
-        """Replace what is noted by ``change`` of it, and give that."""
+        """Replace the notes by a function of them.
+
+        :param scope: ``thread`` or ``resource``.
+        :param owner: id of the thread or resource.
+        :param change: returns the new notes for the old ones.
+        :returns: the new notes.
+        """
 
         def work(sql: Connection) -> str:
-            changed = change(_note(sql, scope, owner))
+            changed = change(_read_notes(sql, scope, owner))
             sql.execute(_PUT_NOTE, (scope, owner, changed))
             return changed
 
@@ -192,7 +253,7 @@ class SqliteThreads:
 
 
 class _Select:
-    """A query by pages: the names in it are ours, every value is bound."""
+    """A paged query; its names are constants, and every value is bound."""
 
     def __init__(
         self, table: str, columns: str, conditions: list[tuple[str, Any]], order: str
@@ -205,70 +266,74 @@ class _Select:
         for _, value in conditions:
             self._values += value if isinstance(value, tuple) else [value]
 
-    def page(
-        self, sql: Connection, query: ThreadQuery | MessageQuery, made: Callable[[Any], Any]
+    def fetch_page(
+        self, sql: Connection, query: ThreadQuery | MessageQuery, parse_row: Callable[[Any], Any]
     ) -> Page[Any]:
-        """The rows of one page, and how many rows there are."""
+        """Return the rows of one page, and the number of all rows."""
         (total,) = sql.execute(f"SELECT count(*) {self._from}", self._values).fetchone()
         order = self._order.format("DESC" if query.descending else "ASC")
         rows = sql.execute(
             f"SELECT {self._columns} {self._from} ORDER BY {order} LIMIT ? OFFSET ?",
             [*self._values, -1 if query.per_page is None else query.per_page, query.offset],
         )
-        return Page(items=tuple(made(row) for row in rows), total=total)
+        return Page(items=tuple(parse_row(row) for row in rows), total=total)
 
 
-def _thread(sql: Connection, thread_id: str) -> Thread | None:
+def _read_thread(sql: Connection, thread_id: str) -> Thread | None:
     row = sql.execute(_BY_ID, (thread_id,)).fetchone()
-    return row and thread_of(row)
+    return row and parse_thread(row)
 
 
-def _position(sql: Connection, thread_id: str) -> int:
+def _read_position(sql: Connection, thread_id: str) -> int:
     row = sql.execute("SELECT position FROM mastra_threads WHERE id = ?", (thread_id,)).fetchone()
     return int(row[0])
 
 
-def _history(sql: Connection, thread_id: str) -> History | None:
+def _read_history(sql: Connection, thread_id: str) -> History | None:
     row = sql.execute(_HISTORY, (thread_id,)).fetchone()
     return row and History(agent=row[0], data=row[1], messages=row[2])
 
 
-def _put(sql: Connection, thread_id: str, messages: Iterable[StoredMessage]) -> None:
+def _put_messages(sql: Connection, thread_id: str, messages: Iterable[StoredMessage]) -> None:
     for message in messages:
-        if not sql.execute(_PUT_MESSAGE, message_row(message)).rowcount:
+        if not sql.execute(_PUT_MESSAGE, to_message_row(message)).rowcount:
             raise Conflict(f"Another thread has the message {message.id!r}.")
-    _changed(sql, thread_id)
+    _mark_changed(sql, thread_id)
 
 
-def _changed(sql: Connection, thread_id: str) -> None:
+def _mark_changed(sql: Connection, thread_id: str) -> None:
     sql.execute("DELETE FROM mastra_histories WHERE thread = ?", (thread_id,))
     sql.execute(_MOVE, (now(), thread_id))
 
 
-def _known(sql: Connection, message_ids: Sequence[str]) -> Iterable[StoredMessage]:
-    """One by one: a statement takes only so many values."""
+def _iter_messages(sql: Connection, message_ids: Sequence[str]) -> Iterable[StoredMessage]:
+    """Yield messages by id, one query each: a statement takes only a limited number of values."""
     for name in dict.fromkeys(message_ids):
         row = sql.execute(f"SELECT {MESSAGE} FROM mastra_messages WHERE id = ?", (name,)).fetchone()
         if row:
-            yield message_of(row)
+            yield parse_message(row)
 
 
-def _around(sql: Connection, message_id: str, before: int, after: int) -> tuple[StoredMessage, ...]:
-    here = sql.execute(
+def _read_surrounding(
+    sql: Connection, message_id: str, before: int, after: int
+) -> tuple[StoredMessage, ...]:
+    location = sql.execute(
         "SELECT thread, number FROM mastra_messages WHERE id = ?", (message_id,)
     ).fetchone()
-    if here is None:
+    if location is None:
         return ()
-    near = f"SELECT {MESSAGE} FROM mastra_messages WHERE thread = ? AND number"
-    earlier = sql.execute(f"{near} < ? ORDER BY number DESC LIMIT ?", (*here, before)).fetchall()
-    later = sql.execute(f"{near} >= ? ORDER BY number LIMIT ?", (*here, after + 1)).fetchall()
-    return tuple(message_of(row) for row in [*reversed(earlier), *later])
+    select = f"SELECT {MESSAGE} FROM mastra_messages WHERE thread = ? AND number"
+    earlier = sql.execute(
+        f"{select} < ? ORDER BY number DESC LIMIT ?", (*location, before)
+    ).fetchall()
+    later = sql.execute(f"{select} >= ? ORDER BY number LIMIT ?", (*location, after + 1)).fetchall()
+    return tuple(parse_message(row) for row in [*reversed(earlier), *later])
 
 
-def _note(sql: Connection, scope: Scope, owner: str) -> str:
+def _read_notes(sql: Connection, scope: Scope, owner: str) -> str:
     row = sql.execute(_NOTE, (scope, owner)).fetchone()
     return row[0] if row else ""
 
 
-def _marks(values: Sequence[str]) -> str:
+def _build_placeholders(values: Sequence[str]) -> str:
     return ", ".join("?" for _ in values)

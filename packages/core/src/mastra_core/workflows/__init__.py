@@ -1,16 +1,16 @@
 """Workflows: a typed description, one interpreter, a journal that remembers."""
 
-from mastra_core.workflows.adopt import as_step
-from mastra_core.workflows.context import StepContext
-from mastra_core.workflows.engine import Engine, Run
-from mastra_core.workflows.journal import Journal
-from mastra_core.workflows.memory import MemoryEngine
-from mastra_core.workflows.nodes import Branch, ForEach, Loop, Node, Parallel, Single, Sleep
-from mastra_core.workflows.outcome import Outcome, RunError
-from mastra_core.workflows.record import RunRecord, StepRecord
-from mastra_core.workflows.retry import Retry
-from mastra_core.workflows.step import Step, step
-from mastra_core.workflows.workflow import Workflow
+from mastra_core.workflows.engine.journal import Journal
+from mastra_core.workflows.engine.memory_engine import MemoryEngine
+from mastra_core.workflows.engine.outcome import Outcome, RunError
+from mastra_core.workflows.engine.protocol import Engine, Run
+from mastra_core.workflows.engine.run_record import RunRecord, StepRecord
+from mastra_core.workflows.model.coerce_step import as_step
+from mastra_core.workflows.model.nodes import Branch, ForEach, Loop, Node, Parallel, Single, Sleep
+from mastra_core.workflows.model.retry import Retry
+from mastra_core.workflows.model.step import Step, step
+from mastra_core.workflows.model.step_context import StepContext
+from mastra_core.workflows.model.workflow import Workflow
 
 __all__ = (
     "Branch",

@@ -1,1 +1,1 @@
-"""Stages an app for one platform: code, dependencies, bytecode, and the proof that it starts."""
+"""Stage an app for one platform: its code, dependencies and bytecode, started once in isolation."""

@@ -1,4 +1,4 @@
-"""Mastra's own ``mastra_build``: answers last, for every platform that is a CPython."""
+"""Implement ``mastra_build`` for every CPython platform; a deployer's own hook comes first."""
 
 from __future__ import annotations
 
@@ -14,25 +14,34 @@ from packaging.utils import canonicalize_name
 
 from mastra_core.errors import BuildError
 from mastra_core.hooks import hookimpl
-from mastra_core.line import Build, Platform, Project, Report, Target
-from mastra_deployer.boot import boot_source, launcher_file
-from mastra_deployer.bundler.app_sources import Sources
-from mastra_deployer.bundler.bytecode import finish_files
-from mastra_deployer.bundler.closure import OWN, Closure, lock_closure
-from mastra_deployer.bundler.firstparty import collect
-from mastra_deployer.bundler.inventory import write_inventory
-from mastra_deployer.bundler.manifest import draft_manifest
-from mastra_deployer.bundler.memory import fingerprint_of
-from mastra_deployer.bundler.sbom import write_sbom
-from mastra_deployer.bundler.vendor import Vendored, vendor
-from mastra_deployer.bundler.verify import verified
-from mastra_deployer.doors import deployer_packages
-from mastra_deployer.entry import DeployerCall, EnvReference, mastra_calls, read_deployer
-from mastra_deployer.interpreters import Interpreter, project_interpreter, target_interpreter
-from mastra_deployer.places import spare_directory
-from mastra_deployer.project import config_of, module_file, parse
+from mastra_core.pipeline import Build, Platform, Project, Report, Target
+from mastra_deployer.bundler.metadata.build_state import compute_build_fingerprint
+from mastra_deployer.bundler.metadata.draft_manifest import draft_manifest
+from mastra_deployer.bundler.metadata.inventory import write_inventory
+from mastra_deployer.bundler.metadata.sbom import write_sbom
+from mastra_deployer.bundler.resolve.closure import OWN, Closure, lock_closure
+from mastra_deployer.bundler.sources.app_sources import AppSources
+from mastra_deployer.bundler.sources.first_party import collect_sources
+from mastra_deployer.bundler.vendor.bytecode import finish_files
+from mastra_deployer.bundler.vendor.vendor import VendoredDependencies, vendor
+from mastra_deployer.bundler.verify.boot import boot_source, launcher_file
+from mastra_deployer.bundler.verify.verify import verify_build
+from mastra_deployer.files.directories import get_vendor_reuse_directory
+from mastra_deployer.plugins.manager import list_tool_packages
+from mastra_deployer.project.deployer_argument import (
+    DeployerCall,
+    EnvReference,
+    mastra_calls,
+    read_deployer,
+)
+from mastra_deployer.project.discovery import config_of, module_file, parse
+from mastra_deployer.project.interpreters import (
+    Interpreter,
+    project_interpreter,
+    target_interpreter,
+)
 
-__all__ = ("locked", "mastra_build", "static_kind")
+__all__ = ("detect_kind", "lock_dependencies", "mastra_build")
 
 _FREEZE = """\
 # What adapts other frameworks' agents was looked up when this was built.
@@ -56,46 +65,65 @@ Source = Mapping[str, Any]
 def mastra_build(
     project: Project, target: Target, platform: Platform, directory: Path, report: Report
 ) -> Build:
-    """Copy, lock, vendor, compile, and start it once in isolation."""
-    interpreter = _target_interpreter(project, platform, report)
+    """Copy the app, install its dependencies, compile both, and start the result in isolation.
+
+    :param project: the app.
+    :param target: the target, whose runtime requirements count too.
+    :param platform: the platform to build for.
+    :param directory: an empty directory that receives the build.
+    :param report: receives progress and notes.
+    :raises BuildError: when a step fails, naming the cure.
+    """
+    interpreter = _find_interpreter(project, platform, report)
     staging = _Staging(project, target, platform, directory, interpreter, report)
     report.step("Reading the app")
-    with ThreadPoolExecutor(2) as pool:  # it is imported while the rest is put together
-        looking = pool.submit(staging.look)
+    with ThreadPoolExecutor(2) as pool:  # the app is imported while the rest is staged
+        inspection = pool.submit(staging.inspect_source)
         try:
             sources = staging.collect()
         except BuildError:
-            staging.accepted(looking.result())  # running it may say more than reading it
+            staging.check_source(inspection.result())  # its error may be more precise than this one
             raise
-        kind = static_kind(project)
-        vendoring = pool.submit(staging.vendor, kind)
-        source = staging.accepted(looking.result())
-        if source and source["kind"] != kind:  # a Mastra made elsewhere than in the entry file
-            vendoring.result()
+        kind = detect_kind(project)
+        vendored_future = pool.submit(staging.vendor, kind)
+        source = staging.check_source(inspection.result())
+        if source and source["kind"] != kind:  # the Mastra object is not made in the entry file
+            vendored_future.result()
             kind = source["kind"]
-            vendoring = pool.submit(staging.vendor, kind)
+            vendored_future = pool.submit(staging.vendor, kind)
         staging.compile(kind, source)
-        vendored, closure = vendoring.result()
-    build = staging.finished(kind, source, sources, vendored, closure)
-    return verified(project, build, interpreter, source, report)
+        vendored_result, closure = vendored_future.result()
+    build = staging.create_build(kind, source, sources, vendored_result, closure)
+    return verify_build(project, build, interpreter, source, report)
 
 
-def locked(
+def lock_dependencies(
     project: Project, target: Target, platform: Platform, kind: str, report: Report
 ) -> Closure:
-    """The closure of an app of that kind."""
+    """Resolve and lock the dependencies of an app.
+
+    :param project: the app.
+    :param target: the target, whose runtime requirements count too.
+    :param platform: the platform to build for.
+    :param kind: ``mastra`` or ``asgi``.
+    :param report: receives progress and notes.
+    :raises BuildError: when they cannot be resolved.
+    """
     own = OWN if kind == "mastra" else ()
     return lock_closure(project, platform, target.requirements, own, report)
 
 
-def static_kind(project: Project) -> str:
-    """``mastra`` or ``asgi``, by the look of the entry file."""
+def detect_kind(project: Project) -> str:
+    """Return ``mastra`` or ``asgi``, read from the entry file without running it.
+
+    :param project: the app.
+    """
     return "mastra" if mastra_calls(parse(module_file(project))) else "asgi"
 
 
 @dataclasses.dataclass(frozen=True)
 class _Staging:
-    """A directory that becomes a build."""
+    """One build: its inputs and the directory it is staged in."""
 
     project: Project
     target: Target
@@ -108,69 +136,73 @@ class _Staging:
     def app(self) -> Path:
         return self.directory / "app"
 
-    def look(self) -> dict[str, Any] | None:
-        """What the app has when it is imported from source."""
-        call = self._deployer()
+    def inspect_source(self) -> dict[str, Any] | None:
+        """Import the app from source and return what it contains."""
+        call = self._read_deployer_call()
         settings = call.settings.values() if call else ()
         references = [item.name for item in settings if isinstance(item, EnvReference)]
         return boot_source(self.project, project_interpreter(self.project), references)
 
-    def accepted(self, source: dict[str, Any] | None) -> dict[str, Any] | None:
-        """The app as its source has it; ``None`` where its dependencies are not installed."""
+    def check_source(self, source: dict[str, Any] | None) -> dict[str, Any] | None:
+        """Check what the app contains; ``None`` means that its dependencies are not installed."""
         if source is None:
             self.report.note(
                 "The project's dependencies are not installed for "
                 f"{project_interpreter(self.project).path}, so the bundle is not compared with "
                 "the source.",
-                "Install them there, or activate the environment that has them.",
+                "Install them there, or activate the environment that contains them.",
             )
-        elif source.get("deployer") and self._deployer() is None:
+        elif source.get("deployer") and self._read_deployer_call() is None:
             raise BuildError(
                 f"{module_file(self.project)}: deployer= ({source['deployer']}) reaches "
                 "Mastra(...) in a way that cannot be read without running the file.",
-                "Write it as a keyword of the call: Mastra(..., deployer=XDeployer(...)).",
+                "Pass it as a keyword of the call: Mastra(..., deployer=XDeployer(...)).",
             )
         return source
 
-    def collect(self) -> Sources:
+    def collect(self) -> AppSources:
         """Copy the app's own code."""
-        sources = collect(self.project, deployer_packages())
+        sources = collect_sources(self.project, list_tool_packages())
         sources.write(self.app)
         return sources
 
-    def vendor(self, kind: str) -> tuple[Vendored, Closure]:
-        """Lay the dependencies out, in place of others."""
-        place = self.directory / "vendor"
-        shutil.rmtree(place, ignore_errors=True)
-        closure = locked(self.project, self.target, self.platform, kind, self.report)
-        kept = frozenset(map(canonicalize_name, config_of(self.project).build.keep))
-        spare = spare_directory(self.project)
-        made = vendor(closure, self.platform, kept, self.interpreter, place, spare, self.report)
-        return made, closure
+    def vendor(self, kind: str) -> tuple[VendoredDependencies, Closure]:
+        """Install the dependencies, in place of any from an earlier attempt."""
+        directory = self.directory / "vendor"
+        shutil.rmtree(directory, ignore_errors=True)
+        closure = lock_dependencies(self.project, self.target, self.platform, kind, self.report)
+        keep = frozenset(map(canonicalize_name, config_of(self.project).build.keep))
+        saved = get_vendor_reuse_directory(self.project)
+        result = vendor(
+            closure, self.platform, keep, self.interpreter, directory, saved, self.report
+        )
+        return result, closure
 
     def compile(self, kind: str, source: Source | None) -> None:
-        """Compile the app's own code, with the module that makes it an ASGI application."""
+        """Compile the app's own code and the module that makes it an ASGI application."""
         if kind == "mastra":
             self._write_asgi_module(source)
         if self.interpreter is not None:
             modules = [path.relative_to(self.app).as_posix() for path in self.app.rglob("*.py")]
             finish_files({self.app: sorted(modules)}, self.interpreter, protect=False)
 
-    def finished(
+    def create_build(
         self,
         kind: str,
         source: Source | None,
-        sources: Sources,
-        vendored: Vendored,
+        sources: AppSources,
+        vendored: VendoredDependencies,
         closure: Closure,
     ) -> Build:
-        """The build, with all that is said of it."""
-        parts = vendored.parts.values()
+        """Write manifest, inventory and bill of materials, and return the build."""
+        parts = vendored.wheels.values()
         write_sbom(self.project, parts, self.directory / "mastra-sbom.json")
         write_inventory(self.project, self.platform, sources, vendored)
         shutil.copyfile(launcher_file(), self.directory / "index.py")
         manifest = draft_manifest(self.project, self.platform, kind, source, self.app, parts)
-        fingerprint = fingerprint_of(sources.written_digest(self.app), closure.fingerprint)
+        fingerprint = compute_build_fingerprint(
+            sources.compute_written_digest(self.app), closure.fingerprint
+        )
         return Build(
             directory=self.directory,
             platform=self.platform,
@@ -178,12 +210,12 @@ class _Staging:
             digests=vendored.digests,
         )
 
-    def _deployer(self) -> DeployerCall | None:
+    def _read_deployer_call(self) -> DeployerCall | None:
         entry = module_file(self.project)
         return read_deployer(entry, parse(entry))
 
     def _write_asgi_module(self, source: Source | None) -> None:
-        """The ASGI import string that deployers see, made of the user's ``Mastra`` object."""
+        """Write the module whose ``app`` is served, made from the user's ``Mastra`` object."""
         project = self.project
         freeze = _FREEZE.format(adapters=source["adapters"]) if source else ""
         head = project.attribute.partition(".")[0]
@@ -194,12 +226,15 @@ class _Staging:
         (root / "mastra_asgi.py").write_text(text, encoding="utf-8")
 
 
-def _target_interpreter(project: Project, platform: Platform, report: Report) -> Interpreter | None:
-    """A Python that can compile and start the build here; both are skipped without one."""
-    found = target_interpreter(platform.python, project_interpreter(project), platform.interpreter)
-    if found is None:
+def _find_interpreter(project: Project, platform: Platform, report: Report) -> Interpreter | None:
+    """Find a Python that can compile and start the build here; without one both are skipped."""
+    interpreter = target_interpreter(
+        platform.python, project_interpreter(project), platform.interpreter
+    )
+    if interpreter is None:
         report.note(
-            f"There is no Python {platform.python} here: no bytecode, and the app was not started.",
+            f"Python {platform.python} was not found on this machine: no bytecode was compiled, "
+            "and the app was not started.",
             "Install that version, or pass --python PATH.",
         )
-    return found
+    return interpreter

@@ -1,1 +1,1 @@
-"""What can be said of an app without running it: what it reads, where it keeps files."""
+"""Check an app's own code and variables without running it."""

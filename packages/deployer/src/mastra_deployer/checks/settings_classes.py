@@ -1,17 +1,17 @@
-"""Fields of pydantic-settings classes, as the variables they are read from."""
+"""Find fields of pydantic-settings classes and the variables they are read from."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
 
-from mastra_deployer.checks.names import Code, Names, dotted
-from mastra_deployer.checks.reads import Read
+from mastra_deployer.checks.variable_reads import VariableRead
+from mastra_deployer.project.ast_names import NameResolver, ParsedModule, get_dotted_name
 
-__all__ = ("settings_reads",)
+__all__ = ("find_settings_reads",)
 
 _BASES = ("pydantic_settings.BaseSettings", "pydantic_settings.main.BaseSettings")
-# What changes neither a field's name nor whether the environment is where it comes from.
+# Options that change neither a field's variable nor that it is read from the environment.
 _HARMLESS = {
     "arbitrary_types_allowed",
     "case_sensitive",
@@ -27,51 +27,54 @@ _HARMLESS = {
 }
 
 
-def settings_reads(code: Code, names: Names) -> Iterator[Read]:
-    """The fields of each class that says itself where all of them come from.
+def find_settings_reads(code: ParsedModule, names: NameResolver) -> Iterator[VariableRead]:
+    """Yield the fields of each class that gets all its values from the environment.
 
-    A class whose prefix is computed, that has other sources, or that is given values where it is
-    made, is left out: what it reads is known only at run time.
+    A class whose prefix is computed, that has other sources, or that is constructed with values is
+    skipped: what it reads is known only at run time.
+
+    :param code: the module.
+    :param names: resolves its names.
     """
-    given = {
-        dotted(node.func)
+    constructed = {
+        get_dotted_name(node.func)
         for node in code.nodes
         if isinstance(node, ast.Call) and (node.keywords or node.args)
     }
     for node in code.nodes:
-        if not isinstance(node, ast.ClassDef) or node.name in given:
+        if not isinstance(node, ast.ClassDef) or node.name in constructed:
             continue
-        prefix = _prefix(node, names) if _is_settings(node, names) else None
+        prefix = _get_prefix(node, names) if _is_settings(node, names) else None
         if prefix is not None:
-            yield from _fields(node, names, prefix)
+            yield from _iter_fields(node, names, prefix)
 
 
-def _is_settings(node: ast.ClassDef, names: Names) -> bool:
+def _is_settings(node: ast.ClassDef, names: NameResolver) -> bool:
     methods = {item.name for item in node.body if isinstance(item, ast.FunctionDef)}
     return "settings_customise_sources" not in methods and any(
-        names.origin(base) in _BASES for base in node.bases
+        names.resolve_origin(base) in _BASES for base in node.bases
     )
 
 
-def _prefix(node: ast.ClassDef, names: Names) -> str | None:
+def _get_prefix(node: ast.ClassDef, names: NameResolver) -> str | None:
     """``env_prefix``, empty where there is none; ``None`` where it cannot be told."""
     options: dict[str, ast.expr] = {}
-    for name, value in _configuration(node):
+    for name, value in _iter_configuration(node):
         if name is None or value is None:
             return None
         options[name] = value
     prefix = options.pop("env_prefix", ast.Constant(""))
-    return names.text(prefix) if options.keys() <= _HARMLESS else None
+    return names.resolve_string(prefix) if options.keys() <= _HARMLESS else None
 
 
-def _configuration(node: ast.ClassDef) -> Iterator[tuple[str | None, ast.expr | None]]:
+def _iter_configuration(node: ast.ClassDef) -> Iterator[tuple[str | None, ast.expr | None]]:
     yield from ((item.arg, item.value) for item in node.keywords)
     for item in node.body:
         if isinstance(item, ast.ClassDef) and item.name == "Config":
             for line in item.body:
                 if isinstance(line, ast.Assign):
-                    yield dotted(line.targets[0]), line.value
-        elif isinstance(item, ast.Assign) and dotted(item.targets[0]) == "model_config":
+                    yield get_dotted_name(line.targets[0]), line.value
+        elif isinstance(item, ast.Assign) and get_dotted_name(item.targets[0]) == "model_config":
             called = isinstance(item.value, ast.Call) and not item.value.args
             keywords = item.value.keywords if isinstance(item.value, ast.Call) else []
             yield from ((it.arg, it.value) for it in keywords)
@@ -79,27 +82,29 @@ def _configuration(node: ast.ClassDef) -> Iterator[tuple[str | None, ast.expr | 
                 yield None, None
 
 
-def _fields(node: ast.ClassDef, names: Names, prefix: str) -> Iterator[Read]:
+def _iter_fields(node: ast.ClassDef, names: NameResolver, prefix: str) -> Iterator[VariableRead]:
     for item in node.body:
         if not isinstance(item, ast.AnnAssign) or not isinstance(item.target, ast.Name):
             continue
         field = item.target.id
-        if field.startswith("_") or dotted(_bare(item.annotation)).endswith("ClassVar"):
+        if field.startswith("_") or get_dotted_name(_strip_subscript(item.annotation)).endswith(
+            "ClassVar"
+        ):
             continue
-        options = _options(item.value)
+        options = _get_options(item.value)
         if not {"alias", "validation_alias"} & options.keys():
-            found = [prefix + field]
+            variables = [prefix + field]
         else:
             alias = options.get("validation_alias", options.get("alias"))
-            found = names.texts(alias) if alias else []
+            variables = names.resolve_strings(alias) if alias else []
         default = item.value is not None and (
             not _is_field(item.value) or bool({"default", "default_factory"} & options.keys())
         )
-        for name in found:
-            yield Read(name=name.upper(), line=item.lineno, default=default)
+        for name in variables:
+            yield VariableRead(name=name.upper(), line=item.lineno, default=default)
 
 
-def _options(value: ast.expr | None) -> dict[str, ast.expr]:
+def _get_options(value: ast.expr | None) -> dict[str, ast.expr]:
     if not isinstance(value, ast.Call) or not _is_field(value):
         return {}
     named = {item.arg: item.value for item in value.keywords if item.arg}
@@ -109,8 +114,8 @@ def _options(value: ast.expr | None) -> dict[str, ast.expr]:
 
 
 def _is_field(value: ast.expr) -> bool:
-    return isinstance(value, ast.Call) and dotted(value.func).rpartition(".")[2] == "Field"
+    return isinstance(value, ast.Call) and get_dotted_name(value.func).rpartition(".")[2] == "Field"
 
 
-def _bare(annotation: ast.expr) -> ast.expr:
+def _strip_subscript(annotation: ast.expr) -> ast.expr:
     return annotation.value if isinstance(annotation, ast.Subscript) else annotation

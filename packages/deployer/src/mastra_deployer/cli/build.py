@@ -9,15 +9,15 @@ from typing import Any
 import click
 
 from mastra_core.errors import BuildError
-from mastra_core.line import Bundle
-from mastra_deployer.bundler.explain import explain as explain_module
-from mastra_deployer.bundler.inventory import Inventory, read_inventory
-from mastra_deployer.bundler.sizes import largest
+from mastra_core.pipeline import Bundle
+from mastra_deployer.bundler.metadata.explain import explain as explain_module
+from mastra_deployer.bundler.metadata.inventory import Inventory, read_inventory
+from mastra_deployer.bundler.metadata.size_breakdown import largest
 from mastra_deployer.cli.options import Options, build_options
 from mastra_deployer.cli.terminal import Terminal
-from mastra_deployer.quantity import human_bytes
-from mastra_deployer.reproducible import refuse_differences
-from mastra_deployer.session import Session
+from mastra_deployer.files.human_size import human_bytes
+from mastra_deployer.pipeline.reproducible import refuse_differences
+from mastra_deployer.pipeline.session import Session
 
 __all__ = ("build", "lines", "shown")
 

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import click
 
-from mastra_core.line import Bundle
-from mastra_deployer.checks.values import value_problems
+from mastra_core.pipeline import Bundle
+from mastra_deployer.checks.value_problems import value_problems
 from mastra_deployer.cli.build import lines, shown
 from mastra_deployer.cli.options import Options, build_options
 from mastra_deployer.cli.terminal import Terminal
-from mastra_deployer.environment import app_values
-from mastra_deployer.places import local_directory
-from mastra_deployer.scratch import scratch_directory
-from mastra_deployer.session import Session, refuse
+from mastra_deployer.files.directories import local_directory
+from mastra_deployer.files.temporary import scratch_directory
+from mastra_deployer.pipeline.session import Session, refuse
+from mastra_deployer.project.environment import app_values
 
 __all__ = ("check",)
 
@@ -31,7 +31,7 @@ def check(options: Options, target: str, strict: bool) -> None:
     """
     with Terminal(as_json=options.as_json) as terminal:
         session = options.session(target, terminal)
-        session = dataclasses.replace(session, notes=True, strict=strict)
+        session = dataclasses.replace(session, show_notes=True, strict=strict)
         _check_values(session)
         found = _bundled(session)
         if strict:

@@ -9,18 +9,18 @@ from typing import Any
 import click
 
 from mastra_core.errors import ConfigError, DeployError
-from mastra_core.line import Bundle, DeployRequest, Environment, Stage
-from mastra_deployer.checks.values import value_problems
+from mastra_core.pipeline import Bundle, DeployRequest, Environment, Stage
+from mastra_deployer.checks.value_problems import value_problems
 from mastra_deployer.cli.deployment import lines, shown
 from mastra_deployer.cli.options import Options, build_options
 from mastra_deployer.cli.plan import answer_plan
 from mastra_deployer.cli.terminal import Terminal
-from mastra_deployer.deploying import Care, Outcome, deploy_bundle
-from mastra_deployer.environment import app_values
-from mastra_deployer.git import git_state
-from mastra_deployer.history import last_deployment
-from mastra_deployer.session import Session
-from mastra_deployer.settings import without_secrets
+from mastra_deployer.pipeline.deploy import Care, Outcome, deploy_bundle
+from mastra_deployer.pipeline.history import last_deployment
+from mastra_deployer.pipeline.session import Session
+from mastra_deployer.project.environment import app_values
+from mastra_deployer.project.git import git_state
+from mastra_deployer.project.settings import without_secrets
 
 __all__ = ("deploy",)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from mastra_core.line import Deployment
+from mastra_core.pipeline import Deployment
 from mastra_deployer.cli.terminal import Terminal
-from mastra_deployer.history import record_deployment
-from mastra_deployer.session import Session
+from mastra_deployer.pipeline.history import record_deployment
+from mastra_deployer.pipeline.session import Session
 
 __all__ = ("answer_change", "lines", "row", "shown")
 

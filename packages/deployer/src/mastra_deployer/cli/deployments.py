@@ -7,7 +7,7 @@ import click
 from mastra_deployer.cli.deployment import row, shown
 from mastra_deployer.cli.options import Options, target_options
 from mastra_deployer.cli.terminal import Terminal
-from mastra_deployer.history import known_deployments
+from mastra_deployer.pipeline.history import known_deployments
 
 __all__ = ("deployments",)
 

@@ -36,9 +36,9 @@ def dev(options: Options, port: int | None, host: str, debug: str, quiet: bool) 
             "`mastra dev` runs on Linux and macOS only.",
             "Run it under WSL; `mastra build` and `mastra start` run here.",
         )
+    from mastra_deployer.dev.console import Screen
     from mastra_deployer.dev.debugger import debug_address
     from mastra_deployer.dev.options import DevOptions
-    from mastra_deployer.dev.screen import Screen
     from mastra_deployer.dev.supervisor import develop
 
     wanted = DevOptions(

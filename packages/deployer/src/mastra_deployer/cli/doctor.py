@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import click
 
 from mastra_core.errors import ConfigError, DeployError, MastraError
-from mastra_core.line import Problem
-from mastra_deployer.checks.values import value_problems
+from mastra_core.pipeline import Problem
+from mastra_deployer.checks.value_problems import value_problems
 from mastra_deployer.cli.options import Options, target_options
 from mastra_deployer.cli.terminal import Terminal
-from mastra_deployer.environment import app_values
-from mastra_deployer.session import Session
+from mastra_deployer.pipeline.session import Session
+from mastra_deployer.project.environment import app_values
 
 __all__ = ("doctor",)
 

@@ -10,12 +10,12 @@ import click
 
 from mastra_core.errors import ConfigError
 from mastra_core.hooks import EnvStore
-from mastra_core.line import Stage
+from mastra_core.pipeline import Stage
 from mastra_core.secret import Secret
 from mastra_deployer.cli.options import TARGET, Options, target_options
 from mastra_deployer.cli.terminal import Terminal
-from mastra_deployer.environment import app_values
-from mastra_deployer.session import Session
+from mastra_deployer.pipeline.session import Session
+from mastra_deployer.project.environment import app_values
 
 __all__ = ("env",)
 

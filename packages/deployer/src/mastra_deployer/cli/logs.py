@@ -9,7 +9,7 @@ import re
 import click
 
 from mastra_core.errors import ConfigError
-from mastra_core.line import LogLine
+from mastra_core.pipeline import LogLine
 from mastra_deployer.cli.options import TARGET, Options, target_options
 from mastra_deployer.cli.terminal import Terminal
 

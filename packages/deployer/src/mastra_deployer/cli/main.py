@@ -52,7 +52,7 @@ class _LazyGroup(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            from mastra_deployer.suggest import suggest
+            from mastra_deployer.project.suggest import suggest
 
             raise click.UsageError(f"{error.message} {suggest(args[0], _COMMANDS)}", ctx) from None
 

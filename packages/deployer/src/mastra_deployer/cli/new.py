@@ -6,7 +6,7 @@ from importlib import import_module
 
 import click
 
-from mastra_deployer.suggest import suggest
+from mastra_deployer.project.suggest import suggest
 
 __all__ = ("new",)
 

@@ -10,7 +10,7 @@ import click
 from mastra_core.errors import ConfigError
 from mastra_deployer.cli.options import VERBOSE
 from mastra_deployer.cli.terminal import Terminal
-from mastra_deployer.templates import compatible, filled, write_files
+from mastra_deployer.scaffold.render import compatible, filled, write_files
 
 __all__ = ("new_app", "refuse_full")
 

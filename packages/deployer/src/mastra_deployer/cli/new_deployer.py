@@ -11,7 +11,7 @@ from mastra_core.errors import ConfigError
 from mastra_deployer.cli.new_app import refuse_full
 from mastra_deployer.cli.options import VERBOSE
 from mastra_deployer.cli.terminal import Terminal
-from mastra_deployer.templates import compatible, filled, write_files
+from mastra_deployer.scaffold.render import compatible, filled, write_files
 
 __all__ = ("new_deployer",)
 

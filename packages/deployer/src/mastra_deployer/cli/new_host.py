@@ -10,10 +10,10 @@ import click
 from mastra_core.errors import ConfigError
 from mastra_deployer.cli.options import Options, project_options
 from mastra_deployer.cli.terminal import Terminal
-from mastra_deployer.hosting import Hosting, read_hosting
-from mastra_deployer.project import find_project
-from mastra_deployer.suggest import suggest
-from mastra_deployer.templates import filled, write_files
+from mastra_deployer.project.discovery import find_project
+from mastra_deployer.project.suggest import suggest
+from mastra_deployer.scaffold.host import Hosting, read_hosting
+from mastra_deployer.scaffold.render import filled, write_files
 
 __all__ = ("new_host",)
 

@@ -11,10 +11,10 @@ from typing import Any
 import click
 
 from mastra_core.errors import ConfigError
-from mastra_core.line import Report
-from mastra_deployer.project import find_project, with_lock
-from mastra_deployer.session import Session, open_session
-from mastra_deployer.targets import SERVER, choose_target
+from mastra_core.pipeline import Report
+from mastra_deployer.pipeline.session import Session, open_session
+from mastra_deployer.project.discovery import find_project, with_lock
+from mastra_deployer.project.targets import SERVER, choose_target
 
 __all__ = (
     "ENV_FILE",

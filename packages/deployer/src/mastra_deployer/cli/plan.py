@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 
-from mastra_core.line import Bundle, DeployRequest, Plan
+from mastra_core.pipeline import Bundle, DeployRequest, Plan
 from mastra_deployer.cli.terminal import Terminal
-from mastra_deployer.quantity import human_bytes
-from mastra_deployer.session import Session
+from mastra_deployer.files.human_size import human_bytes
+from mastra_deployer.pipeline.session import Session
 
 __all__ = ("answer_plan",)
 

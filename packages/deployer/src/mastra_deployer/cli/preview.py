@@ -8,12 +8,12 @@ from pathlib import Path
 
 import click
 
-from mastra_core.line import Environment
+from mastra_core.pipeline import Environment
 from mastra_deployer.cli.options import Options, build_options
 from mastra_deployer.cli.terminal import Terminal
-from mastra_deployer.environment import app_values
-from mastra_deployer.session import refuse
-from mastra_deployer.settings import without_secrets
+from mastra_deployer.pipeline.session import refuse
+from mastra_deployer.project.environment import app_values
+from mastra_deployer.project.settings import without_secrets
 
 __all__ = ("preview",)
 

@@ -8,15 +8,15 @@ import sys
 
 import click
 
-from mastra_core.line import Bundle
+from mastra_core.pipeline import Bundle
 from mastra_deployer.cli.options import ENV_FILE, Options, project_options
 from mastra_deployer.cli.terminal import Terminal
-from mastra_deployer.environment import read_environment
-from mastra_deployer.interpreters import project_interpreter, target_interpreter
-from mastra_deployer.lock import build_lock
-from mastra_deployer.places import OUTPUT, local_directory
-from mastra_deployer.project import find_project
-from mastra_deployer.swap import needs_repair, repair
+from mastra_deployer.files.atomic_replace import needs_repair, repair
+from mastra_deployer.files.directories import OUTPUT, local_directory
+from mastra_deployer.files.lock import build_lock
+from mastra_deployer.project.discovery import find_project
+from mastra_deployer.project.environment import read_environment
+from mastra_deployer.project.interpreters import project_interpreter, target_interpreter
 
 __all__ = ("start",)
 

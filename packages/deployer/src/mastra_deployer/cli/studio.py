@@ -25,7 +25,7 @@ def studio(url: str, api_prefix: str, port: int | None, as_json: bool) -> None:
     """
     from mastra_deployer.dev.ports import listen, listen_near, url_of
     from mastra_deployer.studio.download import VERSION, studio_files
-    from mastra_deployer.studio.serving import StudioServer, page_values, studio_page
+    from mastra_deployer.studio.server import StudioServer, page_values, studio_page
 
     values = page_values(url, api_prefix)
     with Terminal(as_json=as_json) as terminal:

@@ -10,9 +10,9 @@ import click
 from mastra_core.errors import MastraError
 from mastra_deployer.cli.options import Options, project_options
 from mastra_deployer.cli.terminal import Terminal
-from mastra_deployer.config import read_config, read_pyproject
-from mastra_deployer.doors import installed_deployers
-from mastra_deployer.line import Line
+from mastra_deployer.plugins.hook_calls import Line
+from mastra_deployer.plugins.manager import installed_deployers
+from mastra_deployer.project.config import read_config, read_pyproject
 
 __all__ = ("targets",)
 

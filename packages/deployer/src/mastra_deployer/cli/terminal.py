@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import click
 
-from mastra_deployer.progress import Progress
+from mastra_deployer.cli.progress import Progress
 
 __all__ = ("Terminal",)
 

@@ -25,10 +25,10 @@ LAST = 3  # seconds beyond the drain after which a process without a parent is e
 
 
 def main(launcher_path, channel, root):
-    parts = [by_path(name) for name in ("first_party_child", "front_child", "routes_child")]
-    link = by_path("link_child").Link(int(channel))
+    parts = [by_path(name) for name in ("first_party_child", "middleware_child", "routes_child")]
+    link = by_path("control_channel_child").Link(int(channel))
     launcher = by_path("mastra_launcher", launcher_path)
-    source = by_path("source_child", HERE.parent / "source_child.py")
+    source = by_path("source_child", HERE.parent / "bundler" / "verify" / "source_child.py")
     sys.path[0] = root
     # Of Ctrl-C, which reaches every process of the terminal, the parent makes an order.
     signal.signal(signal.SIGINT, lambda *_: None)

@@ -7,7 +7,7 @@ import subprocess
 from mastra_core.errors import ConfigError
 from mastra_deployer.dev.ports import port_number
 from mastra_deployer.dev.runtime import install_line
-from mastra_deployer.interpreters import Interpreter
+from mastra_deployer.project.interpreters import Interpreter
 
 __all__ = ("debug_address", "require_debugpy")
 

@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mastra_core.errors import ConfigError, MastraError
-from mastra_core.line import Project
-from mastra_deployer.blank import blank_deployer
+from mastra_core.pipeline import Project
+from mastra_deployer.bundler.sources.strip_deployer import blank_deployer
 from mastra_deployer.dev.ports import port_number
 from mastra_deployer.dev.version import Launch
-from mastra_deployer.entry import read_deployer
-from mastra_deployer.environment import DEVELOPMENT, read_environment
-from mastra_deployer.interpreters import project_interpreter
-from mastra_deployer.project import find_project
+from mastra_deployer.project.deployer_argument import read_deployer
+from mastra_deployer.project.discovery import find_project
+from mastra_deployer.project.environment import DEVELOPMENT, read_environment
+from mastra_deployer.project.interpreters import project_interpreter
 
 __all__ = ("DevOptions", "entry_source", "secrets_of")
 

@@ -6,8 +6,8 @@ import shlex
 from pathlib import Path
 
 from mastra_core.errors import BuildError, ConfigError
-from mastra_core.line import Project, Report
-from mastra_deployer.interpreters import Interpreter
+from mastra_core.pipeline import Project, Report
+from mastra_deployer.project.interpreters import Interpreter
 
 __all__ = ("SERVING", "install_line", "runtime_tree")
 
@@ -25,11 +25,11 @@ def runtime_tree(interpreter: Interpreter, report: Report) -> Path:
 
     :raises ConfigError: when it cannot be made, with the line that installs it instead.
     """
-    from mastra_deployer.bundler.closure import OWN, lock_closure
-    from mastra_deployer.bundler.vendor import vendor
-    from mastra_deployer.lock import build_lock
-    from mastra_deployer.places import cache_directory, local_directory, publish
-    from mastra_deployer.scratch import scratch_directory
+    from mastra_deployer.bundler.resolve.closure import OWN, lock_closure
+    from mastra_deployer.bundler.vendor.vendor import vendor
+    from mastra_deployer.files.directories import cache_directory, local_directory, publish
+    from mastra_deployer.files.lock import build_lock
+    from mastra_deployer.files.temporary import scratch_directory
 
     platform = interpreter.platform
     home = cache_directory("dev") / f"{platform.wheels}-{platform.python}"

@@ -6,14 +6,14 @@ import asyncio
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 
-from mastra_core.line import Project
-from mastra_deployer.boot import check_found
+from mastra_core.pipeline import Project
+from mastra_deployer.bundler.verify.boot import check_found
+from mastra_deployer.dev.app_error import Problem, explained, of_exit
+from mastra_deployer.dev.console import Screen
 from mastra_deployer.dev.options import DevOptions, entry_source
-from mastra_deployer.dev.problem import Problem, explained, of_exit
 from mastra_deployer.dev.runtime import SERVING, runtime_tree
-from mastra_deployer.dev.screen import Screen
 from mastra_deployer.dev.version import Launch, Report, Version, stamps
-from mastra_deployer.project import module_file
+from mastra_deployer.project.discovery import module_file
 
 __all__ = ("Broken", "Starter")
 

@@ -10,19 +10,19 @@ import time
 from collections.abc import Collection, Mapping
 
 from mastra_core.errors import MastraError
-from mastra_core.line import Project
-from mastra_deployer.dev.address import Address
+from mastra_core.pipeline import Project
+from mastra_deployer.dev.active_version import Serving
+from mastra_deployer.dev.app_error import explained, of_error, of_exit
+from mastra_deployer.dev.console import Screen
 from mastra_deployer.dev.debugger import require_debugpy
+from mastra_deployer.dev.instance import Running
+from mastra_deployer.dev.listener import Address
 from mastra_deployer.dev.options import DevOptions, secrets_of
-from mastra_deployer.dev.problem import explained, of_error, of_exit
-from mastra_deployer.dev.running import Running
-from mastra_deployer.dev.screen import Screen
-from mastra_deployer.dev.serving import Serving
 from mastra_deployer.dev.starter import Broken, Starter
 from mastra_deployer.dev.version import Launch, Report, Version
 from mastra_deployer.dev.watch import Watch
-from mastra_deployer.interpreters import project_interpreter
-from mastra_deployer.project import module_file
+from mastra_deployer.project.discovery import module_file
+from mastra_deployer.project.interpreters import project_interpreter
 
 __all__ = ("develop",)
 

@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from mastra_core.line import Project
-from mastra_deployer.boot import launcher_file
-from mastra_deployer.interpreters import Interpreter
+from mastra_core.pipeline import Project
+from mastra_deployer.bundler.verify.boot import launcher_file
+from mastra_deployer.project.interpreters import Interpreter
 
 __all__ = ("DRAIN", "Launch", "Report", "Version", "stamps")
 

@@ -9,10 +9,10 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePath
 
-from mastra_core.line import Project, Report
-from mastra_deployer.bundler.firstparty import NOT_CODE, NOT_SHIPPED, TESTS, top_modules
-from mastra_deployer.environment import DEVELOPMENT
-from mastra_deployer.project import config_of
+from mastra_core.pipeline import Project, Report
+from mastra_deployer.bundler.sources.first_party import NOT_CODE, NOT_SHIPPED, TESTS, top_modules
+from mastra_deployer.project.discovery import config_of
+from mastra_deployer.project.environment import DEVELOPMENT
 
 __all__ = ("Watch",)
 

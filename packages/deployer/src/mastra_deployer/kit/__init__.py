@@ -1,15 +1,15 @@
-"""For authors of deployers: HTTP that is configured, files by digest, uploads in parallel.
+"""Tools for deployer authors: an HTTP client, files by digest, parallel uploads, archives.
 
-Nothing here knows a platform. A deployer imports it inside its hooks, so that its settings
-class can be imported where only mastra-core is installed.
+Nothing here is specific to a platform. A deployer imports the kit inside its hooks, so that its
+settings class can be imported where only mastra-core is installed.
 """
 
-from mastra_deployer.kit.archive import split, tar_directory, zip_directory
-from mastra_deployer.kit.clear_text import is_loopback, refuse_clear_text
+from mastra_deployer.files.directories import cache_directory
+from mastra_deployer.kit.archive import split_file, tar_directory, zip_directory
 from mastra_deployer.kit.connect import connect
-from mastra_deployer.kit.interpreter import find_python
-from mastra_deployer.kit.manifest import Manifest
-from mastra_deployer.kit.once import once
+from mastra_deployer.kit.file_manifest import Manifest
+from mastra_deployer.kit.find_python import find_python
+from mastra_deployer.kit.get_or_create import get_or_create
 from mastra_deployer.kit.platforms import (
     MANYLINUX_AARCH64,
     MANYLINUX_X86_64,
@@ -17,9 +17,9 @@ from mastra_deployer.kit.platforms import (
     manylinux,
 )
 from mastra_deployer.kit.poll import poll
-from mastra_deployer.kit.sizes import size_problem
+from mastra_deployer.kit.require_https import is_loopback, require_https
+from mastra_deployer.kit.size_limits import size_problem
 from mastra_deployer.kit.upload import upload
-from mastra_deployer.places import cache_directory
 
 __all__ = (
     "MANYLINUX_AARCH64",
@@ -29,13 +29,13 @@ __all__ = (
     "cache_directory",
     "connect",
     "find_python",
+    "get_or_create",
     "is_loopback",
     "manylinux",
-    "once",
     "poll",
-    "refuse_clear_text",
+    "require_https",
     "size_problem",
-    "split",
+    "split_file",
     "tar_directory",
     "upload",
     "zip_directory",

@@ -1,4 +1,4 @@
-"""The client that ``connect`` makes: answers of 400 and more, and none at all, are our errors."""
+"""The client that ``connect`` returns: failed requests raise errors of ``mastra_core.errors``."""
 
 from __future__ import annotations
 
@@ -9,33 +9,39 @@ import httpx
 
 from mastra_core.errors import ApiError, AuthError, DeployError
 from mastra_core.secret import Secret
-from mastra_deployer.kit.patience import LONGEST_WAIT, Patient, same_origin
-from mastra_deployer.kit.unreachable import unreachable
-from mastra_deployer.kit.waits import asked_wait, is_limited
-from mastra_deployer.kit.words import (
-    credentials_in,
-    platform_code,
-    platform_words,
+from mastra_deployer.kit.connection_errors import to_deploy_error
+from mastra_deployer.kit.error_messages import (
+    extract_code,
+    extract_credentials,
+    extract_message,
     redact,
 )
+from mastra_deployer.kit.retry_after import is_rate_limited, parse_retry_after
+from mastra_deployer.kit.retry_transport import MAX_WAIT, RetryTransport, is_same_origin
 
 __all__ = ("PlatformClient",)
 
 _ERRORS_FROM = 400
-_TELLING = ("auth", "token", "key", "secret", "cookie", "password")
+_SENSITIVE = ("auth", "token", "key", "secret", "cookie", "password")
 
 
 class PlatformClient(httpx.Client):
-    """An ``httpx.Client`` whose errors are ours.
+    """An ``httpx.Client`` that raises ``ApiError``, ``AuthError`` and ``DeployTimeout``.
 
-    :param called: the platform's name; the host's where empty.
+    :param base_url: the address of the API; credentials go to its origin only.
+    :param name: the platform's name in errors; the host's where empty.
+    :param token: sent as a bearer token.
+    :param auth: another way to authorize, in place of ``token``.
+    :param headers: sent with every request to the origin of ``base_url``.
+    :param timeout: seconds for each network operation.
+    :param transport: sends one request; retries are added here.
     """
 
     def __init__(
         self,
         base_url: str,
         *,
-        called: str,
+        name: str,
         token: Secret | None,
         auth: httpx.Auth | None,
         headers: Mapping[str, str],
@@ -43,43 +49,45 @@ class PlatformClient(httpx.Client):
         transport: httpx.BaseTransport,
     ) -> None:
         home = httpx.URL(base_url)
-        self._called = called
-        self._secrets = [value for name, value in headers.items() if _is_telling(name)]
-        bearer = _Bearer(token) if token else None
-        authorise = auth or bearer
+        self._name = name
+        self._secrets = [value for key, value in headers.items() if _is_sensitive(key)]
+        inner = auth or (_BearerAuth(token) if token else None)
         super().__init__(
             base_url=base_url,
             headers={"user-agent": "mastra-deployer", **headers},
-            auth=_AtHome(authorise, home) if authorise else None,
+            auth=_SameOriginAuth(inner, home) if inner else None,
             timeout=timeout,
-            transport=Patient(transport, home, headers),
+            transport=RetryTransport(transport, home, headers),
         )
 
     def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
-        """As httpx sends.
+        """Send a request as httpx does.
 
+        :param request: its ``extensions`` may hold the keys that ``connect`` describes.
+        :param options: those of ``httpx.Client.send``.
         :raises AuthError: for 401 and 403.
-        :raises ApiError: for any other answer of 400 and more, and for none.
-        :raises DeployTimeout: when the answer takes too long.
+        :raises ApiError: for any other status of 400 and above, and where there is no response.
+        :raises DeployTimeout: when the response does not arrive in time.
         """
         if options.get("stream"):
             request.extensions = {**request.extensions, "mastra_stream": True}
         try:
             response = super().send(request, **options)
         except httpx.RequestError as error:
-            raise self._safe(unreachable(_request_of(error, request), error), request) from error
+            failed = _get_failed_request(error, request)
+            raise self._redact_error(to_deploy_error(failed, error), request) from error
         accepted: Iterable[int] = request.extensions.get("mastra_accept", ())
         if response.status_code < _ERRORS_FROM or response.status_code in accepted:
             return response
         response.read()
-        raise self._safe(_refused(self._called, response), request, response.request)
+        raise self._redact_error(_build_error(self._name, response), request, response.request)
 
-    def _safe(self, error: DeployError, *requests: httpx.Request) -> DeployError:
-        """The error without what is secret in the requests."""
+    def _redact_error(self, error: DeployError, *requests: httpx.Request) -> DeployError:
+        """Remove the credentials of the requests from an error."""
         secrets = list(self._secrets)
         for request in requests:
             for name, value in request.headers.items():
-                secrets += credentials_in(value) if _is_telling(name) else ()
+                secrets += extract_credentials(value) if _is_sensitive(name) else ()
         error.message = redact(error.message, secrets)
         error.args = (error.message,)
         if isinstance(error, ApiError | AuthError):
@@ -87,8 +95,8 @@ class PlatformClient(httpx.Client):
         return error
 
 
-class _Bearer(httpx.Auth):
-    """Reveals the token where the header is made, and nowhere before."""
+class _BearerAuth(httpx.Auth):
+    """Reveals the token only where the header is set."""
 
     def __init__(self, token: Secret) -> None:
         self._token = token
@@ -97,63 +105,64 @@ class _Bearer(httpx.Auth):
         token = self._token.reveal().strip()
         if not token.isascii() or not token.isprintable() or " " in token:
             raise AuthError(
-                "The token has characters that no token has: spaces, line breaks or the like.",
-                "Copy it again, all of it and nothing else.",
+                "The token has characters that no token can have, such as spaces or line breaks.",
+                "Copy the whole token again, and nothing else.",
             )
         request.headers["authorization"] = f"Bearer {token}"
         yield request
 
 
-class _AtHome(httpx.Auth):
-    """Authorises only what goes to the platform itself: it may send us elsewhere."""
+class _SameOriginAuth(httpx.Auth):
+    """Authorizes requests to the platform's origin only, also after a redirect."""
 
     def __init__(self, inner: httpx.Auth, home: httpx.URL) -> None:
         self._inner = inner
         self._home = home
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response]:
-        if same_origin(request.url, self._home):
+        if is_same_origin(request.url, self._home):
             yield from self._inner.sync_auth_flow(request)
         else:
             yield request
 
 
-def _refused(called: str, response: httpx.Response) -> DeployError:
+def _build_error(name: str, response: httpx.Response) -> DeployError:
     request, status = response.request, response.status_code
-    who = called or request.url.host
-    where, words = f"{request.method} {request.url.path}", platform_words(response)
-    wait = asked_wait(status, response.headers)
-    if wait is not None and wait > LONGEST_WAIT:
+    platform = name or request.url.host
+    call, message = f"{request.method} {request.url.path}", extract_message(response)
+    wait = parse_retry_after(status, response.headers)
+    if wait is not None and wait > MAX_WAIT:
         return ApiError(
-            f"{who} takes {where} only in {_told(wait)} again ({status}): {words}",
-            "Run the same command again then; what was done is not done twice.",
+            f"{platform} accepts {call} again only in {_format_duration(wait)} ({status}): "
+            f"{message}",
+            "Run the same command again after that time; steps that are done are not repeated.",
             status=status,
-            code=platform_code(response),
+            code=extract_code(response),
         )
-    text = f"{who} answered {status} to {where}: {words}"
-    if status in (401, 403) and not is_limited(status, response.headers):
-        hint = "Check that the token is the right one and has the scopes needed."
-        return AuthError(text, hint, code=platform_code(response))
-    hint = "The platform's words say what it wants."
+    text = f"{platform} answered {status} to {call}: {message}"
+    if status in (401, 403) and not is_rate_limited(status, response.headers):
+        hint = "Check that the token is the right one and has the required scopes."
+        return AuthError(text, hint, code=extract_code(response))
+    hint = "The message is the platform's own; correct what it names."
     if status == 404:  # noqa: PLR2004  # Not Found
-        hint = "Check the names in the settings; `mastra deployments` lists what there is."
-    return ApiError(text, hint, status=status, code=platform_code(response))
+        hint = "Check the names in the settings; `mastra deployments` lists the deployments."
+    return ApiError(text, hint, status=status, code=extract_code(response))
 
 
-def _told(seconds: float) -> str:
-    for size, word in ((86400, "day"), (3600, "hour"), (60, "minute")):
+def _format_duration(seconds: float) -> str:
+    for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
         if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {word}s"
+            return f"{seconds / size:.0f} {unit}s"
     return f"{seconds:.0f} seconds"
 
 
-def _request_of(error: httpx.RequestError, request: httpx.Request) -> httpx.Request:
-    """The request that failed: authorising may have asked elsewhere first."""
+def _get_failed_request(error: httpx.RequestError, request: httpx.Request) -> httpx.Request:
+    """Return the request that failed: authorization may have sent another one first."""
     try:
         return error.request
-    except RuntimeError:  # httpx did not note it
+    except RuntimeError:  # httpx did not set it
         return request
 
 
-def _is_telling(name: str) -> bool:
-    return any(word in name.lower() for word in _TELLING)
+def _is_sensitive(header: str) -> bool:
+    return any(word in header.lower() for word in _SENSITIVE)

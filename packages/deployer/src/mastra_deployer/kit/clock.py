@@ -1,7 +1,6 @@
-"""Time for everything in the kit that waits, so that tests need not.
+"""The clock of the kit: tests replace waiting by advancing virtual time.
 
-Under ``no_waiting`` a wait takes no time and time appears to have passed. The clock is that of
-the whole process: waits happen in the threads of an upload too.
+The clock belongs to the whole process, because waits also happen in the threads of an upload.
 """
 
 from __future__ import annotations
@@ -12,14 +11,14 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
 
-__all__ = ("no_waiting", "now", "sleep", "stopped_by")
+__all__ = ("cancel_waits_on", "no_waiting", "now", "sleep")
 
 
-_TURN = 0.001  # in which all who begin to wait together get to say so
+_GATHERING = 0.001  # seconds in which threads that start to wait together register their end
 
 
-class _Virtual:
-    """How far time was moved on, and how many want it to be."""
+class _VirtualTime:
+    """How far time was advanced, and how many ``no_waiting`` blocks are active."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -27,36 +26,37 @@ class _Virtual:
         self.ahead = 0.0
 
 
-_virtual = _Virtual()
+_virtual = _VirtualTime()
 _thread = threading.local()
 
 
 def now() -> float:
-    """Seconds that only ever grow; good for differences."""
+    """Return monotonic seconds, including virtual time; only differences have a meaning."""
     return time.monotonic() + _virtual.ahead
 
 
 def sleep(seconds: float) -> None:
-    """Wait.
+    """Wait, or advance virtual time within ``no_waiting``.
 
-    :raises CancelledError: when this thread works for something that was stopped meanwhile.
+    :param seconds: how long; negative values do not wait.
+    :raises CancelledError: when the event of ``cancel_waits_on`` is set before the end.
     """
-    stop: threading.Event | None = getattr(_thread, "stop", None)
+    event: threading.Event | None = getattr(_thread, "event", None)
     if _virtual.users:
         until = now() + seconds
-        time.sleep(_TURN)
-        _pass(until)
-    elif stop is None:
+        time.sleep(_GATHERING)
+        _advance_to(until)
+    elif event is None:
         time.sleep(max(0.0, seconds))
     else:
-        stop.wait(max(0.0, seconds))
-    if stop is not None and stop.is_set():
+        event.wait(max(0.0, seconds))
+    if event is not None and event.is_set():
         raise CancelledError
 
 
 @contextlib.contextmanager
 def no_waiting() -> Iterator[None]:
-    """Waits take no time, in all threads of this process; time appears to pass."""
+    """Advance virtual time in place of waiting, in all threads of this process."""
     with _virtual.lock:
         _virtual.users += 1
     try:
@@ -67,16 +67,19 @@ def no_waiting() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def stopped_by(stop: threading.Event) -> Iterator[None]:
-    """Waits of this thread end early, with ``CancelledError``, once ``stop`` is set."""
-    _thread.stop = stop
+def cancel_waits_on(event: threading.Event) -> Iterator[None]:
+    """Within the block, end the waits of this thread with ``CancelledError`` on an event.
+
+    :param event: cancels current and later waits once it is set.
+    """
+    _thread.event = event
     try:
         yield
     finally:
-        del _thread.stop
+        del _thread.event
 
 
-def _pass(until: float) -> None:
-    """Move time on to ``until``; who waits at the same time waits once."""
+def _advance_to(until: float) -> None:
+    """Advance virtual time to ``until``; simultaneous waits overlap and do not add up."""
     with _virtual.lock:
         _virtual.ahead += max(0.0, until - now())

@@ -1,4 +1,4 @@
-"""A configured ``httpx.Client``: authorised, patient where that is safe, and clear when not."""
+"""Builds an ``httpx.Client`` that authorizes, retries and raises errors with a hint."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from urllib.request import getproxies, proxy_bypass
 
 from mastra_core.errors import ConfigError
 from mastra_core.secret import Secret
-from mastra_deployer.kit.clear_text import is_loopback, refuse_clear_text
+from mastra_deployer.kit.require_https import is_loopback, require_https
 
-if TYPE_CHECKING:  # loaded when somebody connects: asking for a target's facts must cost little
+if TYPE_CHECKING:  # httpx is loaded on use: importing the kit in ``mastra_target`` must cost little
     import httpx
 
 __all__ = ("connect",)
@@ -26,65 +26,68 @@ def connect(
     timeout: float = 60,
     name: str = "",
 ) -> httpx.Client:
-    """A client for one platform's API; may be shared between threads.
+    """Return a client for one platform's API; it may be shared between threads.
 
-    Idempotent requests are repeated on 408, 425, 429, 5xx and broken connections, at most six
-    times. Others only where the platform certainly did not begin: nobody listened, 429, a used-up
-    allowance, 503 with a time to come again. The platform's own word on when is kept, in any
-    of its forms, up to a minute; twelve times then. A body that cannot be sent twice is not.
+    Idempotent requests are repeated after 408, 425, 429, 5xx and lost connections, six attempts
+    in all. Other requests are repeated only where the platform certainly did not begin: the
+    connection was refused, 429, a 403 with a used-up allowance, or 503 with ``Retry-After``. A
+    wait that the platform states is kept, up to a minute, for twelve attempts in all. A body that
+    cannot be sent twice is sent once.
 
-    What a request may carry in ``extensions=``: ``{"mastra_idempotent": True}`` declares a POST
-    safe to repeat (``False`` a PUT unsafe); ``{"mastra_accept": (404, 409)}`` has these answers
-    returned. All others of 400 and more raise.
+    A request may carry in ``extensions=``: ``{"mastra_idempotent": True}``, which declares a POST
+    safe to repeat (``False``: a PUT unsafe), and ``{"mastra_accept": (404, 409)}``, which returns
+    responses of these statuses. All other statuses of 400 and above raise.
 
-    Authorisation and ``headers`` go to the host of ``base_url`` only; redirects are not followed
-    unless a request asks for it. ``client.stream`` reads an answer piece by piece.
+    Authorization and ``headers`` are sent to the origin of ``base_url`` only. Redirects are
+    followed only where a request asks for it. ``client.stream`` reads a response in parts.
 
     :param base_url: https, or http to this machine only.
     :param token: sent as ``Authorization: Bearer``.
-    :param auth: another way to authorise, in place of ``token``; it sees 401 before anybody.
+    :param auth: another way to authorize, in place of ``token``; it handles a 401 first.
+    :param headers: sent with every request to the origin of ``base_url``.
     :param timeout: seconds for each network operation.
-    :param name: what the platform is called in errors; its host where left out.
-    :raises ConfigError: for an address that would send the token in the clear, and for a proxy
-        that cannot be used.
+    :param name: the platform's name in errors; its host where empty.
+    :returns: the client; close it, or use it as a context manager.
+    :raises ConfigError: for an address that would send the token unencrypted, and for a proxy
+        of an unsupported kind.
     :raises AuthError: (on use) for 401 and 403.
-    :raises ApiError: (on use) with the platform's own words, without what is secret in them.
-    :raises DeployTimeout: (on use) when there is no answer in time.
+    :raises ApiError: (on use) with the platform's own message, in which secrets are masked.
+    :raises DeployTimeout: (on use) when there is no response in time.
     """
-    refuse_clear_text(base_url)
+    require_https(base_url)
     from mastra_deployer.kit.client import PlatformClient
 
     return PlatformClient(
         base_url,
-        called=name,
+        name=name,
         token=token,
         auth=auth,
         headers=dict(headers or {}),
         timeout=timeout,
-        transport=_transport(base_url),
+        transport=_build_transport(base_url),
     )
 
 
-def _transport(base_url: str) -> httpx.HTTPTransport:
-    """Through the proxy of the environment, where there is one for this address."""
+def _build_transport(base_url: str) -> httpx.HTTPTransport:
+    """Return a transport through the environment's proxy, where one applies to the address."""
     import httpx
 
-    proxy = _proxy(base_url)
+    proxy = _find_proxy(base_url)
     try:
-        # Reading all certificate authorities takes longer than a request to this machine.
+        # Loading all certificate authorities takes longer than a request to this machine.
         secure = base_url.startswith("https:") or (proxy or "").startswith("https:")
         limits = httpx.Limits(max_connections=32)
         return httpx.HTTPTransport(proxy=proxy, limits=limits, verify=secure)
-    except (ImportError, ValueError):  # socks without its package; another kind
-        shown = urlparse(proxy or "")
+    except (ImportError, ValueError):  # socks without its package; an unknown scheme
+        address = urlparse(proxy or "")
         raise ConfigError(
-            f"The proxy {f'{shown.scheme}://{shown.hostname}'!r} of the environment is of a kind "
-            "that is not supported.",
-            f"Use one that speaks http, or go round it: NO_PROXY={urlparse(base_url).hostname}.",
+            f"The environment's proxy {f'{address.scheme}://{address.hostname}'!r} is of an "
+            "unsupported kind.",
+            f"Use an http proxy, or bypass it: NO_PROXY={urlparse(base_url).hostname}.",
         ) from None
 
 
-def _proxy(base_url: str) -> str | None:
+def _find_proxy(base_url: str) -> str | None:
     address = urlparse(base_url)
     if is_loopback(address.hostname) or proxy_bypass(address.hostname or ""):
         return None

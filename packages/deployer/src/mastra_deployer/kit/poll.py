@@ -1,4 +1,4 @@
-"""Looks again and again until something is done."""
+"""Repeats a request until its result is final."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from mastra_core.errors import DeployTimeout
-from mastra_core.line import Report
+from mastra_core.pipeline import Report
 from mastra_deployer.kit.clock import now, sleep
 
 __all__ = ("poll",)
 
 T = TypeVar("T")
 
-_GROWTH = 1.5  # from a second to a quarter of a minute in seven looks
+_GROWTH = 1.5  # from 1 second to 15 in seven steps
 
 
 def poll(
@@ -26,31 +26,35 @@ def poll(
     what: str = "the deployment",
     report: Report | None = None,
 ) -> T:
-    """Call ``look`` until ``done`` is true of what it answers, and give that answer.
+    """Call ``fetch`` until ``is_done`` accepts its result, and return that result.
 
-    A final state that is a failure is done too: tell it from success by the answer.
+    A failed state is final too: tell it from success by the returned value.
 
-    :param timeout: seconds in all; the last look is at its end.
-    :param every: seconds before the second look; the pauses grow by half each time.
-    :param longest: seconds between two looks at most.
-    :param what: what is waited for, for the error.
-    :param report: told the seconds that have passed.
-    :raises DeployTimeout: when it is not done in time.
+    :param fetch: asks the platform for the current value.
+    :param is_done: whether a value is final.
+    :param timeout: seconds in all; ``fetch`` is called a last time at the end.
+    :param interval: seconds before the second call; each later wait is half as long again.
+    :param max_interval: longest wait between two calls, in seconds.
+    :param description: the thing that is waited for, for the error.
+    :param report: receives the seconds that have passed as progress.
+    :returns: the first final value.
+    :raises DeployTimeout: when no value is final in time.
     """
-    begun, pause = now(), every
+    start, wait = now(), every
     while not done(value := look()):
-        passed = now() - begun
-        if passed >= timeout:
+        elapsed = now() - start
+        if elapsed >= timeout:
             raise DeployTimeout(
-                f"{what[:1].upper()}{what[1:]} was not done after {_told(timeout)}.",
-                "It may still get there: look at it on the platform, then run the command again.",
+                f"{what[:1].upper()}{what[1:]} was not done after {_format_timeout(timeout)}.",
+                "It may still finish: check its state on the platform, then run the same command "
+                "again.",
             )
         if report is not None:
-            report.advance(int(passed), int(timeout), "s")
-        sleep(min(pause, timeout - passed))
-        pause = min(pause * _GROWTH, longest)
+            report.advance(int(elapsed), int(timeout), "s")
+        sleep(min(wait, timeout - elapsed))
+        wait = min(wait * _GROWTH, longest)
     return value
 
 
-def _told(seconds: float) -> str:
+def _format_timeout(seconds: float) -> str:
     return f"{seconds:g} s" if seconds < 120 else f"{seconds / 60:g} min"  # noqa: PLR2004  # minutes read better from two on

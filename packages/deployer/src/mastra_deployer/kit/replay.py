@@ -1,4 +1,4 @@
-"""Whether the body of a request can be sent a second time, and from where."""
+"""Whether the body of a request can be sent a second time, and from which position."""
 
 from __future__ import annotations
 
@@ -7,30 +7,32 @@ from typing import IO, Any, cast
 
 import httpx
 
-__all__ = ("Replay",)
+__all__ = ("ReplayableBody",)
 
 
-class Replay:
+class ReplayableBody:
     """The body of one request.
 
-    Bytes, forms and whatever begins anew when it is iterated can be sent again; a file too, from
-    where it stood; a generator cannot.
+    Bytes, forms and iterables that start again can be sent again. A file can too, from the
+    position it had. A generator cannot.
+
+    :param request: the request before its first attempt.
     """
 
     def __init__(self, request: httpx.Request) -> None:
         self._file: IO[bytes] | None = None
         self._start = 0
-        self.is_possible = self._look(request.stream)
+        self.is_replayable = self._detect(request.stream)
 
     def rewind(self) -> None:
-        """Before each attempt."""
+        """Return to the start of the body; called before each attempt."""
         if self._file is not None:
             self._file.seek(self._start)
 
-    def _look(self, stream: Any) -> bool:
+    def _detect(self, stream: Any) -> bool:
         if isinstance(stream, httpx.ByteStream) or hasattr(stream, "fields"):  # bytes; a form
             return True
-        content = getattr(stream, "_stream", stream)  # httpx wraps what it is given to iterate
+        content = getattr(stream, "_stream", stream)  # httpx wraps the iterable it is given
         if getattr(content, "seekable", bool)():
             self._file = cast("IO[bytes]", content)
             self._start = self._file.tell()

@@ -1,4 +1,4 @@
-"""Sends many things at once."""
+"""Calls a function for many items in parallel threads."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
 from typing import Generic, TypeVar
 
-from mastra_core.line import Report
-from mastra_deployer.kit.pace import Pace
+from mastra_core.pipeline import Report
+from mastra_deployer.kit.adaptive_limiter import AdaptiveLimiter
 
 __all__ = ("upload",)
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-_MOST = 25  # more threads on one client only wait for one another
-_GRACE = 5.0  # seconds that requests under way get once one has failed
+_MAX_THREADS = 25  # more threads on one client only wait for one another
+_GRACE_PERIOD = 5.0  # seconds that requests under way get once one has failed
 
 
 def upload(
@@ -28,49 +28,51 @@ def upload(
     size: Callable[[T], int] = lambda _: 1,
     concurrency: int = 20,
 ) -> list[R]:
-    """Call ``send`` for every item, many at a time.
+    """Call ``send`` for every item, several at a time.
 
-    With a client of ``connect`` in it, fewer run while the platform says 429 or 503, and more
-    again when it does not.
+    Where ``send`` uses a client of ``connect``, fewer calls run while the platform answers 429 or
+    503, and more again afterwards.
 
-    :param send: runs in threads; retries belong to the client it uses.
-    :param size: bytes of an item, for progress.
-    :param concurrency: at most 25.
+    :param items: sent in this order.
+    :param send: runs in threads; retries are up to the client it uses.
+    :param report: receives the bytes sent as progress.
+    :param size: returns the bytes of an item, for progress; each counts 1 where left out.
+    :param concurrency: calls at a time, 25 at most.
     :returns: the results, in the order of the items.
-    :raises Exception: the first one that ``send`` raised; what has not begun is not sent.
+    :raises Exception: the first one that ``send`` raised; items that wait are not sent then.
     """
-    count = max(1, min(concurrency, _MOST))
-    work = _Work(list(items), send, Pace(count))
-    sizes = [size(item) for item in work.items]
+    count = max(1, min(concurrency, _MAX_THREADS))
+    workers = _Workers(list(items), send, AdaptiveLimiter(count))
+    sizes = [size(item) for item in workers.items]
     total, done = sum(sizes), 0
     report.advance(0, total)
-    threads = work.start(min(count, len(sizes)))
+    threads = workers.start(min(count, len(sizes)))
     try:
-        for index in work.finished():
+        for index in workers.iter_done():
             done += sizes[index]
             report.advance(done, total)
     except Exception:
-        work.pace.stop()
+        workers.limiter.stop()
         for thread in threads:
-            thread.join(_GRACE / len(threads))
+            thread.join(_GRACE_PERIOD / len(threads))
         raise
     finally:
-        work.pace.stop()
-    return [work.results[index] for index in range(len(sizes))]
+        workers.limiter.stop()
+    return [workers.results[index] for index in range(len(sizes))]
 
 
-class _Work(Generic[T, R]):
-    """The items, who sends them, and what came of it.
+class _Workers(Generic[T, R]):
+    """Threads that send items, and the results.
 
-    Threads of our own, since those of a pool would be waited for after Ctrl-C.
+    The threads are daemons and no pool's: Python waits for a pool's threads after Ctrl-C.
     """
 
-    def __init__(self, items: list[T], send: Callable[[T], R], pace: Pace) -> None:
+    def __init__(self, items: list[T], send: Callable[[T], R], limiter: AdaptiveLimiter) -> None:
         self.items = items
         self.results: dict[int, R] = {}
-        self.pace = pace
+        self.limiter = limiter
         self._send = send
-        self._waiting = iter(enumerate(items))
+        self._pending = iter(enumerate(items))
         self._lock = threading.Lock()
         self._done: queue.SimpleQueue[tuple[int, BaseException | None]] = queue.SimpleQueue()
 
@@ -80,8 +82,8 @@ class _Work(Generic[T, R]):
             thread.start()
         return threads
 
-    def finished(self) -> Iterator[int]:
-        """Numbers of items as they are done; raises what the first failure raised."""
+    def iter_done(self) -> Iterator[int]:
+        """Yield the index of each item once it is sent; raise the first error."""
         for _ in self.items:
             index, error = self._done.get()
             if error is not None:
@@ -89,24 +91,24 @@ class _Work(Generic[T, R]):
             yield index
 
     def _run(self) -> None:
-        with self.pace.worker():
+        with self.limiter.bind_thread():
             while True:
                 with self._lock:
-                    index, item = next(self._waiting, (-1, None))
+                    index, item = next(self._pending, (-1, None))
                 if item is None and index < 0:
                     return
-                if not self._one(index, item):  # type: ignore[arg-type]  # only None after the last
+                if not self._send_item(index, item):  # type: ignore[arg-type]  # only None after the last
                     return
 
-    def _one(self, index: int, item: T) -> bool:
-        """Send one; whether to go on."""
+    def _send_item(self, index: int, item: T) -> bool:
+        """Send one item and return whether to go on."""
         try:
-            with self.pace.turn():
+            with self.limiter.slot():
                 self.results[index] = self._send(item)
         except BaseException as error:  # noqa: BLE001  # it is raised where upload was called
-            if not (isinstance(error, CancelledError) and self.pace.is_stopped):
+            if not (isinstance(error, CancelledError) and self.limiter.is_stopped):
                 self._done.put((index, error))
-            self.pace.stop()
+            self.limiter.stop()
             return False
         self._done.put((index, None))
         return True

@@ -11,11 +11,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from mastra_core.errors import ConfigError, DeployError
-from mastra_core.line import Report
+from mastra_core.pipeline import Report
+from mastra_deployer.files.directories import cache_directory, cache_writing, publish
+from mastra_deployer.files.temporary import scratch_directory
 from mastra_deployer.kit import connect
-from mastra_deployer.kit.clear_text import is_loopback
-from mastra_deployer.places import cache_directory, cache_writing, publish
-from mastra_deployer.scratch import scratch_directory
+from mastra_deployer.kit.require_https import is_loopback
 
 __all__ = ("VERSION", "studio_files")
 

@@ -1,4 +1,4 @@
-"""For authors of deployers: the promises of a deployer, as tests.
+"""The conformance suite for deployer authors: the requirements on a deployer, as tests.
 
     from mastra_deployer.testing import DeployerSuite
 
@@ -9,17 +9,20 @@ It needs pytest: ``pip install "mastra-deployer[testing]"``.
 
 import pytest
 
-# Before they are imported, so that a broken promise shows both sides.
+# Before the import of these modules, so that a failed assertion shows both operands.
 pytest.register_assert_rewrite(
     *(
         f"mastra_deployer.testing.{name}"
-        for name in "bundling deploying facts keeping looking troubles verbs".split()
+        for name in "bundle deploy faults management read_only secrets target".split()
     )
 )
 
-from mastra_deployer.testing.fake import FakePlatform, Live  # noqa: E402  # after the line above
-from mastra_deployer.testing.faults import Exchange  # noqa: E402  # after the line above
-from mastra_deployer.testing.rig import Rig  # noqa: E402  # after the line above
+from mastra_deployer.testing.fake_platform import (  # noqa: E402  # after the line above
+    FakePlatform,
+    Live,
+)
+from mastra_deployer.testing.fault_injection import Exchange  # noqa: E402  # after the line above
+from mastra_deployer.testing.harness import Rig  # noqa: E402  # after the line above
 from mastra_deployer.testing.suite import DeployerSuite  # noqa: E402  # after the line above
 
 __all__ = ("DeployerSuite", "Exchange", "FakePlatform", "Live", "Rig")

@@ -1,23 +1,25 @@
-"""The conformance suite: what every deployer promises, as tests."""
+"""The conformance suite: the requirements on every deployer, as tests."""
 
 from __future__ import annotations
 
 import inspect
 from typing import Any
 
-from mastra_deployer.testing.bundling import Bundling
-from mastra_deployer.testing.deploying import Deploying
-from mastra_deployer.testing.facts import Facts
-from mastra_deployer.testing.keeping import Keeping
-from mastra_deployer.testing.looking import Looking
-from mastra_deployer.testing.troubles import Troubles
-from mastra_deployer.testing.verbs import Verbs
+from mastra_deployer.testing.bundle import BundleTests
+from mastra_deployer.testing.deploy import DeployTests
+from mastra_deployer.testing.faults import FaultTests
+from mastra_deployer.testing.management import ManagementTests
+from mastra_deployer.testing.read_only import ReadOnlyTests
+from mastra_deployer.testing.secrets import SecretTests
+from mastra_deployer.testing.target import TargetTests
 
 __all__ = ("DeployerSuite",)
 
 
-class DeployerSuite(Facts, Bundling, Deploying, Troubles, Looking, Verbs, Keeping):
-    """Subclass it, and give it a ``deployer`` and a ``platform``.
+class DeployerSuite(
+    TargetTests, BundleTests, DeployTests, FaultTests, ReadOnlyTests, ManagementTests, SecretTests
+):
+    """Base class of a deployer's conformance tests; it needs two fixtures.
 
         class TestAcme(DeployerSuite):
             @pytest.fixture
@@ -28,26 +30,26 @@ class DeployerSuite(Facts, Bundling, Deploying, Troubles, Looking, Verbs, Keepin
             def platform(self, tmp_path):
                 ...
 
-    A promise that cannot be kept is overridden only as ``xfail`` with a reason.
+    A test that the platform cannot pass may only be overridden as ``xfail`` with a reason.
     """
 
     def __init_subclass__(cls, **arguments: Any) -> None:
-        """Refuse promises that are silently taken back.
+        """Reject overridden tests that are not marked as expected failures.
 
         :raises TypeError: naming the test.
         """
         super().__init_subclass__(**arguments)
         for name in dir(DeployerSuite):
-            mine = inspect.getattr_static(cls, name)
-            if name.startswith("test_") and mine is not inspect.getattr_static(DeployerSuite, name):
-                _refuse_silence(cls, name, mine)
+            test = inspect.getattr_static(cls, name)
+            if name.startswith("test_") and test is not inspect.getattr_static(DeployerSuite, name):
+                _require_xfail(cls, name, test)
 
 
-def _refuse_silence(cls: type, name: str, test: object) -> None:
+def _require_xfail(cls: type, name: str, test: object) -> None:
     for mark in getattr(test, "pytestmark", ()):
         if mark.name == "xfail" and str(mark.kwargs.get("reason") or "").strip():
             return
     raise TypeError(
-        f"{cls.__name__}.{name} replaces a promise of DeployerSuite. Where the platform cannot "
-        'keep it, mark it @pytest.mark.xfail(reason="...").'
+        f"{cls.__name__}.{name} overrides a test of DeployerSuite. Where the platform cannot pass "
+        'it, mark the override @pytest.mark.xfail(reason="...").'
     )

@@ -1,22 +1,23 @@
-"""Compiled graphs of LangGraph whose state has messages.
+"""Compiled LangGraph graphs with messages in their state.
 
-Nothing here is imported before somebody registers such a graph, and so has imported LangGraph.
+This package is imported only when a user registers such a graph and so has imported LangGraph.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from mastra_core.agents.langgraph.running import GraphAgent
+from mastra_core.agents.langgraph.runner import GraphAgent
 from mastra_core.errors import ConfigError
 
 __all__ = ("adapt",)
 
 
 def adapt(graph: Any) -> GraphAgent:
-    """A user's compiled graph as an agent.
+    """Convert a user's compiled graph to an agent.
 
-    :raises ConfigError: when it is not compiled, or its state has no messages.
+    :param graph: a compiled graph.
+    :raises ConfigError: when the graph is not compiled, or its state has no messages.
     """
     name = getattr(graph, "name", "")
     if not hasattr(graph, "astream") or not hasattr(graph, "channels"):
@@ -24,6 +25,6 @@ def adapt(graph: Any) -> GraphAgent:
     if "messages" not in graph.channels:
         raise ConfigError(
             f"The state of the graph {name!r} has no messages.",
-            "Add them (MessagesState), or call the graph in an async function and pass that.",
+            "Use MessagesState, or pass an async function that calls the graph.",
         )
     return GraphAgent(graph)

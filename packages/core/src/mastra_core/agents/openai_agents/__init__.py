@@ -1,6 +1,6 @@
 """Agents of the OpenAI Agents SDK.
 
-Nothing here is imported before somebody registers such an agent, and so has imported the SDK.
+This package imports the SDK only when a user registers such an agent and so has imported it.
 """
 
 from __future__ import annotations
@@ -10,24 +10,25 @@ from typing import TYPE_CHECKING, Any
 from mastra_core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from mastra_core.agents.openai_agents.running import OpenAIAgent
+    from mastra_core.agents.openai_agents.runner import OpenAIAgent
 
 __all__ = ("adapt",)
 
 
 def adapt(agent: Any) -> OpenAIAgent:
-    """A user's agent of the SDK as one of ours.
+    """Convert a user's agent of the SDK to an agent of mastra.
 
-    :raises ConfigError: when it is of another package that is called ``agents`` as well.
+    :param agent: an ``agents.Agent``.
+    :raises ConfigError: when the agent is of another package that is named ``agents`` as well.
     """
     import agents
 
     kind = getattr(agents, "Agent", None)
     if kind is None or not hasattr(agents, "RunState") or not isinstance(agent, kind):
         raise ConfigError(
-            f"{agent!r} is of a package called 'agents', which is not the OpenAI Agents SDK.",
+            f"{agent!r} is of a package named 'agents' that is not the OpenAI Agents SDK.",
             "Pass an Agent, an async function, or an object with the protocol of an agent.",
         )
-    from mastra_core.agents.openai_agents.running import OpenAIAgent
+    from mastra_core.agents.openai_agents.runner import OpenAIAgent
 
     return OpenAIAgent(agent)

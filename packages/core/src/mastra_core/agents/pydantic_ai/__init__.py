@@ -1,7 +1,7 @@
-"""pydantic-ai underneath: raw agents adapted, the built-in ``Agent`` built.
+"""pydantic-ai: adapts users' agents and runs the built-in ``Agent``.
 
-Nothing here is imported before the first run, except to wrap an agent that a user made with
-pydantic-ai and so has imported already.
+This package is imported at the first run, or when a user registers an agent of pydantic-ai and so
+has imported pydantic-ai.
 """
 
 from __future__ import annotations
@@ -10,29 +10,35 @@ from typing import TYPE_CHECKING, Any
 
 import pydantic_ai
 
-from mastra_core.agents.pydantic_ai.outputs import output_type
-from mastra_core.agents.pydantic_ai.running import OwnAgent, PydanticAgent
-from mastra_core.agents.pydantic_ai.tools import RunState, native_tool
+from mastra_core.agents.pydantic_ai.output_types import to_native_output
+from mastra_core.agents.pydantic_ai.runner import BuiltInAgent, PydanticAgent
+from mastra_core.agents.pydantic_ai.tools import RunState, to_native_tool
 
 if TYPE_CHECKING:
     from mastra_core.agents.agent import Agent
 
-__all__ = ("adapt", "build")
+__all__ = ("adapt", "build_runner")
 
 
 def adapt(agent: pydantic_ai.Agent[Any, Any]) -> PydanticAgent:
-    """A user's own pydantic-ai agent as one of ours."""
-    name = agent.name or ""  # without one it goes by its registration key
+    """Convert a user's pydantic-ai agent to an agent of mastra.
+
+    :param agent: the pydantic-ai agent.
+    """
+    name = agent.name or ""  # an agent without a name is named after its registration key
     return PydanticAgent(agent, id=name, name=name, description=str(agent.description or ""))
 
 
-def build(agent: Agent) -> OwnAgent:
-    """The pydantic-ai agent that runs our built-in ``Agent``."""
-    made: pydantic_ai.Agent[Any, Any] = pydantic_ai.Agent(
+def build_runner(agent: Agent) -> BuiltInAgent:
+    """Build the pydantic-ai agent that runs the built-in ``Agent``.
+
+    :param agent: the description of the agent.
+    """
+    native: pydantic_ai.Agent[Any, Any] = pydantic_ai.Agent(
         name=agent.id,
-        output_type=[output_type(agent.output), pydantic_ai.DeferredToolRequests],
+        output_type=[to_native_output(agent.output), pydantic_ai.DeferredToolRequests],
         deps_type=RunState,
         retries=agent.retries,
-        tools=[native_tool(item) for item in agent.callable_tools],
+        tools=[to_native_tool(item) for item in agent.callable_tools],
     )
-    return OwnAgent(made, agent)
+    return BuiltInAgent(native, agent)

@@ -1,4 +1,4 @@
-"""Model strings made into models, whose connections stay open between runs."""
+"""Models of model strings, whose connections stay open between runs."""
 
 from __future__ import annotations
 
@@ -11,53 +11,54 @@ from pydantic_ai.models import Model, infer_model
 
 from mastra_core.errors import ConfigError
 
-__all__ = ("Models",)
+__all__ = ("ModelCache",)
 
 
-class Models:
+class ModelCache:
     """The models of one agent.
 
-    pydantic-ai makes a string into a model anew at every run, and with it an HTTP client: 30 ms
-    of reading certificates, and no connection to use again. Here a string is made into a model
-    once for an event loop, and its client is closed when that loop ends.
+    pydantic-ai builds a model from a string anew for every run, and with it an HTTP client: 30 ms
+    of reading certificates, and no connection to reuse. This cache builds the model once for each
+    event loop, and closes its client when that loop ends.
     """
 
     def __init__(self) -> None:
-        self._made: dict[asyncio.AbstractEventLoop, dict[str, Model]] = {}
-        self._open: dict[asyncio.AbstractEventLoop, list[AsyncGenerator[None]]] = {}
+        self._models: dict[asyncio.AbstractEventLoop, dict[str, Model]] = {}
+        self._contexts: dict[asyncio.AbstractEventLoop, list[AsyncGenerator[None]]] = {}
 
-    async def resolved(self, models: Sequence[Any]) -> list[Any]:
-        """``models`` with each string made into a model.
+    async def resolve(self, models: Sequence[Any]) -> list[Any]:
+        """Return ``models`` with each model string replaced by a model.
 
+        :param models: model strings and model objects.
         :raises ConfigError: when a provider is unknown, not installed or has no key.
         """
-        return [await self._model(each) if isinstance(each, str) else each for each in models]
+        return [await self._get_model(each) if isinstance(each, str) else each for each in models]
 
-    async def _model(self, name: str) -> Model:
+    async def _get_model(self, name: str) -> Model:
         loop = asyncio.get_running_loop()
-        made = self._made.setdefault(loop, {})
-        if name not in made:
-            made[name] = _inferred(name)
-            held = self._held(made[name], loop)
-            self._open.setdefault(loop, []).append(held)
-            await anext(held)
-        return made[name]
+        models = self._models.setdefault(loop, {})
+        if name not in models:
+            models[name] = _infer_model(name)
+            context = self._hold(models[name], loop)
+            self._contexts.setdefault(loop, []).append(context)
+            await anext(context)
+        return models[name]
 
-    async def _held(self, model: Model, loop: asyncio.AbstractEventLoop) -> AsyncGenerator[None]:
-        """Closed with the loop, as every generator is that waits in one."""
+    async def _hold(self, model: Model, loop: asyncio.AbstractEventLoop) -> AsyncGenerator[None]:
+        """Hold a model open until its event loop closes its asynchronous generators."""
         async with model:
             try:
                 yield
             finally:
-                self._made.pop(loop, None)
-                self._open.pop(loop, None)
+                self._models.pop(loop, None)
+                self._contexts.pop(loop, None)
 
 
-def _inferred(name: str) -> Model:
+def _infer_model(name: str) -> Model:
     try:
         return infer_model(name)
     except (UserError, ImportError, ValueError) as error:
         raise ConfigError(
-            f"The model {name!r} cannot be asked: {str(error).partition(chr(10))[0]}",
+            f"The model {name!r} cannot be used: {str(error).partition(chr(10))[0]}",
             "Install its provider's package, and set its key in the environment.",
         ) from None

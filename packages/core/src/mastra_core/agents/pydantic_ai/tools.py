@@ -1,4 +1,4 @@
-"""Our tools as pydantic-ai's, and what a run has that its tools reach."""
+"""Conversion of tools to pydantic-ai's, and the state of a run that its tools use."""
 
 from __future__ import annotations
 
@@ -16,46 +16,56 @@ from mastra_core.errors import InvalidInput
 from mastra_core.schema import dump
 from mastra_core.tools import Tool, ToolContext, ToolSuspension, as_tool
 
-__all__ = ("RunState", "Written", "native_tool", "toolsets_of")
+__all__ = ("RunState", "ToolOutputEvent", "build_toolsets", "to_native_tool")
 
 
 @dataclasses.dataclass(kw_only=True)
-class Written(pydantic_ai.CustomEvent, name="mastra.tool-output", ui=False):
-    """What a tool wrote, on its way to whoever reads the events of the run."""
+class ToolOutputEvent(pydantic_ai.CustomEvent, name="mastra.tool-output", ui=False):
+    """An output of a tool, as pydantic-ai's event.
+
+    :param output: JSON builtins, or an event of an agent.
+    """
 
     output: Any
 
 
 @dataclasses.dataclass
 class RunState:
-    """One run, as its tools see it.
+    """The state of one run, as its tools see it.
 
-    :param live: somebody reads the events as they happen; else they are kept in ``written``.
+    :param run_input: the input of the run.
+    :param live: whether the events are read as they happen; else outputs are kept in ``outputs``.
+    :param outputs: the outputs of tools so far.
     """
 
-    wish: AgentInput
+    run_input: AgentInput
     live: bool
-    written: list[ToolOutput] = dataclasses.field(default_factory=list)
+    outputs: list[ToolOutput] = dataclasses.field(default_factory=list)
 
-    async def write(self, context: pydantic_ai.RunContext[Any], value: Any) -> None:
-        """Tell what the tool of ``context`` wrote."""
+    async def write_output(self, context: pydantic_ai.RunContext[Any], value: Any) -> None:
+        """Emit or keep an output of a tool.
+
+        :param context: pydantic-ai's context of the tool call.
+        :param value: any JSON-able value, or an event of an agent.
+        """
         output = value if isinstance(value, AgentEvent) else dump(value)
         if self.live:
-            await context.emit(Written(output=output))
+            await context.emit(ToolOutputEvent(output=output))
             return
         call, name = context.tool_call_id or "", context.tool_name or ""
-        self.written.append(ToolOutput(id=call, name=name, output=output))
+        self.outputs.append(ToolOutput(id=call, name=name, output=output))
 
 
-def native_tool(item: Tool, state: RunState | None = None) -> pydantic_ai.Tool[Any]:
-    """``item`` as pydantic-ai takes it.
+def to_native_tool(item: Tool, state: RunState | None = None) -> pydantic_ai.Tool[Any]:
+    """Convert a tool to pydantic-ai's.
 
-    :param state: the run, where it is not the run's dependency.
+    :param item: the tool.
+    :param state: the state of the run; by default the dependency of the run.
     """
 
     async def call(context: pydantic_ai.RunContext[Any], **arguments: Any) -> Any:
         try:
-            return await _called(item, state or context.deps, context, arguments)
+            return await _execute(item, state or context.deps, context, arguments)
         except InvalidInput as error:
             raise pydantic_ai.ModelRetry(error.message) from None
         except ToolSuspension as suspension:
@@ -66,58 +76,62 @@ def native_tool(item: Tool, state: RunState | None = None) -> pydantic_ai.Tool[A
     )
 
 
-def toolsets_of(wish: AgentInput, state: RunState) -> list[AbstractToolset[Any]]:
-    """The tools that only this run has."""
+def build_toolsets(run_input: AgentInput, state: RunState) -> list[AbstractToolset[Any]]:
+    """Build the toolsets of the tools that only this run has.
+
+    :param run_input: the input of the run.
+    :param state: the state of the run.
+    """
     toolsets: list[AbstractToolset[Any]] = []
-    if wish.tools:
-        tools = [native_tool(as_tool(item), state) for item in wish.tools]
+    if run_input.tools:
+        tools = [to_native_tool(as_tool(item), state) for item in run_input.tools]
         toolsets.append(FunctionToolset(tools))
-    if wish.client_tools:
-        toolsets.append(ExternalToolset([_definition(tool) for tool in wish.client_tools]))
+    if run_input.client_tools:
+        toolsets.append(ExternalToolset([_to_definition(tool) for tool in run_input.client_tools]))
     return toolsets
 
 
-async def _called(
+async def _execute(
     item: Tool,
     state: RunState,
     context: pydantic_ai.RunContext[Any],
     arguments: Mapping[str, Any],
 ) -> Any:
     values = item.check(arguments)
-    decided: Mapping[str, Any] = context.tool_call_metadata or {}
-    approved = context.tool_call_approved and not decided.get("undecided")
-    if not approved and (state.wish.require_approval or await item.asks(values)):
+    decision: Mapping[str, Any] = context.tool_call_metadata or {}
+    approved = context.tool_call_approved and not decision.get("undecided")
+    if not approved and (state.run_input.require_approval or await item.asks(values)):
         raise pydantic_ai.ApprovalRequired
     return await item.call(
-        values, _context(state, context, decided) if item.context_names else None
+        values, _build_context(state, context, decision) if item.context_names else None
     )
 
 
-def _context(
-    state: RunState, context: pydantic_ai.RunContext[Any], decided: Mapping[str, Any]
+def _build_context(
+    state: RunState, context: pydantic_ai.RunContext[Any], decision: Mapping[str, Any]
 ) -> ToolContext:
     async def write(value: Any) -> None:
-        await state.write(context, value)
+        await state.write_output(context, value)
 
     def count(usage: Usage) -> None:
         context.usage.input_tokens += usage.input_tokens
         context.usage.output_tokens += usage.output_tokens
         context.usage.cache_read_tokens += usage.cached_tokens
 
-    wish = state.wish
+    run_input = state.run_input
     return ToolContext(
-        request_context=wish.context,
-        run_id=wish.run_id,
+        request_context=run_input.context,
+        run_id=run_input.run_id,
         call_id=context.tool_call_id or "",
-        thread=wish.thread,
-        resource=wish.resource,
-        resume_data=decided.get("data"),
+        thread=run_input.thread,
+        resource=run_input.resource,
+        resume_data=decision.get("data"),
         writer=write,
         counter=count,
     )
 
 
-def _definition(tool: ClientTool) -> ToolDefinition:
+def _to_definition(tool: ClientTool) -> ToolDefinition:
     schema = tool.input_schema or {"type": "object", "properties": {}}
     return ToolDefinition(
         name=tool.name, description=tool.description, parameters_json_schema=schema

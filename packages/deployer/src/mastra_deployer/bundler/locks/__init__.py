@@ -1,1 +1,1 @@
-"""What a project's files say of its dependencies: one file for each tool that writes them."""
+"""Read a project's dependencies: one module for each tool whose files declare them."""

@@ -1,4 +1,4 @@
-"""Extras and dependency groups as pyproject.toml has them for every tool."""
+"""Read extras and dependency groups of pyproject.toml, which are the same for every tool."""
 
 from __future__ import annotations
 
@@ -8,52 +8,64 @@ from typing import Any
 from packaging.utils import canonicalize_name
 
 from mastra_core.errors import ConfigError
-from mastra_deployer.suggest import suggest
+from mastra_deployer.project.suggest import suggest
 
-__all__ = ("chosen", "group_lines")
+__all__ = ("iter_group_lines", "select_lines")
 
 
-def chosen(pyproject: Mapping[str, Any], extras: Iterable[str], groups: Iterable[str]) -> list[str]:
-    """Requirement lines of the extras and groups that were asked for.
+def select_lines(
+    pyproject: Mapping[str, Any], extras: Iterable[str], groups: Iterable[str]
+) -> list[str]:
+    """Return the requirement lines of the selected extras and groups.
 
+    :param pyproject: the contents of pyproject.toml.
+    :param extras: names of optional dependencies.
+    :param groups: names of dependency groups.
     :raises ConfigError: for one that does not exist.
     """
     optional = pyproject.get("project", {}).get("optional-dependencies", {})
     tables = pyproject.get("dependency-groups", {})
-    lines = [line for name in extras for line in optional[known(name, optional, "extras")]]
+    lines = [line for name in extras for line in optional[find_spelling(name, optional, "extras")]]
     return lines + [
-        line for name in groups for line in group_lines(tables, known(name, tables, "groups"))
+        line
+        for name in groups
+        for line in iter_group_lines(tables, find_spelling(name, tables, "groups"))
     ]
 
 
-def known(name: str, table: Iterable[str], key: str) -> str:
-    """``name`` as ``table`` spells it.
+def find_spelling(name: str, table: Iterable[str], key: str) -> str:
+    """Return a name as a table spells it.
 
-    :param key: of [tool.mastra.build], for the error.
-    :raises ConfigError: when it is not there.
+    :param name: in any spelling.
+    :param table: the names that exist.
+    :param key: of ``[tool.mastra.build]``, for the error.
+    :raises ConfigError: when the name does not exist.
     """
-    spelled = {canonicalize_name(item): item for item in table}
-    if (found := spelled.get(canonicalize_name(name))) is None:
+    spellings = {canonicalize_name(item): item for item in table}
+    if (spelling := spellings.get(canonicalize_name(name))) is None:
         raise ConfigError(
             f"[tool.mastra.build] {key}: the project has no {name!r}.",
-            suggest(name, tuple(spelled.values())) if spelled else f"It has no {key} at all.",
+            suggest(name, tuple(spellings.values())) if spellings else f"The project has no {key}.",
         )
-    return found
+    return spelling
 
 
-def group_lines(
-    tables: Mapping[str, Any], name: str, seen: frozenset[str] = frozenset()
+def iter_group_lines(
+    tables: Mapping[str, Any], name: str, visited: frozenset[str] = frozenset()
 ) -> Iterator[str]:
-    """The lines of a dependency group, those of included groups in their place.
+    """Yield the lines of a dependency group, with those of included groups in their place.
 
-    :raises ConfigError: for a group that includes itself, or one that is not there.
+    :param tables: the dependency groups by name.
+    :param name: of the group.
+    :param visited: canonical spelling of the groups that include this one.
+    :raises ConfigError: for a group that includes itself, or one that does not exist.
     """
-    if name in seen:
+    if name in visited:
         raise ConfigError(
-            f"The dependency group {name!r} includes itself.", "Take out one include-group."
+            f"The dependency group {name!r} includes itself.", "Remove one include-group."
         )
-    for item in tables[known(name, tables, "groups")]:
+    for item in tables[find_spelling(name, tables, "groups")]:
         if isinstance(item, str):
             yield item
         else:
-            yield from group_lines(tables, str(item.get("include-group")), seen | {name})
+            yield from iter_group_lines(tables, str(item.get("include-group")), visited | {name})

@@ -1,7 +1,7 @@
-"""Package indexes that a project's files name, and the credentials in their addresses.
+"""Handle package indexes that a project's files name, and the credentials in their URLs.
 
-uv hears of them by its environment: an argument list can be read by everyone on a machine, and a
-file may be left behind.
+uv gets them by environment variables: every user of a machine can read an argument list, and a file
+may be left behind.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 from mastra_core.errors import ConfigError
 
-__all__ = ("Indexes", "expand", "public", "with_credentials")
+__all__ = ("Indexes", "add_credentials", "expand_variables", "remove_credentials")
 
 _CREDENTIALS = re.compile(r"(https?://)[^/\s@\"'`]*@")
 _PYPI = "https://pypi.org/simple"
@@ -22,13 +22,13 @@ _VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Indexes:
-    """Where packages come from, beside what uv's own configuration says.
+    """Sources of packages, besides those of uv's own configuration.
 
     :param default: in place of PyPI.
-    :param extra: asked before the default, in this order.
-    :param links: pages or directories of files.
-    :param only_links: whether no index is asked.
-    :param prereleases: whether versions that are none yet count.
+    :param extra: searched before the default, in this order.
+    :param links: pages or directories with files.
+    :param only_links: whether no index is used.
+    :param prereleases: whether pre-releases are allowed.
     """
 
     default: str = dataclasses.field(default="", repr=False)
@@ -37,29 +37,37 @@ class Indexes:
     only_links: bool = False
     prereleases: bool = False
 
-    def lines(self) -> tuple[str, ...]:
-        """What uv has no variable for, as lines of a requirements file."""
+    def to_lines(self) -> tuple[str, ...]:
+        """Return the options that uv has no variable for, as lines of a requirements file."""
         return ("--no-index",) if self.only_links else ()
 
-    def environment(self) -> dict[str, str]:
-        """Variables for uv; what the user's own say applies too, after these."""
-        made = {
-            # Where PyPI itself is named, the user's own mirror of it may stand in.
+    def to_environment(self) -> dict[str, str]:
+        """Return variables for uv; the user's own values of the same variables are appended."""
+        variables = {
+            # Naming PyPI itself must not override the user's own mirror of it.
             "UV_DEFAULT_INDEX": "" if self.default.rstrip("/") == _PYPI else self.default,
-            "UV_EXTRA_INDEX_URL": _joined(" ", self.extra, "UV_EXTRA_INDEX_URL"),
-            "UV_FIND_LINKS": _joined(",", self.links, "UV_FIND_LINKS"),
+            "UV_EXTRA_INDEX_URL": _join_with_variable(" ", self.extra, "UV_EXTRA_INDEX_URL"),
+            "UV_FIND_LINKS": _join_with_variable(",", self.links, "UV_FIND_LINKS"),
             "UV_PRERELEASE": "allow" if self.prereleases else "",
         }
-        return {name: value for name, value in made.items() if value}
+        return {name: value for name, value in variables.items() if value}
 
 
-def public(text: str) -> str:
-    """``text`` without the user and password of any address in it."""
+def remove_credentials(text: str) -> str:
+    """Remove user and password from every URL in a text.
+
+    :param text: any text.
+    """
     return _CREDENTIALS.sub(r"\1", text)
 
 
-def with_credentials(url: str, user: str, password: str) -> str:
-    """An address that carries credentials; as it was without any."""
+def add_credentials(url: str, user: str, password: str) -> str:
+    """Add credentials to a URL; without any it is returned unchanged.
+
+    :param url: the URL.
+    :param user: the user's name, or a token.
+    :param password: the password.
+    """
     from urllib.parse import quote
 
     scheme, _, rest = url.partition("://")
@@ -68,22 +76,28 @@ def with_credentials(url: str, user: str, password: str) -> str:
     return f"{scheme}://{quote(user, safe='')}:{quote(password, safe='')}@{rest}"
 
 
-def expand(text: str, where: str) -> str:
-    """``text`` with each ``${NAME}`` from the environment, as pip, pdm and pipenv have it.
+def expand_variables(text: str, where: str) -> str:
+    """Replace each ``${NAME}`` by the environment variable, as pip, pdm and pipenv do.
 
+    :param text: any text.
+    :param where: the file it comes from, for the error.
     :raises ConfigError: for a variable that is not set.
     """
 
-    def value(found: re.Match[str]) -> str:
-        if found[1] not in os.environ:
+    def replace(match: re.Match[str]) -> str:
+        if match[1] not in os.environ:
             raise ConfigError(
-                f"{where} names the variable {found[1]!r}, which is not set.",
-                f"Set {found[1]}; it stays out of the bundle.",
+                f"{where} refers to the environment variable {match[1]!r}, which is not set.",
+                f"Set {match[1]}; it does not become part of the bundle.",
             )
-        return os.environ[found[1]]
+        return os.environ[match[1]]
 
-    return _VARIABLE.sub(value, text)
+    return _VARIABLE.sub(replace, text)
 
 
-def _joined(mark: str, ours: Iterable[str], name: str) -> str:
-    return mark.join([*ours, os.environ.get(name, "")]).strip(mark) if tuple(ours) else ""
+def _join_with_variable(separator: str, values: Iterable[str], name: str) -> str:
+    return (
+        separator.join([*values, os.environ.get(name, "")]).strip(separator)
+        if tuple(values)
+        else ""
+    )

@@ -1,4 +1,4 @@
-"""PDM: ``pdm.lock``, with [project] and pdm's own dev groups."""
+"""Read ``pdm.lock``, with [project] and PDM's own dev groups."""
 
 from __future__ import annotations
 
@@ -11,77 +11,92 @@ from typing import Any
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from mastra_deployer.bundler.locks.groups import chosen
-from mastra_deployer.bundler.locks.indexes import Indexes, expand, with_credentials
+from mastra_deployer.bundler.locks.groups import select_lines
+from mastra_deployer.bundler.locks.indexes import Indexes, add_credentials, expand_variables
+from mastra_deployer.bundler.locks.lock_source import (
+    LockRequest,
+    LockSource,
+    ResolverInput,
+    build_drift_error,
+    check_python,
+)
 from mastra_deployer.bundler.locks.pins import Pins
-from mastra_deployer.bundler.locks.plain import stated_lines
-from mastra_deployer.bundler.locks.source import Asked, Source, Wanted, check_python, drifted
-from mastra_deployer.config import read_pyproject, read_toml
+from mastra_deployer.bundler.locks.plain import read_project_requirements
+from mastra_deployer.project.config import read_pyproject, read_toml
 
-__all__ = ("pdm_lock",)
+__all__ = ("read_pdm_lock",)
 
 _UPDATE = "pdm lock"
 
 
-def pdm_lock(asked: Asked, lock: Path) -> Source:
-    """The versions of a pdm.lock; no group but the default one, unless it is named."""
-    pyproject = read_pyproject(asked.root)
-    lines = [*stated_lines(asked.root, pyproject)]
-    tables = {**pyproject, "dependency-groups": _groups(pyproject)}
-    lines += chosen(tables, asked.extras, asked.groups)
-    return Source(
+def read_pdm_lock(request: LockRequest, lock: Path) -> LockSource:
+    """Read a pdm.lock; only the default group ships, unless others are selected.
+
+    :param request: what is wanted.
+    :param lock: the file.
+    """
+    pyproject = read_pyproject(request.root)
+    lines = [*read_project_requirements(request.root, pyproject)]
+    tables = {**pyproject, "dependency-groups": _merge_groups(pyproject)}
+    lines += select_lines(tables, request.extras, request.groups)
+    return LockSource(
         name="pdm.lock",
-        files=(asked.root / "pyproject.toml", lock),
+        files=(request.root / "pyproject.toml", lock),
         direct=tuple(lines),
-        read=lambda: _locked(asked, pyproject, lines, lock),
+        read=lambda: _read_locked(request, pyproject, lines, lock),
         locked=True,
         update=_UPDATE,
         requires_python=pyproject.get("project", {}).get("requires-python", ""),
-        indexes=_indexes(pyproject),
+        indexes=_read_indexes(pyproject),
     )
 
 
-def _locked(asked: Asked, pyproject: Mapping[str, Any], lines: list[str], lock: Path) -> Wanted:
+def _read_locked(
+    request: LockRequest, pyproject: Mapping[str, Any], lines: list[str], lock: Path
+) -> ResolverInput:
     data = read_toml(lock)
     metadata = data.get("metadata", {})
-    if metadata.get("content_hash") != f"sha256:{_content_hash(pyproject)}":
-        raise drifted("pdm.lock", "pyproject.toml has changed since it was made", _UPDATE)
+    if metadata.get("content_hash") != f"sha256:{_compute_content_hash(pyproject)}":
+        raise build_drift_error("pdm.lock", "pyproject.toml has changed since it was made", _UPDATE)
     for target in metadata.get("targets", [])[:1]:
-        check_python(target.get("requires_python", ""), asked.platform, "pdm.lock")
+        check_python(target.get("requires_python", ""), request.platform, "pdm.lock")
     pins = Pins(name="pdm.lock", update=_UPDATE)
-    located: dict[str, str] = {}
-    groups = {"default", *asked.extras, *asked.groups}
+    addresses: dict[str, str] = {}
+    groups = {"default", *request.extras, *request.groups}
     for package in data.get("package", []):
         name = canonicalize_name(package["name"])
-        # One with extras is the same package again, with what the extra adds.
+        # An entry with extras repeats the package, with what the extras add.
         if package.get("extras") or groups.isdisjoint(package.get("groups", groups)):
             continue
         hashes = [file["hash"] for file in package.get("files", [])]
         pins.add(name, package["version"], package.get("marker", ""), hashes)
-        if place := _located(lock.parent, package):
-            located[name] = place
-    return pins.wanted([_placed(line, located) for line in lines], located, asked.platform)
+        if address := _get_address(lock.parent, package):
+            addresses[name] = address
+    return pins.to_resolver_input(
+        [_add_address(line, addresses) for line in lines], addresses, request.platform
+    )
 
 
-def _located(place: Path, package: Mapping[str, Any]) -> str:
-    part = f"#subdirectory={package['subdirectory']}" if "subdirectory" in package else ""
+def _get_address(directory: Path, package: Mapping[str, Any]) -> str:
+    suffix = f"#subdirectory={package['subdirectory']}" if "subdirectory" in package else ""
     if "git" in package:
-        return f"@ git+{package['git']}@{package['revision']}{part}"
+        return f"@ git+{package['git']}@{package['revision']}{suffix}"
     if "path" in package:
-        return f"@ {(place / package['path']).resolve().as_uri()}"
-    return f"@ {package['url']}{part}" if "url" in package else ""
+        return f"@ {(directory / package['path']).resolve().as_uri()}"
+    return f"@ {package['url']}{suffix}" if "url" in package else ""
 
 
-def _placed(line: str, located: Mapping[str, str]) -> str:
-    item = Requirement(line)
-    place = located.get(canonicalize_name(item.name))
-    if place is None:
+def _add_address(line: str, addresses: Mapping[str, str]) -> str:
+    requirement = Requirement(line)
+    address = addresses.get(canonicalize_name(requirement.name))
+    if address is None:
         return line
-    extras = f"[{','.join(sorted(item.extras))}]" if item.extras else ""
-    return f"{item.name}{extras} {place}{f' ; {item.marker}' if item.marker else ''}"
+    extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
+    marker = f" ; {requirement.marker}" if requirement.marker else ""
+    return f"{requirement.name}{extras} {address}{marker}"
 
 
-def _groups(pyproject: Mapping[str, Any]) -> dict[str, list[Any]]:
+def _merge_groups(pyproject: Mapping[str, Any]) -> dict[str, list[Any]]:
     older = pyproject.get("tool", {}).get("pdm", {}).get("dev-dependencies", {})
     groups: dict[str, list[Any]] = {}
     for tables in (pyproject.get("dependency-groups", {}), older):
@@ -90,30 +105,31 @@ def _groups(pyproject: Mapping[str, Any]) -> dict[str, list[Any]]:
     return groups
 
 
-def _indexes(pyproject: Mapping[str, Any]) -> Indexes:
-    """[[tool.pdm.source]]; one called pypi stands for PyPI."""
-    default, more, links = "", [], []
+def _read_indexes(pyproject: Mapping[str, Any]) -> Indexes:
+    """Read [[tool.pdm.source]]; a source called pypi replaces PyPI."""
+    default, extra, links = "", [], []
     for source in pyproject.get("tool", {}).get("pdm", {}).get("source", []):
         user, password = (
-            expand(source.get(key, ""), "[[tool.pdm.source]]") for key in ("username", "password")
+            expand_variables(source.get(key, ""), "[[tool.pdm.source]]")
+            for key in ("username", "password")
         )
-        url = expand(source.get("url", ""), "[[tool.pdm.source]]")
-        url = with_credentials(url, user, password) if url else ""
+        url = expand_variables(source.get("url", ""), "[[tool.pdm.source]]")
+        url = add_credentials(url, user, password) if url else ""
         if source.get("type") == "find_links":
             links.append(url)
         elif source.get("name") == "pypi":
             default = url
         else:
-            more.append(url)
-    return Indexes(default=default, extra=tuple(more), links=tuple(links))
+            extra.append(url)
+    return Indexes(default=default, extra=tuple(extra), links=tuple(links))
 
 
-def _content_hash(pyproject: Mapping[str, Any]) -> str:
+def _compute_content_hash(pyproject: Mapping[str, Any]) -> str:
     project, pdm = pyproject.get("project", {}), pyproject.get("tool", {}).get("pdm", {})
     content = {
         "sources": pdm.get("source", []),
         "dependencies": project.get("dependencies", []),
-        "dev-dependencies": _groups(pyproject),
+        "dev-dependencies": _merge_groups(pyproject),
         "optional-dependencies": project.get("optional-dependencies", {}),
         "requires-python": project.get("requires-python", ""),
         "resolution": pdm.get("resolution", {}),

@@ -1,4 +1,4 @@
-"""Versions that a lock gives, for names that something else asks for."""
+"""Apply the versions of a lock to packages that are required elsewhere."""
 
 from __future__ import annotations
 
@@ -9,19 +9,25 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from mastra_core.errors import BuildError
-from mastra_core.line import Platform
-from mastra_deployer.bundler.locks.source import Wanted, allowed_hashes, drifted
-from mastra_deployer.bundler.markers import holds, marker_environment
+from mastra_core.pipeline import Platform
+from mastra_deployer.bundler.locks.lock_source import (
+    ResolverInput,
+    build_drift_error,
+    collect_hashes,
+)
+from mastra_deployer.bundler.resolve.markers import build_marker_environment, evaluate_marker
 
 __all__ = ("Pins",)
 
 
 @dataclasses.dataclass(kw_only=True)
 class Pins:
-    """The packages of a lock: they apply to what is needed, and ask for nothing themselves.
+    """The packages of a lock; they constrain what is needed, and require nothing themselves.
 
     :param name: of the lock, for errors.
-    :param update: the command that makes it.
+    :param update: the command that updates it.
+    :param versions: pairs of version and marker by canonical name.
+    :param hashes: pairs of a name and its hashes.
     """
 
     name: str
@@ -30,63 +36,85 @@ class Pins:
     hashes: list[tuple[str, list[str]]] = dataclasses.field(default_factory=list)
 
     def add(self, name: str, version: str, marker: str, hashes: list[str]) -> None:
-        """A package; one with several versions has markers that say which is for what."""
+        """Add a package; one with several versions has markers that tell which applies.
+
+        :param name: of the package.
+        :param version: locked version.
+        :param marker: where it applies; empty for everywhere.
+        :param hashes: ``algorithm:digest`` of its files.
+        """
         self.versions.setdefault(canonicalize_name(name), []).append((version, marker))
         self.hashes.append((name, hashes))
 
-    def wanted(
-        self, lines: Sequence[str], located: Mapping[str, str], platform: Platform
-    ) -> Wanted:
-        """The lines, held to this lock on the target.
+    def to_resolver_input(
+        self, lines: Sequence[str], addresses: Mapping[str, str], platform: Platform
+    ) -> ResolverInput:
+        """Return requirement lines with this lock's versions for a platform.
 
-        :param located: ``@ address`` of what comes from elsewhere than an index.
-        :raises BuildError: when the lock lacks a line's package, or has another version of it.
+        :param lines: the requirements.
+        :param addresses: ``@ URL`` of packages that come from elsewhere than an index.
+        :param platform: the target's.
+        :raises BuildError: when the lock lacks a line's package, or has a version that does not
+            fit.
         """
         for line in lines:
-            self.check(line, located, platform)
-        pinned = (self._constraints(name, located, platform) for name in sorted(self.versions))
-        return Wanted(
+            self.check(line, addresses, platform)
+        pinned = (
+            self._build_constraints(name, addresses, platform) for name in sorted(self.versions)
+        )
+        return ResolverInput(
             lines=tuple(lines),
             constraints=tuple(line for group in pinned for line in group),
-            hashes=allowed_hashes(self.hashes),
+            hashes=collect_hashes(self.hashes),
         )
 
-    def check(self, line: str, located: Mapping[str, str], platform: Platform) -> None:
-        """Stop when a line asks for what is not here.
+    def check(self, line: str, addresses: Mapping[str, str], platform: Platform) -> None:
+        """Check that the lock fulfils a requirement.
 
-        :raises BuildError: when the lock lacks its package, or has another version of it.
+        :param line: the requirement.
+        :param addresses: ``@ URL`` of packages that come from elsewhere than an index.
+        :param platform: the target's.
+        :raises BuildError: when the lock lacks the package, or has a version that does not fit.
         """
         try:
-            item = Requirement(line)
+            requirement = Requirement(line)
         except InvalidRequirement:
             return
-        environment = {**marker_environment(platform), "extra": ""}
-        if item.marker is not None and not item.marker.evaluate(environment):
+        environment = {**build_marker_environment(platform), "extra": ""}
+        if requirement.marker is not None and not requirement.marker.evaluate(environment):
             return
-        name = canonicalize_name(item.name)
-        fitting = self._fitting(name, platform)
-        if not fitting:
+        name = canonicalize_name(requirement.name)
+        versions = self._select_versions(name, platform)
+        if not versions:
             kind = "for the target" if name in self.versions else "at all"
-            raise drifted(self.name, f"it has no {name!r} {kind}", self.update)
-        if name not in located and not item.specifier.contains(fitting[0], prereleases=True):
-            raise drifted(self.name, f"it has {name} {fitting[0]}, not {line!r}", self.update)
+            raise build_drift_error(self.name, f"it has no {name!r} {kind}", self.update)
+        if name not in addresses and not requirement.specifier.contains(
+            versions[0], prereleases=True
+        ):
+            raise build_drift_error(
+                self.name, f"it has {name} {versions[0]}, not {line!r}", self.update
+            )
 
-    def _constraints(
-        self, name: str, located: Mapping[str, str], platform: Platform
+    def _build_constraints(
+        self, name: str, addresses: Mapping[str, str], platform: Platform
     ) -> Iterable[str]:
-        if place := located.get(name):
-            return [f"{name} {place}"]
-        fitting = self._fitting(name, platform)
-        if len(set(fitting)) > 1:
+        if address := addresses.get(name):
+            return [f"{name} {address}"]
+        versions = self._select_versions(name, platform)
+        if len(set(versions)) > 1:
             raise BuildError(
                 f"{self.name} has several versions of {name!r} for {platform}: "
-                f"{', '.join(sorted(set(fitting)))}.",
-                f"Make it again with a current version of its tool: `{self.update}`.",
+                f"{', '.join(sorted(set(versions)))}.",
+                f"Recreate it with a current version of its tool: `{self.update}`.",
             )
-        return [f"{name}=={version}" for version in fitting[:1]]
+        return [f"{name}=={version}" for version in versions[:1]]
 
-    def _fitting(self, name: str, platform: Platform) -> list[str]:
-        found = self.versions.get(name, [])
-        fitting = [version for version, marker in found if not marker or holds(marker, platform)]
-        # A package whose markers are not met is not needed there; if it is, any one will do.
-        return fitting or [version for version, _ in found[:1] if len(found) == 1]
+    def _select_versions(self, name: str, platform: Platform) -> list[str]:
+        candidates = self.versions.get(name, [])
+        versions = [
+            version
+            for version, marker in candidates
+            if not marker or evaluate_marker(marker, platform)
+        ]
+        # A package whose markers are false is not needed; if it is, its only version is used.
+        return versions or [version for version, _ in candidates[:1] if len(candidates) == 1]

@@ -1,4 +1,4 @@
-"""No tool's lock: pyproject.toml and requirements.txt as they stand."""
+"""Read pyproject.toml and requirements.txt, without a tool's lock."""
 
 from __future__ import annotations
 
@@ -9,86 +9,109 @@ from pathlib import Path
 from typing import Any
 
 from mastra_deployer.bundler.locks import poetry
-from mastra_deployer.bundler.locks.groups import chosen
-from mastra_deployer.bundler.locks.source import Asked, Source, Wanted, allowed_hashes
-from mastra_deployer.bundler.locks.workspace import workspace_root
-from mastra_deployer.bundler.requirements import Stated, named, read_requirements
-from mastra_deployer.config import read_pyproject
-from mastra_deployer.wheels import build_wheel
+from mastra_deployer.bundler.locks.groups import select_lines
+from mastra_deployer.bundler.locks.lock_source import (
+    LockRequest,
+    LockSource,
+    ResolverInput,
+    collect_hashes,
+)
+from mastra_deployer.bundler.locks.workspace import find_workspace_root
+from mastra_deployer.bundler.own_wheels import build_wheel
+from mastra_deployer.bundler.resolve.requirements import (
+    ParsedRequirements,
+    parse_names,
+    read_requirements,
+)
+from mastra_deployer.project.config import read_pyproject
 
-__all__ = ("plain", "stated_lines")
+__all__ = ("read_plain", "read_project_requirements")
 
-_MAKE = "uv lock"
+_LOCK = "uv lock"
 _PIN = "uv pip compile --generate-hashes requirements.in -o requirements.txt"
 
 
-def plain(asked: Asked, file: Path | None = None) -> Source:
-    """What pyproject.toml and a requirements file ask for, versions left to the resolver.
+def read_plain(request: LockRequest, file: Path | None = None) -> LockSource:
+    """Read requirements from pyproject.toml and a requirements file; the resolver chooses versions.
 
+    :param request: what is wanted.
     :param file: in place of requirements.txt.
     """
-    root, pyproject = asked.root, read_pyproject(asked.root)
+    root, pyproject = request.root, read_pyproject(request.root)
     if poetry.is_poetry(pyproject) and file is None:
-        return poetry.unlocked(asked, pyproject)
+        return poetry.read_unlocked(request, pyproject)
     file = file or root / "requirements.txt"
-    stated = read_requirements(file) if file.is_file() else Stated()
-    own = stated_lines(root, pyproject)
-    more = chosen(pyproject, asked.extras, asked.groups)
-    lines = [line for line in stated.lines if line.partition("[")[0] != str(root.resolve())]
-    return Source(
-        name=_name(file, own),
-        files=_files(root, stated),
-        direct=(*own, *more, *lines),
-        read=lambda: _wanted(asked, pyproject, own, more, lines, stated),
-        locked=stated.pinned and named([*own, *more]).keys() <= named(lines).keys(),
-        update=_PIN if stated.lines and not own else _MAKE,
+    parsed = read_requirements(file) if file.is_file() else ParsedRequirements()
+    project_lines = read_project_requirements(root, pyproject)
+    selected = select_lines(pyproject, request.extras, request.groups)
+    lines = [line for line in parsed.lines if line.partition("[")[0] != str(root.resolve())]
+    return LockSource(
+        name=_format_name(file, project_lines),
+        files=_list_files(root, parsed),
+        direct=(*project_lines, *selected, *lines),
+        read=lambda: _build_input(request, pyproject, project_lines, selected, lines, parsed),
+        locked=parsed.is_pinned
+        and parse_names([*project_lines, *selected]).keys() <= parse_names(lines).keys(),
+        update=_PIN if parsed.lines and not project_lines else _LOCK,
         requires_python=pyproject.get("project", {}).get("requires-python", ""),
-        indexes=stated.indexes,
+        indexes=parsed.indexes,
     )
 
 
-def stated_lines(root: Path, pyproject: Mapping[str, Any]) -> list[str]:
-    """Requirement lines of [project], from a built wheel where only the build backend knows."""
+def read_project_requirements(root: Path, pyproject: Mapping[str, Any]) -> list[str]:
+    """Return the requirement lines of [project].
+
+    Where only the build backend knows them, they are read from a built wheel.
+
+    :param root: the project's directory.
+    :param pyproject: the contents of its pyproject.toml.
+    :raises BuildError: when the wheel does not build.
+    """
     table = pyproject.get("project", {})
     if "dependencies" in table.get("dynamic", ()):
-        return _from_wheel(build_wheel(root))
+        return _read_wheel_requirements(build_wheel(root))
     return list(table.get("dependencies", []))
 
 
-def _wanted(
-    asked: Asked,
+def _build_input(
+    request: LockRequest,
     pyproject: Mapping[str, Any],
-    own: list[str],
-    more: list[str],
+    project_lines: list[str],
+    selected: list[str],
     lines: list[str],
-    stated: Stated,
-) -> Wanted:
+    parsed: ParsedRequirements,
+) -> ResolverInput:
     table = pyproject.get("project", {})
-    static = bool(table) and "dependencies" not in table.get("dynamic", ())
-    flags = [f"--extra={name}" for name in asked.extras]
-    flags += [f"--group={name}" for name in asked.groups]
-    return Wanted(
-        lines=(*stated.indexes.lines(), *(lines if static else [*own, *more, *lines])),
-        constraints=tuple(stated.constraints),
-        # The file itself: [tool.uv] says where things come from.
-        pyproject=asked.root / "pyproject.toml" if static else None,
-        options=tuple(flags if static else ()),
-        hashes=allowed_hashes(stated.hashes),
+    is_static = bool(table) and "dependencies" not in table.get("dynamic", ())
+    flags = [f"--extra={name}" for name in request.extras]
+    flags += [f"--group={name}" for name in request.groups]
+    return ResolverInput(
+        lines=(
+            *parsed.indexes.to_lines(),
+            *(lines if is_static else [*project_lines, *selected, *lines]),
+        ),
+        constraints=tuple(parsed.constraints),
+        # uv reads the file itself, for the package sources of [tool.uv].
+        pyproject=request.root / "pyproject.toml" if is_static else None,
+        options=tuple(flags if is_static else ()),
+        hashes=collect_hashes(parsed.hashes),
     )
 
 
-def _files(root: Path, stated: Stated) -> tuple[Path, ...]:
-    places = {root, workspace_root(root)}
-    settings = [place / name for place in places for name in ("pyproject.toml", "uv.toml")]
-    return (*sorted(settings), *stated.files)
+def _list_files(root: Path, parsed: ParsedRequirements) -> tuple[Path, ...]:
+    directories = {root, find_workspace_root(root)}
+    settings = [
+        directory / name for directory in directories for name in ("pyproject.toml", "uv.toml")
+    ]
+    return (*sorted(settings), *parsed.files)
 
 
-def _name(file: Path, own: list[str]) -> str:
-    names = ["pyproject.toml"] if own or not file.is_file() else []
+def _format_name(file: Path, project_lines: list[str]) -> str:
+    names = ["pyproject.toml"] if project_lines or not file.is_file() else []
     return " and ".join([*names, *([file.name] if file.is_file() else [])])
 
 
-def _from_wheel(wheel: Path) -> list[str]:
+def _read_wheel_requirements(wheel: Path) -> list[str]:
     with zipfile.ZipFile(wheel) as archive:
         name = next(item for item in archive.namelist() if item.endswith(".dist-info/METADATA"))
         headers = HeaderParser().parsestr(archive.read(name).decode())

@@ -1,4 +1,4 @@
-"""Poetry: ``poetry.lock``, with [project] or the older [tool.poetry] tables."""
+"""Read ``poetry.lock``, with [project] or the older [tool.poetry] tables."""
 
 from __future__ import annotations
 
@@ -13,14 +13,23 @@ from typing import Any
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from mastra_deployer.bundler.locks.groups import group_lines, known
-from mastra_deployer.bundler.locks.indexes import Indexes, with_credentials
+from mastra_deployer.bundler.locks.groups import find_spelling, iter_group_lines
+from mastra_deployer.bundler.locks.indexes import Indexes, add_credentials
+from mastra_deployer.bundler.locks.lock_source import (
+    LockRequest,
+    LockSource,
+    ResolverInput,
+    build_drift_error,
+)
 from mastra_deployer.bundler.locks.pins import Pins
-from mastra_deployer.bundler.locks.poetry_words import git_address, requirement, specifier
-from mastra_deployer.bundler.locks.source import Asked, Source, Wanted, drifted
-from mastra_deployer.config import read_pyproject, read_toml
+from mastra_deployer.bundler.locks.poetry_constraints import (
+    to_git_url,
+    to_requirements,
+    to_specifier,
+)
+from mastra_deployer.project.config import read_pyproject, read_toml
 
-__all__ = ("is_poetry", "poetry_lock", "unlocked")
+__all__ = ("is_poetry", "read_poetry_lock", "read_unlocked")
 
 _UPDATE = "poetry lock"
 _PROJECT = ("requires-python", "dependencies", "optional-dependencies")
@@ -28,168 +37,196 @@ _OLD = ("dependencies", "source", "extras", "dev-dependencies")
 
 
 def is_poetry(pyproject: Mapping[str, Any]) -> bool:
-    """Whether the dependencies stand in poetry's own table."""
+    """Return whether the dependencies are declared in Poetry's own table.
+
+    :param pyproject: the contents of pyproject.toml.
+    """
     table = pyproject.get("tool", {}).get("poetry", {})
     return "dependencies" in table and "dependencies" not in pyproject.get("project", {})
 
 
-def poetry_lock(asked: Asked, lock: Path) -> Source:
-    """The versions of a poetry.lock; no group but the main one, unless it is named."""
-    pyproject = read_pyproject(asked.root)
-    return Source(
+def read_poetry_lock(request: LockRequest, lock: Path) -> LockSource:
+    """Read a poetry.lock; only the main group ships, unless others are selected.
+
+    :param request: what is wanted.
+    :param lock: the file.
+    """
+    pyproject = read_pyproject(request.root)
+    return LockSource(
         name="poetry.lock",
-        files=(asked.root / "pyproject.toml", lock),
-        direct=tuple(line for line in _lines(asked, pyproject, {})),
-        read=lambda: _locked(asked, pyproject, lock),
+        files=(request.root / "pyproject.toml", lock),
+        direct=tuple(line for line in _collect_lines(request, pyproject, {})),
+        read=lambda: _read_locked(request, pyproject, lock),
         locked=True,
         update=_UPDATE,
-        requires_python=_python(pyproject),
-        indexes=_indexes(pyproject),
+        requires_python=_get_requires_python(pyproject),
+        indexes=_read_indexes(pyproject),
     )
 
 
-def unlocked(asked: Asked, pyproject: Mapping[str, Any]) -> Source:
-    """What [tool.poetry] asks for, versions left to the resolver."""
-    lines = tuple(_lines(asked, pyproject, {}))
-    return Source(
+def read_unlocked(request: LockRequest, pyproject: Mapping[str, Any]) -> LockSource:
+    """Read the requirements of [tool.poetry]; the resolver chooses versions.
+
+    :param request: what is wanted.
+    :param pyproject: the contents of pyproject.toml.
+    """
+    lines = tuple(_collect_lines(request, pyproject, {}))
+    return LockSource(
         name="pyproject.toml",
-        files=(asked.root / "pyproject.toml",),
+        files=(request.root / "pyproject.toml",),
         direct=lines,
-        read=lambda: Wanted(lines=lines),
+        read=lambda: ResolverInput(lines=lines),
         locked=False,
         update=_UPDATE,
-        requires_python=_python(pyproject),
-        indexes=_indexes(pyproject),
+        requires_python=_get_requires_python(pyproject),
+        indexes=_read_indexes(pyproject),
     )
 
 
-def _locked(asked: Asked, pyproject: Mapping[str, Any], lock: Path) -> Wanted:
+def _read_locked(request: LockRequest, pyproject: Mapping[str, Any], lock: Path) -> ResolverInput:
     data = read_toml(lock)
-    if data.get("metadata", {}).get("content-hash") not in _content_hashes(pyproject):
-        raise drifted("poetry.lock", "pyproject.toml has changed since it was made", _UPDATE)
+    if data.get("metadata", {}).get("content-hash") not in _compute_content_hashes(pyproject):
+        raise build_drift_error(
+            "poetry.lock", "pyproject.toml has changed since it was made", _UPDATE
+        )
     pins = Pins(name="poetry.lock", update=_UPDATE)
-    located: dict[str, str] = {}
-    groups = {"main", *asked.groups}
+    addresses: dict[str, str] = {}
+    groups = {"main", *request.groups}
     for package in data.get("package", []):
         if groups.isdisjoint(package.get("groups", groups)):
             continue
         name = canonicalize_name(package["name"])
-        hashes = [file["hash"] for file in _files(data, package)]
-        pins.add(name, package["version"], _package_marker(package), hashes)
-        if place := _located(lock.parent, package):
-            located[name] = place
-    lines = _lines(asked, pyproject, located)
-    return pins.wanted(lines, located, asked.platform)
+        hashes = [file["hash"] for file in _get_files(data, package)]
+        pins.add(name, package["version"], _get_marker(package), hashes)
+        if address := _get_address(lock.parent, package):
+            addresses[name] = address
+    lines = _collect_lines(request, pyproject, addresses)
+    return pins.to_resolver_input(lines, addresses, request.platform)
 
 
-def _lines(asked: Asked, pyproject: Mapping[str, Any], located: Mapping[str, str]) -> list[str]:
-    """What the project asks for: the main group, and the extras and groups that were chosen."""
+def _collect_lines(
+    request: LockRequest, pyproject: Mapping[str, Any], addresses: Mapping[str, str]
+) -> list[str]:
+    """Collect the requirements of the main group and of the selected extras and groups."""
     project, poetry = pyproject.get("project", {}), pyproject.get("tool", {}).get("poetry", {})
     own = poetry.get("dependencies", {})
-    lines = [_placed(line, own, asked, located) for line in project.get("dependencies", ())]
+    lines = [
+        _add_address(line, own, request, addresses) for line in project.get("dependencies", ())
+    ]
     if not is_poetry(pyproject):
         own = {}
     extras = {**poetry.get("extras", {}), **project.get("optional-dependencies", {})}
-    wanted = {
-        _bare(item): item for name in asked.extras for item in extras[known(name, extras, "extras")]
+    selected = {
+        _get_canonical_name(item): item
+        for name in request.extras
+        for item in extras[find_spelling(name, extras, "extras")]
     }
     for name, value in own.items():
         optional = isinstance(value, dict) and value.get("optional")
-        if name != "python" and (not optional or canonicalize_name(name) in wanted):
-            lines += requirement(name, value, asked.root, located.get(canonicalize_name(name), ""))
-            wanted.pop(canonicalize_name(name), None)
-    lines += [_placed(item, {}, asked, located) for item in wanted.values()]
-    return [*lines, *_group_lines(asked, pyproject, located)]
+        if name != "python" and (not optional or canonicalize_name(name) in selected):
+            lines += to_requirements(
+                name, value, request.root, addresses.get(canonicalize_name(name), "")
+            )
+            selected.pop(canonicalize_name(name), None)
+    lines += [_add_address(item, {}, request, addresses) for item in selected.values()]
+    return [*lines, *_iter_group_lines(request, pyproject, addresses)]
 
 
-def _group_lines(
-    asked: Asked, pyproject: Mapping[str, Any], located: Mapping[str, str]
+def _iter_group_lines(
+    request: LockRequest, pyproject: Mapping[str, Any], addresses: Mapping[str, str]
 ) -> Iterator[str]:
     poetry = pyproject.get("tool", {}).get("poetry", {})
     own = {name: item.get("dependencies", {}) for name, item in poetry.get("group", {}).items()}
     if "dev-dependencies" in poetry:
         own.setdefault("dev", poetry["dev-dependencies"])
     standard = pyproject.get("dependency-groups", {})
-    for asked_for in asked.groups:
-        group = known(asked_for, {**own, **standard}, "groups")
+    for selected in request.groups:
+        group = find_spelling(selected, {**own, **standard}, "groups")
         for name, value in own.get(group, {}).items():
-            place = located.get(canonicalize_name(name), "")
-            yield from requirement(name, value, asked.root, place)
+            address = addresses.get(canonicalize_name(name), "")
+            yield from to_requirements(name, value, request.root, address)
         if group in standard:
-            yield from (_placed(line, {}, asked, located) for line in group_lines(standard, group))
+            yield from (
+                _add_address(line, {}, request, addresses)
+                for line in iter_group_lines(standard, group)
+            )
 
 
-def _placed(line: str, own: Mapping[str, Any], asked: Asked, located: Mapping[str, str]) -> str:
-    """A line of [project], with the address that [tool.poetry.dependencies] or the lock gives."""
+def _add_address(
+    line: str, own: Mapping[str, Any], request: LockRequest, addresses: Mapping[str, str]
+) -> str:
+    """Add to a line of [project] the URL from [tool.poetry.dependencies] or from the lock."""
     item = Requirement(line)
     name = canonicalize_name(item.name)
-    place = located.get(name, "")
+    address = addresses.get(name, "")
     value = next((value for key, value in own.items() if canonicalize_name(key) == name), None)
-    if not place and isinstance(value, dict) and value.keys() & {"git", "path", "url", "file"}:
-        place = requirement(name, {**value, "markers": "", "extras": []}, asked.root)[0]
-        place = place.partition(" ")[2]
-    if not place:
+    if not address and isinstance(value, dict) and value.keys() & {"git", "path", "url", "file"}:
+        address = to_requirements(name, {**value, "markers": "", "extras": []}, request.root)[0]
+        address = address.partition(" ")[2]
+    if not address:
         return line
     extras = f"[{','.join(sorted(item.extras))}]" if item.extras else ""
-    return f"{name}{extras} {place}{f' ; {item.marker}' if item.marker else ''}"
+    return f"{name}{extras} {address}{f' ; {item.marker}' if item.marker else ''}"
 
 
-def _located(place: Path, package: Mapping[str, Any]) -> str:
+def _get_address(directory: Path, package: Mapping[str, Any]) -> str:
     source = package.get("source", {})
     kind, url = source.get("type"), source.get("url", "")
     if kind == "git":
-        part = f"#subdirectory={source['subdirectory']}" if "subdirectory" in source else ""
-        return f"@ git+{git_address(url)}@{source['resolved_reference']}{part}"
+        suffix = f"#subdirectory={source['subdirectory']}" if "subdirectory" in source else ""
+        return f"@ git+{to_git_url(url)}@{source['resolved_reference']}{suffix}"
     if kind in ("directory", "file"):
-        return f"@ {(place / url).resolve().as_uri()}"
+        return f"@ {(directory / url).resolve().as_uri()}"
     return f"@ {url}" if kind == "url" else ""
 
 
-def _package_marker(package: Mapping[str, Any]) -> str:
-    """Of the main group; which extra or group wants it is for the lines to say."""
+def _get_marker(package: Mapping[str, Any]) -> str:
+    """Return the marker of the main group, without extras, which the requirement lines select."""
     markers = package.get("markers", "")
     if isinstance(markers, dict):
         markers = markers.get("main", "")
     return "" if "extra ==" in markers else str(markers)
 
 
-def _files(data: Mapping[str, Any], package: Mapping[str, Any]) -> list[dict[str, str]]:
+def _get_files(data: Mapping[str, Any], package: Mapping[str, Any]) -> list[dict[str, str]]:
     older = data.get("metadata", {}).get("files", {}).get(package["name"], [])
     return list(package.get("files", older))
 
 
-def _python(pyproject: Mapping[str, Any]) -> str:
-    stated = pyproject.get("project", {}).get("requires-python")
-    own = pyproject.get("tool", {}).get("poetry", {}).get("dependencies", {}).get("python", "")
-    own = own.get("version", "") if isinstance(own, dict) else own
-    # Alternatives cannot be said as one specifier; poetry has checked them when it locked.
-    return str(stated or ("" if "|" in own else specifier(own, "python")))
+def _get_requires_python(pyproject: Mapping[str, Any]) -> str:
+    standard = pyproject.get("project", {}).get("requires-python")
+    constraint = (
+        pyproject.get("tool", {}).get("poetry", {}).get("dependencies", {}).get("python", "")
+    )
+    constraint = constraint.get("version", "") if isinstance(constraint, dict) else constraint
+    # Alternatives do not fit into one specifier; Poetry checked them when it locked.
+    return str(standard or ("" if "|" in constraint else to_specifier(constraint, "python")))
 
 
-def _indexes(pyproject: Mapping[str, Any]) -> Indexes:
-    """[[tool.poetry.source]], with the credentials of poetry's own variables."""
+def _read_indexes(pyproject: Mapping[str, Any]) -> Indexes:
+    """Read [[tool.poetry.source]], with the credentials of Poetry's own variables."""
     primary: list[str] = []
-    more: list[str] = []
+    extra: list[str] = []
     for source in pyproject.get("tool", {}).get("poetry", {}).get("source", []):
-        if "url" not in source:  # a place for PyPI in the order
+        if "url" not in source:  # only sets the priority of PyPI
             continue
         name = re.sub(r"[^A-Z0-9]", "_", source["name"].upper())
         user = os.environ.get(f"POETRY_HTTP_BASIC_{name}_USERNAME", "")
         password = os.environ.get(f"POETRY_HTTP_BASIC_{name}_PASSWORD", "")
         kind = source.get("priority", "primary")
-        url = with_credentials(source["url"], user, password)
-        (primary if kind in ("primary", "default") else more).append(url)
+        url = add_credentials(source["url"], user, password)
+        (primary if kind in ("primary", "default") else extra).append(url)
     if not primary:
-        return Indexes(extra=tuple(more))
-    return Indexes(default=primary[-1], extra=(*primary[:-1], *more))
+        return Indexes(extra=tuple(extra))
+    return Indexes(default=primary[-1], extra=(*primary[:-1], *extra))
 
 
-def _content_hashes(pyproject: Mapping[str, Any]) -> set[str]:
-    """What the lock may say of the pyproject.toml it was made from: by today's or older poetry."""
-    return {_content_hash(pyproject, groups=groups) for groups in (True, False)}
+def _compute_content_hashes(pyproject: Mapping[str, Any]) -> set[str]:
+    """Return the hashes that current and older versions of Poetry compute for a pyproject.toml."""
+    return {_compute_content_hash(pyproject, groups=groups) for groups in (True, False)}
 
 
-def _content_hash(pyproject: Mapping[str, Any], *, groups: bool) -> str:
+def _compute_content_hash(pyproject: Mapping[str, Any], *, groups: bool) -> str:
     project, poetry = pyproject.get("project", {}), pyproject.get("tool", {}).get("poetry", {})
     standard = {key: project[key] for key in _PROJECT if key in project}
     tables = pyproject.get("dependency-groups", {}) if groups else {}
@@ -205,5 +242,5 @@ def _content_hash(pyproject: Mapping[str, Any], *, groups: bool) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _bare(line: str) -> str:
+def _get_canonical_name(line: str) -> str:
     return canonicalize_name(Requirement(line).name)

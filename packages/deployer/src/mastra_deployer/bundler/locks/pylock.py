@@ -1,4 +1,4 @@
-"""The standard's lock: ``pylock.toml`` and ``pylock.NAME.toml``."""
+"""Read the standard lock: ``pylock.toml`` and ``pylock.NAME.toml``."""
 
 from __future__ import annotations
 
@@ -10,115 +10,123 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from mastra_core.errors import BuildError
-from mastra_deployer.bundler.locks.groups import chosen
-from mastra_deployer.bundler.locks.plain import stated_lines
-from mastra_deployer.bundler.locks.source import (
-    Asked,
-    Source,
-    Wanted,
-    allowed_hashes,
+from mastra_deployer.bundler.locks.groups import select_lines
+from mastra_deployer.bundler.locks.lock_source import (
+    LockRequest,
+    LockSource,
+    ResolverInput,
+    build_drift_error,
     check_python,
-    drifted,
+    collect_hashes,
 )
-from mastra_deployer.bundler.markers import holds, marker_environment
-from mastra_deployer.config import read_pyproject, read_toml
+from mastra_deployer.bundler.locks.plain import read_project_requirements
+from mastra_deployer.bundler.resolve.markers import build_marker_environment, evaluate_marker
+from mastra_deployer.project.config import read_pyproject, read_toml
 
-__all__ = ("pylock",)
+__all__ = ("read_pylock",)
 
 
-def pylock(asked: Asked, lock: Path) -> Source:
-    """The versions of a pylock.toml, whichever tool made it."""
-    pyproject = read_pyproject(asked.root)
-    lines = [*stated_lines(asked.root, pyproject)]
+def read_pylock(request: LockRequest, lock: Path) -> LockSource:
+    """Read a pylock.toml of any tool.
+
+    :param request: what is wanted.
+    :param lock: the file.
+    """
+    pyproject = read_pyproject(request.root)
+    lines = [*read_project_requirements(request.root, pyproject)]
     optional = pyproject.get("project", {}).get("optional-dependencies", {})
-    lines += chosen(pyproject, [name for name in asked.extras if name in optional], ())
+    lines += select_lines(pyproject, [name for name in request.extras if name in optional], ())
     update = f"uv export --format pylock.toml -o {lock.name}"
-    return Source(
+    return LockSource(
         name=lock.name,
-        files=(asked.root / "pyproject.toml", lock),
+        files=(request.root / "pyproject.toml", lock),
         direct=tuple(lines),
-        read=lambda: _locked(asked, lines, lock, update),
+        read=lambda: _read_locked(request, lines, lock, update),
         locked=True,
         update=update,
         requires_python=pyproject.get("project", {}).get("requires-python", ""),
     )
 
 
-def _locked(asked: Asked, lines: list[str], lock: Path, update: str) -> Wanted:
+def _read_locked(request: LockRequest, lines: list[str], lock: Path, update: str) -> ResolverInput:
     data = read_toml(lock)
-    _check(asked, data, lock)
-    # Its default groups are what it installs by itself; those for development do not ship.
-    groups = {*data.get("default-groups", ()), *asked.groups} - ({"dev"} - {*asked.groups})
+    _check_coverage(request, data, lock)
+    # The lock's default groups are installed; a group for development does not ship.
+    groups = {*data.get("default-groups", ()), *request.groups} - ({"dev"} - {*request.groups})
     packages = [
         package
         for package in data.get("packages", [])
-        if "marker" not in package or holds(package["marker"], asked.platform, asked.extras, groups)
+        if "marker" not in package
+        or evaluate_marker(package["marker"], request.platform, request.extras, groups)
     ]
     for line in lines:
-        _check_line(line, packages, asked, lock, update)
-    return Wanted(
-        lines=tuple(_pin(package, lock) for package in packages),
-        hashes=allowed_hashes([(item["name"], list(_hashes(item))) for item in packages]),
+        _check_line(line, packages, request, lock, update)
+    return ResolverInput(
+        lines=tuple(_format_requirement(package, lock) for package in packages),
+        hashes=collect_hashes([(item["name"], list(_iter_hashes(item))) for item in packages]),
     )
 
 
-def _check(asked: Asked, data: Mapping[str, Any], lock: Path) -> None:
-    check_python(data.get("requires-python", ""), asked.platform, lock.name)
-    for key, wanted in (("extras", asked.extras), ("dependency-groups", asked.groups)):
-        for name in wanted:
+def _check_coverage(request: LockRequest, data: Mapping[str, Any], lock: Path) -> None:
+    check_python(data.get("requires-python", ""), request.platform, lock.name)
+    for key, selected in (("extras", request.extras), ("dependency-groups", request.groups)):
+        for name in selected:
             if name not in data.get(key, ()):
                 raise BuildError(
-                    f"{lock.name} has no {key} {name!r}.", "Make the lock again with it."
+                    f"{lock.name} has no {key} {name!r}.", "Recreate the lock with it."
                 )
     environments = data.get("environments", [])
-    if environments and not any(holds(marker, asked.platform) for marker in environments):
+    if environments and not any(
+        evaluate_marker(marker, request.platform) for marker in environments
+    ):
         raise BuildError(
-            f"{lock.name} does not cover {asked.platform}: it is for {' or '.join(environments)}.",
-            "Make the lock again for the target, or for every platform.",
+            f"{lock.name} does not cover {request.platform}: it is for "
+            f"{' or '.join(environments)}.",
+            "Recreate the lock for the target, or for every platform.",
         )
 
 
 def _check_line(
-    line: str, packages: list[dict[str, Any]], asked: Asked, lock: Path, update: str
+    line: str, packages: list[dict[str, Any]], request: LockRequest, lock: Path, update: str
 ) -> None:
-    """What the project asks for has to be in the lock, in a version that it takes."""
+    """Check that the lock has a package that the project requires, in a version that fits."""
     try:
-        item = Requirement(line)
+        requirement = Requirement(line)
     except InvalidRequirement:
         return
-    environment = {**marker_environment(asked.platform), "extra": ""}
-    if item.marker is not None and not item.marker.evaluate(environment):
+    environment = {**build_marker_environment(request.platform), "extra": ""}
+    if requirement.marker is not None and not requirement.marker.evaluate(environment):
         return
-    name = canonicalize_name(item.name)
-    found = [package for package in packages if canonicalize_name(package["name"]) == name]
-    if not found:
-        raise drifted(lock.name, f"it has no {name!r} for {asked.platform}", update)
-    version = found[0].get("version")
-    if version and not item.specifier.contains(version, prereleases=True):
-        raise drifted(lock.name, f"it has {name} {version}, not {line!r}", update)
+    name = canonicalize_name(requirement.name)
+    candidates = [package for package in packages if canonicalize_name(package["name"]) == name]
+    if not candidates:
+        raise build_drift_error(lock.name, f"it has no {name!r} for {request.platform}", update)
+    version = candidates[0].get("version")
+    if version and not requirement.specifier.contains(version, prereleases=True):
+        raise build_drift_error(lock.name, f"it has {name} {version}, not {line!r}", update)
 
 
-def _pin(package: Mapping[str, Any], lock: Path) -> str:
+def _format_requirement(package: Mapping[str, Any], lock: Path) -> str:
     name = package["name"]
     if "directory" in package:
         return str((lock.parent / package["directory"]["path"]).resolve())
     if "archive" in package:
         source = package["archive"]
-        place = source.get("url") or (lock.parent / source["path"]).resolve().as_uri()
-        return f"{name} @ {place}"
+        url = source.get("url") or (lock.parent / source["path"]).resolve().as_uri()
+        return f"{name} @ {url}"
     if "vcs" in package:
         source = package["vcs"]
-        place = source.get("url") or (lock.parent / source["path"]).resolve().as_uri()
-        part = f"#subdirectory={source['subdirectory']}" if "subdirectory" in source else ""
-        return f"{name} @ {source['type']}+{place}@{source['commit-id']}{part}"
+        url = source.get("url") or (lock.parent / source["path"]).resolve().as_uri()
+        suffix = f"#subdirectory={source['subdirectory']}" if "subdirectory" in source else ""
+        return f"{name} @ {source['type']}+{url}@{source['commit-id']}{suffix}"
     if "version" not in package:
         raise BuildError(
-            f"{lock.name} says nothing of where {name!r} comes from.", "Make the lock again."
+            f"{lock.name} does not say where {name!r} comes from.", "Recreate the lock."
         )
     return f"{name}=={package['version']}"
 
 
-def _hashes(package: Mapping[str, Any]) -> Iterator[str]:
+def _iter_hashes(package: Mapping[str, Any]) -> Iterator[str]:
     others = [package[key] for key in ("sdist", "archive") if key in package]
     for file in (*package.get("wheels", []), *others):
         if digest := file.get("hashes", {}).get("sha256"):

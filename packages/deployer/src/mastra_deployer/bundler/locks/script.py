@@ -1,4 +1,4 @@
-"""An app in one file that states its dependencies itself: ``# /// script``."""
+"""Read an app in one file that declares its dependencies itself: ``# /// script``."""
 
 from __future__ import annotations
 
@@ -9,25 +9,26 @@ from typing import Any
 
 from mastra_core.errors import ConfigError
 from mastra_deployer.bundler.locks.indexes import Indexes
-from mastra_deployer.bundler.locks.source import Asked, Source, Wanted
-from mastra_deployer.bundler.locks.uvlock import export
+from mastra_deployer.bundler.locks.lock_source import LockRequest, LockSource, ResolverInput
+from mastra_deployer.bundler.locks.uvlock import export_lock
 
-__all__ = ("block_of", "script", "script_lock")
+__all__ = ("get_script_lock", "read_script", "read_script_block")
 
 _BLOCK = re.compile(r"^# /// script\s*$\n((?:^#(?: .*)?$\n)+?)^# ///\s*$", re.MULTILINE)
 
 
-def block_of(entry: Path) -> dict[str, Any] | None:
-    """The ``# /// script`` block of a file; ``None`` without one.
+def read_script_block(entry: Path) -> dict[str, Any] | None:
+    """Return the ``# /// script`` block of a file; ``None`` where it has none.
 
-    :raises ConfigError: for two of them, or one that is not TOML.
+    :param entry: the file.
+    :raises ConfigError: for several blocks, or one that is not TOML.
     """
-    found = _BLOCK.findall(entry.read_text(encoding="utf-8"))
-    if not found:
+    blocks = _BLOCK.findall(entry.read_text(encoding="utf-8"))
+    if not blocks:
         return None
-    if len(found) > 1:
-        raise ConfigError(f"{str(entry)!r} has {len(found)} script blocks.", "Keep one.")
-    text = "\n".join(line[2:] for line in found[0].splitlines())
+    if len(blocks) > 1:
+        raise ConfigError(f"{str(entry)!r} has {len(blocks)} script blocks.", "Keep one.")
+    text = "\n".join(line[2:] for line in blocks[0].splitlines())
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -36,36 +37,47 @@ def block_of(entry: Path) -> dict[str, Any] | None:
         ) from None
 
 
-def script_lock(entry: Path) -> Path:
-    """Where uv keeps the lock of a script."""
+def get_script_lock(entry: Path) -> Path:
+    """Return the path of a script's uv lock, which may not exist.
+
+    :param entry: the script.
+    """
     return entry.with_name(f"{entry.name}.lock")
 
 
-def script(asked: Asked, entry: Path, block: dict[str, Any]) -> Source:
-    """What a script states of itself, and its own lock where there is one."""
-    lock = script_lock(entry)
-    if asked.extras or asked.groups:
+def read_script(request: LockRequest, entry: Path, block: dict[str, Any]) -> LockSource:
+    """Read a script's dependencies, from its lock where it has one.
+
+    :param request: what is wanted.
+    :param entry: the script.
+    :param block: its ``# /// script`` block.
+    :raises ConfigError: when extras or groups are selected, which a script does not have.
+    """
+    lock = get_script_lock(entry)
+    if request.extras or request.groups:
         raise ConfigError(
             f"{entry.name} is a script, which has no extras or groups.",
-            "Take extras and groups out of [tool.mastra.build].",
+            "Remove extras and groups from [tool.mastra.build].",
         )
     locked = lock.is_file()
     flags = ["--script", str(entry)]
     lines = tuple(block.get("dependencies", ()))
-    return Source(
+    return LockSource(
         name=lock.name if locked else f"{entry.name}'s script block",
         files=(entry, *([lock] if locked else [])),
         direct=lines,
-        read=(lambda: export(asked, lock, flags)) if locked else (lambda: Wanted(lines=lines)),
+        read=(lambda: export_lock(request, lock, flags))
+        if locked
+        else (lambda: ResolverInput(lines=lines)),
         locked=locked,
         update=f"uv lock --script {entry.name}",
         requires_python=block.get("requires-python", ""),
-        indexes=_indexes(block),
+        indexes=_read_indexes(block),
     )
 
 
-def _indexes(block: dict[str, Any]) -> Indexes:
-    """[tool.uv] of the block, whose indexes are written like a project's."""
+def _read_indexes(block: dict[str, Any]) -> Indexes:
+    """Read [tool.uv] of the block, which declares indexes like a project's."""
     listed = block.get("tool", {}).get("uv", {}).get("index", [])
     default = [item["url"] for item in listed if item.get("default")]
     extra = [item["url"] for item in listed if not item.get("default")]

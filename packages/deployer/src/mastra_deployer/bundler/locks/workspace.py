@@ -1,26 +1,29 @@
-"""uv's workspaces: several projects with one lock, which lies at the root of them."""
+"""Find the workspace of a uv project: several projects with one lock at their root."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from mastra_deployer.config import read_pyproject
+from mastra_deployer.project.config import read_pyproject
 
-__all__ = ("workspace_root",)
+__all__ = ("find_workspace_root",)
 
 
-def workspace_root(root: Path) -> Path:
-    """The root of the workspace that the project in ``root`` is a member of, else ``root``."""
+def find_workspace_root(root: Path) -> Path:
+    """Return the root of the workspace that a project is a member of, else the project's own.
+
+    :param root: the project's directory.
+    """
     root = root.resolve()
-    for place in (root, *root.parents):
-        table = read_pyproject(place).get("tool", {}).get("uv", {}).get("workspace")
+    for directory in (root, *root.parents):
+        table = read_pyproject(directory).get("tool", {}).get("uv", {}).get("workspace")
         if table is not None:
-            return place if place == root or _is_member(root, place, table) else root
+            return directory if directory == root or _is_member(root, directory, table) else root
     return root
 
 
-def _is_member(root: Path, place: Path, table: dict[str, list[str]]) -> bool:
-    def listed(key: str) -> bool:
-        return any(path == root for glob in table.get(key, ()) for path in place.glob(glob))
+def _is_member(root: Path, workspace: Path, table: dict[str, list[str]]) -> bool:
+    def is_listed(key: str) -> bool:
+        return any(path == root for glob in table.get(key, ()) for path in workspace.glob(glob))
 
-    return listed("members") and not listed("exclude")
+    return is_listed("members") and not is_listed("exclude")

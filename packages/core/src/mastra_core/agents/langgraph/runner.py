@@ -1,0 +1,196 @@
+"""Runs of compiled LangGraph graphs."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from typing import Any
+
+from langchain_core.messages import SystemMessage
+from langgraph.errors import GraphRecursionError
+from langgraph.types import Command
+
+from mastra_core.agents.deadline import iter_with_timeout
+from mastra_core.agents.events import AgentEvent, Finish, Start
+from mastra_core.agents.langgraph.convert_events import EventConverter
+from mastra_core.agents.langgraph.convert_messages import (
+    decode_history,
+    encode_history,
+    to_native_messages,
+)
+from mastra_core.agents.messages import AgentInput, Decision, Message
+from mastra_core.agents.protocol import AgentInfo, AgentOutput, collect
+from mastra_core.agents.provider_failures import to_provider_failure
+from mastra_core.agents.unsupported_options import reject_unsupported
+from mastra_core.errors import ConfigError, InvalidInput
+from mastra_core.schema import dump
+
+__all__ = ("GraphAgent",)
+
+_DEFAULT_NAME = "LangGraph"
+_UNSUPPORTED = (
+    "model", "instructions", "settings", "tools", "active_tools", "client_tools", "output",
+    "output_schema", "require_approval", "stop_when", "limits",
+)  # fmt: skip
+
+
+class GraphAgent:
+    """Runs a graph and converts its stream to events.
+
+    A graph with a checkpointer keeps its threads itself, so it receives only the new messages.
+    Where the graph declares a context schema, its runtime context is the request context.
+
+    :param graph: a compiled graph with messages in its state.
+    :cvar takes_tools: whether a run may add tools; a compiled graph has fixed tools.
+    """
+
+    takes_tools = False
+
+    def __init__(self, graph: Any) -> None:
+        self._graph = graph
+        self._has_checkpointer = bool(graph.checkpointer)
+        self.id = self.name = "" if graph.name == _DEFAULT_NAME else graph.name
+        self.description = ""
+
+    def info(self) -> AgentInfo:
+        """Return an empty description: a graph does not name its models."""
+        return AgentInfo()
+
+    async def generate(self, input: AgentInput, /) -> AgentOutput:
+        """Run to the end.
+
+        :param input: the input of the run.
+        :raises AgentFailed: when the run fails.
+        """
+        return await collect(self.stream(input))
+
+    async def stream(self, input: AgentInput, /) -> AsyncIterator[AgentEvent]:
+        """Run, yielding the events as they happen; a failed run ends in ``Failure``.
+
+        :param input: the input of the run.
+        """
+        yield Start()
+        try:
+            reject_unsupported(input, "LangGraph", *_UNSUPPORTED)
+            async for event in self._iter_events(input):
+                yield event
+        except Exception as error:  # noqa: BLE001  # nodes, providers and tools may raise anything
+            yield to_provider_failure(error, self.id)
+
+    async def _iter_events(self, run_input: AgentInput) -> AsyncGenerator[AgentEvent]:
+        thread = _get_thread_id(run_input)
+        converter, reason = EventConverter(), "stop"
+        if run_input.decisions:
+            graph_input: Any = await self._build_resume_command(run_input, thread)
+        else:
+            graph_input = self._build_graph_input(run_input)
+        chunks = self._open_stream(run_input, thread, graph_input)
+        try:
+            async with contextlib.aclosing(chunks) as stream:
+                async for mode, value in iter_with_timeout(stream, run_input.timeout):
+                    for event in converter.convert(mode, value):
+                        yield event
+        except GraphRecursionError:
+            if run_input.max_steps is None:
+                raise
+            reason = "tool-calls"
+        if converter.is_interrupted and not self._has_checkpointer:
+            raise ConfigError(
+                f"The graph {self.id!r} waits for an answer and has no checkpointer.",
+                "Compile it with one: builder.compile(checkpointer=...).",
+            )
+        if converter.is_interrupted:
+            history = json.dumps({"thread": thread}).encode()
+            yield Finish(reason="suspended", usage=converter.total_usage, history=history)
+            return
+        yield converter.finish_turn(reason)
+        yield Finish(
+            reason=reason,
+            object=dump(converter.state.get("structured_response")),
+            usage=converter.total_usage,
+            history=b"" if self._has_checkpointer else _encode_state(converter.state, run_input),
+        )
+
+    def _open_stream(
+        self, run_input: AgentInput, thread: str, graph_input: Any
+    ) -> AsyncGenerator[tuple[str, Any]]:
+        config = _build_config(thread)
+        if run_input.max_steps is not None:
+            # One turn is two steps of the graph: the model, then its tools.
+            config["recursion_limit"] = 2 * run_input.max_steps
+        context = {} if self._graph.context_schema is None else {"context": dict(run_input.context)}
+        modes = ["messages", "updates", "values"]
+        stream: AsyncGenerator[tuple[str, Any]] = self._graph.astream(
+            graph_input, config, stream_mode=modes, **context
+        )
+        return stream
+
+    async def _build_resume_command(self, run_input: AgentInput, thread: str) -> Command[Any]:
+        """Build the answers to the interrupts that the graph waits for.
+
+        LangGraph would take an answer under an unknown id as the answer to any interrupt, so a
+        decision about a wrong id could approve something else.
+        """
+        interrupts = await self._list_interrupts(thread)
+        decisions = run_input.decisions
+        answers = {id_: _to_answer(decisions[id_]) for id_ in interrupts if id_ in decisions}
+        if not answers:
+            ids = ", ".join(map(repr, interrupts)) or "nothing"
+            raise InvalidInput(f"The run waits for {ids}.", "Send a decision about one of these.")
+        return Command(resume=answers)
+
+    async def _list_interrupts(self, thread: str) -> list[str]:
+        if not self._has_checkpointer:
+            return []
+        state = await self._graph.aget_state(_build_config(thread))
+        return [each.id for each in state.interrupts]
+
+    def _build_graph_input(self, run_input: AgentInput) -> Any:
+        messages: Sequence[Message] = run_input.messages
+        earlier: list[Any] = []
+        if self._has_checkpointer and run_input.thread:
+            messages = run_input.new_messages
+        elif run_input.history:
+            earlier, messages = decode_history(run_input.history), run_input.new_messages
+        if run_input.extra_instructions:
+            earlier.append(SystemMessage(run_input.extra_instructions))
+        return {"messages": [*earlier, *to_native_messages(messages)]}
+
+
+def _build_config(thread: str) -> dict[str, Any]:
+    return {"configurable": {"thread_id": thread}}
+
+
+def _to_answer(decision: Decision) -> Any:
+    if decision.arguments is not None:
+        raise InvalidInput(
+            "An interrupt of LangGraph accepts no arguments in a decision.",
+            "Pass the answer as Decision(data=...).",
+        )
+    return decision.approved if decision.data is None else decision.data
+
+
+def _encode_state(state: dict[str, Any], run_input: AgentInput) -> bytes:
+    """Serialise the messages without the instructions of this run only."""
+    extra = run_input.extra_instructions
+    return encode_history(
+        each
+        for each in state.get("messages", [])
+        if not (extra and isinstance(each, SystemMessage) and each.content == extra)
+    )
+
+
+def _get_thread_id(run_input: AgentInput) -> str:
+    """Return the graph's id of the thread.
+
+    It contains the resource, so that nobody reaches the thread of another resource by guessing.
+    """
+    if run_input.decisions and run_input.history:
+        return str(json.loads(run_input.history)["thread"])
+    if run_input.thread:
+        thread, resource = run_input.thread, run_input.resource
+        return json.dumps([resource, thread]) if resource else thread
+    import uuid
+
+    return run_input.run_id or str(uuid.uuid4())

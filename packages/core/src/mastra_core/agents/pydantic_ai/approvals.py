@@ -1,0 +1,92 @@
+"""Decisions about a suspended run as pydantic-ai expects them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pydantic_ai
+from pydantic_ai import messages as native
+
+from mastra_core.agents.messages import AgentInput, Decision, ToolResultPart
+from mastra_core.errors import InvalidInput
+
+__all__ = ("build_deferred_results", "find_pending_calls")
+
+
+def find_pending_calls(history: list[native.ModelMessage]) -> dict[str, str]:
+    """Return the calls of the last turn that have no result.
+
+    :param history: pydantic-ai's messages.
+    :returns: call ids, mapped to the names of the tools.
+    """
+    answered: set[str] = set()
+    for message in reversed(history):
+        if isinstance(message, native.ModelResponse):
+            return {
+                call.tool_call_id: call.tool_name
+                for call in message.tool_calls
+                if call.tool_call_id not in answered
+            }
+        answered |= {getattr(part, "tool_call_id", "") for part in message.parts}
+    return {}
+
+
+def build_deferred_results(
+    run_input: AgentInput, history: list[native.ModelMessage], *, allow_partial: bool
+) -> pydantic_ai.DeferredToolResults | None:
+    """Build the results of the calls that the history waits for.
+
+    :param run_input: the input of the run.
+    :param history: pydantic-ai's messages.
+    :param allow_partial: whether a call without a decision may wait again; else each call needs
+        one.
+    :returns: the results; ``None`` where the history waits for none.
+    :raises InvalidInput: for a decision about another call, or a missing decision.
+    """
+    pending = find_pending_calls(history) if run_input.history else {}
+    decisions = _read_client_results(run_input) | run_input.decisions
+    for call in decisions:
+        if call not in pending:
+            raise InvalidInput(f"The run does not wait for the call {call!r}.")
+    if not pending:
+        return None
+    if not decisions:
+        raise InvalidInput(
+            f"The run waits for decisions about {', '.join(map(repr, pending))}.",
+            "Give them as AgentInput.decisions.",
+        )
+    client_names = {tool.name for tool in run_input.client_tools}
+    results = pydantic_ai.DeferredToolResults()
+    for call, name in pending.items():
+        decision = decisions.get(call)
+        if decision is None and (name in client_names or not allow_partial):
+            raise InvalidInput(f"The run waits for a decision about the call {call!r}.")
+        _apply_decision(results, call, decision, client=name in client_names)
+    return results
+
+
+def _apply_decision(
+    results: pydantic_ai.DeferredToolResults, call: str, decision: Decision | None, *, client: bool
+) -> None:
+    if decision is None:
+        results.approvals[call] = pydantic_ai.ToolApproved()
+        results.metadata[call] = {"undecided": True}
+    elif client:
+        failed = pydantic_ai.ToolFailed(decision.reason or "The tool was not called.")
+        results.calls[call] = decision.data if decision.approved else failed
+    elif decision.approved:
+        results.approvals[call] = pydantic_ai.ToolApproved(override_args=decision.arguments)
+        results.metadata[call] = {"data": decision.data}
+    else:
+        reason = decision.reason or "The tool call was declined."
+        results.approvals[call] = pydantic_ai.ToolDenied(reason)
+
+
+def _read_client_results(run_input: AgentInput) -> dict[str, Decision]:
+    """Return the results of client tools, which are in the last message beside the history."""
+    last: tuple[Any, ...] = (
+        run_input.messages[-1].parts if run_input.history and run_input.messages else ()
+    )
+    return {
+        part.id: Decision(data=part.result) for part in last if isinstance(part, ToolResultPart)
+    }

@@ -1,0 +1,91 @@
+"""Conversion of pydantic-ai's events while a run goes on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pydantic_ai
+from pydantic_ai import messages as native
+
+from mastra_core.agents.events import (
+    AgentEvent,
+    StepFinish,
+    ToolCall,
+    ToolOutput,
+    ToolResult,
+    Usage,
+)
+from mastra_core.agents.pydantic_ai.convert_parts import to_events, to_tool_call, to_usage
+from mastra_core.agents.pydantic_ai.run_overrides import RunStopped
+from mastra_core.agents.pydantic_ai.run_result import (
+    build_end_events,
+    build_stop_events,
+    subtract_usage,
+    to_tool_result,
+)
+from mastra_core.agents.pydantic_ai.tools import ToolOutputEvent
+
+__all__ = ("EventConverter",)
+
+
+class EventConverter:
+    """Converts pydantic-ai's events, and finds where a model turn ends.
+
+    :param run: the running pydantic-ai agent.
+    """
+
+    def __init__(self, run: Any) -> None:
+        self._run = run
+        self._calls: dict[str, ToolCall] = {}
+        self._has_results = False
+        self._counted_usage = Usage()
+
+    def convert(self, event: Any) -> list[AgentEvent]:
+        """Convert one event of pydantic-ai.
+
+        :param event: pydantic-ai's event.
+        :returns: the events; empty where pydantic-ai's event has no meaning for a run.
+        """
+        match event:
+            case native.PartStartEvent():
+                return [*self._close_turn(), *to_events(event.part)]
+            case native.PartDeltaEvent():
+                return to_events(event.delta)
+            case native.FunctionToolCallEvent():
+                return [self._convert_call(event.part)]
+            case native.FunctionToolResultEvent():
+                return [self._convert_result(event.part)]
+            case ToolOutputEvent():
+                call, name = event.tool_call_id or "", event.tool_name or ""
+                return [ToolOutput(id=call, name=name, output=event.output)]
+            case pydantic_ai.AgentRunResultEvent():
+                return build_end_events(event.result, self._counted_usage)
+            case _:
+                return []
+
+    def finish_stopped(self, stop: RunStopped) -> list[AgentEvent]:
+        """Return the end of a run that a stop condition ended.
+
+        :param stop: the exception that the stop condition raised.
+        """
+        return build_stop_events(stop.messages, stop.usage, self._counted_usage)
+
+    def _close_turn(self) -> list[AgentEvent]:
+        """End the turn of the tool calls when the model writes after their results."""
+        if not self._has_results:
+            return []
+        self._has_results = False
+        total, before = to_usage(self._run.usage), self._counted_usage
+        self._counted_usage = total
+        return [
+            StepFinish(reason="tool-calls", continued=True, usage=subtract_usage(total, before))
+        ]
+
+    def _convert_call(self, part: native.ToolCallPart) -> ToolCall:
+        call = to_tool_call(part)
+        self._calls[call.id] = call
+        return call
+
+    def _convert_result(self, part: Any) -> ToolResult:
+        self._has_results = True
+        return to_tool_result(part, self._calls)

@@ -1,0 +1,97 @@
+"""Conversion of messages to those of pydantic-ai."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic_ai import messages as native
+
+from mastra_core.agents.messages import (
+    AgentInput,
+    FilePart,
+    Message,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+)
+
+__all__ = ("split_history",)
+
+_URLS: dict[str, Any] = {
+    "audio": native.AudioUrl,
+    "image": native.ImageUrl,
+    "video": native.VideoUrl,
+}
+
+
+def split_history(run_input: AgentInput) -> tuple[Any, list[native.ModelMessage]]:
+    """Return the prompt of a run and the messages before it.
+
+    The prompt is ``None`` where the last message is not the user's. The model then continues from
+    the history, for example after the results of client tools.
+
+    :param run_input: the input of the run.
+    """
+    messages = run_input.messages
+    prompt: Any = None
+    if messages and messages[-1].role == "user":
+        prompt = _convert_content(messages[-1])
+        messages = messages[:-1]
+    if not run_input.history:
+        return prompt, [_to_native(message) for message in messages]
+    # Results of client tools are passed with the deferred results instead.
+    new = run_input.new_messages[: None if prompt is None else -1]
+    converted = [_to_native(message) for message in new if message.role != "tool"]
+    return prompt, [*native.ModelMessagesTypeAdapter.validate_json(run_input.history), *converted]
+
+
+def _to_native(message: Message) -> native.ModelMessage:
+    match message.role:
+        case "assistant":
+            return native.ModelResponse(parts=_convert_response_parts(message))
+        case "tool":
+            return native.ModelRequest(parts=_convert_tool_returns(message))
+        case "system":
+            return native.ModelRequest(parts=[native.SystemPromptPart(message.text)])
+        case _:
+            return native.ModelRequest(parts=[native.UserPromptPart(_convert_content(message))])
+
+
+def _convert_content(message: Message) -> str | Sequence[native.UserContent]:
+    if all(isinstance(part, TextPart) for part in message.parts):
+        return message.text
+    return [
+        _convert_user_part(part) for part in message.parts if isinstance(part, TextPart | FilePart)
+    ]
+
+
+def _convert_user_part(part: TextPart | FilePart) -> native.UserContent:
+    if isinstance(part, TextPart):
+        return part.text
+    if part.data:
+        return native.BinaryContent(part.data, media_type=part.media_type)
+    url_class = _URLS.get(part.media_type.partition("/")[0], native.DocumentUrl)
+    url: native.UserContent = url_class(part.url, media_type=part.media_type)
+    return url
+
+
+def _convert_response_parts(message: Message) -> list[native.ModelResponsePart]:
+    parts: list[native.ModelResponsePart] = []
+    for part in message.parts:
+        if isinstance(part, TextPart):
+            parts.append(native.TextPart(part.text))
+        elif isinstance(part, ToolCallPart):
+            parts.append(native.ToolCallPart(part.name, part.arguments, part.id))
+        elif isinstance(part, FilePart) and part.data:
+            content = native.BinaryContent(part.data, media_type=part.media_type)
+            parts.append(native.FilePart(content))
+    return parts
+
+
+def _convert_tool_returns(message: Message) -> list[native.ModelRequestPart]:
+    return [
+        native.ToolReturnPart(part.name, part.result, part.id)
+        for part in message.parts
+        if isinstance(part, ToolResultPart)
+    ]

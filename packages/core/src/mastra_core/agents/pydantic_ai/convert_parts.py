@@ -1,0 +1,74 @@
+"""Conversion of single parts of pydantic-ai's messages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic_ai import messages as native
+
+from mastra_core.agents.events import AgentEvent, File, ReasoningDelta, TextDelta, ToolCall, Usage
+
+__all__ = ("get_finish_reason", "parse_arguments", "to_events", "to_tool_call", "to_usage")
+
+_REASONS = {"length": "length", "content_filter": "content-filter"}
+
+
+def to_events(part: Any) -> list[AgentEvent]:
+    """Convert a part, or a delta of one.
+
+    :param part: pydantic-ai's part or delta.
+    :returns: at most one event.
+    """
+    match part:
+        case native.TextPart(content=text) | native.TextPartDelta(content_delta=text) if text:
+            return [TextDelta(text=text)]
+        case native.ThinkingPart(content=text) | native.ThinkingPartDelta(content_delta=text) if (
+            text
+        ):
+            return [ReasoningDelta(text=text)]
+        case native.FilePart(content=content):
+            return [File(media_type=content.media_type, data=content.data)]
+        case _:
+            return []
+
+
+def to_tool_call(part: native.ToolCallPart) -> ToolCall:
+    """Convert a tool call of the model.
+
+    :param part: pydantic-ai's part.
+    """
+    return ToolCall(id=part.tool_call_id, name=part.tool_name, arguments=parse_arguments(part))
+
+
+def parse_arguments(part: native.ToolCallPart) -> dict[str, Any]:
+    """Return the arguments of a tool call.
+
+    :param part: pydantic-ai's part.
+    :returns: the arguments; ``{"raw": text}`` where the model wrote invalid JSON.
+    """
+    try:
+        return part.args_as_dict()
+    except ValueError:  # a model may write invalid JSON; pydantic-ai then lets it try again
+        return {"raw": part.args}
+
+
+def to_usage(usage: Any) -> Usage:
+    """Convert the token counts of a turn or a run.
+
+    :param usage: pydantic-ai's counts.
+    """
+    return Usage(
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cached_tokens=usage.cache_read_tokens,
+        reasoning_tokens=usage.details.get("reasoning_tokens", 0),
+    )
+
+
+def get_finish_reason(message: native.ModelResponse | None) -> str:
+    """Return why the model ended its last turn.
+
+    :param message: the model's last response.
+    """
+    reason = message.finish_reason if message is not None else None
+    return _REASONS.get(reason or "", "stop")

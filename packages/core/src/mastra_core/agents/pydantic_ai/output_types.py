@@ -1,0 +1,76 @@
+"""Types of structured answers as pydantic-ai expects them."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Annotated, Any, is_typeddict
+
+import pydantic_ai
+from pydantic import AfterValidator
+
+from mastra_core.errors import InvalidInput
+from mastra_core.schema import dump, schema_of, validate
+
+if TYPE_CHECKING:
+    from mastra_core.agents.messages import AgentInput
+
+__all__ = ("get_run_output_type", "to_native_output")
+
+
+def get_run_output_type(run_input: AgentInput) -> Any:
+    """Return the type or schema that this run's answer must have.
+
+    :param run_input: the input of the run.
+    :returns: the type or schema; ``None`` for the agent's own.
+    """
+    return run_input.output_schema if run_input.output is None else run_input.output
+
+
+def to_native_output(type_: Any) -> Any:
+    """Convert an output type to pydantic-ai's.
+
+    pydantic knows most types. A JSON Schema, and a type that only msgspec knows, is a dictionary
+    for pydantic. It is validated here: the model gets the error and may try again.
+
+    :param type_: the type or the JSON Schema of the answer; ``None`` for text.
+    """
+    if type_ is None:
+        return str
+    if isinstance(type_, dict):
+        return _build_output(type_, "result", _build_checker(type_))
+    # pydantic refuses the TypedDict of the standard library before Python 3.12.
+    if hasattr(type_, "__struct_fields__") or is_typeddict(type_):
+
+        def convert(value: dict[str, Any]) -> Any:
+            try:
+                return dump(validate(type_, value))
+            except InvalidInput as error:
+                raise ValueError(error.message) from None
+
+        return _build_output(schema_of(type_), type_.__name__, convert)
+    return type_
+
+
+def _build_output(schema: dict[str, Any], name: str, check: Any) -> Any:
+    structured = pydantic_ai.StructuredDict(copy.deepcopy(schema), name=name)
+    type_: Any = Annotated[structured, AfterValidator(check)]
+    return pydantic_ai.ToolOutput(type_, name="final_result")
+
+
+def _build_checker(schema: dict[str, Any]) -> Any:
+    import fastjsonschema
+
+    try:
+        validate_schema = fastjsonschema.compile(copy.deepcopy(schema), use_default=False)
+    except (fastjsonschema.JsonSchemaDefinitionException, ValueError, TypeError) as error:
+        raise InvalidInput(
+            f"The schema of the answer is invalid: {error}.", "Send a JSON Schema of an object."
+        ) from None
+
+    def check(value: Any) -> Any:
+        try:
+            return validate_schema(value)
+        except fastjsonschema.JsonSchemaValueException as error:
+            raise ValueError(str(error).replace("data", "answer", 1)) from None
+
+    return check

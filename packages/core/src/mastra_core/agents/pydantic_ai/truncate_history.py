@@ -1,0 +1,34 @@
+"""Truncation of serialised pydantic-ai messages."""
+
+from __future__ import annotations
+
+import msgspec
+
+__all__ = ("truncate_history",)
+
+
+class _Part(msgspec.Struct):
+    part_kind: str
+
+
+class _Message(msgspec.Struct):
+    parts: list[_Part] = []
+
+    @property
+    def starts_turn(self) -> bool:
+        """Whether a user's message starts a turn here, so that earlier messages may be cut off."""
+        kinds = {part.part_kind for part in self.parts}
+        return "user-prompt" in kinds and not kinds & {"tool-return", "retry-prompt"}
+
+
+def truncate_history(history: bytes, turns: int) -> bytes:
+    """Return the last turns of a history, each starting with a user's message.
+
+    :param history: serialised pydantic-ai messages.
+    :param turns: how many turns to keep.
+    :returns: the shorter history; empty where it has fewer turns.
+    """
+    messages = msgspec.json.decode(history, type=list[msgspec.Raw])
+    decoded = msgspec.json.decode(history, type=list[_Message])
+    starts = [index for index, message in enumerate(decoded) if message.starts_turn]
+    return msgspec.json.encode(messages[starts[-turns] :]) if len(starts) >= turns else b""

@@ -1,0 +1,177 @@
+"""Suspended runs: their stored form, and the protocol of their store."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any, Protocol, runtime_checkable
+
+import msgspec
+
+from mastra_core.agents.events import ApprovalRequired, ToolSuspended
+from mastra_core.agents.messages import AgentInput, Decision
+from mastra_core.agents.protocol import AgentOutput
+from mastra_core.errors import InvalidInput, NotFound
+
+__all__ = ("MemorySuspendedRuns", "SuspendedRun", "SuspendedRuns")
+
+_WEEK = 7 * 24 * 3600
+
+
+class SuspendedRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A suspended run in a form that can be encoded as JSON.
+
+    :param run_id: id of the run.
+    :param agent_id: id of the agent.
+    :param waiting: the calls that a person must decide.
+    :param history: the framework's own serialised messages.
+    :param run_input: the options of the run that are needed to resume it in another process. They
+        contain no request context, which may hold secrets, and nothing that is code.
+    :param suspended_at: time of the suspension, milliseconds since the epoch.
+    """
+
+    run_id: str
+    agent_id: str
+    waiting: tuple[ApprovalRequired | ToolSuspended, ...]
+    history: bytes
+    wish: AgentInput = msgspec.field(name="wish")  # the name in stored runs
+    suspended_at: int
+
+    @classmethod
+    def of(cls, agent_id: str, run_input: AgentInput, output: AgentOutput) -> SuspendedRun:
+        """Build the stored form of a run whose reason is ``suspended``.
+
+        :param agent_id: id of the agent.
+        :param run_input: the input of the run.
+        :param output: the output of the run.
+        """
+        stored_input = msgspec.structs.replace(
+            run_input,
+            messages=() if output.history else run_input.messages,
+            history=b"",
+            decisions={},
+            context={},
+            output=None,
+            model=None,
+            tools=(),
+            stop_when=(),
+        )
+        return cls(
+            run_id=run_input.run_id,
+            agent_id=agent_id,
+            waiting=tuple(output.waiting),
+            history=output.history,
+            wish=stored_input,
+            suspended_at=int(time.time() * 1000),
+        )
+
+    def resumed(
+        self, decisions: Mapping[str, Decision], context: Mapping[str, Any] | None = None
+    ) -> AgentInput:
+        """Build the input that resumes the run.
+
+        :param decisions: decisions by call id.
+        :param context: the request context.
+        :raises InvalidInput: for a decision about a call that does not wait.
+        """
+        waiting_ids = {event.id for event in self.waiting}
+        for call in decisions:
+            if call not in waiting_ids:
+                raise InvalidInput(
+                    f"The run {self.run_id!r} does not wait for the call {call!r}.",
+                    f"It waits for {', '.join(map(repr, sorted(waiting_ids)))}.",
+                )
+        return msgspec.structs.replace(
+            self.wish, history=self.history, decisions=dict(decisions), context=dict(context or {})
+        )
+
+
+@runtime_checkable
+class SuspendedRuns(Protocol):
+    """The protocol of a store of suspended runs, by run id."""
+
+    async def put(self, run: SuspendedRun) -> None:
+        """Store a run, in place of one with the same id.
+
+        :param run: the run.
+        """
+
+    async def get(self, run_id: str) -> SuspendedRun:
+        """Return a run and keep it in the store.
+
+        :param run_id: id of the run.
+        :raises NotFound: when there is none.
+        """
+
+    async def take(self, run_id: str) -> SuspendedRun:
+        """Return a run and remove it from the store; of two concurrent callers one gets it.
+
+        :param run_id: id of the run.
+        :raises NotFound: when there is none.
+        """
+
+    async def list(self, agent_id: str) -> list[SuspendedRun]:
+        """Return the runs of one agent, newest first.
+
+        :param agent_id: id of the agent.
+        """
+
+
+class MemorySuspendedRuns:
+    """A store of suspended runs in this process.
+
+    :param limit: maximum number of stored runs; the oldest are removed first.
+    :param max_age: seconds after which a run is removed.
+    """
+
+    def __init__(self, *, limit: int = 1000, max_age: float = _WEEK) -> None:
+        self._limit = limit
+        self._max_age = max_age
+        self._runs: dict[str, SuspendedRun] = {}
+
+    async def put(self, run: SuspendedRun) -> None:
+        """Store a run, in place of one with the same id.
+
+        :param run: the run.
+        """
+        self._runs.pop(run.run_id, None)
+        self._runs[run.run_id] = run
+        while len(self._runs) > self._limit:
+            del self._runs[next(iter(self._runs))]
+
+    async def get(self, run_id: str) -> SuspendedRun:
+        """Return a run and keep it in the store.
+
+        :param run_id: id of the run.
+        :raises NotFound: when there is none.
+        """
+        self._remove_expired()
+        try:
+            return self._runs[run_id]
+        except KeyError:
+            raise NotFound(f"There is no suspended run {run_id!r}.") from None
+
+    async def take(self, run_id: str) -> SuspendedRun:
+        """Return a run and remove it from the store.
+
+        :param run_id: id of the run.
+        :raises NotFound: when there is none.
+        """
+        run = await self.get(run_id)
+        del self._runs[run_id]
+        return run
+
+    async def list(self, agent_id: str) -> list[SuspendedRun]:
+        """Return the runs of one agent, newest first.
+
+        :param agent_id: id of the agent.
+        """
+        self._remove_expired()
+        return [run for run in reversed(self._runs.values()) if run.agent_id == agent_id]
+
+    def _remove_expired(self) -> None:
+        oldest = (time.time() - self._max_age) * 1000
+        for run_id, run in list(self._runs.items()):
+            if run.suspended_at >= oldest:
+                return
+            del self._runs[run_id]

@@ -1,0 +1,33 @@
+"""Rejection of run options that a framework cannot fulfil; no option is ignored silently."""
+
+from __future__ import annotations
+
+import msgspec
+
+from mastra_core.agents.messages import AgentInput
+from mastra_core.errors import InvalidInput
+
+__all__ = ("reject_unsupported",)
+
+_DEFAULTS = AgentInput()
+
+
+def reject_unsupported(run_input: AgentInput, framework: str, *names: str) -> None:
+    """Raise an error where an input sets one of the named options.
+
+    :param run_input: the input of the run.
+    :param framework: name of the framework, for the message.
+    :param names: fields of ``AgentInput`` that the framework does not support.
+    :raises InvalidInput: for the first of them.
+    """
+    for name in names:
+        if getattr(run_input, name) != getattr(_DEFAULTS, name):
+            raise InvalidInput(
+                f"An agent of {framework} does not support the option {name!r} for one run.",
+                f"Set it on the agent, or use one of {', '.join(_list_supported(names))}.",
+            )
+
+
+def _list_supported(unsupported: tuple[str, ...]) -> list[str]:
+    fields = msgspec.structs.fields(AgentInput)
+    return [field.name for field in fields if field.name not in unsupported]

@@ -1,0 +1,133 @@
+"""The tools of an application as an MCP server."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from mastra_core.agents.messages import AgentInput, Message
+from mastra_core.agents.protocol import AgentLike
+from mastra_core.errors import ConfigError, Conflict, InvalidInput
+from mastra_core.tools import Tool
+from mastra_core.workflows.model.workflow import Workflow
+
+if TYPE_CHECKING:
+    from mastra_core.mastra import Mastra
+
+__all__ = ("Offer", "offers_of")
+
+_MESSAGE = {
+    "type": "object",
+    "properties": {"message": {"type": "string", "description": "What to ask."}},
+    "required": ["message"],
+}
+
+
+class Offer(msgspec.Struct, frozen=True, kw_only=True):
+    """One tool of the server.
+
+    :param name: name of the tool.
+    :param description: text that tells a model when to call the tool.
+    :param input_schema: JSON Schema of the arguments, an object.
+    :param call: takes the arguments and returns JSON builtins.
+    :param output_schema: JSON Schema of the result, ``None`` where it is unknown.
+    """
+
+    name: str
+    description: str
+    input_schema: dict[str, Any]
+    call: Callable[[dict[str, Any]], Awaitable[Any]]
+    output_schema: dict[str, Any] | None = None
+
+
+def offers_of(mastra: Mastra) -> dict[str, Offer]:
+    """Build the tools: agents as ``ask_KEY``, workflows as ``run_KEY``, tools by their keys.
+
+    A tool that requires approval is left out, because no person could be asked.
+
+    :param mastra: the application.
+    :returns: the tools by name.
+    :raises ConfigError: when two of them have the same name.
+    """
+    items = [
+        *(_expose_agent(key, agent) for key, agent in mastra.agents.items()),
+        *(_expose_workflow(mastra, key, workflow) for key, workflow in mastra.workflows.items()),
+        *(
+            _expose_tool(key, tool)
+            for key, tool in mastra.tools.items()
+            if not tool.requires_approval
+        ),
+    ]
+    by_name: dict[str, Offer] = {}
+    for offer in items:
+        if offer.name in by_name:
+            raise ConfigError(
+                f"Two tools of the MCP server have the name {offer.name!r}.",
+                "An agent is ask_KEY, a workflow run_KEY: register the tool under another key.",
+            )
+        by_name[offer.name] = offer
+    return by_name
+
+
+def _expose_agent(key: str, agent: AgentLike) -> Offer:
+    return Offer(
+        name=f"ask_{key}",
+        description=agent.description or f"Ask the agent {agent.name}.",
+        input_schema=_MESSAGE,
+        call=functools.partial(_ask_agent, agent),
+    )
+
+
+def _expose_workflow(mastra: Mastra, key: str, workflow: Workflow) -> Offer:
+    return Offer(
+        name=f"run_{key}",
+        description=workflow.description or f"Run the workflow {workflow.id}.",
+        input_schema=_to_object_schema(workflow.input_schema or {}),
+        call=functools.partial(_run_workflow, mastra, workflow),
+    )
+
+
+def _expose_tool(key: str, tool: Tool) -> Offer:
+    return Offer(
+        name=key,
+        description=tool.description,
+        input_schema=tool.input_schema,
+        call=tool.execute,
+        output_schema=tool.output_schema,
+    )
+
+
+async def _ask_agent(agent: AgentLike, arguments: dict[str, Any]) -> Any:
+    message = arguments.get("message")
+    if not isinstance(message, str):
+        raise InvalidInput("The argument 'message' is not text.")
+    output = await agent.generate(AgentInput(messages=(Message.user(message),)))
+    if output.waiting:
+        raise Conflict("The agent waits for a person's decision, which MCP cannot carry.")
+    return output.text if output.object is None else output.object
+
+
+async def _run_workflow(mastra: Mastra, workflow: Workflow, arguments: dict[str, Any]) -> Any:
+    value = arguments if _is_object(workflow.input_schema or {}) else arguments.get("input")
+    run = await mastra.engine.create(workflow)
+    await mastra.engine.start(run, value)
+    record = await run.settled()
+    if record.status == "success":
+        return record.result
+    if record.error is not None:
+        raise Conflict(f"The workflow failed: {record.error.message}")
+    raise Conflict(f"The run {record.run_id!r} is {record.status}.")
+
+
+def _is_object(schema: dict[str, Any]) -> bool:
+    return schema.get("type") == "object" or "$ref" in schema or "properties" in schema
+
+
+def _to_object_schema(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return an object schema, which MCP requires; other input becomes the property ``input``."""
+    if _is_object(schema):
+        return {"type": "object", **schema}
+    return {"type": "object", "properties": {"input": schema}, "required": ["input"]}

@@ -1,0 +1,93 @@
+"""An application as an MCP server: its agents, workflows and tools are the server's tools."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING, Any
+
+from mastra_core.errors import AgentFailed, RequestError
+from mastra_core.logger import logger_of
+from mastra_core.mcp.exposed_tools import Offer, offers_of
+from mastra_core.mcp.results import to_error_result, to_result
+from mastra_core.mcp.sdk import import_sdk_module
+
+if TYPE_CHECKING:
+    from mastra_core.mastra import Mastra
+
+__all__ = ("McpApp", "serve_stdio")
+
+
+async def serve_stdio(mastra: Mastra) -> None:
+    """Serve an application over standard input and output until the input ends.
+
+    :param mastra: the application.
+    :raises ConfigError: when the extra ``mcp`` is not installed, or two tools have the same name.
+    """
+    server = _build_server(mastra)
+    async with import_sdk_module("mcp.server.stdio").stdio_server() as (reading, writing):
+        await server.run(reading, writing, server.create_initialization_options())
+
+
+class McpApp:
+    """Serves an application over HTTP, as an ASGI application for one path.
+
+    Each request is independent, so several processes may share the work. The context manager
+    ``run`` must be active while it serves.
+
+    :param mastra: the application.
+    :raises ConfigError: when the extra ``mcp`` is not installed.
+    """
+
+    def __init__(self, mastra: Mastra) -> None:
+        manager = import_sdk_module(
+            "mcp.server.streamable_http_manager"
+        ).StreamableHTTPSessionManager
+        self._manager = manager(_build_server(mastra), stateless=True, json_response=True)
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncGenerator[None]:
+        """Accept requests within the context; usable once."""
+        async with self._manager.run():
+            yield
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer one request.
+
+        :param scope: the ASGI scope.
+        :param receive: the ASGI receive callable.
+        :param send: the ASGI send callable.
+        """
+        await self._manager.handle_request(scope, receive, send)
+
+
+def _build_server(mastra: Mastra) -> Any:
+    types, offers = import_sdk_module("mcp_types"), offers_of(mastra)
+
+    async def handle_list_tools(_: Any, __: Any) -> Any:
+        return types.ListToolsResult(tools=[_to_sdk_tool(each) for each in offers.values()])
+
+    async def handle_call_tool(_: Any, params: Any) -> Any:
+        offer = offers.get(params.name)
+        if offer is None:
+            return to_error_result(f"There is no tool {params.name!r}.")
+        return await _call_tool(offer, params.arguments or {})
+
+    module = import_sdk_module("mcp.server.lowlevel")
+    return module.Server("mastra", on_list_tools=handle_list_tools, on_call_tool=handle_call_tool)
+
+
+def _to_sdk_tool(offer: Offer) -> Any:
+    return import_sdk_module("mcp_types").Tool(
+        name=offer.name, description=offer.description, input_schema=offer.input_schema
+    )
+
+
+async def _call_tool(offer: Offer, arguments: dict[str, Any]) -> Any:
+    try:
+        return to_result(await offer.call(arguments))
+    except (RequestError, AgentFailed) as error:
+        return to_error_result(error.message)
+    except Exception as error:  # noqa: BLE001  # user code may raise anything
+        logger_of("mastra.mcp").error("%s failed", offer.name, exc_info=error)
+        return to_error_result(f"{offer.name} failed.")

@@ -1,0 +1,66 @@
+"""Tasks that finish even when their caller is cancelled."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
+
+from mastra_core.agents.messages import AgentInput
+from mastra_core.agents.protocol import AgentLike
+from mastra_core.memory.titles import TitleGenerator
+
+if TYPE_CHECKING:
+    import asyncio
+
+__all__ = ("TitleTask", "run_to_completion")
+
+_tasks: set[asyncio.Task[Any]] = set()  # an event loop holds only weak references to its tasks
+
+
+async def run_to_completion(work: Coroutine[Any, Any, None]) -> None:
+    """Wait for a coroutine, which goes on when the caller is cancelled.
+
+    :param work: the coroutine.
+    """
+    import asyncio
+
+    task = asyncio.ensure_future(work)
+    _tasks.add(task)
+    task.add_done_callback(_tasks.discard)
+    await asyncio.shield(task)
+
+
+class TitleTask:
+    """Generates a title while the run goes on, so that it does not delay the run."""
+
+    def __init__(self) -> None:
+        self._task: asyncio.Task[str] | None = None
+
+    def start(self, generator: TitleGenerator, run_input: AgentInput, agent: AgentLike) -> None:
+        """Start to generate a title, where there is a message of the user.
+
+        :param generator: generates the title.
+        :param run_input: the input of the run.
+        :param agent: the agent of the run.
+        """
+        if run_input.prompt:
+            import asyncio
+
+            work = generator.generate(run_input.prompt, agent, run_input.context)
+            self._task = asyncio.ensure_future(work)
+
+    async def finish(self, *, finished: bool) -> str:
+        """Wait for the title.
+
+        :param finished: whether the run finished; else a title that is not ready is cancelled.
+        :returns: the title; empty where there is none.
+        """
+        import asyncio
+
+        task, self._task = self._task, None
+        if task is None:
+            return ""
+        if not finished and not task.done():
+            task.cancel()
+        await asyncio.wait([task])
+        return "" if task.cancelled() else task.result()

@@ -1,0 +1,102 @@
+"""Conversion of stored messages to messages that a model accepts."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import msgspec
+
+from mastra_core.agents.messages import FilePart, Message, TextPart, ToolCallPart, ToolResultPart
+from mastra_core.storage.records import StoredMessage
+
+__all__ = ("build_conversation", "drop_stored_calls", "to_messages")
+
+
+def build_conversation(
+    stored: Sequence[StoredMessage], new: Sequence[Message]
+) -> tuple[Message, ...]:
+    """Build the conversation of stored and new messages.
+
+    Models reject a call without a result right after it, a result without a call, and usually a
+    conversation that starts with the assistant. Such parts are left out.
+
+    :param stored: the stored messages, oldest first.
+    :param new: the new messages.
+    """
+    before = [message for each in stored for message in to_messages(each)]
+    messages = [*before, *new]
+    users = [index for index, message in enumerate(messages) if message.role in ("user", "system")]
+    first = min(users[0], len(before)) if users else 0
+    return tuple(_drop_unpaired(messages[first:]))
+
+
+def drop_stored_calls(
+    stored: Sequence[StoredMessage], new: Sequence[Message]
+) -> tuple[Message, ...]:
+    """Return the new messages without tool calls that are stored already.
+
+    Clients send those calls again beside the results of their client tools.
+
+    :param stored: the stored messages.
+    :param new: the new messages.
+    """
+    stored_ids = {
+        part.id for each in stored for part in each.parts if isinstance(part, ToolCallPart)
+    }
+    stripped = [
+        msgspec.structs.replace(
+            message,
+            parts=tuple(
+                part
+                for part in message.parts
+                if not (isinstance(part, ToolCallPart) and part.id in stored_ids)
+            ),
+        )
+        for message in new
+    ]
+    return tuple(message for message in stripped if message.parts)
+
+
+def to_messages(stored: StoredMessage) -> list[Message]:
+    """Convert a stored message; tool results become messages of their own.
+
+    :param stored: the stored message.
+    """
+    groups = itertools.groupby(stored.parts, lambda part: isinstance(part, ToolResultPart))
+    return [
+        Message(role="tool" if results else stored.role, parts=tuple(parts))
+        for results, parts in groups
+    ]
+
+
+def _drop_unpaired(messages: Sequence[Message]) -> list[Message]:
+    """Drop calls without a result, and results without a call."""
+    pairs = _find_pairs(messages)
+    stripped = [
+        msgspec.structs.replace(
+            message,
+            parts=tuple(
+                part
+                for position, part in enumerate(message.parts)
+                if isinstance(part, TextPart | FilePart) or (index, position) in pairs
+            ),
+        )
+        for index, message in enumerate(messages)
+    ]
+    return [message for message in stripped if message.parts]
+
+
+def _find_pairs(messages: Sequence[Message]) -> set[tuple[int, int]]:
+    """Return the positions of calls with results right after them, and of these results."""
+    pairs: set[tuple[int, int]] = set()
+    open_calls: dict[str, tuple[int, int]] = {}
+    for index, message in enumerate(messages):
+        if message.role != "tool":
+            open_calls = {}
+        for position, part in enumerate(message.parts):
+            if isinstance(part, ToolCallPart):
+                open_calls[part.id] = (index, position)
+            elif isinstance(part, ToolResultPart) and part.id in open_calls:
+                pairs |= {open_calls.pop(part.id), (index, position)}
+    return pairs

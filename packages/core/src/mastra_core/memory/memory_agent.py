@@ -1,0 +1,134 @@
+"""An agent with a memory."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+
+from mastra_core.agents.events import AgentEvent, Failure, Finish, Start
+from mastra_core.agents.function import to_failure
+from mastra_core.agents.messages import AgentInput
+from mastra_core.agents.protocol import AgentInfo, AgentLike, AgentOutput
+from mastra_core.errors import MastraError, RequestError
+from mastra_core.memory.memory import Memory
+from mastra_core.memory.run_memory import RunMemory
+
+__all__ = ("RememberingAgent", "memory_of")
+
+
+def memory_of(agent: AgentLike) -> Memory | None:
+    """Return the memory of an agent.
+
+    :param agent: any agent.
+    :returns: the memory, ``None`` where there is none.
+    """
+    memory = getattr(agent, "memory", None)
+    return memory if isinstance(memory, Memory) else None
+
+
+class RememberingAgent:
+    """Runs an agent with the earlier messages of its thread, and stores the new ones.
+
+    Runs without a thread are passed on unchanged. Every other attribute is that of the agent.
+
+    :param agent: the agent to run.
+    :param memory: the memory.
+    """
+
+    def __init__(self, agent: AgentLike, memory: Memory) -> None:
+        self._agent = agent
+        self.memory = memory
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._agent, name)
+
+    @property
+    def id(self) -> str:
+        """Id of the agent."""
+        return self._agent.id
+
+    @property
+    def name(self) -> str:
+        """Display name of the agent."""
+        return self._agent.name
+
+    @property
+    def description(self) -> str:
+        """What the agent is for."""
+        return self._agent.description
+
+    def info(self) -> AgentInfo:
+        """Describe the agent without running it."""
+        return self._agent.info()
+
+    async def generate(self, input: AgentInput | str, /, **overrides: Any) -> AgentOutput:
+        """Run to the end.
+
+        :param input: the whole input, or the user's message.
+        :param overrides: fields of ``AgentInput`` that replace those of ``input``.
+        :raises AgentFailed: when the run fails.
+        :raises Forbidden: when the thread belongs to another resource.
+        :raises InvalidInput: for a thread without a resource.
+        """
+        run_input = AgentInput.from_value(input, overrides)
+        if not run_input.thread:
+            return await self._agent.generate(run_input)
+        run_memory = await RunMemory.start(self._agent, self.memory, run_input)
+        try:
+            output = await self._agent.generate(run_memory.run_input)
+            run_memory.add_output(output)
+        finally:
+            await run_memory.save()
+        return output if not output.events else _set_message_id(output, run_memory)
+
+    def stream(self, input: AgentInput | str, /, **overrides: Any) -> AsyncIterator[AgentEvent]:
+        """Run, yielding the events as they happen; a failed run ends in ``Failure``.
+
+        The thread is stored before ``Finish`` is yielded.
+
+        :param input: the whole input, or the user's message.
+        :param overrides: fields of ``AgentInput`` that replace those of ``input``.
+        """
+        run_input = AgentInput.from_value(input, overrides)
+        return (
+            self._stream_with_memory(run_input)
+            if run_input.thread
+            else self._agent.stream(run_input)
+        )
+
+    async def _stream_with_memory(self, run_input: AgentInput) -> AsyncIterator[AgentEvent]:
+        try:
+            run_memory = await RunMemory.start(self._agent, self.memory, run_input)
+        except MastraError as error:
+            yield _to_failure(error, self.id)
+            return
+        events = self._agent.stream(run_memory.run_input)
+        try:
+            async for event in events:
+                run_memory.add(event)
+                if isinstance(event, Finish | Failure):
+                    await run_memory.save()
+                yield run_memory.set_message_id(event) if isinstance(event, Start) else event
+        finally:
+            close = getattr(events, "aclose", None)  # an open generator would hold its resources
+            if close is not None:
+                await close()
+            await run_memory.save()
+
+
+def _set_message_id(output: AgentOutput, run_memory: RunMemory) -> AgentOutput:
+    events = tuple(
+        run_memory.set_message_id(event) if isinstance(event, Start) else event
+        for event in output.events
+    )
+    return msgspec.structs.replace(output, events=events)
+
+
+def _to_failure(error: MastraError, agent: str) -> Failure:
+    """Convert an error of the memory; storage errors are hidden from the caller."""
+    if isinstance(error, RequestError):
+        return Failure(message=error.message, kind=type(error).__name__, status=error.status)
+    to_failure(error, agent)
+    return Failure(message="The memory cannot be read.", kind=type(error).__name__)

@@ -1,0 +1,116 @@
+"""The options of a deploy and its result."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Mapping
+from typing import Literal
+
+from mastra_core.secret import Secret
+
+__all__ = ("DeployRequest", "Deployment", "Git", "Plan", "Stage", "State")
+
+Stage = Literal["preview", "production"]
+State = Literal["building", "ready", "failed"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Git:
+    """The state of the project's git repository.
+
+    :param commit: hash of the current commit.
+    :param branch: name of the branch, empty for a detached head.
+    :param dirty: whether there are uncommitted changes.
+    """
+
+    commit: str
+    branch: str = ""
+    dirty: bool = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DeployRequest:
+    """The options of a deploy. A new flag becomes a field here, never a change of a hook.
+
+    :param environment: ``preview`` or ``production``.
+    :param branch: name of the git branch, empty where there is none.
+    :param message: description of the deployment, empty where there is none.
+    :param git: state of the git repository, ``None`` outside of one.
+    :param env: values of the app's variables, for the platform's secret store.
+    :param wait: whether to wait until the deployment is live.
+    :param previous: the last deployment known on this machine, ``None`` where there is none.
+    :param fingerprint: a keyed hash of the bundle and the values in ``env``. The key is derived
+        from the credentials, so the platform may store the hash in the open. A deployer that can
+        store it returns it in ``Deployment.fingerprint``; then an unchanged deploy can be skipped
+        on any machine.
+    """
+
+    environment: Stage
+    branch: str = ""
+    message: str = ""
+    git: Git | None = None
+    env: Mapping[str, Secret] = dataclasses.field(default_factory=dict)
+    wait: bool = True
+    previous: Deployment | None = None
+    fingerprint: str = ""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Deployment:
+    """A bundle on a platform.
+
+    :param target: name of the target.
+    :param id: the platform's id, which ``mastra promote`` and ``mastra rollback`` take.
+    :param url: URL of the deployment, or its name where it has no URL.
+    :param environment: ``preview`` or ``production``.
+    :param created: time of creation, with a time zone.
+    :param live: whether the deployment serves users. ``mastra_deploy`` returns ``False`` for a
+        draft, which is smoke tested with ``smoke_headers`` and then promoted.
+    :param state: ``building``, ``ready`` or ``failed``; ``building`` where the deploy did not wait.
+    :param percent: share of the traffic in percent, ``None`` where traffic is not split.
+    :param branch: name of the git branch, empty where unknown.
+    :param message: description of the deployment, empty where there is none.
+    :param commit: hash of the git commit, empty where unknown.
+    :param fingerprint: the fingerprint of the request, empty where the platform does not store it.
+    :param next: what to read or do next, one line each.
+    :param reachable: whether a request from this machine reaches the deployment. Without
+        ``smoke_headers``, an unreachable deployment is not smoke tested.
+    :param smoke_headers: headers that pass a request through the platform's protection.
+    """
+
+    target: str
+    id: str
+    url: str
+    environment: Stage
+    created: dt.datetime
+    live: bool = True
+    state: State = "ready"
+    percent: int | None = None
+    branch: str = ""
+    message: str = ""
+    commit: str = ""
+    fingerprint: str = ""
+    next: tuple[str, ...] = ()
+    reachable: bool = True
+    smoke_headers: Mapping[str, Secret] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a deploy would do.
+
+    :param creates: things that would be created, one line each.
+    :param changes: things that would be changed, one line each.
+    :param environment: environment variables that would be set, one line each.
+    :param upload: bytes to upload.
+    :param present: bytes that the platform has already.
+    :param notes: further information for the user, one line each.
+    """
+
+    creates: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
+    environment: tuple[str, ...] = ()
+    upload: int = 0
+    present: int = 0
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,77 @@
+"""``mastra-bundle.json``: the manifest of a bundle."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+__all__ = ("BundleManifest", "Serve")
+
+
+class Serve(msgspec.Struct, frozen=True, kw_only=True):
+    """Defaults of the launcher's server, where the environment sets nothing.
+
+    :param host: address to bind.
+    :param port: port to bind.
+    :param drain: seconds that running requests get after SIGTERM.
+    :param proxies: addresses whose ``X-Forwarded-*`` headers are trusted.
+    :param api_prefix: path of the API.
+    :param single_process: whether runs live in one process, so that several workers would lose
+        them.
+    """
+
+    host: str = "0.0.0.0"  # noqa: S104  # a server in a container that binds loopback is unreachable
+    port: int = 3000
+    drain: float = 5
+    proxies: tuple[str, ...] = ()
+    api_prefix: str = "/api"
+    single_process: bool = False
+
+
+class BundleManifest(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that a deployer, a launcher or a person may read of a bundle without running it.
+
+    It holds no time and no path of the build machine: the same inputs give the same bytes.
+
+    :param format: version of the format.
+    :param target: name of the target, empty in a build.
+    :param app: ASGI import string (``mastra_asgi:app``).
+    :param paths: directories for ``sys.path``, relative to the bundle, the dependencies last.
+    :param python: Python version that the dependencies were installed for (``3.12``).
+    :param wheels: platform that they were installed for, as uv names it.
+    :param pure: whether there is no compiled code, so that any machine and any newer Python 3 fits.
+    :param kind: ``mastra``, or ``asgi`` for an app of another framework.
+    :param entry: the user's ``module:attribute``.
+    :param required: environment variables without which the app does not start.
+    :param optional: environment variables that the app may read.
+    :param serve: defaults of the launcher's server.
+    :param registry: agents, workflows and tools: registration key to id.
+    :param variables: agents, mapped to environment variables of which their model needs one.
+    :param versions: versions of the packages that built the bundle.
+    :param sizes: apparent bytes of the app and of each distribution.
+    :param fingerprint: hash of all inputs of the build.
+    :param digest: SHA-256 over the names and contents of all files and over this manifest without
+        the digest. It identifies the whole content of the bundle.
+    :param metadata: the deployer's own facts.
+    """
+
+    format: int = 1
+    target: str = ""
+    app: str
+    paths: tuple[str, ...]
+    python: str
+    wheels: str
+    pure: bool = False
+    kind: str = "mastra"
+    entry: str
+    required: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    serve: Serve = Serve()
+    registry: dict[str, Any] = {}
+    variables: dict[str, tuple[str, ...]] = {}
+    versions: dict[str, str] = {}
+    sizes: dict[str, int] = {}
+    fingerprint: str = ""
+    digest: str = ""
+    metadata: dict[str, Any] = {}

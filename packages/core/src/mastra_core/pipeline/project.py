@@ -1,0 +1,59 @@
+"""The user's project."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+__all__ = ("Environment", "Project")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Environment:
+    """Names, never values, of the environment variables that the app declares.
+
+    :param required: without these the app does not start, and nothing is uploaded.
+    :param optional: set on the platform where they have a value.
+    """
+
+    required: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The required and the optional names."""
+        return (*self.required, *self.optional)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Project:
+    """A directory with an application.
+
+    :param root: absolute path of the directory.
+    :param import_root: the directory on ``sys.path``: ``root/src`` or ``root``.
+    :param module: dotted name of the entry module (``mastra.index``).
+    :param attribute: name of the application in the entry module (``mastra``); may be dotted.
+    :param name: ``[project].name``, or else the name of the directory.
+    :param environment: the environment variables that the app declares.
+    :param config: the table ``[tool.mastra]`` as it is written.
+    """
+
+    root: Path
+    import_root: Path
+    module: str
+    attribute: str
+    name: str
+    environment: Environment = Environment()
+    config: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def entry(self) -> str:
+        """The application as ``module:attribute``."""
+        return f"{self.module}:{self.attribute}"
+
+    @property
+    def local(self) -> Path:
+        """The directory ``.mastra-local``, which holds mastra's own files and is ignored by git."""
+        return self.root / ".mastra-local"

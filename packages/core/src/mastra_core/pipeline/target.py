@@ -1,0 +1,70 @@
+"""The description of a platform by its deployer."""
+
+from __future__ import annotations
+
+import dataclasses
+
+__all__ = ("Limits", "Platform", "Target")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Platform:
+    """What a build is staged for.
+
+    :param python: Python version, ``"3.12"``; empty for the project's own.
+    :param wheels: the platform of the wheels, as uv names it (``x86_64-manylinux_2_28``); empty for
+        that of this machine.
+    :param interpreter: path of a Python on this machine that compiles and checks the build; by
+        default one that fits is searched for.
+    """
+
+    python: str = ""
+    wheels: str = ""
+    interpreter: str = ""
+
+    def __str__(self) -> str:
+        return f"Python {self.python} on {self.wheels}"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Limits:
+    """The limits of a platform.
+
+    :param size: maximum bytes of the unpacked bundle; 0 for no limit.
+    """
+
+    size: int = 0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Target:
+    """A platform, as its deployer describes it.
+
+    :param name: the argument of ``mastra deploy NAME``.
+    :param summary: one line for ``mastra targets``.
+    :param settings: a frozen dataclass with a class attribute ``target``; its fields are the keys
+        of ``[tool.mastra.targets.NAME]``.
+    :param credentials: environment variables that the deploy hooks receive as secrets.
+    :param platforms: what a build may be staged for, the preferred one first.
+    :param requirements: requirements of the runtime beside those of the app.
+    :param limits: the limits of the platform.
+    :param previews: whether a deployment can be a preview.
+    :param stores_env: whether the platform stores the values of the app's variables. Where it does
+        not, no values are asked for and ``DeployRequest.env`` is empty.
+    :param persistent_disk: whether files that the app writes still exist at its next start. Where
+        they do not, the check warns about a database in a file.
+    :param remote: whether the app runs on another machine than the one that deploys it. Where it
+        does, the check warns about values that point at this machine.
+    """
+
+    name: str
+    summary: str
+    settings: type
+    credentials: tuple[str, ...] = ()
+    platforms: tuple[Platform, ...] = (Platform(),)
+    requirements: tuple[str, ...] = ()
+    limits: Limits = Limits()
+    previews: bool = False
+    stores_env: bool = True
+    keeps_files: bool = True
+    elsewhere: bool = True

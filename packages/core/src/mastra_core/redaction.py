@@ -1,0 +1,37 @@
+"""Exception messages that are safe to show to a caller, without what looks like a credential."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ("words_of",)
+
+_MASK = "****"
+_CREDENTIAL = r"""
+    (?P<before>
+        \w://                                                         # user and password in a URL
+      | \b(?:password|passwd|pwd|secret|token|api[_-]?key|access[_-]?key)=
+      | \b(?:bearer|basic)\s+                                         # in a header
+    )
+    (?: (?<=://) [^\s/@]+ (?=@) | (?<!://) [^\s&;,'"]{4,} )
+    |
+    \b (?:
+        (?:sk|pk|rk)[-_][\w-]{12,} | gh[opsu]_\w{12,} | github_pat_\w{12,} | glpat-[\w-]{12,}
+      | xox[abprs]-[\w-]{10,} | hf_\w{12,} | A(?:KI|SI)A[A-Z0-9]{12,}
+      | eyJ[\w-]{8,}\.[\w-]+\.[\w-]*                                  # a JSON Web Token
+    )
+    """
+
+
+def words_of(error: BaseException) -> str:
+    """Return the message of an error, with ``****`` in place of credentials.
+
+    User code raises the errors of its libraries, and their messages quote URLs and headers.
+
+    :param error: any exception.
+    :returns: the message; the name of the class where the message is empty.
+    """
+    text = str(error) or type(error).__name__
+    # Compiled on first use, because most processes never need it.
+    pattern = re.compile(_CREDENTIAL, re.IGNORECASE | re.VERBOSE)
+    return pattern.sub(lambda found: (found["before"] or "") + _MASK, text)

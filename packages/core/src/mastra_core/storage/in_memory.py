@@ -1,0 +1,30 @@
+"""The default storage: in this process, with a maximum size."""
+
+from __future__ import annotations
+
+from mastra_core.agents.suspended_runs import MemorySuspendedRuns, SuspendedRuns
+from mastra_core.storage.in_memory_threads import MemoryThreads
+from mastra_core.storage.protocol import ThreadStore
+
+__all__ = ("MemoryStorage",)
+
+
+class MemoryStorage:
+    """Stores everything in this process; it is lost when the process ends.
+
+    :param max_threads: maximum number of threads, and of notes of working memory; the one that was
+        not changed for the longest time is removed first.
+    :param max_messages: maximum number of messages of one thread; the oldest are removed first.
+    """
+
+    single_process = True
+
+    def __init__(self, *, max_threads: int = 10_000, max_messages: int = 1_000) -> None:
+        self.threads: ThreadStore = MemoryThreads(max_threads, max_messages)
+        self.suspended_runs: SuspendedRuns = MemorySuspendedRuns()
+
+    async def open(self) -> None:
+        """Do nothing: no resource is needed."""
+
+    async def close(self) -> None:
+        """Do nothing: no resource is held, and the data stays."""

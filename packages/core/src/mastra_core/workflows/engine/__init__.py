@@ -1,0 +1,1 @@
+"""The execution of a workflow: interpreter, journal, runs, and the memory engine."""

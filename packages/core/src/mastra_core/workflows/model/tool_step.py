@@ -1,0 +1,51 @@
+"""A tool as a step of a workflow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mastra_core.agents.messages import Decision
+from mastra_core.errors import Forbidden
+from mastra_core.tools import Tool, ToolContext, ToolSuspension
+from mastra_core.workflows.model.function import Function
+from mastra_core.workflows.model.step import Step
+from mastra_core.workflows.model.step_context import StepContext
+
+__all__ = ("tool_step",)
+
+
+def tool_step(tool: Tool) -> Step[Any, Any]:
+    """A step that uses ``tool``; it is suspended while somebody must agree, or bring data."""
+
+    async def use(value: Any, context: StepContext) -> Any:
+        decision: Decision = context.resume_data or Decision()
+        values = tool.check(value if decision.arguments is None else decision.arguments)
+        if context.resume_data is None and await tool.asks(values):
+            context.suspend({"tool": tool.id, "arguments": value})
+        if not decision.approved:
+            raise Forbidden(f"The tool {tool.id!r} was declined: {decision.reason or 'no reason'}")
+        try:
+            return await tool.call(values, _context(context, decision))
+        except ToolSuspension as waits:
+            context.suspend(waits.payload)
+
+    return Step(
+        id=tool.id,
+        description=tool.description,
+        call=Function(function=use, input_name="value", context_name="context", awaits=True),
+        input=tool.input,
+        output=tool.output,
+        resume=Decision if tool.requires_approval or tool.context_names else None,
+        kind="tool",
+        of=tool.id,
+    )
+
+
+def _context(context: StepContext, decision: Decision) -> ToolContext:
+    return ToolContext(
+        request_context=context.request_context,
+        run_id=context.run_id,
+        call_id=context.path,
+        resume_data=decision.data,
+        writer=context.write,
+    )

@@ -1,0 +1,255 @@
+"""The description of a workflow: what is executed in which order, and on what."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Literal
+
+from mastra_core.errors import ConfigError
+from mastra_core.schema import schema_of
+from mastra_core.workflows.model.function import Function, function_of
+from mastra_core.workflows.model.nodes import Branch, ForEach, Loop, Node, Parallel, Single, Sleep
+from mastra_core.workflows.model.retry import Retry, as_retry
+from mastra_core.workflows.model.step import Step, check_id
+
+__all__ = ("Workflow",)
+
+
+@dataclasses.dataclass(frozen=True)
+class Workflow:
+    """A workflow; every method gives a new one, so a common beginning can be shared.
+
+    Wherever a step goes, a typed function, an agent, a tool or another workflow goes too.
+
+    :param id: what a caller addresses it by, beside its registration key.
+    :param input: type of the input; the first step's where not given.
+    :param output: type of the result; the last step's where not given.
+    :param state: type of the state that its steps share; any mapping where not given.
+    :param retry: when a step that failed is tried again, unless the step has its own policy.
+    :param timeout: seconds from start to end, time spent waiting for a person included.
+    :raises ConfigError: for an id, policy or timeout that makes no sense.
+    """
+
+    id: str
+    input: Any = None
+    output: Any = None
+    description: str = ""
+    nodes: tuple[Node, ...] = ()
+    state: Any = None
+    retry: Retry | int | None = None
+    timeout: float | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "retry", as_retry(self.retry))
+        if self.timeout is not None and not self.timeout > 0:
+            raise ConfigError(
+                f"Workflow {self.id!r} has a timeout of {self.timeout!r}.", "Use seconds above 0."
+            )
+
+    def then(self, next_: Any, /) -> Workflow:
+        """Execute a step on the output of what went before."""
+        return self._with(Single(_as_step(next_)))
+
+    def parallel(self, *steps: Any) -> Workflow:
+        """Execute steps side by side; takes them one by one or as a list."""
+        return self._with(Parallel(tuple(map(_as_step, _flat(steps)))))
+
+    def branch(self, *branches: Any) -> Workflow:
+        """Execute each step whose condition holds: ``(condition, step)`` pairs.
+
+        A condition is a function, sync or async, of the output of what went before, of a
+        ``StepContext``, or of both; where its parameter has a type, it gets an instance of it.
+        """
+        pairs = _flat(branches)
+        if any(not isinstance(pair, tuple | list) or len(pair) != 2 for pair in pairs):  # noqa: PLR2004  # a pair
+            raise ConfigError(
+                f"A branch of workflow {self.id!r} is not a pair.", "Write (condition, step)."
+            )
+        conditions, steps = zip(*pairs, strict=True) if pairs else ((), ())
+        return self._with(Branch(tuple(map(_function, conditions)), tuple(map(_as_step, steps))))
+
+    def foreach(self, each: Any, /, *, concurrency: int = 1) -> Workflow:
+        """Execute a step for each item of the list that came before; gives the list of outputs.
+
+        :param concurrency: how many items at a time.
+        """
+        if not _is_number(concurrency, int, least=1):
+            raise ConfigError(f"The concurrency is {concurrency!r}.", "Use a number from 1 up.")
+        return self._with(ForEach(_as_step(each), concurrency))
+
+    def dowhile(self, body: Any, condition: Callable[..., Any], /) -> Workflow:
+        """Execute a step, and again on its own output while the condition holds for that."""
+        return self._with(Loop(_as_step(body), _function(condition), until=False))
+
+    def dountil(self, body: Any, condition: Callable[..., Any], /) -> Workflow:
+        """Execute a step, and again on its own output until the condition holds for that."""
+        return self._with(Loop(_as_step(body), _function(condition), until=True))
+
+    def map(self, mapping: Callable[..., Any] | Mapping[str, Any], /, *, id: str = "") -> Workflow:
+        """Make the next input: by a function of the output before, or field by field.
+
+        :param mapping: a function as for ``branch``; or for each field a step (its output), a
+            function, or one of ``{"step": step, "path": "a.b"}``, ``{"input": "a.b"}`` (what the
+            workflow was started with), ``{"state": "a"}``, ``{"request_context": "a"}``,
+            ``{"value": 1}``.
+        :param id: its name; ``mapping_1``, ``mapping_2``, ... by default.
+        """
+        from mastra_core.workflows.model.mapping import mapping_step
+
+        return self._with(Single(mapping_step(mapping, id or self._next("mapping"))))
+
+    def sleep(self, duration: float | Callable[..., Any], /, *, id: str = "") -> Workflow:
+        """Wait for some seconds, or as many as a function says; the output goes on as it is."""
+        name = id or self._next("sleep")
+        if callable(duration):
+            return self._with(Sleep(name, asks=_function(duration)))
+        if not _is_number(duration, int | float, least=0):
+            raise ConfigError(f"The sleep {name!r} lasts {duration!r}.", "Use seconds from 0 up.")
+        return self._with(Sleep(name, duration=duration))
+
+    def sleep_until(self, moment: dt.datetime | Callable[..., Any], /, *, id: str = "") -> Workflow:
+        """Wait until a moment with a time zone, or the one that a function says."""
+        name = id or self._next("sleep")
+        if callable(moment):
+            return self._with(Sleep(name, asks=_function(moment), until=True))
+        if not _is_moment(moment):
+            raise ConfigError(
+                f"The sleep {name!r} lasts until {moment!r}.",
+                "Pass a datetime with a time zone: datetime.now(UTC) + timedelta(hours=1).",
+            )
+        return self._with(Sleep(name, moment=moment, until=True))
+
+    def steps(self) -> Iterator[Step[Any, Any]]:
+        """Every step, in order of description; those of nested workflows left out."""
+        for node in self.nodes:
+            yield from node.steps
+
+    def step(self, id: str) -> Step[Any, Any]:
+        """The step of that id.
+
+        :raises KeyError: when there is none.
+        """
+        return next((item for item in self.steps() if item.id == id), None) or _missing(id)
+
+    @functools.cached_property
+    def input_type(self) -> Any:
+        """The type an input must fit."""
+        from mastra_core.workflows.model.type_flow import accepted
+
+        return accepted(self) if self.input is None else self.input
+
+    @functools.cached_property
+    def output_type(self) -> Any:
+        """The type of the result."""
+        from mastra_core.workflows.model.type_flow import produced
+
+        return produced(self) if self.output is None else self.output
+
+    @property
+    def input_schema(self) -> dict[str, Any] | None:
+        """JSON Schema of the input, where one is known."""
+        return _schema(self.input_type)
+
+    @property
+    def output_schema(self) -> dict[str, Any] | None:
+        """JSON Schema of the result, where one is known."""
+        return _schema(self.output_type)
+
+    @property
+    def state_schema(self) -> dict[str, Any] | None:
+        """JSON Schema of the shared state, where one is known."""
+        return _schema(Any if self.state is None else self.state)
+
+    def check(self) -> None:
+        """Whether the last step can give what ``output`` says; done when it is registered.
+
+        :raises ConfigError: naming both.
+        """
+        from mastra_core.workflows.model.type_flow import check_result
+
+        check_result(self)
+
+    def graph(self) -> list[dict[str, Any]]:
+        """The order of the steps as JSON builtins, in the words of the original."""
+        from mastra_core.workflows.render.graph import graph_of
+
+        return graph_of(self)
+
+    def draw(self, form: Literal["mermaid", "svg"] = "mermaid") -> str:
+        """The order of the steps as a Mermaid flowchart or an SVG picture."""
+        if form == "svg":
+            from mastra_core.workflows.render.svg import svg
+
+            return svg(self)
+        from mastra_core.workflows.render.mermaid import mermaid
+
+        return mermaid(self)
+
+    def _with(self, node: Node) -> Workflow:
+        from mastra_core.workflows.model.type_flow import check_next
+
+        if not node.steps and not isinstance(node, Sleep):
+            raise ConfigError(f"Workflow {self.id!r} has an empty group.", "Give it a step.")
+        seen = {*_names(self.nodes)}
+        for name in _names((node,)):
+            check_id("step", name)
+            if name in seen:
+                raise ConfigError(
+                    f"Workflow {self.id!r} has two steps called {name!r}.",
+                    "Give one another id: as_step(it, id='...').",
+                )
+            seen.add(name)
+        check_next(self, node)
+        return dataclasses.replace(self, nodes=(*self.nodes, node))
+
+    def _next(self, what: str) -> str:
+        taken = {*_names(self.nodes)}
+        number = 1 + sum(name.startswith(f"{what}_") for name in taken)
+        while f"{what}_{number}" in taken:
+            number += 1
+        return f"{what}_{number}"
+
+
+def _names(nodes: tuple[Node, ...]) -> Iterator[str]:
+    for node in nodes:
+        yield from (item.id for item in node.steps)
+        if isinstance(node, Sleep):
+            yield node.id
+
+
+def _as_step(value: Any) -> Step[Any, Any]:
+    if isinstance(value, Step):
+        return value
+    from mastra_core.workflows.model.coerce_step import as_step  # it knows workflows too
+
+    return as_step(value)
+
+
+def _function(value: Any) -> Function:
+    if not callable(value):
+        raise ConfigError(f"{value!r} is not a function.", "Pass a function of the last output.")
+    return function_of(value)
+
+
+def _is_number(value: object, kind: Any, *, least: float) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool) and value >= least
+
+
+def _is_moment(value: object) -> bool:
+    return isinstance(value, dt.datetime) and value.tzinfo is not None
+
+
+def _flat(items: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(items[0]) if len(items) == 1 and isinstance(items[0], list) else items
+
+
+def _schema(type_: Any) -> dict[str, Any] | None:
+    schema = None if type_ is Any else schema_of(type_)
+    return schema or None
+
+
+def _missing(id_: str) -> Step[Any, Any]:
+    raise KeyError(id_)

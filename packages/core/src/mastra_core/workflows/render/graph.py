@@ -1,0 +1,78 @@
+"""The order of a workflow's steps as data, in the words that the original's clients know."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mastra_core.workflows.model.function import Function
+from mastra_core.workflows.model.nodes import Branch, ForEach, Loop, Node, Parallel, Single, Sleep
+from mastra_core.workflows.model.step import Step
+
+if TYPE_CHECKING:
+    from mastra_core.workflows.model.workflow import Workflow
+
+__all__ = ("graph_of",)
+
+
+def graph_of(workflow: Workflow) -> list[dict[str, Any]]:
+    """One entry for each node; a nested workflow's own are in its entry."""
+    return [_entry(node) for node in workflow.nodes]
+
+
+def _entry(node: Node) -> dict[str, Any]:
+    match node:
+        case ForEach():
+            options = {"concurrency": node.concurrency}
+            return {"type": "foreach", "step": _step(node.step), "opts": options}
+        case Loop():
+            return {
+                "type": "loop",
+                "step": _step(node.step),
+                "serializedCondition": _condition(node.step, node.condition),
+                "loopType": "dountil" if node.until else "dowhile",
+            }
+        case Single():
+            return _step(node.step)
+        case Parallel():
+            return {"type": "parallel", "steps": [_step(item) for item in node.steps]}
+        case Branch():
+            pairs = zip(node.steps, node.conditions, strict=True)
+            return {
+                "type": "conditional",
+                "steps": [_step(item) for item in node.steps],
+                "serializedConditions": [_condition(item, asked) for item, asked in pairs],
+            }
+        case Sleep():
+            return _sleep(node)
+
+
+def _sleep(node: Sleep) -> dict[str, Any]:
+    entry: dict[str, Any] = {"type": "sleepUntil" if node.until else "sleep", "id": node.id}
+    if node.asks is not None:
+        entry["fn"] = node.asks.name
+    elif node.moment is not None:
+        entry["date"] = node.moment.isoformat()
+    else:
+        entry["duration"] = 1000 * (node.duration or 0)  # milliseconds
+    return entry
+
+
+def _condition(item: Step[Any, Any], condition: Function) -> dict[str, str]:
+    return {"id": f"{item.id}-condition", "fn": condition.name}
+
+
+def _step(item: Step[Any, Any]) -> dict[str, Any]:
+    about = {"description": item.description} if item.description else {}
+    named = {"id": item.id, **about}
+    match item.kind:
+        case "agent":
+            return {"type": "agent", **named, "agentId": item.of}
+        case "tool":
+            return {"type": "tool", **named, "toolId": item.of}
+        case "mapping":
+            return {"type": "mapping", "id": item.id, "mapConfig": item.description}
+        case "workflow":
+            flow = graph_of(item.workflow) if item.workflow is not None else []
+            inner = {"workflowId": item.of, "serializedStepFlow": flow}
+            return {"type": "workflow", **named, **inner}
+    return {"type": "step", "step": {**named, "canSuspend": item.can_suspend}}

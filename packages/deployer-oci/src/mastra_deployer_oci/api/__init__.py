@@ -1,0 +1,1 @@
+"""The distribution API of a registry: client, authentication, names."""

@@ -1,0 +1,132 @@
+"""Configs, manifests and indexes: the documents that make layers an image."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+__all__ = (
+    "CONFIG",
+    "INDEX",
+    "LAYER",
+    "MANIFEST_TYPE",
+    "Document",
+    "build_index",
+    "build_manifest",
+    "merge_config",
+)
+
+CONFIG = "application/vnd.oci.image.config.v1+json"
+INDEX = "application/vnd.oci.image.index.v1+json"
+LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
+MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Document:
+    """A JSON document as a registry keeps it: by the digest of its bytes."""
+
+    content: bytes
+    media_type: str
+
+    @classmethod
+    def from_value(cls, value: Mapping[str, Any], media_type: str) -> Document:
+        """Write a document; the same value always gives the same bytes."""
+        text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return cls(content=text.encode(), media_type=media_type)
+
+    @property
+    def digest(self) -> str:
+        """``sha256:...``."""
+        return f"sha256:{hashlib.sha256(self.content).hexdigest()}"
+
+    @property
+    def value(self) -> dict[str, Any]:
+        """What it says."""
+        value: dict[str, Any] = json.loads(self.content)
+        return value
+
+    def to_descriptor(self, **extra: Any) -> dict[str, Any]:
+        """How another document points to it."""
+        size = len(self.content)
+        return {"mediaType": self.media_type, "digest": self.digest, "size": size, **extra}
+
+
+def merge_config(own: Mapping[str, Any], base: Mapping[str, Any] | None) -> Document:
+    """The config of an image: its own part laid over that of its base.
+
+    :param own: as the bundle has it: ``architecture``, ``os``, ``created``, ``config``,
+        ``rootfs`` and ``history``.
+    """
+    if base is None:
+        return Document.from_value(own, CONFIG)
+    below, above = base.get("config") or {}, own["config"]
+    # An entrypoint of the base would be put in front of our command.
+    kept = {key: value for key, value in below.items() if key not in ("Entrypoint", "OnBuild")}
+    config = {
+        **kept,
+        **above,
+        "Env": _merge_environment([*(below.get("Env") or ()), *above["Env"]]),
+        "Labels": {**(below.get("Labels") or {}), **above["Labels"]},
+    }
+    layers = base["rootfs"]["diff_ids"]
+    merged = {
+        **{key: base[key] for key in ("variant", "os.version") if key in base},
+        **own,
+        "config": config,
+        "rootfs": {"type": "layers", "diff_ids": [*layers, *own["rootfs"]["diff_ids"]]},
+        "history": [*_complete_history(base, len(layers)), *own["history"]],
+    }
+    return Document.from_value(merged, CONFIG)
+
+
+def _merge_environment(items: Iterable[str]) -> list[str]:
+    """The later of two values of a name."""
+    return list({item.partition("=")[0]: item for item in items}.values())
+
+
+def _complete_history(base: Mapping[str, Any], layers: int) -> list[Any]:
+    """That of the base, where it accounts for every layer: a history that does not is invalid."""
+    history = list(base.get("history") or ())
+    if sum(not item.get("empty_layer") for item in history) == layers:
+        return history
+    return [{"comment": "of the base image"}] * layers
+
+
+def build_manifest(
+    config: Document, layers: Sequence[Mapping[str, Any]], annotations: Mapping[str, str]
+) -> Document:
+    """The manifest of an image for one platform.
+
+    :param layers: descriptors, the lowest first.
+    """
+    value = {
+        "schemaVersion": 2,
+        "mediaType": MANIFEST_TYPE,
+        "config": config.to_descriptor(),
+        "layers": [dict(layer) for layer in layers],
+        "annotations": dict(annotations),
+    }
+    return Document.from_value(value, MANIFEST_TYPE)
+
+
+def build_index(manifests: Iterable[Mapping[str, Any]], annotations: Mapping[str, str]) -> Document:
+    """Several images under one name, one for each platform, in a fixed order.
+
+    :param manifests: descriptors with a ``platform``.
+    """
+
+    def rank(item: Mapping[str, Any]) -> tuple[str, str]:
+        return json.dumps(item.get("platform", {}), sort_keys=True), item["digest"]
+
+    value: dict[str, Any] = {
+        "schemaVersion": 2,
+        "mediaType": INDEX,
+        "manifests": sorted((dict(item) for item in manifests), key=rank),
+    }
+    if annotations:
+        value["annotations"] = dict(annotations)
+    return Document.from_value(value, INDEX)

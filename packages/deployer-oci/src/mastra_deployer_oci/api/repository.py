@@ -1,0 +1,188 @@
+"""A repository in a registry, by the OCI distribution API."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from mastra_core.errors import ApiError, AuthError
+from mastra_core.secret import Secret
+from mastra_deployer.kit import is_loopback
+from mastra_deployer_oci.api.docker_auth import Login, find_stored_login, login_from_credentials
+from mastra_deployer_oci.api.documents import INDEX, MANIFEST_TYPE, Document
+from mastra_deployer_oci.api.reference import DOCKER_HUB, Reference
+from mastra_deployer_oci.settings import OciDeployer
+
+if TYPE_CHECKING:  # loaded when somebody connects: asking for a target's facts must cost little
+    import httpx
+
+__all__ = ("Repository", "get_api_url", "open_repository", "open_target")
+
+_HUB_API = "https://registry-1.docker.io"
+_DOCKER = "application/vnd.docker.distribution.manifest"
+_TYPES = (MANIFEST_TYPE, INDEX, f"{_DOCKER}.v2+json", f"{_DOCKER}.list.v2+json")
+_ACCEPT_NOT_FOUND = {"mastra_accept": (404,)}
+_NEXT = re.compile(r'<([^>]+)>\s*;\s*rel="?next"?')
+_PAGE = 1000
+_CHUNK = 1 << 20
+_NOT_FOUND = 404
+
+
+class Repository:
+    """One repository.
+
+    :param client: what ``kit.connect`` made.
+    :param image: registry and repository.
+    :param cure: how to get in, up to the words that make Docker do it.
+    """
+
+    def __init__(self, client: httpx.Client, image: Reference, login_hint: str) -> None:
+        self.client = client
+        self.image = image
+        self._login_hint = login_hint
+        self._root = f"/v2/{image.repository}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self.client.close()
+        if isinstance(error, AuthError):  # the kit cannot know where a registry's login comes from
+            raise AuthError(error.message, f"{self._login_hint} docker login {self.image.registry}")
+
+    def has_blob(self, digest: str) -> bool:
+        """``HEAD /v2/<name>/blobs/<digest>``."""
+        answer = self.client.head(f"{self._root}/blobs/{digest}", extensions=_ACCEPT_NOT_FOUND)
+        return answer.status_code != _NOT_FOUND
+
+    def read_blob(self, digest: str) -> bytes:
+        """``GET /v2/<name>/blobs/<digest>``, for what is small.
+
+        :raises ApiError: where it is not there, or is not what its digest says.
+        """
+        answer = self.client.get(f"{self._root}/blobs/{digest}", follow_redirects=True)
+        return self._verify_content(answer.content, digest)
+
+    def download(self, digest: str, target: Path) -> None:
+        """``GET /v2/<name>/blobs/<digest>`` into a file.
+
+        :raises ApiError: where it is not there, or is not what its digest says.
+        """
+        found = hashlib.sha256()
+        url = f"{self._root}/blobs/{digest}"
+        with (
+            self.client.stream("GET", url, follow_redirects=True) as answer,
+            target.open("wb") as file,
+        ):
+            for piece in answer.iter_raw(_CHUNK):
+                found.update(piece)
+                file.write(piece)
+        self._raise_for_digest(f"sha256:{found.hexdigest()}", digest)
+
+    def find_manifest(self, pointer: str) -> Document | None:
+        """``GET /v2/<name>/manifests/<tag or digest>``; ``None`` where there is none.
+
+        :raises ApiError: where it is not what its digest says.
+        """
+        answer = self.client.get(
+            f"{self._root}/manifests/{pointer}",
+            headers={"accept": ", ".join(_TYPES)},
+            extensions=_ACCEPT_NOT_FOUND,
+        )
+        if answer.status_code == _NOT_FOUND:
+            return None
+        if pointer.startswith("sha256:"):
+            self._verify_content(answer.content, pointer)
+        media_type = answer.headers.get("content-type", "").partition(";")[0]
+        return Document(content=answer.content, media_type=media_type)
+
+    def put_manifest(self, pointer: str, document: Document) -> None:
+        """``PUT /v2/<name>/manifests/<tag or digest>``; moving a tag is one such request."""
+        self.client.put(
+            f"{self._root}/manifests/{pointer}",
+            content=document.content,
+            headers={"content-type": document.media_type},
+        )
+
+    def delete_manifest(self, digest: str) -> None:
+        """``DELETE /v2/<name>/manifests/<digest>``; fine where it is gone already."""
+        self.client.delete(f"{self._root}/manifests/{digest}", extensions=_ACCEPT_NOT_FOUND)
+
+    def list_tags(self) -> list[str]:
+        """``GET /v2/<name>/tags/list``, all pages; none for a repository that is not there."""
+        return [tag for page in self._iter_tag_pages() for tag in page]
+
+    def _iter_tag_pages(self) -> Iterator[Sequence[str]]:
+        url = f"{self._root}/tags/list?n={_PAGE}"
+        while url:
+            answer = self.client.get(url, extensions=_ACCEPT_NOT_FOUND)
+            if answer.status_code == _NOT_FOUND:
+                return
+            yield answer.json().get("tags") or ()
+            following = _NEXT.search(answer.headers.get("link", ""))
+            url = str(answer.url.join(following[1])) if following else ""
+
+    def _verify_content(self, content: bytes, digest: str) -> bytes:
+        self._raise_for_digest(f"sha256:{hashlib.sha256(content).hexdigest()}", digest)
+        return content
+
+    def _raise_for_digest(self, found: str, digest: str) -> None:
+        if found != digest:
+            raise ApiError(
+                f"{self.image.registry} sent {found!r} for {digest!r}.",
+                "Something on the way changes what is sent; run the same command again.",
+            )
+
+
+def get_api_url(registry: str) -> str:
+    """Where a registry's API is: https, but on this machine."""
+    if registry == DOCKER_HUB:
+        return _HUB_API
+    host = registry.rpartition(":")[0] if re.search(r":\d+$", registry) else registry
+    return f"{'http' if is_loopback(host.strip('[]')) else 'https'}://{registry}"
+
+
+def open_repository(
+    image: Reference,
+    login: Login | None,
+    api: str = "",
+    *,
+    scopes: Sequence[str] = (),
+    login_hint: str = "Run:",
+) -> Repository:
+    """A repository, to be read; with ``scopes`` for more.
+
+    :param scopes: what tokens are asked for.
+    :param cure: what to do when it is refused, up to Docker's own command.
+    """
+    from mastra_deployer.kit import connect
+    from mastra_deployer_oci.api.bearer_auth import RegistryAuth
+
+    auth = RegistryAuth(login, scopes or (f"repository:{image.repository}:pull",))
+    client = connect(api or get_api_url(image.registry), auth=auth, name=image.registry)
+    return Repository(client, image, login_hint)
+
+
+def open_target(
+    settings: OciDeployer,
+    credentials: Mapping[str, Secret],
+    *,
+    mount_from: str = "",
+    actions: str = "pull,push",
+) -> Repository:
+    """The repository of the setting ``image``, to be written.
+
+    :param also: another repository of this registry to be read, to mount layers of it.
+    :param actions: what tokens are asked for.
+    :raises AuthError: for credentials that are not whole.
+    """
+    image = Reference.parse(settings.image)
+    login = login_from_credentials(credentials) or find_stored_login(image.registry)
+    scopes = [f"repository:{image.repository}:{actions}"]
+    if mount_from and mount_from != image.repository:
+        scopes.append(f"repository:{mount_from}:pull")
+    cure = "Set OCI_USERNAME and OCI_PASSWORD, or OCI_TOKEN, or run:"
+    return open_repository(image, login, settings.api_url, scopes=scopes, login_hint=cure)

@@ -1,0 +1,97 @@
+"""From a build to the layers of an image: offline, without credentials, always the same bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from mastra_core.pipeline import Build, Bundle, Report
+from mastra_deployer_oci.api.reference import Reference
+from mastra_deployer_oci.bundle.platforms import to_architecture, to_machine
+from mastra_deployer_oci.settings import SCRATCH, OciDeployer
+
+if TYPE_CHECKING:  # the settings class must load without what only bundling needs
+    from mastra_deployer_oci.bundle.layers import Entry, Layer
+
+__all__ = ("bundle_image",)
+
+_SBOM = "mastra-sbom.json"
+
+
+def bundle_image(build: Build, directory: Path, settings: OciDeployer, report: Report) -> Bundle:
+    """Write the layers, the one that changes most on top, and what is known of the config."""
+    from mastra_deployer_oci.bundle.image_config import build_image_config
+    from mastra_deployer_oci.bundle.image_layout import write_layout
+    from mastra_deployer_oci.bundle.image_plan import BLOBS, ImagePlan, write_plan
+    from mastra_deployer_oci.bundle.layers import write_layer
+
+    architecture, blobs = to_architecture(build.platform.wheels), directory / BLOBS
+    layers: list[Layer] = []
+    if settings.base == SCRATCH:
+        report.step("Writing the interpreter's layer")
+        layers.append(_write_interpreter_layer(build, settings, architecture, blobs))
+    report.step("Writing the layers")
+    layers.append(write_layer("dependencies", _iter_dependencies(build), blobs))
+    layers.append(write_layer("app", _iter_app(build), blobs))
+    base = "" if settings.base == SCRATCH else settings.base.format(python=build.platform.python)
+    parts = ImagePlan(
+        base=str(Reference.parse(base)) if base else "",
+        architecture=architecture,
+        layers=tuple(layers),
+        config=build_image_config(settings, build.manifest, architecture, layers),
+        app=_hash_app(build),
+    )
+    write_plan(parts, directory)
+    write_layout(parts, directory)
+    if (build.directory / _SBOM).is_file():
+        shutil.copyfile(build.directory / _SBOM, directory / _SBOM)
+    return Bundle.seal(build, directory, "oci", base=parts.base, architecture=architecture)
+
+
+def _write_interpreter_layer(
+    build: Build, settings: OciDeployer, architecture: str, blobs: Path
+) -> Layer:
+    from mastra_deployer_oci.bundle.interpreter_layer import build_interpreter_layer
+    from mastra_deployer_oci.bundle.pythons import open_python
+
+    version, machine = build.platform.python, to_machine(architecture)
+    preferred = build.platform.interpreter
+    with open_python(version, machine, settings.interpreter, preferred) as python:
+        return build_interpreter_layer(python, settings.user, blobs)
+
+
+def _iter_dependencies(build: Build) -> Iterator[Entry]:
+    from mastra_deployer_oci.bundle.image_config import HOME
+    from mastra_deployer_oci.bundle.layers import Entry, iter_tree
+
+    yield from iter_tree(build.directory / "vendor", f"{HOME}/vendor")
+    if (build.directory / _SBOM).is_file():
+        yield Entry(path=f"{HOME}/{_SBOM}", source=build.directory / _SBOM)
+
+
+def _iter_app(build: Build) -> Iterator[Entry]:
+    from mastra_core.pipeline import MANIFEST
+    from mastra_deployer_oci.bundle.image_config import HOME
+    from mastra_deployer_oci.bundle.layers import Entry, iter_tree
+
+    manifest = msgspec.structs.replace(build.manifest, target="oci")
+    text = msgspec.json.format(msgspec.json.encode(manifest, order="deterministic"), indent=2)
+    yield from iter_tree(build.directory / "app", f"{HOME}/app")
+    yield Entry(path=f"{HOME}/index.py", source=build.directory / "index.py")
+    yield Entry(path=f"{HOME}/{MANIFEST}", content=text + b"\n")
+
+
+def _hash_app(build: Build) -> str:
+    """Of the app's own sources: the same for every machine the app is built for."""
+    root = build.directory / "app"
+    digest = hashlib.sha256(build.manifest.python.encode())
+    for path in sorted(root.rglob("*")):
+        if path.is_file() and path.suffix != ".pyc":
+            digest.update(f"{path.relative_to(root).as_posix()}\0{path.stat().st_size}\0".encode())
+            digest.update(path.read_bytes())
+    return f"sha256:{digest.hexdigest()}"

@@ -1,0 +1,79 @@
+"""Checks of a build and of a bundle that need no registry."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from mastra_core.errors import ConfigError
+from mastra_core.pipeline import Build, Bundle, Problem
+from mastra_deployer_oci.api.reference import Reference
+from mastra_deployer_oci.bundle.platforms import to_architecture
+from mastra_deployer_oci.settings import SCRATCH, OciDeployer
+
+__all__ = ("check_build", "inspect_bundle")
+
+_LAST_PORT = 65535
+
+
+def check_build(build: Build, settings: OciDeployer) -> list[Problem]:
+    """Names, numbers and the machine, before any work is done."""
+    found = [
+        _to_problem(lambda: to_architecture(build.platform.wheels)),
+        _to_problem(lambda: _check_image(settings.image)),
+        _to_problem(lambda: _check_base(settings, build)),
+    ]
+    if not re.fullmatch(r"\d+(:\d+)?", settings.user):
+        message = f"user={settings.user!r} is no number."
+        hint = "Write user:group in numbers: names differ between images."
+        found.append(Problem(message=message, hint=hint))
+    elif settings.user.partition(":")[0] == "0":
+        message = "The image runs as root."
+        found.append(Problem(message=message, hint="Leave user= out.", severity="warning"))
+    if not 0 <= settings.port <= _LAST_PORT:
+        message = f"port={settings.port} is no port."
+        found.append(Problem(message=message, hint=f"Write a number up to {_LAST_PORT}."))
+    return [problem for problem in found if problem]
+
+
+def _to_problem(check: Callable[[], object]) -> Problem | None:
+    try:
+        check()
+    except ConfigError as error:
+        return Problem(message=error.message, hint=error.hint)
+    return None
+
+
+def _check_image(image: str) -> None:
+    if not image:
+        return  # it refers to a variable that only deploying reads
+    found = Reference.parse(image)
+    if found.tag or found.digest:
+        raise ConfigError(
+            f"image={image!r} has a tag or a digest.",
+            f"Write image={found.name}; deploying tags it, and -s tag=... names production's tag.",
+        )
+
+
+def _check_base(settings: OciDeployer, build: Build) -> None:
+    if settings.base == SCRATCH:
+        return
+    base = Reference.parse(settings.base.format(python=build.platform.python))
+    if "alpine" in base.tag:
+        raise ConfigError(
+            f"The base {str(base)!r} is of Alpine, and the wheels are for glibc.",
+            "Take one of Debian: a tag that ends in -slim.",
+        )
+
+
+def inspect_bundle(bundle: Bundle) -> list[Problem]:
+    """Every layer is there, whole."""
+    from mastra_deployer_oci.bundle.image_plan import BLOBS, read_plan
+
+    found = []
+    for layer in read_plan(bundle.directory).layers:
+        path = bundle.directory / BLOBS / layer.digest.removeprefix("sha256:")
+        if not path.is_file() or path.stat().st_size != layer.size:
+            message = f"The layer {layer.purpose!r} ({layer.digest}) is not whole."
+            found.append(Problem(message=message, hint="Bundle again: mastra bundle oci."))
+    return found

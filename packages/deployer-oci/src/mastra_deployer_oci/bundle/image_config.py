@@ -1,0 +1,113 @@
+"""How a container of the image runs: the part of the config that is ours."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from mastra_core.errors import ConfigError
+from mastra_core.pipeline import BundleManifest
+from mastra_deployer_oci.bundle.interpreter_layer import PREFIX
+from mastra_deployer_oci.bundle.layers import Layer
+from mastra_deployer_oci.settings import SCRATCH, OciDeployer
+
+__all__ = ("HOME", "build_image_config")
+
+HOME = "app"  # without its leading slash, as layers name it
+_SECOND = 1_000_000_000  # configs count in nanoseconds
+_HEALTH = """\
+import os, urllib.error as e, urllib.request as r
+try:
+    r.build_opener(r.ProxyHandler({{}})).open(
+        "http://127.0.0.1:" + os.environ["PORT"] + {path!r}, timeout=4)
+except e.HTTPError as error:
+    raise SystemExit(error.code >= 500)
+"""
+
+
+def build_image_config(
+    settings: OciDeployer, manifest: BundleManifest, architecture: str, layers: Sequence[Layer]
+) -> dict[str, Any]:
+    """The config of an image with only these layers."""
+    created = _read_created()
+    return {
+        "architecture": architecture,
+        "os": "linux",
+        "created": created,
+        "config": _build_container(settings, manifest),
+        "rootfs": {"type": "layers", "diff_ids": [layer.diff for layer in layers]},
+        "history": [
+            {"created": created, "created_by": "mastra-deployer-oci", "comment": layer.purpose}
+            for layer in layers
+        ],
+    }
+
+
+def _build_container(settings: OciDeployer, manifest: BundleManifest) -> dict[str, Any]:
+    port = settings.port or manifest.serve.port
+    python = f"/{PREFIX}/bin/python" if settings.base == SCRATCH else settings.python
+    container: dict[str, Any] = {
+        "User": settings.user,
+        "WorkingDir": f"/{HOME}",
+        "Env": _build_environment(settings, port),
+        "ExposedPorts": {f"{port}/tcp": {}},
+        "Cmd": [python, f"/{HOME}/index.py"],
+        "StopSignal": "SIGTERM",
+        "Labels": _build_labels(settings, manifest),
+    }
+    if settings.health:
+        container["Healthcheck"] = {
+            "Test": ["CMD", python, "-I", "-c", _HEALTH.format(path=settings.health)],
+            "Interval": 30 * _SECOND,
+            "Timeout": 5 * _SECOND,
+            "StartPeriod": 10 * _SECOND,
+            "Retries": 3,
+        }
+    return container
+
+
+def _build_environment(settings: OciDeployer, port: int) -> list[str]:
+    values = {
+        "PORT": str(port),
+        "HOST": "0.0.0.0",  # noqa: S104  # a container that binds loopback is unreachable
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONUTF8": "1",
+    }
+    if settings.base == SCRATCH:
+        values = {
+            "PATH": f"/{PREFIX}/bin:/usr/bin:/bin",
+            "SSL_CERT_FILE": "/etc/ssl/certs/ca-certificates.crt",
+            "LANG": "C.UTF-8",
+            **values,
+        }
+    return [f"{name}={value}" for name, value in values.items()]
+
+
+def _build_labels(settings: OciDeployer, manifest: BundleManifest) -> dict[str, str]:
+    """Names of variables and never values: who runs the image has to know what to set."""
+    found = {
+        "org.opencontainers.image.title": (settings.image or "").rpartition("/")[2],
+        "mastra.entry": manifest.entry,
+        "mastra.python": manifest.python,
+        "mastra.sbom": f"/{HOME}/mastra-sbom.json",
+        "mastra.env.required": ",".join(manifest.required),
+        "mastra.env.optional": ",".join(manifest.optional),
+        **{f"mastra.version.{name}": text for name, text in manifest.versions.items()},
+        **settings.labels,
+    }
+    return {name: text for name, text in found.items() if text}
+
+
+def _read_created() -> str:
+    """1970, or what ``SOURCE_DATE_EPOCH`` says: a real time would make every image another."""
+    text = os.environ.get("SOURCE_DATE_EPOCH") or "0"
+    try:
+        moment = dt.datetime.fromtimestamp(int(text), dt.UTC)
+    except (ValueError, OverflowError, OSError):
+        raise ConfigError(
+            f"SOURCE_DATE_EPOCH is {text!r}.", "Set it to seconds since 1970, or not at all."
+        ) from None
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

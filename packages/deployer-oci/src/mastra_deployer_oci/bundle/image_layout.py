@@ -1,0 +1,64 @@
+"""The bundle as an OCI image layout: blobs by digest, which skopeo, umoci and crane read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mastra_deployer_oci.api.documents import (
+    LAYER,
+    Document,
+    build_index,
+    build_manifest,
+    merge_config,
+)
+from mastra_deployer_oci.bundle.image_plan import BLOBS, ImagePlan
+
+__all__ = ("build_descriptors", "build_image", "extract_platform", "write_layout")
+
+_NAME = "org.opencontainers.image.ref.name"
+
+
+def build_descriptors(parts: ImagePlan) -> list[dict[str, Any]]:
+    """The app's own layers, as a manifest names them."""
+    return [
+        {"mediaType": LAYER, "digest": layer.digest, "size": layer.size} for layer in parts.layers
+    ]
+
+
+def extract_platform(config: Mapping[str, Any]) -> dict[str, str]:
+    """What a config says of the machine, as an index writes it."""
+    return {key: config[key] for key in ("architecture", "os", "variant") if key in config}
+
+
+def build_image(
+    parts: ImagePlan,
+    base: Mapping[str, Any] | None = None,
+    base_layers: Sequence[Mapping[str, Any]] = (),
+    annotations: Mapping[str, str] | None = None,
+) -> tuple[Document, Document]:
+    """Config and manifest: a function of the bundle and the base and of nothing else.
+
+    :param base: the base's config.
+    :param below: descriptors of the base's layers.
+    """
+    config = merge_config(parts.config, base)
+    layers = [*base_layers, *build_descriptors(parts)]
+    return config, build_manifest(config, layers, {"mastra.app": parts.app, **(annotations or {})})
+
+
+def write_layout(parts: ImagePlan, directory: Path) -> None:
+    """Make a bundle a layout; without a base it is a whole image, else only its layers."""
+    (directory / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
+    images = []
+    if not parts.base:
+        config, manifest = build_image(parts)
+        for document in (config, manifest):
+            name = document.digest.removeprefix("sha256:")
+            (directory / BLOBS / name).write_bytes(document.content)
+        platform = extract_platform(config.value)
+        images = [manifest.to_descriptor(platform=platform, annotations={_NAME: "latest"})]
+    index = build_index(images, {})
+    (directory / "index.json").write_text(json.dumps(index.value, indent=2, sort_keys=True) + "\n")

@@ -1,0 +1,117 @@
+"""The layer with an interpreter, for an image that stands on nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import ssl
+import subprocess
+import tempfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from mastra_core.errors import BundleError
+from mastra_deployer_oci.bundle.layer_cache import get_or_make_layer
+from mastra_deployer_oci.bundle.layers import Entry, Layer, iter_tree, write_layer
+from mastra_deployer_oci.bundle.pythons import Python
+from mastra_deployer_oci.bundle.shared_libraries import iter_libraries
+
+__all__ = ("PREFIX", "build_interpreter_layer")
+
+PREFIX = "usr/local"
+
+# Of the standard library: what no server imports, and what would need libraries of a desktop.
+_EXCLUDED = frozenset(
+    "__pycache__ dist-packages ensurepip idlelib lib2to3 pydoc_data site-packages test tests "
+    "tkinter turtledemo turtle.py".split()
+)
+_EXCLUDED_PREFIXES = ("_ctypes_test", "_test", "_tkinter", "config-", "xxlimited", "xxsubtype")
+_USERS = "root:x:0:0:root:/root:/sbin/nologin\napp:x:{user}:{group}:app:/tmp:/sbin/nologin\n"
+_GROUP = "root:x:0:\napp:x:{group}:\n"
+_SWITCH = "passwd: files\ngroup: files\nhosts: files dns\n"
+_CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
+
+
+def build_interpreter_layer(python: Python, user: str, blobs: Path) -> Layer:
+    """An interpreter with its library and what it links, a user to run it, and certificates.
+
+    :param user: ``user[:group]`` in numbers.
+    """
+
+    def make(blobs: Path) -> Layer:
+        with tempfile.TemporaryDirectory(prefix="mastra-layer-") as scratch:
+            entries = [*_iter_python_entries(python, Path(scratch)), *around]
+            return write_layer(f"Python {python.full}", entries, blobs)
+
+    modules = sorted(python.library.glob("lib-dynload/*.so"))
+    wanted = [path for path in modules if not path.name.startswith(_EXCLUDED_PREFIXES)]
+    around = [*iter_libraries(python.path, wanted), *_iter_system_entries(user)]
+    return get_or_make_layer(_compute_key(python, around), blobs, make)
+
+
+def _compute_key(python: Python, extra: list[Entry]) -> str:
+    """Of all that goes in, by size and time: reading it would take as long as packing it."""
+    digest = hashlib.sha256(f"1 {zlib.ZLIB_RUNTIME_VERSION} {python}".encode())
+    files = [python.path, *_iter_library_files(python)]
+    files += [entry.source for entry in extra if entry.source]
+    for path in files:
+        state = path.stat()
+        digest.update(f"{path} {state.st_size} {state.st_mtime_ns}\n".encode())
+    for entry in extra:
+        digest.update(f"{entry.path} {entry.mode} ".encode() + entry.content)
+    return digest.hexdigest()
+
+
+def _iter_library_files(python: Python) -> Iterator[Path]:
+    for folder, inner, names in os.walk(python.library):
+        inner[:] = sorted(set(inner) - _select_ignored(folder, inner))
+        yield from (Path(folder) / name for name in sorted(names))
+
+
+def _iter_python_entries(python: Python, scratch: Path) -> Iterator[Entry]:
+    """The interpreter itself; the files must stay in ``scratch`` until the layer is written."""
+    library = scratch / python.folder / f"python{python.version}"
+    shutil.copytree(python.library, library, ignore=_select_ignored)
+    _compile(python, scratch)
+    yield from iter_tree(scratch, PREFIX)
+    name = f"python{python.version}"
+    yield Entry(path=f"{PREFIX}/bin/{name}", mode=0o755, source=python.path)
+    yield Entry(path=f"{PREFIX}/bin/python3", link=name)
+    yield Entry(path=f"{PREFIX}/bin/python", link=name)
+
+
+def _select_ignored(directory: str, names: list[str]) -> set[str]:
+    del directory
+    return {name for name in names if name in _EXCLUDED or name.startswith(_EXCLUDED_PREFIXES)}
+
+
+def _compile(python: Python, tree: Path) -> None:
+    """Bytecode that no time stamp makes stale: in the image every file is of 1970."""
+    mode = ["--invalidation-mode", "unchecked-hash"]
+    done = subprocess.run(
+        [str(python.path), "-I", "-S", "-m", "compileall", "-qq", "-f", "-j", "0", *mode]
+        + ["-s", str(tree), "-p", f"/{PREFIX}", str(tree)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONHASHSEED": "0"},
+    )
+    if done.returncode and "SyntaxError" not in done.stdout:
+        raise BundleError(
+            f"{str(python.path)!r} could not compile its library: {done.stderr.strip()[-300:]}",
+            "Check the free space, or pass -s interpreter=PATH with another Python.",
+        )
+
+
+def _iter_system_entries(user: str) -> Iterator[Entry]:
+    number, _, group = user.partition(":")
+    names = {"user": number, "group": group or number}
+    yield Entry(path="etc/passwd", content=_USERS.format(**names).encode())
+    yield Entry(path="etc/group", content=_GROUP.format(**names).encode())
+    yield Entry(path="etc/nsswitch.conf", content=_SWITCH.encode())
+    yield Entry(path="tmp", mode=0o1777, directory=True)
+    found = ssl.get_default_verify_paths().cafile or f"/{_CERTIFICATES}"
+    if Path(found).is_file():
+        yield Entry(path=_CERTIFICATES, content=Path(found).read_bytes())

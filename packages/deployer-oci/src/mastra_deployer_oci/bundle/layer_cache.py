@@ -1,0 +1,51 @@
+"""Layers that are the same for every app of a machine are made once."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from mastra_deployer.kit import cache_directory
+from mastra_deployer_oci.bundle.layers import Layer
+
+__all__ = ("get_or_make_layer",)
+
+
+def get_or_make_layer(key: str, blobs: Path, make: Callable[[Path], Layer]) -> Layer:
+    """The layer with that key, in ``blobs``; ``make`` writes it where it is not kept yet.
+
+    A layer that cannot be kept is made each time.
+
+    :raises ConfigError: when the cache cannot be made.
+    """
+    place = cache_directory("oci-layers") / key
+    with contextlib.suppress(OSError, msgspec.DecodeError):
+        return _load_layer(place, blobs)
+    layer = make(blobs)
+    with contextlib.suppress(OSError):
+        _store_layer(layer, blobs, place)
+    return layer
+
+
+def _load_layer(place: Path, blobs: Path) -> Layer:
+    layer = msgspec.json.decode((place / "layer.json").read_bytes(), type=Layer)
+    blobs.mkdir(parents=True, exist_ok=True)
+    name = layer.digest.removeprefix("sha256:")
+    shutil.copyfile(place / name, blobs / name)
+    return layer
+
+
+def _store_layer(layer: Layer, blobs: Path, place: Path) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    name = layer.digest.removeprefix("sha256:")
+    with tempfile.TemporaryDirectory(dir=place.parent, ignore_cleanup_errors=True) as scratch:
+        made = Path(scratch) / "made"
+        made.mkdir()
+        shutil.copyfile(blobs / name, made / name)
+        (made / "layer.json").write_bytes(msgspec.json.encode(layer))
+        made.rename(place)  # whole or not at all

@@ -1,0 +1,154 @@
+"""Which Python goes into an image that has no base: a tree that was given, or one of here."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from mastra_core.errors import BundleError, ConfigError
+
+__all__ = ("Python", "open_python")
+
+_PROBE = """
+import json, os, platform, sys, sysconfig
+print(json.dumps([
+    os.path.realpath(sys.executable), "%d.%d" % sys.version_info[:2], platform.python_version(),
+    platform.machine(), platform.libc_ver()[0], os.path.realpath(sysconfig.get_path("stdlib")),
+    sys.platlibdir if hasattr(sys, "platlibdir") else "lib",
+]))
+"""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Python:
+    """An interpreter that was asked what it is.
+
+    :param full: its version, ``3.12.1``.
+    :param library: the directory of its standard library.
+    """
+
+    path: Path
+    version: str
+    full: str
+    machine: str
+    libc: str
+    library: Path
+    folder: str
+
+
+@contextlib.contextmanager
+def open_python(version: str, machine: str, source: str, preferred: str) -> Iterator[Python]:
+    """The Python to put into an image.
+
+    :param given: a directory, or a ``.tar.gz`` or ``.tar.zst``; one of this machine where empty.
+    :param preferred: path of an interpreter to look at first.
+    :raises ConfigError: where what was given has none that fits.
+    :raises BundleError: where this machine has none that fits.
+    """
+    if not source:
+        yield _find_installed(version, machine, preferred)
+        return
+    with tempfile.TemporaryDirectory(prefix="mastra-python-") as scratch:
+        yield _find_in_tree(
+            _unpack(Path(source).expanduser(), Path(scratch)), version, machine, source
+        )
+
+
+def _find_installed(version: str, machine: str, preferred: str) -> Python:
+    for path in _iter_candidates(version, preferred):
+        found = probe_python(path)
+        if found and (found.version, found.machine, found.libc) == (version, machine, "glibc"):
+            return found
+    raise BundleError(
+        f"There is no Python {version} for Linux on {machine} here to put into the image.",
+        "Install it, pass -s interpreter=PATH with one, or use a base image: -s base=...",
+    )
+
+
+def _iter_candidates(version: str, preferred: str) -> Iterator[str]:
+    from mastra_deployer import kit
+
+    yield from filter(None, (preferred, sys.executable, kit.find_python(version)))
+
+
+def probe_python(path: str) -> Python | None:
+    try:
+        done = subprocess.run(
+            [path, "-I", "-S", "-c", _PROBE], capture_output=True, timeout=20, check=True
+        )
+        executable, version, full, machine, libc, library, folder = json.loads(done.stdout)
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return None
+    return Python(
+        path=Path(executable),
+        version=version,
+        full=full,
+        machine=machine,
+        libc=libc,
+        library=Path(library),
+        folder=folder,
+    )
+
+
+def _find_in_tree(tree: Path, version: str, machine: str, source: str) -> Python:
+    # As python-build-standalone packs it: bare, in python/, or in python/install/.
+    depths = (f"{up}bin/python{version}" for up in ("", "*/", "*/*/"))
+    places = (path for pattern in depths for path in sorted(tree.glob(pattern)))
+    found = next(filter(None, map(probe_python, map(str, places))), None)
+    if found is None:
+        raise ConfigError(
+            f"interpreter={source!r} has no Python {version} that runs here.",
+            "It must hold bin/python3.X for this machine, as python-build-standalone does.",
+        )
+    if found.machine != machine:
+        raise ConfigError(
+            f"interpreter={source!r} is for {found.machine}, and the image for {machine}.",
+            "Take the interpreter for the image's machine.",
+        )
+    return found
+
+
+def _unpack(path: Path, scratch: Path) -> Path:
+    if path.is_dir():
+        return path.resolve()
+    if not path.is_file():
+        raise ConfigError(
+            f"interpreter={str(path)!r} is not there.",
+            "Name a directory, or a .tar.gz or .tar.zst with a Python in it.",
+        )
+    try:
+        with _open_archive(path) as archive:
+            archive.extractall(scratch, filter="data")
+    except (tarfile.TarError, OSError, EOFError) as error:
+        raise ConfigError(
+            f"interpreter={str(path)!r} cannot be unpacked: {error}.",
+            "It must be a .tar.gz or .tar.zst.",
+        ) from None
+    return scratch.resolve()
+
+
+@contextlib.contextmanager
+def _open_archive(path: Path) -> Iterator[tarfile.TarFile]:
+    if path.suffix != ".zst":
+        with tarfile.open(path) as archive:
+            yield archive
+        return
+    program = shutil.which("zstd")
+    if program is None:
+        raise ConfigError(
+            f"{path.name!r} needs the program zstd to be unpacked.",
+            "Install zstd, or take a .tar.gz.",
+        )
+    with (
+        subprocess.Popen([program, "-dcq", str(path)], stdout=subprocess.PIPE) as process,
+        tarfile.open(fileobj=process.stdout, mode="r|") as archive,
+    ):
+        yield archive

@@ -1,0 +1,84 @@
+"""The shared libraries that an interpreter links: an image without a base has to bring them."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from mastra_core.errors import BundleError
+from mastra_deployer_oci.bundle.layers import Entry
+
+__all__ = ("iter_libraries",)
+
+_LIBRARY = re.compile(r"^\s+(\S+) => (/\S+) \(0x", re.MULTILINE)
+_LOADER = re.compile(r"^\s+(/\S*/ld-\S+) \(0x", re.MULTILINE)
+_MISSING = re.compile(r"^\s+(\S+) => not found", re.MULTILINE)
+# What wheels may take for granted, though no part of Python links it.
+_ASSUMED = (
+    "libdl.so.2 libgcc_s.so.1 libnss_dns.so.2 libnss_files.so.2 libpthread.so.0 libresolv.so.2 "
+    "librt.so.1 libstdc++.so.6 libutil.so.1"
+).split()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _LinkedLibraries:
+    """Libraries by the name they are asked for, and the loader that finds them."""
+
+    libraries: dict[str, Path]
+    loader: str
+
+
+def iter_libraries(executable: Path, modules: list[Path]) -> Iterator[Entry]:
+    """The loader and every library that an interpreter needs, all where the loader looks.
+
+    :param modules: its extension modules, all in one directory.
+    :raises BundleError: where one is missing.
+    """
+    linked = _trace_libraries(executable, modules)
+    if not linked.libraries:  # a static interpreter
+        return
+    # The loader always looks where the C library is: whatever path led to a library, there it
+    # is found.
+    home = linked.libraries["libc.so.6"].parent
+    libraries = {**_find_assumed(home), **linked.libraries}
+    for name, path in libraries.items():
+        place = f"{home.as_posix().lstrip('/')}/{name}"
+        yield Entry(path=place, mode=0o755, source=path.resolve())
+    yield Entry(path=linked.loader.lstrip("/"), mode=0o755, source=Path(linked.loader).resolve())
+
+
+def _find_assumed(home: Path) -> dict[str, Path]:
+    return {name: home / name for name in _ASSUMED if (home / name).exists()}
+
+
+def _trace_libraries(executable: Path, modules: list[Path]) -> _LinkedLibraries:
+    """What the loader itself says it would load, asked once for all: nothing runs."""
+    hidden = ("LD_LIBRARY_PATH", "LD_PRELOAD")
+    environment = {name: value for name, value in os.environ.items() if name not in hidden}
+    environment["LD_TRACE_LOADED_OBJECTS"] = "1"
+    # Relative to where they are: a space or a colon in the path would end a name.
+    environment["LD_PRELOAD"] = ":".join(f"./{path.name}" for path in modules)
+    done = subprocess.run(
+        [str(executable), "-I", "-S", "-c", ""],  # what a static one, which has no loader, runs
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+        cwd=modules[0].parent if modules else None,
+    )
+    if missing := sorted(set(_MISSING.findall(done.stdout))):
+        raise BundleError(
+            f"The interpreter needs libraries that are not here: {', '.join(missing)}.",
+            "Install them, or pass -s interpreter=PATH with another Python.",
+        )
+    loaders = sorted(set(_LOADER.findall(done.stdout)))
+    libraries = {name: Path(path) for name, path in sorted(_LIBRARY.findall(done.stdout))}
+    if libraries and (len(loaders) != 1 or "libc.so.6" not in libraries):
+        raise BundleError(
+            "The interpreter is not for glibc.", "Take one that is, or use a base image."
+        )
+    return _LinkedLibraries(libraries=libraries, loader=loaders[0] if loaders else "")

@@ -1,0 +1,1 @@
+"""The deploy: upload, create, wait."""

@@ -1,0 +1,156 @@
+"""The image to stand on: pulled by the same API that ours is pushed with."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mastra_core.errors import DeployError
+from mastra_core.secret import Secret
+from mastra_deployer_oci.api.docker_auth import find_stored_login
+from mastra_deployer_oci.api.documents import Document
+from mastra_deployer_oci.api.reference import DIGEST, Reference
+from mastra_deployer_oci.api.repository import Repository, open_repository, open_target
+from mastra_deployer_oci.deploy.push import Blob
+from mastra_deployer_oci.settings import OciDeployer
+
+__all__ = ("BaseImage", "list_base_blobs", "load_base", "open_base")
+
+_LAYERS = {
+    "application/vnd.docker.image.rootfs.diff.tar.gzip": "tar+gzip",
+    "application/vnd.docker.image.rootfs.diff.tar": "tar",
+    "application/vnd.oci.image.layer.v1.tar+gzip": "tar+gzip",
+    "application/vnd.oci.image.layer.v1.tar+zstd": "tar+zstd",
+    "application/vnd.oci.image.layer.v1.tar": "tar",
+}
+_OCI_LAYER = "application/vnd.oci.image.layer.v1."
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BaseImage:
+    """An image for one platform.
+
+    :param digest: of its manifest.
+    :param layers: descriptors, in the words of OCI.
+    """
+
+    reference: Reference
+    digest: str
+    config: Mapping[str, Any]
+    layers: tuple[Mapping[str, Any], ...]
+
+    @property
+    def annotations(self) -> dict[str, str]:
+        """What an image says of its base."""
+        return {
+            "org.opencontainers.image.base.name": str(self.reference),
+            "org.opencontainers.image.base.digest": self.digest,
+        }
+
+
+def open_base(
+    reference: Reference, settings: OciDeployer, credentials: Mapping[str, Secret]
+) -> Repository:
+    """The base's repository; the target's credentials are for the target's registry only."""
+    if reference.registry == Reference.parse(settings.image).registry:
+        there = dataclasses.replace(settings, image=reference.name)
+        return open_target(there, credentials, actions="pull")
+    return open_repository(reference, find_stored_login(reference.registry))
+
+
+def load_base(registry: Repository, reference: Reference, architecture: str) -> BaseImage:
+    """Its config and layers.
+
+    :raises DeployError: where there is none, or none for this machine.
+    """
+    found = registry.find_manifest(reference.pointer)
+    if found is None:
+        raise DeployError(
+            f"The base image {str(reference)!r} is not there.",
+            "Check its name and tag: -s base=..., or take none: -s base=scratch+python.",
+        )
+    if "manifests" in found.value:
+        found = _select_platform(registry, found, reference, architecture)
+    manifest = found.value
+    if "config" not in manifest or "layers" not in manifest:
+        raise DeployError(
+            f"The base image {str(reference)!r} is of a kind that is not known.",
+            "Take an image in the format of OCI or of Docker since 2016.",
+        )
+    config = json.loads(registry.read_blob(manifest["config"]["digest"]))
+    if config.get("architecture") != architecture:
+        raise _build_platform_error(reference, architecture, [str(config.get("architecture"))])
+    layers = tuple(_to_oci_layer(item, reference) for item in manifest["layers"])
+    return BaseImage(reference=reference, digest=found.digest, config=config, layers=layers)
+
+
+def _select_platform(
+    registry: Repository, index: Document, reference: Reference, architecture: str
+) -> Document:
+    offered = [item for item in index.value["manifests"] if "platform" in item]
+    for item in offered:
+        platform = item["platform"]
+        if (platform.get("os"), platform.get("architecture")) == ("linux", architecture):
+            found = registry.find_manifest(item["digest"])
+            if found is not None:
+                return found
+    raise _build_platform_error(
+        reference, architecture, [item["platform"].get("architecture", "") for item in offered]
+    )
+
+
+def _build_platform_error(
+    reference: Reference, architecture: str, offered: list[str]
+) -> DeployError:
+    listed = ", ".join(sorted(set(offered) - {"unknown"})) or "none"
+    return DeployError(
+        f"The base image {str(reference)!r} is not for linux/{architecture}.",
+        f"It is for {listed}. Take another base, or build for another --platform.",
+    )
+
+
+def _to_oci_layer(item: Mapping[str, Any], reference: Reference) -> Mapping[str, Any]:
+    kind = _LAYERS.get(item["mediaType"])
+    if kind is None or not DIGEST.fullmatch(item["digest"]):  # a digest becomes a file's name
+        raise DeployError(
+            f"The base image {str(reference)!r} has a layer of type {item['mediaType']!r}.",
+            "Take a base whose layers may be pushed elsewhere.",
+        )
+    return {"mediaType": _OCI_LAYER + kind, "digest": item["digest"], "size": item["size"]}
+
+
+def list_base_blobs(
+    base: BaseImage, source: Repository, target: Repository, scratch: Path
+) -> list[Blob]:
+    """The base's layers, to be sent: mounted where the registry has them, else brought here.
+
+    :param scratch: where those go that have to be brought, once that is known.
+    """
+    mount = base.reference.repository if _is_same_registry(source, target) else ""
+    return [
+        Blob(
+            name=f"base {number}",
+            digest=item["digest"],
+            size=item["size"],
+            file=functools.partial(_download_layer, source, item["digest"], scratch),
+            mount=mount,
+        )
+        for number, item in enumerate(base.layers, 1)
+    ]
+
+
+def _download_layer(source: Repository, digest: str, scratch: Path) -> Path:
+    path = scratch / digest.removeprefix("sha256:")
+    if not path.exists():
+        draft = path.with_suffix(".part")
+        source.download(digest, draft)
+        draft.rename(path)
+    return path
+
+
+def _is_same_registry(source: Repository, target: Repository) -> bool:
+    return source.image.registry == target.image.registry

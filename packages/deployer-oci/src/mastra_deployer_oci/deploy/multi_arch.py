@@ -1,0 +1,47 @@
+"""One name for several platforms: an index that grows by one deploy for each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from mastra_core.errors import DeployError
+from mastra_deployer_oci.api.documents import Document, build_index
+from mastra_deployer_oci.api.repository import Repository
+from mastra_deployer_oci.bundle.image_layout import extract_platform
+
+__all__ = ("merge_index",)
+
+
+def merge_index(registry: Repository, tag: str, child: Mapping[str, Any], app: str) -> Document:
+    """An index of what a tag shows and of one more image, which takes its platform's place.
+
+    :param app: digest of the app's own files, which all of them must share.
+    :raises DeployError: where the tag shows nothing, or another app.
+    """
+    shown = registry.find_manifest(tag)
+    if shown is None:
+        raise DeployError(
+            f"{registry.image.name}:{tag} is not there to be added to.",
+            "Deploy the first platform without -s merge=true.",
+        )
+    there = [
+        item for item in _list_children(registry, shown) if item["platform"] != child["platform"]
+    ]
+    for item in there:
+        manifest = registry.find_manifest(item["digest"])
+        if manifest is None or manifest.value.get("annotations", {}).get("mastra.app") != app:
+            raise DeployError(
+                f"{registry.image.name}:{tag} shows another version of the app for "
+                f"{item['platform']['architecture']}.",
+                "Deploy this version for the first platform without -s merge=true, then add.",
+            )
+    return build_index([*there, child], {})
+
+
+def _list_children(registry: Repository, shown: Document) -> list[Mapping[str, Any]]:
+    if "manifests" in shown.value:
+        return list(shown.value["manifests"])
+    config = json.loads(registry.read_blob(shown.value["config"]["digest"]))
+    return [shown.to_descriptor(platform=extract_platform(config))]

@@ -1,0 +1,170 @@
+"""What is done with deployments that are there: listed, promoted, rolled back, removed."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from mastra_core.errors import ApiError, DeployError
+from mastra_core.pipeline import Deployment, Report
+from mastra_core.secret import Secret
+from mastra_deployer_oci.settings import OciDeployer
+
+if TYPE_CHECKING:  # the settings class must load without what only deploying needs
+    from mastra_deployer_oci.api.repository import Repository
+    from mastra_deployer_oci.releases.release_log import Record, ReleaseLog
+
+__all__ = ("destroy", "list_deployments", "promote", "rollback")
+
+_LIST_HINT = "mastra deployments oci shows what there is."
+_NOT_ALLOWED = (400, 405, 501)
+
+
+def list_deployments(
+    settings: OciDeployer, credentials: Mapping[str, Secret], limit: int
+) -> list[Deployment]:
+    """Each image once, the newest first; its last record says what it is."""
+    from mastra_deployer_oci.api.repository import open_target
+    from mastra_deployer_oci.api.tags import parse_record_time
+    from mastra_deployer_oci.releases.release import to_deployment
+    from mastra_deployer_oci.releases.release_log import ReleaseLog
+
+    with open_target(settings, credentials, actions="pull") as registry:
+        log = ReleaseLog(registry)
+        born = {short: names[-1] for short, names in log.list_names().items()}
+        shown: dict[str, str] = {}
+        found = []
+        for short in sorted(born, key=lambda item: born[item], reverse=True)[:limit]:
+            for record in _find_last_record(log, short, settings.tag):
+                if record.moves not in shown:
+                    image = registry.find_manifest(record.moves)
+                    shown[record.moves] = image.digest if image else ""
+                live = shown[record.moves] == record.image
+                moment = parse_record_time(born[short])
+                found.append(to_deployment(registry, record, live=live, created=moment))
+        return found
+
+
+def _find_last_record(log: ReleaseLog, short: str, production: str) -> list[Record]:
+    """The record that tells most of an image: that it was in production, else the newest."""
+    records = list(log.iter_records(short))
+    in_production = [item for item in records if item.moves == production]
+    return (in_production or records)[:1]
+
+
+def promote(
+    settings: OciDeployer, credentials: Mapping[str, Secret], id: str, report: Report
+) -> Deployment:
+    """Have production's tag show an image that is there."""
+    from mastra_deployer_oci.api.repository import open_target
+    from mastra_deployer_oci.releases.release import publish, to_deployment
+    from mastra_deployer_oci.releases.release_log import ReleaseLog
+
+    with open_target(settings, credentials) as registry:
+        log = ReleaseLog(registry)
+        record = _find_record(log, id, registry)
+        report.step(f"Moving {registry.image.name}:{settings.tag}")
+        wanted = dataclasses.replace(
+            record, event="promote", environment="production", moves=settings.tag, back=""
+        )
+        return to_deployment(registry, publish(registry, log, wanted), live=True)
+
+
+def rollback(
+    settings: OciDeployer, credentials: Mapping[str, Secret], id: str, report: Report
+) -> Deployment:
+    """Have production's tag show what it showed before; again, what it showed before that.
+
+    After a rollback to an ``id`` the next one goes back to where that one was called.
+    """
+    from mastra_deployer_oci.api.repository import open_target
+    from mastra_deployer_oci.releases.release import publish, to_deployment
+    from mastra_deployer_oci.releases.release_log import ReleaseLog
+
+    with open_target(settings, credentials) as registry:
+        log = ReleaseLog(registry)
+        before = _find_earlier(log, id, settings.tag, registry)
+        report.step(f"Moving {registry.image.name}:{settings.tag}")
+        wanted = dataclasses.replace(before, event="rollback")
+        record = publish(registry, log, wanted, keep_back=not id)
+        return to_deployment(registry, record, live=True)
+
+
+def _find_earlier(log: ReleaseLog, id: str, tag: str, registry: Repository) -> Record:
+    """The record to go back to.
+
+    :raises DeployError: where there is none.
+    """
+    if id:
+        found = log.find_newest(_find_record(log, id, registry).image, tag)
+        if found is None:
+            raise DeployError(
+                f"{id!r} was never in production, so there is no going back to it.",
+                f"Make it live with: mastra promote {id}.",
+            )
+        return found
+    now = log.find_current(tag)
+    found = log.get(now.back) if now else None
+    if found is None:
+        shown = "what is live was the first" if now else "nothing that mastra deployed is live"
+        raise DeployError(f"There is nothing to go back to: {shown}.", _LIST_HINT)
+    return found
+
+
+def _find_record(log: ReleaseLog, id: str, registry: Repository) -> Record:
+    """The newest record of an image.
+
+    :raises DeployError: for an id that is none.
+    """
+    from mastra_deployer_oci.api.tags import ID
+
+    found = ID.fullmatch(id)
+    record = next(log.iter_records(found[1]), None) if found else None
+    if record is None:
+        raise DeployError(f"{registry.image.name} has no deployment {id!r}.", _LIST_HINT)
+    return record
+
+
+def destroy(settings: OciDeployer, credentials: Mapping[str, Secret], report: Report) -> bool:
+    """Delete every manifest that a deploy made. What else is in the repository stays.
+
+    :raises DeployError: where the registry does not delete.
+    """
+    from mastra_deployer_oci.api.repository import open_target
+    from mastra_deployer_oci.releases.release_log import ReleaseLog
+
+    with open_target(settings, credentials, actions="pull,push,delete") as registry:
+        log = ReleaseLog(registry)
+        # Records go last: cut off, the next run still finds what there is.
+        wanted = _list_digests(log)
+        for done, digest in enumerate(wanted, 1):
+            _delete_manifest(registry, digest)
+            report.advance(done, len(wanted), "manifests")
+        return bool(wanted)
+
+
+def _list_digests(log: ReleaseLog) -> list[str]:
+    images: dict[str, None] = {}
+    records: dict[str, None] = {}
+    for names in log.list_names().values():
+        for name in names:
+            record = log.get(name)
+            if record is not None:
+                images |= dict.fromkeys(
+                    [record.image, *(item["digest"] for item in record.children)]
+                )
+                records[record.to_document().digest] = None
+    return [*images, *records]
+
+
+def _delete_manifest(registry: Repository, digest: str) -> None:
+    try:
+        registry.delete_manifest(digest)
+    except ApiError as error:
+        if error.status not in _NOT_ALLOWED:
+            raise
+        raise DeployError(
+            f"{registry.image.registry} does not delete images: {error.message}",
+            "Delete them where the registry is managed, or allow deleting in its configuration.",
+        ) from None

@@ -1,0 +1,37 @@
+"""Asks a registry whether a deploy would work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mastra_core.errors import DeployError
+from mastra_core.pipeline import Problem
+from mastra_core.secret import Secret
+from mastra_deployer_oci.settings import SCRATCH, OciDeployer
+
+__all__ = ("diagnose",)
+
+
+def diagnose(settings: OciDeployer, credentials: Mapping[str, Secret]) -> list[Problem]:
+    """Reach the repository as a deploy would; and the base, where its name is whole.
+
+    :raises AuthError: where the registry refuses.
+    """
+    from mastra_deployer_oci.api.reference import Reference
+    from mastra_deployer_oci.api.repository import open_target
+    from mastra_deployer_oci.deploy.base_image import open_base
+
+    with open_target(settings, credentials) as registry:
+        registry.list_tags()
+    if settings.base == SCRATCH or "{" in settings.base:
+        return []
+    reference = Reference.parse(settings.base)
+    with open_base(reference, settings, credentials) as source:
+        try:
+            found = source.find_manifest(reference.pointer)
+        except DeployError as error:
+            return [Problem(message=error.message, hint=error.hint)]
+    if found is None:
+        message = f"The base image {str(reference)!r} is not there."
+        return [Problem(message=message, hint="Check its name and tag: -s base=...")]
+    return []

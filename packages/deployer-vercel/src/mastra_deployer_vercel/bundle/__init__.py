@@ -1,0 +1,1 @@
+"""From a build to a bundle: offline and without credentials."""

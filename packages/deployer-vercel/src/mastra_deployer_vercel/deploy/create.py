@@ -1,0 +1,194 @@
+"""Makes a deployment: announce, send what is missing, announce again, wait."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from mastra_core.errors import ApiError, DeploymentFailed
+from mastra_core.pipeline import Bundle, DeployRequest, Report
+from mastra_deployer_vercel.api import read_object
+from mastra_deployer_vercel.deploy.archive import ArchivePart
+from mastra_deployer_vercel.resources.deployments import FAILED_STATES, get_id, iter_deployments
+from mastra_deployer_vercel.settings import VercelDeployer
+
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = ("MARK_KEY", "announce_deployment", "build_body", "create_deployment", "wait_until_ready")
+
+_ROUNDS = 3  # Vercel may still miss a file that was just sent
+_SEARCH_LIMIT = 20  # deployments of the same content that are looked through
+MARK_KEY = "mastraMark"
+_QUERY = {"prebuilt": "1", "skipAutoDetectionConfirmation": "1", "forceNew": "1"}
+
+
+def create_deployment(
+    client: httpx.Client, body: dict[str, Any], parts: Sequence[ArchivePart], report: Report
+) -> dict[str, Any]:
+    """``POST /v13/deployments``, after ``POST /v2/files`` for each part that it lacks.
+
+    :raises ApiError: when Vercel goes on missing files that it was sent.
+    """
+    missing: list[str] = []
+    for _ in range(_ROUNDS):
+        made = announce_deployment(client, body)
+        if "error" not in made:
+            return made
+        missing = made["error"]["missing"]
+        _send_parts(client, [part for part in parts if part.sha in missing], report)
+    raise ApiError(
+        f"Vercel still lacks {len(missing)} files that it was sent.",
+        "Run the same command again; nothing is sent twice.",
+    )
+
+
+def announce_deployment(client: httpx.Client, body: dict[str, Any]) -> dict[str, Any]:
+    """The new deployment, or ``{"error": {"missing": [...]}}``.
+
+    A create whose answer is lost is looked for among deployments of the same mark: it is the one
+    that was not there before.
+    """
+    from mastra_deployer.kit import get_or_create
+
+    def marked() -> dict[str, dict[str, Any]]:
+        found = iter_deployments(
+            client,
+            str(body["project"]),
+            _SEARCH_LIMIT,
+            **{f"meta-{MARK_KEY}": body["meta"][MARK_KEY]},
+        )
+        return {get_id(item): item for item in found}
+
+    def find() -> dict[str, Any] | None:
+        if not tried:
+            return None
+        return next((item for name, item in marked().items() if name not in before), None)
+
+    def make() -> dict[str, Any]:
+        tried.append(True)
+        return _post_deployment(client, body)
+
+    before, tried = marked(), list[bool]()
+    found: dict[str, Any] = get_or_create(find, make)
+    return found
+
+
+def _post_deployment(client: httpx.Client, body: dict[str, Any]) -> dict[str, Any]:
+    query = {**dict(client.params), **_QUERY}
+    accept = {"mastra_accept": (400,)}
+    answer = client.post("/v13/deployments", params=query, json=body, extensions=accept)
+    found = read_object(answer)
+    if answer.is_error and "missing" not in (found.get("error") or {}):
+        raise _build_refusal(found)
+    return found
+
+
+def _build_refusal(response: Mapping[str, Any]) -> ApiError:
+    error = response.get("error") or response.get("err") or {}
+    return ApiError(
+        f"Vercel refused the deployment: {error.get('message')} ({error.get('code')})",
+        str(error.get("action") or "Vercel's words say what it wants."),
+        status=400,
+        code=str(error.get("code") or ""),
+    )
+
+
+def _send_parts(client: httpx.Client, parts: Sequence[ArchivePart], report: Report) -> None:
+    from mastra_deployer.kit import upload
+
+    def post(part: ArchivePart) -> None:
+        headers = {"content-type": "application/octet-stream", "x-vercel-digest": part.sha}
+        # Named by its content, so sending it twice is sending it once.
+        again = {"mastra_idempotent": True}
+        client.post("/v2/files", content=part.file.read_bytes(), headers=headers, extensions=again)
+
+    report.step("Uploading")
+    upload(parts, post, report=report, size=lambda part: part.size, concurrency=5)
+
+
+def build_body(
+    settings: VercelDeployer,
+    project: Mapping[str, Any],
+    bundle: Bundle,
+    request: DeployRequest,
+    parts: Sequence[ArchivePart],
+) -> dict[str, Any]:
+    """What the deployment is to be."""
+    files = [part.to_file_entry() for part in parts]
+    same = f"{bundle.manifest.digest} {request.environment} {request.fingerprint}"
+    meta = {
+        MARK_KEY: hashlib.sha256(same.encode()).hexdigest()[:16],
+        "mastraFingerprint": request.fingerprint,
+        "mastraFiles": json.dumps(files),
+        "mastraBranch": request.branch,
+        "mastraMessage": request.message,
+    }
+    body: dict[str, Any] = {
+        "name": settings.project_name,
+        "project": project["id"],
+        "files": files,
+        "meta": {name: value for name, value in meta.items() if value},
+        "projectSettings": {"framework": None},
+    }
+    if request.git is not None:
+        body["gitMetadata"] = {
+            "commitSha": request.git.commit,
+            "commitRef": request.branch or request.git.branch,
+            "dirty": request.git.dirty,
+        }
+        body["meta"] |= {"gitCommitSha": request.git.commit}
+    return {**body, **_build_target(settings, request)}
+
+
+def _build_target(settings: VercelDeployer, request: DeployRequest) -> dict[str, Any]:
+    if request.environment == "preview":
+        custom = settings.custom_environment
+        return {"customEnvironmentSlugOrId": custom} if custom else {}
+    staged = {"autoAssignCustomDomains": False} if settings.staged else {}
+    return {"target": "production", **staged}
+
+
+def wait_until_ready(
+    client: httpx.Client, id: str, settings: VercelDeployer, report: Report
+) -> dict[str, Any]:
+    """Until it is READY and its names lead to it: ``GET /v13/deployments/{id}``.
+
+    :raises DeploymentFailed: when it ends otherwise.
+    :raises DeployTimeout: when ``timeout`` is over.
+    """
+    from mastra_deployer.kit import poll
+
+    found: dict[str, Any] = poll(
+        lambda: read_object(client.get(f"/v13/deployments/{id}")),
+        lambda item: _is_final(item, settings),
+        timeout=settings.timeout,
+        what=f"the deployment {id}",
+        report=report,
+    )
+    if problem := _find_problem(found):
+        raise DeploymentFailed(
+            f"Vercel could not make {id} ready: {problem}",
+            f"Its log: {found.get('inspectorUrl') or 'on vercel.com'}; then run it again.",
+        )
+    return found
+
+
+def _is_final(item: Mapping[str, Any], settings: VercelDeployer) -> bool:
+    if item.get("readyState") in FAILED_STATES or item.get("aliasError"):
+        return True
+    if item.get("readyState") != "READY":
+        return False
+    # Staged, and while traffic moves over in stages, its names do not lead to it yet.
+    waits = item.get("readySubstate") in ("STAGED", "ROLLING") or settings.staged
+    return bool(waits or item.get("aliasAssigned"))
+
+
+def _find_problem(item: Mapping[str, Any]) -> str:
+    if item.get("readyState") in FAILED_STATES:
+        words = item.get("errorMessage") or item.get("errorCode") or item["readyState"]
+        return f"{words} ({item.get('errorCode') or item['readyState']})."
+    error = item.get("aliasError") or {}
+    return f"its address could not be assigned: {error.get('message')}." if error else ""

@@ -1,0 +1,1 @@
+"""Deployments that exist: list, promote, roll back, remove."""

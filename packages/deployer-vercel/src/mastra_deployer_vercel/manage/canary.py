@@ -1,0 +1,119 @@
+"""Traffic in shares, by Vercel's rolling releases (Pro and Enterprise)."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from mastra_core.errors import DeployError
+from mastra_core.pipeline import Deployment, Report
+from mastra_deployer_vercel.manage.promotion import promote, roll_back_to
+from mastra_deployer_vercel.resources.deployments import find_deployment, get_stage, to_deployment
+from mastra_deployer_vercel.resources.project import get_live_id, get_project
+from mastra_deployer_vercel.resources.rolling_release import (
+    build_release_path,
+    complete_release,
+    find_active_release,
+    raise_for_other_canary,
+)
+from mastra_deployer_vercel.settings import VercelDeployer
+
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = ("set_canary",)
+
+_ALL = 100
+
+
+def set_canary(
+    client: httpx.Client, settings: VercelDeployer, id: str, percent: int, report: Report
+) -> Deployment:
+    """Send a share of production's traffic to a production deployment.
+
+    Stages can only grow: less means ending it (0) and beginning again.
+
+    :raises DeployError: for a preview, for less than it has, while another one is under way.
+    """
+    project = get_project(client, settings)
+    item = find_deployment(client, id)
+    if get_stage(item) != "production":
+        raise DeployError(
+            f"{item['id']} is a preview; only a production deployment takes production's traffic.",
+            "Deploy with --prod -s staged=true, then share its traffic.",
+        )
+    release = find_active_release(client, settings)
+    raise_for_other_canary(release, item["id"])
+    if percent == 0:
+        if release:  # ending it is going back to what is live
+            current = (release.get("currentDeployment") or {}).get("id") or get_live_id(project)
+            roll_back_to(client, settings, str(current), report)
+        return _to_deployment(client, settings, item, 0)
+    if not release and percent == _ALL:  # everything at once is no release
+        return promote(client, settings, id, report)
+    if not release:
+        release = _start_release(client, settings, item, percent)
+    return _advance_release(client, settings, item, release, percent)
+
+
+def _to_deployment(
+    client: httpx.Client, settings: VercelDeployer, item: dict[str, Any], percent: int
+) -> Deployment:
+    fresh = get_project(client, settings)
+    found = to_deployment(item, fresh, settings, live=percent > 0)
+    return found if percent == _ALL else dataclasses.replace(found, percent=percent)
+
+
+def _start_release(
+    client: httpx.Client, settings: VercelDeployer, item: dict[str, Any], percent: int
+) -> dict[str, Any]:
+    """Two stages, the asked share and everything, each approved by hand:
+    ``PATCH /v1/projects/{id}/rolling-release/config``, ``POST .../rolling-release/start``.
+    """
+    stages = [{"targetPercentage": share} for share in (percent, _ALL)]
+    config = {"enabled": True, "advancementType": "manual-approval", "stages": stages}
+    again = {"mastra_idempotent": True}
+    client.patch(build_release_path(settings, "/config"), json=config, extensions=again)
+    client.post(
+        build_release_path(settings, "/start"),
+        json={"canaryDeploymentId": item["id"]},
+        extensions=again,
+    )
+    return find_active_release(client, settings)
+
+
+def _advance_release(
+    client: httpx.Client,
+    settings: VercelDeployer,
+    item: dict[str, Any],
+    release: dict[str, Any],
+    percent: int,
+) -> Deployment:
+    """To the stage of that share: ``POST .../rolling-release/approve-stage`` or ``/complete``."""
+    share = _get_share(release)
+    if percent == _ALL:
+        complete_release(client, settings, item["id"])
+    elif percent != share:
+        client.post(
+            build_release_path(settings, "/approve-stage"),
+            json={
+                "nextStageIndex": _find_stage(release, percent, share),
+                "canaryDeploymentId": item["id"],
+            },
+        )
+    return _to_deployment(client, settings, item, percent)
+
+
+def _find_stage(release: dict[str, Any], percent: int, share: int) -> int:
+    shares = [int(stage.get("targetPercentage") or 0) for stage in release.get("stages") or []]
+    if percent < share or percent not in shares:
+        later = ", ".join(str(item) for item in shares if item > share)
+        raise DeployError(
+            f"This release cannot go from {share} % to {percent} %.",
+            f"Its next stages are {later} %; or end it with --percent 0 and begin again.",
+        )
+    return shares.index(percent)
+
+
+def _get_share(release: dict[str, Any]) -> int:
+    return int((release.get("activeStage") or {}).get("targetPercentage") or 0)

@@ -1,0 +1,59 @@
+"""Asks Vercel whether a deploy would work; reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from mastra_core.pipeline import Problem
+from mastra_core.secret import Secret
+from mastra_deployer_vercel.api import open_api
+from mastra_deployer_vercel.resources.project import find_project, get_plan, is_reachable
+from mastra_deployer_vercel.settings import VercelDeployer
+
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = ("diagnose",)
+
+_MAX_DURATION = {"hobby": 300, "pro": 800, "enterprise": 1800}  # seconds of max_duration
+
+
+def diagnose(settings: VercelDeployer, credentials: Mapping[str, Secret]) -> Iterator[Problem]:
+    """The token and its team, the plan against the settings, the project's protection.
+
+    :raises AuthError: when the token is missing or refused.
+    """
+    with open_api(settings, credentials) as client:
+        plan = get_plan(client, settings)
+        yield from _check_plan(settings, plan)
+        yield from _check_protection(client, settings)
+
+
+def _check_plan(settings: VercelDeployer, plan: str) -> Iterator[Problem]:
+    longest = _MAX_DURATION.get(plan)
+    if longest and settings.max_duration and settings.max_duration > longest:
+        yield Problem(
+            message=f"max_duration is {settings.max_duration}, and the plan {plan!r} allows "
+            f"{longest} seconds.",
+            hint=f"Set max_duration to {longest} or less, or use a larger plan.",
+        )
+    if plan == "hobby" and settings.custom_environment:
+        yield Problem(
+            message="The plan 'hobby' has no custom environments.",
+            hint="Remove custom_environment, or use a larger plan.",
+        )
+
+
+def _check_protection(client: httpx.Client, settings: VercelDeployer) -> Iterator[Problem]:
+    project = find_project(client, settings)
+    if project is None or settings.bypass:
+        return
+    if not is_reachable(project, production=settings.staged is False):
+        yield Problem(
+            message="The project's protection keeps requests from its production deployments, so "
+            "they are not tried.",
+            hint="Make a secret under Deployment Protection, Protection Bypass for Automation, and "
+            "set VERCEL_AUTOMATION_BYPASS_SECRET.",
+            severity="warning",
+        )

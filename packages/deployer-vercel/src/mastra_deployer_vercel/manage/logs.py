@@ -1,0 +1,125 @@
+"""What a deployment says while it runs."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from mastra_core.errors import DeployError
+from mastra_core.pipeline import LogLine
+from mastra_deployer_vercel.api import read_object
+from mastra_deployer_vercel.resources.deployments import find_deployment
+from mastra_deployer_vercel.resources.project import get_live_id, get_project
+from mastra_deployer_vercel.settings import VercelDeployer
+
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = ("read_logs",)
+
+_PAGE = 100
+_LEVELS = {"warn": "warning", "fatal": "error"}
+
+
+def read_logs(
+    client: httpx.Client,
+    settings: VercelDeployer,
+    id: str,
+    since: dt.datetime | None,
+    *,
+    follow: bool,
+) -> Iterator[LogLine]:
+    """The past, and with ``follow`` what is said from now on.
+
+    :param since: an hour ago, where it is not given; the plan says how long lines are kept.
+    """
+    project = get_project(client, settings)
+    wanted = id or get_live_id(project)
+    if not wanted:
+        raise DeployError("Nothing is live in production.", "Deploy first, or name a deployment.")
+    deployment = str(find_deployment(client, wanted)["id"])
+    begin = last = since or dt.datetime.now(dt.UTC) - dt.timedelta(hours=1)
+    for line in _iter_past(client, project, deployment, begin):
+        last = line.time or last
+        yield line
+    if follow:
+        place = f"/v1/projects/{project['id']}/deployments/{deployment}/runtime-logs"
+        yield from _follow(client, place, last)
+
+
+def _iter_past(
+    client: httpx.Client, project: dict[str, Any], deployment: str, since: dt.datetime
+) -> Iterator[LogLine]:
+    """``POST /v1/observability/events``, oldest first, page after page.
+
+    No document describes it; this is what Vercel's own command asks.
+    """
+    body: dict[str, Any] = {
+        "event": "vercel.log",
+        "scope": {"ownerId": project["accountId"], "projectIds": [project["id"]]},
+        "timeRange": {"start": _format_time(since), "end": _format_time(dt.datetime.now(dt.UTC))},
+        "filter": f'deploymentId:"{deployment}"',
+        "select": ["level", "message"],
+        "order": "asc",
+        "limit": _PAGE,
+    }
+    while True:
+        answer = read_object(
+            client.post(
+                "/v1/observability/events", json=body, extensions={"mastra_idempotent": True}
+            )
+        )
+        for row in answer.get("events") or []:
+            moment = dt.datetime.fromisoformat(row["timestamp"])
+            yield _build_line(str(row.get("message") or ""), moment, str(row.get("level") or ""))
+        following = (answer.get("pagination") or {}).get("nextCursor")
+        if not following:
+            return
+        body["cursor"] = following
+
+
+def _follow(client: httpx.Client, path: str, after: dt.datetime) -> Iterator[LogLine]:
+    """``GET .../runtime-logs``; Vercel ends it after some minutes, and it is opened again.
+
+    :param after: what has been told already is as old as this.
+    """
+    seen: set[str] = set()
+    while True:
+        for row in _iter_rows(client, path):
+            line, mark = _to_line(row), str(row.get("rowId") or "")
+            if line is None or mark in seen or (line.time and line.time <= after):
+                continue
+            seen.add(mark)
+            yield line
+
+
+def _iter_rows(client: httpx.Client, path: str) -> Iterator[dict[str, Any]]:
+    query = {**dict(client.params), "format": "lines"}
+    with client.stream("GET", path, params=query, timeout=None) as answer:  # it may be quiet long
+        for text in answer.iter_lines():
+            row = json.loads(text) if text.strip() else {}
+            if row.get("source") == "delimiter":
+                return
+            yield row
+
+
+def _to_line(row: dict[str, Any]) -> LogLine | None:
+    text = str(row.get("message") or "").rstrip("\n")
+    if not text:
+        if not row.get("requestPath"):
+            return None
+        asked = f"{row.get('requestMethod', '')} {row['requestPath']}"
+        text = f"{asked} {row.get('responseStatusCode', '')}".strip()
+    moment = row.get("timestampInMs")
+    time = dt.datetime.fromtimestamp(int(moment) / 1000, dt.UTC) if moment else None
+    return _build_line(text, time, str(row.get("level") or ""))
+
+
+def _build_line(text: str, time: dt.datetime | None, level: str) -> LogLine:
+    return LogLine(text=text.rstrip("\n"), time=time, level=_LEVELS.get(level, level))
+
+
+def _format_time(moment: dt.datetime) -> str:
+    return moment.astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,1 @@
+"""mastra preview vercel: the function on this machine."""

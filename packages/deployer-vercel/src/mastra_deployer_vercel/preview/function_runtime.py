@@ -1,0 +1,147 @@
+"""A function under Vercel's own Python runtime, in a process of its own.
+
+The runtime is told a unix socket by ``VERCEL_IPC_PATH`` and says there, as JSON ended by a zero
+byte, on which port it serves, what each request logs, and when it ends.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import queue
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from mastra_core.errors import DeploymentFailed
+
+__all__ = ("FunctionRuntime",)
+
+_START_TIMEOUT = 60.0  # seconds to start; Vercel gives a function less
+_READ_ONLY = 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && cd "$0" && exec "$@"'
+
+
+class FunctionRuntime:
+    """One instance of a function; a context manager.
+
+    :param function: the ``.func`` directory. It is read-only for the app where this system allows:
+        always for a user who is not root, and for root on Linux.
+    :param python: an interpreter of the function's version.
+    :param log: called with each message of the runtime that is no request.
+    """
+
+    def __init__(
+        self,
+        function: Path,
+        python: str,
+        environment: Mapping[str, str],
+        log: Callable[[dict[str, Any]], None],
+    ) -> None:
+        self._function, self._python, self._log = function, python, log
+        self._environment = environment
+        self._messages: queue.Queue[dict[str, Any]] = queue.Queue()
+        self.port = 0
+
+    def __enter__(self) -> Self:
+        self._scratch = tempfile.TemporaryDirectory(prefix="vercel-")
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        address = str(Path(self._scratch.name) / "ipc")
+        self._listener.bind(address)
+        self._listener.listen(1)
+        self._process = subprocess.Popen(
+            self._build_command(), cwd=self._function, env=self._build_environment(address)
+        )
+        threading.Thread(target=self._listen, daemon=True).start()
+        try:
+            self.port = self._wait_for_start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._listener.close()
+        self._scratch.cleanup()
+
+    def _build_command(self) -> list[str]:
+        handler = json.loads((self._function / ".vc-config.json").read_text())["handler"]
+        module = handler.rpartition(".")[0]
+        code = f"import sys; sys.path.insert(0, '.'); import {module}"
+        # As the platform does: no site-packages of this machine, no PYTHON* variables.
+        command = [self._python, "-I", "-S", "-c", code]
+        if sys.platform == "linux" and os.geteuid() == 0 and shutil.which("unshare"):
+            return ["unshare", "-m", "sh", "-c", _READ_ONLY, str(self._function), *command]
+        return command
+
+    def _build_environment(self, address: str) -> dict[str, str]:
+        config = json.loads((self._function / ".vc-config.json").read_text())
+        passed = {name: os.environ[name] for name in ("PATH", "TMPDIR") if name in os.environ}
+        own = {"VERCEL": "1", "VERCEL_ENV": "development", "LANG": "C.UTF-8", "TZ": "UTC"}
+        told = {**config.get("environment", {}), **self._environment}
+        return {**passed, **own, **told, "VERCEL_IPC_PATH": address}
+
+    def _wait_for_start(self) -> int:
+        """The port, once the runtime serves.
+
+        :raises DeploymentFailed: when it does not, with what it says.
+        """
+        while True:
+            try:
+                message = self._messages.get(timeout=_START_TIMEOUT)
+            except queue.Empty:
+                break
+            payload = message.get("payload") or {}
+            if message["type"] == "server-started":
+                return int(payload["httpPort"])
+            if message["type"] in ("unrecoverable-error", "ended"):
+                words = str(payload.get("message") or "it ended without a word.").strip()
+                raise DeploymentFailed(
+                    f"The app does not start under Vercel's runtime: {words.splitlines()[-1]}",
+                    words if len(words.splitlines()) > 1 else "Its output stands above.",
+                )
+        raise DeploymentFailed(
+            f"The app did not start within {_START_TIMEOUT:.0f} seconds.", "Do less at import."
+        )
+
+    def _listen(self) -> None:
+        """Read until the process ends; the first messages say whether it starts."""
+        threading.Thread(target=self._wait_for_exit, daemon=True).start()
+        try:
+            connection, _ = self._listener.accept()
+        except OSError:  # closed: it never came so far
+            return
+        for message in _iter_messages(connection):
+            self._messages.put(message)
+            self._log(message)
+
+    def _wait_for_exit(self) -> None:
+        self._process.wait()
+        self._messages.put({"type": "ended"})
+
+
+def _iter_messages(connection: socket.socket) -> Iterator[dict[str, Any]]:
+    held = b""
+    with connection:
+        while chunk := connection.recv(65536):
+            *whole, held = (held + chunk).split(b"\0")
+            for item in whole:
+                message = json.loads(item)
+                payload = message.get("payload") or {}
+                if message.get("type") == "log" and "message" in payload:
+                    payload["message"] = base64.b64decode(payload["message"]).decode(
+                        errors="replace"
+                    )
+                yield message

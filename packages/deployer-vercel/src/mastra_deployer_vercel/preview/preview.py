@@ -1,0 +1,53 @@
+"""``mastra preview vercel``: the function as Vercel would run it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from mastra_core.errors import ConfigError
+from mastra_core.pipeline import Bundle
+from mastra_core.secret import Secret
+from mastra_deployer_vercel.bundle.build_output import FUNCTION, OUTPUT
+from mastra_deployer_vercel.preview.function_runtime import FunctionRuntime
+from mastra_deployer_vercel.preview.proxy import PreviewProxy
+
+__all__ = ("preview",)
+
+
+def preview(bundle: Bundle, host: str, port: int, env: Mapping[str, Secret]) -> int:
+    """Serve the bundle on ``host:port`` until interrupted.
+
+    :raises ConfigError: when this machine lacks that Python, or the port is taken.
+    """
+    from mastra_deployer.kit import find_python
+
+    python = find_python(bundle.manifest.python)
+    if python is None:
+        raise ConfigError(
+            f"There is no Python {bundle.manifest.python} here, and the bundle is for that.",
+            "Install it, or bundle for another: --python 3.X.",
+        )
+    values = {name: value.reveal() for name, value in env.items()}
+    with FunctionRuntime(bundle.directory / FUNCTION, python, values, _print_log) as runtime:
+        try:
+            server = PreviewProxy((host, port), runtime.port, bundle.directory / OUTPUT / "static")
+        except OSError as error:
+            raise ConfigError(
+                f"Cannot listen on {host}:{port}: {error.strerror}.", "Pass another --port."
+            ) from None
+        place = f"http://{host}:{server.server_address[1]}"
+        print(f"Vercel's runtime serves {bundle.manifest.entry} on {place}", file=sys.stderr)  # noqa: T201  # what the user waits for
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            return 130
+        finally:
+            server.server_close()
+    return 0
+
+
+def _print_log(message: dict[str, Any]) -> None:
+    if message.get("type") == "log":
+        sys.stderr.write(message["payload"]["message"].rstrip("\n") + "\n")

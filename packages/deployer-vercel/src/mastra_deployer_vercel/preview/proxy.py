@@ -1,0 +1,133 @@
+"""A small HTTP proxy that stands before a function as Vercel's edge does."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import itertools
+import json
+import uuid
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+__all__ = ("PreviewProxy",)
+
+_HOP_BY_HOP = frozenset(
+    ("connection", "keep-alive", "transfer-encoding", "te", "upgrade", "trailer")
+)
+_MAX_BODY = 4_500_000  # bytes of a request; Vercel answers 413 above
+_CHUNK = 65536
+
+
+class PreviewProxy(ThreadingHTTPServer):
+    """What stands before a function: the CDN's files, and the platform's headers.
+
+    :param port: where the function serves.
+    :param static: the CDN's files; need not be there.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, address: tuple[str, int], port: int, static: Path) -> None:
+        super().__init__(address, _Handler)
+        self.port, self.static = port, static
+        self.numbers = itertools.count(1)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: PreviewProxy
+
+    def _serve(self) -> None:
+        length = int(self.headers.get("content-length") or 0)
+        if length > _MAX_BODY:
+            self.close_connection = True
+            return self._send_error(413, {"code": "FUNCTION_PAYLOAD_TOO_LARGE"})
+        body = self.rfile.read(length) if length else None
+        if file := self._find_static():
+            return self._send_file(file)
+        return self._forward(body)
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve  # noqa: N815  # the library's names
+
+    def _find_static(self) -> Path | None:
+        if self.command not in ("GET", "HEAD") or not self.server.static.is_dir():
+            return None
+        root = self.server.static.resolve()
+        asked = (root / self.path.partition("?")[0].lstrip("/")).resolve()
+        return asked if asked.is_relative_to(root) and asked.is_file() else None
+
+    def _send_file(self, file: Path) -> None:
+        import mimetypes
+
+        content = file.read_bytes()
+        self.send_response(200)
+        kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+        self.send_header("content-type", kind)
+        self.send_header("content-length", str(len(content)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content)
+
+    def _forward(self, body: bytes | None) -> None:
+        upstream = http.client.HTTPConnection("127.0.0.1", self.server.port)
+        try:
+            upstream.request(self.command, self.path, body=body, headers=self._build_headers())
+            answer = upstream.getresponse()
+        except (ConnectionError, http.client.HTTPException):
+            upstream.close()
+            self.close_connection = True
+            return self._send_error(502, {"code": "FUNCTION_INVOCATION_FAILED"})
+        with contextlib.closing(upstream):
+            try:
+                return self._relay(answer)
+            except (ConnectionError, http.client.HTTPException):  # either side has gone
+                self.close_connection = True
+
+    def _build_headers(self) -> dict[str, str]:
+        kept = {
+            name: value for name, value in self.headers.items() if name.lower() not in _HOP_BY_HOP
+        }
+        client = self.client_address[0]
+        return {
+            **kept,
+            "x-forwarded-for": client,
+            "x-real-ip": client,
+            "x-forwarded-proto": "http",
+            "x-forwarded-host": self.headers.get("host", ""),
+            "x-vercel-id": f"dev1::{uuid.uuid4().hex[:12]}",
+            "x-vercel-internal-invocation-id": uuid.uuid4().hex,
+            "x-vercel-internal-request-id": str(next(self.server.numbers)),
+        }
+
+    def _relay(self, response: http.client.HTTPResponse) -> None:
+        self.send_response(response.status)
+        whole = response.getheader("content-length")
+        for name, value in response.getheaders():
+            if name.lower() not in _HOP_BY_HOP and not name.lower().startswith("x-vercel-internal"):
+                self.send_header(name, value)
+        empty = self.command == "HEAD" or response.status in (204, 304)
+        if whole is None and not empty:
+            self.send_header("transfer-encoding", "chunked")
+        self.end_headers()
+        while not empty and (chunk := response.read1(_CHUNK)):
+            self._write_chunk(chunk, chunked=whole is None)
+        if whole is None and not empty:
+            self.wfile.write(b"0\r\n\r\n")
+
+    def _write_chunk(self, chunk: bytes, *, chunked: bool) -> None:
+        """At once: a stream is read while it is written."""
+        framed = b"%x\r\n%s\r\n" % (len(chunk), chunk) if chunked else chunk
+        self.wfile.write(framed)
+        self.wfile.flush()
+
+    def _send_error(self, status: int, error: dict[str, str]) -> None:
+        content = json.dumps({"error": error}).encode()
+        self.send_response(status)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """The app logs its requests itself."""

@@ -1,0 +1,1 @@
+"""What exists on Vercel: projects, deployments, variables, rolling releases."""

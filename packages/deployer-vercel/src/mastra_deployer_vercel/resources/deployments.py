@@ -1,0 +1,128 @@
+"""Deployments as Vercel lists them, and as the line knows them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from mastra_core.errors import DeployError
+from mastra_core.pipeline import Deployment, Stage, State
+from mastra_deployer_vercel.api import read_object, to_url
+from mastra_deployer_vercel.resources.project import get_live_id, is_reachable
+from mastra_deployer_vercel.settings import VercelDeployer
+
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = (
+    "FAILED_STATES",
+    "find_deployment",
+    "get_id",
+    "get_packed_files",
+    "get_stage",
+    "iter_deployments",
+    "to_deployment",
+)
+
+FAILED_STATES = ("ERROR", "CANCELED", "BLOCKED", "DELETED")
+_PAGE = 100
+
+
+def iter_deployments(
+    client: httpx.Client, project: str, limit: int, **filters: str
+) -> Iterator[dict[str, Any]]:
+    """Newest first: ``GET /v6/deployments``, page after page."""
+    query: dict[str, Any] = {**dict(client.params), "projectId": project, **filters}
+    while limit > 0:
+        query["limit"] = min(limit, _PAGE)
+        answer = read_object(client.get("/v6/deployments", params=query))
+        page = answer.get("deployments") or []
+        yield from page[:limit]
+        limit -= len(page)
+        after = (answer.get("pagination") or {}).get("next")
+        if not page or not after:
+            return
+        query["until"] = after
+
+
+def find_deployment(client: httpx.Client, id: str) -> dict[str, Any]:
+    """One, by its id or its host: ``GET /v13/deployments/{id}``.
+
+    :raises DeployError: when there is none.
+    """
+    answer = client.get(f"/v13/deployments/{id}", extensions={"mastra_accept": (404,)})
+    if answer.status_code == 404:  # noqa: PLR2004  # Not Found
+        raise DeployError(
+            f"Vercel has no deployment {id!r} in this scope.",
+            "`mastra deployments` lists those of the project.",
+        )
+    return read_object(answer)
+
+
+def get_id(item: Mapping[str, Any]) -> str:
+    """Its id, which lists call by another name."""
+    return str(item.get("id") or item.get("uid"))
+
+
+def get_stage(item: Mapping[str, Any]) -> Stage:
+    """Production, or anything else, which is some kind of preview."""
+    return "production" if item.get("target") == "production" else "preview"
+
+
+def get_packed_files(item: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What it was made of, as we noted it; empty where another tool made it."""
+    try:
+        found = json.loads((item.get("meta") or {}).get("mastraFiles") or "[]")
+    except ValueError:
+        return []
+    return found if isinstance(found, list) else []
+
+
+def to_deployment(
+    item: Mapping[str, Any],
+    project: dict[str, Any],
+    settings: VercelDeployer,
+    *,
+    live: bool | None = None,
+) -> Deployment:
+    """A deployment in the words of the line.
+
+    :param live: where the caller knows better than the project does.
+    """
+    stage, state, meta = get_stage(item), _to_state(item), item.get("meta") or {}
+    if live is None:
+        live = get_live_id(project) == get_id(item) if stage == "production" else state == "ready"
+    alias = item.get("alias") or []
+    host = str(alias[0] if alias and (live or stage == "preview") else item.get("url") or "")
+    headers = {"x-vercel-protection-bypass": settings.bypass} if settings.bypass else {}
+    created = item.get("createdAt") or item.get("created") or 0
+    return Deployment(
+        target="vercel",
+        id=get_id(item),
+        url=to_url(host),
+        environment=stage,
+        created=dt.datetime.fromtimestamp(int(created) / 1000, dt.UTC),
+        live=live,
+        state=state,
+        branch=str(meta.get("mastraBranch") or meta.get("gitCommitRef") or ""),
+        message=str(meta.get("mastraMessage") or ""),
+        commit=str(meta.get("gitCommitSha") or ""),
+        fingerprint=str(meta.get("mastraFingerprint") or ""),
+        reachable=is_reachable(project, production=stage == "production" and live),
+        smoke_headers=headers,
+        next=_list_next_steps(item),
+    )
+
+
+def _to_state(item: Mapping[str, Any]) -> State:
+    word = item.get("readyState") or item.get("state") or item.get("status")
+    if word == "READY":
+        return "ready"
+    return "failed" if word in FAILED_STATES else "building"
+
+
+def _list_next_steps(item: Mapping[str, Any]) -> tuple[str, ...]:
+    inspector = item.get("inspectorUrl")
+    return (f"Look at it: {inspector}",) if inspector else ()

@@ -1,0 +1,141 @@
+"""Define what every reader of lock files returns."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from packaging.utils import canonicalize_name
+
+from mastra_core.errors import BuildError
+from mastra_core.pipeline import Platform, Project
+from mastra_deployer.bundler.locks.indexes import Indexes
+from mastra_deployer.project.interpreters import project_interpreter, target_interpreter
+
+__all__ = ("LockRequest", "LockSource", "ResolverInput", "build_drift_error", "check_python")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LockRequest:
+    """What is wanted from a project's files.
+
+    :param project: the app.
+    :param entry: the file of the entry module, if any: it may declare dependencies itself.
+    :param platform: the platform to build for.
+    :param extras: optional dependencies that ship.
+    :param groups: dependency groups that ship besides the main one.
+    """
+
+    project: Project
+    entry: Path | None
+    platform: Platform
+    extras: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+
+    @property
+    def root(self) -> Path:
+        """The project's directory."""
+        return self.project.root
+
+    def find_interpreter(self) -> str:
+        """Return the path of a Python of the target's version, or nothing."""
+        project_python = project_interpreter(self.project)
+        interpreter = target_interpreter(
+            self.platform.python, project_python, self.platform.interpreter
+        )
+        return interpreter.path if interpreter else ""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ResolverInput:
+    """What uv has to resolve.
+
+    :param lines: requirements, or options of a requirements file.
+    :param constraints: versions that apply where a package is needed anyway.
+    :param pyproject: read by uv itself, for the package sources of [tool.uv].
+    :param options: of uv, for ``pyproject``.
+    :param hashes: SHA-256 that a lock allows, by canonical name; packages not in it may have any.
+    """
+
+    lines: tuple[str, ...] = ()
+    constraints: tuple[str, ...] = ()
+    pyproject: Path | None = None
+    options: tuple[str, ...] = ()
+    hashes: Mapping[str, frozenset[str]] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LockSource:
+    """The files that decide what ships.
+
+    :param name: of the deciding file, as users know it.
+    :param files: every file it depends on; while their contents stay the same, the result does.
+    :param direct: requirements that the project declares itself; these are never pruned.
+    :param read: returns what they require; may be slow, and is called only after a change.
+    :param locked: whether the files decide every version.
+    :param update: the command that creates or updates the lock.
+    :param requires_python: the project's specifier of Python versions.
+    :param indexes: sources of packages that the files name.
+    """
+
+    name: str
+    files: tuple[Path, ...]
+    direct: tuple[str, ...]
+    read: Callable[[], ResolverInput]
+    locked: bool
+    update: str
+    requires_python: str = ""
+    indexes: Indexes = dataclasses.field(default_factory=Indexes)
+
+
+def build_drift_error(name: str, reason: str, update: str) -> BuildError:
+    """Build the error for a lock that does not match the project.
+
+    :param name: of the lock.
+    :param reason: what differs.
+    :param update: the command that updates the lock.
+    """
+    return BuildError(
+        f"{name} does not match the project: {reason}.", f"Run `{update}`, and commit the result."
+    )
+
+
+def check_python(requires: str, platform: Platform, where: str) -> None:
+    """Check that a specifier of Python versions includes the target's.
+
+    :param requires: the specifier; may be empty.
+    :param platform: the target's.
+    :param where: what the specifier belongs to, for the error.
+    :raises BuildError: when it does not.
+    """
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    try:
+        specifier = SpecifierSet(requires)
+    except InvalidSpecifier:
+        raise BuildError(
+            f"{where} requires Python {requires!r}, which is not a version specifier.",
+            "Write it like '>=3.11'.",
+        ) from None
+    # The target's patch release is not known: one that fits is enough.
+    if any(specifier.contains(f"{platform.python}.{patch}") for patch in range(100)):
+        return
+    raise BuildError(
+        f"{where} requires Python {requires!r}, but the target has {platform.python}.",
+        "Build for another Python (--python, or [tool.mastra] python), or change what the "
+        "project requires.",
+    )
+
+
+def collect_hashes(packages: list[tuple[str, list[str]]]) -> dict[str, frozenset[str]]:
+    """Collect the hashes of a lock by canonical name; those that are not SHA-256 are skipped.
+
+    :param packages: pairs of a name and its ``algorithm:digest`` hashes.
+    """
+    allowed: dict[str, frozenset[str]] = {}
+    for name, hashes in packages:
+        key = str(canonicalize_name(name))
+        digests = {item.partition(":")[2] for item in hashes if item.startswith("sha256:")}
+        allowed[key] = allowed.get(key, frozenset()) | digests
+    return {name: digests for name, digests in allowed.items() if digests}

@@ -1,0 +1,140 @@
+"""Choose the file that decides versions: the configured one, else the first of a fixed order."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from mastra_core.errors import BuildError, ConfigError
+from mastra_core.pipeline import Platform, Project, Report
+from mastra_deployer.bundler.locks.lock_source import LockRequest, LockSource
+from mastra_deployer.bundler.locks.pdm import read_pdm_lock
+from mastra_deployer.bundler.locks.pipfile import read_pipfile_lock
+from mastra_deployer.bundler.locks.plain import read_plain
+from mastra_deployer.bundler.locks.poetry import read_poetry_lock
+from mastra_deployer.bundler.locks.pylock import read_pylock
+from mastra_deployer.bundler.locks.script import read_script, read_script_block
+from mastra_deployer.bundler.locks.uvlock import read_uv_lock
+from mastra_deployer.bundler.locks.workspace import find_workspace_root
+from mastra_deployer.project.discovery import config_of, module_file
+
+__all__ = ("choose_source", "has_lock")
+
+T = TypeVar("T")
+
+# A tool's own lock before the standard's, which is often exported from it.
+_LOCKS: tuple[tuple[str, Callable[[LockRequest, Path], LockSource]], ...] = (
+    ("uv.lock", read_uv_lock),
+    ("poetry.lock", read_poetry_lock),
+    ("pdm.lock", read_pdm_lock),
+    ("Pipfile.lock", read_pipfile_lock),
+    ("pylock.toml", read_pylock),
+)
+
+
+def choose_source(project: Project, platform: Platform, report: Report) -> LockSource:
+    """Choose the files that decide what ships.
+
+    In this order: ``[tool.mastra.build] lock``, the entry's script block, uv.lock, poetry.lock,
+    pdm.lock, Pipfile.lock, pylock.toml, pylock.NAME.toml, pyproject.toml with requirements.txt.
+
+    :param project: the app.
+    :param platform: the platform to build for.
+    :param report: receives a note when several locks exist.
+    :raises BuildError: with ``[tool.mastra.build] locked``, when there is no lock.
+    :raises ConfigError: for a file that is missing, unknown or malformed.
+    """
+    build = config_of(project).build
+    entry = module_file(project) if project.module else None
+    request = LockRequest(
+        project=project,
+        entry=entry,
+        platform=platform,
+        extras=build.extras,
+        groups=build.groups,
+    )
+    source = _check_format(
+        "What the project requires", lambda: _choose(request, build.lock, report)
+    )
+    if build.locked and not source.locked:
+        raise BuildError(
+            f"There is no lock: {source.name} leaves versions open, but --locked requires exact "
+            "versions.",
+            f"Run `{source.update}`, and commit the result; or build without --locked.",
+        )
+    read = source.read
+    return dataclasses.replace(source, read=lambda: _check_format(source.name, read))
+
+
+def _check_format(name: str, read: Callable[[], T]) -> T:
+    """Call ``read``; raise an error for a malformed file."""
+    try:
+        return read()
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ConfigError(
+            f"{name} is malformed: {type(error).__name__} {str(error).splitlines()[0]!r}.",
+            "Recreate the lock with its tool, or correct what was written by hand.",
+        ) from None
+
+
+def has_lock(root: Path) -> bool:
+    """Return whether a project has a lock of any tool.
+
+    :param root: the project's directory.
+    """
+    return bool(_find_locks(root))
+
+
+def _choose(request: LockRequest, name_option: str, report: Report) -> LockSource:
+    if name_option:
+        return _read_named(request, name_option)
+    if request.entry and (block := read_script_block(request.entry)) is not None:
+        return read_script(request, request.entry, block)
+    locks = _find_locks(request.root)
+    if not locks:
+        return read_plain(request)
+    (name, make, path), *others = locks
+    if others:
+        listed = ", ".join(other[0] for other in others)
+        report.note(
+            f"{name} decides which versions ship; {listed} was not read.",
+            "Delete the unused files, or name the one to use: [tool.mastra.build] lock.",
+        )
+    return make(request, path)
+
+
+def _find_locks(root: Path) -> list[tuple[str, Callable[[LockRequest, Path], LockSource], Path]]:
+    directories = {"uv.lock": find_workspace_root(root)}
+    candidates = [(name, make, directories.get(name, root) / name) for name, make in _LOCKS]
+    existing = [item for item in candidates if item[2].is_file()]
+    if existing:
+        return existing
+    pylocks = sorted(root.glob("pylock.*.toml"))
+    if len(pylocks) > 1:
+        raise ConfigError(
+            f"There are several locks: {', '.join(path.name for path in pylocks)}.",
+            f"Name the one that ships: [tool.mastra.build] lock = {pylocks[0].name!r}.",
+        )
+    return [(path.name, read_pylock, path) for path in pylocks]
+
+
+def _read_named(request: LockRequest, name: str) -> LockSource:
+    path = request.root / name
+    if not path.is_file():
+        raise ConfigError(
+            f"[tool.mastra.build] lock: {str(path)!r} does not exist.",
+            "Correct the name, or create the lock.",
+        )
+    readers = dict(_LOCKS)
+    if path.name in readers:
+        return readers[path.name](request, path)
+    if path.name.startswith("pylock.") and path.suffix == ".toml":
+        return read_pylock(request, path)
+    if path.suffix in (".txt", ".in"):
+        return dataclasses.replace(read_plain(request, path), name=path.name)
+    raise ConfigError(
+        f"[tool.mastra.build] lock: {name!r} is not a kind of lock that mastra supports.",
+        "Use uv.lock, poetry.lock, pdm.lock, Pipfile.lock, pylock.toml or a .txt file.",
+    )

@@ -1,0 +1,1 @@
+"""Describe a build: manifest, inventory, bill of materials, sizes, and state for the next build."""

@@ -1,0 +1,130 @@
+"""Remember what was bundled where and from what, so that an unchanged bundle is not made again.
+
+Clocks do not count: an output is reused only where its inputs, by content, and its files, by their
+status in the file system, are those that were recorded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from mastra_core.pipeline import MANIFEST, BundleManifest, Problem, Project
+from mastra_core.pipeline.file_tree import tree_files
+from mastra_deployer.files.checksummed import read_checksummed_json, write_checksummed_json
+from mastra_deployer.files.directories import local_directory
+
+__all__ = (
+    "BuildState",
+    "compute_build_fingerprint",
+    "hash_code",
+    "load_build_state",
+    "save_build_state",
+)
+
+
+class BuildState(msgspec.Struct, frozen=True, kw_only=True):
+    """State of one output.
+
+    :param facts: digest of everything but sources and dependencies that decides the bundle.
+    :param stamp: digest of the files of the output.
+    :param manifest: of the bundle.
+    :param problems: what the checks before bundling found.
+    """
+
+    facts: str
+    stamp: str
+    manifest: BundleManifest
+    problems: tuple[Problem, ...] = ()
+
+    def is_current(self, directory: Path) -> bool:
+        """Return whether the output still exists unchanged.
+
+        :param directory: the output.
+        """
+        try:
+            return self.stamp == _hash_output(directory)
+        except OSError:
+            return False
+
+
+def compute_build_fingerprint(sources: str, closure: str) -> str:
+    """Compute the fingerprint of a build.
+
+    :param sources: digest of the app's own files.
+    :param closure: fingerprint of its dependencies.
+    """
+    return hashlib.sha256(f"{sources}\n{closure}".encode()).hexdigest()
+
+
+def load_build_state(project: Project, directory: Path) -> BuildState | None:
+    """Load the state of an output; ``None`` where there is none.
+
+    :param project: the app.
+    :param directory: the output.
+    """
+    return read_checksummed_json(_get_state_file(project, directory), BuildState)
+
+
+def save_build_state(
+    project: Project,
+    directory: Path,
+    facts: str,
+    manifest: BundleManifest,
+    problems: Sequence[Problem],
+) -> None:
+    """Save the state of an output that was just made.
+
+    :param project: the app.
+    :param directory: the output.
+    :param facts: digest of everything but sources and dependencies that decides the bundle.
+    :param manifest: of the bundle.
+    :param problems: what the checks before bundling found.
+    """
+    state = BuildState(
+        facts=facts,
+        stamp=_hash_output(directory),
+        manifest=manifest,
+        problems=tuple(problems),
+    )
+    file = _get_state_file(project, directory)
+    file.parent.mkdir(exist_ok=True)
+    write_checksummed_json(file, state)
+
+
+def hash_code(directory: Path) -> str:
+    """Hash the state of a package's code, since an editable package never changes its version.
+
+    :param directory: the package's directory.
+    """
+    entries = (
+        (name, *_get_size_and_time(entry))
+        for name, entry in tree_files(directory)
+        if name.endswith(".py")
+    )
+    return hashlib.sha256(repr(sorted(entries)).encode()).hexdigest()
+
+
+def _hash_output(directory: Path) -> str:
+    """Hash the manifest's content, and each file's status, which needs no reading of the files."""
+    digest = hashlib.sha256((directory / MANIFEST).read_bytes())
+    entries = (
+        (name, entry.inode(), *_get_size_and_time(entry)) for name, entry in tree_files(directory)
+    )
+    digest.update(repr(sorted(entries)).encode())
+    return digest.hexdigest()
+
+
+def _get_size_and_time(entry: os.DirEntry[str]) -> tuple[int, int]:
+    status = entry.stat(follow_symlinks=False)
+    return status.st_size, status.st_mtime_ns
+
+
+def _get_state_file(project: Project, directory: Path) -> Path:
+    real = directory.parent.resolve() / directory.name  # by whatever link one came
+    name = hashlib.sha256(os.fsencode(real)).hexdigest()[:16]
+    return local_directory(project) / "made" / f"{name}.json"

@@ -1,0 +1,69 @@
+"""Create the manifest of a staged app, before a target completes it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from mastra_core.pipeline import BundleManifest, Platform, Project, Serve
+from mastra_deployer.bundler.metadata.size_breakdown import measure_sizes
+from mastra_deployer.bundler.resolve.closure import OWN
+from mastra_deployer.bundler.vendor.wheel_store import StoredWheel
+
+__all__ = ("COMPARED", "draft_manifest", "extract_registry")
+
+COMPARED = ("agents", "workflows", "tools")
+_COMPILED = (".so", ".pyd")
+
+
+def draft_manifest(
+    project: Project,
+    platform: Platform,
+    kind: str,
+    source: Mapping[str, Any] | None,
+    app: Path,
+    wheels: Collection[StoredWheel],
+) -> BundleManifest:
+    """Create the manifest of a staged app from what is known without starting it.
+
+    :param project: the app.
+    :param platform: the platform of the build.
+    :param kind: ``mastra`` or ``asgi``.
+    :param source: the app's report of an import from source; ``None`` where there is none.
+    :param app: directory of the app's files in the build.
+    :param wheels: the dependencies that ship.
+    """
+    root = project.import_root.relative_to(project.root)
+    names = (file.name for part in wheels for file in part.files)
+    return BundleManifest(
+        app="mastra_asgi:app" if kind == "mastra" else project.entry,
+        paths=((Path("app") / root).as_posix(), "vendor"),
+        python=platform.python,
+        wheels=platform.wheels,
+        pure=not any(name.endswith(_COMPILED) for name in names),
+        kind=kind,
+        entry=project.entry,
+        required=project.environment.required,
+        optional=project.environment.optional,
+        serve=msgspec.convert((source or {}).get("serve", {}), Serve),
+        registry=extract_registry(source or {}),
+        variables=(source or {}).get("variables", {}),
+        versions={name: metadata.version(name) for name in (*OWN, "mastra-deployer")},
+        sizes=measure_sizes(app, wheels),
+    )
+
+
+def extract_registry(source: Mapping[str, Any]) -> dict[str, Any]:
+    """Extract from an app's report what a bundle keeps and must have in common with its source.
+
+    :param source: the report; may be empty.
+    """
+    return (
+        {name: source.get(name, {}) for name in COMPARED}
+        if source.get("agents") is not None
+        else {}
+    )

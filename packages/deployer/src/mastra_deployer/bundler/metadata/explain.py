@@ -1,0 +1,170 @@
+"""Explain whether a module ships, from where, and why or why not."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import sys
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from packaging.utils import canonicalize_name
+
+from mastra_core.pipeline import Bundle, Project
+from mastra_deployer.bundler.metadata.inventory import Inventory, InventoryEntry
+
+__all__ = ("explain",)
+
+_MAX_SHOWN = 5
+
+
+def explain(name: str, inventory: Inventory, project: Project, bundle: Bundle) -> list[str]:
+    """Explain in sentences what is known of a module, a distribution or a file of the project.
+
+    :param name: ``package.module``, ``distribution-name`` or ``src/package/data.json``.
+    :param inventory: of the last build.
+    :param project: the app.
+    :param bundle: the bundle made from that build.
+    """
+    sentences = [
+        *_explain_own_files(name, inventory, project),
+        *_explain_modules(name, inventory, bundle),
+        *_explain_distribution(name, inventory),
+    ]
+    return list(dict.fromkeys(sentences)) or [_explain_unknown(name, inventory)]
+
+
+def _explain_own_files(name: str, inventory: Inventory, project: Project) -> Iterator[str]:
+    """Explain files of the project, named by path or by dotted name below the import root."""
+    root = project.import_root.relative_to(project.root)
+    stem = (PurePosixPath(root.as_posix()) / name.replace(".", "/")).as_posix()
+    names = {name.rstrip("/"), f"{stem}.py", f"{stem}/__init__.py", stem}
+    for file in inventory.app:
+        if file in names:
+            importers = ", ".join(_find_importers(name, inventory, project)[:_MAX_SHOWN])
+            yield f"{file} ships: it is the app's own code" + (
+                f", imported by {importers}." if importers else "."
+            )
+    submodules = [file for file in inventory.app if file.startswith(f"{stem}/")]
+    if submodules and f"{stem}/__init__.py" not in inventory.app:
+        yield f"{stem}/ ships, a package without __init__.py: {len(submodules)} files."
+    for file, reason in inventory.dropped.items():
+        if any(candidate == file or candidate.startswith(f"{file}/") for candidate in names):
+            yield f"{file} does not ship: {reason}. {_suggest_fix(file, reason)}"
+
+
+def _find_importers(name: str, inventory: Inventory, project: Project) -> list[str]:
+    """Return the lines of the app that import one of its own modules by dotted name."""
+    return [
+        f"{file}:{line}"
+        for file in inventory.app
+        if file.endswith(".py")
+        for line in _iter_import_lines(project, file, name)
+    ]
+
+
+def _iter_import_lines(project: Project, file: str, name: str) -> Iterator[int]:
+    package = list((project.root / file).relative_to(project.import_root).parts[:-1])
+    try:
+        tree = ast.parse((project.root / file).read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return
+    for node in ast.walk(tree):
+        imported: set[str] = set()
+        if isinstance(node, ast.Import):
+            imported = {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            # One dot is the package itself, each further one its parent.
+            above = package[: len(package) - node.level + 1] if node.level else []
+            base = ".".join([*above, *([node.module] if node.module else [])])
+            imported = {base, *(f"{base}.{alias.name}" for alias in node.names)}
+        if name in imported:
+            yield node.lineno  # type: ignore[attr-defined]  # both kinds are statements
+
+
+def _suggest_fix(file: str, reason: str) -> str:
+    if "exclude" in reason:
+        return "Remove it from [tool.mastra.build] exclude to keep it."
+    pattern = file if "." in file.rpartition("/")[2] else f"{file}/**/*"
+    return f'To keep it: [tool.mastra.build] include = ["{pattern}"].'
+
+
+def _explain_modules(name: str, inventory: Inventory, bundle: Bundle) -> Iterator[str]:
+    """Explain modules of distributions and of the standard library."""
+    if name in sys.stdlib_module_names:
+        yield f"{name} is in Python's standard library."
+    top, _, rest = name.partition(".")
+    for distribution, item in inventory.distributions.items():
+        if top not in item.tops:
+            continue
+        if item.reason or not rest:
+            yield _describe_distribution(distribution, item, inventory)
+        else:
+            yield _explain_submodule(name, distribution, item, bundle)
+
+
+def _explain_submodule(name: str, distribution: str, item: InventoryEntry, bundle: Bundle) -> str:
+    stem = name.replace(".", "/")
+    vendor = bundle.directory / bundle.manifest.paths[-1]
+    file_name = next(_iter_module_files(vendor, stem), None)
+    if file_name is not None:
+        return f"{name} ships: {file_name} of {distribution} {item.version}."
+    for reason, files in item.dropped.items():
+        if any(file.startswith((f"{stem}.", f"{stem}/")) for file in files):
+            return (
+                f"{name} of {distribution} {item.version} does not ship: {reason}. "
+                f'To keep all of it: [tool.mastra.build] keep = ["{distribution}"].'
+            )
+    return f"{distribution} {item.version} ships, and has no module {name}."
+
+
+def _iter_module_files(vendor: Path, stem: str) -> Iterator[str]:
+    for path in (vendor / f"{stem}.py", vendor / stem / "__init__.py", vendor / stem):
+        if path.exists():
+            yield path.relative_to(vendor).as_posix()
+    for path in sorted((vendor / stem).parent.glob(f"{stem.rpartition('/')[2]}.*")):
+        yield path.relative_to(vendor).as_posix()  # compiled: its name ends with the platform
+
+
+def _explain_distribution(name: str, inventory: Inventory) -> Iterator[str]:
+    canonical = canonicalize_name(name)
+    if canonical in inventory.distributions:
+        yield _describe_distribution(canonical, inventory.distributions[canonical], inventory)
+
+
+def _describe_distribution(name: str, item: InventoryEntry, inventory: Inventory) -> str:
+    chain = " <- ".join(_find_requirement_chain(name, inventory))
+    if item.reason:
+        return (
+            f"{name} {item.version} does not ship: {item.reason} ({chain}). "
+            f'To keep it: add it to the dependencies, or [tool.mastra.build] keep = ["{name}"].'
+        )
+    dropped = sum(len(files) for files in item.dropped.values())
+    omitted = f", without {dropped} files that cannot run there" if dropped else ""
+    return f"{name} {item.version} ships: {item.size / 1e6:.1f} MB{omitted}; needed by {chain}."
+
+
+def _find_requirement_chain(name: str, inventory: Inventory) -> list[str]:
+    """Return the shortest chain of requirers up to the project."""
+    chains: list[list[str]] = [[name]]
+    visited = {name}
+    while chains:
+        chain = chains.pop(0)
+        item = inventory.distributions.get(chain[-1])
+        for requirer in item.requirers if item else ():
+            if not requirer:
+                return [*chain[1:], "the project"]
+            if requirer not in visited:
+                visited.add(requirer)
+                chains.append([*chain, requirer])
+    return ["nothing"]
+
+
+def _explain_unknown(name: str, inventory: Inventory) -> str:
+    tops = {top for item in inventory.distributions.values() for top in item.tops}
+    close = difflib.get_close_matches(name, [*tops, *inventory.distributions], 1)
+    guess = f" Did you mean {close[0]}?" if close else ""
+    return (
+        f"{name} is in neither the project nor its dependencies.{guess} "
+        "Add the distribution that has it to the dependencies in pyproject.toml."
+    )

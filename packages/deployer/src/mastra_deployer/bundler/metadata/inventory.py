@@ -1,0 +1,101 @@
+"""Record what ships in a build, what does not, and why; ``--explain`` reads it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from mastra_core.pipeline import BundleManifest, Platform, Project
+from mastra_deployer.bundler.sources.app_sources import AppSources
+from mastra_deployer.bundler.vendor.vendor import VendoredDependencies
+from mastra_deployer.files.checksummed import read_checksummed_json, write_checksummed_json
+from mastra_deployer.files.directories import local_directory
+
+__all__ = ("Inventory", "InventoryEntry", "read_inventory", "write_inventory")
+
+
+class InventoryEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """A distribution of the closure.
+
+    :param version: of the distribution.
+    :param requirers: who requires it; an empty name is the project itself or its target.
+    :param tops: what it puts on ``sys.path``.
+    :param reason: why it does not ship; empty where it ships.
+    :param size: of what ships, in bytes.
+    :param dropped: its files that do not ship, by reason.
+    """
+
+    version: str
+    requirers: tuple[str, ...] = ()
+    tops: tuple[str, ...] = ()
+    reason: str = ""
+    size: int = 0
+    dropped: dict[str, tuple[str, ...]] = {}
+
+
+class Inventory(msgspec.Struct, frozen=True, kw_only=True):
+    """Contents of one build.
+
+    :param app: names of the app's files that ship, from the project's root.
+    :param dropped: those that do not, with the reason.
+    :param distributions: by canonical name.
+    """
+
+    app: tuple[str, ...]
+    dropped: dict[str, str]
+    distributions: dict[str, InventoryEntry]
+
+    @property
+    def left_out(self) -> dict[str, str]:
+        """Distributions that do not ship, with the reason."""
+        return {name: item.reason for name, item in self.distributions.items() if item.reason}
+
+
+def write_inventory(
+    project: Project, platform: Platform, sources: AppSources, vendored: VendoredDependencies
+) -> None:
+    """Save the inventory of a build until the next one for the same platform.
+
+    :param project: the app.
+    :param platform: the platform of the build.
+    :param sources: the app's own files.
+    :param vendored: its dependencies.
+    """
+    inventory = Inventory(
+        app=tuple(sources.files),
+        dropped=dict(sources.dropped),
+        distributions={
+            name: _create_entry(name, vendored) for name in sorted(vendored.distributions)
+        },
+    )
+    file = _get_inventory_file(project, platform.python, platform.wheels)
+    file.parent.mkdir(exist_ok=True)
+    write_checksummed_json(file, inventory)
+
+
+def read_inventory(project: Project, manifest: BundleManifest) -> Inventory | None:
+    """Load the inventory of the last build for a bundle's platform; ``None`` where there is none.
+
+    :param project: the app.
+    :param manifest: of the bundle.
+    """
+    return read_checksummed_json(
+        _get_inventory_file(project, manifest.python, manifest.wheels), Inventory
+    )
+
+
+def _create_entry(name: str, vendored: VendoredDependencies) -> InventoryEntry:
+    distribution, wheel = vendored.distributions[name], vendored.wheels.get(name)
+    return InventoryEntry(
+        version=distribution.version,
+        requirers=vendored.requirers.get(name, ()),
+        tops=distribution.tops,
+        reason=vendored.dropped.get(name, ""),
+        size=wheel.size if wheel else 0,
+        dropped=wheel.dropped if wheel else {},
+    )
+
+
+def _get_inventory_file(project: Project, python: str, wheels: str) -> Path:
+    return local_directory(project) / "builds" / f"{wheels}-{python}.json"

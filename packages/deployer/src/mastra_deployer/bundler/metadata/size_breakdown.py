@@ -1,0 +1,34 @@
+"""Measure what takes the space in a bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from mastra_deployer.bundler.vendor.wheel_store import StoredWheel
+
+__all__ = ("APP_KEY", "largest", "measure_sizes")
+
+APP_KEY = "(app)"
+
+
+def measure_sizes(app: Path, wheels: Iterable[StoredWheel]) -> dict[str, int]:
+    """Measure the app and each distribution, the largest first.
+
+    Bytecode counts for the package it belongs to.
+
+    :param app: directory of the app's files.
+    :param wheels: the dependencies that ship.
+    :returns: apparent bytes by name.
+    """
+    app_size = sum(path.stat().st_size for path in app.rglob("*") if path.is_file())
+    return largest({APP_KEY: app_size, **{part.name: part.size for part in wheels}})
+
+
+def largest(sizes: Mapping[str, int], count: int | None = None) -> dict[str, int]:
+    """Sort sizes, the largest first.
+
+    :param sizes: bytes by name.
+    :param count: how many to return; ``None`` for all.
+    """
+    return dict(sorted(sizes.items(), key=lambda pair: (-pair[1], pair[0]))[:count])

@@ -1,0 +1,213 @@
+"""Make wheels of installed or local distributions: Mastra's own, editable ones, path dependencies.
+
+A bundle gets exactly the version of mastra-core and mastra-server that mastra runs with: a wheel is
+packed again from the installed files, or built where the installation is editable. So building
+works offline and before anything is published.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import functools
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from email.parser import HeaderParser
+from importlib import metadata
+from pathlib import Path
+from urllib.parse import unquote, urlparse
+
+import msgspec
+from packaging.utils import canonicalize_name
+
+from mastra_core.errors import BuildError
+from mastra_core.pipeline.file_tree import content_digest
+from mastra_deployer.bundler.uv import run_uv
+from mastra_deployer.files.checksummed import read_checksummed_json, write_checksummed_json
+from mastra_deployer.files.directories import cache_directory, cache_writing, publish
+from mastra_deployer.files.temporary import discard_directory, scratch_directory
+
+__all__ = ("build_wheel", "get_own_wheel", "hash_tree", "pack_tree")
+
+# An installer adds these; they name its paths and time, and would make two bundles differ.
+INSTALLER_FILES = frozenset(
+    ("INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json")
+)
+_INDEX = "wheel.json"
+_SKIPPED = frozenset((".git", ".venv", "__pycache__", ".mastra", ".mastra-local"))
+# Only at the top of a tree; deeper, directories of these names may be packages.
+_BUILD_RESULTS = frozenset(("build", "dist"))
+
+
+@functools.cache
+def get_own_wheel(name: str) -> Path:
+    """Return a wheel of an installed distribution.
+
+    :param name: of the distribution.
+    :raises BuildError: when it is not installed beside mastra, or is incomplete.
+    """
+    try:
+        distribution = metadata.distribution(name)
+    except metadata.PackageNotFoundError:
+        raise BuildError(
+            f"{name} is not installed beside mastra.", f"Install it: pip install {name}."
+        ) from None
+    source = _find_editable_source(distribution)
+    return build_wheel(source) if source else _pack_installed(distribution)
+
+
+def build_wheel(source: Path) -> Path:
+    """Build a wheel of a local project, once for each state of its files.
+
+    A wheel with compiled code fits this machine only; installing it for another one is an error.
+
+    :param source: the project's directory.
+    :raises BuildError: when it does not build.
+    """
+
+    def create(directory: Path) -> None:
+        run_uv(["build", "--quiet", "--wheel", "--out-dir", str(directory), str(source)])
+
+    return _get_cached_wheel(hash_tree(source), create)
+
+
+def hash_tree(source: Path) -> str:
+    """Hash names and contents of a source tree, without build results and caches.
+
+    :param source: the tree's directory.
+    :returns: SHA-256 in hexadecimal digits.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(source.rglob("*")):
+        relative = path.relative_to(source)
+        if relative.parts[0] in _BUILD_RESULTS or not _SKIPPED.isdisjoint(relative.parts):
+            continue
+        if path.is_file():
+            digest.update(f"{relative.as_posix()}\0".encode())
+            digest.update(bytes.fromhex(content_digest(path)))
+    return digest.hexdigest()
+
+
+def _find_editable_source(distribution: metadata.Distribution) -> Path | None:
+    origin = json.loads(distribution.read_text("direct_url.json") or "{}")
+    if not origin.get("dir_info", {}).get("editable"):
+        return None
+    return Path(unquote(urlparse(origin["url"]).path))
+
+
+def _pack_installed(distribution: metadata.Distribution) -> Path:
+    record = distribution.read_text("RECORD")
+    if not record:
+        raise BuildError(
+            f"The installation of {distribution.name} is broken: it has no RECORD.",
+            f"Reinstall it: pip install --force-reinstall {distribution.name}.",
+        )
+    name = f"{distribution.name.replace('-', '_')}-{distribution.version}-py3-none-any.whl"
+
+    def create(directory: Path) -> None:
+        _write_wheel(distribution, directory / name)
+
+    return _get_cached_wheel(hashlib.sha256(record.encode()).hexdigest(), create)
+
+
+class _CachedWheel(msgspec.Struct, frozen=True):
+    """A wheel in the cache."""
+
+    name: str
+    sha256: str
+
+
+def _get_cached_wheel(key: str, create: Callable[[Path], None]) -> Path:
+    """Return the cached wheel of ``key``; make it where it is missing or damaged."""
+    directory = cache_directory("wheels") / key[:32]
+    if existing := _find_intact_wheel(directory):
+        return existing
+    discard_directory(directory)
+    with cache_writing(), scratch_directory(directory.parent) as temporary:
+        staged = temporary / "made"
+        staged.mkdir()
+        create(staged)
+        wheel = next(staged.glob("*.whl"))
+        write_checksummed_json(staged / _INDEX, _CachedWheel(wheel.name, content_digest(wheel)))
+        publish(staged, directory)
+    return directory / wheel.name
+
+
+def _find_intact_wheel(directory: Path) -> Path | None:
+    cached = read_checksummed_json(directory / _INDEX, _CachedWheel)
+    if cached is None:
+        return None
+    try:
+        is_intact = content_digest(directory / cached.name) == cached.sha256
+    except OSError:
+        return None
+    return directory / cached.name if is_intact else None
+
+
+def _write_wheel(distribution: metadata.Distribution, wheel: Path) -> None:
+    """Zip the installed files with a new RECORD; order and times are always the same."""
+    rows: list[tuple[str, str, int | str]] = []
+    record = "RECORD"
+    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(distribution.files or (), key=str):
+            name = file.as_posix()
+            if name.startswith("..") or file.suffix == ".pyc" or file.name in INSTALLER_FILES:
+                continue
+            if file.name == "RECORD":
+                record = name
+                continue
+            if file.parts[0] == "bin":  # installers create these from entry_points.txt
+                continue
+            content = _read_installed_file(distribution, file)
+            rows.append((name, compute_record_hash(content), len(content)))
+            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
+        archive.writestr(zipfile.ZipInfo(record), format_record([*rows, (record, "", "")]))
+
+
+def pack_tree(tree: Path, directory: Path) -> Path:
+    """Pack the only distribution installed in a tree as a wheel with its original tags.
+
+    :param tree: the directory that it is installed in.
+    :param directory: the directory that receives the wheel.
+    :returns: the wheel.
+    """
+    distribution = next(iter(metadata.distributions(path=[str(tree)])))
+    tags = HeaderParser().parsestr(distribution.read_text("WHEEL") or "").get_all("Tag") or []
+    tag = ".".join(sorted({item.split("-")[0] for item in tags}))
+    rest = sorted({item.partition("-")[2] for item in tags})[0]
+    stem = canonicalize_name(distribution.name).replace("-", "_")
+    name = f"{stem}-{distribution.version}-{tag}-{rest}.whl"
+    _write_wheel(distribution, directory / name)
+    return directory / name
+
+
+def _read_installed_file(distribution: metadata.Distribution, file: metadata.PackagePath) -> bytes:
+    try:
+        return Path(str(distribution.locate_file(file))).read_bytes()
+    except OSError as error:
+        raise BuildError(
+            f"The installation of {distribution.name} is broken: {file} {error.strerror}.",
+            f"Reinstall it: pip install --force-reinstall {distribution.name}.",
+        ) from None
+
+
+def compute_record_hash(content: bytes) -> str:
+    """Return the hash of a RECORD line.
+
+    :param content: of the file.
+    """
+    digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=")
+    return f"sha256={digest.decode()}"
+
+
+def format_record(rows: list[tuple[str, str, int | str]]) -> str:
+    """Format a RECORD file.
+
+    :param rows: name, hash and size of each file.
+    """
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()

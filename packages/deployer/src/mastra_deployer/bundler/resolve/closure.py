@@ -1,0 +1,257 @@
+"""Lock the project's runtime dependencies with all that they require."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import re
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mastra_core.pipeline import Platform, Project, Report
+from mastra_deployer.bundler.locks.indexes import remove_credentials
+from mastra_deployer.bundler.locks.lock_source import LockSource, ResolverInput, check_python
+from mastra_deployer.bundler.locks.select_lock import choose_source
+from mastra_deployer.bundler.own_wheels import get_own_wheel, hash_tree
+from mastra_deployer.bundler.resolve.lockfile import read_latest_lock, read_lock, write_lock
+from mastra_deployer.bundler.resolve.requirements import parse_names
+from mastra_deployer.bundler.resolve.resolver import Resolver
+from mastra_deployer.bundler.resolve.source_builds import SourceBuilder
+from mastra_deployer.bundler.resolve.tool_distributions import find_tool_distributions
+from mastra_deployer.files.directories import local_directory
+from mastra_deployer.files.temporary import scratch_directory
+from mastra_deployer.project.discovery import config_of
+
+__all__ = ("OWN", "Closure", "lock_closure")
+
+OWN = ("mastra-core", "mastra-server")
+# Format of the locks; changing it makes every project resolve again.
+_VERSION = "2"
+# Variables that influence a resolution.
+_VARIABLES = (
+    *("UV_INDEX_URL", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "UV_INDEX", "UV_FIND_LINKS"),
+    *("UV_EXCLUDE_NEWER", "UV_PRERELEASE", "UV_RESOLUTION", "UV_NO_INDEX", "UV_INDEX_STRATEGY"),
+    *("UV_CONSTRAINT", "UV_OVERRIDE", "UV_CONFIG_FILE"),
+)
+_MANIFESTS = ("pyproject.toml", "setup.py", "setup.cfg")
+_WITH_CREDENTIALS = re.compile(r"(https?://[^/\s@]+@[^/\s]+/)")
+_STAMP = "# local projects: "
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Closure:
+    """The distributions to install.
+
+    :param lock: pylock.toml with every distribution that comes as a wheel.
+    :param directories: local projects, which are built.
+    :param direct: canonical names that the project and the target require themselves, with extras.
+    :param fingerprint: of names, versions and hashes; independent of paths of this machine.
+    :param source: name of the file that decided the versions.
+    :param root: the project's directory.
+    :param environment: variables for uv when it installs: indexes with their credentials.
+    """
+
+    lock: Path
+    directories: tuple[Path, ...]
+    direct: Mapping[str, frozenset[str]]
+    fingerprint: str
+    source: str = ""
+    root: Path | None = None
+    environment: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
+
+
+def lock_closure(
+    project: Project,
+    platform: Platform,
+    requirements: Sequence[str],
+    own: Sequence[str],
+    report: Report,
+) -> Closure:
+    """Resolve the project's dependencies for a platform, or load an earlier resolution.
+
+    :param project: the app.
+    :param platform: the platform to build for.
+    :param requirements: of the target's runtime.
+    :param own: Mastra's distributions to add, at exactly the installed version.
+    :param report: receives progress and notes.
+    :raises BuildError: when they cannot be resolved, or a wheel is missing.
+    """
+    locks = local_directory(project) / "locks"
+    locks.mkdir(exist_ok=True)
+    source = choose_source(project, platform, report)
+    report.step(f"Resolving dependencies from {source.name}")
+    direct = parse_names([*source.direct, *requirements, *own])
+    key = _compute_key(
+        project, platform, source, [*requirements, *own, *_describe_overrides(direct)]
+    )
+    lock = locks / f"{platform.wheels}-{platform.python}-{key[:16]}.toml"
+    packages = _load_packages(lock)
+    if packages is None:
+        check_python(source.requires_python, platform, "The project")
+        with scratch_directory(locks) as temporary:
+            draft = temporary / "made.toml"
+            extra = [*requirements, *own]
+            write_lock(_resolve(project, platform, source, extra, direct, draft), draft, lock)
+        packages = _load_packages(lock) or []
+    directories = _get_directories(packages)
+    return Closure(
+        lock=lock,
+        directories=directories,
+        direct=direct,
+        fingerprint=_compute_fingerprint(packages, directories),
+        source=source.name,
+        root=project.root,
+        environment=_build_install_environment(source),
+    )
+
+
+def _resolve(
+    project: Project,
+    platform: Platform,
+    source: LockSource,
+    extra: Sequence[str],
+    direct: Mapping[str, frozenset[str]],
+    draft: Path,
+) -> str:
+    """Return the text of a new lock."""
+    temporary, locks = draft.parent, draft.parent.parent
+    resolver_input = source.read()
+    builder = SourceBuilder(
+        project=project, platform=platform, environment=source.indexes.to_environment()
+    )
+    # Versions that were chosen before are kept where they still fit.
+    previous = read_latest_lock(locks.glob(f"{platform.wheels}-{platform.python}-*.toml"))
+    resolution = Resolver(
+        project=project,
+        builder=builder,
+        inputs=_write_inputs(
+            resolver_input, builder, [*extra], _build_overrides(direct), temporary
+        ),
+        temporary=temporary,
+        previous=(previous or "").encode(),
+        hashes=resolver_input.hashes,
+    )
+    text = resolution.resolve()
+    packages = tomllib.loads(text).get("packages", [])
+    return f"{_STAMP}{_hash_manifests(_get_directories(packages))}\n{text}"
+
+
+def _write_inputs(
+    resolver_input: ResolverInput,
+    builder: SourceBuilder,
+    extra: Sequence[str],
+    overrides: Sequence[str],
+    temporary: Path,
+) -> list[str]:
+    """Return the resolver's arguments: files only, since a requirement may carry credentials."""
+    lines = [_build_from_commit(line, builder) for line in resolver_input.lines]
+    constraints = [_build_from_commit(line, builder) for line in resolver_input.constraints]
+    files = [str(resolver_input.pyproject)] if resolver_input.pyproject else []
+    files += [
+        _write_lines(temporary / "project.in", lines),
+        _write_lines(temporary / "runtime.in", extra),
+    ]
+    return [
+        *files,
+        *resolver_input.options,
+        *("--constraint", _write_lines(temporary / "constraints.txt", constraints)),
+        *("--override", _write_lines(temporary / "overrides.txt", overrides)),
+    ]
+
+
+def _build_from_commit(line: str, builder: SourceBuilder) -> str:
+    return builder.build_commit(line) if line.startswith("git+") or " @ git+" in line else line
+
+
+def _build_overrides(direct: Mapping[str, frozenset[str]]) -> list[str]:
+    """Require Mastra's installed packages, and exclude deployers with what only they require."""
+    lines = []
+    for name in OWN:
+        extras = ",".join(sorted(direct.get(name, ())))
+        lines.append(f"{name}{f'[{extras}]' if extras else ''} @ {get_own_wheel(name).as_uri()}")
+    # A marker that is never true removes the package from the resolution.
+    return lines + [f"{name} ; python_version < '0'" for name in sorted(find_tool_distributions())]
+
+
+def _describe_overrides(direct: Mapping[str, frozenset[str]]) -> list[str]:
+    """Describe the overrides by content, since the wheels' paths depend on this machine."""
+    digests = [hashlib.sha256(get_own_wheel(name).read_bytes()).hexdigest() for name in OWN]
+    return [*(line.partition(" @ ")[0] for line in _build_overrides(direct)), *digests]
+
+
+def _compute_key(
+    project: Project, platform: Platform, source: LockSource, facts: Sequence[str]
+) -> str:
+    """Hash everything that a resolution depends on, except credentials, which may change freely."""
+    build = config_of(project).build
+    contents = [
+        remove_credentials(path.read_text("utf-8")) for path in source.files if path.is_file()
+    ]
+    variables = [remove_credentials(os.environ.get(name, "")) for name in _VARIABLES]
+    inputs = [source.name, source.direct, build.extras, build.groups, build.lock, variables]
+    text = json.dumps([_VERSION, str(platform), platform.interpreter, contents, inputs, *facts])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _load_packages(lock: Path) -> list[dict[str, Any]] | None:
+    """Return the packages of a lock; ``None`` where there is no valid one.
+
+    A lock is invalid when a local project's requirements have changed, or a wheel that was built is
+    no longer in the cache.
+    """
+    text = read_lock(lock)
+    if text is None:
+        return None
+    packages: list[dict[str, Any]] = tomllib.loads(text).get("packages", [])
+    archives = [package["archive"] for package in packages if "archive" in package]
+    paths = [archive["path"] for archive in archives if "path" in archive]
+    stamp = f"{_STAMP}{_hash_manifests(_get_directories(packages))}\n"
+    if stamp in text and all(Path(path).is_file() for path in paths):
+        return packages
+    return None
+
+
+def _get_directories(packages: Sequence[Mapping[str, Any]]) -> tuple[Path, ...]:
+    return tuple(
+        Path(package["directory"]["path"]) for package in packages if "directory" in package
+    )
+
+
+def _hash_manifests(directories: Iterable[Path]) -> str:
+    """Hash the files in which local projects declare their requirements."""
+    digest = hashlib.sha256()
+    for path in (directory / name for directory in directories for name in _MANIFESTS):
+        digest.update(path.read_bytes() if path.is_file() else b"-")
+    return digest.hexdigest()
+
+
+def _build_install_environment(source: LockSource) -> dict[str, str]:
+    """Return uv's variables: indexes, and URLs of requirements that carry credentials."""
+    lines = "\n".join(source.direct)
+    urls = tuple(dict.fromkeys(_WITH_CREDENTIALS.findall(lines)))
+    indexes = source.indexes
+    return dataclasses.replace(indexes, extra=(*indexes.extra, *urls)).to_environment()
+
+
+def _compute_fingerprint(packages: Sequence[Mapping[str, Any]], directories: Sequence[Path]) -> str:
+    facts = [
+        [package["name"], package.get("version"), _get_hashes(package)]
+        for package in packages
+        if "directory" not in package
+    ]
+    facts += [[path.name, hash_tree(path)] for path in directories]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+
+def _get_hashes(package: Mapping[str, Any]) -> list[str]:
+    files = [*package.get("wheels", []), *([package["archive"]] if "archive" in package else [])]
+    return sorted(file["hashes"]["sha256"] for file in files)
+
+
+def _write_lines(path: Path, lines: Iterable[str]) -> str:
+    path.write_text("\n".join([*lines, ""]), encoding="utf-8")
+    return str(path)

@@ -1,0 +1,71 @@
+"""Explain which packages have no wheel for a target, who requires them, and what wheels exist."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from packaging.utils import canonicalize_name
+
+from mastra_core.errors import BuildError
+from mastra_core.pipeline import Platform
+from mastra_deployer.bundler.resolve.markers import evaluate_marker
+from mastra_deployer.bundler.resolve.wheel_tags import get_file_name, is_compatible, list_platforms
+
+__all__ = ("build_missing_wheels_error",)
+
+_MAX_SHOWN = 6
+_VIA = re.compile(r"^([\w.-]+)(?:\[[^\]]*\])?==\S+.*?# via (.+)$", re.MULTILINE)
+
+
+def build_missing_wheels_error(
+    packages: Sequence[Mapping[str, Any]], platform: Platform, requirements: str
+) -> BuildError | None:
+    """Build the error that names each package without a wheel for the target.
+
+    :param packages: of a lock for every platform.
+    :param platform: the target's.
+    :param requirements: the same packages as requirement lines with ``# via`` comments.
+    :returns: ``None`` where every package has a wheel.
+    """
+    via = {canonicalize_name(name): requirers for name, requirers in _VIA.findall(requirements)}
+    sentences = [
+        _format_sentence(package, platform, via.get(canonicalize_name(package["name"]), ""))
+        for package in packages
+        if _is_lacking(package, platform)
+    ]
+    if not sentences:
+        return None
+    return BuildError(
+        "\n".join(sentences),
+        "Use a version that has one, or set UV_FIND_LINKS to a directory with such a wheel, or "
+        f"build for another Python (--python) or platform (--platform) than {platform}, or remove "
+        "the dependency that requires it.",
+    )
+
+
+def _is_lacking(package: Mapping[str, Any], platform: Platform) -> bool:
+    if "marker" in package and not evaluate_marker(package["marker"], platform):
+        return False
+    wheels = package.get("wheels", [])
+    if "directory" in package or "archive" in package or ("sdist" in package and not wheels):
+        return False
+    return not any(is_compatible(get_file_name(file), platform) for file in wheels)
+
+
+def _format_sentence(package: Mapping[str, Any], platform: Platform, via: str) -> str:
+    available = list_platforms(map(get_file_name, package.get("wheels", [])), platform.python)
+    more = f" and {len(available) - _MAX_SHOWN} more" if len(available) > _MAX_SHOWN else ""
+    requirers = (
+        ", ".join(dict.fromkeys(map(_format_requirer, via.split(", ")))) if via else "the project"
+    )
+    return (
+        f"{package['name']} {package.get('version', '')} has no wheel for {platform}, and "
+        f"{requirers} requires it; there are wheels for {', '.join(available[:_MAX_SHOWN])}{more}."
+    )
+
+
+def _format_requirer(item: str) -> str:
+    """Name a requirer from uv's output: a package, or mastra's input files for the project."""
+    return "the project" if item.startswith("-r ") or item.endswith((".toml", ")")) else item

@@ -1,0 +1,194 @@
+"""Build wheels of dependencies that come as source: once, from exactly that archive or commit.
+
+A wheel without compiled code fits every target. One with compiled code fits this machine only.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from mastra_core.errors import BuildError
+from mastra_core.pipeline import Platform, Project
+from mastra_deployer.bundler.locks.indexes import remove_credentials
+from mastra_deployer.bundler.own_wheels import build_wheel, pack_tree
+from mastra_deployer.bundler.resolve.wheel_tags import is_compatible
+from mastra_deployer.bundler.uv import run_uv
+from mastra_deployer.files.directories import cache_directory, publish
+from mastra_deployer.files.temporary import scratch_directory
+from mastra_deployer.project.interpreters import project_interpreter, target_interpreter
+
+__all__ = ("SourceBuilder", "build_local_wheel")
+
+_COMMIT = re.compile(r"@([0-9a-f]{40})(?:#|$)")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SourceBuilder:
+    """Build wheels for one target, with the indexes and credentials of one project.
+
+    :param project: the app.
+    :param platform: the platform to build for.
+    :param environment: variables for uv: indexes with their credentials.
+    """
+
+    project: Project
+    platform: Platform
+    environment: Mapping[str, str] = dataclasses.field(repr=False)
+
+    @property
+    def is_native(self) -> bool:
+        """Whether code that is compiled here runs on the target."""
+        return project_interpreter(self.project).wheels == self.platform.wheels
+
+    def build_commit(self, line: str) -> str:
+        """Replace a requirement on a repository by one on the wheel of its commit.
+
+        :param line: the requirement.
+        :raises BuildError: when it cannot be fetched, or its wheel does not fit the target.
+        """
+        requirement = _parse_repository(line)
+        commit = _COMMIT.search(requirement.url or "")
+        # A branch or tag may have moved: only a commit identifies the wheel beforehand.
+        wheel = self._get_wheel(requirement, f"{requirement.url}" if commit else "")
+        extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
+        marker = f" ; {requirement.marker}" if requirement.marker else ""
+        return f"{requirement.name}{extras} @ {wheel.as_uri()}{marker}"
+
+    def build_archive(self, name: str, url: str, digest: str) -> Path:
+        """Build a wheel of a source archive.
+
+        :param name: of the package.
+        :param url: of the archive.
+        :param digest: SHA-256 of the archive.
+        :raises BuildError: when it does not build, or its wheel does not fit the target.
+        """
+        return self._get_wheel(Requirement(f"{name} @ {url}#sha256={digest}"), digest)
+
+    def _get_wheel(self, requirement: Requirement, key: str) -> Path:
+        name = canonicalize_name(requirement.name)
+        for kind in ("any", self._describe_host()):
+            if key and (cached := _find_cached_wheel(_get_cache_path(name, key, kind))):
+                return self._check_fit(requirement, cached)
+        with scratch_directory(cache_directory("sources")) as temporary:
+            tree = Path(temporary) / "tree"
+            self._install(requirement, tree)
+            key = key or f"{(requirement.url or '').partition('@')[0]}@{_read_commit(tree)}"
+            directory = Path(temporary) / "made"
+            directory.mkdir()
+            wheel = pack_tree(tree, directory)
+            kind = "any" if wheel.stem.endswith("-none-any") else self._describe_host()
+            publish(directory, _get_cache_path(name, key, kind))
+        return self._check_fit(requirement, next(_get_cache_path(name, key, kind).glob("*.whl")))
+
+    def _install(self, requirement: Requirement, tree: Path) -> None:
+        """Install from source with uv; the URL may be secret, so uv reads it from its input."""
+        flags = ["--quiet", "--no-deps", "--target", str(tree), "--link-mode", "copy"]
+        flags += ["--no-binary", requirement.name, "--python", self._find_python()]
+        try:
+            run_uv(
+                ["pip", "install", *flags, "--requirements", "-"],
+                cwd=self.project.root,
+                environment=self.environment,
+                text=f"{requirement.name} @ {requirement.url}\n",
+            )
+        except BuildError as error:
+            raise _build_failure(requirement, error) from None
+
+    def _find_python(self) -> str:
+        project_python = project_interpreter(self.project)
+        target_python = target_interpreter(
+            self.platform.python, project_python, self.platform.interpreter
+        )
+        return (target_python or project_python).path
+
+    def _describe_host(self) -> str:
+        """Describe this machine and the target's Python, which compiled code is for."""
+        interpreter = project_interpreter(self.project)
+        return f"{self.platform.python}-{interpreter.wheels}"
+
+    def _check_fit(self, requirement: Requirement, wheel: Path) -> Path:
+        """Return the wheel where it fits: code that was compiled here is for this machine only."""
+        is_pure = wheel.stem.endswith("-any")
+        if is_compatible(wheel.name, self.platform) and (is_pure or self.is_native):
+            return wheel
+        raise BuildError(
+            f"{requirement.name!r} is available as source only "
+            f"({_get_public_url(requirement)}) and has compiled code; "
+            f"its wheel built here is {wheel.name!r}, which does not run on {self.platform}.",
+            "Build it on such a machine and set UV_FIND_LINKS to the directory with its wheel, "
+            "or use a version that has wheels, or build the whole bundle on such a machine.",
+        )
+
+
+def build_local_wheel(directory: Path, platform: Platform) -> Path:
+    """Build a wheel of a local project.
+
+    :param directory: the project's directory.
+    :param platform: the platform to build for.
+    :raises BuildError: when it has compiled code, which fits this machine only.
+    """
+    wheel = build_wheel(directory)
+    if is_compatible(wheel.name, platform):
+        return wheel
+    raise BuildError(
+        f"The local project {str(directory)!r} has compiled code, and its wheel is for this "
+        f"machine, not for {platform}: {wheel.name}.",
+        "Build the bundle on such a machine, or put a wheel for it into a directory, set "
+        "UV_FIND_LINKS to that directory, and require the package by its version.",
+    )
+
+
+def _get_cache_path(name: str, key: str, kind: str) -> Path:
+    digest = hashlib.sha256(remove_credentials(f"{key} {kind}").encode()).hexdigest()[:24]
+    return cache_directory("sources") / f"{name}-{digest}"
+
+
+def _find_cached_wheel(directory: Path) -> Path | None:
+    return next(directory.glob("*.whl"), None)
+
+
+def _parse_repository(line: str) -> Requirement:
+    if not line.startswith("git+"):
+        return Requirement(line)
+    egg = re.search(r"[#&]egg=([\w.-]+)", line)
+    if egg is None:
+        raise BuildError(
+            f"{remove_credentials(line)!r} does not name its package.",
+            "Write NAME @ git+https://... instead.",
+        )
+    return Requirement(f"{egg[1]} @ {re.sub(r'[#&]egg=[^&]+', '', line)}")
+
+
+def _read_commit(tree: Path) -> str:
+    origin = next(tree.glob("*.dist-info/direct_url.json"))
+    return str(json.loads(origin.read_text(encoding="utf-8"))["vcs_info"]["commit_id"])
+
+
+def _build_failure(requirement: Requirement, error: BuildError) -> BuildError:
+    address = _get_public_url(requirement)
+    output = error.message.partition("\n")[2] or error.message
+    if address.startswith("git+"):
+        return BuildError(
+            f"{requirement.name!r} comes from version control and cannot be fetched from "
+            f"{address!r}:\n{output}",
+            "Check that git can fetch it from here, with credentials if it requires them; or "
+            "publish a wheel of it to an index, or set UV_FIND_LINKS to a directory with one, or "
+            "keep a copy in the project as a path dependency.",
+        )
+    return BuildError(
+        f"{requirement.name!r} is available as source only ({address}), and does not build "
+        f"here:\n{output}",
+        "Use a version that has wheels, or set UV_FIND_LINKS to a directory with a wheel.",
+    )
+
+
+def _get_public_url(requirement: Requirement) -> str:
+    return remove_credentials((requirement.url or "").partition("#")[0])

@@ -1,0 +1,93 @@
+"""Tell from their file names which wheels a target takes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlparse
+
+from packaging.tags import Tag, compatible_tags, cpython_tags, mac_platforms
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+
+from mastra_core.pipeline import Platform
+
+__all__ = ("get_file_name", "is_compatible", "list_platforms", "parse_tags")
+
+# The glibc versions that uv's short names stand for.
+_GLIBC = {"manylinux2014": 17, "unknown-linux-gnu": 28}
+_ALIAS = re.compile(r"manylinux(1|2010|2014)_")
+_OLDER = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
+_WINDOWS = {"x86_64": "win_amd64", "aarch64": "win_arm64", "i686": "win32"}
+
+
+def is_compatible(name: str, platform: Platform) -> bool:
+    """Return whether a wheel can be installed on a platform.
+
+    :param name: the wheel's file name.
+    :param platform: the target's.
+    """
+    return not parse_tags(name).isdisjoint(_build_tags(platform))
+
+
+def parse_tags(name: str) -> frozenset[Tag]:
+    """Return the tags of a wheel's file name; none for any other file.
+
+    :param name: the file name.
+    """
+    try:
+        return parse_wheel_filename(name)[3]
+    except InvalidWheelFilename:
+        return frozenset()
+
+
+def list_platforms(names: Iterable[str], python: str) -> list[str]:
+    """Return the platforms that wheels are for.
+
+    :param names: file names of wheels.
+    :param python: the version whose platforms are wanted, ``3.12``. Where no wheel is for it, each
+        platform is returned with its own Python's tag.
+    """
+    tags = [tag for name in names for tag in parse_tags(name) if not _ALIAS.match(tag.platform)]
+    interpreter = f"cp{python.replace('.', '')}"
+    platforms = sorted({tag.platform for tag in tags if tag.interpreter == interpreter})
+    return platforms or sorted({f"{tag.interpreter} {tag.platform}" for tag in tags})
+
+
+def get_file_name(file: Mapping[str, Any]) -> str:
+    """Return the name of a file in a pylock.toml.
+
+    :param file: its table.
+    """
+    location = file.get("name") or file.get("path") or urlparse(file.get("url", "")).path
+    return unquote(Path(location).name)
+
+
+def _build_tags(platform: Platform) -> set[Tag]:
+    major, _, minor = platform.python.partition(".")
+    version, tag = (int(major), int(minor)), f"cp{major}{minor}"
+    platforms = list(_iter_platform_tags(platform.wheels))
+    # Older versions of the stable ABI fit too; packaging includes them.
+    tags = {*cpython_tags(version, [tag], platforms), *cpython_tags(version, None, platforms)}
+    return tags | {*compatible_tags(version, tag, platforms)}
+
+
+def _iter_platform_tags(wheels: str) -> Iterator[str]:
+    machine, _, rest = wheels.partition("-")
+    if wheels.startswith("pyemscripten_"):
+        yield wheels
+    elif "darwin" in rest:
+        yield from mac_platforms((14, 0), {"aarch64": "arm64"}.get(machine, machine))
+    elif "windows" in rest:
+        yield _WINDOWS[machine]
+    elif "musl" in rest:
+        yield from (f"musllinux_1_{minor}_{machine}" for minor in range(2, -1, -1))
+    else:
+        match = re.fullmatch(r"manylinux_2_(\d+)", rest)
+        newest = int(match[1]) if match else _GLIBC.get(rest, 28)
+        for minor in range(newest, 4, -1):
+            yield f"manylinux_2_{minor}_{machine}"
+            if minor in _OLDER:
+                yield f"{_OLDER[minor]}_{machine}"
+        yield f"linux_{machine}"

@@ -1,0 +1,1 @@
+"""Select the user's own code that ships, without its deployer."""

@@ -1,0 +1,61 @@
+"""Hold the user's own files that ship, and copy them."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from mastra_core.pipeline.file_tree import content_digest
+
+__all__ = ("AppSources",)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AppSources:
+    """The user's own files that ship, and those that do not.
+
+    :param files: name from the project's root to the file's content, or to the file itself.
+    :param dropped: names from the project's root that do not ship, each with the reason.
+    """
+
+    files: Mapping[str, bytes | Path]
+    dropped: Mapping[str, str]
+
+    def write(self, directory: Path) -> None:
+        """Copy the files that ship.
+
+        :param directory: mirrors the project's root afterwards.
+        """
+        for name, content in self.files.items():
+            target = directory / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if isinstance(content, bytes):
+                target.write_bytes(content)
+            else:
+                shutil.copyfile(content, target)
+
+    def compute_digest(self) -> str:
+        """Return the SHA-256 of names and contents as they are now."""
+        return _hash_files(self.files)
+
+    def compute_written_digest(self, directory: Path) -> str:
+        """Return the digest of the copies, since the originals may have changed.
+
+        :param directory: the directory given to ``write``.
+        """
+        return _hash_files({name: directory / name for name in self.files})
+
+
+def _hash_files(files: Mapping[str, bytes | Path]) -> str:
+    digest = hashlib.sha256()
+    for name, content in files.items():
+        content_hash = (
+            hashlib.sha256(content).hexdigest()
+            if isinstance(content, bytes)
+            else content_digest(content)
+        )
+        digest.update(f"{name}\0{content_hash}\0".encode())
+    return digest.hexdigest()

@@ -1,0 +1,93 @@
+"""Provide the project's own metadata, for code that reads its version or its entry points.
+
+When the app runs from source, the project is installed and has metadata; a bundle contains only its
+files.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from packaging.utils import canonicalize_name
+
+from mastra_core.errors import BuildError
+from mastra_core.pipeline import Project
+from mastra_deployer.bundler.own_wheels import build_wheel
+from mastra_deployer.bundler.vendor.distributions import TOOL_GROUPS
+from mastra_deployer.project.config import read_pyproject
+
+__all__ = ("build_own_metadata",)
+
+_FILES = ("METADATA", "entry_points.txt")
+
+
+def build_own_metadata(project: Project) -> dict[str, bytes]:
+    """Return the files of the project's ``.dist-info`` by name; none where it is not a package.
+
+    A version that only the build backend knows is read from a built wheel.
+
+    :param project: the app.
+    """
+    pyproject = read_pyproject(project.root)
+    table = pyproject.get("project") or pyproject.get("tool", {}).get("poetry", {})
+    is_package = pyproject.get("tool", {}).get("uv", {}).get("package", True)
+    if "build-system" not in pyproject or not is_package or "name" not in table:
+        return {}
+    texts = _render_metadata(table) if "version" in table else _read_built_metadata(project)
+    if not texts:
+        return {}
+    stem = canonicalize_name(str(table["name"])).replace("-", "_")
+    root = project.import_root.relative_to(project.root)
+    folder = root / f"{stem}-{_parse_version(texts['METADATA'])}.dist-info"
+    return {(folder / name).as_posix(): text.encode() for name, text in texts.items()}
+
+
+def _render_metadata(table: Mapping[str, Any]) -> dict[str, str]:
+    fields = {"Metadata-Version": "2.1", "Name": table["name"], "Version": table["version"]}
+    if summary := str(table.get("description", "")).partition("\n")[0]:
+        fields["Summary"] = summary
+    if python := table.get("requires-python"):
+        fields["Requires-Python"] = python
+    required = table.get("dependencies", ())
+    lines = [f"{name}: {value}" for name, value in fields.items()]
+    if isinstance(required, list):  # Poetry's own table is a mapping
+        lines += [f"Requires-Dist: {line}" for line in required]
+    entry_points = "\n".join(_iter_entry_points(table))
+    return {
+        "METADATA": "\n".join([*lines, ""]),
+        **({"entry_points.txt": entry_points} if entry_points else {}),
+    }
+
+
+def _iter_entry_points(table: Mapping[str, Any]) -> Iterator[str]:
+    """Render entry points, except groups that tools look for: a bundle contains no deployer."""
+    groups = {**table.get("entry-points", {}), **table.get("plugins", {})}
+    scripts = {"console_scripts": "scripts", "gui_scripts": "gui-scripts"}
+    groups |= {group: table[key] for group, key in scripts.items() if key in table}
+    for group, entries in sorted(groups.items()):
+        if group not in TOOL_GROUPS:
+            yield f"[{group}]"
+            yield from (f"{name} = {value}" for name, value in sorted(entries.items()))
+            yield ""
+
+
+def _read_built_metadata(project: Project) -> dict[str, str]:
+    try:
+        wheel = build_wheel(project.root)
+    except BuildError:  # no metadata then, as in a checkout that is not installed
+        return {}
+    with zipfile.ZipFile(wheel) as archive:
+        files = {
+            name.rpartition("/")[2]: archive.read(name).decode()
+            for name in archive.namelist()
+            if name.rpartition("/")[0].endswith(".dist-info")
+        }
+    return {name: files[name] for name in _FILES if name in files}
+
+
+def _parse_version(metadata: str) -> str:
+    from email.parser import HeaderParser
+
+    return str(HeaderParser().parsestr(metadata)["Version"])

@@ -1,0 +1,1 @@
+"""Install, prune, compile and store a bundle's dependencies."""

@@ -1,0 +1,107 @@
+"""Read what is installed in a directory: each distribution with its files and requirements."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+from packaging.utils import canonicalize_name
+
+from mastra_core.errors import BuildError
+
+__all__ = ("TOOL_GROUPS", "Distribution", "read_distributions", "read_record")
+
+# Entry point groups of developer tools, which a bundle does not need.
+TOOL_GROUPS = ("mastra.deployers", "mastra.plugins")
+
+
+_NO_CODE = {"", "bin", "__pycache__"}
+
+
+class Distribution(msgspec.Struct, frozen=True, kw_only=True):
+    """An installed distribution.
+
+    :param name: canonical.
+    :param version: as its metadata has it.
+    :param info: name of its ``.dist-info`` directory.
+    :param requires: its ``Requires-Dist`` lines.
+    :param license: its SPDX expression, if any.
+    :param tool: whether it offers deployers or plugins: the app may have some that mastra's own
+        environment does not know.
+    :param tops: what it puts on ``sys.path``, by name without endings.
+    :param files: names relative to the tree, from its RECORD.
+    """
+
+    name: str
+    version: str
+    info: str
+    requires: tuple[str, ...] = ()
+    license: str = ""
+    tool: bool = False
+    tops: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+
+
+def read_distributions(tree: Path) -> dict[str, Distribution]:
+    """Return the distributions installed in a directory by canonical name.
+
+    :param tree: the directory.
+    """
+    distributions = (_read_distribution(info) for info in sorted(tree.glob("*.dist-info")))
+    return {item.name: item for item in distributions}
+
+
+def read_record(text: str) -> list[tuple[str, str, str]]:
+    """Parse a RECORD into rows of name, hash and size.
+
+    :param text: the file's content.
+    """
+    rows = csv.reader(io.StringIO(text))
+    padded = ((*row, "", "") for row in rows if row and "\0" not in row[0])
+    return [(row[0], row[1], row[2]) for row in padded]
+
+
+def _read_distribution(info: Path) -> Distribution:
+    from email.parser import HeaderParser  # only a first build reads metadata
+
+    headers = HeaderParser().parsestr(_read_metadata(info / "METADATA"))
+    name = canonicalize_name(str(headers["Name"]))
+    record = read_record(_read_metadata(info / "RECORD"))
+    names = tuple(row[0] for row in record)
+    return Distribution(
+        name=name,
+        version=str(headers["Version"]),
+        info=info.name,
+        requires=tuple(headers.get_all("Requires-Dist") or ()),
+        license=headers["License-Expression"] or "",
+        tool=name != "mastra-server" and _has_tool_entry_points(info),
+        tops=_get_top_level_names(names),
+        files=names,
+    )
+
+
+def _read_metadata(file: Path) -> str:
+    """Read a metadata file; some are not UTF-8, and some wheels lack one."""
+    try:
+        return file.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        raise BuildError(
+            f"{file.parent.name.removesuffix('.dist-info')!r} is a broken wheel: it has no "
+            f"{file.name}.",
+            "Use another version of it, or report this to its author.",
+        ) from None
+
+
+def _get_top_level_names(names: Iterable[str]) -> tuple[str, ...]:
+    top_level = {name.partition("/")[0] for name in names}
+    code = {name.partition(".")[0] for name in top_level if not name.endswith(".dist-info")}
+    return tuple(sorted(code - _NO_CODE))
+
+
+def _has_tool_entry_points(info: Path) -> bool:
+    entries = info / "entry_points.txt"
+    text = entries.read_text(encoding="utf-8") if entries.exists() else ""
+    return any(f"[{group}]" in text for group in TOOL_GROUPS)

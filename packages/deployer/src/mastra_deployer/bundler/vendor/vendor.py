@@ -1,0 +1,214 @@
+"""Lay out a bundle's dependencies, from the store of wheels or installed first."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from mastra_core.errors import BuildError
+from mastra_core.pipeline import Platform, Report
+from mastra_core.pipeline.file_tree import Identity
+from mastra_deployer.bundler.resolve.closure import Closure
+from mastra_deployer.bundler.resolve.packages import Package, list_packages
+from mastra_deployer.bundler.vendor.distributions import Distribution
+from mastra_deployer.bundler.vendor.install import Installed, install_packages
+from mastra_deployer.bundler.vendor.prune import DependencyGraph
+from mastra_deployer.bundler.vendor.vendor_reuse import reuse_vendor_directory
+from mastra_deployer.bundler.vendor.wheel_store import (
+    PendingWheel,
+    StoredWheel,
+    get_wheel_path,
+    link_wheel,
+    read_stored_wheel,
+    store_wheels,
+)
+from mastra_deployer.files.checksummed import read_checksummed_json, write_checksummed_json
+from mastra_deployer.files.directories import cache_directory, cache_writing
+from mastra_deployer.files.temporary import (
+    discard_directory,
+    remove_stale_directories,
+    scratch_directory,
+)
+from mastra_deployer.project.interpreters import Interpreter
+
+__all__ = ("VendoredDependencies", "vendor")
+
+_TRIES = 4  # other builds may discard the same damaged wheel at the same time
+
+
+class VendoredDependencies(msgspec.Struct, frozen=True, kw_only=True):
+    """The dependencies that ship, and those that do not.
+
+    :param wheels: what ships, by canonical name.
+    :param distributions: every distribution of the closure by canonical name.
+    :param dropped: those that do not ship, with the reason.
+    :param requirers: who requires each; an empty name is the project itself or its target.
+    :param digests: SHA-256 by identity of each file that was laid out.
+    """
+
+    wheels: dict[str, StoredWheel]
+    distributions: dict[str, Distribution]
+    dropped: dict[str, str]
+    requirers: dict[str, tuple[str, ...]]
+    digests: dict[Identity, str]
+
+
+def vendor(
+    closure: Closure,
+    platform: Platform,
+    keep: frozenset[str],
+    interpreter: Interpreter | None,
+    target: Path,
+    saved: Path,
+    report: Report,
+) -> VendoredDependencies:
+    """Lay the dependencies out in a directory.
+
+    :param closure: the locked dependencies.
+    :param platform: the platform to build for.
+    :param keep: canonical names of distributions that are never pruned.
+    :param interpreter: of the target's version, for bytecode; without one none is compiled.
+    :param target: the directory to create.
+    :param saved: the dependencies of the previous bundle; may be missing.
+    :param report: receives progress and notes.
+    :raises BuildError: when the cache is damaged again and again.
+    """
+    vendorer = _Vendorer(closure, platform, keep, interpreter, report)
+    for _ in range(_TRIES):
+        wheels = vendorer.ensure_wheels()
+        digests: dict[Identity, str] = {}
+        complete = [wheel for wheel in wheels.values() if wheel is not None]
+        if len(complete) == len(wheels) and reuse_vendor_directory(
+            saved, complete, target, digests
+        ):
+            return vendorer.build_result(complete, digests)
+        linked = [
+            wheel
+            for path, wheel in wheels.items()
+            if wheel is not None and link_wheel(path, wheel, target, digests)
+        ]
+        if len(linked) == len(wheels):
+            return vendorer.build_result(linked, digests)
+        damaged = [path for path, wheel in wheels.items() if wheel not in linked]
+        for path in damaged:
+            discard_directory(path)
+    raise BuildError(
+        f"mastra's cache {str(damaged[0])!r} was damaged {_TRIES} times in a row.",
+        "Check the disk, or set MASTRA_CACHE_DIR to another directory.",
+    )
+
+
+class _Vendorer:
+    """Turn one closure into stored wheels."""
+
+    def __init__(
+        self,
+        closure: Closure,
+        platform: Platform,
+        keep: frozenset[str],
+        interpreter: Interpreter | None,
+        report: Report,
+    ) -> None:
+        self._closure, self._direct = closure, closure.direct
+        self._packages = list_packages(closure, platform)
+        self._platform, self._keep = platform, keep
+        self._interpreter, self._report = interpreter, report
+        self._have: dict[str, Distribution] = {}
+        self._dropped: dict[str, str] = {}
+
+    def ensure_wheels(self) -> dict[Path, StoredWheel | None]:
+        """Return every wheel that ships by its path; install and store those that are missing.
+
+        A value is ``None`` where another build found the wheel damaged and discarded it.
+        """
+        for kind in ("parts", "facts", "wheels"):
+            remove_stale_directories(cache_directory(kind))
+        with cache_writing(), contextlib.ExitStack() as self._scratch:
+            installed = self._load_facts()
+            paths = self._get_paths()
+            missing = [key for key, path in paths.items() if read_stored_wheel(path) is None]
+            rest = [item for item in self._packages if item.key in set(missing) - installed.keys()]
+            installed |= self._install_packages(rest)
+            self._store_missing({key: paths[key] for key in missing}, installed)
+        return {path: read_stored_wheel(path) for path in paths.values()}
+
+    def build_result(
+        self, wheels: Iterable[StoredWheel], digests: dict[Identity, str]
+    ) -> VendoredDependencies:
+        """Return all that is known in the end."""
+        return VendoredDependencies(
+            wheels={wheel.name: wheel for wheel in wheels},
+            distributions=self._have,
+            dropped=self._dropped,
+            requirers=self._needs.collect_requirers(),
+            digests=digests,
+        )
+
+    def _load_facts(self) -> dict[str, Installed]:
+        """Load what is known of each package; install those that nothing is known of."""
+        known = {item.key: _read_facts(item.key) for item in self._packages}
+        unknown = [item for item in self._packages if known[item.key] is None]
+        installed = self._install_packages(unknown)
+        known |= _save_facts([item.key for item in unknown], installed)
+        self._have = {item.name: item for facts in known.values() for item in facts or ()}
+        self._needs = DependencyGraph(self._have, self._direct, self._platform)
+        self._dropped = self._needs.find_unneeded(self._keep)
+        self._known = known
+        return installed
+
+    def _get_paths(self) -> dict[str, Path]:
+        """Return the store's path of each wheel that ships, by package key, sorted by name."""
+        shipped = sorted(
+            (item.name, key)
+            for key, facts in self._known.items()
+            for item in facts or ()
+            if item.name not in self._dropped
+        )
+        return {
+            key: get_wheel_path(key, self._interpreter, whole=name in self._keep)
+            for name, key in shipped
+        }
+
+    def _install_packages(self, packages: Sequence[Package]) -> dict[str, Installed]:
+        if not packages:
+            return {}
+        self._report.step("Installing dependencies")
+        temporary = self._scratch.enter_context(scratch_directory(cache_directory("parts")))
+        return install_packages(packages, self._closure, self._platform, temporary)
+
+    def _store_missing(self, paths: Mapping[str, Path], installed: Mapping[str, Installed]) -> None:
+        if not paths:
+            return
+        self._report.step("Compiling dependencies")
+        pending = [
+            PendingWheel(item=item, tree=tree, path=path, whole=item.name in self._keep)
+            for key, path in paths.items()
+            for tree, item in (installed[key],)
+        ]
+        store_wheels(pending, self._interpreter)
+
+
+_Facts = tuple[Distribution, ...]  # empty where the target's markers exclude the package
+
+
+def _read_facts(key: str) -> _Facts | None:
+    return read_checksummed_json(_get_facts_file(key), _Facts)
+
+
+def _save_facts(keys: Sequence[str], installed: Mapping[str, Installed]) -> dict[str, _Facts]:
+    if not keys:
+        return {}
+    saved: dict[str, _Facts] = {}
+    with scratch_directory(cache_directory("facts")) as temporary:
+        for key in keys:
+            distributions = installed[key][1:] if key in installed else ()
+            saved[key] = tuple(msgspec.structs.replace(item, files=()) for item in distributions)
+            write_checksummed_json(_get_facts_file(key), saved[key], temporary)
+    return saved
+
+
+def _get_facts_file(key: str) -> Path:
+    return cache_directory("facts") / f"{key[:32]}.json"

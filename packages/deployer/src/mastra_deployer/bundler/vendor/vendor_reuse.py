@@ -1,0 +1,71 @@
+"""Reuse the dependencies of the previous bundle.
+
+Most builds change only the app. When a bundle is replaced, its dependencies are kept for the next
+build, which then needs one rename instead of thousands of links and deletions.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from mastra_core.pipeline.file_tree import Identity, identity_of, tree_files
+from mastra_deployer.bundler.vendor.bytecode import FinishedFile
+from mastra_deployer.bundler.vendor.wheel_store import StoredWheel
+
+__all__ = ("reuse_vendor_directory", "save_vendor_directory")
+
+_VENDOR = "vendor"
+
+
+def save_vendor_directory(bundle: Path, saved: Path) -> None:
+    """Keep the dependencies of a replaced bundle, in place of those kept before.
+
+    :param bundle: the directory of the replaced bundle.
+    :param saved: the directory to keep them in.
+    """
+    if not (bundle / _VENDOR).is_dir():
+        return
+    shutil.rmtree(saved, ignore_errors=True)
+    with contextlib.suppress(OSError):  # on another file system a copy would save no time
+        (bundle / _VENDOR).rename(saved)
+
+
+def reuse_vendor_directory(
+    saved: Path, wheels: Iterable[StoredWheel], target: Path, digests: dict[Identity, str]
+) -> bool:
+    """Move the kept dependencies to ``target`` where they are exactly the given wheels.
+
+    :param saved: the kept dependencies; may be missing.
+    :param wheels: the wheels that ship.
+    :param target: the directory to create.
+    :param digests: receives the SHA-256 of each file by its identity.
+    :returns: whether they were moved.
+    """
+    expected: dict[str, FinishedFile] = {}
+    for wheel in wheels:
+        for file in wheel.files:
+            expected.setdefault(file.name, file)
+    file_digests = _read_digests(saved, expected)
+    if file_digests is None or target.exists():  # an earlier attempt has created it
+        return False
+    saved.rename(target)
+    digests.update(file_digests)
+    return True
+
+
+def _read_digests(saved: Path, expected: dict[str, FinishedFile]) -> dict[Identity, str] | None:
+    """Return the files' digests; ``None`` where one is missing, additional or was written to."""
+    found: dict[Identity, str] = {}
+    count = 0
+    try:
+        for count, (name, entry) in enumerate(tree_files(saved), 1):  # noqa: B007  # it is counted
+            status, file = entry.stat(follow_symlinks=False), expected.get(name)
+            if file is None or (status.st_size, status.st_mtime_ns) != (file.size, file.mtime):
+                return None
+            found[identity_of(status)] = file.sha256
+    except OSError:
+        return None
+    return found if count == len(expected) else None

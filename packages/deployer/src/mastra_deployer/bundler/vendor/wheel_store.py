@@ -1,0 +1,225 @@
+"""Store each wheel's distribution once: pruned, compiled, and every file described.
+
+A bundle's dependencies are hard links to the store, so a second project that needs the same wheel
+neither installs nor compiles it again. A stored wheel is named by the wheel and by what was done to
+it, and never changes; a damaged one is discarded and created again.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import shutil
+import stat
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from mastra_core.pipeline.file_tree import Identity, content_digest, identity_of
+from mastra_deployer.bundler.own_wheels import format_record
+from mastra_deployer.bundler.vendor.bytecode import FinishedFile, finish_files
+from mastra_deployer.bundler.vendor.distributions import Distribution, read_record
+from mastra_deployer.bundler.vendor.prune import get_drop_reason
+from mastra_deployer.files.checksummed import read_checksummed_json, write_checksummed_json
+from mastra_deployer.files.directories import cache_directory, publish
+from mastra_deployer.files.temporary import discard_directory, scratch_directory
+from mastra_deployer.project.interpreters import Interpreter
+
+__all__ = (
+    "PendingWheel",
+    "StoredWheel",
+    "get_wheel_path",
+    "link_wheel",
+    "read_stored_wheel",
+    "store_wheels",
+)
+
+_VERSION = "2"  # of the store's layout
+_INDEX = "part.json"
+_FILES = "files"
+
+
+class StoredWheel(msgspec.Struct, frozen=True, kw_only=True):
+    """A distribution as it ships.
+
+    :param name: canonical.
+    :param version: of the distribution.
+    :param license: its SPDX expression, if any.
+    :param files: what ships of it.
+    :param dropped: its files that do not ship, by reason.
+    """
+
+    name: str
+    version: str
+    license: str
+    files: tuple[FinishedFile, ...]
+    dropped: dict[str, tuple[str, ...]]
+
+    @property
+    def size(self) -> int:
+        """The size of all files in bytes."""
+        return sum(file.size for file in self.files)
+
+
+class PendingWheel(msgspec.Struct, frozen=True, kw_only=True):
+    """A distribution to store.
+
+    :param item: the installed distribution.
+    :param tree: where it is installed; its files are moved from there.
+    :param path: where to store it.
+    :param whole: whether nothing of it is pruned.
+    """
+
+    item: Distribution
+    tree: Path
+    path: Path
+    whole: bool
+
+
+def get_wheel_path(key: str, interpreter: Interpreter | None, *, whole: bool) -> Path:
+    """Return the store's path of a wheel, which may not exist.
+
+    :param key: identifies the wheel.
+    :param interpreter: that compiles its bytecode, if any.
+    :param whole: whether nothing of it is pruned.
+    """
+    interpreter_facts = f"{interpreter.full} {interpreter.cache_tag}" if interpreter else ""
+    facts = "\n".join((_VERSION, key, interpreter_facts, str(whole)))
+    return cache_directory("parts") / hashlib.sha256(facts.encode()).hexdigest()[:32]
+
+
+def read_stored_wheel(path: Path) -> StoredWheel | None:
+    """Read a stored wheel; one that cannot be read is discarded.
+
+    :param path: in the store.
+    :returns: ``None`` where there is none.
+    """
+    part = read_checksummed_json(path / _INDEX, StoredWheel)
+    if part is None:
+        discard_directory(path)
+    return part
+
+
+def store_wheels(pending: Sequence[PendingWheel], interpreter: Interpreter | None) -> None:
+    """Prune, compile and describe installed distributions, and store them.
+
+    :param pending: the distributions to store.
+    :param interpreter: compiles their bytecode; without one nothing is compiled.
+    """
+    if not pending:
+        return
+    with scratch_directory(cache_directory("parts")) as temporary:
+        directories = [Path(temporary) / str(number) for number in range(len(pending))]
+        dropped = [
+            _move_files(item, directory / _FILES)
+            for item, directory in zip(pending, directories, strict=True)
+        ]
+        names = {directory / _FILES: _list_names(directory / _FILES) for directory in directories}
+        finished = finish_files(names, interpreter, protect=True)
+        for item, directory, dropped_files in zip(pending, directories, dropped, strict=True):
+            part = StoredWheel(
+                name=item.item.name,
+                version=item.item.version,
+                license=item.item.license,
+                files=tuple(sorted(finished[directory / _FILES], key=lambda file: file.name)),
+                dropped=dropped_files,
+            )
+            write_checksummed_json(directory / _INDEX, part)
+            publish(directory, item.path)
+
+
+def link_wheel(path: Path, wheel: StoredWheel, target: Path, digests: dict[Identity, str]) -> bool:
+    """Link a stored wheel's files into a directory; the first wheel that has a name keeps it.
+
+    :param path: of the stored wheel.
+    :param wheel: its description.
+    :param target: the directory.
+    :param digests: receives the SHA-256 of each file by its identity.
+    :returns: ``False`` when the stored wheel is damaged.
+    """
+    folders: set[str] = set()
+    for file in wheel.files:
+        folder = os.path.dirname(file.name)  # noqa: PTH120  # called for each file of a bundle
+        if folder not in folders:
+            (target / folder).mkdir(parents=True, exist_ok=True)
+            folders.add(folder)
+        if not _link_file(f"{path}/{_FILES}/{file.name}", f"{target}/{file.name}", file, digests):
+            return False
+    return True
+
+
+def _link_file(source: str, target: str, file: FinishedFile, digests: dict[Identity, str]) -> bool:
+    try:
+        status = os.stat(source)  # noqa: PTH116  # called for each file of a bundle
+        is_untouched = (status.st_size, status.st_mtime_ns) == (file.size, file.mtime)
+        if not is_untouched and content_digest(source) != file.sha256:
+            return False
+    except OSError:
+        return False
+    digests[identity_of(status)] = file.sha256
+    _link_or_copy(source, target)
+    return True
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except FileExistsError:  # another distribution has the same file
+        return
+    except OSError:  # another file system, or one without hard links
+        shutil.copyfile(source, target)
+
+
+def _move_files(pending: PendingWheel, directory: Path) -> dict[str, tuple[str, ...]]:
+    """Move the files that ship to ``directory``, update RECORD, and return the others by reason."""
+    directory.mkdir(parents=True)
+    dropped: dict[str, list[str]] = {}
+    is_own_folder = _make_folder_check(pending.tree)
+    created: set[str] = set()
+    for name in pending.item.files:
+        if reason := get_drop_reason(name, whole=pending.whole):
+            dropped.setdefault(reason, []).append(name)
+            continue
+        folder = name.rpartition("/")[0]
+        if is_own_folder(folder) and _is_regular(f"{pending.tree}/{name}"):
+            if folder not in created:
+                (directory / folder).mkdir(parents=True, exist_ok=True)
+                created.add(folder)
+            os.rename(f"{pending.tree}/{name}", f"{directory}/{name}")  # noqa: PTH104  # for each file
+    _write_record(directory / pending.item.info / "RECORD", directory)
+    return {reason: tuple(names) for reason, names in dropped.items()}
+
+
+def _make_folder_check(tree: Path) -> Callable[[str], bool]:
+    """Return a check whether a folder is in the tree itself, since a link may lead anywhere."""
+    root = os.path.realpath(tree)
+
+    @functools.cache
+    def is_own_folder(folder: str) -> bool:
+        path = os.path.normpath(f"{root}/{folder}")
+        return os.path.realpath(path) == path
+
+    return is_own_folder
+
+
+def _is_regular(path: str) -> bool:
+    try:
+        return stat.S_ISREG(os.lstat(path).st_mode)
+    except OSError:
+        return False
+
+
+def _write_record(record: Path, directory: Path) -> None:
+    rows = read_record(record.read_text(encoding="utf-8"))
+    remaining = sorted(row for row in rows if (directory / row[0]).is_file())
+    # The file may be a hard link to uv's cache: write a new one, never into the old one.
+    record.unlink()
+    record.write_text(format_record([*remaining]), encoding="utf-8")
+
+
+def _list_names(directory: Path) -> list[str]:
+    return sorted(
+        path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file()
+    )

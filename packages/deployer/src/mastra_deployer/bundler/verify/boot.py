@@ -1,0 +1,251 @@
+"""Start an app in its own process, and explain what went wrong there."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mastra_core.errors import BuildError, ConfigError, MastraError
+from mastra_core.pipeline import Project
+from mastra_deployer.files.temporary import scratch_directory
+from mastra_deployer.project.config import CheckConfig
+from mastra_deployer.project.discovery import config_of, module_file
+from mastra_deployer.project.interpreters import Interpreter
+
+__all__ = ("boot_bundle", "boot_source", "check_found", "launcher_file")
+
+_CHILD = Path(__file__).parent / "source_child.py"
+# What a process needs to run; no variable of the user's own.
+_PASSED_VARIABLES = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "TMPDIR",
+    "SYSTEMROOT",
+    "TEMP",
+    "TMP",
+    "LD_LIBRARY_PATH",
+)
+_TIMEOUT = 60
+_VARIABLE = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b|(?<=')[A-Z][A-Z0-9]+(?=')")
+
+
+def boot_source(
+    project: Project, interpreter: Interpreter, references: Sequence[str] = ()
+) -> dict[str, Any] | None:
+    """Import the entry from source and return what it contains: kind, registry, adapters.
+
+    :param project: the app.
+    :param interpreter: has the project's dependencies.
+    :param references: variables that ``deployer=`` reads; they get a placeholder too, since a build
+        needs no credentials.
+    :returns: ``None`` when the project's environment lacks a dependency, so that nothing can be
+        compared.
+    :raises ConfigError: when the entry raises, or contains no application.
+    """
+    launcher = launcher_file()
+    arguments = [str(launcher), str(project.import_root), project.module, project.attribute]
+    command = [interpreter.path, "-B", str(_CHILD), *arguments]
+    environment = {**dict.fromkeys(references, "placeholder"), **_build_environment(project)}
+    report = _run_child(command, environment)
+    if not report["ok"]:
+        error = report["error"]
+        if error["missing"] and not _is_first_party(project, error["missing"]):
+            return None
+        raise _to_error(project, error, project.root, ConfigError)
+    registry: dict[str, Any] = report["registry"]
+    check_found(project, registry)
+    return registry
+
+
+def boot_bundle(project: Project, directory: Path, interpreter: Interpreter) -> dict[str, Any]:
+    """Start a staged app from nothing but its own files and return its report.
+
+    :param project: the app.
+    :param directory: of the build.
+    :param interpreter: of the target's version.
+    :raises BuildError: naming the missing module, variable or provider, and the cure.
+    """
+    command = [interpreter.path, "-B", str(directory / "index.py"), "--check"]
+    report = _run_child(command, _build_environment(project))
+    if not report["ok"]:
+        raise _to_error(project, report["error"], directory / "app", BuildError)
+    _check_providers(report["registry"].get("missing", {}))
+    return report
+
+
+def launcher_file() -> Path:
+    """Return the source file of a bundle's ``index.py``."""
+    from mastra_core import launcher
+
+    return Path(launcher.__file__)
+
+
+def _build_environment(project: Project) -> dict[str, str]:
+    """Return placeholders for declared variables, since a check runs where no secrets are.
+
+    Source and bundle get the same variables, so that they can be compared.
+    """
+    base = {name: os.environ[name] for name in _PASSED_VARIABLES if name in os.environ}
+    check: CheckConfig = config_of(project).check
+    declared = dict.fromkeys(project.environment.names, "placeholder")
+    return {**declared, **base, **check.env, "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def _run_child(command: Sequence[str], environment: Mapping[str, str]) -> dict[str, Any]:
+    with scratch_directory(Path(tempfile.gettempdir()), "mastra-start-") as temporary:
+        result = _run_process(
+            command, environment, temporary
+        )  # not a directory that an app could rely on
+    try:
+        report: dict[str, Any] = json.loads(result.stdout)
+    except ValueError:
+        raise BuildError(
+            f"The app ended its process while being imported (exit {result.returncode}): "
+            f"{result.stderr.strip()[-500:]}",
+            "Remove the call that exits, or put it under if __name__ == '__main__'.",
+        ) from None
+    return report
+
+
+def _run_process(
+    command: Sequence[str], environment: Mapping[str, str], cwd: Path
+) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(
+            command,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            env=environment,
+            cwd=cwd,
+            timeout=_TIMEOUT,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise BuildError(
+            f"The app did not finish importing in {_TIMEOUT} seconds.",
+            "Move code that waits or serves from import time into a function or a lifespan.",
+        ) from None
+
+
+def check_found(project: Project, registry: Mapping[str, Any]) -> None:
+    """Check that the entry contains exactly one application.
+
+    :param project: the app.
+    :param registry: the report of an import from source.
+    :raises ConfigError: when it contains none, something else, or several.
+    """
+    kind, objects = registry["kind"], registry["objects"]
+    file = module_file(project)
+    if kind == "missing":
+        hint = "Add it: mastra = Mastra(...)."
+        if objects:
+            hint = f"Rename it, or write [tool.mastra] entry = '{project.module}:{objects[0]}'."
+        raise ConfigError(f"{file} has no {project.attribute!r}.", hint)
+    if kind not in ("mastra", "asgi"):
+        raise ConfigError(
+            f"{project.entry!r} is {kind}, neither a Mastra object nor an ASGI application.",
+            "Name the application itself, as for an ASGI server.",
+        )
+    if len(objects) > 1 and not _has_explicit_entry(project):
+        raise ConfigError(
+            f"{file} has {len(objects)} Mastra objects: {', '.join(objects)}.",
+            f"Keep one, or choose one: [tool.mastra] entry = '{project.module}:{objects[0]}'.",
+        )
+
+
+def _has_explicit_entry(project: Project) -> bool:
+    """Return whether the user named the object, so that others beside it do not matter."""
+    return bool(project.config.get("entry")) or not project.module.startswith("mastra")
+
+
+def _check_providers(missing: Mapping[str, Sequence[str]]) -> None:
+    for agent, modules in missing.items():
+        provider = modules[-1].partition(".")[0]
+        package = (
+            "mastra-core[agents]" if provider == "pydantic_ai" else f"pydantic-ai-slim[{provider}]"
+        )
+        raise BuildError(
+            f"Agent {agent!r} needs {' and '.join(map(repr, modules))}, which is not among the "
+            "project's dependencies.",
+            f"Add {package!r} to the dependencies in pyproject.toml.",
+        )
+
+
+def _is_first_party(project: Project, module: str) -> bool:
+    stem = project.import_root / module.partition(".")[0]
+    return stem.is_dir() or stem.with_suffix(".py").is_file()
+
+
+def _to_error(
+    project: Project, error: Mapping[str, Any], app: Path, kind: type[MastraError]
+) -> MastraError:
+    """Convert the child's exception to an error: what, where in the user's code, and the cure."""
+    frames = [frame for frame in error["frames"] if frame[0].startswith(f"{app}{os.sep}")]
+    where = f"{_to_project_path(project, frames[-1][0], app)}:{frames[-1][1]}: " if frames else ""
+    last = error["frames"][-1] if error["frames"] else None
+    if error["missing"]:
+        module = error["missing"]
+        if _is_first_party(project, module):
+            return kind(
+                f"{where}the module {module!r} is in the project but not in the bundle.",
+                "Add it to [tool.mastra.build] include, or give it a name that is neither hidden "
+                "nor a test's.",
+            )
+        return kind(
+            f"{where}there is no module {module!r}.",
+            f"Add the package that provides {module.partition('.')[0]!r} to the dependencies in "
+            "pyproject.toml.",
+        )
+    # The standard library's os module is frozen into the interpreter.
+    if error["type"] == "KeyError" and last and last[0] == "<frozen os>":
+        name = error["message"].strip("'\"")
+        return kind(
+            f"{where}the environment variable {name!r} is read but not declared.",
+            f'Declare it: [tool.mastra.env] required = ["{name}"].',
+        )
+    message = _summarize_message(error["message"].strip()) or error["type"]
+    prefix = "" if error["hint"] else f"{error['type']}: "
+    hint = _suggest_declaration(project, error["message"]) or error["hint"] or _suggest_fix(message)
+    return kind(f"{where}{prefix}{message}", hint)
+
+
+def _suggest_declaration(project: Project, message: str) -> str:
+    """Return the cure where a library names a missing variable: only declared ones are set."""
+    if "environment variable" not in message:
+        return ""
+    for name in _VARIABLE.findall(message):
+        if name not in project.environment.names:
+            return f'Declare it: [tool.mastra.env] required = ["{name}"].'
+    return ""
+
+
+def _suggest_fix(message: str) -> str:
+    if "Field required" in message:  # pydantic's words, for a settings class too
+        return "If the values come from the environment, declare them in [tool.mastra.env]."
+    if "placeholder" in message:
+        return "Set a valid value for the check: [tool.mastra.check] env = { NAME = '...' }."
+    return "The app fails while it is imported; correct that line."
+
+
+def _summarize_message(message: str) -> str:
+    """Return the first line; of pydantic's list of fields all names, and never a value."""
+    first, _, rest = message.partition("\n")
+    fields = re.findall(r"^(\S+)\n +Field required", rest, re.MULTILINE)
+    return f"{first}: Field required: {', '.join(fields)}" if fields else first
+
+
+def _to_project_path(project: Project, file: str, app: Path) -> str:
+    """Convert a path in the bundle to the user's own file."""
+    relative = Path(file).relative_to(app)
+    return str(project.root / relative)

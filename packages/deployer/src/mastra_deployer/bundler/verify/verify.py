@@ -1,0 +1,91 @@
+"""Start a staged app once in isolation, and compare it with its source."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from mastra_core.errors import BuildError
+from mastra_core.pipeline import MANIFEST, Build, Project, Report, Serve
+from mastra_core.pipeline.file_tree import tree_files
+from mastra_deployer.bundler.metadata.draft_manifest import COMPARED, extract_registry
+from mastra_deployer.bundler.verify.boot import boot_bundle
+from mastra_deployer.project.interpreters import Interpreter
+
+__all__ = ("verify_build",)
+
+
+def verify_build(
+    project: Project,
+    build: Build,
+    interpreter: Interpreter | None,
+    source: Mapping[str, Any] | None,
+    report: Report,
+) -> Build:
+    """Start a build in isolation and check that it contains everything its source has.
+
+    :param project: the app.
+    :param build: the staged app.
+    :param interpreter: of the target's version; without one nothing is checked.
+    :param source: the report of an import from source; ``None`` where nothing is compared.
+    :param report: receives progress and notes.
+    :returns: the build with what the app reports of itself in its manifest.
+    :raises BuildError: when the app does not start, or lacks something.
+    """
+    if interpreter is None:
+        return build
+    if interpreter.wheels != build.platform.wheels:
+        report.note(
+            f"The build is for {build.platform.wheels} and this machine is {interpreter.wheels}, "
+            "so the app was not started.",
+            "Start it once on such a machine: python index.py --check.",
+        )
+        return build
+    report.step("Starting the app in isolation")
+    result = _boot_and_clean_up(project, build, interpreter, report)
+    registry = result["registry"]
+    if source is not None:
+        _compare(source, registry)
+    serve = msgspec.convert(registry.get("serve", {}), Serve)
+    manifest = msgspec.structs.replace(
+        build.manifest,
+        serve=serve,
+        registry=extract_registry(registry),
+        variables=registry.get("variables", {}),
+    )
+    return dataclasses.replace(build, manifest=manifest)
+
+
+def _boot_and_clean_up(
+    project: Project, build: Build, interpreter: Interpreter, report: Report
+) -> dict[str, Any]:
+    """Start the build and return its report; files that the app writes meanwhile are deleted."""
+    draft = build.directory / MANIFEST  # only for the launcher: each bundle gets its own
+    before = {name for name, _ in tree_files(build.directory)}
+    draft.write_bytes(msgspec.json.encode(build.manifest))
+    result = boot_bundle(project, build.directory, interpreter)
+    draft.unlink()
+    written = {name for name, _ in tree_files(build.directory)} - before
+    for name in sorted(written):
+        report.note(
+            f"The app writes {name} beside its code when it is imported; the file was deleted.",
+            "Write to another directory, and not at import: a bundle may be read-only.",
+        )
+        (build.directory / name).unlink()
+    return result
+
+
+def _compare(source: Mapping[str, Any], bundle: Mapping[str, Any]) -> None:
+    for key in COMPARED:
+        if source.get(key) != bundle.get(key):
+            missing = sorted(set(source.get(key, ())) - set(bundle.get(key, ())))
+            raise BuildError(
+                f"The bundle's {key} differ from the source's: "
+                f"{json.dumps(missing) if missing else json.dumps(bundle.get(key))}"
+                + (" missing." if missing else "."),
+                "Add the files that define them to [tool.mastra.build] include.",
+            )

@@ -1,0 +1,178 @@
+"""Compare what an app's own code needs from its environment with what pyproject.toml declares."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+
+from mastra_core.agents.providers import providers_of
+from mastra_core.pipeline import Build, Problem, Project, Target
+from mastra_deployer.checks.database_files import DatabaseFile
+from mastra_deployer.checks.known_variables import is_known_variable
+from mastra_deployer.checks.parsed_sources import FileFindings, ParsedSources
+from mastra_deployer.project.discovery import config_of
+
+__all__ = ("check_app",)
+
+_MAX_SHOWN = 5  # places of one variable
+
+
+def check_app(
+    project: Project, target: Target, build: Build, values: Mapping[str, str]
+) -> list[Problem]:
+    """Return every problem that the app's code shows without running it.
+
+    :param project: the app.
+    :param target: the target.
+    :param build: the staged app.
+    :param values: every known environment variable.
+    """
+    root = build.directory / "app"
+    sources = ParsedSources(root, build.directory / build.manifest.paths[0], root.rglob("*.py"))
+    check = _AppCheck(project, build, sources)
+    problems = [
+        *check.report_unparsed(),
+        *check.report_undeclared(),
+        *check.report_models(),
+        *check.report_unused(),
+    ]
+    if not target.keeps_files:
+        problems += check.report_stores(target, values)
+    return problems
+
+
+class _AppCheck:
+    """Find problems in the findings, one method for each kind."""
+
+    def __init__(self, project: Project, build: Build, sources: ParsedSources) -> None:
+        self._sources = sources
+        self._project = project
+        self._ignored = config_of(project).check.ignore
+        self._wanted = build.manifest.variables
+        self._keys = {name for names in self._wanted.values() for name in names}
+        self._findings = [
+            item for item in sources.iter_findings() if not self._is_ignored(item.path)
+        ]
+        self._declared = {name.upper() for name in project.environment.names}
+
+    def report_unparsed(self) -> Iterator[Problem]:
+        for item in self._findings:
+            if item.unread:
+                yield Problem(
+                    message=f"mastra's own Python cannot parse this file ({item.unread}), so the "
+                    "variables that it reads are not checked.",
+                    hint="Install mastra under the app's own Python to have them checked.",
+                    severity="note",
+                    where=item.path,
+                )
+
+    def report_undeclared(self) -> Iterator[Problem]:
+        written = {name for item in self._findings for name in item.written}
+        for name, reads in sorted(_group_by_name(self._findings).items()):
+            if name.upper() in self._declared or is_known_variable(name, self._ignored):
+                continue
+            keyed = name in self._keys  # the model needs it, even where the code does not
+            needed = [place for place, default in reads if keyed or not default]
+            if needed and name not in written:
+                yield _build_required_problem(name, needed)
+            else:
+                yield _build_optional_problem(name, [place for place, _ in reads])
+
+    def report_models(self) -> Iterator[Problem]:
+        """Report missing keys of model providers that no code reads either."""
+        read = {name.upper() for name in _group_by_name(self._findings)}
+        agents_by_names: dict[tuple[str, ...], list[str]] = defaultdict(list)
+        for agent, names in self._wanted.items():
+            if not any(name in self._declared | read for name in names):
+                agents_by_names[tuple(names)].append(agent)
+        for names, agents in agents_by_names.items():
+            if any(is_known_variable(name, self._ignored) for name in names):
+                continue
+            yield Problem(
+                message=f"The model of {_format_list('agent', agents)} needs "
+                f"{' or '.join(names)}, which is not declared.",
+                hint=f'Declare it: [tool.mastra.env] required = ["{names[0]}"].',
+                severity="warning",
+                where=self._sources.locate_model(providers_of(names)),
+            )
+
+    def report_unused(self) -> Iterator[Problem]:
+        read = {name.upper() for name in _group_by_name(self._findings)} | self._keys
+        for name in self._project.environment.names:
+            known = name.upper() in read or is_known_variable(name, self._ignored)
+            if not known and not self._sources.may_mention(name):
+                yield Problem(
+                    message=f"The environment variable {name!r} is declared, but no code of the "
+                    "project reads it.",
+                    hint="Remove it from [tool.mastra.env], unless a dependency reads it.",
+                    severity="note",
+                    where="pyproject.toml",
+                )
+
+    def report_stores(self, target: Target, values: Mapping[str, str]) -> Iterator[Problem]:
+        """Report databases in files, except those that a declared variable replaces."""
+        declared = self._project.environment
+        set_here = [name for name in declared.names if values.get(name, "").strip()]
+        replaced = {name.upper() for name in (*declared.required, *set_here)}
+        for item in self._findings:
+            for store in item.stores:
+                if store.variable.upper() in replaced:
+                    continue
+                yield _build_store_problem(store, f"{item.path}:{store.line}", target)
+
+    def _is_ignored(self, path: str) -> bool:
+        return any(fnmatch.fnmatchcase(path, pattern) for pattern in self._ignored)
+
+
+def _group_by_name(findings: Sequence[FileFindings]) -> dict[str, list[tuple[str, bool]]]:
+    """Return each variable's places, and whether the app can do without it there."""
+    places: dict[str, list[tuple[str, bool]]] = defaultdict(list)
+    for item in findings:
+        for read in item.reads:
+            places[read.name].append((f"{item.path}:{read.line}", read.default))
+    return places
+
+
+def _build_required_problem(name: str, places: Sequence[str]) -> Problem:
+    return Problem(
+        message=f"The environment variable {name!r} is read but not declared"
+        f"{_format_others(places)}.",
+        hint=f'Declare it: [tool.mastra.env] required = ["{name}"], or optional if the app works '
+        "without it.",
+        severity="warning",
+        where=places[0],
+    )
+
+
+def _build_optional_problem(name: str, places: Sequence[str]) -> Problem:
+    return Problem(
+        message=f"The environment variable {name!r} is read with a default but not declared"
+        f"{_format_others(places)}.",
+        hint=f'To set it with a deploy, declare it: [tool.mastra.env] optional = ["{name}"].',
+        severity="note",
+        where=places[0],
+    )
+
+
+def _build_store_problem(store: DatabaseFile, place: str, target: Target) -> Problem:
+    variable = store.variable
+    return Problem(
+        message=f"{store.text!r} is a database in a file, which {target.name!r} does not keep: its "
+        "disk is read-only or short-lived.",
+        hint="Use a database on the network"
+        + (f": declare {variable} in [tool.mastra.env], and set it." if variable else "."),
+        severity="warning",
+        where=place,
+    )
+
+
+def _format_others(places: Sequence[str]) -> str:
+    others = list(dict.fromkeys(places))[1:]
+    more = f" and {len(others) - _MAX_SHOWN} more" if len(others) > _MAX_SHOWN else ""
+    return f" (also in {', '.join(others[:_MAX_SHOWN])}{more})" if others else ""
+
+
+def _format_list(noun: str, names: Sequence[str]) -> str:
+    quoted = ", ".join(map(repr, names))
+    return f"{noun if len(names) == 1 else noun + 's'} {quoted}"

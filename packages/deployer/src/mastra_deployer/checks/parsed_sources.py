@@ -1,0 +1,137 @@
+"""Parse each file of the app's own code that may matter, once."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterable, Iterator
+from functools import cache, lru_cache
+from pathlib import Path
+
+from mastra_deployer.checks.database_files import DatabaseFile, find_database_files
+from mastra_deployer.checks.settings_classes import find_settings_reads
+from mastra_deployer.checks.variable_reads import VariableRead, find_variable_reads
+from mastra_deployer.project.ast_names import NameResolver, ParsedModule
+
+__all__ = ("FileFindings", "ParsedSources")
+
+# A file without these words reads no variable, has no settings class, names no database.
+_READING = re.compile(rb"environ|getenv|Secret|starlette|decouple")
+_SETTINGS = re.compile(rb"BaseSettings")
+_STORING = re.compile(rb"sqlite|duckdb|libsql|apsw|file:|\.db", re.IGNORECASE)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FileFindings:
+    """What one file contains.
+
+    :param path: relative to the project's root.
+    :param reads: places that read a variable.
+    :param written: variables that the file sets itself.
+    :param stores: databases in files.
+    :param unread: why it could not be parsed, or empty.
+    """
+
+    path: str
+    reads: tuple[VariableRead, ...] = ()
+    written: frozenset[str] = frozenset()
+    stores: tuple[DatabaseFile, ...] = ()
+    unread: str = ""
+
+
+class ParsedSources:
+    """Read files of a project, or of a copy of it.
+
+    :param root: the directory that reported paths are relative to.
+    :param import_root: the directory that is on ``sys.path``.
+    :param files: of which the Python files are read.
+    """
+
+    def __init__(self, root: Path, import_root: Path, files: Iterable[Path]) -> None:
+        self._root, self._import_root = root, import_root
+        code = sorted(path for path in files if path.suffix == ".py")
+        self._files = {path: path.read_bytes() for path in code}
+        self._parsed = lru_cache(maxsize=4)(self._parse)  # trees are large
+        self._constants = cache(self._collect_constants)
+
+    def iter_findings(self) -> Iterator[FileFindings]:
+        """Yield the findings of each file that may read a variable or name a database."""
+        for path, source in self._files.items():
+            if any(words.search(source) for words in (_READING, _SETTINGS, _STORING)):
+                yield self._find_in_file(path, source)
+
+    def locate_model(self, providers: Iterable[str]) -> str:
+        """Return file and line of the first string that names a model of the providers, if any.
+
+        :param providers: names of model providers.
+        """
+        listed = "|".join(map(re.escape, providers))
+        model = re.compile(rf"[\"'](?:{listed}):[\w.:/@-]+[\"']".encode())
+        for path, source in self._files.items():
+            if listed and (match := model.search(source)):
+                line = source.count(b"\n", 0, match.start()) + 1
+                return f"{path.relative_to(self._root).as_posix()}:{line}"
+        return ""
+
+    def may_mention(self, name: str) -> bool:
+        """Return whether any file contains a variable's name, as code or as text.
+
+        Where there are settings classes, the end of the name is enough: a prefix may be computed.
+
+        :param name: of the variable.
+        """
+        words = [name]
+        if any(_SETTINGS.search(source) for source in self._files.values()):
+            parts = name.split("_")
+            words += ["_".join(parts[start:]) for start in range(1, len(parts))]
+        listed = "|".join(map(re.escape, words))
+        pattern = re.compile(rf"\b(?:{listed})\b".encode(), re.IGNORECASE)
+        return any(pattern.search(source) for source in self._files.values())
+
+    def _find_in_file(self, path: Path, source: bytes) -> FileFindings:
+        name = path.relative_to(self._root).as_posix()
+        code = self._parsed(path)
+        if isinstance(code, str):
+            return FileFindings(path=name, unread=code)
+        names = self._make_resolver(path, code)
+        reads: list[VariableRead] = []
+        written: set[str] = set()
+        if _READING.search(source):
+            try:
+                reads, written = find_variable_reads(code.tree, names)
+            except RecursionError:
+                return FileFindings(path=name, unread="it is nested too deeply")
+        if _SETTINGS.search(source):
+            reads += find_settings_reads(code, names)
+        databases = find_database_files(code, names) if _STORING.search(source) else ()
+        return FileFindings(
+            path=name, reads=tuple(reads), written=frozenset(written), stores=tuple(databases)
+        )
+
+    def _parse(self, path: Path) -> ParsedModule | str:
+        """Parse a file; return the reason as a string where it cannot be parsed."""
+        try:
+            return ParsedModule.parse(self._files[path])
+        except SyntaxError as error:
+            return f"line {error.lineno}: {error.msg}"
+        except (ValueError, RecursionError, MemoryError) as error:
+            return str(error) or "it is nested too deeply"
+
+    def _make_resolver(self, path: Path, code: ParsedModule) -> NameResolver:
+        package = ""
+        if path.is_relative_to(self._import_root):
+            package = ".".join(path.relative_to(self._import_root).parent.parts)
+        return NameResolver(code, package, self._lookup_constant)
+
+    def _lookup_constant(self, origin: str) -> str | None:
+        """Return the string of a constant in another module of the app (``shop.config.KEY``)."""
+        module, _, name = origin.rpartition(".")
+        stem = self._import_root.joinpath(*module.split("."))
+        for path in (stem.with_suffix(".py"), stem / "__init__.py"):
+            if module and path in self._files:
+                return self._constants(path).get(name)
+        return None
+
+    def _collect_constants(self, path: Path) -> dict[str, str]:
+        code = self._parsed(path)
+        return {} if isinstance(code, str) else self._make_resolver(path, code).constants

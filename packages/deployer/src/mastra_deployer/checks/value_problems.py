@@ -1,0 +1,98 @@
+"""Check what a variable's value points at: this machine, or a file. Values are never shown."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator, Mapping
+
+from mastra_core.pipeline import Environment, Problem, Target
+
+__all__ = ("find_local_host", "is_file_store", "value_problems")
+
+_NAMES = ("localhost", "host.docker.internal", "host.containers.internal")
+_INSIDE_A_CLUSTER = ".cluster.local"  # ends in .local, but is not a name of the local network
+_STORES = re.compile(r"(sqlite3?|sqlite\+\w+|duckdb|libsql:file|file):(?!/*$)", re.IGNORECASE)
+_FILE = re.compile(r"[^\s:,;]+\.(db|db3|sqlite|sqlite3|duckdb)", re.IGNORECASE)
+_NO_FILE = (":memory:", "mode=memory", "immutable=1", "mode=ro")
+_ADDRESS = re.compile(r"[\w.-]+(:\d+)?|\[?[0-9a-f:.]+\]?(:\d+)?", re.IGNORECASE)
+_DSN = re.compile(r"(?:^|\s)host=(\S+)", re.IGNORECASE)  # libpq: host=localhost dbname=shop
+
+
+def value_problems(
+    target: Target, declared: Environment, values: Mapping[str, str]
+) -> Iterator[Problem]:
+    """Yield a problem for each value of the app's variables that cannot work on a target.
+
+    Nothing is sent anywhere.
+
+    :param target: the target.
+    :param declared: the app's variables.
+    :param values: every known environment variable; only declared ones are checked.
+    """
+    if not (target.elsewhere and target.stores_env):
+        return
+    for name in declared.names:
+        value = values.get(name, "").strip()
+        if is_file_store(value) and not target.keeps_files:
+            yield Problem(
+                message=f"{name} points at a file, which {target.name!r} does not keep: its disk "
+                "is read-only or short-lived.",
+                hint="Use a database on the network.",
+            )
+        elif host := find_local_host(value):
+            # Without a persistent disk nothing else runs beside the app.
+            is_certain = "://" in value and not target.keeps_files
+            yield Problem(
+                message=f"{name} points at this machine ({host}), but the app runs on "
+                f"{target.name!r}.",
+                hint="Set an address that the app can reach from there: --env-file FILE.",
+                severity="error" if is_certain else "warning",
+            )
+
+
+def find_local_host(value: str) -> str:
+    """Return the host in a value where it is this machine or its local network, else nothing.
+
+    A list that also names other hosts does not count: it allows hosts rather than pointing at one.
+
+    :param value: a URL, ``host:port``, a host or a list of them.
+    """
+    hosts = [_parse_host(item.strip()) for item in value.split(",")]
+    return hosts[0] if all(map(_is_local, hosts)) else ""
+
+
+def is_file_store(value: str) -> bool:
+    """Return whether a value names a database in a file that is written to.
+
+    :param value: a URL or a path.
+    """
+    if any(word in value.lower() for word in _NO_FILE):
+        return False
+    return bool(_STORES.match(value) or _FILE.fullmatch(value))
+
+
+def _parse_host(item: str) -> str:
+    """Return the host of a URL, of ``host:port`` or of a bare name, never part of a password."""
+    if match := _DSN.search(item):
+        return match[1].lower()
+    _, scheme, rest = item.partition("://")
+    address = re.split(r"[/?#]", rest if scheme else item)[0].rpartition("@")[2]
+    if not _ADDRESS.fullmatch(address):
+        return ""
+    if address.startswith("["):
+        return address[1:].partition("]")[0].lower()
+    return (address if address.count(":") > 1 else address.partition(":")[0]).lower()
+
+
+def _is_local(host: str) -> bool:
+    if host in _NAMES or host.endswith(".localhost"):
+        return True
+    if host.endswith(".local"):
+        return not host.endswith(_INSIDE_A_CLUSTER)
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None) or address
+    return mapped.is_loopback or mapped.is_unspecified

@@ -1,0 +1,52 @@
+"""Which ``mastra dev`` runs in a project: the second one is told of the first."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+from typing import IO, Any
+
+from mastra_core.errors import ConfigError
+from mastra_core.pipeline import Project
+from mastra_deployer.files.directories import local_directory
+
+__all__ = ("Running",)
+
+
+class Running:
+    """The note that the first one leaves in ``.mastra-local``; the system frees it at its end."""
+
+    def __init__(self, project: Project) -> None:
+        self._file: IO[str] | None = None
+        self.other: dict[str, Any] = {}
+        with contextlib.suppress(ConfigError, OSError):  # a disk that cannot be written is no harm
+            self._file = (local_directory(project) / "dev.json").open("a+", encoding="utf-8")
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                self.other = self._read(self._file)
+                self._file = None
+
+    def write(self, url: str) -> None:
+        """Say who runs, and where."""
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                self._file.truncate(0)
+                self._file.write(json.dumps({"pid": os.getpid(), "url": url}))
+                self._file.flush()
+
+    def close(self) -> None:
+        """Take the note away."""
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                self._file.truncate(0)
+            self._file.close()
+
+    def _read(self, file: IO[str]) -> dict[str, Any]:
+        file.seek(0)
+        with file, contextlib.suppress(ValueError):
+            found: dict[str, Any] = json.load(file)
+            return found
+        return {"pid": "unknown", "url": "about to start"}

@@ -1,0 +1,1 @@
+"""Handle mastra's own files and directories: caches, locks, atomic replacement."""

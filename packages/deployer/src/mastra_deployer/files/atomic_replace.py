@@ -1,0 +1,111 @@
+"""Replace a directory by a finished one in one atomic step."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from mastra_core.errors import BundleError
+from mastra_core.pipeline import MANIFEST
+
+__all__ = ("choose_temporary_parent", "needs_repair", "repair", "replace_directory")
+
+_AT_FDCWD = -100
+_EXCHANGE = 2
+
+
+def replace_directory(source: Path, destination: Path) -> None:
+    """Move ``source`` to ``destination``, so that readers see the old or the new one, never half.
+
+    Where the system can exchange two names, the old directory is at ``source`` afterwards.
+
+    :param source: the finished directory, on the same file system.
+    :param destination: the bundle to replace, or a path where nothing is.
+    :raises BundleError: when ``destination`` is not a bundle or cannot be written; it is then
+        unchanged.
+    """
+    if (
+        destination.exists()
+        and any(destination.iterdir())
+        and not (destination / MANIFEST).exists()
+    ):
+        raise BundleError(
+            f"{str(destination)!r} is not a bundle of mastra, and would be replaced.",
+            "Move it away, or choose another directory with --output.",
+        )
+    try:
+        _replace(source, destination)
+    except OSError as error:
+        raise BundleError(
+            f"{str(destination)!r} cannot be replaced: {error.strerror}. "
+            "The old bundle is unchanged.",
+            "Check the owner of the directory above it.",
+        ) from None
+
+
+def repair(destination: Path) -> None:
+    """Complete a replacement that was killed between two renames: restore the old directory.
+
+    :param destination: the replaced directory.
+    """
+    if needs_repair(destination):
+        backup = _get_backup_path(destination)
+        if destination.exists():
+            shutil.rmtree(backup, ignore_errors=True)
+        else:
+            backup.rename(destination)
+
+
+def needs_repair(destination: Path) -> bool:
+    """Return whether a replacement of ``destination`` was killed, or is running.
+
+    :param destination: the replaced directory.
+    """
+    return (_get_backup_path(destination) / MANIFEST).exists()
+
+
+def choose_temporary_parent(destination: Path, preferred: Path) -> Path:
+    """Return a directory for the files that will become ``destination``.
+
+    It is on the same file system, since a rename cannot cross file systems.
+
+    :param destination: the directory that will be replaced.
+    :param preferred: the directory to return where it is on that file system.
+    """
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    same = destination.parent.stat().st_dev == preferred.stat().st_dev
+    return preferred if same else destination.parent
+
+
+def _replace(source: Path, destination: Path) -> None:
+    if not destination.exists():
+        source.rename(destination)
+    elif not _exchange_names(source, destination):
+        backup = _get_backup_path(destination)
+        destination.rename(backup)
+        try:
+            source.rename(destination)
+        except OSError:
+            backup.rename(destination)
+            raise
+        shutil.rmtree(backup, ignore_errors=True)
+
+
+def _exchange_names(source: Path, destination: Path) -> bool:
+    """Exchange two names in one system call, where Linux and the file system support it."""
+    if not sys.platform.startswith("linux"):
+        return False
+    libc = ctypes.CDLL(None, use_errno=True)
+    if not hasattr(libc, "renameat2"):
+        return False
+    status = libc.renameat2(
+        _AT_FDCWD, os.fsencode(source), _AT_FDCWD, os.fsencode(destination), _EXCHANGE
+    )
+    return bool(status == 0)
+
+
+def _get_backup_path(destination: Path) -> Path:
+    return destination.with_name(f".{destination.name}.mastra-swap")

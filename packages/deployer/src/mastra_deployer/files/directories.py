@@ -1,0 +1,145 @@
+"""Locate and create the directories that mastra writes to."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from mastra_core.errors import ConfigError
+from mastra_core.pipeline import Project
+
+__all__ = (
+    "OUTPUT",
+    "build_unwritable_error",
+    "cache_directory",
+    "cache_writing",
+    "convert_project_errors",
+    "get_vendor_reuse_directory",
+    "local_directory",
+    "publish",
+)
+
+OUTPUT = ".mastra"
+_DISK_ERRORS = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG))
+
+
+def cache_directory(kind: str) -> Path:
+    """Create and return a directory in the user's cache.
+
+    ``MASTRA_CACHE_DIR`` moves the whole cache.
+
+    :param kind: the directory's name.
+    :raises ConfigError: when it cannot be created.
+    """
+    path = _get_cache_root() / kind
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"The cache {str(path)!r} cannot be created: {error.strerror}.",
+            "Set MASTRA_CACHE_DIR to a writable directory.",
+        ) from None
+    return path
+
+
+def local_directory(project: Project) -> Path:
+    """Create and return a project's ``.mastra-local``, which git ignores.
+
+    :param project: the project.
+    :raises ConfigError: when the project cannot be written.
+    """
+    local = project.local
+    try:
+        local.mkdir(exist_ok=True)
+        ignore = local / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("*\n")
+    except OSError as error:
+        raise build_unwritable_error(local, error) from None
+    return local
+
+
+def get_vendor_reuse_directory(project: Project) -> Path:
+    """Return the path where a replaced bundle's dependencies are kept; it may not exist.
+
+    :param project: the project.
+    """
+    return project.local / "spare"
+
+
+def build_unwritable_error(path: Path, error: OSError) -> ConfigError:
+    """Build the error for a path in the project that cannot be written.
+
+    :param path: the file or directory.
+    :param error: the system's error.
+    """
+    return ConfigError(
+        f"{str(path)!r} cannot be written: {error.strerror}.",
+        "Check the owner and the free space of the project's directory.",
+    )
+
+
+@contextlib.contextmanager
+def cache_writing() -> Iterator[None]:
+    """Raise system errors of the block, which writes only to the cache, as errors of the cache.
+
+    :raises ConfigError: when the cache is full or cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(
+            f"The cache {str(_get_cache_root())!r} cannot be written: {error.strerror or error}.",
+            "Free some space there (the cache may be deleted at any time), or set "
+            "MASTRA_CACHE_DIR to another directory.",
+        ) from None
+
+
+@contextlib.contextmanager
+def convert_project_errors(directory: Path) -> Iterator[None]:
+    """Raise disk errors of the block as errors of ``directory``, which the block writes below.
+
+    :param directory: a directory of the project.
+    :raises ConfigError: for a full or read-only disk; other system errors pass.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _DISK_ERRORS:
+            raise
+        path = Path(error.filename2 or error.filename or directory)
+        raise build_unwritable_error(
+            directory if path.is_relative_to(directory) else path, error
+        ) from None
+
+
+def publish(source: Path, destination: Path) -> None:
+    """Rename a finished directory to its path in the cache.
+
+    Paths are named by content: when another process was first, its directory is the same and this
+    one is deleted.
+
+    :param source: the finished directory, on the cache's file system.
+    :param destination: its path in the cache.
+    """
+    try:
+        source.rename(destination)
+    except OSError:
+        if not destination.exists():
+            raise
+        shutil.rmtree(source, ignore_errors=True)
+
+
+def _get_cache_root() -> Path:
+    if directory := os.environ.get("MASTRA_CACHE_DIR"):
+        return Path(directory).absolute()
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "mastra"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home()) / "mastra" / "cache"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mastra"

@@ -1,0 +1,13 @@
+"""Format sizes for people."""
+
+from __future__ import annotations
+
+__all__ = ("human_bytes",)
+
+
+def human_bytes(count: float) -> str:
+    """Format bytes as megabytes or kilobytes of a thousand.
+
+    :param count: in bytes.
+    """
+    return f"{count / 1e6:.1f} MB" if count >= 100_000 else f"{count / 1e3:.1f} kB"  # noqa: PLR2004  # 0.1 MB

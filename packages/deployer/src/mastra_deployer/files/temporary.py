@@ -1,0 +1,97 @@
+"""Create temporary directories that are removed even when their process is killed.
+
+A process holds a lock on each of its directories, which the system releases when it dies: a
+directory that is not locked is stale, whatever its age. Where the system has no such locks, the
+directories of killed processes remain.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+__all__ = ("discard_directory", "remove_stale_directories", "scratch_directory")
+
+
+@contextlib.contextmanager
+def scratch_directory(parent: Path, prefix: str = "tmp-") -> Iterator[Path]:
+    """Create a temporary directory for the block, after removing stale ones with the same prefix.
+
+    :param parent: the directory to create it in, so that results can be renamed on its file system.
+    :param prefix: of the directory's name.
+    """
+    remove_stale_directories(parent, prefix)
+    directory, descriptor = _create_locked(parent, prefix)
+    try:
+        with directory as path:
+            yield Path(path)
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def discard_directory(directory: Path) -> None:
+    """Remove a directory in one step, so that a reader sees all of it or nothing.
+
+    :param directory: may be missing.
+    """
+    if directory.exists():
+        with contextlib.suppress(OSError), scratch_directory(directory.parent) as temporary:
+            directory.rename(temporary / "discarded")
+
+
+def _create_locked(
+    parent: Path, prefix: str
+) -> tuple[tempfile.TemporaryDirectory[str], int | None]:
+    """Create a directory and lock it."""
+    while True:
+        directory = tempfile.TemporaryDirectory(
+            prefix=prefix, dir=parent, ignore_cleanup_errors=True
+        )
+        descriptor = _lock_directory(directory.name, wait=True)
+        if os.path.isdir(directory.name):  # noqa: PTH112  # a name, not a path
+            return directory, descriptor
+        directory.cleanup()  # another process removed it before it was locked
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def remove_stale_directories(parent: Path, prefix: str = "tmp-") -> None:
+    """Remove the directories that killed processes left behind.
+
+    :param parent: the directory they are in.
+    :param prefix: of their names.
+    """
+    with os.scandir(parent) as entries:
+        candidates = [
+            entry.path
+            for entry in entries
+            if entry.name.startswith(prefix) and entry.is_dir(follow_symlinks=False)
+        ]
+    for path in candidates:
+        descriptor = _lock_directory(path, wait=False)
+        if descriptor is not None:
+            shutil.rmtree(path, ignore_errors=True)
+            os.close(descriptor)
+
+
+def _lock_directory(path: str, *, wait: bool) -> int | None:
+    """Lock a directory; return ``None`` where another process holds it or it cannot be locked."""
+    if os.name == "nt":  # Windows has no locks on directories
+        return None
+    import fcntl
+
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor

@@ -1,0 +1,153 @@
+"""Limits how many requests run at once: halved when the platform asks, then raised slowly."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from concurrent.futures import CancelledError
+
+from mastra_deployer.kit.clock import cancel_waits_on, now, sleep
+
+__all__ = ("AdaptiveLimiter", "report_rejection", "report_success", "wait_for_retry")
+
+_thread = threading.local()
+
+
+class AdaptiveLimiter:
+    """Let as many threads work at a time as the platform accepts.
+
+    A rejected request halves the limit, once for all requests that were under way. Each request
+    that succeeds raises it by ``1 / limit``. A thread that waits for a retry gives up its slot
+    meanwhile.
+
+    :param maximum: threads at a time, and the limit at the start.
+    """
+
+    def __init__(self, maximum: int) -> None:
+        self._maximum = maximum
+        self._limit = float(maximum)
+        self._active = 0
+        self._lowered_at = 0.0
+        self._closed_until = 0.0
+        self._condition = threading.Condition()
+        self._stop = threading.Event()
+
+    @property
+    def limit(self) -> int:
+        """How many threads may work now."""
+        return int(self._limit)
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether ``stop`` was called."""
+        return self._stop.is_set()
+
+    @contextlib.contextmanager
+    def bind_thread(self) -> Iterator[None]:
+        """Within the block, make this limiter the one that governs this thread's retries."""
+        _thread.limiter = self
+        try:
+            with cancel_waits_on(self._stop):
+                yield
+        finally:
+            del _thread.limiter
+
+    @contextlib.contextmanager
+    def slot(self) -> Iterator[None]:
+        """Hold one slot within the block; wait until one is free.
+
+        :raises CancelledError: when the limiter was stopped meanwhile.
+        """
+        self._acquire()
+        try:
+            self._raise_if_stopped()
+            yield
+        finally:
+            self._release()
+
+    def yield_slot(self, seconds: float) -> None:
+        """Give up the slot that this thread holds, wait, and acquire one again.
+
+        :param seconds: how long to wait.
+        :raises CancelledError: when the limiter was stopped meanwhile.
+        """
+        self._release()
+        try:
+            sleep(seconds)
+        finally:
+            self._acquire()
+        self._raise_if_stopped()
+
+    def stop(self) -> None:
+        """Hand out no more slots and end all waits."""
+        self._stop.set()
+        with self._condition:
+            self._condition.notify_all()
+
+    def slow_down(self, since: float, wait: float) -> None:
+        """Lower the limit after a rejected request.
+
+        :param since: the time of ``clock.now`` at which the request began.
+        :param wait: seconds in which no request may begin.
+        """
+        with self._condition:
+            self._closed_until = max(self._closed_until, now() + wait)
+            # An older request was rejected under the former limit: that was counted already.
+            if since >= self._lowered_at:
+                self._limit = max(1.0, self._limit / 2)
+                self._lowered_at = now()
+
+    def speed_up(self) -> None:
+        """Raise the limit after a request that succeeded."""
+        with self._condition:
+            self._limit = min(float(self._maximum), self._limit + 1 / self._limit)
+            self._condition.notify()
+
+    def _acquire(self) -> None:
+        while True:
+            with self._condition:
+                self._condition.wait_for(lambda: self._stop.is_set() or self._active < self.limit)
+                wait = self._closed_until - now()
+                if self._stop.is_set() or wait <= 0:
+                    self._active += 1
+                    return
+            with contextlib.suppress(CancelledError):  # the next round sees the stop
+                sleep(wait)
+
+    def _raise_if_stopped(self) -> None:
+        if self._stop.is_set():
+            raise CancelledError
+
+    def _release(self) -> None:
+        with self._condition:
+            self._active -= 1
+            self._condition.notify()
+
+
+def wait_for_retry(seconds: float) -> None:
+    """Wait before a retry, without holding a slot of this thread's limiter.
+
+    :param seconds: how long to wait.
+    """
+    limiter: AdaptiveLimiter | None = getattr(_thread, "limiter", None)
+    if limiter is None:
+        sleep(seconds)
+    else:
+        limiter.yield_slot(seconds)
+
+
+def report_rejection(since: float, wait: float) -> None:
+    """Slow down this thread's limiter, if it has one.
+
+    :param since: the time of ``clock.now`` at which the rejected request began.
+    :param wait: seconds in which no request may begin.
+    """
+    if (limiter := getattr(_thread, "limiter", None)) is not None:
+        limiter.slow_down(since, wait)
+
+
+def report_success() -> None:
+    """Speed up this thread's limiter, if it has one."""
+    if (limiter := getattr(_thread, "limiter", None)) is not None:
+        limiter.speed_up()

@@ -1,0 +1,88 @@
+"""Turns a failed connection into an error with its cause and its cure."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Iterator
+
+import httpx
+
+from mastra_core.errors import ApiError, DeployError, DeployTimeout
+
+__all__ = ("is_permanent", "to_deploy_error")
+
+
+def is_permanent(error: httpx.RequestError) -> bool:
+    """Return whether a retry would fail in the same way.
+
+    True for an unknown host, an untrusted certificate, a proxy that rejects, an invalid request.
+
+    :param error: raised by httpx.
+    """
+    if isinstance(error, httpx.LocalProtocolError | httpx.UnsupportedProtocol):
+        return True
+    if isinstance(error, httpx.ProxyError) and str(error).startswith("4"):
+        return True
+    return any(
+        isinstance(cause, ssl.SSLCertVerificationError)
+        or (isinstance(cause, socket.gaierror) and cause.errno != socket.EAI_AGAIN)
+        for cause in _iter_causes(error)
+    )
+
+
+def to_deploy_error(request: httpx.Request, error: httpx.RequestError) -> DeployError:
+    """Convert an error of httpx to ``DeployTimeout`` or ``ApiError``.
+
+    :param request: the request that failed.
+    :param error: raised by httpx.
+    """
+    host = request.url.host
+    origin = f"{request.url.scheme}://{request.url.netloc.decode()}"
+    if isinstance(error, httpx.TimeoutException):
+        return DeployTimeout(f"{origin} did not answer in time.", "Run the same command again.")
+    message, hint = _explain(host, origin, error)
+    return ApiError(message, hint)
+
+
+def _explain(host: str, origin: str, error: httpx.RequestError) -> tuple[str, str]:
+    """Return the message and the hint."""
+    for cause in _iter_causes(error):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return (
+                f"The certificate of {origin} is not trusted: {cause.verify_message}.",
+                "Check the address. Behind a proxy that intercepts TLS, set SSL_CERT_FILE to a "
+                "file with the proxy's certificate.",
+            )
+        if isinstance(cause, socket.gaierror):
+            return (
+                f"The host name {host!r} cannot be resolved: {cause.strerror}.",
+                "Check the spelling of the address, and the network.",
+            )
+        if isinstance(cause, ConnectionRefusedError):
+            return (
+                f"{origin} cannot be reached: the connection was refused.",
+                "Check the address and that the service runs; then run the same command again.",
+            )
+    if isinstance(error, httpx.ProxyError):
+        return (
+            f"The proxy rejected the connection to {origin}: {error}.",
+            f"Check HTTPS_PROXY and its user and password, or bypass the proxy: NO_PROXY={host}.",
+        )
+    if isinstance(error, httpx.DecodingError):
+        return (
+            f"The response of {origin} cannot be decoded: {error}.",
+            "Run the same command again.",
+        )
+    detail = str(error).rstrip(".") or type(error).__name__
+    return (
+        f"{origin} cannot be reached: {detail}.",
+        "Check the network and the address; then run the same command again.",
+    )
+
+
+def _iter_causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield the error and its causes; the system's own error is the last of them."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

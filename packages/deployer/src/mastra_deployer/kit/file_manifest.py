@@ -1,0 +1,93 @@
+"""The files of a directory by digest, for platforms that receive only files they lack."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from mastra_core.errors import BundleError, DeployError
+
+__all__ = ("Manifest",)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """Every file of a directory, by path and by digest.
+
+    :param directory: that holds the files.
+    :param paths: digest by path (relative, with ``/``).
+    :param files: all files with a content, by digest.
+    :param sizes: bytes by digest.
+    :param algorithm: a name of ``hashlib``.
+    """
+
+    directory: Path
+    paths: Mapping[str, str]
+    files: Mapping[str, tuple[Path, ...]]
+    sizes: Mapping[str, int]
+    algorithm: str = "sha256"
+
+    @classmethod
+    def of(cls, directory: Path, algorithm: str = "sha256") -> Manifest:
+        """Compute the digests of a directory's files.
+
+        :param directory: searched with all its subdirectories.
+        :param algorithm: a name of ``hashlib``, such as ``"sha1"``.
+        :raises BundleError: for a symbolic link, whose target is not part of the bundle.
+        """
+        paths: dict[str, str] = {}
+        files: dict[str, tuple[Path, ...]] = {}
+        sizes: dict[str, int] = {}
+        for path in sorted(directory.rglob("*")):
+            if path.is_symlink():
+                raise _build_link_error(path)
+            if path.is_file():
+                digest, sizes[digest] = _compute_digest(path, algorithm)
+                paths[path.relative_to(directory).as_posix()] = digest
+                files[digest] = (*files.get(digest, ()), path)
+        return cls(directory=directory, paths=paths, files=files, sizes=sizes, algorithm=algorithm)
+
+    def read(self, digest: str) -> bytes:
+        """Return the content with a digest.
+
+        :param digest: a key of ``files``.
+        :raises DeployError: when the file was changed or removed after its digest was computed.
+        """
+        path = self.files[digest][0]
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            raise _build_change_error(path) from None
+        if hashlib.new(self.algorithm, content, usedforsecurity=False).hexdigest() != digest:
+            raise _build_change_error(path)
+        return content
+
+    def size(self, digests: Iterable[str] | None = None) -> int:
+        """Return the bytes of all distinct contents, or of some.
+
+        :param digests: keys of ``sizes``; all of them where left out.
+        """
+        return sum(self.sizes[digest] for digest in (self.sizes if digests is None else digests))
+
+
+def _compute_digest(path: Path, algorithm: str) -> tuple[str, int]:
+    """Return digest and size of one reading: the file may change a moment later."""
+    with path.open("rb") as content:
+        digest = hashlib.file_digest(content, lambda: hashlib.new(algorithm, usedforsecurity=False))
+        return digest.hexdigest(), content.tell()
+
+
+def _build_link_error(path: Path) -> BundleError:
+    return BundleError(
+        f"{str(path)!r} is a symbolic link, and a bundle holds only files.",
+        "Replace the link by the file itself.",
+    )
+
+
+def _build_change_error(path: Path) -> DeployError:
+    return DeployError(
+        f"{str(path)!r} was changed while it was deployed.",
+        "Bundle and deploy again, and let nothing write into the bundle meanwhile.",
+    )

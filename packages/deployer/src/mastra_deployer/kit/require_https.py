@@ -1,0 +1,37 @@
+"""Allows credentials over https, and over http to this machine only."""
+
+from __future__ import annotations
+
+import ipaddress
+from urllib.parse import urlparse
+
+from mastra_core.errors import ConfigError
+
+__all__ = ("is_loopback", "require_https")
+
+
+def is_loopback(host: str | None) -> bool:
+    """Return whether a host is this machine.
+
+    :param host: a name or an IP address, without port and brackets.
+    """
+    try:
+        return host == "localhost" or ipaddress.ip_address(host or "").is_loopback
+    except ValueError:
+        return False
+
+
+def require_https(url: str) -> None:
+    """Raise for an address that a credential must not be sent to.
+
+    :param url: an absolute address.
+    :raises ConfigError: when a credential would be sent unencrypted.
+    """
+    address = urlparse(url)
+    if address.scheme == "https" or (address.scheme == "http" and is_loopback(address.hostname)):
+        return
+    raise ConfigError(
+        f"The address {f'{address.scheme}://{address.hostname}'!r} would send the token in the "
+        "clear.",
+        "Use https; http is allowed to this machine only.",
+    )

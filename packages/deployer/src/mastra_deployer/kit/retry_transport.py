@@ -1,0 +1,190 @@
+"""Sends a request again where that is safe and the failure may pass.
+
+The schedule is tenacity's. stamina, which is built on it, has no way to supply the sleep function,
+and here each wait goes through the kit's clock: an upload can end it, and tests skip it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import cast
+
+import httpx
+import tenacity
+
+from mastra_deployer.kit.adaptive_limiter import report_rejection, report_success, wait_for_retry
+from mastra_deployer.kit.clock import now
+from mastra_deployer.kit.connection_errors import is_permanent, to_deploy_error
+from mastra_deployer.kit.replay import ReplayableBody
+from mastra_deployer.kit.retry_after import is_rate_limited, parse_retry_after
+
+__all__ = ("MAX_WAIT", "RetryTransport", "is_same_origin")
+
+MAX_WAIT = 60.0  # seconds; a longer wait is reported as an error
+_IDEMPOTENT = frozenset(("GET", "HEAD", "PUT", "DELETE", "OPTIONS"))
+_RETRYABLE = frozenset((408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529))
+_ATTEMPTS = 6
+_ATTEMPTS_RETRY_AFTER = 12  # a platform that states when to come again is alive
+_ATTEMPTS_TIMEOUT = 3  # each costs a whole timeout
+_backoff = tenacity.wait_exponential(multiplier=0.2, max=10) + tenacity.wait_random(0, 0.2)
+_jitter = tenacity.wait_random(0, 0.1)  # clients with the same retry-after do not come together
+
+
+class _RetryableResponse(Exception):
+    """A response that may differ on a later attempt."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        super().__init__(response.status_code)
+        self.response = response
+
+    @property
+    def retry_after(self) -> float | None:
+        return parse_retry_after(self.response.status_code, self.response.headers)
+
+
+class RetryTransport(httpx.BaseTransport):
+    """A transport that repeats requests where that is safe.
+
+    :param inner: sends one request.
+    :param home: the origin that the private headers are meant for.
+    :param private: headers of the client that are removed from requests to other origins.
+    """
+
+    def __init__(
+        self, inner: httpx.BaseTransport, home: httpx.URL, private: Mapping[str, str]
+    ) -> None:
+        self._inner = inner
+        self._home = home
+        self._private = private
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request, and repeat it while that is safe and useful.
+
+        :param request: as httpx built it.
+        """
+        self._remove_private_headers(request)
+        body = ReplayableBody(request)
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(
+                lambda error: body.is_replayable and _can_retry(request, error)
+            ),
+            stop=_is_exhausted,
+            wait=_compute_wait,
+            sleep=wait_for_retry,
+            reraise=True,
+        )
+        try:
+            return retrying(self._send, request, body)
+        except _RetryableResponse as error:
+            return error.response
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._inner.close()
+
+    def _send(self, request: httpx.Request, body: ReplayableBody) -> httpx.Response:
+        body.rewind()
+        start = now()
+        response = self._inner.handle_request(request)
+        if is_rate_limited(response.status_code, response.headers):
+            rejection = _RetryableResponse(_read_response(response))
+            report_rejection(start, min(rejection.retry_after or 0.0, MAX_WAIT))
+            raise rejection
+        if response.status_code in _RETRYABLE:
+            raise _RetryableResponse(_read_response(response))
+        report_success()
+        if "mastra_stream" in request.extensions:
+            response.stream = _ResponseStream(
+                request, cast("httpx.SyncByteStream", response.stream)
+            )
+            return response
+        return _read_response(response)
+
+    def _remove_private_headers(self, request: httpx.Request) -> None:
+        if is_same_origin(request.url, self._home):
+            return
+        for name, value in self._private.items():
+            if request.headers.get(name) == value:
+                del request.headers[name]
+
+
+class _ResponseStream(httpx.SyncByteStream):
+    """A streamed body whose connection errors are converted to those of ``mastra_core``."""
+
+    def __init__(self, request: httpx.Request, stream: httpx.SyncByteStream) -> None:
+        self._request = request
+        self._stream = stream
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from self._stream
+        except httpx.RequestError as error:
+            raise to_deploy_error(self._request, error) from error
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+def is_same_origin(one: httpx.URL, other: httpx.URL) -> bool:
+    """Return whether two addresses have the same scheme, host and port.
+
+    :param one: an absolute address.
+    :param other: an absolute address.
+    """
+    return (one.scheme, one.host, _get_port(one)) == (other.scheme, other.host, _get_port(other))
+
+
+def _get_port(url: httpx.URL) -> int | None:
+    return url.port or {"https": 443, "http": 80}.get(url.scheme)
+
+
+def _read_response(response: httpx.Response) -> httpx.Response:
+    """Read the whole body here, so that a connection lost within it is retried too."""
+    stream = cast("httpx.SyncByteStream", response.stream)
+    try:
+        body = b"".join(stream)
+    finally:
+        stream.close()
+    return httpx.Response(
+        response.status_code,
+        headers=response.headers,
+        stream=httpx.ByteStream(body),
+        extensions=response.extensions,
+    )
+
+
+def _can_retry(request: httpx.Request, error: BaseException) -> bool:
+    idempotent = request.extensions.get("mastra_idempotent", request.method in _IDEMPOTENT)
+    if isinstance(error, _RetryableResponse):
+        wait = error.retry_after
+        if wait is not None and wait > MAX_WAIT:
+            return False
+        return idempotent or _is_unprocessed(error.response, wait)
+    if not isinstance(error, httpx.TransportError) or is_permanent(error):
+        return False
+    return idempotent or isinstance(
+        error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout
+    )
+
+
+def _is_unprocessed(response: httpx.Response, wait: float | None) -> bool:
+    """Return whether the platform certainly did not begin: a bare 503 may be a gateway's."""
+    return is_rate_limited(response.status_code, response.headers) and (
+        response.status_code != 503 or wait is not None  # noqa: PLR2004  # statuses are their numbers
+    )
+
+
+def _is_exhausted(state: tenacity.RetryCallState) -> bool:
+    error = state.outcome.exception() if state.outcome else None
+    attempts = _ATTEMPTS
+    if isinstance(error, _RetryableResponse) and error.retry_after is not None:
+        attempts = _ATTEMPTS_RETRY_AFTER
+    elif isinstance(error, httpx.TimeoutException):
+        attempts = _ATTEMPTS_TIMEOUT
+    return state.attempt_number >= attempts
+
+
+def _compute_wait(state: tenacity.RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    wait = error.retry_after if isinstance(error, _RetryableResponse) else None
+    return _backoff(state) if wait is None else wait + _jitter(state)

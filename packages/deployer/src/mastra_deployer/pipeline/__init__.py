@@ -1,0 +1,1 @@
+"""One run of the deploy pipeline for one target: build, bundle, deploy, smoke test."""

@@ -1,0 +1,200 @@
+"""Deploy a bundle: skip, send, smoke test, promote or roll back. The same for every target."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator
+
+from mastra_core.errors import DeploymentFailed, MastraError
+from mastra_core.pipeline import Bundle, Deployment, DeployRequest, Report
+from mastra_deployer.pipeline.fingerprint import compute_deploy_fingerprint
+from mastra_deployer.pipeline.history import last_deployment, record_deployment
+from mastra_deployer.pipeline.session import Session
+from mastra_deployer.pipeline.smoke_test import SmokeResult, choose_smoke_path, run_smoke_test
+
+__all__ = ("Care", "Outcome", "deploy_bundle", "find_live_deployment")
+
+_SEARCHED_DEPLOYMENTS = 50  # to find the live one, or an unchanged one
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Care:
+    """Options of one deploy.
+
+    :param smoke_path: path to request after the deploy; ``None`` for the default of the app's kind.
+    :param smoke_test: whether to run the smoke test.
+    :param smoke_timeout: seconds until a missing or failing response counts as a failure: a new
+        address may have to wait for DNS, a certificate and a cold start.
+    :param rollback_on_failure: whether to roll back when the smoke test fails.
+    :param skip_if_unchanged: whether to send nothing when the same deployment already exists.
+    """
+
+    smoke: str | None = None
+    ask: bool = True
+    patience: float = 45
+    rollback_on_failure: bool = False
+    skip_if_unchanged: bool = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """Result of a deploy.
+
+    :param deployment: the deployment that was made or found.
+    :param skipped: whether nothing was sent because the deployment already exists.
+    :param smoke: result of the smoke test; ``None`` where none ran.
+    """
+
+    deployment: Deployment
+    skipped: bool = False
+    smoke: SmokeResult | None = None
+
+
+def deploy_bundle(
+    session: Session, bundle: Bundle, request: DeployRequest, options: Care
+) -> Outcome:
+    """Deploy a bundle, smoke test it, then promote a draft or roll back.
+
+    :param session: project, target and settings.
+    :param bundle: the bundle to deploy.
+    :param request: environment, variables and options of the deploy.
+    :param options: smoke test, rollback and skipping.
+    :raises DeploymentFailed: when the smoke test fails; the error says what users see now.
+    """
+    fingerprint = compute_deploy_fingerprint(bundle, request, session.access)
+    request = dataclasses.replace(request, fingerprint=fingerprint)
+    if options.skip_if_unchanged and (existing := _find_unchanged(session, request)):
+        return Outcome(deployment=existing, skipped=True)
+    previous = find_live_deployment(session) if options.rollback_on_failure else None
+    with _explain_interrupt(session.report):
+        deployment = session.line.deploy(session.access, bundle, request, session.report)
+    deployment = dataclasses.replace(deployment, fingerprint=deployment.fingerprint or fingerprint)
+    record_deployment(session.project, session.choice.name, deployment)
+    if not request.wait:
+        return Outcome(deployment=deployment)
+    return _finish_deploy(session, bundle, deployment, options, previous)
+
+
+def find_live_deployment(session: Session) -> Deployment | None:
+    """Return the deployment that is live in production, or ``None``.
+
+    The platform decides; where it cannot list deployments, the project's own history does.
+
+    :param session: project, target and settings.
+    """
+    if not session.line.can("deployments"):
+        return last_deployment(session.project, session.choice.name, "production")
+    for deployment in session.line.deployments(session.access, _SEARCHED_DEPLOYMENTS):
+        if deployment.live and deployment.environment == "production":
+            return deployment
+    return None
+
+
+def _find_unchanged(session: Session, request: DeployRequest) -> Deployment | None:
+    """Return the deployment that this request would only repeat."""
+    if session.line.can("deployments"):
+        deployments = session.line.deployments(session.access, _SEARCHED_DEPLOYMENTS)
+    else:
+        last = last_deployment(session.project, session.choice.name, request.environment)
+        deployments = [last] if last else []
+    for deployment in deployments:
+        if not _has_same_destination(deployment, request):
+            continue
+        is_current = deployment.state == "ready" and deployment.fingerprint == request.fingerprint
+        return deployment if is_current else None
+    return None
+
+
+def _has_same_destination(deployment: Deployment, request: DeployRequest) -> bool:
+    if deployment.environment != request.environment:
+        return False
+    if request.environment == "production":
+        return deployment.live
+    return not deployment.branch or deployment.branch == request.branch
+
+
+def _finish_deploy(
+    session: Session,
+    bundle: Bundle,
+    deployment: Deployment,
+    options: Care,
+    previous: Deployment | None,
+) -> Outcome:
+    path, first_failing_status = choose_smoke_path(bundle.manifest.kind, options.smoke)
+    try:
+        result = _run_smoke_test(session, deployment, path, first_failing_status, options)
+    except DeploymentFailed as error:
+        raise _build_failure(
+            session, deployment, error, previous, roll_back=options.rollback_on_failure
+        ) from None
+    if (
+        not deployment.live
+        and deployment.environment == "production"
+        and deployment.state == "ready"
+    ):
+        session.report.step(f"Promoting {deployment.id}")
+        deployment = session.line.promote(session.access, deployment.id, session.report)
+        record_deployment(session.project, session.choice.name, deployment)
+    return Outcome(deployment=deployment, smoke=result)
+
+
+def _run_smoke_test(
+    session: Session, deployment: Deployment, path: str, first_failing_status: int, options: Care
+) -> SmokeResult | None:
+    if not options.ask:
+        return None
+    if not deployment.reachable and not deployment.smoke_headers:
+        session.report.note(
+            f"{deployment.url} is protected, so the smoke test was skipped.",
+            "Give the target the credentials that pass its protection: "
+            f"mastra doctor {session.choice.name}.",
+        )
+        return None
+    return run_smoke_test(
+        deployment, path, first_failing_status, session.report, timeout=options.patience
+    )
+
+
+def _build_failure(
+    session: Session,
+    deployment: Deployment,
+    error: DeploymentFailed,
+    previous: Deployment | None,
+    *,
+    roll_back: bool,
+) -> DeploymentFailed:
+    """Build the error, which says what users see now; roll back where that was requested."""
+    if deployment.environment == "preview":
+        state = ""
+    elif not deployment.live:
+        state = " It was not promoted; users still see the deployment before."
+    elif not roll_back:
+        state = " Users see it; roll back with: mastra rollback."
+    else:
+        state = _roll_back(session, deployment, previous)
+    return DeploymentFailed(error.message + state, error.hint, deployment=deployment)
+
+
+def _roll_back(session: Session, deployment: Deployment, previous: Deployment | None) -> str:
+    if previous is None or previous.id == deployment.id:
+        return " Users see it: there is no other deployment to roll back to."
+    session.report.step(f"Rolling back to {previous.id}")
+    try:
+        restored = session.line.rollback(session.access, previous.id, session.report)
+    except MastraError as error:
+        return f" Users see it: rolling back to {previous.id} failed: {error.message}"
+    record_deployment(session.project, session.choice.name, restored)
+    return f" Users see the deployment before again: {restored.id}."
+
+
+@contextlib.contextmanager
+def _explain_interrupt(report: Report) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        report.note(
+            "Interrupted. Users see either the deployment before or this one, complete.",
+            "Run the same command again: files that were already sent are not sent twice.",
+        )
+        raise

@@ -1,0 +1,114 @@
+"""Build a second time under other conditions and compare every byte."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from mastra_core.errors import BuildError
+from mastra_core.pipeline import Bundle, Project
+from mastra_core.pipeline.file_tree import tree_files
+from mastra_deployer.bundler.locks.workspace import find_workspace_root
+from mastra_deployer.project.interpreters import project_interpreter
+
+__all__ = ("refuse_differences",)
+
+_MAX_SHOWN = 10
+_NOT_COPIED = (
+    *(".git", ".venv", "venv", "node_modules", "__pycache__", ".env*"),
+    *(".mastra", "tmp-*", "builds", "bundles", "made"),  # Mastra's own, except resolved locks
+)
+_COMMAND = "import sys; from mastra_deployer.cli.main import main; main(sys.argv[1:])"
+# Another time zone, locale and hash seed, so that a dependence on one of them shows.
+_OTHER_ENVIRONMENT = {
+    "TZ": "Pacific/Kiritimati",
+    "LC_ALL": "C",
+    "LANG": "C",
+    "PYTHONHASHSEED": "4242",
+}
+
+
+def refuse_differences(bundle: Bundle, project: Project, arguments: Sequence[str]) -> int:
+    """Make the bundle a second time and check that both are identical.
+
+    The second build runs in its own process with an empty cache, another umask, locale, time zone
+    and hash seed, and in a copy of the project at another path.
+
+    :param bundle: the first bundle.
+    :param project: the project it was made from.
+    :param arguments: of ``mastra bundle``, without the directory and the output.
+    :returns: how many files are the same.
+    :raises BuildError: naming the files that differ.
+    """
+    with tempfile.TemporaryDirectory(prefix="mastra-again-") as temporary:
+        root = _copy_project(project, Path(temporary) / "a" / "much" / "deeper" / "place")
+        second = Path(temporary) / "made"
+        _build_again(project, [*arguments, "--dir", str(root), "-o", str(second)], Path(temporary))
+        differences = _list_differences(bundle.directory, second)
+    if differences:
+        more = f" and {len(differences) - _MAX_SHOWN} more" if len(differences) > _MAX_SHOWN else ""
+        raise BuildError(
+            f"A second build differs in {', '.join(differences[:_MAX_SHOWN])}{more}.",
+            "Look for files that are generated at build time from a clock, a path or a random "
+            "value; dependencies that are built from source may do that too.",
+        )
+    return sum(1 for _ in tree_files(bundle.directory))
+
+
+def _copy_project(project: Project, parent: Path) -> Path:
+    """Copy the project, with its resolved locks, to another path.
+
+    A project that refers to directories outside of itself can only be built where it is.
+    """
+    if _has_outside_references(project):
+        return project.root
+    copy = parent / project.root.name
+    ignore = shutil.ignore_patterns(*_NOT_COPIED)
+    shutil.copytree(project.root, copy, ignore=ignore, symlinks=True)
+    return copy
+
+
+def _has_outside_references(project: Project) -> bool:
+    if find_workspace_root(project.root) != project.root.resolve():  # its lock is outside
+        return True
+    locks = sorted((project.local / "locks").glob("*.toml"))
+    return any("directory = {" in lock.read_text("utf-8", "replace") for lock in locks)
+
+
+def _build_again(project: Project, arguments: Sequence[str], temporary: Path) -> None:
+    home = Path(project_interpreter(project).path).parent.parent
+    environment = {
+        **os.environ,
+        **_OTHER_ENVIRONMENT,
+        "MASTRA_CACHE_DIR": str(temporary / "cache"),
+        "VIRTUAL_ENV": str(home),
+    }
+    result = subprocess.run(
+        [sys.executable, "-c", _COMMAND, "bundle", *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        umask=0o077,
+        check=False,
+    )
+    if result.returncode:
+        raise BuildError(
+            f"The second build failed: {result.stderr.strip()[-800:]}",
+            "The first build used something that is not in the project: correct the error above.",
+        )
+
+
+def _list_differences(one: Path, other: Path) -> list[str]:
+    names = {name for tree in (one, other) for name, _ in tree_files(tree)}
+    return sorted(
+        name for name in names if _read_content(one / name) != _read_content(other / name)
+    )
+
+
+def _read_content(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None

@@ -1,0 +1,299 @@
+"""Hold what every command needs about one project and target, and make its bundle."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from mastra_core.errors import BuildError, ConfigError, MastraError
+from mastra_core.pipeline import Build, Bundle, Platform, Problem, Project, Report
+from mastra_deployer.bundler.metadata.build_state import load_build_state, save_build_state
+from mastra_deployer.bundler.vendor.vendor_reuse import save_vendor_directory
+from mastra_deployer.checks.app_problems import check_app
+from mastra_deployer.files.atomic_replace import choose_temporary_parent, repair, replace_directory
+from mastra_deployer.files.directories import (
+    OUTPUT,
+    convert_project_errors,
+    get_vendor_reuse_directory,
+    local_directory,
+)
+from mastra_deployer.files.lock import build_lock
+from mastra_deployer.files.temporary import scratch_directory
+from mastra_deployer.pipeline.up_to_date import compute_current_fingerprint, hash_build_inputs
+from mastra_deployer.plugins.hook_calls import Access, Line
+from mastra_deployer.project.discovery import config_of
+from mastra_deployer.project.environment import read_environment
+from mastra_deployer.project.interpreters import Interpreter, probe, project_interpreter
+from mastra_deployer.project.settings import (
+    collect_credentials,
+    find_plaintext_secrets,
+    merge_settings,
+    without_secrets,
+)
+from mastra_deployer.project.targets import Choice
+
+__all__ = ("Session", "open_session", "refuse")
+
+_VERSION = re.compile(r"3\.\d+")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Session:
+    """A project, a target, and the values that its commands work with.
+
+    :param project: the app.
+    :param choice: the target as the user named it.
+    :param hooks: calls the target's deployer and the ambient plugins.
+    :param settings: the deployer's merged settings.
+    :param environ: every known environment variable, from the environment and ``.env`` files.
+    :param report: receives progress and notes.
+    :param python: ``--python``: a version, or the path of an interpreter.
+    :param wheels: ``--platform``, in uv's notation.
+    :param show_notes: whether problems of severity ``note`` are shown too.
+    :param strict: whether warnings are not shown at once, because ``mastra check`` ends with them.
+    :param problems: every problem found so far.
+    """
+
+    project: Project
+    choice: Choice
+    line: Line
+    settings: Any
+    values: Mapping[str, str]
+    report: Report
+    python: str = ""
+    wheels: str = ""
+    show_notes: bool = False
+    strict: bool = False
+    problems: list[Problem] = dataclasses.field(default_factory=list)
+
+    @property
+    def access(self) -> Access:
+        """Settings and credentials for hooks that talk to the platform."""
+        target = self.line.target
+        return Access(
+            self.settings, collect_credentials(target.credentials, self.settings, self.values)
+        )
+
+    @property
+    def output(self) -> Path:
+        """The directory of this target's bundle."""
+        if self.line.target.name == "server":
+            return self.project.root / OUTPUT
+        return self.project.local / "bundles" / self.choice.name
+
+    def bundle(self, output: Path | None = None, *, again: bool = True) -> Bundle:
+        """Build, check, bundle and inspect the app, then replace the output with the result.
+
+        :param output: the bundle's directory; ``None`` for this target's default.
+        :param reuse: whether an unchanged bundle in ``output`` is used as it is, and whether the
+            next build may use this one.
+        :raises MastraError: at the first error; the output is then unchanged.
+        """
+        destination = (output or self.output).absolute()
+        local_path = local_directory(self.project)
+        platform = _choose_platform(
+            self.project, self.line.target.platforms, self.python, self.wheels
+        )
+        with build_lock(local_path, self.report):
+            repair(destination)
+            facts = self._hash_inputs(platform) if again else ""
+            with convert_project_errors(self.project.root):
+                return self._reuse(destination, platform, facts) or self._build_and_bundle(
+                    destination, platform, facts
+                )
+
+    def _hash_inputs(self, platform: Platform) -> str:
+        if self.line.can("build"):  # what a deployer's own build depends on is not known
+            return ""
+        settings = without_secrets(self.settings)
+        return hash_build_inputs(self.project, platform, settings, self.line.source_paths)
+
+    def _reuse(self, destination: Path, platform: Platform, facts: str) -> Bundle | None:
+        """Return the existing bundle where making it again would change nothing, else ``None``."""
+        state = load_build_state(self.project, destination) if facts else None
+        if state is None or state.facts != facts:
+            return None
+        target, kind = self.line.target, state.manifest.kind
+        fingerprint = compute_current_fingerprint(self.project, target, platform, kind)
+        if fingerprint != state.manifest.fingerprint or not state.is_current(destination):
+            return None
+        self.report.step("Nothing has changed")
+        bundle = Bundle(directory=destination, manifest=state.manifest)
+        problems = self.line.inspect(bundle, without_secrets(self.settings))
+        self.heed([*state.problems, *problems])
+        self.line.notify_reused(bundle, self.report)
+        return bundle
+
+    def _build_and_bundle(self, destination: Path, platform: Platform, facts: str) -> Bundle:
+        local_path = local_directory(self.project)
+        settings = without_secrets(self.settings)
+        with (
+            scratch_directory(local_path) as temporary,
+            scratch_directory(choose_temporary_parent(destination, local_path)) as sibling,
+        ):
+            build = self._build(Path(temporary) / "build", platform)
+            app = check_app(self.project, self.line.target, build, self.values)
+            problems = [*self.line.check(build, settings), *app]
+            self.heed(problems)
+            staged = Path(sibling) / "bundle"
+            staged.mkdir()
+            self.report.step(f"Bundling for {self.choice.name}")
+            bundle = self.line.bundle(build, staged, settings, self.report)
+            self.heed(self.line.inspect(bundle, settings))
+            replace_directory(staged, destination)
+            save_vendor_directory(staged, get_vendor_reuse_directory(self.project))
+        if facts:
+            with contextlib.suppress(OSError):  # without the state the next build is a full one
+                save_build_state(self.project, destination, facts, bundle.manifest, problems)
+        return dataclasses.replace(bundle, directory=destination)
+
+    def _build(self, directory: Path, platform: Platform) -> Build:
+        directory.mkdir()
+        return self.line.build(self.project, platform, directory, self.report)
+
+    def heed(
+        self, problems: Iterable[Problem], error_class: type[MastraError] = BuildError
+    ) -> None:
+        """Add problems to ``self.problems``, show them, and stop at errors.
+
+        :param problems: what a check found.
+        :param error_class: the class of the error to raise.
+        :raises MastraError: of ``error_class``, with all errors among them.
+        """
+        problems = list(problems)
+        self.problems.extend(problems)
+        is_hidden = {"note": not self.show_notes, "warning": self.strict}
+        refuse(
+            [item for item in problems if not is_hidden.get(item.severity)],
+            self.report,
+            error_class,
+        )
+
+
+def open_session(
+    project: Project,
+    choice: Choice,
+    report: Report,
+    *,
+    flags: Mapping[str, str] | None = None,
+    env_file: Path | None = None,
+    python: str = "",
+    wheels: str = "",
+    resolve: bool = False,
+) -> Session:
+    """Load the target's deployer and merge its settings.
+
+    :param project: the app.
+    :param choice: the target as the user named it.
+    :param report: receives progress and notes.
+    :param flags: settings from ``-s key=value``.
+    :param env_file: ``--env-file``, read besides ``.env``.
+    :param python: ``--python``; empty for the target's own setting.
+    :param wheels: ``--platform``; empty for the target's own setting.
+    :param resolve: whether settings that refer to the environment are looked up.
+    :raises ConfigError: for an unknown target, an unknown setting or a wrong value.
+    """
+    line = Line(choice.deployer, project.root)
+    values = read_environment(project, env_file)
+    settings = merge_settings(
+        line.target.settings,
+        flags=flags or {},
+        environ=values,
+        table=choice.table,
+        entry=choice.call.settings if choice.call else {},
+        resolve=resolve,
+    )
+    _warn_about_secrets(choice, line, report)
+    return Session(
+        project=project,
+        choice=choice,
+        line=line,
+        settings=settings,
+        values=values,
+        report=report,
+        python=python or choice.python,
+        wheels=wheels or choice.platform,
+    )
+
+
+def _warn_about_secrets(choice: Choice, line: Line, report: Report) -> None:
+    call = choice.call
+    names = find_plaintext_secrets(line.target.settings, call.settings) if call else []
+    if call and names:
+        report.note(
+            f"{', '.join(names)} of {call.class_name} is in plain text in the source (line "
+            f"{call.line}); the bundle does not contain it.",
+            "Write Secret.env('NAME') and set the variable.",
+        )
+
+
+def refuse(
+    problems: list[Problem], report: Report, error_class: type[MastraError] = BuildError
+) -> None:
+    """Show warnings and notes, and raise all errors as one.
+
+    :param problems: what a check found.
+    :param report: receives warnings and notes.
+    :param error_class: the class of the error to raise.
+    :raises MastraError: of ``error_class``, when there are errors.
+    """
+    for problem in problems:
+        if problem.severity != "error":
+            report.note(_format_problem(problem), problem.hint)
+    errors = [problem for problem in problems if problem.severity == "error"]
+    if errors:
+        hint = "\n".join(problem.hint for problem in errors if problem.hint)
+        raise error_class("\n".join(map(_format_problem, errors)), hint)
+
+
+def _format_problem(problem: Problem) -> str:
+    return f"{problem.where}: {problem.message}" if problem.where else problem.message
+
+
+def _choose_platform(
+    project: Project, platforms: tuple[Platform, ...], python: str, wheels: str
+) -> Platform:
+    """Choose the platform to build for: the requested one, else the project's own."""
+    interpreter = _probe_option(python)
+    project_python = project_interpreter(project)
+    version = interpreter.python if interpreter else python or config_of(project).python
+    candidates = [
+        platform
+        for platform in platforms
+        if (platform.python or version or project_python.python)
+        == (version or platform.python or project_python.python)
+        and (platform.wheels or wheels or project_python.wheels)
+        == (wheels or platform.wheels or project_python.wheels)
+    ]
+    if not candidates:
+        listed = "; ".join(map(str, platforms))
+        raise ConfigError(
+            f"The target does not support Python {version or project_python.python} on "
+            f"{wheels or project_python.wheels}.",
+            f"It supports: {listed}.",
+        )
+    chosen = next(
+        (item for item in candidates if item.python == project_python.python and not version),
+        candidates[0],
+    )
+    return Platform(
+        python=version or chosen.python or project_python.python,
+        wheels=wheels or chosen.wheels or project_python.wheels,
+        interpreter=interpreter.path if interpreter else "",
+    )
+
+
+def _probe_option(python: str) -> Interpreter | None:
+    """Return the interpreter of ``--python PATH``; ``None`` for a bare version."""
+    if not python or _VERSION.fullmatch(python):
+        return None
+    interpreter = probe(python)
+    if interpreter is None:
+        raise ConfigError(
+            f"{python!r} is not a Python interpreter that runs.", "Pass --python PATH or 3.X."
+        )
+    return interpreter

@@ -1,0 +1,100 @@
+"""Request a deployment until it responds well, or a timeout passes."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+
+import httpx
+import stamina
+
+from mastra_core.errors import DeploymentFailed
+from mastra_core.pipeline import Deployment, Report
+
+__all__ = ("SmokeResult", "choose_smoke_path", "run_smoke_test")
+
+_CLIENT_ERROR, _SERVER_ERROR = 400, 500
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SmokeResult:
+    """Response of a deployment to the smoke test.
+
+    :param url: the requested URL.
+    :param status: the HTTP status.
+    :param milliseconds: duration of the request that succeeded.
+    """
+
+    url: str
+    status: int
+    milliseconds: int
+
+
+def choose_smoke_path(kind: str, path: str | None) -> tuple[str, int]:
+    """Return the path to request, and the first HTTP status that is a failure.
+
+    A Mastra app has ``/health``. Of an app of another framework only ``/`` is known, which should
+    not respond with a 5xx.
+
+    :param kind: ``mastra`` or ``asgi``.
+    :param path: the user's own path; ``None`` for the default of ``kind``.
+    """
+    if path is not None:
+        return path, _CLIENT_ERROR
+    return ("/health", _CLIENT_ERROR) if kind == "mastra" else ("/", _SERVER_ERROR)
+
+
+def run_smoke_test(
+    deployment: Deployment, path: str, first_failing_status: int, report: Report, *, timeout: float
+) -> SmokeResult | None:
+    """Request a deployment, again and again, until it responds well.
+
+    :param deployment: the deployment, with its URL and headers.
+    :param path: the path to request.
+    :param first_failing_status: every HTTP status from this one on is a failure.
+    :param report: receives progress.
+    :param timeout: seconds until a failure counts.
+    :returns: ``None`` for a deployment without a URL, such as an image in a registry.
+    :raises DeploymentFailed: when it does not respond well in time.
+    """
+    if not deployment.url.startswith(("http://", "https://")):
+        return None
+    url = deployment.url.rstrip("/") + "/" + path.lstrip("/")
+    report.step(f"Requesting {url}")
+    headers = {name: value.reveal() for name, value in deployment.smoke_headers.items()}
+    # The token of a platform's protection must not follow a redirect to its login page.
+    client = httpx.Client(headers=headers, timeout=30, follow_redirects=not headers)
+    request_with_retry = stamina.retry(
+        on=_UnhealthyResponse, attempts=None, timeout=timeout, wait_initial=0.25, wait_max=5
+    )(_request_once)
+    try:
+        with client:
+            return request_with_retry(client, url, first_failing_status)
+    except _UnhealthyResponse as error:
+        raise DeploymentFailed(
+            f"{url} {error}.",
+            "Read the app's log: mastra logs. --smoke PATH requests another path, --no-smoke none.",
+            deployment=deployment,
+        ) from None
+
+
+class _UnhealthyResponse(Exception):
+    """A missing or failing response, which a retry may cure."""
+
+
+def _request_once(client: httpx.Client, url: str, first_failing_status: int) -> SmokeResult:
+    started = time.monotonic()
+    try:
+        with client.stream("GET", url) as response:  # the body may be endless
+            status, redirect = response.status_code, response.next_request
+    except httpx.HTTPError as error:
+        raise _UnhealthyResponse(
+            f"does not respond: {str(error) or type(error).__name__}"
+        ) from None
+    if redirect is not None and redirect.url.host != httpx.URL(url).host:
+        # A redirect to another host is the login page of the platform's protection.
+        raise _UnhealthyResponse(f"redirects to {redirect.url.host}")
+    if status >= first_failing_status:
+        raise _UnhealthyResponse(f"responds with status {status}")
+    milliseconds = round((time.monotonic() - started) * 1000)
+    return SmokeResult(url=url, status=status, milliseconds=milliseconds)

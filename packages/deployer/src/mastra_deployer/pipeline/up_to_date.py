@@ -1,0 +1,85 @@
+"""Tell whether an existing bundle is what a build would make again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+import mastra_core
+import mastra_deployer
+from mastra_core.pipeline import Platform, Project, Silent, Target
+from mastra_deployer.bundler.metadata.build_state import compute_build_fingerprint, hash_code
+from mastra_deployer.bundler.sources.first_party import collect_sources
+from mastra_deployer.bundler.stage import lock_dependencies
+from mastra_deployer.plugins.manager import list_tool_packages
+from mastra_deployer.project.interpreters import (
+    Interpreter,
+    project_interpreter,
+    target_interpreter,
+)
+
+__all__ = ("compute_current_fingerprint", "hash_build_inputs")
+
+
+def compute_current_fingerprint(
+    project: Project, target: Target, platform: Platform, kind: str
+) -> str:
+    """Return the fingerprint of the sources and the dependencies as they are now.
+
+    :param project: the app.
+    :param target: the target, whose runtime requirements count too.
+    :param platform: the platform to build for.
+    :param kind: ``mastra`` or ``asgi``.
+    """
+    sources = collect_sources(project, list_tool_packages())
+    closure = lock_dependencies(project, target, platform, kind, Silent())
+    return compute_build_fingerprint(sources.compute_digest(), closure.fingerprint)
+
+
+def hash_build_inputs(
+    project: Project, platform: Platform, settings: Any, code: tuple[Path, ...]
+) -> str:
+    """Hash everything but sources and dependencies that decides what a bundle contains.
+
+    :param project: the app.
+    :param platform: the platform to build for.
+    :param settings: of the target, without secrets.
+    :param code: directories and files of the deployer's own code.
+    """
+    interpreter = project_interpreter(project)
+    facts = (
+        str(platform),
+        repr(target_interpreter(platform.python, interpreter, platform.interpreter)),
+        repr(interpreter),
+        _hash_environment(interpreter),
+        repr(settings),
+        project.entry,
+        project.name,
+        msgspec.json.encode(project.config, order="sorted").decode(),
+        *sorted(_iter_code_hashes(code)),
+    )
+    return hashlib.sha256("\0".join(facts).encode()).hexdigest()
+
+
+def _hash_environment(interpreter: Interpreter) -> str:
+    """Hash the names of what is installed there, since the check from source depends on it."""
+    prefix = Path(interpreter.path).parent.parent
+    directories = [*prefix.glob("lib/python*/site-packages"), prefix / "Lib" / "site-packages"]
+    names = [
+        entry.name
+        for directory in directories
+        if directory.is_dir()
+        for entry in directory.iterdir()
+    ]
+    return hashlib.sha256("\0".join(sorted(names)).encode()).hexdigest()
+
+
+def _iter_code_hashes(paths: tuple[Path, ...]) -> Iterator[str]:
+    for package in (mastra_core, mastra_deployer):
+        yield hash_code(Path(str(package.__file__)).parent)
+    for path in paths:
+        yield hash_code(path) if path.is_dir() else hashlib.sha256(path.read_bytes()).hexdigest()

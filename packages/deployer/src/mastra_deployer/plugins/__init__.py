@@ -1,0 +1,1 @@
+"""Load plugins by entry point and call their hooks."""

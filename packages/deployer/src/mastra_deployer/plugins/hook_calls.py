@@ -1,0 +1,373 @@
+"""Call the hooks of one deployer and of the ambient plugins, with typed arguments and results."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple, TypeVar, cast
+
+import pluggy
+
+from mastra_core.errors import BundleError, ConfigError, MastraError, PluginError
+from mastra_core.hooks import EnvStore
+from mastra_core.pipeline import (
+    MANIFEST,
+    Build,
+    Bundle,
+    Deployment,
+    DeployRequest,
+    LogLine,
+    Plan,
+    Platform,
+    Problem,
+    Project,
+    Report,
+    Stage,
+    Target,
+)
+from mastra_core.secret import Secret
+from mastra_deployer.bundler import stage
+from mastra_deployer.plugins.manager import list_implemented_hooks, load_deployer, load_plugins
+
+__all__ = ("Access", "Line")
+
+T = TypeVar("T")
+
+
+class Access(NamedTuple):
+    """Arguments that every hook that talks to the platform receives.
+
+    :param settings: the deployer's settings.
+    :param credentials: the target's credentials by name.
+    """
+
+    settings: Any
+    credentials: Mapping[str, Secret]
+
+
+class Line:
+    """Call the hooks of one deployer and of all ambient plugins.
+
+    :param deployer: an installed deployer's name, or a path from ``root``.
+    :param root: the project's directory.
+    :raises ConfigError: when there is no such deployer.
+    :raises PluginError: when the deployer or a plugin cannot be loaded.
+    """
+
+    def __init__(self, deployer: str, root: Path) -> None:
+        self._deployer: pluggy.PluginManager = load_deployer(deployer, root, stage)
+        self._plugins: pluggy.PluginManager = load_plugins()
+        self._name = deployer
+        self.target: Target = self._one("mastra_target", Target)
+
+    def can(self, verb: str) -> bool:
+        """Return whether the deployer implements a hook.
+
+        :param verb: the hook's name without ``mastra_`` (``deploy``).
+        """
+        return list_implemented_hooks(self._deployer).get(f"mastra_{verb}", False)
+
+    def require(self, verb: str) -> None:
+        """Check that the deployer implements a hook.
+
+        :param verb: the hook's name without ``mastra_`` (``deploy``).
+        :raises ConfigError: when it does not, naming the target and the verb.
+        """
+        if not self.can(verb):
+            raise ConfigError(
+                f"The target {self.target.name!r} does not support {verb!r}.",
+                "`mastra targets` shows what each target supports.",
+            )
+
+    @property
+    def source_paths(self) -> tuple[Path, ...]:
+        """The deployer's own source: the directories of its package or of its file."""
+        modules = [item for item in self._deployer.get_plugins() if isinstance(item, ModuleType)]
+        return tuple(path for module in modules for path in _find_source_paths(module))
+
+    def build(self, project: Project, platform: Platform, directory: Path, report: Report) -> Build:
+        """Stage the app for one platform.
+
+        :param project: the app.
+        :param platform: the Python version and machine to build for.
+        :param directory: an empty directory that receives the build.
+        :param report: receives progress and notes.
+        :raises PluginError: when the deployer's hook fails or returns something else.
+        """
+        build = self._one(
+            "mastra_build",
+            Build,
+            project=project,
+            target=self.target,
+            platform=platform,
+            directory=directory,
+            report=report,
+        )
+        self._notify_stage_finished("build", build, report)
+        return build
+
+    def check(self, build: Build, settings: Any) -> list[Problem]:
+        """Return the problems that the deployer and the plugins find before bundling.
+
+        :param build: the staged app.
+        :param settings: the deployer's settings, without secrets.
+        """
+        return self._collect_problems("mastra_check", build=build, settings=settings)
+
+    def bundle(self, build: Build, directory: Path, settings: Any, report: Report) -> Bundle:
+        """Turn a build into the target's bundle.
+
+        :param build: the staged app.
+        :param directory: an empty directory that receives the bundle.
+        :param settings: the deployer's settings, without secrets.
+        :param report: receives progress and notes.
+        :raises PluginError: when the deployer returns no bundle that was sealed for its target.
+        """
+        bundle = self._one(
+            "mastra_bundle",
+            Bundle,
+            build=build,
+            directory=directory,
+            settings=settings,
+            report=report,
+        )
+        is_sealed = (directory / MANIFEST).is_file() and bundle.directory == directory
+        if not is_sealed or bundle.manifest.target != self.target.name:
+            raise PluginError(
+                f"The deployer {self._name!r} did not seal its bundle.",
+                "It must end mastra_bundle with Bundle.seal(build, directory, its target's name).",
+            )
+        self._notify_stage_finished("bundle", bundle, report)
+        return bundle
+
+    def notify_reused(self, bundle: Bundle, report: Report) -> None:
+        """Notify the plugins that an existing bundle is used again.
+
+        :param bundle: the bundle, which is what bundling again would produce.
+        :param report: receives notes about plugins that fail.
+        """
+        self._notify_stage_finished("bundle", bundle, report)
+
+    def inspect(self, bundle: Bundle, settings: Any) -> list[Problem]:
+        """Return the problems that the deployer, the plugins and the size limit raise for a bundle.
+
+        :param bundle: the finished bundle.
+        :param settings: the deployer's settings, without secrets.
+        """
+        problems = self._collect_problems("mastra_inspect", bundle=bundle, settings=settings)
+        return [*_check_size(bundle, self.target), *problems]
+
+    def load(self, directory: Path) -> Bundle:
+        """Load a bundle of this target from disk.
+
+        :param directory: the bundle's directory.
+        :raises BundleError: when the bundle was made for another target.
+        """
+        bundle = Bundle.load(directory)
+        if bundle.manifest.target != self.target.name:
+            raise BundleError(
+                f"The bundle in {str(directory)!r} is for {bundle.manifest.target!r}, not for "
+                f"{self.target.name!r}.",
+                f"Make a bundle for this target: mastra bundle {self.target.name}.",
+            )
+        return bundle
+
+    def plan(self, access: Access, bundle: Bundle, request: DeployRequest) -> Plan:
+        """Return what a deploy would do.
+
+        :param access: settings and credentials.
+        :param bundle: the bundle to deploy.
+        :param request: environment, variables and options of the deploy.
+        """
+        return self._one("mastra_plan", Plan, **access._asdict(), bundle=bundle, request=request)
+
+    def deploy(
+        self, access: Access, bundle: Bundle, request: DeployRequest, report: Report
+    ) -> Deployment:
+        """Deploy the bundle, then notify the plugins.
+
+        :param access: settings and credentials.
+        :param bundle: the bundle to deploy.
+        :param request: environment, variables and options of the deploy.
+        :param report: receives progress and notes.
+        """
+        arguments = {**access._asdict(), "bundle": bundle, "request": request, "report": report}
+        deployment = self._one("mastra_deploy", Deployment, **arguments)
+        self._notify_stage_finished("deploy", deployment, report)
+        self._notify_plugins("mastra_deployed", report, deployment=deployment)
+        return deployment
+
+    def deployments(self, access: Access, limit: int) -> list[Deployment]:
+        """Return the app's deployments, newest first.
+
+        :param access: settings and credentials.
+        :param limit: the largest number of deployments to return.
+        """
+        return self._one("mastra_deployments", list, **access._asdict(), limit=limit)
+
+    def promote(self, access: Access, id: str, report: Report) -> Deployment:
+        """Make a deployment the live one.
+
+        :param access: settings and credentials.
+        :param id: the deployment's id.
+        :param report: receives progress and notes.
+        """
+        return self._one("mastra_promote", Deployment, **access._asdict(), id=id, report=report)
+
+    def rollback(self, access: Access, id: str, report: Report) -> Deployment:
+        """Make an earlier deployment the live one.
+
+        :param access: settings and credentials.
+        :param id: the deployment's id; empty for the one before the current one.
+        :param report: receives progress and notes.
+        """
+        return self._one("mastra_rollback", Deployment, **access._asdict(), id=id, report=report)
+
+    def canary(self, access: Access, id: str, percent: int, report: Report) -> Deployment:
+        """Send a share of production's traffic to a deployment.
+
+        :param access: settings and credentials.
+        :param id: the deployment's id.
+        :param percent: the share of requests, 0 to 100.
+        :param report: receives progress and notes.
+        """
+        arguments = {**access._asdict(), "id": id, "percent": percent, "report": report}
+        return self._one("mastra_canary", Deployment, **arguments)
+
+    def logs(
+        self, access: Access, id: str, since: dt.datetime | None, *, follow: bool
+    ) -> Iterator[LogLine]:
+        """Yield the app's log lines.
+
+        :param access: settings and credentials.
+        :param id: the deployment's id; empty for the live one.
+        :param since: the earliest time of a line; ``None`` for the platform's default.
+        :param follow: whether to wait for new lines.
+        :raises PluginError: when the hook fails, also while its lines are being read.
+        """
+        arguments = {**access._asdict(), "id": id, "since": since, "follow": follow}
+        result = self._call_for_iterable("mastra_logs", **arguments)
+        lines = _call_plugin(self._name, "mastra_logs", lambda: iter(result))
+        while (
+            line := _call_plugin(self._name, "mastra_logs", lambda: next(lines, None))
+        ) is not None:
+            yield line
+
+    def env(self, access: Access, environment: Stage) -> EnvStore:
+        """Return the platform's store of environment variables.
+
+        :param access: settings and credentials.
+        :param environment: ``production`` or ``preview``.
+        """
+        arguments = {**access._asdict(), "environment": environment}
+        return self._one("mastra_env", object, **arguments)  # type: ignore[return-value]  # a protocol
+
+    def doctor(self, access: Access) -> list[Problem]:
+        """Return what would keep a deploy from succeeding, found without sending anything.
+
+        :param access: settings and credentials.
+        """
+        result = self._call_for_iterable("mastra_doctor", **access._asdict())
+        problems: list[Problem] = _call_plugin(self._name, "mastra_doctor", lambda: list(result))
+        return problems
+
+    def destroy(self, access: Access, report: Report) -> bool:
+        """Remove the app from the platform.
+
+        :param access: settings and credentials.
+        :param report: receives progress and notes.
+        :returns: whether there was an app.
+        """
+        return self._one("mastra_destroy", bool, **access._asdict(), report=report)
+
+    def preview(
+        self, bundle: Bundle, settings: Any, host: str, port: int, env: Mapping[str, Secret]
+    ) -> int:
+        """Run the bundle locally as the platform would, until interrupted.
+
+        :param bundle: the bundle to run.
+        :param settings: the deployer's settings, without secrets.
+        :param host: the address to listen on.
+        :param port: the port to listen on.
+        :param env: the app's environment variables.
+        :returns: the exit code.
+        """
+        arguments = {"bundle": bundle, "settings": settings, "host": host, "port": port, "env": env}
+        return self._one("mastra_preview", int, **arguments)
+
+    def _one(self, hook: str, kind: type[T], **arguments: Any) -> T:
+        if hook != "mastra_build":
+            self.require(hook.removeprefix("mastra_"))
+        result = self._call_hook(self._deployer, hook, **arguments)
+        if result is None or not isinstance(result, kind):
+            raise PluginError(
+                f"The deployer {self._name!r} returned {type(result).__name__} from {hook}.",
+                f"It must return a {kind.__name__}; see docs/hooks.md.",
+            )
+        return result
+
+    def _call_for_iterable(self, hook: str, **arguments: Any) -> Iterable[Any]:
+        """Call a hook whose result may still contact the platform while it is read."""
+        return cast("Iterable[Any]", self._one(hook, object, **arguments))
+
+    def _collect_problems(self, hook: str, **arguments: Any) -> list[Problem]:
+        results = [
+            *self._call_hook(self._deployer, hook, **arguments),
+            *self._call_hook(self._plugins, hook, **arguments),
+        ]
+        return [problem for result in results if result is not None for problem in result]
+
+    def _notify_stage_finished(self, stage: str, result: object, report: Report) -> None:
+        self._notify_plugins("mastra_stage_finished", report, stage=stage, result=result)
+
+    def _notify_plugins(self, hook: str, report: Report, **arguments: Any) -> None:
+        """Call a notification hook; its failure becomes a note, since the work is already done."""
+        try:
+            self._call_hook(self._plugins, hook, **arguments)
+        except Exception as error:  # noqa: BLE001  # a listener may raise anything
+            report.note(
+                f"{hook} of an ambient plugin failed: {error}",
+                "The build or deployment itself is complete; report this to the plugin's author.",
+            )
+
+    def _call_hook(self, manager: pluggy.PluginManager, hook: str, **arguments: Any) -> Any:
+        owner = self._name if manager is self._deployer else "an ambient plugin"
+        return _call_plugin(owner, hook, lambda: getattr(manager.hook, hook)(**arguments))
+
+
+def _call_plugin(owner: str, hook: str, call: Callable[[], Any]) -> Any:
+    """Call a plugin, and raise its unexpected exceptions as ``PluginError``."""
+    try:
+        with contextlib.redirect_stdout(sys.stderr):  # stdout is for the command's own output
+            return call()
+    except (MastraError, OSError):  # a full disk is not a defect of the plugin
+        raise
+    except Exception as error:
+        raise PluginError(
+            f"{hook} of {owner} failed: {type(error).__name__}: {error}.",
+            "Report this to the plugin's author; `mastra -v` shows the traceback.",
+        ) from error
+
+
+def _find_source_paths(module: ModuleType) -> list[Path]:
+    """Return the directories that hold a deployer's code."""
+    package = sys.modules.get(module.__name__.partition(".")[0], module)
+    paths = [Path(path) for path in getattr(package, "__path__", ())]
+    if paths or not module.__file__:
+        return paths
+    # A deployer that is one file may import modules from its own directory.
+    return [Path(module.__file__).parent]
+
+
+def _check_size(bundle: Bundle, target: Target) -> list[Problem]:
+    sizes, limit = bundle.manifest.sizes, target.limits.size
+    if sum(sizes.values()) <= limit or not limit:
+        return []  # the import below would load the whole kit
+    from mastra_deployer.kit import size_problem
+
+    problem = size_problem(sizes, limit, target.name)
+    return [problem] if problem else []

@@ -1,0 +1,209 @@
+"""Find, load and register deployers and ambient plugins.
+
+A deployer (entry point group ``mastra.deployers``) is loaded by its name, so that no other
+deployer can break it or answer in its place. Ambient plugins (``mastra.plugins``) are all loaded
+and may only observe and report problems. Each group has its own hook specification and its own
+plugin manager: in a shared one, an ambient plugin with a ``mastra_deploy`` would win silently
+and receive the credentials.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import os
+import sys
+from collections.abc import Mapping
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pluggy
+
+from mastra_core.errors import ConfigError, PluginError
+from mastra_core.hooks import NAME, DeployerSpec, PluginSpec
+from mastra_deployer.project.suggest import suggest
+
+__all__ = (
+    "DEPLOYERS",
+    "admit",
+    "installed_deployers",
+    "list_implemented_hooks",
+    "list_tool_packages",
+    "load_deployer",
+    "load_plugins",
+)
+
+DEPLOYERS = "mastra.deployers"
+PLUGINS = "mastra.plugins"
+_REQUIRED_HOOKS = ("mastra_target", "mastra_bundle")
+
+
+def installed_deployers() -> dict[str, list[EntryPoint]]:
+    """Return the entry points of every deployer in mastra's environment by name.
+
+    None of them is loaded.
+    """
+    entries_by_name: dict[str, list[EntryPoint]] = {}
+    for entry in entry_points(group=DEPLOYERS):
+        entries_by_name.setdefault(entry.name, []).append(entry)
+    return entries_by_name
+
+
+def list_tool_packages() -> set[str]:
+    """Return the import names of deployer and plugin packages, which must not be in a bundle."""
+    entries = [*entry_points(group=DEPLOYERS), *entry_points(group=PLUGINS)]
+    names = {entry.module.partition(".")[0] for entry in entries}
+    return (names | {"mastra_deployer"}) - {"mastra_server"}
+
+
+def load_deployer(name: str, root: Path, default_build: object) -> pluggy.PluginManager:
+    """Load one deployer, with Mastra's own build as the fallback, into a new plugin manager.
+
+    :param name: an installed deployer's name, or a path from the project's ``root``.
+    :param root: the project's directory.
+    :param default_build: the plugin that implements ``mastra_build`` where the deployer does not.
+    :raises ConfigError: when there is no deployer of that name.
+    :raises PluginError: when two packages claim the name, or the deployer breaks the hook contract.
+    """
+    manager = pluggy.PluginManager(NAME)
+    manager.add_hookspecs(DeployerSpec)
+    manager.register(default_build, name="mastra-deployer")
+    if name.startswith((".", "/")) or name.endswith(".py"):
+        admit(manager, _load_module(root, name), name)
+    else:
+        entry = _find_entry_point(name)
+        admit(manager, _load_entry_point(entry), _get_distribution_name(entry))
+    for hook in _REQUIRED_HOOKS:
+        if not getattr(manager.hook, hook).get_hookimpls():
+            raise PluginError(
+                f"The deployer {name!r} has no {hook}, which every deployer needs.",
+                "See docs/hooks.md.",
+            )
+    return manager
+
+
+def load_plugins() -> pluggy.PluginManager:
+    """Load every ambient plugin into a new plugin manager.
+
+    Those named in ``MASTRA_DISABLE_PLUGINS`` are skipped.
+
+    :raises PluginError: naming the distribution that cannot be loaded or breaks the hook contract.
+    """
+    manager = pluggy.PluginManager(NAME)
+    manager.add_hookspecs(PluginSpec)
+    disabled = {name.strip() for name in os.environ.get("MASTRA_DISABLE_PLUGINS", "").split(",")}
+    for entry in entry_points(group=PLUGINS):
+        if entry.name not in disabled:
+            owner = f"{_get_distribution_name(entry)} ({entry.name})"
+            admit(manager, _load_entry_point(entry), owner, ambient=True)
+    return manager
+
+
+def _find_entry_point(name: str) -> EntryPoint:
+    installed = installed_deployers()
+    entries = installed.get(name, [])
+    if not entries:
+        raise ConfigError(
+            f"No deployer for the target {name!r} is installed in mastra's environment "
+            f"{sys.prefix!r}.",
+            f"{suggest(name, installed)} To install it: {_format_install_command(name)}",
+        )
+    claims = sorted({_get_distribution_name(entry) for entry in entries})
+    if len(claims) > 1:
+        raise PluginError(
+            f"Two packages claim the target {name!r}: {' and '.join(claims)}.",
+            f"Uninstall one: pip uninstall {claims[1]}.",
+        )
+    return entries[0]
+
+
+def _format_install_command(name: str) -> str:
+    package = f"mastra-deployer-{name}"
+    prefix = Path(sys.prefix)
+    if prefix.parent.name == "venvs" and "pipx" in prefix.parts:
+        return f"pipx inject {prefix.name} {package}"
+    if prefix.parent.name == "tools" and "uv" in prefix.parts:
+        return f"uv tool install {prefix.name} --with {package}"
+    return f"{sys.executable} -m pip install {package}"
+
+
+def _load_entry_point(entry: EntryPoint) -> Any:
+    try:
+        return entry.load()
+    except Exception as error:
+        raise PluginError(
+            f"{_get_distribution_name(entry)} cannot be loaded: {type(error).__name__}: {error}.",
+            "Update or uninstall it.",
+        ) from error
+
+
+def _load_module(root: Path, name: str) -> ModuleType:
+    path = (root / name).resolve()
+    name = f"_mastra_deployer_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if not path.is_file() or spec is None or spec.loader is None:
+        raise ConfigError(
+            f"The deployer {str(path)!r} does not exist.",
+            "Correct deployer = '...' in [tool.mastra.targets].",
+        )
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look their module up while it is being executed
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise PluginError(
+            f"The deployer {str(path)!r} cannot be loaded: {type(error).__name__}: {error}.",
+            "Correct the file.",
+        ) from error
+    return module
+
+
+def admit(manager: pluggy.PluginManager, plugin: Any, owner: str, *, ambient: bool = False) -> None:
+    """Register a plugin and check its hooks.
+
+    :param manager: the plugin manager to register it with.
+    :param plugin: the object that has the hooks.
+    :param owner: the plugin's name in errors.
+    :param ambient: whether it is an ambient plugin rather than a deployer.
+    :raises PluginError: for a hook that is unknown, not allowed for this kind of plugin, or async.
+    """
+    try:
+        manager.register(plugin, name=owner)
+        manager.check_pending()
+    except pluggy.PluginValidationError as error:
+        names = [name for name, _ in inspect.getmembers(PluginSpec) if name.startswith("mastra_")]
+        hint = (
+            f"An ambient plugin may implement {', '.join(names)}."
+            if ambient
+            else "See docs/hooks.md."
+        )
+        text = " ".join(str(error).split())
+        raise PluginError(f"{owner} has an invalid hook: {text}.", hint) from None
+    for caller in manager.get_hookcallers(plugin) or ():
+        for implementation in caller.get_hookimpls():
+            if inspect.iscoroutinefunction(implementation.function):
+                raise PluginError(
+                    f"{owner} has an async {caller.name}, but hooks are synchronous.",
+                    "Make it a plain function and call asyncio.run inside it.",
+                )
+
+
+def _get_distribution_name(entry: EntryPoint) -> str:
+    return entry.dist.name if entry.dist is not None else entry.value
+
+
+def list_implemented_hooks(manager: pluggy.PluginManager) -> Mapping[str, bool]:
+    """Return for every deployer hook whether the deployer implements it.
+
+    :param manager: a manager from ``load_deployer``; Mastra's own build does not count.
+    """
+    names = [name for name in dir(DeployerSpec) if name.startswith("mastra_")]
+    return {
+        name: any(
+            item.plugin_name != "mastra-deployer"
+            for item in getattr(manager.hook, name).get_hookimpls()
+        )
+        for name in names
+    }

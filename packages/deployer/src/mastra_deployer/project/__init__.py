@@ -1,0 +1,1 @@
+"""Read the user's project: its configuration, entry file, settings and interpreters."""

@@ -1,0 +1,135 @@
+"""Read pyproject.toml and its ``[tool.mastra]`` table."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from mastra_core.errors import ConfigError
+from mastra_deployer.project.suggest import suggest
+
+__all__ = (
+    "BuildConfig",
+    "CheckConfig",
+    "Config",
+    "EnvConfig",
+    "read_config",
+    "read_pyproject",
+    "read_toml",
+)
+
+
+class EnvConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[tool.mastra.env]``: names of the app's environment variables."""
+
+    required: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+
+
+class CheckConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[tool.mastra.check]``.
+
+    :param env: values that the boot check uses in place of placeholders.
+    :param ignore: globs of variables and files that the environment check skips.
+    """
+
+    env: dict[str, str] = {}
+    ignore: tuple[str, ...] = ()
+
+
+class BuildConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[tool.mastra.build]``.
+
+    :param include: globs from the project's root: files that ship beside the packages.
+    :param exclude: globs from the project's root: files that do not ship.
+    :param keep: distributions that are never pruned.
+    :param extras: optional dependencies of the project that ship.
+    :param groups: dependency groups that ship.
+    :param lock: the lock file to use in place of the usual one.
+    :param locked: whether a build without an up-to-date lock is an error; ``--locked``.
+    """
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    keep: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    lock: str = ""
+    locked: bool = False
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[tool.mastra]``.
+
+    :param entry: ``module:attribute``.
+    :param python: version to build for, in place of the project's own.
+    :param env: names of the app's environment variables.
+    :param check: options of the checks.
+    :param build: what ships.
+    :param targets: settings by the user's name for the target.
+    """
+
+    entry: str = ""
+    python: str = ""
+    env: EnvConfig = EnvConfig()
+    check: CheckConfig = CheckConfig()
+    build: BuildConfig = BuildConfig()
+    targets: dict[str, dict[str, Any]] = {}
+
+
+def read_pyproject(root: Path) -> dict[str, Any]:
+    """Read pyproject.toml; return an empty table where there is none.
+
+    :param root: the project's directory.
+    :raises ConfigError: when it is not TOML.
+    """
+    file = root / "pyproject.toml"
+    return read_toml(file) if file.is_file() else {}
+
+
+def read_toml(file: Path) -> dict[str, Any]:
+    """Read a TOML file.
+
+    :param file: its path.
+    :raises ConfigError: when it cannot be read or is not TOML.
+    """
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(
+            f"{str(file)!r} cannot be read: {error.strerror}.", "Check that the file exists."
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{str(file)!r} is not TOML: {error}.", "Correct that line.") from None
+
+
+def read_config(pyproject: dict[str, Any]) -> Config:
+    """Convert ``[tool.mastra]`` to its type.
+
+    :param pyproject: the contents of pyproject.toml.
+    :raises ConfigError: for an unknown key or a value of the wrong type.
+    """
+    table = pyproject.get("tool", {}).get("mastra", {})
+    try:
+        return msgspec.convert(table, Config)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"[tool.mastra] {_format_location(error)}", _suggest_fix(error)) from None
+
+
+def _format_location(error: msgspec.ValidationError) -> str:
+    message, _, path = str(error).partition(" - at `$")
+    field = path.rstrip("`").lstrip(".")
+    return f"{field}: {message}." if field else f"{message}."
+
+
+def _suggest_fix(error: msgspec.ValidationError) -> str:
+    text = str(error)
+    if "unknown field" not in text:
+        return "See docs/configuration.md."
+    key = text.split("`")[1]
+    section = text.partition(" - at `$.")[2].rstrip("`")
+    types = {"env": EnvConfig, "check": CheckConfig, "build": BuildConfig}
+    return suggest(key, types.get(section, Config).__struct_fields__)

@@ -1,0 +1,151 @@
+"""Find the application in a project's directory."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from mastra_core.errors import ConfigError
+from mastra_core.pipeline import Environment, Project
+from mastra_deployer.project.config import Config, read_config, read_pyproject
+
+__all__ = ("config_of", "find_project", "module_file", "parse", "with_lock")
+
+_INDEX = Path("src/mastra/index.py")
+_PACKAGE = Path("src/mastra/__init__.py")
+_ENTRY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+
+
+def find_project(directory: Path, app: str = "", *, sources: bool = True) -> Project:
+    """Find the project in a directory.
+
+    The entry is ``app``, else ``[tool.mastra] entry``, else ``src/mastra/index.py``, else
+    ``src/mastra/__init__.py``.
+
+    :param directory: the project's directory.
+    :param app: ``module:attribute`` of any ASGI application or ``Mastra`` object.
+    :param sources: whether there must be an entry. With ``False``, for commands that have a bundle,
+        a project without one gets an empty ``module``.
+    :raises ConfigError: when there is no entry, or there are two.
+    """
+    root = directory.absolute()
+    if not root.is_dir():
+        raise ConfigError(f"There is no directory {str(root)!r}.", "Pass --dir PROJECT.")
+    pyproject = read_pyproject(root)
+    config = read_config(pyproject)
+    module, attribute = _find_entry(root, app or config.entry, sources=sources)
+    return Project(
+        root=root,
+        import_root=_find_import_root(root, module),
+        module=module,
+        attribute=attribute,
+        name=str(pyproject.get("project", {}).get("name") or root.name),
+        environment=Environment(required=config.env.required, optional=config.env.optional),
+        config=msgspec.to_builtins(config),
+    )
+
+
+def config_of(project: Project) -> Config:
+    """Return the project's ``[tool.mastra]`` as its type.
+
+    :param project: the project.
+    """
+    return msgspec.convert(project.config, Config)
+
+
+def with_lock(project: Project) -> Project:
+    """Return a copy of the project with ``[tool.mastra.build] locked`` set.
+
+    :param project: the project.
+    """
+    config = config_of(project)
+    build = msgspec.structs.replace(config.build, locked=True)
+    return dataclasses.replace(
+        project, config=msgspec.to_builtins(msgspec.structs.replace(config, build=build))
+    )
+
+
+def module_file(project: Project) -> Path:
+    """Return the file of the entry module.
+
+    :param project: the project.
+    :raises ConfigError: when the import root has no such module.
+    """
+    stem = project.import_root.joinpath(*project.module.split("."))
+    for path in (stem.with_suffix(".py"), stem / "__init__.py"):
+        if path.is_file():
+            return path
+    raise ConfigError(
+        f"The entry {project.entry!r} is not a module in {str(project.import_root)!r}.",
+        "Write module:attribute as Python would import it from there.",
+    )
+
+
+def parse(path: Path, source: bytes | None = None) -> ast.Module:
+    """Parse a source file.
+
+    :param path: the file.
+    :param source: its content, where it was read already: the file may have changed since.
+    :raises ConfigError: with file and line of a syntax error.
+    """
+    try:
+        return ast.parse(path.read_bytes() if source is None else source, str(path))
+    except SyntaxError as error:
+        raise ConfigError(
+            f"{path}:{error.lineno}:{error.offset}: {error.msg}.",
+            "Correct that line. If it needs a newer Python than {}.{}, which mastra runs on, "
+            "install mastra under that Python.".format(*sys.version_info[:2]),
+        ) from None
+
+
+def _find_entry(root: Path, entry: str, *, sources: bool) -> tuple[str, str]:
+    if entry:
+        if not _ENTRY.fullmatch(entry):
+            raise ConfigError(
+                f"The entry {entry!r} is not of the form module:attribute.",
+                "Write, for example, main:app.",
+            )
+        module, _, attribute = entry.partition(":")
+        return module, attribute
+    existing = [path for path in (_INDEX, _PACKAGE) if (root / path).is_file()]
+    defining = [path for path in existing if _has_mastra_call(parse(root / path))]
+    if len(defining) > 1:
+        raise ConfigError(
+            f"Both {_INDEX} and {_PACKAGE} define a Mastra object.",
+            "Keep one, or choose one: [tool.mastra] entry = 'mastra.index:mastra'.",
+        )
+    if not existing and not sources:
+        return "", ""
+    if not existing:
+        raise ConfigError(
+            f"There is no application in {str(root)!r}: {_INDEX} is missing.",
+            "Create it, name another one with [tool.mastra] entry or --app module:attribute, "
+            "or start with: mastra new APP.",
+        )
+    chosen = (defining or existing)[0]
+    return ("mastra" if chosen == _PACKAGE else "mastra.index"), "mastra"
+
+
+def _has_mastra_call(tree: ast.Module) -> bool:
+    return any(
+        isinstance(node, ast.Call) and _get_called_name(node) == "Mastra" for node in ast.walk(tree)
+    )
+
+
+def _get_called_name(node: ast.Call) -> str:
+    name: Any = node.func
+    return str(getattr(name, "id", "") or getattr(name, "attr", ""))
+
+
+def _find_import_root(root: Path, module: str) -> Path:
+    top = module.partition(".")[0]
+    source_directory = root / "src"
+    if top and ((source_directory / top).is_dir() or (source_directory / f"{top}.py").is_file()):
+        return source_directory
+    return root

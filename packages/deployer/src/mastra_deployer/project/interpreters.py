@@ -1,0 +1,155 @@
+"""Find the Python of the project, which runs its code, and that of the target.
+
+The target's Python compiles bytecode and runs the boot check. mastra itself may be installed
+elsewhere (pipx, uv tool), so its own Python is only the last choice for either.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from mastra_core.errors import ConfigError
+from mastra_core.pipeline import Platform, Project
+
+__all__ = ("Interpreter", "probe", "project_interpreter", "target_interpreter")
+
+_PROBE = (
+    "import json,platform,sys;print(json.dumps([sys.executable,'%d.%d'%sys.version_info[:2],"
+    "sys.platform,platform.machine().lower(),platform.libc_ver()[0],platform.python_version(),"
+    "sys.implementation.cache_tag]))"
+)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Interpreter:
+    """A Python interpreter and its properties.
+
+    :param path: of the executable.
+    :param python: major and minor version.
+    :param wheels: the platform whose wheels it takes, in uv's notation.
+    :param full_version: with the patch release.
+    :param cache_tag: of its bytecode (``cpython-312``).
+    """
+
+    path: str
+    python: str
+    wheels: str
+    full: str
+    cache_tag: str
+
+    @property
+    def platform(self) -> Platform:
+        """The platform that a build for this interpreter is staged for."""
+        return Platform(python=self.python, wheels=self.wheels)
+
+
+@functools.cache
+def probe(path: str) -> Interpreter | None:
+    """Return the interpreter at ``path``; ``None`` when it does not run.
+
+    :param path: of the executable.
+    """
+    try:
+        result = subprocess.run(
+            [path, "-I", "-S", "-c", _PROBE], capture_output=True, timeout=20, check=True
+        )
+        executable, python, system, machine, libc, full, tag = json.loads(result.stdout)
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return None
+    wheels = _to_uv_platform(system, machine, libc)
+    return Interpreter(
+        path=executable or path, python=python, wheels=wheels, full=full, cache_tag=tag
+    )
+
+
+def project_interpreter(project: Project) -> Interpreter:
+    """Return the interpreter that has the project's dependencies.
+
+    It is that of ``$VIRTUAL_ENV``, else of the project's ``.venv``, else the one that runs mastra.
+
+    :param project: the project.
+    :raises ConfigError: when the environment's Python does not run.
+    """
+    home = os.environ.get("VIRTUAL_ENV")
+    candidates = [Path(home)] if home else []
+    candidates.append(project.root / ".venv")
+    for directory in candidates:
+        path = _get_python_path(directory)
+        if path.exists():
+            return probe(str(path)) or _raise_broken(path)
+    return probe(sys.executable) or _raise_broken(Path(sys.executable))
+
+
+def target_interpreter(
+    python: str, preferred: Interpreter, requested: str = ""
+) -> Interpreter | None:
+    """Return an interpreter of this machine for a Python version, or ``None``.
+
+    :param python: major and minor version.
+    :param preferred: used where its version fits.
+    :param requested: ``--python PATH``, which must fit.
+    :raises ConfigError: when the requested one does not run or is of another version.
+    """
+    if requested:
+        interpreter = probe(requested)
+        if interpreter is None:
+            raise ConfigError(
+                f"{requested!r} is not a Python interpreter that runs.", "Pass --python PATH."
+            )
+        if interpreter.python != python:
+            raise ConfigError(
+                f"{requested!r} is Python {interpreter.python}, but the target needs {python}.",
+                f"Pass a Python {python}, or omit --python.",
+            )
+        return interpreter
+    if preferred.python == python:
+        return preferred
+    for path in _iter_candidates(python):
+        interpreter = probe(path)
+        if interpreter is not None and interpreter.python == python:
+            return interpreter
+    return None
+
+
+def _iter_candidates(python: str) -> Iterator[str]:
+    """Yield paths of candidates, the cheapest search first.
+
+    pyenv's shims are skipped: they work only where a version is chosen.
+    """
+    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    for pattern in (f"versions/{python}.*/bin/python", f"versions/{python}/bin/python"):
+        yield from map(str, sorted(root.glob(pattern), reverse=True))
+    folders = [part for part in os.environ.get("PATH", "").split(os.pathsep) if "shims" not in part]
+    if path := shutil.which(f"python{python}", path=os.pathsep.join(folders)):
+        yield path
+    data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    yield from map(str, sorted(data.glob(f"uv/python/cpython-{python}.*/bin/python")))
+
+
+def _get_python_path(directory: Path) -> Path:
+    return directory / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def _raise_broken(path: Path) -> Interpreter:
+    raise ConfigError(
+        f"The Python of the project's environment, {str(path)!r}, does not run.",
+        "Recreate the environment, or activate another one.",
+    )
+
+
+def _to_uv_platform(system: str, machine: str, libc: str) -> str:
+    machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(machine, machine)
+    if system == "darwin":
+        return f"{machine}-apple-darwin"
+    if system == "win32":
+        return f"{machine}-pc-windows-msvc"
+    # 2_28 is the oldest glibc that current wheels still support; musl reports no libc version.
+    return f"{machine}-manylinux_2_28" if libc == "glibc" else f"{machine}-unknown-linux-musl"

@@ -1,0 +1,171 @@
+"""Merge a deployer's settings from all their sources.
+
+For each key: ``-s key=value``, else the platform's own environment variable (named in the field's
+metadata, ``field(metadata={"env": "ACME_APP"})``), else ``[tool.mastra.targets.NAME]``, else
+``deployer=`` in the entry file.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, get_origin, get_type_hints
+
+import msgspec
+
+from mastra_core.errors import AuthError, ConfigError
+from mastra_core.secret import Secret
+from mastra_deployer.project.deployer_argument import EnvReference
+from mastra_deployer.project.suggest import suggest
+
+__all__ = (
+    "Credentials",
+    "collect_credentials",
+    "find_plaintext_secrets",
+    "merge_settings",
+    "without_secrets",
+)
+
+
+def merge_settings(
+    settings_class: type,
+    *,
+    flags: Mapping[str, str],
+    environ: Mapping[str, str],
+    table: Mapping[str, Any],
+    entry: Mapping[str, Any],
+    resolve: bool = True,
+) -> Any:
+    """Create an instance of a deployer's settings class.
+
+    :param settings_class: the dataclass.
+    :param flags: values of ``-s key=value``.
+    :param environ: every known environment variable; only those named by a field are used.
+    :param table: ``[tool.mastra.targets.NAME]``.
+    :param entry: the arguments of ``deployer=`` in the entry file.
+    :param resolve: whether references to the environment are resolved. Only deploying does: a
+        bundle is made without credentials, so a setting that is a reference is ``None`` in it.
+    :raises ConfigError: for an unknown or missing key, or a value of the wrong type.
+    """
+    fields = {field.name: field for field in dataclasses.fields(settings_class)}
+    hints = get_type_hints(settings_class)
+    values: dict[str, Any] = {}
+    for where, layer in (("deployer=", entry), ("pyproject.toml", table), ("-s", flags)):
+        for key, value in layer.items():
+            if key not in fields:
+                message = f"{settings_class.__name__} has no setting {key!r} ({where})."
+                raise ConfigError(message, suggest(key, fields))
+            if isinstance(value, EnvReference) and not resolve:
+                values[key] = None
+            elif where == "-s" or not _get_platform_value(fields[key], environ):
+                values[key] = _convert(value, hints[key], f"{key} ({where})", environ)
+    for name, field in fields.items():
+        if name not in flags and (text := _get_platform_value(field, environ)):
+            values[name] = _convert(text, hints[name], field.metadata["env"], environ)
+    return _create_settings(settings_class, values, resolve=resolve)
+
+
+class Credentials(dict[str, Secret]):
+    """A target's credentials by name.
+
+    :raises AuthError: for ``credentials[name]`` without a value.
+    """
+
+    def __missing__(self, name: str) -> Secret:
+        raise AuthError(f"{name} is not set.", "Set it in the environment or in .env.")
+
+
+def collect_credentials(
+    names: tuple[str, ...], settings: Any, environ: Mapping[str, str]
+) -> Credentials:
+    """Collect a target's credentials from its settings and the environment.
+
+    A name without a value is left out: the deployer decides which it can do without.
+
+    :param names: the target's credentials.
+    :param settings: the merged settings; a secret in them wins over the environment.
+    :param environ: every known environment variable.
+    """
+    credentials = Credentials(
+        {name: Secret(environ[name]) for name in names if environ.get(name, "").strip()}
+    )
+    for field in dataclasses.fields(settings):
+        value, name = getattr(settings, field.name), field.metadata.get("env")
+        if name in names and isinstance(value, Secret):
+            credentials[name] = value
+    return credentials
+
+
+def find_plaintext_secrets(settings_class: type, arguments: Mapping[str, Any]) -> list[str]:
+    """Return the names of secret settings whose value is written in the entry file.
+
+    :param settings_class: the settings class.
+    :param arguments: the arguments of ``deployer=`` in the entry file.
+    """
+    hints = get_type_hints(settings_class)
+    return [
+        key
+        for key, value in arguments.items()
+        if value is not None and not isinstance(value, EnvReference) and _is_secret(hints.get(key))
+    ]
+
+
+def without_secrets(settings: Any) -> Any:
+    """Return the settings with every secret set to ``None``, for hooks that make a bundle.
+
+    :param settings: the merged settings.
+    """
+    replacements = {
+        field.name: None
+        for field in dataclasses.fields(settings)
+        if isinstance(getattr(settings, field.name), Secret)
+    }
+    return dataclasses.replace(settings, **replacements) if replacements else settings
+
+
+def _get_platform_value(field: dataclasses.Field[Any], environ: Mapping[str, str]) -> str:
+    return environ.get(field.metadata.get("env", ""), "").strip()
+
+
+def _convert(value: Any, hint: Any, where: str, environ: Mapping[str, str]) -> Any:
+    if isinstance(value, EnvReference):
+        value = environ.get(value.name) or value.default
+    if value is None or isinstance(value, Secret):
+        return value
+    if _is_secret(hint):
+        return Secret(str(value))
+    try:
+        if isinstance(value, str) and get_origin(hint) in (list, tuple, dict, set):
+            return msgspec.json.decode(value, type=hint)
+        return msgspec.convert(value, hint, strict=not isinstance(value, str))
+    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+        # The value is not shown, since it may be a token.
+        raise ConfigError(
+            f"The setting {where} has a wrong value: {error}.",
+            "Correct it; write lists as JSON.",
+        ) from None
+
+
+def _is_secret(hint: Any) -> bool:
+    return hint is Secret or hint == (Secret | None)
+
+
+def _create_settings(cls: type, values: dict[str, Any], *, resolve: bool) -> Any:
+    """Create the settings; a required one may be ``None`` only where nothing is resolved."""
+    required = [field.name for field in dataclasses.fields(cls) if not _has_default(field)]
+    unresolved = set() if resolve else {name for name in required if name in values}
+    arguments = {
+        name: item for name, item in values.items() if item is not None or name in unresolved
+    }
+    missing = [name for name in required if name not in arguments]
+    if missing:
+        raise ConfigError(
+            f"{cls.__name__} needs {', '.join(missing)}.",
+            f"Pass -s {missing[0]}=..., or set it in [tool.mastra.targets] of pyproject.toml.",
+        )
+    return cls(**arguments)
+
+
+def _has_default(field: dataclasses.Field[Any]) -> bool:
+    missing = dataclasses.MISSING
+    return field.default is not missing or field.default_factory is not missing

@@ -1,0 +1,21 @@
+"""Suggest the known word nearest to a misspelled one."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = ("suggest",)
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """Return a hint that names the nearest known word, or all of them.
+
+    :param word: the unknown word.
+    :param known: the words that exist.
+    """
+    known = sorted(known)
+    near = difflib.get_close_matches(word, known, 1)
+    if near:
+        return f"Did you mean {near[0]!r}?"
+    return f"Available: {', '.join(known)}." if known else "There are none."

@@ -1,0 +1,116 @@
+"""Choose a target: the user's name for it, its deployer, and its settings in pyproject.toml."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mastra_core.errors import ConfigError
+from mastra_core.pipeline import Project
+from mastra_deployer.plugins.manager import installed_deployers
+from mastra_deployer.project.deployer_argument import DeployerCall, read_deployer
+from mastra_deployer.project.discovery import config_of, module_file, parse
+from mastra_deployer.project.suggest import suggest
+
+__all__ = ("SERVER", "Choice", "choose_target")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Choice:
+    """A target as the user named it.
+
+    :param name: the user's name.
+    :param deployer: an installed deployer's name, or a path in the project.
+    :param table: its settings in pyproject.toml, with those of ``--env`` applied.
+    :param call: ``deployer=`` of the entry file, where it is for this deployer.
+    :param python: version to build for, where the table sets one.
+    :param platform: machine to build for, in uv's notation, where the table sets one.
+    """
+
+    name: str
+    deployer: str
+    table: Mapping[str, Any]
+    call: DeployerCall | None = None
+    python: str = ""
+    platform: str = ""
+
+
+SERVER = Choice(name="server", deployer="server", table={})
+
+
+def choose_target(project: Project, name: str = "", env: str = "") -> Choice:
+    """Choose the target called ``name``.
+
+    Without a name it is that of ``deployer=``, or the only one configured.
+
+    :param project: the project.
+    :param name: the user's name for the target; may be empty.
+    :param env: applies ``[tool.mastra.targets.NAME.env.ENV]``.
+    :raises ConfigError: when no target or several fit.
+    """
+    targets = config_of(project).targets
+    call = _read_call(project)
+    called_deployer = _find_deployer(call, project) if call else ""
+    name = name or called_deployer or (next(iter(targets)) if len(targets) == 1 else "")
+    if not name:
+        raise ConfigError(
+            "There is no target to deploy to." if not targets else "There are several targets.",
+            "Name one as TARGET or with --target. "
+            f"{suggest('', {**targets, **installed_deployers()})}",
+        )
+    table = dict(targets.get(name, {}))
+    deployer = str(table.pop("deployer", name))
+    table = _apply_environment(name, table, env)
+    return Choice(
+        name=name,
+        deployer=deployer,
+        python=str(table.pop("python", "")),
+        platform=str(table.pop("platform", "")),
+        table=table,
+        call=call if called_deployer in (name, deployer) else None,
+    )
+
+
+def _apply_environment(name: str, table: dict[str, Any], env: str) -> dict[str, Any]:
+    overlays = table.pop("env", {})
+    if env and env not in overlays:
+        raise ConfigError(
+            f"The target {name!r} has no environment {env!r}.",
+            f"Add [tool.mastra.targets.{name}.env.{env}]. {suggest(env, overlays)}",
+        )
+    return {**table, **overlays.get(env, {})}
+
+
+def _read_call(project: Project) -> DeployerCall | None:
+    if not project.module:  # a bundle without its sources
+        return None
+    entry = module_file(project)
+    return read_deployer(entry, parse(entry))
+
+
+def _find_deployer(call: DeployerCall, project: Project) -> str:
+    """Return the deployer that has the settings class, or the target whose file has it."""
+    file = Path(*call.module.lstrip(".").split(".")).with_suffix(".py")
+    for name, table in config_of(project).targets.items():
+        path = (project.root / str(table.get("deployer", name))).resolve()
+        if path in ((project.root / file).resolve(), (project.import_root / file).resolve()):
+            return name
+    package = call.module.partition(".")[0]
+    names = [
+        name
+        for name, entries in installed_deployers().items()
+        if any(entry.module.partition(".")[0] == package for entry in entries)
+    ]
+    if len(names) > 1:  # one package with several targets: the class tells them apart
+        names = [name for name in names if _is_target_of_class(call, name)]
+    if names:
+        return names[0]
+    return package.removeprefix("mastra_deployer_")
+
+
+def _is_target_of_class(call: DeployerCall, name: str) -> bool:
+    from importlib import import_module
+
+    return getattr(getattr(import_module(call.module), call.class_name, None), "target", "") == name

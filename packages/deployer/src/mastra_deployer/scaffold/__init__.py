@@ -1,0 +1,1 @@
+"""Files that mastra new writes."""

@@ -1,0 +1,157 @@
+"""Fixtures and switches of the conformance suite."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import ClassVar
+
+import certifi
+import pytest
+
+from mastra_core.pipeline import MANIFEST, Bundle
+from mastra_deployer.kit.clock import no_waiting
+from mastra_deployer.testing.fake_platform import FakePlatform, Live
+from mastra_deployer.testing.fault_injection import Exchange
+from mastra_deployer.testing.harness import HarnessOptions, Rig
+
+__all__ = ("SuiteFixtures",)
+
+_END = "-----END CERTIFICATE-----"
+
+
+class SuiteFixtures:
+    """Fixtures, switches and predicates; authors override those that differ for their platform.
+
+    :cvar incremental: the platform takes files one by one, so that only changes are sent.
+    :cvar failing: a deployment can be accepted and fail afterwards.
+    :cvar endless: a deployment can be accepted and never finish.
+    :cvar previews: previews are tested, where the target has them.
+    :cvar canary: shares of traffic are tested, where the deployer has the hook.
+    :cvar logs: the log is tested, where the deployer has the hook.
+    :cvar storms: number of deploys that are tested with random faults.
+    :cvar patience: requests that one call may send before the proxy answers 403.
+    :cvar address: the field of the settings that takes the platform's address; may be empty.
+    :cvar address_env: an environment variable that takes the address; may be empty.
+    :cvar credentials: values of all credentials but the first, by name.
+    """
+
+    incremental: ClassVar[bool] = True
+    failing: ClassVar[bool] = True
+    endless: ClassVar[bool] = True
+    previews: ClassVar[bool] = True
+    canary: ClassVar[bool] = True
+    logs: ClassVar[bool] = True
+    storms: ClassVar[int] = 2
+    patience: ClassVar[int] = 2000
+    address: ClassVar[str] = "api_url"
+    address_env: ClassVar[str] = ""
+    credentials: ClassVar[Mapping[str, str]] = {}
+
+    @pytest.fixture
+    def deployer(self) -> object:
+        """Return the module, or object, with the hooks."""
+        pytest.fail(f"{type(self).__name__} needs a fixture `deployer`: the module with the hooks.")
+
+    @pytest.fixture
+    def platform(self) -> FakePlatform:
+        """Return a fake of the platform."""
+        pytest.fail(f"{type(self).__name__} needs a fixture `platform`: see FakePlatform.")
+
+    @pytest.fixture
+    def rig(self, deployer: object, platform: FakePlatform, tmp_path: Path) -> Iterator[Rig]:
+        """Yield the harness: the deployer and the platform, connected by the proxy."""
+        with self.rigged(deployer, platform, tmp_path / "rig") as rig:
+            yield rig
+
+    @contextlib.contextmanager
+    def rigged(self, deployer: object, platform: FakePlatform, scratch: Path) -> Iterator[Rig]:
+        """Run a harness within the block.
+
+        :param deployer: the module, or object, with the hooks.
+        :param platform: a fake of the platform.
+        :param root: a directory that does not exist yet.
+        """
+        options = HarnessOptions(
+            address=self.address,
+            address_env=self.address_env,
+            credentials=self.credentials,
+            unhurried=self.unhurried,
+            patience=self.patience,
+        )
+        scratch.mkdir()
+        rig = Rig(deployer, platform, scratch, options)
+        rig.proxy.start()
+        with pytest.MonkeyPatch.context() as patch:
+            if self.address_env:
+                patch.setenv(self.address_env, rig.proxy.url)
+            if platform.url.startswith("http:"):
+                patch.setenv("SSL_CERT_FILE", _write_one_authority(scratch / "authority.pem"))
+            yield rig
+        rig.proxy.stop()
+
+    def unhurried(self) -> AbstractContextManager[None]:
+        """Return a context in which the kit's waits take no time; SDKs may need more."""
+        return no_waiting()
+
+    def reads(self, exchange: Exchange) -> bool:
+        """Return whether a request changes nothing; override it where reads use POST.
+
+        :param exchange: the request.
+        """
+        return exchange.method in ("GET", "HEAD", "OPTIONS")
+
+    def repeatable(self, exchange: Exchange) -> bool:
+        """Return whether a request may be repeated without a lookup.
+
+        :param exchange: the request.
+        """
+        return exchange.method in ("GET", "HEAD", "OPTIONS", "PUT", "DELETE")
+
+    def expected(self, bundle: Bundle) -> Mapping[str, bytes]:
+        """Return the files that must be live for a bundle, by path as the platform stores them.
+
+        ``mastra-bundle.json`` may be live or not.
+
+        :param bundle: the bundle that was deployed.
+        """
+        return {
+            path.relative_to(bundle.directory).as_posix(): path.read_bytes()
+            for path in bundle.files()
+            if path.name != MANIFEST
+        }
+
+    def is_whole(self, live: Live, bundle: Bundle, env: Mapping[str, str]) -> bool:
+        """Return whether a bundle is live with certain variables, complete and nothing else.
+
+        :param live: what users see.
+        :param bundle: the bundle that was deployed.
+        :param env: the variables that were deployed.
+        """
+        files = {path: content for path, content in live.files.items() if path != MANIFEST}
+        return files == self.expected(bundle) and env.items() <= dict(live.env).items()
+
+    def needs(self, rig: Rig, verb: str, *switches: str) -> None:
+        """Skip the test where the deployer lacks a hook, or a switch is off.
+
+        :param harness: whose deployer is tested.
+        :param verb: the hook's name without ``mastra_``.
+        :param switches: class attributes that must be true.
+        """
+        for switch in switches:
+            if not getattr(self, switch):
+                pytest.skip(f"{type(self).__name__} says {switch} = False")
+        if not rig.caller.can(verb):
+            pytest.skip(f"the deployer has no mastra_{verb}")
+
+
+def _write_one_authority(file: Path) -> str:
+    """Write a file with a single certificate authority, and return its path.
+
+    Nothing here uses https, and an HTTP client takes longer to load all authorities than to deploy.
+    """
+    first, end, _ = Path(certifi.where()).read_text(encoding="utf-8").partition(_END)
+    file.write_text(f"{first}{end}\n", encoding="utf-8")
+    return str(file)

@@ -1,0 +1,237 @@
+"""Connects one deployer and one fake platform through a recording proxy."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import secrets
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from mastra_core.errors import DeployError
+from mastra_core.pipeline import Build, Bundle, Deployment, DeployRequest, Stage
+from mastra_core.secret import Secret
+from mastra_deployer.plugins.hook_calls import Access
+from mastra_deployer.project.settings import Credentials, merge_settings, without_secrets
+from mastra_deployer.testing.fake_platform import FakePlatform, Live
+from mastra_deployer.testing.fault_injection import Exchange, Rule
+from mastra_deployer.testing.in_process import InProcessCaller
+from mastra_deployer.testing.recorder import Recorder
+from mastra_deployer.testing.recording_proxy import RecordingProxy
+from mastra_deployer.testing.sample_app import sample_build
+
+__all__ = ("HarnessOptions", "Rig")
+
+T = TypeVar("T")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class HarnessOptions:
+    """How a deployer is configured for the proxy.
+
+    :param address: the field of its settings that takes the platform's address; empty for none.
+    :param address_env: an environment variable that takes the address; empty for none.
+    :param credentials: values of all credentials but the first, by name.
+    :param unhurried: returns a context in which waits take no time.
+    :param patience: requests that one call may send before the proxy answers 403.
+    """
+
+    address: str
+    address_env: str
+    credentials: Mapping[str, str]
+    unhurried: Callable[[], AbstractContextManager[None]]
+    patience: int
+
+
+class Rig:
+    """Calls hooks as the ``mastra`` command does, and records all requests and all output.
+
+    :param deployer: the module, or object, with the hooks.
+    :param platform: a fake of the platform.
+    :param root: an empty directory.
+    :param options: how the deployer is configured.
+    """
+
+    def __init__(
+        self, deployer: object, platform: FakePlatform, root: Path, options: HarnessOptions
+    ) -> None:
+        self.deployer = deployer
+        self.platform = platform
+        self.root = root
+        self.options = options
+        self.proxy = RecordingProxy(platform.url, options.patience)
+        self.recorder = Recorder()
+        self.caller = InProcessCaller(deployer)
+        suffix = secrets.token_hex(6)
+        self.env = {"GREETING": f"hello-{suffix}", "FAREWELL": f"bye-{suffix}"}
+        self._directories = 0
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Every value that no output may have."""
+        return (self.platform.token, *self.options.credentials.values(), *self.env.values())
+
+    @property
+    def settings_table(self) -> dict[str, Any]:
+        """The deployer's settings as a table of pyproject.toml."""
+        address = {self.options.address: self.proxy.url} if self.options.address else {}
+        return {**self.platform.settings(), **address}
+
+    def build_access(self, token: str | None = None) -> Access:
+        """Return settings and credentials.
+
+        :param token: replaces the platform's token; empty for no token.
+        """
+        target = self.caller.target
+        settings = merge_settings(
+            target.settings, flags={}, environ={}, table=self.settings_table, entry={}
+        )
+        token = self.platform.token if token is None else token
+        values = {**dict.fromkeys(target.credentials[:1], token), **self.options.credentials}
+        known = {name: Secret(text) for name, text in values.items() if text}
+        return Access(settings, Credentials(known))
+
+    def make_directory(self) -> Path:
+        """Create a new empty directory."""
+        self._directories += 1
+        path = self.root / f"directory-{self._directories}"
+        path.mkdir(parents=True)
+        return path
+
+    def build(self, change: str = "") -> Build:
+        """Stage the sample app in a new directory.
+
+        :param change: text that makes this another version of the app.
+        """
+        return sample_build(self.make_directory(), self.caller.target, change=change)
+
+    def bundle(self, change: str = "", *, build: Build | None = None) -> Bundle:
+        """Bundle the sample app in a new directory.
+
+        :param change: text that makes this another version of the app.
+        :param build: bundled in place of a new build.
+        """
+        build = build or self.build(change)
+        settings = without_secrets(self.build_access().settings)
+        with self.observe_call():
+            return self.caller.bundle(build, self.make_directory(), settings, self.recorder)
+
+    def build_request(
+        self, environment: Stage = "production", env: Mapping[str, str] | None = None, **flags: Any
+    ) -> DeployRequest:
+        """Return the request that the command would send: with values only where they are stored.
+
+        :param environment: the stage to deploy to.
+        :param env: the app's variables; ``self.env`` where left out.
+        :param flags: other fields of ``DeployRequest``.
+        """
+        values = self.env if env is None else env
+        secret = {name: Secret(text) for name, text in values.items()}
+        stored = secret if self.caller.target.stores_env else {}
+        return DeployRequest(environment=environment, env=stored, **flags)
+
+    def deploy(
+        self,
+        bundle: Bundle,
+        environment: Stage = "production",
+        *,
+        env: Mapping[str, str] | None = None,
+        token: str | None = None,
+        fingerprint: str = "",
+        wait: bool = True,
+    ) -> Deployment:
+        """Deploy as the command does: a production deployment that is not live is promoted.
+
+        :param bundle: the bundle to deploy.
+        :param environment: the stage to deploy to.
+        :param env: the app's variables; ``self.env`` where left out.
+        :param token: replaces the platform's token; empty for no token.
+        :param fingerprint: of the request.
+        :param wait: whether to wait until the deployment is ready.
+        """
+        request = self.build_request(environment, env, fingerprint=fingerprint, wait=wait)
+        access = self.build_access(token)
+        with self.observe_call():
+            deployment = self.caller.deploy(access, bundle, request, self.recorder)
+            if wait and not deployment.live and environment == "production":
+                deployment = self.caller.promote(access, deployment.id, self.recorder)
+        return self.record_result(deployment)
+
+    def deploy_sample(self, change: str = "", environment: Stage = "production") -> Deployment:
+        """Bundle and deploy a version of the sample app.
+
+        :param change: text that makes this another version of the app.
+        :param environment: the stage to deploy to.
+        """
+        return self.deploy(self.bundle(change), environment)
+
+    def deploy_with_faults(self, bundle: Bundle, rule: Rule, **options: Any) -> DeployError | None:
+        """Deploy while the proxy injects faults, and return the error, if there was one.
+
+        :param bundle: the bundle to deploy.
+        :param rule: selects the fault for each request.
+        :param options: those of ``deploy``.
+        """
+        with self.proxy.apply_rule(rule):
+            try:
+                self.deploy(bundle, **options)
+            except DeployError as error:
+                return error
+        return None
+
+    def call(self, verb: str, *arguments: Any, token: str | None = None, **options: Any) -> Any:
+        """Call a hook that takes settings and credentials: ``call("promote", id, recorder)``.
+
+        :param verb: the hook's name without ``mastra_``.
+        :param arguments: those after settings and credentials.
+        :param token: replaces the platform's token; empty for no token.
+        :param options: keyword arguments of the hook.
+        """
+        access = self.build_access(token)
+        with self.observe_call():
+            return self.record_result(getattr(self.caller, verb)(access, *arguments, **options))
+
+    def record_result(self, result: T) -> T:
+        """Record a result as output, and return it.
+
+        :param result: what a hook returned.
+        """
+        self.recorder.lines.append(repr(result))
+        return result
+
+    @contextlib.contextmanager
+    def observe_call(self) -> Iterator[None]:
+        """Within the block, record all output and skip waits."""
+        self.proxy.start_call()
+        with self.options.unhurried(), self.recorder.capture():
+            yield
+
+    @contextlib.contextmanager
+    def record_requests(self) -> Iterator[list[Exchange]]:
+        """Yield a list that holds the requests of the block once the block has ended."""
+        start, requests = len(self.proxy.exchanges), list[Exchange]()
+        with self.proxy.apply_rule(None):
+            yield requests
+        requests.extend(self.proxy.exchanges[start:])
+
+    def get_live(self, environment: Stage = "production") -> Live:
+        """Return what users of a stage see.
+
+        :param environment: the stage.
+        :raises AssertionError: while nothing is live.
+        """
+        live = self.platform.live(environment)
+        assert live is not None, f"nothing is live in {environment}"  # noqa: S101  # a test's
+        return live
+
+    def copy_bundle(self, bundle: Bundle) -> Bundle:
+        """Copy a bundle and load the copy as ``--prebuilt`` does.
+
+        :param bundle: the bundle to copy.
+        """
+        directory = self.make_directory()
+        shutil.copytree(bundle.directory, directory, dirs_exist_ok=True)
+        return self.caller.load(directory)

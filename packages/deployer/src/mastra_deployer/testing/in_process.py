@@ -1,0 +1,44 @@
+"""Calls the hooks of a deployer that is an object here, not an installed plugin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pluggy
+
+from mastra_core.hooks import NAME, DeployerSpec, PluginSpec
+from mastra_core.pipeline import Target
+from mastra_deployer.bundler import stage
+from mastra_deployer.plugins import manager as doors
+from mastra_deployer.plugins.hook_calls import Line
+
+__all__ = ("InProcessCaller", "iter_unmarked_hooks")
+
+
+class InProcessCaller(Line):
+    """Calls the hooks of one deployer, without any installed plugins.
+
+    :param deployer: a module, or any object, with hooks.
+    :raises PluginError: when a hook does not match its specification.
+    """
+
+    def __init__(self, deployer: object) -> None:
+        self._name = getattr(deployer, "__name__", type(deployer).__name__)
+        self._deployer = pluggy.PluginManager(NAME)
+        self._deployer.add_hookspecs(DeployerSpec)
+        self._deployer.register(stage, name="mastra-deployer")
+        doors.admit(self._deployer, deployer, self._name)
+        self._plugins = pluggy.PluginManager(NAME)
+        self._plugins.add_hookspecs(PluginSpec)
+        self.target = self._one("mastra_target", Target)
+
+
+def iter_unmarked_hooks(deployer: object) -> Iterable[str]:
+    """Yield the names of functions that are named like hooks and lack ``@hookimpl``.
+
+    :param deployer: a module, or any object, with hooks.
+    """
+    for name in dir(deployer):
+        value = getattr(deployer, name)
+        if name.startswith("mastra_") and callable(value) and not hasattr(value, f"{NAME}_impl"):
+            yield name

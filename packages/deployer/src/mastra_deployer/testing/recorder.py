@@ -1,0 +1,103 @@
+"""Records all output of a deployer, and finds secrets in it and in files."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import gzip
+import io
+import logging
+import tarfile
+import traceback
+import zipfile
+from collections.abc import Iterable, Iterator
+
+__all__ = ("Recorder", "find_occurrences")
+
+
+class Recorder(logging.Handler):
+    """A report, a log handler and a terminal that record every line in ``lines``."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self.lines: list[str] = []
+
+    def step(self, text: str) -> None:
+        """Record the start of a step.
+
+        :param text: what the step does.
+        """
+        self.lines.append(str(text))
+
+    def advance(self, done: int, total: int, unit: str = "B") -> None:
+        """Record progress.
+
+        :param done: amount that is done.
+        :param total: amount in all.
+        :param unit: of both amounts.
+        """
+        self.lines.append(f"{done}/{total} {unit}")
+
+    def note(self, text: str, hint: str = "") -> None:
+        """Record a note.
+
+        :param text: the note.
+        :param hint: what to do about it.
+        """
+        self.lines.append(f"{text}\n{hint}")
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Record a log record with its traceback.
+
+        :param record: of any logger.
+        """
+        self.lines.append(self.format(record))
+
+    @contextlib.contextmanager
+    def capture(self) -> Iterator[None]:
+        """Within the block, record printed text, log records and tracebacks of errors."""
+        output, root = io.StringIO(), logging.getLogger()
+        level = root.level
+        root.addHandler(self)
+        root.setLevel(logging.INFO)
+        try:
+            with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
+                yield
+        except Exception as error:
+            self.lines.extend(traceback.format_exception(error))
+            raise
+        finally:
+            root.setLevel(level)
+            root.removeHandler(self)
+            self.lines.append(output.getvalue())
+
+
+def find_occurrences(content: bytes, words: Iterable[str]) -> list[str]:
+    """Return the words that occur in a file, in plain text, base64 or an archive.
+
+    :param content: of the file.
+    :param words: the texts to find.
+    """
+    parts = [content, *_iter_unpacked(content)]
+    return [
+        word for word in words if any(form in part for form in _iter_forms(word) for part in parts)
+    ]
+
+
+def _iter_forms(word: str) -> Iterator[bytes]:
+    """Yield the word, and its base64 for each offset within a longer text."""
+    yield word.encode()
+    for offset in range(3):
+        encoded = base64.b64encode(b"\0" * offset + word.encode())
+        yield encoded[4 if offset else 0 : -4]
+
+
+def _iter_unpacked(content: bytes) -> Iterator[bytes]:
+    if content[:2] == b"\x1f\x8b":
+        with contextlib.suppress(OSError, EOFError):
+            content = gzip.decompress(content)
+            yield content
+    with contextlib.suppress(zipfile.BadZipFile), zipfile.ZipFile(io.BytesIO(content)) as archive:
+        yield from map(archive.read, archive.namelist())
+    with contextlib.suppress(tarfile.TarError), tarfile.open(fileobj=io.BytesIO(content)) as tar:
+        yield from (item.read() for entry in tar if (item := tar.extractfile(entry)))

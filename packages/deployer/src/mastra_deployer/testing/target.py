@@ -1,0 +1,91 @@
+"""Tests of a deployer's target, its settings and its hooks."""
+# ruff: noqa: S101  # tests assert
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import get_type_hints
+
+import pytest
+
+from mastra_core.errors import AuthError
+from mastra_core.secret import Secret
+from mastra_deployer.testing.fixtures import SuiteFixtures
+from mastra_deployer.testing.harness import Rig
+from mastra_deployer.testing.in_process import InProcessCaller, iter_unmarked_hooks
+from mastra_deployer.testing.isolated_env import block_network
+from mastra_deployer.testing.subprocess_build import is_importable, run_python
+
+__all__ = ("TargetTests",)
+
+_IMPORT_SCRIPT = """
+import sys, mastra_core, mastra_core.errors, mastra_core.hooks, mastra_core.pipeline
+module = sys.argv[1]
+allowed = {"mastra_core", "msgspec", "opentelemetry", "pluggy", module.partition(".")[0]}
+
+class ImportBlocker:
+    def find_spec(self, name, path=None, target=None):
+        top = name.partition(".")[0]
+        if top not in allowed and top not in sys.stdlib_module_names:
+            raise ImportError(f"{module} imports {name} at its top")
+
+sys.meta_path.insert(0, ImportBlocker())
+__import__(module)
+"""
+
+
+class TargetTests(SuiteFixtures):
+    """The target is complete, and its settings are importable with mastra-core alone."""
+
+    def test_hooks_are_valid(self, deployer: object) -> None:
+        """Every ``mastra_`` function is a known hook, has ``@hookimpl`` and is synchronous."""
+        InProcessCaller(deployer)
+        assert not list(iter_unmarked_hooks(deployer)), "these lack @hookimpl"
+
+    def test_the_target_has_a_description(self, deployer: object) -> None:
+        """The target has a name, one line of summary and at least one platform; no network."""
+        with block_network() as attempts:
+            target = InProcessCaller(deployer).target
+        assert not attempts, "mastra_target used the network"
+        assert re.fullmatch(r"[a-z][a-z0-9-]*", target.name), "a name is lower case, and one word"
+        assert target.summary.strip(), "the summary is empty"
+        assert "\n" not in target.summary, "the summary is one line"
+        assert target.platforms, "there is no platform"
+
+    def test_settings_are_frozen_and_name_their_target(self, deployer: object) -> None:
+        """The settings are a frozen dataclass whose class attribute ``target`` is the name."""
+        target = InProcessCaller(deployer).target
+        assert dataclasses.is_dataclass(target.settings), "the settings are no dataclass"
+        parameters = target.settings.__dataclass_params__  # type: ignore[attr-defined]  # CPython's
+        assert parameters.frozen, "the settings are mutable: frozen=True is missing"
+        assert getattr(target.settings, "target", None) == target.name
+        names = [field.name for field in dataclasses.fields(target.settings)]
+        assert "target" not in names, "target is a field: annotate it as ClassVar[str]"
+
+    def test_credentials_are_environment_variables(self, deployer: object) -> None:
+        """Credentials are names of variables, and every secret setting is one of them."""
+        target = InProcessCaller(deployer).target
+        for name in target.credentials:
+            assert re.fullmatch(r"[A-Z][A-Z0-9_]*", name), f"{name!r} is no name of a variable"
+        hints = get_type_hints(target.settings)
+        for field in dataclasses.fields(target.settings):
+            if hints[field.name] in (Secret, Secret | None):
+                message = f"the secret setting {field.name!r} reaches no hook: metadata env"
+                assert field.metadata.get("env") in target.credentials, message
+
+    def test_the_module_imports_only_core(self, deployer: object) -> None:
+        """The deployer's module can be imported where only mastra-core is installed."""
+        if not is_importable(deployer):
+            pytest.skip("the deployer is no module that can be imported by name")
+        run_python("-c", _IMPORT_SCRIPT, deployer.__name__)  # type: ignore[attr-defined]  # it is a module
+
+    def test_missing_credentials_raise_auth_error(self, rig: Rig) -> None:
+        """A deploy without a required credential raises an AuthError that names it."""
+        self.needs(rig, "deploy")
+        names = rig.caller.target.credentials
+        if not names:
+            pytest.skip("the target has no credentials")
+        with pytest.raises(AuthError) as raised:
+            rig.deploy(rig.bundle(), token="")
+        assert names[0] in str(raised.value), f"the error does not name {names[0]}"

@@ -1,0 +1,223 @@
+"""Routes of suspended agent runs: list, approve, decline, resume."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import msgspec
+from litestar import Request, get, post
+from litestar.response.base import ASGIResponse
+
+from mastra_core.agents import AgentInput, AgentLike, ApprovalRequired, Decision, SuspendedRun
+from mastra_server.agents.approval_schemas import SuspendedList, SuspendedQuery
+from mastra_server.agents.live_runs import respond_with_stream
+from mastra_server.agents.messages import format_iso
+from mastra_server.agents.result import generate_result
+from mastra_server.agents.routes import get_agent
+from mastra_server.agents.stream import stream_agent
+from mastra_server.agents.suspended_runs import (
+    build_resume_input,
+    find_waiting_call,
+    get_suspended_run,
+    get_suspended_runs,
+)
+from mastra_server.agents.transcript import build_call_payload
+from mastra_server.http.request_body import read_body, read_date_param, read_number_param
+from mastra_server.http.request_context import restrict_to_resource
+from mastra_server.http.responses import StreamResponse, json_response
+from mastra_server.http.schemas import Generated
+
+__all__ = ("ROUTES", "resume_chunks")
+
+_Request = Request[Any, Any, Any]
+_DEFAULT_PAGE_SIZE = 100
+
+
+class _Decided(msgspec.Struct, rename="camel"):
+    run_id: str
+    tool_call_id: str
+    reason: str = ""
+    request_context: dict[str, Any] | None = None
+
+
+class _Resumed(msgspec.Struct, rename="camel"):
+    run_id: str
+    resume_data: Any
+    tool_call_id: str | None = None
+    request_context: dict[str, Any] | None = None
+
+
+@get(
+    "/api/agents/{agent_id:str}/suspended-runs",
+    operation_id="suspended_list",
+    query=SuspendedQuery,
+    response=SuspendedList,
+)
+async def _list_suspended_runs(request: _Request) -> ASGIResponse:
+    """List the suspended runs of an agent, newest first."""
+    runs = await get_suspended_runs(request).list(get_agent(request).id)
+    matching = [run for run in runs if _matches_query(request, run)]
+    size, page = (
+        read_number_param(request, "perPage") or _DEFAULT_PAGE_SIZE,
+        read_number_param(request, "page") or 0,
+    )
+    page_runs = matching[size * page : size * (page + 1)]
+    return json_response(
+        {"runs": [_describe_run(run) for run in page_runs], "total": len(matching)}
+    )
+
+
+@post(
+    "/api/agents/{agent_id:str}/approve-tool-call",
+    operation_id="suspended_approve",
+    body=_Decided,
+    stream="sse",
+    errors=(409,),
+)
+async def _approve_tool_call(request: _Request) -> StreamResponse:
+    """Approve a tool call and stream the rest of the run."""
+    return await _stream_decision(request, approved=True)
+
+
+@post(
+    "/api/agents/{agent_id:str}/decline-tool-call",
+    operation_id="suspended_decline",
+    body=_Decided,
+    stream="sse",
+    errors=(409,),
+)
+async def _decline_tool_call(request: _Request) -> StreamResponse:
+    """Decline a tool call and stream the rest of the run."""
+    return await _stream_decision(request, approved=False)
+
+
+@post(
+    "/api/agents/{agent_id:str}/approve-tool-call-generate",
+    operation_id="suspended_approve_whole",
+    body=_Decided,
+    response=Generated,
+    errors=(402, 409, 422, 429, 502, 503),
+)
+async def _approve_and_wait(request: _Request) -> ASGIResponse:
+    """Approve a tool call and respond when the run has ended."""
+    return await _generate_decision(request, approved=True)
+
+
+@post(
+    "/api/agents/{agent_id:str}/decline-tool-call-generate",
+    operation_id="suspended_decline_whole",
+    body=_Decided,
+    response=Generated,
+    errors=(402, 409, 422, 429, 502, 503),
+)
+async def _decline_and_wait(request: _Request) -> ASGIResponse:
+    """Decline a tool call and respond when the run has ended."""
+    return await _generate_decision(request, approved=False)
+
+
+@post(
+    [
+        "/api/agents/{agent_id:str}/resume-stream",
+        "/api/agents/{agent_id:str}/resume-stream-until-idle",
+    ],
+    operation_id="suspended_{path}",
+    body=_Resumed,
+    stream="sse",
+    errors=(409,),
+)
+async def _resume_run(request: _Request) -> StreamResponse:
+    """Pass the data that a tool call waits for, and stream the rest of the run."""
+    agent, body = get_agent(request), await read_body(request, _Resumed)
+    run = await get_suspended_run(request, agent, body.run_id)
+    call = find_waiting_call(run, body.tool_call_id)
+    decision = Decision(data=body.resume_data)
+    if isinstance(call, ApprovalRequired):
+        decision = _to_decision(body.resume_data)
+    run_input = build_resume_input(request, run, call.id, decision, body.request_context)
+    return respond_with_stream(
+        request, agent.id, run_input, resume_chunks(request, agent, run_input)
+    )
+
+
+ROUTES = (
+    _list_suspended_runs,
+    _approve_tool_call,
+    _decline_tool_call,
+    _approve_and_wait,
+    _decline_and_wait,
+    _resume_run,
+)
+
+
+async def _stream_decision(request: _Request, *, approved: bool) -> StreamResponse:
+    agent, run_input = await _read_decided_input(request, approved=approved)
+    return respond_with_stream(
+        request, agent.id, run_input, resume_chunks(request, agent, run_input)
+    )
+
+
+async def _generate_decision(request: _Request, *, approved: bool) -> ASGIResponse:
+    agent, run_input = await _read_decided_input(request, approved=approved)
+    await get_suspended_runs(request).take(run_input.run_id)
+    return json_response(await generate_result(agent, run_input, get_suspended_runs(request)))
+
+
+async def _read_decided_input(request: _Request, *, approved: bool) -> tuple[AgentLike, AgentInput]:
+    agent, body = get_agent(request), await read_body(request, _Decided)
+    run = await get_suspended_run(request, agent, body.run_id)
+    call = find_waiting_call(run, body.tool_call_id)
+    decision = Decision(approved=approved, reason=body.reason)
+    return agent, build_resume_input(request, run, call.id, decision, body.request_context)
+
+
+async def resume_chunks(
+    request: _Request, agent: AgentLike, run_input: AgentInput
+) -> AsyncGenerator[dict[str, Any]]:
+    """Stream the chunks of a resumed run.
+
+    The run is removed from the suspended ones only when its stream begins: a reader that reconnects
+    must remove nothing.
+
+    :param request: the request.
+    :param agent: the agent.
+    :param run_input: the input that resumes the run.
+    :returns: the chunks.
+    """
+    runs = get_suspended_runs(request)
+    await runs.take(run_input.run_id)
+    async for chunk in stream_agent(agent, run_input, runs):
+        yield chunk
+
+
+def _to_decision(data: Any) -> Decision:
+    """Read a decision from ``{"approved": true, "reason": "..."}``, or from any truthy value."""
+    if not isinstance(data, dict):
+        return Decision(approved=bool(data))
+    return Decision(approved=data.get("approved") is True, reason=str(data.get("reason") or ""))
+
+
+def _matches_query(request: _Request, run: SuspendedRun) -> bool:
+    resource = restrict_to_resource(request, request.query_params.get("resourceId", ""))
+    thread = request.query_params.get("threadId")
+    since, until = read_date_param(request, "fromDate"), read_date_param(request, "toDate")
+    return (
+        (not resource or run.wish.resource == resource)
+        and (not thread or run.wish.thread == thread)
+        and (since is None or run.suspended_at >= since)
+        and (until is None or run.suspended_at <= until)
+    )
+
+
+def _describe_run(run: SuspendedRun) -> dict[str, Any]:
+    return {
+        "runId": run.run_id,
+        "status": "suspended",
+        "suspendedAt": format_iso(run.suspended_at),
+        "threadId": run.wish.thread or None,
+        "resourceId": run.wish.resource or None,
+        "toolCalls": [
+            {**build_call_payload(event), "requiresApproval": isinstance(event, ApprovalRequired)}
+            for event in run.waiting
+        ],
+    }

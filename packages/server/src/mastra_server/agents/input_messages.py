@@ -1,0 +1,158 @@
+"""Parse messages in any of the shapes that Mastra's clients send."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import itertools
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from mastra_core.agents import (
+    FilePart,
+    Message,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+)
+from mastra_core.agents.messages import Part
+from mastra_server.http.request_body import InvalidBody
+
+__all__ = ("parse_messages", "parse_parts")
+
+_ROLES = ("system", "user", "assistant", "tool")
+
+
+def parse_messages(value: Any) -> tuple[Message, ...]:
+    """Parse a text, a message, or a list of either.
+
+    Content may be text, parts, or Mastra's stored form (``{"format": 2, "parts": [...]}``). Parts
+    that no model receives (reasoning, sources, step marks) are left out.
+
+    :param value: the decoded JSON.
+    :returns: at least one message.
+    :raises InvalidBody: for anything else.
+    """
+    items = value if isinstance(value, list) else [value]
+    messages = [
+        message for index, item in enumerate(items) for message in _parse_message(item, index)
+    ]
+    if not messages:
+        raise InvalidBody("messages", "Expected at least one message")
+    return tuple(messages)
+
+
+def _parse_message(item: Any, index: int) -> list[Message]:
+    if isinstance(item, str):
+        return [Message.user(item)]
+    where = f"messages.{index}"
+    if not isinstance(item, dict):
+        raise InvalidBody(where, "Expected a string or a message")
+    role = item.get("role")
+    if role not in _ROLES:
+        raise InvalidBody(f"{where}.role", f"Expected one of {', '.join(_ROLES)}")
+    return _split_tool_results(role, parse_parts(item, where))
+
+
+def parse_parts(item: dict[str, Any], where: str) -> tuple[Part, ...]:
+    """Parse the parts of one message that a model may receive.
+
+    :param item: the message.
+    :param where: the path of the message for errors, such as ``messages.0``.
+    :returns: the parts.
+    :raises InvalidBody: for invalid content.
+    """
+    return tuple(
+        parsed for part in _get_raw_parts(item, where) for parsed in _parse_part(part, where)
+    )
+
+
+def _get_raw_parts(item: dict[str, Any], where: str) -> list[Any]:
+    content = item.get("content")
+    parts = item.get("parts")  # a user interface repeats only their text as content
+    if isinstance(parts, list) and parts and not isinstance(content, dict | list):
+        return parts
+    if isinstance(content, dict):  # as Mastra stores it
+        content = content.get("parts", content.get("content"))
+    if isinstance(content, str):
+        return [{"type": "text", "text": content}]
+    if isinstance(content, list):
+        return content
+    raise InvalidBody(f"{where}.content", "Expected a string or a list of parts")
+
+
+def _split_tool_results(role: Any, parts: Iterable[Part]) -> list[Message]:
+    """Move tool results, which stored messages keep beside the calls, to messages of their own."""
+    groups = itertools.groupby(parts, lambda part: isinstance(part, ToolResultPart))
+    return [
+        Message(role="tool" if results else role, parts=tuple(group)) for results, group in groups
+    ]
+
+
+def _parse_part(part: Any, where: str) -> Iterator[Part]:
+    if not isinstance(part, dict):
+        raise InvalidBody(f"{where}.content", "Expected parts to be objects")
+    try:
+        yield from _parse_known_part(part)
+    except (KeyError, TypeError, binascii.Error) as error:
+        kind = part.get("type")
+        raise InvalidBody(f"{where}.content", f"Invalid {kind} part: {error}") from None
+
+
+def _parse_known_part(part: dict[str, Any]) -> Iterator[Part]:
+    match part.get("type"):
+        case "text":
+            yield TextPart(text=_require_string(part["text"]))
+        case "image":
+            yield _parse_file(part, part["image"], "image/*")
+        case "file":
+            yield _parse_file(part, part.get("data") or part["url"], "application/octet-stream")
+        case "tool-call":
+            arguments = part.get("args", part.get("input")) or {}
+            yield ToolCallPart(id=part["toolCallId"], name=part["toolName"], arguments=arguments)
+        case "tool-result":
+            result = part["result"] if "result" in part else _unwrap_output(part.get("output"))
+            yield ToolResultPart(id=part["toolCallId"], name=part["toolName"], result=result)
+        case "tool-invocation":
+            yield from _parse_invocation(part["toolInvocation"])
+        case str(kind) if kind.startswith("tool-") or kind == "dynamic-tool":
+            yield from _parse_tool_part(part, part.get("toolName") or kind.removeprefix("tool-"))
+
+
+def _parse_invocation(call: dict[str, Any]) -> Iterator[Part]:
+    names = {"id": call["toolCallId"], "name": call["toolName"]}
+    yield ToolCallPart(**names, arguments=call.get("args") or {})
+    if call.get("state") == "result":
+        yield ToolResultPart(**names, result=call.get("result"))
+
+
+def _parse_tool_part(part: dict[str, Any], name: str) -> Iterator[Part]:
+    """Parse a call as newer user interfaces store it, with its result."""
+    names = {"id": part["toolCallId"], "name": name}
+    yield ToolCallPart(**names, arguments=part.get("input") or {})
+    if part.get("state") == "output-available":
+        yield ToolResultPart(**names, result=part.get("output"))
+    elif part.get("state") == "output-error":
+        yield ToolResultPart(**names, result=part.get("errorText"))
+
+
+def _unwrap_output(output: Any) -> Any:
+    return output["value"] if isinstance(output, dict) and "value" in output else output
+
+
+def _parse_file(part: dict[str, Any], source: Any, default: str) -> FilePart:
+    media_type = part.get("mediaType") or part.get("mimeType") or default
+    text = _require_string(source)
+    if text.startswith("data:"):
+        head, _, payload = text.partition(",")
+        declared = head[len("data:") :].partition(";")[0]
+        return FilePart(media_type=declared or media_type, data=base64.b64decode(payload))
+    if "://" in text:
+        return FilePart(media_type=media_type, url=text)
+    return FilePart(media_type=media_type, data=base64.b64decode(text, validate=True))
+
+
+def _require_string(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("expected a string")
+    return value

@@ -1,0 +1,199 @@
+"""Run an agent independently of its readers, and keep the latest frames of its stream."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import AsyncGenerator, Callable
+from typing import Any
+
+from mastra_core.logger import logger_of
+from mastra_server.http.responses import cancel_tasks
+from mastra_server.http.sse import DONE, HEARTBEAT, encode_event
+
+__all__ = ("LiveRun",)
+
+HEARTBEAT_INTERVAL = 15.0  # seconds; proxies close a connection that is silent for 30 to 60
+SLOW_READER_TIMEOUT = 30.0  # seconds that a run waits for its slowest reader
+MAX_FRAMES = 10_000
+MAX_BYTES = 2 * 1024 * 1024
+
+
+class LiveRun:
+    """A run: a task that fills a log of frames, and any number of readers of the log.
+
+    The log is bounded. Where it is full, the run waits up to 30 seconds for readers that have not
+    read the oldest frame, then disconnects them and drops the frame. A run without readers never
+    waits. A suspended run continues in the same log.
+
+    :param run_id: the id of the run.
+    :param agent_id: the id of the agent.
+    :param owner: the resource that the caller is restricted to; empty for none.
+    """
+
+    def __init__(self, run_id: str, agent_id: str, owner: str = "") -> None:
+        self.id = run_id
+        self.agent_id = agent_id
+        self.owner = owner
+        self.size = 0  # bytes of the log
+        self._log: deque[bytes] = deque()
+        self._first = 0  # the number of the oldest frame in the log
+        self._started_at = 0  # the number of the first frame since the run last started
+        self._readers: set[_Reader] = set()
+        self._reader_progress = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether more frames will come."""
+        return self._task is not None and not self._task.done()
+
+    @property
+    def position(self) -> int:
+        """The number of frames so far."""
+        return self._first + len(self._log)
+
+    def start(self, chunks: AsyncGenerator[dict[str, Any]], seconds: float) -> asyncio.Task[None]:
+        """Start the run, or continue it after a suspension.
+
+        One task drives ``chunks`` to their end, because agent frameworks bind cancel scopes and
+        context variables to a task.
+
+        :param chunks: the chunks of the run.
+        :param seconds: the timeout of the run.
+        :returns: the task.
+        """
+        self._started_at = self.position
+        self._task = asyncio.create_task(self._drive(chunks, seconds), name=f"run {self.id}")
+        self._task.add_done_callback(lambda _: self._wake_readers())
+        return self._task
+
+    async def wait(self) -> None:
+        """Wait until the run has ended or is suspended."""
+        if self._task is not None:
+            await asyncio.wait([self._task])
+
+    def on_end(self, callback: Callable[[], object]) -> None:
+        """Call ``callback`` when the run has ended or is suspended.
+
+        :param callback: the function to call.
+        """
+        if self._task is not None:
+            self._task.add_done_callback(lambda _: callback())
+
+    async def abort(self) -> None:
+        """Stop the run; its readers receive an ``abort`` chunk."""
+        if self._task is not None and not self._task.done():
+            await cancel_tasks(self._task)
+
+    async def stream_frames(self, after: int | None = None) -> AsyncGenerator[bytes]:
+        """Stream the frames of the run to one reader, to the end of the run.
+
+        :param after: the number of frames that the reader has received; by default it gets those
+            since the run last started. A comment replaces frames that are no longer in the log.
+        :returns: the frames, joined where several are ready.
+        """
+        reader = _Reader(self._started_at if after is None else min(after, self.position))
+        self._readers.add(reader)
+        try:
+            while not reader.disconnected:
+                if reader.position < self.position:
+                    yield self._read_frames(reader)
+                elif not self.is_running:
+                    yield DONE
+                    return
+                elif not await reader.wait(HEARTBEAT_INTERVAL):
+                    yield HEARTBEAT
+        finally:
+            self._readers.discard(reader)
+            self._reader_progress.set()
+
+    async def _drive(self, chunks: AsyncGenerator[dict[str, Any]], seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds), contextlib.aclosing(chunks) as items:
+                async for chunk in items:
+                    self._append(chunk)
+                    while self._is_full:
+                        await self._drop_oldest_frame()
+                    await asyncio.sleep(0)  # an agent that never awaits must not block the loop
+        except asyncio.CancelledError:
+            self._append(self._build_abort_chunk())
+            raise
+        except Exception as error:  # noqa: BLE001  # the response has begun: end the stream cleanly
+            logger_of("mastra.server").error("the run %r failed", self.id, exc_info=error)
+            self._append(self._build_abort_chunk())
+
+    def _build_abort_chunk(self) -> dict[str, Any]:
+        return {"type": "abort", "runId": self.id, "from": "AGENT", "payload": {}}
+
+    @property
+    def _is_full(self) -> bool:
+        return len(self._log) > MAX_FRAMES or (self.size > MAX_BYTES and len(self._log) > 1)
+
+    def _append(self, chunk: dict[str, Any]) -> None:
+        frame = encode_event(chunk)
+        if frame:
+            self._log.append(frame)
+            self.size += len(frame)
+            self._wake_readers()
+
+    def _wake_readers(self) -> None:
+        for reader in self._readers:
+            reader.wakeup.set()
+
+    async def _drop_oldest_frame(self) -> None:
+        """Drop the oldest frame once every reader has read it or has timed out."""
+        if self._find_slow_readers():
+            try:
+                async with asyncio.timeout(SLOW_READER_TIMEOUT):
+                    while self._find_slow_readers():
+                        self._reader_progress.clear()
+                        await self._reader_progress.wait()
+            except TimeoutError:
+                self._disconnect(self._find_slow_readers())
+        self.size -= len(self._log.popleft())
+        self._first += 1
+
+    def _find_slow_readers(self) -> set[_Reader]:
+        """Return the readers that have not read the oldest frame."""
+        return {reader for reader in self._readers if reader.position <= self._first}
+
+    def _disconnect(self, readers: set[_Reader]) -> None:
+        self._readers -= readers
+        for reader in readers:
+            reader.disconnected = True
+            reader.wakeup.set()
+
+    def _read_frames(self, reader: _Reader) -> bytes:
+        """Return every frame that ``reader`` has not received, then the id to reconnect with.
+
+        The id is in a block without data, which is no event: Mastra's client skips it.
+        """
+        lost = reader.position < self._first
+        start = max(reader.position - self._first, 0)
+        frames = [self._log[index] for index in range(start, len(self._log))]
+        if lost:
+            frames.insert(0, f": frames before {self._first} are no longer kept\n\n".encode())
+        reader.position = self.position
+        self._reader_progress.set()
+        return b"".join((*frames, f"id: {self.id}/{reader.position}\n\n".encode()))
+
+
+class _Reader:
+    """The position of one reader."""
+
+    def __init__(self, position: int) -> None:
+        self.position = position
+        self.disconnected = False
+        self.wakeup = asyncio.Event()
+
+    async def wait(self, seconds: float) -> bool:
+        """Wait for new frames; return ``False`` when there were none."""
+        try:
+            async with asyncio.timeout(seconds):  # wait_for loses cancellations before 3.12
+                await self.wakeup.wait()
+        except TimeoutError:
+            return False
+        self.wakeup.clear()
+        return True

@@ -1,0 +1,220 @@
+"""Keep the streaming agent runs of this process, so that readers can reconnect to them."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import AsyncGenerator
+from typing import Any
+
+from litestar import Request
+
+from mastra_core.agents import AgentInput
+from mastra_core.errors import Conflict, NotFound, TooManyRuns
+from mastra_server.agents.live_run import LiveRun
+from mastra_server.agents.thread_runs import ThreadKey, ThreadRuns
+from mastra_server.http.request_context import restrict_to_resource
+from mastra_server.http.responses import StreamResponse
+from mastra_server.http.sse import sse_response
+
+__all__ = (
+    "LiveRuns",
+    "get_live_run",
+    "get_thread_key",
+    "observe_live_run",
+    "respond_with_stream",
+    "start_live_run",
+)
+
+MAX_RUNNING = 1000
+MAX_FINISHED = 1000
+MAX_FINISHED_BYTES = 64 * 1024 * 1024  # of all finished runs together
+MAX_AGE = 300.0  # seconds that a finished run is kept
+_ABORT = "x-mastra-abort-on-disconnect"
+
+_Request = Request[Any, Any, Any]
+_Key = tuple[str, str, str]
+
+
+class LiveRuns:
+    """The runs of this process, bounded by count, age and bytes.
+
+    :param seconds: the timeout of each run.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._running: dict[_Key, LiveRun] = {}
+        self._finished: OrderedDict[_Key, tuple[float, LiveRun]] = OrderedDict()
+        self._bytes = 0
+
+    def start(
+        self, chunks: AsyncGenerator[dict[str, Any]], run_id: str, agent_id: str, owner: str = ""
+    ) -> LiveRun:
+        """Start a run, or continue a suspended one with the same id.
+
+        :param chunks: the chunks of the run.
+        :param run_id: the id of the run.
+        :param agent_id: the id of the agent.
+        :param owner: the resource that the caller is restricted to; empty for none.
+        :returns: the run.
+        :raises Conflict: when a run with this id is still running.
+        :raises TooManyRuns: when too many runs are running.
+        """
+        key = (agent_id, owner, run_id)
+        if key in self._running:
+            raise Conflict(f"The run {run_id!r} is running.")
+        if len(self._running) >= MAX_RUNNING:
+            raise TooManyRuns(f"{len(self._running)} agent runs are running, which is the maximum.")
+        run = self._take_finished(key) or LiveRun(run_id, agent_id, owner)
+        self._running[key] = run
+        run.start(chunks, self._seconds).add_done_callback(
+            lambda _: self._move_to_finished(key, run)
+        )
+        return run
+
+    def get(self, run_id: str, agent_id: str, owner: str = "") -> LiveRun:
+        """Return a run that is running or ended recently.
+
+        :param run_id: the id of the run.
+        :param agent_id: the id of the agent.
+        :param owner: the resource that the caller is restricted to; empty for none.
+        :raises NotFound: when there is none, or it belongs to another caller.
+        """
+        self._drop_expired()
+        key = (agent_id, owner, run_id)
+        _, finished = self._finished.get(key, (0, None))
+        run = self._running.get(key) or finished
+        if run is None:
+            raise NotFound("Agent run not found")
+        return run
+
+    async def close(self) -> None:
+        """Abort all running runs."""
+        for run in [*self._running.values()]:
+            await run.abort()
+
+    def _take_finished(self, key: _Key) -> LiveRun | None:
+        _, run = self._finished.pop(key, (0, None))
+        self._bytes -= run.size if run else 0
+        return run
+
+    def _move_to_finished(self, key: _Key, run: LiveRun) -> None:
+        self._running.pop(key, None)
+        self._finished[key] = (time.monotonic(), run)
+        self._bytes += run.size
+        self._drop_expired()
+
+    def _drop_expired(self) -> None:
+        oldest = time.monotonic() - MAX_AGE
+        while self._finished:
+            ended, run = next(iter(self._finished.values()))
+            within_limits = (
+                len(self._finished) <= MAX_FINISHED and self._bytes <= MAX_FINISHED_BYTES
+            )
+            if ended >= oldest and within_limits:
+                return
+            self._finished.popitem(last=False)
+            self._bytes -= run.size
+
+
+def respond_with_stream(
+    request: _Request,
+    agent_id: str,
+    run_input: AgentInput,
+    chunks: AsyncGenerator[dict[str, Any]],
+    *,
+    announce: bool = True,
+) -> StreamResponse:
+    """Start a run and respond with its stream, or reconnect to the run in ``Last-Event-ID``.
+
+    A run continues when its reader disconnects, unless the reader sent
+    ``x-mastra-abort-on-disconnect: true``. On a reconnect ``chunks`` are not started.
+
+    :param request: the request.
+    :param agent_id: the id of the agent.
+    :param run_input: the input of the run.
+    :param chunks: the chunks of the run.
+    :param announce: whether subscribers of the run's thread receive ``chunks``.
+    :returns: the stream.
+    :raises NotFound: when the run in the header is not kept, or no longer.
+    """
+    run_id, after = _read_last_event_id(request)
+    if run_id:
+        run = get_live_run(request, agent_id, run_id)
+    else:
+        run = start_live_run(request, agent_id, run_input, chunks, announce=announce)
+    abort = request.headers.get(_ABORT, "").lower() == "true"
+    return sse_response(run.stream_frames(after), run.abort if abort else None)
+
+
+def start_live_run(
+    request: _Request,
+    agent_id: str,
+    run_input: AgentInput,
+    chunks: AsyncGenerator[dict[str, Any]],
+    *,
+    announce: bool = True,
+) -> LiveRun:
+    """Start a run, or continue a suspended one.
+
+    :param request: the request.
+    :param agent_id: the id of the agent.
+    :param run_input: the input of the run.
+    :param chunks: the chunks of the run.
+    :param announce: whether subscribers of the run's thread receive ``chunks``.
+    :returns: the run.
+    :raises Conflict: when a run with this id is still running.
+    :raises TooManyRuns: when too many runs are running.
+    """
+    runs: LiveRuns = request.app.state.live_runs
+    run = runs.start(chunks, run_input.run_id, agent_id, restrict_to_resource(request))
+    if announce and run_input.thread:
+        threads: ThreadRuns = request.app.state.thread_runs
+        threads.add(get_thread_key(agent_id, run_input), run)
+    return run
+
+
+def get_thread_key(agent_id: str, run_input: AgentInput) -> ThreadKey:
+    """Return the key of the thread that a run belongs to.
+
+    :param agent_id: the id of the agent.
+    :param run_input: the input of the run.
+    """
+    return agent_id, run_input.resource, run_input.thread
+
+
+def observe_live_run(
+    request: _Request, agent_id: str, run_id: str, offset: int = 0
+) -> StreamResponse:
+    """Respond with the stream of an existing run.
+
+    :param request: the request; its header ``Last-Event-ID`` wins over ``run_id`` and ``offset``.
+    :param agent_id: the id of the agent.
+    :param run_id: the id of the run.
+    :param offset: the number of frames to skip.
+    :raises NotFound: when there is no such run.
+    """
+    name, after = _read_last_event_id(request)
+    run = get_live_run(request, agent_id, name or run_id)
+    return sse_response(run.stream_frames(offset if after is None else after))
+
+
+def get_live_run(request: _Request, agent_id: str, run_id: str) -> LiveRun:
+    """Return a run of this caller.
+
+    :param request: the request.
+    :param agent_id: the id of the agent.
+    :param run_id: the id of the run.
+    :raises NotFound: when there is no such run.
+    """
+    runs: LiveRuns = request.app.state.live_runs
+    return runs.get(run_id, agent_id, restrict_to_resource(request))
+
+
+def _read_last_event_id(request: _Request) -> tuple[str, int | None]:
+    """Return the run id and the frame number in ``Last-Event-ID``."""
+    name, _, number = request.headers.get("last-event-id", "").rpartition("/")
+    if name and number.isascii() and number.isdigit():
+        return name, int(number)
+    return "", None

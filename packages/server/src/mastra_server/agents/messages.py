@@ -1,0 +1,219 @@
+"""Build the messages of a run for responses: for a model, and the way Mastra stores them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from mastra_core.agents import Message, TextPart
+from mastra_server.agents.transcript import Transcript, Turn
+
+__all__ = (
+    "build_content",
+    "build_request_messages",
+    "build_response_messages",
+    "build_stored_input",
+    "build_stored_message",
+    "build_ui_message",
+    "format_iso",
+)
+
+
+def format_iso(milliseconds: int) -> str:
+    """Format a time the way JavaScript's ``toISOString`` does.
+
+    :param milliseconds: milliseconds since the epoch.
+    :returns: an ISO date in UTC with milliseconds.
+    """
+    date = dt.datetime.fromtimestamp(milliseconds / 1000, dt.UTC)
+    return date.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def build_content(turn: Turn, text: str = "") -> list[dict[str, Any]]:
+    """Build the content of one turn, in the order of a model's content.
+
+    :param turn: the turn.
+    :param text: replaces the turn's own text where that is empty (structured output).
+    :returns: the parts.
+    """
+    turn_text = turn.text or text
+    content: list[dict[str, Any]] = []
+    if turn.reasoning:
+        content.append({"type": "reasoning", "text": turn.reasoning})
+    if turn_text:
+        content.append({"type": "text", "text": turn_text})
+    content += [
+        {"type": "tool-call", "toolCallId": call.id, "toolName": call.name, "input": call.arguments}
+        for call in turn.calls
+    ]
+    return content + _build_results(turn)
+
+
+def build_response_messages(transcript: Transcript) -> list[dict[str, Any]]:
+    """Build the messages that the run added, from which a model can continue.
+
+    :param transcript: the run.
+    :returns: messages of the roles ``assistant`` and ``tool``.
+    """
+    messages: list[dict[str, Any]] = []
+    for turn in transcript.turns:
+        own = [
+            part for part in _build_turn_content(transcript, turn) if part["type"] != "tool-result"
+        ]
+        if own:
+            messages.append({"role": "assistant", "content": own})
+        if turn.results:
+            messages.append({"role": "tool", "content": _build_results(turn)})
+    return messages
+
+
+def build_request_messages(transcript: Transcript) -> list[dict[str, Any]]:
+    """Build the messages that the caller sent, reduced to their text.
+
+    :param transcript: the run.
+    :returns: the messages without system messages.
+    """
+    return [
+        {"role": message.role, "content": _get_text_parts(message)}
+        for message in transcript.run_input.messages
+        if message.role != "system"
+    ]
+
+
+def build_stored_message(transcript: Transcript, trace: dict[str, str]) -> dict[str, Any]:
+    """Build the response of the run as one message, the way Mastra stores it.
+
+    :param transcript: the run.
+    :param trace: the trace id of the run, where it is traced.
+    :returns: the message.
+    """
+    parts = [part for turn in transcript.turns for part in _build_stored_parts(transcript, turn)]
+    metadata = {"modelId": transcript.model, "provider": transcript.provider}
+    if "traceId" in trace:
+        metadata["traceId"] = trace["traceId"]
+    return {
+        "id": transcript.message_id,
+        "role": "assistant",
+        "content": {
+            "format": 2,
+            "parts": parts,
+            "content": transcript.text,
+            "metadata": metadata,
+        },
+        "createdAt": format_iso(transcript.turns[0].started_at if transcript.turns else 0),
+        **_get_thread_fields(transcript),
+    }
+
+
+def build_stored_input(transcript: Transcript) -> list[dict[str, Any]]:
+    """Build the caller's messages the way Mastra stores them.
+
+    :param transcript: the run.
+    :returns: the messages of the roles ``user`` and ``assistant``.
+    """
+    created = transcript.turns[0].started_at if transcript.turns else 0
+    return [
+        {
+            "id": f"{transcript.message_id}-{index}",
+            "role": message.role,
+            "createdAt": format_iso(created),
+            "content": {
+                "format": 2,
+                "parts": [{**part, "createdAt": created} for part in _get_text_parts(message)],
+                "content": message.text,
+            },
+            **_get_thread_fields(transcript),
+        }
+        for index, message in enumerate(transcript.run_input.messages)
+        if message.role in ("user", "assistant")
+    ]
+
+
+def build_ui_message(transcript: Transcript, trace: dict[str, str]) -> dict[str, Any]:
+    """Build the response of the run as one message of an AI SDK user interface.
+
+    :param transcript: the run.
+    :param trace: the trace id of the run, where it is traced.
+    :returns: the message.
+    """
+    message = build_stored_message(transcript, trace)
+    parts: list[dict[str, Any]] = []
+    for part in message["content"]["parts"]:
+        if part["type"] == "tool-invocation":
+            parts.append(_to_ui_tool_part(part["toolInvocation"]))
+        else:
+            parts.append({key: value for key, value in part.items() if key != "createdAt"})
+    metadata = {
+        **message["content"]["metadata"],
+        "createdAt": message["createdAt"],
+        **_get_thread_fields(transcript),
+    }
+    return {"id": message["id"], "role": "assistant", "metadata": metadata, "parts": parts}
+
+
+def _get_thread_fields(transcript: Transcript) -> dict[str, str]:
+    """Return the ids of thread and resource; nothing where the run has no thread."""
+    run_input = transcript.run_input
+    return (
+        {"threadId": run_input.thread, "resourceId": run_input.resource} if run_input.thread else {}
+    )
+
+
+def _to_ui_tool_part(call: dict[str, Any]) -> dict[str, Any]:
+    part = {
+        "type": f"tool-{call['toolName']}",
+        "toolCallId": call["toolCallId"],
+        "input": call["args"],
+        "state": "input-available",
+    }
+    if call["state"] == "result":
+        part |= {"state": "output-available", "output": call["result"]}
+    return part
+
+
+def _build_turn_content(transcript: Transcript, turn: Turn) -> list[dict[str, Any]]:
+    last = turn is transcript.turns[-1]
+    return build_content(turn, transcript.text if last else "")
+
+
+def _build_stored_parts(transcript: Transcript, turn: Turn) -> list[dict[str, Any]]:
+    results = {result.id: result.result for result in turn.results}
+    parts: list[dict[str, Any]] = []
+    for part in _build_turn_content(transcript, turn):
+        if part["type"] == "tool-call":
+            parts.append(
+                {"type": "tool-invocation", "toolInvocation": _build_invocation(part, results)}
+            )
+        elif part["type"] != "tool-result":
+            parts.append(part)
+    return [{**part, "createdAt": turn.started_at} for part in parts]
+
+
+def _build_invocation(part: dict[str, Any], results: dict[str, Any]) -> dict[str, Any]:
+    call_id = part["toolCallId"]
+    call = {"toolCallId": call_id, "toolName": part["toolName"], "args": part["input"]}
+    if call_id in results:
+        return {"state": "result", **call, "result": results[call_id]}
+    return {"state": "call", **call}
+
+
+def _build_results(turn: Turn) -> list[dict[str, Any]]:
+    return [
+        {
+            "type": "tool-result",
+            "toolCallId": result.id,
+            "toolName": result.name,
+            "input": result.arguments,
+            "output": {
+                "type": "text" if isinstance(result.result, str) else "json",
+                "value": result.result,
+            },
+        }
+        for result in turn.results
+    ]
+
+
+def _get_text_parts(message: Message) -> list[dict[str, Any]]:
+    return [
+        {"type": "text", "text": part.text} for part in message.parts if isinstance(part, TextPart)
+    ]

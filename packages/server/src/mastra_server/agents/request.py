@@ -1,0 +1,167 @@
+"""Read the body of a request that runs an agent."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+import msgspec
+from litestar import Request
+
+from mastra_core.agents import AgentInput, ClientTool
+from mastra_server.agents.input_messages import parse_messages
+from mastra_server.http.request_body import read_body
+from mastra_server.http.request_context import (
+    build_context,
+    restrict_to_resource,
+    restrict_to_thread,
+)
+
+__all__ = ("AgentBody", "build_run_input", "read_run_input")
+
+_CAPITAL = re.compile(r"(?=[A-Z])")
+_Id = Annotated[str, msgspec.Meta(max_length=512)]
+_SETTING_NAMES = {"max_output_tokens": "max_tokens"}
+
+
+class _Structured(msgspec.Struct, rename="camel"):
+    schema: dict[str, Any] | None = None
+    error_strategy: Literal["strict", "warn", "fallback"] = "strict"
+    fallback_value: Any = None
+
+    @property
+    def fallback(self) -> Any:
+        """The value to return when the model's output does not fit the schema."""
+        if self.error_strategy == "strict":
+            return msgspec.UNSET
+        return self.fallback_value if self.error_strategy == "fallback" else None
+
+
+class _BodyThread(msgspec.Struct):
+    id: _Id
+    title: str = ""
+    metadata: dict[str, Any] = {}
+
+
+class _Recall(msgspec.Struct, rename="camel"):
+    last_messages: Annotated[int, msgspec.Meta(ge=0, le=1000)] | bool | None = None
+    read_only: bool = False
+
+
+class _Memory(msgspec.Struct, rename="camel"):
+    thread: _Id | _BodyThread = ""
+    resource: str = ""
+    read_only: bool = False
+    options: _Recall = msgspec.field(default_factory=_Recall)
+
+    def to_input_fields(self) -> dict[str, Any]:
+        """Return the memory options as arguments of ``AgentInput``."""
+        thread = _BodyThread(self.thread) if isinstance(self.thread, str) else self.thread
+        last = self.options.last_messages
+        return {
+            "thread": thread.id,
+            "thread_title": thread.title,
+            "thread_metadata": thread.metadata,
+            "last_messages": None if last is None or last is True else int(last),
+            "read_only": self.read_only or self.options.read_only,
+        }
+
+
+class _Client(msgspec.Struct, rename="camel"):
+    description: str = ""
+    input_schema: dict[str, Any] | None = None
+    parameters: dict[str, Any] | None = None
+
+
+class _Choice(msgspec.Struct, rename="camel"):
+    tool_name: str
+
+
+class AgentBody(msgspec.Struct, rename="camel"):
+    """The input and the options of an agent run."""
+
+    messages: str | dict[str, Any] | list[Any]
+    context: list[Any] = []
+    structured_output: _Structured | None = None
+    output: dict[str, Any] | None = None
+    memory: _Memory | None = None
+    thread_id: _Id | None = None
+    resource_id: str | None = None
+    instructions: str | dict[str, Any] | list[str | dict[str, Any]] | None = None
+    system: str | dict[str, Any] | list[str | dict[str, Any]] | None = None
+    max_steps: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    model_settings: dict[str, Any] | None = None
+    client_tools: dict[str, _Client] | None = None
+    active_tools: list[str] | None = None
+    tool_choice: Literal["auto", "none", "required"] | _Choice | None = None
+    require_tool_approval: bool = False
+    request_context: dict[str, Any] | None = None
+    run_id: str | None = None
+
+
+async def read_run_input(request: Request[Any, Any, Any]) -> AgentInput:
+    """Read the input of a run from the request's body; it always has a run id.
+
+    :param request: the request.
+    :returns: the input.
+    :raises InvalidBody: for an invalid body.
+    """
+    return build_run_input(request, await read_body(request, AgentBody))
+
+
+def build_run_input(request: Request[Any, Any, Any], body: AgentBody) -> AgentInput:
+    """Build the input of a run from ``body``; it always has a run id.
+
+    :param request: the request, for its context and the caller's resource.
+    :param body: the decoded body.
+    :returns: the input.
+    :raises InvalidBody: for invalid messages.
+    """
+    memory = body.memory or _Memory(body.thread_id or "", body.resource_id or "")
+    memory_fields = memory.to_input_fields()
+    structured = body.structured_output or _Structured()
+    context_messages = parse_messages(body.context) if body.context else ()
+    return AgentInput(
+        messages=(*context_messages, *parse_messages(body.messages)),
+        output_schema=structured.schema or body.output,
+        fallback=structured.fallback,
+        instructions=_join_instructions(body.instructions),
+        extra_instructions=_join_instructions(body.system),
+        max_steps=body.max_steps,
+        settings=_build_settings(body),
+        client_tools=tuple(_iter_client_tools(body.client_tools or {})),
+        active_tools=None if body.active_tools is None else tuple(body.active_tools),
+        require_approval=body.require_tool_approval,
+        context=build_context(request, body.request_context),
+        resource=restrict_to_resource(request, memory.resource),
+        **memory_fields | {"thread": restrict_to_thread(request, memory_fields["thread"])},
+        run_id=body.run_id or str(uuid.uuid4()),
+    )
+
+
+def _iter_client_tools(tools: dict[str, _Client]) -> Iterator[ClientTool]:
+    for name, tool in tools.items():
+        schema = tool.input_schema or tool.parameters or {}
+        yield ClientTool(name=name, description=tool.description, input_schema=schema)
+
+
+def _join_instructions(value: Any) -> str:
+    if not value or isinstance(value, str):
+        return value or ""
+    items = value if isinstance(value, list) else [{"role": "system", **value}]
+    systems = [item if isinstance(item, str) else {"role": "system", **item} for item in items]
+    return "\n\n".join(message.text for message in parse_messages(systems))
+
+
+def _build_settings(body: AgentBody) -> dict[str, Any]:
+    camel = body.model_settings or {}
+    snake = {_CAPITAL.sub("_", key).lower(): value for key, value in camel.items()}
+    settings = {
+        _SETTING_NAMES.get(key, key): item for key, item in snake.items() if item is not None
+    }
+    choice = body.tool_choice
+    if choice is not None:
+        settings["tool_choice"] = choice if isinstance(choice, str) else [choice.tool_name]
+    return settings

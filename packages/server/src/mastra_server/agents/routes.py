@@ -1,0 +1,192 @@
+"""Routes of agents: list, details, generate, stream, and their tools."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Request, get, post
+from litestar.response.base import ASGIResponse
+
+from mastra_core import Tool
+from mastra_core.agents import AgentInput, AgentLike
+from mastra_core.errors import NotFound
+from mastra_server.agents.ai_sdk_stream import to_ui_chunks
+from mastra_server.agents.live_runs import get_live_run, observe_live_run, respond_with_stream
+from mastra_server.agents.request import AgentBody, read_run_input
+from mastra_server.agents.result import generate_result
+from mastra_server.agents.stream import stream_agent
+from mastra_server.agents.suspended_runs import check_run_id, get_suspended_runs
+from mastra_server.agents.tools import ToolBody, execute_tool
+from mastra_server.http.describe import describe_agent, describe_tool
+from mastra_server.http.request_body import read_body
+from mastra_server.http.responses import StreamResponse, json_response
+from mastra_server.http.schemas import (
+    AgentDetails,
+    Generated,
+    ListedAgent,
+    ListQuery,
+    Message,
+    ToolDetails,
+)
+from mastra_server.memory.queries import check_thread_access
+from mastra_server.workflows.schemas import StartQuery
+
+__all__ = ("ROUTES", "get_agent")
+
+_Request = Request[Any, Any, Any]
+# A run is idle when it ends, because no work continues in the background. The rest are old names.
+_STREAMS = ("stream", "stream-until-idle", "stream/vnext", "streamVNext")
+
+
+class _Observe(msgspec.Struct, rename="camel"):
+    run_id: str
+    offset: Annotated[int, msgspec.Meta(ge=0)] = 0
+
+
+@get("/api/agents", operation_id="agents_list", query=ListQuery, response=dict[str, ListedAgent])
+async def _list_agents(request: _Request) -> ASGIResponse:
+    """List all agents, by id."""
+    partial = request.query_params.get("partial") == "true"
+    agents = request.app.state.mastra.agents.values()
+    return json_response(
+        {
+            agent.id: {"id": agent.id, **describe_agent(agent, partial=partial), "hasDraft": False}
+            for agent in agents
+        }
+    )
+
+
+@get("/api/agents/{agent_id:str}", operation_id="agents_details", response=AgentDetails)
+async def _get_agent_details(request: _Request) -> ASGIResponse:
+    """Get an agent, by its registration key or id."""
+    return json_response(describe_agent(get_agent(request)))
+
+
+@post(
+    ["/api/agents/{agent_id:str}/generate", "/api/agents/{agent_id:str}/generate/vnext"],
+    operation_id="agents_{path}",
+    body=AgentBody,
+    response=Generated,
+    errors=(402, 403, 422, 429, 502, 503),
+)
+async def _generate(request: _Request) -> ASGIResponse:
+    """Run an agent and respond when the run has ended."""
+    agent = get_agent(request)
+    run_input = await _read_checked_input(request, agent)
+    return json_response(await generate_result(agent, run_input, get_suspended_runs(request)))
+
+
+@post(
+    [f"/api/agents/{{agent_id:str}}/{name}" for name in _STREAMS],
+    operation_id="agents_{path}",
+    body=AgentBody,
+    stream="sse",
+    errors=(403, 409, 429),
+)
+async def _stream(request: _Request) -> StreamResponse:
+    """Run an agent and stream what it does."""
+    agent = get_agent(request)
+    run_input = await _read_checked_input(request, agent)
+    chunks = stream_agent(agent, run_input, get_suspended_runs(request))
+    return respond_with_stream(request, agent.id, run_input, chunks)
+
+
+@post(
+    ["/api/agents/{agent_id:str}/stream/ui", "/api/agents/{agent_id:str}/stream/vnext/ui"],
+    operation_id="agents_{path}",
+    body=AgentBody,
+    stream="sse",
+    errors=(403, 409, 429),
+)
+async def _stream_ui(request: _Request) -> StreamResponse:
+    """Run an agent and stream the parts of an AI SDK user interface."""
+    agent = get_agent(request)
+    run_input = await _read_checked_input(request, agent)
+    chunks = to_ui_chunks(stream_agent(agent, run_input, get_suspended_runs(request)))
+    return respond_with_stream(request, agent.id, run_input, chunks, announce=False)
+
+
+@post(
+    "/api/agents/{agent_id:str}/observe", operation_id="agents_observe", body=_Observe, stream="sse"
+)
+async def _observe_run(request: _Request) -> StreamResponse:
+    """Stream a run that is under way, from an offset on."""
+    agent = get_agent(request)
+    body = await read_body(request, _Observe)
+    return observe_live_run(request, agent.id, body.run_id, body.offset)
+
+
+@post(
+    "/api/agents/{agent_id:str}/runs/{run_id:str}/cancel",
+    operation_id="agents_cancel",
+    response=Message,
+)
+async def _cancel_run(request: _Request) -> ASGIResponse:
+    """Cancel a streamed run."""
+    await get_live_run(request, get_agent(request).id, request.path_params["run_id"]).abort()
+    return json_response({"message": "Agent run cancelled"})
+
+
+@get(
+    "/api/agents/{agent_id:str}/tools/{tool_id:str}",
+    operation_id="agents_tool_details",
+    response=ToolDetails,
+)
+async def _get_tool(request: _Request) -> ASGIResponse:
+    """Get a tool of an agent."""
+    return json_response(describe_tool(_find_tool(request)))
+
+
+@post(
+    "/api/agents/{agent_id:str}/tools/{tool_id:str}/execute",
+    operation_id="agents_tool_execute",
+    query=StartQuery,
+    body=ToolBody,
+    response=Any,
+)
+async def _execute_tool(request: _Request) -> ASGIResponse:
+    """Execute a tool of an agent."""
+    return await execute_tool(_find_tool(request), request)
+
+
+ROUTES = (
+    _list_agents,
+    _get_agent_details,
+    _generate,
+    _stream,
+    _stream_ui,
+    _observe_run,
+    _cancel_run,
+    _get_tool,
+    _execute_tool,
+)
+
+
+async def _read_checked_input(request: _Request, agent: AgentLike) -> AgentInput:
+    run_input = await read_run_input(request)
+    await check_run_id(request, agent, run_input)
+    await check_thread_access(agent, run_input)
+    return run_input
+
+
+def get_agent(request: _Request) -> AgentLike:
+    """Return the agent whose key or id the path names.
+
+    :param request: the request.
+    :raises NotFound: when there is no such agent.
+    """
+    name = request.path_params["agent_id"]
+    try:
+        agent: AgentLike = request.app.state.mastra.get_agent(name)
+    except NotFound:
+        raise NotFound(f"Agent with id {name} not found") from None
+    return agent
+
+
+def _find_tool(request: _Request) -> Tool:
+    """Find a tool of the agent by its id; the tool need not be registered."""
+    for tool in get_agent(request).info().tools:
+        if tool.id == request.path_params["tool_id"]:
+            return tool
+    raise NotFound("Tool not found")

@@ -1,0 +1,259 @@
+"""Run an agent and convert its events to the chunks of its stream."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterable, Iterator
+from typing import Any
+
+from mastra_core.agents import (
+    AgentEvent,
+    AgentInput,
+    AgentLike,
+    ApprovalRequired,
+    Failure,
+    File,
+    Finish,
+    ReasoningDelta,
+    Start,
+    StepFinish,
+    SuspendedRuns,
+    TextDelta,
+    ToolCall,
+    ToolOutput,
+    ToolResult,
+    ToolSuspended,
+    Usage,
+)
+from mastra_core.logger import logger_of
+from mastra_server.agents.messages import (
+    build_content,
+    build_request_messages,
+    build_response_messages,
+    format_iso,
+)
+from mastra_server.agents.suspended_runs import stream_events
+from mastra_server.agents.transcript import (
+    Transcript,
+    build_call_payload,
+    build_file_payload,
+    build_model_metadata,
+    build_result_payload,
+    build_usage,
+    build_waiting_payload,
+)
+from mastra_server.http.responses import close_on_exit
+from mastra_server.middleware.request_spans import (
+    record_agent_failure,
+    record_agent_output,
+    start_agent_span,
+)
+
+__all__ = ("stream_agent",)
+
+
+async def stream_agent(
+    agent: AgentLike, run_input: AgentInput, suspended: SuspendedRuns
+) -> AsyncGenerator[dict[str, Any]]:
+    """Run ``agent`` and stream its chunks; never raise.
+
+    :param agent: the agent.
+    :param run_input: the input of the run.
+    :param suspended: the store that keeps the run if it is suspended.
+    :returns: the chunks.
+    """
+    transcript = Transcript(agent.id, run_input)
+    writer = _ChunkWriter(transcript)
+    with start_agent_span(agent, run_input) as span:
+        try:
+            async with close_on_exit(stream_events(agent, run_input, suspended)) as events:
+                async for event in events:
+                    if isinstance(event, Failure):
+                        record_agent_failure(span, event.message)
+                    for chunk in writer.write(event):
+                        yield chunk
+        except Exception as error:  # noqa: BLE001  # an adapter may violate the protocol
+            logger_of("mastra.server").error("agent %r failed", agent.id, exc_info=error)
+            record_agent_failure(span, "Internal Server Error")
+            for chunk in writer.write(Failure(message="Internal Server Error")):
+                yield chunk
+        record_agent_output(span, transcript)
+    for chunk in writer.close():
+        yield chunk
+
+
+class _ChunkWriter:
+    """Converts events to chunks, and adds the chunks that must come between them."""
+
+    def __init__(self, transcript: Transcript) -> None:
+        self._transcript = transcript
+        self._started = False
+        self._done = False
+        self._suspended = False  # for a decision; the stream then ends without a finish chunk
+        self._block = ""  # the kind of the open block: text, reasoning or none
+        self._blocks = 0
+        self._subagents: dict[
+            str, _ChunkWriter
+        ] = {}  # of agents that are tools of this one, by call id
+
+    def write(self, event: AgentEvent) -> Iterator[dict[str, Any]]:
+        """Yield the chunks for ``event``."""
+        if self._done:
+            return
+        if not self._started:
+            self._started = True
+            if isinstance(event, Start):  # it may carry the message id of the response
+                self._transcript.add(event)
+            names = {"id": self._transcript.agent_id, "messageId": self._transcript.message_id}
+            yield self._build_chunk("start", names)
+        if isinstance(event, Finish):
+            yield from self._write_finish(event)
+            return
+        if not self._transcript.is_open:
+            yield from self._open_step()
+        self._transcript.add(event)
+        if not isinstance(event, Start):
+            yield from self._write_event(event)
+
+    def close(self) -> Iterator[dict[str, Any]]:
+        """Yield the remaining chunks of a run whose events ended without a ``Finish``."""
+        yield from self.write(Finish())
+
+    def _write_event(self, event: AgentEvent) -> Iterator[dict[str, Any]]:
+        match event:
+            case TextDelta():
+                yield from self._write_delta("text", event.text)
+            case ReasoningDelta():
+                yield from self._write_delta("reasoning", event.text)
+            case ToolOutput():
+                yield from self._write_tool_output(event)
+            case ToolCall() | ToolResult() | File() | ApprovalRequired() | ToolSuspended():
+                yield from self._close_block()
+                yield self._build_event_chunk(event)
+            case StepFinish():
+                yield from self._close_block()
+                yield self._build_chunk(
+                    "step-finish", self._build_summary(event.reason, event.usage, event.continued)
+                )
+            case Failure():
+                yield from self._write_failure(event)
+
+    def _open_step(self) -> Iterator[dict[str, Any]]:
+        payload = {
+            "warnings": [],
+            "messageId": self._transcript.message_id,
+            "startedAt": self._transcript.turn.started_at,
+            "request": {},
+        }
+        yield self._build_chunk("step-start", payload)
+
+    def _write_delta(self, kind: str, text: str) -> Iterator[dict[str, Any]]:
+        if self._block != kind:
+            yield from self._close_block()
+            self._block = kind
+            self._blocks += 1
+            yield self._build_chunk(f"{kind}-start", {"id": self._block_id})
+        yield self._build_chunk(f"{kind}-delta", {"id": self._block_id, "text": text})
+
+    def _close_block(self) -> Iterator[dict[str, Any]]:
+        if self._block:
+            kind, self._block = f"{self._block}-end", ""
+            yield self._build_chunk(kind, {"type": kind, "id": self._block_id})
+
+    @property
+    def _block_id(self) -> str:
+        return f"t{self._blocks}"
+
+    def _build_event_chunk(
+        self, event: ToolCall | ToolResult | File | ApprovalRequired | ToolSuspended
+    ) -> dict[str, Any]:
+        match event:
+            case ToolCall():
+                return self._build_chunk("tool-call", build_call_payload(event))
+            case ToolResult():
+                return self._build_chunk("tool-result", build_result_payload(event))
+            case File():
+                return self._build_chunk("file", build_file_payload(event))
+        self._suspended = True
+        is_approval = isinstance(event, ApprovalRequired)
+        name = "tool-call-approval" if is_approval else "tool-call-suspended"
+        return self._build_chunk(name, build_waiting_payload(event))
+
+    def _write_tool_output(self, event: ToolOutput) -> Iterator[dict[str, Any]]:
+        """Yield the output of a tool: its own values, or the chunks of the agent that it runs."""
+        outputs: Iterable[Any] = [event.output]
+        if isinstance(event.output, AgentEvent):
+            run_id = f"{self._transcript.run_input.run_id}-{event.id}"
+            transcript = Transcript(event.name, AgentInput(run_id=run_id))
+            outputs = self._subagents.setdefault(event.id, _ChunkWriter(transcript)).write(
+                event.output
+            )
+        for output in outputs:
+            payload = {"toolCallId": event.id, "toolName": event.name, "output": output}
+            yield {**self._build_chunk("tool-output", payload), "from": "USER"}
+
+    def _write_failure(self, event: Failure) -> Iterator[dict[str, Any]]:
+        yield from self._close_block()
+        error = {"message": event.message, "name": event.kind}
+        yield self._build_chunk("error", {"type": "error", "error": error})
+        yield self._build_chunk("step-finish", self._build_summary("error", Usage()))
+        yield self._build_chunk(
+            "finish", self._build_summary("error", self._transcript.sum_usage())
+        )
+        self._done = True
+
+    def _write_finish(self, event: Finish) -> Iterator[dict[str, Any]]:
+        if self._suspended:
+            self._done = True
+            return
+        if self._transcript.is_open or not self._transcript.turns:  # an agent that reports no steps
+            yield from self.write(StepFinish(reason=event.reason))
+        self._transcript.add(event)
+        if event.object is not None:
+            yield {**self._build_envelope("object-result"), "object": event.object}
+        yield self._build_chunk("finish", self._build_summary(event.reason, event.usage))
+        self._done = True
+
+    def _build_summary(self, reason: str, usage: Usage, continued: bool = False) -> dict[str, Any]:
+        transcript = self._transcript
+        turn = transcript.turns[-1]
+        sent, added = build_request_messages(transcript), build_response_messages(transcript)
+        return {
+            "messageId": transcript.message_id,
+            "stepResult": {"reason": reason, "isContinued": continued},
+            "metadata": {
+                "id": f"{transcript.message_id}-{len(transcript.turns)}",
+                "timestamp": format_iso(turn.started_at),
+                "modelId": transcript.model,
+                "modelProvider": transcript.provider,
+                "modelMetadata": build_model_metadata(transcript),
+            },
+            "output": {
+                "text": transcript.text,
+                "toolCalls": [build_call_payload(call) for call in turn.calls],
+                "usage": build_usage(usage),
+                "steps": [_build_step(item) for item in transcript.turns],
+                **_get_object(transcript),
+            },
+            "messages": {"all": [*sent, *added], "user": sent, "nonUser": added},
+            "processorRetryCount": 0,
+        }
+
+    def _build_chunk(self, type_: str, payload: dict[str, Any]) -> dict[str, Any]:
+        return {**self._build_envelope(type_), "payload": payload}
+
+    def _build_envelope(self, type_: str) -> dict[str, Any]:
+        return {"type": type_, "runId": self._transcript.run_input.run_id, "from": "AGENT"}
+
+
+def _get_object(transcript: Transcript) -> dict[str, Any]:
+    value = transcript.finish.object
+    return {} if value is None else {"object": value}
+
+
+def _build_step(turn: Any) -> dict[str, Any]:
+    return {
+        "content": build_content(turn),
+        "finishReason": turn.reason,
+        "usage": build_usage(turn.usage),
+        "warnings": [],
+    }

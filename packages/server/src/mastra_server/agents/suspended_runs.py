@@ -1,0 +1,137 @@
+"""Store suspended agent runs, find them again, and build the input that resumes them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import Any
+
+from litestar import Request
+
+from mastra_core.agents import (
+    AgentEvent,
+    AgentInput,
+    AgentLike,
+    ApprovalRequired,
+    Decision,
+    Finish,
+    SuspendedRun,
+    SuspendedRuns,
+    ToolSuspended,
+)
+from mastra_core.agents.protocol import put_together
+from mastra_core.errors import Conflict, NotFound
+from mastra_server.http.request_body import InvalidBody
+from mastra_server.http.request_context import build_context, restrict_to_resource
+from mastra_server.http.responses import close_on_exit
+
+__all__ = (
+    "build_resume_input",
+    "check_run_id",
+    "find_waiting_call",
+    "get_suspended_run",
+    "get_suspended_runs",
+    "stream_events",
+)
+
+_Request = Request[Any, Any, Any]
+
+
+def get_suspended_runs(request: _Request) -> SuspendedRuns:
+    """Return the store of suspended runs.
+
+    :param request: the request.
+    """
+    runs: SuspendedRuns = request.app.state.mastra.suspended_runs
+    return runs
+
+
+async def stream_events(
+    agent: AgentLike, run_input: AgentInput, runs: SuspendedRuns
+) -> AsyncGenerator[AgentEvent]:
+    """Run an agent and stream its events; store the run where it is suspended.
+
+    A suspended run is stored before its last events are sent, so that a client that decides at once
+    finds it.
+
+    :param agent: the agent.
+    :param run_input: the input of the run.
+    :param runs: the store of suspended runs.
+    :returns: the events.
+    """
+    final_events: list[AgentEvent] = []
+    async with close_on_exit(agent.stream(run_input)) as events:
+        async for event in events:
+            if isinstance(event, ApprovalRequired | ToolSuspended):
+                final_events.append(event)
+            elif not isinstance(event, Finish):
+                yield event
+            else:
+                final_events.append(event)
+    if any(isinstance(event, ApprovalRequired | ToolSuspended) for event in final_events):
+        await runs.put(SuspendedRun.of(agent.id, run_input, put_together(final_events)))
+    for event in final_events:
+        yield event
+
+
+async def check_run_id(request: _Request, agent: AgentLike, run_input: AgentInput) -> None:
+    """Check that a run does not replace another caller's suspended run: callers may choose run ids.
+
+    :param request: the request.
+    :param agent: the agent.
+    :param run_input: the input of the new run.
+    :raises Conflict: when the id belongs to a suspended run of another agent or resource.
+    """
+    try:
+        run = await get_suspended_runs(request).get(run_input.run_id)
+    except NotFound:
+        return
+    if (run.agent_id, run.wish.resource) != (agent.id, run_input.resource):
+        raise Conflict(f"The run id {run_input.run_id!r} belongs to another run.")
+
+
+async def get_suspended_run(request: _Request, agent: AgentLike, run_id: str) -> SuspendedRun:
+    """Return a suspended run of this agent and caller.
+
+    :param request: the request.
+    :param agent: the agent.
+    :param run_id: the id of the run.
+    :raises NotFound: when there is no such run.
+    """
+    run = await get_suspended_runs(request).get(run_id)
+    owner = restrict_to_resource(request)
+    if run.agent_id != agent.id or (owner and run.wish.resource != owner):
+        raise NotFound(f"There is no suspended run {run_id!r}.")
+    return run
+
+
+def find_waiting_call(run: SuspendedRun, call_id: str | None) -> ApprovalRequired | ToolSuspended:
+    """Return the tool call that is decided.
+
+    :param run: the suspended run.
+    :param call_id: the id of the call; may be ``None`` where the run waits for a single call.
+    :raises InvalidBody: when ``run`` does not wait for the call, or waits for several.
+    """
+    for event in run.waiting:
+        if event.id == call_id or (call_id is None and len(run.waiting) == 1):
+            return event
+    known = ", ".join(event.id for event in run.waiting)
+    raise InvalidBody("toolCallId", f"Expected one of {known}")
+
+
+def build_resume_input(
+    request: _Request,
+    run: SuspendedRun,
+    call_id: str,
+    decision: Decision,
+    context: dict[str, Any] | None,
+) -> AgentInput:
+    """Build the input that resumes ``run``.
+
+    :param request: the request.
+    :param run: the suspended run.
+    :param call_id: the id of the call that is decided.
+    :param decision: the decision.
+    :param context: the ``requestContext`` of the body.
+    :returns: the input.
+    """
+    return run.resumed({call_id: decision}, build_context(request, context))

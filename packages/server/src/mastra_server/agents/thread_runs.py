@@ -1,0 +1,140 @@
+"""Run agents in the threads of a memory one after the other, and stream the runs to subscribers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
+from functools import partial
+from typing import Any
+
+from litestar.datastructures import State
+
+from mastra_core.errors import TooManyRuns
+from mastra_server.agents.live_run import HEARTBEAT_INTERVAL, LiveRun
+from mastra_server.http.sse import DONE, HEARTBEAT
+
+__all__ = ("ThreadKey", "ThreadRuns", "run_after")
+
+ThreadKey = tuple[str, str, str]  # agent, resource, thread
+CONNECTED = b": connected\n\n"
+MAX_WAITING = 100  # runs of one thread, and runs in the queue of one listener
+_DRAIN_CHECK_INTERVAL = 1.0  # seconds between checks whether the server drains
+
+
+class ThreadRuns:
+    """The runs under way in each thread, oldest first, and the listeners of each thread."""
+
+    def __init__(self) -> None:
+        self._running: dict[ThreadKey, list[LiveRun]] = {}
+        self._listeners: dict[ThreadKey, set[asyncio.Queue[LiveRun]]] = {}
+
+    def add(self, key: ThreadKey, run: LiveRun) -> None:
+        """Add a run to a thread and announce it to the listeners.
+
+        :param key: the thread.
+        :param run: a run that starts, or continues after a suspension.
+        """
+        self._running.setdefault(key, []).append(run)
+        run.on_end(partial(self._remove_run, key, run))
+        for listener in self._listeners.get(key, ()):
+            _notify(listener, run)
+
+    def get_active(self, key: ThreadKey) -> LiveRun | None:
+        """Return the oldest run of a thread, which is the one that executes.
+
+        :param key: the thread.
+        """
+        return next(iter(self._running.get(key, ())), None)
+
+    def get_last(self, key: ThreadKey) -> LiveRun | None:
+        """Return the newest run of a thread, which the next one has to wait for.
+
+        :param key: the thread.
+        :raises TooManyRuns: when too many runs wait already.
+        """
+        running = self._running.get(key, [])
+        if len(running) >= MAX_WAITING:
+            raise TooManyRuns(
+                f"{len(running)} runs wait in the thread {key[2]!r}, which is the maximum."
+            )
+        return running[-1] if running else None
+
+    async def stream_frames(self, key: ThreadKey, state: State) -> AsyncGenerator[bytes]:
+        """Stream the runs of a thread to one listener: those under way, then new ones.
+
+        :param key: the thread.
+        :param state: the state of the application; the stream ends when the server drains.
+        :returns: the frames.
+        """
+        queue: asyncio.Queue[LiveRun] = asyncio.Queue(MAX_WAITING)
+        for run in self._running.get(key, ()):
+            _notify(queue, run)
+        self._listeners.setdefault(key, set()).add(queue)
+        try:
+            yield CONNECTED
+            while not state.draining:
+                async for frame in _stream_next_run(queue, state):
+                    yield frame
+        finally:
+            self._remove_listener(key, queue)
+
+    def _remove_listener(self, key: ThreadKey, queue: asyncio.Queue[LiveRun]) -> None:
+        self._listeners[key].discard(queue)
+        if not self._listeners[key]:
+            del self._listeners[key]
+
+    def _remove_run(self, key: ThreadKey, run: LiveRun) -> None:
+        self._running[key].remove(run)
+        if not self._running[key]:
+            del self._running[key]
+
+
+async def run_after(
+    before: LiveRun | None, chunks: AsyncGenerator[dict[str, Any]]
+) -> AsyncGenerator[dict[str, Any]]:
+    """Yield ``chunks`` once the run before them has ended.
+
+    :param before: the run to wait for, if any.
+    :param chunks: the chunks of the next run.
+    :returns: the chunks.
+    """
+    async with contextlib.aclosing(chunks):
+        if before is not None:
+            await before.wait()
+        async for chunk in chunks:
+            yield chunk
+
+
+def _notify(listener: asyncio.Queue[LiveRun], run: LiveRun) -> None:
+    """Add a run to a listener's queue; a full queue loses its oldest run.
+
+    The listener can still observe that run by its id.
+    """
+    if listener.full():
+        listener.get_nowait()
+    listener.put_nowait(run)
+
+
+async def _stream_next_run(queue: asyncio.Queue[LiveRun], state: State) -> AsyncGenerator[bytes]:
+    """Yield the frames of the next run; a heartbeat where none comes for long."""
+    run = await _wait_for_run(queue, HEARTBEAT_INTERVAL, state)
+    if run is None:
+        yield HEARTBEAT
+        return
+    async with contextlib.aclosing(run.stream_frames()) as frames:
+        async for frame in frames:
+            if frame != DONE:  # it ends one run, but the listener waits for more
+                yield frame
+
+
+async def _wait_for_run(
+    queue: asyncio.Queue[LiveRun], seconds: float, state: State
+) -> LiveRun | None:
+    for _ in range(round(seconds / _DRAIN_CHECK_INTERVAL)):
+        if state.draining:
+            return None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_DRAIN_CHECK_INTERVAL):
+                return await queue.get()
+    return None

@@ -1,0 +1,116 @@
+"""Routes of tools: list, details, execute."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from litestar import Request, get, post
+from litestar.response.base import ASGIResponse
+
+from mastra_core import Tool, ToolContext
+from mastra_core.errors import InvalidInput, NotFound, RequestError
+from mastra_core.logger import logger_of
+from mastra_core.redaction import words_of
+from mastra_server.http.describe import describe_tool
+from mastra_server.http.request_body import InvalidBody, read_body
+from mastra_server.http.request_context import build_context
+from mastra_server.http.responses import json_response
+from mastra_server.http.schemas import ListQuery, ToolDetails
+from mastra_server.workflows.schemas import StartQuery
+
+__all__ = ("ROUTES", "ToolBody", "build_failure_response", "execute_tool")
+
+_Request = Request[Any, Any, Any]
+
+
+class ToolBody(msgspec.Struct, rename="camel"):
+    """The input of a tool; ``data`` is required."""
+
+    data: Any = msgspec.UNSET
+    request_context: dict[str, Any] | None = None
+
+
+@get("/api/tools", operation_id="tools_list", query=ListQuery, response=dict[str, ToolDetails])
+async def _list_tools(request: _Request) -> ASGIResponse:
+    """List all tools, by registration key."""
+    partial = request.query_params.get("partial") == "true"
+    tools = request.app.state.mastra.tools.items()
+    return json_response({key: describe_tool(tool, partial=partial) for key, tool in tools})
+
+
+@get("/api/tools/{tool_id:str}", operation_id="tools_details", response=ToolDetails)
+async def _get_tool(request: _Request) -> ASGIResponse:
+    """Get a tool, by its registration key or id."""
+    return json_response(describe_tool(_find_tool(request)))
+
+
+@post(
+    "/api/tools/{tool_id:str}/execute",
+    operation_id="tools_execute",
+    query=StartQuery,
+    body=ToolBody,
+    response=Any,
+)
+async def _execute_tool(request: _Request) -> ASGIResponse:
+    """Execute a tool; invalid input is answered with status 200 and ``"error": true``."""
+    return await execute_tool(_find_tool(request), request)
+
+
+ROUTES = (_list_tools, _get_tool, _execute_tool)
+
+
+async def execute_tool(tool: Tool, request: _Request) -> ASGIResponse:
+    """Execute ``tool`` on the request's body and respond with its output.
+
+    Invalid input is answered with status 200 and ``"error": true``, as Mastra does.
+
+    :param tool: the tool.
+    :param request: the request.
+    :returns: the response.
+    :raises InvalidBody: when there is no ``data``.
+    """
+    body = await read_body(request, ToolBody)
+    if body.data is msgspec.UNSET:
+        raise InvalidBody("data", "data is required")
+    run_id = request.query_params.get("runId", "")
+    context = ToolContext(
+        request_context=build_context(request, body.request_context), run_id=run_id
+    )
+    try:
+        return json_response(await tool.execute(body.data, context))
+    except InvalidInput as error:
+        return json_response(_build_validation_error(tool, error))
+    except RequestError:
+        raise
+    except Exception as error:  # noqa: BLE001  # user code may raise anything
+        return build_failure_response(tool.id, error)
+
+
+def build_failure_response(tool_id: str, error: Exception) -> ASGIResponse:
+    """Build the response for a tool whose own code raised an exception.
+
+    :param tool_id: the id of the tool.
+    :param error: the exception.
+    :returns: a response with status 500.
+    """
+    logger_of("mastra.server").error("tool %r failed", tool_id, exc_info=error)
+    return json_response({"error": words_of(error)}, 500)
+
+
+def _build_validation_error(tool: Tool, error: InvalidInput) -> dict[str, Any]:
+    lines = "".join(f"\n- {field}: {message}" for field, message in error.issues)
+    fields = {field: {"errors": [message], "fields": {}} for field, message in error.issues}
+    return {
+        "error": True,
+        "message": f"Tool input validation failed for {tool.id}.{lines or ' ' + error.message}",
+        "validationErrors": {"errors": [], "fields": fields},
+    }
+
+
+def _find_tool(request: _Request) -> Tool:
+    try:
+        tool: Tool = request.app.state.mastra.get_tool(request.path_params["tool_id"])
+    except NotFound:
+        raise NotFound("Tool not found") from None
+    return tool

@@ -1,0 +1,201 @@
+"""Collect the events of a run into turns, from which both kinds of response are built."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import uuid
+from typing import Any
+
+from mastra_core.agents import (
+    AgentEvent,
+    AgentInput,
+    ApprovalRequired,
+    Failure,
+    File,
+    Finish,
+    ReasoningDelta,
+    Start,
+    StepFinish,
+    TextDelta,
+    ToolCall,
+    ToolResult,
+    ToolSuspended,
+    Usage,
+)
+from mastra_core.workflows.engine.run_events import now
+from mastra_server.http.responses import encode_json
+
+__all__ = (
+    "Transcript",
+    "Turn",
+    "build_call_payload",
+    "build_file_payload",
+    "build_model_metadata",
+    "build_result_payload",
+    "build_usage",
+    "build_waiting_payload",
+)
+
+_APPROVAL = encode_json(
+    {
+        "type": "object",
+        "properties": {"approved": {"type": "boolean"}, "reason": {"type": "string"}},
+        "required": ["approved"],
+        "additionalProperties": False,
+    }
+).decode()
+
+
+@dataclasses.dataclass
+class Turn:
+    """One model turn."""
+
+    text: str = ""
+    reasoning: str = ""
+    files: list[File] = dataclasses.field(default_factory=list)
+    calls: list[ToolCall] = dataclasses.field(default_factory=list)
+    results: list[ToolResult] = dataclasses.field(default_factory=list)
+    reason: str = "stop"
+    usage: Usage = dataclasses.field(default_factory=Usage)
+    started_at: int = dataclasses.field(default_factory=now)
+
+
+@dataclasses.dataclass
+class Transcript:
+    """A run so far."""
+
+    agent_id: str
+    run_input: AgentInput
+    message_id: str = dataclasses.field(default_factory=lambda: str(uuid.uuid4()))
+    turns: list[Turn] = dataclasses.field(default_factory=list)
+    model: str = ""
+    provider: str = ""
+    finish: Finish = dataclasses.field(default_factory=Finish)
+    waiting: list[ApprovalRequired | ToolSuspended] = dataclasses.field(default_factory=list)
+    is_open: bool = False
+
+    @property
+    def turn(self) -> Turn:
+        """The open turn; a new one where the last turn is closed."""
+        if not self.is_open:
+            self.turns.append(Turn())
+            self.is_open = True
+        return self.turns[-1]
+
+    @property
+    def text(self) -> str:
+        """The text of the response: structured output as JSON, else the last turn's text."""
+        if self.finish.object is not None:
+            return encode_json(self.finish.object).decode()
+        return self.turns[-1].text if self.turns else ""
+
+    def add(self, event: AgentEvent) -> None:
+        """Add one event.
+
+        :param event: the next event of the run.
+        """
+        match event:
+            case Start():
+                self.model, self.provider = event.model, event.provider
+                self.message_id = event.message_id or self.message_id
+            case TextDelta():
+                self.turn.text += event.text
+            case ReasoningDelta():
+                self.turn.reasoning += event.text
+            case File():
+                self.turn.files.append(event)
+            case ApprovalRequired() | ToolSuspended():
+                self.waiting.append(event)
+            case ToolCall():
+                self.turn.calls.append(event)
+            case ToolResult():
+                self._add_result(event)
+            case StepFinish() | Failure():
+                self._close_turn(event)
+            case Finish():
+                self.finish = event
+
+    def _add_result(self, event: ToolResult) -> None:
+        turn = self.turn
+        if not any(call.id == event.id for each in self.turns for call in each.calls):
+            # The call was made before the run was suspended; clients need call and result.
+            turn.calls.append(ToolCall(id=event.id, name=event.name, arguments=event.arguments))
+        turn.results.append(event)
+
+    def _close_turn(self, event: StepFinish | Failure) -> None:
+        turn = self.turn
+        self.is_open = False
+        if isinstance(event, Failure):
+            turn.reason = "error"
+            self.finish = Finish(reason="error", usage=self.sum_usage())
+        else:
+            turn.reason, turn.usage = event.reason, event.usage
+
+    def sum_usage(self) -> Usage:
+        """Return the token usage of all turns."""
+        return sum((turn.usage for turn in self.turns), Usage())
+
+
+def build_model_metadata(transcript: Transcript) -> dict[str, str]:
+    """Build the model metadata of a payload.
+
+    :param transcript: the run.
+    """
+    return {
+        "modelId": transcript.model,
+        "modelVersion": "",
+        "modelProvider": transcript.provider,
+    }
+
+
+def build_usage(usage: Usage) -> dict[str, Any]:
+    """Build the token usage of a payload.
+
+    :param usage: the usage.
+    """
+    tokens = {
+        "inputTokens": usage.input_tokens,
+        "outputTokens": usage.output_tokens,
+        "totalTokens": usage.input_tokens + usage.output_tokens,
+    }
+    details = {"cachedInputTokens": usage.cached_tokens, "reasoningTokens": usage.reasoning_tokens}
+    nonzero = {key: count for key, count in details.items() if count}
+    return {**tokens, **nonzero, "raw": tokens}
+
+
+def build_call_payload(call: Any) -> dict[str, Any]:
+    """Build the payload of a tool call.
+
+    :param call: a tool call, or an event about one.
+    """
+    return {"toolCallId": call.id, "toolName": call.name, "args": call.arguments}
+
+
+def build_file_payload(file: File) -> dict[str, Any]:
+    """Build the payload of a file that the model generated.
+
+    :param file: the file.
+    """
+    data = file.url or base64.b64encode(file.data).decode()
+    return {"mimeType": file.media_type, "data": data}
+
+
+def build_result_payload(result: ToolResult) -> dict[str, Any]:
+    """Build the payload of a tool result.
+
+    :param result: the result.
+    """
+    payload = {**build_call_payload(result), "result": result.result}
+    return {**payload, "isError": True} if result.failed else payload
+
+
+def build_waiting_payload(event: ApprovalRequired | ToolSuspended) -> dict[str, Any]:
+    """Build the payload of a tool call that waits for a decision.
+
+    :param event: the suspension.
+    """
+    payload = build_call_payload(event)
+    if isinstance(event, ToolSuspended):
+        return {**payload, "suspendPayload": event.payload, "resumeSchema": "{}"}
+    return {**payload, "resumeSchema": _APPROVAL}

@@ -1,0 +1,77 @@
+"""Authenticate callers by API key."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from typing import Any
+
+from mastra_core import Secret
+from mastra_core.errors import ConfigError
+
+__all__ = ("ApiKeys",)
+
+_DIGEST_PREFIX = "sha256:"
+
+
+class ApiKeys:
+    """Accepts callers with one of several keys; the user is ``{"id": NAME}``.
+
+    :param keys: each key by the name of its owner: a ``Secret``, a string, or ``sha256:`` and the
+        hex digest of the key, which may be stored in the code.
+    :param confined: restrict each key to the memory of the resource that has the key's name.
+    :raises ConfigError: for an empty mapping, or an invalid digest.
+    """
+
+    def __init__(self, keys: Mapping[str, Secret | str], *, confined: bool = False) -> None:
+        if not keys:
+            raise ConfigError("ApiKeys has no keys.", 'Pass {"name": Secret.env("NAME_KEY")}.')
+        self._keys = dict(keys)
+        self._confined = confined
+        self._digests: dict[str, bytes] = {
+            name: _compute_digest(name, key) for name, key in keys.items() if isinstance(key, str)
+        }
+
+    def authenticate(self, token: str, _: Any) -> dict[str, str] | None:
+        """Return the owner of ``token``, comparing in constant time.
+
+        :param token: the key of the caller.
+        :param _: the connection, which is not needed.
+        :returns: the user, ``None`` for an unknown key.
+        :raises ConfigError: when the environment variable of a key is not set.
+        """
+        digest = hashlib.sha256(token.encode()).digest()
+        names = [name for name in self._keys if hmac.compare_digest(self._get_digest(name), digest)]
+        return {"id": names[0]} if names else None
+
+    def resource(self, user: Mapping[str, str]) -> str:
+        """Return the resource that ``user`` is restricted to; empty where it is not restricted.
+
+        :param user: the user.
+        """
+        return user["id"] if self._confined else ""
+
+    def _get_digest(self, name: str) -> bytes:
+        """Return the digest of a key; its variable is read on the first request, not at import."""
+        if name not in self._digests:
+            key = self._keys[name]
+            self._digests[name] = _compute_digest(
+                name, key if isinstance(key, str) else key.reveal()
+            )
+        return self._digests[name]
+
+
+def _compute_digest(name: str, key: str) -> bytes:
+    if not key.startswith(_DIGEST_PREFIX):
+        return hashlib.sha256(Secret(key).reveal().encode()).digest()
+    try:
+        digest = bytes.fromhex(key.removeprefix(_DIGEST_PREFIX))
+    except ValueError:
+        digest = b""
+    if len(digest) != hashlib.sha256().digest_size:
+        raise ConfigError(
+            f"The key {name!r} is not a SHA-256 digest.",
+            "Write 'sha256:' followed by 64 hexadecimal digits.",
+        )
+    return digest

@@ -1,0 +1,100 @@
+"""Guard the routes: every route requires authentication unless it is marked public."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import Any
+
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+
+from mastra_core import Mastra
+from mastra_core.errors import Forbidden
+from mastra_core.logger import logger_of
+from mastra_server.http.errors import Unauthorized
+from mastra_server.http.paths import PathPattern
+from mastra_server.http.request_context import RESOURCE_KEY, request_context
+
+__all__ = ("AuthGuard", "build_guards")
+
+_Connection = ASGIConnection[Any, Any, Any, Any]
+
+
+def build_guards(mastra: Mastra) -> list[AuthGuard]:
+    """Build the guards of the application: one for ``Server(auth=...)``, else none.
+
+    :param mastra: the application.
+    """
+    if mastra.server.auth is None:
+        return []
+    if not hasattr(mastra.server.auth, "resource"):
+        logger_of("mastra.server").warning(
+            "auth has no resource(user): every authenticated caller may read all threads of memory"
+        )
+    return [
+        AuthGuard(
+            mastra.server.auth, [PathPattern(path, "public") for path in mastra.server.public]
+        )
+    ]
+
+
+class AuthGuard:
+    """Authenticates the caller before a handler runs.
+
+    It checks the handler that Litestar selected and not only the path, so no spelling of a path
+    bypasses it.
+
+    :param auth: the value of ``Server(auth=...)``.
+    :param public: the patterns of the paths that need no authentication.
+    """
+
+    def __init__(self, auth: Any, public: list[PathPattern]) -> None:
+        self._auth = auth
+        self._public_patterns = public
+
+    async def __call__(self, connection: _Connection, handler: BaseRouteHandler) -> None:
+        """Check the caller of a connection.
+
+        :param connection: the connection.
+        :param handler: the handler that Litestar selected.
+        :raises Unauthorized: without a token, or with one that ``authenticate`` rejects.
+        :raises Forbidden: when ``authorize`` refuses.
+        """
+        if self._is_public(connection, handler):
+            return
+        token = self._get_token(connection)
+        user = await _await_result(self._auth.authenticate(token, connection)) if token else None
+        if user is None or user is False:
+            raise Unauthorized("Invalid or expired token")
+        authorize = getattr(self._auth, "authorize", None)
+        if authorize is not None and not await _await_result(authorize(user, connection)):
+            raise Forbidden("Access denied")
+        self._set_user(connection, user)
+
+    def _is_public(self, connection: _Connection, handler: BaseRouteHandler) -> bool:
+        if handler.opt.get("requires_auth") is False:
+            return True
+        path = connection.scope["path"]
+        return any(pattern.matches(path) for pattern in self._public_patterns)
+
+    def _get_token(self, connection: _Connection) -> str:
+        get_token = getattr(self._auth, "token", None)
+        if get_token is not None:
+            return get_token(connection) or ""
+        scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            return token.strip()
+        return str(connection.query_params.get("apiKey", ""))
+
+    def _set_user(self, connection: _Connection, user: Any) -> None:
+        connection.scope["user"] = user
+        context = request_context(connection)
+        context["user"] = user
+        resource = getattr(self._auth, "resource", None)
+        owner = resource(user) if resource is not None else None
+        if owner:
+            context[RESOURCE_KEY] = str(owner)
+
+
+async def _await_result(value: Any) -> Any:
+    return await value if isinstance(value, Awaitable) else value

@@ -1,0 +1,117 @@
+"""Authenticate callers by a signed token (JWT)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mastra_core import Secret
+from mastra_core.errors import ConfigError
+from mastra_server.auth.jwks import KeyNotFound, KeySet
+
+__all__ = ("Jwt",)
+
+_SHARED = ("HS256", "HS384", "HS512")
+_PUBLIC = ("RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "PS256", "PS384", "PS512", "EdDSA")
+
+
+class Jwt:
+    """Accepts callers with a valid token; the user is the claims of the token.
+
+    Pass exactly one of the first three parameters, which verifies the signature. A token without
+    ``exp`` is rejected.
+
+    :param secret: the secret shared with the issuer (HS256; other algorithms if they are named).
+    :param public_key: the public key of the issuer in PEM (RS256, ES256 and similar).
+    :param jwks_url: the address where the issuer publishes its keys; fetched when needed.
+    :param audience: the audience a token must have; ``None`` accepts any.
+    :param issuer: the issuer a token must have; ``None`` accepts any.
+    :param algorithms: the accepted algorithms, a subset of those of the key.
+    :param leeway: the clock difference to tolerate, in seconds.
+    :param resource_claim: the claim that names the resource whose memory the user may access; empty
+        for none.
+    :raises ConfigError: without PyJWT, or unless exactly one kind of key is passed.
+    """
+
+    def __init__(
+        self,
+        *,
+        secret: Secret | str | None = None,
+        public_key: str | None = None,
+        jwks_url: str | None = None,
+        audience: str | Sequence[str] | None,
+        issuer: str | None = None,
+        algorithms: Sequence[str] | None = None,
+        leeway: float = 0,
+        resource_claim: str = "sub",
+    ) -> None:
+        _require_library()
+        if sum(each is not None for each in (secret, public_key, jwks_url)) != 1:
+            raise ConfigError(
+                "Jwt got no key, or more than one.", "Pass one of secret, public_key, jwks_url."
+            )
+        self._secret = Secret(secret) if isinstance(secret, str) else secret
+        self._public_key = public_key
+        self._keys = KeySet(jwks_url) if jwks_url else None
+        self._algorithms = _check_algorithms(algorithms, _SHARED if secret is not None else _PUBLIC)
+        self._audience = audience
+        self._issuer = issuer
+        self._leeway = leeway
+        self._claim = resource_claim
+
+    async def authenticate(self, token: str, _: Any) -> dict[str, Any] | None:
+        """Return the claims of ``token``.
+
+        :param token: the token of the caller.
+        :param _: the connection, which is not needed.
+        :returns: the claims, ``None`` where any check fails.
+        :raises KeysUnavailable: when the issuer's keys cannot be fetched.
+        """
+        import jwt
+
+        try:
+            claims: dict[str, Any] = jwt.decode(
+                token,
+                await self._get_key(token),
+                algorithms=self._algorithms,
+                audience=self._audience,
+                issuer=self._issuer,
+                leeway=self._leeway,
+                options={"require": ["exp"], "verify_aud": self._audience is not None},
+            )
+        except (jwt.PyJWTError, KeyNotFound):
+            return None
+        # A token without the claim would give access to the memory of all resources.
+        return claims if not self._claim or claims.get(self._claim) else None
+
+    def resource(self, user: Mapping[str, Any]) -> str:
+        """Return the resource that ``user`` is restricted to; empty where there is none.
+
+        :param user: the claims of the user.
+        """
+        return str(user.get(self._claim, "")) if self._claim else ""
+
+    async def _get_key(self, token: str) -> Any:
+        if self._keys is not None:
+            return await self._keys.find_key(token)
+        return self._public_key if self._secret is None else self._secret.reveal()
+
+
+def _require_library() -> None:
+    from importlib.util import find_spec
+
+    if find_spec("jwt") is None or find_spec("cryptography") is None:
+        raise ConfigError(
+            "Jwt needs PyJWT, which is not installed.",
+            'Install it: pip install "mastra-server[auth]".',
+        )
+
+
+def _check_algorithms(requested: Sequence[str] | None, supported: Sequence[str]) -> list[str]:
+    for name in requested or ():
+        if name not in supported:
+            raise ConfigError(
+                f"The algorithm {name!r} does not work with this kind of key.",
+                f"Use one or more of {', '.join(supported)}.",
+            )
+    return list(requested or (supported if supported is _PUBLIC else ["HS256"]))

@@ -1,0 +1,1 @@
+"""Parts that all routes share: requests, responses, errors, the OpenAPI document."""

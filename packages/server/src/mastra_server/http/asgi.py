@@ -1,0 +1,18 @@
+"""Define loose ASGI types for the layers around Litestar.
+
+Litestar's own types distinguish HTTP from websockets everywhere; behind the outermost layer there
+is only HTTP.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+__all__ = ("App", "Message", "Receive", "Scope", "Send")
+
+Scope = Any  # a mapping; Litestar uses typed dictionaries, these layers plain ones
+Message = Any
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
+App = Callable[[Any, Any, Any], Awaitable[None]]

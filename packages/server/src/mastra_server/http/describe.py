@@ -1,0 +1,129 @@
+"""Describe agents, tools and workflows the way the lists and details of the API return them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from mastra_core import Tool, Workflow
+from mastra_core.agents import AgentInfo, AgentLike
+from mastra_core.memory import memory_of
+from mastra_core.workflows import Step
+from mastra_server.http.responses import encode_json
+
+__all__ = ("describe_agent", "describe_tool", "describe_workflow")
+
+_COMPONENTS = {"agent": "AGENT", "tool": "TOOL", "workflow": "WORKFLOW"}
+
+
+def describe_agent(agent: AgentLike, *, partial: bool = False) -> dict[str, Any]:
+    """Describe an agent without running it.
+
+    :param agent: the agent.
+    :param partial: leave out the schemas of its tools.
+    :returns: the agent as the API returns it.
+    """
+    info = agent.info()
+    tools = {tool.id: describe_tool(tool, partial=partial) for tool in info.tools}
+    return {
+        "name": agent.name,
+        "description": agent.description,
+        "instructions": info.instructions,
+        "tools": tools,
+        "agents": {key: {"id": each.id, "name": each.name} for key, each in _iter_subagents(info)},
+        "workflows": {},
+        "skills": [],
+        "workspaceTools": [],
+        "browserTools": [],
+        "hasBrowser": False,
+        "inputProcessors": [],
+        "outputProcessors": [],
+        "provider": info.provider,
+        "modelId": info.model,
+        "modelVersion": "",
+        "supportsMemory": memory_of(agent) is not None,
+        "defaultOptions": {},
+        "defaultGenerateOptionsLegacy": {},
+        "defaultStreamOptionsLegacy": {},
+        "source": "code",
+    }
+
+
+def _iter_subagents(info: AgentInfo) -> Iterable[tuple[str, AgentLike]]:
+    # The adapter of another framework may return an object without this attribute.
+    return dict(getattr(info, "agents", {})).items()
+
+
+def describe_tool(tool: Tool, *, partial: bool = False) -> dict[str, Any]:
+    """Describe a tool.
+
+    :param tool: the tool.
+    :param partial: leave out its schemas.
+    :returns: the tool as the API returns it.
+    """
+    details: dict[str, Any] = {"id": tool.id, "description": tool.description}
+    if not partial:
+        details |= _encode_schemas(
+            {"inputSchema": tool.input_schema, "outputSchema": tool.output_schema}
+        )
+    return {**details, "requireApproval": bool(tool.requires_approval)}
+
+
+def describe_workflow(workflow: Workflow, *, partial: bool = False) -> dict[str, Any]:
+    """Describe a workflow.
+
+    :param workflow: the workflow.
+    :param partial: return the number of its steps instead of the steps, and no schemas.
+    :returns: the workflow as the API returns it.
+    """
+    steps = {} if partial else {step_.id: _describe_step(step_) for step_ in workflow.steps()}
+    details: dict[str, Any] = {
+        "name": workflow.id,
+        **({"description": workflow.description} if workflow.description else {}),
+        "origin": "code",
+        "steps": steps,
+        "allSteps": {} if partial else _describe_all_steps(workflow),
+        "stepGraph": workflow.graph(),
+        "options": {"validateInputs": True, "emitStepEvents": True},
+        "isProcessorWorkflow": False,
+    }
+    if partial:
+        return {**details, "stepCount": sum(1 for _ in workflow.steps())}
+    schemas = {
+        "inputSchema": workflow.input_schema,
+        "outputSchema": workflow.output_schema,
+        "stateSchema": workflow.state_schema,
+    }
+    return details | _encode_schemas(schemas)
+
+
+def _describe_all_steps(workflow: Workflow, prefix: str = "") -> dict[str, Any]:
+    """Return the steps by path, including those of nested workflows."""
+    steps: dict[str, Any] = {}
+    for step_ in workflow.steps():
+        steps[prefix + step_.id] = {**_describe_step(step_), "isWorkflow": step_.kind == "workflow"}
+        if step_.workflow is not None:
+            steps |= _describe_all_steps(step_.workflow, f"{prefix}{step_.id}.")
+    return steps
+
+
+def _describe_step(step_: Step[Any, Any]) -> dict[str, Any]:
+    schemas = {
+        f"{kind}Schema": step_.schema(kind) for kind in ("input", "output", "resume", "suspend")
+    }
+    details = {"id": step_.id, **_encode_schemas(schemas)}
+    if step_.kind in _COMPONENTS:
+        details["component"] = _COMPONENTS[step_.kind]
+    return {**details, "description": step_.description} if step_.description else details
+
+
+def _encode_schemas(schemas: dict[str, dict[str, Any] | None]) -> dict[str, str]:
+    """Encode schemas as text, the way the API transports them, and leave out unknown ones.
+
+    The text is JSON in the envelope of superjson.
+    """
+    return {
+        name: encode_json({"json": schema}).decode()
+        for name, schema in schemas.items()
+        if schema is not None
+    }

@@ -1,0 +1,178 @@
+"""Turn exceptions into responses with the message meant for the caller, never a traceback."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from litestar import Request
+from litestar.exceptions import HTTPException
+from litestar.response.base import ASGIResponse
+
+from mastra_core.agents.protocol import AgentFailed
+from mastra_core.errors import InvalidInput, RequestError
+from mastra_core.logger import logger_of
+from mastra_server.http.asgi import App, Message, Receive, Scope, Send
+from mastra_server.http.responses import json_response, to_response
+
+__all__ = (
+    "BodyTooLarge",
+    "ErrorBoundary",
+    "ErrorResponse",
+    "Unauthorized",
+    "UnsupportedOperation",
+    "build_error_response",
+    "get_exception_handlers",
+    "get_status",
+)
+
+_INTERNAL = 500
+
+
+class BodyTooLarge(RequestError):
+    """The request's body exceeds ``Server.body_limit``."""
+
+    status = 413
+
+
+class UnsupportedOperation(RequestError):
+    """Mastra has this operation, this server does not."""
+
+    status = 501
+
+
+class Unauthorized(RequestError):
+    """The request carries no valid credentials."""
+
+    status = 401
+
+
+class ErrorBoundary:
+    """Turn exceptions of the user's middleware into responses.
+
+    :param app: the application inside.
+    """
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Call the inner application and answer its exceptions.
+
+        An exception after the response began is raised again: the ASGI server closes the
+        connection.
+
+        :param scope: the ASGI scope.
+        :param receive: the ASGI receive callable.
+        :param send: the ASGI send callable.
+        """
+        started = False
+
+        async def watch(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watch)
+        except Exception as error:
+            if started:
+                raise
+            await ErrorResponse(error)(scope, receive, send)
+
+
+def get_exception_handlers() -> dict[Any, Any]:
+    """Return Litestar's exception handlers for everything that routes raise."""
+    return {
+        HTTPException: _handle_exception,
+        Exception: _handle_exception,
+    }
+
+
+def build_error_response(error: Exception, scope: Scope) -> ASGIResponse:
+    """Build the response for ``error``; log unexpected errors with their traceback.
+
+    :param error: the exception.
+    :param scope: the ASGI scope of the request, for the log.
+    :returns: the response with the status of the error.
+    """
+    status = get_status(error)
+    if isinstance(error, RequestError):
+        headers = {"www-authenticate": "Bearer"} if isinstance(error, Unauthorized) else None
+        return json_response(_format_error(error), status, headers)
+    if isinstance(error, AgentFailed):
+        return json_response({"error": error.message}, status)
+    if isinstance(error, HTTPException) and status != _INTERNAL:
+        return json_response({"error": error.detail}, status, error.headers)
+    fields = {"method": scope.get("method"), "path": scope["path"]}
+    logger_of("mastra.server").error("the request failed", exc_info=error, extra=fields)
+    return json_response({"error": "Internal Server Error"}, _INTERNAL)
+
+
+def get_status(error: Exception) -> int:
+    """Return the HTTP status for ``error``.
+
+    :param error: the exception.
+    """
+    if isinstance(error, RequestError | AgentFailed):
+        return error.status
+    return error.status_code if isinstance(error, HTTPException) else _INTERNAL
+
+
+def _format_error(error: RequestError) -> dict[str, Any]:
+    issues = error.issues if isinstance(error, InvalidInput) else ()
+    body: dict[str, Any] = {"error": error.message}
+    if issues:
+        body["issues"] = [{"field": field, "message": message} for field, message in issues]
+    return body
+
+
+class ErrorResponse:
+    """The response to ``error``: what ``on_error`` returns, or else the default.
+
+    :param error: the exception.
+    """
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def to_asgi_response(self, **_: Any) -> App:
+        """Return itself: Litestar calls this on what an exception handler returns.
+
+        :param _: arguments of Litestar's, which are not needed.
+        """
+        return self
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the response.
+
+        :param scope: the ASGI scope.
+        :param receive: the ASGI receive callable.
+        :param send: the ASGI send callable.
+        """
+        response: App = build_error_response(self._error, scope)
+        on_error = scope["litestar_app"].state.mastra.server.on_error
+        if on_error is not None:
+            request: Request[Any, Any, Any] = Request(scope, receive, send)
+            response = await _call_on_error(on_error, self._error, request) or response
+        await response(scope, receive, send)
+
+
+async def _call_on_error(
+    on_error: Callable[..., Any], error: Exception, request: Request[Any, Any, Any]
+) -> App | None:
+    """Return the response of the user's ``on_error``.
+
+    When it fails itself, log the failure and return ``None`` for the default response.
+    """
+    try:
+        value = on_error(error, request)
+        value = await value if isinstance(value, Awaitable) else value
+        return None if value is None else to_response(value, request, get_status(error))
+    except Exception as failure:  # noqa: BLE001  # user code may raise anything
+        logger_of("mastra.server").error("on_error failed", exc_info=failure)
+        return None
+
+
+def _handle_exception(_: Request[Any, Any, Any], error: Exception) -> ErrorResponse:
+    return ErrorResponse(error)

@@ -1,0 +1,98 @@
+"""Extend uvicorn's HTTP protocol: limit request heads, and drain connections on shutdown."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+__all__ = ("LimitedHead",)
+
+MAX_HEAD_BYTES = 65_536  # of request line and headers, and what comes along in one read
+HEAD_TIMEOUT = 30.0  # seconds until the head must be complete
+IDLE_GRACE = 0.25  # seconds that an idle connection stays open after shutdown began
+_TOO_LARGE = b"431 Request Header Fields Too Large"
+_TOO_SLOW = b"408 Request Timeout"
+
+
+class LimitedHead(HttpToolsProtocol):
+    """uvicorn's protocol with a size limit and a timeout for the head of each request."""
+
+    _size = 0
+    _in_head = True
+    _shutting_down = False
+    _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Start the timeout of the first head.
+
+        :param transport: the transport of the new connection.
+        """
+        super().connection_made(transport)
+        self._start_timer()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Cancel the timeout.
+
+        :param exc: the reason, ``None`` for a regular end.
+        """
+        self._cancel_timer()
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        """Start to count the bytes of another head."""
+        self._in_head, self._size = True, 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Stop counting; during shutdown, close the connection after this request."""
+        self._in_head = False
+        super().on_headers_complete()
+        if self._shutting_down and not self._is_idle():
+            self.cycle.keep_alive = False
+
+    def shutdown(self) -> None:
+        """Begin to shut down; a request that is under way still gets its response."""
+        self._shutting_down = True
+        if self._is_idle():
+            self.loop.call_later(IDLE_GRACE, self._close_if_idle)
+        else:
+            self.cycle.keep_alive = False
+
+    def _close_if_idle(self) -> None:
+        if self._is_idle() and not self.transport.is_closing():
+            self.transport.close()
+
+    def _is_idle(self) -> bool:
+        cycle: Any = self.cycle  # None before the first request, whatever its type says
+        return cycle is None or cycle.response_complete
+
+    def data_received(self, data: bytes) -> None:
+        """Count what is read while no head is complete.
+
+        :param data: the bytes that were read; most requests arrive in one piece.
+        """
+        super().data_received(data)
+        if not self._in_head:
+            self._cancel_timer()
+            return
+        self._size += len(data)
+        if self._size > MAX_HEAD_BYTES:
+            self._reject(_TOO_LARGE)
+        elif self._timer is None:
+            self._start_timer()
+
+    def _start_timer(self) -> None:
+        self._timer = self.loop.call_later(HEAD_TIMEOUT, self._reject, _TOO_SLOW)
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _reject(self, status: bytes) -> None:
+        self._cancel_timer()
+        if not self.transport.is_closing():
+            self.transport.write(b"HTTP/1.1 %b\r\nconnection: close\r\n\r\n" % status)
+            self.transport.close()

@@ -1,0 +1,105 @@
+"""Give each path one canonical spelling, so that middleware and routes match the same paths."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Iterator
+
+from litestar.handlers import HTTPRouteHandler
+
+from mastra_core.errors import ConfigError
+from mastra_server.http.asgi import App, Receive, Scope, Send
+from mastra_server.http.responses import text_response
+
+__all__ = ("CanonicalPath", "PathPattern", "mount_handlers", "to_declared_path")
+
+_DECLARED_PREFIX = "/api"  # the prefix in the decorators of this package's handlers
+
+
+def mount_handlers(handlers: Iterable[HTTPRouteHandler], prefix: str) -> Iterator[HTTPRouteHandler]:
+    """Yield copies of ``handlers`` with the paths of the API below ``prefix`` instead of ``/api``.
+
+    :param handlers: the handlers, declared below ``/api``.
+    :param prefix: the prefix to serve them under, such as ``/v1``; may be empty.
+    :returns: the copies.
+    """
+    for handler in handlers:
+        mounted = copy.copy(handler)
+        mounted.paths = {_replace_prefix(path, prefix) for path in handler.paths}
+        yield mounted
+
+
+def to_declared_path(path: str, prefix: str) -> str:
+    """Convert a requested path to the spelling of the decorators, below ``/api``.
+
+    :param path: the path of the request.
+    :param prefix: the prefix that the API is served under.
+    :returns: the path below ``/api``; empty where it does not belong to the API.
+    """
+    inside = path == prefix or path.startswith(f"{prefix}/")
+    return _DECLARED_PREFIX + path.removeprefix(prefix) if inside else ""
+
+
+def _replace_prefix(path: str, prefix: str) -> str:
+    inside = path == _DECLARED_PREFIX or path.startswith(f"{_DECLARED_PREFIX}/")
+    return (prefix + path.removeprefix(_DECLARED_PREFIX) or "/") if inside else path
+
+
+class PathPattern:
+    """``/a/*`` matches ``/a`` and everything below, ``/a`` only that path, ``*`` every path.
+
+    :param path: the pattern.
+    :param label: what the pattern belongs to, for the error message.
+    :raises ConfigError: for ``*`` anywhere but at the end, or no leading slash.
+    """
+
+    def __init__(self, path: str, label: str) -> None:
+        matches_all = path in ("*", "/*")
+        self._prefix = "" if matches_all else path.removesuffix("/*")
+        self._matches_below = matches_all or path.endswith("/*")
+        if "*" in self._prefix or not (matches_all or path.startswith("/")):
+            raise ConfigError(
+                f"The {label} path {path!r} has '*' in the middle, or no leading '/'.",
+                "Write '/api/agents/*', or check request.url.path in a middleware.",
+            )
+
+    def matches(self, path: str) -> bool:
+        """Return whether the pattern matches ``path``.
+
+        :param path: a path in canonical spelling.
+        """
+        return path == self._prefix or (self._matches_below and path.startswith(self._prefix + "/"))
+
+
+class CanonicalPath:
+    """Strip the prefix the server is mounted under; answer 404 to doubled and trailing slashes.
+
+    Litestar would route ``//api/agents/`` to ``/api/agents``, past a middleware on ``/api/*``.
+
+    :param app: the application inside.
+    """
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Call the inner application with the canonical path; refuse websockets.
+
+        :param scope: the ASGI scope.
+        :param receive: the ASGI receive callable.
+        :param send: the ASGI send callable.
+        """
+        if scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 4404, "reason": "Not Found"})
+            return
+        path = _strip_root_path(scope["path"], scope.get("root_path", "").rstrip("/"))
+        if path != "/" and (path.endswith("/") or "//" in path or not path.startswith("/")):
+            await text_response("404 Not Found", 404)(scope, receive, send)
+            return
+        scope["path"], scope["root_path"] = path, ""
+        await self._app(scope, receive, send)
+
+
+def _strip_root_path(path: str, root: str) -> str:
+    inside = root and (path == root or path.startswith(root + "/"))
+    return path[len(root) :] or "/" if inside else path

@@ -1,0 +1,180 @@
+"""Read and validate JSON bodies and query parameters."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from typing import Any, TypeVar
+
+import msgspec
+from litestar import Request
+
+from mastra_core.errors import InvalidInput
+
+__all__ = (
+    "InvalidBody",
+    "InvalidQuery",
+    "convert_value",
+    "decode_json",
+    "read_body",
+    "read_date_param",
+    "read_json_param",
+    "read_number_param",
+    "require_param",
+)
+
+T = TypeVar("T")
+_MAX_DEPTH = 200
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_MISSING = re.compile(r"Object missing required field `(?P<field>[^`]+)`")
+
+
+class InvalidBody(InvalidInput):
+    """The request body does not have the type of the route.
+
+    :param field: the path of the field, such as ``messages.0.role``.
+    :param message: what is wrong with it.
+    """
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__("Invalid request body", issues=((field, message),))
+
+
+class InvalidQuery(InvalidInput):
+    """A query parameter does not have the type of the route.
+
+    :param field: the name of the parameter.
+    :param message: what is wrong with it.
+    """
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__("Invalid query parameters", issues=((field, message),))
+
+
+def decode_json(raw: bytes, type_: type[T]) -> T:
+    """Decode JSON from a caller as ``type_``.
+
+    :param raw: the JSON.
+    :param type_: the type to decode to.
+    :returns: the decoded value.
+    :raises msgspec.DecodeError: for invalid JSON, for JSON nested deeper than 200 levels, or for
+        another type.
+    """
+    if raw.count(b"[") + raw.count(b"{") > _MAX_DEPTH and _measure_depth(raw) > _MAX_DEPTH:
+        raise msgspec.DecodeError("JSON nests too deeply")
+    return msgspec.json.decode(raw, type=type_)
+
+
+def _measure_depth(raw: bytes) -> int:
+    """Measure how deep JSON nests without decoding it: decoders fail at their recursion limit."""
+    depth = maximum = 0
+    for bracket in _STRING.sub(b"", raw).translate(None, _NO_BRACKETS):
+        depth += 1 if bracket in b"[{" else -1
+        maximum = max(maximum, depth)
+    return maximum
+
+
+async def read_body(request: Request[Any, Any, Any], type_: type[T]) -> T:
+    """Read the JSON body as ``type_``, regardless of its content type.
+
+    :param request: the request; a missing body counts as an empty object.
+    :param type_: the type to decode to.
+    :returns: the decoded body.
+    :raises InvalidBody: naming the first field that does not fit.
+    """
+    raw = await request.body()
+    try:
+        return decode_json(raw or b"{}", type_)
+    except msgspec.ValidationError as error:
+        raise _to_invalid_body(str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise InvalidBody("body", "Invalid JSON in request body") from None
+
+
+def read_json_param(request: Request[Any, Any, Any], name: str, type_: type[T]) -> T | None:
+    """Read a query parameter that holds JSON.
+
+    :param request: the request.
+    :param name: the name of the parameter.
+    :param type_: the type to decode to.
+    :returns: the decoded value, ``None`` where the parameter is missing.
+    :raises InvalidQuery: for invalid JSON, or JSON of another type.
+    """
+    text: str = request.query_params.get(name, "")
+    if not text:
+        return None
+    try:
+        return decode_json(text.encode(), type_)
+    except (msgspec.DecodeError, UnicodeError) as error:
+        raise InvalidQuery(name, f"Expected JSON: {error}") from None
+
+
+def convert_value(value: Any, type_: type[T]) -> T:
+    """Convert a part of a decoded body to ``type_``.
+
+    :param value: the decoded value.
+    :param type_: the type to convert to.
+    :returns: the converted value.
+    :raises InvalidBody: naming the first field that does not fit.
+    """
+    try:
+        return msgspec.convert(value, type_)
+    except msgspec.ValidationError as error:
+        raise _to_invalid_body(str(error)) from None
+
+
+def require_param(request: Request[Any, Any, Any], name: str) -> str:
+    """Read a query parameter that must be present.
+
+    :param request: the request.
+    :param name: the name of the parameter.
+    :returns: its value, which is not empty.
+    :raises InvalidQuery: when the parameter is missing.
+    """
+    value: str = request.query_params.get(name, "")
+    if not value:
+        raise InvalidQuery(name, "Required")
+    return value
+
+
+def read_number_param(request: Request[Any, Any, Any], name: str) -> int | None:
+    """Read a query parameter that is a number of 0 or more.
+
+    :param request: the request.
+    :param name: the name of the parameter.
+    :returns: the number, ``None`` where the parameter is missing.
+    :raises InvalidQuery: for anything but digits.
+    """
+    text: str = request.query_params.get(name, "")
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit()):
+        raise InvalidQuery(name, "Expected a number of 0 or more")
+    return int(text)
+
+
+def read_date_param(request: Request[Any, Any, Any], name: str) -> int | None:
+    """Read a query parameter that is an ISO date; UTC where the date has no zone.
+
+    :param request: the request.
+    :param name: the name of the parameter.
+    :returns: milliseconds since the epoch, ``None`` where the parameter is missing.
+    :raises InvalidQuery: for anything but an ISO date.
+    """
+    text: str = request.query_params.get(name, "")
+    if not text:
+        return None
+    try:
+        date = dt.datetime.fromisoformat(text)
+    except ValueError:
+        raise InvalidQuery(name, "Expected an ISO date") from None
+    return int((date if date.tzinfo else date.replace(tzinfo=dt.UTC)).timestamp() * 1000)
+
+
+def _to_invalid_body(message: str) -> InvalidBody:
+    text, _, path = message.partition(" - at `$")
+    missing = _MISSING.match(text)
+    if missing:
+        return InvalidBody(f"{path.rstrip('`')}.{missing['field']}".lstrip("."), "Required")
+    return InvalidBody(path.rstrip("`").lstrip(".") or "root", text)

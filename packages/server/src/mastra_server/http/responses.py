@@ -1,0 +1,181 @@
+"""Build responses: JSON encoded by msgspec, and bodies that are streamed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any, TypeVar
+
+import msgspec
+from litestar import Request, Response
+from litestar.response.base import ASGIResponse
+
+from mastra_core.schema import dump
+from mastra_server.http.asgi import App, Receive, Scope, Send
+
+__all__ = (
+    "StreamResponse",
+    "cancel_tasks",
+    "close_on_exit",
+    "encode_json",
+    "json_response",
+    "text_response",
+    "to_response",
+)
+
+
+T = TypeVar("T")
+
+
+def encode_json(value: Any) -> bytes:
+    """Encode ``value`` as JSON on one line.
+
+    :param value: anything that msgspec or pydantic can encode.
+    :returns: the JSON in UTF-8.
+    :raises TypeError: when a part of it has no JSON form.
+    """
+    return msgspec.json.encode(value, enc_hook=dump)
+
+
+class _JsonResponse(ASGIResponse):
+    """A JSON response without the work Litestar does for each: most responses are of this kind."""
+
+    def __init__(self, body: bytes, status: int, headers: Mapping[str, str]) -> None:
+        self.status_code = status
+        self._body = body
+        self._headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+            *((name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()),
+        ]
+
+    async def __call__(self, scope: Scope, _: Receive, send: Send) -> None:
+        """Send the response, without its body for a ``HEAD`` request."""
+        start = {"type": "http.response.start", "status": self.status_code}
+        await send({**start, "headers": self._headers})
+        body = b"" if scope["method"] == "HEAD" else self._body
+        await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def json_response(
+    body: Any, status: int = 200, headers: Mapping[str, str] | None = None
+) -> ASGIResponse:
+    """Build a JSON response.
+
+    :param body: the value to encode.
+    :param status: the HTTP status.
+    :param headers: further headers.
+    """
+    return _JsonResponse(encode_json(body), status, headers or {})
+
+
+def text_response(body: str, status: int = 200) -> ASGIResponse:
+    """Build a plain text response.
+
+    :param body: the text.
+    :param status: the HTTP status.
+    """
+    return ASGIResponse(body=body, media_type="text/plain", status_code=status)
+
+
+def to_response(value: Any, request: Request[Any, Any, Any], status: int = 200) -> App:
+    """Convert the return value of a user's function to a response.
+
+    :param value: a response or an ASGI application (used unchanged), a string (sent as text), or
+        any other value (sent as JSON).
+    :param request: the request.
+    :param status: the HTTP status for text and JSON.
+    :raises TypeError: when the value has no JSON form.
+    """
+    if isinstance(value, Response):
+        return value.to_asgi_response(app=None, request=request)
+    if callable(value):
+        return value  # type: ignore[no-any-return]  # any ASGI application may answer
+    return text_response(value, status) if isinstance(value, str) else json_response(value, status)
+
+
+class StreamResponse:
+    """A response whose body is sent chunk by chunk, as the chunks are generated.
+
+    However it ends (last chunk, client disconnect, cancelled request), the generator is closed
+    before the call returns, and no task keeps waiting for a disconnect.
+
+    :param chunks: the body; closed at the end.
+    :param media_type: the content type.
+    :param finally_: called at the end, even where the generator was never started.
+    """
+
+    def __init__(
+        self,
+        chunks: AsyncGenerator[bytes],
+        media_type: str,
+        finally_: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        self._chunks = chunks
+        self._finally = finally_
+        self._headers = [
+            (b"content-type", media_type.encode()),
+            (b"cache-control", b"no-cache"),
+            (b"x-accel-buffering", b"no"),
+        ]
+
+    async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
+        """Send the whole body, or as much as the client waits for.
+
+        :param _: the ASGI scope, which is not needed.
+        :param receive: the ASGI receive callable.
+        :param send: the ASGI send callable.
+        """
+        send_task = asyncio.create_task(self._send(send))
+        disconnect_task = asyncio.create_task(_wait_for_disconnect(receive))
+        try:
+            await asyncio.wait((send_task, disconnect_task), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await cancel_tasks(send_task, disconnect_task)
+            if self._finally is not None:  # a generator that never started runs no `finally`
+                await self._finally()
+        if not send_task.cancelled():
+            send_task.result()
+
+    async def _send(self, send: Send) -> None:
+        async with contextlib.aclosing(self._chunks) as chunks:
+            await send({"type": "http.response.start", "status": 200, "headers": self._headers})
+            async for chunk in chunks:
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+@contextlib.asynccontextmanager
+async def close_on_exit(events: AsyncIterator[T]) -> AsyncIterator[AsyncIterator[T]]:
+    """Close ``events`` at the end of the block if it is a generator.
+
+    An agent's protocol requires only an iterator, but gets a generator nearly always, and an open
+    generator keeps its resources.
+
+    :param events: the iterator.
+    :returns: a context manager that gives ``events``.
+    """
+    try:
+        yield events
+    finally:
+        if isinstance(events, AsyncGenerator):
+            await events.aclose()
+
+
+async def cancel_tasks(*tasks: asyncio.Task[Any]) -> None:
+    """Cancel the running ones of ``tasks`` and wait for all; raise nothing.
+
+    :param tasks: at least one task.
+    """
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+    for task in tasks:
+        if not task.cancelled():
+            task.exception()  # retrieved, so that the loop does not log it
+
+
+async def _wait_for_disconnect(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,149 @@
+"""Define the types of queries and responses for the OpenAPI document.
+
+Responses are built as plain dictionaries; a test compares what the server sends with these types.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, NotRequired, TypedDict
+
+import msgspec
+
+__all__ = (
+    "AgentDetails",
+    "AgentRunQuery",
+    "Chunk",
+    "ContextQuery",
+    "Error",
+    "Generated",
+    "Health",
+    "ListQuery",
+    "ListedAgent",
+    "Message",
+    "Ready",
+    "ToolDetails",
+)
+
+Context = Annotated[
+    str, msgspec.Meta(description="Values for agents, tools and steps: JSON, or base64 of JSON.")
+]
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Schema = Annotated[str, msgspec.Meta(description='A JSON Schema as text: `{"json": SCHEMA}`.')]
+Milliseconds = Annotated[int, msgspec.Meta(description="Milliseconds since the epoch.")]
+
+
+class ContextQuery(msgspec.Struct, rename="camel"):
+    """The query of every operation."""
+
+    request_context: Context = ""
+
+
+class ListQuery(ContextQuery):
+    """The query of a list."""
+
+    partial: Annotated[str, msgspec.Meta(description="`true` leaves the schemas out.")] = ""
+
+
+class AgentRunQuery(ContextQuery):
+    """The query of an agent's run."""
+
+
+class Issue(TypedDict):
+    """A field that does not fit, and what is wrong with it."""
+
+    field: str
+    message: str
+
+
+class Error(TypedDict):
+    """Why the request failed."""
+
+    error: str
+    issues: NotRequired[list[Issue]]
+
+
+class Message(TypedDict):
+    """A confirmation."""
+
+    message: str
+
+
+class Health(TypedDict):
+    """Whether the process is alive."""
+
+    success: bool
+
+
+class Ready(TypedDict):
+    """Whether the server takes requests."""
+
+    ready: bool
+
+
+class ToolDetails(TypedDict):
+    """A tool."""
+
+    id: str
+    description: str
+    inputSchema: NotRequired[Schema]
+    outputSchema: NotRequired[Schema]
+    requireApproval: bool
+
+
+class AgentDetails(TypedDict):
+    """An agent."""
+
+    name: str
+    description: str
+    instructions: Any
+    tools: dict[str, ToolDetails]
+    workflows: dict[str, Any]
+    provider: str
+    modelId: str
+    supportsMemory: NotRequired[bool]
+
+
+class ListedAgent(AgentDetails):
+    """An agent in a list."""
+
+    id: str
+
+
+class Usage(TypedDict):
+    """The tokens that a run used."""
+
+    inputTokens: int
+    outputTokens: int
+    totalTokens: int
+
+
+class Chunk(TypedDict):
+    """One chunk of a stream."""
+
+    type: str
+    runId: str
+    payload: NotRequired[Any]
+
+
+class Response(TypedDict):
+    """The messages that a run added."""
+
+    messages: list[dict[str, Any]]
+
+
+class Generated(TypedDict):
+    """The result of a whole run of an agent."""
+
+    text: str
+    object: NotRequired[Any]
+    finishReason: str
+    usage: Usage
+    totalUsage: Usage
+    steps: list[dict[str, Any]]
+    toolCalls: list[Chunk]
+    toolResults: list[Chunk]
+    response: Response
+    suspendPayload: NotRequired[dict[str, Any]]
+    resumeSchema: NotRequired[str]
+    messages: list[dict[str, Any]]
+    runId: str

@@ -1,0 +1,38 @@
+"""Encode server-sent events the way Mastra's client reads them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Any
+
+from mastra_core.logger import logger_of
+from mastra_server.http.responses import StreamResponse, encode_json
+
+__all__ = ("DONE", "HEARTBEAT", "encode_event", "sse_response")
+
+DONE = b"data: [DONE]\n\n"
+HEARTBEAT = b": heartbeat\n\n"
+
+
+def sse_response(
+    frames: AsyncGenerator[bytes], finally_: Callable[[], Awaitable[None]] | None = None
+) -> StreamResponse:
+    """Build a response that streams server-sent events.
+
+    :param frames: the encoded events.
+    :param finally_: called when the client has received everything, or disconnected.
+    """
+    return StreamResponse(frames, "text/event-stream", finally_)
+
+
+def encode_event(chunk: dict[str, Any]) -> bytes:
+    """Encode ``chunk`` as one event.
+
+    :param chunk: the chunk.
+    :returns: the event; empty, with an error in the log, where the chunk has no JSON form.
+    """
+    try:
+        return b"data: " + encode_json(chunk) + b"\n\n"
+    except (TypeError, ValueError) as error:
+        logger_of("mastra.server").error("cannot encode a chunk as JSON", exc_info=error)
+        return b""

@@ -1,0 +1,57 @@
+"""Open what the application needs before its first request, and report a failure to do so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Litestar
+
+from mastra_core import Mastra
+from mastra_core.errors import ConfigError, StorageError
+from mastra_server.http.asgi import Message
+
+__all__ = ("StartupErrorApp", "open_resources")
+
+
+async def open_resources(app: Litestar) -> None:
+    """Open the storage, the telemetry and the trace store, so that errors show up before a request.
+
+    :param app: the application.
+    :raises StorageError: when the storage cannot be opened.
+    :raises ConfigError: when a package for traces is not installed.
+    """
+    import asyncio
+
+    mastra: Mastra = app.state.mastra
+    tracers = [each for each in (mastra.telemetry, app.state.trace_store) if each is not None]
+    try:
+        await mastra.storage.open()
+        for tracer in tracers:
+            await asyncio.to_thread(tracer.start)  # imports the SDK, which takes long
+    except (ConfigError, StorageError) as error:
+        app.state.startup_error = str(error)
+        raise
+
+
+class StartupErrorApp(Litestar):
+    """A Litestar application that reports a failed startup by its message alone.
+
+    Litestar would report the whole traceback, even where the user only has to create a directory.
+    """
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Run the application, with the plain message in a failed startup.
+
+        :param scope: the ASGI scope.
+        :param receive: the ASGI receive callable.
+        :param send: the ASGI send callable.
+        """
+
+        async def send_message(message: Message) -> None:
+            if message["type"] == "lifespan.startup.failed" and "startup_error" in self.state:
+                message = {**message, "message": self.state.startup_error}
+            await send(message)
+
+        await super().__call__(
+            scope, receive, send_message if scope["type"] == "lifespan" else send
+        )

@@ -1,0 +1,67 @@
+"""Turn the user's own endpoints into Litestar handlers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Iterator
+from typing import Any, cast
+
+from litestar import Controller, Request, Router, route
+from litestar.handlers import BaseRouteHandler
+from litestar.response.base import ASGIResponse
+
+from mastra_core import ApiRoute, Mastra
+from mastra_core.errors import ConfigError
+from mastra_server.http.health import HEALTH_PATHS
+from mastra_server.http.responses import to_response
+
+__all__ = ("build_user_routes",)
+
+_PARAMETER = re.compile(r"\{(\w+)\}")
+
+
+def build_user_routes(mastra: Mastra) -> Iterator[Any]:
+    """Yield the handlers of ``Server(api_routes=...)``.
+
+    :param mastra: the application.
+    :returns: handlers, routers and controllers of Litestar.
+    :raises ConfigError: for a path below the API's prefix, or a value that is not a route.
+    """
+    for item in mastra.server.api_routes:
+        if isinstance(item, ApiRoute):
+            yield _build_handler(item, mastra.server.api_prefix)
+        elif isinstance(item, BaseRouteHandler | Router) or _is_controller(item):
+            yield item
+        else:
+            raise ConfigError(
+                f"api_routes contains {item!r}, which is not a route.",
+                "Pass ApiRoute(path=..., handler=...), or a Litestar handler.",
+            )
+
+
+def _is_controller(item: Any) -> bool:
+    return isinstance(item, type) and issubclass(item, Controller)
+
+
+def _build_handler(item: ApiRoute, prefix: str) -> Any:
+    if item.path in HEALTH_PATHS or (prefix and (item.path + "/").startswith(prefix + "/")):
+        raise ConfigError(
+            f"The path {item.path!r} is reserved for the server's own routes.",
+            f"Choose a path outside of {prefix}/, /health and /ready.",
+        )
+
+    async def handle(request: Request[Any, Any, Any]) -> ASGIResponse:
+        value = item.handler(request)
+        value = await value if isinstance(value, Awaitable) else value
+        return cast("ASGIResponse", to_response(value, request))  # Litestar reads the annotation
+
+    handle.__name__ = getattr(item.handler, "__name__", "answer")
+    handle.__doc__ = item.handler.__doc__
+    path = _PARAMETER.sub(r"{\1:str}", item.path)
+    methods: Any = list(item.methods)
+    return route(
+        path,
+        operation_id=f"routes_{handle.__name__}",
+        http_method=methods,
+        requires_auth=item.requires_auth,
+    )(handle)

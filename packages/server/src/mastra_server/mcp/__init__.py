@@ -1,0 +1,1 @@
+"""Routes that present the application as an MCP server."""

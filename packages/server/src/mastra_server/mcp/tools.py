@@ -1,0 +1,185 @@
+"""Routes that present the application as an MCP server, and call its tools without the protocol."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
+
+import msgspec
+from litestar import Request, get, post
+from litestar.response.base import ASGIResponse
+
+from mastra_core.errors import NotFound, RequestError
+from mastra_server.agents.tools import build_failure_response
+from mastra_server.http.request_body import InvalidBody, read_body
+from mastra_server.http.responses import json_response
+
+if TYPE_CHECKING:
+    from mastra_core.mcp.exposed_tools import Offer
+
+__all__ = ("ROUTES", "McpServer", "describe_application")
+
+_Request = Request[Any, Any, Any]
+_ID = "mastra"
+_SERVER_PATH = "/api/mcp/{server_id:str}"
+_OWN_PATH = (
+    f"/api/mcp/{_ID}"  # the router tries no parameter where the protocol's path has this part
+)
+
+
+class McpVersion(TypedDict):
+    """The version of a server; an application has none."""
+
+    version: str
+    release_date: str
+    is_latest: bool
+
+
+class McpServer(TypedDict):
+    """An MCP server."""
+
+    id: str
+    name: str
+    version_detail: McpVersion
+    transports: list[str]
+
+
+class McpTool(TypedDict):
+    """A tool of an MCP server."""
+
+    id: str
+    name: str
+    description: str
+    inputSchema: dict[str, Any]
+    outputSchema: NotRequired[dict[str, Any]]
+
+
+class McpTools(TypedDict):
+    """The tools of an MCP server."""
+
+    tools: list[McpTool]
+
+
+class McpResult(TypedDict):
+    """The output of a tool."""
+
+    result: Any
+
+
+class McpResources(TypedDict):
+    """The resources of an MCP server; always empty."""
+
+    resources: list[dict[str, Any]]
+
+
+class _Called(msgspec.Struct):
+    data: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+
+
+def describe_application() -> McpServer:
+    """Describe the application as an MCP server."""
+    version: McpVersion = {"version": "", "release_date": "", "is_latest": True}
+    return {
+        "id": _ID,
+        "name": _ID,
+        "version_detail": version,
+        "transports": ["streamable-http"],
+    }
+
+
+@get("/api/mcp/v0/servers/{server_id:str}", operation_id="mcp_tools_details", response=McpServer)
+async def _get_server(request: _Request) -> ASGIResponse:
+    """Get the application's description as an MCP server."""
+    _check_server(request)
+    return json_response(describe_application())
+
+
+@get(
+    [f"{_OWN_PATH}/tools", f"{_SERVER_PATH}/tools"],
+    operation_id="mcp_tools_{path}",
+    response=McpTools,
+)
+async def _list_tools(request: _Request) -> ASGIResponse:
+    """List the agents, workflows and tools that the application exposes."""
+    return json_response(
+        {"tools": [_describe_tool(offer) for offer in _list_offers(request).values()]}
+    )
+
+
+@get(
+    [f"{_OWN_PATH}/tools/{{tool_id:str}}", f"{_SERVER_PATH}/tools/{{tool_id:str}}"],
+    operation_id="mcp_tools_{path}",
+    response=McpTool,
+)
+async def _get_tool(request: _Request) -> ASGIResponse:
+    """Get an exposed tool."""
+    return json_response(_describe_tool(_find_offer(request)))
+
+
+@post(
+    [f"{_OWN_PATH}/tools/{{tool_id:str}}/execute", f"{_SERVER_PATH}/tools/{{tool_id:str}}/execute"],
+    operation_id="mcp_tools_{path}",
+    body=_Called,
+    response=McpResult,
+    errors=(402, 409, 422, 429, 502, 503),
+)
+async def _execute_tool(request: _Request) -> ASGIResponse:
+    """Execute an exposed tool; as over MCP, it receives no request context."""
+    from mastra_core.agents.protocol import AgentFailed
+
+    offer, body = _find_offer(request), await read_body(request, _Called)
+    if isinstance(body.data, msgspec.UnsetType):
+        raise InvalidBody("data", "data is required")
+    try:
+        return json_response({"result": await offer.call(body.data)})
+    except (RequestError, AgentFailed):
+        raise
+    except Exception as error:  # noqa: BLE001  # user code may raise anything
+        return build_failure_response(offer.name, error)
+
+
+@get(
+    [f"{_OWN_PATH}/resources", f"{_SERVER_PATH}/resources"],
+    operation_id="mcp_tools_{path}",
+    response=McpResources,
+)
+async def _list_resources(request: _Request) -> ASGIResponse:
+    """List resources; always empty."""
+    _check_server(request)
+    return json_response({"resources": []})
+
+
+ROUTES = (_get_server, _list_tools, _get_tool, _execute_tool, _list_resources)
+
+
+def _check_server(request: _Request) -> None:
+    """Check that the path names the application, which is the only server here."""
+    server_id = request.path_params.get("server_id", _ID)
+    if server_id != _ID:
+        raise NotFound(f"There is no MCP server {server_id!r}.")
+
+
+def _list_offers(request: _Request) -> dict[str, Offer]:
+    from mastra_core.mcp.exposed_tools import offers_of  # rarely needed
+
+    _check_server(request)
+    return offers_of(request.app.state.mastra)
+
+
+def _find_offer(request: _Request) -> Offer:
+    name = request.path_params["tool_id"]
+    offer = _list_offers(request).get(name)
+    if offer is None:
+        raise NotFound(f"There is no tool {name!r} over MCP.")
+    return offer
+
+
+def _describe_tool(offer: Offer) -> McpTool:
+    tool: McpTool = {
+        "id": offer.name,
+        "name": offer.name,
+        "description": offer.description,
+        "inputSchema": offer.input_schema,
+    }
+    if offer.output_schema is not None:
+        tool["outputSchema"] = offer.output_schema
+    return tool

@@ -1,0 +1,1 @@
+"""Routes of memory: threads, messages, working memory."""

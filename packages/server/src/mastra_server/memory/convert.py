@@ -1,0 +1,173 @@
+"""Convert threads and messages between storage and the wire."""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+from typing import Any
+
+from mastra_core.agents import FilePart, TextPart, ToolCallPart, ToolResultPart
+from mastra_core.memory import Memory
+from mastra_core.storage import Page, StoredMessage, Thread
+from mastra_core.storage.records import now
+from mastra_server.agents.input_messages import parse_parts
+from mastra_server.agents.messages import format_iso
+from mastra_server.http.request_body import InvalidBody
+
+__all__ = (
+    "build_config",
+    "build_message",
+    "build_pagination",
+    "build_thread",
+    "parse_iso",
+    "parse_saved_message",
+)
+
+_ROLES = ("system", "user", "assistant", "tool")
+
+
+def build_thread(thread: Thread) -> dict[str, Any]:
+    """Build a thread of a response.
+
+    :param thread: the thread.
+    """
+    return {
+        "id": thread.id,
+        "resourceId": thread.resource,
+        "title": thread.title,
+        "metadata": thread.metadata,
+        "createdAt": format_iso(thread.created_at),
+        "updatedAt": format_iso(thread.updated_at),
+    }
+
+
+def build_message(message: StoredMessage, resource: str) -> dict[str, Any]:
+    """Build a message of a response in Mastra's stored form.
+
+    :param message: the message; where its writer's own form is stored, that is used.
+    :param resource: the resource of its thread.
+    """
+    return {
+        "id": message.id,
+        "role": "assistant" if message.role == "tool" else message.role,
+        "content": _build_content(message) if message.content is None else message.content,
+        "createdAt": format_iso(message.created_at),
+        "threadId": message.thread,
+        "resourceId": resource,
+    }
+
+
+def parse_saved_message(item: dict[str, Any], index: int, id: str) -> StoredMessage:
+    """Parse a message that a client saves.
+
+    :param item: the decoded JSON.
+    :param index: its position, for errors.
+    :param id: the id for a message without one.
+    :returns: the message.
+    :raises InvalidBody: for an invalid message, or one without a thread.
+    """
+    where = f"messages.{index}"
+    thread = item.get("threadId")
+    if not isinstance(thread, str) or not thread:
+        raise InvalidBody(f"{where}.threadId", "Required")
+    role = item.get("role")
+    if role not in _ROLES:
+        raise InvalidBody(f"{where}.role", f"Expected one of {', '.join(_ROLES)}")
+    content = item.get("content")
+    metadata = content.get("metadata") if isinstance(content, dict) else None
+    return StoredMessage(
+        id=str(item.get("id") or id),
+        thread=thread,
+        role=role,
+        parts=parse_parts(item, where),
+        created_at=parse_iso(item.get("createdAt"), f"{where}.createdAt") or now(),
+        metadata=metadata if isinstance(metadata, dict) else {},
+        content=content if isinstance(content, dict) else None,
+    )
+
+
+def parse_iso(value: Any, where: str) -> int | None:
+    """Parse an ISO date; UTC where it has no zone.
+
+    :param value: the date, or ``None``.
+    :param where: the path of the field, for errors.
+    :returns: milliseconds since the epoch, ``None`` for ``None``.
+    :raises InvalidBody: for anything but an ISO date.
+    """
+    if value is None:
+        return None
+    try:
+        date = dt.datetime.fromisoformat(value)
+        date = date if date.tzinfo else date.replace(tzinfo=dt.UTC)
+        return int(date.timestamp() * 1000)
+    except (TypeError, ValueError, OverflowError):
+        raise InvalidBody(where, "Expected an ISO date") from None
+
+
+def build_pagination(found: Page[Any], page: int, per_page: int | None) -> dict[str, Any]:
+    """Build the pagination of a response.
+
+    :param found: the page from the storage.
+    :param page: the number of the page, from 0.
+    :param per_page: the size of a page, ``None`` for everything.
+    """
+    has_more = per_page is not None and (page + 1) * per_page < found.total
+    return {
+        "total": found.total,
+        "page": page,
+        "perPage": False if per_page is None else per_page,
+        "hasMore": has_more,
+    }
+
+
+def build_config(memory: Memory) -> dict[str, Any]:
+    """Build the configuration of a memory.
+
+    :param memory: the memory.
+    """
+    working: dict[str, Any] = {"enabled": memory.working is not None}
+    if memory.working is not None:
+        working |= {"scope": memory.scope, "template": memory.working.shown_template}
+    return {
+        "lastMessages": memory.last_messages or False,
+        "semanticRecall": False,
+        "generateTitle": memory.titles is not None,
+        "workingMemory": working,
+        "observationalMemory": {"enabled": False},
+    }
+
+
+def _build_content(message: StoredMessage) -> dict[str, Any]:
+    results = {part.id: part for part in message.parts if isinstance(part, ToolResultPart)}
+    calls = {part.id for part in message.parts if isinstance(part, ToolCallPart)}
+    parts = [
+        {**_build_part(part, results), "createdAt": message.created_at}
+        for part in message.parts
+        if not (isinstance(part, ToolResultPart) and part.id in calls)
+    ]
+    text = "".join(part.text for part in message.parts if isinstance(part, TextPart))
+    content = {"format": 2, "parts": parts, "content": text}
+    return {**content, "metadata": message.metadata} if message.metadata else content
+
+
+def _build_part(part: Any, results: dict[str, ToolResultPart]) -> dict[str, Any]:
+    match part:
+        case TextPart():
+            return {"type": "text", "text": part.text}
+        case FilePart():
+            data = part.url or _to_data_url(part)
+            return {"type": "file", "mimeType": part.media_type, "data": data}
+    call = {
+        "toolCallId": part.id,
+        "toolName": part.name,
+        "args": getattr(part, "arguments", {}),
+    }
+    if part.id in results:
+        call = {"state": "result", **call, "result": results[part.id].result}
+    else:
+        call = {"state": "call", **call}
+    return {"type": "tool-invocation", "toolInvocation": call}
+
+
+def _to_data_url(part: FilePart) -> str:
+    return f"data:{part.media_type};base64,{base64.b64encode(part.data).decode()}"

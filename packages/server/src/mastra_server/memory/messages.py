@@ -1,0 +1,153 @@
+"""Routes of messages: list, save, delete."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Request, get, post
+from litestar.response.base import ASGIResponse
+
+from mastra_core.errors import Forbidden, NotFound
+from mastra_core.memory.memory import Memory, new_id
+from mastra_core.storage import StoredMessage
+from mastra_server.agents.messages import format_iso
+from mastra_server.http.request_body import InvalidBody, read_body
+from mastra_server.http.request_context import restrict_to_resource, restrict_to_thread
+from mastra_server.http.responses import json_response
+from mastra_server.memory.convert import build_message, build_pagination, parse_saved_message
+from mastra_server.memory.queries import (
+    Include,
+    build_message_query,
+    get_resource,
+    load_owned_thread,
+    read_includes,
+    require_memory,
+)
+from mastra_server.memory.schemas import (
+    DeleteMessagesBody,
+    MemoryQuery,
+    MessageList,
+    MessageListQuery,
+    Noted,
+    OwnerQuery,
+    SaveBody,
+    Saved,
+)
+
+__all__ = ("ROUTES",)
+
+_Request = Request[Any, Any, Any]
+_MAX_NEIGHBOURS = 1000
+
+
+@get(
+    "/api/memory/threads/{thread_id:str}/messages",
+    operation_id="memory_messages_list",
+    query=MessageListQuery,
+    response=MessageList,
+    errors=(403,),
+)
+async def _list_messages(request: _Request) -> ASGIResponse:
+    """List messages of a thread, by default the newest page, in the order of their dates."""
+    memory, query, included = (
+        require_memory(request),
+        build_message_query(request),
+        read_includes(request),
+    )
+    thread = await load_owned_thread(request, memory)
+    found = await memory.storage.threads.messages(query)
+    ordered = reversed(found.items) if query.descending else found.items
+    messages = {message.id: (message, thread.resource) for message in ordered}
+    for each in included:
+        messages |= await _load_neighbours(memory, each, get_resource(request))
+    entries = [build_message(*each) for each in messages.values()]
+    return json_response(
+        {
+            "messages": entries,
+            **build_pagination(found, query.page, query.per_page),
+            "uiMessages": None,
+        }
+    )
+
+
+@post(
+    "/api/memory/save-messages",
+    operation_id="memory_messages_save",
+    query=MemoryQuery,
+    body=SaveBody,
+    response=Saved,
+    errors=(403, 404, 409),
+)
+async def _save_messages(request: _Request) -> ASGIResponse:
+    """Add messages to threads; a message replaces one with the same id in its thread."""
+    memory = require_memory(request)
+    body = await read_body(request, SaveBody)
+    by_resource: dict[str, list[StoredMessage]] = {}
+    saved: list[dict[str, Any]] = []
+    for index, item in enumerate(body.messages):
+        message = parse_saved_message(item, index, new_id())
+        resource = restrict_to_resource(request, _get_resource(item, index))
+        restrict_to_thread(request, message.thread)
+        by_resource.setdefault(resource, []).append(message)
+        names = {"id": message.id, "threadId": message.thread, "resourceId": resource}
+        saved.append({**item, **names, "createdAt": format_iso(message.created_at)})
+    for resource, messages in by_resource.items():
+        await memory.save_messages(messages, resource)
+    return json_response({"messages": saved})
+
+
+@post(
+    "/api/memory/messages/delete",
+    operation_id="memory_messages_delete",
+    query=OwnerQuery,
+    body=DeleteMessagesBody,
+    response=Noted,
+    errors=(403, 404),
+)
+async def _delete_messages(request: _Request) -> ASGIResponse:
+    """Delete messages."""
+    memory = require_memory(request)
+    body = await read_body(request, DeleteMessagesBody)
+    count = await memory.delete_messages(_parse_ids(body.message_ids), get_resource(request))
+    label = "1 message" if count == 1 else f"{count} messages"
+    return json_response({"success": True, "message": f"{label} deleted successfully"})
+
+
+ROUTES = (_list_messages, _save_messages, _delete_messages)
+
+
+async def _load_neighbours(
+    memory: Memory, include: Include, resource: str | None
+) -> dict[str, tuple[StoredMessage, str]]:
+    """Load a message with its neighbours; nothing where the caller may not read it."""
+    before, after = (
+        min(max(count, 0), _MAX_NEIGHBOURS)
+        for count in (include.with_previous_messages, include.with_next_messages)
+    )
+    messages = await memory.storage.threads.around(include.id, before, after)
+    if not messages:
+        return {}
+    try:
+        thread = await memory.get_thread(messages[0].thread, resource)
+    except (NotFound, Forbidden):
+        return {}
+    return {message.id: (message, thread.resource) for message in messages}
+
+
+def _get_resource(item: dict[str, Any], index: int) -> str:
+    resource = item.get("resourceId")
+    if not isinstance(resource, str) or not resource:
+        raise InvalidBody(f"messages.{index}.resourceId", "Required")
+    return resource
+
+
+def _parse_ids(value: Any) -> list[str]:
+    """Parse an id or a list of ids, each bare or as ``{"id": ...}``."""
+    items = value if isinstance(value, list) else [value]
+    ids: list[str] = []
+    for item in items:
+        message_id = item.get("id") if isinstance(item, dict) else item
+        if not isinstance(message_id, str) or not message_id:
+            raise InvalidBody("messageIds", "Expected an id, or a list of ids")
+        ids.append(message_id)
+    return ids

@@ -1,0 +1,195 @@
+"""Read what a request about memory names: the memory, the resource, the thread, the page."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+from litestar import Request
+
+from mastra_core import AgentInput, AgentLike, Mastra, Memory
+from mastra_core.errors import InvalidInput, NotFound
+from mastra_core.memory import memory_of
+from mastra_core.storage import MessageQuery, Thread, ThreadQuery
+from mastra_server.http.dates import DateRange
+from mastra_server.http.request_body import InvalidQuery, read_json_param, read_number_param
+from mastra_server.http.request_context import restrict_to_resource, restrict_to_thread
+
+__all__ = (
+    "Include",
+    "build_message_query",
+    "build_thread_query",
+    "check_thread_access",
+    "find_memory",
+    "get_resource",
+    "get_thread_id",
+    "load_owned_thread",
+    "read_includes",
+    "require_memory",
+)
+
+_Request = Request[Any, Any, Any]
+_MAX_PAGE = 1_000_000
+
+
+class Include(msgspec.Struct, rename="camel"):
+    """A message that is returned in addition to the page, with its neighbours."""
+
+    id: str
+    with_previous_messages: int = 0
+    with_next_messages: int = 0
+
+
+class _Order(msgspec.Struct):
+    field: Literal["createdAt", "updatedAt"] = "createdAt"
+    direction: Literal["ASC", "DESC"] | None = None
+
+
+class _Filter(msgspec.Struct, rename="camel"):
+    date_range: DateRange | None = None
+    roles: list[str] = []
+    metadata: dict[str, Any] = {}
+
+
+def find_memory(request: _Request) -> Memory | None:
+    """Return the memory of the agent in the query, or the application's where the query names none.
+
+    :param request: the request.
+    :returns: the memory, ``None`` where the agent has none.
+    :raises NotFound: when there is no such agent.
+    """
+    mastra: Mastra = request.app.state.mastra
+    name = request.query_params.get("agentId", "")
+    if not name:
+        return mastra.memory or Memory(storage=mastra.storage)
+    try:
+        return memory_of(mastra.get_agent(name))
+    except NotFound:
+        raise NotFound(f"Agent with id {name} not found") from None
+
+
+def require_memory(request: _Request) -> Memory:
+    """Return the memory of the agent in the query, or the application's where the query names none.
+
+    :param request: the request.
+    :raises InvalidInput: when the agent has no memory.
+    :raises NotFound: when there is no such agent.
+    """
+    memory = find_memory(request)
+    if memory is None:
+        raise InvalidInput("Memory is not initialized", "Give the agent a memory.")
+    return memory
+
+
+async def check_thread_access(agent: AgentLike, run_input: AgentInput) -> None:
+    """Refuse a run in another resource's thread while the response can still have an error status.
+
+    :param agent: the agent.
+    :param run_input: the input of the run.
+    :raises Forbidden: when the thread belongs to another resource.
+    """
+    memory = memory_of(agent)
+    if memory is not None and run_input.thread:
+        await memory.admit(run_input.thread, run_input.resource)
+
+
+def get_resource(request: _Request, body_resource: str | None = None) -> str | None:
+    """Return the resource that a request names, ``None`` for all resources.
+
+    :param request: the request.
+    :param body_resource: the resource in the body; by default the one in the query.
+    :raises Forbidden: when the caller names another resource than its own.
+    """
+    resource = body_resource or str(request.query_params.get("resourceId", ""))
+    return restrict_to_resource(request, resource) or None
+
+
+def get_thread_id(request: _Request) -> str:
+    """Return the thread id in the path.
+
+    :param request: the request.
+    :raises Forbidden: when the caller is restricted to another thread.
+    """
+    return restrict_to_thread(request, request.path_params["thread_id"])
+
+
+async def load_owned_thread(request: _Request, memory: Memory) -> Thread:
+    """Load the thread in the path.
+
+    :param request: the request.
+    :param memory: the memory.
+    :raises NotFound: when there is no such thread.
+    :raises Forbidden: when the thread belongs to another resource.
+    """
+    return await memory.get_thread(get_thread_id(request), get_resource(request))
+
+
+def build_thread_query(request: _Request) -> ThreadQuery:
+    """Build the query for a list of threads.
+
+    :param request: the request.
+    :raises InvalidQuery: naming the parameter that does not fit.
+    """
+    order = _read_order(request)
+    page, per_page = _read_page(request, 100)
+    return ThreadQuery(
+        resource=get_resource(request),
+        metadata=read_json_param(request, "metadata", dict[str, Any]) or {},
+        order_by="updated_at" if order.field == "updatedAt" else "created_at",
+        descending=order.direction != "ASC",
+        page=page,
+        per_page=per_page,
+    )
+
+
+def build_message_query(request: _Request) -> MessageQuery:
+    """Build the query for messages of the thread in the path.
+
+    :param request: the request.
+    :raises InvalidQuery: naming the parameter that does not fit.
+    """
+    filter_ = read_json_param(request, "filter", _Filter) or _Filter()
+    page, per_page = _read_page(request, 40)
+    since, until = (filter_.date_range or DateRange()).to_milliseconds("filter.dateRange")
+    return MessageQuery(
+        thread=get_thread_id(request),
+        roles=tuple(filter_.roles),
+        since=since,
+        until=until,
+        metadata=filter_.metadata,
+        descending=_read_order(request).direction != "ASC",
+        page=page,
+        per_page=per_page,
+    )
+
+
+def read_includes(request: _Request) -> list[Include]:
+    """Return the messages that are requested in addition to the page.
+
+    :param request: the request.
+    :raises InvalidQuery: when the parameter is not a list of messages.
+    """
+    return read_json_param(request, "include", list[Include]) or []
+
+
+def _read_page(request: _Request, default: int) -> tuple[int, int | None]:
+    page = read_number_param(request, "page") or 0
+    if request.query_params.get("perPage") == "false":
+        return page, None
+    per_page = read_number_param(request, "perPage")
+    for name, value in (("page", page), ("perPage", per_page or 0)):
+        if value > _MAX_PAGE:
+            raise InvalidQuery(name, f"Expected at most {_MAX_PAGE}")
+    return page, default if per_page is None else per_page
+
+
+def _read_order(request: _Request) -> _Order:
+    """Parse the order from one JSON object, or from brackets: ``orderBy[field]=createdAt``."""
+    order = read_json_param(request, "orderBy", _Order)
+    if order is not None:
+        return order
+    fields = {name: request.query_params.get(f"orderBy[{name}]") for name in ("field", "direction")}
+    try:
+        return msgspec.convert({key: value for key, value in fields.items() if value}, _Order)
+    except msgspec.ValidationError as error:
+        raise InvalidQuery("orderBy", str(error)) from None

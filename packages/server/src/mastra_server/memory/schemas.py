@@ -1,0 +1,225 @@
+"""Define the types of memory queries, bodies and responses."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
+
+import msgspec
+
+from mastra_server.http.schemas import ContextQuery, Count
+
+__all__ = (
+    "CloneBody",
+    "Cloned",
+    "ConfigAnswer",
+    "CreateThreadBody",
+    "DeleteMessagesBody",
+    "Deleted",
+    "MemoryQuery",
+    "MessageList",
+    "MessageListQuery",
+    "Noted",
+    "NotesBody",
+    "OwnerQuery",
+    "SaveBody",
+    "Saved",
+    "Status",
+    "ThreadAnswer",
+    "ThreadList",
+    "ThreadListQuery",
+    "TransferBody",
+    "UpdateThreadBody",
+    "WorkingMemoryAnswer",
+)
+
+Id = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
+MaybeId = Annotated[str, msgspec.Meta(max_length=512)] | None
+Json = Annotated[str, msgspec.Meta(description="A JSON object.")]
+Page = Annotated[str, msgspec.Meta(description="From 0.")]
+PerPage = Annotated[str, msgspec.Meta(description="Size of a page; `false` for everything.")]
+Order = Annotated[str, msgspec.Meta(description='`{"field": "createdAt", "direction": "DESC"}`.')]
+
+
+class MemoryQuery(ContextQuery):
+    """The agent whose memory is meant; the application's memory without one."""
+
+    agent_id: str = ""
+
+
+class OwnerQuery(MemoryQuery):
+    """The resource of the request; what belongs to other resources is refused."""
+
+    resource_id: str = ""
+
+
+class ThreadListQuery(OwnerQuery):
+    """Filter, order and page of threads."""
+
+    metadata: Json = ""
+    page: Page = ""
+    per_page: PerPage = ""
+    order_by: Order = ""
+
+
+class MessageListQuery(OwnerQuery):
+    """Filter, order and page of messages."""
+
+    page: Page = ""
+    per_page: PerPage = ""
+    order_by: Order = ""
+    filter: Annotated[
+        str,
+        msgspec.Meta(
+            description='`{"dateRange": {"start", "end"}, "roles": [...], "metadata": {...}}`.'
+        ),
+    ] = ""
+    include: Annotated[
+        str,
+        msgspec.Meta(
+            description='`[{"id", "withPreviousMessages", "withNextMessages"}]`: messages to '
+            "return in addition to the page."
+        ),
+    ] = ""
+
+
+class CreateThreadBody(msgspec.Struct, rename="camel"):
+    """A new thread."""
+
+    resource_id: Id
+    thread_id: MaybeId = None
+    title: str | None = None
+    metadata: dict[str, Any] | None = None
+
+
+class UpdateThreadBody(msgspec.Struct, rename="camel"):
+    """The changes to a thread; metadata is replaced as a whole."""
+
+    title: str | None = None
+    metadata: dict[str, Any] | None = None
+    resource_id: str | None = None
+
+
+class TransferBody(msgspec.Struct, rename="camel"):
+    """The new resource of a thread."""
+
+    resource_id: Id
+
+
+class SaveBody(msgspec.Struct):
+    """Messages, each with ``role``, ``content``, ``threadId`` and ``resourceId``."""
+
+    messages: list[dict[str, Any]]
+
+
+class DeleteMessagesBody(msgspec.Struct, rename="camel"):
+    """One id or several, bare or as ``{"id": ...}``."""
+
+    message_ids: str | dict[str, Any] | list[str | dict[str, Any]]
+
+
+class _Filter(msgspec.Struct, rename="camel"):
+    start_date: str | None = None
+    end_date: str | None = None
+    message_ids: list[str] | None = None
+
+
+class _CloneOptions(msgspec.Struct, rename="camel"):
+    message_limit: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] | None = None
+    message_filter: _Filter | None = None
+
+
+class CloneBody(msgspec.Struct, rename="camel"):
+    """The new thread, and the messages to copy."""
+
+    new_thread_id: MaybeId = None
+    resource_id: str | None = None
+    title: str | None = None
+    metadata: dict[str, Any] | None = None
+    options: _CloneOptions | None = None
+
+
+class NotesBody(msgspec.Struct, rename="camel"):
+    """The new working memory."""
+
+    working_memory: str
+    resource_id: str | None = None
+
+
+class Status(TypedDict):
+    """Whether there is a memory."""
+
+    result: bool
+    memoryType: NotRequired[Literal["local"]]
+
+
+class ConfigAnswer(TypedDict):
+    """The configuration; ``null`` without a memory."""
+
+    config: dict[str, Any] | None
+
+
+class ThreadAnswer(TypedDict):
+    """A thread."""
+
+    id: str
+    resourceId: str
+    title: str
+    metadata: dict[str, Any]
+    createdAt: str
+    updatedAt: str
+
+
+class _Paged(TypedDict):
+    total: Count
+    page: Count
+    perPage: Count | bool
+    hasMore: bool
+
+
+class ThreadList(_Paged):
+    """A page of threads."""
+
+    threads: list[ThreadAnswer]
+
+
+class MessageList(_Paged):
+    """A page of messages."""
+
+    messages: list[dict[str, Any]]
+    uiMessages: None
+
+
+class Saved(TypedDict):
+    """The messages that were saved."""
+
+    messages: list[dict[str, Any]]
+
+
+class Deleted(TypedDict):
+    """A confirmation of the deletion."""
+
+    result: str
+
+
+class Noted(TypedDict):
+    """A confirmation."""
+
+    success: Literal[True]
+    message: NotRequired[str]
+
+
+class Cloned(TypedDict):
+    """The copy, its messages, and the new message ids by the old ones."""
+
+    thread: ThreadAnswer
+    clonedMessages: list[dict[str, Any]]
+    messageIdMap: dict[str, str]
+
+
+class WorkingMemoryAnswer(TypedDict):
+    """The working memory and its template."""
+
+    workingMemory: str | None
+    source: Literal["thread", "resource"]
+    workingMemoryTemplate: dict[str, str] | None
+    threadExists: bool

@@ -1,0 +1,217 @@
+"""Routes of threads: list, create, get, update, delete, transfer, clone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Request, delete, get, patch, post
+from litestar.response.base import ASGIResponse
+
+from mastra_core.memory.memory import Memory, new_id
+from mastra_core.storage import MessageQuery, StoredMessage, Thread
+from mastra_core.storage.records import now
+from mastra_server.agents.messages import format_iso
+from mastra_server.http.request_body import read_body
+from mastra_server.http.request_context import restrict_to_resource, restrict_to_thread
+from mastra_server.http.responses import json_response
+from mastra_server.memory.convert import build_message, build_pagination, build_thread, parse_iso
+from mastra_server.memory.queries import (
+    build_thread_query,
+    get_resource,
+    get_thread_id,
+    load_owned_thread,
+    require_memory,
+)
+from mastra_server.memory.schemas import (
+    CloneBody,
+    Cloned,
+    CreateThreadBody,
+    Deleted,
+    MemoryQuery,
+    OwnerQuery,
+    ThreadAnswer,
+    ThreadList,
+    ThreadListQuery,
+    TransferBody,
+    UpdateThreadBody,
+)
+
+__all__ = ("ROUTES",)
+
+_Request = Request[Any, Any, Any]
+_THREADS_PATH = "/api/memory/threads"
+_THREAD_PATH = f"{_THREADS_PATH}/{{thread_id:str}}"
+
+
+@get(
+    _THREADS_PATH,
+    operation_id="memory_threads_list",
+    query=ThreadListQuery,
+    response=ThreadList,
+    errors=(403, 404),
+)
+async def _list_threads(request: _Request) -> ASGIResponse:
+    """List threads, by default the newest first."""
+    query = build_thread_query(request)
+    found = await require_memory(request).threads(query)
+    threads = [build_thread(thread) for thread in found.items]
+    return json_response(
+        {"threads": threads, **build_pagination(found, query.page, query.per_page)}
+    )
+
+
+@post(
+    _THREADS_PATH,
+    operation_id="memory_threads_create",
+    query=MemoryQuery,
+    body=CreateThreadBody,
+    response=ThreadAnswer,
+    errors=(403, 404, 409),
+)
+async def _create_thread(request: _Request) -> ASGIResponse:
+    """Create a thread."""
+    memory = require_memory(request)
+    body = await read_body(request, CreateThreadBody)
+    thread = await memory.create_thread(
+        resource=restrict_to_resource(request, body.resource_id),
+        id=restrict_to_thread(request, body.thread_id or ""),
+        title=body.title or "",
+        metadata=body.metadata,
+    )
+    return json_response(build_thread(thread))
+
+
+@get(
+    _THREAD_PATH,
+    operation_id="memory_threads_details",
+    query=OwnerQuery,
+    response=ThreadAnswer,
+    errors=(403,),
+)
+async def _get_thread(request: _Request) -> ASGIResponse:
+    """Get a thread."""
+    return json_response(build_thread(await load_owned_thread(request, require_memory(request))))
+
+
+@patch(
+    _THREAD_PATH,
+    operation_id="memory_threads_update",
+    query=MemoryQuery,
+    body=UpdateThreadBody,
+    response=ThreadAnswer,
+    errors=(403,),
+)
+async def _update_thread(request: _Request) -> ASGIResponse:
+    """Update a thread; metadata is replaced as a whole."""
+    memory = require_memory(request)
+    body = await read_body(request, UpdateThreadBody)
+    new_resource = restrict_to_resource(request, body.resource_id or "") or None
+    thread = await load_owned_thread(request, memory)
+    changed = await memory.update_thread(
+        thread.id, title=body.title, metadata=body.metadata, new_resource=new_resource
+    )
+    return json_response(build_thread(changed))
+
+
+@delete(
+    _THREAD_PATH,
+    operation_id="memory_threads_delete",
+    status_code=200,
+    query=OwnerQuery,
+    response=Deleted,
+    errors=(403,),
+)
+async def _delete_thread(request: _Request) -> ASGIResponse:
+    """Delete a thread with its messages."""
+    memory = require_memory(request)
+    await memory.delete_thread(get_thread_id(request), get_resource(request))
+    return json_response({"result": "Thread deleted"})
+
+
+@post(
+    f"{_THREAD_PATH}/transfer",
+    operation_id="memory_threads_transfer",
+    query=MemoryQuery,
+    body=TransferBody,
+    response=ThreadAnswer,
+    errors=(403,),
+)
+async def _transfer_thread(request: _Request) -> ASGIResponse:
+    """Transfer a thread to another resource."""
+    memory = require_memory(request)
+    body = await read_body(request, TransferBody)
+    new_resource = restrict_to_resource(request, body.resource_id)
+    thread = await load_owned_thread(request, memory)
+    return json_response(
+        build_thread(await memory.update_thread(thread.id, new_resource=new_resource))
+    )
+
+
+@post(
+    f"{_THREAD_PATH}/clone",
+    operation_id="memory_threads_clone",
+    query=MemoryQuery,
+    body=CloneBody,
+    response=Cloned,
+    errors=(403, 409),
+)
+async def _clone_thread(request: _Request) -> ASGIResponse:
+    """Copy a thread, or some of its messages."""
+    memory = require_memory(request)
+    body = await read_body(request, CloneBody)
+    resource = restrict_to_resource(request, body.resource_id or "")
+    source = await load_owned_thread(request, memory)
+    thread, copies = await _create_clone(memory, source, resource or source.resource, body)
+    return json_response(
+        {
+            "thread": build_thread(thread),
+            "clonedMessages": [build_message(copy, thread.resource) for copy in copies.values()],
+            "messageIdMap": {old_id: copy.id for old_id, copy in copies.items()},
+        }
+    )
+
+
+ROUTES = (
+    _list_threads,
+    _create_thread,
+    _get_thread,
+    _update_thread,
+    _delete_thread,
+    _transfer_thread,
+    _clone_thread,
+)
+
+
+async def _create_clone(
+    memory: Memory, source: Thread, resource: str, body: CloneBody
+) -> tuple[Thread, dict[str, StoredMessage]]:
+    query, only = _select_messages(source.id, body)
+    last = await memory.storage.threads.recall(source.id, 1)
+    clone = {"sourceThreadId": source.id, "clonedAt": format_iso(now())}
+    if last.messages:
+        clone["lastMessageId"] = last.messages[0].id
+    into = Thread(
+        id=body.new_thread_id or new_id(),
+        resource=resource,
+        title=f"Clone of {source.title}".strip() if body.title is None else body.title,
+        metadata={**(body.metadata or {}), "clone": clone},
+    )
+    return await memory.clone_thread(source.id, into=into, query=query, only=only)
+
+
+def _select_messages(thread_id: str, body: CloneBody) -> tuple[MessageQuery, list[str] | None]:
+    """Return the query for the messages to copy, and their ids where the client names them.
+
+    A limit selects the newest messages.
+    """
+    options = body.options
+    filter_ = options.message_filter if options else None
+    where = "options.messageFilter"
+    query = MessageQuery(
+        thread=thread_id,
+        since=parse_iso(filter_.start_date, f"{where}.startDate") if filter_ else None,
+        until=parse_iso(filter_.end_date, f"{where}.endDate") if filter_ else None,
+        descending=True,
+        per_page=options.message_limit if options else None,
+    )
+    return query, filter_.message_ids if filter_ else None

@@ -1,0 +1,1 @@
+"""Layers around the application: the user's middleware, CORS, limits, metrics, spans."""

@@ -1,0 +1,97 @@
+"""Limit the rate of requests per caller."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Awaitable
+from typing import Any
+
+from litestar import Request
+
+from mastra_core import RateLimit
+from mastra_core.errors import ConfigError
+from mastra_server.http.asgi import App, Message, Receive, Scope, Send
+from mastra_server.http.health import HEALTH_PATHS
+from mastra_server.http.responses import json_response
+
+__all__ = ("RateLimiter",)
+
+
+class RateLimiter:
+    """Responds 429 with ``retry-after`` where a caller exceeds the rate limit.
+
+    :param app: the application inside.
+    :param settings: the limit, how to identify callers, and the storage.
+    :raises ConfigError: without the package ``limits``, or for an invalid amount.
+    """
+
+    def __init__(self, app: App, settings: RateLimit) -> None:
+        self._app = app
+        self._settings = settings
+        self._item = _parse_amount(settings.amount)
+        self._strategy: Any = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on requests within the limit.
+
+        :param scope: the ASGI scope.
+        :param receive: the ASGI receive callable.
+        :param send: the ASGI send callable.
+        """
+        if scope["path"] in HEALTH_PATHS:
+            await self._app(scope, receive, send)
+            return
+        caller = await self._identify_caller(Request(scope, receive, send))
+        allowed = await self._get_limiter().hit(self._item, caller)
+        headers = await self._build_headers(caller)
+        if not allowed:
+            await json_response({"error": "Too many requests"}, 429, headers)(scope, receive, send)
+            return
+        rate_headers = [
+            (name.encode(), value.encode()) for name, value in headers.items() if name[0] == "x"
+        ]
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), *rate_headers]
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+    async def _identify_caller(self, request: Request[Any, Any, Any]) -> str:
+        if self._settings.by is None:
+            return request.client.host if request.client else ""
+        name = self._settings.by(request)
+        return str(await name if isinstance(name, Awaitable) else name)
+
+    async def _build_headers(self, caller: str) -> dict[str, str]:
+        reset, remaining = await self._get_limiter().get_window_stats(self._item, caller)
+        seconds = str(max(math.ceil(reset - time.time()), 1))
+        limit = {"x-ratelimit-limit": str(self._item.amount)}
+        return {**limit, "x-ratelimit-remaining": str(remaining), "retry-after": seconds}
+
+    def _get_limiter(self) -> Any:
+        """Return the limiter, created on first use because it belongs to the running event loop."""
+        if self._strategy is None:
+            from limits.aio.strategies import MovingWindowRateLimiter
+            from limits.storage import storage_from_string
+
+            self._strategy = MovingWindowRateLimiter(storage_from_string(self._settings.storage))
+        return self._strategy
+
+
+def _parse_amount(text: str) -> Any:
+    try:
+        from limits import parse
+    except ImportError:
+        raise ConfigError(
+            "Server(rate_limit=...) needs the package limits, which is not installed.",
+            'Install it: pip install "mastra-server[limits]".',
+        ) from None
+    try:
+        return parse(text)
+    except ValueError:
+        raise ConfigError(
+            f"The rate limit {text!r} is invalid.", "Write it like '100/minute'."
+        ) from None

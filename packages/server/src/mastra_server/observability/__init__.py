@@ -1,0 +1,1 @@
+"""Routes of logs and traces, and the stores that hold them."""

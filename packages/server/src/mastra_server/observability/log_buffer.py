@@ -1,0 +1,62 @@
+"""Keep the latest log lines in memory, so that they can be read over HTTP."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import os
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+from mastra_core.logger import fields_of, level_of, logger_of
+
+__all__ = ("LogBuffer",)
+
+_MAX_LINES = 1000
+
+
+class LogBuffer(logging.Handler):
+    """A logging handler that keeps the latest lines without their tracebacks.
+
+    :param logger: the application's logger; the framework's own lines are kept too.
+    """
+
+    def __init__(self, logger: logging.Logger) -> None:
+        super().__init__()
+        self._loggers = {logger, logger_of("mastra")}
+        self._lines: deque[dict[str, Any]] = deque(maxlen=_MAX_LINES)
+
+    def open(self) -> None:
+        """Start to keep lines."""
+        for logger in self._loggers:
+            logger.addHandler(self)
+
+    def close(self) -> None:
+        """Stop to keep lines."""
+        for logger in self._loggers:
+            logger.removeHandler(self)
+        super().close()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep one line.
+
+        :param record: the log record.
+        """
+        time = dt.datetime.fromtimestamp(record.created, dt.UTC)
+        standard_fields = {
+            "level": level_of(record),
+            "time": time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "pid": os.getpid(),
+            "hostname": "",
+            "name": record.name,
+            "msg": record.getMessage(),
+        }
+        fields = fields_of(record)
+        if "run_id" in fields:
+            fields["runId"] = fields.pop("run_id")
+        self._lines.append({**fields, **standard_fields, "at": int(record.created * 1000)})
+
+    def iter_lines(self) -> Iterator[dict[str, Any]]:
+        """Return the kept lines, oldest first; ``at`` is milliseconds since the epoch."""
+        return iter(list(self._lines))

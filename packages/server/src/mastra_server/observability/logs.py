@@ -1,0 +1,133 @@
+"""Routes of the log: transports, lines, lines of a run."""
+
+from __future__ import annotations
+
+from typing import Any, NotRequired, TypedDict
+
+from litestar import Request, get
+from litestar.response.base import ASGIResponse
+
+from mastra_server.http.request_body import (
+    InvalidQuery,
+    read_date_param,
+    read_number_param,
+    require_param,
+)
+from mastra_server.http.responses import json_response
+from mastra_server.http.schemas import ContextQuery
+from mastra_server.observability.log_buffer import LogBuffer
+
+__all__ = ("ROUTES",)
+
+_Request = Request[Any, Any, Any]
+_TRANSPORT = "memory"
+_LEVELS = ("debug", "info", "warn", "error")
+_DEFAULT_PAGE_SIZE = 100
+
+
+class LogsQuery(ContextQuery, kw_only=True):
+    """Filter and page of log lines.
+
+    ``filters`` is ``key:value`` and may be repeated; the first page is 1.
+    """
+
+    transport_id: str
+    page: str = ""
+    per_page: str = ""
+    from_date: str = ""
+    to_date: str = ""
+    log_level: str = ""
+    filters: str = ""
+
+
+class Transports(TypedDict):
+    """The transports that lines can be read from: ``memory``, or none."""
+
+    transports: list[str]
+
+
+class Line(TypedDict):
+    """A log line with its fields."""
+
+    level: str
+    time: str
+    pid: int
+    hostname: str
+    name: str
+    msg: str
+    runId: NotRequired[Any]
+
+
+class Lines(TypedDict):
+    """A page of lines, oldest first."""
+
+    logs: list[Line]
+    total: int
+    page: int
+    perPage: int
+    hasMore: bool
+
+
+@get("/api/logs/transports", operation_id="logs_transports", response=Transports)
+async def _list_transports(request: _Request) -> ASGIResponse:
+    """List the transports of the log; none unless the server keeps lines."""
+    return json_response({"transports": [_TRANSPORT] if request.app.state.log_buffer else []})
+
+
+@get("/api/logs", operation_id="logs_lines", query=LogsQuery, response=Lines)
+async def _list_lines(request: _Request) -> ASGIResponse:
+    """List the latest lines of the log."""
+    return _respond_with_page(request, {})
+
+
+@get("/api/logs/{run_id:str}", operation_id="logs_of_run", query=LogsQuery, response=Lines)
+async def _list_run_lines(request: _Request) -> ASGIResponse:
+    """List the lines of one run: those with a field ``runId`` or ``run_id``."""
+    return _respond_with_page(request, {"runId": request.path_params["run_id"]})
+
+
+ROUTES = (_list_transports, _list_lines, _list_run_lines)
+
+
+def _respond_with_page(request: _Request, fields: dict[str, str]) -> ASGIResponse:
+    require_param(request, "transportId")
+    size = read_number_param(request, "perPage") or _DEFAULT_PAGE_SIZE
+    page = read_number_param(request, "page") or 1
+    lines = _select_lines(request, fields | _read_filters(request))
+    first = size * (page - 1)
+    page_lines = [{key: each[key] for key in each if key != "at"} for each in lines[first:][:size]]
+    has_more = first + size < len(lines)
+    return json_response(
+        {
+            "logs": page_lines,
+            "total": len(lines),
+            "page": page,
+            "perPage": size,
+            "hasMore": has_more,
+        }
+    )
+
+
+def _select_lines(request: _Request, fields: dict[str, str]) -> list[dict[str, Any]]:
+    buffer: LogBuffer | None = request.app.state.log_buffer
+    if buffer is None or request.query_params["transportId"] != _TRANSPORT:
+        return []
+    since, until = read_date_param(request, "fromDate"), read_date_param(request, "toDate")
+    level = request.query_params.get("logLevel", "")
+    if level and level not in _LEVELS:
+        raise InvalidQuery("logLevel", f"Expected one of {', '.join(_LEVELS)}")
+    return [
+        line
+        for line in buffer.iter_lines()
+        if (since is None or line["at"] >= since)
+        and (until is None or line["at"] <= until)
+        and (not level or line["level"] == level)
+        and all(str(line.get(key)) == value for key, value in fields.items())
+    ]
+
+
+def _read_filters(request: _Request) -> dict[str, str]:
+    pairs = [text.partition(":") for text in request.query_params.getall("filters", [])]
+    if any(not colon for _, colon, _ in pairs):
+        raise InvalidQuery("filters", "Expected key:value")
+    return {key: value for key, _, value in pairs}

@@ -1,0 +1,277 @@
+"""Record one span: the data of OpenTelemetry under Mastra's names, limited in size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from mastra_core.logger import without_credentials
+from mastra_core.schema import dump
+from mastra_server.agents.messages import format_iso
+
+__all__ = ("SpanRecord",)
+
+_MAX_SIZE = 16_384  # characters of all attributes of a span, and bytes each of its input and output
+_BASE_SIZE = 1_000  # approximate bytes of a span besides these
+_ELLIPSIS = "…"
+_PREVIEW = 100
+_KINDS = {
+    "invoke_agent": "agent_run",
+    "create_agent": "generic",
+    "chat": "model_generation",
+    "text_completion": "model_generation",
+    "generate_content": "model_generation",
+    "execute_tool": "tool_call",
+    "embeddings": "rag_embedding",
+}
+# For each kind: the entity's type, the attributes of its id and name, Mastra's name for the span.
+_ENTITIES = {
+    "agent_run": ("agent", "gen_ai.agent.id", "gen_ai.agent.name", "agent run: '{}'"),
+    "workflow_run": ("workflow_run", "mastra.workflow.id", "", "workflow run: '{}'"),
+    "workflow_step": ("workflow_step", "mastra.step.id", "", "workflow step: '{}'"),
+    "tool_call": ("tool", "gen_ai.tool.name", "", "tool: '{}'"),
+}
+_ENTITY = ("entityType", "entityId", "entityName")
+# The attributes of a span's input and output in OpenTelemetry's conventions.
+_IN = ("gen_ai.tool.call.arguments", "gen_ai.input.messages")
+_OUT = ("gen_ai.tool.call.result", "gen_ai.output.messages")
+_USAGE = {
+    "inputTokens": "gen_ai.usage.input_tokens",
+    "outputTokens": "gen_ai.usage.output_tokens",
+}
+
+
+class SpanRecord:
+    """A span that is under way, or the record of one that has ended.
+
+    :param span: the span of OpenTelemetry's SDK; referenced until it ends.
+    :param parent: the id of the recorded span that contains it, empty for a root.
+    :param number: the number of spans recorded before it.
+    """
+
+    __slots__ = (
+        "_attributes", "_live", "ended", "entity", "error", "facts", "input", "kind", "label",
+        "name", "number", "output", "parent", "service", "size", "span_id", "started", "trace_id",
+    )  # fmt: skip
+
+    def __init__(self, span: Any, parent: str, number: int) -> None:
+        self.number = number
+        self.trace_id = f"{span.context.trace_id:032x}"
+        self.span_id = f"{span.context.span_id:016x}"
+        self.parent = parent
+        self.service = span.resource.attributes.get("service.name")
+        self.started = _to_milliseconds(span.start_time)
+        self.ended: int | None = None
+        self.error: dict[str, str] | None = None
+        self.input = self.output = self._attributes = b""
+        self.facts: dict[str, str] = {}
+        self.kind = "generic"
+        self.name = self.entity = self.label = ""
+        self.size = _BASE_SIZE
+        self._live = span
+
+    def add_facts(self, facts: Mapping[str, Any]) -> None:
+        """Record data that is not among the span's attributes.
+
+        :param facts: ``input``, ``output``, and the ids ``run``, ``thread`` and ``resource``.
+        """
+        if "input" in facts:
+            self.input = _encode_content(facts["input"])
+        if "output" in facts:
+            self.output = _encode_content(facts["output"])
+        for name in ("run", "thread", "resource"):
+            if facts.get(name):
+                self.facts[f"{name}Id"] = _to_text(facts[name])
+        self._update_size()
+
+    def finish(self, span: Any) -> None:
+        """Record how the span ended, and drop the reference to it.
+
+        :param span: the span.
+        """
+        self._live = None
+        self._update(span)
+        self.ended = _to_milliseconds(span.end_time)
+        self.error = _get_error(span)
+        self._update_size()
+
+    @property
+    def status(self) -> str:
+        """The status: ``running``, ``error`` or ``success``."""
+        if self.ended is None:
+            return "running"
+        return "success" if self.error is None else "error"
+
+    @property
+    def owner(self) -> str:
+        """The resource of the run, empty where it is unknown."""
+        return self.facts.get("resourceId", "")
+
+    def to_fields(self) -> dict[str, Any]:
+        """Return the fields that queries can filter by; times are milliseconds since the epoch."""
+        live = self._live
+        if live is not None:
+            self._update(live)
+        attributes = self._build_attributes() if self.kind == "model_generation" else {}
+        return {
+            "traceId": self.trace_id,
+            "name": self.name,
+            "spanType": self.kind,
+            "startedAt": self.started,
+            "endedAt": self.ended,
+            "durationMs": None if self.ended is None else self.ended - self.started,
+            "error": self.error,
+            "status": self.status,
+            "entityType": _ENTITIES[self.kind][0] if self.kind in _ENTITIES else None,
+            "entityId": self.entity or None,
+            "entityName": self.label or None,
+            "serviceName": self.service,
+            "model": attributes.get("model"),
+            "provider": attributes.get("provider"),
+            **self.facts,
+        }
+
+    def to_summary(self) -> dict[str, Any]:
+        """Return the fields for a list or a timeline."""
+        fields = self.to_fields()
+        copied = ("traceId", "name", "spanType", "error", "status", *_ENTITY)
+        return {
+            **{name: fields[name] for name in copied},
+            "spanId": self.span_id,
+            "parentSpanId": self.parent or None,
+            "isEvent": False,
+            "startedAt": format_iso(self.started),
+            "endedAt": None if self.ended is None else format_iso(self.ended),
+            "metadata": dict(self.facts) or None,
+            "inputPreview": _build_preview(self.input),
+            "createdAt": format_iso(self.started),
+            "updatedAt": format_iso(self.started if self.ended is None else self.ended),
+        }
+
+    def to_details(self) -> dict[str, Any]:
+        """Return all fields."""
+        summary = self.to_summary()
+        del summary["inputPreview"]
+        return {
+            **summary,
+            **dict.fromkeys(("runId", "threadId", "resourceId")),
+            **self.facts,
+            "serviceName": self.service,
+            "attributes": self._build_attributes(),
+            "input": msgspec.json.decode(self.input) if self.input else None,
+            "output": msgspec.json.decode(self.output) if self.output else None,
+        }
+
+    def _update(self, span: Any) -> None:
+        """Update the record from the span, whose attributes may change until it ends."""
+        attributes = dict(span.attributes)
+        self.input = _take_content(attributes, _IN) or self.input
+        self.output = _take_content(attributes, _OUT) or self.output
+        self.kind = _get_kind(attributes)
+        _, id_, name, template = _ENTITIES.get(self.kind, ("", "", "", ""))
+        self.entity = _to_text(attributes.get(id_) or attributes.get(name) or "")
+        self.label = _to_text(attributes.get(name) or self.entity)
+        self.name = template.format(self.entity) if self.entity else _to_text(span.name)
+        self._attributes = _encode_attributes(attributes)
+
+    def _build_attributes(self) -> dict[str, Any]:
+        """Return the attributes; those of a model call also under Mastra's names."""
+        attributes: dict[str, Any] = msgspec.json.decode(self._attributes)
+        if self.kind != "model_generation":
+            return attributes
+        usage = {name: attributes[key] for name, key in _USAGE.items() if key in attributes}
+        provider = attributes.get("gen_ai.provider.name", attributes.get("gen_ai.system"))
+        model = attributes.get("gen_ai.response.model", attributes.get("gen_ai.request.model"))
+        return {**attributes, "model": model, "provider": provider, "usage": usage}
+
+    def _update_size(self) -> None:
+        self.size = _BASE_SIZE + len(self.input) + len(self.output) + len(self._attributes)
+
+
+def _get_kind(attributes: Mapping[str, Any]) -> str:
+    if "mastra.step.id" in attributes:
+        return "workflow_step"
+    if "mastra.workflow.id" in attributes:
+        return "workflow_run"
+    return _KINDS.get(str(attributes.get("gen_ai.operation.name")), "generic")
+
+
+def _to_milliseconds(nanoseconds: int) -> int:
+    return nanoseconds // 1_000_000
+
+
+def _to_text(value: Any) -> str:
+    """Convert to a short text that can be encoded in UTF-8."""
+    return str(value)[:_MAX_SIZE].encode(errors="replace").decode()
+
+
+def _encode_attributes(attributes: Mapping[str, Any]) -> bytes:
+    """Encode ``attributes`` as JSON without credentials, truncated to the size limit."""
+    room, truncated = _MAX_SIZE, {}
+    for key, value in without_credentials(attributes).items():
+        text = value if isinstance(value, str) else str(value)
+        room -= len(key)
+        if room < 0:
+            break
+        truncated[key] = value if len(text) <= room else text[:room] + _ELLIPSIS
+        room = max(room - len(text), 0)
+    try:
+        return msgspec.json.encode(truncated)
+    except (TypeError, ValueError, OverflowError):  # a lone surrogate, a number that is too large
+        return msgspec.json.encode(
+            {_to_text(key): _to_text(value) for key, value in truncated.items()}
+        )
+
+
+def _take_content(attributes: dict[str, Any], names: tuple[str, ...]) -> bytes:
+    """Remove the first of ``names`` from ``attributes`` and return its value as JSON."""
+    for name in names:
+        if name in attributes:
+            value = attributes.pop(name)
+            try:
+                return _encode_content(msgspec.json.decode(value))
+            except (TypeError, ValueError, RecursionError):
+                return _encode_content(value)
+    return b""
+
+
+def _encode_content(value: Any) -> bytes:
+    """Encode ``value`` as JSON without credentials; truncated and as a string where it is long."""
+    try:
+        encoded = msgspec.json.encode(_redact(dump(value)))
+    except Exception:  # noqa: BLE001  # users' types may raise anything; the run must continue
+        return msgspec.json.encode(type(value).__name__)
+    if len(encoded) <= _MAX_SIZE:
+        return encoded
+    return msgspec.json.encode(encoded[:_MAX_SIZE].decode(errors="ignore") + _ELLIPSIS)
+
+
+def _redact(value: Any) -> Any:
+    return without_credentials({"": value})[""]
+
+
+def _get_error(span: Any) -> dict[str, str] | None:
+    """Return the error of a failed span, without its traceback."""
+    if span.status.status_code.name != "ERROR":
+        return None
+    exception: dict[str, Any] = {}
+    for event in span.events:
+        if event.name == "exception":
+            exception = dict(event.attributes or {})
+    kind = str(exception.get("exception.type", "Error")).rpartition(".")[2]
+    message = exception.get("exception.message") or span.status.description or ""
+    return {"message": _to_text(message), "name": _to_text(kind)}
+
+
+def _build_preview(value: bytes) -> str | None:
+    """Return the beginning of an input; for messages, of their text."""
+    if not value:
+        return None
+    content = msgspec.json.decode(value)
+    if isinstance(content, list):
+        contents = [each.get("content") for each in content if isinstance(each, dict)]
+        content = " | ".join(text for text in contents if isinstance(text, str)) or content
+    text = content if isinstance(content, str) else value.decode()
+    return text if len(text) <= _PREVIEW else text[:_PREVIEW] + _ELLIPSIS

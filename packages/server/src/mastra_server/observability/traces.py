@@ -1,0 +1,174 @@
+"""Routes of traces: the latest, one trace, one span; served where traces are kept."""
+
+from __future__ import annotations
+
+from typing import Any, NotRequired, TypedDict
+
+from litestar import Request, get
+from litestar.response.base import ASGIResponse
+
+from mastra_core.errors import NotFound
+from mastra_server.http.request_context import restrict_to_resource
+from mastra_server.http.responses import json_response
+from mastra_server.observability.span_record import SpanRecord
+from mastra_server.observability.trace_params import TracesQuery, select_page, select_roots
+
+__all__ = ("ROUTES", "Pagination", "list_visible_traces")
+
+_Request = Request[Any, Any, Any]
+_PREFIX = "/api/observability/traces"
+
+
+class SpanError(TypedDict):
+    """Why a span failed."""
+
+    message: str
+    name: str
+
+
+class LightSpan(TypedDict):
+    """A span in a list or a timeline."""
+
+    traceId: str
+    spanId: str
+    parentSpanId: str | None
+    name: str
+    spanType: str
+    isEvent: bool
+    startedAt: str
+    endedAt: str | None
+    error: SpanError | None
+    status: str
+    entityType: str | None
+    entityId: str | None
+    entityName: str | None
+    metadata: dict[str, str] | None
+    inputPreview: NotRequired[str | None]
+    createdAt: str
+    updatedAt: str
+
+
+class Span(LightSpan):
+    """A span with all its fields."""
+
+    runId: str | None
+    threadId: str | None
+    resourceId: str | None
+    serviceName: str | None
+    attributes: dict[str, Any]
+    input: Any
+    output: Any
+
+
+class Pagination(TypedDict):
+    """The page of a response."""
+
+    total: int
+    page: int
+    perPage: int
+    hasMore: bool
+
+
+class LightTraces(TypedDict):
+    """A page of traces by their root spans, by default the newest first."""
+
+    pagination: Pagination
+    spans: list[LightSpan]
+
+
+class Traces(TypedDict):
+    """A page of traces by their root spans, with all fields."""
+
+    pagination: Pagination
+    spans: list[Span]
+
+
+class LightTrace(TypedDict):
+    """A trace with its spans in the order they began."""
+
+    traceId: str
+    spans: list[LightSpan]
+
+
+class Trace(TypedDict):
+    """A trace with all fields of its spans."""
+
+    traceId: str
+    spans: list[Span]
+
+
+class OneSpan(TypedDict):
+    """A span."""
+
+    span: Span
+
+
+@get(_PREFIX, operation_id="traces_traces", query=TracesQuery, response=Traces)
+async def _list_traces(request: _Request) -> ASGIResponse:
+    """List the latest traces by their root spans, with all fields."""
+    spans, pagination = select_page(request, select_roots(request, list_visible_traces(request)))
+    return json_response({"pagination": pagination, "spans": [each.to_details() for each in spans]})
+
+
+@get(
+    f"{_PREFIX}/light", operation_id="traces_light_traces", query=TracesQuery, response=LightTraces
+)
+async def _list_light_traces(request: _Request) -> ASGIResponse:
+    """List the latest traces by their root spans."""
+    spans, pagination = select_page(request, select_roots(request, list_visible_traces(request)))
+    return json_response({"pagination": pagination, "spans": [each.to_summary() for each in spans]})
+
+
+@get(f"{_PREFIX}/{{trace_id:str}}", operation_id="traces_trace", response=Trace)
+async def _get_trace(request: _Request) -> ASGIResponse:
+    """Get a trace with all fields of its spans."""
+    spans = [each.to_details() for each in _get_spans(request)]
+    return json_response({"traceId": request.path_params["trace_id"], "spans": spans})
+
+
+@get(f"{_PREFIX}/{{trace_id:str}}/light", operation_id="traces_light_trace", response=LightTrace)
+async def _get_light_trace(request: _Request) -> ASGIResponse:
+    """Get a trace for a timeline."""
+    spans = [each.to_summary() for each in _get_spans(request)]
+    return json_response({"traceId": request.path_params["trace_id"], "spans": spans})
+
+
+@get(
+    f"{_PREFIX}/{{trace_id:str}}/spans/{{span_id:str}}",
+    operation_id="traces_span",
+    response=OneSpan,
+)
+async def _get_span(request: _Request) -> ASGIResponse:
+    """Get a span of a trace."""
+    for each in _get_spans(request):
+        if each.span_id == request.path_params["span_id"]:
+            return json_response({"span": each.to_details()})
+    raise NotFound("Span not found")
+
+
+ROUTES = (_list_traces, _list_light_traces, _get_trace, _get_light_trace, _get_span)
+
+
+def list_visible_traces(request: _Request) -> list[list[SpanRecord]]:
+    """Return the traces that the caller may see: all, or those of the resource it is restricted to.
+
+    :param request: the request.
+    """
+    resource = restrict_to_resource(request)
+    return [each for each in request.app.state.trace_store.traces() if _is_owned_by(resource, each)]
+
+
+def _get_spans(request: _Request) -> list[SpanRecord]:
+    """Return the spans of the trace in the path.
+
+    :raises NotFound: when there is no trace that the caller may see.
+    """
+    trace_id = request.path_params["trace_id"]
+    spans: list[SpanRecord] = request.app.state.trace_store.trace(trace_id)
+    if not spans or not _is_owned_by(restrict_to_resource(request), spans):
+        raise NotFound(f"Trace with ID {trace_id!r} not found")
+    return spans
+
+
+def _is_owned_by(owner: str, spans: list[SpanRecord]) -> bool:
+    return not owner or all(each.owner == owner for each in spans if not each.parent)

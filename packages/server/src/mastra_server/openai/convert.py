@@ -1,0 +1,195 @@
+"""Convert the events of an agent run to a response and stream events of the Responses API."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from mastra_core.agents import (
+    AgentEvent,
+    ApprovalRequired,
+    Failure,
+    Finish,
+    TextDelta,
+    ToolCall,
+    ToolResult,
+    ToolSuspended,
+    Usage,
+)
+from mastra_server.http.responses import encode_json
+
+__all__ = ("ResponseWriter",)
+
+
+class ResponseWriter:
+    """Applies the events of a run to a response, and converts each to stream events.
+
+    :param response_id: the id of the response.
+    :param model: the model that the request names.
+    :param request_fields: the fields of the request that the response repeats.
+    """
+
+    def __init__(self, response_id: str, model: str, request_fields: dict[str, Any]) -> None:
+        self.response: dict[str, Any] = {
+            "id": response_id,
+            "object": "response",
+            "created_at": int(time.time()),
+            "completed_at": None,
+            "model": model,
+            "status": "in_progress",
+            "output": [],
+            "usage": None,
+            "error": None,
+            "incomplete_details": None,
+            "parallel_tool_calls": True,
+            "tool_choice": "auto",
+            **request_fields,
+        }
+        self.failure: Failure | None = None
+        self._message: dict[str, Any] | None = None
+        self._number = 0
+
+    def write_start(self) -> Iterator[dict[str, Any]]:
+        """Yield the first events of a stream."""
+        yield self._build_event("created", response=self.response)
+        yield self._build_event("in_progress", response=self.response)
+
+    def write(self, event: AgentEvent) -> Iterator[dict[str, Any]]:
+        """Apply ``event`` and yield its stream events.
+
+        :param event: the event.
+        """
+        match event:
+            case TextDelta():
+                yield from self._write_text(event.text)
+            case ToolCall():
+                yield from self._end_message()
+                yield from self._write_call(event)
+            case ToolResult():
+                yield from self._write_item(_build_result(event))
+            case ApprovalRequired() | ToolSuspended():
+                self.response["status"] = "incomplete"
+            case Finish():
+                if event.object is not None and not self._has_message():
+                    yield from self._write_text(encode_json(event.object).decode())
+                yield from self._end_message()
+                yield from self._finish(event)
+            case Failure():
+                yield from self._end_message()
+                yield from self._fail(event)
+
+    def _has_message(self) -> bool:
+        return any(item["type"] == "message" for item in self._output)
+
+    @property
+    def _output(self) -> list[dict[str, Any]]:
+        items: list[dict[str, Any]] = self.response["output"]
+        return items
+
+    def _write_text(self, text: str) -> Iterator[dict[str, Any]]:
+        if self._message is None:
+            part = {"type": "output_text", "text": "", "annotations": []}
+            self._message = {
+                "id": f"msg_{self.response['id']}_{len(self._output)}",
+                "type": "message",
+                "role": "assistant",
+                "status": "in_progress",
+                "content": [part],
+            }
+            self._output.append(self._message)
+            item = {**self._message, "content": []}
+            yield self._build_event("output_item.added", output_index=self._last_index, item=item)
+            yield self._build_part_event("content_part.added", part=dict(part))
+        self._message["content"][0]["text"] += text
+        yield self._build_part_event("output_text.delta", delta=text)
+
+    def _end_message(self) -> Iterator[dict[str, Any]]:
+        if self._message is None:
+            return
+        self._message["status"] = "completed"
+        part = self._message["content"][0]
+        yield self._build_part_event("output_text.done", text=part["text"])
+        yield self._build_part_event("content_part.done", part=part)
+        yield self._build_event(
+            "output_item.done", output_index=self._last_index, item=self._message
+        )
+        self._message = None
+
+    def _write_call(self, call: ToolCall) -> Iterator[dict[str, Any]]:
+        arguments = encode_json(call.arguments).decode()
+        item = {
+            "id": f"fc_{call.id}",
+            "type": "function_call",
+            "call_id": call.id,
+            "name": call.name,
+            "arguments": "",
+            "status": "in_progress",
+        }
+        done = {**item, "arguments": arguments, "status": "completed"}
+        self._output.append(done)
+        names = {"output_index": self._last_index, "item_id": item["id"]}
+        yield self._build_event("output_item.added", output_index=self._last_index, item=item)
+        yield self._build_event("function_call_arguments.delta", **names, delta=arguments)
+        yield self._build_event(
+            "function_call_arguments.done", **names, name=call.name, arguments=arguments
+        )
+        yield self._build_event("output_item.done", output_index=self._last_index, item=done)
+
+    def _write_item(self, item: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        self._output.append(item)
+        yield self._build_event("output_item.added", output_index=self._last_index, item=item)
+        yield self._build_event("output_item.done", output_index=self._last_index, item=item)
+
+    def _finish(self, finish: Finish) -> Iterator[dict[str, Any]]:
+        waits = finish.reason == "suspended" or self.response["status"] == "incomplete"
+        self.response |= {
+            "status": "incomplete" if waits or finish.reason == "length" else "completed",
+            "completed_at": int(time.time()),
+            "usage": _build_usage(finish.usage),
+        }
+        if finish.reason == "length":
+            self.response["incomplete_details"] = {"reason": "max_output_tokens"}
+        yield self._build_event(self.response["status"], response=self.response)
+
+    def _fail(self, failure: Failure) -> Iterator[dict[str, Any]]:
+        self.failure = failure
+        error = {"code": failure.kind, "message": failure.message}
+        self.response |= {"status": "failed", "error": error, "completed_at": int(time.time())}
+        yield self._build_event("failed", response=self.response)
+
+    @property
+    def _last_index(self) -> int:
+        return len(self._output) - 1
+
+    def _build_part_event(self, kind: str, **fields: Any) -> dict[str, Any]:
+        item = self._output[-1]["id"]
+        location = {"output_index": self._last_index, "content_index": 0, "item_id": item}
+        return self._build_event(kind, **location, **fields)
+
+    def _build_event(self, kind: str, /, **fields: Any) -> dict[str, Any]:
+        self._number += 1
+        return {"type": f"response.{kind}", "sequence_number": self._number - 1, **fields}
+
+
+def _build_result(result: ToolResult) -> dict[str, Any]:
+    output = (
+        result.result if isinstance(result.result, str) else encode_json(result.result).decode()
+    )
+    return {
+        "id": f"fco_{result.id}",
+        "type": "function_call_output",
+        "call_id": result.id,
+        "output": output,
+        "status": "incomplete" if result.failed else "completed",
+    }
+
+
+def _build_usage(usage: Usage) -> dict[str, Any]:
+    return {
+        "input_tokens": usage.input_tokens,
+        "output_tokens": usage.output_tokens,
+        "total_tokens": usage.input_tokens + usage.output_tokens,
+        "input_tokens_details": {"cached_tokens": usage.cached_tokens},
+        "output_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
+    }

@@ -1,0 +1,132 @@
+"""Read a request of OpenAI's Responses API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from mastra_core.agents import ClientTool, Message, ToolCallPart, ToolResultPart
+from mastra_server.agents.input_messages import parse_messages
+from mastra_server.http.request_body import InvalidBody, decode_json
+
+__all__ = ("ResponseBody", "build_client_tools", "get_output_schema", "parse_input")
+
+
+class _Format(msgspec.Struct):
+    type: str = "text"
+    schema: dict[str, Any] | None = None
+
+
+class _Text(msgspec.Struct):
+    format: _Format | None = None
+
+
+class ResponseBody(msgspec.Struct):
+    """A request for a response of an agent.
+
+    :param model: the agent, where ``agent_id`` is empty.
+    """
+
+    input: str | list[Any]
+    model: str = ""
+    agent_id: str = ""
+    instructions: str | None = None
+    text: _Text | None = None
+    tools: list[dict[str, Any]] = []
+    conversation_id: str | None = None
+    previous_response_id: str | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    max_output_tokens: int | None = None
+    store: bool | None = None
+    stream: bool | None = None
+
+
+def get_output_schema(body: ResponseBody) -> dict[str, Any] | None:
+    """Return the schema of the structured output that ``text.format`` requests.
+
+    :param body: the request.
+    """
+    format_ = body.text.format if body.text else None
+    return format_.schema if format_ and format_.type == "json_schema" else None
+
+
+def build_client_tools(body: ResponseBody) -> tuple[ClientTool, ...]:
+    """Build the function tools of the caller.
+
+    :param body: the request.
+    :raises InvalidBody: for a tool of another type, which only OpenAI has.
+    """
+    for index, tool in enumerate(body.tools):
+        if tool.get("type") != "function" or not isinstance(tool.get("name"), str):
+            raise InvalidBody(f"tools.{index}", "Expected a function with a name")
+    return tuple(
+        ClientTool(
+            name=tool["name"],
+            description=str(tool.get("description") or ""),
+            input_schema=tool.get("parameters") or {},
+        )
+        for tool in body.tools
+    )
+
+
+def parse_input(value: str | list[Any]) -> tuple[Message, ...]:
+    """Parse the input to messages.
+
+    :param value: a text, or a list of items.
+    :raises InvalidBody: for an item that is neither a message nor a call or its output.
+    """
+    if isinstance(value, str):
+        return (Message.user(value),)
+    messages = tuple(
+        message for index, item in enumerate(value) for message in _parse_item(item, index)
+    )
+    if not messages:
+        raise InvalidBody("input", "Expected at least one item")
+    return messages
+
+
+def _parse_item(item: Any, index: int) -> tuple[Message, ...]:
+    if not isinstance(item, dict):
+        raise InvalidBody(f"input.{index}", "Expected an object")
+    try:
+        match item.get("type", "message"):
+            case "function_call":
+                return (Message(role="assistant", parts=(_parse_call(item),)),)
+            case "function_call_output":
+                part = ToolResultPart(
+                    id=item["call_id"], name=item.get("name", ""), result=item["output"]
+                )
+                return (Message(role="tool", parts=(part,)),)
+            case "message":
+                role = "system" if item.get("role") == "developer" else item.get("role")
+                return parse_messages(
+                    {"role": role, "content": _convert_content(item.get("content"))}
+                )
+    except (KeyError, msgspec.DecodeError) as error:
+        raise InvalidBody(f"input.{index}", f"Invalid {item.get('type')}: {error}") from None
+    raise InvalidBody(f"input.{index}.type", "Expected message or function_call_output")
+
+
+def _parse_call(item: dict[str, Any]) -> ToolCallPart:
+    arguments = decode_json(str(item["arguments"] or "{}").encode(), dict[str, Any])
+    return ToolCallPart(id=item["call_id"], name=item["name"], arguments=arguments)
+
+
+def _convert_content(content: Any) -> Any:
+    if not isinstance(content, list):
+        return content
+    return [_convert_part(part) if isinstance(part, dict) else part for part in content]
+
+
+def _convert_part(part: dict[str, Any]) -> dict[str, Any]:
+    match part.get("type"):
+        case "input_text" | "output_text":
+            return {**part, "type": "text"}
+        case "input_image":
+            return {"type": "image", "image": part.get("image_url")}
+        case "input_file":
+            return {"type": "file", "data": part.get("file_data") or part.get("file_url")}
+        case _:
+            return part

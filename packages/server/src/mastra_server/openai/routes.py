@@ -1,0 +1,252 @@
+"""Routes of OpenAI's Responses API: create, retrieve, delete."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections import OrderedDict
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import msgspec
+from litestar import Request, delete, get, post
+from litestar.response.base import ASGIResponse
+
+from mastra_core.agents import (
+    AgentInput,
+    AgentLike,
+    Finish,
+    Message,
+    TextPart,
+)
+from mastra_core.errors import AgentFailed, NotFound
+from mastra_server.agents.suspended_runs import get_suspended_runs, stream_events
+from mastra_server.http.request_body import InvalidBody, read_body
+from mastra_server.http.request_context import (
+    build_context,
+    restrict_to_resource,
+    restrict_to_thread,
+)
+from mastra_server.http.responses import close_on_exit, encode_json, json_response
+from mastra_server.http.sse import sse_response
+from mastra_server.memory.queries import check_thread_access
+from mastra_server.openai.convert import ResponseWriter
+from mastra_server.openai.request import (
+    ResponseBody,
+    build_client_tools,
+    get_output_schema,
+    parse_input,
+)
+
+__all__ = ("ROUTES", "Responses")
+
+_Request = Request[Any, Any, Any]
+_MAX_RESPONSES = 1000
+_MAX_AGE = 24 * 3600.0  # seconds
+
+
+class _StoredResponse(msgspec.Struct, frozen=True):
+    response: dict[str, Any]
+    agent: str
+    owner: str
+    history: bytes
+    messages: tuple[Message, ...]
+    at: float
+
+
+class Responses:
+    """The latest responses of this process, which can be retrieved and continued."""
+
+    def __init__(self) -> None:
+        self._responses: OrderedDict[str, _StoredResponse] = OrderedDict()
+
+    def put(self, stored: _StoredResponse) -> None:
+        """Store a response.
+
+        :param stored: the response with what is needed to continue it.
+        """
+        self._responses[stored.response["id"]] = stored
+        while len(self._responses) > _MAX_RESPONSES:
+            self._responses.popitem(last=False)
+
+    def get(self, response_id: str, owner: str) -> _StoredResponse:
+        """Return a response.
+
+        :param response_id: the id of the response.
+        :param owner: the resource that the caller is restricted to; empty for none.
+        :raises NotFound: when this owner has no such response.
+        """
+        stored = self._responses.get(response_id)
+        if stored is None or stored.owner != owner or stored.at < time.monotonic() - _MAX_AGE:
+            raise NotFound(f"Response {response_id} was not found")
+        return stored
+
+    def delete(self, response_id: str, owner: str) -> None:
+        """Delete a response.
+
+        :param response_id: the id of the response.
+        :param owner: the resource that the caller is restricted to; empty for none.
+        :raises NotFound: when this owner has no such response.
+        """
+        self.get(response_id, owner)
+        del self._responses[response_id]
+
+
+@post(
+    "/api/v1/responses",
+    operation_id="responses_create",
+    body=ResponseBody,
+    response=dict[str, Any],
+    stream="sse",
+    errors=(402, 403, 404, 422, 429, 502, 503),
+)
+async def _create_response(request: _Request) -> ASGIResponse:
+    """Run an agent the way OpenAI's Responses API runs a model; ``stream`` requests a stream."""
+    body = await read_body(request, ResponseBody)
+    agent = _find_agent(request, body.agent_id or body.model)
+    run_input = _build_run_input(request, agent, body)
+    await check_thread_access(agent, run_input)
+    writer = ResponseWriter(run_input.run_id, body.model or agent.id, _get_request_fields(body))
+    events = _stream_events(request, agent, run_input, writer, stored=body.store is not False)
+    if body.stream:
+        # Litestar reads the return annotation, so it must not name StreamResponse.
+        response: Any = sse_response(_encode_events(events))
+        return response  # type: ignore[no-any-return]  # an ASGI application like ASGIResponse
+    async with close_on_exit(events) as items:
+        async for _ in items:
+            pass
+    if failure := writer.failure:
+        raise AgentFailed(failure.message, kind=failure.kind, status=failure.status)
+    return json_response(writer.response)
+
+
+@get(
+    "/api/v1/responses/{response_id:str}",
+    operation_id="responses_retrieve",
+    response=dict[str, Any],
+)
+async def _retrieve_response(request: _Request) -> ASGIResponse:
+    """Retrieve a stored response."""
+    return json_response(_get_stored(request, request.path_params["response_id"]).response)
+
+
+@delete(
+    "/api/v1/responses/{response_id:str}",
+    operation_id="responses_delete",
+    response=dict[str, Any],
+    status_code=200,
+)
+async def _delete_response(request: _Request) -> ASGIResponse:
+    """Delete a stored response."""
+    response_id = request.path_params["response_id"]
+    _get_store(request).delete(response_id, restrict_to_resource(request))
+    return json_response({"id": response_id, "object": "response", "deleted": True})
+
+
+ROUTES = (_create_response, _retrieve_response, _delete_response)
+
+
+def _get_store(request: _Request) -> Responses:
+    store: Responses = request.app.state.responses
+    return store
+
+
+def _get_stored(request: _Request, name: str) -> _StoredResponse:
+    return _get_store(request).get(name, restrict_to_resource(request))
+
+
+def _find_agent(request: _Request, name: str) -> AgentLike:
+    if not name:
+        raise InvalidBody("agent_id", "Expected the key or id of an agent, here or as model")
+    try:
+        agent: AgentLike = request.app.state.mastra.get_agent(name)
+    except NotFound:
+        raise NotFound(f"Agent with id {name} not found") from None
+    return agent
+
+
+def _build_run_input(request: _Request, agent: AgentLike, body: ResponseBody) -> AgentInput:
+    previous = (
+        _get_stored(request, body.previous_response_id) if body.previous_response_id else None
+    )
+    if previous is not None and previous.agent != agent.id:
+        raise InvalidBody("previous_response_id", f"It is a response of {previous.agent}")
+    sent = parse_input(body.input)
+    earlier = previous.messages if previous and not previous.history else ()
+    settings = {
+        "temperature": body.temperature,
+        "top_p": body.top_p,
+        "max_tokens": body.max_output_tokens,
+    }
+    return AgentInput(
+        messages=(*earlier, *sent),
+        history=previous.history if previous else b"",
+        instructions=body.instructions or "",
+        output_schema=get_output_schema(body),
+        client_tools=build_client_tools(body),
+        settings={key: value for key, value in settings.items() if value is not None},
+        context=build_context(request),
+        thread=restrict_to_thread(request, body.conversation_id or ""),
+        # Clients of this API name no resource.
+        resource=restrict_to_resource(request) or body.conversation_id or "",
+        run_id=f"resp_{uuid.uuid4().hex}",
+    )
+
+
+def _get_request_fields(body: ResponseBody) -> dict[str, Any]:
+    return {
+        "instructions": body.instructions,
+        "text": {"format": {"type": "text"}} if body.text is None else body.text,
+        "tools": body.tools,
+        "previous_response_id": body.previous_response_id,
+        "conversation_id": body.conversation_id,
+        "store": body.store is not False,
+    }
+
+
+async def _stream_events(
+    request: _Request,
+    agent: AgentLike,
+    run_input: AgentInput,
+    writer: ResponseWriter,
+    *,
+    stored: bool,
+) -> AsyncGenerator[dict[str, Any]]:
+    for chunk in writer.write_start():
+        yield chunk
+    async with close_on_exit(
+        stream_events(agent, run_input, get_suspended_runs(request))
+    ) as events:
+        async for event in events:
+            for chunk in writer.write(event):
+                if stored and isinstance(event, Finish):
+                    _store_response(request, agent, run_input, writer, event)
+                yield chunk
+
+
+def _store_response(
+    request: _Request,
+    agent: AgentLike,
+    run_input: AgentInput,
+    writer: ResponseWriter,
+    finish: Finish,
+) -> None:
+    texts = [part["text"] for item in writer.response["output"] for part in item.get("content", ())]
+    message = Message(role="assistant", parts=(TextPart(text="".join(texts)),))
+    messages = () if finish.history else (*run_input.messages, message)
+    _get_store(request).put(
+        _StoredResponse(
+            writer.response,
+            agent.id,
+            restrict_to_resource(request),
+            finish.history,
+            messages,
+            time.monotonic(),
+        )
+    )
+
+
+async def _encode_events(events: AsyncGenerator[dict[str, Any]]) -> AsyncGenerator[bytes]:
+    async with close_on_exit(events) as items:
+        async for event in items:
+            yield b"event: " + event["type"].encode() + b"\ndata: " + encode_json(event) + b"\n\n"

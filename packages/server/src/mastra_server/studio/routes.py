@@ -1,0 +1,174 @@
+"""Routes that Mastra Studio calls first, to find out what the server supports."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, NotRequired, TypedDict
+
+from litestar import Request, get
+from litestar.response.base import ASGIResponse
+
+from mastra_core.agents.providers import known_providers
+from mastra_server.http.responses import json_response
+from mastra_server.mcp.tools import McpServer, describe_application
+
+__all__ = ("ROUTES",)
+
+_Request = Request[Any, Any, Any]
+
+
+class Capabilities(TypedDict):
+    """Whether callers must authenticate; there is no login page."""
+
+    enabled: bool
+    login: None
+
+
+class Installed(TypedDict):
+    """An installed package."""
+
+    name: str
+    version: str
+
+
+class System(TypedDict):
+    """The capabilities of the server."""
+
+    packages: list[Installed]
+    isDev: bool
+    cmsEnabled: bool
+    liveKitConnectionRouteEnabled: bool
+    observabilityEnabled: bool
+    storageType: str
+
+
+class Provider(TypedDict):
+    """A provider of models, and whether its API key is set."""
+
+    id: str
+    name: str
+    envVar: str | list[str]
+    connected: bool
+    models: list[str]
+    label: NotRequired[str]
+
+
+class Providers(TypedDict):
+    """The known providers of models."""
+
+    providers: list[Provider]
+
+
+class Vectors(TypedDict):
+    """Vector stores; always empty."""
+
+    vectors: list[str]
+
+
+class McpServers(TypedDict):
+    """The application as an MCP server, where it is one."""
+
+    servers: list[McpServer]
+    total_count: int
+    next: None
+
+
+class ModelPolicy(TypedDict):
+    """Whether models can be chosen in Studio; only the application's code chooses them."""
+
+    active: bool
+
+
+class BuilderSettings(TypedDict):
+    """The settings of the agent builder, which is not supported."""
+
+    enabled: bool
+    modelPolicy: ModelPolicy
+
+
+@get(
+    "/api/auth/capabilities",
+    operation_id="studio_capabilities",
+    requires_auth=False,
+    response=Capabilities,
+)
+async def _get_capabilities(request: _Request) -> ASGIResponse:
+    """Report whether callers must authenticate."""
+    has_auth = request.app.state.mastra.server.auth is not None
+    return json_response({"enabled": has_auth, "login": None})
+
+
+@get("/api/system/packages", operation_id="studio_system", response=System)
+async def _get_system(request: _Request) -> ASGIResponse:
+    """Report the capabilities of the server, without the versions of its packages."""
+    mastra = request.app.state.mastra
+    return json_response(
+        {
+            "packages": [],
+            "isDev": os.environ.get("MASTRA_DEV") == "true",
+            "cmsEnabled": False,
+            "liveKitConnectionRouteEnabled": False,
+            "observabilityEnabled": request.app.state.trace_store is not None,
+            "storageType": type(mastra.storage).__name__,
+        }
+    )
+
+
+@get("/api/agents/providers", operation_id="studio_providers", response=Providers)
+async def _list_providers() -> ASGIResponse:
+    """List providers of models with the environment variables of their API keys, without models."""
+    return json_response({"providers": [_build_provider(*item) for item in known_providers()]})
+
+
+@get("/api/mcp/v0/servers", operation_id="studio_mcp_servers", response=McpServers)
+async def _list_mcp_servers(request: _Request) -> ASGIResponse:
+    """List the application's MCP servers: the application itself, or none."""
+    servers = [describe_application()] if request.app.state.mastra.server.mcp else []
+    return json_response({"servers": servers, "total_count": len(servers), "next": None})
+
+
+@get("/api/editor/builder/settings", operation_id="studio_builder", response=BuilderSettings)
+async def _get_builder_settings() -> ASGIResponse:
+    """Get the settings of the agent builder, which is not supported."""
+    return json_response({"enabled": False, "modelPolicy": {"active": False}})
+
+
+@get("/api/vectors", operation_id="studio_vectors", response=Vectors)
+async def _list_vectors() -> ASGIResponse:
+    """List vector stores; always empty."""
+    return json_response({"vectors": []})
+
+
+@get("/api/scores/scorers", operation_id="studio_scorers", response=dict[str, Any])
+async def _list_scorers() -> ASGIResponse:
+    """List scorers; always empty."""
+    return json_response({})
+
+
+@get("/api/processors", operation_id="studio_processors", response=dict[str, Any])
+async def _list_processors() -> ASGIResponse:
+    """List processors; always empty."""
+    return json_response({})
+
+
+ROUTES = (
+    _get_capabilities,
+    _get_system,
+    _list_providers,
+    _list_mcp_servers,
+    _get_builder_settings,
+    _list_vectors,
+    _list_scorers,
+    _list_processors,
+)
+
+
+def _build_provider(name: str, variables: tuple[str, ...]) -> Provider:
+    return {
+        "id": name,
+        "name": name,
+        "label": name,
+        "envVar": variables[0] if len(variables) == 1 else list(variables),
+        "connected": any(os.environ.get(variable) for variable in variables),
+        "models": [],
+    }

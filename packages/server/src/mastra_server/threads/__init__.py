@@ -1,0 +1,1 @@
+"""Routes that send messages into threads and subscribe to them."""

@@ -1,0 +1,228 @@
+"""Routes of threads: send a message, subscribe to the runs, abort, decide on a tool call."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import uuid
+from collections.abc import AsyncGenerator
+from typing import Annotated, Any, Literal
+
+import msgspec
+from litestar import Request, post
+from litestar.response.base import ASGIResponse
+
+from mastra_core.agents import AgentInput, AgentLike, ApprovalRequired, Decision
+from mastra_core.errors import NotFound
+from mastra_server.agents.approval_routes import resume_chunks
+from mastra_server.agents.live_runs import get_thread_key, start_live_run
+from mastra_server.agents.request import AgentBody, build_run_input
+from mastra_server.agents.routes import get_agent
+from mastra_server.agents.stream import stream_agent
+from mastra_server.agents.suspended_runs import build_resume_input, check_run_id, get_suspended_runs
+from mastra_server.agents.thread_runs import ThreadKey, ThreadRuns, run_after
+from mastra_server.http.request_body import convert_value, read_body
+from mastra_server.http.request_context import restrict_to_resource, restrict_to_thread
+from mastra_server.http.responses import StreamResponse, json_response
+from mastra_server.http.sse import sse_response
+from mastra_server.memory.queries import check_thread_access
+from mastra_server.threads.schemas import Aborted, Accepted, Decided
+
+__all__ = ("ROUTES",)
+
+_Request = Request[Any, Any, Any]
+_Id = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
+
+
+class _Said(msgspec.Struct):
+    contents: str | list[Any]
+    metadata: dict[str, Any] = {}
+
+
+class _Idle(msgspec.Struct, rename="camel"):
+    behavior: Literal["wake"] = "wake"
+    stream_options: dict[str, Any] = {}
+
+
+class _Active(msgspec.Struct):
+    behavior: Literal["deliver"] = "deliver"
+
+
+class _Sent(msgspec.Struct, rename="camel"):
+    message: str | list[Any] | _Said
+    thread_id: _Id
+    resource_id: str = ""
+    if_idle: _Idle = msgspec.field(default_factory=_Idle)
+    if_active: _Active = msgspec.field(default_factory=_Active)
+
+    @property
+    def sent_message(self) -> _Said:
+        """The message with its metadata."""
+        return self.message if isinstance(self.message, _Said) else _Said(self.message)
+
+
+class _ThreadsThread(msgspec.Struct, rename="camel"):
+    thread_id: _Id
+    resource_id: str = ""
+    expected_run_id: str = ""
+
+
+class _Approval(msgspec.Struct, rename="camel"):
+    thread_id: _Id
+    tool_call_id: str
+    approved: bool
+    resource_id: str = ""
+    resume_data: Any = None
+    request_context: dict[str, Any] | None = None
+    messages: list[Any] | None = None
+    stream_options: dict[str, Any] = {}
+
+
+@post(
+    ["/api/agents/{agent_id:str}/send-message", "/api/agents/{agent_id:str}/queue-message"],
+    operation_id="threads_{path}",
+    body=_Sent,
+    response=Accepted,
+    errors=(403, 409, 429),
+)
+async def _send_message(request: _Request) -> ASGIResponse:
+    """Run an agent on a message, after the thread's other runs, and stream it to subscribers."""
+    agent, body = get_agent(request), await read_body(request, _Sent)
+    sent = body.sent_message
+    messages = [{"role": "user", "content": sent.contents}]
+    run_input = _build_run_input(request, body.if_idle.stream_options, messages, body)
+    signal = _build_signal(sent)
+    message = msgspec.structs.replace(run_input.messages[-1], id=signal["id"])
+    run_input = msgspec.structs.replace(run_input, messages=(*run_input.messages[:-1], message))
+    echo = {
+        "type": "data-user-message",
+        "runId": run_input.run_id,
+        "data": signal,
+        "transient": True,
+    }
+    await _start_run(request, agent, run_input, echo)
+    return json_response({"accepted": True, "runId": run_input.run_id, "signal": signal})
+
+
+@post(
+    "/api/agents/{agent_id:str}/threads/subscribe",
+    operation_id="threads_subscribe",
+    body=_ThreadsThread,
+    stream="sse",
+)
+async def _subscribe(request: _Request) -> StreamResponse:
+    """Stream the runs of a thread: those under way and new ones."""
+    agent, body = get_agent(request), await read_body(request, _ThreadsThread)
+    key = _build_thread_key(request, agent, body.thread_id, body.resource_id)
+    return sse_response(_get_thread_runs(request).stream_frames(key, request.app.state))
+
+
+@post(
+    "/api/agents/{agent_id:str}/threads/abort",
+    operation_id="threads_abort",
+    body=_ThreadsThread,
+    response=Aborted,
+)
+async def _abort_run(request: _Request) -> ASGIResponse:
+    """Abort the run that executes in a thread; the next waiting run starts."""
+    agent, body = get_agent(request), await read_body(request, _ThreadsThread)
+    run = _get_thread_runs(request).get_active(
+        _build_thread_key(request, agent, body.thread_id, body.resource_id)
+    )
+    matches = run is not None and body.expected_run_id in ("", run.id)
+    if run is not None and matches:
+        await run.abort()
+    return json_response({"aborted": matches})
+
+
+@post(
+    "/api/agents/{agent_id:str}/send-tool-approval",
+    operation_id="threads_decide",
+    body=_Approval,
+    response=Decided,
+    errors=(403, 409, 429),
+)
+async def _decide_tool_call(request: _Request) -> ASGIResponse:
+    """Approve or decline a tool call in a thread, and stream the rest of the run to subscribers."""
+    agent, body = get_agent(request), await read_body(request, _Approval)
+    if body.messages:  # results of the client's own tools
+        run_input = _build_run_input(request, body.stream_options, body.messages, body)
+        await _start_run(request, agent, run_input)
+    else:
+        run_input = await _build_resumed_input(request, agent, body)
+        start_live_run(request, agent.id, run_input, resume_chunks(request, agent, run_input))
+    return json_response(
+        {"accepted": True, "runId": run_input.run_id, "toolCallId": body.tool_call_id}
+    )
+
+
+ROUTES = (_send_message, _subscribe, _abort_run, _decide_tool_call)
+
+
+def _build_run_input(
+    request: _Request, options: dict[str, Any], messages: list[Any], body: _Sent | _Approval
+) -> AgentInput:
+    memory = options.get("memory")
+    thread = {"thread": body.thread_id, "resource": body.resource_id}
+    memory = {**(memory if isinstance(memory, dict) else {}), **thread}
+    agent_body = {**options, "messages": messages, "memory": memory}
+    return build_run_input(request, convert_value(agent_body, AgentBody))
+
+
+async def _start_run(
+    request: _Request, agent: AgentLike, run_input: AgentInput, echo: dict[str, Any] | None = None
+) -> None:
+    await check_run_id(request, agent, run_input)
+    await check_thread_access(agent, run_input)
+    before = _get_thread_runs(request).get_last(get_thread_key(agent.id, run_input))
+    chunks = _prepend_echo(stream_agent(agent, run_input, get_suspended_runs(request)), echo)
+    start_live_run(request, agent.id, run_input, run_after(before, chunks))
+
+
+async def _prepend_echo(
+    chunks: AsyncGenerator[dict[str, Any]], echo: dict[str, Any] | None
+) -> AsyncGenerator[dict[str, Any]]:
+    """Yield the message that was sent, for other subscribers, and then ``chunks``."""
+    if echo is not None:
+        yield echo
+    async with contextlib.aclosing(chunks):
+        async for chunk in chunks:
+            yield chunk
+
+
+def _build_signal(sent: _Said) -> dict[str, Any]:
+    created_at = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return {
+        "id": str(uuid.uuid4()),
+        "type": "user",
+        "tagName": "user",
+        "contents": sent.contents,
+        "createdAt": created_at,
+        **({"metadata": sent.metadata} if sent.metadata else {}),
+    }
+
+
+async def _build_resumed_input(request: _Request, agent: AgentLike, body: _Approval) -> AgentInput:
+    """Build the input that resumes the thread's run that waits for this call."""
+    key = _build_thread_key(request, agent, body.thread_id, body.resource_id)
+    for run in await get_suspended_runs(request).list(agent.id):
+        for call in run.waiting:
+            if call.id == body.tool_call_id and get_thread_key(agent.id, run.wish) == key:
+                decision = _to_decision(call, body)
+                return build_resume_input(request, run, call.id, decision, body.request_context)
+    raise NotFound(f"No run of the thread {body.thread_id!r} waits for {body.tool_call_id!r}.")
+
+
+def _to_decision(call: Any, body: _Approval) -> Decision:
+    if isinstance(call, ApprovalRequired) or not body.approved:
+        return Decision(approved=body.approved)
+    return Decision(data=body.resume_data)
+
+
+def _get_thread_runs(request: _Request) -> ThreadRuns:
+    runs: ThreadRuns = request.app.state.thread_runs
+    return runs
+
+
+def _build_thread_key(request: _Request, agent: AgentLike, thread: str, resource: str) -> ThreadKey:
+    return agent.id, restrict_to_resource(request, resource), restrict_to_thread(request, thread)

@@ -1,0 +1,1 @@
+"""Routes that run workflows: start, stream, resume, time travel."""

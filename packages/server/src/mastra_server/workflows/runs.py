@@ -1,0 +1,169 @@
+"""Routes of existing runs: list, details, cancel, delete."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from litestar import Request, delete, get, post
+from litestar.response.base import ASGIResponse
+
+from mastra_core import Workflow
+from mastra_core.errors import NotFound
+from mastra_core.workflows import Engine, Run, RunRecord
+from mastra_server.http.request_body import read_date_param, read_number_param
+from mastra_server.http.request_context import restrict_to_resource
+from mastra_server.http.responses import json_response
+from mastra_server.http.schemas import Message
+from mastra_server.workflows.result import build_listed_run, build_run_details
+from mastra_server.workflows.schemas import RunDetails, RunFieldsQuery, RunList, RunListQuery
+
+__all__ = ("ROUTES", "check_owner", "get_engine", "get_run", "get_workflow", "list_visible_runs")
+
+_Request = Request[Any, Any, Any]
+
+
+def get_workflow(request: _Request) -> Workflow:
+    """Return the workflow whose key or id the path names.
+
+    :param request: the request.
+    :raises NotFound: when there is no such workflow.
+    """
+    try:
+        workflow: Workflow = request.app.state.mastra.get_workflow(
+            request.path_params["workflow_id"]
+        )
+    except NotFound:
+        raise NotFound("Workflow not found") from None
+    return workflow
+
+
+def get_engine(request: _Request) -> Engine:
+    """Return the engine that executes the runs.
+
+    :param request: the request.
+    """
+    engine: Engine = request.app.state.mastra.engine
+    return engine
+
+
+async def get_run(request: _Request, run_id: str) -> Run:
+    """Return a run of the workflow that the path names.
+
+    :param request: the request.
+    :param run_id: the id of the run.
+    :raises NotFound: when there is no such run.
+    :raises Forbidden: when the run belongs to another resource.
+    """
+    return check_owner(request, await get_engine(request).get(get_workflow(request), run_id))
+
+
+def check_owner(request: _Request, run: Run) -> Run:
+    """Return ``run`` if the caller may access it.
+
+    :param request: the request.
+    :param run: the run.
+    :raises Forbidden: when the run belongs to another resource.
+    """
+    restrict_to_resource(request, run.record.resource_id)
+    return run
+
+
+async def list_visible_runs(
+    request: _Request, engine: Engine, workflow: Workflow
+) -> list[RunRecord]:
+    """Return the records that the caller may see: its own, where ``auth`` identifies it.
+
+    :param request: the request.
+    :param engine: the engine.
+    :param workflow: the workflow.
+    """
+    own = restrict_to_resource(request)
+    records = await engine.list(workflow)
+    return [record for record in records if not own or record.resource_id in ("", own)]
+
+
+@get(
+    "/api/workflows/{workflow_id:str}/runs",
+    operation_id="runs_list",
+    query=RunListQuery,
+    response=RunList,
+)
+async def _list_runs(request: _Request) -> ASGIResponse:
+    """List the runs of a workflow, newest first."""
+    workflow, matches = get_workflow(request), _build_filter(request)
+    all_records = await list_visible_runs(request, get_engine(request), workflow)
+    records = [record for record in all_records if matches(record)]
+    page = records[_get_page_slice(request)]
+    return json_response(
+        {"runs": [build_listed_run(workflow, record) for record in page], "total": len(records)}
+    )
+
+
+@get(
+    "/api/workflows/{workflow_id:str}/runs/{run_id:str}",
+    operation_id="runs_details",
+    query=RunFieldsQuery,
+    response=RunDetails,
+)
+async def _get_run_details(request: _Request) -> ASGIResponse:
+    """Get a run in its present state."""
+    run = await get_run(request, request.path_params["run_id"])
+    fields = frozenset(filter(None, request.query_params.get("fields", "").split(",")))
+    nested = request.query_params.get("withNestedWorkflows", "true") != "false"
+    return json_response(
+        build_run_details(get_workflow(request), run.record, fields, nested=nested)
+    )
+
+
+@post(
+    "/api/workflows/{workflow_id:str}/runs/{run_id:str}/cancel",
+    operation_id="runs_cancel",
+    response=Message,
+)
+async def _cancel_run(request: _Request) -> ASGIResponse:
+    """Cancel a run."""
+    await get_engine(request).cancel(await get_run(request, request.path_params["run_id"]))
+    return json_response({"message": "Workflow run cancelled"})
+
+
+@delete(
+    "/api/workflows/{workflow_id:str}/runs/{run_id:str}",
+    operation_id="runs_delete",
+    status_code=200,
+    response=Message,
+)
+async def _delete_run(request: _Request) -> ASGIResponse:
+    """Cancel a run and delete its record."""
+    await get_engine(request).delete(await get_run(request, request.path_params["run_id"]))
+    return json_response({"message": "Workflow run deleted"})
+
+
+ROUTES = (_list_runs, _get_run_details, _cancel_run, _delete_run)
+
+
+def _build_filter(request: _Request) -> Callable[[RunRecord], bool]:
+    status = request.query_params.get("status")
+    resource = request.query_params.get("resourceId")
+    since, until = read_date_param(request, "fromDate"), read_date_param(request, "toDate")
+
+    def matches(record: RunRecord) -> bool:
+        return (
+            (not status or record.status == status)
+            and (not resource or record.resource_id == resource)
+            and (since is None or record.created_at >= since)
+            and (until is None or record.created_at <= until)
+        )
+
+    return matches
+
+
+def _get_page_slice(request: _Request) -> slice:
+    """Return the slice for ``page`` and ``perPage``, or ``limit`` and ``offset``."""
+    size, page = read_number_param(request, "perPage"), read_number_param(request, "page")
+    if size is None:
+        limit = read_number_param(request, "limit")
+        offset = read_number_param(request, "offset") or 0
+        return slice(offset, None if limit is None else offset + limit)
+    first = size * (page or 0)
+    return slice(first, first + size)

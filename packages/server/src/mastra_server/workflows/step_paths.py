@@ -1,0 +1,101 @@
+"""Convert step paths to the wire's form, in which all items of a ``foreach`` share one path."""
+
+from __future__ import annotations
+
+import re
+
+from mastra_core import Workflow
+from mastra_core.errors import NotFound
+from mastra_core.workflows import Branch, Parallel, RunRecord, Sleep
+from mastra_core.workflows.engine.step_paths import step_at
+from mastra_server.http.request_body import InvalidBody
+
+__all__ = (
+    "get_item_index",
+    "get_outer_step",
+    "locate_labels",
+    "locate_steps",
+    "resolve_step",
+    "strip_indexes",
+)
+
+_INDEX = re.compile(r"\[(\d+)\]")
+
+
+def strip_indexes(path: str) -> str:
+    """Remove the item indexes from a path: ``each[2].pay`` becomes ``each.pay``.
+
+    :param path: the path of a step.
+    """
+    return _INDEX.sub("", path)
+
+
+def get_outer_step(path: str) -> str:
+    """Return the step of the outermost workflow that contains ``path``.
+
+    :param path: the path of a step.
+    """
+    return strip_indexes(path).partition(".")[0]
+
+
+def get_item_index(path: str) -> int | None:
+    """Return the index of the ``foreach`` item in ``path``, ``None`` where there is none.
+
+    :param path: the path of a step.
+    """
+    match = _INDEX.search(path)
+    return int(match[1]) if match else None
+
+
+def locate_steps(workflow: Workflow, record: RunRecord, status: str) -> dict[str, list[int]]:
+    """Locate the steps with ``status`` among the nodes of the workflow.
+
+    :param workflow: the workflow.
+    :param record: the record of the run.
+    :param status: the status of the steps.
+    :returns: for each step the index of its node, and its index within a node of several steps.
+    """
+    ids = {
+        get_outer_step(path) for path, step_status in record.open.items() if step_status == status
+    }
+    locations: dict[str, list[int]] = {}
+    for number, node in enumerate(workflow.nodes):
+        if isinstance(node, Sleep) and node.id in ids:
+            locations[node.id] = [number]
+        for index, step_ in enumerate(node.steps):
+            if step_.id in ids:
+                several = isinstance(node, Parallel | Branch)
+                locations[step_.id] = [number, index] if several else [number]
+    return locations
+
+
+def locate_labels(record: RunRecord) -> dict[str, dict[str, str | int]]:
+    """Locate the suspended step of each label.
+
+    :param record: the record of the run.
+    :returns: for each label the step, and the index of its ``foreach`` item.
+    """
+    labels: dict[str, dict[str, str | int]] = {}
+    for path in record.suspended:
+        label, index = record.steps[path].label, get_item_index(path)
+        if label:
+            item = {} if index is None else {"foreachIndex": index}
+            labels[label] = {"stepId": strip_indexes(path), **item}
+    return labels
+
+
+def resolve_step(workflow: Workflow, path: str | list[str] | None) -> str:
+    """Resolve the step that a client names to its path.
+
+    :param workflow: the workflow.
+    :param path: the ids in a list, or joined by dots; may be empty.
+    :returns: the path; empty where the client names no step.
+    :raises InvalidBody: when there is no such step.
+    """
+    name = ".".join(path) if isinstance(path, list) else path or ""
+    if name:
+        try:
+            step_at(workflow, name)
+        except NotFound:
+            raise InvalidBody("step", f"The workflow has no step {name!r}") from None
+    return name

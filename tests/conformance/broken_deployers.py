@@ -1,0 +1,651 @@
+"""Deployers that are broken in one way each: what is wrong, which promise tells, and its words."""
+
+from tests.conformance.deployer_sources import broken
+
+BUNDLE = "    build.copy_to(directory)\n"
+SEALED = '    return Bundle.seal(build, directory, "acme")\n'
+CLIENT = '    return connect(settings.api_url, credentials["ACME_TOKEN"])\n'
+UPLOAD = '        report.step("Uploading")\n'
+RELEASED = '        client.put(f"{place}/{stage}", json=mark)\n'
+PROMOTE = "id: str, report: Report) -> Deployment:\n"
+
+
+def writes(text):
+    """A bundle with one more file; `text` is Python."""
+    return (BUNDLE, f'{BUNDLE}    (directory / "made.txt").write_text({text})\n')
+
+
+def does(line):
+    """A bundle whose making does one thing more."""
+    return (BUNDLE, f"{BUNDLE}    {line}\n")
+
+
+SAYING = {
+    "an async hook": (
+        "hooks_are_valid",
+        "async mastra_bundle",
+        ("def mastra_bundle", "async def mastra_bundle"),
+    ),
+    "a misspelt hook": (
+        "hooks_are_valid",
+        "mastra_deplyo",
+        ("def mastra_deploy(", "def mastra_deplyo("),
+    ),
+    "a hook without its mark": (
+        "hooks_are_valid",
+        "lack @hookimpl",
+        ("@hookimpl\ndef mastra_promote", "def mastra_promote"),
+    ),
+    "an argument that no hook has": (
+        "hooks_are_valid",
+        "folder",
+        ("directory: Path) -> Bundle", "directory: Path, folder: Path) -> Bundle"),
+    ),
+    "settings that can be changed": (
+        "settings_are_frozen_and_name_their_target",
+        "frozen=True is missing",
+        ("@dataclass(frozen=True, kw_only=True)", "@dataclass(kw_only=True)"),
+    ),
+    "settings of another target": (
+        "settings_are_frozen_and_name_their_target",
+        "acne",
+        ('target: ClassVar[str] = "acme"', 'target: ClassVar[str] = "acne"'),
+    ),
+    "a secret setting that reaches no hook": (
+        "credentials_are_environment_variables",
+        "'token' reaches no hook",
+        ('metadata={"env": "ACME_TOKEN"}', 'metadata={"env": "ACME_SECRET"}'),
+    ),
+    "a summary of two lines": (
+        "the_target_has_a_description",
+        "one line",
+        ("Acme's machines, which", "Acme's machines\\n which"),
+    ),
+    "heavy imports at its top": (
+        "the_module_imports_only_core",
+        "imports httpx",
+        ("import datetime as dt\n", "import datetime as dt\nimport httpx\n"),
+    ),
+    "a KeyError for a missing token": (
+        "missing_credentials_raise_auth_error",
+        "KeyError",
+        ('credentials["ACME_TOKEN"])', 'dict(credentials)["ACME_TOKEN"])'),
+    ),
+}
+
+BUNDLING = {
+    "a timestamp": (
+        "bundling_is_reproducible",
+        "made.txt",
+        writes("str(dt.date.today())"),
+    ),
+    "the minute in it": (
+        "bundling_is_reproducible",
+        "made.txt",
+        writes('dt.datetime.now().isoformat(timespec="minutes")'),
+    ),
+    "the files' times in it": (
+        "bundling_is_reproducible",
+        "made.txt",
+        writes('str((build.directory / "index.py").stat().st_mtime)'),
+    ),
+    "a set's order": (
+        "bundling_is_reproducible_in_another_process",
+        "made.txt",
+        writes('" ".join({"alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta"})'),
+    ),
+    "a file beside its directory": (
+        "bundling_writes_only_into_its_directory",
+        "more beside",
+        does('(directory.parent / "bundle.log").write_text("done")'),
+    ),
+    "a file at home": (
+        "bundling_writes_only_into_its_directory",
+        "left behind",
+        does('(Path.home() / ".acme").write_text("done")'),
+    ),
+    "a temporary file that stays": (
+        "bundling_writes_only_into_its_directory",
+        "left behind",
+        does('import tempfile; Path(tempfile.mkstemp()[1]).write_text("done")'),
+    ),
+    "a change of the build": (
+        "bundling_does_not_change_the_build",
+        "assert",
+        does('(build.directory / "app/empty.txt").unlink()'),
+    ),
+    "writing through a link": (
+        "bundling_does_not_change_the_build",
+        "assert",
+        does('(directory / "index.py").write_text("# acme")'),
+    ),
+    "a request, and silence where it fails": (
+        "bundling_needs_no_network",
+        "were tried",
+        does(
+            "import contextlib, socket\n    with contextlib.suppress(OSError):\n"
+            '        socket.create_connection(("127.0.0.1", 9))'
+        ),
+    ),
+    "a look at the token": (
+        "bundling_needs_no_credentials",
+        "made.txt",
+        writes('str("ACME_TOKEN" in __import__("os").environ)'),
+    ),
+    "the token in base64": (
+        "a_bundle_holds_no_secret",
+        "made.txt holds a secret",
+        writes(
+            '__import__("base64").b64encode(("x:" + __import__("os").environ.get("ACME_TOKEN", "")'
+            ").encode()).decode()"
+        ),
+    ),
+    "a value of the environment in an archive": (
+        "a_bundle_holds_no_secret",
+        "made.zip holds a secret",
+        does(
+            "import os, zipfile\n    with zipfile.ZipFile(directory / 'made.zip', 'w', 8) as made:\n"
+            "        made.writestr('env', os.environ.get('GREETING', '') * 50)"
+        ),
+    ),
+    "the path of the build": (
+        "a_bundle_has_no_local_paths_or_names",
+        "made.txt tells",
+        writes("str(build.directory)"),
+    ),
+    "the user's name": (
+        "a_bundle_has_no_local_paths_or_names",
+        "made.txt tells",
+        writes('__import__("getpass").getuser()'),
+    ),
+    "the host's name": (
+        "a_bundle_has_no_local_paths_or_names",
+        "made.txt tells",
+        writes('__import__("socket").gethostname()'),
+    ),
+    "a file after the seal": (
+        "a_copied_bundle_loads",
+        "changed after it was made",
+        (
+            SEALED,
+            SEALED.replace("return", "made =")
+            + '    (directory / "late.txt").write_text("late")\n    return made\n',
+        ),
+    ),
+    "no seal": (
+        "a_copied_bundle_loads",
+        "did not seal",
+        (SEALED, "    return Bundle(directory=directory, manifest=build.manifest)\n"),
+    ),
+    "empty files left out": (
+        "every_file_of_the_app_is_live",
+        "empty.txt",
+        does(
+            '[path.unlink() for path in directory.rglob("*")'
+            " if path.is_file() and not path.stat().st_size]"
+        ),
+    ),
+}
+
+DEPLOYING = {
+    "no answer": (
+        "deploy_returns_the_live_deployment",
+        "returned NoneType from mastra_deploy",
+        ('    return _deployment(live["deployment"])\n', ""),
+    ),
+    "another id": (
+        "deploy_returns_the_live_deployment",
+        "another deployment",
+        ('told.pop("created"))\n', 'told.pop("created"))\n    told["id"] = told["id"][:7]\n'),
+    ),
+    "a time without a zone": (
+        "deploy_returns_the_live_deployment",
+        "no time zone",
+        ('told.pop("created"))', 'told.pop("created")).replace(tzinfo=None)'),
+    ),
+    "the first of equal files only": (
+        "every_file_is_deployed_unchanged",
+        "other files",
+        (
+            "json=manifest.paths)",
+            "json={manifest.files[d][0].relative_to(bundle.directory).as_posix(): d"
+            " for d in manifest.files})",
+        ),
+    ),
+    "text files with other line ends": (
+        "every_file_is_deployed_unchanged",
+        "these files differ",
+        (
+            "    manifest, name = Manifest.of(bundle.directory), bundle.manifest.digest\n",
+            "    import shutil, tempfile\n    place = Path(tempfile.mkdtemp()) / 'x'\n"
+            "    shutil.copytree(bundle.directory, place)\n"
+            "    index = place / 'index.py'\n"
+            "    index.write_bytes(index.read_bytes().replace(b'\\n', b'\\r\\n'))\n"
+            "    manifest, name = Manifest.of(place), bundle.manifest.digest\n",
+        ),
+    ),
+    "no environment": (
+        "environment_variables_are_deployed",
+        "GREETING",
+        ("{k: v.reveal() for k, v in request.env.items()}", "{}"),
+    ),
+    "variables after the release": (
+        "environment_variables_are_deployed",
+        "GREETING",
+        (
+            '        client.put(f"{place}/env/{stage}", json={k: v.reveal() for k, v in'
+            " request.env.items()})\n" + RELEASED,
+            RELEASED + '        client.put(f"{place}/env/{stage}", json={k: v.reveal() for k, v in'
+            " request.env.items()})\n",
+        ),
+    ),
+    "a need of the build": (
+        "deploying_needs_only_the_bundle",
+        "index.py",
+        (BUNDLE, f"{BUNDLE}    BUILDS.append(build.directory)\n"),
+        ("Env = Mapping", "BUILDS: list[Path] = []\nEnv = Mapping"),
+        (UPLOAD, f'{UPLOAD}        (BUILDS[-1] / "index.py").read_bytes()\n'),
+    ),
+    "everything, always": (
+        "an_unchanged_bundle_is_not_sent_again",
+        "were sent again",
+        ('json=manifest.paths).json()["missing"]', "json=manifest.paths) and list(manifest.files)"),
+    ),
+    "everything, where something changed": (
+        "a_change_sends_only_the_change",
+        "for one small file",
+        (
+            'client.put(f"{place}/deployments/{name}", json=manifest.paths).json()["missing"]',
+            'list(manifest.files) if client.put(f"{place}/deployments/{name}", json=manifest.paths)'
+            '.json()["missing"] else []',
+        ),
+    ),
+    "a preview in production": (
+        "a_preview_does_not_change_production",
+        "preview",
+        ("    stage = request.environment\n", '    stage = "production"\n'),
+    ),
+}
+
+TROUBLES = {
+    "no second try": (
+        "deploy_retries_after_503",
+        "503",
+        (
+            CLIENT,
+            "    import httpx\n    from mastra_core.errors import ApiError\n"
+            "    def strict(answer):\n        if answer.status_code >= 400:\n"
+            '            raise ApiError(f"Acme answered {answer.status_code}.")\n'
+            "    return httpx.Client(base_url=settings.api_url, event_hooks={'response': [strict]},\n"
+            "        headers={'authorization': 'Bearer ' + credentials['ACME_TOKEN'].reveal()})\n",
+        ),
+    ),
+    "no second try after 429": (
+        "deploy_retries_after_429",
+        "429",
+        (
+            CLIENT,
+            "    client = connect(settings.api_url, credentials['ACME_TOKEN'])\n"
+            "    send = client._transport.handle_request\n"
+            "    def eager(request):\n        answer = client._transport._inner.handle_request(request)\n"
+            "        answer.read()\n        return answer if answer.status_code == 429 else send(request)\n"
+            "    client._transport.__class__ = type('Eager', (type(client._transport),), {})\n"
+            "    client._transport.__class__.handle_request = lambda _, request: eager(request)\n"
+            "    return client\n",
+        ),
+    ),
+    "a create that is repeated blindly": (
+        "a_lost_response_creates_no_duplicate",
+        "created again: POST /apps",
+        (
+            'get_or_create(\n            lambda: _app(client, settings), lambda: client.post("/apps", **new).json()\n        )',
+            '_app(client, settings) or _twice(lambda: client.post("/apps", **new).json())',
+        ),
+        (
+            "def _client(",
+            "def _twice(call):\n    from mastra_core.errors import ApiError\n    try:\n"
+            "        return call()\n    except ApiError:\n        return call()\n\n\ndef _client(",
+        ),
+    ),
+    "a release before the files": (
+        "no_partial_deployment_is_live",
+        "half of it is live",
+        (
+            "        upload(\n",
+            '        early = client.put(f"{place}/deployments/{name}", json=manifest.paths)\n'
+            f"{RELEASED}        upload(\n",
+        ),
+    ),
+    "a success that is none": (
+        "no_partial_deployment_is_live",
+        "ended well and is not live",
+        (
+            RELEASED,
+            "        from mastra_core.errors import ApiError\n        try:\n"
+            f"    {RELEASED}        except ApiError:\n"
+            '            return Deployment(target="acme", id=name, url="/", environment=stage,'
+            " created=dt.datetime.now(dt.UTC))\n",
+        ),
+    ),
+    "a refused token that is any error": (
+        "a_rejected_token_raises_auth_error",
+        "It did not work",
+        (
+            UPLOAD,
+            f"{UPLOAD}        from mastra_core.errors import AuthError\n"
+            "        try:\n            client.get('/user')\n        except AuthError:\n"
+            "            raise DeployError('It did not work.') from None\n",
+        ),
+    ),
+    "words that are lost": (
+        "a_platform_error_keeps_its_message",
+        "words are lost",
+        (
+            '        new = {"name": settings.app}\n',
+            "        from mastra_core.errors import ApiError\n"
+            '        new = {"name": settings.app}\n'
+            "        try:\n            client.post('/apps', json=new)\n        except ApiError:\n"
+            "            raise DeployError('It did not work.') from None\n",
+        ),
+    ),
+    "errors that are swallowed": (
+        "a_platform_error_keeps_its_message",
+        "DID NOT RAISE",
+        (
+            '        new = {"name": settings.app}\n',
+            "        from mastra_core.errors import ApiError\n"
+            '        new = {"name": settings.app}\n'
+            "        try:\n            client.post('/apps', json=new)\n        except ApiError:\n"
+            '            return Deployment(target="acme", id=name, url="/", environment=stage,'
+            " created=dt.datetime.now(dt.UTC))\n",
+        ),
+    ),
+    "a failure that is ignored": (
+        "a_failed_deployment_raises_deployment_failed",
+        "DID NOT RAISE",
+        ('    if live["state"] == "failed":', "    if False:"),
+        ('    if live["state"] == "failed":', "    if False:"),
+    ),
+    "a failure without its words": (
+        "a_failed_deployment_raises_deployment_failed",
+        "words are lost",
+        ("{live['error']}", "it failed"),
+    ),
+    "asking for ever": (
+        "an_endless_deployment_raises_deploy_timeout",
+        "stopped answering",
+        ("timeout=600,", "timeout=10**9,"),
+    ),
+    "waiting where nobody waits": (
+        "deploy_without_wait_returns_building",
+        "was not done after",
+        (" or not request.wait", ""),
+    ),
+    "not waiting for the end": (
+        "deploy_returns_the_live_deployment",
+        "nothing is live",
+        ('lambda told: told["state"] != "building" or not request.wait', "lambda told: True"),
+        ("created=created, **told)", 'created=created, **{**told, "live": True})'),
+    ),
+}
+
+LOOKING = {
+    "a plan that creates": (
+        "read_only_hooks_change_nothing",
+        "plan writes",
+        (
+            '        there = client.get("/blobs")',
+            '        client.post("/apps", json={"name": settings.app})\n'
+            '        there = client.get("/blobs")',
+        ),
+    ),
+    "a plan that sends": (
+        "read_only_hooks_change_nothing",
+        "plan writes",
+        (
+            '        there = client.get("/blobs")',
+            "        d = next(iter(manifest.files))\n"
+            '        client.put(f"/blobs/{d}", content=manifest.read(d))\n'
+            '        there = client.get("/blobs")',
+        ),
+    ),
+    "a plan with wrong bytes": (
+        "a_plan_matches_the_deploy",
+        "more is planned",
+        ("upload=new", "upload=manifest.size()"),
+    ),
+    "a plan without the app": (
+        "a_plan_matches_the_deploy",
+        "none planned",
+        ("creates=tuple(thing for thing, missing in wanted.items() if missing)", "creates=()"),
+    ),
+    "a doctor who does not look": (
+        "doctor_reports_a_rejected_token",
+        "nothing wrong",
+        ('        client.get("/user")\n', "        pass\n"),
+    ),
+    "a doctor who wants the app there": (
+        "doctor_finds_no_error_on_a_healthy_platform",
+        "no app",
+        (
+            '        client.get("/user")\n    return []',
+            '        client.get("/user")\n'
+            "        return [] if _app(client, settings) else [Problem(message='There is no app.')]",
+        ),
+    ),
+    "deployments, the oldest first": (
+        "deployments_are_newest_first_and_one_is_live",
+        "newest first",
+        ("for each in told[:limit]]", "for each in told[:limit][::-1]]"),
+    ),
+    "several that are live": (
+        "deployments_are_newest_first_and_one_is_live",
+        "exactly one is live",
+        ("created=created, **told)", 'created=created, **{**told, "live": True})'),
+    ),
+    "more than were asked for": (
+        "deployments_are_newest_first_and_one_is_live",
+        "at most the limit",
+        ("for each in told[:limit]]", "for each in told]"),
+    ),
+    "a fingerprint that comes too early": (
+        "a_fingerprint_belongs_to_the_live_deployment",
+        "of a deploy that broke off",
+        (
+            UPLOAD,
+            f"{UPLOAD}        MARKS[name] = request.fingerprint\n",
+        ),
+        ("Env = Mapping", "MARKS: dict[str, str] = {}\nEnv = Mapping"),
+        (
+            "created=created, **told)",
+            'created=created, **{**told, "fingerprint": MARKS.get(told["id"], "")})',
+        ),
+    ),
+    "an error where there is no app": (
+        "a_missing_app_has_no_deployments",
+        "TypeError",
+        ('["deployments"] if app else []', '["deployments"]'),
+    ),
+    "a log from the end": (
+        "logs_are_in_order",
+        "first words",
+        ("for line in lines[told:])", "for line in lines[told:][::-1])"),
+    ),
+}
+
+VERBS = {
+    "a promotion that does nothing": (
+        "promote_makes_a_deployment_live",
+        "not what users see",
+        (
+            "        return _release(client, _place(client, settings), id)\n\n\n@hookimpl\ndef mastra_rollback",
+            '        told = client.get(f"{_place(client, settings)}/deployments").json()["deployments"]\n'
+            '        found = next(each for each in told if each["id"] == id)\n'
+            '        return _deployment({**found, "live": True})\n\n\n@hookimpl\ndef mastra_rollback',
+        ),
+    ),
+    "a promotion of nothing": (
+        "promoting_an_unknown_deployment_raises",
+        "DID NOT RAISE",
+        (
+            PROMOTE,
+            PROMOTE
+            + "    known = {each.id: each for each in mastra_deployments(settings, credentials, 99)}\n"
+            "    if id not in known:\n        return next(iter(known.values()))\n",
+        ),
+    ),
+    "a rollback to the newest other one": (
+        "rollback_restores_the_previous_deployment",
+        "rollback",
+        (
+            'wanted = id or app.get("previous", "")',
+            "known = mastra_deployments(settings, credentials, 99)\n"
+            '        wanted = id or next((each.id for each in known if not each.live), "")',
+        ),
+    ),
+    "a rollback to nothing": (
+        "rollback_without_a_previous_deployment_raises",
+        "DID NOT RAISE",
+        (
+            '            raise DeployError(f"Nothing of {settings.app!r} was live before.", "Deploy it.")\n',
+            "            return mastra_deployments(settings, credentials, 1)[0]\n",
+        ),
+    ),
+    "a canary of another share": (
+        "a_canary_gets_its_share",
+        "at 25 percent",
+        ('"percent": percent}', '"percent": percent // 2}'),
+    ),
+    "a canary that never becomes live": (
+        "a_canary_gets_its_share",
+        "not the live one",
+        (
+            "    if percent == 100:\n            return _release(client, place, id)\n",
+            "    percent = min(percent, 99)\n",
+        ),
+    ),
+    "variables that a deploy forgets": (
+        "variables_survive_a_deploy",
+        "lost what was set",
+        (
+            '        client.put(f"{place}/env/{stage}"',
+            '        names = client.get(f"{place}/env/{stage}").json()["names"]\n'
+            '        client.put(f"{place}/env/{stage}", json=dict.fromkeys(names))\n'
+            '        client.put(f"{place}/env/{stage}"',
+        ),
+    ),
+    "variables that are not replaced": (
+        "variables_survive_a_deploy",
+        "lost what was set",
+        (
+            "        self._put({name: value.reveal() for name, value in values.items()})",
+            "        there = self.list()\n        self._put({name: value.reveal() for name, value"
+            " in values.items() if name not in there})",
+        ),
+    ),
+    "an unknown variable that is an error": (
+        "variables_survive_a_deploy",
+        "NEVER_THERE",
+        (
+            "        self._put(dict.fromkeys(names))",
+            "        names = list(names)\n        for name in names:\n"
+            "            if name not in self.list():\n"
+            "                raise DeployError(f'There is no {name}.')\n"
+            "        self._put(dict.fromkeys(names))",
+        ),
+    ),
+    "values in the list": (
+        "variables_are_listed_without_values",
+        "assert",
+        (
+            "        self._put({name: value.reveal()",
+            "        self.known = {name: value.reveal() for name, value in values.items()}\n        self._put({name: value.reveal()",
+        ),
+        (
+            "return dict.fromkeys(names, self.stage)",
+            "return {name: getattr(self, 'known', {}).get(name, '') for name in names}",
+        ),
+    ),
+    "nothing destroyed": (
+        "destroy_removes_everything",
+        "this is left",
+        ("            client.delete(place)\n", "            pass\n"),
+    ),
+    "an app destroyed that was none": (
+        "destroy_removes_everything",
+        "there was no app",
+        ("    return bool(place)", "    return True"),
+    ),
+}
+
+KEEPING = {
+    "the token in progress": (
+        "no_output_has_a_secret",
+        "a secret was shown",
+        (
+            UPLOAD,
+            UPLOAD.replace('"Uploading"', "\"Uploading by \" + credentials['ACME_TOKEN'].reveal()"),
+        ),
+    ),
+    "a value in a note": (
+        "no_output_has_a_secret",
+        "a secret was shown",
+        (UPLOAD, f"{UPLOAD}        report.note(str([v.reveal() for v in request.env.values()]))\n"),
+    ),
+    "the token in an error": (
+        "no_output_has_a_secret",
+        "a secret was shown",
+        (
+            CLIENT,
+            "    from mastra_core.errors import ApiError\n"
+            "    try:\n        client = connect(settings.api_url, credentials['ACME_TOKEN'])\n"
+            "        client.get('/user')\n        return client\n    except ApiError as error:\n"
+            "        raise ApiError(f\"{error} (token {credentials['ACME_TOKEN'].reveal()})\") from error\n",
+        ),
+    ),
+    "the token in a cause": (
+        "no_output_has_a_secret",
+        "a secret was shown",
+        (
+            UPLOAD,
+            f"{UPLOAD}        try:\n            client.get('/user')\n        except DeployError:\n"
+            "            raise DeployError('No.') from ValueError(credentials['ACME_TOKEN'].reveal())\n",
+        ),
+    ),
+    "a value that is printed": (
+        "no_output_has_a_secret",
+        "a secret was shown",
+        (UPLOAD, f"{UPLOAD}        print({{k: v.reveal() for k, v in request.env.items()}})\n"),
+    ),
+    "a value in the log": (
+        "no_output_has_a_secret",
+        "a secret was shown",
+        (
+            UPLOAD,
+            f"{UPLOAD}        import logging\n"
+            "        logging.getLogger('acme').info('%s', credentials['ACME_TOKEN'].reveal())\n",
+        ),
+    ),
+    "a value in the deployment": (
+        "no_output_has_a_secret",
+        "a secret was shown",
+        (
+            '    return _deployment(live["deployment"])\n',
+            '    return _deployment({**live["deployment"], "message": str([v.reveal() for v in request.env.values()])})\n',
+        ),
+    ),
+    "the token in an address": (
+        "no_url_has_a_secret",
+        "in its path",
+        (
+            UPLOAD,
+            f"{UPLOAD}        client.get('/user', params={{'t': credentials['ACME_TOKEN'].reveal()}})\n",
+        ),
+    ),
+}
+
+BREAKAGES = {
+    name: (f"test_{test}", words, broken(*changes))
+    for group in (SAYING, BUNDLING, DEPLOYING, TROUBLES, LOOKING, VERBS, KEEPING)
+    for name, (test, words, *changes) in group.items()
+}

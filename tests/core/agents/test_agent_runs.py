@@ -1,0 +1,539 @@
+"""What one run of the built-in agent may be asked for, whole and in pieces."""
+
+import asyncio
+import dataclasses
+from typing import TypedDict
+
+import msgspec
+import pydantic
+import pytest
+from pydantic_ai.models.test import TestModel
+
+from mastra_core import Agent, AgentInput, ToolContext, tool
+from mastra_core.agents import (
+    ClientTool,
+    Decision,
+    Failure,
+    FilePart,
+    Finish,
+    Limits,
+    Message,
+    ReasoningDelta,
+    StepFinish,
+    TextDelta,
+    TextPart,
+    ToolCall,
+    ToolOutput,
+    ToolResult,
+    ToolResultPart,
+    has_tool_call,
+    step_count,
+)
+from mastra_core.errors import AgentFailed, ConfigError, InvalidInput
+from tests.core.scripted_model import Script, answer, call, events, said, thought
+
+TestModel.__test__ = False
+
+
+@tool
+def look(place: str) -> str:
+    """Look somewhere."""
+    return f"nothing in {place}"
+
+
+def told(events):
+    """Events without what differs between a whole answer and one in pieces."""
+    kinds = []
+    for event in events:
+        name = event.__struct_config__.tag
+        if not (isinstance(event, TextDelta | ReasoningDelta) and kinds and kinds[-1] == name):
+            kinds.append(name)
+    return kinds
+
+
+def both(make, wish=None):
+    """The output of a run, which is told alike by `generate` and `stream`."""
+    whole = answer(make(), wish)
+    pieces = events(make(), wish)
+    assert told(pieces) == told(whole.events)
+    finish = pieces[-1]
+    assert (finish.reason, finish.object) == (whole.reason, whole.object)
+    return whole
+
+
+def test_words_will_do():
+    agent = Agent(name="a", model=Script(["hi ", "there"], ["again"]).model)
+
+    async def run():
+        first = await agent.generate("hello")
+        return first.text, [event async for event in agent.stream("hello", run_id="r")]
+
+    text, streamed = asyncio.run(run())
+    assert text == "hi there"
+    assert TextDelta(text="again") in streamed
+
+
+def test_wishes_beside_words():
+    script = Script(["a"], ["b"])
+    agent = Agent(name="a", model=script.model)
+    asyncio.run(agent.generate("hello", instructions="Be brief.", settings={"seed": 7}))
+    assert script.asked[0][-1].instructions == "Be brief."
+    assert script.infos[0].model_settings["seed"] == 7
+    asyncio.run(agent.generate(said(instructions="Be long."), instructions="Be brief."))
+    assert script.asked[1][-1].instructions == "Be brief."
+
+
+def test_turns_are_told_alike_whole_and_in_pieces():
+    out = both(
+        lambda: Agent(
+            name="a",
+            tools=[look],
+            model=Script(
+                [thought("hm"), "Let me see. ", call("look", {"place": "a"}, "c1", 1)]
+                + [call("look", {"place": "b"}, "c2", 2)],
+                ["Nothing."],
+            ).model,
+        )
+    )
+    assert told(out.events) == [
+        "start", "reasoning-delta", "text-delta", "tool-call", "tool-call", "tool-result",
+        "tool-result", "step-finish", "text-delta", "step-finish", "finish",
+    ]  # fmt: skip
+    assert (out.text, out.reasoning) == ("Nothing.", "hm")
+    turns = [event for event in out.events if isinstance(event, StepFinish)]
+    assert [turn.continued for turn in turns] == [True, False]
+    assert sum(turn.usage.output_tokens for turn in turns) == out.usage.output_tokens
+
+
+class Typed(TypedDict):
+    city: str
+
+
+@dataclasses.dataclass
+class Data:
+    city: str
+
+
+class Struct(msgspec.Struct):
+    city: str
+
+
+class Model(pydantic.BaseModel):
+    city: str
+
+
+SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+
+
+@pytest.mark.parametrize("wanted", [Typed, Data, Struct, Model, SCHEMA])
+@pytest.mark.parametrize("own", [True, False])
+def test_a_structured_answer_that_does_not_fit_is_repaired(wanted, own):
+    turns = [[call("final_result", {"town": "Oslo"})], [call("final_result", {"city": "Oslo"})]]
+
+    def make():
+        return Agent(name="a", model=Script(*turns).model, output=wanted if own else None)
+
+    out = both(make, said(output=None if own else wanted))
+    assert out.object == {"city": "Oslo"}
+    assert not out.tool_calls
+
+
+def test_a_structured_answer_that_never_fits():
+    bad = [call("final_result", {"town": "Oslo"})]
+    agent = Agent(name="a", model=Script(bad, bad, bad).model)
+    with pytest.raises(AgentFailed, match="answer cannot be used") as caught:
+        answer(agent, said(output_schema=SCHEMA))
+    assert caught.value.status == 502
+
+
+def test_an_answer_for_when_none_fits():
+    bad = [call("final_result", {"town": "Oslo"})]
+    wish = said(output_schema=SCHEMA, fallback={"city": "nowhere"})
+    out = both(lambda: Agent(name="a", model=Script(bad, bad, bad).model), wish)
+    assert (out.object, out.reason) == ({"city": "nowhere"}, "other")
+    with pytest.raises(AgentFailed, match="a bug"):
+        answer(Agent(name="a", model=Script([LookupError("a bug")]).model), wish)
+
+
+def test_a_schema_that_is_none():
+    agent = Agent(name="a", model="test")
+    with pytest.raises(InvalidInput, match="schema of the answer"):
+        answer(agent, said(output_schema={"type": "object", "properties": {"a": {"type": "x"}}}))
+
+
+def test_instructions_of_the_request_context():
+    async def greet(context):
+        return f"Greet {context['user']}."
+
+    for instructions, text in [
+        ('Greet {{ user }} {{who.name}}, who is {{age}}: {"a": {user}}', "Greet ann Bo, who is 7: "
+         '{"a": {user}}'),
+        (lambda context: f"Greet {context['user']}.", "Greet ann."),
+        (greet, "Greet ann."),
+    ]:  # fmt: skip
+        script = Script(["a"])
+        agent = Agent(name="a", model=script.model, instructions=instructions)
+        answer(agent, said(context={"user": "ann", "who": {"name": "Bo"}, "age": 7}))
+        assert script.asked[0][-1].instructions == text
+
+
+def test_instructions_hold_values_and_never_templates_of_them():
+    script = Script(["a"], ["b"])
+    agent = Agent(name="a", model=script.model, instructions="Greet {{ user }}.")
+    answer(agent, said(context={"user": "{{ secret }}", "secret": "x"}))
+    answer(agent, said(instructions="Say {{ secret }}.", context={"secret": "x"}))
+    texts = [asked[-1].instructions for asked in script.asked]
+    assert texts == ["Greet {{ secret }}.", "Say {{ secret }}."]
+
+
+def test_a_value_that_the_request_lacks():
+    agent = Agent(name="a", model="test", instructions="Greet {{ user.name }}.")
+    with pytest.raises(InvalidInput, match=r"'user\.name'"):
+        answer(agent)
+    last = events(agent)[-1]
+    assert (last.kind, last.status) == ("InvalidInput", 400)
+    with pytest.raises(ConfigError, match="gave int"):
+        answer(Agent(name="a", model="test", instructions=len))
+
+
+def again():
+    return [call("look", {"place": "a"}) for _ in range(1)]
+
+
+@pytest.mark.parametrize(
+    ("own", "wish"),
+    [
+        ({"max_steps": 2}, {}),
+        ({}, {"max_steps": 2}),
+        ({"max_steps": 9}, {"max_steps": 2}),
+        ({"stop_when": [step_count(2)]}, {}),
+        ({"stop_when": [lambda events: len(events) > 4]}, {}),
+    ],
+)
+def test_a_run_that_is_stopped_ends_well(own, wish):
+    out = both(
+        lambda: Agent(
+            name="a", tools=[look], model=Script(again(), ["More. ", *again()], ["x"]).model, **own
+        ),
+        said(**wish),
+    )
+    assert (out.reason, out.text) == ("tool-calls", "More. ")
+    assert len(out.tool_results) == 2
+    steps = [event for event in out.events if isinstance(event, StepFinish)]
+    assert [step.continued for step in steps] == [True, False]
+    assert sum(step.usage.output_tokens for step in steps) == out.usage.output_tokens
+    script = Script(["Thanks."])
+    agent = Agent(name="a", tools=[look], model=script.model)
+    assert answer(agent, said("Go on", history=out.history)).text == "Thanks."
+    assert len(script.asked[0]) == 5
+
+
+def test_a_run_that_is_stopped_by_a_call():
+    wish = said(stop_when=(has_tool_call("look"),))
+    out = both(lambda: Agent(name="a", tools=[look], model=Script(again(), ["x"]).model), wish)
+    assert (out.reason, [each.result for each in out.tool_results]) == (
+        "tool-calls",
+        ["nothing in a"],
+    )
+
+
+def test_a_stop_condition_that_never_comes():
+    wish = said(stop_when=(has_tool_call("other"),), max_steps=9)
+    out = both(lambda: Agent(name="a", tools=[look], model=Script(again(), ["x"]).model), wish)
+    assert (out.reason, out.text) == ("stop", "x")
+
+
+def test_another_model_for_one_run():
+    agent = Agent(name="a", model=Script().model)
+    out = answer(agent, said(model=Script(["other"]).model))
+    assert out.text == "other"
+    assert out.events[0].model.startswith("function")
+    with pytest.raises(ConfigError, match="names no provider"):
+        answer(agent, said(model="gpt-5"))
+
+
+def test_tools_of_one_run_see_it():
+    async def who(context: ToolContext) -> str:
+        """Who asks?"""
+        return f"{context.request_context['user']} {context.run_id} {context.call_id}"
+
+    out = both(
+        lambda: Agent(name="a", tools=[look], model=Script([call("who")], ["ok"]).model),
+        said(tools=(who,), context={"user": "ann"}, run_id="r1"),
+    )
+    assert out.tool_results[0].result == "ann r1 c1"
+
+
+def test_only_the_active_tools_are_shown():
+    def other() -> str:
+        return "x"
+
+    script = Script(["ok"], ["ok"])
+    agent = Agent(name="a", tools=[look, other], model=script.model)
+    answer(agent, said(active_tools=("other",)))
+    answer(agent, said(active_tools=()))
+    assert [[each.name for each in info.function_tools] for info in script.infos] == [["other"], []]
+
+
+def choices(script):
+    return [(info.model_settings or {}).get("tool_choice") for info in script.infos]
+
+
+@pytest.mark.parametrize("choice", ["required", ["look"]])
+@pytest.mark.parametrize("of_agent", [True, False])
+def test_a_tool_is_forced_in_the_first_turn_only(choice, of_agent):
+    scripts = []
+
+    def make():
+        scripts.append(Script([call("look", {"place": "a"})], ["nothing"]))
+        own = {"tool_choice": choice} if of_agent else {}
+        return Agent(name="a", tools=[look], model=scripts[-1].model, settings=own)
+
+    wish = said(settings={} if of_agent else {"tool_choice": choice})
+    assert both(make, wish).text == "nothing"
+    assert [choices(script) for script in scripts] == [[choice, None]] * 2
+
+
+def test_other_choices_hold_in_every_turn():
+    script = Script([call("look", {"place": "a"})], ["nothing"])
+    agent = Agent(name="a", tools=[look], model=script.model)
+    answer(agent, said(settings={"tool_choice": "auto"}))
+    assert choices(script) == ["auto", "auto"]
+
+
+def test_a_run_that_goes_on_is_not_forced_again():
+    @tool(requires_approval=True)
+    def pay(amount: int) -> str:
+        return "paid"
+
+    script = Script([call("pay", {"amount": 3})], ["done"])
+    agent = Agent(name="a", tools=[pay], model=script.model)
+    wish = said(settings={"tool_choice": "required"})
+    waits = answer(agent, wish)
+    decisions = {waits.waiting[0].id: Decision()}
+    resumed = msgspec.structs.replace(wish, history=waits.history, decisions=decisions)
+    assert answer(agent, resumed).text == "done"
+    assert choices(script) == ["required", None]
+
+
+CLIENT = ClientTool(name="locate", description="Where the user is.")
+
+
+def test_a_tool_of_the_caller_ends_the_run():
+    out = both(
+        lambda: Agent(name="a", model=Script([call("locate", {"fine": True})]).model),
+        said(client_tools=(CLIENT,)),
+    )
+    assert out.reason == "tool-calls"
+    assert out.tool_calls == [ToolCall(id="c1", name="locate", arguments={"fine": True})]
+    assert not out.tool_results
+    script = Script(["You are in Oslo."])
+    back = Message(role="tool", parts=(ToolResultPart(id="c1", name="locate", result="Oslo"),))
+    agent = Agent(name="a", model=script.model)
+    wish = AgentInput(messages=(back,), history=out.history, client_tools=(CLIENT,))
+    assert answer(agent, wish).text == "You are in Oslo."
+    assert script.asked[0][-1].parts[0].content == "Oslo"
+
+
+def test_a_run_that_waits_cannot_be_talked_past():
+    waiting = Agent(name="a", model=Script([call("locate")]).model)
+    out = answer(waiting, said(client_tools=(CLIENT,)))
+    agent = Agent(name="a", model=Script(["x"]).model)
+    with pytest.raises(InvalidInput, match="waits for decisions about 'c1'"):
+        answer(agent, said("And?", history=out.history, client_tools=(CLIENT,)))
+
+
+def test_limits():
+    def make():
+        return Agent(name="a", tools=[look], model=Script(*([again()] * 9)).model)
+
+    for limits in (Limits(requests=2), Limits(tool_calls=1), Limits(total_tokens=1)):
+        with pytest.raises(AgentFailed, match="would use more than it may") as caught:
+            answer(make(), said(limits=limits))
+        assert (caught.value.kind, caught.value.status) == ("UsageLimitExceeded", 422)
+        assert "http" not in caught.value.message
+    last = events(
+        Agent(
+            name="a", tools=[look], model=Script(again(), again()).model, limits=Limits(requests=1)
+        )
+    )[-1]
+    assert isinstance(last, Failure)
+
+
+def test_a_run_that_takes_too_long():
+    @tool
+    async def sleep() -> str:
+        await asyncio.sleep(30)
+        return "x"
+
+    agent = Agent(name="a", tools=[sleep], model=Script(*([[call("sleep")]] * 2)).model, timeout=9)
+    with pytest.raises(AgentFailed, match="longer than it may") as caught:
+        answer(agent, said(timeout=0.05))
+    assert (caught.value.kind, caught.value.status) == ("RunTimedOut", 504)
+    last = events(agent, said(timeout=0.05))[-1]
+    assert last.kind == "RunTimedOut"
+
+
+def test_closing_the_stream_stops_the_run():
+    stopped = []
+
+    @tool
+    async def sleep() -> str:
+        try:
+            await asyncio.sleep(30)
+        except asyncio.CancelledError:
+            stopped.append(True)
+            raise
+        return "x"
+
+    async def run():
+        agent = Agent(name="a", tools=[sleep], model=Script([call("sleep")]).model)
+        stream = agent.stream("hello")
+        async for event in stream:
+            if isinstance(event, ToolCall):
+                break
+        await asyncio.sleep(0.01)
+        await stream.aclose()
+        assert stopped == [True]
+        generating = asyncio.create_task(
+            Agent(name="a", tools=[sleep], model=Script([call("sleep")]).model).generate("hello")
+        )
+        await asyncio.sleep(0.05)
+        generating.cancel()
+        await asyncio.gather(generating, return_exceptions=True)
+        assert stopped == [True, True]
+        assert len(asyncio.all_tasks()) == 1
+
+    asyncio.run(run())
+
+
+def test_what_a_tool_writes():
+    @tool
+    async def work(context: ToolContext) -> str:
+        await context.write({"done": 1})
+        await context.write({"done": 2})
+        return "ready"
+
+    out = both(lambda: Agent(name="a", tools=[work], model=Script([call("work")], ["ok"]).model))
+    wrote = [event for event in out.events if isinstance(event, ToolOutput)]
+    assert [event.output for event in wrote] == [{"done": 1}, {"done": 2}]
+    assert {(event.id, event.name) for event in wrote} == {("c1", "work")}
+
+
+def test_agents_as_tools():
+    def make():
+        helper = Agent(
+            name="helper",
+            description="Knows the weather.",
+            model=Script([call("look", {"place": "x"})], ["It ", "is sunny."]).model,
+            instructions="Help {{ user }}.",
+            tools=[look],
+        )
+        script = Script([call("agent-weather", {"prompt": "Weather?"})], ["Sunny, they say."])
+        return Agent(name="a", model=script.model, agents={"weather": helper})
+
+    out = both(make, said(context={"user": "ann"}, run_id="r"))
+    (result,) = out.tool_results
+    assert (result.name, result.result) == ("agent-weather", "It is sunny.")
+    inner = [event.output for event in out.events if isinstance(event, ToolOutput)]
+    assert isinstance(inner[-1], Finish)
+    assert [event.result for event in inner if isinstance(event, ToolResult)] == ["nothing in x"]
+    own = sum(event.usage.output_tokens for event in out.events if isinstance(event, StepFinish))
+    assert own == out.usage.output_tokens > inner[-1].usage.output_tokens > 0
+    assert make().info().agents["weather"].name == "helper"
+
+
+def test_any_agent_may_be_a_tool():
+    async def shout(text: str) -> str:
+        """Says it loud."""
+        return text.upper()
+
+    async def broken(text: str) -> str:
+        raise LookupError("no such city")
+
+    script = Script([call("agent-loud", {"prompt": "hi"})], [call("agent-no", {"prompt": "x"})])
+    agent = Agent(name="a", model=script.model, agents={"loud": shout, "no": broken})
+    last = events(agent)
+    assert [each.result for each in last if isinstance(each, ToolResult)] == ["HI"]
+    assert last[-1].message == "no such city"
+    assert script.infos[0].function_tools[0].description == "Says it loud."
+
+
+def test_two_tools_of_one_name():
+    def look(place: str) -> str:
+        return place
+
+    with pytest.raises(ConfigError, match="'look'"):
+        Agent(name="a", model="test", tools=[look, tool(look)])
+
+
+def test_one_failing_provider_and_then_the_next():
+    from pydantic_ai.exceptions import ModelHTTPError
+
+    def make():
+        down = Script([ModelHTTPError(503, "first")])
+        return Agent(name="a", model=[down.model, Script(["second"]).model])
+
+    assert both(make).text == "second"
+    bug = Agent(name="a", model=[Script([LookupError("a bug")]).model, Script(["x"]).model])
+    with pytest.raises(AgentFailed, match="a bug"):
+        answer(bug)
+    none = Script([ModelHTTPError(503, "first", body={"key": "sk-1"})])
+    out = Agent(name="a", model=[none.model, Script([ModelHTTPError(500, "second")]).model])
+    with pytest.raises(AgentFailed) as caught:
+        answer(out)
+    assert "sk-1" not in caught.value.message
+    assert caught.value.message.count("'") == 4
+    with pytest.raises(ConfigError, match="no model"):
+        Agent(name="a", model=[])
+
+
+def test_images_and_files():
+    script = Script(["A cat."])
+    parts = (
+        TextPart(text="What is it?"),
+        FilePart(media_type="image/png", data=b"\x89PNG"),
+        FilePart(media_type="audio/mpeg", url="https://a.example/x.mp3"),
+        FilePart(media_type="video/mp4", url="https://a.example/x.mp4"),
+    )
+    wish = AgentInput(messages=(Message(role="user", parts=parts),))
+    assert answer(Agent(name="a", model=script.model), wish).text == "A cat."
+    content = script.asked[0][-1].parts[-1].content
+    assert [getattr(each, "kind", "text") for each in content[1:]] == [
+        "binary",
+        "audio-url",
+        "video-url",
+    ]
+
+
+def test_a_file_that_the_model_made():
+    from pydantic_ai.messages import BinaryContent, ModelResponse
+    from pydantic_ai.messages import FilePart as NativeFile
+    from pydantic_ai.messages import TextPart as NativeText
+    from pydantic_ai.models.function import FunctionModel
+
+    async def draw(messages: list, info) -> ModelResponse:
+        image = BinaryContent(b"\x89PNG", media_type="image/png")
+        return ModelResponse(parts=[NativeFile(image), NativeText("Here.")])
+
+    out = answer(Agent(name="a", model=FunctionModel(draw)))
+    (file,) = out.files
+    assert (file.media_type, file.data, out.text) == ("image/png", b"\x89PNG", "Here.")
+
+
+@pytest.mark.parametrize("model", ["openai:gpt-5", "nobody:x", "mistral:small"])
+def test_a_model_that_cannot_be_asked(model, monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    agent = Agent(name="a", model=model)
+    with pytest.raises(ConfigError, match=f"'{model}' cannot be asked: .") as caught:
+        answer(agent)
+    assert caught.value.hint
+    last = events(agent)[-1]
+    assert (last.kind, "\n" in last.message) == ("ConfigError", False)
+
+
+def test_a_finish_can_be_written_down():
+    finish = answer(Agent(name="a", model="test")).events[-1]
+    assert finish.history
+    written = msgspec.json.decode(msgspec.json.encode(finish))
+    assert (written["type"], written["reason"]) == ("finish", "stop")

@@ -1,0 +1,195 @@
+import dataclasses
+import json
+import os
+
+import pytest
+
+from mastra_core.errors import BundleError
+from mastra_core.pipeline import (
+    MANIFEST,
+    Build,
+    Bundle,
+    BundleManifest,
+    Environment,
+    Platform,
+    Project,
+    Serve,
+    Silent,
+)
+from mastra_core.pipeline.bundle import _compute_digest as digest_of
+from mastra_core.pipeline.file_tree import identity_of
+
+
+@pytest.fixture
+def build(tmp_path):
+    directory = tmp_path / "build"
+    for name, text in {
+        "index.py": "print()",
+        "app/main.py": "app = None",
+        "app/data/a.txt": "same",
+        "app/data/b.txt": "same",
+        "vendor/lib/__init__.py": "",
+    }.items():
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    manifest = BundleManifest(
+        app="main:app",
+        paths=("app", "vendor"),
+        python="3.12",
+        wheels="x86_64-manylinux_2_28",
+        entry="main:app",
+        required=("TOKEN",),
+        serve=Serve(port=8080),
+        registry={"agents": {"a": "b"}},
+        sizes={"app": 3},
+    )
+    return Build(directory=directory, platform=Platform(python="3.12"), manifest=manifest)
+
+
+@pytest.fixture
+def bundle(build, tmp_path):
+    directory = tmp_path / "bundle"
+    build.copy_to(directory)
+    return Bundle.seal(build, directory, "acme", region="eu", retries=3)
+
+
+def test_what_is_sealed_is_loaded(bundle):
+    loaded = Bundle.load(bundle.directory)
+    assert loaded == bundle
+    assert loaded.manifest.target == "acme"
+    assert loaded.manifest.metadata == {"region": "eu", "retries": 3}
+    assert loaded.manifest.required == ("TOKEN",)
+    names = [path.relative_to(bundle.directory).as_posix() for path in bundle.files()]
+    assert names == sorted(names)
+    assert {MANIFEST, "index.py", "app/data/b.txt"} <= set(names)
+
+
+def test_the_same_files_give_the_same_bytes(build, bundle, tmp_path):
+    other = tmp_path / "elsewhere" / "deeper"
+    build.copy_to(other)
+    Bundle.seal(build, other, "acme", retries=3, region="eu")
+    assert (other / MANIFEST).read_bytes() == (bundle.directory / MANIFEST).read_bytes()
+    assert str(tmp_path) not in (other / MANIFEST).read_text()
+
+
+def test_known_digests_are_not_read_again_and_changed_files_are(build, tmp_path):
+    file = build.directory / "app" / "main.py"
+    known = {identity_of(file.stat()): "0" * 64}
+    told = dataclasses.replace(build, digests=known)
+    sealed = []
+    for number, source in enumerate((build, told, told)):
+        if number == 2:
+            file.write_text("app = None ")
+        target = tmp_path / str(number)
+        source.copy_to(target)
+        sealed.append(Bundle.seal(source, target, "acme").manifest.digest)
+    assert len(set(sealed)) == 3
+    assert Bundle.load(tmp_path / "2").manifest.digest == sealed[2]
+    with pytest.raises(BundleError, match="was changed"):
+        Bundle.load(tmp_path / "1")
+
+
+def test_sealing_again_changes_nothing(build, bundle):
+    before = (bundle.directory / MANIFEST).read_bytes()
+    again = Bundle.seal(build, bundle.directory, "acme", region="eu", retries=3)
+    assert (again.directory / MANIFEST).read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "tamper",
+    [
+        lambda root: (root / "index.py").write_text("print(1)"),
+        lambda root: (root / "more.py").write_text(""),
+        lambda root: (root / "vendor" / "lib" / "__init__.py").unlink(),
+        lambda root: (root / "index.py").rename(root / "main.py"),
+        lambda root: os.replace(root / "app/main.py", root / "app/data/a.txt"),
+    ],
+)
+def test_tampering_is_found(bundle, tamper):
+    tamper(bundle.directory)
+    with pytest.raises(BundleError, match="was changed after it was made"):
+        Bundle.load(bundle.directory)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "is missing"),
+        ("not json", "cannot be read"),
+        ("{}", "cannot be read"),
+        ('{"app": 1}', "cannot be read"),
+    ],
+)
+def test_a_manifest_that_is_none(bundle, text, message):
+    file = bundle.directory / MANIFEST
+    file.unlink() if text is None else file.write_text(text)
+    with pytest.raises(BundleError, match=message) as caught:
+        Bundle.load(bundle.directory)
+    assert caught.value.hint
+
+
+def test_there_is_no_bundle_in_a_file(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(BundleError, match="is missing"):
+        Bundle.load(tmp_path / "file")
+
+
+def test_a_newer_manifest_is_still_read(bundle):
+    file = bundle.directory / MANIFEST
+    newer = {**json.loads(file.read_bytes()), "later": 1, "digest": ""}
+    newer["digest"] = digest_of(bundle.directory, json.dumps(newer).encode(), {})
+    file.write_text(json.dumps(newer))
+    found = Bundle.load(bundle.directory)
+    assert found.manifest.entry == bundle.manifest.entry
+
+
+def test_the_digest_covers_the_manifest(bundle):
+    file = bundle.directory / MANIFEST
+    file.write_text(json.dumps({**json.loads(file.read_bytes()), "required": ["OTHER"]}))
+    with pytest.raises(BundleError, match="was changed"):
+        Bundle.load(bundle.directory)
+
+
+def test_other_facts_are_another_digest(build, tmp_path):
+    digests = set()
+    for number in (1, 2):
+        (tmp_path / str(number)).mkdir()
+        digests.add(Bundle.seal(build, tmp_path / str(number), "acme", n=number).manifest.digest)
+    assert len(digests) == 2
+
+
+def test_copy_to_lays_out_everything_and_leaves_the_rest(build, tmp_path):
+    target = tmp_path / "target"
+    target.mkdir()
+    (target / "vercel.json").write_text("{}")
+    (build.directory / "link.txt").symlink_to("app/data/a.txt")
+    build.copy_to(target)
+    assert (target / "app" / "main.py").read_text() == "app = None"
+    assert (target / "vercel.json").read_text() == "{}"
+    assert (target / "link.txt").is_symlink()
+    assert build.app == "main:app"
+
+
+def test_types_of_the_line_are_frozen_and_by_keyword(build, bundle):
+    for thing in (build, bundle, Platform(), Environment()):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            thing.directory = None
+    with pytest.raises(TypeError):
+        Platform("3.12")
+
+
+def test_a_project_knows_its_places(tmp_path):
+    project = Project(
+        root=tmp_path, import_root=tmp_path / "src", module="mastra.index", attribute="mastra",
+        name="x", environment=Environment(required=("A",), optional=("B",)),
+    )  # fmt: skip
+    assert project.entry == "mastra.index:mastra"
+    assert project.local == tmp_path / ".mastra-local"
+    assert project.environment.names == ("A", "B")
+    assert str(Platform(python="3.12", wheels="linux")) == "Python 3.12 on linux"
+
+
+def test_silence():
+    report = Silent()
+    assert report.step("x") is report.advance(1, 2) is report.note("y", "z") is None

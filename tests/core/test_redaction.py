@@ -1,0 +1,39 @@
+"""What callers are told of an exception."""
+
+import pytest
+
+from mastra_core.redaction import words_of
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("cannot reach postgres://ann:pa55@db:5432/x", "cannot reach postgres://****@db:5432/x"),
+        ("GET https://x.example/?api_key=abcdef&q=1", "GET https://x.example/?api_key=****&q=1"),
+        ("host=db password=hunter2 dbname=x", "host=db password=**** dbname=x"),
+        ("Authorization: Bearer abc.def-ghi was refused", "Authorization: Bearer **** was refused"),
+        ("Incorrect API key: sk-proj-abcdefghijkl1234", "Incorrect API key: ****"),
+        ("ghp_0123456789abcdefABCDEF is revoked", "**** is revoked"),
+        ("no role for AKIAIOSFODNN7EXAMPLE", "no role for ****"),
+        ("expired: eyJhbGciOiJI.eyJzdWIiOiIx.abc", "expired: ****"),
+    ],
+)
+def test_credentials_are_left_out(said, told):
+    assert words_of(RuntimeError(said)) == told
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "model exploded",
+        "Unexpected token: <",
+        "https://example.com/a@b and ann@example.com",
+        "the secret is out",
+        "a basic, bearer-free task-list",
+        "ask-me-anything-about-it",
+        "token=on",
+        "",
+    ],
+)
+def test_other_words_stay(said):
+    assert words_of(ValueError(said)) == (said or "ValueError")

@@ -1,0 +1,163 @@
+"""Private indexes: builds work, and their credentials end nowhere."""
+
+import hashlib
+import os
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from mastra_core.errors import BuildError, ConfigError
+from tests.deployer.bundler.lock_step import lock, packages, project_table, uv, write
+from tests.deployer.bundler.package_index import PASSWORD, USER, sdist, serve_index, wheel
+from tests.files import find_text
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("index")
+    wheel(folder, "private-one", "1.0", requires=["private-two"])
+    wheel(folder, "private-two", "2.0")
+    sdist(folder, "privatesource", "3.0")
+    with serve_index(folder) as address:
+        yield address
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory, monkeypatch):
+    """uv's cache would make credentials needless the second time."""
+    monkeypatch.setenv("MASTRA_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+
+
+def assert_secrets_absent(*roots):
+    for root in roots:
+        assert not find_text(root, PASSWORD, USER)
+
+
+def with_credentials(address):
+    return f"http://{USER}:{PASSWORD}@{address}/simple"
+
+
+FOUND = {"private-one": "1.0", "private-two": "2.0"}
+
+
+def test_named_indexes_of_uv(tmp_path, index, monkeypatch):
+    monkeypatch.setenv("UV_INDEX_INNER_USERNAME", USER)
+    monkeypatch.setenv("UV_INDEX_INNER_PASSWORD", PASSWORD)
+    more = f'[[tool.uv.index]]\nname = "inner"\nurl = "http://{index}/simple"\n'
+    root = write(tmp_path, {"pyproject.toml": project_table(["private-one"], more)})
+    assert packages(lock(root)) == FOUND
+    uv("lock", cwd=root)
+    assert packages(lock(root, locked=True)) == FOUND
+    assert_secrets_absent(root)
+
+
+def test_indexes_of_a_requirements_file(tmp_path, index, monkeypatch):
+    lines = f"--extra-index-url {with_credentials(index)}\nprivate-one\n"
+    root = write(tmp_path, {"requirements.txt": lines})
+    closure = lock(root)
+    assert packages(closure) == FOUND
+    assert PASSWORD not in repr(closure)
+    assert_secrets_absent(root / ".mastra-local")
+    address = f"http://{USER}:${{INDEX_PASSWORD}}@{index}/simple"
+    (root / "requirements.txt").write_text(f"--extra-index-url {address}\nprivate-one\n")
+    with pytest.raises(ConfigError, match="'INDEX_PASSWORD'"):
+        lock(root)
+    monkeypatch.setenv("INDEX_PASSWORD", PASSWORD)
+    assert packages(lock(root)) == FOUND
+
+
+def test_indexes_of_the_environment_and_netrc(tmp_path, index, monkeypatch):
+    root = write(tmp_path / "app", {"requirements.txt": "private-one\n"})
+    monkeypatch.setenv("UV_EXTRA_INDEX_URL", with_credentials(index))
+    assert packages(lock(root)) == FOUND
+    other = write(tmp_path / "other", {"requirements.txt": "private-one\n"})
+    netrc = tmp_path / "netrc"
+    netrc.write_text(f"machine 127.0.0.1 login {USER} password {PASSWORD}\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    monkeypatch.setenv("UV_EXTRA_INDEX_URL", f"http://{index}/simple")
+    assert packages(lock(other)) == FOUND
+    assert_secrets_absent(root, other)
+
+
+def test_sources_of_poetry(tmp_path, index, monkeypatch):
+    monkeypatch.setenv("POETRY_HTTP_BASIC_INNER_USERNAME", USER)
+    monkeypatch.setenv("POETRY_HTTP_BASIC_INNER_PASSWORD", PASSWORD)
+    text = (
+        '[tool.poetry]\nname = "app"\n[tool.poetry.dependencies]\nprivate-one = "^1.0"\n'
+        f'[[tool.poetry.source]]\nname = "inner"\nurl = "http://{index}/simple"\n'
+        'priority = "supplemental"\n'
+    )
+    root = write(tmp_path, {"pyproject.toml": text})
+    assert packages(lock(root)) == FOUND
+    assert_secrets_absent(root)
+
+
+def test_wrong_credentials_are_an_error_without_them(tmp_path, index):
+    address = with_credentials(index).replace(PASSWORD, "wrong-" + PASSWORD)
+    root = write(tmp_path, {"requirements.txt": f"-i {address}\nprivate-one\n"})
+    with pytest.raises(BuildError, match="rejected the credentials") as caught:
+        lock(root)
+    assert "UV_INDEX_<NAME>_PASSWORD" in caught.value.hint
+    assert PASSWORD not in str(caught.value)
+
+
+def test_a_file_by_address_with_credentials(tmp_path, index):
+    address = f"http://{USER}:{PASSWORD}@{index}/files/private_two-2.0-py3-none-any.whl"
+    root = write(tmp_path, {"requirements.txt": f"private-two @ {address}\n"})
+    assert packages(lock(root)) == {"private-two": "2.0"}
+    assert_secrets_absent(root / ".mastra-local")
+
+
+def argument_lists(found, stop):
+    """Every argument list on this machine, while something runs."""
+    while not stop.is_set():
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                found.add(path.read_bytes())
+            except OSError:
+                continue
+        time.sleep(0.005)
+
+
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="Linux shows argument lists")
+def test_a_whole_build_leaves_no_credential_anywhere(project, mastra, index):
+    secret = f"http://{USER}:{PASSWORD}@{index}"
+    lines = (
+        f"--extra-index-url {secret}/simple\nprivate-one\nprivatesource\n"
+        f"private-two @ {secret}/files/private_two-2.0-py3-none-any.whl\n"
+    )
+    source = "import private_one, private_two, privatesource\n\nasync def app(*_):\n    pass\n"
+    root = project({"main.py": source, "requirements.txt": lines}, dependencies=())
+    seen, stop = set(), threading.Event()
+    watcher = threading.Thread(target=argument_lists, args=(seen, stop))
+    watcher.start()
+    try:
+        done = mastra("build", "--app", "main:app", "--json", cwd=root).ok()
+    finally:
+        stop.set()
+        watcher.join()
+    assert PASSWORD not in done.out + done.err
+    assert any(b"compile" in line for line in seen)
+    assert not [line for line in seen if PASSWORD.encode() in line]
+    assert (root / ".mastra/vendor/privatesource.py").exists()
+    assert_secrets_absent(root / ".mastra", root / ".mastra-local", os.environ["MASTRA_CACHE_DIR"])
+    records = list((root / ".mastra/vendor").glob("*.dist-info/RECORD"))
+    assert len(records) == 3
+    assert not [path for path in records if "direct_url" in path.read_text()]
+
+
+def test_a_file_that_was_added_after_the_lock_is_not_taken(tmp_path):
+    folder = tmp_path / "links"
+    folder.mkdir()
+    wheel(folder, "lockedone", "1.0")
+    digest = hashlib.sha256(next(folder.glob("*.whl")).read_bytes()).hexdigest()
+    wheel(folder, "lockedone", "1.0", "cp311-none-any")
+    lines = f"--find-links {folder}\n--no-index\nlockedone==1.0 --hash=sha256:{digest}\n"
+    root = write(tmp_path / "app", {"requirements.txt": lines})
+    text = lock(root, locked=True).lock.read_text()
+    assert "lockedone-1.0-py3-none-any.whl" in text
+    assert "cp311" not in text

@@ -1,0 +1,270 @@
+"""What has not changed is left alone, what has changed is found, and damage is mended."""
+
+import json
+import os
+import shutil
+import subprocess
+
+import pytest
+from uv import find_uv_bin
+
+pytestmark = pytest.mark.slow
+
+INDEX = "src/mastra/index.py"
+SAME = "Nothing has changed"
+
+
+@pytest.fixture
+def built(project, mastra, echo):
+    """A built project."""
+    root = project({INDEX: echo}, dependencies=("mastra-core", "idna"))
+    mastra("build", cwd=root).ok()
+    return root
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """A cache that may be damaged."""
+    monkeypatch.setenv("MASTRA_CACHE_DIR", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def digest(root):
+    return json.loads((root / ".mastra/mastra-bundle.json").read_bytes())["digest"]
+
+
+def test_what_has_not_changed_is_left_alone(built, mastra):
+    before = os.stat(built / ".mastra").st_ino
+    assert SAME in mastra("build", cwd=built).ok().err
+    assert os.stat(built / ".mastra").st_ino == before
+
+
+def test_damaged_deleted_and_restored_caches(cache, built, mastra):
+    """One cold build for all of it: each finding is mended before the next."""
+    first = digest(built)
+    for damage in DAMAGES:
+        (part,) = [place.parent.parent.parent for place in cache.glob("parts/*/files/idna/core.py")]
+        shutil.rmtree(built / ".mastra")  # its files are the same as those in the cache
+        damage(part)
+        mastra("build", cwd=built).ok()
+        assert digest(built) == first
+        assert "def encode" in (built / ".mastra/vendor/idna/core.py").read_text()
+    _restored(cache)
+    shutil.rmtree(built / ".mastra")
+    assert "Installing" not in mastra("build", cwd=built).ok().err
+    assert digest(built) == first
+    # A build that stands needs nothing of the cache.
+    shutil.rmtree(cache / "parts")
+    assert SAME in mastra("build", cwd=built).ok().err
+
+
+def _restored(cache):
+    """As an archive brings it back: with other times."""
+    for path in cache.glob("parts/**/*"):
+        if path.is_file():
+            os.utime(path, (1, 1))
+
+
+def test_content_counts_and_no_clock(built, mastra, echo):
+    file = built / INDEX
+    status = file.stat()
+    file.write_text(echo.replace("echo:", "ECHO:"))
+    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns - 10**15))
+    assert SAME not in mastra("build", cwd=built).ok().err
+    assert "ECHO:" in (built / ".mastra/app" / INDEX).read_text()
+    os.utime(file)
+    assert SAME in mastra("build", cwd=built).ok().err
+
+
+def test_a_branch_and_back_are_the_same_bytes(built, mastra, echo):
+    first = digest(built)
+    for text in (echo.replace("echo:", "branch:"), echo):
+        (built / INDEX).write_text(text)
+        assert SAME not in mastra("build", cwd=built).ok().err
+    assert digest(built) == first
+
+
+def test_what_the_old_bundle_leaves_is_used_where_it_is_whole(built, mastra, echo):
+    vendors = []
+    for word in ("one", "two", "three"):
+        (built / INDEX).write_text(echo.replace("echo:", f"{word}:"))
+        mastra("build", cwd=built).ok()
+        vendors.append(os.stat(built / ".mastra/vendor").st_ino)
+    assert vendors[0] == vendors[2] != vendors[1], "two directories take turns"
+    for number, damage in enumerate(
+        (
+            lambda spare: _rewrite(spare / "idna/core.py", lambda text: text + b"# more"),
+            lambda spare: (spare / "idna/core.py").unlink(),
+            lambda spare: (spare / "more.py").write_text(""),
+        )
+    ):
+        damage(built / ".mastra-local/spare")
+        (built / INDEX).write_text(echo.replace("echo:", f"again {number}:"))
+        mastra("build", cwd=built).ok()
+        assert "# more" not in (built / ".mastra/vendor/idna/core.py").read_text()
+        assert not (built / ".mastra/vendor/more.py").exists()
+        (built / INDEX).write_text(echo)
+        mastra("build", cwd=built).ok()  # which leaves a whole one again
+
+
+@pytest.mark.parametrize(
+    "touch",
+    [
+        lambda out: (out / "app" / INDEX).write_text("# edited\n"),
+        lambda out: (out / "more.txt").write_text(""),
+        lambda out: (out / "index.py").unlink(),
+        lambda out: (out / "mastra-bundle.json").write_text("{}"),
+        shutil.rmtree,
+    ],
+)
+def test_an_output_that_was_touched_is_made_again(built, mastra, touch):
+    first = digest(built)
+    touch(built / ".mastra")
+    assert SAME not in mastra("build", cwd=built).ok().err
+    assert digest(built) == first
+    assert not (built / ".mastra/more.txt").exists()
+
+
+def test_configuration_and_python_count(built, mastra, python_of):
+    pyproject = built / "pyproject.toml"
+    pyproject.write_text(pyproject.read_text() + '[tool.mastra.env]\noptional = ["X"]\n')
+    assert SAME not in mastra("build", cwd=built).ok().err
+    other = mastra("build", "--python", python_of("3.12"), cwd=built).ok()
+    assert SAME not in other.err
+    assert json.loads((built / ".mastra/mastra-bundle.json").read_bytes())["python"] == "3.12"
+
+
+DAMAGES = (
+    lambda part: _rewrite(part / "part.json", lambda _: b"{"),
+    lambda part: (part / "part.json").unlink(),
+    lambda part: _rewrite(part / "files/idna/core.py", lambda text: text[:100]),
+    lambda part: _rewrite(part / "files/idna/core.py", lambda text: b"#" * len(text)),
+    lambda part: (part / "files/idna/core.py").unlink(),
+)
+
+
+def _rewrite(file, change):
+    content = change(file.read_bytes())
+    file.unlink()
+    file.write_bytes(content)
+
+
+def test_a_second_project_installs_nothing_that_the_first_one_has(built, mastra, echo, tmp_path):
+    from tests.sample_projects import write_project
+
+    other = write_project(tmp_path / "other", {INDEX: echo}, dependencies=("mastra-core", "idna"))
+    told = mastra("build", cwd=other).ok().err
+    assert "Installing" not in told
+    assert "Compiling" not in told
+    one, two = (root / ".mastra/vendor/idna/core.py" for root in (built, other))
+    assert os.path.samefile(one, two)
+    assert (two.stat().st_mode & 0o222) == 0
+
+
+def test_two_distributions_with_one_file_stay_themselves(project, mastra, echo, tmp_path):
+    """Both wheels have ``shared.py``; in another project only the second is needed."""
+    from zipfile import ZipFile
+
+    house = tmp_path / "wheels"
+    house.mkdir()
+    for name in ("one", "two"):
+        with ZipFile(house / f"{name}-1-py3-none-any.whl", "w") as wheel:
+            info = f"{name}-1.dist-info"
+            wheel.writestr("shared.py", f"of = {name!r}\n")
+            wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n")
+            wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+            wheel.writestr(f"{info}/RECORD", f"shared.py,,\n{info}/METADATA,,\n{info}/RECORD,,\n")
+    here = {"UV_FIND_LINKS": str(house), "MASTRA_CACHE_DIR": str(tmp_path / "cache")}
+    both = project({INDEX: echo}, dependencies=("mastra-core", "one", "two"))
+    mastra("build", cwd=both, **here).ok()
+    from tests.sample_projects import write_project
+
+    for name in ("one", "two"):
+        root = write_project(tmp_path / name, {INDEX: echo}, dependencies=("mastra-core", name))
+        assert "Installing" not in mastra("build", cwd=root, **here).ok().err
+        assert name in (root / ".mastra/vendor/shared.py").read_text()
+
+
+def test_explain_says_what_ships_and_why_not(built, mastra):
+    def said(name):
+        return mastra("build", "--explain", name, cwd=built).ok().out
+
+    (built / "src/mastra/notes.py").write_text("")
+    (built / "src/mastra/test_notes.py").write_text("")
+    (built / "src/stray.py").write_text("")
+    assert "src/mastra/notes.py ships" in said("mastra.notes")
+    assert "a test" in said("mastra.test_notes")
+    assert "include" in said("stray")
+    assert "litestar requires it, but not to serve" in said("rich")
+    assert "needed by the project" in said("idna")
+    assert "idna/core.py of idna" in said("idna.core")
+    assert "standard library" in said("json")
+    assert "Did you mean idna?" in said("idnaa")
+
+
+def test_a_build_is_compared_with_one_made_elsewhere(built, mastra):
+    told = mastra("build", "--check-reproducible", "--json", cwd=built).ok()
+    assert told.json["reproducible"] > 100
+
+
+def test_a_member_of_a_workspace_is_compared_by_the_lock_at_its_root(project, mastra, echo):
+    files = {
+        "pyproject.toml": '[tool.uv.workspace]\nmembers = ["apps/*"]\n',
+        "apps/shop/pyproject.toml": '[project]\nname = "shop"\nversion = "0"\n'
+        'requires-python = ">=3.11"\ndependencies = ["idna"]\n[tool.uv]\n'
+        "package = false\n",
+        f"apps/shop/{INDEX}": echo,
+    }
+    house = project(files)
+    lock = ["lock", "--quiet", "--upgrade-package", "idna==3.7"]
+    subprocess.run([find_uv_bin(), *lock], cwd=house, check=True)
+    told = mastra("build", "--check-reproducible", cwd=house / "apps/shop").ok()
+    assert "are the same" in told.out
+    assert (house / "apps/shop/.mastra/vendor/idna-3.7.dist-info").is_dir()
+
+
+def test_chance_in_a_build_is_found(project, mastra, echo):
+    """A local dependency whose build backend writes the time into the wheel."""
+    backend = """\
+import time
+from hatchling.build import *
+from hatchling import build
+
+def build_wheel(directory, *rest, **more):
+    from pathlib import Path
+    Path("src/clock/now.py").write_text(f"now = {time.time_ns()}")
+    return build.build_wheel(directory, *rest, **more)
+"""
+    config = '[tool.uv.sources]\nclock = { path = "clock" }\n'
+    files = {
+        INDEX: echo,
+        "clock/src/clock/__init__.py": "",
+        "clock/backend.py": backend,
+        "clock/pyproject.toml": '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "backend"\n'
+        'backend-path = ["."]\n[project]\nname = "clock"\nversion = "1"\n',
+    }
+    root = project(files, config, dependencies=("mastra-core", "clock"))
+    told = mastra("build", "--check-reproducible", cwd=root)
+    told.failed(4, "A second build differs in", "vendor/clock/now.py", "clock")
+
+
+def test_builds_of_two_projects_share_a_cold_cache(project, echo, tmp_path):
+    import sys
+    from pathlib import Path
+
+    from tests.sample_projects import write_project
+
+    roots = [
+        write_project(tmp_path / name, {INDEX: echo}, dependencies=("mastra-core", "idna"))
+        for name in ("one", "two", "three")
+    ]
+    command = [str(Path(sys.executable).with_name("mastra")), "build"]
+    environment = {**os.environ, "MASTRA_CACHE_DIR": str(tmp_path / "cache")}
+    running = [
+        subprocess.Popen(command, cwd=root, env=environment, stderr=subprocess.PIPE, text=True)
+        for root in roots
+    ]
+    for process in running:
+        assert process.wait(180) == 0, process.stderr.read()
+        process.stderr.close()
+    assert len({digest(root) for root in roots}) == 1

@@ -1,0 +1,94 @@
+"""Agents with a model, in a bundle, against a real model server in both wire formats."""
+
+import json
+
+import pytest
+
+from tests.aimock import serving
+from tests.sample_projects import write_project
+
+pytestmark = pytest.mark.slow
+
+AGENTS = """\
+from mastra_core import Agent, Mastra
+
+def forecast(city: str) -> str:
+    "The weather in a city."
+    return f"sunny in {city}"
+
+mastra = Mastra(logger=False, agents={
+    "gpt": Agent(name="gpt", instructions="Help.", model="openai:gpt-4o", tools=[forecast]),
+    "claude": Agent(name="claude", model="anthropic:claude-sonnet-4-5", tools=[forecast]),
+})
+"""
+FIXTURES = [
+    {
+        "match": {"userMessage": "weather in Oslo", "hasToolResult": False},
+        "response": {
+            "toolCalls": [{"name": "forecast", "arguments": {"city": "Oslo"}}],
+        },
+    },
+    {
+        "match": {"userMessage": "weather in Oslo", "hasToolResult": True},
+        "response": {"content": "It is sunny in Oslo today, says the tool."},
+    },
+    {"match": {"userMessage": "hello"}, "response": {"content": "Hello from the model."}},
+]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """The model server; gives its address."""
+    with serving(tmp_path_factory.mktemp("model"), FIXTURES) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def client(model, tmp_path_factory, mastra, serve_directory):
+    packages = ("mastra-core[agents]", "pydantic-ai-slim[openai,anthropic]")
+    root = write_project(
+        tmp_path_factory.mktemp("agents"),
+        {"src/mastra/index.py": AGENTS},
+        '[tool.mastra.env]\noptional = ["OPENAI_API_KEY", "ANTHROPIC_API_KEY"]\n',
+        packages,
+    )
+    mastra("build", cwd=root).ok()
+    keys = {
+        "OPENAI_API_KEY": "k",
+        "ANTHROPIC_API_KEY": "k",
+        "OPENAI_BASE_URL": f"{model}/v1",
+        "ANTHROPIC_BASE_URL": model,
+    }
+    with serve_directory(root / ".mastra", **keys) as served:
+        yield served
+
+
+@pytest.mark.parametrize("agent", ["gpt", "claude"])
+def test_an_agent_answers(client, agent):
+    answer = client.post(f"/api/agents/{agent}/generate", json={"messages": "hello"})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["text"] == "Hello from the model."
+
+
+@pytest.mark.parametrize("agent", ["gpt", "claude"])
+def test_an_agent_streams_a_tool_call(client, agent):
+    body = {"messages": [{"role": "user", "content": "weather in Oslo"}]}
+    with client.stream("POST", f"/api/agents/{agent}/stream", json=body) as answer:
+        lines = [line for line in answer.iter_lines() if line.startswith("data: ")]
+    frames = [line.removeprefix("data: ") for line in lines]
+    assert frames.pop() == "[DONE]"
+    chunks = [json.loads(frame) for frame in frames]
+    kinds = [chunk["type"] for chunk in chunks]
+    assert kinds.index("tool-call") < kinds.index("tool-result") < kinds.index("text-delta")
+    result = next(chunk for chunk in chunks if chunk["type"] == "tool-result")
+    assert result["payload"]["result"] == "sunny in Oslo"
+    text = "".join(c["payload"]["text"] for c in chunks if c["type"] == "text-delta")
+    assert text == "It is sunny in Oslo today, says the tool."
+    assert kinds.count("text-delta") > 1, "the answer came in one piece"
+
+
+def test_a_model_that_fails_is_a_clear_error_without_internals(client):
+    answer = client.post("/api/agents/gpt/generate", json={"messages": "nobody expects this"})
+    assert answer.status_code >= 500
+    assert "Traceback" not in answer.text
+    assert ".py" not in answer.text

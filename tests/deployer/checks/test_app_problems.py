@@ -1,0 +1,483 @@
+"""What is said of an app's environment, without running the app."""
+
+import json
+
+import pytest
+
+from mastra_core.pipeline import Build, BundleManifest, Environment, Platform, Project, Target
+from mastra_deployer.checks.app_problems import check_app
+from mastra_deployer.checks.parsed_sources import ParsedSources
+from mastra_deployer.checks.value_problems import find_local_host, is_file_store, value_problems
+from tests.repository import TESTS
+from tests.sample_projects import write_project
+
+INDEX = "src/mastra/index.py"
+
+
+def findings(tmp_path, *sources, **files):
+    """What is found in files; `a__b="..."` is `a/b.py`."""
+    for name, source in {**{f"m{n}": text for n, text in enumerate(sources)}, **files}.items():
+        path = tmp_path / f"{name.replace('__', '/')}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(source)
+    return {
+        item.path: item
+        for item in ParsedSources(tmp_path, tmp_path, tmp_path.rglob("*.py")).iter_findings()
+    }
+
+
+def reads(tmp_path, source, **files):
+    """Name to whether the app does without it, as one module reads them."""
+    found = findings(tmp_path, source, **files).get("m0.py")
+    return {read.name: read.default for read in found.reads} if found else {}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import os\nos.environ['X']",
+        "import os as o\no.environ['X']",
+        "from os import environ\nenviron['X']",
+        "from os import environ as env\nenv.get('X')",
+        "from os import getenv\ngetenv('X')",
+        "import os\nos.getenv('X', None)",
+        "import os\nos.getenv(key='X')",
+        "import os\nos.environ.pop('X')",
+        "import os\nos.environ['X'], '\\d'",
+        "import os\ndef f():\n    return [os.environ['X']]",
+        "def f():\n    import os\n    return os.environ['X']",
+        "import os\nNAME = 'X'\ndef f(): return os.environ[NAME]",
+        "import os\nenv = os.environ\nenv['X']",
+        "import os\nfor name in ('X',): os.environ[name]",
+        "import os\nNAMES = ['X']\nall(os.environ[name] for name in NAMES)",
+        "import os\nif not os.getenv('X'): raise SystemExit('no X')",
+        "import os, sys\nif 'X' not in os.environ:\n    sys.exit(1)",
+        "import os\nassert os.getenv('X')",
+        "import os\ntry:\n    os.environ['X']\nexcept KeyError:\n    raise RuntimeError('no X')",
+        "from mastra_core import Secret\nSecret.env('X')",
+        "from mastra_core.secret import Secret as S\nS.env('X')",
+        "from starlette.config import Config\nconfig = Config('.env')\nconfig('X', cast=bool)",
+        "from decouple import config\nconfig('X')",
+        "from pydantic_settings import BaseSettings\nclass S(BaseSettings):\n    x: str",
+    ],
+)
+def test_a_read_without_default_is_found(tmp_path, source):
+    assert reads(tmp_path, source) == {"X": False}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import os\nos.environ.get('X', 'y')",
+        "import os\nos.getenv('X', default='y')",
+        "import os\nos.getenv('X') or 'y'",
+        "import os\nif os.getenv('X'): pass",
+        "import os\ny = 1 if not os.getenv('X') else 2",
+        "import os\ny = os.getenv('X') == 'on'",
+        "import os\ny = bool(os.getenv('X'))",
+        "import os\n'X' in os.environ",
+        "import os\nif 'X' in os.environ:\n    os.environ['X']",
+        "import os\nos.environ.pop('X', None)",
+        "import os\nos.environ.setdefault('X', 'y')",
+        "import os\ntry:\n    os.environ['X']\nexcept KeyError:\n    y = 1",
+        "import os, contextlib\nwith contextlib.suppress(KeyError):\n    os.environ['X']",
+        "from starlette.config import Config\nconfig = Config()\nconfig('X', default=1)",
+        "from decouple import config\nconfig('X', default=None)",
+        "from pydantic_settings import BaseSettings\nclass S(BaseSettings):\n    x: str = 'y'",
+    ],
+)
+def test_a_read_with_a_default_is_told_apart(tmp_path, source):
+    assert reads(tmp_path, source) == {"X": True}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import os\nos.environ[f'{a}_X']",
+        "import os\ndef f(name): os.environ[name]",
+        "import os\nX = 'a'\nX = 'b'\nos.environ[X]",
+        "import os\nfor name in names(): os.environ[name]",
+        "import os\nos.environ['X'] = 'y'",
+        "def app(environ, start): environ['X']",
+        "from os import environ\ndef app(environ, start): environ['X']",
+        "environ = {}\nenviron['X']",
+        "import os\nif __name__ == '__main__':\n    os.environ['X']",
+        "from typing import TYPE_CHECKING\nimport os\nif TYPE_CHECKING:\n    os.environ['X']",
+        "config = dict\nconfig('X')",
+        "from starlette.config import Config\nconfig = Config(env_prefix=P)\nconfig('X')",
+        "class BaseSettings: pass\nclass S(BaseSettings):\n    x: str",
+        "# os.environ['X']\n'''os.environ[\"X\"]'''",
+    ],
+)
+def test_what_is_not_certain_is_left_out(tmp_path, source):
+    assert reads(tmp_path, source) == {}
+
+
+def test_names_from_constants_of_other_modules(tmp_path):
+    source = "import os\nfrom .names import KEY\nfrom shop import names as n\nimport shop.names\n"
+    source += "os.environ[KEY], os.environ[n.URL], os.environ[shop.names.SALT]"
+    files = {"shop__names": "KEY = 'A'\nURL = 'B'\nSALT: str = 'C'\n", "shop____init__": ""}
+    found = findings(tmp_path, shop__main=source, **files)
+    assert [read.name for read in found["shop/main.py"].reads] == ["A", "B", "C"]
+
+
+SETTINGS = """\
+from typing import ClassVar
+from pydantic import AliasChoices, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+class Shop(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="SHOP_", env_file=".env")
+    kind: ClassVar[str] = "x"
+    key: str
+    port: int = 1
+    size: int = Field(gt=1)
+    name: str = Field("x", max_length=9)
+    colour: str = Field(..., validation_alias="PAINT")
+    shade: str = Field(validation_alias=AliasChoices("a", "b"))
+
+class Old(BaseSettings, env_prefix="OLD_"):
+    key: str
+
+class Elsewhere(BaseSettings):
+    model_config = SettingsConfigDict(secrets_dir="/run/secrets")
+    hidden: str
+
+class Given(BaseSettings):
+    handed: str
+
+shop, given = Shop(), Given(handed="x")
+"""
+
+
+def test_fields_of_settings_classes(tmp_path):
+    assert reads(tmp_path, SETTINGS) == {
+        "SHOP_KEY": False,
+        "SHOP_PORT": True,
+        "SHOP_SIZE": False,
+        "SHOP_NAME": True,
+        "PAINT": False,
+        "OLD_KEY": False,
+    }
+
+
+def test_a_file_that_cannot_be_parsed_does_not_stop_the_others(tmp_path):
+    deep = "import os\nx = os.environ, " + "+".join(["1"] * 5000)
+    found = findings(tmp_path, "import os\ntype ? = environ", "import os\nos.environ['X']", deep)
+    assert "line 2" in found["m0.py"].unread
+    assert found["m1.py"].reads[0].line == 2
+    assert found["m2.py"].unread
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("URL = 'sqlite:///data.db'", ("sqlite:///data.db", "")),
+        ("URL = f'sqlite:///{here}/data.db'", ("sqlite:///...", "")),
+        ("URL = 'sqlite+aiosqlite:////srv/data.db'", ("sqlite+aiosqlite:////srv/data.db", "")),
+        (
+            "A = 'sqlite+pysqlcipher://:p4711@/x.db?k=p4711'",
+            ("sqlite+pysqlcipher://****@/x.db", ""),
+        ),
+        ("URL = 'file:./x.db'", ("file:./x.db", "")),
+        ("import sqlite3\nsqlite3.connect('x')", ("x", "")),
+        ("from mastra_core import SqliteStorage\nSqliteStorage('x.db')", ("x.db", "")),
+        ("from mastra_core.storage import SqliteStorage as S\nS(path='x.db')", ("x.db", "")),
+        ("import aiosqlite as a\nFILE = 'x.db'\na.connect(database=FILE)", ("x.db", "")),
+        ("D = {'ENGINE': 'django.db.backends.sqlite3'}", ("django.db.backends.sqlite3", "")),
+        ("import os\nos.getenv('DB', 'sqlite:///x.db')", ("sqlite:///x.db", "DB")),
+        ("import os\nos.getenv('DB') or 'x.sqlite'", ("x.sqlite", "DB")),
+    ],
+)
+def test_databases_in_files_that_are_written_in_code(tmp_path, source, told):
+    (store,) = findings(tmp_path, source)["m0.py"].stores
+    assert (store.text, store.variable) == told
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "'''sqlite:///data.db'''",
+        "import sqlite3\nsqlite3.connect(':memory:')",
+        "import sqlite3\nsqlite3.connect(path)",
+        "import sqlite3\nsqlite3.connect('file:x.db?mode=ro', uri=True)",
+        "A = 'sqlite://'",
+        "A = 'sqlite:///:memory:'",
+        "A = url == 'sqlite:///x.db'",
+        "A = 'file:///etc/ssl/cert.pem'",
+        "A = 'sqlite: a database in a file'",
+    ],
+)
+def test_what_is_no_database_in_a_file(tmp_path, source):
+    """The known database shows that the module was searched to its end."""
+    found = findings(tmp_path, f"{source}\nKNOWN = 'sqlite:///known.db'")
+    assert [store.text for store in found["m0.py"].stores] == ["sqlite:///known.db"]
+
+
+@pytest.mark.parametrize(
+    ("value", "host"),
+    [
+        ("postgresql://u:p4711@localhost:5432/shop", "localhost"),
+        ("postgresql+asyncpg://u:p@ss@127.0.0.1/shop", "127.0.0.1"),
+        ("http://127.9.9.9", "127.9.9.9"),
+        ("redis://[::1]:6379/0", "::1"),
+        ("http://0.0.0.0:4318", "0.0.0.0"),
+        ("http://host.docker.internal:11434", "host.docker.internal"),
+        ("http://printer.local/", "printer.local"),
+        ("localhost:9092,127.0.0.1:9093", "localhost"),
+        ("mongodb://u:p@localhost:27017,localhost:27018/shop", "localhost"),
+        ("localhost", "localhost"),
+        ("::1", "::1"),
+        ("http://LOCALHOST", "localhost"),
+        ("host=localhost password=p4711 dbname=shop", "localhost"),
+        ("http://[::ffff:127.0.0.1]/", "::ffff:127.0.0.1"),
+        ("https://db.example.com/?next=http://localhost", ""),
+        ("https://localhost.example.com", ""),
+        ("http://db.default.svc.cluster.local", ""),
+        ("localhost,shop.example.com", ""),
+        ("http://10.0.0.7", ""),
+        ("sk-localhost-4711", ""),
+        ("127", ""),
+        ("", ""),
+        ("p://[", ""),
+    ],
+)
+def test_values_that_point_at_this_machine(value, host):
+    assert find_local_host(value) == host
+
+
+@pytest.mark.parametrize(
+    ("value", "is_one"),
+    [
+        ("sqlite:///x.db", True),
+        ("SQLITE:///x.db", True),
+        ("file:///var/x", True),
+        ("libsql:file:x", True),
+        ("/data/shop.db", True),
+        ("./x.sqlite", True),
+        ("sqlite://", False),
+        ("sqlite:///:memory:", False),
+        ("file::memory:?cache=shared", False),
+        ("https://shop.example/x.db", False),
+        ("libsql://shop.turso.io", False),
+    ],
+)
+def test_values_that_are_a_database_in_a_file(value, is_one):
+    assert is_file_store(value) is is_one
+
+
+def told(target, **values):
+    declared = Environment(required=("A",), optional=("B", "C"))
+    return {
+        item.message.split()[0]: item.severity for item in value_problems(target, declared, values)
+    }
+
+
+def test_what_a_value_is_told_as_depends_on_the_target():
+    values = {"A": "sqlite:///x", "B": "http://u:p@localhost", "C": "localhost", "D": "localhost"}
+    facts = {"name": "acme", "summary": "", "settings": Environment}
+    assert told(Target(**facts), **values) == {"B": "warning", "C": "warning"}
+    functions = Target(**facts, keeps_files=False)
+    assert told(functions, **values) == {"A": "error", "B": "error", "C": "warning"}
+    assert told(Target(**facts, elsewhere=False), **values) == {}
+    assert told(Target(**facts, stores_env=False), **values) == {}
+
+
+def problems(tmp_path, source, *, required=(), optional=(), models=None, values=None, **facts):
+    """What is said of an app of one module, as `severity: message`."""
+    build, platform = tmp_path / "build", Platform(python="3.11", wheels="any")
+    (build / "app").mkdir(parents=True)
+    (build / "app/main.py").write_text(source)
+    manifest = BundleManifest(
+        app="main:app",
+        entry="main:app",
+        paths=("app", "vendor"),
+        python="3.11",
+        wheels="any",
+        variables=models or {},
+    )
+    project = Project(
+        root=tmp_path,
+        import_root=tmp_path,
+        module="main",
+        attribute="app",
+        name="app",
+        environment=Environment(required=required, optional=optional),
+    )
+    target = Target(name="acme", summary="", settings=Environment, **facts)
+    made = Build(directory=build, platform=platform, manifest=manifest)
+    found = check_app(project, target, made, values or {})
+    return [f"{item.severity} {item.where}: {item.message}" for item in found]
+
+
+def test_one_name_is_told_once_with_its_places(tmp_path):
+    source = "import os\n" + "os.environ['X']\n" * 9 + "os.getenv('X', 'y')\n"
+    (told,) = problems(tmp_path, source)
+    assert told.startswith("warning main.py:2: The environment variable 'X'")
+    assert "(also in main.py:3, main.py:4, main.py:5, main.py:6, main.py:7 and 3 more)" in told
+
+
+def test_a_key_that_a_model_needs(tmp_path):
+    source = "MODEL = 'google:gemini-pro'\n"
+    models = {"a": ("GOOGLE_API_KEY", "GEMINI_API_KEY"), "b": ("GOOGLE_API_KEY", "GEMINI_API_KEY")}
+    (told,) = problems(tmp_path / "1", source, models=models)
+    assert told.startswith(
+        "warning main.py:1: The model of agents 'a', 'b' needs GOOGLE_API_KEY or"
+    )
+    assert problems(tmp_path / "2", source, models=models, required=("GEMINI_API_KEY",)) == []
+    source += "import os\nos.getenv('GOOGLE_API_KEY', '')\n"
+    (told,) = problems(tmp_path / "3", source, models=models)
+    assert told.startswith("warning main.py:3: The environment variable 'GOOGLE_API_KEY' is read")
+
+
+def test_what_the_app_sets_itself_may_be_missing(tmp_path):
+    source = "import os\nos.environ['X'] = 'y'\nos.environ['X']\n"
+    (told,) = problems(tmp_path, source)
+    assert told.startswith("note main.py:3: The environment variable 'X' is read with a default")
+
+
+def test_a_declared_name_that_a_settings_class_may_read_is_no_surplus(tmp_path):
+    source = "from pydantic_settings import BaseSettings\nclass S(BaseSettings, env_prefix={}):\n"
+    source += "    key: str = ''\n"
+    declared = ("SHOP_KEY", "SHOP_GONE")
+    for n, prefix in enumerate(("'SHOP_'", "prefix()")):
+        (told,) = problems(tmp_path / str(n), source.format(prefix), optional=declared)
+        assert told.startswith("note pyproject.toml: The environment variable 'SHOP_GONE'")
+
+
+def test_a_database_in_a_file_is_told_where_it_cannot_stay(tmp_path):
+    source = "import os\nos.getenv('Db', 'sqlite:///x.db')\n"
+    functions = {"keeps_files": False, "optional": ("Db",)}
+    (told,) = problems(tmp_path / "1", source, **functions)
+    assert told.startswith(
+        "warning main.py:2: 'sqlite:///x.db' is a database in a file, which 'acme'"
+    )
+    assert problems(tmp_path / "2", source, values={"Db": "postgresql://db"}, **functions) == []
+    assert problems(tmp_path / "3", source, optional=("Db",)) == []
+
+
+APP = {
+    INDEX: """\
+import os, msgspec
+from mastra_core import Mastra
+from mastra_core.agents import Agent
+from .names import KEY
+
+class Chat(Agent):
+    def info(self):  # a check needs no framework
+        return msgspec.structs.replace(super().info(), requires=())
+
+LOCAL = "sqlite:///data.db"
+
+async def echo(text: str):
+    yield os.environ["GREETING"] + os.environ[KEY] + os.getenv("DEBUG", "0")
+
+chat = Chat(name="chat", model="openai:gpt-5")
+mastra = Mastra(agents={"echo": echo, "chat": chat}, logger=False)
+""",
+    "src/mastra/names.py": """\
+import os
+
+KEY = "FROM_ELSEWHERE"
+
+def late():
+    return os.environ[KEY], os.getenv("DB", "sqlite:///dev.db"), os.getenv("PATH")
+""",
+    "src/mastra/test_names.py": "import os\nos.environ['ONLY_IN_TESTS']\n",
+}
+CONFIG = """
+[tool.mastra.env]
+required = ["GREETING"]
+optional = ["DB", "UNUSED"]
+[tool.mastra.targets.paper]
+deployer = "./paper.py"
+file = "paper.json"
+"""
+NEEDED = "src/mastra/index.py:13 The environment variable 'FROM_ELSEWHERE'"
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory):
+    """An app with everything wrong, for a platform that keeps no files."""
+    root = tmp_path_factory.mktemp("checked") / "app"
+    write_project(root, APP, CONFIG)
+    paper = (TESTS / "deployer/file_platform.py").read_text()
+    paper = paper.replace("previews=True,", "previews=True, keeps_files=False,")
+    (root / "paper.py").write_text(paper)
+    return root
+
+
+@pytest.mark.slow
+def test_a_check_tells_what_it_found_with_its_place(app, mastra):
+    done = mastra("check", "paper", "--json", cwd=app, GREETING="hi").ok().json
+    severities = {}
+    for item in done["problems"]:
+        assert item["hint"]
+        first = " ".join(item["message"].split(" ")[:4])
+        severities[f"{item['where']} {first}"] = item["severity"]
+    assert severities == {
+        NEEDED: "warning",
+        "src/mastra/index.py:13 The environment variable 'DEBUG'": "note",
+        "src/mastra/index.py:15 The model of agent": "warning",
+        "pyproject.toml The environment variable 'UNUSED'": "note",
+        "src/mastra/index.py:10 'sqlite:///data.db' is a database": "warning",
+        "src/mastra/names.py:6 'sqlite:///dev.db' is a database": "warning",
+    }
+    text = json.dumps(done["problems"])
+    assert "also in src/mastra/names.py:6" in text
+    assert "OPENAI_API_KEY" in text
+    assert "ONLY_IN_TESTS" not in text
+
+
+@pytest.mark.slow
+def test_strict_fails_on_warnings_and_a_build_shows_them(app, mastra):
+    done = mastra("check", "paper", "--strict", cwd=app, GREETING="hi")
+    done.failed(4, "'FROM_ELSEWHERE'", "OPENAI_API_KEY", "'sqlite:///data.db'")
+    assert done.err.count("'sqlite:///data.db'") == 1
+    built = mastra("bundle", "paper", cwd=app).ok()
+    assert "note: src/mastra/index.py:13: The environment variable 'FROM_ELSEWHERE'" in built.err
+    assert "DEBUG" not in built.err
+
+
+@pytest.mark.slow
+def test_what_is_declared_or_ignored_is_not_told(app, mastra):
+    pyproject = app / "pyproject.toml"
+    before = pyproject.read_text()
+    more = '\n[tool.mastra.check]\nignore = ["DEBUG", "UN*", "src/mastra/names.py"]\n'
+    names = '"GREETING", "FROM_ELSEWHERE", "OPENAI_API_KEY"'
+    pyproject.write_text(before.replace('"GREETING"', names) + more)
+    values = {"GREETING": "hi", "FROM_ELSEWHERE": "x", "OPENAI_API_KEY": "sk"}
+    try:
+        done = mastra("check", "paper", "--strict", "--json", cwd=app, **values)
+        (told,) = done.json["error"]["message"].splitlines()
+        assert told.startswith("src/mastra/index.py:10: 'sqlite:///data.db' is a database")
+    finally:
+        pyproject.write_text(before)
+
+
+def test_values_are_looked_at_before_anything_is_built(app, mastra):
+    mastra("check", "paper", cwd=app).failed(2, "GREETING is read in src/mastra/index.py:13")
+    url = "postgresql://u:p4711@localhost/shop"
+    done = mastra("check", "paper", cwd=app, GREETING=url).failed(4, "GREETING", "(localhost)")
+    assert "p4711" not in done.err + done.out
+    done = mastra("deploy", "paper", cwd=app, GREETING="x", DB="sqlite:///p4711").failed(6, "DB")
+    assert "p4711" not in done.err + done.out
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        (
+            "\nraise ValueError('Set the `OPENAI_API_KEY` environment variable, or pass it.')",
+            ("OPENAI_API_KEY", "index.py:2"),
+        ),
+        ("from mastra_core import Secret\nSecret.env('TOKEN').reveal()", ("'TOKEN'", "index.py:2")),
+        (
+            "import pydantic\nclass S(pydantic.BaseModel):\n    key: str\n    url: str\nS()",
+            ("index.py:5", "Field required: key, url"),
+        ),
+    ],
+)
+def test_a_library_that_misses_a_variable_at_import(project, mastra, source, words):
+    done = mastra("check", cwd=project({INDEX: source})).failed(2, *words)
+    assert "declare" in done.err.lower()

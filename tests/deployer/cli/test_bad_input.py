@@ -1,0 +1,236 @@
+"""What users do wrong, each with a sentence, a cure and an exit code."""
+
+import subprocess
+
+import pytest
+
+from tests.sample_projects import write_project
+
+INDEX = "src/mastra/index.py"
+
+
+class Disk:
+    """A project on a file system of its own."""
+
+    def __init__(self, root, source):
+        self.root, self.source, self.mounted = root, source, False
+
+    def __call__(self, size):
+        self.root.mkdir()
+        self.mount(f"size={size}")
+        return write_project(self.root, {INDEX: self.source})
+
+    def mount(self, options):
+        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(self.root)]
+        if subprocess.run(command, capture_output=True, check=False).returncode:
+            pytest.skip("mounting a file system is not allowed here")
+        self.mounted = True
+
+
+@pytest.fixture
+def disk(tmp_path, echo):
+    made = Disk(tmp_path / "disk", echo)
+    yield made
+    if made.mounted:
+        subprocess.run(["umount", str(made.root)], check=True)
+
+
+def test_no_entry(project, mastra):
+    mastra("build", cwd=project({})).failed(2, "src/mastra/index.py is missing", "mastra new APP")
+
+
+def test_no_directory(mastra, tmp_path):
+    mastra("build", "--dir", tmp_path / "nowhere").failed(2, "There is no directory", "nowhere")
+
+
+def test_an_entry_that_raises_names_file_and_line(project, mastra, echo):
+    root = project({INDEX: echo + "\n1 / 0\n"})
+    mastra("build", cwd=root).failed(2, "index.py:8", "ZeroDivisionError: division by zero")
+
+
+def test_an_entry_without_mastra_names_what_there_is(project, mastra, echo):
+    root = project({INDEX: echo.replace("mastra = M", "app = M")})
+    mastra("build", cwd=root).failed(2, "has no 'mastra'", "entry = 'mastra.index:app'")
+
+
+def test_an_entry_that_is_something_else(project, mastra):
+    root = project({INDEX: "mastra = 7\n"})
+    mastra("build", cwd=root).failed(2, "'mastra.index:mastra' is of type int")
+
+
+def test_two_mastra_objects(project, mastra, echo):
+    root = project({INDEX: echo + "other = Mastra(logger=False)\n"})
+    mastra("build", cwd=root).failed(2, "2 Mastra objects: mastra, other", "entry =")
+
+
+@pytest.mark.slow
+def test_two_mastra_objects_are_fine_when_one_is_named(project, mastra, echo):
+    config = '[tool.mastra]\nentry = "mastra.index:other"\n'
+    root = project({INDEX: echo + "other = Mastra(logger=False)\n"}, config)
+    assert mastra("build", "--json", cwd=root).ok().json["registry"]["agents"] == {}
+
+
+def test_index_and_package_both_define_one(project, mastra, echo):
+    root = project({INDEX: echo, "src/mastra/__init__.py": echo})
+    mastra("build", cwd=root).failed(2, "Both src/mastra/index.py and src/mastra/__init__.py")
+
+
+@pytest.mark.parametrize(
+    ("deployer", "why"),
+    [
+        ("AcmeDeployer(app='x') if True else None", "it is a conditional"),
+        ("AcmeDeployer(**{'app': 'x'})", "its settings are unpacked with **"),
+        ("AcmeDeployer(app='x'.upper())", "is not a literal"),
+        ("AcmeDeployer('x')", "positional arguments"),
+    ],
+)
+def test_a_deployer_that_cannot_be_read(project, mastra, echo, deployer, why):
+    source = "from mastra_deployer_acme import AcmeDeployer\n" + echo
+    root = project({INDEX: source.replace("logger=", f"deployer={deployer}, logger=")})
+    mastra("build", cwd=root).failed(2, "index.py:7", why, "[tool.mastra.targets]")
+
+
+def test_a_deployer_through_double_star(project, mastra, echo):
+    source = "from mastra_deployer_acme import AcmeDeployer\n" + echo
+    source = source.replace("logger=False", "**{'deployer': AcmeDeployer(app='x')}")
+    mastra("build", cwd=project({INDEX: source})).failed(4, "AcmeDeployer", "keyword of the call")
+
+
+def test_a_deployer_import_that_would_ship(project, mastra, echo):
+    files = {INDEX: echo, "src/mastra/other.py": "import mastra_deployer_acme\n"}
+    mastra("build", cwd=project(files)).failed(4, "other.py:1", "deployers do not ship")
+
+
+def test_a_syntax_error_names_file_and_line(project, mastra, echo):
+    root = project({INDEX: echo + "def broken(:\n"})
+    mastra("build", cwd=root).failed(2, "index.py:7:")
+
+
+def test_pyproject_that_is_not_toml(project, mastra, echo):
+    root = project({INDEX: echo, "pyproject.toml": "[project\n"})
+    mastra("build", cwd=root).failed(2, "pyproject.toml", "not TOML")
+
+
+def test_an_unknown_configuration_key(project, mastra, echo):
+    root = project({INDEX: echo}, '[tool.mastra]\nentri = "x:y"\n')
+    mastra("build", cwd=root).failed(2, "entri", "Did you mean 'entry'?")
+
+
+@pytest.mark.slow
+def test_an_undeclared_import(project, mastra, echo):
+    # Installed beside mastra, so it works from source; the bundle must not be taken in.
+    root = project({INDEX: "import pytest\n" + echo})
+    mastra("build", cwd=root).failed(4, "index.py:1", "no module 'pytest'", "dependencies")
+    assert not (root / ".mastra").exists()
+
+
+@pytest.mark.slow
+def test_an_undeclared_environment_variable(project, mastra, echo):
+    root = project({INDEX: "import os\nos.environ['MY_KEY']\n" + echo})
+    mastra("build", cwd=root, MY_KEY="here").failed(2, "index.py:2", "'MY_KEY'", "required = [")
+
+
+@pytest.mark.slow
+def test_an_agent_whose_provider_is_not_a_dependency(project, mastra):
+    source = (
+        "from mastra_core import Agent, Mastra\n"
+        'mastra = Mastra(agents={"a": Agent(name="a", model="openai:gpt-4o")}, logger=False)\n'
+    )
+    root = project({INDEX: source}, dependencies=("mastra-core[agents]",))
+    mastra("build", cwd=root).failed(4, "'a'", "'openai'", "pydantic-ai-slim[openai]")
+
+
+def test_versions_that_cannot_be_had_together(project, mastra, echo):
+    root = project({INDEX: echo}, dependencies=("mastra-core", "litestar==2.0.0"))
+    mastra("build", cwd=root).failed(4, "cannot be resolved together", "litestar", "Loosen")
+
+
+def test_no_wheel_for_the_target(project, mastra, echo):
+    # uvloop has never had wheels for 32-bit Windows.
+    root = project({INDEX: echo}, dependencies=("mastra-core", "uvloop"))
+    done = mastra("build", "--platform", "x86_64-pc-windows-msvc", cwd=root)
+    done.failed(4, "on x86_64-pc-windows-msvc, and the project requires it", "uvloop", "--platform")
+
+
+def test_no_network_with_a_cold_cache(project, mastra, echo, tmp_path):
+    nowhere = {"UV_CACHE_DIR": str(tmp_path / "cold"), "UV_INDEX_URL": "http://127.0.0.1:9/simple"}
+    nowhere |= {"UV_HTTP_RETRIES": "0"}
+    root = project({INDEX: echo})
+    mastra("build", cwd=root, **nowhere).failed(4, "cannot be reached", "network")
+
+
+@pytest.mark.slow
+def test_a_failed_build_leaves_the_old_one(project, mastra, echo, serve_directory):
+    root = project({INDEX: echo})
+    mastra("build", cwd=root).ok()
+    (root / INDEX).write_text(echo + "1 / 0\n")
+    mastra("build", cwd=root).failed(2, "ZeroDivisionError")
+    with serve_directory(root / ".mastra") as client:
+        answer = client.post("/api/agents/echo/generate", json={"messages": "still"})
+        assert answer.json()["text"] == "echo: still"
+
+
+@pytest.mark.slow
+def test_an_output_that_cannot_be_written(disk, mastra, serve_directory):
+    root = disk(size="200m")
+    mastra("build", cwd=root).ok()
+    disk.mount("remount,ro")
+    mastra("build", cwd=root).failed(2, "cannot be written", "Read-only")
+    with serve_directory(root / ".mastra") as client:
+        assert client.get("/health").status_code == 200
+
+
+@pytest.mark.slow
+def test_an_output_that_is_not_ours(project, mastra, echo):
+    root = project({INDEX: echo, ".mastra/output/index.mjs": "// another tool's"})
+    mastra("build", cwd=root).failed(5, "is not a bundle of mastra")
+    assert (root / ".mastra/output/index.mjs").exists()
+
+
+def test_an_unknown_target_says_where_it_looked_and_how_to_install(project, mastra, echo):
+    root = project({INDEX: echo})
+    done = mastra("deploy", "vercell", cwd=root)
+    done.failed(2, "the target 'vercell' is installed", "-m pip install mastra-deployer-vercell")
+
+
+def test_no_target_at_all(project, mastra, echo):
+    mastra("deploy", cwd=project({INDEX: echo})).failed(2, "no target to deploy to")
+
+
+def test_a_target_that_cannot_deploy(project, mastra, echo):
+    mastra("deploy", "server", cwd=project({INDEX: echo})).failed(2, "cannot deploy")
+
+
+def test_an_unknown_setting(project, mastra, echo):
+    root = project({INDEX: echo})
+    mastra("deploy", "acme", "-s", "ap=shop", cwd=root).failed(2, "'ap'", "Did you mean 'app'?")
+
+
+def test_a_missing_setting(project, mastra, echo):
+    mastra("deploy", "acme", cwd=project({INDEX: echo})).failed(2, "needs app", "-s app=")
+
+
+def test_a_setting_without_value(project, mastra, echo):
+    mastra("deploy", "acme", "-s", "app", cwd=project({INDEX: echo})).failed(2, "-s 'app'")
+
+
+def test_a_missing_required_variable_stops_before_anything_is_sent(project, mastra, echo):
+    config = '[tool.mastra.env]\nrequired = ["DATABASE_URL"]\n'
+    root = project({INDEX: echo}, config)
+    done = mastra("deploy", "acme", "-s", "app=shop", "--prod", cwd=root, ACME_TOKEN="t")
+    done.failed(2, "DATABASE_URL", ".env")
+
+
+def test_unknown_commands_and_options(mastra):
+    done = mastra("biuld")
+    assert done.code == 2
+    assert "Did you mean 'build'?" in done.err
+    mastra("build", "--nope").failed(2, "--nope")
+
+
+def test_an_error_as_json(project, mastra):
+    done = mastra("build", "--json", cwd=project({}))
+    assert done.code == 2
+    assert done.json["ok"] is False
+    assert done.json["error"]["type"] == "ConfigError"
+    assert done.json["error"]["hint"]

@@ -1,0 +1,81 @@
+"""How far work is: drawn on a terminal, plain lines elsewhere, nothing with --json."""
+
+import os
+import re
+import sys
+
+import pytest
+
+from mastra_deployer.cli.progress import Progress
+from mastra_deployer.cli.terminal import Terminal
+
+
+def test_progress_tells_amount_rate_and_time_left():
+    progress = Progress("Uploading")
+    assert progress.words(0, 12_000_000, "B") == "Uploading: 0.0 kB of 12.0 MB"
+    progress._began -= 10
+    told = progress.words(3_000_000, 12_000_000, "B")
+    assert re.fullmatch(r"Uploading: 3\.0 MB of 12\.0 MB, 0\.3 MB/s, 30 s left", told), told
+    assert progress.words(5, 20, "files").startswith("Uploading: 5 files of 20 files, ")
+
+
+def test_a_line_each_quarter_is_enough_without_a_terminal():
+    progress = Progress("Uploading")
+    said = [done for done in range(101) if progress.passed_a_quarter(done, 100)]
+    assert said == [25, 50, 75, 100]
+    assert not Progress("x").passed_a_quarter(0, 0)
+
+
+def test_plain_lines_go_to_stderr(capsys):
+    with Terminal() as terminal:
+        terminal.step("Uploading")
+        terminal.advance(1_000_000, 4_000_000)
+        terminal.advance(1_100_000, 4_000_000)
+        terminal.answer({"done": True}, "Done.")
+    out, err = capsys.readouterr()
+    assert out == "Done.\n"
+    assert [line.partition("] ")[2] for line in err.splitlines()] == [
+        "Uploading",
+        "Uploading: 1.0 MB of 4.0 MB",
+    ]
+
+
+def test_json_is_one_object_and_no_progress(capsys):
+    with Terminal(as_json=True) as terminal:
+        terminal.step("Uploading")
+        terminal.advance(4, 4)
+        terminal.note("Look.", "Here.")
+        terminal.answer({"done": True})
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert out == '{"ok": true, "done": true, "notes": [{"message": "Look.", "hint": "Here."}]}\n'
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a pseudo-terminal is a thing of Unix")
+def test_a_terminal_is_drawn_on():
+    import pty
+
+    script = (
+        "from mastra_deployer.cli.terminal import Terminal\n"
+        "with Terminal() as t:\n"
+        "    t.step('Uploading'); t.advance(1000000, 4000000)\n"
+        "    import time; time.sleep(0.4)\n"
+        "    t.answer({}, 'Done.')\n"
+    )
+    seen = bytearray()
+
+    def read(descriptor):
+        data = os.read(descriptor, 1024)
+        seen.extend(data)
+        return data
+
+    saved, sink = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(sink, 1)  # pty.spawn copies what it reads there
+    try:
+        pty.spawn([sys.executable, "-c", script], read, lambda _: b"")
+    finally:
+        os.dup2(saved, 1)
+        os.close(saved)
+        os.close(sink)
+    text = bytes(seen).decode()
+    assert "1.0 MB of 4.0 MB" in text and "Done." in text and "\x1b[" in text

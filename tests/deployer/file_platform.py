@@ -1,0 +1,194 @@
+"""A platform on paper: a private deployer whose platform is one JSON file.
+
+What the host does around a deployer is tried with it: every verb is there, and its answers can be
+bent through the file.
+"""
+
+import dataclasses
+import datetime as dt
+import json
+from pathlib import Path
+from typing import ClassVar
+
+from mastra_core import Secret
+from mastra_core.errors import AuthError, DeployError
+from mastra_core.hooks import hookimpl
+from mastra_core.pipeline import Bundle, Deployment, LogLine, Plan, Problem, Target
+
+EMPTY = {"deployments": [], "live": [], "env": {}, "log": [], "calls": [], "bend": {}}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PaperSettings:
+    target: ClassVar[str] = "paper"
+
+    file: str
+    url: str = "http://127.0.0.1:9"
+    token: Secret | None = dataclasses.field(default=None, metadata={"env": "PAPER_TOKEN"})
+
+
+class Paper:
+    """The file, read and written at every call."""
+
+    def __init__(self, settings, credentials, call):
+        self.path, self.url = Path(settings.file), settings.url
+        self.state = json.loads(self.path.read_text())
+        self.bend = self.state["bend"]
+        self.state["calls"].append(call)
+        self.save()
+        if credentials.get("PAPER_TOKEN", Secret("none")).reveal() != "paper-token-1":
+            raise AuthError("Paper does not know this token.", "Set PAPER_TOKEN.")
+
+    def save(self):
+        self.path.write_text(json.dumps(self.state))
+
+    def shown(self, item, **more):
+        live = item["environment"] == "preview" or item["id"] in self.state["live"][-1:]
+        known = {**item, "created": dt.datetime.fromisoformat(item["created"]), "live": live}
+        return Deployment(target="paper", url=self.url, **{**known, **more})
+
+    def find(self, id):
+        for item in self.state["deployments"]:
+            if item["id"] == id:
+                return item
+        raise DeployError(f"Paper has no deployment {id!r}.", "`mastra deployments` lists them.")
+
+    def go_live(self, id):
+        item = self.find(id)
+        self.state["live"].append(id)
+        self.save()
+        return self.shown(item)
+
+
+@hookimpl
+def mastra_target():
+    return Target(
+        name="paper",
+        summary="A file",
+        settings=PaperSettings,
+        credentials=("PAPER_TOKEN",),
+        requirements=("uvicorn>=0.38",),
+        previews=True,
+    )
+
+
+@hookimpl
+def mastra_bundle(build, directory):
+    build.copy_to(directory)
+    return Bundle.seal(build, directory, "paper")
+
+
+@hookimpl
+def mastra_doctor(settings, credentials):
+    paper = Paper(settings, credentials, "doctor")
+    for severity, message in paper.bend.get("problems", []):
+        yield Problem(message=message, hint="Ask Paper.", severity=severity)
+
+
+@hookimpl
+def mastra_plan(bundle, settings, credentials, request):
+    Paper(settings, credentials, "plan")
+    return Plan(
+        creates=("app shop",),
+        environment=tuple(request.env),
+        upload=5,
+        present=7,
+        notes=("First.",),
+    )
+
+
+@hookimpl
+def mastra_deploy(bundle, settings, credentials, request, report):
+    paper = Paper(settings, credentials, "deploy")
+    report.step("Writing")
+    report.advance(1, 2)
+    report.advance(2, 2)
+    item = {
+        "id": f"p{len(paper.state['deployments']) + 1}",
+        "environment": request.environment,
+        "created": dt.datetime.now(dt.UTC).isoformat(),
+        "branch": request.branch,
+        "message": request.message,
+        "fingerprint": request.fingerprint,
+    }
+    paper.state["deployments"].insert(0, item)
+    paper.state["env"].update({name: value.reveal() for name, value in request.env.items()})
+    if request.environment == "production" and not paper.bend.get("drafts"):
+        paper.state["live"].append(item["id"])
+    paper.save()
+    header = {"x-bypass": Secret("bypass-1")} if paper.bend.get("protected") else {}
+    state = "ready" if request.wait else "building"
+    return paper.shown(item, smoke_headers=header, state=state, next=("Read on.",))
+
+
+@hookimpl
+def mastra_deployments(settings, credentials, limit):
+    paper = Paper(settings, credentials, "deployments")
+    return [paper.shown(item) for item in paper.state["deployments"][:limit]]
+
+
+@hookimpl
+def mastra_promote(settings, credentials, id):
+    return Paper(settings, credentials, "promote").go_live(id)
+
+
+@hookimpl
+def mastra_rollback(settings, credentials, id):
+    paper = Paper(settings, credentials, "rollback")
+    if not id and len(paper.state["live"]) < 2:
+        raise DeployError("There is nothing to go back to.", "Deploy once more first.")
+    return paper.go_live(id or paper.state["live"][-2])
+
+
+@hookimpl
+def mastra_canary(settings, credentials, id, percent):
+    paper = Paper(settings, credentials, "canary")
+    return paper.shown(paper.find(id), live=True, percent=percent)
+
+
+@hookimpl
+def mastra_logs(settings, credentials, id, since, follow):
+    paper = Paper(settings, credentials, "logs")
+    for time, text in paper.state["log"]:
+        said = dt.datetime.fromisoformat(time)
+        if since is None or said >= since:
+            yield LogLine(text=text, time=said, level="info")
+    if follow:
+        raise RuntimeError("the paper is torn")
+
+
+@hookimpl
+def mastra_env(settings, credentials, environment):
+    return Store(Paper(settings, credentials, "env"), environment)
+
+
+class Store:
+    def __init__(self, paper, environment):
+        self.paper, self.environment = paper, environment
+
+    def list(self):
+        return dict.fromkeys(self.paper.state["env"], self.environment)
+
+    def set(self, values):
+        self.paper.state["env"] |= {name: value.reveal() for name, value in values.items()}
+        self.paper.save()
+
+    def unset(self, names):
+        for name in names:
+            self.paper.state["env"].pop(name, None)
+        self.paper.save()
+
+
+@hookimpl
+def mastra_destroy(settings, credentials):
+    paper = Paper(settings, credentials, "destroy")
+    there = bool(paper.state["deployments"])
+    paper.state.update(EMPTY)
+    paper.save()
+    return there
+
+
+@hookimpl
+def mastra_preview(bundle, settings, host, port, env):
+    print(f"preview of {bundle.manifest.entry} on {host}:{port} with {sorted(env)}")
+    return 3

@@ -1,0 +1,160 @@
+"""Archives: reproducible, readable by other programs, and written with constant memory."""
+
+import gzip
+import io
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import tarfile
+import zipfile
+
+import pytest
+
+from mastra_core.errors import BundleError
+from mastra_deployer.kit import split_file, tar_directory, zip_directory
+
+FILES = {
+    "index.py": b"print('hello')\n",
+    "b/ü.txt": b"text",
+    "b/empty": b"",
+    "a" * 90 + "/" + "n" * 120: b"a long name",
+    "z/run.sh": b"#!/bin/sh\necho ran\n",
+    "c/data.bin": bytes(range(256)) * 5000,
+}
+RUN = ("z/run.sh",)
+
+
+@pytest.fixture
+def tree(tmp_path):
+    return write_files(tmp_path / "tree", FILES)
+
+
+def write_files(root, files):
+    for name, content in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return root
+
+
+def zipped(root, **options):
+    target = io.BytesIO()
+    zip_directory(root, target, **options)
+    return target.getvalue()
+
+
+def tarred(root, **options):
+    target = io.BytesIO()
+    tar_directory(root, target, **options)
+    return target.getvalue()
+
+
+@pytest.mark.parametrize("pack", [zipped, tarred])
+def test_times_modes_and_order_of_creation_do_not_change_the_bytes(tree, tmp_path, pack):
+    other = write_files(tmp_path / "other", dict(reversed(FILES.items())))
+    for number, name in enumerate(FILES):
+        os.utime(other / name, (number, number))
+        (other / name).chmod(0o700 if number % 2 else 0o444)
+    assert pack(tree, executables=RUN) == pack(other, executables=RUN)
+    assert pack(tree) != pack(tree, executables=RUN)
+
+
+def test_a_zip_holds_every_file_with_its_mode(tree):
+    with zipfile.ZipFile(io.BytesIO(zipped(tree, executables=RUN))) as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == sorted(FILES)
+        for name, content in FILES.items():
+            info = archive.getinfo(name)
+            assert archive.read(name) == content
+            assert info.date_time == (1980, 1, 1, 0, 0, 0)
+            mode = info.external_attr >> 16
+            assert stat.S_ISREG(mode)
+            assert stat.S_IMODE(mode) == (0o755 if name in RUN else 0o644)
+
+
+@pytest.mark.parametrize("compress", [True, False])
+def test_a_tar_holds_every_file_with_its_mode_and_owner(tree, compress):
+    content = tarred(tree, compress=compress, prefix="app/src", executables=RUN)
+    assert content.startswith(b"\x1f\x8b") == compress
+    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+        assert archive.getnames() == [f"app/src/{name}" for name in sorted(FILES)]
+        for info in archive:
+            name = info.name.removeprefix("app/src/")
+            assert archive.extractfile(info).read() == FILES[name]
+            assert (info.mtime, info.uid, info.gid, info.uname, info.gname) == (0, 0, 0, "", "")
+            assert info.mode == (0o755 if name in RUN else 0o644)
+
+
+def test_gzip_header_has_no_name_and_no_time(tree):
+    content = tarred(tree)
+    assert content[3] == 0, "a name"
+    assert content[4:8] == bytes(4), "a time"
+    assert gzip.decompress(content) == tarred(tree, compress=False)
+
+
+def test_only_the_given_paths_are_written(tree):
+    paths = ["c/data.bin", "index.py"]
+    with zipfile.ZipFile(io.BytesIO(zipped(tree, paths=reversed(paths)))) as archive:
+        assert archive.namelist() == paths
+    with tarfile.open(fileobj=io.BytesIO(tarred(tree, paths=iter(paths)))) as archive:
+        assert archive.getnames() == paths
+
+
+@pytest.mark.parametrize("pack", [zipped, tarred])
+def test_symbolic_links_are_rejected(tree, pack):
+    (tree / "link").symlink_to("index.py")
+    with pytest.raises(BundleError, match="link"):
+        pack(tree)
+
+
+def test_an_existing_file_is_replaced(tree, tmp_path):
+    (tmp_path / "a.zip").write_bytes(b"older and longer" * 10_000)
+    zip_directory(tree, tmp_path / "a.zip")
+    assert (tmp_path / "a.zip").read_bytes() == zipped(tree)
+    tar_directory(tree, tmp_path / "a.tgz")
+    assert (tmp_path / "a.tgz").read_bytes() == tarred(tree)
+
+
+@pytest.mark.skipif(not shutil.which("tar"), reason="there is no tar")
+def test_tar_extracts_the_archive(tree, tmp_path):
+    tar_directory(tree, tmp_path / "a.tgz", executables=RUN)
+    home = tmp_path / "out"
+    home.mkdir()
+    subprocess.run(["tar", "xzf", tmp_path / "a.tgz"], cwd=home, check=True)
+    done = subprocess.run([home / "z/run.sh"], capture_output=True, check=True)
+    assert done.stdout == b"ran\n"
+    assert {name: (home / name).read_bytes() for name in FILES} == FILES
+
+
+def test_a_file_is_split_into_parts(tmp_path):
+    (tmp_path / "big").write_bytes(bytes(range(250)) * 10)
+    parts = list(split_file(tmp_path / "big", 999))
+    assert [len(part) for part in parts] == [999, 999, 502]
+    assert b"".join(parts) == (tmp_path / "big").read_bytes()
+    (tmp_path / "empty").touch()
+    assert list(split_file(tmp_path / "empty", 999)) == []
+
+
+MEMORY = """
+import resource, sys
+from pathlib import Path
+from mastra_deployer.kit import tar_directory, zip_directory
+tree, target = map(Path, sys.argv[1:])
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+zip_directory(tree, target)
+tar_directory(tree, target)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
+"""
+
+
+@pytest.mark.slow
+def test_memory_stays_flat_for_200_megabytes(tmp_path):
+    (tmp_path / "tree").mkdir()
+    for number in range(4):
+        with (tmp_path / "tree" / str(number)).open("wb") as file:
+            file.truncate(50_000_000)
+    command = [sys.executable, "-c", MEMORY, tmp_path / "tree", tmp_path / "out"]
+    done = subprocess.run(command, capture_output=True, check=True)
+    assert int(done.stdout) < 20_000_000

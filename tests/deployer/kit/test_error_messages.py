@@ -1,0 +1,80 @@
+"""The platform's error message, in each shape that platforms use."""
+
+import pytest
+from kit_server import serve
+
+from mastra_core.errors import ApiError
+from mastra_deployer.kit import connect
+
+OCI = {"errors": [{"code": "DENIED", "message": "access denied", "detail": [{"Name": "a"}]}]}
+PROBLEM = {"type": "about:blank", "title": "Out of credit", "status": 422, "detail": "30 needed"}
+PAGE = b"<!DOCTYPE html><html><head><title>502 &amp; Bad\n Gateway</title></head>Long story</html>"
+
+
+@pytest.fixture
+def get_message():
+    """Return a function that gives the error's message for a response body."""
+    with serve() as platform, connect(platform.url, name="It") as client:
+
+        def request(body, status=409):
+            platform.answers = [(status, {}, body)]
+            with pytest.raises(ApiError) as raised:
+                client.post("/x")
+            assert raised.value.status == status
+            return raised.value.message.removeprefix(f"It answered {status} to POST /x: ")
+
+        yield request
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"message": "no such app"}, "no such app"),
+        ({"code": 404, "message": "no such app"}, "no such app (404)"),
+        ({"error": {"message": "bad name"}}, "bad name"),
+        ({"error": {"code": "missing_files", "message": "Missing"}}, "Missing (missing_files)"),
+        ({"err": {"message": "bad name"}}, "bad name"),
+        ({"error": "it is full"}, "it is full"),
+        ({"error": "invalid_grant", "error_description": "expired"}, "expired (invalid_grant)"),
+        ({"errors": [{"code": 7, "message": "too big"}]}, "too big (7)"),
+        ({"errors": [{"message": "one"}, {"message": "two"}]}, "one; two"),
+        ({"errors": ["plain"]}, "plain"),
+        ({"errors": {"subdomain": ["must be unique"]}}, "subdomain must be unique"),
+        ({"errors": [], "message": "still there"}, "still there"),
+        ({"success": False, "errors": [{"code": 10007, "message": "gone"}]}, "gone (10007)"),
+        (OCI, "access denied (DENIED)"),
+        ({"detail": "no way"}, "no way"),
+        ({"detail": [{"loc": ["body"], "msg": "field required"}]}, "field required"),
+        (PROBLEM, "Out of credit: 30 needed"),
+        ({"title": "Out of credit"}, "Out of credit"),
+        ({"msg": "short"}, "short"),
+        ("just text", "just text"),
+        (["odd"], "odd"),
+        ({"odd": 1}, "{'odd': 1}"),
+        (b"Request Entity Too Large\n", "Request Entity Too Large"),
+        (PAGE, "502 & Bad Gateway"),
+        (b"<html><body>no title</body></html>", "Conflict"),
+        (b"", "Conflict"),
+        (b"\xff\xfe\x00", "\ufffd\ufffd"),
+        ({"message": "a\x1b[31m red\n\n  line\x07"}, "a [31m red line"),
+        ({}, "Conflict"),
+    ],
+    ids=str,
+)
+def test_the_message_is_found(get_message, body, message):
+    assert get_message(body) == message
+
+
+def test_a_long_message_is_truncated(get_message):
+    assert len(get_message({"message": "x" * 10_000})) == 300
+
+
+@pytest.mark.parametrize("depth", [200, 400, 900, 20_000])
+@pytest.mark.parametrize(("opening", "closing"), [('{"error":', "}"), ("[", "]")])
+def test_deeply_nested_json_is_handled(get_message, opening, closing, depth):
+    assert get_message((opening * depth + "1" + closing * depth).encode())
+    assert get_message((opening * depth).encode()).startswith(opening)
+
+
+def test_a_status_without_a_reason_phrase_has_a_message(get_message):
+    assert get_message(b"", 499) == "no message"

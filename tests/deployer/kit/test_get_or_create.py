@@ -1,0 +1,94 @@
+"""``get_or_create`` on a platform that loses responses."""
+
+import pytest
+from kit_server import serve
+
+from mastra_core.errors import ApiError, AuthError
+from mastra_deployer.kit import connect, get_or_create
+from mastra_deployer.kit.clock import no_waiting
+
+
+class AppStore:
+    """A platform that creates an app on POST.
+
+    ``rejections`` are statuses of a POST that creates nothing; ``faults`` are statuses of one that
+    creates; the app is missing from the next ``hidden`` lists.
+    """
+
+    def __init__(self):
+        self.apps, self.faults, self.hidden, self.rejections = [], [], 0, []
+
+    def __call__(self, request):
+        if request.command == "GET":
+            if self.hidden:
+                self.hidden -= 1
+                return 200, {}, []
+            return 200, {}, self.apps
+        if self.rejections:
+            return self.rejections.pop(0), {}, {}
+        self.apps.append(len(self.apps))
+        return (self.faults.pop(0) if self.faults else 201), {}, self.apps[-1]
+
+
+@pytest.fixture
+def store():
+    return AppStore()
+
+
+@pytest.fixture
+def create(store):
+    with serve(store) as platform, connect(platform.url) as client, no_waiting():
+
+        def find():
+            found = client.get("/apps").json()
+            return {"id": found[0]} if found else None
+
+        yield lambda: get_or_create(find, lambda: {"id": client.post("/apps").json()})
+
+
+def test_an_existing_app_is_not_created(create, store):
+    store.apps = [7]
+    assert create() == {"id": 7}
+    assert store.apps == [7]
+
+
+def test_a_missing_app_is_created_once(create, store):
+    assert create() == {"id": 0}
+    assert create() == {"id": 0}
+    assert store.apps == [0]
+
+
+@pytest.mark.parametrize("fault", [0, 500, 502, 503, 504, 409, 408])
+def test_a_lost_response_is_looked_up(create, store, fault):
+    store.faults = [fault]
+    assert create() == {"id": 0}
+    assert store.apps == [0]
+
+
+def test_a_list_that_lags_behind_is_read_again(create, store):
+    store.faults, store.hidden = [500], 4
+    assert create() == {"id": 0}
+    assert store.apps == [0]
+
+
+def test_a_failed_create_raises_and_the_next_run_creates(create, store):
+    store.rejections = [500]
+    with pytest.raises(ApiError) as raised:
+        create()
+    assert raised.value.status == 500
+    assert store.apps == []
+    assert create() == {"id": 0}
+
+
+@pytest.mark.parametrize("status", [400, 404, 422])
+def test_a_rejected_create_is_not_looked_up(create, store, status):
+    store.rejections = [status]
+    with pytest.raises(ApiError) as raised:
+        create()
+    assert raised.value.status == status
+
+
+def test_a_rejected_token_raises_auth_error(create, store):
+    store.rejections = [401]
+    with pytest.raises(AuthError):
+        create()

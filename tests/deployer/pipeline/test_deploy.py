@@ -1,0 +1,345 @@
+"""What the host does around a deployer: the verbs, drafts, smoke requests, going back."""
+
+import json
+import shutil
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from tests.repository import TESTS
+from tests.sample_projects import ECHO, write_project
+
+pytestmark = pytest.mark.slow
+
+INDEX = "src/mastra/index.py"
+TOKEN = "paper-token-1"
+CONFIG = """
+[tool.mastra.env]
+required = ["GREETING"]
+optional = ["COLOUR"]
+[tool.mastra.targets.paper]
+deployer = "./paper.py"
+file = "paper.json"
+"""
+
+
+@pytest.fixture(scope="module")
+def bundled(tmp_path_factory, mastra):
+    """A project with a bundle beside it, made once."""
+    root = write_project(tmp_path_factory.mktemp("paper") / "app", {INDEX: ECHO}, CONFIG)
+    shutil.copy(TESTS / "deployer/file_platform.py", root / "paper.py")
+    mastra("bundle", "paper", "-o", root / "out", cwd=root).ok()
+    return root
+
+
+class Site(ThreadingHTTPServer):
+    """What a deployment's address answers: the statuses it is told, the last one for good."""
+
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), _Page)
+        self.statuses, self.asked, self.login = [200], [], ""
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class _Page(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.server.asked.append((self.path, self.headers.get("x-bypass")))
+        statuses = self.server.statuses
+        self.send_response(statuses.pop(0) if len(statuses) > 1 else statuses[0])
+        if self.server.login:
+            self.send_header("location", self.server.login)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def site():
+    server = Site()
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+class World:
+    def __init__(self, root, mastra, site):
+        self.root, self.mastra, self.site = root, mastra, site
+        self.write(deployments=[], live=[], env={}, log=[], calls=[], bend={})
+
+    @property
+    def file(self):
+        return self.root / "paper.json"
+
+    @property
+    def state(self):
+        return json.loads(self.file.read_text())
+
+    def write(self, **state):
+        before = self.state if self.file.exists() else {}
+        self.file.write_text(json.dumps({**before, **state}))
+
+    def run(self, *arguments, **environment):
+        known = {"PAPER_TOKEN": TOKEN, "GREETING": "hullo-4711", **environment}
+        known = {name: value for name, value in known.items() if value is not None}
+        return self.mastra(*arguments, cwd=self.root, **known)
+
+    def deploy(self, *arguments, **environment):
+        url = ("-s", f"url={self.site.url}")
+        given = ("--prebuilt", "out", "--smoke-timeout", "1", *url, *arguments)
+        return self.run("deploy", "paper", *given, **environment)
+
+
+@pytest.fixture
+def world(tmp_path, bundled, mastra, site):
+    root = tmp_path / "app"
+    shutil.copytree(bundled, root)
+    shutil.rmtree(root / ".mastra-local", ignore_errors=True)
+    return World(root, mastra, site)
+
+
+def test_a_deploy_is_asked_whether_it_answers(world):
+    done = world.deploy("--prod", "--json").ok().json
+    assert done["smoke"]["status"] == 200
+    assert done["smoke"]["url"] == f"{world.site.url}/health"
+    assert done["deployment"]["id"] == "p1" and done["deployment"]["live"] is True
+    assert done["skipped"] is False
+    assert world.site.asked == [("/health", None)]
+    text = world.deploy("--prod").ok().out
+    assert "is live (production, p2)" in text and "Read on." in text and "answers 200" in text
+
+
+def test_smoke_asks_where_it_is_told_and_waits_for_a_slow_start(world):
+    world.site.statuses = [503, 404, 200]
+    world.deploy("--smoke", "/api/agents", "--smoke-timeout", "30").ok()
+    assert [path for path, _ in world.site.asked] == ["/api/agents"] * 3
+    world.site.asked.clear()
+    world.deploy("--no-smoke").ok()
+    assert world.site.asked == []
+
+
+def test_a_deployment_that_does_not_answer_is_a_failure(world):
+    world.site.statuses = [500]
+    done = world.deploy("--prod", "--json")
+    done.failed(9, "responds with status 500", "mastra rollback")
+    assert done.json["deployment"]["id"] == "p1"
+    assert done.json["error"]["exit_code"] == 9
+
+
+def test_an_address_nobody_listens_at_is_a_failure(world):
+    world.deploy("-s", "url=http://127.0.0.1:9").failed(9, "does not respond")
+
+
+def test_rollback_on_failure_goes_back_to_what_was_live(world):
+    world.deploy("--prod").ok()
+    world.site.statuses = [500]
+    world.deploy("--prod", "--rollback-on-failure").failed(9, "Users see p1 again")
+    assert world.state["live"] == ["p1", "p2", "p1"]
+
+
+def test_the_first_deployment_has_nothing_to_go_back_to(world):
+    world.site.statuses = [500]
+    world.deploy("--prod", "--rollback-on-failure").failed(9, "no other deployment")
+
+
+def test_a_draft_is_promoted_once_it_answers(world):
+    world.write(bend={"drafts": True, "protected": True})
+    done = world.deploy("--prod", "--json").ok()
+    assert done.json["deployment"]["live"] is True
+    assert world.state["live"] == ["p1"]
+    assert world.site.asked == [("/health", "bypass-1")]
+    assert "bypass-1" not in done.out + done.err
+
+
+def test_a_draft_that_does_not_answer_is_never_seen_by_users(world):
+    world.write(bend={"drafts": True})
+    world.site.statuses = [500]
+    world.deploy("--prod").failed(9, "not promoted")
+    assert world.state["live"] == []
+
+
+def test_a_login_page_is_no_answer(world):
+    world.write(bend={"protected": True})
+    world.site.statuses, world.site.login = [302], "https://login.example/sso"
+    done = world.deploy("--prod").failed(9, "redirects to login.example")
+    assert "bypass-1" not in done.err
+    world.site.login = f"{world.site.url}/elsewhere"
+    world.deploy("--prod").ok()
+
+
+def test_no_wait_asks_nothing(world):
+    done = world.deploy("--prod", "--no-wait", "--json").ok().json
+    assert done["deployment"]["state"] == "building" and done["smoke"] is None
+    assert world.site.asked == []
+
+
+def test_an_unchanged_deploy_is_skipped_from_any_machine(world):
+    skip = ("--prod", "--skip-if-unchanged", "--json")
+    assert world.deploy(*skip).ok().json["skipped"] is False
+    shutil.rmtree(world.root / ".mastra-local")
+    again = world.deploy(*skip).ok().json
+    assert again["skipped"] is True and again["deployment"]["id"] == "p1"
+    assert world.deploy(*skip, GREETING="other").ok().json["skipped"] is False
+    assert world.deploy("--skip-if-unchanged", "--json").ok().json["skipped"] is False
+    assert world.deploy("--skip-if-unchanged", "--json").ok().json["skipped"] is True
+    branch = ("--branch", "feature", "--skip-if-unchanged", "--json")
+    assert world.deploy(*branch).ok().json["skipped"] is False
+    known = (world.root / ".mastra-local/deployments.json").read_text() + world.file.read_text()
+    assert "hullo-4711" not in known.replace(json.dumps(world.state["env"]), "")
+
+
+def test_unchanged_means_what_is_live_now(world):
+    skip = ("--prod", "--skip-if-unchanged", "--json")
+    world.deploy(*skip).ok()
+    world.deploy("--prod", GREETING="second").ok()
+    done = world.deploy(*skip).ok().json
+    assert done["skipped"] is False, "it was there once, and is not what users see"
+
+
+def test_a_branch_is_a_preview(world):
+    done = world.deploy("--branch", "feature", "--message", "a note", "--json").ok().json
+    assert done["deployment"]["environment"] == "preview"
+    assert (done["deployment"]["branch"], done["deployment"]["message"]) == ("feature", "a note")
+    world.deploy("--branch", "feature", "--prod").failed(2, "exclude each other")
+
+
+def test_the_doctor_is_asked_before_anything_is_built(world):
+    (world.root / INDEX).write_text("import no_such_module\n" + ECHO)
+    world.write(bend={"problems": [["error", "The quota is used up."]]})
+    url = ("-s", f"url={world.site.url}")
+    world.run("deploy", "paper", *url).failed(6, "The quota is used up.", "Ask Paper.")
+    world.run("deploy", "paper", *url, PAPER_TOKEN="wrong-8888").failed(7, "does not know")
+    assert set(world.state["calls"]) == {"doctor"}
+    world.write(bend={"problems": [["warning", "The quota is nearly used up."]]})
+    assert "nearly used up" in world.deploy().ok().err
+
+
+def test_a_dry_run_shows_the_plan_and_deploys_nothing(world):
+    done = world.deploy("--dry-run", "--json").ok().json
+    assert done["plan"] == {
+        "stage": "preview",
+        "creates": ["app shop"],
+        "changes": [],
+        "environment": ["GREETING"],
+        "upload": 5,
+        "present": 7,
+        "notes": ["First."],
+    }
+    assert set(world.state["calls"]) == {"doctor", "plan"}
+    assert "create app shop" in world.deploy("--dry-run").ok().out
+
+
+def test_deployments_are_listed_newest_first(world):
+    assert "no deployment yet" in world.run("deployments").ok().out
+    for _ in range(3):
+        world.deploy("--prod", "--message", "a note").ok()
+    listed = world.run("deployments", "paper", "--limit", "2", "--json").ok().json["deployments"]
+    assert [(item["id"], item["live"]) for item in listed] == [("p3", True), ("p2", False)]
+    lines = world.run("deployments").ok().out.splitlines()
+    assert lines[0].startswith("* p3 ") and "a note" in lines[0]
+    assert lines[1].startswith("  p2 ")
+
+
+def test_promote_rollback_and_canary(world):
+    for _ in range(3):
+        world.deploy("--prod").ok()
+    assert "is live (production, p1)" in world.run("promote", "p1").ok().out
+    assert world.run("rollback", "--json").ok().json["deployment"]["id"] == "p3"
+    assert world.run("rollback", "p2", "--target", "paper").ok()
+    assert world.state["live"][-3:] == ["p1", "p3", "p2"]
+    shared = world.run("canary", "p3", "--percent", "10", "--json").ok().json["deployment"]
+    assert shared["percent"] == 10
+    world.run("canary", "p3", "--percent", "101").failed(2, "101")
+    world.run("promote", "nope").failed(6, "'nope'")
+
+
+def test_logs_since_and_as_json(world):
+    world.write(log=[["2026-01-01T10:00:00+00:00", "old"], ["2026-01-02T10:00:00+00:00", "new"]])
+    assert [line.split()[-1] for line in world.run("logs").ok().out.splitlines()] == ["old", "new"]
+    done = world.run("logs", "--since", "2026-01-02T00:00+00:00", "--json").ok()
+    assert done.json == {"time": "2026-01-02T10:00:00+00:00", "level": "info", "text": "new"}
+    assert world.run("logs", "--since", "10m").ok().out == ""
+    world.run("logs", "--since", "soon").failed(2, "'soon'", "10m")
+    world.run("logs", "--follow").failed(3, "the paper is torn")
+
+
+def test_variables_are_listed_set_unset_and_compared(world):
+    assert world.run("env", "list").ok().out == "None is set.\n"
+    assert "GREETING  required" in world.run("env", "diff").ok().out
+    world.run("env", "diff", "--check").failed(2, "GREETING", "mastra env set GREETING")
+    done = world.run("env", "set", "GREETING", "OTHER", OTHER="other-4711").ok()
+    assert "4711" not in done.out + done.err
+    assert world.state["env"] == {"GREETING": "hullo-4711", "OTHER": "other-4711"}
+    listed = world.run("env", "list", "--preview", "--json").ok().json
+    assert listed["names"] == {"GREETING": "preview", "OTHER": "preview"}
+    assert "+ OTHER  not declared" in world.run("env", "diff", "--check").ok().out
+    world.run("env", "unset", "OTHER", "NEVER").ok()
+    assert list(world.state["env"]) == ["GREETING"]
+
+
+def test_variables_are_synced_and_pruned(world):
+    world.write(env={"OLD": "x"})
+    told = world.run("env", "sync", "--json", COLOUR="red").ok().json
+    assert (told["set"], told["unset"]) == (["GREETING", "COLOUR"], [])
+    world.run("env", "sync", "--prune").ok()
+    assert set(world.state["env"]) == {"GREETING", "COLOUR"}
+    world.run("env", "sync", GREETING=None).failed(2, "GREETING")
+
+
+def test_a_value_on_the_command_line_is_refused_and_not_repeated(world):
+    done = world.run("env", "set", "KEY=s3cret-4711").failed(2, "'KEY'", "--stdin")
+    assert "s3cret" not in done.err + done.out
+    world.run("env", "set", "NOWHERE").failed(2, "'NOWHERE'")
+
+
+def test_destroy_asks_first(world):
+    world.deploy("--prod").ok()
+    world.run("destroy", "paper").failed(2, "--yes")
+    assert world.state["deployments"]
+    assert world.run("destroy", "paper", "--yes", "--json").ok().json["destroyed"] is True
+    assert world.run("destroy", "paper", "--yes", "--json").ok().json["destroyed"] is False
+
+
+def test_doctor_tells_what_would_stop_a_deploy(world):
+    assert "can begin" in world.run("doctor", "paper").ok().out
+    world.run("doctor", PAPER_TOKEN="wrong").failed(7, "does not know this token")
+    world.run("doctor", GREETING=None).failed(6, "GREETING")
+    wrong = world.run("doctor", PAPER_TOKEN="wrong", GREETING=None)
+    wrong.failed(6, "GREETING", "does not know this token")
+
+
+def test_preview_runs_the_bundle_and_leaves_with_its_code(world):
+    done = world.run("preview", "paper", "--prebuilt", "out", "--port", "4000")
+    assert done.code == 3
+    assert "preview of mastra.index:mastra on 127.0.0.1:4000 with ['GREETING']" in done.err
+
+
+def test_a_verb_the_deployer_lacks_is_said_at_once(world):
+    source = (world.root / "paper.py").read_text()
+    for verb in ("promote", "canary", "logs", "env", "destroy", "preview", "rollback"):
+        source = source.replace(f"def mastra_{verb}(", f"def _{verb}(")
+    (world.root / "paper.py").write_text(source.replace("@hookimpl\ndef _", "def _"))
+    for command in (
+        "promote x",
+        "canary x --percent 1",
+        "logs",
+        "env list",
+        "destroy paper --yes",
+        "preview",
+        "rollback",
+    ):
+        world.run(*command.split()).failed(2, "'paper' has no", "mastra targets")
+
+
+def test_nothing_shown_has_the_token(world):
+    for command in ("deployments", "doctor", "env list", "logs", "deploy paper --prebuilt out -v"):
+        done = world.run(*command.split(), "-s", f"url={world.site.url}", "--json")
+        assert TOKEN not in done.out + done.err
+        assert "hullo-4711" not in done.out + done.err

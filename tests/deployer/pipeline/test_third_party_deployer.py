@@ -1,0 +1,228 @@
+"""A third party's deployer against its platform, over real HTTP, by the command line."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.files import find_text
+from tests.repository import EXAMPLES
+
+pytestmark = pytest.mark.slow
+
+sys.path.insert(0, str(EXAMPLES / "mastra-deployer-acme"))
+
+INDEX = "src/mastra/index.py"
+TOKEN = "acme-token-4711"
+
+
+@pytest.fixture
+def acme(tmp_path):
+    from acme_platform import Acme
+
+    platform = Acme(tmp_path / "acme", TOKEN)
+    thread = threading.Thread(target=platform.serve_forever)
+    thread.start()
+    yield platform
+    platform.stop()
+    thread.join()
+
+
+@pytest.fixture
+def deploy(acme, mastra):
+    def run(root, *arguments, token=TOKEN, **environment):
+        known = {"ACME_API_URL": acme.url, "ACME_TOKEN": token, **environment}
+        known = {name: value for name, value in known.items() if value}
+        return mastra("deploy", *arguments, cwd=root, **known)
+
+    return run
+
+
+def asked(deployment, text="hi"):
+    answer = httpx.post(
+        f"{deployment['url']}/api/agents/echo/generate", json={"messages": text}, trust_env=False
+    )
+    return answer.json()["text"]
+
+
+def test_a_deploy_ends_live_and_a_second_one_sends_nothing(acme, deploy, project, echo):
+    root = project({INDEX: echo})
+    first = deploy(root, "acme", "-s", "app=shop", "--prod", "--json").ok().json["deployment"]
+    assert first["live"] and first["environment"] == "production"
+    assert asked(first) == "echo: hi"
+    sent = [line for line in acme.requests if line.startswith("PUT /blobs")]
+    assert len(sent) == len(set(sent)) > 100
+    acme.requests.clear()
+    again = deploy(root, "acme", "-s", "app=shop", "--prod", "--json").ok().json["deployment"]
+    assert not [line for line in acme.requests if line.startswith("PUT /blobs")]
+    assert again["id"] == first["id"]
+    assert asked(again) == "echo: hi"
+
+
+def test_deployer_in_the_entry_file_is_found_and_does_not_ship(acme, deploy, project, echo):
+    source = (
+        "from mastra_core import Secret\n"
+        "from mastra_deployer_acme import AcmeDeployer\n"
+        + echo.replace(
+            "logger=", "deployer=AcmeDeployer(app='shop', token=Secret.env('MY')), logger="
+        )
+    )
+    root = project({INDEX: source}, dependencies=("mastra-core", "mastra-deployer-acme"))
+    done = deploy(root, "--preview", "--json", token="", MY=TOKEN).ok()
+    assert asked(done.json["deployment"]) == "echo: hi"
+    shipped = (root / ".mastra-local/bundles/acme/app/src/mastra/index.py").read_text()
+    assert "AcmeDeployer" not in shipped and "MY" not in shipped
+    assert shipped.count("\n") == source.count("\n")
+    vendored = {path.name for path in (root / ".mastra-local/bundles/acme/vendor").iterdir()}
+    assert not {"mastra_deployer", "mastra_deployer_acme.py", "stamina"} & vendored
+
+
+def test_a_token_in_the_source_is_warned_about_and_does_not_ship(deploy, project, echo):
+    source = "from mastra_deployer_acme import AcmeDeployer\n" + echo.replace(
+        "logger=", f"deployer=AcmeDeployer(app='shop', token='{TOKEN}'), logger="
+    )
+    root = project({INDEX: source})
+    done = deploy(root, token="").ok()
+    assert "in plain text" in done.err
+    assert TOKEN not in done.err + done.out
+    assert not find_text(root / ".mastra-local", TOKEN)
+
+
+def test_values_of_declared_variables_reach_the_app_and_nothing_else(deploy, project, echo):
+    source = "import os\n" + echo.replace("echo: {text}", "{os.environ['GREETING']}")
+    config = '[tool.mastra.env]\nrequired = ["GREETING"]\n'
+    root = project({INDEX: source, ".env": "GREETING=hullo-4711\nOTHER=no\n"}, config)
+    done = deploy(root, "acme", "-s", "app=env", "--prod", "--json").ok()
+    assert asked(done.json["deployment"]) == "hullo-4711"
+    assert "hullo-4711" not in done.out + done.err
+    assert not find_text(root / ".mastra-local", "hullo-4711")
+
+
+def test_prebuilt_deploys_what_lies_there(acme, deploy, project, mastra, echo):
+    root = project({INDEX: echo})
+    out = root / "out"
+    mastra("bundle", "acme", "-s", "app=shop", "-o", out, cwd=root).ok()
+    (root / INDEX).write_text(echo.replace("echo:", "changed:"))
+    done = deploy(root, "acme", "-s", "app=shop", "--prebuilt", out, "--json").ok()
+    assert asked(done.json["deployment"]) == "echo: hi"
+    (out / "app/src/mastra/index.py").write_text("tampered")
+    deploy(root, "acme", "-s", "app=shop", "--prebuilt", out).failed(5, "was changed after")
+    mastra("build", cwd=root).ok()
+    deploy(root, "acme", "-s", "app=shop", "--prebuilt", root / ".mastra").failed(
+        5, "is for 'server'"
+    )
+
+
+def test_a_dry_run_changes_nothing(acme, deploy, project, echo):
+    root = project({INDEX: echo})
+    done = deploy(root, "acme", "-s", "app=shop", "--dry-run", "--json").ok()
+    assert done.json["plan"]["upload"] > 1_000_000
+    assert acme.requests == []
+
+
+def test_a_missing_a_wrong_and_a_refused_token(acme, deploy, project, echo):
+    root = project({INDEX: echo})
+    deploy(root, "acme", "-s", "app=shop", token="").failed(7, "ACME_TOKEN is not set")
+    done = deploy(root, "acme", "-s", "app=shop", token="wrong-8888").failed(
+        7, "the token is not known here"
+    )
+    assert "wrong-8888" not in done.err
+    assert acme.running == {}
+
+
+def test_a_busy_platform_is_asked_again(acme, deploy, project, echo):
+    acme.broken_uploads = 3
+    root = project({INDEX: echo})
+    done = deploy(root, "acme", "-s", "app=shop", "--json").ok()
+    assert asked(done.json["deployment"]) == "echo: hi"
+
+
+def test_a_platform_that_cannot_be_reached(deploy, project, echo):
+    root = project({INDEX: echo})
+    nowhere = {"ACME_API_URL": "http://127.0.0.1:9"}
+    deploy(root, "acme", "-s", "app=shop", **nowhere).failed(8, "cannot be reached", "same command")
+
+
+def test_a_token_never_goes_over_plain_http(deploy, project, echo):
+    root = project({INDEX: echo})
+    away = {"ACME_API_URL": "http://acme.example"}
+    deploy(root, "acme", "-s", "app=shop", **away).failed(2, "in the clear", "https")
+
+
+def test_a_deploy_killed_in_the_middle_goes_on_where_it_was(acme, deploy, project, mastra, echo):
+    root = project({INDEX: echo})
+    out = root / "out"
+    mastra("bundle", "acme", "-s", "app=shop", "-o", out, cwd=root).ok()
+    acme.broken_uploads = 10**9
+    killed = _killed_deploy(root, acme, out)
+    assert killed != 0
+    assert acme.running == {}, "nothing is live"
+    acme.broken_uploads = 0
+    before = len(list((acme.store / "blobs").iterdir()))
+    acme.requests.clear()
+    done = deploy(root, "acme", "-s", "app=shop", "--prebuilt", out, "--json").ok()
+    assert asked(done.json["deployment"]) == "echo: hi"
+    sent = len([line for line in acme.requests if line.startswith("PUT /blobs")])
+    assert sent + before == len(list((acme.store / "blobs").iterdir()))
+
+
+def test_ctrl_c_says_what_users_see_and_the_next_run_goes_on(acme, deploy, project, mastra, echo):
+    root = project({INDEX: echo})
+    out = root / "out"
+    mastra("bundle", "acme", "-s", "app=shop", "-o", out, cwd=root).ok()
+    acme.broken_uploads = 10**9
+    code, said = _stopped_deploy(root, acme, out, signal.SIGINT)
+    assert code == 130
+    assert "Interrupted." in said and "same command again" in said and "Traceback" not in said
+    assert acme.running == {}, "nothing is live"
+    acme.broken_uploads = 0
+    done = deploy(root, "acme", "-s", "app=shop", "--prebuilt", out, "--json").ok()
+    assert asked(done.json["deployment"]) == "echo: hi"
+
+
+def _killed_deploy(root, acme, out):
+    return _stopped_deploy(root, acme, out, signal.SIGKILL)[0]
+
+
+def _stopped_deploy(root, acme, out, how):
+
+    command = [str(Path(sys.executable).with_name("mastra")), "deploy", "acme", "-s", "app=shop"]
+    process = subprocess.Popen(
+        [*command, "--prebuilt", str(out)],
+        cwd=root,
+        env={**os.environ, "ACME_API_URL": acme.url, "ACME_TOKEN": TOKEN},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    until = time.monotonic() + 30
+    while not any(line.startswith("PUT /blobs") for line in acme.requests):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    process.send_signal(how)
+    said = process.communicate(timeout=60)[1]
+    return process.returncode, said
+
+
+def test_targets_shows_what_acme_can(mastra, project, echo):
+    config = '[tool.mastra.targets.eu]\ndeployer = "acme"\napp = "shop-eu"\n'
+    done = mastra("targets", "--json", cwd=project({INDEX: echo}, config)).ok().json
+    acme = next(item for item in done["installed"] if item["name"] == "acme")
+    assert acme["verbs"] == ["deploy", "deployments"]
+    assert done["configured"] == {"eu": "acme"}
+
+
+def test_a_configured_target_with_an_overlay(acme, deploy, project, echo):
+    config = (
+        '[tool.mastra.targets.eu]\ndeployer = "acme"\napp = "shop"\n'
+        '[tool.mastra.targets.eu.env.staging]\napp = "shop-staging"\n'
+    )
+    root = project({INDEX: echo}, config)
+    deploy(root, "eu", "--env", "staging").ok()
+    assert [name for name, _ in acme.running] == ["shop-staging"]
+    deploy(root, "eu", "--env", "stagin").failed(2, "'stagin'", "Did you mean 'staging'?")

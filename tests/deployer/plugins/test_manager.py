@@ -1,0 +1,149 @@
+"""Other people's packages: found by name, kept apart, and named when they break the rules."""
+
+import pytest
+
+INDEX = "src/mastra/index.py"
+
+TARGET = """\
+import dataclasses
+from typing import ClassVar
+from mastra_core.hooks import hookimpl
+from mastra_core.pipeline import Bundle, Problem, Target
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings:
+    target: ClassVar[str] = "NAME"
+
+@hookimpl
+def mastra_target():
+    return Target(name="NAME", summary="a test", settings=Settings)
+
+@hookimpl
+def mastra_bundle(build, directory):
+    build.copy_to(directory)
+    return Bundle.seal(build, directory, "NAME")
+"""
+
+
+@pytest.fixture
+def package(tmp_path):
+    """Install a package: a module, and entry points, in a directory on PYTHONPATH."""
+    site = tmp_path / "site"
+
+    def install(name, source, group, entry):
+        module = name.replace("-", "_")
+        info = site / f"{module}-1.0.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[{group}]\n{entry} = {module}\n")
+        (info / "RECORD").write_text("")
+        (site / f"{module}.py").write_text(source)
+        return str(site)
+
+    return install
+
+
+def deployer(package, source, name="mine", distribution="mastra-deployer-mine"):
+    return package(distribution, source, "mastra.deployers", name)
+
+
+@pytest.mark.slow
+def test_a_third_partys_target_bundles(package, project, mastra, echo):
+    site = deployer(package, TARGET.replace("NAME", "mine"))
+    root = project({INDEX: echo})
+    done = mastra("bundle", "mine", "--json", cwd=root, PYTHONPATH=site).ok()
+    assert done.json["target"] == "mine"
+    assert (root / ".mastra-local/bundles/mine/index.py").exists()
+
+
+def test_a_misspelt_hook_names_the_package(package, project, mastra, echo):
+    source = TARGET.replace("NAME", "mine") + "@hookimpl\ndef mastra_deplyo(bundle): ...\n"
+    site = deployer(package, source)
+    done = mastra("bundle", "mine", cwd=project({INDEX: echo}), PYTHONPATH=site)
+    done.failed(3, "mastra-deployer-mine", "mastra_deplyo")
+
+
+def test_a_hook_with_an_argument_that_does_not_exist(package, project, mastra, echo):
+    source = TARGET.replace("NAME", "mine").replace("(build, directory)", "(build, folder)")
+    site = deployer(package, source)
+    done = mastra("bundle", "mine", cwd=project({INDEX: echo}), PYTHONPATH=site)
+    done.failed(3, "mastra-deployer-mine", "folder")
+
+
+def test_an_async_hook_is_refused(package, project, mastra, echo):
+    source = TARGET.replace("NAME", "mine").replace("def mastra_bundle", "async def mastra_bundle")
+    site = deployer(package, source)
+    done = mastra("bundle", "mine", cwd=project({INDEX: echo}), PYTHONPATH=site)
+    done.failed(3, "async mastra_bundle", "asyncio.run")
+
+
+def test_a_package_that_cannot_be_imported_harms_only_itself(package, project, mastra, echo):
+    site = deployer(package, "import no_such_module\n")
+    root = project({INDEX: echo})
+    mastra("bundle", "mine", cwd=root, PYTHONPATH=site).failed(
+        3, "mastra-deployer-mine cannot be loaded", "no_such_module"
+    )
+    listed = mastra("targets", cwd=root, PYTHONPATH=site).ok().out
+    assert "server: a directory" in listed
+    assert "mine: broken" in listed
+
+
+def test_two_packages_that_claim_one_name(package, project, mastra, echo):
+    deployer(package, TARGET.replace("NAME", "mine"))
+    site = deployer(package, TARGET.replace("NAME", "mine"), distribution="mastra-deployer-other")
+    done = mastra("bundle", "mine", cwd=project({INDEX: echo}), PYTHONPATH=site)
+    done.failed(3, "mastra-deployer-mine and mastra-deployer-other", "pip uninstall")
+
+
+def test_an_ambient_plugin_may_not_deploy(package, project, mastra, echo):
+    source = "from mastra_core.hooks import hookimpl\n@hookimpl\ndef mastra_deploy(bundle): ...\n"
+    site = package("mastra-thief", source, "mastra.plugins", "thief")
+    root = project({INDEX: echo})
+    done = mastra("bundle", "acme", "-s", "app=x", cwd=root, PYTHONPATH=site)
+    done.failed(3, "mastra-thief", "mastra_deploy", "An ambient plugin may implement")
+
+
+@pytest.mark.slow
+def test_a_disabled_plugin_is_not_loaded(package, project, mastra, echo):
+    site = package("mastra-broken", "import no_such_module\n", "mastra.plugins", "broken")
+    root = project({INDEX: echo})
+    mastra("build", cwd=root, PYTHONPATH=site).failed(3, "mastra-broken")
+    mastra("build", cwd=root, PYTHONPATH=site, MASTRA_DISABLE_PLUGINS="broken").ok()
+
+
+@pytest.mark.slow
+def test_a_plugin_that_objects_stops_the_line(package, project, mastra, echo):
+    source = (
+        "from mastra_core.hooks import hookimpl\nfrom mastra_core.pipeline import Problem\n"
+        "@hookimpl\ndef mastra_check(build):\n"
+        "    return [Problem(message='No agents on Mondays.', hint='Wait.')]\n"
+        "@hookimpl\ndef mastra_stage_finished(stage):\n"
+        "    import sys; print('finished', stage, file=sys.stderr)\n"
+    )
+    site = package("mastra-mondays", source, "mastra.plugins", "mondays")
+    root = project({INDEX: echo})
+    done = mastra("build", cwd=root, PYTHONPATH=site).failed(4, "No agents on Mondays.", "Wait.")
+    assert "finished build" in done.err
+    assert "finished bundle" not in done.err
+
+
+@pytest.mark.slow
+def test_a_private_deployer_is_a_file_of_the_project(project, mastra, echo):
+    config = '[tool.mastra.targets.inhouse]\ndeployer = "./deploy/inhouse.py"\n'
+    files = {INDEX: echo, "deploy/inhouse.py": TARGET.replace("NAME", "inhouse")}
+    root = project(files, config)
+    assert mastra("bundle", "inhouse", "--json", cwd=root).ok().json["target"] == "inhouse"
+
+
+@pytest.mark.slow
+def test_a_hook_that_answers_nothing_or_fails(package, project, mastra, echo):
+    quiet = TARGET.replace("NAME", "mine").replace(
+        'return Bundle.seal(build, directory, "mine")', ""
+    )
+    site = deployer(package, quiet)
+    loud = quiet.replace("build.copy_to(directory)", "1 / 0").replace('"mine"', '"loud"')
+    package("mastra-deployer-loud", loud, "mastra.deployers", "loud")
+    root = project({INDEX: echo})
+    done = mastra("bundle", "mine", cwd=root, PYTHONPATH=site)
+    done.failed(3, "mastra_bundle", "mine")
+    mastra("bundle", "loud", cwd=root, PYTHONPATH=site).failed(3, "ZeroDivisionError", "author")

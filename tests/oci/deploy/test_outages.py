@@ -1,0 +1,145 @@
+"""Registries that go away, lose answers or are full: nothing is live, and the next run goes on."""
+
+import collections
+import os
+import random
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.oci.registries import Registry, program
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_registry_killed_in_the_middle_and_started_again(proxy, registry, oci, bundle):
+    run = oci(proxy.host)
+    state = {"layers": 0}
+
+    def die(method, path, number):
+        # One layer is in; the next one finds nobody.
+        if method == "PUT" and "digest=" in path:
+            state["layers"] += 1
+        if state["layers"] >= 1 and method == "PATCH" and registry.process.poll() is None:
+            registry.kill()
+        return False
+
+    proxy.broken = die
+    run("deploy", "--prebuilt", bundle, "--prod").failed(8, "cannot be reached", "same command")
+    proxy.broken = lambda method, path, number: False
+    registry.start()
+    assert run("deployments", "--json").ok().json["deployments"] == []
+    there = registry.blobs()
+    proxy.requests.clear()
+    run("deploy", "--prebuilt", bundle, "--prod").ok()
+    again = [path for path in proxy.asked("PUT") if "digest=" in path]
+    assert not [path for path in again for name in there if name in path], "sent twice"
+    assert len(again) + len(there) >= 4
+
+
+def test_lost_answers_and_broken_connections_are_overcome(proxy, oci, bundle):
+    """Of ten requests, by lot, two never arrive, and one does but its answer does not."""
+    lots = random.Random(3)
+    luck = ["arrives", True, True, *[False] * 7]
+    proxy.broken = lambda method, path, number: lots.choice(luck)
+    run = oci(proxy.host)
+    for _ in range(3):
+        done = run("deploy", "--prebuilt", bundle, "--prod", "--json")
+        if done.code == 0:
+            break
+    deployment = done.ok().json["deployment"]
+    proxy.broken = lambda method, path, number: False
+    found = run("deployments", "--json").ok().json["deployments"]
+    assert [(item["id"], item["live"]) for item in found] == [(deployment["id"], True)]
+
+
+def test_an_upload_that_breaks_off_goes_on_where_it_was(proxy, oci, bundle):
+    """A piece that does not arrive is sent again; those before it are not."""
+    state = {"pieces": 0}
+
+    def drop_one(method, path, number):
+        state["pieces"] += method == "PATCH"
+        return method == "PATCH" and state["pieces"] == 3
+
+    proxy.broken = drop_one
+    oci(proxy.host)("deploy", "--prebuilt", bundle, "--prod").ok()
+    whole = sum(path.stat().st_size for path in (bundle / "blobs/sha256").iterdir())
+    piece = 8 << 20
+    assert proxy.sent() <= whole + piece
+    asked = [path for path in proxy.asked("GET") if "/blobs/uploads/" in path]
+    assert asked, "the registry was asked how far the upload is"
+
+
+def test_a_deploy_killed_in_the_middle_of_a_layer_goes_on_there(proxy, bundle, oci, tmp_path):
+    held, rest, go = threading.Event(), threading.Semaphore(0), threading.Event()
+    pieces = collections.Counter()
+
+    def hold_a_third_piece(method, path, number):
+        upload = urlsplit(path).path
+        pieces[upload] += method == "PATCH"
+        if method == "PATCH" and pieces[upload] == 3:
+            held.set()
+            go.wait(60)
+            return True
+        if "digest=" in path:
+            rest.release()
+        return False
+
+    proxy.broken = hold_a_third_piece
+    settings = [f"-simage={proxy.host}/team/app", "-sbase=scratch+python"]
+    command = [Path(sys.executable).with_name("mastra"), "deploy", "oci", *settings]
+    cache = {"MASTRA_CACHE_DIR": str(tmp_path / "cache")}
+    process = subprocess.Popen(
+        [*command, "--prebuilt", str(bundle), "--prod"],
+        env={**os.environ, **cache},
+        cwd=tmp_path,
+        stderr=subprocess.DEVNULL,
+    )
+    assert held.wait(60)
+    for _ in range(3):  # all but that layer
+        assert rest.acquire(timeout=60)
+    process.kill()
+    process.wait()
+    go.set()
+    run = oci(proxy.host, **cache)
+    assert run("deployments", "--json").ok().json["deployments"] == []
+    run("deploy", "--prebuilt", bundle, "--prod").ok()
+    whole = sum(path.stat().st_size for path in (bundle / "blobs/sha256").iterdir())
+    held_up = 8 << 20  # the piece that did not arrive
+    assert proxy.sent() <= whole + held_up
+    assert not list((tmp_path / "cache" / "oci-uploads").iterdir())
+
+
+@pytest.fixture
+def full(tmp_path):
+    """A directory on a disk of its own, with room for little."""
+    place = tmp_path / "small"
+    place.mkdir()
+    if os.geteuid() != 0:
+        pytest.skip("mounting needs root")
+    mount = subprocess.run(
+        [program("mount"), "-t", "tmpfs", "-o", "size=12m", "tmpfs", str(place)],
+        check=False,
+        capture_output=True,
+    )
+    if mount.returncode:
+        pytest.skip("mounting is not allowed here")
+    yield place
+    subprocess.run([program("umount"), "--lazy", str(place)], check=True)
+
+
+def test_a_full_disk_at_the_registry(full, oci, bundle, tmp_path):
+    registry = Registry(tmp_path, root=full / "store").start()
+    try:
+        run = oci(registry.host)
+        done = run("deploy", "--prebuilt", bundle, "--prod")
+        done.failed(8, "did not keep", "may be full", "Nothing is live")
+        assert run("deployments", "--json").ok().json["deployments"] == []
+        subprocess.run([program("mount"), "-o", "remount,size=200m", str(full)], check=True)
+        run("deploy", "--prebuilt", bundle, "--prod").ok()
+    finally:
+        registry.kill()

@@ -1,0 +1,166 @@
+"""What is kept of runs that nobody, somebody or somebody slow watches."""
+
+import asyncio
+
+import pytest
+
+from mastra_core.errors import Conflict, NotFound, TooManyRuns
+from mastra_server.agents import live_run, live_runs
+from mastra_server.agents.live_runs import LiveRuns
+
+
+def chunk(index, size=0):
+    return {"n": index, "x": "x" * size}
+
+
+async def chunks(count, size=0, wait=0.0):
+    for index in range(count):
+        yield chunk(index, size)
+        await asyncio.sleep(wait)
+
+
+async def endless():
+    yield chunk(0)
+    await asyncio.Event().wait()
+
+
+async def read(run, after=None, slowly=0.0):
+    got = b""
+    async for piece in run.frames(after):
+        got += piece
+        await asyncio.sleep(slowly)
+    return got
+
+
+def numbers(got):
+    return [int(part.partition(b",")[0]) for part in got.split(b'"n":')[1:]]
+
+
+def test_many_readers_of_one_run():
+    async def main():
+        runs = LiveRuns(60)
+        run = runs.start(chunks(50, wait=0.001), "r", "a")
+        early = asyncio.create_task(read(run))
+        slow = asyncio.create_task(read(run, slowly=0.005))
+        await asyncio.sleep(0.02)
+        late = await read(run, 0)
+        assert numbers(await early) == numbers(await slow) == numbers(late) == [*range(50)]
+        assert numbers(await read(run, 48)) == [48, 49]
+        assert await read(run, 99) == b"data: [DONE]\n\n"
+        assert late.endswith(b"id: r/50\n\ndata: [DONE]\n\n")
+
+    asyncio.run(main())
+
+
+def test_nobody_watches_and_the_log_stays_small(monkeypatch):
+    monkeypatch.setattr(live_run, "MAX_FRAMES", 10)
+
+    async def main():
+        run = LiveRuns(60).start(chunks(1000), "r", "a")
+        async with asyncio.timeout(5):
+            await run.wait()
+        got = await read(run, 3)
+        assert got.startswith(b": frames before 990 are no longer kept\n\n")
+        assert numbers(got) == [*range(990, 1000)]
+
+    asyncio.run(main())
+
+
+def test_bytes_are_bounded_too(monkeypatch):
+    monkeypatch.setattr(live_run, "MAX_BYTES", 1000)
+
+    async def main():
+        run = LiveRuns(60).start(chunks(100, 400), "r", "a")
+        while run.is_running:
+            assert run.size < 1500
+            await asyncio.sleep(0)
+
+    asyncio.run(main())
+
+
+def test_a_run_waits_for_a_slow_reader(monkeypatch):
+    monkeypatch.setattr(live_run, "MAX_FRAMES", 10)
+
+    async def main():
+        run = LiveRuns(60).start(chunks(100), "r", "a")
+        assert numbers(await read(run, slowly=0.002)) == [*range(100)]
+
+    asyncio.run(main())
+
+
+def test_a_reader_that_stands_still_is_cut_off(monkeypatch):
+    monkeypatch.setattr(live_run, "MAX_FRAMES", 10)
+    monkeypatch.setattr(live_run, "SLOW_READER_TIMEOUT", 0.05)
+
+    async def main():
+        run = LiveRuns(60).start(chunks(100), "r", "a")
+        stuck = run.stream_frames()
+        first = await anext(stuck)
+        quick = asyncio.create_task(read(run, 0))
+        rest = b"".join([piece async for piece in stuck if not await asyncio.sleep(0.3)])
+        assert b"[DONE]" not in first + rest
+        assert numbers(await quick) == [*range(100)]
+
+    asyncio.run(main())
+
+
+def test_a_run_goes_on_in_its_log():
+    async def main():
+        runs = LiveRuns(60)
+        run = runs.start(chunks(3), "r", "a")
+        await read(run)
+        with pytest.raises(NotFound):
+            runs.get("r", "a", "somebody")
+        again = runs.start(chunks(2), "r", "a")
+        assert again is run
+        with pytest.raises(Conflict):
+            runs.start(chunks(1), "r", "a")
+        assert numbers(await read(again)) == [0, 1]
+        assert numbers(await read(again, 0)) == [0, 1, 2, 0, 1]
+
+    asyncio.run(main())
+
+
+def test_how_many_there_may_be(monkeypatch):
+    monkeypatch.setattr(live_runs, "MAX_RUNNING", 2)
+    monkeypatch.setattr(live_runs, "MAX_FINISHED", 3)
+
+    async def main():
+        runs = LiveRuns(60)
+        for index in range(2):
+            runs.start(endless(), f"endless-{index}", "a")
+        with pytest.raises(TooManyRuns):
+            runs.start(chunks(1), "r", "a")
+        await runs.close()
+        for index in range(5):
+            await read(runs.start(chunks(1), f"r{index}", "a"))
+            await asyncio.sleep(0)
+        for known in ("r2", "r3", "r4"):
+            runs.get(known, "a")
+        for gone in ("endless-0", "r0", "r1"):
+            with pytest.raises(NotFound):
+                runs.get(gone, "a")
+        monkeypatch.setattr(live_runs, "MAX_FINISHED_BYTES", 40)
+        with pytest.raises(NotFound):
+            runs.get("r2", "a")
+        monkeypatch.setattr(live_runs, "MAX_AGE", -1)
+        with pytest.raises(NotFound):
+            runs.get("r4", "a")
+
+    asyncio.run(main())
+
+
+def test_what_has_no_json_form_is_left_out():
+    async def odd():
+        yield {"n": 0}
+        yield {"n": object()}
+        yield {"n": 2, "x": ""}
+        raise RuntimeError("secret")
+
+    async def main():
+        got = await read(LiveRuns(60).start(odd(), "r", "a"))
+        assert b'"type":"abort"' in got
+        assert b"secret" not in got
+        assert got.count(b'"n"') == 2
+
+    asyncio.run(main())

@@ -1,0 +1,386 @@
+"""Who is let in: keys, tokens, one's own object; and that no path leads past it."""
+
+import base64
+import hashlib
+import hmac
+import http.server
+import json
+import socket
+import threading
+import time
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from jwt.algorithms import ECAlgorithm, RSAAlgorithm
+from litestar import get
+
+from mastra_core import ApiRoute, Secret
+from mastra_core.errors import ConfigError
+from mastra_core.logger import logger_of
+from mastra_server import ApiKeys, Jwt, create_app
+from mastra_server.auth import jwks
+from tests.server.sample_app import sample
+
+REFUSED = (401, {"error": "Invalid or expired token"})
+WHO = "/api/tools/whoami/execute"
+
+
+def told(answer):
+    return answer.status_code, answer.json()
+
+
+def bearer(token):
+    return {"authorization": f"Bearer {token}"}
+
+
+def who(server, token, **more):
+    """What a tool finds in its request context."""
+    body = {"data": {}, **more}
+    return told(server.http.post(WHO, json=body, headers=bearer(token) if token else {}))
+
+
+class Tokens:
+    """An object of a user's own."""
+
+    async def authenticate(self, token, request):
+        if token == "explode":
+            raise RuntimeError("secret internals")
+        return {"id": token} if token in ("ada", "bob", "") else None
+
+    def authorize(self, user, request):
+        return user["id"] != "bob" or request.method == "GET"
+
+    def resource(self, user):
+        return f"res-{user['id']}"
+
+
+def hello(request):
+    return {"hello": request.scope.get("user", "nobody")}
+
+
+@get("/litestar")
+async def closed() -> dict[str, int]:
+    return {}
+
+
+@get("/litestar/open", requires_auth=False)
+async def opened() -> dict[str, int]:
+    return {}
+
+
+ROUTES = [
+    ApiRoute(path="/mine", handler=hello),
+    ApiRoute(path="/free", handler=hello, requires_auth=False),
+    closed,
+    opened,
+]
+
+
+@pytest.fixture(scope="module")
+def guarded(serve):
+    settings = {"auth": Tokens(), "api_routes": ROUTES, "public": ["/api/tools"]}
+    with serve(server=settings) as server:
+        yield server
+
+
+def test_the_user_reaches_the_application(guarded):
+    context = {"user": {"id": "ada"}, "mastra__resourceId": "res-ada"}
+    forged = {"user": "root", "mastra__resourceId": "res-bob", "a": 1}
+    assert who(guarded, "ada", requestContext=forged) == (200, {**context, "a": 1})
+    query = guarded.http.post(f"{WHO}?apiKey=ada", json={"data": {}})
+    assert query.json() == context
+
+
+def test_who_is_refused(guarded):
+    for token in ("", "nope"):
+        assert who(guarded, token) == REFUSED
+    answer = guarded.http.get("/api/agents", headers={"authorization": "Basic ada"})
+    assert told(answer) == REFUSED
+    assert answer.headers["www-authenticate"] == "Bearer"
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert who(guarded, "bob") == (403, {"error": "Access denied"})
+    assert guarded.http.get("/api/agents", headers=bearer("bob")).status_code == 200
+    assert who(guarded, "explode") == (500, {"error": "Internal Server Error"})
+
+
+def test_what_is_open(guarded):
+    for path in ("/health", "/ready", "/free", "/litestar/open", "/api/tools"):
+        assert guarded.http.get(path).status_code == 200, path
+    for path in ("/mine", "/litestar", "/api/tools/addTool"):
+        assert told(guarded.http.get(path)) == REFUSED, path
+    assert guarded.http.get("/mine", headers=bearer("ada")).json() == {"hello": {"id": "ada"}}
+    preflight = {"origin": "https://a.example", "access-control-request-method": "POST"}
+    assert guarded.http.options("/api/agents", headers=preflight).status_code == 204
+
+
+def test_a_resource_of_somebody_else(guarded):
+    def generate(resource):
+        body = {"messages": "x", "memory": {"thread": "t", "resource": resource}}
+        path = "/api/agents/contextAgent/generate"
+        return told(guarded.http.post(path, json=body, headers=bearer("ada")))
+
+    assert generate("res-bob") == (403, {"error": "Access denied"})
+    assert generate("res-ada")[0] == 200
+    run = "/api/workflows/pureWorkflow/create-run"
+    other = guarded.http.post(run, json={"resourceId": "res-bob"}, headers=bearer("ada"))
+    assert other.status_code == 403
+
+
+def raw_status(server, path):
+    """Clients tidy a path up before they send it; an attacker does not."""
+    with socket.create_connection(("127.0.0.1", server.port)) as connection:
+        connection.sendall(f"GET {path} HTTP/1.1\r\nhost: x\r\n\r\n".encode())
+        return int(connection.recv(100).split()[1])
+
+
+@pytest.mark.parametrize("prefix", ["/api", "/v1/deep", "/"])
+def test_no_spelling_leads_past_it(serve, prefix):
+    at = prefix.rstrip("/")
+    spellings = [
+        *(f"{at}/agents", f"/{at}/agents", f"{at}//agents", f"{at}/agents/", f"{at}/./agents"),
+        *(f"{at}/x/../agents", f"{at}/%61gents", f"{at}%2fagents", f"{at}/agents%2f"),
+        *(f"{at}/agents?x=/health", f"/health/..{at}/agents", f"/health{at}/agents"),
+        *(f"{at}/agents;/health", f"{at}/agents%00", f"{at.upper()}/AGENTS", f"{at}/agents%20"),
+        *(f"/public/..{at}/agents", f"/public/%2e%2e{at}/agents", "/api/agents", "//agents"),
+        *(f"{at}/agents/echoAgent", f"/{at}\\agents", f"{at}/agents#/health"),
+    ]
+    settings = {"auth": Tokens(), "api_prefix": prefix, "public": ["/public/*", "/health"]}
+    with serve(server=settings) as server:
+        for path in spellings:
+            assert raw_status(server, path) in (400, 401, 404), path
+        assert raw_status(server, f"{at}/%61gents") == 401
+        assert server.http.get(f"{at}/agents", headers=bearer("ada")).status_code == 200
+
+
+# What a client has to ask before it can have a token, and what nobody has to have one for.
+OPEN = ("/health", "/ready", "/free", "/litestar/open", "/api/auth/capabilities")
+
+
+def test_every_route_is_closed(serve):
+    """Whoever adds a route need not think of it."""
+    with serve(server={"auth": Tokens(), "api_routes": ROUTES}) as server:
+        for route in server.app.routes:
+            path = "/".join("x" if "{" in part else part for part in route.path.split("/"))
+            for method in set(route.methods) - {"OPTIONS"}:
+                answer = server.http.request(method, path)
+                opened = path in OPEN
+                assert answer.status_code == (200 if opened else 401), (method, path)
+
+
+def test_wrong_settings():
+    with pytest.raises(ConfigError, match="no authenticate"):
+        sample(server={"auth": object()})
+    with pytest.raises(ConfigError, match="public path"):
+        create_app(sample(server={"auth": Tokens(), "public": ["/a/*/b"]}))
+
+
+def test_who_is_not_confined_is_warned_of(monkeypatch):
+    warned = []
+    monkeypatch.setattr(logger_of("mastra.server"), "warning", warned.append)
+    create_app(sample(server={"auth": ApiKeys({"a": "k"})}))
+    assert not warned
+
+    class Bare:
+        def authenticate(self, token, request):
+            return token
+
+    create_app(sample(server={"auth": Bare()}))
+    assert "every thread" in warned[0]
+
+
+def test_api_keys(serve, monkeypatch):
+    digest = hashlib.sha256(b"third").hexdigest()
+    keys = {"ada": "first", "bob": Secret.env("BOB_KEY"), "eve": f"sha256:{digest}"}
+    monkeypatch.setenv("BOB_KEY", "second")
+    with serve(server={"auth": ApiKeys(keys)}) as server:
+        for token, name in (("first", "ada"), ("second", "bob"), ("third", "eve")):
+            assert who(server, token) == (200, {"user": {"id": name}})
+        for token in ("firs", "first1", digest, f"sha256:{digest}", "\u00e9".encode()):
+            headers = {"authorization": token if isinstance(token, bytes) else f"Bearer {token}"}
+            assert told(server.http.get("/api/agents", headers=headers)) == REFUSED
+    with serve(server={"auth": ApiKeys({"ada": "first"}, confined=True)}) as server:
+        assert who(server, "first")[1]["mastra__resourceId"] == "ada"
+    for wrong in ({}, {"a": "sha256:12"}, {"a": "sha256:xyz"}, {"a": " "}):
+        with pytest.raises(ConfigError):
+            ApiKeys(wrong)
+
+
+class Issuer:
+    """Somebody who issues tokens, and publishes keys over HTTP."""
+
+    def __init__(self):
+        self.keys, self.asked, self.broken = {}, 0, False
+        issuer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                issuer.asked += 1
+                self.send_response(500 if issuer.broken else 200)
+                self.end_headers()
+                self.wfile.write(json.dumps({"keys": issuer.published()}).encode())
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/jwks.json"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def published(self):
+        made = []
+        for name, key in self.keys.items():
+            algorithm = RSAAlgorithm if isinstance(key, rsa.RSAPrivateKey) else ECAlgorithm
+            made.append({**algorithm.to_jwk(key.public_key(), as_dict=True), "kid": name})
+        return made
+
+    def token(self, kid, algorithm="RS256", key=None, **claims):
+        now = int(time.time())
+        body = {"sub": "ada", "aud": "shop", "iss": "https://id.example", "exp": now + 60, **claims}
+        body = {name: value for name, value in body.items() if value is not None}
+        return jwt.encode(body, key or self.keys[kid], algorithm, headers={"kid": kid})
+
+
+@pytest.fixture
+def issuer():
+    made = Issuer()
+    made.keys["one"] = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+
+
+@pytest.fixture
+def by_jwks(serve, issuer):
+    auth = Jwt(jwks_url=issuer.url, audience="shop", issuer="https://id.example")
+    with serve(server={"auth": auth}) as server:
+        yield server
+
+
+def test_tokens_of_an_issuer(by_jwks, issuer):
+    issuer.keys["curve"] = ec.generate_private_key(ec.SECP256R1())
+    for token in (issuer.token("one"), issuer.token("curve", "ES256"), issuer.token("one")):
+        status, context = who(by_jwks, token)
+        assert (status, context["mastra__resourceId"]) == (200, "ada")
+        assert context["user"]["iss"] == "https://id.example"
+    assert issuer.asked == 1
+
+
+def encoded(raw):
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def head_of(algorithm):
+    return encoded(json.dumps({"alg": algorithm, "kid": "one", "typ": "JWT"}).encode())
+
+
+def confused(head, body, key):
+    """A token signed with a public key as if it were a shared secret; libraries refuse to."""
+    signed = f"{head}.{body}"
+    return f"{signed}.{encoded(hmac.digest(key, signed.encode(), 'sha256'))}"
+
+
+def test_tokens_that_are_refused(by_jwks, issuer):
+    stranger = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    public = (
+        issuer.keys["one"]
+        .public_key()
+        .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    )
+    good = issuer.token("one")
+    head, body, signature = good.split(".")
+    refused = {
+        "expired": issuer.token("one", exp=int(time.time()) - 1),
+        "never expires": issuer.token("one", exp=None),
+        "not yet": issuer.token("one", nbf=int(time.time()) + 60),
+        "for another": issuer.token("one", aud="bank"),
+        "for nobody": issuer.token("one", aud=None),
+        "of another": issuer.token("one", iss="https://evil.example"),
+        "of nobody": issuer.token("one", iss=None),
+        "no owner": issuer.token("one", sub=None),
+        "empty owner": issuer.token("one", sub=""),
+        "another key": issuer.token("one", key=stranger),
+        "public key as secret": confused(head_of("HS256"), body, public),
+        "algorithm none": f"{head_of('none')}.{body}.",
+        "no algorithm": jwt.encode({"sub": "ada", "exp": 1 << 40}, "", "none", {"kid": "one"}),
+        "cut": f"{head}.{body}.",
+        "changed": f"{head}.{body[:-2]}xx.{signature}",
+        "no token": "abc",
+        "two dots": "..",
+    }
+    assert who(by_jwks, good)[0] == 200
+    for what, token in refused.items():
+        assert who(by_jwks, token) == REFUSED, what
+
+
+def test_a_rotated_key_is_found_and_invented_ones_are_no_flood(by_jwks, issuer, monkeypatch):
+    monkeypatch.setattr(jwks, "_MIN_INTERVAL", 0)
+    assert who(by_jwks, issuer.token("one"))[0] == 200
+    old = issuer.token("one")
+    issuer.keys = {"two": rsa.generate_private_key(public_exponent=65537, key_size=2048)}
+    assert who(by_jwks, old)[0] == 200  # still fresh
+    assert who(by_jwks, issuer.token("two"))[0] == 200
+    assert who(by_jwks, old) == REFUSED
+    monkeypatch.setattr(jwks, "_MIN_INTERVAL", 60)
+    before = issuer.asked
+    for index in range(20):
+        assert who(by_jwks, issuer.token(f"kid-{index}", key=issuer.keys["two"])) == REFUSED
+    assert issuer.asked == before
+
+
+def test_an_issuer_that_is_down(by_jwks, issuer, monkeypatch):
+    issuer.broken = True
+    status, body = who(by_jwks, issuer.token("one"))
+    assert (status, body) == (503, {"error": "Authentication is not available"})
+    issuer.broken = False
+    assert who(by_jwks, issuer.token("one"))[0] == 200
+    issuer.broken = True
+    monkeypatch.setattr(jwks, "_MAX_AGE", 0)
+    monkeypatch.setattr(jwks, "_MIN_INTERVAL", 0)
+    assert who(by_jwks, issuer.token("one"))[0] == 200
+
+
+SECRET = "a shared secret of more than 32 bytes"
+
+
+def shared(key=SECRET, algorithm="HS256", **claims):
+    return jwt.encode({"sub": "ada", "exp": int(time.time()) + 60, **claims}, key, algorithm)
+
+
+def test_a_shared_secret(serve):
+    with serve(server={"auth": Jwt(secret=SECRET, audience=None)}) as server:
+        assert who(server, shared())[0] == 200
+        assert who(server, shared(aud="anybody"))[0] == 200
+        assert who(server, shared(key=SECRET[::-1])) == REFUSED
+    long = SECRET * 2
+    limited = Jwt(secret=Secret(long), audience=None, algorithms=["HS512"], resource_claim="")
+    with serve(server={"auth": limited}) as server:
+        assert who(server, shared(long)) == REFUSED
+        status, context = who(server, shared(long, "HS512"))
+        assert (status, "mastra__resourceId" in context) == (200, False)
+
+
+def test_a_public_key(serve):
+    key = ec.generate_private_key(ec.SECP256R1())
+    pem = key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    with serve(server={"auth": Jwt(public_key=pem.decode(), audience=["shop", "bank"])}) as server:
+        assert who(server, shared(key, "ES256", aud="bank"))[0] == 200
+        assert who(server, shared(key, "ES256", aud="other")) == REFUSED
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {},
+        {"secret": SECRET, "jwks_url": "https://a.example"},
+        {"secret": SECRET, "algorithms": ["RS256"]},
+        {"public_key": "x", "algorithms": ["none"]},
+        {"secret": ""},
+    ],
+)
+def test_tokens_wrongly_set_up(wrong):
+    with pytest.raises(ConfigError):
+        Jwt(audience=None, **wrong)

@@ -1,0 +1,323 @@
+"""The memory of Mastra's own JavaScript client against our server."""
+
+import msgspec
+import pytest
+
+from mastra_core import Mastra, Memory
+from mastra_core.agents import Message
+from mastra_core.memory import RememberingAgent
+from mastra_server import request_context
+from tests.server.sample_app import EchoAgent, sample
+
+
+class MemAgent(EchoAgent):
+    id = "mem-agent"
+    name = "Mem Agent"
+
+    async def stream(self, input):
+        """As the echo; asked to count, how many messages it is told."""
+        count = (Message.user(str(len(input.messages))),)
+        asked = msgspec.structs.replace(input, messages=count)
+        async for event in super().stream(asked if input.prompt == "count" else input):
+            yield event
+
+
+def application(**settings):
+    memory = Memory(working_memory="- **Name**:")
+    agents = {"memAgent": RememberingAgent(MemAgent(), memory), "echoAgent": EchoAgent()}
+    return Mastra(agents=agents, logger=False, **settings)
+
+
+@pytest.fixture(scope="module")
+def got(node, serve):
+    with serve(application()) as server:
+        return node("memory.mjs", server.url)
+
+
+def thread(got):
+    return {key: value for key, value in got.items() if not key.endswith("At")}
+
+
+def test_whether_there_is_a_memory(got):
+    assert got["status"] == {"result": True, "memoryType": "local"}
+    assert got["statusNone"] == {"result": False}
+    assert got["statusMissing"]["status"] == 404
+    assert got["details"]["supportsMemory"] is True
+    config = got["config"]["config"]
+    assert (config["lastMessages"], config["semanticRecall"], config["generateTitle"]) == (
+        10, False, False,
+    )  # fmt: skip
+    assert config["workingMemory"]["enabled"] is True
+    assert config["observationalMemory"] == {"enabled": False}
+    assert got["noMemory"]["status"] == 400
+
+
+def test_a_thread(got):
+    assert thread(got["created"]) == {
+        "id": "t1", "resourceId": "u1", "title": "T", "metadata": {"k": 1},
+    }  # fmt: skip
+    assert got["created"]["createdAt"].endswith("Z")
+    assert got["createdTwice"]["status"] == 409
+    assert got["createdBad"]["status"] == got["createdLong"]["status"] == 400
+    assert thread(got["thread"]) == thread(got["created"])
+    assert got["updated"]["title"] == "T2"
+    assert got["updated"]["metadata"] == {"z": 1}
+    assert got["deleted"] == {"result": "Thread deleted"}
+    assert got["threadMissing"]["message"].endswith('{"error":"Thread not found"}')
+    assert got["threadMissing"]["status"] == got["messagesMissing"]["status"] == 404
+
+
+def test_lists_of_threads(got):
+    listed = got["listed"]
+    assert [each["id"] for each in listed["threads"]] == ["t1"]
+    counts = {key: value for key, value in listed.items() if key != "threads"}
+    assert counts == {"total": 1, "page": 0, "perPage": 100, "hasMore": False}
+    assert got["listedByMetadata"]["total"] == 1
+    assert got["listedNone"]["threads"] == []
+
+
+def test_runs_are_remembered(got):
+    assert got["generated"]["text"] == "echo: remember me"
+    messages = got["messages"]["messages"]
+    assert [(each["role"], each["content"]["content"]) for each in messages] == [
+        ("user", "remember me"),
+        ("assistant", "echo: remember me"),
+        ("user", "and me"),
+        ("assistant", "echo: and me"),
+    ]
+    for each in messages:
+        assert (each["threadId"], each["resourceId"]) == ("t1", "u1")
+        assert each["content"]["format"] == 2
+        (part,) = each["content"]["parts"]
+        assert (part["type"], part["text"]) == ("text", each["content"]["content"])
+    counts = {key: value for key, value in got["messages"].items() if key != "messages"}
+    assert counts == {
+        "total": 4, "page": 0, "perPage": 40, "hasMore": False, "uiMessages": None,
+    }  # fmt: skip
+    assert got["threadMessages"]["messages"] == messages
+
+
+def test_a_run_names_what_it_is_stored_by(got):
+    first, second, _, fourth = got["messages"]["messages"]
+    (answer,) = got["generated"]["response"]["dbMessages"]
+    assert answer["id"] == second["id"]
+    assert (answer["threadId"], answer["resourceId"]) == ("t1", "u1")
+    assert [each["id"] for each in got["generated"]["messages"]] == [first["id"], second["id"]]
+    start = got["streamed"][0]
+    assert (start["type"], start["payload"]["messageId"]) == ("start", fourth["id"])
+
+
+def test_a_run_that_is_only_to_read(got):
+    assert got["readOnly"]["text"] == "echo: forget me"
+    assert got["messages"]["total"] == 4
+
+
+def test_a_run_describes_its_thread_and_what_it_recalls(got):
+    assert thread(got["told"]) == {
+        "id": "t9", "resourceId": "u9", "title": "Nine", "metadata": {"k": 9},
+    }  # fmt: skip
+    assert got["longNamed"]["status"] == got["withoutId"]["status"] == 400
+    assert got["recalled"] == {"false": "echo: 1", "2": "echo: 3", "undefined": "echo: 7"}
+
+
+def test_threads_of_others(got):
+    for name in ("generatedByOthers", "streamedByOthers", "savedByOthers", "notesOfOthers"):
+        assert got[name]["status"] == 403, name
+        assert "belongs to another resource" in got[name]["message"]
+    assert got["generatedWithoutResource"]["status"] == 400
+
+
+def test_pages_and_filters(got):
+    page = got["page"]
+    assert [each["content"]["content"] for each in page["messages"]] == ["and me"]
+    assert (page["total"], page["page"], page["perPage"], page["hasMore"]) == (4, 1, 1, True)
+    assert {each["role"] for each in got["users"]["messages"]} == {"user"}
+    included = [each["content"]["content"] for each in got["included"]["messages"]]
+    assert included == ["remember me", "echo: remember me"]
+
+
+def test_messages_are_saved_as_they_are(got):
+    (saved,) = got["saved"]["messages"]
+    assert (saved["id"], saved["type"], saved["threadId"]) == ("m1", "text", "t1")
+    assert got["savedListed"]["content"] == saved["content"]
+    assert got["savedListed"]["createdAt"] == saved["createdAt"]
+    assert got["savedBad"]["status"] == 400
+    assert got["deletedMessage"] == {
+        "success": True, "message": "1 message deleted successfully",
+    }  # fmt: skip
+    assert got["deletedMessages"]["message"] == "0 messages deleted successfully"
+
+
+def test_clones(got):
+    cloned = got["cloned"]
+    assert (cloned["thread"]["id"], cloned["thread"]["title"]) == ("t2", "Clone of T2")
+    clone = cloned["thread"]["metadata"]["clone"]
+    originals = [each["id"] for each in got["messages"]["messages"]]
+    assert (clone["sourceThreadId"], clone["lastMessageId"]) == ("t1", originals[-1])
+    assert list(cloned["messageIdMap"]) == originals
+    assert [each["id"] for each in cloned["clonedMessages"]] == [*cloned["messageIdMap"].values()]
+    assert {each["threadId"] for each in cloned["clonedMessages"]} == {"t2"}
+    some = got["clonedSome"]
+    assert some["thread"]["title"] == "Some"
+    assert [each["content"]["content"] for each in some["clonedMessages"]] == ["echo: and me"]
+    assert got["clonedTwice"]["status"] == 409
+
+
+def test_working_memory(got):
+    form = {"format": "markdown", "content": "- **Name**:"}
+    assert got["notes"] == {
+        "workingMemory": None, "source": "resource", "workingMemoryTemplate": form,
+        "threadExists": True,
+    }  # fmt: skip
+    assert got["noted"] == {"success": True}
+    assert got["notesAfter"]["workingMemory"] == "- **Name**: Ann"
+
+
+def test_what_is_not_offered_says_so(got):
+    assert got["search"]["status"] == 501
+    assert "Semantic recall is not offered" in got["search"]["message"]
+    for name in ("observations", "observed"):
+        assert got[name]["status"] == 501
+        assert "Observational memory is not offered" in got[name]["message"]
+
+
+class Auth:
+    """Lets two people in, each to what is their own."""
+
+    def authenticate(self, token, request):
+        return token if token in ("ann", "bob") else None
+
+    def resource(self, user):
+        return user
+
+
+def test_whoever_is_let_in_has_its_own_memory_only(serve):
+    with serve(application(server={"auth": Auth()})) as server:
+
+        def call(who, method, path, body=None):
+            headers = {"authorization": f"Bearer {who}"}
+            path = f"/api{path}"
+            return server.http.request(method, path, json=body, headers=headers)
+
+        assert call("eve", "GET", "/memory/threads").status_code == 401
+        run = {"messages": "hi", "memory": {"thread": "t1"}}
+        assert call("ann", "POST", "/agents/mem-agent/generate", run).status_code == 200
+        query = "?agentId=mem-agent"
+        assert call("ann", "GET", f"/memory/threads{query}").json()["total"] == 1
+        assert call("bob", "GET", f"/memory/threads{query}").json()["total"] == 0
+        assert call("bob", "GET", f"/memory/threads{query}&resourceId=ann").status_code == 403
+        message = call("ann", "GET", f"/memory/threads/t1/messages{query}").json()["messages"][0]
+        saved = {**message, "resourceId": "ann"}
+        for method, path, body in (
+            ("GET", "/memory/threads/t1", None),
+            ("PATCH", "/memory/threads/t1", {"title": "mine"}),
+            ("DELETE", "/memory/threads/t1", None),
+            ("GET", "/memory/threads/t1/messages", None),
+            ("POST", "/memory/threads/t1/clone", {}),
+            ("POST", "/memory/threads/t1/transfer", {"resourceId": "bob"}),
+            ("GET", "/memory/threads/t1/working-memory", None),
+            ("POST", "/memory/threads/t1/working-memory", {"workingMemory": "x"}),
+            ("POST", "/memory/threads", {"resourceId": "ann"}),
+            ("POST", "/memory/save-messages", {"messages": [saved]}),
+            ("POST", "/memory/save-messages", {"messages": [{**saved, "resourceId": "bob"}]}),
+            ("POST", "/memory/messages/delete", {"messageIds": message["id"]}),
+        ):
+            answer = call("bob", method, path + query, body)
+            assert answer.status_code == 403, (method, path, answer.text)
+        assert call("bob", "POST", "/agents/mem-agent/generate", run).status_code == 403
+        asked = {"agent_id": "mem-agent", "input": "hi", "conversation_id": "t1"}
+        for path, body in (
+            ("/agents/mem-agent/stream", run),
+            ("/agents/mem-agent/stream/ui", run),
+            ("/v1/responses", asked),
+            ("/v1/responses", {**asked, "stream": True}),
+        ):
+            assert call("bob", "POST", path, body).status_code == 403, path
+        assert call("ann", "POST", "/v1/responses", asked).status_code == 200
+        include = f'&include=[{{"id":"{message["id"]}"}}]'
+        call("bob", "POST", f"/memory/threads{query}", {"resourceId": "bob", "threadId": "t2"})
+        told = call("bob", "GET", f"/memory/threads/t2/messages{query}{include}").json()
+        assert told["messages"] == []
+        assert call("ann", "GET", f"/memory/threads/t1/messages{query}").json()["total"] == 4
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        ("threads?page=x", "page"),
+        ("threads?page=99999999999999999999", "page"),
+        ("threads?perPage=-1", "perPage"),
+        ("threads?metadata=[1]", "metadata"),
+        ("threads?metadata={", "metadata"),
+        ("threads?orderBy[direction]=UP", "orderBy"),
+        ('threads?orderBy={"field":"title"}', "orderBy"),
+        ("threads/t1/messages?filter=3", "filter"),
+        ('threads/t1/messages?filter={"dateRange":{"start":"x"}}', "filter.dateRange.start"),
+        ("threads/t1/messages?include={}", "include"),
+    ],
+)
+def test_a_query_that_does_not_fit(api, path, field):
+    answer = api.get(f"/api/memory/{path}")
+    assert answer.status_code == 400
+    told = answer.json()
+    assert told["error"] == "Invalid query parameters"
+    assert told["issues"][0]["field"] == field
+
+
+def test_an_application_without_a_memory_has_threads_all_the_same(serve):
+    with serve(sample()) as server:
+        made = server.http.post("/api/memory/threads", json={"resourceId": "u"})
+        assert made.status_code == 200
+        assert server.http.get("/api/memory/threads?perPage=false").json()["perPage"] is False
+        assert server.http.get("/api/memory/config").json()["config"]["lastMessages"] == 10
+
+
+def test_a_conversation_of_openais_is_a_thread(serve):
+    with serve(application()) as server:
+        body = {"model": "mem-agent", "agent_id": "mem-agent", "conversation_id": "c1"}
+        for text in ("one", "two"):
+            answer = server.http.post("/api/v1/responses", json={**body, "input": text})
+            assert answer.status_code == 200, answer.text
+        query = "?agentId=mem-agent&resourceId=c1"
+        told = server.http.get(f"/api/memory/threads/c1/messages{query}").json()["messages"]
+        assert [each["content"]["content"] for each in told] == [
+            "one", "echo: one", "two", "echo: two",
+        ]  # fmt: skip
+        mine = {"resourceId": "ann", "threadId": "t1"}
+        server.http.post("/api/memory/threads?agentId=mem-agent", json=mine)
+        stolen = {**body, "conversation_id": "t1", "input": "mine?", "stream": True}
+        assert server.http.post("/api/v1/responses", json=stolen).status_code == 403
+        run = {"messages": "mine?", "memory": {"thread": "t1", "resource": "bob"}}
+        for name in ("generate", "stream", "stream/ui"):
+            path = f"/api/agents/mem-agent/{name}"
+            assert server.http.post(path, json=run).status_code == 403, name
+
+
+def test_a_middleware_may_confine_to_a_thread(serve):
+    def confine(request, next_):
+        keys = {"mastra__resourceId": "ann", "mastra__threadId": "t1"}
+        request_context(request).update(keys)
+        return next_(request)
+
+    with serve(application(server_middleware=[confine])) as server:
+        path, asked = "/api/agents/memAgent/generate", {"messages": "x"}
+        assert server.http.post(path, json=asked).status_code == 200
+        assert server.http.get("/api/memory/threads/t1?agentId=memAgent").status_code == 200
+        other = {"memory": {"thread": "t2", "resource": "ann"}}
+        refused = [
+            server.http.post(path, json={**asked, **other}),
+            server.http.post("/api/v1/responses", json={
+                "model": "memAgent", "input": "x", "conversation_id": "t2",
+            }),
+            server.http.post("/api/agents/memAgent/send-message", json={
+                "message": "x", "threadId": "t2", "resourceId": "ann",
+            }),
+            server.http.post("/api/agents/memAgent/threads/subscribe", json={"threadId": "t2"}),
+            server.http.get("/api/memory/threads/t2?agentId=memAgent"),
+            server.http.get("/api/memory/threads/t2/messages?agentId=memAgent"),
+            server.http.delete("/api/memory/threads/t2?agentId=memAgent"),
+            server.http.post("/api/memory/threads?agentId=memAgent", json={
+                "resourceId": "ann", "threadId": "t2",
+            }),
+        ]  # fmt: skip
+        assert [answer.status_code for answer in refused] == [403] * len(refused)

@@ -1,0 +1,97 @@
+"""One timer for all requests: each is cut at its own time, and nobody else's cancellation is taken."""
+
+import asyncio
+
+import pytest
+
+from mastra_server.middleware.deadlines import Deadlines
+from mastra_server.middleware.limits import TimeLimit
+
+
+class Answers:
+    """What came of requests by path; the application sleeps as long as the path says."""
+
+    def __init__(self, seconds=0.1):
+        self.limit = TimeLimit(self.sleep, seconds)
+        self.began = {}
+
+    async def sleep(self, scope, receive, send):
+        await asyncio.sleep(float(scope["path"]))
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await asyncio.sleep(scope.get("more", 0))
+        await send({"type": "http.response.body", "body": b""})
+
+    async def ask(self, path, **more):
+        statuses = []
+
+        async def send(message):
+            statuses.extend([message["status"]] if "status" in message else [])
+
+        scope = {"type": "http", "method": "GET", "path": path, "headers": [], **more}
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        await self.limit(scope, None, send)
+        return statuses, round(loop.time() - begun, 1)
+
+
+def test_each_is_cut_at_its_own_time():
+    async def main():
+        answers = Answers()
+        first = asyncio.create_task(answers.ask("9"))
+        await asyncio.sleep(0.05)
+        second = asyncio.create_task(answers.ask("9"))
+        quick = [await answers.ask("0") for _ in range(100)]
+        assert quick == [([200], 0.0)] * 100
+        assert (await first, await second) == (([504], 0.1), ([504], 0.1))
+        assert (await answers.ask("9"))[0] == [504], "the timer is not set again"
+        assert answers.limit._deadlines._pending == {}
+
+    asyncio.run(main())
+
+
+def test_what_has_begun_to_answer_is_not_cut():
+    async def main():
+        assert await Answers().ask("0", more=0.3) == ([200], 0.3)
+
+    asyncio.run(main())
+
+
+def test_the_cancellation_of_others_is_passed_on():
+    async def main():
+        asking = asyncio.create_task(Answers().ask("9"))
+        await asyncio.sleep(0.01)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+
+    asyncio.run(main())
+
+
+def test_who_keeps_a_cancellation_to_himself_is_not_cancelled_later():
+    async def stubborn(scope, receive, send):
+        try:
+            await asyncio.sleep(9)
+        except asyncio.CancelledError:
+            await send({"type": "http.response.start", "status": 503, "headers": []})
+
+    async def main():
+        answers = Answers()
+        answers.limit = TimeLimit(stubborn, 0.05)
+        assert (await answers.ask("0"))[0] == [503]
+        assert asyncio.current_task().cancelling() == 0
+        await asyncio.sleep(0)
+
+    asyncio.run(main())
+
+
+def test_an_application_that_is_served_again():
+    deadlines = Deadlines(0.05)
+
+    async def main():
+        deadline = deadlines.start()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.sleep(5)
+        assert deadline.withdraw()
+
+    asyncio.run(main())
+    asyncio.run(main())

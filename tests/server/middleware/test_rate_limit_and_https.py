@@ -1,0 +1,102 @@
+"""Who comes too often, who comes without HTTPS, and how many come at all."""
+
+import time
+
+import pytest
+
+from mastra_core import RateLimit
+from mastra_core.errors import ConfigError
+from mastra_server import ApiKeys, create_app
+from tests.server.sample_app import sample
+
+
+def test_how_often_an_address_may_ask(serve):
+    with serve(server={"rate_limit": RateLimit(amount="3/hour")}) as server:
+        answers = [server.http.get("/api/agents") for _ in range(5)]
+        assert [answer.status_code for answer in answers] == [200, 200, 200, 429, 429]
+        assert [answer.headers["x-ratelimit-remaining"] for answer in answers[:3]] == list("210")
+        assert answers[3].json() == {"error": "Too many requests"}
+        assert answers[3].headers["access-control-allow-origin"] == "*"
+        assert 3500 < int(answers[3].headers["retry-after"]) <= 3601
+        assert server.http.get("/health").status_code == 200
+        preflight = {"origin": "https://a.example", "access-control-request-method": "POST"}
+        assert server.http.options("/api/agents", headers=preflight).status_code == 204
+
+
+def test_how_often_a_key_may_ask(serve):
+    async def by(request):
+        return request.headers.get("x-key", "")
+
+    with serve(server={"rate_limit": {"amount": "1/second", "by": by}}) as server:
+
+        def ask(key):
+            return server.http.get("/api/agents", headers={"x-key": key}).status_code
+
+        assert [ask("a"), ask("b"), ask("a")] == [200, 200, 429]
+
+
+def test_a_limit_that_is_none():
+    with pytest.raises(ConfigError, match="rate limit is 'often'"):
+        create_app(sample(server={"rate_limit": RateLimit(amount="often")}))
+    with pytest.raises(ConfigError, match=r"server\.rate_limit has no setting"):
+        sample(server={"rate_limit": {"amont": "1/second"}})
+
+
+def test_https_only(serve):
+    with serve(server={"https_only": True}) as server:
+        plain = server.http.post("/api/agents/echoAgent/generate?a=%20b", json={"messages": "x"})
+        assert plain.status_code == 308
+        place = f"https://127.0.0.1:{server.port}/api/agents/echoAgent/generate?a=%20b"
+        assert plain.headers["location"] == place
+        assert server.http.get("/health").status_code == 200
+        forwarded = {"x-forwarded-proto": "https"}
+        secure = server.http.get("/api/agents", headers=forwarded)
+        assert secure.status_code == 200
+        assert secure.headers["strict-transport-security"].startswith("max-age=31536000")
+
+
+def test_metrics(serve):
+    with serve(
+        server={"metrics": True, "auth": ApiKeys({"a": "k"}), "public": ["/metrics"]}
+    ) as server:
+        key = {"authorization": "Bearer k"}
+        for path in ("/api/agents/echoAgent", "/api/agents/nope", "/nope", "/health"):
+            server.http.get(path, headers=key)
+        server.http.get("/api/agents/echoAgent")
+        server.http.post("/api/agents/echoAgent/stream", json={"messages": "x"}, headers=key)
+        told = server.http.get("/metrics")
+        until = time.monotonic() + 5
+        while "requests 0.0" not in told.text and time.monotonic() < until:
+            told = server.http.get("/metrics")  # a stream is counted after its last byte
+    assert told.headers["content-type"].startswith("text/plain; version=")
+    count = "http_server_request_duration_seconds_count"
+    agent = 'method="GET",route="/api/agents/{agent_id}"'
+    for status in (200, 401, 404):
+        assert f'{count}{{{agent},status="{status}"}} 1.0' in told.text
+    assert f'{count}{{method="GET",route="none",status="404"}} 1.0' in told.text
+    assert 'route="/api/agents/{agent_id}/stream",status="200"' in told.text
+    assert "http_server_active_requests 0.0" in told.text
+    assert "/health" not in told.text
+
+
+def test_metrics_of_several_processes(python, tmp_path):
+    """Each process writes where the others do, and any of them tells of all."""
+    source = """
+import asyncio
+from mastra_server.middleware.metrics import Metrics
+
+async def app(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+
+async def send(message):
+    pass
+
+metrics = Metrics()
+scope = {"path": "/x", "method": "GET", "path_template": "/x"}
+asyncio.run(metrics.around(app)(scope, None, send))
+print(metrics._collected().get_sample_value(
+    "http_server_request_duration_seconds_count", {"method": "GET", "route": "/x", "status": "200"}
+))
+"""
+    shared = {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
+    assert [python(source, **shared).strip() for _ in range(2)] == ["1.0", "2.0"]

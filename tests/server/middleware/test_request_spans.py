@@ -1,0 +1,122 @@
+"""Spans, sent to a real OTLP receiver."""
+
+import http.server
+import threading
+
+import pytest
+
+from tests.repository import ROOT
+
+SERVER = """
+import json, sys
+from tests.server.conftest import running
+from mastra_core import Telemetry
+from mastra_server import create_app
+from tests.server.sample_app import sample
+
+telemetry = Telemetry(service_name="under-test", export={"type": "otlp", "endpoint": sys.argv[1]})
+parent = {"traceparent": "00-" + "a" * 32 + "-" + "b" * 16 + "-01"}
+with running(create_app(sample(telemetry=telemetry))) as server:
+    http = server.http
+    http.get("/health")
+    answers = [
+        http.post("/api/agents/echoAgent/generate", json={"messages": "x"}, headers=parent),
+        http.post("/api/agents/echoAgent/stream", json={"messages": "x"}, headers=parent),
+        http.post("/api/workflows/pureWorkflow/start-async", json={"inputData": {"n": 1}}),
+        http.post("/api/agents/boom/generate", json={"messages": "x"}),
+        http.get("/nope"),
+    ]
+print(json.dumps([answer.text for answer in answers]))
+"""
+
+
+class Receiver(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.server.bodies.append(self.rfile.read(int(self.headers["content-length"])))
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture(scope="module")
+def traced():
+    """What the server's process printed, and every span it sent."""
+    import gzip
+    import json
+    import os
+    import subprocess
+    import sys
+
+    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+        ExportTraceServiceRequest,
+    )
+
+    receiver = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
+    receiver.bodies = []
+    threading.Thread(target=receiver.serve_forever, daemon=True).start()
+    done = subprocess.run(
+        [sys.executable, "-c", SERVER, f"http://127.0.0.1:{receiver.server_port}"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=ROOT,
+        check=False,
+    )
+    receiver.shutdown()
+    receiver.server_close()
+    assert done.returncode == 0, done.stderr
+    spans = []
+    for body in receiver.bodies:
+        raw = gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body
+        for resource in ExportTraceServiceRequest.FromString(raw).resource_spans:
+            spans += [span for scope in resource.scope_spans for span in scope.spans]
+    return json.loads(done.stdout), spans
+
+
+def attributes(span):
+    return {
+        item.key: getattr(item.value, item.value.WhichOneof("value")) for item in span.attributes
+    }
+
+
+def test_spans_of_an_agent_run(traced):
+    _, spans = traced
+    ours = [span for span in spans if span.trace_id == bytes.fromhex("a" * 32)]
+    requests = [span for span in ours if span.parent_span_id == bytes.fromhex("b" * 16)]
+    assert [span.name for span in requests] == [
+        "POST /api/agents/{agent_id}/generate",
+        "POST /api/agents/{agent_id}/stream",
+    ]
+    agents = [span for span in ours if span.name == "invoke_agent Echo Agent"]
+    assert [span.parent_span_id for span in agents] == [span.span_id for span in requests]
+    assert attributes(agents[0])["gen_ai.operation.name"] == "invoke_agent"
+    told = attributes(requests[0])
+    assert told["http.request.method"] == "POST"
+    assert told["url.path"] == "/api/agents/echoAgent/generate"
+    assert told["http.response.status_code"] == 200
+
+
+def test_the_answer_names_its_trace(traced):
+    import json
+
+    (generated, _, run, *_), spans = traced
+    answer = json.loads(generated)
+    assert answer["traceId"] == "a" * 32
+    assert bytes.fromhex(answer["spanId"]) in [span.span_id for span in spans]
+    assert len(json.loads(run)["traceId"]) == 32
+
+
+def test_spans_of_requests(traced):
+    _, spans = traced
+    requests = {span.name: span for span in spans if "http.request.method" in attributes(span)}
+    assert "GET" in requests  # nothing routed it, so it has no template
+    assert not [name for name in requests if "health" in name]
+    failed = [
+        span for span in spans if attributes(span).get("url.path") == "/api/agents/boom/generate"
+    ]
+    assert failed[0].status.code == 2
+    steps = [span.name for span in spans if span.name.startswith("workflow_step")]
+    assert steps == ["workflow_step double", "workflow_step inc"]

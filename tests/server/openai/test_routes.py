@@ -1,0 +1,109 @@
+"""OpenAI's Responses API, by OpenAI's own client."""
+
+import openai
+import pytest
+
+from tests.server.sample_agents import made, paid
+
+
+@pytest.fixture(scope="module")
+def shop(serve):
+    with serve(made()) as server:
+        yield server
+
+
+@pytest.fixture
+def client(shop, monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with openai.OpenAI(base_url=f"{shop.url}/api/v1", api_key="none", max_retries=0) as made_:
+        yield made_
+
+
+def test_text(client):
+    answer = client.responses.create(model="shop", input="hi", instructions="Be brief.")
+    assert answer.output_text == "You said hi. Be brief."
+    assert (answer.status, answer.model) == ("completed", "shop")
+    assert answer.usage.total_tokens > 0
+    assert client.responses.retrieve(answer.id).output_text == answer.output_text
+
+
+def test_a_conversation(client):
+    first = client.responses.create(model="shop", input="work")
+    kinds = [item.type for item in first.output]
+    assert kinds == ["function_call", "function_call_output", "message"]
+    assert first.output_text == "Then: ready"
+    again = client.responses.create(
+        model="shop", previous_response_id=first.id,
+        input=[{"role": "user", "content": [{"type": "input_text", "text": "hello"}]}],
+    )  # fmt: skip
+    assert again.output_text == "You said hello."
+
+
+def test_a_stream(client):
+    events = list(client.responses.create(model="shop", input="work", stream=True))
+    kinds = [event.type for event in events]
+    assert kinds[:2] == ["response.created", "response.in_progress"]
+    assert kinds[-1] == "response.completed"
+    assert [event.sequence_number for event in events] == list(range(len(events)))
+    deltas = [event.delta for event in events if event.type == "response.output_text.delta"]
+    assert len(deltas) > 1
+    assert "".join(deltas) == events[-1].response.output_text
+    assert kinds.count("response.output_item.added") == kinds.count("response.output_item.done")
+
+
+def test_functions_of_the_caller(client):
+    tools = [{"type": "function", "name": "locate", "parameters": {"type": "object"}}]
+    first = client.responses.create(model="shop", input="locate", tools=tools)
+    (call,) = first.output
+    assert (call.type, call.name, call.arguments) == ("function_call", "locate", '{"fine":true}')
+    output = {"type": "function_call_output", "call_id": call.call_id, "output": "Oslo"}
+    done = client.responses.create(
+        model="shop", previous_response_id=first.id, input=[output], tools=tools
+    )
+    assert done.output_text == "Then: Oslo"
+
+
+def test_a_structured_answer(client):
+    schema = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+    text = {"format": {"type": "json_schema", "name": "x", "schema": schema}}
+    answer = client.responses.create(model="shop", input="object", text=text)
+    assert answer.output_text == '{"city":"Oslo"}'
+
+
+def test_what_waits_is_incomplete_and_decided_elsewhere(client, shop):
+    paid.clear()
+    answer = client.responses.create(model="shop", input="pay")
+    assert answer.status == "incomplete"
+    decision = {"runId": answer.id, "toolCallId": "pay-0"}
+    done = shop.http.post("/api/agents/shop/approve-tool-call-generate", json=decision)
+    assert done.json()["text"] == "Then: paid 3"
+
+
+def test_mistakes(client, shop):
+    with pytest.raises(openai.NotFoundError):
+        client.responses.create(model="nobody", input="hi")
+    with pytest.raises(openai.NotFoundError):
+        client.responses.create(model="shop", input="hi", previous_response_id="resp_1")
+    with pytest.raises(openai.BadRequestError):
+        client.responses.create(model="shop", input=[{"type": "item_reference", "id": "x"}])
+    with pytest.raises(openai.BadRequestError):
+        client.responses.create(model="shop", input="hi", tools=[{"type": "web_search"}])
+    for arguments in ("[" * 5000, "{", 5, [1]):
+        call = {"type": "function_call", "call_id": "1", "name": "x", "arguments": arguments}
+        with pytest.raises(openai.BadRequestError):
+            client.responses.create(model="shop", input=[call])
+    with pytest.raises(openai.APIStatusError) as caught:
+        client.responses.create(model="greeter", input="hi")
+    assert caught.value.status_code == 400
+    assert "'name'" in caught.value.response.json()["error"]
+    assert shop.http.post("/api/v1/responses", json={"input": "hi"}).status_code == 400
+
+
+def test_delete(client):
+    answer = client.responses.create(model="shop", input="hi")
+    client.responses.delete(answer.id)
+    with pytest.raises(openai.NotFoundError):
+        client.responses.retrieve(answer.id)
+    unkept = client.responses.create(model="shop", input="hi", store=False)
+    with pytest.raises(openai.NotFoundError):
+        client.responses.retrieve(unkept.id)

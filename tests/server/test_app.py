@@ -1,0 +1,136 @@
+"""How the server is configured: its prefix, endpoints of one's own, and who answers for errors."""
+
+from typing import Any
+
+import pytest
+from litestar import Controller, Request, Response, get
+
+from mastra_core import ApiRoute
+from mastra_core.errors import ConfigError, NotFound
+from mastra_server import create_app
+from tests.server.sample_app import sample
+
+
+@pytest.mark.parametrize("prefix", ["/v1/ai", "v1//ai/", "/"])
+def test_a_prefix(serve, prefix):
+    at = "/v1/ai" if "v1" in prefix else ""
+    with serve(server={"api_prefix": prefix}) as server:
+        assert "echo-agent" in server.http.get(f"{at}/agents").json()
+        made = server.http.post(f"{at}/tools/addTool/execute", json={"data": {"a": 1, "b": 2}})
+        assert made.json() == {"sum": 3}
+        assert server.http.get("/api/agents").status_code == 404
+        assert server.http.get("/health").json() == {"success": True}
+
+
+def test_middleware_follows_the_prefix(serve):
+    async def refuse(request, next):
+        return Response({"error": "no"}, status_code=401)
+
+    with serve(server={"api_prefix": "/v1"}, server_middleware=[refuse]) as server:
+        assert server.http.get("/v1/agents").status_code == 401
+        assert server.http.get("/health").status_code == 200
+
+
+@pytest.mark.parametrize("prefix", ["/a?b", "/../x", "/{name}", "/a#b", "/%61"])
+def test_a_prefix_that_is_none(prefix):
+    with pytest.raises(ConfigError, match="api_prefix"):
+        sample(server={"api_prefix": prefix})
+
+
+async def order(request):
+    """One order."""
+    return {"order": request.path_params["order"], "method": request.method}
+
+
+def plain(request):
+    return "plain"
+
+
+async def lost(request):
+    raise NotFound("No such order")
+
+
+class Shop(Controller):
+    path = "/shop"
+
+    @get("/hours")
+    async def hours(self) -> dict[str, int]:
+        return {"opens": 9}
+
+
+@get("/typed/{number:int}")
+async def typed(request: Request[Any, Any, Any]) -> dict[str, int]:
+    return {"twice": request.path_params["number"] * 2}
+
+
+ROUTES = [
+    ApiRoute(path="/orders/{order}", handler=order, method=["GET", "PUT"]),
+    {"path": "/plain", "handler": plain},
+    ApiRoute(path="/lost", handler=lost),
+    ApiRoute(path="/made", handler=lambda _: Response({"a": 1}, status_code=201), method="POST"),
+    Shop,
+    typed,
+]
+
+
+def test_routes_of_ones_own(serve):
+    with serve(server={"api_routes": ROUTES}) as server:
+        http = server.http
+        assert http.get("/orders/7").json() == {"order": "7", "method": "GET"}
+        assert http.put("/orders/7").json()["method"] == "PUT"
+        assert http.post("/orders/7").status_code == 404
+        assert http.get("/plain").text == "plain"
+        assert http.get("/lost").json() == {"error": "No such order"}
+        assert http.post("/made").status_code == 201
+        assert http.get("/shop/hours").json() == {"opens": 9}
+        assert http.get("/typed/3").json() == {"twice": 6}
+        assert http.get("/typed/x").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("item", "words"),
+    [
+        (ApiRoute(path="/api/mine", handler=order), "reserved for the server"),
+        (ApiRoute(path="/health", handler=order), "reserved for the server"),
+        (object(), "api_routes contains"),
+    ],
+)
+def test_routes_that_are_refused(item, words):
+    with pytest.raises(ConfigError, match=words):
+        create_app(sample(server={"api_routes": [item]}))
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"path": "x"}, {"method": "FLY"}, {"handler": 1}, {"method": ["GET", "get"]}]
+)
+def test_routes_that_are_none(wrong):
+    with pytest.raises(ConfigError, match="route"):
+        ApiRoute(**{"path": "/x", "handler": order, **wrong})
+
+
+def test_on_error(serve):
+    seen = []
+
+    async def on_error(error, request):
+        seen.append((type(error).__name__, request.url.path))
+        if request.headers.get("x-own"):
+            return Response({"own": str(error)}, status_code=418)
+        if request.headers.get("x-data"):
+            return {"told": error.message}
+        if request.headers.get("x-fail"):
+            raise RuntimeError("secret")
+        return None
+
+    with serve(server={"on_error": on_error}) as server:
+
+        def asked(**headers):
+            answer = server.http.get("/api/agents/nope", headers=headers)
+            return answer.status_code, answer.json()
+
+        ours = (404, {"error": "Agent with id nope not found"})
+        assert asked() == ours
+        assert asked(**{"x-own": "1"})[0] == 418
+        assert asked(**{"x-data": "1"}) == (404, {"told": "Agent with id nope not found"})
+        assert asked(**{"x-fail": "1"}) == ours
+        assert server.http.get("/nope").text == "404 Not Found"
+    assert seen == [("NotFound", "/api/agents/nope")] * 4

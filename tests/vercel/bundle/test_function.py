@@ -1,0 +1,227 @@
+"""What is uploaded, joined and unpacked again, under the real `vercel-runtime`."""
+
+import concurrent.futures
+import io
+import json
+import tarfile
+import threading
+
+import httpx
+import pytest
+
+from mastra_core.errors import DeploymentFailed
+from mastra_core.pipeline import Bundle
+from mastra_deployer_vercel.bundle.build_output import FUNCTION
+from mastra_deployer_vercel.deploy.archive import pack_archive
+from mastra_deployer_vercel.preview.function_runtime import FunctionRuntime
+from tests.sample_projects import write_project
+
+pytestmark = pytest.mark.slow
+
+INDEX = "src/mastra/index.py"
+# Each run of the agent waits for a word from outside, so that what came before it was streamed.
+APP = """\
+import asyncio
+import logging
+import os
+
+from mastra_core import Mastra, Workflow, create_logger, step
+
+GATE, HERE = asyncio.Event(), []
+log = logging.getLogger("shop")
+
+async def gated(text: str):
+    HERE.append(text)
+    log.info("run of %s", text)
+    yield f"{text} one "
+    await GATE.wait()
+    yield "two"
+
+async def opener(text: str):
+    GATE.set()
+    yield f"opened for {len(HERE)}"
+
+async def writer(text: str):
+    try:
+        with open(os.path.join(os.path.dirname(__file__), "written"), "w"):
+            yield "written"
+    except OSError as error:
+        yield error.strerror
+
+async def variable(text: str):
+    yield os.environ.get(text, "unset")
+
+@step
+def double(number: int) -> int:
+    print("doubling")
+    return 2 * number
+
+mastra = Mastra(
+    agents={"gated": gated, "opener": opener, "writer": writer, "variable": variable},
+    workflows={"double": Workflow("double").then(double)},
+    logger=create_logger("shop"),
+)
+"""
+LIFESPAN = """\
+import contextlib
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+STATE = []
+
+@contextlib.asynccontextmanager
+async def lifespan(app):
+    STATE.append("started")
+    yield
+    print("stopped", flush=True)
+
+async def home(request):
+    return PlainTextResponse(",".join(STATE))
+
+app = Starlette(routes=[Route("/{rest:path}", home)], lifespan=lifespan)
+"""
+
+
+def unpacked(bundle, directory):
+    """The function as Vercel has it: the parts joined by bytes, the archive laid out."""
+    parts_of = directory / "parts"
+    parts_of.mkdir(parents=True)
+    joined = b"".join(
+        part.file.read_bytes() for part in pack_archive(Bundle.load(bundle), parts_of)
+    )
+    with tarfile.open(fileobj=io.BytesIO(joined), mode="r:gz") as archive:
+        archive.extractall(directory / "task", filter="data")
+    return directory / "task" / FUNCTION
+
+
+class Instance:
+    """A running function."""
+
+    def __init__(self, runtime, messages):
+        self.messages = messages
+        self.client = httpx.Client(
+            base_url=f"http://127.0.0.1:{runtime.port}", timeout=30, trust_env=False
+        )
+
+    def asked(self, agent, text="x", request="0"):
+        headers = {"x-vercel-internal-request-id": request}
+        path = f"/api/agents/{agent}/generate"
+        return self.client.post(path, json={"messages": text}, headers=headers).json()["text"]
+
+    def streamed(self, agent, text, heard):
+        """The whole text of a stream; `heard` is told each piece as it comes."""
+        path, whole = f"/api/agents/{agent}/stream", ""
+        with self.client.stream("POST", path, json={"messages": text}) as answer:
+            for line in answer.iter_lines():
+                if line.startswith("data: {"):
+                    event = json.loads(line.removeprefix("data: "))
+                    if event["type"] == "text-delta":
+                        whole += event["payload"]["text"]
+                        heard(event["payload"]["text"])
+        return whole
+
+
+@pytest.fixture(scope="module", params=["3.12", "3.13"])
+def function(request, tmp_path_factory, mastra, python_of):
+    python = python_of(request.param)
+    home = tmp_path_factory.mktemp("vercel")
+    root = write_project(home / "app", {INDEX: APP})
+    options = ("-s", "project_name=shop", "--python", request.param)
+    mastra("bundle", "vercel", *options, "-o", home / "out", cwd=root).ok()
+    config = json.loads((home / "out" / FUNCTION / ".vc-config.json").read_text())
+    assert config["runtime"] == f"python{request.param}"
+    return unpacked(home / "out", home), python
+
+
+@pytest.fixture(scope="module")
+def instance(function):
+    directory, python = function
+    messages = []
+    environment = {"GREETING": "hullo"}
+    with FunctionRuntime(directory, python, environment, messages.append) as runtime:
+        made = Instance(runtime, messages)
+        yield made
+        made.client.close()
+
+
+def test_four_streams_arrive_piece_by_piece_from_one_instance(instance):
+    begun = threading.Barrier(5, timeout=30)
+    heard = []
+
+    def piece(text):
+        heard.append(text)
+        if text.endswith("one "):
+            begun.wait()
+
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        streams = [pool.submit(instance.streamed, "gated", f"s{n}", piece) for n in range(4)]
+        begun.wait()  # all four have their first piece, and none its second
+        assert not [text for text in heard if text == "two"]
+        assert instance.asked("opener") == "opened for 4"
+        assert sorted(stream.result(30) for stream in streams) == [
+            f"s{n} one two" for n in range(4)
+        ]
+
+
+def test_workflows_run(instance):
+    answer = instance.client.post(
+        "/api/workflows/double/start-async", json={"inputData": 21}, params={"runId": "r1"}
+    )
+    assert answer.json()["result"] == 42
+
+
+def test_a_log_line_belongs_to_its_request(instance):
+    instance.asked("opener")
+    instance.asked("gated", "marked", request="4711")
+    said = [item for item in instance.messages if item["type"] == "log"]
+    line = next(item for item in said if "run of marked" in item["payload"]["message"])
+    assert line["payload"]["context"]["requestId"] == 4711
+    assert json.loads(line["payload"]["message"])["msg"] == "run of marked"
+
+
+def test_every_request_begins_and_ends(instance):
+    instance.asked("variable", request="99")
+    kinds = [
+        item["type"]
+        for item in instance.messages
+        if (item.get("payload", {}).get("context") or {}).get("requestId") == 99
+    ]
+    assert kinds == ["handler-started", "end"]
+
+
+def test_variables_reach_the_app_and_the_disk_is_read_only(instance):
+    assert instance.asked("variable", "GREETING") == "hullo"
+    assert instance.asked("variable", "PYTHONPATH") == "unset"
+    assert instance.asked("writer") != "written"
+
+
+def test_it_tells_how_it_started(instance):
+    started = instance.messages[0]
+    assert started["type"] == "server-started"
+    assert started["payload"]["userInitDuration"] > 0
+
+
+def test_the_lifespan_of_another_framework_runs(tmp_path, mastra, python_of):
+    root = write_project(tmp_path / "app", {"main.py": LIFESPAN}, dependencies=("starlette",))
+    options = ("--app", "main:app", "-s", "project_name=site", "--python", "3.12")
+    mastra("bundle", "vercel", *options, "-o", tmp_path / "out", cwd=root).ok()
+    function, messages = unpacked(tmp_path / "out", tmp_path), []
+    vendored = {path.name for path in (function / "vendor").iterdir()}
+    assert "mastra_core" not in vendored and "vercel_runtime" in vendored
+    with FunctionRuntime(function, python_of("3.12"), {}, messages.append) as runtime:
+        answer = httpx.get(f"http://127.0.0.1:{runtime.port}/a/b", trust_env=False)
+        assert answer.text == "started"
+    assert any("stopped" in item["payload"].get("message", "") for item in messages)
+
+
+def test_an_app_that_does_not_start_says_why(function):
+    directory, python = function
+    entry = directory / "mastra_vercel_app.py"
+    before = entry.read_text()
+    entry.write_text("raise RuntimeError('no such shop')\n")
+    try:
+        with pytest.raises(DeploymentFailed, match="no such shop"):
+            FunctionRuntime(directory, python, {}, lambda _: None).__enter__()
+    finally:
+        entry.write_text(before)
