@@ -57,7 +57,8 @@ def test_an_xfail_with_a_reason_is_accepted():
     def test(self):
         pass
 
-    type("WithReason", (DeployerSuite,), {"test_a_copied_bundle_loads": test})
+    suite = type("Honest", (DeployerSuite,), {"test_a_copied_bundle_loads": test})
+    assert suite.test_a_copied_bundle_loads is test
 
 
 def test_every_test_has_a_docstring_of_a_sentence():

@@ -120,15 +120,24 @@ def receiver():
         stderr=subprocess.STDOUT,
         text=True,
     )
-    for _ in range(200):
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            break
-        except OSError:
+    try:
+        end = time.monotonic() + 20
+        while not is_listening(port):
+            assert process.poll() is None, "the receiver ended"
+            assert time.monotonic() < end, "the receiver does not listen"
             time.sleep(0.05)
-    yield port, process
-    process.kill()
-    process.communicate()
+        yield port, process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def is_listening(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True
 
 
 @pytest.mark.slow

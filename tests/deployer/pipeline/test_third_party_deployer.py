@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.files import find_text
 from tests.repository import EXAMPLES
 
 pytestmark = pytest.mark.slow
@@ -90,8 +91,7 @@ def test_a_token_in_the_source_is_warned_about_and_does_not_ship(deploy, project
     done = deploy(root, token="").ok()
     assert "in plain text" in done.err
     assert TOKEN not in done.err + done.out
-    for path in (root / ".mastra-local").rglob("*"):
-        assert not path.is_file() or TOKEN.encode() not in path.read_bytes(), path
+    assert not find_text(root / ".mastra-local", TOKEN)
 
 
 def test_values_of_declared_variables_reach_the_app_and_nothing_else(deploy, project, echo):
@@ -101,8 +101,7 @@ def test_values_of_declared_variables_reach_the_app_and_nothing_else(deploy, pro
     done = deploy(root, "acme", "-s", "app=env", "--prod", "--json").ok()
     assert asked(done.json["deployment"]) == "hullo-4711"
     assert "hullo-4711" not in done.out + done.err
-    for path in (root / ".mastra-local").rglob("*"):
-        assert not path.is_file() or b"hullo-4711" not in path.read_bytes(), path
+    assert not find_text(root / ".mastra-local", "hullo-4711")
 
 
 def test_prebuilt_deploys_what_lies_there(acme, deploy, project, mastra, echo):

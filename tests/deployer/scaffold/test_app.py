@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.files import find_text
+
 pytestmark = pytest.mark.slow
 
 
@@ -70,11 +72,7 @@ def test_bundle_contains_no_tools_and_no_local_paths(shop):
     names = {path.name for path in (shop / "vendor").iterdir()}
     assert not names & {"mastra_deployer", "uv", "rich", "httpx", "polyfactory", "faker"}
     here = [f"{Path.home()}/", str(shop.parent.parent), sys.prefix]
-    for path in shop.rglob("*"):
-        if path.is_file() and path.suffix != ".so":
-            content = path.read_bytes()
-            found = [word for word in here if word.encode() in content]
-            assert not found, f"{path} names {found}"
+    assert not [path for path in find_text(shop, *here) if path.suffix != ".so"]
 
 
 def test_the_output_is_small(shop):
@@ -87,8 +85,7 @@ def test_start_reads_the_env_file_that_is_never_bundled(project, mastra, echo):
     config = '[tool.mastra.env]\nrequired = ["GREETING"]\n'
     root = project({"src/mastra/index.py": source, ".env": "GREETING=hullo-from-env\n"}, config)
     mastra("build", cwd=root).ok()
-    for path in (root / ".mastra").rglob("*"):
-        assert not path.is_file() or b"hullo-from-env" not in path.read_bytes()
+    assert not find_text(root / ".mastra", "hullo-from-env")
     command = [str(Path(sys.executable).with_name("mastra")), "start", "--port", "0"]
     process = subprocess.Popen(command, cwd=root, stderr=subprocess.PIPE, text=True)
     try:

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import re
 import threading
 import time
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from mastra_core.errors import BuildError, ConfigError
 from tests.deployer.bundler.lock_step import lock, packages, project_table, uv, write
 from tests.deployer.bundler.package_index import PASSWORD, USER, sdist, serve_index, wheel
+from tests.files import find_text
 
 pytestmark = pytest.mark.slow
 
@@ -33,17 +33,9 @@ def own_cache(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("MASTRA_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
 
 
-def iter_files(*roots):
+def assert_secrets_absent(*roots):
     for root in roots:
-        for path in Path(root).rglob("*"):
-            if path.is_file():
-                yield path, path.read_bytes()
-
-
-def assert_no_credentials(*roots):
-    for path, content in iter_files(*roots):
-        assert PASSWORD.encode() not in content, path
-        assert USER.encode() not in content, path
+        assert not find_text(root, PASSWORD, USER)
 
 
 def add_credentials(address):
@@ -57,11 +49,11 @@ def test_named_indexes_of_uv(tmp_path, index, monkeypatch):
     monkeypatch.setenv("UV_INDEX_INNER_USERNAME", USER)
     monkeypatch.setenv("UV_INDEX_INNER_PASSWORD", PASSWORD)
     more = f'[[tool.uv.index]]\nname = "inner"\nurl = "http://{index}/simple"\n'
-    root = write_project(tmp_path, {"pyproject.toml": format_pyproject(["private-one"], more)})
-    assert get_versions(lock_project(root)) == FOUND
-    run_uv("lock", cwd=root)
-    assert get_versions(lock_project(root, locked=True)) == FOUND
-    assert_no_credentials(root)
+    root = write(tmp_path, {"pyproject.toml": project_table(["private-one"], more)})
+    assert packages(lock(root)) == FOUND
+    uv("lock", cwd=root)
+    assert packages(lock(root, locked=True)) == FOUND
+    assert_secrets_absent(root)
 
 
 def test_indexes_of_a_requirements_file(tmp_path, index, monkeypatch):
@@ -70,7 +62,7 @@ def test_indexes_of_a_requirements_file(tmp_path, index, monkeypatch):
     closure = lock_project(root)
     assert get_versions(closure) == FOUND
     assert PASSWORD not in repr(closure)
-    assert_no_credentials(root / ".mastra-local")
+    assert_secrets_absent(root / ".mastra-local")
     address = f"http://{USER}:${{INDEX_PASSWORD}}@{index}/simple"
     (root / "requirements.txt").write_text(f"--extra-index-url {address}\nprivate-one\n")
     with pytest.raises(ConfigError, match="'INDEX_PASSWORD'"):
@@ -88,8 +80,8 @@ def test_indexes_of_the_environment_and_netrc(tmp_path, index, monkeypatch):
     netrc.write_text(f"machine 127.0.0.1 login {USER} password {PASSWORD}\n")
     monkeypatch.setenv("NETRC", str(netrc))
     monkeypatch.setenv("UV_EXTRA_INDEX_URL", f"http://{index}/simple")
-    assert get_versions(lock_project(other)) == FOUND
-    assert_no_credentials(root, other)
+    assert packages(lock(other)) == FOUND
+    assert_secrets_absent(root, other)
 
 
 def test_sources_of_poetry(tmp_path, index, monkeypatch):
@@ -100,9 +92,9 @@ def test_sources_of_poetry(tmp_path, index, monkeypatch):
         f'[[tool.poetry.source]]\nname = "inner"\nurl = "http://{index}/simple"\n'
         'priority = "supplemental"\n'
     )
-    root = write_project(tmp_path, {"pyproject.toml": text})
-    assert get_versions(lock_project(root)) == FOUND
-    assert_no_credentials(root)
+    root = write(tmp_path, {"pyproject.toml": text})
+    assert packages(lock(root)) == FOUND
+    assert_secrets_absent(root)
 
 
 def test_wrong_credentials_are_not_shown(tmp_path, index):
@@ -116,9 +108,9 @@ def test_wrong_credentials_are_not_shown(tmp_path, index):
 
 def test_url_requirement_with_credentials(tmp_path, index):
     address = f"http://{USER}:{PASSWORD}@{index}/files/private_two-2.0-py3-none-any.whl"
-    root = write_project(tmp_path, {"requirements.txt": f"private-two @ {address}\n"})
-    assert get_versions(lock_project(root)) == {"private-two": "2.0"}
-    assert_no_credentials(root / ".mastra-local")
+    root = write(tmp_path, {"requirements.txt": f"private-two @ {address}\n"})
+    assert packages(lock(root)) == {"private-two": "2.0"}
+    assert_secrets_absent(root / ".mastra-local")
 
 
 def record_argument_lists(argument_lists, stop):
@@ -153,9 +145,10 @@ def test_build_stores_no_credentials(project, mastra, index):
     assert any(b"compile" in line for line in seen)
     assert not [line for line in seen if PASSWORD.encode() in line]
     assert (root / ".mastra/vendor/privatesource.py").exists()
-    assert_no_credentials(root / ".mastra", root / ".mastra-local", os.environ["MASTRA_CACHE_DIR"])
-    for record in (root / ".mastra/vendor").glob("*.dist-info/RECORD"):
-        assert not re.search("direct_url", record.read_text())
+    assert_secrets_absent(root / ".mastra", root / ".mastra-local", os.environ["MASTRA_CACHE_DIR"])
+    records = list((root / ".mastra/vendor").glob("*.dist-info/RECORD"))
+    assert len(records) == 3
+    assert not [path for path in records if "direct_url" in path.read_text()]
 
 
 def test_file_added_after_the_lock_is_not_used(tmp_path):
