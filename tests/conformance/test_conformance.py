@@ -2,10 +2,10 @@
 
 import mastra_deployer_acme.hooks
 import pytest
-from tests.conformance.deployer_sources import load_module, read_source, unload_module
 from test_mastra_deployer_acme import TestAcme
 
 from mastra_deployer.testing import DeployerSuite
+from tests.conformance.deployer_sources import load_module, read_source, unload_module
 
 EXAMPLE = TestAcme  # pytest collects it here too
 

@@ -4,10 +4,10 @@ import inspect
 
 import pytest
 from acme_fake import AcmeFake
-from tests.conformance.defects import DEFECTS
-from tests.conformance.deployer_sources import load_module, unload_module
 
 from mastra_deployer.testing import DeployerSuite
+from tests.conformance.defects import DEFECTS
+from tests.conformance.deployer_sources import load_module, unload_module
 
 
 class Suite(DeployerSuite):

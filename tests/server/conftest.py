@@ -13,11 +13,10 @@ import httpx
 import pytest
 import uvicorn
 
-
 from mastra_server import create_app
 from tests.node import modules, told
 from tests.repository import ROOT
-from tests.server.sample_app import sample
+from tests.server.sample_app import create_sample
 
 CLIENT = "@mastra/client-js@1.47.0"
 

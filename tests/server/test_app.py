@@ -5,11 +5,10 @@ from typing import Any
 import pytest
 from litestar import Controller, Request, Response, get
 
-
 from mastra_core import ApiRoute
 from mastra_core.errors import ConfigError, NotFound
 from mastra_server import create_app
-from tests.server.sample_app import sample
+from tests.server.sample_app import create_sample
 
 
 @pytest.mark.parametrize("prefix", ["/v1/ai", "v1//ai/", "/"])

@@ -5,7 +5,8 @@ import os
 import shutil
 
 import pytest
-from tests.deployer.bundler.wheelhouse import package_index, write_wheel
+
+from tests.deployer.bundler.wheelhouse import serve_index, write_wheel
 from tests.files import read_files
 
 pytestmark = pytest.mark.slow
@@ -128,8 +129,8 @@ def test_malicious_wheel_writes_nothing_outside(project, mastra, tmp_path, cold_
         done.failed(4, "evil")
     else:
         done.ok()
-        assert vendored(root, "evil.py") == "x = 1\n"
-        assert "def encode" in vendored(root, "idna/core.py")
+        assert read_vendored(root, "evil.py") == "x = 1\n"
+        assert "def encode" in read_vendored(root, "idna/core.py")
         assert not [path for path in read_files(root / ".mastra") if path.is_symlink()]
         texts = [path.read_text() for path in (root / ".mastra").rglob("mine.py")]
         assert texts == [str(mine)] * (kind == "linked")  # the link's own text, not its target

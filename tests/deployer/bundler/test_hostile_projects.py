@@ -16,7 +16,7 @@ ACME = "from mastra_deployer_acme import AcmeDeployer\n"
 TOKEN = "sk-live-4711"
 
 
-def deployer(echo, call):
+def add_deployer(echo, call):
     return ACME + echo.replace("logger=", f"deployer={call}, logger=")
 
 

@@ -8,6 +8,8 @@ import subprocess
 import pytest
 from uv import find_uv_bin
 
+from tests.sample_projects import write_project
+
 pytestmark = pytest.mark.slow
 
 INDEX = "src/mastra/index.py"
@@ -151,7 +153,6 @@ def _rewrite(file, change):
     file.write_bytes(content)
 
 
-    from tests.sample_projects import write_project
 def test_second_project_reuses_stored_wheels(built_project, mastra, echo, tmp_path):
 
     other = write_project(tmp_path / "other", {INDEX: echo}, dependencies=("mastra-core", "idna"))

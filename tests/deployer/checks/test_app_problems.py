@@ -210,9 +210,9 @@ def test_database_files_in_code(tmp_path, source, problem):
         "A = 'sqlite: a database in a file'",
     ],
 )
-def test_what_is_no_database_in_a_file(tmp_path, source):
+def test_strings_that_are_not_database_files(tmp_path, source):
     """The known database shows that the module was searched to its end."""
-    found = findings(tmp_path, f"{source}\nKNOWN = 'sqlite:///known.db'")
+    found = collect_findings(tmp_path, f"{source}\nKNOWN = 'sqlite:///known.db'")
     assert [store.text for store in found["m0.py"].stores] == ["sqlite:///known.db"]
 
 

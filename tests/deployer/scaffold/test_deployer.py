@@ -10,6 +10,7 @@ import pytest
 from uv import find_uv_bin
 
 from tests.deployer.scaffold.test_ci import lint_workflow
+
 # The longest possible name, the shortest, and one of two words.
 NAMES = ("a-name-of-twenty-four-ab", "x", "fly-io")
 

@@ -1,15 +1,16 @@
 """Test the stream of a chat user interface with the AI SDK."""
 
 import pytest
+
 from tests.node import modules, told
 from tests.repository import TESTS
-from tests.server.sample_agents import made
+from tests.server.sample_agents import create_application
 
 
 @pytest.fixture(scope="module")
 def results(serve):
     home = modules("ai@5.0.60")
-    script = Path(__file__).with_name("user_interface.mjs")
+    script = TESTS / "server/clients/ai_sdk.mjs"
     with serve(create_application()) as server:
         return told(script, home, server.url)
 

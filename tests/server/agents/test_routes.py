@@ -4,7 +4,8 @@ import base64
 import json
 
 import pytest
-from tests.server.sample_agents import made, paid
+
+from tests.server.sample_agents import create_application, paid
 
 
 @pytest.fixture(scope="module")

@@ -16,13 +16,12 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 from litestar import get
 
-
 from mastra_core import ApiRoute, Secret
 from mastra_core.errors import ConfigError
 from mastra_core.logger import logger_of
 from mastra_server import ApiKeys, Jwt, create_app
 from mastra_server.auth import jwks
-from tests.server.sample_app import sample
+from tests.server.sample_app import create_sample
 
 REFUSED = (401, {"error": "Invalid or expired token"})
 WHO = "/api/tools/whoami/execute"

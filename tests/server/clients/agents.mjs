@@ -1,5 +1,5 @@
 // Calls agents through Mastra's client; prints the results as JSON.
-import { client, failing } from "./asking.mjs";
+import { client, failing } from "./client.mjs";
 
 const shop = client.getAgent("shop");
 const got = {};

@@ -1,5 +1,5 @@
 // Calls the memory API through Mastra's client; prints the results as JSON.
-import { client, failing } from "./asking.mjs";
+import { client, failing } from "./client.mjs";
 
 const agentId = "mem-agent";
 const got = {};

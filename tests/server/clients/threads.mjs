@@ -1,5 +1,5 @@
 // Sends messages into threads and subscribes to them through Mastra's client; prints JSON.
-import { client, failing } from "./asking.mjs";
+import { client, failing } from "./client.mjs";
 
 const got = {};
 

@@ -1,5 +1,5 @@
 // Runs agents and workflows through Mastra's client, then reads their traces.
-import { client, failing } from "./asking.mjs";
+import { client, failing } from "./client.mjs";
 
 const got = {};
 

@@ -1,5 +1,5 @@
 // Calls every workflow method of Mastra's client; prints the results as JSON.
-import { client, failing } from "./asking.mjs";
+import { client, failing } from "./client.mjs";
 
 const got = {};
 

@@ -10,7 +10,7 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
-APP = "from server_sample import create_sample\nmastra = create_sample()"
+APP = "from tests.server.sample_app import create_sample\nmastra = create_sample()"
 POSTS = (
     "/api/agents/echoAgent/generate",
     "/api/agents/echoAgent/stream",

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-
 from mastra_core import Memory, SqliteStorage
-from tests.server.sample_app import sample
+from tests.server.sample_app import create_sample
 
 pytestmark = pytest.mark.slow
 

@@ -8,7 +8,7 @@ import pytest
 
 APP = """
 from mastra_server.http import head_limit
-from tests.server.sample_app import sample
+from tests.server.sample_app import create_sample
 head_limit.HEAD_TIMEOUT = 0.5
 mastra = create_sample()
 """

@@ -4,12 +4,11 @@ import re
 
 import pytest
 
-
 from mastra_core import ApiRoute
 from mastra_server import ApiKeys, create_app
 from mastra_server.http.openapi import build_document
 from mastra_server.http.operations import iter_operations
-from tests.server.sample_app import sample
+from tests.server.sample_app import create_sample
 
 
 async def order(request):

@@ -5,12 +5,11 @@ import asyncio
 import mcp
 import pytest
 
-
 from mastra_core import Secret
 from mastra_core.errors import McpFailed
 from mastra_core.mcp import McpClient
 from mastra_server import ApiKeys
-from tests.server.sample_app import sample
+from tests.server.sample_app import create_sample
 
 PATH = "/api/mcp/mastra/mcp"
 ACCEPT = "application/json, text/event-stream"

@@ -3,12 +3,11 @@
 import msgspec
 import pytest
 
-
 from mastra_core import Mastra, Memory
 from mastra_core.agents import Message
 from mastra_core.memory import RememberingAgent
 from mastra_server import request_context
-from tests.server.sample_app import EchoAgent, sample
+from tests.server.sample_app import EchoAgent, create_sample
 
 
 class MemAgent(EchoAgent):

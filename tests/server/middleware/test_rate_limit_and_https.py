@@ -4,11 +4,10 @@ import time
 
 import pytest
 
-
 from mastra_core import RateLimit
 from mastra_core.errors import ConfigError
 from mastra_server import ApiKeys, create_app
-from tests.server.sample_app import sample
+from tests.server.sample_app import create_sample
 
 
 def test_rate_limit_by_address(serve):

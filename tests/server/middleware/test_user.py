@@ -9,12 +9,11 @@ import pytest
 from litestar import Response
 from litestar.exceptions import HTTPException
 
-
 from mastra_core import Middleware
 from mastra_core.errors import ConfigError, Conflict
 from mastra_server import create_app, request_context
 from tests.repository import ROOT
-from tests.server.sample_app import TickingRuns, sample
+from tests.server.sample_app import TickingRuns, create_sample
 
 PAGE = ROOT / "docs" / "middleware.md"
 

@@ -3,7 +3,8 @@
 import logging
 
 import pytest
-from tests.server.sample_app import sample
+
+from tests.server.sample_app import create_sample
 
 LOGGED = logging.getLogger("shop")
 

@@ -5,11 +5,10 @@ import json
 import msgspec
 import pytest
 
-
 from mastra_core import ApiRoute, Mastra, Telemetry, telemetry
 from mastra_server import ApiKeys
 from mastra_server.observability.trace_store import TraceStore
-from tests.server.sample_app import sample
+from tests.server.sample_app import create_sample
 
 MODEL = {
     "gen_ai.operation.name": "chat",
@@ -385,7 +384,7 @@ def test_paused_run_has_not_failed(serve):
 PROCESS = """
 import json, resource
 from tests.server.conftest import running
-from tests.server.sample_app import sample
+from tests.server.sample_app import create_sample
 from mastra_core import Telemetry, telemetry
 from mastra_server import create_app
 

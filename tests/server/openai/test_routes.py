@@ -2,7 +2,8 @@
 
 import openai
 import pytest
-from tests.server.sample_agents import made, paid
+
+from tests.server.sample_agents import create_application, paid
 
 
 @pytest.fixture(scope="module")

@@ -2,12 +2,11 @@
 
 import pytest
 
-
 from mastra_core import ApiRoute
 from mastra_server import ApiKeys, create_app
 from mastra_server.http import unsupported
 from mastra_server.http.operations import iter_operations
-from tests.server.sample_app import sample
+from tests.server.sample_app import create_sample
 
 FIXED = {
     "/api/auth/capabilities": {"enabled": False, "login": None},

@@ -6,10 +6,9 @@ import time
 import httpx
 import pytest
 
-
 from mastra_core import Memory
 from mastra_server import ApiKeys
-from tests.server.sample_agents import made, paid
+from tests.server.sample_agents import create_application, paid
 
 HERE = {"resourceId": "ann", "threadId": "t1"}
 

@@ -1,6 +1,6 @@
 """Record what the client receives from the TypeScript original.
 
-Run ``python tests/server/wire/record.py``. It installs the original from npm, which takes a minute;
+Run ``python -m tests.server.wire.record``. It installs the original from npm, which takes a minute;
 the tests need only the recorded responses.
 """
 
@@ -15,10 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.node import binary, modules
-from tests.server.wire.driver import CLIENT, HERE, RECORDED, drive, written
-sys.path.append(str(Path(__file__).parents[2]))
-
-from driving import CLIENT, HERE, RECORDED, format_json, run_client
+from tests.server.wire.driver import CLIENT, HERE, RECORDED, format_json, run_client
 
 ORIGINAL = (
     "@mastra/core@1.71.0",

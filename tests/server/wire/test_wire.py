@@ -3,16 +3,18 @@
 import json
 
 import pytest
+
 from tests.node import modules
 from tests.repository import ROOT
-from tests.server.wire.application import application
-from tests.server.wire.compare import differences
-from tests.server.wire.deliberate_differences import DELIBERATE, LEFT_OUT, explained, left_out
-from tests.server.wire.driver import CLIENT, RECORDED, drive
-from application import create_application
-from comparing import find_differences
-from deliberate import DELIBERATE, LEFT_OUT, find_explanations, get_expected_statuses
-from driving import CLIENT, RECORDED, run_client
+from tests.server.wire.application import create_application
+from tests.server.wire.compare import find_differences
+from tests.server.wire.deliberate_differences import (
+    DELIBERATE,
+    LEFT_OUT,
+    find_explanations,
+    get_expected_statuses,
+)
+from tests.server.wire.driver import CLIENT, RECORDED, run_client
 
 CALLS = json.loads(RECORDED.read_text(encoding="utf-8"))
 
@@ -62,7 +64,7 @@ def test_every_other_client_method_is_explained(results):
 
 
 def test_differences_are_documented():
-    page = (Path(__file__).parents[3] / "docs" / "wire.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "wire.md").read_text(encoding="utf-8")
     told = {row.split("|")[2].strip() for row in page.splitlines() if row.startswith("| ")}
     meant = [why for *_, why in DELIBERATE]
     meant += [why for status, _, why in LEFT_OUT if status >= 404]

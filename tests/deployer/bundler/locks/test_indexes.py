@@ -8,9 +8,14 @@ from pathlib import Path
 
 import pytest
 
-
 from mastra_core.errors import BuildError, ConfigError
-from tests.deployer.bundler.lock_step import lock, packages, project_table, uv, write
+from tests.deployer.bundler.lock_step import (
+    format_pyproject,
+    get_versions,
+    lock_project,
+    run_uv,
+    write_project,
+)
 from tests.deployer.bundler.package_index import PASSWORD, USER, sdist, serve_index, wheel
 from tests.files import find_text
 
@@ -49,10 +54,10 @@ def test_named_indexes_of_uv(tmp_path, index, monkeypatch):
     monkeypatch.setenv("UV_INDEX_INNER_USERNAME", USER)
     monkeypatch.setenv("UV_INDEX_INNER_PASSWORD", PASSWORD)
     more = f'[[tool.uv.index]]\nname = "inner"\nurl = "http://{index}/simple"\n'
-    root = write(tmp_path, {"pyproject.toml": project_table(["private-one"], more)})
-    assert packages(lock(root)) == FOUND
-    uv("lock", cwd=root)
-    assert packages(lock(root, locked=True)) == FOUND
+    root = write_project(tmp_path, {"pyproject.toml": format_pyproject(["private-one"], more)})
+    assert get_versions(lock_project(root)) == FOUND
+    run_uv("lock", cwd=root)
+    assert get_versions(lock_project(root, locked=True)) == FOUND
     assert_secrets_absent(root)
 
 
@@ -80,7 +85,7 @@ def test_indexes_of_the_environment_and_netrc(tmp_path, index, monkeypatch):
     netrc.write_text(f"machine 127.0.0.1 login {USER} password {PASSWORD}\n")
     monkeypatch.setenv("NETRC", str(netrc))
     monkeypatch.setenv("UV_EXTRA_INDEX_URL", f"http://{index}/simple")
-    assert packages(lock(other)) == FOUND
+    assert get_versions(lock_project(other)) == FOUND
     assert_secrets_absent(root, other)
 
 
@@ -92,8 +97,8 @@ def test_sources_of_poetry(tmp_path, index, monkeypatch):
         f'[[tool.poetry.source]]\nname = "inner"\nurl = "http://{index}/simple"\n'
         'priority = "supplemental"\n'
     )
-    root = write(tmp_path, {"pyproject.toml": text})
-    assert packages(lock(root)) == FOUND
+    root = write_project(tmp_path, {"pyproject.toml": text})
+    assert get_versions(lock_project(root)) == FOUND
     assert_secrets_absent(root)
 
 
@@ -108,8 +113,8 @@ def test_wrong_credentials_are_not_shown(tmp_path, index):
 
 def test_url_requirement_with_credentials(tmp_path, index):
     address = f"http://{USER}:{PASSWORD}@{index}/files/private_two-2.0-py3-none-any.whl"
-    root = write(tmp_path, {"requirements.txt": f"private-two @ {address}\n"})
-    assert packages(lock(root)) == {"private-two": "2.0"}
+    root = write_project(tmp_path, {"requirements.txt": f"private-two @ {address}\n"})
+    assert get_versions(lock_project(root)) == {"private-two": "2.0"}
     assert_secrets_absent(root / ".mastra-local")
 
 

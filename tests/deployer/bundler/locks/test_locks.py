@@ -6,6 +6,10 @@ import time
 from pathlib import Path
 
 import pytest
+
+from mastra_core.errors import BuildError, ConfigError
+from mastra_core.pipeline import Platform
+from tests.deployer.bundler.lock_step import (
     ARM,
     RecordingReport,
     format_pyproject,
@@ -14,10 +18,6 @@ import pytest
     run_uv,
     write_project,
 )
-
-from mastra_core.errors import BuildError, ConfigError
-from mastra_core.pipeline import Platform
-from tests.deployer.bundler.lock_step import ARM, Told, lock, packages, project_table, uv, write
 
 pytestmark = pytest.mark.slow
 

@@ -5,6 +5,11 @@ import subprocess
 import sys
 
 import pytest
+
+from mastra_core.errors import BuildError
+from mastra_core.pipeline import Platform
+from mastra_deployer.project.interpreters import probe
+from tests.deployer.bundler.lock_step import (
     ARM,
     format_pyproject,
     get_versions,
@@ -12,11 +17,6 @@ import pytest
     run_uv,
     write_project,
 )
-
-from mastra_core.errors import BuildError
-from mastra_core.pipeline import Platform
-from mastra_deployer.project.interpreters import probe
-from tests.deployer.bundler.lock_step import ARM, lock, packages, project_table, uv, write
 from tests.deployer.bundler.package_index import C_SOURCE, sdist, wheel
 
 pytestmark = pytest.mark.slow

@@ -186,7 +186,9 @@ class _Upload:
         )
         if response.is_error:
             self._reset()
-            message = f"{self._registry.image.registry} answered {response.status_code} to the last part"
+            message = (
+                f"{self._registry.image.registry} answered {response.status_code} to the last part"
+            )
             raise _Interrupted(ApiError(f"{message}.", status=response.status_code))
 
     def _read_state(self, answer: httpx.Response) -> None:

@@ -35,7 +35,9 @@ def list_deployments(
         first_records = {short: names[-1] for short, names in log.list_names().items()}
         live_images: dict[str, str] = {}
         deployments = []
-        for short in sorted(first_records, key=lambda item: first_records[item], reverse=True)[:limit]:
+        for short in sorted(first_records, key=lambda item: first_records[item], reverse=True)[
+            :limit
+        ]:
             for record in _find_last_record(log, short, settings.tag):
                 if record.moves not in live_images:
                     image = registry.find_manifest(record.moves)

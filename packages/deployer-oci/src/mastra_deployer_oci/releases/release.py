@@ -33,7 +33,9 @@ def publish(
     image = get_image(registry, event)
     current = log.find_current(event.moves)
     record = event if keep_back else _link_previous(event, current, same_app=same_app)
-    if current is not None and current.is_equivalent(dataclasses.replace(record, event=current.event)):
+    if current is not None and current.is_equivalent(
+        dataclasses.replace(record, event=current.event)
+    ):
         return current
     latest = log.find_newest(record.image, record.moves)
     if latest is None or not latest.is_equivalent(record):

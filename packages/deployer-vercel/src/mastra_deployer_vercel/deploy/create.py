@@ -103,7 +103,9 @@ def _send_parts(client: httpx.Client, parts: Sequence[ArchivePart], report: Repo
         headers = {"content-type": "application/octet-stream", "x-vercel-digest": part.sha}
         # Named by its content, so sending it twice is sending it once.
         extensions = {"mastra_idempotent": True}
-        client.post("/v2/files", content=part.file.read_bytes(), headers=headers, extensions=extensions)
+        client.post(
+            "/v2/files", content=part.file.read_bytes(), headers=headers, extensions=extensions
+        )
 
     report.step("Uploading")
     upload(parts, post, report=report, size=lambda part: part.size, concurrency=5)

@@ -96,7 +96,9 @@ def _finish(
     is_staged = settings.staged or item.get("readySubstate") in ("STAGED", "ROLLING")
     live = None if request.wait and not is_staged else False
     deployment = to_deployment(item, project, settings, live=_resolve_live(item, live))
-    return dataclasses.replace(deployment, next=(*deployment.next, *_list_next_steps(deployment, settings)))
+    return dataclasses.replace(
+        deployment, next=(*deployment.next, *_list_next_steps(deployment, settings))
+    )
 
 
 def _resolve_live(item: Mapping[str, Any], live: bool | None) -> bool | None:

@@ -117,7 +117,9 @@ def _wait_for_domains(
         return request.get("jobStatus") in ("succeeded", "failed", "skipped")
 
     report.step(f"Moving production to {id}")
-    found = poll(fetch, is_done, timeout=_MOVE_TIMEOUT, every=0.5, what=f"moving production to {id}")
+    found = poll(
+        fetch, is_done, timeout=_MOVE_TIMEOUT, every=0.5, what=f"moving production to {id}"
+    )
     request = found.get("lastAliasRequest") or {}
     if request.get("toDeploymentId") == id and request.get("jobStatus") == "failed":
         raise DeploymentFailed(

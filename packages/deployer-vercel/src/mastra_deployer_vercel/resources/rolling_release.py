@@ -22,7 +22,9 @@ __all__ = (
 
 def find_active_release(client: httpx.Client, settings: VercelDeployer) -> dict[str, Any]:
     """``GET /v1/projects/{id}/rolling-release``; empty for none, or a plan without."""
-    response = client.get(build_release_path(settings), extensions={"mastra_accept": (402, 403, 404)})
+    response = client.get(
+        build_release_path(settings), extensions={"mastra_accept": (402, 403, 404)}
+    )
     release: dict[str, Any] = read_object(response).get("rollingRelease") or {}
     return release if release.get("state") == "ACTIVE" else {}
 

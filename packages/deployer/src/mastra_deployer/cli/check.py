@@ -31,7 +31,7 @@ def check(options: Options, target: str, strict: bool) -> None:
     """
     with Terminal(as_json=options.as_json) as terminal:
         session = options.session(target, terminal)
-        session = dataclasses.replace(session, show_notes=True, strict=strict)
+        session = dataclasses.replace(session, notes=True, strict=strict)
         _check_values(session)
         found = _bundled(session)
         if strict:
