@@ -1,9 +1,8 @@
-"""A real model server, and the same agent made with each framework."""
+"""A real model server, and the same agent built with each framework."""
 
 import logging
 
 import pytest
-
 from tests.aimock import called, serving, turn
 
 CITIES = [{"name": "forecast", "arguments": {"city": "Oslo"}, "id": "c1"}]
