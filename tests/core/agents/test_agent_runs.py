@@ -9,7 +9,6 @@ import pydantic
 import pytest
 from pydantic_ai.models.test import TestModel
 
-from tests.core.scripted_model import Script, build_input, call, list_events, run_agent, thought
 from mastra_core import Agent, AgentInput, ToolContext, tool
 from mastra_core.agents import (
     ClientTool,
@@ -31,6 +30,7 @@ from mastra_core.agents import (
     step_count,
 )
 from mastra_core.errors import AgentFailed, ConfigError, InvalidInput
+from tests.core.scripted_model import Script, build_input, call, list_events, run_agent, thought
 
 TestModel.__test__ = False
 

@@ -3,8 +3,6 @@
 import pydantic_ai
 import pytest
 
-from tests.core.scripted_model import Script, build_input, call, list_events, run_agent
-from tests.core.test_agent_runs import run_both_ways
 from mastra_core import Agent, AgentInput, ToolContext, tool
 from mastra_core.agents import (
     ApprovalRequired,
@@ -17,6 +15,8 @@ from mastra_core.agents import (
     as_agent,
 )
 from mastra_core.errors import AgentFailed, ConfigError, Conflict, InvalidInput
+from tests.core.scripted_model import Script, build_input, call, list_events, run_agent
+from tests.core.test_agent_runs import run_both_ways
 
 PAY = {"amount": 3}
 

@@ -8,9 +8,7 @@ import os
 import time
 
 import pytest
-from tests.aimock import called, journal, serving, turn
 
-from tests.core.scripted_model import build_input
 from mastra_core import Agent, AgentInput, tool
 from mastra_core.agents import (
     ClientTool,
@@ -22,6 +20,8 @@ from mastra_core.agents import (
     ToolCall,
 )
 from mastra_core.errors import AgentFailed
+from tests.aimock import called, journal, serving, turn
+from tests.core.scripted_model import build_input
 
 pytestmark = pytest.mark.slow
 

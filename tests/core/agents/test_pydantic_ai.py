@@ -9,7 +9,6 @@ from pydantic_ai.messages import ModelResponse, TextPart, ToolCallPart
 from pydantic_ai.models.function import AgentInfo, FunctionModel
 from pydantic_ai.models.test import TestModel
 
-from tests.core.scripted_model import Script, build_input, call, list_events, run_agent
 from mastra_core import Agent, AgentInput, Mastra, ToolContext, tool
 from mastra_core.agents import (
     ApprovalRequired,
@@ -30,6 +29,7 @@ from mastra_core.agents import (
     ToolResultPart as Returned,
 )
 from mastra_core.errors import AgentFailed
+from tests.core.scripted_model import Script, build_input, call, list_events, run_agent
 
 TestModel.__test__ = False
 

@@ -8,7 +8,6 @@ import logging
 import pydantic
 import pytest
 
-from tests.core.scripted_model import Script, call
 from mastra_core import Agent, AgentInput, Mastra, Memory, MemoryStorage, SqliteStorage, tool
 from mastra_core.agents import (
     Failure,
@@ -37,6 +36,7 @@ from mastra_core.errors import (
 )
 from mastra_core.memory import RememberingAgent, background, memory_of
 from mastra_core.storage import MessageQuery, StoredMessage, Thread, ThreadQuery
+from tests.core.scripted_model import Script, call
 
 
 @pytest.fixture

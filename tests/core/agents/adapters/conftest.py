@@ -3,6 +3,7 @@
 import logging
 
 import pytest
+
 from tests.aimock import called, serving, turn
 
 CITIES = [{"name": "forecast", "arguments": {"city": "Oslo"}, "id": "c1"}]

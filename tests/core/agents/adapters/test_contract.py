@@ -4,8 +4,6 @@ import contextlib
 
 import pytest
 
-from tests.core.agents.adapters import frameworks
-from tests.core.scripted_model import build_input
 from mastra_core import AgentInput, Memory, MemoryStorage
 from mastra_core.agents import (
     AgentLike,
@@ -21,6 +19,8 @@ from mastra_core.agents import (
 )
 from mastra_core.errors import AgentFailed
 from mastra_core.memory import RememberingAgent
+from tests.core.agents.adapters import frameworks
+from tests.core.scripted_model import build_input
 
 pytestmark = pytest.mark.slow
 

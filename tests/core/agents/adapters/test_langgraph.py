@@ -6,11 +6,11 @@ import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, MessagesState, StateGraph
 
-from tests.core.agents.adapters import frameworks
-from tests.core.scripted_model import build_input
 from mastra_core import AgentInput, Mastra
 from mastra_core.agents import Decision, Failure, ToolSuspended, as_agent
 from mastra_core.errors import ConfigError
+from tests.core.agents.adapters import frameworks
+from tests.core.scripted_model import build_input
 
 pytestmark = pytest.mark.slow
 

@@ -7,11 +7,11 @@ import agents
 import pydantic
 import pytest
 
-from tests.core.agents.adapters import frameworks
-from tests.core.scripted_model import build_input
 from mastra_core import AgentInput, tool
 from mastra_core.agents import ClientTool, Decision, Failure, ToolCall, ToolResult, as_agent
 from mastra_core.errors import AgentFailed, ConfigError
+from tests.core.agents.adapters import frameworks
+from tests.core.scripted_model import build_input
 
 pytestmark = pytest.mark.slow
 
