@@ -78,7 +78,7 @@ async def stream_agent(
 
 
 class _ChunkWriter:
-    """Converts events to chunks, and adds the chunks that must come between them."""
+    """Convert events to chunks, and add the chunks that must come between them."""
 
     def __init__(self, transcript: Transcript) -> None:
         self._transcript = transcript

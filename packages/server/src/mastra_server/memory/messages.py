@@ -49,11 +49,8 @@ _MAX_NEIGHBOURS = 1000
 )
 async def _list_messages(request: _Request) -> ASGIResponse:
     """List messages of a thread, by default the newest page, in the order of their dates."""
-    memory, query, included = (
-        require_memory(request),
-        build_message_query(request),
-        read_includes(request),
-    )
+    memory = require_memory(request)
+    query, included = build_message_query(request), read_includes(request)
     thread = await load_owned_thread(request, memory)
     found = await memory.storage.threads.messages(query)
     ordered = reversed(found.items) if query.descending else found.items

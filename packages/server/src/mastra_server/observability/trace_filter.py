@@ -70,7 +70,7 @@ def build_condition(where: Any) -> Condition:
 
 
 class _ConditionParser:
-    """Parses one condition and counts its parts, to limit them."""
+    """Parse one condition and count its parts, to limit them."""
 
     def __init__(self) -> None:
         self._count = 0
