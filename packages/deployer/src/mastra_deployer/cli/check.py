@@ -14,8 +14,8 @@ from mastra_deployer.cli.options import Options, build_options
 from mastra_deployer.cli.terminal import Terminal
 from mastra_deployer.files.directories import local_directory
 from mastra_deployer.files.temporary import scratch_directory
+from mastra_deployer.pipeline.app_variables import app_values
 from mastra_deployer.pipeline.session import Session, refuse
-from mastra_deployer.project.environment import app_values
 
 __all__ = ("check",)
 

@@ -15,10 +15,10 @@ from mastra_deployer.cli.deployment import lines, shown
 from mastra_deployer.cli.options import Options, build_options
 from mastra_deployer.cli.plan import answer_plan
 from mastra_deployer.cli.terminal import Terminal
+from mastra_deployer.pipeline.app_variables import app_values
 from mastra_deployer.pipeline.deploy import Care, Outcome, deploy_bundle
 from mastra_deployer.pipeline.history import last_deployment
 from mastra_deployer.pipeline.session import Session
-from mastra_deployer.project.environment import app_values
 from mastra_deployer.project.git import git_state
 from mastra_deployer.project.settings import without_secrets
 

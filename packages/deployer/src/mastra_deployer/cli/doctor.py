@@ -11,8 +11,8 @@ from mastra_core.pipeline import Problem
 from mastra_deployer.checks.value_problems import value_problems
 from mastra_deployer.cli.options import Options, target_options
 from mastra_deployer.cli.terminal import Terminal
+from mastra_deployer.pipeline.app_variables import app_values
 from mastra_deployer.pipeline.session import Session
-from mastra_deployer.project.environment import app_values
 
 __all__ = ("doctor",)
 

@@ -14,8 +14,8 @@ from mastra_core.pipeline import Stage
 from mastra_core.secret import Secret
 from mastra_deployer.cli.options import TARGET, Options, target_options
 from mastra_deployer.cli.terminal import Terminal
+from mastra_deployer.pipeline.app_variables import app_values
 from mastra_deployer.pipeline.session import Session
-from mastra_deployer.project.environment import app_values
 
 __all__ = ("env",)
 

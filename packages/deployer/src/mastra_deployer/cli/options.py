@@ -13,8 +13,8 @@ import click
 from mastra_core.errors import ConfigError
 from mastra_core.pipeline import Report
 from mastra_deployer.pipeline.session import Session, open_session
+from mastra_deployer.pipeline.targets import SERVER, choose_target
 from mastra_deployer.project.discovery import find_project, with_lock
-from mastra_deployer.project.targets import SERVER, choose_target
 
 __all__ = (
     "ENV_FILE",

@@ -11,6 +11,7 @@ from typing import Any
 
 from mastra_core.errors import BuildError, ConfigError, MastraError
 from mastra_core.pipeline import Build, Bundle, Platform, Problem, Project, Report
+from mastra_deployer.bundler import stage
 from mastra_deployer.bundler.metadata.build_state import load_build_state, save_build_state
 from mastra_deployer.bundler.vendor.vendor_reuse import save_vendor_directory
 from mastra_deployer.checks.app_problems import check_app
@@ -23,6 +24,7 @@ from mastra_deployer.files.directories import (
 )
 from mastra_deployer.files.lock import build_lock
 from mastra_deployer.files.temporary import scratch_directory
+from mastra_deployer.pipeline.targets import Choice
 from mastra_deployer.pipeline.up_to_date import compute_current_fingerprint, hash_build_inputs
 from mastra_deployer.plugins.hook_calls import Access, Line
 from mastra_deployer.project.discovery import config_of
@@ -34,7 +36,6 @@ from mastra_deployer.project.settings import (
     merge_settings,
     without_secrets,
 )
-from mastra_deployer.project.targets import Choice
 
 __all__ = ("Session", "open_session", "refuse")
 
@@ -197,7 +198,7 @@ def open_session(
     :param resolve: whether settings that refer to the environment are looked up.
     :raises ConfigError: for an unknown target, an unknown setting or a wrong value.
     """
-    line = Line(choice.deployer, project.root)
+    line = Line(choice.deployer, project.root, default_build=stage)
     values = read_environment(project, env_file)
     settings = merge_settings(
         line.target.settings,

@@ -27,7 +27,6 @@ from mastra_core.pipeline import (
     Target,
 )
 from mastra_core.secret import Secret
-from mastra_deployer.bundler import stage
 from mastra_deployer.plugins.manager import load_deployer, load_plugins
 from mastra_deployer.plugins.untyped_calls import UntypedHookCaller, call_plugin
 
@@ -50,12 +49,14 @@ class Line(UntypedHookCaller):
 
     :param deployer: an installed deployer's name, or a path from ``root``.
     :param root: the project's directory.
+    :param default_build: the plugin that builds where the deployer does not; ``None`` for callers
+        that build nothing.
     :raises ConfigError: when there is no such deployer.
     :raises PluginError: when the deployer or a plugin cannot be loaded.
     """
 
-    def __init__(self, deployer: str, root: Path) -> None:
-        self._deployer = load_deployer(deployer, root, stage)
+    def __init__(self, deployer: str, root: Path, default_build: object | None = None) -> None:
+        self._deployer = load_deployer(deployer, root, default_build)
         self._plugins = load_plugins()
         self._name = deployer
         self.target = self._one("mastra_target", Target)

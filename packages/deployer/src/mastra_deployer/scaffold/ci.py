@@ -9,13 +9,13 @@ from pathlib import Path
 from mastra_core.errors import ConfigError
 from mastra_core.pipeline import Project, Target
 from mastra_deployer.bundler.locks.select_lock import has_lock
+from mastra_deployer.pipeline.targets import Choice, choose_target
 from mastra_deployer.plugins.hook_calls import Line
 from mastra_deployer.plugins.manager import installed_deployers
 from mastra_deployer.project.config import read_pyproject
 from mastra_deployer.project.deployer_argument import EnvReference, mastra_calls
 from mastra_deployer.project.discovery import config_of, module_file, parse
 from mastra_deployer.project.interpreters import project_interpreter
-from mastra_deployer.project.targets import Choice, choose_target
 from mastra_deployer.scaffold.render import compatible
 
 __all__ = ("Pipeline", "read_pipeline", "serves_mastra", "target_python")
