@@ -2,8 +2,17 @@ import logging
 
 import pytest
 
-from mastra_core import Cors, Mastra, Middleware, Server, Telemetry, Workflow, create_logger, tool
-from mastra_core.agents import Agent
+from mastra_core import (
+    Agent,
+    Cors,
+    Mastra,
+    Middleware,
+    Server,
+    Telemetry,
+    Workflow,
+    create_logger,
+    tool,
+)
 from mastra_core.describe import describe, find_missing_providers
 from mastra_core.errors import ConfigError, NotFound
 

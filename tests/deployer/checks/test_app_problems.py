@@ -364,7 +364,7 @@ APP = {
     INDEX: """\
 import os, msgspec
 from mastra_core import Mastra
-from mastra_core.agents import Agent
+from mastra_core import Agent
 from .names import KEY
 
 class Chat(Agent):

@@ -12,7 +12,7 @@ from mastra_core.schema import build_parameters_type, dump, hints_of, schema_of,
 from mastra_core.telemetry import active, note, span
 
 if TYPE_CHECKING:
-    from mastra_core.agents.events import Usage
+    from mastra_core.usage import Usage
 
 __all__ = (
     "Tool",
