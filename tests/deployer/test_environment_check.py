@@ -398,7 +398,7 @@ def app(tmp_path_factory):
     """An app with everything wrong, for a platform that keeps no files."""
     root = tmp_path_factory.mktemp("checked") / "app"
     write_project(root, APP, CONFIG)
-    paper = Path(__file__).with_name("paper.py").read_text()
+    paper = Path(__file__).with_name("file_platform.py").read_text()
     paper = paper.replace("previews=True,", "previews=True, keeps_files=False,")
     (root / "paper.py").write_text(paper)
     return root

@@ -27,7 +27,7 @@ file = "paper.json"
 def bundled(tmp_path_factory, mastra):
     """A project with a bundle beside it, made once."""
     root = write_project(tmp_path_factory.mktemp("paper") / "app", {INDEX: ECHO}, CONFIG)
-    shutil.copy(Path(__file__).with_name("paper.py"), root)
+    shutil.copy(Path(__file__).with_name("file_platform.py"), root / "paper.py")
     mastra("bundle", "paper", "-o", root / "out", cwd=root).ok()
     return root
 
