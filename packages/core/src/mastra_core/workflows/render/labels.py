@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from mastra_core.workflows.model.nodes import ForEach, Loop, Sleep
 
-__all__ = ("condition_words", "each_words", "sleep_words")
+__all__ = ("format_concurrency", "format_loop_condition", "format_sleep")
 
 
-def condition_words(node: Loop) -> str:
+def format_loop_condition(node: Loop) -> str:
     """When a loop goes round again."""
     return f"{'until' if node.until else 'while'} {node.condition.name}"
 
 
-def each_words(node: ForEach) -> str:
+def format_concurrency(node: ForEach) -> str:
     """How many items at a time."""
     return "for each item" + (f", {node.concurrency} at a time" if node.concurrency > 1 else "")
 
 
-def sleep_words(node: Sleep) -> str:
+def format_sleep(node: Sleep) -> str:
     """How long."""
     if node.asks is not None:
         return f"sleep {'until' if node.until else 'for'} {node.asks.name}"

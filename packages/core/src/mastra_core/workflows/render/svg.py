@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from mastra_core.workflows.model.nodes import Branch, ForEach, Loop, Node, Single, Sleep
 from mastra_core.workflows.model.step import Step
-from mastra_core.workflows.render.labels import condition_words, each_words, sleep_words
+from mastra_core.workflows.render.labels import (
+    format_concurrency,
+    format_loop_condition,
+    format_sleep,
+)
 
 if TYPE_CHECKING:
     from mastra_core.workflows.model.workflow import Workflow
 
-__all__ = ("svg",)
+__all__ = ("render_svg",)
 
 _GAP, _BOX, _LETTER, _MARGIN = 36, 40, 7.6, 16  # pixels; the letter is that of 13 px monospace
 _STYLE = (
@@ -24,7 +28,7 @@ _STYLE = (
 )
 
 
-class _Part(Protocol):
+class _Element(Protocol):
     """A piece of the picture: arrows reach the middle of its top, and leave its bottom's."""
 
     width: float
@@ -34,14 +38,16 @@ class _Part(Protocol):
         """Its elements, where ``x`` is its middle and ``y`` its top."""
 
 
-def svg(workflow: Workflow) -> str:
+def render_svg(workflow: Workflow) -> str:
     """A picture that needs nothing else: no font, no script, no style sheet."""
-    whole = _Column((_Box("start", "", "end"), *map(_node, workflow.nodes), _Box("end", "", "end")))
+    whole = _Column(
+        (_Box("start", "", "end"), *map(_build_node, workflow.nodes), _Box("end", "", "end"))
+    )
     width, height = whole.width + 2 * _MARGIN, whole.height + 2 * _MARGIN
     return "\n".join([
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" '
         f'width="{width:g}" height="{height:g}" role="img">',
-        f"<title>{_escaped(workflow.id)}</title><style>{_STYLE}</style>",
+        f"<title>{_escape(workflow.id)}</title><style>{_STYLE}</style>",
         '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" '
         'markerHeight="7" orient="auto"><path d="M0 0L8 4L0 8"/></marker></defs>',
         *whole.draw(width / 2, _MARGIN),
@@ -49,23 +55,23 @@ def svg(workflow: Workflow) -> str:
     ])  # fmt: skip
 
 
-def _node(node: Node) -> _Part:
+def _build_node(node: Node) -> _Element:
     match node:
         case Sleep():
-            return _Box(sleep_words(node), "", "sleep")
+            return _Box(format_sleep(node), "", "sleep")
         case Loop():
-            return _step(node.step, condition_words(node))
+            return _build_step(node.step, format_loop_condition(node))
         case ForEach():
-            return _step(node.step, each_words(node))
+            return _build_step(node.step, format_concurrency(node))
         case Single():
-            return _step(node.step)
+            return _build_step(node.step)
     words = [item.name for item in node.conditions] if isinstance(node, Branch) else []
-    return _Row(tuple(map(_step, node.steps)), tuple(words))
+    return _Row(tuple(map(_build_step, node.steps)), tuple(words))
 
 
-def _step(item: Step[Any, Any], note: str = "") -> _Part:
+def _build_step(item: Step[Any, Any], note: str = "") -> _Element:
     if item.workflow is not None:
-        return _Frame(item.id, note, _Column(tuple(map(_node, item.workflow.nodes))))
+        return _Frame(item.id, note, _Column(tuple(map(_build_node, item.workflow.nodes))))
     return _Box(item.id, note, item.kind + (" suspend" if item.can_suspend else ""))
 
 
@@ -74,7 +80,7 @@ class _Box:
 
     def __init__(self, title: str, note: str, kind: str) -> None:
         self.title, self.note, self.kind = title, note, kind
-        self.width = _wide(title, 0.85 * len(note))
+        self.width = _measure_width(title, 0.85 * len(note))
         self.height = float(_BOX + (16 if note else 0))
 
     def draw(self, x: float, y: float) -> Iterator[str]:
@@ -84,15 +90,15 @@ class _Box:
             f'<rect class="{self.kind}" x="{x - self.width / 2:g}" y="{y:g}" '
             f'width="{self.width:g}" height="{self.height:g}" rx="{radius}"/>'
         )
-        yield _text(self.title, x, y + 25)
+        yield _render_text(self.title, x, y + 25)
         if self.note:
-            yield _text(self.note, x, y + 43, "note")
+            yield _render_text(self.note, x, y + 43, "note")
 
 
 class _Column:
     """Parts one after the other."""
 
-    def __init__(self, parts: Sequence[_Part]) -> None:
+    def __init__(self, parts: Sequence[_Element]) -> None:
         self.parts = parts
         self.width = max(part.width for part in parts)
         self.height = sum(part.height for part in parts) + _GAP * (len(parts) - 1)
@@ -101,7 +107,7 @@ class _Column:
         """The parts, and arrows between them."""
         for number, part in enumerate(self.parts):
             if number:
-                yield _arrow(x, y - _GAP, x, y)
+                yield _render_arrow(x, y - _GAP, x, y)
             yield from part.draw(x, y)
             y += part.height + _GAP
 
@@ -109,10 +115,10 @@ class _Column:
 class _Row:
     """Parts side by side, each under the words of its condition."""
 
-    def __init__(self, parts: Sequence[_Part], words: Sequence[str]) -> None:
+    def __init__(self, parts: Sequence[_Element], words: Sequence[str]) -> None:
         self.parts, self.words = parts, words
         self.widths = [
-            max(part.width, _wide(word))
+            max(part.width, _measure_width(word))
             for part, word in zip(parts, words or [""] * len(parts), strict=True)
         ]
         self.width = sum(self.widths) + _MARGIN * (len(parts) - 1)
@@ -123,22 +129,22 @@ class _Row:
         left, bottom = x - self.width / 2, y + self.height
         for number, (part, width) in enumerate(zip(self.parts, self.widths, strict=True)):
             middle = left + width / 2
-            yield _arrow(x, y, middle, y + _GAP)
+            yield _render_arrow(x, y, middle, y + _GAP)
             yield from part.draw(middle, y + _GAP)
             end, turn = y + _GAP + part.height, bottom - _GAP / 2
             yield f'<path d="M{middle:g} {end:g}V{turn:g}L{x:g} {bottom:g}"/>'
             if self.words:
-                yield _text(self.words[number], middle, y + _GAP - 6, "note")
+                yield _render_text(self.words[number], middle, y + _GAP - 6, "note")
             left += width + _MARGIN
 
 
 class _Frame:
     """A workflow within another one."""
 
-    def __init__(self, title: str, note: str, inner: _Part) -> None:
+    def __init__(self, title: str, note: str, inner: _Element) -> None:
         self.title = f"{title}, {note}" if note else title
         self.inner = inner
-        self.width = max(inner.width + 2 * _MARGIN, _wide(self.title))
+        self.width = max(inner.width + 2 * _MARGIN, _measure_width(self.title))
         self.height = inner.height + _GAP + _MARGIN
 
     def draw(self, x: float, y: float) -> Iterator[str]:
@@ -147,20 +153,20 @@ class _Frame:
             f'<rect class="workflow" x="{x - self.width / 2:g}" y="{y:g}" '
             f'width="{self.width:g}" height="{self.height:g}" rx="6"/>'
         )
-        yield _text(self.title, x, y + 22, "note")
+        yield _render_text(self.title, x, y + 22, "note")
         yield from self.inner.draw(x, y + _GAP)
 
 
-def _wide(title: str, least: float = 6) -> float:
+def _measure_width(title: str, least: float = 6) -> float:
     return max(len(title), least, 6) * _LETTER + 2 * _MARGIN
 
 
-def _text(words: str, x: float, y: float, kind: str = "") -> str:
+def _render_text(words: str, x: float, y: float, kind: str = "") -> str:
     name = f' class="{kind}"' if kind else ""
-    return f'<text{name} x="{x:g}" y="{y:g}">{_escaped(words)}</text>'
+    return f'<text{name} x="{x:g}" y="{y:g}">{_escape(words)}</text>'
 
 
-def _arrow(x: float, y: float, to_x: float, to_y: float) -> str:
+def _render_arrow(x: float, y: float, to_x: float, to_y: float) -> str:
     middle = y + _GAP / 2
     return (
         f'<path marker-end="url(#tip)" d="M{x:g} {y:g}C{x:g} {middle:g} '
@@ -168,7 +174,7 @@ def _arrow(x: float, y: float, to_x: float, to_y: float) -> str:
     )
 
 
-def _escaped(text: str) -> str:
+def _escape(text: str) -> str:
     """Text that cannot end the element it is in; characters XML has no place for are dropped."""
     for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
         text = text.replace(character, entity)
