@@ -1,4 +1,4 @@
-"""How nodes are put into a few words, for pictures."""
+"""Format the labels of nodes in diagrams."""
 
 from __future__ import annotations
 
@@ -8,17 +8,26 @@ __all__ = ("format_concurrency", "format_loop_condition", "format_sleep")
 
 
 def format_loop_condition(node: Loop) -> str:
-    """When a loop goes round again."""
+    """Format the condition of a loop: ``while is_open``.
+
+    :param node: the loop.
+    """
     return f"{'until' if node.until else 'while'} {node.condition.name}"
 
 
 def format_concurrency(node: ForEach) -> str:
-    """How many items at a time."""
+    """Format the concurrency of a ``foreach``: ``for each item, 2 at a time``.
+
+    :param node: the node.
+    """
     return "for each item" + (f", {node.concurrency} at a time" if node.concurrency > 1 else "")
 
 
 def format_sleep(node: Sleep) -> str:
-    """How long."""
+    """Format the duration or the end of a sleep: ``sleep 1.5 s``.
+
+    :param node: the node.
+    """
     if node.asks is not None:
         return f"sleep {'until' if node.until else 'for'} {node.asks.name}"
     if node.moment is not None:
