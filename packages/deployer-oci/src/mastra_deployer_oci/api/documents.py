@@ -65,7 +65,9 @@ def merge_config(app_config: Mapping[str, Any], base_config: Mapping[str, Any] |
         return Document.from_value(app_config, CONFIG)
     base_container, app_container = base_config.get("config") or {}, app_config["config"]
     # An entrypoint of the base would be put in front of our command.
-    inherited = {key: value for key, value in base_container.items() if key not in ("Entrypoint", "OnBuild")}
+    inherited = {
+        key: value for key, value in base_container.items() if key not in ("Entrypoint", "OnBuild")
+    }
     config = {
         **inherited,
         **app_container,

@@ -22,7 +22,9 @@ __all__ = (
 
 def find_active_release(client: httpx.Client, settings: VercelDeployer) -> dict[str, Any]:
     """``GET /v1/projects/{id}/rolling-release``; empty for none, or a plan without."""
-    response = client.get(build_release_path(settings), extensions={"mastra_accept": (402, 403, 404)})
+    response = client.get(
+        build_release_path(settings), extensions={"mastra_accept": (402, 403, 404)}
+    )
     release: dict[str, Any] = read_object(response).get("rollingRelease") or {}
     return release if release.get("state") == "ACTIVE" else {}
 
@@ -50,6 +52,6 @@ def complete_release(client: httpx.Client, settings: VercelDeployer, id: str) ->
     client.post(build_release_path(settings, "/complete"), json={"canaryDeploymentId": id})
 
 
-def build_release_path(settings: VercelDeployer, rest: str = "") -> str:
+def build_release_path(settings: VercelDeployer, suffix: str = "") -> str:
     """``/v1/projects/NAME/rolling-release`` and what follows."""
-    return build_project_path(settings, 1, f"/rolling-release{rest}")
+    return build_project_path(settings, 1, f"/rolling-release{suffix}")
