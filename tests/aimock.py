@@ -48,6 +48,7 @@ def _wait(url):
             time.sleep(0.1)
         else:
             return
+    raise AssertionError(f"the model server at {url} does not answer")
 
 
 def journal(url, words):

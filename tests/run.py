@@ -1,12 +1,14 @@
-"""Runs the tests on built wheels: `hatch run test [PYTEST ARGUMENTS]`.
+"""Run the tests on built wheels: `hatch run test [--full] [PYTEST ARGUMENTS]`.
 
-Builds the wheels, installs them into a fresh environment, compiles that, and runs pytest there,
-so that what is tested is what users install. `MASTRA_TEST_WHEELS=DIR` takes wheels made before.
+Builds the wheels, installs them into a fresh environment, compiles bytecode, and runs pytest there,
+so that the tests see what users install. `MASTRA_TEST_WHEELS=DIR` names wheels to use instead.
+Tests marked `full` run only with `--full`, or where `-m` selects them.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -29,39 +31,47 @@ EXTRAS = {"mastra_core": "[agents,mcp,telemetry]", "mastra_server": "[auth,limit
 def main(arguments: list[str]) -> int:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mastra-tests"
     environment = cache / f"venv-{sys.version_info[0]}.{sys.version_info[1]}-{os.getpid()}"
-    given = os.environ.get("MASTRA_TEST_WHEELS")
-    wheels = Path(given) if given else environment / "wheels"
+    existing = os.environ.get("MASTRA_TEST_WHEELS")
+    wheels = Path(existing) if existing else environment / "wheels"
     try:
-        uv("venv", "--quiet", "--clear", "--python", sys.executable, str(environment))
-        if not given:
+        run_uv("venv", "--quiet", "--clear", "--python", sys.executable, str(environment))
+        if not existing:
             build(wheels)
         python = install(environment, wheels)
-        return test(python, wheels, cache, arguments)
+        return run_pytest(python, wheels, cache, select(arguments))
     finally:
-        import shutil
-
         shutil.rmtree(environment, ignore_errors=True)
+
+
+def select(arguments: list[str]) -> list[str]:
+    """Leave out tests marked `full`, unless `--full` is given or `-m` selects."""
+    if "--full" in arguments:
+        return [argument for argument in arguments if argument != "--full"]
+    if any(argument.startswith("-m") for argument in arguments):
+        return arguments
+    return ["-m", "not full", *arguments]
 
 
 def build(wheels: Path) -> None:
     with ThreadPoolExecutor() as pool:
-        made = [
-            pool.submit(uv, "build", "--quiet", "--wheel", "--out-dir", str(wheels), source)
+        builds = [
+            pool.submit(run_uv, "build", "--quiet", "--wheel", "--out-dir", str(wheels), source)
             for source in SOURCES
         ]
-        for item in made:
-            item.result()
+        for result in builds:
+            result.result()
 
 
 def install(environment: Path, wheels: Path) -> str:
+    """Install the wheels and the tests' requirements; return the path of the interpreter."""
     python = str(environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
-    found = [f"{path}{EXTRAS.get(path.name.split('-')[0], '')}" for path in wheels.glob("*.whl")]
-    needs = ["--requirements", "tests/requirements.txt", *found]
-    uv("pip", "install", "--quiet", "--compile-bytecode", "--python", python, *needs)
+    packages = [f"{path}{EXTRAS.get(path.name.split('-')[0], '')}" for path in wheels.glob("*.whl")]
+    requirements = ["--requirements", "tests/requirements.txt", *packages]
+    run_uv("pip", "install", "--quiet", "--compile-bytecode", "--python", python, *requirements)
     return python
 
 
-def test(python: str, wheels: Path, cache: Path, arguments: list[str]) -> int:
+def run_pytest(python: str, wheels: Path, cache: Path, arguments: list[str]) -> int:
     environment = {
         **os.environ,
         "MASTRA_TEST_WHEELS": str(wheels),
@@ -70,15 +80,15 @@ def test(python: str, wheels: Path, cache: Path, arguments: list[str]) -> int:
     # A project's environment must not leak in, and without bytecode every start is slow.
     for name in ("VIRTUAL_ENV", "PYTHONDONTWRITEBYTECODE", "PYTHONPATH"):
         environment.pop(name, None)
-    # A file stays in one process, so that what it builds once is built once. Much of the time goes
-    # in waiting: on two cores three workers need three quarters of it, four make tests of time fail.
-    # In our order (conftest.py), not that of xdist: a long test that is alone in its file came last.
-    shared = ["-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"]
-    command = [python, "-m", "pytest", *shared, *arguments]
+    # `loadfile` keeps a file in one worker, so that its module fixtures are made once. Tests wait
+    # much of their time: on two cores three workers take three quarters of it, and with four the
+    # tests that measure time fail. The order is conftest.py's, so that no long file comes last.
+    options = ["-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"]
+    command = [python, "-m", "pytest", *options, *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 
-def uv(*arguments: str) -> None:
+def run_uv(*arguments: str) -> None:
     subprocess.run([find_uv_bin(), *arguments], cwd=ROOT, check=True)
 
 

@@ -3,7 +3,8 @@
 import httpx
 import openai
 import pytest
-from bench_scripts import load_module
+
+from tests.bench.bench_scripts import load_module
 
 MESSAGES = [{"role": "user", "content": "hi"}]
 

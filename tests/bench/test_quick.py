@@ -8,7 +8,8 @@ import os
 import shutil
 
 import pytest
-from bench_scripts import load_module, run_script
+
+from tests.bench.bench_scripts import load_module, run_script
 
 ROWS = load_module("rows").ROWS
 

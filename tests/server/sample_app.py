@@ -1,9 +1,9 @@
-"""The application that the server tests talk to."""
+"""The application that most server tests use."""
 
 import asyncio
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from mastra_core import Mastra, StepContext, ToolContext, Workflow, step, tool
 from mastra_core.agents import (
@@ -58,7 +58,7 @@ async def whoami(context: ToolContext) -> dict[str, Any]:
 
 
 class EchoAgent:
-    """Answers in the turns that a real model would take."""
+    """An agent that responds in the turns of a real model."""
 
     id = "echo-agent"
     name = "Echo Agent"
@@ -128,19 +128,21 @@ async def context_agent(input: AgentInput) -> dict:
     }
 
 
-class Trace:
-    """What the ticking agent noticed of its end."""
+class TickingRuns:
+    """The prompts of the ticking agent's runs that began and that ended, in this process."""
 
-    ended = 0
+    begun: ClassVar[list[str]] = []
+    ended: ClassVar[list[str]] = []
 
 
 async def ticking(text: str):
+    TickingRuns.begun.append(text)
     try:
         for index in range(40):
             yield f"{text}{index} "
             await asyncio.sleep(0.05)
     finally:
-        Trace.ended += 1
+        TickingRuns.ended.append(text)
 
 
 async def slow_agent(text: str) -> str:
@@ -197,7 +199,7 @@ async def see(context: StepContext) -> dict:
     return dict(context.request_context)
 
 
-def sample(**settings) -> Mastra:
+def create_sample(**settings) -> Mastra:
     settings.setdefault("logger", False)
     return Mastra(
         agents={

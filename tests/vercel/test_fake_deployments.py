@@ -1,6 +1,7 @@
 """The fake: deployments from files, how they come along, and how they are found again."""
 
 import hashlib
+import time
 
 import pytest
 
@@ -37,7 +38,9 @@ def test_a_deployment_comes_along_look_by_look(vercel):
 def test_a_deployment_comes_along_by_itself_where_time_is_set(vercel):
     vercel.fake.set_pace(looks=1_000_000, seconds=0.001)
     made = vercel.deploy()
+    end = time.monotonic() + 20
     while made["readyState"] != "READY":
+        assert time.monotonic() < end, made
         made = vercel.watch(made["id"])
 
 

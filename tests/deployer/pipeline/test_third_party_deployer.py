@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.files import find_text
 from tests.repository import EXAMPLES
 
 pytestmark = pytest.mark.slow
@@ -79,7 +80,7 @@ def test_deployer_in_the_entry_file_is_found_and_does_not_ship(acme, deploy, pro
     assert "AcmeDeployer" not in shipped and "MY" not in shipped
     assert shipped.count("\n") == source.count("\n")
     vendored = {path.name for path in (root / ".mastra-local/bundles/acme/vendor").iterdir()}
-    assert not {"mastra_deployer", "mastra_deployer_acme.py", "stamina"} & vendored
+    assert not {"mastra_deployer", "mastra_deployer_acme", "stamina"} & vendored
 
 
 def test_a_token_in_the_source_is_warned_about_and_does_not_ship(deploy, project, echo):
@@ -90,8 +91,7 @@ def test_a_token_in_the_source_is_warned_about_and_does_not_ship(deploy, project
     done = deploy(root, token="").ok()
     assert "in plain text" in done.err
     assert TOKEN not in done.err + done.out
-    for path in (root / ".mastra-local").rglob("*"):
-        assert not path.is_file() or TOKEN.encode() not in path.read_bytes(), path
+    assert not find_text(root / ".mastra-local", TOKEN)
 
 
 def test_values_of_declared_variables_reach_the_app_and_nothing_else(deploy, project, echo):
@@ -101,8 +101,7 @@ def test_values_of_declared_variables_reach_the_app_and_nothing_else(deploy, pro
     done = deploy(root, "acme", "-s", "app=env", "--prod", "--json").ok()
     assert asked(done.json["deployment"]) == "hullo-4711"
     assert "hullo-4711" not in done.out + done.err
-    for path in (root / ".mastra-local").rglob("*"):
-        assert not path.is_file() or b"hullo-4711" not in path.read_bytes(), path
+    assert not find_text(root / ".mastra-local", "hullo-4711")
 
 
 def test_prebuilt_deploys_what_lies_there(acme, deploy, project, mastra, echo):
@@ -165,12 +164,12 @@ def test_a_deploy_killed_in_the_middle_goes_on_where_it_was(acme, deploy, projec
     assert killed != 0
     assert acme.running == {}, "nothing is live"
     acme.broken_uploads = 0
-    before = len(list((acme.store / "blobs").iterdir()))
+    before = len(list((acme.directory / "blobs").iterdir()))
     acme.requests.clear()
     done = deploy(root, "acme", "-s", "app=shop", "--prebuilt", out, "--json").ok()
     assert asked(done.json["deployment"]) == "echo: hi"
     sent = len([line for line in acme.requests if line.startswith("PUT /blobs")])
-    assert sent + before == len(list((acme.store / "blobs").iterdir()))
+    assert sent + before == len(list((acme.directory / "blobs").iterdir()))
 
 
 def test_ctrl_c_says_what_users_see_and_the_next_run_goes_on(acme, deploy, project, mastra, echo):

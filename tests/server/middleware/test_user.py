@@ -1,4 +1,4 @@
-"""The user's middleware, and the page that explains it."""
+"""Test the user's middleware, and the examples of its documentation."""
 
 import asyncio
 import logging
@@ -13,7 +13,7 @@ from mastra_core import Middleware
 from mastra_core.errors import ConfigError, Conflict
 from mastra_server import create_app, request_context
 from tests.repository import ROOT
-from tests.server.sample_app import Trace, sample
+from tests.server.sample_app import TickingRuns, create_sample
 
 PAGE = ROOT / "docs" / "middleware.md"
 
@@ -47,10 +47,10 @@ def test_other_paths(serve):
         assert "x-marked" in server.http.get("/api/tools").headers
         assert "x-marked" not in server.http.get("/api/tools/addTool").headers
     with pytest.raises(ConfigError, match="in the middle"):
-        create_app(sample(server_middleware=[{"handler": mark, "path": "/api/*/tools"}]))
+        create_app(create_sample(server_middleware=[{"handler": mark, "path": "/api/*/tools"}]))
 
 
-def test_another_spelling_does_not_pass_by(serve):
+def test_no_spelling_bypasses_middleware(serve):
     async def refuse(request, next):
         return Response({"error": "no"}, status_code=401)
 
@@ -109,16 +109,16 @@ def test_exceptions(serve):
 
     with serve(server_middleware=[raising]) as server:
 
-        def asked(what):
+        def request_error(what):
             answer = server.http.get("/api/agents", headers={"x-raise": what})
             assert answer.headers.get("x-own") == ("1" if what == "http" else None)
             return answer.status_code, answer.json()
 
         internal = (500, {"error": "Internal Server Error"})
-        assert asked("http") == (418, {"error": "teapot"})
-        assert asked("request") == (409, {"error": "not now"})
+        assert request_error("http") == (418, {"error": "teapot"})
+        assert request_error("request") == (409, {"error": "not now"})
         for what in ("late", "nothing", "twice", "other"):
-            assert asked(what) == internal
+            assert request_error(what) == internal
 
 
 def test_a_middleware_may_read_the_body(serve):
@@ -150,11 +150,29 @@ def test_context_reaches_agents_tools_and_steps(serve):
     assert run.json()["result"] == {"user": "ada", "a": 1}
 
 
-def test_streams_flow_through(serve):
+TICKING = "/api/agents/ticking/stream"
+ABORT = {"x-mastra-abort-on-disconnect": "true"}
+
+
+@pytest.fixture
+def ticking_runs(monkeypatch):
+    """Runs of other tests may still go on; these lists hold only those of this test."""
+    monkeypatch.setattr(TickingRuns, "begun", [])
+    monkeypatch.setattr(TickingRuns, "ended", [])
+
+
+def wait_until(condition, seconds=5):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "the condition was never true"
+        time.sleep(0.02)
+
+
+def test_streams_flow_through(serve, ticking_runs):
     with serve(server_middleware=[mark, mark]) as server:
         times = []
         with server.http.stream(
-            "POST", "/api/agents/ticking/stream", json={"messages": "x"}
+            "POST", TICKING, json={"messages": "flowing"}, headers=ABORT
         ) as answer:
             assert answer.headers["x-marked"] == "200"
             for line in answer.iter_lines():
@@ -162,25 +180,25 @@ def test_streams_flow_through(serve):
                     times.append(time.monotonic())
                 if len(times) == 10:
                     break
+        assert len(times) == 10
         assert times[-1] - times[0] > 0.3
-        before = Trace.ended
-        deadline = time.monotonic() + 2
-        while Trace.ended == before and time.monotonic() < deadline:
-            time.sleep(0.02)
-        assert Trace.ended > 0
+        wait_until(lambda: TickingRuns.ended == ["flowing"])
 
 
-def test_an_abandoned_answer_is_stopped(serve):
-    before = Trace.ended
+async def replace_response(request, next):
+    await next(request)
+    return Response({"replaced": True}, status_code=200)
 
-    async def instead(request, next):
-        await next(request)
-        return Response({"instead": True}, status_code=200)
 
-    with serve(server_middleware=[instead]) as server:
-        answer = server.http.post("/api/agents/ticking/stream", json={"messages": "x"})
-        assert answer.json() == {"instead": True}
-    assert Trace.ended - before in (0, 1)
+def test_a_replaced_response_is_a_client_that_left(serve, ticking_runs):
+    """Its run goes on to its end, unless the client asked for another behaviour."""
+    with serve(server_middleware=[replace_response]) as server:
+        for text, headers in (("goes on", {}), ("stops", ABORT)):
+            answer = server.http.post(TICKING, json={"messages": text}, headers=headers)
+            assert answer.json() == {"replaced": True}
+        assert TickingRuns.begun == ["goes on", "stops"]
+        assert TickingRuns.ended == ["stops"]
+        wait_until(lambda: TickingRuns.ended == ["stops", "goes on"])
 
 
 def test_a_time_limit_covers_middleware(serve):
@@ -218,24 +236,24 @@ def test_asgi_classes(serve):
         assert "x-classic" not in server.http.get("/health").headers
 
 
-def examples():
-    """The complete examples of the page: its blocks that make an application."""
+def read_examples():
+    """Return the complete examples of the page: the blocks that create an application."""
     blocks = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
     return [block for block in blocks if re.search(r"^mastra = ", block, re.MULTILINE)]
 
 
-def example(index):
+def load_example(index):
     namespace = {"__name__": f"example_{index}"}
-    exec(compile(examples()[index], f"{PAGE.name}:{index}", "exec"), namespace)
+    exec(compile(read_examples()[index], f"{PAGE.name}:{index}", "exec"), namespace)
     return namespace
 
 
-def test_the_page_has_three_examples():
-    assert len(examples()) == 3
+def test_number_of_documented_examples():
+    assert len(read_examples()) == 3
 
 
-def test_the_page_about_bearer_tokens(serve):
-    with serve(example(0)["mastra"]) as server:
+def test_documented_bearer_tokens(serve):
+    with serve(load_example(0)["mastra"]) as server:
         refused = server.http.get("/api/agents")
         bearer = {"authorization": "Bearer change-me"}
         allowed = server.http.post(
@@ -246,9 +264,9 @@ def test_the_page_about_bearer_tokens(serve):
     assert allowed.json()["text"] == "Hello, Ada!"
 
 
-def test_the_page_about_cors(serve):
+def test_documented_cors(serve):
     origin = {"origin": "https://app.example.com"}
-    with serve(example(1)["mastra"]) as server:
+    with serve(load_example(1)["mastra"]) as server:
         preflight = server.http.options(
             "/api/agents", headers={**origin, "access-control-request-method": "POST"}
         )
@@ -260,16 +278,18 @@ def test_the_page_about_cors(serve):
     assert "access-control-allow-origin" not in other.headers
 
 
-def test_the_page_about_logging(serve):
-    namespace = example(2)
+def test_documented_logging(serve):
+    namespace = load_example(2)
     seen = []
     handler = logging.Handler()
     handler.emit = seen.append
     namespace["logger"].handlers = [handler]
     with serve(namespace["mastra"]) as server:
+        began = time.monotonic()
         server.http.get("/nope")
+        elapsed = (time.monotonic() - began) * 1000
         server.http.get("/health")
     (record,) = seen
     assert record.getMessage() == "GET /nope"
     assert record.status == 404
-    assert record.ms >= 0
+    assert 0 < record.ms < elapsed

@@ -44,7 +44,9 @@ def test_it_lists_inspects_rolls_back_and_promotes(vercel, run, theirs, tmp_path
     )
     theirs("link", "--yes", "--project", "shop")
     listed = theirs("ls", "shop")
-    assert all(deployment.url in listed for deployment in vercel.deployments())
+    urls = [deployment.url for deployment in vercel.deployments()]
+    assert len(urls) == 2
+    assert all(url in listed for url in urls)
     assert second in theirs("inspect", second)
     assert "rolled back" in theirs("rollback", first, "--yes")
     assert vercel.live_deployment("production").id == first
