@@ -138,7 +138,7 @@ def test_two_event_loops_have_a_connection_each(tmp_path):
 
 async def _once(files):
     async with files:
-        return await files.call("read", {"path": "a"})
+        return await files.call_tool("read", {"path": "a"})
 
 
 async def _alone():
