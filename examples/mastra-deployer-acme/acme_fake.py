@@ -1,4 +1,4 @@
-"""Acme as the conformance suite wants it: nothing is started, and it misbehaves when told to."""
+"""Acme for the conformance suite: it starts no processes, and has faults on demand."""
 
 from __future__ import annotations
 
@@ -15,54 +15,54 @@ __all__ = ("AcmeFake",)
 
 
 class AcmeFake(Acme):
-    """The real platform without its machines."""
+    """The platform without processes."""
 
-    def __init__(self, store: Path, token: str = "acme-token-of-the-suite") -> None:  # noqa: S107  # it opens nothing
-        super().__init__(store, token, processes=False)
+    def __init__(self, directory: Path, token: str = "acme-token-of-the-suite") -> None:  # noqa: S107  # a token of the tests
+        super().__init__(directory, token, processes=False)
 
     def settings(self) -> dict[str, str]:
         return {"app": "shop"}
 
     def live(self, environment: Stage) -> Live | None:
-        seen = self._app.seen(environment) if self._app else None
-        if self._app is None or seen is None:
+        release = self._app.get_live(environment) if self._app else None
+        if self._app is None or release is None:
             return None
-        files = self.kept.files(self._app, seen.deployment)
+        files = self.store.get_files(self._app, release.deployment)
         content = {path: file.read_bytes() for path, file in files.items()}
-        return Live(id=seen.deployment, files=content, env=seen.env)
+        return Live(id=release.deployment, files=content, env=release.env)
 
     def things(self) -> list[str]:
-        apps = self.kept.apps.values()
+        apps = self.store.apps.values()
         return [*(app.id for app in apps), *(name for app in apps for name in app.deployments)]
 
     def reset(self) -> None:
         self.heal()
-        shutil.rmtree(self.store)
-        self.kept = Store(self.store, survives=False)
+        shutil.rmtree(self.directory)
+        self.store = Store(self.directory, persistent=False)
 
     def heal(self) -> None:
-        self.refusing, self.failing, self.hanging = "", "", False
+        self.rejection, self.failure, self.hangs = "", "", False
 
-    def refuse(self, words: str) -> None:
-        self.refusing = words
+    def refuse(self, message: str) -> None:
+        self.rejection = message
 
-    def fail(self, words: str) -> None:
-        self.failing = words
+    def fail(self, message: str) -> None:
+        self.failure = message
 
     def hang(self) -> None:
-        self.hanging = True
+        self.hangs = True
 
     def traffic(self) -> dict[str, int]:
         app = self._app
-        seen = app.seen("production") if app else None
-        if app is None or seen is None:
+        live = app.get_live("production") if app else None
+        if app is None or live is None:
             return {}
-        return {seen.deployment: 100 - sum(app.canary.values()), **app.canary}
+        return {live.deployment: 100 - sum(app.canary.values()), **app.canary}
 
     def say(self, text: str) -> None:
         if self._app:
-            self._app.said.append(text)
+            self._app.log.append(text)
 
     @property
     def _app(self) -> App | None:
-        return next(iter(self.kept.apps.values()), None)
+        return next(iter(self.store.apps.values()), None)

@@ -1,4 +1,4 @@
-"""Acme: a platform of its own, over HTTP on loopback.
+"""Acme: a platform with an HTTP API on loopback.
 
     GET    /user                                    -> {"name"}
     GET    /apps?name=NAME                          -> {"apps": [APP, ...]}
@@ -15,8 +15,8 @@
     GET    /apps/ID/logs                            -> {"lines": [...]}
 
 APP is {"id", "name", "previous"}. RELEASE is {"state", "error", "deployment": DEPLOYMENT}, and goes
-from "building" to "ready" or "failed". Releasing lays the files out, runs `python index.py`, and
-is ready once that serves; then the one before is stopped. State survives a restart.
+from "building" to "ready" or "failed". A release writes the files and runs `python index.py`; it is
+ready once that serves, and then the previous one is stopped. State survives a restart.
 """
 
 from __future__ import annotations
@@ -32,32 +32,35 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from acme_machines import Process, end, lay_out, start
-from acme_store import App, Refused, Release, Store
+from acme_machines import Process, start, stop, write_files
+from acme_store import App, Release, RequestError, Store
 
-_LOOKS = 1  # how often a release is still building, where no process is started
+_BUILDING_POLLS = 1  # polls that find a release still building, where no process is started
 
 
 class Acme(ThreadingHTTPServer):
     """The platform.
 
-    :param processes: whether releases run; without, they are ready when looked at twice.
+    :param directory: holds all state.
+    :param token: the only one that is accepted.
+    :param port: to bind; 0 for a free one.
+    :param processes: whether releases run; without, they are ready at the second poll.
     """
 
     daemon_threads = True
-    request_queue_size = (
-        128  # uploads connect all at once; one that is dropped comes after a second
-    )
+    request_queue_size = 128  # uploads connect all at once, and a dropped one costs a second
 
-    def __init__(self, store: Path, token: str, port: int = 0, *, processes: bool = True) -> None:
+    def __init__(
+        self, directory: Path, token: str, port: int = 0, *, processes: bool = True
+    ) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
-        self.store, self.token, self.processes = store, token, processes
-        self.kept = Store(store, survives=processes)
+        self.directory, self.token, self.processes = directory, token, processes
+        self.store = Store(directory, persistent=processes)
         self.running: dict[tuple[str, str], Process] = {}
         self.requests: list[str] = []
-        self.broken_uploads = 0  # how many blobs to refuse with 503, for trying retries
-        self.refusing = self.failing = ""  # words
-        self.hanging = False
+        self.broken_uploads = 0  # how many uploads to answer with 503, for tests of retries
+        self.rejection = self.failure = ""  # messages
+        self.hangs = False
         self._builds: list[threading.Thread] = []
 
     @property
@@ -65,28 +68,29 @@ class Acme(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}"
 
     def release(self, app: App, stage: str, id: str, fingerprint: str = "") -> Release:
-        """Put a deployment before users; asked for twice it is still one release."""
-        files = self.kept.files(app, id)
-        env, last, seen = app.env.get(stage, {}), app.asked.get(stage), app.seen(stage)
-        for same in (last, seen):
-            if same and (same.deployment, same.env) == (id, env) and same.state != "failed":
-                app.asked[stage], same.fingerprint = same, fingerprint or same.fingerprint
-                return same
-        made = Release(deployment=id, env=dict(env), fingerprint=fingerprint)
-        app.asked[stage] = made
+        """Start to make a deployment live; a repeated request gives the same release."""
+        files = self.store.get_files(app, id)
+        env = app.env.get(stage, {})
+        for other in (app.latest.get(stage), app.get_live(stage)):
+            if other and (other.deployment, other.env) == (id, env) and other.state != "failed":
+                app.latest[stage], other.fingerprint = other, fingerprint or other.fingerprint
+                return other
+        release = Release(deployment=id, env=dict(env), fingerprint=fingerprint)
+        app.latest[stage] = release
         if self.processes:
-            build = threading.Thread(target=self._run, args=(app, stage, made, files))
+            build = threading.Thread(target=self._run, args=(app, stage, release, files))
             self._builds.append(build)
             build.start()
-        return made
+        return release
 
-    def look(self, app: App, stage: str) -> Release:
-        release = app.asked.get(stage)
+    def poll(self, app: App, stage: str) -> Release:
+        """Return a stage's latest release; without processes, polls make it ready."""
+        release = app.latest.get(stage)
         if release is None:
-            raise Refused(404, f"nothing was released to {stage}")
-        release.looks += 1
-        if not self.processes and release.state == "building" and release.looks > _LOOKS:
-            self._done(app, stage, release, f"{self.url}/live/{app.name}/{stage}")
+            raise RequestError(404, f"nothing was released to {stage}")
+        release.polls += 1
+        if not self.processes and release.state == "building" and release.polls > _BUILDING_POLLS:
+            self._finish(app, stage, release, f"{self.url}/live/{app.name}/{stage}")
         return release
 
     def start(self) -> None:
@@ -97,129 +101,131 @@ class Acme(ThreadingHTTPServer):
         for build in self._builds:
             build.join()
         for process in self.running.values():
-            end(process)
-        closing = threading.Thread(target=self.shutdown)
-        closing.start()
-        with contextlib.suppress(OSError):  # it looks up when somebody comes, else twice a second
+            stop(process)
+        thread = threading.Thread(target=self.shutdown)
+        thread.start()
+        # The server notices a shutdown twice a second, or at once when a connection arrives.
+        with contextlib.suppress(OSError):
             socket.create_connection(("127.0.0.1", self.server_port)).close()
-        closing.join()
+        thread.join()
         self.server_close()
 
     def _run(self, app: App, stage: str, release: Release, files: Mapping[str, Path]) -> None:
-        directory = self.store / "live" / app.name / release.deployment
+        directory = self.directory / "live" / app.name / release.deployment
         try:
-            lay_out(files, directory)
+            write_files(files, directory)
             process, port = start(directory, release.env, directory.with_suffix(".log"))
-        except Refused as refused:
-            release.state, release.error = "failed", str(refused)
+        except RequestError as error:
+            release.state, release.error = "failed", str(error)
             return
-        with self.kept.lock:
-            if app.asked.get(stage) is not release:  # another was asked for meanwhile
-                end(process)
+        with self.store.lock:
+            if app.latest.get(stage) is not release:  # a later release replaced this one
+                stop(process)
                 return
             before = self.running.pop((app.name, stage), None)
             self.running[app.name, stage] = process
-            self._done(app, stage, release, f"http://127.0.0.1:{port}")
+            self._finish(app, stage, release, f"http://127.0.0.1:{port}")
         if before is not None:
-            end(before)
+            stop(before)
 
-    def _done(self, app: App, stage: str, release: Release, url: str) -> None:
-        if self.failing:
-            release.state, release.error = "failed", self.failing
-        elif not self.hanging and app.asked.get(stage) is release:
+    def _finish(self, app: App, stage: str, release: Release, url: str) -> None:
+        if self.failure:
+            release.state, release.error = "failed", self.failure
+        elif not self.hangs and app.latest.get(stage) is release:
             release.state, release.url = "ready", url
-            app.live.setdefault(stage, []).append(release)
+            app.history.setdefault(stage, []).append(release)
             if stage == "production":
                 app.canary.clear()
-            self.kept.save()
+            self.store.save()
 
 
 class _Handler(BaseHTTPRequestHandler):
     server: Acme
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    wbufsize = -1  # one answer, one packet
+    wbufsize = -1  # one packet for a response
 
     def _get(self, path: list[str], query: Mapping[str, list[str]]) -> dict[str, Any]:
-        kept = self.server.kept
+        store = self.server.store
         match path:
             case ["user"]:
                 return {"name": "tester"}
             case ["blobs"]:
-                return {"digests": kept.digests()}
+                return {"digests": store.list_digests()}
             case ["apps"]:
-                wanted = query.get("name", [""])[0]
-                found = [app for app in kept.apps.values() if app.name == wanted]
-                return {"apps": [app.answer() for app in found]}
+                name = query.get("name", [""])[0]
+                return {"apps": [app.to_json() for app in store.apps.values() if app.name == name]}
             case ["apps", id, "deployments"]:
-                return {"deployments": _listed(kept.app(id))}
+                return {"deployments": _list_deployments(store.get_app(id))}
             case ["apps", id, "env", stage]:
-                return {"names": sorted(kept.app(id).env.get(stage, {}))}
+                return {"names": sorted(store.get_app(id).env.get(stage, {}))}
             case ["apps", id, "logs"]:
-                return {"lines": kept.app(id).said}
+                return {"lines": store.get_app(id).log}
             case ["apps", id, ("production" | "preview") as stage]:
-                return _told(kept.app(id), stage, self.server.look(kept.app(id), stage))
-        raise Refused(404, f"there is nothing at {self.path}")
+                app = store.get_app(id)
+                return _describe_release(app, stage, self.server.poll(app, stage))
+        raise RequestError(404, f"there is nothing at {self.path}")
 
-    def _put(self, path: list[str], told: dict[str, Any]) -> dict[str, Any]:
-        kept = self.server.kept
+    def _put(self, path: list[str], data: dict[str, Any]) -> dict[str, Any]:
+        store = self.server.store
         match path:
             case ["apps"]:
-                return kept.create(told["name"]).answer()
+                return store.create_app(data["name"]).to_json()
             case ["apps", id, "deployments", deployment]:
-                kept.announce(kept.app(id), deployment, told)
-                return {"missing": kept.missing(told.values())}
+                store.create_deployment(store.get_app(id), deployment, data)
+                return {"missing": store.find_missing(data.values())}
             case ["apps", id, "env", stage]:
-                values = {**kept.app(id).env.get(stage, {}), **told}
-                kept.app(id).env[stage] = {k: v for k, v in values.items() if v is not None}
-            case ["apps", id, "production"] if 0 <= told.get("percent", 100) < 100:
-                app, share = kept.app(id), {told["deployment"]: told["percent"]}
-                kept.files(app, told["deployment"])
-                app.canary = share if told["percent"] else {}
-                return {"deployment": _shown(app, told["deployment"], "production")}
+                values = {**store.get_app(id).env.get(stage, {}), **data}
+                store.get_app(id).env[stage] = {k: v for k, v in values.items() if v is not None}
+            case ["apps", id, "production"] if 0 <= data.get("percent", 100) < 100:
+                app, share = store.get_app(id), {data["deployment"]: data["percent"]}
+                store.get_files(app, data["deployment"])
+                app.canary = share if data["percent"] else {}
+                return {"deployment": _describe(app, data["deployment"], "production")}
             case ["apps", id, ("production" | "preview") as stage]:
-                app = kept.app(id)
-                words = (told["deployment"], told.get("fingerprint", ""))
-                return _told(app, stage, self.server.release(app, stage, *words))
+                app = store.get_app(id)
+                fingerprint = data.get("fingerprint", "")
+                release = self.server.release(app, stage, data["deployment"], fingerprint)
+                return _describe_release(app, stage, release)
             case _:
-                raise Refused(404, f"there is nothing at {self.path}")
+                raise RequestError(404, f"there is nothing at {self.path}")
         return {}
 
-    def _handled(self, body: bytes) -> dict[str, Any]:
+    def _dispatch(self, body: bytes) -> dict[str, Any]:
         if self.headers.get("authorization") != f"Bearer {self.server.token}":
-            raise Refused(401, "the token is not known here")
+            raise RequestError(401, "the token is not known here")
         address = urlsplit(self.path)
-        path, kept = address.path.strip("/").split("/"), self.server.kept
+        path, store = address.path.strip("/").split("/"), self.server.store
         if self.command == "GET":
             return self._get(path, parse_qs(address.query))
-        if self.server.refusing:
-            raise Refused(422, self.server.refusing)
+        if self.server.rejection:
+            raise RequestError(422, self.server.rejection)
         if path[0] == "blobs":
-            return self._blob(path[1], body)
-        with kept.lock:
+            return self._store_blob(path[1], body)
+        with store.lock:
             if self.command == "DELETE":
-                kept.apps.pop(kept.app(path[1]).id)
-                answer: dict[str, Any] = {}
+                store.apps.pop(store.get_app(path[1]).id)
+                result: dict[str, Any] = {}
             else:
-                answer = self._put(path, json.loads(body))
-            kept.save()
-        return answer
+                result = self._put(path, json.loads(body))
+            store.save()
+        return result
 
-    def _blob(self, digest: str, content: bytes) -> dict[str, Any]:
+    def _store_blob(self, digest: str, content: bytes) -> dict[str, Any]:
         if self.server.broken_uploads:
             self.server.broken_uploads -= 1
-            raise Refused(503, "try again")
-        self.server.kept.receive(digest, content)
+            raise RequestError(503, "try again")
+        self.server.store.store_blob(digest, content)
         return {}
 
-    def _answer(self) -> None:
+    def _handle(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
         self.server.requests.append(f"{self.command} {self.path}")
         status, result = 200, {}
         try:
-            result = self._handled(body)
-        except Refused as refused:
-            status, result = refused.status, {"error": {"message": str(refused)}}
+            result = self._dispatch(body)
+        except RequestError as error:
+            status, result = error.status, {"error": {"message": str(error)}}
         content = json.dumps(result).encode()
         self.send_response_only(status)
         self.send_header("content-type", "application/json")
@@ -227,43 +233,46 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    do_GET = do_PUT = do_POST = do_DELETE = _answer  # noqa: N815  # the library's names
+    do_GET = do_PUT = do_POST = do_DELETE = _handle  # noqa: N815  # the library's names
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing; the tests read `requests`."""
+        """Print nothing; tests read `requests`."""
 
 
-def _shown(app: App, name: str, stage: str = "") -> dict[str, Any]:
-    """A deployment, as its stage has it."""
-    told = app.deployments[name]
+def _describe(app: App, id: str, stage: str = "") -> dict[str, Any]:
+    """Return a deployment as JSON, with its state in a stage."""
     stage = stage or "preview"
-    past = [release for release in app.live.get(stage, []) if release.deployment == name]
-    seen = app.seen(stage)
+    releases = [release for release in app.history.get(stage, []) if release.deployment == id]
+    live = app.get_live(stage)
     return {
-        "id": name,
-        "url": past[-1].url if past else "",
+        "id": id,
+        "url": releases[-1].url if releases else "",
         "environment": stage,
-        "created": told["created"],
-        "live": seen is not None and seen.deployment == name,
-        "percent": app.canary.get(name),
-        "fingerprint": past[-1].fingerprint if past else "",
-        "state": "ready" if past else "building",
+        "created": app.deployments[id]["created"],
+        "live": live is not None and live.deployment == id,
+        "percent": app.canary.get(id),
+        "fingerprint": releases[-1].fingerprint if releases else "",
+        "state": "ready" if releases else "building",
     }
 
 
-def _listed(app: App) -> list[dict[str, Any]]:
-    """Every deployment, the newest first, in the stage where users see it, or saw it."""
-    found = []
+def _list_deployments(app: App) -> list[dict[str, Any]]:
+    """Return every deployment, the newest first, in the stage where it is or was live."""
+    items = []
     for name in reversed(app.deployments):
-        stages = [stage for stage, past in app.live.items() if name in {x.deployment for x in past}]
-        live = [stage for stage in stages if (seen := app.seen(stage)) and seen.deployment == name]
-        found.append(_shown(app, name, ([*sorted(live)[::-1], *stages] or [""])[0]))
-    return found
+        stages = [
+            stage
+            for stage, releases in app.history.items()
+            if name in {release.deployment for release in releases}
+        ]
+        live = [s for s in stages if (release := app.get_live(s)) and release.deployment == name]
+        items.append(_describe(app, name, ([*sorted(live)[::-1], *stages] or [""])[0]))
+    return items
 
 
-def _told(app: App, stage: str, release: Release) -> dict[str, Any]:
-    shown = {**_shown(app, release.deployment, stage), "state": release.state}
-    return {"state": release.state, "error": release.error, "deployment": shown}
+def _describe_release(app: App, stage: str, release: Release) -> dict[str, Any]:
+    deployment = {**_describe(app, release.deployment, stage), "state": release.state}
+    return {"state": release.state, "error": release.error, "deployment": deployment}
 
 
 def main() -> None:

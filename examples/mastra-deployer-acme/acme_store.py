@@ -1,4 +1,4 @@
-"""What Acme keeps: apps, their deployments and variables, and the content of files."""
+"""Acme's store: apps, their deployments and variables, and the content of files."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ("App", "Refused", "Release", "Store")
+__all__ = ("App", "Release", "RequestError", "Store")
 
 
-class Refused(Exception):
-    """An answer that is no success, with the platform's words."""
+class RequestError(Exception):
+    """A response with an error status and a message."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -24,7 +24,7 @@ class Refused(Exception):
 
 @dataclasses.dataclass(kw_only=True)
 class Release:
-    """A deployment on its way to users, with the variables it was given."""
+    """A deployment that becomes live in a stage, with its variables."""
 
     deployment: str
     env: dict[str, str]
@@ -32,28 +32,28 @@ class Release:
     url: str = ""
     error: str = ""
     fingerprint: str = ""
-    looks: int = 0
+    polls: int = 0
 
 
 @dataclasses.dataclass(kw_only=True)
 class App:
-    """An app: `asked` has the latest release of a stage, `live` all that users have seen."""
+    """An app, with the latest release of each stage, and all releases that were live."""
 
     id: str
     name: str
     deployments: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
     env: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)
-    asked: dict[str, Release] = dataclasses.field(default_factory=dict)
-    live: dict[str, list[Release]] = dataclasses.field(default_factory=dict)
+    latest: dict[str, Release] = dataclasses.field(default_factory=dict)
+    history: dict[str, list[Release]] = dataclasses.field(default_factory=dict)
     canary: dict[str, int] = dataclasses.field(default_factory=dict)
-    said: list[str] = dataclasses.field(default_factory=list)
+    log: list[str] = dataclasses.field(default_factory=list)
 
-    def seen(self, stage: str) -> Release | None:
-        """What users of that stage see."""
-        return self.live[stage][-1] if self.live.get(stage) else None
+    def get_live(self, stage: str) -> Release | None:
+        """Return the release that users of a stage see."""
+        return self.history[stage][-1] if self.history.get(stage) else None
 
-    def answer(self) -> dict[str, Any]:
-        before = self.live.get("production", [])[-2:-1]
+    def to_json(self) -> dict[str, Any]:
+        before = self.history.get("production", [])[-2:-1]
         previous = before[0].deployment if before else ""
         return {"id": self.id, "name": self.name, "previous": previous}
 
@@ -61,63 +61,66 @@ class App:
 class Store:
     """Files by digest, and everything else in one file that is replaced as a whole."""
 
-    def __init__(self, directory: Path, *, survives: bool = True) -> None:
-        self.directory, self.survives = directory, survives
+    def __init__(self, directory: Path, *, persistent: bool = True) -> None:
+        self.directory, self.persistent = directory, persistent
         self.lock = threading.RLock()
-        self.careless = False  # whether a deployment may be released that is not all there
+        self.allow_incomplete = False  # whether a deployment with missing files may be released
         self.apps: dict[str, App] = {}
         (directory / "blobs").mkdir(parents=True, exist_ok=True)
         if (directory / "state.json").exists():
-            known = json.loads((directory / "state.json").read_text())
-            self.apps = {app["id"]: _app(app) for app in known}
+            state = json.loads((directory / "state.json").read_text())
+            self.apps = {app["id"]: _parse_app(app) for app in state}
 
     def save(self) -> None:
-        if not self.survives:
+        if not self.persistent:
             return
         draft = self.directory / "state.draft"
         draft.write_text(json.dumps([dataclasses.asdict(app) for app in self.apps.values()]))
         draft.replace(self.directory / "state.json")
 
-    def create(self, name: str) -> App:
+    def create_app(self, name: str) -> App:
         app = App(id=f"app-{len(self.apps) + 1}", name=name)
         self.apps[app.id] = app
         return app
 
-    def app(self, id: str) -> App:
+    def get_app(self, id: str) -> App:
         if id not in self.apps:
-            raise Refused(404, f"there is no app {id}")
+            raise RequestError(404, f"there is no app {id}")
         return self.apps[id]
 
-    def digests(self) -> list[str]:
+    def list_digests(self) -> list[str]:
         return sorted(path.name for path in (self.directory / "blobs").iterdir())
 
-    def missing(self, digests: Iterable[str]) -> list[str]:
-        return sorted(set(digests) - set(self.digests()))
+    def find_missing(self, digests: Iterable[str]) -> list[str]:
+        return sorted(set(digests) - set(self.list_digests()))
 
-    def announce(self, app: App, id: str, files: Mapping[str, str]) -> None:
-        known = app.deployments.get(id, {"created": dt.datetime.now(dt.UTC).isoformat()})
-        app.deployments[id] = {**known, "files": dict(files)}
+    def create_deployment(self, app: App, id: str, files: Mapping[str, str]) -> None:
+        existing = app.deployments.get(id, {"created": dt.datetime.now(dt.UTC).isoformat()})
+        app.deployments[id] = {**existing, "files": dict(files)}
 
-    def receive(self, digest: str, content: bytes) -> None:
+    def store_blob(self, digest: str, content: bytes) -> None:
         if hashlib.sha256(content).hexdigest() != digest:
-            raise Refused(400, f"the content of {digest} has another digest")
+            raise RequestError(400, f"the content of {digest} has another digest")
         draft = self.directory / f"{digest}.{threading.get_ident()}"
         draft.write_bytes(content)
         draft.replace(self.directory / "blobs" / digest)
 
-    def files(self, app: App, id: str) -> dict[str, Path]:
-        """Every file of a deployment: its path there, and where its content is."""
+    def get_files(self, app: App, id: str) -> dict[str, Path]:
+        """Return the stored content of every file of a deployment, by the file's path."""
         if id not in app.deployments:
-            raise Refused(404, f"there is no deployment {id}")
+            raise RequestError(404, f"there is no deployment {id}")
         files = app.deployments[id]["files"]
-        missing = self.missing(files.values())
-        if missing and not self.careless:
-            raise Refused(409, f"{len(missing)} files are missing")
-        there = {path: digest for path, digest in files.items() if digest not in missing}
-        return {path: self.directory / "blobs" / digest for path, digest in there.items()}
+        missing = self.find_missing(files.values())
+        if missing and not self.allow_incomplete:
+            raise RequestError(409, f"{len(missing)} files are missing")
+        stored = {path: digest for path, digest in files.items() if digest not in missing}
+        return {path: self.directory / "blobs" / digest for path, digest in stored.items()}
 
 
-def _app(known: dict[str, Any]) -> App:
-    asked = {stage: Release(**release) for stage, release in known.pop("asked").items()}
-    live = {stage: [Release(**each) for each in past] for stage, past in known.pop("live").items()}
-    return App(**known, asked=asked, live=live)
+def _parse_app(data: dict[str, Any]) -> App:
+    latest = {stage: Release(**release) for stage, release in data.pop("latest").items()}
+    history = {
+        stage: [Release(**release) for release in releases]
+        for stage, releases in data.pop("history").items()
+    }
+    return App(**data, latest=latest, history=history)

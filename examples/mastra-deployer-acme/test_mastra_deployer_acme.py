@@ -1,10 +1,10 @@
-"""Acme keeps the promises of a deployer."""
+"""Acme's deployer passes the conformance suite."""
 
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
-import mastra_deployer_acme
+import mastra_deployer_acme.hooks
 import pytest
 from acme_fake import AcmeFake
 
@@ -14,7 +14,7 @@ from mastra_deployer.testing import DeployerSuite
 class TestAcme(DeployerSuite):
     @pytest.fixture
     def deployer(self) -> ModuleType:
-        return mastra_deployer_acme
+        return mastra_deployer_acme.hooks
 
     @pytest.fixture
     def platform(self, tmp_path: Path) -> Iterator[AcmeFake]:

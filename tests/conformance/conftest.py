@@ -1,4 +1,4 @@
-"""The example is tried as its author would, and so are worse ones."""
+"""Makes the example and its tests importable."""
 
 import sys
 from pathlib import Path

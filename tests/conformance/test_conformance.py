@@ -1,29 +1,29 @@
-"""The conformance suite on the example, on one with every verb, and on subclasses that cheat."""
+"""The conformance suite on the example, on a deployer with every hook, and its own rules."""
 
-import mastra_deployer_acme
+import mastra_deployer_acme.hooks
 import pytest
 from test_mastra_deployer_acme import TestAcme
 
 from mastra_deployer.testing import DeployerSuite
-from tests.conformance.deployer_sources import forget, module_of, whole
+from tests.conformance.deployer_sources import load_module, read_source, unload_module
 
-EXAMPLE = TestAcme  # pytest collects it here, as it does where its author keeps it
+EXAMPLE = TestAcme  # pytest collects it here too
 
 
-class TestWhole(TestAcme):
+class TestAllHooks(TestAcme):
     @pytest.fixture
     def deployer(self, tmp_path):
-        module = module_of(whole(), tmp_path)
+        module = load_module(read_source(), tmp_path)
         yield module
-        forget(module, tmp_path)
+        unload_module(module, tmp_path)
 
 
 def test_the_example_is_short_enough_to_copy():
-    with open(mastra_deployer_acme.__file__, encoding="utf-8") as source:
+    with open(mastra_deployer_acme.hooks.__file__, encoding="utf-8") as source:
         assert len(source.readlines()) < 100
 
 
-def test_a_promise_is_not_taken_back_in_silence():
+def test_overriding_a_test_without_xfail_is_rejected():
     with pytest.raises(TypeError, match="test_a_bundle_holds_no_secret"):
 
         class Silent(DeployerSuite):
@@ -34,7 +34,7 @@ def test_a_promise_is_not_taken_back_in_silence():
 @pytest.mark.parametrize(
     "name", ["test_a_bundle_holds_no_secret", "test_the_target_has_a_description"]
 )
-def test_neither_by_a_mixin_nor_by_nothing(name):
+def test_overriding_by_a_mixin_or_by_none_is_rejected(name):
     mixin = type("Mixin", (), {name: lambda self: None})
     with pytest.raises(TypeError, match=name):
         type("Mixed", (mixin, DeployerSuite), {})
@@ -43,16 +43,16 @@ def test_neither_by_a_mixin_nor_by_nothing(name):
 
 
 @pytest.mark.parametrize("reason", ["", "  ", None])
-def test_a_reason_has_words(reason):
+def test_an_xfail_without_a_reason_is_rejected(reason):
     @pytest.mark.xfail(reason=reason)
     def test(self):
         pass
 
     with pytest.raises(TypeError, match="reason"):
-        type("Wordless", (DeployerSuite,), {"test_a_copied_bundle_loads": test})
+        type("NoReason", (DeployerSuite,), {"test_a_copied_bundle_loads": test})
 
 
-def test_with_a_reason_a_promise_is_expected_to_fail():
+def test_an_xfail_with_a_reason_is_accepted():
     @pytest.mark.xfail(reason="Acme's bundles melt.")
     def test(self):
         pass
@@ -61,9 +61,9 @@ def test_with_a_reason_a_promise_is_expected_to_fail():
     assert suite.test_a_copied_bundle_loads is test
 
 
-def test_every_promise_is_said_in_a_sentence():
-    promises = [name for name in dir(DeployerSuite) if name.startswith("test_")]
-    assert len(promises) > 40
-    for name in promises:
-        words = (getattr(DeployerSuite, name).__doc__ or "").strip()
-        assert words.endswith("."), name
+def test_every_test_has_a_docstring_of_a_sentence():
+    names = [name for name in dir(DeployerSuite) if name.startswith("test_")]
+    assert len(names) > 40
+    for name in names:
+        docstring = (getattr(DeployerSuite, name).__doc__ or "").strip()
+        assert docstring.endswith("."), name

@@ -1,4 +1,4 @@
-"""Both storages, for whatever must hold on each."""
+"""Both storages, for tests that must pass on each."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""A model that says what it is told to, whole or in pieces, and remembers what it was asked."""
+"""A scripted model, which answers whole or in chunks and records its requests."""
 
 import asyncio
 import json
@@ -19,40 +19,40 @@ class Script:
         self.infos = []
 
     async def stream(self, messages: list, info: AgentInfo):
-        for piece in self._next(messages, info):
+        for piece in self._take_turn(messages, info):
             if isinstance(piece, Exception):
                 raise piece
             yield piece
 
-    async def whole(self, messages: list, info: AgentInfo) -> ModelResponse:
+    async def generate(self, messages: list, info: AgentInfo) -> ModelResponse:
         parts = []
-        for piece in self._next(messages, info):
+        for piece in self._take_turn(messages, info):
             if isinstance(piece, Exception):
                 raise piece
-            parts += [TextPart(piece)] if isinstance(piece, str) else map(_part, piece.values())
-        return ModelResponse(parts=_joined(parts))
+            parts += [TextPart(piece)] if isinstance(piece, str) else map(_to_part, piece.values())
+        return ModelResponse(parts=_join_parts(parts))
 
-    def _next(self, messages, info):
+    def _take_turn(self, messages, info):
         self.asked.append(list(messages))
         self.infos.append(info)
         return self.turns.pop(0)
 
     @property
     def model(self):
-        return FunctionModel(self.whole, stream_function=self.stream)
+        return FunctionModel(self.generate, stream_function=self.stream)
 
 
-def _joined(parts):
-    made = []
+def _join_parts(parts):
+    joined = []
     for part in parts:
-        if made and isinstance(part, TextPart) and isinstance(made[-1], TextPart):
-            made[-1] = TextPart(made[-1].content + part.content)
+        if joined and isinstance(part, TextPart) and isinstance(joined[-1], TextPart):
+            joined[-1] = TextPart(joined[-1].content + part.content)
         else:
-            made.append(part)
-    return made
+            joined.append(part)
+    return joined
 
 
-def _part(delta):
+def _to_part(delta):
     if isinstance(delta, DeltaToolCall):
         return ToolCallPart(delta.name, delta.json_args, delta.tool_call_id)
     return ThinkingPart(delta.content)
@@ -67,16 +67,16 @@ def thought(text):
     return {0: DeltaThinkingPart(content=text)}
 
 
-def said(text="hello", **more):
+def build_input(text="hello", **more):
     return AgentInput(messages=(Message.user(text),), **more)
 
 
-def answer(agent, wish=None):
-    return asyncio.run(as_agent(agent).generate(wish or said()))
+def run_agent(agent, run_input=None):
+    return asyncio.run(as_agent(agent).generate(run_input or build_input()))
 
 
-def events(agent, wish=None):
-    async def all_of():
-        return [event async for event in as_agent(agent).stream(wish or said())]
+def list_events(agent, run_input=None):
+    async def collect_events():
+        return [event async for event in as_agent(agent).stream(run_input or build_input())]
 
-    return asyncio.run(all_of())
+    return asyncio.run(collect_events())

@@ -1,4 +1,4 @@
-"""The specification, under the plugin library itself."""
+"""The hook specifications, with pluggy itself."""
 
 import dataclasses
 import datetime as dt
@@ -70,22 +70,22 @@ class Watcher:
         self.heard.append(deployment.url)
 
 
-def manager(spec, *plugins):
-    made = pluggy.PluginManager(NAME)
-    made.add_hookspecs(spec)
+def build_manager(spec, *plugins):
+    manager = pluggy.PluginManager(NAME)
+    manager.add_hookspecs(spec)
     for plugin in plugins:
-        made.register(plugin)
-    made.check_pending()
-    return made.hook
+        manager.register(plugin)
+    manager.check_pending()
+    return manager.hook
 
 
-def test_the_deployer_answers_before_mastras_own():
+def test_deployer_is_called_before_mastras_own():
     class Own:
         @hookimpl
         def mastra_build(self, directory, platform):
             return Build(directory=directory, platform=platform, manifest=MANIFEST)
 
-    hook = manager(DeployerSpec, Own(), Deployer())
+    hook = build_manager(DeployerSpec, Own(), Deployer())
     build = hook.mastra_build(
         project=None, target=None, platform=Platform(), directory=Path("x"), report=Silent()
     )
@@ -93,8 +93,8 @@ def test_the_deployer_answers_before_mastras_own():
     assert hook.mastra_target().name == "acme"
 
 
-def test_a_plan_is_one_answer_and_problems_are_many():
-    hook = manager(DeployerSpec, Deployer(), Deployer())
+def test_first_result_and_list_hooks():
+    hook = build_manager(DeployerSpec, Deployer(), Deployer())
     request = DeployRequest(environment="preview")
     plan = hook.mastra_plan(bundle=BUNDLE, settings=Settings(), credentials={}, request=request)
     assert plan.creates == ("deployment to preview",)
@@ -105,9 +105,9 @@ def test_a_plan_is_one_answer_and_problems_are_many():
     ]
 
 
-def test_an_ambient_plugin_watches_and_objects():
+def test_ambient_plugin():
     watcher = Watcher()
-    hook = manager(PluginSpec, watcher)
+    hook = build_manager(PluginSpec, watcher)
     ((problem,),) = hook.mastra_inspect(bundle=BUNDLE, settings=Settings())
     assert problem.message == "shop is watched"
     hook.mastra_deployed(deployment=DEPLOYMENT)
@@ -135,21 +135,21 @@ class Newer:
 @pytest.mark.parametrize(
     ("spec", "plugin"), [(PluginSpec, Thief), (DeployerSpec, Typo), (DeployerSpec, Newer)]
 )
-def test_what_is_not_in_the_specification_is_refused(spec, plugin):
+def test_unknown_hooks_are_rejected(spec, plugin):
     with pytest.raises(pluggy.PluginValidationError):
-        manager(spec, plugin())
+        build_manager(spec, plugin())
 
 
-def test_a_hook_that_may_not_exist_yet_is_marked():
+def test_optional_hook_is_accepted():
     class Later:
         @hookimpl(optionalhook=True)
         def mastra_of_tomorrow(self):
             raise AssertionError
 
-    assert manager(DeployerSpec, Later()).mastra_target() is None
+    assert build_manager(DeployerSpec, Later()).mastra_target() is None
 
 
-def test_no_hook_is_remembered_for_those_who_come_later():
+def test_no_hook_is_historic():
     for spec in (DeployerSpec, PluginSpec):
         for name, member in vars(spec).items():
             if name.startswith("mastra_"):

@@ -2,8 +2,17 @@ import logging
 
 import pytest
 
-from mastra_core import Cors, Mastra, Middleware, Server, Telemetry, Workflow, create_logger, tool
-from mastra_core.agents import Agent
+from mastra_core import (
+    Agent,
+    Cors,
+    Mastra,
+    Middleware,
+    Server,
+    Telemetry,
+    Workflow,
+    create_logger,
+    tool,
+)
 from mastra_core.describe import describe, find_missing_providers
 from mastra_core.errors import ConfigError, NotFound
 
@@ -25,7 +34,7 @@ def double(n: int) -> int:
     return 2 * n
 
 
-def test_an_empty_application():
+def test_empty_application():
     mastra = Mastra(logger=False)
     assert (dict(mastra.agents), dict(mastra.workflows), dict(mastra.tools)) == ({}, {}, {})
     assert mastra.server == Server()
@@ -33,7 +42,7 @@ def test_an_empty_application():
     assert not mastra.logger.isEnabledFor(logging.CRITICAL)
 
 
-def test_mappings_and_dataclasses_mean_the_same():
+def test_mappings_equal_dataclasses():
     by_mapping = Mastra(
         server={"port": 8080, "cors": {"origins": ["https://a.example"]}},
         telemetry={"service_name": "shop", "export": {"type": "console"}},
@@ -64,7 +73,7 @@ def test_mappings_and_dataclasses_mean_the_same():
         ({"server_middleware": [{"path": "*"}]}, "middleware: ", "It takes handler, path."),
         ({"server_middleware": [{"handler": 3}]}, "handler 3 cannot be called", "async def"),
         ({"server_middleware": [{"handler": handler, "path": "api"}]}, "'api' does not", "/api"),
-        ({"agents": ["x"]}, "agents is list", "agents={"),
+        ({"agents": ["x"]}, "'agents' is of type 'list'", "agents={"),
         ({"agents": {"x": 3}}, "3 is not an agent", "async function"),
         ({"workflows": {"x": echo}}, "is not a workflow", "Workflow('id')"),
         ({"workflows": {"x": Workflow("w")}}, "'w' has no steps", ".then"),
@@ -72,14 +81,14 @@ def test_mappings_and_dataclasses_mean_the_same():
         ({"logger": "info"}, "The logger is 'info'", "create_logger"),
     ],
 )
-def test_a_mistake_and_its_cure(settings, message, hint):
+def test_invalid_settings(settings, message, hint):
     with pytest.raises(ConfigError) as caught:
         Mastra(**{"logger": False, **settings})
     assert message in caught.value.message
     assert hint in caught.value.hint
 
 
-def test_found_by_key_and_by_id():
+def test_find_by_key_and_id():
     flow = Workflow("flow").then(double)
     mastra = Mastra(
         agents={"talk": echo}, workflows={"run": flow}, tools={"twice": double}, logger=False
@@ -92,14 +101,14 @@ def test_found_by_key_and_by_id():
             get("nothing")
 
 
-def test_a_logger_is_taken_as_it_is():
+def test_logger_is_used_as_it_is():
     mine = logging.getLogger("mine")
     assert Mastra(logger=mine).logger is mine
     assert Mastra(logger=create_logger("named", "error")).logger.name == "named"
     assert Mastra(logger=True).logger.level == logging.INFO
 
 
-def test_a_description_is_data():
+def test_description_is_data():
     mastra = Mastra(
         agents={"talk": echo},
         workflows={"run": Workflow("flow").then(double)},
@@ -129,8 +138,8 @@ def test_a_description_is_data():
     assert find_missing_providers(mastra) == {}
 
 
-def test_plain_functions_of_one_name_go_by_their_keys():
-    def made(answer):
+def test_functions_of_one_name_are_named_after_their_keys():
+    def build_function(answer):
         async def run(text: str) -> str:
             return answer
 
@@ -139,9 +148,11 @@ def test_plain_functions_of_one_name_go_by_their_keys():
     async def other(text: str) -> str:
         return text
 
-    mastra = Mastra(agents={"one": made("1"), "two": made("2"), "x": other}, logger=False)
+    mastra = Mastra(
+        agents={"one": build_function("1"), "two": build_function("2"), "x": other}, logger=False
+    )
     assert [agent.id for agent in mastra.agents.values()] == ["one", "two", "other"]
-    mastra = Mastra(agents={"run": other, "two": made("2")}, logger=False)
+    mastra = Mastra(agents={"run": other, "two": build_function("2")}, logger=False)
     assert [agent.id for agent in mastra.agents.values()] == ["other", "two"]
     with pytest.raises(ConfigError, match="Two agents"):
         Mastra(agents={key: Agent(name="a", model="test") for key in "bc"}, logger=False)

@@ -1,4 +1,4 @@
-"""What callers are told of an exception."""
+"""Exception messages that callers see."""
 
 import pytest
 
@@ -18,7 +18,7 @@ from mastra_core.redaction import words_of
         ("expired: eyJhbGciOiJI.eyJzdWIiOiIx.abc", "expired: ****"),
     ],
 )
-def test_credentials_are_left_out(said, told):
+def test_credentials_are_masked(said, told):
     assert words_of(RuntimeError(said)) == told
 
 
@@ -35,5 +35,5 @@ def test_credentials_are_left_out(said, told):
         "",
     ],
 )
-def test_other_words_stay(said):
+def test_other_text_is_kept(said):
     assert words_of(ValueError(said)) == (said or "ValueError")

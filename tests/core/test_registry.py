@@ -16,7 +16,7 @@ class Empty(Thing):
         return 0
 
 
-def test_key_and_id_both_find():
+def test_find_by_key_and_id():
     thing = Thing("the-id")
     things = Registry("thing", {"key": thing})
     assert things.find("key") is things.find("the-id") is things["key"] is thing
@@ -26,7 +26,7 @@ def test_key_and_id_both_find():
         things.find("other")
 
 
-def test_an_item_that_is_false_is_found():
+def test_falsy_item_is_found():
     empty = Empty("none")
     assert Registry("thing", {"key": empty}).find("key") is empty
 
@@ -34,7 +34,7 @@ def test_an_item_that_is_false_is_found():
 @pytest.mark.parametrize(
     "name", ["", "a/b", "a b", "a?b", ".", "..", "-a", "ä", "a\n", "x" * 129, 7, None]
 )
-def test_a_name_that_no_url_carries(name):
+def test_name_that_is_invalid_in_a_url(name):
     with pytest.raises(ConfigError, match="cannot stand in a URL"):
         Registry("thing", {name: Thing("fine")})
     with pytest.raises(ConfigError, match="cannot stand in a URL"):
@@ -42,7 +42,7 @@ def test_a_name_that_no_url_carries(name):
 
 
 @pytest.mark.parametrize("name", ["a", "9", "_x", "a.b-c_d", "x" * 128])
-def test_a_name_that_a_url_carries(name):
+def test_name_that_is_valid_in_a_url(name):
     assert Registry("thing", {name: Thing("fine")}).find(name).id == "fine"
 
 
@@ -54,11 +54,11 @@ def test_a_name_that_a_url_carries(name):
         {"b": Thing("other"), "a": Thing("b")},
     ],
 )
-def test_a_name_that_means_two_things(items):
-    with pytest.raises(ConfigError, match="Two things answer to"):
+def test_ambiguous_name(items):
+    with pytest.raises(ConfigError, match="Two things have the name"):
         Registry("thing", items)
 
 
-def test_one_thing_under_two_keys():
+def test_one_item_under_two_keys():
     thing = Thing("id")
     assert Registry("thing", {"a": thing, "b": thing}).find("b") is thing

@@ -21,7 +21,7 @@ class Settings:
     token: Secret
 
 
-def test_what_is_printed_is_stars():
+def test_print_is_masked():
     secret = Secret(VALUE)
     for text in (
         repr(secret),
@@ -40,7 +40,7 @@ def test_what_is_printed_is_stars():
 
 
 @pytest.mark.parametrize("format", ["json", "console"])
-def test_not_logged(format):
+def test_log_is_masked(format):
     stream = io.StringIO()
     logger = create_logger("secrets", "debug", format=format, stream=stream)
     secret = Secret(VALUE)
@@ -53,7 +53,7 @@ def test_not_logged(format):
     assert stream.getvalue().count("****") >= 4
 
 
-def test_not_in_a_traceback():
+def test_traceback_is_masked():
     secret = Secret(VALUE)
     try:
         raise RuntimeError(f"refused {secret}", secret)
@@ -74,13 +74,13 @@ def test_not_in_a_traceback():
         lambda secret: dump(Settings(secret)),
     ],
 )
-def test_it_does_not_leave(leave):
+def test_pickle_is_rejected(leave):
     with pytest.raises(TypeError) as caught:
         leave(Secret(VALUE))
     assert VALUE not in str(caught.value)
 
 
-def test_equality_is_of_what_is_held():
+def test_equality():
     assert Secret("a") == Secret("a")
     assert Secret("a") != Secret("b")
     assert Secret.env("a") != Secret("a")
@@ -89,12 +89,12 @@ def test_equality_is_of_what_is_held():
 
 
 @pytest.mark.parametrize("value", ["", "  ", "\n", None])
-def test_an_empty_one_is_a_mistake(value):
+def test_empty_secret_is_rejected(value):
     with pytest.raises(ConfigError, match="A secret is empty"):
         Secret(value)
 
 
-def test_a_reference_is_read_when_revealed(monkeypatch):
+def test_reference_is_read_by_reveal(monkeypatch):
     secret = Secret.env("SOME_TOKEN")
     assert (secret.name, Secret(VALUE).name) == ("SOME_TOKEN", "")
     monkeypatch.delenv("SOME_TOKEN", raising=False)
@@ -108,7 +108,7 @@ def test_a_reference_is_read_when_revealed(monkeypatch):
         secret.reveal()
 
 
-def test_nothing_can_be_hung_on_it():
+def test_attributes_are_fixed():
     with pytest.raises(AttributeError):
         Secret(VALUE).note = "x"
     assert not logging.getLogger("secrets").propagate

@@ -1,4 +1,4 @@
-"""Real servers on loopback, and the real JavaScript client."""
+"""Fixtures: real servers on loopback, and the real JavaScript client."""
 
 import contextlib
 import os
@@ -16,13 +16,13 @@ import uvicorn
 from mastra_server import create_app
 from tests.node import modules, told
 from tests.repository import ROOT
-from tests.server.sample_app import sample
+from tests.server.sample_app import create_sample
 
 CLIENT = "@mastra/client-js@1.47.0"
 
 
-class Running:
-    """A server in a thread: its address, its application, and a client for it."""
+class RunningServer:
+    """A server in a thread with its address, its application and an HTTP client."""
 
     def __init__(self, app, **options):
         config = uvicorn.Config(
@@ -51,8 +51,8 @@ class Running:
 
 
 @contextlib.contextmanager
-def running(app, **options):
-    server = Running(app, **options)
+def run_server(app, **options):
+    server = RunningServer(app, **options)
     server.start()
     try:
         yield server
@@ -62,11 +62,11 @@ def running(app, **options):
 
 @pytest.fixture(scope="session")
 def serve():
-    """Start a server over a ``Mastra``, the sample's with other settings if none is given."""
+    """Start a server for a ``Mastra``; by default for the sample with these settings."""
 
     @contextlib.contextmanager
     def start(mastra=None, **settings):
-        with running(create_app(mastra or sample(**settings))) as server:
+        with run_server(create_app(mastra or create_sample(**settings))) as server:
             yield server
 
     return start
@@ -85,7 +85,7 @@ def api(server):
 
 @pytest.fixture(scope="session")
 def node():
-    """Run a script of this directory by Node, with Mastra's own client; gives what it printed."""
+    """Run a script of this directory with Node and Mastra's client; return the JSON that it prints."""
     home = modules(CLIENT)
 
     def run(script, *arguments):
@@ -109,25 +109,27 @@ launcher.serve(bundle)
 
 @pytest.fixture
 def process(tmp_path):
-    """Serve an app's source the way a bundle is served: a process of its own, and its port."""
+    """Serve an application's source in a process of its own, like a bundle."""
     started = []
 
     def start(source):
         (tmp_path / "app.py").write_text(textwrap.dedent(source))
-        made = subprocess.Popen(
+        server_process = subprocess.Popen(
             [sys.executable, "-c", LAUNCHED],
             cwd=tmp_path,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             stderr=subprocess.PIPE,
             text=True,
         )
-        started.append(made)
-        line = made.stderr.readline()
-        assert line.startswith("Serving"), line + made.stderr.read()
-        made.said = []  # read on, or the server waits for room in the pipe
-        made.reader = threading.Thread(target=lambda: made.said.extend(made.stderr))
-        made.reader.start()
-        return made, int(line.rpartition(":")[2])
+        started.append(server_process)
+        line = server_process.stderr.readline()
+        assert line.startswith("Serving"), line + server_process.stderr.read()
+        server_process.output = []  # keep reading, or the server blocks on a full pipe
+        server_process.reader = threading.Thread(
+            target=lambda: server_process.output.extend(server_process.stderr)
+        )
+        server_process.reader.start()
+        return server_process, int(line.rpartition(":")[2])
 
     yield start
     for each in started:
@@ -139,7 +141,7 @@ def process(tmp_path):
 
 @pytest.fixture
 def python():
-    """Run a piece of Python in a process of its own; gives what it printed."""
+    """Run Python source in a process of its own; return what it prints."""
 
     def run(source, **environment):
         done = subprocess.run(

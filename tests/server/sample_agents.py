@@ -1,4 +1,4 @@
-"""Agents of a model that is a function, with tools of every kind."""
+"""Agents with a function as model, and tools of every kind."""
 
 import asyncio
 import re
@@ -42,8 +42,8 @@ async def work(context: ToolContext) -> str:
     return "ready"
 
 
-def calls(words):
-    """What the model calls when it hears these words."""
+def choose_calls(words):
+    """Return the tool calls of the model for these words."""
     named = {
         "pay": [("pay", {"amount": 3})],
         "pay twice": [("pay", {"amount": 1}), ("pay", {"amount": 2})],
@@ -58,8 +58,8 @@ def calls(words):
     ]
 
 
-def parts(messages, info):
-    """What the model says next."""
+def build_parts(messages, info):
+    """Return the next message of the model."""
     words, returned = "", []
     for message in messages:
         for part in message.parts:
@@ -75,17 +75,17 @@ def parts(messages, info):
         return [ThinkingPart("Hm."), TextPart("So.")]
     if words == "draw":
         return [FilePart(BinaryContent(b"\x89PNG", media_type="image/png")), TextPart("Here.")]
-    return calls(words) or [TextPart(f"You said {words}. {info.instructions or ''}".strip())]
+    return choose_calls(words) or [TextPart(f"You said {words}. {info.instructions or ''}".strip())]
 
 
-async def whole(messages: list, info) -> ModelResponse:
-    return ModelResponse(parts=parts(messages, info))
+async def generate_response(messages: list, info) -> ModelResponse:
+    return ModelResponse(parts=build_parts(messages, info))
 
 
-async def stream(messages: list, info):
-    if (words := last_words(messages)).startswith("slow"):
+async def stream_response(messages: list, info):
+    if (words := find_last_words(messages)).startswith("slow"):
         await asyncio.sleep(0.5 if words == "slow one" else 30)
-    for index, part in enumerate(parts(messages, info)):
+    for index, part in enumerate(build_parts(messages, info)):
         if isinstance(part, ToolCallPart):
             text = part.args_as_json_str()
             yield {index: DeltaToolCall(part.tool_name, text, tool_call_id=part.tool_call_id)}
@@ -96,14 +96,14 @@ async def stream(messages: list, info):
                 yield word
 
 
-def last_words(messages):
-    """What the user said last."""
+def find_last_words(messages):
+    """Return the last text of the user."""
     said = [part for each in messages for part in each.parts if isinstance(part, UserPromptPart)]
     return str(said[-1].content)
 
 
-def made(**settings):
-    model = FunctionModel(whole, stream_function=stream)
+def create_application(**settings):
+    model = FunctionModel(generate_response, stream_function=stream_response)
     helper = Agent(name="helper", description="Helps.", model=model)
     shop = Agent(
         name="shop", instructions="", model=model, tools=[pay, ask, work], agents={"helper": helper}

@@ -1,4 +1,4 @@
-"""The application that the server tests talk to."""
+"""The application that most server tests use."""
 
 import asyncio
 import re
@@ -58,7 +58,7 @@ async def whoami(context: ToolContext) -> dict[str, Any]:
 
 
 class EchoAgent:
-    """Answers in the turns that a real model would take."""
+    """An agent that responds in the turns of a real model."""
 
     id = "echo-agent"
     name = "Echo Agent"
@@ -199,7 +199,7 @@ async def see(context: StepContext) -> dict:
     return dict(context.request_context)
 
 
-def sample(**settings) -> Mastra:
+def create_sample(**settings) -> Mastra:
     settings.setdefault("logger", False)
     return Mastra(
         agents={

@@ -1,4 +1,4 @@
-"""Workflows of every kind, for the tests of their wire."""
+"""Workflows of every kind, for the tests of their wire format."""
 
 import asyncio
 from dataclasses import dataclass
@@ -86,5 +86,5 @@ def workflows():
     }
 
 
-def sample():
+def create_sample():
     return Mastra(workflows=workflows(), logger=False)

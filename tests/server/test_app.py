@@ -1,4 +1,4 @@
-"""How the server is configured: its prefix, endpoints of one's own, and who answers for errors."""
+"""Test the settings of the server: prefix, user routes, error handler."""
 
 from typing import Any
 
@@ -8,11 +8,11 @@ from litestar import Controller, Request, Response, get
 from mastra_core import ApiRoute
 from mastra_core.errors import ConfigError, NotFound
 from mastra_server import create_app
-from tests.server.sample_app import sample
+from tests.server.sample_app import create_sample
 
 
 @pytest.mark.parametrize("prefix", ["/v1/ai", "v1//ai/", "/"])
-def test_a_prefix(serve, prefix):
+def test_prefix(serve, prefix):
     at = "/v1/ai" if "v1" in prefix else ""
     with serve(server={"api_prefix": prefix}) as server:
         assert "echo-agent" in server.http.get(f"{at}/agents").json()
@@ -32,9 +32,9 @@ def test_middleware_follows_the_prefix(serve):
 
 
 @pytest.mark.parametrize("prefix", ["/a?b", "/../x", "/{name}", "/a#b", "/%61"])
-def test_a_prefix_that_is_none(prefix):
+def test_invalid_prefix(prefix):
     with pytest.raises(ConfigError, match="api_prefix"):
-        sample(server={"api_prefix": prefix})
+        create_sample(server={"api_prefix": prefix})
 
 
 async def order(request):
@@ -42,11 +42,11 @@ async def order(request):
     return {"order": request.path_params["order"], "method": request.method}
 
 
-def plain(request):
+def get_plain(request):
     return "plain"
 
 
-async def lost(request):
+async def raise_not_found(request):
     raise NotFound("No such order")
 
 
@@ -59,21 +59,21 @@ class Shop(Controller):
 
 
 @get("/typed/{number:int}")
-async def typed(request: Request[Any, Any, Any]) -> dict[str, int]:
+async def get_typed(request: Request[Any, Any, Any]) -> dict[str, int]:
     return {"twice": request.path_params["number"] * 2}
 
 
 ROUTES = [
     ApiRoute(path="/orders/{order}", handler=order, method=["GET", "PUT"]),
-    {"path": "/plain", "handler": plain},
-    ApiRoute(path="/lost", handler=lost),
+    {"path": "/plain", "handler": get_plain},
+    ApiRoute(path="/lost", handler=raise_not_found),
     ApiRoute(path="/made", handler=lambda _: Response({"a": 1}, status_code=201), method="POST"),
     Shop,
-    typed,
+    get_typed,
 ]
 
 
-def test_routes_of_ones_own(serve):
+def test_user_routes(serve):
     with serve(server={"api_routes": ROUTES}) as server:
         http = server.http
         assert http.get("/orders/7").json() == {"order": "7", "method": "GET"}
@@ -95,15 +95,15 @@ def test_routes_of_ones_own(serve):
         (object(), "api_routes contains"),
     ],
 )
-def test_routes_that_are_refused(item, words):
+def test_rejected_routes(item, words):
     with pytest.raises(ConfigError, match=words):
-        create_app(sample(server={"api_routes": [item]}))
+        create_app(create_sample(server={"api_routes": [item]}))
 
 
 @pytest.mark.parametrize(
     "wrong", [{"path": "x"}, {"method": "FLY"}, {"handler": 1}, {"method": ["GET", "get"]}]
 )
-def test_routes_that_are_none(wrong):
+def test_invalid_routes(wrong):
     with pytest.raises(ConfigError, match="route"):
         ApiRoute(**{"path": "/x", "handler": order, **wrong})
 
@@ -123,14 +123,14 @@ def test_on_error(serve):
 
     with serve(server={"on_error": on_error}) as server:
 
-        def asked(**headers):
+        def request_error(**headers):
             answer = server.http.get("/api/agents/nope", headers=headers)
             return answer.status_code, answer.json()
 
         ours = (404, {"error": "Agent with id nope not found"})
-        assert asked() == ours
-        assert asked(**{"x-own": "1"})[0] == 418
-        assert asked(**{"x-data": "1"}) == (404, {"told": "Agent with id nope not found"})
-        assert asked(**{"x-fail": "1"}) == ours
+        assert request_error() == ours
+        assert request_error(**{"x-own": "1"})[0] == 418
+        assert request_error(**{"x-data": "1"}) == (404, {"told": "Agent with id nope not found"})
+        assert request_error(**{"x-fail": "1"}) == ours
         assert server.http.get("/nope").text == "404 Not Found"
     assert seen == [("NotFound", "/api/agents/nope")] * 4

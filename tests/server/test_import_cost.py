@@ -1,4 +1,4 @@
-"""What importing and starting the server costs, and what it never loads."""
+"""Test what importing and starting the server loads."""
 
 import json
 
@@ -9,12 +9,12 @@ print(json.dumps([name for name in {HEAVY!r} if name in sys.modules]))
 """
 
 
-def test_import_loads_nothing_heavy(python):
+def test_import_is_light(python):
     assert json.loads(python("import mastra_server\n" + LOADED)) == []
     assert python("import mastra_server, sys; print('litestar' in sys.modules)").strip() == "False"
 
 
-def test_an_application_loads_nothing_heavy(python):
+def test_application_is_light(python):
     made = """
 from mastra_core import Agent, Mastra
 from mastra_server import create_app
@@ -25,7 +25,7 @@ assert app.state.mastra.agents["a"] is agent
     assert json.loads(python(made + LOADED)) == []
 
 
-def test_the_public_names():
+def test_public_names():
     import mastra_server
 
     assert sorted(mastra_server.__all__) == dir(mastra_server)

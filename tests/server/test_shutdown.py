@@ -1,4 +1,4 @@
-"""A server that is told to stop finishes what it has begun, and proxies are believed by name."""
+"""Test graceful shutdown, and that only trusted proxies set the client address."""
 
 import asyncio
 import json
@@ -28,15 +28,15 @@ APP = """
 
 def test_sigterm_under_load_drops_nothing(process):
     server, port = process(APP % "")
-    answers, refused = asyncio.run(_load(server, port))
+    answers, refused = asyncio.run(_send_on_new_connections(server, port))
     assert server.wait(10) == 0
     assert len(answers) > 50
     assert set(answers) == {200}
     assert refused, "the load ended before the server did"
 
 
-async def _load(server, port):
-    """Requests on fresh connections until nobody listens any more."""
+async def _send_on_new_connections(server, port):
+    """Send requests on new connections until the server stops listening."""
     answers, refused = [], []
 
     async def client():
@@ -62,14 +62,14 @@ async def _load(server, port):
 
 def test_sigterm_drops_nothing_on_open_connections(process):
     server, port = process(APP % "")
-    answers = asyncio.run(_hurry(server, port))
+    answers = asyncio.run(_send_on_open_connections(server, port))
     assert server.wait(10) == 0
     assert len(answers) > 200
     assert set(answers) == {200}
 
 
-async def _hurry(server, port):
-    """Requests as fast as they are answered, on connections that stay open until they are closed."""
+async def _send_on_open_connections(server, port):
+    """Send requests as fast as they are answered on open connections until they are closed."""
     answers = []
 
     async def client():
@@ -125,7 +125,7 @@ def get_ready_while_draining(server, port):
     ("settings", "client"),
     [("", "203.0.113.7"), ("trusted_proxies=['10.0.0.1'],", "127.0.0.1")],
 )
-def test_only_trusted_proxies_are_believed(process, settings, client):
+def test_only_trusted_proxies_set_the_client_address(process, settings, client):
     _, port = process(APP % settings)
     forwarded = {"x-forwarded-for": "203.0.113.7", "x-forwarded-proto": "https"}
     told = httpx.get(f"http://127.0.0.1:{port}/seen", headers=forwarded, trust_env=False).json()

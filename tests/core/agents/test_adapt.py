@@ -1,4 +1,4 @@
-"""Adapters of other frameworks, as real distributions, each in a process of its own."""
+"""Adapters of other frameworks, as real distributions, each in its own process."""
 
 import json
 import os
@@ -39,7 +39,7 @@ class MyBot(SpecialBot):
 
 
 @pytest.fixture
-def installed(tmp_path):
+def install_adapter(tmp_path):
     """Install a framework and its adapter; gives a function that runs a script beside them."""
 
     def install(entry="acme_framework = acme_adapter:adapt"):
@@ -83,20 +83,20 @@ from mastra_core.agents import Message
 
 def answer(bot):
     agent = Mastra(agents={"bot": bot}, logger=False).get_agent("bot")
-    wish = AgentInput(messages=(Message.user("you"),))
-    return asyncio.run(agent.generate(wish)).text
+    run_input = AgentInput(messages=(Message.user("you"),))
+    return asyncio.run(agent.generate(run_input)).text
 """
 
 
-def test_an_installed_adapter_is_found_by_the_class_and_its_bases(installed):
-    run = installed()
+def test_installed_adapter_is_found_by_class_and_bases(install_adapter):
+    run = install_adapter()
     script = "from acme_framework import Bot\nfrom mine import MyBot\n"
     told = "print(json.dumps([answer(Bot('hello')), answer(MyBot('hi'))]))"
     assert run(script + ANSWER + told) == ["hello you", "hi you"]
 
 
-def test_frozen_adapters_scan_nothing(installed):
-    run = installed("something_else = nowhere:adapt")
+def test_frozen_adapters_skip_the_search(install_adapter):
+    run = install_adapter("something_else = nowhere:adapt")
     script = """
 from mastra_core.agents.adapt import adapter_names, freeze_adapters
 freeze_adapters({"acme_framework": "acme_adapter:adapt"})
@@ -112,8 +112,8 @@ print(json.dumps([answer(Bot("hello")), "importlib.metadata" in sys.modules, ada
     assert "something_else" not in names
 
 
-def test_an_object_nobody_knows(installed):
-    run = installed("something_else = nowhere:adapt")
+def test_unknown_object_is_rejected(install_adapter):
+    run = install_adapter("something_else = nowhere:adapt")
     script = """
 from acme_framework import Bot
 from mastra_core.errors import ConfigError
@@ -129,8 +129,8 @@ except ConfigError as error:
 
 
 @pytest.mark.parametrize("entry", ["nowhere:adapt", "acme_adapter:nothing"])
-def test_an_adapter_that_cannot_be_loaded(installed, entry):
-    run = installed(f"acme_framework = {entry}")
+def test_adapter_that_fails_to_load(install_adapter, entry):
+    run = install_adapter(f"acme_framework = {entry}")
     script = """
 from acme_framework import Bot
 from mastra_core.errors import PluginError
@@ -144,7 +144,7 @@ except PluginError as error:
     assert "Update or uninstall" in hint
 
 
-def test_ours_is_there_without_a_scan():
+def test_built_in_adapters_need_no_search():
     assert adapter_names()["pydantic_ai"] == "mastra_core.agents.pydantic_ai:adapt"
     with pytest.raises(ConfigError, match="is not an agent"):
         as_agent(object())

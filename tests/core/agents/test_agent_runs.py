@@ -1,4 +1,4 @@
-"""What one run of the built-in agent may be asked for, whole and in pieces."""
+"""Options of one run of the built-in agent, with generate and stream."""
 
 import asyncio
 import dataclasses
@@ -30,7 +30,7 @@ from mastra_core.agents import (
     step_count,
 )
 from mastra_core.errors import AgentFailed, ConfigError, InvalidInput
-from tests.core.scripted_model import Script, answer, call, events, said, thought
+from tests.core.scripted_model import Script, build_input, call, list_events, run_agent, thought
 
 TestModel.__test__ = False
 
@@ -41,7 +41,7 @@ def look(place: str) -> str:
     return f"nothing in {place}"
 
 
-def told(events):
+def summarize_events(events):
     """Events without what differs between a whole answer and one in pieces."""
     kinds = []
     for event in events:
@@ -51,17 +51,17 @@ def told(events):
     return kinds
 
 
-def both(make, wish=None):
+def run_both_ways(make, run_input=None):
     """The output of a run, which is told alike by `generate` and `stream`."""
-    whole = answer(make(), wish)
-    pieces = events(make(), wish)
-    assert told(pieces) == told(whole.events)
+    whole = run_agent(make(), run_input)
+    pieces = list_events(make(), run_input)
+    assert summarize_events(pieces) == summarize_events(whole.events)
     finish = pieces[-1]
     assert (finish.reason, finish.object) == (whole.reason, whole.object)
     return whole
 
 
-def test_words_will_do():
+def test_text_as_input():
     agent = Agent(name="a", model=Script(["hi ", "there"], ["again"]).model)
 
     async def run():
@@ -73,18 +73,18 @@ def test_words_will_do():
     assert TextDelta(text="again") in streamed
 
 
-def test_wishes_beside_words():
+def test_options_beside_text():
     script = Script(["a"], ["b"])
     agent = Agent(name="a", model=script.model)
     asyncio.run(agent.generate("hello", instructions="Be brief.", settings={"seed": 7}))
     assert script.asked[0][-1].instructions == "Be brief."
     assert script.infos[0].model_settings["seed"] == 7
-    asyncio.run(agent.generate(said(instructions="Be long."), instructions="Be brief."))
+    asyncio.run(agent.generate(build_input(instructions="Be long."), instructions="Be brief."))
     assert script.asked[1][-1].instructions == "Be brief."
 
 
-def test_turns_are_told_alike_whole_and_in_pieces():
-    out = both(
+def test_generate_and_stream_report_the_same_turns():
+    out = run_both_ways(
         lambda: Agent(
             name="a",
             tools=[look],
@@ -95,7 +95,7 @@ def test_turns_are_told_alike_whole_and_in_pieces():
             ).model,
         )
     )
-    assert told(out.events) == [
+    assert summarize_events(out.events) == [
         "start", "reasoning-delta", "text-delta", "tool-call", "tool-call", "tool-result",
         "tool-result", "step-finish", "text-delta", "step-finish", "finish",
     ]  # fmt: skip
@@ -127,41 +127,43 @@ SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "require
 
 @pytest.mark.parametrize("wanted", [Typed, Data, Struct, Model, SCHEMA])
 @pytest.mark.parametrize("own", [True, False])
-def test_a_structured_answer_that_does_not_fit_is_repaired(wanted, own):
+def test_invalid_structured_answer_is_retried(wanted, own):
     turns = [[call("final_result", {"town": "Oslo"})], [call("final_result", {"city": "Oslo"})]]
 
-    def make():
+    def build_agent():
         return Agent(name="a", model=Script(*turns).model, output=wanted if own else None)
 
-    out = both(make, said(output=None if own else wanted))
+    out = run_both_ways(build_agent, build_input(output=None if own else wanted))
     assert out.object == {"city": "Oslo"}
     assert not out.tool_calls
 
 
-def test_a_structured_answer_that_never_fits():
+def test_structured_answer_that_is_always_invalid():
     bad = [call("final_result", {"town": "Oslo"})]
     agent = Agent(name="a", model=Script(bad, bad, bad).model)
     with pytest.raises(AgentFailed, match="answer cannot be used") as caught:
-        answer(agent, said(output_schema=SCHEMA))
+        run_agent(agent, build_input(output_schema=SCHEMA))
     assert caught.value.status == 502
 
 
-def test_an_answer_for_when_none_fits():
+def test_fallback_answer():
     bad = [call("final_result", {"town": "Oslo"})]
-    wish = said(output_schema=SCHEMA, fallback={"city": "nowhere"})
-    out = both(lambda: Agent(name="a", model=Script(bad, bad, bad).model), wish)
+    run_input = build_input(output_schema=SCHEMA, fallback={"city": "nowhere"})
+    out = run_both_ways(lambda: Agent(name="a", model=Script(bad, bad, bad).model), run_input)
     assert (out.object, out.reason) == ({"city": "nowhere"}, "other")
     with pytest.raises(AgentFailed, match="a bug"):
-        answer(Agent(name="a", model=Script([LookupError("a bug")]).model), wish)
+        run_agent(Agent(name="a", model=Script([LookupError("a bug")]).model), run_input)
 
 
-def test_a_schema_that_is_none():
+def test_invalid_schema():
     agent = Agent(name="a", model="test")
     with pytest.raises(InvalidInput, match="schema of the answer"):
-        answer(agent, said(output_schema={"type": "object", "properties": {"a": {"type": "x"}}}))
+        run_agent(
+            agent, build_input(output_schema={"type": "object", "properties": {"a": {"type": "x"}}})
+        )
 
 
-def test_instructions_of_the_request_context():
+def test_instructions_from_the_request_context():
     async def greet(context):
         return f"Greet {context['user']}."
 
@@ -173,35 +175,35 @@ def test_instructions_of_the_request_context():
     ]:  # fmt: skip
         script = Script(["a"])
         agent = Agent(name="a", model=script.model, instructions=instructions)
-        answer(agent, said(context={"user": "ann", "who": {"name": "Bo"}, "age": 7}))
+        run_agent(agent, build_input(context={"user": "ann", "who": {"name": "Bo"}, "age": 7}))
         assert script.asked[0][-1].instructions == text
 
 
-def test_instructions_hold_values_and_never_templates_of_them():
+def test_context_values_are_not_templates():
     script = Script(["a"], ["b"])
     agent = Agent(name="a", model=script.model, instructions="Greet {{ user }}.")
-    answer(agent, said(context={"user": "{{ secret }}", "secret": "x"}))
-    answer(agent, said(instructions="Say {{ secret }}.", context={"secret": "x"}))
+    run_agent(agent, build_input(context={"user": "{{ secret }}", "secret": "x"}))
+    run_agent(agent, build_input(instructions="Say {{ secret }}.", context={"secret": "x"}))
     texts = [asked[-1].instructions for asked in script.asked]
     assert texts == ["Greet {{ secret }}.", "Say {{ secret }}."]
 
 
-def test_a_value_that_the_request_lacks():
+def test_missing_context_value():
     agent = Agent(name="a", model="test", instructions="Greet {{ user.name }}.")
     with pytest.raises(InvalidInput, match=r"'user\.name'"):
-        answer(agent)
-    last = events(agent)[-1]
+        run_agent(agent)
+    last = list_events(agent)[-1]
     assert (last.kind, last.status) == ("InvalidInput", 400)
-    with pytest.raises(ConfigError, match="gave int"):
-        answer(Agent(name="a", model="test", instructions=len))
+    with pytest.raises(ConfigError, match="returned 'int'"):
+        run_agent(Agent(name="a", model="test", instructions=len))
 
 
-def again():
+def call_look_again():
     return [call("look", {"place": "a"}) for _ in range(1)]
 
 
 @pytest.mark.parametrize(
-    ("own", "wish"),
+    ("own", "run_input"),
     [
         ({"max_steps": 2}, {}),
         ({}, {"max_steps": 2}),
@@ -210,12 +212,15 @@ def again():
         ({"stop_when": [lambda events: len(events) > 4]}, {}),
     ],
 )
-def test_a_run_that_is_stopped_ends_well(own, wish):
-    out = both(
+def test_stop_condition_ends_the_run(own, run_input):
+    out = run_both_ways(
         lambda: Agent(
-            name="a", tools=[look], model=Script(again(), ["More. ", *again()], ["x"]).model, **own
+            name="a",
+            tools=[look],
+            model=Script(call_look_again(), ["More. ", *call_look_again()], ["x"]).model,
+            **own,
         ),
-        said(**wish),
+        build_input(**run_input),
     )
     assert (out.reason, out.text) == ("tool-calls", "More. ")
     assert len(out.tool_results) == 2
@@ -224,105 +229,111 @@ def test_a_run_that_is_stopped_ends_well(own, wish):
     assert sum(step.usage.output_tokens for step in steps) == out.usage.output_tokens
     script = Script(["Thanks."])
     agent = Agent(name="a", tools=[look], model=script.model)
-    assert answer(agent, said("Go on", history=out.history)).text == "Thanks."
+    assert run_agent(agent, build_input("Go on", history=out.history)).text == "Thanks."
     assert len(script.asked[0]) == 5
 
 
-def test_a_run_that_is_stopped_by_a_call():
-    wish = said(stop_when=(has_tool_call("look"),))
-    out = both(lambda: Agent(name="a", tools=[look], model=Script(again(), ["x"]).model), wish)
+def test_stop_on_a_tool_call():
+    run_input = build_input(stop_when=(has_tool_call("look"),))
+    out = run_both_ways(
+        lambda: Agent(name="a", tools=[look], model=Script(call_look_again(), ["x"]).model),
+        run_input,
+    )
     assert (out.reason, [each.result for each in out.tool_results]) == (
         "tool-calls",
         ["nothing in a"],
     )
 
 
-def test_a_stop_condition_that_never_comes():
-    wish = said(stop_when=(has_tool_call("other"),), max_steps=9)
-    out = both(lambda: Agent(name="a", tools=[look], model=Script(again(), ["x"]).model), wish)
+def test_stop_condition_that_is_never_true():
+    run_input = build_input(stop_when=(has_tool_call("other"),), max_steps=9)
+    out = run_both_ways(
+        lambda: Agent(name="a", tools=[look], model=Script(call_look_again(), ["x"]).model),
+        run_input,
+    )
     assert (out.reason, out.text) == ("stop", "x")
 
 
-def test_another_model_for_one_run():
+def test_model_of_one_run():
     agent = Agent(name="a", model=Script().model)
-    out = answer(agent, said(model=Script(["other"]).model))
+    out = run_agent(agent, build_input(model=Script(["other"]).model))
     assert out.text == "other"
     assert out.events[0].model.startswith("function")
     with pytest.raises(ConfigError, match="names no provider"):
-        answer(agent, said(model="gpt-5"))
+        run_agent(agent, build_input(model="gpt-5"))
 
 
-def test_tools_of_one_run_see_it():
+def test_tools_of_one_run_get_its_context():
     async def who(context: ToolContext) -> str:
         """Who asks?"""
         return f"{context.request_context['user']} {context.run_id} {context.call_id}"
 
-    out = both(
+    out = run_both_ways(
         lambda: Agent(name="a", tools=[look], model=Script([call("who")], ["ok"]).model),
-        said(tools=(who,), context={"user": "ann"}, run_id="r1"),
+        build_input(tools=(who,), context={"user": "ann"}, run_id="r1"),
     )
     assert out.tool_results[0].result == "ann r1 c1"
 
 
-def test_only_the_active_tools_are_shown():
+def test_active_tools():
     def other() -> str:
         return "x"
 
     script = Script(["ok"], ["ok"])
     agent = Agent(name="a", tools=[look, other], model=script.model)
-    answer(agent, said(active_tools=("other",)))
-    answer(agent, said(active_tools=()))
+    run_agent(agent, build_input(active_tools=("other",)))
+    run_agent(agent, build_input(active_tools=()))
     assert [[each.name for each in info.function_tools] for info in script.infos] == [["other"], []]
 
 
-def choices(script):
+def list_choices(script):
     return [(info.model_settings or {}).get("tool_choice") for info in script.infos]
 
 
 @pytest.mark.parametrize("choice", ["required", ["look"]])
 @pytest.mark.parametrize("of_agent", [True, False])
-def test_a_tool_is_forced_in_the_first_turn_only(choice, of_agent):
+def test_tool_choice_applies_to_the_first_turn(choice, of_agent):
     scripts = []
 
-    def make():
+    def build_agent():
         scripts.append(Script([call("look", {"place": "a"})], ["nothing"]))
         own = {"tool_choice": choice} if of_agent else {}
         return Agent(name="a", tools=[look], model=scripts[-1].model, settings=own)
 
-    wish = said(settings={} if of_agent else {"tool_choice": choice})
-    assert both(make, wish).text == "nothing"
-    assert [choices(script) for script in scripts] == [[choice, None]] * 2
+    run_input = build_input(settings={} if of_agent else {"tool_choice": choice})
+    assert run_both_ways(build_agent, run_input).text == "nothing"
+    assert [list_choices(script) for script in scripts] == [[choice, None]] * 2
 
 
-def test_other_choices_hold_in_every_turn():
+def test_other_tool_choices_apply_to_every_turn():
     script = Script([call("look", {"place": "a"})], ["nothing"])
     agent = Agent(name="a", tools=[look], model=script.model)
-    answer(agent, said(settings={"tool_choice": "auto"}))
-    assert choices(script) == ["auto", "auto"]
+    run_agent(agent, build_input(settings={"tool_choice": "auto"}))
+    assert list_choices(script) == ["auto", "auto"]
 
 
-def test_a_run_that_goes_on_is_not_forced_again():
+def test_resumed_run_has_no_forced_tool():
     @tool(requires_approval=True)
     def pay(amount: int) -> str:
         return "paid"
 
     script = Script([call("pay", {"amount": 3})], ["done"])
     agent = Agent(name="a", tools=[pay], model=script.model)
-    wish = said(settings={"tool_choice": "required"})
-    waits = answer(agent, wish)
+    run_input = build_input(settings={"tool_choice": "required"})
+    waits = run_agent(agent, run_input)
     decisions = {waits.waiting[0].id: Decision()}
-    resumed = msgspec.structs.replace(wish, history=waits.history, decisions=decisions)
-    assert answer(agent, resumed).text == "done"
-    assert choices(script) == ["required", None]
+    resumed = msgspec.structs.replace(run_input, history=waits.history, decisions=decisions)
+    assert run_agent(agent, resumed).text == "done"
+    assert list_choices(script) == ["required", None]
 
 
 CLIENT = ClientTool(name="locate", description="Where the user is.")
 
 
-def test_a_tool_of_the_caller_ends_the_run():
-    out = both(
+def test_client_tool_ends_the_run():
+    out = run_both_ways(
         lambda: Agent(name="a", model=Script([call("locate", {"fine": True})]).model),
-        said(client_tools=(CLIENT,)),
+        build_input(client_tools=(CLIENT,)),
     )
     assert out.reason == "tool-calls"
     assert out.tool_calls == [ToolCall(id="c1", name="locate", arguments={"fine": True})]
@@ -330,47 +341,50 @@ def test_a_tool_of_the_caller_ends_the_run():
     script = Script(["You are in Oslo."])
     back = Message(role="tool", parts=(ToolResultPart(id="c1", name="locate", result="Oslo"),))
     agent = Agent(name="a", model=script.model)
-    wish = AgentInput(messages=(back,), history=out.history, client_tools=(CLIENT,))
-    assert answer(agent, wish).text == "You are in Oslo."
+    run_input = AgentInput(messages=(back,), history=out.history, client_tools=(CLIENT,))
+    assert run_agent(agent, run_input).text == "You are in Oslo."
     assert script.asked[0][-1].parts[0].content == "Oslo"
 
 
-def test_a_run_that_waits_cannot_be_talked_past():
+def test_suspended_run_accepts_no_new_message():
     waiting = Agent(name="a", model=Script([call("locate")]).model)
-    out = answer(waiting, said(client_tools=(CLIENT,)))
+    out = run_agent(waiting, build_input(client_tools=(CLIENT,)))
     agent = Agent(name="a", model=Script(["x"]).model)
     with pytest.raises(InvalidInput, match="waits for decisions about 'c1'"):
-        answer(agent, said("And?", history=out.history, client_tools=(CLIENT,)))
+        run_agent(agent, build_input("And?", history=out.history, client_tools=(CLIENT,)))
 
 
 def test_limits():
-    def make():
-        return Agent(name="a", tools=[look], model=Script(*([again()] * 9)).model)
+    def build_agent():
+        return Agent(name="a", tools=[look], model=Script(*([call_look_again()] * 9)).model)
 
     for limits in (Limits(requests=2), Limits(tool_calls=1), Limits(total_tokens=1)):
-        with pytest.raises(AgentFailed, match="would use more than it may") as caught:
-            answer(make(), said(limits=limits))
+        with pytest.raises(AgentFailed, match="would exceed a usage limit") as caught:
+            run_agent(build_agent(), build_input(limits=limits))
         assert (caught.value.kind, caught.value.status) == ("UsageLimitExceeded", 422)
         assert "http" not in caught.value.message
-    last = events(
+    last = list_events(
         Agent(
-            name="a", tools=[look], model=Script(again(), again()).model, limits=Limits(requests=1)
+            name="a",
+            tools=[look],
+            model=Script(call_look_again(), call_look_again()).model,
+            limits=Limits(requests=1),
         )
     )[-1]
     assert isinstance(last, Failure)
 
 
-def test_a_run_that_takes_too_long():
+def test_timeout():
     @tool
     async def sleep() -> str:
         await asyncio.sleep(30)
         return "x"
 
     agent = Agent(name="a", tools=[sleep], model=Script(*([[call("sleep")]] * 2)).model, timeout=9)
-    with pytest.raises(AgentFailed, match="longer than it may") as caught:
-        answer(agent, said(timeout=0.05))
+    with pytest.raises(AgentFailed, match="exceeded its timeout") as caught:
+        run_agent(agent, build_input(timeout=0.05))
     assert (caught.value.kind, caught.value.status) == ("RunTimedOut", 504)
-    last = events(agent, said(timeout=0.05))[-1]
+    last = list_events(agent, build_input(timeout=0.05))[-1]
     assert last.kind == "RunTimedOut"
 
 
@@ -407,21 +421,23 @@ def test_closing_the_stream_stops_the_run():
     asyncio.run(run())
 
 
-def test_what_a_tool_writes():
+def test_tool_outputs():
     @tool
     async def work(context: ToolContext) -> str:
         await context.write({"done": 1})
         await context.write({"done": 2})
         return "ready"
 
-    out = both(lambda: Agent(name="a", tools=[work], model=Script([call("work")], ["ok"]).model))
+    out = run_both_ways(
+        lambda: Agent(name="a", tools=[work], model=Script([call("work")], ["ok"]).model)
+    )
     wrote = [event for event in out.events if isinstance(event, ToolOutput)]
     assert [event.output for event in wrote] == [{"done": 1}, {"done": 2}]
     assert {(event.id, event.name) for event in wrote} == {("c1", "work")}
 
 
-def test_agents_as_tools():
-    def make():
+def test_sub_agents():
+    def build_agent():
         helper = Agent(
             name="helper",
             description="Knows the weather.",
@@ -432,7 +448,7 @@ def test_agents_as_tools():
         script = Script([call("agent-weather", {"prompt": "Weather?"})], ["Sunny, they say."])
         return Agent(name="a", model=script.model, agents={"weather": helper})
 
-    out = both(make, said(context={"user": "ann"}, run_id="r"))
+    out = run_both_ways(build_agent, build_input(context={"user": "ann"}, run_id="r"))
     (result,) = out.tool_results
     assert (result.name, result.result) == ("agent-weather", "It is sunny.")
     inner = [event.output for event in out.events if isinstance(event, ToolOutput)]
@@ -440,10 +456,10 @@ def test_agents_as_tools():
     assert [event.result for event in inner if isinstance(event, ToolResult)] == ["nothing in x"]
     own = sum(event.usage.output_tokens for event in out.events if isinstance(event, StepFinish))
     assert own == out.usage.output_tokens > inner[-1].usage.output_tokens > 0
-    assert make().info().agents["weather"].name == "helper"
+    assert build_agent().info().agents["weather"].name == "helper"
 
 
-def test_any_agent_may_be_a_tool():
+def test_any_agent_as_sub_agent():
     async def shout(text: str) -> str:
         """Says it loud."""
         return text.upper()
@@ -453,13 +469,13 @@ def test_any_agent_may_be_a_tool():
 
     script = Script([call("agent-loud", {"prompt": "hi"})], [call("agent-no", {"prompt": "x"})])
     agent = Agent(name="a", model=script.model, agents={"loud": shout, "no": broken})
-    last = events(agent)
+    last = list_events(agent)
     assert [each.result for each in last if isinstance(each, ToolResult)] == ["HI"]
     assert last[-1].message == "no such city"
     assert script.infos[0].function_tools[0].description == "Says it loud."
 
 
-def test_two_tools_of_one_name():
+def test_duplicate_tool_names():
     def look(place: str) -> str:
         return place
 
@@ -467,24 +483,24 @@ def test_two_tools_of_one_name():
         Agent(name="a", model="test", tools=[look, tool(look)])
 
 
-def test_one_failing_provider_and_then_the_next():
+def test_model_fallback():
     from pydantic_ai.exceptions import ModelHTTPError
 
-    def make():
+    def build_agent():
         down = Script([ModelHTTPError(503, "first")])
         return Agent(name="a", model=[down.model, Script(["second"]).model])
 
-    assert both(make).text == "second"
+    assert run_both_ways(build_agent).text == "second"
     bug = Agent(name="a", model=[Script([LookupError("a bug")]).model, Script(["x"]).model])
     with pytest.raises(AgentFailed, match="a bug"):
-        answer(bug)
+        run_agent(bug)
     none = Script([ModelHTTPError(503, "first", body={"key": "sk-1"})])
     out = Agent(name="a", model=[none.model, Script([ModelHTTPError(500, "second")]).model])
     with pytest.raises(AgentFailed) as caught:
-        answer(out)
+        run_agent(out)
     assert "sk-1" not in caught.value.message
     assert caught.value.message.count("'") == 4
-    with pytest.raises(ConfigError, match="no model"):
+    with pytest.raises(ConfigError, match="list of models is empty"):
         Agent(name="a", model=[])
 
 
@@ -496,8 +512,8 @@ def test_images_and_files():
         FilePart(media_type="audio/mpeg", url="https://a.example/x.mp3"),
         FilePart(media_type="video/mp4", url="https://a.example/x.mp4"),
     )
-    wish = AgentInput(messages=(Message(role="user", parts=parts),))
-    assert answer(Agent(name="a", model=script.model), wish).text == "A cat."
+    run_input = AgentInput(messages=(Message(role="user", parts=parts),))
+    assert run_agent(Agent(name="a", model=script.model), run_input).text == "A cat."
     content = script.asked[0][-1].parts[-1].content
     assert [getattr(each, "kind", "text") for each in content[1:]] == [
         "binary",
@@ -506,7 +522,7 @@ def test_images_and_files():
     ]
 
 
-def test_a_file_that_the_model_made():
+def test_file_of_the_model():
     from pydantic_ai.messages import BinaryContent, ModelResponse
     from pydantic_ai.messages import FilePart as NativeFile
     from pydantic_ai.messages import TextPart as NativeText
@@ -516,24 +532,24 @@ def test_a_file_that_the_model_made():
         image = BinaryContent(b"\x89PNG", media_type="image/png")
         return ModelResponse(parts=[NativeFile(image), NativeText("Here.")])
 
-    out = answer(Agent(name="a", model=FunctionModel(draw)))
+    out = run_agent(Agent(name="a", model=FunctionModel(draw)))
     (file,) = out.files
     assert (file.media_type, file.data, out.text) == ("image/png", b"\x89PNG", "Here.")
 
 
 @pytest.mark.parametrize("model", ["openai:gpt-5", "nobody:x", "mistral:small"])
-def test_a_model_that_cannot_be_asked(model, monkeypatch):
+def test_unusable_model(model, monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     agent = Agent(name="a", model=model)
-    with pytest.raises(ConfigError, match=f"'{model}' cannot be asked: .") as caught:
-        answer(agent)
+    with pytest.raises(ConfigError, match=f"'{model}' cannot be used: .") as caught:
+        run_agent(agent)
     assert caught.value.hint
-    last = events(agent)[-1]
+    last = list_events(agent)[-1]
     assert (last.kind, "\n" in last.message) == ("ConfigError", False)
 
 
-def test_a_finish_can_be_written_down():
-    finish = answer(Agent(name="a", model="test")).events[-1]
+def test_finish_can_be_encoded():
+    finish = run_agent(Agent(name="a", model="test")).events[-1]
     assert finish.history
     written = msgspec.json.decode(msgspec.json.encode(finish))
     assert (written["type"], written["reason"]) == ("finish", "stop")

@@ -1,4 +1,4 @@
-"""Runs that wait for somebody's decision, and go on."""
+"""Runs that are suspended for a decision and resumed."""
 
 import pydantic_ai
 import pytest
@@ -15,8 +15,8 @@ from mastra_core.agents import (
     as_agent,
 )
 from mastra_core.errors import AgentFailed, ConfigError, Conflict, InvalidInput
-from tests.core.agents.test_agent_runs import both
-from tests.core.scripted_model import Script, answer, call, events, said
+from tests.core.scripted_model import Script, build_input, call, list_events, run_agent
+from tests.core.test_agent_runs import run_both_ways
 
 PAY = {"amount": 3}
 
@@ -36,119 +36,121 @@ class Shop:
         self.pay = pay
 
 
-def suspended(shop, *calls, more=(), **wish):
+def suspend_run(shop, *calls, more=(), **run_input):
     agent = Agent(name="a", model=Script(list(calls)).model, tools=[shop.pay, *more])
-    out = answer(agent, said(run_id="r1", **wish))
+    out = run_agent(agent, build_input(run_id="r1", **run_input))
     assert out.reason == "suspended"
     return out
 
 
-def resumed(shop, out, decisions, *turns, more=(), **wish):
+def resume_run(shop, out, decisions, *turns, more=(), **run_input):
     script = Script(*turns)
-    wish = AgentInput(history=out.history, decisions=decisions, **wish)
+    run_input = AgentInput(history=out.history, decisions=decisions, **run_input)
 
-    def make():
+    def build_agent():
         return Agent(name="a", model=script.model, tools=[shop.pay, *more])
 
-    return script, answer(make(), wish)
+    return script, run_agent(build_agent(), run_input)
 
 
-def test_nothing_happens_before_somebody_agrees():
+def test_tool_waits_for_approval():
     shop = Shop()
-    out = both(
+    out = run_both_ways(
         lambda: Agent(name="a", model=Script([call("pay", PAY)]).model, tools=[shop.pay]),
-        said(output_schema=None),
+        build_input(output_schema=None),
     )
     assert out.waiting == [ApprovalRequired(id="c1", name="pay", arguments=PAY)]
     assert (out.reason, shop.paid) == ("suspended", [])
     assert not out.tool_results
 
 
-def test_approved():
+def test_approved_call():
     shop = Shop()
-    out = suspended(shop, call("pay", PAY))
-    _, done = resumed(shop, out, {"c1": Decision()}, ["Done."])
+    out = suspend_run(shop, call("pay", PAY))
+    _, done = resume_run(shop, out, {"c1": Decision()}, ["Done."])
     assert (done.text, done.reason, shop.paid) == ("Done.", "stop", [3])
     (result,) = done.tool_results
     assert (result.id, result.arguments, result.result) == ("c1", PAY, "paid 3")
 
 
-def test_approved_in_pieces_tells_the_call_again_before_its_result():
+def test_resumed_stream_repeats_the_call_before_its_result():
     shop = Shop()
-    out = suspended(shop, call("pay", PAY))
+    out = suspend_run(shop, call("pay", PAY))
     agent = Agent(name="a", model=Script(["Done."]).model, tools=[shop.pay])
-    told = events(agent, AgentInput(history=out.history, decisions={"c1": Decision()}))
+    told = list_events(agent, AgentInput(history=out.history, decisions={"c1": Decision()}))
     assert [event.__struct_config__.tag for event in told] == [
         "start", "tool-call", "tool-result", "step-finish", "text-delta", "step-finish", "finish",
     ]  # fmt: skip
 
 
-def test_approved_with_other_arguments():
+def test_approved_call_with_other_arguments():
     shop = Shop()
-    out = suspended(shop, call("pay", PAY))
-    resumed(shop, out, {"c1": Decision(arguments={"amount": 2})}, ["Done."])
+    out = suspend_run(shop, call("pay", PAY))
+    resume_run(shop, out, {"c1": Decision(arguments={"amount": 2})}, ["Done."])
     assert shop.paid == [2]
 
 
-def test_declined():
+def test_declined_call():
     shop = Shop()
-    out = suspended(shop, call("pay", PAY))
-    script, done = resumed(shop, out, {"c1": Decision(approved=False, reason="Too much.")}, ["Ok."])
+    out = suspend_run(shop, call("pay", PAY))
+    script, done = resume_run(
+        shop, out, {"c1": Decision(approved=False, reason="Too much.")}, ["Ok."]
+    )
     assert (done.text, shop.paid) == ("Ok.", [])
     assert script.asked[0][-1].parts[0].content == "Too much."
     assert done.tool_results[0].failed
 
 
-def test_several_decided_one_by_one():
+def test_calls_decided_one_by_one():
     shop = Shop()
-    out = suspended(shop, call("pay", {"amount": 1}, "c1"), call("pay", {"amount": 2}, "c2", 1))
+    out = suspend_run(shop, call("pay", {"amount": 1}, "c1"), call("pay", {"amount": 2}, "c2", 1))
     assert [event.id for event in out.waiting] == ["c1", "c2"]
-    _, then = resumed(shop, out, {"c2": Decision()})
+    _, then = resume_run(shop, out, {"c2": Decision()})
     assert (then.reason, shop.paid) == ("suspended", [2])
     assert [event.id for event in then.waiting] == ["c1"]
     assert [event.result for event in then.tool_results] == ["paid 2"]
-    _, done = resumed(shop, then, {"c1": Decision(approved=False)}, ["Done."])
+    _, done = resume_run(shop, then, {"c1": Decision(approved=False)}, ["Done."])
     assert (done.text, shop.paid) == ("Done.", [2])
 
 
-def test_several_decided_at_once():
+def test_calls_decided_at_once():
     shop = Shop()
-    out = suspended(shop, call("pay", {"amount": 1}, "c1"), call("pay", {"amount": 2}, "c2", 1))
+    out = suspend_run(shop, call("pay", {"amount": 1}, "c1"), call("pay", {"amount": 2}, "c2", 1))
     both_of_them = {"c1": Decision(), "c2": Decision(arguments={"amount": 5})}
-    _, done = resumed(shop, out, both_of_them, ["Done."])
+    _, done = resume_run(shop, out, both_of_them, ["Done."])
     assert (done.text, sorted(shop.paid)) == ("Done.", [1, 5])
 
 
-async def dear(amount):
+async def is_expensive(amount):
     return amount > 100
 
 
-@pytest.mark.parametrize("rule", [lambda amount: amount > 100, dear])
-def test_the_arguments_decide_whether_to_ask(rule):
+@pytest.mark.parametrize("rule", [lambda amount: amount > 100, is_expensive])
+def test_approval_depends_on_arguments(rule):
     shop = Shop(rule)
     free = Agent(name="a", model=Script([call("pay", PAY)], ["ok"]).model, tools=[shop.pay])
-    assert answer(free).text == "ok"
+    assert run_agent(free).text == "ok"
     assert shop.paid == [3]
-    out = suspended(shop, call("pay", {"amount": 101}))
-    resumed(shop, out, {"c1": Decision()}, ["ok"])
+    out = suspend_run(shop, call("pay", {"amount": 101}))
+    resume_run(shop, out, {"c1": Decision()}, ["ok"])
     assert shop.paid == [3, 101]
 
 
-def test_bad_arguments_are_repaired_before_anybody_is_asked():
+def test_invalid_arguments_are_corrected_before_approval():
     shop = Shop()
     script = Script([call("pay", {"amount": "x"})], [call("pay", PAY, "c2")])
-    out = answer(Agent(name="a", model=script.model, tools=[shop.pay]))
+    out = run_agent(Agent(name="a", model=script.model, tools=[shop.pay]))
     assert [event.id for event in out.waiting] == ["c2"]
 
 
-def test_a_caller_may_ask_for_approval_of_everything():
+def test_require_approval_of_every_call():
     shop = Shop(approval=False)
-    out = suspended(shop, call("pay", PAY), require_approval=True)
-    _, done = resumed(shop, out, {"c1": Decision()}, ["ok"], require_approval=True)
+    out = suspend_run(shop, call("pay", PAY), require_approval=True)
+    _, done = resume_run(shop, out, {"c1": Decision()}, ["ok"], require_approval=True)
     assert (done.text, shop.paid) == ("ok", [3])
 
 
-def test_a_tool_that_waits_for_data():
+def test_suspended_tool_gets_data():
     shop = Shop()
 
     @tool
@@ -158,18 +160,18 @@ def test_a_tool_that_waits_for_data():
             context.suspend({"question": question})
         return f"said {context.resume_data}"
 
-    out = suspended(shop, call("ask", {"question": "When?"}), more=[ask])
+    out = suspend_run(shop, call("ask", {"question": "When?"}), more=[ask])
     waits = ToolSuspended(
         id="c1", name="ask", arguments={"question": "When?"}, payload={"question": "When?"}
     )
     assert out.waiting == [waits]
-    _, done = resumed(shop, out, {"c1": Decision(data={"day": 1})}, ["Ok."], more=[ask])
+    _, done = resume_run(shop, out, {"c1": Decision(data={"day": 1})}, ["Ok."], more=[ask])
     assert done.tool_results[0].result == "said {'day': 1}"
-    _, no = resumed(shop, out, {"c1": Decision(approved=False)}, ["Pity."], more=[ask])
+    _, no = resume_run(shop, out, {"c1": Decision(approved=False)}, ["Pity."], more=[ask])
     assert no.text == "Pity."
 
 
-def test_a_plain_function_may_wait_too_but_not_outside_a_run():
+def test_sync_tool_suspends_only_in_a_run():
     @tool
     def ask(context: ToolContext) -> str:
         try:
@@ -179,7 +181,7 @@ def test_a_plain_function_may_wait_too_but_not_outside_a_run():
         return "unreachable"
 
     agent = Agent(name="a", model=Script([call("ask")]).model, tools=[ask])
-    assert answer(agent).waiting[0].payload == "why"
+    assert run_agent(agent).waiting[0].payload == "why"
 
     @tool
     async def direct(context: ToolContext) -> None:
@@ -191,47 +193,47 @@ def test_a_plain_function_may_wait_too_but_not_outside_a_run():
         asyncio.run(direct.execute({}))
 
 
-def test_a_client_tool_beside_one_that_needs_approval():
+def test_client_tool_beside_an_approval():
     shop = Shop()
     client = (ClientTool(name="locate"),)
-    out = suspended(shop, call("pay", PAY), call("locate", "{}", "c2", 1), client_tools=client)
+    out = suspend_run(shop, call("pay", PAY), call("locate", "{}", "c2", 1), client_tools=client)
     assert [event.id for event in out.waiting] == ["c1"]
     with pytest.raises(InvalidInput, match="'c2'"):
-        resumed(shop, out, {"c1": Decision()}, client_tools=client)
+        resume_run(shop, out, {"c1": Decision()}, client_tools=client)
     decisions = {"c1": Decision(), "c2": Decision(data="Oslo")}
-    _, done = resumed(shop, out, decisions, ["Done."], client_tools=client)
+    _, done = resume_run(shop, out, decisions, ["Done."], client_tools=client)
     assert [each.result for each in done.tool_results] == ["paid 3", "Oslo"]
 
 
-def test_decisions_that_nobody_waits_for():
+def test_unexpected_decisions_are_rejected():
     shop = Shop()
-    out = suspended(shop, call("pay", PAY))
+    out = suspend_run(shop, call("pay", PAY))
     with pytest.raises(InvalidInput, match="'c9'"):
-        resumed(shop, out, {"c9": Decision()})
+        resume_run(shop, out, {"c9": Decision()})
     with pytest.raises(InvalidInput, match="'c1'"):
-        answer(Agent(name="a", model="test"), said(decisions={"c1": Decision()}))
-    last = events(Agent(name="a", model="test"), said(decisions={"c1": Decision()}))[-1]
+        run_agent(Agent(name="a", model="test"), build_input(decisions={"c1": Decision()}))
+    last = list_events(Agent(name="a", model="test"), build_input(decisions={"c1": Decision()}))[-1]
     assert last.status == 400
 
 
-def test_a_suspended_run_survives_its_process():
+def test_suspended_run_survives_its_process():
     import msgspec
 
     shop = Shop()
-    wish = said(run_id="r1", context={"user": "ann"}, settings={"seed": 1})
+    run_input = build_input(run_id="r1", context={"user": "ann"}, settings={"seed": 1})
     agent = Agent(name="a", model=Script([call("pay", PAY)]).model, tools=[shop.pay])
-    kept = msgspec.json.encode(SuspendedRun.of("a", wish, answer(agent, wish)))
+    kept = msgspec.json.encode(SuspendedRun.of("a", run_input, run_agent(agent, run_input)))
     run = msgspec.json.decode(kept, type=SuspendedRun)
     script = Script(["Done."])
     again = Agent(name="a", model=script.model, tools=[shop.pay])
-    out = answer(again, run.resumed({"c1": Decision()}, {"user": "bo"}))
+    out = run_agent(again, run.resumed({"c1": Decision()}, {"user": "bo"}))
     assert (out.text, shop.paid, script.infos[0].model_settings["seed"]) == ("Done.", [3], 1)
 
 
-def test_a_raw_agent_that_asks():
+def test_raw_agent_with_approval():
     paid = []
 
-    def make(*turns):
+    def build_agent(*turns):
         raw = pydantic_ai.Agent(
             Script(*turns).model, name="raw", output_type=[str, pydantic_ai.DeferredToolRequests]
         )
@@ -243,35 +245,35 @@ def test_a_raw_agent_that_asks():
 
         return as_agent(raw)
 
-    out = answer(make([call("pay", PAY), call("pay", {"amount": 4}, "c2", 1)]))
+    out = run_agent(build_agent([call("pay", PAY), call("pay", {"amount": 4}, "c2", 1)]))
     assert (out.reason, len(out.waiting)) == ("suspended", 2)
     with pytest.raises(AgentFailed, match="'c2'"):
-        answer(make(), AgentInput(history=out.history, decisions={"c1": Decision()}))
+        run_agent(build_agent(), AgentInput(history=out.history, decisions={"c1": Decision()}))
     assert paid == []
     decisions = {"c1": Decision(), "c2": Decision(approved=False)}
-    done = answer(make(["ok"]), AgentInput(history=out.history, decisions=decisions))
+    done = run_agent(build_agent(["ok"]), AgentInput(history=out.history, decisions=decisions))
     assert (done.text, paid) == ("ok", [3])
 
 
-def test_a_raw_agent_and_tools_of_the_caller():
+def test_raw_agent_with_client_tools():
     raw = pydantic_ai.Agent(Script([call("locate")]).model, name="raw")
-    out = answer(raw, said(client_tools=(ClientTool(name="locate"),)))
+    out = run_agent(raw, build_input(client_tools=(ClientTool(name="locate"),)))
     assert out.reason == "tool-calls"
     assert isinstance(out.events[-1], Finish)
     assert not any(isinstance(event, ToolResult) for event in out.events)
 
 
-def test_an_agent_that_is_a_tool_cannot_wait():
+def test_sub_agent_cannot_suspend():
     shop = Shop()
     inner = Agent(name="inner", model=Script([call("pay", PAY)]).model, tools=[shop.pay])
     outer = Agent(
         name="outer", model=Script([call("agent-x", {"prompt": "pay"})]).model, agents={"x": inner}
     )
     with pytest.raises(AgentFailed, match="'inner' waits for a decision"):
-        answer(outer)
+        run_agent(outer)
     assert shop.paid == []
 
 
-def test_a_rule_that_is_none():
+def test_invalid_approval_rule():
     with pytest.raises(ConfigError, match="approval"):
         tool(requires_approval="yes")(lambda: None)

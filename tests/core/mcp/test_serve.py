@@ -1,4 +1,4 @@
-"""An application as an MCP server, asked by the official client over a pipe."""
+"""An application as an MCP server, called by the official client over a pipe."""
 
 import asyncio
 import sys
@@ -30,7 +30,7 @@ def answers():
         "nobody": {},
     }
 
-    async def talk():
+    async def converse():
         program = mcp.StdioServerParameters(command=sys.executable, args=[str(PROGRAM)])
         async with mcp.Client(program) as client:
             listed = await client.list_tools()
@@ -40,14 +40,14 @@ def answers():
             called["broke"] = await client.call_tool("ask_parrot", {"message": "break"})
             return {tool.name: tool for tool in listed.tools}, called
 
-    return asyncio.run(talk())
+    return asyncio.run(converse())
 
 
 def text(result):
     return result.content[0].text
 
 
-def test_what_is_offered(answers):
+def test_listed_tools(answers):
     listed, _ = answers
     kinds = {"ask_parrot", "ask_measured", "ask_payer", "run_loud", "run_failing"}
     assert listed.keys() == kinds | {"double", "broken"}, "who could agree to pay?"
@@ -56,7 +56,7 @@ def test_what_is_offered(answers):
     assert all(tool.input_schema["type"] == "object" for tool in listed.values())
 
 
-def test_what_is_answered(answers):
+def test_results(answers):
     _, called = answers
     assert text(called["ask_parrot"]) == "you said hi"
     assert called["ask_measured"].structured_content == {"letters": 4}
@@ -77,7 +77,7 @@ def test_what_is_answered(answers):
         ("broke", "it broke"),
     ],
 )
-def test_a_mistake_is_a_sentence_and_no_internals(answers, name, words):
+def test_error_has_a_safe_message(answers, name, words):
     _, called = answers
     assert called[name].is_error
     assert words in text(called[name])
@@ -85,7 +85,7 @@ def test_a_mistake_is_a_sentence_and_no_internals(answers, name, words):
     assert "Traceback" not in text(called[name])
 
 
-def test_two_things_of_one_name_are_not_served():
+def test_duplicate_names_are_rejected():
     async def parrot(text: str) -> str:
         return text
 

@@ -1,4 +1,4 @@
-"""Whatever a thread has come to, a model is told a conversation that it takes."""
+"""Any stored thread becomes a conversation that a model accepts."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -30,7 +30,7 @@ NEW = st.just(Message.user("new")) | st.builds(
 
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(STORED, st.lists(NEW, min_size=1, max_size=2))
-def test_a_conversation_is_sound(stored, new):
+def test_conversation_is_valid(stored, new):
     told = build_conversation(stored, drop_stored_calls(stored, new))
     waiting = set()
     for message in told:

@@ -1,4 +1,4 @@
-"""What agents remember, on every storage."""
+"""The memory of agents, on every storage."""
 
 import asyncio
 import dataclasses
@@ -40,117 +40,122 @@ from tests.core.scripted_model import Script, call
 
 
 @pytest.fixture
-def logged(caplog, monkeypatch):
-    """What is logged, whatever an application of another test made of the logger."""
+def logs(caplog, monkeypatch):
+    """The log of the framework, also after another test has replaced its handlers."""
     monkeypatch.setattr(logging.getLogger("mastra"), "propagate", True)
     caplog.set_level("WARNING", logger="mastra")
     return caplog
 
 
-def asked(text="hi", thread="t1", resource="ann", **more):
+def build_input(text="hi", thread="t1", resource="ann", **more):
     return AgentInput(
         messages=(Message.user(text),) if text else (), thread=thread, resource=resource, **more
     )
 
 
-class Seen:
+class Recorder:
     """An agent that answers ``answer N`` and remembers what it was asked."""
 
     def __init__(self):
-        self.wishes = []
+        self.inputs = []
 
     @property
     def agent(self):
-        async def seen(wish: AgentInput):
-            self.wishes.append(wish)
-            return f"answer {len(self.wishes)}"
+        async def record(run_input: AgentInput):
+            self.inputs.append(run_input)
+            return f"answer {len(self.inputs)}"
 
-        return as_agent(seen)
+        return as_agent(record)
 
-    def told(self, at=-1):
-        return [(message.role, message.text) for message in self.wishes[at].messages]
+    def list_messages(self, at=-1):
+        return [(message.role, message.text) for message in self.inputs[at].messages]
 
 
-def remembering(agent, storage, **settings):
+def add_memory(agent, storage, **settings):
     return RememberingAgent(as_agent(agent), Memory(storage=storage, **settings))
 
 
-def stored(run, storage, thread="t1"):
+def list_stored(run, storage, thread="t1"):
     messages = run(storage.threads.messages(MessageQuery(thread=thread))).items
     return [(message.role, message.parts) for message in messages]
 
 
-def texts(run, storage, thread="t1"):
+def list_texts(run, storage, thread="t1"):
     return [
         (role, "".join(part.text for part in parts if isinstance(part, TextPart)))
-        for role, parts in stored(run, storage, thread)
+        for role, parts in list_stored(run, storage, thread)
     ]
 
 
-async def events_of(agent, wish):
-    return [event async for event in agent.stream(wish)]
+async def collect_events(agent, run_input):
+    return [event async for event in agent.stream(run_input)]
 
 
-def test_what_was_said_before_goes_before(storage, run):
-    seen = Seen()
-    agent = remembering(seen.agent, storage)
-    assert run(agent.generate(asked("one"))).text == "answer 1"
-    run(events_of(agent, asked("two")))
-    assert seen.told() == [("user", "one"), ("assistant", "answer 1"), ("user", "two")]
-    assert texts(run, storage) == [
+def test_earlier_messages_come_first(storage, run):
+    seen = Recorder()
+    agent = add_memory(seen.agent, storage)
+    assert run(agent.generate(build_input("one"))).text == "answer 1"
+    run(collect_events(agent, build_input("two")))
+    assert seen.list_messages() == [("user", "one"), ("assistant", "answer 1"), ("user", "two")]
+    assert list_texts(run, storage) == [
         ("user", "one"), ("assistant", "answer 1"), ("user", "two"), ("assistant", "answer 2"),
     ]  # fmt: skip
-    run(agent.generate(asked("three", thread="t2")))
-    assert seen.told() == [("user", "three")]
+    run(agent.generate(build_input("three", thread="t2")))
+    assert seen.list_messages() == [("user", "three")]
 
 
-def test_a_run_without_a_thread_is_not_remembered(storage, run):
-    seen = Seen()
-    agent = remembering(seen.agent, storage)
-    run(agent.generate(asked(thread="")))
-    run(events_of(agent, AgentInput(messages=(Message.user("hi"),))))
-    assert seen.told() == [("user", "hi")]
+def test_run_without_a_thread_is_not_stored(storage, run):
+    seen = Recorder()
+    agent = add_memory(seen.agent, storage)
+    run(agent.generate(build_input(thread="")))
+    run(collect_events(agent, AgentInput(messages=(Message.user("hi"),))))
+    assert seen.list_messages() == [("user", "hi")]
     assert run(storage.threads.find(ThreadQuery())).total == 0
 
 
-def test_only_the_last_are_told(storage, run):
-    seen = Seen()
-    agent = remembering(seen.agent, storage, last_messages=3)
+def test_last_messages_setting(storage, run):
+    seen = Recorder()
+    agent = add_memory(seen.agent, storage, last_messages=3)
     for n in range(4):
-        run(agent.generate(asked(f"q{n}")))
-    assert seen.told() == [("user", "q2"), ("assistant", "answer 3"), ("user", "q3")]
-    none = remembering(seen.agent, storage, last_messages=0)
-    run(none.generate(asked("again")))
-    assert seen.told() == [("user", "again")]
-    assert len(stored(run, storage)) == 10
+        run(agent.generate(build_input(f"q{n}")))
+    assert seen.list_messages() == [("user", "q2"), ("assistant", "answer 3"), ("user", "q3")]
+    none = add_memory(seen.agent, storage, last_messages=0)
+    run(none.generate(build_input("again")))
+    assert seen.list_messages() == [("user", "again")]
+    assert len(list_stored(run, storage)) == 10
 
 
-def test_a_run_may_be_told_more_or_less(storage, run):
-    seen = Seen()
-    agent = remembering(seen.agent, storage, last_messages=2)
+def test_last_messages_of_one_run(storage, run):
+    seen = Recorder()
+    agent = add_memory(seen.agent, storage, last_messages=2)
     for n in range(4):
-        run(agent.generate(asked(f"q{n}", last_messages=6)))
-    assert [text for role, text in seen.told() if role == "user"] == ["q0", "q1", "q2", "q3"]
-    run(events_of(agent, asked("q4", last_messages=0)))
-    assert seen.told() == [("user", "q4")]
-    run(agent.generate(asked("q5")))
-    assert [text for role, text in seen.told() if role == "user"] == ["q4", "q5"]
+        run(agent.generate(build_input(f"q{n}", last_messages=6)))
+    assert [text for role, text in seen.list_messages() if role == "user"] == [
+        "q0",
+        "q1",
+        "q2",
+        "q3",
+    ]
+    run(collect_events(agent, build_input("q4", last_messages=0)))
+    assert seen.list_messages() == [("user", "q4")]
+    run(agent.generate(build_input("q5")))
+    assert [text for role, text in seen.list_messages() if role == "user"] == ["q4", "q5"]
 
 
-def test_a_thread_of_another_is_refused(storage, run):
-    seen = Seen()
-    agent = remembering(seen.agent, storage)
-    run(agent.generate(asked()))
+def test_thread_of_another_resource_is_rejected(storage, run):
+    seen = Recorder()
+    agent = add_memory(seen.agent, storage)
+    run(agent.generate(build_input()))
     with pytest.raises(Forbidden, match="'t1' belongs to another resource than 'bob'"):
-        run(agent.generate(asked(resource="bob")))
-    (refused,) = run(events_of(agent, asked(resource="bob")))
+        run(agent.generate(build_input(resource="bob")))
+    (refused,) = run(collect_events(agent, build_input(resource="bob")))
     assert (refused.kind, refused.status) == ("Forbidden", 403)
     with pytest.raises(InvalidInput, match="no resource"):
-        run(agent.generate(asked(resource="")))
-    assert len(seen.wishes) == 1
+        run(agent.generate(build_input(resource="")))
+    assert len(seen.inputs) == 1
 
 
-def test_tools_are_kept_with_their_results(storage, run):
+def test_tool_calls_are_stored_with_results(storage, run):
     @tool
     def add(a: int, b: int) -> int:
         """Adds."""
@@ -160,111 +165,111 @@ def test_tools_are_kept_with_their_results(storage, run):
         ["Let me see. ", call("add", '{"a": 1, "b": 2}')], ["It is 3."], ["Still 3."], ["Yes."]
     )
     agent = Agent(name="a", model=script.model, tools=[add], memory=Memory(storage=storage))
-    run(agent.generate(asked("1 + 2?")))
-    (_, parts) = stored(run, storage)[1]
+    run(agent.generate(build_input("1 + 2?")))
+    (_, parts) = list_stored(run, storage)[1]
     assert parts == (
         TextPart(text="Let me see. "),
         ToolCallPart(id="c1", name="add", arguments={"a": 1, "b": 2}),
         ToolResultPart(id="c1", name="add", result=3),
         TextPart(text="It is 3."),
     )
-    run(agent.generate(asked("sure?")))
+    run(agent.generate(build_input("sure?")))
     kinds = [type(part).__name__ for message in script.asked[-1] for part in message.parts]
     assert kinds == [
         "UserPromptPart", "TextPart", "ToolCallPart", "ToolReturnPart", "TextPart",
         "UserPromptPart",
     ]  # fmt: skip
     other = Agent(name="b", model=script.model, memory=Memory(storage=storage))
-    run(other.generate(asked("really?")))
+    run(other.generate(build_input("really?")))
     neutral = [type(part).__name__ for message in script.asked[-1] for part in message.parts]
     assert neutral == [*kinds, "TextPart", "UserPromptPart"]
 
 
-def history_of(run, storage):
+def read_history(run, storage):
     return run(storage.threads.recall("t1", 0)).history
 
 
-def test_the_frameworks_own_history_is_used_while_it_tells_all(storage, run):
+def test_native_history_is_used_while_complete(storage, run):
     script = Script(*(["ok"] for _ in range(9)))
     agent = Agent(name="a", model=script.model, memory=Memory(storage=storage, last_messages=4))
-    run(agent.generate(asked("one")))
-    kept = history_of(run, storage)
+    run(agent.generate(build_input("one")))
+    kept = read_history(run, storage)
     assert kept.agent.startswith("a ")
     assert kept.messages == 2
     assert json.loads(kept.data)[1]["model_name"]
-    run(agent.generate(asked("two")))
-    assert history_of(run, storage).messages == 4
+    run(agent.generate(build_input("two")))
+    assert read_history(run, storage).messages == 4
     first = script.asked[-1][0]
     assert first.timestamp.isoformat() in kept.data.decode().replace("Z", "+00:00"), "the same one"
     for text in ("three", "four", "five"):
-        run(agent.generate(asked(text)))
+        run(agent.generate(build_input(text)))
     prompts = [
         part.content for message in script.asked[-1] for part in message.parts
         if part.part_kind == "user-prompt"
     ]  # fmt: skip
     assert prompts == ["three", "four", "five"], "the last four messages, then the new one"
-    assert len(json.loads(history_of(run, storage).data)) == 6
+    assert len(json.loads(read_history(run, storage).data)) == 6
 
 
-def test_the_history_is_not_used_once_something_else_was_written(storage, run):
-    script, seen = Script(["one"], ["two"], ["three"]), Seen()
+def test_native_history_is_dropped_after_another_write(storage, run):
+    script, seen = Script(["one"], ["two"], ["three"]), Recorder()
     memory = Memory(storage=storage)
     agent = Agent(name="a", model=script.model, memory=memory)
-    run(agent.generate(asked("q1")))
-    assert history_of(run, storage)
-    run(RememberingAgent(seen.agent, memory).generate(asked("q2")))
-    assert history_of(run, storage) is None
-    run(agent.generate(asked("q3")))
+    run(agent.generate(build_input("q1")))
+    assert read_history(run, storage)
+    run(RememberingAgent(seen.agent, memory).generate(build_input("q2")))
+    assert read_history(run, storage) is None
+    run(agent.generate(build_input("q3")))
     contents = [part.content for message in script.asked[-1] for part in message.parts]
     assert contents == ["q1", "one", "q2", "answer 1", "q3"]
-    page = run(memory.list_messages(MessageQuery(thread="t1")))
+    page = run(memory.messages(MessageQuery(thread="t1")))
     run(memory.delete_messages([page.items[0].id, page.items[1].id]))
-    run(agent.generate(asked("q4")))
+    run(agent.generate(build_input("q4")))
     contents = [part.content for message in script.asked[-1] for part in message.parts]
     assert contents == ["q2", "answer 1", "q3", "two", "q4"]
 
 
-def test_a_structured_answer_and_files_are_kept(storage, run):
+def test_structured_answer_and_files_are_stored(storage, run):
     @dataclasses.dataclass
     class City:
         name: str
 
-    async def structured(text: str):
+    async def answer_structured(text: str):
         return City("Oslo")
 
-    run(remembering(structured, storage).generate(asked()))
-    assert texts(run, storage)[1] == ("assistant", '{"name":"Oslo"}')
+    run(add_memory(answer_structured, storage).generate(build_input()))
+    assert list_texts(run, storage)[1] == ("assistant", '{"name":"Oslo"}')
     picture = Message(role="user", parts=(FilePart(media_type="image/png", data=b"\xff"),))
-    seen = Seen()
-    wish = AgentInput(messages=(picture, Message.user("what?")), thread="t2", resource="ann")
-    run(remembering(seen.agent, storage).generate(wish))
-    assert [role for role, _ in stored(run, storage, "t2")] == ["user", "user", "assistant"]
-    run(remembering(seen.agent, storage).generate(asked("and?", thread="t2")))
-    assert seen.wishes[-1].messages[0] == picture
+    seen = Recorder()
+    run_input = AgentInput(messages=(picture, Message.user("what?")), thread="t2", resource="ann")
+    run(add_memory(seen.agent, storage).generate(run_input))
+    assert [role for role, _ in list_stored(run, storage, "t2")] == ["user", "user", "assistant"]
+    run(add_memory(seen.agent, storage).generate(build_input("and?", thread="t2")))
+    assert seen.inputs[-1].messages[0] == picture
 
 
-def test_a_run_that_only_reads_is_not_kept(storage, run):
-    seen = Seen()
-    agent = remembering(seen.agent, storage, generate_title=seen.agent)
-    run(agent.generate(asked("one", read_only=True)))
+def test_read_only_run_is_not_stored(storage, run):
+    seen = Recorder()
+    agent = add_memory(seen.agent, storage, generate_title=seen.agent)
+    run(agent.generate(build_input("one", read_only=True)))
     assert run(storage.threads.get("t1")) is None
-    assert len(seen.wishes) == 1, "nobody is asked for a title"
-    run(agent.generate(asked("two")))
-    run(events_of(agent, asked("three", read_only=True)))
-    assert seen.told()[0] == ("user", "two")
-    assert len(stored(run, storage)) == 2
+    assert len(seen.inputs) == 1, "nobody is asked for a title"
+    run(agent.generate(build_input("two")))
+    run(collect_events(agent, build_input("three", read_only=True)))
+    assert seen.list_messages()[0] == ("user", "two")
+    assert len(list_stored(run, storage)) == 2
 
 
-def test_system_messages_are_told_and_not_kept(storage, run):
-    seen = Seen()
+def test_system_messages_are_sent_and_not_stored(storage, run):
+    seen = Recorder()
     system = Message(role="system", parts=(TextPart(text="be brief"),))
-    wish = AgentInput(messages=(system, Message.user("hi")), thread="t1", resource="ann")
-    run(remembering(seen.agent, storage).generate(wish))
-    assert seen.told() == [("system", "be brief"), ("user", "hi")]
-    assert texts(run, storage) == [("user", "hi"), ("assistant", "answer 1")]
+    run_input = AgentInput(messages=(system, Message.user("hi")), thread="t1", resource="ann")
+    run(add_memory(seen.agent, storage).generate(run_input))
+    assert seen.list_messages() == [("system", "be brief"), ("user", "hi")]
+    assert list_texts(run, storage) == [("user", "hi"), ("assistant", "answer 1")]
 
 
-async def breaking(wish: AgentInput):
+async def fail(run_input: AgentInput):
     yield ToolCall(id="c1", name="pay", arguments={})
     yield ToolResult(id="c1", name="pay", arguments={}, result="paid")
     yield StepFinish(reason="tool-calls", continued=True)
@@ -273,99 +278,99 @@ async def breaking(wish: AgentInput):
     raise RuntimeError("the model broke")
 
 
-def test_a_run_that_breaks_leaves_what_has_happened(storage, run):
-    agent = remembering(breaking, storage)
-    told = run(events_of(agent, asked("pay")))
+def test_failed_run_stores_answered_calls(storage, run):
+    agent = add_memory(fail, storage)
+    told = run(collect_events(agent, build_input("pay")))
     assert isinstance(told[-1], Failure)
-    assert stored(run, storage) == [
+    assert list_stored(run, storage) == [
         ("user", (TextPart(text="pay"),)),
         ("assistant", (
             ToolCallPart(id="c1", name="pay", arguments={}),
             ToolResultPart(id="c1", name="pay", result="paid"),
         )),
     ]  # fmt: skip
-    seen = Seen()
-    run(remembering(seen.agent, storage).generate(asked("and?")))
-    assert [role for role, _ in seen.told()] == ["user", "assistant", "tool", "user"]
+    seen = Recorder()
+    run(add_memory(seen.agent, storage).generate(build_input("and?")))
+    assert [role for role, _ in seen.list_messages()] == ["user", "assistant", "tool", "user"]
     with pytest.raises(AgentFailed):
-        run(agent.generate(asked("again")))
-    assert texts(run, storage)[-1] == ("user", "again")
+        run(agent.generate(build_input("again")))
+    assert list_texts(run, storage)[-1] == ("user", "again")
 
 
-def test_a_run_that_is_aborted_keeps_what_the_user_said(storage, run):
+def test_aborted_run_stores_the_user_message(storage, run):
     async def slow(text: str):
         yield "half of"
         await asyncio.sleep(60)
 
-    agent = remembering(slow, storage)
+    agent = add_memory(slow, storage)
 
-    async def closed():
-        events = agent.stream(asked("closed"))
+    async def close_early():
+        events = agent.stream(build_input("closed"))
         async for event in events:
             if isinstance(event, TextDelta):
                 break
         await events.aclose()
 
-    async def cancelled():
-        task = asyncio.create_task(events_of(agent, asked("cancelled")))
+    async def cancel():
+        task = asyncio.create_task(collect_events(agent, build_input("cancelled")))
         await asyncio.sleep(0.05)
         task.cancel()
         await asyncio.wait([task])
-        task = asyncio.create_task(agent.generate(asked("generated")))
+        task = asyncio.create_task(agent.generate(build_input("generated")))
         await asyncio.sleep(0.05)
         task.cancel()
         await asyncio.wait([task])
 
-    run(closed())
-    run(cancelled())
-    assert texts(run, storage) == [("user", t) for t in ("closed", "cancelled", "generated")]
+    run(close_early())
+    run(cancel())
+    assert list_texts(run, storage) == [("user", t) for t in ("closed", "cancelled", "generated")]
 
 
-def test_two_runs_of_one_thread_stay_apart(storage, run):
+def test_concurrent_runs_of_one_thread(storage, run):
     async def echo(text: str):
         await asyncio.sleep(0.05 if text == "slow" else 0.01)
         return f"echo {text}"
 
-    agent = remembering(echo, storage)
+    agent = add_memory(echo, storage)
 
-    async def both():
-        await asyncio.gather(*(agent.generate(asked(text)) for text in ("slow", "quick")))
+    async def run_both():
+        await asyncio.gather(*(agent.generate(build_input(text)) for text in ("slow", "quick")))
 
-    run(both())
-    assert texts(run, storage) == [
+    run(run_both())
+    assert list_texts(run, storage) == [
         ("user", "quick"), ("assistant", "echo quick"), ("user", "slow"), ("assistant", "echo slow"),
     ]  # fmt: skip
 
 
-def test_of_two_runs_neither_leaves_a_history_without_the_other(storage, run):
+def test_concurrent_runs_store_no_native_history(storage, run):
     script = Script(["one"], ["two"], ["three"])
     agent = Agent(name="a", model=script.model, memory=Memory(storage=storage))
 
-    async def both():
-        await asyncio.gather(agent.generate(asked("q1")), agent.generate(asked("q2")))
+    async def run_both():
+        await asyncio.gather(agent.generate(build_input("q1")), agent.generate(build_input("q2")))
 
-    run(both())
-    assert len(stored(run, storage)) == 4
-    run(agent.generate(asked("q3")))
+    run(run_both())
+    assert len(list_stored(run, storage)) == 4
+    run(agent.generate(build_input("q3")))
     contents = [part.content for message in script.asked[-1] for part in message.parts]
     assert sorted(contents) == ["one", "q1", "q2", "q3", "two"]
 
 
-def test_a_thread_that_is_deleted_meanwhile_stays_deleted(storage, run, logged):
-    async def forget(wish: AgentInput):
+def test_thread_deleted_during_a_run_stays_deleted(storage, run, logs):
+    async def delete_thread(run_input: AgentInput):
         await storage.threads.delete("t1")
         return "done"
 
-    run(remembering(Seen().agent, storage).generate(asked()))
-    assert run(remembering(forget, storage).generate(asked())).text == "done"
+    run(add_memory(Recorder().agent, storage).generate(build_input()))
+    assert run(add_memory(delete_thread, storage).generate(build_input())).text == "done"
     assert run(storage.threads.get("t1")) is None
-    assert "is gone or another's" in logged.text
+    assert "was deleted or belongs to another resource" in logs.text
 
 
-def test_calls_of_the_callers_own_tools(storage, run):
-    async def needs(wish: AgentInput):
-        if any(message.role == "tool" for message in wish.messages):
-            seen.append(wish.messages)
+def test_client_tool_calls(storage, run):
+    async def answer_client_tool(run_input: AgentInput):
+        if any(message.role == "tool" for message in run_input.messages):
+            seen.append(run_input.messages)
             yield TextDelta(text="thanks")
             yield Finish()
         else:
@@ -374,29 +379,29 @@ def test_calls_of_the_callers_own_tools(storage, run):
             yield Finish(reason="tool-calls")
 
     seen = []
-    agent = remembering(needs, storage)
+    agent = add_memory(answer_client_tool, storage)
     called = Message(role="assistant", parts=(ToolCallPart(id="c1", name="locate", arguments={}),))
     result = Message(role="tool", parts=(ToolResultPart(id="c1", name="locate", result="Oslo"),))
     for thread, answer in (("t1", (called, result)), ("t2", (result,))):
-        run(events_of(agent, asked("where am I?", thread)))
-        run(events_of(agent, AgentInput(messages=answer, thread=thread, resource="ann")))
+        run(collect_events(agent, build_input("where am I?", thread)))
+        run(collect_events(agent, AgentInput(messages=answer, thread=thread, resource="ann")))
         assert [message.role for message in seen[-1]] == ["user", "assistant", "tool"]
-        kinds = [role for role, _ in stored(run, storage, thread)]
+        kinds = [role for role, _ in list_stored(run, storage, thread)]
         assert kinds == ["user", "assistant", "tool", "assistant"]
 
 
-def test_a_call_that_nobody_answered_is_not_told(storage, run):
-    seen = Seen()
+def test_unanswered_call_is_not_sent(storage, run):
+    seen = Recorder()
     open_call = StoredMessage(
         id="x", thread="t1", role="assistant",
         parts=(ToolCallPart(id="c", name="locate", arguments={}),),
     )  # fmt: skip
     run(storage.threads.append(Thread(id="t1", resource="ann"), [open_call]))
-    run(remembering(seen.agent, storage).generate(asked("hello?")))
-    assert seen.told() == [("user", "hello?")]
+    run(add_memory(seen.agent, storage).generate(build_input("hello?")))
+    assert seen.list_messages() == [("user", "hello?")]
 
 
-def test_a_suspended_run_goes_on_in_its_thread(storage, run):
+def test_suspended_run_resumes_in_its_thread(storage, run):
     @tool(requires_approval=True)
     def pay(amount: int) -> str:
         """Pays."""
@@ -404,101 +409,103 @@ def test_a_suspended_run_goes_on_in_its_thread(storage, run):
 
     script = Script([call("pay", '{"amount": 3}')], ["Paid."], ["Yes."])
     agent = Agent(name="a", model=script.model, tools=[pay], memory=Memory(storage=storage))
-    out = run(agent.generate(asked("pay")))
+    out = run(agent.generate(build_input("pay")))
     assert out.reason == "suspended"
-    assert texts(run, storage) == [("user", "pay")]
+    assert list_texts(run, storage) == [("user", "pay")]
     from mastra_core.agents import Decision
 
-    wish = AgentInput(
+    run_input = AgentInput(
         thread="t1", resource="ann", history=out.history, decisions={"c1": Decision()}
     )
-    assert run(agent.generate(wish)).text == "Paid."
-    assert [role for role, _ in stored(run, storage)] == ["user", "assistant"]
-    run(agent.generate(asked("did you?")))
+    assert run(agent.generate(run_input)).text == "Paid."
+    assert [role for role, _ in list_stored(run, storage)] == ["user", "assistant"]
+    run(agent.generate(build_input("did you?")))
     kinds = [part.part_kind for message in script.asked[-1] for part in message.parts]
     assert kinds == ["user-prompt", "tool-call", "tool-return", "text", "user-prompt"]
 
 
-def test_an_answer_is_stored_under_the_id_that_start_names(storage, run):
-    agent = remembering(Seen().agent, storage)
-    start, *_, finish = run(events_of(agent, asked()))
+def test_answer_is_stored_under_the_id_of_start(storage, run):
+    agent = add_memory(Recorder().agent, storage)
+    start, *_, finish = run(collect_events(agent, build_input()))
     assert isinstance(start, Start)
     assert isinstance(finish, Finish)
     user, answer = run(storage.threads.recall("t1", 9)).messages
     assert (answer.id, user.id) == (start.message_id, f"{start.message_id}-0")
-    out = run(agent.generate(asked()))
+    out = run(agent.generate(build_input()))
     assert out.events[0].message_id == run(storage.threads.recall("t1", 1)).messages[0].id
 
 
-def test_when_finish_comes_everything_is_stored(storage, run):
-    agent = remembering(Seen().agent, storage)
+def test_everything_is_stored_before_finish(storage, run):
+    agent = add_memory(Recorder().agent, storage)
 
-    async def reading():
-        async for event in agent.stream(asked()):
+    async def read_events():
+        async for event in agent.stream(build_input()):
             if isinstance(event, Finish):
                 return (await storage.threads.recall("t1", 9)).messages
         return ()
 
-    assert len(run(reading())) == 2
+    assert len(run(read_events())) == 2
 
 
-def test_many_runs_leave_nothing_behind(storage, run):
-    async def turns(text: str):
+def test_many_runs_leak_nothing(storage, run):
+    async def take_turns(text: str):
         if text == "break":
             raise RuntimeError("broken")
         yield "half"
         if text == "stop":
             await asyncio.sleep(60)
 
-    agent = remembering(turns, storage, generate_title=Seen().agent, last_messages=4)
+    agent = add_memory(take_turns, storage, generate_title=Recorder().agent, last_messages=4)
 
-    async def one(number):
-        wish = asked(("go", "break", "stop")[number % 3], thread=f"t{number % 7}")
-        events = agent.stream(wish)
+    async def run_one(number):
+        run_input = build_input(("go", "break", "stop")[number % 3], thread=f"t{number % 7}")
+        events = agent.stream(run_input)
         async for event in events:
-            if isinstance(event, TextDelta) and wish.prompt == "stop":
+            if isinstance(event, TextDelta) and run_input.prompt == "stop":
                 break
         await events.aclose()
 
-    async def many():
+    async def run_many():
         for first in range(0, 600, 20):
-            await asyncio.gather(*(one(number) for number in range(first, first + 20)))
+            await asyncio.gather(*(run_one(number) for number in range(first, first + 20)))
         return len(asyncio.all_tasks())
 
-    assert run(many()) == 1
-    assert not background._going
-    totals = [len(stored(run, storage, f"t{n}")) for n in range(7)]
+    assert run(run_many()) == 1
+    assert not background._tasks
+    totals = [len(list_stored(run, storage, f"t{n}")) for n in range(7)]
     assert sum(totals) == 800, "all that was said, and every whole answer"
 
 
 # Working memory
 
 
-def noting(arguments):
+def build_noting_agent(arguments):
     return [call("update_working_memory", json.dumps({"memory": arguments}))]
 
 
-def test_notes_of_a_user_are_in_every_thread(storage, run):
-    script = Script(noting("- **Name**: Ann"), ["Hello Ann."], ["You are Ann."], ["Who?"])
+def test_resource_notes_are_in_every_thread(storage, run):
+    script = Script(
+        build_noting_agent("- **Name**: Ann"), ["Hello Ann."], ["You are Ann."], ["Who?"]
+    )
     memory = Memory(storage=storage, working_memory="- **Name**:")
     agent = Agent(name="a", model=script.model, instructions="Be kind.", memory=memory)
-    run(agent.generate(asked("I am Ann")))
-    run(agent.generate(asked("who am I?", thread="t2")))
+    run(agent.generate(build_input("I am Ann")))
+    run(agent.generate(build_input("who am I?", thread="t2")))
     told = script.asked[-1][-1].instructions
     assert told.startswith("Be kind.")
     assert "<working_memory>\n- **Name**: Ann\n</working_memory>" in told
     assert "- **Name**:\n" in script.asked[0][-1].instructions
-    run(agent.generate(asked("who am I?", thread="t3", resource="bob")))
+    run(agent.generate(build_input("who am I?", thread="t3", resource="bob")))
     assert "Ann" not in script.asked[-1][-1].instructions
     assert run(memory.working_memory("t9", "ann")) == "- **Name**: Ann"
 
 
-def test_notes_of_a_thread_stay_in_it(storage, run):
-    script = Script(noting("in t1"), ["ok"], ["ok"])
+def test_thread_notes_stay_in_their_thread(storage, run):
+    script = Script(build_noting_agent("in t1"), ["ok"], ["ok"])
     memory = Memory(storage=storage, working_memory=True, scope="thread")
     agent = Agent(name="a", model=script.model, memory=memory)
-    run(agent.generate(asked()))
-    run(agent.generate(asked(thread="t2")))
+    run(agent.generate(build_input()))
+    run(agent.generate(build_input(thread="t2")))
     assert "in t1" not in script.asked[-1][-1].instructions
     assert "# User Information" in script.asked[-1][-1].instructions
     assert run(memory.working_memory("t1", "ann")) == "in t1"
@@ -518,16 +525,16 @@ class Model(pydantic.BaseModel):
 
 
 @pytest.mark.parametrize("kind", [Profile, Model])
-def test_typed_notes_are_merged_and_checked(storage, run, kind):
+def test_typed_notes_are_merged_and_validated(storage, run, kind):
     script = Script(
-        noting({"name": "Ann", "likes": ["tea"]}),
-        noting({"likes": "not a list"}),
-        noting({"likes": ["tea", "snow"], "name": None}),
+        build_noting_agent({"name": "Ann", "likes": ["tea"]}),
+        build_noting_agent({"likes": "not a list"}),
+        build_noting_agent({"likes": ["tea", "snow"], "name": None}),
         ["Noted."],
     )
     memory = Memory(storage=storage, working_memory=kind)
     agent = Agent(name="a", model=script.model, memory=memory)
-    out = run(agent.generate(asked()))
+    out = run(agent.generate(build_input()))
     assert out.text == "Noted."
     assert json.loads(run(memory.working_memory("t1", "ann"))) == {"likes": ["tea", "snow"]}
     (described,) = script.infos[0].function_tools
@@ -539,73 +546,73 @@ def test_typed_notes_are_merged_and_checked(storage, run, kind):
     assert run(memory.working_memory("t1", "ann")) == '{"name": "Bo"}'
 
 
-def test_an_agent_without_tools_is_told_the_notes(storage, run):
-    seen = Seen()
-    agent = remembering(seen.agent, storage, working_memory="Name:")
-    run(agent.generate(asked(extra_instructions="Be brief.")))
-    assert seen.wishes[0].extra_instructions.startswith("Be brief.\n\nWhat you have noted")
-    assert [each.id for each in seen.wishes[0].tools] == ["update_working_memory"]
-    run(agent.generate(asked(read_only=True)))
-    assert "<working_memory>" in seen.wishes[1].extra_instructions
-    assert "update_working_memory" not in seen.wishes[1].extra_instructions
-    assert not seen.wishes[1].tools
+def test_agent_without_tools_gets_the_notes(storage, run):
+    seen = Recorder()
+    agent = add_memory(seen.agent, storage, working_memory="Name:")
+    run(agent.generate(build_input(extra_instructions="Be brief.")))
+    assert seen.inputs[0].extra_instructions.startswith("Be brief.\n\nWhat you have noted")
+    assert [each.id for each in seen.inputs[0].tools] == ["update_working_memory"]
+    run(agent.generate(build_input(read_only=True)))
+    assert "<working_memory>" in seen.inputs[1].extra_instructions
+    assert "update_working_memory" not in seen.inputs[1].extra_instructions
+    assert not seen.inputs[1].tools
 
 
 # Titles
 
 
-def test_a_thread_gets_a_title_once(storage, run):
-    made = []
+def test_title_is_generated_once(storage, run):
+    prompts = []
 
     async def title(text: str):
-        made.append(text)
+        prompts.append(text)
         return '  "About\n tea"  '
 
-    agent = remembering(Seen().agent, storage, generate_title=title)
-    run(agent.generate(asked("I like tea")))
-    run(agent.generate(asked("and snow")))
+    agent = add_memory(Recorder().agent, storage, generate_title=title)
+    run(agent.generate(build_input("I like tea")))
+    run(agent.generate(build_input("and snow")))
     assert run(storage.threads.get("t1")).title == "About tea"
-    assert made == ["I like tea"]
+    assert prompts == ["I like tea"]
 
 
-def test_a_run_says_what_a_new_thread_is_like(storage, run):
-    agent = remembering(Seen().agent, storage, generate_title=Seen().agent)
-    run(agent.generate(asked("hi", thread_title="Tea", thread_metadata={"paid": True})))
-    run(agent.generate(asked("hi", thread_title="Snow", thread_metadata={"paid": False})))
+def test_run_sets_title_and_metadata_of_a_new_thread(storage, run):
+    agent = add_memory(Recorder().agent, storage, generate_title=Recorder().agent)
+    run(agent.generate(build_input("hi", thread_title="Tea", thread_metadata={"paid": True})))
+    run(agent.generate(build_input("hi", thread_title="Snow", thread_metadata={"paid": False})))
     thread = run(storage.threads.get("t1"))
     assert (thread.title, thread.metadata) == ("Tea", {"paid": True})
 
 
-def test_the_agent_itself_can_be_asked_for_a_title(storage, run):
+def test_agent_generates_its_own_title(storage, run):
     script = Script(["About snow"], ["Snow it is."])
 
     @tool
-    def snow() -> str:
+    def ask_about_snow() -> str:
         """Snows."""
         return "snow"
 
     memory = Memory(storage=storage, generate_title=True)
-    agent = Agent(name="a", model=script.model, tools=[snow], memory=memory)
-    run(agent.generate(asked("snow")))
-    texts_of = {run(storage.threads.get("t1")).title, texts(run, storage)[1][1]}
+    agent = Agent(name="a", model=script.model, tools=[ask_about_snow], memory=memory)
+    run(agent.generate(build_input("snow")))
+    texts_of = {run(storage.threads.get("t1")).title, list_texts(run, storage)[1][1]}
     assert texts_of == {"About snow", "Snow it is."}
     assert sorted(len(info.function_tools) for info in script.infos) == [0, 1]
 
 
-def test_a_title_that_fails_is_no_failure(storage, run, logged):
+def test_failed_title_does_not_fail_the_run(storage, run, logs):
     async def title(text: str):
         raise RuntimeError("no idea")
 
-    agent = remembering(Seen().agent, storage, generate_title=title)
-    assert run(agent.generate(asked())).text == "answer 1"
+    agent = add_memory(Recorder().agent, storage, generate_title=title)
+    assert run(agent.generate(build_input())).text == "answer 1"
     assert run(storage.threads.get("t1")).title == ""
-    assert "no title" in logged.text
+    assert "no title" in logs.text
 
 
 # Threads
 
 
-def test_threads_are_managed(storage, run):
+def test_thread_management(storage, run):
     memory = Memory(storage=storage)
     one = run(memory.create_thread(resource="ann", id="t1", title="T", metadata={"k": 1}))
     other = run(memory.create_thread(resource="bob"))
@@ -617,7 +624,7 @@ def test_threads_are_managed(storage, run):
         memory.get_thread("t1", "bob"),
         memory.update_thread("t1", "bob", title="mine"),
         memory.delete_thread("t1", "bob"),
-        memory.list_messages(MessageQuery(thread="t1"), "bob"),
+        memory.messages(MessageQuery(thread="t1"), "bob"),
         memory.clone_thread("t1", "bob"),
     ):
         with pytest.raises(Forbidden):
@@ -632,44 +639,48 @@ def test_threads_are_managed(storage, run):
     assert run(memory.threads()).total == 1
 
 
-def said(id, thread="t1", text="hi"):
+def build_message(id, thread="t1", text="hi"):
     return StoredMessage(id=id, thread=thread, role="user", parts=(TextPart(text=text),))
 
 
-def test_messages_are_saved_and_deleted(storage, run):
+def test_save_and_delete_messages(storage, run):
     memory = Memory(storage=storage)
-    run(memory.save_messages([said("m1"), said("n1", "t2"), said("m2")], "ann"))
-    assert [role for role, _ in stored(run, storage)] == ["user", "user"]
+    run(
+        memory.save_messages(
+            [build_message("m1"), build_message("n1", "t2"), build_message("m2")], "ann"
+        )
+    )
+    assert [role for role, _ in list_stored(run, storage)] == ["user", "user"]
     with pytest.raises(Forbidden):
-        run(memory.save_messages([said("x1", "t3"), said("x2", "t1")], "bob"))
+        run(memory.save_messages([build_message("x1", "t3"), build_message("x2", "t1")], "bob"))
     assert run(storage.threads.get("t3")) is None
     with pytest.raises(Forbidden):
         run(memory.delete_messages(["m1"], "bob"))
     assert run(memory.delete_messages(["m1", "n1", "none"], "ann")) == 2
 
 
-def test_a_clone_goes_its_own_way(storage, run):
+def test_cloned_thread_is_independent(storage, run):
     memory = Memory(storage=storage)
-    run(memory.save_messages([said(f"m{n}", text=str(n)) for n in range(4)], "ann"))
+    run(memory.save_messages([build_message(f"m{n}", text=str(n)) for n in range(4)], "ann"))
     thread, copies = run(memory.clone_thread("t1", "ann"))
     assert list(copies) == ["m0", "m1", "m2", "m3"]
     assert thread.resource == "ann"
-    assert texts(run, storage, thread.id) == texts(run, storage)
+    assert list_texts(run, storage, thread.id) == list_texts(run, storage)
     into = Thread(id="copy", resource="ann", title="Copy")
     newest = MessageQuery(thread="t1", per_page=2, descending=True)
-    made, copies = run(memory.clone_thread("t1", into=into, query=newest))
-    assert (made, list(copies)) == (into, ["m2", "m3"])
+    clone, copies = run(memory.clone_thread("t1", into=into, query=newest))
+    assert (clone, list(copies)) == (into, ["m2", "m3"])
     with pytest.raises(Conflict):
         run(memory.clone_thread("t1", into=into))
     run(memory.delete_thread("t1"))
-    assert [text for _, text in texts(run, storage, "copy")] == ["2", "3"]
+    assert [text for _, text in list_texts(run, storage, "copy")] == ["2", "3"]
 
 
 # Mastra
 
 
-def test_every_agent_of_an_application_remembers_in_its_storage(storage, run):
-    seen, own = Seen(), Memory(last_messages=1)
+def test_agents_use_the_storage_of_the_application(storage, run):
+    seen, own = Recorder(), Memory(last_messages=1)
     mastra = Mastra(
         agents={
             "seen": seen.agent,
@@ -685,23 +696,23 @@ def test_every_agent_of_an_application_remembers_in_its_storage(storage, run):
     assert memory_of(mastra.get_agent("own")) is own
     assert own.storage is mastra.memory.storage is mastra.storage is storage
     assert mastra.suspended_runs is storage.suspended_runs
-    run(agent.generate(asked()))
+    run(agent.generate(build_input()))
     assert run(mastra.memory.threads()).total == 1
 
 
-def test_threads_in_this_process_are_not_for_several(tmp_path):
-    def alone(**settings):
-        mastra = Mastra(agents={"seen": Seen().agent}, logger=False, **settings)
+def test_memory_storage_is_single_process(tmp_path):
+    def is_single_process(**settings):
+        mastra = Mastra(agents={"seen": Recorder().agent}, logger=False, **settings)
         return describe(mastra)["serve"]["single_process"]
 
-    assert not alone()
-    assert alone(memory=Memory())
-    assert not alone(memory=Memory(), storage=SqliteStorage(tmp_path / "app.db"))
-    assert not alone(storage="memory:"), "nobody uses it"
+    assert not is_single_process()
+    assert is_single_process(memory=Memory())
+    assert not is_single_process(memory=Memory(), storage=SqliteStorage(tmp_path / "app.db"))
+    assert not is_single_process(storage="memory:"), "nobody uses it"
 
 
-def test_an_application_without_a_memory():
-    mastra = Mastra(agents={"seen": Seen().agent}, logger=False)
+def test_application_without_a_memory():
+    mastra = Mastra(agents={"seen": Recorder().agent}, logger=False)
     assert mastra.memory is None
     assert memory_of(mastra.get_agent("seen")) is None
     assert isinstance(mastra.storage, MemoryStorage)
@@ -713,36 +724,36 @@ def test_an_application_without_a_memory():
         ({"memory": 3}, "The memory is 3"),
         ({"memory": {"last": 3}}, "last"),
         ({"memory": {"last_messages": -1}}, "last_messages is -1"),
-        ({"memory": {"scope": "user"}}, "The scope is 'user'"),
+        ({"memory": {"scope": "user"}}, "scope 'user' does not exist"),
         ({"memory": {"working_memory": " "}}, "template of working memory is empty"),
-        ({"memory": {"working_memory": int}}, "is no object"),
+        ({"memory": {"working_memory": int}}, "is not an object"),
         ({"memory": {"generate_title": 3}}, "3 is not an agent"),
         ({"storage": "redis://x"}, "No storage is known"),
     ],
 )
-def test_a_mistake_and_its_cure(settings, message):
+def test_invalid_settings(settings, message):
     with pytest.raises(ConfigError, match=message) as caught:
         Mastra(logger=False, **settings)
     assert caught.value.hint
 
 
-def test_a_storage_that_fails_tells_the_log_and_not_the_caller(tmp_path, run, logged):
+def test_storage_error_is_logged_and_hidden(tmp_path, run, logs):
     storage = SqliteStorage(tmp_path / "none" / "app.db")
-    agent = remembering(Seen().agent, storage)
+    agent = add_memory(Recorder().agent, storage)
     with pytest.raises(StorageError):
-        run(agent.generate(asked()))
-    (told,) = run(events_of(agent, asked()))
+        run(agent.generate(build_input()))
+    (told,) = run(collect_events(agent, build_input()))
     assert told == Failure(message="The memory cannot be read.", kind="StorageError")
-    assert str(tmp_path) in logged.text
+    assert str(tmp_path) in logs.text
 
 
-def test_an_answer_that_cannot_be_kept_is_given_all_the_same(storage, run, logged):
-    async def breaks(text: str):
-        storage.threads.append = failing
+def test_answer_is_returned_when_storing_fails(storage, run, logs):
+    async def fail_run(text: str):
+        storage.threads.append = raise_storage_error
         return "paid for"
 
-    async def failing(*_, **__):
+    async def raise_storage_error(*_, **__):
         raise StorageError("The disk is full.")
 
-    assert run(remembering(breaks, storage).generate(asked())).text == "paid for"
-    assert "lost a run" in logged.text
+    assert run(add_memory(fail_run, storage).generate(build_input())).text == "paid for"
+    assert "is not stored" in logs.text

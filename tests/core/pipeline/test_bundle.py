@@ -16,7 +16,7 @@ from mastra_core.pipeline import (
     Serve,
     Silent,
 )
-from mastra_core.pipeline.bundle import _compute_digest as digest_of
+from mastra_core.pipeline.bundle import _compute_digest as compute_digest
 from mastra_core.pipeline.file_tree import identity_of
 
 
@@ -54,7 +54,7 @@ def bundle(build, tmp_path):
     return Bundle.seal(build, directory, "acme", region="eu", retries=3)
 
 
-def test_what_is_sealed_is_loaded(bundle):
+def test_sealed_bundle_is_loaded(bundle):
     loaded = Bundle.load(bundle.directory)
     assert loaded == bundle
     assert loaded.manifest.target == "acme"
@@ -65,7 +65,7 @@ def test_what_is_sealed_is_loaded(bundle):
     assert {MANIFEST, "index.py", "app/data/b.txt"} <= set(names)
 
 
-def test_the_same_files_give_the_same_bytes(build, bundle, tmp_path):
+def test_same_files_give_the_same_bytes(build, bundle, tmp_path):
     other = tmp_path / "elsewhere" / "deeper"
     build.copy_to(other)
     Bundle.seal(build, other, "acme", retries=3, region="eu")
@@ -73,7 +73,7 @@ def test_the_same_files_give_the_same_bytes(build, bundle, tmp_path):
     assert str(tmp_path) not in (other / MANIFEST).read_text()
 
 
-def test_known_digests_are_not_read_again_and_changed_files_are(build, tmp_path):
+def test_only_changed_files_are_read_again(build, tmp_path):
     file = build.directory / "app" / "main.py"
     known = {identity_of(file.stat()): "0" * 64}
     told = dataclasses.replace(build, digests=known)
@@ -106,7 +106,7 @@ def test_sealing_again_changes_nothing(build, bundle):
         lambda root: os.replace(root / "app/main.py", root / "app/data/a.txt"),
     ],
 )
-def test_tampering_is_found(bundle, tamper):
+def test_tampering_is_detected(bundle, tamper):
     tamper(bundle.directory)
     with pytest.raises(BundleError, match="was changed after it was made"):
         Bundle.load(bundle.directory)
@@ -121,7 +121,7 @@ def test_tampering_is_found(bundle, tamper):
         ('{"app": 1}', "cannot be read"),
     ],
 )
-def test_a_manifest_that_is_none(bundle, text, message):
+def test_invalid_manifest(bundle, text, message):
     file = bundle.directory / MANIFEST
     file.unlink() if text is None else file.write_text(text)
     with pytest.raises(BundleError, match=message) as caught:
@@ -129,29 +129,29 @@ def test_a_manifest_that_is_none(bundle, text, message):
     assert caught.value.hint
 
 
-def test_there_is_no_bundle_in_a_file(tmp_path):
+def test_file_is_no_bundle(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(BundleError, match="is missing"):
         Bundle.load(tmp_path / "file")
 
 
-def test_a_newer_manifest_is_still_read(bundle):
+def test_newer_manifest_is_read(bundle):
     file = bundle.directory / MANIFEST
     newer = {**json.loads(file.read_bytes()), "later": 1, "digest": ""}
-    newer["digest"] = digest_of(bundle.directory, json.dumps(newer).encode(), {})
+    newer["digest"] = compute_digest(bundle.directory, json.dumps(newer).encode(), {})
     file.write_text(json.dumps(newer))
     found = Bundle.load(bundle.directory)
     assert found.manifest.entry == bundle.manifest.entry
 
 
-def test_the_digest_covers_the_manifest(bundle):
+def test_digest_covers_the_manifest(bundle):
     file = bundle.directory / MANIFEST
     file.write_text(json.dumps({**json.loads(file.read_bytes()), "required": ["OTHER"]}))
     with pytest.raises(BundleError, match="was changed"):
         Bundle.load(bundle.directory)
 
 
-def test_other_facts_are_another_digest(build, tmp_path):
+def test_other_facts_give_another_digest(build, tmp_path):
     digests = set()
     for number in (1, 2):
         (tmp_path / str(number)).mkdir()
@@ -159,7 +159,7 @@ def test_other_facts_are_another_digest(build, tmp_path):
     assert len(digests) == 2
 
 
-def test_copy_to_lays_out_everything_and_leaves_the_rest(build, tmp_path):
+def test_copy_to_copies_everything_and_keeps_other_files(build, tmp_path):
     target = tmp_path / "target"
     target.mkdir()
     (target / "vercel.json").write_text("{}")
@@ -171,7 +171,7 @@ def test_copy_to_lays_out_everything_and_leaves_the_rest(build, tmp_path):
     assert build.app == "main:app"
 
 
-def test_types_of_the_line_are_frozen_and_by_keyword(build, bundle):
+def test_pipeline_types_are_frozen_and_keyword_only(build, bundle):
     for thing in (build, bundle, Platform(), Environment()):
         with pytest.raises(dataclasses.FrozenInstanceError):
             thing.directory = None
@@ -179,7 +179,7 @@ def test_types_of_the_line_are_frozen_and_by_keyword(build, bundle):
         Platform("3.12")
 
 
-def test_a_project_knows_its_places(tmp_path):
+def test_project_paths(tmp_path):
     project = Project(
         root=tmp_path, import_root=tmp_path / "src", module="mastra.index", attribute="mastra",
         name="x", environment=Environment(required=("A",), optional=("B",)),
@@ -190,6 +190,6 @@ def test_a_project_knows_its_places(tmp_path):
     assert str(Platform(python="3.12", wheels="linux")) == "Python 3.12 on linux"
 
 
-def test_silence():
+def test_silent_report():
     report = Silent()
     assert report.step("x") is report.advance(1, 2) is report.note("y", "z") is None

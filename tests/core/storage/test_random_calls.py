@@ -1,4 +1,4 @@
-"""Any order of calls has the same outcome in the memory of a process and in SQLite."""
+"""Any order of calls has the same result in a memory storage and in SQLite."""
 
 import asyncio
 
@@ -39,7 +39,7 @@ def threads(draw):
 
 
 @st.composite
-def appended(draw):
+def draw_append(draw):
     thread = draw(threads())
     messages = [
         StoredMessage(
@@ -56,23 +56,23 @@ def appended(draw):
     return "append", (thread, messages), {"create": draw(st.booleans()), "history": history}
 
 
-def called(name, *arguments):
+def draw_call(name, *arguments):
     return st.tuples(st.just(name), st.tuples(*arguments), st.just({}))
 
 
 PAGES = {"page": FEW, "per_page": st.none() | FEW, "descending": st.booleans()}
 CALLS = st.one_of(
-    called("get", THREADS),
-    called("create", threads()),
-    called("update", threads()),
-    called("delete", THREADS),
-    appended(),
-    appended(),
-    called("recall", THREADS, FEW),
-    called("around", MESSAGES, FEW, FEW),
-    called("lookup", NAMES),
-    called("remove", NAMES),
-    called(
+    draw_call("get", THREADS),
+    draw_call("create", threads()),
+    draw_call("update", threads()),
+    draw_call("delete", THREADS),
+    draw_append(),
+    draw_append(),
+    draw_call("recall", THREADS, FEW),
+    draw_call("around", MESSAGES, FEW, FEW),
+    draw_call("get_messages", NAMES),
+    draw_call("delete_messages", NAMES),
+    draw_call(
         "find",
         st.builds(
             ThreadQuery,
@@ -82,7 +82,7 @@ CALLS = st.one_of(
             **PAGES,
         ),
     ),
-    called(
+    draw_call(
         "messages",
         st.builds(
             MessageQuery,
@@ -97,7 +97,7 @@ CALLS = st.one_of(
 )
 
 
-async def done(threads, name, arguments, more, position):
+async def call_store(threads, name, arguments, more, position):
     """What a call gives; an append comes either right after what was recalled, or late."""
     if name == "append":
         recall = await threads.recall(arguments[0].id, 0)
@@ -108,7 +108,7 @@ async def done(threads, name, arguments, more, position):
         return "conflict"
 
 
-def shown(value):
+def normalize(value):
     """Without the number of a position, which is each storage's own."""
     return (
         value if not hasattr(value, "position") else (value.thread, value.messages, value.history)
@@ -118,14 +118,14 @@ def shown(value):
 @settings(max_examples=400, deadline=None, derandomize=True)
 @given(st.lists(st.tuples(CALLS, st.booleans()), max_size=25))
 def test_both_storages_agree(calls):
-    async def all_of():
+    async def run_calls():
         memory, sqlite = MemoryStorage(), SqliteStorage(":memory:")
         for (name, arguments, more), position in calls:
             results = [
-                shown(await done(each.threads, name, arguments, more, position))
+                normalize(await call_store(each.threads, name, arguments, more, position))
                 for each in (memory, sqlite)
             ]
             assert results[0] == results[1], name
         await sqlite.close()
 
-    asyncio.run(all_of())
+    asyncio.run(run_calls())

@@ -1,4 +1,4 @@
-"""A file of SQLite: other processes, kills, and everything that can be wrong with it."""
+"""An SQLite file: several processes, kills, and everything that can be wrong with it."""
 
 import asyncio
 import contextlib
@@ -43,22 +43,22 @@ def writer(path, name, times):
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
-def use(storage, work):
-    async def whole():
+def use_storage(storage, work):
+    async def run_work():
         try:
             return await work(storage)
         finally:
             await storage.close()
 
-    return asyncio.run(whole())
+    return asyncio.run(run_work())
 
 
-def opened(path, **settings):
-    use(SqliteStorage(path, **settings), lambda storage: storage.open())
+def open_storage(path, **settings):
+    use_storage(SqliteStorage(path, **settings), lambda storage: storage.open())
 
 
-def all_of(path, thread="shared"):
-    return use(SqliteStorage(path), lambda s: s.threads.recall(thread, 1_000_000)).messages
+def list_messages(path, thread="shared"):
+    return use_storage(SqliteStorage(path), lambda s: s.threads.recall(thread, 1_000_000)).messages
 
 
 def test_several_processes_write_one_file(tmp_path):
@@ -67,7 +67,7 @@ def test_several_processes_write_one_file(tmp_path):
     for child in children:
         child.communicate(timeout=60)
         assert child.returncode == 0
-    names = [message.id.rsplit("-", 1)[0] for message in all_of(path)]
+    names = [message.id.rsplit("-", 1)[0] for message in list_messages(path)]
     assert len(names) == 240
     assert names[::2] == names[1::2], "the messages of one call lie together"
     for name in ("a", "b", "c"):
@@ -76,57 +76,57 @@ def test_several_processes_write_one_file(tmp_path):
 
 
 @pytest.mark.parametrize("wait", [0.0, 0.03, 0.1])
-def test_a_kill_in_mid_write_leaves_whole_transactions(tmp_path, wait):
+def test_kill_during_a_write_keeps_whole_transactions(tmp_path, wait):
     path = tmp_path / "app.db"
     child = writer(path, "a", 100_000)
     assert child.stdout.readline() == "begun\n"
     threading.Event().wait(wait)
     child.send_signal(signal.SIGKILL)
     child.communicate(timeout=20)
-    messages = all_of(path)
+    messages = list_messages(path)
     assert messages
     assert len(messages) % 2 == 0
     with contextlib.closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
-def test_a_file_that_is_no_database(tmp_path):
+def test_file_that_is_no_database(tmp_path):
     path = tmp_path / "notes.txt"
     path.write_text("not a database, but quite long enough to be looked at" * 20)
     with pytest.raises(StorageError, match=r"notes.txt' is not an SQLite database"):
-        opened(path)
+        open_storage(path)
     assert path.read_text().startswith("not a database")
 
 
-def test_a_directory_that_is_not_there(tmp_path):
-    with pytest.raises(StorageError, match=r"cannot be opened\.\nMake its directory"):
-        opened(tmp_path / "none" / "app.db")
+def test_missing_directory(tmp_path):
+    with pytest.raises(StorageError, match=r"cannot be opened\.\nCreate its directory"):
+        open_storage(tmp_path / "none" / "app.db")
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write all")
-def test_a_file_that_may_not_be_written(tmp_path):
+def test_read_only_file(tmp_path):
     path = tmp_path / "app.db"
-    opened(path)
+    open_storage(path)
     path.chmod(0o400)
     with pytest.raises(StorageError, match="read-only"):
-        use(SqliteStorage(path), lambda s: s.threads.create(Thread(id="t", resource="r")))
+        use_storage(SqliteStorage(path), lambda s: s.threads.create(Thread(id="t", resource="r")))
 
 
-def test_a_file_of_a_newer_mastra(tmp_path):
+def test_file_of_a_newer_version(tmp_path):
     path = tmp_path / "app.db"
-    opened(path)
+    open_storage(path)
     with contextlib.closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE mastra_schema SET version = 99")
     with pytest.raises(StorageError, match=r"newer mastra \(version 99"):
-        opened(path)
+        open_storage(path)
 
 
-def test_tables_are_made_beside_those_of_the_application(tmp_path):
+def test_tables_are_created_beside_those_of_the_application(tmp_path):
     path = tmp_path / "app.db"
     with contextlib.closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("CREATE TABLE threads (mine)")
         connection.execute("PRAGMA user_version = 7")
-    opened(path)
+    open_storage(path)
     with contextlib.closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (7,)
         version = connection.execute("SELECT version FROM mastra_schema").fetchall()
@@ -139,8 +139,8 @@ def message(n, text="x"):
     return StoredMessage(id=f"m{n}", thread="t", role="user", parts=(TextPart(text=text),))
 
 
-def test_a_full_disk_keeps_what_was_there(tmp_path):
-    """SQLite's own limit of pages gives the error that a full disk gives."""
+def test_full_disk_keeps_earlier_data(tmp_path):
+    """SQLite's own limit of pages gives the same error as a full disk."""
     path = tmp_path / "app.db"
     storage = SqliteStorage(path)
     thread = Thread(id="t", resource="r")
@@ -151,49 +151,49 @@ def test_a_full_disk_keeps_what_was_there(tmp_path):
         await storage._file._run(lambda: limit(storage._file._connection))
         with pytest.raises(StorageError, match=r"The disk of .*app.db' is full") as caught:
             await storage.threads.append(thread, [message(1), message(2, "x" * 4_000_000)])
-        assert "unharmed" in caught.value.hint
+        assert "intact" in caught.value.hint
         return await storage.threads.recall("t", 9)
 
     def limit(connection):
         pages = connection.execute("PRAGMA page_count").fetchone()[0]
         connection.execute(f"PRAGMA max_page_count = {pages + 10}")
 
-    assert [each.id for each in use(storage, fill).messages] == ["m0"]
+    assert [each.id for each in use_storage(storage, fill).messages] == ["m0"]
 
 
-def test_a_damaged_file(tmp_path):
+def test_damaged_file(tmp_path):
     path = tmp_path / "app.db"
 
     async def fill(storage):
         for n in range(200):
             await storage.threads.append(Thread(id="t", resource="r"), [message(n, "x" * 900)])
 
-    use(SqliteStorage(path), fill)
+    use_storage(SqliteStorage(path), fill)
     content = bytearray(path.read_bytes())
     content[4096:] = b"\xa5" * (len(content) - 4096)
     path.write_bytes(content)
     with pytest.raises(StorageError, match="is damaged"):
-        use(SqliteStorage(path), lambda s: s.threads.recall("t", 200))
+        use_storage(SqliteStorage(path), lambda s: s.threads.recall("t", 200))
 
 
-def test_another_process_that_keeps_the_file(tmp_path):
+def test_file_locked_by_another_process(tmp_path):
     path = tmp_path / "app.db"
-    opened(path)
+    open_storage(path)
     thread = Thread(id="t", resource="r")
 
     async def work(storage):
         assert await storage.threads.get("t") is None, "reading does not wait"
-        with pytest.raises(StorageError, match="held by another process"):
+        with pytest.raises(StorageError, match="locked by another process"):
             await storage.threads.create(thread)
         other.execute("ROLLBACK")
         return await storage.threads.create(thread)
 
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        assert use(SqliteStorage(path, busy_timeout=0.05), work)
+        assert use_storage(SqliteStorage(path, busy_timeout=0.05), work)
 
 
-def test_the_event_loop_does_not_wait_for_the_disk(tmp_path):
+def test_event_loop_does_not_wait_for_the_disk(tmp_path):
     slow = """WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 300000)
         SELECT count(*) FROM n"""
 
@@ -212,11 +212,11 @@ def test_the_event_loop_does_not_wait_for_the_disk(tmp_path):
         ticking.cancel()
         return ticks
 
-    assert use(SqliteStorage(tmp_path / "app.db"), work) > 3
+    assert use_storage(SqliteStorage(tmp_path / "app.db"), work) > 3
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-def test_a_process_that_forks(tmp_path):
+def test_forked_process(tmp_path):
     path = tmp_path / "app.db"
     script = f"""
 import asyncio, os
@@ -232,5 +232,5 @@ assert os.wait()[1] == 0
 asyncio.run(make("after"))
 """
     subprocess.run([sys.executable, "-W", "ignore", "-c", script], check=True, timeout=30)
-    found = use(SqliteStorage(path), lambda s: s.threads.get("child"))
+    found = use_storage(SqliteStorage(path), lambda s: s.threads.get("child"))
     assert found.resource == "r"

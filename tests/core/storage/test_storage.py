@@ -1,4 +1,4 @@
-"""What every storage promises, told of each that there is."""
+"""The contract of every storage."""
 
 import asyncio
 import subprocess
@@ -33,56 +33,60 @@ from mastra_core.storage import (
 )
 
 
-def said(id="m1", thread="t1", text="hi", role="user", **more):
+def build_message(id="m1", thread="t1", text="hi", role="user", **more):
     return StoredMessage(id=id, thread=thread, role=role, parts=(TextPart(text=text),), **more)
 
 
-def thread(id="t1", resource="ann", **more):
+def build_thread(id="t1", resource="ann", **more):
     return Thread(id=id, resource=resource, **more)
 
 
-def ids(messages):
+def list_ids(messages):
     return [message.id for message in messages]
 
 
-def test_it_is_a_storage(storage):
+def test_storage_protocol(storage):
     assert isinstance(storage, Storage)
     assert isinstance(storage.suspended_runs, SuspendedRuns)
 
 
-def test_a_thread_comes_back_as_it_was(storage, run):
+def test_thread_round_trip(storage, run):
     threads = storage.threads
-    one = thread(title="T", metadata={"k": [1, {"a": None}]}, created_at=5, updated_at=6)
+    one = build_thread(title="T", metadata={"k": [1, {"a": None}]}, created_at=5, updated_at=6)
     assert run(threads.get("t1")) is None
     assert run(threads.create(one))
     assert run(threads.get("t1")) == one
-    assert not run(threads.create(thread(resource="bob")))
+    assert not run(threads.create(build_thread(resource="bob")))
     assert run(threads.get("t1")) == one
     changed = msgspec.structs.replace(one, title="U", metadata={})
     assert run(threads.update(changed))
     assert run(threads.get("t1")) == changed
-    assert not run(threads.update(thread("t2")))
+    assert not run(threads.update(build_thread("t2")))
 
 
-def test_threads_by_pages(storage, run):
+def test_thread_pages(storage, run):
     for n in range(5):
         whose = "ann" if n < 4 else "bob"
-        run(storage.threads.create(thread(f"t{n}", whose, metadata={"odd": n % 2}, updated_at=n)))
+        run(
+            storage.threads.create(
+                build_thread(f"t{n}", whose, metadata={"odd": n % 2}, updated_at=n)
+            )
+        )
 
-    def found(**query):
+    def find_ids(**query):
         page = run(storage.threads.find(ThreadQuery(**query)))
         return [item.id for item in page.items], page.total
 
-    assert found() == (["t4", "t3", "t2", "t1", "t0"], 5)
-    assert found(resource="ann", per_page=3) == (["t3", "t2", "t1"], 4)
-    assert found(resource="ann", per_page=3, page=1) == (["t0"], 4)
-    assert found(resource="ann", per_page=3, page=9) == ([], 4)
-    assert found(metadata={"odd": 1}, descending=False) == (["t1", "t3"], 2)
-    assert found(metadata={"none": None}) == ([], 0)
-    assert found(resource="' OR 1=1") == ([], 0)
+    assert find_ids() == (["t4", "t3", "t2", "t1", "t0"], 5)
+    assert find_ids(resource="ann", per_page=3) == (["t3", "t2", "t1"], 4)
+    assert find_ids(resource="ann", per_page=3, page=1) == (["t0"], 4)
+    assert find_ids(resource="ann", per_page=3, page=9) == ([], 4)
+    assert find_ids(metadata={"odd": 1}, descending=False) == (["t1", "t3"], 2)
+    assert find_ids(metadata={"none": None}) == ([], 0)
+    assert find_ids(resource="' OR 1=1") == ([], 0)
 
 
-def test_messages_of_every_kind_come_back(storage, run):
+def test_message_round_trip(storage, run):
     whole = StoredMessage(
         id="m1",
         thread="t1",
@@ -97,127 +101,139 @@ def test_messages_of_every_kind_come_back(storage, run):
         metadata={"x": 1},
         content={"format": 2, "parts": [{"type": "data-x"}]},
     )
-    assert run(storage.threads.append(thread(), [whole]))
-    assert run(storage.threads.lookup(["m1", "none", "m1"])) == (whole,)
+    assert run(storage.threads.append(build_thread(), [whole]))
+    assert run(storage.threads.get_messages(["m1", "none", "m1"])) == (whole,)
     assert run(storage.threads.recall("t1", 10)).messages == (whole,)
 
 
-def test_the_last_messages_in_the_order_they_came(storage, run):
-    run(storage.threads.append(thread(), [said(f"m{n}", created_at=9 - n) for n in range(5)]))
-    run(storage.threads.append(thread(), [said("m5")]))
-    assert ids(run(storage.threads.recall("t1", 3)).messages) == ["m3", "m4", "m5"]
+def test_last_messages_in_order(storage, run):
+    run(
+        storage.threads.append(
+            build_thread(), [build_message(f"m{n}", created_at=9 - n) for n in range(5)]
+        )
+    )
+    run(storage.threads.append(build_thread(), [build_message("m5")]))
+    assert list_ids(run(storage.threads.recall("t1", 3)).messages) == ["m3", "m4", "m5"]
     assert run(storage.threads.recall("t1", 0)).messages == ()
     assert run(storage.threads.recall("nothing", 3)) == Recall()
 
 
-def test_messages_by_pages_and_filters(storage, run):
+def test_message_pages_and_filters(storage, run):
     messages = [
-        said(f"m{n}", role="assistant" if n % 2 else "user", created_at=n, metadata={"n": n})
+        build_message(
+            f"m{n}", role="assistant" if n % 2 else "user", created_at=n, metadata={"n": n}
+        )
         for n in range(6)
     ]
-    run(storage.threads.append(thread(), messages))
+    run(storage.threads.append(build_thread(), messages))
 
-    def found(**query):
+    def find_ids(**query):
         page = run(storage.threads.messages(MessageQuery(thread="t1", **query)))
-        return ids(page.items), page.total
+        return list_ids(page.items), page.total
 
-    assert found() == (["m0", "m1", "m2", "m3", "m4", "m5"], 6)
-    assert found(per_page=2, page=1) == (["m2", "m3"], 6)
-    assert found(per_page=2, descending=True) == (["m5", "m4"], 6)
-    assert found(roles=("user",)) == (["m0", "m2", "m4"], 3)
-    assert found(roles=("user", "tool"), since=1, until=3) == (["m2"], 1)
-    assert found(metadata={"n": 4}) == (["m4"], 1)
+    assert find_ids() == (["m0", "m1", "m2", "m3", "m4", "m5"], 6)
+    assert find_ids(per_page=2, page=1) == (["m2", "m3"], 6)
+    assert find_ids(per_page=2, descending=True) == (["m5", "m4"], 6)
+    assert find_ids(roles=("user",)) == (["m0", "m2", "m4"], 3)
+    assert find_ids(roles=("user", "tool"), since=1, until=3) == (["m2"], 1)
+    assert find_ids(metadata={"n": 4}) == (["m4"], 1)
     around = storage.threads.around
-    assert ids(run(around("m2", 1, 2))) == ["m1", "m2", "m3", "m4"]
-    assert ids(run(around("m0", 5, 0))) == ["m0"]
+    assert list_ids(run(around("m2", 1, 2))) == ["m1", "m2", "m3", "m4"]
+    assert list_ids(run(around("m0", 5, 0))) == ["m0"]
     assert run(around("none", 1, 1)) == ()
 
 
-def test_appending_makes_the_thread_and_gives_it_a_title_once(storage, run):
+def test_append_creates_the_thread_and_titles_it_once(storage, run):
     append, get = storage.threads.append, storage.threads.get
-    assert not run(append(thread(), [said()], create=False))
+    assert not run(append(build_thread(), [build_message()], create=False))
     assert run(get("t1")) is None
-    assert run(append(thread(updated_at=1), [said()]))
-    assert run(append(thread(title="First", updated_at=9), [], create=False))
-    assert run(append(thread(title="Second", updated_at=3), []))
+    assert run(append(build_thread(updated_at=1), [build_message()]))
+    assert run(append(build_thread(title="First", updated_at=9), [], create=False))
+    assert run(append(build_thread(title="Second", updated_at=3), []))
     kept = run(get("t1"))
     assert (kept.title, kept.updated_at) == ("First", 9)
 
 
-def test_nothing_is_appended_to_the_thread_of_another(storage, run):
-    assert run(storage.threads.append(thread(), [said()]))
-    assert not run(storage.threads.append(thread(resource="bob"), [said("m2")]))
-    assert ids(run(storage.threads.recall("t1", 9)).messages) == ["m1"]
+def test_append_to_a_thread_of_another_resource(storage, run):
+    assert run(storage.threads.append(build_thread(), [build_message()]))
+    assert not run(storage.threads.append(build_thread(resource="bob"), [build_message("m2")]))
+    assert list_ids(run(storage.threads.recall("t1", 9)).messages) == ["m1"]
 
 
-def test_an_id_is_replaced_in_its_thread_and_refused_in_another(storage, run):
+def test_message_id_is_unique_across_threads(storage, run):
     append = storage.threads.append
-    run(append(thread(), [said("m1"), said("m2")]))
-    run(append(thread(), [said("m1", text="changed")]))
+    run(append(build_thread(), [build_message("m1"), build_message("m2")]))
+    run(append(build_thread(), [build_message("m1", text="changed")]))
     first, second = run(storage.threads.recall("t1", 9)).messages
     assert (first.id, first.parts[0].text, second.id) == ("m1", "changed", "m2")
     with pytest.raises(Conflict):
-        run(append(thread("t2"), [said("m9", "t2"), said("m1", "t2")]))
+        run(append(build_thread("t2"), [build_message("m9", "t2"), build_message("m1", "t2")]))
     assert run(storage.threads.get("t2")) is None
-    assert run(storage.threads.lookup(["m9"])) == ()
+    assert run(storage.threads.get_messages(["m9"])) == ()
 
 
-def test_a_history_counts_while_nothing_else_is_written(storage, run):
+def test_history_is_valid_until_another_write(storage, run):
     threads = storage.threads
     history = History(agent="a", data=b"[1]", messages=2)
 
-    def told(names, **more):
-        assert run(threads.append(thread(), [said(name) for name in names], **more))
+    def append_messages(names, **more):
+        assert run(threads.append(build_thread(), [build_message(name) for name in names], **more))
         return run(threads.recall("t1", 9))
 
-    assert told(["m1", "m2"], history=history).history == history
+    assert append_messages(["m1", "m2"], history=history).history == history
     position = run(threads.recall("t1", 9)).position
     assert position
-    assert told(["m3"], history=history, after=position).history == history
-    assert told(["m4"]).history is None
-    assert told(["m5"], history=history, after=position).history is None, "m4 came in between"
+    assert append_messages(["m3"], history=history, after=position).history == history
+    assert append_messages(["m4"]).history is None
+    assert append_messages(["m5"], history=history, after=position).history is None, (
+        "m4 came in between"
+    )
     position = run(threads.recall("t1", 9)).position
-    assert run(threads.remove(["m5"])) == 1
-    assert told(["m6"], history=history, after=position).history is None, "it knows of m5"
+    assert run(threads.delete_messages(["m5"])) == 1
+    assert append_messages(["m6"], history=history, after=position).history is None, (
+        "it knows of m5"
+    )
 
 
-def test_deleting(storage, run):
+def test_delete(storage, run):
     threads = storage.threads
-    run(threads.append(thread(), [said("m1"), said("m2")]))
+    run(threads.append(build_thread(), [build_message("m1"), build_message("m2")]))
     run(threads.change_working_memory("thread", "t1", lambda _: "notes"))
-    assert run(threads.remove(["m1", "m1", "none"])) == 1
-    assert ids(run(threads.recall("t1", 9)).messages) == ["m2"]
+    assert run(threads.delete_messages(["m1", "m1", "none"])) == 1
+    assert list_ids(run(threads.recall("t1", 9)).messages) == ["m2"]
     assert run(threads.delete("t1"))
     assert not run(threads.delete("t1"))
     assert run(threads.recall("t1", 9)) == Recall()
-    assert run(threads.lookup(["m2"])) == ()
-    assert run(threads.working_memory("thread", "t1")) == ""
-    assert run(threads.append(thread("t2"), [said("m2", "t2")])), "the id is free again"
+    assert run(threads.get_messages(["m2"])) == ()
+    assert run(threads.get_working_memory("thread", "t1")) == ""
+    assert run(threads.append(build_thread("t2"), [build_message("m2", "t2")])), (
+        "the id is free again"
+    )
 
 
-def test_working_memory_is_changed_whole_or_not(storage, run):
+def test_working_memory_change_is_atomic(storage, run):
     threads = storage.threads
-    assert run(threads.working_memory("resource", "ann")) == ""
+    assert run(threads.get_working_memory("resource", "ann")) == ""
     assert run(threads.change_working_memory("resource", "ann", lambda old: old + "1")) == "1"
 
-    def refuse(old):
+    def reject_change(old):
         assert old == "1"
         raise ValueError("no")
 
     with pytest.raises(ValueError, match="no"):
-        run(threads.change_working_memory("resource", "ann", refuse))
-    assert run(threads.working_memory("resource", "ann")) == "1"
-    assert run(threads.working_memory("thread", "ann")) == ""
+        run(threads.change_working_memory("resource", "ann", reject_change))
+    assert run(threads.get_working_memory("resource", "ann")) == "1"
+    assert run(threads.get_working_memory("thread", "ann")) == ""
 
-    async def many():
+    async def change_often():
         change = threads.change_working_memory
         await asyncio.gather(*(change("resource", "ann", lambda old: old + "1") for _ in range(50)))
 
-    run(many())
-    assert run(threads.working_memory("resource", "ann")) == "1" * 51
+    run(change_often())
+    assert run(threads.get_working_memory("resource", "ann")) == "1" * 51
 
 
-def suspended(id="r1", agent="a", at=0):
+def build_suspended_run(id="r1", agent="a", at=0):
     waiting = (ApprovalRequired(id="c1", name="pay", arguments={"amount": 3}),)
     return SuspendedRun(
         run_id=id,
@@ -231,8 +247,8 @@ def suspended(id="r1", agent="a", at=0):
 
 def test_suspended_runs(storage, run):
     runs, moment = storage.suspended_runs, int(time.time() * 1000)
-    one, two = suspended("r1", at=moment), suspended("r2", at=moment + 1)
-    for each in (one, two, suspended("r3", "b")):
+    one, two = build_suspended_run("r1", at=moment), build_suspended_run("r2", at=moment + 1)
+    for each in (one, two, build_suspended_run("r3", "b")):
         run(runs.put(each))
     assert run(runs.get("r1")) == one
     assert run(runs.list("a")) == [two, one]
@@ -247,35 +263,37 @@ def test_suspended_runs(storage, run):
     assert sorted(type(got).__name__ for got in run(race())) == ["NotFound", "SuspendedRun"]
 
 
-def test_an_old_suspended_run_is_forgotten(storage, run):
-    run(storage.suspended_runs.put(suspended(at=1)))
+def test_old_suspended_run_is_removed(storage, run):
+    run(storage.suspended_runs.put(build_suspended_run(at=1)))
     assert run(storage.suspended_runs.list("a")) == []
     with pytest.raises(NotFound):
         run(storage.suspended_runs.take("r1"))
 
 
-def test_it_opens_again_after_it_was_closed(storage, run):
+def test_reopen_after_close(storage, run):
     run(storage.open())
-    run(storage.threads.create(thread()))
+    run(storage.threads.create(build_thread()))
     run(storage.close())
     run(storage.close())
     assert run(storage.threads.get("t1")).id == "t1"
 
 
-def test_the_memory_of_a_process_is_bounded():
+def test_memory_storage_is_bounded():
     async def fill():
         storage = MemoryStorage(max_threads=3, max_messages=2)
         for n in range(5):
-            await storage.threads.append(thread(f"t{n}"), [said(f"m{n}", f"t{n}")])
+            await storage.threads.append(build_thread(f"t{n}"), [build_message(f"m{n}", f"t{n}")])
             await storage.threads.change_working_memory("resource", f"r{n}", lambda _: "x")
-        await storage.threads.append(thread("t2"), [said(f"n{n}", "t2") for n in range(9)])
-        await storage.threads.append(thread("t9"), [])
+        await storage.threads.append(
+            build_thread("t2"), [build_message(f"n{n}", "t2") for n in range(9)]
+        )
+        await storage.threads.append(build_thread("t9"), [])
         return storage.threads
 
     threads = asyncio.run(fill())
     left = asyncio.run(threads.find(ThreadQuery())).items
     assert {each.id for each in left} == {"t2", "t4", "t9"}
-    assert ids(asyncio.run(threads.recall("t2", 9)).messages) == ["n7", "n8"]
+    assert list_ids(asyncio.run(threads.recall("t2", 9)).messages) == ["n7", "n8"]
     assert asyncio.run(threads.get_messages(["m0", "m2", "n0", "n8", "m4"]))[0].id == "n8"
     assert asyncio.run(threads.get_working_memory("resource", "r0")) == ""
 
@@ -289,28 +307,28 @@ def test_the_memory_of_a_process_is_bounded():
         ("sqlite:////data/app.db", SqliteStorage, "/data/app.db"),
     ],
 )
-def test_a_storage_by_its_url(value, kind, path):
-    made = as_storage(value)
-    assert isinstance(made, kind)
-    assert getattr(made, "path", None) == path
+def test_storage_url(value, kind, path):
+    storage = as_storage(value)
+    assert isinstance(storage, kind)
+    assert getattr(storage, "path", None) == path
 
 
 @pytest.mark.parametrize(
     "value", ["app.db", "sqlite:app.db", "sqlite:///", "redis://host", 3, SqliteStorage]
 )
-def test_what_is_no_storage(value):
+def test_invalid_storage(value):
     with pytest.raises(ConfigError, match=r"sqlite:///file\.db"):
         as_storage(value)
 
 
-def test_a_password_in_a_url_is_not_told():
+def test_password_in_a_url_is_masked():
     with pytest.raises(ConfigError) as caught:
         as_storage("mysql://me:secret@host/db")
     assert "secret" not in str(caught.value)
     assert "host/db" in str(caught.value)
 
 
-def test_naming_a_storage_loads_no_database():
+def test_storage_class_loads_no_database():
     script = "import mastra_core, mastra_core.storage as s, sys; s.SqliteStorage('x.db');"
     told = subprocess.run(
         [

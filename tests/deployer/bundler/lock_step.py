@@ -1,4 +1,4 @@
-"""The lock step alone: what a project's files resolve to, without installing anything."""
+"""Run the lock step alone, without installing anything."""
 
 import subprocess
 import tomllib
@@ -13,8 +13,8 @@ HERE = Platform(python="3.11", wheels="x86_64-manylinux_2_28")
 ARM = Platform(python="3.12", wheels="aarch64-manylinux_2_28")
 
 
-class Told:
-    """A report that remembers."""
+class RecordingReport:
+    """A report that records its calls."""
 
     def __init__(self):
         self.steps, self.notes = [], []
@@ -26,37 +26,39 @@ class Told:
         self.notes.append(f"{text} {hint}")
 
 
-def lock(root, platform=HERE, *, locked=False, told=None):
-    """The closure of the project in ``root``; mastra's own packages stay out."""
+def lock_project(root, platform=HERE, *, locked=False, report=None):
+    """Return the closure of the project in ``root``, without Mastra's own packages."""
     project = find_project(root, "main:app")
-    return lock_closure(with_lock(project) if locked else project, platform, (), (), told or Told())
+    return lock_closure(
+        with_lock(project) if locked else project, platform, (), (), report or RecordingReport()
+    )
 
 
-def packages(closure):
-    """What it has, by name: versions, or the word for a local project."""
-    listed = tomllib.loads(closure.lock.read_text()).get("packages", [])
-    return {item["name"]: item.get("version", "local") for item in listed}
+def get_versions(closure):
+    """Return the closure's versions by name; a local project is ``local``."""
+    items = tomllib.loads(closure.lock.read_text()).get("packages", [])
+    return {item["name"]: item.get("version", "local") for item in items}
 
 
-def uv(*arguments, cwd):
+def run_uv(*arguments, cwd):
     """Run uv as the user of a project does."""
     command = [find_uv_bin(), *arguments]
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    result = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
 
 
-def write(root, files):
-    """A project whose entry is ``main.py``."""
+def write_project(root, files):
+    """Write a project whose entry is ``main.py``."""
     for name, text in {"main.py": "app = None\n", **files}.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
     return root
 
 
-def project_table(dependencies, more="", name="app"):
-    """A pyproject.toml."""
-    listed = ", ".join(f'"{item}"' for item in dependencies)
+def format_pyproject(dependencies, more="", name="app"):
+    """Return the text of a pyproject.toml."""
+    items = ", ".join(f'"{item}"' for item in dependencies)
     return (
         f'[project]\nname = "{name}"\nversion = "1.2"\nrequires-python = ">=3.11"\n'
-        f"dependencies = [{listed}]\n{more}"
+        f"dependencies = [{items}]\n{more}"
     )

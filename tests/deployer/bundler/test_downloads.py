@@ -1,4 +1,4 @@
-"""Downloads that break, networks that are gone, and wheels that lie."""
+"""Broken downloads, missing networks and malicious wheels."""
 
 import json
 import os
@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from tests.deployer.bundler.wheelhouse import package_index, write_wheel
+from tests.deployer.bundler.wheelhouse import serve_index, write_wheel
 from tests.files import read_files
 
 pytestmark = pytest.mark.slow
@@ -16,16 +16,16 @@ DEAD = "http://127.0.0.1:9"
 ASGI = ("build", "--app", "main:app")
 
 
-def vendored(root, name):
+def read_vendored(root, name):
     return (root / ".mastra/vendor" / name).read_text()
 
 
-def digest(root):
+def read_digest(root):
     return json.loads((root / ".mastra/mastra-bundle.json").read_bytes())["digest"]
 
 
 @pytest.fixture
-def cold(tmp_path):
+def cold_cache(tmp_path):
     """A cache of this test's own; to uv's, every new port is a new index."""
     return {
         "MASTRA_CACHE_DIR": str(tmp_path / "cache"),
@@ -43,14 +43,14 @@ def cold(tmp_path):
         ("wrong", "hash"),
     ],
 )
-def test_a_download_that_breaks(project, mastra, tmp_path, cold, fault, words):
+def test_broken_download_is_reported(project, mastra, tmp_path, cold_cache, fault, words):
     wheel = write_wheel(tmp_path / "house", "thing", {"thing.py": "x = 1\n" * 5000})
     root = project({"main.py": APP}, dependencies=("thing",))
-    with package_index(wheel, "thing") as index:
+    with serve_index(wheel, "thing") as index:
         index.fault = fault
         if fault == "wrong":
             index.promised = "0" * 64
-        here = {**cold, "UV_INDEX": index.url}
+        here = {**cold_cache, "UV_INDEX": index.url}
         mastra(*ASGI, cwd=root, **here).failed(4, words, "thing")
         assert not list((tmp_path / "cache").glob("*/tmp-*"))
         index.fault = ""
@@ -58,26 +58,26 @@ def test_a_download_that_breaks(project, mastra, tmp_path, cold, fault, words):
             mastra(*ASGI, cwd=root, **here).ok()
     if fault == "wrong":  # uv remembers for a while what an index promised
         shutil.rmtree(root / ".mastra-local/locks", ignore_errors=True)
-        with package_index(wheel, "thing") as index:
-            mastra(*ASGI, cwd=root, **{**cold, "UV_INDEX": index.url}).ok()
-    assert vendored(root, "thing.py") == "x = 1\n" * 5000
+        with serve_index(wheel, "thing") as index:
+            mastra(*ASGI, cwd=root, **{**cold_cache, "UV_INDEX": index.url}).ok()
+    assert read_vendored(root, "thing.py") == "x = 1\n" * 5000
 
 
-def test_an_index_that_stumbles(project, mastra, tmp_path, cold):
+def test_failing_index_is_retried(project, mastra, tmp_path, cold_cache):
     wheel = write_wheel(tmp_path / "house", "thing", {"thing.py": "x = 1\n"})
     root = project({"main.py": APP}, dependencies=("thing",))
-    with package_index(wheel, "thing") as index:
+    with serve_index(wheel, "thing") as index:
         index.fault = "errors"
-        here = {**cold, "UV_INDEX": index.url, "UV_HTTP_RETRIES": "3"}
+        here = {**cold_cache, "UV_INDEX": index.url, "UV_HTTP_RETRIES": "3"}
         mastra(*ASGI, cwd=root, **here).ok()
-    assert vendored(root, "thing.py") == "x = 1\n"
+    assert read_vendored(root, "thing.py") == "x = 1\n"
 
 
-def test_no_network_with_a_warm_cache(project, mastra, tmp_path, echo):
+def test_build_without_network_from_cache(project, mastra, tmp_path, echo):
     files = {"src/mastra/index.py": echo}
     root = project(files, dependencies=("mastra-core", "idna"))
     mastra("build", cwd=root).ok()
-    first = digest(root)
+    first = read_digest(root)
     proxies = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
     dead = {name: DEAD for word in proxies for name in (word, word.lower())}
     dead |= {"UV_HTTP_RETRIES": "0", "NO_PROXY": "", "no_proxy": ""}
@@ -87,7 +87,7 @@ def test_no_network_with_a_warm_cache(project, mastra, tmp_path, echo):
     (root / "src/mastra/index.py").write_text(echo.replace("echo:", "other:"))
     mastra("build", cwd=root, **dead).ok()
     mastra("build", cwd=copy, **dead).ok()
-    assert digest(copy) == first
+    assert read_digest(copy) == first
 
 
 EVIL = {
@@ -106,7 +106,7 @@ EVIL = {
 
 
 @pytest.mark.parametrize("kind", EVIL)
-def test_a_wheel_that_lies_touches_nothing_outside(project, mastra, tmp_path, cold, kind):
+def test_malicious_wheel_writes_nothing_outside(project, mastra, tmp_path, cold_cache, kind):
     folder = tmp_path / "mine"
     folder.mkdir()
     mine = folder / "mine.py"
@@ -120,14 +120,17 @@ def test_a_wheel_that_lies_touches_nothing_outside(project, mastra, tmp_path, co
     }
     write_wheel(tmp_path / "house", "evil", {"evil.py": "x = 1\n"}, **given)
     root = project({"main.py": APP}, dependencies=("evil", "idna"))
-    here = {"MASTRA_CACHE_DIR": cold["MASTRA_CACHE_DIR"], "UV_FIND_LINKS": str(tmp_path / "house")}
+    here = {
+        "MASTRA_CACHE_DIR": cold_cache["MASTRA_CACHE_DIR"],
+        "UV_FIND_LINKS": str(tmp_path / "house"),
+    }
     done = mastra(*ASGI, cwd=root, **here)
     if kind == "short":
         done.failed(4, "evil")
     else:
         done.ok()
-        assert vendored(root, "evil.py") == "x = 1\n"
-        assert "def encode" in vendored(root, "idna/core.py")
+        assert read_vendored(root, "evil.py") == "x = 1\n"
+        assert "def encode" in read_vendored(root, "idna/core.py")
         assert not [path for path in read_files(root / ".mastra") if path.is_symlink()]
         texts = [path.read_text() for path in (root / ".mastra").rglob("mine.py")]
         assert texts == [str(mine)] * (kind == "linked")  # the link's own text, not its target
@@ -137,16 +140,24 @@ def test_a_wheel_that_lies_touches_nothing_outside(project, mastra, tmp_path, co
 
 
 @pytest.mark.parametrize("missing", ["RECORD", "METADATA", "WHEEL"])
-def test_a_wheel_without_what_every_wheel_has(project, mastra, tmp_path, cold, missing):
+def test_wheel_without_required_metadata_is_reported(
+    project, mastra, tmp_path, cold_cache, missing
+):
     write_wheel(tmp_path / "house", "evil", {"evil.py": ""}, without=(missing,))
     root = project({"main.py": APP}, dependencies=("evil",))
-    here = {"MASTRA_CACHE_DIR": cold["MASTRA_CACHE_DIR"], "UV_FIND_LINKS": str(tmp_path / "house")}
+    here = {
+        "MASTRA_CACHE_DIR": cold_cache["MASTRA_CACHE_DIR"],
+        "UV_FIND_LINKS": str(tmp_path / "house"),
+    }
     mastra(*ASGI, cwd=root, **here).failed(4, "evil", missing)
 
 
-def test_a_wheel_with_odd_characters_in_its_name(project, mastra, tmp_path, cold):
+def test_wheel_with_unusual_file_names(project, mastra, tmp_path, cold_cache):
     write_wheel(tmp_path / "house", "Odd.Name-x", {"odd.py": "x = 1\n", "odd ü'#%.txt": "é"})
     root = project({"main.py": APP}, dependencies=("odd-name_X",))
-    here = {"MASTRA_CACHE_DIR": cold["MASTRA_CACHE_DIR"], "UV_FIND_LINKS": str(tmp_path / "house")}
+    here = {
+        "MASTRA_CACHE_DIR": cold_cache["MASTRA_CACHE_DIR"],
+        "UV_FIND_LINKS": str(tmp_path / "house"),
+    }
     mastra(*ASGI, cwd=root, **here).ok()
-    assert vendored(root, "odd ü'#%.txt") == "é"
+    assert read_vendored(root, "odd ü'#%.txt") == "é"

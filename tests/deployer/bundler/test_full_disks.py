@@ -1,4 +1,4 @@
-"""Full and read-only disks under a build: the place is named, the old bundle stands."""
+"""Full and read-only disks during a build: the error names the path, the old bundle stays."""
 
 import errno
 import json
@@ -21,7 +21,7 @@ NEEDS = ("idna",)
 
 
 class Disk:
-    """A small file system that can be filled and protected."""
+    """A small file system that can be filled and made read-only."""
 
     def __init__(self, root):
         self.root = root
@@ -34,10 +34,10 @@ class Disk:
         with (self.root / "filler").open("wb") as file:
             os.posix_fallocate(file.fileno(), 0, status.f_bavail * status.f_frsize - free)
 
-    def empty(self):
+    def clear(self):
         (self.root / "filler").unlink()
 
-    def mode(self, mode):
+    def remount(self, mode):
         self._run("mount", "-o", f"remount,{mode}", str(self.root))
 
     def _run(self, *command):
@@ -52,79 +52,83 @@ def disk(tmp_path):
     subprocess.run(["umount", str(made.root)], check=True)
 
 
-def digest(root):
+def read_digest(root):
     return json.loads((root / ".mastra/mastra-bundle.json").read_bytes())["digest"]
 
 
-def size(root):
+def measure_size(root):
     return sum(path.stat().st_size for path in root.rglob("*") if path.is_file())
 
 
-def scratch(*places):
-    """What temporary files and directories there are below."""
+def list_temporary(*places):
+    """Return the temporary files and directories below some directories."""
     return [path for place in places for path in place.rglob("*tmp*") if "vendor" not in path.parts]
 
 
 SHARES = (0, 0.01, 0.3, 0.9, 0.97, 1, 1.02, 1.04, 1.06, 2)
 
 
-def refused(disk, needed, build, stands):
-    """Give ``build`` more and more of the room it needs; where it stopped each time."""
-    stopped = set()
+def record_failed_steps(disk, size, build, check_unchanged):
+    """Build with more and more of the needed disk space; return the steps at which it failed."""
+    failed_steps = set()
     for share in SHARES:
-        disk.fill(int(share * needed))
+        disk.fill(int(share * size))
         done = build()
         disk.empty()
         if done.code == 0:
-            return stopped
+            return failed_steps
         done.failed(done.code, str(disk.root), os.strerror(errno.ENOSPC))
         assert done.code in (2, 4)
-        stands()
-        stopped |= {line.partition("] ")[2] for line in done.err.splitlines() if "s] " in line}
+        check_unchanged()
+        failed_steps |= {line.partition("] ")[2] for line in done.err.splitlines() if "s] " in line}
     pytest.fail("it never worked")
 
 
-def test_the_cache_is_full(disk, project, mastra):
-    """While wheels are packed, packages installed and parts compiled."""
+def test_full_cache_disk_is_reported(disk, project, mastra):
+    """The disk is full while wheels are packed, packages installed and modules compiled."""
     root = project({MAIN: APP}, dependencies=NEEDS)
     mastra(*ASGI, cwd=root).ok()
-    before = digest(root)
+    before = read_digest(root)
     (root / MAIN).write_text(OTHER)
     cache = disk.root / "cache"
 
-    def stands():
+    def check_unchanged():
         Bundle.load(root / ".mastra")
-        assert digest(root) == before
-        assert not scratch(cache, root / ".mastra-local")
+        assert read_digest(root) == before
+        assert not list_temporary(cache, root / ".mastra-local")
         shutil.rmtree(cache)  # the next one begins anew
 
     def build():
         return mastra(*ASGI, cwd=root, MASTRA_CACHE_DIR=str(cache))
 
     shutil.rmtree(cache, ignore_errors=True)
-    stopped = refused(disk, size(root / ".mastra/vendor"), build, stands)
-    assert {"Installing dependencies", "Compiling dependencies"} <= stopped, stopped
-    assert digest(root) != before
+    failed_steps = record_failed_steps(
+        disk, measure_size(root / ".mastra/vendor"), build, check_unchanged
+    )
+    assert {"Installing dependencies", "Compiling dependencies"} <= failed_steps, failed_steps
+    assert read_digest(root) != before
 
 
-def test_the_disk_of_the_project_is_full(disk, mastra):
-    """While the app is copied, dependencies are laid out, and the bundle is sealed."""
+def test_full_project_disk_is_reported(disk, mastra):
+    """The disk is full while the app is copied, dependencies are linked and the bundle sealed."""
     root = write_project(disk.root / "app", {MAIN: APP}, dependencies=NEEDS)
     mastra(*ASGI, cwd=root).ok()
-    before = digest(root)
+    before = read_digest(root)
     (root / MAIN).write_text(OTHER)
 
-    def stands():
+    def check_unchanged():
         Bundle.load(root / ".mastra")
-        assert digest(root) == before
-        assert not scratch(root / ".mastra-local")
+        assert read_digest(root) == before
+        assert not list_temporary(root / ".mastra-local")
 
-    assert refused(disk, size(root / ".mastra"), lambda: mastra(*ASGI, cwd=root), stands)
-    assert digest(root) != before
+    assert record_failed_steps(
+        disk, measure_size(root / ".mastra"), lambda: mastra(*ASGI, cwd=root), check_unchanged
+    )
+    assert read_digest(root) != before
     assert "Nothing has changed" in mastra(*ASGI, cwd=root).ok().err
 
 
-def test_what_cannot_be_remembered_is_built_again(project, mastra):
+def test_unwritable_build_state_causes_a_full_build(project, mastra):
     root = project({MAIN: APP}, dependencies=NEEDS)
     mastra(*ASGI, cwd=root).ok()
     made = root / ".mastra-local/made"
@@ -136,16 +140,16 @@ def test_what_cannot_be_remembered_is_built_again(project, mastra):
     assert (root / ".mastra/app" / MAIN).read_text() == OTHER
 
 
-def test_a_read_only_cache(disk, project, mastra, tmp_path):
-    """What is in it is used; what is not is an error that names the way out."""
+def test_read_only_cache_is_used_but_not_written(disk, project, mastra, tmp_path):
+    """Cached files are used; a missing one is an error that names the cure."""
     here = {"MASTRA_CACHE_DIR": str(disk.root / "cache")}
     root = project({MAIN: APP}, dependencies=NEEDS)
     mastra(*ASGI, cwd=root, **here).ok()
-    first = digest(root)
+    first = read_digest(root)
     shutil.rmtree(root / ".mastra")
     disk.mode("ro")
     mastra(*ASGI, cwd=root, **here).ok()
-    assert digest(root) == first
+    assert read_digest(root) == first
     more = write_project(tmp_path / "m", {MAIN: APP}, dependencies=("sniffio",))
     words = (str(disk.root), "Read-only file system", "MASTRA_CACHE_DIR")
     mastra(*ASGI, cwd=more, **here).failed(2, *words)
@@ -153,7 +157,7 @@ def test_a_read_only_cache(disk, project, mastra, tmp_path):
     mastra(*ASGI, cwd=more, **here).ok()
 
 
-def test_a_home_that_cannot_be_written(project, mastra, tmp_path):
+def test_unwritable_home_is_reported(project, mastra, tmp_path):
     """A file where the home should be stops root too."""
     (tmp_path / "home").write_text("")
     bad = {"HOME": str(tmp_path / "home"), "MASTRA_CACHE_DIR": "", "XDG_CACHE_HOME": ""}
@@ -161,14 +165,14 @@ def test_a_home_that_cannot_be_written(project, mastra, tmp_path):
     mastra(*ASGI, cwd=root, **bad).failed(2, str(tmp_path / "home"), "MASTRA_CACHE_DIR")
 
 
-def test_a_read_only_project(disk, mastra):
+def test_read_only_project_is_reported(disk, mastra):
     root = write_project(disk.root / "app", {MAIN: APP}, dependencies=NEEDS)
     words = (str(root), "Read-only file system", "owner")
     disk.mode("ro")
     mastra(*ASGI, cwd=root).failed(2, *words)
     disk.mode("rw")
     mastra(*ASGI, cwd=root).ok()
-    before = digest(root)
+    before = read_digest(root)
     disk.mode("ro")
     mastra(*ASGI, cwd=root).failed(2, *words)
-    assert digest(root) == before
+    assert read_digest(root) == before

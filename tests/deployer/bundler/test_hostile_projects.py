@@ -1,4 +1,4 @@
-"""What an attacker, or an unlucky user, puts into a project."""
+"""Projects of an attacker, or of an unlucky user."""
 
 import json
 import os
@@ -16,14 +16,14 @@ ACME = "from mastra_deployer_acme import AcmeDeployer\n"
 TOKEN = "sk-live-4711"
 
 
-def deployer(echo, call):
+def add_deployer(echo, call):
     return ACME + echo.replace("logger=", f"deployer={call}, logger=")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("odd", ["\f\n", "x = '\u2028'\n", "# \x85 \x1c\n", '"""\f\n\v"""\n'])
-def test_odd_line_ends_never_let_a_token_ship(project, mastra, echo, odd):
-    source = odd + deployer(echo, f"AcmeDeployer(app='a', token='{TOKEN}')")
+def test_unusual_line_ends_never_ship_a_token(project, mastra, echo, odd):
+    source = odd + add_deployer(echo, f"AcmeDeployer(app='a', token='{TOKEN}')")
     root = project({INDEX: source})
     mastra("build", cwd=root).ok()
     assert not find_text(root / ".mastra", TOKEN)
@@ -40,7 +40,7 @@ def test_odd_line_ends_never_let_a_token_ship(project, mastra, echo, odd):
     ],
 )
 def test_errors_do_not_show_a_token(project, mastra, echo, call):
-    root = project({INDEX: "from mastra_core import Secret\n" + deployer(echo, call)})
+    root = project({INDEX: "from mastra_core import Secret\n" + add_deployer(echo, call)})
     done = mastra("build", cwd=root).failed(2, "index.py:")
     assert TOKEN not in done.err + done.out
     done = mastra("build", "-v", cwd=root)
@@ -57,7 +57,7 @@ def test_credentials_of_an_index_are_not_shown(project, mastra, echo, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", ["1", "2", "5"])
-def test_extras_do_not_depend_on_chance(project, mastra, echo, tmp_path, seed):
+def test_extras_are_independent_of_the_hash_seed(project, mastra, echo, tmp_path, seed):
     root = project({INDEX: echo}, dependencies=("mastra-core[telemetry]",))
     cold = {"PYTHONHASHSEED": seed, "MASTRA_CACHE_DIR": str(tmp_path / "cache")}
     mastra("build", cwd=root, **cold).ok()
@@ -65,7 +65,7 @@ def test_extras_do_not_depend_on_chance(project, mastra, echo, tmp_path, seed):
 
 
 @pytest.mark.slow
-def test_included_requirements_files_count(project, mastra, echo):
+def test_included_requirements_files_are_read(project, mastra, echo):
     files = {
         INDEX: echo,
         "requirements.txt": "-r more/base.txt\n",
@@ -80,7 +80,7 @@ def test_included_requirements_files_count(project, mastra, echo):
 
 
 @pytest.mark.slow
-def test_dynamic_dependencies_are_asked_of_the_build_backend(project, mastra, echo):
+def test_dynamic_dependencies_come_from_the_build_backend(project, mastra, echo):
     root = project({INDEX: echo})
     (root / "needs.txt").write_text("httpx\nidna==3.7\n")
     (root / "pyproject.toml").write_text(
@@ -93,7 +93,7 @@ def test_dynamic_dependencies_are_asked_of_the_build_backend(project, mastra, ec
     assert (root / ".mastra/vendor/httpx").exists()
 
 
-def test_a_neighbour_of_the_output_is_left_alone(project, mastra, echo):
+def test_files_beside_the_output_are_unchanged(project, mastra, echo):
     root = project({INDEX: echo, "out.old/mine.txt": "mine", ".out.mastra-swap/mine.txt": "mine"})
     pytest.importorskip("mastra_deployer")
     from mastra_deployer.files.atomic_replace import repair
@@ -128,7 +128,7 @@ def test_an_output_on_another_file_system(project, mastra, echo, tmp_path):
         (lambda root: (root / "src/mastra/out").symlink_to("/etc"), "out of the project"),
     ],
 )
-def test_links_do_not_carry_files_out(project, mastra, echo, make, words):
+def test_links_out_of_the_project_are_rejected(project, mastra, echo, make, words):
     root = project({INDEX: echo, ".env": f"KEY={TOKEN}\n"})
     make(root)
     mastra("build", cwd=root).failed(4, words, "exclude")
@@ -138,14 +138,14 @@ def test_links_do_not_carry_files_out(project, mastra, echo, make, words):
     ("pattern", "words"),
     [(".env*", "environment file"), ("../*", "out of the project"), ("/etc/host*", "out of the")],
 )
-def test_include_does_not_reach_out(project, mastra, echo, pattern, words):
+def test_include_out_of_the_project_is_rejected(project, mastra, echo, pattern, words):
     config = f'[tool.mastra.build]\ninclude = ["{pattern}"]\n'
     root = project({INDEX: echo, ".env": f"KEY={TOKEN}\n"}, config)
     mastra("build", cwd=root).failed(4, words)
 
 
 @pytest.mark.slow
-def test_links_in_a_circle_end(project, mastra, echo):
+def test_cyclic_links_terminate(project, mastra, echo):
     root = project({INDEX: echo, "src/mastra/words.txt": "x"})
     for name in ("a", "b"):
         (root / "src/mastra" / name).symlink_to(".")
@@ -156,14 +156,14 @@ def test_links_in_a_circle_end(project, mastra, echo):
 @pytest.mark.slow
 def test_a_build_needs_no_credentials(project, mastra, echo):
     call = "AcmeDeployer(app=os.environ['ACME_APP'], token=os.environ['ACME_TOKEN'])"
-    root = project({INDEX: "import os\n" + deployer(echo, call)})
+    root = project({INDEX: "import os\n" + add_deployer(echo, call)})
     mastra("build", cwd=root).ok()
     mastra("bundle", "acme", cwd=root, ACME_TOKEN="").ok()
     mastra("deploy", "acme", cwd=root, ACME_TOKEN="").failed(2, "needs app")
 
 
 @pytest.mark.slow
-def test_what_an_app_writes_at_import_does_not_ship(project, mastra, echo):
+def test_files_written_at_import_do_not_ship(project, mastra, echo):
     writes = "from pathlib import Path\nimport time\n"
     writes += "(Path(__file__).parent / 'cache.json').write_text(str(time.time()))\nopen('app.log', 'a')\n"
     root = project({INDEX: writes + echo})
@@ -206,12 +206,12 @@ def test_a_private_deployer_like_the_example_and_its_code_does_not_ship(project,
         ),
     ],
 )
-def test_what_is_no_asgi_application(project, mastra, source, words):
+def test_entry_that_is_not_an_asgi_application(project, mastra, source, words):
     mastra("build", "--app", "main:app", cwd=project({"main.py": source})).failed(2, words)
 
 
 @pytest.mark.slow
-def test_a_thread_that_never_ends_and_odd_output_do_not_matter(project, mastra, echo):
+def test_endless_threads_and_output_do_not_disturb_the_build(project, mastra, echo):
     odd = (
         "import os, threading, time\nthreading.Thread(target=time.sleep, args=(300,)).start()\n"
         "os.write(2, b'\\xff\\xfe')\nprint('hello')\n"
@@ -221,7 +221,7 @@ def test_a_thread_that_never_ends_and_odd_output_do_not_matter(project, mastra, 
 
 
 @pytest.mark.slow
-def test_a_placeholder_that_does_not_fit_names_the_cure(project, mastra, echo):
+def test_invalid_placeholder_names_the_cure(project, mastra, echo):
     config = '[tool.mastra.env]\nrequired = ["POOL"]\n'
     source = "import os\nint(os.environ['POOL'])\n" + echo
     mastra("build", cwd=project({INDEX: source}, config)).failed(2, "[tool.mastra.check] env")
@@ -250,7 +250,7 @@ def test_modules_that_look_like_tests_ship_when_they_are_used(project, mastra, e
 
 
 @pytest.mark.slow
-def test_workers_that_cannot_start_end_the_server(project, mastra, tmp_path):
+def test_failing_workers_stop_the_server(project, mastra, tmp_path):
     root = project({"main.py": "import os\nasync def app(scope, receive, send):\n    raise SystemError\n"
                     "if os.environ.get('BREAK'): 1 / 0\n"}, dependencies=())  # fmt: skip
     mastra("build", "--app", "main:app", cwd=root).ok()

@@ -1,4 +1,4 @@
-"""What has not changed is left alone, what has changed is found, and damage is mended."""
+"""Unchanged projects are not rebuilt, changes are detected, and damage is repaired."""
 
 import json
 import os
@@ -8,6 +8,8 @@ import subprocess
 import pytest
 from uv import find_uv_bin
 
+from tests.sample_projects import write_project
+
 pytestmark = pytest.mark.slow
 
 INDEX = "src/mastra/index.py"
@@ -15,8 +17,8 @@ SAME = "Nothing has changed"
 
 
 @pytest.fixture
-def built(project, mastra, echo):
-    """A built project."""
+def built_project(project, mastra, echo):
+    """A built_project project."""
     root = project({INDEX: echo}, dependencies=("mastra-core", "idna"))
     mastra("build", cwd=root).ok()
     return root
@@ -29,67 +31,67 @@ def cache(tmp_path, monkeypatch):
     return tmp_path / "cache"
 
 
-def digest(root):
+def read_digest(root):
     return json.loads((root / ".mastra/mastra-bundle.json").read_bytes())["digest"]
 
 
-def test_what_has_not_changed_is_left_alone(built, mastra):
-    before = os.stat(built / ".mastra").st_ino
-    assert SAME in mastra("build", cwd=built).ok().err
-    assert os.stat(built / ".mastra").st_ino == before
+def test_unchanged_project_is_not_rebuilt(built_project, mastra):
+    before = os.stat(built_project / ".mastra").st_ino
+    assert SAME in mastra("build", cwd=built_project).ok().err
+    assert os.stat(built_project / ".mastra").st_ino == before
 
 
-def test_damaged_deleted_and_restored_caches(cache, built, mastra):
-    """One cold build for all of it: each finding is mended before the next."""
-    first = digest(built)
+def test_damaged_deleted_and_restored_caches(cache, built_project, mastra):
+    """Each kind of damage is repaired before the next one, so one cold build is enough."""
+    first = read_digest(built_project)
     for damage in DAMAGES:
         (part,) = [place.parent.parent.parent for place in cache.glob("parts/*/files/idna/core.py")]
-        shutil.rmtree(built / ".mastra")  # its files are the same as those in the cache
+        shutil.rmtree(built_project / ".mastra")  # its files are the same as those in the cache
         damage(part)
-        mastra("build", cwd=built).ok()
-        assert digest(built) == first
-        assert "def encode" in (built / ".mastra/vendor/idna/core.py").read_text()
-    _restored(cache)
-    shutil.rmtree(built / ".mastra")
-    assert "Installing" not in mastra("build", cwd=built).ok().err
-    assert digest(built) == first
+        mastra("build", cwd=built_project).ok()
+        assert read_digest(built_project) == first
+        assert "def encode" in (built_project / ".mastra/vendor/idna/core.py").read_text()
+    _restore_cache(cache)
+    shutil.rmtree(built_project / ".mastra")
+    assert "Installing" not in mastra("build", cwd=built_project).ok().err
+    assert read_digest(built_project) == first
     # A build that stands needs nothing of the cache.
     shutil.rmtree(cache / "parts")
-    assert SAME in mastra("build", cwd=built).ok().err
+    assert SAME in mastra("build", cwd=built_project).ok().err
 
 
-def _restored(cache):
-    """As an archive brings it back: with other times."""
+def _restore_cache(cache):
+    """Give files new times, as an archive does."""
     for path in cache.glob("parts/**/*"):
         if path.is_file():
             os.utime(path, (1, 1))
 
 
-def test_content_counts_and_no_clock(built, mastra, echo):
-    file = built / INDEX
+def test_content_decides_rather_than_times(built_project, mastra, echo):
+    file = built_project / INDEX
     status = file.stat()
     file.write_text(echo.replace("echo:", "ECHO:"))
     os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns - 10**15))
-    assert SAME not in mastra("build", cwd=built).ok().err
-    assert "ECHO:" in (built / ".mastra/app" / INDEX).read_text()
+    assert SAME not in mastra("build", cwd=built_project).ok().err
+    assert "ECHO:" in (built_project / ".mastra/app" / INDEX).read_text()
     os.utime(file)
-    assert SAME in mastra("build", cwd=built).ok().err
+    assert SAME in mastra("build", cwd=built_project).ok().err
 
 
-def test_a_branch_and_back_are_the_same_bytes(built, mastra, echo):
-    first = digest(built)
+def test_switching_back_produces_the_same_bytes(built_project, mastra, echo):
+    first = read_digest(built_project)
     for text in (echo.replace("echo:", "branch:"), echo):
-        (built / INDEX).write_text(text)
-        assert SAME not in mastra("build", cwd=built).ok().err
-    assert digest(built) == first
+        (built_project / INDEX).write_text(text)
+        assert SAME not in mastra("build", cwd=built_project).ok().err
+    assert read_digest(built_project) == first
 
 
-def test_what_the_old_bundle_leaves_is_used_where_it_is_whole(built, mastra, echo):
+def test_saved_vendor_directory_is_reused_when_intact(built_project, mastra, echo):
     vendors = []
     for word in ("one", "two", "three"):
-        (built / INDEX).write_text(echo.replace("echo:", f"{word}:"))
-        mastra("build", cwd=built).ok()
-        vendors.append(os.stat(built / ".mastra/vendor").st_ino)
+        (built_project / INDEX).write_text(echo.replace("echo:", f"{word}:"))
+        mastra("build", cwd=built_project).ok()
+        vendors.append(os.stat(built_project / ".mastra/vendor").st_ino)
     assert vendors[0] == vendors[2] != vendors[1], "two directories take turns"
     for number, damage in enumerate(
         (
@@ -98,13 +100,13 @@ def test_what_the_old_bundle_leaves_is_used_where_it_is_whole(built, mastra, ech
             lambda spare: (spare / "more.py").write_text(""),
         )
     ):
-        damage(built / ".mastra-local/spare")
-        (built / INDEX).write_text(echo.replace("echo:", f"again {number}:"))
-        mastra("build", cwd=built).ok()
-        assert "# more" not in (built / ".mastra/vendor/idna/core.py").read_text()
-        assert not (built / ".mastra/vendor/more.py").exists()
-        (built / INDEX).write_text(echo)
-        mastra("build", cwd=built).ok()  # which leaves a whole one again
+        damage(built_project / ".mastra-local/spare")
+        (built_project / INDEX).write_text(echo.replace("echo:", f"again {number}:"))
+        mastra("build", cwd=built_project).ok()
+        assert "# more" not in (built_project / ".mastra/vendor/idna/core.py").read_text()
+        assert not (built_project / ".mastra/vendor/more.py").exists()
+        (built_project / INDEX).write_text(echo)
+        mastra("build", cwd=built_project).ok()  # which leaves a whole one again
 
 
 @pytest.mark.parametrize(
@@ -117,21 +119,23 @@ def test_what_the_old_bundle_leaves_is_used_where_it_is_whole(built, mastra, ech
         shutil.rmtree,
     ],
 )
-def test_an_output_that_was_touched_is_made_again(built, mastra, touch):
-    first = digest(built)
-    touch(built / ".mastra")
-    assert SAME not in mastra("build", cwd=built).ok().err
-    assert digest(built) == first
-    assert not (built / ".mastra/more.txt").exists()
+def test_modified_output_is_rebuilt(built_project, mastra, touch):
+    first = read_digest(built_project)
+    touch(built_project / ".mastra")
+    assert SAME not in mastra("build", cwd=built_project).ok().err
+    assert read_digest(built_project) == first
+    assert not (built_project / ".mastra/more.txt").exists()
 
 
-def test_configuration_and_python_count(built, mastra, python_of):
-    pyproject = built / "pyproject.toml"
+def test_configuration_and_python_changes_cause_a_build(built_project, mastra, python_of):
+    pyproject = built_project / "pyproject.toml"
     pyproject.write_text(pyproject.read_text() + '[tool.mastra.env]\noptional = ["X"]\n')
-    assert SAME not in mastra("build", cwd=built).ok().err
-    other = mastra("build", "--python", python_of("3.12"), cwd=built).ok()
+    assert SAME not in mastra("build", cwd=built_project).ok().err
+    other = mastra("build", "--python", python_of("3.12"), cwd=built_project).ok()
     assert SAME not in other.err
-    assert json.loads((built / ".mastra/mastra-bundle.json").read_bytes())["python"] == "3.12"
+    assert (
+        json.loads((built_project / ".mastra/mastra-bundle.json").read_bytes())["python"] == "3.12"
+    )
 
 
 DAMAGES = (
@@ -149,20 +153,19 @@ def _rewrite(file, change):
     file.write_bytes(content)
 
 
-def test_a_second_project_installs_nothing_that_the_first_one_has(built, mastra, echo, tmp_path):
-    from tests.sample_projects import write_project
+def test_second_project_reuses_stored_wheels(built_project, mastra, echo, tmp_path):
 
     other = write_project(tmp_path / "other", {INDEX: echo}, dependencies=("mastra-core", "idna"))
-    told = mastra("build", cwd=other).ok().err
-    assert "Installing" not in told
-    assert "Compiling" not in told
-    one, two = (root / ".mastra/vendor/idna/core.py" for root in (built, other))
+    result = mastra("build", cwd=other).ok().err
+    assert "Installing" not in result
+    assert "Compiling" not in result
+    one, two = (root / ".mastra/vendor/idna/core.py" for root in (built_project, other))
     assert os.path.samefile(one, two)
     assert (two.stat().st_mode & 0o222) == 0
 
 
-def test_two_distributions_with_one_file_stay_themselves(project, mastra, echo, tmp_path):
-    """Both wheels have ``shared.py``; in another project only the second is needed."""
+def test_distributions_that_share_a_file_keep_their_own_version(project, mastra, echo, tmp_path):
+    """Both wheels have ``shared.py``; another project needs only the second."""
     from zipfile import ZipFile
 
     house = tmp_path / "wheels"
@@ -185,29 +188,29 @@ def test_two_distributions_with_one_file_stay_themselves(project, mastra, echo, 
         assert name in (root / ".mastra/vendor/shared.py").read_text()
 
 
-def test_explain_says_what_ships_and_why_not(built, mastra):
-    def said(name):
-        return mastra("build", "--explain", name, cwd=built).ok().out
+def test_explain_reports_what_ships_and_why(built_project, mastra):
+    def explain(name):
+        return mastra("build", "--explain", name, cwd=built_project).ok().out
 
-    (built / "src/mastra/notes.py").write_text("")
-    (built / "src/mastra/test_notes.py").write_text("")
-    (built / "src/stray.py").write_text("")
-    assert "src/mastra/notes.py ships" in said("mastra.notes")
-    assert "a test" in said("mastra.test_notes")
-    assert "include" in said("stray")
-    assert "litestar requires it, but not to serve" in said("rich")
-    assert "needed by the project" in said("idna")
-    assert "idna/core.py of idna" in said("idna.core")
-    assert "standard library" in said("json")
-    assert "Did you mean idna?" in said("idnaa")
-
-
-def test_a_build_is_compared_with_one_made_elsewhere(built, mastra):
-    told = mastra("build", "--check-reproducible", "--json", cwd=built).ok()
-    assert told.json["reproducible"] > 100
+    (built_project / "src/mastra/notes.py").write_text("")
+    (built_project / "src/mastra/test_notes.py").write_text("")
+    (built_project / "src/stray.py").write_text("")
+    assert "src/mastra/notes.py ships" in explain("mastra.notes")
+    assert "a test" in explain("mastra.test_notes")
+    assert "include" in explain("stray")
+    assert "litestar requires it, but not to serve" in explain("rich")
+    assert "needed by the project" in explain("idna")
+    assert "idna/core.py of idna" in explain("idna.core")
+    assert "standard library" in explain("json")
+    assert "Did you mean idna?" in explain("idnaa")
 
 
-def test_a_member_of_a_workspace_is_compared_by_the_lock_at_its_root(project, mastra, echo):
+def test_check_reproducible_compares_with_another_path(built_project, mastra):
+    result = mastra("build", "--check-reproducible", "--json", cwd=built_project).ok()
+    assert result.json["reproducible"] > 100
+
+
+def test_check_reproducible_for_a_workspace_member(project, mastra, echo):
     files = {
         "pyproject.toml": '[tool.uv.workspace]\nmembers = ["apps/*"]\n',
         "apps/shop/pyproject.toml": '[project]\nname = "shop"\nversion = "0"\n'
@@ -218,13 +221,13 @@ def test_a_member_of_a_workspace_is_compared_by_the_lock_at_its_root(project, ma
     house = project(files)
     lock = ["lock", "--quiet", "--upgrade-package", "idna==3.7"]
     subprocess.run([find_uv_bin(), *lock], cwd=house, check=True)
-    told = mastra("build", "--check-reproducible", cwd=house / "apps/shop").ok()
-    assert "are the same" in told.out
+    result = mastra("build", "--check-reproducible", cwd=house / "apps/shop").ok()
+    assert "are the same" in result.out
     assert (house / "apps/shop/.mastra/vendor/idna-3.7.dist-info").is_dir()
 
 
-def test_chance_in_a_build_is_found(project, mastra, echo):
-    """A local dependency whose build backend writes the time into the wheel."""
+def test_check_reproducible_finds_random_content(project, mastra, echo):
+    """A local dependency's build backend writes the time into the wheel."""
     backend = """\
 import time
 from hatchling.build import *
@@ -244,8 +247,8 @@ def build_wheel(directory, *rest, **more):
         'backend-path = ["."]\n[project]\nname = "clock"\nversion = "1"\n',
     }
     root = project(files, config, dependencies=("mastra-core", "clock"))
-    told = mastra("build", "--check-reproducible", cwd=root)
-    told.failed(4, "A second build differs in", "vendor/clock/now.py", "clock")
+    result = mastra("build", "--check-reproducible", cwd=root)
+    result.failed(4, "A second build differs in", "vendor/clock/now.py", "clock")
 
 
 def test_builds_of_two_projects_share_a_cold_cache(project, echo, tmp_path):
@@ -267,4 +270,4 @@ def test_builds_of_two_projects_share_a_cold_cache(project, echo, tmp_path):
     for process in running:
         assert process.wait(180) == 0, process.stderr.read()
         process.stderr.close()
-    assert len({digest(root) for root in roots}) == 1
+    assert len({read_digest(root) for root in roots}) == 1

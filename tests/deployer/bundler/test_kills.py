@@ -1,4 +1,4 @@
-"""Builds that are killed at any moment, that meet, and that find their caches damaged."""
+"""Builds that are killed, run concurrently, or find their caches damaged."""
 
 import contextlib
 import json
@@ -30,11 +30,11 @@ ASGI = ("build", "--app", "main:app")
 KILLS = int(os.environ.get("MASTRA_TEST_KILLS", "8"))
 
 
-def digest(root):
+def read_digest(root):
     return json.loads((root / ".mastra/mastra-bundle.json").read_bytes())["digest"]
 
 
-def started(root, **environment):
+def start_build(root, **environment):
     return subprocess.Popen(
         [MASTRA, *ASGI],
         cwd=root,
@@ -45,14 +45,14 @@ def started(root, **environment):
     )
 
 
-def ended(process):
+def wait_for_success(process):
     _, heard = process.communicate(timeout=180)
     assert process.returncode == 0, heard
     assert "Traceback" not in heard
 
 
-def taken(mastra, root):
-    """How long a build takes, in seconds."""
+def measure_build(mastra, root):
+    """Return how many seconds a build takes."""
     began = time.monotonic()
     mastra(*ASGI, cwd=root).ok()
     return time.monotonic() - began
@@ -64,20 +64,20 @@ def cache(tmp_path, monkeypatch):
     return tmp_path / "cache"
 
 
-def test_killed_at_any_moment(project, mastra, cache, serve_directory, tmp_path):
-    """Every second kill meets a cold cache; old or new, never half, and nothing piles up."""
+def test_killed_build_leaves_a_complete_bundle(project, mastra, cache, serve_directory, tmp_path):
+    """Every second build starts with an empty cache; the bundle is the old or the new one."""
     root = project({MAIN: APP}, dependencies=("idna",))
-    cold = taken(mastra, root)
+    cold = measure_build(mastra, root)
     (root / MAIN).write_text(f"{APP}# warm\n")
-    warm = taken(mastra, root)
+    warm = measure_build(mastra, root)
     chance = random.Random(4711)
     (root / "tmp").mkdir()
-    stands, killed = digest(root), 0
+    stands, killed = read_digest(root), 0
     for number in range(KILLS):
         (root / MAIN).write_text(f"{APP}# {number}\n")
         if number % 2:
             shutil.rmtree(cache, ignore_errors=True)  # an early kill left none
-        process = started(root, TMPDIR=str(root / "tmp"))
+        process = start_build(root, TMPDIR=str(root / "tmp"))
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(chance.uniform(0, cold if number % 2 else warm))
         with contextlib.suppress(ProcessLookupError):  # with its children, or without
@@ -85,22 +85,22 @@ def test_killed_at_any_moment(project, mastra, cache, serve_directory, tmp_path)
         process.stderr.close()
         killed += process.wait() == -signal.SIGKILL
         Bundle.load(root / ".mastra")  # complete, whichever it is
-        if digest(root) != stands:
+        if read_digest(root) != stands:
             assert (root / ".mastra/app" / MAIN).read_text().endswith(f"# {number}\n")
         if number % 8 == 7:
-            ended(started(root, TMPDIR=str(root / "tmp")))
+            wait_for_success(start_build(root, TMPDIR=str(root / "tmp")))
             assert (root / ".mastra/app" / MAIN).read_text().endswith(f"# {number}\n")
             left = [*cache.glob("*/tmp-*"), *root.glob(".mastra-local/**/tmp-*")]
             assert not left
             assert not list((root / "tmp").glob("mastra-*"))
-        stands = digest(root)
+        stands = read_digest(root)
     assert killed > KILLS / 2
     print(f"{killed} of {KILLS} were killed")
     with serve_directory(root / ".mastra") as client:
         assert client.get("/").text == "hello"
 
 
-def test_scratch_of_the_living_stays_and_of_the_dead_goes(tmp_path):
+def test_only_stale_temporary_directories_are_removed(tmp_path):
     from mastra_deployer.files.temporary import scratch_directory
 
     code = (
@@ -132,11 +132,11 @@ GARBAGE = (b"", b"\xff\xfe\x00garbage", b"[]", b"null", b'{"sha256": 7, "value":
 
 
 @pytest.mark.parametrize("garbage", GARBAGE)
-def test_damage_of_every_kind(project, mastra, cache, garbage):
-    """Every file that mastra keeps for itself, at once; nothing of it is believed."""
+def test_damaged_state_files_are_rebuilt(project, mastra, cache, garbage):
+    """Every state file is damaged at once; none of them is used."""
     root = project({MAIN: APP}, dependencies=("idna",))
     mastra(*ASGI, cwd=root).ok()
-    first = digest(root)
+    first = read_digest(root)
     kept = [path for path in cache.rglob("*") if path.is_file()]
     kept += [path for path in (root / ".mastra-local").rglob("*.[jt]*") if path.is_file()]
     assert {path.suffix for path in kept} >= {".json", ".toml", ".whl", ".pyc", ".py"}
@@ -146,35 +146,35 @@ def test_damage_of_every_kind(project, mastra, cache, garbage):
         path.unlink()  # parts are links, and read-only
         path.write_bytes(content[: len(content) // 2] if garbage is None else garbage)
     mastra(*ASGI, cwd=root).ok()
-    assert digest(root) == first
+    assert read_digest(root) == first
     assert "idna/core.py of idna" in mastra(*ASGI, "--explain", "idna.core", cwd=root).ok().out
 
 
-def test_a_cached_fact_that_was_edited_is_not_believed(project, mastra, cache):
+def test_edited_cache_entry_is_ignored(project, mastra, cache):
     root = project({MAIN: APP}, dependencies=("idna",))
     mastra(*ASGI, cwd=root).ok()
-    first = digest(root)
+    first = read_digest(root)
     shutil.rmtree(root / ".mastra")
     for path in [*cache.rglob("*.json"), *(root / ".mastra-local").rglob("*.json")]:
         path.write_text(path.read_text().replace("idna", "edna"))
     for path in (root / ".mastra-local/locks").glob("*.toml"):
         path.write_text(path.read_text().partition("[[packages]]")[0])
     mastra(*ASGI, cwd=root).ok()
-    assert digest(root) == first
+    assert read_digest(root) == first
 
 
-def test_damage_is_mended_while_others_link(project, mastra, cache, tmp_path):
+def test_damaged_wheel_is_replaced_during_concurrent_builds(project, mastra, cache, tmp_path):
     roots = [write_project(tmp_path / name, {MAIN: APP}, dependencies=("idna",)) for name in "abcd"]
     mastra(*ASGI, cwd=roots[0]).ok()
-    first = digest(roots[0])
+    first = read_digest(roots[0])
     for _ in range(2):
         for path in cache.glob("parts/*/files/idna/*.py"):
             path.unlink()
             path.write_bytes(b"#")
         for root in roots:
             shutil.rmtree(root / ".mastra", ignore_errors=True)
-        for process in [started(root) for root in roots]:
-            ended(process)
-        assert {digest(root) for root in roots} == {first}
+        for process in [start_build(root) for root in roots]:
+            wait_for_success(process)
+        assert {read_digest(root) for root in roots} == {first}
         for root in roots:
             Bundle.load(root / ".mastra")

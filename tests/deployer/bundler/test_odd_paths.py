@@ -1,4 +1,4 @@
-"""Odd paths, names, sizes, clocks and permissions: content decides, and errors say where."""
+"""Unusual paths, names, sizes, times and permissions: content decides, and errors name the path."""
 
 import json
 import os
@@ -23,11 +23,11 @@ ASGI = ("build", "--app", "main:app")
 SAME = "Nothing has changed"
 
 
-def digest(root):
+def read_digest(root):
     return json.loads((root / ".mastra/mastra-bundle.json").read_bytes())["digest"]
 
 
-def shipped(root):
+def list_shipped(root):
     app = root / ".mastra/app"
     return {path.relative_to(app).as_posix() for path in app.rglob("*") if path.suffix != ".pyc"}
 
@@ -35,16 +35,16 @@ def shipped(root):
 @pytest.mark.parametrize(
     "name", ["a b 'c' \"d\"", "100% done #1?", "über ☃ \u202e", "-rf", "$(HOME);&", "n" * 255]
 )
-def test_a_project_below_an_odd_path(mastra, tmp_path, name, project):
+def test_project_path_with_unusual_characters(mastra, tmp_path, name, project):
     root = write_project(tmp_path / name, {"main.py": APP}, dependencies=("idna",))
     mastra(*ASGI, cwd=root).ok()
     assert SAME in mastra(*ASGI, cwd=root).ok().err
     plain = project({"main.py": APP}, dependencies=("idna",))
     mastra(*ASGI, cwd=plain).ok()
-    assert digest(root) == digest(plain)
+    assert read_digest(root) == read_digest(plain)
 
 
-def test_a_path_that_is_as_long_as_paths_may_be(mastra, tmp_path):
+def test_longest_possible_project_path(mastra, tmp_path):
     deep = tmp_path.joinpath(*["d" * 200] * 18)
     root = write_project(deep, {"main.py": APP}, dependencies=())
     os.makedirs(root / ("e" * 200), exist_ok=True)
@@ -53,19 +53,19 @@ def test_a_path_that_is_as_long_as_paths_may_be(mastra, tmp_path):
         done.failed(done.code, "ile name too long", "shorter path")
 
 
-def test_long_and_odd_names_in_a_project(project, mastra):
+def test_long_and_unusual_file_names(project, mastra):
     names = {"é" * 120, "n" * 252, "Case", "case", "new\nline", "a'b\"c", "%20#x"}
     files = {f"pack/{name}.py": "x = 1\n" for name in names}
     root = project({"main.py": "import pack\n" + APP, "pack/__init__.py": "", **files})
     mastra(*ASGI, cwd=root).ok()
-    assert {f"pack/{name}.py" for name in names} <= shipped(root)
+    assert {f"pack/{name}.py" for name in names} <= list_shipped(root)
     assert SAME in mastra(*ASGI, cwd=root).ok().err
     (root / os.fsdecode(b"pack/\xff\xfe.txt")).write_text("x")
     mastra(*ASGI, cwd=root).failed(4, "not UTF-8", "Rename")
 
 
-def test_links_in_a_project(project, mastra, tmp_path):
-    """Inside they are followed; out, nowhere and in circles they are not."""
+def test_links_inside_the_project_are_followed(project, mastra, tmp_path):
+    """Links inside the project are followed; those out of it, to nothing or in a circle are not."""
     files = {"main.py": "import pack\n" + APP, "pack/__init__.py": "", "pack/deep/words.txt": "w"}
     root = project(files)
     (root / "pack/near.txt").symlink_to("deep/words.txt")
@@ -74,7 +74,7 @@ def test_links_in_a_project(project, mastra, tmp_path):
     (root / "pack/self").symlink_to("self")
     (root / "pack/deep/up").symlink_to("..")
     mastra(*ASGI, cwd=root).ok()
-    assert {"pack/near.txt", "pack/again/words.txt"} <= shipped(root)
+    assert {"pack/near.txt", "pack/again/words.txt"} <= list_shipped(root)
     assert not any(path.is_symlink() for path in (root / ".mastra").rglob("*"))
     door = tmp_path / "door"
     door.symlink_to(root)
@@ -83,8 +83,8 @@ def test_links_in_a_project(project, mastra, tmp_path):
     mastra(*ASGI, cwd=root).failed(4, "pack/out", "link out of the project", "exclude")
 
 
-def peak(*arguments, cwd, cache):
-    """Kilobytes of the largest process of a command: of this one's children, the others count."""
+def measure_peak_memory(*arguments, cwd, cache):
+    """Return the kilobytes of a command's largest process."""
     code = (
         "import resource, subprocess, sys; code = subprocess.call(sys.argv[1:]); "
         "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss); sys.exit(code)"
@@ -101,7 +101,7 @@ def peak(*arguments, cwd, cache):
     return int(done.stdout.splitlines()[-1])
 
 
-def test_a_large_file_is_never_whole_in_memory(project, mastra, tmp_path, monkeypatch):
+def test_large_files_are_streamed(project, mastra, tmp_path, monkeypatch):
     """200 MB of data in the app, and as much in a dependency."""
     with (tmp_path / "large.bin").open("wb") as file:
         file.truncate(200_000_000)
@@ -118,7 +118,7 @@ def test_a_large_file_is_never_whole_in_memory(project, mastra, tmp_path, monkey
     assert SAME in mastra(*ASGI, cwd=root).ok().err
     second = time.monotonic() - began
     shutil.rmtree(root / ".mastra")
-    largest = peak(*ASGI, cwd=root, cache=tmp_path / "cold")
+    largest = measure_peak_memory(*ASGI, cwd=root, cache=tmp_path / "cold")
     print(f"first {first:.2f} s, unchanged {second:.2f} s, {largest} kB")
     assert largest < 190_000
     with (root / "pack/large.bin").open("r+b") as file:
@@ -128,11 +128,11 @@ def test_a_large_file_is_never_whole_in_memory(project, mastra, tmp_path, monkey
 
 
 @pytest.mark.parametrize("moment", [1, 2**31 - 2, 4_102_444_800])
-def test_times_do_not_count(project, mastra, moment):
-    """1970, 2038 and 2100, of sources and of everything that is kept."""
+def test_file_times_are_ignored(project, mastra, moment):
+    """Sources and caches have times in 1970, 2038 and 2100."""
     root = project({"main.py": APP}, dependencies=("idna",))
     mastra(*ASGI, cwd=root).ok()
-    first = digest(root)
+    first = read_digest(root)
     os.utime(root / "main.py", (moment, moment))
     for path in read_files(root / ".mastra-local"):
         os.utime(path, (moment, moment))
@@ -140,14 +140,14 @@ def test_times_do_not_count(project, mastra, moment):
     (root / "main.py").write_text(APP.replace("send)", "sent)"))
     os.utime(root / "main.py", (moment, moment))
     mastra(*ASGI, cwd=root).ok()
-    assert digest(root) != first
+    assert read_digest(root) != first
     (root / "main.py").write_text(APP)
     os.utime(root / "main.py", (moment, moment))
     mastra(*ASGI, cwd=root).ok()
-    assert digest(root) == first
+    assert read_digest(root) == first
 
 
-def test_read_only_sources(project, mastra):
+def test_read_only_sources_build(project, mastra):
     root = project({"main.py": "import pack\n" + APP, "pack/__init__.py": ""})
     for path in (root / "pack/__init__.py", root / "main.py", root / "pack"):
         path.chmod(path.stat().st_mode & ~0o222)
@@ -157,8 +157,8 @@ def test_read_only_sources(project, mastra):
     (root / "pack").chmod(0o755)
 
 
-def humble(root, *command):
-    """Run as a user who may read only what the mode says; root may read everything."""
+def run_unprivileged(root, *command):
+    """Run as a user whom file modes restrict; they do not restrict root."""
     if os.getuid() == 0:
         if shutil.which("setpriv") is None:
             pytest.skip("there is no setpriv")
@@ -167,13 +167,13 @@ def humble(root, *command):
 
 
 @pytest.mark.parametrize("name", ["pack/words.txt", "pack/mod.py", "pack", "main.py"])
-def test_a_file_that_cannot_be_read(project, mastra, name):
+def test_unreadable_file_is_reported(project, mastra, name):
     files = {"main.py": "import pack\n" + APP, "pack/__init__.py": ""}
     root = project({**files, "pack/words.txt": "w", "pack/mod.py": ""})
     (root / name).chmod(0)
-    if name == "main.py" and humble(root, "cat", str(root / name)).returncode == 0:
+    if name == "main.py" and run_unprivileged(root, "cat", str(root / name)).returncode == 0:
         pytest.skip("this user may read everything")
-    done = humble(root, MASTRA, *ASGI)
+    done = run_unprivileged(root, MASTRA, *ASGI)
     (root / name).chmod(0o755)
     assert done.returncode, done.stderr
     assert "Permission denied" in done.stderr
@@ -181,8 +181,8 @@ def test_a_file_that_cannot_be_read(project, mastra, name):
     assert "Traceback" not in done.stderr
 
 
-def test_files_that_change_and_vanish_while_they_are_collected(project, mastra):
-    """Whatever was caught, the next build knows whether it is still so."""
+def test_files_that_change_during_a_build(project, mastra):
+    """The next build notices what has changed since."""
     files = {f"pack/data{number}.txt": "x" for number in range(50)}
     root = project({"main.py": "import pack\n" + APP, "pack/__init__.py": "", **files})
     stop = threading.Event()

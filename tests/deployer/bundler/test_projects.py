@@ -1,6 +1,6 @@
-"""Projects as they are in the wild: each builds, starts alone, and answers as its source does.
+"""Real-world projects: each builds, starts alone, and responds as its source does.
 
-`tests/projects/NAME/expect.toml` says what a project is, and what it answers.
+`tests/projects/NAME/expect.toml` describes a project and its expected responses.
 """
 
 import contextlib
@@ -33,7 +33,7 @@ NEEDED = (
 )
 
 
-def uv(*arguments, cwd=None, **environment):
+def run_uv(*arguments, cwd=None, **environment):
     done = subprocess.run(
         [find_uv_bin(), *map(str, arguments)],
         cwd=cwd,
@@ -49,15 +49,15 @@ def uv(*arguments, cwd=None, **environment):
 def environment(tmp_path_factory):
     """An environment in which every project runs from source."""
     home = tmp_path_factory.mktemp("sources") / "venv"
-    uv("venv", "--quiet", "--python", sys.executable, home)
+    run_uv("venv", "--quiet", "--python", sys.executable, home)
     wheels = Path(os.environ["MASTRA_TEST_WHEELS"])
     own = [next(wheels.glob(f"mastra_{name}-*.whl")) for name in ("core", "server")]
-    uv("pip", "install", "--quiet", "--python", home, *own, *NEEDED)
+    run_uv("pip", "install", "--quiet", "--python", home, *own, *NEEDED)
     return home
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_bundle_answers_as_its_source(name, mastra, environment, serve_directory, tmp_path):
+def test_bundle_responds_like_its_source(name, mastra, environment, serve_directory, tmp_path):
     house = shutil.copytree(PROJECTS / name, tmp_path / name)
     expected = tomllib.loads((house / "expect.toml").read_text())
     root = house / expected.get("directory", "")
@@ -67,28 +67,28 @@ def test_a_bundle_answers_as_its_source(name, mastra, environment, serve_directo
     made = mastra("build", "--json", *app, cwd=root, **here).ok()
     assert made.json["notes"] == []
     manifest = json.loads((root / ".mastra/mastra-bundle.json").read_bytes())
-    with from_source(root, manifest["entry"], environment) as client:
-        from_there = answers(client, expected)
+    with serve_from_source(root, manifest["entry"], environment) as client:
+        from_there = request_all(client, expected)
     bundle = tmp_path / "elsewhere"
     (root / ".mastra").rename(bundle)
     shutil.rmtree(house)  # nothing of the project is there any more
     with serve_directory(bundle) as client:
-        assert answers(client, expected) == from_there
+        assert request_all(client, expected) == from_there
 
 
 def _prepare(house, root, environment, expected):
-    """What its authors would have done: lock it, and install it where it is a package."""
+    """Do what the project's authors would: lock it, and install it where it is a package."""
     packages = [path.parent for path in house.rglob("pyproject.toml")]
     for package in packages:
         if "[build-system]" in (package / "pyproject.toml").read_text():
             command = ("pip", "install", "--quiet", "--python", environment, "--no-deps")
-            uv(*command, "-e", package)
+            run_uv(*command, "-e", package)
     if expected.get("lock") == "uv":
-        uv("lock", "--quiet", cwd=root)
+        run_uv("lock", "--quiet", cwd=root)
     if expected.get("lock") == "pylock":
         pins = house / "pins.in"
         pins.write_text("idna==3.7\nmastra-core\n")
-        uv(
+        run_uv(
             "pip",
             "compile",
             "--quiet",
@@ -101,19 +101,19 @@ def _prepare(house, root, environment, expected):
         )
 
 
-def answers(client, expected):
-    told = []
+def request_all(client, expected):
+    responses = []
     for request in expected["request"]:
         method = request.get("method", "GET")
         answer = client.request(method, request["path"], json=request.get("json"))
         assert answer.status_code == 200, answer.text
         assert request["contains"] in answer.text
-        told.append(VOLATILE.sub("*", answer.text))
-    return told
+        responses.append(VOLATILE.sub("*", answer.text))
+    return responses
 
 
 @contextlib.contextmanager
-def from_source(root, entry, environment):
+def serve_from_source(root, entry, environment):
     first = entry.partition(":")[0].partition(".")[0]
     imports = root / "src" if (root / "src" / first).exists() else root
     process = subprocess.Popen(

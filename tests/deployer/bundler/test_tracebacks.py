@@ -1,4 +1,4 @@
-"""A traceback of a bundle shows file, line and source text, so that the user finds the place."""
+"""Tracebacks of a bundle show file, line and source text of the user's code."""
 
 import contextlib
 import json
@@ -94,8 +94,8 @@ REQUESTS = (
 IN_VENDOR = {"libs/divider/divider/__init__.py": "vendor/divider/__init__.py"}
 
 
-def place_of(words):
-    """Where a line that ends in these words is in a bundle, its number, and the line."""
+def find_marked_line(words):
+    """Return the path in a bundle, the number and the text of a line that ends with a comment."""
     for name, source in FILES.items():
         for number, line in enumerate(source.splitlines(), 1):
             if line.endswith(f"# {words}"):
@@ -104,17 +104,17 @@ def place_of(words):
 
 
 def check_frames(text, directory, *wanted):
-    """The wanted lines are in the traceback, and each of its lines is the one on the disk."""
+    """Check that a traceback contains the wanted lines, and only source lines that exist on disk."""
     found = [(file, int(number), line) for file, number, line in FRAME.findall(text)]
     for file, number, line in found:
         assert linecache.getline(file, number).strip() == line, text
     for words in wanted:
-        name, number, line = place_of(words)
+        name, number, line = find_marked_line(words)
         assert (str(directory / name), number, line) in found, text
 
 
-def logged(lines):
-    """The tracebacks in a log of JSON lines."""
+def parse_tracebacks(lines):
+    """Return the tracebacks in a log of JSON lines."""
     return [json.loads(line).get("error", "") for line in lines if line.startswith("{")]
 
 
@@ -130,31 +130,31 @@ def app(tmp_path_factory, mastra):
 
 
 @pytest.fixture
-def moved(app):
+def moved_bundle(app):
     return app.parent / "moved"
 
 
-def ask(client):
-    """Ask for everything that breaks; the text that each time has to be logged."""
+def request_failures(client):
+    """Request everything that fails; yield the text that each request has to log."""
     for path, body, words in REQUESTS:
         client.post(path, json=body)
         yield words
 
 
-def test_the_bytecode_is_what_runs(moved):
-    """Names in it are relative, so what a traceback shows was put in by import."""
+def test_bytecode_is_used(moved_bundle):
+    """File names in bytecode are relative; tracebacks show the paths that import inserted."""
     tag = sys.implementation.cache_tag
-    compiled = moved / f"app/src/mastra/__pycache__/agents.{tag}.pyc"
+    compiled = moved_bundle / f"app/src/mastra/__pycache__/agents.{tag}.pyc"
     assert marshal.loads(compiled.read_bytes()[16:]).co_filename == "src/mastra/agents.py"
 
 
-def test_what_breaks_in_a_request(moved, serve_directory):
-    with serve_directory(moved) as client:
-        wanted = list(ask(client))
-    told = logged(client.log)
-    assert len(told) == len(wanted)
-    for text, words in zip(told, wanted, strict=True):
-        check_frames(text, moved, *words)
+def test_errors_in_requests(moved_bundle, serve_directory):
+    with serve_directory(moved_bundle) as client:
+        wanted = list(request_failures(client))
+    tracebacks = parse_tracebacks(client.log)
+    assert len(tracebacks) == len(wanted)
+    for text, words in zip(tracebacks, wanted, strict=True):
+        check_frames(text, moved_bundle, *words)
     assert "sk-4711" not in "".join(client.log)
 
 
@@ -165,19 +165,19 @@ def test_what_breaks_in_a_request(moved, serve_directory):
         ("agents", ["a module, at import", "a dependency"], "a module, at import"),
     ],
 )
-def test_what_breaks_at_import(moved, where, words, last):
+def test_errors_at_import(moved_bundle, where, words, last):
     environment = {"PATH": os.environ["PATH"], "PORT": "0", "BREAK": where}
-    command = [sys.executable, os.path.relpath(moved / "index.py")]
+    command = [sys.executable, os.path.relpath(moved_bundle / "index.py")]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    check_frames(done.stderr, moved, *words)
-    name, number, _ = place_of(last)
+    check_frames(done.stderr, moved_bundle, *words)
+    name, number, _ = find_marked_line(last)
     *_, error, hint = done.stderr.splitlines()
     assert re.search(r"cannot be imported: (RuntimeError: no|ZeroDivisionError: division)", error)
     assert hint == f"  See {name.removeprefix('app/')}:{number}."
 
 
-def test_what_breaks_in_an_app_of_another_framework(tmp_path, mastra, serve_directory):
+def test_errors_in_another_framework(tmp_path, mastra, serve_directory):
     source = "async def app(scope, receive, send):\n    raise ValueError(scope['type'])\n"
     root = write_project(tmp_path / "app", {"main.py": source}, dependencies=())
     mastra("build", "--app", "main:app", cwd=root).ok()
@@ -189,8 +189,8 @@ def test_what_breaks_in_an_app_of_another_framework(tmp_path, mastra, serve_dire
 
 
 @contextlib.contextmanager
-def previewed(root, directory, **environment):
-    """`mastra preview vercel`: the lines it logs, and its address once it serves."""
+def run_preview(root, directory, **environment):
+    """Run `mastra preview vercel`; give its log lines, and its address once it serves."""
     command = [str(Path(sys.executable).with_name("mastra")), "preview", "vercel", "--port", "0"]
     process = subprocess.Popen(
         [*command, "--prebuilt", str(directory)],
@@ -209,18 +209,18 @@ def previewed(root, directory, **environment):
     log += process.communicate(timeout=30)[1].splitlines(keepends=True)
 
 
-def test_what_breaks_in_a_function(app, mastra, python_of):
+def test_errors_in_a_serverless_function(app, mastra, python_of):
     python_of("3.12")
     out = app.parent / "function"
     mastra("bundle", "vercel", "--python", "3.12", "-o", out, cwd=app).ok()
     function = out / ".vercel/output/functions/index.func"
     with (
-        previewed(app, out) as (log, url),
+        run_preview(app, out) as (log, url),
         httpx.Client(base_url=url, timeout=30, trust_env=False) as client,
     ):
-        wanted = list(ask(client))
-    for text, words in zip(logged(log), wanted, strict=True):
+        wanted = list(request_failures(client))
+    for text, words in zip(parse_tracebacks(log), wanted, strict=True):
         check_frames(text, function, *words)
-    with previewed(app, out, BREAK="agents") as (log, url):
+    with run_preview(app, out, BREAK="agents") as (log, url):
         assert url is None
     check_frames("".join(log), function, "a module, at import", "a dependency")

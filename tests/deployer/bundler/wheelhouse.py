@@ -1,4 +1,4 @@
-"""Wheels made by hand, honest and not, and a package index on loopback that can misbehave."""
+"""Hand-made wheels, valid and malicious, and a local package index that can fail."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def write_wheel(house, name, files, *, record=None, without=(), metadata="", lin
 
 
 class Index(BaseHTTPRequestHandler):
-    """A simple index of one wheel; ``server.fault`` says how it breaks."""
+    """A simple index of one wheel; ``server.fault`` tells how it fails."""
 
     def do_GET(self):
         server = self.server
@@ -78,8 +78,8 @@ class Index(BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def package_index(wheel, package):
-    """Serve ``wheel``; gives the server, its address in ``url``."""
+def serve_index(wheel, package):
+    """Serve ``wheel``; give the server, with its address in ``url``."""
     import hashlib
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Index)

@@ -1,4 +1,4 @@
-"""What is said of an app's environment, without running the app."""
+"""Check an app's environment without running the app."""
 
 import json
 
@@ -14,8 +14,8 @@ from tests.sample_projects import write_project
 INDEX = "src/mastra/index.py"
 
 
-def findings(tmp_path, *sources, **files):
-    """What is found in files; `a__b="..."` is `a/b.py`."""
+def collect_findings(tmp_path, *sources, **files):
+    """Return the findings of files; `a__b="..."` is `a/b.py`."""
     for name, source in {**{f"m{n}": text for n, text in enumerate(sources)}, **files}.items():
         path = tmp_path / f"{name.replace('__', '/')}.py"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -26,9 +26,9 @@ def findings(tmp_path, *sources, **files):
     }
 
 
-def reads(tmp_path, source, **files):
-    """Name to whether the app does without it, as one module reads them."""
-    found = findings(tmp_path, source, **files).get("m0.py")
+def collect_reads(tmp_path, source, **files):
+    """Return the reads of one module: whether the app works without the variable, by name."""
+    found = collect_findings(tmp_path, source, **files).get("m0.py")
     return {read.name: read.default for read in found.reads} if found else {}
 
 
@@ -62,7 +62,7 @@ def reads(tmp_path, source, **files):
     ],
 )
 def test_a_read_without_default_is_found(tmp_path, source):
-    assert reads(tmp_path, source) == {"X": False}
+    assert collect_reads(tmp_path, source) == {"X": False}
 
 
 @pytest.mark.parametrize(
@@ -86,8 +86,8 @@ def test_a_read_without_default_is_found(tmp_path, source):
         "from pydantic_settings import BaseSettings\nclass S(BaseSettings):\n    x: str = 'y'",
     ],
 )
-def test_a_read_with_a_default_is_told_apart(tmp_path, source):
-    assert reads(tmp_path, source) == {"X": True}
+def test_read_with_a_default_is_optional(tmp_path, source):
+    assert collect_reads(tmp_path, source) == {"X": True}
 
 
 @pytest.mark.parametrize(
@@ -109,15 +109,15 @@ def test_a_read_with_a_default_is_told_apart(tmp_path, source):
         "# os.environ['X']\n'''os.environ[\"X\"]'''",
     ],
 )
-def test_what_is_not_certain_is_left_out(tmp_path, source):
-    assert reads(tmp_path, source) == {}
+def test_uncertain_reads_are_skipped(tmp_path, source):
+    assert collect_reads(tmp_path, source) == {}
 
 
 def test_names_from_constants_of_other_modules(tmp_path):
     source = "import os\nfrom .names import KEY\nfrom shop import names as n\nimport shop.names\n"
     source += "os.environ[KEY], os.environ[n.URL], os.environ[shop.names.SALT]"
     files = {"shop__names": "KEY = 'A'\nURL = 'B'\nSALT: str = 'C'\n", "shop____init__": ""}
-    found = findings(tmp_path, shop__main=source, **files)
+    found = collect_findings(tmp_path, shop__main=source, **files)
     assert [read.name for read in found["shop/main.py"].reads] == ["A", "B", "C"]
 
 
@@ -151,7 +151,7 @@ shop, given = Shop(), Given(handed="x")
 
 
 def test_fields_of_settings_classes(tmp_path):
-    assert reads(tmp_path, SETTINGS) == {
+    assert collect_reads(tmp_path, SETTINGS) == {
         "SHOP_KEY": False,
         "SHOP_PORT": True,
         "SHOP_SIZE": False,
@@ -163,14 +163,16 @@ def test_fields_of_settings_classes(tmp_path):
 
 def test_a_file_that_cannot_be_parsed_does_not_stop_the_others(tmp_path):
     deep = "import os\nx = os.environ, " + "+".join(["1"] * 5000)
-    found = findings(tmp_path, "import os\ntype ? = environ", "import os\nos.environ['X']", deep)
+    found = collect_findings(
+        tmp_path, "import os\ntype ? = environ", "import os\nos.environ['X']", deep
+    )
     assert "line 2" in found["m0.py"].unread
     assert found["m1.py"].reads[0].line == 2
     assert found["m2.py"].unread
 
 
 @pytest.mark.parametrize(
-    ("source", "told"),
+    ("source", "problem"),
     [
         ("URL = 'sqlite:///data.db'", ("sqlite:///data.db", "")),
         ("URL = f'sqlite:///{here}/data.db'", ("sqlite:///...", "")),
@@ -189,9 +191,9 @@ def test_a_file_that_cannot_be_parsed_does_not_stop_the_others(tmp_path):
         ("import os\nos.getenv('DB') or 'x.sqlite'", ("x.sqlite", "DB")),
     ],
 )
-def test_databases_in_files_that_are_written_in_code(tmp_path, source, told):
-    (store,) = findings(tmp_path, source)["m0.py"].stores
-    assert (store.text, store.variable) == told
+def test_database_files_in_code(tmp_path, source, problem):
+    (store,) = collect_findings(tmp_path, source)["m0.py"].stores
+    assert (store.text, store.variable) == problem
 
 
 @pytest.mark.parametrize(
@@ -208,9 +210,9 @@ def test_databases_in_files_that_are_written_in_code(tmp_path, source, told):
         "A = 'sqlite: a database in a file'",
     ],
 )
-def test_what_is_no_database_in_a_file(tmp_path, source):
+def test_strings_that_are_not_database_files(tmp_path, source):
     """The known database shows that the module was searched to its end."""
-    found = findings(tmp_path, f"{source}\nKNOWN = 'sqlite:///known.db'")
+    found = collect_findings(tmp_path, f"{source}\nKNOWN = 'sqlite:///known.db'")
     assert [store.text for store in found["m0.py"].stores] == ["sqlite:///known.db"]
 
 
@@ -242,7 +244,7 @@ def test_what_is_no_database_in_a_file(tmp_path, source):
         ("p://[", ""),
     ],
 )
-def test_values_that_point_at_this_machine(value, host):
+def test_local_hosts_in_values(value, host):
     assert find_local_host(value) == host
 
 
@@ -262,29 +264,29 @@ def test_values_that_point_at_this_machine(value, host):
         ("libsql://shop.turso.io", False),
     ],
 )
-def test_values_that_are_a_database_in_a_file(value, is_one):
+def test_database_files_in_values(value, is_one):
     assert is_file_store(value) is is_one
 
 
-def told(target, **values):
+def get_severities(target, **values):
     declared = Environment(required=("A",), optional=("B", "C"))
     return {
         item.message.split()[0]: item.severity for item in value_problems(target, declared, values)
     }
 
 
-def test_what_a_value_is_told_as_depends_on_the_target():
+def test_severity_of_values_depends_on_the_target():
     values = {"A": "sqlite:///x", "B": "http://u:p@localhost", "C": "localhost", "D": "localhost"}
     facts = {"name": "acme", "summary": "", "settings": Environment}
-    assert told(Target(**facts), **values) == {"B": "warning", "C": "warning"}
+    assert get_severities(Target(**facts), **values) == {"B": "warning", "C": "warning"}
     functions = Target(**facts, keeps_files=False)
-    assert told(functions, **values) == {"A": "error", "B": "error", "C": "warning"}
-    assert told(Target(**facts, elsewhere=False), **values) == {}
-    assert told(Target(**facts, stores_env=False), **values) == {}
+    assert get_severities(functions, **values) == {"A": "error", "B": "error", "C": "warning"}
+    assert get_severities(Target(**facts, elsewhere=False), **values) == {}
+    assert get_severities(Target(**facts, stores_env=False), **values) == {}
 
 
-def problems(tmp_path, source, *, required=(), optional=(), models=None, values=None, **facts):
-    """What is said of an app of one module, as `severity: message`."""
+def check_source(tmp_path, source, *, required=(), optional=(), models=None, values=None, **facts):
+    """Return the problems of an app of one module, as `severity: message`."""
     build, platform = tmp_path / "build", Platform(python="3.11", wheels="any")
     (build / "app").mkdir(parents=True)
     (build / "app/main.py").write_text(source)
@@ -310,57 +312,59 @@ def problems(tmp_path, source, *, required=(), optional=(), models=None, values=
     return [f"{item.severity} {item.where}: {item.message}" for item in found]
 
 
-def test_one_name_is_told_once_with_its_places(tmp_path):
+def test_each_variable_is_reported_once_with_its_places(tmp_path):
     source = "import os\n" + "os.environ['X']\n" * 9 + "os.getenv('X', 'y')\n"
-    (told,) = problems(tmp_path, source)
-    assert told.startswith("warning main.py:2: The environment variable 'X'")
-    assert "(also in main.py:3, main.py:4, main.py:5, main.py:6, main.py:7 and 3 more)" in told
+    (problem,) = check_source(tmp_path, source)
+    assert problem.startswith("warning main.py:2: The environment variable 'X'")
+    assert "(also in main.py:3, main.py:4, main.py:5, main.py:6, main.py:7 and 3 more)" in problem
 
 
-def test_a_key_that_a_model_needs(tmp_path):
+def test_missing_model_key_is_reported(tmp_path):
     source = "MODEL = 'google:gemini-pro'\n"
     models = {"a": ("GOOGLE_API_KEY", "GEMINI_API_KEY"), "b": ("GOOGLE_API_KEY", "GEMINI_API_KEY")}
-    (told,) = problems(tmp_path / "1", source, models=models)
-    assert told.startswith(
+    (problem,) = check_source(tmp_path / "1", source, models=models)
+    assert problem.startswith(
         "warning main.py:1: The model of agents 'a', 'b' needs GOOGLE_API_KEY or"
     )
-    assert problems(tmp_path / "2", source, models=models, required=("GEMINI_API_KEY",)) == []
+    assert check_source(tmp_path / "2", source, models=models, required=("GEMINI_API_KEY",)) == []
     source += "import os\nos.getenv('GOOGLE_API_KEY', '')\n"
-    (told,) = problems(tmp_path / "3", source, models=models)
-    assert told.startswith("warning main.py:3: The environment variable 'GOOGLE_API_KEY' is read")
+    (problem,) = check_source(tmp_path / "3", source, models=models)
+    assert problem.startswith(
+        "warning main.py:3: The environment variable 'GOOGLE_API_KEY' is read"
+    )
 
 
-def test_what_the_app_sets_itself_may_be_missing(tmp_path):
+def test_variable_set_by_the_app_is_optional(tmp_path):
     source = "import os\nos.environ['X'] = 'y'\nos.environ['X']\n"
-    (told,) = problems(tmp_path, source)
-    assert told.startswith("note main.py:3: The environment variable 'X' is read with a default")
+    (problem,) = check_source(tmp_path, source)
+    assert problem.startswith("note main.py:3: The environment variable 'X' is read with a default")
 
 
-def test_a_declared_name_that_a_settings_class_may_read_is_no_surplus(tmp_path):
+def test_declared_name_of_a_settings_class_counts_as_read(tmp_path):
     source = "from pydantic_settings import BaseSettings\nclass S(BaseSettings, env_prefix={}):\n"
     source += "    key: str = ''\n"
     declared = ("SHOP_KEY", "SHOP_GONE")
     for n, prefix in enumerate(("'SHOP_'", "prefix()")):
-        (told,) = problems(tmp_path / str(n), source.format(prefix), optional=declared)
-        assert told.startswith("note pyproject.toml: The environment variable 'SHOP_GONE'")
+        (problem,) = check_source(tmp_path / str(n), source.format(prefix), optional=declared)
+        assert problem.startswith("note pyproject.toml: The environment variable 'SHOP_GONE'")
 
 
-def test_a_database_in_a_file_is_told_where_it_cannot_stay(tmp_path):
+def test_database_file_is_reported_without_a_persistent_disk(tmp_path):
     source = "import os\nos.getenv('Db', 'sqlite:///x.db')\n"
     functions = {"keeps_files": False, "optional": ("Db",)}
-    (told,) = problems(tmp_path / "1", source, **functions)
-    assert told.startswith(
+    (problem,) = check_source(tmp_path / "1", source, **functions)
+    assert problem.startswith(
         "warning main.py:2: 'sqlite:///x.db' is a database in a file, which 'acme'"
     )
-    assert problems(tmp_path / "2", source, values={"Db": "postgresql://db"}, **functions) == []
-    assert problems(tmp_path / "3", source, optional=("Db",)) == []
+    assert check_source(tmp_path / "2", source, values={"Db": "postgresql://db"}, **functions) == []
+    assert check_source(tmp_path / "3", source, optional=("Db",)) == []
 
 
 APP = {
     INDEX: """\
 import os, msgspec
 from mastra_core import Mastra
-from mastra_core.agents import Agent
+from mastra_core import Agent
 from .names import KEY
 
 class Chat(Agent):
@@ -398,7 +402,7 @@ NEEDED = "src/mastra/index.py:13 The environment variable 'FROM_ELSEWHERE'"
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory):
-    """An app with everything wrong, for a platform that keeps no files."""
+    """An app with every kind of problem, for a platform without a persistent disk."""
     root = tmp_path_factory.mktemp("checked") / "app"
     write_project(root, APP, CONFIG)
     paper = (TESTS / "deployer/file_platform.py").read_text()
@@ -408,7 +412,7 @@ def app(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_a_check_tells_what_it_found_with_its_place(app, mastra):
+def test_check_reports_problems_with_their_places(app, mastra):
     done = mastra("check", "paper", "--json", cwd=app, GREETING="hi").ok().json
     severities = {}
     for item in done["problems"]:
@@ -440,7 +444,7 @@ def test_strict_fails_on_warnings_and_a_build_shows_them(app, mastra):
 
 
 @pytest.mark.slow
-def test_what_is_declared_or_ignored_is_not_told(app, mastra):
+def test_declared_and_ignored_variables_are_not_reported(app, mastra):
     pyproject = app / "pyproject.toml"
     before = pyproject.read_text()
     more = '\n[tool.mastra.check]\nignore = ["DEBUG", "UN*", "src/mastra/names.py"]\n'
@@ -449,13 +453,13 @@ def test_what_is_declared_or_ignored_is_not_told(app, mastra):
     values = {"GREETING": "hi", "FROM_ELSEWHERE": "x", "OPENAI_API_KEY": "sk"}
     try:
         done = mastra("check", "paper", "--strict", "--json", cwd=app, **values)
-        (told,) = done.json["error"]["message"].splitlines()
-        assert told.startswith("src/mastra/index.py:10: 'sqlite:///data.db' is a database")
+        (problem,) = done.json["error"]["message"].splitlines()
+        assert problem.startswith("src/mastra/index.py:10: 'sqlite:///data.db' is a database")
     finally:
         pyproject.write_text(before)
 
 
-def test_values_are_looked_at_before_anything_is_built(app, mastra):
+def test_values_are_checked_before_the_build(app, mastra):
     mastra("check", "paper", cwd=app).failed(2, "GREETING is read in src/mastra/index.py:13")
     url = "postgresql://u:p4711@localhost/shop"
     done = mastra("check", "paper", cwd=app, GREETING=url).failed(4, "GREETING", "(localhost)")
@@ -478,6 +482,6 @@ def test_values_are_looked_at_before_anything_is_built(app, mastra):
         ),
     ],
 )
-def test_a_library_that_misses_a_variable_at_import(project, mastra, source, words):
+def test_variable_missing_from_a_library_at_import(project, mastra, source, words):
     done = mastra("check", cwd=project({INDEX: source})).failed(2, *words)
     assert "declare" in done.err.lower()

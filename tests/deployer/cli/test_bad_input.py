@@ -1,4 +1,4 @@
-"""What users do wrong, each with a sentence, a cure and an exit code."""
+"""Mistakes of users, each with a message, a cure and an exit code."""
 
 import subprocess
 
@@ -10,7 +10,7 @@ INDEX = "src/mastra/index.py"
 
 
 class Disk:
-    """A project on a file system of its own."""
+    """A project on its own file system."""
 
     def __init__(self, root, source):
         self.root, self.source, self.mounted = root, source, False
@@ -35,11 +35,11 @@ def disk(tmp_path, echo):
         subprocess.run(["umount", str(made.root)], check=True)
 
 
-def test_no_entry(project, mastra):
+def test_missing_entry(project, mastra):
     mastra("build", cwd=project({})).failed(2, "src/mastra/index.py is missing", "mastra new APP")
 
 
-def test_no_directory(mastra, tmp_path):
+def test_missing_directory(mastra, tmp_path):
     mastra("build", "--dir", tmp_path / "nowhere").failed(2, "There is no directory", "nowhere")
 
 
@@ -48,7 +48,7 @@ def test_an_entry_that_raises_names_file_and_line(project, mastra, echo):
     mastra("build", cwd=root).failed(2, "index.py:8", "ZeroDivisionError: division by zero")
 
 
-def test_an_entry_without_mastra_names_what_there_is(project, mastra, echo):
+def test_entry_without_mastra_names_other_objects(project, mastra, echo):
     root = project({INDEX: echo.replace("mastra = M", "app = M")})
     mastra("build", cwd=root).failed(2, "has no 'mastra'", "entry = 'mastra.index:app'")
 
@@ -64,7 +64,7 @@ def test_two_mastra_objects(project, mastra, echo):
 
 
 @pytest.mark.slow
-def test_two_mastra_objects_are_fine_when_one_is_named(project, mastra, echo):
+def test_two_mastra_objects_with_a_configured_entry(project, mastra, echo):
     config = '[tool.mastra]\nentry = "mastra.index:other"\n'
     root = project({INDEX: echo + "other = Mastra(logger=False)\n"}, config)
     assert mastra("build", "--json", cwd=root).ok().json["registry"]["agents"] == {}
@@ -84,7 +84,7 @@ def test_index_and_package_both_define_one(project, mastra, echo):
         ("AcmeDeployer('x')", "positional arguments"),
     ],
 )
-def test_a_deployer_that_cannot_be_read(project, mastra, echo, deployer, why):
+def test_unreadable_deployer_argument(project, mastra, echo, deployer, why):
     source = "from mastra_deployer_acme import AcmeDeployer\n" + echo
     root = project({INDEX: source.replace("logger=", f"deployer={deployer}, logger=")})
     mastra("build", cwd=root).failed(2, "index.py:7", why, "[tool.mastra.targets]")
@@ -140,7 +140,7 @@ def test_an_agent_whose_provider_is_not_a_dependency(project, mastra):
     mastra("build", cwd=root).failed(4, "'a'", "'openai'", "pydantic-ai-slim[openai]")
 
 
-def test_versions_that_cannot_be_had_together(project, mastra, echo):
+def test_conflicting_versions(project, mastra, echo):
     root = project({INDEX: echo}, dependencies=("mastra-core", "litestar==2.0.0"))
     mastra("build", cwd=root).failed(4, "cannot be resolved together", "litestar", "Loosen")
 
@@ -160,7 +160,7 @@ def test_no_network_with_a_cold_cache(project, mastra, echo, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_failed_build_leaves_the_old_one(project, mastra, echo, serve_directory):
+def test_failed_build_keeps_the_old_bundle(project, mastra, echo, serve_directory):
     root = project({INDEX: echo})
     mastra("build", cwd=root).ok()
     (root / INDEX).write_text(echo + "1 / 0\n")
@@ -181,19 +181,19 @@ def test_an_output_that_cannot_be_written(disk, mastra, serve_directory):
 
 
 @pytest.mark.slow
-def test_an_output_that_is_not_ours(project, mastra, echo):
+def test_output_that_is_not_a_bundle(project, mastra, echo):
     root = project({INDEX: echo, ".mastra/output/index.mjs": "// another tool's"})
     mastra("build", cwd=root).failed(5, "is not a bundle of mastra")
     assert (root / ".mastra/output/index.mjs").exists()
 
 
-def test_an_unknown_target_says_where_it_looked_and_how_to_install(project, mastra, echo):
+def test_unknown_target_names_the_install_command(project, mastra, echo):
     root = project({INDEX: echo})
     done = mastra("deploy", "vercell", cwd=root)
     done.failed(2, "the target 'vercell' is installed", "-m pip install mastra-deployer-vercell")
 
 
-def test_no_target_at_all(project, mastra, echo):
+def test_missing_target(project, mastra, echo):
     mastra("deploy", cwd=project({INDEX: echo})).failed(2, "no target to deploy to")
 
 

@@ -1,4 +1,4 @@
-"""What the host does around a deployer: the verbs, drafts, smoke requests, going back."""
+"""Everything around a deployer's hooks: commands, drafts, smoke tests, rollback."""
 
 import json
 import shutil
@@ -26,7 +26,7 @@ file = "paper.json"
 
 @pytest.fixture(scope="module")
 def bundled(tmp_path_factory, mastra):
-    """A project with a bundle beside it, made once."""
+    """A project with its bundle, built once."""
     root = write_project(tmp_path_factory.mktemp("paper") / "app", {INDEX: ECHO}, CONFIG)
     shutil.copy(TESTS / "deployer/file_platform.py", root / "paper.py")
     mastra("bundle", "paper", "-o", root / "out", cwd=root).ok()
@@ -34,7 +34,7 @@ def bundled(tmp_path_factory, mastra):
 
 
 class Site(ThreadingHTTPServer):
-    """What a deployment's address answers: the statuses it is told, the last one for good."""
+    """A deployment's address: responds with the given statuses, and repeats the last one."""
 
     daemon_threads = True
 
@@ -105,7 +105,7 @@ def world(tmp_path, bundled, mastra, site):
     return World(root, mastra, site)
 
 
-def test_a_deploy_is_asked_whether_it_answers(world):
+def test_deploy_runs_a_smoke_test(world):
     done = world.deploy("--prod", "--json").ok().json
     assert done["smoke"]["status"] == 200
     assert done["smoke"]["url"] == f"{world.site.url}/health"
@@ -116,7 +116,7 @@ def test_a_deploy_is_asked_whether_it_answers(world):
     assert "is live (production, p2)" in text and "Read on." in text and "answers 200" in text
 
 
-def test_smoke_asks_where_it_is_told_and_waits_for_a_slow_start(world):
+def test_smoke_path_and_slow_start(world):
     world.site.statuses = [503, 404, 200]
     world.deploy("--smoke", "/api/agents", "--smoke-timeout", "30").ok()
     assert [path for path, _ in world.site.asked] == ["/api/agents"] * 3
@@ -125,7 +125,7 @@ def test_smoke_asks_where_it_is_told_and_waits_for_a_slow_start(world):
     assert world.site.asked == []
 
 
-def test_a_deployment_that_does_not_answer_is_a_failure(world):
+def test_failing_response_fails_the_deploy(world):
     world.site.statuses = [500]
     done = world.deploy("--prod", "--json")
     done.failed(9, "responds with status 500", "mastra rollback")
@@ -133,23 +133,23 @@ def test_a_deployment_that_does_not_answer_is_a_failure(world):
     assert done.json["error"]["exit_code"] == 9
 
 
-def test_an_address_nobody_listens_at_is_a_failure(world):
+def test_unreachable_address_fails_the_deploy(world):
     world.deploy("-s", "url=http://127.0.0.1:9").failed(9, "does not respond")
 
 
-def test_rollback_on_failure_goes_back_to_what_was_live(world):
+def test_rollback_on_failure_restores_the_live_deployment(world):
     world.deploy("--prod").ok()
     world.site.statuses = [500]
     world.deploy("--prod", "--rollback-on-failure").failed(9, "Users see p1 again")
     assert world.state["live"] == ["p1", "p2", "p1"]
 
 
-def test_the_first_deployment_has_nothing_to_go_back_to(world):
+def test_first_deployment_cannot_be_rolled_back(world):
     world.site.statuses = [500]
     world.deploy("--prod", "--rollback-on-failure").failed(9, "no other deployment")
 
 
-def test_a_draft_is_promoted_once_it_answers(world):
+def test_draft_is_promoted_after_the_smoke_test(world):
     world.write(bend={"drafts": True, "protected": True})
     done = world.deploy("--prod", "--json").ok()
     assert done.json["deployment"]["live"] is True
@@ -158,14 +158,14 @@ def test_a_draft_is_promoted_once_it_answers(world):
     assert "bypass-1" not in done.out + done.err
 
 
-def test_a_draft_that_does_not_answer_is_never_seen_by_users(world):
+def test_failing_draft_is_not_promoted(world):
     world.write(bend={"drafts": True})
     world.site.statuses = [500]
     world.deploy("--prod").failed(9, "not promoted")
     assert world.state["live"] == []
 
 
-def test_a_login_page_is_no_answer(world):
+def test_redirect_to_a_login_page_fails_the_deploy(world):
     world.write(bend={"protected": True})
     world.site.statuses, world.site.login = [302], "https://login.example/sso"
     done = world.deploy("--prod").failed(9, "redirects to login.example")
@@ -174,7 +174,7 @@ def test_a_login_page_is_no_answer(world):
     world.deploy("--prod").ok()
 
 
-def test_no_wait_asks_nothing(world):
+def test_no_wait_skips_the_smoke_test(world):
     done = world.deploy("--prod", "--no-wait", "--json").ok().json
     assert done["deployment"]["state"] == "building" and done["smoke"] is None
     assert world.site.asked == []
@@ -195,7 +195,7 @@ def test_an_unchanged_deploy_is_skipped_from_any_machine(world):
     assert "hullo-4711" not in known.replace(json.dumps(world.state["env"]), "")
 
 
-def test_unchanged_means_what_is_live_now(world):
+def test_unchanged_compares_with_the_live_deployment(world):
     skip = ("--prod", "--skip-if-unchanged", "--json")
     world.deploy(*skip).ok()
     world.deploy("--prod", GREETING="second").ok()
@@ -210,7 +210,7 @@ def test_a_branch_is_a_preview(world):
     world.deploy("--branch", "feature", "--prod").failed(2, "exclude each other")
 
 
-def test_the_doctor_is_asked_before_anything_is_built(world):
+def test_doctor_runs_before_the_build(world):
     (world.root / INDEX).write_text("import no_such_module\n" + ECHO)
     world.write(bend={"problems": [["error", "The quota is used up."]]})
     url = ("-s", f"url={world.site.url}")
@@ -286,8 +286,8 @@ def test_variables_are_listed_set_unset_and_compared(world):
 
 def test_variables_are_synced_and_pruned(world):
     world.write(env={"OLD": "x"})
-    told = world.run("env", "sync", "--json", COLOUR="red").ok().json
-    assert (told["set"], told["unset"]) == (["GREETING", "COLOUR"], [])
+    result = world.run("env", "sync", "--json", COLOUR="red").ok().json
+    assert (result["set"], result["unset"]) == (["GREETING", "COLOUR"], [])
     world.run("env", "sync", "--prune").ok()
     assert set(world.state["env"]) == {"GREETING", "COLOUR"}
     world.run("env", "sync", GREETING=None).failed(2, "GREETING")
@@ -307,7 +307,7 @@ def test_destroy_asks_first(world):
     assert world.run("destroy", "paper", "--yes", "--json").ok().json["destroyed"] is False
 
 
-def test_doctor_tells_what_would_stop_a_deploy(world):
+def test_doctor_reports_what_prevents_a_deploy(world):
     assert "can begin" in world.run("doctor", "paper").ok().out
     world.run("doctor", PAPER_TOKEN="wrong").failed(7, "does not know this token")
     world.run("doctor", GREETING=None).failed(6, "GREETING")
@@ -315,13 +315,13 @@ def test_doctor_tells_what_would_stop_a_deploy(world):
     wrong.failed(6, "GREETING", "does not know this token")
 
 
-def test_preview_runs_the_bundle_and_leaves_with_its_code(world):
+def test_preview_exits_with_the_code_of_the_bundle(world):
     done = world.run("preview", "paper", "--prebuilt", "out", "--port", "4000")
     assert done.code == 3
     assert "preview of mastra.index:mastra on 127.0.0.1:4000 with ['GREETING']" in done.err
 
 
-def test_a_verb_the_deployer_lacks_is_said_at_once(world):
+def test_missing_hook_is_reported_at_once(world):
     source = (world.root / "paper.py").read_text()
     for verb in ("promote", "canary", "logs", "env", "destroy", "preview", "rollback"):
         source = source.replace(f"def mastra_{verb}(", f"def _{verb}(")
@@ -338,7 +338,7 @@ def test_a_verb_the_deployer_lacks_is_said_at_once(world):
         world.run(*command.split()).failed(2, "'paper' has no", "mastra targets")
 
 
-def test_nothing_shown_has_the_token(world):
+def test_output_never_contains_the_token(world):
     for command in ("deployments", "doctor", "env list", "logs", "deploy paper --prebuilt out -v"):
         done = world.run(*command.split(), "-s", f"url={world.site.url}", "--json")
         assert TOKEN not in done.out + done.err

@@ -1,4 +1,4 @@
-"""Same inputs, same bytes; and what happens to builds that meet or die."""
+"""The same inputs produce the same bytes; concurrent and interrupted builds."""
 
 import json
 import os
@@ -15,11 +15,11 @@ INDEX = "src/mastra/index.py"
 MASTRA = str(Path(sys.executable).with_name("mastra"))
 
 
-def digest(root):
+def read_digest(root):
     return json.loads((root / ".mastra/mastra-bundle.json").read_text())["digest"]
 
 
-def tree(root):
+def read_tree(root):
     return {
         path.relative_to(root).as_posix(): path.read_bytes()
         for path in sorted((root / ".mastra").rglob("*"))
@@ -27,7 +27,7 @@ def tree(root):
     }
 
 
-def test_two_builds_are_the_same_bytes(project, mastra, echo, tmp_path):
+def test_two_builds_produce_the_same_bytes(project, mastra, echo, tmp_path):
     first = project({INDEX: echo, "src/mastra/data/words.txt": "é\n"})
     second = tmp_path / "another place" / "app"
     shutil.copytree(first, second)
@@ -36,21 +36,21 @@ def test_two_builds_are_the_same_bytes(project, mastra, echo, tmp_path):
     other = {"MASTRA_CACHE_DIR": str(tmp_path / "cache"), "TZ": "Asia/Tokyo", "LC_ALL": "C"}
     command = f'umask 077 && "{MASTRA}" build'
     subprocess.run(["sh", "-c", command], cwd=second, env={**os.environ, **other}, check=True)
-    assert tree(first) == tree(second)
+    assert read_tree(first) == read_tree(second)
 
 
-def test_an_unchanged_build_changes_nothing_and_a_change_shows(project, mastra, echo):
+def test_digest_changes_only_with_the_app(project, mastra, echo):
     root = project({INDEX: echo})
     mastra("build", cwd=root).ok()
-    before = digest(root)
+    before = read_digest(root)
     mastra("build", cwd=root).ok()
-    assert digest(root) == before
+    assert read_digest(root) == before
     (root / INDEX).write_text(echo.replace("echo:", "other:"))
     mastra("build", cwd=root).ok()
-    assert digest(root) != before
+    assert read_digest(root) != before
 
 
-def test_two_builds_at_once_both_end_well(project, echo):
+def test_concurrent_builds_succeed(project, echo):
     root = project({INDEX: echo})
     started = [
         subprocess.Popen([MASTRA, "build"], cwd=root, stderr=subprocess.PIPE, text=True)
@@ -59,10 +59,10 @@ def test_two_builds_at_once_both_end_well(project, echo):
     heard = [process.communicate(timeout=120)[1] for process in started]
     assert [process.returncode for process in started] == [0, 0, 0], heard
     assert any("Waiting for another build" in text for text in heard)
-    assert digest(root)
+    assert read_digest(root)
 
 
-def test_a_swap_that_died_between_two_renames_is_repaired(project, mastra, echo, serve_directory):
+def test_interrupted_replacement_is_repaired(project, mastra, echo, serve_directory):
     root = project({INDEX: echo})
     mastra("build", cwd=root).ok()
     (root / ".mastra").rename(root / "..mastra.mastra-swap")

@@ -80,7 +80,7 @@ def test_deployer_in_the_entry_file_is_found_and_does_not_ship(acme, deploy, pro
     assert "AcmeDeployer" not in shipped and "MY" not in shipped
     assert shipped.count("\n") == source.count("\n")
     vendored = {path.name for path in (root / ".mastra-local/bundles/acme/vendor").iterdir()}
-    assert not {"mastra_deployer", "mastra_deployer_acme.py", "stamina"} & vendored
+    assert not {"mastra_deployer", "mastra_deployer_acme", "stamina"} & vendored
 
 
 def test_a_token_in_the_source_is_warned_about_and_does_not_ship(deploy, project, echo):
@@ -164,12 +164,12 @@ def test_a_deploy_killed_in_the_middle_goes_on_where_it_was(acme, deploy, projec
     assert killed != 0
     assert acme.running == {}, "nothing is live"
     acme.broken_uploads = 0
-    before = len(list((acme.store / "blobs").iterdir()))
+    before = len(list((acme.directory / "blobs").iterdir()))
     acme.requests.clear()
     done = deploy(root, "acme", "-s", "app=shop", "--prebuilt", out, "--json").ok()
     assert asked(done.json["deployment"]) == "echo: hi"
     sent = len([line for line in acme.requests if line.startswith("PUT /blobs")])
-    assert sent + before == len(list((acme.store / "blobs").iterdir()))
+    assert sent + before == len(list((acme.directory / "blobs").iterdir()))
 
 
 def test_ctrl_c_says_what_users_see_and_the_next_run_goes_on(acme, deploy, project, mastra, echo):

@@ -1,4 +1,4 @@
-"""Other people's packages: found by name, kept apart, and named when they break the rules."""
+"""Third-party deployers and plugins: isolated, and named in errors that they cause."""
 
 import pytest
 
@@ -43,42 +43,42 @@ def package(tmp_path):
     return install
 
 
-def deployer(package, source, name="mine", distribution="mastra-deployer-mine"):
+def install_deployer(package, source, name="mine", distribution="mastra-deployer-mine"):
     return package(distribution, source, "mastra.deployers", name)
 
 
 @pytest.mark.slow
-def test_a_third_partys_target_bundles(package, project, mastra, echo):
-    site = deployer(package, TARGET.replace("NAME", "mine"))
+def test_third_party_deployer_bundles(package, project, mastra, echo):
+    site = install_deployer(package, TARGET.replace("NAME", "mine"))
     root = project({INDEX: echo})
     done = mastra("bundle", "mine", "--json", cwd=root, PYTHONPATH=site).ok()
     assert done.json["target"] == "mine"
     assert (root / ".mastra-local/bundles/mine/index.py").exists()
 
 
-def test_a_misspelt_hook_names_the_package(package, project, mastra, echo):
+def test_misspelled_hook_names_the_package(package, project, mastra, echo):
     source = TARGET.replace("NAME", "mine") + "@hookimpl\ndef mastra_deplyo(bundle): ...\n"
-    site = deployer(package, source)
+    site = install_deployer(package, source)
     done = mastra("bundle", "mine", cwd=project({INDEX: echo}), PYTHONPATH=site)
     done.failed(3, "mastra-deployer-mine", "mastra_deplyo")
 
 
-def test_a_hook_with_an_argument_that_does_not_exist(package, project, mastra, echo):
+def test_hook_with_an_unknown_argument(package, project, mastra, echo):
     source = TARGET.replace("NAME", "mine").replace("(build, directory)", "(build, folder)")
-    site = deployer(package, source)
+    site = install_deployer(package, source)
     done = mastra("bundle", "mine", cwd=project({INDEX: echo}), PYTHONPATH=site)
     done.failed(3, "mastra-deployer-mine", "folder")
 
 
-def test_an_async_hook_is_refused(package, project, mastra, echo):
+def test_async_hook_is_rejected(package, project, mastra, echo):
     source = TARGET.replace("NAME", "mine").replace("def mastra_bundle", "async def mastra_bundle")
-    site = deployer(package, source)
+    site = install_deployer(package, source)
     done = mastra("bundle", "mine", cwd=project({INDEX: echo}), PYTHONPATH=site)
     done.failed(3, "async mastra_bundle", "asyncio.run")
 
 
-def test_a_package_that_cannot_be_imported_harms_only_itself(package, project, mastra, echo):
-    site = deployer(package, "import no_such_module\n")
+def test_broken_package_does_not_affect_other_targets(package, project, mastra, echo):
+    site = install_deployer(package, "import no_such_module\n")
     root = project({INDEX: echo})
     mastra("bundle", "mine", cwd=root, PYTHONPATH=site).failed(
         3, "mastra-deployer-mine cannot be loaded", "no_such_module"
@@ -88,14 +88,16 @@ def test_a_package_that_cannot_be_imported_harms_only_itself(package, project, m
     assert "mine: broken" in listed
 
 
-def test_two_packages_that_claim_one_name(package, project, mastra, echo):
-    deployer(package, TARGET.replace("NAME", "mine"))
-    site = deployer(package, TARGET.replace("NAME", "mine"), distribution="mastra-deployer-other")
+def test_two_packages_with_one_target_name(package, project, mastra, echo):
+    install_deployer(package, TARGET.replace("NAME", "mine"))
+    site = install_deployer(
+        package, TARGET.replace("NAME", "mine"), distribution="mastra-deployer-other"
+    )
     done = mastra("bundle", "mine", cwd=project({INDEX: echo}), PYTHONPATH=site)
     done.failed(3, "mastra-deployer-mine and mastra-deployer-other", "pip uninstall")
 
 
-def test_an_ambient_plugin_may_not_deploy(package, project, mastra, echo):
+def test_ambient_plugin_with_a_deploy_hook_is_rejected(package, project, mastra, echo):
     source = "from mastra_core.hooks import hookimpl\n@hookimpl\ndef mastra_deploy(bundle): ...\n"
     site = package("mastra-thief", source, "mastra.plugins", "thief")
     root = project({INDEX: echo})
@@ -112,7 +114,7 @@ def test_a_disabled_plugin_is_not_loaded(package, project, mastra, echo):
 
 
 @pytest.mark.slow
-def test_a_plugin_that_objects_stops_the_line(package, project, mastra, echo):
+def test_plugin_problem_stops_the_build(package, project, mastra, echo):
     source = (
         "from mastra_core.hooks import hookimpl\nfrom mastra_core.pipeline import Problem\n"
         "@hookimpl\ndef mastra_check(build):\n"
@@ -128,7 +130,7 @@ def test_a_plugin_that_objects_stops_the_line(package, project, mastra, echo):
 
 
 @pytest.mark.slow
-def test_a_private_deployer_is_a_file_of_the_project(project, mastra, echo):
+def test_deployer_in_a_project_file(project, mastra, echo):
     config = '[tool.mastra.targets.inhouse]\ndeployer = "./deploy/inhouse.py"\n'
     files = {INDEX: echo, "deploy/inhouse.py": TARGET.replace("NAME", "inhouse")}
     root = project(files, config)
@@ -136,11 +138,11 @@ def test_a_private_deployer_is_a_file_of_the_project(project, mastra, echo):
 
 
 @pytest.mark.slow
-def test_a_hook_that_answers_nothing_or_fails(package, project, mastra, echo):
+def test_hook_that_returns_nothing_or_raises(package, project, mastra, echo):
     quiet = TARGET.replace("NAME", "mine").replace(
         'return Bundle.seal(build, directory, "mine")', ""
     )
-    site = deployer(package, quiet)
+    site = install_deployer(package, quiet)
     loud = quiet.replace("build.copy_to(directory)", "1 / 0").replace('"mine"', '"loud"')
     package("mastra-deployer-loud", loud, "mastra.deployers", "loud")
     root = project({INDEX: echo})

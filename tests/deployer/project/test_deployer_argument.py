@@ -1,4 +1,4 @@
-"""Reading `deployer=` without running the file, and taking it out of the copy."""
+"""Read `deployer=` without running the file, and remove it from the copy."""
 
 import ast
 from pathlib import Path
@@ -13,11 +13,11 @@ from mastra_deployer.project.deployer_argument import EnvReference, read_deploye
 FILE = Path("index.py")
 
 
-def read(source):
+def parse_deployer(source):
     return read_deployer(FILE, ast.parse(source))
 
 
-def blanked(source):
+def strip(source):
     data = source.encode()
     tree = ast.parse(data)
     out = blank_deployer(data, tree, read_deployer(FILE, tree)).decode()
@@ -27,8 +27,8 @@ def blanked(source):
     return out
 
 
-def positions(source, name):
-    """Lines and columns, in characters, where a name stands."""
+def find_positions(source, name):
+    """Return lines and columns, in characters, of a name."""
     lines = source.splitlines()
     return [
         (node.lineno, len(lines[node.lineno - 1].encode()[: node.col_offset].decode()))
@@ -38,7 +38,7 @@ def positions(source, name):
 
 
 def test_literals_and_references_are_read():
-    found = read(
+    found = parse_deployer(
         "import os\nfrom mastra_core import Mastra, Secret\nfrom acme import Acme\n"
         "mastra = Mastra(deployer=Acme(a=1, b=['x'], c=os.environ['C'], d=os.getenv('D', 'd'),"
         " e=Secret.env('E'), f=Secret('f'), g=os.environ.get('G')))\n"
@@ -63,8 +63,8 @@ def test_literals_and_references_are_read():
         "mastra = 1",
     ],
 )
-def test_no_deployer_is_fine(source):
-    assert read(source) is None
+def test_deployer_is_optional(source):
+    assert parse_deployer(source) is None
 
 
 @pytest.mark.parametrize(
@@ -78,9 +78,9 @@ def test_no_deployer_is_fine(source):
         ("from a import A\nx = Mastra(deployer=A())\ny = Mastra(deployer=A())", 3),
     ],
 )
-def test_what_cannot_be_read_is_refused_with_its_line(source, line):
+def test_unreadable_deployer_is_rejected_with_its_line(source, line):
     with pytest.raises(ConfigError, match=rf"index\.py:{line}: deployer="):
-        read(source)
+        parse_deployer(source)
 
 
 @pytest.mark.parametrize(
@@ -95,16 +95,16 @@ def test_what_cannot_be_read_is_refused_with_its_line(source, line):
         "from acme import Acme\r\nmastra = Mastra(\r\n    deployer=Acme(token='t0k'),\r\n)\r\nafter = 1\r\n",
     ],
 )
-def test_blanking_keeps_every_other_place(source):
-    out = blanked(source)
+def test_stripping_keeps_all_other_positions(source):
+    out = strip(source)
     assert "t0k" not in out
     assert "Acme" not in out.replace("acme", "")
-    assert positions(out, "after") == positions(source, "after")
-    assert positions(out, "mastra") == positions(source, "mastra")
+    assert find_positions(out, "after") == find_positions(source, "after")
+    assert find_positions(out, "mastra") == find_positions(source, "mastra")
 
 
-def test_imports_used_elsewhere_stay():
-    out = blanked(
+def test_imports_with_other_uses_are_kept():
+    out = strip(
         "import os\nfrom mastra_core import Mastra, Secret\nfrom acme import Acme\n"
         "HOME = os.environ['HOME']\n"
         "mastra = Mastra(deployer=Acme(token=os.environ['T'], key=Secret.env('K')))\n"
@@ -116,7 +116,7 @@ def test_imports_used_elsewhere_stay():
     ]
 
 
-def test_a_deployer_used_for_something_else_too_is_refused():
+def test_deployer_with_a_second_use_is_rejected():
     source = "from acme import Acme, other\nother()\nmastra = Mastra(deployer=Acme())\n"
     tree = ast.parse(source)
     out = blank_deployer(source.encode(), tree, read_deployer(FILE, tree))

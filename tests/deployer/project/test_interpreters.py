@@ -1,4 +1,4 @@
-"""A build for another Python, served by that Python."""
+"""Build for another Python, and serve with that Python."""
 
 import json
 import shutil

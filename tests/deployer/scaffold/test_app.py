@@ -46,7 +46,7 @@ def test_new_refuses_a_directory_with_files_and_a_bad_name(tmp_path, mastra):
     assert not (tmp_path / "no good").exists()
 
 
-def test_the_bundle_serves_without_project_or_environment(shop, serve_directory):
+def test_bundle_serves_without_project_or_environment(shop, serve_directory):
     with serve_directory(shop, python=os.path.realpath(sys.executable)) as client:
         assert client.get("/health").json() == {"success": True}
         answer = client.post("/api/agents/greeter/generate", json={"messages": "Ada"})
@@ -68,7 +68,7 @@ def test_a_workflow_in_the_bundle_suspends_and_resumes(shop, serve_directory):
         assert (done["status"], done["result"]) == ("success", "ordered")
 
 
-def test_a_bundle_holds_no_tool_and_no_trace_of_this_machine(shop):
+def test_bundle_contains_no_tools_and_no_local_paths(shop):
     names = {path.name for path in (shop / "vendor").iterdir()}
     assert not names & {"mastra_deployer", "uv", "rich", "httpx", "polyfactory", "faker"}
     here = [f"{Path.home()}/", str(shop.parent.parent), sys.prefix]
@@ -102,7 +102,7 @@ def test_start_reads_the_env_file_that_is_never_bundled(project, mastra, echo):
         process.stderr.close()
 
 
-def test_start_needs_neither_sources_nor_a_disk_to_write_to(project, mastra, echo):
+def test_start_needs_neither_sources_nor_a_writable_disk(project, mastra, echo):
     root = project({"src/mastra/index.py": echo})
     mastra("build", cwd=root).ok()
     for name in ("src", ".mastra-local"):

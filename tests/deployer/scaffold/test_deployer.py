@@ -11,7 +11,7 @@ from uv import find_uv_bin
 
 from tests.deployer.scaffold.test_ci import lint_workflow
 
-# The longest name there may be, the shortest, and one in two words.
+# The longest possible name, the shortest, and one of two words.
 NAMES = ("a-name-of-twenty-four-ab", "x", "fly-io")
 
 
@@ -36,7 +36,7 @@ def run(*command, cwd, **environment):
     return done.stdout
 
 
-def tool(name):
+def find_tool(name):
     return str(Path(sys.executable).with_name(name))
 
 
@@ -45,49 +45,49 @@ def test_the_generated_package_installs_and_passes_its_own_tests(package, tmp_pa
     site = tmp_path / "site"
     install = ("pip", "install", "--quiet", "--no-deps", "--target", str(site), str(package))
     run(find_uv_bin(), *install, cwd=tmp_path)
-    told = mastra("targets", cwd=tmp_path, PYTHONPATH=str(site)).ok().out
-    verbs = "deploy, deployments, promote, rollback, env, doctor, destroy"
-    assert f"fly-io: Fly Io's machines, which run `python index.py` ({verbs})" in told
+    output = mastra("targets", cwd=tmp_path, PYTHONPATH=str(site)).ok().out
+    verbs = "deploy, deployments, promote, rollback, env, doctor, destroy, preview"
+    assert f"fly-io: Fly Io's machines, which run `python index.py` ({verbs})" in output
     command = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider")
-    told = run(*command, cwd=package, PYTHONPATH=str(site))
-    assert int(told.split(" passed")[0].split()[-1]) > 40, told
+    output = run(*command, cwd=package, PYTHONPATH=str(site))
+    assert int(output.split(" passed")[0].split()[-1]) > 40, output
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_ruff_finds_nothing_in_it(tmp_path, mastra, name):
+def test_ruff_accepts_the_package(tmp_path, mastra, name):
     mastra("new", "deployer", name, cwd=tmp_path).ok()
     root = tmp_path / f"mastra-deployer-{name}"
-    run(tool("ruff"), "check", "--no-cache", cwd=root)
-    run(tool("ruff"), "format", "--check", "--no-cache", cwd=root)
+    run(find_tool("ruff"), "check", "--no-cache", cwd=root)
+    run(find_tool("ruff"), "format", "--check", "--no-cache", cwd=root)
 
 
 @pytest.mark.slow
-def test_mypy_finds_nothing_in_it(package, tmp_path):
-    run(tool("mypy"), "--cache-dir", str(tmp_path), cwd=package)
+def test_mypy_accepts_the_package(package, tmp_path):
+    run(find_tool("mypy"), "--cache-dir", str(tmp_path), cwd=package)
 
 
-def test_its_workflow_passes_every_linter(package):
+def test_the_workflow_passes_every_linter(package):
     path = package / ".github/workflows/package.yml"
     lint_workflow(path)
     assert "id-token: write" in path.read_text()
     assert "password" not in path.read_text()
 
 
-def test_it_depends_on_ranges_that_go_together(package):
+def test_the_package_depends_on_compatible_ranges(package):
     project = tomllib.loads((package / "pyproject.toml").read_text())["project"]
     assert project["name"] == "mastra-deployer-fly-io"
     assert project["dependencies"] == ["mastra-core>=0.1,<0.2", "mastra-deployer>=0.1,<0.2"]
-    door = project["entry-points"]["mastra.deployers"]
-    assert door == {"fly-io": "mastra_deployer_fly_io.hooks"}
+    entry_points = project["entry-points"]["mastra.deployers"]
+    assert entry_points == {"fly-io": "mastra_deployer_fly_io.hooks"}
 
 
-def test_it_may_be_named_in_full_and_made_elsewhere(tmp_path, mastra):
+def test_the_name_may_be_a_path_with_the_prefix(tmp_path, mastra):
     answer = mastra("new", "deployer", "made/mastra-deployer-x", "--json", cwd=tmp_path).ok().json
     assert answer["package"] == str(tmp_path / "made/mastra-deployer-x")
     assert (tmp_path / "made/mastra-deployer-x/src/mastra_deployer_x/py.typed").is_file()
 
 
-def test_mistakes_are_told_with_their_cure(tmp_path, mastra):
+def test_invalid_names_and_directories_are_rejected_with_a_hint(tmp_path, mastra):
     for name in ("Fly", "fly_io", "server", "-", "x" * 25, "4fly"):
         mastra("new", "deployer", "--", name, cwd=tmp_path).failed(2, f"{name!r}", "fly-io")
     (tmp_path / "mastra-deployer-fly").mkdir()

@@ -1,17 +1,17 @@
-"""The stream that a chat made with the AI SDK reads, by the AI SDK."""
+"""Test the stream of a chat user interface with the AI SDK."""
 
 import pytest
 
 from tests.node import modules, told
 from tests.repository import TESTS
-from tests.server.sample_agents import made
+from tests.server.sample_agents import create_application
 
 
 @pytest.fixture(scope="module")
-def got(serve):
+def results(serve):
     home = modules("ai@5.0.60")
     script = TESTS / "server/clients/ai_sdk.mjs"
-    with serve(made()) as server:
+    with serve(create_application()) as server:
         return told(script, home, server.url)
 
 
@@ -20,14 +20,14 @@ def parts(answer):
     return [part for part in answer["message"]["parts"] if part["type"] != "step-start"]
 
 
-def test_text_and_reasoning(got):
-    (text,) = parts(got["hi"])
+def test_text_and_reasoning(results):
+    (text,) = parts(results["hi"])
     assert (text["type"], text["text"], text["state"]) == ("text", "You said hi.", "done")
-    assert [part["type"] for part in parts(got["think"])] == ["reasoning", "text"]
+    assert [part["type"] for part in parts(results["think"])] == ["reasoning", "text"]
 
 
-def test_a_tool(got):
-    output, text, call = sorted(parts(got["work"]), key=lambda part: part["type"])
+def test_tool(results):
+    output, text, call = sorted(parts(results["work"]), key=lambda part: part["type"])
     assert output["data"]["output"] == {"done": 1}
     assert (call["type"], call["state"], call["output"]) == (
         "tool-work", "output-available", "ready",
@@ -35,14 +35,14 @@ def test_a_tool(got):
     assert text["text"] == "Then: ready"
 
 
-def test_what_waits(got):
-    call, asks = parts(got["pay"])
+def test_approval(results):
+    call, asks = parts(results["pay"])
     assert (call["type"], call["state"]) == ("tool-pay", "input-available")
     assert asks["type"] == "data-tool-call-approval"
     assert asks["data"]["toolCallId"] == "pay-0"
     assert asks["data"]["runId"]
 
 
-def test_another_agent_and_the_next_message(got):
-    assert any(part["type"] == "tool-agent-helper" for part in parts(got["delegate"]))
-    assert parts(got["again"])[-1]["text"] == "You said and now."
+def test_agent_as_a_tool_and_next_message(results):
+    assert any(part["type"] == "tool-agent-helper" for part in parts(results["delegate"]))
+    assert parts(results["again"])[-1]["text"] == "You said and now."

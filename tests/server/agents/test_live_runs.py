@@ -1,4 +1,4 @@
-"""What is kept of runs that nobody, somebody or somebody slow watches."""
+"""Test the log of a run with no reader, many readers and slow readers."""
 
 import asyncio
 
@@ -9,34 +9,34 @@ from mastra_server.agents import live_run, live_runs
 from mastra_server.agents.live_runs import LiveRuns
 
 
-def chunk(index, size=0):
+def build_chunk(index, size=0):
     return {"n": index, "x": "x" * size}
 
 
 async def chunks(count, size=0, wait=0.0):
     for index in range(count):
-        yield chunk(index, size)
+        yield build_chunk(index, size)
         await asyncio.sleep(wait)
 
 
 async def endless():
-    yield chunk(0)
+    yield build_chunk(0)
     await asyncio.Event().wait()
 
 
 async def read(run, after=None, slowly=0.0):
     got = b""
-    async for piece in run.frames(after):
+    async for piece in run.stream_frames(after):
         got += piece
         await asyncio.sleep(slowly)
     return got
 
 
-def numbers(got):
+def list_numbers(got):
     return [int(part.partition(b",")[0]) for part in got.split(b'"n":')[1:]]
 
 
-def test_many_readers_of_one_run():
+def test_many_readers():
     async def main():
         runs = LiveRuns(60)
         run = runs.start(chunks(50, wait=0.001), "r", "a")
@@ -44,15 +44,20 @@ def test_many_readers_of_one_run():
         slow = asyncio.create_task(read(run, slowly=0.005))
         await asyncio.sleep(0.02)
         late = await read(run, 0)
-        assert numbers(await early) == numbers(await slow) == numbers(late) == [*range(50)]
-        assert numbers(await read(run, 48)) == [48, 49]
+        assert (
+            list_numbers(await early)
+            == list_numbers(await slow)
+            == list_numbers(late)
+            == [*range(50)]
+        )
+        assert list_numbers(await read(run, 48)) == [48, 49]
         assert await read(run, 99) == b"data: [DONE]\n\n"
         assert late.endswith(b"id: r/50\n\ndata: [DONE]\n\n")
 
     asyncio.run(main())
 
 
-def test_nobody_watches_and_the_log_stays_small(monkeypatch):
+def test_log_is_bounded_without_readers(monkeypatch):
     monkeypatch.setattr(live_run, "MAX_FRAMES", 10)
 
     async def main():
@@ -61,12 +66,12 @@ def test_nobody_watches_and_the_log_stays_small(monkeypatch):
             await run.wait()
         got = await read(run, 3)
         assert got.startswith(b": frames before 990 are no longer kept\n\n")
-        assert numbers(got) == [*range(990, 1000)]
+        assert list_numbers(got) == [*range(990, 1000)]
 
     asyncio.run(main())
 
 
-def test_bytes_are_bounded_too(monkeypatch):
+def test_log_is_bounded_in_bytes(monkeypatch):
     monkeypatch.setattr(live_run, "MAX_BYTES", 1000)
 
     async def main():
@@ -83,12 +88,12 @@ def test_a_run_waits_for_a_slow_reader(monkeypatch):
 
     async def main():
         run = LiveRuns(60).start(chunks(100), "r", "a")
-        assert numbers(await read(run, slowly=0.002)) == [*range(100)]
+        assert list_numbers(await read(run, slowly=0.002)) == [*range(100)]
 
     asyncio.run(main())
 
 
-def test_a_reader_that_stands_still_is_cut_off(monkeypatch):
+def test_a_stalled_reader_is_disconnected(monkeypatch):
     monkeypatch.setattr(live_run, "MAX_FRAMES", 10)
     monkeypatch.setattr(live_run, "SLOW_READER_TIMEOUT", 0.05)
 
@@ -99,12 +104,12 @@ def test_a_reader_that_stands_still_is_cut_off(monkeypatch):
         quick = asyncio.create_task(read(run, 0))
         rest = b"".join([piece async for piece in stuck if not await asyncio.sleep(0.3)])
         assert b"[DONE]" not in first + rest
-        assert numbers(await quick) == [*range(100)]
+        assert list_numbers(await quick) == [*range(100)]
 
     asyncio.run(main())
 
 
-def test_a_run_goes_on_in_its_log():
+def test_a_resumed_run_continues_its_log():
     async def main():
         runs = LiveRuns(60)
         run = runs.start(chunks(3), "r", "a")
@@ -115,13 +120,13 @@ def test_a_run_goes_on_in_its_log():
         assert again is run
         with pytest.raises(Conflict):
             runs.start(chunks(1), "r", "a")
-        assert numbers(await read(again)) == [0, 1]
-        assert numbers(await read(again, 0)) == [0, 1, 2, 0, 1]
+        assert list_numbers(await read(again)) == [0, 1]
+        assert list_numbers(await read(again, 0)) == [0, 1, 2, 0, 1]
 
     asyncio.run(main())
 
 
-def test_how_many_there_may_be(monkeypatch):
+def test_number_of_runs_is_bounded(monkeypatch):
     monkeypatch.setattr(live_runs, "MAX_RUNNING", 2)
     monkeypatch.setattr(live_runs, "MAX_FINISHED", 3)
 
@@ -150,7 +155,7 @@ def test_how_many_there_may_be(monkeypatch):
     asyncio.run(main())
 
 
-def test_what_has_no_json_form_is_left_out():
+def test_chunks_without_a_json_form_are_skipped():
     async def odd():
         yield {"n": 0}
         yield {"n": object()}

@@ -1,4 +1,4 @@
-"""The shapes in which messages travel."""
+"""Test the shapes in which clients send messages."""
 
 import base64
 
@@ -13,20 +13,23 @@ CALL = ToolCallPart(id="1", name="add", arguments={"a": 1})
 RESULT = ToolResultPart(id="1", name="add", result={"sum": 1})
 
 
-def user(*parts):
+def build_user_message(*parts):
     return (Message(role="user", parts=parts),)
 
 
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        ("hi", user(TextPart(text="hi"))),
-        (["hi"], user(TextPart(text="hi"))),
-        ({"role": "user", "content": "hi"}, user(TextPart(text="hi"))),
-        ([{"role": "user", "parts": [{"type": "text", "text": "hi"}]}], user(TextPart(text="hi"))),
+        ("hi", build_user_message(TextPart(text="hi"))),
+        (["hi"], build_user_message(TextPart(text="hi"))),
+        ({"role": "user", "content": "hi"}, build_user_message(TextPart(text="hi"))),
+        (
+            [{"role": "user", "parts": [{"type": "text", "text": "hi"}]}],
+            build_user_message(TextPart(text="hi")),
+        ),
         (
             [{"role": "user", "content": {"format": 2, "parts": [{"type": "text", "text": "hi"}]}}],
-            user(TextPart(text="hi")),
+            build_user_message(TextPart(text="hi")),
         ),
     ],
 )
@@ -52,10 +55,10 @@ def test_text(value, expected):
     ],
 )
 def test_files(part, expected):
-    assert parse_messages([{"role": "user", "content": [part]}]) == user(expected)
+    assert parse_messages([{"role": "user", "content": [part]}]) == build_user_message(expected)
 
 
-def test_tool_calls_of_client_tools():
+def test_client_tool_calls():
     value = [
         {"role": "user", "content": "add"},
         {
@@ -82,7 +85,7 @@ def test_tool_calls_of_client_tools():
     )
 
 
-def test_a_stored_message_is_split():
+def test_tool_results_of_stored_messages():
     call = {"state": "result", "toolCallId": "1", "toolName": "add", "args": {"a": 1}}
     parts = [
         {"type": "tool-invocation", "toolInvocation": {**call, "result": {"sum": 1}}},
@@ -108,13 +111,13 @@ def test_a_stored_message_is_split():
         [{"role": "user", "content": [{"type": "tool-call"}]}],
     ],
 )
-def test_what_is_no_message(value):
+def test_invalid_messages(value):
     with pytest.raises(InvalidBody):
         parse_messages(value)
 
 
-def test_the_parts_of_a_user_interface_go_before_its_text():
-    """Mastra's client sends both, and the calls are only in the parts."""
+def test_parts_win_over_content():
+    """Mastra's client sends both, and tool calls only as parts."""
     call = {"state": "call", "toolCallId": "1", "toolName": "add", "args": {"a": 1}}
     older = {"role": "assistant", "content": "", "parts": [
         {"type": "step-start"}, {"type": "tool-invocation", "toolInvocation": call}]}  # fmt: skip

@@ -1,35 +1,35 @@
-"""Everything an agent may be asked for, by Mastra's own JavaScript client."""
+"""Test every option of an agent run with Mastra's JavaScript client."""
 
 import base64
 import json
 
 import pytest
 
-from tests.server.sample_agents import made, paid
+from tests.server.sample_agents import create_application, paid
 
 
 @pytest.fixture(scope="module")
 def shop(serve):
-    with serve(made()) as server:
+    with serve(create_application()) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
-def got(node, shop):
+def results(node, shop):
     paid.clear()
     return node("agents.mjs", shop.url)
 
 
-def types(chunks):
+def list_types(chunks):
     return [chunk["type"] for chunk in chunks]
 
 
-def of(chunks, kind):
+def select_chunks(chunks, kind):
     return [chunk["payload"] for chunk in chunks if chunk["type"] == kind]
 
 
-def test_reasoning(got):
-    kinds = types(got["thought"])
+def test_reasoning(results):
+    kinds = list_types(results["thought"])
     assert kinds[:5] == [
         "start",
         "step-start",
@@ -37,67 +37,69 @@ def test_reasoning(got):
         "reasoning-delta",
         "reasoning-end",
     ]
-    assert of(got["thought"], "reasoning-delta") == [{"id": "t1", "text": "Hm."}]
-    assert got["thoughtWhole"]["reasoning"] == [{"type": "reasoning", "text": "Hm."}]
-    assert got["thoughtWhole"]["text"] == "So."
+    assert select_chunks(results["thought"], "reasoning-delta") == [{"id": "t1", "text": "Hm."}]
+    assert results["thoughtWhole"]["reasoning"] == [{"type": "reasoning", "text": "Hm."}]
+    assert results["thoughtWhole"]["text"] == "So."
 
 
-def test_files(got):
-    (file,) = got["drawn"]["files"]
+def test_files(results):
+    (file,) = results["drawn"]["files"]
     assert file["type"] == "file"
     assert file["payload"]["mimeType"] == "image/png"
     assert base64.b64decode(file["payload"]["data"]) == b"\x89PNG"
 
 
-def test_what_a_tool_writes(got):
-    (told,) = of(got["worked"], "tool-output")
+def test_output_of_a_tool(results):
+    (told,) = select_chunks(results["worked"], "tool-output")
     assert told == {"toolCallId": "work-0", "toolName": "work", "output": {"done": 1}}
-    kinds = types(got["worked"])
+    kinds = list_types(results["worked"])
     assert kinds.index("tool-call") < kinds.index("tool-output") < kinds.index("tool-result")
 
 
-def test_an_agent_that_asks_another(got):
-    inner = [payload["output"] for payload in of(got["delegated"], "tool-output")]
-    assert types(inner)[:3] == ["start", "step-start", "text-start"]
-    assert types(inner)[-2:] == ["step-finish", "finish"]
-    assert of(got["delegated"], "tool-result")[0]["result"].strip() == "You said help."
-    assert got["details"]["agents"] == {"helper": {"id": "helper", "name": "helper"}}
+def test_agent_as_a_tool(results):
+    inner = [payload["output"] for payload in select_chunks(results["delegated"], "tool-output")]
+    assert list_types(inner)[:3] == ["start", "step-start", "text-start"]
+    assert list_types(inner)[-2:] == ["step-finish", "finish"]
+    assert (
+        select_chunks(results["delegated"], "tool-result")[0]["result"].strip() == "You said help."
+    )
+    assert results["details"]["agents"] == {"helper": {"id": "helper", "name": "helper"}}
 
 
-def test_until_idle(got):
-    assert types(got["until"])[-1] == "finish"
+def test_until_idle(results):
+    assert list_types(results["until"])[-1] == "finish"
 
 
-def test_wishes_of_one_run(got):
-    assert got["greeted"]["text"] == "You said hi. Greet Ann."
-    assert got["ungreeted"]["status"] == 400
-    assert "'name'" in got["ungreeted"]["message"]
-    assert got["instructed"]["text"] == "You said hi. Be brief.\n\nAnn is 8."
-    assert got["object"]["object"] == {"city": "Oslo"}
-    assert [c["object"] for c in got["objectStream"] if c["type"] == "object-result"] == [
+def test_options_of_a_run(results):
+    assert results["greeted"]["text"] == "You said hi. Greet Ann."
+    assert results["ungreeted"]["status"] == 400
+    assert "'name'" in results["ungreeted"]["message"]
+    assert results["instructed"]["text"] == "You said hi. Be brief.\n\nAnn is 8."
+    assert results["object"]["object"] == {"city": "Oslo"}
+    assert [c["object"] for c in results["objectStream"] if c["type"] == "object-result"] == [
         {"city": "Oslo"}
     ]
-    assert got["objectFails"]["status"] == 502
-    assert "answer cannot be used" in got["objectFails"]["message"]
-    assert got["fallback"]["object"] == {"town": "nowhere"}
-    assert got["fallback"]["usedFallbackValue"] is True
-    assert "object" not in got["warned"]
-    stopped = got["stopped"]
+    assert results["objectFails"]["status"] == 502
+    assert "answer cannot be used" in results["objectFails"]["message"]
+    assert results["fallback"]["object"] == {"town": "nowhere"}
+    assert results["fallback"]["usedFallbackValue"] is True
+    assert "object" not in results["warned"]
+    stopped = results["stopped"]
     assert (stopped["finishReason"], len(stopped["toolResults"])) == ("tool-calls", 1)
-    assert "Unknown tool name: 'work'" in got["inactive"]["text"]
+    assert "Unknown tool name: 'work'" in results["inactive"]["text"]
 
 
-def test_approval(got):
-    assert types(got["pay"]) == ["start", "step-start", "tool-call", "tool-call-approval"]
-    asked = got["pay"][-1]["payload"]
+def test_approval(results):
+    assert list_types(results["pay"]) == ["start", "step-start", "tool-call", "tool-call-approval"]
+    asked = results["pay"][-1]["payload"]
     assert (asked["toolCallId"], asked["toolName"], asked["args"]) == (
         "pay-0",
         "pay",
         {"amount": 3},
     )
     assert json.loads(asked["resumeSchema"])["required"] == ["approved"]
-    (run,) = got["waiting"]["runs"]
-    assert (run["runId"], run["status"], got["waiting"]["total"]) == ("run-pay", "suspended", 1)
+    (run,) = results["waiting"]["runs"]
+    assert (run["runId"], run["status"], results["waiting"]["total"]) == ("run-pay", "suspended", 1)
     assert run["suspendedAt"].endswith("Z")
     assert run["toolCalls"] == [
         {
@@ -107,62 +109,64 @@ def test_approval(got):
             "requiresApproval": True,
         }
     ]
-    assert (got["wrongCall"]["status"], got["wrongRun"]["status"]) == (400, 404)
-    approved = got["approved"]
+    assert (results["wrongCall"]["status"], results["wrongRun"]["status"]) == (400, 404)
+    approved = results["approved"]
     assert {chunk["runId"] for chunk in approved} == {"run-pay"}
-    kinds = types(approved)
+    kinds = list_types(approved)
     assert kinds[:5] == ["start", "step-start", "tool-call", "tool-result", "step-finish"]
     assert kinds[-2:] == ["step-finish", "finish"]
-    assert of(approved, "tool-result")[0]["result"] == "paid 3"
-    assert "".join(p["text"] for p in of(approved, "text-delta")).strip() == "Then: paid 3"
-    assert got["approvedTwice"]["status"] == 404
+    assert select_chunks(approved, "tool-result")[0]["result"] == "paid 3"
+    assert (
+        "".join(p["text"] for p in select_chunks(approved, "text-delta")).strip() == "Then: paid 3"
+    )
+    assert results["approvedTwice"]["status"] == 404
 
 
-def test_declined(got):
-    (result,) = of(got["declined"], "tool-result")
+def test_decline(results):
+    (result,) = select_chunks(results["declined"], "tool-result")
     assert (result["result"], result["isError"]) == ("Too much.", True)
-    assert got["declinedWhole"]["text"] == "Then: The tool call was declined."
+    assert results["declinedWhole"]["text"] == "Then: The tool call was declined."
 
 
-def test_approval_of_a_whole_answer(got):
-    whole = got["payWhole"]
+def test_approve_and_generate(results):
+    whole = results["payWhole"]
     assert whole["finishReason"] == "suspended"
     assert whole["suspendPayload"]["toolCallId"] == "pay-0"
-    assert got["approvedWhole"]["text"] == "Then: paid 3"
-    assert got["approvedWhole"]["runId"] == whole["runId"]
-    assert got["everything"]["finishReason"] == "suspended"
-    assert got["everythingElse"]["text"] == "Then: ready"
+    assert results["approvedWhole"]["text"] == "Then: paid 3"
+    assert results["approvedWhole"]["runId"] == whole["runId"]
+    assert results["everything"]["finishReason"] == "suspended"
+    assert results["everythingElse"]["text"] == "Then: ready"
 
 
-def test_several_calls_one_by_one(got):
-    assert types(got["payTwice"]).count("tool-call-approval") == 2
-    assert types(got["oneOfTwo"])[-1] == "tool-call-approval"
-    assert of(got["oneOfTwo"], "tool-result")[0]["result"] == "paid 2"
-    assert of(got["twoOfTwo"], "tool-result")[0]["result"] == "paid 1"
-    assert types(got["twoOfTwo"])[-1] == "finish"
+def test_several_calls_are_decided_one_by_one(results):
+    assert list_types(results["payTwice"]).count("tool-call-approval") == 2
+    assert list_types(results["oneOfTwo"])[-1] == "tool-call-approval"
+    assert select_chunks(results["oneOfTwo"], "tool-result")[0]["result"] == "paid 2"
+    assert select_chunks(results["twoOfTwo"], "tool-result")[0]["result"] == "paid 1"
+    assert list_types(results["twoOfTwo"])[-1] == "finish"
     assert sorted(paid) == [1, 2, 3, 3]
 
 
-def test_a_tool_that_waits_for_data(got):
-    waits = got["asked"][-1]
+def test_resume_a_suspended_tool(results):
+    waits = results["asked"][-1]
     assert waits["type"] == "tool-call-suspended"
     assert waits["payload"]["suspendPayload"] == {"question": "When?"}
-    assert types(got["observed"]) == types(got["asked"])
-    assert of(got["answered"], "tool-result")[0]["result"] == "answered at eight"
-    assert types(got["answered"])[-1] == "finish"
-    assert of(got["answeredIdle"], "tool-result")[0]["result"] == "answered at nine"
-    assert got["waitingInTheEnd"] == {"runs": [], "total": 0}
+    assert list_types(results["observed"]) == list_types(results["asked"])
+    assert select_chunks(results["answered"], "tool-result")[0]["result"] == "answered at eight"
+    assert list_types(results["answered"])[-1] == "finish"
+    assert select_chunks(results["answeredIdle"], "tool-result")[0]["result"] == "answered at nine"
+    assert results["waitingInTheEnd"] == {"runs": [], "total": 0}
 
 
-def test_tools_of_the_client(got):
-    assert got["locatedWith"] == [{"fine": True}] * 2
-    assert "Oslo" in got["located"]["text"]
-    text = "".join(p["text"] for p in of(got["locatedStream"], "text-delta"))
+def test_client_tools(results):
+    assert results["locatedWith"] == [{"fine": True}] * 2
+    assert "Oslo" in results["located"]["text"]
+    text = "".join(p["text"] for p in select_chunks(results["locatedStream"], "text-delta"))
     assert text.startswith("Then:")
     assert "Oslo" in text
 
 
-def test_what_another_may_not_decide(serve):
+def test_other_resources_cannot_decide(serve):
     def confine(request, next_):
         from mastra_server import request_context
 
@@ -171,7 +175,7 @@ def test_what_another_may_not_decide(serve):
             request_context(request)["mastra__resourceId"] = name
         return next_(request)
 
-    mastra = made()
+    mastra = create_application()
     from mastra_core.server import as_middleware
 
     mastra.server_middleware = (as_middleware(confine),)

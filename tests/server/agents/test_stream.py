@@ -1,4 +1,4 @@
-"""Answers that arrive piece by piece, and clients that leave before the end."""
+"""Test streamed responses, and clients that disconnect before the end."""
 
 import json
 import socket
@@ -11,8 +11,8 @@ from mastra_server.agents import live_run
 from tests.server.sample_app import TickingRuns
 
 
-def chunks_of(text):
-    """As Mastra's client reads them: it passes over what does not begin with ``data: ``."""
+def parse_chunks(text):
+    """Parse frames like Mastra's client, which skips lines that do not begin with ``data: ``."""
     frames = text.split("\n\n")
     assert frames[-2:] == ["data: [DONE]", ""]
     events = [frame for frame in frames[:-2] if frame.startswith("data: ")]
@@ -23,15 +23,15 @@ TICKING = "/api/agents/ticking/stream"
 ENDED = "data: [DONE]\n\n"
 
 
-def until(condition, seconds=5):
+def wait_until(condition, seconds=5):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it never came true"
         time.sleep(0.02)
 
 
-def raw_post(server, path, body, header="x-none: 1"):
-    """A connection with a request on it, to be cut off in the middle."""
+def open_post(server, path, body, header="x-none: 1"):
+    """Open a connection and send a request on it, to be disconnected early."""
     content = json.dumps(body).encode()
     connection = socket.create_connection(("127.0.0.1", server.port))
     head = f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {len(content)}\r\n{header}\r\n\r\n"
@@ -54,12 +54,12 @@ def test_frames(api):
     assert answer.headers["cache-control"] == "no-cache"
     assert answer.headers["x-accel-buffering"] == "no"
     assert "\r" not in answer.text
-    assert chunks_of(answer.text)[0]["type"] == "start"
+    assert parse_chunks(answer.text)[0]["type"] == "start"
 
 
 def test_approval_ends_without_a_finish(api):
     answer = api.post("/api/agents/approvalAgent/stream", json={"messages": "x"})
-    chunks = chunks_of(answer.text)
+    chunks = parse_chunks(answer.text)
     assert [chunk["type"] for chunk in chunks] == [
         *("start", "step-start", "tool-call", "tool-call-approval")
     ]
@@ -68,14 +68,14 @@ def test_approval_ends_without_a_finish(api):
     assert generated["finishReason"] == "suspended"
 
 
-def test_a_structured_answer_in_a_stream(api):
+def test_structured_output_in_a_stream(api):
     answer = api.post("/api/agents/shout/stream", json={"messages": "x"})
-    types = {chunk["type"]: chunk for chunk in chunks_of(answer.text)}
+    types = {chunk["type"]: chunk for chunk in parse_chunks(answer.text)}
     assert types["object-result"]["object"] == {"loud": "X"}
     assert types["finish"]["payload"]["output"]["text"] == '{"loud":"X"}'
 
 
-def test_four_streams_at_once_arrive_piece_by_piece(server):
+def test_four_concurrent_streams(server):
     arrivals = [[] for _ in range(4)]
 
     def listen(index):
@@ -98,16 +98,16 @@ def test_four_streams_at_once_arrive_piece_by_piece(server):
     assert max(times[0] for times in arrivals) < min(times[-1] for times in arrivals)
 
 
-def test_a_stream_ends_with_its_client_where_that_is_asked(server):
+def test_abort_on_disconnect(server):
     header = "x-mastra-abort-on-disconnect: true"
     for marker in (b"200 OK", b'"start"', b"text-delta") * 4:  # at rest, and in the rush
-        connection = raw_post(server, TICKING, {"messages": "leaving"}, header)
+        connection = open_post(server, TICKING, {"messages": "leaving"}, header)
         read_until(connection, marker)
         connection.close()
-    until(lambda: TickingRuns.ended.count("leaving") == 12, 1.5)
+    wait_until(lambda: TickingRuns.ended.count("leaving") == 12, 1.5)
 
 
-def test_an_agent_run_outlives_its_client(server):
+def test_agent_run_continues_after_disconnect(server):
     body = {"messages": "x", "runId": "long-1"}
     seen = []
     with server.http.stream("POST", TICKING, json=body) as answer:
@@ -116,13 +116,13 @@ def test_an_agent_run_outlives_its_client(server):
             if line.startswith("id: ") and any('"x3 "' in each for each in seen):
                 break
     again = server.http.post(TICKING, json=body, headers={"last-event-id": seen[-1][4:]})
-    had, rest = chunks_of("\n".join(seen) + f"\n\n{ENDED}"), chunks_of(again.text)
+    had, rest = parse_chunks("\n".join(seen) + f"\n\n{ENDED}"), parse_chunks(again.text)
     texts = [chunk["payload"]["text"] for chunk in [*had, *rest] if chunk["type"] == "text-delta"]
     assert texts == [f"x{index} " for index in range(40)]
     assert rest[-1]["type"] == "finish"
     path = "/api/agents/ticking/observe"
-    whole = chunks_of(server.http.post(path, json={"runId": "long-1"}).text)
-    part = chunks_of(server.http.post(path, json={"runId": "long-1", "offset": 30}).text)
+    whole = parse_chunks(server.http.post(path, json={"runId": "long-1"}).text)
+    part = parse_chunks(server.http.post(path, json={"runId": "long-1", "offset": 30}).text)
     assert (whole[0]["type"], whole[30:]) == ("start", part)
     assert server.http.post(path, json={"runId": "nope"}).status_code == 404
     assert server.http.post(path, json={"runId": "long-1", "offset": -1}).status_code == 400
@@ -130,9 +130,9 @@ def test_an_agent_run_outlives_its_client(server):
     assert (unknown.status_code, unknown.json()) == (404, {"error": "Agent run not found"})
 
 
-def test_one_run_of_an_id_at_a_time(server):
+def test_run_id_conflict(server):
     body = {"messages": "x", "runId": "once-1"}
-    connection = raw_post(server, TICKING, body)
+    connection = open_post(server, TICKING, body)
     read_until(connection, b"text-delta")
     again = server.http.post(TICKING, json=body)
     assert (again.status_code, again.json()) == (409, {"error": "The run 'once-1' is running."})
@@ -145,24 +145,24 @@ def test_one_run_of_an_id_at_a_time(server):
     assert server.http.post("/api/agents/ticking/runs/nope/cancel").status_code == 404
 
 
-def test_a_run_that_takes_too_long(serve):
+def test_run_timeout(serve):
     with serve(server={"run_timeout": 0.3}) as server:
         answer = server.http.post(TICKING, json={"messages": "x"})
-        assert chunks_of(answer.text)[-1]["type"] == "abort"
+        assert parse_chunks(answer.text)[-1]["type"] == "abort"
 
 
-def test_a_run_outlives_its_client(server):
+def test_workflow_run_continues_after_disconnect(server):
     path = "/api/workflows/slowWorkflow"
     run_id = server.http.post(f"{path}/create-run").json()["runId"]
-    connection = raw_post(server, f"{path}/stream?runId={run_id}", {"inputData": {"n": 400}})
+    connection = open_post(server, f"{path}/stream?runId={run_id}", {"inputData": {"n": 400}})
     read_until(connection, b"workflow-start")
     connection.close()
     run = f"{path}/runs/{run_id}"
     assert server.http.get(run).json()["status"] == "running"
-    until(lambda: server.http.get(run).json()["status"] == "success")
+    wait_until(lambda: server.http.get(run).json()["status"] == "success")
 
 
-def test_a_silent_stream_sends_heartbeats(server, monkeypatch):
+def test_heartbeats(server, monkeypatch):
     monkeypatch.setattr(live_run, "HEARTBEAT_INTERVAL", 0.1)
     seen = []
     with server.http.stream(
@@ -176,7 +176,7 @@ def test_a_silent_stream_sends_heartbeats(server, monkeypatch):
     assert seen[index + 1] == ""
 
 
-def test_bad_input_of_a_workflow_stream_is_told_in_it(api):
+def test_invalid_input_fails_in_the_stream(api):
     answer = api.post("/api/workflows/pureWorkflow/stream?runId=bad-1", json={"inputData": {}})
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "text/plain"
@@ -189,7 +189,7 @@ def test_bad_input_of_a_workflow_stream_is_told_in_it(api):
     assert api.get("/api/workflows/pureWorkflow/runs/bad-1").status_code == 404
 
 
-def test_bad_input_leaves_no_pending_run(api):
+def test_invalid_input_leaves_no_pending_run(api):
     path = "/api/workflows/pureWorkflow"
     run_id = api.post(f"{path}/create-run").json()["runId"]
     answer = api.post(f"{path}/start?runId={run_id}", json={"inputData": {"n": "x"}})
@@ -199,7 +199,7 @@ def test_bad_input_leaves_no_pending_run(api):
 
 
 @pytest.mark.parametrize("verb", ["resume", "resume-async", "resume-stream"])
-def test_resume_of_what_is_not_suspended(api, verb):
+def test_resume_a_run_that_is_not_suspended(api, verb):
     path = "/api/workflows/approveWorkflow"
     run_id = api.post(f"{path}/create-run").json()["runId"]
     answer = api.post(f"{path}/{verb}?runId={run_id}", json={"resumeData": {"ok": True}})
@@ -219,15 +219,15 @@ def test_runs_are_listed_by_page_and_filter(serve):
             server.http.post(f"{path}/start-async?runId=run-{index}", json=body)
         server.http.post(f"{path}/create-run?runId=waiting")
 
-        def listed(query):
+        def list_runs(query):
             told = server.http.get(f"{path}/runs?{query}").json()
             return told["total"], len(told["runs"])
 
-        assert listed("") == (6, 6)
-        assert listed("page=1&perPage=4") == (6, 2)
-        assert listed("limit=2&offset=5") == (6, 1)
-        assert listed("status=pending") == (1, 1)
-        assert listed("resourceId=r1") == (2, 2)
-        assert listed("fromDate=2999-01-01") == (0, 0)
-        assert listed("toDate=2999-01-01T00:00:00Z") == (6, 6)
+        assert list_runs("") == (6, 6)
+        assert list_runs("page=1&perPage=4") == (6, 2)
+        assert list_runs("limit=2&offset=5") == (6, 1)
+        assert list_runs("status=pending") == (1, 1)
+        assert list_runs("resourceId=r1") == (2, 2)
+        assert list_runs("fromDate=2999-01-01") == (0, 0)
+        assert list_runs("toDate=2999-01-01T00:00:00Z") == (6, 6)
         assert server.http.get(f"{path}/runs?page=x&perPage=1").status_code == 400

@@ -1,4 +1,4 @@
-"""Who is let in: keys, tokens, one's own object; and that no path leads past it."""
+"""Test authentication by keys, tokens and custom objects, and that no path bypasses it."""
 
 import base64
 import hashlib
@@ -21,24 +21,26 @@ from mastra_core.errors import ConfigError
 from mastra_core.logger import logger_of
 from mastra_server import ApiKeys, Jwt, create_app
 from mastra_server.auth import jwks
-from tests.server.sample_app import sample
+from tests.server.sample_app import create_sample
 
 REFUSED = (401, {"error": "Invalid or expired token"})
 WHO = "/api/tools/whoami/execute"
 
 
-def told(answer):
+def read_error(answer):
     return answer.status_code, answer.json()
 
 
-def bearer(token):
+def build_headers(token):
     return {"authorization": f"Bearer {token}"}
 
 
-def who(server, token, **more):
-    """What a tool finds in its request context."""
+def call_whoami(server, token, **more):
+    """Return the request context that a tool receives."""
     body = {"data": {}, **more}
-    return told(server.http.post(WHO, json=body, headers=bearer(token) if token else {}))
+    return read_error(
+        server.http.post(WHO, json=body, headers=build_headers(token) if token else {})
+    )
 
 
 class Tokens:
@@ -61,82 +63,86 @@ def hello(request):
 
 
 @get("/litestar")
-async def closed() -> dict[str, int]:
+async def get_private() -> dict[str, int]:
     return {}
 
 
 @get("/litestar/open", requires_auth=False)
-async def opened() -> dict[str, int]:
+async def get_public() -> dict[str, int]:
     return {}
 
 
 ROUTES = [
     ApiRoute(path="/mine", handler=hello),
     ApiRoute(path="/free", handler=hello, requires_auth=False),
-    closed,
-    opened,
+    get_private,
+    get_public,
 ]
 
 
 @pytest.fixture(scope="module")
-def guarded(serve):
+def guarded_server(serve):
     settings = {"auth": Tokens(), "api_routes": ROUTES, "public": ["/api/tools"]}
     with serve(server=settings) as server:
         yield server
 
 
-def test_the_user_reaches_the_application(guarded):
+def test_the_user_reaches_the_application(guarded_server):
     context = {"user": {"id": "ada"}, "mastra__resourceId": "res-ada"}
     forged = {"user": "root", "mastra__resourceId": "res-bob", "a": 1}
-    assert who(guarded, "ada", requestContext=forged) == (200, {**context, "a": 1})
-    query = guarded.http.post(f"{WHO}?apiKey=ada", json={"data": {}})
+    assert call_whoami(guarded_server, "ada", requestContext=forged) == (200, {**context, "a": 1})
+    query = guarded_server.http.post(f"{WHO}?apiKey=ada", json={"data": {}})
     assert query.json() == context
 
 
-def test_who_is_refused(guarded):
+def test_invalid_credentials(guarded_server):
     for token in ("", "nope"):
-        assert who(guarded, token) == REFUSED
-    answer = guarded.http.get("/api/agents", headers={"authorization": "Basic ada"})
-    assert told(answer) == REFUSED
+        assert call_whoami(guarded_server, token) == REFUSED
+    answer = guarded_server.http.get("/api/agents", headers={"authorization": "Basic ada"})
+    assert read_error(answer) == REFUSED
     assert answer.headers["www-authenticate"] == "Bearer"
     assert answer.headers["access-control-allow-origin"] == "*"
-    assert who(guarded, "bob") == (403, {"error": "Access denied"})
-    assert guarded.http.get("/api/agents", headers=bearer("bob")).status_code == 200
-    assert who(guarded, "explode") == (500, {"error": "Internal Server Error"})
+    assert call_whoami(guarded_server, "bob") == (403, {"error": "Access denied"})
+    assert guarded_server.http.get("/api/agents", headers=build_headers("bob")).status_code == 200
+    assert call_whoami(guarded_server, "explode") == (500, {"error": "Internal Server Error"})
 
 
-def test_what_is_open(guarded):
+def test_public_paths(guarded_server):
     for path in ("/health", "/ready", "/free", "/litestar/open", "/api/tools"):
-        assert guarded.http.get(path).status_code == 200, path
+        assert guarded_server.http.get(path).status_code == 200, path
     for path in ("/mine", "/litestar", "/api/tools/addTool"):
-        assert told(guarded.http.get(path)) == REFUSED, path
-    assert guarded.http.get("/mine", headers=bearer("ada")).json() == {"hello": {"id": "ada"}}
+        assert read_error(guarded_server.http.get(path)) == REFUSED, path
+    assert guarded_server.http.get("/mine", headers=build_headers("ada")).json() == {
+        "hello": {"id": "ada"}
+    }
     preflight = {"origin": "https://a.example", "access-control-request-method": "POST"}
-    assert guarded.http.options("/api/agents", headers=preflight).status_code == 204
+    assert guarded_server.http.options("/api/agents", headers=preflight).status_code == 204
 
 
-def test_a_resource_of_somebody_else(guarded):
+def test_resource_of_another_user(guarded_server):
     def generate(resource):
         body = {"messages": "x", "memory": {"thread": "t", "resource": resource}}
         path = "/api/agents/contextAgent/generate"
-        return told(guarded.http.post(path, json=body, headers=bearer("ada")))
+        return read_error(guarded_server.http.post(path, json=body, headers=build_headers("ada")))
 
     assert generate("res-bob") == (403, {"error": "Access denied"})
     assert generate("res-ada")[0] == 200
     run = "/api/workflows/pureWorkflow/create-run"
-    other = guarded.http.post(run, json={"resourceId": "res-bob"}, headers=bearer("ada"))
+    other = guarded_server.http.post(
+        run, json={"resourceId": "res-bob"}, headers=build_headers("ada")
+    )
     assert other.status_code == 403
 
 
-def raw_status(server, path):
-    """Clients tidy a path up before they send it; an attacker does not."""
+def request_raw_path(server, path):
+    """Send a path exactly as written, which HTTP clients would normalize."""
     with socket.create_connection(("127.0.0.1", server.port)) as connection:
         connection.sendall(f"GET {path} HTTP/1.1\r\nhost: x\r\n\r\n".encode())
         return int(connection.recv(100).split()[1])
 
 
 @pytest.mark.parametrize("prefix", ["/api", "/v1/deep", "/"])
-def test_no_spelling_leads_past_it(serve, prefix):
+def test_no_spelling_bypasses_auth(serve, prefix):
     at = prefix.rstrip("/")
     spellings = [
         *(f"{at}/agents", f"/{at}/agents", f"{at}//agents", f"{at}/agents/", f"{at}/./agents"),
@@ -149,45 +155,45 @@ def test_no_spelling_leads_past_it(serve, prefix):
     settings = {"auth": Tokens(), "api_prefix": prefix, "public": ["/public/*", "/health"]}
     with serve(server=settings) as server:
         for path in spellings:
-            assert raw_status(server, path) in (400, 401, 404), path
-        assert raw_status(server, f"{at}/%61gents") == 401
-        assert server.http.get(f"{at}/agents", headers=bearer("ada")).status_code == 200
+            assert request_raw_path(server, path) in (400, 401, 404), path
+        assert request_raw_path(server, f"{at}/%61gents") == 401
+        assert server.http.get(f"{at}/agents", headers=build_headers("ada")).status_code == 200
 
 
-# What a client has to ask before it can have a token, and what nobody has to have one for.
+# Routes that a client needs before it has a token, and routes that need none.
 OPEN = ("/health", "/ready", "/free", "/litestar/open", "/api/auth/capabilities")
 
 
-def test_every_route_is_closed(serve):
-    """Whoever adds a route need not think of it."""
+def test_every_route_requires_auth(serve):
+    """A new route must require authentication without further code."""
     with serve(server={"auth": Tokens(), "api_routes": ROUTES}) as server:
         for route in server.app.routes:
             path = "/".join("x" if "{" in part else part for part in route.path.split("/"))
             for method in set(route.methods) - {"OPTIONS"}:
                 answer = server.http.request(method, path)
-                opened = path in OPEN
-                assert answer.status_code == (200 if opened else 401), (method, path)
+                get_public = path in OPEN
+                assert answer.status_code == (200 if get_public else 401), (method, path)
 
 
-def test_wrong_settings():
+def test_invalid_settings():
     with pytest.raises(ConfigError, match="no authenticate"):
-        sample(server={"auth": object()})
+        create_sample(server={"auth": object()})
     with pytest.raises(ConfigError, match="public path"):
-        create_app(sample(server={"auth": Tokens(), "public": ["/a/*/b"]}))
+        create_app(create_sample(server={"auth": Tokens(), "public": ["/a/*/b"]}))
 
 
-def test_who_is_not_confined_is_warned_of(monkeypatch):
+def test_warning_without_resource(monkeypatch):
     warned = []
     monkeypatch.setattr(logger_of("mastra.server"), "warning", warned.append)
-    create_app(sample(server={"auth": ApiKeys({"a": "k"})}))
+    create_app(create_sample(server={"auth": ApiKeys({"a": "k"})}))
     assert not warned
 
     class Bare:
         def authenticate(self, token, request):
             return token
 
-    create_app(sample(server={"auth": Bare()}))
-    assert "every thread" in warned[0]
+    create_app(create_sample(server={"auth": Bare()}))
+    assert "all threads" in warned[0]
 
 
 def test_api_keys(serve, monkeypatch):
@@ -196,12 +202,12 @@ def test_api_keys(serve, monkeypatch):
     monkeypatch.setenv("BOB_KEY", "second")
     with serve(server={"auth": ApiKeys(keys)}) as server:
         for token, name in (("first", "ada"), ("second", "bob"), ("third", "eve")):
-            assert who(server, token) == (200, {"user": {"id": name}})
+            assert call_whoami(server, token) == (200, {"user": {"id": name}})
         for token in ("firs", "first1", digest, f"sha256:{digest}", "\u00e9".encode()):
             headers = {"authorization": token if isinstance(token, bytes) else f"Bearer {token}"}
-            assert told(server.http.get("/api/agents", headers=headers)) == REFUSED
+            assert read_error(server.http.get("/api/agents", headers=headers)) == REFUSED
     with serve(server={"auth": ApiKeys({"ada": "first"}, confined=True)}) as server:
-        assert who(server, "first")[1]["mastra__resourceId"] == "ada"
+        assert call_whoami(server, "first")[1]["mastra__resourceId"] == "ada"
     for wrong in ({}, {"a": "sha256:12"}, {"a": "sha256:xyz"}, {"a": " "}):
         with pytest.raises(ConfigError):
             ApiKeys(wrong)
@@ -252,36 +258,36 @@ def issuer():
 
 
 @pytest.fixture
-def by_jwks(serve, issuer):
+def jwks_server(serve, issuer):
     auth = Jwt(jwks_url=issuer.url, audience="shop", issuer="https://id.example")
     with serve(server={"auth": auth}) as server:
         yield server
 
 
-def test_tokens_of_an_issuer(by_jwks, issuer):
+def test_valid_tokens(jwks_server, issuer):
     issuer.keys["curve"] = ec.generate_private_key(ec.SECP256R1())
     for token in (issuer.token("one"), issuer.token("curve", "ES256"), issuer.token("one")):
-        status, context = who(by_jwks, token)
+        status, context = call_whoami(jwks_server, token)
         assert (status, context["mastra__resourceId"]) == (200, "ada")
         assert context["user"]["iss"] == "https://id.example"
     assert issuer.asked == 1
 
 
-def encoded(raw):
+def encode_part(raw):
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
-def head_of(algorithm):
-    return encoded(json.dumps({"alg": algorithm, "kid": "one", "typ": "JWT"}).encode())
+def encode_header(algorithm):
+    return encode_part(json.dumps({"alg": algorithm, "kid": "one", "typ": "JWT"}).encode())
 
 
-def confused(head, body, key):
+def sign_with_public_key(head, body, key):
     """A token signed with a public key as if it were a shared secret; libraries refuse to."""
     signed = f"{head}.{body}"
-    return f"{signed}.{encoded(hmac.digest(key, signed.encode(), 'sha256'))}"
+    return f"{signed}.{encode_part(hmac.digest(key, signed.encode(), 'sha256'))}"
 
 
-def test_tokens_that_are_refused(by_jwks, issuer):
+def test_rejected_tokens(jwks_server, issuer):
     stranger = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     public = (
         issuer.keys["one"]
@@ -301,74 +307,77 @@ def test_tokens_that_are_refused(by_jwks, issuer):
         "no owner": issuer.token("one", sub=None),
         "empty owner": issuer.token("one", sub=""),
         "another key": issuer.token("one", key=stranger),
-        "public key as secret": confused(head_of("HS256"), body, public),
-        "algorithm none": f"{head_of('none')}.{body}.",
+        "public key as secret": sign_with_public_key(encode_header("HS256"), body, public),
+        "algorithm none": f"{encode_header('none')}.{body}.",
         "no algorithm": jwt.encode({"sub": "ada", "exp": 1 << 40}, "", "none", {"kid": "one"}),
         "cut": f"{head}.{body}.",
         "changed": f"{head}.{body[:-2]}xx.{signature}",
         "no token": "abc",
         "two dots": "..",
     }
-    assert who(by_jwks, good)[0] == 200
+    assert call_whoami(jwks_server, good)[0] == 200
     for what, token in refused.items():
-        assert who(by_jwks, token) == REFUSED, what
+        assert call_whoami(jwks_server, token) == REFUSED, what
 
 
-def test_a_rotated_key_is_found_and_invented_ones_are_no_flood(by_jwks, issuer, monkeypatch):
+def test_rotated_and_invented_key_ids(jwks_server, issuer, monkeypatch):
     monkeypatch.setattr(jwks, "_MIN_INTERVAL", 0)
-    assert who(by_jwks, issuer.token("one"))[0] == 200
+    assert call_whoami(jwks_server, issuer.token("one"))[0] == 200
     old = issuer.token("one")
     issuer.keys = {"two": rsa.generate_private_key(public_exponent=65537, key_size=2048)}
-    assert who(by_jwks, old)[0] == 200  # still fresh
-    assert who(by_jwks, issuer.token("two"))[0] == 200
-    assert who(by_jwks, old) == REFUSED
+    assert call_whoami(jwks_server, old)[0] == 200  # still fresh
+    assert call_whoami(jwks_server, issuer.token("two"))[0] == 200
+    assert call_whoami(jwks_server, old) == REFUSED
     monkeypatch.setattr(jwks, "_MIN_INTERVAL", 60)
     before = issuer.asked
     for index in range(20):
-        assert who(by_jwks, issuer.token(f"kid-{index}", key=issuer.keys["two"])) == REFUSED
+        assert (
+            call_whoami(jwks_server, issuer.token(f"kid-{index}", key=issuer.keys["two"]))
+            == REFUSED
+        )
     assert issuer.asked == before
 
 
-def test_an_issuer_that_is_down(by_jwks, issuer, monkeypatch):
+def test_unreachable_issuer(jwks_server, issuer, monkeypatch):
     issuer.broken = True
-    status, body = who(by_jwks, issuer.token("one"))
+    status, body = call_whoami(jwks_server, issuer.token("one"))
     assert (status, body) == (503, {"error": "Authentication is not available"})
     issuer.broken = False
-    assert who(by_jwks, issuer.token("one"))[0] == 200
+    assert call_whoami(jwks_server, issuer.token("one"))[0] == 200
     issuer.broken = True
     monkeypatch.setattr(jwks, "_MAX_AGE", 0)
     monkeypatch.setattr(jwks, "_MIN_INTERVAL", 0)
-    assert who(by_jwks, issuer.token("one"))[0] == 200
+    assert call_whoami(jwks_server, issuer.token("one"))[0] == 200
 
 
 SECRET = "a shared secret of more than 32 bytes"
 
 
-def shared(key=SECRET, algorithm="HS256", **claims):
+def sign_shared(key=SECRET, algorithm="HS256", **claims):
     return jwt.encode({"sub": "ada", "exp": int(time.time()) + 60, **claims}, key, algorithm)
 
 
-def test_a_shared_secret(serve):
+def test_shared_secret(serve):
     with serve(server={"auth": Jwt(secret=SECRET, audience=None)}) as server:
-        assert who(server, shared())[0] == 200
-        assert who(server, shared(aud="anybody"))[0] == 200
-        assert who(server, shared(key=SECRET[::-1])) == REFUSED
+        assert call_whoami(server, sign_shared())[0] == 200
+        assert call_whoami(server, sign_shared(aud="anybody"))[0] == 200
+        assert call_whoami(server, sign_shared(key=SECRET[::-1])) == REFUSED
     long = SECRET * 2
     limited = Jwt(secret=Secret(long), audience=None, algorithms=["HS512"], resource_claim="")
     with serve(server={"auth": limited}) as server:
-        assert who(server, shared(long)) == REFUSED
-        status, context = who(server, shared(long, "HS512"))
+        assert call_whoami(server, sign_shared(long)) == REFUSED
+        status, context = call_whoami(server, sign_shared(long, "HS512"))
         assert (status, "mastra__resourceId" in context) == (200, False)
 
 
-def test_a_public_key(serve):
+def test_public_key(serve):
     key = ec.generate_private_key(ec.SECP256R1())
     pem = key.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
     with serve(server={"auth": Jwt(public_key=pem.decode(), audience=["shop", "bank"])}) as server:
-        assert who(server, shared(key, "ES256", aud="bank"))[0] == 200
-        assert who(server, shared(key, "ES256", aud="other")) == REFUSED
+        assert call_whoami(server, sign_shared(key, "ES256", aud="bank"))[0] == 200
+        assert call_whoami(server, sign_shared(key, "ES256", aud="other")) == REFUSED
 
 
 @pytest.mark.parametrize(
@@ -381,6 +390,6 @@ def test_a_public_key(serve):
         {"secret": ""},
     ],
 )
-def test_tokens_wrongly_set_up(wrong):
+def test_invalid_jwt_settings(wrong):
     with pytest.raises(ConfigError):
         Jwt(audience=None, **wrong)

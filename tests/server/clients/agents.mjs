@@ -1,4 +1,4 @@
-// Drives the agents of the server under test by Mastra's own client; prints what it got as JSON.
+// Calls agents through Mastra's client; prints the results as JSON.
 import { client, failing } from "./client.mjs";
 
 const shop = client.getAgent("shop");

@@ -1,4 +1,4 @@
-// Talks to the agents of the server under test the way a chat made with the AI SDK does.
+// Calls agents like a chat made with the AI SDK; prints the messages as JSON.
 import { DefaultChatTransport, readUIMessageStream } from "ai";
 
 const api = `${process.argv[2]}/api/agents/shop/stream/ui`;

@@ -1,4 +1,4 @@
-// Mastra's own client for the server under test, and what a call that may fail came to.
+// A client for the server under test, and the outcome of a call that may fail.
 import { MastraClient } from "@mastra/client-js";
 
 export const client = new MastraClient({ baseUrl: process.argv[2], retries: 0 });

@@ -1,4 +1,4 @@
-// Drives the memory of Mastra's own client against the server under test; prints what it got.
+// Calls the memory API through Mastra's client; prints the results as JSON.
 import { client, failing } from "./client.mjs";
 
 const agentId = "mem-agent";

@@ -1,9 +1,9 @@
-// Sends messages into threads by Mastra's own client and listens; prints what it got as JSON.
+// Sends messages into threads and subscribes to them through Mastra's client; prints JSON.
 import { client, failing } from "./client.mjs";
 
 const got = {};
 
-// What a listener hears, until `enough` of it.
+// The chunks that a subscriber receives, until `enough` of them arrived.
 async function listening(agent, threadId, enough, act) {
   const heard = [];
   const subscription = await client.getAgent(agent).subscribeToThread({ resourceId: "ann", threadId });

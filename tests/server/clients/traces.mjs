@@ -1,4 +1,4 @@
-// Runs agents and workflows by Mastra's own client, then looks at what was kept of them.
+// Runs agents and workflows through Mastra's client, then reads their traces.
 import { client, failing } from "./client.mjs";
 
 const got = {};

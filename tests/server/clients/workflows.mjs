@@ -1,4 +1,4 @@
-// Drives every call that Mastra's own client has for workflows; prints what it got as JSON.
+// Calls every workflow method of Mastra's client; prints the results as JSON.
 import { client, failing } from "./client.mjs";
 
 const got = {};

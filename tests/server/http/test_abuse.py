@@ -1,4 +1,4 @@
-"""Ten thousand requests that nobody should send: the server answers on, and does not grow."""
+"""Ten thousand malformed requests: the server keeps responding and its memory does not grow."""
 
 import asyncio
 import contextlib
@@ -10,7 +10,7 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
-APP = "from tests.server.sample_app import sample\nmastra = sample()"
+APP = "from tests.server.sample_app import create_sample\nmastra = create_sample()"
 POSTS = (
     "/api/agents/echoAgent/generate",
     "/api/agents/echoAgent/stream",
@@ -62,23 +62,23 @@ RAW = (
 HUGE = b"x" * 65536
 
 
-def post(path, body, header=b"x-none: 1"):
+def build_post(path, body, header=b"x-none: 1"):
     head = f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {len(body)}\r\n".encode()
     return head + header + b"\r\n\r\n" + body
 
 
-def malformed(chance):
-    """One more, of every kind in turn."""
+def build_malformed(chance):
+    """Return the next malformed request, of every kind in turn."""
     while True:
-        yield post(chance.choice(POSTS), chance.choice(BODIES))
+        yield build_post(chance.choice(POSTS), chance.choice(BODIES))
         yield f"GET {chance.choice(PATHS)} HTTP/1.1\r\nhost: x\r\n\r\n".encode()
-        yield post(chance.choice(POSTS), b'{"messages": "x"}', chance.choice(HEADERS))
+        yield build_post(chance.choice(POSTS), b'{"messages": "x"}', chance.choice(HEADERS))
         yield chance.choice(RAW)
 
 
 @contextlib.asynccontextmanager
-async def connected(port):
-    """A connection, torn down at the end; the server may do that first."""
+async def open_connection(port):
+    """Open a connection that is closed at the end; the server may close it first."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         with contextlib.suppress(ConnectionError):
@@ -89,23 +89,23 @@ async def connected(port):
             await writer.wait_closed()
 
 
-async def ask(port, data, patience=5.0):
-    """What comes back; an answer may be a closed door."""
-    async with connected(port) as (reader, writer), asyncio.timeout(patience):
+async def send_request(port, data, seconds=5.0):
+    """Return the response; the server may also close the connection."""
+    async with open_connection(port) as (reader, writer), asyncio.timeout(seconds):
         writer.write(data)
         return await reader.read(200)
     return b""
 
 
-async def leave_early(port):
-    """A stream that nobody reads to its end."""
-    await ask(port, post("/api/agents/ticking/stream", b'{"messages": "x"}'))
+async def disconnect_early(port):
+    """Open a stream and disconnect before its end."""
+    await send_request(port, build_post("/api/agents/ticking/stream", b'{"messages": "x"}'))
 
 
-async def too_much(port):
-    """A body that does not end."""
+async def send_endless_body(port):
+    """Send a body without end."""
     head = b"POST /api/agents/echoAgent/generate HTTP/1.1\r\nhost: x\r\n"
-    async with connected(port) as (reader, writer):
+    async with open_connection(port) as (reader, writer):
         writer.write(head + b"transfer-encoding: chunked\r\n\r\n")
         for _ in range(200):
             writer.write(b"10000\r\n" + HUGE + b"\r\n")
@@ -114,29 +114,29 @@ async def too_much(port):
         assert b" 413 " in answer, answer
 
 
-async def linger(port, stack, count):
-    """Clients that begin a request and never end it."""
+async def leave_requests_open(port, stack, count):
+    """Start requests without completing them."""
     for index in range(count):
-        _, writer = await stack.enter_async_context(connected(port))
-        whole = post(POSTS[index % len(POSTS)], b'{"messages": "x"}')
+        _, writer = await stack.enter_async_context(open_connection(port))
+        whole = build_post(POSTS[index % len(POSTS)], b'{"messages": "x"}')
         writer.write(whole[: index % (len(whole) - 1) + 1])
 
 
-def memory(server):
+def measure_memory(server):
     status = Path(f"/proc/{server.pid}/status").read_text()
     return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
 
-async def abuse(port, count):
-    kinds = malformed(random.Random(7))
+async def send_malformed_requests(port, count):
+    kinds = build_malformed(random.Random(7))
     answers = []
 
     async def worker():
-        answers.extend([await ask(port, next(kinds)) for _ in range(count // 20)])
+        answers.extend([await send_request(port, next(kinds)) for _ in range(count // 20)])
 
     await asyncio.gather(*(worker() for _ in range(20)))
     for _ in range(5):
-        await asyncio.gather(*(leave_early(port) for _ in range(40)), too_much(port))
+        await asyncio.gather(*(disconnect_early(port) for _ in range(40)), send_endless_body(port))
     return answers
 
 
@@ -146,21 +146,23 @@ def test_ten_thousand_malformed_requests(process):
 
     async def main():
         async with contextlib.AsyncExitStack() as stack:
-            await linger(port, stack, 200)
-            await abuse(port, 1000)
-            before = memory(server)
-            answers = await abuse(port, 10_000)
-            after = memory(server)
-            fine = await ask(port, post("/api/agents/echoAgent/generate", b'{"messages": "hi"}'))
+            await leave_requests_open(port, stack, 200)
+            await send_malformed_requests(port, 1000)
+            before = measure_memory(server)
+            answers = await send_malformed_requests(port, 10_000)
+            after = measure_memory(server)
+            fine = await send_request(
+                port, build_post("/api/agents/echoAgent/generate", b'{"messages": "hi"}')
+            )
         return before, after, answers, fine
 
     before, after, answers, fine = asyncio.run(main())
     assert fine.startswith(b"HTTP/1.1 200")
     statuses = {int(answer.split()[1]) for answer in answers if answer.startswith(b"HTTP/1.1 ")}
-    assert max(statuses) < 500, "".join(server.said)[-6000:]
+    assert max(statuses) < 500, "".join(server.output)[-6000:]
     assert after < before * 1.2, (before, after)
     server.send_signal(signal.SIGTERM)
     assert server.wait(20) == 0
     server.reader.join(10)
-    said = "".join(server.said)
-    assert "Traceback" not in said, said[-3000:]
+    output = "".join(server.output)
+    assert "Traceback" not in output, output[-3000:]

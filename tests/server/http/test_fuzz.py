@@ -1,4 +1,4 @@
-"""Every operation of the OpenAPI document, asked for with data made up from the document itself."""
+"""Call every operation of the OpenAPI document with generated data."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mastra_core import Memory, SqliteStorage
-from tests.server.sample_app import sample
+from tests.server.sample_app import create_sample
 
 pytestmark = pytest.mark.slow
 
@@ -30,7 +30,7 @@ HEALTHY = {
 }
 
 
-def aimed(told, names):
+def replace_ids(told, names):
     """The document with names that exist, so that more than 404s are seen.
 
     What is not offered answers 501, which a tester takes for a defect, and a subscription has no
@@ -48,18 +48,18 @@ def aimed(told, names):
     return told
 
 
-def test_nothing_made_up_breaks_it(serve, tmp_path):
+def test_generated_requests(serve, tmp_path):
     memory = Memory(working_memory=True)
     storage = SqliteStorage(tmp_path / "app.db")
     settings = {"openapi": True, "traces": True, "mcp": True, "run_timeout": 5}
-    mastra = sample(server=settings, memory=memory, storage=storage)
+    mastra = create_sample(server=settings, memory=memory, storage=storage)
     with serve(mastra) as server:
         for name in ("thread-1", "thread-2"):
             thread = {"resourceId": "ann", "threadId": name}
             assert server.http.post("/api/memory/threads", json=thread).status_code == 200
         run = server.http.post("/api/agents/echoAgent/generate", json={"messages": "x"}).json()
         names = HEALTHY | {name: [run[name], "missing"] for name in ("traceId", "spanId")}
-        told = aimed(server.http.get("/api/openapi.json").json(), names)
+        told = replace_ids(server.http.get("/api/openapi.json").json(), names)
         (tmp_path / "openapi.json").write_text(json.dumps(told))
         command = [str(Path(sys.executable).with_name("schemathesis")), "run", "openapi.json"]
         options = ["--url", server.url, "--checks", ",".join(CHECKS), "--max-examples", "15"]

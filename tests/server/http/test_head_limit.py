@@ -1,4 +1,4 @@
-"""A request's head that is too large, or does not end."""
+"""Test request heads that are too large or never end."""
 
 import contextlib
 import socket
@@ -8,9 +8,9 @@ import pytest
 
 APP = """
 from mastra_server.http import head_limit
-from tests.server.sample_app import sample
+from tests.server.sample_app import create_sample
 head_limit.HEAD_TIMEOUT = 0.5
-mastra = sample()
+mastra = create_sample()
 """
 HEAD = b"GET /health HTTP/1.1\r\nhost: x\r\n"
 
@@ -29,8 +29,8 @@ def connect(process):
         each.close()
 
 
-def answer(connection):
-    """The status line, once the whole answer is there."""
+def read_status_line(connection):
+    """Return the status line once the whole response has arrived."""
     seen = b""
     with contextlib.suppress(ConnectionError):
         while b"\r\n\r\n" not in seen or (b" 200 " in seen and not seen.endswith(b"}")):
@@ -44,9 +44,9 @@ def answer(connection):
 def test_large_heads(connect):
     fine = connect()
     fine.sendall(HEAD + b"x: " + b"y" * 30_000 + b"\r\n\r\n")
-    assert answer(fine) == b"HTTP/1.1 200 OK"
+    assert read_status_line(fine) == b"HTTP/1.1 200 OK"
     fine.sendall(HEAD + b"\r\n")
-    assert answer(fine) == b"HTTP/1.1 200 OK"
+    assert read_status_line(fine) == b"HTTP/1.1 200 OK"
     large = connect()
     with pytest.raises(ConnectionError):
         large.sendall(HEAD + (b"x: " + b"y" * 30_000 + b"\r\n") * 200)
@@ -54,22 +54,22 @@ def test_large_heads(connect):
     line.sendall(b"GET /" + b"y" * 60_000)
     time.sleep(0.1)
     line.sendall(b"y" * 60_000)
-    assert answer(line) in (b"HTTP/1.1 431 Request Header Fields Too Large", b"")
+    assert read_status_line(line) in (b"HTTP/1.1 431 Request Header Fields Too Large", b"")
 
 
-def test_heads_that_do_not_end(connect):
+def test_incomplete_heads(connect):
     silent, slow, second = connect(), connect(), connect()
     slow.sendall(HEAD)
     second.sendall(HEAD + b"\r\n")
-    assert answer(second) == b"HTTP/1.1 200 OK"
+    assert read_status_line(second) == b"HTTP/1.1 200 OK"
     second.sendall(HEAD)
     began = time.monotonic()
     for each in (silent, slow, second):
-        assert answer(each) == b"HTTP/1.1 408 Request Timeout"
+        assert read_status_line(each) == b"HTTP/1.1 408 Request Timeout"
     assert time.monotonic() - began < 3
 
 
-def test_a_large_body_is_no_head(connect):
+def test_large_body(connect):
     body = b'{"data": {"a": 1, "b": 2, "c": "' + b"x" * 300_000 + b'"}}'
     for _ in range(2):
         connection = connect()
@@ -77,4 +77,4 @@ def test_a_large_body_is_no_head(connect):
         connection.sendall(head % len(body) + body[:1000])
         time.sleep(0.6)
         connection.sendall(body[1000:])
-        assert answer(connection) == b"HTTP/1.1 200 OK"
+        assert read_status_line(connection) == b"HTTP/1.1 200 OK"

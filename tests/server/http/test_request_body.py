@@ -1,4 +1,4 @@
-"""What a request may look like, and what a wrong one is answered."""
+"""Test valid and invalid requests and the responses to them."""
 
 import base64
 import json
@@ -50,7 +50,7 @@ def _raw(api, path):
     return str(api.base_url).rstrip("/") + path
 
 
-def test_a_bare_question_mark(api):
+def test_empty_query(api):
     answer = api.post(_raw(api, "/api/tools/addTool/execute?"), json={"data": {"a": 1, "b": 2}})
     assert answer.json() == {"sum": 3}
 
@@ -116,7 +116,7 @@ def test_timeout_to_the_first_byte(serve):
         assert stream.text.endswith("data: [DONE]\n\n")
 
 
-def test_nothing_of_the_inside_is_told(api):
+def test_errors_reveal_no_internals(api):
     logger = logger_of("mastra.server")
     seen = []
     handler = logging.Handler()
@@ -171,13 +171,13 @@ def test_request_id(api):
     assert unusable.headers["x-request-id"] != "a b"
 
 
-def preflight(http, origin="https://a.example"):
+def send_preflight(http, origin="https://a.example"):
     headers = {"origin": origin, "access-control-request-method": "POST"}
     return http.options("/api/agents", headers=headers)
 
 
 def test_cors(api):
-    answer = preflight(api)
+    answer = send_preflight(api)
     assert answer.status_code == 204
     assert answer.headers["access-control-allow-origin"] == "*"
     assert "x-mastra-client-type" in answer.headers["access-control-allow-headers"]
@@ -188,11 +188,11 @@ def test_cors(api):
 @pytest.mark.parametrize(
     "origin", ["http://localhost:4000", "http://127.0.0.1:4000", "http://[::1]:4000"]
 )
-def test_pages_of_this_machine_may_send_credentials_in_dev(serve, api, monkeypatch, origin):
-    assert "access-control-allow-credentials" not in preflight(api, origin).headers
+def test_local_origins_may_send_credentials_in_dev(serve, api, monkeypatch, origin):
+    assert "access-control-allow-credentials" not in send_preflight(api, origin).headers
     monkeypatch.setenv("MASTRA_DEV", "true")
     with serve() as server:
-        allowed, other = preflight(server.http, origin), preflight(server.http)
+        allowed, other = send_preflight(server.http, origin), send_preflight(server.http)
     assert allowed.headers["access-control-allow-origin"] == origin
     assert allowed.headers["access-control-allow-credentials"] == "true"
     assert other.headers["access-control-allow-origin"] == "*"
@@ -202,17 +202,20 @@ def test_pages_of_this_machine_may_send_credentials_in_dev(serve, api, monkeypat
 @pytest.mark.parametrize(
     "origin", ["http://localhost.evil.example", "http://127.0.0.1:4000.evil.example", "null"]
 )
-def test_others_that_look_like_this_machine_may_not(serve, monkeypatch, origin):
+def test_similar_origins_may_not_send_credentials(serve, monkeypatch, origin):
     monkeypatch.setenv("MASTRA_DEV", "true")
     with serve() as server:
-        answer = preflight(server.http, origin)
+        answer = send_preflight(server.http, origin)
     assert "access-control-allow-credentials" not in answer.headers
 
 
-def test_cors_for_some(serve):
+def test_cors_for_some_origins(serve):
     cors = Cors(origins=["https://a.example"], credentials=True, headers=["x-own"])
     with serve(server={"cors": cors}) as server:
-        allowed, other = preflight(server.http), preflight(server.http, "https://b.example")
+        allowed, other = (
+            send_preflight(server.http),
+            send_preflight(server.http, "https://b.example"),
+        )
         plain = server.http.get("/api/agents", headers={"origin": "https://a.example"})
     assert allowed.headers["access-control-allow-origin"] == "https://a.example"
     assert allowed.headers["access-control-allow-credentials"] == "true"
@@ -227,14 +230,14 @@ def test_no_cors(serve):
     assert not [name for name in answer.headers if name.startswith("access-control")]
 
 
-def test_a_full_engine_is_told(serve):
+def test_too_many_workflow_runs(serve):
     with serve(engine=MemoryEngine(max_unfinished=1)) as server:
         start = "/api/workflows/approveWorkflow/start-async"
         assert server.http.post(start, json={"inputData": {"topic": "x"}}).status_code == 200
         assert server.http.post(start, json={"inputData": {"topic": "x"}}).status_code == 429
 
 
-def test_garbage_does_not_hurt(server):
+def test_random_bytes(server):
     with socket.create_connection(("127.0.0.1", server.port)) as connection:
         connection.sendall(b"GARBAGE\r\n\r\n")
         assert b"400" in connection.recv(1000)
@@ -256,7 +259,7 @@ async def connect_step(password: str) -> str:
     raise ConnectionError(f"cannot reach postgres://ann:{password}@db/x")
 
 
-def test_no_answer_holds_the_password_of_a_failure(serve):
+def test_errors_contain_no_password(serve):
     mastra = Mastra(
         agents={"connecting": connecting},
         tools={"connect": connect},

@@ -1,4 +1,4 @@
-"""A server whose storage is wrong says so when it starts, in words."""
+"""Test that a failed startup is reported by its message alone."""
 
 import subprocess
 import sys
@@ -18,7 +18,7 @@ uvicorn.run(create_app(mastra), host="127.0.0.1", port=0)
 """
 
 
-def test_a_storage_that_cannot_be_opened_stops_the_start():
+def test_unusable_storage_fails_the_startup():
     done = subprocess.run(
         [sys.executable, "-c", SERVE], capture_output=True, text=True, timeout=60, check=False
     )
@@ -39,7 +39,7 @@ uvicorn.run(create_app(Mastra({settings}, logger=False)), host="127.0.0.1", port
 
 
 @pytest.mark.parametrize("settings", ['server={"traces": True}', "telemetry=Telemetry()"])
-def test_traces_without_what_makes_them_stop_the_start(settings):
+def test_traces_without_opentelemetry_fail_the_startup(settings):
     script = HIDDEN.format(settings=settings)
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
@@ -61,14 +61,14 @@ FROZEN = """
 """
 
 
-def test_requests_do_not_wait_while_what_stays_is_looked_through(process):
+def test_startup_does_not_wait_for_stored_runs(process):
     _, port = process(FROZEN)
     path = f"http://127.0.0.1:{port}/api/agents/frozen/generate"
     answer = httpx.post(path, json={"messages": "x"}, trust_env=False)
     assert int(answer.json()["text"]) > 10_000
 
 
-def test_threads_are_there_again_after_a_restart(serve, tmp_path):
+def test_threads_survive_a_restart(serve, tmp_path):
     async def echo(text: str) -> str:
         return text
 

@@ -1,4 +1,4 @@
-"""The application as an MCP server over HTTP, asked by the official client and by ours."""
+"""Test the application as an MCP server over HTTP with the official client and this project's."""
 
 import asyncio
 
@@ -9,13 +9,13 @@ from mastra_core import Secret
 from mastra_core.errors import McpFailed
 from mastra_core.mcp import McpClient
 from mastra_server import ApiKeys
-from tests.server.sample_app import sample
+from tests.server.sample_app import create_sample
 
 PATH = "/api/mcp/mastra/mcp"
 ACCEPT = "application/json, text/event-stream"
 
 
-def test_the_official_client(serve):
+def test_official_client(serve):
     async def talk(url):
         async with mcp.Client(url) as client:
             listed = await client.list_tools()
@@ -28,11 +28,11 @@ def test_the_official_client(serve):
     assert not answer.is_error, answer
 
 
-def test_it_is_there_only_where_it_is_asked_for(server):
+def test_disabled_by_default(server):
     assert server.http.post(PATH, json={}).status_code == 404
 
 
-def test_it_is_closed_where_auth_is_set(serve):
+def test_requires_auth(serve):
     settings = {"mcp": True, "auth": ApiKeys({"ada": "key-of-ada"}), "api_prefix": "/v1"}
 
     async def tools(url, **headers):
@@ -47,8 +47,8 @@ def test_it_is_closed_where_auth_is_set(serve):
         assert asyncio.run(tools(url, Authorization=Secret("Bearer key-of-ada")))
 
 
-def test_an_application_is_served_again(serve):
-    mastra = sample(server={"mcp": True})
+def test_serve_an_application_twice(serve):
+    mastra = create_sample(server={"mcp": True})
     for _ in range(2):
         with serve(mastra) as server:
             request = {"jsonrpc": "2.0", "method": "tools/list", "id": 1}

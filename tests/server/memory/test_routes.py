@@ -1,4 +1,4 @@
-"""The memory of Mastra's own JavaScript client against our server."""
+"""Test the memory API with Mastra's JavaScript client."""
 
 import msgspec
 import pytest
@@ -7,7 +7,7 @@ from mastra_core import Mastra, Memory
 from mastra_core.agents import Message
 from mastra_core.memory import RememberingAgent
 from mastra_server import request_context
-from tests.server.sample_app import EchoAgent, sample
+from tests.server.sample_app import EchoAgent, create_sample
 
 
 class MemAgent(EchoAgent):
@@ -22,63 +22,63 @@ class MemAgent(EchoAgent):
             yield event
 
 
-def application(**settings):
+def create_memory_application(**settings):
     memory = Memory(working_memory="- **Name**:")
     agents = {"memAgent": RememberingAgent(MemAgent(), memory), "echoAgent": EchoAgent()}
     return Mastra(agents=agents, logger=False, **settings)
 
 
 @pytest.fixture(scope="module")
-def got(node, serve):
-    with serve(application()) as server:
+def results(node, serve):
+    with serve(create_memory_application()) as server:
         return node("memory.mjs", server.url)
 
 
-def thread(got):
-    return {key: value for key, value in got.items() if not key.endswith("At")}
+def thread(results):
+    return {key: value for key, value in results.items() if not key.endswith("At")}
 
 
-def test_whether_there_is_a_memory(got):
-    assert got["status"] == {"result": True, "memoryType": "local"}
-    assert got["statusNone"] == {"result": False}
-    assert got["statusMissing"]["status"] == 404
-    assert got["details"]["supportsMemory"] is True
-    config = got["config"]["config"]
+def test_status_and_config(results):
+    assert results["status"] == {"result": True, "memoryType": "local"}
+    assert results["statusNone"] == {"result": False}
+    assert results["statusMissing"]["status"] == 404
+    assert results["details"]["supportsMemory"] is True
+    config = results["config"]["config"]
     assert (config["lastMessages"], config["semanticRecall"], config["generateTitle"]) == (
         10, False, False,
     )  # fmt: skip
     assert config["workingMemory"]["enabled"] is True
     assert config["observationalMemory"] == {"enabled": False}
-    assert got["noMemory"]["status"] == 400
+    assert results["noMemory"]["status"] == 400
 
 
-def test_a_thread(got):
-    assert thread(got["created"]) == {
+def test_thread(results):
+    assert thread(results["created"]) == {
         "id": "t1", "resourceId": "u1", "title": "T", "metadata": {"k": 1},
     }  # fmt: skip
-    assert got["created"]["createdAt"].endswith("Z")
-    assert got["createdTwice"]["status"] == 409
-    assert got["createdBad"]["status"] == got["createdLong"]["status"] == 400
-    assert thread(got["thread"]) == thread(got["created"])
-    assert got["updated"]["title"] == "T2"
-    assert got["updated"]["metadata"] == {"z": 1}
-    assert got["deleted"] == {"result": "Thread deleted"}
-    assert got["threadMissing"]["message"].endswith('{"error":"Thread not found"}')
-    assert got["threadMissing"]["status"] == got["messagesMissing"]["status"] == 404
+    assert results["created"]["createdAt"].endswith("Z")
+    assert results["createdTwice"]["status"] == 409
+    assert results["createdBad"]["status"] == results["createdLong"]["status"] == 400
+    assert thread(results["thread"]) == thread(results["created"])
+    assert results["updated"]["title"] == "T2"
+    assert results["updated"]["metadata"] == {"z": 1}
+    assert results["deleted"] == {"result": "Thread deleted"}
+    assert results["threadMissing"]["message"].endswith('{"error":"Thread not found"}')
+    assert results["threadMissing"]["status"] == results["messagesMissing"]["status"] == 404
 
 
-def test_lists_of_threads(got):
-    listed = got["listed"]
+def test_thread_lists(results):
+    listed = results["listed"]
     assert [each["id"] for each in listed["threads"]] == ["t1"]
     counts = {key: value for key, value in listed.items() if key != "threads"}
     assert counts == {"total": 1, "page": 0, "perPage": 100, "hasMore": False}
-    assert got["listedByMetadata"]["total"] == 1
-    assert got["listedNone"]["threads"] == []
+    assert results["listedByMetadata"]["total"] == 1
+    assert results["listedNone"]["threads"] == []
 
 
-def test_runs_are_remembered(got):
-    assert got["generated"]["text"] == "echo: remember me"
-    messages = got["messages"]["messages"]
+def test_runs_are_stored(results):
+    assert results["generated"]["text"] == "echo: remember me"
+    messages = results["messages"]["messages"]
     assert [(each["role"], each["content"]["content"]) for each in messages] == [
         ("user", "remember me"),
         ("assistant", "echo: remember me"),
@@ -90,95 +90,95 @@ def test_runs_are_remembered(got):
         assert each["content"]["format"] == 2
         (part,) = each["content"]["parts"]
         assert (part["type"], part["text"]) == ("text", each["content"]["content"])
-    counts = {key: value for key, value in got["messages"].items() if key != "messages"}
+    counts = {key: value for key, value in results["messages"].items() if key != "messages"}
     assert counts == {
         "total": 4, "page": 0, "perPage": 40, "hasMore": False, "uiMessages": None,
     }  # fmt: skip
-    assert got["threadMessages"]["messages"] == messages
+    assert results["threadMessages"]["messages"] == messages
 
 
-def test_a_run_names_what_it_is_stored_by(got):
-    first, second, _, fourth = got["messages"]["messages"]
-    (answer,) = got["generated"]["response"]["dbMessages"]
+def test_message_id_of_a_run(results):
+    first, second, _, fourth = results["messages"]["messages"]
+    (answer,) = results["generated"]["response"]["dbMessages"]
     assert answer["id"] == second["id"]
     assert (answer["threadId"], answer["resourceId"]) == ("t1", "u1")
-    assert [each["id"] for each in got["generated"]["messages"]] == [first["id"], second["id"]]
-    start = got["streamed"][0]
+    assert [each["id"] for each in results["generated"]["messages"]] == [first["id"], second["id"]]
+    start = results["streamed"][0]
     assert (start["type"], start["payload"]["messageId"]) == ("start", fourth["id"])
 
 
-def test_a_run_that_is_only_to_read(got):
-    assert got["readOnly"]["text"] == "echo: forget me"
-    assert got["messages"]["total"] == 4
+def test_read_only_run(results):
+    assert results["readOnly"]["text"] == "echo: forget me"
+    assert results["messages"]["total"] == 4
 
 
-def test_a_run_describes_its_thread_and_what_it_recalls(got):
-    assert thread(got["told"]) == {
+def test_memory_options_of_a_run(results):
+    assert thread(results["told"]) == {
         "id": "t9", "resourceId": "u9", "title": "Nine", "metadata": {"k": 9},
     }  # fmt: skip
-    assert got["longNamed"]["status"] == got["withoutId"]["status"] == 400
-    assert got["recalled"] == {"false": "echo: 1", "2": "echo: 3", "undefined": "echo: 7"}
+    assert results["longNamed"]["status"] == results["withoutId"]["status"] == 400
+    assert results["recalled"] == {"false": "echo: 1", "2": "echo: 3", "undefined": "echo: 7"}
 
 
-def test_threads_of_others(got):
+def test_threads_of_other_resources(results):
     for name in ("generatedByOthers", "streamedByOthers", "savedByOthers", "notesOfOthers"):
-        assert got[name]["status"] == 403, name
-        assert "belongs to another resource" in got[name]["message"]
-    assert got["generatedWithoutResource"]["status"] == 400
+        assert results[name]["status"] == 403, name
+        assert "belongs to another resource" in results[name]["message"]
+    assert results["generatedWithoutResource"]["status"] == 400
 
 
-def test_pages_and_filters(got):
-    page = got["page"]
+def test_pages_and_filters(results):
+    page = results["page"]
     assert [each["content"]["content"] for each in page["messages"]] == ["and me"]
     assert (page["total"], page["page"], page["perPage"], page["hasMore"]) == (4, 1, 1, True)
-    assert {each["role"] for each in got["users"]["messages"]} == {"user"}
-    included = [each["content"]["content"] for each in got["included"]["messages"]]
+    assert {each["role"] for each in results["users"]["messages"]} == {"user"}
+    included = [each["content"]["content"] for each in results["included"]["messages"]]
     assert included == ["remember me", "echo: remember me"]
 
 
-def test_messages_are_saved_as_they_are(got):
-    (saved,) = got["saved"]["messages"]
+def test_saved_messages_are_returned_unchanged(results):
+    (saved,) = results["saved"]["messages"]
     assert (saved["id"], saved["type"], saved["threadId"]) == ("m1", "text", "t1")
-    assert got["savedListed"]["content"] == saved["content"]
-    assert got["savedListed"]["createdAt"] == saved["createdAt"]
-    assert got["savedBad"]["status"] == 400
-    assert got["deletedMessage"] == {
+    assert results["savedListed"]["content"] == saved["content"]
+    assert results["savedListed"]["createdAt"] == saved["createdAt"]
+    assert results["savedBad"]["status"] == 400
+    assert results["deletedMessage"] == {
         "success": True, "message": "1 message deleted successfully",
     }  # fmt: skip
-    assert got["deletedMessages"]["message"] == "0 messages deleted successfully"
+    assert results["deletedMessages"]["message"] == "0 messages deleted successfully"
 
 
-def test_clones(got):
-    cloned = got["cloned"]
+def test_clones(results):
+    cloned = results["cloned"]
     assert (cloned["thread"]["id"], cloned["thread"]["title"]) == ("t2", "Clone of T2")
     clone = cloned["thread"]["metadata"]["clone"]
-    originals = [each["id"] for each in got["messages"]["messages"]]
+    originals = [each["id"] for each in results["messages"]["messages"]]
     assert (clone["sourceThreadId"], clone["lastMessageId"]) == ("t1", originals[-1])
     assert list(cloned["messageIdMap"]) == originals
     assert [each["id"] for each in cloned["clonedMessages"]] == [*cloned["messageIdMap"].values()]
     assert {each["threadId"] for each in cloned["clonedMessages"]} == {"t2"}
-    some = got["clonedSome"]
+    some = results["clonedSome"]
     assert some["thread"]["title"] == "Some"
     assert [each["content"]["content"] for each in some["clonedMessages"]] == ["echo: and me"]
-    assert got["clonedTwice"]["status"] == 409
+    assert results["clonedTwice"]["status"] == 409
 
 
-def test_working_memory(got):
+def test_working_memory(results):
     form = {"format": "markdown", "content": "- **Name**:"}
-    assert got["notes"] == {
+    assert results["notes"] == {
         "workingMemory": None, "source": "resource", "workingMemoryTemplate": form,
         "threadExists": True,
     }  # fmt: skip
-    assert got["noted"] == {"success": True}
-    assert got["notesAfter"]["workingMemory"] == "- **Name**: Ann"
+    assert results["noted"] == {"success": True}
+    assert results["notesAfter"]["workingMemory"] == "- **Name**: Ann"
 
 
-def test_what_is_not_offered_says_so(got):
-    assert got["search"]["status"] == 501
-    assert "Semantic recall is not offered" in got["search"]["message"]
+def test_unsupported_operations(results):
+    assert results["search"]["status"] == 501
+    assert "Semantic recall is not offered" in results["search"]["message"]
     for name in ("observations", "observed"):
-        assert got[name]["status"] == 501
-        assert "Observational memory is not offered" in got[name]["message"]
+        assert results[name]["status"] == 501
+        assert "Observational memory is not offered" in results[name]["message"]
 
 
 class Auth:
@@ -191,8 +191,8 @@ class Auth:
         return user
 
 
-def test_whoever_is_let_in_has_its_own_memory_only(serve):
-    with serve(application(server={"auth": Auth()})) as server:
+def test_users_access_only_their_own_memory(serve):
+    with serve(create_memory_application(server={"auth": Auth()})) as server:
 
         def call(who, method, path, body=None):
             headers = {"authorization": f"Bearer {who}"}
@@ -256,7 +256,7 @@ def test_whoever_is_let_in_has_its_own_memory_only(serve):
         ("threads/t1/messages?include={}", "include"),
     ],
 )
-def test_a_query_that_does_not_fit(api, path, field):
+def test_invalid_queries(api, path, field):
     answer = api.get(f"/api/memory/{path}")
     assert answer.status_code == 400
     told = answer.json()
@@ -264,16 +264,16 @@ def test_a_query_that_does_not_fit(api, path, field):
     assert told["issues"][0]["field"] == field
 
 
-def test_an_application_without_a_memory_has_threads_all_the_same(serve):
-    with serve(sample()) as server:
+def test_application_without_a_memory(serve):
+    with serve(create_sample()) as server:
         made = server.http.post("/api/memory/threads", json={"resourceId": "u"})
         assert made.status_code == 200
         assert server.http.get("/api/memory/threads?perPage=false").json()["perPage"] is False
         assert server.http.get("/api/memory/config").json()["config"]["lastMessages"] == 10
 
 
-def test_a_conversation_of_openais_is_a_thread(serve):
-    with serve(application()) as server:
+def test_openai_conversation_is_a_thread(serve):
+    with serve(create_memory_application()) as server:
         body = {"model": "mem-agent", "agent_id": "mem-agent", "conversation_id": "c1"}
         for text in ("one", "two"):
             answer = server.http.post("/api/v1/responses", json={**body, "input": text})
@@ -293,13 +293,13 @@ def test_a_conversation_of_openais_is_a_thread(serve):
             assert server.http.post(path, json=run).status_code == 403, name
 
 
-def test_a_middleware_may_confine_to_a_thread(serve):
+def test_middleware_restricts_to_a_thread(serve):
     def confine(request, next_):
         keys = {"mastra__resourceId": "ann", "mastra__threadId": "t1"}
         request_context(request).update(keys)
         return next_(request)
 
-    with serve(application(server_middleware=[confine])) as server:
+    with serve(create_memory_application(server_middleware=[confine])) as server:
         path, asked = "/api/agents/memAgent/generate", {"messages": "x"}
         assert server.http.post(path, json=asked).status_code == 200
         assert server.http.get("/api/memory/threads/t1?agentId=memAgent").status_code == 200

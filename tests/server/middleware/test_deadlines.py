@@ -1,4 +1,4 @@
-"""One timer for all requests: each is cut at its own time, and nobody else's cancellation is taken."""
+"""Test the timer that all requests share: each one is cancelled at its own deadline."""
 
 import asyncio
 
@@ -34,7 +34,7 @@ class Answers:
         return statuses, round(loop.time() - begun, 1)
 
 
-def test_each_is_cut_at_its_own_time():
+def test_each_request_has_its_own_deadline():
     async def main():
         answers = Answers()
         first = asyncio.create_task(answers.ask("9"))
@@ -49,14 +49,14 @@ def test_each_is_cut_at_its_own_time():
     asyncio.run(main())
 
 
-def test_what_has_begun_to_answer_is_not_cut():
+def test_a_begun_response_is_not_cut_off():
     async def main():
         assert await Answers().ask("0", more=0.3) == ([200], 0.3)
 
     asyncio.run(main())
 
 
-def test_the_cancellation_of_others_is_passed_on():
+def test_other_cancellations_propagate():
     async def main():
         asking = asyncio.create_task(Answers().ask("9"))
         await asyncio.sleep(0.01)
@@ -67,7 +67,7 @@ def test_the_cancellation_of_others_is_passed_on():
     asyncio.run(main())
 
 
-def test_who_keeps_a_cancellation_to_himself_is_not_cancelled_later():
+def test_a_swallowed_cancellation_is_withdrawn():
     async def stubborn(scope, receive, send):
         try:
             await asyncio.sleep(9)
@@ -84,7 +84,7 @@ def test_who_keeps_a_cancellation_to_himself_is_not_cancelled_later():
     asyncio.run(main())
 
 
-def test_an_application_that_is_served_again():
+def test_serve_an_application_twice():
     deadlines = Deadlines(0.05)
 
     async def main():

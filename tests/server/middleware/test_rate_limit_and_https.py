@@ -1,4 +1,4 @@
-"""Who comes too often, who comes without HTTPS, and how many come at all."""
+"""Test rate limits, HTTPS only, and metrics."""
 
 import time
 
@@ -7,10 +7,10 @@ import pytest
 from mastra_core import RateLimit
 from mastra_core.errors import ConfigError
 from mastra_server import ApiKeys, create_app
-from tests.server.sample_app import sample
+from tests.server.sample_app import create_sample
 
 
-def test_how_often_an_address_may_ask(serve):
+def test_rate_limit_by_address(serve):
     with serve(server={"rate_limit": RateLimit(amount="3/hour")}) as server:
         answers = [server.http.get("/api/agents") for _ in range(5)]
         assert [answer.status_code for answer in answers] == [200, 200, 200, 429, 429]
@@ -23,7 +23,7 @@ def test_how_often_an_address_may_ask(serve):
         assert server.http.options("/api/agents", headers=preflight).status_code == 204
 
 
-def test_how_often_a_key_may_ask(serve):
+def test_rate_limit_by_key(serve):
     async def by(request):
         return request.headers.get("x-key", "")
 
@@ -35,11 +35,11 @@ def test_how_often_a_key_may_ask(serve):
         assert [ask("a"), ask("b"), ask("a")] == [200, 200, 429]
 
 
-def test_a_limit_that_is_none():
-    with pytest.raises(ConfigError, match="rate limit is 'often'"):
-        create_app(sample(server={"rate_limit": RateLimit(amount="often")}))
+def test_invalid_rate_limit():
+    with pytest.raises(ConfigError, match="rate limit 'often'"):
+        create_app(create_sample(server={"rate_limit": RateLimit(amount="often")}))
     with pytest.raises(ConfigError, match=r"server\.rate_limit has no setting"):
-        sample(server={"rate_limit": {"amont": "1/second"}})
+        create_sample(server={"rate_limit": {"amont": "1/second"}})
 
 
 def test_https_only(serve):
@@ -80,7 +80,7 @@ def test_metrics(serve):
 
 
 def test_metrics_of_several_processes(python, tmp_path):
-    """Each process writes where the others do, and any of them tells of all."""
+    """All processes share a directory, and each reports the metrics of all."""
     source = """
 import asyncio
 from mastra_server.middleware.metrics import Metrics
@@ -93,8 +93,8 @@ async def send(message):
 
 metrics = Metrics()
 scope = {"path": "/x", "method": "GET", "path_template": "/x"}
-asyncio.run(metrics.around(app)(scope, None, send))
-print(metrics._collected().get_sample_value(
+asyncio.run(metrics.wrap(app)(scope, None, send))
+print(metrics._get_registry().get_sample_value(
     "http_server_request_duration_seconds_count", {"method": "GET", "route": "/x", "status": "200"}
 ))
 """

@@ -1,4 +1,4 @@
-"""Spans, sent to a real OTLP receiver."""
+"""Test the spans that a real OTLP receiver gets."""
 
 import http.server
 import threading
@@ -10,13 +10,13 @@ from tests.repository import ROOT
 SERVER = """
 import json, sys
 from tests.server.conftest import running
+from tests.server.sample_app import create_sample
 from mastra_core import Telemetry
 from mastra_server import create_app
-from tests.server.sample_app import sample
 
 telemetry = Telemetry(service_name="under-test", export={"type": "otlp", "endpoint": sys.argv[1]})
 parent = {"traceparent": "00-" + "a" * 32 + "-" + "b" * 16 + "-01"}
-with running(create_app(sample(telemetry=telemetry))) as server:
+with run_server(create_app(create_sample(telemetry=telemetry))) as server:
     http = server.http
     http.get("/health")
     answers = [
@@ -41,8 +41,8 @@ class Receiver(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def traced():
-    """What the server's process printed, and every span it sent."""
+def exported():
+    """Return the output of the server's process and every exported span."""
     import gzip
     import json
     import os
@@ -76,14 +76,14 @@ def traced():
     return json.loads(done.stdout), spans
 
 
-def attributes(span):
+def read_attributes(span):
     return {
         item.key: getattr(item.value, item.value.WhichOneof("value")) for item in span.attributes
     }
 
 
-def test_spans_of_an_agent_run(traced):
-    _, spans = traced
+def test_spans_of_an_agent_run(exported):
+    _, spans = exported
     ours = [span for span in spans if span.trace_id == bytes.fromhex("a" * 32)]
     requests = [span for span in ours if span.parent_span_id == bytes.fromhex("b" * 16)]
     assert [span.name for span in requests] == [
@@ -92,30 +92,32 @@ def test_spans_of_an_agent_run(traced):
     ]
     agents = [span for span in ours if span.name == "invoke_agent Echo Agent"]
     assert [span.parent_span_id for span in agents] == [span.span_id for span in requests]
-    assert attributes(agents[0])["gen_ai.operation.name"] == "invoke_agent"
-    told = attributes(requests[0])
+    assert read_attributes(agents[0])["gen_ai.operation.name"] == "invoke_agent"
+    told = read_attributes(requests[0])
     assert told["http.request.method"] == "POST"
     assert told["url.path"] == "/api/agents/echoAgent/generate"
     assert told["http.response.status_code"] == 200
 
 
-def test_the_answer_names_its_trace(traced):
+def test_trace_id_in_the_response(exported):
     import json
 
-    (generated, _, run, *_), spans = traced
+    (generated, _, run, *_), spans = exported
     answer = json.loads(generated)
     assert answer["traceId"] == "a" * 32
     assert bytes.fromhex(answer["spanId"]) in [span.span_id for span in spans]
     assert len(json.loads(run)["traceId"]) == 32
 
 
-def test_spans_of_requests(traced):
-    _, spans = traced
-    requests = {span.name: span for span in spans if "http.request.method" in attributes(span)}
+def test_spans_of_requests(exported):
+    _, spans = exported
+    requests = {span.name: span for span in spans if "http.request.method" in read_attributes(span)}
     assert "GET" in requests  # nothing routed it, so it has no template
     assert not [name for name in requests if "health" in name]
     failed = [
-        span for span in spans if attributes(span).get("url.path") == "/api/agents/boom/generate"
+        span
+        for span in spans
+        if read_attributes(span).get("url.path") == "/api/agents/boom/generate"
     ]
     assert failed[0].status.code == 2
     steps = [span.name for span in spans if span.name.startswith("workflow_step")]

@@ -1,4 +1,4 @@
-"""The user's middleware, and the page that explains it."""
+"""Test the user's middleware, and the examples of its documentation."""
 
 import asyncio
 import logging
@@ -13,7 +13,7 @@ from mastra_core import Middleware
 from mastra_core.errors import ConfigError, Conflict
 from mastra_server import create_app, request_context
 from tests.repository import ROOT
-from tests.server.sample_app import TickingRuns, sample
+from tests.server.sample_app import TickingRuns, create_sample
 
 PAGE = ROOT / "docs" / "middleware.md"
 
@@ -47,10 +47,10 @@ def test_other_paths(serve):
         assert "x-marked" in server.http.get("/api/tools").headers
         assert "x-marked" not in server.http.get("/api/tools/addTool").headers
     with pytest.raises(ConfigError, match="in the middle"):
-        create_app(sample(server_middleware=[{"handler": mark, "path": "/api/*/tools"}]))
+        create_app(create_sample(server_middleware=[{"handler": mark, "path": "/api/*/tools"}]))
 
 
-def test_another_spelling_does_not_pass_by(serve):
+def test_no_spelling_bypasses_middleware(serve):
     async def refuse(request, next):
         return Response({"error": "no"}, status_code=401)
 
@@ -109,16 +109,16 @@ def test_exceptions(serve):
 
     with serve(server_middleware=[raising]) as server:
 
-        def asked(what):
+        def request_error(what):
             answer = server.http.get("/api/agents", headers={"x-raise": what})
             assert answer.headers.get("x-own") == ("1" if what == "http" else None)
             return answer.status_code, answer.json()
 
         internal = (500, {"error": "Internal Server Error"})
-        assert asked("http") == (418, {"error": "teapot"})
-        assert asked("request") == (409, {"error": "not now"})
+        assert request_error("http") == (418, {"error": "teapot"})
+        assert request_error("request") == (409, {"error": "not now"})
         for what in ("late", "nothing", "twice", "other"):
-            assert asked(what) == internal
+            assert request_error(what) == internal
 
 
 def test_a_middleware_may_read_the_body(serve):
@@ -249,24 +249,24 @@ def test_asgi_classes(serve):
         assert "x-classic" not in server.http.get("/health").headers
 
 
-def examples():
-    """The complete examples of the page: its blocks that make an application."""
+def read_examples():
+    """Return the complete examples of the page: the blocks that create an application."""
     blocks = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
     return [block for block in blocks if re.search(r"^mastra = ", block, re.MULTILINE)]
 
 
-def example(index):
+def load_example(index):
     namespace = {"__name__": f"example_{index}"}
-    exec(compile(examples()[index], f"{PAGE.name}:{index}", "exec"), namespace)
+    exec(compile(read_examples()[index], f"{PAGE.name}:{index}", "exec"), namespace)
     return namespace
 
 
-def test_the_page_has_three_examples():
-    assert len(examples()) == 3
+def test_number_of_documented_examples():
+    assert len(read_examples()) == 3
 
 
-def test_the_page_about_bearer_tokens(serve):
-    with serve(example(0)["mastra"]) as server:
+def test_documented_bearer_tokens(serve):
+    with serve(load_example(0)["mastra"]) as server:
         refused = server.http.get("/api/agents")
         bearer = {"authorization": "Bearer change-me"}
         allowed = server.http.post(
@@ -277,9 +277,9 @@ def test_the_page_about_bearer_tokens(serve):
     assert allowed.json()["text"] == "Hello, Ada!"
 
 
-def test_the_page_about_cors(serve):
+def test_documented_cors(serve):
     origin = {"origin": "https://app.example.com"}
-    with serve(example(1)["mastra"]) as server:
+    with serve(load_example(1)["mastra"]) as server:
         preflight = server.http.options(
             "/api/agents", headers={**origin, "access-control-request-method": "POST"}
         )
@@ -291,8 +291,8 @@ def test_the_page_about_cors(serve):
     assert "access-control-allow-origin" not in other.headers
 
 
-def test_the_page_about_logging(serve):
-    namespace = example(2)
+def test_documented_logging(serve):
+    namespace = load_example(2)
     seen = []
     handler = logging.Handler()
     handler.emit = seen.append

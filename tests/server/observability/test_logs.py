@@ -1,17 +1,17 @@
-"""The log over HTTP: where it is wanted, without tracebacks and credentials."""
+"""Test the log over HTTP: where it is enabled, without tracebacks and credentials."""
 
 import logging
 
 import pytest
 
-from tests.server.sample_app import sample
+from tests.server.sample_app import create_sample
 
 LOGGED = logging.getLogger("shop")
 
 
 @pytest.fixture(scope="module")
 def server(serve):
-    mastra = sample(server={"logs": True})
+    mastra = create_sample(server={"logs": True})
     mastra.logger = LOGGED
     LOGGED.setLevel(logging.DEBUG)
     LOGGED.propagate = False
@@ -25,53 +25,53 @@ def server(serve):
         yield running
 
 
-def lines(server, path="/api/logs", **query):
+def get_lines(server, path="/api/logs", **query):
     answer = server.http.get(path, params={"transportId": "memory", **query})
     assert answer.status_code == 200, answer.text
     return answer.json()
 
 
-def words(told):
+def list_messages(told):
     return [line["msg"] for line in told["logs"] if line["name"] == "shop"]
 
 
-def test_where_it_is_read(server):
+def test_transports(server):
     assert server.http.get("/api/logs/transports").json() == {"transports": ["memory"]}
 
 
-def test_lines_have_their_fields_and_no_secrets(server):
-    told = lines(server)
-    assert words(told) == ["opened", "creaks", "broke"]
+def test_fields_without_credentials(server):
+    told = get_lines(server)
+    assert list_messages(told) == ["opened", "creaks", "broke"]
     opened = next(line for line in told["logs"] if line["msg"] == "opened")
     assert (opened["level"], opened["door"], opened["api_key"]) == ("info", "front", "****")
     assert "shadow" not in str(told), "a traceback was told"
 
 
-def test_those_of_a_run_a_level_or_a_field(server):
-    assert words(lines(server, "/api/logs/r1")) == ["creaks"]
-    assert words(lines(server, logLevel="error")) == ["broke"]
-    assert words(lines(server, filters="door:front")) == ["opened"]
-    assert words(lines(server, toDate="2001-01-01")) == []
-    assert words(lines(server, fromDate="2001-01-01")) == ["opened", "creaks", "broke"]
-    assert words(lines(server, transportId="file")) == []
+def test_filters(server):
+    assert list_messages(get_lines(server, "/api/logs/r1")) == ["creaks"]
+    assert list_messages(get_lines(server, logLevel="error")) == ["broke"]
+    assert list_messages(get_lines(server, filters="door:front")) == ["opened"]
+    assert list_messages(get_lines(server, toDate="2001-01-01")) == []
+    assert list_messages(get_lines(server, fromDate="2001-01-01")) == ["opened", "creaks", "broke"]
+    assert list_messages(get_lines(server, transportId="file")) == []
 
 
 def test_pages(server):
-    told = lines(server, perPage="1", page="2", filters="name:shop")
-    assert (words(told), told["page"], told["perPage"]) == (["creaks"], 2, 1)
+    told = get_lines(server, perPage="1", page="2", filters="name:shop")
+    assert (list_messages(told), told["page"], told["perPage"]) == (["creaks"], 2, 1)
     assert (told["total"], told["hasMore"]) == (3, True)
 
 
 @pytest.mark.parametrize(
     "query", [{"transportId": ""}, {"logLevel": "loud"}, {"filters": "x"}, {"fromDate": "soon"}]
 )
-def test_what_cannot_be_asked(server, query):
+def test_invalid_queries(server, query):
     answer = server.http.get("/api/logs", params={"transportId": "memory", **query})
     assert answer.status_code == 400
 
 
-def test_it_is_not_told_unless_it_is_wanted(serve, monkeypatch):
+def test_disabled_by_default(serve, monkeypatch):
     monkeypatch.delenv("MASTRA_DEV", raising=False)
     with serve() as server:
         assert server.http.get("/api/logs/transports").json() == {"transports": []}
-        assert lines(server)["logs"] == []
+        assert get_lines(server)["logs"] == []

@@ -1,14 +1,14 @@
-"""OpenAI's Responses API, by OpenAI's own client."""
+"""Test OpenAI's Responses API with OpenAI's client."""
 
 import openai
 import pytest
 
-from tests.server.sample_agents import made, paid
+from tests.server.sample_agents import create_application, paid
 
 
 @pytest.fixture(scope="module")
 def shop(serve):
-    with serve(made()) as server:
+    with serve(create_application()) as server:
         yield server
 
 
@@ -27,7 +27,7 @@ def test_text(client):
     assert client.responses.retrieve(answer.id).output_text == answer.output_text
 
 
-def test_a_conversation(client):
+def test_conversation(client):
     first = client.responses.create(model="shop", input="work")
     kinds = [item.type for item in first.output]
     assert kinds == ["function_call", "function_call_output", "message"]
@@ -39,7 +39,7 @@ def test_a_conversation(client):
     assert again.output_text == "You said hello."
 
 
-def test_a_stream(client):
+def test_stream(client):
     events = list(client.responses.create(model="shop", input="work", stream=True))
     kinds = [event.type for event in events]
     assert kinds[:2] == ["response.created", "response.in_progress"]
@@ -51,7 +51,7 @@ def test_a_stream(client):
     assert kinds.count("response.output_item.added") == kinds.count("response.output_item.done")
 
 
-def test_functions_of_the_caller(client):
+def test_client_functions(client):
     tools = [{"type": "function", "name": "locate", "parameters": {"type": "object"}}]
     first = client.responses.create(model="shop", input="locate", tools=tools)
     (call,) = first.output
@@ -63,14 +63,14 @@ def test_functions_of_the_caller(client):
     assert done.output_text == "Then: Oslo"
 
 
-def test_a_structured_answer(client):
+def test_structured_output(client):
     schema = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
     text = {"format": {"type": "json_schema", "name": "x", "schema": schema}}
     answer = client.responses.create(model="shop", input="object", text=text)
     assert answer.output_text == '{"city":"Oslo"}'
 
 
-def test_what_waits_is_incomplete_and_decided_elsewhere(client, shop):
+def test_suspended_run_is_incomplete(client, shop):
     paid.clear()
     answer = client.responses.create(model="shop", input="pay")
     assert answer.status == "incomplete"
@@ -79,7 +79,7 @@ def test_what_waits_is_incomplete_and_decided_elsewhere(client, shop):
     assert done.json()["text"] == "Then: paid 3"
 
 
-def test_mistakes(client, shop):
+def test_invalid_requests(client, shop):
     with pytest.raises(openai.NotFoundError):
         client.responses.create(model="nobody", input="hi")
     with pytest.raises(openai.NotFoundError):

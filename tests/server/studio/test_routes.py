@@ -1,4 +1,4 @@
-"""What Studio asks first, and what is left out, by the real client where it has a call."""
+"""Test the first requests of Studio, and the unsupported operations."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from mastra_core import ApiRoute
 from mastra_server import ApiKeys, create_app
 from mastra_server.http import unsupported
 from mastra_server.http.operations import iter_operations
-from tests.server.sample_app import sample
+from tests.server.sample_app import create_sample
 
 FIXED = {
     "/api/auth/capabilities": {"enabled": False, "login": None},
@@ -19,17 +19,17 @@ FIXED = {
 
 
 @pytest.mark.parametrize("path", FIXED)
-def test_small_rows(server, path):
+def test_empty_lists(server, path):
     answer = server.http.get(path)
     assert (answer.status_code, answer.json()) == (200, FIXED[path])
 
 
-def test_the_system_is_told_without_versions(server):
+def test_system_without_versions(server):
     told = server.http.get("/api/system/packages").json()
     assert (told["packages"], told["isDev"], told["storageType"]) == ([], False, "MemoryStorage")
 
 
-def test_providers_say_whether_their_key_is_there(server, monkeypatch):
+def test_providers(server, monkeypatch):
     monkeypatch.setenv("GROQ_API_KEY", "sk-groq")
     answer = server.http.get("/api/agents/providers")
     assert "sk-groq" not in answer.text
@@ -38,7 +38,7 @@ def test_providers_say_whether_their_key_is_there(server, monkeypatch):
     assert found["google"]["envVar"] == ["GOOGLE_API_KEY", "GEMINI_API_KEY"]
 
 
-def test_whether_one_must_sign_in_is_open_to_all(serve):
+def test_capabilities_need_no_auth(serve):
     with serve(server={"auth": ApiKeys({"ada": "k"}), "mcp": True}) as server:
         assert server.http.get("/api/auth/capabilities").json()["enabled"] is True
         assert server.http.get("/api/system/packages").status_code == 401
@@ -49,31 +49,31 @@ def test_whether_one_must_sign_in_is_open_to_all(serve):
 
 REFUSED = [
     (each.method, each.path.replace(":str", ""))
-    for each in iter_operations(create_app(sample()))
+    for each in iter_operations(create_app(create_sample()))
     if each.handler.fn.__module__ == unsupported.__name__
 ]
 
 
 @pytest.mark.parametrize(("method", "path"), REFUSED)
-def test_what_is_left_out_says_why(server, method, path):
+def test_unsupported_operations_say_why(server, method, path):
     answer = server.http.request(method, path, json={} if method == "post" else None)
     assert answer.status_code == 501
     assert answer.json()["error"].endswith(".")
     assert len(answer.json()["error"].split()) > 3
 
 
-def test_there_is_something_left_out():
-    assert len(REFUSED) == len(list(unsupported.documented())) > 10
+def test_unsupported_operations_exist():
+    assert len(REFUSED) == len(list(unsupported.build_documented_handlers())) > 10
 
 
-def test_the_left_out_moves_with_the_prefix(serve):
+def test_unsupported_operations_follow_the_prefix(serve):
     with serve(server={"api_prefix": "/v1"}) as server:
         assert server.http.post("/v1/scores").status_code == 501
         assert server.http.post("/api/scores").status_code == 404
         assert server.http.get("/v1/scores").status_code == 404
 
 
-def test_whoever_asks_for_nothing_sees_that_somebody_is_here(server):
+def test_welcome_page(server):
     answer = server.http.get("/")
     assert answer.headers["content-type"].startswith("text/html")
     assert "<code>/api</code>" in answer.text
@@ -81,7 +81,7 @@ def test_whoever_asks_for_nothing_sees_that_somebody_is_here(server):
     assert server.http.post("/").status_code == 404
 
 
-def test_a_start_page_of_ones_own_comes_first(serve):
+def test_user_start_page(serve):
     own = ApiRoute(path="/", handler=lambda _: "mine")
     with serve(server={"api_routes": [own]}) as server:
         assert server.http.get("/").text == "mine"

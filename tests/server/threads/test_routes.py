@@ -1,4 +1,4 @@
-"""Messages into threads, by Mastra's own JavaScript client, and those who listen."""
+"""Test messages into threads and subscriptions with Mastra's JavaScript client."""
 
 import threading
 import time
@@ -8,24 +8,24 @@ import pytest
 
 from mastra_core import Memory
 from mastra_server import ApiKeys
-from tests.server.sample_agents import made, paid
+from tests.server.sample_agents import create_application, paid
 
 HERE = {"resourceId": "ann", "threadId": "t1"}
 
 
 @pytest.fixture(scope="module")
-def got(node, serve):
+def results(node, serve):
     paid.clear()
-    with serve(made(memory=Memory())) as server:
+    with serve(create_application(memory=Memory())) as server:
         return node("threads.mjs", server.url)
 
 
-def types(chunks):
+def list_types(chunks):
     return [chunk["type"] for chunk in chunks]
 
 
-def said(chunks):
-    """What was said and answered, in the order it was heard."""
+def list_texts(chunks):
+    """Return the messages and responses in the order they were received."""
     told = []
     for chunk in chunks:
         if chunk["type"] == "data-user-message":
@@ -37,60 +37,60 @@ def said(chunks):
     return told
 
 
-def test_a_message_is_heard_with_its_answer(got):
-    sent, heard = got["sent"], got["heard"]
+def test_subscriber_receives_message_and_response(results):
+    sent, heard = results["sent"], results["heard"]
     assert sent["accepted"] is True
-    assert types(heard)[:3] == ["data-user-message", "start", "step-start"]
+    assert list_types(heard)[:3] == ["data-user-message", "start", "step-start"]
     assert {chunk["runId"] for chunk in heard} == {sent["runId"]}
     assert heard[0]["data"] == sent["signal"]
     assert heard[0]["data"]["metadata"] == {"clientMessageId": "c1"}
-    assert said(heard) == ["hi", "You said hi. Be brief."]
+    assert list_texts(heard) == ["hi", "You said hi. Be brief."]
 
 
-def test_a_memory_keeps_it_by_the_id_that_was_heard(got):
-    asked, answer = got["stored"]["messages"]
-    assert (asked["id"], asked["role"]) == (got["sent"]["signal"]["id"], "user")
-    assert answer["id"] == got["heard"][1]["payload"]["messageId"]
+def test_message_is_stored_by_its_id(results):
+    asked, answer = results["stored"]["messages"]
+    assert (asked["id"], asked["role"]) == (results["sent"]["signal"]["id"], "user")
+    assert answer["id"] == results["heard"][1]["payload"]["messageId"]
 
 
-def test_one_waits_for_the_other(got):
-    first, second, third = said(got["turns"])[::2]
+def test_runs_of_a_thread_are_sequential(results):
+    first, second, third = list_texts(results["turns"])[::2]
     assert (first, second, third) == ("slow one", "two", [{"type": "text", "text": "three"}])
-    runs = [chunk["runId"] for chunk in got["turns"] if chunk["type"] in ("start", "finish")]
+    runs = [chunk["runId"] for chunk in results["turns"] if chunk["type"] in ("start", "finish")]
     assert runs[::2] == runs[1::2]
     assert len(set(runs)) == 3
 
 
-def test_a_listener_hears_streams_of_others_and_no_other_thread(got):
-    assert said(got["others"]) == ["You said streamed."]
+def test_subscriber_receives_only_its_thread(results):
+    assert list_texts(results["others"]) == ["You said streamed."]
 
 
-def test_a_call_is_approved_in_its_thread(got):
-    assert got["notThere"]["status"] == got["elsewhere"]["status"] == 404
-    assert "'no'" in got["notThere"]["message"]
-    assert got["decision"] == {
+def test_approval_in_a_thread(results):
+    assert results["notThere"]["status"] == results["elsewhere"]["status"] == 404
+    assert "'no'" in results["notThere"]["message"]
+    assert results["decision"] == {
         "accepted": True,
-        "runId": got["approved"][0]["runId"],
+        "runId": results["approved"][0]["runId"],
         "toolCallId": "pay-0",
     }
-    assert types(got["approved"]).index("tool-call-approval") < types(got["approved"]).index(
-        "tool-result"
-    )
+    assert list_types(results["approved"]).index("tool-call-approval") < list_types(
+        results["approved"]
+    ).index("tool-result")
     assert paid == [3]
 
 
-def test_a_run_is_aborted_and_the_listener_stays(got):
-    assert got["wrongRun"] == {"aborted": False}
-    assert got["abort"] is True
-    assert got["abortIdle"] == {"aborted": False}
-    assert types(got["aborted"])[-1] == "abort"
+def test_abort_keeps_the_subscription(results):
+    assert results["wrongRun"] == {"aborted": False}
+    assert results["abort"] is True
+    assert results["abortIdle"] == {"aborted": False}
+    assert list_types(results["aborted"])[-1] == "abort"
 
 
-def test_a_tool_of_the_client(got):
-    heard = got["clientTool"]
-    assert types(heard).count("start") == 2
-    assert said(heard)[-1].startswith("Then: ")
-    assert '"sum":5' in said(heard)[-1].replace(" ", "").replace("'", '"')
+def test_client_tool(results):
+    heard = results["clientTool"]
+    assert list_types(heard).count("start") == 2
+    assert list_texts(heard)[-1].startswith("Then: ")
+    assert '"sum":5' in list_texts(heard)[-1].replace(" ", "").replace("'", '"')
 
 
 @pytest.mark.parametrize(
@@ -105,13 +105,13 @@ def test_a_tool_of_the_client(got):
         ("signal", 501),
     ],
 )
-def test_what_is_refused(got, name, status):
-    assert got[name]["status"] == status, got[name]
+def test_rejected_requests(results, name, status):
+    assert results[name]["status"] == status, results[name]
 
 
-def test_nobody_listens_to_the_thread_of_another(serve):
+def test_threads_of_other_resources(serve):
     keys = ApiKeys({"ann": "a", "bob": "b"}, confined=True)
-    with serve(made(memory=Memory(), server={"auth": keys})) as server:
+    with serve(create_application(memory=Memory(), server={"auth": keys})) as server:
         path = server.url + "/api/agents/shop/threads/subscribe"
         bob = {"authorization": "Bearer b"}
         answer = httpx.post(path, json=HERE, headers=bob, trust_env=False)
@@ -130,8 +130,8 @@ def test_nobody_listens_to_the_thread_of_another(serve):
             assert not any("secret" in line for line in lines)
 
 
-def test_too_many_wait(serve):
-    with serve(made(memory=Memory())) as server:
+def test_too_many_waiting_runs(serve):
+    with serve(create_application(memory=Memory())) as server:
         sent = [
             server.http.post("/api/agents/shop/send-message", json={"message": "slow end", **HERE})
             for _ in range(101)
@@ -141,8 +141,8 @@ def test_too_many_wait(serve):
         server.app.state.draining = True
 
 
-def test_a_listener_does_not_hold_up_the_end(serve):
-    with serve(made(memory=Memory())) as server:
+def test_subscription_ends_on_shutdown(serve):
+    with serve(create_application(memory=Memory())) as server:
         path = server.url + "/api/agents/shop/threads/subscribe"
         heard = []
 

@@ -1,4 +1,4 @@
-"""The application that is compared: the one of original.mjs, in Python."""
+"""The application of original.mjs in Python, for the comparison."""
 
 import asyncio
 import re
@@ -49,8 +49,8 @@ class Side:
 CALLS = {"add": {"a": 2, "b": 3}, "pay": {"amount": 3}}
 
 
-def said(messages: list, info: Any) -> Any:
-    """What the model says next."""
+def build_reply(messages: list, info: Any) -> Any:
+    """Return the next message of the model."""
     *_, words = (
         part.content
         for message in messages
@@ -66,12 +66,12 @@ def said(messages: list, info: Any) -> Any:
     return TextPart(f"echo: {words}")
 
 
-async def whole(messages: list, info: Any) -> ModelResponse:
-    return ModelResponse(parts=[said(messages, info)])
+async def generate_response(messages: list, info: Any) -> ModelResponse:
+    return ModelResponse(parts=[build_reply(messages, info)])
 
 
-async def stream(messages: list, info: Any):
-    part = said(messages, info)
+async def stream_response(messages: list, info: Any):
+    part = build_reply(messages, info)
     if isinstance(part, ToolCallPart):
         told = part.args_as_json_str()
         yield {0: DeltaToolCall(part.tool_name, told, tool_call_id=part.tool_call_id)}
@@ -144,18 +144,18 @@ async def side_b(value: Number) -> Side:
     return Side("b")
 
 
-def agent(name: str, **more: Any) -> Agent:
-    model = FunctionModel(whole, stream_function=stream, model_name="echo")
+def create_agent(name: str, **more: Any) -> Agent:
+    model = FunctionModel(generate_response, stream_function=stream_response, model_name="echo")
     return Agent(name=name, instructions="You echo.", model=model, **more)
 
 
-def application(**settings: Any) -> Mastra:
-    """Agents, workflows and tools of every kind that the wire knows."""
+def create_application(**settings: Any) -> Mastra:
+    """Build the application with agents, workflows and tools of every kind."""
     return Mastra(
         agents={
-            "echoAgent": agent("echo-agent", description="Echoes.", tools=[add]),
-            "payAgent": agent("pay-agent", tools=[pay]),
-            "memAgent": agent("mem-agent", memory=Memory(working_memory="- **Name**:")),
+            "echoAgent": create_agent("echo-agent", description="Echoes.", tools=[add]),
+            "payAgent": create_agent("pay-agent", tools=[pay]),
+            "memAgent": create_agent("mem-agent", memory=Memory(working_memory="- **Name**:")),
         },
         workflows={
             "pureWorkflow": Workflow("pure-workflow").then(double).then(inc),

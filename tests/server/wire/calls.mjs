@@ -1,12 +1,12 @@
-// Asks a server everything that Mastra's own client can ask; prints what the client saw as JSON.
-// The name of a call is the class and the method that it is about, and after a colon its case.
+// Calls every method of Mastra's client; prints what the client received as JSON.
+// The name of a call is its class and method, followed by a colon and the case.
 import { MastraClient } from "@mastra/client-js";
 
 const client = new MastraClient({ baseUrl: process.argv[2], retries: 0 });
 const calls = {};
 const used = new Set();
 
-// What an address is called by: the client's own objects, found once so that their use is noticed.
+// The client's own objects, found once so that their use is noticed.
 const found = {
   MastraClient: client,
   Agent: client.getAgent("echo-agent"),
@@ -51,7 +51,7 @@ for (const [kind, instance] of Object.entries(found)) {
   }
 }
 
-// The original leaves some calls without an answer.
+// The original never responds to some calls.
 function soon(promise) {
   const late = (_, reject) => setTimeout(() => reject({ status: "no answer" }), 10_000);
   return Promise.race([promise, new Promise(late)]);
@@ -115,7 +115,7 @@ await call("Agent.getTool: none", () => echo.getTool("nope"));
 await call("Agent.executeTool", () => echo.executeTool("add", { data: { a: 1, b: 2 } }));
 await call("Agent.executeTool: bad input", () => echo.executeTool("add", { data: { a: "q" } }));
 
-// Calls of tools that wait for a decision.
+// Tool calls that wait for a decision.
 const decide = (runId) => ({ runId, toolCallId: "call-1" });
 await call("Agent.stream: waits", () => events(payer.stream("pay", { runId: "run-1" })));
 await call("Agent.listSuspendedRuns", () => payer.listSuspendedRuns());
@@ -296,8 +296,8 @@ await call("MCPTool.execute: fails", () => client.getMcpServerTool("mastra", "fa
 await call("MCPTool.execute: none", () => client.getMcpServerTool("mastra", "nope").execute({ data: {} }));
 await call("MastraClient.getMcpServerResources", () => client.getMcpServerResources("mastra"));
 
-// Every method that none of these calls used, with arguments of no meaning: is there a route?
-// What gives neither JSON nor an answer asked nobody: it makes another object of the client.
+// Call every method that is not used above with meaningless arguments: is there a route?
+// A method without a request creates another object of the client.
 const rest = {};
 const inside = /^(request|get.*(Param|RunKey|ThreadKey|RuntimeOptions|QueryString)|(set|delete)(Latest)?Signal.*|prepareSignal.*|requestSignal.*|process.*Response.*|createCancellableStream|basePath|create.*Transform.*|transformWorkflowResult)$/;
 for (const [kind, instance] of Object.entries(found))

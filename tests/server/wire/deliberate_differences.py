@@ -1,277 +1,253 @@
-"""List where the server differs from the original on purpose, and why; each must still occur."""
+"""The intended differences from the original, with reasons; each of them must still occur."""
 
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
 _DECIDED = "Agent.approve*|Agent.decline*|Agent.resume*"
-# Calls, what of their answers (other patterns after a bar), and the reason.
+# Calls, paths in their responses (alternative patterns after a bar), and the reason.
 DELIBERATE = (
-    ("*", "*chema*.$schema lacks", "A schema does not name its JSON Schema draft."),
-    (
-        "*",
-        "*chema*.additionalProperties lacks",
-        "The schema of a response allows additional fields.",
-    ),
-    ("*", "*chema*.title adds", "A schema has its type's name as title."),
-    ("*", "*chema*.description lacks", "A schema has no descriptions written by the server."),
+    ("*", "*chema*.$schema lacks", "A schema does not name the draft it is written in."),
+    ("*", "*chema*.additionalProperties lacks", "An answer may get fields without a new schema."),
+    ("*", "*chema*.title adds", "A schema has the name of its type."),
+    ("*", "*chema*.description lacks", "A schema holds no prose of the server's."),
     ("*", "*.slowWorkflow.outputSchema.*", "A type that is used twice is a reference."),
-    ("*", "*.outputSchema adds", "A typed function always has an output schema."),
-    ("*", "*modelVersion*", "The version of the protocol between server and model is omitted."),
-    ("*", "*response.modelId", "A step names the model that was used."),
-    ("*", "*supportsMemory", "An agent supports memory if it has one."),
+    ("*", "*.outputSchema adds", "A typed function always has a schema of its answer."),
+    ("*", "*modelVersion*", "No version of a protocol between server and model is told."),
+    ("*", "*response.modelId", "A step names the model that answered it."),
+    ("*", "*supportsMemory", "An agent supports a memory where it has one."),
     (
         "*",
         "value.config.workingMemory.scope adds",
-        "The scope is included even if it is the default.",
+        "The scope is told where it is the default, too.",
     ),
-    ("*", "*error.name", "The name of an error is Python's exception class."),
-    ("*", "*error.stack lacks", "An error has no stack trace."),
-    ("*", "body.error", "The wording of errors differs."),
-    ("*: b*", "*body.issues*adds", "Validation errors are also listed by field."),
-    ("*", "body.issues.*.message", "The wording of validation errors differs."),
-    ("*: bad input", "*rror*", "The wording of validation errors differs."),
-    ("*: bad input", "value.message", "The wording of validation errors differs."),
+    ("*", "*error.name", "The kind of an error is the one of Python."),
+    ("*", "*error.stack lacks", "No stack trace goes to a client."),
+    ("*", "body.error", "Errors are said in words of our own."),
+    ("*: b*", "*body.issues*adds", "Mistakes in data are also listed by their field."),
+    ("*", "body.issues.*.message", "Mistakes in data are said in words of our own."),
+    ("*: bad input", "*rror*", "Mistakes in data are said in words of our own."),
+    ("*: bad input", "value.message", "Mistakes in data are said in words of our own."),
     (
         "*executeTool: bad input",
         "value.validationErrors.fields.b lacks",
-        "Validation stops at the first error.",
+        "The first mistake ends the reading.",
     ),
-    ("*: no thread", "body.issues adds", "Validation errors are also listed by field."),
+    ("*: no thread", "body.issues adds", "Mistakes in data are also listed by their field."),
     (
         "Agent.approveToolCall: no run",
         "status",
-        "An unknown run is a 404, which the client does not retry.",
+        "A run that is not there is a 404, which no client repeats.",
     ),
-    ("Agent.observe: no run", "*", "An unknown run is a 404. The original never responds."),
+    ("Agent.observe: no run", "*", "The original never answers; here it is a 404."),
     (
         "Run.start: bad input",
         "*",
-        "Invalid input is a 400. The original leaves a run that never starts.",
+        "Bad input is a 400; the original leaves a run that never starts.",
     ),
-    (
-        "Run.resumeAsync: again",
-        "status",
-        "Resuming a run that is not suspended is a 409, which the client does not retry.",
-    ),
-    ("Run.startAsync: again", "*", "Starting a run again is a 409. The original runs it again."),
-    ("Run.restart*: done", "*", "Restarting a successful run is a 409."),
+    ("Run.resumeAsync: again", "status", "What does not wait is a 409, which no client repeats."),
+    ("Run.startAsync: again", "*", "A run starts once: a 409; the original runs it again."),
+    ("Run.restart*: done", "*", "What is done is not run again: a 409."),
     (
         "Run.timeTravelAsync",
         "value.steps.inc.payload lacks",
-        "A time travel reports the results of steps like every other run.",
+        "A time travel tells the results of steps as any run does.",
     ),
     (
         "MastraClient.listTools",
         "value.pay lacks",
-        "A tool that only an agent has is listed at the agent.",
+        "Tools of an agent alone are found at the agent.",
     ),
     (
         "MastraClient.listWorkflows: partial",
         "*isProcessorWorkflow adds",
-        "A partial list includes the kind of each workflow.",
+        "A list in short says of what kind each is.",
     ),
     (
         "Agent.sendMessage",
         "value.signal.__isCreatedSignal lacks",
-        "A signal has no internal marker of the original.",
+        "A signal has no mark of the original's inside.",
     ),
     (
         "Agent.sendMessage",
         "value.signal.acceptedAt lacks",
-        "A signal has no time of acceptance.",
+        "A signal does not say when it was accepted.",
     ),
-    ("Agent.*", "*.provider[MO]* lacks", "Text parts have no metadata for the original's store."),
+    ("Agent.*", "*.provider[MO]* lacks", "Parts of texts hold no notes for the original's store."),
     (
         "Agent.*",
         "*steps.*.response*lacks",
-        "A step does not repeat the messages of the whole response.",
+        "A step does not repeat the messages of the whole answer.",
     ),
-    ("Agent.*", "*steps.*.finishReason adds", "Each step has its finish reason, streamed or not."),
-    ("Agent.*", "*step-start#1 lacks", "A message does not mark the beginning of a step."),
-    ("Agent.*", "*parts.order", "A message does not mark the beginning of a step."),
-    ("Agent.*", "*content.toolInvocations lacks", "Tool calls are listed once, among the parts."),
-    (
-        "Agent.*",
-        "value.finish#1.payload.response lacks",
-        "The last chunk does not repeat the response of the chunks before.",
-    ),
+    ("Agent.*", "*steps.*.finishReason adds", "Each step says why it ended, streamed or not."),
+    ("Agent.*", "*step-start#1 lacks", "Where a step begins is not kept in a message."),
+    ("Agent.*", "*parts.order", "Where a step begins is not kept in a message."),
+    ("Agent.*", "*content.toolInvocations lacks", "Calls are told once, among the parts."),
+    ("Agent.*", "value.finish#1.payload.response lacks", "What was said is in the chunks before."),
     (
         "Agent.stream: a tool",
         "*step-finish#1.*.steps.0.content.*",
-        "A step includes the result of its tool call.",
+        "The step tells the result of its call at once.",
     ),
     (
         "Agent.*: structured",
         "*tructuredOutput lacks",
-        "The structured object is beside the message, not in it.",
+        "The object stands beside the message, not in it.",
     ),
     (
         "Agent.stream: structured",
         "value.order|value.*#1 lacks|*.steps.0.content.*|*.messages.*|value.step-finish#1.payload.output.*",
-        "The structured object is sent when it is complete and valid, and not as text.",
+        "The object is told when it is whole and right, and is no text.",
     ),
     (
         "Agent.stream: a model that fails",
         "*sage",
-        "The usage of a failed model is zero, not unknown.",
+        "What a failing model used is not unknown but nothing.",
     ),
     (
         "Agent.stream: a model that fails",
         "*.warnings lacks",
-        "An error has no list of warnings.",
+        "There is no warning beside an error.",
     ),
     (
         "Agent.generate: waits",
         "value.messages.1.*|value.response.*|value.steps.0 adds|value.usage",
-        "A suspended run includes its step, its messages and its usage so far.",
+        "What waits tells its step, its messages and what it used so far.",
     ),
-    ("Agent.listSuspendedRuns", "*Id adds", "A run includes the ids of its thread and resource."),
+    ("Agent.listSuspendedRuns", "*Id adds", "A run says whose it is."),
     (
         _DECIDED,
         "value.order|value.start#1 adds|value.step-start#2 adds|value.tool-call#1 adds",
-        "A resumed run begins with the decided tool call, which the client needs.",
+        "What goes on begins with the call that was decided, so that the client knows it.",
     ),
     (
         _DECIDED,
         "*.messages.*|*.steps.*|value.response.*|value.toolCalls.*|*.stepResult.messageId lacks",
-        "A resumed run has its own messages and steps, without those before the decision.",
+        "What goes on tells its own messages and steps, not again those before the decision.",
     ),
     (
         "Agent.decline*",
         "value.tool-output-denied#1 lacks|value.tool-result#1 adds|value.toolResults.*",
-        "A declined tool call has a result that says so, as the model gets it.",
+        "A call that was declined has a result that says so, as its model is told.",
     ),
     (
         "MemoryThread.*",
         "*content.metadata lacks",
-        "The model of a message is in the traces, not in the memory.",
+        "Which model spoke is in the traces, not in a memory.",
     ),
     (
         "MastraClient.listThreadMessages",
         "*content.metadata lacks",
-        "The model of a message is in the traces, not in the memory.",
+        "Which model spoke is in the traces, not in a memory.",
     ),
-    ("Agent.stream: remembers", "*.messages.all.*", "Remembered messages are not repeated."),
-    (
-        "Conversations.create",
-        "*",
-        "A conversation is continued by previous_response_id. This call is a 501.",
-    ),
-    ("MemoryThread.transfer", "value.metadata.z adds", "A transferred thread keeps its metadata."),
+    ("Agent.stream: remembers", "*.messages.all.*", "What was remembered is not repeated."),
+    ("Conversations.create", "*", "Conversations go on by previous_response_id: a 501."),
+    ("MemoryThread.transfer", "value.metadata.z adds", "What moves keeps its metadata."),
     ("*McpServer*", "*.version_detail.*", "An application has no version of its own."),
-    (
-        "MCPTool.execute: none",
-        "status",
-        "An unknown tool is a 404, which the client does not retry.",
-    ),
-    ("Responses.*", "*conversation_id", "A conversation is continued by previous_response_id."),
-    ("Responses.*", "*.model", "The model of a response is the agent that was called."),
-    ("Responses.*", "*.logprobs lacks", "Log probabilities are not available."),
+    ("MCPTool.execute: none", "status", "What is not there is a 404, which no client repeats."),
+    ("Responses.*", "*conversation_id", "Conversations go on by previous_response_id."),
+    ("Responses.*", "*.model", "The model is the agent that was asked."),
+    ("Responses.*", "*.logprobs lacks", "No model here tells probabilities."),
     (
         "Responses.*",
         "*.parallel_tool_calls adds",
-        "OpenAI's own client requires `text`, `tool_choice` and `parallel_tool_calls`.",
+        "OpenAI's own client wants `text`, `tool_choice` and `parallel_tool_calls`.",
     ),
     (
         "Responses.*",
         "*.tool_choice adds",
-        "OpenAI's own client requires `text`, `tool_choice` and `parallel_tool_calls`.",
+        "OpenAI's own client wants `text`, `tool_choice` and `parallel_tool_calls`.",
     ),
     (
         "Responses.*",
         "*.text",
-        "OpenAI's own client requires `text`, `tool_choice` and `parallel_tool_calls`.",
+        "OpenAI's own client wants `text`, `tool_choice` and `parallel_tool_calls`.",
     ),
-    ("Responses.stream", "*.sequence_number", "Sequence numbers begin with 0, as at OpenAI."),
+    ("Responses.stream", "*.sequence_number", "Events are counted from nought, as OpenAI does."),
 )
 
-# How methods of the client that no call uses are answered, which they are, and why.
+# Status, methods of the client that no recorded call uses, and the reason.
 LEFT_OUT = (
     (
         404,
         "Agent.*Version* Agent.*Model* Agent.clone Agent.enhanceInstructions Agent.readPlan",
-        "Agents are defined in code and cannot be edited at run time.",
+        "Agents are code: nothing edits them while they run.",
     ),
     (
         404,
         "AgentBuilder.* AgentController.* Channels.* Processor*.* Stored*.* ToolProvider.* Workspace.*",
-        "These methods belong to the original's editor and cloud.",
+        "They belong to the original's editor and its cloud.",
     ),
     (
         404,
         "*AgentBuilder* *AgentController* *Builder* *Stored* *Provider* *Workspace* *DynamicWorkflow* *PermissionPatterns *InfrastructureStatus",
-        "These methods belong to the original's editor and cloud.",
+        "They belong to the original's editor and its cloud.",
     ),
     (
         404,
         "*Dataset* *Experiment* *clusterFailures *getItemHistory *Schedule* *BackgroundTask*",
-        "These methods belong to the original's editor and cloud.",
+        "They belong to the original's editor and its cloud.",
     ),
     (
         404,
         "*Feedback* *Metric* *Score* *Branch* *listLogsVNext *Entity* *ServiceNames *Environments *getTags *listEmbedders",
-        "Metrics go to a collector. These methods read the original's store.",
+        "What is measured goes to a collector; these tables are of the original's store.",
     ),
     (
         404,
         "*Trajectory *TraceQuery* *queryTraceThreads *deleteTraces",
-        "Traces can be listed and read, but not analysed.",
+        "Traces are listed and asked for, not computed with.",
     ),
     (
         404,
         "Agent.*rowser* Agent.recover",
-        "Agents have no browser. An interrupted run is started again.",
+        "No agent has a browser, and a run that broke off is started again.",
     ),
-    (404, "MastraClient.readMcpServerResource", "The application has no MCP resources."),
-    (501, "A2A*.*", "A2A is not implemented. Agents are called over HTTP or MCP."),
-    (
-        501,
-        "Agent.*etwork* Agent.*Legacy Agent.sendSignal",
-        "Newer protocols replace these methods.",
-    ),
-    (501, "Conversations.*", "A conversation is continued by previous_response_id."),
+    (404, "MastraClient.readMcpServerResource", "The application offers no resources over MCP."),
+    (501, "A2A*.*", "An agent is called here or over MCP."),
+    (501, "Agent.*etwork* Agent.*Legacy Agent.sendSignal", "Later protocols take their place."),
+    (501, "Conversations.*", "Conversations go on by previous_response_id."),
     (
         501,
         "Vector.* *searchMemory *ObservationalMemory *awaitBufferStatus",
-        "Semantic recall is not implemented.",
+        "Semantic memory is not offered.",
     ),
-    (501, "*.saveScore *.score", "Scores are not implemented."),
+    (501, "*.saveScore *.score", "Scores are not offered."),
     (
         501,
         "*getTrace* *getSpan *listTraces* *queryTraces",
-        "Traces are not stored, unless Server(traces=True) is set.",
+        "No traces are kept here: test_traces.py asks a server that keeps them.",
     ),
     (
         400,
         "*listLogs *getLogForRun",
-        "Logs are not stored, unless Server(logs=True) is set (see test_logs.py).",
+        "No logs are kept here: test_logs.py asks a server that keeps them.",
     ),
     (
         400,
         "Agent.queueMessage Agent.subscribeToThread Agent.sendToolApproval",
-        "These methods need a thread (see test_threads.py).",
+        "They want a thread: test_threads.py names one.",
     ),
     (
         200,
         "*ModelProviders *SystemPackages *getBuilderSettings",
-        "Short responses (see test_studio_rows.py).",
+        "They are small: test_studio_rows.py.",
     ),
-    (200, "Run.cancelRun", "An alias of Run.cancel."),
+    (200, "Run.cancelRun", "It is Run.cancel by another name."),
 )
 
 
-def explained(call: str, path: str) -> list[int]:
-    """The rules that say why ``call`` differs at ``path``."""
+def find_explanations(call: str, path: str) -> list[int]:
+    """Return the indexes of the rules that explain why ``call`` differs at ``path``."""
     return [
         index
         for index, (calls, paths, _) in enumerate(DELIBERATE)
-        if _fits(call, calls) and _fits(path, paths)
+        if _matches(call, calls) and _matches(path, paths)
     ]
 
 
-def left_out(method: str) -> list[int]:
-    """How ``method`` may be answered."""
+def get_expected_statuses(method: str) -> list[int]:
+    """Return the statuses with which ``method`` may be answered."""
     return [
         status
         for status, names, _ in LEFT_OUT
@@ -279,5 +255,5 @@ def left_out(method: str) -> list[int]:
     ]
 
 
-def _fits(name: str, patterns: str) -> bool:
+def _matches(name: str, patterns: str) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns.split("|"))

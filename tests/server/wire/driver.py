@@ -1,4 +1,4 @@
-"""Mastra's own client, asking a server everything: what it saw, with nothing that varies."""
+"""Call a server with Mastra's own client and record the results without what varies."""
 
 from __future__ import annotations
 
@@ -23,36 +23,36 @@ _USAGE = ("usage", "totalUsage")
 _WIDTH = 110
 
 
-def drive(home: Path, url: str) -> dict[str, Any]:
-    """What the client installed in ``home`` saw of the server at ``url``."""
-    return plain(told(HERE / "calls.mjs", home, url))
+def run_client(home: Path, url: str) -> dict[str, Any]:
+    """Return what the client installed in ``home`` receives from the server at ``url``."""
+    return normalize(told(HERE / "calls.mjs", home, url))
 
 
-def plain(value: Any, key: str = "") -> Any:
-    """``value`` without ids, times, counts of tokens and stack traces."""
+def normalize(value: Any, key: str = "") -> Any:
+    """Return ``value`` without ids, times, token counts and stack traces."""
     if key in _USAGE and value:
         return "<usage>"
-    if key == "stack":  # it names the places of one machine
+    if key == "stack":  # it contains paths of one machine
         return "<stack>"
     if isinstance(value, dict):
-        return {_text(name): plain(each, name) for name, each in value.items()}
+        return {_normalize_text(name): normalize(each, name) for name, each in value.items()}
     if isinstance(value, list):
-        return _merged([plain(each) for each in value])
+        return _merge_deltas([normalize(each) for each in value])
     if isinstance(value, str):
         schema = key.endswith("Schema") and value.startswith("{")  # schemas travel as text
-        return plain(json.loads(value)) if schema else _text(value)
+        return normalize(json.loads(value)) if schema else _normalize_text(value)
     timely = isinstance(value, int | float) and not isinstance(value, bool) and value > 1e9
     return "<time>" if timely else value
 
 
-def _text(value: str) -> str:
+def _normalize_text(value: str) -> str:
     for pattern, name in _VARYING:
         value = pattern.sub(name, value)
     return value
 
 
-def _merged(chunks: list[Any]) -> list[Any]:
-    """The pieces of a text in one: where it is cut is left to whoever speaks."""
+def _merge_deltas(chunks: list[Any]) -> list[Any]:
+    """Merge consecutive text deltas: where a text is split is up to the sender."""
     merged: list[Any] = []
     for chunk in chunks:
         last = merged[-1] if merged else None
@@ -70,15 +70,15 @@ def _is_delta(chunk: Any) -> bool:
     return isinstance(chunk, dict) and chunk.get("type") in kinds
 
 
-def written(value: Any, indent: str = "") -> str:
-    """JSON with sorted keys, of which what is short is one line."""
+def format_json(value: Any, indent: str = "") -> str:
+    """Encode as JSON with sorted keys and short values on one line."""
     line = json.dumps(value, ensure_ascii=False, sort_keys=True)
     if len(line) + len(indent) <= _WIDTH or not isinstance(value, dict | list):
         return line
     deeper = indent + " "
     if isinstance(value, list):
-        parts = [written(each, deeper) for each in value]
+        parts = [format_json(each, deeper) for each in value]
     else:
-        parts = [f"{json.dumps(key)}: {written(value[key], deeper)}" for key in sorted(value)]
+        parts = [f"{json.dumps(key)}: {format_json(value[key], deeper)}" for key in sorted(value)]
     first, last = "[]" if isinstance(value, list) else "{}"
     return f"{first}\n{deeper}" + f",\n{deeper}".join(parts) + f"\n{indent}{last}"

@@ -1,4 +1,4 @@
-// The application that is recorded: the one of application.py, for the TypeScript original.
+// The application of application.py for the TypeScript original, whose responses are recorded.
 import { Mastra } from "@mastra/core";
 import { Agent } from "@mastra/core/agent";
 import { createTool } from "@mastra/core/tools";
@@ -14,7 +14,7 @@ const usage = { inputTokens: 7, outputTokens: 3, totalTokens: 10 };
 const number = z.object({ n: z.number() });
 const text = z.object({ v: z.string() });
 
-// What the model says next, as the parts of its stream.
+// The next message of the model, as parts of its stream.
 function said(prompt) {
   const last = prompt.at(-1);
   const words = prompt.filter((each) => each.role === "user").at(-1).content[0].text;

@@ -1,6 +1,7 @@
-"""Records what the client sees of the TypeScript original: ``python -m tests.server.wire.record``.
+"""Record what the client receives from the TypeScript original.
 
-It installs the original from npm, which takes a minute; the tests need nothing but its answers.
+Run ``python -m tests.server.wire.record``. It installs the original from npm, which takes a minute;
+the tests need only the recorded responses.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.node import binary, modules
-from tests.server.wire.driver import CLIENT, HERE, RECORDED, drive, written
+from tests.server.wire.driver import CLIENT, HERE, RECORDED, format_json, run_client
 
 ORIGINAL = (
     "@mastra/core@1.71.0",
@@ -29,27 +30,27 @@ ORIGINAL = (
 
 
 @contextlib.contextmanager
-def serving(home: Path) -> Iterator[str]:
-    """The original, serving the application; gives its address."""
-    port = _free()
+def serve_original(home: Path) -> Iterator[str]:
+    """Serve the application with the original; give its address."""
+    port = _find_free_port()
     script = home / "original.mjs"
     script.write_text((HERE / script.name).read_text())
     quiet = {"MASTRA_TELEMETRY_DISABLED": "1", "NODE_ENV": "production"}
     server = subprocess.Popen([binary(), script, str(port)], cwd=home, env={**os.environ, **quiet})
     try:
-        _listening(port)
+        _wait_until_listening(port)
         yield f"http://127.0.0.1:{port}"
     finally:
         server.kill()
         server.wait()
 
 
-def _free() -> int:
+def _find_free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         return int(taken.getsockname()[1])
 
 
-def _listening(port: int) -> None:
+def _wait_until_listening(port: int) -> None:
     until = time.monotonic() + 60
     while time.monotonic() < until:
         with contextlib.suppress(ConnectionError), socket.create_connection(("127.0.0.1", port)):
@@ -60,6 +61,6 @@ def _listening(port: int) -> None:
 
 if __name__ == "__main__":
     installed = modules(*ORIGINAL)
-    with serving(installed) as address:
-        calls = drive(installed, address)["calls"]
-    RECORDED.write_text(written(calls) + "\n", encoding="utf-8")
+    with serve_original(installed) as address:
+        calls = run_client(installed, address)["calls"]
+    RECORDED.write_text(format_json(calls) + "\n", encoding="utf-8")

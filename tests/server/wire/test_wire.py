@@ -1,4 +1,4 @@
-"""What Mastra's own client sees of this server is what it sees of the original."""
+"""Test that Mastra's client receives from this server what it receives from the original."""
 
 import json
 
@@ -6,47 +6,64 @@ import pytest
 
 from tests.node import modules
 from tests.repository import ROOT
-from tests.server.wire.application import application
-from tests.server.wire.compare import differences
-from tests.server.wire.deliberate_differences import DELIBERATE, LEFT_OUT, explained, left_out
-from tests.server.wire.driver import CLIENT, RECORDED, drive
+from tests.server.wire.application import create_application
+from tests.server.wire.compare import find_differences
+from tests.server.wire.deliberate_differences import (
+    DELIBERATE,
+    LEFT_OUT,
+    find_explanations,
+    get_expected_statuses,
+)
+from tests.server.wire.driver import CLIENT, RECORDED, run_client
 
 CALLS = json.loads(RECORDED.read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
-def got(serve):
-    with serve(application(server={"mcp": True})) as server:
-        return drive(modules(CLIENT), server.url)
+def results(serve):
+    with serve(create_application(server={"mcp": True})) as server:
+        return run_client(modules(CLIENT), server.url)
 
 
 @pytest.fixture(scope="module")
-def found(got):
-    """Where each call differs."""
-    return {name: differences(CALLS[name], seen) for name, seen in got["calls"].items()}
+def all_differences(results):
+    """Return the differences of each call."""
+    return {name: find_differences(CALLS[name], seen) for name, seen in results["calls"].items()}
 
 
-def test_every_call_was_recorded(got):
-    assert got["calls"].keys() == CALLS.keys()
+def test_every_call_was_recorded(results):
+    assert results["calls"].keys() == CALLS.keys()
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_call(found, name):
-    strange = {path: text for path, text in found[name].items() if not explained(name, path)}
+def test_call(all_differences, name):
+    strange = {
+        path: text
+        for path, text in all_differences[name].items()
+        if not find_explanations(name, path)
+    }
     assert strange == {}, f"{name} differs"
 
 
 @pytest.mark.parametrize("index", range(len(DELIBERATE)), ids=lambda index: DELIBERATE[index][2])
-def test_difference_still_occurs(found, index):
-    assert any(index in explained(name, path) for name in found for path in found[name])
+def test_difference_still_occurs(all_differences, index):
+    assert any(
+        index in find_explanations(name, path)
+        for name in all_differences
+        for path in all_differences[name]
+    )
 
 
-def test_every_other_method_of_the_client_is_left_out_for_a_reason(got):
-    strange = {name: status for name, status in got["rest"].items() if status not in left_out(name)}
+def test_every_other_client_method_is_explained(results):
+    strange = {
+        name: status
+        for name, status in results["rest"].items()
+        if status not in get_expected_statuses(name)
+    }
     assert strange == {}
 
 
-def test_the_page_tells_the_differences():
+def test_differences_are_documented():
     page = (ROOT / "docs" / "wire.md").read_text(encoding="utf-8")
     told = {row.split("|")[2].strip() for row in page.splitlines() if row.startswith("| ")}
     meant = [why for *_, why in DELIBERATE]

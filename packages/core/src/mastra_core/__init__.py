@@ -4,7 +4,8 @@ This module holds what an application imports. The hook specs are in ``mastra_co
 types of the deploy pipeline in ``mastra_core.pipeline``; neither is loaded with this module.
 """
 
-from mastra_core.agents import Agent, AgentInput, AgentLike
+from mastra_core.agent import Agent
+from mastra_core.agents import AgentInput, AgentLike
 from mastra_core.errors import MastraError
 from mastra_core.logger import create_logger
 from mastra_core.mastra import Mastra

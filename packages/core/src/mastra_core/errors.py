@@ -23,10 +23,7 @@ MastraError
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
-
-if TYPE_CHECKING:
-    from mastra_core.pipeline import Deployment
+from typing import ClassVar
 
 __all__ = (
     "AgentFailed",
@@ -163,9 +160,7 @@ class DeploymentFailed(DeployError):
 
     exit_code = 9
 
-    def __init__(
-        self, message: str, hint: str = "", *, deployment: Deployment | None = None
-    ) -> None:
+    def __init__(self, message: str, hint: str = "", *, deployment: object | None = None) -> None:
         super().__init__(message, hint)
         self.deployment = deployment
 

@@ -211,26 +211,26 @@ def as_middleware(value: Any, api_prefix: str = "/api") -> Middleware:
     )
 
 
-def from_mapping(cls: type[T], value: Any, where: str) -> T:
-    """Convert a value to the dataclass ``cls``.
+def from_mapping(type_: type[T], value: Any, where: str) -> T:
+    """Convert a value to the dataclass ``type_``.
 
-    :param cls: a dataclass.
-    :param value: an instance of ``cls``, or a mapping of its fields.
+    :param type_: a dataclass.
+    :param value: an instance of ``type_``, or a mapping of its fields.
     :param where: what error messages call the value (``server.cors``).
     :raises ConfigError: for an unknown key; the hint has the nearest known one.
     """
-    if isinstance(value, cls):
+    if isinstance(value, type_):
         return value
     if not isinstance(value, Mapping):
         raise ConfigError(
-            f"{where} is {value!r}.", f"Pass {cls.__name__}(...) or a mapping of its fields."
+            f"{where} is {value!r}.", f"Pass {type_.__name__}(...) or a mapping of its fields."
         )
-    known = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]  # cls is a dataclass
+    known = [field.name for field in dataclasses.fields(type_)]  # type: ignore[arg-type]  # it is a dataclass
     for key in value:
         if key not in known:
             raise ConfigError(f"{where} has no setting {key!r}.", _suggest_key(str(key), known))
     try:
-        return cls(**value)
+        return type_(**value)
     except TypeError as error:
         raise ConfigError(f"{where}: {error}.", f"It takes {', '.join(known)}.") from None
 

@@ -12,7 +12,7 @@ from mastra_core.schema import build_parameters_type, dump, hints_of, schema_of,
 from mastra_core.telemetry import active, note, span
 
 if TYPE_CHECKING:
-    from mastra_core.agents.events import Usage
+    from mastra_core.usage import Usage
 
 __all__ = (
     "Tool",
@@ -82,7 +82,7 @@ class ToolContext:
         if self.writer is not None:
             await self.writer(value)
 
-    def count_usage(self, usage: Usage) -> None:
+    def count(self, usage: Usage) -> None:
         """Add tokens that the tool used to those of the run.
 
         :param usage: the tokens.

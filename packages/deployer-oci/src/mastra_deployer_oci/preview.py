@@ -25,23 +25,23 @@ def preview(bundle: Bundle, host: str, port: int, env: Mapping[str, Secret]) -> 
     """
     from mastra_deployer_oci.bundle.image_plan import read_plan
 
-    parts = read_plan(bundle.directory)
-    with tempfile.TemporaryDirectory(prefix="mastra-preview-") as scratch:
-        root = Path(scratch)
+    plan = read_plan(bundle.directory)
+    with tempfile.TemporaryDirectory(prefix="mastra-preview-") as directory:
+        root = Path(directory)
         _unpack(bundle, root)
-        container = parts.config["config"]
+        container = plan.config["config"]
         values = dict(item.split("=", 1) for item in container["Env"])
         values |= {name: value.reveal() for name, value in env.items()}
         values |= {"HOST": host, "PORT": str(port)}
         chroot = shutil.which("chroot")
-        if not parts.base and chroot and sys.platform == "linux" and os.geteuid() == 0:
+        if not plan.base and chroot and sys.platform == "linux" and os.geteuid() == 0:
             _print(f"Running the image in a root of its own, as user {container['User']}.")
             command = [chroot, f"--userspec={container['User']}", str(root), *container["Cmd"]]
             return _run(command, values)
         python = _find_host_python(bundle.manifest.python)
         _print(f"Running the image's app with {python}: not in the image's own root.")
-        kept = {"PATH": os.environ.get("PATH", ""), "HOME": str(root)}
-        return _run([python, str(root / "app" / "index.py")], {**values, **kept})
+        host_environment = {"PATH": os.environ.get("PATH", ""), "HOME": str(root)}
+        return _run([python, str(root / "app" / "index.py")], {**values, **host_environment})
 
 
 def _unpack(bundle: Bundle, root: Path) -> None:
@@ -63,13 +63,13 @@ def _unpack(bundle: Bundle, root: Path) -> None:
 def _find_host_python(version: str) -> str:
     if "{}.{}".format(*sys.version_info) == version:
         return sys.executable
-    found = shutil.which(f"python{version}")
-    if found is None:
+    path = shutil.which(f"python{version}")
+    if path is None:
         raise ConfigError(
             f"There is no python{version} here to run the app with.",
             f"Install it, or bundle for {sys.version_info[0]}.{sys.version_info[1]}.",
         )
-    return found
+    return path
 
 
 def _run(command: list[str], environment: Mapping[str, str]) -> int:

@@ -77,15 +77,15 @@ def read_object(response: httpx.Response) -> dict[str, Any]:
     :raises ApiError: when it is none: a gateway may answer 200 with a page.
     """
     try:
-        found = response.json()
+        content = response.json()
     except ValueError:
-        found = None
-    if not isinstance(found, dict):
+        content = None
+    if not isinstance(content, dict):
         raise ApiError(
             f"Vercel answered {response.request.url.path} with something that is no JSON object.",
             "Check api_url and what lies between here and there.",
         )
-    return found
+    return content
 
 
 @contextlib.contextmanager

@@ -129,8 +129,8 @@ def mastra_deployments(
         project = find_project(client, settings)
         if project is None:
             return []
-        found = iter_deployments(client, project["id"], limit)
-        return [to_deployment(item, project, settings) for item in found]
+        items = iter_deployments(client, project["id"], limit)
+        return [to_deployment(item, project, settings) for item in items]
 
 
 @hookimpl
@@ -213,8 +213,8 @@ def mastra_destroy(settings: VercelDeployer, credentials: Mapping[str, Secret]) 
     from mastra_deployer_vercel.api import build_project_path, open_api
 
     with open_api(settings, credentials) as client:
-        answer = client.delete(build_project_path(settings), extensions={"mastra_accept": (404,)})
-        return answer.is_success
+        response = client.delete(build_project_path(settings), extensions={"mastra_accept": (404,)})
+        return response.is_success
 
 
 @hookimpl

@@ -1,4 +1,4 @@
-"""A real model server, and the same agent made with each framework."""
+"""A real model server, and the same agent built with each framework."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""Graphs of LangGraph: what only they have, or have otherwise."""
+"""Graphs of LangGraph: features that only they have."""
 
 from typing import TypedDict
 
@@ -9,13 +9,13 @@ from langgraph.graph import START, MessagesState, StateGraph
 from mastra_core import AgentInput, Mastra
 from mastra_core.agents import Decision, Failure, ToolSuspended, as_agent
 from mastra_core.errors import ConfigError
-from tests.core.agents.adapters import sample_agents
-from tests.core.scripted_model import said
+from tests.core.agents.adapters import frameworks
+from tests.core.scripted_model import build_input
 
 pytestmark = pytest.mark.slow
 
 
-def test_a_graph_that_cannot_be_an_agent():
+def test_invalid_graph_is_rejected():
     class State(TypedDict):
         number: int
 
@@ -28,24 +28,26 @@ def test_a_graph_that_cannot_be_an_agent():
         as_agent(builder)
 
 
-def answering(text, **more):
+def build_answering_graph(text, **more):
     builder = StateGraph(MessagesState, **more)
     builder.add_node("answer", lambda _: {"messages": [("ai", text)]})
     builder.add_edge(START, "answer")
     return builder.compile()
 
 
-def test_one_without_a_name_goes_by_its_key():
-    mastra = Mastra(agents={"one": answering("1"), "two": answering("2")}, logger=False)
+def test_unnamed_graph_is_named_after_its_key():
+    mastra = Mastra(
+        agents={"one": build_answering_graph("1"), "two": build_answering_graph("2")}, logger=False
+    )
     assert [agent.id for agent in mastra.agents.values()] == ["one", "two"]
 
 
-def test_a_node_without_a_model_answers():
-    out = sample_agents.run(as_agent(answering("Just so.")).generate(said("hello")))
+def test_text_of_a_node_without_a_model():
+    out = frameworks.run(as_agent(build_answering_graph("Just so.")).generate(build_input("hello")))
     assert out.text == "Just so."
 
 
-def test_the_context_is_that_of_the_request():
+def test_runtime_context_is_the_request_context():
     class Context(TypedDict):
         user: str
 
@@ -58,99 +60,99 @@ def test_the_context_is_that_of_the_request():
     builder = StateGraph(MessagesState, context_schema=Context)
     builder.add_node("answer", answer)
     builder.add_edge(START, "answer")
-    out = sample_agents.run(
-        as_agent(builder.compile()).generate(said("hello", context={"user": "Ann"}))
+    out = frameworks.run(
+        as_agent(builder.compile()).generate(build_input("hello", context={"user": "Ann"}))
     )
     assert out.text == "Hello Ann."
 
 
-def test_a_checkpointer_keeps_the_thread(server):
-    agent = as_agent(sample_agents.langgraph(server, InMemorySaver()))
+def test_checkpointer_stores_the_thread(server):
+    agent = as_agent(frameworks.build_langgraph(server, InMemorySaver()))
 
-    async def talk():
-        await agent.generate(said("say hello", thread="t", resource="ann"))
-        await agent.generate(said("once more", thread="t", resource="ann"))
-        await agent.generate(said("weather", thread="t", resource="bob"))
+    async def converse():
+        await agent.generate(build_input("say hello", thread="t", resource="ann"))
+        await agent.generate(build_input("once more", thread="t", resource="ann"))
+        await agent.generate(build_input("weather", thread="t", resource="bob"))
 
-    sample_agents.run(talk())
-    roles = [each["role"] for each in sample_agents.requests(server, "once more")[-1]]
+    frameworks.run(converse())
+    roles = [each["role"] for each in frameworks.list_conversations(server, "once more")[-1]]
     assert roles == ["user", "assistant", "user"]
-    alone = sample_agents.requests(server, "weather")[-1]
+    alone = frameworks.list_conversations(server, "weather")[-1]
     assert alone[0]["content"] == "weather", "the thread of another resource was told"
 
 
 @pytest.mark.parametrize("approved", [True, False])
-def test_an_interrupt_waits_for_an_answer(server, approved):
-    agent = as_agent(sample_agents.langgraph(server, InMemorySaver()))
-    sample_agents.paid.clear()
+def test_interrupt_waits_for_an_answer(server, approved):
+    agent = as_agent(frameworks.build_langgraph(server, InMemorySaver()))
+    frameworks.paid.clear()
 
-    async def talk():
-        out = await agent.generate(said("pay for it"))
-        assert (out.reason, sample_agents.paid) == ("suspended", [])
+    async def converse():
+        out = await agent.generate(build_input("pay for it"))
+        assert (out.reason, frameworks.paid) == ("suspended", [])
         (waiting,) = out.waiting
         assert isinstance(waiting, ToolSuspended)
         assert waiting.payload == {"amount": 3}
         decisions = {waiting.id: Decision(approved=approved)}
         return await agent.generate(AgentInput(history=out.history, decisions=decisions))
 
-    out = sample_agents.run(talk())
+    out = frameworks.run(converse())
     assert out.tool_results[0].result == ("paid 3" if approved else "declined")
-    assert sample_agents.paid == ([3] if approved else [])
+    assert frameworks.paid == ([3] if approved else [])
     assert out.text == "That was about paying."
 
 
-def test_only_what_waits_is_decided(server):
-    agent = as_agent(sample_agents.langgraph(server, InMemorySaver()))
-    sample_agents.paid.clear()
+def test_decision_about_an_unknown_interrupt_is_rejected(server):
+    agent = as_agent(frameworks.build_langgraph(server, InMemorySaver()))
+    frameworks.paid.clear()
 
-    async def talk():
-        out = await agent.generate(said("pay for it"))
+    async def converse():
+        out = await agent.generate(build_input("pay for it"))
         (waiting,) = out.waiting
         declined = Decision(approved=False)
 
         async def decide(**decisions):
-            wish = AgentInput(history=out.history, decisions=decisions)
-            return [event async for event in agent.stream(wish)][-1]
+            run_input = AgentInput(history=out.history, decisions=decisions)
+            return [event async for event in agent.stream(run_input)][-1]
 
         for decisions in ({"other": declined}, {waiting.id: Decision(arguments={"amount": 1})}):
             refused = await decide(**decisions)
-            assert (refused.status, sample_agents.paid) == (400, [])
+            assert (refused.status, frameworks.paid) == (400, [])
         await decide(other=Decision(), **{waiting.id: declined})
-        assert sample_agents.paid == []
+        assert frameworks.paid == []
         again = await decide(**{waiting.id: Decision()})
-        assert (again.status, again.message, sample_agents.paid) == (
+        assert (again.status, again.message, frameworks.paid) == (
             400,
             "The run waits for nothing.",
             [],
         )
 
-    sample_agents.run(talk())
+    frameworks.run(converse())
 
 
-def test_an_interrupt_without_a_checkpointer_is_a_clear_failure(server):
-    async def last():
-        agent = as_agent(sample_agents.langgraph(server))
-        return [event async for event in agent.stream(said("pay for it"))][-1]
+def test_interrupt_without_a_checkpointer_fails(server):
+    async def read_last_event():
+        agent = as_agent(frameworks.build_langgraph(server))
+        return [event async for event in agent.stream(build_input("pay for it"))][-1]
 
-    event = sample_agents.run(last())
+    event = frameworks.run(read_last_event())
     assert isinstance(event, Failure)
     assert "checkpointer" in event.message.lower()
 
 
-def test_more_can_be_said_to_the_model(server):
-    agent = as_agent(sample_agents.langgraph(server))
-    sample_agents.run(agent.generate(said("say hello", extra_instructions="Be kind.")))
-    first = sample_agents.requests(server, "say hello")[-1][0]
+def test_extra_instructions(server):
+    agent = as_agent(frameworks.build_langgraph(server))
+    frameworks.run(agent.generate(build_input("say hello", extra_instructions="Be kind.")))
+    first = frameworks.list_conversations(server, "say hello")[-1][0]
     assert (first["role"], first["content"]) == ("system", "Be kind.")
 
 
-@pytest.mark.parametrize("wish", [{"model": "openai:gpt-5"}, {"instructions": "Help."}])
-def test_what_a_graph_decides_itself_is_refused(server, wish):
-    async def last():
-        agent = as_agent(sample_agents.langgraph(server))
-        return [event async for event in agent.stream(said("say hello", **wish))][-1]
+@pytest.mark.parametrize("run_input", [{"model": "openai:gpt-5"}, {"instructions": "Help."}])
+def test_unsupported_options_are_rejected(server, run_input):
+    async def read_last_event():
+        agent = as_agent(frameworks.build_langgraph(server))
+        return [event async for event in agent.stream(build_input("say hello", **run_input))][-1]
 
-    event = sample_agents.run(last())
+    event = frameworks.run(read_last_event())
     assert isinstance(event, Failure)
     assert event.status == 400
-    assert next(iter(wish)) in event.message
+    assert next(iter(run_input)) in event.message

@@ -1,4 +1,4 @@
-"""Agents of the OpenAI Agents SDK: what only they have, or have otherwise."""
+"""Agents of the OpenAI Agents SDK: features that only they have."""
 
 import sys
 import types
@@ -10,23 +10,23 @@ import pytest
 from mastra_core import AgentInput, tool
 from mastra_core.agents import ClientTool, Decision, Failure, ToolCall, ToolResult, as_agent
 from mastra_core.errors import AgentFailed, ConfigError
-from tests.core.agents.adapters import sample_agents
-from tests.core.scripted_model import said
+from tests.core.agents.adapters import frameworks
+from tests.core.scripted_model import build_input
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
 def agent(server):
-    sample_agents.paid.clear()
-    return as_agent(sample_agents.openai_agents(server))
+    frameworks.paid.clear()
+    return as_agent(frameworks.build_openai_agents(server))
 
 
-def generate(agent, wish):
-    return sample_agents.run(agent.generate(wish))
+def generate(agent, run_input):
+    return frameworks.run(agent.generate(run_input))
 
 
-def test_a_package_of_the_same_name_is_not_taken_for_it(monkeypatch):
+def test_other_package_of_the_same_name_is_rejected(monkeypatch):
     mine = types.ModuleType("agents")
     kind = type("Agent", (), {"__module__": "agents.agent"})
     monkeypatch.setitem(sys.modules, "agents", mine)
@@ -34,7 +34,7 @@ def test_a_package_of_the_same_name_is_not_taken_for_it(monkeypatch):
         as_agent(kind())
 
 
-def test_what_it_says_of_itself():
+def test_info():
     info = as_agent(agents.Agent(name="a", model="gpt-5", instructions="Help.")).info()
     assert (info.provider, info.model, info.instructions) == ("openai", "gpt-5", "Help.")
     assert info.variables == ("OPENAI_API_KEY",)
@@ -42,42 +42,42 @@ def test_what_it_says_of_itself():
 
 @pytest.mark.parametrize("approved", [True, False])
 def test_approval(agent, approved):
-    async def talk():
-        out = await agent.generate(said("pay for it", context={"token": "sk-secret"}))
-        assert (out.reason, sample_agents.paid) == ("suspended", [])
+    async def converse():
+        out = await agent.generate(build_input("pay for it", context={"token": "sk-secret"}))
+        assert (out.reason, frameworks.paid) == ("suspended", [])
         (waiting,) = out.waiting
         assert (waiting.name, waiting.arguments) == ("pay", {"amount": 3})
         assert b"sk-secret" not in out.history
         decision = Decision(approved=approved, reason="" if approved else "too dear")
-        wish = AgentInput(history=out.history, decisions={waiting.id: decision})
-        return [event async for event in agent.stream(wish)]
+        run_input = AgentInput(history=out.history, decisions={waiting.id: decision})
+        return [event async for event in agent.stream(run_input)]
 
-    events = sample_agents.run(talk())
+    events = frameworks.run(converse())
     (result,) = [event for event in events if isinstance(event, ToolResult)]
     assert result.arguments == {"amount": 3}
     assert result.failed is not approved
     assert result.result == ("paid 3" if approved else "too dear")
-    assert sample_agents.paid == ([3] if approved else [])
+    assert frameworks.paid == ([3] if approved else [])
     assert not [event for event in events if isinstance(event, ToolCall)], "it was told before"
 
 
-def test_a_suspended_run_wants_a_decision(agent):
-    async def talk():
-        out = await agent.generate(said("pay for it"))
+def test_suspended_run_needs_a_decision(agent):
+    async def converse():
+        out = await agent.generate(build_input("pay for it"))
         return await agent.generate(AgentInput(history=out.history))
 
     with pytest.raises(AgentFailed, match="waits for 'p1'") as caught:
-        sample_agents.run(talk())
+        frameworks.run(converse())
     assert caught.value.status == 400
 
 
-def test_wishes_of_one_run(agent, server):
+def test_options_of_one_run(agent, server):
     @tool
     def note(text: str) -> str:
         """Write down."""
         return f"noted {text}"
 
-    wish = said(
+    run_input = build_input(
         "write down",
         tools=(note,),
         active_tools=("note",),
@@ -86,25 +86,27 @@ def test_wishes_of_one_run(agent, server):
         settings={"temperature": 0.5, "tool_choice": ["note"]},
         model="openai:gpt-4o",
     )
-    wish = AgentInput(**{**as_dict(wish), "model": sample_agents.openai_agents(server).model})
-    out = generate(agent, wish)
+    run_input = AgentInput(
+        **{**to_dict(run_input), "model": frameworks.build_openai_agents(server).model}
+    )
+    out = generate(agent, run_input)
     assert out.text == "Noted."
     assert out.tool_results[0].result == "noted milk"
-    first, asked = sample_agents.bodies(server, "write down")[-2:]
+    first, request = frameworks.list_bodies(server, "write down")[-2:]
     assert first["tool_choice"] == {"type": "function", "function": {"name": "note"}}
-    assert "tool_choice" not in asked
-    assert asked["messages"][0]["content"] == "Be short.\n\nBe kind."
-    assert [each["function"]["name"] for each in asked["tools"]] == ["note"]
-    assert asked["temperature"] == 0.5
+    assert "tool_choice" not in request
+    assert request["messages"][0]["content"] == "Be short.\n\nBe kind."
+    assert [each["function"]["name"] for each in request["tools"]] == ["note"]
+    assert request["temperature"] == 0.5
 
 
-def as_dict(wish):
-    return {name: getattr(wish, name) for name in wish.__struct_fields__}
+def to_dict(run_input):
+    return {name: getattr(run_input, name) for name in run_input.__struct_fields__}
 
 
-def test_a_tool_of_the_caller_ends_the_run(agent):
+def test_client_tool_ends_the_run(agent):
     client = (ClientTool(name="note", description="Write down."),)
-    out = generate(agent, said("write down", client_tools=client))
+    out = generate(agent, build_input("write down", client_tools=client))
     assert out.reason == "tool-calls"
     assert [call.name for call in out.tool_calls] == ["note"]
 
@@ -117,28 +119,28 @@ class Weather(pydantic.BaseModel):
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}}
 
 
-@pytest.mark.parametrize("wish", [{"output": Weather}, {"output_schema": SCHEMA}])
-def test_a_structured_answer(agent, wish):
-    out = generate(agent, said("as an object", **wish))
+@pytest.mark.parametrize("run_input", [{"output": Weather}, {"output_schema": SCHEMA}])
+def test_structured_answer(agent, run_input):
+    out = generate(agent, build_input("as an object", **run_input))
     assert out.object == {"city": "Oslo", "degrees": -3}
 
 
-def test_a_guardrail_is_told_in_a_sentence(server):
+def test_guardrail_failure_has_a_safe_message(server):
     @agents.input_guardrail
-    async def never(_, __, ___):
+    async def trip(_, __, ___):
         return agents.GuardrailFunctionOutput(output_info="why", tripwire_triggered=True)
 
-    agent = as_agent(sample_agents.openai_agents(server, input_guardrails=[never]))
+    agent = as_agent(frameworks.build_openai_agents(server, input_guardrails=[trip]))
     with pytest.raises(AgentFailed, match=r"A guardrail refused the input\.") as caught:
-        generate(agent, said("say hello"))
+        generate(agent, build_input("say hello"))
     assert caught.value.status == 422
 
 
-def test_what_it_cannot_do_is_refused(agent):
-    async def last():
-        wish = said("say hello", stop_when=(lambda _: True,))
-        return [event async for event in agent.stream(wish)][-1]
+def test_unsupported_options_are_rejected(agent):
+    async def read_last_event():
+        run_input = build_input("say hello", stop_when=(lambda _: True,))
+        return [event async for event in agent.stream(run_input)][-1]
 
-    event = sample_agents.run(last())
+    event = frameworks.run(read_last_event())
     assert isinstance(event, Failure)
     assert (event.status, "'stop_when'" in event.message) == (400, True)

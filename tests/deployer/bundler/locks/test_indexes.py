@@ -1,4 +1,4 @@
-"""Private indexes: builds work, and their credentials end nowhere."""
+"""Private indexes: builds work, and credentials are stored nowhere."""
 
 import hashlib
 import os
@@ -9,7 +9,13 @@ from pathlib import Path
 import pytest
 
 from mastra_core.errors import BuildError, ConfigError
-from tests.deployer.bundler.lock_step import lock, packages, project_table, uv, write
+from tests.deployer.bundler.lock_step import (
+    format_pyproject,
+    get_versions,
+    lock_project,
+    run_uv,
+    write_project,
+)
 from tests.deployer.bundler.package_index import PASSWORD, USER, sdist, serve_index, wheel
 from tests.files import find_text
 
@@ -28,7 +34,7 @@ def index(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path_factory, monkeypatch):
-    """uv's cache would make credentials needless the second time."""
+    """With uv's shared cache, only the first build would need credentials."""
     monkeypatch.setenv("MASTRA_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
 
 
@@ -37,7 +43,7 @@ def assert_secrets_absent(*roots):
         assert not find_text(root, PASSWORD, USER)
 
 
-def with_credentials(address):
+def add_credentials(address):
     return f"http://{USER}:{PASSWORD}@{address}/simple"
 
 
@@ -48,38 +54,38 @@ def test_named_indexes_of_uv(tmp_path, index, monkeypatch):
     monkeypatch.setenv("UV_INDEX_INNER_USERNAME", USER)
     monkeypatch.setenv("UV_INDEX_INNER_PASSWORD", PASSWORD)
     more = f'[[tool.uv.index]]\nname = "inner"\nurl = "http://{index}/simple"\n'
-    root = write(tmp_path, {"pyproject.toml": project_table(["private-one"], more)})
-    assert packages(lock(root)) == FOUND
-    uv("lock", cwd=root)
-    assert packages(lock(root, locked=True)) == FOUND
+    root = write_project(tmp_path, {"pyproject.toml": format_pyproject(["private-one"], more)})
+    assert get_versions(lock_project(root)) == FOUND
+    run_uv("lock", cwd=root)
+    assert get_versions(lock_project(root, locked=True)) == FOUND
     assert_secrets_absent(root)
 
 
 def test_indexes_of_a_requirements_file(tmp_path, index, monkeypatch):
-    lines = f"--extra-index-url {with_credentials(index)}\nprivate-one\n"
-    root = write(tmp_path, {"requirements.txt": lines})
-    closure = lock(root)
-    assert packages(closure) == FOUND
+    lines = f"--extra-index-url {add_credentials(index)}\nprivate-one\n"
+    root = write_project(tmp_path, {"requirements.txt": lines})
+    closure = lock_project(root)
+    assert get_versions(closure) == FOUND
     assert PASSWORD not in repr(closure)
     assert_secrets_absent(root / ".mastra-local")
     address = f"http://{USER}:${{INDEX_PASSWORD}}@{index}/simple"
     (root / "requirements.txt").write_text(f"--extra-index-url {address}\nprivate-one\n")
     with pytest.raises(ConfigError, match="'INDEX_PASSWORD'"):
-        lock(root)
+        lock_project(root)
     monkeypatch.setenv("INDEX_PASSWORD", PASSWORD)
-    assert packages(lock(root)) == FOUND
+    assert get_versions(lock_project(root)) == FOUND
 
 
 def test_indexes_of_the_environment_and_netrc(tmp_path, index, monkeypatch):
-    root = write(tmp_path / "app", {"requirements.txt": "private-one\n"})
-    monkeypatch.setenv("UV_EXTRA_INDEX_URL", with_credentials(index))
-    assert packages(lock(root)) == FOUND
-    other = write(tmp_path / "other", {"requirements.txt": "private-one\n"})
+    root = write_project(tmp_path / "app", {"requirements.txt": "private-one\n"})
+    monkeypatch.setenv("UV_EXTRA_INDEX_URL", add_credentials(index))
+    assert get_versions(lock_project(root)) == FOUND
+    other = write_project(tmp_path / "other", {"requirements.txt": "private-one\n"})
     netrc = tmp_path / "netrc"
     netrc.write_text(f"machine 127.0.0.1 login {USER} password {PASSWORD}\n")
     monkeypatch.setenv("NETRC", str(netrc))
     monkeypatch.setenv("UV_EXTRA_INDEX_URL", f"http://{index}/simple")
-    assert packages(lock(other)) == FOUND
+    assert get_versions(lock_project(other)) == FOUND
     assert_secrets_absent(root, other)
 
 
@@ -91,40 +97,40 @@ def test_sources_of_poetry(tmp_path, index, monkeypatch):
         f'[[tool.poetry.source]]\nname = "inner"\nurl = "http://{index}/simple"\n'
         'priority = "supplemental"\n'
     )
-    root = write(tmp_path, {"pyproject.toml": text})
-    assert packages(lock(root)) == FOUND
+    root = write_project(tmp_path, {"pyproject.toml": text})
+    assert get_versions(lock_project(root)) == FOUND
     assert_secrets_absent(root)
 
 
-def test_wrong_credentials_are_an_error_without_them(tmp_path, index):
-    address = with_credentials(index).replace(PASSWORD, "wrong-" + PASSWORD)
-    root = write(tmp_path, {"requirements.txt": f"-i {address}\nprivate-one\n"})
+def test_wrong_credentials_are_not_shown(tmp_path, index):
+    address = add_credentials(index).replace(PASSWORD, "wrong-" + PASSWORD)
+    root = write_project(tmp_path, {"requirements.txt": f"-i {address}\nprivate-one\n"})
     with pytest.raises(BuildError, match="rejected the credentials") as caught:
-        lock(root)
+        lock_project(root)
     assert "UV_INDEX_<NAME>_PASSWORD" in caught.value.hint
     assert PASSWORD not in str(caught.value)
 
 
-def test_a_file_by_address_with_credentials(tmp_path, index):
+def test_url_requirement_with_credentials(tmp_path, index):
     address = f"http://{USER}:{PASSWORD}@{index}/files/private_two-2.0-py3-none-any.whl"
-    root = write(tmp_path, {"requirements.txt": f"private-two @ {address}\n"})
-    assert packages(lock(root)) == {"private-two": "2.0"}
+    root = write_project(tmp_path, {"requirements.txt": f"private-two @ {address}\n"})
+    assert get_versions(lock_project(root)) == {"private-two": "2.0"}
     assert_secrets_absent(root / ".mastra-local")
 
 
-def argument_lists(found, stop):
-    """Every argument list on this machine, while something runs."""
+def record_argument_lists(argument_lists, stop):
+    """Record every argument list on this machine until stopped."""
     while not stop.is_set():
         for path in Path("/proc").glob("[0-9]*/cmdline"):
             try:
-                found.add(path.read_bytes())
+                argument_lists.add(path.read_bytes())
             except OSError:
                 continue
         time.sleep(0.005)
 
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="Linux shows argument lists")
-def test_a_whole_build_leaves_no_credential_anywhere(project, mastra, index):
+def test_build_stores_no_credentials(project, mastra, index):
     secret = f"http://{USER}:{PASSWORD}@{index}"
     lines = (
         f"--extra-index-url {secret}/simple\nprivate-one\nprivatesource\n"
@@ -133,7 +139,7 @@ def test_a_whole_build_leaves_no_credential_anywhere(project, mastra, index):
     source = "import private_one, private_two, privatesource\n\nasync def app(*_):\n    pass\n"
     root = project({"main.py": source, "requirements.txt": lines}, dependencies=())
     seen, stop = set(), threading.Event()
-    watcher = threading.Thread(target=argument_lists, args=(seen, stop))
+    watcher = threading.Thread(target=record_argument_lists, args=(seen, stop))
     watcher.start()
     try:
         done = mastra("build", "--app", "main:app", "--json", cwd=root).ok()
@@ -150,14 +156,14 @@ def test_a_whole_build_leaves_no_credential_anywhere(project, mastra, index):
     assert not [path for path in records if "direct_url" in path.read_text()]
 
 
-def test_a_file_that_was_added_after_the_lock_is_not_taken(tmp_path):
+def test_file_added_after_the_lock_is_not_used(tmp_path):
     folder = tmp_path / "links"
     folder.mkdir()
     wheel(folder, "lockedone", "1.0")
     digest = hashlib.sha256(next(folder.glob("*.whl")).read_bytes()).hexdigest()
     wheel(folder, "lockedone", "1.0", "cp311-none-any")
     lines = f"--find-links {folder}\n--no-index\nlockedone==1.0 --hash=sha256:{digest}\n"
-    root = write(tmp_path / "app", {"requirements.txt": lines})
-    text = lock(root, locked=True).lock.read_text()
+    root = write_project(tmp_path / "app", {"requirements.txt": lines})
+    text = lock_project(root, locked=True).lock.read_text()
     assert "lockedone-1.0-py3-none-any.whl" in text
     assert "cp311" not in text

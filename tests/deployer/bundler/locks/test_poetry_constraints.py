@@ -1,4 +1,4 @@
-"""Version constraints of poetry in the words of the standard."""
+"""Convert Poetry's version constraints to the standard notation."""
 
 import pytest
 

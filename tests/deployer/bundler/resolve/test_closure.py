@@ -1,4 +1,4 @@
-"""Which dependencies ship: locks as they come, local projects, and what is cut."""
+"""Which dependencies ship: locks of every tool, local projects, and pruning."""
 
 import json
 import os
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.slow
 INDEX = "src/mastra/index.py"
 
 
-def vendored(root):
+def list_vendored(root):
     found = {}
     for info in (root / ".mastra/vendor").glob("*.dist-info"):
         name, version = info.name.removesuffix(".dist-info").rsplit("-", 1)
@@ -20,7 +20,7 @@ def vendored(root):
     return found
 
 
-def library(root, name, source):
+def write_library(root, name, source):
     folder = root / name
     (folder / "src" / name).mkdir(parents=True)
     (folder / "src" / name / "__init__.py").write_text(source)
@@ -31,8 +31,8 @@ def library(root, name, source):
     return folder
 
 
-def lock(root):
-    """Lock with uv; our own packages come from the wheels under test."""
+def create_lock(root):
+    """Lock with uv; Mastra's own packages come from the wheels under test."""
     command = [find_uv_bin(), "lock"]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -40,22 +40,22 @@ def lock(root):
 
 def test_uv_lock_decides_versions(project, mastra, echo):
     root = project({INDEX: echo}, dependencies=("idna==3.7",))
-    lock(root)
+    create_lock(root)
     mastra("build", cwd=root).ok()
-    assert vendored(root)["idna"] == "3.7"
+    assert list_vendored(root)["idna"] == "3.7"
     (root / "pyproject.toml").write_text(
         (root / "pyproject.toml").read_text().replace("idna==3.7", "idna==3.8")
     )
     mastra("build", cwd=root).failed(4, "uv.lock does not match", "uv lock")
 
 
-def test_a_lock_with_our_own_packages_and_a_deployer(project, mastra, echo, monkeypatch):
+def test_lock_with_mastra_packages_and_a_deployer(project, mastra, echo, monkeypatch):
     monkeypatch.setenv("UV_FIND_LINKS", os.environ["MASTRA_TEST_WHEELS"])
     packages = ("mastra-core[agents]", "mastra-deployer-acme", "idna==3.18")
     root = project({INDEX: echo}, dependencies=packages)
-    lock(root)
+    create_lock(root)
     mastra("build", cwd=root).ok()
-    have = vendored(root)
+    have = list_vendored(root)
     assert have["idna"] == "3.18"
     assert "pydantic_ai_slim" in have
     assert not {"mastra_deployer", "mastra_deployer_acme", "uv", "rich"} & have.keys()
@@ -65,7 +65,7 @@ def test_requirements_txt_alone_is_enough(project, mastra, echo):
     root = project({INDEX: echo, "requirements.txt": "# pinned\nidna==3.7\nmastra-core\n"})
     (root / "pyproject.toml").unlink()
     mastra("build", cwd=root).ok()
-    assert vendored(root)["idna"] == "3.7"
+    assert list_vendored(root)["idna"] == "3.7"
 
 
 def test_pylock_decides_versions(project, mastra, echo):
@@ -75,7 +75,7 @@ def test_pylock_decides_versions(project, mastra, echo):
     made = [find_uv_bin(), "pip", "compile", "-q", "--format", "pylock.toml", str(pins)]
     subprocess.run([*made, "-o", "pylock.toml"], cwd=root, check=True)
     mastra("build", cwd=root).ok()
-    assert vendored(root)["idna"] == "3.7"
+    assert list_vendored(root)["idna"] == "3.7"
 
 
 @pytest.mark.parametrize("locked", [True, False])
@@ -83,13 +83,13 @@ def test_an_editable_path_dependency_ships_as_code(project, mastra, echo, locked
     source = "from shared import word\n" + echo.replace("echo:", "{word}:")
     config = '[tool.uv.sources]\nshared = { path = "libs/shared", editable = true }\n'
     root = project({INDEX: source}, config, dependencies=("mastra-core", "shared"))
-    library(root / "libs", "shared", 'word = "from the library"\n')
+    write_library(root / "libs", "shared", 'word = "from the library"\n')
     if locked:
         pyproject = (root / "pyproject.toml").read_text().replace('"mastra-core", ', "")
         (root / "pyproject.toml").write_text(pyproject)
-        lock(root)
+        create_lock(root)
     mastra("build", cwd=root).ok()
-    have = vendored(root)
+    have = list_vendored(root)
     assert (have["shared"], have["idna"]) == ("1.2", "3.6")
     text = (root / ".mastra/vendor/shared/__init__.py").read_text()
     assert "from the library" in text
@@ -101,20 +101,20 @@ def test_an_editable_path_dependency_ships_as_code(project, mastra, echo, locked
     assert "changed" in (root / ".mastra/vendor/shared/__init__.py").read_text()
 
 
-def test_deployers_and_what_only_they_need_are_cut(project, mastra, echo):
+def test_deployers_and_their_requirements_are_dropped(project, mastra, echo):
     root = project({INDEX: echo}, dependencies=("mastra-core", "mastra-deployer-acme"))
     mastra("build", cwd=root).ok()
-    have = vendored(root)
+    have = list_vendored(root)
     assert not {"mastra_deployer", "mastra_deployer_acme", "stamina", "uv", "rich"} & have.keys()
 
 
 def test_a_direct_requirement_is_never_pruned(project, mastra, echo):
     root = project({INDEX: "import rich\n" + echo}, dependencies=("mastra-core", "rich"))
     mastra("build", cwd=root).ok()
-    assert {"rich", "pygments", "markdown_it_py"} <= vendored(root).keys()
+    assert {"rich", "pygments", "markdown_it_py"} <= list_vendored(root).keys()
 
 
-def test_records_stay_true_after_pruning(project, mastra, echo):
+def test_records_match_the_files_after_pruning(project, mastra, echo):
     root = project({INDEX: echo})
     mastra("build", cwd=root).ok()
     vendor = root / ".mastra/vendor"
@@ -131,7 +131,7 @@ def test_the_bill_of_materials_names_what_ships(project, mastra, echo):
     bill = json.loads((root / ".mastra/mastra-sbom.json").read_text())
     assert bill["bomFormat"] == "CycloneDX"
     named = {(item["name"].replace("-", "_"), item["version"]) for item in bill["components"]}
-    assert named == {(name.lower(), version) for name, version in vendored(root).items()}
+    assert named == {(name.lower(), version) for name, version in list_vendored(root).items()}
 
 
 def test_include_and_exclude(project, mastra, echo):
@@ -162,7 +162,7 @@ def test_include_and_exclude(project, mastra, echo):
     mastra("build", cwd=root).failed(4, "matches no file")
 
 
-def test_a_registry_filled_by_pkgutil_is_whole(project, mastra):
+def test_modules_found_by_pkgutil_ship(project, mastra):
     files = {
         INDEX: "from mastra_core import Mastra\nfrom skills import found\n"
         "mastra = Mastra(agents=found(), logger=False)\n",

@@ -1,4 +1,4 @@
-"""Builds for Pyodide: resolved for it, with its wheels, and really run by it."""
+"""Builds for Pyodide: resolved for it, with its wheels, and run by it."""
 
 import csv
 import hashlib
@@ -104,21 +104,21 @@ def bundle(root, bundled):
 
 
 @pytest.mark.slow
-def test_every_compiled_file_is_pyodides(bundle):
+def test_every_compiled_file_is_for_pyodide(bundle):
     names = {path.name for path in bundle.rglob("*") if path.suffix in (".so", ".pyd", ".pyc")}
     assert any(name.startswith("_pydantic_core.") for name in names)
     assert all(name.endswith("-wasm32-emscripten.so") for name in names), names
 
 
 @pytest.mark.slow
-def test_markers_are_those_of_emscripten(bundle):
+def test_markers_of_emscripten_apply(bundle):
     vendored = {path.name.partition("-")[0] for path in bundle.glob("vendor/*.dist-info")}
     assert {"httpx2_jsfetch", "msgspec", "pyyaml", "mastra_server"} <= vendored
     assert not {"httpcore2", "truststore", "uvloop"} & vendored
 
 
 @pytest.mark.slow
-def test_what_was_made_pure_has_a_true_record(bundle):
+def test_record_of_stripped_distributions_matches(bundle):
     for info in bundle.glob("vendor/*.dist-info"):
         for name, digest, size in csv.reader((info / "RECORD").read_text().splitlines()):
             content = (info.parent / name).read_bytes()
@@ -128,7 +128,7 @@ def test_what_was_made_pure_has_a_true_record(bundle):
 
 
 @pytest.mark.slow
-def test_what_could_not_be_tried_is_said(bundled, bundle):
+def test_skipped_start_is_reported(bundled, bundle):
     assert "Python 3.14 was not found" in bundled.err or "was not started" in bundled.err
     manifest = json.loads((bundle / "mastra-bundle.json").read_text())
     assert (manifest["python"], manifest["wheels"]) == ("3.14", "pyemscripten_2026_0_wasm32")
@@ -149,7 +149,7 @@ FILES = ("src/mastra/index.py", "deploy/wasm.py")
 
 
 @pytest.mark.slow
-def test_pyodide_runs_it(bundle):
+def test_bundle_runs_in_pyodide(bundle):
     home = node.modules("pyodide@314.0.7")
     (home / "run.mjs").write_text(RUN)
     command = [node.binary(), home / "run.mjs", bundle]
@@ -166,7 +166,7 @@ def test_pyodide_runs_it(bundle):
 
 
 @pytest.mark.slow
-def test_packages_that_cannot_run_there_are_all_named(root, mastra, tmp_path):
+def test_all_incompatible_packages_are_named(root, mastra, tmp_path):
     write_project(
         tmp_path,
         {path: (root / path).read_text() for path in FILES},
@@ -197,11 +197,11 @@ def test_a_local_dependency_ships(root, mastra, tmp_path):
     assert (vendor / "idna-3.6.dist-info").is_dir()
 
 
-def lock(*packages):
+def format_lock(*packages):
     return "\n".join(['lock-version = "1.0"', "", *packages])
 
 
-def package(name, *wheels, marker=""):
+def format_package(name, *wheels, marker=""):
     listed = ", ".join(
         f'{{ url = "https://x.example/{wheel}", hashes = {{ sha256 = "{number:064}" }} }}'
         for number, wheel in enumerate(wheels)
@@ -227,8 +227,8 @@ OLD = "a-1.0-cp313-cp313-pyemscripten_2025_0_wasm32.whl"
         (("a-1.0-cp312-abi3-pyemscripten_2026_0_wasm32.whl",), "cp312-abi3"),
     ],
 )
-def test_the_most_special_wheel_is_taken(tmp_path, wheels, chosen):
-    fitted = fit_lock(lock(package("a", *wheels)), tmp_path, PYODIDE)
+def test_most_specific_wheel_is_chosen(tmp_path, wheels, chosen):
+    fitted = fit_lock(format_lock(format_package("a", *wheels)), tmp_path, PYODIDE)
     assert chosen in fitted
     assert fitted.count("url = ") == 1
 
@@ -236,19 +236,19 @@ def test_the_most_special_wheel_is_taken(tmp_path, wheels, chosen):
 @pytest.mark.parametrize("wheels", [(), (LINUX,), (OLD,), ("a-1.0-cp315-none-any.whl",)])
 def test_no_wheel_that_fits_is_an_error(tmp_path, wheels):
     with pytest.raises(BuildError, match=r"of 'a' 1\.0"):
-        fit_lock(lock(package("a", *wheels)), tmp_path, PYODIDE)
+        fit_lock(format_lock(format_package("a", *wheels)), tmp_path, PYODIDE)
 
 
-def test_what_is_not_needed_there_is_left_out(tmp_path):
-    linux = package("a", LINUX, marker="sys_platform != 'emscripten'")
-    wasm = package("b", ANY.replace("a-", "b-"), marker="sys_platform == 'emscripten'")
-    fitted = fit_lock(lock(linux, wasm), tmp_path, PYODIDE)
+def test_packages_with_a_false_marker_are_dropped(tmp_path):
+    linux = format_package("a", LINUX, marker="sys_platform != 'emscripten'")
+    wasm = format_package("b", ANY.replace("a-", "b-"), marker="sys_platform == 'emscripten'")
+    fitted = fit_lock(format_lock(linux, wasm), tmp_path, PYODIDE)
     assert 'name = "a"' not in fitted
     assert 'name = "b"' in fitted
     assert "marker" not in fitted
 
 
-def test_markers_see_a_browsers_python():
+def test_marker_environment_of_pyodide():
     seen = build_marker_environment(PYODIDE)
     assert Marker("sys_platform == 'emscripten' and python_version >= '3.14'").evaluate(seen)
     assert not Marker("platform_system == 'Linux' or os_name == 'nt'").evaluate(seen)

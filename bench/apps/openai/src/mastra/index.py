@@ -3,8 +3,7 @@
 import os
 from typing import TypedDict
 
-from mastra_core import Mastra, Workflow, create_logger, step, tool
-from mastra_core.agents import Agent
+from mastra_core import Agent, Mastra, Workflow, create_logger, step, tool
 
 
 class Number(TypedDict):

@@ -1,7 +1,6 @@
 """Agents: their protocol, their events, and the conversion of other objects to agents."""
 
 from mastra_core.agents.adapt import as_agent
-from mastra_core.agents.agent import Agent
 from mastra_core.agents.events import (
     AgentEvent,
     ApprovalRequired,
@@ -34,7 +33,6 @@ from mastra_core.agents.stop_conditions import has_tool_call, step_count
 from mastra_core.agents.suspended_runs import MemorySuspendedRuns, SuspendedRun, SuspendedRuns
 
 __all__ = (
-    "Agent",
     "AgentEvent",
     "AgentInfo",
     "AgentInput",

@@ -180,7 +180,7 @@ class Memory:
         await self.get_thread(thread_id, resource)
         await self.storage.threads.delete(thread_id)
 
-    async def list_messages(
+    async def messages(
         self, query: MessageQuery, resource: str | None = None
     ) -> Page[StoredMessage]:
         """Return the messages of one thread that match a query.

@@ -40,16 +40,16 @@ class RegistryAuth(httpx.Auth):
 
         Only the registry itself can tell that a token is too old, so none is thrown away before.
         """
-        sent = self._header
-        if sent:
-            request.headers["authorization"] = sent
+        header = self._header
+        if header:
+            request.headers["authorization"] = header
         response = yield request
         if response.status_code != httpx.codes.UNAUTHORIZED:
             return
         with self._lock:  # many uploads are refused at once, and one token will do for all
-            if self._header == sent:
+            if self._header == header:
                 self._header = yield from self._answer_challenge(response)
-        if self._header and self._header != sent:
+        if self._header and self._header != header:
             request.headers["authorization"] = self._header
             yield request
 
@@ -72,18 +72,18 @@ class RegistryAuth(httpx.Auth):
         request = self._build_token_request(challenge)
         response = yield request
         response.read()
-        where = request.url.host
+        host = request.url.host
         if response.status_code in _REFUSED:
             raise AuthError(
-                f"{where} gives no token for {' '.join(self._scopes)!r} ({response.status_code}).",
+                f"{host} gives no token for {' '.join(self._scopes)!r} ({response.status_code}).",
                 "Check the user, the password and what they may do.",
             )
         try:
-            told: dict[str, Any] = response.raise_for_status().json()
-            return str(told.get("token") or told["access_token"])
+            token: dict[str, Any] = response.raise_for_status().json()
+            return str(token.get("token") or token["access_token"])
         except (httpx.HTTPStatusError, ValueError, KeyError):
             raise AuthError(
-                f"{where} answered {response.status_code} and no token.",
+                f"{host} answered {response.status_code} and no token.",
                 "Run the same command again; if it stays so, ask who runs the registry.",
             ) from None
 
@@ -93,15 +93,15 @@ class RegistryAuth(httpx.Auth):
             require_https(realm)
         except ConfigError as error:
             raise AuthError(error.message, "The registry names a place that is not safe.") from None
-        given = {"service": challenge["service"]} if challenge.get("service") else {}
+        service = {"service": challenge["service"]} if challenge.get("service") else {}
         if self._login and self._login.refresh:
-            form = {"grant_type": "refresh_token", "client_id": _CLIENT, **given}
+            form = {"grant_type": "refresh_token", "client_id": _CLIENT, **service}
             form |= {"scope": " ".join(self._scopes), **_reveal_refresh_token(self._login.refresh)}
             return httpx.Request("POST", realm, data=form)
         basic = self._login.to_basic_header() if self._login else ""
         headers = {"authorization": basic} if basic else {}
         # Added to the realm's own query, which passing params= would replace.
-        url = httpx.URL(realm).copy_merge_params({**given, "scope": self._scopes})
+        url = httpx.URL(realm).copy_merge_params({**service, "scope": self._scopes})
         return httpx.Request("GET", url, headers=headers)
 
 

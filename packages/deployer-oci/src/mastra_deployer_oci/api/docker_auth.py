@@ -74,10 +74,10 @@ def find_stored_login(registry: str) -> Login | None:
     config = _load_config()
     helper = (config.get("credHelpers") or {}).get(registry) or config.get("credsStore")
     for key in _list_keys(registry):
-        found = _ask_helper(str(helper), key) if helper else None
-        found = found or _parse_config_entry((config.get("auths") or {}).get(key))
-        if found:
-            return found
+        login = _ask_helper(str(helper), key) if helper else None
+        login = login or _parse_config_entry((config.get("auths") or {}).get(key))
+        if login:
+            return login
     return None
 
 
@@ -88,9 +88,9 @@ def _list_keys(registry: str) -> tuple[str, ...]:
 
 
 def _load_config() -> Mapping[str, Any]:
-    home = os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker"
+    directory = os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker"
     try:
-        config = json.loads((Path(home) / "config.json").read_bytes())
+        config = json.loads((Path(directory) / "config.json").read_bytes())
     except (OSError, ValueError):
         return {}
     return config if isinstance(config, dict) else {}
@@ -122,7 +122,7 @@ def _ask_helper(helper: str, key: str) -> Login | None:
             "Install it, or set OCI_USERNAME and OCI_PASSWORD.",
         )
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             [program, "get"],
             input=key,
             capture_output=True,
@@ -130,13 +130,13 @@ def _ask_helper(helper: str, key: str) -> Login | None:
             timeout=_HELPER_TIMEOUT,
             check=False,
         )
-        told = json.loads(done.stdout) if done.returncode == 0 else {}
+        credentials = json.loads(process.stdout) if process.returncode == 0 else {}
     except (OSError, subprocess.TimeoutExpired, ValueError):
         raise AuthError(
             f"The credential helper {name!r} does not work.",
             f"Try it: echo {key} | {name} get. Or set OCI_USERNAME and OCI_PASSWORD.",
         ) from None
-    username, secret = told.get("Username", ""), told.get("Secret", "")
+    username, secret = credentials.get("Username", ""), credentials.get("Secret", "")
     if not secret:
         return None  # it knows no login for this registry
     if username == _IDENTITY:

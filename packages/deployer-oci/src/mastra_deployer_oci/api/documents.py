@@ -55,32 +55,34 @@ class Document:
         return {"mediaType": self.media_type, "digest": self.digest, "size": size, **extra}
 
 
-def merge_config(own: Mapping[str, Any], base: Mapping[str, Any] | None) -> Document:
+def merge_config(app_config: Mapping[str, Any], base_config: Mapping[str, Any] | None) -> Document:
     """The config of an image: its own part laid over that of its base.
 
     :param own: as the bundle has it: ``architecture``, ``os``, ``created``, ``config``,
         ``rootfs`` and ``history``.
     """
-    if base is None:
-        return Document.from_value(own, CONFIG)
-    below, above = base.get("config") or {}, own["config"]
+    if base_config is None:
+        return Document.from_value(app_config, CONFIG)
+    base_container, app_container = base_config.get("config") or {}, app_config["config"]
     # An entrypoint of the base would be put in front of our command.
-    kept = {key: value for key, value in below.items() if key not in ("Entrypoint", "OnBuild")}
+    inherited = {
+        key: value for key, value in base_container.items() if key not in ("Entrypoint", "OnBuild")
+    }
     config = {
-        **kept,
-        **above,
-        "Env": _merge_environment([*(below.get("Env") or ()), *above["Env"]]),
-        "Labels": {**(below.get("Labels") or {}), **above["Labels"]},
+        **inherited,
+        **app_container,
+        "Env": _merge_environment([*(base_container.get("Env") or ()), *app_container["Env"]]),
+        "Labels": {**(base_container.get("Labels") or {}), **app_container["Labels"]},
     }
-    layers = base["rootfs"]["diff_ids"]
-    merged = {
-        **{key: base[key] for key in ("variant", "os.version") if key in base},
-        **own,
+    layers = base_config["rootfs"]["diff_ids"]
+    document = {
+        **{key: base_config[key] for key in ("variant", "os.version") if key in base_config},
+        **app_config,
         "config": config,
-        "rootfs": {"type": "layers", "diff_ids": [*layers, *own["rootfs"]["diff_ids"]]},
-        "history": [*_complete_history(base, len(layers)), *own["history"]],
+        "rootfs": {"type": "layers", "diff_ids": [*layers, *app_config["rootfs"]["diff_ids"]]},
+        "history": [*_complete_history(base_config, len(layers)), *app_config["history"]],
     }
-    return Document.from_value(merged, CONFIG)
+    return Document.from_value(document, CONFIG)
 
 
 def _merge_environment(items: Iterable[str]) -> list[str]:

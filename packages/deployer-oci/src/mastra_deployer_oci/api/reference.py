@@ -46,13 +46,13 @@ class Reference:
         if registry in (DOCKER_HUB, "index.docker.io"):
             registry = DOCKER_HUB
             path = path if "/" in path else f"library/{path}"
-        good = (
+        is_valid = (
             _REPOSITORY.fullmatch(path)
             and (not tag or _TAG.fullmatch(tag))
             and (not digest or DIGEST.fullmatch(digest))
             and re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+)(:\d+)?", registry)
         )
-        if not good or rest.endswith(":"):
+        if not is_valid or rest.endswith(":"):
             raise ConfigError(
                 f"{text!r} is no image's name.",
                 "Write registry.example/team/app, in small letters.",

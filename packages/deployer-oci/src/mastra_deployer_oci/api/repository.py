@@ -48,56 +48,56 @@ class Repository:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+    def __exit__(self, error_type: object, error: BaseException | None, trace: object) -> None:
         self.client.close()
         if isinstance(error, AuthError):  # the kit cannot know where a registry's login comes from
             raise AuthError(error.message, f"{self._login_hint} docker login {self.image.registry}")
 
     def has_blob(self, digest: str) -> bool:
         """``HEAD /v2/<name>/blobs/<digest>``."""
-        answer = self.client.head(f"{self._root}/blobs/{digest}", extensions=_ACCEPT_NOT_FOUND)
-        return answer.status_code != _NOT_FOUND
+        response = self.client.head(f"{self._root}/blobs/{digest}", extensions=_ACCEPT_NOT_FOUND)
+        return response.status_code != _NOT_FOUND
 
     def read_blob(self, digest: str) -> bytes:
         """``GET /v2/<name>/blobs/<digest>``, for what is small.
 
         :raises ApiError: where it is not there, or is not what its digest says.
         """
-        answer = self.client.get(f"{self._root}/blobs/{digest}", follow_redirects=True)
-        return self._verify_content(answer.content, digest)
+        response = self.client.get(f"{self._root}/blobs/{digest}", follow_redirects=True)
+        return self._verify_content(response.content, digest)
 
     def download(self, digest: str, target: Path) -> None:
         """``GET /v2/<name>/blobs/<digest>`` into a file.
 
         :raises ApiError: where it is not there, or is not what its digest says.
         """
-        found = hashlib.sha256()
+        hasher = hashlib.sha256()
         url = f"{self._root}/blobs/{digest}"
         with (
-            self.client.stream("GET", url, follow_redirects=True) as answer,
+            self.client.stream("GET", url, follow_redirects=True) as response,
             target.open("wb") as file,
         ):
-            for piece in answer.iter_raw(_CHUNK):
-                found.update(piece)
-                file.write(piece)
-        self._raise_for_digest(f"sha256:{found.hexdigest()}", digest)
+            for chunk in response.iter_raw(_CHUNK):
+                hasher.update(chunk)
+                file.write(chunk)
+        self._raise_for_digest(f"sha256:{hasher.hexdigest()}", digest)
 
     def find_manifest(self, pointer: str) -> Document | None:
         """``GET /v2/<name>/manifests/<tag or digest>``; ``None`` where there is none.
 
         :raises ApiError: where it is not what its digest says.
         """
-        answer = self.client.get(
+        response = self.client.get(
             f"{self._root}/manifests/{pointer}",
             headers={"accept": ", ".join(_TYPES)},
             extensions=_ACCEPT_NOT_FOUND,
         )
-        if answer.status_code == _NOT_FOUND:
+        if response.status_code == _NOT_FOUND:
             return None
         if pointer.startswith("sha256:"):
-            self._verify_content(answer.content, pointer)
-        media_type = answer.headers.get("content-type", "").partition(";")[0]
-        return Document(content=answer.content, media_type=media_type)
+            self._verify_content(response.content, pointer)
+        media_type = response.headers.get("content-type", "").partition(";")[0]
+        return Document(content=response.content, media_type=media_type)
 
     def put_manifest(self, pointer: str, document: Document) -> None:
         """``PUT /v2/<name>/manifests/<tag or digest>``; moving a tag is one such request."""
@@ -118,21 +118,21 @@ class Repository:
     def _iter_tag_pages(self) -> Iterator[Sequence[str]]:
         url = f"{self._root}/tags/list?n={_PAGE}"
         while url:
-            answer = self.client.get(url, extensions=_ACCEPT_NOT_FOUND)
-            if answer.status_code == _NOT_FOUND:
+            response = self.client.get(url, extensions=_ACCEPT_NOT_FOUND)
+            if response.status_code == _NOT_FOUND:
                 return
-            yield answer.json().get("tags") or ()
-            following = _NEXT.search(answer.headers.get("link", ""))
-            url = str(answer.url.join(following[1])) if following else ""
+            yield response.json().get("tags") or ()
+            next_page = _NEXT.search(response.headers.get("link", ""))
+            url = str(response.url.join(next_page[1])) if next_page else ""
 
     def _verify_content(self, content: bytes, digest: str) -> bytes:
         self._raise_for_digest(f"sha256:{hashlib.sha256(content).hexdigest()}", digest)
         return content
 
-    def _raise_for_digest(self, found: str, digest: str) -> None:
-        if found != digest:
+    def _raise_for_digest(self, actual: str, expected: str) -> None:
+        if actual != expected:
             raise ApiError(
-                f"{self.image.registry} sent {found!r} for {digest!r}.",
+                f"{self.image.registry} sent {actual!r} for {expected!r}.",
                 "Something on the way changes what is sent; run the same command again.",
             )
 
@@ -184,5 +184,5 @@ def open_target(
     scopes = [f"repository:{image.repository}:{actions}"]
     if mount_from and mount_from != image.repository:
         scopes.append(f"repository:{mount_from}:pull")
-    cure = "Set OCI_USERNAME and OCI_PASSWORD, or OCI_TOKEN, or run:"
-    return open_repository(image, login, settings.api_url, scopes=scopes, login_hint=cure)
+    login_hint = "Set OCI_USERNAME and OCI_PASSWORD, or OCI_TOKEN, or run:"
+    return open_repository(image, login, settings.api_url, scopes=scopes, login_hint=login_hint)

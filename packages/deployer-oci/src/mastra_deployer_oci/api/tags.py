@@ -21,8 +21,8 @@ def build_id(digest: str) -> str:
 
 def build_record_tag(moment: dt.datetime, digest: str) -> str:
     """A record's tag: sorted by name, records are sorted by time."""
-    time = f"{moment:%Y%m%dt%H%M%S}{moment.microsecond // 1000:03}z"
-    return f"mastra-{time}-{digest.removeprefix('sha256:')[:12]}"
+    timestamp = f"{moment:%Y%m%dt%H%M%S}{moment.microsecond // 1000:03}z"
+    return f"mastra-{timestamp}-{digest.removeprefix('sha256:')[:12]}"
 
 
 def parse_record_time(name: str) -> dt.datetime:
@@ -42,6 +42,6 @@ def choose_tag(production: str, environment: str, branch: str) -> str:
         return f"{_PREVIEW}local"
     slug = re.sub(r"[^a-z0-9._-]+", "-", branch.lower()).strip("-.")[:_MAX_LENGTH]
     if slug != branch:
-        mark = hashlib.sha256(branch.encode()).hexdigest()[:6]
-        slug = f"{slug}-{mark}"
+        suffix = hashlib.sha256(branch.encode()).hexdigest()[:6]
+        slug = f"{slug}-{suffix}"
     return _PREVIEW + slug

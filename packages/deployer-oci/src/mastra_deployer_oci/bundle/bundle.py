@@ -39,18 +39,18 @@ def bundle_image(build: Build, directory: Path, settings: OciDeployer, report: R
     layers.append(write_layer("dependencies", _iter_dependencies(build), blobs))
     layers.append(write_layer("app", _iter_app(build), blobs))
     base = "" if settings.base == SCRATCH else settings.base.format(python=build.platform.python)
-    parts = ImagePlan(
+    plan = ImagePlan(
         base=str(Reference.parse(base)) if base else "",
         architecture=architecture,
         layers=tuple(layers),
         config=build_image_config(settings, build.manifest, architecture, layers),
         app=_hash_app(build),
     )
-    write_plan(parts, directory)
-    write_layout(parts, directory)
+    write_plan(plan, directory)
+    write_layout(plan, directory)
     if (build.directory / _SBOM).is_file():
         shutil.copyfile(build.directory / _SBOM, directory / _SBOM)
-    return Bundle.seal(build, directory, "oci", base=parts.base, architecture=architecture)
+    return Bundle.seal(build, directory, "oci", base=plan.base, architecture=architecture)
 
 
 def _write_interpreter_layer(

@@ -18,7 +18,7 @@ _LAST_PORT = 65535
 
 def check_build(build: Build, settings: OciDeployer) -> list[Problem]:
     """Names, numbers and the machine, before any work is done."""
-    found = [
+    problems = [
         _to_problem(lambda: to_architecture(build.platform.wheels)),
         _to_problem(lambda: _check_image(settings.image)),
         _to_problem(lambda: _check_base(settings, build)),
@@ -26,14 +26,14 @@ def check_build(build: Build, settings: OciDeployer) -> list[Problem]:
     if not re.fullmatch(r"\d+(:\d+)?", settings.user):
         message = f"user={settings.user!r} is no number."
         hint = "Write user:group in numbers: names differ between images."
-        found.append(Problem(message=message, hint=hint))
+        problems.append(Problem(message=message, hint=hint))
     elif settings.user.partition(":")[0] == "0":
         message = "The image runs as root."
-        found.append(Problem(message=message, hint="Leave user= out.", severity="warning"))
+        problems.append(Problem(message=message, hint="Leave user= out.", severity="warning"))
     if not 0 <= settings.port <= _LAST_PORT:
         message = f"port={settings.port} is no port."
-        found.append(Problem(message=message, hint=f"Write a number up to {_LAST_PORT}."))
-    return [problem for problem in found if problem]
+        problems.append(Problem(message=message, hint=f"Write a number up to {_LAST_PORT}."))
+    return [problem for problem in problems if problem]
 
 
 def _to_problem(check: Callable[[], object]) -> Problem | None:
@@ -47,11 +47,11 @@ def _to_problem(check: Callable[[], object]) -> Problem | None:
 def _check_image(image: str) -> None:
     if not image:
         return  # it refers to a variable that only deploying reads
-    found = Reference.parse(image)
-    if found.tag or found.digest:
+    reference = Reference.parse(image)
+    if reference.tag or reference.digest:
         raise ConfigError(
             f"image={image!r} has a tag or a digest.",
-            f"Write image={found.name}; deploying tags it, and -s tag=... names production's tag.",
+            f"Write image={reference.name}; deploying tags it, and -s tag=... names production's tag.",
         )
 
 
@@ -70,10 +70,10 @@ def inspect_bundle(bundle: Bundle) -> list[Problem]:
     """Every layer is there, whole."""
     from mastra_deployer_oci.bundle.image_plan import BLOBS, read_plan
 
-    found = []
+    problems = []
     for layer in read_plan(bundle.directory).layers:
         path = bundle.directory / BLOBS / layer.digest.removeprefix("sha256:")
         if not path.is_file() or path.stat().st_size != layer.size:
             message = f"The layer {layer.purpose!r} ({layer.digest}) is not whole."
-            found.append(Problem(message=message, hint="Bundle again: mastra bundle oci."))
-    return found
+            problems.append(Problem(message=message, hint="Bundle again: mastra bundle oci."))
+    return problems

@@ -88,7 +88,7 @@ def _build_environment(settings: OciDeployer, port: int) -> list[str]:
 
 def _build_labels(settings: OciDeployer, manifest: BundleManifest) -> dict[str, str]:
     """Names of variables and never values: who runs the image has to know what to set."""
-    found = {
+    labels = {
         "org.opencontainers.image.title": (settings.image or "").rpartition("/")[2],
         "mastra.entry": manifest.entry,
         "mastra.python": manifest.python,
@@ -98,16 +98,16 @@ def _build_labels(settings: OciDeployer, manifest: BundleManifest) -> dict[str, 
         **{f"mastra.version.{name}": text for name, text in manifest.versions.items()},
         **settings.labels,
     }
-    return {name: text for name, text in found.items() if text}
+    return {name: text for name, text in labels.items() if text}
 
 
 def _read_created() -> str:
     """1970, or what ``SOURCE_DATE_EPOCH`` says: a real time would make every image another."""
     text = os.environ.get("SOURCE_DATE_EPOCH") or "0"
     try:
-        moment = dt.datetime.fromtimestamp(int(text), dt.UTC)
+        created = dt.datetime.fromtimestamp(int(text), dt.UTC)
     except (ValueError, OverflowError, OSError):
         raise ConfigError(
             f"SOURCE_DATE_EPOCH is {text!r}.", "Set it to seconds since 1970, or not at all."
         ) from None
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return created.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -21,10 +21,10 @@ __all__ = ("build_descriptors", "build_image", "extract_platform", "write_layout
 _NAME = "org.opencontainers.image.ref.name"
 
 
-def build_descriptors(parts: ImagePlan) -> list[dict[str, Any]]:
+def build_descriptors(plan: ImagePlan) -> list[dict[str, Any]]:
     """The app's own layers, as a manifest names them."""
     return [
-        {"mediaType": LAYER, "digest": layer.digest, "size": layer.size} for layer in parts.layers
+        {"mediaType": LAYER, "digest": layer.digest, "size": layer.size} for layer in plan.layers
     ]
 
 
@@ -49,12 +49,12 @@ def build_image(
     return config, build_manifest(config, layers, {"mastra.app": parts.app, **(annotations or {})})
 
 
-def write_layout(parts: ImagePlan, directory: Path) -> None:
+def write_layout(plan: ImagePlan, directory: Path) -> None:
     """Make a bundle a layout; without a base it is a whole image, else only its layers."""
     (directory / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
     images = []
-    if not parts.base:
-        config, manifest = build_image(parts)
+    if not plan.base:
+        config, manifest = build_image(plan)
         for document in (config, manifest):
             name = document.digest.removeprefix("sha256:")
             (directory / BLOBS / name).write_bytes(document.content)

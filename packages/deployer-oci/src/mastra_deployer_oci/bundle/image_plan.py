@@ -43,11 +43,11 @@ def read_plan(directory: Path) -> ImagePlan:
     :raises BundleError: where they are missing, or of another version of this package.
     """
     try:
-        parts = msgspec.json.decode((directory / PLAN_FILE).read_bytes(), type=ImagePlan)
-        for layer in parts.layers:
+        plan = msgspec.json.decode((directory / PLAN_FILE).read_bytes(), type=ImagePlan)
+        for layer in plan.layers:
             if not DIGEST.fullmatch(layer.digest):  # it is a file's name, and leads nowhere else
                 raise msgspec.ValidationError(f"{layer.digest!r} is no digest")
-        return parts
+        return plan
     except (OSError, msgspec.DecodeError) as error:
         raise BundleError(
             f"{PLAN_FILE} in {str(directory)!r} cannot be read: {error}.",

@@ -40,15 +40,15 @@ def build_interpreter_layer(python: Python, user: str, blobs: Path) -> Layer:
     :param user: ``user[:group]`` in numbers.
     """
 
-    def make(blobs: Path) -> Layer:
+    def write(blobs: Path) -> Layer:
         with tempfile.TemporaryDirectory(prefix="mastra-layer-") as scratch:
-            entries = [*_iter_python_entries(python, Path(scratch)), *around]
+            entries = [*_iter_python_entries(python, Path(scratch)), *system_entries]
             return write_layer(f"Python {python.full}", entries, blobs)
 
     modules = sorted(python.library.glob("lib-dynload/*.so"))
-    wanted = [path for path in modules if not path.name.startswith(_EXCLUDED_PREFIXES)]
-    around = [*iter_libraries(python.path, wanted), *_iter_system_entries(user)]
-    return get_or_make_layer(_compute_key(python, around), blobs, make)
+    included = [path for path in modules if not path.name.startswith(_EXCLUDED_PREFIXES)]
+    system_entries = [*iter_libraries(python.path, included), *_iter_system_entries(user)]
+    return get_or_make_layer(_compute_key(python, system_entries), blobs, write)
 
 
 def _compute_key(python: Python, extra: list[Entry]) -> str:
@@ -65,9 +65,9 @@ def _compute_key(python: Python, extra: list[Entry]) -> str:
 
 
 def _iter_library_files(python: Python) -> Iterator[Path]:
-    for folder, inner, names in os.walk(python.library):
-        inner[:] = sorted(set(inner) - _select_ignored(folder, inner))
-        yield from (Path(folder) / name for name in sorted(names))
+    for directory, subdirectories, names in os.walk(python.library):
+        subdirectories[:] = sorted(set(subdirectories) - _select_ignored(directory, subdirectories))
+        yield from (Path(directory) / name for name in sorted(names))
 
 
 def _iter_python_entries(python: Python, scratch: Path) -> Iterator[Entry]:
@@ -90,7 +90,7 @@ def _select_ignored(directory: str, names: list[str]) -> set[str]:
 def _compile(python: Python, tree: Path) -> None:
     """Bytecode that no time stamp makes stale: in the image every file is of 1970."""
     mode = ["--invalidation-mode", "unchecked-hash"]
-    done = subprocess.run(
+    process = subprocess.run(
         [str(python.path), "-I", "-S", "-m", "compileall", "-qq", "-f", "-j", "0", *mode]
         + ["-s", str(tree), "-p", f"/{PREFIX}", str(tree)],
         capture_output=True,
@@ -98,20 +98,20 @@ def _compile(python: Python, tree: Path) -> None:
         check=False,
         env={**os.environ, "PYTHONHASHSEED": "0"},
     )
-    if done.returncode and "SyntaxError" not in done.stdout:
+    if process.returncode and "SyntaxError" not in process.stdout:
         raise BundleError(
-            f"{str(python.path)!r} could not compile its library: {done.stderr.strip()[-300:]}",
+            f"{str(python.path)!r} could not compile its library: {process.stderr.strip()[-300:]}",
             "Check the free space, or pass -s interpreter=PATH with another Python.",
         )
 
 
 def _iter_system_entries(user: str) -> Iterator[Entry]:
-    number, _, group = user.partition(":")
-    names = {"user": number, "group": group or number}
+    uid, _, group = user.partition(":")
+    names = {"user": uid, "group": group or uid}
     yield Entry(path="etc/passwd", content=_USERS.format(**names).encode())
     yield Entry(path="etc/group", content=_GROUP.format(**names).encode())
     yield Entry(path="etc/nsswitch.conf", content=_SWITCH.encode())
     yield Entry(path="tmp", mode=0o1777, directory=True)
-    found = ssl.get_default_verify_paths().cafile or f"/{_CERTIFICATES}"
-    if Path(found).is_file():
-        yield Entry(path=_CERTIFICATES, content=Path(found).read_bytes())
+    certificates = ssl.get_default_verify_paths().cafile or f"/{_CERTIFICATES}"
+    if Path(certificates).is_file():
+        yield Entry(path=_CERTIFICATES, content=Path(certificates).read_bytes())

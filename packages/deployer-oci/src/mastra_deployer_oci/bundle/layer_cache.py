@@ -23,29 +23,29 @@ def get_or_make_layer(key: str, blobs: Path, make: Callable[[Path], Layer]) -> L
 
     :raises ConfigError: when the cache cannot be made.
     """
-    place = cache_directory("oci-layers") / key
+    directory = cache_directory("oci-layers") / key
     with contextlib.suppress(OSError, msgspec.DecodeError):
-        return _load_layer(place, blobs)
+        return _load_layer(directory, blobs)
     layer = make(blobs)
     with contextlib.suppress(OSError):
-        _store_layer(layer, blobs, place)
+        _store_layer(layer, blobs, directory)
     return layer
 
 
-def _load_layer(place: Path, blobs: Path) -> Layer:
-    layer = msgspec.json.decode((place / "layer.json").read_bytes(), type=Layer)
+def _load_layer(directory: Path, blobs: Path) -> Layer:
+    layer = msgspec.json.decode((directory / "layer.json").read_bytes(), type=Layer)
     blobs.mkdir(parents=True, exist_ok=True)
     name = layer.digest.removeprefix("sha256:")
-    shutil.copyfile(place / name, blobs / name)
+    shutil.copyfile(directory / name, blobs / name)
     return layer
 
 
-def _store_layer(layer: Layer, blobs: Path, place: Path) -> None:
-    place.parent.mkdir(parents=True, exist_ok=True)
+def _store_layer(layer: Layer, blobs: Path, directory: Path) -> None:
+    directory.parent.mkdir(parents=True, exist_ok=True)
     name = layer.digest.removeprefix("sha256:")
-    with tempfile.TemporaryDirectory(dir=place.parent, ignore_cleanup_errors=True) as scratch:
-        made = Path(scratch) / "made"
-        made.mkdir()
-        shutil.copyfile(blobs / name, made / name)
-        (made / "layer.json").write_bytes(msgspec.json.encode(layer))
-        made.rename(place)  # whole or not at all
+    with tempfile.TemporaryDirectory(dir=directory.parent, ignore_cleanup_errors=True) as temporary:
+        draft = Path(temporary) / "made"
+        draft.mkdir()
+        shutil.copyfile(blobs / name, draft / name)
+        (draft / "layer.json").write_bytes(msgspec.json.encode(layer))
+        draft.rename(directory)  # whole or not at all

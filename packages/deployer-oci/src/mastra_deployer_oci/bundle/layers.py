@@ -117,13 +117,13 @@ class _DigestWriter:
 
 def _add_parents(entries: Iterable[Entry]) -> Iterator[Entry]:
     """Sorted, and with every directory on the way."""
-    found = {entry.path: entry for entry in entries}
-    for path in list(found):
+    by_path = {entry.path: entry for entry in entries}
+    for path in list(by_path):
         for parent in PurePosixPath(path).parents:
             if str(parent) != ".":
-                place = str(parent)
-                found.setdefault(place, Entry(path=place, mode=0o755, directory=True))
-    return (found[path] for path in sorted(found))
+                directory = str(parent)
+                by_path.setdefault(directory, Entry(path=directory, mode=0o755, directory=True))
+    return (by_path[path] for path in sorted(by_path))
 
 
 def _add_entry(archive: tarfile.TarFile, entry: Entry) -> None:

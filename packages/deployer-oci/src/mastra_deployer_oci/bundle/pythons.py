@@ -64,9 +64,9 @@ def open_python(version: str, machine: str, source: str, preferred: str) -> Iter
 
 def _find_installed(version: str, machine: str, preferred: str) -> Python:
     for path in _iter_candidates(version, preferred):
-        found = probe_python(path)
-        if found and (found.version, found.machine, found.libc) == (version, machine, "glibc"):
-            return found
+        python = probe_python(path)
+        if python and (python.version, python.machine, python.libc) == (version, machine, "glibc"):
+            return python
     raise BundleError(
         f"There is no Python {version} for Linux on {machine} here to put into the image.",
         "Install it, pass -s interpreter=PATH with one, or use a base image: -s base=...",
@@ -81,10 +81,10 @@ def _iter_candidates(version: str, preferred: str) -> Iterator[str]:
 
 def probe_python(path: str) -> Python | None:
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             [path, "-I", "-S", "-c", _PROBE], capture_output=True, timeout=20, check=True
         )
-        executable, version, full, machine, libc, library, folder = json.loads(done.stdout)
+        executable, version, full, machine, libc, library, folder = json.loads(process.stdout)
     except (OSError, subprocess.SubprocessError, ValueError):
         return None
     return Python(
@@ -100,20 +100,20 @@ def probe_python(path: str) -> Python | None:
 
 def _find_in_tree(tree: Path, version: str, machine: str, source: str) -> Python:
     # As python-build-standalone packs it: bare, in python/, or in python/install/.
-    depths = (f"{up}bin/python{version}" for up in ("", "*/", "*/*/"))
-    places = (path for pattern in depths for path in sorted(tree.glob(pattern)))
-    found = next(filter(None, map(probe_python, map(str, places))), None)
-    if found is None:
+    patterns = (f"{up}bin/python{version}" for up in ("", "*/", "*/*/"))
+    paths = (path for pattern in patterns for path in sorted(tree.glob(pattern)))
+    python = next(filter(None, map(probe_python, map(str, paths))), None)
+    if python is None:
         raise ConfigError(
             f"interpreter={source!r} has no Python {version} that runs here.",
             "It must hold bin/python3.X for this machine, as python-build-standalone does.",
         )
-    if found.machine != machine:
+    if python.machine != machine:
         raise ConfigError(
-            f"interpreter={source!r} is for {found.machine}, and the image for {machine}.",
+            f"interpreter={source!r} is for {python.machine}, and the image for {machine}.",
             "Take the interpreter for the image's machine.",
         )
-    return found
+    return python
 
 
 def _unpack(path: Path, scratch: Path) -> Path:

@@ -38,31 +38,31 @@ def iter_libraries(executable: Path, modules: list[Path]) -> Iterator[Entry]:
     :param modules: its extension modules, all in one directory.
     :raises BundleError: where one is missing.
     """
-    linked = _trace_libraries(executable, modules)
-    if not linked.libraries:  # a static interpreter
+    trace = _trace_libraries(executable, modules)
+    if not trace.libraries:  # a static interpreter
         return
     # The loader always looks where the C library is: whatever path led to a library, there it
     # is found.
-    home = linked.libraries["libc.so.6"].parent
-    libraries = {**_find_assumed(home), **linked.libraries}
+    directory = trace.libraries["libc.so.6"].parent
+    libraries = {**_find_assumed(directory), **trace.libraries}
     for name, path in libraries.items():
-        place = f"{home.as_posix().lstrip('/')}/{name}"
-        yield Entry(path=place, mode=0o755, source=path.resolve())
-    yield Entry(path=linked.loader.lstrip("/"), mode=0o755, source=Path(linked.loader).resolve())
+        target = f"{directory.as_posix().lstrip('/')}/{name}"
+        yield Entry(path=target, mode=0o755, source=path.resolve())
+    yield Entry(path=trace.loader.lstrip("/"), mode=0o755, source=Path(trace.loader).resolve())
 
 
-def _find_assumed(home: Path) -> dict[str, Path]:
-    return {name: home / name for name in _ASSUMED if (home / name).exists()}
+def _find_assumed(directory: Path) -> dict[str, Path]:
+    return {name: directory / name for name in _ASSUMED if (directory / name).exists()}
 
 
 def _trace_libraries(executable: Path, modules: list[Path]) -> _LinkedLibraries:
     """What the loader itself says it would load, asked once for all: nothing runs."""
-    hidden = ("LD_LIBRARY_PATH", "LD_PRELOAD")
-    environment = {name: value for name, value in os.environ.items() if name not in hidden}
+    excluded = ("LD_LIBRARY_PATH", "LD_PRELOAD")
+    environment = {name: value for name, value in os.environ.items() if name not in excluded}
     environment["LD_TRACE_LOADED_OBJECTS"] = "1"
     # Relative to where they are: a space or a colon in the path would end a name.
     environment["LD_PRELOAD"] = ":".join(f"./{path.name}" for path in modules)
-    done = subprocess.run(
+    process = subprocess.run(
         [str(executable), "-I", "-S", "-c", ""],  # what a static one, which has no loader, runs
         capture_output=True,
         text=True,
@@ -70,13 +70,13 @@ def _trace_libraries(executable: Path, modules: list[Path]) -> _LinkedLibraries:
         env=environment,
         cwd=modules[0].parent if modules else None,
     )
-    if missing := sorted(set(_MISSING.findall(done.stdout))):
+    if missing := sorted(set(_MISSING.findall(process.stdout))):
         raise BundleError(
             f"The interpreter needs libraries that are not here: {', '.join(missing)}.",
             "Install them, or pass -s interpreter=PATH with another Python.",
         )
-    loaders = sorted(set(_LOADER.findall(done.stdout)))
-    libraries = {name: Path(path) for name, path in sorted(_LIBRARY.findall(done.stdout))}
+    loaders = sorted(set(_LOADER.findall(process.stdout)))
+    libraries = {name: Path(path) for name, path in sorted(_LIBRARY.findall(process.stdout))}
     if libraries and (len(loaders) != 1 or "libc.so.6" not in libraries):
         raise BundleError(
             "The interpreter is not for glibc.", "Take one that is, or use a base image."

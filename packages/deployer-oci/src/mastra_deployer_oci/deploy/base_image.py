@@ -57,8 +57,8 @@ def open_base(
 ) -> Repository:
     """The base's repository; the target's credentials are for the target's registry only."""
     if reference.registry == Reference.parse(settings.image).registry:
-        there = dataclasses.replace(settings, image=reference.name)
-        return open_target(there, credentials, actions="pull")
+        base_settings = dataclasses.replace(settings, image=reference.name)
+        return open_target(base_settings, credentials, actions="pull")
     return open_repository(reference, find_stored_login(reference.registry))
 
 
@@ -67,15 +67,15 @@ def load_base(registry: Repository, reference: Reference, architecture: str) -> 
 
     :raises DeployError: where there is none, or none for this machine.
     """
-    found = registry.find_manifest(reference.pointer)
-    if found is None:
+    document = registry.find_manifest(reference.pointer)
+    if document is None:
         raise DeployError(
             f"The base image {str(reference)!r} is not there.",
             "Check its name and tag: -s base=..., or take none: -s base=scratch+python.",
         )
-    if "manifests" in found.value:
-        found = _select_platform(registry, found, reference, architecture)
-    manifest = found.value
+    if "manifests" in document.value:
+        document = _select_platform(registry, document, reference, architecture)
+    manifest = document.value
     if "config" not in manifest or "layers" not in manifest:
         raise DeployError(
             f"The base image {str(reference)!r} is of a kind that is not known.",
@@ -85,42 +85,42 @@ def load_base(registry: Repository, reference: Reference, architecture: str) -> 
     if config.get("architecture") != architecture:
         raise _build_platform_error(reference, architecture, [str(config.get("architecture"))])
     layers = tuple(_to_oci_layer(item, reference) for item in manifest["layers"])
-    return BaseImage(reference=reference, digest=found.digest, config=config, layers=layers)
+    return BaseImage(reference=reference, digest=document.digest, config=config, layers=layers)
 
 
 def _select_platform(
     registry: Repository, index: Document, reference: Reference, architecture: str
 ) -> Document:
-    offered = [item for item in index.value["manifests"] if "platform" in item]
-    for item in offered:
+    candidates = [item for item in index.value["manifests"] if "platform" in item]
+    for item in candidates:
         platform = item["platform"]
         if (platform.get("os"), platform.get("architecture")) == ("linux", architecture):
-            found = registry.find_manifest(item["digest"])
-            if found is not None:
-                return found
+            document = registry.find_manifest(item["digest"])
+            if document is not None:
+                return document
     raise _build_platform_error(
-        reference, architecture, [item["platform"].get("architecture", "") for item in offered]
+        reference, architecture, [item["platform"].get("architecture", "") for item in candidates]
     )
 
 
 def _build_platform_error(
-    reference: Reference, architecture: str, offered: list[str]
+    reference: Reference, architecture: str, architectures: list[str]
 ) -> DeployError:
-    listed = ", ".join(sorted(set(offered) - {"unknown"})) or "none"
+    available = ", ".join(sorted(set(architectures) - {"unknown"})) or "none"
     return DeployError(
         f"The base image {str(reference)!r} is not for linux/{architecture}.",
-        f"It is for {listed}. Take another base, or build for another --platform.",
+        f"It is for {available}. Take another base, or build for another --platform.",
     )
 
 
 def _to_oci_layer(item: Mapping[str, Any], reference: Reference) -> Mapping[str, Any]:
-    kind = _LAYERS.get(item["mediaType"])
-    if kind is None or not DIGEST.fullmatch(item["digest"]):  # a digest becomes a file's name
+    suffix = _LAYERS.get(item["mediaType"])
+    if suffix is None or not DIGEST.fullmatch(item["digest"]):  # a digest becomes a file's name
         raise DeployError(
             f"The base image {str(reference)!r} has a layer of type {item['mediaType']!r}.",
             "Take a base whose layers may be pushed elsewhere.",
         )
-    return {"mediaType": _OCI_LAYER + kind, "digest": item["digest"], "size": item["size"]}
+    return {"mediaType": _OCI_LAYER + suffix, "digest": item["digest"], "size": item["size"]}
 
 
 def list_base_blobs(

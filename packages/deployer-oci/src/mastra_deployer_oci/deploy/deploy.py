@@ -50,18 +50,18 @@ def deploy(
     from mastra_deployer_oci.releases.release import publish, to_deployment
     from mastra_deployer_oci.releases.release_log import ReleaseLog
 
-    with _open_image(bundle, settings, credentials, request) as (registry, made):
+    with _open_image(bundle, settings, credentials, request) as (registry, image):
         report.step("Sending layers")
-        push_blobs(registry, made.blobs, report)
+        push_blobs(registry, image.blobs, report)
         report.step("Tagging")
         for document in {
-            made.manifest.digest: made.manifest,
-            made.image.digest: made.image,
+            image.manifest.digest: image.manifest,
+            image.image.digest: image.image,
         }.values():
             registry.put_manifest(document.digest, document)
-        registry.put_manifest(build_id(made.image.digest), made.image)
-        wanted = _build_record(settings, request, made)
-        record = publish(registry, ReleaseLog(registry), wanted, same_app=settings.merge)
+        registry.put_manifest(build_id(image.image.digest), image.image)
+        event = _build_record(settings, request, image)
+        record = publish(registry, ReleaseLog(registry), event, same_app=settings.merge)
         deployment = to_deployment(registry, record, live=True)
         return dataclasses.replace(deployment, next=_list_next_steps(bundle, registry, record))
 
@@ -110,16 +110,16 @@ def _open_image(
     from mastra_deployer_oci.bundle.image_plan import read_plan
     from mastra_deployer_oci.deploy.base_image import load_base, open_base
 
-    parts = read_plan(bundle.directory)
-    reference = Reference.parse(parts.base) if parts.base else None
+    image_plan = read_plan(bundle.directory)
+    reference = Reference.parse(image_plan.base) if image_plan.base else None
     with contextlib.ExitStack() as stack:
-        source, base, also = None, None, ""
+        source, base, mount_from = None, None, ""
         if reference:
             source = stack.enter_context(open_base(reference, settings, credentials))
-            base = load_base(source, reference, parts.architecture)
-            same = reference.registry == Reference.parse(settings.image).registry
-            also = reference.repository if same else ""
-        registry = stack.enter_context(open_target(settings, credentials, mount_from=also))
+            base = load_base(source, reference, image_plan.architecture)
+            is_same_registry = reference.registry == Reference.parse(settings.image).registry
+            mount_from = reference.repository if is_same_registry else ""
+        registry = stack.enter_context(open_target(settings, credentials, mount_from=mount_from))
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mastra-base-")))
         blobs = _list_base_blobs(source, base, registry, scratch)
         tag = choose_tag(settings.tag, request.environment, request.branch)
@@ -146,9 +146,9 @@ def _assemble_image(
     from mastra_deployer_oci.bundle.image_plan import read_plan
     from mastra_deployer_oci.deploy.multi_arch import merge_index
 
-    parts = read_plan(bundle.directory)
+    image_plan = read_plan(bundle.directory)
     config, manifest = build_image(
-        parts,
+        image_plan,
         base.config if base else None,
         base.layers if base else (),
         base.annotations if base else None,
@@ -156,7 +156,7 @@ def _assemble_image(
     children = (manifest.to_descriptor(platform=extract_platform(config.value)),)
     image = manifest
     if merge:
-        image = merge_index(registry, merge, children[0], parts.app)
+        image = merge_index(registry, merge, children[0], image_plan.app)
         children = tuple(image.value["manifests"])
     blobs = (*base_blobs, *_list_own_blobs(bundle), _build_config_blob(config))
     return _Image(manifest=manifest, image=image, children=children, blobs=blobs)
@@ -213,9 +213,9 @@ def _list_next_steps(bundle: Bundle, registry: Repository, record: Record) -> tu
 def _list_variables(bundle: Bundle) -> tuple[str, ...]:
     """An image holds no values: whoever runs it sets them."""
     required, optional = bundle.manifest.required, bundle.manifest.optional
-    told = []
+    notes = []
     if required:
-        told.append(f"Set where it runs: {', '.join(required)}")
+        notes.append(f"Set where it runs: {', '.join(required)}")
     if optional:
-        told.append(f"May be set where it runs: {', '.join(optional)}")
-    return tuple(told)
+        notes.append(f"May be set where it runs: {', '.join(optional)}")
+    return tuple(notes)

@@ -20,16 +20,16 @@ def merge_index(registry: Repository, tag: str, child: Mapping[str, Any], app: s
     :param app: digest of the app's own files, which all of them must share.
     :raises DeployError: where the tag shows nothing, or another app.
     """
-    shown = registry.find_manifest(tag)
-    if shown is None:
+    current = registry.find_manifest(tag)
+    if current is None:
         raise DeployError(
             f"{registry.image.name}:{tag} is not there to be added to.",
             "Deploy the first platform without -s merge=true.",
         )
-    there = [
-        item for item in _list_children(registry, shown) if item["platform"] != child["platform"]
+    others = [
+        item for item in _list_children(registry, current) if item["platform"] != child["platform"]
     ]
-    for item in there:
+    for item in others:
         manifest = registry.find_manifest(item["digest"])
         if manifest is None or manifest.value.get("annotations", {}).get("mastra.app") != app:
             raise DeployError(
@@ -37,11 +37,11 @@ def merge_index(registry: Repository, tag: str, child: Mapping[str, Any], app: s
                 f"{item['platform']['architecture']}.",
                 "Deploy this version for the first platform without -s merge=true, then add.",
             )
-    return build_index([*there, child], {})
+    return build_index([*others, child], {})
 
 
-def _list_children(registry: Repository, shown: Document) -> list[Mapping[str, Any]]:
-    if "manifests" in shown.value:
-        return list(shown.value["manifests"])
-    config = json.loads(registry.read_blob(shown.value["config"]["digest"]))
-    return [shown.to_descriptor(platform=extract_platform(config))]
+def _list_children(registry: Repository, document: Document) -> list[Mapping[str, Any]]:
+    if "manifests" in document.value:
+        return list(document.value["manifests"])
+    config = json.loads(registry.read_blob(document.value["config"]["digest"]))
+    return [document.to_descriptor(platform=extract_platform(config))]

@@ -133,26 +133,26 @@ class _Upload:
         """Whether an upload is under way, and how far: ``GET <upload>``."""
         if self._location is None:
             return False
-        answer = self._client.get(self._location, extensions={"mastra_accept": _GONE})
-        if answer.status_code in _GONE:
+        response = self._client.get(self._location, extensions={"mastra_accept": _GONE})
+        if response.status_code in _GONE:
             self._reset()
             return False
-        self._read_state(answer)
+        self._read_state(response)
         return True
 
     def _begin(self) -> bool:
         """``POST /v2/<name>/blobs/uploads/``; nothing to send where it took the other's blob."""
         query = {"mount": self._blob.digest, "from": self._blob.mount} if self._blob.mount else {}
-        answer = self._client.post(
+        response = self._client.post(
             f"/v2/{self._registry.image.repository}/blobs/uploads/",
             params=query,
             # An upload that nobody finishes costs nothing, so this may be repeated.
             extensions={"mastra_idempotent": True},
         )
-        if answer.status_code == _CREATED:
+        if response.status_code == _CREATED:
             return False
-        self._chunk = max(_CHUNK, int(answer.headers.get("oci-chunk-min-length") or 0))
-        self._read_state(answer)
+        self._chunk = max(_CHUNK, int(response.headers.get("oci-chunk-min-length") or 0))
+        self._read_state(response)
         return True
 
     def _iter_pieces(self) -> Iterator[bytes]:
@@ -181,20 +181,22 @@ class _Upload:
         then finds the blob.
         """
         end = self._get_location().copy_merge_params({"digest": self._blob.digest})
-        answer = self._client.put(
+        response = self._client.put(
             end, headers={"content-length": "0"}, extensions={"mastra_accept": (400, *_GONE)}
         )
-        if answer.is_error:
+        if response.is_error:
             self._reset()
-            told = f"{self._registry.image.registry} answered {answer.status_code} to the last part"
-            raise _Interrupted(ApiError(f"{told}.", status=answer.status_code))
+            message = (
+                f"{self._registry.image.registry} answered {response.status_code} to the last part"
+            )
+            raise _Interrupted(ApiError(f"{message}.", status=response.status_code))
 
     def _read_state(self, answer: httpx.Response) -> None:
         """The next address to send to, and how much is there."""
         self._location = answer.url.join(answer.headers["location"])
-        found = _RANGE.fullmatch(answer.headers.get("range", ""))
+        match = _RANGE.fullmatch(answer.headers.get("range", ""))
         # "0-0" is said of nothing and of one byte alike, and no piece has one byte.
-        last = int(found[1]) if found else 0
+        last = int(match[1]) if match else 0
         self._offset = last + 1 if last else 0
 
     def _get_location(self) -> httpx.URL:
@@ -234,6 +236,6 @@ def _build_error(blob: Blob, registry: Repository, error: DeployError) -> Deploy
     hint = "Nothing is live that was not before; run the same command again and it goes on."
     if error.status >= _SERVER_ERROR:
         hint = f"The disk of the registry may be full. {hint}"
-    where = registry.image.name
-    text = f"{where} did not keep the {blob.name} layer ({blob.size / 1e6:.1f} MB): {error.message}"
+    repository = registry.image.name
+    text = f"{repository} did not keep the {blob.name} layer ({blob.size / 1e6:.1f} MB): {error.message}"
     return ApiError(text, hint, status=error.status)

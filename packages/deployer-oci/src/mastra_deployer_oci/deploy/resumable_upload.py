@@ -38,10 +38,10 @@ class UploadSession:
             text = self.file.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError):
             return None
-        home = httpx.URL(self.home)
+        base = httpx.URL(self.home)
         with contextlib.suppress(httpx.InvalidURL):
             url = httpx.URL(text)
-            if (url.scheme, url.netloc) == (home.scheme, home.netloc):
+            if (url.scheme, url.netloc) == (base.scheme, base.netloc):
                 return url
         return None
 

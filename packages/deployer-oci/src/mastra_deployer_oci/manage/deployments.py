@@ -32,18 +32,20 @@ def list_deployments(
 
     with open_target(settings, credentials, actions="pull") as registry:
         log = ReleaseLog(registry)
-        born = {short: names[-1] for short, names in log.list_names().items()}
-        shown: dict[str, str] = {}
-        found = []
-        for short in sorted(born, key=lambda item: born[item], reverse=True)[:limit]:
+        first_records = {short: names[-1] for short, names in log.list_names().items()}
+        live_images: dict[str, str] = {}
+        deployments = []
+        for short in sorted(first_records, key=lambda item: first_records[item], reverse=True)[
+            :limit
+        ]:
             for record in _find_last_record(log, short, settings.tag):
-                if record.moves not in shown:
+                if record.moves not in live_images:
                     image = registry.find_manifest(record.moves)
-                    shown[record.moves] = image.digest if image else ""
-                live = shown[record.moves] == record.image
-                moment = parse_record_time(born[short])
-                found.append(to_deployment(registry, record, live=live, created=moment))
-        return found
+                    live_images[record.moves] = image.digest if image else ""
+                live = live_images[record.moves] == record.image
+                created = parse_record_time(first_records[short])
+                deployments.append(to_deployment(registry, record, live=live, created=created))
+        return deployments
 
 
 def _find_last_record(log: ReleaseLog, short: str, production: str) -> list[Record]:
@@ -65,10 +67,10 @@ def promote(
         log = ReleaseLog(registry)
         record = _find_record(log, id, registry)
         report.step(f"Moving {registry.image.name}:{settings.tag}")
-        wanted = dataclasses.replace(
+        event = dataclasses.replace(
             record, event="promote", environment="production", moves=settings.tag, back=""
         )
-        return to_deployment(registry, publish(registry, log, wanted), live=True)
+        return to_deployment(registry, publish(registry, log, event), live=True)
 
 
 def rollback(
@@ -84,10 +86,10 @@ def rollback(
 
     with open_target(settings, credentials) as registry:
         log = ReleaseLog(registry)
-        before = _find_earlier(log, id, settings.tag, registry)
+        target = _find_earlier(log, id, settings.tag, registry)
         report.step(f"Moving {registry.image.name}:{settings.tag}")
-        wanted = dataclasses.replace(before, event="rollback")
-        record = publish(registry, log, wanted, keep_back=not id)
+        event = dataclasses.replace(target, event="rollback")
+        record = publish(registry, log, event, keep_back=not id)
         return to_deployment(registry, record, live=True)
 
 
@@ -97,19 +99,19 @@ def _find_earlier(log: ReleaseLog, id: str, tag: str, registry: Repository) -> R
     :raises DeployError: where there is none.
     """
     if id:
-        found = log.find_newest(_find_record(log, id, registry).image, tag)
-        if found is None:
+        record = log.find_newest(_find_record(log, id, registry).image, tag)
+        if record is None:
             raise DeployError(
                 f"{id!r} was never in production, so there is no going back to it.",
                 f"Make it live with: mastra promote {id}.",
             )
-        return found
-    now = log.find_current(tag)
-    found = log.get(now.back) if now else None
-    if found is None:
-        shown = "what is live was the first" if now else "nothing that mastra deployed is live"
-        raise DeployError(f"There is nothing to go back to: {shown}.", _LIST_HINT)
-    return found
+        return record
+    current = log.find_current(tag)
+    record = log.get(current.back) if current else None
+    if record is None:
+        reason = "what is live was the first" if current else "nothing that mastra deployed is live"
+        raise DeployError(f"There is nothing to go back to: {reason}.", _LIST_HINT)
+    return record
 
 
 def _find_record(log: ReleaseLog, id: str, registry: Repository) -> Record:
@@ -119,8 +121,8 @@ def _find_record(log: ReleaseLog, id: str, registry: Repository) -> Record:
     """
     from mastra_deployer_oci.api.tags import ID
 
-    found = ID.fullmatch(id)
-    record = next(log.iter_records(found[1]), None) if found else None
+    match = ID.fullmatch(id)
+    record = next(log.iter_records(match[1]), None) if match else None
     if record is None:
         raise DeployError(f"{registry.image.name} has no deployment {id!r}.", _LIST_HINT)
     return record
@@ -137,11 +139,11 @@ def destroy(settings: OciDeployer, credentials: Mapping[str, Secret], report: Re
     with open_target(settings, credentials, actions="pull,push,delete") as registry:
         log = ReleaseLog(registry)
         # Records go last: cut off, the next run still finds what there is.
-        wanted = _list_digests(log)
-        for done, digest in enumerate(wanted, 1):
+        digests = _list_digests(log)
+        for count, digest in enumerate(digests, 1):
             _delete_manifest(registry, digest)
-            report.advance(done, len(wanted), "manifests")
-        return bool(wanted)
+            report.advance(count, len(digests), "manifests")
+        return bool(digests)
 
 
 def _list_digests(log: ReleaseLog) -> list[str]:

@@ -28,10 +28,10 @@ def diagnose(settings: OciDeployer, credentials: Mapping[str, Secret]) -> list[P
     reference = Reference.parse(settings.base)
     with open_base(reference, settings, credentials) as source:
         try:
-            found = source.find_manifest(reference.pointer)
+            image = source.find_manifest(reference.pointer)
         except DeployError as error:
             return [Problem(message=error.message, hint=error.hint)]
-    if found is None:
+    if image is None:
         message = f"The base image {str(reference)!r} is not there."
         return [Problem(message=message, hint="Check its name and tag: -s base=...")]
     return []

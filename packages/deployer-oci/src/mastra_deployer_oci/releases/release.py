@@ -31,17 +31,19 @@ def publish(
     :raises DeployError: where the image is not in the registry any more.
     """
     image = get_image(registry, event)
-    now = log.find_current(event.moves)
-    record = event if keep_back else _link_previous(event, now, same_app=same_app)
-    if now is not None and now.is_equivalent(dataclasses.replace(record, event=now.event)):
-        return now
-    again = log.find_newest(record.image, record.moves)
-    if again is None or not again.is_equivalent(record):
+    current = log.find_current(event.moves)
+    record = event if keep_back else _link_previous(event, current, same_app=same_app)
+    if current is not None and current.is_equivalent(
+        dataclasses.replace(record, event=current.event)
+    ):
+        return current
+    latest = log.find_newest(record.image, record.moves)
+    if latest is None or not latest.is_equivalent(record):
         # Not there from a deploy that was cut off before it moved the tag.
-        again = _stamp(record, log.next_time())
-        registry.put_manifest(again.name, again.to_document())
+        latest = _stamp(record, log.next_time())
+        registry.put_manifest(latest.name, latest.to_document())
     registry.put_manifest(record.moves, image)
-    return again
+    return latest
 
 
 def get_image(registry: Repository, record: Record) -> Document:
@@ -58,12 +60,12 @@ def get_image(registry: Repository, record: Record) -> Document:
     return image
 
 
-def _link_previous(record: Record, now: Record | None, *, same_app: bool) -> Record:
+def _link_previous(record: Record, current: Record | None, *, same_app: bool) -> Record:
     """With the record to go back to: what is shown now, or what was before that."""
-    if now is None:
+    if current is None:
         return record
-    same = same_app or now.image == record.image
-    return dataclasses.replace(record, back=now.back if same else now.name)
+    is_same_image = same_app or current.image == record.image
+    return dataclasses.replace(record, back=current.back if is_same_image else current.name)
 
 
 def _stamp(record: Record, moment: dt.datetime) -> Record:

@@ -61,19 +61,19 @@ class Record:
     def from_document(cls, name: str, document: Document) -> Record:
         """The record under the tag ``name``."""
         value = document.value
-        told = value.get("annotations", {})
+        annotations = value.get("annotations", {})
         return cls(
             name=name,
             children=tuple(value["manifests"]),
-            created=dt.datetime.fromisoformat(told[_CREATED]),
-            commit=told.get(_REVISION, ""),
-            **{key: told.get(f"mastra.{key}", "") for key in _PLAIN},
+            created=dt.datetime.fromisoformat(annotations[_CREATED]),
+            commit=annotations.get(_REVISION, ""),
+            **{key: annotations.get(f"mastra.{key}", "") for key in _PLAIN},
         )
 
     def is_equivalent(self, other: Record) -> bool:
         """Whether two records differ in their time at most."""
-        there = dataclasses.replace(other, name=self.name, created=self.created)
-        return self.to_document() == there.to_document()
+        aligned = dataclasses.replace(other, name=self.name, created=self.created)
+        return self.to_document() == aligned.to_document()
 
 
 class ReleaseLog:
@@ -96,10 +96,10 @@ class ReleaseLog:
 
     def list_names(self) -> dict[str, list[str]]:
         """The records of each image, named by the beginning of its digest; the newest first."""
-        found: dict[str, list[str]] = {}
+        names_by_image: dict[str, list[str]] = {}
         for name in self._names:
-            found.setdefault(name.rpartition("-")[2], []).append(name)
-        return found
+            names_by_image.setdefault(name.rpartition("-")[2], []).append(name)
+        return names_by_image
 
     def iter_records(self, short: str) -> Iterator[Record]:
         """Records of an image, the newest first.
@@ -112,8 +112,8 @@ class ReleaseLog:
 
     def find_current(self, tag: str) -> Record | None:
         """The record that made a tag what it is; ``None`` where nobody knows."""
-        shown = self._registry.find_manifest(tag)
-        return self.find_newest(shown.digest, tag) if shown else None
+        image = self._registry.find_manifest(tag)
+        return self.find_newest(image.digest, tag) if image else None
 
     def find_newest(self, image: str, tag: str) -> Record | None:
         """The last record of an image under a tag."""

@@ -73,16 +73,16 @@ def write_output(build: Build, directory: Path, settings: VercelDeployer) -> Non
 def _write_start(build: Build, function: Path) -> None:
     paths = build.manifest.paths
     module, _, attribute = build.app.partition(":")
-    start = _START.format(entry=_ENTRY, vendor=paths[-1], paths=list(paths))
-    (function / f"{_HANDLER}.py").write_text(start)
-    head, dot, rest = attribute.partition(".")
-    text = _APP.format(module=module, head=head, user=f"user{dot}{rest}")
-    (function / f"{_ENTRY}.py").write_text(text)
+    launcher = _START.format(entry=_ENTRY, vendor=paths[-1], paths=list(paths))
+    (function / f"{_HANDLER}.py").write_text(launcher)
+    name, dot, rest = attribute.partition(".")
+    app = _APP.format(module=module, head=name, user=f"user{dot}{rest}")
+    (function / f"{_ENTRY}.py").write_text(app)
 
 
 def _build_function_config(build: Build, settings: VercelDeployer) -> dict[str, Any]:
     machine = build.platform.wheels.partition("-")[0]
-    chosen = {
+    optional = {
         "memory": settings.memory,
         "maxDuration": settings.max_duration,
         "regions": list(settings.regions),
@@ -93,7 +93,7 @@ def _build_function_config(build: Build, settings: VercelDeployer) -> dict[str, 
         "architecture": "arm64" if machine == "aarch64" else "x86_64",
         "supportsResponseStreaming": True,
         "environment": {"PYTHONDONTWRITEBYTECODE": "1"},
-        **{name: value for name, value in chosen.items() if value},
+        **{name: value for name, value in optional.items() if value},
     }
 
 

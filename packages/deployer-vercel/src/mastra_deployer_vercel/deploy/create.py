@@ -32,15 +32,15 @@ def create_deployment(
 
     :raises ApiError: when Vercel goes on missing files that it was sent.
     """
-    missing: list[str] = []
+    missing_digests: list[str] = []
     for _ in range(_ROUNDS):
-        made = announce_deployment(client, body)
-        if "error" not in made:
-            return made
-        missing = made["error"]["missing"]
-        _send_parts(client, [part for part in parts if part.sha in missing], report)
+        result = announce_deployment(client, body)
+        if "error" not in result:
+            return result
+        missing_digests = result["error"]["missing"]
+        _send_parts(client, [part for part in parts if part.sha in missing_digests], report)
     raise ApiError(
-        f"Vercel still lacks {len(missing)} files that it was sent.",
+        f"Vercel still lacks {len(missing_digests)} files that it was sent.",
         "Run the same command again; nothing is sent twice.",
     )
 
@@ -53,37 +53,37 @@ def announce_deployment(client: httpx.Client, body: dict[str, Any]) -> dict[str,
     """
     from mastra_deployer.kit import get_or_create
 
-    def marked() -> dict[str, dict[str, Any]]:
-        found = iter_deployments(
+    def list_matching() -> dict[str, dict[str, Any]]:
+        deployment = iter_deployments(
             client,
             str(body["project"]),
             _SEARCH_LIMIT,
             **{f"meta-{MARK_KEY}": body["meta"][MARK_KEY]},
         )
-        return {get_id(item): item for item in found}
+        return {get_id(item): item for item in deployment}
 
     def find() -> dict[str, Any] | None:
-        if not tried:
+        if not attempts:
             return None
-        return next((item for name, item in marked().items() if name not in before), None)
+        return next((item for name, item in list_matching().items() if name not in existing), None)
 
-    def make() -> dict[str, Any]:
-        tried.append(True)
+    def create() -> dict[str, Any]:
+        attempts.append(True)
         return _post_deployment(client, body)
 
-    before, tried = marked(), list[bool]()
-    found: dict[str, Any] = get_or_create(find, make)
-    return found
+    existing, attempts = list_matching(), list[bool]()
+    deployment: dict[str, Any] = get_or_create(find, create)
+    return deployment
 
 
 def _post_deployment(client: httpx.Client, body: dict[str, Any]) -> dict[str, Any]:
     query = {**dict(client.params), **_QUERY}
     accept = {"mastra_accept": (400,)}
-    answer = client.post("/v13/deployments", params=query, json=body, extensions=accept)
-    found = read_object(answer)
-    if answer.is_error and "missing" not in (found.get("error") or {}):
-        raise _build_refusal(found)
-    return found
+    response = client.post("/v13/deployments", params=query, json=body, extensions=accept)
+    content = read_object(response)
+    if response.is_error and "missing" not in (content.get("error") or {}):
+        raise _build_refusal(content)
+    return content
 
 
 def _build_refusal(response: Mapping[str, Any]) -> ApiError:
@@ -102,8 +102,10 @@ def _send_parts(client: httpx.Client, parts: Sequence[ArchivePart], report: Repo
     def post(part: ArchivePart) -> None:
         headers = {"content-type": "application/octet-stream", "x-vercel-digest": part.sha}
         # Named by its content, so sending it twice is sending it once.
-        again = {"mastra_idempotent": True}
-        client.post("/v2/files", content=part.file.read_bytes(), headers=headers, extensions=again)
+        extensions = {"mastra_idempotent": True}
+        client.post(
+            "/v2/files", content=part.file.read_bytes(), headers=headers, extensions=extensions
+        )
 
     report.step("Uploading")
     upload(parts, post, report=report, size=lambda part: part.size, concurrency=5)
@@ -118,9 +120,9 @@ def build_body(
 ) -> dict[str, Any]:
     """What the deployment is to be."""
     files = [part.to_file_entry() for part in parts]
-    same = f"{bundle.manifest.digest} {request.environment} {request.fingerprint}"
+    identity = f"{bundle.manifest.digest} {request.environment} {request.fingerprint}"
     meta = {
-        MARK_KEY: hashlib.sha256(same.encode()).hexdigest()[:16],
+        MARK_KEY: hashlib.sha256(identity.encode()).hexdigest()[:16],
         "mastraFingerprint": request.fingerprint,
         "mastraFiles": json.dumps(files),
         "mastraBranch": request.branch,
@@ -147,8 +149,8 @@ def _build_target(settings: VercelDeployer, request: DeployRequest) -> dict[str,
     if request.environment == "preview":
         custom = settings.custom_environment
         return {"customEnvironmentSlugOrId": custom} if custom else {}
-    staged = {"autoAssignCustomDomains": False} if settings.staged else {}
-    return {"target": "production", **staged}
+    assignment = {"autoAssignCustomDomains": False} if settings.staged else {}
+    return {"target": "production", **assignment}
 
 
 def wait_until_ready(
@@ -161,19 +163,19 @@ def wait_until_ready(
     """
     from mastra_deployer.kit import poll
 
-    found: dict[str, Any] = poll(
+    deployment: dict[str, Any] = poll(
         lambda: read_object(client.get(f"/v13/deployments/{id}")),
         lambda item: _is_final(item, settings),
         timeout=settings.timeout,
         what=f"the deployment {id}",
         report=report,
     )
-    if problem := _find_problem(found):
+    if problem := _find_problem(deployment):
         raise DeploymentFailed(
             f"Vercel could not make {id} ready: {problem}",
-            f"Its log: {found.get('inspectorUrl') or 'on vercel.com'}; then run it again.",
+            f"Its log: {deployment.get('inspectorUrl') or 'on vercel.com'}; then run it again.",
         )
-    return found
+    return deployment
 
 
 def _is_final(item: Mapping[str, Any], settings: VercelDeployer) -> bool:
@@ -182,13 +184,13 @@ def _is_final(item: Mapping[str, Any], settings: VercelDeployer) -> bool:
     if item.get("readyState") != "READY":
         return False
     # Staged, and while traffic moves over in stages, its names do not lead to it yet.
-    waits = item.get("readySubstate") in ("STAGED", "ROLLING") or settings.staged
-    return bool(waits or item.get("aliasAssigned"))
+    keeps_domains = item.get("readySubstate") in ("STAGED", "ROLLING") or settings.staged
+    return bool(keeps_domains or item.get("aliasAssigned"))
 
 
 def _find_problem(item: Mapping[str, Any]) -> str:
     if item.get("readyState") in FAILED_STATES:
-        words = item.get("errorMessage") or item.get("errorCode") or item["readyState"]
-        return f"{words} ({item.get('errorCode') or item['readyState']})."
+        message = item.get("errorMessage") or item.get("errorCode") or item["readyState"]
+        return f"{message} ({item.get('errorCode') or item['readyState']})."
     error = item.get("aliasError") or {}
     return f"its address could not be assigned: {error.get('message')}." if error else ""

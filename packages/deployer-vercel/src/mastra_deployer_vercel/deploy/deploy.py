@@ -51,12 +51,12 @@ def deploy(
         project = get_or_create_project(client, settings)
         report.step("Setting variables")
         Variables(client, settings, request.environment).set(request.env)
-        made = _find_unfinished(client, project, request)
-        if made is None:
+        item = _find_unfinished(client, project, request)
+        if item is None:
             report.step("Making the deployment")
             body = build_body(settings, project, bundle, request, parts)
-            made = create_deployment(client, body, parts, report)
-        return _finish(client, settings, request, made, report)
+            item = create_deployment(client, body, parts, report)
+        return _finish(client, settings, request, item, report)
 
 
 def _find_unfinished(
@@ -73,41 +73,43 @@ def _find_unfinished(
     )
     if newest is None or (newest.get("state") or newest.get("readyState")) not in _UNFINISHED:
         return None
-    mark = (newest.get("meta") or {}).get("mastraFingerprint")
-    return newest if mark and mark == request.fingerprint else None
+    fingerprint = (newest.get("meta") or {}).get("mastraFingerprint")
+    return newest if fingerprint and fingerprint == request.fingerprint else None
 
 
 def _finish(
     client: httpx.Client,
     settings: VercelDeployer,
     request: DeployRequest,
-    made: Mapping[str, Any],
+    item: Mapping[str, Any],
     report: Report,
 ) -> Deployment:
     if request.wait:
         report.step("Waiting until it is ready")
-        made = wait_until_ready(client, get_id(made), settings, report)
+        item = wait_until_ready(client, get_id(item), settings, report)
     project = read_object(client.get(build_project_path(settings)))
-    if made.get("target") == "production" and request.environment == "preview":
+    if item.get("target") == "production" and request.environment == "preview":
         report.note(
             "This is the project's first deployment, and Vercel makes that production.",
             "The next one is a preview.",
         )
-    staged = settings.staged or made.get("readySubstate") in ("STAGED", "ROLLING")
-    live = None if request.wait and not staged else False
-    found = to_deployment(made, project, settings, live=_resolve_live(made, live))
-    return dataclasses.replace(found, next=(*found.next, *_list_next_steps(found, settings)))
+    is_staged = settings.staged or item.get("readySubstate") in ("STAGED", "ROLLING")
+    live = None if request.wait and not is_staged else False
+    deployment = to_deployment(item, project, settings, live=_resolve_live(item, live))
+    return dataclasses.replace(
+        deployment, next=(*deployment.next, *_list_next_steps(deployment, settings))
+    )
 
 
-def _resolve_live(made: Mapping[str, Any], live: bool | None) -> bool | None:
+def _resolve_live(item: Mapping[str, Any], live: bool | None) -> bool | None:
     """A deployment whose names were assigned is what they lead to, whatever a cache says."""
-    if live is None and get_stage(made) == "production":
-        return bool(made.get("aliasAssigned"))
+    if live is None and get_stage(item) == "production":
+        return bool(item.get("aliasAssigned"))
     return live
 
 
-def _list_next_steps(made: Deployment, settings: VercelDeployer) -> tuple[str, ...]:
-    if made.reachable or settings.bypass:
+def _list_next_steps(deployment: Deployment, settings: VercelDeployer) -> tuple[str, ...]:
+    if deployment.reachable or settings.bypass:
         return ()
     return ("It is protected: log in at Vercel to see it, or set VERCEL_AUTOMATION_BYPASS_SECRET.",)
 
@@ -123,18 +125,18 @@ def plan(
     with open_api(settings, credentials) as client, tempfile.TemporaryDirectory() as scratch:
         parts = pack_archive(bundle, Path(scratch))
         project = find_project(client, settings)
-        known: set[str] = set()
-        there: Mapping[str, str] = {}
+        uploaded: set[str] = set()
+        variables: Mapping[str, str] = {}
         if project is not None:
             for item in iter_deployments(client, project["id"], _SEARCH_LIMIT):
-                known |= {str(file.get("sha")) for file in get_packed_files(item)}
-            there = Variables(client, settings, request.environment).list()
+                uploaded |= {str(file.get("sha")) for file in get_packed_files(item)}
+            variables = Variables(client, settings, request.environment).list()
     create_project = () if project else (f"project {settings.project_name}",)
     return Plan(
         creates=(*create_project, f"{request.environment} deployment"),
-        changes=tuple(f"variable {name}" for name in request.env if name in there),
+        changes=tuple(f"variable {name}" for name in request.env if name in variables),
         environment=tuple(request.env),
-        upload=sum(part.size for part in parts if part.sha not in known),
-        present=sum(part.size for part in parts if part.sha in known),
+        upload=sum(part.size for part in parts if part.sha not in uploaded),
+        present=sum(part.size for part in parts if part.sha in uploaded),
         notes=() if project else ("Vercel makes a project's first deployment production.",),
     )

@@ -59,9 +59,9 @@ def set_canary(
 def _to_deployment(
     client: httpx.Client, settings: VercelDeployer, item: dict[str, Any], percent: int
 ) -> Deployment:
-    fresh = get_project(client, settings)
-    found = to_deployment(item, fresh, settings, live=percent > 0)
-    return found if percent == _ALL else dataclasses.replace(found, percent=percent)
+    project = get_project(client, settings)
+    deployment = to_deployment(item, project, settings, live=percent > 0)
+    return deployment if percent == _ALL else dataclasses.replace(deployment, percent=percent)
 
 
 def _start_release(
@@ -72,12 +72,12 @@ def _start_release(
     """
     stages = [{"targetPercentage": share} for share in (percent, _ALL)]
     config = {"enabled": True, "advancementType": "manual-approval", "stages": stages}
-    again = {"mastra_idempotent": True}
-    client.patch(build_release_path(settings, "/config"), json=config, extensions=again)
+    extensions = {"mastra_idempotent": True}
+    client.patch(build_release_path(settings, "/config"), json=config, extensions=extensions)
     client.post(
         build_release_path(settings, "/start"),
         json={"canaryDeploymentId": item["id"]},
-        extensions=again,
+        extensions=extensions,
     )
     return find_active_release(client, settings)
 

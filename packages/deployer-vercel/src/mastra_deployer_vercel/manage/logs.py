@@ -36,17 +36,17 @@ def read_logs(
     :param since: an hour ago, where it is not given; the plan says how long lines are kept.
     """
     project = get_project(client, settings)
-    wanted = id or get_live_id(project)
-    if not wanted:
+    deployment_id = id or get_live_id(project)
+    if not deployment_id:
         raise DeployError("Nothing is live in production.", "Deploy first, or name a deployment.")
-    deployment = str(find_deployment(client, wanted)["id"])
-    begin = last = since or dt.datetime.now(dt.UTC) - dt.timedelta(hours=1)
-    for line in _iter_past(client, project, deployment, begin):
+    deployment = str(find_deployment(client, deployment_id)["id"])
+    start = last = since or dt.datetime.now(dt.UTC) - dt.timedelta(hours=1)
+    for line in _iter_past(client, project, deployment, start):
         last = line.time or last
         yield line
     if follow:
-        place = f"/v1/projects/{project['id']}/deployments/{deployment}/runtime-logs"
-        yield from _follow(client, place, last)
+        path = f"/v1/projects/{project['id']}/deployments/{deployment}/runtime-logs"
+        yield from _follow(client, path, last)
 
 
 def _iter_past(
@@ -66,18 +66,18 @@ def _iter_past(
         "limit": _PAGE,
     }
     while True:
-        answer = read_object(
+        response = read_object(
             client.post(
                 "/v1/observability/events", json=body, extensions={"mastra_idempotent": True}
             )
         )
-        for row in answer.get("events") or []:
-            moment = dt.datetime.fromisoformat(row["timestamp"])
-            yield _build_line(str(row.get("message") or ""), moment, str(row.get("level") or ""))
-        following = (answer.get("pagination") or {}).get("nextCursor")
-        if not following:
+        for row in response.get("events") or []:
+            time = dt.datetime.fromisoformat(row["timestamp"])
+            yield _build_line(str(row.get("message") or ""), time, str(row.get("level") or ""))
+        cursor = (response.get("pagination") or {}).get("nextCursor")
+        if not cursor:
             return
-        body["cursor"] = following
+        body["cursor"] = cursor
 
 
 def _follow(client: httpx.Client, path: str, after: dt.datetime) -> Iterator[LogLine]:
@@ -88,17 +88,17 @@ def _follow(client: httpx.Client, path: str, after: dt.datetime) -> Iterator[Log
     seen: set[str] = set()
     while True:
         for row in _iter_rows(client, path):
-            line, mark = _to_line(row), str(row.get("rowId") or "")
-            if line is None or mark in seen or (line.time and line.time <= after):
+            line, row_id = _to_line(row), str(row.get("rowId") or "")
+            if line is None or row_id in seen or (line.time and line.time <= after):
                 continue
-            seen.add(mark)
+            seen.add(row_id)
             yield line
 
 
 def _iter_rows(client: httpx.Client, path: str) -> Iterator[dict[str, Any]]:
     query = {**dict(client.params), "format": "lines"}
-    with client.stream("GET", path, params=query, timeout=None) as answer:  # it may be quiet long
-        for text in answer.iter_lines():
+    with client.stream("GET", path, params=query, timeout=None) as response:  # it may be quiet long
+        for text in response.iter_lines():
             row = json.loads(text) if text.strip() else {}
             if row.get("source") == "delimiter":
                 return
@@ -110,10 +110,10 @@ def _to_line(row: dict[str, Any]) -> LogLine | None:
     if not text:
         if not row.get("requestPath"):
             return None
-        asked = f"{row.get('requestMethod', '')} {row['requestPath']}"
-        text = f"{asked} {row.get('responseStatusCode', '')}".strip()
-    moment = row.get("timestampInMs")
-    time = dt.datetime.fromtimestamp(int(moment) / 1000, dt.UTC) if moment else None
+        request = f"{row.get('requestMethod', '')} {row['requestPath']}"
+        text = f"{request} {row.get('responseStatusCode', '')}".strip()
+    milliseconds = row.get("timestampInMs")
+    time = dt.datetime.fromtimestamp(int(milliseconds) / 1000, dt.UTC) if milliseconds else None
     return _build_line(text, time, str(row.get("level") or ""))
 
 

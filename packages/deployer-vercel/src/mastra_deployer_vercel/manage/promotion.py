@@ -85,20 +85,20 @@ def roll_back_to(client: httpx.Client, settings: VercelDeployer, id: str, report
 def _find_previous(client: httpx.Client, project: Mapping[str, Any]) -> str:
     """What was live before: as the last move says, else the one made before the live one."""
     live = get_live_id(dict(project))
-    moved = project.get("lastAliasRequest") or {}
-    if moved.get("toDeploymentId") == live and moved.get("fromDeploymentId"):
-        return str(moved["fromDeploymentId"])
-    found = iter_deployments(
+    last_request = project.get("lastAliasRequest") or {}
+    if last_request.get("toDeploymentId") == live and last_request.get("fromDeploymentId"):
+        return str(last_request["fromDeploymentId"])
+    items = iter_deployments(
         client, project["id"], _SEARCH_LIMIT, target="production", state="READY"
     )
-    ids = [get_id(item) for item in found]
-    after = ids[ids.index(live) + 1 :] if live in ids else ids
-    if not after:
+    ids = [get_id(item) for item in items]
+    earlier = ids[ids.index(live) + 1 :] if live in ids else ids
+    if not earlier:
         raise DeployError(
             "There is no earlier production deployment to go back to.",
             "`mastra deployments` lists what there is.",
         )
-    return after[0]
+    return earlier[0]
 
 
 def _wait_for_domains(
@@ -107,17 +107,19 @@ def _wait_for_domains(
     """Wait until the domains lead to it: ``lastAliasRequest`` of the project."""
     from mastra_deployer.kit import poll
 
-    def look() -> dict[str, Any]:
+    def fetch() -> dict[str, Any]:
         return get_project(client, settings)
 
-    def done(project: dict[str, Any]) -> bool:
+    def is_done(project: dict[str, Any]) -> bool:
         request = project.get("lastAliasRequest") or {}
         if request.get("toDeploymentId") != id:
             return get_live_id(project) == id
         return request.get("jobStatus") in ("succeeded", "failed", "skipped")
 
     report.step(f"Moving production to {id}")
-    found = poll(look, done, timeout=_MOVE_TIMEOUT, every=0.5, what=f"moving production to {id}")
+    found = poll(
+        fetch, is_done, timeout=_MOVE_TIMEOUT, every=0.5, what=f"moving production to {id}"
+    )
     request = found.get("lastAliasRequest") or {}
     if request.get("toDeploymentId") == id and request.get("jobStatus") == "failed":
         raise DeploymentFailed(
@@ -139,31 +141,31 @@ def _redeploy(
             f"{item['id']} is a preview that was not made by mastra, so its files are not known.",
             "Deploy to production: mastra deploy --prod.",
         )
-    kept = {**meta, MARK_KEY: f"{get_id(item)} to production"}
+    new_meta = {**meta, MARK_KEY: f"{get_id(item)} to production"}
     report.step("Deploying the same files to production")
-    made = announce_deployment(
+    result = announce_deployment(
         client,
         {
             "name": settings.project_name,
             "project": project["id"],
             "files": files,
-            "meta": {**kept, "mastraPromoted": str(item["id"])},
+            "meta": {**new_meta, "mastraPromoted": str(item["id"])},
             "projectSettings": {"framework": None},
             "target": "production",
         },
     )
-    if "error" in made:
+    if "error" in result:
         raise DeployError(
             f"Vercel no longer has the files of {item['id']}.",
             "Deploy to production: mastra deploy --prod.",
         )
-    plain = dataclasses.replace(settings, staged=False)
-    ready = wait_until_ready(client, get_id(made), plain, report)
+    unstaged = dataclasses.replace(settings, staged=False)
+    ready = wait_until_ready(client, get_id(result), unstaged, report)
     return _to_live_deployment(client, settings, ready)
 
 
 def _to_live_deployment(
     client: httpx.Client, settings: VercelDeployer, item: Mapping[str, Any]
 ) -> Deployment:
-    fresh = find_deployment(client, get_id(item))
-    return to_deployment(fresh, get_project(client, settings), settings, live=True)
+    current = find_deployment(client, get_id(item))
+    return to_deployment(current, get_project(client, settings), settings, live=True)

@@ -88,10 +88,10 @@ class FunctionRuntime:
 
     def _build_environment(self, address: str) -> dict[str, str]:
         config = json.loads((self._function / ".vc-config.json").read_text())
-        passed = {name: os.environ[name] for name in ("PATH", "TMPDIR") if name in os.environ}
-        own = {"VERCEL": "1", "VERCEL_ENV": "development", "LANG": "C.UTF-8", "TZ": "UTC"}
-        told = {**config.get("environment", {}), **self._environment}
-        return {**passed, **own, **told, "VERCEL_IPC_PATH": address}
+        inherited = {name: os.environ[name] for name in ("PATH", "TMPDIR") if name in os.environ}
+        platform = {"VERCEL": "1", "VERCEL_ENV": "development", "LANG": "C.UTF-8", "TZ": "UTC"}
+        configured = {**config.get("environment", {}), **self._environment}
+        return {**inherited, **platform, **configured, "VERCEL_IPC_PATH": address}
 
     def _wait_for_start(self) -> int:
         """The port, once the runtime serves.
@@ -100,17 +100,17 @@ class FunctionRuntime:
         """
         while True:
             try:
-                message = self._messages.get(timeout=_START_TIMEOUT)
+                event = self._messages.get(timeout=_START_TIMEOUT)
             except queue.Empty:
                 break
-            payload = message.get("payload") or {}
-            if message["type"] == "server-started":
+            payload = event.get("payload") or {}
+            if event["type"] == "server-started":
                 return int(payload["httpPort"])
-            if message["type"] in ("unrecoverable-error", "ended"):
-                words = str(payload.get("message") or "it ended without a word.").strip()
+            if event["type"] in ("unrecoverable-error", "ended"):
+                message = str(payload.get("message") or "it ended without a word.").strip()
                 raise DeploymentFailed(
-                    f"The app does not start under Vercel's runtime: {words.splitlines()[-1]}",
-                    words if len(words.splitlines()) > 1 else "Its output stands above.",
+                    f"The app does not start under Vercel's runtime: {message.splitlines()[-1]}",
+                    message if len(message.splitlines()) > 1 else "Its output stands above.",
                 )
         raise DeploymentFailed(
             f"The app did not start within {_START_TIMEOUT:.0f} seconds.", "Do less at import."
@@ -133,11 +133,11 @@ class FunctionRuntime:
 
 
 def _iter_messages(connection: socket.socket) -> Iterator[dict[str, Any]]:
-    held = b""
+    rest = b""
     with connection:
         while chunk := connection.recv(65536):
-            *whole, held = (held + chunk).split(b"\0")
-            for item in whole:
+            *complete, rest = (rest + chunk).split(b"\0")
+            for item in complete:
                 message = json.loads(item)
                 payload = message.get("payload") or {}
                 if message.get("type") == "log" and "message" in payload:

@@ -37,8 +37,8 @@ def preview(bundle: Bundle, host: str, port: int, env: Mapping[str, Secret]) -> 
             raise ConfigError(
                 f"Cannot listen on {host}:{port}: {error.strerror}.", "Pass another --port."
             ) from None
-        place = f"http://{host}:{server.server_address[1]}"
-        print(f"Vercel's runtime serves {bundle.manifest.entry} on {place}", file=sys.stderr)  # noqa: T201  # what the user waits for
+        address = f"http://{host}:{server.server_address[1]}"
+        print(f"Vercel's runtime serves {bundle.manifest.entry} on {address}", file=sys.stderr)  # noqa: T201  # what the user waits for
         try:
             server.serve_forever()
         except KeyboardInterrupt:

@@ -54,16 +54,16 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command not in ("GET", "HEAD") or not self.server.static.is_dir():
             return None
         root = self.server.static.resolve()
-        asked = (root / self.path.partition("?")[0].lstrip("/")).resolve()
-        return asked if asked.is_relative_to(root) and asked.is_file() else None
+        file = (root / self.path.partition("?")[0].lstrip("/")).resolve()
+        return file if file.is_relative_to(root) and file.is_file() else None
 
     def _send_file(self, file: Path) -> None:
         import mimetypes
 
         content = file.read_bytes()
         self.send_response(200)
-        kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
-        self.send_header("content-type", kind)
+        content_type = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+        self.send_header("content-type", content_type)
         self.send_header("content-length", str(len(content)))
         self.end_headers()
         if self.command != "HEAD":
@@ -73,24 +73,24 @@ class _Handler(BaseHTTPRequestHandler):
         upstream = http.client.HTTPConnection("127.0.0.1", self.server.port)
         try:
             upstream.request(self.command, self.path, body=body, headers=self._build_headers())
-            answer = upstream.getresponse()
+            response = upstream.getresponse()
         except (ConnectionError, http.client.HTTPException):
             upstream.close()
             self.close_connection = True
             return self._send_error(502, {"code": "FUNCTION_INVOCATION_FAILED"})
         with contextlib.closing(upstream):
             try:
-                return self._relay(answer)
+                return self._relay(response)
             except (ConnectionError, http.client.HTTPException):  # either side has gone
                 self.close_connection = True
 
     def _build_headers(self) -> dict[str, str]:
-        kept = {
+        headers = {
             name: value for name, value in self.headers.items() if name.lower() not in _HOP_BY_HOP
         }
         client = self.client_address[0]
         return {
-            **kept,
+            **headers,
             "x-forwarded-for": client,
             "x-real-ip": client,
             "x-forwarded-proto": "http",
@@ -102,23 +102,23 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _relay(self, response: http.client.HTTPResponse) -> None:
         self.send_response(response.status)
-        whole = response.getheader("content-length")
+        length = response.getheader("content-length")
         for name, value in response.getheaders():
             if name.lower() not in _HOP_BY_HOP and not name.lower().startswith("x-vercel-internal"):
                 self.send_header(name, value)
-        empty = self.command == "HEAD" or response.status in (204, 304)
-        if whole is None and not empty:
+        has_no_body = self.command == "HEAD" or response.status in (204, 304)
+        if length is None and not has_no_body:
             self.send_header("transfer-encoding", "chunked")
         self.end_headers()
-        while not empty and (chunk := response.read1(_CHUNK)):
-            self._write_chunk(chunk, chunked=whole is None)
-        if whole is None and not empty:
+        while not has_no_body and (chunk := response.read1(_CHUNK)):
+            self._write_chunk(chunk, chunked=length is None)
+        if length is None and not has_no_body:
             self.wfile.write(b"0\r\n\r\n")
 
     def _write_chunk(self, chunk: bytes, *, chunked: bool) -> None:
         """At once: a stream is read while it is written."""
-        framed = b"%x\r\n%s\r\n" % (len(chunk), chunk) if chunked else chunk
-        self.wfile.write(framed)
+        content = b"%x\r\n%s\r\n" % (len(chunk), chunk) if chunked else chunk
+        self.wfile.write(content)
         self.wfile.flush()
 
     def _send_error(self, status: int, error: dict[str, str]) -> None:

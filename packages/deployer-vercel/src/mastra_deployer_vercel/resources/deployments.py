@@ -37,11 +37,11 @@ def iter_deployments(
     query: dict[str, Any] = {**dict(client.params), "projectId": project, **filters}
     while limit > 0:
         query["limit"] = min(limit, _PAGE)
-        answer = read_object(client.get("/v6/deployments", params=query))
-        page = answer.get("deployments") or []
+        response = read_object(client.get("/v6/deployments", params=query))
+        page = response.get("deployments") or []
         yield from page[:limit]
         limit -= len(page)
-        after = (answer.get("pagination") or {}).get("next")
+        after = (response.get("pagination") or {}).get("next")
         if not page or not after:
             return
         query["until"] = after
@@ -52,13 +52,13 @@ def find_deployment(client: httpx.Client, id: str) -> dict[str, Any]:
 
     :raises DeployError: when there is none.
     """
-    answer = client.get(f"/v13/deployments/{id}", extensions={"mastra_accept": (404,)})
-    if answer.status_code == 404:  # noqa: PLR2004  # Not Found
+    response = client.get(f"/v13/deployments/{id}", extensions={"mastra_accept": (404,)})
+    if response.status_code == 404:  # noqa: PLR2004  # Not Found
         raise DeployError(
             f"Vercel has no deployment {id!r} in this scope.",
             "`mastra deployments` lists those of the project.",
         )
-    return read_object(answer)
+    return read_object(response)
 
 
 def get_id(item: Mapping[str, Any]) -> str:
@@ -74,10 +74,10 @@ def get_stage(item: Mapping[str, Any]) -> Stage:
 def get_packed_files(item: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What it was made of, as we noted it; empty where another tool made it."""
     try:
-        found = json.loads((item.get("meta") or {}).get("mastraFiles") or "[]")
+        files = json.loads((item.get("meta") or {}).get("mastraFiles") or "[]")
     except ValueError:
         return []
-    return found if isinstance(found, list) else []
+    return files if isinstance(files, list) else []
 
 
 def to_deployment(
@@ -117,10 +117,10 @@ def to_deployment(
 
 
 def _to_state(item: Mapping[str, Any]) -> State:
-    word = item.get("readyState") or item.get("state") or item.get("status")
-    if word == "READY":
+    value = item.get("readyState") or item.get("state") or item.get("status")
+    if value == "READY":
         return "ready"
-    return "failed" if word in FAILED_STATES else "building"
+    return "failed" if value in FAILED_STATES else "building"
 
 
 def _list_next_steps(item: Mapping[str, Any]) -> tuple[str, ...]:

@@ -25,12 +25,12 @@ _ALL_DEPLOYMENTS = "all"  # of deploymentType: production's own domain is protec
 
 def find_project(client: httpx.Client, settings: VercelDeployer) -> dict[str, Any] | None:
     """The project, or ``None``: ``GET /v9/projects/{name}``."""
-    answer = client.get(
+    response = client.get(
         build_project_path(settings),
         params={**dict(client.params), "rollbackInfo": "true"},
         extensions={"mastra_accept": (404,)},
     )
-    return None if answer.status_code == 404 else read_object(answer)  # noqa: PLR2004  # Not Found
+    return None if response.status_code == 404 else read_object(response)  # noqa: PLR2004  # Not Found
 
 
 def get_project(client: httpx.Client, settings: VercelDeployer) -> dict[str, Any]:
@@ -38,13 +38,13 @@ def get_project(client: httpx.Client, settings: VercelDeployer) -> dict[str, Any
 
     :raises DeployError: when it is not there.
     """
-    found = find_project(client, settings)
-    if found is None:
+    project = find_project(client, settings)
+    if project is None:
         raise DeployError(
             f"Vercel has no project {settings.project_name!r} in this scope.",
             "Deploy first, or check project_name and team_id.",
         )
-    return found
+    return project
 
 
 def get_or_create_project(client: httpx.Client, settings: VercelDeployer) -> dict[str, Any]:
@@ -71,12 +71,12 @@ def is_reachable(project: dict[str, Any], *, production: bool) -> bool:
 
     Standard Protection leaves production's own domain open and nothing else.
     """
-    kinds = [
+    protections = [
         (project.get(kind) or {}).get("deploymentType") or ""
         for kind in ("ssoProtection", "passwordProtection")
         if project.get(kind)
     ]
-    return not kinds or (production and _ALL_DEPLOYMENTS not in kinds)
+    return not protections or (production and _ALL_DEPLOYMENTS not in protections)
 
 
 def get_plan(client: httpx.Client, settings: VercelDeployer) -> str:

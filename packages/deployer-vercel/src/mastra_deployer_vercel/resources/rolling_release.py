@@ -22,9 +22,11 @@ __all__ = (
 
 def find_active_release(client: httpx.Client, settings: VercelDeployer) -> dict[str, Any]:
     """``GET /v1/projects/{id}/rolling-release``; empty for none, or a plan without."""
-    answer = client.get(build_release_path(settings), extensions={"mastra_accept": (402, 403, 404)})
-    found: dict[str, Any] = read_object(answer).get("rollingRelease") or {}
-    return found if found.get("state") == "ACTIVE" else {}
+    response = client.get(
+        build_release_path(settings), extensions={"mastra_accept": (402, 403, 404)}
+    )
+    release: dict[str, Any] = read_object(response).get("rollingRelease") or {}
+    return release if release.get("state") == "ACTIVE" else {}
 
 
 def get_canary_id(release: dict[str, Any]) -> str:
@@ -37,11 +39,11 @@ def raise_for_other_canary(release: dict[str, Any], id: str) -> None:
 
     :raises DeployError: while another deployment has a share.
     """
-    other = get_canary_id(release)
-    if other not in ("", id):
+    canary_id = get_canary_id(release)
+    if canary_id not in ("", id):
         raise DeployError(
-            f"Another deployment, {other}, has a share of the traffic now.",
-            f"End that first: mastra canary {other} --percent 0.",
+            f"Another deployment, {canary_id}, has a share of the traffic now.",
+            f"End that first: mastra canary {canary_id} --percent 0.",
         )
 
 

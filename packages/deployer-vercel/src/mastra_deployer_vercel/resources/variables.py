@@ -48,39 +48,39 @@ class Variables:
             {"key": name, "value": value.reveal(), "type": "sensitive", **self._build_scope()}
             for name, value in values.items()
         ]
-        answer = self._client.post(
+        response = self._client.post(
             self._build_path(),
             params={**dict(self._client.params), "upsert": "true"},
             json=body,
             extensions={"mastra_idempotent": True},
         )
-        failed = read_object(answer).get("failed") or []
-        if failed:
-            told = "; ".join(_format_refusal(item) for item in failed)
+        failures = read_object(response).get("failed") or []
+        if failures:
+            reasons = "; ".join(_format_refusal(item) for item in failures)
             raise ApiError(
-                f"Vercel did not take every environment variable: {told}.",
+                f"Vercel did not take every environment variable: {reasons}.",
                 "Correct these; the others are set. Nothing was deployed.",
-                status=answer.status_code,
+                status=response.status_code,
             )
 
     def unset(self, names: Iterable[str]) -> None:
         """Remove here; what is for other environments too stays there."""
-        wanted, place = set(names), self._get_environment()
+        removed, environment = set(names), self._get_environment()
         for item in self._fetch():
-            if item["key"] not in wanted or place not in _list_environments(item):
+            if item["key"] not in removed or environment not in _list_environments(item):
                 continue
             path = build_project_path(self._settings, 9, f"/env/{item['id']}")
-            others = [name for name in item.get("target") or [] if name != place]
-            if others and place in (item.get("target") or []):
+            remaining = [name for name in item.get("target") or [] if name != environment]
+            if remaining and environment in (item.get("target") or []):
                 self._client.patch(
-                    path, json={"target": others}, extensions={"mastra_idempotent": True}
+                    path, json={"target": remaining}, extensions={"mastra_idempotent": True}
                 )
             else:
                 self._client.delete(path, extensions={"mastra_accept": (404,)})
 
     def _fetch(self) -> Sequence[dict[str, Any]]:
-        answer = self._client.get(self._build_path(), extensions={"mastra_accept": (404,)})
-        return tuple(read_object(answer).get("envs") or ())
+        response = self._client.get(self._build_path(), extensions={"mastra_accept": (404,)})
+        return tuple(read_object(response).get("envs") or ())
 
     def _build_path(self) -> str:
         return build_project_path(self._settings, 10, "/env")
@@ -112,8 +112,8 @@ def check_size(values: Mapping[str, Secret]) -> None:
 
 def _list_environments(item: Mapping[str, Any]) -> list[str]:
     target = item.get("target") or []
-    named = [target] if isinstance(target, str) else list(target)
-    return [*named, *(item.get("customEnvironmentIds") or [])]
+    environments = [target] if isinstance(target, str) else list(target)
+    return [*environments, *(item.get("customEnvironmentIds") or [])]
 
 
 def _format_refusal(item: Mapping[str, Any]) -> str:

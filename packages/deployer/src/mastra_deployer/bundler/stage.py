@@ -58,7 +58,7 @@ from mastra_server import create_app
 mastra = {attribute}
 app = create_app(mastra)
 """
-Source = Mapping[str, Any]
+SourceReport = Mapping[str, Any]
 
 
 @hookimpl(trylast=True)
@@ -80,20 +80,20 @@ def mastra_build(
     with ThreadPoolExecutor(2) as pool:  # the app is imported while the rest is staged
         inspection = pool.submit(staging.inspect_source)
         try:
-            sources = staging.collect()
+            sources = staging.copy_sources()
         except BuildError:
             staging.check_source(inspection.result())  # its error may be more precise than this one
             raise
         kind = detect_kind(project)
-        vendored_future = pool.submit(staging.vendor, kind)
+        installation = pool.submit(staging.install_dependencies, kind)
         source = staging.check_source(inspection.result())
         if source and source["kind"] != kind:  # the Mastra object is not made in the entry file
-            vendored_future.result()
+            installation.result()
             kind = source["kind"]
-            vendored_future = pool.submit(staging.vendor, kind)
-        staging.compile(kind, source)
-        vendored_result, closure = vendored_future.result()
-    build = staging.create_build(kind, source, sources, vendored_result, closure)
+            installation = pool.submit(staging.install_dependencies, kind)
+        staging.compile_app(kind, source)
+        vendored, closure = installation.result()
+    build = staging.create_build(kind, source, sources, vendored, closure)
     return verify_build(project, build, interpreter, source, report)
 
 
@@ -160,13 +160,13 @@ class _Staging:
             )
         return source
 
-    def collect(self) -> AppSources:
+    def copy_sources(self) -> AppSources:
         """Copy the app's own code."""
         sources = collect_sources(self.project, list_tool_packages())
         sources.write(self.app)
         return sources
 
-    def vendor(self, kind: str) -> tuple[VendoredDependencies, Closure]:
+    def install_dependencies(self, kind: str) -> tuple[VendoredDependencies, Closure]:
         """Install the dependencies, in place of any from an earlier attempt."""
         directory = self.directory / "vendor"
         shutil.rmtree(directory, ignore_errors=True)
@@ -178,7 +178,7 @@ class _Staging:
         )
         return result, closure
 
-    def compile(self, kind: str, source: Source | None) -> None:
+    def compile_app(self, kind: str, source: SourceReport | None) -> None:
         """Compile the app's own code and the module that makes it an ASGI application."""
         if kind == "mastra":
             self._write_asgi_module(source)
@@ -189,17 +189,17 @@ class _Staging:
     def create_build(
         self,
         kind: str,
-        source: Source | None,
+        source: SourceReport | None,
         sources: AppSources,
         vendored: VendoredDependencies,
         closure: Closure,
     ) -> Build:
         """Write manifest, inventory and bill of materials, and return the build."""
-        parts = vendored.wheels.values()
-        write_sbom(self.project, parts, self.directory / "mastra-sbom.json")
+        wheels = vendored.wheels.values()
+        write_sbom(self.project, wheels, self.directory / "mastra-sbom.json")
         write_inventory(self.project, self.platform, sources, vendored)
         shutil.copyfile(launcher_file(), self.directory / "index.py")
-        manifest = draft_manifest(self.project, self.platform, kind, source, self.app, parts)
+        manifest = draft_manifest(self.project, self.platform, kind, source, self.app, wheels)
         fingerprint = compute_build_fingerprint(
             sources.compute_written_digest(self.app), closure.fingerprint
         )
@@ -214,7 +214,7 @@ class _Staging:
         entry = module_file(self.project)
         return read_deployer(entry, parse(entry))
 
-    def _write_asgi_module(self, source: Source | None) -> None:
+    def _write_asgi_module(self, source: SourceReport | None) -> None:
         """Write the module whose ``app`` is served, made from the user's ``Mastra`` object."""
         project = self.project
         freeze = _FREEZE.format(adapters=source["adapters"]) if source else ""

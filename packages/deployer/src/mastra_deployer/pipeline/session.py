@@ -11,6 +11,7 @@ from typing import Any
 
 from mastra_core.errors import BuildError, ConfigError, MastraError
 from mastra_core.pipeline import Build, Bundle, Platform, Problem, Project, Report
+from mastra_deployer.bundler import stage
 from mastra_deployer.bundler.metadata.build_state import load_build_state, save_build_state
 from mastra_deployer.bundler.vendor.vendor_reuse import save_vendor_directory
 from mastra_deployer.checks.app_problems import check_app
@@ -23,6 +24,7 @@ from mastra_deployer.files.directories import (
 )
 from mastra_deployer.files.lock import build_lock
 from mastra_deployer.files.temporary import scratch_directory
+from mastra_deployer.pipeline.targets import Choice
 from mastra_deployer.pipeline.up_to_date import compute_current_fingerprint, hash_build_inputs
 from mastra_deployer.plugins.hook_calls import Access, Line
 from mastra_deployer.project.discovery import config_of
@@ -34,7 +36,6 @@ from mastra_deployer.project.settings import (
     merge_settings,
     without_secrets,
 )
-from mastra_deployer.project.targets import Choice
 
 __all__ = ("Session", "open_session", "refuse")
 
@@ -53,7 +54,7 @@ class Session:
     :param report: receives progress and notes.
     :param python: ``--python``: a version, or the path of an interpreter.
     :param wheels: ``--platform``, in uv's notation.
-    :param show_notes: whether problems of severity ``note`` are shown too.
+    :param notes: whether problems of severity ``note`` are shown too.
     :param strict: whether warnings are not shown at once, because ``mastra check`` ends with them.
     :param problems: every problem found so far.
     """
@@ -66,7 +67,7 @@ class Session:
     report: Report
     python: str = ""
     wheels: str = ""
-    show_notes: bool = False
+    notes: bool = False
     strict: bool = False
     problems: list[Problem] = dataclasses.field(default_factory=list)
 
@@ -166,9 +167,9 @@ class Session:
         """
         problems = list(problems)
         self.problems.extend(problems)
-        is_hidden = {"note": not self.show_notes, "warning": self.strict}
+        hidden = {"note": not self.notes, "warning": self.strict}
         refuse(
-            [item for item in problems if not is_hidden.get(item.severity)],
+            [item for item in problems if not hidden.get(item.severity)],
             self.report,
             error_class,
         )
@@ -197,7 +198,7 @@ def open_session(
     :param resolve: whether settings that refer to the environment are looked up.
     :raises ConfigError: for an unknown target, an unknown setting or a wrong value.
     """
-    line = Line(choice.deployer, project.root)
+    line = Line(choice.deployer, project.root, default_build=stage)
     values = read_environment(project, env_file)
     settings = merge_settings(
         line.target.settings,

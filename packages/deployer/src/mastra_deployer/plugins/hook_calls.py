@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple
 
-import pluggy
-
-from mastra_core.errors import BundleError, ConfigError, MastraError, PluginError
+from mastra_core.errors import BundleError, PluginError
 from mastra_core.hooks import EnvStore
 from mastra_core.pipeline import (
     MANIFEST,
@@ -30,12 +27,10 @@ from mastra_core.pipeline import (
     Target,
 )
 from mastra_core.secret import Secret
-from mastra_deployer.bundler import stage
-from mastra_deployer.plugins.manager import list_implemented_hooks, load_deployer, load_plugins
+from mastra_deployer.plugins.manager import load_deployer, load_plugins
+from mastra_deployer.plugins.untyped_calls import UntypedHookCaller, call_plugin
 
 __all__ = ("Access", "Line")
-
-T = TypeVar("T")
 
 
 class Access(NamedTuple):
@@ -49,39 +44,22 @@ class Access(NamedTuple):
     credentials: Mapping[str, Secret]
 
 
-class Line:
+class Line(UntypedHookCaller):
     """Call the hooks of one deployer and of all ambient plugins.
 
     :param deployer: an installed deployer's name, or a path from ``root``.
     :param root: the project's directory.
+    :param default_build: the plugin that builds where the deployer does not; ``None`` for callers
+        that build nothing.
     :raises ConfigError: when there is no such deployer.
     :raises PluginError: when the deployer or a plugin cannot be loaded.
     """
 
-    def __init__(self, deployer: str, root: Path) -> None:
-        self._deployer: pluggy.PluginManager = load_deployer(deployer, root, stage)
-        self._plugins: pluggy.PluginManager = load_plugins()
+    def __init__(self, deployer: str, root: Path, default_build: object | None = None) -> None:
+        self._deployer = load_deployer(deployer, root, default_build)
+        self._plugins = load_plugins()
         self._name = deployer
-        self.target: Target = self._one("mastra_target", Target)
-
-    def can(self, verb: str) -> bool:
-        """Return whether the deployer implements a hook.
-
-        :param verb: the hook's name without ``mastra_`` (``deploy``).
-        """
-        return list_implemented_hooks(self._deployer).get(f"mastra_{verb}", False)
-
-    def require(self, verb: str) -> None:
-        """Check that the deployer implements a hook.
-
-        :param verb: the hook's name without ``mastra_`` (``deploy``).
-        :raises ConfigError: when it does not, naming the target and the verb.
-        """
-        if not self.can(verb):
-            raise ConfigError(
-                f"The target {self.target.name!r} does not support {verb!r}.",
-                "`mastra targets` shows what each target supports.",
-            )
+        self.target = self._one("mastra_target", Target)
 
     @property
     def source_paths(self) -> tuple[Path, ...]:
@@ -251,9 +229,9 @@ class Line:
         """
         arguments = {**access._asdict(), "id": id, "since": since, "follow": follow}
         result = self._call_for_iterable("mastra_logs", **arguments)
-        lines = _call_plugin(self._name, "mastra_logs", lambda: iter(result))
+        lines = call_plugin(self._name, "mastra_logs", lambda: iter(result))
         while (
-            line := _call_plugin(self._name, "mastra_logs", lambda: next(lines, None))
+            line := call_plugin(self._name, "mastra_logs", lambda: next(lines, None))
         ) is not None:
             yield line
 
@@ -272,7 +250,7 @@ class Line:
         :param access: settings and credentials.
         """
         result = self._call_for_iterable("mastra_doctor", **access._asdict())
-        problems: list[Problem] = _call_plugin(self._name, "mastra_doctor", lambda: list(result))
+        problems: list[Problem] = call_plugin(self._name, "mastra_doctor", lambda: list(result))
         return problems
 
     def destroy(self, access: Access, report: Report) -> bool:
@@ -298,59 +276,6 @@ class Line:
         """
         arguments = {"bundle": bundle, "settings": settings, "host": host, "port": port, "env": env}
         return self._one("mastra_preview", int, **arguments)
-
-    def _one(self, hook: str, kind: type[T], **arguments: Any) -> T:
-        if hook != "mastra_build":
-            self.require(hook.removeprefix("mastra_"))
-        result = self._call_hook(self._deployer, hook, **arguments)
-        if result is None or not isinstance(result, kind):
-            raise PluginError(
-                f"The deployer {self._name!r} returned {type(result).__name__} from {hook}.",
-                f"It must return a {kind.__name__}; see docs/hooks.md.",
-            )
-        return result
-
-    def _call_for_iterable(self, hook: str, **arguments: Any) -> Iterable[Any]:
-        """Call a hook whose result may still contact the platform while it is read."""
-        return cast("Iterable[Any]", self._one(hook, object, **arguments))
-
-    def _collect_problems(self, hook: str, **arguments: Any) -> list[Problem]:
-        results = [
-            *self._call_hook(self._deployer, hook, **arguments),
-            *self._call_hook(self._plugins, hook, **arguments),
-        ]
-        return [problem for result in results if result is not None for problem in result]
-
-    def _notify_stage_finished(self, stage: str, result: object, report: Report) -> None:
-        self._notify_plugins("mastra_stage_finished", report, stage=stage, result=result)
-
-    def _notify_plugins(self, hook: str, report: Report, **arguments: Any) -> None:
-        """Call a notification hook; its failure becomes a note, since the work is already done."""
-        try:
-            self._call_hook(self._plugins, hook, **arguments)
-        except Exception as error:  # noqa: BLE001  # a listener may raise anything
-            report.note(
-                f"{hook} of an ambient plugin failed: {error}",
-                "The build or deployment itself is complete; report this to the plugin's author.",
-            )
-
-    def _call_hook(self, manager: pluggy.PluginManager, hook: str, **arguments: Any) -> Any:
-        owner = self._name if manager is self._deployer else "an ambient plugin"
-        return _call_plugin(owner, hook, lambda: getattr(manager.hook, hook)(**arguments))
-
-
-def _call_plugin(owner: str, hook: str, call: Callable[[], Any]) -> Any:
-    """Call a plugin, and raise its unexpected exceptions as ``PluginError``."""
-    try:
-        with contextlib.redirect_stdout(sys.stderr):  # stdout is for the command's own output
-            return call()
-    except (MastraError, OSError):  # a full disk is not a defect of the plugin
-        raise
-    except Exception as error:
-        raise PluginError(
-            f"{hook} of {owner} failed: {type(error).__name__}: {error}.",
-            "Report this to the plugin's author; `mastra -v` shows the traceback.",
-        ) from error
 
 
 def _find_source_paths(module: ModuleType) -> list[Path]:

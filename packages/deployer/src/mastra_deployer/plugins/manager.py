@@ -58,18 +58,22 @@ def list_tool_packages() -> set[str]:
     return (names | {"mastra_deployer"}) - {"mastra_server"}
 
 
-def load_deployer(name: str, root: Path, default_build: object) -> pluggy.PluginManager:
-    """Load one deployer, with Mastra's own build as the fallback, into a new plugin manager.
+def load_deployer(
+    name: str, root: Path, default_build: object | None = None
+) -> pluggy.PluginManager:
+    """Load one deployer into a new plugin manager.
 
     :param name: an installed deployer's name, or a path from the project's ``root``.
     :param root: the project's directory.
-    :param default_build: the plugin that implements ``mastra_build`` where the deployer does not.
+    :param default_build: the plugin that implements ``mastra_build`` where the deployer does not;
+        ``None`` for callers that build nothing.
     :raises ConfigError: when there is no deployer of that name.
     :raises PluginError: when two packages claim the name, or the deployer breaks the hook contract.
     """
     manager = pluggy.PluginManager(NAME)
     manager.add_hookspecs(DeployerSpec)
-    manager.register(default_build, name="mastra-deployer")
+    if default_build is not None:
+        manager.register(default_build, name="mastra-deployer")
     if name.startswith((".", "/")) or name.endswith(".py"):
         admit(manager, _load_module(root, name), name)
     else:

@@ -6,14 +6,13 @@ In development two more files are read after ``.env``.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from mastra_core.errors import ConfigError
-from mastra_core.pipeline import Environment, Project
-from mastra_core.secret import Secret
+from mastra_core.pipeline import Project
 
-__all__ = ("DEVELOPMENT", "ENV_FILES", "app_values", "read_environment")
+__all__ = ("DEVELOPMENT", "ENV_FILES", "read_environment")
 
 ENV_FILES = (".env",)
 DEVELOPMENT = (".env", ".env.local", ".env.development")  # the later wins
@@ -36,33 +35,6 @@ def read_environment(
     for file in files:
         values.update(_read_env_file(file))
     return {**values, **os.environ}
-
-
-def app_values(
-    declared: Environment, values: Mapping[str, str], project: Project | None = None
-) -> dict[str, Secret]:
-    """Return the app's declared variables that have a value, as secrets.
-
-    :param declared: the variables of ``[tool.mastra.env]``.
-    :param values: every known environment variable.
-    :param project: the project whose code is searched, so that the error says where a missing
-        variable is read.
-    :raises ConfigError: when a required variable has no value.
-    """
-    missing = [name for name in declared.required if not values.get(name, "").strip()]
-    if missing:
-        from mastra_deployer.checks.variable_locations import (
-            locate_variables,  # only the error needs it
-        )
-
-        locations = locate_variables(project, missing) if project else {}
-        reads = [f"{name} is read in {', '.join(where)}." for name, where in locations.items()]
-        hint = "Set them, or put them in .env; the app declares them in [tool.mastra.env]."
-        raise ConfigError(
-            f"Required environment variables are not set: {', '.join(missing)}.",
-            "\n".join([hint, *reads]),
-        )
-    return {name: Secret(values[name]) for name in declared.names if values.get(name, "").strip()}
 
 
 def _read_env_file(file: Path) -> dict[str, str]:

@@ -12,7 +12,6 @@ from litestar.response.base import ASGIResponse
 from mastra_core.agents import AgentInput, AgentLike, ApprovalRequired, Decision, SuspendedRun
 from mastra_server.agents.approval_schemas import SuspendedList, SuspendedQuery
 from mastra_server.agents.live_runs import respond_with_stream
-from mastra_server.agents.messages import format_iso
 from mastra_server.agents.result import generate_result
 from mastra_server.agents.routes import get_agent
 from mastra_server.agents.stream import stream_agent
@@ -23,6 +22,7 @@ from mastra_server.agents.suspended_runs import (
     get_suspended_runs,
 )
 from mastra_server.agents.transcript import build_call_payload
+from mastra_server.http.dates import format_iso
 from mastra_server.http.request_body import read_body, read_date_param, read_number_param
 from mastra_server.http.request_context import restrict_to_resource
 from mastra_server.http.responses import StreamResponse, json_response

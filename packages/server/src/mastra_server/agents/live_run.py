@@ -39,7 +39,7 @@ class LiveRun:
         self.size = 0  # bytes of the log
         self._log: deque[bytes] = deque()
         self._first = 0  # the number of the oldest frame in the log
-        self._started_at = 0  # the number of the first frame since the run last started
+        self._start_position = 0  # the number of the first frame since the run last started
         self._readers: set[_Reader] = set()
         self._reader_progress = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -64,7 +64,7 @@ class LiveRun:
         :param seconds: the timeout of the run.
         :returns: the task.
         """
-        self._started_at = self.position
+        self._start_position = self.position
         self._task = asyncio.create_task(self._drive(chunks, seconds), name=f"run {self.id}")
         self._task.add_done_callback(lambda _: self._wake_readers())
         return self._task
@@ -94,7 +94,7 @@ class LiveRun:
             since the run last started. A comment replaces frames that are no longer in the log.
         :returns: the frames, joined where several are ready.
         """
-        reader = _Reader(self._started_at if after is None else min(after, self.position))
+        reader = _Reader(self._start_position if after is None else min(after, self.position))
         self._readers.add(reader)
         try:
             while not reader.disconnected:

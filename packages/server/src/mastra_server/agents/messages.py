@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Any
 
 from mastra_core.agents import Message, TextPart
 from mastra_server.agents.transcript import Transcript, Turn
+from mastra_server.http.dates import format_iso
 
 __all__ = (
     "build_content",
@@ -15,18 +15,7 @@ __all__ = (
     "build_stored_input",
     "build_stored_message",
     "build_ui_message",
-    "format_iso",
 )
-
-
-def format_iso(milliseconds: int) -> str:
-    """Format a time the way JavaScript's ``toISOString`` does.
-
-    :param milliseconds: milliseconds since the epoch.
-    :returns: an ISO date in UTC with milliseconds.
-    """
-    date = dt.datetime.fromtimestamp(milliseconds / 1000, dt.UTC)
-    return date.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def build_content(turn: Turn, text: str = "") -> list[dict[str, Any]]:

@@ -21,6 +21,7 @@ from mastra_server.agents.messages import (
     build_stored_message,
     build_ui_message,
 )
+from mastra_server.agents.spans import record_agent_output, start_agent_span
 from mastra_server.agents.transcript import (
     Transcript,
     Turn,
@@ -31,7 +32,6 @@ from mastra_server.agents.transcript import (
     build_usage,
     build_waiting_payload,
 )
-from mastra_server.middleware.request_spans import record_agent_output, start_agent_span
 
 __all__ = ("generate_result",)
 

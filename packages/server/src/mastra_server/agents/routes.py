@@ -11,12 +11,13 @@ from litestar.response.base import ASGIResponse
 from mastra_core import Tool
 from mastra_core.agents import AgentInput, AgentLike
 from mastra_core.errors import NotFound
+from mastra_server.agents.admission import check_run_id, check_thread_access
 from mastra_server.agents.ai_sdk_stream import to_ui_chunks
 from mastra_server.agents.live_runs import get_live_run, observe_live_run, respond_with_stream
 from mastra_server.agents.request import AgentBody, read_run_input
 from mastra_server.agents.result import generate_result
 from mastra_server.agents.stream import stream_agent
-from mastra_server.agents.suspended_runs import check_run_id, get_suspended_runs
+from mastra_server.agents.suspended_runs import get_suspended_runs
 from mastra_server.agents.tools import ToolBody, execute_tool
 from mastra_server.http.describe import describe_agent, describe_tool
 from mastra_server.http.request_body import read_body
@@ -29,7 +30,6 @@ from mastra_server.http.schemas import (
     Message,
     ToolDetails,
 )
-from mastra_server.memory.queries import check_thread_access
 from mastra_server.workflows.schemas import StartQuery
 
 __all__ = ("ROUTES", "get_agent")

@@ -29,8 +29,8 @@ from mastra_server.agents.messages import (
     build_content,
     build_request_messages,
     build_response_messages,
-    format_iso,
 )
+from mastra_server.agents.spans import record_agent_failure, record_agent_output, start_agent_span
 from mastra_server.agents.suspended_runs import stream_events
 from mastra_server.agents.transcript import (
     Transcript,
@@ -41,12 +41,8 @@ from mastra_server.agents.transcript import (
     build_usage,
     build_waiting_payload,
 )
+from mastra_server.http.dates import format_iso
 from mastra_server.http.responses import close_on_exit
-from mastra_server.middleware.request_spans import (
-    record_agent_failure,
-    record_agent_output,
-    start_agent_span,
-)
 
 __all__ = ("stream_agent",)
 
@@ -82,7 +78,7 @@ async def stream_agent(
 
 
 class _ChunkWriter:
-    """Converts events to chunks, and adds the chunks that must come between them."""
+    """Convert events to chunks, and add the chunks that must come between them."""
 
     def __init__(self, transcript: Transcript) -> None:
         self._transcript = transcript

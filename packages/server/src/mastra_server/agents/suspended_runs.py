@@ -19,14 +19,13 @@ from mastra_core.agents import (
     ToolSuspended,
 )
 from mastra_core.agents.protocol import put_together
-from mastra_core.errors import Conflict, NotFound
+from mastra_core.errors import NotFound
 from mastra_server.http.request_body import InvalidBody
 from mastra_server.http.request_context import build_context, restrict_to_resource
 from mastra_server.http.responses import close_on_exit
 
 __all__ = (
     "build_resume_input",
-    "check_run_id",
     "find_waiting_call",
     "get_suspended_run",
     "get_suspended_runs",
@@ -71,22 +70,6 @@ async def stream_events(
         await runs.put(SuspendedRun.of(agent.id, run_input, put_together(final_events)))
     for event in final_events:
         yield event
-
-
-async def check_run_id(request: _Request, agent: AgentLike, run_input: AgentInput) -> None:
-    """Check that a run does not replace another caller's suspended run: callers may choose run ids.
-
-    :param request: the request.
-    :param agent: the agent.
-    :param run_input: the input of the new run.
-    :raises Conflict: when the id belongs to a suspended run of another agent or resource.
-    """
-    try:
-        run = await get_suspended_runs(request).get(run_input.run_id)
-    except NotFound:
-        return
-    if (run.agent_id, run.wish.resource) != (agent.id, run_input.resource):
-        raise Conflict(f"The run id {run_input.run_id!r} belongs to another run.")
 
 
 async def get_suspended_run(request: _Request, agent: AgentLike, run_id: str) -> SuspendedRun:

@@ -16,7 +16,7 @@ _DIGEST_PREFIX = "sha256:"
 
 
 class ApiKeys:
-    """Accepts callers with one of several keys; the user is ``{"id": NAME}``.
+    """Accept callers with one of several keys; the user is ``{"id": NAME}``.
 
     :param keys: each key by the name of its owner: a ``Secret``, a string, or ``sha256:`` and the
         hex digest of the key, which may be stored in the code.

@@ -39,7 +39,7 @@ def build_guards(mastra: Mastra) -> list[AuthGuard]:
 
 
 class AuthGuard:
-    """Authenticates the caller before a handler runs.
+    """Authenticate the caller before a handler runs.
 
     It checks the handler that Litestar selected and not only the path, so no spelling of a path
     bypasses it.

@@ -16,7 +16,7 @@ _PUBLIC = ("RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "PS256", "PS384
 
 
 class Jwt:
-    """Accepts callers with a valid token; the user is the claims of the token.
+    """Accept callers with a valid token; the user is the claims of the token.
 
     Pass exactly one of the first three parameters, which verifies the signature. A token without
     ``exp`` is rejected.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import datetime as dt
 from typing import Any
 
 from mastra_core.agents import FilePart, TextPart, ToolCallPart, ToolResultPart
@@ -11,7 +10,7 @@ from mastra_core.memory import Memory
 from mastra_core.storage import Page, StoredMessage, Thread
 from mastra_core.storage.records import now
 from mastra_server.agents.input_messages import parse_parts
-from mastra_server.agents.messages import format_iso
+from mastra_server.http.dates import format_iso, parse_iso
 from mastra_server.http.request_body import InvalidBody
 
 __all__ = (
@@ -19,7 +18,6 @@ __all__ = (
     "build_message",
     "build_pagination",
     "build_thread",
-    "parse_iso",
     "parse_saved_message",
 )
 
@@ -84,24 +82,6 @@ def parse_saved_message(item: dict[str, Any], index: int, id: str) -> StoredMess
         metadata=metadata if isinstance(metadata, dict) else {},
         content=content if isinstance(content, dict) else None,
     )
-
-
-def parse_iso(value: Any, where: str) -> int | None:
-    """Parse an ISO date; UTC where it has no zone.
-
-    :param value: the date, or ``None``.
-    :param where: the path of the field, for errors.
-    :returns: milliseconds since the epoch, ``None`` for ``None``.
-    :raises InvalidBody: for anything but an ISO date.
-    """
-    if value is None:
-        return None
-    try:
-        date = dt.datetime.fromisoformat(value)
-        date = date if date.tzinfo else date.replace(tzinfo=dt.UTC)
-        return int(date.timestamp() * 1000)
-    except (TypeError, ValueError, OverflowError):
-        raise InvalidBody(where, "Expected an ISO date") from None
 
 
 def build_pagination(found: Page[Any], page: int, per_page: int | None) -> dict[str, Any]:

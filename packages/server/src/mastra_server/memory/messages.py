@@ -10,7 +10,7 @@ from litestar.response.base import ASGIResponse
 from mastra_core.errors import Forbidden, NotFound
 from mastra_core.memory.memory import Memory, new_id
 from mastra_core.storage import StoredMessage
-from mastra_server.agents.messages import format_iso
+from mastra_server.http.dates import format_iso
 from mastra_server.http.request_body import InvalidBody, read_body
 from mastra_server.http.request_context import restrict_to_resource, restrict_to_thread
 from mastra_server.http.responses import json_response
@@ -49,11 +49,8 @@ _MAX_NEIGHBOURS = 1000
 )
 async def _list_messages(request: _Request) -> ASGIResponse:
     """List messages of a thread, by default the newest page, in the order of their dates."""
-    memory, query, included = (
-        require_memory(request),
-        build_message_query(request),
-        read_includes(request),
-    )
+    memory = require_memory(request)
+    query, included = build_message_query(request), read_includes(request)
     thread = await load_owned_thread(request, memory)
     found = await memory.storage.threads.messages(query)
     ordered = reversed(found.items) if query.descending else found.items

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import msgspec
 from litestar import Request
 
-from mastra_core import AgentInput, AgentLike, Mastra, Memory
+from mastra_core import Mastra, Memory
 from mastra_core.errors import InvalidInput, NotFound
 from mastra_core.memory import memory_of
 from mastra_core.storage import MessageQuery, Thread, ThreadQuery
@@ -19,7 +19,6 @@ __all__ = (
     "Include",
     "build_message_query",
     "build_thread_query",
-    "check_thread_access",
     "find_memory",
     "get_resource",
     "get_thread_id",
@@ -79,18 +78,6 @@ def require_memory(request: _Request) -> Memory:
     if memory is None:
         raise InvalidInput("Memory is not initialized", "Give the agent a memory.")
     return memory
-
-
-async def check_thread_access(agent: AgentLike, run_input: AgentInput) -> None:
-    """Refuse a run in another resource's thread while the response can still have an error status.
-
-    :param agent: the agent.
-    :param run_input: the input of the run.
-    :raises Forbidden: when the thread belongs to another resource.
-    """
-    memory = memory_of(agent)
-    if memory is not None and run_input.thread:
-        await memory.admit(run_input.thread, run_input.resource)
 
 
 def get_resource(request: _Request, body_resource: str | None = None) -> str | None:

@@ -10,11 +10,11 @@ from litestar.response.base import ASGIResponse
 from mastra_core.memory.memory import Memory, new_id
 from mastra_core.storage import MessageQuery, StoredMessage, Thread
 from mastra_core.storage.records import now
-from mastra_server.agents.messages import format_iso
+from mastra_server.http.dates import format_iso, parse_iso
 from mastra_server.http.request_body import read_body
 from mastra_server.http.request_context import restrict_to_resource, restrict_to_thread
 from mastra_server.http.responses import json_response
-from mastra_server.memory.convert import build_message, build_pagination, build_thread, parse_iso
+from mastra_server.memory.convert import build_message, build_pagination, build_thread
 from mastra_server.memory.queries import (
     build_thread_query,
     get_resource,

@@ -24,7 +24,7 @@ _LOCAL_ORIGIN = re.compile(rb"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
 
 
 class CorsHeaders:
-    """Answers preflight requests and adds CORS headers to every response, errors included.
+    """Answer preflight requests and add CORS headers to every response, errors included.
 
     :param app: the application inside.
     :param settings: the origins, headers and credentials to allow.

@@ -12,7 +12,7 @@ _HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 
 
 class HttpsOnly:
-    """Redirects plain HTTP to HTTPS with status 308, which keeps method and body.
+    """Redirect plain HTTP to HTTPS with status 308, which keeps method and body.
 
     A proxy that terminates TLS must be trusted by the ASGI server.
 

@@ -13,7 +13,7 @@ __all__ = ("BodyLimit", "TimeLimit")
 
 
 class BodyLimit:
-    """Refuses bodies of more than ``limit`` bytes, with or without a ``content-length``.
+    """Refuse bodies of more than ``limit`` bytes, with or without a ``content-length``.
 
     :param app: the application inside.
     :param limit: the largest size in bytes.
@@ -54,7 +54,7 @@ class BodyLimit:
 
 
 class TimeLimit:
-    """Responds 504 where the response has not begun after ``seconds``; never cuts off a begun one.
+    """Respond 504 where the response has not begun after ``seconds``; never cut off a begun one.
 
     :param app: the application inside.
     :param seconds: the timeout.

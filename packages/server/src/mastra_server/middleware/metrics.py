@@ -19,7 +19,7 @@ _PATH = "/metrics"
 
 
 class Metrics:
-    """Counts requests by method, route and status; requests without a route count as ``none``.
+    """Count requests by method, route and status; requests without a route count as ``none``.
 
     :raises ConfigError: without the package ``prometheus-client``.
     """
@@ -74,7 +74,7 @@ class Metrics:
 
         @get(_PATH, include_in_schema=False)
         async def get_metrics() -> ASGIResponse:
-            """Every metric as text."""
+            """Return every metric as text."""
             client = _import_client()
             body = client.generate_latest(self._get_registry())
             return ASGIResponse(body=body, headers={"content-type": client.CONTENT_TYPE_LATEST})

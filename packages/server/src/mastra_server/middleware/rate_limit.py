@@ -19,7 +19,7 @@ __all__ = ("RateLimiter",)
 
 
 class RateLimiter:
-    """Responds 429 with ``retry-after`` where a caller exceeds the rate limit.
+    """Respond 429 with ``retry-after`` where a caller exceeds the rate limit.
 
     :param app: the application inside.
     :param settings: the limit, how to identify callers, and the storage.

@@ -13,7 +13,7 @@ _VALID_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 
 
 class RequestId:
-    """Puts the id into ``request.state.request_id`` and the header ``x-request-id``.
+    """Put the id into ``request.state.request_id`` and the header ``x-request-id``.
 
     :param app: the application inside.
     """

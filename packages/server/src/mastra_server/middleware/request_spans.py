@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from typing import Any
 
 from mastra_core import telemetry
-from mastra_core.agents import AgentInput
 from mastra_core.workflows import Run
-from mastra_server.agents.transcript import Transcript, build_usage
 from mastra_server.http.asgi import App, Message, Receive, Scope, Send
 from mastra_server.http.health import HEALTH_PATHS
 
 __all__ = (
     "RequestSpans",
     "get_trace_ids",
-    "record_agent_failure",
-    "record_agent_output",
-    "start_agent_span",
 )
 
 
 class RequestSpans:
-    """Opens one server span for each request, a child of ``traceparent``; health checks have none.
+    """Open one server span for each request, a child of ``traceparent``; health checks have none.
 
     :param app: the application inside.
     """
@@ -58,72 +51,6 @@ class RequestSpans:
                 await send(message)
 
             await self._app(scope, receive, watch)
-
-
-def start_agent_span(
-    agent: Any, run_input: AgentInput
-) -> contextlib.AbstractContextManager[telemetry.Span]:
-    """Open a span around one run of ``agent``; the span is ``None`` without tracing.
-
-    :param agent: the agent.
-    :param run_input: the input of the run.
-    :returns: a context manager that gives the span.
-    """
-    return _open_agent_span(agent, run_input) if telemetry.active() else contextlib.nullcontext()
-
-
-@contextlib.contextmanager
-def _open_agent_span(agent: Any, run_input: AgentInput) -> Iterator[telemetry.Span]:
-    attributes = {
-        "gen_ai.operation.name": "invoke_agent",
-        "gen_ai.agent.name": agent.name,
-        "gen_ai.agent.id": agent.id,
-    }
-    with telemetry.span(f"invoke_agent {agent.name}", attributes) as span:
-        if span is not None:
-            messages = [{"role": each.role, "content": each.text} for each in run_input.messages]
-            telemetry.note(
-                span,
-                input=messages,
-                run=run_input.run_id,
-                thread=run_input.thread,
-                resource=run_input.resource,
-            )
-        yield span
-
-
-def record_agent_output(span: telemetry.Span, transcript: Transcript) -> None:
-    """Record the output of the run in its span.
-
-    :param span: the span of the run, ``None`` without tracing.
-    :param transcript: the run.
-    """
-    if span is None:
-        return
-    calls = [
-        {"toolName": call.name, "args": call.arguments}
-        for turn in transcript.turns
-        for call in turn.calls
-    ]
-    output = {
-        "text": transcript.text,
-        "finishReason": transcript.finish.reason,
-        "usage": build_usage(transcript.finish.usage),
-    }
-    telemetry.note(span, output={**output, "toolCalls": calls} if calls else output)
-
-
-def record_agent_failure(span: telemetry.Span, message: str) -> None:
-    """Record in its span that the run failed.
-
-    :param span: the span of the run, ``None`` without tracing.
-    :param message: why it failed.
-    """
-    if span is None:
-        return
-    from opentelemetry.trace import StatusCode
-
-    span.set_status(StatusCode.ERROR, message)
 
 
 def get_trace_ids(run: Run) -> dict[str, str]:

@@ -46,7 +46,7 @@ def _wrap(handler: Any, app: App) -> App:
 
 
 class _PathFilter:
-    """Calls the middleware for paths that match its pattern, and the application otherwise."""
+    """Call the middleware for paths that match its pattern, and the application otherwise."""
 
     def __init__(self, inside: App, outside: App, path: str) -> None:
         self._pattern = PathPattern(path, "middleware")

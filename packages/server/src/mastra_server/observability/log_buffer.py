@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import logging
 import os
 from collections import deque
@@ -10,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mastra_core.logger import fields_of, level_of, logger_of
+from mastra_server.http.dates import format_iso
 
 __all__ = ("LogBuffer",)
 
@@ -43,10 +43,10 @@ class LogBuffer(logging.Handler):
 
         :param record: the log record.
         """
-        time = dt.datetime.fromtimestamp(record.created, dt.UTC)
+        milliseconds = int(record.created * 1000)
         standard_fields = {
             "level": level_of(record),
-            "time": time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "time": format_iso(milliseconds),
             "pid": os.getpid(),
             "hostname": "",
             "name": record.name,
@@ -55,8 +55,8 @@ class LogBuffer(logging.Handler):
         fields = fields_of(record)
         if "run_id" in fields:
             fields["runId"] = fields.pop("run_id")
-        self._lines.append({**fields, **standard_fields, "at": int(record.created * 1000)})
+        self._lines.append({**fields, **standard_fields, "at": milliseconds})
 
     def iter_lines(self) -> Iterator[dict[str, Any]]:
-        """Return the kept lines, oldest first; ``at`` is milliseconds since the epoch."""
+        """Iterate over the kept lines, oldest first; ``at`` is milliseconds since the epoch."""
         return iter(list(self._lines))

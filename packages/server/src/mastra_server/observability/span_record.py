@@ -9,7 +9,7 @@ import msgspec
 
 from mastra_core.logger import without_credentials
 from mastra_core.schema import dump
-from mastra_server.agents.messages import format_iso
+from mastra_server.http.dates import format_iso
 
 __all__ = ("SpanRecord",)
 

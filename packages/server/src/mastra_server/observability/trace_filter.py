@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
+from mastra_server.http.dates import parse_iso
 from mastra_server.http.request_body import InvalidBody
-from mastra_server.memory.convert import parse_iso
 from mastra_server.observability.span_record import SpanRecord
 
 __all__ = ("Condition", "build_condition")
@@ -70,7 +70,7 @@ def build_condition(where: Any) -> Condition:
 
 
 class _ConditionParser:
-    """Parses one condition and counts its parts, to limit them."""
+    """Parse one condition and count its parts, to limit them."""
 
     def __init__(self) -> None:
         self._count = 0

@@ -123,11 +123,8 @@ def _read_query(request: _Request) -> TracesQuery:
 
 def _iter_matching(request: _Request, query: TracesQuery, traces: _Traces) -> Iterator[SpanRecord]:
     started_param = "startedAt" if query.started_at else "dateRange"
-    started = (read_json_param(request, started_param, DateRange) or DateRange()).to_milliseconds(
-        started_param
-    )
-    ended_range = read_json_param(request, "endedAt", DateRange) or DateRange()
-    ended = ended_range.to_milliseconds("endedAt")
+    started = _read_range(request, started_param)
+    ended = _read_range(request, "endedAt")
     filters = _read_filters(request)
     metadata = read_json_param(request, "metadata", dict[str, Any]) or {}
     for trace in traces:
@@ -143,6 +140,11 @@ def _iter_matching(request: _Request, query: TracesQuery, traces: _Traces) -> It
                 continue
             if all(each.facts.get(name) == value for name, value in metadata.items()):
                 yield each
+
+
+def _read_range(request: _Request, name: str) -> tuple[int | None, int | None]:
+    range_ = read_json_param(request, name, DateRange) or DateRange()
+    return range_.to_milliseconds(name)
 
 
 def _read_filters(request: _Request) -> dict[str, str]:

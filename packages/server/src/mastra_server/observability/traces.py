@@ -12,6 +12,7 @@ from mastra_server.http.request_context import restrict_to_resource
 from mastra_server.http.responses import json_response
 from mastra_server.observability.span_record import SpanRecord
 from mastra_server.observability.trace_params import TracesQuery, select_page, select_roots
+from mastra_server.observability.trace_store import TraceStore
 
 __all__ = ("ROUTES", "Pagination", "list_visible_traces")
 
@@ -155,7 +156,8 @@ def list_visible_traces(request: _Request) -> list[list[SpanRecord]]:
     :param request: the request.
     """
     resource = restrict_to_resource(request)
-    return [each for each in request.app.state.trace_store.traces() if _is_owned_by(resource, each)]
+    traces = _get_store(request).list_traces()
+    return [spans for spans in traces if _is_owned_by(resource, spans)]
 
 
 def _get_spans(request: _Request) -> list[SpanRecord]:
@@ -164,10 +166,15 @@ def _get_spans(request: _Request) -> list[SpanRecord]:
     :raises NotFound: when there is no trace that the caller may see.
     """
     trace_id = request.path_params["trace_id"]
-    spans: list[SpanRecord] = request.app.state.trace_store.trace(trace_id)
+    spans = _get_store(request).get_trace(trace_id)
     if not spans or not _is_owned_by(restrict_to_resource(request), spans):
         raise NotFound(f"Trace with ID {trace_id!r} not found")
     return spans
+
+
+def _get_store(request: _Request) -> TraceStore:
+    store: TraceStore = request.app.state.trace_store
+    return store
 
 
 def _is_owned_by(owner: str, spans: list[SpanRecord]) -> bool:

@@ -23,7 +23,7 @@ __all__ = ("ResponseWriter",)
 
 
 class ResponseWriter:
-    """Applies the events of a run to a response, and converts each to stream events.
+    """Apply the events of a run to a response, and convert each to stream events.
 
     :param response_id: the id of the response.
     :param model: the model that the request names.

@@ -20,6 +20,7 @@ from mastra_core.agents import (
     TextPart,
 )
 from mastra_core.errors import AgentFailed, NotFound
+from mastra_server.agents.admission import check_thread_access
 from mastra_server.agents.suspended_runs import get_suspended_runs, stream_events
 from mastra_server.http.request_body import InvalidBody, read_body
 from mastra_server.http.request_context import (
@@ -29,7 +30,6 @@ from mastra_server.http.request_context import (
 )
 from mastra_server.http.responses import close_on_exit, encode_json, json_response
 from mastra_server.http.sse import sse_response
-from mastra_server.memory.queries import check_thread_access
 from mastra_server.openai.convert import ResponseWriter
 from mastra_server.openai.request import (
     ResponseBody,

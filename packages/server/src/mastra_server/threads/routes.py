@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
 import uuid
 from collections.abc import AsyncGenerator
 from typing import Annotated, Any, Literal
@@ -14,18 +13,20 @@ from litestar.response.base import ASGIResponse
 
 from mastra_core.agents import AgentInput, AgentLike, ApprovalRequired, Decision
 from mastra_core.errors import NotFound
+from mastra_core.storage.records import now
+from mastra_server.agents.admission import check_run_id, check_thread_access
 from mastra_server.agents.approval_routes import resume_chunks
 from mastra_server.agents.live_runs import get_thread_key, start_live_run
 from mastra_server.agents.request import AgentBody, build_run_input
 from mastra_server.agents.routes import get_agent
 from mastra_server.agents.stream import stream_agent
-from mastra_server.agents.suspended_runs import build_resume_input, check_run_id, get_suspended_runs
+from mastra_server.agents.suspended_runs import build_resume_input, get_suspended_runs
 from mastra_server.agents.thread_runs import ThreadKey, ThreadRuns, run_after
+from mastra_server.http.dates import format_iso
 from mastra_server.http.request_body import convert_value, read_body
 from mastra_server.http.request_context import restrict_to_resource, restrict_to_thread
 from mastra_server.http.responses import StreamResponse, json_response
 from mastra_server.http.sse import sse_response
-from mastra_server.memory.queries import check_thread_access
 from mastra_server.threads.schemas import Aborted, Accepted, Decided
 
 __all__ = ("ROUTES",)
@@ -191,13 +192,12 @@ async def _prepend_echo(
 
 
 def _build_signal(sent: _Said) -> dict[str, Any]:
-    created_at = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return {
         "id": str(uuid.uuid4()),
         "type": "user",
         "tagName": "user",
         "contents": sent.contents,
-        "createdAt": created_at,
+        "createdAt": format_iso(now()),
         **({"metadata": sent.metadata} if sent.metadata else {}),
     }
 

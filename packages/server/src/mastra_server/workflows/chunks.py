@@ -41,7 +41,7 @@ _STATUSES = {StepEnded: "success", StepSuspended: "suspended"}
 
 
 class ChunkWriter:
-    """Applies a run's events to a record and converts each to chunks.
+    """Apply a run's events to a record and convert each to chunks.
 
     :param run_id: the id of the run.
     :param workflow_id: the id of the workflow.

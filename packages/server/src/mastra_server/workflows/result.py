@@ -8,7 +8,7 @@ import msgspec
 
 from mastra_core import Workflow
 from mastra_core.workflows import RunError, RunRecord, StepRecord
-from mastra_server.agents.messages import format_iso
+from mastra_server.http.dates import format_iso
 from mastra_server.workflows.step_paths import (
     get_outer_step,
     locate_labels,

@@ -15,7 +15,7 @@ from mastra_core.agents.pydantic_ai.runner import BuiltInAgent, PydanticAgent
 from mastra_core.agents.pydantic_ai.tools import RunState, to_native_tool
 
 if TYPE_CHECKING:
-    from mastra_core.agents.agent import Agent
+    from mastra_core.agents.definition import AgentDefinition
 
 __all__ = ("adapt", "build_runner")
 
@@ -29,7 +29,7 @@ def adapt(agent: pydantic_ai.Agent[Any, Any]) -> PydanticAgent:
     return PydanticAgent(agent, id=name, name=name, description=str(agent.description or ""))
 
 
-def build_runner(agent: Agent) -> BuiltInAgent:
+def build_runner(agent: AgentDefinition) -> BuiltInAgent:
     """Build the pydantic-ai agent that runs the built-in ``Agent``.
 
     :param agent: the description of the agent.

@@ -41,7 +41,7 @@ from mastra_core.agents.toolboxes import list_tools
 from mastra_core.errors import AgentFailed, RequestError
 
 if TYPE_CHECKING:
-    from mastra_core.agents.agent import Agent
+    from mastra_core.agents.definition import AgentDefinition
 
 __all__ = ("BuiltInAgent", "PydanticAgent")
 
@@ -85,14 +85,14 @@ class PydanticAgent:
             provider=getattr(model, "system", ""), model=getattr(model, "model_name", "")
         )
 
-    def truncate_history(self, history: bytes, converter: int) -> bytes:
+    def truncate_history(self, history: bytes, turns: int) -> bytes:
         """Cut a serialised history down to its last turns.
 
         :param history: a ``Finish.history``.
         :param turns: how many turns to keep.
         :returns: the shorter history; empty where it cannot be cut.
         """
-        return truncate_history(history, converter)
+        return truncate_history(history, turns)
 
     async def generate(self, input: AgentInput, /) -> AgentOutput:
         """Run to the end.
@@ -214,7 +214,7 @@ class BuiltInAgent(PydanticAgent):
 
     allows_partial_decisions = True
 
-    def __init__(self, native: pydantic_ai.Agent[Any, Any], agent: Agent) -> None:
+    def __init__(self, native: pydantic_ai.Agent[Any, Any], agent: AgentDefinition) -> None:
         super().__init__(native, id=agent.id, name=agent.name, description=agent.description)
         self._description = agent
         self._info = agent.info()
@@ -290,7 +290,7 @@ def _drop_empty(**values: Any) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value not in (None, "", [], {})}
 
 
-def _apply_defaults(run_input: AgentInput, agent: Agent) -> AgentInput:
+def _apply_defaults(run_input: AgentInput, agent: AgentDefinition) -> AgentInput:
     """Return the input with the agent's settings in place of missing ones."""
     changes: dict[str, Any] = {}
     for name in ("max_steps", "timeout", "limits"):

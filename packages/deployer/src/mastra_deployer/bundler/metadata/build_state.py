@@ -125,6 +125,6 @@ def _get_size_and_time(entry: os.DirEntry[str]) -> tuple[int, int]:
 
 
 def _get_state_file(project: Project, directory: Path) -> Path:
-    real = directory.parent.resolve() / directory.name  # by whatever link one came
+    real = directory.parent.resolve() / directory.name  # resolves links to the output
     name = hashlib.sha256(os.fsencode(real)).hexdigest()[:16]
     return local_directory(project) / "made" / f"{name}.json"

@@ -38,7 +38,7 @@ def draft_manifest(
     :param wheels: the dependencies that ship.
     """
     root = project.import_root.relative_to(project.root)
-    names = (file.name for part in wheels for file in part.files)
+    names = (file.name for wheel in wheels for file in wheel.files)
     return BundleManifest(
         app="mastra_asgi:app" if kind == "mastra" else project.entry,
         paths=((Path("app") / root).as_posix(), "vendor"),

@@ -22,7 +22,7 @@ def measure_sizes(app: Path, wheels: Iterable[StoredWheel]) -> dict[str, int]:
     :returns: apparent bytes by name.
     """
     app_size = sum(path.stat().st_size for path in app.rglob("*") if path.is_file())
-    return largest({APP_KEY: app_size, **{part.name: part.size for part in wheels}})
+    return largest({APP_KEY: app_size, **{wheel.name: wheel.size for wheel in wheels}})
 
 
 def largest(sizes: Mapping[str, int], count: int | None = None) -> dict[str, int]:

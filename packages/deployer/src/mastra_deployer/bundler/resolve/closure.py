@@ -125,7 +125,7 @@ def _resolve(
     )
     # Versions that were chosen before are kept where they still fit.
     previous = read_latest_lock(locks.glob(f"{platform.wheels}-{platform.python}-*.toml"))
-    resolution = Resolver(
+    resolver = Resolver(
         project=project,
         builder=builder,
         inputs=_write_inputs(
@@ -135,7 +135,7 @@ def _resolve(
         previous=(previous or "").encode(),
         hashes=resolver_input.hashes,
     )
-    text = resolution.resolve()
+    text = resolver.resolve()
     packages = tomllib.loads(text).get("packages", [])
     return f"{_STAMP}{_hash_manifests(_get_directories(packages))}\n{text}"
 

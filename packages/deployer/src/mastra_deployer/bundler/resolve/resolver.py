@@ -113,10 +113,10 @@ class Resolver:
         )
 
     def _build_missing_error(self) -> BuildError | None:
-        """The error that names each package without a wheel; ``None`` where uv finds no answer."""
+        """Build the error that names each package without a wheel; ``None`` where uv fails."""
         platform = self.builder.platform
         lock = self.temporary / "pylock.every.toml"
-        # From the oldest Python on, so that wheels for others than the target are seen too.
+        # From the oldest Python on, to list wheels for other versions than the target's too.
         every = ["--universal", "--python-version", min(platform.python, _OLDEST)]
         try:
             self._run_compile("--format", "pylock.toml", "--output-file", str(lock), *every)

@@ -184,7 +184,7 @@ class _Vendorer:
             return
         self._report.step("Compiling dependencies")
         pending = [
-            PendingWheel(item=item, tree=tree, path=path, whole=item.name in self._keep)
+            PendingWheel(distribution=item, tree=tree, path=path, whole=item.name in self._keep)
             for key, path in paths.items()
             for tree, item in (installed[key],)
         ]

@@ -66,13 +66,13 @@ class StoredWheel(msgspec.Struct, frozen=True, kw_only=True):
 class PendingWheel(msgspec.Struct, frozen=True, kw_only=True):
     """A distribution to store.
 
-    :param item: the installed distribution.
+    :param distribution: the installed distribution.
     :param tree: where it is installed; its files are moved from there.
     :param path: where to store it.
     :param whole: whether nothing of it is pruned.
     """
 
-    item: Distribution
+    distribution: Distribution
     tree: Path
     path: Path
     whole: bool
@@ -96,10 +96,10 @@ def read_stored_wheel(path: Path) -> StoredWheel | None:
     :param path: in the store.
     :returns: ``None`` where there is none.
     """
-    part = read_checksummed_json(path / _INDEX, StoredWheel)
-    if part is None:
+    wheel = read_checksummed_json(path / _INDEX, StoredWheel)
+    if wheel is None:
         discard_directory(path)
-    return part
+    return wheel
 
 
 def store_wheels(pending: Sequence[PendingWheel], interpreter: Interpreter | None) -> None:
@@ -119,14 +119,14 @@ def store_wheels(pending: Sequence[PendingWheel], interpreter: Interpreter | Non
         names = {directory / _FILES: _list_names(directory / _FILES) for directory in directories}
         finished = finish_files(names, interpreter, protect=True)
         for item, directory, dropped_files in zip(pending, directories, dropped, strict=True):
-            part = StoredWheel(
-                name=item.item.name,
-                version=item.item.version,
-                license=item.item.license,
+            wheel = StoredWheel(
+                name=item.distribution.name,
+                version=item.distribution.version,
+                license=item.distribution.license,
                 files=tuple(sorted(finished[directory / _FILES], key=lambda file: file.name)),
                 dropped=dropped_files,
             )
-            write_checksummed_json(directory / _INDEX, part)
+            write_checksummed_json(directory / _INDEX, wheel)
             publish(directory, item.path)
 
 
@@ -178,7 +178,7 @@ def _move_files(pending: PendingWheel, directory: Path) -> dict[str, tuple[str, 
     dropped: dict[str, list[str]] = {}
     is_own_folder = _make_folder_check(pending.tree)
     created: set[str] = set()
-    for name in pending.item.files:
+    for name in pending.distribution.files:
         if reason := get_drop_reason(name, whole=pending.whole):
             dropped.setdefault(reason, []).append(name)
             continue
@@ -188,7 +188,7 @@ def _move_files(pending: PendingWheel, directory: Path) -> dict[str, tuple[str, 
                 (directory / folder).mkdir(parents=True, exist_ok=True)
                 created.add(folder)
             os.rename(f"{pending.tree}/{name}", f"{directory}/{name}")  # noqa: PTH104  # for each file
-    _write_record(directory / pending.item.info / "RECORD", directory)
+    _write_record(directory / pending.distribution.info / "RECORD", directory)
     return {reason: tuple(names) for reason, names in dropped.items()}
 
 

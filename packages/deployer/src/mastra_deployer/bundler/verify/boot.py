@@ -102,9 +102,8 @@ def _build_environment(project: Project) -> dict[str, str]:
 
 def _run_child(command: Sequence[str], environment: Mapping[str, str]) -> dict[str, Any]:
     with scratch_directory(Path(tempfile.gettempdir()), "mastra-start-") as temporary:
-        result = _run_process(
-            command, environment, temporary
-        )  # not a directory that an app could rely on
+        # An empty working directory, since an app must not depend on where it is started.
+        result = _run_process(command, environment, temporary)
     try:
         report: dict[str, Any] = json.loads(result.stdout)
     except ValueError:

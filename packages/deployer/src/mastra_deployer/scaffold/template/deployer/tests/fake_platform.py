@@ -1,8 +1,8 @@
-"""A platform for the tests: small, made up, and real HTTP on loopback.
+"""An invented platform for the tests: a small HTTP server on loopback.
 
     GET    /user                             -> {"name"}
     GET    /apps/APP                         -> {"name", "previous": ID or ""}
-    PUT    /apps/APP                         -> the same; made where it is not there
+    PUT    /apps/APP                         -> the same; creates a missing app
     DELETE /apps/APP                         -> {"name"}
     GET    /apps/APP/deployments             -> {"deployments": [DEPLOYMENT, ...]}, newest first
     PUT    /apps/APP/deployments/ID {"files": {path: sha256}, ...} -> {"missing": [sha256, ...]}
@@ -13,7 +13,7 @@
     GET    /apps/APP/stages/STAGE            -> RELEASE
 
 RELEASE is {"state", "error", "deployment": DEPLOYMENT}; its state goes from "building" to "ready"
-or "failed". A release has the variables that were set when it was asked for.
+or "failed". A release has the variables that were set when it was created.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from typing import Any
 from mastra_core.pipeline import Stage
 from mastra_deployer.testing import Live
 
-_LOOKS = 2  # how often a release is looked at until it is ready
+_BUILDING_POLLS = 2  # polls that find a release still building
 
 
-class RefusedError(Exception):
-    """An answer that is no success."""
+class RequestError(Exception):
+    """A response with an error status."""
 
-    def __init__(self, status: int, words: str) -> None:
-        super().__init__(words)
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
         self.status = status
 
 
@@ -48,33 +48,33 @@ class Release:
     fingerprint: str = ""
     state: str = "building"
     error: str = ""
-    looks: int = 0
+    polls: int = 0
 
 
 @dataclasses.dataclass(kw_only=True)
 class App:
-    """An app: `asked` is the latest release of a stage, `seen` all that users have seen."""
+    """An app, with the latest release of each stage, and all releases that were live."""
 
     deployments: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
     env: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)
-    asked: dict[str, Release] = dataclasses.field(default_factory=dict)
-    seen: dict[str, list[Release]] = dataclasses.field(default_factory=dict)
+    latest: dict[str, Release] = dataclasses.field(default_factory=dict)
+    history: dict[str, list[Release]] = dataclasses.field(default_factory=dict)
 
-    def live(self, stage: str) -> Release | None:
-        return self.seen[stage][-1] if self.seen.get(stage) else None
+    def get_live(self, stage: str) -> Release | None:
+        return self.history[stage][-1] if self.history.get(stage) else None
 
-    def previous(self) -> str:
-        live = self.live("production")
-        ids = [release.deployment for release in self.seen.get("production", ())]
+    def get_previous(self) -> str:
+        live = self.get_live("production")
+        ids = [release.deployment for release in self.history.get("production", ())]
         return next((id for id in ids[::-1] if live and id != live.deployment), "")
 
-    def shown(self, id: str, stage: str) -> dict[str, Any]:
-        live = self.live(stage)
-        past = [release for seen in self.seen.values() for release in seen]
-        marks = [release.fingerprint for release in past if release.deployment == id]
+    def describe(self, id: str, stage: str) -> dict[str, Any]:
+        live = self.get_live(stage)
+        releases = [release for history in self.history.values() for release in history]
+        fingerprints = [release.fingerprint for release in releases if release.deployment == id]
         return {
             **self.deployments[id],
-            "fingerprint": marks[-1] if marks else "",
+            "fingerprint": fingerprints[-1] if fingerprints else "",
             "id": id,
             "stage": stage,
             "live": live is not None and live.deployment == id,
@@ -82,10 +82,10 @@ class App:
 
 
 class FakePlatform(ThreadingHTTPServer):
-    """What `mastra_deployer.testing.FakePlatform` asks for, and a server behind it."""
+    """The methods of `mastra_deployer.testing.FakePlatform`, and the server."""
 
     daemon_threads = True
-    request_queue_size = 128  # uploads come many at once
+    request_queue_size = 128  # uploads connect all at once
     token = "let-me-in-4711"  # noqa: S105
 
     def __init__(self) -> None:
@@ -102,15 +102,15 @@ class FakePlatform(ThreadingHTTPServer):
 
     def live(self, environment: Stage) -> Live | None:
         for app in self.apps.values():
-            if release := app.live(environment):
+            if release := app.get_live(environment):
                 files = app.deployments[release.deployment]["files"]
                 contents = {path: self.blobs[digest] for path, digest in files.items()}
                 return Live(id=release.deployment, files=contents, env=release.env)
         return None
 
     def things(self) -> list[str]:
-        made = [f"{name}/{id}" for name, app in self.apps.items() for id in app.deployments]
-        return [*self.apps, *made]
+        deployments = [f"{name}/{id}" for name, app in self.apps.items() for id in app.deployments]
+        return [*self.apps, *deployments]
 
     def reset(self) -> None:
         self.apps: dict[str, App] = {}
@@ -118,87 +118,89 @@ class FakePlatform(ThreadingHTTPServer):
         self.heal()
 
     def heal(self) -> None:
-        self.refusing = self.failing = ""
-        self.hanging = False
+        self.rejection = self.failure = ""
+        self.hangs = False
 
-    def refuse(self, words: str) -> None:
-        self.refusing = words
+    def refuse(self, message: str) -> None:
+        self.rejection = message
 
-    def fail(self, words: str) -> None:
-        self.failing = words
+    def fail(self, message: str) -> None:
+        self.failure = message
 
     def hang(self) -> None:
-        self.hanging = True
+        self.hangs = True
 
     def traffic(self) -> Mapping[str, int]:
         live = self.live("production")
         return {live.id: 100} if live else {}
 
     def say(self, text: str) -> None:
-        """It keeps no log."""
+        """Do nothing: this platform has no log."""
 
-    def app(self, name: str) -> App:
+    def get_app(self, name: str) -> App:
         if name not in self.apps:
-            raise RefusedError(404, f"there is no app {name}")
+            raise RequestError(404, f"there is no app {name}")
         return self.apps[name]
 
-    def announce(self, app: App, id: str, told: dict[str, Any]) -> dict[str, Any]:
+    def create_deployment(self, app: App, id: str, body: dict[str, Any]) -> dict[str, Any]:
         created = dt.datetime.now(dt.UTC).isoformat()
-        kept = {"created": created, "url": f"{self.url}/{id}", "state": "ready"}
-        app.deployments[id] = {**kept, **app.deployments.get(id, {}), **told}
-        return {"missing": sorted(set(told["files"].values()) - set(self.blobs))}
+        defaults = {"created": created, "url": f"{self.url}/{id}", "state": "ready"}
+        app.deployments[id] = {**defaults, **app.deployments.get(id, {}), **body}
+        return {"missing": sorted(set(body["files"].values()) - set(self.blobs))}
 
-    def receive(self, digest: str, content: bytes) -> dict[str, Any]:
+    def store_blob(self, digest: str, content: bytes) -> dict[str, Any]:
         if hashlib.sha256(content).hexdigest() != digest:
-            raise RefusedError(400, f"the content of {digest} has another digest")
+            raise RequestError(400, f"the content of {digest} has another digest")
         self.blobs[digest] = content
         return {}
 
-    def release(self, app: App, stage: str, id: str, mark: str) -> dict[str, Any]:
+    def create_release(self, app: App, stage: str, id: str, fingerprint: str) -> dict[str, Any]:
         if id not in app.deployments:
-            raise RefusedError(404, f"there is no deployment {id}")
+            raise RequestError(404, f"there is no deployment {id}")
         if missing := set(app.deployments[id]["files"].values()) - set(self.blobs):
-            raise RefusedError(409, f"{len(missing)} files are missing")
-        made = Release(deployment=id, env=dict(app.env.get(stage, {})), fingerprint=mark)
-        for same in (app.asked.get(stage), app.live(stage)):
-            if same and same.state != "failed" and (same.deployment, same.env) == (id, made.env):
-                made = same
-                made.fingerprint = mark or made.fingerprint
-        app.asked[stage] = made
-        return self.told(app, stage, made)
+            raise RequestError(409, f"{len(missing)} files are missing")
+        release = Release(deployment=id, env=dict(app.env.get(stage, {})), fingerprint=fingerprint)
+        for other in (app.latest.get(stage), app.get_live(stage)):
+            if other is None or other.state == "failed":
+                continue
+            if (other.deployment, other.env) == (id, release.env):
+                release = other
+                release.fingerprint = fingerprint or release.fingerprint
+        app.latest[stage] = release
+        return self.describe_release(app, stage, release)
 
-    def look(self, app: App, stage: str) -> dict[str, Any]:
-        if stage not in app.asked:
-            raise RefusedError(404, f"nothing was released to {stage}")
-        release = app.asked[stage]
-        release.looks += 1
-        if release.state == "building" and release.looks > _LOOKS and not self.hanging:
-            release.state, release.error = "failed" if self.failing else "ready", self.failing
+    def poll_release(self, app: App, stage: str) -> dict[str, Any]:
+        if stage not in app.latest:
+            raise RequestError(404, f"nothing was released to {stage}")
+        release = app.latest[stage]
+        release.polls += 1
+        if release.state == "building" and release.polls > _BUILDING_POLLS and not self.hangs:
+            release.state, release.error = "failed" if self.failure else "ready", self.failure
             if release.state == "ready":
-                app.seen.setdefault(stage, []).append(release)
-        return self.told(app, stage, release)
+                app.history.setdefault(stage, []).append(release)
+        return self.describe_release(app, stage, release)
 
-    def told(self, app: App, stage: str, release: Release) -> dict[str, Any]:
-        shown = app.shown(release.deployment, stage)
-        if release is app.live(stage):
-            return {"state": "ready", "error": "", "deployment": shown}
-        if release.state == "ready":  # it was live before, and is to be so again
-            release.state, release.looks = "building", 0
-        deployment = {**shown, "state": release.state}
+    def describe_release(self, app: App, stage: str, release: Release) -> dict[str, Any]:
+        described = app.describe(release.deployment, stage)
+        if release is app.get_live(stage):
+            return {"state": "ready", "error": "", "deployment": described}
+        if release.state == "ready":  # it was live before, and becomes live again
+            release.state, release.polls = "building", 0
+        deployment = {**described, "state": release.state}
         return {"state": release.state, "error": release.error, "deployment": deployment}
 
-    def set_env(self, app: App, stage: str, told: dict[str, str | None]) -> dict[str, Any]:
-        values = {**app.env.get(stage, {}), **told}
+    def set_env(self, app: App, stage: str, changes: dict[str, str | None]) -> dict[str, Any]:
+        values = {**app.env.get(stage, {}), **changes}
         app.env[stage] = {name: text for name, text in values.items() if text is not None}
         return {}
 
-    def listed(self, app: App) -> dict[str, Any]:
+    def list_deployments(self, app: App) -> dict[str, Any]:
         newest = reversed(app.deployments)
-        return {"deployments": [app.shown(id, self.stage(app, id)) for id in newest]}
+        return {"deployments": [app.describe(id, self.get_stage(app, id)) for id in newest]}
 
-    def stage(self, app: App, id: str) -> str:
-        """Where users see it, else where it was meant for."""
-        live = app.live("production")
+    def get_stage(self, app: App, id: str) -> str:
+        """Return the stage where a deployment is live, else the one it was created for."""
+        live = app.get_live("production")
         if live and live.deployment == id:
             return "production"
         return str(app.deployments[id]["stage"])
@@ -216,62 +218,63 @@ class _Handler(BaseHTTPRequestHandler):
             case ["user"]:
                 return {"name": "tester"}
             case ["apps", name]:
-                return {"name": name, "previous": server.app(name).previous()}
+                return {"name": name, "previous": server.get_app(name).get_previous()}
             case ["apps", name, "deployments"]:
-                return server.listed(server.app(name))
+                return server.list_deployments(server.get_app(name))
             case ["apps", name, "env", stage]:
-                return {"names": sorted(server.app(name).env.get(stage, {}))}
+                return {"names": sorted(server.get_app(name).env.get(stage, {}))}
             case ["apps", name, "stages", stage]:
-                return server.look(server.app(name), stage)
-        raise RefusedError(404, f"there is nothing at {self.path}")
+                return server.poll_release(server.get_app(name), stage)
+        raise RequestError(404, f"there is nothing at {self.path}")
 
     def _put(self, path: list[str], body: bytes) -> dict[str, Any]:
         server = self.server
         match path:
             case ["blobs", digest]:
-                return server.receive(digest, body)
+                return server.store_blob(digest, body)
             case ["apps", name]:
                 server.apps.setdefault(name, App())
                 return {"name": name}
             case ["apps", name, "deployments", id]:
-                return server.announce(server.app(name), id, json.loads(body))
+                return server.create_deployment(server.get_app(name), id, json.loads(body))
             case ["apps", name, "env", stage]:
-                return server.set_env(server.app(name), stage, json.loads(body))
+                return server.set_env(server.get_app(name), stage, json.loads(body))
             case ["apps", name, "stages", stage]:
-                told = json.loads(body)
-                mark = told.get("fingerprint", "")
-                return server.release(server.app(name), stage, told["deployment"], mark)
-        raise RefusedError(404, f"there is nothing at {self.path}")
+                data = json.loads(body)
+                fingerprint = data.get("fingerprint", "")
+                app = server.get_app(name)
+                return server.create_release(app, stage, data["deployment"], fingerprint)
+        raise RequestError(404, f"there is nothing at {self.path}")
 
-    def _handled(self, body: bytes) -> dict[str, Any]:
+    def _dispatch(self, body: bytes) -> dict[str, Any]:
         if self.headers.get("authorization") != f"Bearer {self.server.token}":
-            raise RefusedError(401, "the token is not known here")
+            raise RequestError(401, "the token is not known here")
         path = self.path.strip("/").split("/")
         if self.command == "GET":
             return self._get(path)
-        if self.server.refusing:
-            raise RefusedError(422, self.server.refusing)
+        if self.server.rejection:
+            raise RequestError(422, self.server.rejection)
         if self.command == "DELETE":
-            self.server.app(path[1])
+            self.server.get_app(path[1])
             del self.server.apps[path[1]]
             return {"name": path[1]}
         return self._put(path, body)
 
-    def _answer(self) -> None:
+    def _handle(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
         try:
             with self.server.lock:
-                status, told = 200, self._handled(body)
-        except RefusedError as refused:
-            status, told = refused.status, {"error": {"message": str(refused)}}
-        content = json.dumps(told).encode()
+                status, result = 200, self._dispatch(body)
+        except RequestError as error:
+            status, result = error.status, {"error": {"message": str(error)}}
+        content = json.dumps(result).encode()
         self.send_response(status)
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
 
-    do_GET = do_PUT = do_DELETE = _answer  # noqa: N815
+    do_GET = do_PUT = do_DELETE = _handle  # noqa: N815
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        """Print nothing."""

@@ -1,23 +1,27 @@
-"""The promises that mastra asks of every deployer, kept by this one."""
+"""The conformance suite of mastra, and tests of this deployer alone."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 
 import pytest
-from mastra_deployer.testing import DeployerSuite
+from mastra_core import Secret
+from mastra_core.pipeline import Bundle
+from mastra_deployer.testing import DeployerSuite, Rig
 
-import mastra_deployer_<<NAME>>.hooks
 from fake_platform import FakePlatform
+from mastra_deployer_<<NAME>> import hooks
 
 
 class Test<<cls>>(DeployerSuite):
-    """Its switches say what a platform cannot: `canary = False`, `logs = False`, ..."""
+    """Class attributes name what the platform cannot do: `canary = False`, `logs = False`, ..."""
 
     @pytest.fixture
     def deployer(self) -> object:
-        return mastra_deployer_<<NAME>>.hooks
+        return hooks
 
     @pytest.fixture
     def platform(self) -> Iterator[FakePlatform]:
@@ -26,3 +30,20 @@ class Test<<cls>>(DeployerSuite):
         yield platform
         platform.shutdown()
         platform.server_close()
+
+    def test_preview_runs_the_bundle(self, rig: Rig) -> None:
+        script = "import os, sys; sys.exit(os.environ['GREETING'] + os.environ['PORT'] != 'hi3000')"
+        bundle: Bundle = rig.bundle()
+        (bundle.directory / "index.py").write_text(script)
+        env = {"GREETING": Secret("hi")}
+        assert hooks.mastra_preview(bundle, "127.0.0.1", 3000, env) == 0
+
+
+def test_importing_the_settings_loads_mastra_core_alone() -> None:
+    script = (
+        "import sys\n"
+        "from mastra_deployer_<<NAME>> import <<cls>>\n"
+        "loaded = {'httpx', 'mastra_deployer', 'pluggy'} & set(sys.modules)\n"
+        "assert not loaded, loaded\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)  # noqa: S603  # no shell

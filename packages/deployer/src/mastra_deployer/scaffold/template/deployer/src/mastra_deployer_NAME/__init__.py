@@ -1,4 +1,4 @@
-"""Deploys mastra apps to <<title>>."""
+"""Deploys mastra apps to <<title>>; importing it loads mastra_core alone."""
 
 from mastra_deployer_<<NAME>>.settings import <<cls>>
 

@@ -1,4 +1,4 @@
-"""<<title>>'s HTTP API, as far as deploying needs it: one method a request."""
+"""The requests of <<title>>'s HTTP API that deploying needs: one method for each."""
 
 from __future__ import annotations
 
@@ -16,16 +16,18 @@ from mastra_deployer_<<NAME>>.settings import <<cls>>
 if TYPE_CHECKING:
     import httpx
 
-_ABSENT = {"mastra_accept": (404,)}  # not there is an answer, no error
+_ACCEPT_MISSING = {"mastra_accept": (404,)}  # returns a 404 in place of raising
 
 
 @contextlib.contextmanager
-def connected(
+def open_api(
     settings: <<cls>>,
     credentials: Mapping[str, Secret],
 ) -> Iterator[Api]:
     """Open <<title>>'s API for one app.
 
+    :param settings: with the app and the address of the API.
+    :param credentials: with the token.
     :raises AuthError: when there is no token.
     """
     from mastra_deployer.kit import connect
@@ -33,7 +35,7 @@ def connected(
     if "<<ENV>>_TOKEN" not in credentials:
         raise AuthError(
             "<<ENV>>_TOKEN is not set.",
-            "Make a token at <<title>> and set it.",
+            "Create a token at <<title>> and set the variable.",
         )
     token = credentials["<<ENV>>_TOKEN"]
     with connect(settings.api_url, token, name="<<title>>") as client:
@@ -41,74 +43,80 @@ def connected(
 
 
 class Api:
-    """Requests for one app."""
+    """Sends requests for one app."""
 
     def __init__(self, client: httpx.Client, app: str) -> None:
         self._client = client
         self._app = f"/apps/{quote(app, safe='')}"
 
-    def user(self) -> str:
-        """Whose token it is: GET /user."""
-        return str(self._json("GET", "/user")["name"])
+    def get_user(self) -> str:
+        """Return the name of the token's owner: GET /user."""
+        return str(self._request("GET", "/user")["name"])
 
     def create_app(self) -> None:
-        """Make the app, where it is not there: PUT /apps/APP.
+        """Create the app where it does not exist: PUT /apps/APP.
 
-        Where a platform creates by POST, use ``mastra_deployer.kit.get_or_create(find, create)``: it never
-        makes a second one when an answer is lost.
+        Where a platform creates by POST, use `mastra_deployer.kit.get_or_create`: it creates no
+        second app when a response is lost.
         """
-        self._json("PUT", self._app, {})
+        self._request("PUT", self._app, {})
 
-    def announce(self, id: str, files: Mapping[str, str], facts: Mapping[str, str]) -> list[str]:
-        """Name a deployment's files: PUT /apps/APP/deployments/ID.
+    def create_deployment(
+        self, id: str, files: Mapping[str, str], metadata: Mapping[str, str]
+    ) -> list[str]:
+        """Create a deployment from its files' digests: PUT /apps/APP/deployments/ID.
 
-        :param files: path to SHA-256.
-        :returns: the digests whose content is not there yet.
+        :param id: of the deployment; the same id gives the same deployment.
+        :param files: SHA-256 digests by path.
+        :param metadata: stored with the deployment.
+        :returns: the digests whose content <<title>> does not have.
         """
-        told = self._json("PUT", f"{self._app}/deployments/{id}", {**facts, "files": dict(files)})
-        return list(told["missing"])
+        body = {**metadata, "files": dict(files)}
+        return list(self._request("PUT", f"{self._app}/deployments/{id}", body)["missing"])
 
-    def send(self, digest: str, content: bytes) -> None:
-        """Store content: PUT /blobs/SHA256."""
+    def upload_blob(self, digest: str, content: bytes) -> None:
+        """Store content by its digest: PUT /blobs/SHA256."""
         self._client.put(f"/blobs/{digest}", content=content)
 
-    def env(self, stage: Stage) -> list[str]:
-        """Names of the stage's variables: GET /apps/APP/env/STAGE."""
-        return list(self._json("GET", f"{self._app}/env/{stage}").get("names", ()))
+    def list_env(self, stage: Stage) -> list[str]:
+        """Return the names of a stage's variables: GET /apps/APP/env/STAGE."""
+        return list(self._request("GET", f"{self._app}/env/{stage}").get("names", ()))
 
     def set_env(self, stage: Stage, values: Mapping[str, str | None]) -> None:
-        """Set variables, or remove them by ``None``: PUT /apps/APP/env/STAGE."""
-        self._json("PUT", f"{self._app}/env/{stage}", values)
+        """Set variables, or remove them with `None`: PUT /apps/APP/env/STAGE."""
+        self._request("PUT", f"{self._app}/env/{stage}", values)
 
-    def release(self, stage: Stage, id: str, fingerprint: str = "") -> dict[str, Any]:
-        """Let users see a deployment: PUT /apps/APP/stages/STAGE.
+    def create_release(self, stage: Stage, id: str, fingerprint: str = "") -> dict[str, Any]:
+        """Start to make a deployment live: PUT /apps/APP/stages/STAGE.
 
-        :param fingerprint: kept with it, and given back once users see it.
+        :param stage: where it is to be live.
+        :param id: of the deployment.
+        :param fingerprint: returned with the deployment once it is live.
         """
-        told = {"deployment": id, "fingerprint": fingerprint}
-        return self._json("PUT", f"{self._app}/stages/{stage}", told)
+        body = {"deployment": id, "fingerprint": fingerprint}
+        return self._request("PUT", f"{self._app}/stages/{stage}", body)
 
-    def released(self, stage: Stage) -> dict[str, Any]:
-        """Ask what came of that: GET /apps/APP/stages/STAGE."""
-        return self._json("GET", f"{self._app}/stages/{stage}")
+    def get_release(self, stage: Stage) -> dict[str, Any]:
+        """Return the state of a stage's latest release: GET /apps/APP/stages/STAGE."""
+        return self._request("GET", f"{self._app}/stages/{stage}")
 
-    def previous(self) -> str:
-        """Ask what was live before in production; empty for nothing: GET /apps/APP."""
-        return str(self._json("GET", self._app).get("previous", ""))
+    def get_previous(self) -> str:
+        """Return the id that was live before in production, or "": GET /apps/APP."""
+        return str(self._request("GET", self._app).get("previous", ""))
 
-    def deployments(self) -> list[dict[str, Any]]:
-        """Ask for all, the newest first: GET /apps/APP/deployments."""
-        return list(self._json("GET", f"{self._app}/deployments").get("deployments", ()))
+    def list_deployments(self) -> list[dict[str, Any]]:
+        """Return all deployments, the newest first: GET /apps/APP/deployments."""
+        return list(self._request("GET", f"{self._app}/deployments").get("deployments", ()))
 
-    def destroy(self) -> bool:
-        """Remove the app: DELETE /apps/APP; whether there was one."""
-        return bool(self._json("DELETE", self._app))
+    def delete_app(self) -> bool:
+        """Delete the app, and return whether it existed: DELETE /apps/APP."""
+        return bool(self._request("DELETE", self._app))
 
-    def _json(
+    def _request(
         self, method: str, path: str, body: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
-        """Send a request; an empty answer for what is not there and is only asked for."""
-        accepts = _ABSENT if body is None else {}
-        answer = self._client.request(method, path, json=body, extensions=accepts)
-        told: dict[str, Any] = answer.json() if answer.status_code != 404 else {}
-        return told
+        """Send a request; without a body, a missing resource gives an empty result."""
+        extensions = _ACCEPT_MISSING if body is None else {}
+        response = self._client.request(method, path, json=body, extensions=extensions)
+        result: dict[str, Any] = response.json() if response.status_code != 404 else {}
+        return result

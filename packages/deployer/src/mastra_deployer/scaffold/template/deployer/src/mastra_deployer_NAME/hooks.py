@@ -1,15 +1,15 @@
-"""What mastra calls; every signature is in its docs/hooks.md."""
+"""The hooks that mastra calls; docs/hooks.md of mastra lists their signatures.
+
+Each hook imports what it needs when it is called: `mastra targets` imports this module for every
+installed deployer.
+"""
 
 from __future__ import annotations
 
-import dataclasses
-import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 from mastra_core import Secret
-from mastra_core.errors import AuthError, DeployError, DeploymentFailed
 from mastra_core.hooks import EnvStore, hookimpl
 from mastra_core.pipeline import (
     Build,
@@ -23,17 +23,14 @@ from mastra_core.pipeline import (
     Target,
 )
 
-from mastra_deployer_<<NAME>>.api import Api, connected
 from mastra_deployer_<<NAME>>.settings import <<cls>>
 
 Credentials = Mapping[str, Secret]
 
-_PATIENCE = 600  # seconds until a deployment that is not ready is given up
-
 
 @hookimpl
 def mastra_target() -> Target:
-    """Say what <<title>> is. Called often: no network, no heavy imports."""
+    """Describe <<title>>, without network and heavy imports."""
     return Target(
         name="<<name>>",
         summary="<<title>>'s machines, which run `python index.py`",
@@ -47,9 +44,10 @@ def mastra_target() -> Target:
 
 @hookimpl
 def mastra_bundle(build: Build, directory: Path) -> Bundle:
-    """Arrange the build as <<title>> wants it: here, as it is."""
-    build.copy_to(directory)
-    return Bundle.seal(build, directory, "<<name>>")
+    """Create the bundle."""
+    from mastra_deployer_<<NAME>>.bundle import create_bundle
+
+    return create_bundle(build, directory)
 
 
 @hookimpl
@@ -60,24 +58,12 @@ def mastra_deploy(
     request: DeployRequest,
     report: Report,
 ) -> Deployment:
-    """Upload first, release last: interrupted, nothing is live."""
-    from mastra_deployer.kit import Manifest, upload
+    """Upload the bundle and make it live."""
+    from mastra_deployer_<<NAME>>.api import open_api
+    from mastra_deployer_<<NAME>>.deploy import deploy
 
-    # Named by its content, so a repeated request makes no second deployment.
-    id, stage = bundle.manifest.digest, request.environment
-    manifest = Manifest.of(bundle.directory)
-    facts = {"stage": stage, "message": request.message}
-    with connected(settings, credentials) as api:
-        api.create_app()
-        report.step("Uploading")
-        upload(
-            api.announce(id, manifest.paths, facts),
-            lambda digest: api.send(digest, manifest.read(digest)),
-            report=report,
-            size=lambda digest: manifest.size([digest]),
-        )
-        api.set_env(stage, {name: value.reveal() for name, value in request.env.items()})
-        return _released(api, stage, id, report, request)
+    with open_api(settings, credentials) as api:
+        return deploy(api, bundle, request, report)
 
 
 @hookimpl
@@ -86,9 +72,12 @@ def mastra_deployments(
     credentials: Credentials,
     limit: int,
 ) -> list[Deployment]:
-    """List them, the newest first."""
-    with connected(settings, credentials) as api:
-        return [_deployment(told) for told in api.deployments()[:limit]]
+    """List the deployments, the newest first."""
+    from mastra_deployer_<<NAME>>.api import open_api
+    from mastra_deployer_<<NAME>>.manage import list_deployments
+
+    with open_api(settings, credentials) as api:
+        return list_deployments(api, limit)
 
 
 @hookimpl
@@ -98,9 +87,12 @@ def mastra_promote(
     id: str,
     report: Report,
 ) -> Deployment:
-    """Release to production what is there already."""
-    with connected(settings, credentials) as api:
-        return _released(api, "production", id, report)
+    """Make an existing deployment live in production."""
+    from mastra_deployer_<<NAME>>.api import open_api
+    from mastra_deployer_<<NAME>>.deploy import release
+
+    with open_api(settings, credentials) as api:
+        return release(api, "production", id, report)
 
 
 @hookimpl
@@ -110,15 +102,12 @@ def mastra_rollback(
     id: str,
     report: Report,
 ) -> Deployment:
-    """Release an earlier deployment again."""
-    with connected(settings, credentials) as api:
-        id = id or api.previous()
-        if not id:
-            raise DeployError(
-                f"The app {settings.app!r} has no deployment to go back to.",
-                "`mastra deployments` lists what there is.",
-            )
-        return _released(api, "production", id, report)
+    """Make an earlier deployment live in production again."""
+    from mastra_deployer_<<NAME>>.api import open_api
+    from mastra_deployer_<<NAME>>.manage import roll_back
+
+    with open_api(settings, credentials) as api:
+        return roll_back(api, id, report)
 
 
 @hookimpl
@@ -127,21 +116,21 @@ def mastra_env(
     credentials: Credentials,
     environment: Stage,
 ) -> EnvStore:
-    """Open the store of the app's variables."""
-    return _Store(settings=settings, credentials=credentials, stage=environment)
+    """Open the store of a stage's variables."""
+    from mastra_deployer_<<NAME>>.manage import Variables
+
+    return Variables(settings=settings, credentials=credentials, stage=environment)
 
 
 @hookimpl
 def mastra_doctor(
     settings: <<cls>>,
     credentials: Credentials,
-) -> Iterator[Problem]:
-    """Ask whether the token works."""
-    try:
-        with connected(settings, credentials) as api:
-            api.user()
-    except AuthError as error:
-        yield Problem(message=error.message, hint=error.hint)
+) -> Iterable[Problem]:
+    """Check that the token works."""
+    from mastra_deployer_<<NAME>>.manage import diagnose
+
+    return diagnose(settings, credentials)
 
 
 @hookimpl
@@ -149,67 +138,16 @@ def mastra_destroy(
     settings: <<cls>>,
     credentials: Credentials,
 ) -> bool:
-    """Remove the app with all it has."""
-    with connected(settings, credentials) as api:
-        return api.destroy()
+    """Delete the app with all its deployments and variables."""
+    from mastra_deployer_<<NAME>>.api import open_api
+
+    with open_api(settings, credentials) as api:
+        return api.delete_app()
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class _Store:
-    """Names and values of variables; values go there and never come back."""
+@hookimpl
+def mastra_preview(bundle: Bundle, host: str, port: int, env: Mapping[str, Secret]) -> int:
+    """Run the bundle on this machine."""
+    from mastra_deployer_<<NAME>>.preview import preview
 
-    settings: <<cls>>
-    credentials: Credentials
-    stage: Stage
-
-    def list(self) -> Mapping[str, str]:
-        with connected(self.settings, self.credentials) as api:
-            return dict.fromkeys(api.env(self.stage), self.stage)
-
-    def set(self, values: Mapping[str, Secret]) -> None:
-        with connected(self.settings, self.credentials) as api:
-            api.create_app()
-            api.set_env(self.stage, {name: item.reveal() for name, item in values.items()})
-
-    def unset(self, names: Iterable[str]) -> None:
-        with connected(self.settings, self.credentials) as api:
-            api.create_app()
-            api.set_env(self.stage, dict.fromkeys(names))
-
-
-def _released(
-    api: Api, stage: Stage, id: str, report: Report, request: DeployRequest | None = None
-) -> Deployment:
-    """Put a deployment before users, and wait until they see it."""
-    from mastra_deployer.kit import poll
-
-    report.step("Releasing")
-    # Kept with the release: a deploy that breaks off before leaves no fingerprint.
-    told = api.release(stage, id, request.fingerprint if request else "")
-    if request is None or request.wait:
-        told = poll(
-            lambda: api.released(stage),
-            lambda told: told["state"] != "building",
-            timeout=_PATIENCE,
-            report=report,
-        )
-    if told["state"] == "failed":
-        raise DeploymentFailed(
-            f"<<title>> cannot run {id!r}: {told['error']}.",
-            "Mend that and deploy again.",
-        )
-    return _deployment(told["deployment"])
-
-
-def _deployment(told: Mapping[str, Any]) -> Deployment:
-    return Deployment(
-        target="<<name>>",
-        id=told["id"],
-        url=told["url"],
-        environment=told["stage"],
-        created=dt.datetime.fromisoformat(told["created"]),
-        live=told["live"],
-        state=told["state"],
-        message=told["message"],
-        fingerprint=told["fingerprint"],
-    )
+    return preview(bundle, host, port, env)

@@ -1,4 +1,4 @@
-"""What users may set."""
+"""The settings of <<title>>'s deployer."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ __all__ = ("<<cls>>",)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class <<cls>>:
-    """Given in `deployer=`, in pyproject.toml, or as `-s app=shop`.
+    """Settings from `deployer=`, from pyproject.toml, or from `-s app=shop`.
 
-    Users' code imports this, so nothing but mastra_core is imported at the top of this file.
+    Apps import this class, so this file imports nothing but mastra_core.
 
     :param app: the app's name at <<title>>.
+    :param token: authorizes the requests; keep it out of the code.
+    :param api_url: the address of <<title>>'s API.
     """
 
     target: ClassVar[str] = "<<name>>"

@@ -1,26 +1,27 @@
-"""Deployers that are broken in one way each: what is wrong, which promise tells, and its words."""
+"""Deployers with one defect each: the defect, the test that finds it, and a part of its message."""
 
-from tests.conformance.deployer_sources import broken
+from tests.conformance.deployer_sources import replace_source
 
 BUNDLE = "    build.copy_to(directory)\n"
-SEALED = '    return Bundle.seal(build, directory, "acme")\n'
+SEAL = '    return Bundle.seal(build, directory, "acme")\n'
 CLIENT = '    return connect(settings.api_url, credentials["ACME_TOKEN"])\n'
 UPLOAD = '        report.step("Uploading")\n'
-RELEASED = '        client.put(f"{place}/{stage}", json=mark)\n'
+APP = "        app = get_or_create(\n"
+RELEASE = '        client.put(f"{path}/{stage}", json=release)\n'
 PROMOTE = "id: str, report: Report) -> Deployment:\n"
 
 
-def writes(text):
-    """A bundle with one more file; `text` is Python."""
+def write_file(text):
+    """Return a change that adds a file to the bundle; `text` is Python."""
     return (BUNDLE, f'{BUNDLE}    (directory / "made.txt").write_text({text})\n')
 
 
-def does(line):
-    """A bundle whose making does one thing more."""
+def run_line(line):
+    """Return a change that runs one more line while the bundle is created."""
     return (BUNDLE, f"{BUNDLE}    {line}\n")
 
 
-SAYING = {
+TARGET = {
     "an async hook": (
         "hooks_are_valid",
         "async mastra_bundle",
@@ -73,56 +74,56 @@ SAYING = {
     ),
 }
 
-BUNDLING = {
+BUNDLES = {
     "a timestamp": (
         "bundling_is_reproducible",
         "made.txt",
-        writes("str(dt.date.today())"),
+        write_file("str(dt.date.today())"),
     ),
     "the minute in it": (
         "bundling_is_reproducible",
         "made.txt",
-        writes('dt.datetime.now().isoformat(timespec="minutes")'),
+        write_file('dt.datetime.now().isoformat(timespec="minutes")'),
     ),
     "the files' times in it": (
         "bundling_is_reproducible",
         "made.txt",
-        writes('str((build.directory / "index.py").stat().st_mtime)'),
+        write_file('str((build.directory / "index.py").stat().st_mtime)'),
     ),
     "a set's order": (
         "bundling_is_reproducible_in_another_process",
         "made.txt",
-        writes('" ".join({"alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta"})'),
+        write_file('" ".join({"alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta"})'),
     ),
     "a file beside its directory": (
         "bundling_writes_only_into_its_directory",
         "more beside",
-        does('(directory.parent / "bundle.log").write_text("done")'),
+        run_line('(directory.parent / "bundle.log").write_text("done")'),
     ),
     "a file at home": (
         "bundling_writes_only_into_its_directory",
         "left behind",
-        does('(Path.home() / ".acme").write_text("done")'),
+        run_line('(Path.home() / ".acme").write_text("done")'),
     ),
     "a temporary file that stays": (
         "bundling_writes_only_into_its_directory",
         "left behind",
-        does('import tempfile; Path(tempfile.mkstemp()[1]).write_text("done")'),
+        run_line('import tempfile; Path(tempfile.mkstemp()[1]).write_text("done")'),
     ),
     "a change of the build": (
         "bundling_does_not_change_the_build",
         "assert",
-        does('(build.directory / "app/empty.txt").unlink()'),
+        run_line('(build.directory / "app/empty.txt").unlink()'),
     ),
     "writing through a link": (
         "bundling_does_not_change_the_build",
         "assert",
-        does('(directory / "index.py").write_text("# acme")'),
+        run_line('(directory / "index.py").write_text("# acme")'),
     ),
     "a request, and silence where it fails": (
         "bundling_needs_no_network",
         "were tried",
-        does(
+        run_line(
             "import contextlib, socket\n    with contextlib.suppress(OSError):\n"
             '        socket.create_connection(("127.0.0.1", 9))'
         ),
@@ -130,78 +131,78 @@ BUNDLING = {
     "a look at the token": (
         "bundling_needs_no_credentials",
         "made.txt",
-        writes('str("ACME_TOKEN" in __import__("os").environ)'),
+        write_file('str("ACME_TOKEN" in __import__("os").environ)'),
     ),
     "the token in base64": (
         "a_bundle_holds_no_secret",
-        "made.txt holds a secret",
-        writes(
+        "made.txt has a secret",
+        write_file(
             '__import__("base64").b64encode(("x:" + __import__("os").environ.get("ACME_TOKEN", "")'
             ").encode()).decode()"
         ),
     ),
     "a value of the environment in an archive": (
         "a_bundle_holds_no_secret",
-        "made.zip holds a secret",
-        does(
+        "made.zip has a secret",
+        run_line(
             "import os, zipfile\n    with zipfile.ZipFile(directory / 'made.zip', 'w', 8) as made:\n"
             "        made.writestr('env', os.environ.get('GREETING', '') * 50)"
         ),
     ),
     "the path of the build": (
         "a_bundle_has_no_local_paths_or_names",
-        "made.txt tells",
-        writes("str(build.directory)"),
+        "made.txt has a local",
+        write_file("str(build.directory)"),
     ),
     "the user's name": (
         "a_bundle_has_no_local_paths_or_names",
-        "made.txt tells",
-        writes('__import__("getpass").getuser()'),
+        "made.txt has a local",
+        write_file('__import__("getpass").getuser()'),
     ),
     "the host's name": (
         "a_bundle_has_no_local_paths_or_names",
-        "made.txt tells",
-        writes('__import__("socket").gethostname()'),
+        "made.txt has a local",
+        write_file('__import__("socket").gethostname()'),
     ),
     "a file after the seal": (
         "a_copied_bundle_loads",
         "changed after it was made",
         (
-            SEALED,
-            SEALED.replace("return", "made =")
+            SEAL,
+            SEAL.replace("return", "made =")
             + '    (directory / "late.txt").write_text("late")\n    return made\n',
         ),
     ),
     "no seal": (
         "a_copied_bundle_loads",
         "did not seal",
-        (SEALED, "    return Bundle(directory=directory, manifest=build.manifest)\n"),
+        (SEAL, "    return Bundle(directory=directory, manifest=build.manifest)\n"),
     ),
     "empty files left out": (
         "every_file_of_the_app_is_live",
         "empty.txt",
-        does(
+        run_line(
             '[path.unlink() for path in directory.rglob("*")'
             " if path.is_file() and not path.stat().st_size]"
         ),
     ),
 }
 
-DEPLOYING = {
+DEPLOYS = {
     "no answer": (
         "deploy_returns_the_live_deployment",
         "returned NoneType from mastra_deploy",
-        ('    return _deployment(live["deployment"])\n', ""),
+        ('    return _to_deployment(state["deployment"])\n', ""),
     ),
     "another id": (
         "deploy_returns_the_live_deployment",
         "another deployment",
-        ('told.pop("created"))\n', 'told.pop("created"))\n    told["id"] = told["id"][:7]\n'),
+        ('data.pop("created"))\n', 'data.pop("created"))\n    data["id"] = data["id"][:7]\n'),
     ),
     "a time without a zone": (
         "deploy_returns_the_live_deployment",
         "no time zone",
-        ('told.pop("created"))', 'told.pop("created")).replace(tzinfo=None)'),
+        ('data.pop("created"))', 'data.pop("created")).replace(tzinfo=None)'),
     ),
     "the first of equal files only": (
         "every_file_is_deployed_unchanged",
@@ -216,12 +217,12 @@ DEPLOYING = {
         "every_file_is_deployed_unchanged",
         "these files differ",
         (
-            "    manifest, name = Manifest.of(bundle.directory), bundle.manifest.digest\n",
+            "    manifest, digest = Manifest.of(bundle.directory), bundle.manifest.digest\n",
             "    import shutil, tempfile\n    place = Path(tempfile.mkdtemp()) / 'x'\n"
             "    shutil.copytree(bundle.directory, place)\n"
             "    index = place / 'index.py'\n"
             "    index.write_bytes(index.read_bytes().replace(b'\\n', b'\\r\\n'))\n"
-            "    manifest, name = Manifest.of(place), bundle.manifest.digest\n",
+            "    manifest, digest = Manifest.of(place), bundle.manifest.digest\n",
         ),
     ),
     "no environment": (
@@ -233,9 +234,9 @@ DEPLOYING = {
         "environment_variables_are_deployed",
         "GREETING",
         (
-            '        client.put(f"{place}/env/{stage}", json={k: v.reveal() for k, v in'
-            " request.env.items()})\n" + RELEASED,
-            RELEASED + '        client.put(f"{place}/env/{stage}", json={k: v.reveal() for k, v in'
+            '        client.put(f"{path}/env/{stage}", json={k: v.reveal() for k, v in'
+            " request.env.items()})\n" + RELEASE,
+            RELEASE + '        client.put(f"{path}/env/{stage}", json={k: v.reveal() for k, v in'
             " request.env.items()})\n",
         ),
     ),
@@ -255,8 +256,8 @@ DEPLOYING = {
         "a_change_sends_only_the_change",
         "for one small file",
         (
-            'client.put(f"{place}/deployments/{name}", json=manifest.paths).json()["missing"]',
-            'list(manifest.files) if client.put(f"{place}/deployments/{name}", json=manifest.paths)'
+            'client.put(f"{path}/deployments/{digest}", json=manifest.paths).json()["missing"]',
+            'list(manifest.files) if client.put(f"{path}/deployments/{digest}", json=manifest.paths)'
             '.json()["missing"] else []',
         ),
     ),
@@ -267,7 +268,7 @@ DEPLOYING = {
     ),
 }
 
-TROUBLES = {
+FAULTS = {
     "no second try": (
         "deploy_retries_after_503",
         "503",
@@ -298,32 +299,33 @@ TROUBLES = {
         "a_lost_response_creates_no_duplicate",
         "created again: POST /apps",
         (
-            'get_or_create(\n            lambda: _app(client, settings), lambda: client.post("/apps", **new).json()\n        )',
-            '_app(client, settings) or _twice(lambda: client.post("/apps", **new).json())',
+            "get_or_create(\n            lambda: _find_app(client, settings),"
+            " lambda: _create_app(client, settings)\n        )",
+            "_find_app(client, settings) or _twice(lambda: _create_app(client, settings))",
         ),
         (
-            "def _client(",
+            "def _connect(",
             "def _twice(call):\n    from mastra_core.errors import ApiError\n    try:\n"
-            "        return call()\n    except ApiError:\n        return call()\n\n\ndef _client(",
+            "        return call()\n    except ApiError:\n        return call()\n\n\ndef _connect(",
         ),
     ),
     "a release before the files": (
         "no_partial_deployment_is_live",
-        "half of it is live",
+        "a part of it is live",
         (
             "        upload(\n",
-            '        early = client.put(f"{place}/deployments/{name}", json=manifest.paths)\n'
-            f"{RELEASED}        upload(\n",
+            '        early = client.put(f"{path}/deployments/{digest}", json=manifest.paths)\n'
+            f"{RELEASE}        upload(\n",
         ),
     ),
     "a success that is none": (
         "no_partial_deployment_is_live",
-        "ended well and is not live",
+        "it succeeded and is not live",
         (
-            RELEASED,
+            RELEASE,
             "        from mastra_core.errors import ApiError\n        try:\n"
-            f"    {RELEASED}        except ApiError:\n"
-            '            return Deployment(target="acme", id=name, url="/", environment=stage,'
+            f"    {RELEASE}        except ApiError:\n"
+            '            return Deployment(target="acme", id=digest, url="/", environment=stage,'
             " created=dt.datetime.now(dt.UTC))\n",
         ),
     ),
@@ -339,37 +341,35 @@ TROUBLES = {
     ),
     "words that are lost": (
         "a_platform_error_keeps_its_message",
-        "words are lost",
+        "message is lost",
         (
-            '        new = {"name": settings.app}\n',
+            APP,
             "        from mastra_core.errors import ApiError\n"
-            '        new = {"name": settings.app}\n'
-            "        try:\n            client.post('/apps', json=new)\n        except ApiError:\n"
-            "            raise DeployError('It did not work.') from None\n",
+            "        try:\n            _create_app(client, settings)\n        except ApiError:\n"
+            f"            raise DeployError('It did not work.') from None\n{APP}",
         ),
     ),
     "errors that are swallowed": (
         "a_platform_error_keeps_its_message",
         "DID NOT RAISE",
         (
-            '        new = {"name": settings.app}\n',
+            APP,
             "        from mastra_core.errors import ApiError\n"
-            '        new = {"name": settings.app}\n'
-            "        try:\n            client.post('/apps', json=new)\n        except ApiError:\n"
-            '            return Deployment(target="acme", id=name, url="/", environment=stage,'
-            " created=dt.datetime.now(dt.UTC))\n",
+            "        try:\n            _create_app(client, settings)\n        except ApiError:\n"
+            '            return Deployment(target="acme", id=digest, url="/", environment=stage,'
+            f" created=dt.datetime.now(dt.UTC))\n{APP}",
         ),
     ),
     "a failure that is ignored": (
         "a_failed_deployment_raises_deployment_failed",
         "DID NOT RAISE",
-        ('    if live["state"] == "failed":', "    if False:"),
-        ('    if live["state"] == "failed":', "    if False:"),
+        ('    if state["state"] == "failed":', "    if False:"),
+        ('    if state["state"] == "failed":', "    if False:"),
     ),
     "a failure without its words": (
         "a_failed_deployment_raises_deployment_failed",
-        "words are lost",
-        ("{live['error']}", "it failed"),
+        "message is lost",
+        ("{state['error']}", "it failed"),
     ),
     "asking for ever": (
         "an_endless_deployment_raises_deploy_timeout",
@@ -384,29 +384,29 @@ TROUBLES = {
     "not waiting for the end": (
         "deploy_returns_the_live_deployment",
         "nothing is live",
-        ('lambda told: told["state"] != "building" or not request.wait', "lambda told: True"),
-        ("created=created, **told)", 'created=created, **{**told, "live": True})'),
+        ('lambda state: state["state"] != "building" or not request.wait', "lambda state: True"),
+        ("created=created, **data)", 'created=created, **{**data, "live": True})'),
     ),
 }
 
-LOOKING = {
+READ_ONLY = {
     "a plan that creates": (
         "read_only_hooks_change_nothing",
         "plan writes",
         (
-            '        there = client.get("/blobs")',
+            '        stored = client.get("/blobs")',
             '        client.post("/apps", json={"name": settings.app})\n'
-            '        there = client.get("/blobs")',
+            '        stored = client.get("/blobs")',
         ),
     ),
     "a plan that sends": (
         "read_only_hooks_change_nothing",
         "plan writes",
         (
-            '        there = client.get("/blobs")',
+            '        stored = client.get("/blobs")',
             "        d = next(iter(manifest.files))\n"
             '        client.put(f"/blobs/{d}", content=manifest.read(d))\n'
-            '        there = client.get("/blobs")',
+            '        stored = client.get("/blobs")',
         ),
     ),
     "a plan with wrong bytes": (
@@ -417,7 +417,10 @@ LOOKING = {
     "a plan without the app": (
         "a_plan_matches_the_deploy",
         "none planned",
-        ("creates=tuple(thing for thing, missing in wanted.items() if missing)", "creates=()"),
+        (
+            "creates=tuple(resource for resource, is_missing in missing.items() if is_missing)",
+            "creates=()",
+        ),
     ),
     "a doctor who does not look": (
         "doctor_reports_a_rejected_token",
@@ -430,35 +433,35 @@ LOOKING = {
         (
             '        client.get("/user")\n    return []',
             '        client.get("/user")\n'
-            "        return [] if _app(client, settings) else [Problem(message='There is no app.')]",
+            "        return [] if _find_app(client, settings) else [Problem(message='There is no app.')]",
         ),
     ),
     "deployments, the oldest first": (
         "deployments_are_newest_first_and_one_is_live",
         "newest first",
-        ("for each in told[:limit]]", "for each in told[:limit][::-1]]"),
+        ("for item in items[:limit]]", "for item in items[:limit][::-1]]"),
     ),
     "several that are live": (
         "deployments_are_newest_first_and_one_is_live",
         "exactly one is live",
-        ("created=created, **told)", 'created=created, **{**told, "live": True})'),
+        ("created=created, **data)", 'created=created, **{**data, "live": True})'),
     ),
     "more than were asked for": (
         "deployments_are_newest_first_and_one_is_live",
         "at most the limit",
-        ("for each in told[:limit]]", "for each in told]"),
+        ("for item in items[:limit]]", "for item in items]"),
     ),
     "a fingerprint that comes too early": (
         "a_fingerprint_belongs_to_the_live_deployment",
-        "of a deploy that broke off",
+        "of an aborted deploy",
         (
             UPLOAD,
-            f"{UPLOAD}        MARKS[name] = request.fingerprint\n",
+            f"{UPLOAD}        MARKS[digest] = request.fingerprint\n",
         ),
         ("Env = Mapping", "MARKS: dict[str, str] = {}\nEnv = Mapping"),
         (
-            "created=created, **told)",
-            'created=created, **{**told, "fingerprint": MARKS.get(told["id"], "")})',
+            "created=created, **data)",
+            'created=created, **{**data, "fingerprint": MARKS.get(data["id"], "")})',
         ),
     ),
     "an error where there is no app": (
@@ -469,19 +472,19 @@ LOOKING = {
     "a log from the end": (
         "logs_are_in_order",
         "first words",
-        ("for line in lines[told:])", "for line in lines[told:][::-1])"),
+        ("for line in lines[offset:])", "for line in lines[offset:][::-1])"),
     ),
 }
 
-VERBS = {
+MANAGEMENT = {
     "a promotion that does nothing": (
         "promote_makes_a_deployment_live",
         "not what users see",
         (
-            "        return _release(client, _place(client, settings), id)\n\n\n@hookimpl\ndef mastra_rollback",
-            '        told = client.get(f"{_place(client, settings)}/deployments").json()["deployments"]\n'
-            '        found = next(each for each in told if each["id"] == id)\n'
-            '        return _deployment({**found, "live": True})\n\n\n@hookimpl\ndef mastra_rollback',
+            "        return _release(client, _find_path(client, settings), id)\n\n\n@hookimpl\ndef mastra_rollback",
+            '        items = client.get(f"{_find_path(client, settings)}/deployments").json()["deployments"]\n'
+            '        found = next(item for item in items if item["id"] == id)\n'
+            '        return _to_deployment({**found, "live": True})\n\n\n@hookimpl\ndef mastra_rollback',
         ),
     ),
     "a promotion of nothing": (
@@ -498,9 +501,9 @@ VERBS = {
         "rollback_restores_the_previous_deployment",
         "rollback",
         (
-            'wanted = id or app.get("previous", "")',
+            'target = id or app.get("previous", "")',
             "known = mastra_deployments(settings, credentials, 99)\n"
-            '        wanted = id or next((each.id for each in known if not each.live), "")',
+            '        target = id or next((each.id for each in known if not each.live), "")',
         ),
     ),
     "a rollback to nothing": (
@@ -520,23 +523,23 @@ VERBS = {
         "a_canary_gets_its_share",
         "not the live one",
         (
-            "    if percent == 100:\n            return _release(client, place, id)\n",
+            "    if percent == 100:\n            return _release(client, path, id)\n",
             "    percent = min(percent, 99)\n",
         ),
     ),
     "variables that a deploy forgets": (
         "variables_survive_a_deploy",
-        "lost what was set",
+        "lost a variable",
         (
-            '        client.put(f"{place}/env/{stage}"',
-            '        names = client.get(f"{place}/env/{stage}").json()["names"]\n'
-            '        client.put(f"{place}/env/{stage}", json=dict.fromkeys(names))\n'
-            '        client.put(f"{place}/env/{stage}"',
+            '        client.put(f"{path}/env/{stage}"',
+            '        names = client.get(f"{path}/env/{stage}").json()["names"]\n'
+            '        client.put(f"{path}/env/{stage}", json=dict.fromkeys(names))\n'
+            '        client.put(f"{path}/env/{stage}"',
         ),
     ),
     "variables that are not replaced": (
         "variables_survive_a_deploy",
-        "lost what was set",
+        "lost a variable",
         (
             "        self._put({name: value.reveal() for name, value in values.items()})",
             "        there = self.list()\n        self._put({name: value.reveal() for name, value"
@@ -568,17 +571,17 @@ VERBS = {
     ),
     "nothing destroyed": (
         "destroy_removes_everything",
-        "this is left",
-        ("            client.delete(place)\n", "            pass\n"),
+        "these resources remain",
+        ("            client.delete(path)\n", "            pass\n"),
     ),
     "an app destroyed that was none": (
         "destroy_removes_everything",
         "there was no app",
-        ("    return bool(place)", "    return True"),
+        ("    return bool(path)", "    return True"),
     ),
 }
 
-KEEPING = {
+SECRETS = {
     "the token in progress": (
         "no_output_has_a_secret",
         "a secret was shown",
@@ -630,8 +633,8 @@ KEEPING = {
         "no_output_has_a_secret",
         "a secret was shown",
         (
-            '    return _deployment(live["deployment"])\n',
-            '    return _deployment({**live["deployment"], "message": str([v.reveal() for v in request.env.values()])})\n',
+            '    return _to_deployment(state["deployment"])\n',
+            '    return _to_deployment({**state["deployment"], "message": str([v.reveal() for v in request.env.values()])})\n',
         ),
     ),
     "the token in an address": (
@@ -644,8 +647,8 @@ KEEPING = {
     ),
 }
 
-BREAKAGES = {
-    name: (f"test_{test}", words, broken(*changes))
-    for group in (SAYING, BUNDLING, DEPLOYING, TROUBLES, LOOKING, VERBS, KEEPING)
+DEFECTS = {
+    name: (f"test_{test}", words, replace_source(*changes))
+    for group in (TARGET, BUNDLES, DEPLOYS, FAULTS, READ_ONLY, MANAGEMENT, SECRETS)
     for name, (test, words, *changes) in group.items()
 }

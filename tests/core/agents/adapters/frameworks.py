@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 paid: list[int] = []
-# Each run has an event loop of its own, which a kept connection would outlive.
+# Each run has its own event loop, which a kept-alive connection would outlive.
 CLOSE = {"default_headers": {"Connection": "close"}}
 
 
@@ -14,7 +14,7 @@ async def forecast(city: str) -> str:
     return f"sunny in {city}"
 
 
-def openai_agents(url, **more):
+def build_openai_agents(url, **more):
     import agents
     import openai
 
@@ -25,11 +25,11 @@ def openai_agents(url, **more):
 
     client = openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="k", max_retries=0, **CLOSE)
     tools = [agents.function_tool(forecast), agents.function_tool(pay, needs_approval=True)]
-    given = {"name": "helper", "instructions": "Help.", "tools": tools, **more}
-    return agents.Agent(model=agents.OpenAIChatCompletionsModel("gpt-4o", client), **given)
+    options = {"name": "helper", "instructions": "Help.", "tools": tools, **more}
+    return agents.Agent(model=agents.OpenAIChatCompletionsModel("gpt-4o", client), **options)
 
 
-def langgraph(url, checkpointer=None, **more):
+def build_langgraph(url, checkpointer=None, **more):
     from langchain_core.tools import tool
     from langchain_openai import ChatOpenAI
     from langgraph.graph import END, START, MessagesState, StateGraph
@@ -47,23 +47,23 @@ def langgraph(url, checkpointer=None, **more):
     model = ChatOpenAI(model="gpt-4o", base_url=f"{url}/v1", api_key="k", max_retries=0, **CLOSE)
     bound = model.bind_tools(tools)
 
-    async def think(state: MessagesState):
+    async def call_model(state: MessagesState):
         return {"messages": [await bound.ainvoke(state["messages"])]}
 
     builder = StateGraph(MessagesState)
-    builder.add_node("model", think)
+    builder.add_node("model", call_model)
     builder.add_node("tools", ToolNode(tools))
     builder.add_edge(START, "model")
-    builder.add_conditional_edges("model", _next, {"tools": "tools", END: END})
+    builder.add_conditional_edges("model", _choose_next, {"tools": "tools", END: END})
     builder.add_edge("tools", "model")
     return builder.compile(checkpointer=checkpointer, name="helper", **more)
 
 
-def _next(state):
+def _choose_next(state):
     return "tools" if state["messages"][-1].tool_calls else "__end__"
 
 
-def pydantic_ai(url, **more):
+def build_pydantic_ai(url, **more):
     import openai
     import pydantic_ai
     from pydantic_ai.models.openai import OpenAIChatModel
@@ -74,18 +74,18 @@ def pydantic_ai(url, **more):
     return pydantic_ai.Agent(model, name="helper", instructions="Help.", tools=[forecast], **more)
 
 
-def built_in(url, **more):
+def build_built_in(url, **more):
     import mastra_core
 
-    model = pydantic_ai(url).model
-    given = {"name": "helper", "instructions": "Help.", "tools": [forecast], **more}
-    return mastra_core.Agent(model=model, **given)
+    model = build_pydantic_ai(url).model
+    options = {"name": "helper", "instructions": "Help.", "tools": [forecast], **more}
+    return mastra_core.Agent(model=model, **options)
 
 
 def run(coroutine):
-    """Run it, and see that it leaves no task behind."""
+    """Run a coroutine, and check that it leaves no task behind."""
 
-    async def watched():
+    async def run_and_check():
         result = await coroutine
         for _ in range(20):
             if len(asyncio.all_tasks()) == 1:
@@ -94,28 +94,28 @@ def run(coroutine):
         assert len(asyncio.all_tasks()) == 1, asyncio.all_tasks()
         return result
 
-    return asyncio.run(watched())
+    return asyncio.run(run_and_check())
 
 
-def bodies(url, words):
-    """What the model was asked when the last words of the user were ``words``."""
+def list_bodies(url, text):
+    """What the model was asked when the last text of the user were ``text``."""
     from tests.aimock import journal
 
-    found = [entry["body"] for entry in journal(url, words)]
-    return [body for body in found if _last_words(body) == words]
+    entries = [entry["body"] for entry in journal(url, text)]
+    return [body for body in entries if _get_last_text(body) == text]
 
 
-def requests(url, words):
-    """The conversations that ended in the user's ``words``."""
-    return [body["messages"] for body in bodies(url, words)]
+def list_conversations(url, text):
+    """List the conversations that ended with the user message ``text``."""
+    return [body["messages"] for body in list_bodies(url, text)]
 
 
-def _last_words(body):
+def _get_last_text(body):
     return [each["content"] for each in body["messages"] if each["role"] == "user"][-1]
 
 
-def conversation(first, answer, last):
-    """An input with an earlier turn that called a tool."""
+def build_conversation(first, answer, last):
+    """Build an input with an earlier turn that called a tool."""
     from mastra_core import AgentInput
     from mastra_core.agents import Message, TextPart, ToolCallPart, ToolResultPart
 

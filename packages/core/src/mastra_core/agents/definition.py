@@ -1,0 +1,38 @@
+"""The attributes of the built-in agent that its runner reads."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from mastra_core.agents.instructions import Instructions
+from mastra_core.agents.messages import Limits
+from mastra_core.agents.protocol import AgentInfo
+from mastra_core.agents.stop_conditions import StopCondition
+from mastra_core.tools import Tool, Toolbox
+
+__all__ = ("AgentDefinition",)
+
+
+class AgentDefinition(Protocol):
+    """What ``mastra_core.Agent`` was constructed from; its documentation describes each field."""
+
+    id: str
+    name: str
+    description: str
+    instructions: Instructions
+    models: tuple[Any, ...]
+    toolboxes: tuple[Toolbox, ...]
+    output: Any
+    settings: dict[str, Any]
+    retries: int
+    max_steps: int | None
+    stop_when: tuple[StopCondition, ...]
+    timeout: float | None
+    limits: Limits | None
+
+    @property
+    def callable_tools(self) -> tuple[Tool, ...]:
+        """Everything the model may call: the tools, and the other agents as tools."""
+
+    def info(self) -> AgentInfo:
+        """Describe the agent without running it."""

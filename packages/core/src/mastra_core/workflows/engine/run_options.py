@@ -1,0 +1,66 @@
+"""Options and start of one execution of a run, and addresses of its steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+__all__ = ("UNSET", "RunOptions", "StartPoint", "StepAddress")
+
+UNSET: Any = msgspec.UNSET  # tells a missing value from None, which is valid input
+
+
+class StartPoint(msgspec.Struct, frozen=True, kw_only=True):
+    """The step in which a run begins instead of its first step.
+
+    :param path: the ids down to the step: ``("checkout", "pay")``.
+    :param values: the inputs of the step and of each workflow it is nested in, by path.
+    :param outputs: the assumed outputs of earlier steps, by path.
+    :param resume_data: the data the step is resumed with.
+    """
+
+    path: tuple[str, ...]
+    values: dict[str, Any] = {}
+    outputs: dict[str, Any] = {}
+    resume_data: Any = None
+
+    def descend(self) -> StartPoint | None:
+        """Return the start point relative to the workflow that is first in ``path``.
+
+        :returns: ``None`` where the path ends there, so that the workflow begins normally.
+        """
+        return msgspec.structs.replace(self, path=self.path[1:]) if self.path[1:] else None
+
+
+class RunOptions(msgspec.Struct, kw_only=True):
+    """The options of one execution of a run.
+
+    :param context: the request context; steps hold this mapping itself, not a copy.
+    :param state: the shared state, changed in place.
+    :param start: the step to begin in; the first one by default.
+    :param per_step: whether to pause after one node.
+    :param resource_id: the owner of the run.
+    :param trace: receives the ids of the execution's span, if it has one.
+    """
+
+    context: Mapping[str, Any] = {}
+    state: dict[str, Any] = {}
+    start: StartPoint | None = None
+    per_step: bool = False
+    resource_id: str = ""
+    trace: dict[str, str] = {}
+
+
+class StepAddress(msgspec.Struct, frozen=True, gc=False):
+    """The address of a step in a run.
+
+    :param path: the path that callers see; the same in each iteration of a loop.
+    :param key: the journal key; unique in the run.
+    :param iteration: the iteration of the loop, from 1; 0 outside a loop.
+    """
+
+    path: str
+    key: str
+    iteration: int = 0

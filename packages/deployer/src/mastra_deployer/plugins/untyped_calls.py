@@ -1,0 +1,108 @@
+"""Call hooks by name and check what they return."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar, cast
+
+import pluggy
+
+from mastra_core.errors import ConfigError, MastraError, PluginError
+from mastra_core.pipeline import Problem, Report, Target
+from mastra_deployer.plugins.manager import list_implemented_hooks
+
+__all__ = ("UntypedHookCaller", "call_plugin")
+
+T = TypeVar("T")
+
+
+class UntypedHookCaller:
+    """Call the hooks of one deployer and of all ambient plugins by name.
+
+    A subclass sets ``_name``, ``_deployer``, ``_plugins`` and ``target``.
+    """
+
+    _name: str
+    _deployer: pluggy.PluginManager
+    _plugins: pluggy.PluginManager
+    target: Target
+
+    def can(self, verb: str) -> bool:
+        """Return whether the deployer implements a hook.
+
+        :param verb: the hook's name without ``mastra_`` (``deploy``).
+        """
+        return list_implemented_hooks(self._deployer).get(f"mastra_{verb}", False)
+
+    def require(self, verb: str) -> None:
+        """Check that the deployer implements a hook.
+
+        :param verb: the hook's name without ``mastra_`` (``deploy``).
+        :raises ConfigError: when it does not, naming the target and the verb.
+        """
+        if not self.can(verb):
+            raise ConfigError(
+                f"The target {self.target.name!r} does not support {verb!r}.",
+                "`mastra targets` shows what each target supports.",
+            )
+
+    def _one(self, hook: str, kind: type[T], **arguments: Any) -> T:
+        if hook != "mastra_build":
+            self.require(hook.removeprefix("mastra_"))
+        result = self._call_hook(self._deployer, hook, **arguments)
+        if result is None or not isinstance(result, kind):
+            raise PluginError(
+                f"The deployer {self._name!r} returned {type(result).__name__} from {hook}.",
+                f"It must return a {kind.__name__}; see docs/hooks.md.",
+            )
+        return result
+
+    def _call_for_iterable(self, hook: str, **arguments: Any) -> Iterable[Any]:
+        """Call a hook whose result may still contact the platform while it is read."""
+        return cast("Iterable[Any]", self._one(hook, object, **arguments))
+
+    def _collect_problems(self, hook: str, **arguments: Any) -> list[Problem]:
+        results = [
+            *self._call_hook(self._deployer, hook, **arguments),
+            *self._call_hook(self._plugins, hook, **arguments),
+        ]
+        return [problem for result in results if result is not None for problem in result]
+
+    def _notify_stage_finished(self, stage: str, result: object, report: Report) -> None:
+        self._notify_plugins("mastra_stage_finished", report, stage=stage, result=result)
+
+    def _notify_plugins(self, hook: str, report: Report, **arguments: Any) -> None:
+        """Call a notification hook; its failure becomes a note, since the work is already done."""
+        try:
+            self._call_hook(self._plugins, hook, **arguments)
+        except Exception as error:  # noqa: BLE001  # a listener may raise anything
+            report.note(
+                f"{hook} of an ambient plugin failed: {error}",
+                "The build or deployment itself is complete; report this to the plugin's author.",
+            )
+
+    def _call_hook(self, manager: pluggy.PluginManager, hook: str, **arguments: Any) -> Any:
+        owner = self._name if manager is self._deployer else "an ambient plugin"
+        return call_plugin(owner, hook, lambda: getattr(manager.hook, hook)(**arguments))
+
+
+def call_plugin(owner: str, hook: str, call: Callable[[], Any]) -> Any:
+    """Call a plugin, and raise its unexpected exceptions as ``PluginError``.
+
+    :param owner: the plugin's name in errors.
+    :param hook: the hook's name in errors.
+    :param call: calls the hook.
+    :raises PluginError: for every exception except Mastra's own errors and those of the system.
+    """
+    try:
+        with contextlib.redirect_stdout(sys.stderr):  # stdout is for the command's own output
+            return call()
+    except (MastraError, OSError):  # a full disk is not a defect of the plugin
+        raise
+    except Exception as error:
+        raise PluginError(
+            f"{hook} of {owner} failed: {type(error).__name__}: {error}.",
+            "Report this to the plugin's author; `mastra -v` shows the traceback.",
+        ) from error

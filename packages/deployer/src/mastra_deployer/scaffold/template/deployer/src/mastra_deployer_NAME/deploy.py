@@ -1,0 +1,98 @@
+"""Uploads a bundle and makes it live."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+from mastra_core.errors import DeploymentFailed
+from mastra_core.pipeline import Bundle, Deployment, DeployRequest, Report, Stage
+
+from mastra_deployer_<<NAME>>.api import Api
+
+__all__ = ("deploy", "release", "to_deployment")
+
+_TIMEOUT = 600  # seconds until a release must be ready
+
+
+def deploy(api: Api, bundle: Bundle, request: DeployRequest, report: Report) -> Deployment:
+    """Upload first and release last, so that an aborted deploy changes nothing for users.
+
+    :param api: of the app.
+    :param bundle: the bundle to deploy.
+    :param request: the stage, the variables, and whether to wait.
+    :param report: receives progress.
+    """
+    from mastra_deployer.kit import Manifest, upload
+
+    # The id is the content's digest, so a repeated request creates no second deployment.
+    id, stage = bundle.manifest.digest, request.environment
+    manifest = Manifest.of(bundle.directory)
+    api.create_app()
+    report.step("Uploading")
+    upload(
+        api.create_deployment(id, manifest.paths, {"stage": stage, "message": request.message}),
+        lambda digest: api.upload_blob(digest, manifest.read(digest)),
+        report=report,
+        size=lambda digest: manifest.size([digest]),
+    )
+    api.set_env(stage, {name: value.reveal() for name, value in request.env.items()})
+    # Stored with the release: a deploy that is aborted before leaves no fingerprint.
+    return release(api, stage, id, report, fingerprint=request.fingerprint, wait=request.wait)
+
+
+def release(
+    api: Api,
+    stage: Stage,
+    id: str,
+    report: Report,
+    *,
+    fingerprint: str = "",
+    wait: bool = True,
+) -> Deployment:
+    """Make a deployment live.
+
+    :param api: of the app.
+    :param stage: where it is to be live.
+    :param id: of the deployment.
+    :param report: receives progress.
+    :param fingerprint: stored with the release.
+    :param wait: whether to wait until it is live.
+    :raises DeploymentFailed: when <<title>> cannot run it.
+    """
+    from mastra_deployer.kit import poll
+
+    report.step("Releasing")
+    state = api.create_release(stage, id, fingerprint)
+    if wait:
+        state = poll(
+            lambda: api.get_release(stage),
+            lambda state: state["state"] != "building",
+            timeout=_TIMEOUT,
+            report=report,
+        )
+    if state["state"] == "failed":
+        raise DeploymentFailed(
+            f"<<title>> cannot run {id!r}: {state['error']}.",
+            "Correct the cause and deploy again.",
+        )
+    return to_deployment(state["deployment"])
+
+
+def to_deployment(data: Mapping[str, Any]) -> Deployment:
+    """Convert a deployment of the API.
+
+    :param data: JSON of the API.
+    """
+    return Deployment(
+        target="<<name>>",
+        id=data["id"],
+        url=data["url"],
+        environment=data["stage"],
+        created=dt.datetime.fromisoformat(data["created"]),
+        live=data["live"],
+        state=data["state"],
+        message=data["message"],
+        fingerprint=data["fingerprint"],
+    )

@@ -1,0 +1,84 @@
+"""Manages existing deployments, the app's variables, and the app itself."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping
+
+from mastra_core import Secret
+from mastra_core.errors import AuthError, DeployError
+from mastra_core.pipeline import Deployment, Problem, Report, Stage
+
+from mastra_deployer_<<NAME>>.api import Api, open_api
+from mastra_deployer_<<NAME>>.deploy import release, to_deployment
+from mastra_deployer_<<NAME>>.settings import <<cls>>
+
+__all__ = ("Variables", "diagnose", "list_deployments", "roll_back")
+
+
+def list_deployments(api: Api, limit: int) -> list[Deployment]:
+    """Return the newest deployments first.
+
+    :param api: of the app.
+    :param limit: of the list.
+    """
+    return [to_deployment(data) for data in api.list_deployments()[:limit]]
+
+
+def roll_back(api: Api, id: str, report: Report) -> Deployment:
+    """Make an earlier deployment live in production again.
+
+    :param api: of the app.
+    :param id: of the deployment; empty for the one that was live before.
+    :param report: receives progress.
+    :raises DeployError: when nothing was live before.
+    """
+    id = id or api.get_previous()
+    if not id:
+        raise DeployError(
+            "The app has no earlier deployment in production.",
+            "`mastra deployments` lists the deployments.",
+        )
+    return release(api, "production", id, report)
+
+
+def diagnose(
+    settings: <<cls>>,
+    credentials: Mapping[str, Secret],
+) -> Iterator[Problem]:
+    """Check that <<title>> accepts the token.
+
+    :param settings: with the address of the API.
+    :param credentials: with the token.
+    """
+    try:
+        with open_api(settings, credentials) as api:
+            api.get_user()
+    except AuthError as error:
+        yield Problem(message=error.message, hint=error.hint)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Variables:
+    """The variables of one stage; <<title>> stores values and never returns them."""
+
+    settings: <<cls>>
+    credentials: Mapping[str, Secret]
+    stage: Stage
+
+    def list(self) -> Mapping[str, str]:
+        """Return the stage of each variable by name."""
+        with open_api(self.settings, self.credentials) as api:
+            return dict.fromkeys(api.list_env(self.stage), self.stage)
+
+    def set(self, values: Mapping[str, Secret]) -> None:
+        """Set variables."""
+        with open_api(self.settings, self.credentials) as api:
+            api.create_app()
+            api.set_env(self.stage, {name: value.reveal() for name, value in values.items()})
+
+    def unset(self, names: Iterable[str]) -> None:
+        """Remove variables; unknown names are ignored."""
+        with open_api(self.settings, self.credentials) as api:
+            api.create_app()
+            api.set_env(self.stage, dict.fromkeys(names))
