@@ -1,4 +1,4 @@
-"""Base images that tests push themselves, by the API alone."""
+"""Push base images to a registry, with its API alone."""
 
 from __future__ import annotations
 
@@ -14,13 +14,18 @@ _DOCKER = "application/vnd.docker."
 
 
 def push_base(host, name, tag, platforms, *, layers=(), auth=None):
-    """An image for several platforms in Docker's words; platform to config."""
+    """Push an image for several platforms, in Docker's media types.
+
+    :param platforms: the config of each image by architecture.
+    :param layers: compressed and plain content of each layer.
+    :param auth: user and password.
+    """
     url = f"http://{host}/v2/{name}/"
     with httpx.Client(base_url=url, auth=auth, trust_env=False) as client:
-        layers = layers or (layer({"etc/base": b"of the base\n"}),)
+        layers = layers or (build_layer({"etc/base": b"of the base\n"}),)
         children = []
         for architecture, config in platforms.items():
-            digest, size = _manifest(client, architecture, config, layers)
+            digest, size = _push_manifest(client, architecture, config, layers)
             children.append(
                 {
                     "mediaType": f"{_DOCKER}distribution.manifest.v2+json",
@@ -33,8 +38,8 @@ def push_base(host, name, tag, platforms, *, layers=(), auth=None):
         _put(client, tag, {"schemaVersion": 2, "mediaType": kind, "manifests": children}, kind)
 
 
-def layer(files):
-    """A layer of these files: compressed and plain."""
+def build_layer(files):
+    """Build a layer of these files; return its compressed and its plain content."""
     plain = io.BytesIO()
     with tarfile.open(fileobj=plain, mode="w") as archive:
         for name, content in files.items():
@@ -44,7 +49,7 @@ def layer(files):
     return gzip.compress(plain.getvalue(), mtime=0), plain.getvalue()
 
 
-def _manifest(client, architecture, config, layers):
+def _push_manifest(client, architecture, config, layers):
     document = {
         "architecture": architecture,
         "os": "linux",
@@ -56,15 +61,16 @@ def _manifest(client, architecture, config, layers):
     manifest = {
         "schemaVersion": 2,
         "mediaType": kind,
-        "config": _blob(client, packed, f"{_DOCKER}container.image.v1+json"),
+        "config": _push_blob(client, packed, f"{_DOCKER}container.image.v1+json"),
         "layers": [
-            _blob(client, content, f"{_DOCKER}image.rootfs.diff.tar.gzip") for content, _ in layers
+            _push_blob(client, content, f"{_DOCKER}image.rootfs.diff.tar.gzip")
+            for content, _ in layers
         ],
     }
     return _put(client, None, manifest, kind)
 
 
-def _blob(client, content, kind):
+def _push_blob(client, content, kind):
     place = client.post("blobs/uploads/").raise_for_status().headers["location"]
     end = httpx.URL(place).copy_merge_params({"digest": _digest(content)})
     client.put(end, content=content).raise_for_status()

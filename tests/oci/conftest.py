@@ -1,4 +1,4 @@
-"""Registries on loopback, and one bundle that many tests deploy."""
+"""Registries on the loopback, and the bundle that most tests deploy."""
 
 from __future__ import annotations
 
@@ -11,57 +11,57 @@ INDEX = "src/mastra/index.py"
 
 
 @pytest.fixture
-def start(tmp_path):
-    """Start a registry: `start(auth="...")`."""
+def start_registry(tmp_path):
+    """Start a registry: `start_registry(auth="...")`."""
     running = []
 
-    def make(**options):
+    def start(**options):
         directory = tmp_path / f"registry{len(running)}"
         directory.mkdir()
         running.append(Registry(directory, **options))
         return running[-1].start()
 
-    yield make
+    yield start
     for registry in running:
         registry.kill()
 
 
 @pytest.fixture
-def registry(start):
-    return start()
+def registry(start_registry):
+    return start_registry()
 
 
 @pytest.fixture
 def proxy(registry):
-    """In front of the registry: what tests deploy to, so that they see what was sent."""
-    made = Proxy(registry)
-    yield made
-    made.stop()
+    """A proxy in front of the registry, which records the requests."""
+    proxy = Proxy(registry)
+    yield proxy
+    proxy.stop()
 
 
 @pytest.fixture
 def oci(mastra, tmp_path):
-    """`oci(host)` gives a function that runs `mastra` for an image there, whole by default."""
+    """`oci(host)` returns a function that runs `mastra` for an image in the registry at `host`."""
     login = tmp_path / "docker"
     login.mkdir()
 
-    def at(host, *settings, base="scratch+python", **known):
+    def create_runner(host, *settings, base="scratch+python", **known):
         fixed = [f"-simage={host}/team/app", f"-sbase={base}", *settings]
 
         def run(verb, *arguments, cwd=None, **environment):
             values = {"DOCKER_CONFIG": str(login), **known, **environment}
-            # What takes an id has the target as an option.
+            # A command that takes a deployment id takes the target as an option.
             target = ["--target", "oci"] if verb in ("promote", "rollback") else ["oci"]
             return mastra(verb, *target, *fixed, *arguments, cwd=cwd or tmp_path, **values)
 
         return run
 
-    return at
+    return create_runner
 
 
 @pytest.fixture(scope="session")
 def bundle(mastra, tmp_path_factory):
-    """A bundle that holds its own Python, and the project it is of."""
+    """The bundle of an app with its own Python, inside the app's project."""
     root = write_project(tmp_path_factory.mktemp("bundle") / "app", {INDEX: ECHO})
     out = root / "out"
     settings = ["-simage=registry.example/team/app", "-sbase=scratch+python"]

@@ -1,4 +1,4 @@
-"""Debian's docker-registry as it comes, what stands in front of it, and who gives tokens for it."""
+"""Debian's docker-registry, a proxy in front of it, and its token server; readers of images."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 
-def program(name):
-    """Its path; CI has to have it."""
+def find_program(name):
+    """Return the path of a program; skip without it, and fail in CI."""
     found = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
     if found is None:
         message = f"{name} is not installed"
@@ -30,17 +30,17 @@ def program(name):
     return found
 
 
-def free_port():
+def find_free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
 class Registry:
-    """One docker-registry on loopback; its files outlive a restart."""
+    """A docker-registry on the loopback; its files outlive a restart."""
 
     def __init__(self, directory, auth="", root=None):
-        self.port = free_port()
+        self.port = find_free_port()
         self.host = f"127.0.0.1:{self.port}"
         self.root = root or directory / "store"
         self.config = directory / "registry.yml"
@@ -56,7 +56,7 @@ class Registry:
     def start(self):
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [program("docker-registry"), "serve", str(self.config)], stdout=log, stderr=log
+                [find_program("docker-registry"), "serve", str(self.config)], stdout=log, stderr=log
             )
         until = time.monotonic() + 20
         while time.monotonic() < until:
@@ -72,25 +72,28 @@ class Registry:
             self.process.kill()
             self.process.wait()
 
-    def blobs(self):
+    def list_blobs(self):
         return {path.parent.name for path in self.root.glob("docker/registry/v2/blobs/*/*/*/data")}
 
 
 class Proxy(ThreadingHTTPServer):
-    """Passes everything on to a registry; writes down what was asked and how much was sent."""
+    """Forwards every request to a registry, and records it.
+
+    :param registry: the registry.
+    """
 
     daemon_threads = True
     request_queue_size = 64
 
     def __init__(self, registry):
-        super().__init__(("127.0.0.1", 0), _Passing)
+        super().__init__(("127.0.0.1", 0), _ProxyHandler)
         self.registry = registry
         self.host = f"127.0.0.1:{self.server_address[1]}"
         self.requests = []
         self.lock = threading.Lock()
-        self.refusing = ""
-        # Whether a request breaks off: before it arrives, or ("arrives") before it is answered.
-        self.broken = lambda method, path, number: False
+        self.rejection = ""
+        # True cuts the connection before the registry receives the request, "arrives" afterwards.
+        self.should_disconnect = lambda method, path, number: False
         self.thread = threading.Thread(target=self.serve_forever, daemon=True)
         self.thread.start()
 
@@ -99,88 +102,91 @@ class Proxy(ThreadingHTTPServer):
         self.server_close()
         self.thread.join()
 
-    def sent(self):
-        """Bytes of blobs that came in."""
+    def count_blob_bytes(self):
+        """Return the bytes of blobs that clients sent."""
         return sum(size for method, path, size in self.requests if "/blobs/" in path)
 
-    def asked(self, method):
-        return [path for asked, path, _ in self.requests if asked == method]
+    def list_paths(self, method):
+        return [path for each, path, _ in self.requests if each == method]
 
     def handle_error(self, request, client_address):
-        """Who breaks off is no news."""
+        """Ignore clients that disconnect."""
 
 
-class _Passing(BaseHTTPRequestHandler):
+class _ProxyHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
-    def _pass(self):
+    def _forward(self):
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
         with self.server.lock:
             self.server.requests.append((self.command, self.path, len(body)))
             number = len(self.server.requests)
-        broken = self.server.broken(self.command, self.path, number)
-        if broken == "arrives":
-            self._behind(body)
-        if broken:
-            return self._break_off()
-        if self.server.refusing and self.command not in ("GET", "HEAD"):
-            return self._refuse(self.server.refusing)
+        disconnect = self.server.should_disconnect(self.command, self.path, number)
+        if disconnect == "arrives":
+            self._request_registry(body)
+        if disconnect:
+            return self._disconnect()
+        if self.server.rejection and self.command not in ("GET", "HEAD"):
+            return self._reject(self.server.rejection)
         try:
-            return self._answer(body)
-        except OSError:  # the registry is away: so are we
-            return self._break_off()
+            return self._respond(body)
+        except OSError:  # the registry is not running
+            return self._disconnect()
 
-    def _refuse(self, words):
+    def _reject(self, words):
         content = json.dumps({"errors": [{"code": "DENIED", "message": words}]}).encode()
         self.send_response_only(400)
         self.send_header("content-length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
 
-    def _break_off(self):
+    def _disconnect(self):
         self.close_connection = True
         self.connection.shutdown(socket.SHUT_RDWR)
 
-    def _behind(self, body):
-        behind = http.client.HTTPConnection(self.server.registry.host, timeout=30)
-        with contextlib.closing(behind):
-            behind.request(self.command, self.path, body=body, headers=dict(self.headers))
-            answer = behind.getresponse()
-            return answer, answer.read()
+    def _request_registry(self, body):
+        connection = http.client.HTTPConnection(self.server.registry.host, timeout=30)
+        with contextlib.closing(connection):
+            connection.request(self.command, self.path, body=body, headers=dict(self.headers))
+            response = connection.getresponse()
+            return response, response.read()
 
-    def _answer(self, body):
-        answer, content = self._behind(body)
-        self.send_response_only(answer.status)
-        for name, value in answer.getheaders():
+    def _respond(self, body):
+        response, content = self._request_registry(body)
+        self.send_response_only(response.status)
+        for name, value in response.getheaders():
             if name.lower() not in ("transfer-encoding", "connection"):
                 self.send_header(name, value)
-        if not answer.getheader("content-length"):
+        if not response.getheader("content-length"):
             self.send_header("content-length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
 
     def __getattr__(self, name):
-        """Every method is passed on alike."""
+        """Forward every method."""
         if name.startswith("do_"):
-            return self._pass
+            return self._forward
         raise AttributeError(name)
 
     def log_message(self, *_):
         pass
 
 
-class Tokens(ThreadingHTTPServer):
-    """A token server: gives what is asked for to who has the password, signed by openssl.
+class TokenServer(ThreadingHTTPServer):
+    """A token server for a registry; openssl signs the tokens.
 
-    Tokens are good for `seconds`; `given` has every scope that was granted.
+    :param directory: where the key is written.
+    :param user: the user that gets tokens.
+    :param password: the user's password.
+    :param seconds: how long a token is valid.
     """
 
     daemon_threads = True
 
     def __init__(self, directory, user, password, seconds=60):
-        super().__init__(("127.0.0.1", 0), _Giving)
+        super().__init__(("127.0.0.1", 0), _TokenHandler)
         self.key, self.cert = directory / "key.pem", directory / "cert.pem"
-        openssl = program("openssl")
+        openssl = find_program("openssl")
         subprocess.run(
             [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=tokens"]
             + ["-days", "2", "-keyout", self.key, "-out", self.cert],
@@ -189,13 +195,13 @@ class Tokens(ThreadingHTTPServer):
         )
         pair = base64.b64encode(f"{user}:{password}".encode()).decode()
         self.basic, self.refresh, self.seconds = f"Basic {pair}", "refresh-4711", seconds
-        self.given = []
+        self.granted_scopes = []
         self.thread = threading.Thread(target=self.serve_forever, daemon=True)
         self.thread.start()
 
     @property
     def auth(self):
-        """For the registry's configuration."""
+        """Return the `auth` part of the registry's configuration."""
         return (
             f"  token:\n    realm: http://127.0.0.1:{self.server_address[1]}/token?from=test\n"
             f"    service: registry\n    issuer: tests\n    rootcertbundle: {self.cert}\n"
@@ -206,9 +212,9 @@ class Tokens(ThreadingHTTPServer):
         self.server_close()
         self.thread.join()
 
-    def token(self, scopes):
+    def create_token(self, scopes):
         der = subprocess.run(
-            [program("openssl"), "x509", "-in", self.cert, "-outform", "DER"],
+            [find_program("openssl"), "x509", "-in", self.cert, "-outform", "DER"],
             check=True,
             capture_output=True,
         ).stdout
@@ -222,7 +228,7 @@ class Tokens(ThreadingHTTPServer):
         claims |= {"nbf": now - 5, "iat": now, "exp": now + self.seconds, "access": access}
         text = b".".join(_url64(json.dumps(part).encode()) for part in (head, claims))
         done = subprocess.run(
-            [program("openssl"), "dgst", "-sha256", "-sign", self.key],
+            [find_program("openssl"), "dgst", "-sha256", "-sign", self.key],
             input=text,
             check=True,
             capture_output=True,
@@ -234,27 +240,27 @@ def _url64(content):
     return base64.urlsafe_b64encode(content).rstrip(b"=")
 
 
-class _Giving(BaseHTTPRequestHandler):
+class _TokenHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
         query = parse_qs(urlsplit(self.path).query)
         assert query["from"] == ["test"] and query["service"] == ["registry"]
-        self._give(self.headers.get("authorization") == self.server.basic, query["scope"])
+        self._send_token(self.headers.get("authorization") == self.server.basic, query["scope"])
 
     def do_POST(self):
         size = int(self.headers["content-length"])
         form = parse_qs(self.rfile.read(size).decode())
         good = form["grant_type"] == ["refresh_token"]
         good = good and form["refresh_token"] == [self.server.refresh]
-        self._give(good, form["scope"][0].split())
+        self._send_token(good, form["scope"][0].split())
 
-    def _give(self, good, scopes):
-        answer = {"errors": [{"code": "UNAUTHORIZED", "message": "no"}]}
+    def _send_token(self, good, scopes):
+        body = {"errors": [{"code": "UNAUTHORIZED", "message": "no"}]}
         if good:
-            self.server.given += scopes
-            answer = {"token": self.server.token(scopes), "expires_in": self.server.seconds}
-        content = json.dumps(answer).encode()
+            self.server.granted_scopes += scopes
+            body = {"token": self.server.create_token(scopes), "expires_in": self.server.seconds}
+        content = json.dumps(body).encode()
         self.send_response(200 if good else 401)
         self.send_header("content-length", str(len(content)))
         self.end_headers()
@@ -264,31 +270,37 @@ class _Giving(BaseHTTPRequestHandler):
         pass
 
 
-def htpasswd(directory, user, password):
-    """The part of a registry's configuration for a file of users."""
+def configure_htpasswd(directory, user, password):
+    """Write a file of users; return the part of the registry's configuration that names it."""
     file = directory / "htpasswd"
     done = subprocess.run(
-        [program("htpasswd"), "-Bbn", user, password], check=True, capture_output=True
+        [find_program("htpasswd"), "-Bbn", user, password], check=True, capture_output=True
     )
     file.write_bytes(done.stdout)
     return f"  htpasswd:\n    realm: tests\n    path: {file}\n"
 
 
-def skopeo(*arguments):
-    """Its output."""
+def run_skopeo(*arguments):
+    """Run skopeo and return its output."""
     done = subprocess.run(
-        [program("skopeo"), *map(str, arguments)], capture_output=True, text=True, check=False
+        [find_program("skopeo"), *map(str, arguments)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-def unpacked(reference, directory):
-    """The root file system of an image, by skopeo and umoci."""
+def unpack_image(reference, directory):
+    """Unpack an image with skopeo and umoci; return its root file system."""
     layout = Path(directory) / "layout"
-    skopeo("copy", "--src-tls-verify=false", f"docker://{reference}", f"oci:{layout}:app")
+    run_skopeo("copy", "--src-tls-verify=false", f"docker://{reference}", f"oci:{layout}:app")
     subprocess.run(
-        [program("umoci"), "unpack", "--image", f"{layout}:app", str(Path(directory) / "bundle")],
+        [
+            find_program("umoci"),
+            "unpack",
+            "--image",
+            f"{layout}:app",
+            str(Path(directory) / "bundle"),
+        ],
         check=True,
         capture_output=True,
     )

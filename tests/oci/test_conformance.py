@@ -17,7 +17,7 @@ from mastra_deployer.testing import DeployerSuite
 from mastra_deployer.testing.fake_platform import Live
 from mastra_deployer_oci import hooks
 from tests.oci.base_images import push_base
-from tests.oci.registries import Proxy, Registry, htpasswd
+from tests.oci.registries import Proxy, Registry, configure_htpasswd
 
 pytestmark = pytest.mark.slow
 
@@ -32,7 +32,9 @@ class Platform:
     token = PASSWORD
 
     def __init__(self, directory):
-        self.registry = Registry(directory, auth=htpasswd(directory, USER, PASSWORD)).start()
+        self.registry = Registry(
+            directory, auth=configure_htpasswd(directory, USER, PASSWORD)
+        ).start()
         self.proxy = Proxy(self.registry)
         self.url = f"http://{self.proxy.host}"
         self.client = httpx.Client(
@@ -76,10 +78,10 @@ class Platform:
         shutil.rmtree(self.registry.root / "docker/registry/v2/repositories/team", True)
 
     def heal(self):
-        self.proxy.refusing = ""
+        self.proxy.rejection = ""
 
     def refuse(self, words):
-        self.proxy.refusing = words
+        self.proxy.rejection = words
 
 
 def files_of(layer):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.node import binary
+from tests.node import find_node
 from tests.vercel import fake
 from tests.vercel.fake.api import Request
 from tests.vercel.fake.contract import violations
@@ -25,7 +25,7 @@ def vercel(tmp_path):
 
 def test_the_official_client_lives_through_everything(vercel):
     script = Path(fake.__file__).with_name("sdk_flow.mjs")
-    command = [binary(), str(script), str(sdk()), vercel.fake.url, vercel.fake.token]
+    command = [find_node(), str(script), str(sdk()), vercel.fake.url, vercel.fake.token]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {

@@ -23,7 +23,7 @@ from mastra_deployer_oci.api.tags import RECORD, build_record_tag, choose_tag, p
 from mastra_deployer_oci.bundle.image_plan import read_plan
 from mastra_deployer_oci.bundle.layers import Entry, iter_tree, write_layer
 from mastra_deployer_oci.bundle.pythons import open_python
-from tests.oci.registries import program
+from tests.oci.registries import find_program
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_an_interpreter_can_be_given(tree, tmp_path, form):
         with tarfile.open(given, "w") as archive:
             archive.add(tree / "python", "python/install")
     if form == "tar.zst":
-        subprocess.run([program("zstd"), "-q1", given], check=True)
+        subprocess.run([find_program("zstd"), "-q1", given], check=True)
         given = tmp_path / "python.tar.zst"
     with open_python(version, machine, str(given), "") as found:
         assert found.version == version

@@ -13,8 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.oci.base_images import layer, push_base
-from tests.oci.registries import free_port, program, skopeo, unpacked
+from tests.oci.base_images import build_layer, push_base
+from tests.oci.registries import find_free_port, find_program, run_skopeo, unpack_image
 
 pytestmark = pytest.mark.slow
 
@@ -31,9 +31,9 @@ def as_root():
 def running(rootfs, config, **environment):
     """The image's own command in its own root, as its own user; gives a client for it."""
     values = dict(item.split("=", 1) for item in config["Env"])
-    values |= {"PORT": str(free_port()), "HOST": "127.0.0.1", **environment}
+    values |= {"PORT": str(find_free_port()), "HOST": "127.0.0.1", **environment}
     process = subprocess.Popen(
-        [program("unshare"), "--mount", program("chroot"), f"--userspec={config['User']}"]
+        [find_program("unshare"), "--mount", find_program("chroot"), f"--userspec={config['User']}"]
         + [str(rootfs), *config["Cmd"]],
         env=values,
         stderr=subprocess.PIPE,
@@ -73,7 +73,7 @@ def says(client, text="hi"):
 def healthy(rootfs, config, environment):
     command = config["Healthcheck"]["Test"][1:]
     return subprocess.run(
-        [program("chroot"), f"--userspec={config['User']}", str(rootfs), *command],
+        [find_program("chroot"), f"--userspec={config['User']}", str(rootfs), *command],
         env=environment,
         check=False,
         capture_output=True,
@@ -83,7 +83,7 @@ def healthy(rootfs, config, environment):
 def test_an_image_of_nothing_but_python_runs(registry, oci, bundle, tmp_path):
     as_root()
     oci(registry.host)("deploy", "--prebuilt", bundle, "--prod").ok()
-    rootfs = unpacked(f"{registry.host}/team/app:latest", tmp_path)
+    rootfs = unpack_image(f"{registry.host}/team/app:latest", tmp_path)
     config = config_of(registry.host)["config"]
     assert config["User"] == "65532:65532" and config["StopSignal"] == "SIGTERM"
     assert config["ExposedPorts"] == {"3000/tcp": {}} and "PORT=3000" in config["Env"]
@@ -94,7 +94,7 @@ def test_an_image_of_nothing_but_python_runs(registry, oci, bundle, tmp_path):
         values = client.values
     assert healthy(rootfs, config, values) == 1, "nobody serves any more"
     everything = "import bz2, ctypes, lzma, sqlite3, ssl, uuid, zlib; ssl.create_default_context()"
-    command = [program("chroot"), str(rootfs), config["Cmd"][0], "-c", everything]
+    command = [find_program("chroot"), str(rootfs), config["Cmd"][0], "-c", everything]
     subprocess.run(command, env=values, check=True)
     assert {path.stat().st_uid for path in rootfs.rglob("*") if not path.is_symlink()} == {0}
 
@@ -104,7 +104,7 @@ def test_an_image_on_a_base_runs(proxy, registry, oci, bundle, project, echo, tm
     as_root()
     parts = json.loads((bundle / "mastra-image.json").read_bytes())
     content = (bundle / "blobs/sha256" / parts["layers"][0]["digest"][7:]).read_bytes()
-    layers = ((content, gzip.decompress(content)), layer({"etc/base": b"of the base\n"}))
+    layers = ((content, gzip.decompress(content)), build_layer({"etc/base": b"of the base\n"}))
     push_base(
         registry.host, "base/python", "both", {"amd64": {"Labels": {"a": "b"}}}, layers=layers
     )
@@ -112,29 +112,33 @@ def test_an_image_on_a_base_runs(proxy, registry, oci, bundle, project, echo, tm
     run = oci(proxy.host, base=base)
     root = project({INDEX: echo})
     run("deploy", "--prod", cwd=root).ok()
-    mounts = [path for path in proxy.asked("POST") if "mount=" in path]
+    mounts = [path for path in proxy.list_paths("POST") if "mount=" in path]
     assert len(mounts) == 2 and all("from=base%2Fpython" in path for path in mounts)
     largest = max(size for method, path, size in proxy.requests if method == "PATCH")
-    assert proxy.sent() < 12_000_000 and largest < len(content), "layers of the base are not sent"
+    assert proxy.count_blob_bytes() < 12_000_000 and largest < len(content), (
+        "layers of the base are not sent"
+    )
     told = config_of(proxy.host)
     config = told["config"]
     assert config["Labels"]["a"] == "b" and "OF_BASE=yes" in config["Env"]
     assert len(told["rootfs"]["diff_ids"]) == 4 == len(told["history"])
-    rootfs = unpacked(f"{proxy.host}/team/app:latest", tmp_path)
+    rootfs = unpack_image(f"{proxy.host}/team/app:latest", tmp_path)
     assert (rootfs / "etc/base").read_text() == "of the base\n"
     config["Cmd"][0] = "/usr/local/bin/python"  # chroot looks a name up before it changes the root
     with running(rootfs, config) as client:
         assert says(client) == "echo: hi"
 
 
-def test_a_base_is_brought_from_another_registry(start, oci, project, echo):
-    there, here = start(), start()
+def test_a_base_is_brought_from_another_registry(start_registry, oci, project, echo):
+    there, here = start_registry(), start_registry()
     push_base(there.host, "base/python", "both", {"amd64": {}})
     root = project({INDEX: echo})
     run = oci(here.host, base=f"{there.host}/base/python:both")
     run("deploy", "--prod", cwd=root).ok()
     raw = json.loads(
-        skopeo("inspect", "--raw", "--tls-verify=false", f"docker://{here.host}/team/app:latest")
+        run_skopeo(
+            "inspect", "--raw", "--tls-verify=false", f"docker://{here.host}/team/app:latest"
+        )
     )
     assert raw["layers"][0]["mediaType"] == "application/vnd.oci.image.layer.v1.tar+gzip"
     assert raw["annotations"]["org.opencontainers.image.base.name"].endswith("python:both")
@@ -151,11 +155,11 @@ def test_a_base_that_is_not_there_or_for_another_machine(registry, oci, project,
 
 
 def test_the_bundle_itself_is_an_image_layout(bundle, tmp_path):
-    told = json.loads(skopeo("inspect", f"oci:{bundle}:latest"))
+    told = json.loads(run_skopeo("inspect", f"oci:{bundle}:latest"))
     assert len(told["Layers"]) == 3 and told["Labels"]["mastra.entry"] == "mastra.index:mastra"
     root = tmp_path / "unpacked"
     subprocess.run(
-        [program("umoci"), "unpack", "--rootless", "--image", f"{bundle}:latest", str(root)],
+        [find_program("umoci"), "unpack", "--rootless", "--image", f"{bundle}:latest", str(root)],
         check=True,
         capture_output=True,
     )
@@ -173,7 +177,7 @@ def test_a_preview_runs_the_image_here(mastra, bundle, project, echo, tmp_path, 
         made, root = tmp_path / "out", project({INDEX: echo})
         settings = ["-simage=registry.example/team/app"]
         mastra("bundle", "oci", *settings, "-o", made, cwd=root).ok()
-    port = free_port()
+    port = find_free_port()
     process = subprocess.Popen(
         [
             Path(sys.executable).with_name("mastra"),

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.oci.registries import Registry, program
+from tests.oci.registries import Registry, find_program
 
 pytestmark = pytest.mark.slow
 
@@ -28,15 +28,15 @@ def test_a_registry_killed_in_the_middle_and_started_again(proxy, registry, oci,
             registry.kill()
         return False
 
-    proxy.broken = die
+    proxy.should_disconnect = die
     run("deploy", "--prebuilt", bundle, "--prod").failed(8, "cannot be reached", "same command")
-    proxy.broken = lambda method, path, number: False
+    proxy.should_disconnect = lambda method, path, number: False
     registry.start()
     assert run("deployments", "--json").ok().json["deployments"] == []
-    there = registry.blobs()
+    there = registry.list_blobs()
     proxy.requests.clear()
     run("deploy", "--prebuilt", bundle, "--prod").ok()
-    again = [path for path in proxy.asked("PUT") if "digest=" in path]
+    again = [path for path in proxy.list_paths("PUT") if "digest=" in path]
     assert not [path for path in again for name in there if name in path], "sent twice"
     assert len(again) + len(there) >= 4
 
@@ -45,14 +45,14 @@ def test_lost_answers_and_broken_connections_are_overcome(proxy, oci, bundle):
     """Of ten requests, by lot, two never arrive, and one does but its answer does not."""
     lots = random.Random(3)
     luck = ["arrives", True, True, *[False] * 7]
-    proxy.broken = lambda method, path, number: lots.choice(luck)
+    proxy.should_disconnect = lambda method, path, number: lots.choice(luck)
     run = oci(proxy.host)
     for _ in range(3):
         done = run("deploy", "--prebuilt", bundle, "--prod", "--json")
         if done.code == 0:
             break
     deployment = done.ok().json["deployment"]
-    proxy.broken = lambda method, path, number: False
+    proxy.should_disconnect = lambda method, path, number: False
     found = run("deployments", "--json").ok().json["deployments"]
     assert [(item["id"], item["live"]) for item in found] == [(deployment["id"], True)]
 
@@ -65,12 +65,12 @@ def test_an_upload_that_breaks_off_goes_on_where_it_was(proxy, oci, bundle):
         state["pieces"] += method == "PATCH"
         return method == "PATCH" and state["pieces"] == 3
 
-    proxy.broken = drop_one
+    proxy.should_disconnect = drop_one
     oci(proxy.host)("deploy", "--prebuilt", bundle, "--prod").ok()
     whole = sum(path.stat().st_size for path in (bundle / "blobs/sha256").iterdir())
     piece = 8 << 20
-    assert proxy.sent() <= whole + piece
-    asked = [path for path in proxy.asked("GET") if "/blobs/uploads/" in path]
+    assert proxy.count_blob_bytes() <= whole + piece
+    asked = [path for path in proxy.list_paths("GET") if "/blobs/uploads/" in path]
     assert asked, "the registry was asked how far the upload is"
 
 
@@ -89,7 +89,7 @@ def test_a_deploy_killed_in_the_middle_of_a_layer_goes_on_there(proxy, bundle, o
             rest.release()
         return False
 
-    proxy.broken = hold_a_third_piece
+    proxy.should_disconnect = hold_a_third_piece
     settings = [f"-simage={proxy.host}/team/app", "-sbase=scratch+python"]
     command = [Path(sys.executable).with_name("mastra"), "deploy", "oci", *settings]
     cache = {"MASTRA_CACHE_DIR": str(tmp_path / "cache")}
@@ -110,7 +110,7 @@ def test_a_deploy_killed_in_the_middle_of_a_layer_goes_on_there(proxy, bundle, o
     run("deploy", "--prebuilt", bundle, "--prod").ok()
     whole = sum(path.stat().st_size for path in (bundle / "blobs/sha256").iterdir())
     held_up = 8 << 20  # the piece that did not arrive
-    assert proxy.sent() <= whole + held_up
+    assert proxy.count_blob_bytes() <= whole + held_up
     assert not list((tmp_path / "cache" / "oci-uploads").iterdir())
 
 
@@ -122,14 +122,14 @@ def full(tmp_path):
     if os.geteuid() != 0:
         pytest.skip("mounting needs root")
     mount = subprocess.run(
-        [program("mount"), "-t", "tmpfs", "-o", "size=12m", "tmpfs", str(place)],
+        [find_program("mount"), "-t", "tmpfs", "-o", "size=12m", "tmpfs", str(place)],
         check=False,
         capture_output=True,
     )
     if mount.returncode:
         pytest.skip("mounting is not allowed here")
     yield place
-    subprocess.run([program("umount"), "--lazy", str(place)], check=True)
+    subprocess.run([find_program("umount"), "--lazy", str(place)], check=True)
 
 
 def test_a_full_disk_at_the_registry(full, oci, bundle, tmp_path):
@@ -139,7 +139,7 @@ def test_a_full_disk_at_the_registry(full, oci, bundle, tmp_path):
         done = run("deploy", "--prebuilt", bundle, "--prod")
         done.failed(8, "did not keep", "may be full", "Nothing is live")
         assert run("deployments", "--json").ok().json["deployments"] == []
-        subprocess.run([program("mount"), "-o", "remount,size=200m", str(full)], check=True)
+        subprocess.run([find_program("mount"), "-o", "remount,size=200m", str(full)], check=True)
         run("deploy", "--prebuilt", bundle, "--prod").ok()
     finally:
         registry.kill()

@@ -6,7 +6,7 @@ import shutil
 import httpx
 import pytest
 
-from tests.oci.registries import skopeo
+from tests.oci.registries import run_skopeo
 
 pytestmark = pytest.mark.slow
 
@@ -48,7 +48,7 @@ def live(proxy):
 
     def look(tag="latest"):
         image = f"docker://{proxy.host}/team/app:{tag}"
-        told = json.loads(skopeo("inspect", "--tls-verify=false", image))
+        told = json.loads(run_skopeo("inspect", "--tls-verify=false", image))
         return "mastra-" + told["Digest"].removeprefix("sha256:")[:12]
 
     return look
@@ -68,7 +68,7 @@ def test_a_rollback_goes_back_one_at_a_time(bundles, run, deploy, live, proxy):
     assert live() == three
     run("rollback").ok()
     assert live() == one, "back to where that one was called"
-    assert proxy.sent() == 0
+    assert proxy.count_blob_bytes() == 0
 
 
 def test_a_promotion_can_be_taken_back(bundles, run, deploy, live, proxy):
@@ -79,17 +79,17 @@ def test_a_promotion_can_be_taken_back(bundles, run, deploy, live, proxy):
     assert len(previews) == 1 and live(previews[0]) == two
     proxy.requests.clear()
     run("promote", two).ok()
-    assert live() == two and proxy.sent() == 0
+    assert live() == two and proxy.count_blob_bytes() == 0
     proxy.requests.clear()
     run("promote", two).ok()
-    assert not proxy.asked("PUT"), "promoting what is live changes nothing"
+    assert not proxy.list_paths("PUT"), "promoting what is live changes nothing"
     run("rollback").ok()
     assert live() == one
     run("promote", "mastra-000000000000").failed(6, "no deployment 'mastra-000000000000'")
 
 
 def _tags(proxy):
-    told = skopeo("list-tags", "--tls-verify=false", f"docker://{proxy.host}/team/app")
+    told = run_skopeo("list-tags", "--tls-verify=false", f"docker://{proxy.host}/team/app")
     return json.loads(told)["Tags"]
 
 
@@ -111,9 +111,11 @@ def test_what_is_listed(bundles, run, deploy):
 
 def test_a_deploy_cut_off_before_the_tag_moves_is_not_live(bundles, run, deploy, live, proxy):
     one = deploy(bundles[0], "--prod")
-    proxy.broken = lambda method, path, number: method == "PUT" and path.endswith("/latest")
+    proxy.should_disconnect = lambda method, path, number: (
+        method == "PUT" and path.endswith("/latest")
+    )
     run("deploy", "--prebuilt", bundles[1], "--prod").failed(8, "cannot be reached")
-    proxy.broken = lambda method, path, number: False
+    proxy.should_disconnect = lambda method, path, number: False
     assert live() == one
     assert [item["live"] for item in run("deployments", "--json").ok().json["deployments"]] == [
         False,
@@ -122,7 +124,7 @@ def test_a_deploy_cut_off_before_the_tag_moves_is_not_live(bundles, run, deploy,
     run("rollback").failed(6, "nothing to go back to")
     proxy.requests.clear()
     two = deploy(bundles[1], "--prod")
-    assert live() == two and proxy.sent() == 0
+    assert live() == two and proxy.count_blob_bytes() == 0
     run("rollback").ok()
     assert live() == one
 
@@ -131,7 +133,7 @@ def test_destroy_removes_what_deploys_made(bundles, run, deploy, proxy, registry
     deploy(bundles[0], "--prod")
     deploy(bundles[1], "--preview")
     image = f"docker://{proxy.host}/team/app"
-    skopeo(
+    run_skopeo(
         "copy", "--src-tls-verify=false", "--dest-tls-verify=false", "--format=v2s2",
         f"{image}:latest", f"{image}:mine",
     )  # fmt: skip

