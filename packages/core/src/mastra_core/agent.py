@@ -11,8 +11,10 @@ from mastra_core.agents.instructions import Instructions
 from mastra_core.agents.messages import AgentInput, Limits
 from mastra_core.agents.protocol import AgentInfo, AgentLike, AgentOutput
 from mastra_core.agents.providers import (
+    find_missing_modules,
     get_provider_modules,
     get_provider_variables,
+    get_requirements,
     parse_models,
     split_model_name,
 )
@@ -152,13 +154,15 @@ class Agent:
         return self._runner
 
     def _build_runner(self) -> AgentLike:
-        try:
-            from mastra_core.agents.pydantic_ai import build_runner
-        except ModuleNotFoundError as error:
+        if missing := find_missing_modules(self._list_required_modules()):
+            packages = " ".join(map(repr, get_requirements(missing)))
             raise ConfigError(
-                f"The agent {self.name!r} needs {error.name!r}, which is not installed.",
-                "Install the extra: pip install 'mastra-core[agents]'.",
-            ) from None
+                f"The agent {self.name!r} needs {' and '.join(map(repr, missing))}, which cannot be "
+                "imported.",
+                f"Run: pip install {packages}.",
+            )
+        from mastra_core.agents.pydantic_ai import build_runner
+
         if self.memory is None:
             return build_runner(self)
         from mastra_core.memory.memory_agent import RememberingAgent
