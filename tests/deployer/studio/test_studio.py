@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from tests.deployer.dev.dev_process import developing
-from tests.node import modules, told
+from tests.node import install_packages, run_script
 from tests.sample_projects import write_project
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -84,9 +84,9 @@ def run_studio(*arguments, environment=None):
 
 def run_scenario(page, server, screenshots):
     """What the browser saw of the page."""
-    home = modules("playwright-core@1.65.1")
+    home = install_packages("playwright-core@1.65.1")
     script = Path(__file__).with_name("studio.mjs")
-    return told(script, home, find_chromium(), page, server, screenshots, seconds=180)
+    return run_script(script, home, chromium(), page, server, screenshots, seconds=180)
 
 
 @pytest.mark.slow
