@@ -21,7 +21,7 @@ class Recorded:
         self.calls = 0
         self._answer = answer
 
-    async def step(self, key, call):
+    async def call_once(self, key, call):
         if key not in self.outcomes:
             self.calls += 1
             self.outcomes[key] = msgspec.json.encode(await call())

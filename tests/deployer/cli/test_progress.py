@@ -1,4 +1,4 @@
-"""How far work is: drawn on a terminal, plain lines elsewhere, nothing with --json."""
+"""Progress: drawn on a terminal, plain lines elsewhere, nothing with --json."""
 
 import os
 import re
@@ -10,20 +10,20 @@ from mastra_deployer.cli.progress import Progress
 from mastra_deployer.cli.terminal import Terminal
 
 
-def test_progress_tells_amount_rate_and_time_left():
+def test_progress_has_amount_rate_and_time_left():
     progress = Progress("Uploading")
-    assert progress.words(0, 12_000_000, "B") == "Uploading: 0.0 kB of 12.0 MB"
-    progress._began -= 10
-    told = progress.words(3_000_000, 12_000_000, "B")
-    assert re.fullmatch(r"Uploading: 3\.0 MB of 12\.0 MB, 0\.3 MB/s, 30 s left", told), told
-    assert progress.words(5, 20, "files").startswith("Uploading: 5 files of 20 files, ")
+    assert progress.format(0, 12_000_000, "B") == "Uploading: 0.0 kB of 12.0 MB"
+    progress._start -= 10
+    text = progress.format(3_000_000, 12_000_000, "B")
+    assert re.fullmatch(r"Uploading: 3\.0 MB of 12\.0 MB, 0\.3 MB/s, 30 s left", text), text
+    assert progress.format(5, 20, "files").startswith("Uploading: 5 files of 20 files, ")
 
 
-def test_a_line_each_quarter_is_enough_without_a_terminal():
+def test_without_a_terminal_there_is_a_line_for_each_quarter():
     progress = Progress("Uploading")
-    said = [done for done in range(101) if progress.passed_a_quarter(done, 100)]
-    assert said == [25, 50, 75, 100]
-    assert not Progress("x").passed_a_quarter(0, 0)
+    quarters = [done for done in range(101) if progress.reaches_quarter(done, 100)]
+    assert quarters == [25, 50, 75, 100]
+    assert not Progress("x").reaches_quarter(0, 0)
 
 
 def test_plain_lines_go_to_stderr(capsys):
@@ -51,8 +51,8 @@ def test_json_is_one_object_and_no_progress(capsys):
     assert out == '{"ok": true, "done": true, "notes": [{"message": "Look.", "hint": "Here."}]}\n'
 
 
-@pytest.mark.skipif(os.name != "posix", reason="a pseudo-terminal is a thing of Unix")
-def test_a_terminal_is_drawn_on():
+@pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals need Unix")
+def test_progress_is_drawn_on_a_terminal():
     import pty
 
     script = (
@@ -62,11 +62,11 @@ def test_a_terminal_is_drawn_on():
         "    import time; time.sleep(0.4)\n"
         "    t.answer({}, 'Done.')\n"
     )
-    seen = bytearray()
+    output = bytearray()
 
     def read(descriptor):
         data = os.read(descriptor, 1024)
-        seen.extend(data)
+        output.extend(data)
         return data
 
     saved, sink = os.dup(1), os.open(os.devnull, os.O_WRONLY)
@@ -77,5 +77,5 @@ def test_a_terminal_is_drawn_on():
         os.dup2(saved, 1)
         os.close(saved)
         os.close(sink)
-    text = bytes(seen).decode()
+    text = bytes(output).decode()
     assert "1.0 MB of 4.0 MB" in text and "Done." in text and "\x1b[" in text

@@ -1,4 +1,4 @@
-"""`mastra dev` as a user runs it, and what is heard of it."""
+"""Runs `mastra dev` in a process, and reads its output."""
 
 import contextlib
 import os
@@ -14,11 +14,11 @@ import httpx
 
 MASTRA = str(Path(sys.executable).with_name("mastra"))
 BROWSER = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8", "sec-fetch-mode": "navigate"}
-PATIENCE = 30
+TIMEOUT = 30
 
 
 class Dev:
-    """A running command: its lines, its URL, its end."""
+    """A running command, with its output and its URL."""
 
     def __init__(self, root, *arguments, **environment):
         base = {name: value for name, value in os.environ.items() if name not in ("PORT", "HOST")}
@@ -52,9 +52,9 @@ class Dev:
     def text(self):
         return "\n".join(self.lines)
 
-    def heard(self, pattern):
-        """The next line that matches, after the one heard last."""
-        end = time.monotonic() + PATIENCE
+    def wait_for_line(self, pattern):
+        """Return the match in the next line that matches, after the last match."""
+        end = time.monotonic() + TIMEOUT
         with self.news:
             while True:
                 for number in range(self.read, len(self.lines)):
@@ -63,25 +63,25 @@ class Dev:
                         return found
                 left = end - time.monotonic()
                 assert left > 0 and self.process.poll() is None, (
-                    f"{pattern!r} was not heard:\n{self.text}"
+                    f"no line matches {pattern!r}:\n{self.text}"
                 )
                 self.news.wait(min(left, 0.5))
 
-    def ready(self):
-        self.heard("is ready in")
-        self.url = self.heard(r"^  (http://\S+)")[1]
+    def wait_until_ready(self):
+        self.wait_for_line("is ready in")
+        self.url = self.wait_for_line(r"^  (http://\S+)")[1]
         return self
 
     def get(self, path="/", **options):
-        return httpx.get(self.url + path, trust_env=False, timeout=PATIENCE, **options)
+        return httpx.get(self.url + path, trust_env=False, timeout=TIMEOUT, **options)
 
     def browse(self, path="/"):
         return self.get(path, headers=BROWSER)
 
     def ask(self, text="x"):
-        """What the agent `echo` says."""
+        """Send a message to the agent `echo`."""
         path = f"{self.url}/api/agents/echo/generate"
-        return httpx.post(path, json={"messages": text}, trust_env=False, timeout=PATIENCE)
+        return httpx.post(path, json={"messages": text}, trust_env=False, timeout=TIMEOUT)
 
     def save(self, name, text):
         path = self.root / name
@@ -95,9 +95,9 @@ class Dev:
         pairs = [tuple(map(int, line.split())) for line in done.stdout.splitlines()]
         return [pid for pid, parent in pairs if parent == self.process.pid]
 
-    def stop_itself(self):
-        """The exit code of a command that cannot begin."""
-        self.process.wait(PATIENCE)
+    def wait_for_exit(self):
+        """Return the exit code of a command that ends by itself."""
+        self.process.wait(TIMEOUT)
         return self.stop()
 
     def stop(self, sig=signal.SIGTERM):
@@ -111,15 +111,15 @@ class Dev:
             raise AssertionError(f"it does not end:\n{self.text}") from None
         for reader in self.readers:
             reader.join(10)
-            assert not reader.is_alive(), f"something it started goes on:\n{self.text}"
+            assert not reader.is_alive(), f"a process that it started is running:\n{self.text}"
         self.process.stderr.close()
         self.process.stdout.close()
         return code
 
 
 @contextlib.contextmanager
-def developing(root, *arguments, **environment):
-    """`mastra dev` in a project, on a free port."""
+def run_dev(root, *arguments, **environment):
+    """Run `mastra dev` in a project on a free port."""
     port = () if "--port" in arguments or "PORT" in environment else ("--port", "0")
     dev = Dev(root, *port, *arguments, **environment)
     try:
@@ -128,8 +128,8 @@ def developing(root, *arguments, **environment):
         assert dev.stop() == 0, dev.text
 
 
-def gone(pid):
-    """Wait until a process has ended."""
+def wait_until_gone(pid):
+    """Wait until a process has ended, and return whether it has."""
     end = time.monotonic() + 15
     while time.monotonic() < end:
         try:

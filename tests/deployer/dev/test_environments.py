@@ -1,4 +1,4 @@
-"""`mastra dev` in other people's environments: terminals, debuggers, Pythons without a server."""
+"""`mastra dev` with terminals, debuggers, and Pythons without a server."""
 
 import fcntl
 import json
@@ -15,7 +15,7 @@ import time
 import pytest
 from uv import find_uv_bin
 
-from tests.deployer.dev.dev_process import MASTRA, Dev, developing
+from tests.deployer.dev.dev_process import MASTRA, Dev, run_dev
 from tests.sample_projects import ECHO, write_project
 
 pytestmark = pytest.mark.slow
@@ -33,109 +33,109 @@ mastra = Mastra(agents={"echo": echo}, logger=logger)
 """
 
 
-def on_a_terminal(root, **environment):
-    """What a terminal shows until the app was asked once, and the line of that request."""
-    ours, theirs = pty.openpty()
+def run_on_terminal(root, **environment):
+    """Run the command on a terminal, send one request, and return the output."""
+    terminal, device = pty.openpty()
     process = subprocess.Popen(
         [MASTRA, "dev", "--port", "0"],
         cwd=root,
         env={**os.environ, "TERM": "xterm", **environment},
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
+        stdin=device,
+        stdout=device,
+        stderr=device,
         start_new_session=True,
         # Without one, Ctrl-C is a character like any other.
-        preexec_fn=lambda: fcntl.ioctl(theirs, termios.TIOCSCTTY, 0),  # noqa: PLW1509  # no thread runs yet
+        preexec_fn=lambda: fcntl.ioctl(device, termios.TIOCSCTTY, 0),  # noqa: PLW1509  # no thread runs yet
     )
-    os.close(theirs)
-    shown, end, asked = "", time.monotonic() + 30, False
+    os.close(device)
+    output, end, requested = "", time.monotonic() + 30, False
     try:
-        while not re.search(r"POST /api/agents/echo/generate \S*200", shown):
-            assert time.monotonic() < end, shown
-            if select.select([ours], [], [], 0.1)[0]:
-                shown += os.read(ours, 65536).decode()
-            command = re.search(r"try: (curl .*?)\r\n", shown)
-            if command and not asked:
-                asked = True
+        while not re.search(r"POST /api/agents/echo/generate \S*200", output):
+            assert time.monotonic() < end, output
+            if select.select([terminal], [], [], 0.1)[0]:
+                output += os.read(terminal, 65536).decode()
+            command = re.search(r"try: (curl .*?)\r\n", output)
+            if command and not requested:
+                requested = True
                 subprocess.run(command[1], shell=True, check=True, capture_output=True)
-        os.write(ours, b"\x03")  # Ctrl-C, which every process of the terminal gets
+        os.write(terminal, b"\x03")  # Ctrl-C, which every process of the terminal gets
         assert process.wait(20) == 130
-        while select.select([ours], [], [], 0.2)[0]:
-            shown += os.read(ours, 65536).decode()
+        while select.select([terminal], [], [], 0.2)[0]:
+            output += os.read(terminal, 65536).decode()
     except OSError:  # the other end is closed
         pass
     finally:
         process.kill()
         process.wait()
-        os.close(ours)
-    assert "Traceback" not in shown
-    return shown
+        os.close(terminal)
+    assert "Traceback" not in output
+    return output
 
 
-def test_a_terminal_has_colours_and_no_color_has_none(tmp_path):
+def test_a_terminal_has_colors_unless_no_color_is_set(tmp_path):
     root = write_project(tmp_path / "app", {INDEX: LOGGING})
-    shown = on_a_terminal(root)
-    assert "\x1b[33mwarn \x1b[0m" in shown and "words=1" in shown
-    assert "\x1b[32m200\x1b[0m" in shown
-    plain = on_a_terminal(root, NO_COLOR="1")
+    output = run_on_terminal(root)
+    assert "\x1b[33mwarn \x1b[0m" in output and "words=1" in output
+    assert "\x1b[32m200\x1b[0m" in output
+    plain = run_on_terminal(root, NO_COLOR="1")
     assert "\x1b" not in plain and "warn  shop: asked words=1" in plain
 
 
-def test_off_a_terminal_lines_are_plain_and_for_people(tmp_path):
+def test_lines_are_plain_without_a_terminal(tmp_path):
     root = write_project(tmp_path / "app", {INDEX: LOGGING})
-    with developing(root, "--quiet") as dev:
-        dev.ready().ask()
-        dev.heard(r"\d\d:\d\d:\d\d warn  shop: asked words=1$")
+    with run_dev(root, "--quiet") as dev:
+        dev.wait_until_ready().ask()
+        dev.wait_for_line(r"\d\d:\d\d:\d\d warn  shop: asked words=1$")
         assert "\x1b" not in dev.text and "POST /api/agents/echo/generate 200" not in dev.text
 
 
 def test_json_is_an_object_for_each_event(tmp_path):
     root = write_project(tmp_path / "app", {INDEX: ECHO})
-    with developing(root, "--json", "-q") as dev:
-        ready = json.loads(dev.heard('"event": "ready"').string)
+    with run_dev(root, "--json", "-q") as dev:
+        ready = json.loads(dev.wait_for_line('"event": "ready"').string)
         assert ready["pid"] == dev.process.pid and ready["url"] in ready["curl"]
         dev.save(INDEX, ECHO + "\n\nx = y\n")
-        broken = json.loads(dev.heard('"event": "broken"').string)
+        broken = json.loads(dev.wait_for_line('"event": "broken"').string)
         assert (broken["file"], broken["line"], broken["kept"]) == (INDEX, 9, True)
         dev.save(INDEX, ECHO)
-        assert json.loads(dev.heard('"event": "reloaded"').string)["files"] == [INDEX]
+        assert json.loads(dev.wait_for_line('"event": "reloaded"').string)["files"] == [INDEX]
 
 
-def bare_environment(root):
-    """A project's `.venv` with nothing in it."""
+def create_bare_environment(root):
+    """Create an empty `.venv` in a project."""
     command = [find_uv_bin(), "venv", "-q", "--python", sys.executable, str(root / ".venv")]
     subprocess.run(command, check=True)
 
 
-def test_a_python_without_a_server_is_given_one_and_needs_no_deployer(tmp_path):
+def test_a_missing_server_is_installed_and_a_missing_deployer_ignored(tmp_path):
     """As with pipx: mastra and its deployers are installed elsewhere."""
     source = "from no_such_deployer import Deployer\n" + ECHO.replace(
         "logger=False", "logger=False, deployer=Deployer(app='x')"
     )
     root = write_project(tmp_path / "app", {INDEX: source})
-    bare_environment(root)
+    create_bare_environment(root)
     where = "import sys\n" + source.replace("echo: {text}", "{sys.prefix}")
-    with developing(root, VIRTUAL_ENV="") as dev:
-        dev.heard("Installing what serves the app for Python|is ready in")
-        dev.heard("^  http") if "is ready" not in dev.text else None
+    with run_dev(root, VIRTUAL_ENV="") as dev:
+        dev.wait_for_line("Installing the server for Python|is ready in")
+        dev.wait_for_line("^  http") if "is ready" not in dev.text else None
         dev.read = 0
-        assert dev.ready().ask().json()["text"] == "echo: x"
+        assert dev.wait_until_ready().ask().json()["text"] == "echo: x"
         dev.save(INDEX, where)
-        dev.heard("reloaded in")
+        dev.wait_for_line("reloaded in")
         assert dev.ask().json()["text"] == str(root / ".venv")
 
 
-def test_debug_needs_debugpy_and_says_how_to_install_it(tmp_path):
+def test_debug_needs_debugpy_and_prints_the_install_command(tmp_path):
     root = write_project(tmp_path / "app", {INDEX: ECHO})
-    bare_environment(root)
+    create_bare_environment(root)
     dev = Dev(root, "--debug", VIRTUAL_ENV="")
-    assert dev.stop_itself() == 2
+    assert dev.wait_for_exit() == 2
     assert "--debug needs debugpy" in dev.text
     assert re.search(rf"Install it there: .*{root}/\.venv/bin/python.* debugpy\.", dev.text)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "message"),
     [
         (["--host", "nosuch.invalid"], "'nosuch.invalid' is no address of this machine."),
         (["--port", "99999"], "--port is '99999'."),
@@ -144,12 +144,12 @@ def test_debug_needs_debugpy_and_says_how_to_install_it(tmp_path):
         (["--env-file", "nope"], "There is no file 'nope'."),
     ],
 )
-def test_bad_arguments(tmp_path, mastra, arguments, words):
+def test_bad_arguments(tmp_path, mastra, arguments, message):
     root = write_project(tmp_path / "app", {INDEX: ECHO})
-    mastra("dev", *arguments, cwd=root, timeout=30).failed(2, words)
+    mastra("dev", *arguments, cwd=root, timeout=30).failed(2, message)
 
 
-def free_port():
+def find_free_port():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         return taken.getsockname()[1]
 
@@ -162,11 +162,11 @@ class Debugger:
         self.file = self.socket.makefile("rb")
         self.number = 0
         self.request("initialize", adapterID="test")
-        self.heard("response", "initialize")
+        self.wait_for_message("response", "initialize")
         self.request("attach", justMyCode=False)
-        self.heard("event", "initialized")
+        self.wait_for_message("event", "initialized")
         self.request("configurationDone")
-        self.heard("response", "attach")
+        self.wait_for_message("response", "attach")
 
     def request(self, command, **arguments):
         self.number += 1
@@ -179,7 +179,7 @@ class Debugger:
         body = json.dumps(message).encode()
         self.socket.sendall(b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
 
-    def heard(self, kind, name):
+    def wait_for_message(self, kind, name):
         while True:
             length = 0
             while line := self.file.readline().strip():
@@ -195,21 +195,21 @@ class Debugger:
         self.socket.close()
 
 
-def test_debug_waits_for_a_debugger_and_offers_the_port_again_after_a_save(tmp_path):
+def test_debug_waits_for_a_debugger_and_listens_again_after_a_save(tmp_path):
     pytest.importorskip("debugpy")
     root = write_project(tmp_path / "app", {INDEX: ECHO})
-    port = free_port()
-    with developing(root, "--debug", port) as dev:
-        dev.heard(rf"A debugger can attach to 127.0.0.1:{port}")
+    port = find_free_port()
+    with run_dev(root, "--debug", port) as dev:
+        dev.wait_for_line(rf"A debugger can attach to 127.0.0.1:{port}")
         time.sleep(0.5)
         assert "is ready" not in dev.text
         debugger = Debugger(port)
-        assert dev.ready().ask().json()["text"] == "echo: x"
+        assert dev.wait_until_ready().ask().json()["text"] == "echo: x"
         dev.save(INDEX, ECHO.replace("echo:", "again:"))
-        dev.heard("reloaded in")
+        dev.wait_for_line("reloaded in")
         assert dev.ask().json()["text"] == "again: x"
-        debugger.heard("event", "terminated")
+        debugger.wait_for_message("event", "terminated")
         debugger.close()
-        dev.heard("A debugger can attach")
+        dev.wait_for_line("A debugger can attach")
         Debugger(port).close()
         assert dev.ask().status_code == 200

@@ -10,7 +10,7 @@ import time
 import httpx
 import pytest
 
-from tests.deployer.dev.dev_process import Dev, developing, gone
+from tests.deployer.dev.dev_process import Dev, run_dev, wait_until_gone
 from tests.sample_projects import ECHO, STARLETTE, write_project
 
 pytestmark = pytest.mark.slow
@@ -19,49 +19,49 @@ PATH = "/api/agents/echo/generate"
 BROKEN = ECHO + "\nraise ValueError('<b>broken</b> on purpose')\n"
 
 
-def saying(word):
+def build_source(word):
     return ECHO.replace("echo: {text}", f"{word} {{text}}")
 
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory):
     """A project that several tests share with one running command."""
-    return write_project(tmp_path_factory.mktemp("dev") / "app", {INDEX: saying("first")})
+    return write_project(tmp_path_factory.mktemp("dev") / "app", {INDEX: build_source("first")})
 
 
 @pytest.fixture(scope="module")
 def dev(app):
-    with developing(app) as running:
-        yield running.ready()
+    with run_dev(app) as running:
+        yield running.wait_until_ready()
 
 
 @pytest.fixture
 def fresh(dev):
-    """The shared command, with the good version serving."""
-    dev.save(INDEX, saying("fresh") + f"# {time.monotonic()}\n")
-    dev.heard("reloaded in")
+    """The shared command, with a working version serving."""
+    dev.save(INDEX, build_source("fresh") + f"# {time.monotonic()}\n")
+    dev.wait_for_line("reloaded in")
     return dev
 
 
 def test_a_save_is_served(fresh):
-    fresh.save(INDEX, saying("second"))
-    assert fresh.heard(r"reloaded in \d+ ms: (.*)")[1] == INDEX
+    fresh.save(INDEX, build_source("second"))
+    assert fresh.wait_for_line(r"reloaded in \d+ ms: (.*)")[1] == INDEX
     assert fresh.ask().json()["text"] == "second x"
 
 
-def test_saves_in_the_same_second_and_of_the_same_size_are_all_served(fresh):
+def test_saves_of_the_same_second_and_size_are_all_served(fresh):
     for number in range(10, 15):
-        fresh.save(INDEX, saying(f"n{number}"))
-        fresh.heard("reloaded in")
+        fresh.save(INDEX, build_source(f"n{number}"))
+        fresh.wait_for_line("reloaded in")
         assert fresh.ask().json()["text"] == f"n{number} x"
 
 
 def test_a_broken_save_keeps_the_last_good_version(fresh):
     fresh.save(INDEX, BROKEN)
     line = len(BROKEN.splitlines())
-    fresh.heard(rf"broken: {INDEX}:{line}: ValueError: <b>broken</b> on purpose")
-    fresh.heard(rf"{line} \| raise ValueError")
-    fresh.heard("the last good version answers")
+    fresh.wait_for_line(rf"broken: {INDEX}:{line}: ValueError: <b>broken</b> on purpose")
+    fresh.wait_for_line(rf"{line} \| raise ValueError")
+    fresh.wait_for_line("The last working version still serves requests")
     assert fresh.ask().json()["text"] == "fresh x"
     assert fresh.get("/health").json() == {"success": True}
     page = fresh.browse()
@@ -72,26 +72,26 @@ def test_a_broken_save_keeps_the_last_good_version(fresh):
     assert INDEX not in fresh.get(headers=foreign).text
     state = fresh.get("/__mastra/dev").json()["problem"]
     assert state and state in page.text
-    fresh.save(INDEX, saying("mended"))
-    fresh.heard("reloaded in")
-    assert fresh.ask().json()["text"] == "mended x"
+    fresh.save(INDEX, build_source("fixed"))
+    fresh.wait_for_line("reloaded in")
+    assert fresh.ask().json()["text"] == "fixed x"
     assert fresh.get("/__mastra/dev").json() == {"problem": ""}
     assert fresh.browse("/health").status_code == 200
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("def broken(:\n", rf"broken: {INDEX}:1: SyntaxError: invalid syntax"),
         ("import no_such_module\n", rf"{INDEX}:1: There is no module 'no_such_module'"),
         ("import os\nos.environ['NO_SUCH']\n", rf"{INDEX}:2: The environment variable 'NO_SUCH'"),
         ("mastra = 1\n", "is of type int, neither a Mastra object nor an ASGI"),
-        ("import os\nos._exit(3)\n", r"The app ended its process while being imported \(exit 3\)"),
+        ("import os\nos._exit(3)\n", r"The app stop its process while being imported \(exit 3\)"),
     ],
 )
-def test_what_is_said_of_a_broken_save(fresh, text, said):
+def test_a_broken_save_is_explained(fresh, text, message):
     fresh.save(INDEX, text)
-    fresh.heard(said)
+    fresh.wait_for_line(message)
     assert fresh.ask().json()["text"] == "fresh x"
 
 
@@ -102,10 +102,10 @@ def test_a_lifespan_that_fails_is_a_broken_version(tmp_path):
     )
     broken = lifespan + STARLETTE.replace("])", "], lifespan=life)")
     root = write_project(tmp_path / "app", {"main.py": STARLETTE}, dependencies=("starlette",))
-    with developing(root, "--app", "main:app") as dev:
-        dev.ready()
+    with run_dev(root, "--app", "main:app") as dev:
+        dev.wait_until_ready()
         dev.save("main.py", broken)
-        dev.heard(r"broken: main.py:4: OSError: no database")
+        dev.wait_for_line(r"broken: main.py:4: OSError: no database")
         assert dev.get("/?name=Ada").text == "Ada"
         assert "Traceback" not in dev.text
 
@@ -114,8 +114,8 @@ def test_several_files_at_once_are_one_reload(fresh):
     before = fresh.text.count("reloaded in")
     for number in range(200):
         fresh.save(f"src/mastra/part{number}.py", f"VALUE = {number}\n")
-    fresh.save(INDEX, saying("many").replace("from", "from .part199 import VALUE\nfrom", 1))
-    fresh.heard("reloaded in .* and 19[89] more")
+    fresh.save(INDEX, build_source("many").replace("from", "from .part199 import VALUE\nfrom", 1))
+    fresh.wait_for_line("reloaded in .* and 19[89] more")
     assert fresh.ask().json()["text"] == "many x"
     time.sleep(0.5)
     assert fresh.text.count("reloaded in") == before + 1
@@ -128,96 +128,98 @@ def test_a_new_package_is_watched_and_a_temporary_file_is_not(fresh):
     time.sleep(0.5)
     assert fresh.text.count("reloaded in") == before
     fresh.save("src/other/__init__.py", "WORD = 'other'\n")
-    fresh.heard("reloaded in .*src/other")
-    fresh.save(INDEX, "from other import WORD\n" + saying("{WORD}"))
-    fresh.heard("reloaded in")
+    fresh.wait_for_line("reloaded in .*src/other")
+    fresh.save(INDEX, "from other import WORD\n" + build_source("{WORD}"))
+    fresh.wait_for_line("reloaded in")
     assert fresh.ask().json()["text"] == "other x"
     fresh.save("src/other/__init__.py", "WORD = 'changed'\n")
-    fresh.heard("reloaded in")
+    fresh.wait_for_line("reloaded in")
     assert fresh.ask().json()["text"] == "changed x"
 
 
-def test_no_request_is_refused_or_dropped_by_ten_reloads(fresh):
-    """Fresh and kept connections; and nobody hears an old version after the reload is told."""
-    failures, counts, ended = [], [0, 0], threading.Event()
+def test_ten_reloads_drop_no_request(fresh):
+    """New and kept-alive connections; no old version answers after the reload is reported."""
+    failures, counts, stop = [], [0, 0], threading.Event()
     host = fresh.url.removeprefix("http://")
     body = b'{"messages": "x"}'
 
-    def ask(kept):
-        while not ended.is_set():
+    def ask(requests):
+        while not stop.is_set():
             connection = http.client.HTTPConnection(host, timeout=30)
             try:
-                for _ in range(kept or 1):
+                for _ in range(requests or 1):
                     connection.request("POST", PATH, body, {"content-type": "application/json"})
                     answer = connection.getresponse()
                     assert answer.status == 200 and answer.read()
-                    counts[bool(kept)] += 1
+                    counts[requests > 0] += 1
                     time.sleep(0.01)
             except Exception as error:
                 failures.append(repr(error))
             finally:
                 connection.close()
 
-    threads = [threading.Thread(target=ask, args=(kept,)) for kept in (0, 50)]
+    threads = [threading.Thread(target=ask, args=(requests,)) for requests in (0, 50)]
     for thread in threads:
         thread.start()
     try:
         for number in range(10):
-            fresh.save(INDEX, saying(f"version{number}"))
-            fresh.heard("reloaded in")
+            fresh.save(INDEX, build_source(f"version{number}"))
+            fresh.wait_for_line("reloaded in")
             assert fresh.ask().json()["text"] == f"version{number} x"
     finally:
-        ended.set()
+        stop.set()
         for thread in threads:
             thread.join()
     assert failures == []
     assert min(counts) > 50
 
 
-def test_a_stream_is_cut_after_a_moment_and_the_next_one_is_new(fresh):
-    slow = saying("slow").replace(
+def test_an_open_stream_is_cut_after_the_drain(fresh):
+    slow = build_source("slow").replace(
         "    yield", "    import asyncio\n    yield 'begun'\n    await asyncio.sleep(60)\n    yield"
     )
     fresh.save(INDEX, slow)
-    fresh.heard("reloaded in")
+    fresh.wait_for_line("reloaded in")
     path = f"{fresh.url}/api/agents/echo/stream"
-    with httpx.stream("POST", path, json={"messages": "x"}, timeout=30, trust_env=False) as answer:
-        lines = answer.iter_lines()
+    with httpx.stream(
+        "POST", path, json={"messages": "x"}, timeout=30, trust_env=False
+    ) as response:
+        lines = response.iter_lines()
         assert any("begun" in line for line in lines)
-        fresh.save(INDEX, saying("after"))
-        fresh.heard("reloaded in")
+        fresh.save(INDEX, build_source("after"))
+        fresh.wait_for_line("reloaded in")
         assert fresh.ask().json()["text"] == "after x"
         with pytest.raises(httpx.RemoteProtocolError):
             list(lines)
     assert "Traceback" not in fresh.text
 
 
-def test_a_line_for_each_request_that_cannot_draw(fresh):
+def test_request_lines_have_no_control_characters(fresh):
     fresh.get("/api/agents?token=hidden")
-    line = fresh.heard("GET /api/agents 200").string
+    line = fresh.wait_for_line("GET /api/agents 200").string
     assert line.endswith(" ms") and "hidden" not in fresh.text
     fresh.get("/api/%1b%5b2J")
-    fresh.heard(r"GET /api/%1b%5b2J 404")
+    fresh.wait_for_line(r"GET /api/%1b%5b2J 404")
     assert "\x1b" not in fresh.text, "colours are for terminals"
 
 
 def test_the_first_start_is_broken_and_mended(tmp_path):
     root = write_project(tmp_path / "app", {INDEX: "import nothing_like_it\n"})
-    with developing(root) as dev:
-        dev.url = dev.heard(r"nothing answers but this error: (http://\S+)")[1]
-        told = dev.get("/api/agents")
-        assert told.status_code == 503
-        assert told.headers["content-type"] == "application/problem+json"
-        assert "nothing_like_it" in told.json()["detail"]
+    with run_dev(root) as dev:
+        dev.url = dev.wait_for_line(r"Every request is answered with this error: (http://\S+)")[1]
+        response = dev.get("/api/agents")
+        assert response.status_code == 503
+        assert response.headers["content-type"] == "application/problem+json"
+        assert "nothing_like_it" in response.json()["detail"]
         assert dev.ask().status_code == 503
         page = dev.browse("/any/where")
         assert f"{INDEX}:1" in page.text and page.status_code == 503
         assert INDEX not in dev.get(headers={"host": "evil.example"}).text
         dev.save(INDEX, "def not_yet(:\n")
-        dev.heard("SyntaxError")
+        dev.wait_for_line("SyntaxError")
         assert dev.get("/__mastra/dev").json()["problem"] not in page.text
-        dev.save(INDEX, saying("alive"))
-        dev.heard("is ready in")
+        dev.save(INDEX, build_source("alive"))
+        dev.wait_for_line("is ready in")
         assert dev.ask().json()["text"] == "alive x"
 
 
@@ -226,26 +228,26 @@ def test_an_environment_file_is_read_again(tmp_path):
     files = {INDEX: source, ".env": "WORD=plain\nOTHER=1\n"}
     config = '[tool.mastra.env]\nrequired = ["WORD", "LATER"]\n'
     root = write_project(tmp_path / "app", files, config)
-    with developing(root) as dev:
-        dev.heard("note: Required environment variables are not set: LATER.")
-        dev.heard(r"\.env")
-        dev.ready()
+    with run_dev(root) as dev:
+        dev.wait_for_line("note: Required environment variables are not set: LATER.")
+        dev.wait_for_line(r"\.env")
+        dev.wait_until_ready()
         assert dev.ask().json()["text"] == "plain x"
         for name, word in ((".env.local", "local"), (".env.development", "development")):
             dev.save(name, f"WORD={word}\n")
-            dev.heard(f"reloaded in .*{name}")
+            dev.wait_for_line(f"reloaded in .*{name}")
             assert dev.ask().json()["text"] == f"{word} x"
-    with developing(root, WORD="real") as dev:
-        assert dev.ready().ask().json()["text"] == "real x"
+    with run_dev(root, WORD="real") as dev:
+        assert dev.wait_until_ready().ask().json()["text"] == "real x"
 
 
 def test_a_secret_of_a_file_is_not_repeated(tmp_path):
     source = "import os\nraise ValueError('bad key ' + os.environ['API_KEY'])\n"
     files = {INDEX: source, ".env": "API_KEY=sk-very-secret-1\n"}
     root = write_project(tmp_path / "app", files)
-    with developing(root) as dev:
-        dev.heard(r"ValueError: bad key \*\*\*\*")
-        dev.url = dev.heard(r"(http://\S+)")[1]
+    with run_dev(root) as dev:
+        dev.wait_for_line(r"ValueError: bad key \*\*\*\*")
+        dev.url = dev.wait_for_line(r"(http://\S+)")[1]
         assert "sk-very-secret-1" not in dev.browse().text + dev.text
 
 
@@ -257,13 +259,13 @@ def test_the_printed_curl_works(fresh):
     assert '"text":"' in done.stdout and "hello" in done.stdout
 
 
-def test_a_workflow_gets_a_curl_with_an_input_that_fits(tmp_path, mastra):
+def test_a_workflow_gets_a_curl_with_a_valid_input(tmp_path, mastra):
     mastra("new", "shop", cwd=tmp_path).ok()
     root = tmp_path / "shop"
     index = root / INDEX
     index.write_text(index.read_text().replace('agents={"greeter": greeter},', ""))
-    with developing(root) as dev:
-        command = dev.ready().heard("^  try: (.*)")[1]
+    with run_dev(root) as dev:
+        command = dev.wait_until_ready().wait_for_line("^  try: (.*)")[1]
         done = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)
         assert '"status":"success"' in done.stdout, done.stdout
 
@@ -273,42 +275,42 @@ def test_a_taken_port(tmp_path, dev):
     root = write_project(tmp_path / "app", {"main.py": STARLETTE})
     for arguments, environment in ((("--port", port), {}), ((), {"PORT": port})):
         other = Dev(root, "--app", "main:app", *arguments, **environment)
-        assert other.stop_itself() == 2
+        assert other.wait_for_exit() == 2
         assert f"Cannot listen on 127.0.0.1:{port}: Address already in use." in other.text
-    with developing(root, "--app", "main:app", "--port", "0") as running:
-        taken = int(running.ready().url.rpartition(":")[2])
+    with run_dev(root, "--app", "main:app", "--port", "0") as running:
+        taken = int(running.wait_until_ready().url.rpartition(":")[2])
         source = ECHO.replace("logger", f"server={{'port': {taken}}}, logger")
         second = write_project(tmp_path / "second", {INDEX: source})
         next_one = Dev(second)
         try:
-            next_one.heard(rf"note: Port {taken} is taken: using (\d+)")
-            assert next_one.ready().ask().json()["text"] == "echo: x"
+            next_one.wait_for_line(rf"note: Port {taken} is taken: using (\d+)")
+            assert next_one.wait_until_ready().ask().json()["text"] == "echo: x"
         finally:
             assert next_one.stop() == 0
 
 
 def test_a_second_one_in_the_project_is_told_of_the_first(dev, app):
-    with developing(app) as second:
-        second.heard(rf"Another mastra dev \(pid {dev.process.pid}\) .*: {dev.url}")
-        assert second.ready().url != dev.url
+    with run_dev(app) as second:
+        second.wait_for_line(rf"Another mastra dev \(pid {dev.process.pid}\) .*: {dev.url}")
+        assert second.wait_until_ready().url != dev.url
     third = Dev(app, "--port", dev.url.rpartition(":")[2])
-    assert third.stop_itself() == 2
+    assert third.wait_for_exit() == 2
     assert f"Another mastra dev (pid {dev.process.pid})" in third.text
 
 
 @pytest.mark.parametrize(("sig", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
-def test_asked_to_stop_it_ends_its_children(app, sig, code):
-    dev = Dev(app, "--port", "0").ready()
+def test_a_signal_ends_the_children(app, sig, code):
+    dev = Dev(app, "--port", "0").wait_until_ready()
     children = dev.children()
     assert children
     assert dev.stop(sig) == code
-    assert all(gone(pid) for pid in children)
+    assert all(wait_until_gone(pid) for pid in children)
     assert "Traceback" not in dev.text
 
 
-def test_killed_it_leaves_no_orphan(tmp_path):
+def test_a_killed_command_leaves_no_orphans(tmp_path):
     root = write_project(tmp_path / "app", {INDEX: ECHO})
-    dev = Dev(root, "--port", "0").ready()
+    dev = Dev(root, "--port", "0").wait_until_ready()
     hanging = "import time\ntime.sleep(600)\n"
     dev.save(INDEX, hanging)
     end = time.monotonic() + 30
@@ -317,29 +319,29 @@ def test_killed_it_leaves_no_orphan(tmp_path):
         time.sleep(0.05)
     dev.process.kill()
     dev.process.wait()
-    assert all(gone(pid) for pid in children)
+    assert all(wait_until_gone(pid) for pid in children)
     dev.stop()
 
 
 SLEEP = "import time; print('the agent sleeps', flush=True); time.sleep(20)"
 
 
-def test_a_second_interrupt_waits_for_nothing(tmp_path):
+def test_a_second_interrupt_skips_the_drain(tmp_path):
     slow = ECHO.replace("    yield", f"    {SLEEP}\n    yield")
     root = write_project(tmp_path / "app", {INDEX: slow})
-    dev = Dev(root, "--port", "0").ready()
-    asking = threading.Thread(target=lambda: _ignored(dev.ask))
-    asking.start()
-    dev.heard("the agent sleeps")
+    dev = Dev(root, "--port", "0").wait_until_ready()
+    thread = threading.Thread(target=lambda: _ignore_errors(dev.ask))
+    thread.start()
+    dev.wait_for_line("the agent sleeps")
     dev.process.send_signal(signal.SIGINT)
     time.sleep(0.3)
-    started = time.monotonic()
+    start = time.monotonic()
     assert dev.stop(signal.SIGINT) == 130
-    assert time.monotonic() - started < 5
-    asking.join()
+    assert time.monotonic() - start < 5
+    thread.join()
 
 
-def _ignored(call):
+def _ignore_errors(call):
     with contextlib.suppress(httpx.HTTPError):
         call()
 
@@ -350,11 +352,11 @@ def test_a_process_that_dies_is_told_and_begun_again(tmp_path):
         "os._exit(7) if request.query_params.get('die') else None\n    return PlainTextResponse(",
     )
     root = write_project(tmp_path / "app", {"main.py": source})
-    with developing(root, "--app", "main:app") as dev:
-        dev.ready()
-        _ignored(lambda: dev.get("/?die=1"))
-        dev.heard(r"The app ended its process while it served \(exit 7\)")
+    with run_dev(root, "--app", "main:app") as dev:
+        dev.wait_until_ready()
+        _ignore_errors(lambda: dev.get("/?die=1"))
+        dev.wait_for_line(r"The app stop its process while it served \(exit 7\)")
         assert dev.get("/").status_code == 503
         dev.save("main.py", source + "\n")
-        dev.heard("reloaded in")
+        dev.wait_for_line("reloaded in")
         assert dev.get("/?name=Ada").text == "Ada"

@@ -278,8 +278,8 @@ def test_a_project_below_the_root_of_its_repository_is_found(shop, mastra, tmp_p
     assert "uv sync --locked" in script(written["jobs"], "test", "Install")
     assert 'mastra bundle "$TARGET" --locked' in script(written["jobs"], "bundle", "Bundle")
     assert script(written["jobs"], "test", "Test") == "python -m pytest"
-    said = mastra("new", "ci", "gitlab", cwd=root).ok().out
-    assert "app/.gitlab-ci.yml" in said
+    output = mastra("new", "ci", "gitlab", cwd=root).ok().out
+    assert "app/.gitlab-ci.yml" in output
     text = (root / ".gitlab-ci.yml").read_text()
     assert "- cd app" in text
     assert '- mastra bundle "$TARGET" --locked' in text
@@ -290,7 +290,7 @@ def test_what_is_there_is_replaced_only_by_force(shop, mastra):
     path = workflow(root)
     path.parent.mkdir(parents=True)
     path.write_text("mine")
-    mastra("new", "ci", "github", cwd=root).failed(2, "is there already", "--force")
+    mastra("new", "ci", "github", cwd=root).failed(2, "exists already", "--force")
     assert path.read_text() == "mine"
     mastra("new", "ci", "github", "--force", cwd=root).ok()
     first = path.read_text()
@@ -298,7 +298,7 @@ def test_what_is_there_is_replaced_only_by_force(shop, mastra):
     assert path.read_text() == first
 
 
-def test_mistakes_are_told_with_their_cure(shop, mastra, tmp_path):
+def test_mistakes_are_reported_with_a_hint(shop, mastra, tmp_path):
     root = shop(config=TARGET + "[tool.mastra.targets.other]\n")
     mastra("new", "ci", "githib", cwd=root).failed(2, "'githib'", "'github'")
     mastra("new", "ci", "github", cwd=root).failed(2, "several targets", "--target")

@@ -111,14 +111,14 @@ def test_what_is_there_is_replaced_only_by_force(shop, mastra, kind):
     mine = shop / FILES[kind][-1]
     mine.parent.mkdir(exist_ok=True)
     mine.write_text("mine")
-    mastra("new", "host", kind, cwd=shop).failed(2, "is there already", "--force")
+    mastra("new", "host", kind, cwd=shop).failed(2, "exists already", "--force")
     assert mine.read_text() == "mine"
     assert [path for name in FILES[kind] if (path := shop / name).exists()] == [mine]
     mastra("new", "host", kind, "--force", cwd=shop).ok()
     assert mine.read_text() != "mine"
 
 
-def test_mistakes_are_told_with_their_cure(shop, mastra, tmp_path):
+def test_mistakes_are_reported_with_a_hint(shop, mastra, tmp_path):
     mastra("new", "host", "dokcer", cwd=shop).failed(2, "'dokcer'", "'docker'")
     mastra("new", "host", "docker", cwd=tmp_path).failed(2, "no application")
     mastra("new", "host", cwd=shop).failed(2, "KIND")
@@ -127,9 +127,9 @@ def test_mistakes_are_told_with_their_cure(shop, mastra, tmp_path):
 
 
 def test_it_says_what_it_could_not_know(shop, mastra):
-    said = mastra("new", "host", "kubernetes", cwd=shop).ok().err
-    assert "There is no bundle yet" in said
-    assert "registry.example/app:latest" in said
+    output = mastra("new", "host", "kubernetes", cwd=shop).ok().err
+    assert "There is no bundle yet" in output
+    assert "registry.example/app:latest" in output
 
 
 def test_no_value_of_a_variable_is_ever_written(shop, mastra):
@@ -148,11 +148,11 @@ def test_hadolint_finds_nothing_in_the_dockerfile(shop, mastra):
 @pytest.mark.slow
 def test_the_image_runs_the_bundle_and_knows_when_it_is_well(built, tmp_path):
     lines = re.sub(r"\\\n\s+", "", (built / "Dockerfile").read_text()).splitlines()
-    said = {line.split(" ")[0]: line for line in lines if line and not line.startswith("#")}
-    assert said["USER"] == "USER 65532:65532"
-    assert said["EXPOSE"] == "EXPOSE 4321"
+    output = {line.split(" ")[0]: line for line in lines if line and not line.startswith("#")}
+    assert output["USER"] == "USER 65532:65532"
+    assert output["EXPOSE"] == "EXPOSE 4321"
     command, health = (
-        json.loads(said[word][said[word].index("[") :]) for word in ("CMD", "HEALTHCHECK")
+        json.loads(output[word][output[word].index("[") :]) for word in ("CMD", "HEALTHCHECK")
     )
     shutil.copytree(built / ".mastra", tmp_path / "app")
     with started(command, tmp_path / "app", PORT="0") as client:

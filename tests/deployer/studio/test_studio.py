@@ -139,11 +139,11 @@ def test_what_was_not_published_is_not_shown(mastra, tmp_path, registry):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["ftp://x"], "'ftp://x' is no address of a server"),
-        (["http://h:p"], "'http://h:p' is no address of a server"),
-        (["http://u:p@h"], "is no address of a server"),
-        (["http://h/x"], "is no address of a server"),
-        (["http://a'b"], "is no address of a server"),
+        (["ftp://x"], "'ftp://x' is not the address of a server"),
+        (["http://h:p"], "'http://h:p' is not the address of a server"),
+        (["http://u:p@h"], "is not the address of a server"),
+        (["http://h/x"], "is not the address of a server"),
+        (["http://a'b"], "is not the address of a server"),
         (["--api-prefix", "/a';alert(1)//"], "--api-prefix is"),
         (["--port", "65536"], "65536"),
     ],

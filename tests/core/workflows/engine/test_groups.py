@@ -43,7 +43,7 @@ def test_each_item_of_something_that_is_no_list(engine):
     workflow = Workflow("w", input=dict).map(lambda n: n["x"]).foreach(plus_one)
     record = record_of(engine, workflow, {"x": 3})
     assert (record.status, record.error.name) == ("failed", "InvalidInput")
-    assert "'plus_one' is for each item of a list, and got 3" in record.error.message
+    assert "The foreach step 'plus_one' needs a list, and its input is 3" in record.error.message
 
 
 def test_an_item_that_fails(engine):

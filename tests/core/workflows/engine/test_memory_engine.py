@@ -194,11 +194,11 @@ def test_a_watcher_leaves_nothing_behind():
         for _ in range(10):
             await run.settled()
         assert not run._watchers
-        assert not run._settling
-        assert len(run.journal._waiting) == 1
+        assert not run._waiters
+        assert len(run.journal._waiters) == 1
         await engine.cancel(run)
         await asyncio.sleep(0)
-        assert not run.journal._waiting
+        assert not run.journal._waiters
 
     asyncio.run(story())
 

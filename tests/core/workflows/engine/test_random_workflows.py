@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mastra_core.workflows import RunRecord
 from mastra_core.workflows.engine.interpreter import interpret
-from mastra_core.workflows.engine.run_options import Options
+from mastra_core.workflows.engine.run_options import RunOptions
 from mastra_core.workflows.engine.step_runner import StepFailed
 from tests.core.workflows.json_journal import Recorded
 from tests.core.workflows.random_workflows import Graph, graphs
@@ -100,7 +100,7 @@ def test_a_run_that_is_cancelled_is_over(make_engine, parts, value, moment):
             await asyncio.sleep(0)
         await engine.cancel(run)
         record = await run.settled()
-        assert record.finished
+        assert record.is_finished
         assert record.open == {}
         position = run.position
         await asyncio.sleep(0.002)
@@ -122,7 +122,7 @@ def test_a_replay_calls_nothing_and_gives_the_same(parts, value):
     async def once():
         try:
             state = {}
-            result = await interpret(graph.workflow, value, journal, Options(state=state))
+            result = await interpret(graph.workflow, value, journal, RunOptions(state=state))
         except StepFailed as failed:
             return None, failed.error
         return result, state

@@ -146,7 +146,7 @@ def test_a_thread_that_takes_too_long(engine):
 def test_a_workflow_that_takes_too_long(engine, item):
     async def story():
         run = await settled(engine, Workflow("w", timeout=0.02).then(plus_one).then(item), 1)
-        await until(lambda: run.record.finished)  # time spent waiting for a person counts
+        await until(lambda: run.record.is_finished)  # time spent waiting for a person counts
         return run.record
 
     record = asyncio.run(story())

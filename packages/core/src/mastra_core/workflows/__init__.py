@@ -1,4 +1,4 @@
-"""Workflows: a typed description, one interpreter, a journal that remembers."""
+"""Workflows of typed steps, and the engine protocol that stores and executes their runs."""
 
 from mastra_core.workflows.engine.journal import Journal
 from mastra_core.workflows.engine.memory_engine import MemoryEngine

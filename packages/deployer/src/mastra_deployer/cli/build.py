@@ -19,13 +19,13 @@ from mastra_deployer.files.human_size import human_bytes
 from mastra_deployer.pipeline.reproducible import refuse_differences
 from mastra_deployer.pipeline.session import Session
 
-__all__ = ("build", "lines", "shown")
+__all__ = ("build", "format_lines", "to_json")
 
-_SHOWN = 5
+_MAX_NAMES = 5
 
 
 @click.command()
-@click.option("--explain", multiple=True, metavar="MODULE", help="Say whether it ships, and why.")
+@click.option("--explain", multiple=True, metavar="MODULE", help="Explain why it ships or not.")
 @click.option("--check-reproducible", is_flag=True, help="Build again elsewhere, and compare.")
 @build_options
 def build(options: Options, explain: tuple[str, ...], check_reproducible: bool) -> None:
@@ -34,40 +34,43 @@ def build(options: Options, explain: tuple[str, ...], check_reproducible: bool) 
         session = options.session("server", terminal)
         bundle = session.bundle()
         inventory = read_inventory(session.project, bundle.manifest)
-        told: dict[str, Any] = {"left_out": inventory.left_out if inventory else {}}
-        words = lines(bundle, inventory)
+        data: dict[str, Any] = {"left_out": inventory.left_out if inventory else {}}
+        lines = format_lines(bundle, inventory)
         if explain:
-            words = _explained(explain, session, bundle)
-            told["explained"] = words
+            lines = _explain(explain, session, bundle)
+            data["explained"] = lines
         if check_reproducible:
-            terminal.step("Building again, elsewhere")
-            count = refuse_differences(bundle, session.project, _arguments(options, bundle))
-            words = [*words, f"Reproducible: {count} files are the same in a second build."]
-            told["reproducible"] = count
+            terminal.step("Building again in another directory")
+            count = refuse_differences(bundle, session.project, _build_arguments(options, bundle))
+            lines = [*lines, f"Reproducible: {count} files are the same in a second build."]
+            data["reproducible"] = count
         index = os.path.relpath(bundle.directory / "index.py")
-        terminal.answer({**shown(bundle), **told}, *words, f"Serve it: python {index}")
+        terminal.answer({**to_json(bundle), **data}, *lines, f"Serve it: python {index}")
 
 
-def _explained(names: tuple[str, ...], session: Session, bundle: Bundle) -> list[str]:
+def _explain(names: tuple[str, ...], session: Session, bundle: Bundle) -> list[str]:
     inventory = read_inventory(session.project, bundle.manifest)
     if inventory is None:
         raise BuildError(
-            "Nothing is kept of how this bundle was built.", "Delete .mastra/, and build again."
+            "There is no record of how this bundle was built.", "Delete .mastra/, and build again."
         )
     return [
         line for name in names for line in explain_module(name, inventory, session.project, bundle)
     ]
 
 
-def _arguments(options: Options, bundle: Bundle) -> list[str]:
+def _build_arguments(options: Options, bundle: Bundle) -> list[str]:
     manifest = bundle.manifest
     app = ["--app", options.app] if options.app else []
     python = options.python or manifest.python
     return ["server", *app, "--python", python, "--platform", manifest.wheels]
 
 
-def shown(bundle: Bundle) -> dict[str, Any]:
-    """A bundle as data, for ``--json``."""
+def to_json(bundle: Bundle) -> dict[str, Any]:
+    """Convert a bundle for ``--json``.
+
+    :param bundle: to print.
+    """
     manifest = bundle.manifest
     return {
         "bundle": str(bundle.directory),
@@ -83,10 +86,14 @@ def shown(bundle: Bundle) -> dict[str, Any]:
     }
 
 
-def lines(bundle: Bundle, inventory: Inventory | None = None) -> list[str]:
-    """A bundle for people: what is in it, what takes the space, and what was left out."""
+def format_lines(bundle: Bundle, inventory: Inventory | None = None) -> list[str]:
+    """Format a bundle: its content, its largest parts, and what was left out.
+
+    :param bundle: to print.
+    :param inventory: with what was left out.
+    """
     manifest = bundle.manifest
-    names = [f"{what} {', '.join(have)}" for what, have in manifest.registry.items() if have]
+    names = [f"{kind} {', '.join(items)}" for kind, items in manifest.registry.items() if items]
     parts = largest(manifest.sizes, 5).items()
     shares = ", ".join(f"{name} {human_bytes(size)}" for name, size in parts)
     total = human_bytes(sum(manifest.sizes.values()))
@@ -94,16 +101,16 @@ def lines(bundle: Bundle, inventory: Inventory | None = None) -> list[str]:
         f"Bundled {manifest.entry} for {manifest.target}: {os.path.relpath(bundle.directory)}",
         *(f"  {name}" for name in names),
         f"  {total} for Python {manifest.python} on {manifest.wheels} ({shares})",
-        *(_left_out(inventory) if inventory else ()),
+        *(_format_left_out(inventory) if inventory else ()),
     ]
 
 
-def _left_out(inventory: Inventory) -> Iterator[str]:
+def _format_left_out(inventory: Inventory) -> Iterator[str]:
     files = sum(
         len(names) for item in inventory.distributions.values() for names in item.dropped.values()
     )
     names = sorted(inventory.left_out)
     if names or files:
-        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        listed = f"{', '.join(names[:_SHOWN])}{more}; " if names else ""
+        more = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
+        listed = f"{', '.join(names[:_MAX_NAMES])}{more}; " if names else ""
         yield f"  left out: {listed}{files} tests, stubs and headers (--explain NAME says why)"

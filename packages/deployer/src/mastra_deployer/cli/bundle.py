@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from mastra_deployer.cli.build import lines, shown
+from mastra_deployer.cli.build import format_lines, to_json
 from mastra_deployer.cli.options import Options, build_options
 from mastra_deployer.cli.terminal import Terminal
 
@@ -18,10 +18,10 @@ __all__ = ("bundle",)
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to put it.")
 @build_options
 def bundle(options: Options, target: str, output: Path | None) -> None:
-    """Build the app and shape it for TARGET, without deploying. Needs no credentials.
+    """Build the app's bundle for TARGET, without deploying. Needs no credentials.
 
-    It goes to .mastra-local/bundles/TARGET unless --output says otherwise.
+    Without --output the bundle is written to .mastra-local/bundles/TARGET.
     """
     with Terminal(as_json=options.as_json) as terminal:
-        made = options.session(target, terminal).bundle(output)
-        terminal.answer(shown(made), *lines(made))
+        result = options.session(target, terminal).bundle(output)
+        terminal.answer(to_json(result), *format_lines(result))

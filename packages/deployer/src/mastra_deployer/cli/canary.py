@@ -19,10 +19,10 @@ __all__ = ("canary",)
 def canary(options: Options, target: str, id: str, percent: int) -> None:
     """Send a share of production's traffic to the deployment ID.
 
-    0 gives it none again; 100 makes it the live one.
+    0 removes the share; 100 makes the deployment live.
     """
     with Terminal(as_json=options.as_json) as terminal:
         session = options.platform_session(target, terminal)
         terminal.step(f"Sending {percent} % to {id} on {session.choice.name}")
-        made = session.line.canary(session.access, id, percent, terminal)
-        answer_change(session, made, terminal)
+        deployment = session.line.canary(session.access, id, percent, terminal)
+        answer_change(session, deployment, terminal)

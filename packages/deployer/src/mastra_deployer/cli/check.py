@@ -9,7 +9,7 @@ import click
 
 from mastra_core.pipeline import Bundle
 from mastra_deployer.checks.value_problems import value_problems
-from mastra_deployer.cli.build import lines, shown
+from mastra_deployer.cli.build import format_lines, to_json
 from mastra_deployer.cli.options import Options, build_options
 from mastra_deployer.cli.terminal import Terminal
 from mastra_deployer.files.directories import local_directory
@@ -25,20 +25,20 @@ __all__ = ("check",)
 @click.option("--strict", is_flag=True, help="Fail on warnings too.")
 @build_options
 def check(options: Options, target: str, strict: bool) -> None:
-    """Build for TARGET, start the app in isolation and run every check; publish nothing.
+    """Build for TARGET, start the app in isolation and run every check; deploy nothing.
 
-    The bundle in place, if there is one, stays as it is.
+    An existing bundle stays as it is.
     """
     with Terminal(as_json=options.as_json) as terminal:
         session = options.session(target, terminal)
         session = dataclasses.replace(session, notes=True, strict=strict)
         _check_values(session)
-        found = _bundled(session)
+        bundle = _create_bundle(session)
         if strict:
             _refuse_warnings(session)
         ready = f"{session.project.entry} is ready for {session.choice.name}."
         problems = [dataclasses.asdict(item) for item in session.problems]
-        terminal.answer({**shown(found), "problems": problems}, *lines(found)[1:], ready)
+        terminal.answer({**to_json(bundle), "problems": problems}, *format_lines(bundle)[1:], ready)
 
 
 def _check_values(session: Session) -> None:
@@ -49,11 +49,11 @@ def _check_values(session: Session) -> None:
 
 
 def _refuse_warnings(session: Session) -> None:
-    found = [item for item in session.problems if item.severity == "warning"]
-    refuse([dataclasses.replace(item, severity="error") for item in found], session.report)
+    warnings = [item for item in session.problems if item.severity == "warning"]
+    refuse([dataclasses.replace(item, severity="error") for item in warnings], session.report)
 
 
-def _bundled(session: Session) -> Bundle:
-    """A bundle made beside the real one, and thrown away."""
-    with scratch_directory(local_directory(session.project), "check-") as scratch:
-        return session.bundle(Path(scratch) / "checked", again=False)
+def _create_bundle(session: Session) -> Bundle:
+    """Create a bundle in a temporary directory."""
+    with scratch_directory(local_directory(session.project), "check-") as directory:
+        return session.bundle(Path(directory) / "checked", again=False)

@@ -11,7 +11,7 @@ import click
 from mastra_core.errors import ConfigError, DeployError
 from mastra_core.pipeline import Bundle, DeployRequest, Environment, Stage
 from mastra_deployer.checks.value_problems import value_problems
-from mastra_deployer.cli.deployment import lines, shown
+from mastra_deployer.cli.deployment import format_lines, to_json
 from mastra_deployer.cli.options import Options, build_options
 from mastra_deployer.cli.plan import answer_plan
 from mastra_deployer.cli.terminal import Terminal
@@ -31,14 +31,14 @@ __all__ = ("deploy",)
 @click.option("--preview", "stage", flag_value="preview", help="Deploy a preview.")
 @click.option("--branch", default="", help="Preview of this branch, not the checked-out one.")
 @click.option("--prebuilt", type=click.Path(path_type=Path), help="Deploy this bundle as it is.")
-@click.option("--message", default="", help="A note kept with the deployment.")
+@click.option("--message", default="", help="A note stored with the deployment.")
 @click.option("--dry-run", is_flag=True, help="Show what would be done; change nothing.")
-@click.option("--skip-if-unchanged", is_flag=True, help="Do nothing where it is there already.")
-@click.option("--no-wait", is_flag=True, help="Return once the platform has it all.")
-@click.option("--smoke", metavar="PATH", help="What to ask it for afterwards; /health.")
-@click.option("--no-smoke", is_flag=True, help="Do not ask whether it answers.")
-@click.option("--smoke-timeout", type=float, default=45, help="Seconds it may take to answer.")
-@click.option("--rollback-on-failure", is_flag=True, help="Go back when it does not answer.")
+@click.option("--skip-if-unchanged", is_flag=True, help="Do nothing if the same app is live.")
+@click.option("--no-wait", is_flag=True, help="Return after the upload.")
+@click.option("--smoke", metavar="PATH", help="Path of the smoke test; /health.")
+@click.option("--no-smoke", is_flag=True, help="Skip the smoke test.")
+@click.option("--smoke-timeout", type=float, default=45, help="Seconds until it must answer.")
+@click.option("--rollback-on-failure", is_flag=True, help="Roll back when the smoke test fails.")
 @build_options
 def deploy(
     options: Options,
@@ -55,20 +55,20 @@ def deploy(
     smoke_timeout: float,
     rollback_on_failure: bool,
 ) -> None:
-    """Bundle the app and put it on TARGET: a preview, where the target has them.
+    """Bundle the app and deploy it to TARGET, as a preview where the target has previews.
 
-    Afterwards it is asked whether it answers; a draft that does is promoted.
+    A smoke test then requests the deployment; a draft that answers is promoted.
     """
     with Terminal(as_json=options.as_json) as terminal:
         session = options.session(target, terminal, resolve=True, sources=prebuilt is None)
-        stage = _stage(session, stage, branch)
-        ready = _prebuilt(session, prebuilt) if prebuilt else None
-        declared = _declared(session, ready)
-        request = _request(session, declared, stage, branch)
+        stage = _choose_stage(session, stage, branch)
+        ready = _load_prebuilt(session, prebuilt) if prebuilt else None
+        declared = _get_environment(session, ready)
+        request = _build_request(session, declared, stage, branch)
         session.heed(value_problems(session.line.target, declared, session.values), DeployError)
         request = dataclasses.replace(request, message=message, wait=not no_wait)
         terminal.step(f"Deploying to {stage} on {session.choice.name}")
-        _ask_the_doctor(session)
+        _run_doctor(session)
         bundle = ready or session.bundle()
         if dry_run:
             return answer_plan(session, bundle, request, terminal)
@@ -82,17 +82,17 @@ def deploy(
         return _answer(deploy_bundle(session, bundle, request, care), terminal)
 
 
-def _stage(session: Session, stage: Stage | None, branch: str) -> Stage:
+def _choose_stage(session: Session, stage: Stage | None, branch: str) -> Stage:
     target = session.line.target
     if not session.line.can("deploy"):
         raise ConfigError(
             f"The target {target.name!r} cannot deploy.",
-            "Run what `mastra build` makes, or name another target: mastra targets.",
+            "Run the bundle of `mastra build`, or name another target: mastra targets.",
         )
     if branch and stage == "production":
         raise ConfigError(
             f"--branch {branch!r} and --prod exclude each other.",
-            "A branch is a preview; production has one place.",
+            "Drop one of them: a branch is deployed as a preview.",
         )
     if not target.previews and (stage == "preview" or branch):
         raise ConfigError(f"The target {target.name!r} has no previews.", "Use --prod.")
@@ -103,14 +103,16 @@ def _stage(session: Session, stage: Stage | None, branch: str) -> Stage:
     return stage or "preview"
 
 
-def _declared(session: Session, ready: Bundle | None) -> Environment:
-    """What the app declares: a finished bundle says it itself."""
+def _get_environment(session: Session, ready: Bundle | None) -> Environment:
+    """Return the variables that the app declares; a prebuilt bundle has them in its manifest."""
     if ready is None:
         return session.project.environment
     return Environment(required=ready.manifest.required, optional=ready.manifest.optional)
 
 
-def _request(session: Session, declared: Environment, stage: Stage, branch: str) -> DeployRequest:
+def _build_request(
+    session: Session, declared: Environment, stage: Stage, branch: str
+) -> DeployRequest:
     git = git_state(session.project.root)
     stored = session.line.target.stores_env
     return DeployRequest(
@@ -122,22 +124,22 @@ def _request(session: Session, declared: Environment, stage: Stage, branch: str)
     )
 
 
-def _prebuilt(session: Session, directory: Path) -> Bundle:
+def _load_prebuilt(session: Session, directory: Path) -> Bundle:
     bundle = session.line.load(directory.absolute())
     session.heed(session.line.inspect(bundle, without_secrets(session.settings)))
     return bundle
 
 
-def _ask_the_doctor(session: Session) -> None:
-    """A wrong token is known before the build, not after."""
+def _run_doctor(session: Session) -> None:
+    """Check the platform before the build, so that a wrong token is found early."""
     if session.line.can("doctor"):
         session.heed(session.line.doctor(session.access), DeployError)
 
 
 def _answer(outcome: Outcome, terminal: Terminal) -> None:
     smoke = dataclasses.asdict(outcome.smoke) if outcome.smoke else None
-    told: dict[str, Any] = {"skipped": outcome.skipped, "smoke": smoke}
+    data: dict[str, Any] = {"skipped": outcome.skipped, "smoke": smoke}
     first = ["Nothing has changed; nothing was sent."] if outcome.skipped else []
     last = [f"  It answers {outcome.smoke.status} at {outcome.smoke.url}"] if outcome.smoke else []
-    made = outcome.deployment
-    terminal.answer({"deployment": shown(made), **told}, *first, *lines(made), *last)
+    lines = [*first, *format_lines(outcome.deployment), *last]
+    terminal.answer({"deployment": to_json(outcome.deployment), **data}, *lines)

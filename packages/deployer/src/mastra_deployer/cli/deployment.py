@@ -1,4 +1,4 @@
-"""A deployment as commands show it."""
+"""Formats a deployment for the output of commands."""
 
 from __future__ import annotations
 
@@ -9,19 +9,27 @@ from mastra_deployer.cli.terminal import Terminal
 from mastra_deployer.pipeline.history import record_deployment
 from mastra_deployer.pipeline.session import Session
 
-__all__ = ("answer_change", "lines", "row", "shown")
+__all__ = ("answer_change", "format_lines", "format_row", "to_json")
 
-_SHORT = 12  # characters of an id or a commit that tell it from others
-
-
-def answer_change(session: Session, made: Deployment, terminal: Terminal) -> None:
-    """Remember and show what users see now."""
-    record_deployment(session.project, session.choice.name, made)
-    terminal.answer({"deployment": shown(made)}, *lines(made))
+_SHORT = 12  # characters of a commit that identify it
 
 
-def shown(deployment: Deployment) -> dict[str, Any]:
-    """For ``--json``; what gets a request past the platform's protection is left out."""
+def answer_change(session: Session, deployment: Deployment, terminal: Terminal) -> None:
+    """Record a changed deployment in the history, and print it.
+
+    :param session: of the target.
+    :param deployment: as it is after the change.
+    :param terminal: prints the result.
+    """
+    record_deployment(session.project, session.choice.name, deployment)
+    terminal.answer({"deployment": to_json(deployment)}, *format_lines(deployment))
+
+
+def to_json(deployment: Deployment) -> dict[str, Any]:
+    """Convert a deployment for ``--json``, without the headers that pass its protection.
+
+    :param deployment: to print.
+    """
     return {
         "target": deployment.target,
         "id": deployment.id,
@@ -37,8 +45,11 @@ def shown(deployment: Deployment) -> dict[str, Any]:
     }
 
 
-def lines(deployment: Deployment) -> list[str]:
-    """For people, after it was made, promoted or gone back to."""
+def format_lines(deployment: Deployment) -> list[str]:
+    """Format a deployment after it was created, promoted or restored.
+
+    :param deployment: to print.
+    """
     state = "building" if deployment.state == "building" else "a draft"
     if deployment.percent is not None:
         state = f"live for {deployment.percent} %"
@@ -50,13 +61,16 @@ def lines(deployment: Deployment) -> list[str]:
     ]
 
 
-def row(deployment: Deployment) -> str:
-    """For people, one among others."""
+def format_row(deployment: Deployment) -> str:
+    """Format a deployment as a row of a list.
+
+    :param deployment: to print.
+    """
     mark = "*" if deployment.live else " "
     share = "" if deployment.percent is None else f" {deployment.percent} %"
-    when = deployment.created.astimezone().strftime("%Y-%m-%d %H:%M")
-    words = [deployment.branch, deployment.commit[:_SHORT], deployment.message]
-    told = " ".join(word for word in words if word)
+    created = deployment.created.astimezone().strftime("%Y-%m-%d %H:%M")
+    parts = [deployment.branch, deployment.commit[:_SHORT], deployment.message]
+    source = " ".join(part for part in parts if part)
     state = "" if deployment.state == "ready" else f" {deployment.state}"
-    place = f"{deployment.environment}{share}{state}"
-    return f"{mark} {deployment.id}  {when}  {place}  {deployment.url}  {told}".rstrip()
+    stage = f"{deployment.environment}{share}{state}"
+    return f"{mark} {deployment.id}  {created}  {stage}  {deployment.url}  {source}".rstrip()

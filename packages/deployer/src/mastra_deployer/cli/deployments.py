@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from mastra_deployer.cli.deployment import row, shown
+from mastra_deployer.cli.deployment import format_row, to_json
 from mastra_deployer.cli.options import Options, target_options
 from mastra_deployer.cli.terminal import Terminal
 from mastra_deployer.pipeline.history import known_deployments
@@ -14,18 +14,20 @@ __all__ = ("deployments",)
 
 @click.command()
 @click.argument("target", default="")
-@click.option("--limit", type=click.IntRange(1, 1000), default=20, help="At most so many.")
+@click.option(
+    "--limit", type=click.IntRange(1, 1000), default=20, help="Length of the list at most."
+)
 @target_options
 def deployments(options: Options, target: str, limit: int) -> None:
-    """List the deployments on TARGET, newest first; * marks what users see."""
+    """List the deployments on TARGET, newest first; * marks the live one."""
     with Terminal(as_json=options.as_json) as terminal:
         session = options.platform_session(target, terminal)
         if session.line.can("deployments"):
-            found = session.line.deployments(session.access, limit)[:limit]
+            items = session.line.deployments(session.access, limit)[:limit]
         else:
-            found = known_deployments(session.project, session.choice.name)[:limit]
+            items = known_deployments(session.project, session.choice.name)[:limit]
             terminal.note(
-                f"{session.choice.name} cannot list deployments; these were made from here."
+                f"{session.choice.name} cannot list deployments; this machine deployed these."
             )
-        listed = [row(item) for item in found] or ["There is no deployment yet."]
-        terminal.answer({"deployments": [shown(item) for item in found]}, *listed)
+        rows = [format_row(item) for item in items] or ["There is no deployment yet."]
+        terminal.answer({"deployments": [to_json(item) for item in items]}, *rows)

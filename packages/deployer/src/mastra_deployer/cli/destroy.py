@@ -15,7 +15,7 @@ __all__ = ("destroy",)
 
 @click.command()
 @click.argument("target")
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
 @target_options
 def destroy(options: Options, target: str, yes: bool) -> None:
     """Remove the app with all its deployments from TARGET."""
@@ -25,9 +25,9 @@ def destroy(options: Options, target: str, yes: bool) -> None:
         _confirm(target)
     with terminal:
         terminal.step(f"Removing the app from {target}")
-        gone = session.line.destroy(session.access, terminal)
-        told = "The app is gone" if gone else "There was no app"
-        terminal.answer({"destroyed": gone}, f"{told} on {target}.")
+        destroyed = session.line.destroy(session.access, terminal)
+        text = f"Removed the app from {target}." if destroyed else f"There was no app on {target}."
+        terminal.answer({"destroyed": destroyed}, text)
 
 
 def _confirm(target: str) -> None:
@@ -35,6 +35,6 @@ def _confirm(target: str) -> None:
         raise ConfigError(
             f"Removing the app from {target!r} cannot be undone.", "Pass --yes to do it."
         )
-    typed = click.prompt(f"Type {target} to remove the app from it for good", err=True)
+    typed = click.prompt(f"Type {target} to remove the app from it", err=True)
     if typed != target:
         raise ConfigError(f"{typed!r} is not {target!r}; nothing was removed.", "Run it again.")

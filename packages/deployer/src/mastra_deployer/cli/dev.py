@@ -30,24 +30,27 @@ _DEBUG = "127.0.0.1:5678"
 @ENV_FILE
 @project_options
 def dev(options: Options, port: int | None, host: str, debug: str, quiet: bool) -> None:
-    """Run the app from source, and again at every save; a broken save leaves the last good one."""
+    """Run the app from source, and reload it at every save.
+
+    While a saved version fails to start, the last working version goes on.
+    """
     if os.name != "posix":
         raise ConfigError(
             "`mastra dev` runs on Linux and macOS only.",
             "Run it under WSL; `mastra build` and `mastra start` run here.",
         )
     from mastra_deployer.dev.console import Screen
-    from mastra_deployer.dev.debugger import debug_address
+    from mastra_deployer.dev.debugger import parse_debug_address
     from mastra_deployer.dev.options import DevOptions
     from mastra_deployer.dev.supervisor import develop
 
-    wanted = DevOptions(
+    dev_options = DevOptions(
         directory=options.directory.absolute(),
         app=options.app,
         host=host,
         port=port,
-        debug=debug_address(debug) if debug else "",
+        debug=parse_debug_address(debug) if debug else "",
         quiet=quiet,
         env_file=options.env_file,
     )
-    sys.exit(develop(wanted, Screen(as_json=options.as_json)))
+    sys.exit(develop(dev_options, Screen(as_json=options.as_json)))

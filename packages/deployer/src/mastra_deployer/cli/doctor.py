@@ -21,46 +21,46 @@ __all__ = ("doctor",)
 @click.argument("target", default="")
 @target_options
 def doctor(options: Options, target: str) -> None:
-    """Find out whether a deploy to TARGET would work, without building anything.
+    """Check whether a deploy to TARGET would work, without building anything.
 
-    Settings, credentials and the app's variables, then whatever the platform says of them.
+    Checks settings, credentials and the app's variables here, then on the platform.
     """
     with Terminal(as_json=options.as_json) as terminal:
         session = options.platform_session(target, terminal)
-        terminal.step(f"Asking {session.choice.name}")
-        found = _found(session)
-        told = [
+        terminal.step(f"Checking {session.choice.name}")
+        problems = _collect_problems(session)
+        data = [
             {"severity": item.severity, "message": item.message, "hint": item.hint}
-            for item in found
+            for item in problems
         ]
-        if any(item.severity == "error" for item in found):
-            raise DeployError(*_sentence(found))
-        lines = [f"{item.severity}: {item.message} {item.hint}" for item in found]
-        good = f"A deploy to {session.choice.name} can begin."
-        terminal.answer({"target": session.choice.name, "problems": told}, *lines, good)
+        if any(item.severity == "error" for item in problems):
+            raise DeployError(*_join_errors(problems))
+        lines = [f"{item.severity}: {item.message} {item.hint}" for item in problems]
+        ready = f"A deploy to {session.choice.name} can begin."
+        terminal.answer({"target": session.choice.name, "problems": data}, *lines, ready)
 
 
-def _found(session: Session) -> list[Problem]:
-    """All problems; an error of the platform keeps its kind where it is the only one."""
-    here = list(_here(session))
+def _collect_problems(session: Session) -> list[Problem]:
+    """Return all problems; the platform's error is raised where it is the only error."""
+    local = list(_check_locally(session))
     try:
-        return [*here, *_there(session)]
+        return [*local, *_check_platform(session)]
     except MastraError as error:
-        if not any(item.severity == "error" for item in here):
+        if not any(item.severity == "error" for item in local):
             raise
-        return [*here, Problem(message=error.message, hint=error.hint)]
+        return [*local, Problem(message=error.message, hint=error.hint)]
 
 
-def _here(session: Session) -> Iterator[Problem]:
+def _check_locally(session: Session) -> Iterator[Problem]:
     target, access = session.line.target, session.access
     absent = [name for name in target.credentials if name not in access.credentials]
     if absent:
-        # The deployer knows which of them it can do without.
-        doubtful = bool(access.credentials) or session.line.can("doctor")
+        # Not every credential is required, and the deployer's doctor knows which ones are.
+        uncertain = bool(access.credentials) or session.line.can("doctor")
         yield Problem(
             message=f"No value for {', '.join(absent)}.",
             hint="Set it in the environment or in .env.",
-            severity="warning" if doubtful else "error",
+            severity="warning" if uncertain else "error",
         )
     if target.stores_env:
         try:
@@ -70,15 +70,15 @@ def _here(session: Session) -> Iterator[Problem]:
     yield from value_problems(target, session.project.environment, session.values)
 
 
-def _there(session: Session) -> list[Problem]:
+def _check_platform(session: Session) -> list[Problem]:
     if session.line.can("doctor"):
         return session.line.doctor(session.access)
-    told = f"The deployer of {session.choice.name} cannot ask its platform."
-    return [Problem(message=told, severity="warning")]
+    message = f"The deployer of {session.choice.name} cannot check its platform."
+    return [Problem(message=message, severity="warning")]
 
 
-def _sentence(found: list[Problem]) -> tuple[str, str]:
-    errors = [item for item in found if item.severity == "error"]
+def _join_errors(problems: list[Problem]) -> tuple[str, str]:
+    errors = [item for item in problems if item.severity == "error"]
     return "\n".join(item.message for item in errors), "\n".join(
         item.hint for item in errors if item.hint
     )

@@ -1,4 +1,4 @@
-"""``mastra env``: the app's variables in the platform's own store. Values are never shown."""
+"""``mastra env``: the app's variables on the platform. Values are never printed."""
 
 from __future__ import annotations
 
@@ -22,34 +22,35 @@ __all__ = ("env",)
 
 @click.group()
 def env() -> None:
-    """Look after the app's environment variables on a platform.
+    """Manage the app's environment variables on a platform.
 
-    Of production; --preview for previews. Values come from the environment, --env-file and .env,
-    never from the command line, where other users of the machine could read them.
+    The variables are those of production, with --preview those of previews. Values come from the
+    environment, --env-file and .env, never from the command line, where other users of the machine
+    could read them.
     """
 
 
-def _options(command: Any) -> Any:
-    previews = click.option("--preview", is_flag=True, help="Those of previews, not production's.")
-    return TARGET(previews(_staged(target_options(command))))
+def _add_options(command: Any) -> Any:
+    previews = click.option("--preview", is_flag=True, help="Variables of previews.")
+    return TARGET(previews(_add_stage(target_options(command))))
 
 
-def _staged(command: Any) -> Any:
-    """Hands ``--preview`` on as the stage it means."""
+def _add_stage(command: Any) -> Any:
+    """Pass ``--preview`` on as a stage."""
 
     @functools.wraps(command)
-    def staged(preview: bool, **given: Any) -> Any:
-        return command(stage="preview" if preview else "production", **given)
+    def run_with_stage(preview: bool, **arguments: Any) -> Any:
+        return command(stage="preview" if preview else "production", **arguments)
 
-    return staged
+    return run_with_stage
 
 
 @env.command("list")
-@_options
+@_add_options
 def list_names(options: Options, target: str, stage: Stage) -> None:
-    """Show the names that are set there, and where they apply."""
+    """List the names that are set on the platform, and where they apply."""
     with Terminal(as_json=options.as_json) as terminal:
-        _, store = _opened(options, target, stage, terminal)
+        _, store = _open_store(options, target, stage, terminal)
         names = dict(sorted(store.list().items()))
         lines = [f"{name}  {where}".rstrip() for name, where in names.items()]
         terminal.answer({"stage": stage, "names": names}, *(lines or ["None is set."]))
@@ -58,38 +59,38 @@ def list_names(options: Options, target: str, stage: Stage) -> None:
 @env.command("set")
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @click.option("--stdin", is_flag=True, help="Read the value of the one NAME from standard input.")
-@_options
+@_add_options
 def set_names(
     options: Options, target: str, stage: Stage, names: tuple[str, ...], stdin: bool
 ) -> None:
-    """Set each NAME there to the value it has here."""
+    """Set each NAME on the platform to its value here."""
     with Terminal(as_json=options.as_json) as terminal:
-        session, store = _opened(options, target, stage, terminal)
-        store.set({name: _value(session, name, names, stdin=stdin) for name in names})
-        _changed(terminal, stage, set=names)
+        session, store = _open_store(options, target, stage, terminal)
+        store.set({name: _read_value(session, name, names, stdin=stdin) for name in names})
+        _answer_change(terminal, stage, set=names)
 
 
 @env.command("unset")
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
-@_options
+@_add_options
 def unset_names(options: Options, target: str, stage: Stage, names: tuple[str, ...]) -> None:
-    """Remove each NAME there."""
+    """Remove each NAME from the platform."""
     with Terminal(as_json=options.as_json) as terminal:
-        _, store = _opened(options, target, stage, terminal)
+        _, store = _open_store(options, target, stage, terminal)
         store.unset(names)
-        _changed(terminal, stage, unset=names)
+        _answer_change(terminal, stage, unset=names)
 
 
 @env.command("diff")
-@click.option("--check", is_flag=True, help="Fail when a required one is missing there.")
-@_options
+@click.option("--check", is_flag=True, help="Fail when a required variable is missing there.")
+@_add_options
 def diff(options: Options, target: str, stage: Stage, check: bool) -> None:
-    """Compare the names the app declares with those that are set there."""
+    """Compare the names that the app declares with those set on the platform."""
     with Terminal(as_json=options.as_json) as terminal:
-        session, store = _opened(options, target, stage, terminal)
-        declared, there = session.project.environment, set(store.list())
-        missing = [name for name in declared.names if name not in there]
-        extra = sorted(there - set(declared.names))
+        session, store = _open_store(options, target, stage, terminal)
+        declared, stored = session.project.environment, set(store.list())
+        missing = [name for name in declared.names if name not in stored]
+        extra = sorted(stored - set(declared.names))
         required = [name for name in missing if name in declared.required]
         if check and required:
             raise ConfigError(
@@ -100,17 +101,17 @@ def diff(options: Options, target: str, stage: Stage, check: bool) -> None:
             {"stage": stage, "missing": missing, "undeclared": extra},
             *(f"- {name}  {'required' if name in required else 'optional'}" for name in missing),
             *(f"+ {name}  not declared" for name in extra),
-            *([] if missing or extra else ["What is declared is set there, and nothing else."]),
+            *([] if missing or extra else ["The declared variables are set, and no others."]),
         )
 
 
 @env.command("sync")
-@click.option("--prune", is_flag=True, help="Remove there what the app does not declare.")
-@_options
+@click.option("--prune", is_flag=True, help="Remove variables that the app does not declare.")
+@_add_options
 def sync(options: Options, target: str, stage: Stage, prune: bool) -> None:
     """Set every declared variable that has a value here."""
     with Terminal(as_json=options.as_json) as terminal:
-        session, store = _opened(options, target, stage, terminal)
+        session, store = _open_store(options, target, stage, terminal)
         values = app_values(session.project.environment, session.values)
         declared = set(session.project.environment.names)
         extra = sorted(set(store.list()) - declared) if prune else []
@@ -118,21 +119,21 @@ def sync(options: Options, target: str, stage: Stage, prune: bool) -> None:
             store.set(values)
         if extra:
             store.unset(extra)
-        _changed(terminal, stage, set=tuple(values), unset=tuple(extra))
+        _answer_change(terminal, stage, set=tuple(values), unset=tuple(extra))
 
 
-def _opened(
+def _open_store(
     options: Options, target: str, stage: Stage, terminal: Terminal
 ) -> tuple[Session, EnvStore]:
     session = options.platform_session(target, terminal)
     return session, session.line.env(session.access, stage)
 
 
-def _value(session: Session, name: str, names: tuple[str, ...], *, stdin: bool) -> Secret:
-    if "=" in name:  # what follows is not repeated: it is a secret
+def _read_value(session: Session, name: str, names: tuple[str, ...], *, stdin: bool) -> Secret:
+    if "=" in name:  # the message must not repeat the value
         raise ConfigError(
-            f"The value of {name.partition('=')[0]!r} stands on the command line.",
-            "Write the name alone; its value is read from the environment, .env or --stdin.",
+            f"The value of {name.partition('=')[0]!r} is on the command line.",
+            "Pass the name alone; its value is read from the environment, .env or --stdin.",
         )
     if stdin and len(names) > 1:
         raise ConfigError(f"--stdin reads one value, not {len(names)}.", "Name one variable.")
@@ -146,7 +147,7 @@ def _value(session: Session, name: str, names: tuple[str, ...], *, stdin: bool) 
     return Secret(value)
 
 
-def _changed(
+def _answer_change(
     terminal: Terminal, stage: Stage, set: tuple[str, ...] = (), unset: tuple[str, ...] = ()
 ) -> None:
     terminal.answer(

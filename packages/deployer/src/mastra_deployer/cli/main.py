@@ -1,4 +1,4 @@
-"""``mastra``: a command is imported when it is called, so ``--help`` costs next to nothing."""
+"""The ``mastra`` command; each subcommand is imported when it is called."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ __all__ = ("main",)
 
 _COMMANDS = {
     "build": "Build the universal bundle in .mastra/.",
-    "bundle": "Build and shape a bundle for a target.",
+    "bundle": "Build a bundle for a target.",
     "canary": "Send a share of the traffic to a deployment.",
-    "check": "Find what would go wrong, without publishing anything.",
-    "deploy": "Bundle and put the result on a platform.",
+    "check": "Find problems of a deploy, without deploying anything.",
+    "deploy": "Bundle the app and deploy it to a platform.",
     "deployments": "List the deployments on a platform.",
     "destroy": "Remove the app from a platform.",
-    "dev": "Run the app from source, and again at every save.",
-    "doctor": "Find out whether a deploy would work.",
+    "dev": "Run the app from source, and reload it at every save.",
+    "doctor": "Check whether a deploy would work.",
     "env": "List, set, unset, compare and sync the app's variables on a platform.",
     "logs": "Show the log of an app on a platform.",
-    "new": "Make a project, a deployer, CI or files for a host.",
-    "preview": "Run a target's bundle here the way the platform would.",
-    "promote": "Make a deployment the live one.",
-    "rollback": "Go back to the deployment before, or to a named one.",
+    "new": "Create a project, a deployer, CI or files for a host.",
+    "preview": "Run a target's bundle on this machine as the platform runs it.",
+    "promote": "Make a deployment live.",
+    "rollback": "Make the previous deployment, or a named one, live again.",
     "start": "Serve the bundle in .mastra/, with .env loaded.",
     "studio": "Try agents and workflows in a browser, in Mastra Studio.",
     "targets": "Show installed and configured targets.",
@@ -60,39 +60,39 @@ class _LazyGroup(click.Group):
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="mastra-deployer", prog_name="mastra")
 def cli() -> None:
-    """Write agents and workflows once, and put them behind an HTTP API anywhere."""
+    """Write agents and workflows once, and serve them behind an HTTP API anywhere."""
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and leave with its exit code.
+    """Run the command line and exit with its exit code; errors are printed only here.
 
-    The only place where an error is printed.
+    :param arguments: of the command line; those of the process where left out.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     verbose = "-v" in arguments or "--verbose" in arguments
     try:
         code = cli.main(args=arguments, standalone_mode=False)
-    except Exception as error:  # noqa: BLE001  # whatever it is, a person gets a sentence
-        code = _failed(error, as_json="--json" in arguments, verbose=verbose)
+    except Exception as error:  # noqa: BLE001  # every error is printed as a sentence
+        code = _print_error(error, as_json="--json" in arguments, verbose=verbose)
     except KeyboardInterrupt:
         code = 130
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _failed(error: Exception, *, as_json: bool, verbose: bool) -> int:
+def _print_error(error: Exception, *, as_json: bool, verbose: bool) -> int:
     if isinstance(error, click.Abort):
         return 130
     if verbose and not isinstance(error, click.ClickException):
         import traceback
 
         traceback.print_exception(error)
-    message, hint, code = _sentence(error)
+    message, hint, code = _describe_error(error)
     if as_json:
         import json
 
         kind = type(error).__name__
-        told: dict[str, Any] = {"type": kind, "message": message, "hint": hint, "exit_code": code}
-        click.echo(json.dumps({"ok": False, "error": told, **_concerned(error)}))
+        data: dict[str, Any] = {"type": kind, "message": message, "hint": hint, "exit_code": code}
+        click.echo(json.dumps({"ok": False, "error": data, **_get_deployment(error)}))
     click.secho("error: ", fg="red", bold=True, err=True, nl=False)
     click.echo(message, err=True)
     if hint:
@@ -100,25 +100,25 @@ def _failed(error: Exception, *, as_json: bool, verbose: bool) -> int:
     return code
 
 
-def _concerned(error: Exception) -> dict[str, Any]:
-    """The deployment that an error is about."""
-    made = getattr(error, "deployment", None)
-    if made is None:
+def _get_deployment(error: Exception) -> dict[str, Any]:
+    """Return the deployment of an error, as a part of the JSON object."""
+    deployment = getattr(error, "deployment", None)
+    if deployment is None:
         return {}
-    from mastra_deployer.cli.deployment import shown
+    from mastra_deployer.cli.deployment import to_json
 
-    return {"deployment": shown(made)}
+    return {"deployment": to_json(deployment)}
 
 
-def _sentence(error: Exception) -> tuple[str, str, int]:
+def _describe_error(error: Exception) -> tuple[str, str, int]:
     from mastra_core.errors import MastraError
 
     if isinstance(error, MastraError):
         return error.message, error.hint, error.exit_code
     if isinstance(error, click.ClickException):
-        return error.format_message(), "`mastra COMMAND --help` shows what it takes.", 2
+        return error.format_message(), "`mastra COMMAND --help` shows its options.", 2
     if isinstance(error, OSError):
-        return _os_words(error), _os_cure(error), 1
+        return _format_os_error(error), _get_os_hint(error), 1
     return (
         f"mastra failed: {type(error).__name__}: {error}",
         "This is a defect of mastra; run again with -v and report what it prints.",
@@ -126,7 +126,7 @@ def _sentence(error: Exception) -> tuple[str, str, int]:
     )
 
 
-def _os_cure(error: OSError) -> str:
+def _get_os_hint(error: OSError) -> str:
     import errno
 
     if error.errno == errno.ENAMETOOLONG:
@@ -134,8 +134,8 @@ def _os_cure(error: OSError) -> str:
     return "Check the free space and the permissions."
 
 
-def _os_words(error: OSError) -> str:
-    """What the system said; copying a tree collects (source, target, reason) triples instead."""
+def _format_os_error(error: OSError) -> str:
+    """Format the system's message; copying a tree collects (source, target, reason) triples."""
     reasons = error.args[0] if error.args else ""
     if isinstance(reasons, list) and reasons:
         reason = reasons[0][2].partition("] ")[2].partition(":")[0] or reasons[0][2]

@@ -1,4 +1,4 @@
-"""``mastra new``: one file a thing that can be made, imported when it is asked for."""
+"""``mastra new``; the module of each kind is imported when it is called."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ __all__ = ("new",)
 _KINDS = {
     "app": "A project; `mastra new NAME` does the same.",
     "ci": "Files for github or gitlab: test, bundle, preview, deploy, roll back.",
-    "deployer": "A package that deploys to a platform of yours.",
+    "deployer": "A package that deploys to another platform.",
     "host": "Files that run the bundle: docker, compose, kubernetes, systemd, procfile.",
 }
 
 
-class _Kinds(click.Group):
-    """A group whose first word may be left out: it is ``app`` then."""
+class _KindGroup(click.Group):
+    """A group whose default subcommand is ``app``."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(_KINDS)
@@ -35,22 +35,22 @@ class _Kinds(click.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         words = [arg for arg in args if not arg.startswith("-")]
         if words and words[0] in _KINDS:
-            args = [words[0], *_without(args, words[0])]
+            args = [words[0], *_remove_word(args, words[0])]
         elif len(words) > 1:
             raise click.UsageError(
-                f"There is nothing called {words[0]!r} to make. {suggest(words[0], _KINDS)}", ctx
+                f"`mastra new` has no kind {words[0]!r}. {suggest(words[0], _KINDS)}", ctx
             )
         elif words or not {"-h", "--help"} & set(args):
             args = ["app", *args]
         return super().parse_args(ctx, args)
 
 
-@click.group(cls=_Kinds, subcommand_metavar="[KIND] NAME")
+@click.group(cls=_KindGroup, subcommand_metavar="[KIND] NAME")
 def new() -> None:
-    """Make a project, a deployer, or the files that put a project somewhere."""
+    """Create a project, a deployer, or the files that deploy or run a project."""
 
 
-def _without(args: list[str], word: str) -> list[str]:
-    """Options may stand before the word."""
-    place = args.index(word)
-    return args[:place] + args[place + 1 :]
+def _remove_word(args: list[str], word: str) -> list[str]:
+    """Remove the kind from the arguments; options may come before it."""
+    index = args.index(word)
+    return args[:index] + args[index + 1 :]

@@ -1,4 +1,4 @@
-"""``mastra new app``, which is what ``mastra new`` makes where nothing else is said."""
+"""``mastra new app``, the default of ``mastra new``."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import click
 from mastra_core.errors import ConfigError
 from mastra_deployer.cli.options import VERBOSE
 from mastra_deployer.cli.terminal import Terminal
-from mastra_deployer.scaffold.render import compatible, filled, write_files
+from mastra_deployer.scaffold.render import get_compatible_range, render_template, write_files
 
-__all__ = ("new_app", "refuse_full")
+__all__ = ("new_app", "require_empty")
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 
@@ -22,26 +22,28 @@ _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 @click.option("--json", "as_json", is_flag=True, help="Answer with one JSON object.")
 @VERBOSE
 def new_app(app: Path, as_json: bool) -> None:
-    """Make a project in the directory APP: an agent, a workflow and tests. It needs no key."""
+    """Create a project in the directory APP: an agent, a workflow and tests. It needs no key."""
     name = app.absolute().name
     if not _NAME.fullmatch(name):
         raise ConfigError(
             f"{name!r} cannot be the name of a project.",
             "Use letters, digits, '-', '_' and '.', a letter or digit at both ends.",
         )
-    refuse_full(app)
-    written = write_files(filled("app", {"name": name, "pin": compatible("mastra-core")}), app)
+    require_empty(app)
+    values = {"name": name, "pin": get_compatible_range("mastra-core")}
+    written = write_files(render_template("app", values), app)
     Terminal(as_json=as_json).answer(
         {"project": str(app.absolute()), "files": [str(path) for path in written]},
-        f"Made {app}/. Next:",
+        f"Created {app}/. Next:",
         f"  cd {app} && mastra dev",
-        "and to serve it elsewhere: mastra build && python .mastra/index.py",
+        "and to serve it in production: mastra build && python .mastra/index.py",
     )
 
 
-def refuse_full(directory: Path) -> None:
-    """Make sure that nothing is in the way.
+def require_empty(directory: Path) -> None:
+    """Raise unless the directory is missing or empty.
 
+    :param directory: to write into.
     :raises ConfigError: when the directory has files, or is a file.
     """
     if directory.is_file() or (directory.exists() and any(directory.iterdir())):

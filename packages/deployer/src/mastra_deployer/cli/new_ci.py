@@ -15,14 +15,14 @@ from mastra_deployer.cli.terminal import Terminal
 from mastra_deployer.project.discovery import find_project
 from mastra_deployer.project.suggest import suggest
 from mastra_deployer.scaffold.ci import Pipeline, read_pipeline
-from mastra_deployer.scaffold.render import filled, write_files
+from mastra_deployer.scaffold.render import render_template, write_files
 
 __all__ = ("new_ci",)
 
 _SYSTEMS = ("github", "gitlab")
 _BRANCH = re.compile(r"[A-Za-z0-9][\w./-]*")
 _URL = """python -c 'import json, sys; print(json.load(sys.stdin)["deployment"]["url"])'"""
-_TOLD = {
+_READ_URL = {
     "github": f"""\
 url=$({_URL} < "$RUNNER_TEMP/deployment.json")
 echo "url=$url" >> "$GITHUB_OUTPUT\"""",
@@ -34,70 +34,72 @@ echo "url=$url" >> "$GITHUB_OUTPUT\"""",
 
 @click.command("ci")
 @click.argument("system")
-@click.option("-t", "--target", default="", help="Where to deploy; the only one by default.")
-@click.option("--branch", default="main", help="What is pushed here goes to production: main.")
-@click.option("--force", is_flag=True, help="Replace the file that is there.")
+@click.option("-t", "--target", default="", help="Target to deploy to; the only one by default.")
+@click.option("--branch", default="main", help="Branch that is deployed to production: main.")
+@click.option("--force", is_flag=True, help="Replace an existing file.")
 @project_options
 def new_ci(options: Options, system: str, target: str, branch: str, force: bool) -> None:
     """Write the pipeline of SYSTEM: github or gitlab.
 
-    It tests, bundles without credentials, deploys that bundle as a preview of a pull request and
-    to production from the branch, and rolls back by hand.
+    The pipeline tests, bundles without credentials, deploys that bundle as a preview of a pull
+    request and to production from the branch, and has a manual rollback.
     """
     if system not in _SYSTEMS:
         raise ConfigError(f"There are no files for {system!r}.", suggest(system, _SYSTEMS))
     if not _BRANCH.fullmatch(branch):
-        raise ConfigError(f"{branch!r} is no branch of this kind.", "Pass --branch main.")
+        raise ConfigError(f"{branch!r} is not a valid name of a branch.", "Pass --branch main.")
     project = find_project(options.directory, options.app)
     pipeline = read_pipeline(project, target)
-    top = _repository(project.root)
-    write = _github if system == "github" else _gitlab
+    top = _find_repository(project.root)
+    write = _write_github if system == "github" else _write_gitlab
     written = write(pipeline, top, branch, force=force)
-    secrets = [_secret(name) if system == "github" else name for name in pipeline.secrets]
+    secrets = [_to_secret_name(name) if system == "github" else name for name in pipeline.secrets]
     Terminal(as_json=options.as_json).answer(
         {"files": [str(path) for path in written], "secrets": secrets, "target": pipeline.target},
         *(f"Wrote {path}." for path in written),
-        *_next(system, written[0], top, secrets),
+        *_list_next_steps(system, written[0], top, secrets),
     )
 
 
-def _github(pipeline: Pipeline, top: Path, branch: str, *, force: bool) -> list[Path]:
-    place = pipeline.root.relative_to(top).as_posix()
-    nested = place != "."
+def _write_github(pipeline: Pipeline, top: Path, branch: str, *, force: bool) -> list[Path]:
+    directory = pipeline.root.relative_to(top).as_posix()
+    nested = directory != "."
     locked = "--locked " if pipeline.locked else ""
     values = {
-        **_shared(pipeline, place, _secret),
+        **_build_values(pipeline, directory, _to_secret_name),
         "NAME": f"mastra-{pipeline.root.name}" if nested else "mastra",
         "branch": json.dumps(branch),
-        "secrets": _lines(pipeline.secrets, _mapped),
-        "credentials": _lines(pipeline.credentials, _mapped),
+        "secrets": _join_lines(pipeline.secrets, _format_secret),
+        "credentials": _join_lines(pipeline.credentials, _format_secret),
         "install": "\n".join(pipeline.install),
-        "told": _TOLD["github"],
+        "read_url": _READ_URL["github"],
         "bundle": f'mastra bundle "$TARGET" {locked}-o "$RUNNER_TEMP/bundle"',
-        "here": "working-directory: ." if nested else "",
-        "defaults": f"defaults:\n  run:\n    working-directory: {place}\n" if nested else "",
+        "root_directory": "working-directory: ." if nested else "",
+        "defaults": f"defaults:\n  run:\n    working-directory: {directory}\n" if nested else "",
     }
-    values["prepare"] = filled("ci/github-steps", values)["prepare"].rstrip()
-    return write_files(_assembled("github", pipeline, values), top, force=force)
+    values["prepare"] = render_template("ci/github-steps", values)["prepare"].rstrip()
+    return write_files(_render_files("github", pipeline, values), top, force=force)
 
 
-def _gitlab(pipeline: Pipeline, top: Path, branch: str, *, force: bool) -> list[Path]:
-    place = pipeline.root.relative_to(top).as_posix()
+def _write_gitlab(pipeline: Pipeline, top: Path, branch: str, *, force: bool) -> list[Path]:
+    directory = pipeline.root.relative_to(top).as_posix()
     locked = "--locked " if pipeline.locked else ""
     values = {
-        **_shared(pipeline, place, str),
+        **_build_values(pipeline, directory, str),
         "branch": json.dumps(branch),
-        "install": _lines(pipeline.install, lambda line: f"- {line}"),
-        "enter": f"- cd {place}" if place != "." else "",
+        "install": _join_lines(pipeline.install, lambda line: f"- {line}"),
+        "enter": f"- cd {directory}" if directory != "." else "",
         "unset": f"- unset {' '.join(pipeline.secrets)}" if pipeline.secrets else "",
-        "told": _TOLD["gitlab"],
+        "read_url": _READ_URL["gitlab"],
         "bundle": f'- mastra bundle "$TARGET" {locked}-o .mastra-local/ci/bundle',
     }
-    # A project below the repository's root is included from there; the root's file is not ours.
-    return write_files(_assembled("gitlab", pipeline, values), pipeline.root, force=force)
+    # The repository's own .gitlab-ci.yml may exist, so the project's file is included from it.
+    return write_files(_render_files("gitlab", pipeline, values), pipeline.root, force=force)
 
 
-def _shared(pipeline: Pipeline, place: str, name_of: Callable[[str], str]) -> dict[str, str]:
+def _build_values(
+    pipeline: Pipeline, directory: str, name_of: Callable[[str], str]
+) -> dict[str, str]:
     smoke = f"--smoke {pipeline.smoke}" if pipeline.smoke else ""
     back = "--rollback-on-failure" if pipeline.rollback else ""
     return {
@@ -105,43 +107,45 @@ def _shared(pipeline: Pipeline, place: str, name_of: Callable[[str], str]) -> di
         "python": pipeline.python,
         "test": pipeline.test,
         "smoke": smoke,
-        "care": f"{smoke} {back}".strip(),
-        "place": f"{place}/" if place != "." else "",
-        "listed": _lines(map(name_of, pipeline.secrets), lambda name: f"#   {name}"),
+        "deploy_flags": f"{smoke} {back}".strip(),
+        "directory": f"{directory}/" if directory != "." else "",
+        "secret_names": _join_lines(map(name_of, pipeline.secrets), lambda name: f"#   {name}"),
     }
 
 
-def _assembled(system: str, pipeline: Pipeline, values: dict[str, str]) -> dict[str, str]:
-    """The file, with those jobs that the target can do."""
-    jobs = {
-        name: text.rstrip() + "\n" for name, text in filled(f"ci/{system}-jobs", values).items()
-    }
-    wanted = {"preview": pipeline.previews, "rollback": pipeline.rollback}
-    chosen = {name: jobs[name] if there else "" for name, there in wanted.items()}
-    files = filled(f"ci/{system}", {**values, **chosen})
+def _render_files(system: str, pipeline: Pipeline, values: dict[str, str]) -> dict[str, str]:
+    """Render the file with those jobs that the target supports."""
+    jobs = _render_trimmed(f"ci/{system}-jobs", values)
+    supported = {"preview": pipeline.previews, "rollback": pipeline.rollback}
+    selected = {name: jobs[name] if is_on else "" for name, is_on in supported.items()}
+    return _render_trimmed(f"ci/{system}", {**values, **selected})
+
+
+def _render_trimmed(template: str, values: dict[str, str]) -> dict[str, str]:
+    files = render_template(template, values)
     return {name: text.rstrip() + "\n" for name, text in files.items()}
 
 
-def _lines(items: Iterable[str], line: Callable[[str], str]) -> str:
+def _join_lines(items: Iterable[str], line: Callable[[str], str]) -> str:
     return "\n".join(line(item) for item in items)
 
 
-def _mapped(name: str) -> str:
-    return f"{name}: ${{{{ secrets.{_secret(name)} }}}}"
+def _format_secret(name: str) -> str:
+    return f"{name}: ${{{{ secrets.{_to_secret_name(name)} }}}}"
 
 
-def _secret(name: str) -> str:
-    """A secret of GitHub may not begin with GITHUB_, and GITHUB_TOKEN is the job's own."""
+def _to_secret_name(name: str) -> str:
+    """Return a name that GitHub accepts: secrets must not begin with GITHUB_."""
     return f"APP_{name}" if name.upper().startswith("GITHUB_") else name
 
 
-def _repository(root: Path) -> Path:
-    """Where the repository begins; the project's own root outside of one."""
-    places = [path for path in (root, *root.parents) if (path / ".git").exists()]
-    return places[0] if places else root
+def _find_repository(root: Path) -> Path:
+    """Return the root of the repository, or that of the project without a repository."""
+    roots = [path for path in (root, *root.parents) if (path / ".git").exists()]
+    return roots[0] if roots else root
 
 
-def _next(system: str, written: Path, top: Path, secrets: list[str]) -> list[str]:
+def _list_next_steps(system: str, written: Path, top: Path, secrets: list[str]) -> list[str]:
     where = {
         "github": "Settings > Environments, in production and preview",
         "gitlab": "Settings > CI/CD > Variables, masked, scoped to production and preview/*",

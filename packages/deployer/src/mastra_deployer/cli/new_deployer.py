@@ -8,16 +8,16 @@ from pathlib import Path
 import click
 
 from mastra_core.errors import ConfigError
-from mastra_deployer.cli.new_app import refuse_full
+from mastra_deployer.cli.new_app import require_empty
 from mastra_deployer.cli.options import VERBOSE
 from mastra_deployer.cli.terminal import Terminal
-from mastra_deployer.scaffold.render import compatible, filled, write_files
+from mastra_deployer.scaffold.render import get_compatible_range, render_template, write_files
 
 __all__ = ("new_deployer",)
 
 _PREFIX = "mastra-deployer-"
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-_LONGEST = 24  # letters; lines of the package stay within a hundred
+_MAX_LENGTH = 24  # letters; lines of the package stay within a hundred
 
 
 @click.command("deployer")
@@ -25,28 +25,29 @@ _LONGEST = 24  # letters; lines of the package stay within a hundred
 @click.option("--json", "as_json", is_flag=True, help="Answer with one JSON object.")
 @VERBOSE
 def new_deployer(name: Path, as_json: bool) -> None:
-    """Make a package that deploys to the platform NAME, in ./mastra-deployer-NAME.
+    """Create a package that deploys to the platform NAME, in ./mastra-deployer-NAME.
 
-    It works against a made-up platform and passes the conformance suite; its README says what to
-    change for the real one.
+    The package uses an invented platform and passes the conformance suite; its README says what to
+    change for the real platform.
     """
     word = name.name.removeprefix(_PREFIX)
-    if not _NAME.fullmatch(word) or len(word) > _LONGEST or word == "server":
+    if not _NAME.fullmatch(word) or len(word) > _MAX_LENGTH or word == "server":
         raise ConfigError(
             f"{word!r} cannot be the name of a target.",
-            f"Use small letters, digits and '-', at most {_LONGEST}: mastra new deployer fly-io.",
+            f"Use a-z, digits and '-', at most {_MAX_LENGTH}: mastra new deployer fly-io.",
         )
     directory = name.parent / f"{_PREFIX}{word}"
-    refuse_full(directory)
-    written = write_files(filled("deployer", _values(word)), directory)
+    require_empty(directory)
+    files = render_template("deployer", _build_values(word))
+    written = write_files(files, directory)
     Terminal(as_json=as_json).answer(
         {"package": str(directory.absolute()), "files": [str(path) for path in written]},
-        f"Made {directory}/. Next:",
+        f"Created {directory}/. Next:",
         f"  cd {directory} && pip install -e . --group dev && pytest",
     )
 
 
-def _values(name: str) -> dict[str, str]:
+def _build_values(name: str) -> dict[str, str]:
     title = name.replace("-", " ").title()
     return {
         "NAME": name.replace("-", "_"),
@@ -54,6 +55,6 @@ def _values(name: str) -> dict[str, str]:
         "title": title,
         "cls": f"{title.replace(' ', '')}Deployer",
         "ENV": name.replace("-", "_").upper(),
-        "core": compatible("mastra-core"),
-        "deployer": compatible("mastra-deployer"),
+        "core": get_compatible_range("mastra-core"),
+        "deployer": get_compatible_range("mastra-deployer"),
     }

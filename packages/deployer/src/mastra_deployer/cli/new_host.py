@@ -13,35 +13,35 @@ from mastra_deployer.cli.terminal import Terminal
 from mastra_deployer.project.discovery import find_project
 from mastra_deployer.project.suggest import suggest
 from mastra_deployer.scaffold.host import Hosting, read_hosting
-from mastra_deployer.scaffold.render import filled, write_files
+from mastra_deployer.scaffold.render import render_template, write_files
 
 __all__ = ("new_host",)
 
-_SPARE = 10  # seconds beyond the drain, until it is killed
-_STEPS_ASIDE = 5  # seconds that a cluster takes to send nothing more
+_KILL_MARGIN = 10  # seconds after the drain until the process is killed
+_ENDPOINT_DELAY = 5  # seconds until a cluster sends no more requests
 _CONTAINERS = ("docker", "compose", "kubernetes")
-# A small Python asks: no image has to have curl. -I and -S: nothing of the app is loaded.
-_ASKS = (
+# The health check runs in Python, as an image may lack curl; with -I and -S it loads no packages.
+_HTTP_PROBE = (
     "import http.client, os, sys; "
     "c = http.client.HTTPConnection('127.0.0.1', int(os.environ['PORT']), timeout=3); "
     "c.request('GET', '/health'); sys.exit(c.getresponse().status != 200)"
 )
-_KNOCKS = (
+_TCP_PROBE = (
     "import os, socket; "
     "socket.create_connection(('127.0.0.1', int(os.environ['PORT'])), timeout=3).close()"
 )
 _SINGLE = """\
-# Workflow runs live in one process, so there is one. With a durable engine, Mastra(engine=...),
-# raise both numbers."""
+# Workflow runs are kept in one process, so there is only one replica. With a durable engine,
+# Mastra(engine=...), raise both numbers."""
 
 
 @click.command("host")
 @click.argument("kind")
-@click.option("--image", default="", help="The app's container image; that of a target oci.")
+@click.option("--image", default="", help="The app's container image; default: of a target oci.")
 @click.option("--force", is_flag=True, help="Replace files that are there.")
 @project_options
 def new_host(options: Options, kind: str, image: str, force: bool) -> None:
-    """Write the files with which KIND runs the app.
+    """Write the files that run the app with KIND.
 
     KIND is docker, compose, kubernetes, systemd or procfile.
     """
@@ -49,34 +49,34 @@ def new_host(options: Options, kind: str, image: str, force: bool) -> None:
         raise ConfigError(f"There are no files for {kind!r}.", suggest(kind, _VALUES))
     project = find_project(options.directory, options.app)
     app = read_hosting(project, image)
-    files = filled(f"host/{kind}", {**_shared(app), **_VALUES[kind](app)})
+    files = render_template(f"host/{kind}", {**_build_values(app), **_VALUES[kind](app)})
     written = write_files(files, project.root, force=force)
     terminal = Terminal(as_json=options.as_json)
-    _note(kind, app, terminal)
+    _report_notes(kind, app, terminal)
     terminal.answer(
         {"kind": kind, "name": app.name, "files": [str(path) for path in written]},
         *(f"Wrote {path.relative_to(project.root)}." for path in written),
         "Next:",
-        *(f"  {line}" for line in _next(kind, app)),
+        *(f"  {line}" for line in _list_next_steps(kind, app)),
     )
 
 
-def _shared(app: Hosting) -> dict[str, str]:
-    health = ["python", "-ISc", _ASKS if app.mastra else _KNOCKS]
+def _build_values(app: Hosting) -> dict[str, str]:
+    health = ["python", "-ISc", _HTTP_PROBE if app.mastra else _TCP_PROBE]
     return {
         "NAME": app.name,
         "name": app.name,
         "python": app.python,
         "port": str(app.port),
         "drain": str(app.drain),
-        "grace": str(app.drain + _SPARE),
+        "grace": str(app.drain + _KILL_MARGIN),
         "health": ", ".join(map(json.dumps, health)),
     }
 
 
-def _compose(app: Hosting) -> dict[str, str]:
+def _build_compose_values(app: Hosting) -> dict[str, str]:
     mounted = (
-        "# The bundle itself, as `mastra build` makes it: no image has to be built.\n"
+        "# Mounts the bundle of `mastra build`, so no image has to be built.\n"
         f"image: python:{app.python}-slim\n"
         'command: [python, /app/index.py]\nvolumes:\n  - "./.mastra:/app:ro"'
     )
@@ -87,72 +87,74 @@ def _compose(app: Hosting) -> dict[str, str]:
     }
 
 
-def _kubernetes(app: Hosting) -> dict[str, str]:
-    entries = [_reference(app, name) for name in app.required]
-    entries += [f"{_reference(app, name)}\n      optional: true" for name in app.optional]
+def _build_kubernetes_values(app: Hosting) -> dict[str, str]:
+    entries = [_render_secret_reference(app, name) for name in app.required]
+    entries += [
+        f"{_render_secret_reference(app, name)}\n      optional: true" for name in app.optional
+    ]
     return {
-        "grace": str(_STEPS_ASIDE + app.drain + _SPARE),
-        "image": _image(app),
+        "grace": str(_ENDPOINT_DELAY + app.drain + _KILL_MARGIN),
+        "image": _get_image(app),
         "environment": "\n".join(entries),
-        "alive": _probe(app, "/health"),
-        "ready": _probe(app, "/ready"),
+        "liveness_probe": _render_probe(app, "/health"),
+        "readiness_probe": _render_probe(app, "/ready"),
         "scaling": _SINGLE if app.single else "",
-        "least": "1" if app.single else "2",
-        "most": "1" if app.single else "10",
+        "min_replicas": "1" if app.single else "2",
+        "max_replicas": "1" if app.single else "10",
     }
 
 
-def _systemd(app: Hosting) -> dict[str, str]:
-    told = [*app.required, *(f"{name} (optional)" for name in app.optional)] or ["none declared"]
+def _build_systemd_values(app: Hosting) -> dict[str, str]:
+    names = [*app.required, *(f"{name} (optional)" for name in app.optional)] or ["none declared"]
     return {
-        "listed": "\n".join(f"#   {line}" for line in told),
+        "variables": "\n".join(f"#   {name}" for name in names),
         "optional": "" if app.required else "-",
     }
 
 
 _VALUES: dict[str, Callable[[Hosting], dict[str, str]]] = {
     "docker": lambda _: {},
-    "compose": _compose,
-    "kubernetes": _kubernetes,
-    "systemd": _systemd,
+    "compose": _build_compose_values,
+    "kubernetes": _build_kubernetes_values,
+    "systemd": _build_systemd_values,
     "procfile": lambda _: {},
 }
 
 
-def _reference(app: Hosting, name: str) -> str:
+def _render_secret_reference(app: Hosting, name: str) -> str:
     return (
         f"- name: {name}\n  valueFrom:\n    secretKeyRef:\n"
         f"      name: {app.name}-env\n      key: {name}"
     )
 
 
-def _probe(app: Hosting, path: str) -> str:
+def _render_probe(app: Hosting, path: str) -> str:
     return f"httpGet:\n  path: {path}\n  port: http" if app.mastra else "tcpSocket:\n  port: http"
 
 
-def _image(app: Hosting) -> str:
+def _get_image(app: Hosting) -> str:
     return app.image or f"registry.example/{app.name}:latest"
 
 
-def _note(kind: str, app: Hosting, terminal: Terminal) -> None:
+def _report_notes(kind: str, app: Hosting, terminal: Terminal) -> None:
     if not app.wheels:
         terminal.note(
-            f"There is no bundle yet, so port {app.port} and {app.drain} s to drain are taken.",
-            "If the app says otherwise: mastra build, then this again with --force.",
+            f"There is no bundle yet, so port {app.port} and a drain of {app.drain} s are assumed.",
+            "If the app sets others: mastra build, then run this command again with --force.",
         )
     elif kind in _CONTAINERS and "manylinux" not in app.wheels:
         terminal.note(
-            f"The bundle in .mastra is for {app.wheels}, which no such container runs.",
+            f"The bundle in .mastra is for {app.wheels}, and the container needs manylinux.",
             "Build it with --platform x86_64-manylinux_2_28, or aarch64-manylinux_2_28.",
         )
     if kind == "kubernetes" and not app.image:
         terminal.note(
-            f"No image is known, so {_image(app)} is written.",
-            "Pass --image, or write image = '...' in [tool.mastra.targets.oci].",
+            f"No image is known, so {_get_image(app)} is written.",
+            "Pass --image, or set image = '...' in [tool.mastra.targets.oci].",
         )
 
 
-def _next(kind: str, app: Hosting) -> list[str]:
+def _list_next_steps(kind: str, app: Hosting) -> list[str]:
     values = " --env-file .env" if app.required or app.optional else ""
     return {
         "docker": [

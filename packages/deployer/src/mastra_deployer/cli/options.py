@@ -1,4 +1,4 @@
-"""Options that several commands have, said once and handed on as one thing."""
+"""Options that several commands share, passed to them as one object."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Command = Callable[..., Any]
 
 _DIRECTORY = click.Path(file_okay=False, path_type=Path)
 _FILE = click.Path(dir_okay=False, path_type=Path)
-# main() looks for it itself, since an error may come before any command is known.
+# main() looks for --verbose itself: an error may be raised before the command is parsed.
 VERBOSE = click.option("-v", "--verbose", is_flag=True, expose_value=False, help="Show tracebacks.")
 ENV_FILE = click.option("--env-file", type=_FILE, help="Read variables from this file too.")
 _PROJECT = (
@@ -47,15 +47,26 @@ _SETTINGS = (
 _BUILD = (
     click.option("--python", default="", help="Interpreter path, or version, to build for."),
     click.option("--platform", default="", help="Machine to build for, as uv names it."),
-    click.option("--locked", is_flag=True, help="Fail without a lock that fits the project."),
+    click.option("--locked", is_flag=True, help="Fail without an up-to-date lock."),
 )
-# Where the argument is something else than the target.
+# For commands whose argument is not the target.
 TARGET = click.option("-t", "--target", default="", help="Which target; the only one by default.")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
-    """Which project, what to build for, and how to answer."""
+    """The project, the platform to build for, and the format of the result.
+
+    :param directory: of the project.
+    :param app: ``module:attribute`` of the app; empty to find it.
+    :param as_json: print the result as one JSON object.
+    :param python: interpreter path, or version, to build for; empty for the project's.
+    :param platform: machine to build for, as uv names it; empty for the target's.
+    :param locked: fail without an up-to-date lock.
+    :param sets: settings as ``KEY=VALUE``.
+    :param env: name of the target's environment overlay.
+    :param env_file: variables are read from this file too.
+    """
 
     directory: Path
     app: str = ""
@@ -68,16 +79,22 @@ class Options:
     env_file: Path | None = None
 
     def platform_session(self, target: str, report: Report) -> Session:
-        """The line for a verb that talks to the platform and needs no sources."""
+        """Open the session of a command that uses the platform and needs no sources.
+
+        :param target: its name; empty to let the project decide.
+        :param report: receives progress.
+        """
         return self.session(target, report, resolve=True, sources=False)
 
     def session(
         self, target: str, report: Report, *, resolve: bool = False, sources: bool = True
     ) -> Session:
-        """The line for a target; an empty name lets the project decide.
+        """Open the session of a command.
 
-        :param resolve: whether settings that refer to the environment are looked up.
-        :param sources: whether there has to be an application.
+        :param target: its name; empty to let the project decide.
+        :param report: receives progress.
+        :param resolve: whether settings that refer to the environment are resolved.
+        :param sources: whether there must be an application.
         """
         project = find_project(self.directory, self.app, sources=sources)
         if self.locked:
@@ -87,7 +104,7 @@ class Options:
             project,
             choice,
             report,
-            flags=_pairs(self.sets),
+            flags=_parse_pairs(self.sets),
             env_file=self.env_file,
             python=self.python,
             wheels=self.platform,
@@ -96,35 +113,44 @@ class Options:
 
 
 def project_options(command: Command) -> Command:
-    """``--dir``, ``--app``, ``--json`` and ``-v``, handed on as ``Options``."""
-    return _with(command, _PROJECT)
+    """Add ``--dir``, ``--app``, ``--json`` and ``-v``, passed as ``Options``.
+
+    :param command: whose first parameter is an ``Options``.
+    """
+    return _add_options(command, _PROJECT)
 
 
 def target_options(command: Command) -> Command:
-    """Those of ``project_options``, and ``-s``, ``--env``, ``--env-file``."""
-    return _with(command, (*_PROJECT, *_SETTINGS))
+    """Add the options of ``project_options``, and ``-s``, ``--env``, ``--env-file``.
+
+    :param command: whose first parameter is an ``Options``.
+    """
+    return _add_options(command, (*_PROJECT, *_SETTINGS))
 
 
 def build_options(command: Command) -> Command:
-    """Those of ``target_options``, and ``--python``, ``--platform``, ``--locked``."""
-    return _with(command, (*_PROJECT, *_BUILD, *_SETTINGS))
+    """Add the options of ``target_options``, and ``--python``, ``--platform``, ``--locked``.
+
+    :param command: whose first parameter is an ``Options``.
+    """
+    return _add_options(command, (*_PROJECT, *_BUILD, *_SETTINGS))
 
 
-def _with(command: Command, options: tuple[Callable[[Command], Command], ...]) -> Command:
+def _add_options(command: Command, options: tuple[Callable[[Command], Command], ...]) -> Command:
     names = {field.name for field in dataclasses.fields(Options)}
 
     @functools.wraps(command)
-    def packed(**given: Any) -> Any:
-        own = {name: given.pop(name) for name in names & given.keys()}
-        return command(Options(**own), **given)
+    def run_with_options(**arguments: Any) -> Any:
+        own = {name: arguments.pop(name) for name in names & arguments.keys()}
+        return command(Options(**own), **arguments)
 
-    made: Command = packed
+    result: Command = run_with_options
     for option in reversed(options):
-        made = option(made)
-    return made
+        result = option(result)
+    return result
 
 
-def _pairs(sets: tuple[str, ...]) -> dict[str, str]:
+def _parse_pairs(sets: tuple[str, ...]) -> dict[str, str]:
     for item in sets:
         if "=" not in item:
             raise ConfigError(f"-s {item!r} has no value.", "Write -s key=value.")

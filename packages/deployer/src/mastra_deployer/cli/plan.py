@@ -15,13 +15,19 @@ __all__ = ("answer_plan",)
 def answer_plan(
     session: Session, bundle: Bundle, request: DeployRequest, terminal: Terminal
 ) -> None:
-    """Show what a deploy would do; the platform is only read."""
+    """Print what a deploy would do; the platform is only read.
+
+    :param session: of the target.
+    :param bundle: that would be deployed.
+    :param request: that would be sent.
+    :param terminal: prints the result.
+    """
     if session.line.can("plan"):
         plan = session.line.plan(session.access, bundle, request)
     else:
-        offline = f"{session.choice.name} cannot say what it has already."
+        note = f"{session.choice.name} cannot tell which files it has already."
         size = sum(path.stat().st_size for path in bundle.files())
-        plan = Plan(environment=tuple(request.env), upload=size, notes=(offline,))
+        plan = Plan(environment=tuple(request.env), upload=size, notes=(note,))
     terminal.answer(
         {"plan": {"stage": request.environment, **dataclasses.asdict(plan)}},
         f"{session.choice.name}, {request.environment}:",

@@ -25,17 +25,17 @@ __all__ = ("preview",)
 @click.option("--port", type=int, default=3000, help="Port to bind.")
 @build_options
 def preview(options: Options, target: str, prebuilt: Path | None, host: str, port: int) -> None:
-    """Run the bundle for TARGET on this machine the way the platform would."""
+    """Run the bundle for TARGET on this machine as the platform runs it."""
     with Terminal(as_json=options.as_json) as terminal:
         session = options.session(target, terminal, sources=prebuilt is None)
         session.line.require("preview")
-        hidden = without_secrets(session.settings)
+        settings = without_secrets(session.settings)
         bundle = session.line.load(prebuilt.absolute()) if prebuilt else session.bundle()
         if prebuilt:
-            refuse(session.line.inspect(bundle, hidden), terminal)
-        names = bundle.manifest
-        declared = Environment(required=names.required, optional=names.optional)
+            refuse(session.line.inspect(bundle, settings), terminal)
+        manifest = bundle.manifest
+        declared = Environment(required=manifest.required, optional=manifest.optional)
         env = app_values(declared, session.values)
-    # Asked to stop, it ends what it started: an exception passes every `finally`.
+    # An exception runs every `finally`, so the deployer stops the processes that it started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    sys.exit(session.line.preview(bundle, hidden, host, port, env))
+    sys.exit(session.line.preview(bundle, settings, host, port, env))

@@ -1,4 +1,4 @@
-"""How far a piece of work is, in words: share, amount, rate, time left."""
+"""Formats the progress of a step: amount, rate and time left."""
 
 from __future__ import annotations
 
@@ -8,34 +8,46 @@ from mastra_deployer.files.human_size import human_bytes
 
 __all__ = ("Progress",)
 
-_SETTLED = 0.5  # seconds until a rate says something
+_MIN_SECONDS = 0.5  # until a rate is meaningful
 _QUARTERS = 4
 
 
 class Progress:
-    """One phase, measured from its beginning."""
+    """The progress of one step, measured from its start.
 
-    def __init__(self, phase: str) -> None:
-        self.phase = phase
-        self._began = time.monotonic()
+    :param step: what the step does.
+    """
+
+    def __init__(self, step: str) -> None:
+        self.step = step
+        self._start = time.monotonic()
         self._quarter = 0
 
-    def words(self, done: int, total: int, unit: str) -> str:
-        """``Uploading: 3.1 MB of 12.4 MB, 1.2 MB/s``."""
-        passed = time.monotonic() - self._began
-        amount = f"{_amount(done, unit)} of {_amount(total, unit)}"
-        if passed < _SETTLED or not done:
-            return f"{self.phase}: {amount}"
-        rate, left = done / passed, (total - done) * passed / done
-        return f"{self.phase}: {amount}, {_amount(rate, unit)}/s, {left:.0f} s left"
+    def format(self, done: int, total: int, unit: str) -> str:
+        """Return a line such as ``Uploading: 3.1 MB of 12.4 MB, 1.2 MB/s, 8 s left``.
 
-    def passed_a_quarter(self, done: int, total: int) -> bool:
-        """Whether this is worth a line where nothing can be written over."""
+        :param done: amount that is done.
+        :param total: amount in all.
+        :param unit: of both amounts; ``B`` for bytes.
+        """
+        elapsed = time.monotonic() - self._start
+        amount = f"{_format_amount(done, unit)} of {_format_amount(total, unit)}"
+        if elapsed < _MIN_SECONDS or not done:
+            return f"{self.step}: {amount}"
+        rate, left = done / elapsed, (total - done) * elapsed / done
+        return f"{self.step}: {amount}, {_format_amount(rate, unit)}/s, {left:.0f} s left"
+
+    def reaches_quarter(self, done: int, total: int) -> bool:
+        """Return whether progress has reached a further quarter since the last call.
+
+        :param done: amount that is done.
+        :param total: amount in all.
+        """
         quarter = _QUARTERS * done // total if total else 0
-        new = quarter > self._quarter
+        is_new = quarter > self._quarter
         self._quarter = max(quarter, self._quarter)
-        return new
+        return is_new
 
 
-def _amount(count: float, unit: str) -> str:
+def _format_amount(count: float, unit: str) -> str:
     return human_bytes(count) if unit == "B" else f"{count:.0f} {unit}"

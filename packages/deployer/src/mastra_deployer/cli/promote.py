@@ -16,9 +16,9 @@ __all__ = ("promote",)
 @TARGET
 @target_options
 def promote(options: Options, target: str, id: str) -> None:
-    """Make the deployment ID the live one in production, without building it again."""
+    """Make the deployment ID live in production, without a new build."""
     with Terminal(as_json=options.as_json) as terminal:
         session = options.platform_session(target, terminal)
         terminal.step(f"Promoting {id} on {session.choice.name}")
-        made = session.line.promote(session.access, id, terminal)
-        answer_change(session, made, terminal)
+        deployment = session.line.promote(session.access, id, terminal)
+        answer_change(session, deployment, terminal)

@@ -16,9 +16,10 @@ __all__ = ("rollback",)
 @TARGET
 @target_options
 def rollback(options: Options, target: str, id: str) -> None:
-    """Make the deployment ID live again in production; the one before, without an ID."""
+    """Make the deployment ID live again in production; without an ID, the previous one."""
     with Terminal(as_json=options.as_json) as terminal:
         session = options.platform_session(target, terminal)
-        terminal.step(f"Going back to {id or 'the one before'} on {session.choice.name}")
-        made = session.line.rollback(session.access, id, terminal)
-        answer_change(session, made, terminal)
+        previous = id or "the previous deployment"
+        terminal.step(f"Rolling back to {previous} on {session.choice.name}")
+        deployment = session.line.rollback(session.access, id, terminal)
+        answer_change(session, deployment, terminal)

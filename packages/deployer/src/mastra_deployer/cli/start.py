@@ -29,22 +29,23 @@ __all__ = ("start",)
 def start(options: Options, port: int | None, host: str | None) -> None:
     """Serve the bundle in .mastra/ with the variables of .env, which never enter a bundle."""
     project = find_project(options.directory, options.app, sources=False)
-    place = project.root / OUTPUT
-    if needs_repair(place):
+    directory = project.root / OUTPUT
+    if needs_repair(directory):
         with build_lock(local_directory(project), Terminal()):
-            repair(place)
-    bundle = Bundle.load(place)
-    found = target_interpreter(bundle.manifest.python, project_interpreter(project))
+            repair(directory)
+    bundle = Bundle.load(directory)
+    interpreter = target_interpreter(bundle.manifest.python, project_interpreter(project))
     values = read_environment(project, options.env_file)
     if port is not None:
         values["PORT"] = str(port)
     if host is not None:
         values["HOST"] = host
-    _become(found.path if found else sys.executable, str(place / "index.py"), values)
+    python = interpreter.path if interpreter else sys.executable
+    _replace_process(python, str(directory / "index.py"), values)
 
 
-def _become(python: str, script: str, values: dict[str, str]) -> None:
+def _replace_process(python: str, script: str, values: dict[str, str]) -> None:
     """Replace this process, so that signals and the exit code are the server's own."""
     if os.name == "posix":
-        os.execve(python, [python, script], values)  # noqa: S606  # that is the point
+        os.execve(python, [python, script], values)  # noqa: S606  # no shell is needed
     sys.exit(subprocess.run([python, script], env=values, check=False).returncode)

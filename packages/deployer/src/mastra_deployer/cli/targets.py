@@ -22,24 +22,25 @@ _VERBS = "deploy plan deployments promote rollback canary logs env doctor destro
 @click.command()
 @project_options
 def targets(options: Options) -> None:
-    """Show the targets that are installed, what each can do, and those configured here."""
+    """Show the installed targets with their commands, and the targets configured here."""
     configured = read_config(read_pyproject(options.directory)).targets
-    installed = [_installed(name, options.directory) for name in sorted(installed_deployers())]
-    named = {name: str(table.get("deployer", name)) for name, table in configured.items()}
+    root = options.directory
+    installed = [_describe_deployer(name, root) for name in sorted(installed_deployers())]
+    deployers = {name: str(table.get("deployer", name)) for name, table in configured.items()}
     private = [
-        _installed(deployer, options.directory)
-        for deployer in sorted(set(named.values()) - {item["name"] for item in installed})
+        _describe_deployer(deployer, root)
+        for deployer in sorted(set(deployers.values()) - {item["name"] for item in installed})
     ]
     terminal = Terminal(as_json=options.as_json)
     terminal.answer(
-        {"installed": installed, "private": private, "configured": named},
-        *(_line(item) for item in (*installed, *private)),
-        *(f"{name}: configured here, deployer {deployer}" for name, deployer in named.items()),
+        {"installed": installed, "private": private, "configured": deployers},
+        *(_format_line(item) for item in (*installed, *private)),
+        *(f"{name}: configured here, deployer {deployer}" for name, deployer in deployers.items()),
     )
 
 
-def _installed(name: str, root: Path) -> dict[str, Any]:
-    """One deployer; a broken one is shown as such and does not hide the others."""
+def _describe_deployer(name: str, root: Path) -> dict[str, Any]:
+    """Describe one deployer; a broken one does not hide the others."""
     try:
         line = Line(name, root)
     except MastraError as error:
@@ -48,6 +49,6 @@ def _installed(name: str, root: Path) -> dict[str, Any]:
     return {"name": name, "summary": line.target.summary, "verbs": verbs}
 
 
-def _line(item: dict[str, Any]) -> str:
+def _format_line(item: dict[str, Any]) -> str:
     verbs = f" ({', '.join(item['verbs'])})" if item["verbs"] else ""
     return f"{item['name']}: {item['summary']}{verbs}"

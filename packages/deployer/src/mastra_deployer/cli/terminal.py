@@ -1,4 +1,4 @@
-"""Progress on stderr, results on stdout. The only file that draws."""
+"""Prints progress to stderr and results to stdout."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ __all__ = ("Terminal",)
 
 
 class Terminal:
-    """Tells a person how the work goes: a spinner on a terminal, plain lines elsewhere.
+    """Reports progress: with a spinner on a terminal, in plain lines elsewhere.
 
-    :param as_json: the answer is one JSON object; progress is then left out.
+    :param as_json: print one JSON object as the result, and no progress.
     """
 
     def __init__(self, *, as_json: bool = False) -> None:
@@ -30,10 +30,10 @@ class Terminal:
         self._status: Any = None
 
     def __enter__(self) -> Self:
-        # A library's warning that it tries again is not for people; without a handler it is shown.
+        # Python prints warnings of libraries where no handler is installed; retries log some.
         logging.getLogger().addHandler(logging.NullHandler())
         if sys.stderr.isatty() and not self._json:
-            from rich.console import Console  # loaded only to draw
+            from rich.console import Console  # loaded only for a spinner
 
             self._status = Console(stderr=True).status("Starting")
             self._status.start()
@@ -49,33 +49,49 @@ class Terminal:
             self._status.stop()
 
     def step(self, text: str) -> None:
-        """A piece of work begins."""
+        """Report the start of a step.
+
+        :param text: what the step does.
+        """
         self._progress = Progress(text)
         if self._status is not None:
             self._status.update(text)
         elif not self._json:
-            self._line(text)
+            self._print_line(text)
 
     def advance(self, done: int, total: int, unit: str = "B") -> None:
-        """How far it is: drawn over and over on a terminal, a line each quarter elsewhere."""
-        words = self._progress.words(done, total, unit)
-        if self._status is not None:
-            self._status.update(words)
-        elif self._progress.passed_a_quarter(done, total) and not self._json:
-            self._line(words)
+        """Report progress of the step: redrawn on a terminal, a line each quarter elsewhere.
 
-    def _line(self, text: str) -> None:
+        :param done: amount that is done.
+        :param total: amount in all.
+        :param unit: of both amounts; ``B`` for bytes.
+        """
+        text = self._progress.format(done, total, unit)
+        if self._status is not None:
+            self._status.update(text)
+        elif self._progress.reaches_quarter(done, total) and not self._json:
+            self._print_line(text)
+
+    def _print_line(self, text: str) -> None:
         click.echo(f"[{time.monotonic() - self._started:5.1f}s] {text}", err=True)
 
     def note(self, text: str, hint: str = "") -> None:
-        """Something worth knowing that stops nothing."""
+        """Print a note that stops nothing.
+
+        :param text: the note.
+        :param hint: what to do about it.
+        """
         self._notes.append({"message": text, "hint": hint})
         if not self._json:
             click.secho("note: ", fg="yellow", err=True, nl=False)
             click.echo(f"{text}\n  {hint}" if hint else text, err=True)
 
     def answer(self, result: dict[str, Any], *lines: str) -> None:
-        """The result of the command: an object for machines, or lines for people."""
+        """Print the result of the command.
+
+        :param result: the JSON object for ``--json``.
+        :param lines: the text for people.
+        """
         if self._status is not None:
             self._status.stop()
         if self._json:

@@ -1,4 +1,4 @@
-"""Who answers: the newest version that works, or the error where there is none."""
+"""The version of the app that serves requests, or the placeholder where none works."""
 
 from __future__ import annotations
 
@@ -7,89 +7,103 @@ import os
 from collections.abc import Coroutine
 from typing import Any
 
-from mastra_deployer.dev.app_error import Problem, of_exit
+from mastra_deployer.dev.app_error import Problem, problem_from_exit
 from mastra_deployer.dev.console import Screen
-from mastra_deployer.dev.error_page import render, render_far
+from mastra_deployer.dev.error_page import render_page, render_redacted_page
 from mastra_deployer.dev.listener import Address
-from mastra_deployer.dev.placeholder_server import StandIn
+from mastra_deployer.dev.placeholder_server import PlaceholderServer
 from mastra_deployer.dev.version import Version
 
-__all__ = ("Serving",)
+__all__ = ("ActiveVersion",)
 
 
-class Serving:
-    """The version that serves, those that finish what they began, and the stand-in."""
+class ActiveVersion:
+    """Manages the serving version, the versions that drain, and the placeholder server.
+
+    :param address: of the app.
+    :param screen: shows problems.
+    """
 
     def __init__(self, address: Address, screen: Screen) -> None:
         self._address = address
         self._screen = screen
-        self._standin = StandIn()
+        self._placeholder = PlaceholderServer()
         self._version: Version | None = None
         self._retiring: set[Version] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._problems = 0
 
     async def take_over(self, version: Version, debug: str = "") -> None:
-        """Have the version before take no more requests: ``version`` takes them already.
+        """Make a version that serves already the active one, and drain the previous one.
 
-        :param debug: where the new one listens for a debugger, once the old one has gone.
+        :param version: the new version.
+        :param debug: ``host:port`` on which the new version listens for a debugger, once the old
+            version has ended; empty for none.
         """
         old, self._version = self._version, version
-        self._standin.stop()
+        self._placeholder.stop()
         self._spawn(self._watch(version))
         if old is not None:
             await old.drain()
-            self._spawn(self._gone(old, version, debug))
+            self._spawn(self._wait_for_exit(old, version, debug))
         elif debug:
-            version.attach(debug)
+            version.attach_debugger(debug)
 
-    async def refuse(self, problem: Problem) -> None:
-        """Show a problem: to browsers where a version still answers the rest, else to everybody."""
+    async def show_problem(self, problem: Problem) -> None:
+        """Show a problem in browsers, and where no version works, in every response.
+
+        :param problem: to show.
+        """
         self._problems += 1
         number = f"{os.getpid()}-{self._problems}"
         kept = self._version is not None
         if self._version is not None:
-            near = render(problem, number, kept=True)
-            self._version.show({"id": number, "near": near, "far": render_far(number)})
+            near, far = render_page(problem, number, kept=True), render_redacted_page(number)
+            self._version.show_page({"id": number, "near": near, "far": far})
         else:
-            await self._standin.show(self._address.bind(), problem, number)
-        self._screen.broken(problem, self._address.url, kept=kept)
+            await self._placeholder.show(self._address.bind(), problem, number)
+        self._screen.show_problem(problem, self._address.url, kept=kept)
 
     def retire(self, version: Version) -> None:
-        """Have a version finish what it may have begun, and end."""
-        self._spawn(self._drained(version))
+        """Drain a version that is not active, and end it.
 
-    async def end(self) -> None:
-        """End everything, what is running first."""
-        self._standin.stop()
+        :param version: that may have accepted requests.
+        """
+        self._spawn(self._drain(version))
+
+    async def shut_down(self) -> None:
+        """Drain all versions and end them."""
+        self._placeholder.stop()
         version, self._version = self._version, None
         if version is not None:
             self.retire(version)
         while self._tasks:
             await asyncio.wait(self._tasks)
 
-    def force(self) -> None:
-        """End everything at once."""
+    def kill_all(self) -> None:
+        """Kill all versions that drain."""
         for version in self._retiring:
             self._spawn(version.kill())
 
     async def _watch(self, version: Version) -> None:
-        code = await asyncio.shield(version.ended)
+        code = await asyncio.shield(version.exit_task)
         if self._version is version:
             self._version = None
-            await self.refuse(of_exit(code, served=True))
+            await self.show_problem(problem_from_exit(code, served=True))
 
-    async def _drained(self, version: Version) -> None:
+    async def _drain(self, version: Version) -> None:
         self._retiring.add(version)
         await version.drain()
-        await self._gone(version)
+        await self._wait_for_exit(version)
 
-    async def _gone(self, old: Version, new: Version | None = None, debug: str = "") -> None:
+    async def _wait_for_exit(
+        self, old: Version, new: Version | None = None, debug: str = ""
+    ) -> None:
         self._retiring.add(old)
-        await old.gone()
+        await old.wait_for_exit()
         self._retiring.discard(old)
         if new is not None and debug:
-            new.attach(debug)
+            new.attach_debugger(debug)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

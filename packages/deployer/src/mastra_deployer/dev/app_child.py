@@ -1,8 +1,8 @@
-"""Runs in the project's Python: imports the app from source, says what it has, and serves it.
+"""Runs in the project's Python: imports the app from source, describes it, and serves it.
 
-Orders come over a socket, one JSON object a line, and reports go back the same way: ``go`` starts
-the import, ``serve`` brings the listening socket, and then ``page``, ``debug`` and ``leave``. The
-end of that socket is the end of the parent, however it died, and this process follows it.
+Orders arrive over a socket, one JSON object a line, and reports are sent back in the same way.
+``go`` starts the import, ``serve`` carries the listening socket, and ``page``, ``debug`` and
+``leave`` may follow. When the parent ends, the socket is closed, and this process ends too.
 """
 
 import base64
@@ -18,30 +18,31 @@ import threading
 import time
 from pathlib import Path
 
-BREATH = 0.15  # seconds in which a connection that was just accepted sends its request
-PAUSE = 0.25  # seconds between two attempts to listen for a debugger
-OFFERS = 20  # attempts after which it is worth a word
-LAST = 3  # seconds beyond the drain after which a process without a parent is ended
+ACCEPT_GRACE = 0.15  # seconds for a connection that was just accepted to send its request
+DEBUGGER_INTERVAL = 0.25  # seconds between two attempts to listen for a debugger
+DEBUGGER_ATTEMPTS = 20  # attempts after which the user is told
+ORPHAN_GRACE = 3  # seconds after the drain until a process without a parent is killed
 
 
 def main(launcher_path, channel, root):
-    parts = [by_path(name) for name in ("first_party_child", "middleware_child", "routes_child")]
-    link = by_path("control_channel_child").Link(int(channel))
-    launcher = by_path("mastra_launcher", launcher_path)
-    source = by_path("source_child", HERE.parent / "bundler" / "verify" / "source_child.py")
+    names = ("first_party_child", "middleware_child", "routes_child")
+    parts = [load_module(name) for name in names]
+    link = load_module("control_channel_child").ControlChannel(int(channel))
+    launcher = load_module("mastra_launcher", launcher_path)
+    source = load_module("source_child", HERE.parent / "bundler" / "verify" / "source_child.py")
     sys.path[0] = root
-    # Of Ctrl-C, which reaches every process of the terminal, the parent makes an order.
+    # Ctrl-C reaches every process of the terminal; the parent handles it and sends an order.
     signal.signal(signal.SIGINT, lambda *_: None)
     app = App(link, launcher, source, *parts)
     app.prepare(link.wait("prepare"))
-    if app.begin(link.wait("go")):
+    if app.run_import(link.wait("go")):
         link.wait("serve")
-        app.serve(link.listener())
-    link.leave()
+        app.serve(link.receive_listener())
+    link.exit_process()
 
 
-def by_path(name, path=""):
-    """A file as a module, without its directory among those that the app imports from."""
+def load_module(name, path=""):
+    """Load a file as a module, without adding its directory to the import path."""
     path = path or HERE / f"{name}.py"
     spec = importlib.util.spec_from_file_location(f"mastra_dev_{name}", path)
     module = importlib.util.module_from_spec(spec)
@@ -52,157 +53,160 @@ def by_path(name, path=""):
 class App:
     """The user's application in this process."""
 
-    def __init__(self, link, launcher, source, first_party, front, routes):
+    def __init__(self, link, launcher, source, first_party, middleware, routes):
         self.link = link
         self.launcher, self.source, self.routes = launcher, source, routes
-        self.first_party, self.front_module = first_party, front
+        self.first_party, self.middleware_module = first_party, middleware
         self.orders = {}
 
     def prepare(self, orders):
-        """What no save changes: where modules come from, and libraries that stay the same."""
+        """Set the import path and preload libraries, which no save changes."""
         self.orders = orders
         for directory in orders["runtime"]:
-            site.addsitedir(directory)  # last on the path: the project's own packages win
+            site.addsitedir(directory)  # last on the path: the project's own packages come first
         self.first_party.install(orders["root"])
         for name in orders["preload"]:
-            # If the app wants that module, it will say itself what is wrong.
+            # An app that imports the module raises the error itself.
             with contextlib.suppress(Exception):
                 importlib.import_module(name)
-        self.link.say(event="prepared")
+        self.link.send_report(event="prepared")
 
-    def begin(self, order):
-        """Import the app and say what it has, or what is wrong with it."""
+    def run_import(self, order):
+        """Import the app and report its registry or its error."""
         if order["source"] is not None:
             self.first_party.replace(order["file"], base64.b64decode(order["source"]))
         if order["debug"]:
-            self.debug(order["debug"], wait=True)
-        report = self.launcher.observe(lambda: self.imported(order))
+            self.start_debugger(order["debug"], wait=True)
+        report = self.launcher.observe(lambda: self.import_app(order))
         report["preload"] = [name for name in order["steady"] if name in sys.modules]
         report["places"] = [path for path in sys.path if Path(path).name in PACKAGES]
-        self.link.say(event="imported", **report)
+        self.link.send_report(event="imported", **report)
         return report["ok"] and report["registry"]["kind"] in ("mastra", "asgi")
 
-    def imported(self, order):
+    def import_app(self, order):
         found = self.source.look(order["module"], order["attribute"])
         if found["kind"] not in ("mastra", "asgi"):
             return found
-        import uvicorn  # noqa: F401  # if it is not there, the parent wants to know now
+        import uvicorn  # noqa: F401  # a missing uvicorn must be reported now
 
         target = sys.modules[order["module"]]
         for part in order["attribute"].split("."):
             target = getattr(target, part)
-        found.update(self.routes.look(target, found["kind"]))
+        found.update(self.routes.describe_routes(target, found["kind"]))
         if found["kind"] == "mastra":
-            # Of the project's Python, not of the one that mastra is installed in.
+            # This is the project's mastra_server, not that of the mastra command.
             target = importlib.import_module("mastra_server").create_app(target)
         elif not self.source.takes(target, 3):
-            target = two_calls(target)
-        self.front = self.front_module.Front(target, quiet=self.orders["quiet"])
+            target = wrap_asgi2(target)
+        self.middleware = self.middleware_module.DevMiddleware(target, quiet=self.orders["quiet"])
         return found
 
     def serve(self, listener):
         import uvicorn
 
         uvicorn_log = logging.getLogger("uvicorn.error")
-        uvicorn_log.disabled = True  # a start that fails is told by the parent, in few words
+        uvicorn_log.disabled = True  # the parent reports a start that fails
         self.log = uvicorn_log
-        self.link.handlers.update(page=self.show, debug=self.attach, leave=self.leave)
-        self.link.orphaned = self.follow
+        self.link.handlers.update(
+            page=self.show_page, debug=self.attach_debugger, leave=self.request_shutdown
+        )
+        self.link.on_disconnect = self.exit_orphaned
         config = uvicorn.Config(
-            self.front,
+            self.middleware,
             log_config=None,
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=self.orders["drain"],
         )
-        self.launcher.serve_one(config, listener, mixins=(told_to_go(self),))
+        self.launcher.serve_one(config, listener, mixins=(build_server_mixin(self),))
 
-    def started(self, server):
+    def report_start(self, server):
         if server.started:
             self.log.disabled = False
-            return self.link.say(event="serving")
-        error = self.front.error or RuntimeError("the app's lifespan did not start")
-        return self.link.say(event="failed", error=self.launcher.told(error))
+            return self.link.send_report(event="serving")
+        error = self.middleware.error or RuntimeError("the app's lifespan did not start")
+        return self.link.send_report(event="failed", error=self.launcher.told(error))
 
-    def show(self, order):
-        self.front.page = order["page"]
+    def show_page(self, order):
+        self.middleware.page = order["page"]
 
-    def attach(self, order):
-        threading.Thread(target=self.offer, args=(order["address"],), daemon=True).start()
+    def attach_debugger(self, order):
+        address = order["address"]
+        threading.Thread(target=self.listen_for_debugger, args=(address,), daemon=True).start()
 
-    def offer(self, address):
-        """Listen for a debugger as soon as the one of the version before has hung up."""
+    def listen_for_debugger(self, address):
+        """Listen for a debugger as soon as the previous version has freed the address."""
         for count in itertools.count():
             try:
-                return self.debug(address, wait=False)
-            except Exception as error:  # noqa: BLE001  # whatever debugpy says is passed on
-                if count == OFFERS:
-                    self.link.say(event="note", text=f"No debugger can attach yet: {error}")
-                time.sleep(PAUSE)
+                return self.start_debugger(address, wait=False)
+            except Exception as error:  # noqa: BLE001  # any error of debugpy is reported
+                if count == DEBUGGER_ATTEMPTS:
+                    self.link.send_report(event="note", text=f"No debugger can attach yet: {error}")
+                time.sleep(DEBUGGER_INTERVAL)
         return None
 
-    def debug(self, address, wait):
+    def start_debugger(self, address, wait):
         import debugpy  # noqa: T100  # the user asked for it
 
         host, _, port = address.rpartition(":")
         debugpy.configure(python=sys.executable)
         debugpy.listen((host, int(port)))  # noqa: T100  # see above
-        self.link.say(event="debugger")
+        self.link.send_report(event="debugger")
         if wait:
             debugpy.wait_for_client()  # noqa: T100  # see above
 
-    def leave(self, _order=None):
+    def request_shutdown(self, _order=None):
         os.kill(os.getpid(), signal.SIGTERM)
 
-    def follow(self):
-        """The parent has gone: finish what is running, and not later than that."""
-        self.leave()
-        time.sleep(self.orders["drain"] + LAST)
+    def exit_orphaned(self):
+        """End after the parent has died: drain, and exit after a deadline."""
+        self.request_shutdown()
+        time.sleep(self.orders["drain"] + ORPHAN_GRACE)
         os._exit(1)
 
 
-def told_to_go(app):
-    """How uvicorn's server tells the parent that it has begun, and that it takes no more."""
+def build_server_mixin(app):
+    """Build a mixin of uvicorn's server that reports its start and its shutdown."""
     import asyncio
 
-    class Told:
+    class ShutdownReporter:
         loop = None
 
         async def startup(self, sockets=None):
             self.loop = asyncio.get_running_loop()
             try:
                 await super().startup(sockets)
-            finally:  # some versions of uvicorn leave by SystemExit
-                app.started(self)
+            finally:  # some versions of uvicorn raise SystemExit
+                app.report_start(self)
 
         def handle_exit(self, sig, frame):
             super().handle_exit(sig, frame)
             if self.loop is not None:
-                self.loop.call_soon_threadsafe(self.refuse)
+                self.loop.call_soon_threadsafe(self.close_listeners)
 
-        def refuse(self):
+        def close_listeners(self):
             """Leave new connections to the next version at once, not at the next tick."""
             if not app.log.disabled:
-                app.log.disabled = True  # that a stream is cut off is no news for a terminal
+                app.log.disabled = True  # uvicorn would log each stream that is cut off
                 for server in self.servers:
                     server.close()
-                app.link.say(event="closed")
+                app.link.send_report(event="closed")
 
         async def shutdown(self, sockets=None):
-            self.refuse()
-            await asyncio.sleep(BREATH)
+            self.close_listeners()
+            await asyncio.sleep(ACCEPT_GRACE)
             await super().shutdown(sockets)
 
-    return Told
+    return ShutdownReporter
 
 
-def two_calls(target):
-    """An application of ASGI 2, which is called twice, as one of ASGI 3."""
+def wrap_asgi2(target):
+    """Wrap an ASGI 2 application, which is called twice, as an ASGI 3 application."""
 
-    async def called(scope, receive, send):
+    async def app(scope, receive, send):
         await target(scope)(receive, send)
 
-    return called
+    return app
 
 
 HERE = Path(__file__).resolve().parent

@@ -1,4 +1,4 @@
-"""What ``mastra dev`` says on the terminal: in colour there, plainly elsewhere."""
+"""The output of ``mastra dev``: colored on a terminal, plain elsewhere."""
 
 from __future__ import annotations
 
@@ -14,121 +14,164 @@ import click
 
 from mastra_deployer.dev.app_error import Problem
 
-__all__ = ("Screen", "curl")
+__all__ = ("Screen", "format_curl")
 
-_NAMED = 2  # changed files named in a line; of more, the number
+_MAX_FILES = 2  # names of changed files in a line; others are counted
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 class Screen:
-    """Lines on stderr, beside the app's own; with ``--json``, an object for each on stdout."""
+    """Prints lines to stderr; with ``--json``, an object for each event to stdout.
+
+    :param as_json: print JSON objects.
+    """
 
     def __init__(self, *, as_json: bool = False) -> None:
         self._json = as_json
 
     def step(self, text: str) -> None:
-        """A piece of work begins."""
-        if not self._event("step", message=text):
-            self._line(text, dim=True)
+        """Report the start of a step.
+
+        :param text: what the step does.
+        """
+        if not self._emit_event("step", message=text):
+            self._print_line(text, dim=True)
 
     def advance(self, done: int, total: int, unit: str = "B") -> None:
-        """How far it is, which is not shown here."""
+        """Ignore progress of a step.
+
+        :param done: amount that is done.
+        :param total: amount in all.
+        :param unit: of both amounts.
+        """
 
     def note(self, text: str, hint: str = "") -> None:
-        """Something worth knowing that stops nothing."""
-        if not self._event("note", message=text, hint=hint):
+        """Print a note that stops nothing.
+
+        :param text: the note.
+        :param hint: what to do about it.
+        """
+        if not self._emit_event("note", message=text, hint=hint):
             self._echo(self._style("note: ", fg="yellow") + text)
             if hint:
                 self._echo(f"  {hint}")
 
-    def ready(self, name: str, url: str, registry: Mapping[str, Any], seconds: float) -> None:
-        """The first version serves."""
-        example = curl(url, registry["example"])
-        took = _milliseconds(seconds)
-        if self._event("ready", url=url, ms=took, curl=example, pid=os.getpid()):
+    def show_ready(self, name: str, url: str, registry: Mapping[str, Any], seconds: float) -> None:
+        """Report that the first version serves.
+
+        :param name: of the project.
+        :param url: of the app.
+        :param registry: what the app has.
+        :param seconds: that the start took.
+        """
+        example = format_curl(url, registry["example"])
+        milliseconds = _to_milliseconds(seconds)
+        if self._emit_event("ready", url=url, ms=milliseconds, curl=example, pid=os.getpid()):
             return
-        self._echo(f"{self._style('mastra dev', bold=True)}: {name} is ready in {took} ms")
+        self._echo(f"{self._style('mastra dev', bold=True)}: {name} is ready in {milliseconds} ms")
         self._echo(f"  {self._style(url, fg='cyan', bold=True)}")
-        for line in _served(registry):
+        for line in _list_routes(registry):
             self._echo(f"  {line}")
         self._echo(f"  try: {example}")
         if registry["kind"] == "mastra":
-            self._echo(f"  or in a browser: {studio(url, _prefix(registry))}")
+            command = format_studio_command(url, _get_api_prefix(registry))
+            self._echo(f"  or in a browser: {command}")
 
-    def reloaded(self, names: Collection[str], seconds: float) -> None:
-        """A newer version serves."""
-        took = _milliseconds(seconds)
-        if not self._event("reloaded", ms=took, files=sorted(names)):
-            self._line(f"{self._style('reloaded', fg='green')} in {took} ms: {_files(names)}")
+    def show_reload(self, names: Collection[str], seconds: float) -> None:
+        """Report that a newer version serves.
 
-    def broken(self, problem: Problem, url: str, *, kept: bool) -> None:
-        """What was saved does not work."""
-        where = f"{problem.file}:{problem.line}: " if problem.file else ""
+        :param names: of the changed files.
+        :param seconds: that the reload took.
+        """
+        milliseconds = _to_milliseconds(seconds)
+        if not self._emit_event("reloaded", ms=milliseconds, files=sorted(names)):
+            label = self._style("reloaded", fg="green")
+            self._print_line(f"{label} in {milliseconds} ms: {_format_files(names)}")
+
+    def show_problem(self, problem: Problem, url: str, *, kept: bool) -> None:
+        """Report that the saved version does not work.
+
+        :param problem: of the version.
+        :param url: of the app.
+        :param kept: whether an earlier version serves.
+        """
+        location = f"{problem.file}:{problem.line}: " if problem.file else ""
         message = _CONTROL.sub("?", problem.message)
-        told = {"message": message, "hint": problem.hint, "file": problem.file}
-        if self._event("broken", **told, line=problem.line, kept=kept, url=url):
+        data = {"message": message, "hint": problem.hint, "file": problem.file}
+        if self._emit_event("broken", **data, line=problem.line, kept=kept, url=url):
             return
-        self._line(f"{self._style('broken', fg='red', bold=True)}: {where}{message}")
+        self._print_line(f"{self._style('broken', fg='red', bold=True)}: {location}{message}")
         source = dict(problem.code).get(problem.line, "")
         if source:
             self._echo(f"{problem.line:8} | {_CONTROL.sub('?', source)}")
         if problem.hint:
             self._echo(f"  {problem.hint}")
-        rest = "the last good version answers" if kept else "nothing answers but this error"
-        self._echo(f"  Until it is mended, {rest}: {url}")
+        if kept:
+            self._echo(f"  The last working version still serves requests: {url}")
+        else:
+            self._echo(f"  Every request is answered with this error: {url}")
 
-    def _event(self, kind: str, **what: Any) -> bool:
+    def _emit_event(self, kind: str, **data: Any) -> bool:
+        """Print an event with ``--json``, and return whether that is on."""
         if self._json:
-            click.echo(json.dumps({"event": kind, **what}))
+            click.echo(json.dumps({"event": kind, **data}))
         return self._json
 
-    def _line(self, text: str, *, dim: bool = False) -> None:
-        moment = self._style(time.strftime("%H:%M:%S"), dim=True)
-        self._echo(f"{moment} {self._style(text, dim=True) if dim else text}")
+    def _print_line(self, text: str, *, dim: bool = False) -> None:
+        timestamp = self._style(time.strftime("%H:%M:%S"), dim=True)
+        self._echo(f"{timestamp} {self._style(text, dim=True) if dim else text}")
 
     def _echo(self, text: str) -> None:
-        # Off a terminal click itself takes the colours out.
+        # click removes the colors where the output is no terminal.
         click.echo(text, err=True)
 
-    def _style(self, text: str, **how: Any) -> str:
-        return text if os.environ.get("NO_COLOR") else click.style(text, **how)
+    def _style(self, text: str, **styles: Any) -> str:
+        return text if os.environ.get("NO_COLOR") else click.style(text, **styles)
 
 
-def curl(url: str, example: Mapping[str, Any]) -> str:
-    """A command line that makes a request of the app."""
-    words = ["curl", "-s", url + example["path"]]
+def format_curl(url: str, example: Mapping[str, Any]) -> str:
+    """Return a command line that sends a request to the app.
+
+    :param url: of the app.
+    :param example: method, path and body of the request.
+    """
+    command = ["curl", "-s", url + example["path"]]
     if example["method"] != "GET" or example["body"] is not None:
-        words += ["-H", "content-type: application/json", "-d", json.dumps(example["body"])]
-    return shlex.join(words)
+        command += ["-H", "content-type: application/json", "-d", json.dumps(example["body"])]
+    return shlex.join(command)
 
 
-def studio(url: str, prefix: str) -> str:
-    """A command line that opens Studio on the app."""
+def format_studio_command(url: str, prefix: str) -> str:
+    """Return a command line that serves Studio for the app.
+
+    :param url: of the app.
+    :param prefix: path of the app's API.
+    """
     return shlex.join(["mastra", "studio", url, *(["--api-prefix", prefix] * (prefix != "/api"))])
 
 
-def _prefix(registry: Mapping[str, Any]) -> str:
+def _get_api_prefix(registry: Mapping[str, Any]) -> str:
     prefix: str = registry.get("serve", {}).get("api_prefix", "/api")
     return prefix
 
 
-def _served(registry: Mapping[str, Any]) -> Sequence[str]:
+def _list_routes(registry: Mapping[str, Any]) -> Sequence[str]:
     if registry["kind"] != "mastra":
         return [f"{methods} {path}" for methods, path in registry["routes"]]
-    shapes = (("agents", "generate"), ("workflows", "start-async"), ("tools", "execute"))
-    prefix = _prefix(registry)
+    actions = (("agents", "generate"), ("workflows", "start-async"), ("tools", "execute"))
+    prefix = _get_api_prefix(registry)
     return [
-        f"POST {prefix}/{what}/{key}/{verb}"
-        for what, verb in shapes
-        for key in registry.get(what, ())
+        f"POST {prefix}/{kind}/{key}/{action}"
+        for kind, action in actions
+        for key in registry.get(kind, ())
     ]
 
 
-def _files(names: Collection[str]) -> str:
-    first = sorted(names)[:_NAMED]
+def _format_files(names: Collection[str]) -> str:
+    first = sorted(names)[:_MAX_FILES]
     more = len(names) - len(first)
     return ", ".join(first) + (f" and {more} more" if more else "")
 
 
-def _milliseconds(seconds: float) -> int:
+def _to_milliseconds(seconds: float) -> int:
     return round(seconds * 1000)

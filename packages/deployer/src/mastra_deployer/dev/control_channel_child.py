@@ -1,4 +1,4 @@
-"""The socket between a version of the app and its parent, as the version sees it."""
+"""The child's end of the socket between a version of the app and its parent."""
 
 import contextlib
 import json
@@ -11,8 +11,8 @@ import threading
 READ = 65536
 
 
-class Link:
-    """The socket to the parent, read by a thread, so that a hanging import hears its end too."""
+class ControlChannel:
+    """The socket to the parent; a thread reads it, also while an import hangs."""
 
     def __init__(self, channel):
         os.set_inheritable(channel, False)
@@ -20,7 +20,7 @@ class Link:
         self.orders = queue.Queue()
         self.handlers = {}
         self.descriptors = []
-        self.orphaned = lambda: os._exit(1)
+        self.on_disconnect = lambda: os._exit(1)
         threading.Thread(target=self.listen, name="mastra-dev", daemon=True).start()
 
     def listen(self):
@@ -31,7 +31,7 @@ class Link:
             except OSError:
                 data = b""
             if not data:
-                return self.orphaned()
+                return self.on_disconnect()
             self.descriptors += descriptors
             *lines, rest = (rest + data).split(b"\n")
             for order in map(json.loads, lines):
@@ -40,20 +40,20 @@ class Link:
     def wait(self, do):
         order = self.orders.get()
         if order["do"] != do:
-            self.leave()  # told to leave before it came to that
+            self.exit_process()  # the parent ended this version before it was used
         return order
 
-    def listener(self):
+    def receive_listener(self):
         listener = socket.socket(fileno=self.descriptors.pop())
         listener.set_inheritable(False)
         return listener
 
-    def say(self, **report):
-        with contextlib.suppress(OSError):  # the parent has gone; the other thread sees to it
+    def send_report(self, **report):
+        with contextlib.suppress(OSError):  # the parent has ended; the thread handles that
             self.socket.sendall(json.dumps(report).encode() + b"\n")
 
-    def leave(self):
-        """End the process; threads that the app started must not keep it."""
+    def exit_process(self):
+        """End the process, also while threads of the app run."""
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)

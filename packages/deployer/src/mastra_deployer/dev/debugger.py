@@ -1,38 +1,43 @@
-"""A debugger: debugpy of the project's own environment."""
+"""Support for debugpy, which must be installed in the project's environment."""
 
 from __future__ import annotations
 
 import subprocess
 
 from mastra_core.errors import ConfigError
-from mastra_deployer.dev.ports import port_number
-from mastra_deployer.dev.runtime import install_line
+from mastra_deployer.dev.ports import parse_port
+from mastra_deployer.dev.runtime import format_install_command
 from mastra_deployer.project.interpreters import Interpreter
 
-__all__ = ("debug_address", "require_debugpy")
+__all__ = ("parse_debug_address", "require_debugpy")
 
-_LOOK = "import sys,importlib.util as u; sys.exit(u.find_spec('debugpy') is None)"
+_FIND_SCRIPT = "import sys,importlib.util as u; sys.exit(u.find_spec('debugpy') is None)"
 
 
-def debug_address(text: str) -> str:
-    """``[HOST:]PORT`` as ``host:port``.
+def parse_debug_address(text: str) -> str:
+    """Parse ``[HOST:]PORT`` to ``host:port``.
 
-    :raises ConfigError: when it is none.
+    :param text: the value of ``--debug``.
+    :raises ConfigError: for an invalid port.
     """
     host, _, port = text.rpartition(":")
-    return f"{host or '127.0.0.1'}:{port_number(port, '--debug')}"
+    return f"{host or '127.0.0.1'}:{parse_port(port, '--debug')}"
 
 
 def require_debugpy(interpreter: Interpreter) -> None:
-    """Make sure that the project's Python has it.
+    """Raise where the project's Python lacks debugpy.
 
-    :raises ConfigError: with the line that installs it.
+    :param interpreter: of the project.
+    :raises ConfigError: with the command that installs debugpy.
     """
     done = subprocess.run(
-        [interpreter.path, "-c", _LOOK], stdin=subprocess.DEVNULL, capture_output=True, check=False
+        [interpreter.path, "-c", _FIND_SCRIPT],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
     )
     if done.returncode:
         raise ConfigError(
-            f"--debug needs debugpy, and {interpreter.path!r} has none.",
-            f"Install it there: {install_line(interpreter, 'debugpy')}.",
+            f"--debug needs debugpy, and {interpreter.path!r} does not have it.",
+            f"Install it there: {format_install_command(interpreter, 'debugpy')}.",
         )

@@ -1,4 +1,4 @@
-"""A problem as an answer: HTML for people, problem details for programs."""
+"""Renders a problem as a response: HTML for browsers, problem details for programs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from html import escape
 from mastra_deployer.dev.app_error import Problem
 from mastra_deployer.dev.middleware_child import PROBE
 
-__all__ = ("problem_json", "render", "render_far")
+__all__ = ("render_page", "render_problem_details", "render_redacted_page")
 
 _STYLE = """\
 body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:3rem auto;padding:0 1rem;
@@ -20,11 +20,11 @@ mark{background:#d333;color:inherit;display:inline-block;min-width:100%}
 small{opacity:.7}
 """
 _SCRIPT = """\
-const shown = %s;
+const current = %s;
 setInterval(async () => {
   try {
     const state = await (await fetch("%s", {cache: "no-store"})).json();
-    if (state.problem !== shown) location.reload();
+    if (state.problem !== current) location.reload();
   } catch {}
 }, 400);
 """
@@ -37,53 +37,58 @@ _PAGE = """\
 <style>{style}</style>
 <noscript><meta http-equiv="refresh" content="2"></noscript>
 {body}
-<p><small>mastra dev: this page goes away when the file is mended.</small></p>
+<p><small>mastra dev: this page reloads when the file is fixed.</small></p>
 <script>{script}</script>
 </html>
 """
 
 
-def render(problem: Problem, number: str, *, kept: bool) -> str:
-    """The page for the developer: what, where, the lines around, the cure.
+def render_page(problem: Problem, number: str, *, kept: bool) -> str:
+    """Render the page for the developer: message, location, lines around it, and hint.
 
-    :param number: by which the page knows when it is outdated.
-    :param kept: whether an earlier version still answers.
+    :param problem: to show.
+    :param number: by which the page detects that it is outdated.
+    :param kept: whether an earlier version serves.
     """
     parts = [f"<h1>{escape(problem.message)}</h1>"]
     if problem.file:
         parts.append(f"<p><code>{escape(problem.file)}:{problem.line}</code></p>")
     if problem.code:
-        parts.append(f"<pre><code>{_code(problem)}</code></pre>")
+        parts.append(f"<pre><code>{_render_code(problem)}</code></pre>")
     if problem.hint:
         parts.append(f"<p>{escape(problem.hint)}</p>")
     if len(problem.path) > 1:
         steps = "\n".join(escape(f"{file}:{line}  {text}") for file, line, text in problem.path)
         parts.append(f"<pre>{steps}</pre>")
     if kept:
-        parts.append("<p>The last good version still answers requests to the API.</p>")
-    return _page("\n".join(parts), number)
+        parts.append("<p>The last working version still serves requests to the API.</p>")
+    return _render_html("\n".join(parts), number)
 
 
-def render_far(number: str) -> str:
-    """The page for everybody else: no source line leaves this machine."""
-    return _page("<h1>The app is broken. Its developer's terminal says why.</h1>", number)
+def render_redacted_page(number: str) -> str:
+    """Render the page for other machines, without the source code.
+
+    :param number: by which the page detects that it is outdated.
+    """
+    return _render_html("<h1>The app is broken. The developer's terminal shows why.</h1>", number)
 
 
-def problem_json(problem: Problem | None, status: int) -> str:
-    """Problem details (RFC 9457), with ``error`` for clients of Mastra.
+def render_problem_details(problem: Problem | None, status: int) -> str:
+    """Render problem details (RFC 9457), with ``error`` for clients of Mastra.
 
-    :param problem: ``None`` for those who are not told.
+    :param problem: to show; ``None`` for other machines, which get no details.
+    :param status: of the response.
     """
     title = "The app does not start."
     detail = title
     if problem is not None:
-        where = f"{problem.file}:{problem.line}: " if problem.file else ""
-        detail = where + problem.message
-    told = {"type": "about:blank", "title": title, "status": status}
-    return json.dumps({**told, "detail": detail, "error": detail})
+        location = f"{problem.file}:{problem.line}: " if problem.file else ""
+        detail = location + problem.message
+    data = {"type": "about:blank", "title": title, "status": status}
+    return json.dumps({**data, "detail": detail, "error": detail})
 
 
-def _code(problem: Problem) -> str:
+def _render_code(problem: Problem) -> str:
     lines = []
     for number, text in problem.code:
         line = escape(f"{number:5}  {text}")
@@ -91,6 +96,6 @@ def _code(problem: Problem) -> str:
     return "\n".join(lines)
 
 
-def _page(body: str, number: str) -> str:
+def _render_html(body: str, number: str) -> str:
     script = _SCRIPT % (json.dumps(number), PROBE)
     return _PAGE.format(title="broken", style=_STYLE, body=body, script=script)

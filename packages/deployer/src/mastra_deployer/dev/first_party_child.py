@@ -1,4 +1,4 @@
-"""How the project's own modules are imported: never from bytecode that a save has outdated."""
+"""Imports the project's own modules, and never from bytecode that a save has outdated."""
 
 import sys
 import time
@@ -6,15 +6,15 @@ from importlib import machinery
 from pathlib import Path
 
 OTHERS = ("site-packages", "dist-packages", "node_modules")
-FRESH = 2  # seconds; bytecode knows the time of its source in whole seconds only
+FRESH = 2  # seconds; bytecode records the time of its source in whole seconds only
 _replaced = {}
 
 
-class FirstParty(machinery.SourceFileLoader):
-    """Python's own loader, but for two things.
+class FirstPartyLoader(machinery.SourceFileLoader):
+    """Python's own loader with two differences.
 
-    A file that was just saved leaves no bytecode: saved again within the second, at the same
-    size, it would pass for the old one. And the entry file is read without its deployer.
+    A file that was just saved gets no bytecode: after a second save within the second and at the
+    same size, the bytecode would be taken for current. The entry file is read without its deployer.
     """
 
     def get_data(self, path):
@@ -22,7 +22,7 @@ class FirstParty(machinery.SourceFileLoader):
 
     def path_stats(self, path):
         if Path(path).resolve() in _replaced:
-            raise OSError  # whatever bytecode there is belongs to another text
+            raise OSError  # existing bytecode belongs to the original text
         return super().path_stats(path)
 
     def set_data(self, path, data, *, _mode=0o666):
@@ -31,17 +31,18 @@ class FirstParty(machinery.SourceFileLoader):
 
 
 def install(root):
-    """Use it for everything below ``root`` that is not an installed package."""
+    """Use the loader for everything below ``root`` that is not an installed package."""
     root = Path(root).resolve()
     kinds = (
         (machinery.ExtensionFileLoader, machinery.EXTENSION_SUFFIXES),
-        (FirstParty, machinery.SOURCE_SUFFIXES),
+        (FirstPartyLoader, machinery.SOURCE_SUFFIXES),
         (machinery.SourcelessFileLoader, machinery.BYTECODE_SUFFIXES),
     )
 
     def finder(path):
-        place = Path(path).resolve()
-        if not place.is_relative_to(root) or not place.is_dir() or set(OTHERS) & set(place.parts):
+        directory = Path(path).resolve()
+        is_installed = set(OTHERS) & set(directory.parts)
+        if not directory.is_relative_to(root) or not directory.is_dir() or is_installed:
             raise ImportError("not the project's own", path=path)
         return machinery.FileFinder(path, *kinds)
 
@@ -50,5 +51,5 @@ def install(root):
 
 
 def replace(file, content):
-    """Take ``content`` for what is in ``file``."""
+    """Read ``content`` in place of what is in ``file``."""
     _replaced[Path(file).resolve()] = content

@@ -1,4 +1,4 @@
-"""Which ``mastra dev`` runs in a project: the second one is told of the first."""
+"""Records which ``mastra dev`` runs in a project, so that a second one can name it."""
 
 from __future__ import annotations
 
@@ -12,16 +12,21 @@ from mastra_core.errors import ConfigError
 from mastra_core.pipeline import Project
 from mastra_deployer.files.directories import local_directory
 
-__all__ = ("Running",)
+__all__ = ("InstanceFile",)
 
 
-class Running:
-    """The note that the first one leaves in ``.mastra-local``; the system frees it at its end."""
+class InstanceFile:
+    """The locked file in ``.mastra-local``; the system releases the lock when the process ends.
+
+    :param project: that ``mastra dev`` runs in.
+    """
 
     def __init__(self, project: Project) -> None:
         self._file: IO[str] | None = None
         self.other: dict[str, Any] = {}
-        with contextlib.suppress(ConfigError, OSError):  # a disk that cannot be written is no harm
+        with contextlib.suppress(
+            ConfigError, OSError
+        ):  # the file is optional: the disk may be read-only
             self._file = (local_directory(project) / "dev.json").open("a+", encoding="utf-8")
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -30,7 +35,10 @@ class Running:
                 self._file = None
 
     def write(self, url: str) -> None:
-        """Say who runs, and where."""
+        """Write this process's id and address.
+
+        :param url: of the app.
+        """
         if self._file is not None:
             with contextlib.suppress(OSError):
                 self._file.truncate(0)
@@ -38,7 +46,7 @@ class Running:
                 self._file.flush()
 
     def close(self) -> None:
-        """Take the note away."""
+        """Empty the file and release the lock."""
         if self._file is not None:
             with contextlib.suppress(OSError):
                 self._file.truncate(0)
@@ -47,6 +55,6 @@ class Running:
     def _read(self, file: IO[str]) -> dict[str, Any]:
         file.seek(0)
         with file, contextlib.suppress(ValueError):
-            found: dict[str, Any] = json.load(file)
-            return found
+            data: dict[str, Any] = json.load(file)
+            return data
         return {"pid": "unknown", "url": "about to start"}

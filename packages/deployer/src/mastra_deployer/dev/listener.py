@@ -1,12 +1,12 @@
-"""Where the app is reached: one listening socket for as long as ``mastra dev`` runs."""
+"""The app's address: one listening socket for as long as ``mastra dev`` runs."""
 
 from __future__ import annotations
 
 import socket
 
 from mastra_core.pipeline import Report
-from mastra_deployer.dev.instance import Running
-from mastra_deployer.dev.ports import listen, listen_near, url_of
+from mastra_deployer.dev.instance import InstanceFile
+from mastra_deployer.dev.ports import listen, listen_near, to_url
 
 __all__ = ("Address",)
 
@@ -14,41 +14,47 @@ _PORT = 3000
 
 
 class Address:
-    """Bound once, before or after the first import: the app may say which port it prefers.
+    """A socket that is bound once; after the first import, where the app may name a port.
 
-    :param named: the port the user named; ``None`` lets the next free one be taken.
-    :raises ConfigError: when the named one cannot be had.
+    :param host: address to bind.
+    :param port: to bind at once; ``None`` for the app's preferred port or a free one near it.
+    :param instance: receives the address.
+    :param report: receives notes.
+    :raises ConfigError: when the port cannot be bound.
     """
 
-    def __init__(self, host: str, named: int | None, running: Running, report: Report) -> None:
+    def __init__(self, host: str, port: int | None, instance: InstanceFile, report: Report) -> None:
         self._host = host
-        self._running = running
+        self._running = instance
         self._report = report
         self._listener: socket.socket | None = None
         other = "mastra dev (pid {pid}) runs in this project already: {url}".format(
-            **{"pid": 0, "url": "", **running.other}
+            **{"pid": 0, "url": "", **instance.other}
         )
-        if running.other:
-            report.note(f"Another {other}.", "Both serve what is saved, each on its own port.")
-        if named is not None:
-            self._keep(listen(host, named, f"Another {other}." if running.other else ""))
+        if instance.other:
+            report.note(f"Another {other}.", "Both serve the saved app, each on its own port.")
+        if port is not None:
+            self._set_listener(listen(host, port, f"Another {other}." if instance.other else ""))
 
-    def bind(self, wanted: int = _PORT) -> socket.socket:
-        """The listening socket, on ``wanted`` or near it where none is there yet."""
+    def bind(self, preferred: int = _PORT) -> socket.socket:
+        """Return the listening socket; bind it on the first call.
+
+        :param preferred: port; the next free one is bound where it is taken.
+        """
         if self._listener is not None:
             return self._listener
-        listener = listen_near(self._host, wanted)
+        listener = listen_near(self._host, preferred)
         port = listener.getsockname()[1]
-        if port != wanted:
-            self._report.note(f"Port {wanted} is taken: using {port}.", "--port names another.")
-        return self._keep(listener)
+        if port != preferred:
+            self._report.note(f"Port {preferred} is taken: using {port}.", "--port names another.")
+        return self._set_listener(listener)
 
     @property
     def url(self) -> str:
-        """Of the app; only once it is bound."""
-        return url_of(self.bind())
+        """The app's URL; it binds the socket."""
+        return to_url(self.bind())
 
-    def _keep(self, listener: socket.socket) -> socket.socket:
+    def _set_listener(self, listener: socket.socket) -> socket.socket:
         self._listener = listener
-        self._running.write(url_of(listener))
+        self._running.write(to_url(listener))
         return listener

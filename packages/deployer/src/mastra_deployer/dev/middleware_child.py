@@ -1,19 +1,19 @@
-"""What stands before the app in development: a line a request, and a page when a save broke it."""
+"""Middleware of the app in development: logs requests, and shows a page after a broken save."""
 
 import json
 import os
 import sys
 import time
 
-PROBE = "/__mastra/dev"  # where the page asks whether it is still true
+PROBE = "/__mastra/dev"  # where the page polls whether it is outdated
 LOCAL = ("127.0.0.1", "::1", "localhost")
 
 
-class Front:
-    """The app, and what a developer wants to see of it.
+class DevMiddleware:
+    """Wraps the app.
 
-    Every answer ends its connection. A kept one would go on asking this version after the next
-    has taken over, and would be cut at the very moment of a request.
+    Every response closes its connection. A kept-alive connection would go on to use this version
+    after the next one has taken over, and would be cut while a request is sent.
     """
 
     def __init__(self, app, quiet):
@@ -21,71 +21,74 @@ class Front:
         self.quiet = quiet
         self.page = None
         self.error = None
-        self.state = getattr(app, "state", None)  # where the server says that it drains
-        self.colour = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+        self.state = getattr(app, "state", None)  # where the server sets that it drains
+        self.use_colors = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
 
     async def __call__(self, scope, receive, send):
         if scope["type"] == "lifespan":
-            return await self.lifespan(scope, receive, send)
+            return await self.handle_lifespan(scope, receive, send)
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         if scope["path"] == PROBE:
-            return await answer(send, 200, "application/json", probe(self.page))
-        if self.page and wants_page(scope):
-            text = self.page["near" if is_near(scope) else "far"]
-            return await answer(send, 500, "text/html; charset=utf-8", text)
-        return await self.request(scope, receive, send)
+            return await send_response(send, 200, "application/json", format_probe(self.page))
+        if self.page and is_page_request(scope):
+            text = self.page["near" if is_local_request(scope) else "far"]
+            return await send_response(send, 500, "text/html; charset=utf-8", text)
+        return await self.handle_request(scope, receive, send)
 
-    async def lifespan(self, scope, receive, send):
-        """Keep what is raised: the server itself only says that the start failed."""
+    async def handle_lifespan(self, scope, receive, send):
+        """Store the exception: the server only reports that the start failed."""
         try:
             await self.app(scope, receive, send)
         except BaseException as error:
             self.error = error
             raise
 
-    async def request(self, scope, receive, send):
-        started = time.perf_counter()
-        status = 500  # of an answer that never began
+    async def handle_request(self, scope, receive, send):
+        start = time.perf_counter()
+        status = 500  # of a response that never started
 
         async def watch(message):
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message = {**message, "headers": closing(scope, message.get("headers", ()))}
+                message = {
+                    **message,
+                    "headers": add_connection_close(scope, message.get("headers", ())),
+                }
             await send(message)
 
         try:
             await self.app(scope, receive, watch)
         finally:
             if not self.quiet:
-                self.told(scope, status, (time.perf_counter() - started) * 1000)
+                self.log_request(scope, status, (time.perf_counter() - start) * 1000)
 
-    def told(self, scope, status, milliseconds):
-        # As it was sent, in percent signs: decoded it could draw on the terminal. No query, which
-        # is where tokens are.
+    def log_request(self, scope, status, milliseconds):
+        # The path stays percent-encoded, since control characters would reach the terminal. The
+        # query is left out, since it may have tokens.
         path = scope.get("raw_path") or scope["path"].encode("ascii", "backslashreplace")
         path = path.partition(b"?")[0].decode("latin-1")
         path = "".join(each if "!" <= each <= "~" else "?" for each in path)
-        moment, code = time.strftime("%H:%M:%S"), str(status)
-        if self.colour:
-            shade = {2: 32, 3: 36, 4: 33, 5: 31}.get(status // 100, 0)
-            moment, code = f"\x1b[2m{moment}\x1b[0m", f"\x1b[{shade}m{code}\x1b[0m"
-        line = f"{moment} {scope['method']} {path} {code} {milliseconds:.0f} ms\n"
+        timestamp, code = time.strftime("%H:%M:%S"), str(status)
+        if self.use_colors:
+            color = {2: 32, 3: 36, 4: 33, 5: 31}.get(status // 100, 0)
+            timestamp, code = f"\x1b[2m{timestamp}\x1b[0m", f"\x1b[{color}m{code}\x1b[0m"
+        line = f"{timestamp} {scope['method']} {path} {code} {milliseconds:.0f} ms\n"
         sys.stderr.write(line)
         sys.stderr.flush()
 
 
-def closing(scope, headers):
+def add_connection_close(scope, headers):
     headers = list(headers)
-    given = any(bytes(name).lower() == b"connection" for name, _ in headers)
-    if given or not scope.get("http_version", "1.1").startswith("1"):
+    has_header = any(bytes(name).lower() == b"connection" for name, _ in headers)
+    if has_header or not scope.get("http_version", "1.1").startswith("1"):
         return headers
     return [*headers, (b"connection", b"close")]
 
 
-def wants_page(scope):
-    """Whether a person is looking: a page is opened, not fetched by a script."""
+def is_page_request(scope):
+    """Return whether a browser opens a page, rather than a script fetching it."""
     headers = {bytes(name).lower(): bytes(value) for name, value in scope["headers"]}
     return (
         scope["method"] in ("GET", "HEAD")
@@ -94,26 +97,26 @@ def wants_page(scope):
     )
 
 
-def is_near(scope):
+def is_local_request(scope):
     headers = {bytes(name).lower(): bytes(value) for name, value in scope["headers"]}
     client = (scope.get("client") or ("",))[0]
-    return is_own(client, headers.get(b"host", b"").decode("latin-1"))
+    return is_loopback_request(client, headers.get(b"host", b"").decode("latin-1"))
 
 
-def is_own(client, host):
-    """Whether this machine asks, under its own name: what is shown has source lines in it.
+def is_loopback_request(client, host):
+    """Return whether this machine sent the request to a loopback name.
 
-    A page of another name that leads to this address must not read them either.
+    The page has source code. Another site whose name resolves to this address must not read it.
     """
     bare = host if host.endswith("]") or ":" not in host else host.rpartition(":")[0]
     return client in LOCAL and bare.strip("[]") in LOCAL
 
 
-def probe(page):
+def format_probe(page):
     return json.dumps({"problem": page["id"] if page else ""})
 
 
-async def answer(send, status, kind, text):
+async def send_response(send, status, kind, text):
     body = text.encode()
     headers = [
         (b"content-type", kind.encode()),

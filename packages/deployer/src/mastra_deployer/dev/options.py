@@ -1,4 +1,4 @@
-"""What the user asked ``mastra dev`` for, and what the project says to that."""
+"""The options of ``mastra dev``, and what they select in the project."""
 
 from __future__ import annotations
 
@@ -12,27 +12,31 @@ from pathlib import Path
 from mastra_core.errors import ConfigError, MastraError
 from mastra_core.pipeline import Project
 from mastra_deployer.bundler.sources.strip_deployer import blank_deployer
-from mastra_deployer.dev.ports import port_number
+from mastra_deployer.dev.ports import parse_port
 from mastra_deployer.dev.version import Launch
 from mastra_deployer.project.deployer_argument import read_deployer
 from mastra_deployer.project.discovery import find_project
 from mastra_deployer.project.environment import DEVELOPMENT, read_environment
 from mastra_deployer.project.interpreters import project_interpreter
 
-__all__ = ("DevOptions", "entry_source", "secrets_of")
+__all__ = ("DevOptions", "collect_secrets", "read_entry_source")
 
-_SHORT = 8  # shorter values are words like "debug", which an error may well say
-# For the app: that it is being developed. And its prints show when they are made.
-_ALWAYS = {"MASTRA_DEV": "true", "PYTHONUNBUFFERED": "1"}
+_SHORT = 8  # shorter values may be common words such as "debug"
+# MASTRA_DEV lets the app detect development; unbuffered output appears at once.
+_DEV_ENV = {"MASTRA_DEV": "true", "PYTHONUNBUFFERED": "1"}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DevOptions:
-    """The command line.
+    """The options of the command line.
 
-    :param port: ``None`` where the user named none.
-    :param debug: ``host:port`` on which a debugger is waited for; empty for none.
-    :param quiet: no line for each request.
+    :param directory: of the project.
+    :param app: ``module:attribute``; empty to find it.
+    :param host: address to bind.
+    :param port: port to bind; ``None`` where the user gave none.
+    :param debug: ``host:port`` on which a debugger is awaited; empty for none.
+    :param quiet: do not log requests.
+    :param env_file: variables are read from this file too.
     """
 
     directory: Path
@@ -43,10 +47,10 @@ class DevOptions:
     quiet: bool = False
     env_file: Path | None = None
 
-    def project(self) -> Project:
-        """The project as it is saved now.
+    def find_project(self) -> Project:
+        """Return the project as it is saved now.
 
-        Looking for the entry reads it; one that cannot be read is still the entry.
+        An entry module with a syntax error still counts as the entry module.
         """
         try:
             return find_project(self.directory, self.app)
@@ -55,43 +59,60 @@ class DevOptions:
                 raise
             return find_project(self.directory, "mastra.index:mastra")
 
-    def values(self, project: Project) -> dict[str, str]:
-        """The environment of the app: the real one, ``--env-file`` and the project's files."""
+    def read_values(self, project: Project) -> dict[str, str]:
+        """Return the app's environment: the process's own, ``--env-file`` and the project's files.
+
+        :param project: whose environment files are read.
+        """
         return read_environment(project, self.env_file, DEVELOPMENT)
 
-    def launch(self, project: Project, values: Mapping[str, str], runtime: str = "") -> Launch:
-        """What a process for it is started with."""
+    def build_launch(
+        self, project: Project, values: Mapping[str, str], runtime: str = ""
+    ) -> Launch:
+        """Return the parameters of a process for the project.
+
+        :param project: as it is saved now.
+        :param values: the app's environment.
+        :param runtime: directory with the server's packages; empty where the project has them.
+        """
         return Launch(
             interpreter=project_interpreter(project),
             root=project.root,
             import_root=project.import_root,
-            values={**values, **_ALWAYS, **(_DEBUGGED if self.debug else {})},
+            values={**values, **_DEV_ENV, **(_DEBUG_ENV if self.debug else {})},
             runtime=(runtime,) if runtime else (),
             quiet=self.quiet,
             debug=bool(self.debug),
         )
 
-    def named_port(self, values: Mapping[str, str]) -> int | None:
-        """The port the user wants and no other: ``--port``, else ``PORT``."""
+    def get_port(self, values: Mapping[str, str]) -> int | None:
+        """Return the required port from ``--port`` or ``PORT``, or ``None`` without either.
+
+        :param values: the app's environment.
+        """
         if self.port is not None:
-            return port_number(str(self.port), "--port")
-        return port_number(values["PORT"], "PORT") if values.get("PORT") else None
+            return parse_port(str(self.port), "--port")
+        return parse_port(values["PORT"], "PORT") if values.get("PORT") else None
 
 
-# What pydevd would print about modules that are frozen into the interpreter.
-_DEBUGGED = {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+# Without it, pydevd prints a warning about modules that are frozen into the interpreter.
+_DEBUG_ENV = {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}
 
 
-def secrets_of(values: Mapping[str, str]) -> list[str]:
-    """Values that came from files, the longest first: no error repeats them."""
-    found = {value for name, value in values.items() if name not in os.environ}
-    return sorted((value for value in found if len(value) >= _SHORT), key=len, reverse=True)
+def collect_secrets(values: Mapping[str, str]) -> list[str]:
+    """Return the values that came from files, the longest first; errors must not repeat them.
+
+    :param values: the app's environment.
+    """
+    secrets = {value for name, value in values.items() if name not in os.environ}
+    return sorted((value for value in secrets if len(value) >= _SHORT), key=len, reverse=True)
 
 
-def entry_source(entry: Path) -> bytes | None:
-    """The entry file without its deployer, which a project's Python need not have.
+def read_entry_source(entry: Path) -> bytes | None:
+    """Return the entry file without its deployer, whose package the project may lack.
 
-    ``None`` where there is none to take out, or it cannot be taken out.
+    :param entry: path of the entry file.
+    :returns: the source, or ``None`` where there is no deployer or it cannot be removed.
     """
     with contextlib.suppress(MastraError, SyntaxError, ValueError):
         content = entry.read_bytes()

@@ -1,4 +1,4 @@
-"""The port: bound once by the parent, so that no reload ever frees it."""
+"""Binds the app's port."""
 
 from __future__ import annotations
 
@@ -8,61 +8,73 @@ import socket
 
 from mastra_core.errors import ConfigError
 
-__all__ = ("listen", "listen_near", "port_number", "url_of")
+__all__ = ("listen", "listen_near", "parse_port", "to_url")
 
-_NEXT = 100  # ports tried after the wanted one
+_MAX_PORTS = 100  # tried in order
 
 
-def port_number(text: str, where: str) -> int:
-    """A port as it stands in a flag or variable.
+def parse_port(text: str, where: str) -> int:
+    """Parse the port of an option or a variable.
 
-    :raises ConfigError: when it is none.
+    :param text: the value.
+    :param where: name of the option or the variable, for the error.
+    :raises ConfigError: when the text is not a port.
     """
     if text.isascii() and text.isdigit() and int(text) <= 65535:  # noqa: PLR2004  # the highest port
         return int(text)
-    raise ConfigError(f"{where} is {text!r}.", "Give a number from 0 to 65535; 0 picks a free one.")
+    raise ConfigError(f"{where} is {text!r}.", "Set a number from 0 to 65535; 0 picks a free port.")
 
 
 def listen(host: str, port: int, other: str = "") -> socket.socket:
-    """A listening socket.
+    """Return a listening socket.
 
-    :param other: who is known to be there, for the error.
-    :raises ConfigError: when the address cannot be had.
+    :param host: address to bind.
+    :param port: port to bind; 0 for a free one.
+    :param other: hint that names the process that is known to use the port.
+    :raises ConfigError: when the address cannot be bound.
     """
     try:
-        return _bound(host, port)
-    except (socket.gaierror, UnicodeError):  # found to be none by the look-up itself
+        return _bind(host, port)
+    except (socket.gaierror, UnicodeError):  # the name cannot be resolved
         raise ConfigError(
             f"{host!r} is no address of this machine.", "Pass --host 127.0.0.1, or 0.0.0.0 for all."
         ) from None
     except OSError as error:
         raise ConfigError(
             f"Cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}.",
-            other or "Stop what listens there, or pass another --port (0 picks a free one).",
+            other or "Stop what listens there, or pass another --port (0 picks a free port).",
         ) from None
 
 
 def listen_near(host: str, port: int) -> socket.socket:
-    """A listening socket on that port, or on the next one that is free."""
-    for number in range(port, min(port + _NEXT, 65536)):
+    """Return a listening socket on a port or on the next free one.
+
+    :param host: address to bind.
+    :param port: the first port to try.
+    :raises ConfigError: when the address cannot be bound.
+    """
+    for number in range(port, min(port + _MAX_PORTS, 65536)):
         try:
-            return _bound(host, number)
+            return _bind(host, number)
         except (OSError, UnicodeError) as error:
             if getattr(error, "errno", None) not in (errno.EADDRINUSE, errno.EACCES):
                 return listen(host, number)
     return listen(host, 0)
 
 
-def url_of(listener: socket.socket) -> str:
-    """Where to point a browser: all addresses of a machine include its own."""
+def to_url(listener: socket.socket) -> str:
+    """Return the URL of a socket; a wildcard address becomes loopback.
+
+    :param listener: a bound socket.
+    """
     host, port = listener.getsockname()[:2]
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # compared, not bound
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-def _bound(host: str, port: int) -> socket.socket:
+def _bind(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    socket.getaddrinfo(host, port)  # create_server's own error does not say that this failed
+    socket.getaddrinfo(host, port)  # create_server does not tell this error from others
     listener = socket.create_server((host, port), family=family, backlog=2048)
     listener.setblocking(False)
     return listener

@@ -1,40 +1,42 @@
-"""What an app answers, and one request that works, from the objects themselves."""
+"""Describes an app's routes and builds an example request, from the app's objects."""
 
 import os
 
 
-def look(target, kind):
+def describe_routes(target, kind):
     if kind == "mastra":
-        example = mastra_example(target)
+        example = build_mastra_example(target)
         return {
             "routes": [],
             "example": {**example, "path": target.server.api_prefix + example["path"]},
         }
-    routes = list(of_framework(getattr(target, "routes", ())))
+    routes = list(iter_routes(getattr(target, "routes", ())))
     simple = [path for methods, path in routes if "GET" in methods and "{" not in path]
     path = "/" if "/" in simple or not simple else simple[0]
-    shown = [[", ".join(sorted(methods)), path] for methods, path in routes]
-    return {"routes": shown, "example": {"method": "GET", "path": path, "body": None}}
+    described = [[", ".join(sorted(methods)), path] for methods, path in routes]
+    return {"routes": described, "example": {"method": "GET", "path": path, "body": None}}
 
 
-def mastra_example(mastra):
-    """The first of: an agent without a model, a workflow, an agent with its key, the list."""
+def build_mastra_example(mastra):
+    """Build a request for the first of: an agent without a model, a workflow, an agent whose
+    provider has a key, the list of agents.
+    """
     agents = [(key, agent.info()) for key, agent in mastra.agents.items()]
     for key, info in agents:
         if not info.provider and not info.requires:
-            return generate(key)
+            return build_generate_request(key)
     for key, workflow in mastra.workflows.items():
-        fits, sample = sampled(workflow.input_schema or {})
-        if fits:
+        is_valid, sample = sample_value(workflow.input_schema or {})
+        if is_valid:
             path = f"/workflows/{key}/start-async"
             return {"method": "POST", "path": path, "body": {"inputData": sample}}
     for key, info in agents:
         if has_key(info.provider):
-            return generate(key)
+            return build_generate_request(key)
     return {"method": "GET", "path": "/agents", "body": None}
 
 
-def generate(key):
+def build_generate_request(key):
     path = f"/agents/{key}/generate"
     return {"method": "POST", "path": path, "body": {"messages": "hello"}}
 
@@ -44,12 +46,12 @@ def has_key(provider):
     return bool(name) and bool(os.environ.get(name + "_API_KEY"))
 
 
-def sampled(schema, root=None):
-    """Whether a value can be made up for a JSON schema, and the value."""
+def sample_value(schema, root=None):
+    """Return whether a value could be generated for a JSON schema, and the value."""
     root = root or schema
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
-        return sampled(root.get("$defs", {}).get(name, {"not": {}}), root)
+        return sample_value(root.get("$defs", {}).get(name, {"not": {}}), root)
     for word in ("default", "const"):
         if word in schema:
             return True, schema[word]
@@ -58,16 +60,16 @@ def sampled(schema, root=None):
             return True, schema[word][0]
     for word in ("anyOf", "oneOf"):
         if schema.get(word):
-            return sampled(schema[word][0], root)
+            return sample_value(schema[word][0], root)
     if {"not", "allOf", "pattern", "format"} & schema.keys():
         return False, None
-    return of_type(schema, root)
+    return sample_type(schema, root)
 
 
-def of_type(schema, root):
+def sample_type(schema, root):
     kind = schema.get("type")
     if kind == "object":
-        return of_object(schema, root)
+        return sample_object(schema, root)
     if kind == "array":
         return not schema.get("minItems"), []
     least = schema.get("minimum", 0)
@@ -76,17 +78,17 @@ def of_type(schema, root):
     return kind in simple, simple.get(kind)
 
 
-def of_object(schema, root):
-    made = {}
+def sample_object(schema, root):
+    sample = {}
     for name in schema.get("required", ()):
-        fits, made[name] = sampled(schema.get("properties", {}).get(name, {}), root)
-        if not fits:
+        is_valid, sample[name] = sample_value(schema.get("properties", {}).get(name, {}), root)
+        if not is_valid:
             return False, None
-    return True, made
+    return True, sample
 
 
-def of_framework(routes, prefix=""):
-    """Methods and path of each route of Starlette, FastAPI or Litestar."""
+def iter_routes(routes, prefix=""):
+    """Yield methods and path of each route of Starlette, FastAPI or Litestar."""
     for route in routes:
         path = getattr(route, "path_format", None) or getattr(route, "path", None)
         methods = getattr(route, "methods", None)
@@ -96,4 +98,4 @@ def of_framework(routes, prefix=""):
         if methods:
             yield sorted(set(map(str, methods)) - {"HEAD", "OPTIONS"}), prefix + path
         elif below:
-            yield from of_framework(below, prefix + path)
+            yield from iter_routes(below, prefix + path)

@@ -1,4 +1,4 @@
-"""What serves the app, for a Python whose environment lacks it."""
+"""Installs the server's packages for a project whose environment lacks them."""
 
 from __future__ import annotations
 
@@ -9,21 +9,23 @@ from mastra_core.errors import BuildError, ConfigError
 from mastra_core.pipeline import Project, Report
 from mastra_deployer.project.interpreters import Interpreter
 
-__all__ = ("SERVING", "install_line", "runtime_tree")
+__all__ = ("SERVER_MODULES", "format_install_command", "install_runtime")
 
-# Modules that serve an app; a project need not name the distributions they come from.
-SERVING = frozenset(("litestar", "mastra_core", "mastra_server", "msgspec", "uvicorn"))
+# Modules that serve an app; a project need not depend on their distributions.
+SERVER_MODULES = frozenset(("litestar", "mastra_core", "mastra_server", "msgspec", "uvicorn"))
 
 
 _SERVER = "mastra-server[serve]"
 
 
-def runtime_tree(interpreter: Interpreter, report: Report) -> Path:
-    """A directory with the server and what it needs, for that Python; made once, then kept.
+def install_runtime(interpreter: Interpreter, report: Report) -> Path:
+    """Return a directory with the server and its dependencies; install it once per interpreter.
 
-    It is the tree that a bundle would have, of a project without dependencies of its own.
+    The directory is vendored like that of a bundle of a project without dependencies.
 
-    :raises ConfigError: when it cannot be made, with the line that installs it instead.
+    :param interpreter: of the project.
+    :param report: receives progress.
+    :raises ConfigError: when the installation fails, with the command that installs the server.
     """
     from mastra_deployer.bundler.resolve.closure import OWN, lock_closure
     from mastra_deployer.bundler.vendor.vendor import vendor
@@ -34,28 +36,32 @@ def runtime_tree(interpreter: Interpreter, report: Report) -> Path:
     platform = interpreter.platform
     home = cache_directory("dev") / f"{platform.wheels}-{platform.python}"
     home.mkdir(exist_ok=True)
-    nothing = Project(root=home, import_root=home, module="", attribute="", name="dev")
+    project = Project(root=home, import_root=home, module="", attribute="", name="dev")
     try:
-        with build_lock(local_directory(nothing), report):
-            report.step(f"Installing what serves the app for Python {platform.python}, once")
-            closure = lock_closure(nothing, platform, (_SERVER,), OWN, report)
+        with build_lock(local_directory(project), report):
+            report.step(f"Installing the server for Python {platform.python}, once")
+            closure = lock_closure(project, platform, (_SERVER,), OWN, report)
             tree = home / f"{closure.fingerprint[:16]}-{interpreter.full}"
             if not tree.exists():
-                with scratch_directory(home) as scratch:
-                    made = Path(scratch) / "tree"
-                    vendor(closure, platform, frozenset(), interpreter, made, home / "-", report)
-                    publish(made, tree)
+                with scratch_directory(home) as temporary:
+                    new = Path(temporary) / "tree"
+                    vendor(closure, platform, frozenset(), interpreter, new, home / "-", report)
+                    publish(new, tree)
             return tree
     except BuildError as error:
         raise ConfigError(
-            f"{interpreter.path!r} has no mastra-server, and it could not be fetched: "
+            f"{interpreter.path!r} has no mastra-server, and its installation failed: "
             f"{error.message.partition(chr(10))[0]}",
-            f"Install it there: {install_line(interpreter, shlex.quote(_SERVER))}.",
+            f"Install it there: {format_install_command(interpreter, shlex.quote(_SERVER))}.",
         ) from None
 
 
-def install_line(interpreter: Interpreter, requirement: str) -> str:
-    """The command that installs a distribution for that very Python, whether it has pip or not."""
+def format_install_command(interpreter: Interpreter, requirement: str) -> str:
+    """Return the command that installs a distribution for an interpreter, with pip or with uv.
+
+    :param interpreter: to install for.
+    :param requirement: quoted for a shell.
+    """
     path = Path(interpreter.path)
     if any(path.parent.glob("pip*")):
         return f"{shlex.quote(str(path))} -m pip install {requirement}"

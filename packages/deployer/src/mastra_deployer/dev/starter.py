@@ -1,4 +1,4 @@
-"""Gets a version of the app as far as its import, the fastest way there is."""
+"""Starts a process and imports the app in it, with a standby process for speed."""
 
 from __future__ import annotations
 
@@ -8,21 +8,24 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from mastra_core.pipeline import Project
 from mastra_deployer.bundler.verify.boot import check_found
-from mastra_deployer.dev.app_error import Problem, explained, of_exit
+from mastra_deployer.dev.app_error import Problem, explain, problem_from_exit
 from mastra_deployer.dev.console import Screen
-from mastra_deployer.dev.options import DevOptions, entry_source
-from mastra_deployer.dev.runtime import SERVING, runtime_tree
-from mastra_deployer.dev.version import Launch, Report, Version, stamps
+from mastra_deployer.dev.options import DevOptions, read_entry_source
+from mastra_deployer.dev.runtime import SERVER_MODULES, install_runtime
+from mastra_deployer.dev.version import Launch, Report, Version, read_mtimes
 from mastra_deployer.project.discovery import module_file
 
-__all__ = ("Broken", "Starter")
+__all__ = ("StartError", "Starter")
 
-_SLOW = 10  # seconds of importing after which it is worth a word
-_REST = 0.3  # seconds after a reload in which the machine is the app's alone
+_SLOW = 10  # seconds of importing after which a note is printed
+_PREPARE_DELAY = 0.3  # seconds after a reload, so that preparing does not slow the app down
 
 
-class Broken(Exception):
-    """What was saved does not work; raised and caught inside this package."""
+class StartError(Exception):
+    """The saved app does not start; raised and caught within this package.
+
+    :param problem: of the app.
+    """
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.message)
@@ -30,104 +33,114 @@ class Broken(Exception):
 
 
 class Starter:
-    """Starts processes, and has the next one waiting with the slow libraries imported."""
+    """Starts processes, and keeps a standby process with the slow libraries imported.
+
+    :param options: of the command line.
+    :param screen: receives notes.
+    """
 
     def __init__(self, options: DevOptions, screen: Screen) -> None:
         self._options = options
         self._screen = screen
         self._runtime = ""
         self._preload: Sequence[str] = ()
-        self._places: Mapping[str, int] = {}
-        self._spare: Version | None = None
+        self._package_mtimes: Mapping[str, int] = {}
+        self._standby: Version | None = None
         self._preparing: asyncio.Task[None] | None = None
 
-    async def imported(
+    async def import_app(
         self, project: Project, values: Mapping[str, str], debug: str
     ) -> tuple[Version, Report]:
-        """A process that has imported the app, and what the app has.
+        """Return a process that has imported the app, and the app's registry.
 
-        :raises Broken: when it does not import.
-        :raises ConfigError: when it is no application, or nothing is there to serve it.
+        :param project: as it is saved now.
+        :param values: the app's environment.
+        :param debug: ``host:port`` on which a debugger is awaited; empty for none.
+        :raises StartError: when the import fails.
+        :raises ConfigError: when the object is no application, or the server cannot be installed.
         """
-        launch = self._options.launch(project, values, self._runtime)
-        version, report = await self._tried(launch, project, debug)
+        launch = self._options.build_launch(project, values, self._runtime)
+        version, report = await self._load(launch, project, debug)
         if _lacks_server(report) and not self._runtime:
             await version.kill()
-            tree = await asyncio.to_thread(runtime_tree, launch.interpreter, self._screen)
+            tree = await asyncio.to_thread(install_runtime, launch.interpreter, self._screen)
             self._runtime = str(tree)
-            return await self.imported(project, values, debug)
+            return await self.import_app(project, values, debug)
         try:
-            return version, self._registry(project, launch, report)
+            return version, self._check_report(project, launch, report)
         except BaseException:
             await version.kill()
             raise
 
     def prepare(self, launch: Launch) -> None:
-        """Have a process waiting for the next save, soon."""
-        self.rest()
+        """Start a standby process for the next save, after a short delay.
+
+        :param launch: of the version that serves.
+        """
+        self.cancel_preparation()
         if not launch.debug and self._preload:
             self._preparing = asyncio.create_task(self._prepare(launch))
 
-    def rest(self) -> None:
-        """Prepare nothing now."""
+    def cancel_preparation(self) -> None:
+        """Cancel the start of a standby process."""
         if self._preparing is not None:
             self._preparing.cancel()
 
     async def stop(self) -> None:
-        """End the process that waits."""
-        self.rest()
-        spare, self._spare = self._spare, None
-        if spare is not None:
-            await spare.kill()
+        """End the standby process."""
+        self.cancel_preparation()
+        standby, self._standby = self._standby, None
+        if standby is not None:
+            await standby.kill()
 
-    async def _tried(self, launch: Launch, project: Project, debug: str) -> tuple[Version, Report]:
+    async def _load(self, launch: Launch, project: Project, debug: str) -> tuple[Version, Report]:
         entry = module_file(project)
-        version = await self._taken(launch)
+        version = await self._take_process(launch)
         try:
-            with self._patience(debug):
-                report = await version.load(project, entry, entry_source(entry), debug)
+            with self._warn_if_slow(debug):
+                report = await version.load(project, entry, read_entry_source(entry), debug)
         except BaseException:
             await version.kill()
             raise
         return version, report
 
-    async def _taken(self, launch: Launch) -> Version:
-        """The process that waits, where it is still good; else a new one."""
-        self.rest()
-        spare, self._spare = self._spare, None
-        if spare is not None:
-            if spare.is_current(launch, self._places):
-                return spare
-            await spare.kill()
-        return await Version.start(launch, self._heard)
+    async def _take_process(self, launch: Launch) -> Version:
+        """Return the standby process where it is current, else a new one."""
+        self.cancel_preparation()
+        standby, self._standby = self._standby, None
+        if standby is not None:
+            if standby.is_current(launch, self._package_mtimes):
+                return standby
+            await standby.kill()
+        return await Version.start(launch, self._handle_report)
 
     async def _prepare(self, launch: Launch) -> None:
-        await asyncio.sleep(_REST)
-        places = stamps(list(self._places))
-        if self._spare is None:
-            self._spare = await Version.start(launch, self._heard, self._preload)
-            self._places = places
+        await asyncio.sleep(_PREPARE_DELAY)
+        mtimes = read_mtimes(list(self._package_mtimes))
+        if self._standby is None:
+            self._standby = await Version.start(launch, self._handle_report, self._preload)
+            self._package_mtimes = mtimes
 
-    def _registry(self, project: Project, launch: Launch, report: Report) -> Report:
+    def _check_report(self, project: Project, launch: Launch, report: Report) -> Report:
         if report["event"] == "exit":
-            raise Broken(of_exit(report["code"], served=False))
+            raise StartError(problem_from_exit(report["code"], served=False))
         if not report["ok"]:
-            raise Broken(explained(project, launch.interpreter, report["error"]))
+            raise StartError(explain(project, launch.interpreter, report["error"]))
         registry: Report = report["registry"]
         check_found(project, registry)
         self._preload = report["preload"]
-        self._places = stamps(report["places"])
+        self._package_mtimes = read_mtimes(report["places"])
         return registry
 
     @contextlib.contextmanager
-    def _patience(self, debug: str) -> Iterator[None]:
-        """Say so when an import goes on and on; the next save ends it in any case."""
+    def _warn_if_slow(self, debug: str) -> Iterator[None]:
+        """Print a note when an import takes long; the next save cancels it in any case."""
         loop = asyncio.get_running_loop()
         handle = loop.call_later(
             _SLOW,
             self._screen.note,
             f"The app is still being imported after {_SLOW} seconds.",
-            "Move what waits or serves out of import time, into a function or a lifespan.",
+            "Move code that waits or serves from import time into a function or a lifespan.",
         )
         if debug:
             handle.cancel()
@@ -136,7 +149,7 @@ class Starter:
         finally:
             handle.cancel()
 
-    def _heard(self, report: Report) -> None:
+    def _handle_report(self, report: Report) -> None:
         if report["event"] == "debugger":
             self._screen.step(f"A debugger can attach to {self._options.debug}")
         else:
@@ -144,7 +157,7 @@ class Starter:
 
 
 def _lacks_server(report: Report) -> bool:
-    """Whether the project's Python lacks what serves the app, rather than what the app needs."""
+    """Return whether the project's Python lacks a module of the server."""
     error = report.get("error") or {}
     missing = str(error.get("missing") or "")
-    return missing.partition(".")[0] in SERVING
+    return missing.partition(".")[0] in SERVER_MODULES

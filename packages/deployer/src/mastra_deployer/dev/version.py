@@ -1,4 +1,4 @@
-"""One start of the app: a process in the project's Python, and the line to it."""
+"""A version of the app: a process in the project's Python, and the socket to it."""
 
 from __future__ import annotations
 
@@ -16,28 +16,33 @@ from mastra_core.pipeline import Project
 from mastra_deployer.bundler.verify.boot import launcher_file
 from mastra_deployer.project.interpreters import Interpreter
 
-__all__ = ("DRAIN", "Launch", "Report", "Version", "stamps")
+__all__ = ("DRAIN", "Launch", "Report", "Version", "read_mtimes")
 
-DRAIN = 2  # seconds that requests of an outdated version get
+DRAIN = 2  # seconds that requests of an outdated version get to finish
 _CHILD = Path(__file__).parent / "app_child.py"
-# Libraries that behave the same whenever they are imported, and take long: a process that waits
-# for the next save has them ready. None of these asks the environment or other modules first.
+# Slow libraries that a standby process imports early. Their import does not depend on the
+# environment or on other modules.
 _STEADY = (
     ("uvicorn", "uvicorn.lifespan.on", "uvicorn.protocols.http.httptools_impl", "uvloop")
     + ("litestar", "mastra_core", "mastra_core.describe", "mastra_core.agents.pydantic_ai")
     + ("mastra_server.app", "msgspec", "pydantic", "pydantic_ai", "openai", "anthropic", "httpx")
     + ("fastapi", "starlette.applications", "jinja2", "opentelemetry.sdk.trace")
 )
-_UNASKED = ("debugger", "note")
+_UNSOLICITED = ("debugger", "note")
 Report = Mapping[str, Any]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Launch:
-    """What a process is started with; one that waits is of use only where all of it is the same.
+    """The parameters of a process; a standby process is current only where all are equal.
 
-    :param values: the environment, whole.
-    :param runtime: directories of what serves the app, where the project's Python lacks it.
+    :param interpreter: of the project.
+    :param root: of the project; the working directory.
+    :param import_root: first directory of the import path.
+    :param values: the whole environment.
+    :param runtime: directories with the server's packages, where the project's Python lacks them.
+    :param quiet: do not log requests.
+    :param debug: whether a debugger is used.
     """
 
     interpreter: Interpreter
@@ -50,42 +55,52 @@ class Launch:
 
 
 class Version:
-    """A process that imports the app, then serves it until a newer one does.
+    """A process that imports the app, and serves it until a newer version does.
 
-    :param launch: what it was started with.
-    :param told: called with what it says unasked.
+    :param launch: the parameters of the process.
+    :param process: the started process.
+    :param on_report: called with reports that answer no order.
     """
 
     def __init__(
-        self, launch: Launch, process: asyncio.subprocess.Process, told: Callable[[Report], None]
+        self,
+        launch: Launch,
+        process: asyncio.subprocess.Process,
+        on_report: Callable[[Report], None],
     ) -> None:
         self.launch = launch
-        self._told = told
-        self.places: dict[str, int] = {}
+        self._on_report = on_report
+        self.package_mtimes: dict[str, int] = {}
         self._process = process
-        self._heard: asyncio.Queue[Report] = asyncio.Queue()
-        self.ended = asyncio.create_task(process.wait())
+        self._reports: asyncio.Queue[Report] = asyncio.Queue()
+        self.exit_task = asyncio.create_task(process.wait())
 
     @classmethod
     async def start(
-        cls, launch: Launch, told: Callable[[Report], None], preload: Sequence[str] = ()
+        cls, launch: Launch, on_report: Callable[[Report], None], preload: Sequence[str] = ()
     ) -> Self:
-        """Begin a process; it imports nothing of the user's before ``load``."""
-        ours, theirs = socket.socketpair()
+        """Start a process; it imports no code of the user before ``load``.
+
+        :param launch: the parameters of the process.
+        :param on_report: called with reports that answer no order.
+        :param preload: modules to import at once.
+        """
+        parent, child = socket.socketpair()
         frozen = ["-Xfrozen_modules=off"] if launch.debug else []
-        words = [str(_CHILD), str(launcher_file()), str(theirs.fileno()), str(launch.import_root)]
+        channel = str(child.fileno())
+        arguments = [str(_CHILD), str(launcher_file()), channel, str(launch.import_root)]
         process = await asyncio.create_subprocess_exec(
             launch.interpreter.path,
             *frozen,
-            *words,
+            *arguments,
             cwd=launch.root,
             env=launch.values,
-            pass_fds=[theirs.fileno()],
+            pass_fds=[child.fileno()],
         )
-        theirs.close()
-        self = cls(launch, process, told)
-        await self._connect(ours)
-        self._tell(
+        child.close()
+        self = cls(launch, process, on_report)
+        await self._connect(parent)
+        self._send(
             do="prepare",
             root=str(launch.root),
             runtime=launch.runtime,
@@ -96,12 +111,14 @@ class Version:
         return self
 
     async def load(self, project: Project, entry: Path, source: bytes | None, debug: str) -> Report:
-        """Import the app; what it has, or what is wrong, or ``exit`` where the process ended.
+        """Import the app, and return its report; an ``exit`` event where the process ended.
 
-        :param source: of the entry file, where it is not read from the disk.
-        :param debug: address on which a debugger is waited for.
+        :param project: as it is saved now.
+        :param entry: path of the entry file.
+        :param source: replaces the content of the entry file; ``None`` to read it.
+        :param debug: ``host:port`` on which a debugger is awaited; empty for none.
         """
-        self._tell(
+        self._send(
             do="go",
             module=project.module,
             attribute=project.attribute,
@@ -110,103 +127,122 @@ class Version:
             debug=debug,
             steady=_STEADY,
         )
-        report = await self.hear("imported")
-        self.places = stamps(report.get("places", ()))
+        report = await self.wait_for_report("imported")
+        self.package_mtimes = read_mtimes(report.get("places", ()))
         return report
 
     async def serve(self, listener: socket.socket) -> Report:
-        """Hand the listening socket over, and wait until requests are taken from it."""
-        with contextlib.suppress(OSError):  # it has ended, which is heard next
-            socket.send_fds(self._socket, [b'{"do": "serve"}\n'], [listener.fileno()])
-        return await self.hear("serving", "failed")
+        """Pass the listening socket to the process, and wait until it serves.
 
-    async def hear(self, *events: str) -> Report:
-        """The next report of these kinds; ``exit`` where the process ends instead."""
+        :param listener: the app's socket.
+        """
+        with contextlib.suppress(OSError):  # the process has ended, which the next line reports
+            socket.send_fds(self._socket, [b'{"do": "serve"}\n'], [listener.fileno()])
+        return await self.wait_for_report("serving", "failed")
+
+    async def wait_for_report(self, *events: str) -> Report:
+        """Return the next report of some kinds; an ``exit`` event where the process ends.
+
+        :param events: names of the events.
+        """
         while True:
-            getter = asyncio.create_task(self._heard.get())
+            getter = asyncio.create_task(self._reports.get())
             try:
-                await asyncio.wait({getter, self.ended}, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait({getter, self.exit_task}, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 if not getter.done():
                     getter.cancel()
             if not getter.done():
-                return await self._last(events)
+                return await self._drain_reports(events)
             if getter.result()["event"] in events:
                 return getter.result()
 
     async def drain(self) -> None:
-        """Have it take no more requests, finish what it has, and end."""
-        self._tell(do="leave")
+        """Let the process accept no more requests, finish the accepted ones, and end."""
+        self._send(do="leave")
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.hear("closed"), 1)
+            await asyncio.wait_for(self.wait_for_report("closed"), 1)
 
-    async def gone(self, seconds: float = DRAIN + 3) -> None:
-        """Wait until it has ended, and end it where it does not."""
+    async def wait_for_exit(self, seconds: float = DRAIN + 3) -> None:
+        """Wait until the process has ended, and kill it after a timeout.
+
+        :param seconds: the timeout.
+        """
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.shield(self.ended), seconds)
+            await asyncio.wait_for(asyncio.shield(self.exit_task), seconds)
         await self.kill()
 
     async def kill(self) -> None:
-        """End it at once."""
-        if not self.ended.done():
+        """Kill the process."""
+        if not self.exit_task.done():
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
-            await self.ended
+            await self.exit_task
         self._writer.close()
         self._reading.cancel()
 
-    def show(self, page: Mapping[str, str] | None) -> None:
-        """Have it show a page to browsers, or the app again."""
-        self._tell(do="page", page=page)
+    def show_page(self, page: Mapping[str, str] | None) -> None:
+        """Show a page to browsers in place of the app.
 
-    def attach(self, address: str) -> None:
-        """Have it listen for a debugger, and not wait."""
-        self._tell(do="debug", address=address)
+        :param page: the page; ``None`` for the app.
+        """
+        self._send(do="page", page=page)
+
+    def attach_debugger(self, address: str) -> None:
+        """Let the process listen for a debugger, without waiting for it.
+
+        :param address: ``host:port``.
+        """
+        self._send(do="debug", address=address)
 
     @property
-    def alive(self) -> bool:
-        """Whether its process runs."""
-        return not self.ended.done()
+    def is_alive(self) -> bool:
+        """Whether the process runs."""
+        return not self.exit_task.done()
 
-    def is_current(self, launch: Launch, places: Mapping[str, int]) -> bool:
-        """Whether a process that waits is as good as one begun now.
+    def is_current(self, launch: Launch, mtimes: Mapping[str, int]) -> bool:
+        """Return whether a standby process equals one that would be started now.
 
-        :param places: where packages are installed, and when that was last changed before it began.
+        :param launch: the parameters of a new process.
+        :param mtimes: directories of packages, and when they had last changed when it started.
         """
-        return self.alive and launch == self.launch and places == stamps(list(places))
+        return self.is_alive and launch == self.launch and mtimes == read_mtimes(list(mtimes))
 
-    async def _last(self, events: Sequence[str]) -> Report:
-        """What it said before it ended, which may be heard after."""
+    async def _drain_reports(self, events: Sequence[str]) -> Report:
+        """Return a report that was sent before the process ended, or an ``exit`` event."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(asyncio.shield(self._reading), 0.5)
-        while not self._heard.empty():
-            report = self._heard.get_nowait()
+        while not self._reports.empty():
+            report = self._reports.get_nowait()
             if report["event"] in events:
                 return report
-        return {"event": "exit", "code": self.ended.result()}
+        return {"event": "exit", "code": self.exit_task.result()}
 
-    async def _connect(self, ours: socket.socket) -> None:
-        self._socket = ours
-        reader, self._writer = await asyncio.open_connection(sock=ours, limit=2**24)
+    async def _connect(self, parent: socket.socket) -> None:
+        self._socket = parent
+        reader, self._writer = await asyncio.open_connection(sock=parent, limit=2**24)
         self._reading = asyncio.create_task(self._read(reader))
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
         with contextlib.suppress(OSError):
             while line := await reader.readline():
                 report = json.loads(line)
-                if report["event"] in _UNASKED:
-                    self._told(report)
+                if report["event"] in _UNSOLICITED:
+                    self._on_report(report)
                 else:
-                    self._heard.put_nowait(report)
+                    self._reports.put_nowait(report)
 
-    def _tell(self, **order: Any) -> None:
+    def _send(self, **order: Any) -> None:
         self._writer.write(json.dumps(order).encode() + b"\n")
 
 
-def stamps(places: Sequence[str]) -> dict[str, int]:
-    """When something was last installed into or removed from each directory."""
-    found = {}
-    for place in places:
+def read_mtimes(directories: Sequence[str]) -> dict[str, int]:
+    """Return when each directory last changed: an installation or a removal changes it.
+
+    :param directories: of installed packages.
+    """
+    mtimes = {}
+    for directory in directories:
         with contextlib.suppress(OSError):
-            found[place] = Path(place).stat().st_mtime_ns
-    return found
+            mtimes[directory] = Path(directory).stat().st_mtime_ns
+    return mtimes

@@ -1,4 +1,4 @@
-"""Which files the app is made of, and when one of them is saved."""
+"""Watches the files of the app for saves."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from mastra_deployer.bundler.sources.first_party import NOT_CODE, NOT_SHIPPED, T
 from mastra_deployer.project.discovery import config_of
 from mastra_deployer.project.environment import DEVELOPMENT
 
-__all__ = ("Watch",)
+__all__ = ("FileWatcher",)
 
 _STEP = 50  # milliseconds of silence after which several saves are one
-# Of editors, and what programs write while they run.
-_PASSING = (
+# Temporary files of editors, and files that programs write while they run.
+_TRANSIENT = (
     "*~",
     "*.swp",
     "*.swx",
@@ -31,13 +31,15 @@ _PASSING = (
     "*.orig",
 ) + ("*.log", "*.pid", "*.sock", "*.lock", "*.db", "*.db-*", "*.sqlite*", "*-journal", "*.wal")
 _PROJECT = ("pyproject.toml", "uv.lock", "pylock.toml", "requirements.txt", *DEVELOPMENT)
-Place = tuple[str, int]
+DirectoryId = tuple[str, int]
 
 
-class Watch:
-    """The first-party code, pyproject.toml, the environment files, and what else ships.
+class FileWatcher:
+    """Watches first-party code, pyproject.toml, environment files, and other files that ship.
 
-    :param report: told when the system cannot watch, and files are looked at in turn instead.
+    :param project: to watch.
+    :param env_file: of ``--env-file``.
+    :param report: receives a note when the system cannot watch, and the files are polled.
     """
 
     def __init__(self, project: Project, env_file: Path | None, report: Report) -> None:
@@ -46,59 +48,65 @@ class Watch:
         self._report = report
         self._queue: asyncio.Queue[set[str]] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
-        self._armed: list[list[Place]] = []
-        self._arm()
+        self._watched: list[list[DirectoryId]] = []
+        self._start()
 
-    async def next(self) -> set[str]:
-        """The next saved files, relative to the project; several in quick succession at once."""
+    async def wait_for_changes(self) -> set[str]:
+        """Return the next saved files, relative to the project; quick saves are combined."""
         while True:
             paths = await self._queue.get()
-            found = {self._shown(path) for path in paths if self._is_ours(Path(path))}
-            if self._places() != self._armed:  # a package came, went, or was put in place anew
-                before = {place for place, _ in self._armed[0]}
-                self._arm()
-                found |= {self._shown(place) for place, _ in self._armed[0] if place not in before}
+            found = {self._to_relative(path) for path in paths if self._is_relevant(Path(path))}
+            if (
+                self._list_directories() != self._watched
+            ):  # a package was added, removed or replaced
+                before = {path for path, _ in self._watched[0]}
+                self._start()
+                added = [path for path, _ in self._watched[0] if path not in before]
+                found |= {self._to_relative(path) for path in added}
             if found:
                 return found
 
-    def follow(self, project: Project) -> None:
-        """Go by what pyproject.toml says now."""
+    def update_project(self, project: Project) -> None:
+        """Use the current configuration.
+
+        :param project: as it is saved now.
+        """
         self._project = project
-        if self._places() != self._armed:
-            self._arm()
+        if self._list_directories() != self._watched:
+            self._start()
 
     def stop(self) -> None:
-        """Watch no longer."""
+        """Stop watching."""
         for task in self._tasks:
             task.cancel()
         self._tasks = []
 
-    def _arm(self) -> None:
+    def _start(self) -> None:
         self.stop()
-        self._armed = self._places()
-        deep, flat = ([place for place, _ in places] for places in self._armed)
-        self._tasks = [asyncio.create_task(self._pump(flat, deep=False))]
+        self._watched = self._list_directories()
+        deep, flat = ([path for path, _ in directories] for directories in self._watched)
+        self._tasks = [asyncio.create_task(self._watch(flat, deep=False))]
         if deep:
-            self._tasks.append(asyncio.create_task(self._pump(deep, deep=True)))
+            self._tasks.append(asyncio.create_task(self._watch(deep, deep=True)))
 
-    async def _pump(self, paths: list[str], *, deep: bool) -> None:
+    async def _watch(self, paths: list[str], *, deep: bool) -> None:
         polling = False
         while True:
             try:
-                await self._changes(paths, deep=deep, polling=polling)
+                await self._queue_changes(paths, deep=deep, polling=polling)
             except FileNotFoundError:
-                await asyncio.sleep(_STEP / 1000)  # it was moved just now; the other watch says so
+                await asyncio.sleep(_STEP / 1000)  # a moved directory; the other watch reports it
                 return
             except (OSError, RuntimeError) as error:
                 if polling:
                     raise
                 polling = True
                 self._report.note(
-                    f"The system cannot watch the files ({error}); they are looked at in turn.",
-                    "Raise its limit, on Linux: sysctl fs.inotify.max_user_watches=524288.",
+                    f"The system cannot watch the files ({error}); they are polled.",
+                    "Raise the limit, on Linux: sysctl fs.inotify.max_user_watches=524288.",
                 )
 
-    async def _changes(self, paths: list[str], *, deep: bool, polling: bool) -> None:
+    async def _queue_changes(self, paths: list[str], *, deep: bool, polling: bool) -> None:
         from watchfiles import awatch
 
         saves = awatch(
@@ -112,16 +120,19 @@ class Watch:
         async for changes in saves:
             self._queue.put_nowait({path for _, path in changes})
 
-    def _places(self) -> list[list[Place]]:
-        """Directories to watch with and without what is below them; the same name may be anew."""
+    def _list_directories(self) -> list[list[DirectoryId]]:
+        """Return the directories to watch with and without subdirectories.
+
+        Each has its inode, since a directory may be replaced by another of the same name.
+        """
         root, start = self._project.root, self._project.import_root
         tops = [path for path in top_modules(start) if path.is_dir()] if start.is_dir() else []
-        deep = {*tops, *self._included()}
+        deep = {*tops, *self._iter_included()}
         flat = {root, start, *([self._env_file.parent] if self._env_file else [])}
-        return [_identified(deep), _identified(flat)]
+        return [_add_inodes(deep), _add_inodes(flat)]
 
-    def _included(self) -> Iterator[Path]:
-        """The directories that the patterns of ``include`` begin with."""
+    def _iter_included(self) -> Iterator[Path]:
+        """Yield the directories that the patterns of ``include`` start with."""
         for pattern in config_of(self._project).build.include:
             fixed = []
             for part in PurePath(pattern).parts[:-1]:
@@ -131,7 +142,7 @@ class Watch:
             if fixed and ".." not in fixed and not PurePath(pattern).is_absolute():
                 yield self._project.root.joinpath(*fixed)
 
-    def _is_ours(self, path: Path) -> bool:
+    def _is_relevant(self, path: Path) -> bool:
         root = self._project.root
         if path == self._env_file:
             return True
@@ -141,24 +152,24 @@ class Watch:
         if path.parent == root and path.name in _PROJECT:
             return True
         build = config_of(self._project).build
-        if _any(name, build.exclude):
+        if _matches_any(name, build.exclude):
             return False
-        return self._is_code(path) or _any(name, build.include)
+        return self._is_code(path) or _matches_any(name, build.include)
 
     def _is_code(self, path: Path) -> bool:
         if not path.is_relative_to(self._project.import_root):
             return False
         parts = path.relative_to(self._project.import_root).parts
-        passing = (*NOT_SHIPPED, *_PASSING, *TESTS)
-        if NOT_CODE & set(parts) or any(_any(part, passing) for part in parts):
+        ignored = (*NOT_SHIPPED, *_TRANSIENT, *TESTS)
+        if NOT_CODE & set(parts) or any(_matches_any(part, ignored) for part in parts):
             return False
         return len(parts) > 1 or path.suffix == ".py"
 
-    def _shown(self, path: str) -> str:
+    def _to_relative(self, path: str) -> str:
         return os.path.relpath(path, self._project.root)
 
 
-def _identified(paths: Iterable[Path]) -> list[Place]:
+def _add_inodes(paths: Iterable[Path]) -> list[DirectoryId]:
     found = []
     for path in sorted(paths):
         with contextlib.suppress(OSError):
@@ -167,5 +178,5 @@ def _identified(paths: Iterable[Path]) -> list[Place]:
     return found
 
 
-def _any(name: str, patterns: Iterable[str]) -> bool:
+def _matches_any(name: str, patterns: Iterable[str]) -> bool:
     return any(fnmatch.fnmatch(name, pattern) for pattern in patterns)

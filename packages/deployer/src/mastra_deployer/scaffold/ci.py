@@ -1,4 +1,4 @@
-"""What a pipeline has to know of a project, so that it can be written for it."""
+"""Reads from a project what a CI pipeline for it needs."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from mastra_deployer.project.config import read_pyproject
 from mastra_deployer.project.deployer_argument import EnvReference, mastra_calls
 from mastra_deployer.project.discovery import config_of, module_file, parse
 from mastra_deployer.project.interpreters import project_interpreter
-from mastra_deployer.scaffold.render import compatible
+from mastra_deployer.scaffold.render import get_compatible_range
 
-__all__ = ("Pipeline", "read_pipeline", "serves_mastra", "target_python")
+__all__ = ("Pipeline", "get_target_python", "is_mastra_app", "read_pipeline")
 
 _TARGET = re.compile(r"[\w.][\w./-]*", re.ASCII)
 _VARIABLE = re.compile(r"[A-Za-z_]\w*", re.ASCII)
@@ -27,17 +27,20 @@ _GROUPS = ("dev", "test", "tests")  # of dependencies that tests need
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Pipeline:
-    """A project and a target, as a CI system is told of them.
+    """The parts of a CI pipeline that depend on the project and the target.
 
-    :param credentials: names of variables that every verb needs: the target's, and those that
+    :param root: of the project.
+    :param target: name of the target.
+    :param python: version that the bundle is built for.
+    :param credentials: names of variables that every command needs: the target's, and those that
         ``deployer=`` refers to.
-    :param secrets: the same, and those of the app, which a deploy sets on the platform.
-    :param install: commands that make ``.venv`` with the project, the tests and the tool in it.
+    :param secrets: the credentials and the app's variables, which a deploy sets on the platform.
+    :param install: commands that create ``.venv`` with the project, its tests and the tools.
     :param test: the command that tests.
-    :param smoke: path to ask after a deploy; empty where Mastra does not serve the app.
+    :param smoke: path of the smoke test; empty where Mastra does not serve the app.
     :param previews: whether the target has previews.
-    :param rollback: whether it can go back.
-    :param locked: whether a lock decides what ships, so that a build without one is a mistake.
+    :param rollback: whether the target can roll back.
+    :param locked: whether the project has a lock, so that a build must use it.
     """
 
     root: Path
@@ -54,45 +57,52 @@ class Pipeline:
 
 
 def read_pipeline(project: Project, name: str) -> Pipeline:
-    """What a pipeline for the target ``name`` needs.
+    """Read what a pipeline for a target needs.
 
-    :param name: empty for the only target there is.
-    :raises ConfigError: when it is not clear which, or it cannot deploy.
+    :param project: the project to deploy.
+    :param name: of the target; empty for the only one.
+    :raises ConfigError: when the target is ambiguous or unknown, or cannot deploy.
     """
-    choice = _chosen(project, name)
+    choice = _choose_target(project, name)
     line = Line(choice.deployer, project.root)
     if not line.can("deploy"):
         raise ConfigError(
             f"The target {choice.name!r} cannot deploy.",
             "Name one that can: `mastra targets` shows them.",
         )
-    tests = _has_tests(project.root)
-    python = target_python(project, line.target)
-    credentials = _credentials(choice, line.target)
+    has_tests = _has_tests(project.root)
+    python = get_target_python(project, line.target)
+    credentials = _collect_credentials(choice, line.target)
     own = project.environment.names if line.target.stores_env else ()
     return Pipeline(
         root=project.root,
         target=choice.name,
         python=python,
         credentials=credentials,
-        secrets=_checked((*credentials, *own)),
-        install=_install(project.root, python, _tools(choice.deployer, tests=tests)),
-        test="python -m pytest" if tests else f"mastra check {choice.name}",
-        smoke="/health" if serves_mastra(project) else "",
+        secrets=_require_names((*credentials, *own)),
+        install=_build_install(project.root, python, _list_tools(choice.deployer, tests=has_tests)),
+        test="python -m pytest" if has_tests else f"mastra check {choice.name}",
+        smoke="/health" if is_mastra_app(project) else "",
         previews=line.target.previews,
         rollback=line.can("rollback"),
         locked=has_lock(project.root),
     )
 
 
-def target_python(project: Project, target: Target | None = None) -> str:
-    """The version of Python a build is for where nobody says: ``3.12``."""
-    wanted = config_of(project).python or project_interpreter(project).python
-    taken = [platform.python for platform in target.platforms] if target else []
-    return wanted if not taken or wanted in taken or "" in taken else taken[0]
+def get_target_python(project: Project, target: Target | None = None) -> str:
+    """Return the version of Python that a build is for by default, such as ``3.12``.
+
+    :param project: whose configuration and interpreter are read.
+    :param target: whose platforms limit the versions.
+    """
+    preferred = config_of(project).python or project_interpreter(project).python
+    supported = [platform.python for platform in target.platforms] if target else []
+    if not supported or preferred in supported or "" in supported:
+        return preferred
+    return supported[0]
 
 
-def _chosen(project: Project, name: str) -> Choice:
+def _choose_target(project: Project, name: str) -> Choice:
     try:
         choice = choose_target(project, name)
     except ConfigError as error:
@@ -100,41 +110,40 @@ def _chosen(project: Project, name: str) -> Choice:
         raise ConfigError(error.message, hint) from None
     if not _TARGET.fullmatch(choice.name):
         raise ConfigError(
-            f"The target {choice.name!r} cannot stand in a pipeline.",
+            f"The target name {choice.name!r} cannot be used in a pipeline.",
             "Use letters, digits, '-', '_', '.' and '/' in its name.",
         )
     return choice
 
 
-def _credentials(choice: Choice, target: Target) -> tuple[str, ...]:
+def _collect_credentials(choice: Choice, target: Target) -> tuple[str, ...]:
     settings = choice.call.settings.values() if choice.call else ()
-    referred = [item.name for item in settings if isinstance(item, EnvReference)]
-    return _checked((*target.credentials, *referred))
+    references = [item.name for item in settings if isinstance(item, EnvReference)]
+    return _require_names((*target.credentials, *references))
 
 
-def _checked(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Each once, and nothing that would mean something else in a pipeline."""
+def _require_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return each name once; reject names that have a meaning in a pipeline's syntax."""
     for name in names:
         if not _VARIABLE.fullmatch(name):
             raise ConfigError(
-                f"{name!r} is no name of an environment variable.",
+                f"{name!r} is not a valid name of an environment variable.",
                 "Correct it in [tool.mastra.env]: letters, digits and '_'.",
             )
     return tuple(dict.fromkeys(names))
 
 
-def _install(root: Path, python: str, tools: list[str]) -> tuple[str, ...]:
-    wanted = " ".join(f'"{item}"' for item in tools)
+def _build_install(root: Path, python: str, tools: list[str]) -> tuple[str, ...]:
+    requirements = " ".join(f'"{item}"' for item in tools)
     if (root / "uv.lock").is_file():
-        made = (f"uv sync --locked --all-groups --python {python}", f"uv pip install {wanted}")
-    else:
-        sources = " ".join([*_sources(root), wanted])
-        made = (f"uv venv --python {python}", f"uv pip install {sources}")
-    return ("pip install uv", *made)
+        sync = f"uv sync --locked --all-groups --python {python}"
+        return ("pip install uv", sync, f"uv pip install {requirements}")
+    sources = " ".join([*_list_sources(root), requirements])
+    return ("pip install uv", f"uv venv --python {python}", f"uv pip install {sources}")
 
 
-def _sources(root: Path) -> list[str]:
-    """Where the project's dependencies stand, as arguments of ``uv pip install``."""
+def _list_sources(root: Path) -> list[str]:
+    """Return the files with the project's dependencies as arguments of ``uv pip install``."""
     files = [name for name in ("pylock.toml", "requirements.txt") if (root / name).is_file()]
     pyproject = read_pyproject(root)
     if not files and pyproject.get("project"):
@@ -143,12 +152,13 @@ def _sources(root: Path) -> list[str]:
     return [*(f"-r {name}" for name in files[:1]), *(f"--group {name}" for name in groups)]
 
 
-def _tools(deployer: str, *, tests: bool) -> list[str]:
-    """The command and the deployer, in versions that go with those that are here."""
+def _list_tools(deployer: str, *, tests: bool) -> list[str]:
+    """Return requirements of the command and the deployer that match the installed versions."""
     entries = installed_deployers().get(deployer, [])
     names = {entry.dist.name for entry in entries if entry.dist is not None}
-    listed = ["mastra-deployer", *sorted(names - {"mastra-deployer", "mastra-server"})]
-    return [*(f"{name}{compatible(name)}" for name in listed), *(["pytest"] if tests else [])]
+    distributions = ["mastra-deployer", *sorted(names - {"mastra-deployer", "mastra-server"})]
+    tools = [f"{name}{get_compatible_range(name)}" for name in distributions]
+    return [*tools, "pytest"] if tests else tools
 
 
 def _has_tests(root: Path) -> bool:
@@ -157,6 +167,9 @@ def _has_tests(root: Path) -> bool:
     return "pytest" in tool or any(path.exists() for path in files)
 
 
-def serves_mastra(project: Project) -> bool:
-    """Whether the entry makes a ``Mastra``, so that there is ``/health``."""
+def is_mastra_app(project: Project) -> bool:
+    """Return whether the entry module creates a ``Mastra``, which serves ``/health``.
+
+    :param project: whose entry module is parsed.
+    """
     return bool(mastra_calls(parse(module_file(project))))

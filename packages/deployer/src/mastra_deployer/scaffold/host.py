@@ -1,4 +1,4 @@
-"""What a host has to know of an app."""
+"""Reads from a project what a host for it needs."""
 
 from __future__ import annotations
 
@@ -10,25 +10,29 @@ from mastra_core.errors import BundleError, ConfigError
 from mastra_core.pipeline import Bundle, BundleManifest, Project, Serve
 from mastra_deployer.files.directories import OUTPUT
 from mastra_deployer.project.discovery import config_of
-from mastra_deployer.scaffold.ci import serves_mastra, target_python
+from mastra_deployer.scaffold.ci import get_target_python, is_mastra_app
 
-__all__ = ("Hosting", "host_name", "read_hosting")
+__all__ = ("Hosting", "read_hosting", "to_host_name")
 
 _VARIABLE = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _PORT = 3000
-_LONGEST = 40  # leaves room for what clusters append to a name of at most 63
+_MAX_LENGTH = 40  # leaves room for what clusters append to a name of at most 63
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Hosting:
-    """An app, as those are told who run it.
+    """The facts about an app that a host's configuration needs.
 
-    :param name: fit for DNS: small letters, digits and '-'.
+    :param name: valid in DNS: small letters, digits and '-'.
+    :param python: version that the bundle is for.
+    :param port: that the app listens on.
     :param drain: seconds that running requests get after SIGTERM.
-    :param mastra: whether Mastra serves it, so that there are ``/health`` and ``/ready``.
-    :param single: whether its runs live in one process, so that there may only be one.
-    :param image: a container image of it; empty where none is known.
-    :param wheels: the platform that the bundle in place is for; empty where there is none.
+    :param required: names of variables that the app needs.
+    :param optional: names of variables that the app may use.
+    :param mastra: whether Mastra serves the app, with ``/health`` and ``/ready``.
+    :param single: whether runs are kept in the process, so that there must be only one.
+    :param image: a container image of the app; empty where unknown.
+    :param wheels: the platform of the bundle in ``.mastra``; empty without a bundle.
     """
 
     name: str
@@ -44,51 +48,55 @@ class Hosting:
 
 
 def read_hosting(project: Project, image: str = "") -> Hosting:
-    """What the project and, where there is one, its bundle say.
+    """Read the facts from the project and, where there is one, from its bundle.
 
-    :param image: where it is pushed to; else that of a target of the deployer ``oci``.
-    :raises ConfigError: for the name of a variable that is none.
+    :param project: the project to run.
+    :param image: name of the image; empty for that of a target of the deployer ``oci``.
+    :raises ConfigError: for an invalid name of a variable.
     """
-    manifest = _manifest(project)
+    manifest = _load_manifest(project)
     serve = manifest.serve if manifest else Serve()
     environment = project.environment
     for name in environment.names:
         if not _VARIABLE.fullmatch(name):
             raise ConfigError(
-                f"{name!r} is no name of an environment variable.",
+                f"{name!r} is not a valid name of an environment variable.",
                 "Correct it in [tool.mastra.env]: letters, digits and '_'.",
             )
-    mastra = manifest.kind == "mastra" if manifest else serves_mastra(project)
+    mastra = manifest.kind == "mastra" if manifest else is_mastra_app(project)
     return Hosting(
-        name=host_name(project.name),
-        python=manifest.python if manifest else target_python(project),
+        name=to_host_name(project.name),
+        python=manifest.python if manifest else get_target_python(project),
         port=serve.port or _PORT,
         drain=math.ceil(serve.drain),
         required=environment.required,
         optional=environment.optional,
         mastra=mastra,
         single=serve.single_process if manifest else mastra,
-        image=image or _image(project),
+        image=image or _find_image(project),
         wheels=manifest.wheels if manifest else "",
     )
 
 
-def host_name(name: str) -> str:
-    """A name as DNS takes it: ``My shop`` is ``my-shop``."""
-    words = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
-    words = words if words[:1].isalpha() else f"app-{words}"
-    return words[:_LONGEST].rstrip("-")
+def to_host_name(name: str) -> str:
+    """Convert a name to one that is valid in DNS: ``My shop`` to ``my-shop``.
+
+    :param name: of a project.
+    """
+    label = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    label = label if label[:1].isalpha() else f"app-{label}"
+    return label[:_MAX_LENGTH].rstrip("-")
 
 
-def _manifest(project: Project) -> BundleManifest | None:
-    """Of the bundle in ``.mastra``."""
+def _load_manifest(project: Project) -> BundleManifest | None:
+    """Load the manifest of the bundle in ``.mastra``."""
     try:
         return Bundle.load(project.root / OUTPUT).manifest
     except BundleError:
         return None
 
 
-def _image(project: Project) -> str:
+def _find_image(project: Project) -> str:
     for name, table in config_of(project).targets.items():
         if table.get("deployer", name) == "oci" and table.get("image"):
             return f"{table['image']}:{table.get('tag', 'latest')}"

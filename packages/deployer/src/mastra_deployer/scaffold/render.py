@@ -1,4 +1,4 @@
-"""The files that ``mastra new`` writes: texts with ``<<name>>`` where something is filled in."""
+"""Renders the templates of ``mastra new``, whose placeholders are written ``<<name>>``."""
 
 from __future__ import annotations
 
@@ -10,62 +10,71 @@ from pathlib import Path
 
 from mastra_core.errors import ConfigError
 
-__all__ = ("compatible", "filled", "write_files")
+__all__ = ("get_compatible_range", "render_template", "write_files")
 
 _TEMPLATES = Path(__file__).parent / "template"
-# Braces, dollars and percent signs all mean something in what is written.
-_PLACE = re.compile(r"^([ \t]*)<<(\w+)>>\n|<<(\w+)>>", re.MULTILINE)
+# Braces, dollar and percent signs have a meaning in the rendered files.
+_PLACEHOLDER = re.compile(r"^([ \t]*)<<(\w+)>>\n|<<(\w+)>>", re.MULTILINE)
 
 
-def filled(template: str, values: Mapping[str, str]) -> dict[str, str]:
-    """Every file of a template: its path to its text.
+def render_template(template: str, values: Mapping[str, str]) -> dict[str, str]:
+    """Render every file of a template, and return the texts by path.
 
-    A line that is nothing but ``<<name>>`` becomes the lines of the value, indented as it is, or
-    nothing. In a path ``NAME`` stands for the value of that name, and ``dot-`` for a leading dot:
-    installers and tools leave hidden files out of a package.
+    A line with ``<<name>>`` alone is replaced by the lines of the value, with the same indent, or
+    removed where the value is empty. In a path, ``NAME`` is replaced by the value of that name, and
+    ``dot-`` by a leading dot: build tools leave hidden files out of a package.
+
+    :param template: a directory below ``template``.
+    :param values: text by name of the placeholder.
     """
     root = _TEMPLATES / template
-    found = [path for path in sorted(root.rglob("*")) if path.is_file()]
+    paths = [path for path in sorted(root.rglob("*")) if path.is_file()]
     return {
-        _path(path.relative_to(root), values): _PLACE.sub(
-            lambda place: _value(place, values), path.read_text(encoding="utf-8")
+        _render_path(path.relative_to(root), values): _PLACEHOLDER.sub(
+            lambda match: _render_value(match, values), path.read_text(encoding="utf-8")
         )
-        for path in found
+        for path in paths
         if "__pycache__" not in path.parts
     }
 
 
 def write_files(files: Mapping[str, str], directory: Path, *, force: bool = False) -> list[Path]:
-    """Write files below ``directory``, or none of them.
+    """Write all files below a directory, or none of them.
 
-    :param force: whether files that are there are replaced.
-    :raises ConfigError: when one is there with another content.
+    :param files: text by path.
+    :param directory: to write into.
+    :param force: whether existing files are replaced.
+    :returns: the paths of the files.
+    :raises ConfigError: when a file exists with other content.
     """
     targets = {directory / name: text for name, text in files.items()}
     for target, text in targets.items():
         if target.exists() and not force and target.read_bytes() != text.encode():
-            raise ConfigError(f"{str(target)!r} is there already.", "Pass --force to replace it.")
+            raise ConfigError(f"{str(target)!r} exists already.", "Pass --force to replace it.")
     for target, text in targets.items():
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8", newline="\n")
     return list(targets)
 
 
-def compatible(distribution: str) -> str:
-    """The versions that go with the installed one, as a requirement: ``>=0.1,<0.2``."""
+def get_compatible_range(distribution: str) -> str:
+    """Return the range of versions compatible with the installed one, such as ``>=0.1,<0.2``.
+
+    :param distribution: an installed distribution.
+    """
     major, minor, *_ = metadata.version(distribution).split(".")
     following = f"0.{int(minor) + 1}" if major == "0" else str(int(major) + 1)
     return f">={major}.{minor},<{following}"
 
 
-def _value(place: re.Match[str], values: Mapping[str, str]) -> str:
-    indent, alone, inline = place.groups()
+def _render_value(match: re.Match[str], values: Mapping[str, str]) -> str:
+    indent, alone, inline = match.groups()
     if inline:
         return values[inline]
     text = values[alone]
     return textwrap.indent(text, indent) + "\n" if text else ""
 
 
-def _path(path: Path, values: Mapping[str, str]) -> str:
+def _render_path(path: Path, values: Mapping[str, str]) -> str:
     parts = [re.sub(r"^dot-", ".", part) for part in path.parts]
     return "/".join(part.replace("NAME", values.get("NAME", "NAME")) for part in parts)

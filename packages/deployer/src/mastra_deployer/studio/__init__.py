@@ -1,1 +1,1 @@
-"""Mastra Studio: the original's page to try agents and workflows in, served without Node."""
+"""Downloads Mastra Studio, the page for trying agents and workflows, and serves it without Node."""

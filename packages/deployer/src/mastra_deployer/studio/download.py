@@ -1,4 +1,4 @@
-"""The files of Studio: out of the npm package, once, checked against its known hash."""
+"""Downloads Studio's files once, and checks them against a known hash."""
 
 from __future__ import annotations
 
@@ -17,67 +17,67 @@ from mastra_deployer.files.temporary import scratch_directory
 from mastra_deployer.kit import connect
 from mastra_deployer.kit.require_https import is_loopback
 
-__all__ = ("VERSION", "studio_files")
+__all__ = ("VERSION", "get_studio_files")
 
 VERSION = "1.31.0"
 _SHA512 = (
     "7041ac0ee646b079a15fff91f4989316252160801ed8131d9d430628eaaf9141"
     "1979386c57aa58fb151ac2ec48d0b8397eecd0ddf28c149a5db83a53cfe292c9"
 )
-_INSIDE = "package/dist/studio/"
+_PREFIX = "package/dist/studio/"
 _REGISTRY = "https://registry.npmjs.org"
 _PATH = f"/mastra/-/mastra-{VERSION}.tgz"
 
 
-def studio_files(report: Report) -> Path:
-    """Where Studio's files lie, loaded from npm's registry (5.4 MB) where they do not yet.
+def get_studio_files(report: Report) -> Path:
+    """Return the directory with Studio's files; download them (5.4 MB) where they are missing.
 
     ``NPM_CONFIG_REGISTRY`` names another registry, as for npm itself.
 
-    :raises ApiError: when the registry refuses.
-    :raises ConfigError: when the cache cannot be written, or the registry is none.
-    :raises DeployError: when something else came than was published.
+    :param report: receives progress.
+    :raises ApiError: when the registry rejects the request.
+    :raises ConfigError: when the cache cannot be written, or the registry's address is invalid.
+    :raises DeployError: when the content differs from what was published.
     """
-    place = cache_directory("studio") / VERSION
-    if not place.exists():
-        report.step(f"Loading Mastra Studio {VERSION}")
-        content = _loaded(_registry())
-        with cache_writing(), scratch_directory(place.parent) as scratch:
-            made = scratch / VERSION
-            _unpack(content, made)
-            publish(made, place)
-    return place
+    directory = cache_directory("studio") / VERSION
+    if not directory.exists():
+        report.step(f"Downloading Mastra Studio {VERSION}")
+        content = _download(_get_registry())
+        with cache_writing(), scratch_directory(directory.parent) as scratch:
+            unpacked = scratch / VERSION
+            _unpack(content, unpacked)
+            publish(unpacked, directory)
+    return directory
 
 
-def _registry() -> str:
+def _get_registry() -> str:
     registry = (os.environ.get("NPM_CONFIG_REGISTRY") or _REGISTRY).rstrip("/")
-    told = urlsplit(registry)
-    if told.scheme != "https" and not (told.scheme == "http" and is_loopback(told.hostname)):
-        raise ConfigError(
-            f"NPM_CONFIG_REGISTRY is {registry!r}.", "Name a registry by its https:// address."
-        )
+    address = urlsplit(registry)
+    is_local = address.scheme == "http" and is_loopback(address.hostname)
+    if address.scheme != "https" and not is_local:
+        raise ConfigError(f"NPM_CONFIG_REGISTRY is {registry!r}.", "Set it to an https:// address.")
     return registry
 
 
-def _loaded(registry: str) -> bytes:
+def _download(registry: str) -> bytes:
     """``GET /mastra/-/mastra-VERSION.tgz`` of npm's registry."""
     with connect(registry, name="npm's registry") as client:
         content = client.get(registry + _PATH).content
     if hashlib.sha512(content).hexdigest() != _SHA512:
         raise DeployError(
-            f"{registry!r} gave another mastra {VERSION} than was published.",
-            "Try again; if it stays so, ask whoever runs that registry.",
+            f"{registry!r} sent another mastra {VERSION} than was published.",
+            "Run the same command again; if the error stays, ask the registry's operator.",
         )
     return content
 
 
-def _unpack(content: bytes, place: Path) -> None:
+def _unpack(content: bytes, directory: Path) -> None:
     with tarfile.open(fileobj=io.BytesIO(content)) as archive:
-        for member in _members(archive):
-            archive.extract(member, place, filter="data")
+        for member in _iter_members(archive):
+            archive.extract(member, directory, filter="data")
 
 
-def _members(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+def _iter_members(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
     for member in archive:
-        if member.isfile() and member.name.startswith(_INSIDE):
-            yield member.replace(name=member.name.removeprefix(_INSIDE), mode=0o644)
+        if member.isfile() and member.name.startswith(_PREFIX):
+            yield member.replace(name=member.name.removeprefix(_PREFIX), mode=0o644)

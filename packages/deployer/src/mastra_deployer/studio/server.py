@@ -1,4 +1,4 @@
-"""Studio's files over HTTP, for this machine only."""
+"""Serves Studio's files over HTTP on loopback."""
 
 from __future__ import annotations
 
@@ -12,57 +12,65 @@ from urllib.parse import urlsplit
 
 from mastra_core.errors import ConfigError
 
-__all__ = ("StudioServer", "page_values", "studio_page")
+__all__ = ("StudioServer", "build_page_values", "render_page")
 
 _PLACEHOLDER = re.compile(r"%%MASTRA_(\w+)%%")
 _HOST = re.compile(r"[\w.-]+|\[[0-9a-fA-F:.]+\]")
 _PREFIX = re.compile(r"(/[\w.-]+)*")
 _FIXED = {
-    "AGENT_SIGNALS": "true",  # answers come to every window that shows the thread
+    "AGENT_SIGNALS": "true",  # every window that shows the thread receives responses
     "TELEMETRY_DISABLED": "true",
 }
 _PORTS = {"http": 80, "https": 443}
 
 
-def page_values(url: str, api_prefix: str) -> dict[str, str]:
-    """What Studio's page has to be told: which server to ask.
+def build_page_values(url: str, api_prefix: str) -> dict[str, str]:
+    """Return the values of the page's placeholders, which name the server.
 
-    :raises ConfigError: when ``url`` or ``api_prefix`` is none.
+    :param url: of the server.
+    :param api_prefix: path of the server's API, such as ``/api``.
+    :raises ConfigError: when the URL or the path is invalid.
     """
-    return {**_FIXED, **_server(url), "API_PREFIX": _checked(api_prefix)}
+    return {**_FIXED, **_parse_server(url), "API_PREFIX": _validate_prefix(api_prefix)}
 
 
-def studio_page(files: Path, values: dict[str, str]) -> bytes:
-    """Studio's page with ``values`` in their places."""
+def render_page(files: Path, values: dict[str, str]) -> bytes:
+    """Render Studio's page.
+
+    :param files: the directory with Studio's files.
+    :param values: of the placeholders.
+    """
     page = (files / "index.html").read_text(encoding="utf-8")
     return _PLACEHOLDER.sub(lambda found: values.get(found[1], ""), page).encode()
 
 
-def _server(url: str) -> dict[str, str]:
+def _parse_server(url: str) -> dict[str, str]:
     try:
-        told = urlsplit(url)
-        port = told.port or _PORTS.get(told.scheme, 0)
+        address = urlsplit(url)
+        port = address.port or _PORTS.get(address.scheme, 0)
     except ValueError:
         port = 0
-    host = f"[{told.hostname}]" if port and ":" in (told.hostname or "") else told.hostname
-    if not port or not _HOST.fullmatch(host or "") or told.path.strip("/") or told.username:
+    host = f"[{address.hostname}]" if port and ":" in (address.hostname or "") else address.hostname
+    if not port or not _HOST.fullmatch(host or "") or address.path.strip("/") or address.username:
         raise ConfigError(
-            f"{url!r} is no address of a server.",
-            "Write it like http://127.0.0.1:3000; what is behind it goes into --api-prefix.",
+            f"{url!r} is not the address of a server.",
+            "Write it like http://127.0.0.1:3000; a path goes into --api-prefix.",
         )
-    return {"SERVER_PROTOCOL": told.scheme, "SERVER_HOST": str(host), "SERVER_PORT": str(port)}
+    return {"SERVER_PROTOCOL": address.scheme, "SERVER_HOST": str(host), "SERVER_PORT": str(port)}
 
 
-def _checked(prefix: str) -> str:
+def _validate_prefix(prefix: str) -> str:
     if not _PREFIX.fullmatch(prefix):
         raise ConfigError(f"--api-prefix is {prefix!r}.", "Write it like /api.")
     return prefix
 
 
 class StudioServer(ThreadingHTTPServer):
-    """Answers every path with the page, but those of files.
+    """Serves files, and the page at every other path.
 
     :param listener: a listening socket.
+    :param files: the directory with Studio's files.
+    :param page: the rendered page.
     """
 
     def __init__(self, listener: socket.socket, files: Path, page: bytes) -> None:
@@ -75,7 +83,7 @@ class StudioServer(ThreadingHTTPServer):
 class _Handler(SimpleHTTPRequestHandler):
     extensions_map = {  # noqa: RUF012  # the base class's own attribute
         **SimpleHTTPRequestHandler.extensions_map,
-        ".js": "text/javascript",  # a system's table may say otherwise, and browsers insist
+        ".js": "text/javascript",  # the system's table may differ, and browsers require this type
     }
 
     def __init__(self, *arguments: Any, directory: str, page: bytes) -> None:
@@ -83,9 +91,9 @@ class _Handler(SimpleHTTPRequestHandler):
         super().__init__(*arguments, directory=directory)
 
     def do_GET(self) -> None:
-        """A file, or the page; it shows itself what belongs to the path."""
+        """Send a file, or the page, which routes the path itself."""
         path = urlsplit(self.path).path
-        if path == "/refresh-events":  # the original's way to say that the app was built again
+        if path == "/refresh-events":  # Mastra's dev server reports rebuilds there
             self._send(204, b"")
         elif path.startswith("/assets/") or path.endswith(".svg"):
             super().do_GET()
@@ -93,11 +101,11 @@ class _Handler(SimpleHTTPRequestHandler):
             self._send(200, self._page)
 
     def list_directory(self, _: Any) -> None:
-        """Refuse."""
+        """Answer 404."""
         self.send_error(404)
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+        """Print nothing."""
 
     def _send(self, status: int, body: bytes) -> None:
         self.send_response(status)

@@ -62,7 +62,7 @@ class SecretTests(SuiteFixtures):
         rig.platform.heal()
         deployment = rig.deploy(bundle)
         yield "deployed"
-        for verb, arguments in self._list_credential_calls(rig, bundle, deployment.id).items():
+        for verb, arguments in self._build_arguments(rig, bundle, deployment.id).items():
             with contextlib.suppress(MastraError):
                 rig.call(verb, *arguments)
             with contextlib.suppress(MastraError), rig.proxy.apply_rule(fail_from(0, RESET)):
@@ -70,7 +70,7 @@ class SecretTests(SuiteFixtures):
             yield verb
 
     @staticmethod
-    def _list_credential_calls(rig: Rig, bundle: Bundle, id: str) -> dict[str, tuple[object, ...]]:
+    def _build_arguments(rig: Rig, bundle: Bundle, id: str) -> dict[str, tuple[object, ...]]:
         """Return the arguments of every hook that the deployer has."""
         calls: dict[str, tuple[object, ...]] = {
             "plan": (bundle, rig.build_request()),

@@ -1,1 +1,1 @@
-"""The execution of a workflow: interpreter, journal, runs, and the memory engine."""
+"""Execution of workflows: the interpreter, journals, runs and the memory engine."""

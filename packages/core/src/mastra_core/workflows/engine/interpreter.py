@@ -1,7 +1,7 @@
-"""Runs a workflow's description over a journal.
+"""Execute the nodes of a workflow over a journal.
 
-The interpreter knows nothing of where a run is kept or whether it outlives the process; the
-journal knows nothing of steps side by side or conditions.
+The interpreter handles control flow: order, concurrency, conditions and loops. The journal stores
+outcomes and events, and decides whether a run survives its process.
 """
 
 from __future__ import annotations
@@ -18,280 +18,305 @@ from mastra_core.schema import dump, validate
 from mastra_core.telemetry import active, ids_of, note, span
 from mastra_core.workflows.engine.journal import Journal
 from mastra_core.workflows.engine.outcome import Outcome, RunError
-from mastra_core.workflows.engine.run_activity import Activity
+from mastra_core.workflows.engine.run_activity import RunActivity
 from mastra_core.workflows.engine.run_events import StepRetried, StepStarted
-from mastra_core.workflows.engine.run_options import Options, Place, Start
+from mastra_core.workflows.engine.run_options import RunOptions, StartPoint, StepAddress
 from mastra_core.workflows.engine.scope import Scope
 from mastra_core.workflows.engine.step_runner import (
-    Bailed,
     StepFailed,
-    ask,
-    ended,
-    execute,
-    pause,
-    told,
+    WorkflowExit,
+    evaluate,
+    execute_step,
+    finish,
+    to_run_error,
+    wait,
 )
-from mastra_core.workflows.engine.tasks import Expired, within
+from mastra_core.workflows.engine.tasks import DeadlineExceeded, run_with_deadline
 from mastra_core.workflows.model.nodes import Branch, ForEach, Loop, Node, Parallel, Single, Sleep
 from mastra_core.workflows.model.step import Step
 from mastra_core.workflows.model.workflow import Workflow
 
-__all__ = ("Paused", "interpret")
+__all__ = ("PerStepPause", "interpret")
 
 
-class Paused(BaseException):
-    """One step was asked for, and is done.
+class PerStepPause(BaseException):
+    """The requested node of a run with ``per_step`` has ended, and more nodes follow.
 
-    Not an ``Exception``, since nothing failed: the run's span would say so.
+    The class is a ``BaseException``, because an ``Exception`` would mark the run's span as failed.
     """
 
 
-async def interpret(workflow: Workflow, value: Any, journal: Journal, options: Options) -> Any:
-    """Run ``workflow`` on ``value`` to its result.
+async def interpret(workflow: Workflow, value: Any, journal: Journal, options: RunOptions) -> Any:
+    """Execute ``workflow`` and return its result.
 
-    :raises StepFailed: when a step or condition fails for good.
-    :raises Paused: when ``options`` asked for one step and there are more.
+    A call whose outcome is in the journal is not executed again.
+
+    :param workflow: the workflow.
+    :param value: its input, as JSON builtins.
+    :param journal: the journal of the run.
+    :param options: the options of this execution; ``state`` and ``trace`` are changed in place.
+    :returns: the result, as JSON builtins.
+    :raises StepFailed: when a step or condition fails and is not retried.
+    :raises PerStepPause: when ``options.per_step`` is set and nodes remain.
     """
-    scope = Scope(workflow, journal, options, Activity(journal), options.state)
-    scope.init = value
+    scope = Scope(workflow, journal, options, RunActivity(journal), options.state)
+    scope.init_data = value
     if not active():
-        return await _workflow(scope, value, options.start)
+        return await _run_workflow(scope, value, options.start)
     with span(f"invoke_workflow {workflow.id}", {"mastra.workflow.id": workflow.id}) as current:
         options.trace.update(ids_of(current))
-        note(current, input=value, run=journal.run_id, resource=options.resource)
-        result = await _workflow(scope, value, options.start)
+        note(current, input=value, run=journal.run_id, resource=options.resource_id)
+        result = await _run_workflow(scope, value, options.start)
         note(current, output=result)
         return result
 
 
-async def _workflow(
-    scope: Scope, value: Any, start: Start | None, limit: float | None = None
+async def _run_workflow(
+    scope: Scope, value: Any, start: StartPoint | None, limit: float | None = None
 ) -> Any:
-    """The result of a workflow, or what it was bailed out of with."""
+    """Execute a workflow within its time limit; return its result, or that of ``bail``."""
     limit = limit or scope.workflow.timeout
     try:
         if limit is None:
-            return _result(scope.workflow, await _nodes(scope, value, start))
-        clock = scope.journal.sleep(f"{scope.key}:timeout", time.time() + limit)
-        return _result(scope.workflow, await within(_nodes(scope, value, start), clock))
-    except Bailed as bailed:
-        return bailed.result
-    except Expired:
+            return _validate_result(scope.workflow, await _run_nodes(scope, value, start))
+        deadline = scope.journal.sleep(f"{scope.key}:timeout", time.time() + limit)
+        nodes = _run_nodes(scope, value, start)
+        return _validate_result(scope.workflow, await run_with_deadline(nodes, deadline))
+    except WorkflowExit as exit_:
+        return exit_.result
+    except DeadlineExceeded:
         message = f"The workflow {scope.workflow.id!r} took longer than {limit:g} s."
         raise StepFailed(RunError(message=message, name="TimeoutError")) from None
 
 
-def _result(workflow: Workflow, value: Any) -> Any:
-    """The output of the last step, if it is what the workflow says it gives."""
+def _validate_result(workflow: Workflow, value: Any) -> Any:
+    """Validate the output of the last step against the workflow's ``output`` type."""
     if workflow.output is None:
         return value
     try:
         return dump(validate(workflow.output, value))
     except InvalidInput as error:
-        reason = told(error, f"the result of workflow {workflow.id!r}")
+        reason = to_run_error(error, f"the result of workflow {workflow.id!r}")
         raise StepFailed(reason) from error
 
 
-async def _nodes(scope: Scope, value: Any, start: Start | None) -> Any:
+async def _run_nodes(scope: Scope, value: Any, start: StartPoint | None) -> Any:
     nodes = scope.workflow.nodes
     first = 0
     if start is not None:
-        first = _entered(scope, start)
+        first = _enter_start_node(scope, start)
         value = start.values.get(scope.prefix + start.path[0])
     for index in range(first, len(nodes)):
-        value = await _node(scope, nodes[index], value, start if index == first else None)
+        value = await _run_node(scope, nodes[index], value, start if index == first else None)
         if scope.options.per_step and not scope.prefix and index + 1 < len(nodes):
-            raise Paused
+            raise PerStepPause
     return value
 
 
-def _entered(scope: Scope, start: Start) -> int:
-    """The index of the node to begin with; what came before is taken as given."""
-    for item in scope.workflow.steps():
-        if scope.prefix + item.id in start.outputs:
-            scope.outputs[item.id] = start.outputs[scope.prefix + item.id]
-    names = [[item.id for item in node.steps] for node in scope.workflow.nodes]
-    return next(index for index, ids in enumerate(names) if start.path[0] in ids)
+def _enter_start_node(scope: Scope, start: StartPoint) -> int:
+    """Store the assumed outputs in ``scope`` and return the index of the first node to run."""
+    for step in scope.workflow.steps():
+        if scope.prefix + step.id in start.outputs:
+            scope.outputs[step.id] = start.outputs[scope.prefix + step.id]
+    step_ids = [[step.id for step in node.steps] for node in scope.workflow.nodes]
+    return next(index for index, ids in enumerate(step_ids) if start.path[0] in ids)
 
 
-async def _node(scope: Scope, node: Node, value: Any, start: Start | None) -> Any:
-    if type(node) is Single:  # nearly always
-        return await _step(scope, node.step, value, start=start)
+async def _run_node(scope: Scope, node: Node, value: Any, start: StartPoint | None) -> Any:
+    if type(node) is Single:  # the most frequent kind of node is tested first
+        return await _run_step(scope, node.step, value, start=start)
     match node:
         case ForEach():
-            return await _foreach(scope, node, value)
+            return await _run_foreach(scope, node, value)
         case Loop():
-            return await _loop(scope, node, value)
+            return await _run_loop(scope, node, value)
         case Parallel():
-            return await _together(scope, node.steps, value, start)
+            return await _run_concurrently(scope, node.steps, value, start)
         case Branch():
-            return await _together(scope, await _chosen(scope, node, value, start), value, start)
+            steps = await _select_steps(scope, node, value, start)
+            return await _run_concurrently(scope, steps, value, start)
         case Sleep():
-            return await _sleep(scope, node, value)
-    raise TypeError(f"{node!r} is no node")
+            return await _run_sleep(scope, node, value)
+    raise TypeError(f"{node!r} is not a node of a workflow.")
 
 
-async def _step(
+async def _run_step(
     scope: Scope,
-    item: Step[Any, Any],
+    step: Step[Any, Any],
     value: Any,
-    place: Place | None = None,
-    start: Start | None = None,
+    address: StepAddress | None = None,
+    start: StartPoint | None = None,
 ) -> Any:
-    place = place or scope.place(item.id)
-    if item.workflow is not None:
-        output = await _nested(scope, item, item.workflow, value, place, start)
+    address = address or scope.get_address(step.id)
+    if step.workflow is not None:
+        output = await _run_nested(scope, step, step.workflow, value, address, start)
     else:
         resume = start.resume_data if start is not None else None
-        output = await execute(scope, item, value, place, resume)
-    scope.outputs[item.id] = output
+        output = await execute_step(scope, step, value, address, resume)
+    scope.outputs[step.id] = output
     return output
 
 
-async def _nested(
+async def _run_nested(
     scope: Scope,
-    item: Step[Any, Any],
+    step: Step[Any, Any],
     workflow: Workflow,
     value: Any,
-    place: Place,
-    start: Start | None,
+    address: StepAddress,
+    start: StartPoint | None,
 ) -> Any:
     journal, attempt = scope.journal, 1
     await journal.emit(
-        f"{place.key}:started", StepStarted(step=place.path, payload=value, group=True)
+        f"{address.key}:started", StepStarted(step=address.path, payload=value, group=True)
     )
     while True:
-        inner = scope.nested(workflow, place, f"{place.key}#{attempt}", value)
-        outcome = await _outcome(inner, item, value, start.inner() if start else None)
-        if outcome.error is None or item.retry is None or attempt > item.retry.count:
-            return await ended(scope, place, outcome)
-        again = StepRetried(step=place.path, attempt=attempt + 1, error=outcome.error)
-        if seconds := item.retry.wait(attempt):
+        inner = scope.create_nested(workflow, address, f"{address.key}#{attempt}", value)
+        outcome = await _run_nested_once(inner, step, value, start.descend() if start else None)
+        if outcome.error is None or step.retry is None or attempt > step.retry.count:
+            return await finish(scope, address, outcome)
+        event = StepRetried(step=address.path, attempt=attempt + 1, error=outcome.error)
+        if seconds := step.retry.wait(attempt):
             until = time.time() + seconds
-            key = f"{place.key}~{attempt}"
-            clock = functools.partial(journal.sleep, key, until)
-            await scope.activity.waiting(key, clock, asleep=True)
-        await journal.emit(f"{place.key}:again{attempt}", again)
+            key = f"{address.key}~{attempt}"
+            sleep = functools.partial(journal.sleep, key, until)
+            await scope.activity.wait_for(key, sleep, timed=True)
+        await journal.emit(f"{address.key}:again{attempt}", event)
         attempt, start = attempt + 1, None
 
 
-async def _outcome(inner: Scope, item: Step[Any, Any], value: Any, start: Start | None) -> Outcome:
+async def _run_nested_once(
+    inner: Scope, step: Step[Any, Any], value: Any, start: StartPoint | None
+) -> Outcome:
     try:
-        return Outcome(value=dump(await _workflow(inner, value, start, item.timeout)))
+        return Outcome(value=dump(await _run_workflow(inner, value, start, step.timeout)))
     except StepFailed as failed:
         return Outcome(kind="failed", error=failed.error)
 
 
-async def _chosen(
-    scope: Scope, node: Branch, value: Any, start: Start | None
+async def _select_steps(
+    scope: Scope, node: Branch, value: Any, start: StartPoint | None
 ) -> list[Step[Any, Any]]:
-    """Steps whose condition holds; where a run begins in one of them, what is known decides."""
+    """Return the steps whose condition is true.
+
+    Conditions are not evaluated where a run begins in one of the steps: that step runs, and the
+    others count as executed where their output is known.
+    """
     if start is not None:
-        return [item for item in node.steps if item.id in scope.outputs or item.id == start.path[0]]
+        return [step for step in node.steps if step.id in scope.outputs or step.id == start.path[0]]
     pairs = zip(node.conditions, node.steps, strict=True)
-    chosen = []
-    for condition, item in pairs:
-        if await ask(scope, condition, value, scope.place(item.id), bool):
-            chosen.append(item)
-    return chosen
+    selected = []
+    for condition, step in pairs:
+        if await evaluate(scope, condition, value, scope.get_address(step.id), bool):
+            selected.append(step)
+    return selected
 
 
-async def _together(
-    scope: Scope, steps: Sequence[Step[Any, Any]], value: Any, start: Start | None
+async def _run_concurrently(
+    scope: Scope, steps: Sequence[Step[Any, Any]], value: Any, start: StartPoint | None
 ) -> Any:
-    arms = [scope.fork() for _ in steps]
+    forks = [scope.fork() for _ in steps]
     known = set() if start is None else {*scope.outputs} - {start.path[0]}
     jobs = [
         functools.partial(
-            _step, arm, item, value, None, start if start and start.path[0] == item.id else None
+            _run_step,
+            fork,
+            step,
+            value,
+            None,
+            start if start and start.path[0] == step.id else None,
         )
-        for arm, item in zip(arms, steps, strict=True)
-        if item.id not in known
+        for fork, step in zip(forks, steps, strict=True)
+        if step.id not in known
     ]
     if jobs:
-        await scope.activity.together(jobs)
-        scope.join(arms)
-    return {item.id: scope.outputs[item.id] for item in steps}
+        await scope.activity.run_concurrently(jobs)
+        scope.join(forks)
+    return {step.id: scope.outputs[step.id] for step in steps}
 
 
-async def _foreach(scope: Scope, node: ForEach, value: Any) -> Any:
-    item, place = node.step, scope.place(node.step.id)
+async def _run_foreach(scope: Scope, node: ForEach, value: Any) -> Any:
+    step, address = node.step, scope.get_address(node.step.id)
     await scope.journal.emit(
-        f"{place.key}:started", StepStarted(step=place.path, payload=value, group=True)
+        f"{address.key}:started", StepStarted(step=address.path, payload=value, group=True)
     )
     if not isinstance(value, list):
-        message = f"The step {item.id!r} is for each item of a list, and got {value!r:.50}."
+        message = f"The foreach step {step.id!r} needs a list, and its input is {value!r:.50}."
         error = RunError(message=message, name="InvalidInput")
-        return await ended(scope, place, Outcome(kind="failed", error=error))
+        return await finish(scope, address, Outcome(kind="failed", error=error))
     try:
-        outputs = await _each(scope, node, value, place)
+        outputs = await _run_items(scope, node, value, address)
     except StepFailed as failed:
-        return await ended(scope, place, Outcome(kind="failed", error=failed.error))
-    except Bailed as bailed:
-        return await ended(scope, place, Outcome(kind="bailed", value=bailed.result))
-    scope.outputs[item.id] = outputs
-    return await ended(scope, place, Outcome(value=outputs))
+        return await finish(scope, address, Outcome(kind="failed", error=failed.error))
+    except WorkflowExit as exit_:
+        return await finish(scope, address, Outcome(kind="bailed", value=exit_.result))
+    scope.outputs[step.id] = outputs
+    return await finish(scope, address, Outcome(value=outputs))
 
 
-async def _each(scope: Scope, node: ForEach, values: list[Any], place: Place) -> list[Any]:
+async def _run_items(
+    scope: Scope, node: ForEach, values: list[Any], address: StepAddress
+) -> list[Any]:
     outputs: list[Any] = [None] * len(values)
-    arms: dict[int, Scope] = {}
+    forks: dict[int, Scope] = {}
 
-    async def worker(indices: Iterator[int]) -> None:
+    async def run_worker(indices: Iterator[int]) -> None:
         for index in indices:
-            at = Place(f"{place.path}[{index}]", f"{place.key}[{index}]")
-            arm = arms[index] = scope if node.concurrency == 1 else scope.fork()
-            outputs[index] = await _step(arm, node.step, values[index], at)
+            item = StepAddress(f"{address.path}[{index}]", f"{address.key}[{index}]")
+            fork = forks[index] = scope if node.concurrency == 1 else scope.fork()
+            outputs[index] = await _run_step(fork, node.step, values[index], item)
 
-    indices = iter(range(len(values)))
+    indices = iter(range(len(values)))  # the workers share it, so each item is executed once
     if node.concurrency == 1:
-        await worker(indices)
+        await run_worker(indices)
         return outputs
-    workers = min(node.concurrency, len(values))
-    await scope.activity.together([functools.partial(worker, indices)] * workers)
-    scope.join(arms[index] for index in sorted(arms))
+    count = min(node.concurrency, len(values))
+    await scope.activity.run_concurrently([functools.partial(run_worker, indices)] * count)
+    scope.join(forks[index] for index in sorted(forks))
     return outputs
 
 
-async def _loop(scope: Scope, node: Loop, value: Any) -> Any:
-    item, base = node.step, scope.place(node.step.id)
+async def _run_loop(scope: Scope, node: Loop, value: Any) -> Any:
+    step, base = node.step, scope.get_address(node.step.id)
     iteration = 0
     while True:
         iteration += 1
-        place = Place(base.path, f"{base.key}@{iteration}", iteration)
-        value = await _step(scope, item, value, place)
-        if await ask(scope, node.condition, value, place, bool) is node.until:
+        address = StepAddress(base.path, f"{base.key}@{iteration}", iteration)
+        value = await _run_step(scope, step, value, address)
+        if await evaluate(scope, node.condition, value, address, bool) is node.until:
             return value
-        await asyncio.sleep(0)  # a loop of steps that never wait must not stop the world
+        await asyncio.sleep(0)  # a loop whose steps never wait must not block the event loop
 
 
-async def _sleep(scope: Scope, node: Sleep, value: Any) -> Any:
-    place = scope.place(node.id)
-    await scope.journal.emit(f"{place.key}:started", StepStarted(step=place.path, payload=value))
+async def _run_sleep(scope: Scope, node: Sleep, value: Any) -> Any:
+    address = scope.get_address(node.id)
+    await scope.journal.emit(
+        f"{address.key}:started", StepStarted(step=address.path, payload=value)
+    )
     try:
-        seconds = await _seconds(scope, node, value, place)
+        seconds = await _compute_delay(scope, node, value, address)
     except StepFailed as failed:
-        return await ended(scope, place, Outcome(kind="failed", error=failed.error))
-    await pause(scope, place, seconds)
-    return await ended(scope, place, Outcome(value=value))
+        return await finish(scope, address, Outcome(kind="failed", error=failed.error))
+    await wait(scope, address, seconds)
+    return await finish(scope, address, Outcome(value=value))
 
 
-async def _seconds(scope: Scope, node: Sleep, value: Any, place: Place) -> float:
-    form = _moment if node.until else _duration
-    asked: Any = node.moment if node.until else node.duration
+async def _compute_delay(scope: Scope, node: Sleep, value: Any, address: StepAddress) -> float:
+    """Return the seconds from now for which a sleep node waits."""
+    convert = _to_timestamp if node.until else _parse_duration
+    setting: Any = node.moment if node.until else node.duration
     if node.asks is not None:
-        asked = await ask(scope, node.asks, value, place, form)
+        number = await evaluate(scope, node.asks, value, address, convert)
     else:
-        asked = form(asked)
-    return max(0.0, asked - time.time()) if node.until else float(asked)
+        number = convert(setting)
+    return max(0.0, number - time.time()) if node.until else float(number)
 
 
-def _duration(value: Any) -> float:
+def _parse_duration(value: Any) -> float:
     return max(0.0, float(value))
 
 
-def _moment(value: Any) -> float:
-    """Seconds since the epoch; a moment without a time zone is nowhere."""
+def _to_timestamp(value: Any) -> float:
+    """Convert an aware datetime to seconds since the epoch."""
     if not isinstance(value, dt.datetime) or value.tzinfo is None:
         raise InvalidInput(f"{value!r} is not a datetime with a time zone.")
     return value.timestamp()

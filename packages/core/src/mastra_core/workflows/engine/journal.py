@@ -1,8 +1,9 @@
-"""What the interpreter needs of whoever remembers a run.
+"""The protocol of a journal, which stores the outcomes and events of a run.
 
-A journal that outlives its process records each call under its key. When the interpreter runs
-again over such a journal, what was recorded is given back and nothing is called twice, so the
-run goes on where it stopped. Keys depend on the description alone, never on what ran first.
+A durable journal records the outcome of each call under a key. When the interpreter executes the
+run again, the journal returns the recorded outcomes and nothing is called twice, so the run
+continues where it stopped. Keys depend on the workflow alone, never on the order of concurrent
+steps.
 """
 
 from __future__ import annotations
@@ -17,27 +18,42 @@ __all__ = ("Journal",)
 
 
 class Journal(Protocol):
-    """The memory of one run."""
+    """The journal of one run."""
 
     @property
     def run_id(self) -> str:
-        """The run's id."""
+        """The id of the run."""
 
-    async def step(self, key: str, call: Callable[[], Awaitable[Outcome]]) -> Outcome:
-        """What came of ``call``, which is made once a run for each ``key``."""
+    async def call_once(self, key: str, call: Callable[[], Awaitable[Outcome]]) -> Outcome:
+        """Await ``call`` unless ``key`` has an outcome already; return the outcome of ``key``.
+
+        :param key: the key of the call.
+        :param call: calls the function of the user.
+        """
 
     async def wait(self, key: str) -> object:
-        """The data, JSON builtins, that somebody brings for ``key``."""
+        """Wait for the data that resumes a suspended step, and return it as JSON builtins.
+
+        :param key: the key of the wait, which is the ``key`` of the ``StepSuspended`` event.
+        """
 
     async def sleep(self, key: str, until: float) -> None:
-        """Return at ``until``, seconds since the epoch, as it was when ``key`` was first slept."""
+        """Wait until a time.
+
+        :param key: the key of the wait.
+        :param until: the time in seconds since the epoch. The journal keeps the first one for
+            each key and ignores later ones.
+        """
 
     async def emit(self, key: str, event: RunEvent) -> None:
-        """Remember what happened and tell whoever watches, once for each ``key``.
+        """Record an event and send it to the readers of the run, once for each ``key``.
 
-        A ``RunIdle`` is not worth telling where something of what is waited for is there already:
-        its key is ``idle:`` and the keys that are waited for, with ``|`` between.
+        The key of a ``RunIdle`` is ``idle:`` and the keys of all waits, joined by ``|``. The event
+        is dropped where the data of one of these waits has arrived already.
+
+        :param key: the key of the event.
+        :param event: the event.
         """
 
     async def cancel(self) -> None:
-        """End the run from outside; what it waits for is abandoned."""
+        """Cancel the run and its waits."""

@@ -1,7 +1,7 @@
-"""The default engine keeps runs in this process.
+"""The default engine, which keeps runs in this process.
 
-It is bounded: finished runs leave by count and age, and when it is full of unfinished ones it
-refuses new ones. What a run costs does not depend on how many there are.
+Its memory is bounded: finished runs are removed by number and age, and new runs are refused while
+the engine is full of unfinished ones. The cost of a run is independent of the number of runs.
 """
 
 from __future__ import annotations
@@ -24,22 +24,26 @@ from mastra_core.workflows.engine.run_events import (
     StepResumed,
     now,
 )
-from mastra_core.workflows.engine.run_options import UNSET, Options, Start
+from mastra_core.workflows.engine.run_options import UNSET, RunOptions, StartPoint
 from mastra_core.workflows.engine.run_record import RunRecord
-from mastra_core.workflows.engine.step_paths import step_at, suspended_step
-from mastra_core.workflows.engine.time_travel import kept, rewound, start_at
+from mastra_core.workflows.engine.step_paths import find_suspended_step, step_at
+from mastra_core.workflows.engine.time_travel import (
+    build_rewind_event,
+    build_start_point,
+    drop_final_failures,
+)
 from mastra_core.workflows.model.workflow import Workflow
 
 __all__ = ("MemoryEngine",)
 
 
 class MemoryEngine:
-    """Runs in this process, bounded.
+    """Stores and executes runs in this process.
 
-    :param max_finished: finished runs kept.
-    :param max_age: seconds a finished run is kept.
-    :param max_unfinished: runs that may be pending, running or suspended at once.
-    :param max_events: the most that may happen in one run; a loop without end fails there.
+    :param max_finished: the maximum number of finished runs.
+    :param max_age: the seconds for which a finished run is kept.
+    :param max_unfinished: the maximum number of pending, running and suspended runs.
+    :param max_events: the maximum number of events of one run. An endless loop fails there.
     """
 
     single_process = True
@@ -56,20 +60,24 @@ class MemoryEngine:
         self._runs = MemoryStore(max_finished, max_age, max_unfinished)
 
     async def create(self, workflow: Workflow, run_id: str = "", resource_id: str = "") -> Run:
-        """A run that has not started; an existing ``run_id`` gives that run.
+        """Create a run without starting it.
 
+        :param workflow: the workflow.
+        :param run_id: the id of the run; a random UUID by default. If the workflow has a run with
+            this id, that run is returned.
+        :param resource_id: the owner of the run.
         :raises TooManyRuns: when the engine is full of unfinished runs.
         """
-        known = self._runs.find((workflow.id, run_id)) if run_id else None
-        if known is not None:
-            return known
-        at = now()
+        existing = self._runs.find((workflow.id, run_id)) if run_id else None
+        if existing is not None:
+            return existing
+        created_at = now()
         record = RunRecord(
-            run_id=run_id or _new_id(),
+            run_id=run_id or _generate_id(),
             workflow_id=workflow.id,
             resource_id=resource_id,
-            created_at=at,
-            updated_at=at,
+            created_at=created_at,
+            updated_at=created_at,
         )
         run = MemoryRun(workflow, record, self._max_events)
         self._runs.add(run)
@@ -84,24 +92,27 @@ class MemoryEngine:
         state: Any = None,
         per_step: bool = False,
     ) -> None:
-        """Begin; returns at once.
+        """Start a run and return at once.
 
-        :param state: the shared state to begin with.
-        :param per_step: stop after the first step; ``travel`` goes on from there.
-        :raises InvalidInput: when ``value`` does not fit; the run is forgotten, not left pending.
-        :raises Conflict: when it was started before.
+        :param run: the run.
+        :param value: the input of the workflow.
+        :param context: the request context of the steps.
+        :param state: the initial shared state.
+        :param per_step: whether to pause after the first node; ``time_travel`` continues the run.
+        :raises InvalidInput: when the input or the state does not fit its type. The run is removed.
+        :raises Conflict: when the run was started before.
         """
-        run = _ours(run)
+        run = _require_memory_run(run)
         if run.record.status != "pending":
             raise Conflict(f"The run {run.run_id!r} was started before.", "Create another run.")
         try:
-            _fit("input data", run.workflow.input_type, value)
-            state = _state(run.workflow, state)
+            _validate_data("input data", run.workflow.input_type, value)
+            state = _build_initial_state(run.workflow, state)
         except InvalidInput:
-            self._runs.forget(run)
+            self._runs.remove(run)
             raise
         run.context = dict(context or {})
-        self._begin(run, RunStarted(input=dump(value), state=state), per_step=per_step)
+        self._begin_execution(run, RunStarted(input=dump(value), state=state), per_step=per_step)
 
     async def resume(
         self,
@@ -112,22 +123,25 @@ class MemoryEngine:
         *,
         label: str = "",
     ) -> None:
-        """Go on with a suspended step; returns at once.
+        """Resume a suspended step and return at once.
 
-        :param step: its path; may be empty where only one is suspended.
-        :param label: what it was suspended with, instead of its path.
-        :raises Conflict: when the run, or that step, is not suspended.
-        :raises InvalidInput: when the data does not fit, or several steps wait and none is named.
+        :param run: the run.
+        :param data: the data the step is resumed with.
+        :param step: the path of the step; may be empty where one step is suspended.
+        :param context: the new request context; the previous one by default.
+        :param label: the label the step passed to ``suspend``, instead of ``step``.
+        :raises Conflict: when the run, or the step, is not suspended.
+        :raises InvalidInput: when the data does not fit, or several steps match.
         """
-        run = _ours(run)
-        path = suspended_step(run.record, step, label)
+        run = _require_memory_run(run)
+        path = find_suspended_step(run.record, step, label)
         type_ = step_at(run.workflow, path).resume
         if type_ is not None:
-            _fit("resume data", type_, data)
+            _validate_data("resume data", type_, data)
         _replace_context(run, context)
         data = dump(data)
-        run.note(StepResumed(step=path, data=data))
-        run.journal.bring(run.record.steps[path].key, data)
+        run.add_event(StepResumed(step=path, data=data))
+        run.journal.deliver(run.record.steps[path].key, data)
 
     async def travel(
         self,
@@ -141,60 +155,77 @@ class MemoryEngine:
         context: Mapping[str, Any] | None = None,
         per_step: bool = False,
     ) -> None:
-        """Begin again in ``step``, as if what comes before it had run; returns at once.
+        """Execute a run again from a step, and return at once.
 
-        :param step: its path.
-        :param value: its input; what it got before where not given.
-        :param outputs: what earlier steps are taken to have given, by path, beside what they gave.
-        :param state: the shared state to begin with; as it was where not given.
-        :param resume_data: what the step finds as if it had been resumed.
-        :raises Conflict: while the run is under way.
-        :raises InvalidInput: when nothing says what the step gets.
+        :param run: the run.
+        :param step: the path of the step.
+        :param value: the input of the step; from the record by default.
+        :param outputs: the outputs to assume for earlier steps, by path; from the record by
+            default.
+        :param state: the shared state; as it was by default.
+        :param resume_data: the data the step is resumed with.
+        :param context: the new request context; the previous one by default.
+        :param per_step: whether to pause after one node.
+        :raises Conflict: when the run is running.
+        :raises InvalidInput: when the input of the step is neither passed nor recorded.
         :raises NotFound: when there is no such step.
         """
-        run = _ours(run)
+        run = _require_memory_run(run)
         record = run.record
         if record.status in ("running", "waiting"):
             raise Conflict("This workflow run is still running", "Cancel it, or wait for its end.")
-        start = start_at(run.workflow, record, step, value, outputs, resume_data)
-        state = dict(record.state) if state is None else _state(run.workflow, state)
+        start = build_start_point(run.workflow, record, step, value, outputs, resume_data)
+        state = dict(record.state) if state is None else _build_initial_state(run.workflow, state)
         await run.stop()
         _replace_context(run, context)
-        run.journal = run.journal.successor(run.note, {})
-        self._begin(run, rewound(record, start), start, state, per_step=per_step)
+        run.journal = run.journal.create_successor(run.add_event, {})
+        self._begin_execution(
+            run, build_rewind_event(record, start), start, state, per_step=per_step
+        )
 
     async def restart(self, run: Run, context: Mapping[str, Any] | None = None) -> None:
-        """Go on where a run broke off, or is stuck; returns at once.
+        """Continue an interrupted, failed or stuck run and return at once.
 
-        Steps that have ended do not run again; a step under way is cancelled and begins anew.
+        Finished steps are not executed again. A running step is cancelled and starts again.
 
-        :raises Conflict: when the run never began, or succeeded.
+        :param run: the run.
+        :param context: the new request context; the previous one by default.
+        :raises Conflict: when the run is pending or paused, or has succeeded.
         """
-        run = _ours(run)
+        run = _require_memory_run(run)
         record = run.record
         if record.status in ("pending", "paused", "success"):
-            raise Conflict(f"This workflow run is {record.status}, so nothing broke off.")
+            raise Conflict(f"This workflow run is {record.status}, so it cannot be restarted.")
         await run.stop()
         _replace_context(run, context)
-        run.journal = run.journal.successor(run.note, kept(run.journal.outcomes))
+        run.journal = run.journal.create_successor(
+            run.add_event, drop_final_failures(run.journal.outcomes)
+        )
         again = [path for path, step in record.steps.items() if step.status != "success"]
-        self._begin(run, RunRewound(steps=tuple(again)), run.start, record.initial_state)
+        self._begin_execution(
+            run, RunRewound(steps=tuple(again)), run.start_point, record.initial_state
+        )
 
     async def cancel(self, run: Run) -> None:
-        """End a run; a finished one stays as it is.
+        """Cancel a run; a finished run stays as it is.
 
-        It is over at once, whatever its steps do: one that does not listen is left to itself.
+        The run has ended when this returns. The result of a step that ignores the cancellation is
+        discarded.
+
+        :param run: the run.
         """
-        run = _ours(run)
-        if not run.record.finished:
+        run = _require_memory_run(run)
+        if not run.record.is_finished:
             await run.stop()
-            run.note(RunFinished(status="canceled", state=run.record.state))
-        self._runs.ended(run)
+            run.add_event(RunFinished(status="canceled", state=run.record.state))
+        self._runs.mark_finished(run)
 
     async def get(self, workflow: Workflow, run_id: str) -> Run:
-        """A run by id.
+        """Return the run with an id.
 
-        :raises NotFound: when it never was, or has left the journal.
+        :param workflow: the workflow.
+        :param run_id: the id of the run.
+        :raises NotFound: when there is no such run, or it has been removed.
         """
         run = self._runs.find((workflow.id, run_id))
         if run is None:
@@ -202,95 +233,103 @@ class MemoryEngine:
         return run
 
     async def list(self, workflow: Workflow) -> list[RunRecord]:
-        """Every run that is still known, newest first."""
+        """Return the records of all stored runs, newest first.
+
+        :param workflow: the workflow.
+        """
         records = [run.record for run in self._runs if run.workflow.id == workflow.id]
         return sorted(records, key=lambda record: record.created_at, reverse=True)
 
     async def delete(self, run: Run) -> None:
-        """Cancel and forget."""
+        """Cancel a run and delete its record.
+
+        :param run: the run.
+        """
         await self.cancel(run)
-        self._runs.forget(_ours(run))
+        self._runs.remove(_require_memory_run(run))
 
     async def close(self) -> None:
-        """Cancel what runs."""
-        for run in self._runs.unfinished:
+        """Cancel all unfinished runs."""
+        for run in self._runs.unfinished_runs:
             await self.cancel(run)
 
-    def _begin(
+    def _begin_execution(
         self,
         run: MemoryRun,
         event: RunEvent,
-        start: Start | None = None,
+        start: StartPoint | None = None,
         state: dict[str, Any] | None = None,
         *,
         per_step: bool = False,
     ) -> None:
         import asyncio
 
-        self._runs.began(run)
+        self._runs.mark_started(run)
         run.begin(event, start)
-        begun = run.record.initial_state if state is None else state
-        options = Options(context=run.context, state=dict(begun), start=start, per_step=per_step)
-        options.resource, options.trace = run.record.resource_id, run.trace
+        initial = run.record.initial_state if state is None else state
+        options = RunOptions(
+            context=run.context, state=dict(initial), start=start, per_step=per_step
+        )
+        options.resource_id, options.trace = run.record.resource_id, run.trace
         run.task = asyncio.create_task(self._execute(run, options), name="workflow run")
 
-    async def _execute(self, run: MemoryRun, options: Options) -> None:
-        from mastra_core.workflows.engine.interpreter import Paused, interpret
-        from mastra_core.workflows.engine.step_runner import StepFailed, told
+    async def _execute(self, run: MemoryRun, options: RunOptions) -> None:
+        from mastra_core.workflows.engine.interpreter import PerStepPause, interpret
+        from mastra_core.workflows.engine.step_runner import StepFailed, to_run_error
 
         journal, state = run.journal, options.state
-        end: RunEvent = RunFinished(status="canceled")  # a step that was cancelled from within
+        end: RunEvent = RunFinished(status="canceled")  # when a step raises CancelledError
         try:
             result = await interpret(run.workflow, run.record.input, journal, options)
             end = RunFinished(status="success", result=dump(result), state=state)
-        except Paused:
+        except PerStepPause:
             end = RunPaused(state=state)
         except StepFailed as failed:
             end = RunFinished(status="failed", error=failed.error, state=state)
-        except Exception as error:  # noqa: BLE001  # a defect of ours must not leave a run pending
-            reason = told(error, f"a run of workflow {run.workflow.id!r}")
+        except Exception as error:  # noqa: BLE001  # a defect of the engine must not leave a run unfinished
+            reason = to_run_error(error, f"a run of workflow {run.workflow.id!r}")
             end = RunFinished(status="failed", error=reason, state=state)
         finally:
             if not journal.closed:
                 journal.close()
                 run.task = None
-                run.note(end)
-                if run.record.finished:
-                    self._runs.ended(run)
+                run.add_event(end)
+                if run.record.is_finished:
+                    self._runs.mark_finished(run)
 
 
-def _ours(run: Run) -> MemoryRun:
+def _require_memory_run(run: Run) -> MemoryRun:
     if not isinstance(run, MemoryRun):
-        raise TypeError(f"{run!r} is a run of another engine")
+        raise TypeError(f"{run!r} is not a run of MemoryEngine.")
     return run
 
 
-def _fit(what: str, type_: Any, value: Any) -> None:
+def _validate_data(what: str, type_: Any, value: Any) -> None:
     try:
         validate(type_, value)
     except InvalidInput as error:
         raise InvalidInput(f"Invalid {what}: {error.message}", issues=error.issues) from None
 
 
-def _state(workflow: Workflow, state: Any) -> dict[str, Any]:
-    """The state as it begins, with what its type has as defaults."""
-    given = {} if state is None else state
+def _build_initial_state(workflow: Workflow, state: Any) -> dict[str, Any]:
+    """Return the initial state, validated and completed with the defaults of its type."""
+    fields = {} if state is None else state
     type_ = dict[str, Any] if workflow.state is None else workflow.state
-    if not given and workflow.state is None:
+    if not fields and workflow.state is None:
         return {}
-    _fit("initial state", type_, given)
-    whole: dict[str, Any] = dump(validate(type_, given))
-    return whole
+    _validate_data("initial state", type_, fields)
+    initial: dict[str, Any] = dump(validate(type_, fields))
+    return initial
 
 
 def _replace_context(run: MemoryRun, context: Mapping[str, Any] | None) -> None:
-    if context:  # the steps hold this very mapping
+    if context:  # the steps hold the mapping itself, so it is changed in place
         run.context.clear()
         run.context.update(context)
 
 
-def _new_id() -> str:
-    """A random UUID; the module uuid brings in platform, which no cold start needs."""
+def _generate_id() -> str:
+    """Return a random UUID without importing ``uuid``, which would slow down a cold start."""
     digits = bytearray(os.urandom(16))
     digits[6] = digits[6] & 0x0F | 0x40  # version 4
     digits[8] = digits[8] & 0x3F | 0x80  # variant of RFC 9562

@@ -1,4 +1,4 @@
-"""The journal of one execution in memory."""
+"""A journal in memory, for one execution of a run."""
 
 from __future__ import annotations
 
@@ -16,93 +16,121 @@ __all__ = ("MemoryJournal",)
 
 
 class MemoryJournal:
-    """Remembers what one execution of a run has done; closed, it listens no more.
+    """The outcomes, waits and emitted keys of one execution. A closed journal ignores events.
 
-    :param note: told of every event, once.
-    :param outcomes: what an earlier execution did, which is not done again.
+    :param run_id: the id of the run.
+    :param add_event: receives each event once.
+    :param outcomes: the outcomes of an earlier execution, by key; those calls are not repeated.
     """
 
-    __slots__ = ("_brought", "_note", "_slept", "_told", "_waiting", "closed", "outcomes", "run_id")
+    __slots__ = (
+        "_add_event", "_emitted", "_resume_data", "_waiters", "_wake_times", "closed", "outcomes",
+        "run_id",
+    )  # fmt: skip
 
     def __init__(
-        self, run_id: str, note: Callable[[RunEvent], None], outcomes: dict[str, Outcome]
+        self, run_id: str, add_event: Callable[[RunEvent], None], outcomes: dict[str, Outcome]
     ) -> None:
         self.run_id = run_id
         self.outcomes = outcomes
         self.closed = False
-        self._note = note
-        self._brought: dict[str, Any] = {}
-        self._slept: dict[str, float] = {}
-        self._told: set[str] = set()
-        self._waiting: dict[str, asyncio.Future[Any]] = {}
+        self._add_event = add_event
+        self._resume_data: dict[str, Any] = {}
+        self._wake_times: dict[str, float] = {}
+        self._emitted: set[str] = set()
+        self._waiters: dict[str, asyncio.Future[Any]] = {}
 
     def close(self) -> None:
-        """Listen no more. Without this a run and its journal would hold each other in memory."""
-        self.closed = True
-        self._note = _nobody
+        """Ignore further events, and drop the reference to the run."""
+        self.closed = True  # without the cycle, a run leaves memory without the garbage collector
+        self._add_event = _ignore_event
 
-    def successor(
-        self, note: Callable[[RunEvent], None], outcomes: dict[str, Outcome]
+    def create_successor(
+        self, add_event: Callable[[RunEvent], None], outcomes: dict[str, Outcome]
     ) -> MemoryJournal:
-        """The journal of an execution that goes on from here.
+        """Return the journal of the next execution of the run.
 
-        :param outcomes: what it need not do again.
+        :param add_event: receives each event once.
+        :param outcomes: the outcomes by key of calls that are not repeated.
         """
-        journal = MemoryJournal(self.run_id, note, outcomes)
-        journal._brought, journal._slept = self._brought, self._slept
+        journal = MemoryJournal(self.run_id, add_event, outcomes)
+        journal._resume_data, journal._wake_times = self._resume_data, self._wake_times
         keys = (key.rpartition("#") for key, each in outcomes.items() if each.kind == "done")
-        done = {place for place, _, turn in keys if turn.isdecimal()}
-        journal._told = {key for key in self._told if key.rpartition(":")[0] in done}
+        done = {address for address, _, number in keys if number.isdecimal()}
+        journal._emitted = {key for key in self._emitted if key.rpartition(":")[0] in done}
         return journal
 
-    def _past(self, key: str) -> bool:
-        """A rest is none if something of what is waited for is there."""
-        return any(wait in self._brought for wait in key.removeprefix("idle:").split("|"))
+    def _is_obsolete_idle(self, key: str) -> bool:
+        """Return whether the data for one of the waits in the key of a ``RunIdle`` has arrived."""
+        return any(wait in self._resume_data for wait in key.removeprefix("idle:").split("|"))
 
-    async def step(self, key: str, call: Callable[[], Awaitable[Outcome]]) -> Outcome:
-        """What came of ``call``."""
+    async def call_once(self, key: str, call: Callable[[], Awaitable[Outcome]]) -> Outcome:
+        """Await ``call`` unless ``key`` has an outcome already; return the outcome of ``key``.
+
+        :param key: the key of the call.
+        :param call: calls the function of the user.
+        """
         outcome = self.outcomes.get(key)
         if outcome is None:
             outcome = self.outcomes[key] = await call()
         return outcome
 
     async def wait(self, key: str) -> Any:
-        """The data that resumes a step."""
+        """Wait for the data that resumes a suspended step, and return it.
+
+        :param key: the key of the wait.
+        """
         import asyncio
 
-        if key in self._brought:
-            return self._brought[key]
-        self._waiting[key] = asyncio.get_running_loop().create_future()
+        if key in self._resume_data:
+            return self._resume_data[key]
+        self._waiters[key] = asyncio.get_running_loop().create_future()
         try:
-            return await self._waiting[key]
+            return await self._waiters[key]
         finally:
-            del self._waiting[key]
+            del self._waiters[key]
 
-    def bring(self, key: str, data: Any) -> None:
-        """Hand a suspended step the data it waits for."""
-        self._brought[key] = data
-        future = self._waiting.get(key)
+    def deliver(self, key: str, data: Any) -> None:
+        """Store the data that a suspended step waits for, and wake the step.
+
+        :param key: the key of the wait.
+        :param data: the data, as JSON builtins.
+        """
+        self._resume_data[key] = data
+        future = self._waiters.get(key)
         if future is not None and not future.done():
             future.set_result(data)
 
     async def sleep(self, key: str, until: float) -> None:
-        """Return at the time that was said first."""
+        """Wait until the time that was first passed for ``key``.
+
+        :param key: the key of the wait.
+        :param until: the time in seconds since the epoch.
+        """
         import asyncio
 
-        until = self._slept.setdefault(key, until)
+        until = self._wake_times.setdefault(key, until)
         await asyncio.sleep(max(0.0, until - time.time()))
 
     async def emit(self, key: str, event: RunEvent) -> None:
-        """Remember and tell, once."""
-        if self.closed or key in self._told or (type(event) is RunIdle and self._past(key)):
+        """Record an event, once for each key.
+
+        :param key: the key of the event.
+        :param event: the event.
+        """
+        if (
+            self.closed
+            or key in self._emitted
+            or (type(event) is RunIdle and self._is_obsolete_idle(key))
+        ):
             return
-        self._told.add(key)
-        self._note(event)
+        self._emitted.add(key)
+        self._add_event(event)
 
     async def cancel(self) -> None:
-        """Listen no more."""
+        """Ignore further events."""
         self.close()
 
 
-def _nobody(event: RunEvent) -> None:
-    """Whom a closed journal tells."""
+def _ignore_event(event: RunEvent) -> None:
+    """Ignore an event; the callback of a closed journal."""

@@ -1,4 +1,4 @@
-"""One run of the memory engine: its events, and who watches."""
+"""One run of the memory engine, with its events and their readers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mastra_core.errors import MastraError
 from mastra_core.workflows.engine.memory_journal import MemoryJournal
 from mastra_core.workflows.engine.run_events import RunEvent, RunFinished
-from mastra_core.workflows.engine.run_options import Start
+from mastra_core.workflows.engine.run_options import StartPoint
 from mastra_core.workflows.engine.run_record import RunRecord
 from mastra_core.workflows.model.workflow import Workflow
 
@@ -19,89 +19,99 @@ __all__ = ("MemoryRun",)
 
 
 class MemoryRun:
-    """The handle on a run in memory.
+    """The handle for one run in memory.
 
-    :param workflow: what it executes.
-    :param most: how many events it may have.
+    :param workflow: the workflow.
+    :param record: the record of the run, which its events change.
+    :param max_events: the maximum number of events.
 
-    ``trace`` has the ids of the span of its latest execution, where there is one.
+    ``trace`` holds the ids of the span of the latest execution, where there is one.
     """
 
     __slots__ = (
-        "__weakref__", "_events", "_most", "_settling", "_watchers", "context", "journal", "key",
-        "record", "run_id", "start", "task", "trace", "workflow",
+        "__weakref__", "_events", "_max_events", "_waiters", "_watchers", "context", "journal",
+        "key", "record", "run_id", "start_point", "task", "trace", "workflow",
     )  # fmt: skip
 
-    def __init__(self, workflow: Workflow, record: RunRecord, most: int) -> None:
+    def __init__(self, workflow: Workflow, record: RunRecord, max_events: int) -> None:
         self.workflow = workflow
         self.record = record
         self.run_id = record.run_id
         self.key = (workflow.id, record.run_id)
-        self.journal = MemoryJournal(record.run_id, self.note, {})
-        self.start: Start | None = None
+        self.journal = MemoryJournal(record.run_id, self.add_event, {})
+        self.start_point: StartPoint | None = None
         self.task: asyncio.Task[None] | None = None
         self.context: dict[str, Any] = {}
         self.trace: dict[str, str] = {}
         self._events: list[RunEvent] = []
-        self._most = most
-        self._settling: list[asyncio.Future[None]] = []
+        self._max_events = max_events
+        self._waiters: list[asyncio.Future[None]] = []
         self._watchers: set[asyncio.Event] = set()
 
     @property
     def position(self) -> int:
-        """How many events there are: the offset of the next one."""
+        """The number of events, which is the offset of the next one."""
         return len(self._events)
 
-    def begin(self, event: RunEvent, start: Start | None) -> None:
-        """Another execution begins."""
-        self.start, self.trace = start, {}
-        self.note(event)
+    def begin(self, event: RunEvent, start_point: StartPoint | None) -> None:
+        """Record the beginning of an execution.
 
-    def note(self, event: RunEvent) -> None:
-        """Remember what happened and wake whoever watches.
-
-        :raises MastraError: when that is more than a run may keep.
+        :param event: its first event.
+        :param start_point: the step it begins in; ``None`` for the first one.
         """
-        if len(self._events) >= self._most and not isinstance(event, RunFinished):
+        self.start_point, self.trace = start_point, {}
+        self.add_event(event)
+
+    def add_event(self, event: RunEvent) -> None:
+        """Record an event and wake the readers of the run.
+
+        :param event: the event.
+        :raises MastraError: when the run has the maximum number of events.
+        """
+        if len(self._events) >= self._max_events and not isinstance(event, RunFinished):
             raise MastraError(
-                f"The run has more than {self._most} events, the most this server keeps of one.",
-                "Make several runs of it, or raise MemoryEngine(max_events=...).",
+                f"The run has more than {self._max_events} events, the maximum for one run.",
+                "Split the work into several runs, or raise MemoryEngine(max_events=...).",
             )
         self._events.append(event)
         self.record.apply(event)
         for watcher in self._watchers:
             watcher.set()
-        if self._settling and self.record.settled:
-            for future in self._settling:
+        if self._waiters and self.record.settled:
+            for future in self._waiters:
                 if not future.done():
                     future.set_result(None)
-            self._settling.clear()
+            self._waiters.clear()
 
     async def stop(self) -> None:
-        """End the execution, if one is under way; what it still says is not heard."""
+        """Cancel the present execution, if there is one, and ignore its further events."""
         await self.journal.cancel()
         task, self.task = self.task, None
         if task is not None and not task.done():
             task.cancel()
 
     async def settled(self) -> RunRecord:
-        """Wait until the run has finished or is suspended."""
+        """Wait until the run has finished, is paused, or waits for ``resume``.
+
+        :returns: the record of the run.
+        """
         import asyncio
 
         while not self.record.settled:
             future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._settling.append(future)
+            self._waiters.append(future)
             try:
                 await future
             finally:
-                if future in self._settling:
-                    self._settling.remove(future)
+                if future in self._waiters:
+                    self._waiters.remove(future)
         return self.record
 
     async def events(self, offset: int = 0, *, through: bool = False) -> AsyncIterator[RunEvent]:
-        """Its events from ``offset`` on, ending when the run has settled.
+        """Yield the events of the run until it has finished, is paused or waits for ``resume``.
 
-        :param through: go on through every rest until it has finished.
+        :param offset: the number of events to skip.
+        :param until_finished: whether to go on until the run has finished.
         """
         import asyncio
 
@@ -112,7 +122,7 @@ class MemoryRun:
                 while offset < len(self._events):
                     offset += 1
                     yield self._events[offset - 1]
-                if self.record.finished if through else self.record.settled:
+                if self.record.is_finished if through else self.record.settled:
                     return
                 changed.clear()
                 await changed.wait()

@@ -1,4 +1,7 @@
-"""The runs that are in memory: bounded, and none looked at that is not asked for."""
+"""A bounded store of the runs in memory.
+
+The cost of each operation is independent of the number of runs, except that of listing them.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +15,15 @@ from mastra_core.workflows.engine.run_events import RunFinished
 
 __all__ = ("MemoryStore",)
 
-_Key = tuple[str, str]  # ids of workflow and run: callers choose run ids, so two may be equal
+_Key = tuple[str, str]  # ids of workflow and run; runs of two workflows may have the same id
 
 
 class MemoryStore:
-    """Unfinished runs, and the last finished ones.
+    """The unfinished runs, and the last finished ones.
 
-    :param max_finished: finished runs kept.
-    :param max_age: seconds a finished run is kept.
-    :param max_unfinished: runs that may be pending, running or suspended at once.
+    :param max_finished: the maximum number of finished runs.
+    :param max_age: the seconds for which a finished run is kept.
+    :param max_unfinished: the maximum number of pending, running and suspended runs.
     """
 
     def __init__(self, max_finished: int, max_age: float, max_unfinished: int) -> None:
@@ -28,67 +31,81 @@ class MemoryStore:
         self._max_age = max_age
         self._max_unfinished = max_unfinished
         self._unfinished: dict[_Key, MemoryRun] = {}
-        self._pending: dict[_Key, None] = {}  # those of them that have not started, oldest first
+        self._pending: dict[_Key, None] = {}  # the unfinished runs without a start, oldest first
         self._finished: OrderedDict[_Key, tuple[float, MemoryRun]] = OrderedDict()
 
     def __iter__(self) -> Iterator[MemoryRun]:
-        self._expire()
+        self._evict_finished_runs()
         return iter([*self._unfinished.values(), *(run for _, run in self._finished.values())])
 
     @property
-    def unfinished(self) -> list[MemoryRun]:
-        """Runs that may still go on."""
+    def unfinished_runs(self) -> list[MemoryRun]:
+        """The runs that have not finished."""
         return [*self._unfinished.values()]
 
     def find(self, key: _Key) -> MemoryRun | None:
-        """The run of that key, if it is known."""
-        self._expire()
-        _, finished = self._finished.get(key, (0, None))
-        return self._unfinished.get(key) or finished
+        """Return a stored run, or ``None``.
+
+        :param key: the ids of the workflow and the run.
+        """
+        self._evict_finished_runs()
+        _, finished_run = self._finished.get(key, (0, None))
+        return self._unfinished.get(key) or finished_run
 
     def add(self, run: MemoryRun) -> None:
-        """Keep a run that has not started.
+        """Add a run that has not started.
 
-        :raises TooManyRuns: when there are too many unfinished ones, and all have started.
+        :param run: the run.
+        :raises TooManyRuns: when the store is full of unfinished runs that have started.
         """
         if len(self._unfinished) >= self._max_unfinished:
-            self._make_room()
+            self._evict_pending_run()
         self._unfinished[run.key] = run
         self._pending[run.key] = None
 
-    def began(self, run: MemoryRun) -> None:
-        """A run goes on, for the first time or again."""
+    def mark_started(self, run: MemoryRun) -> None:
+        """Move a run to the unfinished ones, at its start or at a later execution.
+
+        :param run: the run.
+        """
         self._pending.pop(run.key, None)
         self._finished.pop(run.key, None)
         self._unfinished[run.key] = run
 
-    def ended(self, run: MemoryRun) -> None:
-        """A run is over."""
+    def mark_finished(self, run: MemoryRun) -> None:
+        """Move a run to the finished ones.
+
+        :param run: the run.
+        """
         self._pending.pop(run.key, None)
         if self._unfinished.pop(run.key, None) is not None:
             self._finished[run.key] = (time.monotonic(), run)
-            self._expire()
+            self._evict_finished_runs()
 
-    def forget(self, run: MemoryRun) -> None:
-        """Drop a run; whoever watches it is told that it is over."""
-        if not run.record.finished:
-            run.note(RunFinished(status="canceled"))
-        for known in (self._pending, self._unfinished, self._finished):
-            known.pop(run.key, None)
+    def remove(self, run: MemoryRun) -> None:
+        """Remove a run; an unfinished one is canceled first, so that its readers stop waiting.
 
-    def _make_room(self) -> None:
-        """A run that was created and never started is the cheapest to lose."""
+        :param run: the run.
+        """
+        if not run.record.is_finished:
+            run.add_event(RunFinished(status="canceled"))
+        for runs in (self._pending, self._unfinished, self._finished):
+            runs.pop(run.key, None)
+
+    def _evict_pending_run(self) -> None:
+        """Remove the oldest run that was created and never started."""
         if not self._pending:
             raise TooManyRuns(
                 f"There are {len(self._unfinished)} unfinished runs, the most this server keeps.",
                 "Resume or cancel some, or raise MemoryEngine(max_unfinished=...).",
             )
-        self.forget(self._unfinished[next(iter(self._pending))])
+        self.remove(self._unfinished[next(iter(self._pending))])
 
-    def _expire(self) -> None:
-        oldest = time.monotonic() - self._max_age
+    def _evict_finished_runs(self) -> None:
+        """Remove the finished runs that exceed the maximum age or number."""
+        earliest = time.monotonic() - self._max_age
         while self._finished:
-            ended, _ = next(iter(self._finished.values()))
-            if ended >= oldest and len(self._finished) <= self._max_finished:
+            finished_at, _ = next(iter(self._finished.values()))
+            if finished_at >= earliest and len(self._finished) <= self._max_finished:
                 return
             self._finished.popitem(last=False)

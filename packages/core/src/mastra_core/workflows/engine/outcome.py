@@ -1,7 +1,7 @@
-"""What came of calling a user's function: plain data, so that any journal can keep it.
+"""Outcomes of calling a user's function, as plain data that any journal can store.
 
-These structs, and those of events and records, hold JSON builtins, which have no cycles, so the
-garbage collector need not look at them (``gc=False``): many of them are made.
+These structs, and those of events and records, hold JSON builtins without cycles. They are created
+often, so the garbage collector does not track them (``gc=False``).
 """
 
 from __future__ import annotations
@@ -14,20 +14,26 @@ __all__ = ("Outcome", "RunError")
 
 
 class RunError(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Why a step or run failed; never a traceback."""
+    """The reason why a step or run failed, without the traceback.
+
+    :param message: the message.
+    :param name: the name of the exception's class.
+    """
 
     message: str
     name: str = "Error"
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """How one call ended, as JSON builtins.
+    """The outcome of one call, as JSON builtins.
 
-    :param value: the output; what a workflow was bailed out of with; the payload of a suspend.
-    :param kept: what a suspended step finds again when it is resumed; nobody else sees it.
-    :param label: by which a suspended step may be resumed, beside its path.
-    :param again: it failed in a way that its retry policy covers.
-    :param state: what the step changed of the shared state.
+    :param kind: how the call ended.
+    :param value: the output, the result of ``bail``, or the payload of ``suspend``.
+    :param error: the error of a failure.
+    :param kept: the value that ``suspend`` keeps for the resumed step; no caller sees it.
+    :param label: another name by which a suspended step can be resumed.
+    :param again: whether the retry policy covers the failure.
+    :param state: the fields of the shared state that the step changed.
     """
 
     kind: Literal["done", "bailed", "suspended", "failed"] = "done"

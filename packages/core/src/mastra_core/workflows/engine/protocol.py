@@ -1,4 +1,4 @@
-"""Where runs live: the protocol of an engine, and of a handle on one run."""
+"""The protocols of an engine, which stores and executes runs, and of a run."""
 
 from __future__ import annotations
 
@@ -14,35 +14,45 @@ __all__ = ("Engine", "Run")
 
 
 class Run(Protocol):
-    """A handle on one run."""
+    """A handle for one run."""
 
     @property
     def record(self) -> RunRecord:
-        """The run as it stands; not to be changed."""
+        """The present state of the run; read only."""
 
     @property
     def position(self) -> int:
-        """How many events there are: the offset of the next one."""
+        """The number of events, which is the offset of the next one."""
 
     async def settled(self) -> RunRecord:
-        """Wait until the run has finished, or nothing happens in it until somebody acts."""
+        """Wait until the run has finished, is paused, or waits for ``resume``.
+
+        :returns: the record of the run.
+        """
 
     def events(self, offset: int = 0, *, through: bool = False) -> AsyncIterator[RunEvent]:
-        """Its events from ``offset`` on, ending when the run has settled.
+        """Yield the events of the run until it has finished, is paused or waits for ``resume``.
 
-        :param through: go on through every rest until it has finished.
+        :param offset: the number of events to skip.
+        :param until_finished: whether to go on until the run has finished.
         """
 
 
 class Engine(Protocol):
-    """Keeps and executes the runs of all workflows."""
+    """Stores and executes the runs of all workflows."""
 
     @property
     def single_process(self) -> bool:
-        """Runs are known only to the process that started them."""
+        """Whether only the process that created a run knows it."""
 
     async def create(self, workflow: Workflow, run_id: str = "", resource_id: str = "") -> Run:
-        """A run that has not started; an existing ``run_id`` gives that run."""
+        """Create a run without starting it.
+
+        :param workflow: the workflow.
+        :param run_id: the id of the run; a new one by default. If the workflow has a run with this
+            id, that run is returned.
+        :param resource_id: the owner of the run.
+        """
 
     async def start(
         self,
@@ -53,7 +63,16 @@ class Engine(Protocol):
         state: Any = None,
         per_step: bool = False,
     ) -> None:
-        """Begin; returns at once. :raises InvalidInput, Conflict: before anything runs."""
+        """Start a run and return at once.
+
+        :param run: the run.
+        :param value: the input of the workflow.
+        :param context: the request context of the steps.
+        :param state: the initial shared state.
+        :param per_step: whether to pause after the first node.
+        :raises InvalidInput: when the input or the state does not fit its type.
+        :raises Conflict: when the run was started before.
+        """
 
     async def resume(
         self,
@@ -64,7 +83,16 @@ class Engine(Protocol):
         *,
         label: str = "",
     ) -> None:
-        """Go on with a suspended step; returns at once. :raises InvalidInput, Conflict:"""
+        """Resume a suspended step and return at once.
+
+        :param run: the run.
+        :param data: the data the step is resumed with.
+        :param step: the path of the step; may be empty where one step is suspended.
+        :param context: the new request context; the previous one by default.
+        :param label: the label the step passed to ``suspend``, instead of ``step``.
+        :raises InvalidInput: when the data does not fit, or several steps match.
+        :raises Conflict: when the run, or the step, is not suspended.
+        """
 
     async def travel(
         self,
@@ -78,22 +106,55 @@ class Engine(Protocol):
         context: Mapping[str, Any] | None = None,
         per_step: bool = False,
     ) -> None:
-        """Begin again in ``step``; returns at once. :raises InvalidInput, NotFound, Conflict:"""
+        """Execute a run again from a step, and return at once.
+
+        :param run: the run.
+        :param step: the path of the step.
+        :param value: the input of the step; from the record by default.
+        :param outputs: the outputs to assume for earlier steps, by path; from the record by
+            default.
+        :param state: the shared state; as it was by default.
+        :param resume_data: the data the step is resumed with.
+        :param context: the new request context; the previous one by default.
+        :param per_step: whether to pause after one node.
+        :raises InvalidInput: when the input of the step is neither passed nor recorded.
+        :raises NotFound: when there is no such step.
+        :raises Conflict: when the run is running.
+        """
 
     async def restart(self, run: Run, context: Mapping[str, Any] | None = None) -> None:
-        """Go on where a run broke off; steps that ended do not run again. :raises Conflict:"""
+        """Continue an interrupted or failed run without executing finished steps again.
+
+        :param run: the run.
+        :param context: the new request context; the previous one by default.
+        :raises Conflict: when the run is pending or paused, or has succeeded.
+        """
 
     async def cancel(self, run: Run) -> None:
-        """End a run; a finished one stays as it is."""
+        """Cancel a run; a finished run stays as it is.
+
+        :param run: the run.
+        """
 
     async def get(self, workflow: Workflow, run_id: str) -> Run:
-        """A run by id. :raises NotFound:"""
+        """Return the run with an id.
+
+        :param workflow: the workflow.
+        :param run_id: the id of the run.
+        :raises NotFound: when there is no such run.
+        """
 
     async def list(self, workflow: Workflow) -> list[RunRecord]:
-        """Every run that is still known, newest first."""
+        """Return the records of all stored runs, newest first.
+
+        :param workflow: the workflow.
+        """
 
     async def delete(self, run: Run) -> None:
-        """Cancel and forget."""
+        """Cancel a run and delete its record.
+
+        :param run: the run.
+        """
 
     async def close(self) -> None:
-        """Cancel what runs; called when the server stops."""
+        """Cancel all unfinished runs; called when the server stops."""

@@ -1,7 +1,7 @@
-"""How much of a run is under way: a run whose parts all wait is suspended, or asleep.
+"""Count the active parts of a run: a run whose parts all wait is suspended or sleeps.
 
-Every part that could go on is counted. What starts parts side by side hands its own place to
-them, and takes it back from the last one that ends.
+A part that starts concurrent parts passes its own count to them, and takes it back from the last
+one that ends.
 """
 
 from __future__ import annotations
@@ -15,54 +15,64 @@ from mastra_core.workflows.engine.tasks import gather
 if TYPE_CHECKING:
     from mastra_core.workflows.engine.journal import Journal
 
-__all__ = ("Activity",)
+__all__ = ("RunActivity",)
 
 
-class Activity:
-    """Counts the parts of one execution that could go on, and knows what the others wait for."""
+class RunActivity:
+    """The number of active parts of one execution, and the waits of the others.
 
-    __slots__ = ("_busy", "_journal", "_waits")
+    :param journal: receives a ``RunIdle`` event when no part is active.
+    """
+
+    __slots__ = ("_active_count", "_journal", "_waits")
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._busy = 1
-        self._waits: dict[str, bool] = {}  # key: it ends by itself
+        self._active_count = 1
+        self._waits: dict[str, bool] = {}  # by key: whether the wait ends by itself
 
-    async def waiting(
-        self, key: str, wait: Callable[[], Awaitable[Any]], *, asleep: bool = False
+    async def wait_for(
+        self, key: str, wait: Callable[[], Awaitable[Any]], *, timed: bool = False
     ) -> Any:
-        """Wait for what goes by ``key``, and tell if now nothing is under way.
+        """Await ``wait`` as an inactive part, and emit ``RunIdle`` if no part is active now.
 
-        :param asleep: it ends by itself.
+        :param key: the key of the wait.
+        :param wait: waits.
+        :param timed: whether the wait ends by itself, as a sleep does.
+        :returns: the result of ``wait``.
         """
-        self._waits[key] = asleep
+        self._waits[key] = timed
         try:
-            await self._less()
+            await self._deactivate_part()
             return await wait()
         finally:
             del self._waits[key]
-            self._busy += 1
+            self._active_count += 1
 
-    async def together(self, jobs: Sequence[Callable[[], Awaitable[Any]]]) -> list[Any]:
-        """The results of several parts side by side; the first failure cancels the others."""
-        left = len(jobs)
+    async def run_concurrently(self, jobs: Sequence[Callable[[], Awaitable[Any]]]) -> list[Any]:
+        """Run several parts concurrently; the first failure cancels the others and is raised.
 
-        async def part(job: Callable[[], Awaitable[Any]]) -> Any:
-            nonlocal left
+        :param jobs: the parts.
+        :returns: their results, in order.
+        """
+        remaining = len(jobs)
+
+        async def run_part(job: Callable[[], Awaitable[Any]]) -> Any:
+            nonlocal remaining
             try:
                 return await job()
             finally:
-                left -= 1
-                if left:
-                    await self._less()
+                remaining -= 1
+                if remaining:
+                    await self._deactivate_part()
 
-        self._busy += max(0, left - 1)
-        return await gather([part(job) for job in jobs])
+        self._active_count += max(0, remaining - 1)
+        return await gather([run_part(job) for job in jobs])
 
-    async def _less(self) -> None:
-        self._busy -= 1
-        if not self._busy:
+    async def _deactivate_part(self) -> None:
+        self._active_count -= 1
+        if not self._active_count:
             status: Any = "waiting" if any(self._waits.values()) else "suspended"
-            # What is waited for never is again, so no two moments of rest have one key.
+            # Each key is waited for once, so this key is unique among the idle moments of a run.
             key = f"idle:{'|'.join(sorted(self._waits))}"
             await self._journal.emit(key, RunIdle(status=status))

@@ -1,4 +1,4 @@
-"""What happens in a run, as whoever watches it is told."""
+"""The events of a run, which its readers receive and its record is built from."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = (
 
 
 def now() -> int:
-    """Milliseconds since the epoch, the wire's unit."""
+    """Return the present time in milliseconds since the epoch, the unit of the HTTP API."""
     return time.time_ns() // 1_000_000
 
 
@@ -37,21 +37,24 @@ class _Event(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="typ
 
 
 class RunStarted(_Event, frozen=True, kw_only=True, gc=False, tag="run-started"):
-    """The run began."""
+    """The run was started, with ``input`` and the initial ``state``."""
 
     input: Any = None
     state: dict[str, Any] = {}
 
 
 class RunRewound(_Event, frozen=True, kw_only=True, gc=False, tag="run-rewound"):
-    """The run begins again in its middle: ``steps`` are forgotten, ``outputs`` are as given."""
+    """The run executes again: ``steps`` leave its record, and ``outputs`` are assumed, by path."""
 
     steps: tuple[str, ...] = ()
     outputs: dict[str, Any] = {}
 
 
 class StepStarted(_Event, frozen=True, kw_only=True, gc=False, tag="step-started"):
-    """A step executes, for the first time in this run or in this iteration of a loop."""
+    """A step executes, for the first time in this run or in this iteration of a loop.
+
+    ``group`` is set for a step that contains others: a nested workflow or a ``foreach``.
+    """
 
     step: str
     payload: Any = None
@@ -59,7 +62,7 @@ class StepStarted(_Event, frozen=True, kw_only=True, gc=False, tag="step-started
 
 
 class StepSuspended(_Event, frozen=True, kw_only=True, gc=False, tag="step-suspended"):
-    """A step waits for ``resume``."""
+    """A step waits for ``resume``; ``key`` is the key of its wait in the journal."""
 
     step: str
     payload: Any = None
@@ -68,21 +71,21 @@ class StepSuspended(_Event, frozen=True, kw_only=True, gc=False, tag="step-suspe
 
 
 class StepResumed(_Event, frozen=True, kw_only=True, gc=False, tag="step-resumed"):
-    """A suspended step executes again, with data."""
+    """A suspended step executes again, with the data it was resumed with."""
 
     step: str
     data: Any = None
 
 
 class StepWaiting(_Event, frozen=True, kw_only=True, gc=False, tag="step-waiting"):
-    """A step sleeps, or waits to be tried again, until ``wakes_at``."""
+    """A step sleeps or waits for a retry until ``wakes_at``, in milliseconds since the epoch."""
 
     step: str
     wakes_at: int
 
 
 class StepRetried(_Event, frozen=True, kw_only=True, gc=False, tag="step-retried"):
-    """A step that failed executes again; ``attempt`` is 2 for the first time."""
+    """A failed step is retried; ``attempt`` is 2 for the first retry."""
 
     step: str
     attempt: int
@@ -90,14 +93,14 @@ class StepRetried(_Event, frozen=True, kw_only=True, gc=False, tag="step-retried
 
 
 class StepWrote(_Event, frozen=True, kw_only=True, gc=False, tag="step-wrote"):
-    """A step told something to whoever watches."""
+    """A step sent a value to the readers of the run."""
 
     step: str
     chunk: Any = None
 
 
 class StepEnded(_Event, frozen=True, kw_only=True, gc=False, tag="step-ended"):
-    """A step is over: with an output, or an error."""
+    """A step ended with an output or an error; ``bailed`` is set if it ended its workflow."""
 
     step: str
     output: Any = None
@@ -106,19 +109,19 @@ class StepEnded(_Event, frozen=True, kw_only=True, gc=False, tag="step-ended"):
 
 
 class RunIdle(_Event, frozen=True, kw_only=True, gc=False, tag="run-idle"):
-    """Nothing in the run is under way: something sleeps, or all that is left is suspended."""
+    """No step is running: a step sleeps (``waiting``), or all remaining steps are suspended."""
 
     status: Literal["waiting", "suspended"]
 
 
 class RunPaused(_Event, frozen=True, kw_only=True, gc=False, tag="run-paused"):
-    """One step was asked for, and is done."""
+    """The requested node of a run with ``per_step`` has ended."""
 
     state: dict[str, Any] = {}
 
 
 class RunFinished(_Event, frozen=True, kw_only=True, gc=False, tag="run-finished"):
-    """The run is over."""
+    """The run has finished."""
 
     status: Literal["success", "failed", "canceled"]
     result: Any = None

@@ -1,4 +1,4 @@
-"""How and where an execution begins, and where a step stands in it."""
+"""Options and start of one execution of a run, and addresses of its steps."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Any
 
 import msgspec
 
-__all__ = ("UNSET", "Options", "Place", "Start")
+__all__ = ("UNSET", "RunOptions", "StartPoint", "StepAddress")
 
-UNSET: Any = msgspec.UNSET  # None is a value like any other
+UNSET: Any = msgspec.UNSET  # tells a missing value from None, which is valid input
 
 
-class Start(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a run begins that does not begin at its beginning.
+class StartPoint(msgspec.Struct, frozen=True, kw_only=True):
+    """The step in which a run begins instead of its first step.
 
-    :param path: ids down to the step: ``("checkout", "pay")``.
-    :param values: the input of that step, and of each workflow it is nested in, by path.
-    :param outputs: what earlier steps are taken to have given, by path.
-    :param resume_data: what the step is resumed with.
+    :param path: the ids down to the step: ``("checkout", "pay")``.
+    :param values: the inputs of the step and of each workflow it is nested in, by path.
+    :param outputs: the assumed outputs of earlier steps, by path.
+    :param resume_data: the data the step is resumed with.
     """
 
     path: tuple[str, ...]
@@ -26,34 +26,39 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     outputs: dict[str, Any] = {}
     resume_data: Any = None
 
-    def inner(self) -> Start | None:
-        """The same, seen from within the workflow that ``path`` begins with."""
+    def descend(self) -> StartPoint | None:
+        """Return the start point relative to the workflow that is first in ``path``.
+
+        :returns: ``None`` where the path ends there, so that the workflow begins normally.
+        """
         return msgspec.structs.replace(self, path=self.path[1:]) if self.path[1:] else None
 
 
-class Options(msgspec.Struct, kw_only=True):
-    """How one execution differs from another one of the same workflow.
+class RunOptions(msgspec.Struct, kw_only=True):
+    """The options of one execution of a run.
 
-    :param context: request context; steps hold this very mapping.
+    :param context: the request context; steps hold this mapping itself, not a copy.
     :param state: the shared state, changed in place.
-    :param per_step: stop after the first node.
-    :param resource: whose run it is.
-    :param trace: where the ids of the execution's span are put, if it has one.
+    :param start: the step to begin in; the first one by default.
+    :param per_step: whether to pause after one node.
+    :param resource_id: the owner of the run.
+    :param trace: receives the ids of the execution's span, if it has one.
     """
 
     context: Mapping[str, Any] = {}
     state: dict[str, Any] = {}
-    start: Start | None = None
+    start: StartPoint | None = None
     per_step: bool = False
-    resource: str = ""
+    resource_id: str = ""
     trace: dict[str, str] = {}
 
 
-class Place(msgspec.Struct, frozen=True, gc=False):
-    """Where a step stands in a run.
+class StepAddress(msgspec.Struct, frozen=True, gc=False):
+    """The address of a step in a run.
 
-    :param path: its address for people; the same in each iteration of a loop.
-    :param key: its name in the journal; never the same twice.
+    :param path: the path that callers see; the same in each iteration of a loop.
+    :param key: the journal key; unique in the run.
+    :param iteration: the iteration of the loop, from 1; 0 outside a loop.
     """
 
     path: str

@@ -1,4 +1,4 @@
-"""What is known of a run: its events, and the record they fold into."""
+"""Build the record of a run, its present state, from its events."""
 
 from __future__ import annotations
 
@@ -28,18 +28,29 @@ __all__ = ("RunRecord", "Status", "StepRecord")
 Status = Literal[
     "pending", "running", "waiting", "suspended", "paused", "success", "failed", "canceled"
 ]
-FINISHED = frozenset(("success", "failed", "canceled"))
-SETTLED = FINISHED | {"suspended", "paused"}
-OPEN = frozenset(("running", "waiting", "suspended"))
+FINISHED_STATUSES = frozenset(("success", "failed", "canceled"))
+SETTLED_STATUSES = FINISHED_STATUSES | {"suspended", "paused"}
+OPEN_STATUSES = frozenset(("running", "waiting", "suspended"))
 
 
 class StepRecord(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
-    """One step of a run; times are milliseconds since the epoch.
+    """The record of one step; times are in milliseconds since the epoch.
 
-    :param group: it is made of other steps: a nested workflow or a ``foreach``.
-    :param retries: how often it was tried again.
-    :param wakes_at: when a sleep ends.
-    :param key: by which the journal knows what a suspended step waits for.
+    :param status: the status.
+    :param payload: the input.
+    :param output: the output.
+    :param error: the error of a failed step.
+    :param started_at: the start of the first attempt.
+    :param ended_at: the end.
+    :param suspend_payload: the payload that the step passed to ``suspend``.
+    :param suspended_at: the time of the last suspend.
+    :param resume_payload: the data of the last resume.
+    :param resumed_at: the time of the last resume.
+    :param wakes_at: the end of a sleep, or of the wait for a retry.
+    :param retries: the number of retries.
+    :param group: whether the step contains others: a nested workflow or a ``foreach``.
+    :param label: another name by which the suspended step can be resumed.
+    :param key: the key in the journal under which a suspended step waits.
     """
 
     status: Literal["running", "waiting", "suspended", "success", "bailed", "failed", "canceled"]
@@ -60,13 +71,24 @@ class StepRecord(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
 
 
 class RunRecord(msgspec.Struct, kw_only=True, gc=False):
-    """A run as it stands: what its events fold into.
+    """The present state of a run, built from its events.
 
-    The request context is not part of it: it may hold what the middleware knows of a user.
+    The request context is not part of it, because middleware may store details of a user there.
 
-    :param steps: by path.
-    :param path: steps in the order in which they began; one that ran twice is in it twice.
-    :param open: steps that are not over, by path, and what they do; groups left out.
+    :param run_id: the id of the run.
+    :param workflow_id: the id of the workflow.
+    :param resource_id: the owner of the run.
+    :param status: the status.
+    :param input: the input.
+    :param initial_state: the shared state at the start.
+    :param state: the shared state.
+    :param result: the result of a successful run.
+    :param error: the error of a failed run.
+    :param steps: the records of the steps, by path.
+    :param path: the paths of the steps in the order of their starts, once for each start.
+    :param open: the status of each unfinished step, by path; without groups.
+    :param created_at: the creation, in milliseconds since the epoch.
+    :param updated_at: the last event, in milliseconds since the epoch.
     """
 
     run_id: str
@@ -85,34 +107,37 @@ class RunRecord(msgspec.Struct, kw_only=True, gc=False):
     updated_at: int = msgspec.field(default_factory=now)
 
     @property
-    def finished(self) -> bool:
-        """Nothing more will happen in it."""
-        return self.status in FINISHED
+    def is_finished(self) -> bool:
+        """Whether the run has ended."""
+        return self.status in FINISHED_STATUSES
 
     @property
     def settled(self) -> bool:
-        """Nothing happens in it until somebody does something."""
-        return self.status in SETTLED
+        """Whether the run has ended, is paused, or waits for ``resume``."""
+        return self.status in SETTLED_STATUSES
 
     @property
     def suspended(self) -> list[str]:
-        """The paths of the steps that wait for ``resume``."""
+        """The paths of the suspended steps."""
         return [path for path, status in self.open.items() if status == "suspended"]
 
     def apply(self, event: RunEvent) -> None:
-        """Fold one event in."""
+        """Apply one event.
+
+        :param event: the event.
+        """
         self.updated_at = event.at
-        fold = _FOLDS.get(type(event))
-        if fold is not None:
-            fold(self, event)
+        handler = _HANDLERS.get(type(event))
+        if handler is not None:
+            handler(self, event)
 
 
-def _run_started(record: RunRecord, event: RunStarted) -> None:
+def _apply_run_started(record: RunRecord, event: RunStarted) -> None:
     record.status, record.input = "running", event.input
     record.initial_state = record.state = event.state
 
 
-def _run_rewound(record: RunRecord, event: RunRewound) -> None:
+def _apply_run_rewound(record: RunRecord, event: RunRewound) -> None:
     record.status, record.result, record.error = "running", None, None
     record.open.clear()
     for path in event.steps:
@@ -124,26 +149,26 @@ def _run_rewound(record: RunRecord, event: RunRewound) -> None:
         )
 
 
-def _run_idle(record: RunRecord, event: RunIdle) -> None:
+def _apply_run_idle(record: RunRecord, event: RunIdle) -> None:
     record.status = event.status
 
 
-def _run_paused(record: RunRecord, event: RunPaused) -> None:
+def _apply_run_paused(record: RunRecord, event: RunPaused) -> None:
     record.status, record.state = "paused", event.state
 
 
-def _run_finished(record: RunRecord, event: RunFinished) -> None:
+def _apply_run_finished(record: RunRecord, event: RunFinished) -> None:
     record.status, record.result, record.error = event.status, event.result, event.error
     record.state = event.state
-    if event.status == "success" and not record.open:  # unless it was bailed out of
+    if event.status == "success" and not record.open:  # bail succeeds with steps still open
         return
     record.open.clear()
     for step in record.steps.values():
-        if step.status in OPEN:
+        if step.status in OPEN_STATUSES:
             step.status, step.ended_at = "canceled", event.at
 
 
-def _step_started(record: RunRecord, event: StepStarted) -> None:
+def _apply_step_started(record: RunRecord, event: StepStarted) -> None:
     record.status = "running"
     path = event.step
     record.steps[path] = StepRecord(
@@ -154,7 +179,7 @@ def _step_started(record: RunRecord, event: StepStarted) -> None:
         record.open[path] = "running"
 
 
-def _step_suspended(record: RunRecord, event: StepSuspended) -> None:
+def _apply_step_suspended(record: RunRecord, event: StepSuspended) -> None:
     record.status = "running"
     step = record.steps[event.step]
     step.status, step.suspended_at = "suspended", event.at
@@ -162,55 +187,55 @@ def _step_suspended(record: RunRecord, event: StepSuspended) -> None:
     record.open[event.step] = "suspended"
 
 
-def _step_resumed(record: RunRecord, event: StepResumed) -> None:
+def _apply_step_resumed(record: RunRecord, event: StepResumed) -> None:
     record.status = "running"
     step = record.steps[event.step]
     step.status, step.resumed_at, step.resume_payload = "running", event.at, event.data
     record.open[event.step] = "running"
 
 
-def _step_waiting(record: RunRecord, event: StepWaiting) -> None:
+def _apply_step_waiting(record: RunRecord, event: StepWaiting) -> None:
     record.status = "running"
     step = record.steps[event.step]
     step.status, step.wakes_at = "waiting", event.wakes_at
     record.open[event.step] = "waiting"
 
 
-def _step_retried(record: RunRecord, event: StepRetried) -> None:
+def _apply_step_retried(record: RunRecord, event: StepRetried) -> None:
     record.status = "running"
     step = record.steps[event.step]
     step.status, step.retries = "running", event.attempt - 1
     record.open[event.step] = "running"
 
 
-def _step_ended(record: RunRecord, event: StepEnded) -> None:
+def _apply_step_ended(record: RunRecord, event: StepEnded) -> None:
     record.status = "running"
     step = record.steps[event.step]
     step.status = "failed" if event.error else "bailed" if event.bailed else "success"
     step.ended_at, step.output, step.error = event.at, event.output, event.error
     record.open.pop(event.step, None)
     if step.group and event.error:
-        _abandon(record, event.step, event.at)
+        _cancel_open_steps(record, event.step, event.at)
 
 
-def _abandon(record: RunRecord, group: str, at: int) -> None:
-    """What was under way in a group that failed is over too."""
+def _cancel_open_steps(record: RunRecord, group: str, at: int) -> None:
+    """Mark the unfinished steps of a failed group as canceled."""
     within = (f"{group}.", f"{group}[")
     for path in [path for path in record.open if path.startswith(within)]:
         del record.open[path]
         record.steps[path].status, record.steps[path].ended_at = "canceled", at
 
 
-_FOLDS: dict[type, Any] = {
-    RunStarted: _run_started,
-    RunRewound: _run_rewound,
-    RunIdle: _run_idle,
-    RunPaused: _run_paused,
-    RunFinished: _run_finished,
-    StepStarted: _step_started,
-    StepSuspended: _step_suspended,
-    StepResumed: _step_resumed,
-    StepWaiting: _step_waiting,
-    StepRetried: _step_retried,
-    StepEnded: _step_ended,
+_HANDLERS: dict[type, Any] = {
+    RunStarted: _apply_run_started,
+    RunRewound: _apply_run_rewound,
+    RunIdle: _apply_run_idle,
+    RunPaused: _apply_run_paused,
+    RunFinished: _apply_run_finished,
+    StepStarted: _apply_step_started,
+    StepSuspended: _apply_step_suspended,
+    StepResumed: _apply_step_resumed,
+    StepWaiting: _apply_step_waiting,
+    StepRetried: _apply_step_retried,
+    StepEnded: _apply_step_ended,
 }

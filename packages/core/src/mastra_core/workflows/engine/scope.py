@@ -1,12 +1,12 @@
-"""What steps of one workflow in one run see: the journal, outputs, the shared state."""
+"""Hold what the steps of one workflow in one run share: journal, outputs and state."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from mastra_core.workflows.engine.run_activity import Activity
-from mastra_core.workflows.engine.run_options import Options, Place
+from mastra_core.workflows.engine.run_activity import RunActivity
+from mastra_core.workflows.engine.run_options import RunOptions, StepAddress
 from mastra_core.workflows.model.step import Step
 from mastra_core.workflows.model.step_context import StepContext
 
@@ -18,19 +18,28 @@ __all__ = ("Scope",)
 
 
 class Scope:
-    """One workflow in one run, or one of several things side by side in it."""
+    """The scope of one workflow in one run, or of one of its concurrent parts.
+
+    :param workflow: the workflow.
+    :param journal: the journal of the run.
+    :param options: the options of this execution.
+    :param activity: counts the active parts of the run.
+    :param state: the shared state, changed in place.
+
+    ``prefix`` begins the paths, and ``key`` the journal keys, of the steps in a nested workflow.
+    """
 
     __slots__ = (
-        "activity", "changed", "init", "journal", "key", "options", "outputs", "prefix", "state",
-        "workflow",
+        "activity", "changes", "init_data", "journal", "key", "options", "outputs", "prefix",
+        "state", "workflow",
     )  # fmt: skip
 
     def __init__(
         self,
         workflow: Workflow,
         journal: Journal,
-        options: Options,
-        activity: Activity,
+        options: RunOptions,
+        activity: RunActivity,
         state: dict[str, Any],
     ) -> None:
         self.workflow = workflow
@@ -38,57 +47,78 @@ class Scope:
         self.options = options
         self.activity = activity
         self.state = state
-        self.changed: dict[str, Any] = {}
+        self.changes: dict[str, Any] = {}
         self.outputs: dict[str, Any] = {}
         self.prefix = self.key = ""
-        self.init: Any = None
+        self.init_data: Any = None
 
-    def place(self, id_: str) -> Place:
-        """Where the step of that id stands."""
-        return Place(self.prefix + id_, self.key + id_)
+    def get_address(self, step_id: str) -> StepAddress:
+        """Return the address of a step.
 
-    def context(self, item: Step[Any, Any] | str, place: Place, **more: Any) -> StepContext:
-        """What a function that is called there may know.
-
-        :param more: of ``StepContext``.
+        :param step_id: the id of the step.
         """
-        step_id, suspends = (item, None) if isinstance(item, str) else (item.id, item.suspend)
+        return StepAddress(self.prefix + step_id, self.key + step_id)
+
+    def build_context(
+        self, step: Step[Any, Any] | str, address: StepAddress, **fields: Any
+    ) -> StepContext:
+        """Build the context for a function that is called at ``address``.
+
+        :param step: the step; the id of a step or sleep for a function that is not a step.
+        :param address: the address of the step.
+        :param fields: further arguments of ``StepContext``.
+        """
+        step_id, suspend_type = (step, None) if isinstance(step, str) else (step.id, step.suspend)
         return StepContext(
             run_id=self.journal.run_id,
             workflow_id=self.workflow.id,
             step_id=step_id,
-            path=place.path,
-            init_data=self.init,
+            path=address.path,
+            init_data=self.init_data,
             request_context=self.options.context,
-            iteration=place.iteration,
+            iteration=address.iteration,
             outputs=self.outputs,
             state=self.state,
             state_type=self.workflow.state,
-            suspend_type=suspends,
-            **more,
+            suspend_type=suspend_type,
+            **fields,
         )
 
-    def change(self, changes: Mapping[str, Any]) -> None:
-        """Change the shared state."""
+    def update_state(self, changes: Mapping[str, Any]) -> None:
+        """Change fields of the shared state.
+
+        :param changes: the new values by field.
+        """
         self.state.update(changes)
-        self.changed.update(changes)
+        self.changes.update(changes)
 
     def fork(self) -> Scope:
-        """A scope for one of several things side by side: what it changes stays with it."""
-        arm = Scope(self.workflow, self.journal, self.options, self.activity, dict(self.state))
-        arm.outputs, arm.init = dict(self.outputs), self.init
-        arm.prefix, arm.key = self.prefix, self.key
-        return arm
+        """Return a scope for a concurrent part, which keeps its changes until ``join``."""
+        fork = Scope(self.workflow, self.journal, self.options, self.activity, dict(self.state))
+        fork.outputs, fork.init_data = dict(self.outputs), self.init_data
+        fork.prefix, fork.key = self.prefix, self.key
+        return fork
 
-    def join(self, arms: Iterable[Scope]) -> None:
-        """Take over what arms changed, in their order, whichever ended first."""
-        for arm in arms:
-            self.change(arm.changed)
-            self.outputs.update(arm.outputs)
+    def join(self, forks: Iterable[Scope]) -> None:
+        """Merge the changes and outputs of concurrent parts.
 
-    def nested(self, workflow: Workflow, place: Place, key: str, value: Any) -> Scope:
-        """The scope of a workflow that is a step of this one; the state is the same."""
+        :param forks: the scopes of the parts, in order of declaration; the last one wins.
+        """
+        for fork in forks:
+            self.update_state(fork.changes)
+            self.outputs.update(fork.outputs)
+
+    def create_nested(
+        self, workflow: Workflow, address: StepAddress, key: str, value: Any
+    ) -> Scope:
+        """Return the scope of a nested workflow, which shares the state of this one.
+
+        :param workflow: the nested workflow.
+        :param address: the address of the step that executes it.
+        :param key: the beginning of its journal keys.
+        :param value: its input.
+        """
         inner = Scope(workflow, self.journal, self.options, self.activity, self.state)
-        inner.changed = self.changed
-        inner.prefix, inner.key, inner.init = f"{place.path}.", f"{key}.", value
+        inner.changes = self.changes
+        inner.prefix, inner.key, inner.init_data = f"{address.path}.", f"{key}.", value
         return inner

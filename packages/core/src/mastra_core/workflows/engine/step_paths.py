@@ -1,4 +1,4 @@
-"""Addresses of steps: ``pay``, ``each[2]``, ``checkout.pay``."""
+"""Find steps by their paths: ``pay``, ``each[2]``, ``checkout.pay``."""
 
 from __future__ import annotations
 
@@ -12,51 +12,51 @@ if TYPE_CHECKING:
     from mastra_core.workflows.model.step import Step
     from mastra_core.workflows.model.workflow import Workflow
 
-__all__ = ("step_at", "suspended_step")
+__all__ = ("find_suspended_step", "step_at")
 
 
 def step_at(workflow: Workflow, path: str) -> Step[Any, Any]:
-    """The step at a path, through nested workflows.
+    """Find the step at a path, also in nested workflows.
 
-    :raises NotFound: when there is none.
+    :param workflow: the outermost workflow.
+    :param path: the path of the step.
+    :raises NotFound: when there is no such step.
     """
     inner: Workflow | None = workflow
-    found = None
     for name in re.sub(r"\[\d+\]", "", path).split("."):
         steps = inner.steps() if inner is not None else ()
-        found = next((item for item in steps if item.id == name), None)
-        if found is None:
+        step = next((step for step in steps if step.id == name), None)
+        if step is None:
             raise NotFound(f"Workflow {workflow.id!r} has no step {path!r}.")
-        inner = found.workflow
-    return found or _nothing(path)
+        inner = step.workflow
+    return step  # type: ignore[return-value]  # split returns at least one name
 
 
-def suspended_step(record: RunRecord, step: str = "", label: str = "") -> str:
-    """The path of the suspended step that a caller means.
+def find_suspended_step(record: RunRecord, step: str = "", label: str = "") -> str:
+    """Find the suspended step that a caller names, and return its path.
 
-    :param step: its path, or that of a group in which it is the only one; may be empty where
-        only one is suspended.
-    :param label: what it was suspended with.
-    :raises Conflict: when the run, or that step, is not suspended.
-    :raises InvalidInput: when several are meant.
+    :param record: the record of the run.
+    :param step: the path of the step, or of a group in which one step is suspended; may be empty
+        where one step of the run is suspended.
+    :param label: the label that the step passed to ``suspend``, instead of ``step``.
+    :raises Conflict: when the run, or the step, is not suspended.
+    :raises InvalidInput: when several steps match.
     """
-    waiting = record.suspended
-    if not waiting:
+    suspended = record.suspended
+    if not suspended:
         raise Conflict("This workflow run was not suspended")
     if label:
-        meant = [path for path in waiting if record.steps[path].label == label]
+        matches = [path for path in suspended if record.steps[path].label == label]
     elif step:
-        meant = [
-            path for path in waiting if path == step or path.startswith((f"{step}.", f"{step}["))
+        matches = [
+            path for path in suspended if path == step or path.startswith((f"{step}.", f"{step}["))
         ]
     else:
-        meant = waiting
-    if not meant:
+        matches = suspended
+    if not matches:
         raise Conflict(f"The step {label or step!r} is not suspended.")
-    if len(meant) > 1:
-        raise InvalidInput(f"Several steps are suspended: {', '.join(meant)}.", "Name one.")
-    return meant[0]
-
-
-def _nothing(path: str) -> Step[Any, Any]:
-    raise NotFound(f"There is no step {path!r}.")
+    if len(matches) > 1:
+        raise InvalidInput(
+            f"Several steps are suspended: {', '.join(matches)}.", "Name one of them: step='...'."
+        )
+    return matches[0]

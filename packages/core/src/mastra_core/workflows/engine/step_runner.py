@@ -1,4 +1,4 @@
-"""One step of a run: called, tried again, suspended and resumed, until it has ended."""
+"""Execute one step of a run: call it, retry it, suspend and resume it, until it has ended."""
 
 from __future__ import annotations
 
@@ -22,150 +22,202 @@ from mastra_core.workflows.engine.run_events import (
     StepWaiting,
     StepWrote,
 )
-from mastra_core.workflows.engine.run_options import Place
+from mastra_core.workflows.engine.run_options import StepAddress
 from mastra_core.workflows.engine.scope import Scope
-from mastra_core.workflows.engine.tasks import Expired, within
+from mastra_core.workflows.engine.tasks import DeadlineExceeded, run_with_deadline
 from mastra_core.workflows.model.function import Function
 from mastra_core.workflows.model.retry import Retry
 from mastra_core.workflows.model.step import Step
 from mastra_core.workflows.model.step_context import Left, StepContext
 
-__all__ = ("Bailed", "StepFailed", "ask", "ended", "execute", "pause", "told")
+__all__ = (
+    "StepFailed",
+    "WorkflowExit",
+    "evaluate",
+    "execute_step",
+    "finish",
+    "to_run_error",
+    "wait",
+)
 
 
 class StepFailed(Exception):
-    """A step failed for good; ``error`` is what a caller may see of it."""
+    """A step failed and is not retried.
+
+    :param error: the error as callers may see it.
+    """
 
     def __init__(self, error: RunError) -> None:
         super().__init__(error.message)
         self.error = error
 
 
-class Bailed(Exception):
-    """A step ended its workflow early, with a result."""
+class WorkflowExit(Exception):
+    """A step ended its workflow early by ``bail``.
+
+    :param result: the result of the workflow.
+    """
 
     def __init__(self, result: Any) -> None:
         super().__init__("bailed")
         self.result = result
 
 
-async def execute(
-    scope: Scope, item: Step[Any, Any], value: Any, place: Place, resume: Any = None
+async def execute_step(
+    scope: Scope, step: Step[Any, Any], value: Any, address: StepAddress, resume_data: Any = None
 ) -> Any:
-    """The output of a step that is no workflow.
+    """Execute a step that is not a workflow, and return its output.
 
-    :raises StepFailed, Bailed:
+    :param scope: the scope of the step's workflow.
+    :param step: the step.
+    :param value: its input.
+    :param address: its address in the run.
+    :param resume_data: the data it is resumed with, where the run begins in this step.
+    :returns: the output, as JSON builtins.
+    :raises StepFailed: when the step fails and is not retried.
+    :raises WorkflowExit: when the step ends its workflow by ``bail``.
     """
-    journal, key = scope.journal, place.key
-    await journal.emit(f"{key}:started", StepStarted(step=place.path, payload=value))
-    retry: Any = item.retry or scope.workflow.retry
-    turn = attempt = 1
+    journal, key = scope.journal, address.key
+    await journal.emit(f"{key}:started", StepStarted(step=address.path, payload=value))
+    retry: Any = step.retry or scope.workflow.retry
+    call_number = attempt = 1  # after a suspend, only the attempts start again at 1
     kept = None
     while True:
-        call = functools.partial(_call, scope, item, value, place, (resume, kept), attempt, turn)
-        outcome = await journal.step(f"{key}#{turn}", call)
+        resume_state = (resume_data, kept)
+        call = functools.partial(
+            _call_step, scope, step, value, address, resume_state, attempt, call_number
+        )
+        outcome = await journal.call_once(f"{key}#{call_number}", call)
         if outcome.state:
-            scope.change(outcome.state)
+            scope.update_state(outcome.state)
         if outcome.kind == "suspended":
-            resume, kept = await _suspended(scope, place, outcome, turn), outcome.kept
+            resume_data = await _wait_for_resume(scope, address, outcome, call_number)
+            kept = outcome.kept
             attempt = 0
         elif not outcome.again or attempt > retry.count:
-            return await ended(scope, place, outcome)
+            return await finish(scope, address, outcome)
         else:
-            await _again(scope, place, outcome, retry, attempt, turn)
-        attempt, turn = attempt + 1, turn + 1
+            await _wait_for_retry(scope, address, outcome, retry, attempt, call_number)
+        attempt, call_number = attempt + 1, call_number + 1
 
 
-async def ended(scope: Scope, place: Place, outcome: Outcome) -> Any:
-    """Tell that a step is over; its output, where it has one.
+async def finish(scope: Scope, address: StepAddress, outcome: Outcome) -> Any:
+    """Emit the end of a step and return its output.
 
-    :raises StepFailed, Bailed:
+    :param scope: the scope of the step's workflow.
+    :param address: the address of the step.
+    :param outcome: the outcome of the step.
+    :returns: the output.
+    :raises StepFailed: when the outcome is a failure.
+    :raises WorkflowExit: when the step ended its workflow by ``bail``.
     """
     event = StepEnded(
-        step=place.path,
+        step=address.path,
         output=outcome.value,
         error=outcome.error,
         bailed=outcome.kind == "bailed",
     )
-    await scope.journal.emit(f"{place.key}:ended", event)
+    await scope.journal.emit(f"{address.key}:ended", event)
     if outcome.error is not None:
         raise StepFailed(outcome.error)
     if outcome.kind == "bailed":
-        raise Bailed(outcome.value)
+        raise WorkflowExit(outcome.value)
     return outcome.value
 
 
-async def ask(
-    scope: Scope, function: Function, value: Any, place: Place, form: Callable[[Any], Any]
+async def evaluate(
+    scope: Scope,
+    function: Function,
+    value: Any,
+    address: StepAddress,
+    convert: Callable[[Any], Any],
 ) -> Any:
-    """What a function that decides says, asked once a run.
+    """Evaluate a condition, or the duration of a sleep, once per run.
 
-    :param form: makes JSON builtins of the answer, or raises.
-    :raises StepFailed:
+    :param scope: the scope of the workflow.
+    :param function: the function of the user.
+    :param value: the previous output.
+    :param address: the address of the step or sleep that the function belongs to.
+    :param convert: converts the result to JSON builtins, or raises.
+    :returns: the converted result.
+    :raises StepFailed: when the function or ``convert`` raises.
     """
 
     async def call() -> Outcome:
         try:
-            answer = await function.call(value, scope.context(place.path, place))
-            return Outcome(value=form(answer))
-        except Exception as error:  # noqa: BLE001  # whatever users raise fails the run
-            reason = told(error, f"{function.name} of step {place.path!r}")
+            result = await function.call(value, scope.build_context(address.path, address))
+            return Outcome(value=convert(result))
+        except Exception as error:  # noqa: BLE001  # any exception of user code fails the run
+            reason = to_run_error(error, f"{function.name} of step {address.path!r}")
             return Outcome(kind="failed", error=reason)
 
-    outcome = await scope.journal.step(f"{place.key}?", call)
+    outcome = await scope.journal.call_once(f"{address.key}?", call)
     if outcome.error is not None:
         raise StepFailed(outcome.error)
     return outcome.value
 
 
-async def pause(scope: Scope, place: Place, seconds: float, name: str = "") -> None:
-    """Let time pass, as long as a journal can survive."""
+async def wait(scope: Scope, address: StepAddress, seconds: float, name: str = "") -> None:
+    """Wait for some seconds; the journal keeps the end of the wait.
+
+    :param scope: the scope of the workflow.
+    :param address: the address of the step or sleep that waits.
+    :param seconds: the length of the wait.
+    :param name: distinguishes several waits of one step.
+    """
     until = time.time() + seconds
-    event = StepWaiting(step=place.path, wakes_at=int(until * 1000))
-    await scope.journal.emit(f"{place.key}:waiting{name}", event)
-    key = f"{place.key}~{name}"
-    clock = functools.partial(scope.journal.sleep, key, until)
-    await scope.activity.waiting(key, clock, asleep=True)
+    event = StepWaiting(step=address.path, wakes_at=int(until * 1000))
+    await scope.journal.emit(f"{address.key}:waiting{name}", event)
+    key = f"{address.key}~{name}"
+    sleep = functools.partial(scope.journal.sleep, key, until)
+    await scope.activity.wait_for(key, sleep, timed=True)
 
 
-async def _suspended(scope: Scope, place: Place, outcome: Outcome, turn: int) -> Any:
-    key = f"{place.key}!{turn}"
-    event = StepSuspended(step=place.path, payload=outcome.value, label=outcome.label, key=key)
-    await scope.journal.emit(f"{place.key}:suspended{turn}", event)
-    return await scope.activity.waiting(key, functools.partial(scope.journal.wait, key))
+async def _wait_for_resume(
+    scope: Scope, address: StepAddress, outcome: Outcome, call_number: int
+) -> Any:
+    key = f"{address.key}!{call_number}"
+    event = StepSuspended(step=address.path, payload=outcome.value, label=outcome.label, key=key)
+    await scope.journal.emit(f"{address.key}:suspended{call_number}", event)
+    return await scope.activity.wait_for(key, functools.partial(scope.journal.wait, key))
 
 
-async def _again(
-    scope: Scope, place: Place, outcome: Outcome, retry: Retry, attempt: int, turn: int
+async def _wait_for_retry(
+    scope: Scope,
+    address: StepAddress,
+    outcome: Outcome,
+    retry: Retry,
+    attempt: int,
+    call_number: int,
 ) -> None:
     if seconds := retry.wait(attempt):
-        await pause(scope, place, seconds, str(turn))
-    event = StepRetried(step=place.path, attempt=attempt + 1, error=outcome.error)
-    await scope.journal.emit(f"{place.key}:again{turn}", event)
+        await wait(scope, address, seconds, str(call_number))
+    event = StepRetried(step=address.path, attempt=attempt + 1, error=outcome.error)
+    await scope.journal.emit(f"{address.key}:again{call_number}", event)
 
 
-async def _call(
+async def _call_step(
     scope: Scope,
-    item: Step[Any, Any],
+    step: Step[Any, Any],
     value: Any,
-    place: Place,
-    before: tuple[Any, Any],
+    address: StepAddress,
+    resume_state: tuple[Any, Any],
     attempt: int,
-    turn: int,
+    call_number: int,
 ) -> Outcome:
     context = None
-    if item.call.context_name:  # many a step takes none, and it costs as much as a short step
-        writer = functools.partial(_write, scope, place, turn)
-        context = scope.context(item, place, attempt=attempt, writer=writer)
-        context.resume_data, context.kept = before
+    if step.call.context_name:  # a context takes as long to build as a short step to execute
+        writer = functools.partial(_write_chunk, scope, address, call_number)
+        context = scope.build_context(step, address, attempt=attempt, writer=writer)
+        context.resume_data, context.kept = resume_state
     try:
-        if context is not None and context.resume_data is not None and item.resume is not None:
-            context.resume_data = validate(item.resume, context.resume_data)
-        output = await _executed(scope, item, value, context)
+        if context is not None and context.resume_data is not None and step.resume is not None:
+            context.resume_data = validate(step.resume, context.resume_data)
+        output = await _execute_traced(scope, step, value, context)
     except Left as left:
         return left.outcome
-    except Exception as error:  # noqa: BLE001  # whatever users raise fails the step
-        return _failed(scope, item, error)
+    except Exception as error:  # noqa: BLE001  # any exception of user code fails the step
+        return _to_failure(scope, step, error)
     finally:
         if context is not None:
             context.canceled = True
@@ -174,47 +226,53 @@ async def _call(
     )
 
 
-def _failed(scope: Scope, item: Step[Any, Any], error: Exception) -> Outcome:
-    """Input that does not fit will not fit the next time either."""
-    retry: Any = item.retry or scope.workflow.retry
-    worth = retry is not None and isinstance(error, retry.on)
-    reason = told(error, f"step {item.id!r} of workflow {scope.workflow.id!r}")
-    again = worth and not isinstance(error, InvalidInput)
+def _to_failure(scope: Scope, step: Step[Any, Any], error: Exception) -> Outcome:
+    """Convert an exception to an outcome; invalid input is never retried."""
+    retry: Any = step.retry or scope.workflow.retry
+    covered = retry is not None and isinstance(error, retry.on)
+    reason = to_run_error(error, f"step {step.id!r} of workflow {scope.workflow.id!r}")
+    again = covered and not isinstance(error, InvalidInput)
     return Outcome(kind="failed", error=reason, again=again)
 
 
-async def _write(scope: Scope, place: Place, turn: int, number: int, chunk: Any) -> None:
-    event = StepWrote(step=place.path, chunk=chunk)
-    await scope.journal.emit(f"{place.key}:wrote{turn}.{number}", event)
+async def _write_chunk(
+    scope: Scope, address: StepAddress, call_number: int, chunk_number: int, chunk: Any
+) -> None:
+    event = StepWrote(step=address.path, chunk=chunk)
+    await scope.journal.emit(f"{address.key}:wrote{call_number}.{chunk_number}", event)
 
 
-async def _executed(
-    scope: Scope, item: Step[Any, Any], value: Any, context: StepContext | None
+async def _execute_traced(
+    scope: Scope, step: Step[Any, Any], value: Any, context: StepContext | None
 ) -> Any:
-    job = item.execute(value, context)
-    if item.timeout is not None:
-        job = _limited(item, job)
+    job = step.execute(value, context)
+    if step.timeout is not None:
+        job = _apply_timeout(step, job)
     if not active():
         return await job
-    attributes = {"mastra.workflow.id": scope.workflow.id, "mastra.step.id": item.id}
-    with span(f"workflow_step {item.id}", attributes) as current:
+    attributes = {"mastra.workflow.id": scope.workflow.id, "mastra.step.id": step.id}
+    with span(f"workflow_step {step.id}", attributes) as current:
         note(current, input=value)
         output = await job
         note(current, output=output)
         return output
 
 
-async def _limited(item: Step[Any, Any], job: Any) -> Any:
-    limit: Any = item.timeout
+async def _apply_timeout(step: Step[Any, Any], job: Any) -> Any:
+    limit: Any = step.timeout
     try:
-        return await within(job, asyncio.sleep(limit))
-    except Expired:
-        raise TimeoutError(f"The step {item.id!r} took longer than {limit:g} s.") from None
+        return await run_with_deadline(job, asyncio.sleep(limit))
+    except DeadlineExceeded:
+        raise TimeoutError(f"The step {step.id!r} took longer than {limit:g} s.") from None
 
 
-def told(error: Exception, where: str) -> RunError:
-    """What a caller may see of an error; the log gets the traceback."""
+def to_run_error(error: Exception, source: str) -> RunError:
+    """Convert an exception to an error that callers may see; log the traceback.
+
+    :param error: the exception.
+    :param source: the part of the run that failed, for the log: ``step 'pay' of workflow 'w'``.
+    """
     if not isinstance(error, MastraError):
-        logger_of("mastra.workflows").error("%s failed", where, exc_info=error)
+        logger_of("mastra.workflows").error("%s failed", source, exc_info=error)
     message = error.message if isinstance(error, MastraError) else words_of(error)
     return RunError(message=message, name=type(error).__name__)

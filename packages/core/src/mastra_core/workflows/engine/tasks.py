@@ -1,4 +1,4 @@
-"""Tasks side by side, and tasks with a time limit: neither waits for ever on a deaf one."""
+"""Run tasks concurrently or with a deadline, even if one of them ignores its cancellation."""
 
 from __future__ import annotations
 
@@ -6,55 +6,64 @@ import asyncio
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
-__all__ = ("Expired", "gather", "within")
+__all__ = ("DeadlineExceeded", "gather", "run_with_deadline")
 
-GRACE = 0.5  # seconds that a cancelled task is given to end
+CANCEL_GRACE = 0.5  # seconds in which a cancelled task may end
 
 
-class Expired(Exception):
-    """The time is over."""
+class DeadlineExceeded(Exception):
+    """The task did not end before its deadline."""
 
 
 async def gather(jobs: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
-    """The results in order; the first failure cancels the others."""
+    """Run coroutines concurrently; the first failure cancels the others and is raised.
+
+    :param jobs: the coroutines.
+    :returns: their results, in order.
+    """
     tasks = [asyncio.create_task(job) for job in jobs]
     if not tasks:
         return []
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
     finally:
-        await _drop(tasks)
+        await _cancel_tasks(tasks)
     for task in tasks:
         if task.done() and not task.cancelled() and (error := task.exception()):
             raise error
     return [task.result() for task in tasks]
 
 
-async def within(job: Coroutine[Any, Any, Any], clock: Coroutine[Any, Any, Any]) -> Any:
-    """The result of ``job``, if it ends before ``clock`` does.
+async def run_with_deadline(
+    job: Coroutine[Any, Any, Any], deadline: Coroutine[Any, Any, Any]
+) -> Any:
+    """Run ``job`` and return its result if it ends before ``deadline`` does.
 
-    :raises Expired: when it does not; it is cancelled, and left alone if it does not listen.
+    :param job: the coroutine.
+    :param deadline: a coroutine that ends when the time is over.
+    :raises DeadlineExceeded: when ``deadline`` ends first. The job is cancelled; a job that
+        ignores this keeps running, and its result is discarded.
     """
-    work, limit = asyncio.create_task(job), asyncio.create_task(clock)
+    work, timer = asyncio.create_task(job), asyncio.create_task(deadline)
     try:
-        await asyncio.wait((work, limit), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((work, timer), return_when=asyncio.FIRST_COMPLETED)
         if not work.done():
-            raise Expired
+            raise DeadlineExceeded
     finally:
-        await _drop((work, limit))
+        await _cancel_tasks((work, timer))
     return work.result()
 
 
-async def _drop(tasks: Sequence[asyncio.Task[Any]]) -> None:
+async def _cancel_tasks(tasks: Sequence[asyncio.Task[Any]]) -> None:
     for task in tasks:
         task.cancel()
-        task.add_done_callback(_look)
-    left = [task for task in tasks if not task.done()]
-    if left:
-        await asyncio.wait(left, timeout=GRACE)
+        task.add_done_callback(_retrieve_exception)
+    remaining = [task for task in tasks if not task.done()]
+    if remaining:
+        await asyncio.wait(remaining, timeout=CANCEL_GRACE)
 
 
-def _look(task: asyncio.Task[Any]) -> None:
-    """Look at an error, since asyncio complains of those that nobody has looked at."""
+def _retrieve_exception(task: asyncio.Task[Any]) -> None:
+    """Retrieve the exception of a task, because asyncio logs those that nobody retrieves."""
     if not task.cancelled():
         task.exception()

@@ -1,4 +1,4 @@
-"""Beginning a run again: in its middle, or where it broke off."""
+"""Prepare a run to execute again, from a given step or from where it was interrupted."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mastra_core.errors import InvalidInput
 from mastra_core.schema import dump
 from mastra_core.workflows.engine.outcome import Outcome
 from mastra_core.workflows.engine.run_events import RunRewound
-from mastra_core.workflows.engine.run_options import UNSET, Start
+from mastra_core.workflows.engine.run_options import UNSET, StartPoint
 from mastra_core.workflows.engine.run_record import RunRecord
 from mastra_core.workflows.engine.step_paths import step_at
 from mastra_core.workflows.model.nodes import Single
@@ -17,45 +17,62 @@ from mastra_core.workflows.model.nodes import Single
 if TYPE_CHECKING:
     from mastra_core.workflows.model.workflow import Workflow
 
-__all__ = ("kept", "rewound", "start_at")
+__all__ = ("build_rewind_event", "build_start_point", "drop_final_failures")
 
 
-def start_at(
+def build_start_point(
     workflow: Workflow,
     record: RunRecord,
     step: str,
     value: Any = UNSET,
     outputs: Mapping[str, Any] | None = None,
     resume_data: Any = None,
-) -> Start:
-    """Where to begin so that ``step`` is the first to run.
+) -> StartPoint:
+    """Build the start point of an execution whose first step is ``step``.
 
-    What is not given is taken from the run as it was recorded.
+    Inputs and outputs that are not passed come from the record of the run.
 
+    :param workflow: the workflow.
+    :param record: the record of the run.
+    :param step: the path of the step.
+    :param value: the input of the step.
+    :param outputs: the outputs to assume for earlier steps, by path.
+    :param resume_data: the data the step is resumed with.
     :raises NotFound: when there is no such step.
-    :raises InvalidInput: when nothing says what the step gets.
+    :raises InvalidInput: when the input of the step is neither passed nor recorded.
     """
     if "[" in step:
-        raise InvalidInput(f"A run cannot begin in {step!r}.", "Name the step of the foreach.")
+        group = step.partition("[")[0]
+        raise InvalidInput(
+            f"A run cannot begin in {step!r}, an item of a foreach.", f"Name the step: {group!r}."
+        )
     step_at(workflow, step)
     names = tuple(step.split("."))
-    known = {**_succeeded(record), **dump(outputs or {})}
+    known = {**_collect_outputs(record), **dump(outputs or {})}
     paths = [".".join(names[: count + 1]) for count in range(len(names))]
-    values = {path: _payload(workflow, record, path, known) for path in paths}
-    before = {*_before(workflow, names)}
-    given = {path: output for path, output in known.items() if path in before}
+    values = {path: _derive_input(workflow, record, path, known) for path in paths}
+    others = {*_iter_other_steps(workflow, names)}
+    assumed = {path: output for path, output in known.items() if path in others}
     if value is not UNSET:
         values[step] = dump(value)
-        given |= dict.fromkeys(_previous(workflow, names), values[step])
+        previous = _find_previous_step(workflow, names)
+        if previous:
+            assumed[previous] = values[step]
     if values[step] is UNSET:
-        raise InvalidInput(f"The step {step!r} has not run, so its input is not known.", "Give it.")
-    return Start(path=names, values=values, outputs=given, resume_data=dump(resume_data))
+        raise InvalidInput(
+            f"The step {step!r} has not run, so its input is not known.", "Pass its input."
+        )
+    return StartPoint(path=names, values=values, outputs=assumed, resume_data=dump(resume_data))
 
 
-def rewound(record: RunRecord, start: Start) -> RunRewound:
-    """What to tell of it: which steps are forgotten, and what others are taken to have given."""
+def build_rewind_event(record: RunRecord, start: StartPoint) -> RunRewound:
+    """Build the event with the steps that the run forgets and the outputs that it assumes.
+
+    :param record: the record of the run.
+    :param start: the start point of the next execution.
+    """
     steps = tuple(path for path in record.steps if path not in start.outputs)
-    recorded = _succeeded(record)
+    recorded = _collect_outputs(record)
     outputs = {
         path: output
         for path, output in start.outputs.items()
@@ -64,57 +81,68 @@ def rewound(record: RunRecord, start: Start) -> RunRewound:
     return RunRewound(steps=steps, outputs=outputs)
 
 
-def kept(outcomes: Mapping[str, Outcome]) -> dict[str, Outcome]:
-    """Of what a run recorded, what stays when it goes on: all but the failures that ended it."""
-    kept: dict[str, Outcome] = {}
+def drop_final_failures(outcomes: Mapping[str, Outcome]) -> dict[str, Outcome]:
+    """Drop the failures that ended a run, so that a restart calls those functions again.
+
+    A failure that was followed by another call, such as a retry, stays.
+
+    :param outcomes: the recorded outcomes by key, in the order in which they were recorded.
+    """
+    remaining: dict[str, Outcome] = {}
     for key, outcome in reversed([*outcomes.items()]):
-        place, _, turn = key.rpartition("#")
-        followed = turn.isdecimal() and f"{place}#{int(turn) + 1}" in kept
-        if outcome.kind != "failed" or followed:
-            kept[key] = outcome
-    return dict(reversed([*kept.items()]))
+        address, _, number = key.rpartition("#")
+        has_next = number.isdecimal() and f"{address}#{int(number) + 1}" in remaining
+        if outcome.kind != "failed" or has_next:
+            remaining[key] = outcome
+    return dict(reversed([*remaining.items()]))
 
 
-def _succeeded(record: RunRecord) -> dict[str, Any]:
+def _collect_outputs(record: RunRecord) -> dict[str, Any]:
     return {path: step.output for path, step in record.steps.items() if step.status == "success"}
 
 
-def _before(workflow: Workflow, names: tuple[str, ...], prefix: str = "") -> Iterator[str]:
-    """Steps whose outputs may be taken as given: earlier ones, and those beside it."""
+def _iter_other_steps(
+    workflow: Workflow, names: tuple[str, ...], prefix: str = ""
+) -> Iterator[str]:
+    """Yield the steps before the step at ``names``, and those concurrent with it, by path."""
     for node in workflow.nodes:
-        here = next((item for item in node.steps if item.id == names[0]), None)
-        yield from (prefix + item.id for item in node.steps if item is not here)
-        if here is not None:
-            if here.workflow is not None and names[1:]:
-                yield from _before(here.workflow, names[1:], f"{prefix}{here.id}.")
+        target = next((step for step in node.steps if step.id == names[0]), None)
+        yield from (prefix + step.id for step in node.steps if step is not target)
+        if target is not None:
+            if target.workflow is not None and names[1:]:
+                yield from _iter_other_steps(target.workflow, names[1:], f"{prefix}{target.id}.")
             return
 
 
-def _previous(workflow: Workflow, names: tuple[str, ...]) -> Iterator[str]:
-    """The one step, if it is one, whose output is the input of the step at ``names``."""
+def _find_previous_step(workflow: Workflow, names: tuple[str, ...]) -> str:
+    """Return the path of the step whose output is the input of the step at ``names``.
+
+    The path is empty where the input is not the output of exactly one step.
+    """
     prefix = "".join(f"{name}." for name in names[:-1])
     inner = step_at(workflow, prefix[:-1]).workflow if prefix else workflow
     last: Any = None
     for node in inner.nodes if inner is not None else ():
-        if any(item.id == names[-1] for item in node.steps):
+        if any(step.id == names[-1] for step in node.steps):
             break
         last = node if node.steps else last
-    if isinstance(last, Single):
-        yield prefix + last.step.id
+    return prefix + last.step.id if isinstance(last, Single) else ""
 
 
-def _payload(workflow: Workflow, record: RunRecord, path: str, known: Mapping[str, Any]) -> Any:
-    """What the step at ``path`` was given, or what the steps before it gave."""
+def _derive_input(
+    workflow: Workflow, record: RunRecord, path: str, known: Mapping[str, Any]
+) -> Any:
+    """Return the known output before the step at ``path``, or else its recorded input."""
     prefix, _, name = path.rpartition(".")
     inner = step_at(workflow, prefix).workflow if prefix else workflow
-    value = _payload(workflow, record, prefix, known) if prefix else record.input
+    value = _derive_input(workflow, record, prefix, known) if prefix else record.input
     for node in inner.nodes if inner is not None else ():
-        if any(item.id == name for item in node.steps):
+        if any(step.id == name for step in node.steps):
             break
         outputs = {
-            item.id: known[at]
-            for item in node.steps
-            if (at := f"{prefix}.{item.id}".lstrip(".")) in known
+            step.id: known[step_path]
+            for step in node.steps
+            if (step_path := f"{prefix}.{step.id}".lstrip(".")) in known
         }
         if node.steps:
             value = outputs if not isinstance(node, Single) else [*outputs.values(), UNSET][0]

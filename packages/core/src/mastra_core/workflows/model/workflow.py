@@ -174,19 +174,19 @@ class Workflow:
 
     def graph(self) -> list[dict[str, Any]]:
         """The order of the steps as JSON builtins, in the words of the original."""
-        from mastra_core.workflows.render.graph import graph_of
+        from mastra_core.workflows.render.graph import build_graph
 
-        return graph_of(self)
+        return build_graph(self)
 
     def draw(self, form: Literal["mermaid", "svg"] = "mermaid") -> str:
         """The order of the steps as a Mermaid flowchart or an SVG picture."""
         if form == "svg":
-            from mastra_core.workflows.render.svg import svg
+            from mastra_core.workflows.render.svg import render_svg
 
-            return svg(self)
-        from mastra_core.workflows.render.mermaid import mermaid
+            return render_svg(self)
+        from mastra_core.workflows.render.mermaid import render_mermaid
 
-        return mermaid(self)
+        return render_mermaid(self)
 
     def _with(self, node: Node) -> Workflow:
         from mastra_core.workflows.model.type_flow import check_next

@@ -1,1 +1,1 @@
-"""A workflow as a picture: graph data, Mermaid, SVG."""
+"""Render a workflow as graph data, Mermaid or SVG."""

@@ -1,4 +1,4 @@
-"""The order of a workflow's steps as data, in the words that the original's clients know."""
+"""Build the graph of a workflow as data, in the format of Mastra's JavaScript clients."""
 
 from __future__ import annotations
 
@@ -11,42 +11,46 @@ from mastra_core.workflows.model.step import Step
 if TYPE_CHECKING:
     from mastra_core.workflows.model.workflow import Workflow
 
-__all__ = ("graph_of",)
+__all__ = ("build_graph",)
 
 
-def graph_of(workflow: Workflow) -> list[dict[str, Any]]:
-    """One entry for each node; a nested workflow's own are in its entry."""
-    return [_entry(node) for node in workflow.nodes]
+def build_graph(workflow: Workflow) -> list[dict[str, Any]]:
+    """Build the graph of a workflow.
+
+    :param workflow: the workflow.
+    :returns: one entry for each node; the entry of a nested workflow contains its graph.
+    """
+    return [_build_node_entry(node) for node in workflow.nodes]
 
 
-def _entry(node: Node) -> dict[str, Any]:
+def _build_node_entry(node: Node) -> dict[str, Any]:
     match node:
         case ForEach():
             options = {"concurrency": node.concurrency}
-            return {"type": "foreach", "step": _step(node.step), "opts": options}
+            return {"type": "foreach", "step": _build_step_entry(node.step), "opts": options}
         case Loop():
             return {
                 "type": "loop",
-                "step": _step(node.step),
-                "serializedCondition": _condition(node.step, node.condition),
+                "step": _build_step_entry(node.step),
+                "serializedCondition": _build_condition(node.step, node.condition),
                 "loopType": "dountil" if node.until else "dowhile",
             }
         case Single():
-            return _step(node.step)
+            return _build_step_entry(node.step)
         case Parallel():
-            return {"type": "parallel", "steps": [_step(item) for item in node.steps]}
+            return {"type": "parallel", "steps": [_build_step_entry(step) for step in node.steps]}
         case Branch():
             pairs = zip(node.steps, node.conditions, strict=True)
             return {
                 "type": "conditional",
-                "steps": [_step(item) for item in node.steps],
-                "serializedConditions": [_condition(item, asked) for item, asked in pairs],
+                "steps": [_build_step_entry(step) for step in node.steps],
+                "serializedConditions": [_build_condition(step, test) for step, test in pairs],
             }
         case Sleep():
-            return _sleep(node)
+            return _build_sleep_entry(node)
 
 
-def _sleep(node: Sleep) -> dict[str, Any]:
+def _build_sleep_entry(node: Sleep) -> dict[str, Any]:
     entry: dict[str, Any] = {"type": "sleepUntil" if node.until else "sleep", "id": node.id}
     if node.asks is not None:
         entry["fn"] = node.asks.name
@@ -57,22 +61,22 @@ def _sleep(node: Sleep) -> dict[str, Any]:
     return entry
 
 
-def _condition(item: Step[Any, Any], condition: Function) -> dict[str, str]:
-    return {"id": f"{item.id}-condition", "fn": condition.name}
+def _build_condition(step: Step[Any, Any], condition: Function) -> dict[str, str]:
+    return {"id": f"{step.id}-condition", "fn": condition.name}
 
 
-def _step(item: Step[Any, Any]) -> dict[str, Any]:
-    about = {"description": item.description} if item.description else {}
-    named = {"id": item.id, **about}
-    match item.kind:
+def _build_step_entry(step: Step[Any, Any]) -> dict[str, Any]:
+    description = {"description": step.description} if step.description else {}
+    head = {"id": step.id, **description}
+    match step.kind:
         case "agent":
-            return {"type": "agent", **named, "agentId": item.of}
+            return {"type": "agent", **head, "agentId": step.of}
         case "tool":
-            return {"type": "tool", **named, "toolId": item.of}
+            return {"type": "tool", **head, "toolId": step.of}
         case "mapping":
-            return {"type": "mapping", "id": item.id, "mapConfig": item.description}
+            return {"type": "mapping", "id": step.id, "mapConfig": step.description}
         case "workflow":
-            flow = graph_of(item.workflow) if item.workflow is not None else []
-            inner = {"workflowId": item.of, "serializedStepFlow": flow}
-            return {"type": "workflow", **named, **inner}
-    return {"type": "step", "step": {**named, "canSuspend": item.can_suspend}}
+            flow = build_graph(step.workflow) if step.workflow is not None else []
+            inner = {"workflowId": step.of, "serializedStepFlow": flow}
+            return {"type": "workflow", **head, **inner}
+    return {"type": "step", "step": {**head, "canSuspend": step.can_suspend}}

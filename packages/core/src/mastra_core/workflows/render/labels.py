@@ -1,24 +1,33 @@
-"""How nodes are put into a few words, for pictures."""
+"""Format the labels of nodes in diagrams."""
 
 from __future__ import annotations
 
 from mastra_core.workflows.model.nodes import ForEach, Loop, Sleep
 
-__all__ = ("condition_words", "each_words", "sleep_words")
+__all__ = ("format_concurrency", "format_loop_condition", "format_sleep")
 
 
-def condition_words(node: Loop) -> str:
-    """When a loop goes round again."""
+def format_loop_condition(node: Loop) -> str:
+    """Format the condition of a loop: ``while is_open``.
+
+    :param node: the loop.
+    """
     return f"{'until' if node.until else 'while'} {node.condition.name}"
 
 
-def each_words(node: ForEach) -> str:
-    """How many items at a time."""
+def format_concurrency(node: ForEach) -> str:
+    """Format the concurrency of a ``foreach``: ``for each item, 2 at a time``.
+
+    :param node: the node.
+    """
     return "for each item" + (f", {node.concurrency} at a time" if node.concurrency > 1 else "")
 
 
-def sleep_words(node: Sleep) -> str:
-    """How long."""
+def format_sleep(node: Sleep) -> str:
+    """Format the duration or the end of a sleep: ``sleep 1.5 s``.
+
+    :param node: the node.
+    """
     if node.asks is not None:
         return f"sleep {'until' if node.until else 'for'} {node.asks.name}"
     if node.moment is not None:

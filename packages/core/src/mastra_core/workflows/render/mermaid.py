@@ -1,4 +1,4 @@
-"""The order of a workflow's steps as a Mermaid flowchart."""
+"""Render a workflow as a Mermaid flowchart."""
 
 from __future__ import annotations
 
@@ -8,93 +8,106 @@ from typing import TYPE_CHECKING, Any
 
 from mastra_core.workflows.model.nodes import Branch, ForEach, Loop, Node, Sleep
 from mastra_core.workflows.model.step import Step
-from mastra_core.workflows.render.labels import condition_words, each_words, sleep_words
+from mastra_core.workflows.render.labels import (
+    format_concurrency,
+    format_loop_condition,
+    format_sleep,
+)
 
 if TYPE_CHECKING:
     from mastra_core.workflows.model.workflow import Workflow
 
-__all__ = ("mermaid",)
+__all__ = ("render_mermaid",)
 
 
-def mermaid(workflow: Workflow) -> str:
-    """Text that GitHub, and whatever else knows Mermaid, draws."""
-    return "\n".join(["flowchart TD", *_Chart().whole(workflow)]) + "\n"
+def render_mermaid(workflow: Workflow) -> str:
+    """Render a workflow as a Mermaid flowchart.
+
+    :param workflow: the workflow.
+    :returns: the text of the flowchart.
+    """
+    return "\n".join(["flowchart TD", *_Chart().iter_lines(workflow)]) + "\n"
 
 
 class _Chart:
-    """Lines of a chart; every box has a number."""
+    """Renders the lines of a flowchart, and numbers its boxes.
+
+    ``sources`` are the boxes from which the next arrows begin, with the labels of these arrows.
+    """
 
     def __init__(self) -> None:
         self._numbers = itertools.count(1)
 
-    def whole(self, workflow: Workflow) -> Iterator[str]:
-        begin, end = self._name(), self._name()
+    def iter_lines(self, workflow: Workflow) -> Iterator[str]:
+        begin, end = self._create_node_id(), self._create_node_id()
         yield f"  {begin}([start])"
-        last = yield from self._nodes(workflow, [(begin, "")], "  ")
+        sources = yield from self._render_nodes(workflow, [(begin, "")], "  ")
         yield f"  {end}([end])"
-        yield from self._arrows(last, end, "  ")
+        yield from self._render_arrows(sources, end, "  ")
 
-    def _nodes(self, workflow: Workflow, last: list[tuple[str, str]], indent: str) -> Any:
-        """The lines of all nodes; gives where arrows to the next one begin, with their words."""
+    def _render_nodes(self, workflow: Workflow, sources: list[tuple[str, str]], indent: str) -> Any:
+        """Yield the lines of all nodes, and return the sources of the next arrows."""
         for node in workflow.nodes:
-            last = yield from self._node(node, last, indent)
-        return last
+            sources = yield from self._render_node(node, sources, indent)
+        return sources
 
-    def _node(self, node: Node, last: list[tuple[str, str]], indent: str) -> Any:
+    def _render_node(self, node: Node, sources: list[tuple[str, str]], indent: str) -> Any:
         if isinstance(node, Sleep):
-            name = self._name()
-            yield f"{indent}{name}([{_quoted(sleep_words(node))}])"
-            yield from self._arrows(last, name, indent)
-            return [(name, "")]
+            node_id = self._create_node_id()
+            yield f"{indent}{node_id}([{_quote(format_sleep(node))}])"
+            yield from self._render_arrows(sources, node_id, indent)
+            return [(node_id, "")]
         if isinstance(node, Loop):
-            name, ends = yield from self._step(node.step, last, indent)
-            yield f"{indent}{name} -->|{_quoted(condition_words(node))}| {name}"
+            node_id, ends = yield from self._render_step(node.step, sources, indent)
+            yield f"{indent}{node_id} -->|{_quote(format_loop_condition(node))}| {node_id}"
             return ends
         ends = []
-        for index, item in enumerate(node.steps):
-            words = node.conditions[index].name if isinstance(node, Branch) else ""
-            arrows = [(name, words or told) for name, told in last]
-            note = each_words(node) if isinstance(node, ForEach) else ""
-            _, more = yield from self._step(item, arrows, indent, note)
-            ends += more
+        for index, step in enumerate(node.steps):
+            condition = node.conditions[index].name if isinstance(node, Branch) else ""
+            arrows = [(node_id, condition or label) for node_id, label in sources]
+            note = format_concurrency(node) if isinstance(node, ForEach) else ""
+            _, step_ends = yield from self._render_step(step, arrows, indent, note)
+            ends += step_ends
         return ends
 
-    def _step(
-        self, item: Step[Any, Any], last: list[tuple[str, str]], indent: str, note: str = ""
+    def _render_step(
+        self, step: Step[Any, Any], sources: list[tuple[str, str]], indent: str, note: str = ""
     ) -> Any:
-        name = self._name()
-        title = f"{item.id}<br/>{note}" if note else item.id
-        if item.workflow is None:
-            yield f"{indent}{name}{_box(item, title)}"
-            yield from self._arrows(last, name, indent)
-            return name, [(name, "")]
-        yield f"{indent}subgraph {name}[{_quoted(title)}]"
-        begin = self._name()
+        node_id = self._create_node_id()
+        title = f"{step.id}<br/>{note}" if note else step.id
+        if step.workflow is None:
+            yield f"{indent}{node_id}{_format_box(step, title)}"
+            yield from self._render_arrows(sources, node_id, indent)
+            return node_id, [(node_id, "")]
+        yield f"{indent}subgraph {node_id}[{_quote(title)}]"
+        begin = self._create_node_id()
         yield f"{indent}  {begin}(( ))"
-        ends = yield from self._nodes(item.workflow, [(begin, "")], indent + "  ")
+        ends = yield from self._render_nodes(step.workflow, [(begin, "")], indent + "  ")
         yield f"{indent}end"
-        yield from self._arrows(last, begin, indent)
+        yield from self._render_arrows(sources, begin, indent)
         return begin, ends
 
-    def _arrows(self, last: list[tuple[str, str]], name: str, indent: str) -> Iterator[str]:
-        for before, words in last:
-            label = f"|{_quoted(words)}|" if words else ""
-            yield f"{indent}{before} -->{label} {name}"
+    def _render_arrows(
+        self, sources: list[tuple[str, str]], target: str, indent: str
+    ) -> Iterator[str]:
+        for source, label in sources:
+            text = f"|{_quote(label)}|" if label else ""
+            yield f"{indent}{source} -->{text} {target}"
 
-    def _name(self) -> str:
+    def _create_node_id(self) -> str:
         return f"n{next(self._numbers)}"
 
 
-def _box(item: Step[Any, Any], title: str) -> str:
-    text = _quoted(title)
-    if item.can_suspend:
+def _format_box(step: Step[Any, Any], title: str) -> str:
+    text = _quote(title)
+    if step.can_suspend:
         return f"[/{text}/]"
     return {"agent": f"{{{{{text}}}}}", "tool": f"[[{text}]]", "mapping": f"({text})"}.get(
-        item.kind, f"[{text}]"
+        step.kind, f"[{text}]"
     )
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     for character, code in (("&", "#amp;"), ('"', "#quot;"), ("<", "#lt;"), (">", "#gt;")):
         text = text.replace(character, code)
     return '"' + text.replace("#lt;br/#gt;", "<br/>") + '"'

@@ -1,4 +1,4 @@
-"""The order of a workflow's steps as an SVG picture, top to bottom."""
+"""Render a workflow as an SVG picture, from top to bottom."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from mastra_core.workflows.model.nodes import Branch, ForEach, Loop, Node, Single, Sleep
 from mastra_core.workflows.model.step import Step
-from mastra_core.workflows.render.labels import condition_words, each_words, sleep_words
+from mastra_core.workflows.render.labels import (
+    format_concurrency,
+    format_loop_condition,
+    format_sleep,
+)
 
 if TYPE_CHECKING:
     from mastra_core.workflows.model.workflow import Workflow
 
-__all__ = ("svg",)
+__all__ = ("render_svg",)
 
-_GAP, _BOX, _LETTER, _MARGIN = 36, 40, 7.6, 16  # pixels; the letter is that of 13 px monospace
+_GAP, _BOX, _LETTER, _MARGIN = 36, 40, 7.6, 16  # pixels; the width of a letter in 13 px monospace
 _STYLE = (
     "text{font:13px ui-monospace,monospace;fill:#1f2328;text-anchor:middle}"
     ".note{font-size:11px;fill:#59636e}"
@@ -24,143 +28,148 @@ _STYLE = (
 )
 
 
-class _Part(Protocol):
-    """A piece of the picture: arrows reach the middle of its top, and leave its bottom's."""
+class _Element(Protocol):
+    """A part of the picture; arrows connect at the middle of its top and of its bottom."""
 
     width: float
     height: float
 
     def draw(self, x: float, y: float) -> Iterator[str]:
-        """Its elements, where ``x`` is its middle and ``y`` its top."""
+        """Yield its SVG elements; ``x`` is its middle and ``y`` its top, in pixels."""
 
 
-def svg(workflow: Workflow) -> str:
-    """A picture that needs nothing else: no font, no script, no style sheet."""
-    whole = _Column((_Box("start", "", "end"), *map(_node, workflow.nodes), _Box("end", "", "end")))
-    width, height = whole.width + 2 * _MARGIN, whole.height + 2 * _MARGIN
+def render_svg(workflow: Workflow) -> str:
+    """Render a workflow as an SVG picture without external fonts, scripts or style sheets.
+
+    :param workflow: the workflow.
+    :returns: the text of the SVG file.
+    """
+    nodes = map(_build_node, workflow.nodes)
+    column = _Column((_Box("start", "", "end"), *nodes, _Box("end", "", "end")))
+    width, height = column.width + 2 * _MARGIN, column.height + 2 * _MARGIN
     return "\n".join([
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" '
         f'width="{width:g}" height="{height:g}" role="img">',
-        f"<title>{_escaped(workflow.id)}</title><style>{_STYLE}</style>",
+        f"<title>{_escape(workflow.id)}</title><style>{_STYLE}</style>",
         '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" '
         'markerHeight="7" orient="auto"><path d="M0 0L8 4L0 8"/></marker></defs>',
-        *whole.draw(width / 2, _MARGIN),
+        *column.draw(width / 2, _MARGIN),
         "</svg>\n",
     ])  # fmt: skip
 
 
-def _node(node: Node) -> _Part:
+def _build_node(node: Node) -> _Element:
     match node:
         case Sleep():
-            return _Box(sleep_words(node), "", "sleep")
+            return _Box(format_sleep(node), "", "sleep")
         case Loop():
-            return _step(node.step, condition_words(node))
+            return _build_step(node.step, format_loop_condition(node))
         case ForEach():
-            return _step(node.step, each_words(node))
+            return _build_step(node.step, format_concurrency(node))
         case Single():
-            return _step(node.step)
-    words = [item.name for item in node.conditions] if isinstance(node, Branch) else []
-    return _Row(tuple(map(_step, node.steps)), tuple(words))
+            return _build_step(node.step)
+    labels = [condition.name for condition in node.conditions] if isinstance(node, Branch) else []
+    return _Row(tuple(map(_build_step, node.steps)), tuple(labels))
 
 
-def _step(item: Step[Any, Any], note: str = "") -> _Part:
-    if item.workflow is not None:
-        return _Frame(item.id, note, _Column(tuple(map(_node, item.workflow.nodes))))
-    return _Box(item.id, note, item.kind + (" suspend" if item.can_suspend else ""))
+def _build_step(step: Step[Any, Any], note: str = "") -> _Element:
+    if step.workflow is not None:
+        return _Frame(step.id, note, _Column(tuple(map(_build_node, step.workflow.nodes))))
+    return _Box(step.id, note, step.kind + (" suspend" if step.can_suspend else ""))
 
 
 class _Box:
-    """One step."""
+    """A box for one step, with an optional note."""
 
     def __init__(self, title: str, note: str, kind: str) -> None:
         self.title, self.note, self.kind = title, note, kind
-        self.width = _wide(title, 0.85 * len(note))
+        self.width = _measure_width(title, 0.85 * len(note))
         self.height = float(_BOX + (16 if note else 0))
 
     def draw(self, x: float, y: float) -> Iterator[str]:
-        """The box and its words."""
+        """Yield the box and its texts."""
         radius = 20 if self.kind in {"end", "sleep"} else 6
         yield (
             f'<rect class="{self.kind}" x="{x - self.width / 2:g}" y="{y:g}" '
             f'width="{self.width:g}" height="{self.height:g}" rx="{radius}"/>'
         )
-        yield _text(self.title, x, y + 25)
+        yield _render_text(self.title, x, y + 25)
         if self.note:
-            yield _text(self.note, x, y + 43, "note")
+            yield _render_text(self.note, x, y + 43, "note")
 
 
 class _Column:
-    """Parts one after the other."""
+    """Elements from top to bottom."""
 
-    def __init__(self, parts: Sequence[_Part]) -> None:
-        self.parts = parts
-        self.width = max(part.width for part in parts)
-        self.height = sum(part.height for part in parts) + _GAP * (len(parts) - 1)
+    def __init__(self, elements: Sequence[_Element]) -> None:
+        self.elements = elements
+        self.width = max(element.width for element in elements)
+        self.height = sum(element.height for element in elements) + _GAP * (len(elements) - 1)
 
     def draw(self, x: float, y: float) -> Iterator[str]:
-        """The parts, and arrows between them."""
-        for number, part in enumerate(self.parts):
+        """Yield the elements, and the arrows between them."""
+        for number, element in enumerate(self.elements):
             if number:
-                yield _arrow(x, y - _GAP, x, y)
-            yield from part.draw(x, y)
-            y += part.height + _GAP
+                yield _render_arrow(x, y - _GAP, x, y)
+            yield from element.draw(x, y)
+            y += element.height + _GAP
 
 
 class _Row:
-    """Parts side by side, each under the words of its condition."""
+    """Elements side by side, each below the label of its condition."""
 
-    def __init__(self, parts: Sequence[_Part], words: Sequence[str]) -> None:
-        self.parts, self.words = parts, words
+    def __init__(self, elements: Sequence[_Element], labels: Sequence[str]) -> None:
+        self.elements, self.labels = elements, labels
         self.widths = [
-            max(part.width, _wide(word))
-            for part, word in zip(parts, words or [""] * len(parts), strict=True)
+            max(element.width, _measure_width(label))
+            for element, label in zip(elements, labels or [""] * len(elements), strict=True)
         ]
-        self.width = sum(self.widths) + _MARGIN * (len(parts) - 1)
-        self.height = max(part.height for part in parts) + 2 * _GAP
+        self.width = sum(self.widths) + _MARGIN * (len(elements) - 1)
+        self.height = max(element.height for element in elements) + 2 * _GAP
 
     def draw(self, x: float, y: float) -> Iterator[str]:
-        """The parts, and arrows from the one point above to the one below."""
+        """Yield the elements, and the arrows that connect them with one point above and below."""
         left, bottom = x - self.width / 2, y + self.height
-        for number, (part, width) in enumerate(zip(self.parts, self.widths, strict=True)):
+        for number, (element, width) in enumerate(zip(self.elements, self.widths, strict=True)):
             middle = left + width / 2
-            yield _arrow(x, y, middle, y + _GAP)
-            yield from part.draw(middle, y + _GAP)
-            end, turn = y + _GAP + part.height, bottom - _GAP / 2
+            yield _render_arrow(x, y, middle, y + _GAP)
+            yield from element.draw(middle, y + _GAP)
+            end, turn = y + _GAP + element.height, bottom - _GAP / 2
             yield f'<path d="M{middle:g} {end:g}V{turn:g}L{x:g} {bottom:g}"/>'
-            if self.words:
-                yield _text(self.words[number], middle, y + _GAP - 6, "note")
+            if self.labels:
+                yield _render_text(self.labels[number], middle, y + _GAP - 6, "note")
             left += width + _MARGIN
 
 
 class _Frame:
-    """A workflow within another one."""
+    """A frame around a nested workflow."""
 
-    def __init__(self, title: str, note: str, inner: _Part) -> None:
+    def __init__(self, title: str, note: str, inner: _Element) -> None:
         self.title = f"{title}, {note}" if note else title
         self.inner = inner
-        self.width = max(inner.width + 2 * _MARGIN, _wide(self.title))
+        self.width = max(inner.width + 2 * _MARGIN, _measure_width(self.title))
         self.height = inner.height + _GAP + _MARGIN
 
     def draw(self, x: float, y: float) -> Iterator[str]:
-        """A dashed line around it."""
+        """Yield the dashed frame, its title and the nested workflow."""
         yield (
             f'<rect class="workflow" x="{x - self.width / 2:g}" y="{y:g}" '
             f'width="{self.width:g}" height="{self.height:g}" rx="6"/>'
         )
-        yield _text(self.title, x, y + 22, "note")
+        yield _render_text(self.title, x, y + 22, "note")
         yield from self.inner.draw(x, y + _GAP)
 
 
-def _wide(title: str, least: float = 6) -> float:
-    return max(len(title), least, 6) * _LETTER + 2 * _MARGIN
+def _measure_width(title: str, min_letters: float = 6) -> float:
+    return max(len(title), min_letters, 6) * _LETTER + 2 * _MARGIN
 
 
-def _text(words: str, x: float, y: float, kind: str = "") -> str:
-    name = f' class="{kind}"' if kind else ""
-    return f'<text{name} x="{x:g}" y="{y:g}">{_escaped(words)}</text>'
+def _render_text(text: str, x: float, y: float, kind: str = "") -> str:
+    css_class = f' class="{kind}"' if kind else ""
+    return f'<text{css_class} x="{x:g}" y="{y:g}">{_escape(text)}</text>'
 
 
-def _arrow(x: float, y: float, to_x: float, to_y: float) -> str:
+def _render_arrow(x: float, y: float, to_x: float, to_y: float) -> str:
     middle = y + _GAP / 2
     return (
         f'<path marker-end="url(#tip)" d="M{x:g} {y:g}C{x:g} {middle:g} '
@@ -168,8 +177,8 @@ def _arrow(x: float, y: float, to_x: float, to_y: float) -> str:
     )
 
 
-def _escaped(text: str) -> str:
-    """Text that cannot end the element it is in; characters XML has no place for are dropped."""
+def _escape(text: str) -> str:
+    """Escape XML characters, and drop those that XML does not allow."""
     for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
         text = text.replace(character, entity)
     return "".join(character for character in text if character.isprintable())
