@@ -1,4 +1,4 @@
-"""Push base images to a registry, with its API alone."""
+"""Base images that tests push themselves, by the API alone."""
 
 from __future__ import annotations
 
@@ -14,15 +14,10 @@ _DOCKER = "application/vnd.docker."
 
 
 def push_base(host, name, tag, platforms, *, layers=(), auth=None):
-    """Push an image for several platforms, in Docker's media types.
-
-    :param platforms: the config of each image by architecture.
-    :param layers: compressed and plain content of each layer.
-    :param auth: user and password.
-    """
+    """An image for several platforms in Docker's words; platform to config."""
     url = f"http://{host}/v2/{name}/"
     with httpx.Client(base_url=url, auth=auth, trust_env=False) as client:
-        layers = layers or (build_layer({"etc/base": b"of the base\n"}),)
+        layers = layers or (make_layer({"etc/base": b"of the base\n"}),)
         children = []
         for architecture, config in platforms.items():
             digest, size = _push_manifest(client, architecture, config, layers)
@@ -43,8 +38,8 @@ def push_base(host, name, tag, platforms, *, layers=(), auth=None):
         )
 
 
-def build_layer(files):
-    """Build a layer of these files; return its compressed and its plain content."""
+def make_layer(files):
+    """A layer of these files: compressed and plain."""
     plain = io.BytesIO()
     with tarfile.open(fileobj=plain, mode="w") as archive:
         for name, content in files.items():
@@ -65,7 +60,7 @@ def _push_manifest(client, architecture, config, layers):
     media_type = f"{_DOCKER}distribution.manifest.v2+json"
     manifest = {
         "schemaVersion": 2,
-        "mediaType": kind,
+        "mediaType": media_type,
         "config": _push_blob(client, packed, f"{_DOCKER}container.image.v1+json"),
         "layers": [
             _push_blob(client, content, f"{_DOCKER}image.rootfs.diff.tar.gzip")
@@ -75,9 +70,9 @@ def _push_manifest(client, architecture, config, layers):
     return _put_manifest(client, None, manifest, media_type)
 
 
-def _push_blob(client, content, kind):
-    place = client.post("blobs/uploads/").raise_for_status().headers["location"]
-    end = httpx.URL(place).copy_merge_params({"digest": _digest(content)})
+def _push_blob(client, content, media_type):
+    location = client.post("blobs/uploads/").raise_for_status().headers["location"]
+    end = httpx.URL(location).copy_merge_params({"digest": _compute_digest(content)})
     client.put(end, content=content).raise_for_status()
     return {"mediaType": media_type, "digest": _compute_digest(content), "size": len(content)}
 

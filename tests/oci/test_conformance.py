@@ -18,7 +18,6 @@ from mastra_deployer.testing.fake_platform import Live
 from mastra_deployer_oci import hooks
 from tests.oci.base_images import push_base
 from tests.oci.registries import Proxy, Registry, make_htpasswd
-from tests.oci.registries import Proxy, Registry, configure_htpasswd
 
 pytestmark = pytest.mark.slow
 
@@ -33,9 +32,7 @@ class RegistryPlatform:
     token = PASSWORD
 
     def __init__(self, directory):
-        self.registry = Registry(
-            directory, auth=configure_htpasswd(directory, USER, PASSWORD)
-        ).start()
+        self.registry = Registry(directory, auth=make_htpasswd(directory, USER, PASSWORD)).start()
         self.proxy = Proxy(self.registry)
         self.url = f"http://{self.proxy.host}"
         self.client = httpx.Client(

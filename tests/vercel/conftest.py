@@ -10,14 +10,14 @@ from tests.vercel.fake import FakeVercel
 
 
 @pytest.fixture
-def vercel(tmp_path, find_python):
+def vercel(tmp_path, python_of):
     """The platform; functions are started when they are first asked."""
     stack = contextlib.ExitStack()
 
     def start_function(function, environment):
         version = json.loads((function / ".vc-config.json").read_text())["runtime"]
-        python = find_python(version.removeprefix("python"))
-        return running.enter_context(
+        python = python_of(version.removeprefix("python"))
+        return stack.enter_context(
             FunctionRuntime(function, python, environment, lambda _: None)
         ).port
 

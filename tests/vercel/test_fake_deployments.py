@@ -1,7 +1,6 @@
 """The fake: deployments from files, how they come along, and how they are found again."""
 
 import hashlib
-import time
 
 import pytest
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.node import find_node
+from tests.node import binary
 from tests.vercel import fake
 from tests.vercel.fake import contract
 from tests.vercel.fake.contract.npm import get_sdk_directory
@@ -24,12 +24,12 @@ def vercel(tmp_path):
         yield client
 
 
-def test_the_official_client_lives_through_everything(vercel):
-    script = Path(fake.__file__).with_name("sdk_flow.mjs")
-    command = [find_node(), str(script), str(sdk()), vercel.fake.url, vercel.fake.token]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == {
+def test_official_client_runs_the_whole_flow(vercel):
+    script = Path(contract.__file__).with_name("sdk_flow.mjs")
+    command = [binary(), str(script), str(get_sdk_directory()), vercel.fake.url, vercel.fake.token]
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stderr
+    assert json.loads(process.stdout) == {
         "accounts": ["tester", ["acme", "initech"], "pro"],
         "settings": ["shop", 1],
         "variables": [["A", "B", "C"], "2", 0],

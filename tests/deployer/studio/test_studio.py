@@ -86,7 +86,7 @@ def run_scenario(page, server, screenshots):
     """What the browser saw of the page."""
     home = install_packages("playwright-core@1.65.1")
     script = Path(__file__).with_name("studio.mjs")
-    return run_script(script, home, chromium(), page, server, screenshots, seconds=180)
+    return run_script(script, home, find_chromium(), page, server, screenshots, seconds=180)
 
 
 @pytest.mark.slow

@@ -9,7 +9,6 @@ import time
 import pytest
 
 from tests.oci.registries import Proxy, TokenServer, make_htpasswd
-from tests.oci.registries import Proxy, TokenServer, configure_htpasswd
 
 pytestmark = pytest.mark.slow
 
@@ -18,16 +17,16 @@ KNOWN = {"OCI_USERNAME": USER, "OCI_PASSWORD": PASSWORD}
 
 
 @pytest.fixture
-def guarded(start_registry, tmp_path):
+def password_registry(start, tmp_path):
     """A registry that wants a name and a password."""
-    return start_registry(auth=configure_htpasswd(tmp_path, USER, PASSWORD))
+    return start(auth=make_htpasswd(tmp_path, USER, PASSWORD))
 
 
 @pytest.fixture
 def tokens(tmp_path):
-    made = TokenServer(tmp_path, USER, PASSWORD)
-    yield made
-    made.stop()
+    server = TokenServer(tmp_path, USER, PASSWORD)
+    yield server
+    server.stop()
 
 
 def test_username_and_password(password_registry, oci, bundle):
@@ -80,36 +79,36 @@ def test_credential_helper_is_used(
     oci(password_registry.host)("deployments").failed(7, "docker-credential-test", "OCI_USERNAME")
 
 
-def test_a_token_server(start_registry, tokens, oci, bundle):
-    registry = start_registry(auth=tokens.auth)
+def test_token_server(start, tokens, oci, bundle):
+    registry = start(auth=tokens.registry_config)
     run = oci(registry.host)
     run("deploy", "--prebuilt", bundle, "--prod", **KNOWN).ok()
     assert set(tokens.granted_scopes) == {"repository:team/app:pull,push"}
     run("deployments", **{**KNOWN, "OCI_PASSWORD": "wrong-8888"}).failed(7, "gives no token")
     run("deployments").failed(7, "docker login")
-    mine = tokens.create_token(["repository:team/app:pull"])
-    listed = run("deployments", "--json", OCI_TOKEN=mine).ok().json["deployments"]
-    assert len(listed) == 1
+    mine = tokens.make_token(["repository:team/app:pull"])
+    deployments = run("deployments", "--json", OCI_TOKEN=mine).ok().json["deployments"]
+    assert len(deployments) == 1
     done = run("deploy", "--prebuilt", bundle, "--preview", OCI_TOKEN=mine).failed(7, "OCI_TOKEN")
     assert mine not in done.out + done.err
 
 
-def test_an_identity_token_gets_other_tokens(start_registry, tokens, oci, bundle, tmp_path):
-    registry = start_registry(auth=tokens.auth)
+def test_identity_token_is_exchanged(start, tokens, oci, bundle, tmp_path):
+    registry = start(auth=tokens.registry_config)
     config = {"auths": {registry.host: {"identitytoken": tokens.refresh}}}
     (tmp_path / "docker" / "config.json").write_text(json.dumps(config))
     oci(registry.host)("deploy", "--prebuilt", bundle, "--prod").ok()
     assert tokens.granted_scopes
 
 
-def test_a_token_that_grows_old_is_fetched_again(start_registry, tmp_path, oci, bundle):
+def test_expired_token_is_fetched_again(start, tmp_path, oci, bundle):
     tokens = TokenServer(tmp_path, USER, PASSWORD, seconds=-58)  # the registry allows a minute more
-    registry = start_registry(auth=tokens.auth)
+    registry = start(auth=tokens.registry_config)
     proxy = Proxy(registry)
     try:
-        late = iter([2.5])  # only the first waits until its token is too old
-        proxy.should_disconnect = lambda method, path, number: (
-            method == "PATCH" and _waits(next(late, 0))
+        delays = iter([2.5])  # only the first waits until its token is too old
+        proxy.should_break = lambda method, path, number: (
+            method == "PATCH" and _sleep(next(delays, 0))
         )
         oci(proxy.host)("deploy", "--prebuilt", bundle, "--prod", **KNOWN).ok()
         assert len(tokens.granted_scopes) > 1

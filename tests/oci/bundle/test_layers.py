@@ -22,7 +22,7 @@ from mastra_deployer_oci.api.repository import get_api_url
 from mastra_deployer_oci.api.tags import RECORD, build_record_tag, choose_tag, parse_record_time
 from mastra_deployer_oci.bundle.image_plan import read_plan
 from mastra_deployer_oci.bundle.layers import Entry, iter_tree, write_layer
-from mastra_deployer_oci.bundle.pythons import open_python
+from mastra_deployer_oci.bundle.pythons import open_interpreter
 from tests.oci.registries import find_program
 
 
@@ -167,12 +167,12 @@ def test_interpreter_setting_accepts_directories_and_archives(tree, tmp_path, fo
         with tarfile.open(source, "w") as archive:
             archive.add(tree / "python", "python/install")
     if form == "tar.zst":
-        subprocess.run([find_program("zstd"), "-q1", given], check=True)
-        given = tmp_path / "python.tar.zst"
-    with open_python(version, machine, str(given), "") as found:
-        assert found.version == version
-        assert (found.library / "os.py").is_file()
-        assert Path(sys.base_prefix).resolve() not in found.library.parents
+        subprocess.run([find_program("zstd"), "-q1", source], check=True)
+        source = tmp_path / "python.tar.zst"
+    with open_interpreter(version, machine, str(source), "") as interpreter:
+        assert interpreter.version == version
+        assert (interpreter.library / "os.py").is_file()
+        assert Path(sys.base_prefix).resolve() not in interpreter.library.parents
     for wrong in ((version, "riscv64"), ("3.99", machine)):
         with pytest.raises(ConfigError), open_interpreter(*wrong, str(source), ""):
             pass

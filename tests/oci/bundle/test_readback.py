@@ -14,7 +14,6 @@ import httpx
 import pytest
 
 from tests.oci.base_images import make_layer, push_base
-from tests.oci.base_images import build_layer, push_base
 from tests.oci.registries import find_free_port, find_program, run_skopeo, unpack_image
 
 pytestmark = pytest.mark.slow
@@ -85,7 +84,7 @@ def test_image_without_a_base_runs(registry, oci, bundle, tmp_path):
     require_root()
     oci(registry.host)("deploy", "--prebuilt", bundle, "--prod").ok()
     rootfs = unpack_image(f"{registry.host}/team/app:latest", tmp_path)
-    config = config_of(registry.host)["config"]
+    config = fetch_config(registry.host)["config"]
     assert config["User"] == "65532:65532" and config["StopSignal"] == "SIGTERM"
     assert config["ExposedPorts"] == {"3000/tcp": {}} and "PORT=3000" in config["Env"]
     with run_image(rootfs, config) as client:
@@ -93,9 +92,9 @@ def test_image_without_a_base_runs(registry, oci, bundle, tmp_path):
         assert generate(client) == "echo: hi"
         assert run_health_check(rootfs, config, client.values) == 0
         values = client.values
-    assert healthy(rootfs, config, values) == 1, "nobody serves any more"
-    everything = "import bz2, ctypes, lzma, sqlite3, ssl, uuid, zlib; ssl.create_default_context()"
-    command = [find_program("chroot"), str(rootfs), config["Cmd"][0], "-c", everything]
+    assert run_health_check(rootfs, config, values) == 1, "nobody serves any more"
+    code = "import bz2, ctypes, lzma, sqlite3, ssl, uuid, zlib; ssl.create_default_context()"
+    command = [find_program("chroot"), str(rootfs), config["Cmd"][0], "-c", code]
     subprocess.run(command, env=values, check=True)
     assert {path.stat().st_uid for path in rootfs.rglob("*") if not path.is_symlink()} == {0}
 
@@ -105,7 +104,7 @@ def test_image_on_a_base_runs(proxy, registry, oci, bundle, project, echo, tmp_p
     require_root()
     parts = json.loads((bundle / "mastra-image.json").read_bytes())
     content = (bundle / "blobs/sha256" / parts["layers"][0]["digest"][7:]).read_bytes()
-    layers = ((content, gzip.decompress(content)), build_layer({"etc/base": b"of the base\n"}))
+    layers = ((content, gzip.decompress(content)), make_layer({"etc/base": b"of the base\n"}))
     push_base(
         registry.host, "base/python", "both", {"amd64": {"Labels": {"a": "b"}}}, layers=layers
     )
@@ -119,10 +118,10 @@ def test_image_on_a_base_runs(proxy, registry, oci, bundle, project, echo, tmp_p
     assert proxy.count_blob_bytes() < 12_000_000 and largest < len(content), (
         "layers of the base are not sent"
     )
-    told = config_of(proxy.host)
-    config = told["config"]
+    document = fetch_config(proxy.host)
+    config = document["config"]
     assert config["Labels"]["a"] == "b" and "OF_BASE=yes" in config["Env"]
-    assert len(told["rootfs"]["diff_ids"]) == 4 == len(told["history"])
+    assert len(document["rootfs"]["diff_ids"]) == 4 == len(document["history"])
     rootfs = unpack_image(f"{proxy.host}/team/app:latest", tmp_path)
     assert (rootfs / "etc/base").read_text() == "of the base\n"
     config["Cmd"][0] = "/usr/local/bin/python"  # chroot looks a name up before it changes the root
@@ -130,15 +129,15 @@ def test_image_on_a_base_runs(proxy, registry, oci, bundle, project, echo, tmp_p
         assert generate(client) == "echo: hi"
 
 
-def test_a_base_is_brought_from_another_registry(start_registry, oci, project, echo):
-    there, here = start_registry(), start_registry()
-    push_base(there.host, "base/python", "both", {"amd64": {}})
+def test_base_is_copied_from_another_registry(start, oci, project, echo):
+    source, target = start(), start()
+    push_base(source.host, "base/python", "both", {"amd64": {}})
     root = project({INDEX: echo})
     run = oci(target.host, base=f"{source.host}/base/python:both")
     run("deploy", "--prod", cwd=root).ok()
     raw = json.loads(
         run_skopeo(
-            "inspect", "--raw", "--tls-verify=false", f"docker://{here.host}/team/app:latest"
+            "inspect", "--raw", "--tls-verify=false", f"docker://{target.host}/team/app:latest"
         )
     )
     assert raw["layers"][0]["mediaType"] == "application/vnd.oci.image.layer.v1.tar+gzip"
@@ -155,9 +154,9 @@ def test_missing_base_and_base_for_another_architecture(registry, oci, project, 
     oci(registry.host, base=arm)("deploy", cwd=root).failed(6, "not for linux/amd64", "arm64")
 
 
-def test_the_bundle_itself_is_an_image_layout(bundle, tmp_path):
-    told = json.loads(run_skopeo("inspect", f"oci:{bundle}:latest"))
-    assert len(told["Layers"]) == 3 and told["Labels"]["mastra.entry"] == "mastra.index:mastra"
+def test_bundle_is_an_image_layout(bundle, tmp_path):
+    image = json.loads(run_skopeo("inspect", f"oci:{bundle}:latest"))
+    assert len(image["Layers"]) == 3 and image["Labels"]["mastra.entry"] == "mastra.index:mastra"
     root = tmp_path / "unpacked"
     subprocess.run(
         [find_program("umoci"), "unpack", "--rootless", "--image", f"{bundle}:latest", str(root)],
@@ -179,7 +178,7 @@ def test_preview_runs_the_image_locally(
     if not has_all_layers:
         directory, root = tmp_path / "out", project({INDEX: echo})
         settings = ["-simage=registry.example/team/app"]
-        mastra("bundle", "oci", *settings, "-o", made, cwd=root).ok()
+        mastra("bundle", "oci", *settings, "-o", directory, cwd=root).ok()
     port = find_free_port()
     process = subprocess.Popen(
         [

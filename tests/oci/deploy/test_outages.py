@@ -28,33 +28,33 @@ def test_deploy_resumes_after_registry_restart(proxy, registry, oci, bundle):
             registry.kill()
         return False
 
-    proxy.should_disconnect = die
+    proxy.should_break = kill_registry
     run("deploy", "--prebuilt", bundle, "--prod").failed(8, "cannot be reached", "same command")
-    proxy.should_disconnect = lambda method, path, number: False
+    proxy.should_break = lambda method, path, number: False
     registry.start()
     assert run("deployments", "--json").ok().json["deployments"] == []
-    there = registry.list_blobs()
+    stored = registry.list_blobs()
     proxy.requests.clear()
     run("deploy", "--prebuilt", bundle, "--prod").ok()
-    again = [path for path in proxy.list_paths("PUT") if "digest=" in path]
-    assert not [path for path in again for name in there if name in path], "sent twice"
-    assert len(again) + len(there) >= 4
+    uploads = [path for path in proxy.list_paths("PUT") if "digest=" in path]
+    assert not [path for path in uploads for name in stored if name in path], "sent twice"
+    assert len(uploads) + len(stored) >= 4
 
 
 def test_lost_responses_and_broken_connections_are_retried(proxy, oci, bundle):
     """Of ten requests, by lot, two never arrive, and one does but its answer does not."""
-    lots = random.Random(3)
-    luck = ["arrives", True, True, *[False] * 7]
-    proxy.should_disconnect = lambda method, path, number: lots.choice(luck)
+    generator = random.Random(3)
+    outcomes = ["arrives", True, True, *[False] * 7]
+    proxy.should_break = lambda method, path, number: generator.choice(outcomes)
     run = oci(proxy.host)
     for _ in range(3):
         done = run("deploy", "--prebuilt", bundle, "--prod", "--json")
         if done.code == 0:
             break
     deployment = done.ok().json["deployment"]
-    proxy.should_disconnect = lambda method, path, number: False
-    found = run("deployments", "--json").ok().json["deployments"]
-    assert [(item["id"], item["live"]) for item in found] == [(deployment["id"], True)]
+    proxy.should_break = lambda method, path, number: False
+    deployments = run("deployments", "--json").ok().json["deployments"]
+    assert [(item["id"], item["live"]) for item in deployments] == [(deployment["id"], True)]
 
 
 def test_interrupted_upload_resumes_at_its_offset(proxy, oci, bundle):
@@ -65,13 +65,13 @@ def test_interrupted_upload_resumes_at_its_offset(proxy, oci, bundle):
         state["pieces"] += method == "PATCH"
         return method == "PATCH" and state["pieces"] == 3
 
-    proxy.should_disconnect = drop_one
+    proxy.should_break = drop_one
     oci(proxy.host)("deploy", "--prebuilt", bundle, "--prod").ok()
-    whole = sum(path.stat().st_size for path in (bundle / "blobs/sha256").iterdir())
-    piece = 8 << 20
-    assert proxy.count_blob_bytes() <= whole + piece
-    asked = [path for path in proxy.list_paths("GET") if "/blobs/uploads/" in path]
-    assert asked, "the registry was asked how far the upload is"
+    total = sum(path.stat().st_size for path in (bundle / "blobs/sha256").iterdir())
+    chunk = 8 << 20
+    assert proxy.count_blob_bytes() <= total + chunk
+    status_requests = [path for path in proxy.list_paths("GET") if "/blobs/uploads/" in path]
+    assert status_requests, "the registry was asked how far the upload is"
 
 
 def test_killed_deploy_resumes_inside_the_layer(proxy, bundle, oci, tmp_path):
@@ -89,7 +89,7 @@ def test_killed_deploy_resumes_inside_the_layer(proxy, bundle, oci, tmp_path):
             finished.release()
         return False
 
-    proxy.should_disconnect = hold_a_third_piece
+    proxy.should_break = hold_a_third_piece
     settings = [f"-simage={proxy.host}/team/app", "-sbase=scratch+python"]
     command = [Path(sys.executable).with_name("mastra"), "deploy", "oci", *settings]
     cache = {"MASTRA_CACHE_DIR": str(tmp_path / "cache")}
@@ -108,9 +108,9 @@ def test_killed_deploy_resumes_inside_the_layer(proxy, bundle, oci, tmp_path):
     run = oci(proxy.host, **cache)
     assert run("deployments", "--json").ok().json["deployments"] == []
     run("deploy", "--prebuilt", bundle, "--prod").ok()
-    whole = sum(path.stat().st_size for path in (bundle / "blobs/sha256").iterdir())
-    held_up = 8 << 20  # the piece that did not arrive
-    assert proxy.count_blob_bytes() <= whole + held_up
+    total = sum(path.stat().st_size for path in (bundle / "blobs/sha256").iterdir())
+    chunk = 8 << 20  # the piece that did not arrive
+    assert proxy.count_blob_bytes() <= total + chunk
     assert not list((tmp_path / "cache" / "oci-uploads").iterdir())
 
 
@@ -122,14 +122,14 @@ def small_disk(tmp_path):
     if os.geteuid() != 0:
         pytest.skip("mounting needs root")
     mount = subprocess.run(
-        [find_program("mount"), "-t", "tmpfs", "-o", "size=12m", "tmpfs", str(place)],
+        [find_program("mount"), "-t", "tmpfs", "-o", "size=12m", "tmpfs", str(directory)],
         check=False,
         capture_output=True,
     )
     if mount.returncode:
         pytest.skip("mounting is not allowed here")
-    yield place
-    subprocess.run([find_program("umount"), "--lazy", str(place)], check=True)
+    yield directory
+    subprocess.run([find_program("umount"), "--lazy", str(directory)], check=True)
 
 
 def test_full_disk_at_the_registry(small_disk, oci, bundle, tmp_path):
@@ -139,7 +139,9 @@ def test_full_disk_at_the_registry(small_disk, oci, bundle, tmp_path):
         done = run("deploy", "--prebuilt", bundle, "--prod")
         done.failed(8, "did not keep", "may be full", "Nothing is live")
         assert run("deployments", "--json").ok().json["deployments"] == []
-        subprocess.run([find_program("mount"), "-o", "remount,size=200m", str(full)], check=True)
+        subprocess.run(
+            [find_program("mount"), "-o", "remount,size=200m", str(small_disk)], check=True
+        )
         run("deploy", "--prebuilt", bundle, "--prod").ok()
     finally:
         registry.kill()

@@ -48,8 +48,8 @@ def live(proxy):
 
     def get_live_id(tag="latest"):
         image = f"docker://{proxy.host}/team/app:{tag}"
-        told = json.loads(run_skopeo("inspect", "--tls-verify=false", image))
-        return "mastra-" + told["Digest"].removeprefix("sha256:")[:12]
+        output = json.loads(run_skopeo("inspect", "--tls-verify=false", image))
+        return "mastra-" + output["Digest"].removeprefix("sha256:")[:12]
 
     return get_live_id
 
@@ -67,7 +67,7 @@ def test_each_rollback_goes_back_one_release(bundles, run, deploy, live, proxy):
     run("rollback", third).ok()
     assert live() == third
     run("rollback").ok()
-    assert live() == one, "back to where that one was called"
+    assert live() == first, "back to where that one was called"
     assert proxy.count_blob_bytes() == 0
 
 
@@ -78,19 +78,19 @@ def test_promotion_can_be_rolled_back(bundles, run, deploy, live, proxy):
     previews = [tag for tag in _list_tags(proxy) if tag.startswith("preview-feature")]
     assert len(previews) == 1 and live(previews[0]) == second
     proxy.requests.clear()
-    run("promote", two).ok()
-    assert live() == two and proxy.count_blob_bytes() == 0
+    run("promote", second).ok()
+    assert live() == second and proxy.count_blob_bytes() == 0
     proxy.requests.clear()
-    run("promote", two).ok()
+    run("promote", second).ok()
     assert not proxy.list_paths("PUT"), "promoting what is live changes nothing"
     run("rollback").ok()
     assert live() == first
     run("promote", "mastra-000000000000").failed(6, "no deployment 'mastra-000000000000'")
 
 
-def _tags(proxy):
-    told = run_skopeo("list-tags", "--tls-verify=false", f"docker://{proxy.host}/team/app")
-    return json.loads(told)["Tags"]
+def _list_tags(proxy):
+    output = run_skopeo("list-tags", "--tls-verify=false", f"docker://{proxy.host}/team/app")
+    return json.loads(output)["Tags"]
 
 
 def test_deployments_are_listed(bundles, run, deploy):
@@ -112,22 +112,20 @@ def test_deployments_are_listed(bundles, run, deploy):
     assert len(run("deployments", "--limit", "1", "--json").ok().json["deployments"]) == 1
 
 
-def test_a_deploy_cut_off_before_the_tag_moves_is_not_live(bundles, run, deploy, live, proxy):
-    one = deploy(bundles[0], "--prod")
-    proxy.should_disconnect = lambda method, path, number: (
-        method == "PUT" and path.endswith("/latest")
-    )
+def test_deploy_interrupted_before_tagging_is_not_live(bundles, run, deploy, live, proxy):
+    first = deploy(bundles[0], "--prod")
+    proxy.should_break = lambda method, path, number: method == "PUT" and path.endswith("/latest")
     run("deploy", "--prebuilt", bundles[1], "--prod").failed(8, "cannot be reached")
-    proxy.should_disconnect = lambda method, path, number: False
-    assert live() == one
+    proxy.should_break = lambda method, path, number: False
+    assert live() == first
     assert [item["live"] for item in run("deployments", "--json").ok().json["deployments"]] == [
         False,
         True,
     ]
     run("rollback").failed(6, "nothing to go back to")
     proxy.requests.clear()
-    two = deploy(bundles[1], "--prod")
-    assert live() == two and proxy.count_blob_bytes() == 0
+    second = deploy(bundles[1], "--prod")
+    assert live() == second and proxy.count_blob_bytes() == 0
     run("rollback").ok()
     assert live() == first
 

@@ -11,7 +11,6 @@ from mastra_deployer_vercel import VercelDeployer
 from mastra_deployer_vercel.bundle.build_output import FUNCTION, OUTPUT, write_output
 from mastra_deployer_vercel.bundle.checks import check_build, inspect_bundle
 from mastra_deployer_vercel.deploy.archive import pack_archive
-from tests.files import find_text
 from tests.sample_projects import ECHO, write_project
 
 INDEX = "src/mastra/index.py"

@@ -11,9 +11,6 @@ from pathlib import Path
 from tests.node import binary
 from tests.vercel.fake.contract.npm import get_sdk_directory
 from tests.vercel.fake.transport.api import RecordedRequest
-from tests.node import find_node
-from tests.vercel.fake.api import Request
-from tests.vercel.fake.npm import sdk
 
 
 def find_violations(
@@ -35,9 +32,9 @@ def find_violations(
         for request in requests
     ]
     script = Path(__file__).with_name("contract.mjs")
-    done = subprocess.run(
-        [find_node(), str(script), str(sdk())],
-        input=json.dumps(told),
+    process = subprocess.run(
+        [binary(), str(script), str(get_sdk_directory())],
+        input=json.dumps(exchanges),
         capture_output=True,
         text=True,
         check=False,
