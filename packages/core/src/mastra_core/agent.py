@@ -157,8 +157,8 @@ class Agent:
         if missing := find_missing_modules(self._list_required_modules()):
             packages = " ".join(map(repr, get_requirements(missing)))
             raise ConfigError(
-                f"The agent {self.name!r} needs {' and '.join(map(repr, missing))}, which cannot be "
-                "imported.",
+                f"The agent {self.name!r} needs {' and '.join(map(repr, missing))}, which cannot "
+                "be imported.",
                 f"Run: pip install {packages}.",
             )
         from mastra_core.agents.pydantic_ai import build_runner

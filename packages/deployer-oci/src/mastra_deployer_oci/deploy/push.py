@@ -241,5 +241,6 @@ def _build_push_error(blob: Blob, registry: Repository, error: DeployError) -> D
     if error.status >= _SERVER_ERROR:
         hint = f"The disk of the registry may be full. {hint}"
     repository = registry.image.name
-    text = f"{repository} did not keep the {blob.name} layer ({blob.size / 1e6:.1f} MB): {error.message}"
+    size = f"{blob.size / 1e6:.1f} MB"
+    text = f"{repository} did not keep the {blob.name} layer ({size}): {error.message}"
     return ApiError(text, hint, status=error.status)

@@ -197,8 +197,8 @@ class _Supervisor:
             for agent, modules in missing.items():
                 packages = " ".join(map(repr, get_requirements(modules)))
                 self._screen.note(
-                    f"The agent {agent!r} needs {' and '.join(map(repr, modules))}, which cannot be "
-                    "imported.",
+                    f"The agent {agent!r} needs {' and '.join(map(repr, modules))}, which cannot "
+                    "be imported.",
                     f"Its runs fail until you run: pip install {packages}.",
                 )
         self._missing_modules = missing
