@@ -229,7 +229,7 @@ def test_long_retry_after_times_out(kind, monkeypatch):
 FAULTS = {
     "refused": ("ModelRateLimitError", 429, "rate limit"),
     "no key": ("ModelAuthenticationError", 502, "credentials"),
-    "out of order": ("ModelServerError", 502, "an internal error"),
+    "out of order": ("ModelServerError", 502, "a server error"),
     "hang up": ("ModelConnectionError", 502, "connection"),
     "garbled": ("", 502, ""),
 }

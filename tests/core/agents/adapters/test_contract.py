@@ -56,7 +56,7 @@ def test_one_start_and_one_finish(agent):
     assert isinstance(events[-2], StepFinish)
     assert isinstance(events[-1], Finish)
     assert sum(isinstance(event, Finish | Failure) for event in events) == 1
-    assert "".join(join_texts(events)) == "Hello, I am a model and glad to be request."
+    assert "".join(join_texts(events)) == "Hello, I am a model and glad to be asked."
     assert len(join_texts(events)) > 1, "the answer came in one piece"
 
 
@@ -116,7 +116,7 @@ def test_conversation_is_passed_on(agent, server):
 FAULTS = {
     "refused": (429, "rate limit"),
     "no key": (502, "credentials"),
-    "out of order": (502, "an internal error"),
+    "out of order": (502, "a server error"),
     "hang up": (502, "connection"),
 }
 
