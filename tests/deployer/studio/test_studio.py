@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.deployer.dev.dev_process import developing
+from tests.deployer.dev.dev_process import run_dev
 from tests.node import install_packages, run_script
 from tests.sample_projects import write_project
 
@@ -93,7 +93,7 @@ def run_scenario(page, server, screenshots):
 def test_agents_and_workflows_run_in_a_browser(tmp_path):
     find_chromium()  # before anything is started
     root = write_project(tmp_path / "app", {"src/mastra/__init__.py": APP})
-    with developing(root) as dev:
+    with run_dev(root) as dev:
         command = dev.ready().heard("^  or in a browser: mastra studio (.*)")[1]
         with run_studio(*shlex.split(command), "--port", "0") as page:
             seen = run_scenario(page, dev.url, tmp_path)
