@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mastra_core.agents.adapt import as_agent
@@ -25,6 +25,9 @@ from mastra_core.schema import schema_of
 from mastra_core.tools import Tool, Toolbox, as_tool, is_toolbox
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
+    from mastra_core.agents.options import RunOptions
     from mastra_core.memory.memory import Memory
 
 __all__ = ("Agent",)
@@ -113,7 +116,9 @@ class Agent:
             variables=get_provider_variables(provider) if isinstance(first, str) else (),
         )
 
-    async def generate(self, input: AgentInput | str, /, **overrides: Any) -> AgentOutput:
+    async def generate(
+        self, input: AgentInput | str, /, **overrides: Unpack[RunOptions]
+    ) -> AgentOutput:
         """Run to the end.
 
         :param input: the whole input, or the user's message.
@@ -126,7 +131,9 @@ class Agent:
         """
         return await self._get_runner().generate(AgentInput.from_value(input, overrides))
 
-    def stream(self, input: AgentInput | str, /, **overrides: Any) -> AsyncIterator[AgentEvent]:
+    def stream(
+        self, input: AgentInput | str, /, **overrides: Unpack[RunOptions]
+    ) -> AsyncGenerator[AgentEvent, None]:
         """Run, yielding the events as they happen; a failed run ends in ``Failure``.
 
         Closing the stream stops the run and the request to the model.
@@ -136,7 +143,9 @@ class Agent:
             (``max_steps=3``).
         :raises ConfigError: on the first run, when the extra ``agents`` is not installed.
         """
-        return self._get_runner().stream(AgentInput.from_value(input, overrides))
+        return self._get_runner().stream(  # type: ignore[return-value]  # a generator here
+            AgentInput.from_value(input, overrides)
+        )
 
     def truncate_history(self, history: bytes, turns: int) -> bytes:
         """Cut a serialised history down to its last turns.
