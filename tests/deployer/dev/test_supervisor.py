@@ -241,6 +241,25 @@ def test_an_environment_file_is_read_again(tmp_path):
         assert dev.wait_until_ready().ask().json()["text"] == "real x"
 
 
+GROQ = """
+from mastra_core import Agent, Mastra
+
+mastra = Mastra(agents={"helper": Agent(name="helper", model="groq:llama-3")})
+"""
+
+
+def test_a_missing_provider_is_named_at_the_start_and_by_the_first_run(tmp_path):
+    root = write_project(tmp_path / "app", {INDEX: GROQ})
+    with run_dev(root) as dev:
+        dev.wait_for_line("note: The agent 'helper' needs 'groq', which cannot be imported")
+        dev.wait_for_line(r"pip install 'pydantic-ai-slim\[groq\]'")
+        dev.wait_until_ready()
+        address = f"{dev.url}/api/agents/helper/generate"
+        response = httpx.post(address, json={"messages": "hi"}, trust_env=False)
+        assert response.status_code == 500
+        assert "pip install 'pydantic-ai-slim[groq]'" in response.json()["error"]
+
+
 def test_a_secret_of_a_file_is_not_repeated(tmp_path):
     source = "import os\nraise ValueError('bad key ' + os.environ['API_KEY'])\n"
     files = {INDEX: source, ".env": "API_KEY=sk-very-secret-1\n"}

@@ -116,7 +116,7 @@ def test_conversation_is_passed_on(agent, server):
 FAULTS = {
     "refused": (429, "rate limit"),
     "no key": (502, "credentials"),
-    "out of order": (502, "an internal error"),
+    "out of order": (502, "a server error"),
     "hang up": (502, "connection"),
 }
 

@@ -73,15 +73,15 @@ def find_stored_login(registry: str) -> Login | None:
     """
     config = _load_config()
     helper = (config.get("credHelpers") or {}).get(registry) or config.get("credsStore")
-    for key in _list_keys(registry):
-        login = _ask_helper(str(helper), key) if helper else None
+    for key in _list_config_keys(registry):
+        login = _run_credential_helper(str(helper), key) if helper else None
         login = login or _parse_config_entry((config.get("auths") or {}).get(key))
         if login:
             return login
     return None
 
 
-def _list_keys(registry: str) -> tuple[str, ...]:
+def _list_config_keys(registry: str) -> tuple[str, ...]:
     if registry == DOCKER_HUB:
         return _HUB_KEYS
     return (registry, f"https://{registry}", f"https://{registry}/v2/")
@@ -112,7 +112,7 @@ def _parse_config_entry(entry: Mapping[str, Any] | None) -> Login | None:
     return Login(username=username, password=Secret(password), source=source)
 
 
-def _ask_helper(helper: str, key: str) -> Login | None:
+def _run_credential_helper(helper: str, key: str) -> Login | None:
     """What ``docker-credential-HELPER get`` says of a registry."""
     name = f"docker-credential-{helper}"
     program = shutil.which(name)

@@ -57,11 +57,11 @@ def _write_interpreter_layer(
     build: Build, settings: OciDeployer, architecture: str, blobs: Path
 ) -> Layer:
     from mastra_deployer_oci.bundle.interpreter_layer import build_interpreter_layer
-    from mastra_deployer_oci.bundle.pythons import open_python
+    from mastra_deployer_oci.bundle.pythons import open_interpreter
 
     version, machine = build.platform.python, to_machine(architecture)
     preferred = build.platform.interpreter
-    with open_python(version, machine, settings.interpreter, preferred) as python:
+    with open_interpreter(version, machine, settings.interpreter, preferred) as python:
         return build_interpreter_layer(python, settings.user, blobs)
 
 

@@ -51,7 +51,7 @@ def _check_image(image: str) -> None:
     if reference.tag or reference.digest:
         raise ConfigError(
             f"image={image!r} has a tag or a digest.",
-            f"Write image={reference.name}; deploying tags it, and -s tag=... names production's tag.",
+            f"Write image={reference.name}. A deploy tags it; -s tag=... sets production's tag.",
         )
 
 

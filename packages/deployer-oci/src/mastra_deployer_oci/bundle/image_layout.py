@@ -34,7 +34,7 @@ def extract_platform(config: Mapping[str, Any]) -> dict[str, str]:
 
 
 def build_image(
-    parts: ImagePlan,
+    plan: ImagePlan,
     base: Mapping[str, Any] | None = None,
     base_layers: Sequence[Mapping[str, Any]] = (),
     annotations: Mapping[str, str] | None = None,
@@ -44,9 +44,9 @@ def build_image(
     :param base: the base's config.
     :param below: descriptors of the base's layers.
     """
-    config = merge_config(parts.config, base)
-    layers = [*base_layers, *build_descriptors(parts)]
-    return config, build_manifest(config, layers, {"mastra.app": parts.app, **(annotations or {})})
+    config = merge_config(plan.config, base)
+    layers = [*base_layers, *build_descriptors(plan)]
+    return config, build_manifest(config, layers, {"mastra.app": plan.app, **(annotations or {})})
 
 
 def write_layout(plan: ImagePlan, directory: Path) -> None:

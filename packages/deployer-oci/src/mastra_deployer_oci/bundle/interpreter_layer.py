@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mastra_core.errors import BundleError
-from mastra_deployer_oci.bundle.layer_cache import get_or_make_layer
+from mastra_deployer_oci.bundle.layer_cache import get_or_create_layer
 from mastra_deployer_oci.bundle.layers import Entry, Layer, iter_tree, write_layer
-from mastra_deployer_oci.bundle.pythons import Python
+from mastra_deployer_oci.bundle.pythons import Interpreter
 from mastra_deployer_oci.bundle.shared_libraries import iter_libraries
 
 __all__ = ("PREFIX", "build_interpreter_layer")
@@ -34,7 +34,7 @@ _SWITCH = "passwd: files\ngroup: files\nhosts: files dns\n"
 _CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
 
 
-def build_interpreter_layer(python: Python, user: str, blobs: Path) -> Layer:
+def build_interpreter_layer(python: Interpreter, user: str, blobs: Path) -> Layer:
     """An interpreter with its library and what it links, a user to run it, and certificates.
 
     :param user: ``user[:group]`` in numbers.
@@ -43,15 +43,15 @@ def build_interpreter_layer(python: Python, user: str, blobs: Path) -> Layer:
     def write(blobs: Path) -> Layer:
         with tempfile.TemporaryDirectory(prefix="mastra-layer-") as scratch:
             entries = [*_iter_python_entries(python, Path(scratch)), *system_entries]
-            return write_layer(f"Python {python.full}", entries, blobs)
+            return write_layer(f"Python {python.full_version}", entries, blobs)
 
     modules = sorted(python.library.glob("lib-dynload/*.so"))
     included = [path for path in modules if not path.name.startswith(_EXCLUDED_PREFIXES)]
     system_entries = [*iter_libraries(python.path, included), *_iter_system_entries(user)]
-    return get_or_make_layer(_compute_key(python, system_entries), blobs, write)
+    return get_or_create_layer(_compute_cache_key(python, system_entries), blobs, write)
 
 
-def _compute_key(python: Python, extra: list[Entry]) -> str:
+def _compute_cache_key(python: Interpreter, extra: list[Entry]) -> str:
     """Of all that goes in, by size and time: reading it would take as long as packing it."""
     digest = hashlib.sha256(f"1 {zlib.ZLIB_RUNTIME_VERSION} {python}".encode())
     files = [python.path, *_iter_library_files(python)]
@@ -64,17 +64,17 @@ def _compute_key(python: Python, extra: list[Entry]) -> str:
     return digest.hexdigest()
 
 
-def _iter_library_files(python: Python) -> Iterator[Path]:
+def _iter_library_files(python: Interpreter) -> Iterator[Path]:
     for directory, subdirectories, names in os.walk(python.library):
         subdirectories[:] = sorted(set(subdirectories) - _select_ignored(directory, subdirectories))
         yield from (Path(directory) / name for name in sorted(names))
 
 
-def _iter_python_entries(python: Python, scratch: Path) -> Iterator[Entry]:
+def _iter_python_entries(python: Interpreter, scratch: Path) -> Iterator[Entry]:
     """The interpreter itself; the files must stay in ``scratch`` until the layer is written."""
-    library = scratch / python.folder / f"python{python.version}"
+    library = scratch / python.platlibdir / f"python{python.version}"
     shutil.copytree(python.library, library, ignore=_select_ignored)
-    _compile(python, scratch)
+    _compile_library(python, scratch)
     yield from iter_tree(scratch, PREFIX)
     name = f"python{python.version}"
     yield Entry(path=f"{PREFIX}/bin/{name}", mode=0o755, source=python.path)
@@ -87,7 +87,7 @@ def _select_ignored(directory: str, names: list[str]) -> set[str]:
     return {name for name in names if name in _EXCLUDED or name.startswith(_EXCLUDED_PREFIXES)}
 
 
-def _compile(python: Python, tree: Path) -> None:
+def _compile_library(python: Interpreter, tree: Path) -> None:
     """Bytecode that no time stamp makes stale: in the image every file is of 1970."""
     mode = ["--invalidation-mode", "unchecked-hash"]
     process = subprocess.run(

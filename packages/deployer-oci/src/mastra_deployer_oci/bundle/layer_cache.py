@@ -13,10 +13,10 @@ import msgspec
 from mastra_deployer.kit import cache_directory
 from mastra_deployer_oci.bundle.layers import Layer
 
-__all__ = ("get_or_make_layer",)
+__all__ = ("get_or_create_layer",)
 
 
-def get_or_make_layer(key: str, blobs: Path, make: Callable[[Path], Layer]) -> Layer:
+def get_or_create_layer(key: str, blobs: Path, create: Callable[[Path], Layer]) -> Layer:
     """The layer with that key, in ``blobs``; ``make`` writes it where it is not kept yet.
 
     A layer that cannot be kept is made each time.
@@ -26,7 +26,7 @@ def get_or_make_layer(key: str, blobs: Path, make: Callable[[Path], Layer]) -> L
     directory = cache_directory("oci-layers") / key
     with contextlib.suppress(OSError, msgspec.DecodeError):
         return _load_layer(directory, blobs)
-    layer = make(blobs)
+    layer = create(blobs)
     with contextlib.suppress(OSError):
         _store_layer(layer, blobs, directory)
     return layer

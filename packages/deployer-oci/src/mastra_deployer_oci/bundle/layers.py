@@ -53,10 +53,10 @@ class Layer:
     unpacked: int
 
 
-def iter_tree(directory: Path, place: str) -> Iterator[Entry]:
+def iter_tree(directory: Path, prefix: str) -> Iterator[Entry]:
     """Every file below ``directory``, to lie below ``place`` in the image."""
     for path in sorted(directory.rglob("*")):
-        name = f"{place}/{path.relative_to(directory).as_posix()}"
+        name = f"{prefix}/{path.relative_to(directory).as_posix()}"
         if path.is_symlink():
             yield Entry(path=name, link=str(path.readlink()))
         elif path.is_file():
@@ -79,13 +79,13 @@ def write_layer(purpose: str, entries: Iterable[Entry], blobs: Path) -> Layer:
         sink.finish()
     path = Path(draft.name)
     path.chmod(0o644)
-    path.rename(blobs / sink.packed.hexdigest())
+    path.rename(blobs / sink.packed_hash.hexdigest())
     return Layer(
         purpose=purpose,
-        digest=f"sha256:{sink.packed.hexdigest()}",
-        diff=f"sha256:{sink.plain.hexdigest()}",
-        size=sink.size,
-        unpacked=sink.unpacked,
+        digest=f"sha256:{sink.packed_hash.hexdigest()}",
+        diff=f"sha256:{sink.plain_hash.hexdigest()}",
+        size=sink.packed_size,
+        unpacked=sink.unpacked_size,
     )
 
 
@@ -95,13 +95,13 @@ class _DigestWriter:
     def __init__(self, file: BinaryIO | tempfile._TemporaryFileWrapper[bytes]) -> None:
         self._file = file
         self._packer = zlib.compressobj(6, zlib.DEFLATED, _GZIP)
-        self.plain, self.packed = hashlib.sha256(), hashlib.sha256()
-        self.size = self.unpacked = 0
+        self.plain_hash, self.packed_hash = hashlib.sha256(), hashlib.sha256()
+        self.packed_size = self.unpacked_size = 0
 
     def write(self, content: bytes) -> int:
         """Take what the archive writes."""
-        self.plain.update(content)
-        self.unpacked += len(content)
+        self.plain_hash.update(content)
+        self.unpacked_size += len(content)
         self._write_compressed(self._packer.compress(content))
         return len(content)
 
@@ -110,8 +110,8 @@ class _DigestWriter:
         self._write_compressed(self._packer.flush())
 
     def _write_compressed(self, content: bytes) -> None:
-        self.packed.update(content)
-        self.size += len(content)
+        self.packed_hash.update(content)
+        self.packed_size += len(content)
         self._file.write(content)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from mastra_core.errors import BundleError, ConfigError
 
-__all__ = ("Python", "open_python")
+__all__ = ("Interpreter", "open_interpreter")
 
 _PROBE = """
 import json, os, platform, sys, sysconfig
@@ -28,7 +28,7 @@ print(json.dumps([
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Python:
+class Interpreter:
     """An interpreter that was asked what it is.
 
     :param full: its version, ``3.12.1``.
@@ -37,15 +37,17 @@ class Python:
 
     path: Path
     version: str
-    full: str
+    full_version: str
     machine: str
     libc: str
     library: Path
-    folder: str
+    platlibdir: str
 
 
 @contextlib.contextmanager
-def open_python(version: str, machine: str, source: str, preferred: str) -> Iterator[Python]:
+def open_interpreter(
+    version: str, machine: str, source: str, preferred_path: str
+) -> Iterator[Interpreter]:
     """The Python to put into an image.
 
     :param given: a directory, or a ``.tar.gz`` or ``.tar.zst``; one of this machine where empty.
@@ -54,17 +56,17 @@ def open_python(version: str, machine: str, source: str, preferred: str) -> Iter
     :raises BundleError: where this machine has none that fits.
     """
     if not source:
-        yield _find_installed(version, machine, preferred)
+        yield _find_installed(version, machine, preferred_path)
         return
     with tempfile.TemporaryDirectory(prefix="mastra-python-") as scratch:
         yield _find_in_tree(
-            _unpack(Path(source).expanduser(), Path(scratch)), version, machine, source
+            _unpack_source(Path(source).expanduser(), Path(scratch)), version, machine, source
         )
 
 
-def _find_installed(version: str, machine: str, preferred: str) -> Python:
-    for path in _iter_candidates(version, preferred):
-        python = probe_python(path)
+def _find_installed(version: str, machine: str, preferred_path: str) -> Interpreter:
+    for path in _iter_candidates(version, preferred_path):
+        python = probe_interpreter(path)
         if python and (python.version, python.machine, python.libc) == (version, machine, "glibc"):
             return python
     raise BundleError(
@@ -73,13 +75,13 @@ def _find_installed(version: str, machine: str, preferred: str) -> Python:
     )
 
 
-def _iter_candidates(version: str, preferred: str) -> Iterator[str]:
+def _iter_candidates(version: str, preferred_path: str) -> Iterator[str]:
     from mastra_deployer import kit
 
-    yield from filter(None, (preferred, sys.executable, kit.find_python(version)))
+    yield from filter(None, (preferred_path, sys.executable, kit.find_python(version)))
 
 
-def probe_python(path: str) -> Python | None:
+def probe_interpreter(path: str) -> Interpreter | None:
     try:
         process = subprocess.run(
             [path, "-I", "-S", "-c", _PROBE], capture_output=True, timeout=20, check=True
@@ -87,22 +89,22 @@ def probe_python(path: str) -> Python | None:
         executable, version, full, machine, libc, library, folder = json.loads(process.stdout)
     except (OSError, subprocess.SubprocessError, ValueError):
         return None
-    return Python(
+    return Interpreter(
         path=Path(executable),
         version=version,
-        full=full,
+        full_version=full,
         machine=machine,
         libc=libc,
         library=Path(library),
-        folder=folder,
+        platlibdir=folder,
     )
 
 
-def _find_in_tree(tree: Path, version: str, machine: str, source: str) -> Python:
+def _find_in_tree(tree: Path, version: str, machine: str, source: str) -> Interpreter:
     # As python-build-standalone packs it: bare, in python/, or in python/install/.
     patterns = (f"{up}bin/python{version}" for up in ("", "*/", "*/*/"))
     paths = (path for pattern in patterns for path in sorted(tree.glob(pattern)))
-    python = next(filter(None, map(probe_python, map(str, paths))), None)
+    python = next(filter(None, map(probe_interpreter, map(str, paths))), None)
     if python is None:
         raise ConfigError(
             f"interpreter={source!r} has no Python {version} that runs here.",
@@ -116,7 +118,7 @@ def _find_in_tree(tree: Path, version: str, machine: str, source: str) -> Python
     return python
 
 
-def _unpack(path: Path, scratch: Path) -> Path:
+def _unpack_source(path: Path, scratch: Path) -> Path:
     if path.is_dir():
         return path.resolve()
     if not path.is_file():

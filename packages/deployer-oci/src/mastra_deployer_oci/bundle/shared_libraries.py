@@ -25,7 +25,7 @@ _ASSUMED = (
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class _LinkedLibraries:
+class _LoaderTrace:
     """Libraries by the name they are asked for, and the loader that finds them."""
 
     libraries: dict[str, Path]
@@ -55,7 +55,7 @@ def _find_assumed(directory: Path) -> dict[str, Path]:
     return {name: directory / name for name in _ASSUMED if (directory / name).exists()}
 
 
-def _trace_libraries(executable: Path, modules: list[Path]) -> _LinkedLibraries:
+def _trace_libraries(executable: Path, modules: list[Path]) -> _LoaderTrace:
     """What the loader itself says it would load, asked once for all: nothing runs."""
     excluded = ("LD_LIBRARY_PATH", "LD_PRELOAD")
     environment = {name: value for name, value in os.environ.items() if name not in excluded}
@@ -81,4 +81,4 @@ def _trace_libraries(executable: Path, modules: list[Path]) -> _LinkedLibraries:
         raise BundleError(
             "The interpreter is not for glibc.", "Take one that is, or use a base image."
         )
-    return _LinkedLibraries(libraries=libraries, loader=loaders[0] if loaders else "")
+    return _LoaderTrace(libraries=libraries, loader=loaders[0] if loaders else "")

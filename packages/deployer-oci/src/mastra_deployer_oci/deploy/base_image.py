@@ -136,7 +136,7 @@ def list_base_blobs(
             name=f"base {number}",
             digest=item["digest"],
             size=item["size"],
-            file=functools.partial(_download_layer, source, item["digest"], scratch),
+            fetch_file=functools.partial(_download_layer, source, item["digest"], scratch),
             mount=mount,
         )
         for number, item in enumerate(base.layers, 1)

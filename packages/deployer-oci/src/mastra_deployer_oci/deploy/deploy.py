@@ -25,14 +25,14 @@ __all__ = ("deploy", "plan")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class _Image:
+class DeployImage:
     """An image for one platform, ready to be sent.
 
     :param image: what gets the tags: the manifest, or an index with it and others in it.
     """
 
     manifest: Document
-    image: Document
+    root: Document
     children: tuple[Mapping[str, Any], ...]
     blobs: tuple[Blob, ...]
 
@@ -50,16 +50,16 @@ def deploy(
     from mastra_deployer_oci.releases.release import publish, to_deployment
     from mastra_deployer_oci.releases.release_log import ReleaseLog
 
-    with _open_image(bundle, settings, credentials, request) as (registry, image):
+    with open_image(bundle, settings, credentials, request) as (registry, image):
         report.step("Sending layers")
         push_blobs(registry, image.blobs, report)
         report.step("Tagging")
         for document in {
             image.manifest.digest: image.manifest,
-            image.image.digest: image.image,
+            image.root.digest: image.root,
         }.values():
             registry.put_manifest(document.digest, document)
-        registry.put_manifest(build_id(image.image.digest), image.image)
+        registry.put_manifest(build_id(image.root.digest), image.root)
         event = _build_record(settings, request, image)
         record = publish(registry, ReleaseLog(registry), event, same_app=settings.merge)
         deployment = to_deployment(registry, record, live=True)
@@ -75,14 +75,14 @@ def plan(
     """What would be sent; the registry is only asked."""
     from mastra_deployer_oci.api.tags import build_id, choose_tag
 
-    with _open_image(bundle, settings, credentials, request) as (registry, made):
+    with open_image(bundle, settings, credentials, request) as (registry, made):
         lacking = [blob for blob in made.blobs if not registry.has_blob(blob.digest)]
         upload = sum(blob.size for blob in lacking if not blob.mount)
         tag = choose_tag(settings.tag, request.environment, request.branch)
         shown = registry.find_manifest(tag)
-        name, own = registry.image.name, build_id(made.image.digest)
-        known = registry.find_manifest(made.image.digest) is not None
-        moves = f"{name}:{tag}" if shown is None or shown.digest != made.image.digest else ""
+        name, own = registry.image.name, build_id(made.root.digest)
+        known = registry.find_manifest(made.root.digest) is not None
+        moves = f"{name}:{tag}" if shown is None or shown.digest != made.root.digest else ""
         return Plan(
             creates=(
                 *(f"layer {blob.name} ({blob.size / 1e6:.1f} MB)" for blob in lacking),
@@ -97,12 +97,12 @@ def plan(
 
 
 @contextlib.contextmanager
-def _open_image(
+def open_image(
     bundle: Bundle,
     settings: OciDeployer,
     credentials: Mapping[str, Secret],
     request: DeployRequest,
-) -> Iterator[tuple[Repository, _Image]]:
+) -> Iterator[tuple[Repository, DeployImage]]:
     """The repository, and the image as it will be there."""
     from mastra_deployer_oci.api.reference import Reference
     from mastra_deployer_oci.api.repository import open_target
@@ -137,7 +137,7 @@ def _list_base_blobs(
 
 def _assemble_image(
     bundle: Bundle, registry: Repository, base: BaseImage | None, base_blobs: list[Blob], merge: str
-) -> _Image:
+) -> DeployImage:
     """The documents, and all that has to be sent for them.
 
     :param merge: the tag whose images this one is added to; empty for none.
@@ -159,7 +159,7 @@ def _assemble_image(
         image = merge_index(registry, merge, children[0], image_plan.app)
         children = tuple(image.value["manifests"])
     blobs = (*base_blobs, *_list_own_blobs(bundle), _build_config_blob(config))
-    return _Image(manifest=manifest, image=image, children=children, blobs=blobs)
+    return DeployImage(manifest=manifest, root=image, children=children, blobs=blobs)
 
 
 def _list_own_blobs(bundle: Bundle) -> list[Blob]:
@@ -174,7 +174,7 @@ def _list_own_blobs(bundle: Bundle) -> list[Blob]:
             name=layer.purpose,
             digest=layer.digest,
             size=layer.size,
-            file=lambda digest=layer.digest: file(digest),  # type: ignore[misc]  # a default binds it
+            fetch_file=lambda digest=layer.digest: file(digest),  # type: ignore[misc]  # a default binds it
         )
         for layer in read_plan(bundle.directory).layers
     ]
@@ -187,13 +187,13 @@ def _build_config_blob(config: Document) -> Blob:
     return Blob(name="config", digest=config.digest, size=size, content=config.content)
 
 
-def _build_record(settings: OciDeployer, request: DeployRequest, image: _Image) -> Record:
+def _build_record(settings: OciDeployer, request: DeployRequest, image: DeployImage) -> Record:
     from mastra_deployer_oci.api.tags import choose_tag
     from mastra_deployer_oci.releases.release_log import Record
 
     return Record(
         name="",
-        image=image.image.digest,
+        image=image.root.digest,
         event="deploy",
         environment=request.environment,
         moves=choose_tag(settings.tag, request.environment, request.branch),

@@ -40,15 +40,15 @@ class Blob:
     name: str
     digest: str
     size: int
-    file: Callable[[], Path] | None = None
+    fetch_file: Callable[[], Path] | None = None
     content: bytes = b""
     mount: str = ""
 
     def read(self, offset: int, size: int) -> bytes:
         """A piece of it."""
-        if self.file is None:
+        if self.fetch_file is None:
             return self.content[offset : offset + size]
-        with self.file().open("rb") as file:
+        with self.fetch_file().open("rb") as file:
             file.seek(offset)
             return file.read(size)
 
@@ -82,7 +82,7 @@ class _Progress:
             self._report.advance(self._done, self._total)
 
 
-class _Interrupted(Exception):
+class _UploadInterrupted(Exception):
     """A piece may not have arrived: ask how far it got, and go on there."""
 
     def __init__(self, error: DeployError) -> None:
@@ -100,30 +100,34 @@ class _Upload:
             str(self._client.base_url), registry.image, blob.digest
         )
         self._location = self._session.load_location()
-        self._offset = self._reported = self._sent = 0
+        self._offset = self._reported_size = self._sent_size = 0
         self._chunk = _CHUNK
 
     def run(self) -> int:
         """Have it there; the bytes that were sent."""
         try:
             for attempt in stamina.retry_context(
-                on=_Interrupted, attempts=_ATTEMPTS, timeout=None, wait_initial=0.2, wait_max=5
+                on=_UploadInterrupted,
+                attempts=_ATTEMPTS,
+                timeout=None,
+                wait_initial=0.2,
+                wait_max=5,
             ):
                 with attempt:
-                    self._attempt()
-        except _Interrupted as broken:
-            raise _build_error(self._blob, self._registry, broken.error) from broken.error
+                    self._try_upload()
+        except _UploadInterrupted as broken:
+            raise _build_push_error(self._blob, self._registry, broken.error) from broken.error
         except ApiError as error:
-            raise _build_error(self._blob, self._registry, error) from error
+            raise _build_push_error(self._blob, self._registry, error) from error
         self._session.delete()
         self._report_progress(self._blob.size)
-        return self._sent
+        return self._sent_size
 
-    def _attempt(self) -> None:
+    def _try_upload(self) -> None:
         """From wherever it stands: what a lost answer said is asked for."""
         if self._registry.has_blob(self._blob.digest):
             return
-        if not self._resume() and not self._begin():
+        if not self._resume() and not self._start():
             return
         for piece in self._iter_pieces():
             self._send_piece(piece)
@@ -140,7 +144,7 @@ class _Upload:
         self._read_state(response)
         return True
 
-    def _begin(self) -> bool:
+    def _start(self) -> bool:
         """``POST /v2/<name>/blobs/uploads/``; nothing to send where it took the other's blob."""
         query = {"mount": self._blob.digest, "from": self._blob.mount} if self._blob.mount else {}
         response = self._client.post(
@@ -166,8 +170,8 @@ class _Upload:
             "content-type": "application/octet-stream",
             "content-range": f"{self._offset}-{end - 1}",
         }
-        self._sent += len(piece)
-        with _convert_interruptions():
+        self._sent_size += len(piece)
+        with _raise_interrupted():
             self._read_state(
                 self._client.patch(self._get_location(), content=piece, headers=headers)
             )
@@ -189,12 +193,12 @@ class _Upload:
             message = (
                 f"{self._registry.image.registry} answered {response.status_code} to the last part"
             )
-            raise _Interrupted(ApiError(f"{message}.", status=response.status_code))
+            raise _UploadInterrupted(ApiError(f"{message}.", status=response.status_code))
 
-    def _read_state(self, answer: httpx.Response) -> None:
+    def _read_state(self, response: httpx.Response) -> None:
         """The next address to send to, and how much is there."""
-        self._location = answer.url.join(answer.headers["location"])
-        match = _RANGE.fullmatch(answer.headers.get("range", ""))
+        self._location = response.url.join(response.headers["location"])
+        match = _RANGE.fullmatch(response.headers.get("range", ""))
         # "0-0" is said of nothing and of one byte alike, and no piece has one byte.
         last = int(match[1]) if match else 0
         self._offset = last + 1 if last else 0
@@ -209,13 +213,13 @@ class _Upload:
         self._session.delete()
 
     def _report_progress(self, done: int) -> None:
-        if done > self._reported:
-            self._progress.add(done - self._reported)
-            self._reported = done
+        if done > self._reported_size:
+            self._progress.add(done - self._reported_size)
+            self._reported_size = done
 
 
 @contextlib.contextmanager
-def _convert_interruptions() -> Iterator[None]:
+def _raise_interrupted() -> Iterator[None]:
     """No answer, a sick server or an upload it forgot: another attempt may go well.
 
     What else a blob needs is repeated by the kit already, as it is safe to repeat.
@@ -223,19 +227,20 @@ def _convert_interruptions() -> Iterator[None]:
     try:
         yield
     except DeployTimeout as error:
-        raise _Interrupted(error) from error
+        raise _UploadInterrupted(error) from error
     except ApiError as error:
         if error.status is None or error.status >= _SERVER_ERROR or error.status in _GONE:
-            raise _Interrupted(error) from error
+            raise _UploadInterrupted(error) from error
         raise
 
 
-def _build_error(blob: Blob, registry: Repository, error: DeployError) -> DeployError:
+def _build_push_error(blob: Blob, registry: Repository, error: DeployError) -> DeployError:
     if not isinstance(error, ApiError) or error.status is None:
         return error
     hint = "Nothing is live that was not before; run the same command again and it goes on."
     if error.status >= _SERVER_ERROR:
         hint = f"The disk of the registry may be full. {hint}"
     repository = registry.image.name
-    text = f"{repository} did not keep the {blob.name} layer ({blob.size / 1e6:.1f} MB): {error.message}"
+    size = f"{blob.size / 1e6:.1f} MB"
+    text = f"{repository} did not keep the {blob.name} layer ({size}): {error.message}"
     return ApiError(text, hint, status=error.status)

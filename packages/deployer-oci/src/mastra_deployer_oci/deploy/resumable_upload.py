@@ -24,13 +24,13 @@ class UploadSession:
     """
 
     file: Path
-    home: str
+    api_url: str
 
     @classmethod
-    def for_blob(cls, home: str, image: Reference, digest: str) -> UploadSession:
+    def for_blob(cls, api_url: str, image: Reference, digest: str) -> UploadSession:
         """That of a blob on its way into a repository."""
-        name = hashlib.sha256(f"{home} {image.name} {digest}".encode()).hexdigest()
-        return cls(file=cache_directory("oci-uploads") / name, home=home)
+        name = hashlib.sha256(f"{api_url} {image.name} {digest}".encode()).hexdigest()
+        return cls(file=cache_directory("oci-uploads") / name, api_url=api_url)
 
     def load_location(self) -> httpx.URL | None:
         """The address that was last sent to, where there is one."""
@@ -38,10 +38,10 @@ class UploadSession:
             text = self.file.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError):
             return None
-        base = httpx.URL(self.home)
+        api = httpx.URL(self.api_url)
         with contextlib.suppress(httpx.InvalidURL):
             url = httpx.URL(text)
-            if (url.scheme, url.netloc) == (base.scheme, base.netloc):
+            if (url.scheme, url.netloc) == (api.scheme, api.netloc):
                 return url
         return None
 

@@ -32,13 +32,13 @@ def list_deployments(
 
     with open_target(settings, credentials, actions="pull") as registry:
         log = ReleaseLog(registry)
-        first_records = {short: names[-1] for short, names in log.list_names().items()}
+        first_records = {short: names[-1] for short, names in log.group_names_by_image().items()}
         live_images: dict[str, str] = {}
         deployments = []
         for short in sorted(first_records, key=lambda item: first_records[item], reverse=True)[
             :limit
         ]:
-            for record in _find_last_record(log, short, settings.tag):
+            for record in _select_record(log, short, settings.tag):
                 if record.moves not in live_images:
                     image = registry.find_manifest(record.moves)
                     live_images[record.moves] = image.digest if image else ""
@@ -48,7 +48,7 @@ def list_deployments(
         return deployments
 
 
-def _find_last_record(log: ReleaseLog, short: str, production: str) -> list[Record]:
+def _select_record(log: ReleaseLog, short: str, production: str) -> list[Record]:
     """The record that tells most of an image: that it was in production, else the newest."""
     records = list(log.iter_records(short))
     in_production = [item for item in records if item.moves == production]
@@ -86,14 +86,14 @@ def rollback(
 
     with open_target(settings, credentials) as registry:
         log = ReleaseLog(registry)
-        target = _find_earlier(log, id, settings.tag, registry)
+        target = _find_rollback_target(log, id, settings.tag, registry)
         report.step(f"Moving {registry.image.name}:{settings.tag}")
         event = dataclasses.replace(target, event="rollback")
         record = publish(registry, log, event, keep_back=not id)
         return to_deployment(registry, record, live=True)
 
 
-def _find_earlier(log: ReleaseLog, id: str, tag: str, registry: Repository) -> Record:
+def _find_rollback_target(log: ReleaseLog, id: str, tag: str, registry: Repository) -> Record:
     """The record to go back to.
 
     :raises DeployError: where there is none.
@@ -139,17 +139,17 @@ def destroy(settings: OciDeployer, credentials: Mapping[str, Secret], report: Re
     with open_target(settings, credentials, actions="pull,push,delete") as registry:
         log = ReleaseLog(registry)
         # Records go last: cut off, the next run still finds what there is.
-        digests = _list_digests(log)
+        digests = _collect_digests(log)
         for count, digest in enumerate(digests, 1):
             _delete_manifest(registry, digest)
             report.advance(count, len(digests), "manifests")
         return bool(digests)
 
 
-def _list_digests(log: ReleaseLog) -> list[str]:
+def _collect_digests(log: ReleaseLog) -> list[str]:
     images: dict[str, None] = {}
     records: dict[str, None] = {}
-    for names in log.list_names().values():
+    for names in log.group_names_by_image().values():
         for name in names:
             record = log.get(name)
             if record is not None:

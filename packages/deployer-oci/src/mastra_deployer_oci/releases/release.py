@@ -40,7 +40,7 @@ def publish(
     latest = log.find_newest(record.image, record.moves)
     if latest is None or not latest.is_equivalent(record):
         # Not there from a deploy that was cut off before it moved the tag.
-        latest = _stamp(record, log.next_time())
+        latest = _assign_name(record, log.next_time())
         registry.put_manifest(latest.name, latest.to_document())
     registry.put_manifest(record.moves, image)
     return latest
@@ -68,7 +68,7 @@ def _link_previous(record: Record, current: Record | None, *, same_app: bool) ->
     return dataclasses.replace(record, back=current.back if is_same_image else current.name)
 
 
-def _stamp(record: Record, moment: dt.datetime) -> Record:
+def _assign_name(record: Record, moment: dt.datetime) -> Record:
     return dataclasses.replace(record, name=build_record_tag(moment, record.image), created=moment)
 
 

@@ -23,7 +23,16 @@ __all__ = ("Record", "ReleaseLog")
 
 _CREATED = "org.opencontainers.image.created"
 _REVISION = "org.opencontainers.image.revision"
-_PLAIN = ("image", "event", "environment", "moves", "back", "message", "branch", "fingerprint")
+_ANNOTATED_FIELDS = (
+    "image",
+    "event",
+    "environment",
+    "moves",
+    "back",
+    "message",
+    "branch",
+    "fingerprint",
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -53,7 +62,7 @@ class Record:
 
     def to_document(self) -> Document:
         """As the registry keeps it. It can be pulled like the image it is about."""
-        annotations = {f"mastra.{key}": getattr(self, key) for key in _PLAIN}
+        annotations = {f"mastra.{key}": getattr(self, key) for key in _ANNOTATED_FIELDS}
         annotations |= {_CREATED: self.created.isoformat(), _REVISION: self.commit}
         return build_index(self.children, {key: text for key, text in annotations.items() if text})
 
@@ -67,7 +76,7 @@ class Record:
             children=tuple(value["manifests"]),
             created=dt.datetime.fromisoformat(annotations[_CREATED]),
             commit=annotations.get(_REVISION, ""),
-            **{key: annotations.get(f"mastra.{key}", "") for key in _PLAIN},
+            **{key: annotations.get(f"mastra.{key}", "") for key in _ANNOTATED_FIELDS},
         )
 
     def is_equivalent(self, other: Record) -> bool:
@@ -94,7 +103,7 @@ class ReleaseLog:
             self._records[name] = Record.from_document(name, document)
         return self._records.get(name)
 
-    def list_names(self) -> dict[str, list[str]]:
+    def group_names_by_image(self) -> dict[str, list[str]]:
         """The records of each image, named by the beginning of its digest; the newest first."""
         names_by_image: dict[str, list[str]] = {}
         for name in self._names:
@@ -106,7 +115,7 @@ class ReleaseLog:
 
         :param short: the first twelve digits of its digest.
         """
-        for name in self.list_names().get(short, ()):
+        for name in self.group_names_by_image().get(short, ()):
             if (record := self.get(name)) is not None:
                 yield record
 
