@@ -22,7 +22,7 @@ from mastra_deployer_oci.api.repository import get_api_url
 from mastra_deployer_oci.api.tags import RECORD, build_record_tag, choose_tag, parse_record_time
 from mastra_deployer_oci.bundle.image_plan import read_plan
 from mastra_deployer_oci.bundle.layers import Entry, iter_tree, write_layer
-from mastra_deployer_oci.bundle.pythons import open_interpreter
+from mastra_deployer_oci.bundle.interpreters import open_interpreter
 from tests.oci.registries import find_program
 
 
@@ -48,7 +48,7 @@ def test_references_are_parsed(text, registry, repository, tag):
     "text", ["", "registry.example/", "registry.example/Team/app", "a/b:", "a b", "a/b@sha256:12"]
 )
 def test_invalid_references_are_rejected(text):
-    with pytest.raises(ConfigError, match="is no image's name"):
+    with pytest.raises(ConfigError, match="is not a valid image reference"):
         Reference.parse(text)
 
 
@@ -190,5 +190,5 @@ def test_bundle_rejects_paths_as_digests(tmp_path):
     layer = {"purpose": "x", "digest": "sha256:../../secret", "diff": "", "size": 1, "unpacked": 1}
     parts = {"base": "", "architecture": "amd64", "layers": [layer], "config": {}, "app": ""}
     (tmp_path / "mastra-image.json").write_text(json.dumps(parts))
-    with pytest.raises(BundleError, match="is no digest"):
+    with pytest.raises(BundleError, match="is not a digest"):
         read_plan(tmp_path)

@@ -149,7 +149,7 @@ def test_missing_base_and_base_for_another_architecture(registry, oci, project, 
     root = project({INDEX: echo})
     push_base(registry.host, "base/python", "arm", {"arm64": {}})
     missing = f"{registry.host}/base/python:gone"
-    oci(registry.host, base=missing)("deploy", cwd=root).failed(6, "is not there", "base=")
+    oci(registry.host, base=missing)("deploy", cwd=root).failed(6, "does not exist", "base=")
     arm = f"{registry.host}/base/python:arm"
     oci(registry.host, base=arm)("deploy", cwd=root).failed(6, "not for linux/amd64", "arm64")
 
@@ -204,5 +204,5 @@ def test_preview_runs_the_image_locally(
     process.send_signal(signal.SIGINT)
     process.wait(20)
     process.stderr.close()
-    notice = "a root of its own" if has_all_layers else "not in the image's own root"
+    notice = "in its own root directory" if has_all_layers else "outside the image's root directory"
     assert any(notice in line for line in lines), lines

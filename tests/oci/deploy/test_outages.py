@@ -137,7 +137,7 @@ def test_full_disk_at_the_registry(small_disk, oci, bundle, tmp_path):
     try:
         run = oci(registry.host)
         done = run("deploy", "--prebuilt", bundle, "--prod")
-        done.failed(8, "did not keep", "may be full", "Nothing is live")
+        done.failed(8, "rejected the", "may be full", "to resume")
         assert run("deployments", "--json").ok().json["deployments"] == []
         subprocess.run(
             [find_program("mount"), "-o", "remount,size=200m", str(small_disk)], check=True

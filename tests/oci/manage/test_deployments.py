@@ -62,7 +62,7 @@ def test_each_rollback_goes_back_one_release(bundles, run, deploy, live, proxy):
     assert live() == second
     run("rollback").ok()
     assert live() == first
-    run("rollback").failed(6, "nothing to go back to")
+    run("rollback").failed(6, "no deployment to go back to")
     assert live() == first
     run("rollback", third).ok()
     assert live() == third
@@ -122,7 +122,7 @@ def test_deploy_interrupted_before_tagging_is_not_live(bundles, run, deploy, liv
         False,
         True,
     ]
-    run("rollback").failed(6, "nothing to go back to")
+    run("rollback").failed(6, "no deployment to go back to")
     proxy.requests.clear()
     second = deploy(bundles[1], "--prod")
     assert live() == second and proxy.count_blob_bytes() == 0
@@ -149,7 +149,7 @@ def test_destroy_reports_a_registry_without_delete(bundles, run, deploy, registr
     text = registry.config.read_text()
     registry.config.write_text(text.replace("enabled: true", "enabled: false"))
     registry.start()
-    run("destroy", "--yes").failed(6, "does not delete", "configuration")
+    run("destroy", "--yes").failed(6, "does not allow deleting", "configuration")
 
 
 def test_second_platform_is_merged(mastra, run, deploy, proxy, project, echo, oci):  # fixtures

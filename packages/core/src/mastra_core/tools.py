@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from mastra_core.usage import Usage
 
-
     P = ParamSpec("P", default=...)
     R_co = TypeVar("R_co", covariant=True, default=Any)
 else:  # Python 3.11 knows no defaults of type variables

@@ -1,4 +1,4 @@
-"""The layer with an interpreter, for an image that stands on nothing."""
+"""Write the layer with the interpreter, for an image without a base."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mastra_core.errors import BundleError
+from mastra_deployer_oci.bundle.interpreters import Interpreter
 from mastra_deployer_oci.bundle.layer_cache import get_or_create_layer
 from mastra_deployer_oci.bundle.layers import Entry, Layer, iter_tree, write_layer
-from mastra_deployer_oci.bundle.pythons import Interpreter
 from mastra_deployer_oci.bundle.shared_libraries import iter_libraries
 
 __all__ = ("PREFIX", "build_interpreter_layer")
 
 PREFIX = "usr/local"
 
-# Of the standard library: what no server imports, and what would need libraries of a desktop.
+# Parts of the standard library that no server imports, or that need desktop libraries.
 _EXCLUDED = frozenset(
     "__pycache__ dist-packages ensurepip idlelib lib2to3 pydoc_data site-packages test tests "
     "tkinter turtledemo turtle.py".split()
@@ -35,9 +35,12 @@ _CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
 
 
 def build_interpreter_layer(python: Interpreter, user: str, blobs: Path) -> Layer:
-    """An interpreter with its library and what it links, a user to run it, and certificates.
+    """Write a layer with an interpreter, its shared libraries, a user and CA certificates.
 
-    :param user: ``user[:group]`` in numbers.
+    :param python: the interpreter.
+    :param user: user that runs the app, ``user[:group]`` in numbers.
+    :param blobs: directory of the bundle's blobs.
+    :returns: the layer.
     """
 
     def write(blobs: Path) -> Layer:
@@ -52,7 +55,7 @@ def build_interpreter_layer(python: Interpreter, user: str, blobs: Path) -> Laye
 
 
 def _compute_cache_key(python: Interpreter, extra: list[Entry]) -> str:
-    """Of all that goes in, by size and time: reading it would take as long as packing it."""
+    """Hash all inputs by size and time; reading them would take as long as packing them."""
     digest = hashlib.sha256(f"1 {zlib.ZLIB_RUNTIME_VERSION} {python}".encode())
     files = [python.path, *_iter_library_files(python)]
     files += [entry.source for entry in extra if entry.source]
@@ -71,7 +74,7 @@ def _iter_library_files(python: Interpreter) -> Iterator[Path]:
 
 
 def _iter_python_entries(python: Interpreter, scratch: Path) -> Iterator[Entry]:
-    """The interpreter itself; the files must stay in ``scratch`` until the layer is written."""
+    """Yield the interpreter; its files must stay in ``scratch`` until the layer is written."""
     library = scratch / python.platlibdir / f"python{python.version}"
     shutil.copytree(python.library, library, ignore=_select_ignored)
     _compile_library(python, scratch)
@@ -88,7 +91,7 @@ def _select_ignored(directory: str, names: list[str]) -> set[str]:
 
 
 def _compile_library(python: Interpreter, tree: Path) -> None:
-    """Bytecode that no time stamp makes stale: in the image every file is of 1970."""
+    """Compile to bytecode without time stamps, because every file in the image is dated 1970."""
     mode = ["--invalidation-mode", "unchecked-hash"]
     process = subprocess.run(
         [str(python.path), "-I", "-S", "-m", "compileall", "-qq", "-f", "-j", "0", *mode]
@@ -100,8 +103,8 @@ def _compile_library(python: Interpreter, tree: Path) -> None:
     )
     if process.returncode and "SyntaxError" not in process.stdout:
         raise BundleError(
-            f"{str(python.path)!r} could not compile its library: {process.stderr.strip()[-300:]}",
-            "Check the free space, or pass -s interpreter=PATH with another Python.",
+            f"{str(python.path)!r} failed to compile its library: {process.stderr.strip()[-300:]}",
+            "Check the free disk space, or pass -s interpreter=PATH with another Python.",
         )
 
 

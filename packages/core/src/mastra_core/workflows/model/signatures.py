@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, TypedDict,
 import msgspec
 
 from mastra_core.agents.protocol import AgentLike
-from mastra_core.workflows.model.step_context import StepContext
 from mastra_core.workflows.model.nodes import Node
 from mastra_core.workflows.model.retry import Retry
 from mastra_core.workflows.model.step import Step
+from mastra_core.workflows.model.step_context import StepContext
 from mastra_core.workflows.model.workflow import Workflow
 
 if TYPE_CHECKING:

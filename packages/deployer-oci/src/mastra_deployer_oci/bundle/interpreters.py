@@ -1,4 +1,4 @@
-"""Which Python goes into an image that has no base: a tree that was given, or one of here."""
+"""Find the interpreter for an image without a base: a given one, or one of this machine."""
 
 from __future__ import annotations
 
@@ -29,10 +29,15 @@ print(json.dumps([
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Interpreter:
-    """An interpreter that was asked what it is.
+    """An interpreter, as it describes itself.
 
-    :param full: its version, ``3.12.1``.
-    :param library: the directory of its standard library.
+    :param path: path of the executable, with symbolic links resolved.
+    :param version: version with two numbers, ``3.12``.
+    :param full_version: version with three numbers, ``3.12.1``.
+    :param machine: machine name, ``x86_64``.
+    :param libc: name of the C library, ``glibc``; empty when it is unknown.
+    :param library: directory of the standard library.
+    :param platlibdir: ``sys.platlibdir``, ``lib`` or ``lib64``.
     """
 
     path: Path
@@ -48,12 +53,16 @@ class Interpreter:
 def open_interpreter(
     version: str, machine: str, source: str, preferred_path: str
 ) -> Iterator[Interpreter]:
-    """The Python to put into an image.
+    """Find the interpreter to put into an image; an archive is unpacked until the block ends.
 
-    :param given: a directory, or a ``.tar.gz`` or ``.tar.zst``; one of this machine where empty.
-    :param preferred: path of an interpreter to look at first.
-    :raises ConfigError: where what was given has none that fits.
-    :raises BundleError: where this machine has none that fits.
+    :param version: version with two numbers, ``3.12``.
+    :param machine: machine name, ``x86_64``.
+    :param source: a directory, or a ``.tar.gz`` or ``.tar.zst``; an interpreter of this machine
+        where empty.
+    :param preferred_path: path of an interpreter to try first.
+    :returns: the interpreter, valid inside the ``with`` block.
+    :raises ConfigError: when the source has no suitable interpreter.
+    :raises BundleError: when this machine has no suitable interpreter.
     """
     if not source:
         yield _find_installed(version, machine, preferred_path)
@@ -70,8 +79,8 @@ def _find_installed(version: str, machine: str, preferred_path: str) -> Interpre
         if python and (python.version, python.machine, python.libc) == (version, machine, "glibc"):
             return python
     raise BundleError(
-        f"There is no Python {version} for Linux on {machine} here to put into the image.",
-        "Install it, pass -s interpreter=PATH with one, or use a base image: -s base=...",
+        f"Python {version} for Linux on {machine}, to put into the image, was not found.",
+        "Install it, pass -s interpreter=PATH, or use a base image: -s base=...",
     )
 
 
@@ -82,6 +91,11 @@ def _iter_candidates(version: str, preferred_path: str) -> Iterator[str]:
 
 
 def probe_interpreter(path: str) -> Interpreter | None:
+    """Run an interpreter to learn its version and paths.
+
+    :param path: path of the executable.
+    :returns: the interpreter, or ``None`` when it cannot be run.
+    """
     try:
         process = subprocess.run(
             [path, "-I", "-S", "-c", _PROBE], capture_output=True, timeout=20, check=True
@@ -101,19 +115,19 @@ def probe_interpreter(path: str) -> Interpreter | None:
 
 
 def _find_in_tree(tree: Path, version: str, machine: str, source: str) -> Interpreter:
-    # As python-build-standalone packs it: bare, in python/, or in python/install/.
+    # python-build-standalone packs it at the top, in python/, or in python/install/.
     patterns = (f"{up}bin/python{version}" for up in ("", "*/", "*/*/"))
     paths = (path for pattern in patterns for path in sorted(tree.glob(pattern)))
     python = next(filter(None, map(probe_interpreter, map(str, paths))), None)
     if python is None:
         raise ConfigError(
-            f"interpreter={source!r} has no Python {version} that runs here.",
-            "It must hold bin/python3.X for this machine, as python-build-standalone does.",
+            f"interpreter={source!r} has no Python {version} that runs on this machine.",
+            "It must contain bin/python3.X for this machine, as python-build-standalone does.",
         )
     if python.machine != machine:
         raise ConfigError(
-            f"interpreter={source!r} is for {python.machine}, and the image for {machine}.",
-            "Take the interpreter for the image's machine.",
+            f"interpreter={source!r} is for {python.machine}, but the image is for {machine}.",
+            f"Pass an interpreter for {machine}.",
         )
     return python
 
@@ -123,8 +137,8 @@ def _unpack_source(path: Path, scratch: Path) -> Path:
         return path.resolve()
     if not path.is_file():
         raise ConfigError(
-            f"interpreter={str(path)!r} is not there.",
-            "Name a directory, or a .tar.gz or .tar.zst with a Python in it.",
+            f"interpreter={str(path)!r} does not exist.",
+            "Pass a directory, a .tar.gz or a .tar.zst that contains a Python.",
         )
     try:
         with _open_archive(path) as archive:
@@ -146,8 +160,8 @@ def _open_archive(path: Path) -> Iterator[tarfile.TarFile]:
     program = shutil.which("zstd")
     if program is None:
         raise ConfigError(
-            f"{path.name!r} needs the program zstd to be unpacked.",
-            "Install zstd, or take a .tar.gz.",
+            f"Unpacking {path.name!r} needs the program zstd.",
+            "Install zstd, or pass a .tar.gz.",
         )
     with (
         subprocess.Popen([program, "-dcq", str(path)], stdout=subprocess.PIPE) as process,
