@@ -33,14 +33,14 @@ class TestVercel(DeployerSuite):
         fake.stop()
         recorded_requests.extend(fake.requests)
 
-    def reads(self, exchange):
+    def is_read(self, exchange):
         """The log of the past is asked for by POST."""
-        return super().reads(exchange) or exchange.path.startswith("/v1/observability/events")
+        return super().is_read(exchange) or exchange.path.startswith("/v1/observability/events")
 
-    def expected(self, bundle):
+    def get_expected_files(self, bundle):
         """Only what is below `.vercel/output` goes there."""
         return {
             path.relative_to(bundle.directory).as_posix(): path.read_bytes()
-            for path in bundle.files()
+            for path in bundle.iter_files()
             if path.name != MANIFEST and OUTPUT in path.as_posix()
         }

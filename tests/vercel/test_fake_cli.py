@@ -74,10 +74,10 @@ def test_whoami_and_teams(run):
 def test_prebuilt_output_is_deployed_as_files_and_as_an_archive(run_linked, vercel):
     run_linked("deploy", "--prebuilt", "--yes")
     first = find_live(vercel)
-    assert dict(vercel.fake.live("production").files) == make_output()
+    assert dict(vercel.fake.get_live("production").files) == make_output()
     run_linked("deploy", "--prebuilt", "--yes", "--prod", "--force", "--archive=tgz")
     assert find_live(vercel).id != first.id
-    assert dict(vercel.fake.live("production").files) == make_output()
+    assert dict(vercel.fake.get_live("production").files) == make_output()
     run_linked("deploy", "--prebuilt", "--yes", "--force")
     assert vercel.fake.find_live_deployment("preview")
 
@@ -91,7 +91,7 @@ def test_deployments_are_listed_inspected_and_removed(run_linked, vercel):
     run_linked("remove", deployment.id, "--yes")
     assert vercel.fake.list_deployments() == []
     run_linked("remove", "shop", "--yes")
-    assert vercel.fake.things() == []
+    assert vercel.fake.list_resources() == []
 
 
 def test_rollback_and_promote(run_linked, vercel):
@@ -125,22 +125,22 @@ def test_rolling_release_is_configured_approved_completed_and_aborted(run_linked
     run_linked(*roll, "configure", "--enable", advancement, "--stage=10", "--stage=50")
     run_linked("deploy", "--prebuilt", "--yes", "--prod", "--force")
     canary = vercel.fake.list_deployments()[-1].id
-    assert vercel.fake.traffic()[canary] == 10
+    assert vercel.fake.get_traffic()[canary] == 10
     assert '"targetPercentage": 50' in run_linked(*roll, "fetch")
     run_linked(*roll, "approve", f"--dpl={canary}", "--currentStageIndex=0")
-    assert vercel.fake.traffic()[canary] == 50
+    assert vercel.fake.get_traffic()[canary] == 50
     run_linked(*roll, "complete", f"--dpl={canary}")
-    assert vercel.fake.traffic() == {canary: 100}
+    assert vercel.fake.get_traffic() == {canary: 100}
     run_linked("deploy", "--prebuilt", "--yes", "--prod", "--force", "--skip-domain")
     run_linked(*roll, "start", f"--dpl={vercel.fake.list_deployments()[-1].id}", "--yes")
-    assert vercel.fake.traffic()[canary] == 90
+    assert vercel.fake.get_traffic()[canary] == 90
     run_linked(*roll, "abort", f"--dpl={canary}")
-    assert vercel.fake.traffic() == {canary: 100}
+    assert vercel.fake.get_traffic() == {canary: 100}
 
 
 def test_runtime_logs_are_read(run_linked, vercel):
     run_linked("deploy", "--prebuilt", "--yes")
-    vercel.fake.say("hello from the app")
+    vercel.fake.write_log("hello from the app")
     assert "hello from the app" in run_linked("logs", "--deployment", find_live(vercel).id)
 
 

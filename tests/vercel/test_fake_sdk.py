@@ -64,7 +64,7 @@ def test_error_responses_match_the_schemas(vercel):
 def test_runtime_log_rows_match_the_schema(vercel):
     vercel.create_project()
     deployment = vercel.deploy()
-    vercel.fake.say("hello")
+    vercel.fake.write_log("hello")
     path = f"/v1/projects/shop/deployments/{deployment['id']}/runtime-logs"
     rows = [json.loads(line) for line in vercel.http.get(path).text.splitlines()]
     assert len(rows) == 2

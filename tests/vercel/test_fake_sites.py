@@ -80,7 +80,7 @@ def test_bypass_secret_grants_access(vercel):
 
 
 def test_unready_deployment_is_not_found(vercel):
-    vercel.fake.hang()
+    vercel.fake.hang_deployments()
     deployment = vercel.deploy()
     assert fetch(deployment["url"]).headers["x-vercel-error"] == "DEPLOYMENT_NOT_FOUND"
 

@@ -171,7 +171,7 @@ def test_variables_and_logs(vercel, run, shop):
     assert "+ EXTRA" in run(shop, "env", "diff").ok().out
     run(shop, "env", "unset", "EXTRA").ok()
     assert "EXTRA" not in run(shop, "env", "list").ok().out
-    vercel.say("the shop is open")
+    vercel.write_log("the shop is open")
     assert "the shop is open" in run(shop, "logs").ok().out
 
 
@@ -185,7 +185,7 @@ def test_canary_uses_a_rolling_release(vercel, deploy, run, bundled_project):
         run(bundled_project, "canary", second, "--percent", "20", *options).ok().json["deployment"]
     )
     assert deployment["percent"] == 20
-    assert vercel.traffic() == {second: 20, first: 80}
+    assert vercel.get_traffic() == {second: 20, first: 80}
     run(bundled_project, "canary", second, "--percent", "10", *options).failed(
         6, "from 20 % to 10 %"
     )
@@ -296,7 +296,7 @@ def test_aborted_upload_resumes(vercel, deploy):
     vercel.add_fault("POST", "/v2/files", UPLOAD_QUOTA, times=50, skip=5)
     deploy("--prod").failed(8)
     sent_parts = len([request for request in find_uploads(vercel) if request.status == 200])
-    vercel.heal()
+    vercel.clear_faults()
     vercel.requests.clear()
     deployment = deploy("--prod", "--json").ok().json["deployment"]
     assert generate(deployment) == "echo: hi"

@@ -155,7 +155,7 @@ class FakeVercel:
 
     # `mastra_deployer.testing.FakePlatform`.
 
-    def settings(self) -> Mapping[str, Any]:
+    def get_settings(self) -> Mapping[str, Any]:
         return {"project_name": self.project}
 
     def find_live_deployment(self, environment: str) -> Deployment | None:
@@ -168,7 +168,7 @@ class FakeVercel:
         previews = [d for d in self.list_deployments() if d.target != "production" and d.is_ready]
         return previews[-1] if previews else None
 
-    def live(self, environment: str) -> Any:
+    def get_live(self, environment: str) -> Any:
         """As `mastra_deployer.testing.Live`; `None` while there is nothing."""
         from mastra_deployer.testing.fake_platform import Live
 
@@ -177,7 +177,7 @@ class FakeVercel:
             return None
         return Live(id=deployment.id, files=read_tree(deployment.directory), env=deployment.env)
 
-    def things(self) -> Sequence[str]:
+    def list_resources(self) -> Sequence[str]:
         """The ids of all projects and deployments."""
         deployments = [d.id for d in self.platform.deployments.values() if not d.is_deleted]
         return [*self.platform.projects, *deployments]
@@ -188,24 +188,24 @@ class FakeVercel:
             self.requests.clear()
             shutil.rmtree(self.platform.store / "files", ignore_errors=True)
 
-    def heal(self) -> None:
+    def clear_faults(self) -> None:
         with self.platform.lock:
             self.platform.clear_faults()
 
-    def refuse(self, words: str) -> None:
+    def reject_changes(self, words: str) -> None:
         self.platform.rejection = words
 
-    def fail(self, words: str) -> None:
+    def fail_deployments(self, words: str) -> None:
         self.platform.default_outcome = Outcome(state="ERROR", code="BUILD_FAILED", message=words)
 
-    def hang(self) -> None:
+    def hang_deployments(self) -> None:
         self.platform.default_outcome = Outcome(state="BUILDING")
 
-    def traffic(self) -> Mapping[str, int]:
+    def get_traffic(self) -> Mapping[str, int]:
         project = self.find_project()
         return get_traffic_shares(project) if project else {}
 
-    def say(self, text: str, **fields: Any) -> None:
+    def write_log(self, text: str, **fields: Any) -> None:
         """Let the live app in production log a line."""
         deployment = self.find_live_deployment("production")
         assert deployment is not None, "nothing is live"

@@ -64,7 +64,7 @@ def mastra_target() -> Target:
         requirements=(_RUNTIME,),
         limits=Limits(size=SIZE),
         previews=True,
-        keeps_files=False,
+        persistent_disk=False,
     )
 
 

@@ -37,12 +37,12 @@ class ArchivePart:
 
     name: str
     file: Path
-    sha: str
+    sha1: str
     size: int
 
     def to_file_entry(self) -> dict[str, str | int]:
         """As ``files[]`` of a new deployment lists it."""
-        return {"file": self.name, "sha": self.sha, "size": self.size, "mode": 0o666}
+        return {"file": self.name, "sha": self.sha1, "size": self.size, "mode": 0o666}
 
 
 def pack_archive(bundle: Bundle, directory: Path) -> list[ArchivePart]:
@@ -140,5 +140,5 @@ class _ArchiveWriter:
         file = self._directory / f"part{len(self._parts) + 1}"
         file.write_bytes(content)
         sha = hashlib.sha1(content, usedforsecurity=False).hexdigest()
-        self._parts.append(ArchivePart(name=name, file=file, sha=sha, size=len(content)))
+        self._parts.append(ArchivePart(name=name, file=file, sha1=sha, size=len(content)))
         self._buffer = io.BytesIO()

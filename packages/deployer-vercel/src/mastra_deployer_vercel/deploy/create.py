@@ -44,7 +44,7 @@ def create_deployment(
         if "error" not in result:
             return result
         missing_digests = result["error"]["missing"]
-        _send_parts(client, [part for part in parts if part.sha in missing_digests], report)
+        _send_parts(client, [part for part in parts if part.sha1 in missing_digests], report)
     raise ApiError(
         f"Vercel still lacks {len(missing_digests)} files that it was sent.",
         "Run the same command again; nothing is sent twice.",
@@ -106,7 +106,7 @@ def _send_parts(client: httpx.Client, parts: Sequence[ArchivePart], report: Repo
     from mastra_deployer.kit import upload
 
     def post(part: ArchivePart) -> None:
-        headers = {"content-type": "application/octet-stream", "x-vercel-digest": part.sha}
+        headers = {"content-type": "application/octet-stream", "x-vercel-digest": part.sha1}
         # Named by its content, so sending it twice is sending it once.
         extensions = {"mastra_idempotent": True}
         client.post(
@@ -173,7 +173,7 @@ def wait_until_ready(
         lambda: read_object(client.get(f"/v13/deployments/{id}")),
         lambda item: _is_finished(item, settings),
         timeout=settings.timeout,
-        what=f"the deployment {id}",
+        description=f"the deployment {id}",
         report=report,
     )
     if problem := _find_problem(deployment):

@@ -140,7 +140,7 @@ def plan(
         creates=(*create_project, f"{request.environment} deployment"),
         changes=tuple(f"variable {name}" for name in request.env if name in variables),
         environment=tuple(request.env),
-        upload=sum(part.size for part in parts if part.sha not in uploaded),
-        present=sum(part.size for part in parts if part.sha in uploaded),
+        upload=sum(part.size for part in parts if part.sha1 not in uploaded),
+        present=sum(part.size for part in parts if part.sha1 in uploaded),
         notes=() if project else ("Vercel makes a project's first deployment production.",),
     )

@@ -118,7 +118,11 @@ def _wait_for_domains(
 
     report.step(f"Moving production to {id}")
     found = poll(
-        fetch, is_done, timeout=_MOVE_TIMEOUT, every=0.5, what=f"moving production to {id}"
+        fetch,
+        is_done,
+        timeout=_MOVE_TIMEOUT,
+        interval=0.5,
+        description=f"moving production to {id}",
     )
     request = found.get("lastAliasRequest") or {}
     if request.get("toDeploymentId") == id and request.get("jobStatus") == "failed":

@@ -9,7 +9,7 @@ import msgspec
 from mastra_core.agents.messages import AgentInput, Decision, Message
 from mastra_core.agents.protocol import AgentLike
 from mastra_core.agents.suspended_runs import SuspendedRun
-from mastra_core.schema import dump, schema_of, validate
+from mastra_core.schema import dump, to_json_schema, validate
 from mastra_core.workflows.model.function import Function
 from mastra_core.workflows.model.step import Step
 from mastra_core.workflows.model.step_context import StepContext
@@ -34,13 +34,13 @@ def agent_step(agent: AgentLike, output: Any = None) -> Step[Any, Any]:
 
     :param output: the type to answer in; ``{"text": ...}`` by default.
     """
-    wanted = None if output is None else schema_of(output)
+    wanted = None if output is None else to_json_schema(output)
 
     async def ask(value: Any, context: StepContext) -> Any:
         wish = _resumed(context) if context.kept is not None else _wish(value, context, wanted)
         answer = await agent.generate(wish)
         if answer.reason == "suspended":
-            _wait(context, SuspendedRun.of(agent.id, wish, answer))
+            _wait(context, SuspendedRun.from_output(agent.id, wish, answer))
         return {"text": answer.text} if output is None else validate(output, answer.object)
 
     types: dict[str, Any] = {
@@ -55,7 +55,7 @@ def agent_step(agent: AgentLike, output: Any = None) -> Step[Any, Any]:
         ),
         resume=dict[str, Decision] if agent.info().tools else None,
         kind="agent",
-        of=agent.id,
+        source_id=agent.id,
         **types,
     )
 
@@ -76,7 +76,7 @@ def _resumed(context: StepContext) -> AgentInput:
     decisions: dict[str, Decision] = context.resume_data or {}
     if not decisions or not decisions.keys() <= {call.id for call in run.waiting}:
         _wait(context, run)
-    return run.resumed(decisions, context.request_context)
+    return run.to_input(decisions, context.request_context)
 
 
 def _wait(context: StepContext, run: SuspendedRun) -> None:

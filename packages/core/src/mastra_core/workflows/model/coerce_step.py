@@ -104,5 +104,5 @@ def _of_workflow(workflow: Workflow) -> Step[Any, Any]:
         output=workflow.output_type,
         workflow=workflow,
         kind="workflow",
-        of=workflow.id,
+        source_id=workflow.id,
     )

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 from mastra_core.errors import ConfigError
-from mastra_core.schema import dump, hints_of, validate
+from mastra_core.schema import dump, resolve_hints, validate
 from mastra_core.workflows.model.step_context import StepContext
 
-__all__ = ("Function", "function_of")
+__all__ = ("Function", "inspect_function")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -55,7 +55,7 @@ class Function:
         return {self.context_name: context} if self.context_name else {}
 
 
-def function_of(function: Callable[..., Any], *, typed: bool = False) -> Function:
+def inspect_function(function: Callable[..., Any], *, typed: bool = False) -> Function:
     """What a function takes, by its type hints; an untyped ``context`` is the context too.
 
     :param typed: an input without a type is a mistake.
@@ -63,7 +63,7 @@ def function_of(function: Callable[..., Any], *, typed: bool = False) -> Functio
     """
     if not callable(function):
         raise ConfigError(f"{function!r} is not a function.", "Pass a function of the last output.")
-    hints = hints_of(function) if inspect.isroutine(function) else {}
+    hints = resolve_hints(function) if inspect.isroutine(function) else {}
     names = _names(function)
     contexts = [name for name in names if _is_context(name, hints)]
     inputs = [name for name in names if name not in contexts]

@@ -7,7 +7,7 @@ from typing import Any
 
 from mastra_core.errors import ConfigError, NotFound
 from mastra_core.schema import dump
-from mastra_core.workflows.model.function import Function, function_of
+from mastra_core.workflows.model.function import Function, inspect_function
 from mastra_core.workflows.model.step import Step
 from mastra_core.workflows.model.step_context import StepContext
 
@@ -24,7 +24,7 @@ def mapping_step(mapping: Callable[..., Any] | Mapping[str, Any], id: str) -> St
     if not isinstance(mapping, Mapping):
         if not callable(mapping):
             raise ConfigError(f"{mapping!r} maps nothing.", "Pass a function or a mapping.")
-        made = function_of(mapping)
+        made = inspect_function(mapping)
         return _step(id, made.call, made.input, made.output, made.name)
     sources = {field: _source(field, source) for field, source in mapping.items()}
 
@@ -47,7 +47,7 @@ def _told(source: Any) -> str:
     if isinstance(source, Step):
         return source.id
     if not isinstance(source, Mapping):
-        return function_of(source).name
+        return inspect_function(source).name
     step = source.get("step", "")
     name = step.id if isinstance(step, Step) else str(step)
     parts = (name or next(iter(source)), source.get("path") or source.get("input") or "")
@@ -58,7 +58,7 @@ def _source(field: str, source: Any) -> _Source:
     if isinstance(source, Step):
         return _reading(lambda _, context: context.output(source.id), "")
     if callable(source):
-        return function_of(source).call
+        return inspect_function(source).call
     if isinstance(source, Mapping):
         return _described(field, source)
     raise ConfigError(

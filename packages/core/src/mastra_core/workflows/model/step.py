@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Generic, Literal, overload
 
 from mastra_core.errors import ConfigError
-from mastra_core.schema import dump, schema_of
-from mastra_core.workflows.model.function import Function, function_of
+from mastra_core.schema import dump, to_json_schema
+from mastra_core.workflows.model.function import Function, inspect_function
 from mastra_core.workflows.model.retry import Retry, as_retry
 from mastra_core.workflows.model.step_context import StepContext
 
@@ -65,7 +65,7 @@ class Step(Generic[In, Out]):
     timeout: float | None = None
     workflow: Workflow | None = None
     kind: Literal["function", "agent", "tool", "workflow", "mapping"] = "function"
-    of: str = ""
+    source_id: str = ""
 
     def __post_init__(self) -> None:
         check_id("step", self.id)
@@ -74,7 +74,7 @@ class Step(Generic[In, Out]):
                 f"The step {self.id!r} has a timeout of {self.timeout!r}.", "Use seconds above 0."
             )
         for what in ("input", "output", "resume", "suspend"):
-            self.schema(what)  # a type without a JSON form is found here, not in a run
+            self.get_schema(what)  # a type without a JSON form is found here, not in a run
 
     @property
     def function(self) -> Callable[..., Any]:
@@ -84,7 +84,7 @@ class Step(Generic[In, Out]):
     @property
     def can_suspend(self) -> bool:
         """It says what it suspends or resumes with, or a step of its workflow does."""
-        inner = self.workflow.steps() if self.workflow is not None else ()
+        inner = self.workflow.iter_steps() if self.workflow is not None else ()
         return (
             self.resume is not None
             or self.suspend is not None
@@ -107,10 +107,10 @@ class Step(Generic[In, Out]):
 
         return dump(await asyncio.to_thread(bound))
 
-    def schema(self, what: str) -> dict[str, Any] | None:
+    def get_schema(self, what: str) -> dict[str, Any] | None:
         """JSON Schema of ``input``, ``output``, ``resume`` or ``suspend``, where one is known."""
         type_ = getattr(self, what)
-        return None if type_ is None or type_ is Any else schema_of(type_)
+        return None if type_ is None or type_ is Any else to_json_schema(type_)
 
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def step(
     """
 
     def make(function: Callable[..., Any]) -> Step[Any, Any]:
-        call = function_of(function, typed=True)
+        call = inspect_function(function, typed=True)
         return Step(
             id=id or function.__name__,
             description=description or inspect.getdoc(function) or "",

@@ -19,8 +19,8 @@ def tool_step(tool: Tool) -> Step[Any, Any]:
 
     async def use(value: Any, context: StepContext) -> Any:
         decision: Decision = context.resume_data or Decision()
-        values = tool.check(value if decision.arguments is None else decision.arguments)
-        if context.resume_data is None and await tool.asks(values):
+        values = tool.parse_arguments(value if decision.arguments is None else decision.arguments)
+        if context.resume_data is None and await tool.is_approval_required(values):
             context.suspend({"tool": tool.id, "arguments": value})
         if not decision.approved:
             raise Forbidden(f"The tool {tool.id!r} was declined: {decision.reason or 'no reason'}")
@@ -37,7 +37,7 @@ def tool_step(tool: Tool) -> Step[Any, Any]:
         output=tool.output,
         resume=Decision if tool.requires_approval or tool.context_names else None,
         kind="tool",
-        of=tool.id,
+        source_id=tool.id,
     )
 
 

@@ -89,8 +89,8 @@ def _wanted(node: Node) -> Iterator[tuple[str, Any]]:
         case ForEach():
             yield _named(node.step), list[node.step.input]  # type: ignore[name-defined]  # made at run time
         case Sleep():
-            if node.asks is not None:
-                yield f"sleep {node.id!r}", node.asks.input
+            if node.function is not None:
+                yield f"sleep {node.id!r}", node.function.input
         case _:
             yield from ((_named(item), item.input) for item in node.steps)
     if isinstance(node, Branch):

@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Generic, Literal, overload
 
 from mastra_core.errors import ConfigError
-from mastra_core.schema import schema_of
-from mastra_core.workflows.model.function import function_of
+from mastra_core.schema import to_json_schema
+from mastra_core.workflows.model.function import inspect_function
 from mastra_core.workflows.model.nodes import Branch, ForEach, Loop, Node, Parallel, Single, Sleep
 from mastra_core.workflows.model.retry import Retry, as_retry
 from mastra_core.workflows.model.step import In, Out, Step, check_id
@@ -104,11 +104,11 @@ class Workflow(Generic[In, Out]):
 
     def then(self, next_: Any, /) -> Workflow[Any, Any]:
         """Execute a step on the output of what went before."""
-        return self._with(Single(_as_step(next_)))
+        return self._append_node(Single(_as_step(next_)))
 
     def parallel(self, *steps: Any) -> Workflow[In, dict[str, Any]]:
         """Execute steps side by side; takes them one by one or as a list."""
-        return self._with(Parallel(tuple(map(_as_step, _flat(steps)))))
+        return self._append_node(Parallel(tuple(map(_as_step, _flat(steps)))))
 
     def branch(self, *branches: tuple[Condition, Any] | list[Any]) -> Workflow[In, dict[str, Any]]:
         """Execute each step whose condition holds: ``(condition, step)`` pairs.
@@ -122,22 +122,24 @@ class Workflow(Generic[In, Out]):
                 f"A branch of workflow {self.id!r} is not a pair.", "Write (condition, step)."
             )
         conditions, steps = zip(*pairs, strict=True) if pairs else ((), ())
-        return self._with(Branch(tuple(map(function_of, conditions)), tuple(map(_as_step, steps))))
+        return self._append_node(
+            Branch(tuple(map(inspect_function, conditions)), tuple(map(_as_step, steps)))
+        )
 
     def foreach(self, each: Repeated[New], /, *, concurrency: int = 1) -> Workflow[In, list[New]]:
         """Execute a step for each item of the list that came before; gives the list of outputs.
 
         :param concurrency: how many items at a time.
         """
-        return self._with(ForEach(_as_step(each), concurrency))
+        return self._append_node(ForEach(_as_step(each), concurrency))
 
     def dowhile(self, body: Repeated[New], condition: Condition, /) -> Workflow[In, New]:
         """Execute a step, and again on its own output while the condition holds for that."""
-        return self._with(Loop(_as_step(body), function_of(condition), until=False))
+        return self._append_node(Loop(_as_step(body), inspect_function(condition), until=False))
 
     def dountil(self, body: Repeated[New], condition: Condition, /) -> Workflow[In, New]:
         """Execute a step, and again on its own output until the condition holds for that."""
-        return self._with(Loop(_as_step(body), function_of(condition), until=True))
+        return self._append_node(Loop(_as_step(body), inspect_function(condition), until=True))
 
     if TYPE_CHECKING:
 
@@ -163,33 +165,33 @@ class Workflow(Generic[In, Out]):
         """
         from mastra_core.workflows.model.mapping import mapping_step
 
-        return self._with(Single(mapping_step(mapping, id or self._next("mapping"))))
+        return self._append_node(Single(mapping_step(mapping, id or self._next("mapping"))))
 
     def sleep(self, duration: float | Condition, /, *, id: str = "") -> Workflow[In, Out]:
         """Wait for some seconds, or as many as a function says; the output goes on as it is."""
         name = id or self._next("sleep")
         if callable(duration):
-            return self._with(Sleep(name, asks=function_of(duration)))
-        return self._with(Sleep(name, duration=duration))
+            return self._append_node(Sleep(name, function=inspect_function(duration)))
+        return self._append_node(Sleep(name, duration=duration))
 
     def sleep_until(self, moment: dt.datetime | Condition, /, *, id: str = "") -> Workflow[In, Out]:
         """Wait until a moment with a time zone, or the one that a function says."""
         name = id or self._next("sleep")
         if callable(moment):
-            return self._with(Sleep(name, asks=function_of(moment), until=True))
-        return self._with(Sleep(name, moment=moment, until=True))
+            return self._append_node(Sleep(name, function=inspect_function(moment), until=True))
+        return self._append_node(Sleep(name, moment=moment, until=True))
 
-    def steps(self) -> Iterator[Step[Any, Any]]:
+    def iter_steps(self) -> Iterator[Step[Any, Any]]:
         """Every step, in order of description; those of nested workflows left out."""
         for node in self.nodes:
             yield from node.steps
 
-    def step(self, id: str) -> Step[Any, Any]:
+    def get_step(self, id: str) -> Step[Any, Any]:
         """The step of that id.
 
         :raises KeyError: when there is none.
         """
-        for item in self.steps():
+        for item in self.iter_steps():
             if item.id == id:
                 return item
         raise KeyError(id)
@@ -211,17 +213,17 @@ class Workflow(Generic[In, Out]):
     @property
     def input_schema(self) -> dict[str, Any] | None:
         """JSON Schema of the input, where one is known."""
-        return _schema(self.input_type)
+        return _to_json_schema(self.input_type)
 
     @property
     def output_schema(self) -> dict[str, Any] | None:
         """JSON Schema of the result, where one is known."""
-        return _schema(self.output_type)
+        return _to_json_schema(self.output_type)
 
     @property
     def state_schema(self) -> dict[str, Any] | None:
         """JSON Schema of the shared state, where one is known."""
-        return _schema(Any if self.state is None else self.state)
+        return _to_json_schema(Any if self.state is None else self.state)
 
     def check(self) -> None:
         """Whether the last step can give what ``output`` says; done when it is registered.
@@ -232,7 +234,7 @@ class Workflow(Generic[In, Out]):
 
         check_result(self)
 
-    def graph(self) -> list[dict[str, Any]]:
+    def build_graph(self) -> list[dict[str, Any]]:
         """The order of the steps as JSON builtins, in the words of the original."""
         from mastra_core.workflows.render.graph import build_graph
 
@@ -246,7 +248,7 @@ class Workflow(Generic[In, Out]):
             from mastra_core.workflows.render.mermaid import render_mermaid as render
         return render(self)
 
-    def _with(self, node: Node) -> Workflow[In, Any]:
+    def _append_node(self, node: Node) -> Workflow[In, Any]:
         from mastra_core.workflows.model.type_flow import check_next
 
         if not node.steps and not isinstance(node, Sleep):
@@ -290,5 +292,5 @@ def _flat(items: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(items[0]) if len(items) == 1 and isinstance(items[0], list) else items
 
 
-def _schema(type_: Any) -> dict[str, Any] | None:
-    return (None if type_ is Any else schema_of(type_)) or None
+def _to_json_schema(type_: Any) -> dict[str, Any] | None:
+    return (None if type_ is Any else to_json_schema(type_)) or None
