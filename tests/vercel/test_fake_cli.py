@@ -111,7 +111,7 @@ def test_rollback_and_promote(run_linked, vercel):
 
 
 def test_variables_are_added_listed_and_removed(run_linked, vercel):
-    run_linked("env", "add", "API_KEY", "production", said="hush")
+    run_linked("env", "add", "API_KEY", "production", stdin="hush")
     assert [v.value for v in vercel.fake.find_project().env.values()] == ["hush"]
     assert "API_KEY" in run_linked("env", "ls")
     run_linked("env", "rm", "API_KEY", "production", "--yes")
@@ -148,6 +148,6 @@ def test_cli_requests_match_the_contract(run_linked, vercel):
     run_linked("deploy", "--prebuilt", "--yes", "--prod", "--force", "--archive=tgz")
     run_linked("deploy", "--prebuilt", "--yes", "--prod", "--force", "--env", "A=1")
     run_linked("rollback", vercel.fake.list_deployments()[0].id, "--yes")
-    run_linked("env", "add", "API_KEY", "production", said="hush")
+    run_linked("env", "add", "API_KEY", "production", stdin="hush")
     run_linked("ls")
     assert find_violations(vercel.fake.requests, ignore=UNDOCUMENTED) == []

@@ -75,7 +75,7 @@ def test_truncated_archive_fails_the_build(vercel):
 
 
 @pytest.mark.parametrize(
-    ("config", "words"),
+    ("config", "message"),
     [
         (b'{"runtime": "python3.9", "handler": "a.b"}', "not supported"),
         (b'{"runtime": "python3.12"}', "has no `handler`"),
@@ -83,11 +83,11 @@ def test_truncated_archive_fails_the_build(vercel):
         (b"nonsense", "is no JSON"),
     ],
 )
-def test_invalid_output_fails_the_build(vercel, config, words):
+def test_invalid_output_fails_the_build(vercel, config, message):
     files = {**make_output(), ".vercel/output/functions/index.func/.vc-config.json": config}
     deployment = vercel.deploy(files)
     assert deployment["readyState"] == "ERROR"
-    assert words in deployment["errorMessage"]
+    assert message in deployment["errorMessage"]
 
 
 def test_environment_is_bound_at_creation(vercel):

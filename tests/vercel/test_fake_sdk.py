@@ -86,7 +86,7 @@ def make_exchange(method, path, *, status=200, query=None, body=None, response=N
 
 
 @pytest.mark.parametrize(
-    ("wrong", "words"),
+    ("wrong", "message"),
     [
         (make_exchange("GET", "/v2/user", response={"user": {"id": "1"}}), "Required"),
         (make_exchange("GET", "/v9/nowhere", response={}), "no such operation"),
@@ -109,9 +109,9 @@ def make_exchange(method, path, *, status=200, query=None, body=None, response=N
         ),
     ],
 )
-def test_contract_violations_are_found(wrong, words):
+def test_contract_violations_are_found(wrong, message):
     violations = find_violations([wrong])
-    assert any(words in text for text in violations), violations
+    assert any(message in text for text in violations), violations
     assert find_violations([wrong], ignore=["."]) == []
 
 
@@ -120,5 +120,5 @@ def test_deployment_is_checked_against_the_owner_schema(vercel):
     vercel.deploy(make_output())
     recorded = vercel.fake.find_requests("GET", "/v13/deployments/")[-1]
     for name in ("ownerId", "readyState", "url", "meta"):
-        response = {key: value for key, value in recorded.answer.items() if key != name}
+        response = {key: value for key, value in recorded.response.items() if key != name}
         assert find_violations([dataclasses.replace(recorded, response=response)]) != []

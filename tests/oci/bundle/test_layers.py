@@ -21,8 +21,8 @@ from mastra_deployer_oci.api.reference import Reference
 from mastra_deployer_oci.api.repository import get_api_url
 from mastra_deployer_oci.api.tags import RECORD, build_record_tag, choose_tag, parse_record_time
 from mastra_deployer_oci.bundle.image_plan import read_plan
-from mastra_deployer_oci.bundle.layers import Entry, iter_tree, write_layer
 from mastra_deployer_oci.bundle.interpreters import open_interpreter
+from mastra_deployer_oci.bundle.layers import Entry, iter_tree, write_layer
 from tests.oci.registries import find_program
 
 
