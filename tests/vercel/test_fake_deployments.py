@@ -1,4 +1,4 @@
-"""The fake: deployments from files, how they come along, and how they are found again."""
+"""The fake: deployments from files, their progress, and how they are found."""
 
 import hashlib
 
@@ -80,7 +80,7 @@ def test_truncated_archive_fails_the_build(vercel):
         (b'{"runtime": "python3.9", "handler": "a.b"}', "not supported"),
         (b'{"runtime": "python3.12"}', "has no `handler`"),
         (b'{"runtime": "python3.12", "handler": "a.b", "maxDuration": 900}', "between 1 and 800"),
-        (b"nonsense", "is no JSON"),
+        (b"nonsense", "is not JSON"),
     ],
 )
 def test_invalid_output_fails_the_build(vercel, config, message):

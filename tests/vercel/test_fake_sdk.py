@@ -1,4 +1,4 @@
-"""The fake keeps to the official contract: Vercel's own client reads it, and its schemas do."""
+"""The fake matches the official contract: Vercel's own SDK reads it, and its schemas accept it."""
 
 import dataclasses
 import json
@@ -89,10 +89,10 @@ def make_exchange(method, path, *, status=200, query=None, body=None, response=N
     ("wrong", "message"),
     [
         (make_exchange("GET", "/v2/user", response={"user": {"id": "1"}}), "Required"),
-        (make_exchange("GET", "/v9/nowhere", response={}), "no such operation"),
+        (make_exchange("GET", "/v9/nowhere", response={}), "undocumented operation"),
         (
             make_exchange("GET", "/v2/teams", query={"colour": ["red"]}, response={}),
-            "query has no colour",
+            "unknown query parameter colour",
         ),
         (
             make_exchange("POST", "/v11/projects", body={"title": "x"}, response={}),
@@ -102,7 +102,7 @@ def make_exchange(method, path, *, status=200, query=None, body=None, response=N
             make_exchange("GET", "/v9/projects/x", status=404, response={}),
             "without code and message",
         ),
-        (make_exchange("DELETE", "/v9/projects/x", status=202), "202 is no answer of it"),
+        (make_exchange("DELETE", "/v9/projects/x", status=202), "202 is not a documented status"),
         (
             make_exchange("DELETE", "/v2/aliases/x", response={"status": "SUCCESS", "more": 1}),
             "Unrecognized key",

@@ -1,4 +1,4 @@
-"""The shape of a bundle for Vercel, its checks, and the archive it is sent as."""
+"""The format of a bundle for Vercel, its checks, and the archive that is uploaded."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""`mastra deploy vercel` and the verbs after it, from the command line to a running function."""
+"""`mastra deploy vercel` and related commands, from the command line to a running function."""
 
 import httpx
 import pytest
@@ -37,7 +37,7 @@ def shop(tmp_path):
 
 @pytest.fixture(scope="module")
 def bundled_project(tmp_path_factory, mastra):
-    """A project and its bundle, made once for what only deploys."""
+    """A project and its bundle, built once for tests that only deploy."""
     directory = tmp_path_factory.mktemp("bundled")
     root = write_project(directory / "app", {INDEX: ECHO})
     mastra("bundle", "vercel", *SHOP, "-o", directory / "out", cwd=root).ok()
@@ -71,7 +71,9 @@ def test_deploy_sends_each_file_once(vercel, run, shop):
     assert done.json["smoke"]["status"] == 200
     assert generate(first) == "hullo-4711"
     assert "hullo-4711" not in done.out + done.err
-    assert 1 < len(find_uploads(vercel)) < 70, "large things apart, small ones together"
+    assert 1 < len(find_uploads(vercel)) < 70, (
+        "large files have parts of their own, small ones share"
+    )
     vercel.requests.clear()
     second = run(shop, "deploy", "--prod", "--json").ok().json["deployment"]
     assert find_uploads(vercel) == []
@@ -198,7 +200,7 @@ def test_canary_uses_a_rolling_release(vercel, deploy, run, bundled_project):
     vercel.requests.clear()
     run(bundled_project, "canary", first, "--percent", "100", *options).ok()
     assert vercel.find_live_deployment("production").id == first
-    assert not vercel.find_requests("PATCH"), "everything at once is no release"
+    assert not vercel.find_requests("PATCH"), "100 % at once is a promotion"
 
 
 @pytest.mark.parametrize(
