@@ -65,8 +65,8 @@ async function deploy(more = {}) {
 
 async function deployments() {
   for (const { content, size, sha } of files) {
-    const canary = { contentLength: size, xVercelDigest: sha, requestBody: content };
-    await vercel.deployments.uploadFile(canary);
+    const upload = { contentLength: size, xVercelDigest: sha, requestBody: content };
+    await vercel.deployments.uploadFile(upload);
   }
   const first = await deploy();
   const second = await deploy({ target: "production" });
@@ -90,14 +90,14 @@ async function releases(projectId, first, second) {
 }
 
 async function settled() {
-  // The client has no word for rollbackInfo, by which the request is canary and gets on.
+  // The client lacks the parameter rollbackInfo, which returns and advances the alias request.
   const headers = { authorization: `Bearer ${bearerToken}` };
-  let canary;
+  let aliasRequest;
   for (let look = 0; look < 3; look++) {
-    const answer = await fetch(`${serverURL}/v9/projects/shop?rollbackInfo=true`, { headers });
-    canary = (await answer.json()).lastAliasRequest;
+    const response = await fetch(`${serverURL}/v9/projects/shop?rollbackInfo=true`, { headers });
+    aliasRequest = (await response.json()).lastAliasRequest;
   }
-  return [canary.type, canary.jobStatus];
+  return [aliasRequest.type, aliasRequest.jobStatus];
 }
 
 async function rolling(projectId) {

@@ -58,9 +58,9 @@ def deploy(
     :raises DeployTimeout: when it is not ready in time.
     """
     check_total_size(request.env)
-    with open_api(settings, credentials) as client, tempfile.TemporaryDirectory() as scratch:
+    with open_api(settings, credentials) as client, tempfile.TemporaryDirectory() as temp_dir:
         report.step("Packing the files")
-        parts = pack_archive(bundle, Path(scratch))
+        parts = pack_archive(bundle, Path(temp_dir))
         project = get_or_create_project(client, settings)
         report.step("Setting variables")
         Variables(client, settings, request.environment).set(request.env)

@@ -35,22 +35,22 @@ def plan_deploy(
     :returns: the plan.
     """
     check_total_size(request.env)
-    with open_api(settings, credentials) as client, tempfile.TemporaryDirectory() as scratch:
-        parts = pack_archive(bundle, Path(scratch))
+    with open_api(settings, credentials) as client, tempfile.TemporaryDirectory() as temp_dir:
+        parts = pack_archive(bundle, Path(temp_dir))
         project = find_project(client, settings)
-        uploaded: set[str] = set()
+        known_digests: set[str] = set()
         variables: Mapping[str, str] = {}
         if project is not None:
             for item in iter_deployments(client, project["id"], _SEARCH_LIMIT):
-                uploaded |= {str(file.get("sha")) for file in get_archive_parts(item)}
+                known_digests |= {str(file.get("sha")) for file in get_archive_parts(item)}
             variables = Variables(client, settings, request.environment).list()
     create_project = () if project else (f"project {settings.project_name}",)
     return Plan(
         creates=(*create_project, f"{request.environment} deployment"),
         changes=tuple(f"variable {name}" for name in request.env if name in variables),
         environment=tuple(request.env),
-        upload=sum(part.size for part in parts if part.sha not in uploaded),
-        present=sum(part.size for part in parts if part.sha in uploaded),
+        upload=sum(part.size for part in parts if part.sha not in known_digests),
+        present=sum(part.size for part in parts if part.sha in known_digests),
         notes=()
         if project
         else ("Vercel makes a project's first deployment a production deployment.",),

@@ -132,5 +132,5 @@ def _build_log_line(text: str, time: dt.datetime | None, level: str) -> LogLine:
     return LogLine(text=text.rstrip("\n"), time=time, level=_LEVELS.get(level, level))
 
 
-def _format_time(moment: dt.datetime) -> str:
-    return moment.astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def _format_time(time: dt.datetime) -> str:
+    return time.astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

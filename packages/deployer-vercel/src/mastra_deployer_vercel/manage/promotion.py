@@ -135,10 +135,10 @@ def _wait_for_domains(
         return request.get("jobStatus") in ("succeeded", "failed", "skipped")
 
     report.step(f"Moving production to {id}")
-    found = poll(
+    final_project = poll(
         fetch, is_done, timeout=_MOVE_TIMEOUT, every=0.5, what=f"moving production to {id}"
     )
-    request = found.get("lastAliasRequest") or {}
+    request = final_project.get("lastAliasRequest") or {}
     if request.get("toDeploymentId") == id and request.get("jobStatus") == "failed":
         raise DeploymentFailed(
             f"Vercel could not move every domain to {id}.",
@@ -177,8 +177,8 @@ def _redeploy_to_production(
             f"Vercel no longer has the files of {item['id']}.",
             "Deploy to production: mastra deploy --prod.",
         )
-    unstaged = dataclasses.replace(settings, staged=False)
-    ready = wait_until_ready(client, get_id(result), unstaged, report)
+    unstaged_settings = dataclasses.replace(settings, staged=False)
+    ready = wait_until_ready(client, get_id(result), unstaged_settings, report)
     return _to_live_deployment(client, settings, ready)
 
 

@@ -51,9 +51,9 @@ class FunctionRuntime:
         self.port = 0
 
     def __enter__(self) -> Self:
-        self._scratch = tempfile.TemporaryDirectory(prefix="vercel-")
+        self._temp_dir = tempfile.TemporaryDirectory(prefix="vercel-")
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        address = str(Path(self._scratch.name) / "ipc")
+        address = str(Path(self._temp_dir.name) / "ipc")
         self._listener.bind(address)
         self._listener.listen(1)
         self._process = subprocess.Popen(
@@ -75,7 +75,7 @@ class FunctionRuntime:
             self._process.kill()
             self._process.wait()
         self._listener.close()
-        self._scratch.cleanup()
+        self._temp_dir.cleanup()
 
     def _build_command(self) -> list[str]:
         handler = json.loads((self._function / ".vc-config.json").read_text())["handler"]
