@@ -1,4 +1,4 @@
-"""The promises of every deployer, on a real registry behind the suite's proxy."""
+"""The conformance suite for the OCI deployer, on a real registry behind the suite's proxy."""
 
 import contextlib
 import gzip
@@ -22,12 +22,12 @@ from tests.oci.registries import Proxy, Registry, make_htpasswd
 pytestmark = pytest.mark.slow
 
 USER, PASSWORD = "pusher-0815", "pass-word-4711"
-KINDS = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json"
+MEDIA_TYPES = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json"
 TAGS = {"production": "latest", "preview": "preview-local"}
 
 
 class RegistryPlatform:
-    """docker-registry as it comes, with a password, and a base image in it."""
+    """A docker-registry with a password and a base image in it."""
 
     token = PASSWORD
 
@@ -38,7 +38,7 @@ class RegistryPlatform:
         self.client = httpx.Client(
             base_url=f"http://{self.registry.host}/v2/team/app",
             auth=(USER, PASSWORD),
-            headers={"accept": KINDS},
+            headers={"accept": MEDIA_TYPES},
             trust_env=False,
         )
         self.layer_cache = {}

@@ -1,4 +1,4 @@
-"""The fake: deployments from files, how they come along, and how they are found again."""
+"""The fake: deployments from files, their progress, and how they are found."""
 
 import hashlib
 
@@ -75,19 +75,19 @@ def test_truncated_archive_fails_the_build(vercel):
 
 
 @pytest.mark.parametrize(
-    ("config", "words"),
+    ("config", "message"),
     [
         (b'{"runtime": "python3.9", "handler": "a.b"}', "not supported"),
         (b'{"runtime": "python3.12"}', "has no `handler`"),
         (b'{"runtime": "python3.12", "handler": "a.b", "maxDuration": 900}', "between 1 and 800"),
-        (b"nonsense", "is no JSON"),
+        (b"nonsense", "is not JSON"),
     ],
 )
-def test_invalid_output_fails_the_build(vercel, config, words):
+def test_invalid_output_fails_the_build(vercel, config, message):
     files = {**make_output(), ".vercel/output/functions/index.func/.vc-config.json": config}
     deployment = vercel.deploy(files)
     assert deployment["readyState"] == "ERROR"
-    assert words in deployment["errorMessage"]
+    assert message in deployment["errorMessage"]
 
 
 def test_environment_is_bound_at_creation(vercel):

@@ -1,4 +1,4 @@
-"""The fake: answers on demand, limits, what it writes down, and the suite's platform."""
+"""The fake: injected errors, limits, recorded requests, and the conformance platform."""
 
 import hashlib
 import socket

@@ -1,4 +1,4 @@
-"""The fake: what production's users see, and how that changes."""
+"""The fake: the live deployment, and how it changes."""
 
 import pytest
 
@@ -99,7 +99,7 @@ def test_rolling_release_advances_by_stages(vercel):
     assert (second["readySubstate"], second["aliasAssigned"]) == ("ROLLING", False)
     canary = second["id"]
     assert vercel.fake.get_traffic() == {canary: 10, first: 90}
-    advance_release(vercel, "start", canary)  # it is one still
+    advance_release(vercel, "start", canary)  # a repeated start has no effect
     advance_release(vercel, "approve-stage", canary, 409, nextStageIndex=2)
     advance_release(vercel, "approve-stage", canary, nextStageIndex=1)
     assert vercel.fake.get_traffic() == {canary: 50, first: 50}

@@ -1,4 +1,4 @@
-"""The pieces of an image, without a registry."""
+"""The parts of an image, without a registry."""
 
 import datetime as dt
 import io
@@ -145,7 +145,7 @@ def test_password_is_never_sent_over_plain_http():
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory):
-    """A Python in a directory of its own, as python-build-standalone packs one."""
+    """A Python in its own directory, as python-build-standalone packs it."""
     version = "{}.{}".format(*sys.version_info)
     root = tmp_path_factory.mktemp("tree") / "python"
     with open_interpreter(version, os.uname().machine, "", "") as interpreter:

@@ -1,4 +1,4 @@
-"""The shape of a bundle for Vercel, its checks, and the archive it is sent as."""
+"""The format of a bundle for Vercel, its checks, and the archive that is uploaded."""
 
 import json
 import os
@@ -72,14 +72,14 @@ def test_crons_and_static_files(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("settings", "words"),
+    ("settings", "message"),
     [
         ({"project_name": "Shop"}, "'Shop'"),
         ({"project_name": "a---b"}, "'a---b'"),
         ({"project_name": "x" * 101}, "xxx"),
-        ({"max_duration": 0}, "max_duration is 0"),
+        ({"max_duration": 0}, "max_duration=0"),
         ({"max_duration": 1801}, "1801"),
-        ({"memory": 64}, "memory is 64"),
+        ({"memory": 64}, "memory=64"),
         ({"regions": ("mars",)}, "'mars'"),
         ({"crons": ({"path": "x", "schedule": "* * * * *"},)}, "cron"),
         ({"crons": ({"path": "/x", "schedule": "hourly"},)}, "hourly"),
@@ -87,10 +87,10 @@ def test_crons_and_static_files(tmp_path):
         ({"static": "/etc"}, "'/etc'"),
     ],
 )
-def test_invalid_settings_are_reported(tmp_path, settings, words):
+def test_invalid_settings_are_reported(tmp_path, settings, message):
     deployer = VercelDeployer(**{"project_name": "shop", **settings})
     (problem,) = check_build(make_build(tmp_path), deployer)
-    assert words in problem.message and problem.hint and problem.severity == "error"
+    assert message in problem.message and problem.hint and problem.severity == "error"
 
 
 def test_invalid_variable_names_are_reported(tmp_path):
