@@ -1,6 +1,7 @@
 """The fake: deployments from files, their progress, and how they are found."""
 
 import hashlib
+import time
 
 import pytest
 
@@ -37,7 +38,9 @@ def test_deployment_advances_with_each_poll(vercel):
 def test_deployment_advances_with_time(vercel):
     vercel.fake.set_build_speed(polls=1_000_000, seconds=0.001)
     deployment = vercel.deploy()
+    end = time.monotonic() + 20
     while deployment["readyState"] != "READY":
+        assert time.monotonic() < end, deployment
         deployment = vercel.poll_deployment(deployment["id"])
 
 

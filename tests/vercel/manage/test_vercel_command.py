@@ -44,7 +44,9 @@ def test_list_inspect_rollback_and_promote(vercel, run, vercel_cli, tmp_path):
     )
     vercel_cli("link", "--yes", "--project", "shop")
     output = vercel_cli("ls", "shop")
-    assert all(deployment.url in output for deployment in vercel.list_deployments())
+    urls = [deployment.url for deployment in vercel.list_deployments()]
+    assert len(urls) == 2
+    assert all(url in output for url in urls)
     assert second in vercel_cli("inspect", second)
     assert "rolled back" in vercel_cli("rollback", first, "--yes")
     assert vercel.find_live_deployment("production").id == first
