@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, overload
 
 from mastra_core.errors import NotFound
 from mastra_core.schema import dump, validate
 from mastra_core.workflows.outcome import Outcome
+
+if TYPE_CHECKING:
+    from mastra_core.tools import Tool
+    from mastra_core.workflows.signatures import T
+    from mastra_core.workflows.step import Step
 
 __all__ = ("Left", "StepContext")
 
@@ -103,7 +108,14 @@ class StepContext:
         """What the step has changed of the shared state so far."""
         return self._changes
 
-    def output(self, step: Any, /) -> Any:
+    if TYPE_CHECKING:
+
+        @overload
+        def output(self, step: Step[Any, T], /) -> T: ...
+        @overload
+        def output(self, step: str | Tool, /) -> Any: ...
+
+    def output(self, step: str | Step | Tool, /) -> Any:
         """What an earlier step of this workflow gave: of its type by step, as JSON by id.
 
         :raises NotFound: when it has not run.

@@ -61,6 +61,8 @@ def function_of(function: Callable[..., Any], *, typed: bool = False) -> Functio
     :param typed: an input without a type is a mistake.
     :raises ConfigError: when it takes more than one input, or an untyped one it may not.
     """
+    if not callable(function):
+        raise ConfigError(f"{function!r} is not a function.", "Pass a function of the last output.")
     hints = hints_of(function) if inspect.isroutine(function) else {}
     names = _names(function)
     contexts = [name for name in names if _is_context(name, hints)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, overload
 
 from mastra_core.errors import ConfigError
 from mastra_core.schema import dump, schema_of
@@ -14,12 +14,28 @@ from mastra_core.workflows.function import Function, function_of
 from mastra_core.workflows.retry import Retry, as_retry
 
 if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    from mastra_core.workflows.signatures import (
+        KeywordContext,
+        R,
+        StepDecorator,
+        T,
+        WithInput,
+        WithoutInput,
+    )
     from mastra_core.workflows.workflow import Workflow
 
-__all__ = ("Step", "check_id", "step")
+    In = TypeVar("In", contravariant=True, default=Any)  # noqa: PLC0105  # shown by checkers
+    Out = TypeVar("Out", covariant=True, default=Any)  # noqa: PLC0105  # shown by checkers
+else:  # Python 3.11 knows no defaults of type variables
+    from typing import TypeVar
 
-In = TypeVar("In")
-Out = TypeVar("Out")
+    In = TypeVar("In", contravariant=True)  # noqa: PLC0105  # as above
+    Out = TypeVar("Out", covariant=True)  # noqa: PLC0105  # as above
+
+__all__ = ("In", "Out", "Step", "check_id", "step")
+
 _RESERVED = ".[]#@!?"  # they separate the parts of a path or key
 
 
@@ -97,20 +113,36 @@ class Step(Generic[In, Out]):
         return None if type_ is None or type_ is Any else schema_of(type_)
 
 
-@overload
-def step(function: Callable[..., Awaitable[Out]], /) -> Step[Any, Out]: ...
-@overload
-def step(function: Callable[..., Out], /) -> Step[Any, Out]: ...
-@overload
-def step(
-    *,
-    id: str = ...,
-    description: str = ...,
-    resume: Any = ...,
-    suspend: Any = ...,
-    retry: Retry | int | None = ...,
-    timeout: float | None = ...,
-) -> Callable[[Callable[..., Any]], Step[Any, Any]]: ...
+if TYPE_CHECKING:
+
+    @overload
+    def step(function: WithoutInput[Awaitable[R]], /) -> Step[Any, R]: ...
+    @overload
+    def step(function: WithoutInput[R], /) -> Step[Any, R]: ...
+    @overload
+    def step(function: WithInput[T, Awaitable[R]], /) -> Step[T, R]: ...
+    @overload
+    def step(function: WithInput[T, R], /) -> Step[T, R]: ...
+    @overload
+    def step(function: KeywordContext[T, Awaitable[R]], /) -> Step[T, R]: ...
+    @overload
+    def step(function: KeywordContext[T, R], /) -> Step[T, R]: ...
+    @overload
+    def step(function: Callable[[], Awaitable[R]], /) -> Step[Any, R]: ...
+    @overload
+    def step(function: Callable[[], R], /) -> Step[Any, R]: ...
+    @overload
+    def step(
+        *,
+        id: str = ...,
+        description: str = ...,
+        resume: Any = ...,
+        suspend: Any = ...,
+        retry: Retry | int | None = ...,
+        timeout: float | None = ...,
+    ) -> StepDecorator: ...
+
+
 def step(
     function: Callable[..., Any] | None = None,
     /,

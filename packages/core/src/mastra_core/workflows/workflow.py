@@ -5,21 +5,29 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import functools
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Literal
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Generic, Literal, overload
 
 from mastra_core.errors import ConfigError
 from mastra_core.schema import schema_of
-from mastra_core.workflows.function import Function, function_of
+from mastra_core.workflows.function import function_of
 from mastra_core.workflows.nodes import Branch, ForEach, Loop, Node, Parallel, Single, Sleep
 from mastra_core.workflows.retry import Retry, as_retry
-from mastra_core.workflows.step import Step, check_id
+from mastra_core.workflows.step import In, Out, Step, check_id
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from mastra_core.agents.protocol import AgentLike
+    from mastra_core.workflows import signatures as typed
+    from mastra_core.workflows.agent_step import Text
+    from mastra_core.workflows.signatures import Condition, New, Repeated, T
 
 __all__ = ("Workflow",)
 
 
 @dataclasses.dataclass(frozen=True)
-class Workflow:
+class Workflow(Generic[In, Out]):
     """A workflow; every method gives a new one, so a common beginning can be shared.
 
     Wherever a step goes, a typed function, an agent, a tool or another workflow goes too.
@@ -42,6 +50,22 @@ class Workflow:
     retry: Retry | int | None = None
     timeout: float | None = None
 
+    if TYPE_CHECKING:  # without an input type, the first step decides
+
+        @overload
+        def __init__(
+            self: Workflow[Any, typed.NoSteps], id: str, **options: Unpack[typed.WorkflowOptions]
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: Workflow[T, T], id: str, input: type[T], **options: Unpack[typed.WorkflowOptions]
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: Workflow[Any, Any], id: str, input: Any, **options: Unpack[typed.WorkflowOptions]
+        ) -> None: ...
+        def __init__(self, *args: Any, **kwargs: Any) -> None: ...
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "retry", as_retry(self.retry))
         if self.timeout is not None and not self.timeout > 0:
@@ -49,15 +73,44 @@ class Workflow:
                 f"Workflow {self.id!r} has a timeout of {self.timeout!r}.", "Use seconds above 0."
             )
 
-    def then(self, next_: Any, /) -> Workflow:
+    if TYPE_CHECKING:  # the last overloads compare JSON kinds only
+
+        @overload
+        def then(self, next_: AgentLike, /) -> Workflow[In, Text]: ...
+        @overload
+        def then(self, next_: Callable[..., Awaitable[New]], /) -> Workflow[In, New]: ...
+        @overload
+        def then(self, next_: Callable[..., New], /) -> Workflow[In, New]: ...
+        @overload
+        def then(self, next_: typed.Following[Out, New], /) -> Workflow[In, New]: ...
+        @overload
+        def then(
+            self: Workflow[Any, typed.NoSteps], next_: typed.Following[T, New], /
+        ) -> Workflow[T, New]: ...
+        @overload
+        def then(self, next_: typed.Following[None, New], /) -> Workflow[In, New]: ...
+        @overload
+        def then(
+            self: Workflow[In, typed.JsonObject], next_: typed.Following[typed.AnyObject, New], /
+        ) -> Workflow[In, New]: ...
+        @overload
+        def then(
+            self: Workflow[In, typed.JsonArray], next_: typed.Following[typed.AnyArray, New], /
+        ) -> Workflow[In, New]: ...
+        @overload
+        def then(
+            self: Workflow[In, typed.JsonText], next_: typed.Following[typed.AnyText, New], /
+        ) -> Workflow[In, New]: ...
+
+    def then(self, next_: Any, /) -> Workflow[Any, Any]:
         """Execute a step on the output of what went before."""
         return self._with(Single(_as_step(next_)))
 
-    def parallel(self, *steps: Any) -> Workflow:
+    def parallel(self, *steps: Any) -> Workflow[In, dict[str, Any]]:
         """Execute steps side by side; takes them one by one or as a list."""
         return self._with(Parallel(tuple(map(_as_step, _flat(steps)))))
 
-    def branch(self, *branches: Any) -> Workflow:
+    def branch(self, *branches: tuple[Condition, Any] | list[Any]) -> Workflow[In, dict[str, Any]]:
         """Execute each step whose condition holds: ``(condition, step)`` pairs.
 
         A condition is a function, sync or async, of the output of what went before, of a
@@ -69,26 +122,37 @@ class Workflow:
                 f"A branch of workflow {self.id!r} is not a pair.", "Write (condition, step)."
             )
         conditions, steps = zip(*pairs, strict=True) if pairs else ((), ())
-        return self._with(Branch(tuple(map(_function, conditions)), tuple(map(_as_step, steps))))
+        return self._with(Branch(tuple(map(function_of, conditions)), tuple(map(_as_step, steps))))
 
-    def foreach(self, each: Any, /, *, concurrency: int = 1) -> Workflow:
+    def foreach(self, each: Repeated[New], /, *, concurrency: int = 1) -> Workflow[In, list[New]]:
         """Execute a step for each item of the list that came before; gives the list of outputs.
 
         :param concurrency: how many items at a time.
         """
-        if not _is_number(concurrency, int, least=1):
-            raise ConfigError(f"The concurrency is {concurrency!r}.", "Use a number from 1 up.")
         return self._with(ForEach(_as_step(each), concurrency))
 
-    def dowhile(self, body: Any, condition: Callable[..., Any], /) -> Workflow:
+    def dowhile(self, body: Repeated[New], condition: Condition, /) -> Workflow[In, New]:
         """Execute a step, and again on its own output while the condition holds for that."""
-        return self._with(Loop(_as_step(body), _function(condition), until=False))
+        return self._with(Loop(_as_step(body), function_of(condition), until=False))
 
-    def dountil(self, body: Any, condition: Callable[..., Any], /) -> Workflow:
+    def dountil(self, body: Repeated[New], condition: Condition, /) -> Workflow[In, New]:
         """Execute a step, and again on its own output until the condition holds for that."""
-        return self._with(Loop(_as_step(body), _function(condition), until=True))
+        return self._with(Loop(_as_step(body), function_of(condition), until=True))
 
-    def map(self, mapping: Callable[..., Any] | Mapping[str, Any], /, *, id: str = "") -> Workflow:
+    if TYPE_CHECKING:
+
+        @overload
+        def map(
+            self, mapping: Mapping[str, typed.Source], /, *, id: str = ""
+        ) -> Workflow[In, dict[str, Any]]: ...
+        @overload
+        def map(self, mapping: typed.AsyncMapper[New], /, *, id: str = "") -> Workflow[In, New]: ...
+        @overload
+        def map(self, mapping: typed.Mapper[New], /, *, id: str = "") -> Workflow[In, New]: ...
+        @overload
+        def map(self, mapping: typed.AnyMapper, /, *, id: str = "") -> Workflow[In, Any]: ...
+
+    def map(self, mapping: typed.AnyMapper, /, *, id: str = "") -> Workflow[In, Any]:
         """Make the next input: by a function of the output before, or field by field.
 
         :param mapping: a function as for ``branch``; or for each field a step (its output), a
@@ -101,25 +165,18 @@ class Workflow:
 
         return self._with(Single(mapping_step(mapping, id or self._next("mapping"))))
 
-    def sleep(self, duration: float | Callable[..., Any], /, *, id: str = "") -> Workflow:
+    def sleep(self, duration: float | Condition, /, *, id: str = "") -> Workflow[In, Out]:
         """Wait for some seconds, or as many as a function says; the output goes on as it is."""
         name = id or self._next("sleep")
         if callable(duration):
-            return self._with(Sleep(name, asks=_function(duration)))
-        if not _is_number(duration, int | float, least=0):
-            raise ConfigError(f"The sleep {name!r} lasts {duration!r}.", "Use seconds from 0 up.")
+            return self._with(Sleep(name, asks=function_of(duration)))
         return self._with(Sleep(name, duration=duration))
 
-    def sleep_until(self, moment: dt.datetime | Callable[..., Any], /, *, id: str = "") -> Workflow:
+    def sleep_until(self, moment: dt.datetime | Condition, /, *, id: str = "") -> Workflow[In, Out]:
         """Wait until a moment with a time zone, or the one that a function says."""
         name = id or self._next("sleep")
         if callable(moment):
-            return self._with(Sleep(name, asks=_function(moment), until=True))
-        if not _is_moment(moment):
-            raise ConfigError(
-                f"The sleep {name!r} lasts until {moment!r}.",
-                "Pass a datetime with a time zone: datetime.now(UTC) + timedelta(hours=1).",
-            )
+            return self._with(Sleep(name, asks=function_of(moment), until=True))
         return self._with(Sleep(name, moment=moment, until=True))
 
     def steps(self) -> Iterator[Step[Any, Any]]:
@@ -132,7 +189,10 @@ class Workflow:
 
         :raises KeyError: when there is none.
         """
-        return next((item for item in self.steps() if item.id == id), None) or _missing(id)
+        for item in self.steps():
+            if item.id == id:
+                return item
+        raise KeyError(id)
 
     @functools.cached_property
     def input_type(self) -> Any:
@@ -181,14 +241,12 @@ class Workflow:
     def draw(self, form: Literal["mermaid", "svg"] = "mermaid") -> str:
         """The order of the steps as a Mermaid flowchart or an SVG picture."""
         if form == "svg":
-            from mastra_core.workflows.svg import svg
+            from mastra_core.workflows.svg import svg as render
+        else:
+            from mastra_core.workflows.mermaid import mermaid as render
+        return render(self)
 
-            return svg(self)
-        from mastra_core.workflows.mermaid import mermaid
-
-        return mermaid(self)
-
-    def _with(self, node: Node) -> Workflow:
+    def _with(self, node: Node) -> Workflow[In, Any]:
         from mastra_core.workflows.types import check_next
 
         if not node.steps and not isinstance(node, Sleep):
@@ -228,28 +286,9 @@ def _as_step(value: Any) -> Step[Any, Any]:
     return as_step(value)
 
 
-def _function(value: Any) -> Function:
-    if not callable(value):
-        raise ConfigError(f"{value!r} is not a function.", "Pass a function of the last output.")
-    return function_of(value)
-
-
-def _is_number(value: object, kind: Any, *, least: float) -> bool:
-    return isinstance(value, kind) and not isinstance(value, bool) and value >= least
-
-
-def _is_moment(value: object) -> bool:
-    return isinstance(value, dt.datetime) and value.tzinfo is not None
-
-
 def _flat(items: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(items[0]) if len(items) == 1 and isinstance(items[0], list) else items
 
 
 def _schema(type_: Any) -> dict[str, Any] | None:
-    schema = None if type_ is Any else schema_of(type_)
-    return schema or None
-
-
-def _missing(id_: str) -> Step[Any, Any]:
-    raise KeyError(id_)
+    return (None if type_ is Any else schema_of(type_)) or None
