@@ -5,14 +5,24 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol, overload
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, overload
 
 from mastra_core.errors import ConfigError, Conflict
 from mastra_core.schema import dump, hints_of, parameters_type, schema_of, validate
 from mastra_core.telemetry import active, note, span
 
 if TYPE_CHECKING:
+    from typing_extensions import ParamSpec, TypeVar
+
     from mastra_core.agents.events import Usage
+
+    P = ParamSpec("P", default=...)
+    R_co = TypeVar("R_co", covariant=True, default=Any)
+else:  # Python 3.11 knows no defaults of type variables
+    from typing import ParamSpec, TypeVar
+
+    P = ParamSpec("P")
+    R_co = TypeVar("R_co", covariant=True)
 
 __all__ = (
     "Tool",
@@ -77,7 +87,7 @@ class ToolContext:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Tool:
+class Tool(Generic[P, R_co]):
     """Something an agent, or an HTTP caller, can do.
 
     :param id: the name a model calls it by.
@@ -90,7 +100,7 @@ class Tool:
 
     id: str
     description: str
-    function: Callable[..., Any]
+    function: Callable[P, R_co]
     input: Any
     output: Any = Any
     requires_approval: bool | Callable[..., Any] = False
@@ -106,7 +116,7 @@ class Tool:
         """JSON Schema of the result, or ``None`` where the function does not say."""
         return None if self.output is Any else schema_of(self.output)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """The function itself, so that a decorated function stays one."""
         return self.function(*args, **kwargs)
 
@@ -145,11 +155,12 @@ class Tool:
             return output
 
     async def _called(self, given: dict[str, Any]) -> Any:
-        if inspect.iscoroutinefunction(self.function):
-            return dump(await self.function(**given))
+        function: Callable[..., Any] = self.function
+        if inspect.iscoroutinefunction(function):
+            return dump(await function(**given))
         import asyncio
 
-        return dump(await asyncio.to_thread(self.function, **given))
+        return dump(await asyncio.to_thread(function, **given))
 
     async def execute(self, data: Any, context: ToolContext | None = None) -> Any:
         """Check ``data`` and call the function; gives JSON builtins.
@@ -160,14 +171,14 @@ class Tool:
 
 
 @overload
-def tool(function: Callable[..., Any], /) -> Tool: ...
+def tool(function: Callable[P, R_co], /) -> Tool[P, R_co]: ...
 @overload
 def tool(
     *,
     id: str = ...,
     description: str = ...,
     requires_approval: bool | Callable[..., Any] = ...,
-) -> Callable[[Callable[..., Any]], Tool]: ...
+) -> Callable[[Callable[P, R_co]], Tool[P, R_co]]: ...
 def tool(
     function: Callable[..., Any] | None = None,
     /,
