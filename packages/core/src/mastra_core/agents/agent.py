@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mastra_core.agents.adapt import as_agent
@@ -18,6 +18,9 @@ from mastra_core.schema import schema_of
 from mastra_core.tools import Tool, Toolbox, as_tool, is_toolbox
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
+    from mastra_core.agents.options import RunOptions
     from mastra_core.memory.memory import Memory
 
 __all__ = ("Agent",)
@@ -104,7 +107,9 @@ class Agent:
             variables=variables_of(provider) if isinstance(first, str) else (),
         )
 
-    async def generate(self, input: AgentInput | str, /, **wishes: Any) -> AgentOutput:
+    async def generate(
+        self, input: AgentInput | str, /, **wishes: Unpack[RunOptions]
+    ) -> AgentOutput:
         """Run to the end.
 
         :param input: the whole input, or the user's words.
@@ -115,7 +120,9 @@ class Agent:
         """
         return await self._loaded().generate(AgentInput.of(input, wishes))
 
-    def stream(self, input: AgentInput | str, /, **wishes: Any) -> AsyncIterator[AgentEvent]:
+    def stream(
+        self, input: AgentInput | str, /, **wishes: Unpack[RunOptions]
+    ) -> AsyncGenerator[AgentEvent, None]:
         """Run, giving the events as they happen; a broken run ends in ``Failure``.
 
         Closing the stream stops the run, and with it the call to the model.
@@ -124,7 +131,7 @@ class Agent:
         :param wishes: fields of ``AgentInput`` in the place of its own (``max_steps=3``).
         :raises ConfigError: on the first run, when the extra ``agents`` is not installed.
         """
-        return self._loaded().stream(AgentInput.of(input, wishes))
+        return self._loaded().stream(AgentInput.of(input, wishes))  # type: ignore[return-value]  # a generator here
 
     def shorten_history(self, history: bytes, turns: int) -> bytes:
         """The last ``turns`` turns of a ``Finish.history``; empty where that cannot be."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any
 
 from mastra_core.agents.events import AgentEvent, Failure, Finish, Start, StepFinish, TextDelta
@@ -45,7 +45,7 @@ class FunctionAgent:
         """Run to the end."""
         return await collect(self.stream(input))
 
-    async def stream(self, input: AgentInput, /) -> AsyncIterator[AgentEvent]:
+    async def stream(self, input: AgentInput, /) -> AsyncGenerator[AgentEvent, None]:
         """Run, giving the events as they happen."""
         yield Start()
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -172,7 +173,7 @@ class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
     limits: Limits | None = None
 
     @classmethod
-    def of(cls, input: AgentInput | str, wishes: dict[str, Any]) -> AgentInput:
+    def of(cls, input: AgentInput | str, wishes: Mapping[str, Any]) -> AgentInput:
         """``input``, or the user's words, with ``wishes`` for fields of it."""
         if isinstance(input, str):
             return cls(messages=(Message.user(input),), **wishes)
