@@ -1,6 +1,6 @@
-"""The types of what steps and workflows are made of, for type checkers.
+"""Types of the arguments of ``step``, ``as_step`` and ``Workflow``, for type checkers only.
 
-Nothing imports this module at run time, so it costs an application nothing.
+No module imports this one at run time.
 """
 
 from __future__ import annotations
@@ -32,8 +32,10 @@ else:
     New = TypeVar("New")
 
 __all__ = (
+    "AnyArray",
     "AnyMapper",
-    "Array",
+    "AnyObject",
+    "AnyText",
     "AsyncMapper",
     "Condition",
     "Following",
@@ -44,14 +46,12 @@ __all__ = (
     "Mapper",
     "New",
     "NoSteps",
-    "Object",
     "R",
     "Repeated",
     "Source",
     "StepDecorator",
     "StepOptions",
     "T",
-    "Text",
     "WithInput",
     "WithoutInput",
     "WorkflowOptions",
@@ -70,7 +70,7 @@ class KeywordContext(Protocol[T_contra, R_co]):
         """Call the function."""
 
 
-# A function whose input is Any fits both; WithoutInput is tried first.
+# A function whose input has the type Any fits both. WithoutInput is tried first.
 WithoutInput: TypeAlias = Callable[[StepContext], R] | Callable[[StepContext, StepContext], R]
 WithInput: TypeAlias = (
     Callable[[T], R] | Callable[[T, StepContext], R] | Callable[[StepContext, T], R]
@@ -141,19 +141,19 @@ class _PydanticModel(Protocol):
 
 
 class _Sequence(Protocol):
-    """A list or tuple, but no text: that contains text only."""
+    """A list or tuple; not a string, whose ``__contains__`` takes strings only."""
 
     def __contains__(self, item: object, /) -> bool: ...
     def __getitem__(self, index: int, /) -> Any: ...
 
 
-# Values travel as JSON: a step may take another type than the one before it returns, as long as
-# both have the same JSON kind. Whether their fields and items agree is checked at run time.
+# Steps pass values as JSON, so a step may take another type than the one before it returns, if both
+# types have the same JSON kind. Fields and items are compared when the workflow is described.
 JsonObject: TypeAlias = Mapping[Any, Any] | _Dataclass | msgspec.Struct | _PydanticModel
 JsonArray: TypeAlias = _Sequence | AbstractSet[Any]
 JsonText: TypeAlias = (
     str | bytes | dt.date | dt.time | dt.timedelta | decimal.Decimal | enum.Enum | uuid.UUID
 )
-Object = TypeVar("Object", bound=JsonObject)
-Array = TypeVar("Array", bound=JsonArray)
-Text = TypeVar("Text", bound=JsonText)
+AnyObject = TypeVar("AnyObject", bound=JsonObject)
+AnyArray = TypeVar("AnyArray", bound=JsonArray)
+AnyText = TypeVar("AnyText", bound=JsonText)

@@ -50,7 +50,7 @@ class Workflow(Generic[In, Out]):
     retry: Retry | int | None = None
     timeout: float | None = None
 
-    if TYPE_CHECKING:  # the first step decides on the types, where no input type is given
+    if TYPE_CHECKING:  # without an input type, the first step decides
 
         @overload
         def __init__(
@@ -73,7 +73,7 @@ class Workflow(Generic[In, Out]):
                 f"Workflow {self.id!r} has a timeout of {self.timeout!r}.", "Use seconds above 0."
             )
 
-    if TYPE_CHECKING:  # the last overloads compare no more than the kinds of JSON values
+    if TYPE_CHECKING:  # the last overloads compare JSON kinds only
 
         @overload
         def then(self, next_: AgentLike, /) -> Workflow[In, Text]: ...
@@ -91,15 +91,15 @@ class Workflow(Generic[In, Out]):
         def then(self, next_: typed.Following[None, New], /) -> Workflow[In, New]: ...
         @overload
         def then(
-            self: Workflow[In, typed.JsonObject], next_: typed.Following[typed.Object, New], /
+            self: Workflow[In, typed.JsonObject], next_: typed.Following[typed.AnyObject, New], /
         ) -> Workflow[In, New]: ...
         @overload
         def then(
-            self: Workflow[In, typed.JsonArray], next_: typed.Following[typed.Array, New], /
+            self: Workflow[In, typed.JsonArray], next_: typed.Following[typed.AnyArray, New], /
         ) -> Workflow[In, New]: ...
         @overload
         def then(
-            self: Workflow[In, typed.JsonText], next_: typed.Following[typed.Text, New], /
+            self: Workflow[In, typed.JsonText], next_: typed.Following[typed.AnyText, New], /
         ) -> Workflow[In, New]: ...
 
     def then(self, next_: Any, /) -> Workflow[Any, Any]:
