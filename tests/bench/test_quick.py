@@ -98,8 +98,8 @@ def test_pack_others(tmp_path):
 
 
 @pytest.mark.slow
-def test_vercel(tmp_path, python_of):
-    python_of("3.12")
+def test_vercel(tmp_path, find_python):
+    find_python("3.12")
     samples, printed = run_script("vercel.py", tmp_path, "--only", "plain")
     rows = ["first", "unchanged", "changed", "size", "files", "upload", "more", "single"]
     rows += ["started", "health"]

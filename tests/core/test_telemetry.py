@@ -3,13 +3,13 @@ import platform
 import socket
 import subprocess
 import sys
-import time
 
 import pytest
 
 from mastra_core import Telemetry
 from mastra_core.errors import ConfigError
 from mastra_core.telemetry import active, span
+from tests.ports import wait_for_port
 
 APP = """
 import asyncio, io, json, sys
@@ -120,15 +120,12 @@ def receiver():
         stderr=subprocess.STDOUT,
         text=True,
     )
-    for _ in range(200):
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            break
-        except OSError:
-            time.sleep(0.05)
-    yield port, process
-    process.kill()
-    process.communicate()
+    try:
+        wait_for_port(port, process)
+        yield port, process
+    finally:
+        process.kill()
+        process.communicate()
 
 
 @pytest.mark.slow

@@ -13,16 +13,16 @@ INDEX = "src/mastra/index.py"
 @pytest.fixture
 def start(tmp_path):
     """Start a registry: `start(auth="...")`."""
-    running = []
+    registries = []
 
-    def make(**options):
-        directory = tmp_path / f"registry{len(running)}"
+    def start_registry(**options):
+        directory = tmp_path / f"registry{len(registries)}"
         directory.mkdir()
-        running.append(Registry(directory, **options))
-        return running[-1].start()
+        registries.append(Registry(directory, **options))
+        return registries[-1].start()
 
-    yield make
-    for registry in running:
+    yield start_registry
+    for registry in registries:
         registry.kill()
 
 
@@ -34,9 +34,9 @@ def registry(start):
 @pytest.fixture
 def proxy(registry):
     """In front of the registry: what tests deploy to, so that they see what was sent."""
-    made = Proxy(registry)
-    yield made
-    made.stop()
+    server = Proxy(registry)
+    yield server
+    server.stop()
 
 
 @pytest.fixture
@@ -45,18 +45,18 @@ def oci(mastra, tmp_path):
     login = tmp_path / "docker"
     login.mkdir()
 
-    def at(host, *settings, base="scratch+python", **known):
-        fixed = [f"-simage={host}/team/app", f"-sbase={base}", *settings]
+    def make_runner(host, *settings, base="scratch+python", **variables):
+        options = [f"-simage={host}/team/app", f"-sbase={base}", *settings]
 
         def run(verb, *arguments, cwd=None, **environment):
-            values = {"DOCKER_CONFIG": str(login), **known, **environment}
+            values = {"DOCKER_CONFIG": str(login), **variables, **environment}
             # What takes an id has the target as an option.
             target = ["--target", "oci"] if verb in ("promote", "rollback") else ["oci"]
-            return mastra(verb, *target, *fixed, *arguments, cwd=cwd or tmp_path, **values)
+            return mastra(verb, *target, *options, *arguments, cwd=cwd or tmp_path, **values)
 
         return run
 
-    return at
+    return make_runner
 
 
 @pytest.fixture(scope="session")

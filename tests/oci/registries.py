@@ -19,18 +19,18 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 
-def program(name):
+def find_program(name):
     """Its path; CI has to have it."""
-    found = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
-    if found is None:
+    path = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
+    if path is None:
         message = f"{name} is not installed"
         if os.environ.get("CI"):
             pytest.fail(message)
         pytest.skip(message)
-    return found
+    return path
 
 
-def free_port():
+def find_free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
@@ -40,7 +40,7 @@ class Registry:
     """One docker-registry on loopback; its files outlive a restart."""
 
     def __init__(self, directory, auth="", root=None):
-        self.port = free_port()
+        self.port = find_free_port()
         self.host = f"127.0.0.1:{self.port}"
         self.root = root or directory / "store"
         self.config = directory / "registry.yml"
@@ -56,7 +56,7 @@ class Registry:
     def start(self):
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [program("docker-registry"), "serve", str(self.config)], stdout=log, stderr=log
+                [find_program("docker-registry"), "serve", str(self.config)], stdout=log, stderr=log
             )
         until = time.monotonic() + 20
         while time.monotonic() < until:
@@ -72,7 +72,7 @@ class Registry:
             self.process.kill()
             self.process.wait()
 
-    def blobs(self):
+    def list_blobs(self):
         return {path.parent.name for path in self.root.glob("docker/registry/v2/blobs/*/*/*/data")}
 
 
@@ -83,14 +83,14 @@ class Proxy(ThreadingHTTPServer):
     request_queue_size = 64
 
     def __init__(self, registry):
-        super().__init__(("127.0.0.1", 0), _Passing)
+        super().__init__(("127.0.0.1", 0), _ProxyHandler)
         self.registry = registry
         self.host = f"127.0.0.1:{self.server_address[1]}"
         self.requests = []
         self.lock = threading.Lock()
-        self.refusing = ""
+        self.rejection = ""
         # Whether a request breaks off: before it arrives, or ("arrives") before it is answered.
-        self.broken = lambda method, path, number: False
+        self.should_break = lambda method, path, number: False
         self.thread = threading.Thread(target=self.serve_forever, daemon=True)
         self.thread.start()
 
@@ -99,39 +99,39 @@ class Proxy(ThreadingHTTPServer):
         self.server_close()
         self.thread.join()
 
-    def sent(self):
+    def count_blob_bytes(self):
         """Bytes of blobs that came in."""
         return sum(size for method, path, size in self.requests if "/blobs/" in path)
 
-    def asked(self, method):
-        return [path for asked, path, _ in self.requests if asked == method]
+    def list_paths(self, method):
+        return [path for requested, path, _ in self.requests if requested == method]
 
     def handle_error(self, request, client_address):
         """Who breaks off is no news."""
 
 
-class _Passing(BaseHTTPRequestHandler):
+class _ProxyHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
-    def _pass(self):
+    def _handle(self):
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
         with self.server.lock:
             self.server.requests.append((self.command, self.path, len(body)))
             number = len(self.server.requests)
-        broken = self.server.broken(self.command, self.path, number)
-        if broken == "arrives":
-            self._behind(body)
-        if broken:
+        breaks = self.server.should_break(self.command, self.path, number)
+        if breaks == "arrives":
+            self._send_upstream(body)
+        if breaks:
             return self._break_off()
-        if self.server.refusing and self.command not in ("GET", "HEAD"):
-            return self._refuse(self.server.refusing)
+        if self.server.rejection and self.command not in ("GET", "HEAD"):
+            return self._reject(self.server.rejection)
         try:
-            return self._answer(body)
+            return self._forward(body)
         except OSError:  # the registry is away: so are we
             return self._break_off()
 
-    def _refuse(self, words):
-        content = json.dumps({"errors": [{"code": "DENIED", "message": words}]}).encode()
+    def _reject(self, message):
+        content = json.dumps({"errors": [{"code": "DENIED", "message": message}]}).encode()
         self.send_response_only(400)
         self.send_header("content-length", str(len(content)))
         self.end_headers()
@@ -141,20 +141,20 @@ class _Passing(BaseHTTPRequestHandler):
         self.close_connection = True
         self.connection.shutdown(socket.SHUT_RDWR)
 
-    def _behind(self, body):
-        behind = http.client.HTTPConnection(self.server.registry.host, timeout=30)
-        with contextlib.closing(behind):
-            behind.request(self.command, self.path, body=body, headers=dict(self.headers))
-            answer = behind.getresponse()
-            return answer, answer.read()
+    def _send_upstream(self, body):
+        upstream = http.client.HTTPConnection(self.server.registry.host, timeout=30)
+        with contextlib.closing(upstream):
+            upstream.request(self.command, self.path, body=body, headers=dict(self.headers))
+            response = upstream.getresponse()
+            return response, response.read()
 
-    def _answer(self, body):
-        answer, content = self._behind(body)
-        self.send_response_only(answer.status)
-        for name, value in answer.getheaders():
+    def _forward(self, body):
+        response, content = self._send_upstream(body)
+        self.send_response_only(response.status)
+        for name, value in response.getheaders():
             if name.lower() not in ("transfer-encoding", "connection"):
                 self.send_header(name, value)
-        if not answer.getheader("content-length"):
+        if not response.getheader("content-length"):
             self.send_header("content-length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
@@ -162,14 +162,14 @@ class _Passing(BaseHTTPRequestHandler):
     def __getattr__(self, name):
         """Every method is passed on alike."""
         if name.startswith("do_"):
-            return self._pass
+            return self._handle
         raise AttributeError(name)
 
     def log_message(self, *_):
         pass
 
 
-class Tokens(ThreadingHTTPServer):
+class TokenServer(ThreadingHTTPServer):
     """A token server: gives what is asked for to who has the password, signed by openssl.
 
     Tokens are good for `seconds`; `given` has every scope that was granted.
@@ -178,9 +178,9 @@ class Tokens(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, directory, user, password, seconds=60):
-        super().__init__(("127.0.0.1", 0), _Giving)
+        super().__init__(("127.0.0.1", 0), _TokenHandler)
         self.key, self.cert = directory / "key.pem", directory / "cert.pem"
-        openssl = program("openssl")
+        openssl = find_program("openssl")
         subprocess.run(
             [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=tokens"]
             + ["-days", "2", "-keyout", self.key, "-out", self.cert],
@@ -189,12 +189,12 @@ class Tokens(ThreadingHTTPServer):
         )
         pair = base64.b64encode(f"{user}:{password}".encode()).decode()
         self.basic, self.refresh, self.seconds = f"Basic {pair}", "refresh-4711", seconds
-        self.given = []
+        self.granted_scopes = []
         self.thread = threading.Thread(target=self.serve_forever, daemon=True)
         self.thread.start()
 
     @property
-    def auth(self):
+    def registry_config(self):
         """For the registry's configuration."""
         return (
             f"  token:\n    realm: http://127.0.0.1:{self.server_address[1]}/token?from=test\n"
@@ -206,56 +206,56 @@ class Tokens(ThreadingHTTPServer):
         self.server_close()
         self.thread.join()
 
-    def token(self, scopes):
+    def make_token(self, scopes):
         der = subprocess.run(
-            [program("openssl"), "x509", "-in", self.cert, "-outform", "DER"],
+            [find_program("openssl"), "x509", "-in", self.cert, "-outform", "DER"],
             check=True,
             capture_output=True,
         ).stdout
         now = int(time.time())
         access = []
         for scope in scopes:
-            kind, name, actions = scope.split(":")
-            access.append({"type": kind, "name": name, "actions": actions.split(",")})
-        head = {"typ": "JWT", "alg": "RS256", "x5c": [base64.b64encode(der).decode()]}
+            resource_type, name, actions = scope.split(":")
+            access.append({"type": resource_type, "name": name, "actions": actions.split(",")})
+        header = {"typ": "JWT", "alg": "RS256", "x5c": [base64.b64encode(der).decode()]}
         claims = {"iss": "tests", "sub": "user", "aud": "registry", "jti": str(now)}
         claims |= {"nbf": now - 5, "iat": now, "exp": now + self.seconds, "access": access}
-        text = b".".join(_url64(json.dumps(part).encode()) for part in (head, claims))
+        text = b".".join(_encode_base64url(json.dumps(part).encode()) for part in (header, claims))
         done = subprocess.run(
-            [program("openssl"), "dgst", "-sha256", "-sign", self.key],
+            [find_program("openssl"), "dgst", "-sha256", "-sign", self.key],
             input=text,
             check=True,
             capture_output=True,
         )
-        return (text + b"." + _url64(done.stdout)).decode()
+        return (text + b"." + _encode_base64url(done.stdout)).decode()
 
 
-def _url64(content):
+def _encode_base64url(content):
     return base64.urlsafe_b64encode(content).rstrip(b"=")
 
 
-class _Giving(BaseHTTPRequestHandler):
+class _TokenHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
         query = parse_qs(urlsplit(self.path).query)
         assert query["from"] == ["test"] and query["service"] == ["registry"]
-        self._give(self.headers.get("authorization") == self.server.basic, query["scope"])
+        self._send_token(self.headers.get("authorization") == self.server.basic, query["scope"])
 
     def do_POST(self):
         size = int(self.headers["content-length"])
         form = parse_qs(self.rfile.read(size).decode())
-        good = form["grant_type"] == ["refresh_token"]
-        good = good and form["refresh_token"] == [self.server.refresh]
-        self._give(good, form["scope"][0].split())
+        is_valid = form["grant_type"] == ["refresh_token"]
+        is_valid = is_valid and form["refresh_token"] == [self.server.refresh]
+        self._send_token(is_valid, form["scope"][0].split())
 
-    def _give(self, good, scopes):
-        answer = {"errors": [{"code": "UNAUTHORIZED", "message": "no"}]}
-        if good:
-            self.server.given += scopes
-            answer = {"token": self.server.token(scopes), "expires_in": self.server.seconds}
-        content = json.dumps(answer).encode()
-        self.send_response(200 if good else 401)
+    def _send_token(self, is_valid, scopes):
+        body = {"errors": [{"code": "UNAUTHORIZED", "message": "no"}]}
+        if is_valid:
+            self.server.granted_scopes += scopes
+            body = {"token": self.server.make_token(scopes), "expires_in": self.server.seconds}
+        content = json.dumps(body).encode()
+        self.send_response(200 if is_valid else 401)
         self.send_header("content-length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
@@ -264,31 +264,37 @@ class _Giving(BaseHTTPRequestHandler):
         pass
 
 
-def htpasswd(directory, user, password):
+def make_htpasswd(directory, user, password):
     """The part of a registry's configuration for a file of users."""
     file = directory / "htpasswd"
     done = subprocess.run(
-        [program("htpasswd"), "-Bbn", user, password], check=True, capture_output=True
+        [find_program("htpasswd"), "-Bbn", user, password], check=True, capture_output=True
     )
     file.write_bytes(done.stdout)
     return f"  htpasswd:\n    realm: tests\n    path: {file}\n"
 
 
-def skopeo(*arguments):
+def run_skopeo(*arguments):
     """Its output."""
     done = subprocess.run(
-        [program("skopeo"), *map(str, arguments)], capture_output=True, text=True, check=False
+        [find_program("skopeo"), *map(str, arguments)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-def unpacked(reference, directory):
+def unpack_image(reference, directory):
     """The root file system of an image, by skopeo and umoci."""
     layout = Path(directory) / "layout"
-    skopeo("copy", "--src-tls-verify=false", f"docker://{reference}", f"oci:{layout}:app")
+    run_skopeo("copy", "--src-tls-verify=false", f"docker://{reference}", f"oci:{layout}:app")
     subprocess.run(
-        [program("umoci"), "unpack", "--image", f"{layout}:app", str(Path(directory) / "bundle")],
+        [
+            find_program("umoci"),
+            "unpack",
+            "--image",
+            f"{layout}:app",
+            str(Path(directory) / "bundle"),
+        ],
         check=True,
         capture_output=True,
     )

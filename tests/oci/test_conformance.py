@@ -17,7 +17,7 @@ from mastra_deployer.testing import DeployerSuite
 from mastra_deployer.testing.fake_platform import Live
 from mastra_deployer_oci import hooks
 from tests.oci.base_images import push_base
-from tests.oci.registries import Proxy, Registry, htpasswd
+from tests.oci.registries import Proxy, Registry, make_htpasswd
 
 pytestmark = pytest.mark.slow
 
@@ -26,13 +26,13 @@ KINDS = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.i
 TAGS = {"production": "latest", "preview": "preview-local"}
 
 
-class Platform:
+class RegistryPlatform:
     """docker-registry as it comes, with a password, and a base image in it."""
 
     token = PASSWORD
 
     def __init__(self, directory):
-        self.registry = Registry(directory, auth=htpasswd(directory, USER, PASSWORD)).start()
+        self.registry = Registry(directory, auth=make_htpasswd(directory, USER, PASSWORD)).start()
         self.proxy = Proxy(self.registry)
         self.url = f"http://{self.proxy.host}"
         self.client = httpx.Client(
@@ -41,7 +41,7 @@ class Platform:
             headers={"accept": KINDS},
             trust_env=False,
         )
-        self.unpacked = {}
+        self.layer_cache = {}
         both = {"amd64": {}, "arm64": {}}
         push_base(self.registry.host, "base/python", "both", both, auth=(USER, PASSWORD))
 
@@ -54,21 +54,21 @@ class Platform:
         return {"image": "registry.test/team/app", "base": "registry.test/base/python:both"}
 
     def live(self, environment):
-        answer = self.client.get(f"/manifests/{TAGS[environment]}")
-        if answer.status_code == 404:
+        response = self.client.get(f"/manifests/{TAGS[environment]}")
+        if response.status_code == 404:
             return None
-        digest = answer.headers["docker-content-digest"]
-        layers = [item["digest"] for item in answer.json()["layers"][1:]]
+        digest = response.headers["docker-content-digest"]
+        layers = [item["digest"] for item in response.json()["layers"][1:]]
         files = {}
         for layer in layers:
-            if layer not in self.unpacked:
-                self.unpacked[layer] = files_of(self.client.get(f"/blobs/{layer}").content)
-            files |= self.unpacked[layer]
+            if layer not in self.layer_cache:
+                self.layer_cache[layer] = read_layer(self.client.get(f"/blobs/{layer}").content)
+            files |= self.layer_cache[layer]
         return Live(id=f"mastra-{digest[7:19]}", files=files, env={})
 
     def things(self):
-        answer = self.client.get("/tags/list")
-        tags = answer.json().get("tags") or [] if answer.status_code == 200 else []
+        response = self.client.get("/tags/list")
+        tags = response.json().get("tags") or [] if response.status_code == 200 else []
         return [tag for tag in tags if tag.startswith("mastra-")]
 
     def reset(self):
@@ -76,13 +76,13 @@ class Platform:
         shutil.rmtree(self.registry.root / "docker/registry/v2/repositories/team", True)
 
     def heal(self):
-        self.proxy.refusing = ""
+        self.proxy.rejection = ""
 
     def refuse(self, words):
-        self.proxy.refusing = words
+        self.proxy.rejection = words
 
 
-def files_of(layer):
+def read_layer(layer):
     with tarfile.open(fileobj=io.BytesIO(gzip.decompress(layer))) as archive:
         return {item.name: archive.extractfile(item).read() for item in archive if item.isfile()}
 
@@ -102,9 +102,9 @@ class TestOci(DeployerSuite):
         directory.mkdir()
         monkeypatch.setenv("DOCKER_CONFIG", str(directory))
         monkeypatch.setenv("MASTRA_CACHE_DIR", str(directory / "cache"))
-        made = Platform(directory)
-        yield made
-        made.stop()
+        registry_platform = RegistryPlatform(directory)
+        yield registry_platform
+        registry_platform.stop()
 
     @contextlib.contextmanager
     def unhurried(self):
@@ -112,11 +112,11 @@ class TestOci(DeployerSuite):
             yield
 
     def expected(self, bundle):
-        found = {}
+        files = {}
         for layer in json.loads((bundle.directory / "mastra-image.json").read_bytes())["layers"]:
             path = bundle.directory / "blobs/sha256" / layer["digest"][7:]
-            found |= files_of(path.read_bytes())
-        return found
+            files |= read_layer(path.read_bytes())
+        return files
 
     def is_whole(self, live, bundle, env):
         return live.files == self.expected(bundle)

@@ -14,7 +14,7 @@ import pytest
 import uvicorn
 
 from mastra_server import create_app
-from tests.node import modules, told
+from tests.node import install_packages, run_script
 from tests.repository import ROOT
 from tests.server.sample_app import create_sample
 
@@ -86,10 +86,10 @@ def api(server):
 @pytest.fixture(scope="session")
 def node():
     """Run a script of this directory with Node and Mastra's client; return the JSON that it prints."""
-    home = modules(CLIENT)
+    home = install_packages(CLIENT)
 
     def run(script, *arguments):
-        return told(Path(__file__).parent / "clients" / script, home, *arguments)
+        return run_script(Path(__file__).parent / "clients" / script, home, *arguments)
 
     return run
 

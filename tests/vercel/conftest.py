@@ -12,18 +12,18 @@ from tests.vercel.fake import FakeVercel
 @pytest.fixture
 def vercel(tmp_path, python_of):
     """The platform; functions are started when they are first asked."""
-    running = contextlib.ExitStack()
+    stack = contextlib.ExitStack()
 
-    def run(function, environment):
+    def start_function(function, environment):
         version = json.loads((function / ".vc-config.json").read_text())["runtime"]
         python = python_of(version.removeprefix("python"))
-        return running.enter_context(
+        return stack.enter_context(
             FunctionRuntime(function, python, environment, lambda _: None)
         ).port
 
-    fake = FakeVercel(tmp_path / "vercel", runner=run)
-    fake.set_pace(looks=0)  # what takes time is waited for in the suite of promises
-    with running:
+    fake = FakeVercel(tmp_path / "vercel", runner=start_function)
+    fake.set_build_speed(polls=0)  # what takes time is waited for in the suite of promises
+    with stack:
         yield fake
         fake.stop()
 
@@ -33,8 +33,8 @@ def run(vercel, mastra):
     """`mastra` with the credentials of that platform."""
 
     def command(root, *arguments, **environment):
-        known = {"VERCEL_API_URL": vercel.url, "VERCEL_TOKEN": vercel.token, **environment}
-        known = {name: value for name, value in known.items() if value is not None}
-        return mastra(*arguments, cwd=root, **known)
+        variables = {"VERCEL_API_URL": vercel.url, "VERCEL_TOKEN": vercel.token, **environment}
+        variables = {name: value for name, value in variables.items() if value is not None}
+        return mastra(*arguments, cwd=root, **variables)
 
     return command

@@ -7,7 +7,7 @@ from mastra_core.pipeline import MANIFEST
 from mastra_deployer.testing import DeployerSuite
 from mastra_deployer_vercel.bundle.build_output import OUTPUT
 from tests.vercel.fake import FakeVercel
-from tests.vercel.fake.contract import violations
+from tests.vercel.fake.contract.schemas import find_violations
 
 # What Vercel's own command asks and no document describes.
 UNDOCUMENTED = ("observability/events", "/v13/deployments .*'prebuilt'")
@@ -20,18 +20,18 @@ class TestVercel(DeployerSuite):
 
     @pytest.fixture(scope="class")
     @classmethod
-    def sent(cls):
+    def requests(cls):
         """Every request of every promise, checked by the schemas of Vercel's own SDK."""
-        sent = []
-        yield sent
-        assert violations(sent, ignore=UNDOCUMENTED) == []
+        requests = []
+        yield requests
+        assert find_violations(requests, ignore=UNDOCUMENTED) == []
 
     @pytest.fixture
-    def platform(self, tmp_path, sent):
+    def platform(self, tmp_path, recorded_requests):
         fake = FakeVercel(tmp_path / "vercel")
         yield fake
         fake.stop()
-        sent.extend(fake.requests)
+        recorded_requests.extend(fake.requests)
 
     def reads(self, exchange):
         """The log of the past is asked for by POST."""

@@ -15,8 +15,8 @@ from mastra_core.agents import (
     as_agent,
 )
 from mastra_core.errors import AgentFailed, ConfigError, Conflict, InvalidInput
+from tests.core.agents.test_agent_runs import run_both_ways
 from tests.core.scripted_model import Script, build_input, call, list_events, run_agent
-from tests.core.test_agent_runs import run_both_ways
 
 PAY = {"amount": 3}
 

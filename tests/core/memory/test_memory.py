@@ -691,7 +691,7 @@ def test_agents_use_the_storage_of_the_application(storage, run):
         logger=False,
     )
     agent = mastra.get_agent("seen")
-    assert (agent.id, agent.name) == ("seen", "seen")
+    assert (agent.id, agent.name) == ("record", "record")
     assert memory_of(agent) is mastra.memory
     assert memory_of(mastra.get_agent("own")) is own
     assert own.storage is mastra.memory.storage is mastra.storage is storage

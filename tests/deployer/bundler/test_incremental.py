@@ -127,11 +127,11 @@ def test_modified_output_is_rebuilt(built_project, mastra, touch):
     assert not (built_project / ".mastra/more.txt").exists()
 
 
-def test_configuration_and_python_changes_cause_a_build(built_project, mastra, python_of):
+def test_configuration_and_python_changes_cause_a_build(built_project, mastra, find_python):
     pyproject = built_project / "pyproject.toml"
     pyproject.write_text(pyproject.read_text() + '[tool.mastra.env]\noptional = ["X"]\n')
     assert SAME not in mastra("build", cwd=built_project).ok().err
-    other = mastra("build", "--python", python_of("3.12"), cwd=built_project).ok()
+    other = mastra("build", "--python", find_python("3.12"), cwd=built_project).ok()
     assert SAME not in other.err
     assert (
         json.loads((built_project / ".mastra/mastra-bundle.json").read_bytes())["python"] == "3.12"

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.aimock import serving
+from tests.aimock import serve_model
 from tests.sample_projects import write_project
 
 pytestmark = pytest.mark.slow
@@ -39,7 +39,7 @@ FIXTURES = [
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     """The model server; gives its address."""
-    with serving(tmp_path_factory.mktemp("model"), FIXTURES) as url:
+    with serve_model(tmp_path_factory.mktemp("model"), FIXTURES) as url:
         yield url
 
 

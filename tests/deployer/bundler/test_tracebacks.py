@@ -209,8 +209,8 @@ def run_preview(root, directory, **environment):
     log += process.communicate(timeout=30)[1].splitlines(keepends=True)
 
 
-def test_errors_in_a_serverless_function(app, mastra, python_of):
-    python_of("3.12")
+def test_errors_in_a_serverless_function(app, mastra, find_python):
+    find_python("3.12")
     out = app.parent / "function"
     mastra("bundle", "vercel", "--python", "3.12", "-o", out, cwd=app).ok()
     function = out / ".vercel/output/functions/index.func"

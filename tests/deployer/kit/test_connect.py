@@ -14,12 +14,12 @@ import traceback
 
 import httpx
 import pytest
-from kit_server import serve
 
 from mastra_core import Secret
 from mastra_core.errors import ApiError, AuthError, ConfigError, DeployTimeout
 from mastra_deployer.kit import connect
 from mastra_deployer.kit.clock import no_waiting, now
+from tests.deployer.kit.scripted_server import serve
 
 TOKEN = Secret("kit-token-1")
 

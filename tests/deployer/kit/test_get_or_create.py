@@ -1,11 +1,11 @@
 """``get_or_create`` on a platform that loses responses."""
 
 import pytest
-from kit_server import serve
 
 from mastra_core.errors import ApiError, AuthError
 from mastra_deployer.kit import connect, get_or_create
 from mastra_deployer.kit.clock import no_waiting
+from tests.deployer.kit.scripted_server import serve
 
 
 class AppStore:

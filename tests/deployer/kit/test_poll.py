@@ -14,7 +14,7 @@ from mastra_deployer.kit.clock import no_waiting, now
 
 
 @pytest.fixture(autouse=True)
-def skip_waits():
+def virtual_time():
     with no_waiting():
         yield
 

@@ -4,11 +4,11 @@ import datetime as dt
 from email.utils import format_datetime
 
 import pytest
-from kit_server import serve
 
 from mastra_core.errors import ApiError
 from mastra_deployer.kit import connect
 from mastra_deployer.kit.clock import no_waiting, now
+from tests.deployer.kit.scripted_server import serve
 
 # The platform's clock is two hours ahead of this machine's.
 PLATFORM_TIME = dt.datetime.now(dt.UTC).replace(microsecond=0) + dt.timedelta(hours=2)

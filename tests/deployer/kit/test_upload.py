@@ -8,13 +8,13 @@ import time
 from collections import Counter
 
 import pytest
-from kit_server import serve
 
 from mastra_core.errors import ApiError
 from mastra_core.pipeline import Silent
 from mastra_deployer.kit import connect, upload
 from mastra_deployer.kit.adaptive_limiter import AdaptiveLimiter
 from mastra_deployer.kit.clock import no_waiting, now
+from tests.deployer.kit.scripted_server import serve
 
 
 class ProgressRecorder(Silent):

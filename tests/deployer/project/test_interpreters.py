@@ -13,8 +13,8 @@ WEATHER = EXAMPLES / "weather"
 
 
 @pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
-def test_weather_on_each_python(version, tmp_path, mastra, python_of, serve_directory):
-    python = python_of(version)
+def test_weather_on_each_python(version, tmp_path, mastra, find_python, serve_directory):
+    python = find_python(version)
     root = tmp_path / "weather"
     shutil.copytree(WEATHER, root, ignore=shutil.ignore_patterns(".mastra*", "__pycache__"))
     mastra("build", "--python", version, cwd=root).ok()

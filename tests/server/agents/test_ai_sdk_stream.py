@@ -2,17 +2,17 @@
 
 import pytest
 
-from tests.node import modules, told
+from tests.node import install_packages, run_script
 from tests.repository import TESTS
 from tests.server.sample_agents import create_application
 
 
 @pytest.fixture(scope="module")
 def results(serve):
-    home = modules("ai@5.0.60")
+    home = install_packages("ai@5.0.60")
     script = TESTS / "server/clients/ai_sdk.mjs"
     with serve(create_application()) as server:
-        return told(script, home, server.url)
+        return run_script(script, home, server.url)
 
 
 def parts(answer):

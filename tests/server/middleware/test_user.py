@@ -201,6 +201,19 @@ def test_a_replaced_response_is_a_client_that_left(serve, ticking_runs):
         wait_until(lambda: TickingRuns.ended == ["stops", "goes on"])
 
 
+def test_a_replaced_response_leaves_no_task(serve):
+    counts = []
+
+    async def replace_and_count(request, next):
+        counts.append(len(asyncio.all_tasks()))
+        return await replace_response(request, next)
+
+    with serve(server_middleware=[replace_and_count]) as server:
+        for _ in range(4):
+            assert server.http.get("/api/agents").json() == {"replaced": True}
+    assert counts[1:] == counts[:1] * 3
+
+
 def test_a_time_limit_covers_middleware(serve):
     left = []
 

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from tests.node import told
+from tests.node import run_script
 
 HERE = Path(__file__).parent
 RECORDED = HERE / "recorded.json"
@@ -25,7 +25,7 @@ _WIDTH = 110
 
 def run_client(home: Path, url: str) -> dict[str, Any]:
     """Return what the client installed in ``home`` receives from the server at ``url``."""
-    return normalize(told(HERE / "calls.mjs", home, url))
+    return normalize(run_script(HERE / "calls.mjs", home, url))
 
 
 def normalize(value: Any, key: str = "") -> Any:

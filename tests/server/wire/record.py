@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.node import binary, modules
+from tests.node import find_node, install_packages
 from tests.server.wire.driver import CLIENT, HERE, RECORDED, format_json, run_client
 
 ORIGINAL = (
@@ -36,7 +36,9 @@ def serve_original(home: Path) -> Iterator[str]:
     script = home / "original.mjs"
     script.write_text((HERE / script.name).read_text())
     quiet = {"MASTRA_TELEMETRY_DISABLED": "1", "NODE_ENV": "production"}
-    server = subprocess.Popen([binary(), script, str(port)], cwd=home, env={**os.environ, **quiet})
+    server = subprocess.Popen(
+        [find_node(), script, str(port)], cwd=home, env={**os.environ, **quiet}
+    )
     try:
         _wait_until_listening(port)
         yield f"http://127.0.0.1:{port}"
@@ -60,7 +62,7 @@ def _wait_until_listening(port: int) -> None:
 
 
 if __name__ == "__main__":
-    installed = modules(*ORIGINAL)
+    installed = install_packages(*ORIGINAL)
     with serve_original(installed) as address:
         calls = run_client(installed, address)["calls"]
     RECORDED.write_text(format_json(calls) + "\n", encoding="utf-8")

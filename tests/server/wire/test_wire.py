@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.node import modules
+from tests.node import install_packages
 from tests.repository import ROOT
 from tests.server.wire.application import create_application
 from tests.server.wire.compare import find_differences
@@ -22,7 +22,7 @@ CALLS = json.loads(RECORDED.read_text(encoding="utf-8"))
 @pytest.fixture(scope="module")
 def results(serve):
     with serve(create_application(server={"mcp": True})) as server:
-        return run_client(modules(CLIENT), server.url)
+        return run_client(install_packages(CLIENT), server.url)
 
 
 @pytest.fixture(scope="module")

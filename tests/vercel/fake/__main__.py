@@ -6,7 +6,7 @@ import argparse
 import signal
 from pathlib import Path
 
-from tests.vercel.fake.vercel import FakeVercel
+from tests.vercel.fake.server import FakeVercel
 
 
 def main() -> None:

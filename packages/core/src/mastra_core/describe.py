@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mastra_core.agents.protocol import AgentLike
+from mastra_core.agents.providers import find_missing_modules
 from mastra_core.mastra import Mastra
 from mastra_core.memory.memory_agent import memory_of
 
@@ -50,7 +51,7 @@ def find_missing_providers(mastra: Mastra) -> dict[str, list[str]]:
     """
     missing: dict[str, list[str]] = {}
     for key, agent in mastra.agents.items():
-        modules = [name for name in agent.info().requires if not _is_importable(name)]
+        modules = find_missing_modules(getattr(agent.info(), "requires", ()))
         if modules:
             missing[key] = modules
     return missing
@@ -67,12 +68,3 @@ def _is_single_process(mastra: Mastra) -> bool:
 def _get_variables(agent: AgentLike) -> Sequence[str]:
     # An agent of another framework may answer with less than an AgentInfo.
     return getattr(agent.info(), "variables", ())
-
-
-def _is_importable(module: str) -> bool:
-    from importlib.util import find_spec
-
-    try:
-        return find_spec(module) is not None
-    except ModuleNotFoundError:  # a parent package is missing
-        return False

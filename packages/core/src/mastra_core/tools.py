@@ -5,14 +5,24 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol, overload, runtime_checkable
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, overload, runtime_checkable
 
 from mastra_core.errors import ConfigError, Conflict
 from mastra_core.schema import build_parameters_type, dump, hints_of, schema_of, validate
 from mastra_core.telemetry import active, note, span
 
 if TYPE_CHECKING:
+    from typing_extensions import ParamSpec, TypeVar
+
     from mastra_core.usage import Usage
+
+    P = ParamSpec("P", default=...)
+    R_co = TypeVar("R_co", covariant=True, default=Any)
+else:  # Python 3.11 knows no defaults of type variables
+    from typing import ParamSpec, TypeVar
+
+    P = ParamSpec("P")
+    R_co = TypeVar("R_co", covariant=True)
 
 __all__ = (
     "Tool",
@@ -92,7 +102,7 @@ class ToolContext:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Tool:
+class Tool(Generic[P, R_co]):
     """A function that an agent or an HTTP caller may call.
 
     :param id: the name that a model calls the tool by.
@@ -108,7 +118,7 @@ class Tool:
 
     id: str
     description: str
-    function: Callable[..., Any]
+    function: Callable[P, R_co]
     input: Any
     output: Any = Any
     requires_approval: bool | Callable[..., Any] = False
@@ -124,7 +134,7 @@ class Tool:
         """JSON Schema of the result, or ``None`` where the type is unknown."""
         return None if self.output is Any else schema_of(self.output)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """Call the function itself, so that a decorated function stays callable.
 
         :param args: positional arguments of the function.
@@ -176,11 +186,12 @@ class Tool:
             return output
 
     async def _invoke(self, arguments: dict[str, Any]) -> Any:
-        if inspect.iscoroutinefunction(self.function):
-            return dump(await self.function(**arguments))
+        function: Callable[..., Any] = self.function
+        if inspect.iscoroutinefunction(function):
+            return dump(await function(**arguments))
         import asyncio
 
-        return dump(await asyncio.to_thread(self.function, **arguments))
+        return dump(await asyncio.to_thread(function, **arguments))
 
     async def execute(self, data: Any, context: ToolContext | None = None) -> Any:
         """Validate ``data`` and call the function.
@@ -194,14 +205,14 @@ class Tool:
 
 
 @overload
-def tool(function: Callable[..., Any], /) -> Tool: ...
+def tool(function: Callable[P, R_co], /) -> Tool[P, R_co]: ...
 @overload
 def tool(
     *,
     id: str = ...,
     description: str = ...,
     requires_approval: bool | Callable[..., Any] = ...,
-) -> Callable[[Callable[..., Any]], Tool]: ...
+) -> Callable[[Callable[P, R_co]], Tool[P, R_co]]: ...
 def tool(
     function: Callable[..., Any] | None = None,
     /,

@@ -60,9 +60,9 @@ def open_api(settings: VercelDeployer, credentials: Mapping[str, Secret]) -> Ite
         yield client
 
 
-def build_project_path(settings: VercelDeployer, version: int = 9, rest: str = "") -> str:
+def build_project_path(settings: VercelDeployer, version: int = 9, suffix: str = "") -> str:
     """``/v9/projects/NAME`` and what follows."""
-    return f"/v{version}/projects/{quote(settings.project_name, safe='')}{rest}"
+    return f"/v{version}/projects/{quote(settings.project_name, safe='')}{suffix}"
 
 
 def to_url(host: str) -> str:

@@ -99,9 +99,9 @@ def run(coroutine):
 
 def list_bodies(url, text):
     """What the model was asked when the last text of the user were ``text``."""
-    from tests.aimock import journal
+    from tests.aimock import list_requests
 
-    entries = [entry["body"] for entry in journal(url, text)]
+    entries = [entry["body"] for entry in list_requests(url, text)]
     return [body for body in entries if _get_last_text(body) == text]
 
 

@@ -150,9 +150,9 @@ FILES = ("src/mastra/index.py", "deploy/wasm.py")
 
 @pytest.mark.slow
 def test_bundle_runs_in_pyodide(bundle):
-    home = node.modules("pyodide@314.0.7")
+    home = node.install_packages("pyodide@314.0.7")
     (home / "run.mjs").write_text(RUN)
-    command = [node.binary(), home / "run.mjs", bundle]
+    command = [node.find_node(), home / "run.mjs", bundle]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1]) == {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any
 
 from mastra_core.agents.events import AgentEvent, Failure, Finish, Start, StepFinish, TextDelta
@@ -52,7 +52,7 @@ class FunctionAgent:
         """
         return await collect(self.stream(input))
 
-    async def stream(self, input: AgentInput, /) -> AsyncIterator[AgentEvent]:
+    async def stream(self, input: AgentInput, /) -> AsyncGenerator[AgentEvent, None]:
         """Run, yielding the events as they happen; a failed run ends in ``Failure``.
 
         :param input: the input of the run.

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from mastra_core.errors import ConfigError
 
 __all__ = (
+    "find_missing_modules",
     "get_provider_modules",
     "get_provider_variables",
+    "get_requirements",
     "known_providers",
     "parse_models",
     "providers_of",
@@ -29,6 +31,14 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "mistral": ("mistralai",),
     "test": (),
     "xai": ("xai_sdk",),
+}
+# The extra of pydantic-ai that installs each module above, where it is not called like the module.
+_EXTRAS = {
+    "boto3": "bedrock",
+    "google.genai": "google",
+    "huggingface_hub": "huggingface",
+    "mistralai": "mistral",
+    "xai_sdk": "xai",
 }
 # Variables of which pydantic-ai reads one at the first run, where the code gives no key. Providers
 # that authenticate by other means, such as clouds, are not listed.
@@ -108,6 +118,28 @@ def get_provider_variables(provider: str) -> tuple[str, ...]:
     return _VARIABLES.get(provider, ())
 
 
+def find_missing_modules(modules: Iterable[str]) -> list[str]:
+    """Return the modules that cannot be imported; none of them is imported.
+
+    :param modules: dotted module names.
+    """
+    return [name for name in modules if not _is_importable(name)]
+
+
+def get_requirements(modules: Iterable[str]) -> list[str]:
+    """Return what to install for the missing modules of an agent.
+
+    :param modules: modules that ``AgentInfo.requires`` lists.
+    :returns: requirements as pip takes them (``mastra-core[agents]``).
+    """
+    return [
+        "mastra-core[agents]"
+        if name == "pydantic_ai"
+        else f"pydantic-ai-slim[{_EXTRAS.get(name, name)}]"
+        for name in modules
+    ]
+
+
 def known_providers() -> list[tuple[str, tuple[str, ...]]]:
     """Return every provider with known variables, and these variables."""
     return list(_VARIABLES.items())
@@ -119,3 +151,12 @@ def providers_of(variables: Sequence[str]) -> list[str]:
     :param variables: names of environment variables.
     """
     return [provider for provider, names in _VARIABLES.items() if names == tuple(variables)]
+
+
+def _is_importable(module: str) -> bool:
+    from importlib.util import find_spec
+
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # a parent package is missing
+        return False

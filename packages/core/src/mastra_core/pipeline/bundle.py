@@ -94,8 +94,8 @@ def _list_entries(directory: Path) -> list[tuple[str, os.DirEntry[str]]]:
     for name, entry in tree_files(directory):
         if entry.is_symlink():
             raise BundleError(
-                f"The bundle contains a symbolic link: {entry.path!r}.",
-                "Replace it by a copy of the file.",
+                f"The bundle has a link: {entry.path!r}.",
+                "Replace the link by a copy of its file.",
             )
         if entry.is_file():
             entries.append((name, entry))

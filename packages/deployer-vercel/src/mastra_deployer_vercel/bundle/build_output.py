@@ -19,7 +19,7 @@ _HANDLER = "vc__handler__python"  # Vercel's own name for it
 _ENTRY = "mastra_vercel_app"
 # The runtime reads these names; they are its contract with its builder. A leading underscore is
 # not allowed in a function's configured environment, so they are set here.
-_START = '''\
+_LAUNCHER_TEMPLATE = '''\
 """Made by mastra: hands the app to Vercel's Python runtime."""
 
 import os
@@ -45,7 +45,7 @@ sys.path[:] = [here, *paths, *(path for path in sys.path if path not in (here, *
 from vercel_runtime.vc_init import vc_handler
 '''
 # A function, so that the runtime, which looks at the signature, always sees ASGI.
-_APP = '''\
+_APP_TEMPLATE = '''\
 """Made by mastra: the app of this function."""
 
 from {module} import {head} as user
@@ -64,19 +64,19 @@ def write_output(build: Build, directory: Path, settings: VercelDeployer) -> Non
     function = directory / FUNCTION
     lay_out(build.directory / "app", function / "app")
     lay_out(build.directory / "vendor", function / "vendor")
-    _write_static(build, directory, settings)
-    _write_start(build, function)
+    _copy_static(build, directory, settings)
+    _write_launcher(build, function)
     _write_json(function / ".vc-config.json", _build_function_config(build, settings))
     _write_json(directory / OUTPUT / "config.json", _build_output_config(settings))
 
 
-def _write_start(build: Build, function: Path) -> None:
+def _write_launcher(build: Build, function: Path) -> None:
     paths = build.manifest.paths
     module, _, attribute = build.app.partition(":")
-    launcher = _START.format(entry=_ENTRY, vendor=paths[-1], paths=list(paths))
+    launcher = _LAUNCHER_TEMPLATE.format(entry=_ENTRY, vendor=paths[-1], paths=list(paths))
     (function / f"{_HANDLER}.py").write_text(launcher)
     name, dot, rest = attribute.partition(".")
-    app = _APP.format(module=module, head=name, user=f"user{dot}{rest}")
+    app = _APP_TEMPLATE.format(module=module, head=name, user=f"user{dot}{rest}")
     (function / f"{_ENTRY}.py").write_text(app)
 
 
@@ -106,7 +106,7 @@ def _build_output_config(settings: VercelDeployer) -> dict[str, Any]:
     }
 
 
-def _write_static(build: Build, directory: Path, settings: VercelDeployer) -> None:
+def _copy_static(build: Build, directory: Path, settings: VercelDeployer) -> None:
     if not settings.static:
         return
     source = build.directory / "app" / settings.static

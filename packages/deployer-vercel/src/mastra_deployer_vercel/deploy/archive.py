@@ -58,7 +58,7 @@ def pack_archive(bundle: Bundle, directory: Path) -> list[ArchivePart]:
     writer = _ArchiveWriter(directory)
     for group in _group_paths(bundle.directory, paths):
         for name in group:
-            for content in _iter_tar_entry(bundle.directory / name, name):
+            for content in _iter_tar_member(bundle.directory / name, name):
                 writer.write(content)
         writer.end_part()
     return writer.finish()
@@ -84,7 +84,7 @@ def _group_paths(root: Path, paths: Sequence[str]) -> list[list[str]]:
     return [group for group in (*large, small[True], small[False]) if group]
 
 
-def _iter_tar_entry(file: Path, name: str) -> Iterator[bytes]:
+def _iter_tar_member(file: Path, name: str) -> Iterator[bytes]:
     """One file as a tar has it: no owner, no time."""
     info = tarfile.TarInfo(name)
     info.size, info.mode = file.stat().st_size, 0o644
@@ -100,7 +100,7 @@ class _ArchiveWriter:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._deflate = zlib.compressobj(6, zlib.DEFLATED, -zlib.MAX_WBITS)
+        self._compressor = zlib.compressobj(6, zlib.DEFLATED, -zlib.MAX_WBITS)
         self._crc, self._length = 0, 0
         self._buffer = io.BytesIO(_HEADER)
         self._buffer.seek(0, io.SEEK_END)
@@ -109,11 +109,11 @@ class _ArchiveWriter:
     def write(self, content: bytes) -> None:
         self._crc = zlib.crc32(content, self._crc)
         self._length += len(content)
-        self._buffer_bytes(self._deflate.compress(content))
+        self._buffer_bytes(self._compressor.compress(content))
 
     def end_part(self) -> None:
         """End the present part; what comes does not lean on what was."""
-        self._buffer_bytes(self._deflate.flush(zlib.Z_FULL_FLUSH))
+        self._buffer_bytes(self._compressor.flush(zlib.Z_FULL_FLUSH))
         if self._buffer.tell():
             self._write_part()
 
@@ -123,7 +123,7 @@ class _ArchiveWriter:
         self._buffer = io.BytesIO(last.file.read_bytes())
         self._buffer.seek(0, io.SEEK_END)
         self.write(b"\0" * 2 * tarfile.BLOCKSIZE)
-        self._buffer.write(self._deflate.flush())
+        self._buffer.write(self._compressor.flush())
         self._buffer.write(self._crc.to_bytes(4, "little"))
         self._buffer.write((self._length & 0xFFFFFFFF).to_bytes(4, "little"))
         self._write_part()

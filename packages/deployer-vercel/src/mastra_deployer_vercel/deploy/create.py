@@ -17,7 +17,13 @@ from mastra_deployer_vercel.settings import VercelDeployer
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ("MARK_KEY", "announce_deployment", "build_body", "create_deployment", "wait_until_ready")
+__all__ = (
+    "MARK_KEY",
+    "build_deployment_body",
+    "create_deployment",
+    "request_deployment",
+    "wait_until_ready",
+)
 
 _ROUNDS = 3  # Vercel may still miss a file that was just sent
 _SEARCH_LIMIT = 20  # deployments of the same content that are looked through
@@ -34,7 +40,7 @@ def create_deployment(
     """
     missing_digests: list[str] = []
     for _ in range(_ROUNDS):
-        result = announce_deployment(client, body)
+        result = request_deployment(client, body)
         if "error" not in result:
             return result
         missing_digests = result["error"]["missing"]
@@ -45,7 +51,7 @@ def create_deployment(
     )
 
 
-def announce_deployment(client: httpx.Client, body: dict[str, Any]) -> dict[str, Any]:
+def request_deployment(client: httpx.Client, body: dict[str, Any]) -> dict[str, Any]:
     """The new deployment, or ``{"error": {"missing": [...]}}``.
 
     A create whose answer is lost is looked for among deployments of the same mark: it is the one
@@ -82,11 +88,11 @@ def _post_deployment(client: httpx.Client, body: dict[str, Any]) -> dict[str, An
     response = client.post("/v13/deployments", params=query, json=body, extensions=accept)
     content = read_object(response)
     if response.is_error and "missing" not in (content.get("error") or {}):
-        raise _build_refusal(content)
+        raise _build_api_error(content)
     return content
 
 
-def _build_refusal(response: Mapping[str, Any]) -> ApiError:
+def _build_api_error(response: Mapping[str, Any]) -> ApiError:
     error = response.get("error") or response.get("err") or {}
     return ApiError(
         f"Vercel refused the deployment: {error.get('message')} ({error.get('code')})",
@@ -111,7 +117,7 @@ def _send_parts(client: httpx.Client, parts: Sequence[ArchivePart], report: Repo
     upload(parts, post, report=report, size=lambda part: part.size, concurrency=5)
 
 
-def build_body(
+def build_deployment_body(
     settings: VercelDeployer,
     project: Mapping[str, Any],
     bundle: Bundle,
@@ -165,7 +171,7 @@ def wait_until_ready(
 
     deployment: dict[str, Any] = poll(
         lambda: read_object(client.get(f"/v13/deployments/{id}")),
-        lambda item: _is_final(item, settings),
+        lambda item: _is_finished(item, settings),
         timeout=settings.timeout,
         what=f"the deployment {id}",
         report=report,
@@ -178,7 +184,7 @@ def wait_until_ready(
     return deployment
 
 
-def _is_final(item: Mapping[str, Any], settings: VercelDeployer) -> bool:
+def _is_finished(item: Mapping[str, Any], settings: VercelDeployer) -> bool:
     if item.get("readyState") in FAILED_STATES or item.get("aliasError"):
         return True
     if item.get("readyState") != "READY":

@@ -12,16 +12,20 @@ from mastra_core.pipeline import Bundle, Deployment, DeployRequest, Plan, Report
 from mastra_core.secret import Secret
 from mastra_deployer_vercel.api import build_project_path, open_api, read_object
 from mastra_deployer_vercel.deploy.archive import pack_archive
-from mastra_deployer_vercel.deploy.create import build_body, create_deployment, wait_until_ready
+from mastra_deployer_vercel.deploy.create import (
+    build_deployment_body,
+    create_deployment,
+    wait_until_ready,
+)
 from mastra_deployer_vercel.resources.deployments import (
+    get_archive_parts,
     get_id,
-    get_packed_files,
     get_stage,
     iter_deployments,
     to_deployment,
 )
 from mastra_deployer_vercel.resources.project import find_project, get_or_create_project
-from mastra_deployer_vercel.resources.variables import Variables, check_size
+from mastra_deployer_vercel.resources.variables import Variables, check_total_size
 from mastra_deployer_vercel.settings import VercelDeployer
 
 if TYPE_CHECKING:
@@ -44,7 +48,7 @@ def deploy(
 
     Variables are bound when a deployment is made, so setting them changes nothing that runs.
     """
-    check_size(request.env)
+    check_total_size(request.env)
     with open_api(settings, credentials) as client, tempfile.TemporaryDirectory() as scratch:
         report.step("Packing")
         parts = pack_archive(bundle, Path(scratch))
@@ -54,7 +58,7 @@ def deploy(
         item = _find_unfinished(client, project, request)
         if item is None:
             report.step("Making the deployment")
-            body = build_body(settings, project, bundle, request, parts)
+            body = build_deployment_body(settings, project, bundle, request, parts)
             item = create_deployment(client, body, parts, report)
         return _finish(client, settings, request, item, report)
 
@@ -121,7 +125,7 @@ def plan(
     request: DeployRequest,
 ) -> Plan:
     """What a deploy would do; Vercel is only read."""
-    check_size(request.env)
+    check_total_size(request.env)
     with open_api(settings, credentials) as client, tempfile.TemporaryDirectory() as scratch:
         parts = pack_archive(bundle, Path(scratch))
         project = find_project(client, settings)
@@ -129,7 +133,7 @@ def plan(
         variables: Mapping[str, str] = {}
         if project is not None:
             for item in iter_deployments(client, project["id"], _SEARCH_LIMIT):
-                uploaded |= {str(file.get("sha")) for file in get_packed_files(item)}
+                uploaded |= {str(file.get("sha")) for file in get_archive_parts(item)}
             variables = Variables(client, settings, request.environment).list()
     create_project = () if project else (f"project {settings.project_name}",)
     return Plan(

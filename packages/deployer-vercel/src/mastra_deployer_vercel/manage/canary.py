@@ -90,21 +90,21 @@ def _advance_release(
     percent: int,
 ) -> Deployment:
     """To the stage of that share: ``POST .../rolling-release/approve-stage`` or ``/complete``."""
-    share = _get_share(release)
+    share = _get_percent(release)
     if percent == _ALL:
         complete_release(client, settings, item["id"])
     elif percent != share:
         client.post(
             build_release_path(settings, "/approve-stage"),
             json={
-                "nextStageIndex": _find_stage(release, percent, share),
+                "nextStageIndex": _find_stage_index(release, percent, share),
                 "canaryDeploymentId": item["id"],
             },
         )
     return _to_deployment(client, settings, item, percent)
 
 
-def _find_stage(release: dict[str, Any], percent: int, share: int) -> int:
+def _find_stage_index(release: dict[str, Any], percent: int, share: int) -> int:
     shares = [int(stage.get("targetPercentage") or 0) for stage in release.get("stages") or []]
     if percent < share or percent not in shares:
         later = ", ".join(str(item) for item in shares if item > share)
@@ -115,5 +115,5 @@ def _find_stage(release: dict[str, Any], percent: int, share: int) -> int:
     return shares.index(percent)
 
 
-def _get_share(release: dict[str, Any]) -> int:
+def _get_percent(release: dict[str, Any]) -> int:
     return int((release.get("activeStage") or {}).get("targetPercentage") or 0)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mastra_core.pipeline import Problem
 from mastra_core.secret import Secret
 from mastra_deployer_vercel.api import open_api
-from mastra_deployer_vercel.resources.project import find_project, get_plan, is_reachable
+from mastra_deployer_vercel.resources.project import find_project, get_billing_plan, is_reachable
 from mastra_deployer_vercel.settings import VercelDeployer
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def diagnose(settings: VercelDeployer, credentials: Mapping[str, Secret]) -> Ite
     :raises AuthError: when the token is missing or refused.
     """
     with open_api(settings, credentials) as client:
-        plan = get_plan(client, settings)
+        plan = get_billing_plan(client, settings)
         yield from _check_plan(settings, plan)
         yield from _check_protection(client, settings)
 

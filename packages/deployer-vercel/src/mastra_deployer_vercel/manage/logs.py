@@ -41,15 +41,15 @@ def read_logs(
         raise DeployError("Nothing is live in production.", "Deploy first, or name a deployment.")
     deployment = str(find_deployment(client, deployment_id)["id"])
     start = last = since or dt.datetime.now(dt.UTC) - dt.timedelta(hours=1)
-    for line in _iter_past(client, project, deployment, start):
+    for line in _iter_past_lines(client, project, deployment, start):
         last = line.time or last
         yield line
     if follow:
         path = f"/v1/projects/{project['id']}/deployments/{deployment}/runtime-logs"
-        yield from _follow(client, path, last)
+        yield from _follow_lines(client, path, last)
 
 
-def _iter_past(
+def _iter_past_lines(
     client: httpx.Client, project: dict[str, Any], deployment: str, since: dt.datetime
 ) -> Iterator[LogLine]:
     """``POST /v1/observability/events``, oldest first, page after page.
@@ -73,29 +73,29 @@ def _iter_past(
         )
         for row in response.get("events") or []:
             time = dt.datetime.fromisoformat(row["timestamp"])
-            yield _build_line(str(row.get("message") or ""), time, str(row.get("level") or ""))
+            yield _build_log_line(str(row.get("message") or ""), time, str(row.get("level") or ""))
         cursor = (response.get("pagination") or {}).get("nextCursor")
         if not cursor:
             return
         body["cursor"] = cursor
 
 
-def _follow(client: httpx.Client, path: str, after: dt.datetime) -> Iterator[LogLine]:
+def _follow_lines(client: httpx.Client, path: str, after: dt.datetime) -> Iterator[LogLine]:
     """``GET .../runtime-logs``; Vercel ends it after some minutes, and it is opened again.
 
     :param after: what has been told already is as old as this.
     """
     seen: set[str] = set()
     while True:
-        for row in _iter_rows(client, path):
-            line, row_id = _to_line(row), str(row.get("rowId") or "")
+        for row in _stream_rows(client, path):
+            line, row_id = _to_log_line(row), str(row.get("rowId") or "")
             if line is None or row_id in seen or (line.time and line.time <= after):
                 continue
             seen.add(row_id)
             yield line
 
 
-def _iter_rows(client: httpx.Client, path: str) -> Iterator[dict[str, Any]]:
+def _stream_rows(client: httpx.Client, path: str) -> Iterator[dict[str, Any]]:
     query = {**dict(client.params), "format": "lines"}
     with client.stream("GET", path, params=query, timeout=None) as response:  # it may be quiet long
         for text in response.iter_lines():
@@ -105,7 +105,7 @@ def _iter_rows(client: httpx.Client, path: str) -> Iterator[dict[str, Any]]:
             yield row
 
 
-def _to_line(row: dict[str, Any]) -> LogLine | None:
+def _to_log_line(row: dict[str, Any]) -> LogLine | None:
     text = str(row.get("message") or "").rstrip("\n")
     if not text:
         if not row.get("requestPath"):
@@ -114,10 +114,10 @@ def _to_line(row: dict[str, Any]) -> LogLine | None:
         text = f"{request} {row.get('responseStatusCode', '')}".strip()
     milliseconds = row.get("timestampInMs")
     time = dt.datetime.fromtimestamp(int(milliseconds) / 1000, dt.UTC) if milliseconds else None
-    return _build_line(text, time, str(row.get("level") or ""))
+    return _build_log_line(text, time, str(row.get("level") or ""))
 
 
-def _build_line(text: str, time: dt.datetime | None, level: str) -> LogLine:
+def _build_log_line(text: str, time: dt.datetime | None, level: str) -> LogLine:
     return LogLine(text=text.rstrip("\n"), time=time, level=_LEVELS.get(level, level))
 
 

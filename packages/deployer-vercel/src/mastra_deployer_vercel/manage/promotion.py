@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from mastra_core.errors import DeployError, DeploymentFailed
 from mastra_core.pipeline import Deployment, Report
 from mastra_deployer_vercel.api import build_project_path
-from mastra_deployer_vercel.deploy.create import MARK_KEY, announce_deployment, wait_until_ready
+from mastra_deployer_vercel.deploy.create import MARK_KEY, request_deployment, wait_until_ready
 from mastra_deployer_vercel.resources.deployments import (
     find_deployment,
+    get_archive_parts,
     get_id,
-    get_packed_files,
     get_stage,
     iter_deployments,
     to_deployment,
@@ -46,7 +46,7 @@ def promote(client: httpx.Client, settings: VercelDeployer, id: str, report: Rep
     project = get_project(client, settings)
     item = find_deployment(client, id)
     if get_stage(item) != "production":
-        return _redeploy(client, settings, project, item, report)
+        return _redeploy_to_production(client, settings, project, item, report)
     raise_for_other_canary(find_active_release(client, settings), item["id"])
     if get_live_id(project) != item["id"]:
         path = build_project_path(settings, 10, f"/promote/{item['id']}")
@@ -128,14 +128,14 @@ def _wait_for_domains(
         )
 
 
-def _redeploy(
+def _redeploy_to_production(
     client: httpx.Client,
     settings: VercelDeployer,
     project: dict[str, Any],
     item: Mapping[str, Any],
     report: Report,
 ) -> Deployment:
-    files, meta = get_packed_files(item), item.get("meta") or {}
+    files, meta = get_archive_parts(item), item.get("meta") or {}
     if not files:
         raise DeployError(
             f"{item['id']} is a preview that was not made by mastra, so its files are not known.",
@@ -143,7 +143,7 @@ def _redeploy(
         )
     new_meta = {**meta, MARK_KEY: f"{get_id(item)} to production"}
     report.step("Deploying the same files to production")
-    result = announce_deployment(
+    result = request_deployment(
         client,
         {
             "name": settings.project_name,

@@ -58,7 +58,7 @@ class FunctionRuntime:
         self._process = subprocess.Popen(
             self._build_command(), cwd=self._function, env=self._build_environment(address)
         )
-        threading.Thread(target=self._listen, daemon=True).start()
+        threading.Thread(target=self._read_messages, daemon=True).start()
         try:
             self.port = self._wait_for_start()
         except BaseException:
@@ -116,7 +116,7 @@ class FunctionRuntime:
             f"The app did not start within {_START_TIMEOUT:.0f} seconds.", "Do less at import."
         )
 
-    def _listen(self) -> None:
+    def _read_messages(self) -> None:
         """Read until the process ends; the first messages say whether it starts."""
         threading.Thread(target=self._wait_for_exit, daemon=True).start()
         try:

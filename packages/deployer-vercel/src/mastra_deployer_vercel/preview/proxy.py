@@ -30,8 +30,8 @@ class PreviewProxy(ThreadingHTTPServer):
 
     def __init__(self, address: tuple[str, int], port: int, static: Path) -> None:
         super().__init__(address, _Handler)
-        self.port, self.static = port, static
-        self.numbers = itertools.count(1)
+        self.function_port, self.static_directory = port, static
+        self.request_numbers = itertools.count(1)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -51,9 +51,9 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve  # noqa: N815  # the library's names
 
     def _find_static(self) -> Path | None:
-        if self.command not in ("GET", "HEAD") or not self.server.static.is_dir():
+        if self.command not in ("GET", "HEAD") or not self.server.static_directory.is_dir():
             return None
-        root = self.server.static.resolve()
+        root = self.server.static_directory.resolve()
         file = (root / self.path.partition("?")[0].lstrip("/")).resolve()
         return file if file.is_relative_to(root) and file.is_file() else None
 
@@ -70,7 +70,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(content)
 
     def _forward(self, body: bytes | None) -> None:
-        upstream = http.client.HTTPConnection("127.0.0.1", self.server.port)
+        upstream = http.client.HTTPConnection("127.0.0.1", self.server.function_port)
         try:
             upstream.request(self.command, self.path, body=body, headers=self._build_headers())
             response = upstream.getresponse()
@@ -97,7 +97,7 @@ class _Handler(BaseHTTPRequestHandler):
             "x-forwarded-host": self.headers.get("host", ""),
             "x-vercel-id": f"dev1::{uuid.uuid4().hex[:12]}",
             "x-vercel-internal-invocation-id": uuid.uuid4().hex,
-            "x-vercel-internal-request-id": str(next(self.server.numbers)),
+            "x-vercel-internal-request-id": str(next(self.server.request_numbers)),
         }
 
     def _relay(self, response: http.client.HTTPResponse) -> None:

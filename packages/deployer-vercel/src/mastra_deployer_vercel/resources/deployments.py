@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 __all__ = (
     "FAILED_STATES",
     "find_deployment",
+    "get_archive_parts",
     "get_id",
-    "get_packed_files",
     "get_stage",
     "iter_deployments",
     "to_deployment",
@@ -31,10 +31,10 @@ _PAGE = 100
 
 
 def iter_deployments(
-    client: httpx.Client, project: str, limit: int, **filters: str
+    client: httpx.Client, project_id: str, limit: int, **filters: str
 ) -> Iterator[dict[str, Any]]:
     """Newest first: ``GET /v6/deployments``, page after page."""
-    query: dict[str, Any] = {**dict(client.params), "projectId": project, **filters}
+    query: dict[str, Any] = {**dict(client.params), "projectId": project_id, **filters}
     while limit > 0:
         query["limit"] = min(limit, _PAGE)
         response = read_object(client.get("/v6/deployments", params=query))
@@ -71,7 +71,7 @@ def get_stage(item: Mapping[str, Any]) -> Stage:
     return "production" if item.get("target") == "production" else "preview"
 
 
-def get_packed_files(item: Mapping[str, Any]) -> list[dict[str, Any]]:
+def get_archive_parts(item: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What it was made of, as we noted it; empty where another tool made it."""
     try:
         files = json.loads((item.get("meta") or {}).get("mastraFiles") or "[]")

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 __all__ = (
     "find_project",
+    "get_billing_plan",
     "get_live_id",
     "get_or_create_project",
-    "get_plan",
     "get_project",
     "is_reachable",
 )
@@ -79,7 +79,7 @@ def is_reachable(project: dict[str, Any], *, production: bool) -> bool:
     return not protections or (production and _ALL_DEPLOYMENTS not in protections)
 
 
-def get_plan(client: httpx.Client, settings: VercelDeployer) -> str:
+def get_billing_plan(client: httpx.Client, settings: VercelDeployer) -> str:
     """``hobby``, ``pro`` or ``enterprise``; ``GET /v2/teams/{id}``, else ``GET /v2/user``."""
     if settings.team_id:
         team = read_object(client.get(f"/v2/teams/{settings.team_id}"))

@@ -52,6 +52,6 @@ def complete_release(client: httpx.Client, settings: VercelDeployer, id: str) ->
     client.post(build_release_path(settings, "/complete"), json={"canaryDeploymentId": id})
 
 
-def build_release_path(settings: VercelDeployer, rest: str = "") -> str:
+def build_release_path(settings: VercelDeployer, suffix: str = "") -> str:
     """``/v1/projects/NAME/rolling-release`` and what follows."""
-    return build_project_path(settings, 1, f"/rolling-release{rest}")
+    return build_project_path(settings, 1, f"/rolling-release{suffix}")

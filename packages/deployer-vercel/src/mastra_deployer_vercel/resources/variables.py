@@ -14,7 +14,7 @@ from mastra_deployer_vercel.settings import VercelDeployer
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ("Variables", "check_size")
+__all__ = ("Variables", "check_total_size")
 
 _MAX_SIZE = 64 * 1024  # bytes of names and values that one deployment gets
 
@@ -56,7 +56,7 @@ class Variables:
         )
         failures = read_object(response).get("failed") or []
         if failures:
-            reasons = "; ".join(_format_refusal(item) for item in failures)
+            reasons = "; ".join(_format_failure(item) for item in failures)
             raise ApiError(
                 f"Vercel did not take every environment variable: {reasons}.",
                 "Correct these; the others are set. Nothing was deployed.",
@@ -97,7 +97,7 @@ class Variables:
         return {"target": [self._stage]}
 
 
-def check_size(values: Mapping[str, Secret]) -> None:
+def check_total_size(values: Mapping[str, Secret]) -> None:
     """Stop before anything is sent where there is more than Vercel takes.
 
     :raises DeployError: with how much there is.
@@ -116,7 +116,7 @@ def _list_environments(item: Mapping[str, Any]) -> list[str]:
     return [*environments, *(item.get("customEnvironmentIds") or [])]
 
 
-def _format_refusal(item: Mapping[str, Any]) -> str:
+def _format_failure(item: Mapping[str, Any]) -> str:
     error = item.get("error") or {}
     name = error.get("envVarKey") or error.get("key") or "one"
     return f"{name}: {error.get('message') or error.get('code') or 'refused'}"

@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import Collection, Mapping
 
+from mastra_core.agents.providers import get_requirements
 from mastra_core.errors import MastraError
 from mastra_core.pipeline import Project
 from mastra_deployer.dev.active_version import ActiveVersion
@@ -63,6 +64,7 @@ class _Supervisor:
         self._active = ActiveVersion(address, screen)
         self._launch: Launch | None = None  # of the last version that served
         self._missing: list[str] = []
+        self._missing_modules: Mapping[str, list[str]] = {}
         self._switching = False
 
     async def run(self) -> int:
@@ -124,6 +126,7 @@ class _Supervisor:
             values = self._options.read_values(self._project)
             self._report_missing(values)
             version, registry = await self._load(values)
+            self._report_missing_modules(registry)
             await self._serve(version, registry)
             self._switching = True
             await self._take_over(version, registry, saved, started)
@@ -186,3 +189,16 @@ class _Supervisor:
                 "Set them, or put them in .env; code that needs them fails without.",
             )
         self._missing = missing
+
+    def _report_missing_modules(self, registry: Report) -> None:
+        """Report agents whose framework or provider is not installed, when that has changed."""
+        missing: Mapping[str, list[str]] = registry.get("missing", {})
+        if missing != self._missing_modules:
+            for agent, modules in missing.items():
+                packages = " ".join(map(repr, get_requirements(modules)))
+                self._screen.note(
+                    f"The agent {agent!r} needs {' and '.join(map(repr, modules))}, which cannot "
+                    "be imported.",
+                    f"Its runs fail until you run: pip install {packages}.",
+                )
+        self._missing_modules = missing

@@ -44,8 +44,9 @@ def poll(
     while not done(value := look()):
         elapsed = now() - start
         if elapsed >= timeout:
+            subject = what[:1].upper() + what[1:]
             raise DeployTimeout(
-                f"{what[:1].upper()}{what[1:]} was not done after {_format_timeout(timeout)}.",
+                f"{subject} was not done after {_format_timeout(timeout)}.",
                 "It may still finish: check its state on the platform, then run the same command "
                 "again.",
             )

@@ -67,7 +67,7 @@ class SuiteFixtures:
             yield rig
 
     @contextlib.contextmanager
-    def rigged(self, deployer: object, platform: FakePlatform, scratch: Path) -> Iterator[Rig]:
+    def rigged(self, deployer: object, platform: FakePlatform, root: Path) -> Iterator[Rig]:
         """Run a harness within the block.
 
         :param deployer: the module, or object, with the hooks.
@@ -81,14 +81,14 @@ class SuiteFixtures:
             unhurried=self.unhurried,
             patience=self.patience,
         )
-        scratch.mkdir()
-        rig = Rig(deployer, platform, scratch, options)
+        root.mkdir()
+        rig = Rig(deployer, platform, root, options)
         rig.proxy.start()
         with pytest.MonkeyPatch.context() as patch:
             if self.address_env:
                 patch.setenv(self.address_env, rig.proxy.url)
             if platform.url.startswith("http:"):
-                patch.setenv("SSL_CERT_FILE", _write_one_authority(scratch / "authority.pem"))
+                patch.setenv("SSL_CERT_FILE", _write_one_authority(root / "authority.pem"))
             yield rig
         rig.proxy.stop()
 

@@ -10,7 +10,7 @@ from litestar.exceptions import HTTPException
 from litestar.response.base import ASGIResponse
 
 from mastra_core.agents.protocol import AgentFailed
-from mastra_core.errors import InvalidInput, RequestError
+from mastra_core.errors import ConfigError, InvalidInput, RequestError
 from mastra_core.logger import logger_of
 from mastra_server.http.asgi import App, Message, Receive, Scope, Send
 from mastra_server.http.responses import json_response, to_response
@@ -106,6 +106,8 @@ def build_error_response(error: Exception, scope: Scope) -> ASGIResponse:
         return json_response({"error": error.detail}, status, error.headers)
     fields = {"method": scope.get("method"), "path": scope["path"]}
     logger_of("mastra.server").error("the request failed", exc_info=error, extra=fields)
+    if isinstance(error, ConfigError):  # a missing extra, for example: the message says the cure
+        return json_response({"error": f"{error.message} {error.hint}".strip()}, _INTERNAL)
     return json_response({"error": "Internal Server Error"}, _INTERNAL)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, overload
 
 from mastra_core.agents.protocol import AgentLike
 from mastra_core.errors import ConfigError
@@ -16,7 +17,37 @@ from mastra_core.workflows.model.step import Step, step
 from mastra_core.workflows.model.tool_step import create_tool_step
 from mastra_core.workflows.model.workflow import Workflow
 
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from mastra_core.workflows.model.agent_step import Text
+    from mastra_core.workflows.model.signatures import Following, R, StepOptions, T
+
 __all__ = ("as_step",)
+
+
+if TYPE_CHECKING:
+
+    @overload
+    def as_step(value: Following[T, R], **options: Unpack[StepOptions]) -> Step[T, R]: ...
+    @overload
+    def as_step(
+        value: AgentLike, *, output: None = None, **options: Unpack[StepOptions]
+    ) -> Step[Any, Text]: ...
+    @overload
+    def as_step(
+        value: AgentLike, *, output: type[T], **options: Unpack[StepOptions]
+    ) -> Step[Any, T]: ...
+    @overload
+    def as_step(
+        value: AgentLike, *, output: Any, **options: Unpack[StepOptions]
+    ) -> Step[Any, Any]: ...
+    @overload
+    def as_step(
+        value: Callable[..., Awaitable[R]], **options: Unpack[StepOptions]
+    ) -> Step[Any, R]: ...
+    @overload
+    def as_step(value: Callable[..., R], **options: Unpack[StepOptions]) -> Step[Any, R]: ...
 
 
 def as_step(

@@ -83,6 +83,10 @@ def function_of(function: Callable[..., Any], *, typed: bool = False) -> Functio
     :raises ConfigError: when the function takes more than one input, or an untyped one although
         ``typed`` is set.
     """
+    if not callable(function):
+        raise ConfigError(
+            f"{function!r} is not a function.", "Pass a function of the previous output."
+        )
     hints = hints_of(function) if inspect.isroutine(function) else {}
     names = _list_parameters(function)
     contexts = [name for name in names if _is_context(name, hints)]

@@ -6,6 +6,7 @@ import dataclasses
 import datetime as dt
 from typing import Any
 
+from mastra_core.errors import ConfigError
 from mastra_core.workflows.model.function import Function
 from mastra_core.workflows.model.step import Step
 
@@ -59,6 +60,13 @@ class ForEach(Single):
 
     concurrency: int = 1
 
+    def __post_init__(self) -> None:
+        if not _is_number(self.concurrency, int, least=1):
+            raise ConfigError(
+                f"The concurrency of a foreach is {self.concurrency!r}.",
+                "Use an integer from 1 up.",
+            )
+
 
 @dataclasses.dataclass(frozen=True)
 class Loop(Single):
@@ -90,6 +98,19 @@ class Sleep:
     asks: Function | None = None
     until: bool = False
 
+    def __post_init__(self) -> None:
+        if self.asks is not None:
+            return
+        if self.until and not _is_moment(self.moment):
+            raise ConfigError(
+                f"The sleep {self.id!r} lasts until {self.moment!r}.",
+                "Pass a datetime with a time zone: datetime.now(UTC) + timedelta(hours=1).",
+            )
+        if not self.until and not _is_number(self.duration, int | float, least=0):
+            raise ConfigError(
+                f"The sleep {self.id!r} lasts {self.duration!r}.", "Use seconds from 0 up."
+            )
+
     @property
     def steps(self) -> tuple[Step[Any, Any], ...]:
         """The steps of the node: none."""
@@ -97,3 +118,11 @@ class Sleep:
 
 
 Node = Single | Parallel | Branch | ForEach | Loop | Sleep
+
+
+def _is_number(value: object, kind: Any, *, least: float) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool) and value >= least
+
+
+def _is_moment(value: object) -> bool:
+    return isinstance(value, dt.datetime) and value.tzinfo is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, overload
 
 from mastra_core.errors import ConfigError
 from mastra_core.schema import dump, schema_of
@@ -14,12 +14,28 @@ from mastra_core.workflows.model.retry import Retry, as_retry
 from mastra_core.workflows.model.step_context import StepContext
 
 if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    from mastra_core.workflows.model.signatures import (
+        KeywordContext,
+        StepDecorator,
+        WithInput,
+        WithoutInput,
+    )
     from mastra_core.workflows.model.workflow import Workflow
 
-__all__ = ("Step", "check_id", "step")
+    In = TypeVar("In", contravariant=True, default=Any)  # noqa: PLC0105  # shown to users
+    Out = TypeVar("Out", covariant=True, default=Any)  # noqa: PLC0105  # shown to users
+else:  # Python 3.11 knows no defaults of type variables
+    from typing import TypeVar
 
-In = TypeVar("In")
-Out = TypeVar("Out")
+    In = TypeVar("In", contravariant=True)  # noqa: PLC0105  # as above
+    Out = TypeVar("Out", covariant=True)  # noqa: PLC0105  # as above
+
+__all__ = ("In", "Out", "Step", "check_id", "step")
+
+_In = TypeVar("_In")
+_Out = TypeVar("_Out")
 _RESERVED = ".[]#@!?"  # separators in the paths and journal keys of steps
 
 
@@ -103,20 +119,36 @@ class Step(Generic[In, Out]):
         return None if type_ is None or type_ is Any else schema_of(type_)
 
 
-@overload
-def step(function: Callable[..., Awaitable[Out]], /) -> Step[Any, Out]: ...
-@overload
-def step(function: Callable[..., Out], /) -> Step[Any, Out]: ...
-@overload
-def step(
-    *,
-    id: str = ...,
-    description: str = ...,
-    resume: Any = ...,
-    suspend: Any = ...,
-    retry: Retry | int | None = ...,
-    timeout: float | None = ...,
-) -> Callable[[Callable[..., Any]], Step[Any, Any]]: ...
+if TYPE_CHECKING:
+
+    @overload
+    def step(function: WithoutInput[Awaitable[_Out]], /) -> Step[Any, _Out]: ...
+    @overload
+    def step(function: WithoutInput[_Out], /) -> Step[Any, _Out]: ...
+    @overload
+    def step(function: WithInput[_In, Awaitable[_Out]], /) -> Step[_In, _Out]: ...
+    @overload
+    def step(function: WithInput[_In, _Out], /) -> Step[_In, _Out]: ...
+    @overload
+    def step(function: KeywordContext[_In, Awaitable[_Out]], /) -> Step[_In, _Out]: ...
+    @overload
+    def step(function: KeywordContext[_In, _Out], /) -> Step[_In, _Out]: ...
+    @overload
+    def step(function: Callable[[], Awaitable[_Out]], /) -> Step[Any, _Out]: ...
+    @overload
+    def step(function: Callable[[], _Out], /) -> Step[Any, _Out]: ...
+    @overload
+    def step(
+        *,
+        id: str = ...,
+        description: str = ...,
+        resume: Any = ...,
+        suspend: Any = ...,
+        retry: Retry | int | None = ...,
+        timeout: float | None = ...,
+    ) -> StepDecorator: ...
+
+
 def step(
     function: Callable[..., Any] | None = None,
     /,

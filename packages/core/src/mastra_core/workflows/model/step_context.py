@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, overload
 
 from mastra_core.errors import NotFound
 from mastra_core.schema import dump, validate
 from mastra_core.workflows.engine.outcome import Outcome
+
+if TYPE_CHECKING:
+    from mastra_core.tools import Tool
+    from mastra_core.workflows.model.signatures import T
+    from mastra_core.workflows.model.step import Step
 
 __all__ = ("StepContext", "StepExit")
 
@@ -116,7 +121,14 @@ class StepContext:
         """The fields of the shared state that the step has set so far."""
         return self._changes
 
-    def output(self, step: Any, /) -> Any:
+    if TYPE_CHECKING:
+
+        @overload
+        def output(self, step: Step[Any, T], /) -> T: ...
+        @overload
+        def output(self, step: str | Tool, /) -> Any: ...
+
+    def output(self, step: str | Step | Tool, /) -> Any:
         """Return the output of an earlier step of this workflow.
 
         :param step: the step, for a value of its output type; or its id, for JSON builtins.

@@ -5,21 +5,29 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import functools
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Literal
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Generic, Literal, overload
 
 from mastra_core.errors import ConfigError
 from mastra_core.schema import schema_of
-from mastra_core.workflows.model.function import Function, function_of
+from mastra_core.workflows.model.function import function_of
 from mastra_core.workflows.model.nodes import Branch, ForEach, Loop, Node, Parallel, Single, Sleep
 from mastra_core.workflows.model.retry import Retry, as_retry
-from mastra_core.workflows.model.step import Step, check_id
+from mastra_core.workflows.model.step import In, Out, Step, check_id
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from mastra_core.agents.protocol import AgentLike
+    from mastra_core.workflows.model import signatures as typed
+    from mastra_core.workflows.model.agent_step import Text
+    from mastra_core.workflows.model.signatures import Condition, New, Repeated, T
 
 __all__ = ("Workflow",)
 
 
 @dataclasses.dataclass(frozen=True)
-class Workflow:
+class Workflow(Generic[In, Out]):
     """A workflow. Each method returns a new workflow, so several can share a common beginning.
 
     A parameter for a step also accepts a typed function, an agent, a tool or another workflow.
@@ -44,6 +52,22 @@ class Workflow:
     retry: Retry | int | None = None
     timeout: float | None = None
 
+    if TYPE_CHECKING:  # without an input type, the first step determines the types
+
+        @overload
+        def __init__(
+            self: Workflow[Any, typed.NoSteps], id: str, **options: Unpack[typed.WorkflowOptions]
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: Workflow[T, T], id: str, input: type[T], **options: Unpack[typed.WorkflowOptions]
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: Workflow[Any, Any], id: str, input: Any, **options: Unpack[typed.WorkflowOptions]
+        ) -> None: ...
+        def __init__(self, *args: Any, **kwargs: Any) -> None: ...
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "retry", as_retry(self.retry))
         if self.timeout is not None and not self.timeout > 0:
@@ -52,14 +76,43 @@ class Workflow:
                 "Use seconds above 0.",
             )
 
-    def then(self, next_: Any, /) -> Workflow:
+    if TYPE_CHECKING:  # the last overloads compare only the kinds of JSON values
+
+        @overload
+        def then(self, next_: AgentLike, /) -> Workflow[In, Text]: ...
+        @overload
+        def then(self, next_: Callable[..., Awaitable[New]], /) -> Workflow[In, New]: ...
+        @overload
+        def then(self, next_: Callable[..., New], /) -> Workflow[In, New]: ...
+        @overload
+        def then(self, next_: typed.Following[Out, New], /) -> Workflow[In, New]: ...
+        @overload
+        def then(
+            self: Workflow[Any, typed.NoSteps], next_: typed.Following[T, New], /
+        ) -> Workflow[T, New]: ...
+        @overload
+        def then(self, next_: typed.Following[None, New], /) -> Workflow[In, New]: ...
+        @overload
+        def then(
+            self: Workflow[In, typed.JsonObject], next_: typed.Following[typed.Object, New], /
+        ) -> Workflow[In, New]: ...
+        @overload
+        def then(
+            self: Workflow[In, typed.JsonArray], next_: typed.Following[typed.Array, New], /
+        ) -> Workflow[In, New]: ...
+        @overload
+        def then(
+            self: Workflow[In, typed.JsonText], next_: typed.Following[typed.Text, New], /
+        ) -> Workflow[In, New]: ...
+
+    def then(self, next_: Any, /) -> Workflow[Any, Any]:
         """Append a step that is executed on the previous output.
 
         :param next_: the step.
         """
         return self._with(Single(_as_step(next_)))
 
-    def parallel(self, *steps: Any) -> Workflow:
+    def parallel(self, *steps: Any) -> Workflow[In, dict[str, Any]]:
         """Append steps that are executed concurrently on the previous output.
 
         The output maps the id of each step to its output.
@@ -68,7 +121,7 @@ class Workflow:
         """
         return self._with(Parallel(tuple(map(_as_step, _flatten(steps)))))
 
-    def branch(self, *branches: Any) -> Workflow:
+    def branch(self, *branches: tuple[Condition, Any] | list[Any]) -> Workflow[In, dict[str, Any]]:
         """Append steps of which those with a true condition are executed concurrently.
 
         A condition is a function, sync or async, of the previous output, of a ``StepContext``, or
@@ -83,9 +136,9 @@ class Workflow:
                 f"A branch of workflow {self.id!r} is not a pair.", "Pass (condition, step)."
             )
         conditions, steps = zip(*pairs, strict=True) if pairs else ((), ())
-        return self._with(Branch(tuple(map(_function, conditions)), tuple(map(_as_step, steps))))
+        return self._with(Branch(tuple(map(function_of, conditions)), tuple(map(_as_step, steps))))
 
-    def foreach(self, each: Any, /, *, concurrency: int = 1) -> Workflow:
+    def foreach(self, each: Repeated[New], /, *, concurrency: int = 1) -> Workflow[In, list[New]]:
         """Append a step that is executed for each item of the previous output, a list.
 
         The output is the list of outputs.
@@ -93,27 +146,38 @@ class Workflow:
         :param each: the step.
         :param concurrency: the maximum number of items at a time.
         """
-        if not _is_number(concurrency, int, least=1):
-            raise ConfigError(f"The concurrency is {concurrency!r}.", "Use a number from 1 up.")
         return self._with(ForEach(_as_step(each), concurrency))
 
-    def dowhile(self, body: Any, condition: Callable[..., Any], /) -> Workflow:
+    def dowhile(self, body: Repeated[New], condition: Condition, /) -> Workflow[In, New]:
         """Append a step that is repeated on its own output while a condition is true.
 
         :param body: the step; it is executed at least once.
         :param condition: a function of the output of the step; see ``branch``.
         """
-        return self._with(Loop(_as_step(body), _function(condition), until=False))
+        return self._with(Loop(_as_step(body), function_of(condition), until=False))
 
-    def dountil(self, body: Any, condition: Callable[..., Any], /) -> Workflow:
+    def dountil(self, body: Repeated[New], condition: Condition, /) -> Workflow[In, New]:
         """Append a step that is repeated on its own output until a condition is true.
 
         :param body: the step; it is executed at least once.
         :param condition: a function of the output of the step; see ``branch``.
         """
-        return self._with(Loop(_as_step(body), _function(condition), until=True))
+        return self._with(Loop(_as_step(body), function_of(condition), until=True))
 
-    def map(self, mapping: Callable[..., Any] | Mapping[str, Any], /, *, id: str = "") -> Workflow:
+    if TYPE_CHECKING:
+
+        @overload
+        def map(
+            self, mapping: Mapping[str, typed.Source], /, *, id: str = ""
+        ) -> Workflow[In, dict[str, Any]]: ...
+        @overload
+        def map(self, mapping: typed.AsyncMapper[New], /, *, id: str = "") -> Workflow[In, New]: ...
+        @overload
+        def map(self, mapping: typed.Mapper[New], /, *, id: str = "") -> Workflow[In, New]: ...
+        @overload
+        def map(self, mapping: typed.AnyMapper, /, *, id: str = "") -> Workflow[In, Any]: ...
+
+    def map(self, mapping: typed.AnyMapper, /, *, id: str = "") -> Workflow[In, Any]:
         """Append a mapping of the previous output and other values.
 
         :param mapping: a function, see ``branch``; or for each field a step (for its output), a
@@ -125,7 +189,7 @@ class Workflow:
 
         return self._with(Single(create_mapping_step(mapping, id or self._create_id("mapping"))))
 
-    def sleep(self, duration: float | Callable[..., Any], /, *, id: str = "") -> Workflow:
+    def sleep(self, duration: float | Condition, /, *, id: str = "") -> Workflow[In, Out]:
         """Append a wait for some seconds; the previous output is passed on.
 
         :param duration: the seconds, or a function that returns them; see ``branch``.
@@ -133,12 +197,10 @@ class Workflow:
         """
         name = id or self._create_id("sleep")
         if callable(duration):
-            return self._with(Sleep(name, asks=_function(duration)))
-        if not _is_number(duration, int | float, least=0):
-            raise ConfigError(f"The sleep {name!r} lasts {duration!r}.", "Use seconds from 0 up.")
+            return self._with(Sleep(name, asks=function_of(duration)))
         return self._with(Sleep(name, duration=duration))
 
-    def sleep_until(self, moment: dt.datetime | Callable[..., Any], /, *, id: str = "") -> Workflow:
+    def sleep_until(self, moment: dt.datetime | Condition, /, *, id: str = "") -> Workflow[In, Out]:
         """Append a wait until a moment; the previous output is passed on.
 
         :param moment: a datetime with a time zone, or a function that returns one; see ``branch``.
@@ -146,12 +208,7 @@ class Workflow:
         """
         name = id or self._create_id("sleep")
         if callable(moment):
-            return self._with(Sleep(name, asks=_function(moment), until=True))
-        if not _is_moment(moment):
-            raise ConfigError(
-                f"The sleep {name!r} lasts until {moment!r}.",
-                "Pass a datetime with a time zone: datetime.now(UTC) + timedelta(hours=1).",
-            )
+            return self._with(Sleep(name, asks=function_of(moment), until=True))
         return self._with(Sleep(name, moment=moment, until=True))
 
     def steps(self) -> Iterator[Step[Any, Any]]:
@@ -165,7 +222,10 @@ class Workflow:
         :param id: the id.
         :raises KeyError: when there is no such step.
         """
-        return next((item for item in self.steps() if item.id == id), None) or _missing(id)
+        for item in self.steps():
+            if item.id == id:
+                return item
+        raise KeyError(id)
 
     @functools.cached_property
     def input_type(self) -> Any:
@@ -219,14 +279,12 @@ class Workflow:
         :param form: ``mermaid`` for a Mermaid flowchart, ``svg`` for an SVG picture.
         """
         if form == "svg":
-            from mastra_core.workflows.render.svg import render_svg
+            from mastra_core.workflows.render.svg import render_svg as render
+        else:
+            from mastra_core.workflows.render.mermaid import render_mermaid as render
+        return render(self)
 
-            return render_svg(self)
-        from mastra_core.workflows.render.mermaid import render_mermaid
-
-        return render_mermaid(self)
-
-    def _with(self, node: Node) -> Workflow:
+    def _with(self, node: Node) -> Workflow[In, Any]:
         from mastra_core.workflows.model.type_flow import check_next
 
         if not node.steps and not isinstance(node, Sleep):
@@ -266,28 +324,9 @@ def _as_step(value: Any) -> Step[Any, Any]:
     return as_step(value)
 
 
-def _function(value: Any) -> Function:
-    if not callable(value):
-        raise ConfigError(f"{value!r} is not a function.", "Pass a function of the last output.")
-    return function_of(value)
-
-
-def _is_number(value: object, kind: Any, *, least: float) -> bool:
-    return isinstance(value, kind) and not isinstance(value, bool) and value >= least
-
-
-def _is_moment(value: object) -> bool:
-    return isinstance(value, dt.datetime) and value.tzinfo is not None
-
-
 def _flatten(items: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(items[0]) if len(items) == 1 and isinstance(items[0], list) else items
 
 
 def _schema(type_: Any) -> dict[str, Any] | None:
-    schema = None if type_ is Any else schema_of(type_)
-    return schema or None
-
-
-def _missing(id_: str) -> Step[Any, Any]:
-    raise KeyError(id_)
+    return (None if type_ is Any else schema_of(type_)) or None

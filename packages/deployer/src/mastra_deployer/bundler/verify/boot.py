@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mastra_core.agents.providers import get_requirements
 from mastra_core.errors import BuildError, ConfigError, MastraError
 from mastra_core.pipeline import Project
 from mastra_deployer.files.temporary import scratch_directory
@@ -170,14 +171,11 @@ def _has_explicit_entry(project: Project) -> bool:
 
 def _check_providers(missing: Mapping[str, Sequence[str]]) -> None:
     for agent, modules in missing.items():
-        provider = modules[-1].partition(".")[0]
-        package = (
-            "mastra-core[agents]" if provider == "pydantic_ai" else f"pydantic-ai-slim[{provider}]"
-        )
+        requirements = " and ".join(map(repr, get_requirements(modules)))
         raise BuildError(
-            f"Agent {agent!r} needs {' and '.join(map(repr, modules))}, which is not among the "
-            "project's dependencies.",
-            f"Add {package!r} to the dependencies in pyproject.toml.",
+            f"The agent {agent!r} needs {' and '.join(map(repr, modules))}, which no dependency of "
+            "the project installs.",
+            f"Add {requirements} to the dependencies in pyproject.toml.",
         )
 
 

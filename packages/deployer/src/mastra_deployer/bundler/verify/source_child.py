@@ -41,9 +41,10 @@ def inspect_entry(module_name, attribute):
     report = {"kind": get_kind(entry, core), "objects": objects}
     if report["kind"] == "mastra":
         from mastra_core.agents.adapt import adapter_names
-        from mastra_core.describe import describe
+        from mastra_core.describe import describe, find_missing_providers
 
         report.update(describe(entry), adapters=adapter_names())
+        report["missing"] = find_missing_providers(entry)
         report["deployer"] = type(entry.deployer).__name__ if entry.deployer is not None else ""
     return report
 
