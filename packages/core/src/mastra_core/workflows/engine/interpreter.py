@@ -304,8 +304,8 @@ async def _compute_delay(scope: Scope, node: Sleep, value: Any, address: StepAdd
     """Return the seconds from now for which a sleep node waits."""
     convert = _to_timestamp if node.until else _parse_duration
     setting: Any = node.moment if node.until else node.duration
-    if node.asks is not None:
-        number = await evaluate(scope, node.asks, value, address, convert)
+    if node.function is not None:
+        number = await evaluate(scope, node.function, value, address, convert)
     else:
         number = convert(setting)
     return max(0.0, number - time.time()) if node.until else float(number)

@@ -60,7 +60,7 @@ def create_agent_step(agent: AgentLike, output: Any = None) -> Step[Any, Any]:
         ),
         resume=dict[str, Decision] if agent.info().tools else None,
         kind="agent",
-        of=agent.id,
+        source_id=agent.id,
         **types,
     )
 

@@ -90,7 +90,7 @@ def _coerce_step(value: Any, output: Any) -> Step[Any, Any]:
     if inspect.isroutine(value):
         return step(value)
     raise ConfigError(
-        f"{value!r} cannot be converted to a step.",
+        f"{value!r} is not a step.",
         "Pass a typed function, a step, an agent, a tool or a workflow.",
     )
 
@@ -110,5 +110,5 @@ def _create_workflow_step(workflow: Workflow) -> Step[Any, Any]:
         output=workflow.output_type,
         workflow=workflow,
         kind="workflow",
-        of=workflow.id,
+        source_id=workflow.id,
     )

@@ -12,7 +12,7 @@ from mastra_core.errors import ConfigError
 from mastra_core.schema import dump, hints_of, validate
 from mastra_core.workflows.model.step_context import StepContext
 
-__all__ = ("Function", "function_of")
+__all__ = ("Function", "inspect_function")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -72,7 +72,7 @@ class Function:
         return {self.context_name: context} if self.context_name else {}
 
 
-def function_of(function: Callable[..., Any], *, typed: bool = False) -> Function:
+def inspect_function(function: Callable[..., Any], *, typed: bool = False) -> Function:
     """Determine the arguments of a function by its type hints.
 
     A parameter is the context if its type is ``StepContext``, or if it is called ``context`` and

@@ -7,7 +7,7 @@ from typing import Any
 
 from mastra_core.errors import ConfigError, NotFound
 from mastra_core.schema import dump
-from mastra_core.workflows.model.function import Function, function_of
+from mastra_core.workflows.model.function import Function, inspect_function
 from mastra_core.workflows.model.step import Step
 from mastra_core.workflows.model.step_context import StepContext
 
@@ -28,7 +28,7 @@ def create_mapping_step(mapping: Callable[..., Any] | Mapping[str, Any], id: str
             raise ConfigError(
                 f"The mapping {id!r} is {mapping!r}.", "Pass a function or a mapping of fields."
             )
-        function = function_of(mapping)
+        function = inspect_function(mapping)
         return _create_step(id, function.call, function.input, function.output, function.name)
     sources = {field: _build_source(field, source) for field, source in mapping.items()}
 
@@ -53,7 +53,7 @@ def _describe_source(source: Any) -> str:
     if isinstance(source, Step):
         return source.id
     if not isinstance(source, Mapping):
-        return function_of(source).name
+        return inspect_function(source).name
     step = source.get("step", "")
     name = step.id if isinstance(step, Step) else str(step)
     parts = (name or next(iter(source)), source.get("path") or source.get("input") or "")
@@ -64,7 +64,7 @@ def _build_source(field: str, source: Any) -> _Source:
     if isinstance(source, Step):
         return _create_reader(lambda _, context: context.output(source.id), "")
     if callable(source):
-        return function_of(source).call
+        return inspect_function(source).call
     if isinstance(source, Mapping):
         return _parse_source(field, source)
     raise ConfigError(

@@ -95,11 +95,11 @@ class Sleep:
     id: str
     duration: float | None = None
     moment: dt.datetime | None = None
-    asks: Function | None = None
+    function: Function | None = None
     until: bool = False
 
     def __post_init__(self) -> None:
-        if self.asks is not None:
+        if self.function is not None:
             return
         if self.until and not _is_moment(self.moment):
             raise ConfigError(

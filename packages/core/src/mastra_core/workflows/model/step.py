@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, overload
 
 from mastra_core.errors import ConfigError
 from mastra_core.schema import dump, schema_of
-from mastra_core.workflows.model.function import Function, function_of
+from mastra_core.workflows.model.function import Function, inspect_function
 from mastra_core.workflows.model.retry import Retry, as_retry
 from mastra_core.workflows.model.step_context import StepContext
 
@@ -54,7 +54,7 @@ class Step(Generic[In, Out]):
     :param timeout: the seconds that one attempt may take.
     :param workflow: the nested workflow that is executed instead of ``call``.
     :param kind: what the step was created from.
-    :param of: the id of the agent, tool or workflow that the step was created from.
+    :param source_id: the id of the agent, tool or workflow that the step was created from.
     """
 
     id: str
@@ -68,7 +68,7 @@ class Step(Generic[In, Out]):
     timeout: float | None = None
     workflow: Workflow | None = None
     kind: Literal["function", "agent", "tool", "workflow", "mapping"] = "function"
-    of: str = ""
+    source_id: str = ""
 
     def __post_init__(self) -> None:
         check_id("step", self.id)
@@ -175,7 +175,7 @@ def step(
     """
 
     def make(function: Callable[..., Any]) -> Step[Any, Any]:
-        call = function_of(function, typed=True)
+        call = inspect_function(function, typed=True)
         return Step(
             id=id or function.__name__,
             description=description or inspect.getdoc(function) or "",

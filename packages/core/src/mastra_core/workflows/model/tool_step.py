@@ -40,7 +40,7 @@ def create_tool_step(tool: Tool) -> Step[Any, Any]:
         output=tool.output,
         resume=Decision if tool.requires_approval or tool.context_names else None,
         kind="tool",
-        of=tool.id,
+        source_id=tool.id,
     )
 
 

@@ -100,8 +100,8 @@ def _iter_consumers(node: Node) -> Iterator[tuple[str, Any]]:
         case ForEach():
             yield _format_step(node.step), list[node.step.input]  # type: ignore[name-defined]  # built at run time
         case Sleep():
-            if node.asks is not None:
-                yield f"sleep {node.id!r}", node.asks.input
+            if node.function is not None:
+                yield f"sleep {node.id!r}", node.function.input
         case _:
             yield from ((_format_step(step), step.input) for step in node.steps)
     if isinstance(node, Branch):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, overload
 
 from mastra_core.errors import ConfigError
 from mastra_core.schema import schema_of
-from mastra_core.workflows.model.function import function_of
+from mastra_core.workflows.model.function import inspect_function
 from mastra_core.workflows.model.nodes import Branch, ForEach, Loop, Node, Parallel, Single, Sleep
 from mastra_core.workflows.model.retry import Retry, as_retry
 from mastra_core.workflows.model.step import In, Out, Step, check_id
@@ -110,7 +110,7 @@ class Workflow(Generic[In, Out]):
 
         :param next_: the step.
         """
-        return self._with(Single(_as_step(next_)))
+        return self._append_node(Single(_as_step(next_)))
 
     def parallel(self, *steps: Any) -> Workflow[In, dict[str, Any]]:
         """Append steps that are executed concurrently on the previous output.
@@ -119,7 +119,7 @@ class Workflow(Generic[In, Out]):
 
         :param steps: the steps, or one list of them.
         """
-        return self._with(Parallel(tuple(map(_as_step, _flatten(steps)))))
+        return self._append_node(Parallel(tuple(map(_as_step, _flatten(steps)))))
 
     def branch(self, *branches: tuple[Condition, Any] | list[Any]) -> Workflow[In, dict[str, Any]]:
         """Append steps of which those with a true condition are executed concurrently.
@@ -136,7 +136,9 @@ class Workflow(Generic[In, Out]):
                 f"A branch of workflow {self.id!r} is not a pair.", "Pass (condition, step)."
             )
         conditions, steps = zip(*pairs, strict=True) if pairs else ((), ())
-        return self._with(Branch(tuple(map(function_of, conditions)), tuple(map(_as_step, steps))))
+        return self._append_node(
+            Branch(tuple(map(inspect_function, conditions)), tuple(map(_as_step, steps)))
+        )
 
     def foreach(self, each: Repeated[New], /, *, concurrency: int = 1) -> Workflow[In, list[New]]:
         """Append a step that is executed for each item of the previous output, a list.
@@ -146,7 +148,7 @@ class Workflow(Generic[In, Out]):
         :param each: the step.
         :param concurrency: the maximum number of items at a time.
         """
-        return self._with(ForEach(_as_step(each), concurrency))
+        return self._append_node(ForEach(_as_step(each), concurrency))
 
     def dowhile(self, body: Repeated[New], condition: Condition, /) -> Workflow[In, New]:
         """Append a step that is repeated on its own output while a condition is true.
@@ -154,7 +156,7 @@ class Workflow(Generic[In, Out]):
         :param body: the step; it is executed at least once.
         :param condition: a function of the output of the step; see ``branch``.
         """
-        return self._with(Loop(_as_step(body), function_of(condition), until=False))
+        return self._append_node(Loop(_as_step(body), inspect_function(condition), until=False))
 
     def dountil(self, body: Repeated[New], condition: Condition, /) -> Workflow[In, New]:
         """Append a step that is repeated on its own output until a condition is true.
@@ -162,7 +164,7 @@ class Workflow(Generic[In, Out]):
         :param body: the step; it is executed at least once.
         :param condition: a function of the output of the step; see ``branch``.
         """
-        return self._with(Loop(_as_step(body), function_of(condition), until=True))
+        return self._append_node(Loop(_as_step(body), inspect_function(condition), until=True))
 
     if TYPE_CHECKING:
 
@@ -187,7 +189,9 @@ class Workflow(Generic[In, Out]):
         """
         from mastra_core.workflows.model.mapping import create_mapping_step
 
-        return self._with(Single(create_mapping_step(mapping, id or self._create_id("mapping"))))
+        return self._append_node(
+            Single(create_mapping_step(mapping, id or self._create_id("mapping")))
+        )
 
     def sleep(self, duration: float | Condition, /, *, id: str = "") -> Workflow[In, Out]:
         """Append a wait for some seconds; the previous output is passed on.
@@ -197,8 +201,8 @@ class Workflow(Generic[In, Out]):
         """
         name = id or self._create_id("sleep")
         if callable(duration):
-            return self._with(Sleep(name, asks=function_of(duration)))
-        return self._with(Sleep(name, duration=duration))
+            return self._append_node(Sleep(name, function=inspect_function(duration)))
+        return self._append_node(Sleep(name, duration=duration))
 
     def sleep_until(self, moment: dt.datetime | Condition, /, *, id: str = "") -> Workflow[In, Out]:
         """Append a wait until a moment; the previous output is passed on.
@@ -208,23 +212,23 @@ class Workflow(Generic[In, Out]):
         """
         name = id or self._create_id("sleep")
         if callable(moment):
-            return self._with(Sleep(name, asks=function_of(moment), until=True))
-        return self._with(Sleep(name, moment=moment, until=True))
+            return self._append_node(Sleep(name, function=inspect_function(moment), until=True))
+        return self._append_node(Sleep(name, moment=moment, until=True))
 
     def steps(self) -> Iterator[Step[Any, Any]]:
         """Yield the steps in order, without those of nested workflows."""
         for node in self.nodes:
             yield from node.steps
 
-    def step(self, id: str) -> Step[Any, Any]:
+    def get_step(self, id: str) -> Step[Any, Any]:
         """Return the step with an id.
 
         :param id: the id.
         :raises KeyError: when there is no such step.
         """
-        for item in self.steps():
-            if item.id == id:
-                return item
+        for step in self.steps():
+            if step.id == id:
+                return step
         raise KeyError(id)
 
     @functools.cached_property
@@ -244,17 +248,17 @@ class Workflow(Generic[In, Out]):
     @property
     def input_schema(self) -> dict[str, Any] | None:
         """The JSON Schema of the input, or ``None`` where its type is not known."""
-        return _schema(self.input_type)
+        return _to_json_schema(self.input_type)
 
     @property
     def output_schema(self) -> dict[str, Any] | None:
         """The JSON Schema of the result, or ``None`` where its type is not known."""
-        return _schema(self.output_type)
+        return _to_json_schema(self.output_type)
 
     @property
     def state_schema(self) -> dict[str, Any] | None:
         """The JSON Schema of the shared state, or ``None`` where it has no type."""
-        return _schema(Any if self.state is None else self.state)
+        return _to_json_schema(Any if self.state is None else self.state)
 
     def check(self) -> None:
         """Check that the output of the last step can be the declared ``output``.
@@ -284,7 +288,7 @@ class Workflow(Generic[In, Out]):
             from mastra_core.workflows.render.mermaid import render_mermaid as render
         return render(self)
 
-    def _with(self, node: Node) -> Workflow[In, Any]:
+    def _append_node(self, node: Node) -> Workflow[In, Any]:
         from mastra_core.workflows.model.type_flow import check_next
 
         if not node.steps and not isinstance(node, Sleep):
@@ -311,7 +315,7 @@ class Workflow(Generic[In, Out]):
 
 def _iter_ids(nodes: tuple[Node, ...]) -> Iterator[str]:
     for node in nodes:
-        yield from (item.id for item in node.steps)
+        yield from (step.id for step in node.steps)
         if isinstance(node, Sleep):
             yield node.id
 
@@ -328,5 +332,5 @@ def _flatten(items: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(items[0]) if len(items) == 1 and isinstance(items[0], list) else items
 
 
-def _schema(type_: Any) -> dict[str, Any] | None:
+def _to_json_schema(type_: Any) -> dict[str, Any] | None:
     return (None if type_ is Any else schema_of(type_)) or None

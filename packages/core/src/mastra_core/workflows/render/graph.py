@@ -52,8 +52,8 @@ def _build_node_entry(node: Node) -> dict[str, Any]:
 
 def _build_sleep_entry(node: Sleep) -> dict[str, Any]:
     entry: dict[str, Any] = {"type": "sleepUntil" if node.until else "sleep", "id": node.id}
-    if node.asks is not None:
-        entry["fn"] = node.asks.name
+    if node.function is not None:
+        entry["fn"] = node.function.name
     elif node.moment is not None:
         entry["date"] = node.moment.isoformat()
     else:
@@ -70,13 +70,13 @@ def _build_step_entry(step: Step[Any, Any]) -> dict[str, Any]:
     head = {"id": step.id, **description}
     match step.kind:
         case "agent":
-            return {"type": "agent", **head, "agentId": step.of}
+            return {"type": "agent", **head, "agentId": step.source_id}
         case "tool":
-            return {"type": "tool", **head, "toolId": step.of}
+            return {"type": "tool", **head, "toolId": step.source_id}
         case "mapping":
             return {"type": "mapping", "id": step.id, "mapConfig": step.description}
         case "workflow":
             flow = build_graph(step.workflow) if step.workflow is not None else []
-            inner = {"workflowId": step.of, "serializedStepFlow": flow}
+            inner = {"workflowId": step.source_id, "serializedStepFlow": flow}
             return {"type": "workflow", **head, **inner}
     return {"type": "step", "step": {**head, "canSuspend": step.can_suspend}}

@@ -28,8 +28,8 @@ def format_sleep(node: Sleep) -> str:
 
     :param node: the node.
     """
-    if node.asks is not None:
-        return f"sleep {'until' if node.until else 'for'} {node.asks.name}"
+    if node.function is not None:
+        return f"sleep {'until' if node.until else 'for'} {node.function.name}"
     if node.moment is not None:
         return f"sleep until {node.moment.isoformat(sep=' ', timespec='seconds')}"
     return f"sleep {node.duration:g} s"
