@@ -45,7 +45,9 @@ def test_core_loads_next_to_nothing():
 
 def test_types_for_checkers_are_not_loaded():
     added = loaded("import mastra_core")
-    assert added.isdisjoint(["mastra_core.agents.options", "mastra_core.workflows.model.signatures"])
+    assert added.isdisjoint(
+        ["mastra_core.agents.options", "mastra_core.workflows.model.signatures"]
+    )
 
 
 def test_an_application_loads_no_framework_before_it_runs():

@@ -177,7 +177,7 @@ async def _run_nested(
         if outcome.error is None or step.retry is None or attempt > step.retry.count:
             return await finish(scope, address, outcome)
         event = StepRetried(step=address.path, attempt=attempt + 1, error=outcome.error)
-        if seconds := step.retry.wait(attempt):
+        if seconds := step.retry.get_delay(attempt):
             until = time.time() + seconds
             key = f"{address.key}~{attempt}"
             sleep = functools.partial(journal.sleep, key, until)

@@ -28,7 +28,7 @@ from mastra_core.workflows.engine.tasks import DeadlineExceeded, run_with_deadli
 from mastra_core.workflows.model.function import Function
 from mastra_core.workflows.model.retry import Retry
 from mastra_core.workflows.model.step import Step
-from mastra_core.workflows.model.step_context import Left, StepContext
+from mastra_core.workflows.model.step_context import StepContext, StepExit
 
 __all__ = (
     "StepFailed",
@@ -190,7 +190,7 @@ async def _wait_for_retry(
     attempt: int,
     call_number: int,
 ) -> None:
-    if seconds := retry.wait(attempt):
+    if seconds := retry.get_delay(attempt):
         await wait(scope, address, seconds, str(call_number))
     event = StepRetried(step=address.path, attempt=attempt + 1, error=outcome.error)
     await scope.journal.emit(f"{address.key}:again{call_number}", event)
@@ -214,7 +214,7 @@ async def _call_step(
         if context is not None and context.resume_data is not None and step.resume is not None:
             context.resume_data = validate(step.resume, context.resume_data)
         output = await _execute_traced(scope, step, value, context)
-    except Left as left:
+    except StepExit as left:
         return left.outcome
     except Exception as error:  # noqa: BLE001  # any exception of user code fails the step
         return _to_failure(scope, step, error)

@@ -1,4 +1,4 @@
-"""What a workflow is made of, in order."""
+"""The nodes of a workflow, which it executes in order."""
 
 from __future__ import annotations
 
@@ -15,26 +15,36 @@ __all__ = ("Branch", "ForEach", "Loop", "Node", "Parallel", "Single", "Sleep")
 
 @dataclasses.dataclass(frozen=True)
 class Single:
-    """One step."""
+    """One step.
+
+    :param step: the step.
+    """
 
     step: Step[Any, Any]
 
     @property
     def steps(self) -> tuple[Step[Any, Any], ...]:
-        """The steps in it."""
+        """The steps of the node."""
         return (self.step,)
 
 
 @dataclasses.dataclass(frozen=True)
 class Parallel:
-    """Steps side by side on the same input; the output maps step id to output."""
+    """Steps that run concurrently on the same input; the output maps step id to output.
+
+    :param steps: the steps.
+    """
 
     steps: tuple[Step[Any, Any], ...]
 
 
 @dataclasses.dataclass(frozen=True)
 class Branch:
-    """Steps whose condition holds, side by side; the output maps step id to output."""
+    """Steps that run concurrently if their condition is true; the output maps step id to output.
+
+    :param conditions: the condition of each step.
+    :param steps: the steps.
+    """
 
     conditions: tuple[Function, ...]
     steps: tuple[Step[Any, Any], ...]
@@ -42,20 +52,30 @@ class Branch:
 
 @dataclasses.dataclass(frozen=True)
 class ForEach(Single):
-    """One step for each item of a list, ``concurrency`` at a time; the output is a list."""
+    """One step for each item of a list; the output is the list of outputs.
+
+    :param step: the step.
+    :param concurrency: the maximum number of items at a time.
+    """
 
     concurrency: int = 1
 
     def __post_init__(self) -> None:
         if not _is_number(self.concurrency, int, least=1):
             raise ConfigError(
-                f"The concurrency is {self.concurrency!r}.", "Use a number from 1 up."
+                f"The concurrency of a foreach is {self.concurrency!r}.",
+                "Use an integer from 1 up.",
             )
 
 
 @dataclasses.dataclass(frozen=True)
 class Loop(Single):
-    """One step on its own output again: while the condition holds, or until it does."""
+    """One step that is repeated on its own output.
+
+    :param step: the step.
+    :param condition: the condition, which is evaluated after each iteration.
+    :param until: whether the loop ends when the condition is true, instead of when it is false.
+    """
 
     condition: Function
     until: bool
@@ -63,7 +83,14 @@ class Loop(Single):
 
 @dataclasses.dataclass(frozen=True)
 class Sleep:
-    """Nothing for a while: seconds, or until a moment; what went before is passed on."""
+    """A wait, for some seconds or until a moment; the previous output is passed on.
+
+    :param id: the id.
+    :param duration: the seconds, unless ``function`` or ``moment`` is set.
+    :param moment: the end of the wait.
+    :param function: returns the duration or the moment.
+    :param until: whether the node waits until a moment, instead of for a duration.
+    """
 
     id: str
     duration: float | None = None
@@ -86,7 +113,7 @@ class Sleep:
 
     @property
     def steps(self) -> tuple[Step[Any, Any], ...]:
-        """None."""
+        """The steps of the node: none."""
         return ()
 
 

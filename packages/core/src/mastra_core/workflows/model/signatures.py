@@ -1,6 +1,6 @@
-"""Types of the arguments of ``step``, ``as_step`` and ``Workflow``, for type checkers only.
+"""Types of the arguments of steps and workflows, for type checkers.
 
-No module imports this one at run time.
+This module is not imported at run time, so it does not slow down an application.
 """
 
 from __future__ import annotations
@@ -64,13 +64,13 @@ R_co = TypeVar("R_co", covariant=True)
 
 
 class KeywordContext(Protocol[T_contra, R_co]):
-    """A function of an input whose context is a keyword."""
+    """A function of an input, with the context as a keyword argument."""
 
     def __call__(self, value: T_contra, /, *, context: StepContext) -> R_co:
         """Call the function."""
 
 
-# A function whose input has the type Any fits both. WithoutInput is tried first.
+# A function whose input is Any matches both, so overloads with WithoutInput come first.
 WithoutInput: TypeAlias = Callable[[StepContext], R] | Callable[[StepContext, StepContext], R]
 WithInput: TypeAlias = (
     Callable[[T], R] | Callable[[T, StepContext], R] | Callable[[StepContext, T], R]
@@ -78,7 +78,7 @@ WithInput: TypeAlias = (
 
 
 class StepDecorator(Protocol):
-    """What ``step(...)`` with arguments returns."""
+    """The decorator that ``step(...)`` with arguments returns."""
 
     @overload
     def __call__(self, function: WithoutInput[Awaitable[R]], /) -> Step[Any, R]: ...
@@ -99,7 +99,7 @@ class StepDecorator(Protocol):
 
 
 class StepOptions(TypedDict, total=False):
-    """What ``as_step`` may change of a step."""
+    """The options of ``as_step`` for every kind of step."""
 
     id: str
     retry: Retry | int | None
@@ -107,11 +107,11 @@ class StepOptions(TypedDict, total=False):
 
 
 class NoSteps:
-    """The output of a workflow that has neither a step nor an input type."""
+    """The output type of a workflow that has neither a step nor an input type."""
 
 
 class WorkflowOptions(TypedDict, total=False):
-    """What ``Workflow(...)`` takes beside its id and input type."""
+    """The arguments of ``Workflow(...)`` other than its id and input type."""
 
     output: Any
     description: str
@@ -124,7 +124,7 @@ class WorkflowOptions(TypedDict, total=False):
 Following: TypeAlias = Step[T, R] | Workflow[T, R]
 Repeated: TypeAlias = Following[Any, R] | AgentLike | Callable[..., Any]
 
-# Arities are listed, because pyright infers the parameters of a lambda from them.
+# Pyright infers the parameters of a lambda from a union with one function type for each arity.
 Mapper: TypeAlias = Callable[[Any], R] | Callable[[Any, Any], R] | Callable[[], R]
 AsyncMapper: TypeAlias = Mapper[Awaitable[R]]
 Condition: TypeAlias = Mapper[Any] | KeywordContext[Any, Any]
@@ -141,14 +141,14 @@ class _PydanticModel(Protocol):
 
 
 class _Sequence(Protocol):
-    """A list or tuple; not a string, whose ``__contains__`` takes strings only."""
+    """A list or tuple, but not ``str``, whose ``__contains__`` accepts ``str`` only."""
 
     def __contains__(self, item: object, /) -> bool: ...
     def __getitem__(self, index: int, /) -> Any: ...
 
 
-# Steps pass values as JSON, so a step may take another type than the one before it returns, if both
-# types have the same JSON kind. Fields and items are compared when the workflow is described.
+# Values are passed as JSON: the input type of a step may differ from the previous output type if
+# both have the same JSON kind. Their fields and items are compared at run time.
 JsonObject: TypeAlias = Mapping[Any, Any] | _Dataclass | msgspec.Struct | _PydanticModel
 JsonArray: TypeAlias = _Sequence | AbstractSet[Any]
 JsonText: TypeAlias = (

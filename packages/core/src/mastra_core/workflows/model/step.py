@@ -1,4 +1,4 @@
-"""One unit of work: a typed function, an agent, a tool or a whole workflow."""
+"""A step: a typed function, an agent, a tool or a nested workflow."""
 
 from __future__ import annotations
 
@@ -36,22 +36,25 @@ else:  # Python 3.11 knows no defaults of type variables
 
 __all__ = ("In", "Out", "Step", "check_id", "step")
 
-_RESERVED = ".[]#@!?"  # they separate the parts of a path or key
+_RESERVED = ".[]#@!?"  # separators in the paths and journal keys of steps
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Step(Generic[In, Out]):
-    """One unit of a workflow: executed once a run, its output remembered.
+    """One step of a workflow.
 
-    :param id: its name, unique within a workflow.
-    :param input: type of the parameter; ``Any`` where the function takes none.
-    :param resume: type of the data that ``resume`` must bring.
-    :param suspend: type of the payload given to ``suspend``.
-    :param retry: when it is tried again; the workflow's policy where ``None``.
-    :param timeout: seconds one try may take.
-    :param workflow: what it executes instead of a function.
-    :param kind: what it was made of.
-    :param of: the id of the agent, tool or workflow that it was made of.
+    :param id: the id, unique within a workflow.
+    :param call: the function, and the arguments that it takes.
+    :param description: the description.
+    :param input: the type of the input; ``Any`` where the function takes none.
+    :param output: the type of the output.
+    :param resume: the type of the data that ``resume`` must pass.
+    :param suspend: the type of the payload of ``suspend``.
+    :param retry: the retry policy; that of the workflow by default.
+    :param timeout: the seconds that one attempt may take.
+    :param workflow: the nested workflow that is executed instead of ``call``.
+    :param kind: what the step was created from.
+    :param source_id: the id of the agent, tool or workflow that the step was created from.
     """
 
     id: str
@@ -74,16 +77,16 @@ class Step(Generic[In, Out]):
                 f"The step {self.id!r} has a timeout of {self.timeout!r}.", "Use seconds above 0."
             )
         for what in ("input", "output", "resume", "suspend"):
-            self.get_schema(what)  # a type without a JSON form is found here, not in a run
+            self.get_schema(what)  # a type without a JSON schema fails here, not in a run
 
     @property
     def function(self) -> Callable[..., Any]:
-        """The function it was made of."""
+        """The function of the step."""
         return self.call.function
 
     @property
     def can_suspend(self) -> bool:
-        """It says what it suspends or resumes with, or a step of its workflow does."""
+        """Whether the step, or a step of its workflow, has a ``resume`` or ``suspend`` type."""
         inner = self.workflow.iter_steps() if self.workflow is not None else ()
         return (
             self.resume is not None
@@ -92,15 +95,15 @@ class Step(Generic[In, Out]):
         )
 
     async def execute(self, value: Any, context: StepContext | None = None) -> Any:
-        """Check ``value``, call the function, give back JSON builtins.
+        """Validate the input, call the function and return its output as JSON builtins.
 
-        A plain function runs in a worker thread, so it cannot block the server.
+        A plain function runs in a worker thread, so that it does not block the event loop.
 
-        :param context: may be left out where the function takes none.
-
-        :raises InvalidInput: when ``value`` does not fit.
+        :param value: the input.
+        :param context: the context; optional where the function takes none.
+        :raises InvalidInput: when ``value`` does not fit the type of the input.
         """
-        bound = self.call.bound(value, context)
+        bound = self.call.bind(value, context)
         if self.call.awaits:
             return dump(await bound())
         import asyncio
@@ -108,7 +111,10 @@ class Step(Generic[In, Out]):
         return dump(await asyncio.to_thread(bound))
 
     def get_schema(self, what: str) -> dict[str, Any] | None:
-        """JSON Schema of ``input``, ``output``, ``resume`` or ``suspend``, where one is known."""
+        """Return the JSON Schema of one of the types, or ``None`` where it is not declared.
+
+        :param what: ``input``, ``output``, ``resume`` or ``suspend``.
+        """
         type_ = getattr(self, what)
         return None if type_ is None or type_ is Any else to_json_schema(type_)
 
@@ -154,15 +160,18 @@ def step(
     retry: Retry | int | None = None,
     timeout: float | None = None,
 ) -> Any:
-    """Make a step of a typed function; used bare or with arguments.
+    """Create a step from a typed function; a decorator with or without arguments.
 
-    The function takes the input, a ``StepContext``, both or neither.
+    The function takes an input, a ``StepContext``, both or neither.
 
-    :param resume: type of the data that resumes it.
-    :param suspend: type of the payload it suspends with.
-    :param retry: when it is tried again: ``Retry(...)``, or how often.
-    :param timeout: seconds one try may take.
-    :raises ConfigError: when it takes more than one input, or one without a type.
+    :param function: the function.
+    :param id: the id; the name of the function by default.
+    :param description: the description; the docstring of the function by default.
+    :param resume: the type of the data that resumes the step.
+    :param suspend: the type of the payload of ``suspend``.
+    :param retry: the retry policy, or the number of retries; that of the workflow by default.
+    :param timeout: the seconds that one attempt may take.
+    :raises ConfigError: when the function takes more than one input, or one without a type.
     """
 
     def make(function: Callable[..., Any]) -> Step[Any, Any]:
@@ -183,12 +192,14 @@ def step(
 
 
 def check_id(what: str, id_: str) -> None:
-    """Ids are parts of paths.
+    """Check that an id can be a part of paths and journal keys.
 
-    :raises ConfigError: for an empty id, or one with a character that paths are made of.
+    :param what: the kind of object, for the message: ``step``.
+    :param id_: the id.
+    :raises ConfigError: when the id is empty or contains a reserved character.
     """
     if not id_ or any(character in _RESERVED for character in id_):
         raise ConfigError(
-            f"The id {id_!r} of a {what} is empty or has one of {' '.join(_RESERVED)}",
-            "Give it another: id='...'.",
+            f"The id {id_!r} of a {what} is empty or contains one of {' '.join(_RESERVED)}",
+            "Set another id: id='...'.",
         )
