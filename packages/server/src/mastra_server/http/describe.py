@@ -9,6 +9,7 @@ from mastra_core import Tool, Workflow
 from mastra_core.agents import AgentInfo, AgentLike
 from mastra_core.memory import get_memory
 from mastra_core.workflows import Step
+from mastra_core.workflows.model.definition import WorkflowDefinition
 from mastra_server.http.responses import encode_json
 
 __all__ = ("describe_agent", "describe_tool", "describe_workflow")
@@ -97,7 +98,7 @@ def describe_workflow(workflow: Workflow, *, partial: bool = False) -> dict[str,
     return details | _encode_schemas(schemas)
 
 
-def _describe_all_steps(workflow: Workflow, prefix: str = "") -> dict[str, Any]:
+def _describe_all_steps(workflow: WorkflowDefinition, prefix: str = "") -> dict[str, Any]:
     """Return the steps by path, including those of nested workflows."""
     steps: dict[str, Any] = {}
     for step_ in workflow.iter_steps():

@@ -32,9 +32,17 @@ from mastra_core.workflows.engine.step_runner import (
     wait,
 )
 from mastra_core.workflows.engine.tasks import DeadlineExceeded, run_with_deadline
-from mastra_core.workflows.model.nodes import Branch, ForEach, Loop, Node, Parallel, Single, Sleep
-from mastra_core.workflows.model.step import Step
-from mastra_core.workflows.model.workflow import Workflow
+from mastra_core.workflows.model.definition import (
+    Branch,
+    ForEach,
+    Loop,
+    Node,
+    Parallel,
+    Single,
+    Sleep,
+    Step,
+    WorkflowDefinition,
+)
 
 __all__ = ("PerStepPause", "interpret")
 
@@ -46,7 +54,9 @@ class PerStepPause(BaseException):
     """
 
 
-async def interpret(workflow: Workflow, value: Any, journal: Journal, options: RunOptions) -> Any:
+async def interpret(
+    workflow: WorkflowDefinition, value: Any, journal: Journal, options: RunOptions
+) -> Any:
     """Execute ``workflow`` and return its result.
 
     A call whose outcome is in the journal is not executed again.
@@ -91,7 +101,7 @@ async def _run_workflow(
         raise StepFailed(RunError(message=message, name="TimeoutError")) from None
 
 
-def _validate_result(workflow: Workflow, value: Any) -> Any:
+def _validate_result(workflow: WorkflowDefinition, value: Any) -> Any:
     """Validate the output of the last step against the workflow's ``output`` type."""
     if workflow.output is None:
         return value
@@ -162,7 +172,7 @@ async def _run_step(
 async def _run_nested(
     scope: Scope,
     step: Step[Any, Any],
-    workflow: Workflow,
+    workflow: WorkflowDefinition,
     value: Any,
     address: StepAddress,
     start: StartPoint | None,

@@ -9,20 +9,19 @@ from mastra_core.errors import Conflict, InvalidInput, NotFound
 from mastra_core.workflows.engine.run_record import RunRecord
 
 if TYPE_CHECKING:
-    from mastra_core.workflows.model.step import Step
-    from mastra_core.workflows.model.workflow import Workflow
+    from mastra_core.workflows.model.definition import Step, WorkflowDefinition
 
 __all__ = ("find_step", "find_suspended_step")
 
 
-def find_step(workflow: Workflow, path: str) -> Step[Any, Any]:
+def find_step(workflow: WorkflowDefinition, path: str) -> Step[Any, Any]:
     """Find the step at a path, also in nested workflows.
 
     :param workflow: the outermost workflow.
     :param path: the path of the step.
     :raises NotFound: when there is no such step.
     """
-    inner: Workflow | None = workflow
+    inner: WorkflowDefinition | None = workflow
     for name in re.sub(r"\[\d+\]", "", path).split("."):
         steps = inner.iter_steps() if inner is not None else ()
         step = next((step for step in steps if step.id == name), None)

@@ -25,9 +25,9 @@ from mastra_core.workflows.engine.run_events import (
 from mastra_core.workflows.engine.run_options import StepAddress
 from mastra_core.workflows.engine.scope import Scope
 from mastra_core.workflows.engine.tasks import DeadlineExceeded, run_with_deadline
+from mastra_core.workflows.model.definition import Step
 from mastra_core.workflows.model.function import Function
 from mastra_core.workflows.model.retry import Retry
-from mastra_core.workflows.model.step import Step
 from mastra_core.workflows.model.step_context import StepContext, StepExit
 
 __all__ = (

@@ -12,16 +12,16 @@ from mastra_core.workflows.engine.run_events import RunRewound
 from mastra_core.workflows.engine.run_options import UNSET, StartPoint
 from mastra_core.workflows.engine.run_record import RunRecord
 from mastra_core.workflows.engine.step_paths import find_step
-from mastra_core.workflows.model.nodes import Single
+from mastra_core.workflows.model.definition import Single
 
 if TYPE_CHECKING:
-    from mastra_core.workflows.model.workflow import Workflow
+    from mastra_core.workflows.model.definition import WorkflowDefinition
 
 __all__ = ("build_rewind_event", "build_start_point", "drop_final_failures")
 
 
 def build_start_point(
-    workflow: Workflow,
+    workflow: WorkflowDefinition,
     record: RunRecord,
     step: str,
     value: Any = UNSET,
@@ -102,7 +102,7 @@ def _collect_outputs(record: RunRecord) -> dict[str, Any]:
 
 
 def _iter_other_steps(
-    workflow: Workflow, names: tuple[str, ...], prefix: str = ""
+    workflow: WorkflowDefinition, names: tuple[str, ...], prefix: str = ""
 ) -> Iterator[str]:
     """Yield the steps before the step at ``names``, and those concurrent with it, by path."""
     for node in workflow.nodes:
@@ -114,7 +114,7 @@ def _iter_other_steps(
             return
 
 
-def _find_previous_step(workflow: Workflow, names: tuple[str, ...]) -> str:
+def _find_previous_step(workflow: WorkflowDefinition, names: tuple[str, ...]) -> str:
     """Return the path of the step whose output is the input of the step at ``names``.
 
     The path is empty where the input is not the output of exactly one step.
@@ -130,7 +130,7 @@ def _find_previous_step(workflow: Workflow, names: tuple[str, ...]) -> str:
 
 
 def _derive_input(
-    workflow: Workflow, record: RunRecord, path: str, known: Mapping[str, Any]
+    workflow: WorkflowDefinition, record: RunRecord, path: str, known: Mapping[str, Any]
 ) -> Any:
     """Return the known output before the step at ``path``, or else its recorded input."""
     prefix, _, name = path.rpartition(".")

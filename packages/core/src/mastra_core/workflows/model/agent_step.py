@@ -10,8 +10,8 @@ from mastra_core.agents.messages import AgentInput, Decision, Message
 from mastra_core.agents.protocol import AgentLike
 from mastra_core.agents.suspended_runs import SuspendedRun
 from mastra_core.schema import dump, to_json_schema, validate
+from mastra_core.workflows.model.definition import Step
 from mastra_core.workflows.model.function import Function
-from mastra_core.workflows.model.step import Step
 from mastra_core.workflows.model.step_context import StepContext
 
 __all__ = ("create_agent_step",)

@@ -11,11 +11,11 @@ from mastra_core.agents.protocol import AgentLike
 from mastra_core.errors import ConfigError
 from mastra_core.tools import Tool
 from mastra_core.workflows.model.agent_step import create_agent_step
+from mastra_core.workflows.model.definition import Step, WorkflowDefinition
 from mastra_core.workflows.model.function import Function
 from mastra_core.workflows.model.retry import Retry, as_retry
-from mastra_core.workflows.model.step import Step, step
+from mastra_core.workflows.model.step import step
 from mastra_core.workflows.model.tool_step import create_tool_step
-from mastra_core.workflows.model.workflow import Workflow
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -83,7 +83,7 @@ def _coerce_step(value: Any, output: Any) -> Step[Any, Any]:
         )
     if isinstance(value, Step):
         return value
-    if isinstance(value, Workflow):
+    if isinstance(value, WorkflowDefinition):
         return _create_workflow_step(value)
     if isinstance(value, Tool):
         return create_tool_step(value)
@@ -95,7 +95,7 @@ def _coerce_step(value: Any, output: Any) -> Step[Any, Any]:
     )
 
 
-def _create_workflow_step(workflow: Workflow) -> Step[Any, Any]:
+def _create_workflow_step(workflow: WorkflowDefinition) -> Step[Any, Any]:
     if not workflow.nodes:
         raise ConfigError(f"The workflow {workflow.id!r} has no steps.", "Add one: .then(step).")
 

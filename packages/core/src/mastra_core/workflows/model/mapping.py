@@ -7,8 +7,8 @@ from typing import Any
 
 from mastra_core.errors import ConfigError, NotFound
 from mastra_core.schema import dump
+from mastra_core.workflows.model.definition import Step
 from mastra_core.workflows.model.function import Function, inspect_function
-from mastra_core.workflows.model.step import Step
 from mastra_core.workflows.model.step_context import StepContext
 
 __all__ = ("create_mapping_step",)

@@ -16,11 +16,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, TypedDict,
 import msgspec
 
 from mastra_core.agents.protocol import AgentLike
-from mastra_core.workflows.model.nodes import Node
+from mastra_core.workflows.model.definition import Node, Step, WorkflowDefinition
 from mastra_core.workflows.model.retry import Retry
-from mastra_core.workflows.model.step import Step
 from mastra_core.workflows.model.step_context import StepContext
-from mastra_core.workflows.model.workflow import Workflow
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
@@ -121,7 +119,7 @@ class WorkflowOptions(TypedDict, total=False):
     timeout: float | None
 
 
-Following: TypeAlias = Step[T, R] | Workflow[T, R]
+Following: TypeAlias = Step[T, R] | WorkflowDefinition[T, R]
 Repeated: TypeAlias = Following[Any, R] | AgentLike | Callable[..., Any]
 
 # Pyright infers the parameters of a lambda from a union with one function type for each arity.

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any, NoReturn, overload
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, overload
 
 from mastra_core.errors import NotFound
 from mastra_core.schema import dump, validate
 from mastra_core.workflows.engine.outcome import Outcome
+from mastra_core.workflows.model.type_variables import TypedOutput
 
 if TYPE_CHECKING:
     from mastra_core.tools import Tool
-    from mastra_core.workflows.model.signatures import T
-    from mastra_core.workflows.model.step import Step
+
+T = TypeVar("T")
 
 __all__ = ("StepContext", "StepExit")
 
@@ -124,11 +125,11 @@ class StepContext:
     if TYPE_CHECKING:
 
         @overload
-        def output(self, step: Step[Any, T], /) -> T: ...
+        def output(self, step: TypedOutput[T], /) -> T: ...
         @overload
         def output(self, step: str | Tool, /) -> Any: ...
 
-    def output(self, step: str | Step | Tool, /) -> Any:
+    def output(self, step: str | TypedOutput[Any] | Tool, /) -> Any:
         """Return the output of an earlier step of this workflow.
 
         :param step: the step, for a value of its output type; or its id, for JSON builtins.

@@ -7,8 +7,8 @@ from typing import Any
 from mastra_core.agents.messages import Decision
 from mastra_core.errors import Forbidden
 from mastra_core.tools import Tool, ToolContext, ToolSuspension
+from mastra_core.workflows.model.definition import Step
 from mastra_core.workflows.model.function import Function
-from mastra_core.workflows.model.step import Step
 from mastra_core.workflows.model.step_context import StepContext
 
 __all__ = ("create_tool_step",)

@@ -3,41 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import Any
 
 from mastra_core.errors import ConfigError
-from mastra_core.workflows.model.nodes import Branch, ForEach, Loop, Node, Parallel, Single, Sleep
-from mastra_core.workflows.model.step import Step
+from mastra_core.workflows.model.definition import (
+    Branch,
+    ForEach,
+    Loop,
+    Node,
+    Sleep,
+    Step,
+    WorkflowDefinition,
+    get_output_type,
+)
 from mastra_core.workflows.model.type_compat import explain_mismatch
 
-if TYPE_CHECKING:
-    from mastra_core.workflows.model.workflow import Workflow
-
-__all__ = ("check_next", "check_result", "get_input_type", "get_output_type")
+__all__ = ("check_next", "check_result")
 
 
-def get_input_type(workflow: Workflow) -> Any:
-    """Return the input type of the first step.
-
-    :param workflow: the workflow.
-    """
-    first = next((node for node in workflow.nodes if node.steps), None)
-    if first is None:
-        return Any
-    type_ = first.steps[0].input
-    return list[type_] if isinstance(first, ForEach) else type_  # type: ignore[valid-type]  # built at run time
-
-
-def get_output_type(workflow: Workflow) -> Any:
-    """Return the output type of the last step.
-
-    :param workflow: the workflow.
-    """
-    last = next((node for node in reversed(workflow.nodes) if node.steps), None)
-    return get_input_type(workflow) if last is None else _get_node_output_type(last)
-
-
-def check_next(workflow: Workflow, node: Node) -> None:
+def check_next(workflow: WorkflowDefinition, node: Node) -> None:
     """Check that ``node`` accepts the present output of ``workflow``.
 
     :param workflow: the workflow before the node.
@@ -56,7 +40,7 @@ def check_next(workflow: Workflow, node: Node) -> None:
                 raise _create_error(source, f"the input of {consumer}", reason)
 
 
-def check_result(workflow: Workflow) -> None:
+def check_result(workflow: WorkflowDefinition) -> None:
     """Check that the output of the last step can be the declared output of the workflow.
 
     :param workflow: the workflow.
@@ -76,22 +60,10 @@ def _create_error(source: str, target: str, reason: str) -> ConfigError:
     )
 
 
-def _get_current_type(workflow: Workflow) -> Any:
+def _get_current_type(workflow: WorkflowDefinition) -> Any:
     if any(node.steps for node in workflow.nodes):
         return get_output_type(workflow)
     return Any if workflow.input is None else workflow.input
-
-
-def _get_node_output_type(node: Node) -> Any:
-    match node:
-        case Parallel() | Branch():
-            fields = {step.id: step.output for step in node.steps}
-            return TypedDict("object", fields, total=isinstance(node, Parallel))  # type: ignore[operator]  # the fields have names at run time only
-        case ForEach():
-            return list[node.step.output]  # type: ignore[name-defined]  # built at run time
-        case Single():
-            return node.step.output
-    return Any
 
 
 def _iter_consumers(node: Node) -> Iterator[tuple[str, Any]]:
@@ -113,7 +85,7 @@ def _format_step(step: Step[Any, Any]) -> str:
     return f"step {step.id!r}"
 
 
-def _describe_source(workflow: Workflow) -> str:
+def _describe_source(workflow: WorkflowDefinition) -> str:
     last = next((node for node in reversed(workflow.nodes) if node.steps), None)
     if last is None:
         return f"The input of workflow {workflow.id!r}"

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import functools
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Generic, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from mastra_core.errors import ConfigError
-from mastra_core.schema import to_json_schema
+from mastra_core.workflows.model.definition import (
+    Branch,
+    ForEach,
+    Loop,
+    Node,
+    Parallel,
+    Single,
+    Sleep,
+    Step,
+    WorkflowDefinition,
+    check_id,
+)
 from mastra_core.workflows.model.function import inspect_function
-from mastra_core.workflows.model.nodes import Branch, ForEach, Loop, Node, Parallel, Single, Sleep
-from mastra_core.workflows.model.retry import Retry, as_retry
-from mastra_core.workflows.model.step import In, Out, Step, check_id
+from mastra_core.workflows.model.type_variables import In, Out
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -27,7 +35,7 @@ __all__ = ("Workflow",)
 
 
 @dataclasses.dataclass(frozen=True)
-class Workflow(Generic[In, Out]):
+class Workflow(WorkflowDefinition[In, Out]):
     """A workflow. Each method returns a new workflow, so several can share a common beginning.
 
     A parameter for a step also accepts a typed function, an agent, a tool or another workflow.
@@ -42,15 +50,6 @@ class Workflow(Generic[In, Out]):
     :param timeout: the maximum seconds from start to end, with the time while it is suspended.
     :raises ConfigError: for an invalid retry policy or timeout.
     """
-
-    id: str
-    input: Any = None
-    output: Any = None
-    description: str = ""
-    nodes: tuple[Node, ...] = ()
-    state: Any = None
-    retry: Retry | int | None = None
-    timeout: float | None = None
 
     if TYPE_CHECKING:  # without an input type, the first step determines the types
 
@@ -67,14 +66,6 @@ class Workflow(Generic[In, Out]):
             self: Workflow[Any, Any], id: str, input: Any, **options: Unpack[typed.WorkflowOptions]
         ) -> None: ...
         def __init__(self, *args: Any, **kwargs: Any) -> None: ...
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "retry", as_retry(self.retry))
-        if self.timeout is not None and not self.timeout > 0:
-            raise ConfigError(
-                f"The workflow {self.id!r} has a timeout of {self.timeout!r}.",
-                "Use seconds above 0.",
-            )
 
     if TYPE_CHECKING:  # the last overloads compare only the kinds of JSON values
 
@@ -215,51 +206,6 @@ class Workflow(Generic[In, Out]):
             return self._append_node(Sleep(name, function=inspect_function(moment), until=True))
         return self._append_node(Sleep(name, moment=moment, until=True))
 
-    def iter_steps(self) -> Iterator[Step[Any, Any]]:
-        """Yield the steps in order, without those of nested workflows."""
-        for node in self.nodes:
-            yield from node.steps
-
-    def get_step(self, id: str) -> Step[Any, Any]:
-        """Return the step with an id.
-
-        :param id: the id.
-        :raises KeyError: when there is no such step.
-        """
-        for step in self.iter_steps():
-            if step.id == id:
-                return step
-        raise KeyError(id)
-
-    @functools.cached_property
-    def input_type(self) -> Any:
-        """The type of the input."""
-        from mastra_core.workflows.model.type_flow import get_input_type
-
-        return get_input_type(self) if self.input is None else self.input
-
-    @functools.cached_property
-    def output_type(self) -> Any:
-        """The type of the result."""
-        from mastra_core.workflows.model.type_flow import get_output_type
-
-        return get_output_type(self) if self.output is None else self.output
-
-    @property
-    def input_schema(self) -> dict[str, Any] | None:
-        """The JSON Schema of the input, or ``None`` where its type is not known."""
-        return _to_json_schema(self.input_type)
-
-    @property
-    def output_schema(self) -> dict[str, Any] | None:
-        """The JSON Schema of the result, or ``None`` where its type is not known."""
-        return _to_json_schema(self.output_type)
-
-    @property
-    def state_schema(self) -> dict[str, Any] | None:
-        """The JSON Schema of the shared state, or ``None`` where it has no type."""
-        return _to_json_schema(Any if self.state is None else self.state)
-
     def check(self) -> None:
         """Check that the output of the last step can be the declared ``output``.
 
@@ -323,14 +269,10 @@ def _iter_ids(nodes: tuple[Node, ...]) -> Iterator[str]:
 def _as_step(value: Any) -> Step[Any, Any]:
     if isinstance(value, Step):
         return value
-    from mastra_core.workflows.model.coerce_step import as_step  # a cycle: it imports this module
+    from mastra_core.workflows.model.coerce_step import as_step  # it loads agents and tools
 
     return as_step(value)
 
 
 def _flatten(items: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(items[0]) if len(items) == 1 and isinstance(items[0], list) else items
-
-
-def _to_json_schema(type_: Any) -> dict[str, Any] | None:
-    return (None if type_ is Any else to_json_schema(type_)) or None

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mastra_core.workflows.model.definition import (
+    Branch,
+    ForEach,
+    Loop,
+    Node,
+    Parallel,
+    Single,
+    Sleep,
+    Step,
+)
 from mastra_core.workflows.model.function import Function
-from mastra_core.workflows.model.nodes import Branch, ForEach, Loop, Node, Parallel, Single, Sleep
-from mastra_core.workflows.model.step import Step
 
 if TYPE_CHECKING:
-    from mastra_core.workflows.model.workflow import Workflow
+    from mastra_core.workflows.model.definition import WorkflowDefinition
 
 __all__ = ("build_graph",)
 
 
-def build_graph(workflow: Workflow) -> list[dict[str, Any]]:
+def build_graph(workflow: WorkflowDefinition) -> list[dict[str, Any]]:
     """Build the graph of a workflow.
 
     :param workflow: the workflow.

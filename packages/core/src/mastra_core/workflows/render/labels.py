@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mastra_core.workflows.model.nodes import ForEach, Loop, Sleep
+from mastra_core.workflows.model.definition import ForEach, Loop, Sleep
 
 __all__ = ("format_concurrency", "format_loop_condition", "format_sleep")
 
