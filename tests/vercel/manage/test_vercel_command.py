@@ -1,4 +1,4 @@
-"""Vercel's own command works on what we deployed."""
+"""Vercel's own command works with deployments by mastra."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def vercel_cli(vercel, tmp_path):
-    """`vercel ARGUMENTS`, linked to nothing of ours but the project's name."""
+    """Run `vercel ARGUMENTS`, with the project's name only."""
     home = tmp_path / "home"
     home.mkdir()
     environment = {"PATH": os.environ["PATH"], "HOME": str(home), "VERCEL_TELEMETRY_DISABLED": "1"}
@@ -44,7 +44,9 @@ def test_list_inspect_rollback_and_promote(vercel, run, vercel_cli, tmp_path):
     )
     vercel_cli("link", "--yes", "--project", "shop")
     output = vercel_cli("ls", "shop")
-    assert all(deployment.url in output for deployment in vercel.list_deployments())
+    urls = [deployment.url for deployment in vercel.list_deployments()]
+    assert len(urls) == 2
+    assert all(url in output for url in urls)
     assert second in vercel_cli("inspect", second)
     assert "rolled back" in vercel_cli("rollback", first, "--yes")
     assert vercel.find_live_deployment("production").id == first

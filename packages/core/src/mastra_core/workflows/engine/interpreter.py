@@ -15,7 +15,7 @@ from typing import Any
 
 from mastra_core.errors import InvalidInput
 from mastra_core.schema import dump, validate
-from mastra_core.telemetry import active, ids_of, note, span
+from mastra_core.telemetry import annotate, get_span_ids, is_recording, start_span
 from mastra_core.workflows.engine.journal import Journal
 from mastra_core.workflows.engine.outcome import Outcome, RunError
 from mastra_core.workflows.engine.run_activity import RunActivity
@@ -61,13 +61,15 @@ async def interpret(workflow: Workflow, value: Any, journal: Journal, options: R
     """
     scope = Scope(workflow, journal, options, RunActivity(journal), options.state)
     scope.init_data = value
-    if not active():
+    if not is_recording():
         return await _run_workflow(scope, value, options.start)
-    with span(f"invoke_workflow {workflow.id}", {"mastra.workflow.id": workflow.id}) as current:
-        options.trace.update(ids_of(current))
-        note(current, input=value, run=journal.run_id, resource=options.resource_id)
+    with start_span(
+        f"invoke_workflow {workflow.id}", {"mastra.workflow.id": workflow.id}
+    ) as current:
+        options.trace.update(get_span_ids(current))
+        annotate(current, input=value, run=journal.run_id, resource=options.resource_id)
         result = await _run_workflow(scope, value, options.start)
-        note(current, output=result)
+        annotate(current, output=result)
         return result
 
 
@@ -115,7 +117,7 @@ async def _run_nodes(scope: Scope, value: Any, start: StartPoint | None) -> Any:
 
 def _enter_start_node(scope: Scope, start: StartPoint) -> int:
     """Store the assumed outputs in ``scope`` and return the index of the first node to run."""
-    for step in scope.workflow.steps():
+    for step in scope.workflow.iter_steps():
         if scope.prefix + step.id in start.outputs:
             scope.outputs[step.id] = start.outputs[scope.prefix + step.id]
     step_ids = [[step.id for step in node.steps] for node in scope.workflow.nodes]

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from mastra_core.workflows.model.step import Step
     from mastra_core.workflows.model.workflow import Workflow
 
-__all__ = ("find_suspended_step", "step_at")
+__all__ = ("find_step", "find_suspended_step")
 
 
-def step_at(workflow: Workflow, path: str) -> Step[Any, Any]:
+def find_step(workflow: Workflow, path: str) -> Step[Any, Any]:
     """Find the step at a path, also in nested workflows.
 
     :param workflow: the outermost workflow.
@@ -24,7 +24,7 @@ def step_at(workflow: Workflow, path: str) -> Step[Any, Any]:
     """
     inner: Workflow | None = workflow
     for name in re.sub(r"\[\d+\]", "", path).split("."):
-        steps = inner.steps() if inner is not None else ()
+        steps = inner.iter_steps() if inner is not None else ()
         step = next((step for step in steps if step.id == name), None)
         if step is None:
             raise NotFound(f"Workflow {workflow.id!r} has no step {path!r}.")
@@ -42,7 +42,7 @@ def find_suspended_step(record: RunRecord, step: str = "", label: str = "") -> s
     :raises Conflict: when the run, or the step, is not suspended.
     :raises InvalidInput: when several steps match.
     """
-    suspended = record.suspended
+    suspended = record.suspended_steps
     if not suspended:
         raise Conflict("This workflow run was not suspended")
     if label:

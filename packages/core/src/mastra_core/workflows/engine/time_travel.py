@@ -11,7 +11,7 @@ from mastra_core.workflows.engine.outcome import Outcome
 from mastra_core.workflows.engine.run_events import RunRewound
 from mastra_core.workflows.engine.run_options import UNSET, StartPoint
 from mastra_core.workflows.engine.run_record import RunRecord
-from mastra_core.workflows.engine.step_paths import step_at
+from mastra_core.workflows.engine.step_paths import find_step
 from mastra_core.workflows.model.nodes import Single
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def build_start_point(
         raise InvalidInput(
             f"A run cannot begin in {step!r}, an item of a foreach.", f"Name the step: {group!r}."
         )
-    step_at(workflow, step)
+    find_step(workflow, step)
     names = tuple(step.split("."))
     known = {**_collect_outputs(record), **dump(outputs or {})}
     paths = [".".join(names[: count + 1]) for count in range(len(names))]
@@ -120,7 +120,7 @@ def _find_previous_step(workflow: Workflow, names: tuple[str, ...]) -> str:
     The path is empty where the input is not the output of exactly one step.
     """
     prefix = "".join(f"{name}." for name in names[:-1])
-    inner = step_at(workflow, prefix[:-1]).workflow if prefix else workflow
+    inner = find_step(workflow, prefix[:-1]).workflow if prefix else workflow
     last: Any = None
     for node in inner.nodes if inner is not None else ():
         if any(step.id == names[-1] for step in node.steps):
@@ -134,7 +134,7 @@ def _derive_input(
 ) -> Any:
     """Return the known output before the step at ``path``, or else its recorded input."""
     prefix, _, name = path.rpartition(".")
-    inner = step_at(workflow, prefix).workflow if prefix else workflow
+    inner = find_step(workflow, prefix).workflow if prefix else workflow
     value = _derive_input(workflow, record, prefix, known) if prefix else record.input
     for node in inner.nodes if inner is not None else ():
         if any(step.id == name for step in node.steps):

@@ -9,7 +9,7 @@ import msgspec
 from mastra_core.agents.messages import AgentInput, Decision, Message
 from mastra_core.agents.protocol import AgentLike
 from mastra_core.agents.suspended_runs import SuspendedRun
-from mastra_core.schema import dump, schema_of, validate
+from mastra_core.schema import dump, to_json_schema, validate
 from mastra_core.workflows.model.function import Function
 from mastra_core.workflows.model.step import Step
 from mastra_core.workflows.model.step_context import StepContext
@@ -35,7 +35,7 @@ def create_agent_step(agent: AgentLike, output: Any = None) -> Step[Any, Any]:
     :param agent: the agent.
     :param output: the type of the output; ``{"text": ...}`` by default.
     """
-    output_schema = None if output is None else schema_of(output)
+    output_schema = None if output is None else to_json_schema(output)
 
     async def ask_agent(value: Any, context: StepContext) -> Any:
         run_input = (
@@ -45,7 +45,7 @@ def create_agent_step(agent: AgentLike, output: Any = None) -> Step[Any, Any]:
         )
         answer = await agent.generate(run_input)
         if answer.reason == "suspended":
-            _suspend_for_decisions(context, SuspendedRun.of(agent.id, run_input, answer))
+            _suspend_for_decisions(context, SuspendedRun.from_output(agent.id, run_input, answer))
         return {"text": answer.text} if output is None else validate(output, answer.object)
 
     types: dict[str, Any] = {
@@ -83,7 +83,7 @@ def _build_resumed_input(context: StepContext) -> AgentInput:
     decisions: dict[str, Decision] = context.resume_data or {}
     if not decisions or not decisions.keys() <= {call.id for call in run.waiting}:
         _suspend_for_decisions(context, run)
-    return run.resumed(decisions, context.request_context)
+    return run.to_input(decisions, context.request_context)
 
 
 def _suspend_for_decisions(context: StepContext, run: SuspendedRun) -> None:

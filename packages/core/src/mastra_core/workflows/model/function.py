@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mastra_core.errors import ConfigError
-from mastra_core.schema import dump, hints_of, validate
+from mastra_core.schema import dump, resolve_hints, validate
 from mastra_core.workflows.model.step_context import StepContext
 
 __all__ = ("Function", "inspect_function")
@@ -87,7 +87,7 @@ def inspect_function(function: Callable[..., Any], *, typed: bool = False) -> Fu
         raise ConfigError(
             f"{function!r} is not a function.", "Pass a function of the previous output."
         )
-    hints = hints_of(function) if inspect.isroutine(function) else {}
+    hints = resolve_hints(function) if inspect.isroutine(function) else {}
     names = _list_parameters(function)
     contexts = [name for name in names if _is_context(name, hints)]
     inputs = [name for name in names if name not in contexts]

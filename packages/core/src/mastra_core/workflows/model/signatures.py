@@ -1,6 +1,6 @@
-"""Types of the arguments of steps and workflows, for type checkers.
+"""Types of the arguments of ``step``, ``as_step`` and ``Workflow``, for type checkers only.
 
-This module is not imported at run time, so it does not slow down an application.
+No module imports this one at run time.
 """
 
 from __future__ import annotations
@@ -32,8 +32,10 @@ else:
     New = TypeVar("New")
 
 __all__ = (
+    "AnyArray",
     "AnyMapper",
-    "Array",
+    "AnyObject",
+    "AnyText",
     "AsyncMapper",
     "Condition",
     "Following",
@@ -44,14 +46,12 @@ __all__ = (
     "Mapper",
     "New",
     "NoSteps",
-    "Object",
     "R",
     "Repeated",
     "Source",
     "StepDecorator",
     "StepOptions",
     "T",
-    "Text",
     "WithInput",
     "WithoutInput",
     "WorkflowOptions",
@@ -70,7 +70,7 @@ class KeywordContext(Protocol[T_contra, R_co]):
         """Call the function."""
 
 
-# A function whose input is Any matches both, so overloads with WithoutInput come first.
+# A function whose input has the type Any fits both. WithoutInput is tried first.
 WithoutInput: TypeAlias = Callable[[StepContext], R] | Callable[[StepContext, StepContext], R]
 WithInput: TypeAlias = (
     Callable[[T], R] | Callable[[T, StepContext], R] | Callable[[StepContext, T], R]
@@ -141,19 +141,19 @@ class _PydanticModel(Protocol):
 
 
 class _Sequence(Protocol):
-    """A list or tuple, but not ``str``, whose ``__contains__`` accepts ``str`` only."""
+    """A list or tuple; not a string, whose ``__contains__`` takes strings only."""
 
     def __contains__(self, item: object, /) -> bool: ...
     def __getitem__(self, index: int, /) -> Any: ...
 
 
-# Values are passed as JSON: the input type of a step may differ from the previous output type if
-# both have the same JSON kind. Their fields and items are compared at run time.
+# Steps pass values as JSON, so a step may take another type than the one before it returns, if both
+# types have the same JSON kind. Fields and items are compared when the workflow is described.
 JsonObject: TypeAlias = Mapping[Any, Any] | _Dataclass | msgspec.Struct | _PydanticModel
 JsonArray: TypeAlias = _Sequence | AbstractSet[Any]
 JsonText: TypeAlias = (
     str | bytes | dt.date | dt.time | dt.timedelta | decimal.Decimal | enum.Enum | uuid.UUID
 )
-Object = TypeVar("Object", bound=JsonObject)
-Array = TypeVar("Array", bound=JsonArray)
-Text = TypeVar("Text", bound=JsonText)
+AnyObject = TypeVar("AnyObject", bound=JsonObject)
+AnyArray = TypeVar("AnyArray", bound=JsonArray)
+AnyText = TypeVar("AnyText", bound=JsonText)

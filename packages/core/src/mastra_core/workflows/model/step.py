@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Generic, Literal, overload
 
 from mastra_core.errors import ConfigError
-from mastra_core.schema import dump, schema_of
+from mastra_core.schema import dump, to_json_schema
 from mastra_core.workflows.model.function import Function, inspect_function
 from mastra_core.workflows.model.retry import Retry, as_retry
 from mastra_core.workflows.model.step_context import StepContext
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
     from mastra_core.workflows.model.signatures import (
         KeywordContext,
+        R,
         StepDecorator,
+        T,
         WithInput,
         WithoutInput,
     )
@@ -34,8 +36,6 @@ else:  # Python 3.11 knows no defaults of type variables
 
 __all__ = ("In", "Out", "Step", "check_id", "step")
 
-_In = TypeVar("_In")
-_Out = TypeVar("_Out")
 _RESERVED = ".[]#@!?"  # separators in the paths and journal keys of steps
 
 
@@ -77,7 +77,7 @@ class Step(Generic[In, Out]):
                 f"The step {self.id!r} has a timeout of {self.timeout!r}.", "Use seconds above 0."
             )
         for what in ("input", "output", "resume", "suspend"):
-            self.schema(what)  # a type without a JSON schema fails here, not in a run
+            self.get_schema(what)  # a type without a JSON schema fails here, not in a run
 
     @property
     def function(self) -> Callable[..., Any]:
@@ -87,7 +87,7 @@ class Step(Generic[In, Out]):
     @property
     def can_suspend(self) -> bool:
         """Whether the step, or a step of its workflow, has a ``resume`` or ``suspend`` type."""
-        inner = self.workflow.steps() if self.workflow is not None else ()
+        inner = self.workflow.iter_steps() if self.workflow is not None else ()
         return (
             self.resume is not None
             or self.suspend is not None
@@ -110,33 +110,33 @@ class Step(Generic[In, Out]):
 
         return dump(await asyncio.to_thread(bound))
 
-    def schema(self, what: str) -> dict[str, Any] | None:
+    def get_schema(self, what: str) -> dict[str, Any] | None:
         """Return the JSON Schema of one of the types, or ``None`` where it is not declared.
 
         :param what: ``input``, ``output``, ``resume`` or ``suspend``.
         """
         type_ = getattr(self, what)
-        return None if type_ is None or type_ is Any else schema_of(type_)
+        return None if type_ is None or type_ is Any else to_json_schema(type_)
 
 
 if TYPE_CHECKING:
 
     @overload
-    def step(function: WithoutInput[Awaitable[_Out]], /) -> Step[Any, _Out]: ...
+    def step(function: WithoutInput[Awaitable[R]], /) -> Step[Any, R]: ...
     @overload
-    def step(function: WithoutInput[_Out], /) -> Step[Any, _Out]: ...
+    def step(function: WithoutInput[R], /) -> Step[Any, R]: ...
     @overload
-    def step(function: WithInput[_In, Awaitable[_Out]], /) -> Step[_In, _Out]: ...
+    def step(function: WithInput[T, Awaitable[R]], /) -> Step[T, R]: ...
     @overload
-    def step(function: WithInput[_In, _Out], /) -> Step[_In, _Out]: ...
+    def step(function: WithInput[T, R], /) -> Step[T, R]: ...
     @overload
-    def step(function: KeywordContext[_In, Awaitable[_Out]], /) -> Step[_In, _Out]: ...
+    def step(function: KeywordContext[T, Awaitable[R]], /) -> Step[T, R]: ...
     @overload
-    def step(function: KeywordContext[_In, _Out], /) -> Step[_In, _Out]: ...
+    def step(function: KeywordContext[T, R], /) -> Step[T, R]: ...
     @overload
-    def step(function: Callable[[], Awaitable[_Out]], /) -> Step[Any, _Out]: ...
+    def step(function: Callable[[], Awaitable[R]], /) -> Step[Any, R]: ...
     @overload
-    def step(function: Callable[[], _Out], /) -> Step[Any, _Out]: ...
+    def step(function: Callable[[], R], /) -> Step[Any, R]: ...
     @overload
     def step(
         *,

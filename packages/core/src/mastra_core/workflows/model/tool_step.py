@@ -22,8 +22,8 @@ def create_tool_step(tool: Tool) -> Step[Any, Any]:
 
     async def call_tool(value: Any, context: StepContext) -> Any:
         decision: Decision = context.resume_data or Decision()
-        values = tool.check(value if decision.arguments is None else decision.arguments)
-        if context.resume_data is None and await tool.asks(values):
+        values = tool.parse_arguments(value if decision.arguments is None else decision.arguments)
+        if context.resume_data is None and await tool.is_approval_required(values):
             context.suspend({"tool": tool.id, "arguments": value})
         if not decision.approved:
             raise Forbidden(f"The tool {tool.id!r} was declined: {decision.reason or 'no reason'}")

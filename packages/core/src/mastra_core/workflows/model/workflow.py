@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Generic, Literal, overload
 
 from mastra_core.errors import ConfigError
-from mastra_core.schema import schema_of
+from mastra_core.schema import to_json_schema
 from mastra_core.workflows.model.function import inspect_function
 from mastra_core.workflows.model.nodes import Branch, ForEach, Loop, Node, Parallel, Single, Sleep
 from mastra_core.workflows.model.retry import Retry, as_retry
@@ -94,15 +94,15 @@ class Workflow(Generic[In, Out]):
         def then(self, next_: typed.Following[None, New], /) -> Workflow[In, New]: ...
         @overload
         def then(
-            self: Workflow[In, typed.JsonObject], next_: typed.Following[typed.Object, New], /
+            self: Workflow[In, typed.JsonObject], next_: typed.Following[typed.AnyObject, New], /
         ) -> Workflow[In, New]: ...
         @overload
         def then(
-            self: Workflow[In, typed.JsonArray], next_: typed.Following[typed.Array, New], /
+            self: Workflow[In, typed.JsonArray], next_: typed.Following[typed.AnyArray, New], /
         ) -> Workflow[In, New]: ...
         @overload
         def then(
-            self: Workflow[In, typed.JsonText], next_: typed.Following[typed.Text, New], /
+            self: Workflow[In, typed.JsonText], next_: typed.Following[typed.AnyText, New], /
         ) -> Workflow[In, New]: ...
 
     def then(self, next_: Any, /) -> Workflow[Any, Any]:
@@ -215,7 +215,7 @@ class Workflow(Generic[In, Out]):
             return self._append_node(Sleep(name, function=inspect_function(moment), until=True))
         return self._append_node(Sleep(name, moment=moment, until=True))
 
-    def steps(self) -> Iterator[Step[Any, Any]]:
+    def iter_steps(self) -> Iterator[Step[Any, Any]]:
         """Yield the steps in order, without those of nested workflows."""
         for node in self.nodes:
             yield from node.steps
@@ -226,7 +226,7 @@ class Workflow(Generic[In, Out]):
         :param id: the id.
         :raises KeyError: when there is no such step.
         """
-        for step in self.steps():
+        for step in self.iter_steps():
             if step.id == id:
                 return step
         raise KeyError(id)
@@ -271,7 +271,7 @@ class Workflow(Generic[In, Out]):
 
         check_result(self)
 
-    def graph(self) -> list[dict[str, Any]]:
+    def build_graph(self) -> list[dict[str, Any]]:
         """Return the graph of the nodes as JSON builtins, in the format of Mastra's HTTP API."""
         from mastra_core.workflows.render.graph import build_graph
 
@@ -333,4 +333,4 @@ def _flatten(items: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _to_json_schema(type_: Any) -> dict[str, Any] | None:
-    return (None if type_ is Any else schema_of(type_)) or None
+    return (None if type_ is Any else to_json_schema(type_)) or None
