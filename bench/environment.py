@@ -70,14 +70,19 @@ def build_wheel(source: Path, directory: Path) -> None:
     run_uv("build", "--quiet", "--wheel", "--out-dir", str(directory), str(source))
 
 
-def create_environment(home: Path, requirements: Sequence[str] = ()) -> Environment:
-    """Create a virtual environment with these requirements, compiled."""
+def create_environment(
+    home: Path, requirements: Sequence[str] = (), *, compiled: bool = True
+) -> Environment:
+    """Create a virtual environment with these requirements.
+
+    :param compiled: compile all modules now, so that no measurement includes it.
+    """
     environment = Environment(home)
     run_uv("venv", "--quiet", "--python", sys.executable, str(home))
     if requirements:
-        python = str(environment.python)
-        install = ("pip", "install", "--quiet", "--compile-bytecode", "--python", python)
-        run_uv(*install, *requirements)
+        options = ["--quiet", "--python", str(environment.python)]
+        options += ["--compile-bytecode"] if compiled else []
+        run_uv("pip", "install", *options, *requirements)
     return environment
 
 

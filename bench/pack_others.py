@@ -20,7 +20,7 @@ from statistics import median
 
 import product
 from app import OPENAI, WEATHER, App
-from environment import build_wheels, clean_environ
+from environment import clean_environ
 from measurements import measure_size
 from options import create_parser, log_progress, write_json
 from packers.tools import PEX, SHIV, Packer, prepare
@@ -62,20 +62,20 @@ def main(arguments: Sequence[str]) -> int:
 
 def _measure_all(names: Sequence[str], scratch: Path, samples: Samples, rounds: int) -> None:
     prepared = product.prepare(scratch)
-    wheels = build_wheels(scratch / "wheels")
-    apps = {"plain": prepared.plain, "agents": prepared.agents}
     for name in names:
-        app, (source, packages) = apps[name], APPS[name]
+        app: App = getattr(prepared, name)
+        source, packages = APPS[name]
         _measure_product(app, prepared, samples, rounds)
         copy = App(name, source, app.environment, app.agent, scratch / "others")
         copy.scratch.mkdir(exist_ok=True)
-        for packer in prepare(copy, wheels, scratch, packages):
+        for packer in prepare(copy, prepared.wheels, scratch, packages):
             _measure_packer(packer, prepared, samples, rounds)
 
 
 def _measure_product(app: App, prepared: product.Product, samples: Samples, rounds: int) -> None:
-    app.reset()
-    app.build()  # fills uv's cache, and is not counted
+    if rounds > 1:
+        app.reset()
+        app.build()  # fills uv's cache, and is not counted
     for _ in range(rounds):
         app.reset()
         _add(samples, app.name, "cold", "ours", app.build())

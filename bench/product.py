@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,43 +23,61 @@ from paths import BENCH
 from process import time_command
 from results import Results
 
+PROVIDERS = "pydantic-ai-slim[openai,anthropic]"
 
-@dataclasses.dataclass(frozen=True)
+
+@dataclasses.dataclass
 class Product:
-    """Fresh environments with this project's wheels, and the applications.
+    """This project's wheels; the environments and applications are created when first used.
 
-    :param bare: an environment without packages; it serves bundles.
-    :param tool: an environment with mastra's packages.
-    :param plain: the app without a model's provider.
-    :param agents: the app with OpenAI's agent.
-    :param both: the app with OpenAI and Anthropic.
+    :param wheels: this project's wheels by package name.
     :param scratch: a directory that is removed afterwards.
+    :param quick: do not compile the environments.
     """
 
-    bare: Environment
-    tool: Environment
-    plain: App
-    agents: App
-    both: App
+    wheels: dict[str, Path]
     scratch: Path
+    quick: bool = False
+
+    @functools.cached_property
+    def bare(self) -> Environment:
+        """An environment without packages, which serves bundles."""
+        return create_environment(self.scratch / "bare")
+
+    @functools.cached_property
+    def tool(self) -> Environment:
+        """An environment with mastra's packages."""
+        return self._create_environment("tool")
+
+    @functools.cached_property
+    def tool_with_agents(self) -> Environment:
+        return self._create_environment("agents", "[agents]", PROVIDERS)
+
+    @functools.cached_property
+    def plain(self) -> App:
+        """The app without a model's provider."""
+        return App("plain", WEATHER, self.tool, "weather", self.scratch)
+
+    @functools.cached_property
+    def agents(self) -> App:
+        """The app with OpenAI's agent."""
+        return App("agents", OPENAI, self.tool_with_agents, "echo", self.scratch)
+
+    @functools.cached_property
+    def both(self) -> App:
+        """The app with OpenAI and Anthropic."""
+        provider = "openai,anthropic"
+        return App("both", OPENAI, self.tool_with_agents, "echo", self.scratch, provider)
+
+    def _create_environment(self, name: str, extra: str = "", *packages: str) -> Environment:
+        core, server = self.wheels["mastra_core"], self.wheels["mastra_server"]
+        own = [f"{core}{extra}", f"{server}[serve]", str(self.wheels["mastra_deployer"])]
+        return create_environment(self.scratch / name, [*own, *packages], compiled=not self.quick)
 
 
-def prepare(scratch: Path) -> Product:
-    """Build the wheels and create the environments, compiled."""
-    wheels = build_wheels(scratch / "wheels")
-    server, deployer = f"{wheels['mastra_server']}[serve]", str(wheels["mastra_deployer"])
-    tool = create_environment(scratch / "tool", [str(wheels["mastra_core"]), server, deployer])
-    core = f"{wheels['mastra_core']}[agents]"
-    providers = "pydantic-ai-slim[openai,anthropic]"
-    with_agents = create_environment(scratch / "agents", [core, server, deployer, providers])
-    return Product(
-        bare=create_environment(scratch / "bare"),
-        tool=tool,
-        plain=App("plain", WEATHER, tool, "weather", scratch),
-        agents=App("agents", OPENAI, with_agents, "echo", scratch),
-        both=App("both", OPENAI, with_agents, "echo", scratch, provider="openai,anthropic"),
-        scratch=scratch,
-    )
+def prepare(scratch: Path, *, quick: bool = False) -> Product:
+    """Build the wheels."""
+    return Product(build_wheels(scratch / "wheels"), scratch, quick)
 
 
 def measure(product: Product, group: str, results: Results, *, quick: bool) -> None:
@@ -83,8 +102,9 @@ def _measure_help(product: Product, results: Results, quick: bool) -> None:
 
 def _measure_build(product: Product, results: Results, quick: bool) -> None:
     for app in (product.plain, product.agents):
-        app.reset()
-        app.build()  # fills uv's cache, and is not counted
+        if not quick:
+            app.reset()
+            app.build()  # fills uv's cache, and is not counted
         for _ in range(1 if quick else 3):
             app.reset()
             results.add(f"{app.name}.cold", app.build())

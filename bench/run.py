@@ -59,7 +59,7 @@ def _measure_product(
     if not groups:
         return
     log_progress("wheels and environments")
-    prepared = product.prepare(scratch)
+    prepared = product.prepare(scratch, quick=quick)
     for group in groups:
 
         def measure(group: str = group) -> None:

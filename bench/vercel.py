@@ -56,11 +56,12 @@ def _measure_all(names: Sequence[str], samples: Samples, *, quick: bool) -> None
         vercel_cli.serve_account() as api,
     ):
         log_progress("wheels, environments and Vercel's tool")
-        tools = prepare(Path(scratch), api)
+        tools = prepare(Path(scratch), api, names, quick=quick)
         for name in names:
             apps = _create_apps(name, tools)
             for side, app in apps.items():
-                _build(side, app, tools)  # fills uv's cache, and is not counted
+                if not quick:
+                    _build(side, app, tools)  # fills uv's cache, and is not counted
                 for _ in range(1 if quick else 3):
                     _measure_builds(side, app, tools, samples)
                 _add_size(side, app, samples)
@@ -96,11 +97,12 @@ def _measure_builds(side: str, app: App, tools: Tools, samples: Samples) -> None
 
 
 def _measure_starts(apps: dict[str, App], tools: Tools, samples: Samples, *, rounds: int) -> None:
-    """Measure starts, alternating sides; the first round fills caches, and is not counted."""
-    for count in range(rounds + 1):
+    """Measure starts, alternating sides; the first of several fills caches, and is not counted."""
+    warmups = 1 if rounds > 1 else 0
+    for count in range(rounds + warmups):
         for side, app in apps.items():
             started, health = _start(side, app, tools)
-            if count:
+            if count >= warmups:
                 _add(samples, app, "started", side, started)
                 _add(samples, app, "health", side, health)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -45,17 +45,22 @@ class Tools(NamedTuple):
     api: str
 
 
-def prepare(scratch: Path, api: str) -> Tools:
-    """Build the wheels, create the environments, install Vercel's command line.
+def prepare(scratch: Path, api: str, names: Sequence[str], *, quick: bool) -> Tools:
+    """Build the wheels, create an environment for each app, install Vercel's command line.
 
+    :param names: the apps.
+    :param quick: do not compile the environments.
     :raises MeasurementError: when there is no such Python, or no Node.
     """
     wheels = build_wheels(scratch / "wheels")
     build_wheel(ROOT / "packages" / "deployer-vercel", scratch / "wheels")
     wheels["mastra_deployer_vercel"] = next((scratch / "wheels").glob("mastra_deployer_vercel-*"))
-    plain = _create_environment(scratch / "tool", wheels)
-    agents = _create_environment(scratch / "agents", wheels, "[agents]", "pydantic-ai-slim[openai]")
-    shims, python = find_node_directory(), _find_python(plain, scratch)
+    environments = {
+        name: _create_environment(scratch / f"tool-{name}", name, wheels, compiled=not quick)
+        for name in names
+    }
+    python = _find_python(environments[names[0]], scratch)
+    shims = find_node_directory()
     # Vercel's tool runs the uv that this project runs.
     directories = (python.parent, Path(find_uv()).parent, shims, os.environ.get("PATH", ""))
     return Tools(
@@ -63,7 +68,7 @@ def prepare(scratch: Path, api: str) -> Tools:
         vercel=(shims / "node", vercel_cli.install(shims)),
         path=os.pathsep.join(map(str, directories)),
         wheels=wheels,
-        environments={"plain": plain, "agents": agents},
+        environments=environments,
         scratch=scratch,
         api=api,
     )
@@ -82,9 +87,10 @@ def _find_python(environment: Environment, scratch: Path) -> Path:
 
 
 def _create_environment(
-    home: Path, wheels: Mapping[str, Path], extra: str = "", *packages: str
+    home: Path, name: str, wheels: Mapping[str, Path], *, compiled: bool
 ) -> Environment:
-    """Create the environment of a user: mastra with its deployers, compiled."""
+    """Create the environment of a user: mastra with its deployers, and what the app needs."""
     deployers = [str(wheels["mastra_deployer"]), str(wheels["mastra_deployer_vercel"])]
-    core = f"{wheels['mastra_core']}{extra}"
-    return create_environment(home, [core, str(wheels["mastra_server"]), *deployers, *packages])
+    extra, packages = ("[agents]", ["pydantic-ai-slim[openai]"]) if name == "agents" else ("", [])
+    own = [f"{wheels['mastra_core']}{extra}", str(wheels["mastra_server"]), *deployers]
+    return create_environment(home, [*own, *packages], compiled=compiled)

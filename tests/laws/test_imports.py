@@ -43,6 +43,13 @@ def test_core_loads_next_to_nothing():
     assert loaded("import mastra_core").isdisjoint([*TOOLS, *HEAVY])
 
 
+def test_types_for_checkers_are_not_loaded():
+    added = loaded("import mastra_core")
+    assert added.isdisjoint(
+        ["mastra_core.agents.options", "mastra_core.workflows.model.signatures"]
+    )
+
+
 def test_an_application_loads_no_framework_before_it_runs():
     script = """
 from mastra_core import Agent, Mastra, Telemetry, Workflow, create_logger, step, tool

@@ -1,4 +1,4 @@
-"""Base images that tests push themselves, by the API alone."""
+"""Base images that tests push themselves, through the API only."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _DOCKER = "application/vnd.docker."
 
 
 def push_base(host, name, tag, platforms, *, layers=(), auth=None):
-    """An image for several platforms in Docker's words; platform to config."""
+    """Push an image in Docker's format; `platforms` maps architectures to configs."""
     url = f"http://{host}/v2/{name}/"
     with httpx.Client(base_url=url, auth=auth, trust_env=False) as client:
         layers = layers or (make_layer({"etc/base": b"of the base\n"}),)
@@ -39,7 +39,7 @@ def push_base(host, name, tag, platforms, *, layers=(), auth=None):
 
 
 def make_layer(files):
-    """A layer of these files: compressed and plain."""
+    """Build a layer from files; return it compressed and uncompressed."""
     plain = io.BytesIO()
     with tarfile.open(fileobj=plain, mode="w") as archive:
         for name, content in files.items():

@@ -33,7 +33,7 @@ def registry(start):
 
 @pytest.fixture
 def proxy(registry):
-    """In front of the registry: what tests deploy to, so that they see what was sent."""
+    """A recording proxy in front of the registry, which tests deploy to."""
     server = Proxy(registry)
     yield server
     server.stop()
@@ -41,7 +41,7 @@ def proxy(registry):
 
 @pytest.fixture
 def oci(mastra, tmp_path):
-    """`oci(host)` gives a function that runs `mastra` for an image there, whole by default."""
+    """`oci(host)` returns a function that runs `mastra` for an image at that registry."""
     login = tmp_path / "docker"
     login.mkdir()
 
@@ -50,7 +50,7 @@ def oci(mastra, tmp_path):
 
         def run(verb, *arguments, cwd=None, **environment):
             values = {"DOCKER_CONFIG": str(login), **variables, **environment}
-            # What takes an id has the target as an option.
+            # Commands that take an id have the target as an option.
             target = ["--target", "oci"] if verb in ("promote", "rollback") else ["oci"]
             return mastra(verb, *target, *options, *arguments, cwd=cwd or tmp_path, **values)
 
@@ -61,7 +61,7 @@ def oci(mastra, tmp_path):
 
 @pytest.fixture(scope="session")
 def bundle(mastra, tmp_path_factory):
-    """A bundle that holds its own Python, and the project it is of."""
+    """A bundle that contains its own Python."""
     root = write_project(tmp_path_factory.mktemp("bundle") / "app", {INDEX: ECHO})
     out = root / "out"
     settings = ["-simage=registry.example/team/app", "-sbase=scratch+python"]

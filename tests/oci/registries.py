@@ -1,4 +1,4 @@
-"""Debian's docker-registry as it comes, what stands in front of it, and who gives tokens for it."""
+"""Debian's docker-registry, a recording proxy in front of it, and a token server."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ import pytest
 
 
 def find_program(name):
-    """Its path; CI has to have it."""
+    """Return the path of a program; without it the test is skipped, but fails in CI."""
     path = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
     if path is None:
         message = f"{name} is not installed"
@@ -37,7 +37,7 @@ def find_free_port():
 
 
 class Registry:
-    """One docker-registry on loopback; its files outlive a restart."""
+    """A docker-registry on loopback; its files survive a restart."""
 
     def __init__(self, directory, auth="", root=None):
         self.port = find_free_port()
@@ -77,7 +77,7 @@ class Registry:
 
 
 class Proxy(ThreadingHTTPServer):
-    """Passes everything on to a registry; writes down what was asked and how much was sent."""
+    """Forwards requests to a registry, and records them and their sizes."""
 
     daemon_threads = True
     request_queue_size = 64
@@ -89,7 +89,7 @@ class Proxy(ThreadingHTTPServer):
         self.requests = []
         self.lock = threading.Lock()
         self.rejection = ""
-        # Whether a request breaks off: before it arrives, or ("arrives") before it is answered.
+        # Whether a connection breaks: before the request arrives, or ("arrives") before the response.
         self.should_break = lambda method, path, number: False
         self.thread = threading.Thread(target=self.serve_forever, daemon=True)
         self.thread.start()
@@ -100,14 +100,14 @@ class Proxy(ThreadingHTTPServer):
         self.thread.join()
 
     def count_blob_bytes(self):
-        """Bytes of blobs that came in."""
+        """Return how many bytes of blobs were sent."""
         return sum(size for method, path, size in self.requests if "/blobs/" in path)
 
     def list_paths(self, method):
         return [path for requested, path, _ in self.requests if requested == method]
 
     def handle_error(self, request, client_address):
-        """Who breaks off is no news."""
+        """Ignore aborted connections."""
 
 
 class _ProxyHandler(BaseHTTPRequestHandler):
@@ -127,7 +127,7 @@ class _ProxyHandler(BaseHTTPRequestHandler):
             return self._reject(self.server.rejection)
         try:
             return self._forward(body)
-        except OSError:  # the registry is away: so are we
+        except OSError:  # the registry is down, so the proxy closes the connection too
             return self._break_off()
 
     def _reject(self, message):
@@ -170,9 +170,9 @@ class _ProxyHandler(BaseHTTPRequestHandler):
 
 
 class TokenServer(ThreadingHTTPServer):
-    """A token server: gives what is asked for to who has the password, signed by openssl.
+    """A token server: gives tokens, signed by openssl, to the user with the password.
 
-    Tokens are good for `seconds`; `given` has every scope that was granted.
+    Tokens are valid for `seconds`; `granted_scopes` lists every granted scope.
     """
 
     daemon_threads = True
@@ -195,7 +195,7 @@ class TokenServer(ThreadingHTTPServer):
 
     @property
     def registry_config(self):
-        """For the registry's configuration."""
+        """The part of the registry's configuration for this server."""
         return (
             f"  token:\n    realm: http://127.0.0.1:{self.server_address[1]}/token?from=test\n"
             f"    service: registry\n    issuer: tests\n    rootcertbundle: {self.cert}\n"
@@ -265,7 +265,7 @@ class _TokenHandler(BaseHTTPRequestHandler):
 
 
 def make_htpasswd(directory, user, password):
-    """The part of a registry's configuration for a file of users."""
+    """Return the part of a registry's configuration for a file of users."""
     file = directory / "htpasswd"
     done = subprocess.run(
         [find_program("htpasswd"), "-Bbn", user, password], check=True, capture_output=True
@@ -275,7 +275,7 @@ def make_htpasswd(directory, user, password):
 
 
 def run_skopeo(*arguments):
-    """Its output."""
+    """Run skopeo and return its output."""
     done = subprocess.run(
         [find_program("skopeo"), *map(str, arguments)], capture_output=True, text=True, check=False
     )
@@ -284,7 +284,7 @@ def run_skopeo(*arguments):
 
 
 def unpack_image(reference, directory):
-    """The root file system of an image, by skopeo and umoci."""
+    """Return the root file system of an image, unpacked by skopeo and umoci."""
     layout = Path(directory) / "layout"
     run_skopeo("copy", "--src-tls-verify=false", f"docker://{reference}", f"oci:{layout}:app")
     subprocess.run(

@@ -1,4 +1,4 @@
-"""The promises of every deployer, on a real registry behind the suite's proxy."""
+"""The conformance suite for the OCI deployer, on a real registry behind the suite's proxy."""
 
 import contextlib
 import gzip
@@ -12,7 +12,7 @@ import httpx
 import pytest
 import stamina
 
-from mastra_deployer.kit.clock import no_waiting
+from mastra_deployer.kit.clock import skip_waits
 from mastra_deployer.testing import DeployerSuite
 from mastra_deployer.testing.fake_platform import Live
 from mastra_deployer_oci import hooks
@@ -22,12 +22,12 @@ from tests.oci.registries import Proxy, Registry, make_htpasswd
 pytestmark = pytest.mark.slow
 
 USER, PASSWORD = "pusher-0815", "pass-word-4711"
-KINDS = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json"
+MEDIA_TYPES = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json"
 TAGS = {"production": "latest", "preview": "preview-local"}
 
 
 class RegistryPlatform:
-    """docker-registry as it comes, with a password, and a base image in it."""
+    """A docker-registry with a password and a base image in it."""
 
     token = PASSWORD
 
@@ -38,7 +38,7 @@ class RegistryPlatform:
         self.client = httpx.Client(
             base_url=f"http://{self.registry.host}/v2/team/app",
             auth=(USER, PASSWORD),
-            headers={"accept": KINDS},
+            headers={"accept": MEDIA_TYPES},
             trust_env=False,
         )
         self.layer_cache = {}
@@ -50,10 +50,10 @@ class RegistryPlatform:
         self.proxy.stop()
         self.registry.kill()
 
-    def settings(self):
+    def get_settings(self):
         return {"image": "registry.test/team/app", "base": "registry.test/base/python:both"}
 
-    def live(self, environment):
+    def get_live(self, environment):
         response = self.client.get(f"/manifests/{TAGS[environment]}")
         if response.status_code == 404:
             return None
@@ -66,19 +66,19 @@ class RegistryPlatform:
             files |= self.layer_cache[layer]
         return Live(id=f"mastra-{digest[7:19]}", files=files, env={})
 
-    def things(self):
+    def list_resources(self):
         response = self.client.get("/tags/list")
         tags = response.json().get("tags") or [] if response.status_code == 200 else []
         return [tag for tag in tags if tag.startswith("mastra-")]
 
     def reset(self):
-        self.heal()
+        self.clear_faults()
         shutil.rmtree(self.registry.root / "docker/registry/v2/repositories/team", True)
 
-    def heal(self):
+    def clear_faults(self):
         self.proxy.rejection = ""
 
-    def refuse(self, words):
+    def reject_changes(self, words):
         self.proxy.rejection = words
 
 
@@ -88,8 +88,8 @@ def read_layer(layer):
 
 
 class TestOci(DeployerSuite):
-    failing = False  # a registry builds nothing, so nothing can fail or hang afterwards
-    endless = False
+    can_fail = False  # a registry builds nothing, so nothing can fail or hang afterwards
+    can_hang = False
     credentials: ClassVar = {"OCI_USERNAME": USER}
 
     @pytest.fixture
@@ -107,23 +107,23 @@ class TestOci(DeployerSuite):
         registry_platform.stop()
 
     @contextlib.contextmanager
-    def unhurried(self):
-        with no_waiting(), stamina.set_testing(True, attempts=5):
+    def skip_waits(self):
+        with skip_waits(), stamina.set_testing(True, attempts=5):
             yield
 
-    def expected(self, bundle):
+    def get_expected_files(self, bundle):
         files = {}
         for layer in json.loads((bundle.directory / "mastra-image.json").read_bytes())["layers"]:
             path = bundle.directory / "blobs/sha256" / layer["digest"][7:]
             files |= read_layer(path.read_bytes())
         return files
 
-    def is_whole(self, live, bundle, env):
-        return live.files == self.expected(bundle)
+    def is_complete(self, live, bundle, env):
+        return live.files == self.get_expected_files(bundle)
 
     @pytest.mark.xfail(
         reason="a registry takes layers, and the sample is nearly all app layer",
         raises=AssertionError,
     )
-    def test_a_change_sends_only_the_change(self, rig):
-        super().test_a_change_sends_only_the_change(rig)
+    def test_a_change_sends_only_the_change(self, harness):
+        super().test_a_change_sends_only_the_change(harness)

@@ -56,7 +56,7 @@ from mastra_core.agents import (
 from mastra_core.agents.function import FunctionAgent
 from mastra_core.errors import Forbidden
 from mastra_core.storage import MessageQuery, Page, Storage, Thread, ThreadQuery
-from mastra_core.telemetry import span
+from mastra_core.telemetry import start_span
 from mastra_core.workflows import Engine, Run, RunRecord
 from mastra_server import ApiKeys, Jwt, request_context
 
@@ -84,7 +84,7 @@ async def ask_user(question: str, context: ToolContext) -> str:
     if context.resume_data is None:
         context.suspend({"question": question})
     await context.write({"asked": question})
-    context.count(Usage(input_tokens=3))
+    context.count_usage(Usage(input_tokens=3))
     answer: str = context.resume_data["answer"]
     return answer
 
@@ -231,14 +231,14 @@ async def run_workflow() -> None:
     run = await engine.create(order)
     assert_type(run, Run)
     await engine.start(run, "book", state={"total": 1})
-    record = await run.settled()
+    record = await run.wait()
     assert_type(record, RunRecord)
-    assert record.suspended == ["confirm"]
+    assert record.suspended_steps == ["confirm"]
     await engine.resume(run, True, step="confirm")
-    await engine.travel(run, "tax", 50)
-    async for event in run.events(offset=3):
+    await engine.time_travel(run, "tax", 50)
+    async for event in run.iter_events(offset=3):
         print(event.at)
-    print(order.draw(), order.draw("svg"), order.graph())
+    print(order.draw(), order.draw("svg"), order.build_graph())
 
 
 # --- Memory and storage
@@ -259,10 +259,12 @@ memory = Memory(last_messages=10, working_memory=Profile, generate_title=first_w
 async def use_threads() -> None:
     thread = await memory.create_thread(resource="ann", title="Trip", metadata={"paid": True})
     await memory.update_thread(thread.id, "ann", title="Trip to Oslo")
-    page = await memory.threads(ThreadQuery(resource="ann", metadata={"paid": True}, per_page=20))
+    page = await memory.list_threads(
+        ThreadQuery(resource="ann", metadata={"paid": True}, per_page=20)
+    )
     assert_type(page, Page[Thread])
     newest = MessageQuery(thread=thread.id, descending=True, per_page=5)
-    print((await memory.messages(newest, "ann")).items)
+    print((await memory.list_messages(newest, "ann")).items)
     copy, _ = await memory.clone_thread(thread.id, "ann")
     try:
         await memory.get_thread(copy.id, "bob")
@@ -370,6 +372,6 @@ async def look_up() -> None:
         print(key, agent.info().tools)
     hello = AgentInput(messages=(Message.user("Hello."),), thread="t1", resource="ann")
     assert_type(await mastra.get_agent("chat").generate(hello), AgentOutput)
-    with span("look up", {"row": 1}) as current:
+    with start_span("look up", {"row": 1}) as current:
         if current is not None:
             current.set_attribute("found", True)

@@ -35,7 +35,7 @@ def run(workflow, value):
         engine = MemoryEngine()
         run = await engine.create(workflow)
         await engine.start(run, value)
-        return await run.settled()
+        return await run.wait()
 
     return asyncio.run(main())
 

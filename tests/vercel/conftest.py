@@ -1,4 +1,4 @@
-"""A fake Vercel that runs what is deployed to it under the real runtime."""
+"""A fake Vercel that runs deployed functions under the real runtime."""
 
 import contextlib
 import json
@@ -11,7 +11,7 @@ from tests.vercel.fake import FakeVercel
 
 @pytest.fixture
 def vercel(tmp_path, python_of):
-    """The platform; functions are started when they are first asked."""
+    """The platform; functions are started at their first request."""
     stack = contextlib.ExitStack()
 
     def start_function(function, environment):
@@ -22,7 +22,7 @@ def vercel(tmp_path, python_of):
         ).port
 
     fake = FakeVercel(tmp_path / "vercel", runner=start_function)
-    fake.set_build_speed(polls=0)  # what takes time is waited for in the suite of promises
+    fake.set_build_speed(polls=0)  # waiting is tested in the conformance suite
     with stack:
         yield fake
         fake.stop()
@@ -30,7 +30,7 @@ def vercel(tmp_path, python_of):
 
 @pytest.fixture
 def run(vercel, mastra):
-    """`mastra` with the credentials of that platform."""
+    """Run `mastra` with the credentials of that platform."""
 
     def command(root, *arguments, **environment):
         variables = {"VERCEL_API_URL": vercel.url, "VERCEL_TOKEN": vercel.token, **environment}

@@ -1,4 +1,4 @@
-"""What the tests of the fake share: a client that deploys as the API is meant to be used."""
+"""A client for the tests of the fake, which deploys as the API documents it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FUNCTION = {"runtime": "python3.12", "handler": "vc__handler__python.vc_handler"
 
 
 def make_output(**more: bytes) -> dict[str, bytes]:
-    """The smallest prebuilt output; more files of the function by name."""
+    """Return the smallest prebuilt output, with more files of the function by name."""
     function = ".vercel/output/functions/index.func"
     return {
         ".vercel/output/config.json": json.dumps(CONFIG).encode(),
@@ -42,7 +42,7 @@ def make_archive(files: Mapping[str, bytes]) -> bytes:
 
 
 class Client:
-    """Talks to a fake as a deployer would; `answer.json()` in one word."""
+    """Sends requests to a fake, checks the status, and returns the parsed response."""
 
     def __init__(self, fake: FakeVercel) -> None:
         self.fake = fake
@@ -82,7 +82,7 @@ class Client:
         return self.request("POST", "/v13/deployments", status, params=query, json=body)
 
     def deploy(self, files: Mapping[str, bytes] | None = None, **fields: Any) -> dict[str, Any]:
-        """Upload, create, and look until it has come to its end."""
+        """Upload the files, create a deployment, and poll it until it is finished."""
         contents = make_output() if files is None else files
         for content in contents.values():
             self.upload(content)
@@ -101,7 +101,7 @@ class Client:
 
 @contextlib.contextmanager
 def open_client(store: Path, **options: Any) -> Iterator[Client]:
-    """A client of a new fake."""
+    """Start a fake and open a client for it."""
     fake = FakeVercel(store, **options)
     client = Client(fake)
     try:

@@ -1,4 +1,4 @@
-"""The real `vercel` command, pointed at the fake, does its daily work."""
+"""The real `vercel` command, run against the fake."""
 
 import os
 import subprocess
@@ -11,10 +11,10 @@ from tests.vercel.fake_client import make_output, open_client
 
 pytestmark = pytest.mark.slow
 
-# What the command asks that no document has: its own way to the same things.
+# Undocumented requests of the command.
 UNDOCUMENTED = (
-    "/env/pull/.* no such operation",
-    "/events .*the query has no format",
+    "/env/pull/.* undocumented operation",
+    "/events .*unknown query parameter format",
     "the request's .*'visibility'",
 )
 
@@ -28,7 +28,7 @@ def vercel(tmp_path):
 
 @pytest.fixture
 def run(vercel, tmp_path):
-    """`vercel ARGUMENTS` in a directory with a prebuilt output; what it printed."""
+    """Run `vercel ARGUMENTS` in a directory with a prebuilt output, and return what it printed."""
     app, home = tmp_path / "app", tmp_path / "home"
     for name, content in make_output().items():
         (app / name).parent.mkdir(parents=True, exist_ok=True)
@@ -74,10 +74,10 @@ def test_whoami_and_teams(run):
 def test_prebuilt_output_is_deployed_as_files_and_as_an_archive(run_linked, vercel):
     run_linked("deploy", "--prebuilt", "--yes")
     first = find_live(vercel)
-    assert dict(vercel.fake.live("production").files) == make_output()
+    assert dict(vercel.fake.get_live("production").files) == make_output()
     run_linked("deploy", "--prebuilt", "--yes", "--prod", "--force", "--archive=tgz")
     assert find_live(vercel).id != first.id
-    assert dict(vercel.fake.live("production").files) == make_output()
+    assert dict(vercel.fake.get_live("production").files) == make_output()
     run_linked("deploy", "--prebuilt", "--yes", "--force")
     assert vercel.fake.find_live_deployment("preview")
 
@@ -91,7 +91,7 @@ def test_deployments_are_listed_inspected_and_removed(run_linked, vercel):
     run_linked("remove", deployment.id, "--yes")
     assert vercel.fake.list_deployments() == []
     run_linked("remove", "shop", "--yes")
-    assert vercel.fake.things() == []
+    assert vercel.fake.list_resources() == []
 
 
 def test_rollback_and_promote(run_linked, vercel):
@@ -104,14 +104,14 @@ def test_rollback_and_promote(run_linked, vercel):
     assert find_live(vercel) is second
     run_linked("deploy", "--prebuilt", "--yes", "--force")
     preview = vercel.fake.find_live_deployment("preview")
-    run_linked("promote", preview.id, "--yes")  # makes another of the same files
+    run_linked("promote", preview.id, "--yes")  # creates another deployment with the same files
     vercel.fake.finish_deployments()
     assert find_live(vercel).target == "production"
     assert find_live(vercel).id not in {first.id, second.id, preview.id}
 
 
 def test_variables_are_added_listed_and_removed(run_linked, vercel):
-    run_linked("env", "add", "API_KEY", "production", said="hush")
+    run_linked("env", "add", "API_KEY", "production", stdin="hush")
     assert [v.value for v in vercel.fake.find_project().env.values()] == ["hush"]
     assert "API_KEY" in run_linked("env", "ls")
     run_linked("env", "rm", "API_KEY", "production", "--yes")
@@ -125,22 +125,22 @@ def test_rolling_release_is_configured_approved_completed_and_aborted(run_linked
     run_linked(*roll, "configure", "--enable", advancement, "--stage=10", "--stage=50")
     run_linked("deploy", "--prebuilt", "--yes", "--prod", "--force")
     canary = vercel.fake.list_deployments()[-1].id
-    assert vercel.fake.traffic()[canary] == 10
+    assert vercel.fake.get_traffic()[canary] == 10
     assert '"targetPercentage": 50' in run_linked(*roll, "fetch")
     run_linked(*roll, "approve", f"--dpl={canary}", "--currentStageIndex=0")
-    assert vercel.fake.traffic()[canary] == 50
+    assert vercel.fake.get_traffic()[canary] == 50
     run_linked(*roll, "complete", f"--dpl={canary}")
-    assert vercel.fake.traffic() == {canary: 100}
+    assert vercel.fake.get_traffic() == {canary: 100}
     run_linked("deploy", "--prebuilt", "--yes", "--prod", "--force", "--skip-domain")
     run_linked(*roll, "start", f"--dpl={vercel.fake.list_deployments()[-1].id}", "--yes")
-    assert vercel.fake.traffic()[canary] == 90
+    assert vercel.fake.get_traffic()[canary] == 90
     run_linked(*roll, "abort", f"--dpl={canary}")
-    assert vercel.fake.traffic() == {canary: 100}
+    assert vercel.fake.get_traffic() == {canary: 100}
 
 
 def test_runtime_logs_are_read(run_linked, vercel):
     run_linked("deploy", "--prebuilt", "--yes")
-    vercel.fake.say("hello from the app")
+    vercel.fake.write_log("hello from the app")
     assert "hello from the app" in run_linked("logs", "--deployment", find_live(vercel).id)
 
 
@@ -148,6 +148,6 @@ def test_cli_requests_match_the_contract(run_linked, vercel):
     run_linked("deploy", "--prebuilt", "--yes", "--prod", "--force", "--archive=tgz")
     run_linked("deploy", "--prebuilt", "--yes", "--prod", "--force", "--env", "A=1")
     run_linked("rollback", vercel.fake.list_deployments()[0].id, "--yes")
-    run_linked("env", "add", "API_KEY", "production", said="hush")
+    run_linked("env", "add", "API_KEY", "production", stdin="hush")
     run_linked("ls")
     assert find_violations(vercel.fake.requests, ignore=UNDOCUMENTED) == []

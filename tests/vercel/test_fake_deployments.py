@@ -1,4 +1,4 @@
-"""The fake: deployments from files, how they come along, and how they are found again."""
+"""The fake: deployments from files, their progress, and how they are found."""
 
 import hashlib
 import time
@@ -69,7 +69,7 @@ def test_archive_parts_are_joined(vercel):
     parts = {name: part for name, part in parts.items() if part}
     assert len(parts) > 1
     assert vercel.deploy(parts)["readyState"] == "READY"
-    assert dict(vercel.fake.live("production").files) == make_output()
+    assert dict(vercel.fake.get_live("production").files) == make_output()
 
 
 def test_truncated_archive_fails_the_build(vercel):
@@ -78,19 +78,19 @@ def test_truncated_archive_fails_the_build(vercel):
 
 
 @pytest.mark.parametrize(
-    ("config", "words"),
+    ("config", "message"),
     [
         (b'{"runtime": "python3.9", "handler": "a.b"}', "not supported"),
         (b'{"runtime": "python3.12"}', "has no `handler`"),
         (b'{"runtime": "python3.12", "handler": "a.b", "maxDuration": 900}', "between 1 and 800"),
-        (b"nonsense", "is no JSON"),
+        (b"nonsense", "is not JSON"),
     ],
 )
-def test_invalid_output_fails_the_build(vercel, config, words):
+def test_invalid_output_fails_the_build(vercel, config, message):
     files = {**make_output(), ".vercel/output/functions/index.func/.vc-config.json": config}
     deployment = vercel.deploy(files)
     assert deployment["readyState"] == "ERROR"
-    assert words in deployment["errorMessage"]
+    assert message in deployment["errorMessage"]
 
 
 def test_environment_is_bound_at_creation(vercel):
@@ -101,7 +101,7 @@ def test_environment_is_bound_at_creation(vercel):
     put("before")
     vercel.deploy(env={"OWN": "1"})
     put("after")
-    assert dict(vercel.fake.live("production").env) == {"A": "before", "OWN": "1"}
+    assert dict(vercel.fake.get_live("production").env) == {"A": "before", "OWN": "1"}
 
 
 def test_identical_deployment_is_reused_unless_forced(vercel):
@@ -122,7 +122,7 @@ def test_deployments_fail_on_demand(vercel, state):
     vercel.fake.set_next_outcomes(Outcome(state=state, code="UNEXPECTED_ERROR", message="no luck"))
     deployment = vercel.deploy()
     assert (deployment["readyState"], deployment["errorMessage"]) == (state, "no luck")
-    assert vercel.fake.live("production") is None
+    assert vercel.fake.get_live("production") is None
     assert vercel.deploy()["readyState"] == "READY"
 
 
@@ -137,7 +137,7 @@ def test_aliases_and_checks_fail_on_demand(vercel):
 
 
 def test_hung_deployment_builds_until_cancelled(vercel):
-    vercel.fake.hang()
+    vercel.fake.hang_deployments()
     deployment = vercel.deploy()
     assert deployment["readyState"] == "BUILDING"
     response = vercel.request("PATCH", f"/v12/deployments/{deployment['id']}/cancel")
@@ -163,7 +163,7 @@ def test_deployment_is_found_by_id_host_and_alias_and_redeployed(vercel):
         vercel.request("POST", "/v13/deployments?forceNew=1", json=body)["id"]
     )
     assert second["id"] != deployment["id"]
-    assert dict(vercel.fake.live("production").files) == make_output()
+    assert dict(vercel.fake.get_live("production").files) == make_output()
 
 
 def test_list_is_filtered_and_paginated(vercel):
@@ -199,12 +199,12 @@ def test_build_log_is_returned(vercel):
 
 def test_runtime_logs_are_streamed_until_the_delimiter(vercel):
     deployment = vercel.deploy()
-    vercel.fake.say("hello")
+    vercel.fake.write_log("hello")
     path = f"/v1/projects/shop/deployments/{deployment['id']}/runtime-logs?format=lines"
     lines = []
     with vercel.http.stream("GET", path) as response:
         for line in response.iter_lines():
             if not lines:
-                vercel.fake.say("again", level="error")
+                vercel.fake.write_log("again", level="error")
             lines.append(line)
     assert ["hello" in lines[0], "again" in lines[1], "delimiter" in lines[2]] == [True] * 3

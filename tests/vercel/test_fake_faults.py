@@ -1,4 +1,4 @@
-"""The fake: answers on demand, limits, what it writes down, and the suite's platform."""
+"""The fake: injected errors, limits, recorded requests, and the conformance platform."""
 
 import hashlib
 import socket
@@ -75,18 +75,18 @@ def test_requests_are_recorded_without_the_token(vercel):
 
 def test_fake_implements_the_conformance_platform(vercel):
     vercel.deploy(make_output(more=b"1"))
-    recorded = vercel.fake.live("production")
+    recorded = vercel.fake.get_live("production")
     assert recorded.files[".vercel/output/functions/index.func/more.py"] == b"1"
-    assert vercel.fake.live("preview") is None
-    assert len(vercel.fake.things()) == 2
-    vercel.fake.refuse("not today")
+    assert vercel.fake.get_live("preview") is None
+    assert len(vercel.fake.list_resources()) == 2
+    vercel.fake.reject_changes("not today")
     assert vercel.create_deployment(make_output(), 400)["error"]["message"] == "not today"
     vercel.request("GET", "/v9/projects/shop")
-    vercel.fake.heal()
-    vercel.fake.fail("it broke")
+    vercel.fake.clear_faults()
+    vercel.fake.fail_deployments("it broke")
     assert vercel.deploy(make_output(more=b"2"))["errorMessage"] == "it broke"
     vercel.fake.reset()
-    assert (vercel.fake.things(), vercel.fake.live("production")) == ([], None)
+    assert (vercel.fake.list_resources(), vercel.fake.get_live("production")) == ([], None)
 
 
 def test_deployment_finishes_at_the_first_poll_with_zero_polls(vercel):

@@ -1,4 +1,4 @@
-"""The fake: what production's users see, and how that changes."""
+"""The fake: the live deployment, and how it changes."""
 
 import pytest
 
@@ -98,13 +98,13 @@ def test_rolling_release_advances_by_stages(vercel):
     second = vercel.deploy(target="production")
     assert (second["readySubstate"], second["aliasAssigned"]) == ("ROLLING", False)
     canary = second["id"]
-    assert vercel.fake.traffic() == {canary: 10, first: 90}
-    advance_release(vercel, "start", canary)  # it is one still
+    assert vercel.fake.get_traffic() == {canary: 10, first: 90}
+    advance_release(vercel, "start", canary)  # a repeated start has no effect
     advance_release(vercel, "approve-stage", canary, 409, nextStageIndex=2)
     advance_release(vercel, "approve-stage", canary, nextStageIndex=1)
-    assert vercel.fake.traffic() == {canary: 50, first: 50}
+    assert vercel.fake.get_traffic() == {canary: 50, first: 50}
     release = advance_release(vercel, "complete", canary)["rollingRelease"]
-    assert (release["state"], vercel.fake.traffic()) == ("COMPLETE", {canary: 100})
+    assert (release["state"], vercel.fake.get_traffic()) == ("COMPLETE", {canary: 100})
 
 
 def test_rollback_to_the_current_deployment_aborts_a_rolling_release(vercel):
@@ -113,7 +113,7 @@ def test_rollback_to_the_current_deployment_aborts_a_rolling_release(vercel):
     vercel.deploy(target="production")
     vercel.request("POST", f"/v9/projects/shop/rollback/{first}", 201, json={})
     release = vercel.request("GET", "/v1/projects/shop/rolling-release")["rollingRelease"]
-    assert (release["state"], vercel.fake.traffic()) == ("ABORTED", {first: 100})
+    assert (release["state"], vercel.fake.get_traffic()) == ("ABORTED", {first: 100})
 
 
 def test_promotion_is_queued_behind_a_rolling_release(vercel):
@@ -123,7 +123,7 @@ def test_promotion_is_queued_behind_a_rolling_release(vercel):
     third = vercel.deploy(target="production")["id"]
     vercel.request("POST", f"/v10/projects/shop/promote/{third}", 202, json={})
     advance_release(vercel, "complete", second)
-    assert vercel.fake.traffic() == {third: 10, second: 90}
+    assert vercel.fake.get_traffic() == {third: 10, second: 90}
 
 
 def test_rolling_releases_require_a_plan_and_valid_stages(vercel):

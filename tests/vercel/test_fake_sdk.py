@@ -1,4 +1,4 @@
-"""The fake keeps to the official contract: Vercel's own client reads it, and its schemas do."""
+"""The fake matches the official contract: Vercel's own SDK reads it, and its schemas accept it."""
 
 import dataclasses
 import json
@@ -64,7 +64,7 @@ def test_error_responses_match_the_schemas(vercel):
 def test_runtime_log_rows_match_the_schema(vercel):
     vercel.create_project()
     deployment = vercel.deploy()
-    vercel.fake.say("hello")
+    vercel.fake.write_log("hello")
     path = f"/v1/projects/shop/deployments/{deployment['id']}/runtime-logs"
     rows = [json.loads(line) for line in vercel.http.get(path).text.splitlines()]
     assert len(rows) == 2
@@ -86,13 +86,13 @@ def make_exchange(method, path, *, status=200, query=None, body=None, response=N
 
 
 @pytest.mark.parametrize(
-    ("wrong", "words"),
+    ("wrong", "message"),
     [
         (make_exchange("GET", "/v2/user", response={"user": {"id": "1"}}), "Required"),
-        (make_exchange("GET", "/v9/nowhere", response={}), "no such operation"),
+        (make_exchange("GET", "/v9/nowhere", response={}), "undocumented operation"),
         (
             make_exchange("GET", "/v2/teams", query={"colour": ["red"]}, response={}),
-            "query has no colour",
+            "unknown query parameter colour",
         ),
         (
             make_exchange("POST", "/v11/projects", body={"title": "x"}, response={}),
@@ -102,16 +102,16 @@ def make_exchange(method, path, *, status=200, query=None, body=None, response=N
             make_exchange("GET", "/v9/projects/x", status=404, response={}),
             "without code and message",
         ),
-        (make_exchange("DELETE", "/v9/projects/x", status=202), "202 is no answer of it"),
+        (make_exchange("DELETE", "/v9/projects/x", status=202), "202 is not a documented status"),
         (
             make_exchange("DELETE", "/v2/aliases/x", response={"status": "SUCCESS", "more": 1}),
             "Unrecognized key",
         ),
     ],
 )
-def test_contract_violations_are_found(wrong, words):
+def test_contract_violations_are_found(wrong, message):
     violations = find_violations([wrong])
-    assert any(words in text for text in violations), violations
+    assert any(message in text for text in violations), violations
     assert find_violations([wrong], ignore=["."]) == []
 
 
@@ -120,5 +120,5 @@ def test_deployment_is_checked_against_the_owner_schema(vercel):
     vercel.deploy(make_output())
     recorded = vercel.fake.find_requests("GET", "/v13/deployments/")[-1]
     for name in ("ownerId", "readyState", "url", "meta"):
-        response = {key: value for key, value in recorded.answer.items() if key != name}
+        response = {key: value for key, value in recorded.response.items() if key != name}
         assert find_violations([dataclasses.replace(recorded, response=response)]) != []

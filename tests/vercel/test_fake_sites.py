@@ -1,4 +1,4 @@
-"""The fake: requests to what was deployed."""
+"""The fake: requests to deployments."""
 
 import http.server
 import json
@@ -18,7 +18,7 @@ def vercel(tmp_path):
 
 
 class App(http.server.BaseHTTPRequestHandler):
-    """Sends what it was asked, in two pieces, the second when the first has been read."""
+    """Sends the path and the headers in two chunks; the second waits for `read`."""
 
     protocol_version = "HTTP/1.1"
     read = threading.Event()
@@ -39,7 +39,7 @@ class App(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def runner():
-    """A runner that notes what it is given."""
+    """A runner that records its calls."""
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), App)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
@@ -80,7 +80,7 @@ def test_bypass_secret_grants_access(vercel):
 
 
 def test_unready_deployment_is_not_found(vercel):
-    vercel.fake.hang()
+    vercel.fake.hang_deployments()
     deployment = vercel.deploy()
     assert fetch(deployment["url"]).headers["x-vercel-error"] == "DEPLOYMENT_NOT_FOUND"
 

@@ -163,10 +163,10 @@ def test_traceback_is_logged(caplog, monkeypatch):
     async def broken(text: str):
         raise LookupError("no such city")
 
-    from mastra_core.logger import logger_of
+    from mastra_core.logger import get_logger
 
     # Other tests may have silenced the framework's logger, which does not propagate by itself.
-    monkeypatch.setattr(logger_of("mastra"), "propagate", True)
+    monkeypatch.setattr(get_logger("mastra"), "propagate", True)
     caplog.set_level("ERROR", logger="mastra")
     list_events(broken)
     assert {record.name for record in caplog.records} == {"mastra.agents"}

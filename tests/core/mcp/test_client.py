@@ -86,7 +86,7 @@ def test_agent_calls_the_tools(config):
 def test_tool_descriptions(config):
     async def list_by_name():
         async with McpClient(requires_approval=["read"], **config) as files:
-            return {tool.id: tool for tool in await files.tools()}
+            return {tool.id: tool for tool in await files.list_tools()}
 
     tools = run(list_by_name())
     assert tools["read"].description == "Read a file."
@@ -161,7 +161,7 @@ def test_program_gets_only_the_given_variables(monkeypatch):
 def test_slow_tool_times_out(config):
     async def ask():
         async with McpClient(timeout=6, **config) as files:
-            await files.tools()
+            await files.list_tools()
             with pytest.raises(McpFailed, match="did not answer in time"):
                 await files.call_tool("slow", {})
 
@@ -185,7 +185,7 @@ def test_restarted_server_is_reconnected():
         with start_server() as (url, process):
             port = int(url.rsplit(":", 1)[1].split("/")[0])
             files = McpClient(url=url, timeout=10)
-            assert await files.tools()
+            assert await files.list_tools()
             process.send_signal(signal.SIGKILL)
             process.wait(10)
             with pytest.raises(McpFailed):
@@ -202,7 +202,7 @@ def test_password_of_a_url_is_hidden():
     async def ask():
         files = McpClient(url="http://ann:sk-ann@127.0.0.1:9/mcp?key=sk-key", timeout=3)
         with pytest.raises(McpFailed) as caught:
-            await files.tools()
+            await files.list_tools()
         return caught.value.message
 
     message = run(ask())

@@ -1,4 +1,4 @@
-"""Who may push: basic, bearer tokens, Docker's own logins; and that nobody gets to see them."""
+"""Authentication: basic, bearer tokens, Docker's logins; and secrets are never shown."""
 
 import base64
 import json
@@ -18,7 +18,7 @@ KNOWN = {"OCI_USERNAME": USER, "OCI_PASSWORD": PASSWORD}
 
 @pytest.fixture
 def password_registry(start, tmp_path):
-    """A registry that wants a name and a password."""
+    """A registry that requires a user name and a password."""
     return start(auth=make_htpasswd(tmp_path, USER, PASSWORD))
 
 
@@ -102,11 +102,13 @@ def test_identity_token_is_exchanged(start, tokens, oci, bundle, tmp_path):
 
 
 def test_expired_token_is_fetched_again(start, tmp_path, oci, bundle):
-    tokens = TokenServer(tmp_path, USER, PASSWORD, seconds=-58)  # the registry allows a minute more
+    tokens = TokenServer(
+        tmp_path, USER, PASSWORD, seconds=-58
+    )  # the registry accepts tokens for another minute
     registry = start(auth=tokens.registry_config)
     proxy = Proxy(registry)
     try:
-        delays = iter([2.5])  # only the first waits until its token is too old
+        delays = iter([2.5])  # only the first waits until its token has expired
         proxy.should_break = lambda method, path, number: (
             method == "PATCH" and _sleep(next(delays, 0))
         )

@@ -1,4 +1,4 @@
-"""The pieces of an image, without a registry."""
+"""The parts of an image, without a registry."""
 
 import datetime as dt
 import io
@@ -21,8 +21,8 @@ from mastra_deployer_oci.api.reference import Reference
 from mastra_deployer_oci.api.repository import get_api_url
 from mastra_deployer_oci.api.tags import RECORD, build_record_tag, choose_tag, parse_record_time
 from mastra_deployer_oci.bundle.image_plan import read_plan
-from mastra_deployer_oci.bundle.layers import Entry, iter_tree, write_layer
 from mastra_deployer_oci.bundle.interpreters import open_interpreter
+from mastra_deployer_oci.bundle.layers import Entry, iter_tree, write_layer
 from tests.oci.registries import find_program
 
 
@@ -145,7 +145,7 @@ def test_password_is_never_sent_over_plain_http():
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory):
-    """A Python in a directory of its own, as python-build-standalone packs one."""
+    """A Python in its own directory, as python-build-standalone packs it."""
     version = "{}.{}".format(*sys.version_info)
     root = tmp_path_factory.mktemp("tree") / "python"
     with open_interpreter(version, os.uname().machine, "", "") as interpreter:

@@ -1,4 +1,4 @@
-"""Images are what other people's tools take them for, and run without any of ours."""
+"""Images are read by other tools, and run without any mastra tool."""
 
 import contextlib
 import gzip
@@ -29,7 +29,7 @@ def require_root():
 
 @contextlib.contextmanager
 def run_image(rootfs, config, **environment):
-    """The image's own command in its own root, as its own user; gives a client for it."""
+    """Run the image's command in its root as its user; yield a client for it."""
     values = dict(item.split("=", 1) for item in config["Env"])
     values |= {"PORT": str(find_free_port()), "HOST": "127.0.0.1", **environment}
     process = subprocess.Popen(
@@ -58,7 +58,7 @@ def run_image(rootfs, config, **environment):
 
 
 def fetch_config(host, tag="latest"):
-    """Whole: skopeo shows no health check."""
+    """Return the full config; skopeo omits the health check."""
     root = f"http://{host}/v2/team/app"
     accept = {"accept": "application/vnd.oci.image.manifest.v1+json"}
     manifest = httpx.get(f"{root}/manifests/{tag}", headers=accept, trust_env=False).json()
@@ -92,7 +92,7 @@ def test_image_without_a_base_runs(registry, oci, bundle, tmp_path):
         assert generate(client) == "echo: hi"
         assert run_health_check(rootfs, config, client.values) == 0
         values = client.values
-    assert run_health_check(rootfs, config, values) == 1, "nobody serves any more"
+    assert run_health_check(rootfs, config, values) == 1, "the app no longer serves"
     code = "import bz2, ctypes, lzma, sqlite3, ssl, uuid, zlib; ssl.create_default_context()"
     command = [find_program("chroot"), str(rootfs), config["Cmd"][0], "-c", code]
     subprocess.run(command, env=values, check=True)
@@ -100,7 +100,7 @@ def test_image_without_a_base_runs(registry, oci, bundle, tmp_path):
 
 
 def test_image_on_a_base_runs(proxy, registry, oci, bundle, project, echo, tmp_path):  # fixtures
-    """The base is one that is there: the interpreter's layer of another image, in Docker's words."""
+    """The base is built from the interpreter layer of another image, in Docker's format."""
     require_root()
     parts = json.loads((bundle / "mastra-image.json").read_bytes())
     content = (bundle / "blobs/sha256" / parts["layers"][0]["digest"][7:]).read_bytes()
@@ -171,7 +171,7 @@ def test_bundle_is_an_image_layout(bundle, tmp_path):
 def test_preview_runs_the_image_locally(
     mastra, bundle, project, echo, tmp_path, has_all_layers
 ):  # fixtures
-    """In a root of its own where all layers are here, else with this machine's Python."""
+    """In its own root when all layers are in the bundle, else with this machine's Python."""
     if has_all_layers:
         require_root()
     directory = bundle

@@ -1,4 +1,4 @@
-"""Registries that go away, lose answers or are full: nothing is live, and the next run goes on."""
+"""Registries that fail, lose responses or are full: nothing goes live, and the next run resumes."""
 
 import collections
 import os
@@ -21,7 +21,7 @@ def test_deploy_resumes_after_registry_restart(proxy, registry, oci, bundle):
     state = {"layers": 0}
 
     def kill_registry(method, path, number):
-        # One layer is in; the next one finds nobody.
+        # The registry dies after the first layer.
         if method == "PUT" and "digest=" in path:
             state["layers"] += 1
         if state["layers"] >= 1 and method == "PATCH" and registry.process.poll() is None:
@@ -42,7 +42,7 @@ def test_deploy_resumes_after_registry_restart(proxy, registry, oci, bundle):
 
 
 def test_lost_responses_and_broken_connections_are_retried(proxy, oci, bundle):
-    """Of ten requests, by lot, two never arrive, and one does but its answer does not."""
+    """Of ten requests, at random, two never arrive, and the response of another one is lost."""
     generator = random.Random(3)
     outcomes = ["arrives", True, True, *[False] * 7]
     proxy.should_break = lambda method, path, number: generator.choice(outcomes)
@@ -58,12 +58,12 @@ def test_lost_responses_and_broken_connections_are_retried(proxy, oci, bundle):
 
 
 def test_interrupted_upload_resumes_at_its_offset(proxy, oci, bundle):
-    """A piece that does not arrive is sent again; those before it are not."""
-    state = {"pieces": 0}
+    """A chunk that does not arrive is sent again; those before it are not."""
+    state = {"chunks": 0}
 
     def drop_one(method, path, number):
-        state["pieces"] += method == "PATCH"
-        return method == "PATCH" and state["pieces"] == 3
+        state["chunks"] += method == "PATCH"
+        return method == "PATCH" and state["chunks"] == 3
 
     proxy.should_break = drop_one
     oci(proxy.host)("deploy", "--prebuilt", bundle, "--prod").ok()
@@ -71,17 +71,17 @@ def test_interrupted_upload_resumes_at_its_offset(proxy, oci, bundle):
     chunk = 8 << 20
     assert proxy.count_blob_bytes() <= total + chunk
     status_requests = [path for path in proxy.list_paths("GET") if "/blobs/uploads/" in path]
-    assert status_requests, "the registry was asked how far the upload is"
+    assert status_requests, "the registry was asked for the offset"
 
 
 def test_killed_deploy_resumes_inside_the_layer(proxy, bundle, oci, tmp_path):
     is_held, finished, release = threading.Event(), threading.Semaphore(0), threading.Event()
-    pieces = collections.Counter()
+    chunks = collections.Counter()
 
-    def hold_a_third_piece(method, path, number):
+    def hold_third_chunk(method, path, number):
         upload = urlsplit(path).path
-        pieces[upload] += method == "PATCH"
-        if method == "PATCH" and pieces[upload] == 3:
+        chunks[upload] += method == "PATCH"
+        if method == "PATCH" and chunks[upload] == 3:
             is_held.set()
             release.wait(60)
             return True
@@ -89,7 +89,7 @@ def test_killed_deploy_resumes_inside_the_layer(proxy, bundle, oci, tmp_path):
             finished.release()
         return False
 
-    proxy.should_break = hold_a_third_piece
+    proxy.should_break = hold_third_chunk
     settings = [f"-simage={proxy.host}/team/app", "-sbase=scratch+python"]
     command = [Path(sys.executable).with_name("mastra"), "deploy", "oci", *settings]
     cache = {"MASTRA_CACHE_DIR": str(tmp_path / "cache")}
@@ -100,7 +100,7 @@ def test_killed_deploy_resumes_inside_the_layer(proxy, bundle, oci, tmp_path):
         stderr=subprocess.DEVNULL,
     )
     assert is_held.wait(60)
-    for _ in range(3):  # all but that layer
+    for _ in range(3):  # all other layers
         assert finished.acquire(timeout=60)
     process.kill()
     process.wait()
@@ -109,14 +109,14 @@ def test_killed_deploy_resumes_inside_the_layer(proxy, bundle, oci, tmp_path):
     assert run("deployments", "--json").ok().json["deployments"] == []
     run("deploy", "--prebuilt", bundle, "--prod").ok()
     total = sum(path.stat().st_size for path in (bundle / "blobs/sha256").iterdir())
-    chunk = 8 << 20  # the piece that did not arrive
+    chunk = 8 << 20  # the chunk that did not arrive
     assert proxy.count_blob_bytes() <= total + chunk
     assert not list((tmp_path / "cache" / "oci-uploads").iterdir())
 
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A directory on a disk of its own, with room for little."""
+    """A small file system of its own."""
     directory = tmp_path / "small"
     directory.mkdir()
     if os.geteuid() != 0:

@@ -1,4 +1,4 @@
-"""A deploy sends what the registry lacks and nothing else, and then moves one tag."""
+"""A deploy sends only what the registry lacks, and then moves one tag."""
 
 import json
 
@@ -70,7 +70,7 @@ def test_tag_moves_last(proxy, oci, bundle):
 
 
 def test_images_are_reproducible(start, oci, mastra, project, echo, tmp_path):  # fixtures
-    """Another directory, another cache, another registry; the same bytes."""
+    """Another directory, cache and registry; the same bytes."""
     manifests = []
     for name in ("one", "two"):
         registry = start()

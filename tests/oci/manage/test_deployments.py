@@ -1,4 +1,4 @@
-"""Promote, rollback, list and remove: tags are moved, nothing is sent."""
+"""Promote, roll back, list and destroy: tags move, and nothing is sent."""
 
 import json
 import shutil
@@ -44,7 +44,7 @@ def deploy(run):
 
 @pytest.fixture
 def live(proxy):
-    """The id of what production's tag shows."""
+    """Return the id of the deployment under a tag."""
 
     def get_live_id(tag="latest"):
         image = f"docker://{proxy.host}/team/app:{tag}"
@@ -182,7 +182,7 @@ def _fetch_manifest(proxy, tag="latest"):
 
 
 def _push_bases(proxy, root):
-    """A base for two platforms, made of one small layer."""
+    """Push a base image for two platforms, made of one small layer."""
     from tests.oci.base_images import push_base
 
     push_base(proxy.host, "base/python", "both", {"amd64": {}, "arm64": {}})

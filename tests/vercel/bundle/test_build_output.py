@@ -1,4 +1,4 @@
-"""The shape of a bundle for Vercel, its checks, and the archive it is sent as."""
+"""The format of a bundle for Vercel, its checks, and the archive that is uploaded."""
 
 import json
 import os
@@ -72,14 +72,14 @@ def test_crons_and_static_files(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("settings", "words"),
+    ("settings", "message"),
     [
         ({"project_name": "Shop"}, "'Shop'"),
         ({"project_name": "a---b"}, "'a---b'"),
         ({"project_name": "x" * 101}, "xxx"),
-        ({"max_duration": 0}, "max_duration is 0"),
+        ({"max_duration": 0}, "max_duration=0"),
         ({"max_duration": 1801}, "1801"),
-        ({"memory": 64}, "memory is 64"),
+        ({"memory": 64}, "memory=64"),
         ({"regions": ("mars",)}, "'mars'"),
         ({"crons": ({"path": "x", "schedule": "* * * * *"},)}, "cron"),
         ({"crons": ({"path": "/x", "schedule": "hourly"},)}, "hourly"),
@@ -87,10 +87,10 @@ def test_crons_and_static_files(tmp_path):
         ({"static": "/etc"}, "'/etc'"),
     ],
 )
-def test_invalid_settings_are_reported(tmp_path, settings, words):
+def test_invalid_settings_are_reported(tmp_path, settings, message):
     deployer = VercelDeployer(**{"project_name": "shop", **settings})
     (problem,) = check_build(make_build(tmp_path), deployer)
-    assert words in problem.message and problem.hint and problem.severity == "error"
+    assert message in problem.message and problem.hint and problem.severity == "error"
 
 
 def test_invalid_variable_names_are_reported(tmp_path):
@@ -157,9 +157,9 @@ def test_changed_app_keeps_the_dependency_parts(tmp_path):
     second = pack(make_bundle(tmp_path / "two", noise), tmp_path / "p2")
     changed_bundle = make_bundle(tmp_path / "three", {**noise, "app/src/one.py": b"changed"})
     third = pack(changed_bundle, tmp_path / "p3")
-    assert [part.sha for part in first] == [part.sha for part in second]
-    assert [part.sha for part in first][:-1] == [part.sha for part in third][:-1]
-    assert first[-1].sha != third[-1].sha
+    assert [part.sha1 for part in first] == [part.sha1 for part in second]
+    assert [part.sha1 for part in first][:-1] == [part.sha1 for part in third][:-1]
+    assert first[-1].sha1 != third[-1].sha1
     assert first[0].size > 300_000 and first[-1].size < 10_000
     assert [part.name for part in first][:2] == [f".vercel/source.tgz.part{n}" for n in (1, 2)]
     assert join_parts(third, tmp_path / "all.tgz")[f"{FUNCTION}/app/src/one.py"] == b"changed"
@@ -169,9 +169,11 @@ def test_large_app_file_has_its_own_part(tmp_path):
     data = {"app/data.bin": os.urandom(200_000)}
     first = pack(make_bundle(tmp_path / "one", data), tmp_path / "p1")
     changed_bundle = make_bundle(tmp_path / "two", {**data, "app/src/one.py": b"changed"})
-    first_digests = {part.sha for part in first}
+    first_digests = {part.sha1 for part in first}
     sizes = [
-        part.size for part in pack(changed_bundle, tmp_path / "p2") if part.sha not in first_digests
+        part.size
+        for part in pack(changed_bundle, tmp_path / "p2")
+        if part.sha1 not in first_digests
     ]
     assert sum(sizes) < 10_000
 
@@ -194,7 +196,7 @@ def test_bundles_are_reproducible(tmp_path, mastra):
         root = write_project(tmp_path / name / "app", {INDEX: ECHO})
         mastra("bundle", "vercel", "-s", "project_name=shop", "--python", "3.12", cwd=root).ok()
         bundle = Bundle.load(root / ".mastra-local/bundles/vercel")
-        digests.append([part.sha for part in pack(bundle, tmp_path / name / "parts")])
+        digests.append([part.sha1 for part in pack(bundle, tmp_path / name / "parts")])
         assert not find_text(bundle.directory, str(tmp_path))
     assert digests[0] == digests[1]
 

@@ -1,4 +1,4 @@
-"""What is uploaded, joined and unpacked again, under the real `vercel-runtime`."""
+"""Uploaded parts, joined and unpacked, run under the real `vercel-runtime`."""
 
 import concurrent.futures
 import io
@@ -19,7 +19,7 @@ from tests.sample_projects import write_project
 pytestmark = pytest.mark.slow
 
 INDEX = "src/mastra/index.py"
-# Each run of the agent waits for a word from outside, so that what came before it was streamed.
+# Each run of the agent waits for another request, which proves that the first part was streamed.
 APP = """\
 import asyncio
 import logging
@@ -84,7 +84,7 @@ app = Starlette(routes=[Route("/{rest:path}", home)], lifespan=lifespan)
 
 
 def unpack_function(bundle, directory):
-    """The function as Vercel has it: the parts joined by bytes, the archive laid out."""
+    """Unpack the function as Vercel does: join the parts, extract the archive."""
     parts_directory = directory / "parts"
     parts_directory.mkdir(parents=True)
     content = b"".join(
@@ -110,7 +110,7 @@ class Instance:
         return self.client.post(path, json={"messages": text}, headers=headers).json()["text"]
 
     def stream(self, agent, text, on_text):
-        """The whole text of a stream; `heard` is told each piece as it comes."""
+        """Return the whole text of a stream; `on_text` is called with each part as it arrives."""
         path, reply = f"/api/agents/{agent}/stream", ""
         with self.client.stream("POST", path, json={"messages": text}) as response:
             for line in response.iter_lines():
@@ -156,7 +156,7 @@ def test_four_concurrent_streams_arrive_incrementally(instance):
 
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         streams = [pool.submit(instance.stream, "gated", f"s{n}", collect) for n in range(4)]
-        barrier.wait()  # all four have their first piece, and none its second
+        barrier.wait()  # all four received their first part, and none its second
         assert not [text for text in texts if text == "two"]
         assert instance.generate("opener") == "opened for 4"
         assert sorted(stream.result(30) for stream in streams) == [

@@ -1,4 +1,4 @@
-"""`mastra deploy vercel` and the verbs after it, from the command line to a running function."""
+"""`mastra deploy vercel` and related commands, from the command line to a running function."""
 
 import httpx
 import pytest
@@ -37,7 +37,7 @@ def shop(tmp_path):
 
 @pytest.fixture(scope="module")
 def bundled_project(tmp_path_factory, mastra):
-    """A project and its bundle, made once for what only deploys."""
+    """A project and its bundle, built once for tests that only deploy."""
     directory = tmp_path_factory.mktemp("bundled")
     root = write_project(directory / "app", {INDEX: ECHO})
     mastra("bundle", "vercel", *SHOP, "-o", directory / "out", cwd=root).ok()
@@ -71,7 +71,9 @@ def test_deploy_sends_each_file_once(vercel, run, shop):
     assert done.json["smoke"]["status"] == 200
     assert generate(first) == "hullo-4711"
     assert "hullo-4711" not in done.out + done.err
-    assert 1 < len(find_uploads(vercel)) < 70, "large things apart, small ones together"
+    assert 1 < len(find_uploads(vercel)) < 70, (
+        "large files have parts of their own, small ones share"
+    )
     vercel.requests.clear()
     second = run(shop, "deploy", "--prod", "--json").ok().json["deployment"]
     assert find_uploads(vercel) == []
@@ -171,7 +173,7 @@ def test_variables_and_logs(vercel, run, shop):
     assert "+ EXTRA" in run(shop, "env", "diff").ok().out
     run(shop, "env", "unset", "EXTRA").ok()
     assert "EXTRA" not in run(shop, "env", "list").ok().out
-    vercel.say("the shop is open")
+    vercel.write_log("the shop is open")
     assert "the shop is open" in run(shop, "logs").ok().out
 
 
@@ -185,7 +187,7 @@ def test_canary_uses_a_rolling_release(vercel, deploy, run, bundled_project):
         run(bundled_project, "canary", second, "--percent", "20", *options).ok().json["deployment"]
     )
     assert deployment["percent"] == 20
-    assert vercel.traffic() == {second: 20, first: 80}
+    assert vercel.get_traffic() == {second: 20, first: 80}
     run(bundled_project, "canary", second, "--percent", "10", *options).failed(
         6, "from 20 % to 10 %"
     )
@@ -198,11 +200,11 @@ def test_canary_uses_a_rolling_release(vercel, deploy, run, bundled_project):
     vercel.requests.clear()
     run(bundled_project, "canary", first, "--percent", "100", *options).ok()
     assert vercel.find_live_deployment("production").id == first
-    assert not vercel.find_requests("PATCH"), "everything at once is no release"
+    assert not vercel.find_requests("PATCH"), "100 % at once is a promotion"
 
 
 @pytest.mark.parametrize(
-    ("token", "team", "code", "words"),
+    ("token", "team", "code", "message"),
     [
         ("wrong-token-8888", "", 7, "account/tokens"),
         (None, "team_globex", 7, "account/tokens"),
@@ -210,32 +212,32 @@ def test_canary_uses_a_rolling_release(vercel, deploy, run, bundled_project):
         ("", "", 7, "VERCEL_TOKEN is not set"),
     ],
 )
-def test_invalid_tokens_are_reported_with_a_hint(deploy, token, team, code, words):
+def test_invalid_tokens_are_reported_with_a_hint(deploy, token, team, code, message):
     variables = {} if token is None else {"VERCEL_TOKEN": token or None}
     done = deploy(*(("-s", f"team_id={team}") if team else ()), **variables)
-    done.failed(code, words)
+    done.failed(code, message)
     assert "wrong-token" not in done.out + done.err
 
 
 @pytest.mark.parametrize(
-    ("asked", "fault", "words"),
+    ("endpoint", "fault", "message"),
     [
         ("POST /v2/files", UPLOAD_QUOTA, "again"),
-        ("POST /v13/deployments", BUILDS_LIMITED, "deployments are used up"),
+        ("POST /v13/deployments", BUILDS_LIMITED, "daily deployment limit"),
         ("POST /v13/deployments", PAYMENT_REQUIRED, "billing"),
-        ("POST /v13/deployments", TOO_LARGE, "ship less"),
+        ("POST /v13/deployments", TOO_LARGE, "reduce the size"),
         ("GET /v9/projects", CLIENT_RETIRED, "too old"),
         ("GET /v9/projects", NOT_JSON, "vercel-status.com"),
     ],
 )
-def test_api_errors_are_reported_with_a_hint(vercel, deploy, asked, fault, words):
-    vercel.add_fault(*asked.split(), fault, times=50)
-    deploy("--prod").failed(8, words)
+def test_api_errors_are_reported_with_a_hint(vercel, deploy, endpoint, fault, message):
+    vercel.add_fault(*endpoint.split(), fault, times=50)
+    deploy("--prod").failed(8, message)
     assert vercel.find_live_deployment("production") is None
 
 
 @pytest.mark.parametrize(
-    ("outcome", "words"),
+    ("outcome", "message"),
     [
         (Outcome(state="ERROR", code="BUILD_FAILED", message="it broke"), "it broke"),
         (Outcome(state="CANCELED"), "CANCELED"),
@@ -243,9 +245,9 @@ def test_api_errors_are_reported_with_a_hint(vercel, deploy, asked, fault, words
         (Outcome(alias=("cert_missing", "no certificate")), "no certificate"),
     ],
 )
-def test_failed_deployment_is_reported(vercel, deploy, outcome, words):
+def test_failed_deployment_is_reported(vercel, deploy, outcome, message):
     vercel.set_next_outcomes(outcome)
-    deploy("--prod").failed(9, words)
+    deploy("--prod").failed(9, message)
 
 
 def test_deployment_that_never_finishes_times_out(vercel, deploy):
@@ -260,7 +262,7 @@ def test_rejected_variable_stops_the_deploy(vercel, run, shop):
 
 
 @pytest.mark.parametrize(
-    ("value", "words"),
+    ("value", "message"),
     [
         ("sqlite:///shop.db", "read-only"),
         ("file:///tmp/shop", "read-only"),
@@ -268,8 +270,8 @@ def test_rejected_variable_stops_the_deploy(vercel, run, shop):
         ("x" * 66_000, "65536"),
     ],
 )
-def test_invalid_values_are_found_before_uploading(vercel, run, shop, value, words):
-    done = run(shop, "deploy", "--prod", GREETING=value).failed(6, words)
+def test_invalid_values_are_found_before_uploading(vercel, run, shop, value, message):
+    done = run(shop, "deploy", "--prod", GREETING=value).failed(6, message)
     assert "p4711" not in done.err
     assert not vercel.find_requests("POST")
 
@@ -296,7 +298,7 @@ def test_aborted_upload_resumes(vercel, deploy):
     vercel.add_fault("POST", "/v2/files", UPLOAD_QUOTA, times=50, skip=5)
     deploy("--prod").failed(8)
     sent_parts = len([request for request in find_uploads(vercel) if request.status == 200])
-    vercel.heal()
+    vercel.clear_faults()
     vercel.requests.clear()
     deployment = deploy("--prod", "--json").ok().json["deployment"]
     assert generate(deployment) == "echo: hi"

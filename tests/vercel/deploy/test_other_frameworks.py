@@ -1,4 +1,4 @@
-"""Apps of other frameworks go to Vercel unchanged: `mastra deploy vercel --app main:app`."""
+"""Apps of other frameworks are deployed unchanged: `mastra deploy vercel --app main:app`."""
 
 import httpx
 import pytest

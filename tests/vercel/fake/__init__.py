@@ -1,8 +1,8 @@
 """A stateful fake of Vercel's REST API over HTTP, for tests: `FakeVercel`.
 
-Where it is unlike the platform: everything is plain http on 127.0.0.1. A deployment's `url` and
-the production host are `127.0.0.1:PORT`, each with a port of its own, so whoever puts a scheme
-before such a host writes `http://` where the host is a loopback address.
+It differs from the platform in one point: everything is plain HTTP on 127.0.0.1. A deployment's
+`url` and the production host are `127.0.0.1:PORT`, each with its own port. A client must therefore
+use `http://` for a host with a loopback address.
 """
 
 from __future__ import annotations

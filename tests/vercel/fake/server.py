@@ -1,4 +1,4 @@
-"""`FakeVercel`: the server, and what a test may tell it."""
+"""`FakeVercel`: the server, and the controls for tests."""
 
 from __future__ import annotations
 
@@ -25,15 +25,17 @@ TEAM = "team_acme"
 
 
 class FakeVercel:
-    """Vercel on loopback, from now until `stop`.
+    """Vercel on loopback, from construction until `stop`.
 
-    There is a user `tester` whose default team is `acme` (`team_acme`, plan pro); a team `globex`
-    that the user is no member of; a team `initech` (plan enterprise) that asks for SAML. `TOKEN`
-    is good for the first two teams; `world.tokens` takes more.
+    There is a user `tester` whose default team is `acme` (`team_acme`, plan pro). The user is not a
+    member of the team `globex`. The team `initech` (plan enterprise) requires SAML. `TOKEN` is valid
+    for the first two teams; `add_token` adds others.
 
     :param store: an empty directory for files and deployments.
-    :param runner: starts a function for real, given its directory and its environment; the port
-        it answers HTTP on. Without one a function answers which deployment and path it is.
+    :param port: port of the API; 0 for any free port.
+    :param plan: plan of the team `acme`.
+    :param runner: starts a function, given its directory and environment, and returns the port
+        that it serves on. Without a runner a function responds with its deployment and path.
     """
 
     def __init__(
@@ -75,12 +77,12 @@ class FakeVercel:
         return f"http://127.0.0.1:{self._port}"
 
     def stop(self) -> None:
-        """Answer nothing any more, and close everything."""
+        """Close all listeners and connections."""
         self.platform.stop_event.set()
         self._listener.stop()
 
     def _open_host(self, target: str) -> str:
-        """A host for a deployment (its id) or for production (`production:OWNER:PROJECT`)."""
+        """Open a host for a deployment (its id) or for production (`production:OWNER:PROJECT`)."""
         existing = [host for host, name in self._sites.hosts.items() if name == target]
         if existing:
             return existing[0]
@@ -90,10 +92,14 @@ class FakeVercel:
         self._sites.hosts[hosts[0]] = target
         return hosts[0]
 
-    # What a test may arrange.
+    # Controls for tests.
 
     def add_token(self, value: str, *, team: str = "", saml: bool = False) -> str:
-        """Another token of `tester`; `team` limits it to that team's id, `saml` opens `initech`."""
+        """Add a token of `tester`.
+
+        :param team: id of the only team that the token may access; empty for all.
+        :param saml: whether the token was created through SAML, which `initech` requires.
+        """
         self.platform.tokens[value] = Token(value=value, user="usr_tester", team=team, saml=saml)
         return value
 
@@ -101,65 +107,66 @@ class FakeVercel:
         self.platform.teams[team].plan = plan
 
     def set_build_speed(self, *, polls: int = 1, seconds: float | None = None) -> None:
-        """How fast deployments come along; `looks=0` is done when first looked at."""
+        """Set how fast deployments progress; `polls=0` finishes them at the first poll."""
         self.platform.build_speed = BuildSpeed(polls=polls, seconds=seconds)
 
     def add_fault(
         self, method: str, path: str, fault: Fault, *, times: int = 1, skip: int = 0
     ) -> None:
-        """Answer requests with a fault in place of the truth.
+        """Answer matching requests with a fault.
 
-        :param method: `*` for any.
-        :param path: a regular expression that is searched in the path.
-        :param skip: so many of them are answered truly before.
+        :param method: HTTP method; `*` for any.
+        :param path: regular expression that is searched in the path.
+        :param times: how many requests fail.
+        :param skip: how many requests succeed before.
         """
         self.platform.faults.add(method, path, fault, times, skip)
 
     def set_rate_limit(self, route: str, requests: int, seconds: int = 60) -> None:
-        """Answer 429 beyond that; `route` is spelled `POST /files`, as in `route(...)`."""
+        """Answer 429 beyond the limit; `route` is the method and pattern, such as `POST /files`."""
         self.platform.limits.limits[route] = (requests, seconds)
 
     def set_upload_quota(self, left: int) -> None:
-        """So many uploads more until the day's quota is used up."""
+        """Set how many uploads are left until the daily quota is exhausted."""
         self.platform.limits.uploads_left = left
 
     def set_next_outcomes(self, *outcomes: Outcome) -> None:
-        """What becomes of the next deployments."""
+        """Set the outcomes of the next deployments, in order."""
         self.platform.next_outcomes += outcomes
 
     def reject_variable(self, name: str, code: str, message: str) -> None:
-        """Let a variable of that name fail, inside an answer of 201."""
+        """Reject a variable, inside a response of 201."""
         self.platform.rejected_variables[name] = (code, message)
 
-    # What a test may look at.
+    # State for tests.
 
     def find_project(self, name: str = "") -> Project | None:
         matches = (p for p in self.platform.projects.values() if p.name == (name or self.project))
         return next(matches, None)
 
     def list_deployments(self, name: str = "") -> list[Deployment]:
-        """Those of a project, the oldest first."""
+        """List the deployments of a project, oldest first."""
         project = self.find_project(name)
         deployments = self.platform.deployments.values()
         return [d for d in deployments if project and d.project == project.id and not d.is_deleted]
 
     def finish_deployments(self) -> None:
-        """Let everything that is under way come to its end."""
+        """Advance all deployments to their final state."""
         for deployment in self.platform.deployments.values():
             deployment.polls = 10_000
             advance(self.platform, deployment)
 
     def find_requests(self, method: str = "", path: str = "") -> list[RecordedRequest]:
-        """The requests so far, of that method and with that in their path."""
+        """Return the recorded requests with the method, and with `path` in their path."""
         return [r for r in self.requests if method in {"", r.method} and path in r.path]
 
-    # `mastra_deployer.testing.FakePlatform`.
+    # The protocol `mastra_deployer.testing.FakePlatform`.
 
-    def settings(self) -> Mapping[str, Any]:
+    def get_settings(self) -> Mapping[str, Any]:
         return {"project_name": self.project}
 
     def find_live_deployment(self, environment: str) -> Deployment | None:
-        """What users of a stage see: production's, or the newest preview that is ready."""
+        """Return the production deployment, or the newest preview that is ready."""
         project = self.find_project()
         if project is None:
             return None
@@ -168,8 +175,8 @@ class FakeVercel:
         previews = [d for d in self.list_deployments() if d.target != "production" and d.is_ready]
         return previews[-1] if previews else None
 
-    def live(self, environment: str) -> Any:
-        """As `mastra_deployer.testing.Live`; `None` while there is nothing."""
+    def get_live(self, environment: str) -> Any:
+        """Return it as `mastra_deployer.testing.Live`; `None` when there is none."""
         from mastra_deployer.testing.fake_platform import Live
 
         deployment = self.find_live_deployment(environment)
@@ -177,8 +184,8 @@ class FakeVercel:
             return None
         return Live(id=deployment.id, files=read_tree(deployment.directory), env=deployment.env)
 
-    def things(self) -> Sequence[str]:
-        """The ids of all projects and deployments."""
+    def list_resources(self) -> Sequence[str]:
+        """Return the ids of all projects and deployments."""
         deployments = [d.id for d in self.platform.deployments.values() if not d.is_deleted]
         return [*self.platform.projects, *deployments]
 
@@ -188,25 +195,25 @@ class FakeVercel:
             self.requests.clear()
             shutil.rmtree(self.platform.store / "files", ignore_errors=True)
 
-    def heal(self) -> None:
+    def clear_faults(self) -> None:
         with self.platform.lock:
             self.platform.clear_faults()
 
-    def refuse(self, words: str) -> None:
+    def reject_changes(self, words: str) -> None:
         self.platform.rejection = words
 
-    def fail(self, words: str) -> None:
+    def fail_deployments(self, words: str) -> None:
         self.platform.default_outcome = Outcome(state="ERROR", code="BUILD_FAILED", message=words)
 
-    def hang(self) -> None:
+    def hang_deployments(self) -> None:
         self.platform.default_outcome = Outcome(state="BUILDING")
 
-    def traffic(self) -> Mapping[str, int]:
+    def get_traffic(self) -> Mapping[str, int]:
         project = self.find_project()
         return get_traffic_shares(project) if project else {}
 
-    def say(self, text: str, **fields: Any) -> None:
-        """Let the live app in production log a line."""
+    def write_log(self, text: str, **fields: Any) -> None:
+        """Add a log line to the live production deployment."""
         deployment = self.find_live_deployment("production")
-        assert deployment is not None, "nothing is live"
+        assert deployment is not None, "no deployment is live"
         add_log_row(self.platform, deployment, text, **fields)

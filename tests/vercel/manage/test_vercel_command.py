@@ -1,4 +1,4 @@
-"""Vercel's own command works on what we deployed."""
+"""Vercel's own command works with deployments by mastra."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def vercel_cli(vercel, tmp_path):
-    """`vercel ARGUMENTS`, linked to nothing of ours but the project's name."""
+    """Run `vercel ARGUMENTS`, with the project's name only."""
     home = tmp_path / "home"
     home.mkdir()
     environment = {"PATH": os.environ["PATH"], "HOME": str(home), "VERCEL_TELEMETRY_DISABLED": "1"}

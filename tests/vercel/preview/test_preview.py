@@ -1,4 +1,4 @@
-"""`mastra preview vercel`: the function behind what stands before it on the platform."""
+"""`mastra preview vercel`: the function behind a proxy that behaves as the platform."""
 
 import os
 import re

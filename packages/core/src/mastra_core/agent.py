@@ -21,7 +21,7 @@ from mastra_core.agents.providers import (
 from mastra_core.agents.stop_conditions import StopCondition
 from mastra_core.agents.subagent import build_agent_tool
 from mastra_core.errors import ConfigError
-from mastra_core.schema import schema_of
+from mastra_core.schema import to_json_schema
 from mastra_core.tools import Tool, Toolbox, as_tool, is_toolbox
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class Agent:
             model=model,
             tools=self.tools,
             agents=dict(self.agents),
-            output_schema=None if self.output is None else schema_of(self.output),
+            output_schema=None if self.output is None else to_json_schema(self.output),
             requires=self._list_required_modules(),
             variables=get_provider_variables(provider) if isinstance(first, str) else (),
         )
@@ -174,9 +174,9 @@ class Agent:
 
         if self.memory is None:
             return build_runner(self)
-        from mastra_core.memory.memory_agent import RememberingAgent
+        from mastra_core.memory.memory_agent import AgentWithMemory
 
-        return RememberingAgent(build_runner(self), self.memory)
+        return AgentWithMemory(build_runner(self), self.memory)
 
     def _list_required_modules(self) -> tuple[str, ...]:
         names = [model for model in self.models if isinstance(model, str)]

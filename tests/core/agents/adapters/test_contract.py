@@ -18,7 +18,7 @@ from mastra_core.agents import (
     as_agent,
 )
 from mastra_core.errors import AgentFailed
-from mastra_core.memory import RememberingAgent
+from mastra_core.memory import AgentWithMemory
 from tests.core.agents.adapters import frameworks
 from tests.core.scripted_model import build_input
 
@@ -159,7 +159,7 @@ def test_max_steps(agent):
 
 
 def add_memory(agent, storage):
-    return RememberingAgent(agent, Memory(storage=storage, working_memory="Name:"))
+    return AgentWithMemory(agent, Memory(storage=storage, working_memory="Name:"))
 
 
 PLACE = {"thread": "t1", "resource": "ann"}

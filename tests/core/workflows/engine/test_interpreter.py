@@ -110,10 +110,10 @@ def test_workflows_share_a_beginning(engine):
     shared = Workflow("w").then(add_one)
     assert run_workflow(engine, shared.then(double), 1).result == 4
     assert run_workflow(engine, shared, 1).result == 2
-    assert [item.id for item in shared.then(double).steps()] == ["add_one", "double"]
-    assert shared.step("add_one") is add_one
+    assert [item.id for item in shared.then(double).iter_steps()] == ["add_one", "double"]
+    assert shared.get_step("add_one") is add_one
     with pytest.raises(KeyError):
-        shared.step("nothing")
+        shared.get_step("nothing")
 
 
 def test_invalid_input_is_refused(engine):

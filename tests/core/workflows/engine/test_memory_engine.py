@@ -207,13 +207,13 @@ def test_removed_run_is_canceled_for_its_readers():
     async def run_scenario():
         engine = MemoryEngine(max_unfinished=1)
         bad = await engine.create(QUICK, "bad")
-        watching = asyncio.create_task(bad.settled())
+        watching = asyncio.create_task(bad.wait())
         await asyncio.sleep(0)
         with pytest.raises(InvalidInput):
             await engine.start(bad, {"no": "fit"})
         assert (await watching).status == "canceled"
         oldest = await engine.create(QUICK, "oldest")
-        watching = asyncio.create_task(oldest.settled())
+        watching = asyncio.create_task(oldest.wait())
         await asyncio.sleep(0)
         await engine.create(QUICK, "next")
         assert (await watching).status == "canceled"
@@ -232,9 +232,9 @@ def test_resumed_step_has_the_context_of_the_resume():
         engine, workflow = MemoryEngine(), Workflow("asking").then(ask)
         run = await engine.create(workflow)
         await engine.start(run, 1, {"user": "Ada"})
-        await run.settled()
+        await run.wait()
         await engine.resume(run, True, context={"user": "Grace"})
-        return (await run.settled()).result
+        return (await run.wait()).result
 
     assert asyncio.run(run_scenario()) == "Grace"
 
@@ -244,7 +244,7 @@ def test_endless_loop_fails_at_the_event_limit():
         engine = MemoryEngine(max_events=500)
         run = await engine.create(Workflow("endless").dowhile(add_one, lambda n: True))
         await engine.start(run, 1)
-        record = await run.settled()
+        record = await run.wait()
         assert run.position == 501
         assert len(await list_ids(engine, run.workflow)) == 1
         return record

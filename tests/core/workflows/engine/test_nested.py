@@ -171,7 +171,7 @@ def test_tool_as_a_step(engine):
     workflow = Workflow("w").then(add)
     assert run_workflow(engine, workflow, {"a": 1, "b": 2}).result == {"sum": 3, "run": 36}
     assert workflow.input_schema["required"] == ["a", "b"]
-    assert workflow.step("add").description == "Adds."
+    assert workflow.get_step("add").description == "Adds."
 
 
 @pytest.mark.parametrize(

@@ -69,8 +69,8 @@ def test_step_policy_overrides_workflow_policy(engine):
 
 
 def test_retry_delay_grows(engine):
-    policy = Retry(count=9, delay=0.5, factor=3, longest=10)
-    assert [policy.wait(attempt) for attempt in (1, 2, 3, 4)] == [0.5, 1.5, 4.5, 10]
+    policy = Retry(count=9, delay=0.5, factor=3, max_delay=10)
+    assert [policy.get_delay(attempt) for attempt in (1, 2, 3, 4)] == [0.5, 1.5, 4.5, 10]
 
     async def run_scenario():
         shaky, _ = create_failing_step(2, retry=Retry(count=2, delay=0.02, factor=2))

@@ -12,7 +12,7 @@ import pytest
 from mastra_core import Mastra, StepContext, Workflow, step, tool
 from mastra_core.errors import ConfigError
 from mastra_core.workflows import as_step
-from mastra_core.workflows.model.type_compat import misfit
+from mastra_core.workflows.model.type_compat import explain_mismatch
 from tests.core.workflows.sample_steps import Point, add_one, double
 
 
@@ -75,7 +75,7 @@ class Two:
         (int | None, str | bool, "not"),
         (Point, str, "root: Point is not string"),
         (Point, Two, "z: missing"),
-        (Two, Strict, "z: not asked for"),
+        (Two, Strict, "z: unknown field"),
         (Model, Two, "z: missing"),
         (dict[str, str], Point, "x: string is not number"),
         (Point, dict[str, str], "x: number is not string"),
@@ -90,7 +90,7 @@ class Two:
     ],
 )
 def test_incompatible_types(source, target, reason):
-    assert reason in misfit(source, target)
+    assert reason in explain_mismatch(source, target)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_incompatible_types(source, target, reason):
     ],
 )
 def test_compatible_types(source, target):
-    assert misfit(source, target) == ""
+    assert explain_mismatch(source, target) == ""
 
 
 @step

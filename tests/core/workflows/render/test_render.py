@@ -58,7 +58,7 @@ def test_graph():
         "workflowId": "inner",
         "serializedStepFlow": [plus, why],
     }
-    graph = EVERY_NODE.graph()
+    graph = EVERY_NODE.build_graph()
     assert graph[0] == plus
     assert graph[1] == {"type": "parallel", "steps": [doubled, inner]}
     assert graph[2] == {

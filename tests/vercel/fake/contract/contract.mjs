@@ -1,7 +1,6 @@
-// Checks recorded exchanges against the schemas of @vercel/sdk, taken strictly: node contract.mjs SDK
-// reads [{method, path, query, body, status, answer}] and writes ["METHOD /path: what is wrong"].
-// The SDK forgives what is missing or more than it knows; here its models are loaded so that they
-// do not.
+// Checks recorded exchanges strictly against the schemas of @vercel/sdk: node contract.mjs SDK
+// reads [{method, path, query, body, status, response}] and writes ["METHOD /path: violation"].
+// The SDK accepts missing and unknown fields; here its models are loaded so that they are strict.
 import { readFileSync, readdirSync } from "node:fs";
 import { registerHooks } from "node:module";
 import { join } from "node:path";
@@ -27,12 +26,12 @@ registerHooks({
   },
 });
 
-// The owner's view, where there is one for strangers too.
+// The schema for the owner, where there is another one for anonymous clients.
 const OWNERS = {
   CreateDeploymentResponseBody: "CreateDeploymentResponseBody2",
   GetDeploymentResponseBody: "GetDeploymentResponseBody2",
 };
-// What the real command line sends, or is sent, that the document does not have.
+// Undocumented fields that the real command line sends or receives.
 const MORE = {
   body: {
     "POST /deployments": ["version", "source", "env", "build", "autoAssignCustomDomains"],
@@ -78,43 +77,43 @@ const withoutModes = (files) => files.map((file) => strip(file, ["mode"]));
 
 function issues(type, value) {
   const result = type.safeParse(value);
-  return result.success ? [] : result.error.issues.flatMap((issue) => told(issue));
+  return result.success ? [] : result.error.issues.flatMap((issue) => formatIssue(issue));
 }
 
-function told(issue, at = "") {
+function formatIssue(issue, at = "") {
   const path = issue.path.join(".") || at;
   if (issue.code !== "invalid_union") return [`${path}: ${issue.message}`];
   const best = issue.unionErrors.sort((a, b) => a.issues.length - b.issues.length)[0];
-  return best.issues.flatMap((inner) => told(inner, path));
+  return best.issues.flatMap((inner) => formatIssue(inner, path));
 }
 
-async function answered(one, exchange) {
+async function checkResponse(one, exchange) {
   if (exchange.status >= 400) {
-    const error = exchange.answer?.error;
-    const right = exchange.answer === null || (error?.code && error?.message);
-    return right ? [] : ["an error without code and message"];
+    const error = exchange.response?.error;
+    const isValid = exchange.response === null || (error?.code && error?.message);
+    return isValid ? [] : ["an error without code and message"];
   }
   const pattern = new RegExp(`M\\.json\\(${exchange.status}, (?:types\\$\\.optional\\()?(z\\.array\\()?([\\w$]+)`);
   const [, many, name] = pattern.exec(one.text) ?? [];
   if (!name) {
-    const silent = new RegExp(`M\\.nil\\(\\[?[\\d, ]*\\b${exchange.status}\\b`).test(one.text);
-    return silent ? [] : [`${exchange.status} is no answer of it`];
+    const hasNoBody = new RegExp(`M\\.nil\\(\\[?[\\d, ]*\\b${exchange.status}\\b`).test(one.text);
+    return hasNoBody ? [] : [`${exchange.status} is not a documented status`];
   }
   const type = await schema(one.text, name);
-  const value = exchange.answer;
+  const value = exchange.response;
   if (value === null && /stream\+json/.test(one.text)) return []; // lines, one object each
   return many ? value.flatMap((item) => issues(type, item)) : issues(type, value);
 }
 
 const key = (one) => `${one.method} ${plain(one.template)}`;
 
-async function asked(one, exchange) {
+async function checkRequest(one, exchange) {
   const known = [...one.text.matchAll(/"([\w.-]+)": payload/g)].map((match) => match[1]);
   const more = [...(MORE.query[key(one)] ?? []), ...MORE.query["*"]];
-  const strange = Object.keys(exchange.query).filter(
+  const unknown = Object.keys(exchange.query).filter(
     (name) => ![...known, ...more, "teamId", "slug"].includes(name) && !name.startsWith("meta-"),
   );
-  const wrong = strange.map((name) => `the query has no ${name}`);
+  const wrong = unknown.map((name) => `unknown query parameter ${name}`);
   const name = /value\) => ([\w$]+)\.parse/.exec(one.text)?.[1];
   const type = name && (await schema(one.text, name));
   const inner = (type?._def.schema ?? type)?.shape?.requestBody;
@@ -130,9 +129,9 @@ const wrong = [];
 for (const exchange of JSON.parse(readFileSync(0, "utf8"))) {
   const one = find(all, exchange);
   const name = `${exchange.method} ${exchange.path} -> ${exchange.status}`;
-  if (!one) wrong.push(`${name}: the document has no such operation`);
+  if (!one) wrong.push(`${name}: undocumented operation`);
   else {
-    const found = [...(await asked(one, exchange)), ...(await answered(one, exchange))];
+    const found = [...(await checkRequest(one, exchange)), ...(await checkResponse(one, exchange))];
     wrong.push(...found.map((text) => `${name}: ${text}`));
   }
 }

@@ -1,4 +1,4 @@
-"""Vercel's own packages from npm: its command line, and the SDK that carries the schemas."""
+"""Vercel's npm packages: its command line, and the SDK with the schemas."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ import pytest
 from tests.node import binary
 
 CLI, SDK = "vercel@64.0.2", "@vercel/sdk@1.28.35"
-# The command line pins a version that mirrors of npm lack; nothing here uses it.
+# The command line pins a version that mirrors of npm may not have; tests do not use it.
 _OVERRIDES = {"sandbox": "4.5.0"}
 
 
 def get_cli_command() -> list[str]:
-    """How to run `vercel`."""
+    """Return the command that runs `vercel`."""
     return [binary(), str(ensure_installed(CLI) / "node_modules/vercel/dist/vc.js")]
 
 
 def get_sdk_directory() -> Path:
-    """The directory of `@vercel/sdk`."""
+    """Return the directory of `@vercel/sdk`."""
     return ensure_installed(SDK) / "node_modules/@vercel/sdk"
 
 
 def ensure_installed(package: str) -> Path:
-    """A directory with that package; skips where none can be had, but in CI."""
+    """Return a directory with the package; outside CI the test is skipped if npm fails."""
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mastra-tests"
     directory = base / "node" / hashlib.sha256(f"{package}{_OVERRIDES}".encode()).hexdigest()[:16]
     if directory.exists():
@@ -41,15 +41,15 @@ def ensure_installed(package: str) -> Path:
     except (OSError, subprocess.SubprocessError) as error:
         if os.environ.get("CI"):
             raise
-        pytest.skip(f"{package} cannot be had from npm: {error}")
+        pytest.skip(f"{package} cannot be installed from npm: {error}")
     return directory
 
 
 def _install(package: str, directory: Path) -> None:
-    """Install beside its place and move it there, since two tests may do so at once."""
+    """Install into a temporary directory and rename it, because tests run in parallel."""
     directory.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=directory.parent) as temporary:
-        draft = Path(temporary) / "made"
+        draft = Path(temporary) / "draft"
         draft.mkdir()
         package_json = {"private": True, "type": "module", "overrides": _OVERRIDES}
         (draft / "package.json").write_text(json.dumps(package_json))

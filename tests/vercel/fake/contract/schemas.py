@@ -1,4 +1,4 @@
-"""The official contract: what went over the wire, checked by the schemas of `@vercel/sdk`."""
+"""Check recorded requests against the schemas of `@vercel/sdk`."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from tests.vercel.fake.transport.api import RecordedRequest
 def find_violations(
     requests: Iterable[RecordedRequest], *, ignore: Sequence[str] = ()
 ) -> list[str]:
-    """What of these requests and answers is not as the document says, each once.
+    """Return the violations of the contract in requests and responses, each once.
 
-    :param ignore: regular expressions; what they are found in is known and meant.
+    :param ignore: regular expressions of known violations.
     """
     exchanges = [
         {
@@ -27,7 +27,7 @@ def find_violations(
             "query": request.query,
             "body": request.body,
             "status": request.status,
-            "answer": request.response,
+            "response": request.response,
         }
         for request in requests
     ]

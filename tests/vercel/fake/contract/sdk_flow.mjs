@@ -1,5 +1,5 @@
-// The life of a project by the official client: node sdk_flow.mjs SDK URL TOKEN. It writes what it
-// has seen as JSON; an answer that the client cannot read ends it.
+// The life of a project with the official client: node sdk_flow.mjs SDK URL TOKEN. It writes its
+// observations as JSON; a response that the client cannot parse ends it.
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -65,8 +65,8 @@ async function deploy(more = {}) {
 
 async function deployments() {
   for (const { content, size, sha } of files) {
-    const told = { contentLength: size, xVercelDigest: sha, requestBody: content };
-    await vercel.deployments.uploadFile(told);
+    const upload = { contentLength: size, xVercelDigest: sha, requestBody: content };
+    await vercel.deployments.uploadFile(upload);
   }
   const first = await deploy();
   const second = await deploy({ target: "production" });
@@ -90,14 +90,14 @@ async function releases(projectId, first, second) {
 }
 
 async function settled() {
-  // The client has no word for rollbackInfo, by which the request is told and gets on.
+  // The client lacks the parameter rollbackInfo, which returns and advances the alias request.
   const headers = { authorization: `Bearer ${bearerToken}` };
-  let told;
+  let aliasRequest;
   for (let look = 0; look < 3; look++) {
-    const answer = await fetch(`${serverURL}/v9/projects/shop?rollbackInfo=true`, { headers });
-    told = (await answer.json()).lastAliasRequest;
+    const response = await fetch(`${serverURL}/v9/projects/shop?rollbackInfo=true`, { headers });
+    aliasRequest = (await response.json()).lastAliasRequest;
   }
-  return [told.type, told.jobStatus];
+  return [aliasRequest.type, aliasRequest.jobStatus];
 }
 
 async function rolling(projectId) {
@@ -110,12 +110,12 @@ async function rolling(projectId) {
   });
   await vercel.rollingRelease.getRollingReleaseConfig(project);
   const { id } = await deploy({ target: "production" });
-  const told = { canaryDeploymentId: id };
-  await vercel.rollingRelease.startRollingRelease({ ...project, requestBody: told });
-  const requestBody = { ...told, nextStageIndex: 1 };
+  const canary = { canaryDeploymentId: id };
+  await vercel.rollingRelease.startRollingRelease({ ...project, requestBody: canary });
+  const requestBody = { ...canary, nextStageIndex: 1 };
   await vercel.rollingRelease.approveRollingReleaseStage({ ...project, requestBody });
   const { rollingRelease } = await vercel.rollingRelease.getRollingRelease(project);
-  const done = await vercel.rollingRelease.completeRollingRelease({ ...project, requestBody: told });
+  const done = await vercel.rollingRelease.completeRollingRelease({ ...project, requestBody: canary });
   await vercel.rollingRelease.deleteRollingReleaseConfig(project);
   seen.rolling = [rollingRelease.activeStage.targetPercentage, done.rollingRelease.state];
 }
@@ -126,10 +126,10 @@ async function names(id) {
   const all = await vercel.aliases.listAliases({});
   await vercel.aliases.deleteAlias({ aliasId: "shop.example.com" });
   await vercel.environment.createCustomEnvironment({ ...project, requestBody: { slug: "qa" } });
-  const known = { ...project, environmentSlugOrId: "qa" };
+  const environment = { ...project, environmentSlugOrId: "qa" };
   await vercel.environment.getProjectsByIdOrNameCustomEnvironments(project);
-  const { slug } = await vercel.environment.getCustomEnvironment(known);
-  await vercel.environment.removeCustomEnvironment(known);
+  const { slug } = await vercel.environment.getCustomEnvironment(environment);
+  await vercel.environment.removeCustomEnvironment(environment);
   seen.names = [aliases.some(({ alias }) => alias === "shop.example.com"), all.aliases.length, slug];
 }
 

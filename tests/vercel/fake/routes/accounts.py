@@ -1,4 +1,4 @@
-"""Users, teams and tokens, and who may do what where."""
+"""Users, teams and tokens, and their permissions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class User:
 
 @dataclasses.dataclass(kw_only=True)
 class Team:
-    """A team; `saml` asks of every token that it came through the team's own login."""
+    """A team; `saml` requires tokens that were created through the team's SAML login."""
 
     id: str
     slug: str
@@ -35,7 +35,7 @@ class Team:
 
 @dataclasses.dataclass(kw_only=True)
 class Token:
-    """A token; `team` is the only one it may touch, where it is limited to one."""
+    """A token; `team` is the only team that it may access, if set."""
 
     value: str
     user: str
@@ -48,9 +48,9 @@ def new_id(prefix: str) -> str:
 
 
 def authorize(request: Request) -> None:
-    """Find whose token it is, and which team the call is about.
+    """Resolve the token and the scope of a request.
 
-    :raises Refused: for a token that is missing, unknown, or may not touch that team.
+    :raises ApiError: for a token that is missing, unknown, or may not access the team.
     """
     header = request.headers.get("authorization", "")
     if not header:
@@ -100,7 +100,7 @@ def check_team_access(request: Request, team: Team) -> None:
 
 
 def get_plan(request: Request, scope: str = "") -> Plan:
-    """The plan of a team; a user's own account is hobby."""
+    """Return the plan of a team; a user's own account has the plan hobby."""
     team = request.platform.teams.get(scope or request.scope)
     return team.plan if team else "hobby"
 

@@ -1,4 +1,4 @@
-"""Names beside a deployment's own host."""
+"""Aliases of deployments."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.vercel.fake.transport.routing import UNVERSIONED, route
 
 @dataclasses.dataclass(kw_only=True)
 class Alias:
-    """A name that was assigned by hand; it is kept, and not listened on."""
+    """An alias assigned by hand; nothing listens on it."""
 
     id: str
     name: str

@@ -1,4 +1,4 @@
-"""What a deployment's build said."""
+"""The build log of a deployment."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.vercel.fake.transport.routing import route
 
 @route("GET", "deployments/{id}/events", 1, 2, 3)
 def list_build_events(request: Request) -> Any:
-    """A list; a stream of lines for whoever follows, which ends with the build."""
+    """Return a list; or a stream of lines for a client that follows, until the build ends."""
     deployment = find_deployment(request, request["id"])
     advance(request.platform, deployment)
     events = _build_events(deployment)

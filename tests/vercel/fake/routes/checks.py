@@ -1,4 +1,4 @@
-"""Checks that others make of a deployment before its aliases are assigned."""
+"""Checks of a deployment by integrations, before its aliases are assigned."""
 
 from __future__ import annotations
 

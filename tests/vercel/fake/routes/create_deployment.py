@@ -1,4 +1,4 @@
-"""`POST /v13/deployments`: from files, or again from an earlier deployment."""
+"""`POST /v13/deployments`: create from files, or from an earlier deployment."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TARGETS = ("", "production", "staging")
 
 @route("POST", "deployments", 12, 13, UNVERSIONED)
 def create_deployment(request: Request) -> dict[str, Any]:
-    """Create one, unless files are missing or one like it exists."""
+    """Create a deployment, unless files are missing or an identical one exists."""
     body = request.parse_object()
     _validate(body)
     contents = _collect_contents(request, body)
@@ -59,7 +59,7 @@ def _validate(body: dict[str, Any]) -> None:
 
 
 def _resolve_project(request: Request, body: dict[str, Any]) -> Project:
-    """The one that is named, or a new one of the deployment's name."""
+    """Return the named project, or create one with the name of the deployment."""
     if body.get("project"):
         return find_project(request, body["project"])
     if body.get("deploymentId"):
@@ -105,7 +105,7 @@ def _collect_contents(request: Request, body: dict[str, Any]) -> dict[str, tuple
 
 
 def _parse_file(request: Request, item: dict[str, Any]) -> tuple[str, str, int]:
-    """Path, digest and mode; content that came along is kept as if it had been uploaded."""
+    """Return path, digest and mode; inline content is stored as if it had been uploaded."""
     try:
         path, mode = str(item["file"]), int(item.get("mode") or 0o100644)
         if "data" not in item:
@@ -142,7 +142,7 @@ def _build_deployment(
     target = body.get("target") or ""
     existing = [d for d in request.platform.deployments.values() if d.project == project.id]
     if not existing and not environment:
-        target = "production"  # the first one is, whatever was asked for
+        target = "production"  # the first deployment always is
     outcomes = request.platform.next_outcomes
     deployment = Deployment(
         id=deployment_id,
@@ -173,7 +173,7 @@ def _build_deployment(
 def _extract_files(
     request: Request, deployment: Deployment, contents: dict[str, tuple[Path, int]]
 ) -> None:
-    """Unpack the files; what is wrong with them shows while it is built."""
+    """Extract the files; errors in them appear in the build."""
     try:
         deployment.files = extract_files(contents, deployment.directory)
         if deployment.outcome == Outcome():

@@ -1,4 +1,4 @@
-"""Environments beside production, preview and development; a matter of the plan."""
+"""Custom environments; how many are allowed depends on the plan."""
 
 from __future__ import annotations
 

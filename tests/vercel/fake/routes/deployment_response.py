@@ -1,4 +1,4 @@
-"""A deployment, as the API shows it: by itself, and as one of a list."""
+"""Render deployments as the API returns them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.vercel.fake.transport.request import Request
 
 
 def render_deployment(request: Request, deployment: Deployment) -> dict[str, Any]:
-    """By itself."""
+    """Render a single deployment."""
     project = request.platform.projects[deployment.project]
     user = request.platform.users[deployment.creator]
     return {
@@ -46,7 +46,7 @@ def render_deployment(request: Request, deployment: Deployment) -> dict[str, Any
 
 
 def render_list_item(request: Request, deployment: Deployment) -> dict[str, Any]:
-    """As one of a list."""
+    """Render an item of a list of deployments."""
     project = request.platform.projects[deployment.project]
     user = request.platform.users[deployment.creator]
     state = _render_state(deployment)
@@ -78,7 +78,7 @@ _LIST_FIELDS = (
 
 
 def can_roll_back_to(request: Request, project: Project, deployment: Deployment) -> bool:
-    """Whether production may go back to it: on hobby only to the one before."""
+    """Return whether a rollback is allowed; on hobby only to the previous deployment."""
     if deployment.is_deleted or not deployment.was_live or deployment.id == project.production:
         return False
     return get_plan(request, deployment.owner) != "hobby" or deployment.id in project.history[-2:-1]

@@ -1,4 +1,4 @@
-"""Deployments: looked at, listed, cancelled, deleted, and the files of one."""
+"""Deployments: get, list, cancel and delete, and list their files."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def find_deployment(request: Request, id_or_host: str) -> Deployment:
 
 @route("GET", "deployments/{id}", 10, 11, 12, 13, UNVERSIONED)
 def get_deployment(request: Request) -> dict[str, Any]:
-    """Show it; each look lets it come along."""
+    """Return a deployment; each request advances it."""
     deployment = find_deployment(request, request["id"])
     deployment.polls += 1
     advance(request.platform, deployment)
@@ -43,7 +43,7 @@ def get_deployment(request: Request) -> dict[str, Any]:
 
 @route("GET", "deployments", 3, 4, 5, 6, 7)
 def list_deployments(request: Request) -> dict[str, Any]:
-    """The newest first; `until` of the next page is `pagination.next`."""
+    """List deployments, newest first; `pagination.next` is `until` of the next page."""
     for deployment in request.platform.deployments.values():
         advance(request.platform, deployment)
     matching = [d for d in request.platform.deployments.values() if _matches_query(request, d)]
@@ -81,14 +81,14 @@ def delete_deployment(request: Request) -> dict[str, Any]:
 
 @route("GET", "deployments/{id}/builds", 11)
 def list_builds(request: Request) -> dict[str, Any]:
-    """A prebuilt deployment has none."""
+    """List the builds; a prebuilt deployment has none."""
     find_deployment(request, request["id"])
     return {"builds": []}
 
 
 @route("GET", "deployments/{id}/files", 6)
 def list_files(request: Request) -> list[dict[str, Any]]:
-    """The files as a tree."""
+    """Return the files as a tree."""
     root: dict[str, Any] = {}
     for path, mode in find_deployment(request, request["id"]).files.items():
         directory = root
@@ -146,7 +146,7 @@ def _matches_target(request: Request, deployment: Deployment) -> bool:
 
 
 def _matches_meta(request: Request, deployment: Deployment) -> bool:
-    """`meta-NAME=VALUE`, `branch` and `sha`; all that are asked for must fit."""
+    """Return whether `meta-NAME=VALUE`, `branch` and `sha` all match."""
     git = deployment.git or {}
     conditions = {
         name: values[-1] for name, values in request.query.items() if name.startswith("meta-")

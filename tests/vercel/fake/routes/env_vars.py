@@ -24,13 +24,13 @@ class Variable:
     value: str
     type: str
     target: list[str]
-    environments: list[str]  # ids of custom ones
+    environments: list[str]  # ids of custom environments
     created: int
     branch: str = ""
     comment: str = ""
 
     def to_json(self, *, decrypt: bool = False) -> dict[str, Any]:
-        """What the API shows: an encrypted value only where asked for, a sensitive one never."""
+        """Render the variable: encrypted values only on request, sensitive values never."""
         placeholder = "" if self.type == "sensitive" else f"encrypted:{self.id}"
         is_readable = self.type == "plain" or (decrypt and self.type != "sensitive")
         content: dict[str, Any] = {
@@ -48,7 +48,7 @@ class Variable:
         return {**content, **branch, **({"comment": self.comment} if self.comment else {})}
 
     def overlaps(self, other: Variable) -> bool:
-        """Whether both would be one variable somewhere."""
+        """Return whether both define the same variable in some environment."""
         environments = {*self.target, *self.environments}
         other_environments = {*other.target, *other.environments}
         return (
@@ -59,7 +59,7 @@ class Variable:
 
 
 def get_bound_values(project: Project, target: str, environment: str) -> dict[str, str]:
-    """What a deployment is given; bound when it is created."""
+    """Return the values that a new deployment gets."""
     stage = "production" if target in {"production", "staging"} else "preview"
     values = {}
     for variable in project.env.values():
@@ -70,7 +70,7 @@ def get_bound_values(project: Project, target: str, environment: str) -> dict[st
 
 
 def check_total_size(values: Mapping[str, str]) -> None:
-    """:raises Refused: for more than 64 KB of names and values."""
+    """:raises ApiError: for more than 64 KB of names and values."""
     size = sum(len(name.encode()) + len(value.encode()) for name, value in values.items())
     if size > MAX_BYTES:
         text = "The total size of Environment Variables, names and values, is limited to 64 KB."
@@ -96,7 +96,7 @@ def set_variables(
 
 @route("POST", "projects/{project}/env", 9, 10)
 def create_variables(request: Request) -> Response:
-    """One, or several in a list; if some fail, what was created is told with what was not."""
+    """Create one variable, or several; failures are returned beside the created ones."""
     project, body = find_project(request, request["project"]), request.parse_json()
     items = body if isinstance(body, list) else [body]
     stored, failures = set_variables(request, project, items, upsert=request.has_flag("upsert"))
@@ -127,7 +127,7 @@ def list_variables(request: Request) -> dict[str, Any]:
 
 @route("GET", "projects/{project}/env/{id}", 1)
 def get_variable(request: Request) -> dict[str, Any]:
-    """One, with its value unless it is sensitive."""
+    """Return a variable, with its value unless it is sensitive."""
     variable = _find_variable(find_project(request, request["project"]), request["id"])
     return {**variable.to_json(decrypt=True), "decrypted": variable.type != "sensitive"}
 
@@ -176,7 +176,7 @@ def delete_variables(request: Request) -> dict[str, Any]:
 
 @route("GET", "env/pull/{project}/{stage}", 1, 3)
 def pull_variables(request: Request) -> dict[str, Any]:
-    """All values of a stage that may be read, for the command line."""
+    """Return all readable values of a stage, for the command line."""
     project = find_project(request, request["project"])
     readable = [v for v in project.env.values() if v.type != "sensitive"]
     values = {v.key: v.value for v in readable if request["stage"] in v.target}
@@ -231,7 +231,7 @@ def _validate(project: Project, variable: Variable) -> None:
 
 
 def _store(request: Request, project: Project, variable: Variable, *, upsert: bool) -> None:
-    """Add it, or with `upsert` put it in place of one for the very same environments."""
+    """Store it; with `upsert`, replace a variable of exactly the same environments."""
     for existing in list(project.env.values()):
         if not existing.overlaps(variable):
             continue

@@ -1,4 +1,4 @@
-"""Files by the SHA-1 of their content, kept for each owner."""
+"""Uploaded files, stored by SHA-1 for each owner."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.vercel.fake.transport.routing import UNVERSIONED, route
 
 
 def get_file_path(platform: PlatformState, owner: str, sha: str) -> Path:
-    """Where a file is or would be."""
+    """Return the path of a file, which may not exist."""
     return platform.store / "files" / owner / sha
 
 
@@ -22,7 +22,7 @@ def has_file(platform: PlatformState, owner: str, sha: str) -> bool:
 
 @route("POST", "files", 2, UNVERSIONED)
 def upload_file(request: Request) -> Response:
-    """Keep a file; sent again it is still one."""
+    """Store a file; repeated uploads store it once."""
     if (
         request.platform.limits.uploads_left is not None
         and request.platform.limits.uploads_left <= 0

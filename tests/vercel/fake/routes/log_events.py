@@ -1,6 +1,6 @@
-"""The past of runtime logs, page by page, as `vercel logs` 64 asks for it.
+"""Past runtime logs, page by page, as `vercel logs` 64 queries them.
 
-No document describes it: request and answer are what the command line sends and takes.
+The endpoint is undocumented: request and response are what the command line sends and accepts.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ EVENTS = ("vercel.log", "vercel.proxy_response")
 
 @route("POST", "observability/events", 1)
 def list_log_events(request: Request) -> dict[str, Any]:
-    """The newest first; only `vercel.log` has any here."""
+    """List events, newest first; only `vercel.log` has events here."""
     body = request.parse_object()
     if body.get("event") not in EVENTS or body.get("scope", {}).get("ownerId") != request.scope:
         raise ApiError(400, "bad_request", "Invalid request: `event` or `scope`")
@@ -66,5 +66,5 @@ def _render_row(deployment: Deployment, row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _parse_milliseconds(text: str) -> float:
-    """Milliseconds since 1970."""
+    """Return milliseconds since 1970."""
     return dt.datetime.fromisoformat(text).timestamp() * 1000

@@ -1,4 +1,4 @@
-"""A project, as the API shows it."""
+"""Render projects as the API returns them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REGIONS = {"functionDefaultRegions": ["iad1"]}
 def render_project(
     request: Request, project: Project, *, with_alias_request: bool = False
 ) -> dict[str, Any]:
-    """:param request: with the last request to promote or go back."""
+    """:param with_alias_request: include the last promotion or rollback."""
     from tests.vercel.fake.routes.rolling_releases import render_config
 
     settings = dict(project.settings)

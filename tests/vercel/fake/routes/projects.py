@@ -1,4 +1,4 @@
-"""Projects: created, found, changed, deleted."""
+"""Projects: create, get, list, update and delete."""
 
 from __future__ import annotations
 
@@ -27,31 +27,31 @@ SETTINGS = frozenset(
 
 @dataclasses.dataclass(kw_only=True)
 class Project:
-    """A project; `history` is what production's users saw, the present one last."""
+    """A project; `history` lists its live deployments, the current one last."""
 
     id: str
     owner: str
     name: str
     created: int
-    host: str  # production's, open to everybody
+    host: str  # the production host, which is not protected
     settings: dict[str, Any]
     env: dict[str, Variable] = dataclasses.field(default_factory=dict)
     environments: dict[str, CustomEnvironment] = dataclasses.field(default_factory=dict)
     bypass: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
     history: list[str] = dataclasses.field(default_factory=list)
-    alias_request: dict[str, Any] | None = None  # the last to promote or go back
-    is_rolled_back: bool = False  # then new deployments are staged until one is promoted
+    alias_request: dict[str, Any] | None = None  # the last promotion or rollback
+    is_rolled_back: bool = False  # new deployments are then staged, until a promotion
     rolling_config: dict[str, Any] | None = None
     rolling: RollingRelease | None = None
 
     @property
     def production(self) -> str:
-        """The id of the deployment that production's users see; empty before the first."""
+        """The id of the live deployment; empty before the first."""
         return self.history[-1] if self.history else ""
 
 
 def find_project(request: Request, id_or_name: str, name: str = "project") -> Project:
-    """:raises Refused: 404, when this owner has none of that id or name."""
+    """:raises ApiError: 404, when the owner has no project of that id or name."""
     for project in request.platform.projects.values():
         if project.owner == request.scope and id_or_name in {project.id, project.name}:
             return project
@@ -59,9 +59,9 @@ def find_project(request: Request, id_or_name: str, name: str = "project") -> Pr
 
 
 def add_project(request: Request, body: dict[str, Any]) -> Project:
-    """Create one.
+    """Create a project.
 
-    :raises Refused: for a name that is not allowed, or taken.
+    :raises ApiError: for a name that is invalid or taken.
     """
     name = body.get("name")
     _check_name(name)

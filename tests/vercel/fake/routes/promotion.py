@@ -1,4 +1,4 @@
-"""Production's users are pointed to another deployment: promote, and instant rollback."""
+"""Change the live deployment: promotion and instant rollback."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STATES = ("pending", "in-progress", "succeeded")
 
 @route("POST", "projects/{project}/promote/{deployment}", 9, 10)
 def promote(request: Request) -> Response:
-    """Ask for it; `lastAliasRequest` of the project tells what comes of it."""
+    """Request a promotion; `lastAliasRequest` of the project reports its progress."""
     project, deployment = _find_project_and_deployment(request)
     if deployment.target != "production":
         raise ApiError(422, "unprocessable_entity", "It is no production deployment")
@@ -38,7 +38,7 @@ def promote(request: Request) -> Response:
 
 @route("POST", "projects/{project}/rollback/{deployment}", 1, 9)
 def rollback(request: Request) -> Response:
-    """Ask for it; to the current deployment it ends a rolling release."""
+    """Request a rollback; to the current deployment it aborts a rolling release."""
     project, deployment = _find_project_and_deployment(request)
     _check_ready(deployment)
     if is_active(project) and project.production == deployment.id:
@@ -66,7 +66,7 @@ def list_rollback_aliases(request: Request) -> dict[str, Any]:
 
 
 def advance_alias_request(request: Request, project: Project) -> None:
-    """The request gets a step further each time somebody looks."""
+    """Advance the promotion or rollback by one step."""
     alias_request = project.alias_request
     if alias_request is None or alias_request["jobStatus"] not in STATES[:2]:
         return

@@ -1,4 +1,4 @@
-"""Deployment protection: who may see a deployment, and the secret that lets automation pass."""
+"""Deployment protection, and the bypass secrets for automation."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ BYPASS_HEADER = "x-vercel-protection-bypass"
 
 
 def is_visible(project: Project, host: str, secret: str) -> bool:
-    """Whether a request to a host is let through.
+    """Return whether a request to a host passes the protection.
 
-    :param given: the secret it carries.
+    :param secret: the bypass secret of the request; may be empty.
     """
     protection = (project.settings.get("ssoProtection") or {}).get("deploymentType")
     is_open = protection is None or (protection != "all" and host == project.host)
@@ -29,7 +29,7 @@ def is_visible(project: Project, host: str, secret: str) -> bool:
 
 @route("PATCH", "projects/{project}/protection-bypass", 1)
 def update_bypass(request: Request) -> dict[str, Any]:
-    """Make a secret for automation, for an empty body too, or take one back."""
+    """Create a secret, also for an empty body, or revoke one."""
     project, body = find_project(request, request["project"]), request.parse_object()
     if "revoke" in body:
         project.bypass.pop(body["revoke"]["secret"], None)

@@ -1,4 +1,4 @@
-"""Rolling releases: a new deployment gets its share of production's users step by step."""
+"""Rolling releases: a deployment receives production traffic in stages."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def is_active(project: Project) -> bool:
 
 
 def begin_release(platform: PlatformState, project: Project, deployment: Deployment) -> None:
-    """Give a deployment its first share."""
+    """Start a release at its first stage."""
     assert project.rolling_config is not None
     stages = project.rolling_config["stages"]
     project.rolling = RollingRelease(
@@ -53,14 +53,14 @@ def begin_release(platform: PlatformState, project: Project, deployment: Deploym
 
 
 def abort_release(platform: PlatformState, project: Project) -> None:
-    """Give the canary's share back."""
+    """Return the canary's share to the current deployment."""
     assert project.rolling is not None
     project.rolling.state = "ABORTED"
     platform.deployments[project.rolling.canary].substate = "STAGED"
 
 
 def get_traffic_shares(project: Project) -> dict[str, int]:
-    """Percent of production's traffic by deployment."""
+    """Return the percentage of production traffic by deployment."""
     if not project.production:
         return {}
     if not is_active(project):
@@ -104,7 +104,7 @@ def get_release(request: Request) -> dict[str, Any]:
 
 @route("POST", "projects/{project}/rolling-release/start", 1)
 def start_release(request: Request) -> dict[str, Any]:
-    """Begin; asked for twice it is still one."""
+    """Start a release; a repeated request has no effect."""
     project, canary = (
         find_project(request, request["project"]),
         request.parse_object().get("canaryDeploymentId"),
@@ -126,7 +126,7 @@ def start_release(request: Request) -> dict[str, Any]:
 
 @route("POST", "projects/{project}/rolling-release/approve-stage", 1)
 def approve_stage(request: Request) -> dict[str, Any]:
-    """Go on to the next stage."""
+    """Advance to the next stage."""
     project, body = find_project(request, request["project"]), request.parse_object()
     release = _get_active(project, body)
     next_stage = body.get("nextStageIndex")
@@ -140,7 +140,7 @@ def approve_stage(request: Request) -> dict[str, Any]:
 
 @route("POST", "projects/{project}/rolling-release/complete", 1)
 def complete_release(request: Request) -> dict[str, Any]:
-    """Give the canary all users."""
+    """Give the canary all traffic."""
     project = find_project(request, request["project"])
     release = _get_active(project, request.parse_object())
     _finish_release(request.platform, project)
@@ -148,7 +148,7 @@ def complete_release(request: Request) -> dict[str, Any]:
 
 
 def render_config(project: Project) -> dict[str, Any] | None:
-    """The configuration as the API shows it: how it advances stands with each stage."""
+    """Render the configuration, in which each stage states how it advances."""
     config = project.rolling_config
     if config is None:
         return None

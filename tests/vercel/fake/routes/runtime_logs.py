@@ -1,4 +1,4 @@
-"""What a deployment's functions said: a stream of lines, and the pages of the past."""
+"""Runtime logs of a deployment: a live stream, and pages of past rows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.vercel.fake.transport.routing import UNVERSIONED, route
 
 
 def add_log_row(platform: PlatformState, deployment: Deployment, text: str, **fields: Any) -> None:
-    """Add a row; `level`, `source` and the rest of its fields may be told."""
+    """Add a row; `fields` override its defaults, such as `level` and `source`."""
     now = platform.now()
     row = {
         "rowId": f"{now}{len(deployment.logs):06}",
@@ -34,7 +34,7 @@ def add_log_row(platform: PlatformState, deployment: Deployment, text: str, **fi
 
 @route("GET", "projects/{project}/deployments/{deployment}/runtime-logs", 1)
 def stream_runtime_logs(request: Request) -> Response:
-    """All rows there are, then new ones, until it is quiet for `World.log_seconds`.
+    """Send all rows, then new ones, until none arrives for `PlatformState.log_seconds`.
 
     The last row is the delimiter by which the platform ends a live tail.
     """
@@ -59,7 +59,7 @@ def _follow_rows(platform: PlatformState, deployment: Deployment) -> Iterator[by
 
 @route("GET", "api/logs/request-logs", UNVERSIONED)
 def list_request_logs(request: Request) -> dict[str, Any]:
-    """The past, newest first; on the platform it is another host that answers this."""
+    """List past rows, newest first; on the platform another host serves this path."""
     deployment_id = request.get_query("deploymentId")
     rows = [
         _render_request(deployment, row)

@@ -1,4 +1,4 @@
-"""Lays a deployment's files out: archives in parts are joined and unpacked."""
+"""Extract a deployment's files; archive parts are joined and unpacked."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _PART = re.compile(r"\.vercel/source\.tgz\.part(\d+)")
 
 
 def extract_files(contents: Mapping[str, tuple[Path, int]], directory: Path) -> dict[str, int]:
-    """Put files where they belong; path to mode of all that is there then.
+    """Write files into a directory and return the mode of each path.
 
-    :param contents: path to where its content is, and its mode.
-    :raises ValueError: for a path outside, and for an archive that cannot be read.
+    :param contents: file with the content, and mode, by path.
+    :raises ValueError: for a path outside the directory, or an invalid archive.
     """
     directory.mkdir(parents=True)
     parts = {int(match[1]): path for path in contents if (match := _PART.fullmatch(path))}
@@ -30,7 +30,7 @@ def extract_files(contents: Mapping[str, tuple[Path, int]], directory: Path) -> 
 
 
 def read_tree(directory: Path) -> dict[str, bytes]:
-    """Path to content of everything below; a link has its target as content."""
+    """Return the content of all files by path; the content of a link is its target."""
     contents = {}
     for path, mode in _iter_files(directory):
         file = directory / path
@@ -41,7 +41,7 @@ def read_tree(directory: Path) -> dict[str, bytes]:
 def _write_file(directory: Path, path: str, content: Path, mode: int) -> None:
     target = directory / path
     if path.startswith("/") or ".." in Path(path).parts:
-        raise ValueError(f"{path} lies outside")
+        raise ValueError(f"{path} is outside the deployment")
     target.parent.mkdir(parents=True, exist_ok=True)
     if stat.S_ISLNK(mode):
         target.symlink_to(content.read_text())

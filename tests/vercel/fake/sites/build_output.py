@@ -1,4 +1,4 @@
-"""What the platform checks while it takes a prebuilt output over."""
+"""Checks of the platform's build for a prebuilt output."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_FUNCTION_SIZE = 250 * 1024 * 1024
 
 
 def iter_functions(directory: Path) -> Iterator[tuple[str, Path]]:
-    """The name and directory of every function."""
+    """Yield name and directory of every function."""
     root = directory / OUTPUT / "functions"
     for path in sorted(root.rglob("*.func")):
         if path.is_dir():
@@ -34,7 +34,7 @@ def load_output_config(directory: Path) -> dict[str, Any]:
 
 
 def check_build_output(request: Request, deployment: Deployment) -> None:
-    """:raises ValueError: in the words of the platform's build."""
+    """:raises ValueError: with the message of the platform's build."""
     prebuilt = any(path.startswith(f"{OUTPUT}/") for path in deployment.files)
     if not prebuilt and not deployment.prebuilt:
         return
@@ -75,5 +75,5 @@ def _load_json(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise ValueError(f"Error: {path.name} was not found in the output.") from None
     except ValueError:
-        raise ValueError(f"Error: {path.name} is no JSON.") from None
+        raise ValueError(f"Error: {path.name} is not JSON.") from None
     return dict(read)

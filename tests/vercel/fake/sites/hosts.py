@@ -1,4 +1,4 @@
-"""The hosts of deployments: protection, static files, and functions that really run."""
+"""The hosts of deployments: protection, static files, and functions."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _HOP = frozenset(
 
 
 class SiteHosts:
-    """Every host; functions are started when they are first asked."""
+    """All hosts; functions are started at their first request."""
 
     def __init__(self, platform: PlatformState) -> None:
         self.world = platform
@@ -39,7 +39,7 @@ class SiteHosts:
         self._request_count = 0
 
     def find_deployment(self, host: str) -> Deployment | None:
-        """What answers there; production's host follows the shares of a rolling release."""
+        """Return the deployment of a host; production follows the shares of a rolling release."""
         target = self.hosts[host]
         if target.startswith("dpl_"):
             return self.world.deployments.get(target)
@@ -49,7 +49,7 @@ class SiteHosts:
         return None
 
     def _pick_by_share(self, percents: dict[str, int]) -> str:
-        """One of hundred requests after the other, so that shares are exact."""
+        """Distribute each hundred requests in order, so that shares are exact."""
         self._request_count += 1
         position = self._request_count % 100
         for deployment, percent in percents.items():
@@ -59,7 +59,7 @@ class SiteHosts:
         return ""
 
     def get_function_port(self, deployment: Deployment, function: Path) -> int | None:
-        """Where a function runs; `None` where nobody runs functions."""
+        """Return the port of a function; `None` without a runner."""
         if self.world.runner is None:
             return None
         with self._start_lock:
@@ -69,7 +69,7 @@ class SiteHosts:
             return self._ports[function]
 
     def make_connection_handler(self, host: Callable[[], str]) -> Callable[..., object]:
-        """What answers the connections to one host."""
+        """Return the handler for connections to one host."""
         sites = self
 
         class SiteConnection(HttpConnection):
@@ -142,7 +142,7 @@ class _SiteRequest:
             )
 
     def _build_headers(self, deployment: Deployment) -> dict[str, str]:
-        """The visitor's own, and what the platform adds for the app and its runtime."""
+        """Return the client's headers, and those that the platform adds."""
         visitor_headers = {
             k.lower(): v for k, v in self.connection.headers.items() if k.lower() not in _HOP
         }
@@ -168,6 +168,6 @@ class _SiteRequest:
 
 
 def _iter_chunks(response: http.client.HTTPResponse) -> Iterator[bytes]:
-    """What arrives, as it arrives."""
+    """Yield the body as it arrives."""
     while chunk := response.read1(65_536):
         yield chunk

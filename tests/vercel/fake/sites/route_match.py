@@ -1,4 +1,4 @@
-"""Where a request to a deployment goes: `config.json` of the Build Output API, version 3."""
+"""Match paths to files and functions: `config.json` of the Build Output API, version 3."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any
 from tests.vercel.fake.sites.build_output import (
     OUTPUT,
     iter_functions,
-    load_function_config,
     load_output_config,
 )
 
@@ -19,9 +18,9 @@ PHASES = ("", "filesystem", "resource", "rewrite", "miss")
 
 @dataclasses.dataclass(kw_only=True)
 class RouteMatch:
-    """A file or a function; `path` is what the function is asked for.
+    """A file or a function; `path` is the path that the function receives.
 
-    :param status: for an answer that a route makes by itself.
+    :param status: status of a route that responds by itself.
     """
 
     file: Path | None = None
@@ -32,7 +31,7 @@ class RouteMatch:
 
 
 def match_route(directory: Path, method: str, path: str) -> RouteMatch:
-    """What answers; `status` 404 where nothing does."""
+    """Return the match of a path; its `status` is 404 when nothing matches."""
     output = _Output(directory)
     phases = _group_by_phase(load_output_config(directory).get("routes") or [])
     current_path, function_path = path, path
@@ -63,9 +62,9 @@ class _Output:
         self.functions = dict(iter_functions(directory))
 
     def find(self, path: str, function_path: str) -> RouteMatch | None:
-        """What lies at a path.
+        """Return the file or function at a path.
 
-        :param seen: what a function there is asked for.
+        :param function_path: path that a function receives.
         """
         name = path.strip("/") or "index"
         for file in (self.static / name, self.static / name / "index.html"):
@@ -75,11 +74,6 @@ class _Output:
         if name in self.functions:
             return RouteMatch(function=self.functions[name], path=function_path)
         return None
-
-
-def longest(function: Path) -> int:
-    """Seconds a request to it may take."""
-    return int(load_function_config(function).get("maxDuration", 300))
 
 
 def _group_by_phase(routes: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:

@@ -1,4 +1,4 @@
-"""A deployment and how it comes along: a step further each time somebody looks."""
+"""A deployment, and how it progresses with each poll."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ FAILED_STATES = frozenset({"ERROR", "CANCELED", "BLOCKED"})
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class BuildSpeed:
-    """How fast deployments come along.
+    """How fast deployments progress.
 
-    :param looks: how often somebody has to look for one step; 0 takes all steps at the first look.
-    :param seconds: how long a step takes where nobody looks; `None` for ever.
+    :param polls: polls for one step; 0 takes all steps at the first poll.
+    :param seconds: seconds for one step without polls; `None` for no progress.
     """
 
     polls: int = 1
@@ -27,11 +27,11 @@ class BuildSpeed:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What becomes of a deployment.
+    """How a deployment ends.
 
     :param state: `READY`, `ERROR`, `CANCELED`, `BLOCKED`, or `BUILDING` for one that never ends.
-    :param alias: what is wrong with its aliases, where it is ready.
-    :param checks: `failed` keeps its aliases from it.
+    :param alias: code and message of the error that prevents its aliases.
+    :param checks: `failed` prevents its aliases.
     """
 
     state: str = "READY"
@@ -57,7 +57,7 @@ class Deployment:
     environment: str  # the id of a custom environment
     directory: Path
     files: dict[str, int]  # path to mode
-    identity: str  # equal for deployments that are alike
+    identity: str  # equal for identical deployments
     env: dict[str, str]
     build_env: tuple[str, ...]
     meta: dict[str, str]
@@ -69,10 +69,10 @@ class Deployment:
     started_at: float = dataclasses.field(default_factory=time.monotonic)
     polls: int = 0
     step: int = 0
-    end_state: str = ""  # a state of ENDS
+    end_state: str = ""  # one of FAILED_STATES
     is_deleted: bool = False
     substate: str = ""
-    was_live: bool = False  # whether it was ever what production's users see
+    was_live: bool = False  # whether it ever was live in production
     alias: list[str] = dataclasses.field(default_factory=list)
     logs: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     checks: list[dict[str, Any]] = dataclasses.field(default_factory=list)
@@ -91,7 +91,7 @@ class Deployment:
 
 
 def compute_step(deployment: Deployment, pace: BuildSpeed) -> int:
-    """How far it should be by now."""
+    """Return the step that the deployment should have reached by now."""
     polled_step = (
         deployment.polls // pace.polls if pace.polls else ASSIGNED * bool(deployment.polls)
     )

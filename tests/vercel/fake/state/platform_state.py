@@ -1,4 +1,4 @@
-"""Everything the fake knows."""
+"""The state of the fake platform."""
 
 from __future__ import annotations
 
@@ -35,24 +35,24 @@ class PlatformState:
         self.aliases: dict[str, Alias] = {}
         self.faults, self.limits = FaultQueue(), RateLimiter()
         self.build_speed = BuildSpeed()
-        self.next_outcomes: list[Outcome] = []  # of the next deployments, in order
-        self.default_outcome = Outcome()  # of all others
-        self.rejection = ""  # words for everything that changes something
-        self.fails_alias_requests = False  # whether promoting and going back ends as failed
-        self.rejected_variables: dict[str, tuple[str, str]] = {}  # name to code and words
+        self.next_outcomes: list[Outcome] = []  # outcomes of the next deployments, in order
+        self.default_outcome = Outcome()  # outcome of all other deployments
+        self.rejection = ""  # error message for all requests that change something
+        self.fails_alias_requests = False  # whether promotions and rollbacks fail
+        self.rejected_variables: dict[str, tuple[str, str]] = {}  # name to code and message
         self.reuses_identical = True
-        self.log_seconds = 0.5  # how long a live tail waits for another row
+        self.log_seconds = 0.5  # seconds that a live tail waits for another row
         self.runner: Runner | None = None
         self.open_host: Callable[[str], str] = lambda name: name
         self._last_time = 0
 
     def now(self) -> int:
-        """Milliseconds since 1970, never the same twice."""
+        """Return milliseconds since 1970, never the same value twice."""
         self._last_time = max(self._last_time + 1, int(time.time() * 1000))
         return self._last_time
 
     def clear(self) -> None:
-        """Forget what was created; accounts stay."""
+        """Delete everything that was created, except accounts."""
         self.projects.clear()
         self.deployments.clear()
         self.aliases.clear()

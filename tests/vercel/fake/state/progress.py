@@ -1,4 +1,4 @@
-"""Takes deployments further, and does what comes with each step."""
+"""Advance deployments, with the effects of each step."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def advance(platform: PlatformState, deployment: Deployment) -> None:
-    """Bring it to where it should be by now."""
+    """Advance a deployment to the step that it should have reached by now."""
     step = compute_step(deployment, platform.build_speed)
     if deployment.end_state or deployment.is_deleted or step == deployment.step:
         return
@@ -44,7 +44,7 @@ def _mark_ready(project: Project, deployment: Deployment) -> None:
 
 
 def _assign_aliases(platform: PlatformState, project: Project, deployment: Deployment) -> int:
-    """Let users reach it, where nothing speaks against that; the step it has come to."""
+    """Assign the aliases unless something prevents it, and return the step reached."""
     outcome = deployment.outcome
     if outcome.alias or outcome.checks == "failed":
         return READY
@@ -63,18 +63,18 @@ def _assign_aliases(platform: PlatformState, project: Project, deployment: Deplo
 
 
 def _is_rolling(project: Project) -> bool:
-    """Whether it comes to users step by step; the first one has nobody to share with."""
+    """Return whether it is released gradually; the first deployment is not."""
     return bool(project.rolling_config and project.production)
 
 
 def _is_auto_assigned(project: Project, deployment: Deployment) -> bool:
-    """After going back nothing is, until something is promoted."""
+    """Return whether domains are assigned; after a rollback they are not, until a promotion."""
     is_enabled = project.settings.get("autoAssignCustomDomains", True)
     return bool(deployment.auto_assign and is_enabled and not project.is_rolled_back)
 
 
 def make_live(platform: PlatformState, project: Project, deployment: Deployment) -> None:
-    """Make it what production's users see."""
+    """Make a deployment the live one in production."""
     for other in platform.deployments.values():
         if other.project == project.id and project.host in other.alias:
             other.alias.remove(project.host)

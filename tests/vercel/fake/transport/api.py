@@ -1,4 +1,4 @@
-"""The API over HTTP: one request, read, authorised, counted and answered."""
+"""The API over HTTP: parse, authorize, count, dispatch and record each request."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RecordedRequest:
-    """A request as it came, and how it went; of its headers only the names are kept.
+    """A request and its response; only the names of its headers are kept.
 
-    :param body: what was sent, where it was JSON.
-    :param answer: what was answered, where it was JSON.
+    :param body: the request's JSON body, if it has one.
+    :param response: the response's JSON body, if it has one.
     """
 
     method: str
@@ -60,7 +60,7 @@ class RecordedRequest:
 def make_connection_handler(
     platform: PlatformState, record: Callable[[RecordedRequest], None]
 ) -> Callable[..., object]:
-    """What answers the connections to the API's port."""
+    """Return the handler for connections to the API's port."""
 
     class ApiConnection(HttpConnection):
         def respond(self, content: bytes) -> None:

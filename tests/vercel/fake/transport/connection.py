@@ -1,4 +1,4 @@
-"""HTTP/1.1 on one connection, for the API and for the deployments' hosts."""
+"""HTTP/1.1 on one connection, for the API and for the hosts of deployments."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from http.server import BaseHTTPRequestHandler
 
 
 class HttpConnection(BaseHTTPRequestHandler):
-    """Reads requests of any method and hands each to `reply`."""
+    """Reads requests of any method and passes each to `respond`."""
 
     protocol_version = "HTTP/1.1"
     server_version = "Vercel"
     sys_version = ""
-    wbufsize = -1  # one answer, one packet
+    wbufsize = -1  # buffered, so that a response is one packet
     timeout = 120
 
     def __init__(self, connection: socket.socket, address: tuple[str, int]) -> None:
@@ -28,7 +28,7 @@ class HttpConnection(BaseHTTPRequestHandler):
         raise AttributeError(name)
 
     def send(self, status: int, headers: Mapping[str, str], body: bytes | Iterator[bytes]) -> None:
-        """Answer; an iterator goes out piece by piece."""
+        """Send a response; an iterator is sent in chunks."""
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
@@ -52,7 +52,7 @@ class HttpConnection(BaseHTTPRequestHandler):
         self.wfile.write(b"0\r\n\r\n")
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing; tests read `requests`."""
+        """Log nothing; tests read the recorded requests."""
 
     def _handle(self) -> None:
         self.respond(self._read_body())
@@ -68,7 +68,7 @@ class HttpConnection(BaseHTTPRequestHandler):
         return content
 
     def _read_exactly(self, size: int) -> bytes:
-        """So many bytes; a request that ends before them was given up, and means nothing."""
+        """Read `size` bytes; an aborted request raises and has no effect."""
         content = self.rfile.read(size)
         if len(content) < size:
             raise ConnectionAbortedError("the request ended too early")

@@ -1,4 +1,4 @@
-"""Answers on demand: what the platform says when it will not do what it is asked."""
+"""Injected errors: responses that tests request in place of the real ones."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ DAY = 86_400
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Fault:
-    """An answer in place of the true one.
+    """A response in place of the real one.
 
-    :param raw: the whole body, where it is no JSON.
+    :param raw: the whole body.
     """
 
     status: int
@@ -29,7 +29,7 @@ class Fault:
 
 
 def make_error(status: int, code: str, message: str, /, **extra: Any) -> Fault:
-    """An error as the platform words it."""
+    """Build an error in the format of the platform."""
     body = {"error": {"code": code, "message": message, **extra}}
     return Fault(
         status=status,
@@ -39,7 +39,7 @@ def make_error(status: int, code: str, message: str, /, **extra: Any) -> Fault:
 
 
 def make_rate_limit_error(retry_after: str = "1") -> Fault:
-    """429 with `Retry-After`: seconds or an HTTP date."""
+    """Build a 429 with `Retry-After`: seconds or an HTTP date."""
     fault = make_error(429, "rate_limited", "Too many requests")
     return dataclasses.replace(fault, headers={**fault.headers, "retry-after": retry_after})
 
@@ -78,7 +78,7 @@ NOT_JSON = Fault(
 
 @dataclasses.dataclass(kw_only=True)
 class PlannedFault:
-    """A fault that waits for its request."""
+    """A fault that waits for matching requests."""
 
     method: str
     path: re.Pattern[str]
@@ -88,7 +88,7 @@ class PlannedFault:
 
 
 class FaultQueue:
-    """The faults that are planned, in order."""
+    """The planned faults, in order."""
 
     def __init__(self) -> None:
         self._queue: list[PlannedFault] = []
@@ -102,7 +102,7 @@ class FaultQueue:
         self._queue.clear()
 
     def take(self, method: str, path: str) -> Fault | None:
-        """The fault for this request, which counts it."""
+        """Return the fault for a request, if there is one, and count the request."""
         for planned in self._queue:
             if planned.method not in {"*", method} or not planned.path.search(path):
                 continue

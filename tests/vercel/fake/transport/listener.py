@@ -1,4 +1,4 @@
-"""Listens on many ports of this machine with one thread; each connection has one of its own."""
+"""Listen on many ports with one thread; each connection gets a thread of its own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ConnectionHandler = Callable[[socket.socket, tuple[str, int]], object]
 
 
 class Listener:
-    """Sockets that are listened on until `stop`."""
+    """Listening sockets, open until `stop`."""
 
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
@@ -25,14 +25,14 @@ class Listener:
         self._thread.start()
 
     def open(self, handler: ConnectionHandler, port: int = 0) -> int:
-        """Let `serve` have every connection to a port; a free one where none is named."""
+        """Pass every connection to a port to `handler`; 0 is any free port."""
         listener = socket.create_server(("127.0.0.1", port), backlog=128)
         listener.setblocking(False)
         self._selector.register(listener, selectors.EVENT_READ, handler)
         return int(listener.getsockname()[1])
 
     def stop(self) -> None:
-        """Close everything, connections too."""
+        """Close all listening sockets and connections."""
         self._stop_event.set()
         self._thread.join()
         for key in list(self._selector.get_map().values()):

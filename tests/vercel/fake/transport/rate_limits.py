@@ -1,4 +1,4 @@
-"""How often something may be asked: counted for each route, told in headers."""
+"""Rate limits: requests are counted for each route and reported in headers."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ DEFAULT, WINDOW = 5000, 60
 
 
 class RateLimiter:
-    """Requests so far; a limit is `route -> (requests, seconds)`."""
+    """Counts requests; a limit is `route -> (requests, seconds)`."""
 
     def __init__(self) -> None:
         self.limits: dict[str, tuple[int, int]] = {}
-        self.uploads_left: int | None = None  # how many more today; None for no quota
+        self.uploads_left: int | None = None  # remaining uploads of the day; None for no quota
         self._windows: dict[str, tuple[int, int]] = {}
 
     def count(self, name: str) -> Mapping[str, str]:
-        """Count a request; the headers that tell how many are left.
+        """Count a request and return the rate limit headers.
 
-        :raises Refused: when there are none left.
+        :raises ApiError: when the limit is exceeded.
         """
         maximum, window = self.limits.get(name, (DEFAULT, WINDOW))
         now = int(time.time())

@@ -1,4 +1,4 @@
-"""One request to the API, and what is answered."""
+"""Requests to the API, responses and errors."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 class ApiError(Exception):
-    """An answer that is no success.
+    """An error response.
 
-    :param extra: what stands beside code and message in the error: `missing`, `limit`.
+    :param extra: further fields of the error: `missing`, `limit`.
     """
 
     def __init__(self, status: int, code: str, message: str, **extra: Any) -> None:
@@ -32,10 +32,10 @@ class ApiError(Exception):
 
 @dataclasses.dataclass(kw_only=True)
 class Response:
-    """What goes back.
+    """A response.
 
-    :param body: to be sent as JSON; `None` sends nothing.
-    :param raw: sent as it is, in place of `body`; an iterator is sent piece by piece.
+    :param body: body to send as JSON; `None` for no body.
+    :param raw: body to send unchanged, in place of `body`; an iterator is sent in chunks.
     """
 
     status: int = 200
@@ -46,7 +46,7 @@ class Response:
 
 @dataclasses.dataclass(kw_only=True)
 class Request:
-    """A request, read; `scope` is the id of the team or user it is about."""
+    """A parsed request; `scope` is the id of the team or user that it is about."""
 
     platform: PlatformState
     method: str
@@ -59,11 +59,11 @@ class Request:
     scope: str = ""
 
     def __getitem__(self, name: str) -> str:
-        """An argument of the path."""
+        """Return an argument of the path."""
         return self.arguments[name]
 
     def get_query(self, name: str, default: str = "") -> str:
-        """A parameter of the query."""
+        """Return a query parameter."""
         return self.query.get(name, [default])[-1]
 
     def has_flag(self, name: str) -> bool:
@@ -76,14 +76,14 @@ class Request:
             raise ApiError(400, "bad_request", f"`{name}` should be a number") from None
 
     def parse_json(self) -> Any:
-        """The body; an empty one is an empty object."""
+        """Parse the body; an empty body is an empty object."""
         try:
             return json.loads(self.content or b"{}")
         except ValueError:
             raise ApiError(400, "bad_request", "Invalid JSON") from None
 
     def parse_object(self) -> dict[str, Any]:
-        """The body, which has to be an object."""
+        """Parse the body, which must be an object."""
         body = self.parse_json()
         if not isinstance(body, dict):
             raise ApiError(400, "bad_request", "Invalid request: should be object", keyword="type")

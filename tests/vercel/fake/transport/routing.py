@@ -1,4 +1,4 @@
-"""Which function answers what: `@route("GET", "projects/{id}", 9)`."""
+"""Route requests to functions: `@route("GET", "projects/{id}", 9)`."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ class Route:
     pattern: re.Pattern[str]
     versions: frozenset[int]
     handler: Handler
-    limit_key: str  # what a rate limit is kept for
+    limit_key: str  # key of the route's rate limit
 
 
 _ROUTES: list[Route] = []
 
 
 def route(method: str, pattern: str, *versions: int) -> Callable[[Handler], Handler]:
-    """Let a function answer a path.
+    """Register a function as the handler of a path.
 
-    :param pattern: without version; `{name}` is one part of the path.
-    :param versions: those that are known to be answered; 0 is a path without version.
+    :param pattern: path without version; `{name}` matches one segment.
+    :param versions: the accepted versions; 0 is a path without version.
     """
 
     def register(handler: Handler) -> Handler:
@@ -51,7 +51,7 @@ def route(method: str, pattern: str, *versions: int) -> Callable[[Handler], Hand
 
 
 def find_route(method: str, path: str) -> tuple[Route, Mapping[str, str]]:
-    """The route of a path, and the arguments in it; `/now/` in the older paths means nothing."""
+    """Return the route of a path and the arguments in it; `/now/` of older paths is ignored."""
     address = re.fullmatch(r"/(?:v(\d+)/)?(?:now/)?(.+?)/?", path)
     version, rest = (int(address[1] or UNVERSIONED), address[2]) if address else (UNVERSIONED, "")
     for route in _ROUTES:

@@ -1,6 +1,6 @@
-"""The fields of ``AgentInput`` as keywords, for type checkers.
+"""Types of the keywords of ``Agent.generate`` and ``Agent.stream``, for type checkers only.
 
-Nothing imports this module at run time, so it costs an application nothing.
+No module imports this one at run time.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ __all__ = ("RunOptions",)
 
 
 class RunOptions(TypedDict, total=False):
-    """What one run wants otherwise than its agent says; ``AgentInput`` explains each field."""
+    """Options of one run; ``AgentInput`` documents the fields."""
 
     messages: Sequence[Message]
     history: bytes

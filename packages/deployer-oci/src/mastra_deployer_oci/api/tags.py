@@ -23,14 +23,14 @@ def build_id(digest: str) -> str:
     return f"mastra-{digest.removeprefix('sha256:')[:12]}"
 
 
-def build_record_tag(moment: dt.datetime, digest: str) -> str:
+def build_record_tag(created: dt.datetime, digest: str) -> str:
     """Return the tag of a release record; sorted by name, such tags are sorted by time.
 
-    :param moment: when the record was written.
+    :param created: when the record was written.
     :param digest: digest of the image that the record describes.
     :returns: the tag.
     """
-    timestamp = f"{moment:%Y%m%dt%H%M%S}{moment.microsecond // 1000:03}z"
+    timestamp = f"{created:%Y%m%dt%H%M%S}{created.microsecond // 1000:03}z"
     return f"mastra-{timestamp}-{digest.removeprefix('sha256:')[:12]}"
 
 

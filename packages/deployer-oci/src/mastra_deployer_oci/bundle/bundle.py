@@ -69,8 +69,8 @@ def _write_interpreter_layer(
     from mastra_deployer_oci.bundle.interpreters import open_interpreter
 
     version, machine = build.platform.python, to_machine(architecture)
-    preferred = build.platform.interpreter
-    with open_interpreter(version, machine, settings.interpreter, preferred) as python:
+    preferred_path = build.platform.interpreter
+    with open_interpreter(version, machine, settings.interpreter, preferred_path) as python:
         return build_interpreter_layer(python, settings.user, blobs)
 
 

@@ -44,13 +44,13 @@ def build_interpreter_layer(python: Interpreter, user: str, blobs: Path) -> Laye
     """
 
     def write(blobs: Path) -> Layer:
-        with tempfile.TemporaryDirectory(prefix="mastra-layer-") as scratch:
-            entries = [*_iter_python_entries(python, Path(scratch)), *system_entries]
+        with tempfile.TemporaryDirectory(prefix="mastra-layer-") as temp_dir:
+            entries = [*_iter_python_entries(python, Path(temp_dir)), *system_entries]
             return write_layer(f"Python {python.full_version}", entries, blobs)
 
     modules = sorted(python.library.glob("lib-dynload/*.so"))
-    included = [path for path in modules if not path.name.startswith(_EXCLUDED_PREFIXES)]
-    system_entries = [*iter_libraries(python.path, included), *_iter_system_entries(user)]
+    needed_modules = [path for path in modules if not path.name.startswith(_EXCLUDED_PREFIXES)]
+    system_entries = [*iter_libraries(python.path, needed_modules), *_iter_system_entries(user)]
     return get_or_create_layer(_compute_cache_key(python, system_entries), blobs, write)
 
 
@@ -73,12 +73,12 @@ def _iter_library_files(python: Interpreter) -> Iterator[Path]:
         yield from (Path(directory) / name for name in sorted(names))
 
 
-def _iter_python_entries(python: Interpreter, scratch: Path) -> Iterator[Entry]:
-    """Yield the interpreter; its files must stay in ``scratch`` until the layer is written."""
-    library = scratch / python.platlibdir / f"python{python.version}"
+def _iter_python_entries(python: Interpreter, temp_dir: Path) -> Iterator[Entry]:
+    """Yield the interpreter; its files must stay in ``temp_dir`` until the layer is written."""
+    library = temp_dir / python.platlibdir / f"python{python.version}"
     shutil.copytree(python.library, library, ignore=_select_ignored)
-    _compile_library(python, scratch)
-    yield from iter_tree(scratch, PREFIX)
+    _compile_library(python, temp_dir)
+    yield from iter_tree(temp_dir, PREFIX)
     name = f"python{python.version}"
     yield Entry(path=f"{PREFIX}/bin/{name}", mode=0o755, source=python.path)
     yield Entry(path=f"{PREFIX}/bin/python3", link=name)

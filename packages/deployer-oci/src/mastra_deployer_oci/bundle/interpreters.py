@@ -67,9 +67,9 @@ def open_interpreter(
     if not source:
         yield _find_installed(version, machine, preferred_path)
         return
-    with tempfile.TemporaryDirectory(prefix="mastra-python-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="mastra-python-") as temp_dir:
         yield _find_in_tree(
-            _unpack_source(Path(source).expanduser(), Path(scratch)), version, machine, source
+            _unpack_source(Path(source).expanduser(), Path(temp_dir)), version, machine, source
         )
 
 
@@ -132,7 +132,7 @@ def _find_in_tree(tree: Path, version: str, machine: str, source: str) -> Interp
     return python
 
 
-def _unpack_source(path: Path, scratch: Path) -> Path:
+def _unpack_source(path: Path, temp_dir: Path) -> Path:
     if path.is_dir():
         return path.resolve()
     if not path.is_file():
@@ -142,13 +142,13 @@ def _unpack_source(path: Path, scratch: Path) -> Path:
         )
     try:
         with _open_archive(path) as archive:
-            archive.extractall(scratch, filter="data")
+            archive.extractall(temp_dir, filter="data")
     except (tarfile.TarError, OSError, EOFError) as error:
         raise ConfigError(
             f"interpreter={str(path)!r} cannot be unpacked: {error}.",
             "It must be a .tar.gz or .tar.zst.",
         ) from None
-    return scratch.resolve()
+    return temp_dir.resolve()
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from mastra_deployer.kit import cache_directory
+from mastra_deployer.kit import get_cache_directory
 from mastra_deployer_oci.bundle.layers import Layer
 
 __all__ = ("get_or_create_layer",)
@@ -27,7 +27,7 @@ def get_or_create_layer(key: str, blobs: Path, create: Callable[[Path], Layer]) 
     :returns: the layer.
     :raises ConfigError: when the cache directory cannot be created.
     """
-    directory = cache_directory("oci-layers") / key
+    directory = get_cache_directory("oci-layers") / key
     with contextlib.suppress(OSError, msgspec.DecodeError):
         return _load_layer(directory, blobs)
     layer = create(blobs)

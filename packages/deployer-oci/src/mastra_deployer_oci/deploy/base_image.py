@@ -139,7 +139,7 @@ def _to_oci_layer(item: Mapping[str, Any], reference: Reference) -> Mapping[str,
 
 
 def list_base_blobs(
-    base: BaseImage, source: Repository, target: Repository, scratch: Path
+    base: BaseImage, source: Repository, target: Repository, temp_dir: Path
 ) -> list[Blob]:
     """List the base image's layers as blobs to push.
 
@@ -148,7 +148,7 @@ def list_base_blobs(
     :param base: the base image.
     :param source: repository of the base image.
     :param target: repository to push to.
-    :param scratch: directory for downloaded layers.
+    :param temp_dir: directory for downloaded layers.
     :returns: one blob for each layer.
     """
     mount = base.reference.repository if _is_same_registry(source, target) else ""
@@ -157,15 +157,15 @@ def list_base_blobs(
             name=f"base {number}",
             digest=item["digest"],
             size=item["size"],
-            fetch_file=functools.partial(_download_layer, source, item["digest"], scratch),
+            fetch_file=functools.partial(_download_layer, source, item["digest"], temp_dir),
             mount=mount,
         )
         for number, item in enumerate(base.layers, 1)
     ]
 
 
-def _download_layer(source: Repository, digest: str, scratch: Path) -> Path:
-    path = scratch / digest.removeprefix("sha256:")
+def _download_layer(source: Repository, digest: str, temp_dir: Path) -> Path:
+    path = temp_dir / digest.removeprefix("sha256:")
     if not path.exists():
         draft = path.with_suffix(".part")
         source.download(digest, draft)

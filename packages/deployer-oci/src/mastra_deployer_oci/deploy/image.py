@@ -70,19 +70,19 @@ def open_image(
             is_same_registry = reference.registry == Reference.parse(settings.image).registry
             mount_from = reference.repository if is_same_registry else ""
         registry = stack.enter_context(open_target(settings, credentials, mount_from=mount_from))
-        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mastra-base-")))
-        blobs = _list_base_blobs(source, base, registry, scratch)
+        temp_dir = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mastra-base-")))
+        blobs = _list_base_blobs(source, base, registry, temp_dir)
         tag = choose_tag(settings.tag, request.environment, request.branch)
         merge_tag = tag if settings.merge else ""
         yield registry, _assemble_image(bundle, registry, base, blobs, merge_tag)
 
 
 def _list_base_blobs(
-    source: Repository | None, base: BaseImage | None, target: Repository, scratch: Path
+    source: Repository | None, base: BaseImage | None, target: Repository, temp_dir: Path
 ) -> list[Blob]:
     from mastra_deployer_oci.deploy.base_image import list_base_blobs
 
-    return list_base_blobs(base, source, target, scratch) if base and source else []
+    return list_base_blobs(base, source, target, temp_dir) if base and source else []
 
 
 def _assemble_image(

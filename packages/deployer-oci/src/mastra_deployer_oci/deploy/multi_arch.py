@@ -39,7 +39,7 @@ def merge_index(registry: Repository, tag: str, child: Mapping[str, Any], app: s
             raise DeployError(
                 f"{registry.image.name}:{tag} has another version of the app for "
                 f"{item['platform']['architecture']}.",
-                "Deploy this version for the first platform without -s merge=true, then the others.",
+                "Deploy this version for the first platform without -s merge=true, then others.",
             )
     return build_index([*others, child], {})
 

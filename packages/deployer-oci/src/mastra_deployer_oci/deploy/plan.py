@@ -29,21 +29,21 @@ def plan_deploy(
     from mastra_deployer_oci.deploy.image import open_image
 
     with open_image(bundle, settings, credentials, request) as (registry, image):
-        missing = [blob for blob in image.blobs if not registry.has_blob(blob.digest)]
-        upload = sum(blob.size for blob in missing if not blob.mount)
+        missing_blobs = [blob for blob in image.blobs if not registry.has_blob(blob.digest)]
+        upload = sum(blob.size for blob in missing_blobs if not blob.mount)
         tag = choose_tag(settings.tag, request.environment, request.branch)
         current = registry.find_manifest(tag)
         name, own_tag = registry.image.name, build_id(image.root.digest)
         exists = registry.find_manifest(image.root.digest) is not None
         is_current = current is not None and current.digest == image.root.digest
-        moved = "" if is_current else f"{name}:{tag}"
+        moved_tag = "" if is_current else f"{name}:{tag}"
         return Plan(
             creates=(
-                *(f"layer {blob.name} ({blob.size / 1e6:.1f} MB)" for blob in missing),
+                *(f"layer {blob.name} ({blob.size / 1e6:.1f} MB)" for blob in missing_blobs),
                 *(() if exists else (f"{name}:{own_tag}",)),
-                *((moved,) if moved and current is None else ()),
+                *((moved_tag,) if moved_tag and current is None else ()),
             ),
-            changes=(f"{moved}, to {own_tag}",) if moved and current is not None else (),
+            changes=(f"{moved_tag}, to {own_tag}",) if moved_tag and current is not None else (),
             upload=upload,
             present=sum(blob.size for blob in image.blobs) - upload,
             notes=describe_variables(bundle),

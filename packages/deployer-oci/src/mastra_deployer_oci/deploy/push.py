@@ -13,7 +13,7 @@ import httpx
 import stamina
 
 from mastra_core.errors import ApiError, DeployError, DeployTimeout
-from mastra_core.pipeline import Report, Silent
+from mastra_core.pipeline import Report, SilentReport
 from mastra_deployer_oci.api.repository import Repository
 from mastra_deployer_oci.deploy.resumable_upload import UploadSession
 
@@ -77,7 +77,7 @@ def push_blobs(registry: Repository, blobs: Sequence[Blob], report: Report) -> i
     def send(blob: Blob) -> int:
         return _Upload(registry, blob, progress).run()
 
-    return sum(upload(blobs, send, report=Silent(), concurrency=_CONCURRENCY))
+    return sum(upload(blobs, send, report=SilentReport(), concurrency=_CONCURRENCY))
 
 
 class _Progress:

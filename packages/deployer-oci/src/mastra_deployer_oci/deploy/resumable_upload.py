@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 
-from mastra_deployer.kit import cache_directory
+from mastra_deployer.kit import get_cache_directory
 from mastra_deployer_oci.api.reference import Reference
 
 __all__ = ("UploadSession",)
@@ -39,7 +39,7 @@ class UploadSession:
         :returns: the session.
         """
         name = hashlib.sha256(f"{api_url} {image.name} {digest}".encode()).hexdigest()
-        return cls(file=cache_directory("oci-uploads") / name, api_url=api_url)
+        return cls(file=get_cache_directory("oci-uploads") / name, api_url=api_url)
 
     def load_location(self) -> httpx.URL | None:
         """Return the stored address of the upload, or ``None``."""

@@ -127,10 +127,12 @@ def _find_rollback_target(log: ReleaseLog, id: str, tag: str, registry: Reposito
                 f"Promote it: mastra promote {id}.",
             )
         return record
-    current = log.find_current(tag)
-    record = log.get(current.back) if current else None
+    current_record = log.find_current(tag)
+    record = log.get(current_record.back) if current_record else None
     if record is None:
-        reason = "the live deployment is the first" if current else "no mastra deployment is live"
+        reason = (
+            "the live deployment is the first" if current_record else "no mastra deployment is live"
+        )
         raise DeployError(f"There is no deployment to go back to: {reason}.", _LIST_HINT)
     return record
 

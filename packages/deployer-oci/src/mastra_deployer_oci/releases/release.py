@@ -74,8 +74,10 @@ def _link_previous(record: Record, current: Record | None, *, same_app: bool) ->
     return dataclasses.replace(record, back=current.back if is_same_image else current.name)
 
 
-def _assign_name(record: Record, moment: dt.datetime) -> Record:
-    return dataclasses.replace(record, name=build_record_tag(moment, record.image), created=moment)
+def _assign_name(record: Record, created: dt.datetime) -> Record:
+    return dataclasses.replace(
+        record, name=build_record_tag(created, record.image), created=created
+    )
 
 
 def to_deployment(

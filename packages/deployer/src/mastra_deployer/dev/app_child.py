@@ -125,7 +125,7 @@ class App:
             self.log.disabled = False
             return self.link.send_report(event="serving")
         error = self.middleware.error or RuntimeError("the app's lifespan did not start")
-        return self.link.send_report(event="failed", error=self.launcher.told(error))
+        return self.link.send_report(event="failed", error=self.launcher.format_error(error))
 
     def show_page(self, order):
         self.middleware.page = order["page"]

@@ -27,26 +27,32 @@ def install_runtime(interpreter: Interpreter, report: Report) -> Path:
     :param report: receives progress.
     :raises ConfigError: when the installation fails, with the command that installs the server.
     """
-    from mastra_deployer.bundler.resolve.closure import OWN, lock_closure
-    from mastra_deployer.bundler.vendor.vendor import vendor
-    from mastra_deployer.files.directories import cache_directory, local_directory, publish
-    from mastra_deployer.files.lock import build_lock
-    from mastra_deployer.files.temporary import scratch_directory
+    from mastra_deployer.bundler.resolve.closure import OWN_DISTRIBUTIONS, lock_closure
+    from mastra_deployer.bundler.vendor.vendor import vendor_dependencies
+    from mastra_deployer.files.directories import (
+        ensure_local_directory,
+        get_cache_directory,
+        publish_directory,
+    )
+    from mastra_deployer.files.lock import hold_build_lock
+    from mastra_deployer.files.temporary import temporary_directory
 
     platform = interpreter.platform
-    home = cache_directory("dev") / f"{platform.wheels}-{platform.python}"
+    home = get_cache_directory("dev") / f"{platform.wheels}-{platform.python}"
     home.mkdir(exist_ok=True)
     project = Project(root=home, import_root=home, module="", attribute="", name="dev")
     try:
-        with build_lock(local_directory(project), report):
+        with hold_build_lock(ensure_local_directory(project), report):
             report.step(f"Installing the server for Python {platform.python}, once")
-            closure = lock_closure(project, platform, (_SERVER,), OWN, report)
-            tree = home / f"{closure.fingerprint[:16]}-{interpreter.full}"
+            closure = lock_closure(project, platform, (_SERVER,), OWN_DISTRIBUTIONS, report)
+            tree = home / f"{closure.fingerprint[:16]}-{interpreter.full_version}"
             if not tree.exists():
-                with scratch_directory(home) as temporary:
+                with temporary_directory(home) as temporary:
                     new = Path(temporary) / "tree"
-                    vendor(closure, platform, frozenset(), interpreter, new, home / "-", report)
-                    publish(new, tree)
+                    vendor_dependencies(
+                        closure, platform, frozenset(), interpreter, new, home / "-", report
+                    )
+                    publish_directory(new, tree)
             return tree
     except BuildError as error:
         raise ConfigError(

@@ -9,9 +9,9 @@ from pathlib import Path
 import msgspec
 
 from mastra_core.pipeline import Deployment, Project, Stage
-from mastra_deployer.files.directories import local_directory
+from mastra_deployer.files.directories import ensure_local_directory
 
-__all__ = ("known_deployments", "last_deployment", "record_deployment")
+__all__ = ("find_last_deployment", "list_known_deployments", "record_deployment")
 
 _MAX_ENTRIES = 100
 
@@ -32,7 +32,7 @@ class _Entry(msgspec.Struct, frozen=True, kw_only=True):
     fingerprint: str = ""
 
 
-def known_deployments(project: Project, name: str) -> list[Deployment]:
+def list_known_deployments(project: Project, name: str) -> list[Deployment]:
     """Return a target's recorded deployments, newest first and each once.
 
     In production only the newest is live.
@@ -50,14 +50,14 @@ def known_deployments(project: Project, name: str) -> list[Deployment]:
     return list(deployments.values())
 
 
-def last_deployment(project: Project, name: str, environment: str) -> Deployment | None:
+def find_last_deployment(project: Project, name: str, environment: str) -> Deployment | None:
     """Return the newest recorded deployment of a target and environment, or ``None``.
 
     :param project: the project that was deployed.
     :param name: the user's name for the target.
     :param environment: ``production`` or ``preview``.
     """
-    deployments = known_deployments(project, name)
+    deployments = list_known_deployments(project, name)
     return next(
         (deployment for deployment in deployments if deployment.environment == environment), None
     )
@@ -88,7 +88,7 @@ def _to_deployment(entry: _Entry) -> Deployment:
 
 
 def _get_history_file(project: Project) -> Path:
-    return local_directory(project) / "deployments.json"
+    return ensure_local_directory(project) / "deployments.json"
 
 
 def _read_entries(project: Project) -> list[_Entry]:

@@ -24,11 +24,11 @@ class ApiKeys:
     :raises ConfigError: for an empty mapping, or an invalid digest.
     """
 
-    def __init__(self, keys: Mapping[str, Secret | str], *, confined: bool = False) -> None:
+    def __init__(self, keys: Mapping[str, Secret | str], *, restrict_memory: bool = False) -> None:
         if not keys:
             raise ConfigError("ApiKeys has no keys.", 'Pass {"name": Secret.env("NAME_KEY")}.')
         self._keys = dict(keys)
-        self._confined = confined
+        self._restrict_memory = restrict_memory
         self._digests: dict[str, bytes] = {
             name: _compute_digest(name, key) for name, key in keys.items() if isinstance(key, str)
         }
@@ -50,7 +50,7 @@ class ApiKeys:
 
         :param user: the user.
         """
-        return user["id"] if self._confined else ""
+        return user["id"] if self._restrict_memory else ""
 
     def _get_digest(self, name: str) -> bytes:
         """Return the digest of a key; its variable is read on the first request, not at import."""

@@ -1,6 +1,6 @@
-"""The types of what steps and workflows are made of, for type checkers.
+"""Types of the arguments of steps and workflows, for type checkers.
 
-Nothing imports this module at run time, so it costs an application nothing.
+This module is not imported at run time, so it does not slow down an application.
 """
 
 from __future__ import annotations
@@ -16,11 +16,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, TypedDict,
 import msgspec
 
 from mastra_core.agents.protocol import AgentLike
-from mastra_core.workflows.model.nodes import Node
+from mastra_core.workflows.model.definition import Node, Step, WorkflowDefinition
 from mastra_core.workflows.model.retry import Retry
-from mastra_core.workflows.model.step import Step
 from mastra_core.workflows.model.step_context import StepContext
-from mastra_core.workflows.model.workflow import Workflow
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
@@ -32,8 +30,10 @@ else:
     New = TypeVar("New")
 
 __all__ = (
+    "AnyArray",
     "AnyMapper",
-    "Array",
+    "AnyObject",
+    "AnyText",
     "AsyncMapper",
     "Condition",
     "Following",
@@ -44,14 +44,12 @@ __all__ = (
     "Mapper",
     "New",
     "NoSteps",
-    "Object",
     "R",
     "Repeated",
     "Source",
     "StepDecorator",
     "StepOptions",
     "T",
-    "Text",
     "WithInput",
     "WithoutInput",
     "WorkflowOptions",
@@ -64,13 +62,13 @@ R_co = TypeVar("R_co", covariant=True)
 
 
 class KeywordContext(Protocol[T_contra, R_co]):
-    """A function of an input whose context is a keyword."""
+    """A function of an input, with the context as a keyword argument."""
 
     def __call__(self, value: T_contra, /, *, context: StepContext) -> R_co:
         """Call the function."""
 
 
-# A function whose input is Any fits both; WithoutInput is tried first.
+# A function whose input is Any matches both, so overloads with WithoutInput come first.
 WithoutInput: TypeAlias = Callable[[StepContext], R] | Callable[[StepContext, StepContext], R]
 WithInput: TypeAlias = (
     Callable[[T], R] | Callable[[T, StepContext], R] | Callable[[StepContext, T], R]
@@ -78,7 +76,7 @@ WithInput: TypeAlias = (
 
 
 class StepDecorator(Protocol):
-    """What ``step(...)`` with arguments returns."""
+    """The decorator that ``step(...)`` with arguments returns."""
 
     @overload
     def __call__(self, function: WithoutInput[Awaitable[R]], /) -> Step[Any, R]: ...
@@ -99,7 +97,7 @@ class StepDecorator(Protocol):
 
 
 class StepOptions(TypedDict, total=False):
-    """What ``as_step`` may change of a step."""
+    """The options of ``as_step`` for every kind of step."""
 
     id: str
     retry: Retry | int | None
@@ -107,11 +105,11 @@ class StepOptions(TypedDict, total=False):
 
 
 class NoSteps:
-    """The output of a workflow that has neither a step nor an input type."""
+    """The output type of a workflow that has neither a step nor an input type."""
 
 
 class WorkflowOptions(TypedDict, total=False):
-    """What ``Workflow(...)`` takes beside its id and input type."""
+    """The arguments of ``Workflow(...)`` other than its id and input type."""
 
     output: Any
     description: str
@@ -121,10 +119,10 @@ class WorkflowOptions(TypedDict, total=False):
     timeout: float | None
 
 
-Following: TypeAlias = Step[T, R] | Workflow[T, R]
+Following: TypeAlias = Step[T, R] | WorkflowDefinition[T, R]
 Repeated: TypeAlias = Following[Any, R] | AgentLike | Callable[..., Any]
 
-# Arities are listed, because pyright infers the parameters of a lambda from them.
+# Pyright infers the parameters of a lambda from a union with one function type for each arity.
 Mapper: TypeAlias = Callable[[Any], R] | Callable[[Any, Any], R] | Callable[[], R]
 AsyncMapper: TypeAlias = Mapper[Awaitable[R]]
 Condition: TypeAlias = Mapper[Any] | KeywordContext[Any, Any]
@@ -141,19 +139,19 @@ class _PydanticModel(Protocol):
 
 
 class _Sequence(Protocol):
-    """A list or tuple, but no text: that contains text only."""
+    """A list or tuple, but not ``str``, whose ``__contains__`` accepts ``str`` only."""
 
     def __contains__(self, item: object, /) -> bool: ...
     def __getitem__(self, index: int, /) -> Any: ...
 
 
-# Values travel as JSON: a step may take another type than the one before it returns, as long as
-# both have the same JSON kind. Whether their fields and items agree is checked at run time.
+# Values are passed as JSON: the input type of a step may differ from the previous output type if
+# both have the same JSON kind. Their fields and items are compared at run time.
 JsonObject: TypeAlias = Mapping[Any, Any] | _Dataclass | msgspec.Struct | _PydanticModel
 JsonArray: TypeAlias = _Sequence | AbstractSet[Any]
 JsonText: TypeAlias = (
     str | bytes | dt.date | dt.time | dt.timedelta | decimal.Decimal | enum.Enum | uuid.UUID
 )
-Object = TypeVar("Object", bound=JsonObject)
-Array = TypeVar("Array", bound=JsonArray)
-Text = TypeVar("Text", bound=JsonText)
+AnyObject = TypeVar("AnyObject", bound=JsonObject)
+AnyArray = TypeVar("AnyArray", bound=JsonArray)
+AnyText = TypeVar("AnyText", bound=JsonText)

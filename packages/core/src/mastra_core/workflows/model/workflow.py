@@ -1,19 +1,27 @@
-"""The description of a workflow: what is executed in which order, and on what."""
+"""A workflow: its nodes in order, and the types of its input, output and state."""
 
 from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import functools
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Generic, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from mastra_core.errors import ConfigError
-from mastra_core.schema import schema_of
-from mastra_core.workflows.model.function import function_of
-from mastra_core.workflows.model.nodes import Branch, ForEach, Loop, Node, Parallel, Single, Sleep
-from mastra_core.workflows.model.retry import Retry, as_retry
-from mastra_core.workflows.model.step import In, Out, Step, check_id
+from mastra_core.workflows.model.definition import (
+    Branch,
+    ForEach,
+    Loop,
+    Node,
+    Parallel,
+    Single,
+    Sleep,
+    Step,
+    WorkflowDefinition,
+    check_id,
+)
+from mastra_core.workflows.model.function import inspect_function
+from mastra_core.workflows.model.type_variables import In, Out
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -27,30 +35,23 @@ __all__ = ("Workflow",)
 
 
 @dataclasses.dataclass(frozen=True)
-class Workflow(Generic[In, Out]):
-    """A workflow; every method gives a new one, so a common beginning can be shared.
+class Workflow(WorkflowDefinition[In, Out]):
+    """A workflow. Each method returns a new workflow, so several can share a common beginning.
 
-    Wherever a step goes, a typed function, an agent, a tool or another workflow goes too.
+    A parameter for a step also accepts a typed function, an agent, a tool or another workflow.
 
-    :param id: what a caller addresses it by, beside its registration key.
-    :param input: type of the input; the first step's where not given.
-    :param output: type of the result; the last step's where not given.
-    :param state: type of the state that its steps share; any mapping where not given.
-    :param retry: when a step that failed is tried again, unless the step has its own policy.
-    :param timeout: seconds from start to end, time spent waiting for a person included.
-    :raises ConfigError: for an id, policy or timeout that makes no sense.
+    :param id: the id; callers can also use the registration key.
+    :param input: the type of the input; that of the first step by default.
+    :param output: the type of the result; that of the last step by default.
+    :param description: the description.
+    :param nodes: the nodes; the methods append them.
+    :param state: the type of the state that the steps share; any mapping by default.
+    :param retry: the retry policy, or the number of retries, for steps without their own.
+    :param timeout: the maximum seconds from start to end, with the time while it is suspended.
+    :raises ConfigError: for an invalid retry policy or timeout.
     """
 
-    id: str
-    input: Any = None
-    output: Any = None
-    description: str = ""
-    nodes: tuple[Node, ...] = ()
-    state: Any = None
-    retry: Retry | int | None = None
-    timeout: float | None = None
-
-    if TYPE_CHECKING:  # the first step decides on the types, where no input type is given
+    if TYPE_CHECKING:  # without an input type, the first step determines the types
 
         @overload
         def __init__(
@@ -66,14 +67,7 @@ class Workflow(Generic[In, Out]):
         ) -> None: ...
         def __init__(self, *args: Any, **kwargs: Any) -> None: ...
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "retry", as_retry(self.retry))
-        if self.timeout is not None and not self.timeout > 0:
-            raise ConfigError(
-                f"Workflow {self.id!r} has a timeout of {self.timeout!r}.", "Use seconds above 0."
-            )
-
-    if TYPE_CHECKING:  # the last overloads compare no more than the kinds of JSON values
+    if TYPE_CHECKING:  # the last overloads compare only the kinds of JSON values
 
         @overload
         def then(self, next_: AgentLike, /) -> Workflow[In, Text]: ...
@@ -91,53 +85,77 @@ class Workflow(Generic[In, Out]):
         def then(self, next_: typed.Following[None, New], /) -> Workflow[In, New]: ...
         @overload
         def then(
-            self: Workflow[In, typed.JsonObject], next_: typed.Following[typed.Object, New], /
+            self: Workflow[In, typed.JsonObject], next_: typed.Following[typed.AnyObject, New], /
         ) -> Workflow[In, New]: ...
         @overload
         def then(
-            self: Workflow[In, typed.JsonArray], next_: typed.Following[typed.Array, New], /
+            self: Workflow[In, typed.JsonArray], next_: typed.Following[typed.AnyArray, New], /
         ) -> Workflow[In, New]: ...
         @overload
         def then(
-            self: Workflow[In, typed.JsonText], next_: typed.Following[typed.Text, New], /
+            self: Workflow[In, typed.JsonText], next_: typed.Following[typed.AnyText, New], /
         ) -> Workflow[In, New]: ...
 
     def then(self, next_: Any, /) -> Workflow[Any, Any]:
-        """Execute a step on the output of what went before."""
-        return self._with(Single(_as_step(next_)))
+        """Append a step that is executed on the previous output.
+
+        :param next_: the step.
+        """
+        return self._append_node(Single(_as_step(next_)))
 
     def parallel(self, *steps: Any) -> Workflow[In, dict[str, Any]]:
-        """Execute steps side by side; takes them one by one or as a list."""
-        return self._with(Parallel(tuple(map(_as_step, _flat(steps)))))
+        """Append steps that are executed concurrently on the previous output.
+
+        The output maps the id of each step to its output.
+
+        :param steps: the steps, or one list of them.
+        """
+        return self._append_node(Parallel(tuple(map(_as_step, _flatten(steps)))))
 
     def branch(self, *branches: tuple[Condition, Any] | list[Any]) -> Workflow[In, dict[str, Any]]:
-        """Execute each step whose condition holds: ``(condition, step)`` pairs.
+        """Append steps of which those with a true condition are executed concurrently.
 
-        A condition is a function, sync or async, of the output of what went before, of a
-        ``StepContext``, or of both; where its parameter has a type, it gets an instance of it.
+        A condition is a function, sync or async, of the previous output, of a ``StepContext``, or
+        of both. If its parameter has a type, the function gets an instance of that type. The
+        output maps the id of each executed step to its output.
+
+        :param branches: ``(condition, step)`` pairs, or one list of them.
         """
-        pairs = _flat(branches)
+        pairs = _flatten(branches)
         if any(not isinstance(pair, tuple | list) or len(pair) != 2 for pair in pairs):  # noqa: PLR2004  # a pair
             raise ConfigError(
-                f"A branch of workflow {self.id!r} is not a pair.", "Write (condition, step)."
+                f"A branch of workflow {self.id!r} is not a pair.", "Pass (condition, step)."
             )
         conditions, steps = zip(*pairs, strict=True) if pairs else ((), ())
-        return self._with(Branch(tuple(map(function_of, conditions)), tuple(map(_as_step, steps))))
+        return self._append_node(
+            Branch(tuple(map(inspect_function, conditions)), tuple(map(_as_step, steps)))
+        )
 
     def foreach(self, each: Repeated[New], /, *, concurrency: int = 1) -> Workflow[In, list[New]]:
-        """Execute a step for each item of the list that came before; gives the list of outputs.
+        """Append a step that is executed for each item of the previous output, a list.
 
-        :param concurrency: how many items at a time.
+        The output is the list of outputs.
+
+        :param each: the step.
+        :param concurrency: the maximum number of items at a time.
         """
-        return self._with(ForEach(_as_step(each), concurrency))
+        return self._append_node(ForEach(_as_step(each), concurrency))
 
     def dowhile(self, body: Repeated[New], condition: Condition, /) -> Workflow[In, New]:
-        """Execute a step, and again on its own output while the condition holds for that."""
-        return self._with(Loop(_as_step(body), function_of(condition), until=False))
+        """Append a step that is repeated on its own output while a condition is true.
+
+        :param body: the step; it is executed at least once.
+        :param condition: a function of the output of the step; see ``branch``.
+        """
+        return self._append_node(Loop(_as_step(body), inspect_function(condition), until=False))
 
     def dountil(self, body: Repeated[New], condition: Condition, /) -> Workflow[In, New]:
-        """Execute a step, and again on its own output until the condition holds for that."""
-        return self._with(Loop(_as_step(body), function_of(condition), until=True))
+        """Append a step that is repeated on its own output until a condition is true.
+
+        :param body: the step; it is executed at least once.
+        :param condition: a function of the output of the step; see ``branch``.
+        """
+        return self._append_node(Loop(_as_step(body), inspect_function(condition), until=True))
 
     if TYPE_CHECKING:
 
@@ -153,127 +171,97 @@ class Workflow(Generic[In, Out]):
         def map(self, mapping: typed.AnyMapper, /, *, id: str = "") -> Workflow[In, Any]: ...
 
     def map(self, mapping: typed.AnyMapper, /, *, id: str = "") -> Workflow[In, Any]:
-        """Make the next input: by a function of the output before, or field by field.
+        """Append a mapping of the previous output and other values.
 
-        :param mapping: a function as for ``branch``; or for each field a step (its output), a
-            function, or one of ``{"step": step, "path": "a.b"}``, ``{"input": "a.b"}`` (what the
-            workflow was started with), ``{"state": "a"}``, ``{"request_context": "a"}``,
-            ``{"value": 1}``.
-        :param id: its name; ``mapping_1``, ``mapping_2``, ... by default.
+        :param mapping: a function, see ``branch``; or for each field a step (for its output), a
+            function, or one of ``{"step": step, "path": "a.b"}``, ``{"input": "a.b"}`` (the input
+            of the workflow), ``{"state": "a"}``, ``{"request_context": "a"}``, ``{"value": 1}``.
+        :param id: the id; ``mapping_1``, ``mapping_2``, ... by default.
         """
-        from mastra_core.workflows.model.mapping import mapping_step
+        from mastra_core.workflows.model.mapping import create_mapping_step
 
-        return self._with(Single(mapping_step(mapping, id or self._next("mapping"))))
+        return self._append_node(
+            Single(create_mapping_step(mapping, id or self._create_id("mapping")))
+        )
 
     def sleep(self, duration: float | Condition, /, *, id: str = "") -> Workflow[In, Out]:
-        """Wait for some seconds, or as many as a function says; the output goes on as it is."""
-        name = id or self._next("sleep")
+        """Append a wait for some seconds; the previous output is passed on.
+
+        :param duration: the seconds, or a function that returns them; see ``branch``.
+        :param id: the id; ``sleep_1``, ``sleep_2``, ... by default.
+        """
+        name = id or self._create_id("sleep")
         if callable(duration):
-            return self._with(Sleep(name, asks=function_of(duration)))
-        return self._with(Sleep(name, duration=duration))
+            return self._append_node(Sleep(name, function=inspect_function(duration)))
+        return self._append_node(Sleep(name, duration=duration))
 
     def sleep_until(self, moment: dt.datetime | Condition, /, *, id: str = "") -> Workflow[In, Out]:
-        """Wait until a moment with a time zone, or the one that a function says."""
-        name = id or self._next("sleep")
-        if callable(moment):
-            return self._with(Sleep(name, asks=function_of(moment), until=True))
-        return self._with(Sleep(name, moment=moment, until=True))
+        """Append a wait until a moment; the previous output is passed on.
 
-    def steps(self) -> Iterator[Step[Any, Any]]:
-        """Every step, in order of description; those of nested workflows left out."""
-        for node in self.nodes:
-            yield from node.steps
-
-    def step(self, id: str) -> Step[Any, Any]:
-        """The step of that id.
-
-        :raises KeyError: when there is none.
+        :param moment: a datetime with a time zone, or a function that returns one; see ``branch``.
+        :param id: the id; ``sleep_1``, ``sleep_2``, ... by default.
         """
-        for item in self.steps():
-            if item.id == id:
-                return item
-        raise KeyError(id)
-
-    @functools.cached_property
-    def input_type(self) -> Any:
-        """The type an input must fit."""
-        from mastra_core.workflows.model.type_flow import accepted
-
-        return accepted(self) if self.input is None else self.input
-
-    @functools.cached_property
-    def output_type(self) -> Any:
-        """The type of the result."""
-        from mastra_core.workflows.model.type_flow import produced
-
-        return produced(self) if self.output is None else self.output
-
-    @property
-    def input_schema(self) -> dict[str, Any] | None:
-        """JSON Schema of the input, where one is known."""
-        return _schema(self.input_type)
-
-    @property
-    def output_schema(self) -> dict[str, Any] | None:
-        """JSON Schema of the result, where one is known."""
-        return _schema(self.output_type)
-
-    @property
-    def state_schema(self) -> dict[str, Any] | None:
-        """JSON Schema of the shared state, where one is known."""
-        return _schema(Any if self.state is None else self.state)
+        name = id or self._create_id("sleep")
+        if callable(moment):
+            return self._append_node(Sleep(name, function=inspect_function(moment), until=True))
+        return self._append_node(Sleep(name, moment=moment, until=True))
 
     def check(self) -> None:
-        """Whether the last step can give what ``output`` says; done when it is registered.
+        """Check that the output of the last step can be the declared ``output``.
 
-        :raises ConfigError: naming both.
+        ``Mastra`` calls this when the workflow is registered.
+
+        :raises ConfigError: when the types are incompatible; the message names both.
         """
         from mastra_core.workflows.model.type_flow import check_result
 
         check_result(self)
 
-    def graph(self) -> list[dict[str, Any]]:
-        """The order of the steps as JSON builtins, in the words of the original."""
+    def build_graph(self) -> list[dict[str, Any]]:
+        """Return the graph of the nodes as JSON builtins, in the format of Mastra's HTTP API."""
         from mastra_core.workflows.render.graph import build_graph
 
         return build_graph(self)
 
     def draw(self, form: Literal["mermaid", "svg"] = "mermaid") -> str:
-        """The order of the steps as a Mermaid flowchart or an SVG picture."""
+        """Render the workflow as a diagram.
+
+        :param form: ``mermaid`` for a Mermaid flowchart, ``svg`` for an SVG picture.
+        """
         if form == "svg":
             from mastra_core.workflows.render.svg import render_svg as render
         else:
             from mastra_core.workflows.render.mermaid import render_mermaid as render
         return render(self)
 
-    def _with(self, node: Node) -> Workflow[In, Any]:
+    def _append_node(self, node: Node) -> Workflow[In, Any]:
         from mastra_core.workflows.model.type_flow import check_next
 
         if not node.steps and not isinstance(node, Sleep):
-            raise ConfigError(f"Workflow {self.id!r} has an empty group.", "Give it a step.")
-        seen = {*_names(self.nodes)}
-        for name in _names((node,)):
+            raise ConfigError(f"A group of workflow {self.id!r} has no steps.", "Add a step to it.")
+        seen = {*_iter_ids(self.nodes)}
+        for name in _iter_ids((node,)):
             check_id("step", name)
             if name in seen:
                 raise ConfigError(
-                    f"Workflow {self.id!r} has two steps called {name!r}.",
-                    "Give one another id: as_step(it, id='...').",
+                    f"The workflow {self.id!r} has two steps with the id {name!r}.",
+                    "Set another id for one of them: as_step(step, id='...').",
                 )
             seen.add(name)
         check_next(self, node)
         return dataclasses.replace(self, nodes=(*self.nodes, node))
 
-    def _next(self, what: str) -> str:
-        taken = {*_names(self.nodes)}
+    def _create_id(self, what: str) -> str:
+        taken = {*_iter_ids(self.nodes)}
         number = 1 + sum(name.startswith(f"{what}_") for name in taken)
         while f"{what}_{number}" in taken:
             number += 1
         return f"{what}_{number}"
 
 
-def _names(nodes: tuple[Node, ...]) -> Iterator[str]:
+def _iter_ids(nodes: tuple[Node, ...]) -> Iterator[str]:
     for node in nodes:
-        yield from (item.id for item in node.steps)
+        yield from (step.id for step in node.steps)
         if isinstance(node, Sleep):
             yield node.id
 
@@ -281,14 +269,10 @@ def _names(nodes: tuple[Node, ...]) -> Iterator[str]:
 def _as_step(value: Any) -> Step[Any, Any]:
     if isinstance(value, Step):
         return value
-    from mastra_core.workflows.model.coerce_step import as_step  # it knows workflows too
+    from mastra_core.workflows.model.coerce_step import as_step  # it loads agents and tools
 
     return as_step(value)
 
 
-def _flat(items: tuple[Any, ...]) -> tuple[Any, ...]:
+def _flatten(items: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(items[0]) if len(items) == 1 and isinstance(items[0], list) else items
-
-
-def _schema(type_: Any) -> dict[str, Any] | None:
-    return (None if type_ is Any else schema_of(type_)) or None
