@@ -8,7 +8,7 @@ from tests.laws.sources import all_sources, module_name, tree
 
 # A participle that stands alone says what happened to something, and not what a function does.
 PARTICIPLE = re.compile(
-    r"([a-z]+ed|told|said|made|found|shown|given|kept|known|begun|held|sent|seen|grown|left|lost|"
+    r"([a-z]{2,}ed|told|said|made|found|shown|given|kept|known|begun|held|sent|seen|grown|left|lost|"
     r"gone|chosen|drawn|written|built|taken|brought|put_together|wanted|meant|cut|done)"
 )
 # Nouns, verbs and terms that end like a participle.
