@@ -37,7 +37,7 @@ async def main():
     for workflow in (Workflow("fine").then(one), Workflow("flow").then(one).then(two)):
         run = await engine.create(workflow)
         await engine.start(run, 1)
-        await run.settled()
+        await run.wait()
 
 with start_span("request", {"a": "b"}):
     asyncio.run(main())

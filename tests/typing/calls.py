@@ -5,9 +5,8 @@ The ignores say which error is expected: a checker reports those that are not ne
 
 from __future__ import annotations
 
-from chains import agent, ask, double, find
-
 from mastra_core import Mastra, StepContext, Telemetry, create_logger
+from tests.typing.chains import agent, ask, double, find
 
 
 async def tools() -> None:

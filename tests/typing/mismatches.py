@@ -8,7 +8,8 @@ The ignores say which error is expected: a checker reports those that are not ne
 
 from __future__ import annotations
 
-from chains import (
+from mastra_core import StepContext, Workflow, as_step, step
+from tests.typing.chains import (
     double,
     find,
     forget,
@@ -22,8 +23,6 @@ from chains import (
     real,
     text,
 )
-
-from mastra_core import StepContext, Workflow, as_step, step
 
 INNER = Workflow("inner").then(text)
 

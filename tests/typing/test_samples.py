@@ -8,14 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-import chains
-import mismatches
 import pytest
 
 from mastra_core import MemoryEngine
 from mastra_core.agents import AgentInput
 from mastra_core.agents.options import RunOptions
 from mastra_core.errors import ConfigError
+from tests.typing import chains, mismatches
 
 HERE = Path(__file__).parent
 SAMPLES = ["application.py", "calls.py", "chains.py", "mismatches.py"]

@@ -34,7 +34,7 @@ class ArchivePart:
 
     :param name: path under which Vercel stores the part.
     :param file: file with the content of the part.
-    :param sha: SHA-1 of the content, in hexadecimal digits, by which Vercel identifies it.
+    :param sha1: SHA-1 of the content, in hexadecimal digits, by which Vercel identifies it.
     :param size: size in bytes.
     """
 

@@ -26,7 +26,7 @@ from packaging.utils import canonicalize_name
 from mastra_core.errors import BuildError
 from mastra_core.pipeline.file_tree import hash_file
 from mastra_deployer.bundler.uv import run_uv
-from mastra_deployer.files.checksummed import read_checksummed_json, write_checksummed_json
+from mastra_deployer.files.checksummed_json import read_checksummed_json, write_checksummed_json
 from mastra_deployer.files.directories import (
     convert_cache_errors,
     get_cache_directory,

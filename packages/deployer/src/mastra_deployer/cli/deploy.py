@@ -17,7 +17,7 @@ from mastra_deployer.cli.plan import answer_plan
 from mastra_deployer.cli.terminal import Terminal
 from mastra_deployer.pipeline.app_variables import select_app_variables
 from mastra_deployer.pipeline.deploy import DeployOptions, DeployOutcome, deploy_bundle
-from mastra_deployer.pipeline.history import find_last_deployment
+from mastra_deployer.pipeline.deployment_history import find_last_deployment
 from mastra_deployer.pipeline.session import Session
 from mastra_deployer.project.git import read_git_state
 from mastra_deployer.project.settings import remove_secrets

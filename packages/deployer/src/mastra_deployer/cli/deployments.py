@@ -7,7 +7,7 @@ import click
 from mastra_deployer.cli.deployment import format_row, to_json
 from mastra_deployer.cli.options import Options, target_options
 from mastra_deployer.cli.terminal import Terminal
-from mastra_deployer.pipeline.history import list_known_deployments
+from mastra_deployer.pipeline.deployment_history import list_known_deployments
 
 __all__ = ("deployments",)
 

@@ -11,7 +11,7 @@ from mastra_deployer.bundler.verify.boot import check_entry
 from mastra_deployer.dev.app_error import Problem, explain, problem_from_exit
 from mastra_deployer.dev.console import Screen
 from mastra_deployer.dev.options import DevOptions, read_entry_source
-from mastra_deployer.dev.runtime import SERVER_MODULES, install_runtime
+from mastra_deployer.dev.server_packages import SERVER_MODULES, install_runtime
 from mastra_deployer.dev.version import Launch, Report, Version, read_mtimes
 from mastra_deployer.project.discovery import find_module_file
 

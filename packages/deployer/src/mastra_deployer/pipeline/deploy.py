@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 from mastra_core.errors import DeploymentFailed, MastraError
 from mastra_core.pipeline import Bundle, Deployment, DeployRequest, Report
+from mastra_deployer.pipeline.deployment_history import find_last_deployment, record_deployment
 from mastra_deployer.pipeline.fingerprint import compute_deploy_fingerprint
-from mastra_deployer.pipeline.history import find_last_deployment, record_deployment
 from mastra_deployer.pipeline.session import Session
 from mastra_deployer.pipeline.smoke_test import SmokeResult, choose_smoke_path, run_smoke_test
 

@@ -20,7 +20,7 @@ class ApiKeys:
 
     :param keys: each key by the name of its owner: a ``Secret``, a string, or ``sha256:`` and the
         hex digest of the key, which may be stored in the code.
-    :param confined: restrict each key to the memory of the resource that has the key's name.
+    :param restrict_memory: restrict each key to the memory of the resource that has the key's name.
     :raises ConfigError: for an empty mapping, or an invalid digest.
     """
 

@@ -70,7 +70,7 @@ class TraceStore:
         """Record data of a span that is not among its attributes.
 
         :param span: the span.
-        :param facts: the data.
+        :param attributes: the data.
         """
         self._update(span.get_span_context(), lambda record: record.add_facts(attributes))
 

@@ -15,7 +15,7 @@ import msgspec
 
 from mastra_core.pipeline import MANIFEST, BundleManifest, Problem, Project
 from mastra_core.pipeline.file_tree import iter_files
-from mastra_deployer.files.checksummed import read_checksummed_json, write_checksummed_json
+from mastra_deployer.files.checksummed_json import read_checksummed_json, write_checksummed_json
 from mastra_deployer.files.directories import ensure_local_directory
 
 __all__ = (

@@ -9,7 +9,7 @@ import msgspec
 from mastra_core.pipeline import BundleManifest, Platform, Project
 from mastra_deployer.bundler.sources.app_sources import AppSources
 from mastra_deployer.bundler.vendor.vendor import VendoredDependencies
-from mastra_deployer.files.checksummed import read_checksummed_json, write_checksummed_json
+from mastra_deployer.files.checksummed_json import read_checksummed_json, write_checksummed_json
 from mastra_deployer.files.directories import ensure_local_directory
 
 __all__ = ("Inventory", "InventoryEntry", "read_inventory", "write_inventory")

@@ -25,7 +25,7 @@ from mastra_deployer.bundler.vendor.wheel_store import (
     read_stored_wheel,
     store_wheels,
 )
-from mastra_deployer.files.checksummed import read_checksummed_json, write_checksummed_json
+from mastra_deployer.files.checksummed_json import read_checksummed_json, write_checksummed_json
 from mastra_deployer.files.directories import convert_cache_errors, get_cache_directory
 from mastra_deployer.files.temporary import (
     discard_directory,

@@ -22,7 +22,7 @@ from mastra_deployer.bundler.own_wheels import format_record
 from mastra_deployer.bundler.vendor.bytecode import FinishedFile, finish_files
 from mastra_deployer.bundler.vendor.distributions import Distribution, read_record
 from mastra_deployer.bundler.vendor.prune import get_drop_reason
-from mastra_deployer.files.checksummed import read_checksummed_json, write_checksummed_json
+from mastra_deployer.files.checksummed_json import read_checksummed_json, write_checksummed_json
 from mastra_deployer.files.directories import get_cache_directory, publish_directory
 from mastra_deployer.files.temporary import discard_directory, temporary_directory
 from mastra_deployer.project.interpreters import Interpreter

@@ -25,7 +25,7 @@ class _KindGroup(click.Group):
         return sorted(_KINDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        module = import_module(f"mastra_deployer.cli.new_{cmd_name}")
+        module = import_module(f"mastra_deployer.cli.new.new_{cmd_name}")
         return getattr(module, f"new_{cmd_name}")  # type: ignore[no-any-return]  # one command a file, of its name
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

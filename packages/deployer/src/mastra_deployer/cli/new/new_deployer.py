@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from mastra_core.errors import ConfigError
-from mastra_deployer.cli.new_app import require_empty
+from mastra_deployer.cli.new.new_app import require_empty
 from mastra_deployer.cli.options import VERBOSE
 from mastra_deployer.cli.terminal import Terminal
 from mastra_deployer.scaffold.render import get_compatible_range, render_template, write_files
