@@ -182,17 +182,17 @@ class Harness:
                 return error
         return None
 
-    def call(self, verb: str, *arguments: Any, token: str | None = None, **options: Any) -> Any:
+    def call(self, method: str, *arguments: Any, token: str | None = None, **options: Any) -> Any:
         """Call a hook that takes settings and credentials: ``call("promote", id, recorder)``.
 
-        :param verb: the hook's name without ``mastra_``.
+        :param method: name of the method of ``HookCaller`` that calls the hook.
         :param arguments: those after settings and credentials.
         :param token: replaces the platform's token; empty for no token.
-        :param options: keyword arguments of the hook.
+        :param options: keyword arguments of the method.
         """
         access = self.build_access(token)
         with self.observe_call():
-            return self.record_result(getattr(self.caller, verb)(access, *arguments, **options))
+            return self.record_result(getattr(self.caller, method)(access, *arguments, **options))
 
     def record_result(self, result: T) -> T:
         """Record a result as output, and return it.
