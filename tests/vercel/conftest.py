@@ -10,13 +10,13 @@ from tests.vercel.fake import FakeVercel
 
 
 @pytest.fixture
-def vercel(tmp_path, python_of):
+def vercel(tmp_path, find_python):
     """The platform; functions are started at their first request."""
     stack = contextlib.ExitStack()
 
     def start_function(function, environment):
         version = json.loads((function / ".vc-config.json").read_text())["runtime"]
-        python = python_of(version.removeprefix("python"))
+        python = find_python(version.removeprefix("python"))
         return stack.enter_context(
             FunctionRuntime(function, python, environment, lambda _: None)
         ).port

@@ -123,8 +123,8 @@ class Instance:
 
 
 @pytest.fixture(scope="module", params=["3.12", "3.13"])
-def function(request, tmp_path_factory, mastra, python_of):
-    python = python_of(request.param)
+def function(request, tmp_path_factory, mastra, find_python):
+    python = find_python(request.param)
     directory = tmp_path_factory.mktemp("vercel")
     root = write_project(directory / "app", {INDEX: APP})
     options = ("-s", "project_name=shop", "--python", request.param)
@@ -202,14 +202,14 @@ def test_startup_is_reported(instance):
     assert message["payload"]["userInitDuration"] > 0
 
 
-def test_lifespan_of_another_framework_runs(tmp_path, mastra, python_of):
+def test_lifespan_of_another_framework_runs(tmp_path, mastra, find_python):
     root = write_project(tmp_path / "app", {"main.py": LIFESPAN}, dependencies=("starlette",))
     options = ("--app", "main:app", "-s", "project_name=site", "--python", "3.12")
     mastra("bundle", "vercel", *options, "-o", tmp_path / "out", cwd=root).ok()
     function, messages = unpack_function(tmp_path / "out", tmp_path), []
     vendor_names = {path.name for path in (function / "vendor").iterdir()}
     assert "mastra_core" not in vendor_names and "vercel_runtime" in vendor_names
-    with FunctionRuntime(function, python_of("3.12"), {}, messages.append) as runtime:
+    with FunctionRuntime(function, find_python("3.12"), {}, messages.append) as runtime:
         response = httpx.get(f"http://127.0.0.1:{runtime.port}/a/b", trust_env=False)
         assert response.text == "started"
     assert any("stopped" in item["payload"].get("message", "") for item in messages)

@@ -40,8 +40,8 @@ def bundled_project(tmp_path_factory, mastra):
 
 
 @pytest.fixture
-def preview_client(bundled_project, python_of):
-    python_of("3.12")
+def preview_client(bundled_project, find_python):
+    find_python("3.12")
     command = [str(Path(sys.executable).with_name("mastra")), "preview", "vercel", "--port", "0"]
     command += ["--prebuilt", str(bundled_project.parent / "out"), "-s", "project_name=site"]
     process = subprocess.Popen(
