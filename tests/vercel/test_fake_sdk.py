@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.node import binary
+from tests.node import find_node
 from tests.vercel import fake
 from tests.vercel.fake import contract
 from tests.vercel.fake.contract.npm import get_sdk_directory
@@ -26,7 +26,13 @@ def vercel(tmp_path):
 
 def test_official_client_runs_the_whole_flow(vercel):
     script = Path(contract.__file__).with_name("sdk_flow.mjs")
-    command = [binary(), str(script), str(get_sdk_directory()), vercel.fake.url, vercel.fake.token]
+    command = [
+        find_node(),
+        str(script),
+        str(get_sdk_directory()),
+        vercel.fake.url,
+        vercel.fake.token,
+    ]
     process = subprocess.run(command, capture_output=True, text=True, check=False)
     assert process.returncode == 0, process.stderr
     assert json.loads(process.stdout) == {

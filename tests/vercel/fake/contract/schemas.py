@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from tests.node import binary
+from tests.node import find_node
 from tests.vercel.fake.contract.npm import get_sdk_directory
 from tests.vercel.fake.transport.api import RecordedRequest
 
@@ -33,7 +33,7 @@ def find_violations(
     ]
     script = Path(__file__).with_name("contract.mjs")
     process = subprocess.run(
-        [binary(), str(script), str(get_sdk_directory())],
+        [find_node(), str(script), str(get_sdk_directory())],
         input=json.dumps(exchanges),
         capture_output=True,
         text=True,
