@@ -721,9 +721,9 @@ def test_application_without_a_memory():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"memory": 3}, "The memory is 3"),
+        ({"memory": 3}, "3 is not a memory"),
         ({"memory": {"last": 3}}, "last"),
-        ({"memory": {"last_messages": -1}}, "last_messages is -1"),
+        ({"memory": {"last_messages": -1}}, "last_messages=-1 is not a number"),
         ({"memory": {"scope": "user"}}, "scope 'user' does not exist"),
         ({"memory": {"working_memory": " "}}, "template of working memory is empty"),
         ({"memory": {"working_memory": int}}, "is not an object"),

@@ -168,4 +168,4 @@ def _as_logger(value: logging.Logger | bool | None) -> logging.Logger:
         return create_logger()
     if value is False:
         return create_logger(level="silent")
-    raise ConfigError(f"The logger is {value!r}.", "Pass create_logger(name=..., level=...).")
+    raise ConfigError(f"{value!r} is not a logger.", "Pass create_logger(name=..., level=...).")

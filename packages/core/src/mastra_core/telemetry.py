@@ -239,9 +239,7 @@ def _check_type(what: str, setting: Any, allowed: tuple[str, ...]) -> None:
 def _parse_probability(sampling: Mapping[str, Any]) -> float:
     value = sampling.get("probability", 1)
     if not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise ConfigError(
-            f"The telemetry sampling probability is {value!r}.", "Use a number from 0 to 1."
-        )
+        raise ConfigError(f"{value!r} is not a sampling probability.", "Use a number from 0 to 1.")
     return float(value)
 
 

@@ -233,7 +233,7 @@ def tool(
     """
     if not isinstance(requires_approval, bool) and not callable(requires_approval):
         raise ConfigError(
-            f"The argument requires_approval is {requires_approval!r}.",
+            f"requires_approval={requires_approval!r} is neither a bool nor a function.",
             "Pass True, False or a function of the tool's parameters.",
         )
 

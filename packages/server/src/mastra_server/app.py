@@ -42,7 +42,7 @@ from mastra_server.middleware.metrics import Metrics
 from mastra_server.middleware.rate_limit import RateLimiter
 from mastra_server.middleware.request_id import RequestId
 from mastra_server.middleware.request_spans import RequestSpans
-from mastra_server.middleware.user import wrap_user_middleware
+from mastra_server.middleware.user_middleware import wrap_user_middleware
 from mastra_server.observability import logs as log_routes
 from mastra_server.observability.log_buffer import LogBuffer
 from mastra_server.openai import routes as openai_routes

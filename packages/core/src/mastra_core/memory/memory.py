@@ -54,7 +54,8 @@ class Memory:
     ) -> None:
         if last_messages < 0:
             raise ConfigError(
-                f"The setting last_messages is {last_messages!r}.", "Use a number of 0 or more."
+                f"last_messages={last_messages!r} is not a number of messages.",
+                "Use a number of 0 or more.",
             )
         if scope not in ("thread", "resource"):
             raise ConfigError(
@@ -304,7 +305,7 @@ def as_memory(value: Memory | Mapping[str, Any]) -> Memory:
     if isinstance(value, Memory):
         return value
     if not isinstance(value, Mapping):
-        raise ConfigError(f"The memory is {value!r}.", "Pass Memory(last_messages=10).")
+        raise ConfigError(f"{value!r} is not a memory.", "Pass Memory(last_messages=10).")
     try:
         return Memory(**value)
     except TypeError as error:

@@ -84,7 +84,7 @@ class App:
         return report["ok"] and report["registry"]["kind"] in ("mastra", "asgi")
 
     def import_app(self, order):
-        found = self.source.look(order["module"], order["attribute"])
+        found = self.source.inspect_entry(order["module"], order["attribute"])
         if found["kind"] not in ("mastra", "asgi"):
             return found
         import uvicorn  # noqa: F401  # a missing uvicorn must be reported now
@@ -96,7 +96,7 @@ class App:
         if found["kind"] == "mastra":
             # This is the project's mastra_server, not that of the mastra command.
             target = importlib.import_module("mastra_server").create_app(target)
-        elif not self.source.takes(target, 3):
+        elif not self.source.accepts_arguments(target, 3):
             target = wrap_asgi2(target)
         self.middleware = self.middleware_module.DevMiddleware(target, quiet=self.orders["quiet"])
         return found

@@ -59,7 +59,10 @@ def _get_registry() -> str:
     address = urlsplit(registry)
     is_local = address.scheme == "http" and is_loopback(address.hostname)
     if address.scheme != "https" and not is_local:
-        raise ConfigError(f"NPM_CONFIG_REGISTRY is {registry!r}.", "Set it to an https:// address.")
+        raise ConfigError(
+            f"NPM_CONFIG_REGISTRY is {registry!r}, which is not an https:// address.",
+            "Set it to an https:// address.",
+        )
     return registry
 
 

@@ -61,7 +61,7 @@ def _parse_server(url: str) -> dict[str, str]:
 
 def _validate_prefix(prefix: str) -> str:
     if not _PREFIX.fullmatch(prefix):
-        raise ConfigError(f"--api-prefix is {prefix!r}.", "Write it like /api.")
+        raise ConfigError(f"--api-prefix {prefix!r} is not a path.", "Write it like /api.")
     return prefix
 
 

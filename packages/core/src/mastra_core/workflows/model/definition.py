@@ -167,7 +167,7 @@ class ForEach(Single):
     def __post_init__(self) -> None:
         if not _is_number(self.concurrency, int, least=1):
             raise ConfigError(
-                f"The concurrency of a foreach is {self.concurrency!r}.",
+                f"concurrency={self.concurrency!r} is not a number of items.",
                 "Use an integer from 1 up.",
             )
 

@@ -26,7 +26,7 @@ def create_mapping_step(mapping: Callable[..., Any] | Mapping[str, Any], id: str
     if not isinstance(mapping, Mapping):
         if not callable(mapping):
             raise ConfigError(
-                f"The mapping {id!r} is {mapping!r}.", "Pass a function or a mapping of fields."
+                f"{mapping!r} is not a mapping.", "Pass a function or a mapping of fields."
             )
         function = inspect_function(mapping)
         return _create_step(id, function.call, function.input, function.output, function.name)
@@ -68,7 +68,8 @@ def _build_source(field: str, source: Any) -> _Source:
     if isinstance(source, Mapping):
         return _parse_source(field, source)
     raise ConfigError(
-        f"The source of {field!r} is {source!r}.", "Pass a step, a function or a mapping."
+        f"{source!r} is not a source for the field {field!r}.",
+        "Pass a step, a function or a mapping.",
     )
 
 
@@ -85,7 +86,7 @@ def _parse_source(field: str, source: Mapping[str, Any]) -> _Source:
         case {"value": value, **rest} if not rest:
             return _create_reader(lambda *_: value, "")
     raise ConfigError(
-        f"The source of {field!r} is {dict(source)!r}.",
+        f"{dict(source)!r} is not a source for the field {field!r}.",
         'Write {"step": step, "path": "a.b"}, {"input": "a"}, {"state": "a"}, '
         '{"request_context": "a"} or {"value": 1}.',
     )

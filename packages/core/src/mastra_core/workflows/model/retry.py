@@ -51,4 +51,6 @@ def as_retry(value: object) -> Retry | None:
         return value
     if isinstance(value, int) and not isinstance(value, bool):
         return Retry(count=value)
-    raise ConfigError(f"retry is {value!r}.", "Pass a count or Retry(count=3, delay=0.5).")
+    raise ConfigError(
+        f"retry={value!r} is not a retry policy.", "Pass a count or Retry(count=3, delay=0.5)."
+    )
