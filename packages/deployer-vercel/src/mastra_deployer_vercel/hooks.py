@@ -152,16 +152,9 @@ def mastra_deployments(
     :param limit: how many deployments to return at most.
     :returns: the deployments; empty while there is no project.
     """
-    from mastra_deployer_vercel.api import open_api
-    from mastra_deployer_vercel.resources.deployments import iter_deployments, to_deployment
-    from mastra_deployer_vercel.resources.project import find_project
+    from mastra_deployer_vercel.manage.deployments import list_deployments
 
-    with open_api(settings, credentials) as client:
-        project = find_project(client, settings)
-        if project is None:
-            return []
-        items = iter_deployments(client, project["id"], limit)
-        return [to_deployment(item, project, settings) for item in items]
+    return list_deployments(settings, credentials, limit)
 
 
 @hookimpl
@@ -281,11 +274,9 @@ def mastra_destroy(settings: VercelDeployer, credentials: Mapping[str, Secret]) 
     :param credentials: values of the credentials that are set.
     :returns: whether there was a project.
     """
-    from mastra_deployer_vercel.api import build_project_path, open_api
+    from mastra_deployer_vercel.manage.deployments import destroy
 
-    with open_api(settings, credentials) as client:
-        response = client.delete(build_project_path(settings), extensions={"mastra_accept": (404,)})
-        return response.is_success
+    return destroy(settings, credentials)
 
 
 @hookimpl
