@@ -64,7 +64,6 @@ def mastra_check(build: Build, settings: OciDeployer) -> Iterable[Problem]:
 
     :param build: the build that is about to be bundled.
     :param settings: settings of the deployer.
-    :returns: the problems found.
     """
     from mastra_deployer_oci.bundle.checks import check_build
 
@@ -79,7 +78,6 @@ def mastra_bundle(build: Build, directory: Path, settings: OciDeployer, report: 
     :param directory: the empty directory of the bundle.
     :param settings: settings of the deployer.
     :param report: receives progress.
-    :returns: the sealed bundle.
     """
     from mastra_deployer_oci.bundle.bundle import bundle_image
 
@@ -91,7 +89,6 @@ def mastra_inspect(bundle: Bundle) -> Iterable[Problem]:
     """Check that every layer of a bundle is complete.
 
     :param bundle: the bundle to check.
-    :returns: the problems found.
     """
     from mastra_deployer_oci.bundle.checks import inspect_bundle
 
@@ -111,7 +108,6 @@ def mastra_plan(
     :param settings: settings of the deployer.
     :param credentials: values of the credentials that are set.
     :param request: options of the deploy.
-    :returns: what a deploy would create, change and upload.
     """
     from mastra_deployer_oci.deploy.plan import plan_deploy
 
@@ -133,7 +129,6 @@ def mastra_deploy(
     :param credentials: values of the credentials that are set.
     :param request: options of the deploy.
     :param report: receives progress.
-    :returns: the new deployment.
     """
     from mastra_deployer_oci.deploy.deploy import deploy
 
@@ -149,7 +144,6 @@ def mastra_deployments(
     :param settings: settings of the deployer.
     :param credentials: values of the credentials that are set.
     :param limit: how many deployments to return at most.
-    :returns: the deployments.
     """
     from mastra_deployer_oci.manage.deployments import list_deployments
 
@@ -166,7 +160,6 @@ def mastra_promote(
     :param credentials: values of the credentials that are set.
     :param id: id of the deployment, ``mastra-...``.
     :param report: receives progress.
-    :returns: the deployment that is live now.
     """
     from mastra_deployer_oci.manage.deployments import promote
 
@@ -183,7 +176,6 @@ def mastra_rollback(
     :param credentials: values of the credentials that are set.
     :param id: id of the deployment to go back to; empty for the previous one.
     :param report: receives progress.
-    :returns: the deployment that is live now.
     """
     from mastra_deployer_oci.manage.deployments import rollback
 
@@ -212,7 +204,6 @@ def mastra_doctor(settings: OciDeployer, credentials: Mapping[str, Secret]) -> I
 
     :param settings: settings of the deployer.
     :param credentials: values of the credentials that are set.
-    :returns: the problems found.
     """
     from mastra_deployer_oci.manage.doctor import diagnose
 
@@ -227,7 +218,6 @@ def mastra_preview(bundle: Bundle, host: str, port: int, env: Mapping[str, Secre
     :param host: address to listen on.
     :param port: port to listen on.
     :param env: environment variables of the app.
-    :returns: the exit code of the app.
     """
     from mastra_deployer_oci.preview import preview
 

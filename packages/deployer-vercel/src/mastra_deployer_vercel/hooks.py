@@ -74,7 +74,6 @@ def mastra_check(build: Build, settings: VercelDeployer) -> Iterable[Problem]:
 
     :param build: the build that is about to be bundled.
     :param settings: settings of the deployer.
-    :returns: the problems found.
     """
     return check_build(build, settings)
 
@@ -86,7 +85,6 @@ def mastra_bundle(build: Build, directory: Path, settings: VercelDeployer) -> Bu
     :param build: the finished build.
     :param directory: the empty directory of the bundle.
     :param settings: settings of the deployer.
-    :returns: the sealed bundle.
     """
     from mastra_deployer_vercel.bundle.build_output import write_output
 
@@ -99,7 +97,6 @@ def mastra_inspect(bundle: Bundle) -> Iterable[Problem]:
     """Check the layout of a bundle; the pipeline itself checks the size.
 
     :param bundle: the bundle to check.
-    :returns: the problems found.
     """
     return inspect_bundle(bundle)
 
@@ -117,7 +114,6 @@ def mastra_plan(
     :param settings: settings of the deployer.
     :param credentials: values of the credentials that are set.
     :param request: options of the deploy.
-    :returns: what a deploy would create, change and upload.
     """
     from mastra_deployer_vercel.deploy.plan import plan_deploy
 
@@ -139,7 +135,6 @@ def mastra_deploy(
     :param credentials: values of the credentials that are set.
     :param request: options of the deploy.
     :param report: receives progress.
-    :returns: the new deployment.
     """
     from mastra_deployer_vercel.deploy.deploy import deploy
 
@@ -157,16 +152,9 @@ def mastra_deployments(
     :param limit: how many deployments to return at most.
     :returns: the deployments; empty while there is no project.
     """
-    from mastra_deployer_vercel.api import open_api
-    from mastra_deployer_vercel.resources.deployments import iter_deployments, to_deployment
-    from mastra_deployer_vercel.resources.project import find_project
+    from mastra_deployer_vercel.manage.deployments import list_deployments
 
-    with open_api(settings, credentials) as client:
-        project = find_project(client, settings)
-        if project is None:
-            return []
-        items = iter_deployments(client, project["id"], limit)
-        return [to_deployment(item, project, settings) for item in items]
+    return list_deployments(settings, credentials, limit)
 
 
 @hookimpl
@@ -179,7 +167,6 @@ def mastra_promote(
     :param credentials: values of the credentials that are set.
     :param id: id of the deployment, ``dpl_...``.
     :param report: receives progress.
-    :returns: the deployment that is live now.
     """
     from mastra_deployer_vercel.api import open_api
     from mastra_deployer_vercel.manage.promotion import promote
@@ -198,7 +185,6 @@ def mastra_rollback(
     :param credentials: values of the credentials that are set.
     :param id: id of the deployment to go back to; empty for the previous one.
     :param report: receives progress.
-    :returns: the deployment that is live now.
     """
     from mastra_deployer_vercel.api import open_api
     from mastra_deployer_vercel.manage.promotion import rollback
@@ -222,7 +208,6 @@ def mastra_canary(
     :param id: id of the deployment.
     :param percent: share of the traffic in percent, 0 to 100.
     :param report: receives progress.
-    :returns: the deployment with its share.
     """
     from mastra_deployer_vercel.api import open_api
     from mastra_deployer_vercel.manage.canary import set_canary
@@ -246,7 +231,6 @@ def mastra_logs(
     :param id: id of the deployment; empty for the live one.
     :param since: time of the first line; one hour ago when ``None``.
     :param follow: whether to wait for further lines.
-    :returns: the lines, oldest first.
     """
     from mastra_deployer_vercel.api import open_api
     from mastra_deployer_vercel.manage.logs import read_logs
@@ -264,7 +248,6 @@ def mastra_env(
     :param settings: settings of the deployer.
     :param credentials: values of the credentials that are set.
     :param environment: ``production`` or ``preview``.
-    :returns: the store.
     """
     from mastra_deployer_vercel.manage.env import VercelEnvStore
 
@@ -277,7 +260,6 @@ def mastra_doctor(settings: VercelDeployer, credentials: Mapping[str, Secret]) -
 
     :param settings: settings of the deployer.
     :param credentials: values of the credentials that are set.
-    :returns: the problems found.
     """
     from mastra_deployer_vercel.manage.doctor import diagnose
 
@@ -292,11 +274,9 @@ def mastra_destroy(settings: VercelDeployer, credentials: Mapping[str, Secret]) 
     :param credentials: values of the credentials that are set.
     :returns: whether there was a project.
     """
-    from mastra_deployer_vercel.api import build_project_path, open_api
+    from mastra_deployer_vercel.manage.deployments import destroy
 
-    with open_api(settings, credentials) as client:
-        response = client.delete(build_project_path(settings), extensions={"mastra_accept": (404,)})
-        return response.is_success
+    return destroy(settings, credentials)
 
 
 @hookimpl
@@ -307,7 +287,6 @@ def mastra_preview(bundle: Bundle, host: str, port: int, env: Mapping[str, Secre
     :param host: address to listen on.
     :param port: port to listen on.
     :param env: environment variables of the app.
-    :returns: the exit code.
     """
     from mastra_deployer_vercel.preview.preview import preview
 

@@ -1,1 +1,1 @@
-"""Managing deployments: promote, roll back, canary, logs, variables and checks."""
+"""Managing deployments: list, promote, roll back, canary, logs, variables and checks."""

@@ -1,0 +1,44 @@
+"""List the deployments of a project, and delete the project."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mastra_core.pipeline import Deployment
+from mastra_core.secret import Secret
+from mastra_deployer_vercel.api import build_project_path, open_api
+from mastra_deployer_vercel.resources.deployments import iter_deployments, to_deployment
+from mastra_deployer_vercel.resources.project import find_project
+from mastra_deployer_vercel.settings import VercelDeployer
+
+__all__ = ("destroy", "list_deployments")
+
+
+def list_deployments(
+    settings: VercelDeployer, credentials: Mapping[str, Secret], limit: int
+) -> list[Deployment]:
+    """List the deployments of the project, newest first: ``GET /v6/deployments``.
+
+    :param settings: settings of the deployer.
+    :param credentials: values of the credentials that are set.
+    :param limit: how many deployments to return at most.
+    :returns: the deployments; empty while there is no project.
+    """
+    with open_api(settings, credentials) as client:
+        project = find_project(client, settings)
+        if project is None:
+            return []
+        items = iter_deployments(client, project["id"], limit)
+        return [to_deployment(item, project, settings) for item in items]
+
+
+def destroy(settings: VercelDeployer, credentials: Mapping[str, Secret]) -> bool:
+    """Delete the project, its deployments and its variables: ``DELETE /v9/projects/{name}``.
+
+    :param settings: settings of the deployer.
+    :param credentials: values of the credentials that are set.
+    :returns: whether there was a project.
+    """
+    with open_api(settings, credentials) as client:
+        path = build_project_path(settings)
+        return client.delete(path, extensions={"mastra_accept": (404,)}).is_success
