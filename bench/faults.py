@@ -22,7 +22,7 @@ from options import create_parser, write_json
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "examples" / "mastra-deployer-acme"))
 
-import mastra_deployer_acme  # noqa: E402  # importable since the line above
+import mastra_deployer_acme.hooks  # noqa: E402  # importable since the line above
 from acme_fake import AcmeFake  # noqa: E402  # importable since the line above
 
 from mastra_deployer.testing import DeployerSuite  # noqa: E402  # stands with the others
@@ -36,8 +36,8 @@ class CountingSuite(DeployerSuite):
     def __init__(self) -> None:
         self.runs: collections.Counter[int] = collections.Counter()
 
-    def _ride(self, *arguments) -> int:
-        runs = super()._ride(*arguments)
+    def _deploy_until_success(self, *arguments) -> int:
+        runs = super()._deploy_until_success(*arguments)
         self.runs[runs] += 1
         return runs
 
@@ -47,14 +47,16 @@ def main(arguments: Sequence[str]) -> None:
         "Deploy while requests fail at random.", quick=f"{QUICK_DEPLOYS} deploys"
     )
     options = parser.parse_args(arguments)
-    deploys = CountingSuite.storms = QUICK_DEPLOYS if options.quick else DEPLOYS
+    deploys = CountingSuite.random_fault_runs = QUICK_DEPLOYS if options.quick else DEPLOYS
     suite, start = CountingSuite(), time.monotonic()
     with tempfile.TemporaryDirectory(prefix="mastra-faults-") as scratch:
         acme = AcmeFake(Path(scratch) / "acme")
         acme.start()
-        with suite.rigged(mastra_deployer_acme, acme, Path(scratch) / "rig") as rig:
-            suite.test_a_storm_is_ridden_out(rig)
-            exchanges = rig.proxy.exchanges
+        with suite.run_harness(
+            mastra_deployer_acme.hooks, acme, Path(scratch) / "harness"
+        ) as harness:
+            suite.test_deploy_survives_random_faults(harness)
+            exchanges = harness.proxy.exchanges
         acme.stop()
     failed = sum(exchange.fault is not None for exchange in exchanges)
     print(f"{deploys} deploys in {time.monotonic() - start:.0f} s, without waits before retries")

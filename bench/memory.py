@@ -17,7 +17,7 @@ from options import create_parser, write_json
 
 from mastra_core import AgentInput, Memory, SqliteStorage
 from mastra_core.agents import AgentLike, Message, TextPart, as_agent
-from mastra_core.memory import RememberingAgent
+from mastra_core.memory import AgentWithMemory
 from mastra_core.storage import StoredMessage, Thread
 
 RUNS, ROUNDS = 300, 5
@@ -56,7 +56,7 @@ async def measure_runs(agent: AgentLike, thread: str, runs: int) -> float:
 async def measure(file: Path, lengths: dict[str, int], runs: int, rounds: int) -> dict[str, float]:
     """Return the best round of each length; a round measures every length."""
     storage = SqliteStorage(file)
-    agent = RememberingAgent(as_agent(echo), Memory(storage=storage))
+    agent = AgentWithMemory(as_agent(echo), Memory(storage=storage))
     for name, length in lengths.items():
         await create_thread(storage, name, length)
         await measure_runs(agent, name, runs)

@@ -62,17 +62,17 @@ def _measure_all(directory: Path, url: str, count: int, rounds: int) -> dict[int
 
 def _upload(directory: Path, url: str, concurrency: int) -> float:
     """Upload the directory and return the seconds, without those for the digests."""
-    from mastra_core.pipeline import Silent
-    from mastra_deployer.kit import Manifest, connect, upload
+    from mastra_core.pipeline import SilentReport
+    from mastra_deployer.kit import FileManifest, connect, upload
 
-    manifest = Manifest.of(directory)
+    manifest = FileManifest.from_directory(directory)
     with connect(url) as client:
         start = time.perf_counter()
         upload(
             manifest.files,
             lambda digest: client.put(f"/{digest}", content=manifest.read(digest)),
-            report=Silent(),
-            size=lambda digest: manifest.size([digest]),
+            report=SilentReport(),
+            size=lambda digest: manifest.get_size([digest]),
             concurrency=concurrency,
         )
         return time.perf_counter() - start

@@ -38,7 +38,7 @@ async def run_batch(engine: MemoryEngine, workflow: Workflow, count: int) -> tup
     for number in range(count):
         run = await engine.create(workflow)
         await engine.start(run, number)
-        record = await run.settled()
+        record = await run.wait()
         assert record.result == 2 * number + 1
     return time.perf_counter() - wall, time.process_time() - processor
 

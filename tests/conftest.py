@@ -151,9 +151,9 @@ def serve_directory():
 
 def _find_python(version):
     """Return the path of a Python of that version; skip without it, and fail in CI."""
-    from mastra_deployer.project.interpreters import probe, target_interpreter
+    from mastra_deployer.project.interpreters import find_target_interpreter, probe_interpreter
 
-    interpreter = target_interpreter(version, probe(sys.executable))
+    interpreter = find_target_interpreter(version, probe_interpreter(sys.executable))
     if interpreter is None:
         message = f"there is no Python {version} on this machine"
         if os.environ.get("CI"):

@@ -17,7 +17,7 @@ from mastra_deployer_vercel.deploy.archive import pack_archive
 def main(bundle: str, output: str) -> None:
     with tempfile.TemporaryDirectory() as directory:
         parts = pack_archive(Bundle.load(Path(bundle)), Path(directory))
-    Path(output).write_text(json.dumps({part.sha: part.size for part in parts}))
+    Path(output).write_text(json.dumps({part.sha1: part.size for part in parts}))
 
 
 if __name__ == "__main__":

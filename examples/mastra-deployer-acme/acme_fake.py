@@ -20,10 +20,10 @@ class AcmeFake(Acme):
     def __init__(self, directory: Path, token: str = "acme-token-of-the-suite") -> None:  # noqa: S107  # a token of the tests
         super().__init__(directory, token, processes=False)
 
-    def settings(self) -> dict[str, str]:
+    def get_settings(self) -> dict[str, str]:
         return {"app": "shop"}
 
-    def live(self, environment: Stage) -> Live | None:
+    def get_live(self, environment: Stage) -> Live | None:
         release = self._app.get_live(environment) if self._app else None
         if self._app is None or release is None:
             return None
@@ -31,35 +31,35 @@ class AcmeFake(Acme):
         content = {path: file.read_bytes() for path, file in files.items()}
         return Live(id=release.deployment, files=content, env=release.env)
 
-    def things(self) -> list[str]:
+    def list_resources(self) -> list[str]:
         apps = self.store.apps.values()
         return [*(app.id for app in apps), *(name for app in apps for name in app.deployments)]
 
     def reset(self) -> None:
-        self.heal()
+        self.clear_faults()
         shutil.rmtree(self.directory)
         self.store = Store(self.directory, persistent=False)
 
-    def heal(self) -> None:
+    def clear_faults(self) -> None:
         self.rejection, self.failure, self.hangs = "", "", False
 
-    def refuse(self, message: str) -> None:
+    def reject_changes(self, message: str) -> None:
         self.rejection = message
 
-    def fail(self, message: str) -> None:
+    def fail_deployments(self, message: str) -> None:
         self.failure = message
 
-    def hang(self) -> None:
+    def hang_deployments(self) -> None:
         self.hangs = True
 
-    def traffic(self) -> dict[str, int]:
+    def get_traffic(self) -> dict[str, int]:
         app = self._app
         live = app.get_live("production") if app else None
         if app is None or live is None:
             return {}
         return {live.deployment: 100 - sum(app.canary.values()), **app.canary}
 
-    def say(self, text: str) -> None:
+    def write_log(self, text: str) -> None:
         if self._app:
             self._app.log.append(text)
 

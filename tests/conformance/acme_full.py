@@ -14,21 +14,21 @@ from mastra_core.pipeline import Bundle, Deployment, DeployRequest, LogLine, Pla
 def mastra_plan(
     bundle: Bundle, settings: AcmeDeployer, credentials: Env, request: DeployRequest
 ) -> Plan:
-    from mastra_deployer.kit import Manifest
+    from mastra_deployer.kit import FileManifest
 
-    manifest, digest = Manifest.of(bundle.directory), bundle.manifest.digest
+    manifest, digest = FileManifest.from_directory(bundle.directory), bundle.manifest.digest
     with _connect(settings, credentials) as client:
         path = _find_path(client, settings)
         known = client.get(f"{path}/deployments").json()["deployments"] if path else []
         stored = client.get("/blobs").json()["digests"]
     missing = {f"the app {settings.app}": not path}
     missing[f"the deployment {digest}"] = digest not in [item["id"] for item in known]
-    new = manifest.size(set(manifest.files).difference(stored))
+    new = manifest.get_size(set(manifest.files).difference(stored))
     return Plan(
         creates=tuple(resource for resource, is_missing in missing.items() if is_missing),
         environment=tuple(request.env),
         upload=new,
-        present=manifest.size() - new,
+        present=manifest.get_size() - new,
     )
 
 

@@ -217,12 +217,12 @@ DEPLOYS = {
         "every_file_is_deployed_unchanged",
         "these files differ",
         (
-            "    manifest, digest = Manifest.of(bundle.directory), bundle.manifest.digest\n",
+            "    manifest, digest = FileManifest.from_directory(bundle.directory), bundle.manifest.digest\n",
             "    import shutil, tempfile\n    place = Path(tempfile.mkdtemp()) / 'x'\n"
             "    shutil.copytree(bundle.directory, place)\n"
             "    index = place / 'index.py'\n"
             "    index.write_bytes(index.read_bytes().replace(b'\\n', b'\\r\\n'))\n"
-            "    manifest, digest = Manifest.of(place), bundle.manifest.digest\n",
+            "    manifest, digest = FileManifest.from_directory(place), bundle.manifest.digest\n",
         ),
     ),
     "no environment": (
@@ -412,7 +412,7 @@ READ_ONLY = {
     "a plan with wrong bytes": (
         "a_plan_matches_the_deploy",
         "more is planned",
-        ("upload=new", "upload=manifest.size()"),
+        ("upload=new", "upload=manifest.get_size()"),
     ),
     "a plan without the app": (
         "a_plan_matches_the_deploy",

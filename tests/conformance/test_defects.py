@@ -13,7 +13,7 @@ from tests.conformance.deployer_sources import load_module, unload_module
 class Suite(DeployerSuite):
     """Not collected: its tests are called one by one."""
 
-    patience = 200
+    max_requests = 200
 
 
 class UncheckedFake(AcmeFake):
@@ -46,9 +46,9 @@ def deployer(request, tmp_path):
 def test_nearly_every_test_of_the_suite_finds_a_defect():
     assert len(DEFECTS) >= 25
     tests = {name for name in dir(DeployerSuite) if name.startswith("test_")}
-    failing = {test for test, _, _ in DEFECTS.values()}
-    assert failing <= tests
-    assert len(tests - failing) <= 3, "tests without a defect that they find"
+    tested = {test for test, _, _ in DEFECTS.values()}
+    assert tested <= tests
+    assert len(tests - tested) <= 3, "tests without a defect that they find"
 
 
 @pytest.mark.parametrize(
@@ -59,10 +59,13 @@ def test_the_suite_finds_the_defect(deployer, platform, tmp_path, name):
     suite = Suite()
     test = getattr(suite, test_name)
     failure = pytest.raises((Exception, pytest.fail.Exception))
-    if "rig" not in inspect.signature(test).parameters:
+    if "harness" not in inspect.signature(test).parameters:
         with failure as raised:
             test(deployer)
     else:
-        with suite.rigged(deployer, platform, tmp_path / "rig") as rig, failure as raised:
-            test(rig)
+        with (
+            suite.run_harness(deployer, platform, tmp_path / "harness") as harness,
+            failure as raised,
+        ):
+            test(harness)
     assert message in str(raised.value), str(raised.value)

@@ -17,7 +17,7 @@ from mastra_core.pipeline import (
     Plan,
     Platform,
     Problem,
-    Silent,
+    SilentReport,
     Target,
 )
 
@@ -87,7 +87,7 @@ def test_deployer_is_called_before_mastras_own():
 
     hook = build_manager(DeployerSpec, Own(), Deployer())
     build = hook.mastra_build(
-        project=None, target=None, platform=Platform(), directory=Path("x"), report=Silent()
+        project=None, target=None, platform=Platform(), directory=Path("x"), report=SilentReport()
     )
     assert build.directory == Path("x")
     assert hook.mastra_target().name == "acme"

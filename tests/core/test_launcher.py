@@ -16,8 +16,9 @@ import pytest
 from mastra_core import launcher
 
 APP = """
-import os, sys
+import os, sys, time
 print("the app prints")
+time.sleep(0.05)
 os.write(1, b"and writes\\n")
 
 async def app(scope, receive, send):
@@ -181,7 +182,7 @@ def test_output_of_the_app_is_not_in_the_report(bundle):
     assert "and writes" in done.stderr
     report = json.loads(done.stdout)
     assert report["registry"] == {}
-    assert report["import_ms"] >= 0
+    assert 50 <= report["import_ms"] < 10_000
     assert report["modules"] > 10
 
 
@@ -200,9 +201,9 @@ def test_app_that_fails_to_import(bundle, source, expected):
     report = check(bundle(source))
     assert not report["ok"]
     assert expected.items() <= report["error"].items()
-    assert expected["type"] == "AttributeError" or any(
-        frame[0].endswith("main.py") and frame[1] for frame in report["error"]["frames"]
-    )
+    lines = [line for path, line, *_ in report["error"]["frames"] if path.endswith("main.py")]
+    assert bool(lines) == (expected["type"] != "AttributeError")  # that app lacks a name
+    assert all(lines)
 
 
 def test_installed_packages_are_isolated(bundle, tmp_path):

@@ -6,7 +6,7 @@ import pytest
 
 from mastra_core import Secret, create_logger
 from mastra_core.errors import ConfigError
-from mastra_core.logger import logger_of
+from mastra_core.logger import get_logger
 
 
 @pytest.fixture
@@ -83,8 +83,8 @@ def test_levels(build_logger, level, heard):
 
 def test_framework_logs_to_the_same_handler(build_logger):
     build_logger(level="error")
-    logger_of("mastra.agents").error("agent failed")
-    logger_of("mastra.agents").info("not heard")
+    get_logger("mastra.agents").error("agent failed")
+    get_logger("mastra.agents").info("not heard")
     assert [line["name"] for line in build_logger.lines()] == ["mastra.agents"]
 
 

@@ -78,7 +78,7 @@ def test_mappings_equal_dataclasses():
         ({"workflows": {"x": echo}}, "is not a workflow", "Workflow('id')"),
         ({"workflows": {"x": Workflow("w")}}, "'w' has no steps", ".then"),
         ({"tools": {"x": "y"}}, "'y' is not a tool", "typed function"),
-        ({"logger": "info"}, "The logger is 'info'", "create_logger"),
+        ({"logger": "info"}, "'info' is not a logger", "create_logger"),
     ],
 )
 def test_invalid_settings(settings, message, hint):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mastra_core.redaction import words_of
+from mastra_core.redaction import safe_message
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ from mastra_core.redaction import words_of
     ],
 )
 def test_credentials_are_masked(said, told):
-    assert words_of(RuntimeError(said)) == told
+    assert safe_message(RuntimeError(said)) == told
 
 
 @pytest.mark.parametrize(
@@ -36,4 +36,4 @@ def test_credentials_are_masked(said, told):
     ],
 )
 def test_other_text_is_kept(said):
-    assert words_of(ValueError(said)) == (said or "ValueError")
+    assert safe_message(ValueError(said)) == (said or "ValueError")

@@ -3,23 +3,23 @@ import platform
 import socket
 import subprocess
 import sys
-import time
 
 import pytest
 
 from mastra_core import Telemetry
 from mastra_core.errors import ConfigError
-from mastra_core.telemetry import active, span
+from mastra_core.telemetry import is_recording, start_span
+from tests.ports import wait_for_port
 
 APP = """
 import asyncio, io, json, sys
 from mastra_core import MemoryEngine, Telemetry, Workflow, create_logger, step
-from mastra_core.telemetry import active, span
+from mastra_core.telemetry import is_recording, start_span
 
 telemetry = Telemetry(service_name="shop", export={"type": "otlp", "endpoint": sys.argv[1]})
 telemetry.start()
 telemetry.start()
-assert active()
+assert is_recording()
 stream = io.StringIO()
 logger = create_logger("shop", format="json", stream=stream)
 
@@ -37,21 +37,21 @@ async def main():
     for workflow in (Workflow("fine").then(one), Workflow("flow").then(one).then(two)):
         run = await engine.create(workflow)
         await engine.start(run, 1)
-        await run.settled()
+        await run.wait()
 
-with span("request", {"a": "b"}):
+with start_span("request", {"a": "b"}):
     asyncio.run(main())
 logger.info("outside")
 telemetry.stop()
-assert not active()
+assert not is_recording()
 print(stream.getvalue())
 """
 
 
 def test_no_span_without_telemetry():
-    with span("nothing") as current:
+    with start_span("nothing") as current:
         assert current is None
-    assert not active()
+    assert not is_recording()
 
 
 @pytest.mark.parametrize(
@@ -77,12 +77,12 @@ def test_disabled_telemetry_loads_nothing(how):
     script = f"""
 import os, sys
 from mastra_core import Telemetry
-from mastra_core.telemetry import active
+from mastra_core.telemetry import is_recording
 os.environ["OTEL_SDK_DISABLED"] = "{"true" if how == "OTEL_SDK_DISABLED" else ""}"
 telemetry = Telemetry(enabled={how != "enabled"})
 telemetry.start()
 telemetry.stop()
-assert not active()
+assert not is_recording()
 assert not [name for name in sys.modules if name.startswith("opentelemetry")]
 """
     subprocess.run([sys.executable, "-W", "error", "-c", script], check=True)
@@ -120,15 +120,12 @@ def receiver():
         stderr=subprocess.STDOUT,
         text=True,
     )
-    for _ in range(200):
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            break
-        except OSError:
-            time.sleep(0.05)
-    yield port, process
-    process.kill()
-    process.communicate()
+    try:
+        wait_for_port(port, process)
+        yield port, process
+    finally:
+        process.kill()
+        process.communicate()
 
 
 @pytest.mark.slow
@@ -177,78 +174,78 @@ def run_script(script):
     return done.stdout
 
 
-KEEPER = """
+LISTENER = """
 from mastra_core import Telemetry, telemetry
-from mastra_core.telemetry import active, keep, note, release, span
+from mastra_core.telemetry import is_recording, add_listener, annotate, remove_listener, start_span
 
-class Keeper:
+class Listener:
     def __init__(self):
         self.seen = []
-    def began(self, span):
-        self.seen.append(("began", span.name))
-    def noted(self, span, facts):
-        self.seen.append(("noted", dict(facts)))
-    def ended(self, span):
-        self.seen.append(("ended", span.name))
+    def on_start(self, span):
+        self.seen.append(("start", span.name))
+    def on_annotate(self, span, attributes):
+        self.seen.append(("annotate", dict(attributes)))
+    def on_end(self, span):
+        self.seen.append(("end", span.name))
 
 console = {"export": {"type": "console"}}
-keeper = Keeper()
+listener = Listener()
 """
 
 
 def test_listener_receives_spans_without_export():
-    assert not run_script(f"""{KEEPER}
-keep(keeper)
-with span("work") as current:
-    note(current, input=1)
-release(keeper)
-assert not active()
-with span("more") as current:
+    assert not run_script(f"""{LISTENER}
+add_listener(listener)
+with start_span("work") as current:
+    annotate(current, input=1)
+remove_listener(listener)
+assert not is_recording()
+with start_span("more") as current:
     assert current is None
-assert keeper.seen == [("began", "work"), ("noted", {{"input": 1}}), ("ended", "work")], keeper.seen
-keep(keeper)
-with span("again"):
+assert listener.seen == [("start", "work"), ("annotate", {{"input": 1}}), ("end", "work")], listener.seen
+add_listener(listener)
+with start_span("again"):
     pass
-assert keeper.seen[-1] == ("ended", "again")
+assert listener.seen[-1] == ("end", "again")
 """)
 
 
 def test_several_applications_in_one_process():
-    told = run_script(f"""{KEEPER}
+    told = run_script(f"""{LISTENER}
 first, second = Telemetry(**console), Telemetry(**console)
 first.start(); second.start(); second.start()
 first.stop()
-with span("between"):
+with start_span("between"):
     pass
-keep(keeper)
+add_listener(listener)
 second.stop(); second.stop()
-with span("kept"):
+with start_span("kept"):
     pass
-release(keeper)
+remove_listener(listener)
 first.start()
-with span("again"):
+with start_span("again"):
     pass
 first.stop()
-assert not active()
-assert keeper.seen == [("began", "kept"), ("ended", "kept")]
+assert not is_recording()
+assert listener.seen == [("start", "kept"), ("end", "kept")]
 """)
     assert [told.count(f'"name": "{name}"') for name in ("between", "kept", "again")] == [1, 0, 1]
 
 
 def test_existing_provider_is_used():
-    told = run_script(f"""{KEEPER}
+    told = run_script(f"""{LISTENER}
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 trace.set_tracer_provider(TracerProvider())
 started = Telemetry(**console)
 started.start()
-keep(keeper)
+add_listener(listener)
 with trace.get_tracer("theirs").start_as_current_span("theirs"):
-    with span("ours"):
+    with start_span("ours"):
         pass
 started.stop()
 assert trace.get_current_span().get_span_context().is_valid is False
-assert [name for _, name in keeper.seen] == ["theirs", "ours", "ours", "theirs"]
+assert [name for _, name in listener.seen] == ["theirs", "ours", "ours", "theirs"]
 """)
     assert told.count('"name": ') == 2
 
@@ -256,12 +253,12 @@ assert [name for _, name in keeper.seen] == ["theirs", "ours", "ours", "theirs"]
 def test_console_exporter_needs_no_network():
     script = """
 from mastra_core import Telemetry
-from mastra_core.telemetry import span
+from mastra_core.telemetry import start_span
 telemetry = Telemetry(
     export={"type": "console"}, sampling={"type": "parent_based", "probability": 1}
 )
 telemetry.start()
-with span("work") as current:
+with start_span("work") as current:
     current.set_attribute("a", 1)
 telemetry.stop()
 """

@@ -42,7 +42,7 @@ class Paper:
     def save(self):
         self.path.write_text(json.dumps(self.state))
 
-    def shown(self, item, **more):
+    def to_deployment(self, item, **more):
         live = item["environment"] == "preview" or item["id"] in self.state["live"][-1:]
         known = {**item, "created": dt.datetime.fromisoformat(item["created"]), "live": live}
         return Deployment(target="paper", url=self.url, **{**known, **more})
@@ -57,7 +57,7 @@ class Paper:
         item = self.find(id)
         self.state["live"].append(id)
         self.save()
-        return self.shown(item)
+        return self.to_deployment(item)
 
 
 @hookimpl
@@ -118,13 +118,13 @@ def mastra_deploy(bundle, settings, credentials, request, report):
     paper.save()
     header = {"x-bypass": Secret("bypass-1")} if paper.bend.get("protected") else {}
     state = "ready" if request.wait else "building"
-    return paper.shown(item, smoke_headers=header, state=state, next=("Read on.",))
+    return paper.to_deployment(item, smoke_headers=header, state=state, next=("Read on.",))
 
 
 @hookimpl
 def mastra_deployments(settings, credentials, limit):
     paper = Paper(settings, credentials, "deployments")
-    return [paper.shown(item) for item in paper.state["deployments"][:limit]]
+    return [paper.to_deployment(item) for item in paper.state["deployments"][:limit]]
 
 
 @hookimpl
@@ -143,16 +143,16 @@ def mastra_rollback(settings, credentials, id):
 @hookimpl
 def mastra_canary(settings, credentials, id, percent):
     paper = Paper(settings, credentials, "canary")
-    return paper.shown(paper.find(id), live=True, percent=percent)
+    return paper.to_deployment(paper.find(id), live=True, percent=percent)
 
 
 @hookimpl
 def mastra_logs(settings, credentials, id, since, follow):
     paper = Paper(settings, credentials, "logs")
     for time, text in paper.state["log"]:
-        said = dt.datetime.fromisoformat(time)
-        if since is None or said >= since:
-            yield LogLine(text=text, time=said, level="info")
+        logged_at = dt.datetime.fromisoformat(time)
+        if since is None or logged_at >= since:
+            yield LogLine(text=text, time=logged_at, level="info")
     if follow:
         raise RuntimeError("the paper is torn")
 
@@ -182,10 +182,10 @@ class Store:
 @hookimpl
 def mastra_destroy(settings, credentials):
     paper = Paper(settings, credentials, "destroy")
-    there = bool(paper.state["deployments"])
+    existed = bool(paper.state["deployments"])
     paper.state.update(EMPTY)
     paper.save()
-    return there
+    return existed
 
 
 @hookimpl

@@ -4,6 +4,7 @@ import ast
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -41,6 +42,13 @@ def loaded(script):
 
 def test_core_loads_next_to_nothing():
     assert loaded("import mastra_core").isdisjoint([*TOOLS, *HEAVY])
+
+
+def test_types_for_checkers_are_not_loaded():
+    added = loaded("import mastra_core")
+    assert added.isdisjoint(
+        ["mastra_core.agents.options", "mastra_core.workflows.model.signatures"]
+    )
 
 
 def test_an_application_loads_no_framework_before_it_runs():
@@ -97,11 +105,40 @@ def test_the_name_of_the_server_costs_no_litestar():
     )
 
 
-def test_settings_of_a_deployer_load_core_and_no_kit():
-    added = loaded("from mastra_deployer_acme import AcmeDeployer; AcmeDeployer(app='x')")
-    assert "mastra_deployer" not in added
-    assert added.isdisjoint(set(TOOLS) - {"pluggy"})
-    assert added.isdisjoint(HEAVY)
+SETTINGS = {
+    "mastra_deployer_oci": "OciDeployer(image='registry.example/shop')",
+    "mastra_deployer_vercel": "VercelDeployer(project_name='shop')",
+    "mastra_deployer_acme": "AcmeDeployer(app='shop')",
+}
+
+
+def test_the_settings_of_every_deployer_are_tried():
+    assert {PACKAGES[name].name for name in set(PACKAGES) - set(ARROWS)} < set(SETTINGS)
+
+
+@pytest.mark.parametrize("package", sorted(SETTINGS))
+def test_a_settings_class_loads_core_and_nothing_else(package):
+    call = SETTINGS[package]
+    name = call.partition("(")[0]
+    _check_settings(package, loaded(f"from {package} import {name}; {call}"))
+
+
+def test_the_settings_class_of_the_template_loads_core_and_nothing_else(tmp_path):
+    mastra = Path(sys.executable).with_name("mastra")
+    subprocess.run([mastra, "new", "deployer", "fly-io"], cwd=tmp_path, check=True)
+    source = tmp_path / "mastra-deployer-fly-io" / "src"
+    script = f"import sys; sys.path.insert(0, {str(source)!r})\n"
+    script += "from mastra_deployer_fly_io import FlyIoDeployer; FlyIoDeployer(app='shop')"
+    _check_settings("mastra_deployer_fly_io", loaded(script))
+
+
+def _check_settings(package, added):
+    ours = {"mastra_core", package}
+    standard = set(sys.stdlib_module_names)
+    others = {name for name in added if name.partition(".")[0] not in ours | standard}
+    allowed = {"msgspec", "opentelemetry", "typing_extensions"}
+    assert {name.partition(".")[0] for name in others} <= allowed, sorted(others)
+    assert added.isdisjoint(set(HEAVY) - {"opentelemetry"})
 
 
 def imported(path):

@@ -1,4 +1,4 @@
-"""Small functions, small files, named things, nothing left lying about."""
+"""Short functions, no module for everything, no unfinished marks, ignores with a reason."""
 
 import ast
 import re
@@ -26,17 +26,12 @@ def test_functions_are_short():
     assert {name: length for name, length in lengths.items() if length > 60} == {}
 
 
-def test_files_are_short():
-    long = {shown(path): len(path.read_text().splitlines()) for path in all_sources()}
-    assert {name: length for name, length in long.items() if length > 300} == {}
-
-
-def test_no_file_is_a_room_for_everything():
+def test_no_module_is_for_everything():
     folders = {path.parent.name for path in all_sources()}
     assert not FORBIDDEN & (folders | {path.stem for path in all_sources()})
 
 
-def test_nothing_is_left_to_do():
+def test_no_unfinished_marks():
     for path in all_sources():
         assert not re.search(r"\b(TODO|FIXME|XXX|HACK)\b", path.read_text()), shown(path)
 
@@ -45,5 +40,5 @@ def test_every_exception_from_a_rule_says_why():
     places = [*all_sources(), *(ROOT / "examples").glob("*/*.py"), *(ROOT / "tests").rglob("*.py")]
     for path in places:
         for number, line in enumerate(path.read_text().splitlines(), 1):
-            if found := re.search(r"# (?:noqa|type: ignore)\b(.*)", line):
+            if found := re.search(r".*# (?:noqa|type: ignore|pyright: ignore)\b(.*)", line):
                 assert re.search(r"#.*\w", found[1]), f"{shown(path)}:{number}: {line.strip()}"

@@ -1,4 +1,4 @@
-"""Registries on the loopback, and the bundle that most tests deploy."""
+"""Registries on loopback, and one bundle that many tests deploy."""
 
 from __future__ import annotations
 
@@ -11,57 +11,57 @@ INDEX = "src/mastra/index.py"
 
 
 @pytest.fixture
-def start_registry(tmp_path):
-    """Start a registry: `start_registry(auth="...")`."""
-    running = []
+def start(tmp_path):
+    """Start a registry: `start(auth="...")`."""
+    registries = []
 
-    def start(**options):
-        directory = tmp_path / f"registry{len(running)}"
+    def start_registry(**options):
+        directory = tmp_path / f"registry{len(registries)}"
         directory.mkdir()
-        running.append(Registry(directory, **options))
-        return running[-1].start()
+        registries.append(Registry(directory, **options))
+        return registries[-1].start()
 
-    yield start
-    for registry in running:
+    yield start_registry
+    for registry in registries:
         registry.kill()
 
 
 @pytest.fixture
-def registry(start_registry):
-    return start_registry()
+def registry(start):
+    return start()
 
 
 @pytest.fixture
 def proxy(registry):
-    """A proxy in front of the registry, which records the requests."""
-    proxy = Proxy(registry)
-    yield proxy
-    proxy.stop()
+    """A recording proxy in front of the registry, which tests deploy to."""
+    server = Proxy(registry)
+    yield server
+    server.stop()
 
 
 @pytest.fixture
 def oci(mastra, tmp_path):
-    """`oci(host)` returns a function that runs `mastra` for an image in the registry at `host`."""
+    """`oci(host)` returns a function that runs `mastra` for an image at that registry."""
     login = tmp_path / "docker"
     login.mkdir()
 
-    def create_runner(host, *settings, base="scratch+python", **known):
-        fixed = [f"-simage={host}/team/app", f"-sbase={base}", *settings]
+    def make_runner(host, *settings, base="scratch+python", **variables):
+        options = [f"-simage={host}/team/app", f"-sbase={base}", *settings]
 
         def run(verb, *arguments, cwd=None, **environment):
-            values = {"DOCKER_CONFIG": str(login), **known, **environment}
-            # A command that takes a deployment id takes the target as an option.
+            values = {"DOCKER_CONFIG": str(login), **variables, **environment}
+            # Commands that take an id have the target as an option.
             target = ["--target", "oci"] if verb in ("promote", "rollback") else ["oci"]
-            return mastra(verb, *target, *fixed, *arguments, cwd=cwd or tmp_path, **values)
+            return mastra(verb, *target, *options, *arguments, cwd=cwd or tmp_path, **values)
 
         return run
 
-    return create_runner
+    return make_runner
 
 
 @pytest.fixture(scope="session")
 def bundle(mastra, tmp_path_factory):
-    """The bundle of an app with its own Python, inside the app's project."""
+    """A bundle that contains its own Python."""
     root = write_project(tmp_path_factory.mktemp("bundle") / "app", {INDEX: ECHO})
     out = root / "out"
     settings = ["-simage=registry.example/team/app", "-sbase=scratch+python"]

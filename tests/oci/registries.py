@@ -1,4 +1,4 @@
-"""Debian's docker-registry, a proxy in front of it, and its token server; readers of images."""
+"""Debian's docker-registry, a recording proxy in front of it, and a token server."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ import pytest
 
 
 def find_program(name):
-    """Return the path of a program; skip without it, and fail in CI."""
-    found = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
-    if found is None:
+    """Return the path of a program; without it the test is skipped, but fails in CI."""
+    path = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
+    if path is None:
         message = f"{name} is not installed"
         if os.environ.get("CI"):
             pytest.fail(message)
         pytest.skip(message)
-    return found
+    return path
 
 
 def find_free_port():
@@ -37,7 +37,7 @@ def find_free_port():
 
 
 class Registry:
-    """A docker-registry on the loopback; its files outlive a restart."""
+    """A docker-registry on loopback; its files survive a restart."""
 
     def __init__(self, directory, auth="", root=None):
         self.port = find_free_port()
@@ -77,10 +77,7 @@ class Registry:
 
 
 class Proxy(ThreadingHTTPServer):
-    """Forwards every request to a registry, and records it.
-
-    :param registry: the registry.
-    """
+    """Forwards requests to a registry, and records them and their sizes."""
 
     daemon_threads = True
     request_queue_size = 64
@@ -92,8 +89,8 @@ class Proxy(ThreadingHTTPServer):
         self.requests = []
         self.lock = threading.Lock()
         self.rejection = ""
-        # True cuts the connection before the registry receives the request, "arrives" afterwards.
-        self.should_disconnect = lambda method, path, number: False
+        # Whether a connection breaks: before the request arrives, or ("arrives") before the response.
+        self.should_break = lambda method, path, number: False
         self.thread = threading.Thread(target=self.serve_forever, daemon=True)
         self.thread.start()
 
@@ -103,56 +100,56 @@ class Proxy(ThreadingHTTPServer):
         self.thread.join()
 
     def count_blob_bytes(self):
-        """Return the bytes of blobs that clients sent."""
+        """Return how many bytes of blobs were sent."""
         return sum(size for method, path, size in self.requests if "/blobs/" in path)
 
     def list_paths(self, method):
-        return [path for each, path, _ in self.requests if each == method]
+        return [path for requested, path, _ in self.requests if requested == method]
 
     def handle_error(self, request, client_address):
-        """Ignore clients that disconnect."""
+        """Ignore aborted connections."""
 
 
 class _ProxyHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
-    def _forward(self):
+    def _handle(self):
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
         with self.server.lock:
             self.server.requests.append((self.command, self.path, len(body)))
             number = len(self.server.requests)
-        disconnect = self.server.should_disconnect(self.command, self.path, number)
-        if disconnect == "arrives":
-            self._request_registry(body)
-        if disconnect:
-            return self._disconnect()
+        breaks = self.server.should_break(self.command, self.path, number)
+        if breaks == "arrives":
+            self._send_upstream(body)
+        if breaks:
+            return self._break_off()
         if self.server.rejection and self.command not in ("GET", "HEAD"):
             return self._reject(self.server.rejection)
         try:
-            return self._respond(body)
-        except OSError:  # the registry is not running
-            return self._disconnect()
+            return self._forward(body)
+        except OSError:  # the registry is down, so the proxy closes the connection too
+            return self._break_off()
 
-    def _reject(self, words):
-        content = json.dumps({"errors": [{"code": "DENIED", "message": words}]}).encode()
+    def _reject(self, message):
+        content = json.dumps({"errors": [{"code": "DENIED", "message": message}]}).encode()
         self.send_response_only(400)
         self.send_header("content-length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
 
-    def _disconnect(self):
+    def _break_off(self):
         self.close_connection = True
         self.connection.shutdown(socket.SHUT_RDWR)
 
-    def _request_registry(self, body):
-        connection = http.client.HTTPConnection(self.server.registry.host, timeout=30)
-        with contextlib.closing(connection):
-            connection.request(self.command, self.path, body=body, headers=dict(self.headers))
-            response = connection.getresponse()
+    def _send_upstream(self, body):
+        upstream = http.client.HTTPConnection(self.server.registry.host, timeout=30)
+        with contextlib.closing(upstream):
+            upstream.request(self.command, self.path, body=body, headers=dict(self.headers))
+            response = upstream.getresponse()
             return response, response.read()
 
-    def _respond(self, body):
-        response, content = self._request_registry(body)
+    def _forward(self, body):
+        response, content = self._send_upstream(body)
         self.send_response_only(response.status)
         for name, value in response.getheaders():
             if name.lower() not in ("transfer-encoding", "connection"):
@@ -163,9 +160,9 @@ class _ProxyHandler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def __getattr__(self, name):
-        """Forward every method."""
+        """Every method is passed on alike."""
         if name.startswith("do_"):
-            return self._forward
+            return self._handle
         raise AttributeError(name)
 
     def log_message(self, *_):
@@ -173,12 +170,9 @@ class _ProxyHandler(BaseHTTPRequestHandler):
 
 
 class TokenServer(ThreadingHTTPServer):
-    """A token server for a registry; openssl signs the tokens.
+    """A token server: gives tokens, signed by openssl, to the user with the password.
 
-    :param directory: where the key is written.
-    :param user: the user that gets tokens.
-    :param password: the user's password.
-    :param seconds: how long a token is valid.
+    Tokens are valid for `seconds`; `granted_scopes` lists every granted scope.
     """
 
     daemon_threads = True
@@ -200,8 +194,8 @@ class TokenServer(ThreadingHTTPServer):
         self.thread.start()
 
     @property
-    def auth(self):
-        """Return the `auth` part of the registry's configuration."""
+    def registry_config(self):
+        """The part of the registry's configuration for this server."""
         return (
             f"  token:\n    realm: http://127.0.0.1:{self.server_address[1]}/token?from=test\n"
             f"    service: registry\n    issuer: tests\n    rootcertbundle: {self.cert}\n"
@@ -212,7 +206,7 @@ class TokenServer(ThreadingHTTPServer):
         self.server_close()
         self.thread.join()
 
-    def create_token(self, scopes):
+    def make_token(self, scopes):
         der = subprocess.run(
             [find_program("openssl"), "x509", "-in", self.cert, "-outform", "DER"],
             check=True,
@@ -221,22 +215,22 @@ class TokenServer(ThreadingHTTPServer):
         now = int(time.time())
         access = []
         for scope in scopes:
-            kind, name, actions = scope.split(":")
-            access.append({"type": kind, "name": name, "actions": actions.split(",")})
-        head = {"typ": "JWT", "alg": "RS256", "x5c": [base64.b64encode(der).decode()]}
+            resource_type, name, actions = scope.split(":")
+            access.append({"type": resource_type, "name": name, "actions": actions.split(",")})
+        header = {"typ": "JWT", "alg": "RS256", "x5c": [base64.b64encode(der).decode()]}
         claims = {"iss": "tests", "sub": "user", "aud": "registry", "jti": str(now)}
         claims |= {"nbf": now - 5, "iat": now, "exp": now + self.seconds, "access": access}
-        text = b".".join(_url64(json.dumps(part).encode()) for part in (head, claims))
+        text = b".".join(_encode_base64url(json.dumps(part).encode()) for part in (header, claims))
         done = subprocess.run(
             [find_program("openssl"), "dgst", "-sha256", "-sign", self.key],
             input=text,
             check=True,
             capture_output=True,
         )
-        return (text + b"." + _url64(done.stdout)).decode()
+        return (text + b"." + _encode_base64url(done.stdout)).decode()
 
 
-def _url64(content):
+def _encode_base64url(content):
     return base64.urlsafe_b64encode(content).rstrip(b"=")
 
 
@@ -251,17 +245,17 @@ class _TokenHandler(BaseHTTPRequestHandler):
     def do_POST(self):
         size = int(self.headers["content-length"])
         form = parse_qs(self.rfile.read(size).decode())
-        good = form["grant_type"] == ["refresh_token"]
-        good = good and form["refresh_token"] == [self.server.refresh]
-        self._send_token(good, form["scope"][0].split())
+        is_valid = form["grant_type"] == ["refresh_token"]
+        is_valid = is_valid and form["refresh_token"] == [self.server.refresh]
+        self._send_token(is_valid, form["scope"][0].split())
 
-    def _send_token(self, good, scopes):
+    def _send_token(self, is_valid, scopes):
         body = {"errors": [{"code": "UNAUTHORIZED", "message": "no"}]}
-        if good:
+        if is_valid:
             self.server.granted_scopes += scopes
-            body = {"token": self.server.create_token(scopes), "expires_in": self.server.seconds}
+            body = {"token": self.server.make_token(scopes), "expires_in": self.server.seconds}
         content = json.dumps(body).encode()
-        self.send_response(200 if good else 401)
+        self.send_response(200 if is_valid else 401)
         self.send_header("content-length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
@@ -270,8 +264,8 @@ class _TokenHandler(BaseHTTPRequestHandler):
         pass
 
 
-def configure_htpasswd(directory, user, password):
-    """Write a file of users; return the part of the registry's configuration that names it."""
+def make_htpasswd(directory, user, password):
+    """Return the part of a registry's configuration for a file of users."""
     file = directory / "htpasswd"
     done = subprocess.run(
         [find_program("htpasswd"), "-Bbn", user, password], check=True, capture_output=True
@@ -290,7 +284,7 @@ def run_skopeo(*arguments):
 
 
 def unpack_image(reference, directory):
-    """Unpack an image with skopeo and umoci; return its root file system."""
+    """Return the root file system of an image, unpacked by skopeo and umoci."""
     layout = Path(directory) / "layout"
     run_skopeo("copy", "--src-tls-verify=false", f"docker://{reference}", f"oci:{layout}:app")
     subprocess.run(

@@ -1,4 +1,4 @@
-"""A fake Vercel that runs what is deployed to it under the real runtime."""
+"""A fake Vercel that runs deployed functions under the real runtime."""
 
 import contextlib
 import json
@@ -11,30 +11,30 @@ from tests.vercel.fake import FakeVercel
 
 @pytest.fixture
 def vercel(tmp_path, find_python):
-    """The platform; functions are started when they are first asked."""
-    running = contextlib.ExitStack()
+    """The platform; functions are started at their first request."""
+    stack = contextlib.ExitStack()
 
-    def run(function, environment):
+    def start_function(function, environment):
         version = json.loads((function / ".vc-config.json").read_text())["runtime"]
         python = find_python(version.removeprefix("python"))
-        return running.enter_context(
+        return stack.enter_context(
             FunctionRuntime(function, python, environment, lambda _: None)
         ).port
 
-    fake = FakeVercel(tmp_path / "vercel", runner=run)
-    fake.set_pace(looks=0)  # what takes time is waited for in the suite of promises
-    with running:
+    fake = FakeVercel(tmp_path / "vercel", runner=start_function)
+    fake.set_build_speed(polls=0)  # waiting is tested in the conformance suite
+    with stack:
         yield fake
         fake.stop()
 
 
 @pytest.fixture
 def run(vercel, mastra):
-    """`mastra` with the credentials of that platform."""
+    """Run `mastra` with the credentials of that platform."""
 
     def command(root, *arguments, **environment):
-        known = {"VERCEL_API_URL": vercel.url, "VERCEL_TOKEN": vercel.token, **environment}
-        known = {name: value for name, value in known.items() if value is not None}
-        return mastra(*arguments, cwd=root, **known)
+        variables = {"VERCEL_API_URL": vercel.url, "VERCEL_TOKEN": vercel.token, **environment}
+        variables = {name: value for name, value in variables.items() if value is not None}
+        return mastra(*arguments, cwd=root, **variables)
 
     return command

@@ -1,4 +1,4 @@
-"""What the tests of the fake share: a client that deploys as the API is meant to be used."""
+"""A client for the tests of the fake, which deploys as the API documents it."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ CONFIG = {"version": 3, "routes": [{"handle": "filesystem"}, {"src": "/(.*)", "d
 FUNCTION = {"runtime": "python3.12", "handler": "vc__handler__python.vc_handler"}
 
 
-def output(**more: bytes) -> dict[str, bytes]:
-    """The smallest prebuilt output; more files of the function by name."""
+def make_output(**more: bytes) -> dict[str, bytes]:
+    """Return the smallest prebuilt output, with more files of the function by name."""
     function = ".vercel/output/functions/index.func"
     return {
         ".vercel/output/config.json": json.dumps(CONFIG).encode(),
@@ -31,18 +31,18 @@ def output(**more: bytes) -> dict[str, bytes]:
     }
 
 
-def archive(files: Mapping[str, bytes]) -> bytes:
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w") as tar:
+def make_archive(files: Mapping[str, bytes]) -> bytes:
+    tar_bytes = io.BytesIO()
+    with tarfile.open(fileobj=tar_bytes, mode="w") as tar:
         for name, content in files.items():
             member = tarfile.TarInfo(name)
             member.size = len(content)
             tar.addfile(member, io.BytesIO(content))
-    return gzip.compress(packed.getvalue(), mtime=0)
+    return gzip.compress(tar_bytes.getvalue(), mtime=0)
 
 
 class Client:
-    """Talks to a fake as a deployer would; `answer.json()` in one word."""
+    """Sends requests to a fake, checks the status, and returns the parsed response."""
 
     def __init__(self, fake: FakeVercel) -> None:
         self.fake = fake
@@ -53,53 +53,55 @@ class Client:
             trust_env=False,
         )
 
-    def ask(self, method: str, path: str, status: int = 200, **options: Any) -> Any:
-        answer = self.http.request(method, path, **options)
-        assert answer.status_code == status, (answer.status_code, answer.text)
-        return answer.json() if answer.content else None
+    def request(self, method: str, path: str, status: int = 200, **options: Any) -> Any:
+        response = self.http.request(method, path, **options)
+        assert response.status_code == status, (response.status_code, response.text)
+        return response.json() if response.content else None
 
-    def error(self, method: str, path: str, status: int, **options: Any) -> dict[str, Any]:
-        return self.ask(method, path, status, **options)["error"]
+    def request_error(self, method: str, path: str, status: int, **options: Any) -> dict[str, Any]:
+        return self.request(method, path, status, **options)["error"]
 
     def create_project(self, name: str = "shop", **settings: Any) -> dict[str, Any]:
-        return self.ask("POST", "/v11/projects", json={"name": name, **settings})
+        return self.request("POST", "/v11/projects", json={"name": name, **settings})
 
     def upload(self, content: bytes, status: int = 200) -> str:
         digest = hashlib.sha1(content).hexdigest()
         headers = {"x-vercel-digest": digest, "content-type": "application/octet-stream"}
-        self.ask("POST", "/v2/files", status, content=content, headers=headers)
+        self.request("POST", "/v2/files", status, content=content, headers=headers)
         return digest
 
-    def announce(self, files: Mapping[str, bytes], status: int = 200, **told: Any) -> Any:
-        listed = [
+    def create_deployment(
+        self, files: Mapping[str, bytes], status: int = 200, **fields: Any
+    ) -> Any:
+        entries = [
             {"file": name, "sha": hashlib.sha1(b).hexdigest(), "size": len(b), "mode": 0o100644}
             for name, b in files.items()
         ]
         query = {"prebuilt": 1, "forceNew": 1, "skipAutoDetectionConfirmation": 1}
-        body = {"name": "shop", "project": "shop", "files": listed, **told}
-        return self.ask("POST", "/v13/deployments", status, params=query, json=body)
+        body = {"name": "shop", "project": "shop", "files": entries, **fields}
+        return self.request("POST", "/v13/deployments", status, params=query, json=body)
 
-    def deploy(self, files: Mapping[str, bytes] | None = None, **told: Any) -> dict[str, Any]:
-        """Upload, create, and look until it has come to its end."""
-        contents = output() if files is None else files
+    def deploy(self, files: Mapping[str, bytes] | None = None, **fields: Any) -> dict[str, Any]:
+        """Upload the files, create a deployment, and poll it until it is finished."""
+        contents = make_output() if files is None else files
         for content in contents.values():
             self.upload(content)
-        return self.watch(self.announce(contents, **told)["id"])
+        return self.poll_deployment(self.create_deployment(contents, **fields)["id"])
 
-    def watch(self, id: str) -> dict[str, Any]:
+    def poll_deployment(self, id: str) -> dict[str, Any]:
         for _ in range(6):
-            seen = self.ask("GET", f"/v13/deployments/{id}")
-        return seen
+            item = self.request("GET", f"/v13/deployments/{id}")
+        return item
 
     def wait_for_alias(self, project: str = "shop") -> dict[str, Any]:
         for _ in range(3):
-            seen = self.ask("GET", f"/v9/projects/{project}", params={"rollbackInfo": "true"})
-        return seen["lastAliasRequest"]
+            item = self.request("GET", f"/v9/projects/{project}", params={"rollbackInfo": "true"})
+        return item["lastAliasRequest"]
 
 
 @contextlib.contextmanager
-def client_of(store: Path, **options: Any) -> Iterator[Client]:
-    """A client of a new fake."""
+def open_client(store: Path, **options: Any) -> Iterator[Client]:
+    """Start a fake and open a client for it."""
     fake = FakeVercel(store, **options)
     client = Client(fake)
     try:

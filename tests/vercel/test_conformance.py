@@ -1,4 +1,4 @@
-"""Vercel's deployer keeps the promises of a deployer, against a fake of Vercel over HTTP."""
+"""The conformance suite for Vercel's deployer, run against a fake of Vercel over HTTP."""
 
 import pytest
 
@@ -7,9 +7,9 @@ from mastra_core.pipeline import MANIFEST
 from mastra_deployer.testing import DeployerSuite
 from mastra_deployer_vercel.bundle.build_output import OUTPUT
 from tests.vercel.fake import FakeVercel
-from tests.vercel.fake.contract import violations
+from tests.vercel.fake.contract.schemas import find_violations
 
-# What Vercel's own command asks and no document describes.
+# Requests that Vercel's own command sends and no document describes.
 UNDOCUMENTED = ("observability/events", "/v13/deployments .*'prebuilt'")
 
 
@@ -20,27 +20,27 @@ class TestVercel(DeployerSuite):
 
     @pytest.fixture(scope="class")
     @classmethod
-    def sent(cls):
-        """Every request of every promise, checked by the schemas of Vercel's own SDK."""
-        sent = []
-        yield sent
-        assert violations(sent, ignore=UNDOCUMENTED) == []
+    def recorded_requests(cls):
+        """All requests of the suite; they must match the schemas of Vercel's own SDK."""
+        requests = []
+        yield requests
+        assert find_violations(requests, ignore=UNDOCUMENTED) == []
 
     @pytest.fixture
-    def platform(self, tmp_path, sent):
+    def platform(self, tmp_path, recorded_requests):
         fake = FakeVercel(tmp_path / "vercel")
         yield fake
         fake.stop()
-        sent.extend(fake.requests)
+        recorded_requests.extend(fake.requests)
 
-    def reads(self, exchange):
-        """The log of the past is asked for by POST."""
-        return super().reads(exchange) or exchange.path.startswith("/v1/observability/events")
+    def is_read(self, exchange):
+        """Past log lines are queried by POST, which changes nothing."""
+        return super().is_read(exchange) or exchange.path.startswith("/v1/observability/events")
 
-    def expected(self, bundle):
-        """Only what is below `.vercel/output` goes there."""
+    def get_expected_files(self, bundle):
+        """Only the files below `.vercel/output` are uploaded."""
         return {
             path.relative_to(bundle.directory).as_posix(): path.read_bytes()
-            for path in bundle.files()
+            for path in bundle.iter_files()
             if path.name != MANIFEST and OUTPUT in path.as_posix()
         }

@@ -1,4 +1,4 @@
-"""The fake keeps to the official contract: Vercel's own client reads it, and its schemas do."""
+"""The fake matches the official contract: Vercel's own SDK reads it, and its schemas accept it."""
 
 import dataclasses
 import json
@@ -9,26 +9,33 @@ import pytest
 
 from tests.node import find_node
 from tests.vercel import fake
-from tests.vercel.fake.api import Request
-from tests.vercel.fake.contract import violations
-from tests.vercel.fake.npm import sdk
-from tests.vercel.fake_client import client_of, output
+from tests.vercel.fake import contract
+from tests.vercel.fake.contract.npm import get_sdk_directory
+from tests.vercel.fake.contract.schemas import find_violations
+from tests.vercel.fake.transport.api import RecordedRequest
+from tests.vercel.fake_client import make_output, open_client
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
 def vercel(tmp_path):
-    with client_of(tmp_path) as client:
+    with open_client(tmp_path) as client:
         yield client
 
 
-def test_the_official_client_lives_through_everything(vercel):
-    script = Path(fake.__file__).with_name("sdk_flow.mjs")
-    command = [find_node(), str(script), str(sdk()), vercel.fake.url, vercel.fake.token]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == {
+def test_official_client_runs_the_whole_flow(vercel):
+    script = Path(contract.__file__).with_name("sdk_flow.mjs")
+    command = [
+        find_node(),
+        str(script),
+        str(get_sdk_directory()),
+        vercel.fake.url,
+        vercel.fake.token,
+    ]
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stderr
+    assert json.loads(process.stdout) == {
         "accounts": ["tester", ["acme", "initech"], "pro"],
         "settings": ["shop", 1],
         "variables": [["A", "B", "C"], "2", 0],
@@ -38,39 +45,41 @@ def test_the_official_client_lives_through_everything(vercel):
         "rolling": [50, "COMPLETE"],
         "names": [True, 1, "qa"],
     }
-    assert violations(vercel.fake.requests) == []
+    assert find_violations(vercel.fake.requests) == []
 
 
-def test_answers_that_end_badly_keep_to_the_schemas(vercel):
+def test_error_responses_match_the_schemas(vercel):
     vercel.create_project()
     for state in ("ERROR", "CANCELED", "BLOCKED"):
-        vercel.fake.end_next(fake.Outcome(state=state, code="BUILD_FAILED", message="no luck"))
+        vercel.fake.set_next_outcomes(
+            fake.Outcome(state=state, code="BUILD_FAILED", message="no luck")
+        )
         vercel.deploy()
-    vercel.fake.end_next(
+    vercel.fake.set_next_outcomes(
         fake.Outcome(alias=("cert_missing", "no certificate")), fake.Outcome(checks="failed")
     )
     vercel.deploy()
     vercel.deploy(target="production")
     vercel.deploy(target="production", autoAssignCustomDomains=False)
-    vercel.announce({"missing": b"nobody has this"}, 400)
-    vercel.ask("GET", "/v7/deployments")
-    vercel.ask("GET", "/v9/projects/shop")
-    assert violations(vercel.fake.requests) == []
+    vercel.create_deployment({"missing": b"nobody has this"}, 400)
+    vercel.request("GET", "/v7/deployments")
+    vercel.request("GET", "/v9/projects/shop")
+    assert find_violations(vercel.fake.requests) == []
 
 
-def test_lines_of_the_runtime_log_keep_to_the_schema(vercel):
+def test_runtime_log_rows_match_the_schema(vercel):
     vercel.create_project()
-    made = vercel.deploy()
-    vercel.fake.say("hello")
-    path = f"/v1/projects/shop/deployments/{made['id']}/runtime-logs"
+    deployment = vercel.deploy()
+    vercel.fake.write_log("hello")
+    path = f"/v1/projects/shop/deployments/{deployment['id']}/runtime-logs"
     rows = [json.loads(line) for line in vercel.http.get(path).text.splitlines()]
     assert len(rows) == 2
-    [asked] = vercel.fake.asked("GET", "/runtime-logs")
-    assert violations([dataclasses.replace(asked, answer=row) for row in rows]) == []
+    [recorded] = vercel.fake.find_requests("GET", "/runtime-logs")
+    assert find_violations([dataclasses.replace(recorded, response=row) for row in rows]) == []
 
 
-def exchange(method, path, *, status=200, query=None, body=None, answer=None):
-    return Request(
+def make_exchange(method, path, *, status=200, query=None, body=None, response=None):
+    return RecordedRequest(
         method=method,
         path=path,
         query=query or {},
@@ -78,35 +87,44 @@ def exchange(method, path, *, status=200, query=None, body=None, answer=None):
         size=0,
         status=status,
         body=body,
-        answer=answer,
+        response=response,
     )
 
 
 @pytest.mark.parametrize(
-    ("wrong", "words"),
+    ("wrong", "message"),
     [
-        (exchange("GET", "/v2/user", answer={"user": {"id": "1"}}), "Required"),
-        (exchange("GET", "/v9/nowhere", answer={}), "no such operation"),
-        (exchange("GET", "/v2/teams", query={"colour": ["red"]}, answer={}), "query has no colour"),
-        (exchange("POST", "/v11/projects", body={"title": "x"}, answer={}), "request's name"),
-        (exchange("GET", "/v9/projects/x", status=404, answer={}), "without code and message"),
-        (exchange("DELETE", "/v9/projects/x", status=202), "202 is no answer of it"),
+        (make_exchange("GET", "/v2/user", response={"user": {"id": "1"}}), "Required"),
+        (make_exchange("GET", "/v9/nowhere", response={}), "undocumented operation"),
         (
-            exchange("DELETE", "/v2/aliases/x", answer={"status": "SUCCESS", "more": 1}),
+            make_exchange("GET", "/v2/teams", query={"colour": ["red"]}, response={}),
+            "unknown query parameter colour",
+        ),
+        (
+            make_exchange("POST", "/v11/projects", body={"title": "x"}, response={}),
+            "request's name",
+        ),
+        (
+            make_exchange("GET", "/v9/projects/x", status=404, response={}),
+            "without code and message",
+        ),
+        (make_exchange("DELETE", "/v9/projects/x", status=202), "202 is not a documented status"),
+        (
+            make_exchange("DELETE", "/v2/aliases/x", response={"status": "SUCCESS", "more": 1}),
             "Unrecognized key",
         ),
     ],
 )
-def test_what_breaks_the_contract_is_found(wrong, words):
-    found = violations([wrong])
-    assert any(words in text for text in found), found
-    assert violations([wrong], ignore=["."]) == []
+def test_contract_violations_are_found(wrong, message):
+    violations = find_violations([wrong])
+    assert any(message in text for text in violations), violations
+    assert find_violations([wrong], ignore=["."]) == []
 
 
-def test_fields_of_a_deployment_are_not_taken_from_the_strangers_view(vercel):
+def test_deployment_is_checked_against_the_owner_schema(vercel):
     vercel.create_project()
-    vercel.deploy(output())
-    seen = vercel.fake.asked("GET", "/v13/deployments/")[-1]
+    vercel.deploy(make_output())
+    recorded = vercel.fake.find_requests("GET", "/v13/deployments/")[-1]
     for name in ("ownerId", "readyState", "url", "meta"):
-        answer = {key: value for key, value in seen.answer.items() if key != name}
-        assert violations([dataclasses.replace(seen, answer=answer)]) != []
+        response = {key: value for key, value in recorded.response.items() if key != name}
+        assert find_violations([dataclasses.replace(recorded, response=response)]) != []

@@ -36,9 +36,9 @@ def mastra_bundle(build: Build, directory: Path) -> Bundle:
 def mastra_deploy(
     bundle: Bundle, settings: AcmeDeployer, credentials: Env, request: DeployRequest, report: Report
 ) -> Deployment:
-    from mastra_deployer.kit import Manifest, get_or_create, poll, upload
+    from mastra_deployer.kit import FileManifest, get_or_create, poll, upload
 
-    manifest, digest = Manifest.of(bundle.directory), bundle.manifest.digest
+    manifest, digest = FileManifest.from_directory(bundle.directory), bundle.manifest.digest
     stage = request.environment
     release = {"deployment": digest, "fingerprint": request.fingerprint}
     with _connect(settings, credentials) as client:
@@ -52,7 +52,7 @@ def mastra_deploy(
             client.put(f"{path}/deployments/{digest}", json=manifest.paths).json()["missing"],
             lambda blob: client.put(f"/blobs/{blob}", content=manifest.read(blob)),
             report=report,
-            size=lambda blob: manifest.size([blob]),
+            size=lambda blob: manifest.get_size([blob]),
         )
         report.step("Releasing")
         client.put(f"{path}/env/{stage}", json={k: v.reveal() for k, v in request.env.items()})

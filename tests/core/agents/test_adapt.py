@@ -8,7 +8,7 @@ import zipfile
 
 import pytest
 
-from mastra_core.agents.adapt import adapter_names, as_agent
+from mastra_core.agents.adapt import as_agent, get_adapters
 from mastra_core.errors import ConfigError
 
 MODULES = {
@@ -145,6 +145,6 @@ except PluginError as error:
 
 
 def test_built_in_adapters_need_no_search():
-    assert adapter_names()["pydantic_ai"] == "mastra_core.agents.pydantic_ai:adapt"
+    assert get_adapters()["pydantic_ai"] == "mastra_core.agents.pydantic_ai:adapt"
     with pytest.raises(ConfigError, match="is not an agent"):
         as_agent(object())

@@ -381,7 +381,7 @@ def test_timeout():
         return "x"
 
     agent = Agent(name="a", tools=[sleep], model=Script(*([[call("sleep")]] * 2)).model, timeout=9)
-    with pytest.raises(AgentFailed, match="exceeded its timeout") as caught:
+    with pytest.raises(AgentFailed, match="took longer than its timeout") as caught:
         run_agent(agent, build_input(timeout=0.05))
     assert (caught.value.kind, caught.value.status) == ("RunTimedOut", 504)
     last = list_events(agent, build_input(timeout=0.05))[-1]

@@ -128,8 +128,15 @@ def test_generator_of_invalid_values():
     assert "int" in failure.message
 
 
-@pytest.mark.parametrize("kind", ["function", "generator", "no JSON"])
-def test_failure_hides_the_traceback(kind, caplog):
+@pytest.mark.parametrize(
+    ("kind", "words", "error"),
+    [
+        ("function", "no such city", "LookupError"),
+        ("generator", "no such city", "LookupError"),
+        ("no JSON", "object", "TypeError"),
+    ],
+)
+def test_failure_hides_the_traceback(kind, words, error, caplog):
     async def function(text: str):
         raise LookupError("no such city")
 
@@ -145,7 +152,8 @@ def test_failure_hides_the_traceback(kind, caplog):
     assert isinstance(last, Failure)
     assert "Traceback" not in last.message
     assert __file__ not in last.message
-    assert (kind == "no JSON") or (last.message, last.kind) == ("no such city", "LookupError")
+    assert words in last.message
+    assert last.kind == error
     with pytest.raises(AgentFailed) as caught:
         run_agent(agent)
     assert caught.value.message == last.message
@@ -155,10 +163,10 @@ def test_traceback_is_logged(caplog, monkeypatch):
     async def broken(text: str):
         raise LookupError("no such city")
 
-    from mastra_core.logger import logger_of
+    from mastra_core.logger import get_logger
 
     # Other tests may have silenced the framework's logger, which does not propagate by itself.
-    monkeypatch.setattr(logger_of("mastra"), "propagate", True)
+    monkeypatch.setattr(get_logger("mastra"), "propagate", True)
     caplog.set_level("ERROR", logger="mastra")
     list_events(broken)
     assert {record.name for record in caplog.records} == {"mastra.agents"}

@@ -222,11 +222,13 @@ def test_suspended_run_survives_its_process():
     shop = Shop()
     run_input = build_input(run_id="r1", context={"user": "ann"}, settings={"seed": 1})
     agent = Agent(name="a", model=Script([call("pay", PAY)]).model, tools=[shop.pay])
-    kept = msgspec.json.encode(SuspendedRun.of("a", run_input, run_agent(agent, run_input)))
+    kept = msgspec.json.encode(
+        SuspendedRun.from_output("a", run_input, run_agent(agent, run_input))
+    )
     run = msgspec.json.decode(kept, type=SuspendedRun)
     script = Script(["Done."])
     again = Agent(name="a", model=script.model, tools=[shop.pay])
-    out = run_agent(again, run.resumed({"c1": Decision()}, {"user": "bo"}))
+    out = run_agent(again, run.to_input({"c1": Decision()}, {"user": "bo"}))
     assert (out.text, shop.paid, script.infos[0].model_settings["seed"]) == ("Done.", [3], 1)
 
 

@@ -302,16 +302,16 @@ def test_raw_agent_takes_the_options_of_a_run():
     raw = pydantic_ai.Agent(Script().model, name="mine", instructions="Be kind.")
 
     @raw.tool_plain
-    def prepare_default() -> str:
+    def own() -> str:
         return "mine"
 
-    async def prepare_other(context: ToolContext) -> str:
+    async def other(context: ToolContext) -> str:
         return f"of {context.request_context['user']}"
 
     script = Script([call("other"), call("own", id="c2", index=1)], [call("own", id="c3")], ["x"])
     run_input = build_input(
         model=script.model,
-        tools=(prepare_other,),
+        tools=(other,),
         active_tools=("other", "own"),
         context={"user": "ann"},
         extra_instructions="Ann is 8.",

@@ -35,7 +35,7 @@ def build_suspended_run(run_id="r1", agent_id="a"):
     )
     finish = Finish(reason="suspended", history=b"[1]")
     output = AgentOutput(text="", reason="suspended", events=(*WAITING, finish))
-    return SuspendedRun.of(agent_id, run_input, output)
+    return SuspendedRun.from_output(agent_id, run_input, output)
 
 
 def test_stored_form_has_no_request_context():
@@ -48,7 +48,7 @@ def test_stored_form_has_no_request_context():
 
 def test_input_with_decisions():
     decisions = {"c1": Decision(approved=False, reason="too much")}
-    run_input = build_suspended_run().resumed(decisions, {"user": "ann"})
+    run_input = build_suspended_run().to_input(decisions, {"user": "ann"})
     assert (run_input.history, run_input.decisions, run_input.context) == (
         b"[1]",
         decisions,
@@ -60,7 +60,7 @@ def test_input_with_decisions():
         "look",
     )
     with pytest.raises(InvalidInput, match="'c9'") as caught:
-        build_suspended_run().resumed({"c9": Decision()})
+        build_suspended_run().to_input({"c9": Decision()})
     assert "'c1', 'c2'" in caught.value.hint
 
 

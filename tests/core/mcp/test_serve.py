@@ -94,5 +94,5 @@ def test_duplicate_names_are_rejected():
         return text
 
     mastra = Mastra(agents={"parrot": parrot}, tools={"ask_parrot": ask_parrot}, logger=False)
-    with pytest.raises(ConfigError, match="'ask_parrot' over MCP"):
+    with pytest.raises(ConfigError, match="have the name 'ask_parrot'"):
         McpApp(mastra)

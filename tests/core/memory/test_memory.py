@@ -34,7 +34,7 @@ from mastra_core.errors import (
     NotFound,
     StorageError,
 )
-from mastra_core.memory import RememberingAgent, background, memory_of
+from mastra_core.memory import AgentWithMemory, background, get_memory
 from mastra_core.storage import MessageQuery, StoredMessage, Thread, ThreadQuery
 from tests.core.scripted_model import Script, call
 
@@ -72,11 +72,11 @@ class Recorder:
 
 
 def add_memory(agent, storage, **settings):
-    return RememberingAgent(as_agent(agent), Memory(storage=storage, **settings))
+    return AgentWithMemory(as_agent(agent), Memory(storage=storage, **settings))
 
 
 def list_stored(run, storage, thread="t1"):
-    messages = run(storage.threads.messages(MessageQuery(thread=thread))).items
+    messages = run(storage.threads.list_messages(MessageQuery(thread=thread))).items
     return [(message.role, message.parts) for message in messages]
 
 
@@ -217,12 +217,12 @@ def test_native_history_is_dropped_after_another_write(storage, run):
     agent = Agent(name="a", model=script.model, memory=memory)
     run(agent.generate(build_input("q1")))
     assert read_history(run, storage)
-    run(RememberingAgent(seen.agent, memory).generate(build_input("q2")))
+    run(AgentWithMemory(seen.agent, memory).generate(build_input("q2")))
     assert read_history(run, storage) is None
     run(agent.generate(build_input("q3")))
     contents = [part.content for message in script.asked[-1] for part in message.parts]
     assert contents == ["q1", "one", "q2", "answer 1", "q3"]
-    page = run(memory.messages(MessageQuery(thread="t1")))
+    page = run(memory.list_messages(MessageQuery(thread="t1")))
     run(memory.delete_messages([page.items[0].id, page.items[1].id]))
     run(agent.generate(build_input("q4")))
     contents = [part.content for message in script.asked[-1] for part in message.parts]
@@ -497,7 +497,7 @@ def test_resource_notes_are_in_every_thread(storage, run):
     assert "- **Name**:\n" in script.asked[0][-1].instructions
     run(agent.generate(build_input("who am I?", thread="t3", resource="bob")))
     assert "Ann" not in script.asked[-1][-1].instructions
-    assert run(memory.working_memory("t9", "ann")) == "- **Name**: Ann"
+    assert run(memory.get_working_memory("t9", "ann")) == "- **Name**: Ann"
 
 
 def test_thread_notes_stay_in_their_thread(storage, run):
@@ -508,9 +508,9 @@ def test_thread_notes_stay_in_their_thread(storage, run):
     run(agent.generate(build_input(thread="t2")))
     assert "in t1" not in script.asked[-1][-1].instructions
     assert "# User Information" in script.asked[-1][-1].instructions
-    assert run(memory.working_memory("t1", "ann")) == "in t1"
+    assert run(memory.get_working_memory("t1", "ann")) == "in t1"
     run(memory.delete_thread("t1"))
-    assert run(memory.working_memory("t1", "ann")) == ""
+    assert run(memory.get_working_memory("t1", "ann")) == ""
 
 
 @dataclasses.dataclass
@@ -536,14 +536,14 @@ def test_typed_notes_are_merged_and_validated(storage, run, kind):
     agent = Agent(name="a", model=script.model, memory=memory)
     out = run(agent.generate(build_input()))
     assert out.text == "Noted."
-    assert json.loads(run(memory.working_memory("t1", "ann"))) == {"likes": ["tea", "snow"]}
+    assert json.loads(run(memory.get_working_memory("t1", "ann"))) == {"likes": ["tea", "snow"]}
     (described,) = script.infos[0].function_tools
     assert "likes" in json.dumps(described.parameters_json_schema)
     run(memory.update_working_memory("t1", "ann", '{"name": "Bo"}'))
     for bad in ('{"name": 3}', "no json"):
         with pytest.raises(InvalidInput):
             run(memory.update_working_memory("t1", "ann", bad))
-    assert run(memory.working_memory("t1", "ann")) == '{"name": "Bo"}'
+    assert run(memory.get_working_memory("t1", "ann")) == '{"name": "Bo"}'
 
 
 def test_agent_without_tools_gets_the_notes(storage, run):
@@ -624,7 +624,7 @@ def test_thread_management(storage, run):
         memory.get_thread("t1", "bob"),
         memory.update_thread("t1", "bob", title="mine"),
         memory.delete_thread("t1", "bob"),
-        memory.messages(MessageQuery(thread="t1"), "bob"),
+        memory.list_messages(MessageQuery(thread="t1"), "bob"),
         memory.clone_thread("t1", "bob"),
     ):
         with pytest.raises(Forbidden):
@@ -634,9 +634,9 @@ def test_thread_management(storage, run):
     changed = run(memory.update_thread("t1", "ann", metadata={"z": 1}))
     assert (changed.title, changed.metadata) == ("T", {"z": 1})
     assert run(memory.update_thread("t1", new_resource="bob")).resource == "bob"
-    assert run(memory.threads(ThreadQuery(resource="bob"))).total == 2
+    assert run(memory.list_threads(ThreadQuery(resource="bob"))).total == 2
     run(memory.delete_thread("t1", "bob"))
-    assert run(memory.threads()).total == 1
+    assert run(memory.list_threads()).total == 1
 
 
 def build_message(id, thread="t1", text="hi"):
@@ -691,13 +691,13 @@ def test_agents_use_the_storage_of_the_application(storage, run):
         logger=False,
     )
     agent = mastra.get_agent("seen")
-    assert (agent.id, agent.name) == ("seen", "seen")
-    assert memory_of(agent) is mastra.memory
-    assert memory_of(mastra.get_agent("own")) is own
+    assert (agent.id, agent.name) == ("record", "record")
+    assert get_memory(agent) is mastra.memory
+    assert get_memory(mastra.get_agent("own")) is own
     assert own.storage is mastra.memory.storage is mastra.storage is storage
     assert mastra.suspended_runs is storage.suspended_runs
     run(agent.generate(build_input()))
-    assert run(mastra.memory.threads()).total == 1
+    assert run(mastra.memory.list_threads()).total == 1
 
 
 def test_memory_storage_is_single_process(tmp_path):
@@ -714,16 +714,16 @@ def test_memory_storage_is_single_process(tmp_path):
 def test_application_without_a_memory():
     mastra = Mastra(agents={"seen": Recorder().agent}, logger=False)
     assert mastra.memory is None
-    assert memory_of(mastra.get_agent("seen")) is None
+    assert get_memory(mastra.get_agent("seen")) is None
     assert isinstance(mastra.storage, MemoryStorage)
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"memory": 3}, "The memory is 3"),
+        ({"memory": 3}, "3 is not a memory"),
         ({"memory": {"last": 3}}, "last"),
-        ({"memory": {"last_messages": -1}}, "last_messages is -1"),
+        ({"memory": {"last_messages": -1}}, "last_messages=-1 is not a number"),
         ({"memory": {"scope": "user"}}, "scope 'user' does not exist"),
         ({"memory": {"working_memory": " "}}, "template of working memory is empty"),
         ({"memory": {"working_memory": int}}, "is not an object"),

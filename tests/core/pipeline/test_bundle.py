@@ -14,10 +14,10 @@ from mastra_core.pipeline import (
     Platform,
     Project,
     Serve,
-    Silent,
+    SilentReport,
 )
 from mastra_core.pipeline.bundle import _compute_digest as compute_digest
-from mastra_core.pipeline.file_tree import identity_of
+from mastra_core.pipeline.file_tree import get_identity
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_same_files_give_the_same_bytes(build, bundle, tmp_path):
 
 def test_only_changed_files_are_read_again(build, tmp_path):
     file = build.directory / "app" / "main.py"
-    known = {identity_of(file.stat()): "0" * 64}
+    known = {get_identity(file.stat()): "0" * 64}
     told = dataclasses.replace(build, digests=known)
     sealed = []
     for number, source in enumerate((build, told, told)):
@@ -185,11 +185,11 @@ def test_project_paths(tmp_path):
         name="x", environment=Environment(required=("A",), optional=("B",)),
     )  # fmt: skip
     assert project.entry == "mastra.index:mastra"
-    assert project.local == tmp_path / ".mastra-local"
+    assert project.local_directory == tmp_path / ".mastra-local"
     assert project.environment.names == ("A", "B")
     assert str(Platform(python="3.12", wheels="linux")) == "Python 3.12 on linux"
 
 
 def test_silent_report():
-    report = Silent()
+    report = SilentReport()
     assert report.step("x") is report.advance(1, 2) is report.note("y", "z") is None

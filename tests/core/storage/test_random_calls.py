@@ -69,7 +69,7 @@ CALLS = st.one_of(
     draw_append(),
     draw_append(),
     draw_call("recall", THREADS, FEW),
-    draw_call("around", MESSAGES, FEW, FEW),
+    draw_call("get_surrounding", MESSAGES, FEW, FEW),
     draw_call("get_messages", NAMES),
     draw_call("delete_messages", NAMES),
     draw_call(
@@ -83,7 +83,7 @@ CALLS = st.one_of(
         ),
     ),
     draw_call(
-        "messages",
+        "list_messages",
         st.builds(
             MessageQuery,
             thread=THREADS,

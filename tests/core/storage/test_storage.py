@@ -128,7 +128,7 @@ def test_message_pages_and_filters(storage, run):
     run(storage.threads.append(build_thread(), messages))
 
     def find_ids(**query):
-        page = run(storage.threads.messages(MessageQuery(thread="t1", **query)))
+        page = run(storage.threads.list_messages(MessageQuery(thread="t1", **query)))
         return list_ids(page.items), page.total
 
     assert find_ids() == (["m0", "m1", "m2", "m3", "m4", "m5"], 6)
@@ -240,7 +240,7 @@ def build_suspended_run(id="r1", agent="a", at=0):
         agent_id=agent,
         waiting=waiting,
         history=b"[\xff]",
-        wish=AgentInput(thread="t1", run_id=id),
+        run_input=AgentInput(thread="t1", run_id=id),
         suspended_at=at or int(time.time() * 1000),
     )
 

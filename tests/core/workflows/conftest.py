@@ -1,4 +1,4 @@
-"""Each engine that there is; every test of behaviour runs on each."""
+"""The engines; every test of behaviour runs on each of them."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A journal that outlives a run, as a durable engine's would: it keeps nothing but JSON."""
+"""A journal that stores JSON only, as the journal of a durable engine does."""
 
 import asyncio
 
@@ -7,19 +7,19 @@ import msgspec
 from mastra_core.workflows import Outcome
 
 
-class Recorded:
-    """Outcomes, answers and events by key, encoded.
+class JsonJournal:
+    """Stores encoded outcomes and events by key.
 
-    :param answer: what a suspended step is resumed with, given the key it waits for.
+    :param get_resume_data: returns the data that resumes a step, given the key of its wait.
     """
 
     run_id = "recorded"
 
-    def __init__(self, answer=None):
+    def __init__(self, get_resume_data=None):
         self.outcomes = {}
         self.events = {}
         self.calls = 0
-        self._answer = answer
+        self._get_resume_data = get_resume_data
 
     async def call_once(self, key, call):
         if key not in self.outcomes:
@@ -30,7 +30,7 @@ class Recorded:
 
     async def wait(self, key):
         await asyncio.sleep(0)
-        return self._answer(key)
+        return self._get_resume_data(key)
 
     async def sleep(self, key, until):
         await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""Steps that the tests of workflows share, and how they run them."""
+"""Steps and helpers that the tests of workflows share."""
 
 import asyncio
 import dataclasses
@@ -23,7 +23,7 @@ class Person(pydantic.BaseModel):
 
 
 @step
-async def plus_one(n: int) -> int:
+async def add_one(n: int) -> int:
     """Adds one."""
     return n + 1
 
@@ -34,7 +34,7 @@ def double(n: int) -> int:
 
 
 @step
-def text_of(groups: dict[str, int]) -> str:
+def format_groups(groups: dict[str, int]) -> str:
     return ", ".join(f"{name}={value}" for name, value in groups.items())
 
 
@@ -53,31 +53,31 @@ async def ask_too(n: int, context: StepContext) -> int:
 
 
 @step
-async def broken(n: int) -> int:
+async def fail(n: int) -> int:
     raise LookupError(f"no row {n}")
 
 
 @step
-async def endless(n: int) -> int:
+async def wait_forever(n: int) -> int:
     await asyncio.Event().wait()
     return n
 
 
-async def settled(engine, workflow, value=None, **more):
+async def start_and_wait(engine, workflow, value=None, **options):
     run = await engine.create(workflow)
-    await engine.start(run, value, **more)
+    await engine.start(run, value, **options)
     await run.settled()
     return run
 
 
-def record_of(engine, workflow, value=None, **more):
-    return asyncio.run(settled(engine, workflow, value, **more)).record
+def run_workflow(engine, workflow, value=None, **options):
+    return asyncio.run(start_and_wait(engine, workflow, value, **options)).record
 
 
-async def until(holds):
-    """Let the loop go on until something holds."""
+async def wait_until(predicate):
+    """Wait until ``predicate`` returns true."""
     for _ in range(2000):
-        if holds():
+        if predicate():
             return
         await asyncio.sleep(0.001)
-    raise AssertionError("it never held")
+    raise AssertionError("The condition did not become true in time.")

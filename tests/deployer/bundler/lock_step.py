@@ -7,7 +7,7 @@ from uv import find_uv_bin
 
 from mastra_core.pipeline import Platform
 from mastra_deployer.bundler.resolve.closure import lock_closure
-from mastra_deployer.project.discovery import find_project, with_lock
+from mastra_deployer.project.discovery import find_project, require_lock
 
 HERE = Platform(python="3.11", wheels="x86_64-manylinux_2_28")
 ARM = Platform(python="3.12", wheels="aarch64-manylinux_2_28")
@@ -30,7 +30,7 @@ def lock_project(root, platform=HERE, *, locked=False, report=None):
     """Return the closure of the project in ``root``, without Mastra's own packages."""
     project = find_project(root, "main:app")
     return lock_closure(
-        with_lock(project) if locked else project, platform, (), (), report or RecordingReport()
+        require_lock(project) if locked else project, platform, (), (), report or RecordingReport()
     )
 
 

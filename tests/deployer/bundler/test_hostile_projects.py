@@ -96,9 +96,9 @@ def test_dynamic_dependencies_come_from_the_build_backend(project, mastra, echo)
 def test_files_beside_the_output_are_unchanged(project, mastra, echo):
     root = project({INDEX: echo, "out.old/mine.txt": "mine", ".out.mastra-swap/mine.txt": "mine"})
     pytest.importorskip("mastra_deployer")
-    from mastra_deployer.files.atomic_replace import repair
+    from mastra_deployer.files.atomic_replace import repair_directory
 
-    repair(root / "out")
+    repair_directory(root / "out")
     assert (root / "out.old/mine.txt").exists()
     assert (root / ".out.mastra-swap/mine.txt").exists()
 

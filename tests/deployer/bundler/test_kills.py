@@ -101,7 +101,7 @@ def test_killed_build_leaves_a_complete_bundle(project, mastra, cache, serve_dir
 
 
 def test_only_stale_temporary_directories_are_removed(tmp_path):
-    from mastra_deployer.files.temporary import scratch_directory
+    from mastra_deployer.files.temporary import temporary_directory
 
     code = (
         "import sys, time\nfrom pathlib import Path\n"
@@ -116,10 +116,10 @@ def test_only_stale_temporary_directories_are_removed(tmp_path):
     processes[0].wait()
     (tmp_path / "tmp-link").symlink_to(places[1])
     (tmp_path / "tmp-file").write_text("no directory")
-    with scratch_directory(tmp_path) as mine:
+    with temporary_directory(tmp_path) as mine:
         assert not places[0].exists()
         assert (places[1] / "file").exists()
-        with scratch_directory(tmp_path):
+        with temporary_directory(tmp_path):
             assert mine.exists()
     assert not mine.exists()
     assert (tmp_path / "tmp-file").exists()

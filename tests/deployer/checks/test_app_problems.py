@@ -7,7 +7,7 @@ import pytest
 from mastra_core.pipeline import Build, BundleManifest, Environment, Platform, Project, Target
 from mastra_deployer.checks.app_problems import check_app
 from mastra_deployer.checks.parsed_sources import ParsedSources
-from mastra_deployer.checks.value_problems import find_local_host, is_file_store, value_problems
+from mastra_deployer.checks.value_problems import check_values, find_local_host, is_file_store
 from tests.repository import TESTS
 from tests.sample_projects import write_project
 
@@ -271,7 +271,7 @@ def test_database_files_in_values(value, is_one):
 def get_severities(target, **values):
     declared = Environment(required=("A",), optional=("B", "C"))
     return {
-        item.message.split()[0]: item.severity for item in value_problems(target, declared, values)
+        item.message.split()[0]: item.severity for item in check_values(target, declared, values)
     }
 
 
@@ -279,9 +279,9 @@ def test_severity_of_values_depends_on_the_target():
     values = {"A": "sqlite:///x", "B": "http://u:p@localhost", "C": "localhost", "D": "localhost"}
     facts = {"name": "acme", "summary": "", "settings": Environment}
     assert get_severities(Target(**facts), **values) == {"B": "warning", "C": "warning"}
-    functions = Target(**facts, keeps_files=False)
+    functions = Target(**facts, persistent_disk=False)
     assert get_severities(functions, **values) == {"A": "error", "B": "error", "C": "warning"}
-    assert get_severities(Target(**facts, elsewhere=False), **values) == {}
+    assert get_severities(Target(**facts, remote=False), **values) == {}
     assert get_severities(Target(**facts, stores_env=False), **values) == {}
 
 

@@ -86,7 +86,7 @@ def test_a_broken_save_keeps_the_last_good_version(fresh):
         ("import no_such_module\n", rf"{INDEX}:1: There is no module 'no_such_module'"),
         ("import os\nos.environ['NO_SUCH']\n", rf"{INDEX}:2: The environment variable 'NO_SUCH'"),
         ("mastra = 1\n", "is of type int, neither a Mastra object nor an ASGI"),
-        ("import os\nos._exit(3)\n", r"The app stop its process while being imported \(exit 3\)"),
+        ("import os\nos._exit(3)\n", r"The app ended its process while being imported \(exit 3\)"),
     ],
 )
 def test_a_broken_save_is_explained(fresh, text, message):
@@ -203,7 +203,7 @@ def test_request_lines_have_no_control_characters(fresh):
     assert "\x1b" not in fresh.text, "colours are for terminals"
 
 
-def test_the_first_start_is_broken_and_mended(tmp_path):
+def test_a_broken_first_start_is_fixed_by_a_save(tmp_path):
     root = write_project(tmp_path / "app", {INDEX: "import nothing_like_it\n"})
     with run_dev(root) as dev:
         dev.url = dev.wait_for_line(r"Every request is answered with this error: (http://\S+)")[1]
@@ -308,7 +308,7 @@ def test_a_taken_port(tmp_path, dev):
             assert next_one.stop() == 0
 
 
-def test_a_second_one_in_the_project_is_told_of_the_first(dev, app):
+def test_a_second_command_names_the_first(dev, app):
     with run_dev(app) as second:
         second.wait_for_line(rf"Another mastra dev \(pid {dev.process.pid}\) .*: {dev.url}")
         assert second.wait_until_ready().url != dev.url
@@ -365,7 +365,7 @@ def _ignore_errors(call):
         call()
 
 
-def test_a_process_that_dies_is_told_and_begun_again(tmp_path):
+def test_a_crash_is_reported_and_a_save_restarts(tmp_path):
     source = "import os\n" + STARLETTE.replace(
         "return PlainTextResponse(",
         "os._exit(7) if request.query_params.get('die') else None\n    return PlainTextResponse(",
@@ -374,7 +374,7 @@ def test_a_process_that_dies_is_told_and_begun_again(tmp_path):
     with run_dev(root, "--app", "main:app") as dev:
         dev.wait_until_ready()
         _ignore_errors(lambda: dev.get("/?die=1"))
-        dev.wait_for_line(r"The app stop its process while it served \(exit 7\)")
+        dev.wait_for_line(r"The app ended its process while it served \(exit 7\)")
         assert dev.get("/").status_code == 503
         dev.save("main.py", source + "\n")
         dev.wait_for_line("reloaded in")

@@ -39,19 +39,19 @@ def write_files(root, files):
     return root
 
 
-def zipped(root, **options):
+def create_zip(root, **options):
     target = io.BytesIO()
     zip_directory(root, target, **options)
     return target.getvalue()
 
 
-def tarred(root, **options):
+def create_tar(root, **options):
     target = io.BytesIO()
     tar_directory(root, target, **options)
     return target.getvalue()
 
 
-@pytest.mark.parametrize("pack", [zipped, tarred])
+@pytest.mark.parametrize("pack", [create_zip, create_tar])
 def test_times_modes_and_order_of_creation_do_not_change_the_bytes(tree, tmp_path, pack):
     other = write_files(tmp_path / "other", dict(reversed(FILES.items())))
     for number, name in enumerate(FILES):
@@ -62,7 +62,7 @@ def test_times_modes_and_order_of_creation_do_not_change_the_bytes(tree, tmp_pat
 
 
 def test_a_zip_holds_every_file_with_its_mode(tree):
-    with zipfile.ZipFile(io.BytesIO(zipped(tree, executables=RUN))) as archive:
+    with zipfile.ZipFile(io.BytesIO(create_zip(tree, executables=RUN))) as archive:
         assert archive.testzip() is None
         assert archive.namelist() == sorted(FILES)
         for name, content in FILES.items():
@@ -76,7 +76,7 @@ def test_a_zip_holds_every_file_with_its_mode(tree):
 
 @pytest.mark.parametrize("compress", [True, False])
 def test_a_tar_holds_every_file_with_its_mode_and_owner(tree, compress):
-    content = tarred(tree, compress=compress, prefix="app/src", executables=RUN)
+    content = create_tar(tree, compress=compress, prefix="app/src", executables=RUN)
     assert content.startswith(b"\x1f\x8b") == compress
     with tarfile.open(fileobj=io.BytesIO(content)) as archive:
         assert archive.getnames() == [f"app/src/{name}" for name in sorted(FILES)]
@@ -88,21 +88,21 @@ def test_a_tar_holds_every_file_with_its_mode_and_owner(tree, compress):
 
 
 def test_gzip_header_has_no_name_and_no_time(tree):
-    content = tarred(tree)
+    content = create_tar(tree)
     assert content[3] == 0, "a name"
     assert content[4:8] == bytes(4), "a time"
-    assert gzip.decompress(content) == tarred(tree, compress=False)
+    assert gzip.decompress(content) == create_tar(tree, compress=False)
 
 
 def test_only_the_given_paths_are_written(tree):
     paths = ["c/data.bin", "index.py"]
-    with zipfile.ZipFile(io.BytesIO(zipped(tree, paths=reversed(paths)))) as archive:
+    with zipfile.ZipFile(io.BytesIO(create_zip(tree, paths=reversed(paths)))) as archive:
         assert archive.namelist() == paths
-    with tarfile.open(fileobj=io.BytesIO(tarred(tree, paths=iter(paths)))) as archive:
+    with tarfile.open(fileobj=io.BytesIO(create_tar(tree, paths=iter(paths)))) as archive:
         assert archive.getnames() == paths
 
 
-@pytest.mark.parametrize("pack", [zipped, tarred])
+@pytest.mark.parametrize("pack", [create_zip, create_tar])
 def test_symbolic_links_are_rejected(tree, pack):
     (tree / "link").symlink_to("index.py")
     with pytest.raises(BundleError, match="link"):
@@ -112,9 +112,9 @@ def test_symbolic_links_are_rejected(tree, pack):
 def test_an_existing_file_is_replaced(tree, tmp_path):
     (tmp_path / "a.zip").write_bytes(b"older and longer" * 10_000)
     zip_directory(tree, tmp_path / "a.zip")
-    assert (tmp_path / "a.zip").read_bytes() == zipped(tree)
+    assert (tmp_path / "a.zip").read_bytes() == create_zip(tree)
     tar_directory(tree, tmp_path / "a.tgz")
-    assert (tmp_path / "a.tgz").read_bytes() == tarred(tree)
+    assert (tmp_path / "a.tgz").read_bytes() == create_tar(tree)
 
 
 @pytest.mark.skipif(not shutil.which("tar"), reason="there is no tar")

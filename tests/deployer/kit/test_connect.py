@@ -18,7 +18,7 @@ import pytest
 from mastra_core import Secret
 from mastra_core.errors import ApiError, AuthError, ConfigError, DeployTimeout
 from mastra_deployer.kit import connect
-from mastra_deployer.kit.clock import no_waiting, now
+from mastra_deployer.kit.clock import now, skip_waits
 from tests.deployer.kit.scripted_server import serve
 
 TOKEN = Secret("kit-token-1")
@@ -26,7 +26,7 @@ TOKEN = Secret("kit-token-1")
 
 @pytest.fixture
 def platform():
-    with serve() as server, no_waiting():
+    with serve() as server, skip_waits():
         yield server
 
 
@@ -100,7 +100,7 @@ def test_a_post_is_repeated_where_the_connection_is_refused():
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
-    with connect(f"http://127.0.0.1:{port}") as client, no_waiting():
+    with connect(f"http://127.0.0.1:{port}") as client, skip_waits():
         start = now()
         with pytest.raises(ApiError, match="the connection was refused"):
             client.post("/x")
@@ -258,21 +258,21 @@ def test_errors_name_the_platform(platform):
 
 def test_a_refused_connection_has_a_hint():
     client = connect("http://127.0.0.1:9", TOKEN)
-    with no_waiting(), client, pytest.raises(ApiError, match="was refused") as raised:
+    with skip_waits(), client, pytest.raises(ApiError, match="was refused") as raised:
         client.get("/x")
     assert raised.value.hint
 
 
 def test_an_unknown_host_is_named():
     client = connect("https://no-such-host.invalid")
-    with no_waiting(), client, pytest.raises(ApiError) as raised:
+    with skip_waits(), client, pytest.raises(ApiError) as raised:
         client.get("/x")
     assert "'no-such-host.invalid' cannot be resolved" in raised.value.message
     assert "spelling" in raised.value.hint
 
 
 def test_a_platform_that_does_not_answer_is_a_timeout():
-    with socket.create_server(("127.0.0.1", 0)) as silent, no_waiting():
+    with socket.create_server(("127.0.0.1", 0)) as silent, skip_waits():
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         with connect(url, timeout=0.2) as client, pytest.raises(DeployTimeout, match="in time"):
             client.get("/x")
@@ -308,7 +308,7 @@ def test_an_untrusted_certificate_is_named_and_not_retried(certificate):
         thread = threading.Thread(target=accept, args=(server,))
         thread.start()
         client = connect(f"https://localhost:{server.getsockname()[1]}")
-        with no_waiting(), client, pytest.raises(ApiError, match="is not trusted") as raised:
+        with skip_waits(), client, pytest.raises(ApiError, match="is not trusted") as raised:
             client.get("/x")
         server.shutdown(socket.SHUT_RDWR)
         thread.join()
@@ -320,7 +320,7 @@ def test_a_proxy_that_rejects_is_named_without_its_password(monkeypatch):
     def reject(request):
         return 407, {}, {}
 
-    with serve(reject) as proxy, no_waiting():
+    with serve(reject) as proxy, skip_waits():
         host = proxy.url.removeprefix("http://")
         monkeypatch.setenv("HTTPS_PROXY", f"http://user:proxy-password@{host}")
         client = connect("https://api.example.com", TOKEN)

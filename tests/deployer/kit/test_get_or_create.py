@@ -4,7 +4,7 @@ import pytest
 
 from mastra_core.errors import ApiError, AuthError
 from mastra_deployer.kit import connect, get_or_create
-from mastra_deployer.kit.clock import no_waiting
+from mastra_deployer.kit.clock import skip_waits
 from tests.deployer.kit.scripted_server import serve
 
 
@@ -37,7 +37,7 @@ def store():
 
 @pytest.fixture
 def create(store):
-    with serve(store) as platform, connect(platform.url) as client, no_waiting():
+    with serve(store) as platform, connect(platform.url) as client, skip_waits():
 
         def find():
             found = client.get("/apps").json()

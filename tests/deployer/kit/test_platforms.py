@@ -7,8 +7,8 @@ from mastra_deployer.kit import (
     MANYLINUX_AARCH64,
     MANYLINUX_X86_64,
     PYODIDE,
+    check_size,
     manylinux,
-    size_problem,
 )
 
 
@@ -22,12 +22,12 @@ def test_platforms_have_the_names_of_uv():
 
 @pytest.mark.parametrize(("sizes", "limit"), [({"a": 10}, 10), ({"a": 10}, 0), ({}, 5)])
 def test_no_problem_within_the_limit(sizes, limit):
-    assert size_problem(sizes, limit, "acme") is None
+    assert check_size(sizes, limit, "acme") is None
 
 
 def test_a_size_problem_names_the_ten_largest_parts():
     sizes = {f"package-{number}": number * 1_000_000 for number in range(20)}
-    problem = size_problem(sizes, 1_500_000, "acme")
+    problem = check_size(sizes, 1_500_000, "acme")
     assert problem.severity == "error"
     assert problem.message == "The bundle has 190.0 MB, and acme allows 1.5 MB."
     parts = problem.hint.removeprefix("The largest parts: ").split(", ")

@@ -8,14 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from mastra_core.errors import DeployTimeout
-from mastra_core.pipeline import Silent
+from mastra_core.pipeline import SilentReport
 from mastra_deployer.kit import poll
-from mastra_deployer.kit.clock import no_waiting, now
+from mastra_deployer.kit.clock import now, skip_waits
 
 
 @pytest.fixture(autouse=True)
-def skip_waits():
-    with no_waiting():
+def virtual_time():
+    with skip_waits():
         yield
 
 
@@ -42,7 +42,7 @@ def test_the_interval_grows():
 def test_a_timeout_names_what_was_waited_for():
     start, calls = now(), []
     with pytest.raises(DeployTimeout) as raised:
-        poll(lambda: calls.append(1), lambda _: False, timeout=300, what="the build")
+        poll(lambda: calls.append(1), lambda _: False, timeout=300, description="the build")
     assert raised.value.message == "The build was not done after 5 min."
     assert raised.value.hint
     assert now() - start == pytest.approx(300, abs=30)
@@ -52,7 +52,7 @@ def test_a_timeout_names_what_was_waited_for():
 def test_progress_is_reported_in_seconds():
     events = []
 
-    class Report(Silent):
+    class Report(SilentReport):
         def advance(self, done, total, unit="B"):
             events.append((done, total, unit))
 
@@ -81,7 +81,7 @@ def test_simultaneous_waits_overlap():
 def test_virtual_time_ends_with_the_outermost_block():
     from mastra_deployer.kit import clock
 
-    with no_waiting():
+    with skip_waits():
         clock.sleep(1000)
     # The block of the fixture is still active, so a wait takes no time.
     start = time.monotonic()

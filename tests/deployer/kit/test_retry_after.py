@@ -7,7 +7,7 @@ import pytest
 
 from mastra_core.errors import ApiError
 from mastra_deployer.kit import connect
-from mastra_deployer.kit.clock import no_waiting, now
+from mastra_deployer.kit.clock import now, skip_waits
 from tests.deployer.kit.scripted_server import serve
 
 # The platform's clock is two hours ahead of this machine's.
@@ -23,7 +23,7 @@ def _format_id(value):
 
 @pytest.fixture
 def platform():
-    with serve() as server, no_waiting():
+    with serve() as server, skip_waits():
         yield server
 
 

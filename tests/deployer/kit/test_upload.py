@@ -10,14 +10,14 @@ from collections import Counter
 import pytest
 
 from mastra_core.errors import ApiError
-from mastra_core.pipeline import Silent
+from mastra_core.pipeline import SilentReport
 from mastra_deployer.kit import connect, upload
 from mastra_deployer.kit.adaptive_limiter import AdaptiveLimiter
-from mastra_deployer.kit.clock import no_waiting, now
+from mastra_deployer.kit.clock import now, skip_waits
 from tests.deployer.kit.scripted_server import serve
 
 
-class ProgressRecorder(Silent):
+class ProgressRecorder(SilentReport):
     def __init__(self):
         self.events = []
 
@@ -55,11 +55,11 @@ def test_results_are_in_order_and_progress_counts_bytes():
 
 
 def test_no_items_give_no_results():
-    assert upload([], print, report=Silent()) == []
+    assert upload([], print, report=SilentReport()) == []
 
 
 def test_items_may_be_none():
-    assert upload([None, None], lambda item: item, report=Silent()) == [None, None]
+    assert upload([None, None], lambda item: item, report=SilentReport()) == [None, None]
 
 
 @pytest.mark.parametrize(("concurrency", "limit"), [(20, 20), (100, 25), (1, 1), (0, 1)])
@@ -67,7 +67,10 @@ def test_concurrency_is_limited(concurrency, limit):
     platform = BusyPlatform(1000, delay=0.02)
     with serve(platform) as server, connect(server.url) as client:
         responses = upload(
-            range(100), lambda n: client.put(f"/{n}"), report=Silent(), concurrency=concurrency
+            range(100),
+            lambda n: client.put(f"/{n}"),
+            report=SilentReport(),
+            concurrency=concurrency,
         )
     assert len(responses) == 100
     assert limit / 2 < platform.peak <= limit
@@ -82,7 +85,7 @@ def test_it_stops_at_the_first_failure():
             raise ApiError("no")
 
     with pytest.raises(ApiError, match="no"):
-        upload(range(10_000), send, report=Silent(), concurrency=2)
+        upload(range(10_000), send, report=SilentReport(), concurrency=2)
     assert len(sent) < 10_000
 
 
@@ -100,15 +103,15 @@ def test_a_failure_cancels_the_waits_of_the_other_threads():
     with serve(answer) as server, connect(server.url) as client:
         start = now()
         with pytest.raises(ApiError, match="too odd"):
-            upload(range(20), lambda n: client.put(f"/{n}"), report=Silent())
+            upload(range(20), lambda n: client.put(f"/{n}"), report=SilentReport())
         assert now() - start < 45
 
 
 @pytest.mark.parametrize("headers", [{}, {"retry-after": "1"}])
 def test_concurrency_falls_while_requests_are_rejected(headers):
     platform = BusyPlatform(3, headers)
-    with serve(platform) as server, connect(server.url) as client, no_waiting():
-        responses = upload(range(300), lambda n: client.put(f"/{n}"), report=Silent())
+    with serve(platform) as server, connect(server.url) as client, skip_waits():
+        responses = upload(range(300), lambda n: client.put(f"/{n}"), report=SilentReport())
     assert [response.status_code for response in responses] == [200] * 300
     assert platform.rejections < 300, "the concurrency did not fall"
 
@@ -128,13 +131,13 @@ def test_every_item_is_sent_once_where_a_quarter_of_the_requests_fails():
             paths.append(request.path)
         return 200, {}, {}
 
-    with serve(answer) as server, connect(server.url) as client, no_waiting():
-        upload(range(200), lambda n: client.put(f"/{n}"), report=Silent())
+    with serve(answer) as server, connect(server.url) as client, skip_waits():
+        upload(range(200), lambda n: client.put(f"/{n}"), report=SilentReport())
     assert sorted(paths) == sorted(f"/{n}" for n in range(200))
 
 
 def test_the_limiter_halves_once_for_all_requests_under_way_and_grows_again():
-    with no_waiting():
+    with skip_waits():
         limiter = AdaptiveLimiter(20)
         start = now()
         for _ in range(20):

@@ -1,4 +1,4 @@
-"""A third party's deployer against its platform, over real HTTP, by the command line."""
+"""The example deployer against its platform over HTTP, by the command line."""
 
 import os
 import signal
@@ -44,25 +44,25 @@ def deploy(acme, mastra):
     return run
 
 
-def asked(deployment, text="hi"):
+def ask_agent(deployment, text="hi"):
     answer = httpx.post(
         f"{deployment['url']}/api/agents/echo/generate", json={"messages": text}, trust_env=False
     )
     return answer.json()["text"]
 
 
-def test_a_deploy_ends_live_and_a_second_one_sends_nothing(acme, deploy, project, echo):
+def test_a_deploy_is_live_and_a_second_one_sends_nothing(acme, deploy, project, echo):
     root = project({INDEX: echo})
     first = deploy(root, "acme", "-s", "app=shop", "--prod", "--json").ok().json["deployment"]
     assert first["live"] and first["environment"] == "production"
-    assert asked(first) == "echo: hi"
+    assert ask_agent(first) == "echo: hi"
     sent = [line for line in acme.requests if line.startswith("PUT /blobs")]
     assert len(sent) == len(set(sent)) > 100
     acme.requests.clear()
     again = deploy(root, "acme", "-s", "app=shop", "--prod", "--json").ok().json["deployment"]
     assert not [line for line in acme.requests if line.startswith("PUT /blobs")]
     assert again["id"] == first["id"]
-    assert asked(again) == "echo: hi"
+    assert ask_agent(again) == "echo: hi"
 
 
 def test_deployer_in_the_entry_file_is_found_and_does_not_ship(acme, deploy, project, echo):
@@ -75,7 +75,7 @@ def test_deployer_in_the_entry_file_is_found_and_does_not_ship(acme, deploy, pro
     )
     root = project({INDEX: source}, dependencies=("mastra-core", "mastra-deployer-acme"))
     done = deploy(root, "--preview", "--json", token="", MY=TOKEN).ok()
-    assert asked(done.json["deployment"]) == "echo: hi"
+    assert ask_agent(done.json["deployment"]) == "echo: hi"
     shipped = (root / ".mastra-local/bundles/acme/app/src/mastra/index.py").read_text()
     assert "AcmeDeployer" not in shipped and "MY" not in shipped
     assert shipped.count("\n") == source.count("\n")
@@ -99,18 +99,18 @@ def test_values_of_declared_variables_reach_the_app_and_nothing_else(deploy, pro
     config = '[tool.mastra.env]\nrequired = ["GREETING"]\n'
     root = project({INDEX: source, ".env": "GREETING=hullo-4711\nOTHER=no\n"}, config)
     done = deploy(root, "acme", "-s", "app=env", "--prod", "--json").ok()
-    assert asked(done.json["deployment"]) == "hullo-4711"
+    assert ask_agent(done.json["deployment"]) == "hullo-4711"
     assert "hullo-4711" not in done.out + done.err
     assert not find_text(root / ".mastra-local", "hullo-4711")
 
 
-def test_prebuilt_deploys_what_lies_there(acme, deploy, project, mastra, echo):
+def test_prebuilt_deploys_the_given_bundle(acme, deploy, project, mastra, echo):
     root = project({INDEX: echo})
     out = root / "out"
     mastra("bundle", "acme", "-s", "app=shop", "-o", out, cwd=root).ok()
     (root / INDEX).write_text(echo.replace("echo:", "changed:"))
     done = deploy(root, "acme", "-s", "app=shop", "--prebuilt", out, "--json").ok()
-    assert asked(done.json["deployment"]) == "echo: hi"
+    assert ask_agent(done.json["deployment"]) == "echo: hi"
     (out / "app/src/mastra/index.py").write_text("tampered")
     deploy(root, "acme", "-s", "app=shop", "--prebuilt", out).failed(5, "was changed after")
     mastra("build", cwd=root).ok()
@@ -136,11 +136,11 @@ def test_a_missing_a_wrong_and_a_refused_token(acme, deploy, project, echo):
     assert acme.running == {}
 
 
-def test_a_busy_platform_is_asked_again(acme, deploy, project, echo):
+def test_requests_to_a_busy_platform_are_repeated(acme, deploy, project, echo):
     acme.broken_uploads = 3
     root = project({INDEX: echo})
     done = deploy(root, "acme", "-s", "app=shop", "--json").ok()
-    assert asked(done.json["deployment"]) == "echo: hi"
+    assert ask_agent(done.json["deployment"]) == "echo: hi"
 
 
 def test_a_platform_that_cannot_be_reached(deploy, project, echo):
@@ -155,42 +155,42 @@ def test_a_token_never_goes_over_plain_http(deploy, project, echo):
     deploy(root, "acme", "-s", "app=shop", **away).failed(2, "in the clear", "https")
 
 
-def test_a_deploy_killed_in_the_middle_goes_on_where_it_was(acme, deploy, project, mastra, echo):
+def test_a_killed_deploy_is_continued(acme, deploy, project, mastra, echo):
     root = project({INDEX: echo})
     out = root / "out"
     mastra("bundle", "acme", "-s", "app=shop", "-o", out, cwd=root).ok()
     acme.broken_uploads = 10**9
-    killed = _killed_deploy(root, acme, out)
+    killed = _kill_deploy(root, acme, out)
     assert killed != 0
     assert acme.running == {}, "nothing is live"
     acme.broken_uploads = 0
     before = len(list((acme.directory / "blobs").iterdir()))
     acme.requests.clear()
     done = deploy(root, "acme", "-s", "app=shop", "--prebuilt", out, "--json").ok()
-    assert asked(done.json["deployment"]) == "echo: hi"
+    assert ask_agent(done.json["deployment"]) == "echo: hi"
     sent = len([line for line in acme.requests if line.startswith("PUT /blobs")])
     assert sent + before == len(list((acme.directory / "blobs").iterdir()))
 
 
-def test_ctrl_c_says_what_users_see_and_the_next_run_goes_on(acme, deploy, project, mastra, echo):
+def test_an_interrupted_deploy_is_continued(acme, deploy, project, mastra, echo):
     root = project({INDEX: echo})
     out = root / "out"
     mastra("bundle", "acme", "-s", "app=shop", "-o", out, cwd=root).ok()
     acme.broken_uploads = 10**9
-    code, said = _stopped_deploy(root, acme, out, signal.SIGINT)
+    code, stderr = _stop_deploy(root, acme, out, signal.SIGINT)
     assert code == 130
-    assert "Interrupted." in said and "same command again" in said and "Traceback" not in said
+    assert "Interrupted." in stderr and "same command again" in stderr and "Traceback" not in stderr
     assert acme.running == {}, "nothing is live"
     acme.broken_uploads = 0
     done = deploy(root, "acme", "-s", "app=shop", "--prebuilt", out, "--json").ok()
-    assert asked(done.json["deployment"]) == "echo: hi"
+    assert ask_agent(done.json["deployment"]) == "echo: hi"
 
 
-def _killed_deploy(root, acme, out):
-    return _stopped_deploy(root, acme, out, signal.SIGKILL)[0]
+def _kill_deploy(root, acme, out):
+    return _stop_deploy(root, acme, out, signal.SIGKILL)[0]
 
 
-def _stopped_deploy(root, acme, out, how):
+def _stop_deploy(root, acme, out, signum):
 
     command = [str(Path(sys.executable).with_name("mastra")), "deploy", "acme", "-s", "app=shop"]
     process = subprocess.Popen(
@@ -204,12 +204,12 @@ def _stopped_deploy(root, acme, out, how):
     while not any(line.startswith("PUT /blobs") for line in acme.requests):
         assert time.monotonic() < until
         time.sleep(0.05)
-    process.send_signal(how)
-    said = process.communicate(timeout=60)[1]
-    return process.returncode, said
+    process.send_signal(signum)
+    stderr = process.communicate(timeout=60)[1]
+    return process.returncode, stderr
 
 
-def test_targets_shows_what_acme_can(mastra, project, echo):
+def test_targets_lists_the_commands_of_acme(mastra, project, echo):
     config = '[tool.mastra.targets.eu]\ndeployer = "acme"\napp = "shop-eu"\n'
     done = mastra("targets", "--json", cwd=project({INDEX: echo}, config)).ok().json
     acme = next(item for item in done["installed"] if item["name"] == "acme")

@@ -7,7 +7,7 @@ import pytest
 
 from mastra_core import Secret
 from mastra_core.errors import BuildError, ConfigError
-from mastra_deployer.bundler.sources.strip_deployer import blank_deployer, check_deployer_imports
+from mastra_deployer.bundler.sources.strip_deployer import check_deployer_imports, strip_deployer
 from mastra_deployer.project.deployer_argument import EnvReference, read_deployer
 
 FILE = Path("index.py")
@@ -20,7 +20,7 @@ def parse_deployer(source):
 def strip(source):
     data = source.encode()
     tree = ast.parse(data)
-    out = blank_deployer(data, tree, read_deployer(FILE, tree)).decode()
+    out = strip_deployer(data, tree, read_deployer(FILE, tree)).decode()
     after = ast.parse(out)
     assert len(out.splitlines()) == len(source.splitlines())
     check_deployer_imports(FILE, after, {"acme"})
@@ -119,6 +119,6 @@ def test_imports_with_other_uses_are_kept():
 def test_deployer_with_a_second_use_is_rejected():
     source = "from acme import Acme, other\nother()\nmastra = Mastra(deployer=Acme())\n"
     tree = ast.parse(source)
-    out = blank_deployer(source.encode(), tree, read_deployer(FILE, tree))
+    out = strip_deployer(source.encode(), tree, read_deployer(FILE, tree))
     with pytest.raises(BuildError, match=r"index\.py:1: 'acme' is a deployer"):
         check_deployer_imports(FILE, ast.parse(out), {"acme"})

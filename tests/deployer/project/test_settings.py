@@ -12,7 +12,7 @@ from mastra_deployer.project.settings import (
     collect_credentials,
     find_plaintext_secrets,
     merge_settings,
-    without_secrets,
+    remove_secrets,
 )
 
 
@@ -76,7 +76,7 @@ def test_credentials_come_from_settings_or_environment_and_bundles_get_none():
         "CLOUD_TOKEN": Secret("mine"),
         "OTHER": Secret("o"),
     }
-    assert without_secrets(found).token is None
+    assert remove_secrets(found).token is None
     assert collect_credentials(("CLOUD_TOKEN",), merge(flags={"app": "a"}), {}) == {}
 
 

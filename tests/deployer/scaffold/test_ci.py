@@ -37,7 +37,7 @@ def mastra_bundle(build, directory):
     build.copy_to(directory)
     return Bundle.seal(build, directory, "internal")
 
-def told(verb, credentials, **facts):
+def record_call(verb, credentials, **facts):
     if "INTERNAL_TOKEN" not in credentials:
         raise AuthError("INTERNAL_TOKEN is not set.", "Set it.")
     with Path(os.environ["TOLD"]).open("a") as file:
@@ -49,14 +49,14 @@ def made(id, environment="production"):
 
 @hookimpl
 def mastra_deploy(bundle, credentials, request):
-    told("deploy", credentials, environment=request.environment, branch=request.branch,
+    record_call("deploy", credentials, environment=request.environment, branch=request.branch,
          message=request.message, env=[*request.env])
     return made("one", request.environment)
 """
 ROLLBACK = """
 @hookimpl
 def mastra_rollback(credentials, id):
-    told("rollback", credentials, id=id)
+    record_call("rollback", credentials, id=id)
     return made(id or "before")
 """
 TARGET = """
@@ -92,11 +92,11 @@ def run(*command, **options):
     return subprocess.run(command, capture_output=True, text=True, check=False, **options)
 
 
-def tool(name):
+def find_tool(name):
     return str(Path(sys.executable).with_name(name))
 
 
-def workflow(root, name="mastra"):
+def get_workflow_path(root, name="mastra"):
     return root / f".github/workflows/{name}.yml"
 
 
@@ -106,9 +106,9 @@ def lint_workflow(path):
     (home / "lint.mjs").write_text(LINT)
     found = run(node.find_node(), "lint.mjs", cwd=home, input=path.read_text())
     assert json.loads(found.stdout) == []
-    schema = run(tool("check-jsonschema"), "--builtin-schema", "vendor.github-workflows", path)
+    schema = run(find_tool("check-jsonschema"), "--builtin-schema", "vendor.github-workflows", path)
     assert schema.returncode == 0, schema.stdout
-    security = run(tool("zizmor"), "--offline", "--persona", "auditor", "--no-config", path)
+    security = run(find_tool("zizmor"), "--offline", "--persona", "auditor", "--no-config", path)
     assert security.returncode == 0, security.stdout
 
 
@@ -116,8 +116,8 @@ def lint_workflow(path):
 def test_the_workflow_of_github_passes_every_linter(shop, mastra, able):
     root = shop(previews=able, rollback=able)
     mastra("new", "ci", "github", cwd=root).ok()
-    lint_workflow(workflow(root))
-    jobs = yaml.safe_load(workflow(root).read_text())["jobs"]
+    lint_workflow(get_workflow_path(root))
+    jobs = yaml.safe_load(get_workflow_path(root).read_text())["jobs"]
     assert ("preview" in jobs) == ("rollback" in jobs) == able
     assert ("--rollback-on-failure" in str(jobs["production"])) == able
 
@@ -127,7 +127,7 @@ def test_the_pipeline_of_gitlab_fits_the_schema(shop, mastra, able):
     root = shop(previews=able, rollback=able)
     mastra("new", "ci", "gitlab", cwd=root).ok()
     path = root / ".gitlab-ci.yml"
-    done = run(tool("check-jsonschema"), "--builtin-schema", "vendor.gitlab-ci", path)
+    done = run(find_tool("check-jsonschema"), "--builtin-schema", "vendor.gitlab-ci", path)
     assert done.returncode == 0, done.stdout
     jobs = yaml.safe_load(path.read_text())
     assert ("preview" in jobs) == ("rollback" in jobs) == able
@@ -137,7 +137,7 @@ def test_the_pipeline_of_gitlab_fits_the_schema(shop, mastra, able):
 def test_every_action_is_pinned_by_its_hash(shop, mastra):
     root = shop()
     mastra("new", "ci", "github", cwd=root).ok()
-    used = [line for line in workflow(root).read_text().splitlines() if "uses:" in line]
+    used = [line for line in get_workflow_path(root).read_text().splitlines() if "uses:" in line]
     for line in used:
         version = line.partition("@")[2].partition(" # v")
         assert len(version[0]) == 40, line
@@ -149,11 +149,11 @@ def test_each_job_gets_the_secrets_it_needs_and_no_other(shop, mastra):
     root = shop()
     answer = mastra("new", "ci", "github", "--json", cwd=root).ok().json
     assert answer["secrets"] == ["INTERNAL_TOKEN", "OPENAI_API_KEY", "APP_GITHUB_APP_ID"]
-    jobs = yaml.safe_load(workflow(root).read_text())["jobs"]
+    jobs = yaml.safe_load(get_workflow_path(root).read_text())["jobs"]
     for name in ("test", "bundle", "comment"):
         assert "secrets." not in str(jobs[name])
-    assert secrets(jobs["rollback"]) == {"INTERNAL_TOKEN": "INTERNAL_TOKEN"}
-    assert secrets(jobs["production"]) == {
+    assert list_secrets(jobs["rollback"]) == {"INTERNAL_TOKEN": "INTERNAL_TOKEN"}
+    assert list_secrets(jobs["production"]) == {
         "INTERNAL_TOKEN": "INTERNAL_TOKEN",
         "OPENAI_API_KEY": "OPENAI_API_KEY",
         "GITHUB_APP_ID": "APP_GITHUB_APP_ID",
@@ -163,7 +163,7 @@ def test_each_job_gets_the_secrets_it_needs_and_no_other(shop, mastra):
     )
 
 
-def secrets(job):
+def list_secrets(job):
     """Variable to secret, of a job's last step."""
     listed = job["steps"][-1]["env"].items()
     return {
@@ -176,12 +176,12 @@ def secrets(job):
 def test_production_and_rollback_never_overlap(shop, mastra):
     root = shop()
     mastra("new", "ci", "github", cwd=root).ok()
-    jobs = yaml.safe_load(workflow(root).read_text())["jobs"]
+    jobs = yaml.safe_load(get_workflow_path(root).read_text())["jobs"]
     lock = {"group": "mastra-production", "cancel-in-progress": False}
     assert jobs["production"]["concurrency"] == jobs["rollback"]["concurrency"] == lock
 
 
-def script(jobs, job, name):
+def get_script(jobs, job, name):
     return next(step["run"] for step in jobs[job]["steps"] if step.get("name", "").startswith(name))
 
 
@@ -189,38 +189,38 @@ def script(jobs, job, name):
 def test_the_scripts_bundle_deploy_and_roll_back(shop, mastra, tmp_path, serve_directory):
     root = shop()
     mastra("new", "ci", "github", cwd=root).ok()
-    jobs = yaml.safe_load(workflow(root).read_text())["jobs"]
-    place = tmp_path / "runner"
-    place.mkdir()
+    jobs = yaml.safe_load(get_workflow_path(root).read_text())["jobs"]
+    directory = tmp_path / "runner"
+    directory.mkdir()
     shared = {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "TARGET": "live",
-        "RUNNER_TEMP": str(place),
-        "GITHUB_OUTPUT": str(place / "output"),
-        "TOLD": str(place / "told"),
+        "RUNNER_TEMP": str(directory),
+        "GITHUB_OUTPUT": str(directory / "output"),
+        "TOLD": str(directory / "told"),
     }
 
-    def step(job, name, **env):
-        done = run("bash", "-e", "-c", script(jobs, job, name), cwd=root, env={**shared, **env})
+    def run_step(job, name, **env):
+        done = run("bash", "-e", "-c", get_script(jobs, job, name), cwd=root, env={**shared, **env})
         assert done.returncode == 0, done.stderr
 
-    def told():
-        return [json.loads(line) for line in (place / "told").read_text().splitlines()]
+    def read_calls():
+        return [json.loads(line) for line in (directory / "told").read_text().splitlines()]
 
-    step("bundle", "Bundle")
-    shutil.rmtree(place / "bundle")  # the artifact alone goes on
+    run_step("bundle", "Bundle")
+    shutil.rmtree(directory / "bundle")  # the artifact alone goes on
     given = {"INTERNAL_TOKEN": "let-me-in", "OPENAI_API_KEY": "sk-1"}
     mastra("build", cwd=root).ok()
     with serve_directory(root / ".mastra", OPENAI_API_KEY="x") as client:
         given["ANSWERS"] = str(client.base_url)
-        step("preview", "Deploy", BRANCH=HOSTILE, MESSAGE=HOSTILE, **given)
-        step("production", "Deploy", MESSAGE=f"{HOSTILE}\nmore", **given)
-        step("rollback", "Roll back", ID="", **given)
-        step("rollback", "Roll back", ID=HOSTILE, **given)
-        step("rollback", "Roll back", ID="--help", **given)
-    assert (place / "output").read_text() == f"url={given['ANSWERS']}\n" * 2
-    preview, production, *back = told()
+        run_step("preview", "Deploy", BRANCH=HOSTILE, MESSAGE=HOSTILE, **given)
+        run_step("production", "Deploy", MESSAGE=f"{HOSTILE}\nmore", **given)
+        run_step("rollback", "Roll back", ID="", **given)
+        run_step("rollback", "Roll back", ID=HOSTILE, **given)
+        run_step("rollback", "Roll back", ID="--help", **given)
+    assert (directory / "output").read_text() == f"url={given['ANSWERS']}\n" * 2
+    preview, production, *back = read_calls()
     assert (preview["environment"], preview["branch"]) == ("preview", HOSTILE)
     assert production["environment"] == "production"
     assert production["env"] == ["OPENAI_API_KEY"]
@@ -243,24 +243,24 @@ def test_the_scripts_of_gitlab_bundle_deploy_and_roll_back(shop, mastra, tmp_pat
         "OPENAI_API_KEY": "sk-1",
     }
 
-    def job(name, **env):
+    def run_job(name, **env):
         script = "\n".join(jobs[name]["script"])
         done = run("bash", "-e", "-c", script, cwd=root, env={**given, **env})
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    job("bundle")
+    run_job("bundle")
     (kept,) = jobs["bundle"]["artifacts"]["paths"]
     shutil.rmtree((root / kept).parent / "bundle")
     mastra("build", cwd=root).ok()
     with serve_directory(root / ".mastra", OPENAI_API_KEY="x") as client:
         given["ANSWERS"] = str(client.base_url)
         named = {"CI_MERGE_REQUEST_SOURCE_BRANCH_NAME": HOSTILE, "CI_MERGE_REQUEST_TITLE": HOSTILE}
-        assert job("preview", **named) == f"URL={client.base_url}\n"
-        job("production", CI_COMMIT_TITLE=HOSTILE)
+        assert run_job("preview", **named) == f"URL={client.base_url}\n"
+        run_job("production", CI_COMMIT_TITLE=HOSTILE)
         assert (root / jobs["production"]["artifacts"]["reports"]["dotenv"]).is_file()
-        job("rollback", ID=HOSTILE)
-        job("rollback", **jobs["rollback"]["variables"])
+        run_job("rollback", ID=HOSTILE)
+        run_job("rollback", **jobs["rollback"]["variables"])
     told = [json.loads(line) for line in (tmp_path / "told").read_text().splitlines()]
     assert [item["verb"] for item in told] == ["deploy", "deploy", "rollback", "rollback"]
     assert [item.get("id") for item in told[2:]] == [HOSTILE, ""]
@@ -271,13 +271,13 @@ def test_a_project_below_the_root_of_its_repository_is_found(shop, mastra, tmp_p
     (tmp_path / ".git").mkdir()
     root = shop(**{"tests/test_it.py": "", "uv.lock": ""})
     mastra("new", "ci", "github", cwd=root).ok()
-    path = workflow(tmp_path, "mastra-app")
+    path = get_workflow_path(tmp_path, "mastra-app")
     lint_workflow(path)
     written = yaml.safe_load(path.read_text())
     assert written["defaults"] == {"run": {"working-directory": "app"}}
-    assert "uv sync --locked" in script(written["jobs"], "test", "Install")
-    assert 'mastra bundle "$TARGET" --locked' in script(written["jobs"], "bundle", "Bundle")
-    assert script(written["jobs"], "test", "Test") == "python -m pytest"
+    assert "uv sync --locked" in get_script(written["jobs"], "test", "Install")
+    assert 'mastra bundle "$TARGET" --locked' in get_script(written["jobs"], "bundle", "Bundle")
+    assert get_script(written["jobs"], "test", "Test") == "python -m pytest"
     output = mastra("new", "ci", "gitlab", cwd=root).ok().out
     assert "app/.gitlab-ci.yml" in output
     text = (root / ".gitlab-ci.yml").read_text()
@@ -285,9 +285,9 @@ def test_a_project_below_the_root_of_its_repository_is_found(shop, mastra, tmp_p
     assert '- mastra bundle "$TARGET" --locked' in text
 
 
-def test_what_is_there_is_replaced_only_by_force(shop, mastra):
+def test_an_existing_file_is_replaced_only_with_force(shop, mastra):
     root = shop()
-    path = workflow(root)
+    path = get_workflow_path(root)
     path.parent.mkdir(parents=True)
     path.write_text("mine")
     mastra("new", "ci", "github", cwd=root).failed(2, "exists already", "--force")

@@ -61,11 +61,11 @@ def run(*command, **options):
     return subprocess.run(command, capture_output=True, text=True, check=False, **options)
 
 
-def tool(name):
+def find_tool(name):
     return str(Path(sys.executable).with_name(name))
 
 
-def debian(name):
+def require_debian_tool(name):
     """A program of the system's; CI has to have it."""
     found = shutil.which(name)
     if found is None:
@@ -76,7 +76,7 @@ def debian(name):
 
 
 @contextlib.contextmanager
-def started(command, cwd, **environment):
+def run_app(command, cwd, **environment):
     """A program that serves; gives a client, then ends it with SIGTERM."""
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     values = {"HOST": "127.0.0.1", "OPENAI_API_KEY": "x", **environment, "PATH": path}
@@ -97,7 +97,7 @@ def started(command, cwd, **environment):
 
 
 @pytest.mark.parametrize("kind", FILES)
-def test_the_files_are_where_they_belong_and_the_same_every_time(shop, mastra, kind):
+def test_the_files_are_written_and_reproducible(shop, mastra, kind):
     answer = mastra("new", "host", kind, "--json", cwd=shop).ok().json
     assert sorted(answer["files"]) == sorted(str(shop / name) for name in FILES[kind])
     first = {name: (shop / name).read_bytes() for name in FILES[kind]}
@@ -107,7 +107,7 @@ def test_the_files_are_where_they_belong_and_the_same_every_time(shop, mastra, k
 
 
 @pytest.mark.parametrize("kind", FILES)
-def test_what_is_there_is_replaced_only_by_force(shop, mastra, kind):
+def test_an_existing_file_is_replaced_only_with_force(shop, mastra, kind):
     mine = shop / FILES[kind][-1]
     mine.parent.mkdir(exist_ok=True)
     mine.write_text("mine")
@@ -126,7 +126,7 @@ def test_mistakes_are_reported_with_a_hint(shop, mastra, tmp_path):
     mastra("new", "host", "compose", cwd=shop).failed(2, "'A: {}'")
 
 
-def test_it_says_what_it_could_not_know(shop, mastra):
+def test_unknown_facts_are_noted(shop, mastra):
     output = mastra("new", "host", "kubernetes", cwd=shop).ok().err
     assert "There is no bundle yet" in output
     assert "registry.example/app:latest" in output
@@ -141,12 +141,12 @@ def test_no_value_of_a_variable_is_ever_written(shop, mastra):
 
 def test_hadolint_finds_nothing_in_the_dockerfile(shop, mastra):
     mastra("new", "host", "docker", cwd=shop).ok()
-    done = run(tool("hadolint"), "--no-fail", "--format", "json", shop / "Dockerfile")
+    done = run(find_tool("hadolint"), "--no-fail", "--format", "json", shop / "Dockerfile")
     assert json.loads(done.stdout) == []
 
 
 @pytest.mark.slow
-def test_the_image_runs_the_bundle_and_knows_when_it_is_well(built, tmp_path):
+def test_the_image_runs_the_bundle_and_its_health_check(built, tmp_path):
     lines = re.sub(r"\\\n\s+", "", (built / "Dockerfile").read_text()).splitlines()
     output = {line.split(" ")[0]: line for line in lines if line and not line.startswith("#")}
     assert output["USER"] == "USER 65532:65532"
@@ -155,7 +155,7 @@ def test_the_image_runs_the_bundle_and_knows_when_it_is_well(built, tmp_path):
         json.loads(output[word][output[word].index("[") :]) for word in ("CMD", "HEALTHCHECK")
     )
     shutil.copytree(built / ".mastra", tmp_path / "app")
-    with started(command, tmp_path / "app", PORT="0") as client:
+    with run_app(command, tmp_path / "app", PORT="0") as client:
         port = str(client.base_url.port)
         assert client.get("/health").json() == {"success": True}
         assert run(*health, env={**os.environ, "PORT": port}).returncode == 0
@@ -166,7 +166,7 @@ def test_the_image_runs_the_bundle_and_knows_when_it_is_well(built, tmp_path):
 def test_compose_fits_its_schema(shop, mastra, image):
     mastra("new", "host", "compose", "--image", image, cwd=shop).ok()
     schema = ("--builtin-schema", "vendor.compose-spec")
-    done = run(tool("check-jsonschema"), *schema, shop / "compose.yaml")
+    done = run(find_tool("check-jsonschema"), *schema, shop / "compose.yaml")
     assert done.returncode == 0, done.stdout
     service = yaml.safe_load((shop / "compose.yaml").read_text())["services"]["app"]
     assert service["read_only"] is True
@@ -176,29 +176,29 @@ def test_compose_fits_its_schema(shop, mastra, image):
 
 
 @pytest.mark.parametrize("version", ["1.30.0", ""])
-def test_kubernetes_takes_every_file(shop, mastra, version):
+def test_kubernetes_accepts_every_file(shop, mastra, version):
     config = '[tool.mastra.targets.oci]\nimage = "registry.example/team/shop"\ntag = "live"\n'
     with (shop / "pyproject.toml").open("a") as file:
         file.write(config)
     mastra("new", "host", "kubernetes", cwd=shop).ok()
     files = [str(shop / name) for name in FILES["kubernetes"]]
     wanted = ("-k", version) if version else ()
-    done = run(tool("kubernetes-validate"), "--strict", *wanted, *files)
+    done = run(find_tool("kubernetes-validate"), "--strict", *wanted, *files)
     assert done.returncode == 0, done.stdout + done.stderr
-    container = pod(shop)["containers"][0]
+    container = load_pod(shop)["containers"][0]
     assert container["image"] == "registry.example/team/shop:live"
     optional = container["env"][-1]["valueFrom"]["secretKeyRef"]
     assert optional == {"name": "app-env", "key": "SENTRY_DSN", "optional": True}
 
 
-def pod(root):
+def load_pod(root):
     deployment = yaml.safe_load((root / "kubernetes/deployment.yaml").read_text())
     return deployment["spec"]["template"]["spec"]
 
 
 @pytest.mark.slow
 def test_port_drain_and_scaling_are_the_apps_own(built):
-    spec, container = pod(built), pod(built)["containers"][0]
+    spec, container = load_pod(built), load_pod(built)["containers"][0]
     assert spec["terminationGracePeriodSeconds"] == 5 + 21 + 10
     assert container["ports"] == [{"name": "http", "containerPort": 4321}]
     assert container["readinessProbe"]["httpGet"] == {"path": "/ready", "port": "http"}
@@ -215,15 +215,15 @@ def test_runs_that_live_in_one_process_are_not_scaled(shop, mastra):
     assert "durable engine" in text
 
 
-def test_another_frameworks_app_is_asked_only_whether_it_listens(project, mastra):
+def test_an_app_of_another_framework_gets_a_tcp_probe(project, mastra):
     root = project({"main.py": ASGI}, "", dependencies=())
     mastra("new", "host", "kubernetes", "--app", "main:app", cwd=root).ok()
     mastra("new", "host", "docker", "--app", "main:app", cwd=root).ok()
-    assert pod(root)["containers"][0]["livenessProbe"]["tcpSocket"] == {"port": "http"}
+    assert load_pod(root)["containers"][0]["livenessProbe"]["tcpSocket"] == {"port": "http"}
     assert "/health" not in (root / "Dockerfile").read_text()
 
 
-def test_a_name_becomes_one_that_dns_takes(project, mastra, echo):
+def test_names_are_converted_for_dns(project, mastra, echo):
     root = project(
         {"src/mastra/index.py": echo, "pyproject.toml": '[project]\nname = "9 My_Shop!"\n'}
     )
@@ -232,10 +232,10 @@ def test_a_name_becomes_one_that_dns_takes(project, mastra, echo):
     assert service["metadata"]["name"] == "app-9-my-shop"
 
 
-def test_systemd_takes_the_unit_and_finds_it_hardened(shop, mastra):
+def test_systemd_accepts_the_unit_and_rates_it_hardened(shop, mastra):
     mastra("new", "host", "systemd", cwd=shop).ok()
     unit = shop / "systemd/app.service"
-    analyze = debian("systemd-analyze")
+    analyze = require_debian_tool("systemd-analyze")
     done = run(analyze, "verify", "--man=no", unit)
     assert done.returncode == 0, done.stderr
     assert "app.service" not in done.stderr
@@ -244,13 +244,13 @@ def test_systemd_takes_the_unit_and_finds_it_hardened(shop, mastra):
 
 
 @pytest.mark.slow
-def test_what_the_unit_starts_serves_and_stops_in_time(built, tmp_path):
+def test_the_command_of_the_unit_serves_and_stops_in_time(built, tmp_path):
     text = (built / "systemd/app.service").read_text()
     settings = dict(line.split("=", 1) for line in text.splitlines() if re.match(r"\w+=", line))
     assert settings["TimeoutStopSec"] == "31"
     assert "PORT=4321" in settings["Environment"]
     command = shlex.split(settings["ExecStart"].replace("/opt/app", str(built / ".mastra")))
-    with started(command, tmp_path, PORT="0") as client:
+    with run_app(command, tmp_path, PORT="0") as client:
         assert client.get("/ready").json() == {"ready": True}
 
 
@@ -258,6 +258,6 @@ def test_what_the_unit_starts_serves_and_stops_in_time(built, tmp_path):
 def test_honcho_runs_the_procfile(built, tmp_path):
     shutil.copytree(built / ".mastra", tmp_path / ".mastra")
     shutil.copy(built / "Procfile", tmp_path)
-    with started([tool("honcho"), "start"], tmp_path, PORT="0") as client:
+    with run_app([find_tool("honcho"), "start"], tmp_path, PORT="0") as client:
         answer = client.post("/api/agents/echo/generate", json={"messages": "x"})
         assert answer.json()["text"] == "echo: x"

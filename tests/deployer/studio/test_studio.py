@@ -56,7 +56,7 @@ mastra = Mastra(
 """
 
 
-def chromium():
+def find_chromium():
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
     if found is None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)("Chromium is not installed")
@@ -64,7 +64,7 @@ def chromium():
 
 
 @contextlib.contextmanager
-def studio(*arguments, environment=None):
+def run_studio(*arguments, environment=None):
     """The command; gives the address of its page."""
     process = subprocess.Popen(
         [MASTRA, "studio", *arguments, "--json"],
@@ -82,21 +82,21 @@ def studio(*arguments, environment=None):
         process.stdout.close()
 
 
-def used(page, server, screenshots):
+def run_scenario(page, server, screenshots):
     """What the browser saw of the page."""
     home = install_packages("playwright-core@1.65.1")
     script = Path(__file__).with_name("studio.mjs")
-    return run_script(script, home, chromium(), page, server, screenshots, seconds=180)
+    return run_script(script, home, find_chromium(), page, server, screenshots, seconds=180)
 
 
 @pytest.mark.slow
-def test_agents_and_workflows_are_tried_in_a_browser(tmp_path):
-    chromium()  # before anything is started
+def test_agents_and_workflows_run_in_a_browser(tmp_path):
+    find_chromium()  # before anything is started
     root = write_project(tmp_path / "app", {"src/mastra/__init__.py": APP})
     with run_dev(root) as dev:
         command = dev.ready().heard("^  or in a browser: mastra studio (.*)")[1]
-        with studio(*shlex.split(command), "--port", "0") as page:
-            seen = used(page, dev.url, tmp_path)
+        with run_studio(*shlex.split(command), "--port", "0") as page:
+            seen = run_scenario(page, dev.url, tmp_path)
     assert seen["errors"] == []
     assert seen["midway"] == 0, "the chat waited for the whole answer"
     assert (seen["questions"], seen["answers"]) == (1, 1)
@@ -130,7 +130,7 @@ def registry():
         thread.join()
 
 
-def test_what_was_not_published_is_not_shown(mastra, tmp_path, registry):
+def test_a_changed_package_is_rejected(mastra, tmp_path, registry):
     places = {"MASTRA_CACHE_DIR": str(tmp_path), "NPM_CONFIG_REGISTRY": registry}
     mastra("studio", **places).failed(6, "another mastra 1.31.0 than was published")
     assert not list((tmp_path / "studio").iterdir())
@@ -144,24 +144,24 @@ def test_what_was_not_published_is_not_shown(mastra, tmp_path, registry):
         (["http://u:p@h"], "is not the address of a server"),
         (["http://h/x"], "is not the address of a server"),
         (["http://a'b"], "is not the address of a server"),
-        (["--api-prefix", "/a';alert(1)//"], "--api-prefix is"),
+        (["--api-prefix", "/a';alert(1)//"], "is not a path"),
         (["--port", "65536"], "65536"),
     ],
 )
-def test_what_is_no_server(mastra, arguments, message):
+def test_invalid_server_addresses_are_rejected(mastra, arguments, message):
     mastra("studio", *arguments).failed(2, message)
 
 
 @pytest.mark.parametrize("address", ["http://registry.example", "registry", "file:///etc"])
-def test_what_is_no_registry(mastra, tmp_path, address):
+def test_invalid_registries_are_rejected(mastra, tmp_path, address):
     places = {"MASTRA_CACHE_DIR": str(tmp_path), "NPM_CONFIG_REGISTRY": address}
     mastra("studio", **places).failed(2, f"NPM_CONFIG_REGISTRY is '{address}'")
 
 
 @pytest.mark.slow
-def test_its_page_knows_the_server_and_files_are_its_own():
+def test_the_page_has_the_server_address_and_the_files_are_served():
     server = ("https://app.example.com", "--api-prefix", "/v1", "--port", "0")
-    with studio(*server) as address, httpx.Client(base_url=address, trust_env=False) as page:
+    with run_studio(*server) as address, httpx.Client(base_url=address, trust_env=False) as page:
         text = page.get("/agents/some.name/chat").text
         assert "%%" not in text
         for told in ("HOST = 'app.example.com'", "PORT = '443'", "PROTOCOL = 'https'"):
@@ -176,12 +176,12 @@ def test_its_page_knows_the_server_and_files_are_its_own():
 
 
 @pytest.mark.slow
-def test_it_is_loaded_once_and_leaves_nothing_beside(tmp_path):
+def test_studio_is_downloaded_once(tmp_path):
     elsewhere = {**os.environ, "MASTRA_CACHE_DIR": str(tmp_path)}
-    with studio("--port", "0", environment=elsewhere):
+    with run_studio("--port", "0", environment=elsewhere):
         (kept,) = (tmp_path / "studio").iterdir()
     assert (kept / "index.html").exists()
     assert not [each for each in kept.rglob("*") if each.is_dir() and each.name != "assets"]
     nowhere = {**elsewhere, "NPM_CONFIG_REGISTRY": "http://127.0.0.1:9"}
-    with studio("--port", "0", environment=nowhere) as address:
+    with run_studio("--port", "0", environment=nowhere) as address:
         assert httpx.get(address, trust_env=False).status_code == 200

@@ -1,4 +1,4 @@
-"""Who may push: basic, bearer tokens, Docker's own logins; and that nobody gets to see them."""
+"""Authentication: basic, bearer tokens, Docker's logins; and secrets are never shown."""
 
 import base64
 import json
@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from tests.oci.registries import Proxy, TokenServer, configure_htpasswd
+from tests.oci.registries import Proxy, TokenServer, make_htpasswd
 
 pytestmark = pytest.mark.slow
 
@@ -17,96 +17,100 @@ KNOWN = {"OCI_USERNAME": USER, "OCI_PASSWORD": PASSWORD}
 
 
 @pytest.fixture
-def guarded(start_registry, tmp_path):
-    """A registry that wants a name and a password."""
-    return start_registry(auth=configure_htpasswd(tmp_path, USER, PASSWORD))
+def password_registry(start, tmp_path):
+    """A registry that requires a user name and a password."""
+    return start(auth=make_htpasswd(tmp_path, USER, PASSWORD))
 
 
 @pytest.fixture
 def tokens(tmp_path):
-    made = TokenServer(tmp_path, USER, PASSWORD)
-    yield made
-    made.stop()
+    server = TokenServer(tmp_path, USER, PASSWORD)
+    yield server
+    server.stop()
 
 
-def test_a_name_and_a_password(guarded, oci, bundle):
-    run = oci(guarded.host)
+def test_username_and_password(password_registry, oci, bundle):
+    run = oci(password_registry.host)
     done = run("deploy", "--prebuilt", bundle, "--prod", **KNOWN).ok()
     assert PASSWORD not in done.out + done.err
-    listed = run("deployments", "--json", **KNOWN).ok()
-    assert [item["live"] for item in listed.json["deployments"]] == [True]
+    deployments = run("deployments", "--json", **KNOWN).ok()
+    assert [item["live"] for item in deployments.json["deployments"]] == [True]
 
 
 @pytest.mark.parametrize(("verb", "code"), [("deploy", 7), ("doctor", 7), ("deployments", 7)])
-def test_wrong_ones_are_refused_with_a_cure(guarded, oci, bundle, verb, code):
-    run = oci(guarded.host)
+def test_wrong_credentials_are_reported_with_a_hint(password_registry, oci, bundle, verb, code):
+    run = oci(password_registry.host)
     arguments = ("--prebuilt", bundle, "--prod") if verb == "deploy" else ()
     wrong = {**KNOWN, "OCI_PASSWORD": "wrong-8888"}
     done = run(verb, *arguments, **wrong).failed(code, "OCI_USERNAME", "docker login")
     assert "wrong-8888" not in done.out + done.err
     assert base64.b64encode(f"{USER}:wrong-8888".encode()).decode() not in done.out + done.err
     run(verb, *arguments).failed(code, "OCI_USERNAME", "docker login")
-    half = {"OCI_USERNAME": USER}
-    run(verb, *arguments, **half).failed(code, "OCI_PASSWORD is not set")
-    assert guarded.blobs() == set()
+    incomplete = {"OCI_USERNAME": USER}
+    run(verb, *arguments, **incomplete).failed(code, "OCI_PASSWORD is not set")
+    assert password_registry.list_blobs() == set()
 
 
-def test_dockers_own_login_will_do(guarded, oci, bundle, tmp_path):
+def test_docker_login_is_used(password_registry, oci, bundle, tmp_path):
     pair = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
-    config = {"auths": {guarded.host: {"auth": pair}}}
+    config = {"auths": {password_registry.host: {"auth": pair}}}
     (tmp_path / "docker" / "config.json").write_text(json.dumps(config))
-    done = oci(guarded.host)("deploy", "--prebuilt", bundle, "--prod").ok()
+    done = oci(password_registry.host)("deploy", "--prebuilt", bundle, "--prod").ok()
     assert pair not in done.out + done.err
 
 
 @pytest.mark.parametrize("key", ["credsStore", "credHelpers"])
-def test_a_credential_helper_is_asked(guarded, oci, bundle, tmp_path, monkeypatch, key):  # fixtures
+def test_credential_helper_is_used(
+    password_registry, oci, bundle, tmp_path, monkeypatch, key
+):  # fixtures
     helper = tmp_path / "bin" / "docker-credential-test"
     helper.parent.mkdir()
     helper.write_text(
         f"#!{sys.executable}\nimport json, sys\n"
-        f"assert sys.argv[1:] == ['get'] and sys.stdin.read().strip() == {guarded.host!r}\n"
+        f"assert sys.argv[1:] == ['get'] and sys.stdin.read().strip() == {password_registry.host!r}\n"
         f"print(json.dumps({{'Username': {USER!r}, 'Secret': {PASSWORD!r}}}))\n"
     )
     helper.chmod(0o755)
-    config = {key: "test" if key == "credsStore" else {guarded.host: "test"}}
+    config = {key: "test" if key == "credsStore" else {password_registry.host: "test"}}
     (tmp_path / "docker" / "config.json").write_text(json.dumps(config))
     monkeypatch.setenv("PATH", f"{helper.parent}:{os.environ['PATH']}")
-    oci(guarded.host)("deploy", "--prebuilt", bundle, "--prod").ok()
+    oci(password_registry.host)("deploy", "--prebuilt", bundle, "--prod").ok()
     helper.unlink()
-    oci(guarded.host)("deployments").failed(7, "docker-credential-test", "OCI_USERNAME")
+    oci(password_registry.host)("deployments").failed(7, "docker-credential-test", "OCI_USERNAME")
 
 
-def test_a_token_server(start_registry, tokens, oci, bundle):
-    registry = start_registry(auth=tokens.auth)
+def test_token_server(start, tokens, oci, bundle):
+    registry = start(auth=tokens.registry_config)
     run = oci(registry.host)
     run("deploy", "--prebuilt", bundle, "--prod", **KNOWN).ok()
     assert set(tokens.granted_scopes) == {"repository:team/app:pull,push"}
-    run("deployments", **{**KNOWN, "OCI_PASSWORD": "wrong-8888"}).failed(7, "gives no token")
+    run("deployments", **{**KNOWN, "OCI_PASSWORD": "wrong-8888"}).failed(7, "gave no token")
     run("deployments").failed(7, "docker login")
-    mine = tokens.create_token(["repository:team/app:pull"])
-    listed = run("deployments", "--json", OCI_TOKEN=mine).ok().json["deployments"]
-    assert len(listed) == 1
+    mine = tokens.make_token(["repository:team/app:pull"])
+    deployments = run("deployments", "--json", OCI_TOKEN=mine).ok().json["deployments"]
+    assert len(deployments) == 1
     done = run("deploy", "--prebuilt", bundle, "--preview", OCI_TOKEN=mine).failed(7, "OCI_TOKEN")
     assert mine not in done.out + done.err
 
 
-def test_an_identity_token_gets_other_tokens(start_registry, tokens, oci, bundle, tmp_path):
-    registry = start_registry(auth=tokens.auth)
+def test_identity_token_is_exchanged(start, tokens, oci, bundle, tmp_path):
+    registry = start(auth=tokens.registry_config)
     config = {"auths": {registry.host: {"identitytoken": tokens.refresh}}}
     (tmp_path / "docker" / "config.json").write_text(json.dumps(config))
     oci(registry.host)("deploy", "--prebuilt", bundle, "--prod").ok()
     assert tokens.granted_scopes
 
 
-def test_a_token_that_grows_old_is_fetched_again(start_registry, tmp_path, oci, bundle):
-    tokens = TokenServer(tmp_path, USER, PASSWORD, seconds=-58)  # the registry allows a minute more
-    registry = start_registry(auth=tokens.auth)
+def test_expired_token_is_fetched_again(start, tmp_path, oci, bundle):
+    tokens = TokenServer(
+        tmp_path, USER, PASSWORD, seconds=-58
+    )  # the registry accepts tokens for another minute
+    registry = start(auth=tokens.registry_config)
     proxy = Proxy(registry)
     try:
-        late = iter([2.5])  # only the first waits until its token is too old
-        proxy.should_disconnect = lambda method, path, number: (
-            method == "PATCH" and _waits(next(late, 0))
+        delays = iter([2.5])  # only the first waits until its token has expired
+        proxy.should_break = lambda method, path, number: (
+            method == "PATCH" and _sleep(next(delays, 0))
         )
         oci(proxy.host)("deploy", "--prebuilt", bundle, "--prod", **KNOWN).ok()
         assert len(tokens.granted_scopes) > 1
@@ -115,11 +119,11 @@ def test_a_token_that_grows_old_is_fetched_again(start_registry, tmp_path, oci, 
         tokens.stop()
 
 
-def _waits(seconds):
+def _sleep(seconds):
     time.sleep(seconds)
     return False
 
 
-def test_plain_http_is_for_this_machine_only(oci, bundle):
+def test_plain_http_is_rejected_for_remote_registries(oci, bundle):
     run = oci("registry.example", OCI_REGISTRY_URL="http://registry.example")
     run("deploy", "--prebuilt", bundle, "--prod", **KNOWN).failed(2, "in the clear", "https")

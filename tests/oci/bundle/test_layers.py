@@ -1,4 +1,4 @@
-"""The pieces of an image, without a registry."""
+"""The parts of an image, without a registry."""
 
 import datetime as dt
 import io
@@ -21,8 +21,8 @@ from mastra_deployer_oci.api.reference import Reference
 from mastra_deployer_oci.api.repository import get_api_url
 from mastra_deployer_oci.api.tags import RECORD, build_record_tag, choose_tag, parse_record_time
 from mastra_deployer_oci.bundle.image_plan import read_plan
+from mastra_deployer_oci.bundle.interpreters import open_interpreter
 from mastra_deployer_oci.bundle.layers import Entry, iter_tree, write_layer
-from mastra_deployer_oci.bundle.pythons import open_python
 from tests.oci.registries import find_program
 
 
@@ -39,81 +39,81 @@ from tests.oci.registries import find_program
         ("[::1]:5000/a/b", "[::1]:5000", "a/b", ""),
     ],
 )
-def test_names_are_taken_apart(text, registry, repository, tag):
-    found = Reference.parse(text)
-    assert (found.registry, found.repository, found.tag) == (registry, repository, tag)
+def test_references_are_parsed(text, registry, repository, tag):
+    reference = Reference.parse(text)
+    assert (reference.registry, reference.repository, reference.tag) == (registry, repository, tag)
 
 
 @pytest.mark.parametrize(
     "text", ["", "registry.example/", "registry.example/Team/app", "a/b:", "a b", "a/b@sha256:12"]
 )
-def test_what_is_no_name_is_refused(text):
-    with pytest.raises(ConfigError, match="is no image's name"):
+def test_invalid_references_are_rejected(text):
+    with pytest.raises(ConfigError, match="is not a valid image reference"):
         Reference.parse(text)
 
 
-def test_plain_http_is_chosen_for_this_machine_only():
+def test_plain_http_is_used_on_loopback_only():
     assert get_api_url("127.0.0.1:5000") == "http://127.0.0.1:5000"
     assert get_api_url("[::1]:5000") == "http://[::1]:5000"
     assert get_api_url("registry.example") == "https://registry.example"
     assert get_api_url("docker.io") == "https://registry-1.docker.io"
 
 
-def test_a_layer_depends_on_names_and_contents_alone(tmp_path):
-    made = []
-    for name, moment in (("one", 1), ("two", 10**9)):
+def test_layer_depends_only_on_names_and_contents(tmp_path):
+    layers = []
+    for name, mtime in (("one", 1), ("two", 10**9)):
         root = tmp_path / name
-        for path in ("b/x.py", "a.py") if moment == 1 else ("a.py", "b/x.py"):
+        for path in ("b/x.py", "a.py") if mtime == 1 else ("a.py", "b/x.py"):
             file = root / path
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(path)
-            os.utime(file, (moment, moment))
-            file.chmod(0o600 if moment == 1 else 0o664)
-        made.append(write_layer("x", iter_tree(root, "app"), tmp_path / "blobs"))
-    assert made[0] == made[1]
-    with tarfile.open(tmp_path / "blobs" / made[0].digest[7:]) as archive:
+            os.utime(file, (mtime, mtime))
+            file.chmod(0o600 if mtime == 1 else 0o664)
+        layers.append(write_layer("x", iter_tree(root, "app"), tmp_path / "blobs"))
+    assert layers[0] == layers[1]
+    with tarfile.open(tmp_path / "blobs" / layers[0].digest[7:]) as archive:
         assert archive.getnames() == ["app", "app/a.py", "app/b", "app/b/x.py"]
         for item in archive:
             assert (item.uid, item.gid, item.mtime, item.uname) == (0, 0, 0, "")
             assert item.mode == (0o755 if item.isdir() else 0o644)
 
 
-def test_links_and_long_names_survive(tmp_path):
+def test_links_and_long_names_are_preserved(tmp_path):
     long = "d" * 90 + "/" + "f" * 120
     entries = [Entry(path=long, content=b"x"), Entry(path="bin/python", link="python3.12")]
     layer = write_layer("x", entries, tmp_path)
-    packed = (tmp_path / layer.digest[7:]).read_bytes()
-    with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+    content = (tmp_path / layer.digest[7:]).read_bytes()
+    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
         assert archive.getmember("bin/python").linkname == "python3.12"
         assert archive.extractfile(long).read() == b"x"
 
 
-def test_a_config_is_laid_over_that_of_its_base():
+def test_config_is_merged_over_the_base_config():
     base = {
         "architecture": "arm64",
         "variant": "v8",
         "config": {"Env": ["A=1", "B=2"], "Labels": {"x": "1"}, "Entrypoint": ["/wrap"]},
         "rootfs": {"diff_ids": ["sha256:base"]},
     }
-    own = {
+    app = {
         "architecture": "arm64",
         "os": "linux",
         "config": {"Env": ["B=3"], "Labels": {"y": "2"}, "Cmd": ["python"]},
         "rootfs": {"type": "layers", "diff_ids": ["sha256:own"]},
         "history": [{"comment": "app"}],
     }
-    made = merge_config(own, base).value
-    assert made["config"]["Env"] == ["A=1", "B=3"]
-    assert made["config"]["Labels"] == {"x": "1", "y": "2"}
-    assert "Entrypoint" not in made["config"] and made["variant"] == "v8"
-    assert made["rootfs"]["diff_ids"] == ["sha256:base", "sha256:own"]
-    assert len(made["history"]) == 2
+    config = merge_config(app, base).value
+    assert config["config"]["Env"] == ["A=1", "B=3"]
+    assert config["config"]["Labels"] == {"x": "1", "y": "2"}
+    assert "Entrypoint" not in config["config"] and config["variant"] == "v8"
+    assert config["rootfs"]["diff_ids"] == ["sha256:base", "sha256:own"]
+    assert len(config["history"]) == 2
 
 
-def test_documents_are_the_same_bytes_in_any_order():
-    one = Document.from_value({"b": 1, "a": "ä"}, "x")
-    assert one == Document.from_value({"a": "ä", "b": 1}, "x")
-    assert json.loads(one.content) == one.value
+def test_documents_are_serialized_deterministically():
+    document = Document.from_value({"b": 1, "a": "ä"}, "x")
+    assert document == Document.from_value({"a": "ä", "b": 1}, "x")
+    assert json.loads(document.content) == document.value
 
 
 def test_branches_never_share_a_tag():
@@ -134,7 +134,7 @@ def test_records_sort_by_time():
     assert name < build_record_tag(moment + dt.timedelta(milliseconds=1), "sha256:" + "00" * 32)
 
 
-def test_a_password_is_never_sent_where_anybody_listens():
+def test_password_is_never_sent_over_plain_http():
     login = Login(username="user", password=Secret("pass-word-4711"), source="test")
     auth = RegistryAuth(login, ["repository:a:pull"])
     with pytest.raises(AuthError, match="in the clear") as raised:
@@ -145,50 +145,50 @@ def test_a_password_is_never_sent_where_anybody_listens():
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory):
-    """A Python in a directory of its own, as python-build-standalone packs one."""
+    """A Python in its own directory, as python-build-standalone packs it."""
     version = "{}.{}".format(*sys.version_info)
     root = tmp_path_factory.mktemp("tree") / "python"
-    with open_python(version, os.uname().machine, "", "") as found:
-        library = root / found.folder / f"python{version}"
+    with open_interpreter(version, os.uname().machine, "", "") as interpreter:
+        library = root / interpreter.platlibdir / f"python{version}"
         library.parent.mkdir(parents=True)
-        skipped = shutil.ignore_patterns("test", "site-packages", "__pycache__", "config-*")
-        shutil.copytree(found.library, library, ignore=skipped)
+        ignore = shutil.ignore_patterns("test", "site-packages", "__pycache__", "config-*")
+        shutil.copytree(interpreter.library, library, ignore=ignore)
         (root / "bin").mkdir()
-        shutil.copy(found.path, root / "bin" / f"python{version}")
+        shutil.copy(interpreter.path, root / "bin" / f"python{version}")
     return root.parent
 
 
 @pytest.mark.parametrize("form", ["directory", "tar", "tar.zst"])
-def test_an_interpreter_can_be_given(tree, tmp_path, form):
+def test_interpreter_setting_accepts_directories_and_archives(tree, tmp_path, form):
     version, machine = "{}.{}".format(*sys.version_info), os.uname().machine
-    given = tree
+    source = tree
     if form != "directory":
-        given = tmp_path / "python.tar"
-        with tarfile.open(given, "w") as archive:
+        source = tmp_path / "python.tar"
+        with tarfile.open(source, "w") as archive:
             archive.add(tree / "python", "python/install")
     if form == "tar.zst":
-        subprocess.run([find_program("zstd"), "-q1", given], check=True)
-        given = tmp_path / "python.tar.zst"
-    with open_python(version, machine, str(given), "") as found:
-        assert found.version == version
-        assert (found.library / "os.py").is_file()
-        assert Path(sys.base_prefix).resolve() not in found.library.parents
+        subprocess.run([find_program("zstd"), "-q1", source], check=True)
+        source = tmp_path / "python.tar.zst"
+    with open_interpreter(version, machine, str(source), "") as interpreter:
+        assert interpreter.version == version
+        assert (interpreter.library / "os.py").is_file()
+        assert Path(sys.base_prefix).resolve() not in interpreter.library.parents
     for wrong in ((version, "riscv64"), ("3.99", machine)):
-        with pytest.raises(ConfigError), open_python(*wrong, str(given), ""):
+        with pytest.raises(ConfigError), open_interpreter(*wrong, str(source), ""):
             pass
 
 
-def test_an_interpreter_that_is_not_there_is_told(tmp_path):
+def test_missing_interpreter_is_reported(tmp_path):
     (tmp_path / "x.tar.gz").write_bytes(b"no archive")
     for name in ("nowhere", "x.tar.gz"):
-        given = str(tmp_path / name)
-        with pytest.raises(ConfigError, match=name), open_python("3.12", "x", given, ""):
+        source = str(tmp_path / name)
+        with pytest.raises(ConfigError, match=name), open_interpreter("3.12", "x", source, ""):
             pass
 
 
-def test_a_bundle_leads_to_no_other_files(tmp_path):
+def test_bundle_rejects_paths_as_digests(tmp_path):
     layer = {"purpose": "x", "digest": "sha256:../../secret", "diff": "", "size": 1, "unpacked": 1}
     parts = {"base": "", "architecture": "amd64", "layers": [layer], "config": {}, "app": ""}
     (tmp_path / "mastra-image.json").write_text(json.dumps(parts))
-    with pytest.raises(BundleError, match="is no digest"):
+    with pytest.raises(BundleError, match="is not a digest"):
         read_plan(tmp_path)

@@ -1,4 +1,4 @@
-"""Images are what other people's tools take them for, and run without any of ours."""
+"""Images are read by other tools, and run without any mastra tool."""
 
 import contextlib
 import gzip
@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.oci.base_images import build_layer, push_base
+from tests.oci.base_images import make_layer, push_base
 from tests.oci.registries import find_free_port, find_program, run_skopeo, unpack_image
 
 pytestmark = pytest.mark.slow
@@ -22,14 +22,14 @@ INDEX = "src/mastra/index.py"
 SERVING = re.compile(r"Serving .* on http://\S+:(\d+)")
 
 
-def as_root():
+def require_root():
     if os.geteuid() != 0:  # in CI, .ci/run runs as root
         pytest.skip("changing the root needs root")
 
 
 @contextlib.contextmanager
-def running(rootfs, config, **environment):
-    """The image's own command in its own root, as its own user; gives a client for it."""
+def run_image(rootfs, config, **environment):
+    """Run the image's command in its root as its user; yield a client for it."""
     values = dict(item.split("=", 1) for item in config["Env"])
     values |= {"PORT": str(find_free_port()), "HOST": "127.0.0.1", **environment}
     process = subprocess.Popen(
@@ -40,14 +40,14 @@ def running(rootfs, config, **environment):
         text=True,
     )
     try:
-        heard = []
+        lines = []
         for line in process.stderr:
-            heard.append(line)
-            if found := SERVING.search(line):
+            lines.append(line)
+            if match := SERVING.search(line):
                 break
         else:
-            pytest.fail("".join(heard))
-        url = f"http://127.0.0.1:{found[1]}"
+            pytest.fail("".join(lines))
+        url = f"http://127.0.0.1:{match[1]}"
         with httpx.Client(base_url=url, timeout=30, trust_env=False) as client:
             client.values = values
             yield client
@@ -57,20 +57,20 @@ def running(rootfs, config, **environment):
         process.stderr.close()
 
 
-def config_of(host, tag="latest"):
-    """Whole: skopeo shows no health check."""
+def fetch_config(host, tag="latest"):
+    """Return the full config; skopeo omits the health check."""
     root = f"http://{host}/v2/team/app"
     accept = {"accept": "application/vnd.oci.image.manifest.v1+json"}
     manifest = httpx.get(f"{root}/manifests/{tag}", headers=accept, trust_env=False).json()
     return httpx.get(f"{root}/blobs/{manifest['config']['digest']}", trust_env=False).json()
 
 
-def says(client, text="hi"):
-    answer = client.post("/api/agents/echo/generate", json={"messages": text})
-    return answer.json()["text"]
+def generate(client, text="hi"):
+    response = client.post("/api/agents/echo/generate", json={"messages": text})
+    return response.json()["text"]
 
 
-def healthy(rootfs, config, environment):
+def run_health_check(rootfs, config, environment):
     command = config["Healthcheck"]["Test"][1:]
     return subprocess.run(
         [find_program("chroot"), f"--userspec={config['User']}", str(rootfs), *command],
@@ -80,31 +80,31 @@ def healthy(rootfs, config, environment):
     ).returncode
 
 
-def test_an_image_of_nothing_but_python_runs(registry, oci, bundle, tmp_path):
-    as_root()
+def test_image_without_a_base_runs(registry, oci, bundle, tmp_path):
+    require_root()
     oci(registry.host)("deploy", "--prebuilt", bundle, "--prod").ok()
     rootfs = unpack_image(f"{registry.host}/team/app:latest", tmp_path)
-    config = config_of(registry.host)["config"]
+    config = fetch_config(registry.host)["config"]
     assert config["User"] == "65532:65532" and config["StopSignal"] == "SIGTERM"
     assert config["ExposedPorts"] == {"3000/tcp": {}} and "PORT=3000" in config["Env"]
-    with running(rootfs, config) as client:
+    with run_image(rootfs, config) as client:
         assert client.get("/health").json() == {"success": True}
-        assert says(client) == "echo: hi"
-        assert healthy(rootfs, config, client.values) == 0
+        assert generate(client) == "echo: hi"
+        assert run_health_check(rootfs, config, client.values) == 0
         values = client.values
-    assert healthy(rootfs, config, values) == 1, "nobody serves any more"
-    everything = "import bz2, ctypes, lzma, sqlite3, ssl, uuid, zlib; ssl.create_default_context()"
-    command = [find_program("chroot"), str(rootfs), config["Cmd"][0], "-c", everything]
+    assert run_health_check(rootfs, config, values) == 1, "the app no longer serves"
+    code = "import bz2, ctypes, lzma, sqlite3, ssl, uuid, zlib; ssl.create_default_context()"
+    command = [find_program("chroot"), str(rootfs), config["Cmd"][0], "-c", code]
     subprocess.run(command, env=values, check=True)
     assert {path.stat().st_uid for path in rootfs.rglob("*") if not path.is_symlink()} == {0}
 
 
-def test_an_image_on_a_base_runs(proxy, registry, oci, bundle, project, echo, tmp_path):  # fixtures
-    """The base is one that is there: the interpreter's layer of another image, in Docker's words."""
-    as_root()
+def test_image_on_a_base_runs(proxy, registry, oci, bundle, project, echo, tmp_path):  # fixtures
+    """The base is built from the interpreter layer of another image, in Docker's format."""
+    require_root()
     parts = json.loads((bundle / "mastra-image.json").read_bytes())
     content = (bundle / "blobs/sha256" / parts["layers"][0]["digest"][7:]).read_bytes()
-    layers = ((content, gzip.decompress(content)), build_layer({"etc/base": b"of the base\n"}))
+    layers = ((content, gzip.decompress(content)), make_layer({"etc/base": b"of the base\n"}))
     push_base(
         registry.host, "base/python", "both", {"amd64": {"Labels": {"a": "b"}}}, layers=layers
     )
@@ -118,45 +118,45 @@ def test_an_image_on_a_base_runs(proxy, registry, oci, bundle, project, echo, tm
     assert proxy.count_blob_bytes() < 12_000_000 and largest < len(content), (
         "layers of the base are not sent"
     )
-    told = config_of(proxy.host)
-    config = told["config"]
+    document = fetch_config(proxy.host)
+    config = document["config"]
     assert config["Labels"]["a"] == "b" and "OF_BASE=yes" in config["Env"]
-    assert len(told["rootfs"]["diff_ids"]) == 4 == len(told["history"])
+    assert len(document["rootfs"]["diff_ids"]) == 4 == len(document["history"])
     rootfs = unpack_image(f"{proxy.host}/team/app:latest", tmp_path)
     assert (rootfs / "etc/base").read_text() == "of the base\n"
     config["Cmd"][0] = "/usr/local/bin/python"  # chroot looks a name up before it changes the root
-    with running(rootfs, config) as client:
-        assert says(client) == "echo: hi"
+    with run_image(rootfs, config) as client:
+        assert generate(client) == "echo: hi"
 
 
-def test_a_base_is_brought_from_another_registry(start_registry, oci, project, echo):
-    there, here = start_registry(), start_registry()
-    push_base(there.host, "base/python", "both", {"amd64": {}})
+def test_base_is_copied_from_another_registry(start, oci, project, echo):
+    source, target = start(), start()
+    push_base(source.host, "base/python", "both", {"amd64": {}})
     root = project({INDEX: echo})
-    run = oci(here.host, base=f"{there.host}/base/python:both")
+    run = oci(target.host, base=f"{source.host}/base/python:both")
     run("deploy", "--prod", cwd=root).ok()
     raw = json.loads(
         run_skopeo(
-            "inspect", "--raw", "--tls-verify=false", f"docker://{here.host}/team/app:latest"
+            "inspect", "--raw", "--tls-verify=false", f"docker://{target.host}/team/app:latest"
         )
     )
     assert raw["layers"][0]["mediaType"] == "application/vnd.oci.image.layer.v1.tar+gzip"
     assert raw["annotations"]["org.opencontainers.image.base.name"].endswith("python:both")
-    assert raw["layers"][0]["digest"][7:] in here.blobs()
+    assert raw["layers"][0]["digest"][7:] in target.list_blobs()
 
 
-def test_a_base_that_is_not_there_or_for_another_machine(registry, oci, project, echo):
+def test_missing_base_and_base_for_another_architecture(registry, oci, project, echo):
     root = project({INDEX: echo})
     push_base(registry.host, "base/python", "arm", {"arm64": {}})
-    gone = f"{registry.host}/base/python:gone"
-    oci(registry.host, base=gone)("deploy", cwd=root).failed(6, "is not there", "base=")
+    missing = f"{registry.host}/base/python:gone"
+    oci(registry.host, base=missing)("deploy", cwd=root).failed(6, "does not exist", "base=")
     arm = f"{registry.host}/base/python:arm"
     oci(registry.host, base=arm)("deploy", cwd=root).failed(6, "not for linux/amd64", "arm64")
 
 
-def test_the_bundle_itself_is_an_image_layout(bundle, tmp_path):
-    told = json.loads(run_skopeo("inspect", f"oci:{bundle}:latest"))
-    assert len(told["Layers"]) == 3 and told["Labels"]["mastra.entry"] == "mastra.index:mastra"
+def test_bundle_is_an_image_layout(bundle, tmp_path):
+    image = json.loads(run_skopeo("inspect", f"oci:{bundle}:latest"))
+    assert len(image["Layers"]) == 3 and image["Labels"]["mastra.entry"] == "mastra.index:mastra"
     root = tmp_path / "unpacked"
     subprocess.run(
         [find_program("umoci"), "unpack", "--rootless", "--image", f"{bundle}:latest", str(root)],
@@ -167,16 +167,18 @@ def test_the_bundle_itself_is_an_image_layout(bundle, tmp_path):
     assert "uvicorn" in {item["name"] for item in sbom["components"]}
 
 
-@pytest.mark.parametrize("whole", [True, False])
-def test_a_preview_runs_the_image_here(mastra, bundle, project, echo, tmp_path, whole):  # fixtures
-    """In a root of its own where all layers are here, else with this machine's Python."""
-    if whole:
-        as_root()
-    made = bundle
-    if not whole:
-        made, root = tmp_path / "out", project({INDEX: echo})
+@pytest.mark.parametrize("has_all_layers", [True, False])
+def test_preview_runs_the_image_locally(
+    mastra, bundle, project, echo, tmp_path, has_all_layers
+):  # fixtures
+    """In its own root when all layers are in the bundle, else with this machine's Python."""
+    if has_all_layers:
+        require_root()
+    directory = bundle
+    if not has_all_layers:
+        directory, root = tmp_path / "out", project({INDEX: echo})
         settings = ["-simage=registry.example/team/app"]
-        mastra("bundle", "oci", *settings, "-o", made, cwd=root).ok()
+        mastra("bundle", "oci", *settings, "-o", directory, cwd=root).ok()
     port = find_free_port()
     process = subprocess.Popen(
         [
@@ -185,22 +187,22 @@ def test_a_preview_runs_the_image_here(mastra, bundle, project, echo, tmp_path, 
             "oci",
             "-simage=registry.example/team/app",
             "--prebuilt",
-            str(made),
+            str(directory),
         ]
         + ["--host", "127.0.0.1", "--port", str(port)],
         stderr=subprocess.PIPE,
         text=True,
         cwd=tmp_path,
     )
-    heard = []
+    lines = []
     for line in process.stderr:
-        heard.append(line)
+        lines.append(line)
         if SERVING.search(line):
             break
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
-        assert says(client) == "echo: hi"
+        assert generate(client) == "echo: hi"
     process.send_signal(signal.SIGINT)
     process.wait(20)
     process.stderr.close()
-    told = "a root of its own" if whole else "not in the image's own root"
-    assert any(told in line for line in heard), heard
+    notice = "in its own root directory" if has_all_layers else "outside the image's root directory"
+    assert any(notice in line for line in lines), lines

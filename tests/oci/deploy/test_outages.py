@@ -1,4 +1,4 @@
-"""Registries that go away, lose answers or are full: nothing is live, and the next run goes on."""
+"""Registries that fail, lose responses or are full: nothing goes live, and the next run resumes."""
 
 import collections
 import os
@@ -16,80 +16,80 @@ from tests.oci.registries import Registry, find_program
 pytestmark = pytest.mark.slow
 
 
-def test_a_registry_killed_in_the_middle_and_started_again(proxy, registry, oci, bundle):
+def test_deploy_resumes_after_registry_restart(proxy, registry, oci, bundle):
     run = oci(proxy.host)
     state = {"layers": 0}
 
-    def die(method, path, number):
-        # One layer is in; the next one finds nobody.
+    def kill_registry(method, path, number):
+        # The registry dies after the first layer.
         if method == "PUT" and "digest=" in path:
             state["layers"] += 1
         if state["layers"] >= 1 and method == "PATCH" and registry.process.poll() is None:
             registry.kill()
         return False
 
-    proxy.should_disconnect = die
+    proxy.should_break = kill_registry
     run("deploy", "--prebuilt", bundle, "--prod").failed(8, "cannot be reached", "same command")
-    proxy.should_disconnect = lambda method, path, number: False
+    proxy.should_break = lambda method, path, number: False
     registry.start()
     assert run("deployments", "--json").ok().json["deployments"] == []
-    there = registry.list_blobs()
+    stored = registry.list_blobs()
     proxy.requests.clear()
     run("deploy", "--prebuilt", bundle, "--prod").ok()
-    again = [path for path in proxy.list_paths("PUT") if "digest=" in path]
-    assert not [path for path in again for name in there if name in path], "sent twice"
-    assert len(again) + len(there) >= 4
+    uploads = [path for path in proxy.list_paths("PUT") if "digest=" in path]
+    assert not [path for path in uploads for name in stored if name in path], "sent twice"
+    assert len(uploads) + len(stored) >= 4
 
 
-def test_lost_answers_and_broken_connections_are_overcome(proxy, oci, bundle):
-    """Of ten requests, by lot, two never arrive, and one does but its answer does not."""
-    lots = random.Random(3)
-    luck = ["arrives", True, True, *[False] * 7]
-    proxy.should_disconnect = lambda method, path, number: lots.choice(luck)
+def test_lost_responses_and_broken_connections_are_retried(proxy, oci, bundle):
+    """Of ten requests, at random, two never arrive, and the response of another one is lost."""
+    generator = random.Random(3)
+    outcomes = ["arrives", True, True, *[False] * 7]
+    proxy.should_break = lambda method, path, number: generator.choice(outcomes)
     run = oci(proxy.host)
     for _ in range(3):
         done = run("deploy", "--prebuilt", bundle, "--prod", "--json")
         if done.code == 0:
             break
     deployment = done.ok().json["deployment"]
-    proxy.should_disconnect = lambda method, path, number: False
-    found = run("deployments", "--json").ok().json["deployments"]
-    assert [(item["id"], item["live"]) for item in found] == [(deployment["id"], True)]
+    proxy.should_break = lambda method, path, number: False
+    deployments = run("deployments", "--json").ok().json["deployments"]
+    assert [(item["id"], item["live"]) for item in deployments] == [(deployment["id"], True)]
 
 
-def test_an_upload_that_breaks_off_goes_on_where_it_was(proxy, oci, bundle):
-    """A piece that does not arrive is sent again; those before it are not."""
-    state = {"pieces": 0}
+def test_interrupted_upload_resumes_at_its_offset(proxy, oci, bundle):
+    """A chunk that does not arrive is sent again; those before it are not."""
+    state = {"chunks": 0}
 
     def drop_one(method, path, number):
-        state["pieces"] += method == "PATCH"
-        return method == "PATCH" and state["pieces"] == 3
+        state["chunks"] += method == "PATCH"
+        return method == "PATCH" and state["chunks"] == 3
 
-    proxy.should_disconnect = drop_one
+    proxy.should_break = drop_one
     oci(proxy.host)("deploy", "--prebuilt", bundle, "--prod").ok()
-    whole = sum(path.stat().st_size for path in (bundle / "blobs/sha256").iterdir())
-    piece = 8 << 20
-    assert proxy.count_blob_bytes() <= whole + piece
-    asked = [path for path in proxy.list_paths("GET") if "/blobs/uploads/" in path]
-    assert asked, "the registry was asked how far the upload is"
+    total = sum(path.stat().st_size for path in (bundle / "blobs/sha256").iterdir())
+    chunk = 8 << 20
+    assert proxy.count_blob_bytes() <= total + chunk
+    status_requests = [path for path in proxy.list_paths("GET") if "/blobs/uploads/" in path]
+    assert status_requests, "the registry was asked for the offset"
 
 
-def test_a_deploy_killed_in_the_middle_of_a_layer_goes_on_there(proxy, bundle, oci, tmp_path):
-    held, rest, go = threading.Event(), threading.Semaphore(0), threading.Event()
-    pieces = collections.Counter()
+def test_killed_deploy_resumes_inside_the_layer(proxy, bundle, oci, tmp_path):
+    is_held, finished, release = threading.Event(), threading.Semaphore(0), threading.Event()
+    chunks = collections.Counter()
 
-    def hold_a_third_piece(method, path, number):
+    def hold_third_chunk(method, path, number):
         upload = urlsplit(path).path
-        pieces[upload] += method == "PATCH"
-        if method == "PATCH" and pieces[upload] == 3:
-            held.set()
-            go.wait(60)
+        chunks[upload] += method == "PATCH"
+        if method == "PATCH" and chunks[upload] == 3:
+            is_held.set()
+            release.wait(60)
             return True
         if "digest=" in path:
-            rest.release()
+            finished.release()
         return False
 
-    proxy.should_disconnect = hold_a_third_piece
+    proxy.should_break = hold_third_chunk
     settings = [f"-simage={proxy.host}/team/app", "-sbase=scratch+python"]
     command = [Path(sys.executable).with_name("mastra"), "deploy", "oci", *settings]
     cache = {"MASTRA_CACHE_DIR": str(tmp_path / "cache")}
@@ -99,47 +99,49 @@ def test_a_deploy_killed_in_the_middle_of_a_layer_goes_on_there(proxy, bundle, o
         cwd=tmp_path,
         stderr=subprocess.DEVNULL,
     )
-    assert held.wait(60)
-    for _ in range(3):  # all but that layer
-        assert rest.acquire(timeout=60)
+    assert is_held.wait(60)
+    for _ in range(3):  # all other layers
+        assert finished.acquire(timeout=60)
     process.kill()
     process.wait()
-    go.set()
+    release.set()
     run = oci(proxy.host, **cache)
     assert run("deployments", "--json").ok().json["deployments"] == []
     run("deploy", "--prebuilt", bundle, "--prod").ok()
-    whole = sum(path.stat().st_size for path in (bundle / "blobs/sha256").iterdir())
-    held_up = 8 << 20  # the piece that did not arrive
-    assert proxy.count_blob_bytes() <= whole + held_up
+    total = sum(path.stat().st_size for path in (bundle / "blobs/sha256").iterdir())
+    chunk = 8 << 20  # the chunk that did not arrive
+    assert proxy.count_blob_bytes() <= total + chunk
     assert not list((tmp_path / "cache" / "oci-uploads").iterdir())
 
 
 @pytest.fixture
-def full(tmp_path):
-    """A directory on a disk of its own, with room for little."""
-    place = tmp_path / "small"
-    place.mkdir()
+def small_disk(tmp_path):
+    """A small file system of its own."""
+    directory = tmp_path / "small"
+    directory.mkdir()
     if os.geteuid() != 0:
         pytest.skip("mounting needs root")
     mount = subprocess.run(
-        [find_program("mount"), "-t", "tmpfs", "-o", "size=12m", "tmpfs", str(place)],
+        [find_program("mount"), "-t", "tmpfs", "-o", "size=12m", "tmpfs", str(directory)],
         check=False,
         capture_output=True,
     )
     if mount.returncode:
         pytest.skip("mounting is not allowed here")
-    yield place
-    subprocess.run([find_program("umount"), "--lazy", str(place)], check=True)
+    yield directory
+    subprocess.run([find_program("umount"), "--lazy", str(directory)], check=True)
 
 
-def test_a_full_disk_at_the_registry(full, oci, bundle, tmp_path):
-    registry = Registry(tmp_path, root=full / "store").start()
+def test_full_disk_at_the_registry(small_disk, oci, bundle, tmp_path):
+    registry = Registry(tmp_path, root=small_disk / "store").start()
     try:
         run = oci(registry.host)
         done = run("deploy", "--prebuilt", bundle, "--prod")
-        done.failed(8, "did not keep", "may be full", "Nothing is live")
+        done.failed(8, "rejected the", "may be full", "to resume")
         assert run("deployments", "--json").ok().json["deployments"] == []
-        subprocess.run([find_program("mount"), "-o", "remount,size=200m", str(full)], check=True)
+        subprocess.run(
+            [find_program("mount"), "-o", "remount,size=200m", str(small_disk)], check=True
+        )
         run("deploy", "--prebuilt", bundle, "--prod").ok()
     finally:
         registry.kill()

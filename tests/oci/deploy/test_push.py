@@ -1,4 +1,4 @@
-"""A deploy sends what the registry lacks and nothing else, and then moves one tag."""
+"""A deploy sends only what the registry lacks, and then moves one tag."""
 
 import json
 
@@ -11,41 +11,44 @@ pytestmark = pytest.mark.slow
 INDEX = "src/mastra/index.py"
 
 
-def layers(host, tag="latest"):
-    told = json.loads(
+def list_layers(host, tag="latest"):
+    image = json.loads(
         run_skopeo("inspect", "--tls-verify=false", f"docker://{host}/team/app:{tag}")
     )
-    return told["Layers"]
+    return image["Layers"]
 
 
-def test_only_what_changed_is_sent(proxy, oci, project, echo):
+def test_only_changed_layers_are_sent(proxy, oci, project, echo):
     root, run = project({INDEX: echo}), oci(proxy.host)
     first = run("deploy", "--prod", "--json", cwd=root).ok().json["deployment"]
     assert first["live"] and first["environment"] == "production"
     assert proxy.count_blob_bytes() > 10_000_000
-    before = layers(proxy.host)
+    before = list_layers(proxy.host)
     assert len(before) == 3
 
     proxy.requests.clear()
-    again = run("deploy", "--prod", "--json", cwd=root).ok().json["deployment"]
-    assert again["id"] == first["id"]
-    assert proxy.count_blob_bytes() == 0
-    assert proxy.list_paths("PATCH") == proxy.list_paths("POST") == []
+    second = run("deploy", "--prod", "--json", cwd=root).ok().json["deployment"]
+    assert second["id"] == first["id"]
+    assert (
+        proxy.count_blob_bytes() == 0
+        and not proxy.list_paths("PATCH")
+        and not proxy.list_paths("POST")
+    )
     assert not proxy.list_paths("DELETE")
 
     (root / INDEX).write_text(echo.replace("echo: {", "changed: {"))
     proxy.requests.clear()
-    changed = run("deploy", "--prod", "--json", cwd=root).ok().json["deployment"]
-    assert changed["id"] != first["id"]
-    after = layers(proxy.host)
+    third = run("deploy", "--prod", "--json", cwd=root).ok().json["deployment"]
+    assert third["id"] != first["id"]
+    after = list_layers(proxy.host)
     assert after[:2] == before[:2] and after[2] != before[2]
-    ends = [path for path in proxy.list_paths("PUT") if "/blobs/uploads/" in path]
-    assert sum(after[2].removeprefix("sha256:") in path for path in ends) == 1
-    assert len(ends) == 2, "the app's layer and the config"
+    uploads = [path for path in proxy.list_paths("PUT") if "/blobs/uploads/" in path]
+    assert sum(after[2].removeprefix("sha256:") in path for path in uploads) == 1
+    assert len(uploads) == 2, "the app's layer and the config"
     assert proxy.count_blob_bytes() < 20_000
 
 
-def test_a_dry_run_only_reads(proxy, oci, bundle):
+def test_dry_run_only_reads(proxy, oci, bundle):
     run = oci(proxy.host)
     plan = run("deploy", "--prebuilt", bundle, "--prod", "--dry-run", "--json").ok().json["plan"]
     assert plan["upload"] > 10_000_000 and plan["present"] == 0
@@ -59,36 +62,36 @@ def test_a_dry_run_only_reads(proxy, oci, bundle):
     assert {method for method, _, _ in proxy.requests} <= {"GET", "HEAD"}
 
 
-def test_the_tag_moves_last(proxy, oci, bundle):
+def test_tag_moves_last(proxy, oci, bundle):
     oci(proxy.host)("deploy", "--prebuilt", bundle, "--prod").ok()
     writes = [path for method, path, _ in proxy.requests if method not in ("GET", "HEAD")]
     assert writes[-1].endswith("/manifests/latest")
     assert sum(path.endswith("/manifests/latest") for path in writes) == 1
 
 
-def test_two_machines_make_the_same_image(start_registry, oci, project, echo, tmp_path):
-    """Another directory, another cache, another registry; the same bytes."""
-    found = []
+def test_images_are_reproducible(start, oci, mastra, project, echo, tmp_path):  # fixtures
+    """Another directory, cache and registry; the same bytes."""
+    manifests = []
     for name in ("one", "two"):
-        registry = start_registry()
+        registry = start()
         root = project({INDEX: echo}).rename(tmp_path / name)
         run = oci(registry.host, MASTRA_CACHE_DIR=str(tmp_path / f"cache-{name}"))
         run("bundle", "-o", tmp_path / f"out-{name}", cwd=root).ok()
         done = run("deploy", "--prebuilt", tmp_path / f"out-{name}", "--prod", cwd=root).ok()
         image = f"docker://{registry.host}/team/app:latest"
-        found.append(run_skopeo("inspect", "--raw", "--tls-verify=false", image))
+        manifests.append(run_skopeo("inspect", "--raw", "--tls-verify=false", image))
         assert str(tmp_path) not in done.out
-    assert found[0] == found[1]
+    assert manifests[0] == manifests[1]
 
 
-def test_skip_if_unchanged_asks_the_registry(proxy, oci, bundle, tmp_path):
+def test_skip_if_unchanged_queries_the_registry(proxy, oci, bundle, tmp_path):
     run = oci(proxy.host)
     first = run("deploy", "--prebuilt", bundle, "--prod", "--skip-if-unchanged", "--json").ok()
     proxy.requests.clear()
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    again = run(
-        "deploy", "--prebuilt", bundle, "--prod", "--skip-if-unchanged", "--json", cwd=elsewhere
+    directory = tmp_path / "elsewhere"
+    directory.mkdir()
+    second = run(
+        "deploy", "--prebuilt", bundle, "--prod", "--skip-if-unchanged", "--json", cwd=directory
     ).ok()
-    assert again.json["deployment"]["id"] == first.json["deployment"]["id"]
+    assert second.json["deployment"]["id"] == first.json["deployment"]["id"]
     assert {method for method, _, _ in proxy.requests} <= {"GET", "HEAD"}

@@ -1,4 +1,4 @@
-"""Promote, rollback, list and remove: tags are moved, nothing is sent."""
+"""Promote, roll back, list and destroy: tags move, and nothing is sent."""
 
 import json
 import shutil
@@ -19,13 +19,13 @@ def bundles(mastra, tmp_path_factory):
     from tests.sample_projects import ECHO, write_project
 
     root = write_project(tmp_path_factory.mktemp("three") / "app", {INDEX: ECHO})
-    made = []
+    directories = []
     for word in "one two three".split():
         (root / INDEX).write_text(ECHO.replace("echo: {", f"{word}: {{"))
         settings = ["-simage=registry.example/team/app", "-sbase=scratch+python"]
         mastra("bundle", "oci", *settings, "-o", root / word, cwd=root).ok()
-        made.append(root / word)
-    return made
+        directories.append(root / word)
+    return directories
 
 
 @pytest.fixture
@@ -35,101 +35,102 @@ def run(proxy, oci):
 
 @pytest.fixture
 def deploy(run):
-    def one(bundle, *arguments):
+    def deploy_bundle(bundle, *arguments):
         done = run("deploy", "--prebuilt", bundle, *arguments, "--json").ok()
         return done.json["deployment"]["id"]
 
-    return one
+    return deploy_bundle
 
 
 @pytest.fixture
 def live(proxy):
-    """The id of what production's tag shows."""
+    """Return the id of the deployment under a tag."""
 
-    def look(tag="latest"):
+    def get_live_id(tag="latest"):
         image = f"docker://{proxy.host}/team/app:{tag}"
-        told = json.loads(run_skopeo("inspect", "--tls-verify=false", image))
-        return "mastra-" + told["Digest"].removeprefix("sha256:")[:12]
+        output = json.loads(run_skopeo("inspect", "--tls-verify=false", image))
+        return "mastra-" + output["Digest"].removeprefix("sha256:")[:12]
 
-    return look
+    return get_live_id
 
 
-def test_a_rollback_goes_back_one_at_a_time(bundles, run, deploy, live, proxy):
-    one, two, three = (deploy(bundle, "--prod") for bundle in bundles)
-    assert live() == three
+def test_each_rollback_goes_back_one_release(bundles, run, deploy, live, proxy):
+    first, second, third = (deploy(bundle, "--prod") for bundle in bundles)
+    assert live() == third
     proxy.requests.clear()
     run("rollback").ok()
-    assert live() == two
+    assert live() == second
     run("rollback").ok()
-    assert live() == one
-    run("rollback").failed(6, "nothing to go back to")
-    assert live() == one
-    run("rollback", three).ok()
-    assert live() == three
+    assert live() == first
+    run("rollback").failed(6, "no deployment to go back to")
+    assert live() == first
+    run("rollback", third).ok()
+    assert live() == third
     run("rollback").ok()
-    assert live() == one, "back to where that one was called"
+    assert live() == first, "back to where that one was called"
     assert proxy.count_blob_bytes() == 0
 
 
-def test_a_promotion_can_be_taken_back(bundles, run, deploy, live, proxy):
-    one = deploy(bundles[0], "--prod")
-    two = deploy(bundles[1], "--preview", "--branch", "Feature/Ü")
-    assert live() == one
-    previews = [tag for tag in _tags(proxy) if tag.startswith("preview-feature")]
-    assert len(previews) == 1 and live(previews[0]) == two
+def test_promotion_can_be_rolled_back(bundles, run, deploy, live, proxy):
+    first = deploy(bundles[0], "--prod")
+    second = deploy(bundles[1], "--preview", "--branch", "Feature/Ü")
+    assert live() == first
+    previews = [tag for tag in _list_tags(proxy) if tag.startswith("preview-feature")]
+    assert len(previews) == 1 and live(previews[0]) == second
     proxy.requests.clear()
-    run("promote", two).ok()
-    assert live() == two and proxy.count_blob_bytes() == 0
+    run("promote", second).ok()
+    assert live() == second and proxy.count_blob_bytes() == 0
     proxy.requests.clear()
-    run("promote", two).ok()
+    run("promote", second).ok()
     assert not proxy.list_paths("PUT"), "promoting what is live changes nothing"
     run("rollback").ok()
-    assert live() == one
+    assert live() == first
     run("promote", "mastra-000000000000").failed(6, "no deployment 'mastra-000000000000'")
 
 
-def _tags(proxy):
-    told = run_skopeo("list-tags", "--tls-verify=false", f"docker://{proxy.host}/team/app")
-    return json.loads(told)["Tags"]
+def _list_tags(proxy):
+    output = run_skopeo("list-tags", "--tls-verify=false", f"docker://{proxy.host}/team/app")
+    return json.loads(output)["Tags"]
 
 
-def test_what_is_listed(bundles, run, deploy):
+def test_deployments_are_listed(bundles, run, deploy):
     assert run("deployments", "--json").ok().json["deployments"] == []
-    one = deploy(bundles[0], "--prod", "--message", "the first")
-    two = deploy(bundles[1], "--prod", "--message", "the second")
-    three = deploy(bundles[2], "--preview", "--branch", "feature")
-    found = run("deployments", "--json").ok().json["deployments"]
-    assert [item["id"] for item in found] == [three, two, one]
-    assert [item["live"] for item in found] == [True, True, False]
-    assert [item["environment"] for item in found] == ["preview", "production", "production"]
-    assert [item["message"] for item in found[1:]] == ["the second", "the first"]
+    first = deploy(bundles[0], "--prod", "--message", "the first")
+    second = deploy(bundles[1], "--prod", "--message", "the second")
+    third = deploy(bundles[2], "--preview", "--branch", "feature")
+    deployments = run("deployments", "--json").ok().json["deployments"]
+    assert [item["id"] for item in deployments] == [third, second, first]
+    assert [item["live"] for item in deployments] == [True, True, False]
+    assert [item["environment"] for item in deployments] == ["preview", "production", "production"]
+    assert [item["message"] for item in deployments[1:]] == ["the second", "the first"]
     run("rollback").ok()
-    found = run("deployments", "--json").ok().json["deployments"]
-    assert [(item["id"], item["live"]) for item in found[1:]] == [(two, False), (one, True)]
+    deployments = run("deployments", "--json").ok().json["deployments"]
+    assert [(item["id"], item["live"]) for item in deployments[1:]] == [
+        (second, False),
+        (first, True),
+    ]
     assert len(run("deployments", "--limit", "1", "--json").ok().json["deployments"]) == 1
 
 
-def test_a_deploy_cut_off_before_the_tag_moves_is_not_live(bundles, run, deploy, live, proxy):
-    one = deploy(bundles[0], "--prod")
-    proxy.should_disconnect = lambda method, path, number: (
-        method == "PUT" and path.endswith("/latest")
-    )
+def test_deploy_interrupted_before_tagging_is_not_live(bundles, run, deploy, live, proxy):
+    first = deploy(bundles[0], "--prod")
+    proxy.should_break = lambda method, path, number: method == "PUT" and path.endswith("/latest")
     run("deploy", "--prebuilt", bundles[1], "--prod").failed(8, "cannot be reached")
-    proxy.should_disconnect = lambda method, path, number: False
-    assert live() == one
+    proxy.should_break = lambda method, path, number: False
+    assert live() == first
     assert [item["live"] for item in run("deployments", "--json").ok().json["deployments"]] == [
         False,
         True,
     ]
-    run("rollback").failed(6, "nothing to go back to")
+    run("rollback").failed(6, "no deployment to go back to")
     proxy.requests.clear()
-    two = deploy(bundles[1], "--prod")
-    assert live() == two and proxy.count_blob_bytes() == 0
+    second = deploy(bundles[1], "--prod")
+    assert live() == second and proxy.count_blob_bytes() == 0
     run("rollback").ok()
-    assert live() == one
+    assert live() == first
 
 
-def test_destroy_removes_what_deploys_made(bundles, run, deploy, proxy, registry):
+def test_destroy_removes_only_mastra_manifests(bundles, run, deploy, proxy, registry):
     deploy(bundles[0], "--prod")
     deploy(bundles[1], "--preview")
     image = f"docker://{proxy.host}/team/app"
@@ -138,50 +139,50 @@ def test_destroy_removes_what_deploys_made(bundles, run, deploy, proxy, registry
         f"{image}:latest", f"{image}:mine",
     )  # fmt: skip
     run("destroy", "--yes").ok()
-    assert _tags(proxy) == ["mine"]
+    assert _list_tags(proxy) == ["mine"]
     assert run("deployments", "--json").ok().json["deployments"] == []
 
 
-def test_a_registry_that_does_not_delete_says_so(bundles, run, deploy, registry):
+def test_destroy_reports_a_registry_without_delete(bundles, run, deploy, registry):
     deploy(bundles[0], "--prod")
     registry.kill()
     text = registry.config.read_text()
     registry.config.write_text(text.replace("enabled: true", "enabled: false"))
     registry.start()
-    run("destroy", "--yes").failed(6, "does not delete", "configuration")
+    run("destroy", "--yes").failed(6, "does not allow deleting", "configuration")
 
 
-def test_a_second_platform_is_added(mastra, run, deploy, proxy, project, echo, oci):  # fixtures
+def test_second_platform_is_merged(mastra, run, deploy, proxy, project, echo, oci):  # fixtures
     root = project({INDEX: echo})
     arm = ["--platform", "aarch64-manylinux_2_28"]
     with_base = oci(proxy.host, base=f"{proxy.host}/base/python:both")
     _push_bases(proxy, root)
     with_base("deploy", "--prod", cwd=root).ok()
-    first = _index(proxy)
+    first = _fetch_manifest(proxy)
     assert "manifests" not in first
     with_base("deploy", "--prod", "-smerge=true", *arm, cwd=root).ok()
-    both = _index(proxy)["manifests"]
+    both = _fetch_manifest(proxy)["manifests"]
     assert [item["platform"]["architecture"] for item in both] == ["amd64", "arm64"]
     with_base("deploy", "--prod", "-smerge=true", cwd=root).ok()
-    assert _index(proxy)["manifests"] == both
+    assert _fetch_manifest(proxy)["manifests"] == both
     (root / INDEX).write_text(echo.replace("echo: {", "changed: {"))
     with_base("deploy", "--prod", "-smerge=true", *arm, cwd=root).failed(
         6, "another version of the app", "without -s merge=true"
     )
     with_base("deploy", "--prod", *arm, cwd=root).ok()
-    assert _index(proxy)["config"]
+    assert _fetch_manifest(proxy)["config"]
     with_base("rollback", cwd=root).ok()
-    assert _index(proxy)["manifests"] == both
+    assert _fetch_manifest(proxy)["manifests"] == both
 
 
-def _index(proxy, tag="latest"):
+def _fetch_manifest(proxy, tag="latest"):
     kinds = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json"
     url = f"http://{proxy.host}/v2/team/app/manifests/{tag}"
     return httpx.get(url, headers={"accept": kinds}, trust_env=False).json()
 
 
 def _push_bases(proxy, root):
-    """A base for two platforms, made of one small layer."""
+    """Push a base image for two platforms, made of one small layer."""
     from tests.oci.base_images import push_base
 
     push_base(proxy.host, "base/python", "both", {"amd64": {}, "arm64": {}})

@@ -18,7 +18,7 @@ from litestar import get
 
 from mastra_core import ApiRoute, Secret
 from mastra_core.errors import ConfigError
-from mastra_core.logger import logger_of
+from mastra_core.logger import get_logger
 from mastra_server import ApiKeys, Jwt, create_app
 from mastra_server.auth import jwks
 from tests.server.sample_app import create_sample
@@ -184,7 +184,7 @@ def test_invalid_settings():
 
 def test_warning_without_resource(monkeypatch):
     warned = []
-    monkeypatch.setattr(logger_of("mastra.server"), "warning", warned.append)
+    monkeypatch.setattr(get_logger("mastra.server"), "warning", warned.append)
     create_app(create_sample(server={"auth": ApiKeys({"a": "k"})}))
     assert not warned
 
@@ -206,7 +206,7 @@ def test_api_keys(serve, monkeypatch):
         for token in ("firs", "first1", digest, f"sha256:{digest}", "\u00e9".encode()):
             headers = {"authorization": token if isinstance(token, bytes) else f"Bearer {token}"}
             assert read_error(server.http.get("/api/agents", headers=headers)) == REFUSED
-    with serve(server={"auth": ApiKeys({"ada": "first"}, confined=True)}) as server:
+    with serve(server={"auth": ApiKeys({"ada": "first"}, restrict_memory=True)}) as server:
         assert call_whoami(server, "first")[1]["mastra__resourceId"] == "ada"
     for wrong in ({}, {"a": "sha256:12"}, {"a": "sha256:xyz"}, {"a": " "}):
         with pytest.raises(ConfigError):

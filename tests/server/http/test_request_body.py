@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from mastra_core import Cors, Mastra, MemoryEngine, Workflow, step, tool
-from mastra_core.logger import logger_of
+from mastra_core.logger import get_logger
 
 GENERATE = "/api/agents/contextAgent/generate"
 
@@ -117,7 +117,7 @@ def test_timeout_to_the_first_byte(serve):
 
 
 def test_errors_reveal_no_internals(api):
-    logger = logger_of("mastra.server")
+    logger = get_logger("mastra.server")
     seen = []
     handler = logging.Handler()
     handler.emit = seen.append

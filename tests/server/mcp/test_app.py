@@ -37,7 +37,7 @@ def test_requires_auth(serve):
 
     async def tools(url, **headers):
         async with McpClient(url=url, headers=headers, timeout=10) as client:
-            return await client.tools()
+            return await client.list_tools()
 
     with serve(server=settings) as server:
         url = f"{server.url}/v1/mcp/mastra/mcp"

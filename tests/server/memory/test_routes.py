@@ -5,7 +5,7 @@ import pytest
 
 from mastra_core import Mastra, Memory
 from mastra_core.agents import Message
-from mastra_core.memory import RememberingAgent
+from mastra_core.memory import AgentWithMemory
 from mastra_server import request_context
 from tests.server.sample_app import EchoAgent, create_sample
 
@@ -24,7 +24,7 @@ class MemAgent(EchoAgent):
 
 def create_memory_application(**settings):
     memory = Memory(working_memory="- **Name**:")
-    agents = {"memAgent": RememberingAgent(MemAgent(), memory), "echoAgent": EchoAgent()}
+    agents = {"memAgent": AgentWithMemory(MemAgent(), memory), "echoAgent": EchoAgent()}
     return Mastra(agents=agents, logger=False, **settings)
 
 

@@ -214,7 +214,7 @@ def test_disabled_by_default(serve, monkeypatch):
         )
         assert server.http.get("/api/observability/traces").status_code == 501
         assert server.http.get("/api/system/packages").json()["observabilityEnabled"] is False
-    assert not telemetry.active()
+    assert not telemetry.is_recording()
 
 
 def test_enabled_in_dev(serve, monkeypatch):
@@ -247,7 +247,7 @@ def test_prefix(serve):
 
 def test_credentials_and_long_texts(serve):
     async def mine(request):
-        with telemetry.span(
+        with telemetry.start_span(
             "mine", {"api_key": "sk-1", "http.cookie": "sk-2", "long": "x" * 99_999}
         ):
             return "done"
@@ -268,7 +268,7 @@ def test_credentials_and_long_texts(serve):
 
 
 def test_callers_see_only_their_own_runs(serve):
-    keys = ApiKeys({"ada": "k-ada", "bob": "k-bob"}, confined=True)
+    keys = ApiKeys({"ada": "k-ada", "bob": "k-bob"}, restrict_memory=True)
     with serve(create_sample(server={"traces": True, "auth": keys})) as server:
         assert server.http.get("/api/observability/traces").status_code == 401
         ada, bob = ({"authorization": f"Bearer k-{name}"} for name in ("ada", "bob"))
@@ -296,8 +296,8 @@ def store():
 
 def test_store_is_bounded(store):
     for number in range(10_000):
-        with telemetry.span("run", {"number": number, "long": "x" * 30_000}) as span:
-            telemetry.note(span, input="y" * 30_000, output=["z" * 30_000])
+        with telemetry.start_span("run", {"number": number, "long": "x" * 30_000}) as span:
+            telemetry.annotate(span, input="y" * 30_000, output=["z" * 30_000])
     traces = store.list_traces()
     assert 100 < len(traces) <= 1_000
     assert traces[0][0].to_details()["attributes"]["number"] == 9_999
@@ -307,15 +307,15 @@ def test_store_is_bounded(store):
 
 def test_number_of_traces_is_bounded(store):
     for _ in range(3_000):
-        with telemetry.span("run"):
+        with telemetry.start_span("run"):
             pass
     assert len(store.list_traces()) == 1_000
 
 
 def test_number_of_spans_is_bounded(store):
-    with telemetry.span("run"):
+    with telemetry.start_span("run"):
         for _ in range(1_000):
-            with telemetry.span("piece", {"long": "x" * 30_000}):
+            with telemetry.start_span("piece", {"long": "x" * 30_000}):
                 pass
     (trace,) = store.list_traces()
     assert len(trace) == 250
@@ -327,11 +327,13 @@ def test_any_attributes_can_be_encoded(store):
         def __iter__(self):
             raise RuntimeError("no")
 
-    with telemetry.span("half \ud800", {"half": "\ud800", "vast": 10**30}) as span:
-        telemetry.note(span, input=Odd(), output={"half": "\ud800"})
-    with telemetry.span("chat", MODEL):
+    with telemetry.start_span("half \ud800", {"half": "\ud800", "vast": 10**30}) as span:
+        telemetry.annotate(span, input=Odd(), output={"half": "\ud800"})
+    with telemetry.start_span("chat", MODEL):
         pass
-    with telemetry.span("tool", {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "a"}):
+    with telemetry.start_span(
+        "tool", {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "a"}
+    ):
         pass
     sent = msgspec.json.encode([trace[0].to_details() for trace in store.list_traces()])
     tool, turn, odd = msgspec.json.decode(sent)
@@ -419,7 +421,7 @@ for settings in ({}, {"telemetry": sent}, {}):
         found.append(count_traces(server))
 with run_server(create_app(create_sample())) as server:
     found.append("traceId" in generate(server))
-print(json.dumps([found, telemetry.active()]))
+print(json.dumps([found, telemetry.is_recording()]))
 """
     assert json.loads(python(PROCESS + script)) == [[1, 1, 1, False], False]
 

@@ -4,7 +4,7 @@ import pytest
 
 from mastra_core import ApiRoute
 from mastra_server import ApiKeys, create_app
-from mastra_server.http import unsupported
+from mastra_server.http import unsupported_routes
 from mastra_server.http.operations import iter_operations
 from tests.server.sample_app import create_sample
 
@@ -50,7 +50,7 @@ def test_capabilities_need_no_auth(serve):
 REFUSED = [
     (each.method, each.path.replace(":str", ""))
     for each in iter_operations(create_app(create_sample()))
-    if each.handler.fn.__module__ == unsupported.__name__
+    if each.handler.fn.__module__ == unsupported_routes.__name__
 ]
 
 
@@ -63,7 +63,7 @@ def test_unsupported_operations_say_why(server, method, path):
 
 
 def test_unsupported_operations_exist():
-    assert len(REFUSED) == len(list(unsupported.build_documented_handlers())) > 10
+    assert len(REFUSED) == len(list(unsupported_routes.build_documented_handlers())) > 10
 
 
 def test_unsupported_operations_follow_the_prefix(serve):

@@ -110,7 +110,7 @@ def test_rejected_requests(results, name, status):
 
 
 def test_threads_of_other_resources(serve):
-    keys = ApiKeys({"ann": "a", "bob": "b"}, confined=True)
+    keys = ApiKeys({"ann": "a", "bob": "b"}, restrict_memory=True)
     with serve(create_application(memory=Memory(), server={"auth": keys})) as server:
         path = server.url + "/api/agents/shop/threads/subscribe"
         bob = {"authorization": "Bearer b"}

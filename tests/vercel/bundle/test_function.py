@@ -1,4 +1,4 @@
-"""What is uploaded, joined and unpacked again, under the real `vercel-runtime`."""
+"""Uploaded parts, joined and unpacked, run under the real `vercel-runtime`."""
 
 import concurrent.futures
 import io
@@ -19,7 +19,7 @@ from tests.sample_projects import write_project
 pytestmark = pytest.mark.slow
 
 INDEX = "src/mastra/index.py"
-# Each run of the agent waits for a word from outside, so that what came before it was streamed.
+# Each run of the agent waits for another request, which proves that the first part was streamed.
 APP = """\
 import asyncio
 import logging
@@ -83,14 +83,14 @@ app = Starlette(routes=[Route("/{rest:path}", home)], lifespan=lifespan)
 """
 
 
-def unpacked(bundle, directory):
-    """The function as Vercel has it: the parts joined by bytes, the archive laid out."""
-    parts_of = directory / "parts"
-    parts_of.mkdir(parents=True)
-    joined = b"".join(
-        part.file.read_bytes() for part in pack_archive(Bundle.load(bundle), parts_of)
+def unpack_function(bundle, directory):
+    """Unpack the function as Vercel does: join the parts, extract the archive."""
+    parts_directory = directory / "parts"
+    parts_directory.mkdir(parents=True)
+    content = b"".join(
+        part.file.read_bytes() for part in pack_archive(Bundle.load(bundle), parts_directory)
     )
-    with tarfile.open(fileobj=io.BytesIO(joined), mode="r:gz") as archive:
+    with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as archive:
         archive.extractall(directory / "task", filter="data")
     return directory / "task" / FUNCTION
 
@@ -104,34 +104,34 @@ class Instance:
             base_url=f"http://127.0.0.1:{runtime.port}", timeout=30, trust_env=False
         )
 
-    def asked(self, agent, text="x", request="0"):
+    def generate(self, agent, text="x", request="0"):
         headers = {"x-vercel-internal-request-id": request}
         path = f"/api/agents/{agent}/generate"
         return self.client.post(path, json={"messages": text}, headers=headers).json()["text"]
 
-    def streamed(self, agent, text, heard):
-        """The whole text of a stream; `heard` is told each piece as it comes."""
-        path, whole = f"/api/agents/{agent}/stream", ""
-        with self.client.stream("POST", path, json={"messages": text}) as answer:
-            for line in answer.iter_lines():
+    def stream(self, agent, text, on_text):
+        """Return the whole text of a stream; `on_text` is called with each part as it arrives."""
+        path, reply = f"/api/agents/{agent}/stream", ""
+        with self.client.stream("POST", path, json={"messages": text}) as response:
+            for line in response.iter_lines():
                 if line.startswith("data: {"):
                     event = json.loads(line.removeprefix("data: "))
                     if event["type"] == "text-delta":
-                        whole += event["payload"]["text"]
-                        heard(event["payload"]["text"])
-        return whole
+                        reply += event["payload"]["text"]
+                        on_text(event["payload"]["text"])
+        return reply
 
 
 @pytest.fixture(scope="module", params=["3.12", "3.13"])
 def function(request, tmp_path_factory, mastra, find_python):
     python = find_python(request.param)
-    home = tmp_path_factory.mktemp("vercel")
-    root = write_project(home / "app", {INDEX: APP})
+    directory = tmp_path_factory.mktemp("vercel")
+    root = write_project(directory / "app", {INDEX: APP})
     options = ("-s", "project_name=shop", "--python", request.param)
-    mastra("bundle", "vercel", *options, "-o", home / "out", cwd=root).ok()
-    config = json.loads((home / "out" / FUNCTION / ".vc-config.json").read_text())
+    mastra("bundle", "vercel", *options, "-o", directory / "out", cwd=root).ok()
+    config = json.loads((directory / "out" / FUNCTION / ".vc-config.json").read_text())
     assert config["runtime"] == f"python{request.param}"
-    return unpacked(home / "out", home), python
+    return unpack_function(directory / "out", directory), python
 
 
 @pytest.fixture(scope="module")
@@ -140,48 +140,48 @@ def instance(function):
     messages = []
     environment = {"GREETING": "hullo"}
     with FunctionRuntime(directory, python, environment, messages.append) as runtime:
-        made = Instance(runtime, messages)
-        yield made
-        made.client.close()
+        running_instance = Instance(runtime, messages)
+        yield running_instance
+        running_instance.client.close()
 
 
-def test_four_streams_arrive_piece_by_piece_from_one_instance(instance):
-    begun = threading.Barrier(5, timeout=30)
-    heard = []
+def test_four_concurrent_streams_arrive_incrementally(instance):
+    barrier = threading.Barrier(5, timeout=30)
+    texts = []
 
-    def piece(text):
-        heard.append(text)
+    def collect(text):
+        texts.append(text)
         if text.endswith("one "):
-            begun.wait()
+            barrier.wait()
 
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
-        streams = [pool.submit(instance.streamed, "gated", f"s{n}", piece) for n in range(4)]
-        begun.wait()  # all four have their first piece, and none its second
-        assert not [text for text in heard if text == "two"]
-        assert instance.asked("opener") == "opened for 4"
+        streams = [pool.submit(instance.stream, "gated", f"s{n}", collect) for n in range(4)]
+        barrier.wait()  # all four received their first part, and none its second
+        assert not [text for text in texts if text == "two"]
+        assert instance.generate("opener") == "opened for 4"
         assert sorted(stream.result(30) for stream in streams) == [
             f"s{n} one two" for n in range(4)
         ]
 
 
 def test_workflows_run(instance):
-    answer = instance.client.post(
+    response = instance.client.post(
         "/api/workflows/double/start-async", json={"inputData": 21}, params={"runId": "r1"}
     )
-    assert answer.json()["result"] == 42
+    assert response.json()["result"] == 42
 
 
-def test_a_log_line_belongs_to_its_request(instance):
-    instance.asked("opener")
-    instance.asked("gated", "marked", request="4711")
-    said = [item for item in instance.messages if item["type"] == "log"]
-    line = next(item for item in said if "run of marked" in item["payload"]["message"])
+def test_log_line_carries_its_request_id(instance):
+    instance.generate("opener")
+    instance.generate("gated", "marked", request="4711")
+    log_messages = [item for item in instance.messages if item["type"] == "log"]
+    line = next(item for item in log_messages if "run of marked" in item["payload"]["message"])
     assert line["payload"]["context"]["requestId"] == 4711
     assert json.loads(line["payload"]["message"])["msg"] == "run of marked"
 
 
-def test_every_request_begins_and_ends(instance):
-    instance.asked("variable", request="99")
+def test_each_request_reports_start_and_end(instance):
+    instance.generate("variable", request="99")
     kinds = [
         item["type"]
         for item in instance.messages
@@ -190,32 +190,32 @@ def test_every_request_begins_and_ends(instance):
     assert kinds == ["handler-started", "end"]
 
 
-def test_variables_reach_the_app_and_the_disk_is_read_only(instance):
-    assert instance.asked("variable", "GREETING") == "hullo"
-    assert instance.asked("variable", "PYTHONPATH") == "unset"
-    assert instance.asked("writer") != "written"
+def test_variables_are_set_and_the_disk_is_read_only(instance):
+    assert instance.generate("variable", "GREETING") == "hullo"
+    assert instance.generate("variable", "PYTHONPATH") == "unset"
+    assert instance.generate("writer") != "written"
 
 
-def test_it_tells_how_it_started(instance):
-    started = instance.messages[0]
-    assert started["type"] == "server-started"
-    assert started["payload"]["userInitDuration"] > 0
+def test_startup_is_reported(instance):
+    message = instance.messages[0]
+    assert message["type"] == "server-started"
+    assert message["payload"]["userInitDuration"] > 0
 
 
-def test_the_lifespan_of_another_framework_runs(tmp_path, mastra, find_python):
+def test_lifespan_of_another_framework_runs(tmp_path, mastra, find_python):
     root = write_project(tmp_path / "app", {"main.py": LIFESPAN}, dependencies=("starlette",))
     options = ("--app", "main:app", "-s", "project_name=site", "--python", "3.12")
     mastra("bundle", "vercel", *options, "-o", tmp_path / "out", cwd=root).ok()
-    function, messages = unpacked(tmp_path / "out", tmp_path), []
-    vendored = {path.name for path in (function / "vendor").iterdir()}
-    assert "mastra_core" not in vendored and "vercel_runtime" in vendored
+    function, messages = unpack_function(tmp_path / "out", tmp_path), []
+    vendor_names = {path.name for path in (function / "vendor").iterdir()}
+    assert "mastra_core" not in vendor_names and "vercel_runtime" in vendor_names
     with FunctionRuntime(function, find_python("3.12"), {}, messages.append) as runtime:
-        answer = httpx.get(f"http://127.0.0.1:{runtime.port}/a/b", trust_env=False)
-        assert answer.text == "started"
+        response = httpx.get(f"http://127.0.0.1:{runtime.port}/a/b", trust_env=False)
+        assert response.text == "started"
     assert any("stopped" in item["payload"].get("message", "") for item in messages)
 
 
-def test_an_app_that_does_not_start_says_why(function):
+def test_startup_failure_is_reported(function):
     directory, python = function
     entry = directory / "mastra_vercel_app.py"
     before = entry.read_text()

@@ -1,4 +1,4 @@
-"""`mastra deploy vercel` and the verbs after it, from the command line to a running function."""
+"""`mastra deploy vercel` and related commands, from the command line to a running function."""
 
 import httpx
 import pytest
@@ -8,7 +8,7 @@ from tests.vercel.fake import (
     BUILDS_LIMITED,
     CLIENT_RETIRED,
     NOT_JSON,
-    PAYMENT_NEEDED,
+    PAYMENT_REQUIRED,
     TOO_LARGE,
     UPLOAD_QUOTA,
     Outcome,
@@ -36,97 +36,103 @@ def shop(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def bundled(tmp_path_factory, mastra):
-    """A project and its bundle, made once for what only deploys."""
-    home = tmp_path_factory.mktemp("bundled")
-    root = write_project(home / "app", {INDEX: ECHO})
-    mastra("bundle", "vercel", *SHOP, "-o", home / "out", cwd=root).ok()
+def bundled_project(tmp_path_factory, mastra):
+    """A project and its bundle, built once for tests that only deploy."""
+    directory = tmp_path_factory.mktemp("bundled")
+    root = write_project(directory / "app", {INDEX: ECHO})
+    mastra("bundle", "vercel", *SHOP, "-o", directory / "out", cwd=root).ok()
     return root
 
 
 @pytest.fixture
-def deploy(bundled, run):
+def deploy(bundled_project, run):
     """Deploy that bundle."""
 
     def command(*arguments, **environment):
-        given = ("--prebuilt", bundled.parent / "out", "-s", "project_name=shop")
-        return run(bundled, "deploy", "vercel", *given, *arguments, **environment)
+        options = ("--prebuilt", bundled_project.parent / "out", "-s", "project_name=shop")
+        return run(bundled_project, "deploy", "vercel", *options, *arguments, **environment)
 
     return command
 
 
-def said(deployment, text="hi"):
+def generate(deployment, text="hi"):
     path = f"{deployment['url']}/api/agents/echo/generate"
     return httpx.post(path, json={"messages": text}, trust_env=False, timeout=30).json()["text"]
 
 
-def uploads(vercel):
+def find_uploads(vercel):
     return [request for request in vercel.requests if request.path.startswith("/v2/files")]
 
 
-def test_from_a_project_to_an_answer_and_nothing_sent_twice(vercel, run, shop):
+def test_deploy_sends_each_file_once(vercel, run, shop):
     done = run(shop, "deploy", "--prod", "--json").ok()
-    made = done.json["deployment"]
-    assert made["live"] and made["environment"] == "production"
+    first = done.json["deployment"]
+    assert first["live"] and first["environment"] == "production"
     assert done.json["smoke"]["status"] == 200
-    assert said(made) == "hullo-4711"
+    assert generate(first) == "hullo-4711"
     assert "hullo-4711" not in done.out + done.err
-    assert 1 < len(uploads(vercel)) < 70, "large things apart, small ones together"
+    assert 1 < len(find_uploads(vercel)) < 70, (
+        "large files have parts of their own, small ones share"
+    )
     vercel.requests.clear()
-    again = run(shop, "deploy", "--prod", "--json").ok().json["deployment"]
-    assert uploads(vercel) == []
-    assert again["id"] != made["id"] and said(again) == "hullo-4711"
+    second = run(shop, "deploy", "--prod", "--json").ok().json["deployment"]
+    assert find_uploads(vercel) == []
+    assert second["id"] != first["id"] and generate(second) == "hullo-4711"
     vercel.requests.clear()
-    skipped = run(shop, "deploy", "--prod", "--skip-if-unchanged", "--json").ok().json
-    assert skipped["skipped"] and skipped["deployment"]["id"] == again["id"]
+    unchanged = run(shop, "deploy", "--prod", "--skip-if-unchanged", "--json").ok().json
+    assert unchanged["skipped"] and unchanged["deployment"]["id"] == second["id"]
     (shop / INDEX).write_text(GREETER.replace("GREETING']}", "GREETING']}!"))
-    changed = run(shop, "deploy", "--prod", "--json").ok().json["deployment"]
-    assert said(changed) == "hullo-4711!"
-    assert sum(request.size for request in uploads(vercel)) < 50_000
+    third = run(shop, "deploy", "--prod", "--json").ok().json["deployment"]
+    assert generate(third) == "hullo-4711!"
+    assert sum(request.size for request in find_uploads(vercel)) < 50_000
 
 
-def test_promote_rollback_list_and_destroy(vercel, deploy, run, bundled):
+def test_promote_rollback_list_and_destroy(vercel, deploy, run, bundled_project):
     ids = [
         deploy("--prod", "--message", f"n{n}", "--json").ok().json["deployment"]["id"] for n in "12"
     ]
     options = ("-s", "project_name=shop", "--target", "vercel")
-    listed = run(bundled, "deployments", "vercel", *options[:2], "--json").ok().json["deployments"]
-    assert [(each["id"], each["live"], each["message"]) for each in listed] == [
+    deployments = (
+        run(bundled_project, "deployments", "vercel", *options[:2], "--json")
+        .ok()
+        .json["deployments"]
+    )
+    assert [(item["id"], item["live"], item["message"]) for item in deployments] == [
         (ids[1], True, "n2"),
         (ids[0], False, "n1"),
     ]
-    run(bundled, "rollback", *options).ok()
-    assert vercel.live_deployment("production").id == ids[0]
+    run(bundled_project, "rollback", *options).ok()
+    assert vercel.find_live_deployment("production").id == ids[0]
     vercel.set_plan("hobby")  # which has no rolling releases
-    run(bundled, "promote", ids[1], *options).ok()
-    assert vercel.live_deployment("production").id == ids[1]
-    run(bundled, "promote", "dpl_nowhere", *options).failed(6, "'dpl_nowhere'")
+    run(bundled_project, "promote", ids[1], *options).ok()
+    assert vercel.find_live_deployment("production").id == ids[1]
+    run(bundled_project, "promote", "dpl_nowhere", *options).failed(6, "'dpl_nowhere'")
     destroy = ("destroy", "vercel", *options[:2], "--yes", "--json")
-    assert run(bundled, *destroy).ok().json["destroyed"] is True
-    assert run(bundled, *destroy).ok().json["destroyed"] is False
-    listed = run(bundled, "deployments", "vercel", *options[:2], "--json").ok().json
-    assert listed["deployments"] == []
+    assert run(bundled_project, *destroy).ok().json["destroyed"] is True
+    assert run(bundled_project, *destroy).ok().json["destroyed"] is False
+    deployments = run(bundled_project, "deployments", "vercel", *options[:2], "--json").ok().json
+    assert deployments["deployments"] == []
 
 
-def test_a_preview_is_promoted_without_sending_its_files_again(vercel, deploy, run, bundled):
+def test_preview_is_promoted_without_uploading(vercel, deploy, run, bundled_project):
     deploy("--prod").ok()
     preview = deploy("--json").ok().json["deployment"]
     assert preview["environment"] == "preview"
     vercel.requests.clear()
     options = ("-s", "project_name=shop", "--target", "vercel", "--json")
-    promoted = run(bundled, "promote", preview["id"], *options).ok().json["deployment"]
-    assert promoted["live"] and promoted["environment"] == "production"
-    assert promoted["id"] != preview["id"] and uploads(vercel) == []
-    assert said(promoted) == "echo: hi"
+    production = run(bundled_project, "promote", preview["id"], *options).ok().json["deployment"]
+    assert production["live"] and production["environment"] == "production"
+    assert production["id"] != preview["id"] and find_uploads(vercel) == []
+    assert generate(production) == "echo: hi"
 
 
-def test_the_first_deployment_becomes_production_and_that_is_said(vercel, deploy):
+def test_first_deployment_becomes_production_with_a_note(vercel, deploy):
     done = deploy("--json").ok().json
     assert done["deployment"]["environment"] == "production"
     assert any("first deployment" in note["message"] for note in done["notes"])
 
 
-def test_a_protected_preview_is_tried_with_the_bypass_and_not_without(vercel, deploy):
+def test_protected_preview_is_smoke_tested_only_with_the_bypass(vercel, deploy):
     deploy("--prod").ok()
     done = deploy("--json").ok().json
     assert done["smoke"] is None
@@ -138,19 +144,19 @@ def test_a_protected_preview_is_tried_with_the_bypass_and_not_without(vercel, de
     assert secret not in done.out + done.err
 
 
-def test_a_staged_deployment_is_promoted_once_it_answers(vercel, deploy):
+def test_staged_deployment_is_promoted_after_its_smoke_test(vercel, deploy):
     first = deploy("--prod", "--json").ok().json["deployment"]
     secret = "c" * 32
     vercel.find_project().bypass = {secret: {"scope": "automation-bypass"}}
     vercel.requests.clear()
-    staged = ("--prod", "-s", "staged=true", "--json")
-    done = deploy(*staged, VERCEL_AUTOMATION_BYPASS_SECRET=secret).ok().json
+    options = ("--prod", "-s", "staged=true", "--json")
+    done = deploy(*options, VERCEL_AUTOMATION_BYPASS_SECRET=secret).ok().json
     assert done["deployment"]["live"] and done["deployment"]["id"] != first["id"]
-    assert vercel.live_deployment("production").id == done["deployment"]["id"]
-    assert vercel.asked("POST", "/promote/")
+    assert vercel.find_live_deployment("production").id == done["deployment"]["id"]
+    assert vercel.find_requests("POST", "/promote/")
 
 
-def test_a_dry_run_reads_and_changes_nothing(vercel, deploy):
+def test_dry_run_only_reads(vercel, deploy):
     plan = deploy("--dry-run", "--json").ok().json["plan"]
     assert plan["creates"] == ["project shop", "preview deployment"]
     assert plan["present"] == 0 and plan["upload"] > 1_000_000
@@ -167,34 +173,38 @@ def test_variables_and_logs(vercel, run, shop):
     assert "+ EXTRA" in run(shop, "env", "diff").ok().out
     run(shop, "env", "unset", "EXTRA").ok()
     assert "EXTRA" not in run(shop, "env", "list").ok().out
-    vercel.say("the shop is open")
+    vercel.write_log("the shop is open")
     assert "the shop is open" in run(shop, "logs").ok().out
 
 
-def test_canary_by_a_rolling_release(vercel, deploy, run, bundled):
+def test_canary_uses_a_rolling_release(vercel, deploy, run, bundled_project):
     first = deploy("--prod", "--json").ok().json["deployment"]["id"]
     second = deploy("--prod", "-s", "staged=true", "--no-smoke", "--no-wait", "--json").ok()
     second = second.json["deployment"]["id"]
-    vercel.settle()
+    vercel.finish_deployments()
     options = ("-s", "project_name=shop", "--target", "vercel", "--json")
-    shared = run(bundled, "canary", second, "--percent", "20", *options).ok().json["deployment"]
-    assert shared["percent"] == 20
-    assert vercel.traffic() == {second: 20, first: 80}
-    run(bundled, "canary", second, "--percent", "10", *options).failed(6, "from 20 % to 10 %")
+    deployment = (
+        run(bundled_project, "canary", second, "--percent", "20", *options).ok().json["deployment"]
+    )
+    assert deployment["percent"] == 20
+    assert vercel.get_traffic() == {second: 20, first: 80}
+    run(bundled_project, "canary", second, "--percent", "10", *options).failed(
+        6, "from 20 % to 10 %"
+    )
     third = deploy("--prod", "-s", "staged=true", "--no-smoke", "--no-wait", "--json").ok()
-    vercel.settle()
+    vercel.finish_deployments()
     third = third.json["deployment"]["id"]
-    run(bundled, "promote", third, *options).failed(6, second, "--percent 0")
-    run(bundled, "canary", second, "--percent", "100", *options).ok()
-    assert vercel.live_deployment("production").id == second
+    run(bundled_project, "promote", third, *options).failed(6, second, "--percent 0")
+    run(bundled_project, "canary", second, "--percent", "100", *options).ok()
+    assert vercel.find_live_deployment("production").id == second
     vercel.requests.clear()
-    run(bundled, "canary", first, "--percent", "100", *options).ok()
-    assert vercel.live_deployment("production").id == first
-    assert not vercel.asked("PATCH"), "everything at once is no release"
+    run(bundled_project, "canary", first, "--percent", "100", *options).ok()
+    assert vercel.find_live_deployment("production").id == first
+    assert not vercel.find_requests("PATCH"), "100 % at once is a promotion"
 
 
 @pytest.mark.parametrize(
-    ("token", "team", "code", "words"),
+    ("token", "team", "code", "message"),
     [
         ("wrong-token-8888", "", 7, "account/tokens"),
         (None, "team_globex", 7, "account/tokens"),
@@ -202,32 +212,32 @@ def test_canary_by_a_rolling_release(vercel, deploy, run, bundled):
         ("", "", 7, "VERCEL_TOKEN is not set"),
     ],
 )
-def test_tokens_that_do_not_open_the_door(deploy, token, team, code, words):
-    given = {} if token is None else {"VERCEL_TOKEN": token or None}
-    done = deploy(*(("-s", f"team_id={team}") if team else ()), **given)
-    done.failed(code, words)
+def test_invalid_tokens_are_reported_with_a_hint(deploy, token, team, code, message):
+    variables = {} if token is None else {"VERCEL_TOKEN": token or None}
+    done = deploy(*(("-s", f"team_id={team}") if team else ()), **variables)
+    done.failed(code, message)
     assert "wrong-token" not in done.out + done.err
 
 
 @pytest.mark.parametrize(
-    ("asked", "fault", "words"),
+    ("endpoint", "fault", "message"),
     [
         ("POST /v2/files", UPLOAD_QUOTA, "again"),
-        ("POST /v13/deployments", BUILDS_LIMITED, "deployments are used up"),
-        ("POST /v13/deployments", PAYMENT_NEEDED, "billing"),
-        ("POST /v13/deployments", TOO_LARGE, "ship less"),
+        ("POST /v13/deployments", BUILDS_LIMITED, "daily deployment limit"),
+        ("POST /v13/deployments", PAYMENT_REQUIRED, "billing"),
+        ("POST /v13/deployments", TOO_LARGE, "reduce the size"),
         ("GET /v9/projects", CLIENT_RETIRED, "too old"),
         ("GET /v9/projects", NOT_JSON, "vercel-status.com"),
     ],
 )
-def test_refusals_are_explained(vercel, deploy, asked, fault, words):
-    vercel.answer(*asked.split(), fault, times=50)
-    deploy("--prod").failed(8, words)
-    assert vercel.live_deployment("production") is None
+def test_api_errors_are_reported_with_a_hint(vercel, deploy, endpoint, fault, message):
+    vercel.add_fault(*endpoint.split(), fault, times=50)
+    deploy("--prod").failed(8, message)
+    assert vercel.find_live_deployment("production") is None
 
 
 @pytest.mark.parametrize(
-    ("outcome", "words"),
+    ("outcome", "message"),
     [
         (Outcome(state="ERROR", code="BUILD_FAILED", message="it broke"), "it broke"),
         (Outcome(state="CANCELED"), "CANCELED"),
@@ -235,24 +245,24 @@ def test_refusals_are_explained(vercel, deploy, asked, fault, words):
         (Outcome(alias=("cert_missing", "no certificate")), "no certificate"),
     ],
 )
-def test_a_deployment_that_does_not_get_ready(vercel, deploy, outcome, words):
-    vercel.end_next(outcome)
-    deploy("--prod").failed(9, words)
+def test_failed_deployment_is_reported(vercel, deploy, outcome, message):
+    vercel.set_next_outcomes(outcome)
+    deploy("--prod").failed(9, message)
 
 
-def test_a_deployment_that_takes_for_ever(vercel, deploy):
-    vercel.end_next(Outcome(state="BUILDING"))
+def test_deployment_that_never_finishes_times_out(vercel, deploy):
+    vercel.set_next_outcomes(Outcome(state="BUILDING"))
     deploy("--prod", "-s", "timeout=1").failed(10, "not done after 1 s")
 
 
-def test_a_variable_that_vercel_refuses_stops_the_deploy(vercel, run, shop):
-    vercel.refuse_env("GREETING", "bad", "too rude")
+def test_rejected_variable_stops_the_deploy(vercel, run, shop):
+    vercel.reject_variable("GREETING", "bad", "too rude")
     run(shop, "deploy", "--prod").failed(8, "GREETING", "too rude")
-    assert vercel.live_deployment("production") is None
+    assert vercel.find_live_deployment("production") is None
 
 
 @pytest.mark.parametrize(
-    ("value", "words"),
+    ("value", "message"),
     [
         ("sqlite:///shop.db", "read-only"),
         ("file:///tmp/shop", "read-only"),
@@ -260,15 +270,13 @@ def test_a_variable_that_vercel_refuses_stops_the_deploy(vercel, run, shop):
         ("x" * 66_000, "65536"),
     ],
 )
-def test_values_that_cannot_work_there_are_found_before_anything_is_sent(
-    vercel, run, shop, value, words
-):
-    done = run(shop, "deploy", "--prod", GREETING=value).failed(6, words)
+def test_invalid_values_are_found_before_uploading(vercel, run, shop, value, message):
+    done = run(shop, "deploy", "--prod", GREETING=value).failed(6, message)
     assert "p4711" not in done.err
-    assert not vercel.asked("POST")
+    assert not vercel.find_requests("POST")
 
 
-def test_a_plan_that_is_too_small_is_said_before_the_build(vercel, run, shop):
+def test_plan_limits_are_checked_before_the_build(vercel, run, shop):
     vercel.set_plan("hobby")
     (shop / INDEX).write_text("import nowhere\n" + GREETER)
     run(shop, "deploy", "-s", "max_duration=600", "-s", "team_id=team_acme").failed(
@@ -276,23 +284,23 @@ def test_a_plan_that_is_too_small_is_said_before_the_build(vercel, run, shop):
     )
 
 
-def test_names_and_sizes_that_vercel_refuses(run, shop):
+def test_invalid_project_name_is_reported(run, shop):
     run(shop, "deploy", "-s", "project_name=My_Shop").failed(4, "'My_Shop'", "lower-case")
 
 
-def test_an_entry_that_reads_an_undeclared_variable(run, shop):
+def test_entry_that_reads_an_undeclared_variable(run, shop):
     (shop / INDEX).write_text("import os\nTOKEN = os.environ['UNDECLARED']\n" + GREETER)
     run(shop, "deploy").failed(2, "UNDECLARED", "Declare it")
 
 
-def test_a_dead_network_and_an_aborted_upload_go_on_where_they_were(vercel, deploy):
+def test_aborted_upload_resumes(vercel, deploy):
     deploy("--prod", VERCEL_API_URL="http://127.0.0.1:9").failed(8, "cannot be reached")
-    vercel.answer("POST", "/v2/files", UPLOAD_QUOTA, times=50, skip=5)
+    vercel.add_fault("POST", "/v2/files", UPLOAD_QUOTA, times=50, skip=5)
     deploy("--prod").failed(8)
-    there = len([request for request in uploads(vercel) if request.status == 200])
-    vercel.heal()
+    sent_parts = len([request for request in find_uploads(vercel) if request.status == 200])
+    vercel.clear_faults()
     vercel.requests.clear()
-    made = deploy("--prod", "--json").ok().json["deployment"]
-    assert said(made) == "echo: hi"
-    total = len(vercel.asked("POST", "/v13/deployments")[0].body["files"])
-    assert there == 5 and len(uploads(vercel)) == total - there
+    deployment = deploy("--prod", "--json").ok().json["deployment"]
+    assert generate(deployment) == "echo: hi"
+    total = len(vercel.find_requests("POST", "/v13/deployments")[0].body["files"])
+    assert sent_parts == 5 and len(find_uploads(vercel)) == total - sent_parts

@@ -1,4 +1,4 @@
-"""Apps of other frameworks go to Vercel unchanged: `mastra deploy vercel --app main:app`."""
+"""Apps of other frameworks are deployed unchanged: `mastra deploy vercel --app main:app`."""
 
 import httpx
 import pytest
@@ -44,11 +44,11 @@ APPS = {
 
 
 @pytest.mark.parametrize("framework", APPS)
-def test_it_answers_as_it_does_at_home(vercel, run, tmp_path, framework):
+def test_framework_app_responds_on_vercel(vercel, run, tmp_path, framework):
     files, app, path, text = APPS[framework]
     root = write_project(tmp_path / "app", files, dependencies=(framework,))
     options = ("--app", app, "-s", "project_name=site", "--python", "3.12", "--prod", "--json")
     done = run(root, "deploy", "vercel", *options).ok().json
     assert done["smoke"]["status"] < 500 and done["deployment"]["live"]
-    answer = httpx.get(done["deployment"]["url"] + path, trust_env=False, timeout=30)
-    assert (answer.status_code, answer.text.strip()) == (200, text.strip())
+    response = httpx.get(done["deployment"]["url"] + path, trust_env=False, timeout=30)
+    assert (response.status_code, response.text.strip()) == (200, text.strip())

@@ -1,43 +1,43 @@
 """A stateful fake of Vercel's REST API over HTTP, for tests: `FakeVercel`.
 
-Where it is unlike the platform: everything is plain http on 127.0.0.1. A deployment's `url` and
-the production host are `127.0.0.1:PORT`, each with a port of its own, so whoever puts a scheme
-before such a host writes `http://` where the host is a loopback address.
+It differs from the platform in one point: everything is plain HTTP on 127.0.0.1. A deployment's
+`url` and the production host are `127.0.0.1:PORT`, each with its own port. A client must therefore
+use `http://` for a host with a loopback address.
 """
 
 from __future__ import annotations
 
-from tests.vercel.fake.faults import (
+from tests.vercel.fake.server import FakeVercel
+from tests.vercel.fake.state.deployment import BuildSpeed, Outcome
+from tests.vercel.fake.transport.faults import (
+    ADDON_REQUIRED,
+    API_RETIRED,
     BUILDS_LIMITED,
     CLIENT_RETIRED,
-    GONE,
-    MISSING_ADDON,
     NOT_JSON,
-    PAYMENT_NEEDED,
+    PAYMENT_REQUIRED,
     TOO_LARGE,
     TRANSFERRING,
     UPLOAD_QUOTA,
     Fault,
-    busy,
-    failing,
+    make_error,
+    make_rate_limit_error,
 )
-from tests.vercel.fake.lifecycle import Outcome, Pace
-from tests.vercel.fake.vercel import FakeVercel
 
 __all__ = (
+    "ADDON_REQUIRED",
+    "API_RETIRED",
     "BUILDS_LIMITED",
     "CLIENT_RETIRED",
-    "GONE",
-    "MISSING_ADDON",
     "NOT_JSON",
-    "PAYMENT_NEEDED",
+    "PAYMENT_REQUIRED",
     "TOO_LARGE",
     "TRANSFERRING",
     "UPLOAD_QUOTA",
+    "BuildSpeed",
     "FakeVercel",
     "Fault",
     "Outcome",
-    "Pace",
-    "busy",
-    "failing",
+    "make_error",
+    "make_rate_limit_error",
 )

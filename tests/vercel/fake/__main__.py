@@ -1,4 +1,4 @@
-"""`python -m vercel.fake --store DIR` (in `tests/`) prints the address and serves."""
+"""Serve the fake: `python -m tests.vercel.fake --store DIR` prints its address."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import signal
 from pathlib import Path
 
-from tests.vercel.fake.vercel import FakeVercel
+from tests.vercel.fake.server import FakeVercel
 
 
 def main() -> None:
@@ -15,12 +15,14 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--plan", choices=["hobby", "pro", "enterprise"], default="pro")
     options = parser.parse_args()
-    ends = {signal.SIGINT, signal.SIGTERM}
-    signal.pthread_sigmask(signal.SIG_BLOCK, ends)  # before there are threads to take them
+    signals = {signal.SIGINT, signal.SIGTERM}
+    signal.pthread_sigmask(
+        signal.SIG_BLOCK, signals
+    )  # before threads start, so that none receives them
     fake = FakeVercel(options.store, port=options.port, plan=options.plan)
     print(fake.url, flush=True)
     try:
-        signal.sigwait(ends)
+        signal.sigwait(signals)
     finally:
         fake.stop()
 

@@ -1,4 +1,4 @@
-"""`mastra preview vercel`: the function behind what stands before it on the platform."""
+"""`mastra preview vercel`: the function behind a proxy that behaves as the platform."""
 
 import os
 import re
@@ -29,46 +29,48 @@ app = Starlette(routes=[Route("/{rest:path}", told, methods=["GET", "POST"])])
 
 
 @pytest.fixture(scope="module")
-def bundled(tmp_path_factory, mastra):
-    home = tmp_path_factory.mktemp("preview")
+def bundled_project(tmp_path_factory, mastra):
+    directory = tmp_path_factory.mktemp("preview")
     config = '[tool.mastra.build]\ninclude = ["public/**/*"]\n'
     files = {"main.py": APP, "public/page.txt": "from the CDN"}
-    root = write_project(home / "app", files, config, dependencies=("starlette",))
+    root = write_project(directory / "app", files, config, dependencies=("starlette",))
     options = ("--app", "main:app", "-s", "project_name=site", "-s", "static=public")
-    mastra("bundle", "vercel", *options, "--python", "3.12", "-o", home / "out", cwd=root).ok()
+    mastra("bundle", "vercel", *options, "--python", "3.12", "-o", directory / "out", cwd=root).ok()
     return root
 
 
 @pytest.fixture
-def served(bundled, find_python):
+def preview_client(bundled_project, find_python):
     find_python("3.12")
     command = [str(Path(sys.executable).with_name("mastra")), "preview", "vercel", "--port", "0"]
-    command += ["--prebuilt", str(bundled.parent / "out"), "-s", "project_name=site"]
+    command += ["--prebuilt", str(bundled_project.parent / "out"), "-s", "project_name=site"]
     process = subprocess.Popen(
-        command, cwd=bundled, env={**os.environ}, stderr=subprocess.PIPE, text=True
+        command, cwd=bundled_project, env={**os.environ}, stderr=subprocess.PIPE, text=True
     )
     for line in process.stderr:
-        if found := re.search(r"on (http://\S+)", line):
+        if match := re.search(r"on (http://\S+)", line):
             break
     else:
         pytest.fail("the preview does not serve")
-    with httpx.Client(base_url=found[1], timeout=30, trust_env=False) as client:
+    with httpx.Client(base_url=match[1], timeout=30, trust_env=False) as client:
         client.process = process
         yield client
     process.kill()
     process.communicate()
 
 
-def test_it_serves_as_the_platform_does_and_ends_whole(served):
-    told = served.post("/a/b", content=b"12345", headers={"x-mine": "kept"}).json()
-    assert told["size"] == 5 and told["headers"]["x-mine"] == "kept"
-    assert told["headers"]["x-forwarded-for"] == "127.0.0.1" and told["headers"]["x-vercel-id"]
-    assert not [name for name in told["headers"] if name.startswith("x-vercel-internal")]
-    assert served.get("/page.txt").text == "from the CDN"
-    assert "headers" in served.get("/../../main.py").json(), "the app's, not a file"
-    large = served.post("/", content=b"x" * 4_500_001)
+def test_preview_matches_the_platform_and_stops_cleanly(preview_client):
+    content = preview_client.post("/a/b", content=b"12345", headers={"x-mine": "kept"}).json()
+    assert content["size"] == 5 and content["headers"]["x-mine"] == "kept"
+    assert (
+        content["headers"]["x-forwarded-for"] == "127.0.0.1" and content["headers"]["x-vercel-id"]
+    )
+    assert not [name for name in content["headers"] if name.startswith("x-vercel-internal")]
+    assert preview_client.get("/page.txt").text == "from the CDN"
+    assert "headers" in preview_client.get("/../../main.py").json(), "the app's, not a file"
+    large = preview_client.post("/", content=b"x" * 4_500_001)
     assert large.status_code == 413 and "FUNCTION_PAYLOAD_TOO_LARGE" in large.text
-    served.process.send_signal(signal.SIGTERM)
-    said = served.process.communicate(timeout=30)[1]
-    assert served.process.returncode == 143
-    assert "asked for /a/b" in said and "Traceback" not in said
+    preview_client.process.send_signal(signal.SIGTERM)
+    stderr = preview_client.process.communicate(timeout=30)[1]
+    assert preview_client.process.returncode == 143
+    assert "asked for /a/b" in stderr and "Traceback" not in stderr

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mastra_core.agents.adapt import as_agent
@@ -21,10 +21,13 @@ from mastra_core.agents.providers import (
 from mastra_core.agents.stop_conditions import StopCondition
 from mastra_core.agents.subagent import build_agent_tool
 from mastra_core.errors import ConfigError
-from mastra_core.schema import schema_of
+from mastra_core.schema import to_json_schema
 from mastra_core.tools import Tool, Toolbox, as_tool, is_toolbox
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
+    from mastra_core.agents.options import RunOptions
     from mastra_core.memory.memory import Memory
 
 __all__ = ("Agent",)
@@ -108,12 +111,14 @@ class Agent:
             model=model,
             tools=self.tools,
             agents=dict(self.agents),
-            output_schema=None if self.output is None else schema_of(self.output),
+            output_schema=None if self.output is None else to_json_schema(self.output),
             requires=self._list_required_modules(),
             variables=get_provider_variables(provider) if isinstance(first, str) else (),
         )
 
-    async def generate(self, input: AgentInput | str, /, **overrides: Any) -> AgentOutput:
+    async def generate(
+        self, input: AgentInput | str, /, **overrides: Unpack[RunOptions]
+    ) -> AgentOutput:
         """Run to the end.
 
         :param input: the whole input, or the user's message.
@@ -126,7 +131,9 @@ class Agent:
         """
         return await self._get_runner().generate(AgentInput.from_value(input, overrides))
 
-    def stream(self, input: AgentInput | str, /, **overrides: Any) -> AsyncIterator[AgentEvent]:
+    def stream(
+        self, input: AgentInput | str, /, **overrides: Unpack[RunOptions]
+    ) -> AsyncGenerator[AgentEvent, None]:
         """Run, yielding the events as they happen; a failed run ends in ``Failure``.
 
         Closing the stream stops the run and the request to the model.
@@ -136,7 +143,9 @@ class Agent:
             (``max_steps=3``).
         :raises ConfigError: on the first run, when the extra ``agents`` is not installed.
         """
-        return self._get_runner().stream(AgentInput.from_value(input, overrides))
+        return self._get_runner().stream(  # type: ignore[return-value]  # a generator here
+            AgentInput.from_value(input, overrides)
+        )
 
     def truncate_history(self, history: bytes, turns: int) -> bytes:
         """Cut a serialised history down to its last turns.
@@ -157,17 +166,17 @@ class Agent:
         if missing := find_missing_modules(self._list_required_modules()):
             packages = " ".join(map(repr, get_requirements(missing)))
             raise ConfigError(
-                f"The agent {self.name!r} needs {' and '.join(map(repr, missing))}, which cannot be "
-                "imported.",
+                f"The agent {self.name!r} needs {' and '.join(map(repr, missing))}, which cannot "
+                "be imported.",
                 f"Run: pip install {packages}.",
             )
         from mastra_core.agents.pydantic_ai import build_runner
 
         if self.memory is None:
             return build_runner(self)
-        from mastra_core.memory.memory_agent import RememberingAgent
+        from mastra_core.memory.memory_agent import AgentWithMemory
 
-        return RememberingAgent(build_runner(self), self.memory)
+        return AgentWithMemory(build_runner(self), self.memory)
 
     def _list_required_modules(self) -> tuple[str, ...]:
         names = [model for model in self.models if isinstance(model, str)]

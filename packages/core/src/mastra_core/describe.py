@@ -11,7 +11,7 @@ from typing import Any
 from mastra_core.agents.protocol import AgentLike
 from mastra_core.agents.providers import find_missing_modules
 from mastra_core.mastra import Mastra
-from mastra_core.memory.memory_agent import memory_of
+from mastra_core.memory.memory_agent import get_memory
 
 __all__ = ("describe", "find_missing_providers")
 
@@ -59,7 +59,7 @@ def find_missing_providers(mastra: Mastra) -> dict[str, list[str]]:
 
 def _is_single_process(mastra: Mastra) -> bool:
     """Return whether runs or threads exist in one process only, unknown to any other process."""
-    memories = [memory for agent in mastra.agents.values() if (memory := memory_of(agent))]
+    memories = [memory for agent in mastra.agents.values() if (memory := get_memory(agent))]
     return (bool(mastra.workflows) and mastra.engine.single_process) or any(
         memory.storage.single_process for memory in memories
     )

@@ -132,7 +132,7 @@ def observe(call):
     try:
         report = {"ok": True, "registry": call()}
     except BaseException as error:  # SystemExit at import is a failure as well
-        report = {"ok": False, "error": told(error)}
+        report = {"ok": False, "error": format_error(error)}
     report["import_ms"] = round((time.perf_counter() - started) * 1000)
     report["modules"] = len(sys.modules)
     return report
@@ -146,7 +146,7 @@ def describe_app(bundle, module):
     return dict(describe(module.mastra), missing=find_missing_providers(module.mastra))
 
 
-def told(error):
+def format_error(error):
     """Return an exception as data: type, message, hint and frames."""
     frames = [list(frame)[:4] for frame in traceback.extract_tb(error.__traceback__)]
     if isinstance(error, SyntaxError):
@@ -169,7 +169,7 @@ def serve(bundle):
     import uvicorn
 
     config = uvicorn.Config(
-        bundle["app"] if workers > 1 else imported(bundle),
+        bundle["app"] if workers > 1 else import_app(bundle),
         log_config=None,
         access_log=False,
         server_header=False,
@@ -218,7 +218,7 @@ def serve_many(config, listener, announce):
     # uvicorn would restart a worker that cannot import the app forever.
     command = [sys.executable, os.path.join(HERE, "index.py"), "--check"]
     if subprocess.call(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
-        imported(read_manifest(HERE))
+        import_app(read_manifest(HERE))
     echo("%s, %d workers" % (announce, config.workers))
     arguments = {"sockets": [listener]}
     if "target" in inspect.signature(Multiprocess).parameters:  # older versions of uvicorn
@@ -228,12 +228,12 @@ def serve_many(config, listener, announce):
     return 3 if 3 in [getattr(item, "exitcode", 0) for item in supervisor.processes] else 0
 
 
-def imported(bundle):
+def import_app(bundle):
     try:
         return load(bundle)[0]
     except Exception as error:
         traceback.print_exception(type(error), error, error.__traceback__)
-        what, app = told(error), os.path.join(HERE, "app", "")
+        what, app = format_error(error), os.path.join(HERE, "app", "")
         own = ["%s:%d" % (it[0][len(app) :], it[1]) for it in what["frames"] if app in it[0]]
         words = (bundle["entry"], what["type"], what["message"])
         see = "See %s." % (own[-1] if own else "above")

@@ -13,7 +13,14 @@ import msgspec
 
 from mastra_core.errors import ConfigError
 
-__all__ = ("LEVELS", "create_logger", "fields_of", "level_of", "logger_of", "without_credentials")
+__all__ = (
+    "LEVELS",
+    "create_logger",
+    "get_extra_fields",
+    "get_level_name",
+    "get_logger",
+    "mask_credentials",
+)
 
 LEVELS = {
     "debug": logging.DEBUG,
@@ -69,14 +76,14 @@ def create_logger(
         _ConsoleFormatter(_supports_colour(stream)) if is_console else _JsonFormatter()
     )
     logger = logging.getLogger(name)
-    for each in {logger, logger_of("mastra")}:
+    for each in {logger, get_logger("mastra")}:
         each.handlers = [handler]
         each.setLevel(LEVELS[level])
         each.propagate = False
     return logger
 
 
-def logger_of(name: str) -> logging.Logger:
+def get_logger(name: str) -> logging.Logger:
     """Return the framework's logger for one of its parts.
 
     :param name: name of the logger (``mastra.agents``).
@@ -93,16 +100,16 @@ def _supports_colour(stream: TextIO) -> bool:
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def fields_of(record: logging.LogRecord) -> dict[str, Any]:
+def get_extra_fields(record: logging.LogRecord) -> dict[str, Any]:
     """Return the ``extra`` fields of a record, with credentials masked.
 
     :param record: the log record.
     """
     extra = {key: value for key, value in vars(record).items() if key not in _RECORD_ATTRIBUTES}
-    return without_credentials(extra)
+    return mask_credentials(extra)
 
 
-def without_credentials(fields: Mapping[Any, Any]) -> dict[str, Any]:
+def mask_credentials(fields: Mapping[Any, Any]) -> dict[str, Any]:
     """Return ``fields`` with ``****`` in place of values that are named like a credential.
 
     Nested mappings and lists are masked too. In a name with dots, the last part counts as well.
@@ -121,11 +128,11 @@ def _mask_value(key: str, value: Any) -> Any:
 
 def _mask_nested(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return without_credentials(value)
+        return mask_credentials(value)
     return [_mask_nested(each) for each in value] if isinstance(value, list | tuple) else value
 
 
-def level_of(record: logging.LogRecord) -> str:
+def get_level_name(record: logging.LogRecord) -> str:
     """Return the level of a record as a key of ``LEVELS``.
 
     :param record: the log record.
@@ -138,12 +145,16 @@ class _JsonFormatter(logging.Formatter):
         time = dt.datetime.fromtimestamp(record.created, dt.UTC)
         own: dict[str, Any] = {
             "time": time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            "level": level_of(record),
+            "level": get_level_name(record),
             "name": record.name,
             "msg": record.getMessage(),
             **_get_trace_ids(),
         }
-        line = {**own, **fields_of(record), **own}  # a caller's field cannot replace one of these
+        line = {
+            **own,
+            **get_extra_fields(record),
+            **own,
+        }  # a caller's field cannot replace one of these
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
         return msgspec.json.encode(line, enc_hook=str).decode()
@@ -156,8 +167,8 @@ class _ConsoleFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         time = f"{dt.datetime.fromtimestamp(record.created).astimezone():%H:%M:%S}"
-        level, name = f"{level_of(record):5}", f"{record.name}:"
-        fields = "".join(f" {key}={value}" for key, value in fields_of(record).items())
+        level, name = f"{get_level_name(record):5}", f"{record.name}:"
+        fields = "".join(f" {key}={value}" for key, value in get_extra_fields(record).items())
         if self._colour:
             colour = _COLOURS.get(record.levelno, "0")
             time, level, name = _dim(time), f"\x1b[{colour}m{level}\x1b[0m", _dim(name)

@@ -14,7 +14,7 @@ from mastra_core.agents.suspended_runs import SuspendedRuns
 from mastra_core.errors import ConfigError
 from mastra_core.logger import create_logger
 from mastra_core.memory.memory import Memory, as_memory
-from mastra_core.memory.memory_agent import RememberingAgent, memory_of
+from mastra_core.memory.memory_agent import AgentWithMemory, get_memory
 from mastra_core.registry import Registry
 from mastra_core.server import (
     Middleware,
@@ -119,9 +119,9 @@ class Mastra:
 
     def _attach_memory(self, agent: AgentLike) -> AgentLike:
         """Return ``agent`` with its own memory, or else with the memory of this application."""
-        if self.memory is not None and memory_of(agent) is None:
-            agent = RememberingAgent(agent, self.memory)
-        memory = memory_of(agent)
+        if self.memory is not None and get_memory(agent) is None:
+            agent = AgentWithMemory(agent, self.memory)
+        memory = get_memory(agent)
         if memory is not None:
             memory.use_storage(self.storage)
         return agent
@@ -168,4 +168,4 @@ def _as_logger(value: logging.Logger | bool | None) -> logging.Logger:
         return create_logger()
     if value is False:
         return create_logger(level="silent")
-    raise ConfigError(f"The logger is {value!r}.", "Pass create_logger(name=..., level=...).")
+    raise ConfigError(f"{value!r} is not a logger.", "Pass create_logger(name=..., level=...).")

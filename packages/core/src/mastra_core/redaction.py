@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ("words_of",)
+__all__ = ("safe_message",)
 
 _MASK = "****"
 _CREDENTIAL = r"""
@@ -23,7 +23,7 @@ _CREDENTIAL = r"""
     """
 
 
-def words_of(error: BaseException) -> str:
+def safe_message(error: BaseException) -> str:
     """Return the message of an error, with ``****`` in place of credentials.
 
     User code raises the errors of its libraries, and their messages quote URLs and headers.

@@ -14,13 +14,13 @@ import msgspec
 
 from mastra_core.errors import ConfigError, InvalidInput
 
-__all__ = ("build_parameters_type", "dump", "hints_of", "schema_of", "validate")
+__all__ = ("build_parameters_type", "dump", "resolve_hints", "to_json_schema", "validate")
 
 _REF = "#/$defs/{name}"
 _SCALARS = frozenset((str, int, bool, float, type(None)))  # their values are JSON as they are
 
 
-def schema_of(type_: Any) -> dict[str, Any]:
+def to_json_schema(type_: Any) -> dict[str, Any]:
     """Return the JSON Schema of a type.
 
     :param type_: a type, or a JSON Schema, which is returned as it is.
@@ -132,7 +132,7 @@ def build_parameters_type(function: Callable[..., Any], skip: tuple[type, ...] =
         supplies them.
     :raises ConfigError: for a parameter without a type, or ``*args`` and ``**kwargs``.
     """
-    hints = hints_of(function)
+    hints = resolve_hints(function)
     fields: list[Any] = []
     for name, parameter in inspect.signature(function).parameters.items():
         if hints.get(name) in skip:
@@ -152,7 +152,7 @@ def build_parameters_type(function: Callable[..., Any], skip: tuple[type, ...] =
     return msgspec.defstruct(function.__name__, fields, kw_only=True, forbid_unknown_fields=True)
 
 
-def hints_of(function: Callable[..., Any]) -> dict[str, Any]:
+def resolve_hints(function: Callable[..., Any]) -> dict[str, Any]:
     """Resolve the type hints of a function, with their ``Annotated`` extras.
 
     :param function: any function.

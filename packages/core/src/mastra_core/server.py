@@ -223,7 +223,8 @@ def from_mapping(type_: type[T], value: Any, where: str) -> T:
         return value
     if not isinstance(value, Mapping):
         raise ConfigError(
-            f"{where} is {value!r}.", f"Pass {type_.__name__}(...) or a mapping of its fields."
+            f"{where}={value!r} is not valid.",
+            f"Pass {type_.__name__}(...) or a mapping of its fields.",
         )
     known = [field.name for field in dataclasses.fields(type_)]  # type: ignore[arg-type]  # it is a dataclass
     for key in value:
@@ -246,5 +247,7 @@ def _normalize_prefix(text: str) -> str:
     """Return ``text`` with one leading slash and no trailing slash, as the client writes it."""
     prefix = "/" + "/".join(part for part in text.split("/") if part)
     if set(prefix) & set("?#{}*% ") or ".." in prefix:
-        raise ConfigError(f"The api_prefix is {text!r}.", "Write a path, such as '/api' or '/v1'.")
+        raise ConfigError(
+            f"api_prefix={text!r} is not a path.", "Write a path, such as '/api' or '/v1'."
+        )
     return prefix.rstrip("/")

@@ -19,13 +19,13 @@ __all__ = (
     "Span",
     "SpanListener",
     "Telemetry",
-    "active",
-    "ids_of",
-    "installed",
-    "keep",
-    "note",
-    "release",
-    "span",
+    "add_listener",
+    "annotate",
+    "get_span_ids",
+    "is_recording",
+    "is_sdk_installed",
+    "remove_listener",
+    "start_span",
 )
 
 _SAMPLERS = ("always_on", "always_off", "ratio", "parent_based")
@@ -38,20 +38,20 @@ Span = Any  # opentelemetry.trace.Span, or None where nothing is recorded
 class SpanListener(Protocol):
     """Receives the spans of this process, from the threads in which they start and end."""
 
-    def began(self, span: Span) -> None:
+    def on_start(self, span: Span) -> None:
         """Receive a span that started.
 
         :param span: the span.
         """
 
-    def noted(self, span: Span, facts: Mapping[str, Any]) -> None:
+    def on_annotate(self, span: Span, attributes: Mapping[str, Any]) -> None:
         """Receive attributes of a span that are not exported.
 
         :param span: the span.
         :param attributes: the attributes, as ``annotate`` got them.
         """
 
-    def ended(self, span: Span) -> None:
+    def on_end(self, span: Span) -> None:
         """Receive a span that ended.
 
         :param span: the span.
@@ -122,7 +122,7 @@ class _Process:
 _process = _Process()
 
 
-def keep(listener: SpanListener, settings: Telemetry | None = None) -> None:
+def add_listener(listener: SpanListener, settings: Telemetry | None = None) -> None:
     """Pass every span of this process to ``listener`` from now on.
 
     Nothing is passed while the SDK is disabled (``OTEL_SDK_DISABLED``).
@@ -142,7 +142,7 @@ def keep(listener: SpanListener, settings: Telemetry | None = None) -> None:
     _update_active()
 
 
-def release(listener: SpanListener) -> None:
+def remove_listener(listener: SpanListener) -> None:
     """Pass no more spans to ``listener``.
 
     :param listener: a listener that was added.
@@ -152,7 +152,9 @@ def release(listener: SpanListener) -> None:
 
 
 @contextlib.contextmanager
-def span(name: str, attributes: Mapping[str, Any] | None = None, **options: Any) -> Iterator[Span]:
+def start_span(
+    name: str, attributes: Mapping[str, Any] | None = None, **options: Any
+) -> Iterator[Span]:
     """Start a span around a block; yield ``None`` where nothing is recorded.
 
     :param name: name of the span.
@@ -169,19 +171,19 @@ def span(name: str, attributes: Mapping[str, Any] | None = None, **options: Any)
         yield current
 
 
-def active() -> bool:
+def is_recording() -> bool:
     """Return whether spans are recorded in this process."""
     return _is_recording
 
 
-def installed() -> bool:
+def is_sdk_installed() -> bool:
     """Return whether OpenTelemetry's SDK is installed."""
     from importlib.util import find_spec
 
     return bool(find_spec("opentelemetry") and find_spec("opentelemetry.sdk"))
 
 
-def note(span: Span, **attributes: Any) -> None:
+def annotate(span: Span, **attributes: Any) -> None:
     """Pass attributes of a span to the listeners of this process; they are not exported.
 
     :param span: the span.
@@ -189,10 +191,10 @@ def note(span: Span, **attributes: Any) -> None:
         message.
     """
     for listener in _process.listeners:
-        listener.noted(span, attributes)
+        listener.on_annotate(span, attributes)
 
 
-def ids_of(span: Span) -> dict[str, str]:
+def get_span_ids(span: Span) -> dict[str, str]:
     """Return the ids of a span as a caller gets them.
 
     :param span: the span, or ``None``.
@@ -237,9 +239,7 @@ def _check_type(what: str, setting: Any, allowed: tuple[str, ...]) -> None:
 def _parse_probability(sampling: Mapping[str, Any]) -> float:
     value = sampling.get("probability", 1)
     if not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise ConfigError(
-            f"The telemetry sampling probability is {value!r}.", "Use a number from 0 to 1."
-        )
+        raise ConfigError(f"{value!r} is not a sampling probability.", "Use a number from 0 to 1.")
     return float(value)
 
 
@@ -279,11 +279,11 @@ def _build_listener_processor() -> Any:
     class ListenerProcessor(SpanProcessor):
         def on_start(self, span: Any, parent_context: Any = None) -> None:  # noqa: ARG002  # the SDK's signature
             for listener in _process.listeners:
-                listener.began(span)
+                listener.on_start(span)
 
         def on_end(self, span: Any) -> None:
             for listener in _process.listeners:
-                listener.ended(span)
+                listener.on_end(span)
 
     return ListenerProcessor()
 

@@ -5,14 +5,24 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol, overload, runtime_checkable
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, overload, runtime_checkable
 
 from mastra_core.errors import ConfigError, Conflict
-from mastra_core.schema import build_parameters_type, dump, hints_of, schema_of, validate
-from mastra_core.telemetry import active, note, span
+from mastra_core.schema import build_parameters_type, dump, resolve_hints, to_json_schema, validate
+from mastra_core.telemetry import annotate, is_recording, start_span
 
 if TYPE_CHECKING:
+    from typing_extensions import ParamSpec, TypeVar
+
     from mastra_core.usage import Usage
+
+    P = ParamSpec("P", default=...)
+    R_co = TypeVar("R_co", covariant=True, default=Any)
+else:  # Python 3.11 knows no defaults of type variables
+    from typing import ParamSpec, TypeVar
+
+    P = ParamSpec("P")
+    R_co = TypeVar("R_co", covariant=True)
 
 __all__ = (
     "Tool",
@@ -82,7 +92,7 @@ class ToolContext:
         if self.writer is not None:
             await self.writer(value)
 
-    def count(self, usage: Usage) -> None:
+    def count_usage(self, usage: Usage) -> None:
         """Add tokens that the tool used to those of the run.
 
         :param usage: the tokens.
@@ -92,7 +102,7 @@ class ToolContext:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Tool:
+class Tool(Generic[P, R_co]):
     """A function that an agent or an HTTP caller may call.
 
     :param id: the name that a model calls the tool by.
@@ -108,7 +118,7 @@ class Tool:
 
     id: str
     description: str
-    function: Callable[..., Any]
+    function: Callable[P, R_co]
     input: Any
     output: Any = Any
     requires_approval: bool | Callable[..., Any] = False
@@ -117,14 +127,14 @@ class Tool:
     @property
     def input_schema(self) -> dict[str, Any]:
         """JSON Schema of the arguments."""
-        return schema_of(self.input)
+        return to_json_schema(self.input)
 
     @property
     def output_schema(self) -> dict[str, Any] | None:
         """JSON Schema of the result, or ``None`` where the type is unknown."""
-        return None if self.output is Any else schema_of(self.output)
+        return None if self.output is Any else to_json_schema(self.output)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """Call the function itself, so that a decorated function stays callable.
 
         :param args: positional arguments of the function.
@@ -132,7 +142,7 @@ class Tool:
         """
         return self.function(*args, **kwargs)
 
-    def check(self, data: Any) -> dict[str, Any]:
+    def parse_arguments(self, data: Any) -> dict[str, Any]:
         """Validate ``data`` and return the values of the function's parameters.
 
         :param data: JSON builtins; ``None`` for no arguments.
@@ -144,7 +154,7 @@ class Tool:
             return dict(validate(dict[str, Any], arguments))
         return {name: getattr(arguments, name) for name in self.input.__struct_fields__}
 
-    async def asks(self, values: Mapping[str, Any]) -> bool:
+    async def is_approval_required(self, values: Mapping[str, Any]) -> bool:
         """Return whether a person must approve a call with these values.
 
         :param values: validated arguments, as ``parse_arguments`` returns them.
@@ -166,21 +176,22 @@ class Tool:
         arguments = dict(values)
         if self.context_names:
             arguments |= dict.fromkeys(self.context_names, context or ToolContext())
-        if not active():
+        if not is_recording():
             return await self._invoke(arguments)
         attributes = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": self.id}
-        with span(f"execute_tool {self.id}", attributes) as current:
-            note(current, input=dict(values))
+        with start_span(f"execute_tool {self.id}", attributes) as current:
+            annotate(current, input=dict(values))
             output = await self._invoke(arguments)
-            note(current, output=output)
+            annotate(current, output=output)
             return output
 
     async def _invoke(self, arguments: dict[str, Any]) -> Any:
-        if inspect.iscoroutinefunction(self.function):
-            return dump(await self.function(**arguments))
+        function: Callable[..., Any] = self.function
+        if inspect.iscoroutinefunction(function):
+            return dump(await function(**arguments))
         import asyncio
 
-        return dump(await asyncio.to_thread(self.function, **arguments))
+        return dump(await asyncio.to_thread(function, **arguments))
 
     async def execute(self, data: Any, context: ToolContext | None = None) -> Any:
         """Validate ``data`` and call the function.
@@ -190,18 +201,18 @@ class Tool:
         :returns: the result as JSON builtins.
         :raises InvalidInput: when ``data`` does not fit the parameters.
         """
-        return await self.call(self.check(data), context)
+        return await self.call(self.parse_arguments(data), context)
 
 
 @overload
-def tool(function: Callable[..., Any], /) -> Tool: ...
+def tool(function: Callable[P, R_co], /) -> Tool[P, R_co]: ...
 @overload
 def tool(
     *,
     id: str = ...,
     description: str = ...,
     requires_approval: bool | Callable[..., Any] = ...,
-) -> Callable[[Callable[..., Any]], Tool]: ...
+) -> Callable[[Callable[P, R_co]], Tool[P, R_co]]: ...
 def tool(
     function: Callable[..., Any] | None = None,
     /,
@@ -222,12 +233,12 @@ def tool(
     """
     if not isinstance(requires_approval, bool) and not callable(requires_approval):
         raise ConfigError(
-            f"The argument requires_approval is {requires_approval!r}.",
+            f"requires_approval={requires_approval!r} is neither a bool nor a function.",
             "Pass True, False or a function of the tool's parameters.",
         )
 
     def decorate(function: Callable[..., Any]) -> Tool:
-        hints = hints_of(function)
+        hints = resolve_hints(function)
         item = Tool(
             id=id or function.__name__,
             description=description or inspect.getdoc(function) or "",
@@ -237,7 +248,7 @@ def tool(
             requires_approval=requires_approval,
             context_names=tuple(name for name, hint in hints.items() if hint is ToolContext),
         )
-        schema_of(item.input)  # a type without a JSON form fails here and not in a request
+        to_json_schema(item.input)  # a type without a JSON form fails here and not in a request
         return item
 
     return decorate(function) if function else decorate
@@ -247,7 +258,7 @@ def tool(
 class Toolbox(Protocol):
     """A source of tools that are known only at run time, such as a server."""
 
-    async def tools(self) -> Sequence[Tool]:
+    async def list_tools(self) -> Sequence[Tool]:
         """Return the tools that the source offers now."""
 
 
@@ -256,7 +267,7 @@ def is_toolbox(value: Any) -> bool:
 
     :param value: any object.
     """
-    return isinstance(value, Toolbox) and inspect.iscoroutinefunction(value.tools)
+    return isinstance(value, Toolbox) and inspect.iscoroutinefunction(value.list_tools)
 
 
 def as_tool(value: Any) -> Tool:

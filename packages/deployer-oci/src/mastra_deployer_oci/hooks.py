@@ -1,4 +1,4 @@
-"""The hooks that ``mastra`` calls. Each one names the module that does the work."""
+"""The hooks of the OCI deployer. Each hook imports the module that does the work."""
 
 from __future__ import annotations
 
@@ -38,10 +38,13 @@ __all__ = (
 
 @hookimpl
 def mastra_target() -> Target:
-    """Describe any OCI registry; whoever runs the image keeps the values of the app's variables."""
+    """Describe the target: any OCI registry.
+
+    An image holds no values of environment variables, so the target does not store them.
+    """
     return Target(
         name="oci",
-        summary="a container image in any OCI registry, made and pushed without Docker",
+        summary="a container image in any OCI registry, built and pushed without Docker",
         settings=OciDeployer,
         credentials=("OCI_PASSWORD", "OCI_USERNAME", "OCI_TOKEN"),
         platforms=PLATFORMS,
@@ -57,7 +60,12 @@ def mastra_target() -> Target:
 
 @hookimpl
 def mastra_check(build: Build, settings: OciDeployer) -> Iterable[Problem]:
-    """Check names, numbers and the machine."""
+    """Check the settings and the platform of a build.
+
+    :param build: the build that is about to be bundled.
+    :param settings: settings of the deployer.
+    :returns: the problems found.
+    """
     from mastra_deployer_oci.bundle.checks import check_build
 
     return check_build(build, settings)
@@ -65,7 +73,14 @@ def mastra_check(build: Build, settings: OciDeployer) -> Iterable[Problem]:
 
 @hookimpl
 def mastra_bundle(build: Build, directory: Path, settings: OciDeployer, report: Report) -> Bundle:
-    """Write the layers of an image."""
+    """Write the layers of an image.
+
+    :param build: the finished build.
+    :param directory: the empty directory of the bundle.
+    :param settings: settings of the deployer.
+    :param report: receives progress.
+    :returns: the sealed bundle.
+    """
     from mastra_deployer_oci.bundle.bundle import bundle_image
 
     return bundle_image(build, directory, settings, report)
@@ -73,7 +88,11 @@ def mastra_bundle(build: Build, directory: Path, settings: OciDeployer, report: 
 
 @hookimpl
 def mastra_inspect(bundle: Bundle) -> Iterable[Problem]:
-    """Check that every layer is complete."""
+    """Check that every layer of a bundle is complete.
+
+    :param bundle: the bundle to check.
+    :returns: the problems found.
+    """
     from mastra_deployer_oci.bundle.checks import inspect_bundle
 
     return inspect_bundle(bundle)
@@ -86,10 +105,17 @@ def mastra_plan(
     credentials: Mapping[str, Secret],
     request: DeployRequest,
 ) -> Plan:
-    """Compare the image with what the registry has."""
-    from mastra_deployer_oci.deploy.deploy import plan
+    """Compare the image with what the registry has; nothing is changed.
 
-    return plan(bundle, settings, credentials, request)
+    :param bundle: the bundle to deploy.
+    :param settings: settings of the deployer.
+    :param credentials: values of the credentials that are set.
+    :param request: options of the deploy.
+    :returns: what a deploy would create, change and upload.
+    """
+    from mastra_deployer_oci.deploy.plan import plan_deploy
+
+    return plan_deploy(bundle, settings, credentials, request)
 
 
 @hookimpl
@@ -100,7 +126,15 @@ def mastra_deploy(
     request: DeployRequest,
     report: Report,
 ) -> Deployment:
-    """Push the image and move its tag."""
+    """Push the image and move its tag.
+
+    :param bundle: the bundle to deploy.
+    :param settings: settings of the deployer.
+    :param credentials: values of the credentials that are set.
+    :param request: options of the deploy.
+    :param report: receives progress.
+    :returns: the new deployment.
+    """
     from mastra_deployer_oci.deploy.deploy import deploy
 
     return deploy(bundle, settings, credentials, request, report)
@@ -110,7 +144,13 @@ def mastra_deploy(
 def mastra_deployments(
     settings: OciDeployer, credentials: Mapping[str, Secret], limit: int
 ) -> Iterable[Deployment]:
-    """List the images that were deployed, the newest first."""
+    """List the deployed images, newest first.
+
+    :param settings: settings of the deployer.
+    :param credentials: values of the credentials that are set.
+    :param limit: how many deployments to return at most.
+    :returns: the deployments.
+    """
     from mastra_deployer_oci.manage.deployments import list_deployments
 
     return list_deployments(settings, credentials, limit)
@@ -120,7 +160,14 @@ def mastra_deployments(
 def mastra_promote(
     settings: OciDeployer, credentials: Mapping[str, Secret], id: str, report: Report
 ) -> Deployment:
-    """Move production's tag to an image that exists."""
+    """Move the production tag to an image that is in the registry.
+
+    :param settings: settings of the deployer.
+    :param credentials: values of the credentials that are set.
+    :param id: id of the deployment, ``mastra-...``.
+    :param report: receives progress.
+    :returns: the deployment that is live now.
+    """
     from mastra_deployer_oci.manage.deployments import promote
 
     return promote(settings, credentials, id, report)
@@ -130,7 +177,14 @@ def mastra_promote(
 def mastra_rollback(
     settings: OciDeployer, credentials: Mapping[str, Secret], id: str, report: Report
 ) -> Deployment:
-    """Move production's tag to the image that it named before."""
+    """Move the production tag back to the image it pointed to before.
+
+    :param settings: settings of the deployer.
+    :param credentials: values of the credentials that are set.
+    :param id: id of the deployment to go back to; empty for the previous one.
+    :param report: receives progress.
+    :returns: the deployment that is live now.
+    """
     from mastra_deployer_oci.manage.deployments import rollback
 
     return rollback(settings, credentials, id, report)
@@ -140,7 +194,13 @@ def mastra_rollback(
 def mastra_destroy(
     settings: OciDeployer, credentials: Mapping[str, Secret], report: Report
 ) -> bool:
-    """Delete every manifest that a deploy made."""
+    """Delete every manifest that deploys created.
+
+    :param settings: settings of the deployer.
+    :param credentials: values of the credentials that are set.
+    :param report: receives progress.
+    :returns: whether there was anything to delete.
+    """
     from mastra_deployer_oci.manage.deployments import destroy
 
     return destroy(settings, credentials, report)
@@ -148,7 +208,12 @@ def mastra_destroy(
 
 @hookimpl
 def mastra_doctor(settings: OciDeployer, credentials: Mapping[str, Secret]) -> Iterable[Problem]:
-    """Check that the registry would accept a deploy."""
+    """Check that the registry would accept a deploy.
+
+    :param settings: settings of the deployer.
+    :param credentials: values of the credentials that are set.
+    :returns: the problems found.
+    """
     from mastra_deployer_oci.manage.doctor import diagnose
 
     return diagnose(settings, credentials)
@@ -156,7 +221,14 @@ def mastra_doctor(settings: OciDeployer, credentials: Mapping[str, Secret]) -> I
 
 @hookimpl
 def mastra_preview(bundle: Bundle, host: str, port: int, env: Mapping[str, Secret]) -> int:
-    """Run the image on this machine."""
+    """Run the image on this machine.
+
+    :param bundle: the bundle to run.
+    :param host: address to listen on.
+    :param port: port to listen on.
+    :param env: environment variables of the app.
+    :returns: the exit code of the app.
+    """
     from mastra_deployer_oci.preview import preview
 
     return preview(bundle, host, port, env)

@@ -1,4 +1,4 @@
-"""Runs an image here, without a container engine."""
+"""Run an image on this machine, without a container engine."""
 
 from __future__ import annotations
 
@@ -19,9 +19,18 @@ __all__ = ("preview",)
 
 
 def preview(bundle: Bundle, host: str, port: int, env: Mapping[str, Secret]) -> int:
-    """Unpack the layers and start the app: in a root of its own where that can be, else beside us.
+    """Unpack the layers of a bundle and start the app.
 
-    A root of its own needs Linux, root and an image without a base, whose layers are all here.
+    On Linux, as root, and for an image without a base the app runs in a ``chroot`` of its own.
+    Otherwise it runs with an interpreter of this machine.
+
+    :param bundle: the bundle to run.
+    :param host: address to listen on.
+    :param port: port to listen on.
+    :param env: environment variables of the app.
+    :returns: the exit code of the app; 130 after an interrupt.
+    :raises BundleError: when a layer cannot be unpacked.
+    :raises ConfigError: when this machine lacks the Python version.
     """
     from mastra_deployer_oci.bundle.image_plan import read_plan
 
@@ -35,11 +44,11 @@ def preview(bundle: Bundle, host: str, port: int, env: Mapping[str, Secret]) -> 
         values |= {"HOST": host, "PORT": str(port)}
         chroot = shutil.which("chroot")
         if not plan.base and chroot and sys.platform == "linux" and os.geteuid() == 0:
-            _print(f"Running the image in a root of its own, as user {container['User']}.")
+            _print(f"Running the image in its own root directory, as user {container['User']}.")
             command = [chroot, f"--userspec={container['User']}", str(root), *container["Cmd"]]
             return _run(command, values)
         python = _find_host_python(bundle.manifest.python)
-        _print(f"Running the image's app with {python}: not in the image's own root.")
+        _print(f"Running the app with {python}, outside the image's root directory.")
         host_environment = {"PATH": os.environ.get("PATH", ""), "HOME": str(root)}
         return _run([python, str(root / "app" / "index.py")], {**values, **host_environment})
 
@@ -55,7 +64,7 @@ def _unpack(bundle: Bundle, root: Path) -> None:
         except (tarfile.TarError, OSError) as error:
             raise BundleError(
                 f"The layer {layer.purpose!r} cannot be unpacked: {error}.",
-                "Check the free space, or bundle again.",
+                "Check the free disk space, or bundle again: mastra bundle oci.",
             ) from None
     root.chmod(0o755)
 
@@ -66,8 +75,8 @@ def _find_host_python(version: str) -> str:
     path = shutil.which(f"python{version}")
     if path is None:
         raise ConfigError(
-            f"There is no python{version} here to run the app with.",
-            f"Install it, or bundle for {sys.version_info[0]}.{sys.version_info[1]}.",
+            f"python{version}, which runs the app, is not installed on this machine.",
+            f"Install it, or bundle for Python {sys.version_info[0]}.{sys.version_info[1]}.",
         )
     return path
 

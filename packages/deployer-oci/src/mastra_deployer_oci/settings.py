@@ -1,4 +1,4 @@
-"""What a user may say of the image."""
+"""Settings of the OCI deployer."""
 
 from __future__ import annotations
 
@@ -17,21 +17,23 @@ SCRATCH = "scratch+python"
 class OciDeployer:
     """Settings: in ``deployer=``, in ``[tool.mastra.targets.oci]``, or as ``-s key=value``.
 
-    :param image: where the image goes, ``registry.example/team/app``; without a tag.
-    :param base: the image it stands on; ``{python}`` is the app's version. ``scratch+python``
-        for none: then the image holds an interpreter and the libraries that needs.
-    :param interpreter: for ``scratch+python``: a directory or archive with a Python to put in; one
-        of this machine where empty.
-    :param python: the command that starts Python in the base.
-    :param tag: what production is called.
-    :param user: who runs the app, ``user[:group]`` as numbers.
-    :param port: where the app listens; 0 for what the app itself says.
-    :param health: path that is asked whether the app is well; empty for no health check.
-    :param labels: more labels.
-    :param merge: add this platform to the image that is there, made of the same app.
-    :param username: for the registry; without, Docker's own logins are read.
-    :param token: a bearer token instead of a name and a password.
-    :param api_url: where the registry's API is, if not at ``https://`` and its name.
+    :param image: repository to push to, ``registry.example/team/app``, without a tag.
+    :param base: base image; ``{python}`` is replaced by the app's Python version. With
+        ``scratch+python`` there is no base: the image brings an interpreter and the shared
+        libraries that it needs.
+    :param interpreter: for ``scratch+python``: a directory or an archive with the Python to put
+        into the image; an interpreter of this machine where empty.
+    :param python: command that starts Python in the base image.
+    :param tag: tag of production.
+    :param user: user that runs the app, ``user[:group]`` in numbers.
+    :param port: port that the app listens on; 0 for the port of the app's own configuration.
+    :param health: path of the health check; empty for no health check.
+    :param labels: additional labels of the image.
+    :param merge: add this platform to the image under the tag, which must be of the same app.
+    :param username: user name at the registry; where empty, Docker's stored logins are used.
+    :param password: password or access token that belongs to ``username``.
+    :param token: bearer token, in place of a user name and a password.
+    :param api_url: base URL of the registry's API; derived from the registry's host where empty.
     """
 
     target: ClassVar[str] = "oci"

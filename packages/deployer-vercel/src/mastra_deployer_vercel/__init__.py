@@ -1,4 +1,4 @@
-"""Deploys mastra apps, and any ASGI app, to Vercel through its HTTP API."""
+"""Deploy mastra apps, and any ASGI app, to Vercel through its HTTP API."""
 
 from mastra_deployer_vercel.settings import VercelDeployer
 

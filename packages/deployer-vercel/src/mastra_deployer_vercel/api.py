@@ -1,4 +1,4 @@
-"""Vercel's HTTP API: the client, its scope, and what its refusals mean."""
+"""Client for Vercel's HTTP API: its scope, and hints for its errors."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 
 __all__ = ("build_project_path", "open_api", "read_object", "to_url")
 
-TOKEN = "VERCEL_TOKEN"  # noqa: S105  # a variable's name
+TOKEN = "VERCEL_TOKEN"  # noqa: S105  # the name of a variable
 _HINTS = {
-    "forbidden": "Make a token at vercel.com/account/tokens for this team, and set VERCEL_TOKEN.",
-    "saml": "Log in to the team through its identity provider, then make a token for it.",
+    "forbidden": "Create a token for the team at vercel.com/account/tokens and set VERCEL_TOKEN.",
+    "saml": "Log in to the team through its identity provider, then create a token for it.",
     "not_found": "Check project_name and team_id; the token may be for another team.",
-    "rate_limited": "Wait, then run the same command again; nothing is sent twice.",
-    "builds_rate_limited": "The day's deployments are used up; wait, or use a larger plan.",
-    "payment_required": "The account or the plan does not cover this; see its billing page.",
+    "rate_limited": "Wait, then run the same command again; uploaded files are not sent again.",
+    "builds_rate_limited": "The daily deployment limit is reached; wait, or upgrade the plan.",
+    "payment_required": "The account or its plan does not include this; see its billing page.",
     "conflict": "The name is taken in this scope; choose another project_name.",
-    "too_many_files": "Ship fewer files: [tool.mastra.build] exclude.",
+    "too_many_files": "Reduce the number of files: [tool.mastra.build] exclude.",
     "missing_project_settings": "Run the same command again.",
-    "internal_server_error": "Vercel failed; see vercel-status.com, and run it again.",
+    "internal_server_error": "Vercel failed; see vercel-status.com, then run the command again.",
 }
 _SERVER_ERROR = 500
 _HINTS_BY_STATUS = {
@@ -35,24 +35,27 @@ _HINTS_BY_STATUS = {
     404: _HINTS["not_found"],
     409: _HINTS["conflict"],
     410: "This version of mastra-deployer-vercel is too old for Vercel; update it.",
-    413: "The request was too large; ship less.",
+    413: "The request was too large; reduce the size of the app.",
     426: "This version of mastra-deployer-vercel is too old for Vercel; update it.",
-    428: "The team lacks an add-on that this needs.",
+    428: "This needs an add-on that the team does not have.",
     429: _HINTS["rate_limited"],
 }
 
 
 @contextlib.contextmanager
 def open_api(settings: VercelDeployer, credentials: Mapping[str, Secret]) -> Iterator[httpx.Client]:
-    """A client for the team of the settings; inside, errors carry Vercel's cure.
+    """Open a client for the team of the settings; inside the block, API errors get a hint.
 
-    :raises AuthError: when there is no token, or it is refused.
+    :param settings: settings of the deployer.
+    :param credentials: values of the credentials that are set.
+    :returns: the client, closed at the end of the block.
+    :raises AuthError: when the token is missing or rejected.
     """
     from mastra_deployer.kit import connect
 
     if TOKEN not in credentials:
         raise AuthError(
-            f"{TOKEN} is not set.", "Make a token at vercel.com/account/tokens and set it."
+            f"{TOKEN} is not set.", f"Create a token at vercel.com/account/tokens and set {TOKEN}."
         )
     with _add_hints(), connect(settings.api_url, credentials[TOKEN], name="Vercel") as client:
         if team := settings.team_id:
@@ -60,21 +63,33 @@ def open_api(settings: VercelDeployer, credentials: Mapping[str, Secret]) -> Ite
         yield client
 
 
-def build_project_path(settings: VercelDeployer, version: int = 9, rest: str = "") -> str:
-    """``/v9/projects/NAME`` and what follows."""
-    return f"/v{version}/projects/{quote(settings.project_name, safe='')}{rest}"
+def build_project_path(settings: VercelDeployer, version: int = 9, suffix: str = "") -> str:
+    """Build the path of an endpoint of the project: ``/v9/projects/NAME`` and a suffix.
+
+    :param settings: settings of the deployer.
+    :param version: version of the endpoint.
+    :param suffix: rest of the path, with a leading slash.
+    :returns: the path.
+    """
+    return f"/v{version}/projects/{quote(settings.project_name, safe='')}{suffix}"
 
 
 def to_url(host: str) -> str:
-    """A deployment's host as an address; plain http only for this machine, as tests have it."""
+    """Return the URL of a deployment's host: https, or http for a loopback address.
+
+    :param host: the host, with its port where one is given.
+    :returns: the URL.
+    """
     local = host.partition(":")[0] in ("127.0.0.1", "localhost")
     return f"http://{host}" if local else f"https://{host}"
 
 
 def read_object(response: httpx.Response) -> dict[str, Any]:
-    """The object in an answer.
+    """Return the JSON object in a response.
 
-    :raises ApiError: when it is none: a gateway may answer 200 with a page.
+    :param response: the response.
+    :returns: the object.
+    :raises ApiError: when the body is not a JSON object, such as the page of a gateway.
     """
     try:
         content = response.json()
@@ -82,8 +97,8 @@ def read_object(response: httpx.Response) -> dict[str, Any]:
         content = None
     if not isinstance(content, dict):
         raise ApiError(
-            f"Vercel answered {response.request.url.path} with something that is no JSON object.",
-            "Check api_url and what lies between here and there.",
+            f"The response to {response.request.url.path} is not a JSON object.",
+            "Check api_url, and any proxy between this machine and Vercel.",
         )
     return content
 

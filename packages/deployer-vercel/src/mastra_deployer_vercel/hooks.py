@@ -1,4 +1,4 @@
-"""The hooks: what ``mastra`` calls. The work is in the modules they name."""
+"""The hooks of the Vercel deployer. Each hook imports the module that does the work."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ __all__ = (
     "mastra_target",
 )
 
-_RUNTIME = "vercel-runtime==0.23.2"  # what Vercel's own builder of that time puts in
+_RUNTIME = "vercel-runtime==0.23.2"  # the version that Vercel's own builder installed at that time
 _MACHINES = ("x86_64", "aarch64")
 
 
 @hookimpl
 def mastra_target() -> Target:
-    """Functions on Amazon Linux 2023, in the Pythons Vercel has."""
+    """Describe the target: functions on Amazon Linux 2023, in the Python versions of Vercel."""
     return Target(
         name="vercel",
         summary="functions on Vercel, by its HTTP API",
@@ -64,19 +64,30 @@ def mastra_target() -> Target:
         requirements=(_RUNTIME,),
         limits=Limits(size=SIZE),
         previews=True,
-        keeps_files=False,
+        persistent_disk=False,
     )
 
 
 @hookimpl
 def mastra_check(build: Build, settings: VercelDeployer) -> Iterable[Problem]:
-    """Names, numbers, and what functions cannot do."""
+    """Check the settings, the names of variables, and the app.
+
+    :param build: the build that is about to be bundled.
+    :param settings: settings of the deployer.
+    :returns: the problems found.
+    """
     return check_build(build, settings)
 
 
 @hookimpl
 def mastra_bundle(build: Build, directory: Path, settings: VercelDeployer) -> Bundle:
-    """``.vercel/output`` with one function."""
+    """Write ``.vercel/output`` with one function.
+
+    :param build: the finished build.
+    :param directory: the empty directory of the bundle.
+    :param settings: settings of the deployer.
+    :returns: the sealed bundle.
+    """
     from mastra_deployer_vercel.bundle.build_output import write_output
 
     write_output(build, directory, settings)
@@ -85,7 +96,11 @@ def mastra_bundle(build: Build, directory: Path, settings: VercelDeployer) -> Bu
 
 @hookimpl
 def mastra_inspect(bundle: Bundle) -> Iterable[Problem]:
-    """Layout; the size is checked by the host."""
+    """Check the layout of a bundle; the pipeline itself checks the size.
+
+    :param bundle: the bundle to check.
+    :returns: the problems found.
+    """
     return inspect_bundle(bundle)
 
 
@@ -96,10 +111,17 @@ def mastra_plan(
     credentials: Mapping[str, Secret],
     request: DeployRequest,
 ) -> Plan:
-    """Project, variables, and what of the archive Vercel has."""
-    from mastra_deployer_vercel.deploy.deploy import plan
+    """Compare project, variables and files with what Vercel has; nothing is changed.
 
-    return plan(bundle, settings, credentials, request)
+    :param bundle: the bundle to deploy.
+    :param settings: settings of the deployer.
+    :param credentials: values of the credentials that are set.
+    :param request: options of the deploy.
+    :returns: what a deploy would create, change and upload.
+    """
+    from mastra_deployer_vercel.deploy.plan import plan_deploy
+
+    return plan_deploy(bundle, settings, credentials, request)
 
 
 @hookimpl
@@ -110,7 +132,15 @@ def mastra_deploy(
     request: DeployRequest,
     report: Report,
 ) -> Deployment:
-    """Upload, create, wait."""
+    """Upload the files, create the deployment, and wait until it is ready.
+
+    :param bundle: the bundle to deploy.
+    :param settings: settings of the deployer.
+    :param credentials: values of the credentials that are set.
+    :param request: options of the deploy.
+    :param report: receives progress.
+    :returns: the new deployment.
+    """
     from mastra_deployer_vercel.deploy.deploy import deploy
 
     return deploy(bundle, settings, credentials, request, report)
@@ -120,7 +150,13 @@ def mastra_deploy(
 def mastra_deployments(
     settings: VercelDeployer, credentials: Mapping[str, Secret], limit: int
 ) -> list[Deployment]:
-    """Those of the project, newest first."""
+    """List the deployments of the project, newest first: ``GET /v6/deployments``.
+
+    :param settings: settings of the deployer.
+    :param credentials: values of the credentials that are set.
+    :param limit: how many deployments to return at most.
+    :returns: the deployments; empty while there is no project.
+    """
     from mastra_deployer_vercel.api import open_api
     from mastra_deployer_vercel.resources.deployments import iter_deployments, to_deployment
     from mastra_deployer_vercel.resources.project import find_project
@@ -137,7 +173,14 @@ def mastra_deployments(
 def mastra_promote(
     settings: VercelDeployer, credentials: Mapping[str, Secret], id: str, report: Report
 ) -> Deployment:
-    """Move production's domains, or deploy a preview's files to production."""
+    """Move the production domains, or redeploy a preview's files to production.
+
+    :param settings: settings of the deployer.
+    :param credentials: values of the credentials that are set.
+    :param id: id of the deployment, ``dpl_...``.
+    :param report: receives progress.
+    :returns: the deployment that is live now.
+    """
     from mastra_deployer_vercel.api import open_api
     from mastra_deployer_vercel.manage.promotion import promote
 
@@ -149,7 +192,14 @@ def mastra_promote(
 def mastra_rollback(
     settings: VercelDeployer, credentials: Mapping[str, Secret], id: str, report: Report
 ) -> Deployment:
-    """Vercel's instant rollback."""
+    """Move the production domains back, by Vercel's instant rollback.
+
+    :param settings: settings of the deployer.
+    :param credentials: values of the credentials that are set.
+    :param id: id of the deployment to go back to; empty for the previous one.
+    :param report: receives progress.
+    :returns: the deployment that is live now.
+    """
     from mastra_deployer_vercel.api import open_api
     from mastra_deployer_vercel.manage.promotion import rollback
 
@@ -165,7 +215,15 @@ def mastra_canary(
     percent: int,
     report: Report,
 ) -> Deployment:
-    """A rolling release."""
+    """Send a share of the production traffic to a deployment, by a rolling release.
+
+    :param settings: settings of the deployer.
+    :param credentials: values of the credentials that are set.
+    :param id: id of the deployment.
+    :param percent: share of the traffic in percent, 0 to 100.
+    :param report: receives progress.
+    :returns: the deployment with its share.
+    """
     from mastra_deployer_vercel.api import open_api
     from mastra_deployer_vercel.manage.canary import set_canary
 
@@ -181,7 +239,15 @@ def mastra_logs(
     since: dt.datetime | None,
     follow: bool,
 ) -> Iterator[LogLine]:
-    """Runtime logs."""
+    """Yield the runtime logs of a deployment.
+
+    :param settings: settings of the deployer.
+    :param credentials: values of the credentials that are set.
+    :param id: id of the deployment; empty for the live one.
+    :param since: time of the first line; one hour ago when ``None``.
+    :param follow: whether to wait for further lines.
+    :returns: the lines, oldest first.
+    """
     from mastra_deployer_vercel.api import open_api
     from mastra_deployer_vercel.manage.logs import read_logs
 
@@ -193,7 +259,13 @@ def mastra_logs(
 def mastra_env(
     settings: VercelDeployer, credentials: Mapping[str, Secret], environment: Stage
 ) -> EnvStore:
-    """The project's variables for one environment."""
+    """Return the store of the project's variables for one environment.
+
+    :param settings: settings of the deployer.
+    :param credentials: values of the credentials that are set.
+    :param environment: ``production`` or ``preview``.
+    :returns: the store.
+    """
     from mastra_deployer_vercel.manage.env import VercelEnvStore
 
     return cast("EnvStore", VercelEnvStore(settings, credentials, environment))
@@ -201,7 +273,12 @@ def mastra_env(
 
 @hookimpl
 def mastra_doctor(settings: VercelDeployer, credentials: Mapping[str, Secret]) -> Iterable[Problem]:
-    """Token, team, plan, protection."""
+    """Check the token, the team, the plan and the project's protection.
+
+    :param settings: settings of the deployer.
+    :param credentials: values of the credentials that are set.
+    :returns: the problems found.
+    """
     from mastra_deployer_vercel.manage.doctor import diagnose
 
     return diagnose(settings, credentials)
@@ -209,7 +286,12 @@ def mastra_doctor(settings: VercelDeployer, credentials: Mapping[str, Secret]) -
 
 @hookimpl
 def mastra_destroy(settings: VercelDeployer, credentials: Mapping[str, Secret]) -> bool:
-    """``DELETE /v9/projects/{name}``: the project with its deployments and variables."""
+    """Delete the project, its deployments and its variables: ``DELETE /v9/projects/{name}``.
+
+    :param settings: settings of the deployer.
+    :param credentials: values of the credentials that are set.
+    :returns: whether there was a project.
+    """
     from mastra_deployer_vercel.api import build_project_path, open_api
 
     with open_api(settings, credentials) as client:
@@ -219,7 +301,14 @@ def mastra_destroy(settings: VercelDeployer, credentials: Mapping[str, Secret]) 
 
 @hookimpl
 def mastra_preview(bundle: Bundle, host: str, port: int, env: Mapping[str, Secret]) -> int:
-    """Vercel's own runtime, on this machine."""
+    """Run the function on this machine, under Vercel's own runtime.
+
+    :param bundle: the bundle to run.
+    :param host: address to listen on.
+    :param port: port to listen on.
+    :param env: environment variables of the app.
+    :returns: the exit code.
+    """
     from mastra_deployer_vercel.preview.preview import preview
 
     return preview(bundle, host, port, env)

@@ -1,4 +1,4 @@
-"""What a user says of Vercel."""
+"""Settings of the Vercel deployer."""
 
 from __future__ import annotations
 
@@ -15,17 +15,21 @@ __all__ = ("VercelDeployer",)
 class VercelDeployer:
     """Settings: in ``deployer=``, in ``[tool.mastra.targets.vercel]``, or as ``-s key=value``.
 
-    :param project_name: made where it is not there.
-    :param team_id: ``team_...`` or the team's slug; the token's own scope where empty.
-    :param max_duration: seconds a request may take; the plan's default where not given.
-    :param memory: megabytes of the function; the plan's default where not given.
-    :param regions: where it runs, as Vercel names them (``iad1``).
-    :param crons: ``{"path": "/api/...", "schedule": "0 5 * * *"}`` each; production only.
-    :param static: a folder of the project whose files are served by Vercel's CDN.
-    :param custom_environment: slug of the environment that previews go to (paid plans).
-    :param staged: make a production deployment without its domains, try it, and promote it then.
-    :param timeout: seconds to wait until it is ready.
-    :param bypass: the project's secret for automation; requests past its protection need it.
+    :param project_name: name of the project; the project is created where it does not exist.
+    :param team_id: id (``team_...``) or slug of the team; the token's own scope where empty.
+    :param max_duration: seconds that a request may take; the default of the plan where ``None``.
+    :param memory: memory of the function in megabytes; the default of the plan where ``None``.
+    :param regions: regions of the function, as Vercel names them (``iad1``).
+    :param crons: scheduled requests, each ``{"path": "/api/...", "schedule": "0 5 * * *"}``; they
+        run in production only.
+    :param static: directory of the project whose files Vercel's CDN serves.
+    :param custom_environment: slug of the environment for previews (paid plans).
+    :param staged: create a production deployment without its domains; it is promoted after its
+        smoke test.
+    :param timeout: seconds to wait until the deployment is ready.
+    :param token: access token, the credential ``VERCEL_TOKEN``.
+    :param bypass: the project's secret for automation, which its deployment protection asks for.
+    :param api_url: base URL of Vercel's API.
     """
 
     target: ClassVar[str] = "vercel"

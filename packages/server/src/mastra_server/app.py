@@ -17,7 +17,7 @@ from litestar.datastructures import State
 
 from mastra_core import ApiRoute, Mastra
 from mastra_core.agents.toolboxes import close_toolboxes
-from mastra_core.telemetry import installed
+from mastra_core.telemetry import is_sdk_installed
 from mastra_server.agents import approval_routes
 from mastra_server.agents import routes as agent_routes
 from mastra_server.agents import tools as tool_routes
@@ -42,7 +42,7 @@ from mastra_server.middleware.metrics import Metrics
 from mastra_server.middleware.rate_limit import RateLimiter
 from mastra_server.middleware.request_id import RequestId
 from mastra_server.middleware.request_spans import RequestSpans
-from mastra_server.middleware.user import wrap_user_middleware
+from mastra_server.middleware.user_middleware import wrap_user_middleware
 from mastra_server.observability import logs as log_routes
 from mastra_server.observability.log_buffer import LogBuffer
 from mastra_server.openai import routes as openai_routes
@@ -150,7 +150,7 @@ def _create_trace_store(mastra: Mastra) -> tuple[TraceStore | None, tuple[Any, .
 def _should_keep_traces(mastra: Mastra) -> bool:
     """Return whether traces are kept; in development only where OpenTelemetry is installed."""
     enabled = mastra.server.traces
-    return _is_dev() and installed() if enabled is None else enabled
+    return _is_dev() and is_sdk_installed() if enabled is None else enabled
 
 
 def _is_dev() -> bool:

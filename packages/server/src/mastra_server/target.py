@@ -37,7 +37,7 @@ def mastra_target() -> Target:
             "uvicorn>=0.38",
             "uvloop>=0.21 ; sys_platform != 'win32'",
         ),
-        elsewhere=False,
+        remote=False,
     )
 
 

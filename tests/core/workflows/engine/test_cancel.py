@@ -1,4 +1,4 @@
-"""Runs that are ended from outside."""
+"""Cancellation of runs."""
 
 import asyncio
 import contextlib
@@ -11,19 +11,19 @@ from mastra_core import StepContext, Workflow, step
 from mastra_core.errors import Conflict
 from mastra_core.workflows import as_step
 from tests.core.workflows.sample_steps import (
+    add_one,
     ask,
-    broken,
-    endless,
-    plus_one,
-    record_of,
-    settled,
-    until,
+    fail,
+    run_workflow,
+    start_and_wait,
+    wait_forever,
+    wait_until,
 )
 
 
-@pytest.mark.parametrize("item", [endless, ask])
+@pytest.mark.parametrize("item", [wait_forever, ask])
 def test_cancel(engine, item):
-    async def story():
+    async def run_scenario():
         run = await engine.create(Workflow("w").then(item))
         await engine.start(run, 1)
         for _ in range(5):
@@ -37,40 +37,40 @@ def test_cancel(engine, item):
             await engine.resume(run, {"go": True})
         return record
 
-    record = asyncio.run(story())
+    record = asyncio.run(run_scenario())
     assert record.status == "canceled"
     assert record.steps[item.id].status == "canceled"
 
 
-def test_cancel_leaves_a_finished_run_alone(engine):
-    async def story():
-        run = await settled(engine, Workflow("w").then(plus_one), 1)
+def test_cancel_leaves_a_finished_run_unchanged(engine):
+    async def run_scenario():
+        run = await start_and_wait(engine, Workflow("w").then(add_one), 1)
         await engine.cancel(run)
         return run.record
 
-    assert asyncio.run(story()).status == "success"
+    assert asyncio.run(run_scenario()).status == "success"
 
 
-def test_a_step_cancelled_from_within_does_not_run_for_ever(engine):
+def test_step_that_raises_cancelled_error_ends_the_run(engine):
     @step
-    async def gives_up() -> None:
+    async def cancel_itself() -> None:
         raise asyncio.CancelledError
 
-    assert record_of(engine, Workflow("w").then(gives_up)).status == "canceled"
+    assert run_workflow(engine, Workflow("w").then(cancel_itself)).status == "canceled"
 
 
-def test_closing_cancels_what_runs(engine):
-    async def story():
-        run = await engine.create(Workflow("w").then(endless))
+def test_close_cancels_unfinished_runs(engine):
+    async def run_scenario():
+        run = await engine.create(Workflow("w").then(wait_forever))
         await engine.start(run, 1)
         await asyncio.sleep(0)
         await engine.close()
         return await run.settled()
 
-    assert asyncio.run(story()).status == "canceled"
+    assert asyncio.run(run_scenario()).status == "canceled"
 
 
-async def deaf(n: int) -> int:
+async def ignore_cancel(n: int) -> int:
     for _ in range(1300):
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.sleep(0.001)
@@ -78,88 +78,88 @@ async def deaf(n: int) -> int:
 
 
 @step
-def deaf_thread(n: int, context: StepContext) -> int:
+def check_canceled(n: int, context: StepContext) -> int:
     for _ in range(1300):
         if context.canceled:
-            heard.set()
+            has_seen_cancel.set()
             return n
         time.sleep(0.001)
     return n
 
 
-heard = threading.Event()
+has_seen_cancel = threading.Event()
 
 
 @pytest.mark.parametrize(
     "workflow",
     [
-        Workflow("w").then(deaf_thread),
-        Workflow("w").parallel(deaf, as_step(deaf, timeout=60, id="too")),
-        Workflow("w", timeout=60).then(Workflow("inner").then(deaf)),
-        Workflow("w").map(lambda n: [n, n]).foreach(deaf, concurrency=2),
+        Workflow("w").then(check_canceled),
+        Workflow("w").parallel(ignore_cancel, as_step(ignore_cancel, timeout=60, id="too")),
+        Workflow("w", timeout=60).then(Workflow("inner").then(ignore_cancel)),
+        Workflow("w").map(lambda n: [n, n]).foreach(ignore_cancel, concurrency=2),
         Workflow("w").sleep(60),
     ],
 )
-def test_cancelled_within_a_second_whatever_its_steps_do(engine, workflow):
-    async def story():
+def test_cancel_takes_less_than_a_second(engine, workflow):
+    async def run_scenario():
         run = await engine.create(workflow)
         await engine.start(run, 1)
-        await until(lambda: run.record.open)
+        await wait_until(lambda: run.record.open)
         await asyncio.sleep(0.01)
-        begun = time.monotonic()
+        start = time.monotonic()
         await engine.cancel(run)
         record = await run.settled()
-        assert time.monotonic() - begun < 1
+        assert time.monotonic() - start < 1
         for task in asyncio.all_tasks() - {asyncio.current_task()}:
             task.cancel()
         return record
 
-    record = asyncio.run(story())
+    record = asyncio.run(run_scenario())
     assert record.status == "canceled"
     assert {item.status for item in record.steps.values()} <= {"canceled", "success"}
 
 
-def test_a_thread_hears_of_it(engine):
-    async def story():
-        heard.clear()
-        run = await engine.create(Workflow("w").then(deaf_thread))
+def test_thread_sees_the_cancellation(engine):
+    async def run_scenario():
+        has_seen_cancel.clear()
+        run = await engine.create(Workflow("w").then(check_canceled))
         await engine.start(run, 1)
         await asyncio.sleep(0.01)
         await engine.cancel(run)
-        await asyncio.to_thread(heard.wait, 1)
+        await asyncio.to_thread(has_seen_cancel.wait, 1)
 
-    asyncio.run(story())
-    assert heard.is_set()
+    asyncio.run(run_scenario())
+    assert has_seen_cancel.is_set()
 
 
-def test_what_a_cancelled_step_says_is_not_heard(engine):
+def test_chunks_of_a_cancelled_step_are_ignored(engine):
     @step
-    async def talks(context: StepContext) -> int:
+    async def write_late(context: StepContext) -> int:
         try:
             await asyncio.sleep(10)
         finally:
             await context.write("late")
-            said.append(1)
+            writes.append(1)
 
-    said = []
+    writes = []
 
-    async def story():
-        run = await engine.create(Workflow("w").then(talks))
+    async def run_scenario():
+        run = await engine.create(Workflow("w").then(write_late))
         await engine.start(run, None)
         await asyncio.sleep(0)
         await engine.cancel(run)
         position = run.position
-        await until(lambda: said)
+        await wait_until(lambda: writes)
         assert run.position == position
         return run.record
 
-    assert asyncio.run(story()).status == "canceled"
+    assert asyncio.run(run_scenario()).status == "canceled"
 
 
-def test_a_failure_does_not_wait_for_a_deaf_neighbour(engine):
-    begun = time.monotonic()
-    record = record_of(engine, Workflow("w").parallel(deaf, broken), 1)
+def test_failure_does_not_wait_for_a_step_that_ignores_cancellation(engine):
+    start = time.monotonic()
+    record = run_workflow(engine, Workflow("w").parallel(ignore_cancel, fail), 1)
     assert (record.status, record.error.message) == ("failed", "no row 1")
-    assert record.steps["deaf"].status == "canceled"
+    assert record.steps["ignore_cancel"].status == "canceled"
     assert record.updated_at - record.created_at < 1500
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - start < 10

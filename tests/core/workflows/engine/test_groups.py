@@ -1,4 +1,4 @@
-"""Loops, lists, maps and sleeps."""
+"""The nodes foreach, loop, map and sleep."""
 
 import asyncio
 import datetime as dt
@@ -9,118 +9,127 @@ import pytest
 from mastra_core import StepContext, Workflow, step
 from mastra_core.errors import ConfigError
 from mastra_core.workflows import as_step
-from tests.core.workflows.sample_steps import Point, double, plus_one, record_of, settled, until
+from tests.core.workflows.sample_steps import (
+    Point,
+    add_one,
+    double,
+    run_workflow,
+    start_and_wait,
+    wait_until,
+)
 
 
-def test_each_item_of_a_list(engine):
-    record = record_of(engine, Workflow("w").foreach(plus_one).foreach(double), [1, 2, 3])
+def test_foreach(engine):
+    record = run_workflow(engine, Workflow("w").foreach(add_one).foreach(double), [1, 2, 3])
     assert record.result == [4, 6, 8]
-    assert record.steps["plus_one"].output == [2, 3, 4]
+    assert record.steps["add_one"].output == [2, 3, 4]
     assert record.steps["double[2]"].payload == 4
-    assert record_of(engine, Workflow("w").foreach(plus_one, concurrency=3), []).result == []
+    assert run_workflow(engine, Workflow("w").foreach(add_one, concurrency=3), []).result == []
 
 
-def test_as_many_items_at_a_time_as_asked_for(engine):
-    under_way = most = 0
+def test_foreach_concurrency(engine):
+    running = most_running = 0
 
     @step
     async def count(n: int) -> int:
-        nonlocal under_way, most
-        under_way += 1
-        most = max(most, under_way)
+        nonlocal running, most_running
+        running += 1
+        most_running = max(most_running, running)
         await asyncio.sleep(0.001 * (5 - n))
-        under_way -= 1
+        running -= 1
         return n * n
 
     for concurrency in (1, 3):
-        most = 0
+        most_running = 0
         workflow = Workflow("w").foreach(count, concurrency=concurrency)
-        assert record_of(engine, workflow, [1, 2, 3, 4]).result == [1, 4, 9, 16]
-        assert most == concurrency
+        assert run_workflow(engine, workflow, [1, 2, 3, 4]).result == [1, 4, 9, 16]
+        assert most_running == concurrency
 
 
-def test_each_item_of_something_that_is_no_list(engine):
-    workflow = Workflow("w", input=dict).map(lambda n: n["x"]).foreach(plus_one)
-    record = record_of(engine, workflow, {"x": 3})
+def test_foreach_over_an_input_that_is_not_a_list(engine):
+    workflow = Workflow("w", input=dict).map(lambda n: n["x"]).foreach(add_one)
+    record = run_workflow(engine, workflow, {"x": 3})
     assert (record.status, record.error.name) == ("failed", "InvalidInput")
-    assert "The foreach step 'plus_one' needs a list, and its input is 3" in record.error.message
+    assert "The foreach step 'add_one' needs a list, and its input is 3" in record.error.message
 
 
-def test_an_item_that_fails(engine):
+def test_foreach_with_a_failing_item(engine):
     @step
     async def picky(n: int) -> int:
         return 1 // n
 
     for concurrency in (1, 2):
         workflow = Workflow("w").foreach(picky, concurrency=concurrency)
-        record = record_of(engine, workflow, [1, 0, 2])
+        record = run_workflow(engine, workflow, [1, 0, 2])
         assert (record.status, record.error.name) == ("failed", "ZeroDivisionError")
         assert record.steps["picky[1]"].status == record.steps["picky"].status == "failed"
 
 
-def test_while_and_until(engine):
-    workflow = Workflow("w").dowhile(plus_one, lambda n: n < 10).dountil(double, lambda n: n > 50)
-    record = record_of(engine, workflow, 0)
+def test_dowhile_and_dountil(engine):
+    workflow = Workflow("w").dowhile(add_one, lambda n: n < 10).dountil(double, lambda n: n > 50)
+    record = run_workflow(engine, workflow, 0)
     assert record.result == 80
-    assert record.path == ["plus_one"] * 10 + ["double"] * 3
+    assert record.path == ["add_one"] * 10 + ["double"] * 3
     assert record.steps["double"].payload == 40
 
 
-def test_a_loop_executes_its_step_at_least_once(engine):
-    workflow = Workflow("w").dowhile(plus_one, lambda n: False).dountil(double, lambda n: True)
-    assert record_of(engine, workflow, 0).result == 2
+def test_loop_executes_its_step_at_least_once(engine):
+    workflow = Workflow("w").dowhile(add_one, lambda n: False).dountil(double, lambda n: True)
+    assert run_workflow(engine, workflow, 0).result == 2
 
 
-def test_a_loop_knows_how_often_it_went_round(engine):
+def test_loop_counts_its_iterations(engine):
     seen = []
 
     @step
-    async def look(n: int, context: StepContext) -> int:
+    async def record_iteration(n: int, context: StepContext) -> int:
         seen.append((context.iteration, context.path))
         return n
 
-    async def enough(context: StepContext) -> bool:
+    async def is_third(context: StepContext) -> bool:
         return context.iteration == 3
 
-    record_of(engine, Workflow("w").dountil(look, enough), 0)
-    assert seen == [(1, "look"), (2, "look"), (3, "look")]
+    run_workflow(engine, Workflow("w").dountil(record_iteration, is_third), 0)
+    assert seen == [(1, "record_iteration"), (2, "record_iteration"), (3, "record_iteration")]
 
 
-def test_a_loop_does_not_stop_the_world(engine):
+def test_loop_does_not_block_the_event_loop(engine):
     @step
     async def again(n: int) -> int:
         return n
 
-    async def story():
+    async def run_scenario():
         run = await engine.create(Workflow("w").dowhile(again, lambda n: True))
         await engine.start(run, 1)
         await asyncio.sleep(0.01)
         await engine.cancel(run)
         return await run.settled()
 
-    assert asyncio.run(story()).status == "canceled"
+    assert asyncio.run(run_scenario()).status == "canceled"
 
 
-def test_a_map_by_a_function(engine):
-    def far(point: Point) -> int:
+def test_map_with_a_function(engine):
+    def read_x(point: Point) -> int:
         return point.x + 1
 
-    async def later(n, context):
+    async def build_result(n, context):
         return {"n": n, "was": context.init_data["x"]}
 
-    record = record_of(engine, Workflow("w").map(far).then(double).map(later), {"x": 3})
+    record = run_workflow(
+        engine, Workflow("w").map(read_x).then(double).map(build_result), {"x": 3}
+    )
     assert record.result == {"n": 8, "was": 3}
     assert list(record.steps) == ["mapping_1", "double", "mapping_2"]
 
 
-def test_a_map_field_by_field(engine):
+def test_map_with_fields(engine):
     workflow = (
         Workflow("w", input=dict, state=dict)
         .map({"n": {"input": "order.items.1"}, "all": {"input": ""}}, id="first")
         .map(lambda it: it["n"])
-        .then(plus_one)
+        .then(add_one)
         .map({
-            "step": plus_one,
+            "step": add_one,
             "path": {"step": "first", "path": "all.order.id"},
             "value": {"value": "constant"},
             "function": lambda n: n * 100,
@@ -130,7 +139,7 @@ def test_a_map_field_by_field(engine):
     )  # fmt: skip
     value = {"order": {"id": "o1", "items": [5, 6]}}
     context, state = {"user": {"name": "Ann"}}, {"language": "de"}
-    assert record_of(engine, workflow, value, context=context, state=state).result == {
+    assert run_workflow(engine, workflow, value, context=context, state=state).result == {
         "step": 7,
         "path": "o1",
         "value": "constant",
@@ -141,14 +150,14 @@ def test_a_map_field_by_field(engine):
 
 
 @pytest.mark.parametrize("source", [{"input": "a.b"}, {"step": "nobody"}, {"input": "list.7"}])
-def test_a_map_of_what_is_not_there(engine, source):
+def test_map_of_a_missing_value(engine, source):
     workflow = Workflow("w", input=dict).map({"x": source})
-    record = record_of(engine, workflow, {"a": 1, "list": []})
+    record = run_workflow(engine, workflow, {"a": 1, "list": []})
     assert (record.status, record.error.name) == ("failed", "NotFound")
 
 
 @pytest.mark.parametrize("source", [{"stp": "a"}, 3, {"step": "a", "value": 1}, {}, None])
-def test_a_map_of_what_means_nothing(source):
+def test_invalid_map_source_is_refused(source):
     with pytest.raises(ConfigError) as caught:
         Workflow("w").map({"field": source})
     assert "'field'" in caught.value.message
@@ -156,29 +165,29 @@ def test_a_map_of_what_means_nothing(source):
 
 
 def test_sleep(engine):
-    async def story():
-        run = await engine.create(Workflow("w").then(plus_one).sleep(0.05).then(double))
+    async def run_scenario():
+        run = await engine.create(Workflow("w").then(add_one).sleep(0.05).then(double))
         await engine.start(run, 1)
-        await until(lambda: run.record.status == "waiting")
+        await wait_until(lambda: run.record.status == "waiting")
         step_record = run.record.steps["sleep_1"]
         assert step_record.status == "waiting"
         assert 0 <= step_record.wakes_at - step_record.started_at <= 60
-        begun = time.monotonic()
+        start = time.monotonic()
         record = await run.settled()
-        assert 0.01 < time.monotonic() - begun < 1
+        assert 0.01 < time.monotonic() - start < 1
         return record
 
-    record = asyncio.run(story())
+    record = asyncio.run(run_scenario())
     assert (record.result, record.steps["sleep_1"].output) == (4, 2)
 
 
-def test_sleep_as_long_as_a_function_says(engine):
-    def moment(n: int) -> dt.datetime:
+def test_sleep_with_a_function(engine):
+    def compute_time(n: int) -> dt.datetime:
         return dt.datetime.now(dt.UTC) + dt.timedelta(milliseconds=n)
 
     past = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
-    workflow = Workflow("w").sleep(lambda n: n / 1000).sleep_until(moment).sleep_until(past)
-    record = record_of(engine, workflow, 20)
+    workflow = Workflow("w").sleep(lambda n: n / 1000).sleep_until(compute_time).sleep_until(past)
+    record = run_workflow(engine, workflow, 20)
     assert record.result == 20
     first, second, third = record.steps.values()
     assert first.ended_at - first.started_at >= 19
@@ -194,14 +203,14 @@ def test_sleep_as_long_as_a_function_says(engine):
         Workflow("w").sleep_until(lambda n: 1 / 0),
     ],
 )
-def test_a_sleep_that_nobody_can_sleep(engine, workflow):
-    record = record_of(engine, workflow, 1)
+def test_invalid_sleep_fails_the_run(engine, workflow):
+    record = run_workflow(engine, workflow, 1)
     assert record.status == record.steps["sleep_1"].status == "failed"
 
 
-def test_what_a_later_step_sees(engine):
+def test_later_step_reads_earlier_outputs(engine):
     @step
-    async def look(context: StepContext) -> list:
+    async def read_outputs(context: StepContext) -> list:
         point = context.output(make)
         return [point.x, context.output("make"), context.init_data]
 
@@ -209,19 +218,24 @@ def test_what_a_later_step_sees(engine):
     async def make(n: int) -> Point:
         return Point(n)
 
-    workflow = Workflow("w").then(make).parallel(look, as_step(look, id="too")).map({"all": look})
-    assert record_of(engine, workflow, 5).result == {"all": [5, {"x": 5}, 5]}
+    workflow = (
+        Workflow("w")
+        .then(make)
+        .parallel(read_outputs, as_step(read_outputs, id="too"))
+        .map({"all": read_outputs})
+    )
+    assert run_workflow(engine, workflow, 5).result == {"all": [5, {"x": 5}, 5]}
 
 
-def test_a_step_may_change_what_it_is_given(engine):
+def test_step_gets_its_own_copy_of_the_input(engine):
     @step
-    async def spoil(value: list) -> int:
+    async def append_one(value: list) -> int:
         value.append(1)
         return len(value)
 
-    async def story():
-        workflow = Workflow("w", input=list).parallel(spoil, as_step(spoil, id="too"))
-        return (await settled(engine, workflow, [0])).record
+    async def run_scenario():
+        workflow = Workflow("w", input=list).parallel(append_one, as_step(append_one, id="too"))
+        return (await start_and_wait(engine, workflow, [0])).record
 
-    record = asyncio.run(story())
-    assert (record.input, record.result) == ([0], {"spoil": 2, "too": 2})
+    record = asyncio.run(run_scenario())
+    assert (record.input, record.result) == ([0], {"append_one": 2, "too": 2})

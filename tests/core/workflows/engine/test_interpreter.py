@@ -1,4 +1,4 @@
-"""What is executed in which order, and on what."""
+"""The order of steps, and their inputs and outputs."""
 
 import asyncio
 import threading
@@ -12,113 +12,113 @@ from mastra_core.errors import InvalidInput, NotFound
 from tests.core.workflows.sample_steps import (
     Person,
     Point,
+    add_one,
     ask,
     double,
-    plus_one,
-    record_of,
-    text_of,
+    format_groups,
+    run_workflow,
 )
 
 
-def test_steps_in_order(engine):
-    record = record_of(engine, Workflow("w").then(plus_one).then(double), 3)
+def test_sequential_steps(engine):
+    record = run_workflow(engine, Workflow("w").then(add_one).then(double), 3)
     assert (record.status, record.input, record.result) == ("success", 3, 8)
-    assert list(record.steps) == ["plus_one", "double"]
-    first = record.steps["plus_one"]
+    assert list(record.steps) == ["add_one", "double"]
+    first = record.steps["add_one"]
     assert (first.status, first.payload, first.output) == ("success", 3, 4)
     assert record.created_at <= first.started_at <= first.ended_at <= record.updated_at
     assert msgspec.json.decode(msgspec.json.encode(record))["result"] == 8
 
 
-def test_steps_side_by_side_are_under_way_at_once(engine):
-    meeting = asyncio.Barrier(2)
+def test_parallel_steps_run_concurrently(engine):
+    barrier = asyncio.Barrier(2)
 
     async def left(n: int) -> int:
-        await meeting.wait()
+        await barrier.wait()
         return n
 
     async def right(n: int) -> int:
-        await meeting.wait()
+        await barrier.wait()
         return -n
 
-    workflow = Workflow("w").parallel(left, right).then(text_of)
-    assert record_of(engine, workflow, 3).result == "left=3, right=-3"
+    workflow = Workflow("w").parallel(left, right).then(format_groups)
+    assert run_workflow(engine, workflow, 3).result == "left=3, right=-3"
     assert Workflow("w").parallel([left, right]).nodes == workflow.nodes[:1]
 
 
-def test_every_branch_whose_condition_holds(engine):
+def test_branch_executes_each_step_whose_condition_is_true(engine):
     async def slow_condition(n: int) -> bool:
         return n > 5
 
     workflow = Workflow("w").branch(
-        (lambda n: n > 0, plus_one), (slow_condition, double), (lambda n: n < 0, ask)
+        (lambda n: n > 0, add_one), (slow_condition, double), (lambda n: n < 0, ask)
     )
-    assert record_of(engine, workflow, 3).result == {"plus_one": 4}
-    assert record_of(engine, workflow, 10).result == {"plus_one": 11, "double": 20}
-    assert record_of(engine, workflow, 0).result == {}
+    assert run_workflow(engine, workflow, 3).result == {"add_one": 4}
+    assert run_workflow(engine, workflow, 10).result == {"add_one": 11, "double": 20}
+    assert run_workflow(engine, workflow, 0).result == {}
 
 
-def test_a_condition_gets_the_type_it_asks_for(engine):
-    def far(point: Point) -> bool:
+def test_condition_gets_the_type_of_its_parameter(engine):
+    def is_far(point: Point) -> bool:
         return point.x > 10
 
     @step
     def name(point: Point) -> str:
         return f"at {point.x}"
 
-    workflow = Workflow("w").branch((far, name))
-    assert record_of(engine, workflow, {"x": 11}).result == {"name": "at 11"}
-    assert record_of(engine, workflow, {"x": 1}).result == {}
+    workflow = Workflow("w").branch((is_far, name))
+    assert run_workflow(engine, workflow, {"x": 11}).result == {"name": "at 11"}
+    assert run_workflow(engine, workflow, {"x": 1}).result == {}
 
 
 @pytest.mark.parametrize("value", [{"name": "Ann"}, Person(name="Ann")])
-def test_types_of_pydantic(engine, value):
+def test_pydantic_types(engine, value):
     @step
     def greet(person: Person) -> Person:
         return Person(name=f"hello {person.name}")
 
     workflow = Workflow("w").then(greet)
     assert workflow.input_schema["properties"]["name"]["type"] == "string"
-    assert record_of(engine, workflow, value).result == {"name": "hello Ann"}
+    assert run_workflow(engine, workflow, value).result == {"name": "hello Ann"}
 
 
-def test_a_step_of_nothing_and_of_the_context_alone(engine):
+def test_step_without_input(engine):
     @step
-    def nothing() -> int:
+    def return_one() -> int:
         return 1
 
     @step
-    async def who(context: StepContext) -> str:
+    async def identify(context: StepContext) -> str:
         return f"{context.workflow_id} {context.step_id} {context.request_context['user']}"
 
-    record = record_of(
-        engine, Workflow("w").then(nothing).then(who), {"any": 1}, context={"user": "ann"}
+    record = run_workflow(
+        engine, Workflow("w").then(return_one).then(identify), {"any": 1}, context={"user": "ann"}
     )
-    assert record.result == "w who ann"
+    assert record.result == "w identify ann"
     assert "ann" not in repr(msgspec.structs.replace(record, result=None, steps={}))
 
 
-def test_a_plain_function_does_not_block_the_loop(engine):
+def test_plain_function_runs_in_a_thread(engine):
     @step
-    def thread() -> bool:
+    def is_main_thread() -> bool:
         return threading.current_thread() is threading.main_thread()
 
-    assert record_of(engine, Workflow("w").then(thread)).result is False
+    assert run_workflow(engine, Workflow("w").then(is_main_thread)).result is False
 
 
-def test_a_beginning_may_be_shared(engine):
-    beginning = Workflow("w").then(plus_one)
-    assert record_of(engine, beginning.then(double), 1).result == 4
-    assert record_of(engine, beginning, 1).result == 2
-    assert [item.id for item in beginning.then(double).steps()] == ["plus_one", "double"]
-    assert beginning.step("plus_one") is plus_one
+def test_workflows_share_a_beginning(engine):
+    shared = Workflow("w").then(add_one)
+    assert run_workflow(engine, shared.then(double), 1).result == 4
+    assert run_workflow(engine, shared, 1).result == 2
+    assert [item.id for item in shared.then(double).iter_steps()] == ["add_one", "double"]
+    assert shared.get_step("add_one") is add_one
     with pytest.raises(KeyError):
-        beginning.step("nothing")
+        shared.get_step("nothing")
 
 
-def test_input_that_does_not_fit(engine):
-    async def story():
-        workflow = Workflow("w").then(plus_one)
+def test_invalid_input_is_refused(engine):
+    async def run_scenario():
+        workflow = Workflow("w").then(add_one)
         run = await engine.create(workflow, "r1")
         with pytest.raises(InvalidInput, match="Invalid input data: root: Expected `int`"):
             await engine.start(run, "x")
@@ -126,10 +126,10 @@ def test_input_that_does_not_fit(engine):
             await engine.get(workflow, "r1")
         assert await engine.list(workflow) == []
 
-    asyncio.run(story())
+    asyncio.run(run_scenario())
 
 
-def test_the_input_type_of_a_workflow_comes_first(engine):
+def test_declared_input_type_overrides_that_of_the_first_step(engine):
     @step
     def free(value: Any) -> Any:
         return value
@@ -138,13 +138,13 @@ def test_the_input_type_of_a_workflow_comes_first(engine):
     assert workflow.input_schema["properties"]["x"]["type"] == "integer"
     assert workflow.output_schema == workflow.input_schema
     with pytest.raises(InvalidInput, match="x: Expected `int`"):
-        record_of(engine, workflow, {"x": "1"})
+        run_workflow(engine, workflow, {"x": "1"})
 
 
-def test_a_result_that_is_not_what_the_workflow_says(engine):
+def test_invalid_result_fails_the_run(engine):
     workflow = Workflow("w", output=Point).map(lambda n: {"x": n, "more": 1})
-    assert record_of(engine, workflow, 3).result == {"x": 3}
-    record = record_of(engine, workflow, "far")
+    assert run_workflow(engine, workflow, 3).result == {"x": 3}
+    record = run_workflow(engine, workflow, "far")
     assert (record.status, record.error.name) == ("failed", "InvalidInput")
-    record = record_of(engine, Workflow("outer").then(workflow), "far")
+    record = run_workflow(engine, Workflow("outer").then(workflow), "far")
     assert record.steps["w"].status == "failed"

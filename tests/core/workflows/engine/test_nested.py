@@ -12,13 +12,13 @@ from mastra_core.errors import ConfigError
 from mastra_core.workflows import Retry, as_step
 from mastra_core.workflows.engine.run_events import StepEnded
 from tests.core.workflows.sample_steps import (
+    add_one,
     ask,
-    broken,
     double,
-    endless,
-    plus_one,
-    record_of,
-    settled,
+    fail,
+    run_workflow,
+    start_and_wait,
+    wait_forever,
 )
 
 
@@ -32,7 +32,7 @@ async def shout(text: str) -> str:
 
 
 class Writer:
-    """An agent that answers in whatever form it is asked for."""
+    """An agent that answers in the requested form."""
 
     id = name = "writer"
     description = "Writes."
@@ -53,18 +53,18 @@ class Writer:
         yield
 
 
-INNER = Workflow("inner").then(plus_one).then(double)
+INNER = Workflow("inner").then(add_one).then(double)
 
 
-def test_a_workflow_in_a_workflow(engine):
-    record = record_of(engine, Workflow("w").then(plus_one).then(INNER).then(double), 1)
+def test_nested_workflow(engine):
+    record = run_workflow(engine, Workflow("w").then(add_one).then(INNER).then(double), 1)
     assert record.result == 12
-    assert list(record.steps) == ["plus_one", "inner", "inner.plus_one", "inner.double", "double"]
+    assert list(record.steps) == ["add_one", "inner", "inner.add_one", "inner.double", "double"]
     assert record.steps["inner"].group
     assert (record.steps["inner"].payload, record.steps["inner"].output) == (2, 6)
 
 
-def test_a_workflow_wherever_a_step_goes(engine):
+def test_nested_workflow_in_every_kind_of_node(engine):
     once = as_step(INNER, id="once")
     workflow = (
         Workflow("w")
@@ -76,77 +76,77 @@ def test_a_workflow_wherever_a_step_goes(engine):
         .map(sum)
         .dountil(as_step(INNER, id="loop"), lambda n: n > 200)
     )
-    record = record_of(engine, workflow, 1)
+    record = run_workflow(engine, workflow, 1)
     assert record.result == 246
-    assert {"inner.double", "once.plus_one", "each[1].double", "loop.plus_one"} <= {*record.steps}
+    assert {"inner.double", "once.add_one", "each[1].double", "loop.add_one"} <= {*record.steps}
     assert record.path.count("loop.double") == 2
 
 
-def test_a_workflow_in_a_workflow_sees_its_own_input_and_outputs(engine):
+def test_nested_workflow_has_its_own_input_and_outputs(engine):
     @step
-    async def look(context: StepContext) -> list:
-        return [context.init_data, context.workflow_id, context.path, context.output(plus_one)]
+    async def read_context(context: StepContext) -> list:
+        return [context.init_data, context.workflow_id, context.path, context.output(add_one)]
 
-    inner = Workflow("inner").then(plus_one).then(look)
+    inner = Workflow("inner").then(add_one).then(read_context)
     workflow = Workflow("w").then(double).then(inner)
-    assert record_of(engine, workflow, 2).result == [4, "inner", "inner.look", 5]
+    assert run_workflow(engine, workflow, 2).result == [4, "inner", "inner.read_context", 5]
 
 
-def test_a_failure_inside(engine):
-    deep = Workflow("deep").then(Workflow("inner").parallel(broken, endless))
-    record = record_of(engine, Workflow("w").then(deep), 1)
+def test_failure_in_a_nested_workflow(engine):
+    deep = Workflow("deep").then(Workflow("inner").parallel(fail, wait_forever))
+    record = run_workflow(engine, Workflow("w").then(deep), 1)
     assert (record.status, record.error.message) == ("failed", "no row 1")
     assert record.steps["deep"].status == record.steps["deep.inner"].status == "failed"
-    assert record.steps["deep.inner.endless"].status == "canceled"
+    assert record.steps["deep.inner.wait_forever"].status == "canceled"
 
 
-def test_a_nested_workflow_is_tried_again_as_a_whole(engine):
+def test_nested_workflow_is_retried_as_a_whole(engine):
     calls = []
 
     @step
-    async def shaky(n: int) -> int:
+    async def fail_twice(n: int) -> int:
         calls.append(n)
         if len(calls) < 3:
             raise OSError("not yet")
         return n
 
-    inner = Workflow("inner").then(plus_one).then(shaky)
+    inner = Workflow("inner").then(add_one).then(fail_twice)
     workflow = Workflow("w").then(as_step(inner, retry=Retry(count=2, delay=0.001)))
-    record = record_of(engine, workflow, 1)
+    record = run_workflow(engine, workflow, 1)
     assert (record.result, calls) == (2, [2, 2, 2])
-    assert record.path.count("inner.plus_one") == 3
+    assert record.path.count("inner.add_one") == 3
     assert record.steps["inner"].retries == 2
 
 
-def test_bail_ends_the_nested_workflow_alone(engine):
+def test_bail_ends_only_the_nested_workflow(engine):
     @step
     async def stop(n: int, context: StepContext) -> int:
         context.bail(n * 100)
 
     inner = Workflow("inner").then(stop).then(double)
-    record = record_of(engine, Workflow("w").then(inner).then(plus_one), 2)
+    record = run_workflow(engine, Workflow("w").then(inner).then(add_one), 2)
     assert (record.status, record.result) == ("success", 201)
     assert record.steps["inner.stop"].status == "bailed"
     assert "inner.double" not in record.steps
 
 
-def test_suspended_inside(engine):
-    async def story():
-        inner = Workflow("inner").then(plus_one).then(ask)
-        run = await settled(engine, Workflow("w").then(inner), 1)
+def test_suspend_in_a_nested_workflow(engine):
+    async def run_scenario():
+        inner = Workflow("inner").then(add_one).then(ask)
+        run = await start_and_wait(engine, Workflow("w").then(inner), 1)
         assert run.record.suspended == ["inner.ask"]
         assert run.record.steps["inner"].status == "running"
         await engine.resume(run, {"go": True}, step="inner")
         return await run.settled()
 
-    assert asyncio.run(story()).result == "yes"
+    assert asyncio.run(run_scenario()).result == "yes"
 
 
-def test_an_agent(engine):
+def test_agent_as_a_step(engine):
     writer = Writer()
     workflow = Workflow("w").then(writer).map(lambda answer: {"prompt": answer["text"] * 2})
     workflow = workflow.then(as_step(writer, id="again", output=Report))
-    record = record_of(engine, workflow, "ab", context={"user": "ann"})
+    record = run_workflow(engine, workflow, "ab", context={"user": "ann"})
     assert record.result == {"title": "abab"}
     assert record.steps["writer"].output == {"text": "ab"}
     first, second = writer.inputs
@@ -156,22 +156,22 @@ def test_an_agent(engine):
     assert workflow.output_schema["properties"] == {"title": {"type": "string"}}
 
 
-def test_an_agent_that_is_a_function(engine):
+def test_function_agent_as_a_step(engine):
     agent = FunctionAgent(shout)
     agent.id = agent.name = "shout"
-    assert record_of(engine, Workflow("w").then(agent), "hi").result == {"text": "HI"}
+    assert run_workflow(engine, Workflow("w").then(agent), "hi").result == {"text": "HI"}
 
 
-def test_a_tool(engine):
+def test_tool_as_a_step(engine):
     @tool
     def add(a: int, b: int, context: ToolContext) -> dict[str, int]:
         """Adds."""
         return {"sum": a + b, "run": len(context.run_id)}
 
     workflow = Workflow("w").then(add)
-    assert record_of(engine, workflow, {"a": 1, "b": 2}).result == {"sum": 3, "run": 36}
+    assert run_workflow(engine, workflow, {"a": 1, "b": 2}).result == {"sum": 3, "run": 36}
     assert workflow.input_schema["required"] == ["a", "b"]
-    assert workflow.step("add").description == "Adds."
+    assert workflow.get_step("add").description == "Adds."
 
 
 @pytest.mark.parametrize(
@@ -179,26 +179,31 @@ def test_a_tool(engine):
     [
         lambda: as_step(Workflow("empty")),
         lambda: as_step(object()),
-        lambda: as_step(plus_one, output=Report),
-        lambda: as_step(plus_one, id="a.b"),
-        lambda: as_step(plus_one, retry="often"),
-        lambda: as_step(plus_one, timeout=-1),
+        lambda: as_step(add_one, output=Report),
+        lambda: as_step(add_one, id="a.b"),
+        lambda: as_step(add_one, retry="often"),
+        lambda: as_step(add_one, timeout=-1),
     ],
 )
-def test_what_is_no_step(make):
+def test_invalid_step_is_refused(make):
     with pytest.raises(ConfigError) as caught:
         make()
     assert caught.value.hint
 
 
-def test_another_name_for_a_step(engine):
-    workflow = Workflow("w").then(plus_one).then(as_step(plus_one, id="again"))
-    assert record_of(engine, workflow, 1).result == 3
+def test_step_with_another_id(engine):
+    workflow = Workflow("w").then(add_one).then(as_step(add_one, id="again"))
+    assert run_workflow(engine, workflow, 1).result == 3
 
 
-def test_the_end_of_a_group_is_told_after_those_in_it(engine):
-    async def story():
-        run = await settled(engine, Workflow("w").foreach(INNER), [1])
+def test_group_ends_after_its_steps(engine):
+    async def run_scenario():
+        run = await start_and_wait(engine, Workflow("w").foreach(INNER), [1])
         return [event.step async for event in run.events() if isinstance(event, StepEnded)]
 
-    assert asyncio.run(story()) == ["inner[0].plus_one", "inner[0].double", "inner[0]", "inner"]
+    assert asyncio.run(run_scenario()) == [
+        "inner[0].add_one",
+        "inner[0].double",
+        "inner[0]",
+        "inner",
+    ]

@@ -1,4 +1,4 @@
-"""Random workflows of every kind of node, against a plain evaluation."""
+"""Compare runs of random workflows with a plain evaluation."""
 
 import asyncio
 import logging
@@ -12,53 +12,55 @@ from mastra_core.workflows import RunRecord
 from mastra_core.workflows.engine.interpreter import interpret
 from mastra_core.workflows.engine.run_options import RunOptions
 from mastra_core.workflows.engine.step_runner import StepFailed
-from tests.core.workflows.json_journal import Recorded
-from tests.core.workflows.random_workflows import Graph, graphs
+from tests.core.workflows.json_journal import JsonJournal
+from tests.core.workflows.random_workflows import RandomWorkflow, workflow_parts
 
 RANDOM = settings(
     max_examples=100,
-    derandomize=True,  # the same graphs on every machine
+    derandomize=True,  # the same workflows on every machine
     deadline=None,
     suppress_health_check=[*HealthCheck],
 )
 
 
 @pytest.fixture(autouse=True)
-def silent():
+def silent_logger():
     logger = logging.getLogger("mastra.workflows")
     logger.disabled = True
     yield
     logger.disabled = False
 
 
-async def driven(engine, run, data):
-    """Answer whatever a run asks, in random order, until it is over."""
+async def answer_all(engine, run, data):
+    """Resume the suspended steps of a run in random order until it has finished."""
     record = await run.settled()
     while record.suspended:
         path = data.draw(st.sampled_from(record.suspended), label="resume")
-        await engine.resume(run, Graph.answer(record.steps[path].suspend_payload), step=path)
+        await engine.resume(
+            run, RandomWorkflow.compute_answer(record.steps[path].suspend_payload), step=path
+        )
         record = await run.settled()
     return record
 
 
-def checked(graph, record, value):
-    expected = graph.expected(value)
+def check_record(random_workflow, record, value):
+    expected = random_workflow.compute_expected(value)
     assert record.status == ("failed" if expected is None else "success"), record.error
     assert record.result == expected
     assert record.open == {}
-    doing = {item.status for item in record.steps.values()}
-    assert doing <= {"success", "failed", "canceled", "bailed"}, record.steps
+    statuses = {item.status for item in record.steps.values()}
+    assert statuses <= {"success", "failed", "canceled", "bailed"}, record.steps
 
 
 @RANDOM
-@given(parts=graphs, value=st.integers(0, 9), data=st.data())
-def test_a_run_comes_to_what_it_must(make_engine, parts, value, data):
-    async def story():
-        engine, graph = make_engine(), Graph(parts)
-        run = await engine.create(graph.workflow)
+@given(parts=workflow_parts, value=st.integers(0, 9), data=st.data())
+def test_run_has_the_expected_result(make_engine, parts, value, data):
+    async def run_scenario():
+        engine, random_workflow = make_engine(), RandomWorkflow(parts)
+        run = await engine.create(random_workflow.workflow)
         await engine.start(run, value)
-        record = await driven(engine, run, data)
-        checked(graph, record, value)
+        record = await answer_all(engine, run, data)
+        check_record(random_workflow, record, value)
         events = [event async for event in run.events()]
         assert len(events) == run.position
         again = RunRecord(run_id=record.run_id, workflow_id="whole", created_at=record.created_at)
@@ -66,37 +68,37 @@ def test_a_run_comes_to_what_it_must(make_engine, parts, value, data):
             again.apply(event)
         assert again == record
 
-    asyncio.run(story())
+    asyncio.run(run_scenario())
 
 
 @RANDOM
-@given(parts=graphs, value=st.integers(0, 9), data=st.data())
-def test_a_failed_run_that_is_restarted_repeats_nothing(make_engine, parts, value, data):
-    async def story():
-        engine, graph = make_engine(), Graph(parts)
-        run = await engine.create(graph.workflow)
+@given(parts=workflow_parts, value=st.integers(0, 9), data=st.data())
+def test_restart_does_not_repeat_finished_steps(make_engine, parts, value, data):
+    async def run_scenario():
+        engine, random_workflow = make_engine(), RandomWorkflow(parts)
+        run = await engine.create(random_workflow.workflow)
         await engine.start(run, value)
-        record = await driven(engine, run, data)
+        record = await answer_all(engine, run, data)
         done = {path for path, item in record.steps.items() if item.status == "success"}
         if record.status == "failed":
-            graph.repaired = True
-            before = graph.calls.copy()
+            random_workflow.is_repaired = True
+            before = random_workflow.calls.copy()
             await engine.restart(run)
-            checked(graph, await driven(engine, run, data), value)
-            again = {path for path, _, _ in graph.calls - before}
+            check_record(random_workflow, await answer_all(engine, run, data), value)
+            again = {path for path, _, _ in random_workflow.calls - before}
             assert not {path for path in again & done if path.count(".") == 0 and "[" not in path}
 
-    asyncio.run(story())
+    asyncio.run(run_scenario())
 
 
 @RANDOM
-@given(parts=graphs, value=st.integers(0, 9), moment=st.integers(0, 30))
-def test_a_run_that_is_cancelled_is_over(make_engine, parts, value, moment):
-    async def story():
-        engine, graph = make_engine(), Graph(parts)
-        run = await engine.create(graph.workflow)
+@given(parts=workflow_parts, value=st.integers(0, 9), ticks=st.integers(0, 30))
+def test_cancelled_run_has_ended(make_engine, parts, value, ticks):
+    async def run_scenario():
+        engine, random_workflow = make_engine(), RandomWorkflow(parts)
+        run = await engine.create(random_workflow.workflow)
         await engine.start(run, value)
-        for _ in range(moment):
+        for _ in range(ticks):
             await asyncio.sleep(0)
         await engine.cancel(run)
         record = await run.settled()
@@ -106,37 +108,39 @@ def test_a_run_that_is_cancelled_is_over(make_engine, parts, value, moment):
         await asyncio.sleep(0.002)
         assert run.position == position
 
-    asyncio.run(story())
+    asyncio.run(run_scenario())
 
 
 @RANDOM
-@given(parts=graphs, value=st.integers(0, 9))
-def test_a_replay_calls_nothing_and_gives_the_same(parts, value):
-    graph = Graph(parts)
+@given(parts=workflow_parts, value=st.integers(0, 9))
+def test_replay_calls_nothing_and_has_the_same_result(parts, value):
+    random_workflow = RandomWorkflow(parts)
 
-    def answer(key):
+    def get_resume_data(key):
         events = [event for event in journal.events.values() if f'"{key}"'.encode() in event]
         (event,) = [msgspec.json.decode(event) for event in events]
-        return Graph.answer(event["payload"])
+        return RandomWorkflow.compute_answer(event["payload"])
 
-    async def once():
+    async def run_once():
         try:
             state = {}
-            result = await interpret(graph.workflow, value, journal, RunOptions(state=state))
+            result = await interpret(
+                random_workflow.workflow, value, journal, RunOptions(state=state)
+            )
         except StepFailed as failed:
             return None, failed.error
         return result, state
 
-    journal = Recorded(answer)
-    first = asyncio.run(once())
-    assert first[0] == graph.expected(value)
-    if first[0] is not None:  # what a failure cut off may be called anew
-        events, journal.calls = told(journal), 0
-        assert asyncio.run(once()) == first
+    journal = JsonJournal(get_resume_data)
+    first = asyncio.run(run_once())
+    assert first[0] == random_workflow.compute_expected(value)
+    if first[0] is not None:  # calls that a failure cancelled may be repeated
+        events, journal.calls = collect_events(journal), 0
+        assert asyncio.run(run_once()) == first
         assert journal.calls == 0
-        assert told(journal) == events
+        assert collect_events(journal) == events
 
 
-def told(journal):
-    """What happened; that for a moment nothing did depends on what ran first."""
+def collect_events(journal):
+    """What happened; that for a ticks nothing did depends on what ran first."""
     return {key: event for key, event in journal.events.items() if not key.startswith("idle:")}

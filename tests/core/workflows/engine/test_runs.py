@@ -1,4 +1,4 @@
-"""Runs, and what their state allows."""
+"""Creating, finding and deleting runs."""
 
 import asyncio
 
@@ -6,13 +6,13 @@ import pytest
 
 from mastra_core import Workflow
 from mastra_core.errors import Conflict, NotFound
-from tests.core.workflows.sample_steps import plus_one
+from tests.core.workflows.sample_steps import add_one
 
 
 @pytest.mark.parametrize("action", ["resume", "start"])
-def test_what_the_state_does_not_allow(engine, action):
-    async def story():
-        run = await engine.create(Workflow("w").then(plus_one))
+def test_action_that_the_status_does_not_allow(engine, action):
+    async def run_scenario():
+        run = await engine.create(Workflow("w").then(add_one))
         if action == "resume":
             with pytest.raises(Conflict, match="not suspended"):
                 await engine.resume(run, 1)
@@ -25,12 +25,12 @@ def test_what_the_state_does_not_allow(engine, action):
             await engine.start(run, 1)
         assert run.record.result == 2
 
-    asyncio.run(story())
+    asyncio.run(run_scenario())
 
 
-def test_runs_are_found_again(engine):
-    async def story():
-        one, two = Workflow("one").then(plus_one), Workflow("two").then(plus_one)
+def test_runs_are_found_by_workflow_and_id(engine):
+    async def run_scenario():
+        one, two = Workflow("one").then(add_one), Workflow("two").then(add_one)
         run = await engine.create(one, "r1", "ann")
         assert await engine.create(one, "r1") is run
         assert await engine.get(one, "r1") is run
@@ -48,4 +48,4 @@ def test_runs_are_found_again(engine):
         assert await engine.list(one) == []
         assert len(await engine.list(two)) == 1
 
-    asyncio.run(story())
+    asyncio.run(run_scenario())

@@ -1,4 +1,4 @@
-"""The state that steps share."""
+"""The shared state of steps."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ import pytest
 from mastra_core import StepContext, Workflow, step
 from mastra_core.errors import InvalidInput
 from mastra_core.workflows import as_step
-from tests.core.workflows.sample_steps import plus_one, record_of, settled
+from tests.core.workflows.sample_steps import add_one, run_workflow, start_and_wait
 
 
 @dataclass
@@ -30,40 +30,40 @@ async def name(context: StepContext) -> str:
     return context.path
 
 
-def test_one_step_after_the_other(engine):
+def test_state_of_sequential_steps(engine):
     workflow = Workflow("w", state=Tally).then(count).then(as_step(count, id="again")).then(name)
-    record = record_of(engine, workflow, 2, state={"count": 10})
+    record = run_workflow(engine, workflow, 2, state={"count": 10})
     assert record.result == "name"
     assert record.initial_state == {"count": 10, "names": []}
     assert record.state == {"count": 24, "names": ["name"]}
     assert workflow.state_schema["properties"]["count"]["type"] == "integer"
 
 
-def test_state_that_does_not_fit(engine):
+def test_invalid_state_is_refused(engine):
     workflow = Workflow("w", state=Tally).then(count)
     with pytest.raises(InvalidInput, match="Invalid initial state: count: Expected `int`"):
-        record_of(engine, workflow, 2, state={"count": "x"})
+        run_workflow(engine, workflow, 2, state={"count": "x"})
 
     @step
-    async def spoil(context: StepContext) -> None:
+    async def set_invalid_state(context: StepContext) -> None:
         context.set_state(count="many")
 
-    record = record_of(engine, Workflow("w", state=Tally).then(spoil))
+    record = run_workflow(engine, Workflow("w", state=Tally).then(set_invalid_state))
     assert (record.status, record.error.name) == ("failed", "InvalidInput")
     assert record.state == {"count": 0, "names": []}
 
 
 def test_state_without_a_type(engine):
     @step
-    async def remember(n: int, context: StepContext) -> dict:
+    async def store_last(n: int, context: StepContext) -> dict:
         context.set_state(last=n)
         return context.state
 
-    assert record_of(engine, Workflow("w").then(remember), 2).result == {"last": 2}
+    assert run_workflow(engine, Workflow("w").then(store_last), 2).result == {"last": 2}
 
 
-def test_side_by_side_each_sees_what_was_before(engine):
-    async def story():
+def test_concurrent_steps_see_the_state_from_before_them(engine):
+    async def run_scenario():
         gate = asyncio.Event()
 
         @step
@@ -79,45 +79,45 @@ def test_side_by_side_each_sees_what_was_before(engine):
             return context.state.count
 
         workflow = Workflow("w", state=Tally).parallel(early, late)
-        return (await settled(engine, workflow, 1)).record
+        return (await start_and_wait(engine, workflow, 1)).record
 
-    record = asyncio.run(story())
+    record = asyncio.run(run_scenario())
     assert record.result == {"early": 100, "late": 1}
-    assert record.state == {"count": 1, "names": ["late"]}  # in the order of description
+    assert record.state == {"count": 1, "names": ["late"]}  # merged in the order of declaration
 
 
-def test_for_each_item_one_after_the_other(engine):
+def test_state_of_foreach_items(engine):
     workflow = Workflow("w", state=Tally).foreach(count)
-    assert record_of(engine, workflow, [1, 2, 3]).result == [1, 3, 6]
+    assert run_workflow(engine, workflow, [1, 2, 3]).result == [1, 3, 6]
     side_by_side = Workflow("w", state=Tally).foreach(count, concurrency=3)
-    record = record_of(engine, side_by_side, [1, 2, 3])
+    record = run_workflow(engine, side_by_side, [1, 2, 3])
     assert (record.result, record.state["count"]) == ([1, 2, 3], 3)
 
 
-def test_a_nested_workflow_shares_it(engine):
+def test_nested_workflow_shares_the_state(engine):
     inner = Workflow("inner", state=Tally).then(count).then(name)
     workflow = Workflow("w", state=Tally).then(count).then(inner)
-    assert record_of(engine, workflow, 2).state == {"count": 4, "names": ["inner.name"]}
+    assert run_workflow(engine, workflow, 2).state == {"count": 4, "names": ["inner.name"]}
 
 
-def test_what_a_failed_try_changed_is_forgotten(engine):
-    tries = []
+def test_state_changes_of_a_failed_attempt_are_discarded(engine):
+    counts = []
 
     @step(retry=1)
-    async def shaky(context: StepContext) -> int:
+    async def fail_once(context: StepContext) -> int:
         context.set_state(count=context.state.count + 1)
-        tries.append(context.state.count)
-        if len(tries) == 1:
+        counts.append(context.state.count)
+        if len(counts) == 1:
             raise OSError("not yet")
         return context.state.count
 
-    record = record_of(engine, Workflow("w", state=Tally).then(shaky))
-    assert (record.result, tries) == (1, [1, 1])
+    record = run_workflow(engine, Workflow("w", state=Tally).then(fail_once))
+    assert (record.result, counts) == (1, [1, 1])
 
 
-def test_conditions_and_loops_read_it(engine):
-    def enough(context: StepContext) -> bool:
+def test_conditions_read_the_state(engine):
+    def is_over_ten(context: StepContext) -> bool:
         return context.state.count > 10
 
-    workflow = Workflow("w", state=Tally).dountil(count, enough).branch((enough, plus_one))
-    assert record_of(engine, workflow, 1).result == {"plus_one": 17}
+    workflow = Workflow("w", state=Tally).dountil(count, is_over_ten).branch((is_over_ten, add_one))
+    assert run_workflow(engine, workflow, 1).result == {"add_one": 17}

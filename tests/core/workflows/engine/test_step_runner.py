@@ -1,4 +1,4 @@
-"""Steps that are tried again, and limits of time."""
+"""Retries and timeouts of steps."""
 
 import asyncio
 import threading
@@ -10,11 +10,18 @@ from mastra_core import StepContext, Workflow, step
 from mastra_core.errors import ConfigError
 from mastra_core.workflows import Retry, as_step
 from mastra_core.workflows.engine.run_events import StepRetried, StepWaiting
-from tests.core.workflows.sample_steps import ask, endless, plus_one, record_of, settled, until
+from tests.core.workflows.sample_steps import (
+    add_one,
+    ask,
+    run_workflow,
+    start_and_wait,
+    wait_forever,
+    wait_until,
+)
 
 
-def failing(times, error=OSError, **options):
-    """A step that fails some times, and what it saw of its attempts."""
+def create_failing_step(times, error=OSError, **options):
+    """Return a step that fails ``times`` times, and the list of its attempts."""
     seen = []
 
     @step(**options)
@@ -27,61 +34,61 @@ def failing(times, error=OSError, **options):
     return shaky, seen
 
 
-def test_a_step_is_tried_again(engine):
-    shaky, seen = failing(2, retry=2)
-    record = record_of(engine, Workflow("w").then(shaky), 5)
+def test_failing_step_is_retried(engine):
+    shaky, seen = create_failing_step(2, retry=2)
+    record = run_workflow(engine, Workflow("w").then(shaky), 5)
     assert (record.result, seen) == (5, [1, 2, 3])
     assert record.steps["shaky"].retries == 2
 
 
-def test_no_more_often_than_asked_for(engine):
-    shaky, seen = failing(9, retry=Retry(count=1))
-    record = record_of(engine, Workflow("w").then(shaky), 5)
+def test_retries_stop_at_the_count(engine):
+    shaky, seen = create_failing_step(9, retry=Retry(count=1))
+    record = run_workflow(engine, Workflow("w").then(shaky), 5)
     assert (record.status, record.error.message, seen) == ("failed", "not yet", [1, 2])
 
 
-def test_only_after_some_exceptions(engine):
-    shaky, seen = failing(9, ValueError, retry=Retry(on=(OSError,)))
-    assert record_of(engine, Workflow("w").then(shaky), 5).error.name == "ValueError"
+def test_retry_after_listed_exceptions_only(engine):
+    shaky, seen = create_failing_step(9, ValueError, retry=Retry(on=(OSError,)))
+    assert run_workflow(engine, Workflow("w").then(shaky), 5).error.name == "ValueError"
     assert seen == [1]
 
 
-def test_never_after_input_that_does_not_fit(engine):
-    shaky, seen = failing(0, retry=5)
+def test_invalid_input_is_not_retried(engine):
+    shaky, seen = create_failing_step(0, retry=5)
     workflow = Workflow("w", input=dict).map(lambda value: value["n"]).then(shaky)
-    record = record_of(engine, workflow, {"n": "x"})
+    record = run_workflow(engine, workflow, {"n": "x"})
     assert (record.error.name, record.steps["shaky"].retries, seen) == ("InvalidInput", 0, [])
 
 
-def test_the_policy_of_the_workflow_unless_the_step_has_one(engine):
-    shaky, seen = failing(2)
-    assert record_of(engine, Workflow("w", retry=2).then(shaky), 5).status == "success"
-    shaky, seen = failing(2, retry=0)
-    assert record_of(engine, Workflow("w", retry=2).then(shaky), 5).status == "failed"
+def test_step_policy_overrides_workflow_policy(engine):
+    shaky, seen = create_failing_step(2)
+    assert run_workflow(engine, Workflow("w", retry=2).then(shaky), 5).status == "success"
+    shaky, seen = create_failing_step(2, retry=0)
+    assert run_workflow(engine, Workflow("w", retry=2).then(shaky), 5).status == "failed"
     assert seen == [1]
 
 
-def test_longer_and_longer_between_tries(engine):
-    policy = Retry(count=9, delay=0.5, factor=3, longest=10)
-    assert [policy.wait(attempt) for attempt in (1, 2, 3, 4)] == [0.5, 1.5, 4.5, 10]
+def test_retry_delay_grows(engine):
+    policy = Retry(count=9, delay=0.5, factor=3, max_delay=10)
+    assert [policy.get_delay(attempt) for attempt in (1, 2, 3, 4)] == [0.5, 1.5, 4.5, 10]
 
-    async def story():
-        shaky, _ = failing(2, retry=Retry(count=2, delay=0.02, factor=2))
-        run = await settled(engine, Workflow("w").then(shaky), 5)
+    async def run_scenario():
+        shaky, _ = create_failing_step(2, retry=Retry(count=2, delay=0.02, factor=2))
+        run = await start_and_wait(engine, Workflow("w").then(shaky), 5)
         events = [event async for event in run.events()]
         waits = [event.wakes_at - event.at for event in events if isinstance(event, StepWaiting)]
         errors = [event.error.message for event in events if isinstance(event, StepRetried)]
         taken = run.record.updated_at - run.record.created_at
         return waits, errors, taken
 
-    waits, errors, taken = asyncio.run(story())
+    waits, errors, taken = asyncio.run(run_scenario())
     assert waits == [pytest.approx(20, abs=2), pytest.approx(40, abs=2)]
     assert errors == ["not yet", "not yet"]
     assert taken >= 55
 
 
-def test_a_suspended_step_has_all_its_tries_again(engine):
-    shaky, seen = failing(1, retry=1)
+def test_attempts_start_again_after_a_suspend(engine):
+    shaky, seen = create_failing_step(1, retry=1)
 
     @step(retry=1, resume=int)
     async def asks(n: int, context: StepContext) -> int:
@@ -89,30 +96,30 @@ def test_a_suspended_step_has_all_its_tries_again(engine):
             context.suspend()
         return await shaky.function(n, context)
 
-    async def story():
-        run = await settled(engine, Workflow("w").then(asks), 1)
+    async def run_scenario():
+        run = await start_and_wait(engine, Workflow("w").then(asks), 1)
         await engine.resume(run, 1)
         return await run.settled()
 
-    assert asyncio.run(story()).status == "success"
+    assert asyncio.run(run_scenario()).status == "success"
     assert seen == [1, 2]
 
 
-@pytest.mark.parametrize("made", [{"count": -1}, {"delay": "1"}, {"factor": None}])
-def test_a_policy_that_makes_no_sense(made):
+@pytest.mark.parametrize("arguments", [{"count": -1}, {"delay": "1"}, {"factor": None}])
+def test_invalid_retry_policy_is_refused(arguments):
     with pytest.raises(ConfigError) as caught:
-        Retry(**made)
-    assert next(iter(made)) in caught.value.message
+        Retry(**arguments)
+    assert next(iter(arguments)) in caught.value.message
 
 
-def test_a_step_that_takes_too_long(engine):
-    workflow = Workflow("w").then(as_step(endless, timeout=0.02))
-    record = record_of(engine, workflow, 1)
+def test_step_timeout(engine):
+    workflow = Workflow("w").then(as_step(wait_forever, timeout=0.02))
+    record = run_workflow(engine, workflow, 1)
     assert (record.status, record.error.name) == ("failed", "TimeoutError")
-    assert record.error.message == "The step 'endless' took longer than 0.02 s."
+    assert record.error.message == "The step 'wait_forever' took longer than 0.02 s."
 
 
-def test_a_step_that_takes_too_long_is_tried_again(engine):
+def test_step_timeout_is_retried(engine):
     calls = []
 
     @step(timeout=0.02, retry=1)
@@ -121,10 +128,10 @@ def test_a_step_that_takes_too_long_is_tried_again(engine):
         await asyncio.sleep(1 if len(calls) == 1 else 0)
         return n
 
-    assert record_of(engine, Workflow("w").then(slow_once), 1).result == 1
+    assert run_workflow(engine, Workflow("w").then(slow_once), 1).result == 1
 
 
-def test_a_thread_that_takes_too_long(engine):
+def test_step_timeout_in_a_thread(engine):
     seen = threading.Event()
 
     @step(timeout=0.02)
@@ -136,31 +143,31 @@ def test_a_thread_that_takes_too_long(engine):
         return 1
 
     begun = time.monotonic()
-    record = record_of(engine, Workflow("w").then(thread))
+    record = run_workflow(engine, Workflow("w").then(thread))
     assert record.error.name == "TimeoutError"
     assert time.monotonic() - begun < 1
     assert seen.wait(1)
 
 
-@pytest.mark.parametrize("item", [endless, ask])
-def test_a_workflow_that_takes_too_long(engine, item):
-    async def story():
-        run = await settled(engine, Workflow("w", timeout=0.02).then(plus_one).then(item), 1)
-        await until(lambda: run.record.is_finished)  # time spent waiting for a person counts
+@pytest.mark.parametrize("item", [wait_forever, ask])
+def test_workflow_timeout(engine, item):
+    async def run_scenario():
+        run = await start_and_wait(engine, Workflow("w", timeout=0.02).then(add_one).then(item), 1)
+        await wait_until(lambda: run.record.is_finished)  # time spent waiting for a person counts
         return run.record
 
-    record = asyncio.run(story())
+    record = asyncio.run(run_scenario())
     assert (record.status, record.error.name) == ("failed", "TimeoutError")
     assert record.error.message == "The workflow 'w' took longer than 0.02 s."
     assert record.steps[item.id].status == "canceled"
 
 
-def test_a_nested_workflow_that_takes_too_long(engine):
-    inner = Workflow("inner", timeout=0.02).then(endless)
-    record = record_of(engine, Workflow("w").then(inner), 1)
+def test_nested_workflow_timeout(engine):
+    inner = Workflow("inner", timeout=0.02).then(wait_forever)
+    record = run_workflow(engine, Workflow("w").then(inner), 1)
     assert record.error.message == "The workflow 'inner' took longer than 0.02 s."
     assert record.steps["inner"].status == "failed"
 
 
-def test_a_workflow_with_a_limit_that_is_not_reached(engine):
-    assert record_of(engine, Workflow("w", timeout=5).then(plus_one), 1).result == 2
+def test_workflow_within_its_timeout(engine):
+    assert run_workflow(engine, Workflow("w", timeout=5).then(add_one), 1).result == 2

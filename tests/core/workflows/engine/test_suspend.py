@@ -1,4 +1,4 @@
-"""Steps that wait for a person."""
+"""Suspend, resume and bail."""
 
 import asyncio
 
@@ -10,34 +10,34 @@ from mastra_core.workflows import as_step
 from mastra_core.workflows.engine.run_events import StepSuspended
 from tests.core.workflows.sample_steps import (
     Point,
+    add_one,
     ask,
     ask_too,
-    plus_one,
-    record_of,
-    settled,
-    text_of,
-    until,
+    format_groups,
+    run_workflow,
+    start_and_wait,
+    wait_until,
 )
 
 
 def test_suspend_and_resume(engine):
-    async def story():
-        run = await settled(engine, Workflow("w").then(plus_one).then(ask), 1)
+    async def run_scenario():
+        run = await start_and_wait(engine, Workflow("w").then(add_one).then(ask), 1)
         assert run.record.status == "suspended"
         assert run.record.suspended == ["ask"]
         assert run.record.steps["ask"].suspend_payload == {"n": 2}
         await engine.resume(run, {"go": True})
         return await run.settled()
 
-    record = asyncio.run(story())
+    record = asyncio.run(run_scenario())
     assert (record.status, record.result) == ("success", "yes")
     assert record.steps["ask"].resume_payload == {"go": True}
-    assert record.steps["plus_one"].output == 2
+    assert record.steps["add_one"].output == 2
 
 
-def test_two_suspended_steps_each_resumed_by_name(engine):
-    async def story():
-        run = await settled(engine, Workflow("w").parallel(ask, ask_too), 1)
+def test_two_suspended_steps_are_resumed_by_path(engine):
+    async def run_scenario():
+        run = await start_and_wait(engine, Workflow("w").parallel(ask, ask_too), 1)
         assert run.record.suspended == ["ask", "ask-too"]
         with pytest.raises(InvalidInput, match="Several steps are suspended"):
             await engine.resume(run, 7)
@@ -49,11 +49,11 @@ def test_two_suspended_steps_each_resumed_by_name(engine):
         await engine.resume(run, {"go": False})
         return await run.settled()
 
-    assert asyncio.run(story()).result == {"ask": "no", "ask-too": 7}
+    assert asyncio.run(run_scenario()).result == {"ask": "no", "ask-too": 7}
 
 
-def test_a_branch_goes_on_while_another_waits(engine):
-    async def story():
+def test_step_continues_while_another_is_suspended(engine):
+    async def run_scenario():
         gate = asyncio.Event()
 
         @step
@@ -71,42 +71,42 @@ def test_a_branch_goes_on_while_another_waits(engine):
         await engine.resume(run, {"go": True})
         return await run.settled()
 
-    assert asyncio.run(story()).result == {"ask": "yes", "slow": 1}
+    assert asyncio.run(run_scenario()).result == {"ask": "yes", "slow": 1}
 
 
-def test_resume_data_is_checked_and_may_be_brought_again(engine):
-    async def story():
-        run = await settled(engine, Workflow("w").then(ask), 1)
+def test_invalid_resume_data_leaves_the_step_suspended(engine):
+    async def run_scenario():
+        run = await start_and_wait(engine, Workflow("w").then(ask), 1)
         with pytest.raises(InvalidInput, match=r"Invalid resume data: go: Expected `bool`"):
             await engine.resume(run, {"go": "maybe"})
         assert run.record.status == "suspended"
         await engine.resume(run, {"go": True})
         return await run.settled()
 
-    assert asyncio.run(story()).result == "yes"
+    assert asyncio.run(run_scenario()).result == "yes"
 
 
-def test_a_step_may_suspend_again(engine):
+def test_step_suspends_several_times(engine):
     @step(resume=int)
-    def three(context: StepContext) -> int:
+    def wait_for_three(context: StepContext) -> int:
         if context.resume_data != 3:
             context.suspend({"was": context.resume_data})
         return 3
 
-    async def story():
-        run = await settled(engine, Workflow("w").then(three))
+    async def run_scenario():
+        run = await start_and_wait(engine, Workflow("w").then(wait_for_three))
         for number in (1, 2, 3):
             await engine.resume(run, number)
             await run.settled()
         return run.record
 
-    record = asyncio.run(story())
+    record = asyncio.run(run_scenario())
     assert (record.status, record.result) == ("success", 3)
 
 
-def test_except_exception_cannot_swallow_a_suspend(engine):
+def test_except_exception_does_not_catch_a_suspend(engine):
     @step
-    def careful(context: StepContext) -> str:
+    def catch_all(context: StepContext) -> str:
         try:
             if context.resume_data is None:
                 context.suspend()
@@ -115,7 +115,7 @@ def test_except_exception_cannot_swallow_a_suspend(engine):
         return "resumed"
 
     @step
-    async def careful_too(context: StepContext) -> str:
+    async def catch_all_async(context: StepContext) -> str:
         try:
             if context.resume_data is None:
                 context.suspend()
@@ -123,118 +123,124 @@ def test_except_exception_cannot_swallow_a_suspend(engine):
             return "swallowed"
         return "resumed"
 
-    async def story():
-        for item in (careful, careful_too):
-            run = await settled(engine, Workflow("w").then(item))
+    async def run_scenario():
+        for item in (catch_all, catch_all_async):
+            run = await start_and_wait(engine, Workflow("w").then(item))
             assert run.record.status == "suspended"
             await engine.resume(run, 1)
             assert (await run.settled()).result == "resumed"
 
-    asyncio.run(story())
+    asyncio.run(run_scenario())
 
 
-def test_a_label_is_another_name(engine):
+def test_resume_by_label(engine):
     @step(resume=int)
-    async def labelled(n: int, context: StepContext) -> int:
+    async def ask_with_label(n: int, context: StepContext) -> int:
         if context.resume_data is None:
             context.suspend({"n": n}, label=f"label-{n}")
         return context.resume_data
 
-    async def story():
-        run = await settled(engine, Workflow("w").foreach(labelled, concurrency=3), [1, 2, 3])
-        assert run.record.suspended == ["labelled[0]", "labelled[1]", "labelled[2]"]
-        assert run.record.steps["labelled[1]"].label == "label-2"
+    async def run_scenario():
+        run = await start_and_wait(
+            engine, Workflow("w").foreach(ask_with_label, concurrency=3), [1, 2, 3]
+        )
+        assert run.record.suspended == [
+            "ask_with_label[0]",
+            "ask_with_label[1]",
+            "ask_with_label[2]",
+        ]
+        assert run.record.steps["ask_with_label[1]"].label == "label-2"
         with pytest.raises(Conflict, match="'nothing' is not suspended"):
             await engine.resume(run, 0, label="nothing")
         await engine.resume(run, 20, label="label-2")
-        await engine.resume(run, 30, step="labelled[2]")
-        assert (await run.settled()).suspended == ["labelled[0]"]
-        await engine.resume(run, 10, step="labelled")
+        await engine.resume(run, 30, step="ask_with_label[2]")
+        assert (await run.settled()).suspended == ["ask_with_label[0]"]
+        await engine.resume(run, 10, step="ask_with_label")
         return await run.settled()
 
-    assert asyncio.run(story()).result == [10, 20, 30]
+    assert asyncio.run(run_scenario()).result == [10, 20, 30]
 
 
-def test_a_payload_that_does_not_fit(engine):
+def test_invalid_suspend_payload_fails_the_step(engine):
     @step(suspend=Point)
-    async def asks(context: StepContext) -> int:
+    async def suspend_with_text(context: StepContext) -> int:
         context.suspend({"x": "far"})
 
-    record = record_of(engine, Workflow("w").then(asks))
+    record = run_workflow(engine, Workflow("w").then(suspend_with_text))
     assert (record.status, record.error.name) == ("failed", "InvalidInput")
 
 
-def test_suspended_while_items_are_still_to_come(engine):
-    """Between the end of one item and the start of the next, nothing looks as if it runs."""
+def test_run_with_remaining_items_is_not_suspended(engine):
+    """No step is running between the end of one item and the start of the next one."""
 
     @step(resume=int)
-    async def first_asks(n: int, context: StepContext) -> int:
+    async def ask_for_zero(n: int, context: StepContext) -> int:
         if n == 0 and context.resume_data is None:
             context.suspend()
         return n
 
-    async def story():
-        workflow = Workflow("w").foreach(first_asks, concurrency=2)
-        run = await settled(engine, workflow, list(range(50)))
-        assert run.record.suspended == ["first_asks[0]"]
-        assert run.record.steps["first_asks[49]"].status == "success"
+    async def run_scenario():
+        workflow = Workflow("w").foreach(ask_for_zero, concurrency=2)
+        run = await start_and_wait(engine, workflow, list(range(50)))
+        assert run.record.suspended == ["ask_for_zero[0]"]
+        assert run.record.steps["ask_for_zero[49]"].status == "success"
         await engine.resume(run, 1)
         return await run.settled()
 
-    assert asyncio.run(story()).result == list(range(50))
+    assert asyncio.run(run_scenario()).result == list(range(50))
 
 
-def test_suspended_in_one_arm_while_another_one_begins(engine):
+def test_suspended_step_beside_a_nested_workflow(engine):
     @step(resume=int)
-    async def at_once(n: int, context: StepContext) -> int:
+    async def ask_first(n: int, context: StepContext) -> int:
         if context.resume_data is None:
             context.suspend()
         return n
 
-    inner = Workflow("inner").then(plus_one).then(as_step(plus_one, id="more")).then(ask_too)
+    inner = Workflow("inner").then(add_one).then(as_step(add_one, id="more")).then(ask_too)
 
-    async def story():
-        run = await settled(engine, Workflow("w").parallel(at_once, inner), 1)
-        assert run.record.suspended == ["at_once", "inner.ask-too"]
+    async def run_scenario():
+        run = await start_and_wait(engine, Workflow("w").parallel(ask_first, inner), 1)
+        assert run.record.suspended == ["ask_first", "inner.ask-too"]
         await engine.resume(run, 5, step="inner")
-        assert (await run.settled()).suspended == ["at_once"]
+        assert (await run.settled()).suspended == ["ask_first"]
         await engine.resume(run, 5)
         return await run.settled()
 
-    assert asyncio.run(story()).result == {"at_once": 1, "inner": 5}
+    assert asyncio.run(run_scenario()).result == {"ask_first": 1, "inner": 5}
 
 
-def test_suspended_in_a_loop(engine):
-    async def story():
+def test_suspend_in_a_loop(engine):
+    async def run_scenario():
         loop = Workflow("w").dountil(ask_too, lambda n: n > 2)
-        run = await settled(engine, loop, 0)
+        run = await start_and_wait(engine, loop, 0)
         for number in (1, 2, 3):
             assert run.record.suspended == ["ask-too"]
             await engine.resume(run, number)
             await run.settled()
         return run.record
 
-    record = asyncio.run(story())
+    record = asyncio.run(run_scenario())
     assert (record.status, record.result, record.path) == ("success", 3, ["ask-too"] * 3)
 
 
-def test_suspended_beside_a_sleep(engine):
-    async def story():
-        nap = Workflow("nap").sleep(0.03).then(plus_one)
+def test_suspended_step_beside_a_sleep(engine):
+    async def run_scenario():
+        nap = Workflow("nap").sleep(0.03).then(add_one)
         run = await engine.create(Workflow("w").parallel(ask_too, nap))
         await engine.start(run, 1)
-        await until(lambda: run.record.status == "waiting")
+        await wait_until(lambda: run.record.status == "waiting")
         assert (await run.settled()).status == "suspended"
-        assert run.record.steps["nap.plus_one"].status == "success"
+        assert run.record.steps["nap.add_one"].status == "success"
         await engine.resume(run, 7)
         return await run.settled()
 
-    assert asyncio.run(story()).result == {"ask-too": 7, "nap": 2}
+    assert asyncio.run(run_scenario()).result == {"ask-too": 7, "nap": 2}
 
 
 def test_bail(engine):
     @step
-    async def enough(n: int, context: StepContext) -> int:
+    async def bail_out(n: int, context: StepContext) -> int:
         context.bail({"was": n})
 
     async def later(n: int) -> int:
@@ -242,12 +248,12 @@ def test_bail(engine):
         return n
 
     for workflow in (
-        Workflow("w").then(enough).then(plus_one),
-        Workflow("w").parallel(later, enough).then(text_of),
-        Workflow("w").map(lambda n: [n] * 3).foreach(enough, concurrency=2),
+        Workflow("w").then(bail_out).then(add_one),
+        Workflow("w").parallel(later, bail_out).then(format_groups),
+        Workflow("w").map(lambda n: [n] * 3).foreach(bail_out, concurrency=2),
     ):
-        record = record_of(engine, workflow, 3)
+        record = run_workflow(engine, workflow, 3)
         assert (record.status, record.result) == ("success", {"was": 3})
-        ended = {item.status for item in record.steps.values()}
-        assert "running" not in ended
-        assert "bailed" in ended
+        statuses = {item.status for item in record.steps.values()}
+        assert "running" not in statuses
+        assert "bailed" in statuses

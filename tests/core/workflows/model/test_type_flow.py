@@ -12,8 +12,8 @@ import pytest
 from mastra_core import Mastra, StepContext, Workflow, step, tool
 from mastra_core.errors import ConfigError
 from mastra_core.workflows import as_step
-from mastra_core.workflows.model.type_compat import misfit
-from tests.core.workflows.sample_steps import Point, double, plus_one
+from mastra_core.workflows.model.type_compat import explain_mismatch
+from tests.core.workflows.sample_steps import Point, add_one, double
 
 
 class Colour(enum.Enum):
@@ -75,7 +75,7 @@ class Two:
         (int | None, str | bool, "not"),
         (Point, str, "root: Point is not string"),
         (Point, Two, "z: missing"),
-        (Two, Strict, "z: not asked for"),
+        (Two, Strict, "z: unknown field"),
         (Model, Two, "z: missing"),
         (dict[str, str], Point, "x: string is not number"),
         (Point, dict[str, str], "x: number is not string"),
@@ -89,8 +89,8 @@ class Two:
         (Annotated[int, msgspec.Meta(ge=1)], str, "root: number is not string"),
     ],
 )
-def test_what_cannot_fit(source, target, reason):
-    assert reason in misfit(source, target)
+def test_incompatible_types(source, target, reason):
+    assert reason in explain_mismatch(source, target)
 
 
 @pytest.mark.parametrize(
@@ -123,8 +123,8 @@ def test_what_cannot_fit(source, target, reason):
         (Point, dict[str, int]),
     ],
 )
-def test_what_may_fit(source, target):
-    assert misfit(source, target) == ""
+def test_compatible_types(source, target):
+    assert explain_mismatch(source, target) == ""
 
 
 @step
@@ -145,31 +145,31 @@ def strict(a: int) -> str:
 @pytest.mark.parametrize(
     ("describe", "words"),
     [
-        (lambda: Workflow("w").then(plus_one).then(length), ["'plus_one'", "'length'"]),
-        (lambda: Workflow("w", input=str).then(plus_one), ["workflow 'w'", "'plus_one'"]),
-        (lambda: Workflow("w").then(plus_one).parallel(double, length), ["'plus_one'", "'length'"]),
+        (lambda: Workflow("w").then(add_one).then(length), ["'add_one'", "'length'"]),
+        (lambda: Workflow("w", input=str).then(add_one), ["workflow 'w'", "'add_one'"]),
+        (lambda: Workflow("w").then(add_one).parallel(double, length), ["'add_one'", "'length'"]),
         (
-            lambda: Workflow("w").parallel(plus_one, double).then(length),
-            ["'plus_one' and step 'double'", "'length'", "object is not string"],
+            lambda: Workflow("w").parallel(add_one, double).then(length),
+            ["'add_one' and step 'double'", "'length'", "object is not string"],
         ),
-        (lambda: Workflow("w").then(plus_one).foreach(double), ["'plus_one'", "'double'", "array"]),
+        (lambda: Workflow("w").then(add_one).foreach(double), ["'add_one'", "'double'", "array"]),
         (lambda: Workflow("w").then(texts).foreach(double), ["'texts'", "'double'", "[]"]),
         (lambda: Workflow("w").foreach(texts).then(length), ["'texts'", "'length'"]),
         (lambda: Workflow("w").dowhile(texts, bool), ["'texts'", "repeated"]),
-        (lambda: Workflow("w").dowhile(plus_one, long), ["'plus_one'", "condition"]),
-        (lambda: Workflow("w").then(plus_one).branch((long, double)), ["condition", "'double'"]),
-        (lambda: Workflow("w").then(plus_one).map(long), ["'plus_one'", "'mapping_1'"]),
-        (lambda: Workflow("w").then(plus_one).sleep(long), ["'plus_one'", "sleep 'sleep_1'"]),
-        (lambda: Workflow("w").then(plus_one).sleep(1).then(length), ["'plus_one'", "'length'"]),
+        (lambda: Workflow("w").dowhile(add_one, long), ["'add_one'", "condition"]),
+        (lambda: Workflow("w").then(add_one).branch((long, double)), ["condition", "'double'"]),
+        (lambda: Workflow("w").then(add_one).map(long), ["'add_one'", "'mapping_1'"]),
+        (lambda: Workflow("w").then(add_one).sleep(long), ["'add_one'", "sleep 'sleep_1'"]),
+        (lambda: Workflow("w").then(add_one).sleep(1).then(length), ["'add_one'", "'length'"]),
         (lambda: Workflow("w").then(length).then(strict), ["'length'", "'strict'"]),
         (
-            lambda: Workflow("w").then(Workflow("inner").then(plus_one)).then(length),
+            lambda: Workflow("w").then(Workflow("inner").then(add_one)).then(length),
             ["'inner'", "'length'"],
         ),
-        (lambda: Mastra(workflows={"w": Workflow("w", output=str).then(plus_one)}), ["'plus_one'"]),
+        (lambda: Mastra(workflows={"w": Workflow("w", output=str).then(add_one)}), ["'add_one'"]),
     ],
 )
-def test_both_are_named(describe, words):
+def test_type_error_names_both_steps(describe, words):
     with pytest.raises(ConfigError) as caught:
         describe()
     for word in words:
@@ -181,20 +181,20 @@ def long(text: str) -> bool:
     return len(text) > 10
 
 
-def test_what_nobody_can_know_is_let_through():
+def test_unknown_types_are_accepted():
     @step
     async def anything(context: StepContext) -> Any:
         return context.init_data
 
-    workflow = Workflow("w").then(plus_one).then(anything).then(length).map(lambda n: n)
+    workflow = Workflow("w").then(add_one).then(anything).then(length).map(lambda n: n)
     workflow.then(as_step(length, id="again")).branch((lambda n: n > 1, double)).map(lambda n: n)
 
 
-def test_the_types_of_the_whole():
-    workflow = Workflow("w").foreach(plus_one).sleep(1)
+def test_workflow_schemas():
+    workflow = Workflow("w").foreach(add_one).sleep(1)
     assert workflow.input_schema == {"type": "array", "items": {"type": "integer"}}
     assert workflow.output_schema == {"type": "array", "items": {"type": "integer"}}
-    both = Workflow("w").parallel(plus_one, texts).output_schema
-    assert both["required"] == ["plus_one", "texts"]
+    both = Workflow("w").parallel(add_one, texts).output_schema
+    assert both["required"] == ["add_one", "texts"]
     assert Workflow("w").branch((long, length)).output_schema["required"] == []
     assert Workflow("w").map(lambda n: n).output_schema is None

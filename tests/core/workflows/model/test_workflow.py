@@ -6,13 +6,13 @@ import pytest
 
 from mastra_core import Workflow, step
 from mastra_core.errors import ConfigError
-from tests.core.workflows.sample_steps import ask, double, plus_one
+from tests.core.workflows.sample_steps import add_one, ask, double
 
 
-def two_inputs(a: int, b: int): ...
+def take_two(a: int, b: int): ...
 
 
-def untyped(a): ...
+def take_untyped(a): ...
 
 
 @pytest.mark.parametrize(
@@ -21,16 +21,16 @@ def untyped(a): ...
         lambda: Workflow("w").then(3),
         lambda: Workflow("w").parallel(),
         lambda: Workflow("w").branch(),
-        lambda: Workflow("w").branch(plus_one),
-        lambda: Workflow("w").branch([plus_one, double, ask]),
-        lambda: Workflow("w").then(plus_one).then(plus_one),
-        lambda: Workflow("w").parallel(plus_one, plus_one),
-        lambda: step(two_inputs),
-        lambda: step(untyped),
-        lambda: step(resume=threading.Lock)(plus_one.function),
+        lambda: Workflow("w").branch(add_one),
+        lambda: Workflow("w").branch([add_one, double, ask]),
+        lambda: Workflow("w").then(add_one).then(add_one),
+        lambda: Workflow("w").parallel(add_one, add_one),
+        lambda: step(take_two),
+        lambda: step(take_untyped),
+        lambda: step(resume=threading.Lock)(add_one.function),
     ],
 )
-def test_a_mistake_in_the_description(make):
+def test_invalid_description_is_refused(make):
     with pytest.raises(ConfigError) as caught:
         make()
     assert caught.value.hint

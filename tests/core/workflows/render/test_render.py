@@ -1,4 +1,4 @@
-"""The order of steps as data and as pictures."""
+"""Graphs and diagrams of workflows."""
 
 import datetime as dt
 import xml.etree.ElementTree as ET
@@ -8,7 +8,7 @@ import pytest
 
 from mastra_core import Workflow, step, tool
 from mastra_core.workflows import as_step
-from tests.core.workflows.sample_steps import double, plus_one
+from tests.core.workflows.sample_steps import add_one, double
 
 
 @tool
@@ -17,7 +17,7 @@ def add(n: int) -> int:
     return n
 
 
-def positive(n) -> bool:
+def is_positive(n) -> bool:
     return n > 0
 
 
@@ -26,28 +26,28 @@ async def free(value: Any) -> Any:
     return value
 
 
-INNER = Workflow("inner", description="Within.").then(plus_one).then(as_step(free, id="why"))
-WHOLE = (
+INNER = Workflow("inner", description="Within.").then(add_one).then(as_step(free, id="why"))
+EVERY_NODE = (
     Workflow("<whole> & \x00")
-    .then(plus_one)
+    .then(add_one)
     .parallel(double, INNER)
     .map({"n": {"step": double}, "was": {"input": "a.b"}, "secret": {"value": "hunter2"}})
-    .branch((positive, as_step(add, id="sum")), (lambda n: True, as_step(free, id="<b>")))
+    .branch((is_positive, as_step(add, id="sum")), (lambda n: True, as_step(free, id="<b>")))
     .map(list, id="items")
     .foreach(as_step(INNER, id="each"), concurrency=2)
     .map(len)
-    .dowhile(as_step(double, id="more"), positive)
-    .dountil(as_step(INNER, id="again"), positive)
+    .dowhile(as_step(double, id="more"), is_positive)
+    .dountil(as_step(INNER, id="again"), is_positive)
     .sleep(1.5)
     .sleep_until(dt.datetime(2030, 1, 1, tzinfo=dt.UTC))
     .sleep(lambda n: n)
 )
 
 
-def test_as_data():
+def test_graph():
     plus = {
         "type": "step",
-        "step": {"id": "plus_one", "description": "Adds one.", "canSuspend": False},
+        "step": {"id": "add_one", "description": "Adds one.", "canSuspend": False},
     }
     doubled = {"type": "step", "step": {"id": "double", "canSuspend": False}}
     why = {"type": "step", "step": {"id": "why", "canSuspend": True}}
@@ -58,7 +58,7 @@ def test_as_data():
         "workflowId": "inner",
         "serializedStepFlow": [plus, why],
     }
-    graph = WHOLE.graph()
+    graph = EVERY_NODE.build_graph()
     assert graph[0] == plus
     assert graph[1] == {"type": "parallel", "steps": [doubled, inner]}
     assert graph[2] == {
@@ -74,7 +74,7 @@ def test_as_data():
         "toolId": "add",
     }
     assert graph[3]["serializedConditions"] == [
-        {"id": "sum-condition", "fn": "positive"},
+        {"id": "sum-condition", "fn": "is_positive"},
         {"id": "<b>-condition", "fn": "condition"},
     ]
     assert graph[5] == {
@@ -85,7 +85,7 @@ def test_as_data():
     assert graph[7] == {
         "type": "loop",
         "step": {"type": "step", "step": {"id": "more", "canSuspend": False}},
-        "serializedCondition": {"id": "more-condition", "fn": "positive"},
+        "serializedCondition": {"id": "more-condition", "fn": "is_positive"},
         "loopType": "dowhile",
     }
     assert graph[8]["loopType"] == "dountil"
@@ -96,20 +96,20 @@ def test_as_data():
     ]
 
 
-def test_as_mermaid():
-    lines = WHOLE.draw().splitlines()
+def test_mermaid_of_every_node():
+    lines = EVERY_NODE.draw().splitlines()
     assert lines[0] == "flowchart TD"
     assert sum(line.strip() == "end" for line in lines) == 3
     text = "\n".join(lines)
     for part in (
-        '["plus_one"]',
+        '["add_one"]',
         '[["sum"]]',
         '[/"#lt;b#gt;"/]',
-        '-->|"positive"|',
+        '-->|"is_positive"|',
         "subgraph n",
         '["each<br/>for each item, 2 at a time"]',
-        '-->|"while positive"|',
-        '-->|"until positive"|',
+        '-->|"while is_positive"|',
+        '-->|"until is_positive"|',
         '(["sleep 1.5 s"])',
         '(["sleep until 2030-01-01 00:00:00+00:00"])',
     ):
@@ -117,11 +117,11 @@ def test_as_mermaid():
     assert "hunter2" not in text
 
 
-def test_a_line_as_mermaid():
-    assert Workflow("w").then(plus_one).then(double).draw("mermaid") == (
+def test_mermaid_of_two_steps():
+    assert Workflow("w").then(add_one).then(double).draw("mermaid") == (
         "flowchart TD\n"
         "  n1([start])\n"
-        '  n3["plus_one"]\n'
+        '  n3["add_one"]\n'
         "  n1 --> n3\n"
         '  n4["double"]\n'
         "  n3 --> n4\n"
@@ -133,8 +133,8 @@ def test_a_line_as_mermaid():
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-@pytest.mark.parametrize("workflow", [WHOLE, Workflow("w").then(plus_one), INNER])
-def test_as_svg(workflow):
+@pytest.mark.parametrize("workflow", [EVERY_NODE, Workflow("w").then(add_one), INNER])
+def test_svg(workflow):
     root = ET.fromstring(workflow.draw("svg"))
     assert root.tag == f"{SVG}svg"
     width, height = (float(root.get(name)) for name in ("width", "height"))
@@ -144,11 +144,11 @@ def test_as_svg(workflow):
     ]
     assert all(x >= 0 and y >= 0 and x + w <= width and y + h <= height for x, y, w, h in boxes)
     words = {each.text for each in root.iter(f"{SVG}text")}
-    assert {"start", "end", "plus_one"} <= words
+    assert {"start", "end", "add_one"} <= words
 
 
-def test_boxes_do_not_overlap():
-    root = ET.fromstring(WHOLE.draw("svg"))
+def test_svg_boxes_do_not_overlap():
+    root = ET.fromstring(EVERY_NODE.draw("svg"))
     boxes = [
         [float(each.get(name)) for name in ("x", "y", "width", "height")]
         for each in root.iter(f"{SVG}rect")
@@ -160,6 +160,6 @@ def test_boxes_do_not_overlap():
             assert apart or y + h <= other_y or other_y + other_h <= y
 
 
-def test_what_xml_has_no_place_for_is_left_out():
-    title = next(ET.fromstring(WHOLE.draw("svg")).iter(f"{SVG}title"))
+def test_svg_drops_characters_that_xml_does_not_allow():
+    title = next(ET.fromstring(EVERY_NODE.draw("svg")).iter(f"{SVG}title"))
     assert title.text == "<whole> & "

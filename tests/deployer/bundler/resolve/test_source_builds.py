@@ -8,7 +8,7 @@ import pytest
 
 from mastra_core.errors import BuildError
 from mastra_core.pipeline import Platform
-from mastra_deployer.project.interpreters import probe
+from mastra_deployer.project.interpreters import probe_interpreter
 from tests.deployer.bundler.lock_step import (
     ARM,
     format_pyproject,
@@ -62,7 +62,7 @@ def test_pure_source_fits_every_target_and_wheels_are_preferred(tmp_path, files)
 
 def test_compiled_code_is_for_this_machine_only(tmp_path, files):
     root = write_project(tmp_path, {"requirements.txt": format_requirements(files, "compiledcee")})
-    here = probe(sys.executable).platform
+    here = probe_interpreter(sys.executable).platform
     text = lock_project(root, here).lock.read_text()
     assert re.search(rf"compiledcee-1\.0-cp{here.python.replace('.', '')}-\S+\.whl", text)
     for platform in (MUSL, Platform(python=here.python, wheels="aarch64-manylinux_2_28")):

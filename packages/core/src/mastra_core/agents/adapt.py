@@ -16,7 +16,7 @@ from typing import Any
 from mastra_core.agents.protocol import AgentLike
 from mastra_core.errors import ConfigError, PluginError
 
-__all__ = ("adapter_names", "as_agent", "freeze_adapters")
+__all__ = ("as_agent", "freeze_adapters", "get_adapters")
 
 _BUILT_IN = {
     "pydantic_ai": "mastra_core.agents.pydantic_ai:adapt",
@@ -57,7 +57,7 @@ def freeze_adapters(adapters: Mapping[str, str]) -> None:
     _frozen_adapters = dict(adapters)
 
 
-def adapter_names() -> dict[str, str]:
+def get_adapters() -> dict[str, str]:
     """Return every known adapter.
 
     :returns: module or package of a class, mapped to ``module:attribute`` of its adapter.
@@ -68,9 +68,7 @@ def adapter_names() -> dict[str, str]:
 def _find_adapters(value: Any) -> list[str]:
     modules = [name for cls in type(value).__mro__ for name in _list_packages(cls)]
     found = [_BUILT_IN[name] for name in modules if name in _BUILT_IN]
-    return found or [
-        names[name] for names in [adapter_names()] for name in modules if name in names
-    ]
+    return found or [names[name] for names in [get_adapters()] for name in modules if name in names]
 
 
 def _list_packages(cls: type) -> list[str]:

@@ -44,5 +44,5 @@ async def iter_with_timeout(events: AsyncIterator[T], seconds: float | None) -> 
         except TimeoutError:
             if end is None or loop.time() < end:
                 raise
-            raise RunTimedOut(f"The run exceeded its timeout of {seconds:g} s.") from None
+            raise RunTimedOut(f"The run took longer than {seconds:g} s.") from None
         yield event

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any
 
 from mastra_core.agents.events import AgentEvent, Failure, Finish, Start, StepFinish, TextDelta
 from mastra_core.agents.messages import AgentInput
 from mastra_core.agents.protocol import AgentInfo, AgentOutput, collect
 from mastra_core.errors import ConfigError
-from mastra_core.logger import logger_of
-from mastra_core.redaction import words_of
-from mastra_core.schema import dump, hints_of
+from mastra_core.logger import get_logger
+from mastra_core.redaction import safe_message
+from mastra_core.schema import dump, resolve_hints
 
 __all__ = ("FunctionAgent",)
 
@@ -36,7 +36,7 @@ class FunctionAgent:
                 "Give it one: the user's text, or an AgentInput.",
             )
         self._function = function
-        self._takes_input = hints_of(function).get(parameters[0].name) is AgentInput
+        self._takes_input = resolve_hints(function).get(parameters[0].name) is AgentInput
         self.id = self.name = _get_name(function)
         self.description = (inspect.getdoc(function) or "").partition("\n")[0]
 
@@ -52,7 +52,7 @@ class FunctionAgent:
         """
         return await collect(self.stream(input))
 
-    async def stream(self, input: AgentInput, /) -> AsyncIterator[AgentEvent]:
+    async def stream(self, input: AgentInput, /) -> AsyncGenerator[AgentEvent, None]:
         """Run, yielding the events as they happen; a failed run ends in ``Failure``.
 
         :param input: the input of the run.
@@ -96,5 +96,5 @@ def to_failure(error: Exception, agent: str) -> Failure:
     :param error: the exception.
     :param agent: id of the agent.
     """
-    logger_of("mastra.agents").error("agent %r failed", agent, exc_info=error)
-    return Failure(message=words_of(error), kind=type(error).__name__)
+    get_logger("mastra.agents").error("agent %r failed", agent, exc_info=error)
+    return Failure(message=safe_message(error), kind=type(error).__name__)

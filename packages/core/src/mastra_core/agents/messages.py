@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -206,7 +207,7 @@ class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
     limits: Limits | None = None
 
     @classmethod
-    def from_value(cls, input: AgentInput | str, overrides: dict[str, Any]) -> AgentInput:
+    def from_value(cls, input: AgentInput | str, overrides: Mapping[str, Any]) -> AgentInput:
         """Build an input with some of its fields replaced.
 
         :param input: the input, or the user's message.

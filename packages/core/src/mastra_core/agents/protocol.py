@@ -25,7 +25,7 @@ from mastra_core.agents.messages import AgentInput
 from mastra_core.errors import AgentFailed
 from mastra_core.tools import Tool
 
-__all__ = ("AgentFailed", "AgentInfo", "AgentLike", "AgentOutput", "collect", "put_together")
+__all__ = ("AgentFailed", "AgentInfo", "AgentLike", "AgentOutput", "build_output", "collect")
 
 
 class AgentInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,10 +145,10 @@ async def collect(events: AsyncIterator[AgentEvent]) -> AgentOutput:
         if isinstance(event, Failure):
             raise AgentFailed(event.message, kind=event.kind, status=event.status)
         seen.append(event)
-    return put_together(seen)
+    return build_output(seen)
 
 
-def put_together(events: Sequence[AgentEvent]) -> AgentOutput:
+def build_output(events: Sequence[AgentEvent]) -> AgentOutput:
     """Build the output of a run from its events.
 
     The text is that of the last turn: text before a tool call is not the answer.

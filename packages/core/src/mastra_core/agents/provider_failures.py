@@ -20,7 +20,7 @@ _BY_STATUS = (
     (range(429, 430), "refused the request because of its rate limit", 429),
     (range(400, 500), "refused the request", 422),
     (range(504, 505), "did not answer in time", 504),
-    (range(500, 600), "failed with an internal error", 502),
+    (range(500, 600), "failed with a server error", 502),
 )
 _BY_NAME = {
     "APITimeoutError": ("did not answer in time", 504),

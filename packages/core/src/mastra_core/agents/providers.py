@@ -9,12 +9,12 @@ from mastra_core.errors import ConfigError
 
 __all__ = (
     "find_missing_modules",
+    "find_providers",
     "get_provider_modules",
     "get_provider_variables",
     "get_requirements",
-    "known_providers",
+    "list_providers",
     "parse_models",
-    "providers_of",
     "split_model_name",
 )
 
@@ -140,12 +140,12 @@ def get_requirements(modules: Iterable[str]) -> list[str]:
     ]
 
 
-def known_providers() -> list[tuple[str, tuple[str, ...]]]:
+def list_providers() -> list[tuple[str, tuple[str, ...]]]:
     """Return every provider with known variables, and these variables."""
     return list(_VARIABLES.items())
 
 
-def providers_of(variables: Sequence[str]) -> list[str]:
+def find_providers(variables: Sequence[str]) -> list[str]:
     """Return the providers that need one of exactly these variables.
 
     :param variables: names of environment variables.

@@ -51,4 +51,4 @@ def build_agent_tool(key: str, agent: AgentLike) -> Tool:
 
 def _count_usage(event: AgentEvent, context: ToolContext) -> None:
     if isinstance(event, Finish):
-        context.count(event.usage)
+        context.count_usage(event.usage)

@@ -34,11 +34,11 @@ class SuspendedRun(msgspec.Struct, frozen=True, kw_only=True):
     agent_id: str
     waiting: tuple[ApprovalRequired | ToolSuspended, ...]
     history: bytes
-    wish: AgentInput = msgspec.field(name="wish")  # the name in stored runs
+    run_input: AgentInput = msgspec.field(name="wish")  # the name in stored runs
     suspended_at: int
 
     @classmethod
-    def of(cls, agent_id: str, run_input: AgentInput, output: AgentOutput) -> SuspendedRun:
+    def from_output(cls, agent_id: str, run_input: AgentInput, output: AgentOutput) -> SuspendedRun:
         """Build the stored form of a run whose reason is ``suspended``.
 
         :param agent_id: id of the agent.
@@ -61,11 +61,11 @@ class SuspendedRun(msgspec.Struct, frozen=True, kw_only=True):
             agent_id=agent_id,
             waiting=tuple(output.waiting),
             history=output.history,
-            wish=stored_input,
+            run_input=stored_input,
             suspended_at=int(time.time() * 1000),
         )
 
-    def resumed(
+    def to_input(
         self, decisions: Mapping[str, Decision], context: Mapping[str, Any] | None = None
     ) -> AgentInput:
         """Build the input that resumes the run.
@@ -82,7 +82,10 @@ class SuspendedRun(msgspec.Struct, frozen=True, kw_only=True):
                     f"It waits for {', '.join(map(repr, sorted(waiting_ids)))}.",
                 )
         return msgspec.structs.replace(
-            self.wish, history=self.history, decisions=dict(decisions), context=dict(context or {})
+            self.run_input,
+            history=self.history,
+            decisions=dict(decisions),
+            context=dict(context or {}),
         )
 
 

@@ -18,7 +18,7 @@ async def list_tools(toolboxes: Iterable[Toolbox]) -> list[Tool]:
     :raises AgentFailed: when a toolbox does not respond.
     """
     try:
-        return [tool for box in toolboxes for tool in await box.tools()]
+        return [tool for box in toolboxes for tool in await box.list_tools()]
     except McpFailed as error:
         raise AgentFailed(error.message, kind="McpFailed", status=502) from None
 

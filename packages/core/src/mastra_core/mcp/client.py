@@ -77,7 +77,7 @@ class McpClient:
         self._tools: list[Tool] = []
         self._listed_at = float("-inf")
 
-    async def tools(self) -> list[Tool]:
+    async def list_tools(self) -> list[Tool]:
         """Return the tools that the server offers.
 
         :raises McpFailed: when the server does not respond.

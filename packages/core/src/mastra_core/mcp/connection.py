@@ -13,7 +13,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar
 
 from mastra_core.errors import McpFailed
-from mastra_core.logger import logger_of
+from mastra_core.logger import get_logger
 from mastra_core.mcp.sdk import import_sdk_module
 
 __all__ = ("Connection",)
@@ -116,7 +116,7 @@ class Connection:
         )
 
     def _log(self, error: BaseException | None) -> None:
-        logger_of("mastra.mcp").warning("MCP server %r", self._name, exc_info=error)
+        get_logger("mastra.mcp").warning("MCP server %r", self._name, exc_info=error)
 
 
 def _is_server_error(error: BaseException) -> bool:

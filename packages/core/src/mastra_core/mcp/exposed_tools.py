@@ -17,7 +17,7 @@ from mastra_core.workflows.model.workflow import Workflow
 if TYPE_CHECKING:
     from mastra_core.mastra import Mastra
 
-__all__ = ("Offer", "offers_of")
+__all__ = ("ExposedTool", "build_exposed_tools")
 
 _MESSAGE = {
     "type": "object",
@@ -26,7 +26,7 @@ _MESSAGE = {
 }
 
 
-class Offer(msgspec.Struct, frozen=True, kw_only=True):
+class ExposedTool(msgspec.Struct, frozen=True, kw_only=True):
     """One tool of the server.
 
     :param name: name of the tool.
@@ -43,7 +43,7 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     output_schema: dict[str, Any] | None = None
 
 
-def offers_of(mastra: Mastra) -> dict[str, Offer]:
+def build_exposed_tools(mastra: Mastra) -> dict[str, ExposedTool]:
     """Build the tools: agents as ``ask_KEY``, workflows as ``run_KEY``, tools by their keys.
 
     A tool that requires approval is left out, because no person could be asked.
@@ -61,7 +61,7 @@ def offers_of(mastra: Mastra) -> dict[str, Offer]:
             if not tool.requires_approval
         ),
     ]
-    by_name: dict[str, Offer] = {}
+    by_name: dict[str, ExposedTool] = {}
     for offer in items:
         if offer.name in by_name:
             raise ConfigError(
@@ -72,8 +72,8 @@ def offers_of(mastra: Mastra) -> dict[str, Offer]:
     return by_name
 
 
-def _expose_agent(key: str, agent: AgentLike) -> Offer:
-    return Offer(
+def _expose_agent(key: str, agent: AgentLike) -> ExposedTool:
+    return ExposedTool(
         name=f"ask_{key}",
         description=agent.description or f"Ask the agent {agent.name}.",
         input_schema=_MESSAGE,
@@ -81,8 +81,8 @@ def _expose_agent(key: str, agent: AgentLike) -> Offer:
     )
 
 
-def _expose_workflow(mastra: Mastra, key: str, workflow: Workflow) -> Offer:
-    return Offer(
+def _expose_workflow(mastra: Mastra, key: str, workflow: Workflow) -> ExposedTool:
+    return ExposedTool(
         name=f"run_{key}",
         description=workflow.description or f"Run the workflow {workflow.id}.",
         input_schema=_to_object_schema(workflow.input_schema or {}),
@@ -90,8 +90,8 @@ def _expose_workflow(mastra: Mastra, key: str, workflow: Workflow) -> Offer:
     )
 
 
-def _expose_tool(key: str, tool: Tool) -> Offer:
-    return Offer(
+def _expose_tool(key: str, tool: Tool) -> ExposedTool:
+    return ExposedTool(
         name=key,
         description=tool.description,
         input_schema=tool.input_schema,
@@ -114,7 +114,7 @@ async def _run_workflow(mastra: Mastra, workflow: Workflow, arguments: dict[str,
     value = arguments if _is_object(workflow.input_schema or {}) else arguments.get("input")
     run = await mastra.engine.create(workflow)
     await mastra.engine.start(run, value)
-    record = await run.settled()
+    record = await run.wait()
     if record.status == "success":
         return record.result
     if record.error is not None:

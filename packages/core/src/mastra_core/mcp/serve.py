@@ -7,8 +7,8 @@ from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any
 
 from mastra_core.errors import AgentFailed, RequestError
-from mastra_core.logger import logger_of
-from mastra_core.mcp.exposed_tools import Offer, offers_of
+from mastra_core.logger import get_logger
+from mastra_core.mcp.exposed_tools import ExposedTool, build_exposed_tools
 from mastra_core.mcp.results import to_error_result, to_result
 from mastra_core.mcp.sdk import import_sdk_module
 
@@ -46,7 +46,7 @@ class McpApp:
         self._manager = manager(_build_server(mastra), stateless=True, json_response=True)
 
     @contextlib.asynccontextmanager
-    async def running(self) -> AsyncGenerator[None]:
+    async def run(self) -> AsyncGenerator[None]:
         """Accept requests within the context; usable once."""
         async with self._manager.run():
             yield
@@ -62,7 +62,7 @@ class McpApp:
 
 
 def _build_server(mastra: Mastra) -> Any:
-    types, offers = import_sdk_module("mcp_types"), offers_of(mastra)
+    types, offers = import_sdk_module("mcp_types"), build_exposed_tools(mastra)
 
     async def handle_list_tools(_: Any, __: Any) -> Any:
         return types.ListToolsResult(tools=[_to_sdk_tool(each) for each in offers.values()])
@@ -77,17 +77,17 @@ def _build_server(mastra: Mastra) -> Any:
     return module.Server("mastra", on_list_tools=handle_list_tools, on_call_tool=handle_call_tool)
 
 
-def _to_sdk_tool(offer: Offer) -> Any:
+def _to_sdk_tool(offer: ExposedTool) -> Any:
     return import_sdk_module("mcp_types").Tool(
         name=offer.name, description=offer.description, input_schema=offer.input_schema
     )
 
 
-async def _call_tool(offer: Offer, arguments: dict[str, Any]) -> Any:
+async def _call_tool(offer: ExposedTool, arguments: dict[str, Any]) -> Any:
     try:
         return to_result(await offer.call(arguments))
     except (RequestError, AgentFailed) as error:
         return to_error_result(error.message)
     except Exception as error:  # noqa: BLE001  # user code may raise anything
-        logger_of("mastra.mcp").error("%s failed", offer.name, exc_info=error)
+        get_logger("mastra.mcp").error("%s failed", offer.name, exc_info=error)
         return to_error_result(f"{offer.name} failed.")

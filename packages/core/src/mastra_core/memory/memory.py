@@ -22,7 +22,7 @@ from mastra_core.storage.records import (
     now,
 )
 
-__all__ = ("Memory", "as_memory", "new_id", "require_access", "require_run_access")
+__all__ = ("Memory", "as_memory", "generate_id", "require_access", "require_run_access")
 
 
 class Memory:
@@ -54,7 +54,8 @@ class Memory:
     ) -> None:
         if last_messages < 0:
             raise ConfigError(
-                f"The setting last_messages is {last_messages!r}.", "Use a number of 0 or more."
+                f"last_messages={last_messages!r} is not a number of messages.",
+                "Use a number of 0 or more.",
             )
         if scope not in ("thread", "resource"):
             raise ConfigError(
@@ -62,8 +63,8 @@ class Memory:
             )
         self.last_messages = last_messages
         self.scope: Scope = scope
-        self.working: WorkingMemory | None = as_working_memory(working_memory, scope)
-        self.titles: TitleGenerator | None = as_title_generator(generate_title)
+        self.notes_form: WorkingMemory | None = as_working_memory(working_memory, scope)
+        self.title_generator: TitleGenerator | None = as_title_generator(generate_title)
         self._storage: Storage | None = None
         if storage is not None:
             self.use_storage(storage)
@@ -102,7 +103,7 @@ class Memory:
         :raises Conflict: when the id is taken.
         """
         thread = Thread(
-            id=id or new_id(), resource=resource, title=title, metadata=dict(metadata or {})
+            id=id or generate_id(), resource=resource, title=title, metadata=dict(metadata or {})
         )
         if not await self.storage.threads.create(thread):
             raise Conflict(f"There is a thread {thread.id!r} already.", "Leave the id out.")
@@ -121,7 +122,7 @@ class Memory:
             raise NotFound("Thread not found")
         return require_access(thread, resource)
 
-    async def admit(self, thread_id: str, resource: str) -> None:
+    async def check_access(self, thread_id: str, resource: str) -> None:
         """Check whether a run may use a thread, before the run starts.
 
         :param thread_id: id of the thread, which may not exist yet.
@@ -131,7 +132,7 @@ class Memory:
         """
         require_run_access(await self.storage.threads.get(thread_id), thread_id, resource)
 
-    async def threads(self, query: ThreadQuery | None = None) -> Page[Thread]:
+    async def list_threads(self, query: ThreadQuery | None = None) -> Page[Thread]:
         """Return the threads that match a query; by default all, the last updated first.
 
         :param query: the query.
@@ -180,7 +181,7 @@ class Memory:
         await self.get_thread(thread_id, resource)
         await self.storage.threads.delete(thread_id)
 
-    async def messages(
+    async def list_messages(
         self, query: MessageQuery, resource: str | None = None
     ) -> Page[StoredMessage]:
         """Return the messages of one thread that match a query.
@@ -191,7 +192,7 @@ class Memory:
         :raises Forbidden: when it belongs to another resource.
         """
         await self.get_thread(query.thread, resource)
-        return await self.storage.threads.messages(query)
+        return await self.storage.threads.list_messages(query)
 
     async def save_messages(
         self, messages: Sequence[StoredMessage], resource: str
@@ -254,12 +255,12 @@ class Memory:
         """
         source = await self.get_thread(thread_id, resource)
         target = into or msgspec.structs.replace(
-            source, id=new_id(), created_at=now(), updated_at=now()
+            source, id=generate_id(), created_at=now(), updated_at=now()
         )
-        page = await self.storage.threads.messages(query or MessageQuery(thread=thread_id))
+        page = await self.storage.threads.list_messages(query or MessageQuery(thread=thread_id))
         ordered = page.items[::-1] if query and query.descending else page.items
         copies = {
-            each.id: msgspec.structs.replace(each, id=new_id(), thread=target.id)
+            each.id: msgspec.structs.replace(each, id=generate_id(), thread=target.id)
             for each in ordered
             if only is None or each.id in only
         }
@@ -268,7 +269,7 @@ class Memory:
         await self.storage.threads.append(target, tuple(copies.values()), create=False)
         return target, copies
 
-    async def working_memory(self, thread_id: str, resource: str) -> str:
+    async def get_working_memory(self, thread_id: str, resource: str) -> str:
         """Return the notes in the scope of this memory.
 
         :param thread_id: id of the thread.
@@ -286,11 +287,11 @@ class Memory:
         :param text: the new notes.
         :raises InvalidInput: when working memory is disabled, or the text does not fit its type.
         """
-        if self.working is None:
+        if self.notes_form is None:
             raise InvalidInput(
                 "Working memory is not enabled.", "Set Memory(working_memory=...) in the app."
             )
-        text = self.working.validate(text)
+        text = self.notes_form.validate(text)
         owner = thread_id if self.scope == "thread" else resource
         await self.storage.threads.change_working_memory(self.scope, owner, lambda _: text)
 
@@ -304,7 +305,7 @@ def as_memory(value: Memory | Mapping[str, Any]) -> Memory:
     if isinstance(value, Memory):
         return value
     if not isinstance(value, Mapping):
-        raise ConfigError(f"The memory is {value!r}.", "Pass Memory(last_messages=10).")
+        raise ConfigError(f"{value!r} is not a memory.", "Pass Memory(last_messages=10).")
     try:
         return Memory(**value)
     except TypeError as error:
@@ -346,7 +347,7 @@ def require_run_access(thread: Thread | None, thread_id: str, resource: str) -> 
         require_access(thread, resource)
 
 
-def new_id() -> str:
+def generate_id() -> str:
     """Return a new unique id."""
     import uuid  # imports the module platform, which a cold start does not need
 

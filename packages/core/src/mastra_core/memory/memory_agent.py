@@ -15,10 +15,10 @@ from mastra_core.errors import MastraError, RequestError
 from mastra_core.memory.memory import Memory
 from mastra_core.memory.run_memory import RunMemory
 
-__all__ = ("RememberingAgent", "memory_of")
+__all__ = ("AgentWithMemory", "get_memory")
 
 
-def memory_of(agent: AgentLike) -> Memory | None:
+def get_memory(agent: AgentLike) -> Memory | None:
     """Return the memory of an agent.
 
     :param agent: any agent.
@@ -28,7 +28,7 @@ def memory_of(agent: AgentLike) -> Memory | None:
     return memory if isinstance(memory, Memory) else None
 
 
-class RememberingAgent:
+class AgentWithMemory:
     """Runs an agent with the earlier messages of its thread, and stores the new ones.
 
     Runs without a thread are passed on unchanged. Every other attribute is that of the agent.

@@ -8,11 +8,11 @@ from mastra_core.agents.events import AgentEvent, Finish, Start, TextDelta
 from mastra_core.agents.messages import AgentInput, Message
 from mastra_core.agents.protocol import AgentLike, AgentOutput
 from mastra_core.errors import StorageError
-from mastra_core.logger import logger_of
+from mastra_core.logger import get_logger
 from mastra_core.memory.assistant_message import AssistantMessageBuilder
 from mastra_core.memory.background import TitleTask, run_to_completion
 from mastra_core.memory.history import build_conversation, drop_stored_calls
-from mastra_core.memory.memory import Memory, new_id, require_run_access
+from mastra_core.memory.memory import Memory, generate_id, require_run_access
 from mastra_core.memory.working_memory import WorkingMemory
 from mastra_core.storage.records import History, Recall, StoredMessage, Thread, now
 
@@ -44,7 +44,7 @@ class RunMemory:
         self._title_task = TitleTask()
         self._is_saved = run_input.read_only
         self._agent = ""
-        self.message_id = new_id()
+        self.message_id = generate_id()
 
     @classmethod
     async def start(cls, agent: AgentLike, memory: Memory, run_input: AgentInput) -> RunMemory:
@@ -64,12 +64,12 @@ class RunMemory:
         run_memory = cls(memory, run_input, recall, last_messages)
         run_memory._agent = _get_writer(agent)
         run_memory.run_input = run_memory._build_input(agent, run_input)
-        if memory.working is not None:
+        if memory.notes_form is not None:
             takes_tools = getattr(agent, "takes_tools", True)
-            await run_memory._add_working_memory(memory, memory.working, takes_tools)
+            await run_memory._add_working_memory(memory, memory.notes_form, takes_tools)
         has_title = run_input.thread_title or (recall.thread is not None and recall.thread.title)
-        if memory.titles is not None and not has_title and not run_input.read_only:
-            run_memory._title_task.start(memory.titles, run_input, agent)
+        if memory.title_generator is not None and not has_title and not run_input.read_only:
+            run_memory._title_task.start(memory.title_generator, run_input, agent)
         return run_memory
 
     def add(self, event: AgentEvent) -> None:
@@ -112,12 +112,12 @@ class RunMemory:
             finished = self._builder.finish is not None
             is_stored = await self._append(await self._title_task.finish(finished=finished))
         except StorageError as error:
-            logger_of("mastra.memory").error(
+            get_logger("mastra.memory").error(
                 "a run of the thread %r is not stored", self._caller_input.thread, exc_info=error
             )
             return
         if not is_stored:
-            logger_of("mastra.memory").warning(
+            get_logger("mastra.memory").warning(
                 "a run is not stored: the thread %r was deleted or belongs to another resource",
                 self._caller_input.thread,
             )
@@ -156,7 +156,7 @@ class RunMemory:
         self, memory: Memory, working: WorkingMemory, takes_tools: bool
     ) -> None:
         caller_input = self._caller_input
-        notes = await memory.working_memory(caller_input.thread, caller_input.resource)
+        notes = await memory.get_working_memory(caller_input.thread, caller_input.resource)
         owner = caller_input.thread if memory.scope == "thread" else caller_input.resource
         can_change = takes_tools and not caller_input.read_only
         instructions = working.build_instructions(notes, can_change=can_change)

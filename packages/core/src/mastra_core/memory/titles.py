@@ -7,7 +7,7 @@ from typing import Any
 from mastra_core.agents.adapt import as_agent
 from mastra_core.agents.messages import AgentInput, Message
 from mastra_core.agents.protocol import AgentLike
-from mastra_core.logger import logger_of
+from mastra_core.logger import get_logger
 
 __all__ = ("TitleGenerator", "as_title_generator")
 
@@ -45,7 +45,7 @@ class TitleGenerator:
         try:
             output = await generator.generate(run_input)
         except Exception as error:  # noqa: BLE001  # a run does not fail because of its title
-            logger_of("mastra.memory").warning("no title was generated", exc_info=error)
+            get_logger("mastra.memory").warning("no title was generated", exc_info=error)
             return ""
         return " ".join(output.text.split()).strip("\"'")[:_MAX_LENGTH]
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import msgspec
 
 from mastra_core.errors import ConfigError, InvalidInput
-from mastra_core.schema import schema_of, validate
+from mastra_core.schema import to_json_schema, validate
 from mastra_core.storage.protocol import ThreadStore
 from mastra_core.storage.records import Scope
 from mastra_core.tools import Tool, tool
@@ -50,17 +50,17 @@ class WorkingMemory:
         self.scope: Scope = scope
 
     @property
-    def shown_template(self) -> str:
+    def template_text(self) -> str:
         """The form as text: the template, or the JSON Schema of the type."""
         if self.type is None:
             return self.template
-        return msgspec.json.encode(schema_of(self.type)).decode()
+        return msgspec.json.encode(to_json_schema(self.type)).decode()
 
     def build_instructions(self, notes: str, *, can_change: bool) -> str:
         """Build the instructions that contain the current notes.
 
         :param notes: the current notes.
-        :param changeable: whether the run has the tool.
+        :param can_change: whether the run has the tool.
         """
         how = (_TEXT_INSTRUCTION if self.type is None else _TYPE_INSTRUCTION).format(tool=TOOL)
         change = f" When you learn something that belongs there, {how}." if can_change else ""
@@ -109,7 +109,9 @@ class WorkingMemory:
         return self.template.strip() if self.type is None else "{}"
 
     def _build_typed_tool(self, save: Callable[..., Any]) -> Tool:
-        schema = {key: value for key, value in schema_of(self.type).items() if key != "required"}
+        schema = {
+            key: value for key, value in to_json_schema(self.type).items() if key != "required"
+        }
         changes: Any = Annotated[dict[str, Any], msgspec.Meta(extra_json_schema=schema)]
 
         async def note(memory: Any) -> str:
@@ -133,7 +135,7 @@ def as_working_memory(value: Any, scope: Scope) -> WorkingMemory | None:
     if value is True:
         return WorkingMemory(TEMPLATE, None, scope)
     if not isinstance(value, str):
-        if schema_of(value).get("type") != "object":
+        if to_json_schema(value).get("type") != "object":
             raise ConfigError(
                 f"The working memory {value!r} is not an object.", "Use a type with fields."
             )

@@ -12,7 +12,7 @@ from mastra_core.pipeline.log_line import LogLine
 from mastra_core.pipeline.manifest import BundleManifest, Serve
 from mastra_core.pipeline.problem import Problem
 from mastra_core.pipeline.project import Environment, Project
-from mastra_core.pipeline.report import Report, Silent
+from mastra_core.pipeline.report import Report, SilentReport
 from mastra_core.pipeline.target import Limits, Platform, Target
 
 __all__ = (
@@ -32,7 +32,7 @@ __all__ = (
     "Project",
     "Report",
     "Serve",
-    "Silent",
+    "SilentReport",
     "Stage",
     "State",
     "Target",

@@ -13,7 +13,7 @@ import msgspec
 
 from mastra_core.errors import BundleError
 from mastra_core.pipeline.build import Build
-from mastra_core.pipeline.file_tree import Identity, content_digest, identity_of, tree_files
+from mastra_core.pipeline.file_tree import Identity, get_identity, hash_file, iter_files
 from mastra_core.pipeline.manifest import BundleManifest
 
 __all__ = ("MANIFEST", "Bundle")
@@ -83,7 +83,7 @@ class Bundle:
             )
         return cls(directory=directory, manifest=manifest)
 
-    def files(self) -> Iterator[Path]:
+    def iter_files(self) -> Iterator[Path]:
         """Return every file of the bundle, sorted by name, including the manifest."""
         return (Path(entry.path) for _, entry in _list_entries(self.directory))
 
@@ -91,11 +91,11 @@ class Bundle:
 def _list_entries(directory: Path) -> list[tuple[str, os.DirEntry[str]]]:
     """Return every file with its name, sorted by name."""
     entries = []
-    for name, entry in tree_files(directory):
+    for name, entry in iter_files(directory):
         if entry.is_symlink():
             raise BundleError(
-                f"The bundle contains a symbolic link: {entry.path!r}.",
-                "Replace it by a copy of the file.",
+                f"The bundle has a link: {entry.path!r}.",
+                "Replace the link by a copy of its file.",
             )
         if entry.is_file():
             entries.append((name, entry))
@@ -108,6 +108,6 @@ def _compute_digest(directory: Path, manifest: bytes, known: Mapping[Identity, s
     digest = hashlib.sha256(msgspec.json.encode(facts, order="sorted"))
     for name, entry in _list_entries(directory):
         if name != MANIFEST:
-            content = known.get(identity_of(entry.stat())) or content_digest(entry.path)
+            content = known.get(get_identity(entry.stat())) or hash_file(entry.path)
             digest.update(f"{name}\0{content}\0".encode())
     return digest.hexdigest()

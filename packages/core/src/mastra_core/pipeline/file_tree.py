@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeAlias
 
-__all__ = ("Identity", "content_digest", "identity_of", "lay_out", "tree_files")
+__all__ = ("Identity", "get_identity", "hash_file", "iter_files", "lay_out")
 
 Identity: TypeAlias = tuple[int, int, int, int]
 """Device, inode, size and modification time of a file, the same for all its hard links."""
@@ -35,7 +35,7 @@ def lay_out(source: Path, target: Path) -> None:
                 _link_or_copy(entry.path, f"{target}{os.sep}{entry.name}")
 
 
-def tree_files(directory: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
+def iter_files(directory: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
     """Yield every file and link below a directory, with its relative name, in no order.
 
     :param directory: the root of the tree.
@@ -52,7 +52,7 @@ def tree_files(directory: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
                     yield name, entry
 
 
-def identity_of(status: os.stat_result) -> Identity:
+def get_identity(status: os.stat_result) -> Identity:
     """Return the identity of a file, which changes with its content, without reading the file.
 
     :param status: the result of ``stat``.
@@ -60,7 +60,7 @@ def identity_of(status: os.stat_result) -> Identity:
     return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
-def content_digest(path: str | Path) -> str:
+def hash_file(path: str | Path) -> str:
     """Return the SHA-256 of a file's content in hexadecimal.
 
     :param path: the file.

@@ -54,6 +54,6 @@ class Project:
         return f"{self.module}:{self.attribute}"
 
     @property
-    def local(self) -> Path:
+    def local_directory(self) -> Path:
         """The directory ``.mastra-local``, which holds mastra's own files and is ignored by git."""
         return self.root / ".mastra-local"

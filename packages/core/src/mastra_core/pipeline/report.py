@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-__all__ = ("Report", "Silent")
+__all__ = ("Report", "SilentReport")
 
 
 class Report(Protocol):
@@ -32,7 +32,7 @@ class Report(Protocol):
         """
 
 
-class Silent:
+class SilentReport:
     """A report that ignores everything."""
 
     def step(self, text: str) -> None:

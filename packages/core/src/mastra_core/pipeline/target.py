@@ -66,5 +66,5 @@ class Target:
     limits: Limits = Limits()
     previews: bool = False
     stores_env: bool = True
-    keeps_files: bool = True
-    elsewhere: bool = True
+    persistent_disk: bool = True
+    remote: bool = True

@@ -28,7 +28,7 @@ def as_storage(value: Any) -> Storage:
         return _from_url(value)
     if isinstance(value, Storage) and not isinstance(value, type):
         return value
-    raise ConfigError(f"The storage is {value!r}.", _HINT)
+    raise ConfigError(f"{value!r} is not a storage.", _HINT)
 
 
 def _from_url(url: str) -> Storage:

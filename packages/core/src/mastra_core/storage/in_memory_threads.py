@@ -166,7 +166,7 @@ class MemoryThreads:
             position=entry.position,
         )
 
-    async def messages(self, query: MessageQuery) -> Page[StoredMessage]:
+    async def list_messages(self, query: MessageQuery) -> Page[StoredMessage]:
         """Return the messages of one thread that match a query.
 
         :param query: the query.
@@ -177,7 +177,9 @@ class MemoryThreads:
             [message for message in messages if _matches_query(message, query)], query
         )
 
-    async def around(self, message_id: str, before: int, after: int) -> tuple[StoredMessage, ...]:
+    async def get_surrounding(
+        self, message_id: str, before: int, after: int
+    ) -> tuple[StoredMessage, ...]:
         """Return a message and the messages around it in its thread, oldest first.
 
         :param message_id: id of the message.

@@ -93,13 +93,15 @@ class ThreadStore(Protocol):
         :param last: how many messages.
         """
 
-    async def messages(self, query: MessageQuery) -> Page[StoredMessage]:
+    async def list_messages(self, query: MessageQuery) -> Page[StoredMessage]:
         """Return the messages of one thread that match a query.
 
         :param query: the query.
         """
 
-    async def around(self, message_id: str, before: int, after: int) -> tuple[StoredMessage, ...]:
+    async def get_surrounding(
+        self, message_id: str, before: int, after: int
+    ) -> tuple[StoredMessage, ...]:
         """Return a message and the messages around it in its thread, oldest first.
 
         :param message_id: id of the message.

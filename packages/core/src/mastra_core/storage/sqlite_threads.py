@@ -174,7 +174,7 @@ class SqliteThreads:
 
         return await self._file.read(work)
 
-    async def messages(self, query: MessageQuery) -> Page[StoredMessage]:
+    async def list_messages(self, query: MessageQuery) -> Page[StoredMessage]:
         """Return the messages of one thread that match a query.
 
         :param query: the query.
@@ -191,7 +191,9 @@ class SqliteThreads:
         select = _Select("mastra_messages", MESSAGE, conditions, "number {0}")
         return await self._file.read(lambda sql: select.fetch_page(sql, query, parse_message))
 
-    async def around(self, message_id: str, before: int, after: int) -> tuple[StoredMessage, ...]:
+    async def get_surrounding(
+        self, message_id: str, before: int, after: int
+    ) -> tuple[StoredMessage, ...]:
         """Return a message and the messages around it in its thread, oldest first.
 
         :param message_id: id of the message.

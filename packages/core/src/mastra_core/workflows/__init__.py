@@ -6,9 +6,18 @@ from mastra_core.workflows.engine.outcome import Outcome, RunError
 from mastra_core.workflows.engine.protocol import Engine, Run
 from mastra_core.workflows.engine.run_record import RunRecord, StepRecord
 from mastra_core.workflows.model.coerce_step import as_step
-from mastra_core.workflows.model.nodes import Branch, ForEach, Loop, Node, Parallel, Single, Sleep
+from mastra_core.workflows.model.definition import (
+    Branch,
+    ForEach,
+    Loop,
+    Node,
+    Parallel,
+    Single,
+    Sleep,
+    Step,
+)
 from mastra_core.workflows.model.retry import Retry
-from mastra_core.workflows.model.step import Step, step
+from mastra_core.workflows.model.step import step
 from mastra_core.workflows.model.step_context import StepContext
 from mastra_core.workflows.model.workflow import Workflow
 

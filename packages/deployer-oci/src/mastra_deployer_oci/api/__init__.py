@@ -1,1 +1,1 @@
-"""The distribution API of a registry: client, authentication, names."""
+"""The registry's distribution API: client, authentication, references and tags."""

@@ -1,4 +1,4 @@
-"""How a registry wants requests authorised: it says so itself, in its first 401."""
+"""Authentication as a registry asks for it in its first 401 response."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from mastra_deployer_oci.api.docker_auth import Login
 __all__ = ("RegistryAuth",)
 
 _CLIENT = "mastra-deployer-oci"
-_REFUSED = (400, 401, 403)
+_REJECTED = (400, 401, 403)
 
 
 class RegistryAuth(httpx.Auth):
-    """Basic, or bearer tokens that are fetched where the registry sends us, and again when old.
+    """Basic authentication, or bearer tokens that are fetched from the registry's token server.
 
-    :param login: ``None`` for nobody: many registries give tokens to read to everybody.
-    :param scopes: what the tokens are for, ``repository:team/app:pull,push``.
+    :param login: the login; ``None`` for anonymous access, which many registries allow for reading.
+    :param scopes: scopes to request tokens for, ``repository:team/app:pull,push``.
     """
 
     def __init__(self, login: Login | None, scopes: Sequence[str]) -> None:
@@ -36,9 +36,13 @@ class RegistryAuth(httpx.Auth):
     def sync_auth_flow(
         self, request: httpx.Request
     ) -> Generator[httpx.Request, httpx.Response, None]:
-        """Send; where that is refused, do what the answer says and send once more.
+        """Send a request; after a 401, authenticate as its challenge says and send once more.
 
-        Only the registry itself can tell that a token is too old, so none is thrown away before.
+        A token is used until the registry rejects it.
+
+        :param request: the request to authenticate.
+        :returns: the requests to send, which httpx answers with their responses.
+        :raises AuthError: when the token server gives no token, or is not reached by https.
         """
         header = self._header
         if header:
@@ -46,7 +50,7 @@ class RegistryAuth(httpx.Auth):
         response = yield request
         if response.status_code != httpx.codes.UNAUTHORIZED:
             return
-        with self._lock:  # many uploads are refused at once, and one token will do for all
+        with self._lock:  # parallel uploads get a 401 each; one new token serves all
             if self._header == header:
                 self._header = yield from self._answer_challenge(response)
         if self._header and self._header != header:
@@ -56,7 +60,7 @@ class RegistryAuth(httpx.Auth):
     def _answer_challenge(
         self, response: httpx.Response
     ) -> Generator[httpx.Request, httpx.Response, str]:
-        """The header that a challenge asks for; empty where we have nothing to say."""
+        """Return the authorization header for a challenge; empty without a suitable login."""
         scheme, _, rest = response.headers.get("www-authenticate", "").partition(" ")
         if scheme.lower() == "basic":
             return self._login.to_basic_header() if self._login else ""
@@ -73,18 +77,18 @@ class RegistryAuth(httpx.Auth):
         response = yield request
         response.read()
         host = request.url.host
-        if response.status_code in _REFUSED:
+        if response.status_code in _REJECTED:
             raise AuthError(
-                f"{host} gives no token for {' '.join(self._scopes)!r} ({response.status_code}).",
-                "Check the user, the password and what they may do.",
+                f"{host} gave no token for {' '.join(self._scopes)!r} ({response.status_code}).",
+                "Check the user name, the password and the permissions of the user.",
             )
         try:
-            token: dict[str, Any] = response.raise_for_status().json()
-            return str(token.get("token") or token["access_token"])
+            content: dict[str, Any] = response.raise_for_status().json()
+            return str(content.get("token") or content["access_token"])
         except (httpx.HTTPStatusError, ValueError, KeyError):
             raise AuthError(
-                f"{host} answered {response.status_code} and no token.",
-                "Run the same command again; if it stays so, ask who runs the registry.",
+                f"{host} answered with status {response.status_code} and without a token.",
+                "Run the same command again; if it fails again, ask the operator of the registry.",
             ) from None
 
     def _build_token_request(self, challenge: dict[str, str]) -> httpx.Request:
@@ -92,7 +96,9 @@ class RegistryAuth(httpx.Auth):
         try:
             require_https(realm)
         except ConfigError as error:
-            raise AuthError(error.message, "The registry names a place that is not safe.") from None
+            raise AuthError(
+                error.message, "The registry must name a token server with an https:// address."
+            ) from None
         service = {"service": challenge["service"]} if challenge.get("service") else {}
         if self._login and self._login.refresh:
             form = {"grant_type": "refresh_token", "client_id": _CLIENT, **service}
@@ -100,7 +106,7 @@ class RegistryAuth(httpx.Auth):
             return httpx.Request("POST", realm, data=form)
         basic = self._login.to_basic_header() if self._login else ""
         headers = {"authorization": basic} if basic else {}
-        # Added to the realm's own query, which passing params= would replace.
+        # The realm may have a query of its own, which passing params= would replace.
         url = httpx.URL(realm).copy_merge_params({**service, "scope": self._scopes})
         return httpx.Request("GET", url, headers=headers)
 

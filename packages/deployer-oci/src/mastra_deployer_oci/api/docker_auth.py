@@ -1,4 +1,4 @@
-"""Who we are at a registry: from the settings, else from Docker's own logins."""
+"""Find the login for a registry: in the deploy's credentials, else in Docker's configuration."""
 
 from __future__ import annotations
 
@@ -20,17 +20,19 @@ from mastra_deployer_oci.api.reference import DOCKER_HUB
 __all__ = ("Login", "find_stored_login", "login_from_credentials")
 
 _HUB_KEYS = ("https://index.docker.io/v1/", "index.docker.io", "docker.io", "registry-1.docker.io")
-_HELPER_TIMEOUT = 30  # seconds; a helper may ask the user
-_IDENTITY = "<token>"  # what a credential helper calls a user that is a refresh token
+_HELPER_TIMEOUT = 30  # seconds; a helper may prompt the user
+_IDENTITY = "<token>"  # user name by which a helper marks its secret as an identity token
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Login:
-    """A name and a password, or one of two kinds of token.
+    """A user name with a password, or one of two kinds of token.
 
-    :param refresh: a token that only gets other tokens, which ``docker login`` may keep.
-    :param bearer: a token that is sent as it is.
-    :param source: where it comes from, for people.
+    :param username: name of the user; empty for a token.
+    :param password: password of the user.
+    :param refresh: identity token, as ``docker login`` may store it; it is exchanged for others.
+    :param bearer: bearer token, sent as it is.
+    :param source: where the login comes from, for messages.
     """
 
     username: str = ""
@@ -40,7 +42,7 @@ class Login:
     source: str
 
     def to_basic_header(self) -> str:
-        """The header of basic authentication; empty where there is no name."""
+        """Return the header of basic authentication; empty without a user name and a password."""
         if not self.username or self.password is None:
             return ""
         pair = f"{self.username}:{self.password.reveal()}"
@@ -48,9 +50,11 @@ class Login:
 
 
 def login_from_credentials(credentials: Mapping[str, Secret]) -> Login | None:
-    """What the user set for this deploy.
+    """Return the login that the credentials of the deploy set.
 
-    :raises AuthError: for a name without a password, or the other way round.
+    :param credentials: values of ``OCI_TOKEN``, or of ``OCI_USERNAME`` and ``OCI_PASSWORD``.
+    :returns: the login, or ``None`` when none of them is set.
+    :raises AuthError: when only one of user name and password is set.
     """
     username, password = credentials.get("OCI_USERNAME"), credentials.get("OCI_PASSWORD")
     if (bearer := credentials.get("OCI_TOKEN")) is not None:
@@ -61,27 +65,29 @@ def login_from_credentials(credentials: Mapping[str, Secret]) -> Login | None:
         missing = "OCI_USERNAME" if username is None else "OCI_PASSWORD"
         raise AuthError(
             f"{missing} is not set.",
-            "Set OCI_USERNAME and OCI_PASSWORD; a registry's access token is a password too.",
+            "Set OCI_USERNAME and OCI_PASSWORD; an access token can be used as the password.",
         )
     return Login(username=username.reveal(), password=password, source="OCI_USERNAME")
 
 
 def find_stored_login(registry: str) -> Login | None:
-    """What ``docker login`` kept: in its configuration, or with a credential helper.
+    """Return the login that ``docker login`` stored, in its configuration or a credential helper.
 
-    :raises AuthError: where a helper that is configured does not work.
+    :param registry: host of the registry.
+    :returns: the login, or ``None`` when Docker has none for the registry.
+    :raises AuthError: when the configured credential helper is missing or fails.
     """
     config = _load_config()
     helper = (config.get("credHelpers") or {}).get(registry) or config.get("credsStore")
-    for key in _list_keys(registry):
-        login = _ask_helper(str(helper), key) if helper else None
+    for key in _list_config_keys(registry):
+        login = _run_credential_helper(str(helper), key) if helper else None
         login = login or _parse_config_entry((config.get("auths") or {}).get(key))
         if login:
             return login
     return None
 
 
-def _list_keys(registry: str) -> tuple[str, ...]:
+def _list_config_keys(registry: str) -> tuple[str, ...]:
     if registry == DOCKER_HUB:
         return _HUB_KEYS
     return (registry, f"https://{registry}", f"https://{registry}/v2/")
@@ -112,13 +118,13 @@ def _parse_config_entry(entry: Mapping[str, Any] | None) -> Login | None:
     return Login(username=username, password=Secret(password), source=source)
 
 
-def _ask_helper(helper: str, key: str) -> Login | None:
-    """What ``docker-credential-HELPER get`` says of a registry."""
+def _run_credential_helper(helper: str, key: str) -> Login | None:
+    """Run ``docker-credential-HELPER get`` for a registry."""
     name = f"docker-credential-{helper}"
     program = shutil.which(name)
     if program is None:
         raise AuthError(
-            f"Docker's config.json names the credential helper {name!r}, which is not here.",
+            f"Docker's config.json names the credential helper {name!r}, which is not installed.",
             "Install it, or set OCI_USERNAME and OCI_PASSWORD.",
         )
     try:
@@ -133,12 +139,12 @@ def _ask_helper(helper: str, key: str) -> Login | None:
         credentials = json.loads(process.stdout) if process.returncode == 0 else {}
     except (OSError, subprocess.TimeoutExpired, ValueError):
         raise AuthError(
-            f"The credential helper {name!r} does not work.",
+            f"The credential helper {name!r} failed.",
             f"Try it: echo {key} | {name} get. Or set OCI_USERNAME and OCI_PASSWORD.",
         ) from None
     username, secret = credentials.get("Username", ""), credentials.get("Secret", "")
     if not secret:
-        return None  # it knows no login for this registry
+        return None  # the helper has no login for this registry
     if username == _IDENTITY:
         return Login(refresh=Secret(secret), source=name)
     return Login(username=username, password=Secret(secret), source=name)

@@ -1,4 +1,4 @@
-"""Configs, manifests and indexes: the documents that make layers an image."""
+"""Build the JSON documents of an image: configs, manifests and indexes."""
 
 from __future__ import annotations
 
@@ -27,44 +27,59 @@ MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Document:
-    """A JSON document as a registry keeps it: by the digest of its bytes."""
+    """A JSON document as a registry stores it, addressed by the digest of its bytes.
+
+    :param content: the bytes of the document.
+    :param media_type: its media type.
+    """
 
     content: bytes
     media_type: str
 
     @classmethod
     def from_value(cls, value: Mapping[str, Any], media_type: str) -> Document:
-        """Write a document; the same value always gives the same bytes."""
+        """Serialize a value; equal values always give the same bytes.
+
+        :param value: the JSON object.
+        :param media_type: media type of the document.
+        :returns: the document.
+        """
         text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return cls(content=text.encode(), media_type=media_type)
 
     @property
     def digest(self) -> str:
-        """``sha256:...``."""
+        """The digest of the content, ``sha256:...``."""
         return f"sha256:{hashlib.sha256(self.content).hexdigest()}"
 
     @property
     def value(self) -> dict[str, Any]:
-        """What it says."""
+        """The parsed JSON object."""
         value: dict[str, Any] = json.loads(self.content)
         return value
 
     def to_descriptor(self, **extra: Any) -> dict[str, Any]:
-        """How another document points to it."""
+        """Return the descriptor by which another document refers to this one.
+
+        :param extra: further fields of the descriptor, such as ``platform``.
+        :returns: the descriptor.
+        """
         size = len(self.content)
         return {"mediaType": self.media_type, "digest": self.digest, "size": size, **extra}
 
 
 def merge_config(app_config: Mapping[str, Any], base_config: Mapping[str, Any] | None) -> Document:
-    """The config of an image: its own part laid over that of its base.
+    """Build the config of an image by merging the app's config over that of its base image.
 
-    :param own: as the bundle has it: ``architecture``, ``os``, ``created``, ``config``,
-        ``rootfs`` and ``history``.
+    :param app_config: the app's part, as the bundle has it: ``architecture``, ``os``, ``created``,
+        ``config``, ``rootfs`` and ``history``.
+    :param base_config: config of the base image; ``None`` for an image without a base.
+    :returns: the merged config.
     """
     if base_config is None:
         return Document.from_value(app_config, CONFIG)
     base_container, app_container = base_config.get("config") or {}, app_config["config"]
-    # An entrypoint of the base would be put in front of our command.
+    # The base's entrypoint would be prepended to the app's command.
     inherited = {
         key: value for key, value in base_container.items() if key not in ("Entrypoint", "OnBuild")
     }
@@ -86,24 +101,27 @@ def merge_config(app_config: Mapping[str, Any], base_config: Mapping[str, Any] |
 
 
 def _merge_environment(items: Iterable[str]) -> list[str]:
-    """The later of two values of a name."""
+    """Keep the last value of each variable."""
     return list({item.partition("=")[0]: item for item in items}.values())
 
 
 def _complete_history(base: Mapping[str, Any], layers: int) -> list[Any]:
-    """That of the base, where it accounts for every layer: a history that does not is invalid."""
+    """Return the base's history, or a placeholder where it does not cover every layer."""
     history = list(base.get("history") or ())
     if sum(not item.get("empty_layer") for item in history) == layers:
         return history
-    return [{"comment": "of the base image"}] * layers
+    return [{"comment": "base image"}] * layers
 
 
 def build_manifest(
     config: Document, layers: Sequence[Mapping[str, Any]], annotations: Mapping[str, str]
 ) -> Document:
-    """The manifest of an image for one platform.
+    """Build the manifest of an image for one platform.
 
-    :param layers: descriptors, the lowest first.
+    :param config: config of the image.
+    :param layers: descriptors of the layers, the lowest first.
+    :param annotations: annotations of the manifest.
+    :returns: the manifest.
     """
     value = {
         "schemaVersion": 2,
@@ -116,18 +134,20 @@ def build_manifest(
 
 
 def build_index(manifests: Iterable[Mapping[str, Any]], annotations: Mapping[str, str]) -> Document:
-    """Several images under one name, one for each platform, in a fixed order.
+    """Build an index of several images, one for each platform, in a fixed order.
 
     :param manifests: descriptors with a ``platform``.
+    :param annotations: annotations of the index; may be empty.
+    :returns: the index.
     """
 
-    def rank(item: Mapping[str, Any]) -> tuple[str, str]:
+    def sort_key(item: Mapping[str, Any]) -> tuple[str, str]:
         return json.dumps(item.get("platform", {}), sort_keys=True), item["digest"]
 
     value: dict[str, Any] = {
         "schemaVersion": 2,
         "mediaType": INDEX,
-        "manifests": sorted((dict(item) for item in manifests), key=rank),
+        "manifests": sorted((dict(item) for item in manifests), key=sort_key),
     }
     if annotations:
         value["annotations"] = dict(annotations)

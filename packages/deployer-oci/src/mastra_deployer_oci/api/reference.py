@@ -1,4 +1,4 @@
-"""Names of images: ``registry.example/team/app:tag@sha256:...``."""
+"""Image references: ``registry.example/team/app:tag@sha256:...``."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Reference:
-    """An image's name, taken apart.
+    """A parsed image reference.
 
-    :param registry: host, with a port where one was given.
-    :param tag: empty where none was given.
-    :param digest: ``sha256:...``, or empty.
+    :param registry: host of the registry, with its port where one was given.
+    :param repository: path of the repository in the registry.
+    :param tag: the tag; empty where none was given.
+    :param digest: ``sha256:...``; empty where none was given.
     """
 
     registry: str
@@ -34,9 +35,11 @@ class Reference:
 
     @classmethod
     def parse(cls, text: str) -> Reference:
-        """Take a name apart; without a registry it is one of Docker Hub.
+        """Parse a reference; one without a registry belongs to Docker Hub.
 
-        :raises ConfigError: for what is no image's name.
+        :param text: the reference, ``registry.example/team/app:tag``.
+        :returns: the parsed reference.
+        :raises ConfigError: when the text is not a valid reference.
         """
         rest, _, digest = text.partition("@")
         registry, _, path = rest.partition("/")
@@ -54,8 +57,8 @@ class Reference:
         )
         if not is_valid or rest.endswith(":"):
             raise ConfigError(
-                f"{text!r} is no image's name.",
-                "Write registry.example/team/app, in small letters.",
+                f"{text!r} is not a valid image reference.",
+                "Write registry.example/team/app, in lower-case letters.",
             )
         return cls(registry=registry, repository=path, tag=tag, digest=digest)
 
@@ -66,7 +69,7 @@ class Reference:
 
     @property
     def pointer(self) -> str:
-        """What a registry is asked for: the digest, else the tag, else ``latest``."""
+        """The part that identifies a manifest: the digest, else the tag, else ``latest``."""
         return self.digest or self.tag or "latest"
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""A repository in a registry, by the OCI distribution API."""
+"""Client for one repository of a registry: the OCI distribution API."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mastra_deployer_oci.api.documents import INDEX, MANIFEST_TYPE, Document
 from mastra_deployer_oci.api.reference import DOCKER_HUB, Reference
 from mastra_deployer_oci.settings import OciDeployer
 
-if TYPE_CHECKING:  # loaded when somebody connects: asking for a target's facts must cost little
+if TYPE_CHECKING:  # httpx is imported on connecting, so that mastra_target stays cheap
     import httpx
 
 __all__ = ("Repository", "get_api_url", "open_repository", "open_target")
@@ -32,11 +32,12 @@ _NOT_FOUND = 404
 
 
 class Repository:
-    """One repository.
+    """A repository of a registry; a context manager that closes its client.
 
-    :param client: what ``kit.connect`` made.
+    :param client: HTTP client, as ``kit.connect`` returns it.
     :param image: registry and repository.
-    :param cure: how to get in, up to the words that make Docker do it.
+    :param login_hint: first part of the hint of an ``AuthError``; ``docker login REGISTRY`` is
+        appended to it.
     """
 
     def __init__(self, client: httpx.Client, image: Reference, login_hint: str) -> None:
@@ -50,26 +51,34 @@ class Repository:
 
     def __exit__(self, error_type: object, error: BaseException | None, trace: object) -> None:
         self.client.close()
-        if isinstance(error, AuthError):  # the kit cannot know where a registry's login comes from
+        if isinstance(error, AuthError):  # the kit does not know where the login comes from
             raise AuthError(error.message, f"{self._login_hint} docker login {self.image.registry}")
 
     def has_blob(self, digest: str) -> bool:
-        """``HEAD /v2/<name>/blobs/<digest>``."""
+        """Return whether the repository has a blob: ``HEAD /v2/<name>/blobs/<digest>``.
+
+        :param digest: digest of the blob, ``sha256:...``.
+        :returns: ``False`` for a response of 404.
+        """
         response = self.client.head(f"{self._root}/blobs/{digest}", extensions=_ACCEPT_NOT_FOUND)
         return response.status_code != _NOT_FOUND
 
     def read_blob(self, digest: str) -> bytes:
-        """``GET /v2/<name>/blobs/<digest>``, for what is small.
+        """Read a small blob into memory: ``GET /v2/<name>/blobs/<digest>``.
 
-        :raises ApiError: where it is not there, or is not what its digest says.
+        :param digest: digest of the blob.
+        :returns: its content.
+        :raises ApiError: when the blob does not exist or its content does not match the digest.
         """
         response = self.client.get(f"{self._root}/blobs/{digest}", follow_redirects=True)
         return self._verify_content(response.content, digest)
 
     def download(self, digest: str, target: Path) -> None:
-        """``GET /v2/<name>/blobs/<digest>`` into a file.
+        """Download a blob into a file: ``GET /v2/<name>/blobs/<digest>``.
 
-        :raises ApiError: where it is not there, or is not what its digest says.
+        :param digest: digest of the blob.
+        :param target: file to write.
+        :raises ApiError: when the blob does not exist or its content does not match the digest.
         """
         hasher = hashlib.sha256()
         url = f"{self._root}/blobs/{digest}"
@@ -83,9 +92,11 @@ class Repository:
         self._raise_for_digest(f"sha256:{hasher.hexdigest()}", digest)
 
     def find_manifest(self, pointer: str) -> Document | None:
-        """``GET /v2/<name>/manifests/<tag or digest>``; ``None`` where there is none.
+        """Fetch a manifest or an index: ``GET /v2/<name>/manifests/<tag or digest>``.
 
-        :raises ApiError: where it is not what its digest says.
+        :param pointer: tag or digest.
+        :returns: the document, or ``None`` when there is none.
+        :raises ApiError: when the content does not match the requested digest.
         """
         response = self.client.get(
             f"{self._root}/manifests/{pointer}",
@@ -100,7 +111,13 @@ class Repository:
         return Document(content=response.content, media_type=media_type)
 
     def put_manifest(self, pointer: str, document: Document) -> None:
-        """``PUT /v2/<name>/manifests/<tag or digest>``; moving a tag is one such request."""
+        """Store a document under a tag or its digest: ``PUT /v2/<name>/manifests/<tag or digest>``.
+
+        Moving a tag is one such request.
+
+        :param pointer: tag or digest.
+        :param document: manifest or index.
+        """
         self.client.put(
             f"{self._root}/manifests/{pointer}",
             content=document.content,
@@ -108,11 +125,18 @@ class Repository:
         )
 
     def delete_manifest(self, digest: str) -> None:
-        """``DELETE /v2/<name>/manifests/<digest>``; fine where it is gone already."""
+        """Delete a manifest, if it exists: ``DELETE /v2/<name>/manifests/<digest>``.
+
+        :param digest: digest of the manifest.
+        :raises ApiError: when the registry does not allow it.
+        """
         self.client.delete(f"{self._root}/manifests/{digest}", extensions=_ACCEPT_NOT_FOUND)
 
     def list_tags(self) -> list[str]:
-        """``GET /v2/<name>/tags/list``, all pages; none for a repository that is not there."""
+        """List all tags, page by page: ``GET /v2/<name>/tags/list``.
+
+        :returns: the tags; empty for a repository that does not exist.
+        """
         return [tag for page in self._iter_tag_pages() for tag in page]
 
     def _iter_tag_pages(self) -> Iterator[Sequence[str]]:
@@ -132,13 +156,17 @@ class Repository:
     def _raise_for_digest(self, actual: str, expected: str) -> None:
         if actual != expected:
             raise ApiError(
-                f"{self.image.registry} sent {actual!r} for {expected!r}.",
-                "Something on the way changes what is sent; run the same command again.",
+                f"{self.image.registry} sent content with digest {actual!r} for {expected!r}.",
+                "A proxy may alter the content; run the same command again.",
             )
 
 
 def get_api_url(registry: str) -> str:
-    """Where a registry's API is: https, but on this machine."""
+    """Return the base URL of a registry's API: https, or http for a loopback address.
+
+    :param registry: host of the registry, with its port where one is given.
+    :returns: the URL.
+    """
     if registry == DOCKER_HUB:
         return _HUB_API
     host = registry.rpartition(":")[0] if re.search(r":\d+$", registry) else registry
@@ -153,10 +181,14 @@ def open_repository(
     scopes: Sequence[str] = (),
     login_hint: str = "Run:",
 ) -> Repository:
-    """A repository, to be read; with ``scopes`` for more.
+    """Open a repository.
 
-    :param scopes: what tokens are asked for.
-    :param cure: what to do when it is refused, up to Docker's own command.
+    :param image: registry and repository.
+    :param login: login at the registry; ``None`` for anonymous access.
+    :param api: base URL of the API; derived from the registry where empty.
+    :param scopes: scopes to request tokens for; permission to pull where empty.
+    :param login_hint: first part of the hint after a rejected login; see ``Repository``.
+    :returns: the repository, to be closed by the caller.
     """
     from mastra_deployer.kit import connect
     from mastra_deployer_oci.api.bearer_auth import RegistryAuth
@@ -173,11 +205,15 @@ def open_target(
     mount_from: str = "",
     actions: str = "pull,push",
 ) -> Repository:
-    """The repository of the setting ``image``, to be written.
+    """Open the repository of the setting ``image``.
 
-    :param also: another repository of this registry to be read, to mount layers of it.
-    :param actions: what tokens are asked for.
-    :raises AuthError: for credentials that are not whole.
+    :param settings: settings of the deployer.
+    :param credentials: values of the credentials that are set.
+    :param mount_from: another repository of the registry whose layers are to be mounted; empty for
+        none.
+    :param actions: actions to request tokens for.
+    :returns: the repository, to be closed by the caller.
+    :raises AuthError: when only one of user name and password is set.
     """
     image = Reference.parse(settings.image)
     login = login_from_credentials(credentials) or find_stored_login(image.registry)

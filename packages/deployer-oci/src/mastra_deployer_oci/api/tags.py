@@ -1,4 +1,4 @@
-"""What things are called in a repository."""
+"""Names of the tags that deploys create in a repository."""
 
 from __future__ import annotations
 
@@ -11,30 +11,48 @@ __all__ = ("ID", "RECORD", "build_id", "build_record_tag", "choose_tag", "parse_
 ID = re.compile(r"mastra-([0-9a-f]{12})")
 RECORD = re.compile(r"mastra-\d{8}t\d{9}z-([0-9a-f]{12})")
 _PREVIEW = "preview-"
-_MAX_LENGTH = 100  # of 128 that a tag may have
+_MAX_LENGTH = 100  # a tag has 128 characters at most
 
 
 def build_id(digest: str) -> str:
-    """An image's own tag, which never moves: ``mastra-`` and the beginning of its digest."""
+    """Return an image's permanent tag: ``mastra-`` and the first 12 digits of its digest.
+
+    :param digest: digest of the image.
+    :returns: the tag, which is also the id of the deployment.
+    """
     return f"mastra-{digest.removeprefix('sha256:')[:12]}"
 
 
-def build_record_tag(moment: dt.datetime, digest: str) -> str:
-    """A record's tag: sorted by name, records are sorted by time."""
-    timestamp = f"{moment:%Y%m%dt%H%M%S}{moment.microsecond // 1000:03}z"
+def build_record_tag(created: dt.datetime, digest: str) -> str:
+    """Return the tag of a release record; sorted by name, such tags are sorted by time.
+
+    :param created: when the record was written.
+    :param digest: digest of the image that the record describes.
+    :returns: the tag.
+    """
+    timestamp = f"{created:%Y%m%dt%H%M%S}{created.microsecond // 1000:03}z"
     return f"mastra-{timestamp}-{digest.removeprefix('sha256:')[:12]}"
 
 
 def parse_record_time(name: str) -> dt.datetime:
-    """When a record was made, to the millisecond, as its tag says."""
+    """Return the time in a record's tag, in UTC and to the millisecond.
+
+    :param name: tag of the record.
+    :returns: the time.
+    """
     text = name.split("-")[1].rstrip("z") + "000"
     return dt.datetime.strptime(text, "%Y%m%dt%H%M%S%f").replace(tzinfo=dt.UTC)
 
 
 def choose_tag(production: str, environment: str, branch: str) -> str:
-    """The tag that a deploy moves: production's, or that of a branch.
+    """Return the tag that a deploy moves: the production tag, or the tag of a branch.
 
-    A branch whose name cannot be a tag as it is gets a mark, so that no two share one.
+    A branch name that is not a valid tag gets a hash appended, so that no two branches share a tag.
+
+    :param production: tag of production.
+    :param environment: ``production`` or ``preview``.
+    :param branch: name of the branch; empty when there is none.
+    :returns: the tag.
     """
     if environment == "production":
         return production

@@ -1,1 +1,1 @@
-"""From a build to a bundle: offline and without credentials."""
+"""Bundling: turn a build into the layers of an image, offline and without credentials."""

@@ -1,4 +1,4 @@
-"""From a build to the layers of an image: offline, without credentials, always the same bytes."""
+"""Bundle a build as image layers: offline, without credentials and reproducibly."""
 
 from __future__ import annotations
 
@@ -24,7 +24,16 @@ _SBOM = "mastra-sbom.json"
 
 
 def bundle_image(build: Build, directory: Path, settings: OciDeployer, report: Report) -> Bundle:
-    """Write the layers, the one that changes most on top, and what is known of the config."""
+    """Write the layers of an image and the plan of its config.
+
+    The layers are ordered by how often they change: interpreter, dependencies, app.
+
+    :param build: the finished build.
+    :param directory: the empty directory of the bundle.
+    :param settings: settings of the deployer.
+    :param report: receives progress.
+    :returns: the sealed bundle.
+    """
     from mastra_deployer_oci.bundle.image_config import build_image_config
     from mastra_deployer_oci.bundle.image_layout import write_layout
     from mastra_deployer_oci.bundle.image_plan import BLOBS, ImagePlan, write_plan
@@ -33,7 +42,7 @@ def bundle_image(build: Build, directory: Path, settings: OciDeployer, report: R
     architecture, blobs = to_architecture(build.platform.wheels), directory / BLOBS
     layers: list[Layer] = []
     if settings.base == SCRATCH:
-        report.step("Writing the interpreter's layer")
+        report.step("Writing the interpreter layer")
         layers.append(_write_interpreter_layer(build, settings, architecture, blobs))
     report.step("Writing the layers")
     layers.append(write_layer("dependencies", _iter_dependencies(build), blobs))
@@ -57,11 +66,11 @@ def _write_interpreter_layer(
     build: Build, settings: OciDeployer, architecture: str, blobs: Path
 ) -> Layer:
     from mastra_deployer_oci.bundle.interpreter_layer import build_interpreter_layer
-    from mastra_deployer_oci.bundle.pythons import open_python
+    from mastra_deployer_oci.bundle.interpreters import open_interpreter
 
     version, machine = build.platform.python, to_machine(architecture)
-    preferred = build.platform.interpreter
-    with open_python(version, machine, settings.interpreter, preferred) as python:
+    preferred_path = build.platform.interpreter
+    with open_interpreter(version, machine, settings.interpreter, preferred_path) as python:
         return build_interpreter_layer(python, settings.user, blobs)
 
 
@@ -87,7 +96,7 @@ def _iter_app(build: Build) -> Iterator[Entry]:
 
 
 def _hash_app(build: Build) -> str:
-    """Of the app's own sources: the same for every machine the app is built for."""
+    """Hash the app's own sources; the digest is the same for every platform."""
     root = build.directory / "app"
     digest = hashlib.sha256(build.manifest.python.encode())
     for path in sorted(root.rglob("*")):

@@ -1,4 +1,4 @@
-"""Checks of a build and of a bundle that need no registry."""
+"""Check builds and bundles without a registry."""
 
 from __future__ import annotations
 
@@ -17,22 +17,29 @@ _LAST_PORT = 65535
 
 
 def check_build(build: Build, settings: OciDeployer) -> list[Problem]:
-    """Names, numbers and the machine, before any work is done."""
+    """Check the settings and the platform before any work is done.
+
+    :param build: the build that is about to be bundled.
+    :param settings: settings of the deployer.
+    :returns: the problems found.
+    """
     problems = [
         _to_problem(lambda: to_architecture(build.platform.wheels)),
         _to_problem(lambda: _check_image(settings.image)),
         _to_problem(lambda: _check_base(settings, build)),
     ]
     if not re.fullmatch(r"\d+(:\d+)?", settings.user):
-        message = f"user={settings.user!r} is no number."
-        hint = "Write user:group in numbers: names differ between images."
+        message = f"user={settings.user!r} is not a numeric user."
+        hint = "Write user:group in numbers, because names differ between images."
         problems.append(Problem(message=message, hint=hint))
     elif settings.user.partition(":")[0] == "0":
         message = "The image runs as root."
-        problems.append(Problem(message=message, hint="Leave user= out.", severity="warning"))
+        problems.append(
+            Problem(message=message, hint="Remove the setting user.", severity="warning")
+        )
     if not 0 <= settings.port <= _LAST_PORT:
-        message = f"port={settings.port} is no port."
-        problems.append(Problem(message=message, hint=f"Write a number up to {_LAST_PORT}."))
+        message = f"port={settings.port} is not a port."
+        problems.append(Problem(message=message, hint=f"Use a number from 0 to {_LAST_PORT}."))
     return [problem for problem in problems if problem]
 
 
@@ -46,12 +53,12 @@ def _to_problem(check: Callable[[], object]) -> Problem | None:
 
 def _check_image(image: str) -> None:
     if not image:
-        return  # it refers to a variable that only deploying reads
+        return  # the value comes from a variable that only deploying reads
     reference = Reference.parse(image)
     if reference.tag or reference.digest:
         raise ConfigError(
             f"image={image!r} has a tag or a digest.",
-            f"Write image={reference.name}; deploying tags it, and -s tag=... names production's tag.",
+            f"Write image={reference.name}; the production tag is set by -s tag=...",
         )
 
 
@@ -61,19 +68,23 @@ def _check_base(settings: OciDeployer, build: Build) -> None:
     base = Reference.parse(settings.base.format(python=build.platform.python))
     if "alpine" in base.tag:
         raise ConfigError(
-            f"The base {str(base)!r} is of Alpine, and the wheels are for glibc.",
-            "Take one of Debian: a tag that ends in -slim.",
+            f"The base image {str(base)!r} is Alpine with musl, but the wheels need glibc.",
+            "Use a Debian base image, for example a tag that ends in -slim.",
         )
 
 
 def inspect_bundle(bundle: Bundle) -> list[Problem]:
-    """Every layer is there, whole."""
+    """Check that a bundle has every layer of its plan, in full size.
+
+    :param bundle: the bundle to check.
+    :returns: the problems found.
+    """
     from mastra_deployer_oci.bundle.image_plan import BLOBS, read_plan
 
     problems = []
     for layer in read_plan(bundle.directory).layers:
         path = bundle.directory / BLOBS / layer.digest.removeprefix("sha256:")
         if not path.is_file() or path.stat().st_size != layer.size:
-            message = f"The layer {layer.purpose!r} ({layer.digest}) is not whole."
+            message = f"The layer {layer.purpose!r} ({layer.digest}) is missing or incomplete."
             problems.append(Problem(message=message, hint="Bundle again: mastra bundle oci."))
     return problems

@@ -1,4 +1,4 @@
-"""How a container of the image runs: the part of the config that is ours."""
+"""Build the app's part of the image config: how a container of the image runs."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from mastra_deployer_oci.settings import SCRATCH, OciDeployer
 
 __all__ = ("HOME", "build_image_config")
 
-HOME = "app"  # without its leading slash, as layers name it
-_SECOND = 1_000_000_000  # configs count in nanoseconds
+HOME = "app"  # directory of the app; layers name paths without a leading slash
+_SECOND = 1_000_000_000  # nanoseconds, the unit of image configs
 _HEALTH = """\
 import os, urllib.error as e, urllib.request as r
 try:
@@ -30,7 +30,14 @@ except e.HTTPError as error:
 def build_image_config(
     settings: OciDeployer, manifest: BundleManifest, architecture: str, layers: Sequence[Layer]
 ) -> dict[str, Any]:
-    """The config of an image with only these layers."""
+    """Return the config of an image that consists of the given layers only.
+
+    :param settings: settings of the deployer.
+    :param manifest: manifest of the bundle.
+    :param architecture: architecture of the image, ``amd64`` or ``arm64``.
+    :param layers: the layers, the lowest first.
+    :returns: the config, as the OCI image specification defines it.
+    """
     created = _read_created()
     return {
         "architecture": architecture,
@@ -71,7 +78,7 @@ def _build_container(settings: OciDeployer, manifest: BundleManifest) -> dict[st
 def _build_environment(settings: OciDeployer, port: int) -> list[str]:
     values = {
         "PORT": str(port),
-        "HOST": "0.0.0.0",  # noqa: S104  # a container that binds loopback is unreachable
+        "HOST": "0.0.0.0",  # noqa: S104  # a container that listens on loopback is unreachable
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUTF8": "1",
@@ -87,7 +94,7 @@ def _build_environment(settings: OciDeployer, port: int) -> list[str]:
 
 
 def _build_labels(settings: OciDeployer, manifest: BundleManifest) -> dict[str, str]:
-    """Names of variables and never values: who runs the image has to know what to set."""
+    """Name the variables that the app needs; labels never contain their values."""
     labels = {
         "org.opencontainers.image.title": (settings.image or "").rpartition("/")[2],
         "mastra.entry": manifest.entry,
@@ -102,12 +109,13 @@ def _build_labels(settings: OciDeployer, manifest: BundleManifest) -> dict[str, 
 
 
 def _read_created() -> str:
-    """1970, or what ``SOURCE_DATE_EPOCH`` says: a real time would make every image another."""
+    """Return 1970, or ``SOURCE_DATE_EPOCH``: the current time would change every image."""
     text = os.environ.get("SOURCE_DATE_EPOCH") or "0"
     try:
         created = dt.datetime.fromtimestamp(int(text), dt.UTC)
     except (ValueError, OverflowError, OSError):
         raise ConfigError(
-            f"SOURCE_DATE_EPOCH is {text!r}.", "Set it to seconds since 1970, or not at all."
+            f"SOURCE_DATE_EPOCH is not a time: {text!r}.",
+            "Set it to seconds since 1970, or unset it.",
         ) from None
     return created.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,4 +1,4 @@
-"""The bundle as an OCI image layout: blobs by digest, which skopeo, umoci and crane read."""
+"""Write the bundle as an OCI image layout, which skopeo, umoci and crane read."""
 
 from __future__ import annotations
 
@@ -22,35 +22,52 @@ _NAME = "org.opencontainers.image.ref.name"
 
 
 def build_descriptors(plan: ImagePlan) -> list[dict[str, Any]]:
-    """The app's own layers, as a manifest names them."""
+    """Return the descriptors of the app's own layers.
+
+    :param plan: plan of the image.
+    :returns: the descriptors, the lowest layer first.
+    """
     return [
         {"mediaType": LAYER, "digest": layer.digest, "size": layer.size} for layer in plan.layers
     ]
 
 
 def extract_platform(config: Mapping[str, Any]) -> dict[str, str]:
-    """What a config says of the machine, as an index writes it."""
+    """Return the platform of a config, as an index describes it.
+
+    :param config: config of an image.
+    :returns: ``architecture``, ``os`` and, where given, ``variant``.
+    """
     return {key: config[key] for key in ("architecture", "os", "variant") if key in config}
 
 
 def build_image(
-    parts: ImagePlan,
+    plan: ImagePlan,
     base: Mapping[str, Any] | None = None,
     base_layers: Sequence[Mapping[str, Any]] = (),
     annotations: Mapping[str, str] | None = None,
 ) -> tuple[Document, Document]:
-    """Config and manifest: a function of the bundle and the base and of nothing else.
+    """Build config and manifest of an image; equal arguments give equal bytes.
 
-    :param base: the base's config.
-    :param below: descriptors of the base's layers.
+    :param plan: plan of the image.
+    :param base: config of the base image; ``None`` for no base.
+    :param base_layers: descriptors of the base image's layers.
+    :param annotations: further annotations of the manifest.
+    :returns: config and manifest.
     """
-    config = merge_config(parts.config, base)
-    layers = [*base_layers, *build_descriptors(parts)]
-    return config, build_manifest(config, layers, {"mastra.app": parts.app, **(annotations or {})})
+    config = merge_config(plan.config, base)
+    layers = [*base_layers, *build_descriptors(plan)]
+    return config, build_manifest(config, layers, {"mastra.app": plan.app, **(annotations or {})})
 
 
 def write_layout(plan: ImagePlan, directory: Path) -> None:
-    """Make a bundle a layout; without a base it is a whole image, else only its layers."""
+    """Write the files of an image layout into a bundle.
+
+    Without a base image the layout is a complete image, otherwise it has the app's layers only.
+
+    :param plan: plan of the image.
+    :param directory: directory of the bundle.
+    """
     (directory / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
     images = []
     if not plan.base:

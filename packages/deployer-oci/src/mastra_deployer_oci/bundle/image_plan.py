@@ -1,4 +1,4 @@
-"""What a bundle has of an image before anybody asked a registry."""
+"""The plan of an image: what a bundle knows of it without asking a registry."""
 
 from __future__ import annotations
 
@@ -18,10 +18,13 @@ PLAN_FILE = "mastra-image.json"
 
 
 class ImagePlan(msgspec.Struct, frozen=True, kw_only=True):
-    """The app's layers, and the config as far as the base does not say it.
+    """The app's layers, and the config as far as it does not depend on the base image.
 
-    :param base: the image to stand on; empty for none.
-    :param app: digest of the app's own files alone, whatever machine it is for.
+    :param base: reference of the base image; empty for none.
+    :param architecture: architecture of the image, ``amd64`` or ``arm64``.
+    :param layers: the app's layers, the lowest first.
+    :param config: config of the image without its base.
+    :param app: digest of the app's own sources, the same for every platform.
     """
 
     base: str
@@ -32,21 +35,29 @@ class ImagePlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def write_plan(plan: ImagePlan, directory: Path) -> None:
-    """Write them into a bundle."""
+    """Write the plan into a bundle.
+
+    :param plan: plan of the image.
+    :param directory: directory of the bundle.
+    """
     text = msgspec.json.format(msgspec.json.encode(plan, order="deterministic"), indent=2)
     (directory / PLAN_FILE).write_bytes(text + b"\n")
 
 
 def read_plan(directory: Path) -> ImagePlan:
-    """Those of a bundle.
+    """Read the plan of a bundle.
 
-    :raises BundleError: where they are missing, or of another version of this package.
+    :param directory: directory of the bundle.
+    :returns: the plan.
+    :raises BundleError: when the plan is missing or invalid.
     """
     try:
         plan = msgspec.json.decode((directory / PLAN_FILE).read_bytes(), type=ImagePlan)
         for layer in plan.layers:
-            if not DIGEST.fullmatch(layer.digest):  # it is a file's name, and leads nowhere else
-                raise msgspec.ValidationError(f"{layer.digest!r} is no digest")
+            if not DIGEST.fullmatch(
+                layer.digest
+            ):  # digests become file names, so a path must not pass
+                raise msgspec.ValidationError(f"{layer.digest!r} is not a digest")
         return plan
     except (OSError, msgspec.DecodeError) as error:
         raise BundleError(

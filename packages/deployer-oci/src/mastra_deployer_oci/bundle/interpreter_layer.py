@@ -1,4 +1,4 @@
-"""The layer with an interpreter, for an image that stands on nothing."""
+"""Write the layer with the interpreter, for an image without a base."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mastra_core.errors import BundleError
-from mastra_deployer_oci.bundle.layer_cache import get_or_make_layer
+from mastra_deployer_oci.bundle.interpreters import Interpreter
+from mastra_deployer_oci.bundle.layer_cache import get_or_create_layer
 from mastra_deployer_oci.bundle.layers import Entry, Layer, iter_tree, write_layer
-from mastra_deployer_oci.bundle.pythons import Python
 from mastra_deployer_oci.bundle.shared_libraries import iter_libraries
 
 __all__ = ("PREFIX", "build_interpreter_layer")
 
 PREFIX = "usr/local"
 
-# Of the standard library: what no server imports, and what would need libraries of a desktop.
+# Parts of the standard library that no server imports, or that need desktop libraries.
 _EXCLUDED = frozenset(
     "__pycache__ dist-packages ensurepip idlelib lib2to3 pydoc_data site-packages test tests "
     "tkinter turtledemo turtle.py".split()
@@ -34,25 +34,28 @@ _SWITCH = "passwd: files\ngroup: files\nhosts: files dns\n"
 _CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
 
 
-def build_interpreter_layer(python: Python, user: str, blobs: Path) -> Layer:
-    """An interpreter with its library and what it links, a user to run it, and certificates.
+def build_interpreter_layer(python: Interpreter, user: str, blobs: Path) -> Layer:
+    """Write a layer with an interpreter, its shared libraries, a user and CA certificates.
 
-    :param user: ``user[:group]`` in numbers.
+    :param python: the interpreter.
+    :param user: user that runs the app, ``user[:group]`` in numbers.
+    :param blobs: directory of the bundle's blobs.
+    :returns: the layer.
     """
 
     def write(blobs: Path) -> Layer:
-        with tempfile.TemporaryDirectory(prefix="mastra-layer-") as scratch:
-            entries = [*_iter_python_entries(python, Path(scratch)), *system_entries]
-            return write_layer(f"Python {python.full}", entries, blobs)
+        with tempfile.TemporaryDirectory(prefix="mastra-layer-") as temp_dir:
+            entries = [*_iter_python_entries(python, Path(temp_dir)), *system_entries]
+            return write_layer(f"Python {python.full_version}", entries, blobs)
 
     modules = sorted(python.library.glob("lib-dynload/*.so"))
-    included = [path for path in modules if not path.name.startswith(_EXCLUDED_PREFIXES)]
-    system_entries = [*iter_libraries(python.path, included), *_iter_system_entries(user)]
-    return get_or_make_layer(_compute_key(python, system_entries), blobs, write)
+    needed_modules = [path for path in modules if not path.name.startswith(_EXCLUDED_PREFIXES)]
+    system_entries = [*iter_libraries(python.path, needed_modules), *_iter_system_entries(user)]
+    return get_or_create_layer(_compute_cache_key(python, system_entries), blobs, write)
 
 
-def _compute_key(python: Python, extra: list[Entry]) -> str:
-    """Of all that goes in, by size and time: reading it would take as long as packing it."""
+def _compute_cache_key(python: Interpreter, extra: list[Entry]) -> str:
+    """Hash all inputs by size and time; reading them would take as long as packing them."""
     digest = hashlib.sha256(f"1 {zlib.ZLIB_RUNTIME_VERSION} {python}".encode())
     files = [python.path, *_iter_library_files(python)]
     files += [entry.source for entry in extra if entry.source]
@@ -64,18 +67,18 @@ def _compute_key(python: Python, extra: list[Entry]) -> str:
     return digest.hexdigest()
 
 
-def _iter_library_files(python: Python) -> Iterator[Path]:
+def _iter_library_files(python: Interpreter) -> Iterator[Path]:
     for directory, subdirectories, names in os.walk(python.library):
         subdirectories[:] = sorted(set(subdirectories) - _select_ignored(directory, subdirectories))
         yield from (Path(directory) / name for name in sorted(names))
 
 
-def _iter_python_entries(python: Python, scratch: Path) -> Iterator[Entry]:
-    """The interpreter itself; the files must stay in ``scratch`` until the layer is written."""
-    library = scratch / python.folder / f"python{python.version}"
+def _iter_python_entries(python: Interpreter, temp_dir: Path) -> Iterator[Entry]:
+    """Yield the interpreter; its files must stay in ``temp_dir`` until the layer is written."""
+    library = temp_dir / python.platlibdir / f"python{python.version}"
     shutil.copytree(python.library, library, ignore=_select_ignored)
-    _compile(python, scratch)
-    yield from iter_tree(scratch, PREFIX)
+    _compile_library(python, temp_dir)
+    yield from iter_tree(temp_dir, PREFIX)
     name = f"python{python.version}"
     yield Entry(path=f"{PREFIX}/bin/{name}", mode=0o755, source=python.path)
     yield Entry(path=f"{PREFIX}/bin/python3", link=name)
@@ -87,8 +90,8 @@ def _select_ignored(directory: str, names: list[str]) -> set[str]:
     return {name for name in names if name in _EXCLUDED or name.startswith(_EXCLUDED_PREFIXES)}
 
 
-def _compile(python: Python, tree: Path) -> None:
-    """Bytecode that no time stamp makes stale: in the image every file is of 1970."""
+def _compile_library(python: Interpreter, tree: Path) -> None:
+    """Compile to bytecode without time stamps, because every file in the image is dated 1970."""
     mode = ["--invalidation-mode", "unchecked-hash"]
     process = subprocess.run(
         [str(python.path), "-I", "-S", "-m", "compileall", "-qq", "-f", "-j", "0", *mode]
@@ -100,8 +103,8 @@ def _compile(python: Python, tree: Path) -> None:
     )
     if process.returncode and "SyntaxError" not in process.stdout:
         raise BundleError(
-            f"{str(python.path)!r} could not compile its library: {process.stderr.strip()[-300:]}",
-            "Check the free space, or pass -s interpreter=PATH with another Python.",
+            f"{str(python.path)!r} failed to compile its library: {process.stderr.strip()[-300:]}",
+            "Check the free disk space, or pass -s interpreter=PATH with another Python.",
         )
 
 

@@ -1,4 +1,4 @@
-"""Layers that are the same for every app of a machine are made once."""
+"""Cache layers that are the same for every app of a platform."""
 
 from __future__ import annotations
 
@@ -10,23 +10,27 @@ from pathlib import Path
 
 import msgspec
 
-from mastra_deployer.kit import cache_directory
+from mastra_deployer.kit import get_cache_directory
 from mastra_deployer_oci.bundle.layers import Layer
 
-__all__ = ("get_or_make_layer",)
+__all__ = ("get_or_create_layer",)
 
 
-def get_or_make_layer(key: str, blobs: Path, make: Callable[[Path], Layer]) -> Layer:
-    """The layer with that key, in ``blobs``; ``make`` writes it where it is not kept yet.
+def get_or_create_layer(key: str, blobs: Path, create: Callable[[Path], Layer]) -> Layer:
+    """Copy a layer from the cache into ``blobs``, or create and cache it.
 
-    A layer that cannot be kept is made each time.
+    A layer that cannot be cached is created each time.
 
-    :raises ConfigError: when the cache cannot be made.
+    :param key: key of the layer.
+    :param blobs: directory of the bundle's blobs.
+    :param create: writes the layer into the directory that it is given.
+    :returns: the layer.
+    :raises ConfigError: when the cache directory cannot be created.
     """
-    directory = cache_directory("oci-layers") / key
+    directory = get_cache_directory("oci-layers") / key
     with contextlib.suppress(OSError, msgspec.DecodeError):
         return _load_layer(directory, blobs)
-    layer = make(blobs)
+    layer = create(blobs)
     with contextlib.suppress(OSError):
         _store_layer(layer, blobs, directory)
     return layer
@@ -44,8 +48,8 @@ def _store_layer(layer: Layer, blobs: Path, directory: Path) -> None:
     directory.parent.mkdir(parents=True, exist_ok=True)
     name = layer.digest.removeprefix("sha256:")
     with tempfile.TemporaryDirectory(dir=directory.parent, ignore_cleanup_errors=True) as temporary:
-        draft = Path(temporary) / "made"
+        draft = Path(temporary) / "draft"
         draft.mkdir()
         shutil.copyfile(blobs / name, draft / name)
         (draft / "layer.json").write_bytes(msgspec.json.encode(layer))
-        draft.rename(directory)  # whole or not at all
+        draft.rename(directory)  # atomic: a reader never sees half a layer

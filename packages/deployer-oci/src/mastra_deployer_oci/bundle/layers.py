@@ -1,4 +1,4 @@
-"""Layers: the same files give the same bytes, on any machine and at any time."""
+"""Write layers reproducibly: the same files give the same bytes on any machine."""
 
 from __future__ import annotations
 
@@ -14,17 +14,19 @@ from typing import BinaryIO
 
 __all__ = ("Entry", "Layer", "iter_tree", "write_layer")
 
-_GZIP = 31  # zlib's window bits for a gzip stream, whose header zlib writes without a time
+_GZIP = 31  # zlib's window bits for a gzip stream; zlib writes its header without a time
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Entry:
-    """A file, a link or a directory of a layer.
+    """A file, a symbolic link or a directory of a layer.
 
-    :param path: in the image, without the leading slash.
-    :param source: the file whose content it has.
-    :param content: the content itself, where there is no source.
-    :param link: what a symbolic link points to; it has no content.
+    :param path: path in the image, without the leading slash.
+    :param mode: permissions.
+    :param source: file whose content the entry has.
+    :param content: content of the entry, where there is no ``source``.
+    :param link: target of a symbolic link; such an entry has no content.
+    :param directory: whether the entry is a directory.
     """
 
     path: str
@@ -37,13 +39,13 @@ class Entry:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Layer:
-    """A layer as it lies among the blobs.
+    """A layer in a directory of blobs.
 
-    :param purpose: what is in it, for people.
-    :param digest: of the compressed bytes, which is its name.
-    :param diff: digest of the archive inside, which the image's config names.
-    :param size: compressed bytes.
-    :param unpacked: bytes of the archive inside.
+    :param purpose: what the layer contains, for messages.
+    :param digest: digest of the compressed bytes, by which the layer is named.
+    :param diff: digest of the uncompressed archive, which the image's config lists.
+    :param size: size of the compressed bytes.
+    :param unpacked: size of the uncompressed archive in bytes.
     """
 
     purpose: str
@@ -53,70 +55,80 @@ class Layer:
     unpacked: int
 
 
-def iter_tree(directory: Path, place: str) -> Iterator[Entry]:
-    """Every file below ``directory``, to lie below ``place`` in the image."""
+def iter_tree(directory: Path, prefix: str) -> Iterator[Entry]:
+    """Yield an entry for every file below a directory.
+
+    :param directory: the directory.
+    :param prefix: path in the image below which the files are placed.
+    :returns: the entries, sorted by path.
+    """
     for path in sorted(directory.rglob("*")):
-        name = f"{place}/{path.relative_to(directory).as_posix()}"
+        name = f"{prefix}/{path.relative_to(directory).as_posix()}"
         if path.is_symlink():
             yield Entry(path=name, link=str(path.readlink()))
         elif path.is_file():
-            # Whether it can be run is all of a mode that means the same on every machine.
+            # Only the executable bit is kept: the rest depends on the umask of the machine.
             mode = 0o755 if path.stat().st_mode & 0o100 else 0o644
             yield Entry(path=name, mode=mode, source=path)
 
 
 def write_layer(purpose: str, entries: Iterable[Entry], blobs: Path) -> Layer:
-    """Write a layer into the directory ``blobs``, named by its digest.
+    """Write a layer into a directory of blobs, named by its digest.
 
-    Owned by root, dated 1970, sorted by path; directories on the way are made.
+    All entries are owned by root, dated 1970 and sorted by path. Parent directories are added.
+
+    :param purpose: what the layer contains, for messages.
+    :param entries: the entries, in any order.
+    :param blobs: directory of the bundle's blobs; created where it does not exist.
+    :returns: the layer.
     """
     blobs.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=blobs, delete=False) as draft:
         sink = _DigestWriter(draft)
-        with tarfile.open(fileobj=sink, mode="w|", format=tarfile.PAX_FORMAT) as archive:  # type: ignore[call-overload]  # any object with write() will do
+        with tarfile.open(fileobj=sink, mode="w|", format=tarfile.PAX_FORMAT) as archive:  # type: ignore[call-overload]  # any object with write() works
             for entry in _add_parents(entries):
                 _add_entry(archive, entry)
         sink.finish()
     path = Path(draft.name)
     path.chmod(0o644)
-    path.rename(blobs / sink.packed.hexdigest())
+    path.rename(blobs / sink.packed_hash.hexdigest())
     return Layer(
         purpose=purpose,
-        digest=f"sha256:{sink.packed.hexdigest()}",
-        diff=f"sha256:{sink.plain.hexdigest()}",
-        size=sink.size,
-        unpacked=sink.unpacked,
+        digest=f"sha256:{sink.packed_hash.hexdigest()}",
+        diff=f"sha256:{sink.plain_hash.hexdigest()}",
+        size=sink.packed_size,
+        unpacked=sink.unpacked_size,
     )
 
 
 class _DigestWriter:
-    """Compresses and digests what is written, once as it comes and once as it goes."""
+    """Compresses what is written, and hashes both the plain and the compressed bytes."""
 
     def __init__(self, file: BinaryIO | tempfile._TemporaryFileWrapper[bytes]) -> None:
         self._file = file
         self._packer = zlib.compressobj(6, zlib.DEFLATED, _GZIP)
-        self.plain, self.packed = hashlib.sha256(), hashlib.sha256()
-        self.size = self.unpacked = 0
+        self.plain_hash, self.packed_hash = hashlib.sha256(), hashlib.sha256()
+        self.packed_size = self.unpacked_size = 0
 
     def write(self, content: bytes) -> int:
-        """Take what the archive writes."""
-        self.plain.update(content)
-        self.unpacked += len(content)
+        """Compress and write a piece of the archive."""
+        self.plain_hash.update(content)
+        self.unpacked_size += len(content)
         self._write_compressed(self._packer.compress(content))
         return len(content)
 
     def finish(self) -> None:
-        """Write what the compressor still holds."""
+        """Flush the compressor."""
         self._write_compressed(self._packer.flush())
 
     def _write_compressed(self, content: bytes) -> None:
-        self.packed.update(content)
-        self.size += len(content)
+        self.packed_hash.update(content)
+        self.packed_size += len(content)
         self._file.write(content)
 
 
 def _add_parents(entries: Iterable[Entry]) -> Iterator[Entry]:
-    """Sorted, and with every directory on the way."""
+    """Sort the entries by path and add their parent directories."""
     by_path = {entry.path: entry for entry in entries}
     for path in list(by_path):
         for parent in PurePosixPath(path).parents:

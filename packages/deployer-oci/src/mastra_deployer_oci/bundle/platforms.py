@@ -1,4 +1,4 @@
-"""Machines: as uv names them for wheels, and as images do."""
+"""Map platforms between uv's names for wheels and the names of image architectures."""
 
 from __future__ import annotations
 
@@ -15,21 +15,27 @@ _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 def to_architecture(wheels: str) -> str:
-    """``x86_64-manylinux_2_28`` as ``amd64``.
+    """Return the image architecture of a wheel platform.
 
-    :raises ConfigError: for a machine that no image is made for.
+    :param wheels: the platform as uv names it, ``x86_64-manylinux_2_28``.
+    :returns: the architecture, ``amd64``.
+    :raises ConfigError: when images are not supported on the platform.
     """
     machine = wheels.partition("-")[0]
     if machine not in _ARCHITECTURES or "linux" not in wheels:
         raise ConfigError(
-            f"Images are for Linux on x86_64 and aarch64, not for {wheels!r}.",
+            f"Images are built for Linux on x86_64 and aarch64, not for {wheels!r}.",
             "Pass --platform x86_64-manylinux_2_28 or aarch64-manylinux_2_28.",
         )
     return _ARCHITECTURES[machine]
 
 
 def to_machine(architecture: str) -> str:
-    """``amd64`` as ``x86_64``; what is not known as it is."""
+    """Return the machine name of an image architecture.
+
+    :param architecture: the architecture, ``amd64``.
+    :returns: the machine name, ``x86_64``; an unknown architecture is returned unchanged.
+    """
     return {image: machine for machine, image in _ARCHITECTURES.items()}.get(
         architecture, architecture
     )

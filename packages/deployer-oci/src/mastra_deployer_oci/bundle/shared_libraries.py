@@ -1,4 +1,4 @@
-"""The shared libraries that an interpreter links: an image without a base has to bring them."""
+"""Find the shared libraries of an interpreter, which an image without a base must contain."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ("iter_libraries",)
 _LIBRARY = re.compile(r"^\s+(\S+) => (/\S+) \(0x", re.MULTILINE)
 _LOADER = re.compile(r"^\s+(/\S*/ld-\S+) \(0x", re.MULTILINE)
 _MISSING = re.compile(r"^\s+(\S+) => not found", re.MULTILINE)
-# What wheels may take for granted, though no part of Python links it.
+# Libraries that manylinux wheels may expect, although Python itself does not link them.
 _ASSUMED = (
     "libdl.so.2 libgcc_s.so.1 libnss_dns.so.2 libnss_files.so.2 libpthread.so.0 libresolv.so.2 "
     "librt.so.1 libstdc++.so.6 libutil.so.1"
@@ -25,24 +25,25 @@ _ASSUMED = (
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class _LinkedLibraries:
-    """Libraries by the name they are asked for, and the loader that finds them."""
+class _LoaderTrace:
+    """Libraries by their name, and the path of the loader that found them."""
 
     libraries: dict[str, Path]
     loader: str
 
 
 def iter_libraries(executable: Path, modules: list[Path]) -> Iterator[Entry]:
-    """The loader and every library that an interpreter needs, all where the loader looks.
+    """Yield the loader and every shared library that an interpreter needs.
 
+    :param executable: the interpreter.
     :param modules: its extension modules, all in one directory.
-    :raises BundleError: where one is missing.
+    :returns: the entries; none for a static interpreter.
+    :raises BundleError: when a library is missing, or the interpreter is not for glibc.
     """
     trace = _trace_libraries(executable, modules)
     if not trace.libraries:  # a static interpreter
         return
-    # The loader always looks where the C library is: whatever path led to a library, there it
-    # is found.
+    # The loader always searches the directory of the C library, so every library goes there.
     directory = trace.libraries["libc.so.6"].parent
     libraries = {**_find_assumed(directory), **trace.libraries}
     for name, path in libraries.items():
@@ -55,15 +56,15 @@ def _find_assumed(directory: Path) -> dict[str, Path]:
     return {name: directory / name for name in _ASSUMED if (directory / name).exists()}
 
 
-def _trace_libraries(executable: Path, modules: list[Path]) -> _LinkedLibraries:
-    """What the loader itself says it would load, asked once for all: nothing runs."""
+def _trace_libraries(executable: Path, modules: list[Path]) -> _LoaderTrace:
+    """Ask the dynamic loader which libraries it would load; nothing is run."""
     excluded = ("LD_LIBRARY_PATH", "LD_PRELOAD")
     environment = {name: value for name, value in os.environ.items() if name not in excluded}
     environment["LD_TRACE_LOADED_OBJECTS"] = "1"
-    # Relative to where they are: a space or a colon in the path would end a name.
+    # Relative paths: a space or a colon in an absolute path would end a name.
     environment["LD_PRELOAD"] = ":".join(f"./{path.name}" for path in modules)
     process = subprocess.run(
-        [str(executable), "-I", "-S", "-c", ""],  # what a static one, which has no loader, runs
+        [str(executable), "-I", "-S", "-c", ""],  # a static interpreter has no loader and runs this
         capture_output=True,
         text=True,
         check=False,
@@ -72,13 +73,14 @@ def _trace_libraries(executable: Path, modules: list[Path]) -> _LinkedLibraries:
     )
     if missing := sorted(set(_MISSING.findall(process.stdout))):
         raise BundleError(
-            f"The interpreter needs libraries that are not here: {', '.join(missing)}.",
+            f"The interpreter needs libraries that are not installed: {', '.join(missing)}.",
             "Install them, or pass -s interpreter=PATH with another Python.",
         )
     loaders = sorted(set(_LOADER.findall(process.stdout)))
     libraries = {name: Path(path) for name, path in sorted(_LIBRARY.findall(process.stdout))}
     if libraries and (len(loaders) != 1 or "libc.so.6" not in libraries):
         raise BundleError(
-            "The interpreter is not for glibc.", "Take one that is, or use a base image."
+            "The interpreter is not built for glibc.",
+            "Pass -s interpreter=PATH with one that is, or use a base image: -s base=...",
         )
-    return _LinkedLibraries(libraries=libraries, loader=loaders[0] if loaders else "")
+    return _LoaderTrace(libraries=libraries, loader=loaders[0] if loaders else "")

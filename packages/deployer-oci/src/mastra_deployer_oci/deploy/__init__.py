@@ -1,1 +1,1 @@
-"""The deploy: upload, create, wait."""
+"""Deploying: assemble the image, push it, and move its tag."""

@@ -1,4 +1,4 @@
-"""The image to stand on: pulled by the same API that ours is pushed with."""
+"""Load the base image from its registry."""
 
 from __future__ import annotations
 
@@ -32,10 +32,12 @@ _OCI_LAYER = "application/vnd.oci.image.layer.v1."
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class BaseImage:
-    """An image for one platform.
+    """A base image for one platform.
 
-    :param digest: of its manifest.
-    :param layers: descriptors, in the words of OCI.
+    :param reference: reference of the image.
+    :param digest: digest of its manifest.
+    :param config: its config.
+    :param layers: descriptors of its layers, with OCI media types.
     """
 
     reference: Reference
@@ -45,7 +47,7 @@ class BaseImage:
 
     @property
     def annotations(self) -> dict[str, str]:
-        """What an image says of its base."""
+        """The annotations by which an image names its base."""
         return {
             "org.opencontainers.image.base.name": str(self.reference),
             "org.opencontainers.image.base.digest": self.digest,
@@ -55,7 +57,15 @@ class BaseImage:
 def open_base(
     reference: Reference, settings: OciDeployer, credentials: Mapping[str, Secret]
 ) -> Repository:
-    """The base's repository; the target's credentials are for the target's registry only."""
+    """Open the repository of the base image.
+
+    The deploy's credentials are used only if the base is in the target's registry.
+
+    :param reference: reference of the base image.
+    :param settings: settings of the deployer.
+    :param credentials: values of the credentials that are set.
+    :returns: the repository, to be closed by the caller.
+    """
     if reference.registry == Reference.parse(settings.image).registry:
         base_settings = dataclasses.replace(settings, image=reference.name)
         return open_target(base_settings, credentials, actions="pull")
@@ -63,23 +73,28 @@ def open_base(
 
 
 def load_base(registry: Repository, reference: Reference, architecture: str) -> BaseImage:
-    """Its config and layers.
+    """Load config and layer descriptors of the base image.
 
-    :raises DeployError: where there is none, or none for this machine.
+    :param registry: repository of the base image.
+    :param reference: reference of the base image.
+    :param architecture: architecture of the image, ``amd64`` or ``arm64``.
+    :returns: the base image.
+    :raises DeployError: when the image does not exist, has no variant for the architecture, or has
+        an unsupported format.
     """
     document = registry.find_manifest(reference.pointer)
     if document is None:
         raise DeployError(
-            f"The base image {str(reference)!r} is not there.",
-            "Check its name and tag: -s base=..., or take none: -s base=scratch+python.",
+            f"The base image {str(reference)!r} does not exist.",
+            "Check its name and tag in -s base=..., or use no base: -s base=scratch+python.",
         )
     if "manifests" in document.value:
         document = _select_platform(registry, document, reference, architecture)
     manifest = document.value
     if "config" not in manifest or "layers" not in manifest:
         raise DeployError(
-            f"The base image {str(reference)!r} is of a kind that is not known.",
-            "Take an image in the format of OCI or of Docker since 2016.",
+            f"The base image {str(reference)!r} has an unsupported manifest format.",
+            "Use an image in OCI format, or in Docker's format, schema version 2.",
         )
     config = json.loads(registry.read_blob(manifest["config"]["digest"]))
     if config.get("architecture") != architecture:
@@ -109,26 +124,32 @@ def _build_platform_error(
     available = ", ".join(sorted(set(architectures) - {"unknown"})) or "none"
     return DeployError(
         f"The base image {str(reference)!r} is not for linux/{architecture}.",
-        f"It is for {available}. Take another base, or build for another --platform.",
+        f"It is built for: {available}. Use another base image, or another --platform.",
     )
 
 
 def _to_oci_layer(item: Mapping[str, Any], reference: Reference) -> Mapping[str, Any]:
     suffix = _LAYERS.get(item["mediaType"])
-    if suffix is None or not DIGEST.fullmatch(item["digest"]):  # a digest becomes a file's name
+    if suffix is None or not DIGEST.fullmatch(item["digest"]):  # digests become file names
         raise DeployError(
             f"The base image {str(reference)!r} has a layer of type {item['mediaType']!r}.",
-            "Take a base whose layers may be pushed elsewhere.",
+            "Use a base image whose layers may be pushed to other registries.",
         )
     return {"mediaType": _OCI_LAYER + suffix, "digest": item["digest"], "size": item["size"]}
 
 
 def list_base_blobs(
-    base: BaseImage, source: Repository, target: Repository, scratch: Path
+    base: BaseImage, source: Repository, target: Repository, temp_dir: Path
 ) -> list[Blob]:
-    """The base's layers, to be sent: mounted where the registry has them, else brought here.
+    """List the base image's layers as blobs to push.
 
-    :param scratch: where those go that have to be brought, once that is known.
+    A registry that has both repositories mounts them; otherwise they are downloaded when needed.
+
+    :param base: the base image.
+    :param source: repository of the base image.
+    :param target: repository to push to.
+    :param temp_dir: directory for downloaded layers.
+    :returns: one blob for each layer.
     """
     mount = base.reference.repository if _is_same_registry(source, target) else ""
     return [
@@ -136,15 +157,15 @@ def list_base_blobs(
             name=f"base {number}",
             digest=item["digest"],
             size=item["size"],
-            file=functools.partial(_download_layer, source, item["digest"], scratch),
+            fetch_file=functools.partial(_download_layer, source, item["digest"], temp_dir),
             mount=mount,
         )
         for number, item in enumerate(base.layers, 1)
     ]
 
 
-def _download_layer(source: Repository, digest: str, scratch: Path) -> Path:
-    path = scratch / digest.removeprefix("sha256:")
+def _download_layer(source: Repository, digest: str, temp_dir: Path) -> Path:
+    path = temp_dir / digest.removeprefix("sha256:")
     if not path.exists():
         draft = path.with_suffix(".part")
         source.download(digest, draft)

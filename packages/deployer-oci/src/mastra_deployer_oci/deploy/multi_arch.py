@@ -1,4 +1,4 @@
-"""One name for several platforms: an index that grows by one deploy for each."""
+"""Combine images for several platforms under one tag: an index grows by one image per deploy."""
 
 from __future__ import annotations
 
@@ -15,15 +15,19 @@ __all__ = ("merge_index",)
 
 
 def merge_index(registry: Repository, tag: str, child: Mapping[str, Any], app: str) -> Document:
-    """An index of what a tag shows and of one more image, which takes its platform's place.
+    """Build an index of the images under a tag and one more image, which replaces its platform's.
 
-    :param app: digest of the app's own files, which all of them must share.
-    :raises DeployError: where the tag shows nothing, or another app.
+    :param registry: the target repository.
+    :param tag: the tag whose images are kept.
+    :param child: descriptor of the image to add, with its ``platform``.
+    :param app: digest of the app's sources, which all images must share.
+    :returns: the index.
+    :raises DeployError: when the tag does not exist, or has another version of the app.
     """
     current = registry.find_manifest(tag)
     if current is None:
         raise DeployError(
-            f"{registry.image.name}:{tag} is not there to be added to.",
+            f"There is no {registry.image.name}:{tag} to add a platform to.",
             "Deploy the first platform without -s merge=true.",
         )
     others = [
@@ -33,9 +37,9 @@ def merge_index(registry: Repository, tag: str, child: Mapping[str, Any], app: s
         manifest = registry.find_manifest(item["digest"])
         if manifest is None or manifest.value.get("annotations", {}).get("mastra.app") != app:
             raise DeployError(
-                f"{registry.image.name}:{tag} shows another version of the app for "
+                f"{registry.image.name}:{tag} has another version of the app for "
                 f"{item['platform']['architecture']}.",
-                "Deploy this version for the first platform without -s merge=true, then add.",
+                "Deploy this version for the first platform without -s merge=true, then others.",
             )
     return build_index([*others, child], {})
 

@@ -1,4 +1,4 @@
-"""Uploads that were cut off, so that the next run goes on where this one stopped."""
+"""Remember unfinished uploads, so that the next run resumes them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 
-from mastra_deployer.kit import cache_directory
+from mastra_deployer.kit import get_cache_directory
 from mastra_deployer_oci.api.reference import Reference
 
 __all__ = ("UploadSession",)
@@ -18,35 +18,47 @@ __all__ = ("UploadSession",)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class UploadSession:
-    """Where one blob was last being sent to. A cache that cannot be written remembers nothing.
+    """The stored address of an unfinished upload of one blob.
 
-    :param home: the registry's API: no other place is gone on with.
+    When the cache directory cannot be written, nothing is stored.
+
+    :param file: file that stores the address.
+    :param api_url: base URL of the registry's API; addresses of other hosts are ignored.
     """
 
     file: Path
-    home: str
+    api_url: str
 
     @classmethod
-    def for_blob(cls, home: str, image: Reference, digest: str) -> UploadSession:
-        """That of a blob on its way into a repository."""
-        name = hashlib.sha256(f"{home} {image.name} {digest}".encode()).hexdigest()
-        return cls(file=cache_directory("oci-uploads") / name, home=home)
+    def for_blob(cls, api_url: str, image: Reference, digest: str) -> UploadSession:
+        """Return the session for the upload of a blob into a repository.
+
+        :param api_url: base URL of the registry's API.
+        :param image: the repository.
+        :param digest: digest of the blob.
+        :returns: the session.
+        """
+        name = hashlib.sha256(f"{api_url} {image.name} {digest}".encode()).hexdigest()
+        return cls(file=get_cache_directory("oci-uploads") / name, api_url=api_url)
 
     def load_location(self) -> httpx.URL | None:
-        """The address that was last sent to, where there is one."""
+        """Return the stored address of the upload, or ``None``."""
         try:
             text = self.file.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError):
             return None
-        base = httpx.URL(self.home)
+        api = httpx.URL(self.api_url)
         with contextlib.suppress(httpx.InvalidURL):
             url = httpx.URL(text)
-            if (url.scheme, url.netloc) == (base.scheme, base.netloc):
+            if (url.scheme, url.netloc) == (api.scheme, api.netloc):
                 return url
         return None
 
     def save_location(self, location: httpx.URL) -> None:
-        """Remember; for this user only, since an address may hold what lets others write to it."""
+        """Store the address of the upload, readable by this user only: it may contain a secret.
+
+        :param location: the address of the upload.
+        """
         with contextlib.suppress(OSError):
             self.file.parent.mkdir(parents=True, exist_ok=True)
             draft = self.file.with_suffix(f".{os.getpid()}")
@@ -55,6 +67,6 @@ class UploadSession:
             draft.replace(self.file)
 
     def delete(self) -> None:
-        """It is there, or the registry knows nothing of it."""
+        """Delete the stored address, after the upload finished or expired."""
         with contextlib.suppress(OSError):
             self.file.unlink(missing_ok=True)

@@ -1,1 +1,1 @@
-"""Deployments that exist: list, promote, roll back, remove."""
+"""Managing deployments: list, promote, roll back and delete."""

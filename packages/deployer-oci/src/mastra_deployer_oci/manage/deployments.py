@@ -1,4 +1,4 @@
-"""What is done with deployments that are there: listed, promoted, rolled back, removed."""
+"""List, promote, roll back and delete deployments."""
 
 from __future__ import annotations
 
@@ -17,14 +17,20 @@ if TYPE_CHECKING:  # the settings class must load without what only deploying ne
 
 __all__ = ("destroy", "list_deployments", "promote", "rollback")
 
-_LIST_HINT = "mastra deployments oci shows what there is."
+_LIST_HINT = "List the deployments: mastra deployments oci."
 _NOT_ALLOWED = (400, 405, 501)
 
 
 def list_deployments(
     settings: OciDeployer, credentials: Mapping[str, Secret], limit: int
 ) -> list[Deployment]:
-    """Each image once, the newest first; its last record says what it is."""
+    """List each deployed image once, newest first.
+
+    :param settings: settings of the deployer.
+    :param credentials: values of the credentials that are set.
+    :param limit: how many deployments to return at most.
+    :returns: the deployments.
+    """
     from mastra_deployer_oci.api.repository import open_target
     from mastra_deployer_oci.api.tags import parse_record_time
     from mastra_deployer_oci.releases.release import to_deployment
@@ -32,13 +38,13 @@ def list_deployments(
 
     with open_target(settings, credentials, actions="pull") as registry:
         log = ReleaseLog(registry)
-        first_records = {short: names[-1] for short, names in log.list_names().items()}
+        first_records = {short: names[-1] for short, names in log.group_names_by_image().items()}
         live_images: dict[str, str] = {}
         deployments = []
         for short in sorted(first_records, key=lambda item: first_records[item], reverse=True)[
             :limit
         ]:
-            for record in _find_last_record(log, short, settings.tag):
+            for record in _select_record(log, short, settings.tag):
                 if record.moves not in live_images:
                     image = registry.find_manifest(record.moves)
                     live_images[record.moves] = image.digest if image else ""
@@ -48,8 +54,8 @@ def list_deployments(
         return deployments
 
 
-def _find_last_record(log: ReleaseLog, short: str, production: str) -> list[Record]:
-    """The record that tells most of an image: that it was in production, else the newest."""
+def _select_record(log: ReleaseLog, short: str, production: str) -> list[Record]:
+    """Select the newest production record of an image, else its newest record."""
     records = list(log.iter_records(short))
     in_production = [item for item in records if item.moves == production]
     return (in_production or records)[:1]
@@ -58,7 +64,15 @@ def _find_last_record(log: ReleaseLog, short: str, production: str) -> list[Reco
 def promote(
     settings: OciDeployer, credentials: Mapping[str, Secret], id: str, report: Report
 ) -> Deployment:
-    """Have production's tag show an image that is there."""
+    """Move the production tag to an image that is in the registry.
+
+    :param settings: settings of the deployer.
+    :param credentials: values of the credentials that are set.
+    :param id: id of the deployment.
+    :param report: receives progress.
+    :returns: the deployment that is live now.
+    :raises DeployError: when there is no such deployment.
+    """
     from mastra_deployer_oci.api.repository import open_target
     from mastra_deployer_oci.releases.release import publish, to_deployment
     from mastra_deployer_oci.releases.release_log import ReleaseLog
@@ -76,9 +90,16 @@ def promote(
 def rollback(
     settings: OciDeployer, credentials: Mapping[str, Secret], id: str, report: Report
 ) -> Deployment:
-    """Have production's tag show what it showed before; again, what it showed before that.
+    """Move the production tag to the previous image; repeated, to the one before that.
 
-    After a rollback to an ``id`` the next one goes back to where that one was called.
+    After a rollback to an ``id``, the next rollback returns to where that rollback started.
+
+    :param settings: settings of the deployer.
+    :param credentials: values of the credentials that are set.
+    :param id: id of the deployment to go back to; empty for the previous one.
+    :param report: receives progress.
+    :returns: the deployment that is live now.
+    :raises DeployError: when there is no deployment to go back to.
     """
     from mastra_deployer_oci.api.repository import open_target
     from mastra_deployer_oci.releases.release import publish, to_deployment
@@ -86,38 +107,40 @@ def rollback(
 
     with open_target(settings, credentials) as registry:
         log = ReleaseLog(registry)
-        target = _find_earlier(log, id, settings.tag, registry)
+        target = _find_rollback_target(log, id, settings.tag, registry)
         report.step(f"Moving {registry.image.name}:{settings.tag}")
         event = dataclasses.replace(target, event="rollback")
         record = publish(registry, log, event, keep_back=not id)
         return to_deployment(registry, record, live=True)
 
 
-def _find_earlier(log: ReleaseLog, id: str, tag: str, registry: Repository) -> Record:
-    """The record to go back to.
+def _find_rollback_target(log: ReleaseLog, id: str, tag: str, registry: Repository) -> Record:
+    """Return the record to go back to.
 
-    :raises DeployError: where there is none.
+    :raises DeployError: when there is none.
     """
     if id:
         record = log.find_newest(_find_record(log, id, registry).image, tag)
         if record is None:
             raise DeployError(
-                f"{id!r} was never in production, so there is no going back to it.",
-                f"Make it live with: mastra promote {id}.",
+                f"{id!r} was never in production, so it cannot be rolled back to.",
+                f"Promote it: mastra promote {id}.",
             )
         return record
-    current = log.find_current(tag)
-    record = log.get(current.back) if current else None
+    current_record = log.find_current(tag)
+    record = log.get(current_record.back) if current_record else None
     if record is None:
-        reason = "what is live was the first" if current else "nothing that mastra deployed is live"
-        raise DeployError(f"There is nothing to go back to: {reason}.", _LIST_HINT)
+        reason = (
+            "the live deployment is the first" if current_record else "no mastra deployment is live"
+        )
+        raise DeployError(f"There is no deployment to go back to: {reason}.", _LIST_HINT)
     return record
 
 
 def _find_record(log: ReleaseLog, id: str, registry: Repository) -> Record:
-    """The newest record of an image.
+    """Return the newest record of an image.
 
-    :raises DeployError: for an id that is none.
+    :raises DeployError: when there is no such deployment.
     """
     from mastra_deployer_oci.api.tags import ID
 
@@ -129,27 +152,31 @@ def _find_record(log: ReleaseLog, id: str, registry: Repository) -> Record:
 
 
 def destroy(settings: OciDeployer, credentials: Mapping[str, Secret], report: Report) -> bool:
-    """Delete every manifest that a deploy made. What else is in the repository stays.
+    """Delete every manifest that deploys created; other contents of the repository stay.
 
-    :raises DeployError: where the registry does not delete.
+    :param settings: settings of the deployer.
+    :param credentials: values of the credentials that are set.
+    :param report: receives progress.
+    :returns: whether there was anything to delete.
+    :raises DeployError: when the registry does not allow deleting.
     """
     from mastra_deployer_oci.api.repository import open_target
     from mastra_deployer_oci.releases.release_log import ReleaseLog
 
     with open_target(settings, credentials, actions="pull,push,delete") as registry:
         log = ReleaseLog(registry)
-        # Records go last: cut off, the next run still finds what there is.
-        digests = _list_digests(log)
+        # Records are deleted last, so that an interrupted run can be repeated.
+        digests = _collect_digests(log)
         for count, digest in enumerate(digests, 1):
             _delete_manifest(registry, digest)
             report.advance(count, len(digests), "manifests")
         return bool(digests)
 
 
-def _list_digests(log: ReleaseLog) -> list[str]:
+def _collect_digests(log: ReleaseLog) -> list[str]:
     images: dict[str, None] = {}
     records: dict[str, None] = {}
-    for names in log.list_names().values():
+    for names in log.group_names_by_image().values():
         for name in names:
             record = log.get(name)
             if record is not None:
@@ -167,6 +194,6 @@ def _delete_manifest(registry: Repository, digest: str) -> None:
         if error.status not in _NOT_ALLOWED:
             raise
         raise DeployError(
-            f"{registry.image.registry} does not delete images: {error.message}",
-            "Delete them where the registry is managed, or allow deleting in its configuration.",
+            f"{registry.image.registry} does not allow deleting images: {error.message}",
+            "Delete them in the registry's console, or allow deleting in its configuration.",
         ) from None

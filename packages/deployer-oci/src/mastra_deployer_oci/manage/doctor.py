@@ -1,4 +1,4 @@
-"""Asks a registry whether a deploy would work."""
+"""Check whether the registry would accept a deploy."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ __all__ = ("diagnose",)
 
 
 def diagnose(settings: OciDeployer, credentials: Mapping[str, Secret]) -> list[Problem]:
-    """Reach the repository as a deploy would; and the base, where its name is whole.
+    """Check access to the target repository and, if its name is complete, to the base image.
 
-    :raises AuthError: where the registry refuses.
+    :param settings: settings of the deployer.
+    :param credentials: values of the credentials that are set.
+    :returns: the problems found.
+    :raises AuthError: when the registry rejects the login.
     """
     from mastra_deployer_oci.api.reference import Reference
     from mastra_deployer_oci.api.repository import open_target
@@ -32,6 +35,6 @@ def diagnose(settings: OciDeployer, credentials: Mapping[str, Secret]) -> list[P
         except DeployError as error:
             return [Problem(message=error.message, hint=error.hint)]
     if image is None:
-        message = f"The base image {str(reference)!r} is not there."
-        return [Problem(message=message, hint="Check its name and tag: -s base=...")]
+        message = f"The base image {str(reference)!r} does not exist."
+        return [Problem(message=message, hint="Check its name and tag in -s base=...")]
     return []

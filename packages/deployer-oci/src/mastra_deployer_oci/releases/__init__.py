@@ -1,1 +1,1 @@
-"""Releases: the log that the registry keeps, and the tag that makes an image live."""
+"""Releases: the log of releases in the registry, and the tag that makes an image live."""

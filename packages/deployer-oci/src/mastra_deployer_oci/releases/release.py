@@ -1,4 +1,4 @@
-"""Makes an image live: a record first, then the one request that moves the tag."""
+"""Make an image live: write a record, then move the tag with one request."""
 
 from __future__ import annotations
 
@@ -23,12 +23,15 @@ def publish(
     same_app: bool = False,
     keep_back: bool = False,
 ) -> Record:
-    """Move a tag; nothing happens where it shows that image already, for the same reasons.
+    """Write a record and move its tag; an equivalent record that is current changes nothing.
 
-    :param wanted: the event; its name, time and ``back`` are set here.
-    :param same_app: whether what the tag shows is the same app, to which a platform is added.
-    :param further_back: keep ``back`` as it is: the next rollback goes further.
-    :raises DeployError: where the image is not in the registry any more.
+    :param registry: the target repository.
+    :param log: the log of releases.
+    :param event: the record to write; its name, time and ``back`` are set here.
+    :param same_app: whether the tag has the same app, to which a platform is added.
+    :param keep_back: keep ``back`` of the event, so that the next rollback goes back further.
+    :returns: the record that is current now.
+    :raises DeployError: when the image is no longer in the registry.
     """
     image = get_image(registry, event)
     current = log.find_current(event.moves)
@@ -39,43 +42,55 @@ def publish(
         return current
     latest = log.find_newest(record.image, record.moves)
     if latest is None or not latest.is_equivalent(record):
-        # Not there from a deploy that was cut off before it moved the tag.
-        latest = _stamp(record, log.next_time())
+        # Not written already by a deploy that was interrupted before it moved the tag.
+        latest = _assign_name(record, log.next_time())
         registry.put_manifest(latest.name, latest.to_document())
     registry.put_manifest(record.moves, image)
     return latest
 
 
 def get_image(registry: Repository, record: Record) -> Document:
-    """What a record is about.
+    """Fetch the image that a record describes.
 
-    :raises DeployError: where it is not in the registry any more.
+    :param registry: the target repository.
+    :param record: the record.
+    :returns: its manifest or index.
+    :raises DeployError: when the image is no longer in the registry.
     """
     image = registry.find_manifest(record.image)
     if image is None:
         raise DeployError(
-            f"The image {build_id(record.image)!r} is not in {registry.image.name} any more.",
-            "Deploy it again; keep the tags that begin with mastra- from being cleaned up.",
+            f"The image {build_id(record.image)!r} is no longer in {registry.image.name}.",
+            "Deploy it again, and exclude tags that begin with mastra- from clean-up.",
         )
     return image
 
 
 def _link_previous(record: Record, current: Record | None, *, same_app: bool) -> Record:
-    """With the record to go back to: what is shown now, or what was before that."""
+    """Set ``back`` to the current record, or to that record's ``back`` for the same image."""
     if current is None:
         return record
     is_same_image = same_app or current.image == record.image
     return dataclasses.replace(record, back=current.back if is_same_image else current.name)
 
 
-def _stamp(record: Record, moment: dt.datetime) -> Record:
-    return dataclasses.replace(record, name=build_record_tag(moment, record.image), created=moment)
+def _assign_name(record: Record, created: dt.datetime) -> Record:
+    return dataclasses.replace(
+        record, name=build_record_tag(created, record.image), created=created
+    )
 
 
 def to_deployment(
     registry: Repository, record: Record, *, live: bool, created: dt.datetime | None = None
 ) -> Deployment:
-    """A record as the host knows deployments."""
+    """Convert a record to a deployment.
+
+    :param registry: the target repository.
+    :param record: the record.
+    :param live: whether the record's tag points to the image.
+    :param created: when the image was first deployed; the record's own time where ``None``.
+    :returns: the deployment.
+    """
     return Deployment(
         target="oci",
         id=build_id(record.image),

@@ -1,10 +1,10 @@
-"""The history of an app, kept in the registry itself.
+"""The log of an app's releases, stored in the registry itself.
 
-Every deploy, promotion and rollback leaves a record: a small image index with annotations, under
+Every deploy, promotion and rollback writes a record: a small image index with annotations, under
 a tag of its own that sorts by time. A record is written before its tag moves, and moving a tag is
-one request. So what is live is told by the tag alone, and where to go back to by the newest
-record of the image it shows: a record whose tag never moved belongs to an image that is not
-shown, and is passed over.
+one request. Therefore the tag alone decides which image is live. The newest record of that image
+decides where a rollback goes. A record whose tag never moved belongs to an image that is not live,
+and is ignored.
 """
 
 from __future__ import annotations
@@ -23,19 +23,36 @@ __all__ = ("Record", "ReleaseLog")
 
 _CREATED = "org.opencontainers.image.created"
 _REVISION = "org.opencontainers.image.revision"
-_PLAIN = ("image", "event", "environment", "moves", "back", "message", "branch", "fingerprint")
+_ANNOTATED_FIELDS = (
+    "image",
+    "event",
+    "environment",
+    "moves",
+    "back",
+    "message",
+    "branch",
+    "fingerprint",
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Record:
-    """One event.
+    """A record of one release.
 
-    :param image: digest of what was deployed.
+    :param name: tag of the record.
+    :param image: digest of the released image.
     :param event: ``deploy``, ``promote`` or ``rollback``.
-    :param moves: the tag that came to show it.
-    :param back: the record that was current before: where a rollback goes. That of a rollback
-        without an id is the ``back`` of the record it went to, so that another goes further.
+    :param environment: ``production`` or ``preview``.
+    :param moves: the tag that was moved to the image.
+    :param created: when the record was written.
     :param children: descriptors of the image's manifests, one for each platform.
+    :param back: name of the record that was current before, where a rollback goes to. The record of
+        a rollback without an id takes over the ``back`` of its target, so that the next rollback
+        goes back further.
+    :param message: message of the deploy.
+    :param branch: branch of the deploy.
+    :param commit: commit of the deploy.
+    :param fingerprint: fingerprint of the deploy.
     """
 
     name: str
@@ -52,14 +69,19 @@ class Record:
     fingerprint: str = ""
 
     def to_document(self) -> Document:
-        """As the registry keeps it. It can be pulled like the image it is about."""
-        annotations = {f"mastra.{key}": getattr(self, key) for key in _PLAIN}
+        """Return the record as an index, so that it can be pulled like its image."""
+        annotations = {f"mastra.{key}": getattr(self, key) for key in _ANNOTATED_FIELDS}
         annotations |= {_CREATED: self.created.isoformat(), _REVISION: self.commit}
         return build_index(self.children, {key: text for key, text in annotations.items() if text})
 
     @classmethod
     def from_document(cls, name: str, document: Document) -> Record:
-        """The record under the tag ``name``."""
+        """Parse a record.
+
+        :param name: tag of the record.
+        :param document: the document under that tag.
+        :returns: the record.
+        """
         value = document.value
         annotations = value.get("annotations", {})
         return cls(
@@ -67,17 +89,24 @@ class Record:
             children=tuple(value["manifests"]),
             created=dt.datetime.fromisoformat(annotations[_CREATED]),
             commit=annotations.get(_REVISION, ""),
-            **{key: annotations.get(f"mastra.{key}", "") for key in _PLAIN},
+            **{key: annotations.get(f"mastra.{key}", "") for key in _ANNOTATED_FIELDS},
         )
 
     def is_equivalent(self, other: Record) -> bool:
-        """Whether two records differ in their time at most."""
+        """Return whether two records differ in name and time at most.
+
+        :param other: the other record.
+        :returns: ``True`` if all other fields are equal.
+        """
         aligned = dataclasses.replace(other, name=self.name, created=self.created)
         return self.to_document() == aligned.to_document()
 
 
 class ReleaseLog:
-    """All records of a repository. Tags are listed once; a record is read when it is needed."""
+    """All records of a repository; tags are listed once, and records are fetched when needed.
+
+    :param registry: the target repository.
+    """
 
     def __init__(self, registry: Repository) -> None:
         self._registry = registry
@@ -86,7 +115,11 @@ class ReleaseLog:
         self._records: dict[str, Record] = {}
 
     def get(self, name: str) -> Record | None:
-        """One record; ``None`` where it is gone."""
+        """Fetch one record.
+
+        :param name: tag of the record; may be empty.
+        :returns: the record, or ``None`` when it does not exist.
+        """
         if name and name not in self._records:
             document = self._registry.find_manifest(name)
             if document is None:
@@ -94,34 +127,47 @@ class ReleaseLog:
             self._records[name] = Record.from_document(name, document)
         return self._records.get(name)
 
-    def list_names(self) -> dict[str, list[str]]:
-        """The records of each image, named by the beginning of its digest; the newest first."""
+    def group_names_by_image(self) -> dict[str, list[str]]:
+        """Group the names of all records by image, newest first.
+
+        :returns: names by the first twelve digits of the image's digest.
+        """
         names_by_image: dict[str, list[str]] = {}
         for name in self._names:
             names_by_image.setdefault(name.rpartition("-")[2], []).append(name)
         return names_by_image
 
     def iter_records(self, short: str) -> Iterator[Record]:
-        """Records of an image, the newest first.
+        """Yield the records of an image, newest first.
 
-        :param short: the first twelve digits of its digest.
+        :param short: first twelve digits of the image's digest.
+        :returns: the records.
         """
-        for name in self.list_names().get(short, ()):
+        for name in self.group_names_by_image().get(short, ()):
             if (record := self.get(name)) is not None:
                 yield record
 
     def find_current(self, tag: str) -> Record | None:
-        """The record that made a tag what it is; ``None`` where nobody knows."""
+        """Return the record that explains the current image of a tag.
+
+        :param tag: the tag.
+        :returns: the record, or ``None`` when mastra did not move the tag.
+        """
         image = self._registry.find_manifest(tag)
         return self.find_newest(image.digest, tag) if image else None
 
     def find_newest(self, image: str, tag: str) -> Record | None:
-        """The last record of an image under a tag."""
+        """Return the newest record of an image under a tag.
+
+        :param image: digest of the image.
+        :param tag: the tag.
+        :returns: the record, or ``None``.
+        """
         short = image.removeprefix("sha256:")[:12]
         return next((item for item in self.iter_records(short) if item.moves == tag), None)
 
     def next_time(self) -> dt.datetime:
-        """Now, but later than all records there are, whatever this machine's clock says."""
+        """Return the current time, but later than every record, even if a clock is wrong."""
         now = dt.datetime.now(dt.UTC)
         if not self._names:
             return now

@@ -1,1 +1,1 @@
-"""From a build to a bundle: offline and without credentials."""
+"""Bundling: turn a build into Vercel's Build Output, offline and without credentials."""

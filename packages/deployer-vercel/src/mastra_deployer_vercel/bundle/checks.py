@@ -1,4 +1,4 @@
-"""What of an app or its settings will not work on Vercel; offline."""
+"""Check settings, builds and bundles against Vercel's limits, offline."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from mastra_deployer_vercel.settings import VercelDeployer
 __all__ = ("PYTHONS", "SIZE", "check_build", "inspect_bundle")
 
 PYTHONS = ("3.12", "3.13", "3.14")
-SIZE = 225_000_000  # bytes of a function, unpacked; Vercel's own builder draws the line there
-_MAX_DURATION = 1800  # seconds, on the largest plan
+SIZE = 225_000_000  # bytes of an unpacked function; the limit of Vercel's own builder
+_MAX_DURATION = 1800  # seconds; the limit of the largest plan
 _PROJECT = re.compile(r"[a-z0-9._-]{1,100}")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _REGION = re.compile(r"[a-z]{3}\d")
@@ -23,26 +23,35 @@ _CRON_FIELDS = 5
 
 
 def check_build(build: Build, settings: VercelDeployer) -> Iterator[Problem]:
-    """Names, numbers and the app itself."""
+    """Check the settings, the names of variables, and the app.
+
+    :param build: the build that is about to be bundled.
+    :param settings: settings of the deployer.
+    :returns: the problems found.
+    """
     yield from _check_settings(settings)
     yield from _check_crons(settings)
     for name in (*build.manifest.required, *build.manifest.optional):
         if not _NAME.fullmatch(name):
             yield Problem(
-                message=f"Vercel takes no environment variable called {name!r}.",
-                hint="Begin with a letter; use letters, digits and '_'.",
+                message=f"Vercel does not accept an environment variable named {name!r}.",
+                hint="Start the name with a letter; use letters, digits and '_'.",
             )
     if build.manifest.registry.get("workflows") and build.manifest.serve.single_process:
         yield Problem(
-            message="Workflow runs are kept in memory, and each instance of a function has its "
-            "own: a run that waits is lost when its instance ends.",
-            hint="Finish runs within one request, or give Mastra(engine=...) a durable engine.",
+            message="Workflow runs are kept in the memory of one function instance: a suspended "
+            "run is lost when its instance ends.",
+            hint="Complete runs within one request, or pass a durable engine: Mastra(engine=...).",
             severity="warning",
         )
 
 
 def inspect_bundle(bundle: Bundle) -> Iterator[Problem]:
-    """Layout, for ``--prebuilt`` too."""
+    """Check the layout of a bundle, also of a prebuilt one.
+
+    :param bundle: the bundle to check.
+    :returns: the problems found.
+    """
     function = bundle.directory / FUNCTION
     if not (function / ".vc-config.json").is_file():
         yield Problem(
@@ -53,29 +62,31 @@ def inspect_bundle(bundle: Bundle) -> Iterator[Problem]:
 def _check_settings(settings: VercelDeployer) -> Iterator[Problem]:
     if not _PROJECT.fullmatch(settings.project_name) or "---" in settings.project_name:
         yield Problem(
-            message=f"{settings.project_name!r} cannot be the name of a Vercel project.",
+            message=f"{settings.project_name!r} is not a valid name for a Vercel project.",
             hint="Use at most 100 of: lower-case letters, digits, '.', '_', '-', and no '---'.",
         )
     if settings.max_duration is not None and not 1 <= settings.max_duration <= _MAX_DURATION:
         yield Problem(
-            message=f"max_duration is {settings.max_duration}.",
-            hint=f"Use seconds from 1 to {_MAX_DURATION}; Hobby allows 300, Pro 800.",
+            message=f"max_duration={settings.max_duration} is out of range.",
+            hint=f"Use 1 to {_MAX_DURATION} seconds; the plan Hobby allows 300, Pro 800.",
         )
     low, high = _MEMORY
     if settings.memory is not None and not low <= settings.memory <= high:
         yield Problem(
-            message=f"memory is {settings.memory}.", hint=f"Use megabytes from {low} to {high}."
+            message=f"memory={settings.memory} is out of range.",
+            hint=f"Use {low} to {high} megabytes.",
         )
     for region in settings.regions:
         if not _REGION.fullmatch(region):
             yield Problem(
-                message=f"Vercel has no region {region!r}.", hint="Write ids such as iad1 or fra1."
+                message=f"{region!r} is not a region of Vercel.",
+                hint="Use region ids such as iad1 or fra1.",
             )
     path = PurePosixPath(settings.static)
     if settings.static and (path.is_absolute() or ".." in path.parts):
         yield Problem(
-            message=f"static leads out of the project: {settings.static!r}.",
-            hint="Name a folder of the project.",
+            message=f"static={settings.static!r} is outside the project.",
+            hint="Use a directory of the project.",
         )
 
 
@@ -84,6 +95,6 @@ def _check_crons(settings: VercelDeployer) -> Iterator[Problem]:
         path, schedule = cron.get("path", ""), cron.get("schedule", "")
         if not path.startswith("/") or len(schedule.split()) != _CRON_FIELDS:
             yield Problem(
-                message=f"The cron {dict(cron)!r} cannot be read.",
+                message=f"The cron {dict(cron)!r} is invalid.",
                 hint='Write {"path": "/api/...", "schedule": "0 5 * * *"}.',
             )

@@ -1,1 +1,1 @@
-"""The deploy: upload, create, wait."""
+"""Deploying: upload files, create the deployment, and wait until it is ready."""

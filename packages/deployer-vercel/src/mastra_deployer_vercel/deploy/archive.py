@@ -1,9 +1,9 @@
-"""The archive a deployment is sent as: one gzip'd tar, cut where its content changes.
+"""Pack a deployment as one gzip'd tar, divided into parts by content.
 
-Vercel takes ``.vercel/source.tgz.part1``, ``part2``, ... and joins them by bytes. Large
-dependencies and large files have parts of their own, the small ones share; the app's code comes
-last. Deflate is flushed at each cut, so a changed line leaves all other parts as they were, and
-they are not sent again.
+Vercel takes ``.vercel/source.tgz.part1``, ``part2``, ... and joins their bytes. Large dependencies
+and large files get parts of their own, small ones share a part, and the app's code comes last.
+The compressor is flushed at the end of each part. Therefore a changed line of code changes only
+the last part, and the other parts are not uploaded again.
 """
 
 from __future__ import annotations
@@ -21,34 +21,41 @@ from mastra_deployer_vercel.bundle.build_output import FUNCTION, OUTPUT
 
 __all__ = ("ArchivePart", "pack_archive")
 
-_PART_SIZE = 100 * 1024 * 1024  # bytes; Vercel's own client cuts there
-_LARGE_SIZE = 100_000  # bytes unpacked from which something gets a part of its own
-_MAX_LARGE_PARTS = 60  # such parts at most: each is a request when it is new
-_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"  # gzip without a time, a name or a system
+_PART_SIZE = 100 * 1024 * 1024  # bytes; the part size of Vercel's own client
+_LARGE_SIZE = 100_000  # bytes unpacked, from which a distribution or file gets its own part
+_MAX_LARGE_PARTS = 60  # at most, because each new part is a request
+_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"  # gzip header without time, name and system
 _CHUNK = 1 << 20
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ArchivePart:
-    """A piece of the archive.
+    """A part of the archive.
 
-    :param sha: SHA-1, in hex: the name Vercel knows it by.
+    :param name: path under which Vercel stores the part.
+    :param file: file with the content of the part.
+    :param sha1: SHA-1 of the content, in hexadecimal digits, by which Vercel identifies it.
+    :param size: size in bytes.
     """
 
     name: str
     file: Path
-    sha: str
+    sha1: str
     size: int
 
     def to_file_entry(self) -> dict[str, str | int]:
-        """As ``files[]`` of a new deployment lists it."""
-        return {"file": self.name, "sha": self.sha, "size": self.size, "mode": 0o666}
+        """Return the entry of ``files[]`` in the request for a new deployment."""
+        return {"file": self.name, "sha": self.sha1, "size": self.size, "mode": 0o666}
 
 
 def pack_archive(bundle: Bundle, directory: Path) -> list[ArchivePart]:
-    """Write the archive of ``.vercel/output`` in parts into the empty ``directory``.
+    """Pack ``.vercel/output`` of a bundle into parts.
 
     The same bundle gives the same bytes on every machine with the same zlib.
+
+    :param bundle: the bundle.
+    :param directory: an empty directory for the parts.
+    :returns: the parts, in order.
     """
     paths = sorted(
         path.relative_to(bundle.directory).as_posix()
@@ -58,14 +65,14 @@ def pack_archive(bundle: Bundle, directory: Path) -> list[ArchivePart]:
     writer = _ArchiveWriter(directory)
     for group in _group_paths(bundle.directory, paths):
         for name in group:
-            for content in _iter_tar_entry(bundle.directory / name, name):
+            for content in _iter_tar_member(bundle.directory / name, name):
                 writer.write(content)
         writer.end_part()
     return writer.finish()
 
 
 def _group_paths(root: Path, paths: Sequence[str]) -> list[list[str]]:
-    """What belongs into one part: a large distribution or file; the small ones together."""
+    """Group paths by part: each large distribution or file, then the small ones together."""
     vendor = f"{FUNCTION}/vendor/"
     units: dict[str, list[str]] = {}
     for path in paths:
@@ -84,8 +91,8 @@ def _group_paths(root: Path, paths: Sequence[str]) -> list[list[str]]:
     return [group for group in (*large, small[True], small[False]) if group]
 
 
-def _iter_tar_entry(file: Path, name: str) -> Iterator[bytes]:
-    """One file as a tar has it: no owner, no time."""
+def _iter_tar_member(file: Path, name: str) -> Iterator[bytes]:
+    """Yield one file as a tar member, without owner and time."""
     info = tarfile.TarInfo(name)
     info.size, info.mode = file.stat().st_size, 0o644
     yield info.tobuf(tarfile.PAX_FORMAT)
@@ -96,11 +103,11 @@ def _iter_tar_entry(file: Path, name: str) -> Iterator[bytes]:
 
 
 class _ArchiveWriter:
-    """One gzip stream over several files."""
+    """Writes one gzip stream over several files."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._deflate = zlib.compressobj(6, zlib.DEFLATED, -zlib.MAX_WBITS)
+        self._compressor = zlib.compressobj(6, zlib.DEFLATED, -zlib.MAX_WBITS)
         self._crc, self._length = 0, 0
         self._buffer = io.BytesIO(_HEADER)
         self._buffer.seek(0, io.SEEK_END)
@@ -109,21 +116,21 @@ class _ArchiveWriter:
     def write(self, content: bytes) -> None:
         self._crc = zlib.crc32(content, self._crc)
         self._length += len(content)
-        self._buffer_bytes(self._deflate.compress(content))
+        self._buffer_bytes(self._compressor.compress(content))
 
     def end_part(self) -> None:
-        """End the present part; what comes does not lean on what was."""
-        self._buffer_bytes(self._deflate.flush(zlib.Z_FULL_FLUSH))
+        """End the current part; later content is compressed without reference to it."""
+        self._buffer_bytes(self._compressor.flush(zlib.Z_FULL_FLUSH))
         if self._buffer.tell():
             self._write_part()
 
     def finish(self) -> list[ArchivePart]:
-        """The last part gets the end of the tar and of the gzip."""
+        """End the tar and the gzip stream in the last part, and return all parts."""
         last = self._parts.pop()
         self._buffer = io.BytesIO(last.file.read_bytes())
         self._buffer.seek(0, io.SEEK_END)
         self.write(b"\0" * 2 * tarfile.BLOCKSIZE)
-        self._buffer.write(self._deflate.flush())
+        self._buffer.write(self._compressor.flush())
         self._buffer.write(self._crc.to_bytes(4, "little"))
         self._buffer.write((self._length & 0xFFFFFFFF).to_bytes(4, "little"))
         self._write_part()
@@ -140,5 +147,5 @@ class _ArchiveWriter:
         file = self._directory / f"part{len(self._parts) + 1}"
         file.write_bytes(content)
         sha = hashlib.sha1(content, usedforsecurity=False).hexdigest()
-        self._parts.append(ArchivePart(name=name, file=file, sha=sha, size=len(content)))
+        self._parts.append(ArchivePart(name=name, file=file, sha1=sha, size=len(content)))
         self._buffer = io.BytesIO()

@@ -1,4 +1,4 @@
-"""Makes a deployment: announce, send what is missing, announce again, wait."""
+"""Create a deployment: request it, upload missing files, request it again, and wait."""
 
 from __future__ import annotations
 
@@ -17,10 +17,16 @@ from mastra_deployer_vercel.settings import VercelDeployer
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ("MARK_KEY", "announce_deployment", "build_body", "create_deployment", "wait_until_ready")
+__all__ = (
+    "MARK_KEY",
+    "build_deployment_body",
+    "create_deployment",
+    "request_deployment",
+    "wait_until_ready",
+)
 
-_ROUNDS = 3  # Vercel may still miss a file that was just sent
-_SEARCH_LIMIT = 20  # deployments of the same content that are looked through
+_ROUNDS = 3  # Vercel may still report a file as missing that was just uploaded
+_SEARCH_LIMIT = 20  # deployments with the same mark to search
 MARK_KEY = "mastraMark"
 _QUERY = {"prebuilt": "1", "skipAutoDetectionConfirmation": "1", "forceNew": "1"}
 
@@ -28,28 +34,40 @@ _QUERY = {"prebuilt": "1", "skipAutoDetectionConfirmation": "1", "forceNew": "1"
 def create_deployment(
     client: httpx.Client, body: dict[str, Any], parts: Sequence[ArchivePart], report: Report
 ) -> dict[str, Any]:
-    """``POST /v13/deployments``, after ``POST /v2/files`` for each part that it lacks.
+    """Create a deployment, after uploading the parts that Vercel lacks.
 
-    :raises ApiError: when Vercel goes on missing files that it was sent.
+    ``POST /v13/deployments``, and ``POST /v2/files`` for each missing part.
+
+    :param client: client of Vercel's API.
+    :param body: body of the request, from ``build_deployment_body``.
+    :param parts: parts of the archive.
+    :param report: receives progress.
+    :returns: the new deployment, as Vercel describes it.
+    :raises ApiError: when Vercel still misses files after they were uploaded.
     """
     missing_digests: list[str] = []
     for _ in range(_ROUNDS):
-        result = announce_deployment(client, body)
+        result = request_deployment(client, body)
         if "error" not in result:
             return result
         missing_digests = result["error"]["missing"]
-        _send_parts(client, [part for part in parts if part.sha in missing_digests], report)
+        _send_parts(client, [part for part in parts if part.sha1 in missing_digests], report)
     raise ApiError(
-        f"Vercel still lacks {len(missing_digests)} files that it was sent.",
-        "Run the same command again; nothing is sent twice.",
+        f"Vercel still misses {len(missing_digests)} files that were uploaded.",
+        "Run the same command again; uploaded files are not sent again.",
     )
 
 
-def announce_deployment(client: httpx.Client, body: dict[str, Any]) -> dict[str, Any]:
-    """The new deployment, or ``{"error": {"missing": [...]}}``.
+def request_deployment(client: httpx.Client, body: dict[str, Any]) -> dict[str, Any]:
+    """Request a deployment, and recover when the response is lost.
 
-    A create whose answer is lost is looked for among deployments of the same mark: it is the one
-    that was not there before.
+    After a lost response the new deployment is looked up: it has the same mark, and did not exist
+    before.
+
+    :param client: client of Vercel's API.
+    :param body: body of the request.
+    :returns: the new deployment, or ``{"error": {"missing": [...]}}``.
+    :raises ApiError: when Vercel rejects the request.
     """
     from mastra_deployer.kit import get_or_create
 
@@ -82,15 +100,15 @@ def _post_deployment(client: httpx.Client, body: dict[str, Any]) -> dict[str, An
     response = client.post("/v13/deployments", params=query, json=body, extensions=accept)
     content = read_object(response)
     if response.is_error and "missing" not in (content.get("error") or {}):
-        raise _build_refusal(content)
+        raise _build_api_error(content)
     return content
 
 
-def _build_refusal(response: Mapping[str, Any]) -> ApiError:
+def _build_api_error(response: Mapping[str, Any]) -> ApiError:
     error = response.get("error") or response.get("err") or {}
     return ApiError(
-        f"Vercel refused the deployment: {error.get('message')} ({error.get('code')})",
-        str(error.get("action") or "Vercel's words say what it wants."),
+        f"Vercel rejected the deployment: {error.get('message')} ({error.get('code')})",
+        str(error.get("action") or "Correct the settings that the message names."),
         status=400,
         code=str(error.get("code") or ""),
     )
@@ -100,8 +118,8 @@ def _send_parts(client: httpx.Client, parts: Sequence[ArchivePart], report: Repo
     from mastra_deployer.kit import upload
 
     def post(part: ArchivePart) -> None:
-        headers = {"content-type": "application/octet-stream", "x-vercel-digest": part.sha}
-        # Named by its content, so sending it twice is sending it once.
+        headers = {"content-type": "application/octet-stream", "x-vercel-digest": part.sha1}
+        # Files are named by their content, so the request is safe to repeat.
         extensions = {"mastra_idempotent": True}
         client.post(
             "/v2/files", content=part.file.read_bytes(), headers=headers, extensions=extensions
@@ -111,14 +129,22 @@ def _send_parts(client: httpx.Client, parts: Sequence[ArchivePart], report: Repo
     upload(parts, post, report=report, size=lambda part: part.size, concurrency=5)
 
 
-def build_body(
+def build_deployment_body(
     settings: VercelDeployer,
     project: Mapping[str, Any],
     bundle: Bundle,
     request: DeployRequest,
     parts: Sequence[ArchivePart],
 ) -> dict[str, Any]:
-    """What the deployment is to be."""
+    """Build the body of the request for a deployment.
+
+    :param settings: settings of the deployer.
+    :param project: the project, as Vercel describes it.
+    :param bundle: the bundle to deploy.
+    :param request: options of the deploy.
+    :param parts: parts of the archive.
+    :returns: the body of ``POST /v13/deployments``.
+    """
     files = [part.to_file_entry() for part in parts]
     identity = f"{bundle.manifest.digest} {request.environment} {request.fingerprint}"
     meta = {
@@ -156,34 +182,39 @@ def _build_target(settings: VercelDeployer, request: DeployRequest) -> dict[str,
 def wait_until_ready(
     client: httpx.Client, id: str, settings: VercelDeployer, report: Report
 ) -> dict[str, Any]:
-    """Until it is READY and its names lead to it: ``GET /v13/deployments/{id}``.
+    """Poll a deployment until it is READY and has its domains: ``GET /v13/deployments/{id}``.
 
-    :raises DeploymentFailed: when it ends otherwise.
-    :raises DeployTimeout: when ``timeout`` is over.
+    :param client: client of Vercel's API.
+    :param id: id of the deployment.
+    :param settings: settings of the deployer; ``timeout`` is used.
+    :param report: receives progress.
+    :returns: the deployment, as Vercel describes it.
+    :raises DeploymentFailed: when the deployment fails.
+    :raises DeployTimeout: when it is not ready in time.
     """
     from mastra_deployer.kit import poll
 
     deployment: dict[str, Any] = poll(
         lambda: read_object(client.get(f"/v13/deployments/{id}")),
-        lambda item: _is_final(item, settings),
+        lambda item: _is_finished(item, settings),
         timeout=settings.timeout,
-        what=f"the deployment {id}",
+        description=f"the deployment {id}",
         report=report,
     )
     if problem := _find_problem(deployment):
         raise DeploymentFailed(
             f"Vercel could not make {id} ready: {problem}",
-            f"Its log: {deployment.get('inspectorUrl') or 'on vercel.com'}; then run it again.",
+            f"See its log: {deployment.get('inspectorUrl') or 'on vercel.com'}",
         )
     return deployment
 
 
-def _is_final(item: Mapping[str, Any], settings: VercelDeployer) -> bool:
+def _is_finished(item: Mapping[str, Any], settings: VercelDeployer) -> bool:
     if item.get("readyState") in FAILED_STATES or item.get("aliasError"):
         return True
     if item.get("readyState") != "READY":
         return False
-    # Staged, and while traffic moves over in stages, its names do not lead to it yet.
+    # The domains of a staged or gradually released deployment are assigned later.
     keeps_domains = item.get("readySubstate") in ("STAGED", "ROLLING") or settings.staged
     return bool(keeps_domains or item.get("aliasAssigned"))
 
@@ -193,4 +224,4 @@ def _find_problem(item: Mapping[str, Any]) -> str:
         message = item.get("errorMessage") or item.get("errorCode") or item["readyState"]
         return f"{message} ({item.get('errorCode') or item['readyState']})."
     error = item.get("aliasError") or {}
-    return f"its address could not be assigned: {error.get('message')}." if error else ""
+    return f"its domains could not be assigned: {error.get('message')}." if error else ""

@@ -1,4 +1,4 @@
-"""The deploy: project, variables, files, deployment, and what came of it."""
+"""Deploy a bundle: project, variables, files, deployment."""
 
 from __future__ import annotations
 
@@ -8,29 +8,32 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mastra_core.pipeline import Bundle, Deployment, DeployRequest, Plan, Report
+from mastra_core.pipeline import Bundle, Deployment, DeployRequest, Report
 from mastra_core.secret import Secret
 from mastra_deployer_vercel.api import build_project_path, open_api, read_object
 from mastra_deployer_vercel.deploy.archive import pack_archive
-from mastra_deployer_vercel.deploy.create import build_body, create_deployment, wait_until_ready
+from mastra_deployer_vercel.deploy.create import (
+    build_deployment_body,
+    create_deployment,
+    wait_until_ready,
+)
 from mastra_deployer_vercel.resources.deployments import (
     get_id,
-    get_packed_files,
     get_stage,
     iter_deployments,
     to_deployment,
 )
-from mastra_deployer_vercel.resources.project import find_project, get_or_create_project
-from mastra_deployer_vercel.resources.variables import Variables, check_size
+from mastra_deployer_vercel.resources.project import get_or_create_project
+from mastra_deployer_vercel.resources.variables import Variables, check_total_size
 from mastra_deployer_vercel.settings import VercelDeployer
 
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ("deploy", "plan")
+__all__ = ("deploy",)
 
 _UNFINISHED = ("QUEUED", "INITIALIZING", "ANALYZING", "BUILDING", "DEPLOYING")
-_SEARCH_LIMIT = 20  # deployments that may have the files already, or be the same one
+_SEARCH_LIMIT = 20  # newest deployments to search for an unfinished one
 
 
 def deploy(
@@ -40,21 +43,31 @@ def deploy(
     request: DeployRequest,
     report: Report,
 ) -> Deployment:
-    """Everything, in the order in which an interruption does no harm.
+    """Set the variables, upload the files, create the deployment, and wait until it is ready.
 
-    Variables are bound when a deployment is made, so setting them changes nothing that runs.
+    The order makes every interruption harmless. A deployment gets its variables at its creation,
+    so setting them does not affect running deployments.
+
+    :param bundle: the bundle to deploy.
+    :param settings: settings of the deployer.
+    :param credentials: values of the credentials that are set.
+    :param request: options of the deploy.
+    :param report: receives progress.
+    :returns: the new deployment.
+    :raises DeploymentFailed: when the deployment fails.
+    :raises DeployTimeout: when it is not ready in time.
     """
-    check_size(request.env)
-    with open_api(settings, credentials) as client, tempfile.TemporaryDirectory() as scratch:
-        report.step("Packing")
-        parts = pack_archive(bundle, Path(scratch))
+    check_total_size(request.env)
+    with open_api(settings, credentials) as client, tempfile.TemporaryDirectory() as temp_dir:
+        report.step("Packing the files")
+        parts = pack_archive(bundle, Path(temp_dir))
         project = get_or_create_project(client, settings)
         report.step("Setting variables")
         Variables(client, settings, request.environment).set(request.env)
         item = _find_unfinished(client, project, request)
         if item is None:
-            report.step("Making the deployment")
-            body = build_body(settings, project, bundle, request, parts)
+            report.step("Creating the deployment")
+            body = build_deployment_body(settings, project, bundle, request, parts)
             item = create_deployment(client, body, parts, report)
         return _finish(client, settings, request, item, report)
 
@@ -62,7 +75,7 @@ def deploy(
 def _find_unfinished(
     client: httpx.Client, project: Mapping[str, Any], request: DeployRequest
 ) -> dict[str, Any] | None:
-    """The same deployment, made by a run that was interrupted while it waited."""
+    """Return the same deployment, if an interrupted run created it and it is not ready yet."""
     newest = next(
         (
             item
@@ -85,13 +98,13 @@ def _finish(
     report: Report,
 ) -> Deployment:
     if request.wait:
-        report.step("Waiting until it is ready")
+        report.step("Waiting until the deployment is ready")
         item = wait_until_ready(client, get_id(item), settings, report)
     project = read_object(client.get(build_project_path(settings)))
     if item.get("target") == "production" and request.environment == "preview":
         report.note(
-            "This is the project's first deployment, and Vercel makes that production.",
-            "The next one is a preview.",
+            "This is the project's first deployment, and Vercel makes it a production deployment.",
+            "Later deployments are previews.",
         )
     is_staged = settings.staged or item.get("readySubstate") in ("STAGED", "ROLLING")
     live = None if request.wait and not is_staged else False
@@ -102,7 +115,7 @@ def _finish(
 
 
 def _resolve_live(item: Mapping[str, Any], live: bool | None) -> bool | None:
-    """A deployment whose names were assigned is what they lead to, whatever a cache says."""
+    """A deployment that got its domains is live, even if the project is cached and outdated."""
     if live is None and get_stage(item) == "production":
         return bool(item.get("aliasAssigned"))
     return live
@@ -111,32 +124,6 @@ def _resolve_live(item: Mapping[str, Any], live: bool | None) -> bool | None:
 def _list_next_steps(deployment: Deployment, settings: VercelDeployer) -> tuple[str, ...]:
     if deployment.reachable or settings.bypass:
         return ()
-    return ("It is protected: log in at Vercel to see it, or set VERCEL_AUTOMATION_BYPASS_SECRET.",)
-
-
-def plan(
-    bundle: Bundle,
-    settings: VercelDeployer,
-    credentials: Mapping[str, Secret],
-    request: DeployRequest,
-) -> Plan:
-    """What a deploy would do; Vercel is only read."""
-    check_size(request.env)
-    with open_api(settings, credentials) as client, tempfile.TemporaryDirectory() as scratch:
-        parts = pack_archive(bundle, Path(scratch))
-        project = find_project(client, settings)
-        uploaded: set[str] = set()
-        variables: Mapping[str, str] = {}
-        if project is not None:
-            for item in iter_deployments(client, project["id"], _SEARCH_LIMIT):
-                uploaded |= {str(file.get("sha")) for file in get_packed_files(item)}
-            variables = Variables(client, settings, request.environment).list()
-    create_project = () if project else (f"project {settings.project_name}",)
-    return Plan(
-        creates=(*create_project, f"{request.environment} deployment"),
-        changes=tuple(f"variable {name}" for name in request.env if name in variables),
-        environment=tuple(request.env),
-        upload=sum(part.size for part in parts if part.sha not in uploaded),
-        present=sum(part.size for part in parts if part.sha in uploaded),
-        notes=() if project else ("Vercel makes a project's first deployment production.",),
+    return (
+        "The deployment is protected: log in at Vercel, or set VERCEL_AUTOMATION_BYPASS_SECRET.",
     )

@@ -1,1 +1,1 @@
-"""Deployments that exist: list, promote, roll back, remove."""
+"""Managing deployments: promote, roll back, canary, logs, variables and checks."""

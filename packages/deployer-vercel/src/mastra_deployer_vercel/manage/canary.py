@@ -1,4 +1,4 @@
-"""Traffic in shares, by Vercel's rolling releases (Pro and Enterprise)."""
+"""Split production traffic by Vercel's rolling releases (plans Pro and Enterprise)."""
 
 from __future__ import annotations
 
@@ -29,27 +29,33 @@ _ALL = 100
 def set_canary(
     client: httpx.Client, settings: VercelDeployer, id: str, percent: int, report: Report
 ) -> Deployment:
-    """Send a share of production's traffic to a production deployment.
+    """Send a share of the production traffic to a production deployment.
 
-    Stages can only grow: less means ending it (0) and beginning again.
+    Shares can only grow. To reduce a share, end the release with 0 and start again.
 
-    :raises DeployError: for a preview, for less than it has, while another one is under way.
+    :param client: client of Vercel's API.
+    :param settings: settings of the deployer.
+    :param id: id of the deployment.
+    :param percent: share of the traffic in percent; 0 ends the release, 100 completes it.
+    :param report: receives progress.
+    :returns: the deployment with its share.
+    :raises DeployError: for a preview, for a smaller share, or while another release is active.
     """
     project = get_project(client, settings)
     item = find_deployment(client, id)
     if get_stage(item) != "production":
         raise DeployError(
-            f"{item['id']} is a preview; only a production deployment takes production's traffic.",
-            "Deploy with --prod -s staged=true, then share its traffic.",
+            f"{item['id']} is a preview; only production deployments receive production traffic.",
+            "Deploy with --prod -s staged=true, then set its share.",
         )
     release = find_active_release(client, settings)
     raise_for_other_canary(release, item["id"])
     if percent == 0:
-        if release:  # ending it is going back to what is live
+        if release:  # a rollback to the current deployment ends the release
             current = (release.get("currentDeployment") or {}).get("id") or get_live_id(project)
             roll_back_to(client, settings, str(current), report)
         return _to_deployment(client, settings, item, 0)
-    if not release and percent == _ALL:  # everything at once is no release
+    if not release and percent == _ALL:  # 100 % at once is a promotion
         return promote(client, settings, id, report)
     if not release:
         release = _start_release(client, settings, item, percent)
@@ -67,7 +73,8 @@ def _to_deployment(
 def _start_release(
     client: httpx.Client, settings: VercelDeployer, item: dict[str, Any], percent: int
 ) -> dict[str, Any]:
-    """Two stages, the asked share and everything, each approved by hand:
+    """Start a release of two stages, the share and 100 %, each approved by hand.
+
     ``PATCH /v1/projects/{id}/rolling-release/config``, ``POST .../rolling-release/start``.
     """
     stages = [{"targetPercentage": share} for share in (percent, _ALL)]
@@ -89,31 +96,31 @@ def _advance_release(
     release: dict[str, Any],
     percent: int,
 ) -> Deployment:
-    """To the stage of that share: ``POST .../rolling-release/approve-stage`` or ``/complete``."""
-    share = _get_share(release)
+    """Advance to a share: ``POST .../rolling-release/approve-stage`` or ``/complete``."""
+    share = _get_percent(release)
     if percent == _ALL:
         complete_release(client, settings, item["id"])
     elif percent != share:
         client.post(
             build_release_path(settings, "/approve-stage"),
             json={
-                "nextStageIndex": _find_stage(release, percent, share),
+                "nextStageIndex": _find_stage_index(release, percent, share),
                 "canaryDeploymentId": item["id"],
             },
         )
     return _to_deployment(client, settings, item, percent)
 
 
-def _find_stage(release: dict[str, Any], percent: int, share: int) -> int:
+def _find_stage_index(release: dict[str, Any], percent: int, share: int) -> int:
     shares = [int(stage.get("targetPercentage") or 0) for stage in release.get("stages") or []]
     if percent < share or percent not in shares:
         later = ", ".join(str(item) for item in shares if item > share)
         raise DeployError(
-            f"This release cannot go from {share} % to {percent} %.",
-            f"Its next stages are {later} %; or end it with --percent 0 and begin again.",
+            f"This release cannot change from {share} % to {percent} %.",
+            f"Its next stages are {later} %; or end it with --percent 0 and start again.",
         )
     return shares.index(percent)
 
 
-def _get_share(release: dict[str, Any]) -> int:
+def _get_percent(release: dict[str, Any]) -> int:
     return int((release.get("activeStage") or {}).get("targetPercentage") or 0)

@@ -1,4 +1,4 @@
-"""Asks Vercel whether a deploy would work; reads only."""
+"""Check whether a deploy would work; Vercel is only read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mastra_core.pipeline import Problem
 from mastra_core.secret import Secret
 from mastra_deployer_vercel.api import open_api
-from mastra_deployer_vercel.resources.project import find_project, get_plan, is_reachable
+from mastra_deployer_vercel.resources.project import find_project, get_billing_plan, is_reachable
 from mastra_deployer_vercel.settings import VercelDeployer
 
 if TYPE_CHECKING:
@@ -20,12 +20,15 @@ _MAX_DURATION = {"hobby": 300, "pro": 800, "enterprise": 1800}  # seconds of max
 
 
 def diagnose(settings: VercelDeployer, credentials: Mapping[str, Secret]) -> Iterator[Problem]:
-    """The token and its team, the plan against the settings, the project's protection.
+    """Check the token and its team, the limits of the plan, and the project's protection.
 
-    :raises AuthError: when the token is missing or refused.
+    :param settings: settings of the deployer.
+    :param credentials: values of the credentials that are set.
+    :returns: the problems found.
+    :raises AuthError: when the token is missing or rejected.
     """
     with open_api(settings, credentials) as client:
-        plan = get_plan(client, settings)
+        plan = get_billing_plan(client, settings)
         yield from _check_plan(settings, plan)
         yield from _check_protection(client, settings)
 
@@ -34,8 +37,8 @@ def _check_plan(settings: VercelDeployer, plan: str) -> Iterator[Problem]:
     longest = _MAX_DURATION.get(plan)
     if longest and settings.max_duration and settings.max_duration > longest:
         yield Problem(
-            message=f"max_duration is {settings.max_duration}, and the plan {plan!r} allows "
-            f"{longest} seconds.",
+            message=f"max_duration={settings.max_duration} exceeds {longest} seconds, the limit "
+            f"of the plan {plan!r}.",
             hint=f"Set max_duration to {longest} or less, or use a larger plan.",
         )
     if plan == "hobby" and settings.custom_environment:
@@ -51,9 +54,9 @@ def _check_protection(client: httpx.Client, settings: VercelDeployer) -> Iterato
         return
     if not is_reachable(project, production=settings.staged is False):
         yield Problem(
-            message="The project's protection keeps requests from its production deployments, so "
-            "they are not tried.",
-            hint="Make a secret under Deployment Protection, Protection Bypass for Automation, and "
-            "set VERCEL_AUTOMATION_BYPASS_SECRET.",
+            message="The project's protection blocks requests to its production deployments, so "
+            "they are not smoke tested.",
+            hint="Create a secret under Deployment Protection, Protection Bypass for Automation, "
+            "and set VERCEL_AUTOMATION_BYPASS_SECRET.",
             severity="warning",
         )

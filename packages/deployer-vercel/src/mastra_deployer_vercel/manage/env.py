@@ -1,4 +1,4 @@
-"""The variables' store as a command uses it: it opens the API for each call."""
+"""The store of environment variables for commands; it opens a client for each call."""
 
 from __future__ import annotations
 
@@ -14,7 +14,12 @@ __all__ = ("VercelEnvStore",)
 
 
 class VercelEnvStore:
-    """An ``EnvStore``."""
+    """An ``EnvStore`` of the project's variables.
+
+    :param settings: settings of the deployer.
+    :param credentials: values of the credentials that are set.
+    :param stage: ``production`` or ``preview``.
+    """
 
     def __init__(
         self, settings: VercelDeployer, credentials: Mapping[str, Secret], stage: Stage
@@ -22,12 +27,18 @@ class VercelEnvStore:
         self._settings, self._credentials, self._stage = settings, credentials, stage
 
     def list(self) -> Mapping[str, str]:
-        """Names, and the environments each is for."""
+        """List the variables.
+
+        :returns: the environments of each variable, by its name.
+        """
         with open_api(self._settings, self._credentials) as client:
             return Variables(client, self._settings, self._stage).list()
 
     def set(self, values: Mapping[str, Secret]) -> None:
-        """Create or replace; a project that is not there yet is made."""
+        """Create or replace variables; the project is created where it does not exist.
+
+        :param values: values by name.
+        """
         from mastra_deployer_vercel.resources.project import get_or_create_project
 
         with open_api(self._settings, self._credentials) as client:
@@ -35,6 +46,9 @@ class VercelEnvStore:
             Variables(client, self._settings, self._stage).set(values)
 
     def unset(self, names: Iterable[str]) -> None:
-        """Remove; a name that is not there is fine."""
+        """Remove variables.
+
+        :param names: names of the variables; unknown names are ignored.
+        """
         with open_api(self._settings, self._credentials) as client:
             Variables(client, self._settings, self._stage).unset(names)

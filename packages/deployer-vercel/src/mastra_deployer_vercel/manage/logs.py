@@ -1,4 +1,4 @@
-"""What a deployment says while it runs."""
+"""Read the runtime logs of a deployment."""
 
 from __future__ import annotations
 
@@ -31,30 +31,39 @@ def read_logs(
     *,
     follow: bool,
 ) -> Iterator[LogLine]:
-    """The past, and with ``follow`` what is said from now on.
+    """Yield the past log lines of a deployment and, with ``follow``, new ones as they arrive.
 
-    :param since: an hour ago, where it is not given; the plan says how long lines are kept.
+    :param client: client of Vercel's API.
+    :param settings: settings of the deployer.
+    :param id: id of the deployment; empty for the live one.
+    :param since: time of the first line; one hour ago when ``None``. How long Vercel keeps lines
+        depends on the plan.
+    :param follow: whether to wait for further lines.
+    :returns: the lines, oldest first.
+    :raises DeployError: when there is no such deployment.
     """
     project = get_project(client, settings)
     deployment_id = id or get_live_id(project)
     if not deployment_id:
-        raise DeployError("Nothing is live in production.", "Deploy first, or name a deployment.")
+        raise DeployError(
+            "No deployment is live in production.", "Deploy first, or pass the id of a deployment."
+        )
     deployment = str(find_deployment(client, deployment_id)["id"])
     start = last = since or dt.datetime.now(dt.UTC) - dt.timedelta(hours=1)
-    for line in _iter_past(client, project, deployment, start):
+    for line in _iter_past_lines(client, project, deployment, start):
         last = line.time or last
         yield line
     if follow:
         path = f"/v1/projects/{project['id']}/deployments/{deployment}/runtime-logs"
-        yield from _follow(client, path, last)
+        yield from _follow_lines(client, path, last)
 
 
-def _iter_past(
+def _iter_past_lines(
     client: httpx.Client, project: dict[str, Any], deployment: str, since: dt.datetime
 ) -> Iterator[LogLine]:
-    """``POST /v1/observability/events``, oldest first, page after page.
+    """Yield past lines, oldest first and page by page: ``POST /v1/observability/events``.
 
-    No document describes it; this is what Vercel's own command asks.
+    The endpoint is undocumented; Vercel's own command uses it.
     """
     body: dict[str, Any] = {
         "event": "vercel.log",
@@ -73,31 +82,33 @@ def _iter_past(
         )
         for row in response.get("events") or []:
             time = dt.datetime.fromisoformat(row["timestamp"])
-            yield _build_line(str(row.get("message") or ""), time, str(row.get("level") or ""))
+            yield _build_log_line(str(row.get("message") or ""), time, str(row.get("level") or ""))
         cursor = (response.get("pagination") or {}).get("nextCursor")
         if not cursor:
             return
         body["cursor"] = cursor
 
 
-def _follow(client: httpx.Client, path: str, after: dt.datetime) -> Iterator[LogLine]:
-    """``GET .../runtime-logs``; Vercel ends it after some minutes, and it is opened again.
+def _follow_lines(client: httpx.Client, path: str, after: dt.datetime) -> Iterator[LogLine]:
+    """Yield new lines: ``GET .../runtime-logs``. Vercel ends a stream after some minutes.
 
-    :param after: what has been told already is as old as this.
+    :param after: time of the last line that was yielded already.
     """
     seen: set[str] = set()
     while True:
-        for row in _iter_rows(client, path):
-            line, row_id = _to_line(row), str(row.get("rowId") or "")
+        for row in _stream_rows(client, path):
+            line, row_id = _to_log_line(row), str(row.get("rowId") or "")
             if line is None or row_id in seen or (line.time and line.time <= after):
                 continue
             seen.add(row_id)
             yield line
 
 
-def _iter_rows(client: httpx.Client, path: str) -> Iterator[dict[str, Any]]:
+def _stream_rows(client: httpx.Client, path: str) -> Iterator[dict[str, Any]]:
     query = {**dict(client.params), "format": "lines"}
-    with client.stream("GET", path, params=query, timeout=None) as response:  # it may be quiet long
+    with client.stream(
+        "GET", path, params=query, timeout=None
+    ) as response:  # idle streams are normal
         for text in response.iter_lines():
             row = json.loads(text) if text.strip() else {}
             if row.get("source") == "delimiter":
@@ -105,7 +116,7 @@ def _iter_rows(client: httpx.Client, path: str) -> Iterator[dict[str, Any]]:
             yield row
 
 
-def _to_line(row: dict[str, Any]) -> LogLine | None:
+def _to_log_line(row: dict[str, Any]) -> LogLine | None:
     text = str(row.get("message") or "").rstrip("\n")
     if not text:
         if not row.get("requestPath"):
@@ -114,12 +125,12 @@ def _to_line(row: dict[str, Any]) -> LogLine | None:
         text = f"{request} {row.get('responseStatusCode', '')}".strip()
     milliseconds = row.get("timestampInMs")
     time = dt.datetime.fromtimestamp(int(milliseconds) / 1000, dt.UTC) if milliseconds else None
-    return _build_line(text, time, str(row.get("level") or ""))
+    return _build_log_line(text, time, str(row.get("level") or ""))
 
 
-def _build_line(text: str, time: dt.datetime | None, level: str) -> LogLine:
+def _build_log_line(text: str, time: dt.datetime | None, level: str) -> LogLine:
     return LogLine(text=text.rstrip("\n"), time=time, level=_LEVELS.get(level, level))
 
 
-def _format_time(moment: dt.datetime) -> str:
-    return moment.astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def _format_time(time: dt.datetime) -> str:
+    return time.astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,4 +1,4 @@
-"""Which deployment production's users see: promote, go back, share."""
+"""Change the live deployment: promote and roll back."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from mastra_core.errors import DeployError, DeploymentFailed
 from mastra_core.pipeline import Deployment, Report
 from mastra_deployer_vercel.api import build_project_path
-from mastra_deployer_vercel.deploy.create import MARK_KEY, announce_deployment, wait_until_ready
+from mastra_deployer_vercel.deploy.create import MARK_KEY, request_deployment, wait_until_ready
 from mastra_deployer_vercel.resources.deployments import (
     find_deployment,
+    get_archive_parts,
     get_id,
-    get_packed_files,
     get_stage,
     iter_deployments,
     to_deployment,
@@ -32,26 +32,32 @@ if TYPE_CHECKING:
 
 __all__ = ("promote", "roll_back_to", "rollback")
 
-_MOVE_TIMEOUT = 180.0  # seconds that Vercel's own client waits for domains to move
+_MOVE_TIMEOUT = 180.0  # seconds; the timeout of Vercel's own client
 _SEARCH_LIMIT = 100
 
 
 def promote(client: httpx.Client, settings: VercelDeployer, id: str, report: Report) -> Deployment:
-    """Make a deployment the live one.
+    """Make a deployment the live one: ``POST /v10/projects/{project}/promote/{id}``.
 
-    One that was made for production takes over as it is: ``POST /v10/projects/{id}/promote/{id}``.
-    A preview cannot, since it has other variables: the same files are deployed again to
-    production, and nothing is sent, for Vercel has them.
+    A production deployment is promoted as it is. A preview has other variables, so its files, which
+    Vercel has already, are deployed again to production.
+
+    :param client: client of Vercel's API.
+    :param settings: settings of the deployer.
+    :param id: id of the deployment.
+    :param report: receives progress.
+    :returns: the deployment that is live now.
+    :raises DeployError: when it does not exist, or while another release is active.
     """
     project = get_project(client, settings)
     item = find_deployment(client, id)
     if get_stage(item) != "production":
-        return _redeploy(client, settings, project, item, report)
+        return _redeploy_to_production(client, settings, project, item, report)
     raise_for_other_canary(find_active_release(client, settings), item["id"])
     if get_live_id(project) != item["id"]:
         path = build_project_path(settings, 10, f"/promote/{item['id']}")
         client.post(path, json={}, extensions={"mastra_idempotent": True})
-        # Where the project releases by shares, promoting only begins a release.
+        # In a project with rolling releases, promoting only starts a release.
         if get_canary_id(find_active_release(client, settings)) == item["id"]:
             complete_release(client, settings, item["id"])
         _wait_for_domains(client, settings, str(item["id"]), report)
@@ -59,15 +65,20 @@ def promote(client: httpx.Client, settings: VercelDeployer, id: str, report: Rep
 
 
 def rollback(client: httpx.Client, settings: VercelDeployer, id: str, report: Report) -> Deployment:
-    """``POST /v9/projects/{id}/rollback/{id}``; domains move at once, nothing is built.
+    """Move the domains to an earlier deployment: ``POST /v9/projects/{project}/rollback/{id}``.
 
-    :raises DeployError: when there is nothing to go back to.
+    :param client: client of Vercel's API.
+    :param settings: settings of the deployer.
+    :param id: id of the deployment to go back to; empty for the previous one.
+    :param report: receives progress.
+    :returns: the deployment that is live now.
+    :raises DeployError: when there is no deployment to go back to.
     """
     project = get_project(client, settings)
     item = find_deployment(client, id or _find_previous(client, project))
     if get_stage(item) != "production":
         raise DeployError(
-            f"{item['id']} is a preview, and was never live.",
+            f"{item['id']} is a preview and was never live, so it cannot be rolled back to.",
             f"Promote it: mastra promote {item['id']}.",
         )
     if get_live_id(project) != item["id"]:
@@ -76,14 +87,21 @@ def rollback(client: httpx.Client, settings: VercelDeployer, id: str, report: Re
 
 
 def roll_back_to(client: httpx.Client, settings: VercelDeployer, id: str, report: Report) -> None:
-    """Have production's domains lead to a deployment that they led to before."""
+    """Move the domains to a deployment that was live before, and wait until they have moved.
+
+    :param client: client of Vercel's API.
+    :param settings: settings of the deployer.
+    :param id: id of the deployment.
+    :param report: receives progress.
+    :raises DeploymentFailed: when Vercel could not move every domain.
+    """
     path = build_project_path(settings, 9, f"/rollback/{id}")
     client.post(path, json={}, extensions={"mastra_idempotent": True})
     _wait_for_domains(client, settings, id, report)
 
 
 def _find_previous(client: httpx.Client, project: Mapping[str, Any]) -> str:
-    """What was live before: as the last move says, else the one made before the live one."""
+    """Return the previous live deployment: from the last move, else by the order of creation."""
     live = get_live_id(dict(project))
     last_request = project.get("lastAliasRequest") or {}
     if last_request.get("toDeploymentId") == live and last_request.get("fromDeploymentId"):
@@ -96,7 +114,7 @@ def _find_previous(client: httpx.Client, project: Mapping[str, Any]) -> str:
     if not earlier:
         raise DeployError(
             "There is no earlier production deployment to go back to.",
-            "`mastra deployments` lists what there is.",
+            "List the deployments: mastra deployments vercel.",
         )
     return earlier[0]
 
@@ -104,7 +122,7 @@ def _find_previous(client: httpx.Client, project: Mapping[str, Any]) -> str:
 def _wait_for_domains(
     client: httpx.Client, settings: VercelDeployer, id: str, report: Report
 ) -> None:
-    """Wait until the domains lead to it: ``lastAliasRequest`` of the project."""
+    """Wait until the domains have moved: ``lastAliasRequest`` of the project."""
     from mastra_deployer.kit import poll
 
     def fetch() -> dict[str, Any]:
@@ -117,33 +135,37 @@ def _wait_for_domains(
         return request.get("jobStatus") in ("succeeded", "failed", "skipped")
 
     report.step(f"Moving production to {id}")
-    found = poll(
-        fetch, is_done, timeout=_MOVE_TIMEOUT, every=0.5, what=f"moving production to {id}"
+    final_project = poll(
+        fetch,
+        is_done,
+        timeout=_MOVE_TIMEOUT,
+        interval=0.5,
+        description=f"moving production to {id}",
     )
-    request = found.get("lastAliasRequest") or {}
+    request = final_project.get("lastAliasRequest") or {}
     if request.get("toDeploymentId") == id and request.get("jobStatus") == "failed":
         raise DeploymentFailed(
             f"Vercel could not move every domain to {id}.",
-            "Look at the project's domains at Vercel, then run it again.",
+            "Check the project's domains at Vercel, then run the same command again.",
         )
 
 
-def _redeploy(
+def _redeploy_to_production(
     client: httpx.Client,
     settings: VercelDeployer,
     project: dict[str, Any],
     item: Mapping[str, Any],
     report: Report,
 ) -> Deployment:
-    files, meta = get_packed_files(item), item.get("meta") or {}
+    files, meta = get_archive_parts(item), item.get("meta") or {}
     if not files:
         raise DeployError(
-            f"{item['id']} is a preview that was not made by mastra, so its files are not known.",
+            f"{item['id']} was not deployed by mastra, so its files are unknown.",
             "Deploy to production: mastra deploy --prod.",
         )
     new_meta = {**meta, MARK_KEY: f"{get_id(item)} to production"}
     report.step("Deploying the same files to production")
-    result = announce_deployment(
+    result = request_deployment(
         client,
         {
             "name": settings.project_name,
@@ -159,8 +181,8 @@ def _redeploy(
             f"Vercel no longer has the files of {item['id']}.",
             "Deploy to production: mastra deploy --prod.",
         )
-    unstaged = dataclasses.replace(settings, staged=False)
-    ready = wait_until_ready(client, get_id(result), unstaged, report)
+    unstaged_settings = dataclasses.replace(settings, staged=False)
+    ready = wait_until_ready(client, get_id(result), unstaged_settings, report)
     return _to_live_deployment(client, settings, ready)
 
 

@@ -1,1 +1,1 @@
-"""mastra preview vercel: the function on this machine."""
+"""``mastra preview vercel``: run the function on this machine."""

@@ -1,7 +1,7 @@
-"""A function under Vercel's own Python runtime, in a process of its own.
+"""Run a function under Vercel's own Python runtime, in a subprocess.
 
-The runtime is told a unix socket by ``VERCEL_IPC_PATH`` and says there, as JSON ended by a zero
-byte, on which port it serves, what each request logs, and when it ends.
+The runtime connects to the unix socket named by ``VERCEL_IPC_PATH``. It sends JSON messages, each
+ended by a zero byte: the port it serves on, the log lines of each request, and the end of requests.
 """
 
 from __future__ import annotations
@@ -24,17 +24,18 @@ from mastra_core.errors import DeploymentFailed
 
 __all__ = ("FunctionRuntime",)
 
-_START_TIMEOUT = 60.0  # seconds to start; Vercel gives a function less
+_START_TIMEOUT = 60.0  # seconds; more than Vercel allows a function
 _READ_ONLY = 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && cd "$0" && exec "$@"'
 
 
 class FunctionRuntime:
-    """One instance of a function; a context manager.
+    """One instance of a function; a context manager that starts and stops it.
 
-    :param function: the ``.func`` directory. It is read-only for the app where this system allows:
-        always for a user who is not root, and for root on Linux.
-    :param python: an interpreter of the function's version.
-    :param log: called with each message of the runtime that is no request.
+    :param function: the ``.func`` directory. The app cannot write to it as a user without root
+        permissions, or as root on Linux.
+    :param python: interpreter of the function's Python version.
+    :param environment: environment variables of the app.
+    :param log: called with each message of the runtime.
     """
 
     def __init__(
@@ -50,15 +51,15 @@ class FunctionRuntime:
         self.port = 0
 
     def __enter__(self) -> Self:
-        self._scratch = tempfile.TemporaryDirectory(prefix="vercel-")
+        self._temp_dir = tempfile.TemporaryDirectory(prefix="vercel-")
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        address = str(Path(self._scratch.name) / "ipc")
+        address = str(Path(self._temp_dir.name) / "ipc")
         self._listener.bind(address)
         self._listener.listen(1)
         self._process = subprocess.Popen(
             self._build_command(), cwd=self._function, env=self._build_environment(address)
         )
-        threading.Thread(target=self._listen, daemon=True).start()
+        threading.Thread(target=self._read_messages, daemon=True).start()
         try:
             self.port = self._wait_for_start()
         except BaseException:
@@ -74,13 +75,13 @@ class FunctionRuntime:
             self._process.kill()
             self._process.wait()
         self._listener.close()
-        self._scratch.cleanup()
+        self._temp_dir.cleanup()
 
     def _build_command(self) -> list[str]:
         handler = json.loads((self._function / ".vc-config.json").read_text())["handler"]
         module = handler.rpartition(".")[0]
         code = f"import sys; sys.path.insert(0, '.'); import {module}"
-        # As the platform does: no site-packages of this machine, no PYTHON* variables.
+        # As on the platform: no site-packages of this machine and no PYTHON* variables.
         command = [self._python, "-I", "-S", "-c", code]
         if sys.platform == "linux" and os.geteuid() == 0 and shutil.which("unshare"):
             return ["unshare", "-m", "sh", "-c", _READ_ONLY, str(self._function), *command]
@@ -94,9 +95,9 @@ class FunctionRuntime:
         return {**inherited, **platform, **configured, "VERCEL_IPC_PATH": address}
 
     def _wait_for_start(self) -> int:
-        """The port, once the runtime serves.
+        """Return the port, once the runtime serves.
 
-        :raises DeploymentFailed: when it does not, with what it says.
+        :raises DeploymentFailed: when it does not start, with the reason it gives.
         """
         while True:
             try:
@@ -107,21 +108,24 @@ class FunctionRuntime:
             if event["type"] == "server-started":
                 return int(payload["httpPort"])
             if event["type"] in ("unrecoverable-error", "ended"):
-                message = str(payload.get("message") or "it ended without a word.").strip()
+                message = str(
+                    payload.get("message") or "the process ended without a message."
+                ).strip()
                 raise DeploymentFailed(
                     f"The app does not start under Vercel's runtime: {message.splitlines()[-1]}",
-                    message if len(message.splitlines()) > 1 else "Its output stands above.",
+                    message if len(message.splitlines()) > 1 else "See its output above.",
                 )
         raise DeploymentFailed(
-            f"The app did not start within {_START_TIMEOUT:.0f} seconds.", "Do less at import."
+            f"The app did not start within {_START_TIMEOUT:.0f} seconds.",
+            "Move slow work out of the import of the app.",
         )
 
-    def _listen(self) -> None:
-        """Read until the process ends; the first messages say whether it starts."""
+    def _read_messages(self) -> None:
+        """Read messages until the process ends; the first ones report whether it starts."""
         threading.Thread(target=self._wait_for_exit, daemon=True).start()
         try:
             connection, _ = self._listener.accept()
-        except OSError:  # closed: it never came so far
+        except OSError:  # the process ended before it connected
             return
         for message in _iter_messages(connection):
             self._messages.put(message)

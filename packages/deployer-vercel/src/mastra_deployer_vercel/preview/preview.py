@@ -1,4 +1,4 @@
-"""``mastra preview vercel``: the function as Vercel would run it."""
+"""``mastra preview vercel``: serve the function behind a proxy, as Vercel does."""
 
 from __future__ import annotations
 
@@ -17,17 +17,22 @@ __all__ = ("preview",)
 
 
 def preview(bundle: Bundle, host: str, port: int, env: Mapping[str, Secret]) -> int:
-    """Serve the bundle on ``host:port`` until interrupted.
+    """Serve a bundle until interrupted.
 
-    :raises ConfigError: when this machine lacks that Python, or the port is taken.
+    :param bundle: the bundle to run.
+    :param host: address to listen on.
+    :param port: port to listen on; 0 for any free port.
+    :param env: environment variables of the app.
+    :returns: the exit code; 130 after an interrupt.
+    :raises ConfigError: when the Python version is not installed, or the port is in use.
     """
     from mastra_deployer.kit import find_python
 
     python = find_python(bundle.manifest.python)
     if python is None:
         raise ConfigError(
-            f"There is no Python {bundle.manifest.python} here, and the bundle is for that.",
-            "Install it, or bundle for another: --python 3.X.",
+            f"Python {bundle.manifest.python}, which the bundle needs, is not installed.",
+            "Install it, or bundle for another version: --python 3.X.",
         )
     values = {name: value.reveal() for name, value in env.items()}
     with FunctionRuntime(bundle.directory / FUNCTION, python, values, _print_log) as runtime:
@@ -38,7 +43,7 @@ def preview(bundle: Bundle, host: str, port: int, env: Mapping[str, Secret]) -> 
                 f"Cannot listen on {host}:{port}: {error.strerror}.", "Pass another --port."
             ) from None
         address = f"http://{host}:{server.server_address[1]}"
-        print(f"Vercel's runtime serves {bundle.manifest.entry} on {address}", file=sys.stderr)  # noqa: T201  # what the user waits for
+        print(f"Vercel's runtime serves {bundle.manifest.entry} on {address}", file=sys.stderr)  # noqa: T201  # tells the user the address
         try:
             server.serve_forever()
         except KeyboardInterrupt:

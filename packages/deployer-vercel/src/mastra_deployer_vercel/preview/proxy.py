@@ -1,4 +1,4 @@
-"""A small HTTP proxy that stands before a function as Vercel's edge does."""
+"""An HTTP proxy in front of a function that behaves as Vercel's edge network does."""
 
 from __future__ import annotations
 
@@ -15,23 +15,24 @@ __all__ = ("PreviewProxy",)
 _HOP_BY_HOP = frozenset(
     ("connection", "keep-alive", "transfer-encoding", "te", "upgrade", "trailer")
 )
-_MAX_BODY = 4_500_000  # bytes of a request; Vercel answers 413 above
+_MAX_BODY = 4_500_000  # bytes of a request body; Vercel's limit
 _CHUNK = 65536
 
 
 class PreviewProxy(ThreadingHTTPServer):
-    """What stands before a function: the CDN's files, and the platform's headers.
+    """Serves static files, limits request bodies, and adds the platform's headers.
 
-    :param port: where the function serves.
-    :param static: the CDN's files; need not be there.
+    :param address: host and port to listen on.
+    :param port: port of the function.
+    :param static: directory of static files; may not exist.
     """
 
     daemon_threads = True
 
     def __init__(self, address: tuple[str, int], port: int, static: Path) -> None:
         super().__init__(address, _Handler)
-        self.port, self.static = port, static
-        self.numbers = itertools.count(1)
+        self.function_port, self.static_directory = port, static
+        self.request_numbers = itertools.count(1)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -48,12 +49,12 @@ class _Handler(BaseHTTPRequestHandler):
             return self._send_file(file)
         return self._forward(body)
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve  # noqa: N815  # the library's names
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve  # noqa: N815  # names of the standard library
 
     def _find_static(self) -> Path | None:
-        if self.command not in ("GET", "HEAD") or not self.server.static.is_dir():
+        if self.command not in ("GET", "HEAD") or not self.server.static_directory.is_dir():
             return None
-        root = self.server.static.resolve()
+        root = self.server.static_directory.resolve()
         file = (root / self.path.partition("?")[0].lstrip("/")).resolve()
         return file if file.is_relative_to(root) and file.is_file() else None
 
@@ -70,7 +71,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(content)
 
     def _forward(self, body: bytes | None) -> None:
-        upstream = http.client.HTTPConnection("127.0.0.1", self.server.port)
+        upstream = http.client.HTTPConnection("127.0.0.1", self.server.function_port)
         try:
             upstream.request(self.command, self.path, body=body, headers=self._build_headers())
             response = upstream.getresponse()
@@ -81,7 +82,10 @@ class _Handler(BaseHTTPRequestHandler):
         with contextlib.closing(upstream):
             try:
                 return self._relay(response)
-            except (ConnectionError, http.client.HTTPException):  # either side has gone
+            except (
+                ConnectionError,
+                http.client.HTTPException,
+            ):  # either side closed the connection
                 self.close_connection = True
 
     def _build_headers(self) -> dict[str, str]:
@@ -97,7 +101,7 @@ class _Handler(BaseHTTPRequestHandler):
             "x-forwarded-host": self.headers.get("host", ""),
             "x-vercel-id": f"dev1::{uuid.uuid4().hex[:12]}",
             "x-vercel-internal-invocation-id": uuid.uuid4().hex,
-            "x-vercel-internal-request-id": str(next(self.server.numbers)),
+            "x-vercel-internal-request-id": str(next(self.server.request_numbers)),
         }
 
     def _relay(self, response: http.client.HTTPResponse) -> None:
@@ -116,7 +120,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(b"0\r\n\r\n")
 
     def _write_chunk(self, chunk: bytes, *, chunked: bool) -> None:
-        """At once: a stream is read while it is written."""
+        """Write and flush a chunk, so that streams arrive without delay."""
         content = b"%x\r\n%s\r\n" % (len(chunk), chunk) if chunked else chunk
         self.wfile.write(content)
         self.wfile.flush()
@@ -130,4 +134,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, format: str, *args: object) -> None:
-        """The app logs its requests itself."""
+        """Log nothing: the app logs its own requests."""

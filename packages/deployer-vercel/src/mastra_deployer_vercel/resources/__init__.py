@@ -1,1 +1,1 @@
-"""What exists on Vercel: projects, deployments, variables, rolling releases."""
+"""What exists on Vercel: projects, deployments, variables and rolling releases."""

@@ -1,4 +1,4 @@
-"""Deployments as Vercel lists them, and as the line knows them."""
+"""Read deployments, and convert them to the pipeline's type."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 __all__ = (
     "FAILED_STATES",
     "find_deployment",
+    "get_archive_parts",
     "get_id",
-    "get_packed_files",
     "get_stage",
     "iter_deployments",
     "to_deployment",
@@ -31,10 +31,17 @@ _PAGE = 100
 
 
 def iter_deployments(
-    client: httpx.Client, project: str, limit: int, **filters: str
+    client: httpx.Client, project_id: str, limit: int, **filters: str
 ) -> Iterator[dict[str, Any]]:
-    """Newest first: ``GET /v6/deployments``, page after page."""
-    query: dict[str, Any] = {**dict(client.params), "projectId": project, **filters}
+    """Yield the deployments of a project, newest first and page by page: ``GET /v6/deployments``.
+
+    :param client: client of Vercel's API.
+    :param project_id: id of the project.
+    :param limit: how many deployments to yield at most.
+    :param filters: further query parameters, such as ``state`` or ``target``.
+    :returns: the deployments, as Vercel describes them.
+    """
+    query: dict[str, Any] = {**dict(client.params), "projectId": project_id, **filters}
     while limit > 0:
         query["limit"] = min(limit, _PAGE)
         response = read_object(client.get("/v6/deployments", params=query))
@@ -48,31 +55,46 @@ def iter_deployments(
 
 
 def find_deployment(client: httpx.Client, id: str) -> dict[str, Any]:
-    """One, by its id or its host: ``GET /v13/deployments/{id}``.
+    """Fetch one deployment: ``GET /v13/deployments/{id}``.
 
-    :raises DeployError: when there is none.
+    :param client: client of Vercel's API.
+    :param id: id or host of the deployment.
+    :returns: the deployment, as Vercel describes it.
+    :raises DeployError: when there is no such deployment.
     """
     response = client.get(f"/v13/deployments/{id}", extensions={"mastra_accept": (404,)})
     if response.status_code == 404:  # noqa: PLR2004  # Not Found
         raise DeployError(
             f"Vercel has no deployment {id!r} in this scope.",
-            "`mastra deployments` lists those of the project.",
+            "List the deployments of the project: mastra deployments vercel.",
         )
     return read_object(response)
 
 
 def get_id(item: Mapping[str, Any]) -> str:
-    """Its id, which lists call by another name."""
+    """Return the id of a deployment; lists name it ``uid``.
+
+    :param item: the deployment, as Vercel describes it.
+    :returns: the id.
+    """
     return str(item.get("id") or item.get("uid"))
 
 
 def get_stage(item: Mapping[str, Any]) -> Stage:
-    """Production, or anything else, which is some kind of preview."""
+    """Return the stage of a deployment; everything but production is a preview.
+
+    :param item: the deployment, as Vercel describes it.
+    :returns: ``production`` or ``preview``.
+    """
     return "production" if item.get("target") == "production" else "preview"
 
 
-def get_packed_files(item: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What it was made of, as we noted it; empty where another tool made it."""
+def get_archive_parts(item: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the archive parts of a deployment, from the metadata that ``deploy`` sets.
+
+    :param item: the deployment, as Vercel describes it.
+    :returns: entries of ``files[]``; empty for a deployment of another tool.
+    """
     try:
         files = json.loads((item.get("meta") or {}).get("mastraFiles") or "[]")
     except ValueError:
@@ -87,9 +109,13 @@ def to_deployment(
     *,
     live: bool | None = None,
 ) -> Deployment:
-    """A deployment in the words of the line.
+    """Convert a deployment of Vercel to the pipeline's type.
 
-    :param live: where the caller knows better than the project does.
+    :param item: the deployment, as Vercel describes it.
+    :param project: its project, as Vercel describes it.
+    :param settings: settings of the deployer.
+    :param live: whether it is live; derived from the project where ``None``.
+    :returns: the deployment.
     """
     stage, state, meta = get_stage(item), _to_state(item), item.get("meta") or {}
     if live is None:
@@ -125,4 +151,4 @@ def _to_state(item: Mapping[str, Any]) -> State:
 
 def _list_next_steps(item: Mapping[str, Any]) -> tuple[str, ...]:
     inspector = item.get("inspectorUrl")
-    return (f"Look at it: {inspector}",) if inspector else ()
+    return (f"Inspect it: {inspector}",) if inspector else ()

@@ -1,4 +1,4 @@
-"""The project an app is deployed to: found by its name, else made."""
+"""Find or create the project of an app."""
 
 from __future__ import annotations
 
@@ -13,18 +13,23 @@ if TYPE_CHECKING:
 
 __all__ = (
     "find_project",
+    "get_billing_plan",
     "get_live_id",
     "get_or_create_project",
-    "get_plan",
     "get_project",
     "is_reachable",
 )
 
-_ALL_DEPLOYMENTS = "all"  # of deploymentType: production's own domain is protected too
+_ALL_DEPLOYMENTS = "all"  # value of deploymentType: the production domain is protected too
 
 
 def find_project(client: httpx.Client, settings: VercelDeployer) -> dict[str, Any] | None:
-    """The project, or ``None``: ``GET /v9/projects/{name}``."""
+    """Fetch the project: ``GET /v9/projects/{name}``.
+
+    :param client: client of Vercel's API.
+    :param settings: settings of the deployer.
+    :returns: the project, as Vercel describes it, or ``None``.
+    """
     response = client.get(
         build_project_path(settings),
         params={**dict(client.params), "rollbackInfo": "true"},
@@ -34,9 +39,12 @@ def find_project(client: httpx.Client, settings: VercelDeployer) -> dict[str, An
 
 
 def get_project(client: httpx.Client, settings: VercelDeployer) -> dict[str, Any]:
-    """The project.
+    """Fetch the project: ``GET /v9/projects/{name}``.
 
-    :raises DeployError: when it is not there.
+    :param client: client of Vercel's API.
+    :param settings: settings of the deployer.
+    :returns: the project, as Vercel describes it.
+    :raises DeployError: when it does not exist.
     """
     project = find_project(client, settings)
     if project is None:
@@ -48,9 +56,13 @@ def get_project(client: httpx.Client, settings: VercelDeployer) -> dict[str, Any
 
 
 def get_or_create_project(client: httpx.Client, settings: VercelDeployer) -> dict[str, Any]:
-    """The project, made where it is not there: ``POST /v11/projects``.
+    """Fetch the project, or create it: ``POST /v11/projects``.
 
-    A project made so has no framework, and none is wanted: what is uploaded is built already.
+    A new project has no framework, because the uploaded output is built already.
+
+    :param client: client of Vercel's API.
+    :param settings: settings of the deployer.
+    :returns: the project, as Vercel describes it.
     """
     from mastra_deployer.kit import get_or_create
 
@@ -62,14 +74,22 @@ def get_or_create_project(client: httpx.Client, settings: VercelDeployer) -> dic
 
 
 def get_live_id(project: dict[str, Any]) -> str:
-    """The deployment that production's domains lead to; empty where there is none."""
+    """Return the id of the deployment that the production domains point to.
+
+    :param project: the project, as Vercel describes it.
+    :returns: the id; empty when there is none.
+    """
     return str(((project.get("targets") or {}).get("production") or {}).get("id") or "")
 
 
 def is_reachable(project: dict[str, Any], *, production: bool) -> bool:
-    """Whether anybody may ask a deployment, as the project's protection stands.
+    """Return whether the project's protection lets anonymous requests to a deployment pass.
 
-    Standard Protection leaves production's own domain open and nothing else.
+    Standard Protection leaves only the production domain open.
+
+    :param project: the project, as Vercel describes it.
+    :param production: whether requests use the production domain.
+    :returns: whether requests pass.
     """
     protections = [
         (project.get(kind) or {}).get("deploymentType") or ""
@@ -79,8 +99,13 @@ def is_reachable(project: dict[str, Any], *, production: bool) -> bool:
     return not protections or (production and _ALL_DEPLOYMENTS not in protections)
 
 
-def get_plan(client: httpx.Client, settings: VercelDeployer) -> str:
-    """``hobby``, ``pro`` or ``enterprise``; ``GET /v2/teams/{id}``, else ``GET /v2/user``."""
+def get_billing_plan(client: httpx.Client, settings: VercelDeployer) -> str:
+    """Return the billing plan: ``GET /v2/teams/{id}``, else ``GET /v2/user``.
+
+    :param client: client of Vercel's API.
+    :param settings: settings of the deployer.
+    :returns: ``hobby``, ``pro`` or ``enterprise``; empty when it is unknown.
+    """
     if settings.team_id:
         team = read_object(client.get(f"/v2/teams/{settings.team_id}"))
         return str((team.get("billing") or {}).get("plan") or "")

@@ -1,4 +1,4 @@
-"""The rolling release that is under way in a project, where there is one."""
+"""The active rolling release of a project."""
 
 from __future__ import annotations
 
@@ -21,7 +21,12 @@ __all__ = (
 
 
 def find_active_release(client: httpx.Client, settings: VercelDeployer) -> dict[str, Any]:
-    """``GET /v1/projects/{id}/rolling-release``; empty for none, or a plan without."""
+    """Fetch the active rolling release: ``GET /v1/projects/{id}/rolling-release``.
+
+    :param client: client of Vercel's API.
+    :param settings: settings of the deployer.
+    :returns: the release, as Vercel describes it; empty when there is none.
+    """
     response = client.get(
         build_release_path(settings), extensions={"mastra_accept": (402, 403, 404)}
     )
@@ -30,28 +35,44 @@ def find_active_release(client: httpx.Client, settings: VercelDeployer) -> dict[
 
 
 def get_canary_id(release: dict[str, Any]) -> str:
-    """The deployment that has a share; empty where there is no release."""
+    """Return the id of the deployment that receives a share of the traffic.
+
+    :param release: the release, as Vercel describes it.
+    :returns: the id; empty when there is no release.
+    """
     return str((release.get("canaryDeployment") or {}).get("id") or "")
 
 
 def raise_for_other_canary(release: dict[str, Any], id: str) -> None:
-    """Nothing where no release is under way, or that of this deployment.
+    """Raise if another deployment is being released.
 
-    :raises DeployError: while another deployment has a share.
+    :param release: the release, as Vercel describes it; may be empty.
+    :param id: id of the deployment that is expected.
+    :raises DeployError: when the release is of another deployment.
     """
     canary_id = get_canary_id(release)
     if canary_id not in ("", id):
         raise DeployError(
-            f"Another deployment, {canary_id}, has a share of the traffic now.",
-            f"End that first: mastra canary {canary_id} --percent 0.",
+            f"Another deployment, {canary_id}, already receives a share of the traffic.",
+            f"End its release first: mastra canary {canary_id} --percent 0.",
         )
 
 
 def complete_release(client: httpx.Client, settings: VercelDeployer, id: str) -> None:
-    """Give it all of the traffic: ``POST .../rolling-release/complete``."""
+    """Give the canary all traffic: ``POST /v1/projects/{id}/rolling-release/complete``.
+
+    :param client: client of Vercel's API.
+    :param settings: settings of the deployer.
+    :param id: id of the canary.
+    """
     client.post(build_release_path(settings, "/complete"), json={"canaryDeploymentId": id})
 
 
-def build_release_path(settings: VercelDeployer, rest: str = "") -> str:
-    """``/v1/projects/NAME/rolling-release`` and what follows."""
-    return build_project_path(settings, 1, f"/rolling-release{rest}")
+def build_release_path(settings: VercelDeployer, suffix: str = "") -> str:
+    """Build the path of an endpoint of rolling releases.
+
+    :param settings: settings of the deployer.
+    :param suffix: rest of the path, with a leading slash.
+    :returns: the path.
+    """
+    return build_project_path(settings, 1, f"/rolling-release{suffix}")

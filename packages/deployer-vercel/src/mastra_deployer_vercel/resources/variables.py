@@ -1,4 +1,4 @@
-"""The app's environment variables in a project: write-only, for one environment."""
+"""The app's environment variables in a project, write-only and for one environment."""
 
 from __future__ import annotations
 
@@ -14,15 +14,19 @@ from mastra_deployer_vercel.settings import VercelDeployer
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ("Variables", "check_size")
+__all__ = ("Variables", "check_total_size")
 
-_MAX_SIZE = 64 * 1024  # bytes of names and values that one deployment gets
+_MAX_SIZE = 64 * 1024  # bytes of all names and values of a deployment
 
 
 class Variables:
-    """An ``EnvStore``: ``/v10/projects/{name}/env``.
+    """An ``EnvStore`` on an open client: ``/v10/projects/{name}/env``.
 
-    Values are bound when a deployment is made; changing them changes nothing that runs.
+    A deployment gets the values at its creation; later changes do not affect it.
+
+    :param client: client of Vercel's API.
+    :param settings: settings of the deployer.
+    :param stage: ``production`` or ``preview``.
     """
 
     def __init__(self, client: httpx.Client, settings: VercelDeployer, stage: Stage) -> None:
@@ -30,7 +34,10 @@ class Variables:
         self._stage = stage
 
     def list(self) -> Mapping[str, str]:
-        """Names, and the environments each is for."""
+        """List the variables: ``GET /v10/projects/{name}/env``.
+
+        :returns: the environments of each variable, by its name.
+        """
         return {
             item["key"]: ", ".join(_list_environments(item))
             for item in self._fetch()
@@ -38,9 +45,10 @@ class Variables:
         }
 
     def set(self, values: Mapping[str, Secret]) -> None:
-        """Create or replace, as ``sensitive``: nobody can read them back.
+        """Create or replace variables of type ``sensitive``: ``POST /v10/projects/{name}/env``.
 
-        :raises ApiError: when Vercel takes some and refuses others, which it does with a 201.
+        :param values: values by name.
+        :raises ApiError: when Vercel rejects some of them, which it reports in a response of 201.
         """
         if not values:
             return
@@ -56,18 +64,23 @@ class Variables:
         )
         failures = read_object(response).get("failed") or []
         if failures:
-            reasons = "; ".join(_format_refusal(item) for item in failures)
+            reasons = "; ".join(_format_failure(item) for item in failures)
             raise ApiError(
-                f"Vercel did not take every environment variable: {reasons}.",
-                "Correct these; the others are set. Nothing was deployed.",
+                f"Vercel rejected some environment variables: {reasons}.",
+                "Correct them; the other variables are set. Nothing was deployed.",
                 status=response.status_code,
             )
 
     def unset(self, names: Iterable[str]) -> None:
-        """Remove here; what is for other environments too stays there."""
-        removed, environment = set(names), self._get_environment()
+        """Remove variables: ``DELETE /v9/projects/{name}/env/{id}``.
+
+        A variable that other environments use too is kept for them, by ``PATCH``.
+
+        :param names: names of the variables; unknown names are ignored.
+        """
+        names_to_remove, environment = set(names), self._get_environment()
         for item in self._fetch():
-            if item["key"] not in removed or environment not in _list_environments(item):
+            if item["key"] not in names_to_remove or environment not in _list_environments(item):
                 continue
             path = build_project_path(self._settings, 9, f"/env/{item['id']}")
             remaining = [name for name in item.get("target") or [] if name != environment]
@@ -97,16 +110,17 @@ class Variables:
         return {"target": [self._stage]}
 
 
-def check_size(values: Mapping[str, Secret]) -> None:
-    """Stop before anything is sent where there is more than Vercel takes.
+def check_total_size(values: Mapping[str, Secret]) -> None:
+    """Check the total size of the variables before anything is sent.
 
-    :raises DeployError: with how much there is.
+    :param values: values by name.
+    :raises DeployError: when they exceed Vercel's limit.
     """
     size = sum(len(name) + len(value.reveal().encode()) for name, value in values.items())
     if size > _MAX_SIZE:
         raise DeployError(
-            f"The environment variables have {size} bytes, and Vercel gives an app {_MAX_SIZE}.",
-            "Keep large values elsewhere, and read them when the app starts.",
+            f"The environment variables have {size} bytes; Vercel allows {_MAX_SIZE}.",
+            "Store large values outside the environment, and load them when the app starts.",
         )
 
 
@@ -116,7 +130,7 @@ def _list_environments(item: Mapping[str, Any]) -> list[str]:
     return [*environments, *(item.get("customEnvironmentIds") or [])]
 
 
-def _format_refusal(item: Mapping[str, Any]) -> str:
+def _format_failure(item: Mapping[str, Any]) -> str:
     error = item.get("error") or {}
-    name = error.get("envVarKey") or error.get("key") or "one"
-    return f"{name}: {error.get('message') or error.get('code') or 'refused'}"
+    name = error.get("envVarKey") or error.get("key") or "a variable"
+    return f"{name}: {error.get('message') or error.get('code') or 'rejected'}"

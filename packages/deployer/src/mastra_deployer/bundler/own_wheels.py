@@ -24,11 +24,15 @@ import msgspec
 from packaging.utils import canonicalize_name
 
 from mastra_core.errors import BuildError
-from mastra_core.pipeline.file_tree import content_digest
+from mastra_core.pipeline.file_tree import hash_file
 from mastra_deployer.bundler.uv import run_uv
-from mastra_deployer.files.checksummed import read_checksummed_json, write_checksummed_json
-from mastra_deployer.files.directories import cache_directory, cache_writing, publish
-from mastra_deployer.files.temporary import discard_directory, scratch_directory
+from mastra_deployer.files.checksummed_json import read_checksummed_json, write_checksummed_json
+from mastra_deployer.files.directories import (
+    convert_cache_errors,
+    get_cache_directory,
+    publish_directory,
+)
+from mastra_deployer.files.temporary import discard_directory, temporary_directory
 
 __all__ = ("build_wheel", "get_own_wheel", "hash_tree", "pack_tree")
 
@@ -87,7 +91,7 @@ def hash_tree(source: Path) -> str:
             continue
         if path.is_file():
             digest.update(f"{relative.as_posix()}\0".encode())
-            digest.update(bytes.fromhex(content_digest(path)))
+            digest.update(bytes.fromhex(hash_file(path)))
     return digest.hexdigest()
 
 
@@ -122,17 +126,17 @@ class _CachedWheel(msgspec.Struct, frozen=True):
 
 def _get_cached_wheel(key: str, create: Callable[[Path], None]) -> Path:
     """Return the cached wheel of ``key``; make it where it is missing or damaged."""
-    directory = cache_directory("wheels") / key[:32]
+    directory = get_cache_directory("wheels") / key[:32]
     if existing := _find_intact_wheel(directory):
         return existing
     discard_directory(directory)
-    with cache_writing(), scratch_directory(directory.parent) as temporary:
+    with convert_cache_errors(), temporary_directory(directory.parent) as temporary:
         staged = temporary / "made"
         staged.mkdir()
         create(staged)
         wheel = next(staged.glob("*.whl"))
-        write_checksummed_json(staged / _INDEX, _CachedWheel(wheel.name, content_digest(wheel)))
-        publish(staged, directory)
+        write_checksummed_json(staged / _INDEX, _CachedWheel(wheel.name, hash_file(wheel)))
+        publish_directory(staged, directory)
     return directory / wheel.name
 
 
@@ -141,7 +145,7 @@ def _find_intact_wheel(directory: Path) -> Path | None:
     if cached is None:
         return None
     try:
-        is_intact = content_digest(directory / cached.name) == cached.sha256
+        is_intact = hash_file(directory / cached.name) == cached.sha256
     except OSError:
         return None
     return directory / cached.name if is_intact else None

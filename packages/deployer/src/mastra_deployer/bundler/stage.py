@@ -19,26 +19,26 @@ from mastra_deployer.bundler.metadata.build_state import compute_build_fingerpri
 from mastra_deployer.bundler.metadata.draft_manifest import draft_manifest
 from mastra_deployer.bundler.metadata.inventory import write_inventory
 from mastra_deployer.bundler.metadata.sbom import write_sbom
-from mastra_deployer.bundler.resolve.closure import OWN, Closure, lock_closure
+from mastra_deployer.bundler.resolve.closure import OWN_DISTRIBUTIONS, Closure, lock_closure
 from mastra_deployer.bundler.sources.app_sources import AppSources
 from mastra_deployer.bundler.sources.first_party import collect_sources
 from mastra_deployer.bundler.vendor.bytecode import finish_files
-from mastra_deployer.bundler.vendor.vendor import VendoredDependencies, vendor
-from mastra_deployer.bundler.verify.boot import boot_source, launcher_file
+from mastra_deployer.bundler.vendor.vendor import VendoredDependencies, vendor_dependencies
+from mastra_deployer.bundler.verify.boot import boot_source, get_launcher_file
 from mastra_deployer.bundler.verify.verify import verify_build
 from mastra_deployer.files.directories import get_vendor_reuse_directory
 from mastra_deployer.plugins.manager import list_tool_packages
 from mastra_deployer.project.deployer_argument import (
     DeployerCall,
     EnvReference,
-    mastra_calls,
+    find_mastra_calls,
     read_deployer,
 )
-from mastra_deployer.project.discovery import config_of, module_file, parse
+from mastra_deployer.project.discovery import find_module_file, get_config, parse_source
 from mastra_deployer.project.interpreters import (
     Interpreter,
-    project_interpreter,
-    target_interpreter,
+    find_project_interpreter,
+    find_target_interpreter,
 )
 
 __all__ = ("detect_kind", "lock_dependencies", "mastra_build")
@@ -109,7 +109,7 @@ def lock_dependencies(
     :param report: receives progress and notes.
     :raises BuildError: when they cannot be resolved.
     """
-    own = OWN if kind == "mastra" else ()
+    own = OWN_DISTRIBUTIONS if kind == "mastra" else ()
     return lock_closure(project, platform, target.requirements, own, report)
 
 
@@ -118,7 +118,7 @@ def detect_kind(project: Project) -> str:
 
     :param project: the app.
     """
-    return "mastra" if mastra_calls(parse(module_file(project))) else "asgi"
+    return "mastra" if find_mastra_calls(parse_source(find_module_file(project))) else "asgi"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,20 +141,20 @@ class _Staging:
         call = self._read_deployer_call()
         settings = call.settings.values() if call else ()
         references = [item.name for item in settings if isinstance(item, EnvReference)]
-        return boot_source(self.project, project_interpreter(self.project), references)
+        return boot_source(self.project, find_project_interpreter(self.project), references)
 
     def check_source(self, source: dict[str, Any] | None) -> dict[str, Any] | None:
         """Check what the app contains; ``None`` means that its dependencies are not installed."""
         if source is None:
             self.report.note(
                 "The project's dependencies are not installed for "
-                f"{project_interpreter(self.project).path}, so the bundle is not compared with "
-                "the source.",
+                f"{find_project_interpreter(self.project).path}, so the bundle is not compared "
+                "with the source.",
                 "Install them there, or activate the environment that contains them.",
             )
         elif source.get("deployer") and self._read_deployer_call() is None:
             raise BuildError(
-                f"{module_file(self.project)}: deployer= ({source['deployer']}) reaches "
+                f"{find_module_file(self.project)}: deployer= ({source['deployer']}) reaches "
                 "Mastra(...) in a way that cannot be read without running the file.",
                 "Pass it as a keyword of the call: Mastra(..., deployer=XDeployer(...)).",
             )
@@ -171,9 +171,9 @@ class _Staging:
         directory = self.directory / "vendor"
         shutil.rmtree(directory, ignore_errors=True)
         closure = lock_dependencies(self.project, self.target, self.platform, kind, self.report)
-        keep = frozenset(map(canonicalize_name, config_of(self.project).build.keep))
+        keep = frozenset(map(canonicalize_name, get_config(self.project).build.keep))
         saved = get_vendor_reuse_directory(self.project)
-        result = vendor(
+        result = vendor_dependencies(
             closure, self.platform, keep, self.interpreter, directory, saved, self.report
         )
         return result, closure
@@ -198,7 +198,7 @@ class _Staging:
         wheels = vendored.wheels.values()
         write_sbom(self.project, wheels, self.directory / "mastra-sbom.json")
         write_inventory(self.project, self.platform, sources, vendored)
-        shutil.copyfile(launcher_file(), self.directory / "index.py")
+        shutil.copyfile(get_launcher_file(), self.directory / "index.py")
         manifest = draft_manifest(self.project, self.platform, kind, source, self.app, wheels)
         fingerprint = compute_build_fingerprint(
             sources.compute_written_digest(self.app), closure.fingerprint
@@ -211,8 +211,8 @@ class _Staging:
         )
 
     def _read_deployer_call(self) -> DeployerCall | None:
-        entry = module_file(self.project)
-        return read_deployer(entry, parse(entry))
+        entry = find_module_file(self.project)
+        return read_deployer(entry, parse_source(entry))
 
     def _write_asgi_module(self, source: SourceReport | None) -> None:
         """Write the module whose ``app`` is served, made from the user's ``Mastra`` object."""
@@ -228,8 +228,8 @@ class _Staging:
 
 def _find_interpreter(project: Project, platform: Platform, report: Report) -> Interpreter | None:
     """Find a Python that can compile and start the build here; without one both are skipped."""
-    interpreter = target_interpreter(
-        platform.python, project_interpreter(project), platform.interpreter
+    interpreter = find_target_interpreter(
+        platform.python, find_project_interpreter(project), platform.interpreter
     )
     if interpreter is None:
         report.note(

@@ -6,12 +6,12 @@ import fnmatch
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
-from mastra_core.agents.providers import providers_of
+from mastra_core.agents.providers import find_providers
 from mastra_core.pipeline import Build, Problem, Project, Target
 from mastra_deployer.checks.database_files import DatabaseFile
 from mastra_deployer.checks.known_variables import is_known_variable
 from mastra_deployer.checks.parsed_sources import FileFindings, ParsedSources
-from mastra_deployer.project.discovery import config_of
+from mastra_deployer.project.discovery import get_config
 
 __all__ = ("check_app",)
 
@@ -37,7 +37,7 @@ def check_app(
         *check.report_models(),
         *check.report_unused(),
     ]
-    if not target.keeps_files:
+    if not target.persistent_disk:
         problems += check.report_stores(target, values)
     return problems
 
@@ -48,7 +48,7 @@ class _AppCheck:
     def __init__(self, project: Project, build: Build, sources: ParsedSources) -> None:
         self._sources = sources
         self._project = project
-        self._ignored = config_of(project).check.ignore
+        self._ignored = get_config(project).check.ignore
         self._wanted = build.manifest.variables
         self._keys = {name for names in self._wanted.values() for name in names}
         self._findings = [
@@ -94,7 +94,7 @@ class _AppCheck:
                 f"{' or '.join(names)}, which is not declared.",
                 hint=f'Declare it: [tool.mastra.env] required = ["{names[0]}"].',
                 severity="warning",
-                where=self._sources.locate_model(providers_of(names)),
+                where=self._sources.locate_model(find_providers(names)),
             )
 
     def report_unused(self) -> Iterator[Problem]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from mastra_core.pipeline import Environment, Problem, Target
 
-__all__ = ("find_local_host", "is_file_store", "value_problems")
+__all__ = ("check_values", "find_local_host", "is_file_store")
 
 _NAMES = ("localhost", "host.docker.internal", "host.containers.internal")
 _INSIDE_A_CLUSTER = ".cluster.local"  # ends in .local, but is not a name of the local network
@@ -19,7 +19,7 @@ _ADDRESS = re.compile(r"[\w.-]+(:\d+)?|\[?[0-9a-f:.]+\]?(:\d+)?", re.IGNORECASE)
 _DSN = re.compile(r"(?:^|\s)host=(\S+)", re.IGNORECASE)  # libpq: host=localhost dbname=shop
 
 
-def value_problems(
+def check_values(
     target: Target, declared: Environment, values: Mapping[str, str]
 ) -> Iterator[Problem]:
     """Yield a problem for each value of the app's variables that cannot work on a target.
@@ -30,11 +30,11 @@ def value_problems(
     :param declared: the app's variables.
     :param values: every known environment variable; only declared ones are checked.
     """
-    if not (target.elsewhere and target.stores_env):
+    if not (target.remote and target.stores_env):
         return
     for name in declared.names:
         value = values.get(name, "").strip()
-        if is_file_store(value) and not target.keeps_files:
+        if is_file_store(value) and not target.persistent_disk:
             yield Problem(
                 message=f"{name} points at a file, which {target.name!r} does not keep: its disk "
                 "is read-only or short-lived.",
@@ -42,7 +42,7 @@ def value_problems(
             )
         elif host := find_local_host(value):
             # Without a persistent disk nothing else runs beside the app.
-            is_certain = "://" in value and not target.keeps_files
+            is_certain = "://" in value and not target.persistent_disk
             yield Problem(
                 message=f"{name} points at this machine ({host}), but the app runs on "
                 f"{target.name!r}.",

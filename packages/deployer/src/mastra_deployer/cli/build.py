@@ -12,11 +12,11 @@ from mastra_core.errors import BuildError
 from mastra_core.pipeline import Bundle
 from mastra_deployer.bundler.metadata.explain import explain as explain_module
 from mastra_deployer.bundler.metadata.inventory import Inventory, read_inventory
-from mastra_deployer.bundler.metadata.size_breakdown import largest
+from mastra_deployer.bundler.metadata.size_breakdown import sort_by_size
 from mastra_deployer.cli.options import Options, build_options
 from mastra_deployer.cli.terminal import Terminal
-from mastra_deployer.files.human_size import human_bytes
-from mastra_deployer.pipeline.reproducible import refuse_differences
+from mastra_deployer.files.human_size import format_bytes
+from mastra_deployer.pipeline.reproducible import verify_reproducible
 from mastra_deployer.pipeline.session import Session
 
 __all__ = ("build", "format_lines", "to_json")
@@ -41,7 +41,7 @@ def build(options: Options, explain: tuple[str, ...], check_reproducible: bool) 
             data["explained"] = lines
         if check_reproducible:
             terminal.step("Building again in another directory")
-            count = refuse_differences(bundle, session.project, _build_arguments(options, bundle))
+            count = verify_reproducible(bundle, session.project, _build_arguments(options, bundle))
             lines = [*lines, f"Reproducible: {count} files are the same in a second build."]
             data["reproducible"] = count
         index = os.path.relpath(bundle.directory / "index.py")
@@ -79,7 +79,7 @@ def to_json(bundle: Bundle) -> dict[str, Any]:
         "python": manifest.python,
         "platform": manifest.wheels,
         "registry": manifest.registry,
-        "sizes": largest(manifest.sizes),
+        "sizes": sort_by_size(manifest.sizes),
         "size": sum(manifest.sizes.values()),
         "fingerprint": manifest.fingerprint,
         "digest": manifest.digest,
@@ -94,9 +94,9 @@ def format_lines(bundle: Bundle, inventory: Inventory | None = None) -> list[str
     """
     manifest = bundle.manifest
     names = [f"{kind} {', '.join(items)}" for kind, items in manifest.registry.items() if items]
-    parts = largest(manifest.sizes, 5).items()
-    shares = ", ".join(f"{name} {human_bytes(size)}" for name, size in parts)
-    total = human_bytes(sum(manifest.sizes.values()))
+    parts = sort_by_size(manifest.sizes, 5).items()
+    shares = ", ".join(f"{name} {format_bytes(size)}" for name, size in parts)
+    total = format_bytes(sum(manifest.sizes.values()))
     return [
         f"Bundled {manifest.entry} for {manifest.target}: {os.path.relpath(bundle.directory)}",
         *(f"  {name}" for name in names),

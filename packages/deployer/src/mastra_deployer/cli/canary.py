@@ -24,5 +24,5 @@ def canary(options: Options, target: str, id: str, percent: int) -> None:
     with Terminal(as_json=options.as_json) as terminal:
         session = options.platform_session(target, terminal)
         terminal.step(f"Sending {percent} % to {id} on {session.choice.name}")
-        deployment = session.line.canary(session.access, id, percent, terminal)
+        deployment = session.hooks.set_canary(session.access, id, percent, terminal)
         answer_change(session, deployment, terminal)

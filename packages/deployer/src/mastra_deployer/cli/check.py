@@ -8,14 +8,14 @@ from pathlib import Path
 import click
 
 from mastra_core.pipeline import Bundle
-from mastra_deployer.checks.value_problems import value_problems
+from mastra_deployer.checks.value_problems import check_values
 from mastra_deployer.cli.build import format_lines, to_json
 from mastra_deployer.cli.options import Options, build_options
 from mastra_deployer.cli.terminal import Terminal
-from mastra_deployer.files.directories import local_directory
-from mastra_deployer.files.temporary import scratch_directory
-from mastra_deployer.pipeline.app_variables import app_values
-from mastra_deployer.pipeline.session import Session, refuse
+from mastra_deployer.files.directories import ensure_local_directory
+from mastra_deployer.files.temporary import temporary_directory
+from mastra_deployer.pipeline.app_variables import select_app_variables
+from mastra_deployer.pipeline.session import Session, raise_for_errors
 
 __all__ = ("check",)
 
@@ -42,18 +42,20 @@ def check(options: Options, target: str, strict: bool) -> None:
 
 
 def _check_values(session: Session) -> None:
-    declared, target = session.project.environment, session.line.target
-    if target.stores_env or not target.elsewhere:
-        app_values(declared, session.values, session.project)
-    session.heed(value_problems(target, declared, session.values))
+    declared, target = session.project.environment, session.hooks.target
+    if target.stores_env or not target.remote:
+        select_app_variables(declared, session.environ, session.project)
+    session.report_problems(check_values(target, declared, session.environ))
 
 
 def _refuse_warnings(session: Session) -> None:
     warnings = [item for item in session.problems if item.severity == "warning"]
-    refuse([dataclasses.replace(item, severity="error") for item in warnings], session.report)
+    raise_for_errors(
+        [dataclasses.replace(item, severity="error") for item in warnings], session.report
+    )
 
 
 def _create_bundle(session: Session) -> Bundle:
     """Create a bundle in a temporary directory."""
-    with scratch_directory(local_directory(session.project), "check-") as directory:
-        return session.bundle(Path(directory) / "checked", again=False)
+    with temporary_directory(ensure_local_directory(session.project), "check-") as directory:
+        return session.bundle(Path(directory) / "checked", reuse=False)

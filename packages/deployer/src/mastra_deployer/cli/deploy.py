@@ -10,17 +10,17 @@ import click
 
 from mastra_core.errors import ConfigError, DeployError
 from mastra_core.pipeline import Bundle, DeployRequest, Environment, Stage
-from mastra_deployer.checks.value_problems import value_problems
+from mastra_deployer.checks.value_problems import check_values
 from mastra_deployer.cli.deployment import format_lines, to_json
 from mastra_deployer.cli.options import Options, build_options
 from mastra_deployer.cli.plan import answer_plan
 from mastra_deployer.cli.terminal import Terminal
-from mastra_deployer.pipeline.app_variables import app_values
-from mastra_deployer.pipeline.deploy import Care, Outcome, deploy_bundle
-from mastra_deployer.pipeline.history import last_deployment
+from mastra_deployer.pipeline.app_variables import select_app_variables
+from mastra_deployer.pipeline.deploy import DeployOptions, DeployOutcome, deploy_bundle
+from mastra_deployer.pipeline.deployment_history import find_last_deployment
 from mastra_deployer.pipeline.session import Session
-from mastra_deployer.project.git import git_state
-from mastra_deployer.project.settings import without_secrets
+from mastra_deployer.project.git import read_git_state
+from mastra_deployer.project.settings import remove_secrets
 
 __all__ = ("deploy",)
 
@@ -65,17 +65,19 @@ def deploy(
         ready = _load_prebuilt(session, prebuilt) if prebuilt else None
         declared = _get_environment(session, ready)
         request = _build_request(session, declared, stage, branch)
-        session.heed(value_problems(session.line.target, declared, session.values), DeployError)
+        session.report_problems(
+            check_values(session.hooks.target, declared, session.environ), DeployError
+        )
         request = dataclasses.replace(request, message=message, wait=not no_wait)
         terminal.step(f"Deploying to {stage} on {session.choice.name}")
         _run_doctor(session)
         bundle = ready or session.bundle()
         if dry_run:
             return answer_plan(session, bundle, request, terminal)
-        care = Care(
-            smoke=smoke,
-            ask=not no_smoke,
-            patience=smoke_timeout,
+        care = DeployOptions(
+            smoke_path=smoke,
+            smoke_test=not no_smoke,
+            smoke_timeout=smoke_timeout,
             rollback_on_failure=rollback_on_failure,
             skip_if_unchanged=skip_if_unchanged,
         )
@@ -83,8 +85,8 @@ def deploy(
 
 
 def _choose_stage(session: Session, stage: Stage | None, branch: str) -> Stage:
-    target = session.line.target
-    if not session.line.can("deploy"):
+    target = session.hooks.target
+    if not session.hooks.has_hook("deploy"):
         raise ConfigError(
             f"The target {target.name!r} cannot deploy.",
             "Run the bundle of `mastra build`, or name another target: mastra targets.",
@@ -113,30 +115,30 @@ def _get_environment(session: Session, ready: Bundle | None) -> Environment:
 def _build_request(
     session: Session, declared: Environment, stage: Stage, branch: str
 ) -> DeployRequest:
-    git = git_state(session.project.root)
-    stored = session.line.target.stores_env
+    git = read_git_state(session.project.root)
+    stored = session.hooks.target.stores_env
     return DeployRequest(
         environment=stage,
         branch=branch or (git.branch if git else ""),
         git=git,
-        env=app_values(declared, session.values, session.project) if stored else {},
-        previous=last_deployment(session.project, session.choice.name, stage),
+        env=select_app_variables(declared, session.environ, session.project) if stored else {},
+        previous=find_last_deployment(session.project, session.choice.name, stage),
     )
 
 
 def _load_prebuilt(session: Session, directory: Path) -> Bundle:
-    bundle = session.line.load(directory.absolute())
-    session.heed(session.line.inspect(bundle, without_secrets(session.settings)))
+    bundle = session.hooks.load_bundle(directory.absolute())
+    session.report_problems(session.hooks.inspect(bundle, remove_secrets(session.settings)))
     return bundle
 
 
 def _run_doctor(session: Session) -> None:
     """Check the platform before the build, so that a wrong token is found early."""
-    if session.line.can("doctor"):
-        session.heed(session.line.doctor(session.access), DeployError)
+    if session.hooks.has_hook("doctor"):
+        session.report_problems(session.hooks.diagnose(session.access), DeployError)
 
 
-def _answer(outcome: Outcome, terminal: Terminal) -> None:
+def _answer(outcome: DeployOutcome, terminal: Terminal) -> None:
     smoke = dataclasses.asdict(outcome.smoke) if outcome.smoke else None
     data: dict[str, Any] = {"skipped": outcome.skipped, "smoke": smoke}
     first = ["Nothing has changed; nothing was sent."] if outcome.skipped else []

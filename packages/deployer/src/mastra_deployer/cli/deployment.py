@@ -6,7 +6,7 @@ from typing import Any
 
 from mastra_core.pipeline import Deployment
 from mastra_deployer.cli.terminal import Terminal
-from mastra_deployer.pipeline.history import record_deployment
+from mastra_deployer.pipeline.deployment_history import record_deployment
 from mastra_deployer.pipeline.session import Session
 
 __all__ = ("answer_change", "format_lines", "format_row", "to_json")

@@ -7,7 +7,7 @@ import click
 from mastra_deployer.cli.deployment import format_row, to_json
 from mastra_deployer.cli.options import Options, target_options
 from mastra_deployer.cli.terminal import Terminal
-from mastra_deployer.pipeline.history import known_deployments
+from mastra_deployer.pipeline.deployment_history import list_known_deployments
 
 __all__ = ("deployments",)
 
@@ -22,10 +22,10 @@ def deployments(options: Options, target: str, limit: int) -> None:
     """List the deployments on TARGET, newest first; * marks the live one."""
     with Terminal(as_json=options.as_json) as terminal:
         session = options.platform_session(target, terminal)
-        if session.line.can("deployments"):
-            items = session.line.deployments(session.access, limit)[:limit]
+        if session.hooks.has_hook("deployments"):
+            items = session.hooks.list_deployments(session.access, limit)[:limit]
         else:
-            items = known_deployments(session.project, session.choice.name)[:limit]
+            items = list_known_deployments(session.project, session.choice.name)[:limit]
             terminal.note(
                 f"{session.choice.name} cannot list deployments; this machine deployed these."
             )

@@ -25,7 +25,7 @@ def destroy(options: Options, target: str, yes: bool) -> None:
         _confirm(target)
     with terminal:
         terminal.step(f"Removing the app from {target}")
-        destroyed = session.line.destroy(session.access, terminal)
+        destroyed = session.hooks.destroy(session.access, terminal)
         text = f"Removed the app from {target}." if destroyed else f"There was no app on {target}."
         terminal.answer({"destroyed": destroyed}, text)
 

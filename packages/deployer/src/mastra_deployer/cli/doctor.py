@@ -8,10 +8,10 @@ import click
 
 from mastra_core.errors import ConfigError, DeployError, MastraError
 from mastra_core.pipeline import Problem
-from mastra_deployer.checks.value_problems import value_problems
+from mastra_deployer.checks.value_problems import check_values
 from mastra_deployer.cli.options import Options, target_options
 from mastra_deployer.cli.terminal import Terminal
-from mastra_deployer.pipeline.app_variables import app_values
+from mastra_deployer.pipeline.app_variables import select_app_variables
 from mastra_deployer.pipeline.session import Session
 
 __all__ = ("doctor",)
@@ -52,11 +52,11 @@ def _collect_problems(session: Session) -> list[Problem]:
 
 
 def _check_locally(session: Session) -> Iterator[Problem]:
-    target, access = session.line.target, session.access
+    target, access = session.hooks.target, session.access
     absent = [name for name in target.credentials if name not in access.credentials]
     if absent:
         # Not every credential is required, and the deployer's doctor knows which ones are.
-        uncertain = bool(access.credentials) or session.line.can("doctor")
+        uncertain = bool(access.credentials) or session.hooks.has_hook("doctor")
         yield Problem(
             message=f"No value for {', '.join(absent)}.",
             hint="Set it in the environment or in .env.",
@@ -64,15 +64,15 @@ def _check_locally(session: Session) -> Iterator[Problem]:
         )
     if target.stores_env:
         try:
-            app_values(session.project.environment, session.values, session.project)
+            select_app_variables(session.project.environment, session.environ, session.project)
         except ConfigError as error:
             yield Problem(message=error.message, hint=error.hint)
-    yield from value_problems(target, session.project.environment, session.values)
+    yield from check_values(target, session.project.environment, session.environ)
 
 
 def _check_platform(session: Session) -> list[Problem]:
-    if session.line.can("doctor"):
-        return session.line.doctor(session.access)
+    if session.hooks.has_hook("doctor"):
+        return session.hooks.diagnose(session.access)
     message = f"The deployer of {session.choice.name} cannot check its platform."
     return [Problem(message=message, severity="warning")]
 

@@ -14,7 +14,7 @@ from mastra_core.pipeline import Stage
 from mastra_core.secret import Secret
 from mastra_deployer.cli.options import TARGET, Options, target_options
 from mastra_deployer.cli.terminal import Terminal
-from mastra_deployer.pipeline.app_variables import app_values
+from mastra_deployer.pipeline.app_variables import select_app_variables
 from mastra_deployer.pipeline.session import Session
 
 __all__ = ("env",)
@@ -112,7 +112,7 @@ def sync(options: Options, target: str, stage: Stage, prune: bool) -> None:
     """Set every declared variable that has a value here."""
     with Terminal(as_json=options.as_json) as terminal:
         session, store = _open_store(options, target, stage, terminal)
-        values = app_values(session.project.environment, session.values)
+        values = select_app_variables(session.project.environment, session.environ)
         declared = set(session.project.environment.names)
         extra = sorted(set(store.list()) - declared) if prune else []
         if values:
@@ -126,7 +126,7 @@ def _open_store(
     options: Options, target: str, stage: Stage, terminal: Terminal
 ) -> tuple[Session, EnvStore]:
     session = options.platform_session(target, terminal)
-    return session, session.line.env(session.access, stage)
+    return session, session.hooks.get_env_store(session.access, stage)
 
 
 def _read_value(session: Session, name: str, names: tuple[str, ...], *, stdin: bool) -> Secret:
@@ -137,7 +137,7 @@ def _read_value(session: Session, name: str, names: tuple[str, ...], *, stdin: b
         )
     if stdin and len(names) > 1:
         raise ConfigError(f"--stdin reads one value, not {len(names)}.", "Name one variable.")
-    value = sys.stdin.read().removesuffix("\n") if stdin else session.values.get(name, "")
+    value = sys.stdin.read().removesuffix("\n") if stdin else session.environ.get(name, "")
     if not value and not stdin and sys.stdin.isatty():
         value = click.prompt(f"Value of {name}", hide_input=True, err=True)
     if not value.strip():

@@ -33,12 +33,12 @@ def logs(options: Options, target: str, id: str, follow: bool, since: str) -> No
     with Terminal(as_json=options.as_json) as terminal:
         session = options.platform_session(target, terminal)
         begin = parse_time(since, dt.datetime.now(dt.UTC)) if since else None
-        for line in session.line.logs(session.access, id, begin, follow=follow):
+        for line in session.hooks.iter_logs(session.access, id, begin, follow=follow):
             click.echo(_to_json(line) if options.as_json else _format_line(line))
 
 
 def parse_time(text: str, now: dt.datetime) -> dt.datetime:
-    """Parse a duration before now, such as ``10m``, or an ISO date, local without a time zone.
+    """Parse ``--since``: an age such as ``10m``, or an ISO date; local without a zone.
 
     :param text: the value of ``--since``.
     :param now: the time that durations are subtracted from.

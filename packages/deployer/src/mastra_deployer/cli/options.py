@@ -14,7 +14,7 @@ from mastra_core.errors import ConfigError
 from mastra_core.pipeline import Report
 from mastra_deployer.pipeline.session import Session, open_session
 from mastra_deployer.pipeline.targets import SERVER, choose_target
-from mastra_deployer.project.discovery import find_project, with_lock
+from mastra_deployer.project.discovery import find_project, require_lock
 
 __all__ = (
     "ENV_FILE",
@@ -98,7 +98,7 @@ class Options:
         """
         project = find_project(self.directory, self.app, sources=sources)
         if self.locked:
-            project = with_lock(project)
+            project = require_lock(project)
         choice = SERVER if target == "server" else choose_target(project, target, self.env)
         return open_session(
             project,

@@ -6,7 +6,7 @@ import dataclasses
 
 from mastra_core.pipeline import Bundle, DeployRequest, Plan
 from mastra_deployer.cli.terminal import Terminal
-from mastra_deployer.files.human_size import human_bytes
+from mastra_deployer.files.human_size import format_bytes
 from mastra_deployer.pipeline.session import Session
 
 __all__ = ("answer_plan",)
@@ -22,11 +22,11 @@ def answer_plan(
     :param request: that would be sent.
     :param terminal: prints the result.
     """
-    if session.line.can("plan"):
-        plan = session.line.plan(session.access, bundle, request)
+    if session.hooks.has_hook("plan"):
+        plan = session.hooks.plan(session.access, bundle, request)
     else:
         note = f"{session.choice.name} cannot tell which files it has already."
-        size = sum(path.stat().st_size for path in bundle.files())
+        size = sum(path.stat().st_size for path in bundle.iter_files())
         plan = Plan(environment=tuple(request.env), upload=size, notes=(note,))
     terminal.answer(
         {"plan": {"stage": request.environment, **dataclasses.asdict(plan)}},
@@ -34,6 +34,6 @@ def answer_plan(
         *(f"  create {item}" for item in plan.creates),
         *(f"  change {item}" for item in plan.changes),
         *(f"  set {name}" for name in plan.environment),
-        f"  send {human_bytes(plan.upload)}; {human_bytes(plan.present)} there already",
+        f"  send {format_bytes(plan.upload)}; {format_bytes(plan.present)} there already",
         *(f"  {note}" for note in plan.notes),
     )

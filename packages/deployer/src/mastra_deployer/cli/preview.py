@@ -11,9 +11,9 @@ import click
 from mastra_core.pipeline import Environment
 from mastra_deployer.cli.options import Options, build_options
 from mastra_deployer.cli.terminal import Terminal
-from mastra_deployer.pipeline.app_variables import app_values
-from mastra_deployer.pipeline.session import refuse
-from mastra_deployer.project.settings import without_secrets
+from mastra_deployer.pipeline.app_variables import select_app_variables
+from mastra_deployer.pipeline.session import raise_for_errors
+from mastra_deployer.project.settings import remove_secrets
 
 __all__ = ("preview",)
 
@@ -28,14 +28,14 @@ def preview(options: Options, target: str, prebuilt: Path | None, host: str, por
     """Run the bundle for TARGET on this machine as the platform runs it."""
     with Terminal(as_json=options.as_json) as terminal:
         session = options.session(target, terminal, sources=prebuilt is None)
-        session.line.require("preview")
-        settings = without_secrets(session.settings)
-        bundle = session.line.load(prebuilt.absolute()) if prebuilt else session.bundle()
+        session.hooks.require_hook("preview")
+        settings = remove_secrets(session.settings)
+        bundle = session.hooks.load_bundle(prebuilt.absolute()) if prebuilt else session.bundle()
         if prebuilt:
-            refuse(session.line.inspect(bundle, settings), terminal)
+            raise_for_errors(session.hooks.inspect(bundle, settings), terminal)
         manifest = bundle.manifest
         declared = Environment(required=manifest.required, optional=manifest.optional)
-        env = app_values(declared, session.values)
+        env = select_app_variables(declared, session.environ)
     # An exception runs every `finally`, so the deployer stops the processes that it started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    sys.exit(session.line.preview(bundle, settings, host, port, env))
+    sys.exit(session.hooks.preview(bundle, settings, host, port, env))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from mastra_deployer.files.human_size import human_bytes
+from mastra_deployer.files.human_size import format_bytes
 
 __all__ = ("Progress",)
 
@@ -50,4 +50,4 @@ class Progress:
 
 
 def _format_amount(count: float, unit: str) -> str:
-    return human_bytes(count) if unit == "B" else f"{count:.0f} {unit}"
+    return format_bytes(count) if unit == "B" else f"{count:.0f} {unit}"

@@ -20,5 +20,5 @@ def promote(options: Options, target: str, id: str) -> None:
     with Terminal(as_json=options.as_json) as terminal:
         session = options.platform_session(target, terminal)
         terminal.step(f"Promoting {id} on {session.choice.name}")
-        deployment = session.line.promote(session.access, id, terminal)
+        deployment = session.hooks.promote(session.access, id, terminal)
         answer_change(session, deployment, terminal)

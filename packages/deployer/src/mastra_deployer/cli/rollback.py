@@ -21,5 +21,5 @@ def rollback(options: Options, target: str, id: str) -> None:
         session = options.platform_session(target, terminal)
         previous = id or "the previous deployment"
         terminal.step(f"Rolling back to {previous} on {session.choice.name}")
-        deployment = session.line.rollback(session.access, id, terminal)
+        deployment = session.hooks.rollback(session.access, id, terminal)
         answer_change(session, deployment, terminal)

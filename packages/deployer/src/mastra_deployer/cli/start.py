@@ -11,12 +11,12 @@ import click
 from mastra_core.pipeline import Bundle
 from mastra_deployer.cli.options import ENV_FILE, Options, project_options
 from mastra_deployer.cli.terminal import Terminal
-from mastra_deployer.files.atomic_replace import needs_repair, repair
-from mastra_deployer.files.directories import OUTPUT, local_directory
-from mastra_deployer.files.lock import build_lock
+from mastra_deployer.files.atomic_replace import needs_repair, repair_directory
+from mastra_deployer.files.directories import OUTPUT_DIRECTORY, ensure_local_directory
+from mastra_deployer.files.lock import hold_build_lock
 from mastra_deployer.project.discovery import find_project
 from mastra_deployer.project.environment import read_environment
-from mastra_deployer.project.interpreters import project_interpreter, target_interpreter
+from mastra_deployer.project.interpreters import find_project_interpreter, find_target_interpreter
 
 __all__ = ("start",)
 
@@ -29,12 +29,12 @@ __all__ = ("start",)
 def start(options: Options, port: int | None, host: str | None) -> None:
     """Serve the bundle in .mastra/ with the variables of .env, which never enter a bundle."""
     project = find_project(options.directory, options.app, sources=False)
-    directory = project.root / OUTPUT
+    directory = project.root / OUTPUT_DIRECTORY
     if needs_repair(directory):
-        with build_lock(local_directory(project), Terminal()):
-            repair(directory)
+        with hold_build_lock(ensure_local_directory(project), Terminal()):
+            repair_directory(directory)
     bundle = Bundle.load(directory)
-    interpreter = target_interpreter(bundle.manifest.python, project_interpreter(project))
+    interpreter = find_target_interpreter(bundle.manifest.python, find_project_interpreter(project))
     values = read_environment(project, options.env_file)
     if port is not None:
         values["PORT"] = str(port)

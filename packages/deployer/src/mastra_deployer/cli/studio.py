@@ -25,7 +25,7 @@ def studio(url: str, api_prefix: str, port: int | None, as_json: bool) -> None:
     """
     from mastra_deployer.dev.ports import listen, listen_near, to_url
     from mastra_deployer.studio.download import VERSION, get_studio_files
-    from mastra_deployer.studio.server import StudioServer, build_page_values, render_page
+    from mastra_deployer.studio.studio_server import StudioServer, build_page_values, render_page
 
     values = build_page_values(url, api_prefix)
     with Terminal(as_json=as_json) as terminal:

@@ -10,9 +10,9 @@ import click
 from mastra_core.errors import MastraError
 from mastra_deployer.cli.options import Options, project_options
 from mastra_deployer.cli.terminal import Terminal
-from mastra_deployer.plugins.hook_calls import Line
-from mastra_deployer.plugins.manager import installed_deployers
-from mastra_deployer.project.config import read_config, read_pyproject
+from mastra_deployer.plugins.hook_calls import HookCaller
+from mastra_deployer.plugins.manager import list_installed_deployers
+from mastra_deployer.project.config import parse_config, read_pyproject
 
 __all__ = ("targets",)
 
@@ -23,9 +23,9 @@ _VERBS = "deploy plan deployments promote rollback canary logs env doctor destro
 @project_options
 def targets(options: Options) -> None:
     """Show the installed targets with their commands, and the targets configured here."""
-    configured = read_config(read_pyproject(options.directory)).targets
+    configured = parse_config(read_pyproject(options.directory)).targets
     root = options.directory
-    installed = [_describe_deployer(name, root) for name in sorted(installed_deployers())]
+    installed = [_describe_deployer(name, root) for name in sorted(list_installed_deployers())]
     deployers = {name: str(table.get("deployer", name)) for name, table in configured.items()}
     private = [
         _describe_deployer(deployer, root)
@@ -42,10 +42,10 @@ def targets(options: Options) -> None:
 def _describe_deployer(name: str, root: Path) -> dict[str, Any]:
     """Describe one deployer; a broken one does not hide the others."""
     try:
-        line = Line(name, root)
+        line = HookCaller(name, root)
     except MastraError as error:
         return {"name": name, "summary": f"broken: {error.message}", "verbs": []}
-    verbs = [verb for verb in _VERBS if line.can(verb)]
+    verbs = [verb for verb in _VERBS if line.has_hook(verb)]
     return {"name": name, "summary": line.target.summary, "verbs": verbs}
 
 

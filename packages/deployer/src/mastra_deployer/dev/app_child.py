@@ -20,7 +20,7 @@ from pathlib import Path
 
 ACCEPT_GRACE = 0.15  # seconds for a connection that was just accepted to send its request
 DEBUGGER_INTERVAL = 0.25  # seconds between two attempts to listen for a debugger
-DEBUGGER_ATTEMPTS = 20  # attempts after which the user is told
+DEBUGGER_ATTEMPTS = 20  # attempts after which a note is printed
 ORPHAN_GRACE = 3  # seconds after the drain until a process without a parent is killed
 
 
@@ -125,7 +125,7 @@ class App:
             self.log.disabled = False
             return self.link.send_report(event="serving")
         error = self.middleware.error or RuntimeError("the app's lifespan did not start")
-        return self.link.send_report(event="failed", error=self.launcher.told(error))
+        return self.link.send_report(event="failed", error=self.launcher.format_error(error))
 
     def show_page(self, order):
         self.middleware.page = order["page"]
@@ -146,7 +146,7 @@ class App:
         return None
 
     def start_debugger(self, address, wait):
-        import debugpy  # noqa: T100  # the user asked for it
+        import debugpy  # noqa: T100  # --debug needs it
 
         host, _, port = address.rpartition(":")
         debugpy.configure(python=sys.executable)

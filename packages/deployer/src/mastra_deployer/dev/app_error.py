@@ -12,7 +12,7 @@ from typing import Any
 
 from mastra_core.errors import MastraError
 from mastra_core.pipeline import Project
-from mastra_deployer.dev.runtime import format_install_command
+from mastra_deployer.dev.server_packages import format_install_command
 from mastra_deployer.project.interpreters import Interpreter
 
 __all__ = ("Problem", "explain", "problem_from_error", "problem_from_exit")

@@ -6,7 +6,7 @@ import subprocess
 
 from mastra_core.errors import ConfigError
 from mastra_deployer.dev.ports import parse_port
-from mastra_deployer.dev.runtime import format_install_command
+from mastra_deployer.dev.server_packages import format_install_command
 from mastra_deployer.project.interpreters import Interpreter
 
 __all__ = ("parse_debug_address", "require_debugpy")

@@ -11,13 +11,13 @@ from pathlib import Path
 
 from mastra_core.errors import ConfigError, MastraError
 from mastra_core.pipeline import Project
-from mastra_deployer.bundler.sources.strip_deployer import blank_deployer
+from mastra_deployer.bundler.sources.strip_deployer import strip_deployer
 from mastra_deployer.dev.ports import parse_port
 from mastra_deployer.dev.version import Launch
 from mastra_deployer.project.deployer_argument import read_deployer
 from mastra_deployer.project.discovery import find_project
-from mastra_deployer.project.environment import DEVELOPMENT, read_environment
-from mastra_deployer.project.interpreters import project_interpreter
+from mastra_deployer.project.environment import DEVELOPMENT_ENV_FILES, read_environment
+from mastra_deployer.project.interpreters import find_project_interpreter
 
 __all__ = ("DevOptions", "collect_secrets", "read_entry_source")
 
@@ -64,7 +64,7 @@ class DevOptions:
 
         :param project: whose environment files are read.
         """
-        return read_environment(project, self.env_file, DEVELOPMENT)
+        return read_environment(project, self.env_file, DEVELOPMENT_ENV_FILES)
 
     def build_launch(
         self, project: Project, values: Mapping[str, str], runtime: str = ""
@@ -76,7 +76,7 @@ class DevOptions:
         :param runtime: directory with the server's packages; empty where the project has them.
         """
         return Launch(
-            interpreter=project_interpreter(project),
+            interpreter=find_project_interpreter(project),
             root=project.root,
             import_root=project.import_root,
             values={**values, **_DEV_ENV, **(_DEBUG_ENV if self.debug else {})},
@@ -118,5 +118,5 @@ def read_entry_source(entry: Path) -> bytes | None:
         content = entry.read_bytes()
         tree = ast.parse(content)
         deployer = read_deployer(entry, tree)
-        return blank_deployer(content, tree, deployer) if deployer else None
+        return strip_deployer(content, tree, deployer) if deployer else None
     return None

@@ -22,7 +22,10 @@ def parse_port(text: str, where: str) -> int:
     """
     if text.isascii() and text.isdigit() and int(text) <= 65535:  # noqa: PLR2004  # the highest port
         return int(text)
-    raise ConfigError(f"{where} is {text!r}.", "Set a number from 0 to 65535; 0 picks a free port.")
+    raise ConfigError(
+        f"{where} is {text!r}, which is not a port.",
+        "Set a number from 0 to 65535; 0 picks a free port.",
+    )
 
 
 def listen(host: str, port: int, other: str = "") -> socket.socket:

@@ -7,13 +7,13 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 
 from mastra_core.pipeline import Project
-from mastra_deployer.bundler.verify.boot import check_found
+from mastra_deployer.bundler.verify.boot import check_entry
 from mastra_deployer.dev.app_error import Problem, explain, problem_from_exit
 from mastra_deployer.dev.console import Screen
 from mastra_deployer.dev.options import DevOptions, read_entry_source
-from mastra_deployer.dev.runtime import SERVER_MODULES, install_runtime
+from mastra_deployer.dev.server_packages import SERVER_MODULES, install_runtime
 from mastra_deployer.dev.version import Launch, Report, Version, read_mtimes
-from mastra_deployer.project.discovery import module_file
+from mastra_deployer.project.discovery import find_module_file
 
 __all__ = ("StartError", "Starter")
 
@@ -94,7 +94,7 @@ class Starter:
             await standby.kill()
 
     async def _load(self, launch: Launch, project: Project, debug: str) -> tuple[Version, Report]:
-        entry = module_file(project)
+        entry = find_module_file(project)
         version = await self._take_process(launch)
         try:
             with self._warn_if_slow(debug):
@@ -127,7 +127,7 @@ class Starter:
         if not report["ok"]:
             raise StartError(explain(project, launch.interpreter, report["error"]))
         registry: Report = report["registry"]
-        check_found(project, registry)
+        check_entry(project, registry)
         self._preload = report["preload"]
         self._package_mtimes = read_mtimes(report["places"])
         return registry

@@ -22,8 +22,8 @@ from mastra_deployer.dev.options import DevOptions, collect_secrets
 from mastra_deployer.dev.starter import Starter, StartError
 from mastra_deployer.dev.version import Launch, Report, Version
 from mastra_deployer.dev.watch import FileWatcher
-from mastra_deployer.project.discovery import module_file
-from mastra_deployer.project.interpreters import project_interpreter
+from mastra_deployer.project.discovery import find_module_file
+from mastra_deployer.project.interpreters import find_project_interpreter
 
 __all__ = ("develop",)
 
@@ -39,9 +39,9 @@ def develop(options: DevOptions, screen: Screen) -> int:
         debugger, or a required port that is taken.
     """
     project = options.find_project()
-    module_file(project)
+    find_module_file(project)
     if options.debug:
-        require_debugpy(project_interpreter(project))
+        require_debugpy(find_project_interpreter(project))
     port = options.get_port(options.read_values(project))
     # asyncio warns when the end of a child is noticed twice, which is harmless.
     logging.getLogger("asyncio").setLevel(logging.ERROR)
@@ -197,8 +197,8 @@ class _Supervisor:
             for agent, modules in missing.items():
                 packages = " ".join(map(repr, get_requirements(modules)))
                 self._screen.note(
-                    f"The agent {agent!r} needs {' and '.join(map(repr, modules))}, which cannot be "
-                    "imported.",
+                    f"The agent {agent!r} needs {' and '.join(map(repr, modules))}, which cannot "
+                    "be imported.",
                     f"Its runs fail until you run: pip install {packages}.",
                 )
         self._missing_modules = missing

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from mastra_core.pipeline import Project
-from mastra_deployer.bundler.verify.boot import launcher_file
+from mastra_deployer.bundler.verify.boot import get_launcher_file
 from mastra_deployer.project.interpreters import Interpreter
 
 __all__ = ("DRAIN", "Launch", "Report", "Version", "read_mtimes")
@@ -88,7 +88,7 @@ class Version:
         parent, child = socket.socketpair()
         frozen = ["-Xfrozen_modules=off"] if launch.debug else []
         channel = str(child.fileno())
-        arguments = [str(_CHILD), str(launcher_file()), channel, str(launch.import_root)]
+        arguments = [str(_CHILD), str(get_launcher_file()), channel, str(launch.import_root)]
         process = await asyncio.create_subprocess_exec(
             launch.interpreter.path,
             *frozen,

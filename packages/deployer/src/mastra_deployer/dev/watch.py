@@ -10,9 +10,14 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePath
 
 from mastra_core.pipeline import Project, Report
-from mastra_deployer.bundler.sources.first_party import NOT_CODE, NOT_SHIPPED, TESTS, top_modules
-from mastra_deployer.project.discovery import config_of
-from mastra_deployer.project.environment import DEVELOPMENT
+from mastra_deployer.bundler.sources.first_party import (
+    NOT_CODE,
+    NOT_SHIPPED,
+    TESTS,
+    iter_top_modules,
+)
+from mastra_deployer.project.discovery import get_config
+from mastra_deployer.project.environment import DEVELOPMENT_ENV_FILES
 
 __all__ = ("FileWatcher",)
 
@@ -30,7 +35,7 @@ _TRANSIENT = (
     "*___jb_*",
     "*.orig",
 ) + ("*.log", "*.pid", "*.sock", "*.lock", "*.db", "*.db-*", "*.sqlite*", "*-journal", "*.wal")
-_PROJECT = ("pyproject.toml", "uv.lock", "pylock.toml", "requirements.txt", *DEVELOPMENT)
+_PROJECT = ("pyproject.toml", "uv.lock", "pylock.toml", "requirements.txt", *DEVELOPMENT_ENV_FILES)
 DirectoryId = tuple[str, int]
 
 
@@ -126,14 +131,14 @@ class FileWatcher:
         Each has its inode, since a directory may be replaced by another of the same name.
         """
         root, start = self._project.root, self._project.import_root
-        tops = [path for path in top_modules(start) if path.is_dir()] if start.is_dir() else []
+        tops = [path for path in iter_top_modules(start) if path.is_dir()] if start.is_dir() else []
         deep = {*tops, *self._iter_included()}
         flat = {root, start, *([self._env_file.parent] if self._env_file else [])}
         return [_add_inodes(deep), _add_inodes(flat)]
 
     def _iter_included(self) -> Iterator[Path]:
         """Yield the directories that the patterns of ``include`` start with."""
-        for pattern in config_of(self._project).build.include:
+        for pattern in get_config(self._project).build.include:
             fixed = []
             for part in PurePath(pattern).parts[:-1]:
                 if set(part) & set("*?["):
@@ -151,7 +156,7 @@ class FileWatcher:
         name = path.relative_to(root).as_posix()
         if path.parent == root and path.name in _PROJECT:
             return True
-        build = config_of(self._project).build
+        build = get_config(self._project).build
         if _matches_any(name, build.exclude):
             return False
         return self._is_code(path) or _matches_any(name, build.include)

@@ -11,7 +11,7 @@ from pathlib import Path
 from mastra_core.errors import BundleError
 from mastra_core.pipeline import MANIFEST
 
-__all__ = ("choose_temporary_parent", "needs_repair", "repair", "replace_directory")
+__all__ = ("choose_temporary_parent", "needs_repair", "repair_directory", "replace_directory")
 
 _AT_FDCWD = -100
 _EXCHANGE = 2
@@ -46,7 +46,7 @@ def replace_directory(source: Path, destination: Path) -> None:
         ) from None
 
 
-def repair(destination: Path) -> None:
+def repair_directory(destination: Path) -> None:
     """Complete a replacement that was killed between two renames: restore the old directory.
 
     :param destination: the replaced directory.

@@ -14,21 +14,21 @@ from mastra_core.errors import ConfigError
 from mastra_core.pipeline import Project
 
 __all__ = (
-    "OUTPUT",
+    "OUTPUT_DIRECTORY",
     "build_unwritable_error",
-    "cache_directory",
-    "cache_writing",
+    "convert_cache_errors",
     "convert_project_errors",
+    "ensure_local_directory",
+    "get_cache_directory",
     "get_vendor_reuse_directory",
-    "local_directory",
-    "publish",
+    "publish_directory",
 )
 
-OUTPUT = ".mastra"
+OUTPUT_DIRECTORY = ".mastra"
 _DISK_ERRORS = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG))
 
 
-def cache_directory(kind: str) -> Path:
+def get_cache_directory(kind: str) -> Path:
     """Create and return a directory in the user's cache.
 
     ``MASTRA_CACHE_DIR`` moves the whole cache.
@@ -47,13 +47,13 @@ def cache_directory(kind: str) -> Path:
     return path
 
 
-def local_directory(project: Project) -> Path:
+def ensure_local_directory(project: Project) -> Path:
     """Create and return a project's ``.mastra-local``, which git ignores.
 
     :param project: the project.
     :raises ConfigError: when the project cannot be written.
     """
-    local = project.local
+    local = project.local_directory
     try:
         local.mkdir(exist_ok=True)
         ignore = local / ".gitignore"
@@ -69,7 +69,7 @@ def get_vendor_reuse_directory(project: Project) -> Path:
 
     :param project: the project.
     """
-    return project.local / "spare"
+    return project.local_directory / "spare"
 
 
 def build_unwritable_error(path: Path, error: OSError) -> ConfigError:
@@ -85,7 +85,7 @@ def build_unwritable_error(path: Path, error: OSError) -> ConfigError:
 
 
 @contextlib.contextmanager
-def cache_writing() -> Iterator[None]:
+def convert_cache_errors() -> Iterator[None]:
     """Raise system errors of the block, which writes only to the cache, as errors of the cache.
 
     :raises ConfigError: when the cache is full or cannot be written.
@@ -118,7 +118,7 @@ def convert_project_errors(directory: Path) -> Iterator[None]:
         ) from None
 
 
-def publish(source: Path, destination: Path) -> None:
+def publish_directory(source: Path, destination: Path) -> None:
     """Rename a finished directory to its path in the cache.
 
     Paths are named by content: when another process was first, its directory is the same and this

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ("human_bytes",)
+__all__ = ("format_bytes",)
 
 
-def human_bytes(count: float) -> str:
+def format_bytes(count: float) -> str:
     """Format bytes as megabytes or kilobytes of a thousand.
 
     :param count: in bytes.

@@ -12,11 +12,11 @@ from typing import IO
 from mastra_core.pipeline import Report
 from mastra_deployer.files.directories import build_unwritable_error
 
-__all__ = ("build_lock",)
+__all__ = ("hold_build_lock",)
 
 
 @contextlib.contextmanager
-def build_lock(directory: Path, report: Report) -> Iterator[None]:
+def hold_build_lock(directory: Path, report: Report) -> Iterator[None]:
     """Hold a directory's lock for the block; the system releases it when the process dies.
 
     :param directory: the project's local directory.

@@ -14,11 +14,11 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ("discard_directory", "remove_stale_directories", "scratch_directory")
+__all__ = ("discard_directory", "remove_stale_directories", "temporary_directory")
 
 
 @contextlib.contextmanager
-def scratch_directory(parent: Path, prefix: str = "tmp-") -> Iterator[Path]:
+def temporary_directory(parent: Path, prefix: str = "tmp-") -> Iterator[Path]:
     """Create a temporary directory for the block, after removing stale ones with the same prefix.
 
     :param parent: the directory to create it in, so that results can be renamed on its file system.
@@ -40,7 +40,7 @@ def discard_directory(directory: Path) -> None:
     :param directory: may be missing.
     """
     if directory.exists():
-        with contextlib.suppress(OSError), scratch_directory(directory.parent) as temporary:
+        with contextlib.suppress(OSError), temporary_directory(directory.parent) as temporary:
             directory.rename(temporary / "discarded")
 
 

@@ -4,10 +4,10 @@ Nothing here is specific to a platform. A deployer imports the kit inside its ho
 settings class can be imported where only mastra-core is installed.
 """
 
-from mastra_deployer.files.directories import cache_directory
+from mastra_deployer.files.directories import get_cache_directory
 from mastra_deployer.kit.archive import split_file, tar_directory, zip_directory
 from mastra_deployer.kit.connect import connect
-from mastra_deployer.kit.file_manifest import Manifest
+from mastra_deployer.kit.file_manifest import FileManifest
 from mastra_deployer.kit.find_python import find_python
 from mastra_deployer.kit.get_or_create import get_or_create
 from mastra_deployer.kit.platforms import (
@@ -18,23 +18,23 @@ from mastra_deployer.kit.platforms import (
 )
 from mastra_deployer.kit.poll import poll
 from mastra_deployer.kit.require_https import is_loopback, require_https
-from mastra_deployer.kit.size_limits import size_problem
+from mastra_deployer.kit.size_limits import check_size
 from mastra_deployer.kit.upload import upload
 
 __all__ = (
     "MANYLINUX_AARCH64",
     "MANYLINUX_X86_64",
     "PYODIDE",
-    "Manifest",
-    "cache_directory",
+    "FileManifest",
+    "check_size",
     "connect",
     "find_python",
+    "get_cache_directory",
     "get_or_create",
     "is_loopback",
     "manylinux",
     "poll",
     "require_https",
-    "size_problem",
     "split_file",
     "tar_directory",
     "upload",

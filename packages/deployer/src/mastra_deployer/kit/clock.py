@@ -11,14 +11,14 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
 
-__all__ = ("cancel_waits_on", "no_waiting", "now", "sleep")
+__all__ = ("cancel_waits_on", "now", "skip_waits", "sleep")
 
 
 _GATHERING = 0.001  # seconds in which threads that start to wait together register their end
 
 
 class _VirtualTime:
-    """How far time was advanced, and how many ``no_waiting`` blocks are active."""
+    """How far time was advanced, and how many ``skip_waits`` blocks are active."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -36,7 +36,7 @@ def now() -> float:
 
 
 def sleep(seconds: float) -> None:
-    """Wait, or advance virtual time within ``no_waiting``.
+    """Wait, or advance virtual time within ``skip_waits``.
 
     :param seconds: how long; negative values do not wait.
     :raises CancelledError: when the event of ``cancel_waits_on`` is set before the end.
@@ -55,7 +55,7 @@ def sleep(seconds: float) -> None:
 
 
 @contextlib.contextmanager
-def no_waiting() -> Iterator[None]:
+def skip_waits() -> Iterator[None]:
     """Advance virtual time in place of waiting, in all threads of this process."""
     with _virtual.lock:
         _virtual.users += 1

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from mastra_core.errors import BundleError, DeployError
 
-__all__ = ("Manifest",)
+__all__ = ("FileManifest",)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Manifest:
+class FileManifest:
     """Every file of a directory, by path and by digest.
 
     :param directory: that holds the files.
@@ -30,7 +30,7 @@ class Manifest:
     algorithm: str = "sha256"
 
     @classmethod
-    def of(cls, directory: Path, algorithm: str = "sha256") -> Manifest:
+    def from_directory(cls, directory: Path, algorithm: str = "sha256") -> FileManifest:
         """Compute the digests of a directory's files.
 
         :param directory: searched with all its subdirectories.
@@ -64,7 +64,7 @@ class Manifest:
             raise _build_change_error(path)
         return content
 
-    def size(self, digests: Iterable[str] | None = None) -> int:
+    def get_size(self, digests: Iterable[str] | None = None) -> int:
         """Return the bytes of all distinct contents, or of some.
 
         :param digests: keys of ``sizes``; all of them where left out.

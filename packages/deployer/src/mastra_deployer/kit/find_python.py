@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from mastra_deployer.project.interpreters import probe, target_interpreter
+from mastra_deployer.project.interpreters import find_target_interpreter, probe_interpreter
 
 __all__ = ("find_python",)
 
@@ -16,6 +16,6 @@ def find_python(version: str) -> str | None:
 
     :param version: major and minor, such as ``"3.12"``.
     """
-    own = probe(sys.executable)
-    found = target_interpreter(version, own) if own else None
+    own = probe_interpreter(sys.executable)
+    found = find_target_interpreter(version, own) if own else None
     return found.path if found else None

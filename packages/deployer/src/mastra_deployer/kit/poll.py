@@ -17,13 +17,13 @@ _GROWTH = 1.5  # from 1 second to 15 in seven steps
 
 
 def poll(
-    look: Callable[[], T],
-    done: Callable[[T], bool],
+    fetch: Callable[[], T],
+    is_done: Callable[[T], bool],
     *,
     timeout: float,
-    every: float = 1.0,
-    longest: float = 15.0,
-    what: str = "the deployment",
+    interval: float = 1.0,
+    max_interval: float = 15.0,
+    description: str = "the deployment",
     report: Report | None = None,
 ) -> T:
     """Call ``fetch`` until ``is_done`` accepts its result, and return that result.
@@ -40,19 +40,20 @@ def poll(
     :returns: the first final value.
     :raises DeployTimeout: when no value is final in time.
     """
-    start, wait = now(), every
-    while not done(value := look()):
+    start, wait = now(), interval
+    while not is_done(value := fetch()):
         elapsed = now() - start
         if elapsed >= timeout:
+            subject = description[:1].upper() + description[1:]
             raise DeployTimeout(
-                f"{what[:1].upper()}{what[1:]} was not done after {_format_timeout(timeout)}.",
+                f"{subject} was not done after {_format_timeout(timeout)}.",
                 "It may still finish: check its state on the platform, then run the same command "
                 "again.",
             )
         if report is not None:
             report.advance(int(elapsed), int(timeout), "s")
         sleep(min(wait, timeout - elapsed))
-        wait = min(wait * _GROWTH, longest)
+        wait = min(wait * _GROWTH, max_interval)
     return value
 
 

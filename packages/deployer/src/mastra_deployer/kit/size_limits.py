@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 from mastra_core.pipeline import Problem
 
-__all__ = ("size_problem",)
+__all__ = ("check_size",)
 
 _MAX_PARTS = 10  # in the hint
 
 
-def size_problem(sizes: Mapping[str, int], limit: int, what: str) -> Problem | None:
+def check_size(sizes: Mapping[str, int], limit: int, name: str) -> Problem | None:
     """Return an error that names the ten largest parts, or ``None`` within the limit.
 
     :param sizes: bytes of each part, as in ``BundleManifest.sizes``.
@@ -24,6 +24,6 @@ def size_problem(sizes: Mapping[str, int], limit: int, what: str) -> Problem | N
     parts = sorted(sizes.items(), key=lambda pair: (-pair[1], pair[0]))[:_MAX_PARTS]
     shares = ", ".join(f"{name} {size / 1e6:.1f} MB" for name, size in parts)
     return Problem(
-        message=f"The bundle has {total / 1e6:.1f} MB, and {what} allows {limit / 1e6:.1f} MB.",
+        message=f"The bundle has {total / 1e6:.1f} MB, and {name} allows {limit / 1e6:.1f} MB.",
         hint=f"The largest parts: {shares}.",
     )

@@ -8,10 +8,10 @@ from mastra_core.errors import ConfigError
 from mastra_core.pipeline import Environment, Project
 from mastra_core.secret import Secret
 
-__all__ = ("app_values",)
+__all__ = ("select_app_variables",)
 
 
-def app_values(
+def select_app_variables(
     declared: Environment, values: Mapping[str, str], project: Project | None = None
 ) -> dict[str, Secret]:
     """Return the app's declared variables that have a value, as secrets.

@@ -8,18 +8,18 @@ from collections.abc import Iterator
 
 from mastra_core.errors import DeploymentFailed, MastraError
 from mastra_core.pipeline import Bundle, Deployment, DeployRequest, Report
+from mastra_deployer.pipeline.deployment_history import find_last_deployment, record_deployment
 from mastra_deployer.pipeline.fingerprint import compute_deploy_fingerprint
-from mastra_deployer.pipeline.history import last_deployment, record_deployment
 from mastra_deployer.pipeline.session import Session
 from mastra_deployer.pipeline.smoke_test import SmokeResult, choose_smoke_path, run_smoke_test
 
-__all__ = ("Care", "Outcome", "deploy_bundle", "find_live_deployment")
+__all__ = ("DeployOptions", "DeployOutcome", "deploy_bundle", "find_live_deployment")
 
 _SEARCHED_DEPLOYMENTS = 50  # to find the live one, or an unchanged one
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Care:
+class DeployOptions:
     """Options of one deploy.
 
     :param smoke_path: path to request after the deploy; ``None`` for the default of the app's kind.
@@ -30,15 +30,15 @@ class Care:
     :param skip_if_unchanged: whether to send nothing when the same deployment already exists.
     """
 
-    smoke: str | None = None
-    ask: bool = True
-    patience: float = 45
+    smoke_path: str | None = None
+    smoke_test: bool = True
+    smoke_timeout: float = 45
     rollback_on_failure: bool = False
     skip_if_unchanged: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Outcome:
+class DeployOutcome:
     """Result of a deploy.
 
     :param deployment: the deployment that was made or found.
@@ -52,8 +52,8 @@ class Outcome:
 
 
 def deploy_bundle(
-    session: Session, bundle: Bundle, request: DeployRequest, options: Care
-) -> Outcome:
+    session: Session, bundle: Bundle, request: DeployRequest, options: DeployOptions
+) -> DeployOutcome:
     """Deploy a bundle, smoke test it, then promote a draft or roll back.
 
     :param session: project, target and settings.
@@ -65,14 +65,14 @@ def deploy_bundle(
     fingerprint = compute_deploy_fingerprint(bundle, request, session.access)
     request = dataclasses.replace(request, fingerprint=fingerprint)
     if options.skip_if_unchanged and (existing := _find_unchanged(session, request)):
-        return Outcome(deployment=existing, skipped=True)
+        return DeployOutcome(deployment=existing, skipped=True)
     previous = find_live_deployment(session) if options.rollback_on_failure else None
     with _explain_interrupt(session.report):
-        deployment = session.line.deploy(session.access, bundle, request, session.report)
+        deployment = session.hooks.deploy(session.access, bundle, request, session.report)
     deployment = dataclasses.replace(deployment, fingerprint=deployment.fingerprint or fingerprint)
     record_deployment(session.project, session.choice.name, deployment)
     if not request.wait:
-        return Outcome(deployment=deployment)
+        return DeployOutcome(deployment=deployment)
     return _finish_deploy(session, bundle, deployment, options, previous)
 
 
@@ -83,9 +83,9 @@ def find_live_deployment(session: Session) -> Deployment | None:
 
     :param session: project, target and settings.
     """
-    if not session.line.can("deployments"):
-        return last_deployment(session.project, session.choice.name, "production")
-    for deployment in session.line.deployments(session.access, _SEARCHED_DEPLOYMENTS):
+    if not session.hooks.has_hook("deployments"):
+        return find_last_deployment(session.project, session.choice.name, "production")
+    for deployment in session.hooks.list_deployments(session.access, _SEARCHED_DEPLOYMENTS):
         if deployment.live and deployment.environment == "production":
             return deployment
     return None
@@ -93,10 +93,10 @@ def find_live_deployment(session: Session) -> Deployment | None:
 
 def _find_unchanged(session: Session, request: DeployRequest) -> Deployment | None:
     """Return the deployment that this request would only repeat."""
-    if session.line.can("deployments"):
-        deployments = session.line.deployments(session.access, _SEARCHED_DEPLOYMENTS)
+    if session.hooks.has_hook("deployments"):
+        deployments = session.hooks.list_deployments(session.access, _SEARCHED_DEPLOYMENTS)
     else:
-        last = last_deployment(session.project, session.choice.name, request.environment)
+        last = find_last_deployment(session.project, session.choice.name, request.environment)
         deployments = [last] if last else []
     for deployment in deployments:
         if not _has_same_destination(deployment, request):
@@ -118,10 +118,10 @@ def _finish_deploy(
     session: Session,
     bundle: Bundle,
     deployment: Deployment,
-    options: Care,
+    options: DeployOptions,
     previous: Deployment | None,
-) -> Outcome:
-    path, first_failing_status = choose_smoke_path(bundle.manifest.kind, options.smoke)
+) -> DeployOutcome:
+    path, first_failing_status = choose_smoke_path(bundle.manifest.kind, options.smoke_path)
     try:
         result = _run_smoke_test(session, deployment, path, first_failing_status, options)
     except DeploymentFailed as error:
@@ -134,15 +134,19 @@ def _finish_deploy(
         and deployment.state == "ready"
     ):
         session.report.step(f"Promoting {deployment.id}")
-        deployment = session.line.promote(session.access, deployment.id, session.report)
+        deployment = session.hooks.promote(session.access, deployment.id, session.report)
         record_deployment(session.project, session.choice.name, deployment)
-    return Outcome(deployment=deployment, smoke=result)
+    return DeployOutcome(deployment=deployment, smoke=result)
 
 
 def _run_smoke_test(
-    session: Session, deployment: Deployment, path: str, first_failing_status: int, options: Care
+    session: Session,
+    deployment: Deployment,
+    path: str,
+    first_failing_status: int,
+    options: DeployOptions,
 ) -> SmokeResult | None:
-    if not options.ask:
+    if not options.smoke_test:
         return None
     if not deployment.reachable and not deployment.smoke_headers:
         session.report.note(
@@ -152,7 +156,7 @@ def _run_smoke_test(
         )
         return None
     return run_smoke_test(
-        deployment, path, first_failing_status, session.report, timeout=options.patience
+        deployment, path, first_failing_status, session.report, timeout=options.smoke_timeout
     )
 
 
@@ -181,7 +185,7 @@ def _roll_back(session: Session, deployment: Deployment, previous: Deployment | 
         return " Users see it: there is no other deployment to roll back to."
     session.report.step(f"Rolling back to {previous.id}")
     try:
-        restored = session.line.rollback(session.access, previous.id, session.report)
+        restored = session.hooks.rollback(session.access, previous.id, session.report)
     except MastraError as error:
         return f" Users see it: rolling back to {previous.id} failed: {error.message}"
     record_deployment(session.project, session.choice.name, restored)

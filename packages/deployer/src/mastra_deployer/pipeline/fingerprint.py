@@ -6,13 +6,15 @@ import hashlib
 import hmac
 
 from mastra_core.pipeline import Bundle, DeployRequest
-from mastra_deployer.plugins.hook_calls import Access
-from mastra_deployer.project.settings import without_secrets
+from mastra_deployer.plugins.hook_calls import PlatformAccess
+from mastra_deployer.project.settings import remove_secrets
 
 __all__ = ("compute_deploy_fingerprint",)
 
 
-def compute_deploy_fingerprint(bundle: Bundle, request: DeployRequest, access: Access) -> str:
+def compute_deploy_fingerprint(
+    bundle: Bundle, request: DeployRequest, access: PlatformAccess
+) -> str:
     """Return the HMAC-SHA256 of what would be deployed and where, keyed by the credentials.
 
     A plain hash of the app's variables could be guessed by anyone who reads it; this one cannot
@@ -23,7 +25,7 @@ def compute_deploy_fingerprint(bundle: Bundle, request: DeployRequest, access: A
     :param access: settings and credentials.
     :returns: hexadecimal digits.
     """
-    settings, credentials = without_secrets(access.settings), access.credentials
+    settings, credentials = remove_secrets(access.settings), access.credentials
     key = "\0".join(credentials[name].reveal() for name in sorted(credentials))
     digest = hmac.new(key.encode(), digestmod=hashlib.sha256)
     destination = (bundle.manifest.target, repr(settings), request.environment)

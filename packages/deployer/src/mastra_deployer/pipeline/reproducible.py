@@ -12,11 +12,11 @@ from pathlib import Path
 
 from mastra_core.errors import BuildError
 from mastra_core.pipeline import Bundle, Project
-from mastra_core.pipeline.file_tree import tree_files
+from mastra_core.pipeline.file_tree import iter_files
 from mastra_deployer.bundler.locks.workspace import find_workspace_root
-from mastra_deployer.project.interpreters import project_interpreter
+from mastra_deployer.project.interpreters import find_project_interpreter
 
-__all__ = ("refuse_differences",)
+__all__ = ("verify_reproducible",)
 
 _MAX_SHOWN = 10
 _NOT_COPIED = (
@@ -33,7 +33,7 @@ _OTHER_ENVIRONMENT = {
 }
 
 
-def refuse_differences(bundle: Bundle, project: Project, arguments: Sequence[str]) -> int:
+def verify_reproducible(bundle: Bundle, project: Project, arguments: Sequence[str]) -> int:
     """Make the bundle a second time and check that both are identical.
 
     The second build runs in its own process with an empty cache, another umask, locale, time zone
@@ -57,7 +57,7 @@ def refuse_differences(bundle: Bundle, project: Project, arguments: Sequence[str
             "Look for files that are generated at build time from a clock, a path or a random "
             "value; dependencies that are built from source may do that too.",
         )
-    return sum(1 for _ in tree_files(bundle.directory))
+    return sum(1 for _ in iter_files(bundle.directory))
 
 
 def _copy_project(project: Project, parent: Path) -> Path:
@@ -76,12 +76,12 @@ def _copy_project(project: Project, parent: Path) -> Path:
 def _has_outside_references(project: Project) -> bool:
     if find_workspace_root(project.root) != project.root.resolve():  # its lock is outside
         return True
-    locks = sorted((project.local / "locks").glob("*.toml"))
+    locks = sorted((project.local_directory / "locks").glob("*.toml"))
     return any("directory = {" in lock.read_text("utf-8", "replace") for lock in locks)
 
 
 def _build_again(project: Project, arguments: Sequence[str], temporary: Path) -> None:
-    home = Path(project_interpreter(project).path).parent.parent
+    home = Path(find_project_interpreter(project).path).parent.parent
     environment = {
         **os.environ,
         **_OTHER_ENVIRONMENT,
@@ -104,7 +104,7 @@ def _build_again(project: Project, arguments: Sequence[str], temporary: Path) ->
 
 
 def _list_differences(one: Path, other: Path) -> list[str]:
-    names = {name for tree in (one, other) for name, _ in tree_files(tree)}
+    names = {name for tree in (one, other) for name, _ in iter_files(tree)}
     return sorted(
         name for name in names if _read_content(one / name) != _read_content(other / name)
     )

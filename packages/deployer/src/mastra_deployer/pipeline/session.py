@@ -15,29 +15,37 @@ from mastra_deployer.bundler import stage
 from mastra_deployer.bundler.metadata.build_state import load_build_state, save_build_state
 from mastra_deployer.bundler.vendor.vendor_reuse import save_vendor_directory
 from mastra_deployer.checks.app_problems import check_app
-from mastra_deployer.files.atomic_replace import choose_temporary_parent, repair, replace_directory
-from mastra_deployer.files.directories import (
-    OUTPUT,
-    convert_project_errors,
-    get_vendor_reuse_directory,
-    local_directory,
+from mastra_deployer.files.atomic_replace import (
+    choose_temporary_parent,
+    repair_directory,
+    replace_directory,
 )
-from mastra_deployer.files.lock import build_lock
-from mastra_deployer.files.temporary import scratch_directory
-from mastra_deployer.pipeline.targets import Choice
+from mastra_deployer.files.directories import (
+    OUTPUT_DIRECTORY,
+    convert_project_errors,
+    ensure_local_directory,
+    get_vendor_reuse_directory,
+)
+from mastra_deployer.files.lock import hold_build_lock
+from mastra_deployer.files.temporary import temporary_directory
+from mastra_deployer.pipeline.targets import TargetChoice
 from mastra_deployer.pipeline.up_to_date import compute_current_fingerprint, hash_build_inputs
-from mastra_deployer.plugins.hook_calls import Access, Line
-from mastra_deployer.project.discovery import config_of
+from mastra_deployer.plugins.hook_calls import HookCaller, PlatformAccess
+from mastra_deployer.project.discovery import get_config
 from mastra_deployer.project.environment import read_environment
-from mastra_deployer.project.interpreters import Interpreter, probe, project_interpreter
+from mastra_deployer.project.interpreters import (
+    Interpreter,
+    find_project_interpreter,
+    probe_interpreter,
+)
 from mastra_deployer.project.settings import (
     collect_credentials,
     find_plaintext_secrets,
     merge_settings,
-    without_secrets,
+    remove_secrets,
 )
 
-__all__ = ("Session", "open_session", "refuse")
+__all__ = ("Session", "open_session", "raise_for_errors")
 
 _VERSION = re.compile(r"3\.\d+")
 
@@ -60,10 +68,10 @@ class Session:
     """
 
     project: Project
-    choice: Choice
-    line: Line
+    choice: TargetChoice
+    hooks: HookCaller
     settings: Any
-    values: Mapping[str, str]
+    environ: Mapping[str, str]
     report: Report
     python: str = ""
     wheels: str = ""
@@ -72,21 +80,21 @@ class Session:
     problems: list[Problem] = dataclasses.field(default_factory=list)
 
     @property
-    def access(self) -> Access:
+    def access(self) -> PlatformAccess:
         """Settings and credentials for hooks that talk to the platform."""
-        target = self.line.target
-        return Access(
-            self.settings, collect_credentials(target.credentials, self.settings, self.values)
+        target = self.hooks.target
+        return PlatformAccess(
+            self.settings, collect_credentials(target.credentials, self.settings, self.environ)
         )
 
     @property
     def output(self) -> Path:
         """The directory of this target's bundle."""
-        if self.line.target.name == "server":
-            return self.project.root / OUTPUT
-        return self.project.local / "bundles" / self.choice.name
+        if self.hooks.target.name == "server":
+            return self.project.root / OUTPUT_DIRECTORY
+        return self.project.local_directory / "bundles" / self.choice.name
 
-    def bundle(self, output: Path | None = None, *, again: bool = True) -> Bundle:
+    def bundle(self, output: Path | None = None, *, reuse: bool = True) -> Bundle:
         """Build, check, bundle and inspect the app, then replace the output with the result.
 
         :param output: the bundle's directory; ``None`` for this target's default.
@@ -95,56 +103,56 @@ class Session:
         :raises MastraError: at the first error; the output is then unchanged.
         """
         destination = (output or self.output).absolute()
-        local_path = local_directory(self.project)
+        local_path = ensure_local_directory(self.project)
         platform = _choose_platform(
-            self.project, self.line.target.platforms, self.python, self.wheels
+            self.project, self.hooks.target.platforms, self.python, self.wheels
         )
-        with build_lock(local_path, self.report):
-            repair(destination)
-            facts = self._hash_inputs(platform) if again else ""
+        with hold_build_lock(local_path, self.report):
+            repair_directory(destination)
+            facts = self._hash_inputs(platform) if reuse else ""
             with convert_project_errors(self.project.root):
                 return self._reuse(destination, platform, facts) or self._build_and_bundle(
                     destination, platform, facts
                 )
 
     def _hash_inputs(self, platform: Platform) -> str:
-        if self.line.can("build"):  # what a deployer's own build depends on is not known
+        if self.hooks.has_hook("build"):  # what a deployer's own build depends on is not known
             return ""
-        settings = without_secrets(self.settings)
-        return hash_build_inputs(self.project, platform, settings, self.line.source_paths)
+        settings = remove_secrets(self.settings)
+        return hash_build_inputs(self.project, platform, settings, self.hooks.source_paths)
 
     def _reuse(self, destination: Path, platform: Platform, facts: str) -> Bundle | None:
         """Return the existing bundle where making it again would change nothing, else ``None``."""
         state = load_build_state(self.project, destination) if facts else None
         if state is None or state.facts != facts:
             return None
-        target, kind = self.line.target, state.manifest.kind
+        target, kind = self.hooks.target, state.manifest.kind
         fingerprint = compute_current_fingerprint(self.project, target, platform, kind)
         if fingerprint != state.manifest.fingerprint or not state.is_current(destination):
             return None
         self.report.step("Nothing has changed")
         bundle = Bundle(directory=destination, manifest=state.manifest)
-        problems = self.line.inspect(bundle, without_secrets(self.settings))
-        self.heed([*state.problems, *problems])
-        self.line.notify_reused(bundle, self.report)
+        problems = self.hooks.inspect(bundle, remove_secrets(self.settings))
+        self.report_problems([*state.problems, *problems])
+        self.hooks.notify_reused(bundle, self.report)
         return bundle
 
     def _build_and_bundle(self, destination: Path, platform: Platform, facts: str) -> Bundle:
-        local_path = local_directory(self.project)
-        settings = without_secrets(self.settings)
+        local_path = ensure_local_directory(self.project)
+        settings = remove_secrets(self.settings)
         with (
-            scratch_directory(local_path) as temporary,
-            scratch_directory(choose_temporary_parent(destination, local_path)) as sibling,
+            temporary_directory(local_path) as temporary,
+            temporary_directory(choose_temporary_parent(destination, local_path)) as sibling,
         ):
             build = self._build(Path(temporary) / "build", platform)
-            app = check_app(self.project, self.line.target, build, self.values)
-            problems = [*self.line.check(build, settings), *app]
-            self.heed(problems)
+            app = check_app(self.project, self.hooks.target, build, self.environ)
+            problems = [*self.hooks.check(build, settings), *app]
+            self.report_problems(problems)
             staged = Path(sibling) / "bundle"
             staged.mkdir()
             self.report.step(f"Bundling for {self.choice.name}")
-            bundle = self.line.bundle(build, staged, settings, self.report)
-            self.heed(self.line.inspect(bundle, settings))
+            bundle = self.hooks.bundle(build, staged, settings, self.report)
+            self.report_problems(self.hooks.inspect(bundle, settings))
             replace_directory(staged, destination)
             save_vendor_directory(staged, get_vendor_reuse_directory(self.project))
         if facts:
@@ -154,9 +162,9 @@ class Session:
 
     def _build(self, directory: Path, platform: Platform) -> Build:
         directory.mkdir()
-        return self.line.build(self.project, platform, directory, self.report)
+        return self.hooks.build(self.project, platform, directory, self.report)
 
-    def heed(
+    def report_problems(
         self, problems: Iterable[Problem], error_class: type[MastraError] = BuildError
     ) -> None:
         """Add problems to ``self.problems``, show them, and stop at errors.
@@ -168,7 +176,7 @@ class Session:
         problems = list(problems)
         self.problems.extend(problems)
         hidden = {"note": not self.notes, "warning": self.strict}
-        refuse(
+        raise_for_errors(
             [item for item in problems if not hidden.get(item.severity)],
             self.report,
             error_class,
@@ -177,7 +185,7 @@ class Session:
 
 def open_session(
     project: Project,
-    choice: Choice,
+    choice: TargetChoice,
     report: Report,
     *,
     flags: Mapping[str, str] | None = None,
@@ -198,7 +206,7 @@ def open_session(
     :param resolve: whether settings that refer to the environment are looked up.
     :raises ConfigError: for an unknown target, an unknown setting or a wrong value.
     """
-    line = Line(choice.deployer, project.root, default_build=stage)
+    line = HookCaller(choice.deployer, project.root, default_build=stage)
     values = read_environment(project, env_file)
     settings = merge_settings(
         line.target.settings,
@@ -212,16 +220,16 @@ def open_session(
     return Session(
         project=project,
         choice=choice,
-        line=line,
+        hooks=line,
         settings=settings,
-        values=values,
+        environ=values,
         report=report,
         python=python or choice.python,
         wheels=wheels or choice.platform,
     )
 
 
-def _warn_about_secrets(choice: Choice, line: Line, report: Report) -> None:
+def _warn_about_secrets(choice: TargetChoice, line: HookCaller, report: Report) -> None:
     call = choice.call
     names = find_plaintext_secrets(line.target.settings, call.settings) if call else []
     if call and names:
@@ -232,7 +240,7 @@ def _warn_about_secrets(choice: Choice, line: Line, report: Report) -> None:
         )
 
 
-def refuse(
+def raise_for_errors(
     problems: list[Problem], report: Report, error_class: type[MastraError] = BuildError
 ) -> None:
     """Show warnings and notes, and raise all errors as one.
@@ -260,8 +268,8 @@ def _choose_platform(
 ) -> Platform:
     """Choose the platform to build for: the requested one, else the project's own."""
     interpreter = _probe_option(python)
-    project_python = project_interpreter(project)
-    version = interpreter.python if interpreter else python or config_of(project).python
+    project_python = find_project_interpreter(project)
+    version = interpreter.python if interpreter else python or get_config(project).python
     candidates = [
         platform
         for platform in platforms
@@ -292,7 +300,7 @@ def _probe_option(python: str) -> Interpreter | None:
     """Return the interpreter of ``--python PATH``; ``None`` for a bare version."""
     if not python or _VERSION.fullmatch(python):
         return None
-    interpreter = probe(python)
+    interpreter = probe_interpreter(python)
     if interpreter is None:
         raise ConfigError(
             f"{python!r} is not a Python interpreter that runs.", "Pass --python PATH or 3.X."

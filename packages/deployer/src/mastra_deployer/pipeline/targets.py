@@ -9,16 +9,16 @@ from typing import Any
 
 from mastra_core.errors import ConfigError
 from mastra_core.pipeline import Project
-from mastra_deployer.plugins.manager import installed_deployers
+from mastra_deployer.plugins.manager import list_installed_deployers
 from mastra_deployer.project.deployer_argument import DeployerCall, read_deployer
-from mastra_deployer.project.discovery import config_of, module_file, parse
+from mastra_deployer.project.discovery import find_module_file, get_config, parse_source
 from mastra_deployer.project.suggest import suggest
 
-__all__ = ("SERVER", "Choice", "choose_target")
+__all__ = ("SERVER", "TargetChoice", "choose_target")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Choice:
+class TargetChoice:
     """A target as the user named it.
 
     :param name: the user's name.
@@ -37,10 +37,10 @@ class Choice:
     platform: str = ""
 
 
-SERVER = Choice(name="server", deployer="server", table={})
+SERVER = TargetChoice(name="server", deployer="server", table={})
 
 
-def choose_target(project: Project, name: str = "", env: str = "") -> Choice:
+def choose_target(project: Project, name: str = "", env: str = "") -> TargetChoice:
     """Choose the target called ``name``.
 
     Without a name it is that of ``deployer=``, or the only one configured.
@@ -50,7 +50,7 @@ def choose_target(project: Project, name: str = "", env: str = "") -> Choice:
     :param env: applies ``[tool.mastra.targets.NAME.env.ENV]``.
     :raises ConfigError: when no target or several fit.
     """
-    targets = config_of(project).targets
+    targets = get_config(project).targets
     call = _read_call(project)
     called_deployer = _find_deployer(call, project) if call else ""
     name = name or called_deployer or (next(iter(targets)) if len(targets) == 1 else "")
@@ -58,12 +58,12 @@ def choose_target(project: Project, name: str = "", env: str = "") -> Choice:
         raise ConfigError(
             "There is no target to deploy to." if not targets else "There are several targets.",
             "Name one as TARGET or with --target. "
-            f"{suggest('', {**targets, **installed_deployers()})}",
+            f"{suggest('', {**targets, **list_installed_deployers()})}",
         )
     table = dict(targets.get(name, {}))
     deployer = str(table.pop("deployer", name))
     table = _apply_environment(name, table, env)
-    return Choice(
+    return TargetChoice(
         name=name,
         deployer=deployer,
         python=str(table.pop("python", "")),
@@ -86,21 +86,21 @@ def _apply_environment(name: str, table: dict[str, Any], env: str) -> dict[str, 
 def _read_call(project: Project) -> DeployerCall | None:
     if not project.module:  # a bundle without its sources
         return None
-    entry = module_file(project)
-    return read_deployer(entry, parse(entry))
+    entry = find_module_file(project)
+    return read_deployer(entry, parse_source(entry))
 
 
 def _find_deployer(call: DeployerCall, project: Project) -> str:
     """Return the deployer that has the settings class, or the target whose file has it."""
     file = Path(*call.module.lstrip(".").split(".")).with_suffix(".py")
-    for name, table in config_of(project).targets.items():
+    for name, table in get_config(project).targets.items():
         path = (project.root / str(table.get("deployer", name))).resolve()
         if path in ((project.root / file).resolve(), (project.import_root / file).resolve()):
             return name
     package = call.module.partition(".")[0]
     names = [
         name
-        for name, entries in installed_deployers().items()
+        for name, entries in list_installed_deployers().items()
         if any(entry.module.partition(".")[0] == package for entry in entries)
     ]
     if len(names) > 1:  # one package with several targets: the class tells them apart

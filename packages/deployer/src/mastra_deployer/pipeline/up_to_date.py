@@ -11,15 +11,15 @@ import msgspec
 
 import mastra_core
 import mastra_deployer
-from mastra_core.pipeline import Platform, Project, Silent, Target
+from mastra_core.pipeline import Platform, Project, SilentReport, Target
 from mastra_deployer.bundler.metadata.build_state import compute_build_fingerprint, hash_code
 from mastra_deployer.bundler.sources.first_party import collect_sources
 from mastra_deployer.bundler.stage import lock_dependencies
 from mastra_deployer.plugins.manager import list_tool_packages
 from mastra_deployer.project.interpreters import (
     Interpreter,
-    project_interpreter,
-    target_interpreter,
+    find_project_interpreter,
+    find_target_interpreter,
 )
 
 __all__ = ("compute_current_fingerprint", "hash_build_inputs")
@@ -36,7 +36,7 @@ def compute_current_fingerprint(
     :param kind: ``mastra`` or ``asgi``.
     """
     sources = collect_sources(project, list_tool_packages())
-    closure = lock_dependencies(project, target, platform, kind, Silent())
+    closure = lock_dependencies(project, target, platform, kind, SilentReport())
     return compute_build_fingerprint(sources.compute_digest(), closure.fingerprint)
 
 
@@ -50,10 +50,10 @@ def hash_build_inputs(
     :param settings: of the target, without secrets.
     :param code: directories and files of the deployer's own code.
     """
-    interpreter = project_interpreter(project)
+    interpreter = find_project_interpreter(project)
     facts = (
         str(platform),
-        repr(target_interpreter(platform.python, interpreter, platform.interpreter)),
+        repr(find_target_interpreter(platform.python, interpreter, platform.interpreter)),
         repr(interpreter),
         _hash_environment(interpreter),
         repr(settings),

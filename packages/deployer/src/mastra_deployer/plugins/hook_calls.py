@@ -30,10 +30,10 @@ from mastra_core.secret import Secret
 from mastra_deployer.plugins.manager import load_deployer, load_plugins
 from mastra_deployer.plugins.untyped_calls import UntypedHookCaller, call_plugin
 
-__all__ = ("Access", "Line")
+__all__ = ("HookCaller", "PlatformAccess")
 
 
-class Access(NamedTuple):
+class PlatformAccess(NamedTuple):
     """Arguments that every hook that talks to the platform receives.
 
     :param settings: the deployer's settings.
@@ -44,7 +44,7 @@ class Access(NamedTuple):
     credentials: Mapping[str, Secret]
 
 
-class Line(UntypedHookCaller):
+class HookCaller(UntypedHookCaller):
     """Call the hooks of one deployer and of all ambient plugins.
 
     :param deployer: an installed deployer's name, or a path from ``root``.
@@ -59,7 +59,7 @@ class Line(UntypedHookCaller):
         self._deployer = load_deployer(deployer, root, default_build)
         self._plugins = load_plugins()
         self._name = deployer
-        self.target = self._one("mastra_target", Target)
+        self.target = self._call_deployer("mastra_target", Target)
 
     @property
     def source_paths(self) -> tuple[Path, ...]:
@@ -76,7 +76,7 @@ class Line(UntypedHookCaller):
         :param report: receives progress and notes.
         :raises PluginError: when the deployer's hook fails or returns something else.
         """
-        build = self._one(
+        build = self._call_deployer(
             "mastra_build",
             Build,
             project=project,
@@ -105,7 +105,7 @@ class Line(UntypedHookCaller):
         :param report: receives progress and notes.
         :raises PluginError: when the deployer returns no bundle that was sealed for its target.
         """
-        bundle = self._one(
+        bundle = self._call_deployer(
             "mastra_bundle",
             Bundle,
             build=build,
@@ -139,7 +139,7 @@ class Line(UntypedHookCaller):
         problems = self._collect_problems("mastra_inspect", bundle=bundle, settings=settings)
         return [*_check_size(bundle, self.target), *problems]
 
-    def load(self, directory: Path) -> Bundle:
+    def load_bundle(self, directory: Path) -> Bundle:
         """Load a bundle of this target from disk.
 
         :param directory: the bundle's directory.
@@ -154,17 +154,19 @@ class Line(UntypedHookCaller):
             )
         return bundle
 
-    def plan(self, access: Access, bundle: Bundle, request: DeployRequest) -> Plan:
+    def plan(self, access: PlatformAccess, bundle: Bundle, request: DeployRequest) -> Plan:
         """Return what a deploy would do.
 
         :param access: settings and credentials.
         :param bundle: the bundle to deploy.
         :param request: environment, variables and options of the deploy.
         """
-        return self._one("mastra_plan", Plan, **access._asdict(), bundle=bundle, request=request)
+        return self._call_deployer(
+            "mastra_plan", Plan, **access._asdict(), bundle=bundle, request=request
+        )
 
     def deploy(
-        self, access: Access, bundle: Bundle, request: DeployRequest, report: Report
+        self, access: PlatformAccess, bundle: Bundle, request: DeployRequest, report: Report
     ) -> Deployment:
         """Deploy the bundle, then notify the plugins.
 
@@ -174,38 +176,44 @@ class Line(UntypedHookCaller):
         :param report: receives progress and notes.
         """
         arguments = {**access._asdict(), "bundle": bundle, "request": request, "report": report}
-        deployment = self._one("mastra_deploy", Deployment, **arguments)
+        deployment = self._call_deployer("mastra_deploy", Deployment, **arguments)
         self._notify_stage_finished("deploy", deployment, report)
         self._notify_plugins("mastra_deployed", report, deployment=deployment)
         return deployment
 
-    def deployments(self, access: Access, limit: int) -> list[Deployment]:
+    def list_deployments(self, access: PlatformAccess, limit: int) -> list[Deployment]:
         """Return the app's deployments, newest first.
 
         :param access: settings and credentials.
         :param limit: the largest number of deployments to return.
         """
-        return self._one("mastra_deployments", list, **access._asdict(), limit=limit)
+        return self._call_deployer("mastra_deployments", list, **access._asdict(), limit=limit)
 
-    def promote(self, access: Access, id: str, report: Report) -> Deployment:
+    def promote(self, access: PlatformAccess, id: str, report: Report) -> Deployment:
         """Make a deployment the live one.
 
         :param access: settings and credentials.
         :param id: the deployment's id.
         :param report: receives progress and notes.
         """
-        return self._one("mastra_promote", Deployment, **access._asdict(), id=id, report=report)
+        return self._call_deployer(
+            "mastra_promote", Deployment, **access._asdict(), id=id, report=report
+        )
 
-    def rollback(self, access: Access, id: str, report: Report) -> Deployment:
+    def rollback(self, access: PlatformAccess, id: str, report: Report) -> Deployment:
         """Make an earlier deployment the live one.
 
         :param access: settings and credentials.
         :param id: the deployment's id; empty for the one before the current one.
         :param report: receives progress and notes.
         """
-        return self._one("mastra_rollback", Deployment, **access._asdict(), id=id, report=report)
+        return self._call_deployer(
+            "mastra_rollback", Deployment, **access._asdict(), id=id, report=report
+        )
 
-    def canary(self, access: Access, id: str, percent: int, report: Report) -> Deployment:
+    def set_canary(
+        self, access: PlatformAccess, id: str, percent: int, report: Report
+    ) -> Deployment:
         """Send a share of production's traffic to a deployment.
 
         :param access: settings and credentials.
@@ -214,10 +222,10 @@ class Line(UntypedHookCaller):
         :param report: receives progress and notes.
         """
         arguments = {**access._asdict(), "id": id, "percent": percent, "report": report}
-        return self._one("mastra_canary", Deployment, **arguments)
+        return self._call_deployer("mastra_canary", Deployment, **arguments)
 
-    def logs(
-        self, access: Access, id: str, since: dt.datetime | None, *, follow: bool
+    def iter_logs(
+        self, access: PlatformAccess, id: str, since: dt.datetime | None, *, follow: bool
     ) -> Iterator[LogLine]:
         """Yield the app's log lines.
 
@@ -235,16 +243,16 @@ class Line(UntypedHookCaller):
         ) is not None:
             yield line
 
-    def env(self, access: Access, environment: Stage) -> EnvStore:
+    def get_env_store(self, access: PlatformAccess, environment: Stage) -> EnvStore:
         """Return the platform's store of environment variables.
 
         :param access: settings and credentials.
         :param environment: ``production`` or ``preview``.
         """
         arguments = {**access._asdict(), "environment": environment}
-        return self._one("mastra_env", object, **arguments)  # type: ignore[return-value]  # a protocol
+        return self._call_deployer("mastra_env", object, **arguments)  # type: ignore[return-value]  # a protocol
 
-    def doctor(self, access: Access) -> list[Problem]:
+    def diagnose(self, access: PlatformAccess) -> list[Problem]:
         """Return what would keep a deploy from succeeding, found without sending anything.
 
         :param access: settings and credentials.
@@ -253,14 +261,14 @@ class Line(UntypedHookCaller):
         problems: list[Problem] = call_plugin(self._name, "mastra_doctor", lambda: list(result))
         return problems
 
-    def destroy(self, access: Access, report: Report) -> bool:
+    def destroy(self, access: PlatformAccess, report: Report) -> bool:
         """Remove the app from the platform.
 
         :param access: settings and credentials.
         :param report: receives progress and notes.
         :returns: whether there was an app.
         """
-        return self._one("mastra_destroy", bool, **access._asdict(), report=report)
+        return self._call_deployer("mastra_destroy", bool, **access._asdict(), report=report)
 
     def preview(
         self, bundle: Bundle, settings: Any, host: str, port: int, env: Mapping[str, Secret]
@@ -275,7 +283,7 @@ class Line(UntypedHookCaller):
         :returns: the exit code.
         """
         arguments = {"bundle": bundle, "settings": settings, "host": host, "port": port, "env": env}
-        return self._one("mastra_preview", int, **arguments)
+        return self._call_deployer("mastra_preview", int, **arguments)
 
 
 def _find_source_paths(module: ModuleType) -> list[Path]:
@@ -292,7 +300,7 @@ def _check_size(bundle: Bundle, target: Target) -> list[Problem]:
     sizes, limit = bundle.manifest.sizes, target.limits.size
     if sum(sizes.values()) <= limit or not limit:
         return []  # the import below would load the whole kit
-    from mastra_deployer.kit import size_problem
+    from mastra_deployer.kit import check_size
 
-    problem = size_problem(sizes, limit, target.name)
+    problem = check_size(sizes, limit, target.name)
     return [problem] if problem else []

@@ -27,12 +27,12 @@ from mastra_deployer.project.suggest import suggest
 
 __all__ = (
     "DEPLOYERS",
-    "admit",
-    "installed_deployers",
     "list_implemented_hooks",
+    "list_installed_deployers",
     "list_tool_packages",
     "load_deployer",
     "load_plugins",
+    "register_checked",
 )
 
 DEPLOYERS = "mastra.deployers"
@@ -40,7 +40,7 @@ PLUGINS = "mastra.plugins"
 _REQUIRED_HOOKS = ("mastra_target", "mastra_bundle")
 
 
-def installed_deployers() -> dict[str, list[EntryPoint]]:
+def list_installed_deployers() -> dict[str, list[EntryPoint]]:
     """Return the entry points of every deployer in mastra's environment by name.
 
     None of them is loaded.
@@ -75,10 +75,10 @@ def load_deployer(
     if default_build is not None:
         manager.register(default_build, name="mastra-deployer")
     if name.startswith((".", "/")) or name.endswith(".py"):
-        admit(manager, _load_module(root, name), name)
+        register_checked(manager, _load_module(root, name), name)
     else:
         entry = _find_entry_point(name)
-        admit(manager, _load_entry_point(entry), _get_distribution_name(entry))
+        register_checked(manager, _load_entry_point(entry), _get_distribution_name(entry))
     for hook in _REQUIRED_HOOKS:
         if not getattr(manager.hook, hook).get_hookimpls():
             raise PluginError(
@@ -101,12 +101,12 @@ def load_plugins() -> pluggy.PluginManager:
     for entry in entry_points(group=PLUGINS):
         if entry.name not in disabled:
             owner = f"{_get_distribution_name(entry)} ({entry.name})"
-            admit(manager, _load_entry_point(entry), owner, ambient=True)
+            register_checked(manager, _load_entry_point(entry), owner, ambient=True)
     return manager
 
 
 def _find_entry_point(name: str) -> EntryPoint:
-    installed = installed_deployers()
+    installed = list_installed_deployers()
     entries = installed.get(name, [])
     if not entries:
         raise ConfigError(
@@ -164,7 +164,9 @@ def _load_module(root: Path, name: str) -> ModuleType:
     return module
 
 
-def admit(manager: pluggy.PluginManager, plugin: Any, owner: str, *, ambient: bool = False) -> None:
+def register_checked(
+    manager: pluggy.PluginManager, plugin: Any, owner: str, *, ambient: bool = False
+) -> None:
     """Register a plugin and check its hooks.
 
     :param manager: the plugin manager to register it with.

@@ -29,28 +29,28 @@ class UntypedHookCaller:
     _plugins: pluggy.PluginManager
     target: Target
 
-    def can(self, verb: str) -> bool:
+    def has_hook(self, verb: str) -> bool:
         """Return whether the deployer implements a hook.
 
         :param verb: the hook's name without ``mastra_`` (``deploy``).
         """
         return list_implemented_hooks(self._deployer).get(f"mastra_{verb}", False)
 
-    def require(self, verb: str) -> None:
+    def require_hook(self, verb: str) -> None:
         """Check that the deployer implements a hook.
 
         :param verb: the hook's name without ``mastra_`` (``deploy``).
         :raises ConfigError: when it does not, naming the target and the verb.
         """
-        if not self.can(verb):
+        if not self.has_hook(verb):
             raise ConfigError(
                 f"The target {self.target.name!r} does not support {verb!r}.",
                 "`mastra targets` shows what each target supports.",
             )
 
-    def _one(self, hook: str, kind: type[T], **arguments: Any) -> T:
+    def _call_deployer(self, hook: str, kind: type[T], **arguments: Any) -> T:
         if hook != "mastra_build":
-            self.require(hook.removeprefix("mastra_"))
+            self.require_hook(hook.removeprefix("mastra_"))
         result = self._call_hook(self._deployer, hook, **arguments)
         if result is None or not isinstance(result, kind):
             raise PluginError(
@@ -61,7 +61,7 @@ class UntypedHookCaller:
 
     def _call_for_iterable(self, hook: str, **arguments: Any) -> Iterable[Any]:
         """Call a hook whose result may still contact the platform while it is read."""
-        return cast("Iterable[Any]", self._one(hook, object, **arguments))
+        return cast("Iterable[Any]", self._call_deployer(hook, object, **arguments))
 
     def _collect_problems(self, hook: str, **arguments: Any) -> list[Problem]:
         results = [

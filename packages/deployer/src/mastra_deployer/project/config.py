@@ -16,7 +16,7 @@ __all__ = (
     "CheckConfig",
     "Config",
     "EnvConfig",
-    "read_config",
+    "parse_config",
     "read_pyproject",
     "read_toml",
 )
@@ -106,7 +106,7 @@ def read_toml(file: Path) -> dict[str, Any]:
         raise ConfigError(f"{str(file)!r} is not TOML: {error}.", "Correct that line.") from None
 
 
-def read_config(pyproject: dict[str, Any]) -> Config:
+def parse_config(pyproject: dict[str, Any]) -> Config:
     """Convert ``[tool.mastra]`` to its type.
 
     :param pyproject: the contents of pyproject.toml.

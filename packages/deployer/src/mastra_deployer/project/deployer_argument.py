@@ -17,7 +17,7 @@ from mastra_core.errors import ConfigError
 from mastra_core.secret import Secret
 from mastra_deployer.project.ast_names import collect_imports, get_dotted_name
 
-__all__ = ("DeployerCall", "EnvReference", "is_none", "mastra_calls", "read_deployer")
+__all__ = ("DeployerCall", "EnvReference", "find_mastra_calls", "is_none", "read_deployer")
 
 
 _SECRETS = ("mastra_core.Secret", "mastra_core.secret.Secret")
@@ -55,7 +55,7 @@ class DeployerCall:
     line: int
 
 
-def mastra_calls(tree: ast.Module) -> list[ast.Call]:
+def find_mastra_calls(tree: ast.Module) -> list[ast.Call]:
     """Return every ``Mastra(...)`` call of a module.
 
     :param tree: the module.
@@ -76,7 +76,7 @@ def read_deployer(path: Path, tree: ast.Module) -> DeployerCall | None:
     """
     keywords = [
         keyword
-        for call in mastra_calls(tree)
+        for call in find_mastra_calls(tree)
         for keyword in call.keywords
         if keyword.arg == "deployer" and not is_none(keyword.value)
     ]

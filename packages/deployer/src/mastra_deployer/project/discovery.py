@@ -13,9 +13,9 @@ import msgspec
 
 from mastra_core.errors import ConfigError
 from mastra_core.pipeline import Environment, Project
-from mastra_deployer.project.config import Config, read_config, read_pyproject
+from mastra_deployer.project.config import Config, parse_config, read_pyproject
 
-__all__ = ("config_of", "find_project", "module_file", "parse", "with_lock")
+__all__ = ("find_module_file", "find_project", "get_config", "parse_source", "require_lock")
 
 _INDEX = Path("src/mastra/index.py")
 _PACKAGE = Path("src/mastra/__init__.py")
@@ -38,7 +38,7 @@ def find_project(directory: Path, app: str = "", *, sources: bool = True) -> Pro
     if not root.is_dir():
         raise ConfigError(f"There is no directory {str(root)!r}.", "Pass --dir PROJECT.")
     pyproject = read_pyproject(root)
-    config = read_config(pyproject)
+    config = parse_config(pyproject)
     module, attribute = _find_entry(root, app or config.entry, sources=sources)
     return Project(
         root=root,
@@ -51,7 +51,7 @@ def find_project(directory: Path, app: str = "", *, sources: bool = True) -> Pro
     )
 
 
-def config_of(project: Project) -> Config:
+def get_config(project: Project) -> Config:
     """Return the project's ``[tool.mastra]`` as its type.
 
     :param project: the project.
@@ -59,19 +59,19 @@ def config_of(project: Project) -> Config:
     return msgspec.convert(project.config, Config)
 
 
-def with_lock(project: Project) -> Project:
+def require_lock(project: Project) -> Project:
     """Return a copy of the project with ``[tool.mastra.build] locked`` set.
 
     :param project: the project.
     """
-    config = config_of(project)
+    config = get_config(project)
     build = msgspec.structs.replace(config.build, locked=True)
     return dataclasses.replace(
         project, config=msgspec.to_builtins(msgspec.structs.replace(config, build=build))
     )
 
 
-def module_file(project: Project) -> Path:
+def find_module_file(project: Project) -> Path:
     """Return the file of the entry module.
 
     :param project: the project.
@@ -87,7 +87,7 @@ def module_file(project: Project) -> Path:
     )
 
 
-def parse(path: Path, source: bytes | None = None) -> ast.Module:
+def parse_source(path: Path, source: bytes | None = None) -> ast.Module:
     """Parse a source file.
 
     :param path: the file.
@@ -114,7 +114,7 @@ def _find_entry(root: Path, entry: str, *, sources: bool) -> tuple[str, str]:
         module, _, attribute = entry.partition(":")
         return module, attribute
     existing = [path for path in (_INDEX, _PACKAGE) if (root / path).is_file()]
-    defining = [path for path in existing if _has_mastra_call(parse(root / path))]
+    defining = [path for path in existing if _has_mastra_call(parse_source(root / path))]
     if len(defining) > 1:
         raise ConfigError(
             f"Both {_INDEX} and {_PACKAGE} define a Mastra object.",

@@ -12,10 +12,10 @@ from pathlib import Path
 from mastra_core.errors import ConfigError
 from mastra_core.pipeline import Project
 
-__all__ = ("DEVELOPMENT", "ENV_FILES", "read_environment")
+__all__ = ("DEVELOPMENT_ENV_FILES", "ENV_FILES", "read_environment")
 
 ENV_FILES = (".env",)
-DEVELOPMENT = (".env", ".env.local", ".env.development")  # the later wins
+DEVELOPMENT_ENV_FILES = (".env", ".env.local", ".env.development")  # the later wins
 
 
 def read_environment(

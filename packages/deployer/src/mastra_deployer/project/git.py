@@ -7,10 +7,10 @@ from pathlib import Path
 
 from mastra_core.pipeline import Git
 
-__all__ = ("git_state",)
+__all__ = ("read_git_state",)
 
 
-def git_state(root: Path) -> Git | None:
+def read_git_state(root: Path) -> Git | None:
     """Return commit, branch and whether there are changes; ``None`` outside a repository.
 
     :param root: the project's directory.

@@ -19,7 +19,12 @@ from pathlib import Path
 from mastra_core.errors import ConfigError
 from mastra_core.pipeline import Platform, Project
 
-__all__ = ("Interpreter", "probe", "project_interpreter", "target_interpreter")
+__all__ = (
+    "Interpreter",
+    "find_project_interpreter",
+    "find_target_interpreter",
+    "probe_interpreter",
+)
 
 _PROBE = (
     "import json,platform,sys;print(json.dumps([sys.executable,'%d.%d'%sys.version_info[:2],"
@@ -42,7 +47,7 @@ class Interpreter:
     path: str
     python: str
     wheels: str
-    full: str
+    full_version: str
     cache_tag: str
 
     @property
@@ -52,7 +57,7 @@ class Interpreter:
 
 
 @functools.cache
-def probe(path: str) -> Interpreter | None:
+def probe_interpreter(path: str) -> Interpreter | None:
     """Return the interpreter at ``path``; ``None`` when it does not run.
 
     :param path: of the executable.
@@ -66,11 +71,11 @@ def probe(path: str) -> Interpreter | None:
         return None
     wheels = _to_uv_platform(system, machine, libc)
     return Interpreter(
-        path=executable or path, python=python, wheels=wheels, full=full, cache_tag=tag
+        path=executable or path, python=python, wheels=wheels, full_version=full, cache_tag=tag
     )
 
 
-def project_interpreter(project: Project) -> Interpreter:
+def find_project_interpreter(project: Project) -> Interpreter:
     """Return the interpreter that has the project's dependencies.
 
     It is that of ``$VIRTUAL_ENV``, else of the project's ``.venv``, else the one that runs mastra.
@@ -84,11 +89,11 @@ def project_interpreter(project: Project) -> Interpreter:
     for directory in candidates:
         path = _get_python_path(directory)
         if path.exists():
-            return probe(str(path)) or _raise_broken(path)
-    return probe(sys.executable) or _raise_broken(Path(sys.executable))
+            return probe_interpreter(str(path)) or _raise_broken(path)
+    return probe_interpreter(sys.executable) or _raise_broken(Path(sys.executable))
 
 
-def target_interpreter(
+def find_target_interpreter(
     python: str, preferred: Interpreter, requested: str = ""
 ) -> Interpreter | None:
     """Return an interpreter of this machine for a Python version, or ``None``.
@@ -99,7 +104,7 @@ def target_interpreter(
     :raises ConfigError: when the requested one does not run or is of another version.
     """
     if requested:
-        interpreter = probe(requested)
+        interpreter = probe_interpreter(requested)
         if interpreter is None:
             raise ConfigError(
                 f"{requested!r} is not a Python interpreter that runs.", "Pass --python PATH."
@@ -113,7 +118,7 @@ def target_interpreter(
     if preferred.python == python:
         return preferred
     for path in _iter_candidates(python):
-        interpreter = probe(path)
+        interpreter = probe_interpreter(path)
         if interpreter is not None and interpreter.python == python:
             return interpreter
     return None

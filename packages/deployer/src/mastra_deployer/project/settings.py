@@ -23,7 +23,7 @@ __all__ = (
     "collect_credentials",
     "find_plaintext_secrets",
     "merge_settings",
-    "without_secrets",
+    "remove_secrets",
 )
 
 
@@ -110,7 +110,7 @@ def find_plaintext_secrets(settings_class: type, arguments: Mapping[str, Any]) -
     ]
 
 
-def without_secrets(settings: Any) -> Any:
+def remove_secrets(settings: Any) -> Any:
     """Return the settings with every secret set to ``None``, for hooks that make a bundle.
 
     :param settings: the merged settings.

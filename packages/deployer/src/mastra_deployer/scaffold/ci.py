@@ -9,13 +9,13 @@ from pathlib import Path
 from mastra_core.errors import ConfigError
 from mastra_core.pipeline import Project, Target
 from mastra_deployer.bundler.locks.select_lock import has_lock
-from mastra_deployer.pipeline.targets import Choice, choose_target
-from mastra_deployer.plugins.hook_calls import Line
-from mastra_deployer.plugins.manager import installed_deployers
+from mastra_deployer.pipeline.targets import TargetChoice, choose_target
+from mastra_deployer.plugins.hook_calls import HookCaller
+from mastra_deployer.plugins.manager import list_installed_deployers
 from mastra_deployer.project.config import read_pyproject
-from mastra_deployer.project.deployer_argument import EnvReference, mastra_calls
-from mastra_deployer.project.discovery import config_of, module_file, parse
-from mastra_deployer.project.interpreters import project_interpreter
+from mastra_deployer.project.deployer_argument import EnvReference, find_mastra_calls
+from mastra_deployer.project.discovery import find_module_file, get_config, parse_source
+from mastra_deployer.project.interpreters import find_project_interpreter
 from mastra_deployer.scaffold.render import get_compatible_range
 
 __all__ = ("Pipeline", "get_target_python", "is_mastra_app", "read_pipeline")
@@ -64,8 +64,8 @@ def read_pipeline(project: Project, name: str) -> Pipeline:
     :raises ConfigError: when the target is ambiguous or unknown, or cannot deploy.
     """
     choice = _choose_target(project, name)
-    line = Line(choice.deployer, project.root)
-    if not line.can("deploy"):
+    line = HookCaller(choice.deployer, project.root)
+    if not line.has_hook("deploy"):
         raise ConfigError(
             f"The target {choice.name!r} cannot deploy.",
             "Name one that can: `mastra targets` shows them.",
@@ -84,7 +84,7 @@ def read_pipeline(project: Project, name: str) -> Pipeline:
         test="python -m pytest" if has_tests else f"mastra check {choice.name}",
         smoke="/health" if is_mastra_app(project) else "",
         previews=line.target.previews,
-        rollback=line.can("rollback"),
+        rollback=line.has_hook("rollback"),
         locked=has_lock(project.root),
     )
 
@@ -95,14 +95,14 @@ def get_target_python(project: Project, target: Target | None = None) -> str:
     :param project: whose configuration and interpreter are read.
     :param target: whose platforms limit the versions.
     """
-    preferred = config_of(project).python or project_interpreter(project).python
+    preferred = get_config(project).python or find_project_interpreter(project).python
     supported = [platform.python for platform in target.platforms] if target else []
     if not supported or preferred in supported or "" in supported:
         return preferred
     return supported[0]
 
 
-def _choose_target(project: Project, name: str) -> Choice:
+def _choose_target(project: Project, name: str) -> TargetChoice:
     try:
         choice = choose_target(project, name)
     except ConfigError as error:
@@ -116,7 +116,7 @@ def _choose_target(project: Project, name: str) -> Choice:
     return choice
 
 
-def _collect_credentials(choice: Choice, target: Target) -> tuple[str, ...]:
+def _collect_credentials(choice: TargetChoice, target: Target) -> tuple[str, ...]:
     settings = choice.call.settings.values() if choice.call else ()
     references = [item.name for item in settings if isinstance(item, EnvReference)]
     return _require_names((*target.credentials, *references))
@@ -154,7 +154,7 @@ def _list_sources(root: Path) -> list[str]:
 
 def _list_tools(deployer: str, *, tests: bool) -> list[str]:
     """Return requirements of the command and the deployer that match the installed versions."""
-    entries = installed_deployers().get(deployer, [])
+    entries = list_installed_deployers().get(deployer, [])
     names = {entry.dist.name for entry in entries if entry.dist is not None}
     distributions = ["mastra-deployer", *sorted(names - {"mastra-deployer", "mastra-server"})]
     tools = [f"{name}{get_compatible_range(name)}" for name in distributions]
@@ -172,4 +172,4 @@ def is_mastra_app(project: Project) -> bool:
 
     :param project: whose entry module is parsed.
     """
-    return bool(mastra_calls(parse(module_file(project))))
+    return bool(find_mastra_calls(parse_source(find_module_file(project))))

@@ -8,8 +8,8 @@ import re
 
 from mastra_core.errors import BundleError, ConfigError
 from mastra_core.pipeline import Bundle, BundleManifest, Project, Serve
-from mastra_deployer.files.directories import OUTPUT
-from mastra_deployer.project.discovery import config_of
+from mastra_deployer.files.directories import OUTPUT_DIRECTORY
+from mastra_deployer.project.discovery import get_config
 from mastra_deployer.scaffold.ci import get_target_python, is_mastra_app
 
 __all__ = ("Hosting", "read_hosting", "to_host_name")
@@ -91,13 +91,13 @@ def to_host_name(name: str) -> str:
 def _load_manifest(project: Project) -> BundleManifest | None:
     """Load the manifest of the bundle in ``.mastra``."""
     try:
-        return Bundle.load(project.root / OUTPUT).manifest
+        return Bundle.load(project.root / OUTPUT_DIRECTORY).manifest
     except BundleError:
         return None
 
 
 def _find_image(project: Project) -> str:
-    for name, table in config_of(project).targets.items():
+    for name, table in get_config(project).targets.items():
         if table.get("deployer", name) == "oci" and table.get("image"):
             return f"{table['image']}:{table.get('tag', 'latest')}"
     return ""

@@ -12,8 +12,12 @@ from urllib.parse import urlsplit
 
 from mastra_core.errors import ConfigError, DeployError
 from mastra_core.pipeline import Report
-from mastra_deployer.files.directories import cache_directory, cache_writing, publish
-from mastra_deployer.files.temporary import scratch_directory
+from mastra_deployer.files.directories import (
+    convert_cache_errors,
+    get_cache_directory,
+    publish_directory,
+)
+from mastra_deployer.files.temporary import temporary_directory
 from mastra_deployer.kit import connect
 from mastra_deployer.kit.require_https import is_loopback
 
@@ -39,14 +43,14 @@ def get_studio_files(report: Report) -> Path:
     :raises ConfigError: when the cache cannot be written, or the registry's address is invalid.
     :raises DeployError: when the content differs from what was published.
     """
-    directory = cache_directory("studio") / VERSION
+    directory = get_cache_directory("studio") / VERSION
     if not directory.exists():
         report.step(f"Downloading Mastra Studio {VERSION}")
         content = _download(_get_registry())
-        with cache_writing(), scratch_directory(directory.parent) as scratch:
+        with convert_cache_errors(), temporary_directory(directory.parent) as scratch:
             unpacked = scratch / VERSION
             _unpack(content, unpacked)
-            publish(unpacked, directory)
+            publish_directory(unpacked, directory)
     return directory
 
 
@@ -55,7 +59,10 @@ def _get_registry() -> str:
     address = urlsplit(registry)
     is_local = address.scheme == "http" and is_loopback(address.hostname)
     if address.scheme != "https" and not is_local:
-        raise ConfigError(f"NPM_CONFIG_REGISTRY is {registry!r}.", "Set it to an https:// address.")
+        raise ConfigError(
+            f"NPM_CONFIG_REGISTRY is {registry!r}, which is not an https:// address.",
+            "Set it to an https:// address.",
+        )
     return registry
 
 

@@ -22,7 +22,7 @@ from mastra_deployer.testing.fake_platform import (  # noqa: E402  # after the l
     Live,
 )
 from mastra_deployer.testing.fault_injection import Exchange  # noqa: E402  # after the line above
-from mastra_deployer.testing.harness import Rig  # noqa: E402  # after the line above
+from mastra_deployer.testing.harness import Harness  # noqa: E402  # after the line above
 from mastra_deployer.testing.suite import DeployerSuite  # noqa: E402  # after the line above
 
-__all__ = ("DeployerSuite", "Exchange", "FakePlatform", "Live", "Rig")
+__all__ = ("DeployerSuite", "Exchange", "FakePlatform", "Harness", "Live")

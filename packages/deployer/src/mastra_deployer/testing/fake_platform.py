@@ -41,48 +41,48 @@ class FakePlatform(Protocol):
     def token(self) -> str:
         """The only credential that the platform accepts."""
 
-    def settings(self) -> Mapping[str, Any]:
+    def get_settings(self) -> Mapping[str, Any]:
         """Return the deployer's settings without the address: ``{"app": "shop"}``."""
 
-    def live(self, environment: Stage) -> Live | None:
+    def get_live(self, environment: Stage) -> Live | None:
         """Return what users of a stage see, or ``None`` while nothing is live.
 
         :param environment: the stage.
         """
 
-    def things(self) -> Sequence[str]:
+    def list_resources(self) -> Sequence[str]:
         """Return the ids of all created resources: apps and deployments, but not files."""
 
     def reset(self) -> None:
         """Delete everything that was created or sent, and remove all faults."""
 
-    def heal(self) -> None:
+    def clear_faults(self) -> None:
         """Remove the faults of the methods below."""
 
-    def refuse(self, message: str) -> None:
+    def reject_changes(self, message: str) -> None:
         """Answer requests that change something with an error that is not 401 and not 5xx.
 
         :param message: of the error.
         """
 
-    def fail(self, message: str) -> None:
+    def fail_deployments(self, message: str) -> None:
         """Let every deployment fail while it is built or started.
 
-        Called only where ``failing`` is on.
+        Called only where ``can_fail`` is on.
 
         :param message: of the failure.
         """
 
-    def hang(self) -> None:
-        """Let no deployment finish. Called only where ``endless`` is on."""
+    def hang_deployments(self) -> None:
+        """Let no deployment finish. Called only where ``can_hang`` is on."""
 
-    def traffic(self) -> Mapping[str, int]:
+    def get_traffic(self) -> Mapping[str, int]:
         """Return the percentage of production's traffic by deployment id.
 
         Called only where ``canary`` is on.
         """
 
-    def say(self, text: str) -> None:
+    def write_log(self, text: str) -> None:
         """Let the live app in production log a line. Called only where ``logs`` is on.
 
         :param text: the line.

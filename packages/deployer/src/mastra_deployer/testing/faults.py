@@ -24,7 +24,7 @@ from mastra_deployer.testing.fault_injection import (
     fail_from,
 )
 from mastra_deployer.testing.fixtures import SuiteFixtures
-from mastra_deployer.testing.harness import Rig
+from mastra_deployer.testing.harness import Harness
 
 __all__ = ("FaultTests",)
 
@@ -36,165 +36,173 @@ _MESSAGE = "the moon is in the wrong house"
 class FaultTests(SuiteFixtures):
     """Deploys survive errors, lost responses and lost connections, or raise the right error."""
 
-    def test_deploy_retries_after_429(self, rig: Rig) -> None:
+    def test_deploy_retries_after_429(self, harness: Harness) -> None:
         """429 with Retry-After, once for every request: the deploy waits and goes on."""
-        self._deploy_despite(rig, build_rate_limit())
+        self._deploy_despite(harness, build_rate_limit())
 
-    def test_deploy_retries_after_503(self, rig: Rig) -> None:
+    def test_deploy_retries_after_503(self, harness: Harness) -> None:
         """503, once for every request: the deploy repeats the request."""
-        self._deploy_despite(rig, build_error(503, "try again"))
+        self._deploy_despite(harness, build_error(503, "try again"))
 
-    def test_deploy_retries_after_a_reset_connection(self, rig: Rig) -> None:
+    def test_deploy_retries_after_a_reset_connection(self, harness: Harness) -> None:
         """A reset connection, once for every request: the deploy repeats the request."""
-        self._deploy_despite(rig, RESET)
+        self._deploy_despite(harness, RESET)
 
-    def test_deploy_retries_after_a_truncated_response(self, rig: Rig) -> None:
+    def test_deploy_retries_after_a_truncated_response(self, harness: Harness) -> None:
         """A truncated response, once for every request: the deploy repeats the request."""
-        self._deploy_despite(rig, TRUNCATED)
+        self._deploy_despite(harness, TRUNCATED)
 
-    def test_a_lost_response_creates_no_duplicate(self, rig: Rig) -> None:
+    def test_a_lost_response_creates_no_duplicate(self, harness: Harness) -> None:
         """A resource whose create response was lost is found, not created again."""
-        self.needs(rig, "deploy")
-        bundle = rig.bundle()
-        with rig.record_requests() as requests:
-            rig.deploy(bundle)
-        after_one = len(rig.platform.things())
-        rig.deploy(bundle)
-        after_two = len(rig.platform.things())
-        for kind in _list_kinds(item for item in requests if not self.reads(item)):
-            rig.platform.reset()
-            rig.deploy_with_faults(bundle, _fail_first(kind, LOST))
-            assert len(rig.platform.things()) <= after_one, f"created again: {kind}"
-            rig.deploy(bundle)
-            assert len(rig.platform.things()) <= after_two, f"created again by the next run: {kind}"
-            assert self.is_whole(rig.get_live(), bundle, self._get_env(rig)), (
+        self.require(harness, "deploy")
+        bundle = harness.bundle()
+        with harness.record_requests() as requests:
+            harness.deploy(bundle)
+        after_one = len(harness.platform.list_resources())
+        harness.deploy(bundle)
+        after_two = len(harness.platform.list_resources())
+        for kind in _list_kinds(item for item in requests if not self.is_read(item)):
+            harness.platform.reset()
+            harness.deploy_with_faults(bundle, _fail_first(kind, LOST))
+            assert len(harness.platform.list_resources()) <= after_one, f"created again: {kind}"
+            harness.deploy(bundle)
+            assert len(harness.platform.list_resources()) <= after_two, (
+                f"created again by the next run: {kind}"
+            )
+            assert self.is_complete(harness.get_live(), bundle, self._get_env(harness)), (
                 f"not live after {kind}"
             )
 
-    def test_no_partial_deployment_is_live(self, rig: Rig) -> None:
+    def test_no_partial_deployment_is_live(self, harness: Harness) -> None:
         """A deploy aborted after any request leaves the old or the new version live, complete."""
-        self.needs(rig, "deploy")
-        old = rig.bundle("0")
-        rig.deploy(old)
-        with rig.record_requests() as requests:
-            rig.deploy(old := rig.bundle("1"))
-        before = self._get_env(rig)
+        self.require(harness, "deploy")
+        old = harness.bundle("0")
+        harness.deploy(old)
+        with harness.record_requests() as requests:
+            harness.deploy(old := harness.bundle("1"))
+        before = self._get_env(harness)
         for cut in range(len(requests)):
-            bundle = rig.bundle(f"cut {cut}")
-            env = {name: f"{value}-{cut}" for name, value in self._get_env(rig).items()}
-            error = rig.deploy_with_faults(
+            bundle = harness.bundle(f"cut {cut}")
+            env = {name: f"{value}-{cut}" for name, value in self._get_env(harness).items()}
+            error = harness.deploy_with_faults(
                 bundle, fail_from(cut, RESET if cut % 2 else LOST), env=env
             )
-            live = rig.get_live()
-            complete = self.is_whole(live, bundle, env)
-            assert complete or self.is_whole(live, old, before), f"a part of it is live ({cut})"
+            live = harness.get_live()
+            complete = self.is_complete(live, bundle, env)
+            assert complete or self.is_complete(live, old, before), f"a part of it is live ({cut})"
             assert error or complete, f"it succeeded and is not live ({cut})"
-            rig.deploy(bundle, env=env)
-            assert self.is_whole(rig.get_live(), bundle, env), f"run again, it is not live ({cut})"
+            harness.deploy(bundle, env=env)
+            assert self.is_complete(harness.get_live(), bundle, env), (
+                f"run again, it is not live ({cut})"
+            )
             old, before = bundle, env
 
-    def test_a_rejected_token_raises_auth_error(self, rig: Rig) -> None:
+    def test_a_rejected_token_raises_auth_error(self, harness: Harness) -> None:
         """A token that the platform rejects raises AuthError, and nothing is live."""
-        self.needs(rig, "deploy")
+        self.require(harness, "deploy")
         with pytest.raises(AuthError):
-            rig.deploy(rig.bundle(), token="no-such-token-5150")  # noqa: S106  # not a token
-        assert rig.platform.live("production") is None
+            harness.deploy(harness.bundle(), token="no-such-token-5150")  # noqa: S106  # not a token
+        assert harness.platform.get_live("production") is None
 
-    def test_a_platform_error_keeps_its_message(self, rig: Rig) -> None:
+    def test_a_platform_error_keeps_its_message(self, harness: Harness) -> None:
         """A rejected change raises a DeployError that has the platform's own message."""
-        self.needs(rig, "deploy")
-        bundle = rig.bundle()
-        rig.platform.refuse(_MESSAGE)
+        self.require(harness, "deploy")
+        bundle = harness.bundle()
+        harness.platform.reject_changes(_MESSAGE)
         with pytest.raises(DeployError) as raised:
-            rig.deploy(bundle)
+            harness.deploy(bundle)
         assert isinstance(raised.value, ApiError) or type(raised.value) is DeployError
         assert _MESSAGE in str(raised.value), "the platform's message is lost"
 
-    def test_a_failed_deployment_raises_deployment_failed(self, rig: Rig) -> None:
+    def test_a_failed_deployment_raises_deployment_failed(self, harness: Harness) -> None:
         """A deployment that fails once accepted raises DeploymentFailed; the old one stays live."""
-        self.needs(rig, "deploy", "failing")
-        old, new = rig.bundle(), rig.bundle("new")
-        rig.deploy(old)
-        rig.platform.fail(_MESSAGE)
+        self.require(harness, "deploy", "can_fail")
+        old, new = harness.bundle(), harness.bundle("new")
+        harness.deploy(old)
+        harness.platform.fail_deployments(_MESSAGE)
         with pytest.raises(DeploymentFailed) as raised:
-            rig.deploy(new)
+            harness.deploy(new)
         assert _MESSAGE in str(raised.value), "the platform's message is lost"
-        assert self.is_whole(rig.get_live(), old, self._get_env(rig)), (
+        assert self.is_complete(harness.get_live(), old, self._get_env(harness)), (
             "the old one is no longer live"
         )
-        rig.platform.heal()
-        rig.deploy(new)
-        assert self.is_whole(rig.get_live(), new, self._get_env(rig)), "run again, it is not live"
+        harness.platform.clear_faults()
+        harness.deploy(new)
+        assert self.is_complete(harness.get_live(), new, self._get_env(harness)), (
+            "run again, it is not live"
+        )
 
-    def test_an_endless_deployment_raises_deploy_timeout(self, rig: Rig) -> None:
+    def test_an_endless_deployment_raises_deploy_timeout(self, harness: Harness) -> None:
         """A deployment that never finishes raises DeployTimeout."""
-        self.needs(rig, "deploy", "endless")
-        bundle = rig.bundle()
-        rig.platform.hang()
-        with rig.proxy.apply_rule(None), pytest.raises(DeployTimeout):
-            rig.deploy(bundle)
+        self.require(harness, "deploy", "can_hang")
+        bundle = harness.bundle()
+        harness.platform.hang_deployments()
+        with harness.proxy.apply_rule(None), pytest.raises(DeployTimeout):
+            harness.deploy(bundle)
 
-    def test_deploy_without_wait_returns_building(self, rig: Rig) -> None:
+    def test_deploy_without_wait_returns_building(self, harness: Harness) -> None:
         """Without waiting, a deploy sends everything and returns the state ``building``."""
-        self.needs(rig, "deploy", "endless")
-        rig.platform.hang()
-        deployment = rig.deploy(rig.bundle(), wait=False)
+        self.require(harness, "deploy", "can_hang")
+        harness.platform.hang_deployments()
+        deployment = harness.deploy(harness.bundle(), wait=False)
         assert deployment.state == "building", "the state is not building"
 
-    def test_a_storm_is_ridden_out(self, rig: Rig) -> None:
+    def test_deploy_survives_random_faults(self, harness: Harness) -> None:
         """Three in ten requests fail at random: repeated runs end live, never live in part."""
-        self.needs(rig, "deploy")
-        for seed in range(self.storms):
-            rig.platform.reset()
-            old, new = rig.bundle(), rig.bundle("new")
+        self.require(harness, "deploy")
+        for seed in range(self.random_fault_runs):
+            harness.platform.reset()
+            old, new = harness.bundle(), harness.bundle("new")
             if seed % 2:  # every other time the platform is empty
-                rig.deploy(old, env={})
-            runs = self._ride(rig, seed, old, new)
+                harness.deploy(old, env={})
+            runs = self._deploy_until_success(harness, seed, old, new)
             assert runs <= _MAX_RUNS, f"it took {runs} runs (seed {seed})"
-            assert self.is_whole(rig.get_live(), new, self._get_env(rig)), f"not live (seed {seed})"
+            assert self.is_complete(harness.get_live(), new, self._get_env(harness)), (
+                f"not live (seed {seed})"
+            )
 
-    def _ride(self, rig: Rig, seed: int, old: Bundle, new: Bundle) -> int:
+    def _deploy_until_success(self, harness: Harness, seed: int, old: Bundle, new: Bundle) -> int:
         """Deploy until it succeeds, and return the number of runs."""
         faults = (build_rate_limit(), build_error(500, "a bad day"), RESET, LOST)
         inject = fail_at_random(seed, _SHARE, *faults)
 
         def check_and_inject(exchange: Exchange) -> Fault | None:
-            live = None if self.reads(exchange) else rig.platform.live("production")
+            live = None if self.is_read(exchange) else harness.platform.get_live("production")
             versions: tuple[tuple[Bundle, dict[str, str]], ...] = (
                 (old, {}),
-                (new, self._get_env(rig)),
+                (new, self._get_env(harness)),
             )
-            if live and not any(self.is_whole(live, *version) for version in versions):
+            if live and not any(self.is_complete(live, *version) for version in versions):
                 partial.append(f"a part of it is live (seed {seed}, {exchange})")
             return inject(exchange)
 
         partial: list[str] = []
         runs = 1
-        while runs <= _MAX_RUNS and rig.deploy_with_faults(new, check_and_inject):
+        while runs <= _MAX_RUNS and harness.deploy_with_faults(new, check_and_inject):
             runs += 1
         assert not partial
         return runs
 
-    def _deploy_despite(self, rig: Rig, fault: Fault) -> None:
+    def _deploy_despite(self, harness: Harness, fault: Fault) -> None:
         """Deploy with the fault once for each repeatable request, then for each of the others."""
-        self.needs(rig, "deploy")
-        bundle = rig.bundle()
-        error = rig.deploy_with_faults(bundle, fail_each_once(fault, self.repeatable))
+        self.require(harness, "deploy")
+        bundle = harness.bundle()
+        error = harness.deploy_with_faults(bundle, fail_each_once(fault, self.is_repeatable))
         assert error is None, f"it gave up: {error}"
-        assert self.is_whole(rig.get_live(), bundle, self._get_env(rig))
-        resources = len(rig.platform.things())
-        rig.platform.reset()
-        rule = fail_each_once(fault, lambda exchange: not self.repeatable(exchange))
+        assert self.is_complete(harness.get_live(), bundle, self._get_env(harness))
+        resources = len(harness.platform.list_resources())
+        harness.platform.reset()
+        rule = fail_each_once(fault, lambda exchange: not self.is_repeatable(exchange))
         for _ in range(5):
-            if rig.deploy_with_faults(bundle, rule) is None:
+            if harness.deploy_with_faults(bundle, rule) is None:
                 break
-        assert self.is_whole(rig.get_live(), bundle, self._get_env(rig)), (
+        assert self.is_complete(harness.get_live(), bundle, self._get_env(harness)), (
             "run again, it is not live"
         )
-        assert len(rig.platform.things()) <= resources, "something was created twice"
+        assert len(harness.platform.list_resources()) <= resources, "something was created twice"
 
-    def _get_env(self, rig: Rig) -> dict[str, str]:
-        return rig.env if rig.caller.target.stores_env else {}
+    def _get_env(self, harness: Harness) -> dict[str, str]:
+        return harness.env if harness.caller.target.stores_env else {}
 
 
 def _get_kind(exchange: Exchange) -> str:

@@ -12,10 +12,10 @@ import certifi
 import pytest
 
 from mastra_core.pipeline import MANIFEST, Bundle
-from mastra_deployer.kit.clock import no_waiting
+from mastra_deployer.kit.clock import skip_waits
 from mastra_deployer.testing.fake_platform import FakePlatform, Live
 from mastra_deployer.testing.fault_injection import Exchange
-from mastra_deployer.testing.harness import HarnessOptions, Rig
+from mastra_deployer.testing.harness import Harness, HarnessOptions
 
 __all__ = ("SuiteFixtures",)
 
@@ -26,28 +26,28 @@ class SuiteFixtures:
     """Fixtures, switches and predicates; authors override those that differ for their platform.
 
     :cvar incremental: the platform takes files one by one, so that only changes are sent.
-    :cvar failing: a deployment can be accepted and fail afterwards.
-    :cvar endless: a deployment can be accepted and never finish.
+    :cvar can_fail: a deployment can be accepted and fail afterwards.
+    :cvar can_hang: a deployment can be accepted and never finish.
     :cvar previews: previews are tested, where the target has them.
     :cvar canary: shares of traffic are tested, where the deployer has the hook.
     :cvar logs: the log is tested, where the deployer has the hook.
-    :cvar storms: number of deploys that are tested with random faults.
-    :cvar patience: requests that one call may send before the proxy answers 403.
-    :cvar address: the field of the settings that takes the platform's address; may be empty.
-    :cvar address_env: an environment variable that takes the address; may be empty.
+    :cvar random_fault_runs: number of deploys that are tested with random faults.
+    :cvar max_requests: requests that one call may send before the proxy answers 403.
+    :cvar url_setting: the field of the settings that takes the platform's address; may be empty.
+    :cvar url_env: an environment variable that takes the address; may be empty.
     :cvar credentials: values of all credentials but the first, by name.
     """
 
     incremental: ClassVar[bool] = True
-    failing: ClassVar[bool] = True
-    endless: ClassVar[bool] = True
+    can_fail: ClassVar[bool] = True
+    can_hang: ClassVar[bool] = True
     previews: ClassVar[bool] = True
     canary: ClassVar[bool] = True
     logs: ClassVar[bool] = True
-    storms: ClassVar[int] = 2
-    patience: ClassVar[int] = 2000
-    address: ClassVar[str] = "api_url"
-    address_env: ClassVar[str] = ""
+    random_fault_runs: ClassVar[int] = 2
+    max_requests: ClassVar[int] = 2000
+    url_setting: ClassVar[str] = "api_url"
+    url_env: ClassVar[str] = ""
     credentials: ClassVar[Mapping[str, str]] = {}
 
     @pytest.fixture
@@ -61,13 +61,17 @@ class SuiteFixtures:
         pytest.fail(f"{type(self).__name__} needs a fixture `platform`: see FakePlatform.")
 
     @pytest.fixture
-    def rig(self, deployer: object, platform: FakePlatform, tmp_path: Path) -> Iterator[Rig]:
+    def harness(
+        self, deployer: object, platform: FakePlatform, tmp_path: Path
+    ) -> Iterator[Harness]:
         """Yield the harness: the deployer and the platform, connected by the proxy."""
-        with self.rigged(deployer, platform, tmp_path / "rig") as rig:
-            yield rig
+        with self.run_harness(deployer, platform, tmp_path / "harness") as harness:
+            yield harness
 
     @contextlib.contextmanager
-    def rigged(self, deployer: object, platform: FakePlatform, scratch: Path) -> Iterator[Rig]:
+    def run_harness(
+        self, deployer: object, platform: FakePlatform, root: Path
+    ) -> Iterator[Harness]:
         """Run a harness within the block.
 
         :param deployer: the module, or object, with the hooks.
@@ -75,42 +79,42 @@ class SuiteFixtures:
         :param root: a directory that does not exist yet.
         """
         options = HarnessOptions(
-            address=self.address,
-            address_env=self.address_env,
+            url_setting=self.url_setting,
+            url_env=self.url_env,
             credentials=self.credentials,
-            unhurried=self.unhurried,
-            patience=self.patience,
+            skip_waits=self.skip_waits,
+            max_requests=self.max_requests,
         )
-        scratch.mkdir()
-        rig = Rig(deployer, platform, scratch, options)
-        rig.proxy.start()
+        root.mkdir()
+        harness = Harness(deployer, platform, root, options)
+        harness.proxy.start()
         with pytest.MonkeyPatch.context() as patch:
-            if self.address_env:
-                patch.setenv(self.address_env, rig.proxy.url)
+            if self.url_env:
+                patch.setenv(self.url_env, harness.proxy.url)
             if platform.url.startswith("http:"):
-                patch.setenv("SSL_CERT_FILE", _write_one_authority(scratch / "authority.pem"))
-            yield rig
-        rig.proxy.stop()
+                patch.setenv("SSL_CERT_FILE", _write_one_authority(root / "authority.pem"))
+            yield harness
+        harness.proxy.stop()
 
-    def unhurried(self) -> AbstractContextManager[None]:
+    def skip_waits(self) -> AbstractContextManager[None]:
         """Return a context in which the kit's waits take no time; SDKs may need more."""
-        return no_waiting()
+        return skip_waits()
 
-    def reads(self, exchange: Exchange) -> bool:
+    def is_read(self, exchange: Exchange) -> bool:
         """Return whether a request changes nothing; override it where reads use POST.
 
         :param exchange: the request.
         """
         return exchange.method in ("GET", "HEAD", "OPTIONS")
 
-    def repeatable(self, exchange: Exchange) -> bool:
+    def is_repeatable(self, exchange: Exchange) -> bool:
         """Return whether a request may be repeated without a lookup.
 
         :param exchange: the request.
         """
         return exchange.method in ("GET", "HEAD", "OPTIONS", "PUT", "DELETE")
 
-    def expected(self, bundle: Bundle) -> Mapping[str, bytes]:
+    def get_expected_files(self, bundle: Bundle) -> Mapping[str, bytes]:
         """Return the files that must be live for a bundle, by path as the platform stores them.
 
         ``mastra-bundle.json`` may be live or not.
@@ -119,11 +123,11 @@ class SuiteFixtures:
         """
         return {
             path.relative_to(bundle.directory).as_posix(): path.read_bytes()
-            for path in bundle.files()
+            for path in bundle.iter_files()
             if path.name != MANIFEST
         }
 
-    def is_whole(self, live: Live, bundle: Bundle, env: Mapping[str, str]) -> bool:
+    def is_complete(self, live: Live, bundle: Bundle, env: Mapping[str, str]) -> bool:
         """Return whether a bundle is live with certain variables, complete and nothing else.
 
         :param live: what users see.
@@ -131,9 +135,9 @@ class SuiteFixtures:
         :param env: the variables that were deployed.
         """
         files = {path: content for path, content in live.files.items() if path != MANIFEST}
-        return files == self.expected(bundle) and env.items() <= dict(live.env).items()
+        return files == self.get_expected_files(bundle) and env.items() <= dict(live.env).items()
 
-    def needs(self, rig: Rig, verb: str, *switches: str) -> None:
+    def require(self, harness: Harness, verb: str, *switches: str) -> None:
         """Skip the test where the deployer lacks a hook, or a switch is off.
 
         :param harness: whose deployer is tested.
@@ -143,7 +147,7 @@ class SuiteFixtures:
         for switch in switches:
             if not getattr(self, switch):
                 pytest.skip(f"{type(self).__name__} says {switch} = False")
-        if not rig.caller.can(verb):
+        if not harness.caller.has_hook(verb):
             pytest.skip(f"the deployer has no mastra_{verb}")
 
 

@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 from mastra_core.errors import DeployError
 from mastra_core.pipeline import Build, Bundle, Deployment, DeployRequest, Stage
 from mastra_core.secret import Secret
-from mastra_deployer.plugins.hook_calls import Access
-from mastra_deployer.project.settings import Credentials, merge_settings, without_secrets
+from mastra_deployer.plugins.hook_calls import PlatformAccess
+from mastra_deployer.project.settings import Credentials, merge_settings, remove_secrets
 from mastra_deployer.testing.fake_platform import FakePlatform, Live
 from mastra_deployer.testing.fault_injection import Exchange, Rule
 from mastra_deployer.testing.in_process import InProcessCaller
@@ -23,7 +23,7 @@ from mastra_deployer.testing.recorder import Recorder
 from mastra_deployer.testing.recording_proxy import RecordingProxy
 from mastra_deployer.testing.sample_app import sample_build
 
-__all__ = ("HarnessOptions", "Rig")
+__all__ = ("Harness", "HarnessOptions")
 
 T = TypeVar("T")
 
@@ -32,21 +32,21 @@ T = TypeVar("T")
 class HarnessOptions:
     """How a deployer is configured for the proxy.
 
-    :param address: the field of its settings that takes the platform's address; empty for none.
-    :param address_env: an environment variable that takes the address; empty for none.
+    :param url_setting: the field of its settings that takes the platform's address; empty for none.
+    :param url_env: an environment variable that takes the address; empty for none.
     :param credentials: values of all credentials but the first, by name.
-    :param unhurried: returns a context in which waits take no time.
-    :param patience: requests that one call may send before the proxy answers 403.
+    :param skip_waits: returns a context in which waits take no time.
+    :param max_requests: requests that one call may send before the proxy answers 403.
     """
 
-    address: str
-    address_env: str
+    url_setting: str
+    url_env: str
     credentials: Mapping[str, str]
-    unhurried: Callable[[], AbstractContextManager[None]]
-    patience: int
+    skip_waits: Callable[[], AbstractContextManager[None]]
+    max_requests: int
 
 
-class Rig:
+class Harness:
     """Calls hooks as the ``mastra`` command does, and records all requests and all output.
 
     :param deployer: the module, or object, with the hooks.
@@ -62,7 +62,7 @@ class Rig:
         self.platform = platform
         self.root = root
         self.options = options
-        self.proxy = RecordingProxy(platform.url, options.patience)
+        self.proxy = RecordingProxy(platform.url, options.max_requests)
         self.recorder = Recorder()
         self.caller = InProcessCaller(deployer)
         suffix = secrets.token_hex(6)
@@ -77,10 +77,10 @@ class Rig:
     @property
     def settings_table(self) -> dict[str, Any]:
         """The deployer's settings as a table of pyproject.toml."""
-        address = {self.options.address: self.proxy.url} if self.options.address else {}
-        return {**self.platform.settings(), **address}
+        address = {self.options.url_setting: self.proxy.url} if self.options.url_setting else {}
+        return {**self.platform.get_settings(), **address}
 
-    def build_access(self, token: str | None = None) -> Access:
+    def build_access(self, token: str | None = None) -> PlatformAccess:
         """Return settings and credentials.
 
         :param token: replaces the platform's token; empty for no token.
@@ -92,7 +92,7 @@ class Rig:
         token = self.platform.token if token is None else token
         values = {**dict.fromkeys(target.credentials[:1], token), **self.options.credentials}
         known = {name: Secret(text) for name, text in values.items() if text}
-        return Access(settings, Credentials(known))
+        return PlatformAccess(settings, Credentials(known))
 
     def make_directory(self) -> Path:
         """Create a new empty directory."""
@@ -115,7 +115,7 @@ class Rig:
         :param build: bundled in place of a new build.
         """
         build = build or self.build(change)
-        settings = without_secrets(self.build_access().settings)
+        settings = remove_secrets(self.build_access().settings)
         with self.observe_call():
             return self.caller.bundle(build, self.make_directory(), settings, self.recorder)
 
@@ -206,7 +206,7 @@ class Rig:
     def observe_call(self) -> Iterator[None]:
         """Within the block, record all output and skip waits."""
         self.proxy.start_call()
-        with self.options.unhurried(), self.recorder.capture():
+        with self.options.skip_waits(), self.recorder.capture():
             yield
 
     @contextlib.contextmanager
@@ -223,7 +223,7 @@ class Rig:
         :param environment: the stage.
         :raises AssertionError: while nothing is live.
         """
-        live = self.platform.live(environment)
+        live = self.platform.get_live(environment)
         assert live is not None, f"nothing is live in {environment}"  # noqa: S101  # a test's
         return live
 
@@ -234,4 +234,4 @@ class Rig:
         """
         directory = self.make_directory()
         shutil.copytree(bundle.directory, directory, dirs_exist_ok=True)
-        return self.caller.load(directory)
+        return self.caller.load_bundle(directory)

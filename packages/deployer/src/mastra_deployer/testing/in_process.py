@@ -10,12 +10,12 @@ from mastra_core.hooks import NAME, DeployerSpec, PluginSpec
 from mastra_core.pipeline import Target
 from mastra_deployer.bundler import stage
 from mastra_deployer.plugins import manager as doors
-from mastra_deployer.plugins.hook_calls import Line
+from mastra_deployer.plugins.hook_calls import HookCaller
 
 __all__ = ("InProcessCaller", "iter_unmarked_hooks")
 
 
-class InProcessCaller(Line):
+class InProcessCaller(HookCaller):
     """Calls the hooks of one deployer, without any installed plugins.
 
     :param deployer: a module, or any object, with hooks.
@@ -27,10 +27,10 @@ class InProcessCaller(Line):
         self._deployer = pluggy.PluginManager(NAME)
         self._deployer.add_hookspecs(DeployerSpec)
         self._deployer.register(stage, name="mastra-deployer")
-        doors.admit(self._deployer, deployer, self._name)
+        doors.register_checked(self._deployer, deployer, self._name)
         self._plugins = pluggy.PluginManager(NAME)
         self._plugins.add_hookspecs(PluginSpec)
-        self.target = self._one("mastra_target", Target)
+        self.target = self._call_deployer("mastra_target", Target)
 
 
 def iter_unmarked_hooks(deployer: object) -> Iterable[str]:

@@ -101,7 +101,11 @@ class RecordingProxy(ThreadingHTTPServer):
             return recorded
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Print nothing: clients that disconnect are part of the tests."""
+        """Print nothing: clients that disconnect are part of the tests.
+
+        :param request: the connection.
+        :param client_address: of the connection.
+        """
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -17,7 +17,7 @@ from mastra_deployer.testing.fault_injection import (
     fail_from,
 )
 from mastra_deployer.testing.fixtures import SuiteFixtures
-from mastra_deployer.testing.harness import Rig
+from mastra_deployer.testing.harness import Harness
 
 __all__ = ("SecretTests",)
 
@@ -25,25 +25,27 @@ __all__ = ("SecretTests",)
 class SecretTests(SuiteFixtures):
     """No secret is exposed, also when requests fail."""
 
-    def test_no_output_has_a_secret(self, rig: Rig) -> None:
+    def test_no_output_has_a_secret(self, harness: Harness) -> None:
         """Progress, notes, logs, results, errors and tracebacks have no token and no value."""
-        self.needs(rig, "deploy")
-        for _ in self._run_scenarios(rig):
-            output = "\n".join(rig.recorder.lines)
-            assert not [secret for secret in rig.secrets if secret in output], "a secret was shown"
+        self.require(harness, "deploy")
+        for _ in self._run_scenarios(harness):
+            output = "\n".join(harness.recorder.lines)
+            assert not [secret for secret in harness.secrets if secret in output], (
+                "a secret was shown"
+            )
 
-    def test_no_url_has_a_secret(self, rig: Rig) -> None:
+    def test_no_url_has_a_secret(self, harness: Harness) -> None:
         """No token and no value is in a URL: servers and proxies log URLs."""
-        self.needs(rig, "deploy")
-        with rig.record_requests() as requests:
-            rig.deploy_sample()
+        self.require(harness, "deploy")
+        with harness.record_requests() as requests:
+            harness.deploy_sample()
         for exchange in requests:
-            secrets = [secret for secret in rig.secrets if quote(secret) in exchange.path]
+            secrets = [secret for secret in harness.secrets if quote(secret) in exchange.path]
             assert not secrets, f"{exchange.method} has a secret in its path"
 
-    def _run_scenarios(self, rig: Rig) -> Iterator[str]:
+    def _run_scenarios(self, harness: Harness) -> Iterator[str]:
         """Call every hook, with and without faults, and yield a name for each scenario."""
-        bundle = rig.bundle()
+        bundle = harness.bundle()
         faults = (
             RESET,
             TRUNCATED,
@@ -53,31 +55,35 @@ class SecretTests(SuiteFixtures):
         )
         for start, fault in enumerate(faults):
             with contextlib.suppress(MastraError):
-                rig.deploy_with_faults(bundle, fail_from(start, fault))
+                harness.deploy_with_faults(bundle, fail_from(start, fault))
             yield fault.kind
-        rig.platform.refuse("no such luck")
+        harness.platform.reject_changes("no such luck")
         with contextlib.suppress(MastraError):
-            rig.deploy(bundle)
+            harness.deploy(bundle)
         yield "refused"
-        rig.platform.heal()
-        deployment = rig.deploy(bundle)
+        harness.platform.clear_faults()
+        deployment = harness.deploy(bundle)
         yield "deployed"
-        for verb, arguments in self._build_arguments(rig, bundle, deployment.id).items():
+        for verb, arguments in self._build_arguments(harness, bundle, deployment.id).items():
             with contextlib.suppress(MastraError):
-                rig.call(verb, *arguments)
-            with contextlib.suppress(MastraError), rig.proxy.apply_rule(fail_from(0, RESET)):
-                rig.call(verb, *arguments)
+                harness.call(verb, *arguments)
+            with contextlib.suppress(MastraError), harness.proxy.apply_rule(fail_from(0, RESET)):
+                harness.call(verb, *arguments)
             yield verb
 
     @staticmethod
-    def _build_arguments(rig: Rig, bundle: Bundle, id: str) -> dict[str, tuple[object, ...]]:
+    def _build_arguments(
+        harness: Harness, bundle: Bundle, id: str
+    ) -> dict[str, tuple[object, ...]]:
         """Return the arguments of every hook that the deployer has."""
         calls: dict[str, tuple[object, ...]] = {
-            "plan": (bundle, rig.build_request()),
+            "plan": (bundle, harness.build_request()),
             "doctor": (),
             "deployments": (10,),
-            "promote": (id, rig.recorder),
-            "rollback": (id, rig.recorder),
-            "destroy": (rig.recorder,),
+            "promote": (id, harness.recorder),
+            "rollback": (id, harness.recorder),
+            "destroy": (harness.recorder,),
         }
-        return {verb: arguments for verb, arguments in calls.items() if rig.caller.can(verb)}
+        return {
+            verb: arguments for verb, arguments in calls.items() if harness.caller.has_hook(verb)
+        }

@@ -16,8 +16,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from mastra_core.pipeline import Silent
-from mastra_deployer.project.settings import merge_settings, without_secrets
+from mastra_core.pipeline import SilentReport
+from mastra_deployer.project.settings import merge_settings, remove_secrets
 from mastra_deployer.testing.in_process import InProcessCaller
 from mastra_deployer.testing.sample_app import sample_build
 
@@ -79,7 +79,7 @@ def main() -> None:
         caller.target.settings, flags={}, environ={}, table=json.loads(table), entry={}
     )
     build = sample_build(build_directory, caller.target)
-    caller.bundle(build, bundle_directory, without_secrets(settings), Silent())
+    caller.bundle(build, bundle_directory, remove_secrets(settings), SilentReport())
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import pytest
 from mastra_core.errors import AuthError
 from mastra_core.secret import Secret
 from mastra_deployer.testing.fixtures import SuiteFixtures
-from mastra_deployer.testing.harness import Rig
+from mastra_deployer.testing.harness import Harness
 from mastra_deployer.testing.in_process import InProcessCaller, iter_unmarked_hooks
 from mastra_deployer.testing.isolated_env import block_network
 from mastra_deployer.testing.subprocess_build import is_importable, run_python
@@ -80,12 +80,12 @@ class TargetTests(SuiteFixtures):
             pytest.skip("the deployer is no module that can be imported by name")
         run_python("-c", _IMPORT_SCRIPT, deployer.__name__)  # type: ignore[attr-defined]  # it is a module
 
-    def test_missing_credentials_raise_auth_error(self, rig: Rig) -> None:
+    def test_missing_credentials_raise_auth_error(self, harness: Harness) -> None:
         """A deploy without a required credential raises an AuthError that names it."""
-        self.needs(rig, "deploy")
-        names = rig.caller.target.credentials
+        self.require(harness, "deploy")
+        names = harness.caller.target.credentials
         if not names:
             pytest.skip("the target has no credentials")
         with pytest.raises(AuthError) as raised:
-            rig.deploy(rig.bundle(), token="")
+            harness.deploy(harness.bundle(), token="")
         assert names[0] in str(raised.value), f"the error does not name {names[0]}"

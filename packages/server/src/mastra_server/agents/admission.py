@@ -8,7 +8,7 @@ from litestar import Request
 
 from mastra_core.agents import AgentInput, AgentLike
 from mastra_core.errors import Conflict, NotFound
-from mastra_core.memory import memory_of
+from mastra_core.memory import get_memory
 from mastra_server.agents.suspended_runs import get_suspended_runs
 
 __all__ = ("check_run_id", "check_thread_access")
@@ -28,7 +28,7 @@ async def check_run_id(request: _Request, agent: AgentLike, run_input: AgentInpu
         run = await get_suspended_runs(request).get(run_input.run_id)
     except NotFound:
         return
-    if (run.agent_id, run.wish.resource) != (agent.id, run_input.resource):
+    if (run.agent_id, run.run_input.resource) != (agent.id, run_input.resource):
         raise Conflict(f"The run id {run_input.run_id!r} belongs to another run.")
 
 
@@ -39,6 +39,6 @@ async def check_thread_access(agent: AgentLike, run_input: AgentInput) -> None:
     :param run_input: the input of the run.
     :raises Forbidden: when the thread belongs to another resource.
     """
-    memory = memory_of(agent)
+    memory = get_memory(agent)
     if memory is not None and run_input.thread:
-        await memory.admit(run_input.thread, run_input.resource)
+        await memory.check_access(run_input.thread, run_input.resource)

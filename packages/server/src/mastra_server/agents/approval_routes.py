@@ -202,8 +202,8 @@ def _matches_query(request: _Request, run: SuspendedRun) -> bool:
     thread = request.query_params.get("threadId")
     since, until = read_date_param(request, "fromDate"), read_date_param(request, "toDate")
     return (
-        (not resource or run.wish.resource == resource)
-        and (not thread or run.wish.thread == thread)
+        (not resource or run.run_input.resource == resource)
+        and (not thread or run.run_input.thread == thread)
         and (since is None or run.suspended_at >= since)
         and (until is None or run.suspended_at <= until)
     )
@@ -214,8 +214,8 @@ def _describe_run(run: SuspendedRun) -> dict[str, Any]:
         "runId": run.run_id,
         "status": "suspended",
         "suspendedAt": format_iso(run.suspended_at),
-        "threadId": run.wish.thread or None,
-        "resourceId": run.wish.resource or None,
+        "threadId": run.run_input.thread or None,
+        "resourceId": run.run_input.resource or None,
         "toolCalls": [
             {**build_call_payload(event), "requiresApproval": isinstance(event, ApprovalRequired)}
             for event in run.waiting

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
-from mastra_core.logger import logger_of
+from mastra_core.logger import get_logger
 from mastra_server.http.responses import cancel_tasks
 from mastra_server.http.sse import DONE, HEARTBEAT, encode_event
 
@@ -121,7 +121,7 @@ class LiveRun:
             self._append(self._build_abort_chunk())
             raise
         except Exception as error:  # noqa: BLE001  # the response has begun: end the stream cleanly
-            logger_of("mastra.server").error("the run %r failed", self.id, exc_info=error)
+            get_logger("mastra.server").error("the run %r failed", self.id, exc_info=error)
             self._append(self._build_abort_chunk())
 
     def _build_abort_chunk(self) -> dict[str, Any]:

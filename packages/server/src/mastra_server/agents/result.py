@@ -13,7 +13,7 @@ from mastra_core.agents import (
     SuspendedRun,
     SuspendedRuns,
 )
-from mastra_core.telemetry import ids_of
+from mastra_core.telemetry import get_span_ids
 from mastra_server.agents.messages import (
     build_content,
     build_response_messages,
@@ -50,10 +50,10 @@ async def generate_result(
     with start_agent_span(agent, run_input) as span:
         output = await agent.generate(run_input)
         if output.reason == "suspended":
-            await suspended.put(SuspendedRun.of(agent.id, run_input, output))
+            await suspended.put(SuspendedRun.from_output(agent.id, run_input, output))
         transcript = _build_transcript(agent, run_input, output)
         record_agent_output(span, transcript)
-        return _build_result(transcript, output, ids_of(span))
+        return _build_result(transcript, output, get_span_ids(span))
 
 
 def _build_transcript(agent: AgentLike, run_input: AgentInput, output: AgentOutput) -> Transcript:

@@ -22,7 +22,9 @@ def start_agent_span(
     :param run_input: the input of the run.
     :returns: a context manager that gives the span.
     """
-    return _open_agent_span(agent, run_input) if telemetry.active() else contextlib.nullcontext()
+    return (
+        _open_agent_span(agent, run_input) if telemetry.is_recording() else contextlib.nullcontext()
+    )
 
 
 @contextlib.contextmanager
@@ -32,10 +34,10 @@ def _open_agent_span(agent: Any, run_input: AgentInput) -> Iterator[telemetry.Sp
         "gen_ai.agent.name": agent.name,
         "gen_ai.agent.id": agent.id,
     }
-    with telemetry.span(f"invoke_agent {agent.name}", attributes) as span:
+    with telemetry.start_span(f"invoke_agent {agent.name}", attributes) as span:
         if span is not None:
             messages = [{"role": each.role, "content": each.text} for each in run_input.messages]
-            telemetry.note(
+            telemetry.annotate(
                 span,
                 input=messages,
                 run=run_input.run_id,
@@ -63,7 +65,7 @@ def record_agent_output(span: telemetry.Span, transcript: Transcript) -> None:
         "finishReason": transcript.finish.reason,
         "usage": build_usage(transcript.finish.usage),
     }
-    telemetry.note(span, output={**output, "toolCalls": calls} if calls else output)
+    telemetry.annotate(span, output={**output, "toolCalls": calls} if calls else output)
 
 
 def record_agent_failure(span: telemetry.Span, message: str) -> None:

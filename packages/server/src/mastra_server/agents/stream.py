@@ -24,7 +24,7 @@ from mastra_core.agents import (
     ToolSuspended,
     Usage,
 )
-from mastra_core.logger import logger_of
+from mastra_core.logger import get_logger
 from mastra_server.agents.messages import (
     build_content,
     build_request_messages,
@@ -68,7 +68,7 @@ async def stream_agent(
                     for chunk in writer.write(event):
                         yield chunk
         except Exception as error:  # noqa: BLE001  # an adapter may violate the protocol
-            logger_of("mastra.server").error("agent %r failed", agent.id, exc_info=error)
+            get_logger("mastra.server").error("agent %r failed", agent.id, exc_info=error)
             record_agent_failure(span, "Internal Server Error")
             for chunk in writer.write(Failure(message="Internal Server Error")):
                 yield chunk

@@ -18,7 +18,7 @@ from mastra_core.agents import (
     SuspendedRuns,
     ToolSuspended,
 )
-from mastra_core.agents.protocol import put_together
+from mastra_core.agents.protocol import build_output
 from mastra_core.errors import NotFound
 from mastra_server.http.request_body import InvalidBody
 from mastra_server.http.request_context import build_context, restrict_to_resource
@@ -67,7 +67,7 @@ async def stream_events(
             else:
                 final_events.append(event)
     if any(isinstance(event, ApprovalRequired | ToolSuspended) for event in final_events):
-        await runs.put(SuspendedRun.of(agent.id, run_input, put_together(final_events)))
+        await runs.put(SuspendedRun.from_output(agent.id, run_input, build_output(final_events)))
     for event in final_events:
         yield event
 
@@ -82,7 +82,7 @@ async def get_suspended_run(request: _Request, agent: AgentLike, run_id: str) ->
     """
     run = await get_suspended_runs(request).get(run_id)
     owner = restrict_to_resource(request)
-    if run.agent_id != agent.id or (owner and run.wish.resource != owner):
+    if run.agent_id != agent.id or (owner and run.run_input.resource != owner):
         raise NotFound(f"There is no suspended run {run_id!r}.")
     return run
 
@@ -117,4 +117,4 @@ def build_resume_input(
     :param context: the ``requestContext`` of the body.
     :returns: the input.
     """
-    return run.resumed({call_id: decision}, build_context(request, context))
+    return run.to_input({call_id: decision}, build_context(request, context))

@@ -10,8 +10,8 @@ from litestar.response.base import ASGIResponse
 
 from mastra_core import Tool, ToolContext
 from mastra_core.errors import InvalidInput, NotFound, RequestError
-from mastra_core.logger import logger_of
-from mastra_core.redaction import words_of
+from mastra_core.logger import get_logger
+from mastra_core.redaction import safe_message
 from mastra_server.http.describe import describe_tool
 from mastra_server.http.request_body import InvalidBody, read_body
 from mastra_server.http.request_context import build_context
@@ -94,8 +94,8 @@ def build_failure_response(tool_id: str, error: Exception) -> ASGIResponse:
     :param error: the exception.
     :returns: a response with status 500.
     """
-    logger_of("mastra.server").error("tool %r failed", tool_id, exc_info=error)
-    return json_response({"error": words_of(error)}, 500)
+    get_logger("mastra.server").error("tool %r failed", tool_id, exc_info=error)
+    return json_response({"error": safe_message(error)}, 500)
 
 
 def _build_validation_error(tool: Tool, error: InvalidInput) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from mastra_core.agents import (
     ToolSuspended,
     Usage,
 )
-from mastra_core.workflows.engine.run_events import now
+from mastra_core.workflows.engine.run_events import get_timestamp_ms
 from mastra_server.http.responses import encode_json
 
 __all__ = (
@@ -58,7 +58,7 @@ class Turn:
     results: list[ToolResult] = dataclasses.field(default_factory=list)
     reason: str = "stop"
     usage: Usage = dataclasses.field(default_factory=Usage)
-    started_at: int = dataclasses.field(default_factory=now)
+    started_at: int = dataclasses.field(default_factory=get_timestamp_ms)
 
 
 @dataclasses.dataclass

@@ -20,15 +20,15 @@ class ApiKeys:
 
     :param keys: each key by the name of its owner: a ``Secret``, a string, or ``sha256:`` and the
         hex digest of the key, which may be stored in the code.
-    :param confined: restrict each key to the memory of the resource that has the key's name.
+    :param restrict_memory: restrict each key to the memory of the resource that has the key's name.
     :raises ConfigError: for an empty mapping, or an invalid digest.
     """
 
-    def __init__(self, keys: Mapping[str, Secret | str], *, confined: bool = False) -> None:
+    def __init__(self, keys: Mapping[str, Secret | str], *, restrict_memory: bool = False) -> None:
         if not keys:
             raise ConfigError("ApiKeys has no keys.", 'Pass {"name": Secret.env("NAME_KEY")}.')
         self._keys = dict(keys)
-        self._confined = confined
+        self._restrict_memory = restrict_memory
         self._digests: dict[str, bytes] = {
             name: _compute_digest(name, key) for name, key in keys.items() if isinstance(key, str)
         }
@@ -50,7 +50,7 @@ class ApiKeys:
 
         :param user: the user.
         """
-        return user["id"] if self._confined else ""
+        return user["id"] if self._restrict_memory else ""
 
     def _get_digest(self, name: str) -> bytes:
         """Return the digest of a key; its variable is read on the first request, not at import."""

@@ -10,7 +10,7 @@ from litestar.handlers import BaseRouteHandler
 
 from mastra_core import Mastra
 from mastra_core.errors import Forbidden
-from mastra_core.logger import logger_of
+from mastra_core.logger import get_logger
 from mastra_server.http.errors import Unauthorized
 from mastra_server.http.paths import PathPattern
 from mastra_server.http.request_context import RESOURCE_KEY, request_context
@@ -28,7 +28,7 @@ def build_guards(mastra: Mastra) -> list[AuthGuard]:
     if mastra.server.auth is None:
         return []
     if not hasattr(mastra.server.auth, "resource"):
-        logger_of("mastra.server").warning(
+        get_logger("mastra.server").warning(
             "auth has no resource(user): every authenticated caller may read all threads of memory"
         )
     return [

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from mastra_core.errors import RequestError
-from mastra_core.logger import logger_of
+from mastra_core.logger import get_logger
 
 __all__ = ("KeyNotFound", "KeySet", "KeysUnavailable")
 
@@ -81,7 +81,7 @@ class KeySet:
                 self._fetched_at = now
             except Exception as error:  # noqa: BLE001  # an unreachable or a broken issuer
                 message = "cannot fetch keys from %s"
-                logger_of("mastra.server").warning(message, self._url, exc_info=error)
+                get_logger("mastra.server").warning(message, self._url, exc_info=error)
                 if not self._keys:
                     raise KeysUnavailable("Authentication is not available") from None
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from mastra_core import Tool, Workflow
 from mastra_core.agents import AgentInfo, AgentLike
-from mastra_core.memory import memory_of
+from mastra_core.memory import get_memory
 from mastra_core.workflows import Step
+from mastra_core.workflows.model.definition import WorkflowDefinition
 from mastra_server.http.responses import encode_json
 
 __all__ = ("describe_agent", "describe_tool", "describe_workflow")
@@ -41,7 +42,7 @@ def describe_agent(agent: AgentLike, *, partial: bool = False) -> dict[str, Any]
         "provider": info.provider,
         "modelId": info.model,
         "modelVersion": "",
-        "supportsMemory": memory_of(agent) is not None,
+        "supportsMemory": get_memory(agent) is not None,
         "defaultOptions": {},
         "defaultGenerateOptionsLegacy": {},
         "defaultStreamOptionsLegacy": {},
@@ -76,19 +77,19 @@ def describe_workflow(workflow: Workflow, *, partial: bool = False) -> dict[str,
     :param partial: return the number of its steps instead of the steps, and no schemas.
     :returns: the workflow as the API returns it.
     """
-    steps = {} if partial else {step_.id: _describe_step(step_) for step_ in workflow.steps()}
+    steps = {} if partial else {step_.id: _describe_step(step_) for step_ in workflow.iter_steps()}
     details: dict[str, Any] = {
         "name": workflow.id,
         **({"description": workflow.description} if workflow.description else {}),
         "origin": "code",
         "steps": steps,
         "allSteps": {} if partial else _describe_all_steps(workflow),
-        "stepGraph": workflow.graph(),
+        "stepGraph": workflow.build_graph(),
         "options": {"validateInputs": True, "emitStepEvents": True},
         "isProcessorWorkflow": False,
     }
     if partial:
-        return {**details, "stepCount": sum(1 for _ in workflow.steps())}
+        return {**details, "stepCount": sum(1 for _ in workflow.iter_steps())}
     schemas = {
         "inputSchema": workflow.input_schema,
         "outputSchema": workflow.output_schema,
@@ -97,10 +98,10 @@ def describe_workflow(workflow: Workflow, *, partial: bool = False) -> dict[str,
     return details | _encode_schemas(schemas)
 
 
-def _describe_all_steps(workflow: Workflow, prefix: str = "") -> dict[str, Any]:
+def _describe_all_steps(workflow: WorkflowDefinition, prefix: str = "") -> dict[str, Any]:
     """Return the steps by path, including those of nested workflows."""
     steps: dict[str, Any] = {}
-    for step_ in workflow.steps():
+    for step_ in workflow.iter_steps():
         steps[prefix + step_.id] = {**_describe_step(step_), "isWorkflow": step_.kind == "workflow"}
         if step_.workflow is not None:
             steps |= _describe_all_steps(step_.workflow, f"{prefix}{step_.id}.")
@@ -109,7 +110,7 @@ def _describe_all_steps(workflow: Workflow, prefix: str = "") -> dict[str, Any]:
 
 def _describe_step(step_: Step[Any, Any]) -> dict[str, Any]:
     schemas = {
-        f"{kind}Schema": step_.schema(kind) for kind in ("input", "output", "resume", "suspend")
+        f"{kind}Schema": step_.get_schema(kind) for kind in ("input", "output", "resume", "suspend")
     }
     details = {"id": step_.id, **_encode_schemas(schemas)}
     if step_.kind in _COMPONENTS:

@@ -11,7 +11,7 @@ from litestar.response.base import ASGIResponse
 
 from mastra_core.agents.protocol import AgentFailed
 from mastra_core.errors import ConfigError, InvalidInput, RequestError
-from mastra_core.logger import logger_of
+from mastra_core.logger import get_logger
 from mastra_server.http.asgi import App, Message, Receive, Scope, Send
 from mastra_server.http.responses import json_response, to_response
 
@@ -105,7 +105,7 @@ def build_error_response(error: Exception, scope: Scope) -> ASGIResponse:
     if isinstance(error, HTTPException) and status != _INTERNAL:
         return json_response({"error": error.detail}, status, error.headers)
     fields = {"method": scope.get("method"), "path": scope["path"]}
-    logger_of("mastra.server").error("the request failed", exc_info=error, extra=fields)
+    get_logger("mastra.server").error("the request failed", exc_info=error, extra=fields)
     if isinstance(error, ConfigError):  # a missing extra, for example: the message says the cure
         return json_response({"error": f"{error.message} {error.hint}".strip()}, _INTERNAL)
     return json_response({"error": "Internal Server Error"}, _INTERNAL)
@@ -172,7 +172,7 @@ async def _call_on_error(
         value = await value if isinstance(value, Awaitable) else value
         return None if value is None else to_response(value, request, get_status(error))
     except Exception as failure:  # noqa: BLE001  # user code may raise anything
-        logger_of("mastra.server").error("on_error failed", exc_info=failure)
+        get_logger("mastra.server").error("on_error failed", exc_info=failure)
         return None
 
 

@@ -12,7 +12,7 @@ from mastra_server.http.asgi import App
 from mastra_server.http.errors import ErrorResponse
 from mastra_server.http.paths import to_declared_path
 from mastra_server.http.responses import text_response
-from mastra_server.http.unsupported import find_unsupported
+from mastra_server.http.unsupported_routes import find_unsupported
 
 __all__ = ("get_not_found_handlers",)
 

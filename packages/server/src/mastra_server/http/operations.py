@@ -21,7 +21,7 @@ from litestar.routes import HTTPRoute
 
 from mastra_server.http.paths import mount_handlers
 from mastra_server.http.schemas import Chunk, ContextQuery, Error
-from mastra_server.http.unsupported import build_documented_handlers
+from mastra_server.http.unsupported_routes import build_documented_handlers
 
 __all__ = ("Operation", "iter_operations", "to_openapi_path")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 
-from mastra_core.logger import logger_of
+from mastra_core.logger import get_logger
 from mastra_server.http.responses import StreamResponse, encode_json
 
 __all__ = ("DONE", "HEARTBEAT", "encode_event", "sse_response")
@@ -34,5 +34,5 @@ def encode_event(chunk: dict[str, Any]) -> bytes:
     try:
         return b"data: " + encode_json(chunk) + b"\n\n"
     except (TypeError, ValueError) as error:
-        logger_of("mastra.server").error("cannot encode a chunk as JSON", exc_info=error)
+        get_logger("mastra.server").error("cannot encode a chunk as JSON", exc_info=error)
         return b""

@@ -44,5 +44,5 @@ class McpRoute:
 
         :param _: the application, which is not needed.
         """
-        async with self._app.running():
+        async with self._app.run():
             yield

@@ -14,7 +14,7 @@ from mastra_server.http.request_body import InvalidBody, read_body
 from mastra_server.http.responses import json_response
 
 if TYPE_CHECKING:
-    from mastra_core.mcp.exposed_tools import Offer
+    from mastra_core.mcp.exposed_tools import ExposedTool
 
 __all__ = ("ROUTES", "McpServer", "describe_application")
 
@@ -158,14 +158,14 @@ def _check_server(request: _Request) -> None:
         raise NotFound(f"There is no MCP server {server_id!r}.")
 
 
-def _list_offers(request: _Request) -> dict[str, Offer]:
-    from mastra_core.mcp.exposed_tools import offers_of  # rarely needed
+def _list_offers(request: _Request) -> dict[str, ExposedTool]:
+    from mastra_core.mcp.exposed_tools import build_exposed_tools  # rarely needed
 
     _check_server(request)
-    return offers_of(request.app.state.mastra)
+    return build_exposed_tools(request.app.state.mastra)
 
 
-def _find_offer(request: _Request) -> Offer:
+def _find_offer(request: _Request) -> ExposedTool:
     name = request.path_params["tool_id"]
     offer = _list_offers(request).get(name)
     if offer is None:
@@ -173,7 +173,7 @@ def _find_offer(request: _Request) -> Offer:
     return offer
 
 
-def _describe_tool(offer: Offer) -> McpTool:
+def _describe_tool(offer: ExposedTool) -> McpTool:
     tool: McpTool = {
         "id": offer.name,
         "name": offer.name,

@@ -105,13 +105,13 @@ def build_config(memory: Memory) -> dict[str, Any]:
 
     :param memory: the memory.
     """
-    working: dict[str, Any] = {"enabled": memory.working is not None}
-    if memory.working is not None:
-        working |= {"scope": memory.scope, "template": memory.working.shown_template}
+    working: dict[str, Any] = {"enabled": memory.notes_form is not None}
+    if memory.notes_form is not None:
+        working |= {"scope": memory.scope, "template": memory.notes_form.template_text}
     return {
         "lastMessages": memory.last_messages or False,
         "semanticRecall": False,
-        "generateTitle": memory.titles is not None,
+        "generateTitle": memory.title_generator is not None,
         "workingMemory": working,
         "observationalMemory": {"enabled": False},
     }

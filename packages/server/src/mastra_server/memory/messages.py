@@ -8,7 +8,7 @@ from litestar import Request, get, post
 from litestar.response.base import ASGIResponse
 
 from mastra_core.errors import Forbidden, NotFound
-from mastra_core.memory.memory import Memory, new_id
+from mastra_core.memory.memory import Memory, generate_id
 from mastra_core.storage import StoredMessage
 from mastra_server.http.dates import format_iso
 from mastra_server.http.request_body import InvalidBody, read_body
@@ -52,7 +52,7 @@ async def _list_messages(request: _Request) -> ASGIResponse:
     memory = require_memory(request)
     query, included = build_message_query(request), read_includes(request)
     thread = await load_owned_thread(request, memory)
-    found = await memory.storage.threads.messages(query)
+    found = await memory.storage.threads.list_messages(query)
     ordered = reversed(found.items) if query.descending else found.items
     messages = {message.id: (message, thread.resource) for message in ordered}
     for each in included:
@@ -82,7 +82,7 @@ async def _save_messages(request: _Request) -> ASGIResponse:
     by_resource: dict[str, list[StoredMessage]] = {}
     saved: list[dict[str, Any]] = []
     for index, item in enumerate(body.messages):
-        message = parse_saved_message(item, index, new_id())
+        message = parse_saved_message(item, index, generate_id())
         resource = restrict_to_resource(request, _get_resource(item, index))
         restrict_to_thread(request, message.thread)
         by_resource.setdefault(resource, []).append(message)
@@ -121,7 +121,7 @@ async def _load_neighbours(
         min(max(count, 0), _MAX_NEIGHBOURS)
         for count in (include.with_previous_messages, include.with_next_messages)
     )
-    messages = await memory.storage.threads.around(include.id, before, after)
+    messages = await memory.storage.threads.get_surrounding(include.id, before, after)
     if not messages:
         return {}
     try:

@@ -9,7 +9,7 @@ from litestar import Request
 
 from mastra_core import Mastra, Memory
 from mastra_core.errors import InvalidInput, NotFound
-from mastra_core.memory import memory_of
+from mastra_core.memory import get_memory
 from mastra_core.storage import MessageQuery, Thread, ThreadQuery
 from mastra_server.http.dates import DateRange
 from mastra_server.http.request_body import InvalidQuery, read_json_param, read_number_param
@@ -62,7 +62,7 @@ def find_memory(request: _Request) -> Memory | None:
     if not name:
         return mastra.memory or Memory(storage=mastra.storage)
     try:
-        return memory_of(mastra.get_agent(name))
+        return get_memory(mastra.get_agent(name))
     except NotFound:
         raise NotFound(f"Agent with id {name} not found") from None
 

@@ -117,7 +117,7 @@ async def _get_working_memory(request: _Request) -> ASGIResponse:
         raise InvalidInput("resourceId is required", "Pass the resource whose notes you want.")
     notes = ""
     if thread is not None or memory.scope == "resource":
-        notes = await memory.working_memory(get_thread_id(request), resource)
+        notes = await memory.get_working_memory(get_thread_id(request), resource)
     return json_response(
         {
             "workingMemory": notes or None,
@@ -167,7 +167,7 @@ async def _find_thread(request: _Request, memory: Memory) -> Thread | None:
 
 
 def _build_template(memory: Memory) -> dict[str, str] | None:
-    if memory.working is None:
+    if memory.notes_form is None:
         return None
-    kind = "markdown" if memory.working.type is None else "json"
-    return {"format": kind, "content": memory.working.shown_template}
+    kind = "markdown" if memory.notes_form.type is None else "json"
+    return {"format": kind, "content": memory.notes_form.template_text}

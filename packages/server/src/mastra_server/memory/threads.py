@@ -7,7 +7,7 @@ from typing import Any
 from litestar import Request, delete, get, patch, post
 from litestar.response.base import ASGIResponse
 
-from mastra_core.memory.memory import Memory, new_id
+from mastra_core.memory.memory import Memory, generate_id
 from mastra_core.storage import MessageQuery, StoredMessage, Thread
 from mastra_core.storage.records import now
 from mastra_server.http.dates import format_iso, parse_iso
@@ -53,7 +53,7 @@ _THREAD_PATH = f"{_THREADS_PATH}/{{thread_id:str}}"
 async def _list_threads(request: _Request) -> ASGIResponse:
     """List threads, by default the newest first."""
     query = build_thread_query(request)
-    found = await require_memory(request).threads(query)
+    found = await require_memory(request).list_threads(query)
     threads = [build_thread(thread) for thread in found.items]
     return json_response(
         {"threads": threads, **build_pagination(found, query.page, query.per_page)}
@@ -191,7 +191,7 @@ async def _create_clone(
     if last.messages:
         clone["lastMessageId"] = last.messages[0].id
     into = Thread(
-        id=body.new_thread_id or new_id(),
+        id=body.new_thread_id or generate_id(),
         resource=resource,
         title=f"Clone of {source.title}".strip() if body.title is None else body.title,
         metadata={**(body.metadata or {}), "clone": clone},

@@ -31,7 +31,7 @@ class RequestSpans:
         :param receive: the ASGI receive callable.
         :param send: the ASGI send callable.
         """
-        if scope["path"] in HEALTH_PATHS or not telemetry.active():
+        if scope["path"] in HEALTH_PATHS or not telemetry.is_recording():
             await self._app(scope, receive, send)
             return
         from opentelemetry.propagate import extract
@@ -41,7 +41,7 @@ class RequestSpans:
         parent = extract(
             {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         )
-        with telemetry.span(
+        with telemetry.start_span(
             scope["method"], attributes, kind=SpanKind.SERVER, context=parent
         ) as span:
 
@@ -59,12 +59,12 @@ def get_trace_ids(run: Run) -> dict[str, str]:
     :param run: the run; where the engine has no trace for it, the request's is returned.
     :returns: the ids; empty without tracing.
     """
-    if not telemetry.active():
+    if not telemetry.is_recording():
         return {}
     from opentelemetry import trace
 
     run_trace: dict[str, str] = getattr(run, "trace", {})
-    return run_trace or telemetry.ids_of(trace.get_current_span())
+    return run_trace or telemetry.get_span_ids(trace.get_current_span())
 
 
 def _record_response(span: Any, scope: Any, status: int) -> None:

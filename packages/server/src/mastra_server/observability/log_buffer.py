@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
-from mastra_core.logger import fields_of, level_of, logger_of
+from mastra_core.logger import get_extra_fields, get_level_name, get_logger
 from mastra_server.http.dates import format_iso
 
 __all__ = ("LogBuffer",)
@@ -24,7 +24,7 @@ class LogBuffer(logging.Handler):
 
     def __init__(self, logger: logging.Logger) -> None:
         super().__init__()
-        self._loggers = {logger, logger_of("mastra")}
+        self._loggers = {logger, get_logger("mastra")}
         self._lines: deque[dict[str, Any]] = deque(maxlen=_MAX_LINES)
 
     def open(self) -> None:
@@ -45,14 +45,14 @@ class LogBuffer(logging.Handler):
         """
         milliseconds = int(record.created * 1000)
         standard_fields = {
-            "level": level_of(record),
+            "level": get_level_name(record),
             "time": format_iso(milliseconds),
             "pid": os.getpid(),
             "hostname": "",
             "name": record.name,
             "msg": record.getMessage(),
         }
-        fields = fields_of(record)
+        fields = get_extra_fields(record)
         if "run_id" in fields:
             fields["runId"] = fields.pop("run_id")
         self._lines.append({**fields, **standard_fields, "at": milliseconds})

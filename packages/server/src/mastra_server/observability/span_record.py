@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from mastra_core.logger import without_credentials
+from mastra_core.logger import mask_credentials
 from mastra_core.schema import dump
 from mastra_server.http.dates import format_iso
 
@@ -210,7 +210,7 @@ def _to_text(value: Any) -> str:
 def _encode_attributes(attributes: Mapping[str, Any]) -> bytes:
     """Encode ``attributes`` as JSON without credentials, truncated to the size limit."""
     room, truncated = _MAX_SIZE, {}
-    for key, value in without_credentials(attributes).items():
+    for key, value in mask_credentials(attributes).items():
         text = value if isinstance(value, str) else str(value)
         room -= len(key)
         if room < 0:
@@ -249,7 +249,7 @@ def _encode_content(value: Any) -> bytes:
 
 
 def _redact(value: Any) -> Any:
-    return without_credentials({"": value})[""]
+    return mask_credentials({"": value})[""]
 
 
 def _get_error(span: Any) -> dict[str, str] | None:

@@ -43,13 +43,13 @@ class TraceStore:
 
         :raises ConfigError: when the extra ``telemetry`` is not installed.
         """
-        telemetry.keep(self, self._settings)
+        telemetry.add_listener(self, self._settings)
 
     def stop(self) -> None:
         """Stop to keep spans."""
-        telemetry.release(self)
+        telemetry.remove_listener(self)
 
-    def began(self, span: Any) -> None:
+    def on_start(self, span: Any) -> None:
         """Record a span that starts.
 
         :param span: the span.
@@ -66,15 +66,15 @@ class TraceStore:
             record = trace[context.span_id] = SpanRecord(span, parent_id, next(self._numbers))
             self._add_size(record.size)
 
-    def noted(self, span: Any, facts: Mapping[str, Any]) -> None:
+    def on_annotate(self, span: Any, attributes: Mapping[str, Any]) -> None:
         """Record data of a span that is not among its attributes.
 
         :param span: the span.
-        :param facts: the data.
+        :param attributes: the data.
         """
-        self._update(span.get_span_context(), lambda record: record.add_facts(facts))
+        self._update(span.get_span_context(), lambda record: record.add_facts(attributes))
 
-    def ended(self, span: Any) -> None:
+    def on_end(self, span: Any) -> None:
         """Record how a span ended.
 
         :param span: the span.

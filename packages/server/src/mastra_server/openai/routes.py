@@ -157,7 +157,7 @@ def _get_stored(request: _Request, name: str) -> _StoredResponse:
 
 def _find_agent(request: _Request, name: str) -> AgentLike:
     if not name:
-        raise InvalidBody("agent_id", "Expected the key or id of an agent, here or as model")
+        raise InvalidBody("agent_id", "Expected the key or id of an agent, in agent_id or in model")
     try:
         agent: AgentLike = request.app.state.mastra.get_agent(name)
     except NotFound:

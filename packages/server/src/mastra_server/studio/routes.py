@@ -8,7 +8,7 @@ from typing import Any, NotRequired, TypedDict
 from litestar import Request, get
 from litestar.response.base import ASGIResponse
 
-from mastra_core.agents.providers import known_providers
+from mastra_core.agents.providers import list_providers
 from mastra_server.http.responses import json_response
 from mastra_server.mcp.tools import McpServer, describe_application
 
@@ -117,7 +117,7 @@ async def _get_system(request: _Request) -> ASGIResponse:
 @get("/api/agents/providers", operation_id="studio_providers", response=Providers)
 async def _list_providers() -> ASGIResponse:
     """List providers of models with the environment variables of their API keys, without models."""
-    return json_response({"providers": [_build_provider(*item) for item in known_providers()]})
+    return json_response({"providers": [_build_provider(*item) for item in list_providers()]})
 
 
 @get("/api/mcp/v0/servers", operation_id="studio_mcp_servers", response=McpServers)

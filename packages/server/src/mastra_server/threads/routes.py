@@ -207,7 +207,7 @@ async def _build_resumed_input(request: _Request, agent: AgentLike, body: _Appro
     key = _build_thread_key(request, agent, body.thread_id, body.resource_id)
     for run in await get_suspended_runs(request).list(agent.id):
         for call in run.waiting:
-            if call.id == body.tool_call_id and get_thread_key(agent.id, run.wish) == key:
+            if call.id == body.tool_call_id and get_thread_key(agent.id, run.run_input) == key:
                 decision = _to_decision(call, body)
                 return build_resume_input(request, run, call.id, decision, body.request_context)
     raise NotFound(f"No run of the thread {body.thread_id!r} waits for {body.tool_call_id!r}.")

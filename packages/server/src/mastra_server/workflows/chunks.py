@@ -57,7 +57,7 @@ class ChunkWriter:
 
         :param event: the event.
         """
-        was_settled = self._record.settled
+        was_settled = self._record.is_settled
         self._record.apply(event)
         if was_settled and isinstance(event, StepResumed | RunRewound):
             yield self.build_start()

@@ -42,7 +42,8 @@ def build_run_result(record: RunRecord, trace: dict[str, str]) -> dict[str, Any]
     }
     if record.status == "suspended":
         waiting = {
-            strip_indexes(path): record.steps[path].suspend_payload for path in record.suspended
+            strip_indexes(path): record.steps[path].suspend_payload
+            for path in record.suspended_steps
         }
         result["suspended"] = [path.split(".") for path in waiting]
         result["suspendPayload"] = waiting
@@ -71,7 +72,7 @@ def build_run_details(
         "payload": record.input,
         "steps": _build_steps(record, nested=nested),
         "activeStepsPath": locate_steps(workflow, record, "running"),
-        "serializedStepGraph": workflow.graph(),
+        "serializedStepGraph": workflow.build_graph(),
         "suspendedPaths": locate_steps(workflow, record, "suspended"),
         "resumeLabels": locate_labels(record),
         "waitingPaths": locate_steps(workflow, record, "waiting"),
@@ -94,7 +95,7 @@ def build_listed_run(workflow: Workflow, record: RunRecord) -> dict[str, Any]:
         "activePaths": _find_last_node(workflow, record),
         "stepExecutionPath": _list_executed(record),
         "activeStepsPath": locate_steps(workflow, record, "running"),
-        "serializedStepGraph": workflow.graph(),
+        "serializedStepGraph": workflow.build_graph(),
         "suspendedPaths": locate_steps(workflow, record, "suspended"),
         "waitingPaths": locate_steps(workflow, record, "waiting"),
         "resumeLabels": locate_labels(record),
@@ -174,7 +175,7 @@ def _select_steps(record: RunRecord, *, nested: bool) -> dict[str, StepRecord]:
         for path, step in record.steps.items()
         if "[" not in path and (nested or "." not in path)
     }
-    for path in record.suspended if record.status == "suspended" else ():
+    for path in record.suspended_steps if record.status == "suspended" else ():
         group = steps.get(get_outer_step(path))
         if group is not None and group.group and group.status == "running":
             steps[get_outer_step(path)] = _to_suspended(group, record.steps[path])

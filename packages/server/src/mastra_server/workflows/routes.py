@@ -144,7 +144,7 @@ async def _start_and_wait(request: _Request) -> ASGIResponse:
     body = await read_body(request, _Start)
     run = await _create_owned_run(request, workflow, body.resource_id)
     await _begin_run(request, run, body)
-    return json_response(build_run_result(await run.settled(), get_trace_ids(run)))
+    return json_response(build_run_result(await run.wait(), get_trace_ids(run)))
 
 
 @post(
@@ -193,7 +193,7 @@ async def _resume_run(request: _Request) -> ASGIResponse:
 async def _resume_and_wait(request: _Request) -> ASGIResponse:
     """Resume a suspended run and respond when it has ended or is suspended again."""
     run, _ = await _resume_suspended(request)
-    return json_response(build_run_result(await run.settled(), get_trace_ids(run)))
+    return json_response(build_run_result(await run.wait(), get_trace_ids(run)))
 
 
 @post(
@@ -287,9 +287,11 @@ def _select_suspended_steps(workflow: Workflow, record: RunRecord, body: _Resume
     """Return the suspended steps a client means: the one it names, or all of a ``foreach``."""
     step = resolve_step(workflow, body.step)
     if body.for_each_index is not None:
-        items = [path for path in record.suspended if _is_item(path, step, body.for_each_index)]
+        items = [
+            path for path in record.suspended_steps if _is_item(path, step, body.for_each_index)
+        ]
         return items or [f"{step}[{body.for_each_index}]"]
-    items = [path for path in record.suspended if path.startswith(f"{step}[")] if step else []
+    items = [path for path in record.suspended_steps if path.startswith(f"{step}[")] if step else []
     return items or [step]
 
 

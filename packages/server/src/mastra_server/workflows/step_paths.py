@@ -7,7 +7,7 @@ import re
 from mastra_core import Workflow
 from mastra_core.errors import NotFound
 from mastra_core.workflows import Branch, Parallel, RunRecord, Sleep
-from mastra_core.workflows.engine.step_paths import step_at
+from mastra_core.workflows.engine.step_paths import find_step
 from mastra_server.http.request_body import InvalidBody
 
 __all__ = (
@@ -76,7 +76,7 @@ def locate_labels(record: RunRecord) -> dict[str, dict[str, str | int]]:
     :returns: for each label the step, and the index of its ``foreach`` item.
     """
     labels: dict[str, dict[str, str | int]] = {}
-    for path in record.suspended:
+    for path in record.suspended_steps:
         label, index = record.steps[path].label, get_item_index(path)
         if label:
             item = {} if index is None else {"foreachIndex": index}
@@ -95,7 +95,7 @@ def resolve_step(workflow: Workflow, path: str | list[str] | None) -> str:
     name = ".".join(path) if isinstance(path, list) else path or ""
     if name:
         try:
-            step_at(workflow, name)
+            find_step(workflow, name)
         except NotFound:
             raise InvalidBody("step", f"The workflow has no step {name!r}") from None
     return name

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 from mastra_core.errors import InvalidInput
-from mastra_core.logger import logger_of
+from mastra_core.logger import get_logger
 from mastra_core.workflows import Run
 from mastra_server.http.responses import StreamResponse, close_on_exit, encode_json
 from mastra_server.workflows.chunks import ChunkWriter
@@ -65,7 +65,7 @@ async def _encode_records(chunks: AsyncGenerator[dict[str, Any]]) -> AsyncGenera
             try:
                 record = encode_json(chunk) + b"\x1e"
             except (TypeError, ValueError) as error:
-                logger_of("mastra.server").error("cannot encode a chunk as JSON", exc_info=error)
+                get_logger("mastra.server").error("cannot encode a chunk as JSON", exc_info=error)
                 continue
             yield record
 
@@ -77,7 +77,7 @@ async def _stream_chunks(
     index = number = 0
     if run.record.status == "pending":  # the run may never start
         return
-    async with close_on_exit(run.events(through=past_suspension)) as events:
+    async with close_on_exit(run.iter_events(until_finished=past_suspension)) as events:
         async for event in events:
             index += 1
             for chunk in writer.write(event):

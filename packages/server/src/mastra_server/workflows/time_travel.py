@@ -92,7 +92,7 @@ async def _time_travel(request: _Request) -> ASGIResponse:
 async def _time_travel_and_wait(request: _Request) -> ASGIResponse:
     """Execute a run again from a step and respond when it has ended or is suspended."""
     run, _ = await _begin_time_travel(request)
-    return json_response(build_run_result(await run.settled(), get_trace_ids(run)))
+    return json_response(build_run_result(await run.wait(), get_trace_ids(run)))
 
 
 @post(
@@ -133,7 +133,7 @@ async def _restart_run(request: _Request) -> ASGIResponse:
 async def _restart_and_wait(request: _Request) -> ASGIResponse:
     """Restart an interrupted or stuck run and respond when it has ended or is suspended."""
     run = await _begin_restart(request)
-    return json_response(build_run_result(await run.settled(), get_trace_ids(run)))
+    return json_response(build_run_result(await run.wait(), get_trace_ids(run)))
 
 
 @post(
@@ -154,7 +154,7 @@ async def _restart_all_runs(request: _Request) -> ASGIResponse:
 )
 async def _restart_all_and_wait(request: _Request) -> ASGIResponse:
     """Restart every unfinished run of a workflow and respond when all have settled."""
-    await asyncio.gather(*(run.settled() for run in await _begin_all_restarts(request)))
+    await asyncio.gather(*(run.wait() for run in await _begin_all_restarts(request)))
     return json_response({"message": "All active workflow runs restarted"})
 
 
@@ -175,7 +175,7 @@ async def _begin_time_travel(request: _Request) -> tuple[Run, int]:
     body = await read_body(request, _Travel)
     step = resolve_step(get_workflow(request), body.step)
     before = run.position
-    await get_engine(request).travel(
+    await get_engine(request).time_travel(
         run,
         step,
         body.get_input(step),

@@ -12,7 +12,7 @@ import agents
 
 from mastra_core.agents.messages import AgentInput, ClientTool
 from mastra_core.errors import InvalidInput
-from mastra_core.schema import dump, schema_of
+from mastra_core.schema import dump, to_json_schema
 from mastra_core.tools import Tool, ToolContext, as_tool
 
 __all__ = ("build_run_config", "override_agent")
@@ -97,7 +97,7 @@ def _build_approval(item: Tool) -> Any:
         return item.requires_approval
 
     async def needs_approval(_: Any, arguments: dict[str, Any], __: str) -> bool:
-        return await item.asks(item.check(arguments))
+        return await item.is_approval_required(item.parse_arguments(arguments))
 
     return needs_approval
 
@@ -131,7 +131,7 @@ def _build_output_type(run_input: AgentInput) -> Any:
     # pydantic, and so the SDK, does not know msgspec's structs.
     if is_type and not hasattr(run_input.output, "__struct_fields__"):
         return run_input.output
-    return _JsonSchema(run_input.output_schema or schema_of(run_input.output))
+    return _JsonSchema(run_input.output_schema or to_json_schema(run_input.output))
 
 
 class _JsonSchema(agents.AgentOutputSchemaBase):

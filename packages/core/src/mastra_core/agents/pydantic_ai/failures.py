@@ -21,7 +21,7 @@ _MODEL: tuple[tuple[type[Exception], str, int], ...] = (
     (native.ModelQuotaExceededError, "refused the request: the account's quota is used up", 402),
     (native.ModelOverloadedError, "is overloaded", 503),
     (native.ModelUnavailableError, "is not available at the moment", 503),
-    (native.ModelServerError, "failed with an internal error", 502),
+    (native.ModelServerError, "failed with a server error", 502),
     (native.ModelRequestTimeout, "did not answer in time", 504),
     (native.ModelTimeoutError, "did not answer in time", 504),
     (native.ModelConnectionError, "cannot be reached, or the connection to it broke", 502),
@@ -32,7 +32,7 @@ _MODEL: tuple[tuple[type[Exception], str, int], ...] = (
     (native.ModelAPIError, "answered with an error", 502),
 )
 _RUN: tuple[tuple[type[Exception], str, int], ...] = (
-    (native.RunTimedOut, "The run exceeded its timeout.", 504),
+    (native.RunTimedOut, "The run took longer than its timeout.", 504),
     (native.UsageLimitExceeded, "The run would exceed a usage limit: {}.", 422),
     (native.ContentFilterError, "The model's provider withheld the answer.", 422),
     (native.UnexpectedModelBehavior, "The model's answer cannot be used: {}.", 502),

@@ -9,7 +9,7 @@ import pydantic_ai
 from pydantic import AfterValidator
 
 from mastra_core.errors import InvalidInput
-from mastra_core.schema import dump, schema_of, validate
+from mastra_core.schema import dump, to_json_schema, validate
 
 if TYPE_CHECKING:
     from mastra_core.agents.messages import AgentInput
@@ -47,7 +47,7 @@ def to_native_output(type_: Any) -> Any:
             except InvalidInput as error:
                 raise ValueError(error.message) from None
 
-        return _build_output(schema_of(type_), type_.__name__, convert)
+        return _build_output(to_json_schema(type_), type_.__name__, convert)
     return type_
 
 

@@ -13,7 +13,7 @@ from pydantic_ai.exceptions import UnexpectedModelBehavior
 from mastra_core.agents.events import AgentEvent, Failure, Finish, Start, StepFinish, Usage
 from mastra_core.agents.instructions import render_instructions
 from mastra_core.agents.messages import AgentInput
-from mastra_core.agents.protocol import AgentInfo, AgentOutput, collect, put_together
+from mastra_core.agents.protocol import AgentInfo, AgentOutput, build_output, collect
 from mastra_core.agents.providers import get_provider_variables, parse_models, split_model_name
 from mastra_core.agents.pydantic_ai.approvals import build_deferred_results
 from mastra_core.agents.pydantic_ai.convert_events import EventConverter
@@ -244,7 +244,7 @@ class BuiltInAgent(PydanticAgent):
         else:
             events = build_events(result.all_messages(), seen, state.outputs)
             end = build_end_events(result, _sum_usage(events))
-        return put_together([self._build_start(input), *events, *end])
+        return build_output([self._build_start(input), *events, *end])
 
     async def _build_arguments(self, run_input: AgentInput, state: RunState) -> dict[str, Any]:
         run_input = _apply_defaults(run_input, self._description)

@@ -97,10 +97,12 @@ async def _execute(
     context: pydantic_ai.RunContext[Any],
     arguments: Mapping[str, Any],
 ) -> Any:
-    values = item.check(arguments)
+    values = item.parse_arguments(arguments)
     decision: Mapping[str, Any] = context.tool_call_metadata or {}
     approved = context.tool_call_approved and not decision.get("undecided")
-    if not approved and (state.run_input.require_approval or await item.asks(values)):
+    if not approved and (
+        state.run_input.require_approval or await item.is_approval_required(values)
+    ):
         raise pydantic_ai.ApprovalRequired
     return await item.call(
         values, _build_context(state, context, decision) if item.context_names else None

@@ -15,7 +15,7 @@ from typing import Any
 
 from mastra_core.errors import InvalidInput
 from mastra_core.schema import dump, validate
-from mastra_core.telemetry import active, ids_of, note, span
+from mastra_core.telemetry import annotate, get_span_ids, is_recording, start_span
 from mastra_core.workflows.engine.journal import Journal
 from mastra_core.workflows.engine.outcome import Outcome, RunError
 from mastra_core.workflows.engine.run_activity import RunActivity
@@ -32,9 +32,17 @@ from mastra_core.workflows.engine.step_runner import (
     wait,
 )
 from mastra_core.workflows.engine.tasks import DeadlineExceeded, run_with_deadline
-from mastra_core.workflows.model.nodes import Branch, ForEach, Loop, Node, Parallel, Single, Sleep
-from mastra_core.workflows.model.step import Step
-from mastra_core.workflows.model.workflow import Workflow
+from mastra_core.workflows.model.definition import (
+    Branch,
+    ForEach,
+    Loop,
+    Node,
+    Parallel,
+    Single,
+    Sleep,
+    Step,
+    WorkflowDefinition,
+)
 
 __all__ = ("PerStepPause", "interpret")
 
@@ -46,7 +54,9 @@ class PerStepPause(BaseException):
     """
 
 
-async def interpret(workflow: Workflow, value: Any, journal: Journal, options: RunOptions) -> Any:
+async def interpret(
+    workflow: WorkflowDefinition, value: Any, journal: Journal, options: RunOptions
+) -> Any:
     """Execute ``workflow`` and return its result.
 
     A call whose outcome is in the journal is not executed again.
@@ -61,13 +71,15 @@ async def interpret(workflow: Workflow, value: Any, journal: Journal, options: R
     """
     scope = Scope(workflow, journal, options, RunActivity(journal), options.state)
     scope.init_data = value
-    if not active():
+    if not is_recording():
         return await _run_workflow(scope, value, options.start)
-    with span(f"invoke_workflow {workflow.id}", {"mastra.workflow.id": workflow.id}) as current:
-        options.trace.update(ids_of(current))
-        note(current, input=value, run=journal.run_id, resource=options.resource_id)
+    with start_span(
+        f"invoke_workflow {workflow.id}", {"mastra.workflow.id": workflow.id}
+    ) as current:
+        options.trace.update(get_span_ids(current))
+        annotate(current, input=value, run=journal.run_id, resource=options.resource_id)
         result = await _run_workflow(scope, value, options.start)
-        note(current, output=result)
+        annotate(current, output=result)
         return result
 
 
@@ -89,7 +101,7 @@ async def _run_workflow(
         raise StepFailed(RunError(message=message, name="TimeoutError")) from None
 
 
-def _validate_result(workflow: Workflow, value: Any) -> Any:
+def _validate_result(workflow: WorkflowDefinition, value: Any) -> Any:
     """Validate the output of the last step against the workflow's ``output`` type."""
     if workflow.output is None:
         return value
@@ -115,7 +127,7 @@ async def _run_nodes(scope: Scope, value: Any, start: StartPoint | None) -> Any:
 
 def _enter_start_node(scope: Scope, start: StartPoint) -> int:
     """Store the assumed outputs in ``scope`` and return the index of the first node to run."""
-    for step in scope.workflow.steps():
+    for step in scope.workflow.iter_steps():
         if scope.prefix + step.id in start.outputs:
             scope.outputs[step.id] = start.outputs[scope.prefix + step.id]
     step_ids = [[step.id for step in node.steps] for node in scope.workflow.nodes]
@@ -160,7 +172,7 @@ async def _run_step(
 async def _run_nested(
     scope: Scope,
     step: Step[Any, Any],
-    workflow: Workflow,
+    workflow: WorkflowDefinition,
     value: Any,
     address: StepAddress,
     start: StartPoint | None,
@@ -175,7 +187,7 @@ async def _run_nested(
         if outcome.error is None or step.retry is None or attempt > step.retry.count:
             return await finish(scope, address, outcome)
         event = StepRetried(step=address.path, attempt=attempt + 1, error=outcome.error)
-        if seconds := step.retry.wait(attempt):
+        if seconds := step.retry.get_delay(attempt):
             until = time.time() + seconds
             key = f"{address.key}~{attempt}"
             sleep = functools.partial(journal.sleep, key, until)
@@ -304,8 +316,8 @@ async def _compute_delay(scope: Scope, node: Sleep, value: Any, address: StepAdd
     """Return the seconds from now for which a sleep node waits."""
     convert = _to_timestamp if node.until else _parse_duration
     setting: Any = node.moment if node.until else node.duration
-    if node.asks is not None:
-        number = await evaluate(scope, node.asks, value, address, convert)
+    if node.function is not None:
+        number = await evaluate(scope, node.function, value, address, convert)
     else:
         number = convert(setting)
     return max(0.0, number - time.time()) if node.until else float(number)

@@ -22,11 +22,11 @@ from mastra_core.workflows.engine.run_events import (
     RunRewound,
     RunStarted,
     StepResumed,
-    now,
+    get_timestamp_ms,
 )
 from mastra_core.workflows.engine.run_options import UNSET, RunOptions, StartPoint
 from mastra_core.workflows.engine.run_record import RunRecord
-from mastra_core.workflows.engine.step_paths import find_suspended_step, step_at
+from mastra_core.workflows.engine.step_paths import find_step, find_suspended_step
 from mastra_core.workflows.engine.time_travel import (
     build_rewind_event,
     build_start_point,
@@ -71,7 +71,7 @@ class MemoryEngine:
         existing = self._runs.find((workflow.id, run_id)) if run_id else None
         if existing is not None:
             return existing
-        created_at = now()
+        created_at = get_timestamp_ms()
         record = RunRecord(
             run_id=run_id or _generate_id(),
             workflow_id=workflow.id,
@@ -135,7 +135,7 @@ class MemoryEngine:
         """
         run = _require_memory_run(run)
         path = find_suspended_step(run.record, step, label)
-        type_ = step_at(run.workflow, path).resume
+        type_ = find_step(run.workflow, path).resume
         if type_ is not None:
             _validate_data("resume data", type_, data)
         _replace_context(run, context)
@@ -143,7 +143,7 @@ class MemoryEngine:
         run.add_event(StepResumed(step=path, data=data))
         run.journal.deliver(run.record.steps[path].key, data)
 
-    async def travel(
+    async def time_travel(
         self,
         run: Run,
         step: str,

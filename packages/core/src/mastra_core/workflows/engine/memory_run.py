@@ -77,7 +77,7 @@ class MemoryRun:
         self.record.apply(event)
         for watcher in self._watchers:
             watcher.set()
-        if self._waiters and self.record.settled:
+        if self._waiters and self.record.is_settled:
             for future in self._waiters:
                 if not future.done():
                     future.set_result(None)
@@ -90,14 +90,14 @@ class MemoryRun:
         if task is not None and not task.done():
             task.cancel()
 
-    async def settled(self) -> RunRecord:
+    async def wait(self) -> RunRecord:
         """Wait until the run has finished, is paused, or waits for ``resume``.
 
         :returns: the record of the run.
         """
         import asyncio
 
-        while not self.record.settled:
+        while not self.record.is_settled:
             future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiters.append(future)
             try:
@@ -107,7 +107,9 @@ class MemoryRun:
                     self._waiters.remove(future)
         return self.record
 
-    async def events(self, offset: int = 0, *, through: bool = False) -> AsyncIterator[RunEvent]:
+    async def iter_events(
+        self, offset: int = 0, *, until_finished: bool = False
+    ) -> AsyncIterator[RunEvent]:
         """Yield the events of the run until it has finished, is paused or waits for ``resume``.
 
         :param offset: the number of events to skip.
@@ -122,7 +124,7 @@ class MemoryRun:
                 while offset < len(self._events):
                     offset += 1
                     yield self._events[offset - 1]
-                if self.record.is_finished if through else self.record.settled:
+                if self.record.is_finished if until_finished else self.record.is_settled:
                     return
                 changed.clear()
                 await changed.wait()

@@ -24,13 +24,15 @@ class Run(Protocol):
     def position(self) -> int:
         """The number of events, which is the offset of the next one."""
 
-    async def settled(self) -> RunRecord:
+    async def wait(self) -> RunRecord:
         """Wait until the run has finished, is paused, or waits for ``resume``.
 
         :returns: the record of the run.
         """
 
-    def events(self, offset: int = 0, *, through: bool = False) -> AsyncIterator[RunEvent]:
+    def iter_events(
+        self, offset: int = 0, *, until_finished: bool = False
+    ) -> AsyncIterator[RunEvent]:
         """Yield the events of the run until it has finished, is paused or waits for ``resume``.
 
         :param offset: the number of events to skip.
@@ -94,7 +96,7 @@ class Engine(Protocol):
         :raises Conflict: when the run, or the step, is not suspended.
         """
 
-    async def travel(
+    async def time_travel(
         self,
         run: Run,
         step: str,

@@ -23,17 +23,17 @@ __all__ = (
     "StepSuspended",
     "StepWaiting",
     "StepWrote",
-    "now",
+    "get_timestamp_ms",
 )
 
 
-def now() -> int:
+def get_timestamp_ms() -> int:
     """Return the present time in milliseconds since the epoch, the unit of the HTTP API."""
     return time.time_ns() // 1_000_000
 
 
 class _Event(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type"):
-    at: int = msgspec.field(default_factory=now)
+    at: int = msgspec.field(default_factory=get_timestamp_ms)
 
 
 class RunStarted(_Event, frozen=True, kw_only=True, gc=False, tag="run-started"):

@@ -20,7 +20,7 @@ from mastra_core.workflows.engine.run_events import (
     StepStarted,
     StepSuspended,
     StepWaiting,
-    now,
+    get_timestamp_ms,
 )
 
 __all__ = ("RunRecord", "Status", "StepRecord")
@@ -103,8 +103,8 @@ class RunRecord(msgspec.Struct, kw_only=True, gc=False):
     steps: dict[str, StepRecord] = msgspec.field(default_factory=dict)
     path: list[str] = msgspec.field(default_factory=list)
     open: dict[str, str] = msgspec.field(default_factory=dict)
-    created_at: int = msgspec.field(default_factory=now)
-    updated_at: int = msgspec.field(default_factory=now)
+    created_at: int = msgspec.field(default_factory=get_timestamp_ms)
+    updated_at: int = msgspec.field(default_factory=get_timestamp_ms)
 
     @property
     def is_finished(self) -> bool:
@@ -112,12 +112,12 @@ class RunRecord(msgspec.Struct, kw_only=True, gc=False):
         return self.status in FINISHED_STATUSES
 
     @property
-    def settled(self) -> bool:
+    def is_settled(self) -> bool:
         """Whether the run has ended, is paused, or waits for ``resume``."""
         return self.status in SETTLED_STATUSES
 
     @property
-    def suspended(self) -> list[str]:
+    def suspended_steps(self) -> list[str]:
         """The paths of the suspended steps."""
         return [path for path, status in self.open.items() if status == "suspended"]
 

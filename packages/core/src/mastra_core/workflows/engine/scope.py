@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from mastra_core.workflows.engine.run_activity import RunActivity
 from mastra_core.workflows.engine.run_options import RunOptions, StepAddress
-from mastra_core.workflows.model.step import Step
+from mastra_core.workflows.model.definition import Step
 from mastra_core.workflows.model.step_context import StepContext
 
 if TYPE_CHECKING:
     from mastra_core.workflows.engine.journal import Journal
-    from mastra_core.workflows.model.workflow import Workflow
+    from mastra_core.workflows.model.definition import WorkflowDefinition
 
 __all__ = ("Scope",)
 
@@ -36,7 +36,7 @@ class Scope:
 
     def __init__(
         self,
-        workflow: Workflow,
+        workflow: WorkflowDefinition,
         journal: Journal,
         options: RunOptions,
         activity: RunActivity,
@@ -109,7 +109,7 @@ class Scope:
             self.outputs.update(fork.outputs)
 
     def create_nested(
-        self, workflow: Workflow, address: StepAddress, key: str, value: Any
+        self, workflow: WorkflowDefinition, address: StepAddress, key: str, value: Any
     ) -> Scope:
         """Return the scope of a nested workflow, which shares the state of this one.
 

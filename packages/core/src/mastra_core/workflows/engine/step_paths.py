@@ -9,22 +9,21 @@ from mastra_core.errors import Conflict, InvalidInput, NotFound
 from mastra_core.workflows.engine.run_record import RunRecord
 
 if TYPE_CHECKING:
-    from mastra_core.workflows.model.step import Step
-    from mastra_core.workflows.model.workflow import Workflow
+    from mastra_core.workflows.model.definition import Step, WorkflowDefinition
 
-__all__ = ("find_suspended_step", "step_at")
+__all__ = ("find_step", "find_suspended_step")
 
 
-def step_at(workflow: Workflow, path: str) -> Step[Any, Any]:
+def find_step(workflow: WorkflowDefinition, path: str) -> Step[Any, Any]:
     """Find the step at a path, also in nested workflows.
 
     :param workflow: the outermost workflow.
     :param path: the path of the step.
     :raises NotFound: when there is no such step.
     """
-    inner: Workflow | None = workflow
+    inner: WorkflowDefinition | None = workflow
     for name in re.sub(r"\[\d+\]", "", path).split("."):
-        steps = inner.steps() if inner is not None else ()
+        steps = inner.iter_steps() if inner is not None else ()
         step = next((step for step in steps if step.id == name), None)
         if step is None:
             raise NotFound(f"Workflow {workflow.id!r} has no step {path!r}.")
@@ -42,7 +41,7 @@ def find_suspended_step(record: RunRecord, step: str = "", label: str = "") -> s
     :raises Conflict: when the run, or the step, is not suspended.
     :raises InvalidInput: when several steps match.
     """
-    suspended = record.suspended
+    suspended = record.suspended_steps
     if not suspended:
         raise Conflict("This workflow run was not suspended")
     if label:

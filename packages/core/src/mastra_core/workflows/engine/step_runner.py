@@ -9,10 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 from mastra_core.errors import InvalidInput, MastraError
-from mastra_core.logger import logger_of
-from mastra_core.redaction import words_of
+from mastra_core.logger import get_logger
+from mastra_core.redaction import safe_message
 from mastra_core.schema import validate
-from mastra_core.telemetry import active, note, span
+from mastra_core.telemetry import annotate, is_recording, start_span
 from mastra_core.workflows.engine.outcome import Outcome, RunError
 from mastra_core.workflows.engine.run_events import (
     StepEnded,
@@ -25,10 +25,10 @@ from mastra_core.workflows.engine.run_events import (
 from mastra_core.workflows.engine.run_options import StepAddress
 from mastra_core.workflows.engine.scope import Scope
 from mastra_core.workflows.engine.tasks import DeadlineExceeded, run_with_deadline
+from mastra_core.workflows.model.definition import Step
 from mastra_core.workflows.model.function import Function
 from mastra_core.workflows.model.retry import Retry
-from mastra_core.workflows.model.step import Step
-from mastra_core.workflows.model.step_context import Left, StepContext
+from mastra_core.workflows.model.step_context import StepContext, StepExit
 
 __all__ = (
     "StepFailed",
@@ -190,7 +190,7 @@ async def _wait_for_retry(
     attempt: int,
     call_number: int,
 ) -> None:
-    if seconds := retry.wait(attempt):
+    if seconds := retry.get_delay(attempt):
         await wait(scope, address, seconds, str(call_number))
     event = StepRetried(step=address.path, attempt=attempt + 1, error=outcome.error)
     await scope.journal.emit(f"{address.key}:again{call_number}", event)
@@ -214,7 +214,7 @@ async def _call_step(
         if context is not None and context.resume_data is not None and step.resume is not None:
             context.resume_data = validate(step.resume, context.resume_data)
         output = await _execute_traced(scope, step, value, context)
-    except Left as left:
+    except StepExit as left:
         return left.outcome
     except Exception as error:  # noqa: BLE001  # any exception of user code fails the step
         return _to_failure(scope, step, error)
@@ -248,13 +248,13 @@ async def _execute_traced(
     job = step.execute(value, context)
     if step.timeout is not None:
         job = _apply_timeout(step, job)
-    if not active():
+    if not is_recording():
         return await job
     attributes = {"mastra.workflow.id": scope.workflow.id, "mastra.step.id": step.id}
-    with span(f"workflow_step {step.id}", attributes) as current:
-        note(current, input=value)
+    with start_span(f"workflow_step {step.id}", attributes) as current:
+        annotate(current, input=value)
         output = await job
-        note(current, output=output)
+        annotate(current, output=output)
         return output
 
 
@@ -273,6 +273,6 @@ def to_run_error(error: Exception, source: str) -> RunError:
     :param source: the part of the run that failed, for the log: ``step 'pay' of workflow 'w'``.
     """
     if not isinstance(error, MastraError):
-        logger_of("mastra.workflows").error("%s failed", source, exc_info=error)
-    message = error.message if isinstance(error, MastraError) else words_of(error)
+        get_logger("mastra.workflows").error("%s failed", source, exc_info=error)
+    message = error.message if isinstance(error, MastraError) else safe_message(error)
     return RunError(message=message, name=type(error).__name__)

@@ -11,17 +11,17 @@ from mastra_core.workflows.engine.outcome import Outcome
 from mastra_core.workflows.engine.run_events import RunRewound
 from mastra_core.workflows.engine.run_options import UNSET, StartPoint
 from mastra_core.workflows.engine.run_record import RunRecord
-from mastra_core.workflows.engine.step_paths import step_at
-from mastra_core.workflows.model.nodes import Single
+from mastra_core.workflows.engine.step_paths import find_step
+from mastra_core.workflows.model.definition import Single
 
 if TYPE_CHECKING:
-    from mastra_core.workflows.model.workflow import Workflow
+    from mastra_core.workflows.model.definition import WorkflowDefinition
 
 __all__ = ("build_rewind_event", "build_start_point", "drop_final_failures")
 
 
 def build_start_point(
-    workflow: Workflow,
+    workflow: WorkflowDefinition,
     record: RunRecord,
     step: str,
     value: Any = UNSET,
@@ -46,7 +46,7 @@ def build_start_point(
         raise InvalidInput(
             f"A run cannot begin in {step!r}, an item of a foreach.", f"Name the step: {group!r}."
         )
-    step_at(workflow, step)
+    find_step(workflow, step)
     names = tuple(step.split("."))
     known = {**_collect_outputs(record), **dump(outputs or {})}
     paths = [".".join(names[: count + 1]) for count in range(len(names))]
@@ -102,7 +102,7 @@ def _collect_outputs(record: RunRecord) -> dict[str, Any]:
 
 
 def _iter_other_steps(
-    workflow: Workflow, names: tuple[str, ...], prefix: str = ""
+    workflow: WorkflowDefinition, names: tuple[str, ...], prefix: str = ""
 ) -> Iterator[str]:
     """Yield the steps before the step at ``names``, and those concurrent with it, by path."""
     for node in workflow.nodes:
@@ -114,13 +114,13 @@ def _iter_other_steps(
             return
 
 
-def _find_previous_step(workflow: Workflow, names: tuple[str, ...]) -> str:
+def _find_previous_step(workflow: WorkflowDefinition, names: tuple[str, ...]) -> str:
     """Return the path of the step whose output is the input of the step at ``names``.
 
     The path is empty where the input is not the output of exactly one step.
     """
     prefix = "".join(f"{name}." for name in names[:-1])
-    inner = step_at(workflow, prefix[:-1]).workflow if prefix else workflow
+    inner = find_step(workflow, prefix[:-1]).workflow if prefix else workflow
     last: Any = None
     for node in inner.nodes if inner is not None else ():
         if any(step.id == names[-1] for step in node.steps):
@@ -130,11 +130,11 @@ def _find_previous_step(workflow: Workflow, names: tuple[str, ...]) -> str:
 
 
 def _derive_input(
-    workflow: Workflow, record: RunRecord, path: str, known: Mapping[str, Any]
+    workflow: WorkflowDefinition, record: RunRecord, path: str, known: Mapping[str, Any]
 ) -> Any:
     """Return the known output before the step at ``path``, or else its recorded input."""
     prefix, _, name = path.rpartition(".")
-    inner = step_at(workflow, prefix).workflow if prefix else workflow
+    inner = find_step(workflow, prefix).workflow if prefix else workflow
     value = _derive_input(workflow, record, prefix, known) if prefix else record.input
     for node in inner.nodes if inner is not None else ():
         if any(step.id == name for step in node.steps):

@@ -1,1 +1,1 @@
-"""The description of a workflow: steps, nodes, and the types that flow between them."""
+"""The model of a workflow: steps, nodes, and the types that are passed between them."""

@@ -1,4 +1,4 @@
-"""An agent as a step of a workflow."""
+"""Create a step that calls an agent."""
 
 from __future__ import annotations
 
@@ -9,38 +9,43 @@ import msgspec
 from mastra_core.agents.messages import AgentInput, Decision, Message
 from mastra_core.agents.protocol import AgentLike
 from mastra_core.agents.suspended_runs import SuspendedRun
-from mastra_core.schema import dump, schema_of, validate
+from mastra_core.schema import dump, to_json_schema, validate
+from mastra_core.workflows.model.definition import Step
 from mastra_core.workflows.model.function import Function
-from mastra_core.workflows.model.step import Step
 from mastra_core.workflows.model.step_context import StepContext
 
-__all__ = ("agent_step",)
+__all__ = ("create_agent_step",)
 
 
 class Prompt(TypedDict):
-    """What an agent may be asked with, instead of a string."""
+    """The input of an agent's step, as an alternative to a string."""
 
     prompt: str
 
 
 class Text(TypedDict):
-    """What an agent answers where no type was asked for."""
+    """The output of an agent's step without an ``output`` type."""
 
     text: str
 
 
-def agent_step(agent: AgentLike, output: Any = None) -> Step[Any, Any]:
-    """A step that asks ``agent``; it is suspended while somebody must decide about its calls.
+def create_agent_step(agent: AgentLike, output: Any = None) -> Step[Any, Any]:
+    """Create a step that calls ``agent`` and is suspended while a tool call needs a decision.
 
-    :param output: the type to answer in; ``{"text": ...}`` by default.
+    :param agent: the agent.
+    :param output: the type of the output; ``{"text": ...}`` by default.
     """
-    wanted = None if output is None else schema_of(output)
+    output_schema = None if output is None else to_json_schema(output)
 
-    async def ask(value: Any, context: StepContext) -> Any:
-        wish = _resumed(context) if context.kept is not None else _wish(value, context, wanted)
-        answer = await agent.generate(wish)
+    async def ask_agent(value: Any, context: StepContext) -> Any:
+        run_input = (
+            _build_resumed_input(context)
+            if context.kept is not None
+            else _build_input(value, context, output_schema)
+        )
+        answer = await agent.generate(run_input)
         if answer.reason == "suspended":
-            _wait(context, SuspendedRun.of(agent.id, wish, answer))
+            _suspend_for_decisions(context, SuspendedRun.from_output(agent.id, run_input, answer))
         return {"text": answer.text} if output is None else validate(output, answer.object)
 
     types: dict[str, Any] = {
@@ -51,33 +56,35 @@ def agent_step(agent: AgentLike, output: Any = None) -> Step[Any, Any]:
         id=agent.id,
         description=agent.description,
         call=Function(
-            function=ask, input_name="value", context_name="context", awaits=True, **types
+            function=ask_agent, input_name="value", context_name="context", awaits=True, **types
         ),
         resume=dict[str, Decision] if agent.info().tools else None,
         kind="agent",
-        of=agent.id,
+        source_id=agent.id,
         **types,
     )
 
 
-def _wish(value: Any, context: StepContext, wanted: dict[str, Any] | None) -> AgentInput:
+def _build_input(
+    value: Any, context: StepContext, output_schema: dict[str, Any] | None
+) -> AgentInput:
     prompt = value if isinstance(value, str) else value["prompt"]
     return AgentInput(
         messages=(Message.user(prompt),),
-        output_schema=wanted,
+        output_schema=output_schema,
         context=dict(context.request_context),
         run_id=context.run_id,
     )
 
 
-def _resumed(context: StepContext) -> AgentInput:
-    """What the agent goes on with; the step waits again where a decision is about no call of it."""
+def _build_resumed_input(context: StepContext) -> AgentInput:
+    """Build the input with the decisions; suspend again if one is not about a waiting call."""
     run = msgspec.convert(context.kept, SuspendedRun)
     decisions: dict[str, Decision] = context.resume_data or {}
     if not decisions or not decisions.keys() <= {call.id for call in run.waiting}:
-        _wait(context, run)
-    return run.resumed(decisions, context.request_context)
+        _suspend_for_decisions(context, run)
+    return run.to_input(decisions, context.request_context)
 
 
-def _wait(context: StepContext, run: SuspendedRun) -> None:
+def _suspend_for_decisions(context: StepContext, run: SuspendedRun) -> None:
     context.suspend({"waiting": dump(run.waiting)}, keep=run)

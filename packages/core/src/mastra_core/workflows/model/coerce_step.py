@@ -1,22 +1,53 @@
-"""Functions, agents, tools and whole workflows as steps."""
+"""Convert functions, agents, tools and workflows to steps."""
 
 from __future__ import annotations
 
 import dataclasses
 import inspect
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, overload
 
 from mastra_core.agents.protocol import AgentLike
 from mastra_core.errors import ConfigError
 from mastra_core.tools import Tool
-from mastra_core.workflows.model.agent_step import agent_step
+from mastra_core.workflows.model.agent_step import create_agent_step
+from mastra_core.workflows.model.definition import Step, WorkflowDefinition
 from mastra_core.workflows.model.function import Function
 from mastra_core.workflows.model.retry import Retry, as_retry
-from mastra_core.workflows.model.step import Step, step
-from mastra_core.workflows.model.tool_step import tool_step
-from mastra_core.workflows.model.workflow import Workflow
+from mastra_core.workflows.model.step import step
+from mastra_core.workflows.model.tool_step import create_tool_step
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from mastra_core.workflows.model.agent_step import Text
+    from mastra_core.workflows.model.signatures import Following, R, StepOptions, T
 
 __all__ = ("as_step",)
+
+
+if TYPE_CHECKING:
+
+    @overload
+    def as_step(value: Following[T, R], **options: Unpack[StepOptions]) -> Step[T, R]: ...
+    @overload
+    def as_step(
+        value: AgentLike, *, output: None = None, **options: Unpack[StepOptions]
+    ) -> Step[Any, Text]: ...
+    @overload
+    def as_step(
+        value: AgentLike, *, output: type[T], **options: Unpack[StepOptions]
+    ) -> Step[Any, T]: ...
+    @overload
+    def as_step(
+        value: AgentLike, *, output: Any, **options: Unpack[StepOptions]
+    ) -> Step[Any, Any]: ...
+    @overload
+    def as_step(
+        value: Callable[..., Awaitable[R]], **options: Unpack[StepOptions]
+    ) -> Step[Any, R]: ...
+    @overload
+    def as_step(value: Callable[..., R], **options: Unpack[StepOptions]) -> Step[Any, R]: ...
 
 
 def as_step(
@@ -27,29 +58,35 @@ def as_step(
     retry: Retry | int | None = None,
     timeout: float | None = None,
 ) -> Step[Any, Any]:
-    """Make a step of a typed function, an agent, a tool, a workflow, or another step.
+    """Convert a typed function, an agent, a tool, a workflow or another step to a step.
 
-    :param id: its name in the workflow; the thing's own by default.
-    :param output: the type an agent must answer in; ``{"text": ...}`` by default.
-    :raises ConfigError: for anything else.
+    :param value: the value to convert.
+    :param id: the id of the step; that of ``value`` by default.
+    :param output: the output type of an agent; ``{"text": ...}`` by default.
+    :param retry: the retry policy, or the number of retries; that of the workflow by default.
+    :param timeout: the seconds that one attempt may take.
+    :raises ConfigError: for any other value, or an ``output`` for a value that is not an agent.
     """
-    made = _made(value, output)
+    step_ = _coerce_step(value, output)
     changes: dict[str, Any] = {"id": id, "retry": as_retry(retry), "timeout": timeout}
     given = {name: change for name, change in changes.items() if change not in {None, ""}}
-    return dataclasses.replace(made, **given) if given else made
+    return dataclasses.replace(step_, **given) if given else step_
 
 
-def _made(value: Any, output: Any) -> Step[Any, Any]:
+def _coerce_step(value: Any, output: Any) -> Step[Any, Any]:
     if isinstance(value, AgentLike) and not isinstance(value, type):
-        return agent_step(value, output)
+        return create_agent_step(value, output)
     if output is not None:
-        raise ConfigError(f"{value!r} is not an agent.", "Only an agent is told its output type.")
+        raise ConfigError(
+            f"output={output!r} is passed for {value!r}, which is not an agent.",
+            "Remove output=...; it sets the output type of an agent only.",
+        )
     if isinstance(value, Step):
         return value
-    if isinstance(value, Workflow):
-        return _of_workflow(value)
+    if isinstance(value, WorkflowDefinition):
+        return _create_workflow_step(value)
     if isinstance(value, Tool):
-        return tool_step(value)
+        return create_tool_step(value)
     if inspect.isroutine(value):
         return step(value)
     raise ConfigError(
@@ -58,20 +95,20 @@ def _made(value: Any, output: Any) -> Step[Any, Any]:
     )
 
 
-def _of_workflow(workflow: Workflow) -> Step[Any, Any]:
+def _create_workflow_step(workflow: WorkflowDefinition) -> Step[Any, Any]:
     if not workflow.nodes:
-        raise ConfigError(f"Workflow {workflow.id!r} has no steps.", "Add one: .then(step).")
+        raise ConfigError(f"The workflow {workflow.id!r} has no steps.", "Add one: .then(step).")
 
-    def never() -> None:
-        """The interpreter executes the workflow instead."""
+    def do_nothing() -> None:
+        """Do nothing; the interpreter executes the workflow instead."""
 
     return Step(
         id=workflow.id,
         description=workflow.description,
-        call=Function(function=never),
+        call=Function(function=do_nothing),
         input=workflow.input_type,
         output=workflow.output_type,
         workflow=workflow,
         kind="workflow",
-        of=workflow.id,
+        source_id=workflow.id,
     )

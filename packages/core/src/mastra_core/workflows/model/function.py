@@ -1,4 +1,4 @@
-"""A user's function, and which parts of a run it takes."""
+"""A function of the user, and the arguments that it takes."""
 
 from __future__ import annotations
 
@@ -9,15 +9,24 @@ from collections.abc import Callable
 from typing import Any
 
 from mastra_core.errors import ConfigError
-from mastra_core.schema import dump, hints_of, validate
+from mastra_core.schema import dump, resolve_hints, validate
 from mastra_core.workflows.model.step_context import StepContext
 
-__all__ = ("Function", "function_of")
+__all__ = ("Function", "inspect_function")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Function:
-    """A callable of an input, a ``StepContext``, both or neither."""
+    """A callable that takes an input, a ``StepContext``, both or neither.
+
+    :param function: the callable.
+    :param input: the type of its input.
+    :param output: the type of its result.
+    :param input_name: the name of the input's parameter; empty where it takes none.
+    :param context_name: the name of the context's parameter; empty where it takes none.
+    :param awaits: whether it is a coroutine function.
+    :param input_first: whether the input's parameter comes before the context's.
+    """
 
     function: Callable[..., Any]
     input: Any = Any
@@ -29,43 +38,60 @@ class Function:
 
     @property
     def name(self) -> str:
-        """What people call it."""
+        """The name of the function; ``condition`` for a lambda."""
         name = getattr(self.function, "__name__", "") or type(self.function).__name__
         return "condition" if name == "<lambda>" else name
 
-    def bound(self, value: Any, context: StepContext | None) -> Callable[[], Any]:
-        """The function with what it takes.
+    def bind(self, value: Any, context: StepContext | None) -> Callable[[], Any]:
+        """Bind the arguments that the function takes.
 
-        :raises InvalidInput: when ``value`` does not fit the type it asks for.
+        :param value: the input.
+        :param context: the context; may be ``None`` where the function takes none.
+        :returns: a callable without parameters.
+        :raises InvalidInput: when ``value`` does not fit the type of the input.
         """
         if not self.input_name:
-            return functools.partial(self.function, **self._context(context))
-        # A step may change what it is given; nobody else's copy may change with it.
+            return functools.partial(self.function, **self._build_context_argument(context))
+        # The function may change its input, so it gets a copy.
         given = dump(value) if self.input is Any else validate(self.input, value)
         if self.input_first:
-            return functools.partial(self.function, given, **self._context(context))
+            return functools.partial(self.function, given, **self._build_context_argument(context))
         return functools.partial(self.function, context, given)
 
     async def call(self, value: Any, context: StepContext) -> Any:
-        """Call it on the event loop: for what decides, not for what works."""
-        answer = self.bound(value, context)()
-        return await answer if inspect.isawaitable(answer) else answer
+        """Call the function on the event loop, as conditions and mappings are.
 
-    def _context(self, context: StepContext | None) -> dict[str, Any]:
+        :param value: the input.
+        :param context: the context.
+        :raises InvalidInput: when ``value`` does not fit the type of the input.
+        """
+        result = self.bind(value, context)()
+        return await result if inspect.isawaitable(result) else result
+
+    def _build_context_argument(self, context: StepContext | None) -> dict[str, Any]:
         return {self.context_name: context} if self.context_name else {}
 
 
-def function_of(function: Callable[..., Any], *, typed: bool = False) -> Function:
-    """What a function takes, by its type hints; an untyped ``context`` is the context too.
+def inspect_function(function: Callable[..., Any], *, typed: bool = False) -> Function:
+    """Determine the arguments of a function by its type hints.
 
-    :param typed: an input without a type is a mistake.
-    :raises ConfigError: when it takes more than one input, or an untyped one it may not.
+    A parameter is the context if its type is ``StepContext``, or if it is called ``context`` and
+    has no type.
+
+    :param function: the function.
+    :param typed: whether the input must have a type.
+    :raises ConfigError: when the function takes more than one input, or an untyped one although
+        ``typed`` is set.
     """
-    hints = hints_of(function) if inspect.isroutine(function) else {}
-    names = _names(function)
+    if not callable(function):
+        raise ConfigError(
+            f"{function!r} is not a function.", "Pass a function of the previous output."
+        )
+    hints = resolve_hints(function) if inspect.isroutine(function) else {}
+    names = _list_parameters(function)
     contexts = [name for name in names if _is_context(name, hints)]
     inputs = [name for name in names if name not in contexts]
-    _check(function, inputs, hints, typed=typed)
+    _check_inputs(function, inputs, hints, typed=typed)
     return Function(
         function=function,
         input=hints.get(inputs[0], Any) if inputs else Any,
@@ -77,15 +103,15 @@ def function_of(function: Callable[..., Any], *, typed: bool = False) -> Functio
     )
 
 
-def _names(function: Callable[..., Any]) -> list[str]:
-    """Parameters that are to be filled: a later one with a default is the function's own."""
+def _list_parameters(function: Callable[..., Any]) -> list[str]:
+    """List the parameters that get an argument: the first one, and those without a default."""
     try:
         parameters = [*inspect.signature(function).parameters.values()]
-    except ValueError:  # bool, str and others like them do not tell
+    except ValueError:  # builtins such as bool and str have no signature
         return ["value"]
-    named = [item for item in parameters if item.kind is not item.VAR_KEYWORD]
-    return [item.name for item in named[:1]] + [
-        item.name for item in named[1:] if item.default is item.empty
+    candidates = [item for item in parameters if item.kind is not item.VAR_KEYWORD]
+    return [item.name for item in candidates[:1]] + [
+        item.name for item in candidates[1:] if item.default is item.empty
     ]
 
 
@@ -94,17 +120,17 @@ def _is_context(name: str, hints: dict[str, Any]) -> bool:
     return hint is StepContext or (hint is None and name == "context")
 
 
-def _check(
+def _check_inputs(
     function: Callable[..., Any], inputs: list[str], hints: dict[str, Any], *, typed: bool
 ) -> None:
     name = getattr(function, "__name__", repr(function))
     if len(inputs) > 1:
         raise ConfigError(
             f"The step {name!r} takes {len(inputs)} inputs: {', '.join(inputs)}.",
-            "Take one, a dataclass or TypedDict, and a StepContext if it needs one.",
+            "Take one input, such as a dataclass or TypedDict, and optionally a StepContext.",
         )
     if typed and inputs and inputs[0] not in hints:
         raise ConfigError(
             f"The input {inputs[0]!r} of step {name!r} has no type.",
-            f"Write {inputs[0]}: str, or whatever it is.",
+            f"Add its type, for example: {inputs[0]}: str",
         )

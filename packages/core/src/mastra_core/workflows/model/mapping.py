@@ -1,4 +1,4 @@
-"""The step that makes the next input out of what is known."""
+"""Create a step that maps the previous output and other values to its output."""
 
 from __future__ import annotations
 
@@ -7,99 +7,106 @@ from typing import Any
 
 from mastra_core.errors import ConfigError, NotFound
 from mastra_core.schema import dump
-from mastra_core.workflows.model.function import Function, function_of
-from mastra_core.workflows.model.step import Step
+from mastra_core.workflows.model.definition import Step
+from mastra_core.workflows.model.function import Function, inspect_function
 from mastra_core.workflows.model.step_context import StepContext
 
-__all__ = ("mapping_step",)
+__all__ = ("create_mapping_step",)
 
 _Source = Callable[[Any, StepContext], Any]
 
 
-def mapping_step(mapping: Callable[..., Any] | Mapping[str, Any], id: str) -> Step[Any, Any]:
-    """A step that maps.
+def create_mapping_step(mapping: Callable[..., Any] | Mapping[str, Any], id: str) -> Step[Any, Any]:
+    """Create a mapping step.
 
-    :raises ConfigError: for a source that means nothing.
+    :param mapping: a function, or a source for each field; see ``Workflow.map``.
+    :param id: the id of the step.
+    :raises ConfigError: for an invalid source.
     """
     if not isinstance(mapping, Mapping):
         if not callable(mapping):
-            raise ConfigError(f"{mapping!r} maps nothing.", "Pass a function or a mapping.")
-        made = function_of(mapping)
-        return _step(id, made.call, made.input, made.output, made.name)
-    sources = {field: _source(field, source) for field, source in mapping.items()}
+            raise ConfigError(
+                f"{mapping!r} is not a mapping.", "Pass a function or a mapping of fields."
+            )
+        function = inspect_function(mapping)
+        return _create_step(id, function.call, function.input, function.output, function.name)
+    sources = {field: _build_source(field, source) for field, source in mapping.items()}
 
     async def collect(value: Any, context: StepContext) -> dict[str, Any]:
         return {field: await source(value, context) for field, source in sources.items()}
 
-    told = ", ".join(f"{field}: {_told(source)}" for field, source in mapping.items())
-    return _step(id, collect, Any, dict[str, Any], told)
+    descriptions = (f"{field}: {_describe_source(source)}" for field, source in mapping.items())
+    return _create_step(id, collect, Any, dict[str, Any], ", ".join(descriptions))
 
 
-def _step(
-    id: str, function: Callable[..., Any], input: Any, output: Any, told: str
+def _create_step(
+    id: str, function: Callable[..., Any], input: Any, output: Any, description: str
 ) -> Step[Any, Any]:
     call = Function(function=function, input_name="value", context_name="context", awaits=True)
-    return Step(id=id, call=call, description=told, input=input, output=output, kind="mapping")
+    return Step(
+        id=id, call=call, description=description, input=input, output=output, kind="mapping"
+    )
 
 
-def _told(source: Any) -> str:
-    """A source in a few words; values may be secret, so they are not among them."""
+def _describe_source(source: Any) -> str:
+    """Describe a source without its value, which may be secret."""
     if isinstance(source, Step):
         return source.id
     if not isinstance(source, Mapping):
-        return function_of(source).name
+        return inspect_function(source).name
     step = source.get("step", "")
     name = step.id if isinstance(step, Step) else str(step)
     parts = (name or next(iter(source)), source.get("path") or source.get("input") or "")
     return ".".join(map(str, filter(None, parts)))
 
 
-def _source(field: str, source: Any) -> _Source:
+def _build_source(field: str, source: Any) -> _Source:
     if isinstance(source, Step):
-        return _reading(lambda _, context: context.output(source.id), "")
+        return _create_reader(lambda _, context: context.output(source.id), "")
     if callable(source):
-        return function_of(source).call
+        return inspect_function(source).call
     if isinstance(source, Mapping):
-        return _described(field, source)
+        return _parse_source(field, source)
     raise ConfigError(
-        f"The source of {field!r} is {source!r}.", "Pass a step, a function or a mapping."
+        f"{source!r} is not a source for the field {field!r}.",
+        "Pass a step, a function or a mapping.",
     )
 
 
-def _described(field: str, source: Mapping[str, Any]) -> _Source:
+def _parse_source(field: str, source: Mapping[str, Any]) -> _Source:
     match dict(source):
-        case {"step": Step(id=name) | str(name), **more} if set(more) <= {"path"}:
-            return _reading(lambda _, context: context.output(name), more.get("path", ""))
-        case {"input": path, **nothing} if not nothing:
-            return _reading(lambda _, context: context.init_data, path)
-        case {"state": path, **nothing} if not nothing:
-            return _reading(lambda _, context: dump(context.state), path)
-        case {"request_context": path, **nothing} if not nothing:
-            return _reading(lambda _, context: context.request_context, path)
-        case {"value": value, **nothing} if not nothing:
-            return _reading(lambda *_: value, "")
+        case {"step": Step(id=name) | str(name), **rest} if set(rest) <= {"path"}:
+            return _create_reader(lambda _, context: context.output(name), rest.get("path", ""))
+        case {"input": path, **rest} if not rest:
+            return _create_reader(lambda _, context: context.init_data, path)
+        case {"state": path, **rest} if not rest:
+            return _create_reader(lambda _, context: dump(context.state), path)
+        case {"request_context": path, **rest} if not rest:
+            return _create_reader(lambda _, context: context.request_context, path)
+        case {"value": value, **rest} if not rest:
+            return _create_reader(lambda *_: value, "")
     raise ConfigError(
-        f"The source of {field!r} is {dict(source)!r}.",
+        f"{dict(source)!r} is not a source for the field {field!r}.",
         'Write {"step": step, "path": "a.b"}, {"input": "a"}, {"state": "a"}, '
         '{"request_context": "a"} or {"value": 1}.',
     )
 
 
-def _reading(read: _Source, path: str) -> _Source:
+def _create_reader(read: _Source, path: str) -> _Source:
     keys = [key for key in path.split(".") if key]
 
-    async def source(value: Any, context: StepContext) -> Any:
-        found = read(value, context)
+    async def read_path(value: Any, context: StepContext) -> Any:
+        item = read(value, context)
         for key in keys:
-            found = _item(found, key, path)
-        return found
+            item = _get_item(item, key, path)
+        return item
 
-    return source
+    return read_path
 
 
-def _item(value: Any, key: str, path: str) -> Any:
+def _get_item(value: Any, key: str, path: str) -> Any:
     if isinstance(value, Mapping) and key in value:
         return value[key]
     if isinstance(value, list) and key.isdecimal() and int(key) < len(value):
         return value[int(key)]
-    raise NotFound(f"There is nothing at {path!r}: {key!r} is missing.")
+    raise NotFound(f"The path {path!r} of a mapping has no value: {key!r} is missing.")

@@ -1,4 +1,4 @@
-"""When a step that failed is tried again."""
+"""The retry policy of a step."""
 
 from __future__ import annotations
 
@@ -11,40 +11,46 @@ __all__ = ("Retry", "as_retry")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Retry:
-    """How often, how soon, and after which exceptions.
+    """A retry policy with exponential backoff.
 
-    :param count: tries after the first one.
-    :param delay: seconds before the second try.
-    :param factor: what each further delay is multiplied by.
-    :param longest: the most seconds between two tries.
-    :param on: exceptions that are worth another try; all of them by default.
-    :raises ConfigError: for a number that makes no sense.
+    :param count: the number of retries after the first attempt.
+    :param delay: the seconds before the first retry.
+    :param factor: the factor by which each further delay grows.
+    :param max_delay: the maximum seconds before a retry.
+    :param on: the exceptions after which a step is retried; all by default.
+    :raises ConfigError: for a negative number, or a value that is not a number.
     """
 
     count: int = 3
     delay: float = 0.0
     factor: float = 2.0
-    longest: float = 60.0
+    max_delay: float = 60.0
     on: tuple[type[Exception], ...] = (Exception,)
 
     def __post_init__(self) -> None:
-        for name in ("count", "delay", "factor", "longest"):
+        for name in ("count", "delay", "factor", "max_delay"):
             value = getattr(self, name)
             if not isinstance(value, int | float) or value < 0:
                 raise ConfigError(f"Retry has {name}={value!r}.", "Use a number from 0 up.")
 
-    def wait(self, attempt: int) -> float:
-        """Seconds between a failed ``attempt`` (1 is the first) and the next one."""
-        return float(min(self.longest, self.delay * self.factor ** (attempt - 1)))
+    def get_delay(self, attempt: int) -> float:
+        """Return the seconds between a failed attempt and the next one.
+
+        :param attempt: the number of the failed attempt, from 1.
+        """
+        return float(min(self.max_delay, self.delay * self.factor ** (attempt - 1)))
 
 
 def as_retry(value: object) -> Retry | None:
-    """A policy, or a count of tries after the first.
+    """Convert a value to a retry policy.
 
-    :raises ConfigError: for anything else.
+    :param value: a policy, the number of retries, or ``None``.
+    :raises ConfigError: for any other value.
     """
     if value is None or isinstance(value, Retry):
         return value
     if isinstance(value, int) and not isinstance(value, bool):
         return Retry(count=value)
-    raise ConfigError(f"retry is {value!r}.", "Pass a count or Retry(count=3, delay=0.5).")
+    raise ConfigError(
+        f"retry={value!r} is not a retry policy.", "Pass a count or Retry(count=3, delay=0.5)."
+    )

@@ -1,21 +1,29 @@
-"""What a step may know and do beside its input."""
+"""The context of a step: data of the run, and actions such as suspend."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, overload
 
 from mastra_core.errors import NotFound
 from mastra_core.schema import dump, validate
 from mastra_core.workflows.engine.outcome import Outcome
+from mastra_core.workflows.model.type_variables import TypedOutput
 
-__all__ = ("Left", "StepContext")
+if TYPE_CHECKING:
+    from mastra_core.tools import Tool
+
+T = TypeVar("T")
+
+__all__ = ("StepContext", "StepExit")
 
 
-class Left(BaseException):
-    """A step was left by ``suspend`` or ``bail``.
+class StepExit(BaseException):
+    """A step called ``suspend`` or ``bail``.
 
-    Not an ``Exception``, so that a step's own ``except Exception`` cannot swallow it.
+    The class is a ``BaseException``, so that ``except Exception`` in a step does not catch it.
+
+    :param outcome: the outcome of the step.
     """
 
     def __init__(self, outcome: Outcome) -> None:
@@ -24,18 +32,27 @@ class Left(BaseException):
 
 
 class StepContext:
-    """Annotate a parameter of a step with it to receive it.
+    """The context of one call of a step; a parameter with this type receives it.
 
-    :param path: the step's address in the run: ``"pay"``, ``"each[2]"``, ``"checkout.pay"``.
-    :param init_data: what the workflow was started with.
-    :param resume_data: what ``resume`` brought, of the step's ``resume`` type; ``None`` on the
-        first execution.
-    :param kept: what the step gave ``suspend`` to keep.
-    :param request_context: what the caller and the server's middleware passed along.
-    :param attempt: 1, and one more each time the step is retried.
-    :param iteration: how often a loop has executed the step, this time included; 0 elsewhere.
-    :param canceled: nobody waits for the step any more. A coroutine hears of it by itself; a plain
-        function, which runs in a thread, should look now and then, and return.
+    ``kept`` is the value that the step passed to ``suspend`` as ``keep``. ``canceled`` is set when
+    the run no longer waits for the step: a coroutine is cancelled, and a plain function, which
+    runs in a thread, should check ``canceled`` regularly and return.
+
+    :param run_id: the id of the run.
+    :param workflow_id: the id of the workflow.
+    :param step_id: the id of the step.
+    :param path: the path of the step: ``"pay"``, ``"each[2]"``, ``"checkout.pay"``.
+    :param init_data: the input of the workflow.
+    :param resume_data: the data passed to ``resume``, of the step's ``resume`` type; ``None`` on
+        the first execution.
+    :param request_context: values from the caller and from middleware.
+    :param writer: sends a numbered chunk to the readers of the run.
+    :param attempt: the number of the attempt, from 1.
+    :param iteration: the number of the loop's iteration, from 1; 0 outside a loop.
+    :param outputs: the outputs of earlier steps, by id.
+    :param state: the shared state.
+    :param state_type: the type of the shared state.
+    :param suspend_type: the type of the payload of ``suspend``.
     """
 
     __slots__ = (
@@ -83,46 +100,58 @@ class StepContext:
 
     @property
     def state(self) -> Any:
-        """The shared state, an instance of the workflow's ``state`` type; not to be changed."""
-        return validate(self._typed_state, {**self._state, **self._changes})
+        """The shared state, of the workflow's ``state`` type; ``set_state`` changes it."""
+        return validate(self._effective_state_type, {**self._state, **self._changes})
 
     def set_state(self, changes: Mapping[str, Any] | None = None, /, **more: Any) -> None:
-        """Change fields of the shared state; the others stay.
+        """Set fields of the shared state; the other fields stay as they are.
 
-        Steps that run side by side do not see one another's changes before all have ended.
+        Concurrent steps see the changes of one another after all of them have ended.
 
-        :raises InvalidInput: when the state no longer fits its type.
+        :param changes: the new values by field.
+        :param more: further new values, by field.
+        :raises InvalidInput: when the new state does not fit its type.
         """
-        changed = dump({**(changes or {}), **more})
-        whole = {**self._state, **self._changes, **changed}
-        checked = dump(validate(self._typed_state, whole))
-        self._changes.update({key: checked.get(key, value) for key, value in changed.items()})
+        new = dump({**(changes or {}), **more})
+        state = {**self._state, **self._changes, **new}
+        validated = dump(validate(self._effective_state_type, state))
+        self._changes.update({key: validated.get(key, value) for key, value in new.items()})
 
     @property
     def changes(self) -> dict[str, Any]:
-        """What the step has changed of the shared state so far."""
+        """The fields of the shared state that the step has set so far."""
         return self._changes
 
-    def output(self, step: Any, /) -> Any:
-        """What an earlier step of this workflow gave: of its type by step, as JSON by id.
+    if TYPE_CHECKING:
 
-        :raises NotFound: when it has not run.
+        @overload
+        def output(self, step: TypedOutput[T], /) -> T: ...
+        @overload
+        def output(self, step: str | Tool, /) -> Any: ...
+
+    def output(self, step: str | TypedOutput[Any] | Tool, /) -> Any:
+        """Return the output of an earlier step of this workflow.
+
+        :param step: the step, for a value of its output type; or its id, for JSON builtins.
+        :raises NotFound: when the step has no output yet.
         """
         name = step if isinstance(step, str) else step.id
         if name not in self._outputs:
             raise NotFound(
-                f"The step {name!r} has not run.", f"Known are: {', '.join(self._outputs) or '-'}."
+                f"The step {name!r} has no output.",
+                f"Steps with an output: {', '.join(self._outputs) or 'none'}.",
             )
         value = self._outputs[name]
         return value if isinstance(step, str) else validate(step.output, value)
 
     def suspend(self, payload: Any = None, *, label: str = "", keep: Any = None) -> NoReturn:
-        """Leave the step here; ``resume`` executes it again from its beginning.
+        """Suspend the step; ``resume`` executes it again from its beginning.
 
-        :param payload: what the person who resumes needs to see, of the ``suspend`` type.
-        :param label: another name to resume it by.
-        :param keep: what the step is to find again as ``kept``, JSON-able; nobody else sees it.
-        :raises InvalidInput: when the payload does not fit the step's ``suspend`` type.
+        :param payload: the data that the caller of ``resume`` needs, of the ``suspend`` type.
+        :param label: another name by which the step can be resumed.
+        :param keep: a JSON-serializable value that the step gets back as ``kept``; no caller sees
+            it.
+        :raises InvalidInput: when the payload does not fit the ``suspend`` type.
         """
         data = dump(payload)
         if self._suspend_type is not None and data is not None:
@@ -130,18 +159,24 @@ class StepContext:
         outcome = Outcome(
             kind="suspended", value=data, kept=dump(keep), label=label, state=self._changes
         )
-        raise Left(outcome)
+        raise StepExit(outcome)
 
     def bail(self, result: Any = None) -> NoReturn:
-        """End the workflow here, successfully, with this result; a nested one alone."""
-        raise Left(Outcome(kind="bailed", value=dump(result), state=self._changes))
+        """End the workflow successfully; in a nested workflow, end only that one.
+
+        :param result: the result of the workflow.
+        """
+        raise StepExit(Outcome(kind="bailed", value=dump(result), state=self._changes))
 
     async def write(self, chunk: Any) -> None:
-        """Tell whoever watches the run; ``chunk`` is any JSON-able value."""
+        """Send a value to the readers of the run.
+
+        :param chunk: the value; it must be JSON-serializable.
+        """
         if self._writer is not None:
             self._written += 1
             await self._writer(self._written, dump(chunk))
 
     @property
-    def _typed_state(self) -> Any:
+    def _effective_state_type(self) -> Any:
         return dict[str, Any] if self._state_type is None else self._state_type

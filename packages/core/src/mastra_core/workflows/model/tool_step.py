@@ -1,4 +1,4 @@
-"""A tool as a step of a workflow."""
+"""Create a step that calls a tool."""
 
 from __future__ import annotations
 
@@ -7,41 +7,44 @@ from typing import Any
 from mastra_core.agents.messages import Decision
 from mastra_core.errors import Forbidden
 from mastra_core.tools import Tool, ToolContext, ToolSuspension
+from mastra_core.workflows.model.definition import Step
 from mastra_core.workflows.model.function import Function
-from mastra_core.workflows.model.step import Step
 from mastra_core.workflows.model.step_context import StepContext
 
-__all__ = ("tool_step",)
+__all__ = ("create_tool_step",)
 
 
-def tool_step(tool: Tool) -> Step[Any, Any]:
-    """A step that uses ``tool``; it is suspended while somebody must agree, or bring data."""
+def create_tool_step(tool: Tool) -> Step[Any, Any]:
+    """Create a step that calls ``tool`` and is suspended while it needs approval or data.
 
-    async def use(value: Any, context: StepContext) -> Any:
+    :param tool: the tool.
+    """
+
+    async def call_tool(value: Any, context: StepContext) -> Any:
         decision: Decision = context.resume_data or Decision()
-        values = tool.check(value if decision.arguments is None else decision.arguments)
-        if context.resume_data is None and await tool.asks(values):
+        values = tool.parse_arguments(value if decision.arguments is None else decision.arguments)
+        if context.resume_data is None and await tool.is_approval_required(values):
             context.suspend({"tool": tool.id, "arguments": value})
         if not decision.approved:
             raise Forbidden(f"The tool {tool.id!r} was declined: {decision.reason or 'no reason'}")
         try:
-            return await tool.call(values, _context(context, decision))
-        except ToolSuspension as waits:
-            context.suspend(waits.payload)
+            return await tool.call(values, _build_context(context, decision))
+        except ToolSuspension as suspension:
+            context.suspend(suspension.payload)
 
     return Step(
         id=tool.id,
         description=tool.description,
-        call=Function(function=use, input_name="value", context_name="context", awaits=True),
+        call=Function(function=call_tool, input_name="value", context_name="context", awaits=True),
         input=tool.input,
         output=tool.output,
         resume=Decision if tool.requires_approval or tool.context_names else None,
         kind="tool",
-        of=tool.id,
+        source_id=tool.id,
     )
 
 
-def _context(context: StepContext, decision: Decision) -> ToolContext:
+def _build_context(context: StepContext, decision: Decision) -> ToolContext:
     return ToolContext(
         request_context=context.request_context,
         run_id=context.run_id,

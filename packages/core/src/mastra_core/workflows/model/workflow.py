@@ -1,221 +1,267 @@
-"""The description of a workflow: what is executed in which order, and on what."""
+"""A workflow: its nodes in order, and the types of its input, output and state."""
 
 from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import functools
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Literal
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from mastra_core.errors import ConfigError
-from mastra_core.schema import schema_of
-from mastra_core.workflows.model.function import Function, function_of
-from mastra_core.workflows.model.nodes import Branch, ForEach, Loop, Node, Parallel, Single, Sleep
-from mastra_core.workflows.model.retry import Retry, as_retry
-from mastra_core.workflows.model.step import Step, check_id
+from mastra_core.workflows.model.definition import (
+    Branch,
+    ForEach,
+    Loop,
+    Node,
+    Parallel,
+    Single,
+    Sleep,
+    Step,
+    WorkflowDefinition,
+    check_id,
+)
+from mastra_core.workflows.model.function import inspect_function
+from mastra_core.workflows.model.type_variables import In, Out
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from mastra_core.agents.protocol import AgentLike
+    from mastra_core.workflows.model import signatures as typed
+    from mastra_core.workflows.model.agent_step import Text
+    from mastra_core.workflows.model.signatures import Condition, New, Repeated, T
 
 __all__ = ("Workflow",)
 
 
 @dataclasses.dataclass(frozen=True)
-class Workflow:
-    """A workflow; every method gives a new one, so a common beginning can be shared.
+class Workflow(WorkflowDefinition[In, Out]):
+    """A workflow. Each method returns a new workflow, so several can share a common beginning.
 
-    Wherever a step goes, a typed function, an agent, a tool or another workflow goes too.
+    A parameter for a step also accepts a typed function, an agent, a tool or another workflow.
 
-    :param id: what a caller addresses it by, beside its registration key.
-    :param input: type of the input; the first step's where not given.
-    :param output: type of the result; the last step's where not given.
-    :param state: type of the state that its steps share; any mapping where not given.
-    :param retry: when a step that failed is tried again, unless the step has its own policy.
-    :param timeout: seconds from start to end, time spent waiting for a person included.
-    :raises ConfigError: for an id, policy or timeout that makes no sense.
+    :param id: the id; callers can also use the registration key.
+    :param input: the type of the input; that of the first step by default.
+    :param output: the type of the result; that of the last step by default.
+    :param description: the description.
+    :param nodes: the nodes; the methods append them.
+    :param state: the type of the state that the steps share; any mapping by default.
+    :param retry: the retry policy, or the number of retries, for steps without their own.
+    :param timeout: the maximum seconds from start to end, with the time while it is suspended.
+    :raises ConfigError: for an invalid retry policy or timeout.
     """
 
-    id: str
-    input: Any = None
-    output: Any = None
-    description: str = ""
-    nodes: tuple[Node, ...] = ()
-    state: Any = None
-    retry: Retry | int | None = None
-    timeout: float | None = None
+    if TYPE_CHECKING:  # without an input type, the first step determines the types
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "retry", as_retry(self.retry))
-        if self.timeout is not None and not self.timeout > 0:
-            raise ConfigError(
-                f"Workflow {self.id!r} has a timeout of {self.timeout!r}.", "Use seconds above 0."
-            )
+        @overload
+        def __init__(
+            self: Workflow[Any, typed.NoSteps], id: str, **options: Unpack[typed.WorkflowOptions]
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: Workflow[T, T], id: str, input: type[T], **options: Unpack[typed.WorkflowOptions]
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: Workflow[Any, Any], id: str, input: Any, **options: Unpack[typed.WorkflowOptions]
+        ) -> None: ...
+        def __init__(self, *args: Any, **kwargs: Any) -> None: ...
 
-    def then(self, next_: Any, /) -> Workflow:
-        """Execute a step on the output of what went before."""
-        return self._with(Single(_as_step(next_)))
+    if TYPE_CHECKING:  # the last overloads compare only the kinds of JSON values
 
-    def parallel(self, *steps: Any) -> Workflow:
-        """Execute steps side by side; takes them one by one or as a list."""
-        return self._with(Parallel(tuple(map(_as_step, _flat(steps)))))
+        @overload
+        def then(self, next_: AgentLike, /) -> Workflow[In, Text]: ...
+        @overload
+        def then(self, next_: Callable[..., Awaitable[New]], /) -> Workflow[In, New]: ...
+        @overload
+        def then(self, next_: Callable[..., New], /) -> Workflow[In, New]: ...
+        @overload
+        def then(self, next_: typed.Following[Out, New], /) -> Workflow[In, New]: ...
+        @overload
+        def then(
+            self: Workflow[Any, typed.NoSteps], next_: typed.Following[T, New], /
+        ) -> Workflow[T, New]: ...
+        @overload
+        def then(self, next_: typed.Following[None, New], /) -> Workflow[In, New]: ...
+        @overload
+        def then(
+            self: Workflow[In, typed.JsonObject], next_: typed.Following[typed.AnyObject, New], /
+        ) -> Workflow[In, New]: ...
+        @overload
+        def then(
+            self: Workflow[In, typed.JsonArray], next_: typed.Following[typed.AnyArray, New], /
+        ) -> Workflow[In, New]: ...
+        @overload
+        def then(
+            self: Workflow[In, typed.JsonText], next_: typed.Following[typed.AnyText, New], /
+        ) -> Workflow[In, New]: ...
 
-    def branch(self, *branches: Any) -> Workflow:
-        """Execute each step whose condition holds: ``(condition, step)`` pairs.
+    def then(self, next_: Any, /) -> Workflow[Any, Any]:
+        """Append a step that is executed on the previous output.
 
-        A condition is a function, sync or async, of the output of what went before, of a
-        ``StepContext``, or of both; where its parameter has a type, it gets an instance of it.
+        :param next_: the step.
         """
-        pairs = _flat(branches)
+        return self._append_node(Single(_as_step(next_)))
+
+    def parallel(self, *steps: Any) -> Workflow[In, dict[str, Any]]:
+        """Append steps that are executed concurrently on the previous output.
+
+        The output maps the id of each step to its output.
+
+        :param steps: the steps, or one list of them.
+        """
+        return self._append_node(Parallel(tuple(map(_as_step, _flatten(steps)))))
+
+    def branch(self, *branches: tuple[Condition, Any] | list[Any]) -> Workflow[In, dict[str, Any]]:
+        """Append steps of which those with a true condition are executed concurrently.
+
+        A condition is a function, sync or async, of the previous output, of a ``StepContext``, or
+        of both. If its parameter has a type, the function gets an instance of that type. The
+        output maps the id of each executed step to its output.
+
+        :param branches: ``(condition, step)`` pairs, or one list of them.
+        """
+        pairs = _flatten(branches)
         if any(not isinstance(pair, tuple | list) or len(pair) != 2 for pair in pairs):  # noqa: PLR2004  # a pair
             raise ConfigError(
-                f"A branch of workflow {self.id!r} is not a pair.", "Write (condition, step)."
+                f"A branch of workflow {self.id!r} is not a pair.", "Pass (condition, step)."
             )
         conditions, steps = zip(*pairs, strict=True) if pairs else ((), ())
-        return self._with(Branch(tuple(map(_function, conditions)), tuple(map(_as_step, steps))))
+        return self._append_node(
+            Branch(tuple(map(inspect_function, conditions)), tuple(map(_as_step, steps)))
+        )
 
-    def foreach(self, each: Any, /, *, concurrency: int = 1) -> Workflow:
-        """Execute a step for each item of the list that came before; gives the list of outputs.
+    def foreach(self, each: Repeated[New], /, *, concurrency: int = 1) -> Workflow[In, list[New]]:
+        """Append a step that is executed for each item of the previous output, a list.
 
-        :param concurrency: how many items at a time.
+        The output is the list of outputs.
+
+        :param each: the step.
+        :param concurrency: the maximum number of items at a time.
         """
-        if not _is_number(concurrency, int, least=1):
-            raise ConfigError(f"The concurrency is {concurrency!r}.", "Use a number from 1 up.")
-        return self._with(ForEach(_as_step(each), concurrency))
+        return self._append_node(ForEach(_as_step(each), concurrency))
 
-    def dowhile(self, body: Any, condition: Callable[..., Any], /) -> Workflow:
-        """Execute a step, and again on its own output while the condition holds for that."""
-        return self._with(Loop(_as_step(body), _function(condition), until=False))
+    def dowhile(self, body: Repeated[New], condition: Condition, /) -> Workflow[In, New]:
+        """Append a step that is repeated on its own output while a condition is true.
 
-    def dountil(self, body: Any, condition: Callable[..., Any], /) -> Workflow:
-        """Execute a step, and again on its own output until the condition holds for that."""
-        return self._with(Loop(_as_step(body), _function(condition), until=True))
-
-    def map(self, mapping: Callable[..., Any] | Mapping[str, Any], /, *, id: str = "") -> Workflow:
-        """Make the next input: by a function of the output before, or field by field.
-
-        :param mapping: a function as for ``branch``; or for each field a step (its output), a
-            function, or one of ``{"step": step, "path": "a.b"}``, ``{"input": "a.b"}`` (what the
-            workflow was started with), ``{"state": "a"}``, ``{"request_context": "a"}``,
-            ``{"value": 1}``.
-        :param id: its name; ``mapping_1``, ``mapping_2``, ... by default.
+        :param body: the step; it is executed at least once.
+        :param condition: a function of the output of the step; see ``branch``.
         """
-        from mastra_core.workflows.model.mapping import mapping_step
+        return self._append_node(Loop(_as_step(body), inspect_function(condition), until=False))
 
-        return self._with(Single(mapping_step(mapping, id or self._next("mapping"))))
+    def dountil(self, body: Repeated[New], condition: Condition, /) -> Workflow[In, New]:
+        """Append a step that is repeated on its own output until a condition is true.
 
-    def sleep(self, duration: float | Callable[..., Any], /, *, id: str = "") -> Workflow:
-        """Wait for some seconds, or as many as a function says; the output goes on as it is."""
-        name = id or self._next("sleep")
+        :param body: the step; it is executed at least once.
+        :param condition: a function of the output of the step; see ``branch``.
+        """
+        return self._append_node(Loop(_as_step(body), inspect_function(condition), until=True))
+
+    if TYPE_CHECKING:
+
+        @overload
+        def map(
+            self, mapping: Mapping[str, typed.Source], /, *, id: str = ""
+        ) -> Workflow[In, dict[str, Any]]: ...
+        @overload
+        def map(self, mapping: typed.AsyncMapper[New], /, *, id: str = "") -> Workflow[In, New]: ...
+        @overload
+        def map(self, mapping: typed.Mapper[New], /, *, id: str = "") -> Workflow[In, New]: ...
+        @overload
+        def map(self, mapping: typed.AnyMapper, /, *, id: str = "") -> Workflow[In, Any]: ...
+
+    def map(self, mapping: typed.AnyMapper, /, *, id: str = "") -> Workflow[In, Any]:
+        """Append a mapping of the previous output and other values.
+
+        :param mapping: a function, see ``branch``; or for each field a step (for its output), a
+            function, or one of ``{"step": step, "path": "a.b"}``, ``{"input": "a.b"}`` (the input
+            of the workflow), ``{"state": "a"}``, ``{"request_context": "a"}``, ``{"value": 1}``.
+        :param id: the id; ``mapping_1``, ``mapping_2``, ... by default.
+        """
+        from mastra_core.workflows.model.mapping import create_mapping_step
+
+        return self._append_node(
+            Single(create_mapping_step(mapping, id or self._create_id("mapping")))
+        )
+
+    def sleep(self, duration: float | Condition, /, *, id: str = "") -> Workflow[In, Out]:
+        """Append a wait for some seconds; the previous output is passed on.
+
+        :param duration: the seconds, or a function that returns them; see ``branch``.
+        :param id: the id; ``sleep_1``, ``sleep_2``, ... by default.
+        """
+        name = id or self._create_id("sleep")
         if callable(duration):
-            return self._with(Sleep(name, asks=_function(duration)))
-        if not _is_number(duration, int | float, least=0):
-            raise ConfigError(f"The sleep {name!r} lasts {duration!r}.", "Use seconds from 0 up.")
-        return self._with(Sleep(name, duration=duration))
+            return self._append_node(Sleep(name, function=inspect_function(duration)))
+        return self._append_node(Sleep(name, duration=duration))
 
-    def sleep_until(self, moment: dt.datetime | Callable[..., Any], /, *, id: str = "") -> Workflow:
-        """Wait until a moment with a time zone, or the one that a function says."""
-        name = id or self._next("sleep")
-        if callable(moment):
-            return self._with(Sleep(name, asks=_function(moment), until=True))
-        if not _is_moment(moment):
-            raise ConfigError(
-                f"The sleep {name!r} lasts until {moment!r}.",
-                "Pass a datetime with a time zone: datetime.now(UTC) + timedelta(hours=1).",
-            )
-        return self._with(Sleep(name, moment=moment, until=True))
+    def sleep_until(self, moment: dt.datetime | Condition, /, *, id: str = "") -> Workflow[In, Out]:
+        """Append a wait until a moment; the previous output is passed on.
 
-    def steps(self) -> Iterator[Step[Any, Any]]:
-        """Every step, in order of description; those of nested workflows left out."""
-        for node in self.nodes:
-            yield from node.steps
-
-    def step(self, id: str) -> Step[Any, Any]:
-        """The step of that id.
-
-        :raises KeyError: when there is none.
+        :param moment: a datetime with a time zone, or a function that returns one; see ``branch``.
+        :param id: the id; ``sleep_1``, ``sleep_2``, ... by default.
         """
-        return next((item for item in self.steps() if item.id == id), None) or _missing(id)
-
-    @functools.cached_property
-    def input_type(self) -> Any:
-        """The type an input must fit."""
-        from mastra_core.workflows.model.type_flow import accepted
-
-        return accepted(self) if self.input is None else self.input
-
-    @functools.cached_property
-    def output_type(self) -> Any:
-        """The type of the result."""
-        from mastra_core.workflows.model.type_flow import produced
-
-        return produced(self) if self.output is None else self.output
-
-    @property
-    def input_schema(self) -> dict[str, Any] | None:
-        """JSON Schema of the input, where one is known."""
-        return _schema(self.input_type)
-
-    @property
-    def output_schema(self) -> dict[str, Any] | None:
-        """JSON Schema of the result, where one is known."""
-        return _schema(self.output_type)
-
-    @property
-    def state_schema(self) -> dict[str, Any] | None:
-        """JSON Schema of the shared state, where one is known."""
-        return _schema(Any if self.state is None else self.state)
+        name = id or self._create_id("sleep")
+        if callable(moment):
+            return self._append_node(Sleep(name, function=inspect_function(moment), until=True))
+        return self._append_node(Sleep(name, moment=moment, until=True))
 
     def check(self) -> None:
-        """Whether the last step can give what ``output`` says; done when it is registered.
+        """Check that the output of the last step can be the declared ``output``.
 
-        :raises ConfigError: naming both.
+        ``Mastra`` calls this when the workflow is registered.
+
+        :raises ConfigError: when the types are incompatible; the message names both.
         """
         from mastra_core.workflows.model.type_flow import check_result
 
         check_result(self)
 
-    def graph(self) -> list[dict[str, Any]]:
-        """The order of the steps as JSON builtins, in the words of the original."""
+    def build_graph(self) -> list[dict[str, Any]]:
+        """Return the graph of the nodes as JSON builtins, in the format of Mastra's HTTP API."""
         from mastra_core.workflows.render.graph import build_graph
 
         return build_graph(self)
 
     def draw(self, form: Literal["mermaid", "svg"] = "mermaid") -> str:
-        """The order of the steps as a Mermaid flowchart or an SVG picture."""
+        """Render the workflow as a diagram.
+
+        :param form: ``mermaid`` for a Mermaid flowchart, ``svg`` for an SVG picture.
+        """
         if form == "svg":
-            from mastra_core.workflows.render.svg import render_svg
+            from mastra_core.workflows.render.svg import render_svg as render
+        else:
+            from mastra_core.workflows.render.mermaid import render_mermaid as render
+        return render(self)
 
-            return render_svg(self)
-        from mastra_core.workflows.render.mermaid import render_mermaid
-
-        return render_mermaid(self)
-
-    def _with(self, node: Node) -> Workflow:
+    def _append_node(self, node: Node) -> Workflow[In, Any]:
         from mastra_core.workflows.model.type_flow import check_next
 
         if not node.steps and not isinstance(node, Sleep):
-            raise ConfigError(f"Workflow {self.id!r} has an empty group.", "Give it a step.")
-        seen = {*_names(self.nodes)}
-        for name in _names((node,)):
+            raise ConfigError(f"A group of workflow {self.id!r} has no steps.", "Add a step to it.")
+        seen = {*_iter_ids(self.nodes)}
+        for name in _iter_ids((node,)):
             check_id("step", name)
             if name in seen:
                 raise ConfigError(
-                    f"Workflow {self.id!r} has two steps called {name!r}.",
-                    "Give one another id: as_step(it, id='...').",
+                    f"The workflow {self.id!r} has two steps with the id {name!r}.",
+                    "Set another id for one of them: as_step(step, id='...').",
                 )
             seen.add(name)
         check_next(self, node)
         return dataclasses.replace(self, nodes=(*self.nodes, node))
 
-    def _next(self, what: str) -> str:
-        taken = {*_names(self.nodes)}
+    def _create_id(self, what: str) -> str:
+        taken = {*_iter_ids(self.nodes)}
         number = 1 + sum(name.startswith(f"{what}_") for name in taken)
         while f"{what}_{number}" in taken:
             number += 1
         return f"{what}_{number}"
 
 
-def _names(nodes: tuple[Node, ...]) -> Iterator[str]:
+def _iter_ids(nodes: tuple[Node, ...]) -> Iterator[str]:
     for node in nodes:
-        yield from (item.id for item in node.steps)
+        yield from (step.id for step in node.steps)
         if isinstance(node, Sleep):
             yield node.id
 
@@ -223,33 +269,10 @@ def _names(nodes: tuple[Node, ...]) -> Iterator[str]:
 def _as_step(value: Any) -> Step[Any, Any]:
     if isinstance(value, Step):
         return value
-    from mastra_core.workflows.model.coerce_step import as_step  # it knows workflows too
+    from mastra_core.workflows.model.coerce_step import as_step  # it loads agents and tools
 
     return as_step(value)
 
 
-def _function(value: Any) -> Function:
-    if not callable(value):
-        raise ConfigError(f"{value!r} is not a function.", "Pass a function of the last output.")
-    return function_of(value)
-
-
-def _is_number(value: object, kind: Any, *, least: float) -> bool:
-    return isinstance(value, kind) and not isinstance(value, bool) and value >= least
-
-
-def _is_moment(value: object) -> bool:
-    return isinstance(value, dt.datetime) and value.tzinfo is not None
-
-
-def _flat(items: tuple[Any, ...]) -> tuple[Any, ...]:
+def _flatten(items: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(items[0]) if len(items) == 1 and isinstance(items[0], list) else items
-
-
-def _schema(type_: Any) -> dict[str, Any] | None:
-    schema = None if type_ is Any else schema_of(type_)
-    return schema or None
-
-
-def _missing(id_: str) -> Step[Any, Any]:
-    raise KeyError(id_)

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mastra_core.workflows.model.definition import (
+    Branch,
+    ForEach,
+    Loop,
+    Node,
+    Parallel,
+    Single,
+    Sleep,
+    Step,
+)
 from mastra_core.workflows.model.function import Function
-from mastra_core.workflows.model.nodes import Branch, ForEach, Loop, Node, Parallel, Single, Sleep
-from mastra_core.workflows.model.step import Step
 
 if TYPE_CHECKING:
-    from mastra_core.workflows.model.workflow import Workflow
+    from mastra_core.workflows.model.definition import WorkflowDefinition
 
 __all__ = ("build_graph",)
 
 
-def build_graph(workflow: Workflow) -> list[dict[str, Any]]:
+def build_graph(workflow: WorkflowDefinition) -> list[dict[str, Any]]:
     """Build the graph of a workflow.
 
     :param workflow: the workflow.
@@ -52,8 +60,8 @@ def _build_node_entry(node: Node) -> dict[str, Any]:
 
 def _build_sleep_entry(node: Sleep) -> dict[str, Any]:
     entry: dict[str, Any] = {"type": "sleepUntil" if node.until else "sleep", "id": node.id}
-    if node.asks is not None:
-        entry["fn"] = node.asks.name
+    if node.function is not None:
+        entry["fn"] = node.function.name
     elif node.moment is not None:
         entry["date"] = node.moment.isoformat()
     else:
@@ -70,13 +78,13 @@ def _build_step_entry(step: Step[Any, Any]) -> dict[str, Any]:
     head = {"id": step.id, **description}
     match step.kind:
         case "agent":
-            return {"type": "agent", **head, "agentId": step.of}
+            return {"type": "agent", **head, "agentId": step.source_id}
         case "tool":
-            return {"type": "tool", **head, "toolId": step.of}
+            return {"type": "tool", **head, "toolId": step.source_id}
         case "mapping":
             return {"type": "mapping", "id": step.id, "mapConfig": step.description}
         case "workflow":
             flow = build_graph(step.workflow) if step.workflow is not None else []
-            inner = {"workflowId": step.of, "serializedStepFlow": flow}
+            inner = {"workflowId": step.source_id, "serializedStepFlow": flow}
             return {"type": "workflow", **head, **inner}
     return {"type": "step", "step": {**head, "canSuspend": step.can_suspend}}

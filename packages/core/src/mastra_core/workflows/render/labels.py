@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mastra_core.workflows.model.nodes import ForEach, Loop, Sleep
+from mastra_core.workflows.model.definition import ForEach, Loop, Sleep
 
 __all__ = ("format_concurrency", "format_loop_condition", "format_sleep")
 
@@ -28,8 +28,8 @@ def format_sleep(node: Sleep) -> str:
 
     :param node: the node.
     """
-    if node.asks is not None:
-        return f"sleep {'until' if node.until else 'for'} {node.asks.name}"
+    if node.function is not None:
+        return f"sleep {'until' if node.until else 'for'} {node.function.name}"
     if node.moment is not None:
         return f"sleep until {node.moment.isoformat(sep=' ', timespec='seconds')}"
     return f"sleep {node.duration:g} s"

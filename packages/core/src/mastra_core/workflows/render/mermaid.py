@@ -6,8 +6,7 @@ import itertools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from mastra_core.workflows.model.nodes import Branch, ForEach, Loop, Node, Sleep
-from mastra_core.workflows.model.step import Step
+from mastra_core.workflows.model.definition import Branch, ForEach, Loop, Node, Sleep, Step
 from mastra_core.workflows.render.labels import (
     format_concurrency,
     format_loop_condition,
@@ -15,12 +14,12 @@ from mastra_core.workflows.render.labels import (
 )
 
 if TYPE_CHECKING:
-    from mastra_core.workflows.model.workflow import Workflow
+    from mastra_core.workflows.model.definition import WorkflowDefinition
 
 __all__ = ("render_mermaid",)
 
 
-def render_mermaid(workflow: Workflow) -> str:
+def render_mermaid(workflow: WorkflowDefinition) -> str:
     """Render a workflow as a Mermaid flowchart.
 
     :param workflow: the workflow.
@@ -38,14 +37,16 @@ class _Chart:
     def __init__(self) -> None:
         self._numbers = itertools.count(1)
 
-    def iter_lines(self, workflow: Workflow) -> Iterator[str]:
+    def iter_lines(self, workflow: WorkflowDefinition) -> Iterator[str]:
         begin, end = self._create_node_id(), self._create_node_id()
         yield f"  {begin}([start])"
         sources = yield from self._render_nodes(workflow, [(begin, "")], "  ")
         yield f"  {end}([end])"
         yield from self._render_arrows(sources, end, "  ")
 
-    def _render_nodes(self, workflow: Workflow, sources: list[tuple[str, str]], indent: str) -> Any:
+    def _render_nodes(
+        self, workflow: WorkflowDefinition, sources: list[tuple[str, str]], indent: str
+    ) -> Any:
         """Yield the lines of all nodes, and return the sources of the next arrows."""
         for node in workflow.nodes:
             sources = yield from self._render_node(node, sources, indent)

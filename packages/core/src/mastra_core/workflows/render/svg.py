@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from mastra_core.workflows.model.nodes import Branch, ForEach, Loop, Node, Single, Sleep
-from mastra_core.workflows.model.step import Step
+from mastra_core.workflows.model.definition import Branch, ForEach, Loop, Node, Single, Sleep, Step
 from mastra_core.workflows.render.labels import (
     format_concurrency,
     format_loop_condition,
@@ -14,7 +13,7 @@ from mastra_core.workflows.render.labels import (
 )
 
 if TYPE_CHECKING:
-    from mastra_core.workflows.model.workflow import Workflow
+    from mastra_core.workflows.model.definition import WorkflowDefinition
 
 __all__ = ("render_svg",)
 
@@ -38,7 +37,7 @@ class _Element(Protocol):
         """Yield its SVG elements; ``x`` is its middle and ``y`` its top, in pixels."""
 
 
-def render_svg(workflow: Workflow) -> str:
+def render_svg(workflow: WorkflowDefinition) -> str:
     """Render a workflow as an SVG picture without external fonts, scripts or style sheets.
 
     :param workflow: the workflow.

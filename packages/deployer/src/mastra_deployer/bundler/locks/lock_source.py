@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 from mastra_core.errors import BuildError
 from mastra_core.pipeline import Platform, Project
 from mastra_deployer.bundler.locks.indexes import Indexes
-from mastra_deployer.project.interpreters import project_interpreter, target_interpreter
+from mastra_deployer.project.interpreters import find_project_interpreter, find_target_interpreter
 
 __all__ = ("LockRequest", "LockSource", "ResolverInput", "build_drift_error", "check_python")
 
@@ -40,8 +40,8 @@ class LockRequest:
 
     def find_interpreter(self) -> str:
         """Return the path of a Python of the target's version, or nothing."""
-        project_python = project_interpreter(self.project)
-        interpreter = target_interpreter(
+        project_python = find_project_interpreter(self.project)
+        interpreter = find_target_interpreter(
             self.platform.python, project_python, self.platform.interpreter
         )
         return interpreter.path if interpreter else ""

@@ -30,7 +30,7 @@ _UPDATE = "pdm lock"
 
 
 def read_pdm_lock(request: LockRequest, lock: Path) -> LockSource:
-    """Read a pdm.lock; only the default group ships, unless others are selected.
+    """Read a pdm.lock; the default group ships, and the other groups that are selected.
 
     :param request: what is wanted.
     :param lock: the file.

@@ -18,7 +18,7 @@ from mastra_deployer.bundler.locks.pylock import read_pylock
 from mastra_deployer.bundler.locks.script import read_script, read_script_block
 from mastra_deployer.bundler.locks.uvlock import read_uv_lock
 from mastra_deployer.bundler.locks.workspace import find_workspace_root
-from mastra_deployer.project.discovery import config_of, module_file
+from mastra_deployer.project.discovery import find_module_file, get_config
 
 __all__ = ("choose_source", "has_lock")
 
@@ -46,8 +46,8 @@ def choose_source(project: Project, platform: Platform, report: Report) -> LockS
     :raises BuildError: with ``[tool.mastra.build] locked``, when there is no lock.
     :raises ConfigError: for a file that is missing, unknown or malformed.
     """
-    build = config_of(project).build
-    entry = module_file(project) if project.module else None
+    build = get_config(project).build
+    entry = find_module_file(project) if project.module else None
     request = LockRequest(
         project=project,
         entry=entry,

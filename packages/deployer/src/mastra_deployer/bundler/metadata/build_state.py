@@ -14,9 +14,9 @@ from pathlib import Path
 import msgspec
 
 from mastra_core.pipeline import MANIFEST, BundleManifest, Problem, Project
-from mastra_core.pipeline.file_tree import tree_files
-from mastra_deployer.files.checksummed import read_checksummed_json, write_checksummed_json
-from mastra_deployer.files.directories import local_directory
+from mastra_core.pipeline.file_tree import iter_files
+from mastra_deployer.files.checksummed_json import read_checksummed_json, write_checksummed_json
+from mastra_deployer.files.directories import ensure_local_directory
 
 __all__ = (
     "BuildState",
@@ -103,7 +103,7 @@ def hash_code(directory: Path) -> str:
     """
     entries = (
         (name, *_get_size_and_time(entry))
-        for name, entry in tree_files(directory)
+        for name, entry in iter_files(directory)
         if name.endswith(".py")
     )
     return hashlib.sha256(repr(sorted(entries)).encode()).hexdigest()
@@ -113,7 +113,7 @@ def _hash_output(directory: Path) -> str:
     """Hash the manifest's content, and each file's status, which needs no reading of the files."""
     digest = hashlib.sha256((directory / MANIFEST).read_bytes())
     entries = (
-        (name, entry.inode(), *_get_size_and_time(entry)) for name, entry in tree_files(directory)
+        (name, entry.inode(), *_get_size_and_time(entry)) for name, entry in iter_files(directory)
     )
     digest.update(repr(sorted(entries)).encode())
     return digest.hexdigest()
@@ -127,4 +127,4 @@ def _get_size_and_time(entry: os.DirEntry[str]) -> tuple[int, int]:
 def _get_state_file(project: Project, directory: Path) -> Path:
     real = directory.parent.resolve() / directory.name  # resolves links to the output
     name = hashlib.sha256(os.fsencode(real)).hexdigest()[:16]
-    return local_directory(project) / "made" / f"{name}.json"
+    return ensure_local_directory(project) / "made" / f"{name}.json"

@@ -11,7 +11,7 @@ import msgspec
 
 from mastra_core.pipeline import BundleManifest, Platform, Project, Serve
 from mastra_deployer.bundler.metadata.size_breakdown import measure_sizes
-from mastra_deployer.bundler.resolve.closure import OWN
+from mastra_deployer.bundler.resolve.closure import OWN_DISTRIBUTIONS
 from mastra_deployer.bundler.vendor.wheel_store import StoredWheel
 
 __all__ = ("COMPARED", "draft_manifest", "extract_registry")
@@ -52,7 +52,7 @@ def draft_manifest(
         serve=msgspec.convert((source or {}).get("serve", {}), Serve),
         registry=extract_registry(source or {}),
         variables=(source or {}).get("variables", {}),
-        versions={name: metadata.version(name) for name in (*OWN, "mastra-deployer")},
+        versions={name: metadata.version(name) for name in (*OWN_DISTRIBUTIONS, "mastra-deployer")},
         sizes=measure_sizes(app, wheels),
     )
 

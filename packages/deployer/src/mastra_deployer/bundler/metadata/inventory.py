@@ -9,8 +9,8 @@ import msgspec
 from mastra_core.pipeline import BundleManifest, Platform, Project
 from mastra_deployer.bundler.sources.app_sources import AppSources
 from mastra_deployer.bundler.vendor.vendor import VendoredDependencies
-from mastra_deployer.files.checksummed import read_checksummed_json, write_checksummed_json
-from mastra_deployer.files.directories import local_directory
+from mastra_deployer.files.checksummed_json import read_checksummed_json, write_checksummed_json
+from mastra_deployer.files.directories import ensure_local_directory
 
 __all__ = ("Inventory", "InventoryEntry", "read_inventory", "write_inventory")
 
@@ -98,4 +98,4 @@ def _create_entry(name: str, vendored: VendoredDependencies) -> InventoryEntry:
 
 
 def _get_inventory_file(project: Project, python: str, wheels: str) -> Path:
-    return local_directory(project) / "builds" / f"{wheels}-{python}.json"
+    return ensure_local_directory(project) / "builds" / f"{wheels}-{python}.json"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mastra_deployer.bundler.vendor.wheel_store import StoredWheel
 
-__all__ = ("APP_KEY", "largest", "measure_sizes")
+__all__ = ("APP_KEY", "measure_sizes", "sort_by_size")
 
 APP_KEY = "(app)"
 
@@ -22,10 +22,10 @@ def measure_sizes(app: Path, wheels: Iterable[StoredWheel]) -> dict[str, int]:
     :returns: apparent bytes by name.
     """
     app_size = sum(path.stat().st_size for path in app.rglob("*") if path.is_file())
-    return largest({APP_KEY: app_size, **{wheel.name: wheel.size for wheel in wheels}})
+    return sort_by_size({APP_KEY: app_size, **{wheel.name: wheel.size for wheel in wheels}})
 
 
-def largest(sizes: Mapping[str, int], count: int | None = None) -> dict[str, int]:
+def sort_by_size(sizes: Mapping[str, int], count: int | None = None) -> dict[str, int]:
     """Sort sizes, the largest first.
 
     :param sizes: bytes by name.

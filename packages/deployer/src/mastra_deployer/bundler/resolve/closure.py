@@ -22,13 +22,13 @@ from mastra_deployer.bundler.resolve.requirements import parse_names
 from mastra_deployer.bundler.resolve.resolver import Resolver
 from mastra_deployer.bundler.resolve.source_builds import SourceBuilder
 from mastra_deployer.bundler.resolve.tool_distributions import find_tool_distributions
-from mastra_deployer.files.directories import local_directory
-from mastra_deployer.files.temporary import scratch_directory
-from mastra_deployer.project.discovery import config_of
+from mastra_deployer.files.directories import ensure_local_directory
+from mastra_deployer.files.temporary import temporary_directory
+from mastra_deployer.project.discovery import get_config
 
-__all__ = ("OWN", "Closure", "lock_closure")
+__all__ = ("OWN_DISTRIBUTIONS", "Closure", "lock_closure")
 
-OWN = ("mastra-core", "mastra-server")
+OWN_DISTRIBUTIONS = ("mastra-core", "mastra-server")
 # Format of the locks; changing it makes every project resolve again.
 _VERSION = "2"
 # Variables that influence a resolution.
@@ -80,7 +80,7 @@ def lock_closure(
     :param report: receives progress and notes.
     :raises BuildError: when they cannot be resolved, or a wheel is missing.
     """
-    locks = local_directory(project) / "locks"
+    locks = ensure_local_directory(project) / "locks"
     locks.mkdir(exist_ok=True)
     source = choose_source(project, platform, report)
     report.step(f"Resolving dependencies from {source.name}")
@@ -92,7 +92,7 @@ def lock_closure(
     packages = _load_packages(lock)
     if packages is None:
         check_python(source.requires_python, platform, "The project")
-        with scratch_directory(locks) as temporary:
+        with temporary_directory(locks) as temporary:
             draft = temporary / "made.toml"
             extra = [*requirements, *own]
             write_lock(_resolve(project, platform, source, extra, direct, draft), draft, lock)
@@ -170,7 +170,7 @@ def _build_from_commit(line: str, builder: SourceBuilder) -> str:
 def _build_overrides(direct: Mapping[str, frozenset[str]]) -> list[str]:
     """Require Mastra's installed packages, and exclude deployers with what only they require."""
     lines = []
-    for name in OWN:
+    for name in OWN_DISTRIBUTIONS:
         extras = ",".join(sorted(direct.get(name, ())))
         lines.append(f"{name}{f'[{extras}]' if extras else ''} @ {get_own_wheel(name).as_uri()}")
     # A marker that is never true removes the package from the resolution.
@@ -179,7 +179,9 @@ def _build_overrides(direct: Mapping[str, frozenset[str]]) -> list[str]:
 
 def _describe_overrides(direct: Mapping[str, frozenset[str]]) -> list[str]:
     """Describe the overrides by content, since the wheels' paths depend on this machine."""
-    digests = [hashlib.sha256(get_own_wheel(name).read_bytes()).hexdigest() for name in OWN]
+    digests = [
+        hashlib.sha256(get_own_wheel(name).read_bytes()).hexdigest() for name in OWN_DISTRIBUTIONS
+    ]
     return [*(line.partition(" @ ")[0] for line in _build_overrides(direct)), *digests]
 
 
@@ -187,7 +189,7 @@ def _compute_key(
     project: Project, platform: Platform, source: LockSource, facts: Sequence[str]
 ) -> str:
     """Hash everything that a resolution depends on, except credentials, which may change freely."""
-    build = config_of(project).build
+    build = get_config(project).build
     contents = [
         remove_credentials(path.read_text("utf-8")) for path in source.files if path.is_file()
     ]

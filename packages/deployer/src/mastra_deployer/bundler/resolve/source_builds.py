@@ -21,9 +21,9 @@ from mastra_deployer.bundler.locks.indexes import remove_credentials
 from mastra_deployer.bundler.own_wheels import build_wheel, pack_tree
 from mastra_deployer.bundler.resolve.wheel_tags import is_compatible
 from mastra_deployer.bundler.uv import run_uv
-from mastra_deployer.files.directories import cache_directory, publish
-from mastra_deployer.files.temporary import scratch_directory
-from mastra_deployer.project.interpreters import project_interpreter, target_interpreter
+from mastra_deployer.files.directories import get_cache_directory, publish_directory
+from mastra_deployer.files.temporary import temporary_directory
+from mastra_deployer.project.interpreters import find_project_interpreter, find_target_interpreter
 
 __all__ = ("SourceBuilder", "build_local_wheel")
 
@@ -46,7 +46,7 @@ class SourceBuilder:
     @property
     def is_native(self) -> bool:
         """Whether code that is compiled here runs on the target."""
-        return project_interpreter(self.project).wheels == self.platform.wheels
+        return find_project_interpreter(self.project).wheels == self.platform.wheels
 
     def build_commit(self, line: str) -> str:
         """Replace a requirement on a repository by one on the wheel of its commit.
@@ -77,7 +77,7 @@ class SourceBuilder:
         for kind in ("any", self._describe_host()):
             if key and (cached := _find_cached_wheel(_get_cache_path(name, key, kind))):
                 return self._check_fit(requirement, cached)
-        with scratch_directory(cache_directory("sources")) as temporary:
+        with temporary_directory(get_cache_directory("sources")) as temporary:
             tree = Path(temporary) / "tree"
             self._install(requirement, tree)
             key = key or f"{(requirement.url or '').partition('@')[0]}@{_read_commit(tree)}"
@@ -85,7 +85,7 @@ class SourceBuilder:
             directory.mkdir()
             wheel = pack_tree(tree, directory)
             kind = "any" if wheel.stem.endswith("-none-any") else self._describe_host()
-            publish(directory, _get_cache_path(name, key, kind))
+            publish_directory(directory, _get_cache_path(name, key, kind))
         return self._check_fit(requirement, next(_get_cache_path(name, key, kind).glob("*.whl")))
 
     def _install(self, requirement: Requirement, tree: Path) -> None:
@@ -103,15 +103,15 @@ class SourceBuilder:
             raise _build_failure(requirement, error) from None
 
     def _find_python(self) -> str:
-        project_python = project_interpreter(self.project)
-        target_python = target_interpreter(
+        project_python = find_project_interpreter(self.project)
+        target_python = find_target_interpreter(
             self.platform.python, project_python, self.platform.interpreter
         )
         return (target_python or project_python).path
 
     def _describe_host(self) -> str:
         """Describe this machine and the target's Python, which compiled code is for."""
-        interpreter = project_interpreter(self.project)
+        interpreter = find_project_interpreter(self.project)
         return f"{self.platform.python}-{interpreter.wheels}"
 
     def _check_fit(self, requirement: Requirement, wheel: Path) -> Path:
@@ -148,7 +148,7 @@ def build_local_wheel(directory: Path, platform: Platform) -> Path:
 
 def _get_cache_path(name: str, key: str, kind: str) -> Path:
     digest = hashlib.sha256(remove_credentials(f"{key} {kind}").encode()).hexdigest()[:24]
-    return cache_directory("sources") / f"{name}-{digest}"
+    return get_cache_directory("sources") / f"{name}-{digest}"
 
 
 def _find_cached_wheel(directory: Path) -> Path | None:

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from mastra_core.pipeline.file_tree import content_digest
+from mastra_core.pipeline.file_tree import hash_file
 
 __all__ = ("AppSources",)
 
@@ -55,7 +55,7 @@ def _hash_files(files: Mapping[str, bytes | Path]) -> str:
         content_hash = (
             hashlib.sha256(content).hexdigest()
             if isinstance(content, bytes)
-            else content_digest(content)
+            else hash_file(content)
         )
         digest.update(f"{name}\0{content_hash}\0".encode())
     return digest.hexdigest()

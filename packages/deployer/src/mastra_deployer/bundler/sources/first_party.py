@@ -12,17 +12,17 @@ from mastra_core.errors import BuildError
 from mastra_core.pipeline import Project
 from mastra_deployer.bundler.sources.app_sources import AppSources
 from mastra_deployer.bundler.sources.own_metadata import build_own_metadata
-from mastra_deployer.bundler.sources.strip_deployer import blank_deployer, check_deployer_imports
+from mastra_deployer.bundler.sources.strip_deployer import check_deployer_imports, strip_deployer
 from mastra_deployer.project.deployer_argument import read_deployer
-from mastra_deployer.project.discovery import config_of, module_file, parse
+from mastra_deployer.project.discovery import find_module_file, get_config, parse_source
 
 __all__ = (
     "NOT_CODE",
     "NOT_SHIPPED",
     "TESTS",
     "collect_sources",
+    "iter_top_modules",
     "list_first_party_files",
-    "top_modules",
 )
 
 # Never code of an application, even where its code imports them.
@@ -50,11 +50,11 @@ def collect_sources(project: Project, packages: set[str]) -> AppSources:
     :param packages: import names of deployer packages, of which none may be imported.
     :raises BuildError: for an import of one, with file and line; for a link out of the project.
     """
-    entry = module_file(project)
+    entry = find_module_file(project)
     source = entry.read_bytes()
-    tree = parse(entry, source)  # the file may change between two reads
+    tree = parse_source(entry, source)  # the file may change between two reads
     if deployer := read_deployer(entry, tree):
-        source = blank_deployer(source, tree, deployer)
+        source = strip_deployer(source, tree, deployer)
     collector = _FileCollector(project, entry, source)
     shipped = collector.collect_files()
     for path in shipped:
@@ -75,7 +75,7 @@ def list_first_party_files(project: Project) -> list[Path]:
     :param project: the app.
     :raises BuildError: for a link out of the project.
     """
-    entry = module_file(project)
+    entry = find_module_file(project)
     return _FileCollector(project, entry, entry.read_bytes()).collect_files()
 
 
@@ -89,7 +89,7 @@ class _FileCollector:
         self._project = project
         self._entry = entry
         self._source = source
-        config = config_of(project)
+        config = get_config(project)
         self._build = config.build
         self._root = project.root.resolve()
         self._trees: dict[Path, ast.AST] = {}
@@ -141,7 +141,7 @@ class _FileCollector:
         and app lists of frameworks are written like that.
         """
         first = self._project.module.partition(".")[0]
-        known = {path.stem: path for path in top_modules(self._project.import_root)}
+        known = {path.stem: path for path in iter_top_modules(self._project.import_root)}
         reached: set[str] = set()
         pending = {first}
         while pending:
@@ -241,7 +241,7 @@ def _parse_leniently(source: bytes) -> ast.AST:
         return ast.Module(body=[], type_ignores=[])
 
 
-def top_modules(root: Path) -> Iterator[Path]:
+def iter_top_modules(root: Path) -> Iterator[Path]:
     """Yield the packages and modules in the import root.
 
     Packages come last, since Python prefers them to a module of the same name.

@@ -18,12 +18,12 @@ from typing import Any
 from mastra_core.errors import BuildError
 from mastra_deployer.project.deployer_argument import DeployerCall, is_none
 
-__all__ = ("blank_deployer", "check_deployer_imports")
+__all__ = ("check_deployer_imports", "strip_deployer")
 
 Position = tuple[int, int]
 
 
-def blank_deployer(source: bytes, tree: ast.Module, deployer: DeployerCall) -> bytes:
+def strip_deployer(source: bytes, tree: ast.Module, deployer: DeployerCall) -> bytes:
     """Return ``source`` without the deployer and without the imports that only it used.
 
     :param source: the entry file's content.

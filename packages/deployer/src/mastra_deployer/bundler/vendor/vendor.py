@@ -25,16 +25,16 @@ from mastra_deployer.bundler.vendor.wheel_store import (
     read_stored_wheel,
     store_wheels,
 )
-from mastra_deployer.files.checksummed import read_checksummed_json, write_checksummed_json
-from mastra_deployer.files.directories import cache_directory, cache_writing
+from mastra_deployer.files.checksummed_json import read_checksummed_json, write_checksummed_json
+from mastra_deployer.files.directories import convert_cache_errors, get_cache_directory
 from mastra_deployer.files.temporary import (
     discard_directory,
     remove_stale_directories,
-    scratch_directory,
+    temporary_directory,
 )
 from mastra_deployer.project.interpreters import Interpreter
 
-__all__ = ("VendoredDependencies", "vendor")
+__all__ = ("VendoredDependencies", "vendor_dependencies")
 
 _TRIES = 4  # other builds may discard the same damaged wheel at the same time
 
@@ -56,7 +56,7 @@ class VendoredDependencies(msgspec.Struct, frozen=True, kw_only=True):
     digests: dict[Identity, str]
 
 
-def vendor(
+def vendor_dependencies(
     closure: Closure,
     platform: Platform,
     keep: frozenset[str],
@@ -125,8 +125,8 @@ class _Vendorer:
         A value is ``None`` where another build found the wheel damaged and discarded it.
         """
         for kind in ("parts", "facts", "wheels"):
-            remove_stale_directories(cache_directory(kind))
-        with cache_writing(), contextlib.ExitStack() as self._scratch:
+            remove_stale_directories(get_cache_directory(kind))
+        with convert_cache_errors(), contextlib.ExitStack() as self._scratch:
             installed = self._load_facts()
             paths = self._get_paths()
             missing = [key for key, path in paths.items() if read_stored_wheel(path) is None]
@@ -176,7 +176,7 @@ class _Vendorer:
         if not packages:
             return {}
         self._report.step("Installing dependencies")
-        temporary = self._scratch.enter_context(scratch_directory(cache_directory("parts")))
+        temporary = self._scratch.enter_context(temporary_directory(get_cache_directory("parts")))
         return install_packages(packages, self._closure, self._platform, temporary)
 
     def _store_missing(self, paths: Mapping[str, Path], installed: Mapping[str, Installed]) -> None:
@@ -202,7 +202,7 @@ def _save_facts(keys: Sequence[str], installed: Mapping[str, Installed]) -> dict
     if not keys:
         return {}
     saved: dict[str, _Facts] = {}
-    with scratch_directory(cache_directory("facts")) as temporary:
+    with temporary_directory(get_cache_directory("facts")) as temporary:
         for key in keys:
             distributions = installed[key][1:] if key in installed else ()
             saved[key] = tuple(msgspec.structs.replace(item, files=()) for item in distributions)
@@ -211,4 +211,4 @@ def _save_facts(keys: Sequence[str], installed: Mapping[str, Installed]) -> dict
 
 
 def _get_facts_file(key: str) -> Path:
-    return cache_directory("facts") / f"{key[:32]}.json"
+    return get_cache_directory("facts") / f"{key[:32]}.json"

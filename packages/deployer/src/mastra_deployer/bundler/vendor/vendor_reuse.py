@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from mastra_core.pipeline.file_tree import Identity, identity_of, tree_files
+from mastra_core.pipeline.file_tree import Identity, get_identity, iter_files
 from mastra_deployer.bundler.vendor.bytecode import FinishedFile
 from mastra_deployer.bundler.vendor.wheel_store import StoredWheel
 
@@ -61,11 +61,11 @@ def _read_digests(saved: Path, expected: dict[str, FinishedFile]) -> dict[Identi
     found: dict[Identity, str] = {}
     count = 0
     try:
-        for count, (name, entry) in enumerate(tree_files(saved), 1):  # noqa: B007  # it is counted
+        for count, (name, entry) in enumerate(iter_files(saved), 1):  # noqa: B007  # it is counted
             status, file = entry.stat(follow_symlinks=False), expected.get(name)
             if file is None or (status.st_size, status.st_mtime_ns) != (file.size, file.mtime):
                 return None
-            found[identity_of(status)] = file.sha256
+            found[get_identity(status)] = file.sha256
     except OSError:
         return None
     return found if count == len(expected) else None

@@ -17,14 +17,14 @@ from pathlib import Path
 
 import msgspec
 
-from mastra_core.pipeline.file_tree import Identity, content_digest, identity_of
+from mastra_core.pipeline.file_tree import Identity, get_identity, hash_file
 from mastra_deployer.bundler.own_wheels import format_record
 from mastra_deployer.bundler.vendor.bytecode import FinishedFile, finish_files
 from mastra_deployer.bundler.vendor.distributions import Distribution, read_record
 from mastra_deployer.bundler.vendor.prune import get_drop_reason
-from mastra_deployer.files.checksummed import read_checksummed_json, write_checksummed_json
-from mastra_deployer.files.directories import cache_directory, publish
-from mastra_deployer.files.temporary import discard_directory, scratch_directory
+from mastra_deployer.files.checksummed_json import read_checksummed_json, write_checksummed_json
+from mastra_deployer.files.directories import get_cache_directory, publish_directory
+from mastra_deployer.files.temporary import discard_directory, temporary_directory
 from mastra_deployer.project.interpreters import Interpreter
 
 __all__ = (
@@ -85,9 +85,9 @@ def get_wheel_path(key: str, interpreter: Interpreter | None, *, whole: bool) ->
     :param interpreter: that compiles its bytecode, if any.
     :param whole: whether nothing of it is pruned.
     """
-    interpreter_facts = f"{interpreter.full} {interpreter.cache_tag}" if interpreter else ""
+    interpreter_facts = f"{interpreter.full_version} {interpreter.cache_tag}" if interpreter else ""
     facts = "\n".join((_VERSION, key, interpreter_facts, str(whole)))
-    return cache_directory("parts") / hashlib.sha256(facts.encode()).hexdigest()[:32]
+    return get_cache_directory("parts") / hashlib.sha256(facts.encode()).hexdigest()[:32]
 
 
 def read_stored_wheel(path: Path) -> StoredWheel | None:
@@ -110,7 +110,7 @@ def store_wheels(pending: Sequence[PendingWheel], interpreter: Interpreter | Non
     """
     if not pending:
         return
-    with scratch_directory(cache_directory("parts")) as temporary:
+    with temporary_directory(get_cache_directory("parts")) as temporary:
         directories = [Path(temporary) / str(number) for number in range(len(pending))]
         dropped = [
             _move_files(item, directory / _FILES)
@@ -127,7 +127,7 @@ def store_wheels(pending: Sequence[PendingWheel], interpreter: Interpreter | Non
                 dropped=dropped_files,
             )
             write_checksummed_json(directory / _INDEX, wheel)
-            publish(directory, item.path)
+            publish_directory(directory, item.path)
 
 
 def link_wheel(path: Path, wheel: StoredWheel, target: Path, digests: dict[Identity, str]) -> bool:
@@ -154,11 +154,11 @@ def _link_file(source: str, target: str, file: FinishedFile, digests: dict[Ident
     try:
         status = os.stat(source)  # noqa: PTH116  # called for each file of a bundle
         is_untouched = (status.st_size, status.st_mtime_ns) == (file.size, file.mtime)
-        if not is_untouched and content_digest(source) != file.sha256:
+        if not is_untouched and hash_file(source) != file.sha256:
             return False
     except OSError:
         return False
-    digests[identity_of(status)] = file.sha256
+    digests[get_identity(status)] = file.sha256
     _link_or_copy(source, target)
     return True
 

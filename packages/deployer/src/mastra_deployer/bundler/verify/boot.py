@@ -14,12 +14,12 @@ from typing import Any
 from mastra_core.agents.providers import get_requirements
 from mastra_core.errors import BuildError, ConfigError, MastraError
 from mastra_core.pipeline import Project
-from mastra_deployer.files.temporary import scratch_directory
+from mastra_deployer.files.temporary import temporary_directory
 from mastra_deployer.project.config import CheckConfig
-from mastra_deployer.project.discovery import config_of, module_file
+from mastra_deployer.project.discovery import find_module_file, get_config
 from mastra_deployer.project.interpreters import Interpreter
 
-__all__ = ("boot_bundle", "boot_source", "check_found", "launcher_file")
+__all__ = ("boot_bundle", "boot_source", "check_entry", "get_launcher_file")
 
 _CHILD = Path(__file__).parent / "source_child.py"
 # What a process needs to run; no variable of the user's own.
@@ -52,7 +52,7 @@ def boot_source(
         compared.
     :raises ConfigError: when the entry raises, or contains no application.
     """
-    launcher = launcher_file()
+    launcher = get_launcher_file()
     arguments = [str(launcher), str(project.import_root), project.module, project.attribute]
     command = [interpreter.path, "-B", str(_CHILD), *arguments]
     environment = {**dict.fromkeys(references, "placeholder"), **_build_environment(project)}
@@ -63,7 +63,7 @@ def boot_source(
             return None
         raise _to_error(project, error, project.root, ConfigError)
     registry: dict[str, Any] = report["registry"]
-    check_found(project, registry)
+    check_entry(project, registry)
     return registry
 
 
@@ -83,7 +83,7 @@ def boot_bundle(project: Project, directory: Path, interpreter: Interpreter) -> 
     return report
 
 
-def launcher_file() -> Path:
+def get_launcher_file() -> Path:
     """Return the source file of a bundle's ``index.py``."""
     from mastra_core import launcher
 
@@ -96,13 +96,13 @@ def _build_environment(project: Project) -> dict[str, str]:
     Source and bundle get the same variables, so that they can be compared.
     """
     base = {name: os.environ[name] for name in _PASSED_VARIABLES if name in os.environ}
-    check: CheckConfig = config_of(project).check
+    check: CheckConfig = get_config(project).check
     declared = dict.fromkeys(project.environment.names, "placeholder")
     return {**declared, **base, **check.env, "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def _run_child(command: Sequence[str], environment: Mapping[str, str]) -> dict[str, Any]:
-    with scratch_directory(Path(tempfile.gettempdir()), "mastra-start-") as temporary:
+    with temporary_directory(Path(tempfile.gettempdir()), "mastra-start-") as temporary:
         # An empty working directory, since an app must not depend on where it is started.
         result = _run_process(command, environment, temporary)
     try:
@@ -138,7 +138,7 @@ def _run_process(
         ) from None
 
 
-def check_found(project: Project, registry: Mapping[str, Any]) -> None:
+def check_entry(project: Project, registry: Mapping[str, Any]) -> None:
     """Check that the entry contains exactly one application.
 
     :param project: the app.
@@ -146,7 +146,7 @@ def check_found(project: Project, registry: Mapping[str, Any]) -> None:
     :raises ConfigError: when it contains none, something else, or several.
     """
     kind, objects = registry["kind"], registry["objects"]
-    file = module_file(project)
+    file = find_module_file(project)
     if kind == "missing":
         hint = "Add it: mastra = Mastra(...)."
         if objects:

@@ -11,7 +11,7 @@ import msgspec
 
 from mastra_core.errors import BuildError
 from mastra_core.pipeline import MANIFEST, Build, Project, Report, Serve
-from mastra_core.pipeline.file_tree import tree_files
+from mastra_core.pipeline.file_tree import iter_files
 from mastra_deployer.bundler.metadata.draft_manifest import COMPARED, extract_registry
 from mastra_deployer.bundler.verify.boot import boot_bundle
 from mastra_deployer.project.interpreters import Interpreter
@@ -65,11 +65,11 @@ def _boot_and_clean_up(
 ) -> dict[str, Any]:
     """Start the build and return its report; files that the app writes meanwhile are deleted."""
     draft = build.directory / MANIFEST  # only for the launcher: each bundle gets its own
-    before = {name for name, _ in tree_files(build.directory)}
+    before = {name for name, _ in iter_files(build.directory)}
     draft.write_bytes(msgspec.json.encode(build.manifest))
     result = boot_bundle(project, build.directory, interpreter)
     draft.unlink()
-    written = {name for name, _ in tree_files(build.directory)} - before
+    written = {name for name, _ in iter_files(build.directory)} - before
     for name in sorted(written):
         report.note(
             f"The app writes {name} beside its code when it is imported; the file was deleted.",

@@ -19,8 +19,8 @@ def test_a_large_order_waits_for_a_person():
         engine, workflow = mastra.engine, mastra.get_workflow("order")
         started = await engine.create(workflow)
         await engine.start(started, {"item": "tea", "amount": 60})
-        assert (await started.settled()).status == "suspended"
+        assert (await started.wait()).status == "suspended"
         await engine.resume(started, {"approved": True})
-        return (await started.settled()).result
+        return (await started.wait()).result
 
     assert asyncio.run(run()) == "ordered"

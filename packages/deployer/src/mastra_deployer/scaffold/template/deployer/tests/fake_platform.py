@@ -97,10 +97,10 @@ class FakePlatform(ThreadingHTTPServer):
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}"
 
-    def settings(self) -> Mapping[str, Any]:
+    def get_settings(self) -> Mapping[str, Any]:
         return {"app": "shop"}
 
-    def live(self, environment: Stage) -> Live | None:
+    def get_live(self, environment: Stage) -> Live | None:
         for app in self.apps.values():
             if release := app.get_live(environment):
                 files = app.deployments[release.deployment]["files"]
@@ -108,33 +108,33 @@ class FakePlatform(ThreadingHTTPServer):
                 return Live(id=release.deployment, files=contents, env=release.env)
         return None
 
-    def things(self) -> list[str]:
+    def list_resources(self) -> list[str]:
         deployments = [f"{name}/{id}" for name, app in self.apps.items() for id in app.deployments]
         return [*self.apps, *deployments]
 
     def reset(self) -> None:
         self.apps: dict[str, App] = {}
         self.blobs: dict[str, bytes] = {}
-        self.heal()
+        self.clear_faults()
 
-    def heal(self) -> None:
+    def clear_faults(self) -> None:
         self.rejection = self.failure = ""
         self.hangs = False
 
-    def refuse(self, message: str) -> None:
+    def reject_changes(self, message: str) -> None:
         self.rejection = message
 
-    def fail(self, message: str) -> None:
+    def fail_deployments(self, message: str) -> None:
         self.failure = message
 
-    def hang(self) -> None:
+    def hang_deployments(self) -> None:
         self.hangs = True
 
-    def traffic(self) -> Mapping[str, int]:
-        live = self.live("production")
+    def get_traffic(self) -> Mapping[str, int]:
+        live = self.get_live("production")
         return {live.id: 100} if live else {}
 
-    def say(self, text: str) -> None:
+    def write_log(self, text: str) -> None:
         """Do nothing: this platform has no log."""
 
     def get_app(self, name: str) -> App:

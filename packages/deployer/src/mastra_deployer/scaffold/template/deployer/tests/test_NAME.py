@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from mastra_core import Secret
 from mastra_core.pipeline import Bundle
-from mastra_deployer.testing import DeployerSuite, Rig
+from mastra_deployer.testing import DeployerSuite, Harness
 
 from fake_platform import FakePlatform
 from mastra_deployer_<<NAME>> import hooks
@@ -31,9 +31,9 @@ class Test<<cls>>(DeployerSuite):
         platform.shutdown()
         platform.server_close()
 
-    def test_preview_runs_the_bundle(self, rig: Rig) -> None:
+    def test_preview_runs_the_bundle(self, harness: Harness) -> None:
         script = "import os, sys; sys.exit(os.environ['GREETING'] + os.environ['PORT'] != 'hi3000')"
-        bundle: Bundle = rig.bundle()
+        bundle: Bundle = harness.bundle()
         (bundle.directory / "index.py").write_text(script)
         env = {"GREETING": Secret("hi")}
         assert hooks.mastra_preview(bundle, "127.0.0.1", 3000, env) == 0

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 
 async def greeter(name: str) -> AsyncIterator[str]:
-    """Greets whoever writes. Needs no model; replace it with an Agent:
+    """Greets the user. It needs no model; to use one, replace it with an Agent:
 
     Agent(name="greeter", instructions="Greet the user.", model="openai:gpt-5")
     (and add "mastra-core[agents]" and "pydantic-ai-slim[openai]" to the dependencies)

@@ -1,4 +1,4 @@
-"""Everything the application has, by name."""
+"""Registers everything that the application has."""
 
 from mastra_core import Mastra, create_logger
 

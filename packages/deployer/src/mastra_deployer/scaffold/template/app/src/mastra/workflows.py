@@ -6,14 +6,14 @@ from mastra_core import StepContext, Workflow, step
 
 
 class Order(TypedDict):
-    """What is ordered."""
+    """An order."""
 
     item: str
     amount: int
 
 
 class Approval(TypedDict):
-    """What a person decides."""
+    """A person's decision."""
 
     approved: bool
 
@@ -27,13 +27,13 @@ class Price(TypedDict):
 
 @step
 def price(order: Order) -> Price:
-    """Two coins apiece."""
+    """Compute the total: two coins for each item."""
     return {"item": order["item"], "total": 2 * order["amount"]}
 
 
 @step(resume=Approval, suspend=Price)
 def approve(priced: Price, context: StepContext) -> str:
-    """Large orders wait until somebody resumes the run."""
+    """Suspend large orders until a person resumes the run."""
     if priced["total"] < 100:
         return "ordered"
     if context.resume_data is None:

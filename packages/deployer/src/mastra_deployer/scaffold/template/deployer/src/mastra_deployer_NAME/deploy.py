@@ -24,18 +24,18 @@ def deploy(api: Api, bundle: Bundle, request: DeployRequest, report: Report) -> 
     :param request: the stage, the variables, and whether to wait.
     :param report: receives progress.
     """
-    from mastra_deployer.kit import Manifest, upload
+    from mastra_deployer.kit import FileManifest, upload
 
     # The id is the content's digest, so a repeated request creates no second deployment.
     id, stage = bundle.manifest.digest, request.environment
-    manifest = Manifest.of(bundle.directory)
+    manifest = FileManifest.from_directory(bundle.directory)
     api.create_app()
     report.step("Uploading")
     upload(
         api.create_deployment(id, manifest.paths, {"stage": stage, "message": request.message}),
         lambda digest: api.upload_blob(digest, manifest.read(digest)),
         report=report,
-        size=lambda digest: manifest.size([digest]),
+        size=lambda digest: manifest.get_size([digest]),
     )
     api.set_env(stage, {name: value.reveal() for name, value in request.env.items()})
     # Stored with the release: a deploy that is aborted before leaves no fingerprint.

@@ -1,0 +1,357 @@
+"""The description of a workflow as data: its steps and its nodes in order.
+
+The three refer to one another: a step may hold a nested workflow, a workflow holds nodes, and nodes
+hold steps. So they are in one module.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any, Generic, Literal, TypedDict
+
+from mastra_core.errors import ConfigError
+from mastra_core.schema import dump, to_json_schema
+from mastra_core.workflows.model.function import Function
+from mastra_core.workflows.model.retry import Retry, as_retry
+from mastra_core.workflows.model.step_context import StepContext
+from mastra_core.workflows.model.type_variables import In, Out, TypedOutput
+
+__all__ = (
+    "Branch",
+    "ForEach",
+    "Loop",
+    "Node",
+    "Parallel",
+    "Single",
+    "Sleep",
+    "Step",
+    "WorkflowDefinition",
+    "check_id",
+    "get_input_type",
+    "get_output_type",
+)
+
+_RESERVED = ".[]#@!?"  # separators in the paths and journal keys of steps
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Step(TypedOutput[Out], Generic[In, Out]):
+    """One step of a workflow.
+
+    :param id: the id, unique within a workflow.
+    :param call: the function, and the arguments that it takes.
+    :param description: the description.
+    :param input: the type of the input; ``Any`` where the function takes none.
+    :param output: the type of the output.
+    :param resume: the type of the data that ``resume`` must pass.
+    :param suspend: the type of the payload of ``suspend``.
+    :param retry: the retry policy; that of the workflow by default.
+    :param timeout: the seconds that one attempt may take.
+    :param workflow: the nested workflow that is executed instead of ``call``.
+    :param kind: what the step was created from.
+    :param source_id: the id of the agent, tool or workflow that the step was created from.
+    """
+
+    id: str
+    call: Function
+    description: str = ""
+    input: Any = Any
+    output: Any = Any
+    resume: Any = None
+    suspend: Any = None
+    retry: Retry | None = None
+    timeout: float | None = None
+    workflow: WorkflowDefinition | None = None
+    kind: Literal["function", "agent", "tool", "workflow", "mapping"] = "function"
+    source_id: str = ""
+
+    def __post_init__(self) -> None:
+        check_id("step", self.id)
+        if self.timeout is not None and not self.timeout > 0:
+            raise ConfigError(
+                f"The step {self.id!r} has a timeout of {self.timeout!r}.", "Use seconds above 0."
+            )
+        for what in ("input", "output", "resume", "suspend"):
+            self.get_schema(what)  # a type without a JSON schema fails here, not in a run
+
+    @property
+    def function(self) -> Callable[..., Any]:
+        """The function of the step."""
+        return self.call.function
+
+    @property
+    def can_suspend(self) -> bool:
+        """Whether the step, or a step of its workflow, has a ``resume`` or ``suspend`` type."""
+        inner = self.workflow.iter_steps() if self.workflow is not None else ()
+        return (
+            self.resume is not None
+            or self.suspend is not None
+            or any(item.can_suspend for item in inner)
+        )
+
+    async def execute(self, value: Any, context: StepContext | None = None) -> Any:
+        """Validate the input, call the function and return its output as JSON builtins.
+
+        A plain function runs in a worker thread, so that it does not block the event loop.
+
+        :param value: the input.
+        :param context: the context; optional where the function takes none.
+        :raises InvalidInput: when ``value`` does not fit the type of the input.
+        """
+        bound = self.call.bind(value, context)
+        if self.call.awaits:
+            return dump(await bound())
+        import asyncio
+
+        return dump(await asyncio.to_thread(bound))
+
+    def get_schema(self, what: str) -> dict[str, Any] | None:
+        """Return the JSON Schema of one of the types, or ``None`` where it is not declared.
+
+        :param what: ``input``, ``output``, ``resume`` or ``suspend``.
+        """
+        type_ = getattr(self, what)
+        return None if type_ is None or type_ is Any else to_json_schema(type_)
+
+
+@dataclasses.dataclass(frozen=True)
+class Single:
+    """One step.
+
+    :param step: the step.
+    """
+
+    step: Step[Any, Any]
+
+    @property
+    def steps(self) -> tuple[Step[Any, Any], ...]:
+        """The steps of the node."""
+        return (self.step,)
+
+
+@dataclasses.dataclass(frozen=True)
+class Parallel:
+    """Steps that run concurrently on the same input; the output maps step id to output.
+
+    :param steps: the steps.
+    """
+
+    steps: tuple[Step[Any, Any], ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Branch:
+    """Steps that run concurrently if their condition is true; the output maps step id to output.
+
+    :param conditions: the condition of each step.
+    :param steps: the steps.
+    """
+
+    conditions: tuple[Function, ...]
+    steps: tuple[Step[Any, Any], ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class ForEach(Single):
+    """One step for each item of a list; the output is the list of outputs.
+
+    :param step: the step.
+    :param concurrency: the maximum number of items at a time.
+    """
+
+    concurrency: int = 1
+
+    def __post_init__(self) -> None:
+        if not _is_number(self.concurrency, int, least=1):
+            raise ConfigError(
+                f"concurrency={self.concurrency!r} is not a number of items.",
+                "Use an integer from 1 up.",
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class Loop(Single):
+    """One step that is repeated on its own output.
+
+    :param step: the step.
+    :param condition: the condition, which is evaluated after each iteration.
+    :param until: whether the loop ends when the condition is true, instead of when it is false.
+    """
+
+    condition: Function
+    until: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Sleep:
+    """A wait, for some seconds or until a moment; the previous output is passed on.
+
+    :param id: the id.
+    :param duration: the seconds, unless ``function`` or ``moment`` is set.
+    :param moment: the end of the wait.
+    :param function: returns the duration or the moment.
+    :param until: whether the node waits until a moment, instead of for a duration.
+    """
+
+    id: str
+    duration: float | None = None
+    moment: dt.datetime | None = None
+    function: Function | None = None
+    until: bool = False
+
+    def __post_init__(self) -> None:
+        if self.function is not None:
+            return
+        if self.until and not _is_moment(self.moment):
+            raise ConfigError(
+                f"The sleep {self.id!r} lasts until {self.moment!r}.",
+                "Pass a datetime with a time zone: datetime.now(UTC) + timedelta(hours=1).",
+            )
+        if not self.until and not _is_number(self.duration, int | float, least=0):
+            raise ConfigError(
+                f"The sleep {self.id!r} lasts {self.duration!r}.", "Use seconds from 0 up."
+            )
+
+    @property
+    def steps(self) -> tuple[Step[Any, Any], ...]:
+        """The steps of the node: none."""
+        return ()
+
+
+Node = Single | Parallel | Branch | ForEach | Loop | Sleep
+
+
+@dataclasses.dataclass(frozen=True)
+class WorkflowDefinition(Generic[In, Out]):
+    """The data of a workflow; ``Workflow`` adds the methods that append nodes.
+
+    :param id: the id; callers can also use the registration key.
+    :param input: the type of the input; that of the first step by default.
+    :param output: the type of the result; that of the last step by default.
+    :param description: the description.
+    :param nodes: the nodes; the methods append them.
+    :param state: the type of the state that the steps share; any mapping by default.
+    :param retry: the retry policy, or the number of retries, for steps without their own.
+    :param timeout: the maximum seconds from start to end, with the time while it is suspended.
+    :raises ConfigError: for an invalid retry policy or timeout.
+    """
+
+    id: str
+    input: Any = None
+    output: Any = None
+    description: str = ""
+    nodes: tuple[Node, ...] = ()
+    state: Any = None
+    retry: Retry | int | None = None
+    timeout: float | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "retry", as_retry(self.retry))
+        if self.timeout is not None and not self.timeout > 0:
+            raise ConfigError(
+                f"The workflow {self.id!r} has a timeout of {self.timeout!r}.",
+                "Use seconds above 0.",
+            )
+
+    def iter_steps(self) -> Iterator[Step[Any, Any]]:
+        """Yield the steps in order, without those of nested workflows."""
+        for node in self.nodes:
+            yield from node.steps
+
+    def get_step(self, id: str) -> Step[Any, Any]:
+        """Return the step with an id.
+
+        :param id: the id.
+        :raises KeyError: when there is no such step.
+        """
+        for step in self.iter_steps():
+            if step.id == id:
+                return step
+        raise KeyError(id)
+
+    @functools.cached_property
+    def input_type(self) -> Any:
+        """The type of the input."""
+        return get_input_type(self) if self.input is None else self.input
+
+    @functools.cached_property
+    def output_type(self) -> Any:
+        """The type of the result."""
+        return get_output_type(self) if self.output is None else self.output
+
+    @property
+    def input_schema(self) -> dict[str, Any] | None:
+        """The JSON Schema of the input, or ``None`` where its type is not known."""
+        return _to_json_schema(self.input_type)
+
+    @property
+    def output_schema(self) -> dict[str, Any] | None:
+        """The JSON Schema of the result, or ``None`` where its type is not known."""
+        return _to_json_schema(self.output_type)
+
+    @property
+    def state_schema(self) -> dict[str, Any] | None:
+        """The JSON Schema of the shared state, or ``None`` where it has no type."""
+        return _to_json_schema(Any if self.state is None else self.state)
+
+
+def get_input_type(workflow: WorkflowDefinition) -> Any:
+    """Return the input type of the first step.
+
+    :param workflow: the workflow.
+    """
+    first = next((node for node in workflow.nodes if node.steps), None)
+    if first is None:
+        return Any
+    type_ = first.steps[0].input
+    return list[type_] if isinstance(first, ForEach) else type_  # type: ignore[valid-type]  # built at run time
+
+
+def get_output_type(workflow: WorkflowDefinition) -> Any:
+    """Return the output type of the last step.
+
+    :param workflow: the workflow.
+    """
+    last = next((node for node in reversed(workflow.nodes) if node.steps), None)
+    return get_input_type(workflow) if last is None else _get_node_output_type(last)
+
+
+def _get_node_output_type(node: Node) -> Any:
+    match node:
+        case Parallel() | Branch():
+            fields = {step.id: step.output for step in node.steps}
+            return TypedDict("object", fields, total=isinstance(node, Parallel))  # type: ignore[operator]  # the fields have names at run time only
+        case ForEach():
+            return list[node.step.output]  # type: ignore[name-defined]  # built at run time
+        case Single():
+            return node.step.output
+    return Any
+
+
+def check_id(what: str, id_: str) -> None:
+    """Check that an id can be a part of paths and journal keys.
+
+    :param what: the kind of object, for the message: ``step``.
+    :param id_: the id.
+    :raises ConfigError: when the id is empty or contains a reserved character.
+    """
+    if not id_ or any(character in _RESERVED for character in id_):
+        raise ConfigError(
+            f"The id {id_!r} of a {what} is empty or contains one of {' '.join(_RESERVED)}",
+            "Set another id: id='...'.",
+        )
+
+
+def _is_number(value: object, kind: Any, *, least: float) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool) and value >= least
+
+
+def _is_moment(value: object) -> bool:
+    return isinstance(value, dt.datetime) and value.tzinfo is not None
+
+
+def _to_json_schema(type_: Any) -> dict[str, Any] | None:
+    return (None if type_ is Any else to_json_schema(type_)) or None

@@ -1,0 +1,138 @@
+"""Assemble the image of a deploy: its documents and all blobs that it needs."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mastra_core.pipeline import Bundle, DeployRequest
+from mastra_core.secret import Secret
+from mastra_deployer_oci.settings import OciDeployer
+
+if TYPE_CHECKING:  # the settings class must load without what only deploying needs
+    from mastra_deployer_oci.api.documents import Document
+    from mastra_deployer_oci.api.repository import Repository
+    from mastra_deployer_oci.deploy.base_image import BaseImage
+    from mastra_deployer_oci.deploy.push import Blob
+
+__all__ = ("DeployImage", "open_image")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DeployImage:
+    """An image for one platform, ready to be pushed.
+
+    :param manifest: manifest of the image.
+    :param root: the document that is tagged: the manifest, or an index that contains it.
+    :param children: descriptors of the manifests, one for each platform.
+    :param blobs: everything that the repository must have before the manifest.
+    """
+
+    manifest: Document
+    root: Document
+    children: tuple[Mapping[str, Any], ...]
+    blobs: tuple[Blob, ...]
+
+
+@contextlib.contextmanager
+def open_image(
+    bundle: Bundle,
+    settings: OciDeployer,
+    credentials: Mapping[str, Secret],
+    request: DeployRequest,
+) -> Iterator[tuple[Repository, DeployImage]]:
+    """Open the target repository and assemble the image for it.
+
+    :param bundle: the bundle to deploy.
+    :param settings: settings of the deployer.
+    :param credentials: values of the credentials that are set.
+    :param request: options of the deploy.
+    :returns: the repository and the image; both are valid inside the ``with`` block.
+    """
+    from mastra_deployer_oci.api.reference import Reference
+    from mastra_deployer_oci.api.repository import open_target
+    from mastra_deployer_oci.api.tags import choose_tag
+    from mastra_deployer_oci.bundle.image_plan import read_plan
+    from mastra_deployer_oci.deploy.base_image import load_base, open_base
+
+    plan = read_plan(bundle.directory)
+    reference = Reference.parse(plan.base) if plan.base else None
+    with contextlib.ExitStack() as stack:
+        source, base, mount_from = None, None, ""
+        if reference:
+            source = stack.enter_context(open_base(reference, settings, credentials))
+            base = load_base(source, reference, plan.architecture)
+            is_same_registry = reference.registry == Reference.parse(settings.image).registry
+            mount_from = reference.repository if is_same_registry else ""
+        registry = stack.enter_context(open_target(settings, credentials, mount_from=mount_from))
+        temp_dir = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mastra-base-")))
+        blobs = _list_base_blobs(source, base, registry, temp_dir)
+        tag = choose_tag(settings.tag, request.environment, request.branch)
+        merge_tag = tag if settings.merge else ""
+        yield registry, _assemble_image(bundle, registry, base, blobs, merge_tag)
+
+
+def _list_base_blobs(
+    source: Repository | None, base: BaseImage | None, target: Repository, temp_dir: Path
+) -> list[Blob]:
+    from mastra_deployer_oci.deploy.base_image import list_base_blobs
+
+    return list_base_blobs(base, source, target, temp_dir) if base and source else []
+
+
+def _assemble_image(
+    bundle: Bundle,
+    registry: Repository,
+    base: BaseImage | None,
+    base_blobs: list[Blob],
+    merge_tag: str,
+) -> DeployImage:
+    """Build the config and the manifest; with ``merge_tag``, an index that adds the image too."""
+    from mastra_deployer_oci.bundle.image_layout import build_image, extract_platform
+    from mastra_deployer_oci.bundle.image_plan import read_plan
+    from mastra_deployer_oci.deploy.multi_arch import merge_index
+
+    plan = read_plan(bundle.directory)
+    config, manifest = build_image(
+        plan,
+        base.config if base else None,
+        base.layers if base else (),
+        base.annotations if base else None,
+    )
+    children = (manifest.to_descriptor(platform=extract_platform(config.value)),)
+    root = manifest
+    if merge_tag:
+        root = merge_index(registry, merge_tag, children[0], plan.app)
+        children = tuple(root.value["manifests"])
+    blobs = (*base_blobs, *_list_app_blobs(bundle), _build_config_blob(config))
+    return DeployImage(manifest=manifest, root=root, children=children, blobs=blobs)
+
+
+def _list_app_blobs(bundle: Bundle) -> list[Blob]:
+    from mastra_deployer_oci.bundle.image_plan import BLOBS, read_plan
+    from mastra_deployer_oci.deploy.push import Blob
+
+    def locate(digest: str) -> Path:
+        return bundle.directory / BLOBS / digest.removeprefix("sha256:")
+
+    return [
+        Blob(
+            name=layer.purpose,
+            digest=layer.digest,
+            size=layer.size,
+            fetch_file=functools.partial(locate, layer.digest),
+        )
+        for layer in read_plan(bundle.directory).layers
+    ]
+
+
+def _build_config_blob(config: Document) -> Blob:
+    from mastra_deployer_oci.deploy.push import Blob
+
+    size = len(config.content)
+    return Blob(name="config", digest=config.digest, size=size, content=config.content)

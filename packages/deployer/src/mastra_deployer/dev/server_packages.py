@@ -1,0 +1,74 @@
+"""Installs the server's packages for a project whose environment lacks them."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from mastra_core.errors import BuildError, ConfigError
+from mastra_core.pipeline import Project, Report
+from mastra_deployer.project.interpreters import Interpreter
+
+__all__ = ("SERVER_MODULES", "format_install_command", "install_runtime")
+
+# Modules that serve an app; a project need not depend on their distributions.
+SERVER_MODULES = frozenset(("litestar", "mastra_core", "mastra_server", "msgspec", "uvicorn"))
+
+
+_SERVER = "mastra-server[serve]"
+
+
+def install_runtime(interpreter: Interpreter, report: Report) -> Path:
+    """Return a directory with the server and its dependencies; install it once per interpreter.
+
+    The directory is vendored like that of a bundle of a project without dependencies.
+
+    :param interpreter: of the project.
+    :param report: receives progress.
+    :raises ConfigError: when the installation fails, with the command that installs the server.
+    """
+    from mastra_deployer.bundler.resolve.closure import OWN_DISTRIBUTIONS, lock_closure
+    from mastra_deployer.bundler.vendor.vendor import vendor_dependencies
+    from mastra_deployer.files.directories import (
+        ensure_local_directory,
+        get_cache_directory,
+        publish_directory,
+    )
+    from mastra_deployer.files.lock import hold_build_lock
+    from mastra_deployer.files.temporary import temporary_directory
+
+    platform = interpreter.platform
+    home = get_cache_directory("dev") / f"{platform.wheels}-{platform.python}"
+    home.mkdir(exist_ok=True)
+    project = Project(root=home, import_root=home, module="", attribute="", name="dev")
+    try:
+        with hold_build_lock(ensure_local_directory(project), report):
+            report.step(f"Installing the server for Python {platform.python}, once")
+            closure = lock_closure(project, platform, (_SERVER,), OWN_DISTRIBUTIONS, report)
+            tree = home / f"{closure.fingerprint[:16]}-{interpreter.full_version}"
+            if not tree.exists():
+                with temporary_directory(home) as temporary:
+                    new = Path(temporary) / "tree"
+                    vendor_dependencies(
+                        closure, platform, frozenset(), interpreter, new, home / "-", report
+                    )
+                    publish_directory(new, tree)
+            return tree
+    except BuildError as error:
+        raise ConfigError(
+            f"{interpreter.path!r} has no mastra-server, and its installation failed: "
+            f"{error.message.partition(chr(10))[0]}",
+            f"Install it there: {format_install_command(interpreter, shlex.quote(_SERVER))}.",
+        ) from None
+
+
+def format_install_command(interpreter: Interpreter, requirement: str) -> str:
+    """Return the command that installs a distribution for an interpreter, with pip or with uv.
+
+    :param interpreter: to install for.
+    :param requirement: quoted for a shell.
+    """
+    path = Path(interpreter.path)
+    if any(path.parent.glob("pip*")):
+        return f"{shlex.quote(str(path))} -m pip install {requirement}"
+    return f"uv pip install --python {shlex.quote(str(path))} {requirement}"

@@ -1,0 +1,98 @@
+"""Record deployments that were made from this project in ``.mastra-local/deployments.json``."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from pathlib import Path
+
+import msgspec
+
+from mastra_core.pipeline import Deployment, Project, Stage
+from mastra_deployer.files.directories import ensure_local_directory
+
+__all__ = ("find_last_deployment", "list_known_deployments", "record_deployment")
+
+_MAX_ENTRIES = 100
+
+
+class _Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """A recorded deployment, without the headers that pass its protection."""
+
+    name: str
+    target: str
+    id: str
+    url: str
+    environment: str
+    created: dt.datetime
+    live: bool = True
+    branch: str = ""
+    message: str = ""
+    commit: str = ""
+    fingerprint: str = ""
+
+
+def list_known_deployments(project: Project, name: str) -> list[Deployment]:
+    """Return a target's recorded deployments, newest first and each once.
+
+    In production only the newest is live.
+
+    :param project: the project that was deployed.
+    :param name: the user's name for the target.
+    """
+    deployments: dict[tuple[str, str], Deployment] = {}
+    for entry in reversed(_read_entries(project)):
+        if entry.name == name:
+            has_production = any(stage == "production" for stage, _ in deployments)
+            live = entry.live and not (entry.environment == "production" and has_production)
+            deployment = _to_deployment(msgspec.structs.replace(entry, live=live))
+            deployments.setdefault((entry.environment, entry.id), deployment)
+    return list(deployments.values())
+
+
+def find_last_deployment(project: Project, name: str, environment: str) -> Deployment | None:
+    """Return the newest recorded deployment of a target and environment, or ``None``.
+
+    :param project: the project that was deployed.
+    :param name: the user's name for the target.
+    :param environment: ``production`` or ``preview``.
+    """
+    deployments = list_known_deployments(project, name)
+    return next(
+        (deployment for deployment in deployments if deployment.environment == environment), None
+    )
+
+
+def record_deployment(project: Project, name: str, deployment: Deployment) -> None:
+    """Append a deployment to the record, which keeps the newest hundred and is replaced atomically.
+
+    :param project: the project that was deployed.
+    :param name: the user's name for the target.
+    :param deployment: the deployment.
+    """
+    fields = set(_Entry.__struct_fields__) - {"name"}
+    entry = _Entry(name=name, **{field: getattr(deployment, field) for field in fields})
+    file = _get_history_file(project)
+    draft = file.with_suffix(f".{os.getpid()}.tmp")
+    draft.write_bytes(
+        msgspec.json.format(msgspec.json.encode([*_read_entries(project), entry][-_MAX_ENTRIES:]))
+    )
+    draft.replace(file)
+
+
+def _to_deployment(entry: _Entry) -> Deployment:
+    fields = msgspec.structs.asdict(entry)
+    del fields["name"]
+    environment: Stage = "production" if entry.environment == "production" else "preview"
+    return Deployment(**{**fields, "environment": environment})
+
+
+def _get_history_file(project: Project) -> Path:
+    return ensure_local_directory(project) / "deployments.json"
+
+
+def _read_entries(project: Project) -> list[_Entry]:
+    try:
+        return msgspec.json.decode(_get_history_file(project).read_bytes(), type=list[_Entry])
+    except (FileNotFoundError, msgspec.DecodeError):
+        return []  # the record is a convenience: losing it breaks nothing

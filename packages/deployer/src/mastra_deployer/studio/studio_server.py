@@ -1,0 +1,116 @@
+"""Serves Studio's files over HTTP on loopback."""
+
+from __future__ import annotations
+
+import re
+import socket
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from mastra_core.errors import ConfigError
+
+__all__ = ("StudioServer", "build_page_values", "render_page")
+
+_PLACEHOLDER = re.compile(r"%%MASTRA_(\w+)%%")
+_HOST = re.compile(r"[\w.-]+|\[[0-9a-fA-F:.]+\]")
+_PREFIX = re.compile(r"(/[\w.-]+)*")
+_FIXED = {
+    "AGENT_SIGNALS": "true",  # every window that shows the thread receives responses
+    "TELEMETRY_DISABLED": "true",
+}
+_PORTS = {"http": 80, "https": 443}
+
+
+def build_page_values(url: str, api_prefix: str) -> dict[str, str]:
+    """Return the values of the page's placeholders, which name the server.
+
+    :param url: of the server.
+    :param api_prefix: path of the server's API, such as ``/api``.
+    :raises ConfigError: when the URL or the path is invalid.
+    """
+    return {**_FIXED, **_parse_server(url), "API_PREFIX": _validate_prefix(api_prefix)}
+
+
+def render_page(files: Path, values: dict[str, str]) -> bytes:
+    """Render Studio's page.
+
+    :param files: the directory with Studio's files.
+    :param values: of the placeholders.
+    """
+    page = (files / "index.html").read_text(encoding="utf-8")
+    return _PLACEHOLDER.sub(lambda found: values.get(found[1], ""), page).encode()
+
+
+def _parse_server(url: str) -> dict[str, str]:
+    try:
+        address = urlsplit(url)
+        port = address.port or _PORTS.get(address.scheme, 0)
+    except ValueError:
+        port = 0
+    host = f"[{address.hostname}]" if port and ":" in (address.hostname or "") else address.hostname
+    if not port or not _HOST.fullmatch(host or "") or address.path.strip("/") or address.username:
+        raise ConfigError(
+            f"{url!r} is not the address of a server.",
+            "Write it like http://127.0.0.1:3000; a path goes into --api-prefix.",
+        )
+    return {"SERVER_PROTOCOL": address.scheme, "SERVER_HOST": str(host), "SERVER_PORT": str(port)}
+
+
+def _validate_prefix(prefix: str) -> str:
+    if not _PREFIX.fullmatch(prefix):
+        raise ConfigError(f"--api-prefix {prefix!r} is not a path.", "Write it like /api.")
+    return prefix
+
+
+class StudioServer(ThreadingHTTPServer):
+    """Serves files, and the page at every other path.
+
+    :param listener: a listening socket.
+    :param files: the directory with Studio's files.
+    :param page: the rendered page.
+    """
+
+    def __init__(self, listener: socket.socket, files: Path, page: bytes) -> None:
+        handler = partial(_Handler, directory=str(files), page=page)
+        super().__init__(listener.getsockname(), handler, bind_and_activate=False)
+        self.socket.close()
+        self.socket = listener
+
+
+class _Handler(SimpleHTTPRequestHandler):
+    extensions_map = {  # noqa: RUF012  # the base class's own attribute
+        **SimpleHTTPRequestHandler.extensions_map,
+        ".js": "text/javascript",  # the system's table may differ, and browsers require this type
+    }
+
+    def __init__(self, *arguments: Any, directory: str, page: bytes) -> None:
+        self._page = page
+        super().__init__(*arguments, directory=directory)
+
+    def do_GET(self) -> None:
+        """Send a file, or the page, which routes the path itself."""
+        path = urlsplit(self.path).path
+        if path == "/refresh-events":  # Mastra's dev server reports rebuilds there
+            self._send(204, b"")
+        elif path.startswith("/assets/") or path.endswith(".svg"):
+            super().do_GET()
+        else:
+            self._send(200, self._page)
+
+    def list_directory(self, _: Any) -> None:
+        """Answer 404."""
+        self.send_error(404)
+
+    def log_message(self, *_: Any) -> None:
+        """Print nothing."""
+
+    def _send(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Cache-Control", "no-store")
+        self.end_headers()
+        self.wfile.write(body)

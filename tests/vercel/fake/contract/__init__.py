@@ -1,0 +1,1 @@
+"""The contract: recorded requests are checked against the schemas of `@vercel/sdk`."""

@@ -1,0 +1,1 @@
+"""The API endpoints of the fake, one module for each subject."""

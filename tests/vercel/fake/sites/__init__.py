@@ -1,0 +1,1 @@
+"""The hosts of deployments: unpacked files, routes and functions."""

@@ -1,0 +1,1 @@
+"""The state behind the API: accounts, deployments and how deployments progress."""
