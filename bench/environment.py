@@ -12,7 +12,7 @@ from pathlib import Path
 from paths import ROOT, cache_directory
 from process import MeasurementError, time_command
 
-PACKAGES = ("core", "server", "deployer")
+PACKAGES = ("core", "server", "deployer", "deployer-vercel")
 _DROPPED = ("VIRTUAL_ENV", "NODE_ENV", "NODE_OPTIONS", "PORT", "HOST", "WEB_CONCURRENCY")
 _DROPPED_PREFIXES = ("PYTHON", "MASTRA_", "OTEL_", "OPENAI_", "ANTHROPIC_", "BENCH_")
 
@@ -59,15 +59,18 @@ def _exclude_loopback(environ: dict[str, str]) -> dict[str, str]:
     return {name: ",".join(filter(None, (environ.get(name), loopback))) for name in names}
 
 
-def build_wheels(directory: Path) -> dict[str, Path]:
-    """Build the packages of this checkout and return their wheels by package name."""
-    for name in PACKAGES:
-        build_wheel(ROOT / "packages" / name, directory)
+def prepare_wheels(directory: Path, built: Path | None = None) -> dict[str, Path]:
+    """Build the packages of this checkout and return their wheels by package name.
+
+    :param directory: where the wheels are put.
+    :param built: a directory of wheels to copy instead.
+    """
+    if built is not None:
+        shutil.copytree(built, directory, ignore=shutil.ignore_patterns(".*"))
+    for name in PACKAGES if built is None else ():
+        source = str(ROOT / "packages" / name)
+        run_uv("build", "--quiet", "--wheel", "--out-dir", str(directory), source)
     return {path.name.partition("-")[0]: path for path in directory.glob("*.whl")}
-
-
-def build_wheel(source: Path, directory: Path) -> None:
-    run_uv("build", "--quiet", "--wheel", "--out-dir", str(directory), str(source))
 
 
 def create_environment(

@@ -27,8 +27,8 @@ from typing import Any
 
 import peer
 from app import App
-from environment import build_wheels, clean_environ, create_environment
-from options import create_parser, log_progress, write_json
+from environment import clean_environ, create_environment, prepare_wheels
+from options import add_wheels_option, create_parser, log_progress, write_json
 from paths import BENCH
 from process import MeasurementError
 from server import Server, start_server
@@ -113,6 +113,7 @@ def main(arguments: Sequence[str]) -> int:
         "Measure requests a second.", quick="one round of a second each, of fresh servers only"
     )
     parser.add_argument("--only", action="append", choices=SIDES, help="one side")
+    add_wheels_option(parser)
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that `finally` runs
     if shutil.which("wrk") is None:
@@ -121,7 +122,8 @@ def main(arguments: Sequence[str]) -> int:
     before = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="mastra-bench-") as scratch, ExitStack() as stack:
         test = LoadTest(Path(scratch), 1 if options.quick else 3)
-        _start_servers(test, stack, options.only or SIDES)
+        wheels = prepare_wheels(Path(scratch) / "wheels", options.wheels)
+        _start_servers(test, stack, options.only or SIDES, wheels)
         test.run_rounds("fresh", 1 if options.quick else 3)
         if not options.quick:
             test.apply_load(60)
@@ -138,9 +140,10 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _start_servers(test: LoadTest, stack: ExitStack, sides: Sequence[str]) -> None:
-    log_progress("wheels and environments")
-    wheels = build_wheels(test.scratch / "wheels")
+def _start_servers(
+    test: LoadTest, stack: ExitStack, sides: Sequence[str], wheels: dict[str, Path]
+) -> None:
+    log_progress("environments")
     packages = [str(wheels["mastra_core"]), f"{wheels['mastra_server']}[serve]"]
     packages.append(str(wheels["mastra_deployer"]))
     tool = create_environment(test.scratch / "tool", packages)

@@ -22,6 +22,11 @@ def create_parser(description: str, quick: str) -> argparse.ArgumentParser:
     return parser
 
 
+def add_wheels_option(parser: argparse.ArgumentParser) -> None:
+    text = "use this project's wheels in DIR instead of building them"
+    parser.add_argument("--wheels", metavar="DIR", type=Path, help=text)
+
+
 def write_json(path: Path | None, data: Any) -> None:
     """Write ``data`` where `--json` was given."""
     if path is not None:

@@ -22,7 +22,7 @@ import product
 from app import OPENAI, WEATHER, App
 from environment import clean_environ
 from measurements import measure_size
-from options import create_parser, log_progress, write_json
+from options import add_wheels_option, create_parser, log_progress, write_json
 from packers.tools import PEX, SHIV, Packer, prepare
 from process import MeasurementError
 from server import start_server
@@ -44,13 +44,14 @@ Samples = dict[tuple[str, str, str], list[float]]  # by app, row and side
 def main(arguments: Sequence[str]) -> int:
     parser = create_parser("Compare with pex and shiv.", quick="one round of each")
     parser.add_argument("--only", action="append", choices=list(APPS), help="one of the apps")
+    add_wheels_option(parser)
     options = parser.parse_args(arguments)
     samples: Samples = {}
     before = os.getloadavg()[0]
     try:
         with tempfile.TemporaryDirectory(prefix="mastra-bench-") as scratch:
-            rounds = 1 if options.quick else 3
-            _measure_all(options.only or list(APPS), Path(scratch), samples, rounds)
+            prepared = product.prepare(Path(scratch), wheels=options.wheels, quick=options.quick)
+            _measure_all(options.only or list(APPS), prepared, samples, 1 if options.quick else 3)
     except MeasurementError as error:
         print(f"not measured: {error}")
         return 1
@@ -60,15 +61,16 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _measure_all(names: Sequence[str], scratch: Path, samples: Samples, rounds: int) -> None:
-    prepared = product.prepare(scratch)
+def _measure_all(
+    names: Sequence[str], prepared: product.Product, samples: Samples, rounds: int
+) -> None:
     for name in names:
         app: App = getattr(prepared, name)
         source, packages = APPS[name]
         _measure_product(app, prepared, samples, rounds)
-        copy = App(name, source, app.environment, app.agent, scratch / "others")
+        copy = App(name, source, app.environment, app.agent, prepared.scratch / "others")
         copy.scratch.mkdir(exist_ok=True)
-        for packer in prepare(copy, prepared.wheels, scratch, packages):
+        for packer in prepare(copy, prepared.wheels, prepared.scratch, packages):
             _measure_packer(packer, prepared, samples, rounds)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from app import OPENAI, WEATHER, App
-from environment import Environment, build_wheels, clean_environ, create_environment
+from environment import Environment, clean_environ, create_environment, prepare_wheels
 from measurements import (
     measure_duration,
     measure_overhead,
@@ -75,9 +75,12 @@ class Product:
         return create_environment(self.scratch / name, [*own, *packages], compiled=not self.quick)
 
 
-def prepare(scratch: Path, *, quick: bool = False) -> Product:
-    """Build the wheels."""
-    return Product(build_wheels(scratch / "wheels"), scratch, quick)
+def prepare(scratch: Path, *, wheels: Path | None = None, quick: bool = False) -> Product:
+    """Prepare the wheels.
+
+    :param wheels: a directory of wheels to use instead of building them.
+    """
+    return Product(prepare_wheels(scratch / "wheels", wheels), scratch, quick)
 
 
 def measure(product: Product, group: str, results: Results, *, quick: bool) -> None:

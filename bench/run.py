@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import datetime as dt
+import functools
 import os
 import platform
 import signal
@@ -19,7 +20,7 @@ from pathlib import Path
 
 import peer
 import product
-from options import create_parser, format_load, log_progress, write_json
+from options import add_wheels_option, create_parser, format_load, log_progress, write_json
 from process import MeasurementError
 from results import Results
 from rows import GROUPS
@@ -43,7 +44,10 @@ def main(arguments: Sequence[str]) -> int:
         product_groups = groups
     results = Results(facts=[_describe_machine()])
     with tempfile.TemporaryDirectory(prefix="mastra-bench-", ignore_cleanup_errors=True) as scratch:
-        _measure_product(Path(scratch), product_groups, results, quick=options.quick)
+        prepare = functools.partial(
+            product.prepare, Path(scratch), wheels=options.wheels, quick=options.quick
+        )
+        _measure_product(prepare, product_groups, results, quick=options.quick)
     if (not options.quick and not options.only) or "peer" in options.only:
         _attempt("peer", results, lambda: _measure_peer(groups, results, quick=options.quick))
     else:
@@ -54,12 +58,12 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _measure_product(
-    scratch: Path, groups: Sequence[str], results: Results, *, quick: bool
+    prepare: Callable[[], product.Product], groups: Sequence[str], results: Results, *, quick: bool
 ) -> None:
     if not groups:
         return
-    log_progress("wheels and environments")
-    prepared = product.prepare(scratch, quick=quick)
+    log_progress("wheels")
+    prepared = prepare()
     for group in groups:
 
         def measure(group: str = group) -> None:
@@ -103,6 +107,7 @@ def _create_parser() -> argparse.ArgumentParser:
         "Measure this project and its peer, and print a table.",
         quick="one short round of each group, without the peer",
     )
+    add_wheels_option(parser)
     names = (*GROUPS, "peer")
     parser.add_argument("--only", action="append", default=[], choices=names, metavar="NAME",
                         help=f"one of {', '.join(names)}; may be repeated")  # fmt: skip

@@ -21,7 +21,7 @@ from pathlib import Path
 from app import OPENAI, WEATHER, App
 from environment import clean_environ
 from measurements import measure_size
-from options import create_parser, log_progress, write_json
+from options import add_wheels_option, create_parser, log_progress, write_json
 from paths import BENCH
 from process import MeasurementError, time_command
 from vercel import vercel_cli
@@ -35,12 +35,14 @@ HELPERS = BENCH / "vercel"
 def main(arguments: Sequence[str]) -> int:
     parser = create_parser("Compare builds for Vercel.", quick="one round of each")
     parser.add_argument("--only", action="append", choices=list(APPS), help="one of the apps")
+    add_wheels_option(parser)
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that `finally` runs
     samples: Samples = {}
     before = os.getloadavg()[0]
     try:
-        _measure_all(options.only or list(APPS), samples, quick=options.quick)
+        names = options.only or list(APPS)
+        _measure_all(names, samples, wheels=options.wheels, quick=options.quick)
     except MeasurementError as error:
         print(f"not measured: {error}")
         return 1
@@ -50,13 +52,15 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _measure_all(names: Sequence[str], samples: Samples, *, quick: bool) -> None:
+def _measure_all(
+    names: Sequence[str], samples: Samples, *, wheels: Path | None, quick: bool
+) -> None:
     with (
         tempfile.TemporaryDirectory(prefix="mastra-bench-") as scratch,
         vercel_cli.serve_account() as api,
     ):
         log_progress("wheels, environments and Vercel's tool")
-        tools = prepare(Path(scratch), api, names, quick=quick)
+        tools = prepare(Path(scratch), api, names, wheels=wheels, quick=quick)
         for name in names:
             apps = _create_apps(name, tools)
             for side, app in apps.items():

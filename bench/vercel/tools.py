@@ -9,14 +9,12 @@ from typing import NamedTuple
 
 from environment import (
     Environment,
-    build_wheel,
-    build_wheels,
     clean_environ,
     create_environment,
     find_uv,
+    prepare_wheels,
 )
 from node import find_node_directory
-from paths import ROOT
 from process import MeasurementError, time_command
 
 from vercel import vercel_cli
@@ -45,18 +43,19 @@ class Tools(NamedTuple):
     api: str
 
 
-def prepare(scratch: Path, api: str, names: Sequence[str], *, quick: bool) -> Tools:
-    """Build the wheels, create an environment for each app, install Vercel's command line.
+def prepare(
+    scratch: Path, api: str, names: Sequence[str], *, wheels: Path | None, quick: bool
+) -> Tools:
+    """Prepare the wheels, create an environment for each app, install Vercel's command line.
 
     :param names: the apps.
+    :param wheels: a directory of wheels to use instead of building them.
     :param quick: do not compile the environments.
     :raises MeasurementError: when there is no such Python, or no Node.
     """
-    wheels = build_wheels(scratch / "wheels")
-    build_wheel(ROOT / "packages" / "deployer-vercel", scratch / "wheels")
-    wheels["mastra_deployer_vercel"] = next((scratch / "wheels").glob("mastra_deployer_vercel-*"))
+    own = prepare_wheels(scratch / "wheels", wheels)
     environments = {
-        name: _create_environment(scratch / f"tool-{name}", name, wheels, compiled=not quick)
+        name: _create_environment(scratch / f"tool-{name}", name, own, compiled=not quick)
         for name in names
     }
     python = _find_python(environments[names[0]], scratch)
@@ -67,7 +66,7 @@ def prepare(scratch: Path, api: str, names: Sequence[str], *, quick: bool) -> To
         python=python,
         vercel=(shims / "node", vercel_cli.install(shims)),
         path=os.pathsep.join(map(str, directories)),
-        wheels=wheels,
+        wheels=own,
         environments=environments,
         scratch=scratch,
         api=api,

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +21,9 @@ def load_module(name):
 
 def run_script(name, tmp_path, *options):
     """Run a script in its quick form; return its JSON and what it printed."""
+    wheels = os.environ.get("MASTRA_TEST_WHEELS")
+    if wheels and name in ("run.py", "load.py", "pack_others.py", "vercel.py"):
+        options = (*options, "--wheels", wheels)
     output = tmp_path / "figures.json"
     done = subprocess.run(
         [sys.executable, str(BENCH / name), "--quick", *options, "--json", str(output)],
