@@ -98,12 +98,12 @@ def test_installed_adapter_is_found_by_class_and_bases(install_adapter):
 def test_frozen_adapters_skip_the_search(install_adapter):
     run = install_adapter("something_else = nowhere:adapt")
     script = """
-from mastra_core.agents.adapt import adapter_names, freeze_adapters
+from mastra_core.agents.adapt import freeze_adapters, get_adapters
 freeze_adapters({"acme_framework": "acme_adapter:adapt"})
 from acme_framework import Bot
 """
     told = """
-print(json.dumps([answer(Bot("hello")), "importlib.metadata" in sys.modules, adapter_names()]))
+print(json.dumps([answer(Bot("hello")), "importlib.metadata" in sys.modules, get_adapters()]))
 """
     text, scanned, names = run(script + ANSWER + told)
     assert text == "hello you"

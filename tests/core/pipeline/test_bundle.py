@@ -60,7 +60,7 @@ def test_sealed_bundle_is_loaded(bundle):
     assert loaded.manifest.target == "acme"
     assert loaded.manifest.metadata == {"region": "eu", "retries": 3}
     assert loaded.manifest.required == ("TOKEN",)
-    names = [path.relative_to(bundle.directory).as_posix() for path in bundle.files()]
+    names = [path.relative_to(bundle.directory).as_posix() for path in bundle.iter_files()]
     assert names == sorted(names)
     assert {MANIFEST, "index.py", "app/data/b.txt"} <= set(names)
 

@@ -137,7 +137,7 @@ def test_message_pages_and_filters(storage, run):
     assert find_ids(roles=("user",)) == (["m0", "m2", "m4"], 3)
     assert find_ids(roles=("user", "tool"), since=1, until=3) == (["m2"], 1)
     assert find_ids(metadata={"n": 4}) == (["m4"], 1)
-    around = storage.threads.around
+    around = storage.threads.get_surrounding
     assert list_ids(run(around("m2", 1, 2))) == ["m1", "m2", "m3", "m4"]
     assert list_ids(run(around("m0", 5, 0))) == ["m0"]
     assert run(around("none", 1, 1)) == ()

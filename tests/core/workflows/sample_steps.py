@@ -66,7 +66,7 @@ async def wait_forever(n: int) -> int:
 async def start_and_wait(engine, workflow, value=None, **options):
     run = await engine.create(workflow)
     await engine.start(run, value, **options)
-    await run.settled()
+    await run.wait()
     return run
 
 

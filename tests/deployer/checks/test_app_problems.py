@@ -351,7 +351,7 @@ def test_declared_name_of_a_settings_class_counts_as_read(tmp_path):
 
 def test_database_file_is_reported_without_a_persistent_disk(tmp_path):
     source = "import os\nos.getenv('Db', 'sqlite:///x.db')\n"
-    functions = {"keeps_files": False, "optional": ("Db",)}
+    functions = {"persistent_disk": False, "optional": ("Db",)}
     (problem,) = check_source(tmp_path / "1", source, **functions)
     assert problem.startswith(
         "warning main.py:2: 'sqlite:///x.db' is a database in a file, which 'acme'"
@@ -406,7 +406,7 @@ def app(tmp_path_factory):
     root = tmp_path_factory.mktemp("checked") / "app"
     write_project(root, APP, CONFIG)
     paper = (TESTS / "deployer/file_platform.py").read_text()
-    paper = paper.replace("previews=True,", "previews=True, keeps_files=False,")
+    paper = paper.replace("previews=True,", "previews=True, persistent_disk=False,")
     (root / "paper.py").write_text(paper)
     return root
 

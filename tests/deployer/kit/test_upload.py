@@ -176,11 +176,11 @@ def test_a_thread_that_waits_for_a_retry_yields_its_slot():
 
 UPLOAD_SCRIPT = """
 import sys
-from mastra_core.pipeline import Silent
+from mastra_core.pipeline import SilentReport
 from mastra_deployer.kit import connect, upload
 
 with connect(sys.argv[1]) as client:
-    upload(range(100), lambda n: client.put(f"/{n}"), report=Silent())
+    upload(range(100), lambda n: client.put(f"/{n}"), report=SilentReport())
 """
 
 

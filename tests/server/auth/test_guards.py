@@ -176,7 +176,7 @@ def test_every_route_requires_auth(serve):
 
 
 def test_invalid_settings():
-    with pytest.raises(ConfigError, match="no authenticate"):
+    with pytest.raises(ConfigError, match="no method authenticate"):
         create_sample(server={"auth": object()})
     with pytest.raises(ConfigError, match="public path"):
         create_app(create_sample(server={"auth": Tokens(), "public": ["/a/*/b"]}))

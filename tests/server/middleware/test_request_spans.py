@@ -9,7 +9,7 @@ from tests.repository import ROOT
 
 SERVER = """
 import json, sys
-from tests.server.conftest import running
+from tests.server.conftest import run_server
 from tests.server.sample_app import create_sample
 from mastra_core import Telemetry
 from mastra_server import create_app

@@ -385,7 +385,7 @@ def test_paused_run_has_not_failed(serve):
 
 PROCESS = """
 import json, resource
-from tests.server.conftest import running
+from tests.server.conftest import run_server
 from tests.server.sample_app import create_sample
 from mastra_core import Telemetry, telemetry
 from mastra_server import create_app

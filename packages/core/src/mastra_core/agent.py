@@ -163,7 +163,8 @@ class Agent:
         return self._runner
 
     def _build_runner(self) -> AgentLike:
-        if missing := find_missing_modules(self._list_required_modules()):
+        missing = find_missing_modules(self._list_required_modules())
+        if "pydantic_ai" in missing:  # a missing provider is reported when the model is loaded
             packages = " ".join(map(repr, get_requirements(missing)))
             raise ConfigError(
                 f"The agent {self.name!r} needs {' and '.join(map(repr, missing))}, which cannot "

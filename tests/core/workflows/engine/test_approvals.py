@@ -39,7 +39,7 @@ def run_with_decisions(engine, item, value, *decisions):
         first = run.record.steps[item.id].suspend_payload
         for decision in decisions:
             await engine.resume(run, decision)
-            await run.settled()
+            await run.wait()
         return first, copy.deepcopy(run.record)  # the end of the event loop cancels suspended runs
 
     return asyncio.run(run_scenario())
@@ -64,7 +64,7 @@ def test_agent_continues_after_a_declined_call(engine):
 def test_decision_about_an_unknown_call_is_ignored(engine):
     shop = Shop([call("pay", PAY)], ["Done."])
     _, record = run_with_decisions(engine, shop.agent, "pay", {"c9": {}})
-    assert (record.status, record.suspended) == ("suspended", ["clerk"])
+    assert (record.status, record.suspended_steps) == ("suspended", ["clerk"])
     shop = Shop([call("pay", PAY)], ["Done."])
     _, record = run_with_decisions(engine, shop.agent, "pay", {"c9": {}}, {"c1": {}})
     assert (record.result, shop.paid) == ({"text": "Done."}, [3])

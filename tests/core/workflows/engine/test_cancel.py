@@ -31,7 +31,7 @@ def test_cancel(engine, item):
         assert item.id in run.record.steps
         await engine.cancel(run)
         await engine.cancel(run)
-        record = await run.settled()
+        record = await run.wait()
         await asyncio.sleep(0)
         with pytest.raises(Conflict):
             await engine.resume(run, {"go": True})
@@ -65,7 +65,7 @@ def test_close_cancels_unfinished_runs(engine):
         await engine.start(run, 1)
         await asyncio.sleep(0)
         await engine.close()
-        return await run.settled()
+        return await run.wait()
 
     assert asyncio.run(run_scenario()).status == "canceled"
 
@@ -108,7 +108,7 @@ def test_cancel_takes_less_than_a_second(engine, workflow):
         await asyncio.sleep(0.01)
         start = time.monotonic()
         await engine.cancel(run)
-        record = await run.settled()
+        record = await run.wait()
         assert time.monotonic() - start < 1
         for task in asyncio.all_tasks() - {asyncio.current_task()}:
             task.cancel()

@@ -55,7 +55,7 @@ def test_output_of_the_wrong_type_fails_the_next_step(engine):
 def test_end_of_failed_step_has_its_error(engine):
     async def run_scenario():
         run = await start_and_wait(engine, Workflow("w").then(fail), 3)
-        return [event async for event in run.events() if isinstance(event, StepEnded)]
+        return [event async for event in run.iter_events() if isinstance(event, StepEnded)]
 
     (end,) = asyncio.run(run_scenario())
     assert end.error.message == "no row 3"

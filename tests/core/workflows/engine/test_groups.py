@@ -103,7 +103,7 @@ def test_loop_does_not_block_the_event_loop(engine):
         await engine.start(run, 1)
         await asyncio.sleep(0.01)
         await engine.cancel(run)
-        return await run.settled()
+        return await run.wait()
 
     assert asyncio.run(run_scenario()).status == "canceled"
 
@@ -173,7 +173,7 @@ def test_sleep(engine):
         assert step_record.status == "waiting"
         assert 0 <= step_record.wakes_at - step_record.started_at <= 60
         start = time.monotonic()
-        record = await run.settled()
+        record = await run.wait()
         assert 0.01 < time.monotonic() - start < 1
         return record
 

@@ -28,7 +28,7 @@ WAITING = Workflow("waiting").then(wait)
 async def finish_run(engine, run_id):
     run = await engine.create(QUICK, run_id)
     await engine.start(run, 1)
-    await run.settled()
+    await run.wait()
     await asyncio.sleep(0)
     return run
 
@@ -36,7 +36,7 @@ async def finish_run(engine, run_id):
 async def suspend_run(engine, run_id):
     run = await engine.create(WAITING, run_id)
     await engine.start(run, None)
-    await run.settled()
+    await run.wait()
     return run
 
 
@@ -192,7 +192,7 @@ def test_waiting_leaves_no_references():
         engine = MemoryEngine()
         run = await suspend_run(engine, "1")
         for _ in range(10):
-            await run.settled()
+            await run.wait()
         assert not run._watchers
         assert not run._waiters
         assert len(run.journal._waiters) == 1

@@ -134,10 +134,10 @@ def test_suspend_in_a_nested_workflow(engine):
     async def run_scenario():
         inner = Workflow("inner").then(add_one).then(ask)
         run = await start_and_wait(engine, Workflow("w").then(inner), 1)
-        assert run.record.suspended == ["inner.ask"]
+        assert run.record.suspended_steps == ["inner.ask"]
         assert run.record.steps["inner"].status == "running"
         await engine.resume(run, {"go": True}, step="inner")
-        return await run.settled()
+        return await run.wait()
 
     assert asyncio.run(run_scenario()).result == "yes"
 
@@ -199,7 +199,7 @@ def test_step_with_another_id(engine):
 def test_group_ends_after_its_steps(engine):
     async def run_scenario():
         run = await start_and_wait(engine, Workflow("w").foreach(INNER), [1])
-        return [event.step async for event in run.events() if isinstance(event, StepEnded)]
+        return [event.step async for event in run.iter_events() if isinstance(event, StepEnded)]
 
     assert asyncio.run(run_scenario()) == [
         "inner[0].add_one",

@@ -33,13 +33,13 @@ def silent_logger():
 
 async def answer_all(engine, run, data):
     """Resume the suspended steps of a run in random order until it has finished."""
-    record = await run.settled()
-    while record.suspended:
-        path = data.draw(st.sampled_from(record.suspended), label="resume")
+    record = await run.wait()
+    while record.suspended_steps:
+        path = data.draw(st.sampled_from(record.suspended_steps), label="resume")
         await engine.resume(
             run, RandomWorkflow.compute_answer(record.steps[path].suspend_payload), step=path
         )
-        record = await run.settled()
+        record = await run.wait()
     return record
 
 
@@ -61,7 +61,7 @@ def test_run_has_the_expected_result(make_engine, parts, value, data):
         await engine.start(run, value)
         record = await answer_all(engine, run, data)
         check_record(random_workflow, record, value)
-        events = [event async for event in run.events()]
+        events = [event async for event in run.iter_events()]
         assert len(events) == run.position
         again = RunRecord(run_id=record.run_id, workflow_id="whole", created_at=record.created_at)
         for event in events:
@@ -101,7 +101,7 @@ def test_cancelled_run_has_ended(make_engine, parts, value, ticks):
         for _ in range(ticks):
             await asyncio.sleep(0)
         await engine.cancel(run)
-        record = await run.settled()
+        record = await run.wait()
         assert record.is_finished
         assert record.open == {}
         position = run.position

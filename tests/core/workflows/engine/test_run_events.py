@@ -10,19 +10,19 @@ from tests.core.workflows.sample_steps import add_one, ask, start_and_wait
 def test_events_from_an_offset(engine):
     async def run_scenario():
         run = await start_and_wait(engine, Workflow("w").then(add_one).then(ask), 1)
-        all_events = [event async for event in run.events()]
+        all_events = [event async for event in run.iter_events()]
         assert isinstance(all_events[0], RunStarted)
-        assert [event async for event in run.events(2)] == all_events[2:]
+        assert [event async for event in run.iter_events(2)] == all_events[2:]
         assert run.position == len(all_events)
         await engine.resume(run, {"go": True})
-        rest = [event async for event in run.events(run.position - 1)]
+        rest = [event async for event in run.iter_events(run.position - 1)]
         assert [type(event).__name__ for event in rest] == [
             "StepResumed",
             "StepEnded",
             "RunFinished",
         ]
-        assert [event async for event in run.events(run.position)] == []
-        assert [event async for event in run.events()] == [*all_events, *rest]
+        assert [event async for event in run.iter_events(run.position)] == []
+        assert [event async for event in run.iter_events()] == [*all_events, *rest]
 
     asyncio.run(run_scenario())
 
@@ -35,7 +35,7 @@ def test_every_reader_gets_the_chunks_of_a_step(engine):
         return n
 
     async def read_chunks(run):
-        return [e.chunk["chunk"] async for e in run.events() if isinstance(e, StepWrote)]
+        return [e.chunk["chunk"] async for e in run.iter_events() if isinstance(e, StepWrote)]
 
     async def run_scenario():
         run = await engine.create(Workflow("w").then(write_chunks))
@@ -52,7 +52,7 @@ def test_events_until_the_run_has_finished(engine):
         run = await start_and_wait(engine, Workflow("w").then(ask), 1)
 
         async def read_types():
-            return [type(event).__name__ async for event in run.events(through=True)]
+            return [type(event).__name__ async for event in run.iter_events(until_finished=True)]
 
         reading = asyncio.create_task(read_types())
         await asyncio.sleep(0)

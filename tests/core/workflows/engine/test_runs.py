@@ -20,7 +20,7 @@ def test_action_that_the_status_does_not_allow(engine, action):
         await engine.start(run, 1)
         with pytest.raises(Conflict, match="was started before"):
             await engine.start(run, 1)
-        await run.settled()
+        await run.wait()
         with pytest.raises(Conflict, match="was started before"):
             await engine.start(run, 1)
         assert run.record.result == 2
@@ -39,7 +39,7 @@ def test_runs_are_found_by_workflow_and_id(engine):
         other = await engine.create(two, "r1")
         await engine.start(other, 5)
         await engine.start(run, 1)
-        assert [(await each.settled()).result for each in (run, other)] == [2, 6]
+        assert [(await each.wait()).result for each in (run, other)] == [2, 6]
         assert (await engine.get(one, "r1")).record.result == 2
         assert (await engine.get(two, "r1")).record.result == 6
         assert [record.run_id for record in await engine.list(one)] == ["r1"]

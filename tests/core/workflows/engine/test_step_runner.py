@@ -75,7 +75,7 @@ def test_retry_delay_grows(engine):
     async def run_scenario():
         shaky, _ = create_failing_step(2, retry=Retry(count=2, delay=0.02, factor=2))
         run = await start_and_wait(engine, Workflow("w").then(shaky), 5)
-        events = [event async for event in run.events()]
+        events = [event async for event in run.iter_events()]
         waits = [event.wakes_at - event.at for event in events if isinstance(event, StepWaiting)]
         errors = [event.error.message for event in events if isinstance(event, StepRetried)]
         taken = run.record.updated_at - run.record.created_at
@@ -99,7 +99,7 @@ def test_attempts_start_again_after_a_suspend(engine):
     async def run_scenario():
         run = await start_and_wait(engine, Workflow("w").then(asks), 1)
         await engine.resume(run, 1)
-        return await run.settled()
+        return await run.wait()
 
     assert asyncio.run(run_scenario()).status == "success"
     assert seen == [1, 2]

@@ -24,10 +24,10 @@ def test_suspend_and_resume(engine):
     async def run_scenario():
         run = await start_and_wait(engine, Workflow("w").then(add_one).then(ask), 1)
         assert run.record.status == "suspended"
-        assert run.record.suspended == ["ask"]
+        assert run.record.suspended_steps == ["ask"]
         assert run.record.steps["ask"].suspend_payload == {"n": 2}
         await engine.resume(run, {"go": True})
-        return await run.settled()
+        return await run.wait()
 
     record = asyncio.run(run_scenario())
     assert (record.status, record.result) == ("success", "yes")
@@ -38,16 +38,16 @@ def test_suspend_and_resume(engine):
 def test_two_suspended_steps_are_resumed_by_path(engine):
     async def run_scenario():
         run = await start_and_wait(engine, Workflow("w").parallel(ask, ask_too), 1)
-        assert run.record.suspended == ["ask", "ask-too"]
+        assert run.record.suspended_steps == ["ask", "ask-too"]
         with pytest.raises(InvalidInput, match="Several steps are suspended"):
             await engine.resume(run, 7)
         await engine.resume(run, 7, step="ask-too")
-        record = await run.settled()
-        assert (record.status, record.suspended) == ("suspended", ["ask"])
+        record = await run.wait()
+        assert (record.status, record.suspended_steps) == ("suspended", ["ask"])
         with pytest.raises(Conflict, match="'ask-too' is not suspended"):
             await engine.resume(run, 7, step="ask-too")
         await engine.resume(run, {"go": False})
-        return await run.settled()
+        return await run.wait()
 
     assert asyncio.run(run_scenario()).result == {"ask": "no", "ask-too": 7}
 
@@ -63,13 +63,13 @@ def test_step_continues_while_another_is_suspended(engine):
 
         run = await engine.create(Workflow("w").parallel(ask, slow))
         await engine.start(run, 1)
-        async for event in run.events():
+        async for event in run.iter_events():
             if isinstance(event, StepSuspended):
                 assert run.record.status == "running"
                 gate.set()
-        assert (run.record.status, run.record.suspended) == ("suspended", ["ask"])
+        assert (run.record.status, run.record.suspended_steps) == ("suspended", ["ask"])
         await engine.resume(run, {"go": True})
-        return await run.settled()
+        return await run.wait()
 
     assert asyncio.run(run_scenario()).result == {"ask": "yes", "slow": 1}
 
@@ -81,7 +81,7 @@ def test_invalid_resume_data_leaves_the_step_suspended(engine):
             await engine.resume(run, {"go": "maybe"})
         assert run.record.status == "suspended"
         await engine.resume(run, {"go": True})
-        return await run.settled()
+        return await run.wait()
 
     assert asyncio.run(run_scenario()).result == "yes"
 
@@ -97,7 +97,7 @@ def test_step_suspends_several_times(engine):
         run = await start_and_wait(engine, Workflow("w").then(wait_for_three))
         for number in (1, 2, 3):
             await engine.resume(run, number)
-            await run.settled()
+            await run.wait()
         return run.record
 
     record = asyncio.run(run_scenario())
@@ -128,7 +128,7 @@ def test_except_exception_does_not_catch_a_suspend(engine):
             run = await start_and_wait(engine, Workflow("w").then(item))
             assert run.record.status == "suspended"
             await engine.resume(run, 1)
-            assert (await run.settled()).result == "resumed"
+            assert (await run.wait()).result == "resumed"
 
     asyncio.run(run_scenario())
 
@@ -144,7 +144,7 @@ def test_resume_by_label(engine):
         run = await start_and_wait(
             engine, Workflow("w").foreach(ask_with_label, concurrency=3), [1, 2, 3]
         )
-        assert run.record.suspended == [
+        assert run.record.suspended_steps == [
             "ask_with_label[0]",
             "ask_with_label[1]",
             "ask_with_label[2]",
@@ -154,9 +154,9 @@ def test_resume_by_label(engine):
             await engine.resume(run, 0, label="nothing")
         await engine.resume(run, 20, label="label-2")
         await engine.resume(run, 30, step="ask_with_label[2]")
-        assert (await run.settled()).suspended == ["ask_with_label[0]"]
+        assert (await run.wait()).suspended_steps == ["ask_with_label[0]"]
         await engine.resume(run, 10, step="ask_with_label")
-        return await run.settled()
+        return await run.wait()
 
     assert asyncio.run(run_scenario()).result == [10, 20, 30]
 
@@ -182,10 +182,10 @@ def test_run_with_remaining_items_is_not_suspended(engine):
     async def run_scenario():
         workflow = Workflow("w").foreach(ask_for_zero, concurrency=2)
         run = await start_and_wait(engine, workflow, list(range(50)))
-        assert run.record.suspended == ["ask_for_zero[0]"]
+        assert run.record.suspended_steps == ["ask_for_zero[0]"]
         assert run.record.steps["ask_for_zero[49]"].status == "success"
         await engine.resume(run, 1)
-        return await run.settled()
+        return await run.wait()
 
     assert asyncio.run(run_scenario()).result == list(range(50))
 
@@ -201,11 +201,11 @@ def test_suspended_step_beside_a_nested_workflow(engine):
 
     async def run_scenario():
         run = await start_and_wait(engine, Workflow("w").parallel(ask_first, inner), 1)
-        assert run.record.suspended == ["ask_first", "inner.ask-too"]
+        assert run.record.suspended_steps == ["ask_first", "inner.ask-too"]
         await engine.resume(run, 5, step="inner")
-        assert (await run.settled()).suspended == ["ask_first"]
+        assert (await run.wait()).suspended_steps == ["ask_first"]
         await engine.resume(run, 5)
-        return await run.settled()
+        return await run.wait()
 
     assert asyncio.run(run_scenario()).result == {"ask_first": 1, "inner": 5}
 
@@ -215,9 +215,9 @@ def test_suspend_in_a_loop(engine):
         loop = Workflow("w").dountil(ask_too, lambda n: n > 2)
         run = await start_and_wait(engine, loop, 0)
         for number in (1, 2, 3):
-            assert run.record.suspended == ["ask-too"]
+            assert run.record.suspended_steps == ["ask-too"]
             await engine.resume(run, number)
-            await run.settled()
+            await run.wait()
         return run.record
 
     record = asyncio.run(run_scenario())
@@ -230,10 +230,10 @@ def test_suspended_step_beside_a_sleep(engine):
         run = await engine.create(Workflow("w").parallel(ask_too, nap))
         await engine.start(run, 1)
         await wait_until(lambda: run.record.status == "waiting")
-        assert (await run.settled()).status == "suspended"
+        assert (await run.wait()).status == "suspended"
         assert run.record.steps["nap.add_one"].status == "success"
         await engine.resume(run, 7)
-        return await run.settled()
+        return await run.wait()
 
     assert asyncio.run(run_scenario()).result == {"ask-too": 7, "nap": 2}
 

@@ -22,8 +22,8 @@ CHAIN = Workflow("w").then(add_one).then(double).then(as_step(add_one, id="last"
 
 async def run_and_travel(engine, workflow, value, step, *more, **options):
     run = await start_and_wait(engine, workflow, value)
-    await engine.travel(run, step, *more, **options)
-    return await run.settled()
+    await engine.time_travel(run, step, *more, **options)
+    return await run.wait()
 
 
 def travel(*arguments, **options):
@@ -53,9 +53,9 @@ def test_travel_of_a_pending_run(engine):
     async def run_scenario():
         run = await engine.create(CHAIN)
         with pytest.raises(InvalidInput, match="'last' has not run"):
-            await engine.travel(run, "last")
-        await engine.travel(run, "last", 7)
-        return await run.settled()
+            await engine.time_travel(run, "last")
+        await engine.time_travel(run, "last", 7)
+        return await run.wait()
 
     assert asyncio.run(run_scenario()).result == 8
 
@@ -73,8 +73,8 @@ def test_travel_to_a_failed_step(engine):
         run = await start_and_wait(engine, Workflow("w").then(add_one).then(shaky).then(double), 1)
         assert run.record.status == "failed"
         down.clear()
-        await engine.travel(run, "shaky")
-        return await run.settled()
+        await engine.time_travel(run, "shaky")
+        return await run.wait()
 
     record = asyncio.run(run_scenario())
     assert (record.status, record.result, record.error) == ("success", 4, None)
@@ -153,7 +153,7 @@ def test_travel_that_is_refused(engine):
         run = await engine.create(Workflow("w").then(wait_forever))
         await engine.start(run, 1)
         with pytest.raises(Conflict, match="still running"):
-            await engine.travel(run, "wait_forever")
+            await engine.time_travel(run, "wait_forever")
         await engine.cancel(run)
 
     asyncio.run(run_scenario())
@@ -165,10 +165,10 @@ def test_per_step(engine):
         await engine.start(run, 1, per_step=True)
         seen = []
         for name in ("double", "last"):
-            record = await run.settled()
+            record = await run.wait()
             seen.append((record.status, list(record.steps)[-1]))
-            await engine.travel(run, name, per_step=True)
-        return seen, await run.settled()
+            await engine.time_travel(run, name, per_step=True)
+        return seen, await run.wait()
 
     seen, record = asyncio.run(run_scenario())
     assert seen == [("paused", "add_one"), ("paused", "double")]
@@ -197,7 +197,7 @@ def test_restart_continues_a_failed_run(engine):
         run = await start_and_wait(engine, workflow, 1)
         assert run.record.status == "failed"
         await engine.restart(run)
-        record = await run.settled()
+        record = await run.wait()
         with pytest.raises(Conflict, match="is success"):
             await engine.restart(run)
         return record
@@ -227,7 +227,7 @@ def test_restart_of_a_stuck_run(engine):
         await engine.start(run, 1)
         await gate.wait()
         await engine.restart(run)
-        return await run.settled()
+        return await run.wait()
 
     record = asyncio.run(run_scenario())
     assert (record.result, record.path) == (2, ["add_one", "stuck", "stuck"])
@@ -237,10 +237,10 @@ def test_restart_of_a_suspended_run(engine):
     async def run_scenario():
         run = await start_and_wait(engine, Workflow("w").then(ask), 1)
         await engine.restart(run, {"user": "ann"})
-        await wait_until(lambda: run.record.suspended)
-        record = await run.settled()
-        assert (record.status, record.suspended) == ("suspended", ["ask"])
+        await wait_until(lambda: run.record.suspended_steps)
+        record = await run.wait()
+        assert (record.status, record.suspended_steps) == ("suspended", ["ask"])
         await engine.resume(run, {"go": True})
-        return await run.settled()
+        return await run.wait()
 
     assert asyncio.run(run_scenario()).result == "yes"

@@ -28,6 +28,16 @@ __all__ = ("Harness", "HarnessOptions")
 T = TypeVar("T")
 
 
+# Methods of ``HookCaller`` that are not called like their hook.
+_METHODS = {
+    "canary": "set_canary",
+    "deployments": "list_deployments",
+    "doctor": "diagnose",
+    "env": "get_env_store",
+    "logs": "iter_logs",
+}
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class HarnessOptions:
     """How a deployer is configured for the proxy.
@@ -182,17 +192,19 @@ class Harness:
                 return error
         return None
 
-    def call(self, method: str, *arguments: Any, token: str | None = None, **options: Any) -> Any:
+    def call(self, verb: str, *arguments: Any, token: str | None = None, **options: Any) -> Any:
         """Call a hook that takes settings and credentials: ``call("promote", id, recorder)``.
 
-        :param method: name of the method of ``HookCaller`` that calls the hook.
+        :param verb: name of the hook without ``mastra_``: ``deployments``.
         :param arguments: those after settings and credentials.
         :param token: replaces the platform's token; empty for no token.
-        :param options: keyword arguments of the method.
+        :param options: keyword arguments of the hook.
         """
         access = self.build_access(token)
         with self.observe_call():
-            return self.record_result(getattr(self.caller, method)(access, *arguments, **options))
+            return self.record_result(
+                getattr(self.caller, _METHODS.get(verb, verb))(access, *arguments, **options)
+            )
 
     def record_result(self, result: T) -> T:
         """Record a result as output, and return it.

@@ -11,7 +11,7 @@ from pydantic_ai import exceptions as native
 
 from mastra_core.agents.events import Failure
 from mastra_core.agents.function import to_failure
-from mastra_core.errors import MastraError
+from mastra_core.errors import ConfigError, MastraError
 
 __all__ = ("to_run_failure",)
 
@@ -58,6 +58,8 @@ def _describe_error(error: Exception) -> tuple[str, str, int]:
         return " ".join(message for message, _, _ in descriptions), *descriptions[-1][1:]
     if isinstance(error, native.ModelAPIError):
         return _describe_model_error(error)
+    if isinstance(error, ConfigError):  # the hint names the package to install, for example
+        return f"{error.message} {error.hint}".strip(), type(error).__name__, 500
     if isinstance(error, MastraError):
         return error.message, type(error).__name__, 500
     message = error.message if isinstance(error, native.AgentRunError | native.UserError) else ""

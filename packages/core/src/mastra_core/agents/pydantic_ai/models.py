@@ -9,6 +9,7 @@ from typing import Any
 from pydantic_ai.exceptions import UserError
 from pydantic_ai.models import Model, infer_model
 
+from mastra_core.agents.providers import get_provider_modules, get_requirements
 from mastra_core.errors import ConfigError
 
 __all__ = ("ModelCache",)
@@ -58,7 +59,10 @@ def _infer_model(name: str) -> Model:
     try:
         return infer_model(name)
     except (UserError, ImportError, ValueError) as error:
+        packages = " ".join(
+            map(repr, get_requirements(get_provider_modules(name.split(":", maxsplit=1)[0])))
+        )
         raise ConfigError(
             f"The model {name!r} cannot be used: {str(error).partition(chr(10))[0]}",
-            "Install its provider's package, and set its key in the environment.",
+            f"Install its provider, pip install {packages}, and set its key in the environment.",
         ) from None
