@@ -1,7 +1,7 @@
 """Pack the same apps with this project, with pex and with shiv, and compare.
 
 python bench/pack_others.py               some minutes
-python bench/pack_others.py --quick       one round of each
+python bench/pack_others.py --quick       one build and one start of each
 python bench/pack_others.py --only plain  one of the apps
 
 All three take their wheels from disk, and each writes bytecode. This project also locks the
@@ -42,7 +42,7 @@ Samples = dict[tuple[str, str, str], list[float]]  # by app, row and side
 
 
 def main(arguments: Sequence[str]) -> int:
-    parser = create_parser("Compare with pex and shiv.", quick="one round of each")
+    parser = create_parser("Compare with pex and shiv.", quick="one build and one start of each")
     parser.add_argument("--only", action="append", choices=list(APPS), help="one of the apps")
     add_wheels_option(parser)
     options = parser.parse_args(arguments)
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         with tempfile.TemporaryDirectory(prefix="mastra-bench-") as scratch:
             prepared = product.prepare(Path(scratch), wheels=options.wheels, quick=options.quick)
-            _measure_all(options.only or list(APPS), prepared, samples, 1 if options.quick else 3)
+            _measure_all(options.only or list(APPS), prepared, samples, 0 if options.quick else 3)
     except MeasurementError as error:
         print(f"not measured: {error}")
         return 1
@@ -64,26 +64,33 @@ def main(arguments: Sequence[str]) -> int:
 def _measure_all(
     names: Sequence[str], prepared: product.Product, samples: Samples, rounds: int
 ) -> None:
+    """Measure the apps.
+
+    :param rounds: rounds with a changed and an unchanged build; 0 for one build and one start.
+    """
     for name in names:
         app: App = getattr(prepared, name)
         source, packages = APPS[name]
         _measure_product(app, prepared, samples, rounds)
         copy = App(name, source, app.environment, app.agent, prepared.scratch / "others")
         copy.scratch.mkdir(exist_ok=True)
-        for packer in prepare(copy, prepared.wheels, prepared.scratch, packages):
+        for packer in prepare(
+            copy, prepared.wheels, prepared.scratch, packages, quick=prepared.quick
+        ):
             _measure_packer(packer, prepared, samples, rounds)
 
 
 def _measure_product(app: App, prepared: product.Product, samples: Samples, rounds: int) -> None:
-    if rounds > 1:
+    if rounds:
         app.reset()
         app.build()  # fills uv's cache, and is not counted
-    for _ in range(rounds):
+    for _ in range(max(rounds, 1)):
         app.reset()
         _add(samples, app.name, "cold", "ours", app.build())
-        app.append_line()
-        _add(samples, app.name, "changed", "ours", app.build())
-        _add(samples, app.name, "unchanged", "ours", app.build())
+        if rounds:
+            app.append_line()
+            _add(samples, app.name, "changed", "ours", app.build())
+            _add(samples, app.name, "unchanged", "ours", app.build())
     _add(samples, app.name, "size", "ours", measure_size(app.output)[0])
     command = [prepared.bare.python, app.output / "index.py"]
     _measure_starts(samples, app.name, "ours", command, clean_environ(), rounds)
@@ -93,12 +100,13 @@ def _measure_packer(
     packer: Packer, prepared: product.Product, samples: Samples, rounds: int
 ) -> None:
     name = packer.app.name
-    for _ in range(rounds):
+    for _ in range(max(rounds, 1)):
         packer.reset()
         _add(samples, name, "cold", packer.name, packer.build())
-        packer.app.append_line()
-        _add(samples, name, "changed", packer.name, packer.build())
-        _add(samples, name, "unchanged", packer.name, packer.build())
+        if rounds:
+            packer.app.append_line()
+            _add(samples, name, "changed", packer.name, packer.build())
+            _add(samples, name, "unchanged", packer.name, packer.build())
     _add(samples, name, "size", packer.name, packer.output.stat().st_size / 1e6)
     command = [prepared.bare.python, packer.output]
     _measure_starts(samples, name, packer.name, command, packer.environ(), rounds)
@@ -131,6 +139,8 @@ def _format_table(samples: Samples) -> Iterator[str]:
     yield "| --- | --- | --- | --- | --- | --- | --- | --- |"
     for name in dict.fromkeys(name for name, _, _ in samples):
         for row, title, unit in ROWS:
+            if (name, row, "ours") not in samples:
+                continue
             medians = [median(samples[name, row, side]) for side in SIDES]
             cells = [f"{value:.2f}" for value in medians]
             ratios = [f"{medians[0] / value:.2f}" for value in medians[1:]]

@@ -1,7 +1,7 @@
 """Build the same apps for Vercel with this project and with Vercel's own tool, and compare.
 
 python bench/vercel.py               about ten minutes; more the first time
-python bench/vercel.py --quick       one round of each
+python bench/vercel.py --quick       one build and one start of each
 python bench/vercel.py --only plain  one of the apps
 
 Needs Python 3.12, uv and npm's registry. Nothing is sent to Vercel: its tool asks for the user's
@@ -25,7 +25,7 @@ from options import add_wheels_option, create_parser, log_progress, write_json
 from paths import BENCH
 from process import MeasurementError, time_command
 from vercel import vercel_cli
-from vercel.rows import BUILDS, SIDES, Samples, format_table
+from vercel.rows import BUILDS, SIDES, UPLOADS, Samples, format_table
 from vercel.tools import PYTHON, Tools, prepare
 
 APPS = {"plain": WEATHER, "agents": OPENAI}
@@ -33,7 +33,7 @@ HELPERS = BENCH / "vercel"
 
 
 def main(arguments: Sequence[str]) -> int:
-    parser = create_parser("Compare builds for Vercel.", quick="one round of each")
+    parser = create_parser("Compare builds for Vercel.", quick="one build and one start of each")
     parser.add_argument("--only", action="append", choices=list(APPS), help="one of the apps")
     add_wheels_option(parser)
     options = parser.parse_args(arguments)
@@ -67,7 +67,7 @@ def _measure_all(
                 if not quick:
                     _build(side, app, tools)  # fills uv's cache, and is not counted
                 for _ in range(1 if quick else 3):
-                    _measure_builds(side, app, tools, samples)
+                    _measure_builds(BUILDS[:1] if quick else BUILDS, side, app, tools, samples)
                 _add_size(side, app, samples)
             _measure_starts(apps, tools, samples, rounds=1 if quick else 5)
 
@@ -83,17 +83,19 @@ def _create_apps(name: str, tools: Tools) -> dict[str, App]:
     return {side: App(name, sources[side], environment, "", home / side) for side in SIDES}
 
 
-def _measure_builds(side: str, app: App, tools: Tools, samples: Samples) -> None:
-    """Measure a first build, an unchanged and a changed one, and the upload after each."""
+def _measure_builds(
+    rows: Sequence[str], side: str, app: App, tools: Tools, samples: Samples
+) -> None:
+    """Measure builds in sequence, and the upload after each."""
     known: dict[str, int] = {}
     app.reset()
-    for row, upload in zip(BUILDS, ("upload", "again", "more"), strict=True):
+    for row in rows:
         if row == "changed":
             app.append_line()
             files = _hash_files(side, app)
         _add(samples, app, row, side, _build(side, app, tools))
         packed = _pack(side, app)
-        _add(samples, app, upload, side, _sum_new(packed, known))
+        _add(samples, app, UPLOADS[row], side, _sum_new(packed, known))
         if row == "changed":
             by_file = (_hash_files(side, app), files) if side == "theirs" else (packed, known)
             _add(samples, app, "single", side, _sum_new(*by_file))

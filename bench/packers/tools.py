@@ -75,17 +75,19 @@ class Packer:
 
 
 def prepare(
-    app: App, wheels: dict[str, Path], scratch: Path, packages: Sequence[str]
+    app: App, wheels: dict[str, Path], scratch: Path, packages: Sequence[str], *, quick: bool
 ) -> list[Packer]:
     """Download the wheels that an app needs, and return both packers for it.
 
     :param wheels: this project's wheels by package name.
     :param packages: requirements of the app beside mastra's packages; with any, it has agents.
+    :param quick: do not compile the packers.
     """
     core = f"mastra-core{'[agents]' if packages else ''}"
     requirements = [core, "mastra-server[serve]", *packages]
     directory = scratch / f"wheels-{app.name}"
-    tools = create_environment(scratch / f"packers-{app.name}", [PEX, SHIV, "pip"])
+    home = scratch / f"packers-{app.name}"
+    tools = create_environment(home, [PEX, SHIV, "pip"], compiled=not quick)
     download = ("-m", "pip", "download", "--quiet", "--only-binary", ":all:", "-d", str(directory))
     links = ("--find-links", str(next(iter(wheels.values())).parent))
     command = [tools.python, *download, *links, *requirements]

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 SIDES = ("ours", "theirs")
 BUILDS = ("first", "unchanged", "changed")
+UPLOADS = {"first": "upload", "unchanged": "again", "changed": "more"}  # rows by build
 
 
 class Row(NamedTuple):
@@ -48,6 +49,8 @@ def format_table(samples: Samples) -> Iterator[str]:
     yield "| --- | --- | --- | --- | --- | --- | --- | --- |"
     for name in dict.fromkeys(name for name, _, _ in samples):
         for row in ROWS:
+            if (name, row.key, "ours") not in samples:
+                continue
             ours, theirs = (samples[name, row.key, side] for side in SIDES)
             figures = (_format_figure(ours, row.unit), _format_figure(theirs, row.unit))
             cells = (*figures, *_compare(name, row, median(ours), median(theirs)))
