@@ -66,13 +66,13 @@ class ManagementTests(SuiteFixtures):
         self.require(harness, "canary", "canary")
         first, second = harness.deploy_sample("a").id, harness.deploy_sample("b").id
         for percent, shares in ((25, {first: 25, second: 75}), (0, {second: 100})):
-            harness.call("set_canary", first, percent, harness.recorder)
+            harness.call("canary", first, percent, harness.recorder)
             traffic = {
                 name: share for name, share in harness.platform.get_traffic().items() if share
             }
             assert traffic == shares, f"at {percent} percent"
             assert harness.get_live().id == second
-        harness.call("set_canary", first, 100, harness.recorder)
+        harness.call("canary", first, 100, harness.recorder)
         assert harness.get_live().id == first, "at 100 percent it is not the live one"
 
     def test_variables_survive_a_deploy(self, harness: Harness) -> None:
@@ -80,7 +80,7 @@ class ManagementTests(SuiteFixtures):
         self.require(harness, "env")
         self.require(harness, "deploy")
         harness.deploy_sample()
-        store, value = harness.call("get_env_store", "production"), harness.env["GREETING"]
+        store, value = harness.call("env", "production"), harness.env["GREETING"]
         with harness.observe_call():
             store.set({"KEPT": Secret("old"), "GONE": Secret("old")})
             store.set({"KEPT": Secret(f"new-{value}")})
@@ -99,7 +99,7 @@ class ManagementTests(SuiteFixtures):
         self.require(harness, "deploy")
         harness.deploy_sample()
         with harness.observe_call():
-            store = harness.call("get_env_store", "production")
+            store = harness.call("env", "production")
             store.set({"LISTED": Secret(harness.env["GREETING"])})
             listed = dict(store.list())
         assert "LISTED" in listed

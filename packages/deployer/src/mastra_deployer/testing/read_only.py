@@ -44,16 +44,16 @@ class ReadOnlyTests(SuiteFixtures):
     def test_doctor_finds_no_error_on_a_healthy_platform(self, harness: Harness) -> None:
         """The doctor finds no error where a deploy works, also before the app exists."""
         self.require(harness, "doctor")
-        assert not _select_errors(harness.call("diagnose"))
+        assert not _select_errors(harness.call("doctor"))
         if harness.caller.has_hook("deploy"):
             harness.deploy_sample()
-            assert not _select_errors(harness.call("diagnose"))
+            assert not _select_errors(harness.call("doctor"))
 
     def test_doctor_reports_a_rejected_token(self, harness: Harness) -> None:
         """For a rejected token the doctor reports an error, or raises AuthError."""
         self.require(harness, "doctor")
         try:
-            problems = harness.call("diagnose", token="no-such-token-5150")  # noqa: S106  # not a token
+            problems = harness.call("doctor", token="no-such-token-5150")  # noqa: S106  # not a token
         except AuthError:
             return
         assert _select_errors(problems), "the doctor finds nothing wrong with a rejected token"
@@ -63,14 +63,14 @@ class ReadOnlyTests(SuiteFixtures):
         self.require(harness, "deployments")
         self.require(harness, "deploy")
         ids = [harness.deploy_sample(change).id for change in ("1", "2", "3")]
-        listed = harness.call("list_deployments", 10)
+        listed = harness.call("deployments", 10)
         assert [item.id for item in listed][: len(ids)] == ids[::-1], "newest first"
         live = [item.id for item in listed if item.live and item.environment == "production"]
         assert live == [harness.get_live().id], "exactly one is live, the one that users see"
         assert [item.created for item in listed] == sorted(
             (item.created for item in listed), reverse=True
         )
-        assert [item.id for item in harness.call("list_deployments", 2)] == ids[:0:-1], (
+        assert [item.id for item in harness.call("deployments", 2)] == ids[:0:-1], (
             "at most the limit"
         )
 
@@ -93,7 +93,7 @@ class ReadOnlyTests(SuiteFixtures):
     def test_a_missing_app_has_no_deployments(self, harness: Harness) -> None:
         """Before the first deploy the list is empty, without an error."""
         self.require(harness, "deployments")
-        assert harness.call("list_deployments", 10) == []
+        assert harness.call("deployments", 10) == []
 
     def test_logs_are_in_order(self, harness: Harness) -> None:
         """The live app's lines are listed oldest first; following ends when the caller stops."""
@@ -111,8 +111,8 @@ class ReadOnlyTests(SuiteFixtures):
         """Return a call of every hook that only reads and that the deployer has."""
         calls: dict[str, Callable[[], Any]] = {
             "plan": lambda: harness.call("plan", harness.bundle(), harness.build_request()),
-            "doctor": lambda: harness.call("diagnose"),
-            "deployments": lambda: harness.call("list_deployments", 10),
+            "doctor": lambda: harness.call("doctor"),
+            "deployments": lambda: harness.call("deployments", 10),
             "env": lambda: self._list_variables(harness),
             "logs": lambda: (
                 self._read_log(harness, follow=False)
@@ -124,20 +124,20 @@ class ReadOnlyTests(SuiteFixtures):
 
     @staticmethod
     def _list_variables(harness: Harness) -> list[str]:
-        store = harness.call("get_env_store", "production")
+        store = harness.call("env", "production")
         with harness.observe_call():
             return list(store.list())
 
     @staticmethod
     def _read_log(harness: Harness, *, follow: bool, limit: int | None = None) -> list[LogLine]:
-        lines = harness.call("iter_logs", "", None, follow=follow)
+        lines = harness.call("logs", "", None, follow=follow)
         with harness.observe_call(), contextlib.closing(lines):
             return list(itertools.islice(lines, limit))
 
     @staticmethod
     def _get_fingerprint(harness: Harness) -> str:
         """Return the fingerprint that the list has for the live deployment."""
-        listed = harness.call("list_deployments", 10)
+        listed = harness.call("deployments", 10)
         return next((item.fingerprint for item in listed if item.id == harness.get_live().id), "")
 
     def _assert_read_only(self, harness: Harness, calls: dict[str, Callable[[], Any]]) -> None:

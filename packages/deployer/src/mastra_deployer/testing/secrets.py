@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any
 from urllib.parse import quote
 
 from mastra_core.errors import MastraError
@@ -65,24 +64,26 @@ class SecretTests(SuiteFixtures):
         harness.platform.clear_faults()
         deployment = harness.deploy(bundle)
         yield "deployed"
-        for hook, call in self._build_call_arguments(harness, bundle, deployment.id).items():
+        for verb, arguments in self._build_arguments(harness, bundle, deployment.id).items():
             with contextlib.suppress(MastraError):
-                harness.call(*call)
+                harness.call(verb, *arguments)
             with contextlib.suppress(MastraError), harness.proxy.apply_rule(fail_from(0, RESET)):
-                harness.call(*call)
-            yield hook
+                harness.call(verb, *arguments)
+            yield verb
 
     @staticmethod
-    def _build_call_arguments(
+    def _build_arguments(
         harness: Harness, bundle: Bundle, id: str
-    ) -> dict[str, tuple[Any, ...]]:
-        """Return, for every hook that the deployer has, the arguments of ``harness.call``."""
-        calls: dict[str, tuple[Any, ...]] = {
-            "plan": ("plan", bundle, harness.build_request()),
-            "doctor": ("diagnose",),
-            "deployments": ("list_deployments", 10),
-            "promote": ("promote", id, harness.recorder),
-            "rollback": ("rollback", id, harness.recorder),
-            "destroy": ("destroy", harness.recorder),
+    ) -> dict[str, tuple[object, ...]]:
+        """Return the arguments of every hook that the deployer has, by its verb."""
+        calls: dict[str, tuple[object, ...]] = {
+            "plan": (bundle, harness.build_request()),
+            "doctor": (),
+            "deployments": (10,),
+            "promote": (id, harness.recorder),
+            "rollback": (id, harness.recorder),
+            "destroy": (harness.recorder,),
         }
-        return {hook: call for hook, call in calls.items() if harness.caller.has_hook(hook)}
+        return {
+            verb: arguments for verb, arguments in calls.items() if harness.caller.has_hook(verb)
+        }
