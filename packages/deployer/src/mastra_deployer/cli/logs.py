@@ -38,7 +38,7 @@ def logs(options: Options, target: str, id: str, follow: bool, since: str) -> No
 
 
 def parse_time(text: str, now: dt.datetime) -> dt.datetime:
-    """Parse ``--since``: an age such as ``10m``, or an ISO date; local without a zone.
+    """Parse ``--since``: an age such as ``10m``, or an ISO date in local time or with a zone.
 
     :param text: the value of ``--since``.
     :param now: the time that durations are subtracted from.
