@@ -66,7 +66,7 @@ def build_exposed_tools(mastra: Mastra) -> dict[str, ExposedTool]:
         if offer.name in by_name:
             raise ConfigError(
                 f"Two tools of the MCP server have the name {offer.name!r}.",
-                "An agent is ask_KEY, a workflow run_KEY: register the tool under another key.",
+                "Agents are exposed as ask_KEY, workflows as run_KEY; use another key for it.",
             )
         by_name[offer.name] = offer
     return by_name

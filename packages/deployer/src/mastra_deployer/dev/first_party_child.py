@@ -51,5 +51,5 @@ def install(root):
 
 
 def replace(file, content):
-    """Read ``content`` in place of what is in ``file``."""
+    """Read ``content`` instead of the content of ``file``."""
     _replaced[Path(file).resolve()] = content

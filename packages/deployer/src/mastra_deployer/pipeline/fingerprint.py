@@ -15,7 +15,7 @@ __all__ = ("compute_deploy_fingerprint",)
 def compute_deploy_fingerprint(
     bundle: Bundle, request: DeployRequest, access: PlatformAccess
 ) -> str:
-    """Return the HMAC-SHA256 of what would be deployed and where, keyed by the credentials.
+    """Return the HMAC-SHA256 of the bundle, its variables and target, keyed by the credentials.
 
     A plain hash of the app's variables could be guessed by anyone who reads it; this one cannot
     without the credentials. Where there are none, only the variables' names count.

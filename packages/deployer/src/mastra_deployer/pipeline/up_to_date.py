@@ -66,7 +66,7 @@ def hash_build_inputs(
 
 
 def _hash_environment(interpreter: Interpreter) -> str:
-    """Hash the names of what is installed there, since the check from source depends on it."""
+    """Hash the names of the installed distributions, on which the check from source depends."""
     prefix = Path(interpreter.path).parent.parent
     directories = [*prefix.glob("lib/python*/site-packages"), prefix / "Lib" / "site-packages"]
     names = [

@@ -31,7 +31,7 @@ class McpRoute:
         self._path = mastra.server.api_prefix + _PATH
 
     def build_route(self) -> ASGIRouteHandler:
-        """Build the handler, which ``auth`` guards like every other."""
+        """Build the handler of the MCP route; ``auth`` guards it like every other route."""
 
         async def handle(scope: Scope, receive: Receive, send: Send) -> None:
             await self._app(scope, receive, send)

@@ -123,7 +123,7 @@ async def _get_tool(request: _Request) -> ASGIResponse:
     errors=(402, 409, 422, 429, 502, 503),
 )
 async def _execute_tool(request: _Request) -> ASGIResponse:
-    """Execute an exposed tool; as over MCP, it receives no request context."""
+    """Execute an exposed tool, without a request context, as a call over MCP does."""
     from mastra_core.agents.protocol import AgentFailed
 
     offer, body = _find_offer(request), await read_body(request, _Called)

@@ -22,7 +22,7 @@ __all__ = ("Pins",)
 
 @dataclasses.dataclass(kw_only=True)
 class Pins:
-    """The packages of a lock; they constrain what is needed, and require nothing themselves.
+    """The versions of a lock, as constraints: they fix versions, but install no package.
 
     :param name: of the lock, for errors.
     :param update: the command that updates it.

@@ -1,4 +1,4 @@
-"""Remember what was bundled where and from what, so that an unchanged bundle is not made again.
+"""Store the inputs and the output of each bundle, so that an unchanged one is not made again.
 
 Clocks do not count: an output is reused only where its inputs, by content, and its files, by their
 status in the file system, are those that were recorded.

@@ -183,5 +183,6 @@ def _read_text(file: Path) -> str:
         raise ConfigError(f"{str(file)!r} is not UTF-8.", "Save it as UTF-8.") from None
     except OSError as error:
         raise ConfigError(
-            f"{str(file)!r} cannot be read: {error.strerror}.", "Correct the line that names it."
+            f"{str(file)!r} cannot be read: {error.strerror}.",
+            "Check its permissions, or correct the -r or -c line that includes it.",
         ) from None

@@ -1,4 +1,4 @@
-"""Choose versions for a target: wheels where possible, source only where no version has one."""
+"""Choose versions for a target: a wheel where possible, source where no version has a wheel."""
 
 from __future__ import annotations
 

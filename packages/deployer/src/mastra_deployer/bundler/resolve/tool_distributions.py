@@ -14,7 +14,7 @@ __all__ = ("find_tool_distributions",)
 
 @functools.cache
 def find_tool_distributions() -> frozenset[str]:
-    """Return the canonical names of mastra itself and of what offers deployers or plugins."""
+    """Return the names of mastra-deployer and of distributions with deployers or plugins."""
     installed = metadata.entry_points()  # once for all groups: it reads every distribution
     names: set[str] = {
         canonicalize_name(entry.dist.name)
