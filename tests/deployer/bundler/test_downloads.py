@@ -37,9 +37,9 @@ def cold_cache(tmp_path):
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
-        ("cut", "broke off"),
-        ("hang", "broke off"),
-        ("always 500", "broke off"),
+        ("cut", "closed the connection"),
+        ("hang", "closed the connection"),
+        ("always 500", "closed the connection"),
         ("wrong", "hash"),
     ],
 )

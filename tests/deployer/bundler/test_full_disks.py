@@ -74,7 +74,7 @@ def record_failed_steps(disk, size, build, check_unchanged):
     for share in SHARES:
         disk.fill(int(share * size))
         done = build()
-        disk.empty()
+        disk.clear()
         if done.code == 0:
             return failed_steps
         done.failed(done.code, str(disk.root), os.strerror(errno.ENOSPC))
@@ -147,13 +147,13 @@ def test_read_only_cache_is_used_but_not_written(disk, project, mastra, tmp_path
     mastra(*ASGI, cwd=root, **here).ok()
     first = read_digest(root)
     shutil.rmtree(root / ".mastra")
-    disk.mode("ro")
+    disk.remount("ro")
     mastra(*ASGI, cwd=root, **here).ok()
     assert read_digest(root) == first
     more = write_project(tmp_path / "m", {MAIN: APP}, dependencies=("sniffio",))
     words = (str(disk.root), "Read-only file system", "MASTRA_CACHE_DIR")
     mastra(*ASGI, cwd=more, **here).failed(2, *words)
-    disk.mode("rw")
+    disk.remount("rw")
     mastra(*ASGI, cwd=more, **here).ok()
 
 
@@ -168,11 +168,11 @@ def test_unwritable_home_is_reported(project, mastra, tmp_path):
 def test_read_only_project_is_reported(disk, mastra):
     root = write_project(disk.root / "app", {MAIN: APP}, dependencies=NEEDS)
     words = (str(root), "Read-only file system", "owner")
-    disk.mode("ro")
+    disk.remount("ro")
     mastra(*ASGI, cwd=root).failed(2, *words)
-    disk.mode("rw")
+    disk.remount("rw")
     mastra(*ASGI, cwd=root).ok()
     before = read_digest(root)
-    disk.mode("ro")
+    disk.remount("ro")
     mastra(*ASGI, cwd=root).failed(2, *words)
     assert read_digest(root) == before

@@ -174,9 +174,9 @@ def test_files_written_at_import_do_not_ship(project, mastra, echo):
 
 @pytest.mark.slow
 def test_a_private_deployer_like_the_example_and_its_code_does_not_ship(project, mastra, echo):
-
-    example = EXAMPLES / "mastra-deployer-acme"
-    source = (example / "mastra_deployer_acme.py").read_text()
+    package = EXAMPLES / "mastra-deployer-acme/mastra_deployer_acme"
+    source = "".join((package / name).read_text() for name in ("__init__.py", "hooks.py"))
+    source = source.replace("from mastra_deployer_acme import AcmeDeployer\n", "")
     source = source.replace('directory, "acme")', 'directory, "acme", app=settings.app)')
     source = source.replace(
         "directory: Path) -> Bundle", "directory: Path, settings: Any) -> Bundle"

@@ -105,8 +105,8 @@ def test_only_stale_temporary_directories_are_removed(tmp_path):
 
     code = (
         "import sys, time\nfrom pathlib import Path\n"
-        "from mastra_deployer.files.temporary import scratch_directory\n"
-        "with scratch_directory(Path(sys.argv[1])) as scratch:\n"
+        "from mastra_deployer.files.temporary import temporary_directory\n"
+        "with temporary_directory(Path(sys.argv[1])) as scratch:\n"
         "    (scratch / 'file').touch()\n    print(scratch, flush=True)\n    time.sleep(60)\n"
     )
     command = [sys.executable, "-c", code, str(tmp_path)]

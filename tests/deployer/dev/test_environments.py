@@ -138,8 +138,8 @@ def test_debug_needs_debugpy_and_prints_the_install_command(tmp_path):
     ("arguments", "message"),
     [
         (["--host", "nosuch.invalid"], "'nosuch.invalid' is no address of this machine."),
-        (["--port", "99999"], "--port is '99999'."),
-        (["--debug", "here"], "--debug is 'here'."),
+        (["--port", "99999"], "--port is '99999', which is not a port."),
+        (["--debug", "here"], "--debug is 'here', which is not a port."),
         (["--app", "nosuch:app"], "The entry 'nosuch:app' is not a module"),
         (["--env-file", "nope"], "There is no file 'nope'."),
     ],

@@ -255,7 +255,7 @@ def test_a_missing_provider_is_named_at_the_start_and_by_the_first_run(tmp_path)
         dev.wait_for_line(r"pip install 'pydantic-ai-slim\[groq\]'")
         dev.wait_until_ready()
         address = f"{dev.url}/api/agents/helper/generate"
-        response = httpx.post(address, json={"messages": "hi"}, trust_env=False)
+        response = httpx.post(address, json={"messages": "hi"}, trust_env=False, timeout=60)
         assert response.status_code == 500
         assert "pip install 'pydantic-ai-slim[groq]'" in response.json()["error"]
 

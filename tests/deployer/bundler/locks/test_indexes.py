@@ -151,7 +151,7 @@ def test_build_stores_no_credentials(project, mastra, index):
     assert not [line for line in seen if PASSWORD.encode() in line]
     assert (root / ".mastra/vendor/privatesource.py").exists()
     assert_secrets_absent(root / ".mastra", root / ".mastra-local", os.environ["MASTRA_CACHE_DIR"])
-    records = list((root / ".mastra/vendor").glob("*.dist-info/RECORD"))
+    records = list((root / ".mastra/vendor").glob("private*.dist-info/RECORD"))
     assert len(records) == 3
     assert not [path for path in records if "direct_url" in path.read_text()]
 

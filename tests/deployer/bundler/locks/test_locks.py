@@ -252,7 +252,7 @@ def test_first_of_several_locks_is_used_and_others_are_noted(copy_project):
 def test_project_for_other_pythons_is_rejected(tmp_path):
     text = format_pyproject(["idna"]).replace(">=3.11", ">=3.13")
     root = write_project(tmp_path, {"pyproject.toml": text})
-    with pytest.raises(BuildError, match=r"requires Python '>=3\.13', and the target has 3\.11"):
+    with pytest.raises(BuildError, match=r"requires Python '>=3\.13', but the target has 3\.11"):
         lock_project(root)
 
 
