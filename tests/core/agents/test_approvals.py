@@ -271,7 +271,7 @@ def test_sub_agent_cannot_suspend():
     outer = Agent(
         name="outer", model=Script([call("agent-x", {"prompt": "pay"})]).model, agents={"x": inner}
     )
-    with pytest.raises(AgentFailed, match="'inner' waits for a decision"):
+    with pytest.raises(AgentFailed, match="'inner' needs a decision"):
         run_agent(outer)
     assert shop.paid == []
 

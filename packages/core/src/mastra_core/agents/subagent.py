@@ -40,8 +40,9 @@ def build_agent_tool(key: str, agent: AgentLike) -> Tool:
         output = await collect(forward_events())
         if output.reason == "suspended":
             raise AgentFailed(
-                f"The agent {agent.id!r} waits for a decision, which is impossible in a tool.",
-                "Give the tool that needs approval to the calling agent.",
+                f"The agent {agent.id!r} needs a decision, but it is called as a tool and cannot "
+                "wait for one.",
+                "Move the tool that needs approval to the calling agent.",
             )
         return output.text if output.object is None else output.object
 

@@ -154,8 +154,8 @@ class _Staging:
             )
         elif source.get("deployer") and self._read_deployer_call() is None:
             raise BuildError(
-                f"{find_module_file(self.project)}: deployer= ({source['deployer']}) reaches "
-                "Mastra(...) in a way that cannot be read without running the file.",
+                f"{find_module_file(self.project)}: the source does not show how deployer= "
+                f"({source['deployer']}) is passed to Mastra(...).",
                 "Pass it as a keyword of the call: Mastra(..., deployer=XDeployer(...)).",
             )
         return source

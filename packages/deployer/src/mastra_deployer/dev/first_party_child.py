@@ -51,5 +51,5 @@ def install(root):
 
 
 def replace(file, content):
-    """Read ``content`` instead of the content of ``file``."""
+    """Make later reads of the module ``file`` return ``content``."""
     _replaced[Path(file).resolve()] = content

@@ -39,7 +39,7 @@ def build_missing_wheels_error(
         return None
     return BuildError(
         "\n".join(sentences),
-        "Use a version that has one, or set UV_FIND_LINKS to a directory with such a wheel, or "
+        "Use a version that has a wheel, or set UV_FIND_LINKS to a directory with a wheel, or "
         f"build for another Python (--python) or platform (--platform) than {platform}, or remove "
         "the dependency that requires it.",
     )

@@ -123,8 +123,8 @@ class SourceBuilder:
             f"{requirement.name!r} is available as source only "
             f"({_get_public_url(requirement)}) and has compiled code; "
             f"its wheel built here is {wheel.name!r}, which does not run on {self.platform}.",
-            "Build it on such a machine and set UV_FIND_LINKS to the directory with its wheel, "
-            "or use a version that has wheels, or build the whole bundle on such a machine.",
+            f"Build its wheel on {self.platform} and set UV_FIND_LINKS to the directory with it, "
+            f"or use a version that has wheels, or build the whole bundle on {self.platform}.",
         )
 
 
@@ -141,8 +141,8 @@ def build_local_wheel(directory: Path, platform: Platform) -> Path:
     raise BuildError(
         f"The local project {str(directory)!r} has compiled code, and its wheel is for this "
         f"machine, not for {platform}: {wheel.name}.",
-        "Build the bundle on such a machine, or put a wheel for it into a directory, set "
-        "UV_FIND_LINKS to that directory, and require the package by its version.",
+        f"Build the bundle on {platform}. Or put a wheel for {platform} into a directory, set "
+        "UV_FIND_LINKS to that directory, and require the package by its version, not by its path.",
     )
 
 

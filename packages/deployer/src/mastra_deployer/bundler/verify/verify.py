@@ -42,7 +42,7 @@ def verify_build(
         report.note(
             f"The build is for {build.platform.wheels} and this machine is {interpreter.wheels}, "
             "so the app was not started.",
-            "Start it once on such a machine: python index.py --check.",
+            f"Start it once on {build.platform.wheels}: python index.py --check.",
         )
         return build
     report.step("Starting the app in isolation")
