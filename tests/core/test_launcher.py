@@ -110,7 +110,7 @@ def check_refusal(done, *words):
         ({"python": "3.99"}, ["built for Python 3.99", "python3.99, or build with --python"]),
         ({"python": "3.1", "pure": False}, ["built for Python 3.1,"]),
         ({"wheels": "s390x-manylinux_2_28", "pure": False}, ["built for s390x", "--platform"]),
-        ({"wheels": "x86_64-pc-windows-msvc", "pure": False}, ["windows", "Build it here"]),
+        ({"wheels": "x86_64-pc-windows-msvc", "pure": False}, ["windows", "Build it on this"]),
     ],
 )
 def test_bundle_for_another_python_or_machine(bundle, manifest, words):

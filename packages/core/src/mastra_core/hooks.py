@@ -182,8 +182,8 @@ class DeployerSpec:
     ) -> list[Deployment]:
         """List the app's deployments, newest first.
 
-        ``Deployment.live`` marks those that serve traffic. An app that does not exist yet has none:
-        return an empty list and raise no error.
+        ``Deployment.live`` marks the deployments that serve traffic. For an app that does not exist
+        yet, return an empty list and raise no error.
 
         :param settings: an instance of ``Target.settings``.
         :param credentials: those names of ``Target.credentials`` that have a value.
@@ -278,7 +278,7 @@ class DeployerSpec:
         """Check on the platform whether a deploy would work: token, scopes, names, quotas.
 
         The hook only reads. It is also called before every deploy, so that a wrong token is
-        reported before the build: an ``error`` stops the deploy. An app that does not exist yet is
+        reported before the build. An ``error`` stops the deploy. An app that does not exist yet is
         no error.
 
         :param settings: an instance of ``Target.settings``.

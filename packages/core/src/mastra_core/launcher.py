@@ -46,21 +46,21 @@ def read_manifest(directory):
 
 
 def check_python(bundle):
-    """Check the Python version and the machine, which compiled dependencies are tied to."""
+    """Check the Python version and the machine type, on which compiled dependencies depend."""
     expected = tuple(int(part) for part in bundle["python"].split("."))
     version = sys.version_info[:2]
     if version != expected and not (bundle["pure"] and version > expected):
         fail(
-            "This bundle was built for Python %s, and this is %d.%d."
+            "This bundle was built for Python %s, but this Python is %d.%d."
             % (bundle["python"], *version),
             "Run it with python%s, or build with --python %d.%d." % (bundle["python"], *version),
         )
     machine, system = parse_machine(bundle["wheels"]), sys.platform
     if not bundle["pure"] and machine and machine != (system, get_machine()):
         fail(
-            "This bundle was built for %s, and this is %s %s."
+            "This bundle was built for %s, but this machine is %s %s."
             % (bundle["wheels"], system, get_machine()),
-            "Build it here, or with --platform.",
+            "Build it on this machine, or with --platform.",
         )
 
 
@@ -80,7 +80,7 @@ def isolate(paths):
     """Leave only the standard library and the bundle importable.
 
     Packages that happen to be installed on the machine must neither help nor harm: a missing
-    dependency has to fail the check of the bundle and not its first start elsewhere.
+    dependency must make the check of the bundle fail, instead of its first start elsewhere.
     """
     os.environ.pop("PYTHONPATH", None)
     sys.dont_write_bytecode = True  # running a bundle must not change its digest

@@ -96,7 +96,7 @@ def _is_for_terminal(stream: TextIO) -> bool:
 
 
 def _supports_colour(stream: TextIO) -> bool:
-    """Return whether to use colours: on a capable terminal without https://no-color.org."""
+    """Return whether to use colours: the terminal is capable and ``NO_COLOR`` is not set."""
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
@@ -110,9 +110,10 @@ def get_extra_fields(record: logging.LogRecord) -> dict[str, Any]:
 
 
 def mask_credentials(fields: Mapping[Any, Any]) -> dict[str, Any]:
-    """Return ``fields`` with ``****`` in place of values that are named like a credential.
+    """Return ``fields`` with ``****`` in place of values whose key is named like a credential.
 
-    Nested mappings and lists are masked too. In a name with dots, the last part counts as well.
+    Nested mappings and lists are masked too. If a key contains dots, its last part is checked as
+    well.
 
     :param fields: any mapping.
     """
@@ -184,7 +185,7 @@ def _dim(text: str) -> str:
 
 
 def _get_trace_ids() -> dict[str, str]:
-    """Return the ids of the current span; OpenTelemetry is not loaded for it."""
+    """Return the ids of the current span, without loading OpenTelemetry."""
     trace = sys.modules.get("opentelemetry.trace")
     context = trace.get_current_span().get_span_context() if trace else None
     if context is None or not context.is_valid:

@@ -139,7 +139,7 @@ def _convert_each(items: Mapping[str, Any] | None, what: str, convert: Any) -> d
 
 
 def _build_agents(items: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Convert agents by key, and name those without a name after their key.
+    """Convert each value to an agent, and name an agent without a name after its key.
 
     A plain function whose ``__name__`` is already taken is named after its key as well, because
     modules often use the same function name.

@@ -44,7 +44,7 @@ def to_json_schema(type_: Any) -> dict[str, Any]:
 
 
 def _inline_root(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
-    """Replace a reference at the root by its definition: clients read ``properties`` there."""
+    """Replace a reference at the root by its definition: clients expect ``properties`` there."""
     name = schema.get("$ref", "").removeprefix("#/$defs/")
     if name:
         schema = dict(definitions[name])
@@ -101,7 +101,7 @@ def validate(type_: Any, value: Any) -> Any:
 def _fill_defaults(value: Any) -> Any:
     """Set the defaults of dataclasses on the instance.
 
-    msgspec leaves them on the class and would then not encode them.
+    msgspec leaves the defaults on the class, and would not encode them from there.
     """
     if isinstance(value, list | dict):
         for item in value.values() if isinstance(value, dict) else value:

@@ -1,6 +1,6 @@
 """OpenTelemetry traces.
 
-Spans are recorded only after a ``Telemetry`` was started, which exports them, or after a listener
+Spans are recorded only after a ``Telemetry``, which exports them, was started, or after a listener
 was added in this process. Only then is OpenTelemetry's SDK loaded (the extra
 ``mastra-core[telemetry]``).
 """
@@ -217,7 +217,7 @@ def _is_sdk_disabled() -> bool:
 
 @contextlib.contextmanager
 def _require_package(what: str) -> Iterator[None]:
-    """Raise a missing package as ``ConfigError``."""
+    """Raise ``ConfigError`` if the block imports a package that is not installed."""
     try:
         yield
     except ModuleNotFoundError as error:

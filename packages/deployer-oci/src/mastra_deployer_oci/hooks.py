@@ -186,7 +186,7 @@ def mastra_rollback(
 def mastra_destroy(
     settings: OciDeployer, credentials: Mapping[str, Secret], report: Report
 ) -> bool:
-    """Delete every manifest that deploys created.
+    """Delete every manifest that a deployment created.
 
     :param settings: settings of the deployer.
     :param credentials: values of the credentials that are set.

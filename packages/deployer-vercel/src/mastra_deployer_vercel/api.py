@@ -37,7 +37,7 @@ _HINTS_BY_STATUS = {
     410: "This version of mastra-deployer-vercel is too old for Vercel; update it.",
     413: "The request was too large; reduce the size of the app.",
     426: "This version of mastra-deployer-vercel is too old for Vercel; update it.",
-    428: "This needs an add-on that the team does not have.",
+    428: "The request needs an add-on that the team does not have.",
     429: _HINTS["rate_limited"],
 }
 

@@ -160,7 +160,7 @@ def _is_dev() -> bool:
 def _choose_app_class(mastra: Mastra) -> type[Litestar]:
     """Return the class of the application.
 
-    Handlers of Litestar's own kind may take types that its plugins read, pydantic models too.
+    A user's Litestar handlers may take types that Litestar's plugins read, such as pydantic models.
     """
     plain = all(isinstance(item, ApiRoute) for item in mastra.server.api_routes)
     return _PluginFreeApp if plain else StartupErrorApp

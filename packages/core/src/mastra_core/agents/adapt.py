@@ -1,9 +1,10 @@
 """Selection of the adapter that converts an object to an agent.
 
-Adapters are found by the module of the object's class, or a package above it, searched along the
-MRO, so no framework is imported to recognise its objects. Built-in adapters are in a table; others
-come from the entry-point group ``mastra.agents``. A bundle contains the result of that search,
-because reading the metadata of all installed distributions costs 40 ms at every cold start.
+An adapter is found by the name of the module of the object's class, or of a package above that
+module; the base classes are searched too. No framework is imported to recognise its objects.
+Built-in adapters are in a table; others come from the entry-point group ``mastra.agents``. A bundle
+contains the adapters of this group, because reading the metadata of all installed distributions
+costs 40 ms at every cold start.
 """
 
 from __future__ import annotations

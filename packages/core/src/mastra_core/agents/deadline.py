@@ -25,7 +25,7 @@ class RunTimedOut(RequestError):
 async def iter_with_timeout(events: AsyncIterator[T], seconds: float | None) -> AsyncGenerator[T]:
     """Yield the events of a stream that must end within a time.
 
-    The reader of the events does not count: a timeout interrupts only the wait for an event.
+    A timeout interrupts only the wait for an event, never the reader of the events.
 
     :param events: the stream.
     :param seconds: the timeout; ``None`` for no timeout.

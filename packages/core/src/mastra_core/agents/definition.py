@@ -14,7 +14,7 @@ __all__ = ("AgentDefinition",)
 
 
 class AgentDefinition(Protocol):
-    """What ``mastra_core.Agent`` was constructed from; its documentation describes each field."""
+    """The arguments of ``mastra_core.Agent``, whose documentation describes each of them."""
 
     id: str
     name: str

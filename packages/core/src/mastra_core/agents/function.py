@@ -18,11 +18,11 @@ __all__ = ("FunctionAgent",)
 
 
 class FunctionAgent:
-    """An agent of an async function or generator with one parameter.
+    """An agent that calls an async function or generator with one parameter.
 
-    A parameter annotated ``AgentInput`` receives the whole input, any other the text of the last
-    user message. A function returns text, or any JSON-able object as a structured answer. A
-    generator yields pieces of text, or events.
+    A parameter annotated ``AgentInput`` receives the whole input; any other parameter receives the
+    text of the last user message. A function returns text, or any JSON-able object as a structured
+    answer. A generator yields pieces of text, or events.
 
     :param function: the function or generator.
     :raises ConfigError: when the function does not have exactly one parameter.

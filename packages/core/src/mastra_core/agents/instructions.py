@@ -1,4 +1,4 @@
-"""Instructions of an agent: text, a template of the request context, or a function of it."""
+"""Instructions of an agent: text, a template, or a function; both read the request context."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ class AgentLike(Protocol):
 
     @property
     def id(self) -> str:
-        """Id of the agent, by which callers address it beside its registration key."""
+        """Id of the agent; callers address the agent by this id or by its registration key."""
 
     @property
     def name(self) -> str:

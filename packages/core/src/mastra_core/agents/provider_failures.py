@@ -1,8 +1,8 @@
 """Errors of model providers as sentences that are safe to show to a caller.
 
-A provider's response is not safe: it may quote keys, addresses and accounts. It goes to the log.
-The SDKs of the providers have no base class in common, but their errors use the same names and HTTP
-statuses.
+A provider's response is not safe: it may quote keys, addresses and accounts. The response goes only
+to the log. The SDKs of the providers have no base class in common, but their errors use the same
+names and HTTP statuses.
 """
 
 from __future__ import annotations

@@ -100,7 +100,7 @@ def split_model_name(model: Any) -> tuple[str, str]:
 
 
 def get_provider_modules(provider: str) -> tuple[str, ...]:
-    """Return the modules of which a provider needs one.
+    """Return the modules of a provider, which needs any one of them.
 
     Every provider that is not in the table speaks OpenAI's protocol through OpenAI's SDK.
 
@@ -110,7 +110,7 @@ def get_provider_modules(provider: str) -> tuple[str, ...]:
 
 
 def get_provider_variables(provider: str) -> tuple[str, ...]:
-    """Return the environment variables of which a provider needs one.
+    """Return the environment variables of a provider, which needs any one of them.
 
     :param provider: name of the provider.
     :returns: the variables, empty where they are unknown.
@@ -141,12 +141,12 @@ def get_requirements(modules: Iterable[str]) -> list[str]:
 
 
 def list_providers() -> list[tuple[str, tuple[str, ...]]]:
-    """Return every provider with known variables, and these variables."""
+    """Return every provider whose variables are known, with these variables."""
     return list(_VARIABLES.items())
 
 
 def find_providers(variables: Sequence[str]) -> list[str]:
-    """Return the providers that need one of exactly these variables.
+    """Return the providers whose variables are exactly the given ones.
 
     :param variables: names of environment variables.
     """

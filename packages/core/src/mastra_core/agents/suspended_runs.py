@@ -94,7 +94,7 @@ class SuspendedRuns(Protocol):
     """The protocol of a store of suspended runs, by run id."""
 
     async def put(self, run: SuspendedRun) -> None:
-        """Store a run, in place of one with the same id.
+        """Store a run; it replaces a run with the same id.
 
         :param run: the run.
         """
@@ -133,7 +133,7 @@ class MemorySuspendedRuns:
         self._runs: dict[str, SuspendedRun] = {}
 
     async def put(self, run: SuspendedRun) -> None:
-        """Store a run, in place of one with the same id.
+        """Store a run; it replaces a run with the same id.
 
         :param run: the run.
         """

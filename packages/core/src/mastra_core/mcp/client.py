@@ -28,8 +28,8 @@ class McpClient:
     """The tools of one MCP server; pass it in the ``tools`` of an ``Agent``.
 
     The client connects when the first run needs a tool, and again when the connection was lost. The
-    server of the application closes it; in other programs use it as ``async with``, or call
-    ``aclose``.
+    server of the application closes the client. In other programs, use the client
+    as ``async with``, or call ``aclose``.
 
     :param command: a program that speaks the protocol over its standard input and output.
     :param url: URL of a server that speaks the protocol over HTTP.
@@ -137,7 +137,7 @@ class McpClient:
             await connection.close()
 
     async def _list_with_retry(self) -> list[Any]:
-        """List the server's tools, and retry once on a new connection, which has no side effect."""
+        """List the server's tools; retry once on a new connection: listing has no side effect."""
         try:
             found = await self._fetch_pages()
         except McpFailed:

@@ -1,7 +1,7 @@
 """A connection to an MCP server, held open by a task of its own.
 
-The SDK requires that the task that opens a connection also closes it, and the tasks of an agent's
-runs end before.
+The SDK requires that the task that opens a connection also closes it. The task of an agent's run
+cannot do so, because it ends earlier than the connection.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class Connection:
             await asyncio.wait({self._task})
 
     def request_close(self) -> None:
-        """Ask the connection's event loop, from another one, to close it."""
+        """Ask the connection's event loop, from another event loop, to close the connection."""
         with contextlib.suppress(RuntimeError):  # a closed loop has closed the connection already
             self._client.get_loop().call_soon_threadsafe(self._stop.set)
 
@@ -120,7 +120,7 @@ class Connection:
 
 
 def _is_server_error(error: BaseException) -> bool:
-    """Return whether the server responded with the error, and the connection is intact."""
+    """Return whether the error is a response of the server, so that the connection is intact."""
     types = import_sdk_module("mcp_types")
     return (
         isinstance(error, import_sdk_module("mcp").MCPError)

@@ -66,7 +66,7 @@ def build_exposed_tools(mastra: Mastra) -> dict[str, ExposedTool]:
         if offer.name in by_name:
             raise ConfigError(
                 f"Two tools of the MCP server have the name {offer.name!r}.",
-                "Agents are exposed as ask_KEY, workflows as run_KEY; use another key for it.",
+                "Agents are exposed as ask_KEY, workflows as run_KEY; use another key for one.",
             )
         by_name[offer.name] = offer
     return by_name
@@ -106,7 +106,7 @@ async def _ask_agent(agent: AgentLike, arguments: dict[str, Any]) -> Any:
         raise InvalidInput("The argument 'message' is not text.")
     output = await agent.generate(AgentInput(messages=(Message.user(message),)))
     if output.waiting:
-        raise Conflict("The agent waits for a person's decision, which MCP cannot carry.")
+        raise Conflict("The agent waits for a person's decision, which MCP cannot transmit.")
     return output.text if output.object is None else output.object
 
 
@@ -127,7 +127,7 @@ def _is_object(schema: dict[str, Any]) -> bool:
 
 
 def _to_object_schema(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return an object schema, which MCP requires; other input becomes the property ``input``."""
+    """Return an object schema, as MCP requires; any other schema becomes the property ``input``."""
     if _is_object(schema):
         return {"type": "object", **schema}
     return {"type": "object", "properties": {"input": schema}, "required": ["input"]}

@@ -33,7 +33,7 @@ class McpApp:
     """Serves an application over HTTP, as an ASGI application for one path.
 
     Each request is independent, so several processes may share the work. The context manager
-    ``run`` must be active while it serves.
+    ``run`` must be active while requests are served.
 
     :param mastra: the application.
     :raises ConfigError: when the extra ``mcp`` is not installed.
@@ -47,7 +47,7 @@ class McpApp:
 
     @contextlib.asynccontextmanager
     async def run(self) -> AsyncGenerator[None]:
-        """Accept requests within the context; usable once."""
+        """Accept requests while the context is open; an object can enter it only once."""
         async with self._manager.run():
             yield
 

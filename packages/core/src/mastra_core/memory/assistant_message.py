@@ -59,9 +59,9 @@ class AssistantMessageBuilder:
     def build_parts(self) -> tuple[Part, ...]:
         """Build the parts to store.
 
-        Of a run that did not finish, only the answered tool calls are stored, because they have
-        happened. Incomplete text and unanswered calls are dropped, except calls that the caller
-        will answer.
+        Of a run that did not finish, only the answered tool calls are stored, because those calls
+        have happened. Incomplete text and unanswered calls are dropped, except calls that the
+        caller will answer.
         """
         finish = self.finish
         if finish is None or finish.reason == "suspended":

@@ -18,7 +18,7 @@ _tasks: set[asyncio.Task[Any]] = set()  # an event loop holds only weak referenc
 
 
 async def run_to_completion(work: Coroutine[Any, Any, None]) -> None:
-    """Wait for a coroutine, which goes on when the caller is cancelled.
+    """Wait for a coroutine, which continues even if the caller is cancelled.
 
     :param work: the coroutine.
     """
@@ -31,13 +31,13 @@ async def run_to_completion(work: Coroutine[Any, Any, None]) -> None:
 
 
 class TitleTask:
-    """Generates a title while the run goes on, so that it does not delay the run."""
+    """Generates a title while the run goes on, so that the title does not delay the run."""
 
     def __init__(self) -> None:
         self._task: asyncio.Task[str] | None = None
 
     def start(self, generator: TitleGenerator, run_input: AgentInput, agent: AgentLike) -> None:
-        """Start to generate a title, where there is a message of the user.
+        """Start to generate a title if the input contains a user's message.
 
         :param generator: generates the title.
         :param run_input: the input of the run.

@@ -29,8 +29,8 @@ class Memory:
     """Stores conversations, and adds their latest messages and notes to new runs.
 
     Runs with a thread and a resource (``AgentInput.thread``, ``.resource``) use the memory. A
-    thread belongs to one resource. Methods with a ``resource`` reject the threads of any other;
-    without it they are for code that may access every thread.
+    thread belongs to one resource. With a ``resource``, methods reject the threads of any other
+    resource. Without a ``resource``, they are for code that may access every thread.
 
     :param last_messages: how many stored messages a run receives; all that an agent does in one run
         is one message. 0 for none.
@@ -315,7 +315,7 @@ def as_memory(value: Memory | Mapping[str, Any]) -> Memory:
 
 
 def require_access(thread: Thread, resource: str | None) -> Thread:
-    """Return a thread that a resource may access.
+    """Return the thread if the resource may access it.
 
     :param thread: the thread.
     :param resource: the resource; ``None`` may access everything.

@@ -31,7 +31,7 @@ def get_memory(agent: AgentLike) -> Memory | None:
 class AgentWithMemory:
     """Runs an agent with the earlier messages of its thread, and stores the new ones.
 
-    Runs without a thread are passed on unchanged. Every other attribute is that of the agent.
+    Runs without a thread are passed on unchanged. Every other attribute is read from the agent.
 
     :param agent: the agent to run.
     :param memory: the memory.

@@ -1,4 +1,4 @@
-"""The memory of one run: what it receives of the thread, and what is stored of it."""
+"""The memory of one run: what the run receives from its thread, and what is stored of the run."""
 
 from __future__ import annotations
 
@@ -98,9 +98,9 @@ class RunMemory:
         return msgspec.structs.replace(start, message_id=self.message_id)
 
     async def save(self) -> None:
-        """Store the run once, also when the caller is cancelled.
+        """Store the run once, even if the caller is cancelled.
 
-        A run does not fail because it cannot be stored: its answer exists and has been paid for.
+        A run that cannot be stored does not fail: its answer exists and has been paid for.
         """
         if self._is_saved:
             return
@@ -204,8 +204,9 @@ def _find_native_history(
 ) -> History | None:
     """Return the framework's own history of the thread, where it has all that the run must receive.
 
-    It must be written by this agent, with no later message in the thread. It must not be longer
-    than the recalled messages, and the run may add only one message of the user.
+    The history must be written by this agent, with no later message in the thread, and the run may
+    add only one message of the user. A history that is longer than the recalled messages is cut, or
+    not used if the agent cannot cut it.
     """
     history = recall.history
     if (

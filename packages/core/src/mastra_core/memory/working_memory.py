@@ -141,7 +141,9 @@ def as_working_memory(value: Any, scope: Scope) -> WorkingMemory | None:
             )
         return WorkingMemory("", value, scope)
     if not value.strip():
-        raise ConfigError("The template of working memory is empty.", "Write the fields to note.")
+        raise ConfigError(
+            "The template of working memory is empty.", "List the fields that the agent fills in."
+        )
     return WorkingMemory(value, None, scope)
 
 

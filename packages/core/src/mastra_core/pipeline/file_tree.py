@@ -36,7 +36,7 @@ def lay_out(source: Path, target: Path) -> None:
 
 
 def iter_files(directory: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """Yield every file and link below a directory, with its relative name, in no order.
+    """Yield every file and link below a directory, with its relative name, unordered.
 
     :param directory: the root of the tree.
     """

@@ -10,7 +10,7 @@ __all__ = ("MemoryStorage",)
 
 
 class MemoryStorage:
-    """Stores everything in this process; it is lost when the process ends.
+    """Stores everything in this process; all data is lost when the process ends.
 
     :param max_threads: maximum number of threads, and of notes of working memory; the one that was
         not changed for the longest time is removed first.

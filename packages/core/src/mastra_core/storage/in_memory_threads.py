@@ -235,7 +235,7 @@ class MemoryThreads:
     async def change_working_memory(
         self, scope: Scope, owner: str, change: Callable[[str], str]
     ) -> str:
-        """Replace the notes by a function of them.
+        """Replace the notes by ``change(notes)``.
 
         :param scope: ``thread`` or ``resource``.
         :param owner: id of the thread or resource.

@@ -74,7 +74,7 @@ class ThreadStore(Protocol):
 
         The title of ``thread`` is set where the stored thread has none. A message whose id the
         thread has already is replaced in its place. ``history`` is stored only if the thread's
-        position is still ``after``, and dropped with the next change of any message.
+        position is still ``after``. It is dropped with the next change of any message.
 
         :param thread: the thread.
         :param messages: the messages.
@@ -134,7 +134,7 @@ class ThreadStore(Protocol):
     async def change_working_memory(
         self, scope: Scope, owner: str, change: Callable[[str], str]
     ) -> str:
-        """Replace the notes by a function of them, without a concurrent change in between.
+        """Replace the notes by ``change(notes)``, without a concurrent change in between.
 
         An exception of ``change`` is raised to the caller, and nothing is stored.
 
@@ -151,7 +151,7 @@ class Storage(Protocol):
 
     @property
     def single_process(self) -> bool:
-        """What is kept is known only to this process."""
+        """Whether the stored data is known only to this process."""
 
     @property
     def threads(self) -> ThreadStore:

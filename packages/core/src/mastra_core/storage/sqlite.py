@@ -18,8 +18,8 @@ _WEEK = 7 * 24 * 3600
 class SqliteStorage:
     """Stores everything in one file, which several processes of one machine may share.
 
-    Stored data survives every end of the process. A machine that loses power may lose the last
-    moments.
+    Stored data survives every end of the process. If the machine loses power, the data of the last
+    moments may be lost.
 
     :param path: path of the file, which is created where it is missing; its directory must exist.
     :param busy_timeout: seconds to wait while another process writes.

@@ -44,7 +44,7 @@ _MESSAGES = {  # by the prefix of SQLite's error name
 
 
 def to_storage_error(error: Error, path: str) -> StorageError:
-    """Convert an error of SQLite to one with the file's name and a cure.
+    """Convert an error of SQLite to a ``StorageError`` with the file's name and a cure.
 
     :param error: the error of SQLite.
     :param path: path of the file.

@@ -35,7 +35,7 @@ class SqliteSuspendedRuns:
         self._max_age = max_age
 
     async def put(self, run: SuspendedRun) -> None:
-        """Store a run, in place of one with the same id.
+        """Store a run; it replaces a run with the same id.
 
         :param run: the run.
         """

@@ -61,7 +61,7 @@ VERSIONS = (_VERSION_1,)  # the statements at index N migrate a file from versio
 
 
 def migrate(connection: Connection, path: str) -> None:
-    """Migrate the tables to the newest version; of several processes one does it.
+    """Migrate the tables to the newest version; of several processes only one migrates them.
 
     :param connection: the connection.
     :param path: path of the file, for messages.

@@ -238,7 +238,7 @@ class SqliteThreads:
     async def change_working_memory(
         self, scope: Scope, owner: str, change: Callable[[str], str]
     ) -> str:
-        """Replace the notes by a function of them.
+        """Replace the notes by ``change(notes)``.
 
         :param scope: ``thread`` or ``resource``.
         :param owner: id of the thread or resource.
@@ -255,7 +255,7 @@ class SqliteThreads:
 
 
 class _Select:
-    """A paged query; its names are constants, and every value is bound."""
+    """A paged query; table and column names are constants, and every value is bound."""
 
     def __init__(
         self, table: str, columns: str, conditions: list[tuple[str, Any]], order: str
@@ -309,7 +309,7 @@ def _mark_changed(sql: Connection, thread_id: str) -> None:
 
 
 def _iter_messages(sql: Connection, message_ids: Sequence[str]) -> Iterable[StoredMessage]:
-    """Yield messages by id, one query each: a statement takes only a limited number of values."""
+    """Yield messages by id, with one query per id: the values of one statement are limited."""
     for name in dict.fromkeys(message_ids):
         row = sql.execute(f"SELECT {MESSAGE} FROM mastra_messages WHERE id = ?", (name,)).fetchone()
         if row:

@@ -156,7 +156,7 @@ class Repository:
     def _raise_for_digest(self, actual: str, expected: str) -> None:
         if actual != expected:
             raise ApiError(
-                f"{self.image.registry} sent content with digest {actual!r} for {expected!r}.",
+                f"{self.image.registry} sent content with digest {actual!r}, not {expected!r}.",
                 "A proxy may alter the content; run the same command again.",
             )
 

@@ -1,4 +1,4 @@
-"""Names of the tags that deploys create in a repository."""
+"""Names of the tags that each deployment creates in a repository."""
 
 from __future__ import annotations
 

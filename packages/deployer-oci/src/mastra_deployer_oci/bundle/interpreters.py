@@ -79,7 +79,7 @@ def _find_installed(version: str, machine: str, preferred_path: str) -> Interpre
         if python and (python.version, python.machine, python.libc) == (version, machine, "glibc"):
             return python
     raise BundleError(
-        f"Python {version} for Linux on {machine}, to put into the image, was not found.",
+        f"Python {version} for Linux on {machine}, which the image needs, was not found.",
         "Install it, pass -s interpreter=PATH, or use a base image: -s base=...",
     )
 
@@ -122,7 +122,7 @@ def _find_in_tree(tree: Path, version: str, machine: str, source: str) -> Interp
     if python is None:
         raise ConfigError(
             f"interpreter={source!r} has no Python {version} that runs on this machine.",
-            "It must contain bin/python3.X for this machine, as python-build-standalone does.",
+            "Pass a Python with bin/python3.X for this machine, such as python-build-standalone.",
         )
     if python.machine != machine:
         raise ConfigError(
@@ -146,7 +146,7 @@ def _unpack_source(path: Path, temp_dir: Path) -> Path:
     except (tarfile.TarError, OSError, EOFError) as error:
         raise ConfigError(
             f"interpreter={str(path)!r} cannot be unpacked: {error}.",
-            "It must be a .tar.gz or .tar.zst.",
+            "Pass a .tar.gz or a .tar.zst that can be unpacked.",
         ) from None
     return temp_dir.resolve()
 

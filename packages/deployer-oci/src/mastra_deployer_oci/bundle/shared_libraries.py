@@ -81,6 +81,6 @@ def _trace_libraries(executable: Path, modules: list[Path]) -> _LoaderTrace:
     if libraries and (len(loaders) != 1 or "libc.so.6" not in libraries):
         raise BundleError(
             "The interpreter is not built for glibc.",
-            "Pass -s interpreter=PATH with one that is, or use a base image: -s base=...",
+            "Pass -s interpreter=PATH with a Python for glibc, or use a base image: -s base=...",
         )
     return _LoaderTrace(libraries=libraries, loader=loaders[0] if loaders else "")

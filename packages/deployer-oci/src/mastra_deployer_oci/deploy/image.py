@@ -92,7 +92,7 @@ def _assemble_image(
     base_blobs: list[Blob],
     merge_tag: str,
 ) -> DeployImage:
-    """Build the config and manifest; with ``merge_tag``, also the index of that tag."""
+    """Build the config and manifest and, if ``merge_tag`` is set, the index of that tag."""
     from mastra_deployer_oci.bundle.image_layout import build_image, extract_platform
     from mastra_deployer_oci.bundle.image_plan import read_plan
     from mastra_deployer_oci.deploy.multi_arch import merge_index

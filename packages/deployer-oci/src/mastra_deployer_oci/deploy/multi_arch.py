@@ -15,7 +15,7 @@ __all__ = ("merge_index",)
 
 
 def merge_index(registry: Repository, tag: str, child: Mapping[str, Any], app: str) -> Document:
-    """Build an index of the images under a tag and one more image, which replaces its platform's.
+    """Build an index of a tag's images and ``child``, which replaces the image of its platform.
 
     :param registry: the target repository.
     :param tag: the tag whose images are kept.
@@ -39,7 +39,8 @@ def merge_index(registry: Repository, tag: str, child: Mapping[str, Any], app: s
             raise DeployError(
                 f"{registry.image.name}:{tag} has another version of the app for "
                 f"{item['platform']['architecture']}.",
-                "Deploy this version for the first platform without -s merge=true, then others.",
+                "Deploy this version for the first platform without -s merge=true, then for the "
+                "other platforms with it.",
             )
     return build_index([*others, child], {})
 

@@ -90,7 +90,7 @@ def promote(
 def rollback(
     settings: OciDeployer, credentials: Mapping[str, Secret], id: str, report: Report
 ) -> Deployment:
-    """Move the production tag to the previous image; repeated, to the one before that.
+    """Move the production tag to the previous image; a second call moves it one image further back.
 
     After a rollback to an ``id``, the next rollback returns to where that rollback started.
 
@@ -152,7 +152,7 @@ def _find_record(log: ReleaseLog, id: str, registry: Repository) -> Record:
 
 
 def destroy(settings: OciDeployer, credentials: Mapping[str, Secret], report: Report) -> bool:
-    """Delete every manifest that deploys created; other contents of the repository stay.
+    """Delete every manifest that a deployment created; the repository's other contents stay.
 
     :param settings: settings of the deployer.
     :param credentials: values of the credentials that are set.

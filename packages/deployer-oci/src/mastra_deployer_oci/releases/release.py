@@ -67,7 +67,7 @@ def get_image(registry: Repository, record: Record) -> Document:
 
 
 def _link_previous(record: Record, current: Record | None, *, same_app: bool) -> Record:
-    """Set ``back`` to the current record, or to that record's ``back`` for the same image."""
+    """Set ``back`` to ``current`` or, if that has the same image, to ``current.back``."""
     if current is None:
         return record
     is_same_image = same_app or current.image == record.image

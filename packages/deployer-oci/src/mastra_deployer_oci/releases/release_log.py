@@ -167,7 +167,7 @@ class ReleaseLog:
         return next((item for item in self.iter_records(short) if item.moves == tag), None)
 
     def next_time(self) -> dt.datetime:
-        """Return the current time, but later than every record, even if a clock is wrong."""
+        """Return the current time, or a later one if a record's time is in the future."""
         now = dt.datetime.now(dt.UTC)
         if not self._names:
             return now

@@ -59,7 +59,7 @@ def create_deployment(
 
 
 def request_deployment(client: httpx.Client, body: dict[str, Any]) -> dict[str, Any]:
-    """Request a deployment, and recover when the response is lost.
+    """Request a deployment, and recover if the response is lost.
 
     After a lost response the new deployment is looked up: it has the same mark, and did not exist
     before.

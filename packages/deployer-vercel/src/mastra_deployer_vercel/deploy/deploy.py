@@ -115,7 +115,7 @@ def _finish(
 
 
 def _resolve_live(item: Mapping[str, Any], live: bool | None) -> bool | None:
-    """A deployment that got its domains is live, even if the project is cached and outdated."""
+    """Return ``live``; in production, ``None`` becomes whether the deployment got its domains."""
     if live is None and get_stage(item) == "production":
         return bool(item.get("aliasAssigned"))
     return live

@@ -46,7 +46,7 @@ def set_canary(
     if get_stage(item) != "production":
         raise DeployError(
             f"{item['id']} is a preview; only production deployments receive production traffic.",
-            "Deploy with --prod -s staged=true, then set its share.",
+            "Deploy with --prod -s staged=true, then set the share of that deployment.",
         )
     release = find_active_release(client, settings)
     raise_for_other_canary(release, item["id"])

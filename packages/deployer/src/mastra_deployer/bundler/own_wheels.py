@@ -2,7 +2,7 @@
 
 A bundle gets exactly the version of mastra-core and mastra-server that mastra runs with: a wheel is
 packed again from the installed files, or built where the installation is editable. So building
-works offline and before anything is published.
+works offline, and before Mastra's packages are published.
 """
 
 from __future__ import annotations
@@ -57,7 +57,8 @@ def get_own_wheel(name: str) -> Path:
         distribution = metadata.distribution(name)
     except metadata.PackageNotFoundError:
         raise BuildError(
-            f"{name} is not installed beside mastra.", f"Install it: pip install {name}."
+            f"{name} is not installed in mastra's environment.",
+            f"Install it: pip install {name}.",
         ) from None
     source = _find_editable_source(distribution)
     return build_wheel(source) if source else _pack_installed(distribution)
@@ -152,7 +153,7 @@ def _find_intact_wheel(directory: Path) -> Path | None:
 
 
 def _write_wheel(distribution: metadata.Distribution, wheel: Path) -> None:
-    """Zip the installed files with a new RECORD; order and times are always the same."""
+    """Zip the installed files with a new RECORD, in a fixed order and with fixed times."""
     rows: list[tuple[str, str, int | str]] = []
     record = "RECORD"
     with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:

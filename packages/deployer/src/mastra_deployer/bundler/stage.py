@@ -227,7 +227,7 @@ class _Staging:
 
 
 def _find_interpreter(project: Project, platform: Platform, report: Report) -> Interpreter | None:
-    """Find a Python that can compile and start the build here; without one both are skipped."""
+    """Find a Python that can compile and start the build here; without one neither is done."""
     interpreter = find_target_interpreter(
         platform.python, find_project_interpreter(project), platform.interpreter
     )

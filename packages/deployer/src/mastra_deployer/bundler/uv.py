@@ -112,14 +112,14 @@ _KNOWN: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (
         ("401 unauthorized", "403 forbidden", "missing credentials", "could not read username")
         + ("authentication failed",),
-        "A package index rejected the credentials, or requires some.",
+        "A package index rejected the credentials, or requires credentials.",
         "Set UV_INDEX_<NAME>_USERNAME and UV_INDEX_<NAME>_PASSWORD for [[tool.uv.index]], or an "
         "entry in ~/.netrc, or UV_INDEX_URL / UV_EXTRA_INDEX_URL with user and password in it.",
     ),
     (
         ("no space left on device", "disk quota exceeded"),
         "The disk is full.",
-        "Free some space there, or move the caches: MASTRA_CACHE_DIR, UV_CACHE_DIR.",
+        "Free some space, or move the caches to another disk: MASTRA_CACHE_DIR, UV_CACHE_DIR.",
     ),
     (
         ("failed to initialize cache", "could not create temporary file", "read-only file system"),
@@ -129,12 +129,12 @@ _KNOWN: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (
         ("invalid package format", "failed to read from zip file", "is an invalid wheel"),
         "A wheel is broken, or its download was cut off.",
-        "Try again; if the error persists, use another version of it.",
+        "Try again; if the error persists, use another version of the package.",
     ),
     (
         ("hash mismatch",),
         "A wheel's hash is not the expected one.",
-        "Try again; if the error persists, the package index or a proxy before it is broken.",
+        "Try again; if the error persists, the package index is broken, or a proxy in front of it.",
     ),
     (
         ("failed to fetch", "error sending request", "dns error", "network connectivity")
@@ -160,8 +160,8 @@ _KNOWN: tuple[tuple[tuple[str, ...], str, str], ...] = (
         + ("no matching python abi", "no matching python version tag", "no-build")
         + ("building from source is disabled", "no binary distribution"),
         _NO_WHEEL,
-        "Use a version that has one, or set UV_FIND_LINKS to a directory with one, or build "
-        "for another Python (--python) or platform (--platform).",
+        "Use a version that has a wheel, or set UV_FIND_LINKS to a directory with a wheel, or "
+        "build for another Python (--python) or platform (--platform).",
     ),
     (
         ("no solution found", "conflicting", "unsatisfiable"),

@@ -43,7 +43,7 @@ def check_app(
 
 
 class _AppCheck:
-    """Find problems in the findings, one method for each kind."""
+    """Derive problems from the files' findings, with one method for each kind of problem."""
 
     def __init__(self, project: Project, build: Build, sources: ParsedSources) -> None:
         self._sources = sources
@@ -80,7 +80,7 @@ class _AppCheck:
                 yield _build_optional_problem(name, [place for place, _ in reads])
 
     def report_models(self) -> Iterator[Problem]:
-        """Report missing keys of model providers that no code reads either."""
+        """Report keys of model providers that are neither declared nor read by any code."""
         read = {name.upper() for name in _group_by_name(self._findings)}
         agents_by_names: dict[tuple[str, ...], list[str]] = defaultdict(list)
         for agent, names in self._wanted.items():

@@ -1,4 +1,4 @@
-"""Know the variables that need no declaration: systems, platforms and libraries set them."""
+"""Name the variables that need no declaration: systems, platforms and libraries set them."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The ``mastra`` command: click draws the options, the line does the work."""
+"""The ``mastra`` command: it parses options with click and calls the other packages."""

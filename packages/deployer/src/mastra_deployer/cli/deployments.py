@@ -27,7 +27,7 @@ def deployments(options: Options, target: str, limit: int) -> None:
         else:
             items = list_known_deployments(session.project, session.choice.name)[:limit]
             terminal.note(
-                f"{session.choice.name} cannot list deployments; this machine deployed these."
+                f"{session.choice.name} cannot list deployments; these were made on this machine."
             )
         rows = [format_row(item) for item in items] or ["There is no deployment yet."]
         terminal.answer({"deployments": [to_json(item) for item in items]}, *rows)

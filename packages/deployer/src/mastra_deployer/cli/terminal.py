@@ -60,7 +60,7 @@ class Terminal:
             self._print_line(text)
 
     def advance(self, done: int, total: int, unit: str = "B") -> None:
-        """Report progress of the step: redrawn on a terminal, a line each quarter elsewhere.
+        """Report the step's progress: redraw it on a terminal, or print a line at each quarter.
 
         :param done: amount that is done.
         :param total: amount in all.

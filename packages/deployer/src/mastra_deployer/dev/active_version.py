@@ -34,7 +34,7 @@ class ActiveVersion:
         self._problems = 0
 
     async def take_over(self, version: Version, debug: str = "") -> None:
-        """Make a version that serves already the active one, and drain the previous one.
+        """Make a version that already serves active, and drain the previously active version.
 
         :param version: the new version.
         :param debug: ``host:port`` on which the new version listens for a debugger, once the old

@@ -185,7 +185,7 @@ def build_server_mixin(app):
                 self.loop.call_soon_threadsafe(self.close_listeners)
 
         def close_listeners(self):
-            """Leave new connections to the next version at once, not at the next tick."""
+            """Stop accepting connections now, not at the next tick: the next version does."""
             if not app.log.disabled:
                 app.log.disabled = True  # uvicorn would log each stream that is cut off
                 for server in self.servers:

@@ -94,7 +94,7 @@ def problem_from_exit(code: int, *, served: bool) -> Problem:
     phase = "while it served" if served else "while being imported"
     return Problem(
         message=f"The app ended its process {phase} ({reason}).",
-        hint="The app's output above may name the cause; it starts again at the next save.",
+        hint="The app's output above may name the cause. The app starts again at the next save.",
     )
 
 
@@ -123,7 +123,7 @@ def _get_module_hint(project: Project, interpreter: Interpreter, module: str) ->
     if stem.is_dir() or stem.with_suffix(".py").is_file():
         return f"{first!r} is the project's own: correct the import, or make the module."
     line = format_install_command(interpreter, shlex.quote(first.replace("_", "-")))
-    return f"If the package has that name: {line}; and add it to the dependencies."
+    return f"If the package has that name, add it to the dependencies, and run: {line}."
 
 
 def _is_own(project: Project, file: str) -> bool:

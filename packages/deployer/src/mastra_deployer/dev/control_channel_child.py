@@ -53,7 +53,7 @@ class ControlChannel:
             self.socket.sendall(json.dumps(report).encode() + b"\n")
 
     def exit_process(self):
-        """End the process, also while threads of the app run."""
+        """End the process, even if threads of the app still run."""
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)

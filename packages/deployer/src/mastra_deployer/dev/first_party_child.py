@@ -1,4 +1,4 @@
-"""Imports the project's own modules, and never from bytecode that a save has outdated."""
+"""Imports the project's own modules without using bytecode that a save has outdated."""
 
 import sys
 import time

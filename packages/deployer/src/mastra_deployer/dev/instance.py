@@ -1,4 +1,4 @@
-"""Records which ``mastra dev`` runs in a project, so that a second one can name it."""
+"""Records which ``mastra dev`` runs in a project, so that a second process can name it."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ _PORT = 3000
 
 
 class Address:
-    """A socket that is bound once; after the first import, where the app may name a port.
+    """A socket that is bound once: at creation to ``port``, else after the app's first import.
 
     :param host: address to bind.
     :param port: to bind at once; ``None`` for the app's preferred port or a free one near it.
@@ -46,12 +46,14 @@ class Address:
         listener = listen_near(self._host, preferred)
         port = listener.getsockname()[1]
         if port != preferred:
-            self._report.note(f"Port {preferred} is taken: using {port}.", "--port names another.")
+            self._report.note(
+                f"Port {preferred} is taken: using {port}.", "Pass --port to use another port."
+            )
         return self._set_listener(listener)
 
     @property
     def url(self) -> str:
-        """The app's URL; it binds the socket."""
+        """The app's URL; reading it binds the socket."""
         return to_url(self.bind())
 
     def _set_listener(self, listener: socket.socket) -> socket.socket:

@@ -134,13 +134,14 @@ class Starter:
 
     @contextlib.contextmanager
     def _warn_if_slow(self, debug: str) -> Iterator[None]:
-        """Print a note when an import takes long; the next save cancels it in any case."""
+        """Print a note if an import takes long; even then only the next save cancels the import."""
         loop = asyncio.get_running_loop()
         handle = loop.call_later(
             _SLOW,
             self._screen.note,
             f"The app is still being imported after {_SLOW} seconds.",
-            "Move code that waits or serves from import time into a function or a lifespan.",
+            "Move code that waits or starts a server into a function or a lifespan, so that this "
+            "code does not run at import.",
         )
         if debug:
             handle.cancel()

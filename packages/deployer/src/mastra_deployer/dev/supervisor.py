@@ -186,7 +186,7 @@ class _Supervisor:
         if missing and missing != self._missing:
             self._screen.note(
                 f"Required environment variables are not set: {', '.join(missing)}.",
-                "Set them, or put them in .env; code that needs them fails without.",
+                "Set them, or put them in .env; code that needs them fails without them.",
             )
         self._missing = missing
 

@@ -34,7 +34,7 @@ Report = Mapping[str, Any]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Launch:
-    """The parameters of a process; a standby process is current only where all are equal.
+    """The parameters of a process; a standby process is current only if its parameters are equal.
 
     :param interpreter: of the project.
     :param root: of the project; the working directory.

@@ -18,7 +18,7 @@ _EXCHANGE = 2
 
 
 def replace_directory(source: Path, destination: Path) -> None:
-    """Move ``source`` to ``destination``, so that readers see the old or the new one, never half.
+    """Move ``source`` to ``destination``; readers see the old or the new directory, never a mix.
 
     Where the system can exchange two names, the old directory is at ``source`` afterwards.
 

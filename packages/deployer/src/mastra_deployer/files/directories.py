@@ -86,7 +86,7 @@ def build_unwritable_error(path: Path, error: OSError) -> ConfigError:
 
 @contextlib.contextmanager
 def convert_cache_errors() -> Iterator[None]:
-    """Raise system errors of the block, which writes only to the cache, as errors of the cache.
+    """Convert system errors of the block, which writes only to the cache, to ``ConfigError``.
 
     :raises ConfigError: when the cache is full or cannot be written.
     """
@@ -102,7 +102,7 @@ def convert_cache_errors() -> Iterator[None]:
 
 @contextlib.contextmanager
 def convert_project_errors(directory: Path) -> Iterator[None]:
-    """Raise disk errors of the block as errors of ``directory``, which the block writes below.
+    """Convert disk errors of the block to ``ConfigError``; the block writes below ``directory``.
 
     :param directory: a directory of the project.
     :raises ConfigError: for a full or read-only disk; other system errors pass.

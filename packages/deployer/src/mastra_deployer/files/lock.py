@@ -1,4 +1,4 @@
-"""Allow one build at a time in a project; a second one waits and reports that it does."""
+"""Allow one build at a time in a project; a second build waits and reports that it waits."""
 
 from __future__ import annotations
 

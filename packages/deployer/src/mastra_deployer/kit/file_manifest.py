@@ -50,7 +50,7 @@ class FileManifest:
         return cls(directory=directory, paths=paths, files=files, sizes=sizes, algorithm=algorithm)
 
     def read(self, digest: str) -> bytes:
-        """Return the content with a digest.
+        """Return the content that has the given digest.
 
         :param digest: a key of ``files``.
         :raises DeployError: when the file was changed or removed after its digest was computed.
@@ -65,7 +65,7 @@ class FileManifest:
         return content
 
     def get_size(self, digests: Iterable[str] | None = None) -> int:
-        """Return the bytes of all distinct contents, or of some.
+        """Return the number of bytes of all distinct contents, or of those with given digests.
 
         :param digests: keys of ``sizes``; all of them where left out.
         """
@@ -73,7 +73,7 @@ class FileManifest:
 
 
 def _compute_digest(path: Path, algorithm: str) -> tuple[str, int]:
-    """Return digest and size of one reading: the file may change a moment later."""
+    """Return digest and size from a single reading: the file may change between two readings."""
     with path.open("rb") as content:
         digest = hashlib.file_digest(content, lambda: hashlib.new(algorithm, usedforsecurity=False))
         return digest.hexdigest(), content.tell()

@@ -21,7 +21,7 @@ _ITEM = re.compile(r"(?:^|[;\s])(\w+)=(\d+)")
 
 
 def is_rate_limited(status: int, headers: Mapping[str, str]) -> bool:
-    """Return whether a response asks to come back later.
+    """Return whether a response asks the client to try again later.
 
     That is 429, 503, or a 403 whose allowance is used up.
 

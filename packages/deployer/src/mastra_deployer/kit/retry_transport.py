@@ -1,7 +1,8 @@
 """Sends a request again where that is safe and the failure may pass.
 
-The schedule is tenacity's. stamina, which is built on it, has no way to supply the sleep function,
-and here each wait goes through the kit's clock: an upload can end it, and tests skip it.
+tenacity provides the schedule of retries. Each wait goes through the kit's clock, so that an upload
+can end the wait and tests can skip it. stamina, which is built on tenacity, accepts no sleep
+function.
 """
 
 from __future__ import annotations
@@ -168,7 +169,7 @@ def _can_retry(request: httpx.Request, error: BaseException) -> bool:
 
 
 def _is_unprocessed(response: httpx.Response, wait: float | None) -> bool:
-    """Return whether the platform certainly did not begin: a bare 503 may be a gateway's."""
+    """Return whether the platform did not process the request; a bare 503 proves nothing."""
     return is_rate_limited(response.status_code, response.headers) and (
         response.status_code != 503 or wait is not None  # noqa: PLR2004  # statuses are their numbers
     )

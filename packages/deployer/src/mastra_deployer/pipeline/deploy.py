@@ -92,7 +92,7 @@ def find_live_deployment(session: Session) -> Deployment | None:
 
 
 def _find_unchanged(session: Session, request: DeployRequest) -> Deployment | None:
-    """Return the deployment that this request would only repeat."""
+    """Return the current deployment if a deploy of this request would change nothing."""
     if session.hooks.has_hook("deployments"):
         deployments = session.hooks.list_deployments(session.access, _SEARCHED_DEPLOYMENTS)
     else:
@@ -168,13 +168,13 @@ def _build_failure(
     *,
     roll_back: bool,
 ) -> DeploymentFailed:
-    """Build the error, which says what users see now; roll back where that was requested."""
+    """Roll back if that was requested, and build the error that says what users see now."""
     if deployment.environment == "preview":
         state = ""
     elif not deployment.live:
-        state = " It was not promoted; users still see the deployment before."
+        state = " It was not promoted; users still see the previous deployment."
     elif not roll_back:
-        state = " Users see it; roll back with: mastra rollback."
+        state = " Users see this deployment; roll back with: mastra rollback."
     else:
         state = _roll_back(session, deployment, previous)
     return DeploymentFailed(error.message + state, error.hint, deployment=deployment)
@@ -182,14 +182,14 @@ def _build_failure(
 
 def _roll_back(session: Session, deployment: Deployment, previous: Deployment | None) -> str:
     if previous is None or previous.id == deployment.id:
-        return " Users see it: there is no other deployment to roll back to."
+        return " Users see this deployment: there is no other deployment to roll back to."
     session.report.step(f"Rolling back to {previous.id}")
     try:
         restored = session.hooks.rollback(session.access, previous.id, session.report)
     except MastraError as error:
-        return f" Users see it: rolling back to {previous.id} failed: {error.message}"
+        return f" Users see this deployment: rolling back to {previous.id} failed: {error.message}"
     record_deployment(session.project, session.choice.name, restored)
-    return f" Users see the deployment before again: {restored.id}."
+    return f" Users see {restored.id} again, the previous deployment."
 
 
 @contextlib.contextmanager
@@ -198,7 +198,7 @@ def _explain_interrupt(report: Report) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         report.note(
-            "Interrupted. Users see either the deployment before or this one, complete.",
+            "Interrupted. Users see either the previous deployment or the complete new one.",
             "Run the same command again: files that were already sent are not sent twice.",
         )
         raise

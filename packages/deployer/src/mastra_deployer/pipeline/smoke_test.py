@@ -73,7 +73,8 @@ def run_smoke_test(
     except _UnhealthyResponse as error:
         raise DeploymentFailed(
             f"{url} {error}.",
-            "Read the app's log: mastra logs. --smoke PATH requests another path, --no-smoke none.",
+            "Read the app's log: mastra logs. To request another path, pass --smoke PATH; to skip "
+            "the smoke test, pass --no-smoke.",
             deployment=deployment,
         ) from None
 

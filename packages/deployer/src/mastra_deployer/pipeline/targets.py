@@ -91,7 +91,7 @@ def _read_call(project: Project) -> DeployerCall | None:
 
 
 def _find_deployer(call: DeployerCall, project: Project) -> str:
-    """Return the deployer that has the settings class, or the target whose file has it."""
+    """Return the deployer with the settings class, or the target whose file has that class."""
     file = Path(*call.module.lstrip(".").split(".")).with_suffix(".py")
     for name, table in get_config(project).targets.items():
         path = (project.root / str(table.get("deployer", name))).resolve()

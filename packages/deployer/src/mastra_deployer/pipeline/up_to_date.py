@@ -1,4 +1,4 @@
-"""Tell whether an existing bundle is what a build would make again."""
+"""Tell whether a new build would make a bundle equal to the existing one."""
 
 from __future__ import annotations
 

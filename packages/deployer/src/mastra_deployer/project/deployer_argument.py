@@ -1,7 +1,7 @@
 """Read ``deployer=`` of the entry file without running it.
 
-Accepted are an inline call, or a module-level name that is assigned once to such a call and used
-once. Arguments are literals, or references to the environment (``os.environ["X"]``,
+The value is an inline call, or a module-level name to which a call is assigned once and which is
+used once. Arguments are literals, or references to the environment (``os.environ["X"]``,
 ``os.environ.get("X")``, ``os.getenv("X")``, ``Secret.env("X")``), which stay names until a deploy
 command needs the value.
 """

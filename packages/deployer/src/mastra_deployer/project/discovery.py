@@ -52,7 +52,7 @@ def find_project(directory: Path, app: str = "", *, sources: bool = True) -> Pro
 
 
 def get_config(project: Project) -> Config:
-    """Return the project's ``[tool.mastra]`` as its type.
+    """Return the project's ``[tool.mastra]`` table as a ``Config``.
 
     :param project: the project.
     """

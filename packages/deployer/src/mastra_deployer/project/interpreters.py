@@ -1,7 +1,7 @@
-"""Find the Python of the project, which runs its code, and that of the target.
+"""Find the project's Python, which runs the project's code, and the target's Python.
 
 The target's Python compiles bytecode and runs the boot check. mastra itself may be installed
-elsewhere (pipx, uv tool), so its own Python is only the last choice for either.
+elsewhere (pipx, uv tool), so mastra's own Python is the last choice for both.
 """
 
 from __future__ import annotations

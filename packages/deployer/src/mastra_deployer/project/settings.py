@@ -151,7 +151,7 @@ def _is_secret(hint: Any) -> bool:
 
 
 def _create_settings(cls: type, values: dict[str, Any], *, resolve: bool) -> Any:
-    """Create the settings; a required one may be ``None`` only where nothing is resolved."""
+    """Create the settings; without ``resolve``, a required setting may be ``None``."""
     required = [field.name for field in dataclasses.fields(cls) if not _has_default(field)]
     unresolved = set() if resolve else {name for name in required if name in values}
     arguments = {

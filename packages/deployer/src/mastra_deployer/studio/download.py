@@ -72,7 +72,7 @@ def _download(registry: str) -> bytes:
         content = client.get(registry + _PATH).content
     if hashlib.sha512(content).hexdigest() != _SHA512:
         raise DeployError(
-            f"{registry!r} sent another mastra {VERSION} than was published.",
+            f"{registry!r} sent a mastra {VERSION} that differs from the published one.",
             "Run the same command again; if the error stays, ask the registry's operator.",
         )
     return content

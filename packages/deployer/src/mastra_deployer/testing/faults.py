@@ -115,7 +115,7 @@ class FaultTests(SuiteFixtures):
         assert _MESSAGE in str(raised.value), "the platform's message is lost"
 
     def test_a_failed_deployment_raises_deployment_failed(self, harness: Harness) -> None:
-        """A deployment that fails once accepted raises DeploymentFailed; the old one stays live."""
+        """If an accepted deployment fails, DeploymentFailed is raised; the old one stays live."""
         self.require(harness, "deploy", "can_fail")
         old, new = harness.bundle(), harness.bundle("new")
         harness.deploy(old)

@@ -128,7 +128,7 @@ class SuiteFixtures:
         }
 
     def is_complete(self, live: Live, bundle: Bundle, env: Mapping[str, str]) -> bool:
-        """Return whether a bundle is live with certain variables, complete and nothing else.
+        """Return whether exactly a bundle's files are live, and at least the given variables.
 
         :param live: what users see.
         :param bundle: the bundle that was deployed.

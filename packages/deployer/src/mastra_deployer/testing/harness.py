@@ -132,7 +132,7 @@ class Harness:
     def build_request(
         self, environment: Stage = "production", env: Mapping[str, str] | None = None, **flags: Any
     ) -> DeployRequest:
-        """Return the request that the command would send: with values only where they are stored.
+        """Return the command's request; it has the app's variables only if the target stores them.
 
         :param environment: the stage to deploy to.
         :param env: the app's variables; ``self.env`` where left out.

@@ -42,7 +42,7 @@ class ManagementTests(SuiteFixtures):
         assert harness.get_live() == before
 
     def test_rollback_restores_the_previous_deployment(self, harness: Harness) -> None:
-        """Rollback without an id restores the deployment that was live before; with one, that."""
+        """Rollback restores the deployment with the given id, else the one that was live before."""
         self.require(harness, "rollback")
         bundles = [harness.bundle(change) for change in "abc"]
         first, second, third = (harness.deploy(bundle).id for bundle in bundles)

@@ -115,7 +115,7 @@ class _Handler(BaseHTTPRequestHandler):
     wbufsize = -1  # one packet for a response
 
     def setup(self) -> None:
-        """Open a connection to the platform for each one from the deployer."""
+        """Open a connection to the platform for each connection from the deployer."""
         super().setup()
         host, port = self.server.upstream.hostname or "", self.server.upstream.port
         self._upstream = http.client.HTTPConnection(host, port, timeout=_TIMEOUT)

@@ -44,7 +44,7 @@ class TargetTests(SuiteFixtures):
         assert not list(iter_unmarked_hooks(deployer)), "these lack @hookimpl"
 
     def test_the_target_has_a_description(self, deployer: object) -> None:
-        """The target has a name, one line of summary and at least one platform; no network."""
+        """The hook uses no network; the target has a name, a summary of one line and a platform."""
         with block_network() as attempts:
             target = InProcessCaller(deployer).target
         assert not attempts, "mastra_target used the network"

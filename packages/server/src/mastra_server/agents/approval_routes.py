@@ -177,7 +177,7 @@ async def resume_chunks(
     """Stream the chunks of a resumed run.
 
     The run is removed from the suspended ones only when its stream begins: a reader that reconnects
-    must remove nothing.
+    must not remove a run.
 
     :param request: the request.
     :param agent: the agent.

@@ -127,7 +127,7 @@ def _parse_invocation(call: dict[str, Any]) -> Iterator[Part]:
 
 
 def _parse_tool_part(part: dict[str, Any], name: str) -> Iterator[Part]:
-    """Parse a call as newer user interfaces store it, with its result."""
+    """Parse a tool call and its result, in the form in which newer user interfaces store them."""
     names = {"id": part["toolCallId"], "name": name}
     yield ToolCallPart(**names, arguments=part.get("input") or {})
     if part.get("state") == "output-available":

@@ -23,9 +23,9 @@ MAX_BYTES = 2 * 1024 * 1024
 class LiveRun:
     """A run: a task that fills a log of frames, and any number of readers of the log.
 
-    The log is bounded. Where it is full, the run waits up to 30 seconds for readers that have not
-    read the oldest frame, then disconnects them and drops the frame. A run without readers never
-    waits. A suspended run continues in the same log.
+    The log is bounded. When the log is full, the run waits up to 30 seconds for readers that have
+    not read the oldest frame, then disconnects them and drops the frame. A run without readers
+    never waits. A suspended run continues in the same log.
 
     :param run_id: the id of the run.
     :param agent_id: the id of the agent.
@@ -166,7 +166,7 @@ class LiveRun:
             reader.wakeup.set()
 
     def _read_frames(self, reader: _Reader) -> bytes:
-        """Return every frame that ``reader`` has not received, then the id to reconnect with.
+        """Return every frame that ``reader`` has not received, and then the id to reconnect with.
 
         The id is in a block without data, which is no event: Mastra's client skips it.
         """

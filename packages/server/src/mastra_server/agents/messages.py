@@ -1,4 +1,4 @@
-"""Build the messages of a run for responses: for a model, and the way Mastra stores them."""
+"""Build the messages of a run for responses: in a model's form, and in Mastra's stored form."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = (
 
 
 def build_content(turn: Turn, text: str = "") -> list[dict[str, Any]]:
-    """Build the content of one turn, in the order of a model's content.
+    """Build the content of one turn: reasoning, text, tool calls, tool results.
 
     :param turn: the turn.
     :param text: replaces the turn's own text where that is empty (structured output).

@@ -69,7 +69,7 @@ def record_agent_output(span: telemetry.Span, transcript: Transcript) -> None:
 
 
 def record_agent_failure(span: telemetry.Span, message: str) -> None:
-    """Record in its span that the run failed.
+    """Record in the span of a run that the run failed.
 
     :param span: the span of the run, ``None`` without tracing.
     :param message: why it failed.

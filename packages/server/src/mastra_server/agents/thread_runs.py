@@ -48,7 +48,7 @@ class ThreadRuns:
         return next(iter(self._running.get(key, ())), None)
 
     def get_last(self, key: ThreadKey) -> LiveRun | None:
-        """Return the newest run of a thread, which the next one has to wait for.
+        """Return the newest run of a thread, which the next run has to wait for.
 
         :param key: the thread.
         :raises TooManyRuns: when too many runs wait already.
@@ -93,7 +93,7 @@ class ThreadRuns:
 async def run_after(
     before: LiveRun | None, chunks: AsyncGenerator[dict[str, Any]]
 ) -> AsyncGenerator[dict[str, Any]]:
-    """Yield ``chunks`` once the run before them has ended.
+    """Yield ``chunks`` after the preceding run has ended.
 
     :param before: the run to wait for, if any.
     :param chunks: the chunks of the next run.
@@ -117,7 +117,7 @@ def _notify(listener: asyncio.Queue[LiveRun], run: LiveRun) -> None:
 
 
 async def _stream_next_run(queue: asyncio.Queue[LiveRun], state: State) -> AsyncGenerator[bytes]:
-    """Yield the frames of the next run; a heartbeat where none comes for long."""
+    """Yield the frames of the next run, or a heartbeat if no run comes for a long time."""
     run = await _wait_for_run(queue, HEARTBEAT_INTERVAL, state)
     if run is None:
         yield HEARTBEAT

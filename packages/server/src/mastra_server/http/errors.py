@@ -59,7 +59,7 @@ class ErrorBoundary:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Call the inner application and answer its exceptions.
 
-        An exception after the response began is raised again: the ASGI server closes the
+        An exception after the response began is raised again, so that the ASGI server closes the
         connection.
 
         :param scope: the ASGI scope.
@@ -165,7 +165,7 @@ async def _call_on_error(
 ) -> App | None:
     """Return the response of the user's ``on_error``.
 
-    When it fails itself, log the failure and return ``None`` for the default response.
+    If ``on_error`` itself fails, log the failure and return ``None`` for the default response.
     """
     try:
         value = on_error(error, request)

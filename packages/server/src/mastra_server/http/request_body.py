@@ -67,7 +67,7 @@ def decode_json(raw: bytes, type_: type[T]) -> T:
 
 
 def _measure_depth(raw: bytes) -> int:
-    """Measure how deep JSON nests without decoding it: decoders fail at their recursion limit."""
+    """Measure the nesting depth of JSON without a decoder, which fails at its recursion limit."""
     depth = maximum = 0
     for bracket in _STRING.sub(b"", raw).translate(None, _NO_BRACKETS):
         depth += 1 if bracket in b"[{" else -1

@@ -39,7 +39,7 @@ def encode_json(value: Any) -> bytes:
 
 
 class _JsonResponse(ASGIResponse):
-    """A JSON response without the work Litestar does for each: most responses are of this kind."""
+    """A JSON response without Litestar's work for each response; most responses are JSON."""
 
     def __init__(self, body: bytes, status: int, headers: Mapping[str, str]) -> None:
         self.status_code = status
@@ -98,8 +98,8 @@ def to_response(value: Any, request: Request[Any, Any, Any], status: int = 200) 
 class StreamResponse:
     """A response whose body is sent chunk by chunk, as the chunks are generated.
 
-    However it ends (last chunk, client disconnect, cancelled request), the generator is closed
-    before the call returns, and no task keeps waiting for a disconnect.
+    However the response ends (last chunk, client disconnect, cancelled request), the generator is
+    closed before the call returns, and no task keeps waiting for a disconnect.
 
     :param chunks: the body; closed at the end.
     :param media_type: the content type.
@@ -150,8 +150,8 @@ class StreamResponse:
 async def close_on_exit(events: AsyncIterator[T]) -> AsyncIterator[AsyncIterator[T]]:
     """Close ``events`` at the end of the block if it is a generator.
 
-    An agent's protocol requires only an iterator, but gets a generator nearly always, and an open
-    generator keeps its resources.
+    The protocol of agents requires only an iterator, but nearly all agents return a generator. An
+    open generator keeps its resources.
 
     :param events: the iterator.
     :returns: a context manager that gives ``events``.
@@ -164,7 +164,7 @@ async def close_on_exit(events: AsyncIterator[T]) -> AsyncIterator[AsyncIterator
 
 
 async def cancel_tasks(*tasks: asyncio.Task[Any]) -> None:
-    """Cancel the running ones of ``tasks`` and wait for all; raise nothing.
+    """Cancel those of ``tasks`` that are running, and wait for all; raise nothing.
 
     :param tasks: at least one task.
     """

@@ -40,7 +40,7 @@ class StartupErrorApp(Litestar):
     """
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Run the application, with the plain message in a failed startup.
+        """Run the application; replace the traceback of a failed startup by the plain message.
 
         :param scope: the ASGI scope.
         :param receive: the ASGI receive callable.

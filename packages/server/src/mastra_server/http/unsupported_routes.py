@@ -1,7 +1,7 @@
 """List the operations of Mastra that this server does not support, each with the reason.
 
-They are no routes, because every route costs startup time: the list is searched only where no route
-matches.
+The operations are no routes, because every route costs startup time. The list is searched only
+where no route matches.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ class BodyLimit:
 
 
 class TimeLimit:
-    """Respond 504 where the response has not begun after ``seconds``; never cut off a begun one.
+    """Respond 504 where no response has begun after ``seconds``; never cut off a begun response.
 
     :param app: the application inside.
     :param seconds: the timeout.

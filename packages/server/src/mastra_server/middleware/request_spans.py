@@ -16,7 +16,7 @@ __all__ = (
 
 
 class RequestSpans:
-    """Open one server span for each request, a child of ``traceparent``; health checks have none.
+    """Open one server span for each request, a child of ``traceparent``; health checks get no span.
 
     :param app: the application inside.
     """

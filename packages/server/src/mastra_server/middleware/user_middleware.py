@@ -1,4 +1,4 @@
-"""Run the user's middleware: functions, each around everything that follows it."""
+"""Run the user's middleware; each function runs around the functions after it and the routes."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ class PendingResponse:
 
 
 class _UnroutedRequest(Request[Any, Any, Any]):
-    """A request before routing: Litestar's own reads the body limit from the route."""
+    """A request before routing: Litestar's request class reads the body limit from the route."""
 
     async def stream(self) -> AsyncGenerator[bytes, None]:
         more = True

@@ -28,12 +28,12 @@ class LogBuffer(logging.Handler):
         self._lines: deque[dict[str, Any]] = deque(maxlen=_MAX_LINES)
 
     def open(self) -> None:
-        """Start to keep lines."""
+        """Start keeping lines."""
         for logger in self._loggers:
             logger.addHandler(self)
 
     def close(self) -> None:
-        """Stop to keep lines."""
+        """Stop keeping lines."""
         for logger in self._loggers:
             logger.removeHandler(self)
         super().close()

@@ -39,14 +39,14 @@ class TraceStore:
         self._lock = threading.RLock()  # spans end in any thread; recording may start others
 
     def start(self) -> None:
-        """Start to keep spans.
+        """Start keeping spans.
 
         :raises ConfigError: when the extra ``telemetry`` is not installed.
         """
         telemetry.add_listener(self, self._settings)
 
     def stop(self) -> None:
-        """Stop to keep spans."""
+        """Stop keeping spans."""
         telemetry.remove_listener(self)
 
     def on_start(self, span: Any) -> None:

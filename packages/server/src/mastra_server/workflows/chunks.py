@@ -100,7 +100,7 @@ class ChunkWriter:
         yield self.build_start()
 
     def on_idle(self, event: RunIdle) -> Iterator[dict[str, Any]]:
-        """End the stream if the run is suspended; nothing in it executes.
+        """End the stream if the idle run is suspended, and not if it only sleeps.
 
         :param event: the event.
         """

@@ -169,7 +169,7 @@ def _build_steps(record: RunRecord, *, nested: bool) -> dict[str, Any]:
 
 
 def _select_steps(record: RunRecord, *, nested: bool) -> dict[str, StepRecord]:
-    """Return steps by path without ``foreach`` items; suspend groups with a suspended step."""
+    """Return steps by path, without items; a group with a suspended step counts as suspended."""
     steps = {
         path: step
         for path, step in record.steps.items()

@@ -1,6 +1,7 @@
 """Compiled LangGraph graphs with messages in their state.
 
-This package is imported only when a user registers such a graph and so has imported LangGraph.
+This package is imported only when a user registers a graph. The user has then imported LangGraph
+already.
 """
 
 from __future__ import annotations

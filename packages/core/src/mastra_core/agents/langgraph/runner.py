@@ -98,7 +98,7 @@ class GraphAgent:
         if converter.is_interrupted and not self._has_checkpointer:
             raise ConfigError(
                 f"The graph {self.id!r} waits for an answer and has no checkpointer.",
-                "Compile it with one: builder.compile(checkpointer=...).",
+                "Compile the graph with a checkpointer: builder.compile(checkpointer=...).",
             )
         if converter.is_interrupted:
             history = json.dumps({"thread": thread}).encode()
@@ -165,14 +165,14 @@ def _build_config(thread: str) -> dict[str, Any]:
 def _to_answer(decision: Decision) -> Any:
     if decision.arguments is not None:
         raise InvalidInput(
-            "An interrupt of LangGraph accepts no arguments in a decision.",
+            "A decision about a LangGraph interrupt cannot contain arguments.",
             "Pass the answer as Decision(data=...).",
         )
     return decision.approved if decision.data is None else decision.data
 
 
 def _encode_state(state: dict[str, Any], run_input: AgentInput) -> bytes:
-    """Serialise the messages without the instructions of this run only."""
+    """Serialise the messages, except the instructions that were added for this run only."""
     extra = run_input.extra_instructions
     return encode_history(
         each
@@ -184,7 +184,7 @@ def _encode_state(state: dict[str, Any], run_input: AgentInput) -> bytes:
 def _get_thread_id(run_input: AgentInput) -> str:
     """Return the graph's id of the thread.
 
-    It contains the resource, so that nobody reaches the thread of another resource by guessing.
+    The id contains the resource, so that nobody reaches the thread of another resource by guessing.
     """
     if run_input.decisions and run_input.history:
         return str(json.loads(run_input.history)["thread"])

@@ -1,6 +1,7 @@
 """Agents of the OpenAI Agents SDK.
 
-This package imports the SDK only when a user registers such an agent and so has imported it.
+This package, which imports the SDK, is imported only when a user registers an agent of the SDK. The
+user has then imported the SDK already.
 """
 
 from __future__ import annotations

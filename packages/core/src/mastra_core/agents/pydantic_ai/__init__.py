@@ -1,7 +1,7 @@
 """pydantic-ai: adapts users' agents and runs the built-in ``Agent``.
 
-This package is imported at the first run, or when a user registers an agent of pydantic-ai and so
-has imported pydantic-ai.
+This package is imported at the first run of a built-in ``Agent``, or when a user registers an agent
+of pydantic-ai. In the second case the user has imported pydantic-ai already.
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ def _apply_decision(
 
 
 def _read_client_results(run_input: AgentInput) -> dict[str, Decision]:
-    """Return the results of client tools, which are in the last message beside the history."""
+    """Return the results of client tools, which are in the message after the history."""
     last: tuple[Any, ...] = (
         run_input.messages[-1].parts if run_input.history and run_input.messages else ()
     )

@@ -1,6 +1,7 @@
 """Errors of pydantic-ai as sentences that are safe to show to a caller.
 
-A provider's response is not safe: it may quote keys, addresses and accounts. It goes to the log.
+A provider's response is not safe: it may quote keys, addresses and accounts. The response goes only
+to the log.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ def to_run_failure(error: Exception, agent: str) -> Failure:
 
 
 def _describe_error(error: Exception) -> tuple[str, str, int]:
-    """Return message, kind and status; empty ones where those of ``to_failure`` fit."""
+    """Return message, kind and status; empty values where ``to_failure`` supplies fitting ones."""
     if isinstance(error, native.FallbackExceptionGroup):
         descriptions = [_describe_error(each) for each in error.exceptions]
         return " ".join(message for message, _, _ in descriptions), *descriptions[-1][1:]

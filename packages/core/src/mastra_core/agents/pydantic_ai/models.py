@@ -1,4 +1,4 @@
-"""Models of model strings, whose connections stay open between runs."""
+"""Models built from model strings; their connections stay open between runs."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ __all__ = ("ModelCache",)
 class ModelCache:
     """The models of one agent.
 
-    pydantic-ai builds a model from a string anew for every run, and with it an HTTP client: 30 ms
-    of reading certificates, and no connection to reuse. This cache builds the model once for each
-    event loop, and closes its client when that loop ends.
+    For every run, pydantic-ai builds a new model from a string, with a new HTTP client. The client
+    takes 30 ms to read certificates, and has no open connection to reuse. This cache builds the
+    model once for each event loop, and closes its client when that loop ends.
     """
 
     def __init__(self) -> None:

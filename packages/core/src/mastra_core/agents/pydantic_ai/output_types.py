@@ -30,7 +30,7 @@ def to_native_output(type_: Any) -> Any:
     """Convert an output type to pydantic-ai's.
 
     pydantic knows most types. A JSON Schema, and a type that only msgspec knows, is a dictionary
-    for pydantic. It is validated here: the model gets the error and may try again.
+    for pydantic. The answer is validated here: the model gets the error and may try again.
 
     :param type_: the type or the JSON Schema of the answer; ``None`` for text.
     """

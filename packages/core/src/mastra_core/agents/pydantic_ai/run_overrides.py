@@ -104,7 +104,7 @@ class _ToolChoiceCapability(AbstractCapability[Any]):
     choice: Any
 
     def get_model_settings(self) -> Any:
-        """Return the choice for the first turn; in every turn it would keep a run from ending."""
+        """Return the choice for the first turn only; later, it would keep the run from ending."""
         return lambda ctx: {_CHOICE: self.choice} if ctx.run_step <= 1 else {}
 
 
@@ -120,7 +120,7 @@ def build_tool_choice(run_input: AgentInput) -> list[AbstractCapability[Any]]:
 
 
 def remove_forced_choice(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings without a choice that ``build_tool_choice`` handles.
+    """Return the settings without a ``tool_choice`` that ``build_tool_choice`` handles.
 
     :param settings: the model settings.
     """

@@ -36,7 +36,7 @@ _OUTPUT_TOOL = "final_result"
 def build_events(
     messages: Sequence[native.ModelMessage], seen: int, outputs: Sequence[ToolOutput] = ()
 ) -> list[AgentEvent]:
-    """Build the events of a run; its last turn is not closed.
+    """Build the events of a run, without the end of its last turn.
 
     :param messages: pydantic-ai's messages.
     :param seen: number of messages before the run.

@@ -291,7 +291,7 @@ def _drop_empty(**values: Any) -> dict[str, Any]:
 
 
 def _apply_defaults(run_input: AgentInput, agent: AgentDefinition) -> AgentInput:
-    """Return the input with the agent's settings in place of missing ones."""
+    """Return the input, completed with the options of the agent where it has none."""
     changes: dict[str, Any] = {}
     for name in ("max_steps", "timeout", "limits"):
         if getattr(run_input, name) is None and getattr(agent, name) is not None:

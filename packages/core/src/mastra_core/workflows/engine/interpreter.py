@@ -86,7 +86,7 @@ async def interpret(
 async def _run_workflow(
     scope: Scope, value: Any, start: StartPoint | None, limit: float | None = None
 ) -> Any:
-    """Execute a workflow within its time limit; return its result, or that of ``bail``."""
+    """Execute a workflow within its time limit; return its result, or the value of ``bail``."""
     limit = limit or scope.workflow.timeout
     try:
         if limit is None:

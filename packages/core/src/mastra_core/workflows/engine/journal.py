@@ -1,9 +1,8 @@
 """The protocol of a journal, which stores the outcomes and events of a run.
 
 A durable journal records the outcome of each call under a key. When the interpreter executes the
-run again, the journal returns the recorded outcomes and nothing is called twice, so the run
-continues where it stopped. Keys depend on the workflow alone, never on the order of concurrent
-steps.
+run again, the journal returns the recorded outcomes. Nothing is called twice, and the run continues
+where it stopped. Keys depend on the workflow alone, never on the order of concurrent steps.
 """
 
 from __future__ import annotations

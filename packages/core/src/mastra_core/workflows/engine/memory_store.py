@@ -1,6 +1,6 @@
 """A bounded store of the runs in memory.
 
-The cost of each operation is independent of the number of runs, except that of listing them.
+Except for listing the runs, the cost of each operation is independent of the number of runs.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class MemoryStore:
         """Remove the oldest run that was created and never started."""
         if not self._pending:
             raise TooManyRuns(
-                f"There are {len(self._unfinished)} unfinished runs, the most this server keeps.",
+                f"There are {len(self._unfinished)} unfinished runs, which is the maximum.",
                 "Resume or cancel some, or raise MemoryEngine(max_unfinished=...).",
             )
         self.remove(self._unfinished[next(iter(self._pending))])

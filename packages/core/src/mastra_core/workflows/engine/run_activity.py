@@ -1,7 +1,7 @@
 """Count the active parts of a run: a run whose parts all wait is suspended or sleeps.
 
-A part that starts concurrent parts passes its own count to them, and takes it back from the last
-one that ends.
+A part that starts concurrent parts passes its own count to them, and takes the count back from the
+part that ends last.
 """
 
 from __future__ import annotations

@@ -82,7 +82,7 @@ def build_rewind_event(record: RunRecord, start: StartPoint) -> RunRewound:
 
 
 def drop_final_failures(outcomes: Mapping[str, Outcome]) -> dict[str, Outcome]:
-    """Drop the failures that ended a run, so that a restart calls those functions again.
+    """Drop the failures that ended a run, so that a restart calls the failed functions again.
 
     A failure that was followed by another call, such as a retry, stays.
 

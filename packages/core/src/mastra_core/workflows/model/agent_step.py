@@ -78,7 +78,7 @@ def _build_input(
 
 
 def _build_resumed_input(context: StepContext) -> AgentInput:
-    """Build the input with the decisions; suspend again if one is not about a waiting call."""
+    """Build the input with the decisions; suspend again if any is not about a waiting call."""
     run = msgspec.convert(context.kept, SuspendedRun)
     decisions: dict[str, Decision] = context.resume_data or {}
     if not decisions or not decisions.keys() <= {call.id for call in run.waiting}:

@@ -1,7 +1,7 @@
 """The description of a workflow as data: its steps and its nodes in order.
 
-The three refer to one another: a step may hold a nested workflow, a workflow holds nodes, and nodes
-hold steps. So they are in one module.
+Workflows, nodes and steps refer to one another: a step may hold a nested workflow, a workflow holds
+nodes, and nodes hold steps. So all three are in one module.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ class StepContext:
     """The context of one call of a step; a parameter with this type receives it.
 
     ``kept`` is the value that the step passed to ``suspend`` as ``keep``. ``canceled`` is set when
-    the run no longer waits for the step: a coroutine is cancelled, and a plain function, which
+    the run no longer waits for the step. A coroutine is then cancelled. A plain function, which
     runs in a thread, should check ``canceled`` regularly and return.
 
     :param run_id: the id of the run.
@@ -106,7 +106,7 @@ class StepContext:
     def set_state(self, changes: Mapping[str, Any] | None = None, /, **more: Any) -> None:
         """Set fields of the shared state; the other fields stay as they are.
 
-        Concurrent steps see the changes of one another after all of them have ended.
+        The changes of concurrent steps become visible only after all of these steps have ended.
 
         :param changes: the new values by field.
         :param more: further new values, by field.

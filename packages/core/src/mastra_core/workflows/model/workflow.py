@@ -113,7 +113,7 @@ class Workflow(WorkflowDefinition[In, Out]):
         return self._append_node(Parallel(tuple(map(_as_step, _flatten(steps)))))
 
     def branch(self, *branches: tuple[Condition, Any] | list[Any]) -> Workflow[In, dict[str, Any]]:
-        """Append steps of which those with a true condition are executed concurrently.
+        """Append steps; those whose condition is true are executed concurrently.
 
         A condition is a function, sync or async, of the previous output, of a ``StepContext``, or
         of both. If its parameter has a type, the function gets an instance of that type. The

@@ -34,7 +34,7 @@ def select_lines(
 
 
 def find_spelling(name: str, table: Iterable[str], key: str) -> str:
-    """Return a name as a table spells it.
+    """Return a name in the spelling that the table uses.
 
     :param name: in any spelling.
     :param table: the names that exist.

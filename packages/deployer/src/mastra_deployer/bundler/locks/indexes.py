@@ -1,7 +1,7 @@
 """Handle package indexes that a project's files name, and the credentials in their URLs.
 
-uv gets them by environment variables: every user of a machine can read an argument list, and a file
-may be left behind.
+uv gets the credentials in environment variables: every user of a machine can read an argument
+list, and a file may be left behind.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Indexes:
-    """Sources of packages, besides those of uv's own configuration.
+    """Sources of packages, in addition to those in uv's own configuration.
 
     :param default: in place of PyPI.
     :param extra: searched before the default, in this order.
@@ -42,7 +42,7 @@ class Indexes:
         return ("--no-index",) if self.only_links else ()
 
     def to_environment(self) -> dict[str, str]:
-        """Return variables for uv; the user's own values of the same variables are appended."""
+        """Return variables for uv; lists of indexes and links end with the user's own values."""
         variables = {
             # Naming PyPI itself must not override the user's own mirror of it.
             "UV_DEFAULT_INDEX": "" if self.default.rstrip("/") == _PYPI else self.default,
@@ -62,7 +62,7 @@ def remove_credentials(text: str) -> str:
 
 
 def add_credentials(url: str, user: str, password: str) -> str:
-    """Add credentials to a URL; without any it is returned unchanged.
+    """Add credentials to a URL; without credentials the URL is returned unchanged.
 
     :param url: the URL.
     :param user: the user's name, or a token.

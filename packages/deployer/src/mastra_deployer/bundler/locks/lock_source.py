@@ -18,7 +18,7 @@ __all__ = ("LockRequest", "LockSource", "ResolverInput", "build_drift_error", "c
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LockRequest:
-    """What is wanted from a project's files.
+    """What a reader of lock files is asked for.
 
     :param project: the app.
     :param entry: the file of the entry module, if any: it may declare dependencies itself.

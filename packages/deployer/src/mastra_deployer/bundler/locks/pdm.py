@@ -57,7 +57,9 @@ def _read_locked(
     data = read_toml(lock)
     metadata = data.get("metadata", {})
     if metadata.get("content_hash") != f"sha256:{_compute_content_hash(pyproject)}":
-        raise build_drift_error("pdm.lock", "pyproject.toml has changed since it was made", _UPDATE)
+        raise build_drift_error(
+            "pdm.lock", "pyproject.toml has changed since the lock was made", _UPDATE
+        )
     for target in metadata.get("targets", [])[:1]:
         check_python(target.get("requires_python", ""), request.platform, "pdm.lock")
     pins = Pins(name="pdm.lock", update=_UPDATE)

@@ -1,4 +1,4 @@
-"""Apply the versions of a lock to packages that are required elsewhere."""
+"""Apply the versions of a lock to requirements that other files declare."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Pins:
     hashes: list[tuple[str, list[str]]] = dataclasses.field(default_factory=list)
 
     def add(self, name: str, version: str, marker: str, hashes: list[str]) -> None:
-        """Add a package; one with several versions has markers that tell which applies.
+        """Add one version of a package; of several, each has a marker that tells where it applies.
 
         :param name: of the package.
         :param version: locked version.

@@ -55,7 +55,7 @@ def _read_locked(request: LockRequest, pipfile: Mapping[str, Any], lock: Path) -
     data = _read_json(lock)
     if pipfile and data["_meta"]["hash"]["sha256"] != _compute_content_hash(pipfile):
         raise build_drift_error(
-            "Pipfile.lock", "the Pipfile has changed since it was made", _UPDATE
+            "Pipfile.lock", "the Pipfile has changed since the lock was made", _UPDATE
         )
     tables = {name: table for name, table in data.items() if name != "_meta"}
     selected = (_CATEGORY_NAMES.get(name, name) for name in request.groups)

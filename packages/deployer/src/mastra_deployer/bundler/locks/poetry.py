@@ -87,7 +87,7 @@ def _read_locked(request: LockRequest, pyproject: Mapping[str, Any], lock: Path)
     data = read_toml(lock)
     if data.get("metadata", {}).get("content-hash") not in _compute_content_hashes(pyproject):
         raise build_drift_error(
-            "poetry.lock", "pyproject.toml has changed since it was made", _UPDATE
+            "poetry.lock", "pyproject.toml has changed since the lock was made", _UPDATE
         )
     pins = Pins(name="poetry.lock", update=_UPDATE)
     addresses: dict[str, str] = {}
@@ -155,7 +155,7 @@ def _iter_group_lines(
 def _add_address(
     line: str, own: Mapping[str, Any], request: LockRequest, addresses: Mapping[str, str]
 ) -> str:
-    """Add to a line of [project] the URL from [tool.poetry.dependencies] or from the lock."""
+    """Add the URL from [tool.poetry.dependencies] or the lock to a line of [project]."""
     item = Requirement(line)
     name = canonicalize_name(item.name)
     address = addresses.get(name, "")
@@ -181,7 +181,7 @@ def _get_address(directory: Path, package: Mapping[str, Any]) -> str:
 
 
 def _get_marker(package: Mapping[str, Any]) -> str:
-    """Return the marker of the main group, without extras, which the requirement lines select."""
+    """Return the main group's marker; empty if it names an extra: the lines select extras."""
     markers = package.get("markers", "")
     if isinstance(markers, dict):
         markers = markers.get("main", "")

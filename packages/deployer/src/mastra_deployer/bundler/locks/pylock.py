@@ -73,7 +73,7 @@ def _check_coverage(request: LockRequest, data: Mapping[str, Any], lock: Path) -
         for name in selected:
             if name not in data.get(key, ()):
                 raise BuildError(
-                    f"{lock.name} has no {key} {name!r}.", "Recreate the lock with it."
+                    f"{lock.name} has no {key} {name!r}.", f"Recreate the lock with {name!r}."
                 )
     environments = data.get("environments", [])
     if environments and not any(

@@ -77,7 +77,7 @@ def read_script(request: LockRequest, entry: Path, block: dict[str, Any]) -> Loc
 
 
 def _read_indexes(block: dict[str, Any]) -> Indexes:
-    """Read [tool.uv] of the block, which declares indexes like a project's."""
+    """Read [tool.uv] of the block, which declares indexes as in a project's pyproject.toml."""
     listed = block.get("tool", {}).get("uv", {}).get("index", [])
     default = [item["url"] for item in listed if item.get("default")]
     extra = [item["url"] for item in listed if not item.get("default")]

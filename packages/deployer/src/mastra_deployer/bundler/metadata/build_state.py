@@ -1,7 +1,7 @@
-"""Store the inputs and the output of each bundle, so that an unchanged one is not made again.
+"""Store the inputs and the output of each bundle: an unchanged bundle is not made again.
 
-Clocks do not count: an output is reused only where its inputs, by content, and its files, by their
-status in the file system, are those that were recorded.
+An output is reused only if two things equal what was recorded: the content of its inputs, and the
+status of its files in the file system. The current time has no effect.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def hash_code(directory: Path) -> str:
 
 
 def _hash_output(directory: Path) -> str:
-    """Hash the manifest's content, and each file's status, which needs no reading of the files."""
+    """Hash the manifest's content and each file's status; the other files are not read."""
     digest = hashlib.sha256((directory / MANIFEST).read_bytes())
     entries = (
         (name, entry.inode(), *_get_size_and_time(entry)) for name, entry in iter_files(directory)

@@ -58,7 +58,7 @@ def draft_manifest(
 
 
 def extract_registry(source: Mapping[str, Any]) -> dict[str, Any]:
-    """Extract from an app's report what a bundle keeps and must have in common with its source.
+    """Extract the parts of an app's report that must be equal for the source and the bundle.
 
     :param source: the report; may be empty.
     """

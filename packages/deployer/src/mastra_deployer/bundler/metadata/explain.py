@@ -1,4 +1,4 @@
-"""Explain whether a module ships, from where, and why or why not."""
+"""Explain whether a module ships, where it comes from, and why it ships or does not."""
 
 from __future__ import annotations
 

@@ -168,7 +168,7 @@ def _build_from_commit(line: str, builder: SourceBuilder) -> str:
 
 
 def _build_overrides(direct: Mapping[str, frozenset[str]]) -> list[str]:
-    """Require Mastra's installed packages, and exclude deployers with what only they require."""
+    """Require Mastra's installed packages; exclude deployers and what only deployers require."""
     lines = []
     for name in OWN_DISTRIBUTIONS:
         extras = ",".join(sorted(direct.get(name, ())))

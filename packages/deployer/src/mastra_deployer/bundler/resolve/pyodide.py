@@ -1,8 +1,8 @@
-"""Build for Pyodide, CPython as WebAssembly, whose newer wheel tags uv does not know.
+"""Build for Pyodide (CPython as WebAssembly), whose newer wheel tags uv does not know.
 
-uv resolves for all platforms at once. Of its lock the packages that Pyodide needs are kept, each
-with the one wheel that fits, under a file name that claims to fit any platform. uv then fetches,
-checks and unpacks as usual.
+uv resolves for all platforms at once. The lock is then reduced to the packages that Pyodide needs,
+each with the one wheel that fits. The wheel's file name is replaced by one that claims to fit any
+platform. uv then fetches, checks and unpacks the wheels as usual.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def _is_applicable(package: Mapping[str, Any], platform: Platform) -> bool:
 
 
 def _choose_wheel(package: Mapping[str, Any], platform: Platform) -> dict[str, Any] | None:
-    """Return the wheel that runs there, the most specific first, else one to strip of its code."""
+    """Return the most specific wheel that runs there, else one to strip of its compiled code."""
     files = [package["archive"]] if "archive" in package else package.get("wheels", [])
     files_by_name = {name: file for file in files if (name := get_file_name(file)).endswith(".whl")}
     ranks = {tag: rank for rank, tag in enumerate(_iter_tags(platform))}
@@ -197,8 +197,8 @@ def _strip_distribution(tree: Path, info: Path) -> None:
 
 def _build_missing_error(missing: list[str], platform: Platform) -> BuildError:
     return BuildError(
-        f"No wheel for Pyodide ({platform.wheels}) exists of {', '.join(missing)}.",
-        "Use a version that has one or remove the dependency, or set UV_FIND_LINKS or "
-        "UV_EXTRA_INDEX_URL to a source that has one (Pyodide's own index has many), or deploy to "
+        f"There is no wheel for Pyodide ({platform.wheels}) of {', '.join(missing)}.",
+        "Use a version that has a wheel or remove the dependency, or set UV_FIND_LINKS or "
+        "UV_EXTRA_INDEX_URL to a source with a wheel (Pyodide's own index has many), or deploy to "
         "a target that runs CPython.",
     )

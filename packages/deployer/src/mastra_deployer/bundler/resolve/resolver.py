@@ -89,7 +89,7 @@ class Resolver:
         return text
 
     def _compile_lock(self, binary: Sequence[str]) -> str:
-        """Run uv and return its lock; only wheels are used of the packages in ``binary``."""
+        """Run uv and return its lock; packages in ``binary`` are resolved to wheels only."""
         lock = self.temporary / "pylock.made.toml"
         if self.previous:
             lock.write_bytes(self.previous)
@@ -167,7 +167,7 @@ def _is_source(package: Mapping[str, Any], platform: Any) -> bool:
 
 
 def _restrict_files(package: dict[str, Any], allowed: frozenset[str]) -> dict[str, Any]:
-    """Limit a package's files to those that the lock allows: later files are unknown to it."""
+    """Limit a package's files to those in the lock; files published later are not in it."""
     files = [*package.get("wheels", []), *([package["sdist"]] if "sdist" in package else [])]
     if not allowed or not files:
         return package
@@ -176,7 +176,7 @@ def _restrict_files(package: dict[str, Any], allowed: frozenset[str]) -> dict[st
         raise BuildError(
             f"The index has other files of {package['name']} {package['version']} than the lock "
             "allows: no hash matches.",
-            "Find out who changed them before you recreate the lock.",
+            "Find out who changed the files before you recreate the lock.",
         )
     wheels = [file for file in package.get("wheels", []) if _get_digest(file) in matching]
     if wheels == package.get("wheels", []):
@@ -190,7 +190,7 @@ def _get_digest(file: Mapping[str, Any]) -> str:
 
 
 def _render_package(package: Mapping[str, Any], files: str = "") -> str:
-    """Render a package in the only form that is needed here."""
+    """Render a package as a ``packages`` entry of a pylock.toml."""
     lines = [f'name = "{package["name"]}"', f'version = "{package["version"]}"']
     return "\n".join([*lines, files or _render_wheels(package["wheels"]), "", ""])
 

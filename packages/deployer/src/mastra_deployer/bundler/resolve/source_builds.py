@@ -1,6 +1,7 @@
-"""Build wheels of dependencies that come as source: once, from exactly that archive or commit.
+"""Build wheels of dependencies that come as source, once for each exact archive or commit.
 
-A wheel without compiled code fits every target. One with compiled code fits this machine only.
+A wheel without compiled code fits every target. A wheel with compiled code fits this machine
+only.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class SourceBuilder:
         return find_project_interpreter(self.project).wheels == self.platform.wheels
 
     def build_commit(self, line: str) -> str:
-        """Replace a requirement on a repository by one on the wheel of its commit.
+        """Replace a requirement on a repository by a requirement on the wheel of its commit.
 
         :param line: the requirement.
         :raises BuildError: when it cannot be fetched, or its wheel does not fit the target.
@@ -110,12 +111,12 @@ class SourceBuilder:
         return (target_python or project_python).path
 
     def _describe_host(self) -> str:
-        """Describe this machine and the target's Python, which compiled code is for."""
+        """Describe what compiled code depends on: this machine and the target's Python."""
         interpreter = find_project_interpreter(self.project)
         return f"{self.platform.python}-{interpreter.wheels}"
 
     def _check_fit(self, requirement: Requirement, wheel: Path) -> Path:
-        """Return the wheel where it fits: code that was compiled here is for this machine only."""
+        """Return the wheel if it runs on the target; code compiled here runs on this machine."""
         is_pure = wheel.stem.endswith("-any")
         if is_compatible(wheel.name, self.platform) and (is_pure or self.is_native):
             return wheel

@@ -32,7 +32,7 @@ def is_compatible(name: str, platform: Platform) -> bool:
 
 
 def parse_tags(name: str) -> frozenset[Tag]:
-    """Return the tags of a wheel's file name; none for any other file.
+    """Return the tags in a wheel's file name; an empty set for a file that is no wheel.
 
     :param name: the file name.
     """

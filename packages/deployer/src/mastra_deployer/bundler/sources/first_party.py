@@ -195,7 +195,8 @@ class _FileCollector:
         if real.name.startswith(".env") or path.name.startswith(".env"):
             raise BuildError(
                 f"{str(path)!r} is an environment file, and its values would ship.",
-                "Exclude it with [tool.mastra.build] exclude; declare names in [tool.mastra.env].",
+                "Exclude it with [tool.mastra.build] exclude, and declare the names of its "
+                "variables in [tool.mastra.env].",
             )
 
     def _drop(self, path: Path, reason: str) -> None:

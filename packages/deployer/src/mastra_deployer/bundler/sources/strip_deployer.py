@@ -1,8 +1,9 @@
 """Remove ``deployer=`` from the bundled copy of the entry file.
 
 Deployers are tools: neither they nor a token in their settings belong in a bundle. The argument is
-replaced by blanks; the statement and the imports that only it used become ``pass``. Every other
-character keeps its line and column, so tracebacks stay correct.
+replaced by blanks. An assignment of the deployer to a name becomes ``pass``, and so do the imports
+that only the deployer used. Every other character keeps its line and column, so tracebacks stay
+correct.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ def _verify_removed(stripped: bytes, orphans: set[str], deployer: DeployerCall) 
     ):
         raise BuildError(
             f"deployer= in line {deployer.line} of the entry file cannot be removed.",
-            "Write it on separate lines, or move the settings to [tool.mastra.targets].",
+            "Write deployer= on its own lines, or move the settings to [tool.mastra.targets].",
         )
 
 
@@ -157,7 +158,7 @@ def _find_argument_span(lines: list[str], keyword: ast.keyword) -> tuple[Positio
 
 
 def _to_character_column(lines: list[str], line: int, offset: int) -> int:
-    """Convert a column in UTF-8 bytes, as ``ast`` counts, to one in characters."""
+    """Convert a column that ``ast`` counts in UTF-8 bytes to a column in characters."""
     return len(lines[line - 1].encode()[:offset].decode())
 
 

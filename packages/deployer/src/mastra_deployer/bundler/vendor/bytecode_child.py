@@ -23,7 +23,7 @@ UNCHECKED = (0b01).to_bytes(4, "little")  # based on a hash, which import does n
 
 
 def finish_file(compiling, protecting, pair):
-    """Compile a file where it is a module, and describe the files that then exist."""
+    """Compile a file if it is a module, and describe the files that then exist."""
     root, name = pair
     digests = {}
     if compiling and name.endswith(".py"):

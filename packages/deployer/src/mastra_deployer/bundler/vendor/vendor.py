@@ -138,7 +138,7 @@ class _Vendorer:
     def build_result(
         self, wheels: Iterable[StoredWheel], digests: dict[Identity, str]
     ) -> VendoredDependencies:
-        """Return all that is known in the end."""
+        """Return the description of the dependencies that were laid out."""
         return VendoredDependencies(
             wheels={wheel.name: wheel for wheel in wheels},
             distributions=self._have,
@@ -148,7 +148,7 @@ class _Vendorer:
         )
 
     def _load_facts(self) -> dict[str, Installed]:
-        """Load what is known of each package; install those that nothing is known of."""
+        """Load the stored facts about each package; install the packages without stored facts."""
         known = {item.key: _read_facts(item.key) for item in self._packages}
         unknown = [item for item in self._packages if known[item.key] is None]
         installed = self._install_packages(unknown)

@@ -131,7 +131,7 @@ def store_wheels(pending: Sequence[PendingWheel], interpreter: Interpreter | Non
 
 
 def link_wheel(path: Path, wheel: StoredWheel, target: Path, digests: dict[Identity, str]) -> bool:
-    """Link a stored wheel's files into a directory; the first wheel that has a name keeps it.
+    """Link a stored wheel's files into a directory; file names that exist already are skipped.
 
     :param path: of the stored wheel.
     :param wheel: its description.
@@ -193,7 +193,7 @@ def _move_files(pending: PendingWheel, directory: Path) -> dict[str, tuple[str, 
 
 
 def _make_folder_check(tree: Path) -> Callable[[str], bool]:
-    """Return a check whether a folder is in the tree itself, since a link may lead anywhere."""
+    """Return a function that tells whether a folder is in the tree itself, not behind a link."""
     root = os.path.realpath(tree)
 
     @functools.cache

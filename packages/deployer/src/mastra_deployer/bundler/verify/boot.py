@@ -134,7 +134,8 @@ def _run_process(
     except subprocess.TimeoutExpired:
         raise BuildError(
             f"The app did not finish importing in {_TIMEOUT} seconds.",
-            "Move code that waits or serves from import time into a function or a lifespan.",
+            "Move code that waits or starts a server into a function or a lifespan, so that this "
+            "code does not run at import.",
         ) from None
 
 
@@ -236,7 +237,7 @@ def _suggest_fix(message: str) -> str:
 
 
 def _summarize_message(message: str) -> str:
-    """Return the first line; of pydantic's list of fields all names, and never a value."""
+    """Return the first line and the names of pydantic's missing fields, but never a value."""
     first, _, rest = message.partition("\n")
     fields = re.findall(r"^(\S+)\n +Field required", rest, re.MULTILINE)
     return f"{first}: Field required: {', '.join(fields)}" if fields else first

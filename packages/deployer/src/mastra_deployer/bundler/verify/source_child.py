@@ -1,7 +1,7 @@
 """Import the entry from source in the project's Python, and report what it contains.
 
-mastra never imports user code into its own process. Only the standard library is used, and the
-`mastra_core` of the project's environment.
+mastra never imports user code into its own process. This module uses only the standard
+library and the `mastra_core` of the project's environment.
 """
 
 import importlib

@@ -27,7 +27,7 @@ def new_app(app: Path, as_json: bool) -> None:
     if not _NAME.fullmatch(name):
         raise ConfigError(
             f"{name!r} cannot be the name of a project.",
-            "Use letters, digits, '-', '_' and '.', a letter or digit at both ends.",
+            "Use letters, digits, '-', '_' and '.'; begin and end with a letter or digit.",
         )
     require_empty(app)
     values = {"name": name, "pin": get_compatible_range("mastra-core")}

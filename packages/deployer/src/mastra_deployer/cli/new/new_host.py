@@ -140,7 +140,7 @@ def _report_notes(kind: str, app: Hosting, terminal: Terminal) -> None:
     if not app.wheels:
         terminal.note(
             f"There is no bundle yet, so port {app.port} and a drain of {app.drain} s are assumed.",
-            "If the app sets others: mastra build, then run this command again with --force.",
+            "If the app sets others, run `mastra build`, then this command again with --force.",
         )
     elif kind in _CONTAINERS and "manylinux" not in app.wheels:
         terminal.note(
