@@ -29,8 +29,9 @@ def page_name(path):
 def blocks(path, language):
     """Fenced blocks: line number and text."""
     text = path.read_text(encoding="utf-8")
-    for found in re.finditer(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
-        yield text.count("\n", 0, found.start()) + 2, found[1]
+    for found in re.finditer(r"^```(\S*)[^\n]*\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
+        if re.fullmatch(language, found[1]):
+            yield text.count("\n", 0, found.start()) + 2, found[2]
 
 
 def signatures(source):
