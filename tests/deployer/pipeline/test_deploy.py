@@ -335,7 +335,7 @@ def test_missing_hook_is_reported_at_once(world):
         "preview",
         "rollback",
     ):
-        world.run(*command.split()).failed(2, "'paper' has no", "mastra targets")
+        world.run(*command.split()).failed(2, "'paper' does not support", "mastra targets")
 
 
 def test_output_never_contains_the_token(world):

@@ -94,7 +94,7 @@ def test_agents_and_workflows_run_in_a_browser(tmp_path):
     find_chromium()  # before anything is started
     root = write_project(tmp_path / "app", {"src/mastra/__init__.py": APP})
     with run_dev(root) as dev:
-        command = dev.ready().heard("^  or in a browser: mastra studio (.*)")[1]
+        command = dev.wait_until_ready().wait_for_line("^  or in a browser: mastra studio (.*)")[1]
         with run_studio(*shlex.split(command), "--port", "0") as page:
             seen = run_scenario(page, dev.url, tmp_path)
     assert seen["errors"] == []
