@@ -4,11 +4,11 @@ import ast
 import importlib
 import inspect
 import re
-import types
 
 import pytest
 
 import mastra_core
+import mastra_server
 from mastra_core import errors
 from mastra_core.errors import MastraError
 from tests.laws.sources import ROOT, all_sources, module_name, shown, tree
@@ -52,13 +52,12 @@ def test_all_is_true(path):
     assert not [name for name in names if not hasattr(module, name)]
 
 
-def test_the_public_names_of_core_are_those_of_all():
-    public = {
-        name
-        for name, value in vars(mastra_core).items()
-        if not name.startswith("_") and not isinstance(value, types.ModuleType)
-    }
-    assert public == set(mastra_core.__all__)
+@pytest.mark.parametrize("package", [mastra_core, mastra_server])
+def test_a_lazy_package_lists_and_loads_exactly_its_public_names(package):
+    assert dir(package) == sorted(package.__all__)
+    assert set(package._MODULES) == set(package.__all__)
+    for name, module in package._MODULES.items():
+        assert getattr(package, name) is getattr(importlib.import_module(module), name)
 
 
 def undocumented(node, prefix=""):
