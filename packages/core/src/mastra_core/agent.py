@@ -1,4 +1,4 @@
-"""The built-in agent: its description here, pydantic-ai underneath, loaded on the first run."""
+"""The built-in agent. pydantic-ai executes it, and is loaded on the first run."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ Span = Any  # opentelemetry.trace.Span, or None where nothing is recorded
 
 
 class SpanListener(Protocol):
-    """Receives the spans of this process, from the threads in which they start and end."""
+    """Receives the spans of this process; called in the thread where a span starts or ends."""
 
     def on_start(self, span: Span) -> None:
         """Receive a span that started.

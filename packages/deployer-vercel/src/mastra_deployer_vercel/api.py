@@ -1,4 +1,4 @@
-"""Client for Vercel's HTTP API: its scope, and hints for its errors."""
+"""Client for Vercel's HTTP API. It sends the team with each request and adds hints to errors."""
 
 from __future__ import annotations
 

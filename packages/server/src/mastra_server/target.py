@@ -43,7 +43,7 @@ def mastra_target() -> Target:
 
 @hookimpl
 def mastra_bundle(build: Build, directory: Path) -> Bundle:
-    """Move the build into the bundle's directory unchanged: its launcher serves it.
+    """Move the build into the bundle's directory unchanged; the launcher in the build serves it.
 
     :param build: the finished build.
     :param directory: where the bundle goes.

@@ -100,7 +100,7 @@ def split_model_name(model: Any) -> tuple[str, str]:
 
 
 def get_provider_modules(provider: str) -> tuple[str, ...]:
-    """Return the modules of a provider, which needs any one of them.
+    """Return the modules of a provider; one of them has to be installed.
 
     Every provider that is not in the table speaks OpenAI's protocol through OpenAI's SDK.
 
@@ -110,7 +110,7 @@ def get_provider_modules(provider: str) -> tuple[str, ...]:
 
 
 def get_provider_variables(provider: str) -> tuple[str, ...]:
-    """Return the environment variables of a provider, which needs any one of them.
+    """Return the environment variables of a provider; one of them has to be set.
 
     :param provider: name of the provider.
     :returns: the variables, empty where they are unknown.

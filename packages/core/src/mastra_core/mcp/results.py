@@ -12,7 +12,7 @@ __all__ = ("parse_result", "to_error_result", "to_result")
 
 
 def parse_result(result: Any) -> Any:
-    """Convert a result of the protocol to its data, or else to its text.
+    """Return the data of an MCP result, or its text where it has no data.
 
     A tool's error is meant for the model, so it is returned and not raised.
 

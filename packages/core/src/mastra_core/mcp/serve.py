@@ -1,4 +1,4 @@
-"""An application as an MCP server: its agents, workflows and tools are the server's tools."""
+"""Serve an application over MCP: agents, workflows and tools become MCP tools."""
 
 from __future__ import annotations
 

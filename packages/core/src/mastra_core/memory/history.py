@@ -88,7 +88,7 @@ def _drop_unpaired(messages: Sequence[Message]) -> list[Message]:
 
 
 def _find_pairs(messages: Sequence[Message]) -> set[tuple[int, int]]:
-    """Return the positions of calls with results right after them, and of these results."""
+    """Return the positions of calls with their results right after them, and of the results."""
     pairs: set[tuple[int, int]] = set()
     open_calls: dict[str, tuple[int, int]] = {}
     for index, message in enumerate(messages):

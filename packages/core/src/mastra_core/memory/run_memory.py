@@ -226,7 +226,7 @@ def _find_native_history(
 
 
 def _get_writer(agent: AgentLike) -> str:
-    """Return a name of the history's writer; an agent may keep its id and change its framework."""
+    """Return the name under which the history is written: agent id and framework."""
     return f"{agent.id} ({type(agent).__module__})"
 
 

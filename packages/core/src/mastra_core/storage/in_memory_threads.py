@@ -195,7 +195,7 @@ class MemoryThreads:
         )
 
     async def get_messages(self, message_ids: Sequence[str]) -> tuple[StoredMessage, ...]:
-        """Return the messages with these ids, as far as they exist.
+        """Return the messages with these ids; ids that do not exist are skipped.
 
         :param message_ids: ids of the messages.
         """

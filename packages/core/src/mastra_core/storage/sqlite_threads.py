@@ -203,7 +203,7 @@ class SqliteThreads:
         return await self._file.read(lambda sql: _read_surrounding(sql, message_id, before, after))
 
     async def get_messages(self, message_ids: Sequence[str]) -> tuple[StoredMessage, ...]:
-        """Return the messages with these ids, as far as they exist.
+        """Return the messages with these ids; ids that do not exist are skipped.
 
         :param message_ids: ids of the messages.
         """

@@ -26,7 +26,7 @@ _IDENTITY = "<token>"  # user name by which a helper marks its secret as an iden
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Login:
-    """A user name with a password, or one of two kinds of token.
+    """A login: a user name with a password, an identity token or a bearer token.
 
     :param username: name of the user; empty for a token.
     :param password: password of the user.

@@ -24,7 +24,7 @@ def build_id(digest: str) -> str:
 
 
 def build_record_tag(created: dt.datetime, digest: str) -> str:
-    """Return the tag of a release record; sorted by name, such tags are sorted by time.
+    """Return the tag of a release record. The order of these tags by name is their order by time.
 
     :param created: when the record was written.
     :param digest: digest of the image that the record describes.

@@ -1,4 +1,4 @@
-"""Write the bundle as an OCI image layout, which skopeo, umoci and crane read."""
+"""Write the bundle as an OCI image layout. skopeo, umoci and crane can read it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The plan of an image: what a bundle knows of it without asking a registry."""
+"""The plan of an image: everything that is known before a registry is asked."""
 
 from __future__ import annotations
 

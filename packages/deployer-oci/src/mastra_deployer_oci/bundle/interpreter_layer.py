@@ -55,7 +55,10 @@ def build_interpreter_layer(python: Interpreter, user: str, blobs: Path) -> Laye
 
 
 def _compute_cache_key(python: Interpreter, extra: list[Entry]) -> str:
-    """Hash all inputs by size and time; reading them would take as long as packing them."""
+    """Hash the size and time of each input.
+
+    Reading the inputs would take as long as packing them.
+    """
     digest = hashlib.sha256(f"1 {zlib.ZLIB_RUNTIME_VERSION} {python}".encode())
     files = [python.path, *_iter_library_files(python)]
     files += [entry.source for entry in extra if entry.source]

@@ -1,4 +1,4 @@
-"""Find the interpreter for an image without a base: a given one, or one of this machine."""
+"""Find the interpreter for an image without a base: the configured one, or one of this machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Assemble the image of a deploy: its documents and all blobs that it needs."""
+"""Assemble the image of a deploy: manifest, config and blobs."""
 
 from __future__ import annotations
 

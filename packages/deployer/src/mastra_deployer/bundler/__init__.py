@@ -1,1 +1,1 @@
-"""Stage an app for one platform: its code, dependencies and bytecode, started once in isolation."""
+"""Stage code, dependencies and bytecode for one platform, and start the app once in isolation."""

@@ -1,4 +1,4 @@
-"""Find fields of pydantic-settings classes and the variables they are read from."""
+"""Find the fields of pydantic-settings classes and the variable of each field."""
 
 from __future__ import annotations
 

@@ -166,7 +166,7 @@ class App:
 
 
 def build_server_mixin(app):
-    """Build a mixin of uvicorn's server that reports its start and its shutdown."""
+    """Build a mixin for uvicorn's server that reports when the server starts and shuts down."""
     import asyncio
 
     class ShutdownReporter:

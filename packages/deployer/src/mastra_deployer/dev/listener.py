@@ -1,4 +1,4 @@
-"""The app's address: one listening socket for as long as ``mastra dev`` runs."""
+"""Hold the app's address: one socket listens as long as ``mastra dev`` runs."""
 
 from __future__ import annotations
 

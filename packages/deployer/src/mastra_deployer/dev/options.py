@@ -109,7 +109,7 @@ def collect_secrets(values: Mapping[str, str]) -> list[str]:
 
 
 def read_entry_source(entry: Path) -> bytes | None:
-    """Return the entry file without its deployer, whose package the project may lack.
+    """Return the source of the entry file without the deployer, which may not be installed.
 
     :param entry: path of the entry file.
     :returns: the source, or ``None`` where there is no deployer or it cannot be removed.

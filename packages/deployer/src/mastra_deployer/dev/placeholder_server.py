@@ -40,7 +40,7 @@ class PlaceholderServer:
             )
 
     def stop(self) -> None:
-        """Accept no more requests; accepted ones are still answered."""
+        """Accept no more requests; requests that were accepted are answered."""
         if self._server is not None:
             self._server.close()
             self._server = None

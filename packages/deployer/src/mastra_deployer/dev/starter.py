@@ -134,7 +134,10 @@ class Starter:
 
     @contextlib.contextmanager
     def _warn_if_slow(self, debug: str) -> Iterator[None]:
-        """Print a note if an import takes long; even then only the next save cancels the import."""
+        """Print a note if an import takes long.
+
+        The import continues; only the next save cancels it.
+        """
         loop = asyncio.get_running_loop()
         handle = loop.call_later(
             _SLOW,

@@ -1,4 +1,4 @@
-"""Turns a failed connection into an error with its cause and its cure."""
+"""Convert a failed connection to an error that names the cause and the cure."""
 
 from __future__ import annotations
 

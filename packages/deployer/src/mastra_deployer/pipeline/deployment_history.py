@@ -64,7 +64,9 @@ def find_last_deployment(project: Project, name: str, environment: str) -> Deplo
 
 
 def record_deployment(project: Project, name: str, deployment: Deployment) -> None:
-    """Append a deployment to the record, which keeps the newest hundred and is replaced atomically.
+    """Append a deployment to the history file.
+
+    The file keeps the newest hundred deployments and is replaced atomically.
 
     :param project: the project that was deployed.
     :param name: the user's name for the target.

@@ -1,4 +1,4 @@
-"""Choose a target: the user's name for it, its deployer, and its settings in pyproject.toml."""
+"""Choose a target by the user's name; find its deployer and its settings in pyproject.toml."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ class UntypedHookCaller:
         return result
 
     def _call_for_iterable(self, hook: str, **arguments: Any) -> Iterable[Any]:
-        """Call a hook whose result may still contact the platform while it is read."""
+        """Call a hook that returns an iterable; the platform may be contacted while it is read."""
         return cast("Iterable[Any]", self._call_deployer(hook, object, **arguments))
 
     def _collect_problems(self, hook: str, **arguments: Any) -> list[Problem]:

@@ -90,7 +90,7 @@ def read_pipeline(project: Project, name: str) -> Pipeline:
 
 
 def get_target_python(project: Project, target: Target | None = None) -> str:
-    """Return the version of Python that a build is for by default, such as ``3.12``.
+    """Return the version of Python that a build uses by default, such as ``3.12``.
 
     :param project: whose configuration and interpreter are read.
     :param target: whose platforms limit the versions.

@@ -1,4 +1,4 @@
-"""Renders the templates of ``mastra new``, whose placeholders are written ``<<name>>``."""
+"""Render the templates of ``mastra new``. A placeholder is written ``<<name>>``."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ class _Handler(SimpleHTTPRequestHandler):
         super().__init__(*arguments, directory=directory)
 
     def do_GET(self) -> None:
-        """Send a file; for any other path send the page, whose script routes the path."""
+        """Send a file. For any other path send the page; its script routes the path."""
         path = urlsplit(self.path).path
         if path == "/refresh-events":  # Mastra's dev server reports rebuilds there
             self._send(204, b"")

@@ -1,4 +1,4 @@
-"""Tests of a deployer's target, its settings and its hooks."""
+"""Tests of a deployer's target, settings and hooks."""
 # ruff: noqa: S101  # tests assert
 
 from __future__ import annotations

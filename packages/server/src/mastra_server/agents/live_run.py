@@ -1,4 +1,4 @@
-"""Run an agent independently of its readers, and keep the latest frames of its stream."""
+"""Run an agent independently of its readers, and keep the latest frames of the stream."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def build_content(turn: Turn, text: str = "") -> list[dict[str, Any]]:
 
 
 def build_response_messages(transcript: Transcript) -> list[dict[str, Any]]:
-    """Build the messages that the run added, from which a model can continue.
+    """Build the messages that the run added; a model can continue from them.
 
     :param transcript: the run.
     :returns: messages of the roles ``assistant`` and ``tool``.

@@ -85,7 +85,7 @@ async def _generate(request: _Request) -> ASGIResponse:
     errors=(403, 409, 429),
 )
 async def _stream(request: _Request) -> StreamResponse:
-    """Run an agent and stream what it does."""
+    """Run an agent and stream its chunks."""
     agent = get_agent(request)
     run_input = await _read_checked_input(request, agent)
     chunks = stream_agent(agent, run_input, get_suspended_runs(request))

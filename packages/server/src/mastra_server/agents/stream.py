@@ -1,4 +1,4 @@
-"""Run an agent and convert its events to the chunks of its stream."""
+"""Run an agent and convert its events to chunks of the stream."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ class _ChunkWriter:
         return self._build_chunk(name, build_waiting_payload(event))
 
     def _write_tool_output(self, event: ToolOutput) -> Iterator[dict[str, Any]]:
-        """Yield the output of a tool: its own values, or the chunks of the agent that it runs."""
+        """Yield the output of a tool: values, or chunks of the agent that the tool runs."""
         outputs: Iterable[Any] = [event.output]
         if isinstance(event.output, AgentEvent):
             run_id = f"{self._transcript.run_input.run_id}-{event.id}"

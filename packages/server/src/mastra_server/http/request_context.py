@@ -40,7 +40,7 @@ def request_context(request: ASGIConnection[Any, Any, Any, Any]) -> dict[str, An
 def build_context(
     request: ASGIConnection[Any, Any, Any, Any], body: dict[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Build the context of one request: from its body, then its query, then the middleware.
+    """Build the context of one request from the body, the query and the middleware, in this order.
 
     :param request: the request.
     :param body: the ``requestContext`` of the request body.

@@ -152,7 +152,7 @@ ROUTES = (_get_server, _list_tools, _get_tool, _execute_tool, _list_resources)
 
 
 def _check_server(request: _Request) -> None:
-    """Check that the path names the application, which is the only server here."""
+    """Check that the path names the application, the only MCP server."""
     server_id = request.path_params.get("server_id", _ID)
     if server_id != _ID:
         raise NotFound(f"There is no MCP server {server_id!r}.")

@@ -165,7 +165,7 @@ class SpanRecord:
         }
 
     def _update(self, span: Any) -> None:
-        """Update the record from the span, whose attributes may change until it ends."""
+        """Update the record from the span. Attributes of a span may change until the span ends."""
         attributes = dict(span.attributes)
         self.input = _take_content(attributes, _IN) or self.input
         self.output = _take_content(attributes, _OUT) or self.output
@@ -238,7 +238,10 @@ def _take_content(attributes: dict[str, Any], names: tuple[str, ...]) -> bytes:
 
 
 def _encode_content(value: Any) -> bytes:
-    """Encode ``value`` as JSON without credentials; truncated and as a string where it is long."""
+    """Encode ``value`` as JSON without credentials.
+
+    A long value is truncated and becomes a string.
+    """
     try:
         encoded = msgspec.json.encode(_redact(dump(value)))
     except Exception:  # noqa: BLE001  # users' types may raise anything; the run must continue

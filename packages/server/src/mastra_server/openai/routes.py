@@ -55,7 +55,7 @@ class _StoredResponse(msgspec.Struct, frozen=True):
 
 
 class Responses:
-    """The latest responses of this process, which can be retrieved and continued."""
+    """The latest responses of this process. A client can retrieve and continue them."""
 
     def __init__(self) -> None:
         self._responses: OrderedDict[str, _StoredResponse] = OrderedDict()

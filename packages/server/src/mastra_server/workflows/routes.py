@@ -156,7 +156,7 @@ async def _start_and_wait(request: _Request) -> ASGIResponse:
     errors=_START_ERRORS,
 )
 async def _start_and_stream(request: _Request) -> StreamResponse:
-    """Start a run and stream what it does."""
+    """Start a run and stream its chunks."""
     workflow = get_workflow(request)
     run_id = require_param(request, "runId")
     body = await read_body(request, _Start)
@@ -219,7 +219,7 @@ async def _resume_and_return_id(request: _Request) -> ASGIResponse:
     errors=(409,),
 )
 async def _resume_and_stream(request: _Request) -> StreamResponse:
-    """Resume a suspended run and stream what it does."""
+    """Resume a suspended run and stream its chunks."""
     return stream_run(*await _resume_suspended(request))
 
 

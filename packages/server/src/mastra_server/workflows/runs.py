@@ -72,7 +72,7 @@ def check_owner(request: _Request, run: Run) -> Run:
 async def list_visible_runs(
     request: _Request, engine: Engine, workflow: Workflow
 ) -> list[RunRecord]:
-    """Return the records that the caller may see: its own runs, where ``auth`` identifies it.
+    """Return the records that the caller may see: with ``auth``, the caller's own runs.
 
     :param request: the request.
     :param engine: the engine.

@@ -104,7 +104,7 @@ async def _time_travel_and_wait(request: _Request) -> ASGIResponse:
     errors=(409,),
 )
 async def _time_travel_and_stream(request: _Request) -> StreamResponse:
-    """Execute a run again from a step and stream what it does."""
+    """Execute a run again from a step and stream its chunks."""
     return stream_run(*await _begin_time_travel(request))
 
 

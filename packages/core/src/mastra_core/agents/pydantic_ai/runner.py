@@ -74,7 +74,7 @@ class PydanticAgent:
         self.description = description
 
     def info(self) -> AgentInfo:
-        """Describe the agent: model and provider, as far as it has its own."""
+        """Return the agent's model and provider, where it has its own."""
         model = self._agent.model
         if isinstance(model, str):
             provider, _, label = model.rpartition(":")
@@ -156,7 +156,7 @@ class PydanticAgent:
             event = await anext(run, None)
 
     def _get_replacement_instructions(self, run_input: AgentInput) -> str:
-        """Return the instructions that replace the agent's own, which only an override can do."""
+        """Return the instructions of an override, which replace the agent's own."""
         text = run_input.instructions
         return text and _join_texts(text, run_input.extra_instructions)
 

@@ -1,4 +1,4 @@
-"""The protocol of a journal, which stores the outcomes and events of a run.
+"""The protocol of a journal: it stores the outcomes and events of a run.
 
 A durable journal records the outcome of each call under a key. When the interpreter executes the
 run again, the journal returns the recorded outcomes. Nothing is called twice, and the run continues

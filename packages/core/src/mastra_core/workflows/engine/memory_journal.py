@@ -61,7 +61,7 @@ class MemoryJournal:
         return journal
 
     def _is_obsolete_idle(self, key: str) -> bool:
-        """Return whether the data for one of the waits in the key of a ``RunIdle`` has arrived."""
+        """Return whether a ``RunIdle`` is out of date: data for one of its waits has arrived."""
         return any(wait in self._resume_data for wait in key.removeprefix("idle:").split("|"))
 
     async def call_once(self, key: str, call: Callable[[], Awaitable[Outcome]]) -> Outcome:

@@ -1,4 +1,4 @@
-"""The protocols of an engine, which stores and executes runs, and of a run."""
+"""Two protocols: the engine, which stores and executes runs, and the run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The events of a run, which its readers receive and its record is built from."""
+"""The events of a run: they are sent to its readers, and its record is built from them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Build the record of a run, its present state, from its events."""
+"""Build the record of a run from its events. The record is the run's present state."""
 
 from __future__ import annotations
 

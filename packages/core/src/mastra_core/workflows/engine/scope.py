@@ -18,7 +18,7 @@ __all__ = ("Scope",)
 
 
 class Scope:
-    """The scope of one workflow in one run, or of one of its concurrent parts.
+    """The scope of a workflow, or of one of its concurrent parts, in one run.
 
     :param workflow: the workflow.
     :param journal: the journal of the run.

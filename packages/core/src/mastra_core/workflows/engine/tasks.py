@@ -1,4 +1,4 @@
-"""Run tasks concurrently or with a deadline, even if one of them ignores its cancellation."""
+"""Run tasks concurrently or with a deadline. A task that ignores its cancellation delays nobody."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ class Step(TypedOutput[Out], Generic[In, Out]):
         return dump(await asyncio.to_thread(bound))
 
     def get_schema(self, what: str) -> dict[str, Any] | None:
-        """Return the JSON Schema of one of the types, or ``None`` where it is not declared.
+        """Return the JSON Schema of a declared type, or ``None`` for an undeclared one.
 
         :param what: ``input``, ``output``, ``resume`` or ``suspend``.
         """

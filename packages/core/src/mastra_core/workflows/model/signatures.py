@@ -139,7 +139,10 @@ class _PydanticModel(Protocol):
 
 
 class _Sequence(Protocol):
-    """A list or tuple, but not ``str``, whose ``__contains__`` accepts ``str`` only."""
+    """A list or tuple.
+
+    ``str`` does not match, because its ``__contains__`` accepts ``str`` only.
+    """
 
     def __contains__(self, item: object, /) -> bool: ...
     def __getitem__(self, index: int, /) -> Any: ...

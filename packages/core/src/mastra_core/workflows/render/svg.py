@@ -28,7 +28,10 @@ _STYLE = (
 
 
 class _Element(Protocol):
-    """A part of the picture; arrows connect at the middle of its top and of its bottom."""
+    """A part of the picture.
+
+    Arrows start at the middle of its bottom and end at the middle of its top.
+    """
 
     width: float
     height: float

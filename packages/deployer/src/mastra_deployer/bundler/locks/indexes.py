@@ -38,7 +38,7 @@ class Indexes:
     prereleases: bool = False
 
     def to_lines(self) -> tuple[str, ...]:
-        """Return the options that uv has no variable for, as lines of a requirements file."""
+        """Return the options that uv reads only from a requirements file, as its lines."""
         return ("--no-index",) if self.only_links else ()
 
     def to_environment(self) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Read ``Pipfile.lock`` of Pipenv, whose categories are flat lists of versions."""
+"""Read the ``Pipfile.lock`` of Pipenv. Each of its categories is a flat list of versions."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _CATEGORY_NAMES = {"dev": "develop", "dev-packages": "develop"}
 
 
 def read_pipfile_lock(request: LockRequest, lock: Path) -> LockSource:
-    """Read a Pipfile.lock: its default category, and those that are selected.
+    """Read the default category of a Pipfile.lock and the selected categories.
 
     :param request: what is wanted.
     :param lock: the file.

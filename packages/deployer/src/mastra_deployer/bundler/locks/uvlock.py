@@ -29,7 +29,7 @@ _LOCAL = re.compile(r'^source = \{ (?:editable|directory|virtual) = "([^"]+)" \}
 
 
 def read_uv_lock(request: LockRequest, lock: Path) -> LockSource:
-    """Read a uv.lock, which has to match the pyproject.toml it was made from.
+    """Read a uv.lock. An error is raised if it does not match the pyproject.toml.
 
     :param request: what is wanted.
     :param lock: the file.

@@ -1,4 +1,4 @@
-"""Store the inputs and the output of each bundle: an unchanged bundle is not made again.
+"""Store the inputs and the output of each bundle, so that an unchanged app is not built again.
 
 An output is reused only if two things equal what was recorded: the content of its inputs, and the
 status of its files in the file system. The current time has no effect.

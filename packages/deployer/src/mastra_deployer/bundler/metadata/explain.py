@@ -54,7 +54,7 @@ def _explain_own_files(name: str, inventory: Inventory, project: Project) -> Ite
 
 
 def _find_importers(name: str, inventory: Inventory, project: Project) -> list[str]:
-    """Return the lines of the app that import one of its own modules by dotted name."""
+    """Return the lines of the app that import a given module of the app by its dotted name."""
     return [
         f"{file}:{line}"
         for file in inventory.app

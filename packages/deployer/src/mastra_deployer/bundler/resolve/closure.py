@@ -188,7 +188,10 @@ def _describe_overrides(direct: Mapping[str, frozenset[str]]) -> list[str]:
 def _compute_key(
     project: Project, platform: Platform, source: LockSource, facts: Sequence[str]
 ) -> str:
-    """Hash everything that a resolution depends on, except credentials, which may change freely."""
+    """Hash everything that a resolution depends on.
+
+    Credentials are left out, so that they may change.
+    """
     build = get_config(project).build
     contents = [
         remove_credentials(path.read_text("utf-8")) for path in source.files if path.is_file()

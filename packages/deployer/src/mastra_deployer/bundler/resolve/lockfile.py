@@ -47,7 +47,7 @@ def write_lock(text: str, draft: Path, lock: Path) -> None:
 
 
 def read_latest_lock(locks: Iterable[Path]) -> str | None:
-    """Return the text of the newest lock, by its number rather than its time.
+    """Return the text of the newest lock: the one with the highest number.
 
     :param locks: the files to choose from.
     """

@@ -1,4 +1,4 @@
-"""Explain which packages have no wheel for a target, who requires them, and what wheels exist."""
+"""List the packages without a wheel for a target, what requires them, and the wheels they have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Build for Pyodide (CPython as WebAssembly), whose newer wheel tags uv does not know.
+"""Resolve for Pyodide (CPython as WebAssembly). uv does not know the newer wheel tags of Pyodide.
 
 uv resolves for all platforms at once. The lock is then reduced to the packages that Pyodide needs,
 each with the one wheel that fits. The wheel's file name is replaced by one that claims to fit any

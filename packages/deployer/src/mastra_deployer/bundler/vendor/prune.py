@@ -126,7 +126,7 @@ def get_drop_reason(name: str, *, whole: bool) -> str:
 
 
 def _parse_requirement(line: str) -> Requirement:
-    """Parse a requirement; if it is malformed, keep its name, so that its package is kept."""
+    """Parse a requirement; return only its name if the rest is malformed."""
     try:
         return Requirement(line)
     except InvalidRequirement:
