@@ -103,7 +103,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ClientTool(msgspec.Struct, frozen=True, kw_only=True):
-    """A tool that the caller has and calls itself; the model knows only its description.
+    """A tool that runs on the caller's side; the model knows only its description.
 
     :param name: name of the tool.
     :param description: text that tells the model when to call the tool.

@@ -114,7 +114,7 @@ class BundleTests(SuiteFixtures):
         assert harness.copy_bundle(bundle).manifest == bundle.manifest
 
     def test_every_file_of_the_app_is_live(self, harness: Harness) -> None:
-        """Every file of the app and its dependencies is live, duplicates and empty files too."""
+        """Every file of the app and its dependencies is deployed, even empty and duplicate ones."""
         self.require(harness, "deploy")
         build = harness.build()
         expected = {

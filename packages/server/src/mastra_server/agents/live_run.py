@@ -181,7 +181,7 @@ class LiveRun:
 
 
 class _Reader:
-    """The position of one reader."""
+    """The position of one reader in the frames of a run."""
 
     def __init__(self, position: int) -> None:
         self.position = position

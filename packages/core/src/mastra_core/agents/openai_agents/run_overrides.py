@@ -135,7 +135,7 @@ def _build_output_type(run_input: AgentInput) -> Any:
 
 
 class _JsonSchema(agents.AgentOutputSchemaBase):
-    """The schema of a structured answer without a type."""
+    """The schema of a structured answer that is given as JSON Schema, without a Python type."""
 
     def __init__(self, schema: dict[str, Any]) -> None:
         self._schema = schema

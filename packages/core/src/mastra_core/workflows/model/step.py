@@ -1,4 +1,4 @@
-"""The decorator that makes a step of a typed function."""
+"""The decorator that turns a typed function into a step."""
 
 from __future__ import annotations
 
