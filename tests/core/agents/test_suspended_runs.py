@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 
 import msgspec
 import pytest
@@ -16,7 +17,7 @@ from mastra_core.agents import (
     SuspendedRuns,
     ToolSuspended,
 )
-from mastra_core.errors import InvalidInput, NotFound
+from mastra_core.errors import InvalidInput, NotFound, TooManyRuns
 
 WAITING = (
     ApprovalRequired(id="c1", name="pay", arguments={"amount": 3}),
@@ -79,12 +80,20 @@ def test_store_by_run_id():
     asyncio.run(all_of())
 
 
-def test_store_is_bounded_by_number_and_age():
+def test_store_is_bounded_by_number_bytes_and_age():
+    async def fill(runs):
+        stored = 0
+        with contextlib.suppress(TooManyRuns):
+            for stored in range(100):
+                await runs.put(build_suspended_run(f"r{stored}"))
+        assert [run.run_id for run in await runs.list("a")][-1] == "r0"
+        await runs.take("r0")
+        await runs.put(build_suspended_run("again"))
+        return stored
+
     async def all_of():
-        few = MemorySuspendedRuns(limit=2)
-        for number in range(5):
-            await few.put(build_suspended_run(f"r{number}"))
-        assert [run.run_id for run in await few.list("a")] == ["r4", "r3"]
+        assert await fill(MemorySuspendedRuns(limit=2)) == 2
+        assert await fill(MemorySuspendedRuns(max_bytes=40_000)) > 2
         old = MemorySuspendedRuns(max_age=-1)
         await old.put(build_suspended_run())
         assert await old.list("a") == []

@@ -9,11 +9,13 @@ import subprocess
 import sys
 import threading
 
+import msgspec
 import pytest
 
 from mastra_core.errors import StorageError
 from mastra_core.storage import SqliteStorage, StoredMessage, Thread
 from mastra_core.storage.sqlite_schema import VERSIONS
+from tests.core.storage.test_storage import build_suspended_run
 
 WRITER = """
 import asyncio, sys
@@ -234,3 +236,20 @@ asyncio.run(make("after"))
     subprocess.run([sys.executable, "-W", "ignore", "-c", script], check=True, timeout=30)
     found = use_storage(SqliteStorage(path), lambda s: s.threads.get("child"))
     assert found.resource == "r"
+
+
+def test_file_of_the_first_version_is_migrated(tmp_path):
+    path = tmp_path / "app.db"
+    run = build_suspended_run()
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        for statement in VERSIONS[0]:
+            connection.execute(statement)
+        connection.execute("CREATE TABLE mastra_schema (version INTEGER NOT NULL)")
+        connection.execute("INSERT INTO mastra_schema VALUES (1)")
+        data = msgspec.json.encode(run)
+        row = (run.run_id, run.agent_id, run.suspended_at, data)
+        connection.execute("INSERT INTO mastra_suspended_runs VALUES (?, ?, ?, ?)", row)
+    assert use_storage(SqliteStorage(path), lambda s: s.suspended_runs.get(run.run_id)) == run
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        sizes = connection.execute("SELECT caller, size FROM mastra_suspended_runs").fetchall()
+    assert sizes == [("", len(data))]

@@ -12,13 +12,14 @@ from mastra_core.agents import (
     AgentInput,
     ApprovalRequired,
     FilePart,
+    MemorySuspendedRuns,
     SuspendedRun,
     SuspendedRuns,
     TextPart,
     ToolCallPart,
     ToolResultPart,
 )
-from mastra_core.errors import ConfigError, Conflict, NotFound
+from mastra_core.errors import ConfigError, Conflict, NotFound, TooManyRuns
 from mastra_core.storage import (
     History,
     MemoryStorage,
@@ -341,3 +342,64 @@ def test_storage_class_loads_no_database():
         check=True,
     )
     assert told.stdout.split() == ["False", "False"]
+
+
+def build_run_of(caller, id, *, resumed=False):
+    run = build_suspended_run(id)
+    run_input = msgspec.structs.replace(run.run_input, caller=caller)
+    return msgspec.structs.replace(run, run_input=run_input, resumed=resumed)
+
+
+def build_small_stores(path):
+    storage = SqliteStorage(path / "small.db", max_suspended_runs=10)
+    return (MemorySuspendedRuns(limit=10), storage.suspended_runs)
+
+
+@pytest.mark.parametrize("kind", [0, 1], ids=["memory", "sqlite"])
+def test_suspended_runs_of_one_caller_leave_room_for_others(tmp_path, run, kind):
+    runs = build_small_stores(tmp_path)[kind]
+    run(runs.put(build_run_of("bob", "waits")))
+    for number in range(4):
+        run(runs.put(build_run_of("ann", f"ann{number}")))
+    with pytest.raises(TooManyRuns):
+        run(runs.put(build_run_of("ann", "ann4")))
+    run(runs.put(build_run_of("carl", "carl")))
+    assert run(runs.get("waits")).caller == "bob"
+    assert len(run(runs.list("a"))) == 6
+
+
+@pytest.mark.parametrize("kind", [0, 1], ids=["memory", "sqlite"])
+def test_resumed_run_is_stored_again_in_a_full_store(tmp_path, run, kind):
+    runs = build_small_stores(tmp_path)[kind]
+    for number in range(5):
+        run(runs.put(build_run_of("ann", f"ann{number}")))
+    taken = run(runs.take("ann0"))
+    run(runs.put(build_run_of("ann", "newer")))
+    run(runs.put(build_run_of("ann", taken.run_id, resumed=True)))
+    assert len(run(runs.list("a"))) == 6
+
+
+def test_threads_in_memory_are_bounded_by_bytes(run):
+    threads = MemoryStorage(max_bytes=1_000_000).threads
+    run(threads.append(build_thread("kept", "bob"), [build_message("first", "kept")]))
+    for number in range(40):
+        thread = build_thread(f"large{number}")
+        message = build_message(f"m{number}", thread.id, "x" * 100_000)
+        assert run(threads.append(thread, [message]))
+    assert run(threads.get("kept")) is not None
+    assert run(threads.get("large0")) is None
+    assert run(threads.get("large39")) is not None
+    assert run(threads.get_messages(["m0", "m39"]))[0].id == "m39"
+    for number in range(10):
+        run(
+            threads.append(
+                build_thread("kept", "bob"),
+                [build_message(f"k{number}", "kept", "x" * 100_000)],
+            )
+        )
+    stored = run(threads.list_messages(MessageQuery(thread="kept"))).items
+    assert list_ids(stored) == ["k8", "k9"]
+    for number in range(40):
+        run(threads.change_working_memory("resource", f"r{number}", lambda _: "x" * 100_000))
+    assert len(run(threads.get_working_memory("resource", "r39"))) == 100_000
+    assert run(threads.get_working_memory("resource", "r0")) == ""

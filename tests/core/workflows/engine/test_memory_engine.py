@@ -21,6 +21,11 @@ def wait(context: StepContext) -> str:
     context.suspend()
 
 
+@step
+def hold_text(text: str, context: StepContext) -> str:
+    context.suspend()
+
+
 QUICK = Workflow("quick").then(add_one)
 WAITING = Workflow("waiting").then(wait)
 
@@ -33,8 +38,8 @@ async def finish_run(engine, run_id):
     return run
 
 
-async def suspend_run(engine, run_id):
-    run = await engine.create(WAITING, run_id)
+async def suspend_run(engine, run_id, caller=""):
+    run = await engine.create(WAITING, run_id, caller=caller)
     await engine.start(run, None)
     await run.wait()
     return run
@@ -182,7 +187,7 @@ def test_full_engine_does_not_scan_all_runs():
         for key, run in list(engine._runs._unfinished.items()):
             engine._runs._unfinished[key] = AccessCounter(run)
         await engine.create(QUICK, "next")
-        assert accesses < 10
+        assert accesses < 20
 
     asyncio.run(run_scenario())
 
@@ -252,3 +257,89 @@ def test_endless_loop_fails_at_the_event_limit():
     record = asyncio.run(run_scenario())
     assert (record.status, record.error.name) == ("failed", "MastraError")
     assert record.error.message.startswith("The run has more than 500 events")
+
+
+def test_one_caller_cannot_fill_the_engine():
+    async def run_scenario():
+        engine = MemoryEngine(max_unfinished=10)
+        for number in range(5):
+            await suspend_run(engine, f"ann{number}", "ann")
+        with pytest.raises(TooManyRuns):
+            await suspend_run(engine, "ann5", "ann")
+        await suspend_run(engine, "bob", "bob")
+        await engine.cancel(await engine.get(WAITING, "ann0"))
+        await suspend_run(engine, "carl", "carl")
+        assert (await engine.get(WAITING, "bob")).record.status == "suspended"
+
+    asyncio.run(run_scenario())
+
+
+def test_created_runs_of_one_caller_remove_only_its_own():
+    async def run_scenario():
+        engine = MemoryEngine(max_unfinished=10)
+        await engine.create(QUICK, "of bob", caller="bob")
+        for number in range(20):
+            await engine.create(QUICK, f"of ann {number}", caller="ann")
+        ids = await list_ids(engine)
+        assert "of bob" in ids
+        assert "of ann 19" in ids
+        assert len(ids) <= 6
+
+    asyncio.run(run_scenario())
+
+
+def test_finished_runs_of_one_caller_remove_only_its_own():
+    async def run_scenario():
+        engine = MemoryEngine(max_finished=4)
+        for caller in ("bob", *["ann"] * 10):
+            run = await engine.create(QUICK, caller=caller)
+            await engine.start(run, 1)
+            await run.wait()
+        assert len(await list_ids(engine)) == 4
+        assert next(iter(engine._runs._finished)).caller == "bob"
+
+    asyncio.run(run_scenario())
+
+
+def test_data_of_runs_is_bounded_in_bytes():
+    large = Workflow("large").then(hold_text)
+
+    async def run_scenario():
+        engine = MemoryEngine(max_bytes=1_000_000)
+        with pytest.raises(TooManyRuns) as caught:
+            await engine.start(await engine.create(large, caller="ann"), "x" * 2_000_000)
+        assert "max_bytes" in caught.value.hint
+        assert await engine.list(large) == []
+        held = await engine.create(large, "held", caller="ann")
+        await engine.start(held, "x" * 200_000)
+        assert (await held.wait()).status == "suspended"
+        with pytest.raises(TooManyRuns):
+            await engine.start(await engine.create(large, caller="ann"), "x" * 500_000)
+        other = await engine.create(large, caller="bob")
+        await engine.start(other, "x" * 200_000)
+        assert (await other.wait()).status == "suspended"
+        await engine.cancel(held)
+        await engine.cancel(other)
+        assert engine._runs._bytes.free == 1_000_000
+        assert engine._runs._places.free == 10_000
+
+    asyncio.run(run_scenario())
+
+
+def test_run_that_produces_too_much_fails():
+    @step
+    async def double(text: str) -> str:
+        return text * 2
+
+    growing = Workflow("growing").dountil(double, lambda text: len(text) > 10_000_000)
+
+    async def run_scenario():
+        engine = MemoryEngine(max_bytes=1_000_000)
+        run = await engine.create(growing)
+        await engine.start(run, "x" * 1000)
+        record = await run.wait()
+        assert record.status == "failed"
+        assert "bytes" in record.error.message
+        assert engine._runs._bytes.free == 1_000_000
+
+    asyncio.run(run_scenario())

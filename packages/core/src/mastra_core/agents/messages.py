@@ -177,6 +177,8 @@ class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
     :param stop_when: functions of the events so far; the run ends when one of them is true.
     :param timeout: seconds that the whole run may take.
     :param limits: the usage limits of the run.
+    :param caller: who the run is counted for, where a store has bounds; empty for the application
+        itself.
     """
 
     messages: tuple[Message, ...] = ()
@@ -205,6 +207,7 @@ class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
     stop_when: tuple[Any, ...] = ()
     timeout: float | None = None
     limits: Limits | None = None
+    caller: str = ""
 
     @classmethod
     def from_value(cls, input: AgentInput | str, overrides: Mapping[str, Any]) -> AgentInput:

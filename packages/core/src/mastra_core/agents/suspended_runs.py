@@ -11,9 +11,11 @@ import msgspec
 from mastra_core.agents.events import ApprovalRequired, ToolSuspended
 from mastra_core.agents.messages import AgentInput, Decision
 from mastra_core.agents.protocol import AgentOutput
-from mastra_core.errors import InvalidInput, NotFound
+from mastra_core.errors import InvalidInput, NotFound, TooManyRuns
+from mastra_core.limits.memory_size import estimate_size
+from mastra_core.limits.shares import Shares
 
-__all__ = ("MemorySuspendedRuns", "SuspendedRun", "SuspendedRuns")
+__all__ = ("MemorySuspendedRuns", "SuspendedRun", "SuspendedRuns", "build_error")
 
 _WEEK = 7 * 24 * 3600
 
@@ -28,6 +30,8 @@ class SuspendedRun(msgspec.Struct, frozen=True, kw_only=True):
     :param run_input: the options of the run that are needed to resume it in another process. They
         contain no request context, which may hold secrets, and nothing that is code.
     :param suspended_at: time of the suspension, milliseconds since the epoch.
+    :param resumed: whether the run was stored before. Such a run is stored even where its caller
+        has too many, because it would be lost otherwise.
     """
 
     run_id: str
@@ -36,6 +40,12 @@ class SuspendedRun(msgspec.Struct, frozen=True, kw_only=True):
     history: bytes
     run_input: AgentInput = msgspec.field(name="wish")  # the name in stored runs
     suspended_at: int
+    resumed: bool = False
+
+    @property
+    def caller(self) -> str:
+        """Who the run is counted for; empty for the application itself."""
+        return self.run_input.caller
 
     @classmethod
     def from_output(cls, agent_id: str, run_input: AgentInput, output: AgentOutput) -> SuspendedRun:
@@ -63,6 +73,7 @@ class SuspendedRun(msgspec.Struct, frozen=True, kw_only=True):
             history=output.history,
             run_input=stored_input,
             suspended_at=int(time.time() * 1000),
+            resumed=bool(run_input.decisions),
         )
 
     def to_input(
@@ -97,6 +108,8 @@ class SuspendedRuns(Protocol):
         """Store a run; it replaces a run with the same id.
 
         :param run: the run.
+        :raises TooManyRuns: when its caller has too many suspended runs. A run that waits for a
+            decision is never removed to make room.
         """
 
     async def get(self, run_id: str) -> SuspendedRun:
@@ -123,24 +136,34 @@ class SuspendedRuns(Protocol):
 class MemorySuspendedRuns:
     """A store of suspended runs in this process.
 
-    :param limit: maximum number of stored runs; the oldest are removed first.
+    :param limit: maximum number of stored runs, divided among the callers.
+    :param max_bytes: maximum size of all stored runs, divided among the callers.
     :param max_age: seconds after which a run is removed.
     """
 
-    def __init__(self, *, limit: int = 1000, max_age: float = _WEEK) -> None:
-        self._limit = limit
+    def __init__(
+        self, *, limit: int = 1000, max_bytes: int = 67_108_864, max_age: float = _WEEK
+    ) -> None:
+        self._places = Shares(limit)
+        self._bytes = Shares(max_bytes)
         self._max_age = max_age
-        self._runs: dict[str, SuspendedRun] = {}
+        self._runs: dict[str, tuple[SuspendedRun, int]] = {}
 
     async def put(self, run: SuspendedRun) -> None:
         """Store a run; it replaces a run with the same id.
 
         :param run: the run.
+        :raises TooManyRuns: when its caller has too many suspended runs, or too large ones.
         """
-        self._runs.pop(run.run_id, None)
-        self._runs[run.run_id] = run
-        while len(self._runs) > self._limit:
-            del self._runs[next(iter(self._runs))]
+        self._remove_expired()
+        self._remove(run.run_id)
+        size = estimate_size(run)
+        fits = self._places.fits(run.caller) and self._bytes.fits(run.caller, size)
+        if not (fits or run.resumed):
+            raise build_error(self._places.capacity - self._places.free)
+        self._places.hold(run.caller)
+        self._bytes.hold(run.caller, size)
+        self._runs[run.run_id] = run, size
 
     async def get(self, run_id: str) -> SuspendedRun:
         """Return a run and keep it in the store.
@@ -150,7 +173,7 @@ class MemorySuspendedRuns:
         """
         self._remove_expired()
         try:
-            return self._runs[run_id]
+            return self._runs[run_id][0]
         except KeyError:
             raise NotFound(f"There is no suspended run {run_id!r}.") from None
 
@@ -161,7 +184,7 @@ class MemorySuspendedRuns:
         :raises NotFound: when there is none.
         """
         run = await self.get(run_id)
-        del self._runs[run_id]
+        self._remove(run_id)
         return run
 
     async def list(self, agent_id: str) -> list[SuspendedRun]:
@@ -170,11 +193,29 @@ class MemorySuspendedRuns:
         :param agent_id: id of the agent.
         """
         self._remove_expired()
-        return [run for run in reversed(self._runs.values()) if run.agent_id == agent_id]
+        return [run for run, _ in reversed(self._runs.values()) if run.agent_id == agent_id]
+
+    def _remove(self, run_id: str) -> None:
+        if run_id in self._runs:
+            run, size = self._runs.pop(run_id)
+            self._places.release(run.caller)
+            self._bytes.release(run.caller, size)
 
     def _remove_expired(self) -> None:
         oldest = (time.time() - self._max_age) * 1000
-        for run_id, run in list(self._runs.items()):
+        while self._runs:
+            run, _ = next(iter(self._runs.values()))
             if run.suspended_at >= oldest:
                 return
-            del self._runs[run_id]
+            self._remove(run.run_id)
+
+
+def build_error(stored: int) -> TooManyRuns:
+    """Build the error for a caller that has too many suspended runs.
+
+    :param stored: the number of stored runs of all callers.
+    """
+    return TooManyRuns(
+        f"{stored} suspended runs are stored, and this caller may add no more.",
+        "Decide or decline some of them, or raise the limits of the storage.",
+    )

@@ -15,12 +15,19 @@ class MemoryStorage:
     :param max_threads: maximum number of threads, and of notes of working memory; the one that was
         not changed for the longest time is removed first.
     :param max_messages: maximum number of messages of one thread; the oldest are removed first.
+    :param max_bytes: maximum size of all threads, and of all notes.
     """
 
     single_process = True
 
-    def __init__(self, *, max_threads: int = 10_000, max_messages: int = 1_000) -> None:
-        self.threads: ThreadStore = MemoryThreads(max_threads, max_messages)
+    def __init__(
+        self,
+        *,
+        max_threads: int = 10_000,
+        max_messages: int = 1_000,
+        max_bytes: int = 268_435_456,
+    ) -> None:
+        self.threads: ThreadStore = MemoryThreads(max_threads, max_messages, max_bytes)
         self.suspended_runs: SuspendedRuns = MemorySuspendedRuns()
 
     async def open(self) -> None:

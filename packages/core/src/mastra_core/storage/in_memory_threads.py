@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from mastra_core.errors import Conflict
+from mastra_core.limits.caller_cache import CallerCache
+from mastra_core.limits.memory_size import estimate_size
 from mastra_core.storage.records import (
     History,
     MessageQuery,
@@ -22,6 +23,9 @@ from mastra_core.storage.records import (
 )
 
 __all__ = ("MemoryThreads", "matches_metadata")
+
+
+_THREAD_SIZE = 1024  # bytes of a thread without messages
 
 
 def matches_metadata(metadata: Mapping[str, Any], expected: Mapping[str, Any]) -> bool:
@@ -41,6 +45,31 @@ class _ThreadEntry:
         self.messages: dict[str, StoredMessage] = {}
         self.history: History | None = None
         self.position = 0
+        self._size = _THREAD_SIZE
+        self._sizes: dict[str, int] = {}
+
+    @property
+    def size(self) -> int:
+        """The bytes that the thread takes, estimated."""
+        return self._size + (len(self.history.data) if self.history else 0)
+
+    def put_message(self, message: StoredMessage) -> None:
+        """Add a message at the end, or replace the message with its id.
+
+        :param message: the message.
+        """
+        size = estimate_size(message)
+        self._size += size - self._sizes.get(message.id, 0)
+        self._sizes[message.id] = size
+        self.messages[message.id] = message
+
+    def remove_message(self, message_id: str) -> None:
+        """Remove a message.
+
+        :param message_id: id of the message.
+        """
+        del self.messages[message_id]
+        self._size -= self._sizes.pop(message_id)
 
 
 class MemoryThreads:
@@ -48,16 +77,18 @@ class MemoryThreads:
 
     :param max_threads: maximum number of threads, and of notes of working memory.
     :param max_messages: maximum number of messages of one thread.
+    :param max_bytes: maximum size of all threads, and of all notes. A single thread takes at most a
+        quarter of it; its oldest messages are removed first.
     """
 
-    def __init__(self, max_threads: int, max_messages: int) -> None:
-        self._max_threads = max_threads
+    def __init__(self, max_threads: int, max_messages: int, max_bytes: int) -> None:
         self._max_messages = max_messages
-        self._threads: OrderedDict[str, _ThreadEntry] = (
-            OrderedDict()
-        )  # the last changed is the last
+        self._max_thread_bytes = max_bytes // 4
+        self._threads: CallerCache[str, _ThreadEntry] = CallerCache(  # the last changed is the last
+            max_threads, max_bytes, on_remove=self._forget_thread
+        )
         self._thread_ids: dict[str, str] = {}  # by message id
-        self._notes: OrderedDict[tuple[Scope, str], str] = OrderedDict()
+        self._notes: CallerCache[tuple[Scope, str], str] = CallerCache(max_threads, max_bytes)
         self._positions = itertools.count(1)
 
     async def get(self, thread_id: str) -> Thread | None:
@@ -76,7 +107,7 @@ class MemoryThreads:
         """
         found = [
             entry.thread
-            for entry in self._threads.values()
+            for entry in self._threads
             if query.resource in (None, entry.thread.resource)
             and matches_metadata(entry.thread.metadata, query.metadata)
         ]
@@ -89,9 +120,9 @@ class MemoryThreads:
         :param thread: the thread.
         :returns: ``False`` where the id is taken.
         """
-        if thread.id in self._threads:
+        if self._threads.get(thread.id) is not None:
             return False
-        self._add_thread(thread)
+        self._put_thread(_ThreadEntry(thread))
         return True
 
     async def update(self, thread: Thread) -> bool:
@@ -104,7 +135,7 @@ class MemoryThreads:
         if entry is None:
             return False
         entry.thread = thread
-        self._threads.move_to_end(thread.id)
+        self._put_thread(entry)
         return True
 
     async def delete(self, thread_id: str) -> bool:
@@ -113,7 +144,10 @@ class MemoryThreads:
         :param thread_id: id of the thread.
         :returns: ``False`` where there is no such thread.
         """
-        return self._remove_thread(thread_id)
+        entry = self._threads.pop(thread_id)
+        if entry is not None:
+            self._forget_thread(entry)
+        return entry is not None
 
     async def append(
         self,
@@ -138,7 +172,7 @@ class MemoryThreads:
         if not (create if entry is None else entry.thread.resource == thread.resource):
             return False
         self._check_owner(thread.id, messages)
-        entry = entry or self._add_thread(thread)
+        entry = entry or _ThreadEntry(thread)
         entry.history = history if entry.position == after else None
         self._put_messages(entry, messages)
         entry.thread = msgspec.structs.replace(
@@ -146,7 +180,7 @@ class MemoryThreads:
             title=entry.thread.title or thread.title,
             updated_at=max(entry.thread.updated_at, thread.updated_at),
         )
-        self._threads.move_to_end(thread.id)
+        self._put_thread(entry)
         return True
 
     async def recall(self, thread_id: str, last: int) -> Recall:
@@ -186,7 +220,7 @@ class MemoryThreads:
         :param before: how many earlier messages.
         :param after: how many later messages.
         """
-        entry = self._threads.get(self._thread_ids.get(message_id, ""))
+        entry = self._find_thread_of(message_id)
         if entry is None:
             return ()
         index = list(entry.messages).index(message_id)
@@ -199,11 +233,8 @@ class MemoryThreads:
 
         :param message_ids: ids of the messages.
         """
-        return tuple(
-            self._threads[self._thread_ids[message_id]].messages[message_id]
-            for message_id in dict.fromkeys(message_ids)
-            if message_id in self._thread_ids
-        )
+        entries = ((each, self._find_thread_of(each)) for each in dict.fromkeys(message_ids))
+        return tuple(entry.messages[message_id] for message_id, entry in entries if entry)
 
     async def delete_messages(self, message_ids: Sequence[str]) -> int:
         """Delete messages.
@@ -211,17 +242,16 @@ class MemoryThreads:
         :param message_ids: ids of the messages.
         :returns: how many messages were deleted.
         """
-        known_ids = [
-            message_id
-            for message_id in dict.fromkeys(message_ids)
-            if message_id in self._thread_ids
-        ]
-        for message_id in known_ids:
-            entry = self._threads[self._thread_ids.pop(message_id)]
-            entry.history = None
-            entry.position = next(self._positions)
-            del entry.messages[message_id]
-        return len(known_ids)
+        number = 0
+        for message_id in dict.fromkeys(message_ids):
+            entry = self._find_thread_of(message_id)
+            if entry is not None:
+                number += 1
+                entry.history = None
+                entry.position = next(self._positions)
+                entry.remove_message(message_id)
+                del self._thread_ids[message_id]
+        return number
 
     async def get_working_memory(self, scope: Scope, owner: str) -> str:
         """Return the notes about a thread or resource.
@@ -230,7 +260,7 @@ class MemoryThreads:
         :param owner: id of the thread or resource.
         :returns: the notes, empty where there are none.
         """
-        return self._notes.get((scope, owner), "")
+        return self._notes.get((scope, owner)) or ""
 
     async def change_working_memory(
         self, scope: Scope, owner: str, change: Callable[[str], str]
@@ -243,33 +273,33 @@ class MemoryThreads:
         :returns: the new notes.
         """
         key = (scope, owner)
-        self._notes[key] = change(self._notes.get(key, ""))
-        self._notes.move_to_end(key)
-        while len(self._notes) > self._max_threads:
-            self._notes.popitem(last=False)
-        return self._notes.get(key, "")
+        notes = change(self._notes.get(key) or "")
+        self._notes.put(key, notes, owner, estimate_size(notes))
+        return notes
 
-    def _add_thread(self, thread: Thread) -> _ThreadEntry:
-        entry = self._threads[thread.id] = _ThreadEntry(thread)
-        while len(self._threads) > self._max_threads:
-            self._remove_thread(next(iter(self._threads)))
-        return entry
+    def _put_thread(self, entry: _ThreadEntry) -> None:
+        """Store a thread as the last changed one, with its present size."""
+        self._threads.put(entry.thread.id, entry, entry.thread.resource, entry.size)
 
-    def _remove_thread(self, thread_id: str) -> bool:
-        entry = self._threads.pop(thread_id, None)
-        self._notes.pop(("thread", thread_id), None)
-        for message_id in entry.messages if entry else ():
+    def _forget_thread(self, entry: _ThreadEntry) -> None:
+        self._notes.pop(("thread", entry.thread.id))
+        for message_id in entry.messages:
             del self._thread_ids[message_id]
-        return entry is not None
+
+    def _find_thread_of(self, message_id: str) -> _ThreadEntry | None:
+        return self._threads.get(self._thread_ids.get(message_id, ""))
 
     def _put_messages(self, entry: _ThreadEntry, messages: Sequence[StoredMessage]) -> None:
         for message in messages:
-            entry.messages[message.id] = message
+            entry.put_message(message)
             self._thread_ids[message.id] = message.thread
             entry.position = next(self._positions)
-        excess = max(len(entry.messages) - self._max_messages, 0)
-        for message_id in list(itertools.islice(entry.messages, excess)):
-            del entry.messages[message_id], self._thread_ids[message_id]
+        while len(entry.messages) > self._max_messages or entry.size > self._max_thread_bytes:
+            oldest = next(iter(entry.messages), None)
+            if oldest is None:
+                return
+            entry.remove_message(oldest)
+            del self._thread_ids[oldest]
 
     def _check_owner(self, thread_id: str, messages: Iterable[StoredMessage]) -> None:
         for message in messages:

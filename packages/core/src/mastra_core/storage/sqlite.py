@@ -24,6 +24,8 @@ class SqliteStorage:
     :param path: path of the file, which is created where it is missing; its directory must exist.
     :param busy_timeout: seconds to wait while another process writes.
     :param max_suspended: seconds after which a suspended run is removed.
+    :param max_suspended_runs: maximum number of suspended runs, divided among the callers.
+    :param max_suspended_bytes: maximum size of all suspended runs, divided among the callers.
     """
 
     def __init__(
@@ -32,12 +34,16 @@ class SqliteStorage:
         *,
         busy_timeout: float = 10,
         max_suspended: float = _WEEK,
+        max_suspended_runs: int = 100_000,
+        max_suspended_bytes: int = 4_294_967_296,
     ) -> None:
         self.path = os.fspath(path)
         self.single_process = self.path == ":memory:"
         self._file = SqliteFile(self.path, busy_timeout)
         self.threads: ThreadStore = SqliteThreads(self._file)
-        self.suspended_runs: SuspendedRuns = SqliteSuspendedRuns(self._file, max_suspended)
+        self.suspended_runs: SuspendedRuns = SqliteSuspendedRuns(
+            self._file, max_suspended, max_suspended_runs, max_suspended_bytes
+        )
 
     async def open(self) -> None:
         """Open the file, and create or migrate its tables.

@@ -57,7 +57,16 @@ _VERSION_1 = (
     "CREATE INDEX mastra_suspended_runs_of ON mastra_suspended_runs (agent, suspended_at)",
     "CREATE INDEX mastra_suspended_runs_at ON mastra_suspended_runs (suspended_at)",
 )
-VERSIONS = (_VERSION_1,)  # the statements at index N migrate a file from version N to N + 1
+_VERSION_2 = (  # suspended runs are bounded by number and bytes for each caller
+    "ALTER TABLE mastra_suspended_runs ADD COLUMN caller TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE mastra_suspended_runs ADD COLUMN size INTEGER NOT NULL DEFAULT 0",
+    "UPDATE mastra_suspended_runs SET size = length(data)",
+    "CREATE INDEX mastra_suspended_runs_sizes ON mastra_suspended_runs (caller, size)",
+)
+VERSIONS = (
+    _VERSION_1,
+    _VERSION_2,
+)  # the statements at index N migrate a file from version N to N + 1
 
 
 def migrate(connection: Connection, path: str) -> None:

@@ -39,11 +39,23 @@ def split_history(run_input: AgentInput) -> tuple[Any, list[native.ModelMessage]
         prompt = _convert_content(messages[-1])
         messages = messages[:-1]
     if not run_input.history:
-        return prompt, [_to_native(message) for message in messages]
+        return prompt, _to_native_messages(messages)
     # Results of client tools are passed with the deferred results instead.
     new = run_input.new_messages[: None if prompt is None else -1]
-    converted = [_to_native(message) for message in new if message.role != "tool"]
+    converted = _to_native_messages([message for message in new if message.role != "tool"])
     return prompt, [*native.ModelMessagesTypeAdapter.validate_json(run_input.history), *converted]
+
+
+def _to_native_messages(messages: Sequence[Message]) -> list[native.ModelMessage]:
+    """Convert messages; join consecutive requests, for which pydantic-ai takes quadratic time."""
+    joined: list[native.ModelMessage] = []
+    for message in map(_to_native, messages):
+        last = joined[-1] if joined else None
+        if isinstance(message, native.ModelRequest) and isinstance(last, native.ModelRequest):
+            last.parts = [*last.parts, *message.parts]
+        else:
+            joined.append(message)
+    return joined
 
 
 def _to_native(message: Message) -> native.ModelMessage:

@@ -1,7 +1,8 @@
 """The default engine, which keeps runs in this process.
 
-Its memory is bounded: finished runs are removed by number and age, and new runs are refused while
-the engine is full of unfinished ones. The cost of a run is independent of the number of runs.
+Its memory is bounded: finished runs are removed by number, bytes and age, and new runs are refused
+while the engine is full of unfinished ones. No caller can fill the engine alone. The cost of a run
+is independent of the number of runs.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from mastra_core.errors import Conflict, InvalidInput, NotFound
+from mastra_core.errors import Conflict, InvalidInput, NotFound, TooManyRuns
 from mastra_core.schema import dump, validate
 from mastra_core.workflows.engine.memory_run import MemoryRun
 from mastra_core.workflows.engine.memory_store import MemoryStore
@@ -44,6 +45,8 @@ class MemoryEngine:
     :param max_age: the seconds for which a finished run is kept.
     :param max_unfinished: the maximum number of pending, running and suspended runs.
     :param max_events: the maximum number of events of one run. An endless loop fails there.
+    :param max_bytes: the maximum size of the finished runs, and of the unfinished runs. A run that
+        exceeds the size fails.
     """
 
     single_process = True
@@ -55,18 +58,22 @@ class MemoryEngine:
         max_age: float = 3600,
         max_unfinished: int = 10_000,
         max_events: int = 100_000,
+        max_bytes: int = 268_435_456,
     ) -> None:
         self._max_events = max_events
-        self._runs = MemoryStore(max_finished, max_age, max_unfinished)
+        self._runs = MemoryStore(max_finished, max_age, max_unfinished, max_bytes)
 
-    async def create(self, workflow: Workflow, run_id: str = "", resource_id: str = "") -> Run:
+    async def create(
+        self, workflow: Workflow, run_id: str = "", resource_id: str = "", *, caller: str = ""
+    ) -> Run:
         """Create a run without starting it.
 
         :param workflow: the workflow.
         :param run_id: the id of the run; a random UUID by default. If the workflow has a run with
             this id, that run is returned.
         :param resource_id: the owner of the run.
-        :raises TooManyRuns: when the engine is full of unfinished runs.
+        :param caller: who the run is counted for; empty for the application itself.
+        :raises TooManyRuns: when the engine is full, or this caller has too many unfinished runs.
         """
         existing = self._runs.find((workflow.id, run_id)) if run_id else None
         if existing is not None:
@@ -79,7 +86,7 @@ class MemoryEngine:
             created_at=created_at,
             updated_at=created_at,
         )
-        run = MemoryRun(workflow, record, self._max_events)
+        run = MemoryRun(workflow, record, self._max_events, caller, self._runs.reserve)
         self._runs.add(run)
         return run
 
@@ -101,6 +108,8 @@ class MemoryEngine:
         :param per_step: whether to pause after the first node; ``time_travel`` continues the run.
         :raises InvalidInput: when the input or the state does not fit its type. The run is removed.
         :raises Conflict: when the run was started before.
+        :raises TooManyRuns: when the unfinished runs of the caller are too large. The run is
+            removed.
         """
         run = _require_memory_run(run)
         if run.record.status != "pending":
@@ -112,7 +121,13 @@ class MemoryEngine:
             self._runs.remove(run)
             raise
         run.context = dict(context or {})
-        self._begin_execution(run, RunStarted(input=dump(value), state=state), per_step=per_step)
+        try:
+            self._begin_execution(
+                run, RunStarted(input=dump(value), state=state), per_step=per_step
+            )
+        except TooManyRuns:
+            self._runs.remove(run)
+            raise
 
     async def resume(
         self,

@@ -6,16 +6,43 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 from mastra_core.errors import MastraError
+from mastra_core.limits.memory_size import estimate_size
 from mastra_core.workflows.engine.memory_journal import MemoryJournal
-from mastra_core.workflows.engine.run_events import RunEvent, RunFinished
+from mastra_core.workflows.engine.run_events import (
+    RunEvent,
+    RunFinished,
+    RunPaused,
+    RunRewound,
+    RunStarted,
+    StepEnded,
+    StepResumed,
+    StepStarted,
+    StepSuspended,
+    StepWrote,
+)
 from mastra_core.workflows.engine.run_options import StartPoint
 from mastra_core.workflows.engine.run_record import RunRecord
 from mastra_core.workflows.model.workflow import Workflow
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable
 
 __all__ = ("MemoryRun",)
+
+_RUN_SIZE = 4096  # bytes of a run without data
+_EVENT_SIZE = 512  # bytes of an event and its part of the record, without data
+_DATA_FIELDS: dict[type, tuple[str, ...]] = {
+    RunStarted: ("input", "state"),
+    RunRewound: ("outputs",),
+    RunPaused: ("state",),
+    RunFinished: ("result", "state"),
+    StepStarted: ("payload",),
+    StepSuspended: ("payload",),
+    StepResumed: ("data",),
+    StepWrote: ("chunk",),
+    StepEnded: ("output",),
+}
 
 
 class MemoryRun:
@@ -24,16 +51,28 @@ class MemoryRun:
     :param workflow: the workflow.
     :param record: the record of the run, which its events change.
     :param max_events: the maximum number of events.
+    :param caller: who the run is counted for; empty for the application itself.
+    :param reserve: counts further bytes of the run; raises where they are too many.
 
-    ``trace`` holds the ids of the span of the latest execution, where there is one.
+    ``trace`` holds the ids of the span of the latest execution, where there is one. ``size`` is an
+    estimate of the bytes that the run takes, and ``reserved`` the bytes that the store counts for
+    the run while it is unfinished.
     """
 
     __slots__ = (
-        "__weakref__", "_events", "_max_events", "_waiters", "_watchers", "context", "journal",
-        "key", "record", "run_id", "start_point", "task", "trace", "workflow",
+        "__weakref__", "_events", "_latest_data", "_max_events", "_reserve", "_waiters",
+        "_watchers", "caller", "context", "journal", "key", "record", "reserved", "run_id",
+        "size", "start_point", "task", "trace", "workflow",
     )  # fmt: skip
 
-    def __init__(self, workflow: Workflow, record: RunRecord, max_events: int) -> None:
+    def __init__(
+        self,
+        workflow: Workflow,
+        record: RunRecord,
+        max_events: int,
+        caller: str,
+        reserve: Callable[[MemoryRun, int], None],
+    ) -> None:
         self.workflow = workflow
         self.record = record
         self.run_id = record.run_id
@@ -43,6 +82,10 @@ class MemoryRun:
         self.task: asyncio.Task[None] | None = None
         self.context: dict[str, Any] = {}
         self.trace: dict[str, str] = {}
+        self.caller = caller
+        self.size = self.reserved = 0
+        self._reserve = reserve
+        self._latest_data: Any = None
         self._events: list[RunEvent] = []
         self._max_events = max_events
         self._waiters: list[asyncio.Future[None]] = []
@@ -67,12 +110,17 @@ class MemoryRun:
 
         :param event: the event.
         :raises MastraError: when the run has the maximum number of events.
+        :raises TooManyRuns: when the unfinished runs of the caller are too large.
         """
         if len(self._events) >= self._max_events and not isinstance(event, RunFinished):
             raise MastraError(
                 f"The run has more than {self._max_events} events, the maximum for one run.",
                 "Split the work into several runs, or raise MemoryEngine(max_events=...).",
             )
+        size = self._measure(event)
+        if not isinstance(event, RunFinished):  # the end is always recorded
+            self._reserve(self, size)
+        self.size += size
         self._events.append(event)
         self.record.apply(event)
         for watcher in self._watchers:
@@ -82,6 +130,16 @@ class MemoryRun:
                 if not future.done():
                     future.set_result(None)
             self._waiters.clear()
+
+    def _measure(self, event: RunEvent) -> int:
+        """Estimate the bytes of an event, without data that the previous event holds."""
+        size = _EVENT_SIZE if self._events else _RUN_SIZE
+        for name in _DATA_FIELDS.get(type(event), ()):
+            data = getattr(event, name)
+            if data and data is not self._latest_data:
+                size += estimate_size(data)
+                self._latest_data = data
+        return size
 
     async def stop(self) -> None:
         """Cancel the present execution, if there is one, and ignore its further events."""

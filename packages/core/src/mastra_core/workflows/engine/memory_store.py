@@ -5,11 +5,11 @@ Except for listing the runs, the cost of each operation is independent of the nu
 
 from __future__ import annotations
 
-import time
-from collections import OrderedDict
 from collections.abc import Iterator
 
 from mastra_core.errors import TooManyRuns
+from mastra_core.limits.caller_cache import CallerCache
+from mastra_core.limits.shares import Shares
 from mastra_core.workflows.engine.memory_run import MemoryRun
 from mastra_core.workflows.engine.run_events import RunFinished
 
@@ -24,19 +24,20 @@ class MemoryStore:
     :param max_finished: the maximum number of finished runs.
     :param max_age: the seconds for which a finished run is kept.
     :param max_unfinished: the maximum number of pending, running and suspended runs.
+    :param max_bytes: the maximum size of the finished runs, and of the unfinished ones.
     """
 
-    def __init__(self, max_finished: int, max_age: float, max_unfinished: int) -> None:
-        self._max_finished = max_finished
-        self._max_age = max_age
-        self._max_unfinished = max_unfinished
+    def __init__(
+        self, max_finished: int, max_age: float, max_unfinished: int, max_bytes: int
+    ) -> None:
         self._unfinished: dict[_Key, MemoryRun] = {}
-        self._pending: dict[_Key, None] = {}  # the unfinished runs without a start, oldest first
-        self._finished: OrderedDict[_Key, tuple[float, MemoryRun]] = OrderedDict()
+        self._pending: dict[str, dict[_Key, None]] = {}
+        self._finished: CallerCache[_Key, MemoryRun] = CallerCache(max_finished, max_bytes, max_age)
+        self._places = Shares(max_unfinished)
+        self._bytes = Shares(max_bytes)
 
     def __iter__(self) -> Iterator[MemoryRun]:
-        self._evict_finished_runs()
-        return iter([*self._unfinished.values(), *(run for _, run in self._finished.values())])
+        return iter([*self._unfinished.values(), *self._finished])
 
     @property
     def unfinished_runs(self) -> list[MemoryRun]:
@@ -48,39 +49,59 @@ class MemoryStore:
 
         :param key: the ids of the workflow and the run.
         """
-        self._evict_finished_runs()
-        _, finished_run = self._finished.get(key, (0, None))
-        return self._unfinished.get(key) or finished_run
+        return self._unfinished.get(key) or self._finished.get(key)
 
     def add(self, run: MemoryRun) -> None:
         """Add a run that has not started.
 
         :param run: the run.
-        :raises TooManyRuns: when the store is full of unfinished runs that have started.
+        :raises TooManyRuns: when the caller has too many unfinished runs that have started.
         """
-        if len(self._unfinished) >= self._max_unfinished:
-            self._evict_pending_run()
+        if not self._places.try_acquire(run.caller):
+            self._remove_pending_run(run.caller)
+            if not self._places.try_acquire(run.caller):
+                raise self._build_error()
         self._unfinished[run.key] = run
-        self._pending[run.key] = None
+        self._pending.setdefault(run.caller, {})[run.key] = None
 
     def mark_started(self, run: MemoryRun) -> None:
         """Move a run to the unfinished ones, at its start or at a later execution.
 
         :param run: the run.
+        :raises TooManyRuns: when the caller has too many unfinished runs, or too large ones.
         """
-        self._pending.pop(run.key, None)
-        self._finished.pop(run.key, None)
+        self._remove_from_pending(run)
+        if run.key in self._unfinished:
+            return
+        if not self._places.try_acquire(run.caller):
+            raise self._build_error()
+        if not self._bytes.try_acquire(run.caller, run.size):
+            self._places.release(run.caller)
+            raise self._build_size_error()
+        run.reserved = run.size
+        self._finished.pop(run.key)
         self._unfinished[run.key] = run
+
+    def reserve(self, run: MemoryRun, size: int) -> None:
+        """Count further bytes of an unfinished run.
+
+        :param run: the run.
+        :param size: the bytes.
+        :raises TooManyRuns: when the unfinished runs of the caller are too large.
+        """
+        if run.key not in self._unfinished:
+            return
+        if not self._bytes.try_acquire(run.caller, size):
+            raise self._build_size_error()
+        run.reserved += size
 
     def mark_finished(self, run: MemoryRun) -> None:
         """Move a run to the finished ones.
 
         :param run: the run.
         """
-        self._pending.pop(run.key, None)
-        if self._unfinished.pop(run.key, None) is not None:
-            self._finished[run.key] = (time.monotonic(), run)
-            self._evict_finished_runs()
+        if self._release(run):
+            self._finished.put(run.key, run, run.caller, run.size)
 
     def remove(self, run: MemoryRun) -> None:
         """Remove a run; an unfinished one is canceled first, so that its readers stop waiting.
@@ -89,23 +110,40 @@ class MemoryStore:
         """
         if not run.record.is_finished:
             run.add_event(RunFinished(status="canceled"))
-        for runs in (self._pending, self._unfinished, self._finished):
-            runs.pop(run.key, None)
+        self._release(run)
+        self._finished.pop(run.key)
 
-    def _evict_pending_run(self) -> None:
-        """Remove the oldest run that was created and never started."""
-        if not self._pending:
-            raise TooManyRuns(
-                f"There are {len(self._unfinished)} unfinished runs, which is the maximum.",
-                "Resume or cancel some, or raise MemoryEngine(max_unfinished=...).",
-            )
-        self.remove(self._unfinished[next(iter(self._pending))])
+    def _release(self, run: MemoryRun) -> bool:
+        """Remove a run from the unfinished ones; return whether it was one of them."""
+        self._remove_from_pending(run)
+        if self._unfinished.pop(run.key, None) is None:
+            return False
+        self._places.release(run.caller)
+        self._bytes.release(run.caller, run.reserved)
+        run.reserved = 0
+        return True
 
-    def _evict_finished_runs(self) -> None:
-        """Remove the finished runs that exceed the maximum age or number."""
-        earliest = time.monotonic() - self._max_age
-        while self._finished:
-            finished_at, _ = next(iter(self._finished.values()))
-            if finished_at >= earliest and len(self._finished) <= self._max_finished:
-                return
-            self._finished.popitem(last=False)
+    def _remove_from_pending(self, run: MemoryRun) -> None:
+        runs = self._pending.get(run.caller, {})
+        runs.pop(run.key, None)
+        if not runs:
+            self._pending.pop(run.caller, None)
+
+    def _remove_pending_run(self, caller: str) -> None:
+        """Remove the oldest run that the caller has created and not started."""
+        key = next(iter(self._pending.get(caller, {})), None)
+        if key is not None:
+            self.remove(self._unfinished[key])
+
+    def _build_error(self) -> TooManyRuns:
+        return TooManyRuns(
+            f"There are {len(self._unfinished)} unfinished runs, and this caller may add no more.",
+            "Resume or cancel some, or raise MemoryEngine(max_unfinished=...).",
+        )
+
+    def _build_size_error(self) -> TooManyRuns:
+        held = self._bytes.capacity - self._bytes.free
+        return TooManyRuns(
+            f"The unfinished runs take {held} bytes, and this caller may add no more.",
+            "Cancel some, or raise MemoryEngine(max_bytes=...).",
+        )

@@ -47,13 +47,18 @@ class Engine(Protocol):
     def single_process(self) -> bool:
         """Whether only the process that created a run knows it."""
 
-    async def create(self, workflow: Workflow, run_id: str = "", resource_id: str = "") -> Run:
+    async def create(
+        self, workflow: Workflow, run_id: str = "", resource_id: str = "", *, caller: str = ""
+    ) -> Run:
         """Create a run without starting it.
 
         :param workflow: the workflow.
         :param run_id: the id of the run; a new one by default. If the workflow has a run with this
             id, that run is returned.
         :param resource_id: the owner of the run.
+        :param caller: who the run is counted for, where the engine has bounds; empty for the
+            application itself.
+        :raises TooManyRuns: when this caller has too many unfinished runs.
         """
 
     async def start(

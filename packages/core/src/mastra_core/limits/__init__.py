@@ -1,0 +1,1 @@
+"""Bounds in number and bytes, divided among callers."""

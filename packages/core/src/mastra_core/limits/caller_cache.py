@@ -1,0 +1,126 @@
+"""A bounded cache in which no caller can remove the entries of another one by adding its own."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Hashable, Iterator
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+__all__ = ("CallerCache",)
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class _Entry(msgspec.Struct, frozen=True, gc=False):
+    value: Any
+    caller: str
+    size: int
+    added_at: float
+
+
+class CallerCache(Generic[K, V]):
+    """A cache that is bounded by number, bytes and age, oldest first.
+
+    When a bound is exceeded, the caller that adds an entry loses its own oldest entry if it holds
+    more than the caller of the oldest entry of all. Otherwise the oldest entry of all is removed.
+    Each operation takes constant time.
+
+    :param max_entries: the maximum number of entries.
+    :param max_bytes: the maximum size of all entries.
+    :param max_age: the seconds for which an entry is kept; by default for ever.
+    :param on_remove: called with each value that a bound removes.
+    """
+
+    def __init__(
+        self,
+        max_entries: int,
+        max_bytes: int,
+        max_age: float = math.inf,
+        on_remove: Callable[[V], None] | None = None,
+    ) -> None:
+        self._max_entries = max_entries
+        self._max_bytes = max_bytes
+        self._max_age = max_age
+        self._on_remove = on_remove
+        self._entries: dict[K, _Entry] = {}
+        self._keys: dict[str, dict[K, None]] = {}
+        self._sizes: dict[str, int] = {}
+        self._size = 0
+
+    def __len__(self) -> int:
+        self._remove_expired()
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[V]:
+        self._remove_expired()
+        return iter([entry.value for entry in self._entries.values()])
+
+    def get(self, key: K) -> V | None:
+        """Return an entry, ``None`` where there is none.
+
+        :param key: the key.
+        """
+        self._remove_expired()
+        entry = self._entries.get(key)
+        return None if entry is None else entry.value
+
+    def put(self, key: K, value: V, caller: str, size: int) -> None:
+        """Add an entry as the newest; it replaces an entry with the same key.
+
+        :param key: the key.
+        :param value: the value.
+        :param caller: who the entry is counted for.
+        :param size: the bytes that the entry takes.
+        """
+        self.pop(key)
+        self._entries[key] = _Entry(value, caller, size, time.monotonic())
+        self._keys.setdefault(caller, {})[key] = None
+        self._sizes[caller] = self._sizes.get(caller, 0) + size
+        self._size += size
+        self._remove_expired()
+        while len(self._entries) > self._max_entries or self._size > self._max_bytes:
+            self._remove_oldest(caller)
+
+    def pop(self, key: K) -> V | None:
+        """Remove an entry and return it, ``None`` where there is none.
+
+        :param key: the key.
+        """
+        entry = self._entries.pop(key, None)
+        if entry is None:
+            return None
+        self._size -= entry.size
+        self._sizes[entry.caller] -= entry.size
+        keys = self._keys[entry.caller]
+        del keys[key]
+        if not keys:
+            del self._keys[entry.caller], self._sizes[entry.caller]
+        return entry.value  # type: ignore[no-any-return]  # a generic Struct would be slower
+
+    def _remove_expired(self) -> None:
+        earliest = time.monotonic() - self._max_age
+        while self._entries:
+            key, entry = next(iter(self._entries.items()))
+            if entry.added_at >= earliest:
+                return
+            self._remove(key)
+
+    def _remove_oldest(self, adding: str) -> None:
+        key, entry = next(iter(self._entries.items()))
+        if adding in self._keys and self._measure_share(adding) > self._measure_share(entry.caller):
+            key = next(iter(self._keys[adding]))
+        self._remove(key)
+
+    def _remove(self, key: K) -> None:
+        value = self.pop(key)
+        if value is not None and self._on_remove is not None:
+            self._on_remove(value)
+
+    def _measure_share(self, caller: str) -> float:
+        """Return the part of the cache that a caller fills, by number or by bytes."""
+        number = len(self._keys[caller]) / self._max_entries
+        return max(number, self._sizes[caller] / self._max_bytes)

@@ -1,0 +1,74 @@
+"""Divide a capacity among callers, so that no caller takes what another one needs."""
+
+from __future__ import annotations
+
+__all__ = ("Shares",)
+
+
+class Shares:
+    """A capacity of which each caller may hold as much as remains free.
+
+    A caller that is alone gets half of the capacity. With two such callers each gets a third, and a
+    third is free for others. The empty caller is the application itself, which may hold everything.
+    A caller that holds nothing may take any amount that is free. Each operation takes constant
+    time.
+
+    :param capacity: the number of things, or of bytes, that all callers hold together at most.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self._total = 0
+        self._held: dict[str, int] = {}
+
+    @property
+    def free(self) -> int:
+        """How much of the capacity nobody holds."""
+        return self.capacity - self._total
+
+    def fits(self, caller: str, amount: int = 1) -> bool:
+        """Return whether the caller may hold a further part of the capacity.
+
+        :param caller: who would hold the part; empty for the application itself.
+        :param amount: the size of the part.
+        """
+        remaining = self.free - amount
+        held = self._held.get(caller, 0)
+        return remaining >= 0 and (not caller or not held or held + amount <= remaining)
+
+    def try_acquire(self, caller: str, amount: int = 1) -> bool:
+        """Take a part of the capacity; return whether the caller may hold it.
+
+        :param caller: who holds the part; empty for the application itself.
+        :param amount: the size of the part.
+        """
+        if not self.fits(caller, amount):
+            return False
+        self.hold(caller, amount)
+        return True
+
+    def hold(self, caller: str, amount: int = 1) -> None:
+        """Count a part as held, whether or not it fits.
+
+        :param caller: who holds the part.
+        :param amount: the size of the part.
+        """
+        if not amount:
+            return
+        self._held[caller] = self._held.get(caller, 0) + amount
+        self._total += amount
+
+    def release(self, caller: str, amount: int = 1) -> None:
+        """Give a part of the capacity back.
+
+        :param caller: who held the part.
+        :param amount: the size of the part.
+        """
+        if not amount:
+            return
+        self._total -= amount
+        held = self._held[caller] - amount
+        if held:
+            self._held[caller] = held
+        else:
+            del self._held[caller]
