@@ -145,12 +145,21 @@ def test_number_of_runs_is_bounded(monkeypatch):
         for gone in ("endless-0", "r0", "r1"):
             with pytest.raises(NotFound):
                 runs.get(gone, "a")
-        monkeypatch.setattr(live_runs, "MAX_FINISHED_BYTES", 40)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(("name", "value"), [("MAX_FINISHED_BYTES", 40), ("MAX_AGE", -1)])
+def test_finished_runs_are_bounded_by_bytes_and_age(monkeypatch, name, value):
+    monkeypatch.setattr(live_runs, name, value)
+
+    async def main():
+        runs = LiveRuns(60)
+        await read(runs.start(chunks(1), "first", "a"))
+        await read(runs.start(chunks(1), "last", "a"))
+        await asyncio.sleep(0)
         with pytest.raises(NotFound):
-            runs.get("r2", "a")
-        monkeypatch.setattr(live_runs, "MAX_AGE", -1)
-        with pytest.raises(NotFound):
-            runs.get("r4", "a")
+            runs.get("first", "a")
 
     asyncio.run(main())
 

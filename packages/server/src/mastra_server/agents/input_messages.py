@@ -20,6 +20,7 @@ from mastra_server.http.request_body import InvalidBody
 
 __all__ = ("parse_messages", "parse_parts")
 
+MAX_PARTS = 4000  # of all messages of one body
 _ROLES = ("system", "user", "assistant", "tool")
 
 
@@ -34,12 +35,24 @@ def parse_messages(value: Any) -> tuple[Message, ...]:
     :raises InvalidBody: for anything else.
     """
     items = value if isinstance(value, list) else [value]
+    _check_number_of_parts(items)
     messages = [
         message for index, item in enumerate(items) for message in _parse_message(item, index)
     ]
     if not messages:
         raise InvalidBody("messages", "Expected at least one message")
     return tuple(messages)
+
+
+def _check_number_of_parts(items: list[Any]) -> None:
+    """Refuse messages that would keep the server from other requests for too long."""
+    contents = (
+        item.get("parts") or item.get("content") for item in items if isinstance(item, dict)
+    )
+    lists = (each.get("parts", ()) if isinstance(each, dict) else each for each in contents)
+    number = sum(len(each) for each in lists if isinstance(each, list))
+    if number > MAX_PARTS:
+        raise InvalidBody("messages", f"Expected at most {MAX_PARTS} parts in all messages")
 
 
 def _parse_message(item: Any, index: int) -> list[Message]:

@@ -12,12 +12,26 @@ from mastra_core.logger import get_logger
 from mastra_server.http.responses import cancel_tasks
 from mastra_server.http.sse import DONE, HEARTBEAT, encode_event
 
-__all__ = ("LiveRun",)
+__all__ = ("LiveRun", "LogBudget")
 
 HEARTBEAT_INTERVAL = 15.0  # seconds; proxies close a connection that is silent for 30 to 60
 SLOW_READER_TIMEOUT = 30.0  # seconds that a run waits for its slowest reader
 MAX_FRAMES = 10_000
-MAX_BYTES = 2 * 1024 * 1024
+MAX_BYTES = 2 * 1024 * 1024  # of the log of one run
+MIN_BYTES = 64 * 1024  # of the log of one run, while many runs are running
+MAX_TOTAL_BYTES = 128 * 1024 * 1024  # of the logs of all running runs
+
+
+class LogBudget:
+    """The memory for the logs of all running runs, in equal parts."""
+
+    def __init__(self) -> None:
+        self.running = 0
+
+    @property
+    def max_bytes(self) -> int:
+        """The maximum size of the log of one run."""
+        return min(MAX_BYTES, max(MIN_BYTES, MAX_TOTAL_BYTES // max(self.running, 1)))
 
 
 class LiveRun:
@@ -30,9 +44,13 @@ class LiveRun:
     :param run_id: the id of the run.
     :param agent_id: the id of the agent.
     :param owner: the resource that the caller is restricted to; empty for none.
+    :param budget: the memory that the log shares with those of other runs.
     """
 
-    def __init__(self, run_id: str, agent_id: str, owner: str = "") -> None:
+    def __init__(
+        self, run_id: str, agent_id: str, owner: str = "", budget: LogBudget | None = None
+    ) -> None:
+        self._budget = budget or LogBudget()
         self.id = run_id
         self.agent_id = agent_id
         self.owner = owner
@@ -129,7 +147,9 @@ class LiveRun:
 
     @property
     def _is_full(self) -> bool:
-        return len(self._log) > MAX_FRAMES or (self.size > MAX_BYTES and len(self._log) > 1)
+        if len(self._log) > MAX_FRAMES:
+            return True
+        return self.size > self._budget.max_bytes and len(self._log) > 1
 
     def _append(self, chunk: dict[str, Any]) -> None:
         frame = encode_event(chunk)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections import OrderedDict
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -11,8 +9,12 @@ from litestar import Request
 
 from mastra_core.agents import AgentInput
 from mastra_core.errors import Conflict, NotFound, TooManyRuns
-from mastra_server.agents.live_run import LiveRun
+from mastra_core.limits.caller_cache import CallerCache
+from mastra_core.limits.memory_size import estimate_size
+from mastra_core.limits.shares import Shares
+from mastra_server.agents.live_run import LiveRun, LogBudget
 from mastra_server.agents.thread_runs import ThreadKey, ThreadRuns
+from mastra_server.http.callers import identify_caller
 from mastra_server.http.request_context import restrict_to_resource
 from mastra_server.http.responses import StreamResponse
 from mastra_server.http.sse import sse_response
@@ -27,6 +29,7 @@ __all__ = (
 )
 
 MAX_RUNNING = 1000
+MAX_RUNNING_BYTES = 256 * 1024 * 1024  # of the inputs of all running runs together
 MAX_FINISHED = 1000
 MAX_FINISHED_BYTES = 64 * 1024 * 1024  # of all finished runs together
 MAX_AGE = 300.0  # seconds that a finished run is kept
@@ -37,7 +40,7 @@ _Key = tuple[str, str, str]
 
 
 class LiveRuns:
-    """The runs of this process, bounded by count, age and bytes.
+    """The runs of this process, bounded by number, age and bytes, and divided among callers.
 
     :param seconds: the timeout of each run.
     """
@@ -45,11 +48,22 @@ class LiveRuns:
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._running: dict[_Key, LiveRun] = {}
-        self._finished: OrderedDict[_Key, tuple[float, LiveRun]] = OrderedDict()
-        self._bytes = 0
+        self._finished: CallerCache[_Key, LiveRun] = CallerCache(
+            MAX_FINISHED, MAX_FINISHED_BYTES, MAX_AGE
+        )
+        self._places = Shares(MAX_RUNNING)
+        self._bytes = Shares(MAX_RUNNING_BYTES)
+        self._log_budget = LogBudget()
 
     def start(
-        self, chunks: AsyncGenerator[dict[str, Any]], run_id: str, agent_id: str, owner: str = ""
+        self,
+        chunks: AsyncGenerator[dict[str, Any]],
+        run_id: str,
+        agent_id: str,
+        owner: str = "",
+        *,
+        caller: str = "",
+        size: int = 0,
     ) -> LiveRun:
         """Start a run, or continue a suspended one with the same id.
 
@@ -57,19 +71,27 @@ class LiveRuns:
         :param run_id: the id of the run.
         :param agent_id: the id of the agent.
         :param owner: the resource that the caller is restricted to; empty for none.
+        :param caller: who the run is counted for; empty for the application itself.
+        :param size: the bytes of the run's input.
         :returns: the run.
         :raises Conflict: when a run with this id is still running.
-        :raises TooManyRuns: when too many runs are running.
+        :raises TooManyRuns: when the caller has too many running runs, or too large ones.
         """
         key = (agent_id, owner, run_id)
         if key in self._running:
             raise Conflict(f"The run {run_id!r} is running.")
-        if len(self._running) >= MAX_RUNNING:
-            raise TooManyRuns(f"{len(self._running)} agent runs are running, which is the maximum.")
-        run = self._take_finished(key) or LiveRun(run_id, agent_id, owner)
+        if not (self._places.fits(caller) and self._bytes.fits(caller, size)):
+            raise TooManyRuns(
+                f"{len(self._running)} agent runs are running, and this caller may start no more.",
+                "Wait for the end of a run, or cancel one.",
+            )
+        self._places.hold(caller)
+        self._bytes.hold(caller, size)
+        run = self._finished.pop(key) or LiveRun(run_id, agent_id, owner, self._log_budget)
         self._running[key] = run
+        self._log_budget.running = len(self._running)
         run.start(chunks, self._seconds).add_done_callback(
-            lambda _: self._move_to_finished(key, run)
+            lambda _: self._move_to_finished(key, run, caller, size)
         )
         return run
 
@@ -81,10 +103,8 @@ class LiveRuns:
         :param owner: the resource that the caller is restricted to; empty for none.
         :raises NotFound: when there is none, or it belongs to another caller.
         """
-        self._drop_expired()
         key = (agent_id, owner, run_id)
-        _, finished = self._finished.get(key, (0, None))
-        run = self._running.get(key) or finished
+        run = self._running.get(key) or self._finished.get(key)
         if run is None:
             raise NotFound("Agent run not found")
         return run
@@ -94,28 +114,12 @@ class LiveRuns:
         for run in [*self._running.values()]:
             await run.abort()
 
-    def _take_finished(self, key: _Key) -> LiveRun | None:
-        _, run = self._finished.pop(key, (0, None))
-        self._bytes -= run.size if run else 0
-        return run
-
-    def _move_to_finished(self, key: _Key, run: LiveRun) -> None:
-        self._running.pop(key, None)
-        self._finished[key] = (time.monotonic(), run)
-        self._bytes += run.size
-        self._drop_expired()
-
-    def _drop_expired(self) -> None:
-        oldest = time.monotonic() - MAX_AGE
-        while self._finished:
-            ended, run = next(iter(self._finished.values()))
-            within_limits = (
-                len(self._finished) <= MAX_FINISHED and self._bytes <= MAX_FINISHED_BYTES
-            )
-            if ended >= oldest and within_limits:
-                return
-            self._finished.popitem(last=False)
-            self._bytes -= run.size
+    def _move_to_finished(self, key: _Key, run: LiveRun, caller: str, size: int) -> None:
+        del self._running[key]
+        self._log_budget.running = len(self._running)
+        self._places.release(caller)
+        self._bytes.release(caller, size)
+        self._finished.put(key, run, caller, run.size)
 
 
 def respond_with_stream(
@@ -168,7 +172,14 @@ def start_live_run(
     :raises TooManyRuns: when too many runs are running.
     """
     runs: LiveRuns = request.app.state.live_runs
-    run = runs.start(chunks, run_input.run_id, agent_id, restrict_to_resource(request))
+    run = runs.start(
+        chunks,
+        run_input.run_id,
+        agent_id,
+        restrict_to_resource(request),
+        caller=identify_caller(request.scope),
+        size=estimate_size((run_input.messages, run_input.history)),
+    )
     if announce and run_input.thread:
         threads: ThreadRuns = request.app.state.thread_runs
         threads.add(get_thread_key(agent_id, run_input), run)

@@ -12,7 +12,8 @@ from litestar import Request
 
 from mastra_core.agents import AgentInput, ClientTool
 from mastra_server.agents.input_messages import parse_messages
-from mastra_server.http.request_body import read_body
+from mastra_server.http.callers import identify_caller
+from mastra_server.http.request_body import MAX_ITEMS, check_schema, read_body
 from mastra_server.http.request_context import (
     build_context,
     restrict_to_resource,
@@ -23,6 +24,10 @@ __all__ = ("AgentBody", "build_run_input", "read_run_input")
 
 _CAPITAL = re.compile(r"(?=[A-Z])")
 _Id = Annotated[str, msgspec.Meta(max_length=512)]
+_Items = Annotated[list[Any], msgspec.Meta(max_length=MAX_ITEMS)]
+_Texts = Annotated[list[str | dict[str, Any]], msgspec.Meta(max_length=MAX_ITEMS)]
+_Names = Annotated[list[str], msgspec.Meta(max_length=MAX_ITEMS)]
+MAX_CLIENT_TOOLS = 200
 _SETTING_NAMES = {"max_output_tokens": "max_tokens"}
 
 
@@ -75,6 +80,9 @@ class _Client(msgspec.Struct, rename="camel"):
     parameters: dict[str, Any] | None = None
 
 
+_ClientTools = Annotated[dict[str, _Client], msgspec.Meta(max_length=MAX_CLIENT_TOOLS)]
+
+
 class _Choice(msgspec.Struct, rename="camel"):
     tool_name: str
 
@@ -82,19 +90,19 @@ class _Choice(msgspec.Struct, rename="camel"):
 class AgentBody(msgspec.Struct, rename="camel"):
     """The input and the options of an agent run."""
 
-    messages: str | dict[str, Any] | list[Any]
-    context: list[Any] = []
+    messages: str | dict[str, Any] | _Items
+    context: _Items = []
     structured_output: _Structured | None = None
     output: dict[str, Any] | None = None
     memory: _Memory | None = None
     thread_id: _Id | None = None
     resource_id: str | None = None
-    instructions: str | dict[str, Any] | list[str | dict[str, Any]] | None = None
-    system: str | dict[str, Any] | list[str | dict[str, Any]] | None = None
+    instructions: str | dict[str, Any] | _Texts | None = None
+    system: str | dict[str, Any] | _Texts | None = None
     max_steps: Annotated[int, msgspec.Meta(ge=1)] | None = None
     model_settings: dict[str, Any] | None = None
-    client_tools: dict[str, _Client] | None = None
-    active_tools: list[str] | None = None
+    client_tools: _ClientTools | None = None
+    active_tools: _Names | None = None
     tool_choice: Literal["auto", "none", "required"] | _Choice | None = None
     require_tool_approval: bool = False
     request_context: dict[str, Any] | None = None
@@ -122,10 +130,12 @@ def build_run_input(request: Request[Any, Any, Any], body: AgentBody) -> AgentIn
     memory = body.memory or _Memory(body.thread_id or "", body.resource_id or "")
     memory_fields = memory.to_input_fields()
     structured = body.structured_output or _Structured()
+    output_schema = structured.schema or body.output
+    check_schema(output_schema, "structuredOutput.schema" if structured.schema else "output")
     context_messages = parse_messages(body.context) if body.context else ()
     return AgentInput(
         messages=(*context_messages, *parse_messages(body.messages)),
-        output_schema=structured.schema or body.output,
+        output_schema=output_schema,
         fallback=structured.fallback,
         instructions=_join_instructions(body.instructions),
         extra_instructions=_join_instructions(body.system),
@@ -138,12 +148,14 @@ def build_run_input(request: Request[Any, Any, Any], body: AgentBody) -> AgentIn
         resource=restrict_to_resource(request, memory.resource),
         **memory_fields | {"thread": restrict_to_thread(request, memory_fields["thread"])},
         run_id=body.run_id or str(uuid.uuid4()),
+        caller=identify_caller(request.scope),
     )
 
 
 def _iter_client_tools(tools: dict[str, _Client]) -> Iterator[ClientTool]:
     for name, tool in tools.items():
         schema = tool.input_schema or tool.parameters or {}
+        check_schema(schema, f"clientTools.{name}.inputSchema")
         yield ClientTool(name=name, description=tool.description, input_schema=schema)
 
 

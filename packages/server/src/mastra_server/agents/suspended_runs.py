@@ -13,13 +13,14 @@ from mastra_core.agents import (
     AgentLike,
     ApprovalRequired,
     Decision,
+    Failure,
     Finish,
     SuspendedRun,
     SuspendedRuns,
     ToolSuspended,
 )
 from mastra_core.agents.protocol import build_output
-from mastra_core.errors import NotFound
+from mastra_core.errors import NotFound, TooManyRuns
 from mastra_server.http.request_body import InvalidBody
 from mastra_server.http.request_context import build_context, restrict_to_resource
 from mastra_server.http.responses import close_on_exit
@@ -67,7 +68,13 @@ async def stream_events(
             else:
                 final_events.append(event)
     if any(isinstance(event, ApprovalRequired | ToolSuspended) for event in final_events):
-        await runs.put(SuspendedRun.from_output(agent.id, run_input, build_output(final_events)))
+        run = SuspendedRun.from_output(agent.id, run_input, build_output(final_events))
+        try:
+            await runs.put(run)
+        except TooManyRuns as error:  # the response has begun
+            yield Failure(message=error.message, kind="TooManyRuns", status=error.status)
+            yield Finish(reason="error")
+            return
     for event in final_events:
         yield event
 

@@ -19,6 +19,7 @@ __all__ = (
     "BodyTooLarge",
     "ErrorBoundary",
     "ErrorResponse",
+    "TooManyRequests",
     "Unauthorized",
     "UnsupportedOperation",
     "build_error_response",
@@ -33,6 +34,12 @@ class BodyTooLarge(RequestError):
     """The request's body exceeds ``Server.body_limit``."""
 
     status = 413
+
+
+class TooManyRequests(RequestError):
+    """The requests of this caller hold too much of the server's memory."""
+
+    status = 429
 
 
 class UnsupportedOperation(RequestError):

@@ -1,4 +1,6 @@
-"""Extend uvicorn's HTTP protocol: limit request heads, and drain connections on shutdown."""
+"""Extend uvicorn's HTTP protocol: limit request heads, drop connections of clients that do not read
+their response, and drain connections on shutdown.
+"""
 
 from __future__ import annotations
 
@@ -11,18 +13,22 @@ __all__ = ("LimitedHead",)
 
 MAX_HEAD_BYTES = 65_536  # of request line and headers, and what comes along in one read
 HEAD_TIMEOUT = 30.0  # seconds until the head must be complete
+WRITE_TIMEOUT = 30.0  # seconds in which a client must read MIN_PROGRESS bytes of a response
+MIN_PROGRESS = 32 * 1024
 IDLE_GRACE = 0.25  # seconds that an idle connection stays open after shutdown began
 _TOO_LARGE = b"431 Request Header Fields Too Large"
 _TOO_SLOW = b"408 Request Timeout"
 
 
 class LimitedHead(HttpToolsProtocol):
-    """uvicorn's protocol with a size limit and a timeout for the head of each request."""
+    """uvicorn's protocol with limits for the head of each request, and for the pace of readers."""
 
     _size = 0
     _in_head = True
     _shutting_down = False
     _timer: asyncio.TimerHandle | None = None
+    _write_timer: asyncio.TimerHandle | None = None
+    _unsent = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Start the timeout of the first head.
@@ -33,12 +39,23 @@ class LimitedHead(HttpToolsProtocol):
         self._start_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Cancel the timeout.
+        """Cancel the timeouts.
 
         :param exc: the reason, ``None`` for a regular end.
         """
         self._cancel_timer()
+        self._cancel_write_timer()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Start the timeout of a client that does not read as fast as the server writes."""
+        super().pause_writing()
+        self._start_write_timer()
+
+    def resume_writing(self) -> None:
+        """Cancel the timeout of a client that has read."""
+        self._cancel_write_timer()
+        super().resume_writing()
 
     def on_message_begin(self) -> None:
         """Start to count the bytes of another head."""
@@ -82,6 +99,22 @@ class LimitedHead(HttpToolsProtocol):
             self._reject(_TOO_LARGE)
         elif self._timer is None:
             self._start_timer()
+
+    def _start_write_timer(self) -> None:
+        self._unsent = self.transport.get_write_buffer_size()
+        self._write_timer = self.loop.call_later(WRITE_TIMEOUT, self._check_reader)
+
+    def _cancel_write_timer(self) -> None:
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+            self._write_timer = None
+
+    def _check_reader(self) -> None:
+        """Drop the connection, and what waits for the client, if the client has hardly read."""
+        if self._unsent - self.transport.get_write_buffer_size() < MIN_PROGRESS:
+            self.transport.abort()
+        else:
+            self._start_write_timer()
 
     def _start_timer(self) -> None:
         self._timer = self.loop.call_later(HEAD_TIMEOUT, self._reject, _TOO_SLOW)

@@ -12,8 +12,12 @@ from litestar import Request
 from mastra_core.errors import InvalidInput
 
 __all__ = (
+    "MAX_ITEMS",
+    "MAX_SCHEMA_VALUES",
+    "MAX_VALUES",
     "InvalidBody",
     "InvalidQuery",
+    "check_schema",
     "convert_value",
     "decode_json",
     "read_body",
@@ -24,9 +28,12 @@ __all__ = (
 )
 
 T = TypeVar("T")
+MAX_VALUES = 100_000  # of one body: commas, and brackets that open a list or an object
+MAX_SCHEMA_VALUES = 5000  # of one JSON Schema
+MAX_ITEMS = 1000  # of a list of messages, tools or ids
 _MAX_DEPTH = 200
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
-_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_NO_STRUCTURE = bytes(set(range(256)) - set(b"[]{},"))
+_TOO_MANY_VALUES = f"Expected at most {MAX_VALUES} values"
 _MISSING = re.compile(r"Object missing required field `(?P<field>[^`]+)`")
 
 
@@ -52,27 +59,42 @@ class InvalidQuery(InvalidInput):
         super().__init__("Invalid query parameters", issues=((field, message),))
 
 
+class _StructureError(msgspec.DecodeError):
+    """JSON has too many values, or nests too deeply."""
+
+
 def decode_json(raw: bytes, type_: type[T]) -> T:
     """Decode JSON from a caller as ``type_``.
 
     :param raw: the JSON.
     :param type_: the type to decode to.
     :returns: the decoded value.
-    :raises msgspec.DecodeError: for invalid JSON, for JSON nested deeper than 200 levels, or for
-        another type.
+    :raises msgspec.DecodeError: for invalid JSON, for JSON with more than 100,000 values or nested
+        deeper than 200 levels, or for another type.
     """
-    if raw.count(b"[") + raw.count(b"{") > _MAX_DEPTH and _measure_depth(raw) > _MAX_DEPTH:
-        raise msgspec.DecodeError("JSON nests too deeply")
+    brackets = raw.count(b"[") + raw.count(b"{")
+    if brackets > _MAX_DEPTH or brackets + raw.count(b",") > MAX_VALUES:
+        _check_structure(raw)
     return msgspec.json.decode(raw, type=type_)
 
 
-def _measure_depth(raw: bytes) -> int:
-    """Measure the nesting depth of JSON without a decoder, which fails at its recursion limit."""
-    depth = maximum = 0
-    for bracket in _STRING.sub(b"", raw).translate(None, _NO_BRACKETS):
+def _check_structure(raw: bytes) -> None:
+    """Check the number of values and their depth before a decoder spends time and memory on them.
+
+    Outside of strings, each value but the first follows a comma or the bracket of its container.
+    """
+    text = raw.replace(b"\\\\", b"").replace(b'\\"', b"") if b"\\" in raw else raw
+    if text.count(b'"') > 4 * MAX_VALUES:  # an entry of an object has two strings
+        raise _StructureError(_TOO_MANY_VALUES)
+    structure = b"".join(text.split(b'"')[::2]).translate(None, _NO_STRUCTURE)
+    brackets = structure.replace(b",", b"")
+    if len(structure) - brackets.count(b"]") - brackets.count(b"}") > MAX_VALUES:
+        raise _StructureError(_TOO_MANY_VALUES)
+    depth = 0
+    for bracket in brackets:
         depth += 1 if bracket in b"[{" else -1
-        maximum = max(maximum, depth)
-    return maximum
+        if depth > _MAX_DEPTH:
+            raise _StructureError(f"Expected at most {_MAX_DEPTH} levels")
 
 
 async def read_body(request: Request[Any, Any, Any], type_: type[T]) -> T:
@@ -88,6 +110,8 @@ async def read_body(request: Request[Any, Any, Any], type_: type[T]) -> T:
         return decode_json(raw or b"{}", type_)
     except msgspec.ValidationError as error:
         raise _to_invalid_body(str(error)) from None
+    except _StructureError as error:
+        raise InvalidBody("body", str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise InvalidBody("body", "Invalid JSON in request body") from None
 
@@ -122,6 +146,25 @@ def convert_value(value: Any, type_: type[T]) -> T:
         return msgspec.convert(value, type_)
     except msgspec.ValidationError as error:
         raise _to_invalid_body(str(error)) from None
+
+
+def check_schema(schema: Any, field: str) -> None:
+    """Check the size of a JSON Schema, which is converted by slow code.
+
+    :param schema: the decoded schema.
+    :param field: the path of the field, for the error.
+    :raises InvalidBody: for a schema with too many values.
+    """
+    pending, number = [schema], 0
+    while pending:
+        value = pending.pop()
+        number += 1
+        if number + len(pending) > MAX_SCHEMA_VALUES:
+            raise InvalidBody(field, f"Expected a schema of at most {MAX_SCHEMA_VALUES} values")
+        if isinstance(value, dict):
+            pending.extend(value.values())
+        elif isinstance(value, list):
+            pending.extend(value)
 
 
 def require_param(request: Request[Any, Any, Any], name: str) -> str:

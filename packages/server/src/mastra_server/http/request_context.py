@@ -11,6 +11,7 @@ from mastra_core.errors import Forbidden
 from mastra_server.http.request_body import InvalidQuery, decode_json
 
 __all__ = (
+    "CONTEXT_KEY",
     "RESOURCE_KEY",
     "THREAD_KEY",
     "build_context",
@@ -20,7 +21,7 @@ __all__ = (
 )
 
 RESOURCE_KEY, THREAD_KEY = "mastra__resourceId", "mastra__threadId"  # as in Mastra itself
-_KEY = "mastra_context"
+CONTEXT_KEY = "mastra_context"  # in the ASGI scope
 
 
 def request_context(request: ASGIConnection[Any, Any, Any, Any]) -> dict[str, Any]:
@@ -33,7 +34,7 @@ def request_context(request: ASGIConnection[Any, Any, Any, Any]) -> dict[str, An
     :returns: the dictionary of this request.
     """
     scope: Any = request.scope
-    context: dict[str, Any] = scope.setdefault(_KEY, {})
+    context: dict[str, Any] = scope.setdefault(CONTEXT_KEY, {})
     return context
 
 

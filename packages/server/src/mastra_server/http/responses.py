@@ -4,28 +4,41 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Mapping,
+)
 from typing import Any, TypeVar
 
 import msgspec
 from litestar import Request, Response
 from litestar.response.base import ASGIResponse
 
+from mastra_core.limits.shares import Shares
 from mastra_core.schema import dump
 from mastra_server.http.asgi import App, Receive, Scope, Send
+from mastra_server.http.callers import identify_caller
 
 __all__ = (
+    "UNSENT_BYTES",
     "StreamResponse",
     "cancel_tasks",
     "close_on_exit",
     "encode_json",
     "json_response",
+    "list_response",
     "text_response",
     "to_response",
 )
 
-
 T = TypeVar("T")
+_ROWS_PER_TURN = 100
+_PIECE_SIZE = 256 * 1024  # bytes that are handed to the ASGI server at a time
+UNSENT_BYTES = Shares(256 * 1024 * 1024)  # of all larger responses of this process
 
 
 def encode_json(value: Any) -> bytes:
@@ -53,9 +66,29 @@ class _JsonResponse(ASGIResponse):
     async def __call__(self, scope: Scope, _: Receive, send: Send) -> None:
         """Send the response, without its body for a ``HEAD`` request."""
         start = {"type": "http.response.start", "status": self.status_code}
+        if len(self._body) > _PIECE_SIZE and scope["method"] != "HEAD":
+            await self._send_in_pieces(scope, send)
+            return
         await send({**start, "headers": self._headers})
         body = b"" if scope["method"] == "HEAD" else self._body
         await send({"type": "http.response.body", "body": body, "more_body": False})
+
+    async def _send_in_pieces(self, scope: Scope, send: Send) -> None:
+        """Send a large body as fast as the client reads, or 429 if its callers hold too many."""
+        body, caller = self._body, identify_caller(scope)
+        if not UNSENT_BYTES.try_acquire(caller, len(body)):
+            refusal = {"error": "Too many large responses are being sent to this caller"}
+            await json_response(refusal, 429, {"retry-after": "1"})(scope, _receive_nothing, send)
+            return
+        try:
+            start = {"type": "http.response.start", "status": self.status_code}
+            await send({**start, "headers": self._headers})
+            for position in range(0, len(body), _PIECE_SIZE):
+                piece = body[position : position + _PIECE_SIZE]
+                more_body = position + _PIECE_SIZE < len(body)
+                await send({"type": "http.response.body", "body": piece, "more_body": more_body})
+        finally:
+            UNSENT_BYTES.release(caller, len(body))
 
 
 def json_response(
@@ -68,6 +101,28 @@ def json_response(
     :param headers: further headers.
     """
     return _JsonResponse(encode_json(body), status, headers or {})
+
+
+async def list_response(
+    key: str, rows: Iterable[T], build: Callable[[T], Any], fields: Mapping[str, Any]
+) -> ASGIResponse:
+    """Build a JSON response with a list, and let other requests run while a long one is encoded.
+
+    :param key: the name of the list.
+    :param rows: the rows.
+    :param build: converts a row to what is encoded.
+    :param fields: the other fields of the response.
+    """
+    pieces, size = [], 0
+    for number, row in enumerate(rows, 1):
+        pieces.append(encode_json(build(row)))
+        size += len(pieces[-1])
+        if number % _ROWS_PER_TURN == 0 or size > _PIECE_SIZE:
+            size = 0
+            await asyncio.sleep(0)
+    head = b"{" + encode_json(key) + b":[" + b",".join(pieces) + b"]"
+    rest = encode_json(fields)
+    return _JsonResponse(head + (b"}" if rest == b"{}" else b"," + rest[1:]), 200, {})
 
 
 def text_response(body: str, status: int = 200) -> ASGIResponse:
@@ -174,6 +229,10 @@ async def cancel_tasks(*tasks: asyncio.Task[Any]) -> None:
     for task in tasks:
         if not task.cancelled():
             task.exception()  # retrieved, so that the loop does not log it
+
+
+async def _receive_nothing() -> Any:
+    """Serve as the ASGI receive callable of a response that reads nothing."""
 
 
 async def _wait_for_disconnect(receive: Receive) -> None:

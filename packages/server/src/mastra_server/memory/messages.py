@@ -13,7 +13,7 @@ from mastra_core.storage import StoredMessage
 from mastra_server.http.dates import format_iso
 from mastra_server.http.request_body import InvalidBody, read_body
 from mastra_server.http.request_context import restrict_to_resource, restrict_to_thread
-from mastra_server.http.responses import json_response
+from mastra_server.http.responses import json_response, list_response
 from mastra_server.memory.convert import build_message, build_pagination, parse_saved_message
 from mastra_server.memory.queries import (
     Include,
@@ -57,13 +57,9 @@ async def _list_messages(request: _Request) -> ASGIResponse:
     messages = {message.id: (message, thread.resource) for message in ordered}
     for each in included:
         messages |= await _load_neighbours(memory, each, get_resource(request))
-    entries = [build_message(*each) for each in messages.values()]
-    return json_response(
-        {
-            "messages": entries,
-            **build_pagination(found, query.page, query.per_page),
-            "uiMessages": None,
-        }
+    fields = {**build_pagination(found, query.page, query.per_page), "uiMessages": None}
+    return await list_response(
+        "messages", messages.values(), lambda each: build_message(*each), fields
     )
 
 

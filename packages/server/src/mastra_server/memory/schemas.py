@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 import msgspec
 
+from mastra_server.http.request_body import MAX_ITEMS
 from mastra_server.http.schemas import ContextQuery, Count
 
 __all__ = (
@@ -105,22 +106,25 @@ class TransferBody(msgspec.Struct, rename="camel"):
     resource_id: Id
 
 
+_MessageIds = Annotated[list[str | dict[str, Any]], msgspec.Meta(max_length=MAX_ITEMS)]
+
+
 class SaveBody(msgspec.Struct):
     """Messages, each with ``role``, ``content``, ``threadId`` and ``resourceId``."""
 
-    messages: list[dict[str, Any]]
+    messages: Annotated[list[dict[str, Any]], msgspec.Meta(max_length=MAX_ITEMS)]
 
 
 class DeleteMessagesBody(msgspec.Struct, rename="camel"):
     """One id or several, bare or as ``{"id": ...}``."""
 
-    message_ids: str | dict[str, Any] | list[str | dict[str, Any]]
+    message_ids: str | dict[str, Any] | _MessageIds
 
 
 class _Filter(msgspec.Struct, rename="camel"):
     start_date: str | None = None
     end_date: str | None = None
-    message_ids: list[str] | None = None
+    message_ids: Annotated[list[str], msgspec.Meta(max_length=MAX_ITEMS)] | None = None
 
 
 class _CloneOptions(msgspec.Struct, rename="camel"):
@@ -185,14 +189,14 @@ class ThreadList(_Paged):
 class MessageList(_Paged):
     """A page of messages."""
 
-    messages: list[dict[str, Any]]
+    messages: Annotated[list[dict[str, Any]], msgspec.Meta(max_length=MAX_ITEMS)]
     uiMessages: None
 
 
 class Saved(TypedDict):
     """The messages that were saved."""
 
-    messages: list[dict[str, Any]]
+    messages: Annotated[list[dict[str, Any]], msgspec.Meta(max_length=MAX_ITEMS)]
 
 
 class Deleted(TypedDict):

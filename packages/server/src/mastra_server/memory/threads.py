@@ -13,7 +13,7 @@ from mastra_core.storage.records import now
 from mastra_server.http.dates import format_iso, parse_iso
 from mastra_server.http.request_body import read_body
 from mastra_server.http.request_context import restrict_to_resource, restrict_to_thread
-from mastra_server.http.responses import json_response
+from mastra_server.http.responses import json_response, list_response
 from mastra_server.memory.convert import build_message, build_pagination, build_thread
 from mastra_server.memory.queries import (
     build_thread_query,
@@ -54,10 +54,8 @@ async def _list_threads(request: _Request) -> ASGIResponse:
     """List threads, by default the newest first."""
     query = build_thread_query(request)
     found = await require_memory(request).list_threads(query)
-    threads = [build_thread(thread) for thread in found.items]
-    return json_response(
-        {"threads": threads, **build_pagination(found, query.page, query.per_page)}
-    )
+    pagination = build_pagination(found, query.page, query.per_page)
+    return await list_response("threads", found.items, build_thread, pagination)
 
 
 @post(

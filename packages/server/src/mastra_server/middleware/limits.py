@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import asyncio
 
+from mastra_core.limits.shares import Shares
 from mastra_server.http.asgi import App, Message, Receive, Scope, Send
-from mastra_server.http.errors import BodyTooLarge, ErrorResponse
+from mastra_server.http.callers import read_client_address
+from mastra_server.http.errors import BodyTooLarge, ErrorResponse, TooManyRequests
 from mastra_server.http.responses import json_response
 from mastra_server.middleware.deadlines import Deadlines
 
-__all__ = ("BodyLimit", "TimeLimit")
+__all__ = ("BODY_BYTES", "BodyLimit", "TimeLimit")
+
+_TOO_MANY = "Too many large requests of this client are in progress"
+_SMALL_BODY = 64 * 1024  # bytes of a body that is not counted
+BODY_BYTES = Shares(256 * 1024 * 1024)  # of the larger bodies of all requests of this process
 
 
 class BodyLimit:
     """Refuse bodies of more than ``limit`` bytes, with or without a ``content-length``.
+
+    Larger bodies are also counted together, for the client's address, until the response is
+    complete. A request whose body does not fit gets a 429.
 
     :param app: the application inside.
     :param limit: the largest size in bytes.
@@ -32,25 +41,41 @@ class BodyLimit:
         :param receive: the ASGI receive callable.
         :param send: the ASGI send callable.
         :raises BodyTooLarge: when the limit is exceeded while the body is read.
+        :raises TooManyRequests: when the bodies of this client take too much memory.
         """
         length = _get_content_length(scope)
         if length > self._limit:
             await ErrorResponse(BodyTooLarge("Request body too large"))(scope, receive, send)
-            return
-        if length >= 0:
+        elif 0 <= length <= _SMALL_BODY:
             await self._app(scope, receive, send)
+        else:
+            await self._call_with_counted_body(length, scope, receive, send)
+
+    async def _call_with_counted_body(
+        self, length: int, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        caller = read_client_address(scope)
+        size, reserved = 0, max(length, 0)
+        if not BODY_BYTES.try_acquire(caller, reserved):
+            await ErrorResponse(TooManyRequests(_TOO_MANY))(scope, receive, send)
             return
-        size = 0
 
         async def receive_counted() -> Message:
-            nonlocal size
+            nonlocal size, reserved
             message = await receive()
             size += len(message["body"]) if message["type"] == "http.request" else 0
             if size > self._limit:
                 raise BodyTooLarge("Request body too large")
+            if size > reserved:
+                if not BODY_BYTES.try_acquire(caller, size - reserved):
+                    raise TooManyRequests(_TOO_MANY)
+                reserved = size
             return message
 
-        await self._app(scope, receive_counted, send)
+        try:
+            await self._app(scope, receive_counted, send)
+        finally:
+            BODY_BYTES.release(caller, reserved)
 
 
 class TimeLimit:

@@ -12,6 +12,7 @@ from litestar import Request
 from mastra_core import RateLimit
 from mastra_core.errors import ConfigError
 from mastra_server.http.asgi import App, Message, Receive, Scope, Send
+from mastra_server.http.callers import read_client_address
 from mastra_server.http.health import HEALTH_PATHS
 from mastra_server.http.responses import json_response
 
@@ -61,7 +62,7 @@ class RateLimiter:
 
     async def _identify_caller(self, request: Request[Any, Any, Any]) -> str:
         if self._settings.by is None:
-            return request.client.host if request.client else ""
+            return read_client_address(request.scope)
         name = self._settings.by(request)
         return str(await name if isinstance(name, Awaitable) else name)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from mastra_core.agents import ClientTool, Message, ToolCallPart, ToolResultPart
 from mastra_server.agents.input_messages import parse_messages
-from mastra_server.http.request_body import InvalidBody, decode_json
+from mastra_server.agents.request import MAX_CLIENT_TOOLS
+from mastra_server.http.request_body import MAX_ITEMS, InvalidBody, check_schema, decode_json
 
 __all__ = ("ResponseBody", "build_client_tools", "get_output_schema", "parse_input")
 
@@ -28,12 +29,12 @@ class ResponseBody(msgspec.Struct):
     :param model: the agent, where ``agent_id`` is empty.
     """
 
-    input: str | list[Any]
+    input: str | Annotated[list[Any], msgspec.Meta(max_length=MAX_ITEMS)]
     model: str = ""
     agent_id: str = ""
     instructions: str | None = None
     text: _Text | None = None
-    tools: list[dict[str, Any]] = []
+    tools: Annotated[list[dict[str, Any]], msgspec.Meta(max_length=MAX_CLIENT_TOOLS)] = []
     conversation_id: str | None = None
     previous_response_id: str | None = None
     temperature: float | None = None
@@ -49,7 +50,10 @@ def get_output_schema(body: ResponseBody) -> dict[str, Any] | None:
     :param body: the request.
     """
     format_ = body.text.format if body.text else None
-    return format_.schema if format_ and format_.type == "json_schema" else None
+    if format_ is None or format_.type != "json_schema":
+        return None
+    check_schema(format_.schema, "text.format.schema")
+    return format_.schema
 
 
 def build_client_tools(body: ResponseBody) -> tuple[ClientTool, ...]:
@@ -61,6 +65,7 @@ def build_client_tools(body: ResponseBody) -> tuple[ClientTool, ...]:
     for index, tool in enumerate(body.tools):
         if tool.get("type") != "function" or not isinstance(tool.get("name"), str):
             raise InvalidBody(f"tools.{index}", "Expected a function with a name")
+        check_schema(tool.get("parameters"), f"tools.{index}.parameters")
     return tuple(
         ClientTool(
             name=tool["name"],

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 import uuid
-from collections import OrderedDict
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -20,8 +18,11 @@ from mastra_core.agents import (
     TextPart,
 )
 from mastra_core.errors import AgentFailed, NotFound
+from mastra_core.limits.caller_cache import CallerCache
+from mastra_core.limits.memory_size import estimate_size
 from mastra_server.agents.admission import check_thread_access
 from mastra_server.agents.suspended_runs import get_suspended_runs, stream_events
+from mastra_server.http.callers import identify_caller
 from mastra_server.http.request_body import InvalidBody, read_body
 from mastra_server.http.request_context import (
     build_context,
@@ -42,6 +43,7 @@ __all__ = ("ROUTES", "Responses")
 
 _Request = Request[Any, Any, Any]
 _MAX_RESPONSES = 1000
+_MAX_BYTES = 64 * 1024 * 1024
 _MAX_AGE = 24 * 3600.0  # seconds
 
 
@@ -51,23 +53,23 @@ class _StoredResponse(msgspec.Struct, frozen=True):
     owner: str
     history: bytes
     messages: tuple[Message, ...]
-    at: float
 
 
 class Responses:
     """The latest responses of this process. A client can retrieve and continue them."""
 
     def __init__(self) -> None:
-        self._responses: OrderedDict[str, _StoredResponse] = OrderedDict()
+        self._responses: CallerCache[str, _StoredResponse] = CallerCache(
+            _MAX_RESPONSES, _MAX_BYTES, _MAX_AGE
+        )
 
-    def put(self, stored: _StoredResponse) -> None:
+    def put(self, stored: _StoredResponse, caller: str) -> None:
         """Store a response.
 
         :param stored: the response with what is needed to continue it.
+        :param caller: who the response is counted for.
         """
-        self._responses[stored.response["id"]] = stored
-        while len(self._responses) > _MAX_RESPONSES:
-            self._responses.popitem(last=False)
+        self._responses.put(stored.response["id"], stored, caller, estimate_size(stored))
 
     def get(self, response_id: str, owner: str) -> _StoredResponse:
         """Return a response.
@@ -77,7 +79,7 @@ class Responses:
         :raises NotFound: when this owner has no such response.
         """
         stored = self._responses.get(response_id)
-        if stored is None or stored.owner != owner or stored.at < time.monotonic() - _MAX_AGE:
+        if stored is None or stored.owner != owner:
             raise NotFound(f"Response {response_id} was not found")
         return stored
 
@@ -89,7 +91,7 @@ class Responses:
         :raises NotFound: when this owner has no such response.
         """
         self.get(response_id, owner)
-        del self._responses[response_id]
+        self._responses.pop(response_id)
 
 
 @post(
@@ -190,6 +192,7 @@ def _build_run_input(request: _Request, agent: AgentLike, body: ResponseBody) ->
         # Clients of this API name no resource.
         resource=restrict_to_resource(request) or body.conversation_id or "",
         run_id=f"resp_{uuid.uuid4().hex}",
+        caller=identify_caller(request.scope),
     )
 
 
@@ -241,8 +244,8 @@ def _store_response(
             restrict_to_resource(request),
             finish.history,
             messages,
-            time.monotonic(),
-        )
+        ),
+        run_input.caller,
     )
 
 

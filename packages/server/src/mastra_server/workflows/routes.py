@@ -11,6 +11,7 @@ from litestar.response.base import ASGIResponse
 from mastra_core import Workflow
 from mastra_core.errors import InvalidInput
 from mastra_core.workflows import Run, RunRecord
+from mastra_server.http.callers import identify_caller
 from mastra_server.http.describe import describe_workflow
 from mastra_server.http.request_body import read_body, read_number_param, require_param
 from mastra_server.http.request_context import build_context, restrict_to_resource
@@ -259,7 +260,9 @@ ROUTES = (
 async def _create_owned_run(request: _Request, workflow: Workflow, resource: str | None) -> Run:
     owner = restrict_to_resource(request, resource or "")
     run_id = request.query_params.get("runId", "")
-    return check_owner(request, await get_engine(request).create(workflow, run_id, owner))
+    caller = identify_caller(request.scope)
+    run = await get_engine(request).create(workflow, run_id, owner, caller=caller)
+    return check_owner(request, run)
 
 
 async def _begin_run(request: _Request, run: Run, body: _Start) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from litestar import Request, delete, get, post
@@ -13,7 +14,7 @@ from mastra_core.errors import NotFound
 from mastra_core.workflows import Engine, Run, RunRecord
 from mastra_server.http.request_body import read_date_param, read_number_param
 from mastra_server.http.request_context import restrict_to_resource
-from mastra_server.http.responses import json_response
+from mastra_server.http.responses import json_response, list_response
 from mastra_server.http.schemas import Message
 from mastra_server.workflows.result import build_listed_run, build_run_details
 from mastra_server.workflows.schemas import RunDetails, RunFieldsQuery, RunList, RunListQuery
@@ -95,8 +96,8 @@ async def _list_runs(request: _Request) -> ASGIResponse:
     all_records = await list_visible_runs(request, get_engine(request), workflow)
     records = [record for record in all_records if matches(record)]
     page = records[_get_page_slice(request)]
-    return json_response(
-        {"runs": [build_listed_run(workflow, record) for record in page], "total": len(records)}
+    return await list_response(
+        "runs", page, partial(build_listed_run, workflow), {"total": len(records)}
     )
 
 
