@@ -5,7 +5,6 @@ import http.server
 import json
 import os
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,10 +15,10 @@ import httpx
 import pytest
 
 from tests.deployer.dev.dev_process import run_dev
+from tests.deployer.studio.chromium import find_chromium
 from tests.node import install_packages, run_script
 from tests.sample_projects import write_project
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 MASTRA = str(Path(sys.executable).with_name("mastra"))
 APP = """\
 import asyncio
@@ -54,13 +53,6 @@ mastra = Mastra(
     memory=Memory(),
 )
 """
-
-
-def find_chromium():
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)("Chromium is not installed")
-    return found
 
 
 @contextlib.contextmanager
@@ -185,3 +177,33 @@ def test_studio_is_downloaded_once(tmp_path):
     nowhere = {**elsewhere, "NPM_CONFIG_REGISTRY": "http://127.0.0.1:9"}
     with run_studio("--port", "0", environment=nowhere) as address:
         assert httpx.get(address, trust_env=False).status_code == 200
+
+
+@pytest.mark.slow
+def test_foreign_pages_and_hosts_are_refused():
+    foreign = (
+        {"host": "attacker.example"},
+        {"origin": "https://attacker.example"},
+        {"origin": "null"},
+        {"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"},
+        {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "iframe"},
+    )
+    link = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}
+    local = (
+        {},
+        {"origin": "http://127.0.0.1:4000"},
+        {"host": "localhost:4000"},
+        {"host": "studio.example", "origin": "https://studio.example"},
+        {**link, "sec-fetch-dest": "document"},
+    )
+    command = ("--port", "0", "--allow-host", "studio.example")
+    with run_studio(*command) as address, httpx.Client(base_url=address, trust_env=False) as page:
+        for path in ("/", "/index.html", "/refresh-events", "/assets/x.js"):
+            for headers in foreign:
+                answer = page.get(path, headers=headers)
+                assert answer.status_code == 403, (path, headers)
+                assert "mastra studio --allow-host" in answer.text
+                assert page.head(path, headers=headers).status_code == 403
+                assert page.post(path, headers=headers).status_code == 403
+        for headers in local:
+            assert page.get("/", headers=headers).status_code == 200, headers

@@ -42,7 +42,7 @@ def test_document(openapi_document):
     generate = openapi_document["paths"]["/api/agents/{agentId}/generate"]["post"]
     assert generate["operationId"] == "agents_generate"
     assert generate["requestBody"]["required"] is True
-    usual = {"200", "400", "404", "413", "500", "504"}
+    usual = {"200", "400", "404", "413", "415", "500", "504"}
     assert usual | {"402", "403", "422", "429", "502", "503"} == set(generate["responses"])
     start = openapi_document["paths"]["/api/workflows/{workflowId}/start"]["post"]
     (run_id,) = [each for each in start["parameters"] if each["name"] == "runId"]

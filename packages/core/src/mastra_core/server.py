@@ -19,15 +19,23 @@ class Cors:
     """Which pages of other origins may call the server.
 
     :param origins: allowed origins; ``*`` allows every origin.
-    :param credentials: whether browsers may send cookies and credentials.
+    :param credentials: whether browsers may send cookies and credentials; needs named origins.
     :param headers: request headers to allow beside the default ones.
     :param max_age: seconds that a browser may cache the response to a preflight request.
+    :raises ConfigError: for credentials together with the origin ``*``.
     """
 
     origins: Sequence[str] = ("*",)
     credentials: bool = False
     headers: Sequence[str] = ()
     max_age: int = 3600
+
+    def __post_init__(self) -> None:
+        if self.credentials and "*" in self.origins:
+            raise ConfigError(
+                "Cors(credentials=True) would let every web page act with its visitor's login.",
+                "Name the pages, such as origins=['https://app.example.com'].",
+            )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

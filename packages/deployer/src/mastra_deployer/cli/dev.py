@@ -8,7 +8,7 @@ import sys
 import click
 
 from mastra_core.errors import ConfigError
-from mastra_deployer.cli.options import ENV_FILE, Options, project_options
+from mastra_deployer.cli.options import ALLOW_HOST, ENV_FILE, Options, project_options
 
 __all__ = ("dev",)
 
@@ -26,10 +26,18 @@ _DEBUG = "127.0.0.1:5678"
     metavar="[HOST:]PORT",
     help=f"Wait for a debugger, on {_DEBUG} by default.",
 )
+@ALLOW_HOST
 @click.option("-q", "--quiet", is_flag=True, help="No line for each request.")
 @ENV_FILE
 @project_options
-def dev(options: Options, port: int | None, host: str, debug: str, quiet: bool) -> None:
+def dev(
+    options: Options,
+    port: int | None,
+    host: str,
+    debug: str,
+    allow_hosts: tuple[str, ...],
+    quiet: bool,
+) -> None:
     """Run the app from source, and reload it at every save.
 
     While a saved version fails to start, the last working version goes on.
@@ -52,5 +60,6 @@ def dev(options: Options, port: int | None, host: str, debug: str, quiet: bool) 
         debug=parse_debug_address(debug) if debug else "",
         quiet=quiet,
         env_file=options.env_file,
+        allow_hosts=allow_hosts,
     )
     sys.exit(develop(dev_options, Screen(as_json=options.as_json)))

@@ -12,11 +12,13 @@ import click
 
 from mastra_core.errors import ConfigError
 from mastra_core.pipeline import Report
+from mastra_deployer.dev.allowed_hosts import parse_hosts
 from mastra_deployer.pipeline.session import Session, open_session
 from mastra_deployer.pipeline.targets import SERVER, choose_target
 from mastra_deployer.project.discovery import find_project, require_lock
 
 __all__ = (
+    "ALLOW_HOST",
     "ENV_FILE",
     "TARGET",
     "VERBOSE",
@@ -33,6 +35,14 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 # main() looks for --verbose itself: an error may be raised before the command is parsed.
 VERBOSE = click.option("-v", "--verbose", is_flag=True, expose_value=False, help="Show tracebacks.")
 ENV_FILE = click.option("--env-file", type=_FILE, help="Read variables from this file too.")
+ALLOW_HOST = click.option(
+    "--allow-host",
+    "allow_hosts",
+    multiple=True,
+    metavar="NAME",
+    callback=lambda *values: parse_hosts(values[-1], "--allow-host"),
+    help="Accept requests to this host, and from its pages; may be repeated.",
+)
 _PROJECT = (
     click.option("--dir", "directory", type=_DIRECTORY, default=".", help="Project directory."),
     click.option("--app", default="", help="module:attribute of an ASGI app or Mastra object."),

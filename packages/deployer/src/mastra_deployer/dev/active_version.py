@@ -11,6 +11,7 @@ from mastra_deployer.dev.app_error import Problem, problem_from_exit
 from mastra_deployer.dev.console import Screen
 from mastra_deployer.dev.error_page import render_page, render_redacted_page
 from mastra_deployer.dev.listener import Address
+from mastra_deployer.dev.local_access_child import LocalAccess
 from mastra_deployer.dev.placeholder_server import PlaceholderServer
 from mastra_deployer.dev.version import Version
 
@@ -22,12 +23,13 @@ class ActiveVersion:
 
     :param address: of the app.
     :param screen: shows problems.
+    :param access: which hosts and web pages may send requests while no version works.
     """
 
-    def __init__(self, address: Address, screen: Screen) -> None:
+    def __init__(self, address: Address, screen: Screen, access: LocalAccess) -> None:
         self._address = address
         self._screen = screen
-        self._placeholder = PlaceholderServer()
+        self._placeholder = PlaceholderServer(access)
         self._version: Version | None = None
         self._retiring: set[Version] = set()
         self._tasks: set[asyncio.Task[None]] = set()

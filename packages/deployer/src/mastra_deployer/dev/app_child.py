@@ -25,7 +25,7 @@ ORPHAN_GRACE = 3  # seconds after the drain until a process without a parent is 
 
 
 def main(launcher_path, channel, root):
-    names = ("first_party_child", "middleware_child", "routes_child")
+    names = ("first_party_child", "middleware_child", "routes_child", "local_access_child")
     parts = [load_module(name) for name in names]
     link = load_module("control_channel_child").ControlChannel(int(channel))
     launcher = load_module("mastra_launcher", launcher_path)
@@ -53,10 +53,11 @@ def load_module(name, path=""):
 class App:
     """The user's application in this process."""
 
-    def __init__(self, link, launcher, source, first_party, middleware, routes):
+    def __init__(self, link, launcher, source, first_party, middleware, routes, access):
         self.link = link
         self.launcher, self.source, self.routes = launcher, source, routes
         self.first_party, self.middleware_module = first_party, middleware
+        self.access_module = access
         self.orders = {}
 
     def prepare(self, orders):
@@ -93,13 +94,22 @@ class App:
         for part in order["attribute"].split("."):
             target = getattr(target, part)
         found.update(self.routes.describe_routes(target, found["kind"]))
+        access = self.build_access(target, found["kind"])
         if found["kind"] == "mastra":
             # This is the project's mastra_server, not that of the mastra command.
             target = importlib.import_module("mastra_server").create_app(target)
         elif not self.source.accepts_arguments(target, 3):
             target = wrap_asgi2(target)
-        self.middleware = self.middleware_module.DevMiddleware(target, quiet=self.orders["quiet"])
+        quiet = self.orders["quiet"]
+        self.middleware = self.middleware_module.DevMiddleware(target, quiet, access)
         return found
+
+    def build_access(self, target, kind):
+        """Build the rules for web pages, which include the app's CORS settings."""
+        cors = target.server.cors if kind == "mastra" else None
+        origins = cors.origins if cors else None
+        address, hosts = self.orders["address"], self.orders["hosts"]
+        return self.access_module.LocalAccess("mastra dev", address, hosts, origins)
 
     def serve(self, listener):
         import uvicorn

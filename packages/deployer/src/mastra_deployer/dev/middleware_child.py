@@ -1,4 +1,7 @@
-"""Middleware of the app in development: logs requests, and shows a page after a broken save."""
+"""Middleware of the app in development.
+
+It refuses requests of foreign web pages, logs requests, and shows a page after a broken save.
+"""
 
 import json
 import os
@@ -6,7 +9,6 @@ import sys
 import time
 
 PROBE = "/__mastra/dev"  # where the page polls whether it is outdated
-LOCAL = ("127.0.0.1", "::1", "localhost")
 
 
 class DevMiddleware:
@@ -16,9 +18,10 @@ class DevMiddleware:
     after the next one has taken over, and would be cut while a request is sent.
     """
 
-    def __init__(self, app, quiet):
+    def __init__(self, app, quiet, access):
         self.app = app
         self.quiet = quiet
+        self.access = access
         self.page = None
         self.error = None
         self.state = getattr(app, "state", None)  # where the server sets that it drains
@@ -27,12 +30,15 @@ class DevMiddleware:
     async def __call__(self, scope, receive, send):
         if scope["type"] == "lifespan":
             return await self.handle_lifespan(scope, receive, send)
+        problem = self.find_problem(scope)
+        if problem:
+            return await self.refuse(scope, send, problem)
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         if scope["path"] == PROBE:
             return await send_response(send, 200, "application/json", format_probe(self.page))
         if self.page and is_page_request(scope):
-            text = self.page["near" if is_local_request(scope) else "far"]
+            text = self.page["near" if self.is_local_request(scope) else "far"]
             return await send_response(send, 500, "text/html; charset=utf-8", text)
         return await self.handle_request(scope, receive, send)
 
@@ -43,6 +49,28 @@ class DevMiddleware:
         except BaseException as error:
             self.error = error
             raise
+
+    def find_problem(self, scope):
+        headers = [
+            (name.decode("latin-1"), value.decode("latin-1")) for name, value in get_headers(scope)
+        ]
+        return self.access.find_problem(scope.get("method", "GET"), headers)
+
+    async def refuse(self, scope, send, problem):
+        """Refuse a request, and log the reason: the browser does not show the response."""
+        if not self.quiet:
+            self.log_request(scope, 403, 0)
+            sys.stderr.write(f"  {problem}\n")
+            sys.stderr.flush()
+        if scope["type"] == "websocket":
+            # Before the handshake, the ASGI server answers this with a 403.
+            return await send({"type": "websocket.close", "code": 1008})
+        return await send_response(send, 403, "application/json", json.dumps({"error": problem}))
+
+    def is_local_request(self, scope):
+        client = (scope.get("client") or ("",))[0]
+        host = dict(get_headers(scope)).get(b"host", b"").decode("latin-1")
+        return self.access.is_loopback_request(client, host)
 
     async def handle_request(self, scope, receive, send):
         start = time.perf_counter()
@@ -74,7 +102,8 @@ class DevMiddleware:
         if self.use_colors:
             color = {2: 32, 3: 36, 4: 33, 5: 31}.get(status // 100, 0)
             timestamp, code = f"\x1b[2m{timestamp}\x1b[0m", f"\x1b[{color}m{code}\x1b[0m"
-        line = f"{timestamp} {scope['method']} {path} {code} {milliseconds:.0f} ms\n"
+        method = scope.get("method", "WEBSOCKET")
+        line = f"{timestamp} {method} {path} {code} {milliseconds:.0f} ms\n"
         sys.stderr.write(line)
         sys.stderr.flush()
 
@@ -89,7 +118,7 @@ def add_connection_close(scope, headers):
 
 def is_page_request(scope):
     """Return whether a browser opens a page, rather than a script fetching it."""
-    headers = {bytes(name).lower(): bytes(value) for name, value in scope["headers"]}
+    headers = dict(get_headers(scope))
     return (
         scope["method"] in ("GET", "HEAD")
         and b"text/html" in headers.get(b"accept", b"")
@@ -97,19 +126,8 @@ def is_page_request(scope):
     )
 
 
-def is_local_request(scope):
-    headers = {bytes(name).lower(): bytes(value) for name, value in scope["headers"]}
-    client = (scope.get("client") or ("",))[0]
-    return is_loopback_request(client, headers.get(b"host", b"").decode("latin-1"))
-
-
-def is_loopback_request(client, host):
-    """Return whether this machine sent the request to a loopback name.
-
-    The page has source code. Another site whose name resolves to this address must not read it.
-    """
-    bare = host if host.endswith("]") or ":" not in host else host.rpartition(":")[0]
-    return client in LOCAL and bare.strip("[]") in LOCAL
+def get_headers(scope):
+    return [(bytes(name).lower(), bytes(value)) for name, value in scope["headers"]]
 
 
 def format_probe(page):

@@ -12,10 +12,11 @@ from pathlib import Path
 from mastra_core.errors import ConfigError, MastraError
 from mastra_core.pipeline import Project
 from mastra_deployer.bundler.sources.strip_deployer import strip_deployer
+from mastra_deployer.dev.allowed_hosts import parse_hosts
 from mastra_deployer.dev.ports import parse_port
 from mastra_deployer.dev.version import Launch
 from mastra_deployer.project.deployer_argument import read_deployer
-from mastra_deployer.project.discovery import find_project
+from mastra_deployer.project.discovery import find_project, get_config
 from mastra_deployer.project.environment import DEVELOPMENT_ENV_FILES, read_environment
 from mastra_deployer.project.interpreters import find_project_interpreter
 
@@ -37,6 +38,7 @@ class DevOptions:
     :param debug: ``host:port`` on which a debugger is awaited; empty for none.
     :param quiet: do not log requests.
     :param env_file: variables are read from this file too.
+    :param allow_hosts: names of hosts that the app is served under, besides those of this machine.
     """
 
     directory: Path
@@ -46,6 +48,7 @@ class DevOptions:
     debug: str = ""
     quiet: bool = False
     env_file: Path | None = None
+    allow_hosts: tuple[str, ...] = ()
 
     def find_project(self) -> Project:
         """Return the project as it is saved now.
@@ -83,7 +86,18 @@ class DevOptions:
             runtime=(runtime,) if runtime else (),
             quiet=self.quiet,
             debug=bool(self.debug),
+            address=self.host,
+            hosts=self.get_hosts(project),
         )
+
+    def get_hosts(self, project: Project) -> tuple[str, ...]:
+        """Return the names of ``--allow-host`` and of ``[tool.mastra.dev] hosts``.
+
+        :param project: as it is saved now.
+        :raises ConfigError: when one is not the name of a host.
+        """
+        configured = parse_hosts(get_config(project).dev.hosts, "[tool.mastra.dev] hosts")
+        return (*self.allow_hosts, *configured)
 
     def get_port(self, values: Mapping[str, str]) -> int | None:
         """Return the required port from ``--port`` or ``PORT``, or ``None`` without either.

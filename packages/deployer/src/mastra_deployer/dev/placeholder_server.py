@@ -10,18 +10,24 @@ import socket
 from mastra_deployer.dev import middleware_child
 from mastra_deployer.dev.app_error import Problem
 from mastra_deployer.dev.error_page import render_page, render_problem_details, render_redacted_page
+from mastra_deployer.dev.local_access_child import LocalAccess
 
 __all__ = ("PlaceholderServer",)
 
 _STATUS = 503
+_REASONS = {200: "OK", 403: "Forbidden", _STATUS: "Service Unavailable"}
 _LIMIT = 65536  # bytes of a request's head
 _HEAD_TIMEOUT = 5  # seconds for the head to arrive
 
 
 class PlaceholderServer:
-    """A server in the parent process, which needs nothing of the project's Python."""
+    """A server in the parent process, which needs nothing of the project's Python.
 
-    def __init__(self) -> None:
+    :param access: which hosts and web pages may send requests.
+    """
+
+    def __init__(self, access: LocalAccess) -> None:
+        self._access = access
         self._server: asyncio.Server | None = None
         self._problem = Problem(message="")
         self._number = ""
@@ -66,16 +72,19 @@ class PlaceholderServer:
 
     def _build_response(self, head: str, writer: asyncio.StreamWriter) -> bytes:
         request, *lines = head.split("\r\n")
-        pairs = [line.partition(":")[::2] for line in lines]
-        headers = {name.strip().lower(): value.strip() for name, value in pairs}
+        pairs = [line.partition(":")[::2] for line in lines if line]
         method, _, rest = request.partition(" ")
-        path = rest.partition(" ")[0].partition("?")[0]
-        client = str(writer.get_extra_info("peername")[0])
-        status, kind, text = self._build_content(path, headers, client)
+        problem = self._access.find_problem(method, pairs)
+        if problem:
+            status, kind, text = 403, "application/json", json.dumps({"error": problem})
+        else:
+            headers = {name.strip().lower(): value.strip() for name, value in pairs}
+            path = rest.partition(" ")[0].partition("?")[0]
+            client = str(writer.get_extra_info("peername")[0])
+            status, kind, text = self._build_content(path, headers, client)
         body = text.encode()
-        reason = "OK" if status == 200 else "Service Unavailable"  # noqa: PLR2004  # HTTP
         head = (
-            f"HTTP/1.1 {status} {reason}\r\nContent-Type: {kind}\r\n"
+            f"HTTP/1.1 {status} {_REASONS[status]}\r\nContent-Type: {kind}\r\n"
             f"Content-Length: {len(body)}\r\nCache-Control: no-store\r\n"
             "Retry-After: 1\r\nConnection: close\r\n\r\n"
         )
@@ -86,7 +95,7 @@ class PlaceholderServer:
     ) -> tuple[int, str, str]:
         if path == middleware_child.PROBE:
             return 200, "application/json", json.dumps({"problem": self._number})
-        is_local = middleware_child.is_loopback_request(client, headers.get("host", ""))  # type: ignore[no-untyped-call]  # it runs in other Pythons
+        is_local = self._access.is_loopback_request(client, headers.get("host", ""))
         if "text/html" in headers.get("accept", ""):
             if is_local:
                 page = render_page(self._problem, self._number, kept=False)

@@ -18,6 +18,7 @@ from mastra_deployer.dev.console import Screen
 from mastra_deployer.dev.debugger import require_debugpy
 from mastra_deployer.dev.instance import InstanceFile
 from mastra_deployer.dev.listener import Address
+from mastra_deployer.dev.local_access_child import LocalAccess
 from mastra_deployer.dev.options import DevOptions, collect_secrets
 from mastra_deployer.dev.starter import Starter, StartError
 from mastra_deployer.dev.version import Launch, Report, Version
@@ -61,7 +62,8 @@ class _Supervisor:
         self._project = project
         self._address = address
         self._starter = Starter(options, screen)
-        self._active = ActiveVersion(address, screen)
+        access = LocalAccess("mastra dev", options.host, options.get_hosts(project))
+        self._active = ActiveVersion(address, screen, access)
         self._launch: Launch | None = None  # of the last version that served
         self._missing: list[str] = []
         self._missing_modules: Mapping[str, list[str]] = {}

@@ -43,6 +43,8 @@ class Launch:
     :param runtime: directories with the server's packages, where the project's Python lacks them.
     :param quiet: do not log requests.
     :param debug: whether a debugger is used.
+    :param address: that the listening socket is bound to.
+    :param hosts: names of hosts that the app is served under, besides those of this machine.
     """
 
     interpreter: Interpreter
@@ -52,6 +54,8 @@ class Launch:
     runtime: tuple[str, ...] = ()
     quiet: bool = False
     debug: bool = False
+    address: str = "127.0.0.1"
+    hosts: tuple[str, ...] = ()
 
 
 class Version:
@@ -107,6 +111,8 @@ class Version:
             preload=list(preload),
             quiet=launch.quiet,
             drain=DRAIN,
+            address=launch.address,
+            hosts=launch.hosts,
         )
         return self
 

@@ -15,6 +15,7 @@ __all__ = (
     "BuildConfig",
     "CheckConfig",
     "Config",
+    "DevConfig",
     "EnvConfig",
     "parse_config",
     "read_pyproject",
@@ -61,6 +62,15 @@ class BuildConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     locked: bool = False
 
 
+class DevConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[tool.mastra.dev]``.
+
+    :param hosts: names of hosts that ``mastra dev`` is served under, as with ``--allow-host``.
+    """
+
+    hosts: tuple[str, ...] = ()
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``[tool.mastra]``.
 
@@ -69,6 +79,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     :param env: names of the app's environment variables.
     :param check: options of the checks.
     :param build: what ships.
+    :param dev: options of ``mastra dev``.
     :param targets: settings by the user's name for the target.
     """
 
@@ -77,6 +88,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     env: EnvConfig = EnvConfig()
     check: CheckConfig = CheckConfig()
     build: BuildConfig = BuildConfig()
+    dev: DevConfig = DevConfig()
     targets: dict[str, dict[str, Any]] = {}
 
 
@@ -131,5 +143,5 @@ def _suggest_fix(error: msgspec.ValidationError) -> str:
         return "See docs/configuration.md."
     key = text.split("`")[1]
     section = text.partition(" - at `$.")[2].rstrip("`")
-    types = {"env": EnvConfig, "check": CheckConfig, "build": BuildConfig}
+    types = {"env": EnvConfig, "check": CheckConfig, "build": BuildConfig, "dev": DevConfig}
     return suggest(key, types.get(section, Config).__struct_fields__)

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mastra_core.errors import ConfigError
+from mastra_deployer.dev.local_access_child import LocalAccess
 
 __all__ = ("StudioServer", "build_page_values", "render_page")
 
@@ -71,10 +72,13 @@ class StudioServer(ThreadingHTTPServer):
     :param listener: a listening socket.
     :param files: the directory with Studio's files.
     :param page: the rendered page.
+    :param access: which hosts and web pages may send requests.
     """
 
-    def __init__(self, listener: socket.socket, files: Path, page: bytes) -> None:
-        handler = partial(_Handler, directory=str(files), page=page)
+    def __init__(
+        self, listener: socket.socket, files: Path, page: bytes, access: LocalAccess
+    ) -> None:
+        handler = partial(_Handler, directory=str(files), page=page, access=access)
         super().__init__(listener.getsockname(), handler, bind_and_activate=False)
         self.socket.close()
         self.socket = listener
@@ -86,9 +90,19 @@ class _Handler(SimpleHTTPRequestHandler):
         ".js": "text/javascript",  # the system's table may differ, and browsers require this type
     }
 
-    def __init__(self, *arguments: Any, directory: str, page: bytes) -> None:
+    def __init__(self, *arguments: Any, directory: str, page: bytes, access: LocalAccess) -> None:
         self._page = page
+        self._access = access
         super().__init__(*arguments, directory=directory)
+
+    def parse_request(self) -> bool:
+        """Read the head, and refuse the requests of foreign web pages, whatever their method."""
+        if not super().parse_request():
+            return False
+        problem = self._access.find_problem(self.command, self.headers.items())
+        if problem:
+            self._send(403, f"{problem}\n".encode(), "text/plain; charset=utf-8")
+        return not problem
 
     def do_GET(self) -> None:
         """Send a file. For any other path send the page; its script routes the path."""
@@ -107,9 +121,11 @@ class _Handler(SimpleHTTPRequestHandler):
     def log_message(self, *_: Any) -> None:
         """Print nothing."""
 
-    def _send(self, status: int, body: bytes) -> None:
+    def _send(
+        self, status: int, body: bytes, content_type: str = "text/html; charset=utf-8"
+    ) -> None:
         self.send_response(status)
-        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Cache-Control", "no-store")
         self.end_headers()

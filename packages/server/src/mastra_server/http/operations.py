@@ -41,6 +41,7 @@ _REASONS = {
     404: "The resource does not exist.",
     409: "The resource's present state does not allow this.",
     413: "The body is too large.",
+    415: "The body's content type is not JSON.",
     422: "The run would exceed its usage limits, or the model's provider refused the request.",
     429: "Too many requests or runs at once.",
     500: "The server failed.",
@@ -103,6 +104,7 @@ class Operation:
         statuses = {400, 500, 504, *self.handler.opt.get("errors", ())}
         statuses |= {404} if "{" in self.path else set()
         statuses |= {413} if self.method in ("post", "put", "patch", "delete") else set()
+        statuses |= {415} if "body" in self.handler.opt else set()
         statuses |= {401, 403} if self.requires_auth else set()
         statuses |= {429} if self.rate_limited else set()
         return sorted(statuses)

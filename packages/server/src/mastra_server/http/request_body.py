@@ -10,6 +10,7 @@ import msgspec
 from litestar import Request
 
 from mastra_core.errors import InvalidInput
+from mastra_server.http.content_type import require_json_type
 
 __all__ = (
     "MAX_ITEMS",
@@ -98,14 +99,17 @@ def _check_structure(raw: bytes) -> None:
 
 
 async def read_body(request: Request[Any, Any, Any], type_: type[T]) -> T:
-    """Read the JSON body as ``type_``, regardless of its content type.
+    """Read the JSON body as ``type_``.
 
     :param request: the request; a missing body counts as an empty object.
     :param type_: the type to decode to.
     :returns: the decoded body.
+    :raises UnsupportedMediaType: for a body whose content type is not JSON.
     :raises InvalidBody: naming the first field that does not fit.
     """
     raw = await request.body()
+    if raw:
+        require_json_type(request.scope["headers"])
     try:
         return decode_json(raw or b"{}", type_)
     except msgspec.ValidationError as error:

@@ -28,15 +28,16 @@ class CorsHeaders:
 
     :param app: the application inside.
     :param settings: the origins, headers and credentials to allow.
-    :param dev: allow pages on this machine to send credentials, as Mastra Studio does.
+    :param dev: allow pages on this machine to send credentials, as Mastra Studio does. Then ``*``
+        allows no other page, because logs and traces are served without authentication.
     """
 
     def __init__(self, app: App, settings: Cors, *, dev: bool = False) -> None:
         self._app = app
         self._settings = settings
         self._dev = dev
-        self._any_origin = "*" in settings.origins
-        self._constant_headers = self._build_headers(b"") if self._is_constant else None
+        any_origin = "*" in settings.origins and not dev
+        self._constant_headers = _allow_origin(b"*") if any_origin else None
         self._preflight = [
             (b"access-control-allow-methods", _METHODS.encode()),
             (b"access-control-allow-headers", ",".join((*_HEADERS, *settings.headers)).encode()),
@@ -53,7 +54,7 @@ class CorsHeaders:
         cors_headers = self._constant_headers
         if cors_headers is None or scope["method"] == "OPTIONS":
             headers = dict(scope["headers"])
-            cors_headers = self._build_headers(headers.get(b"origin", b""))
+            cors_headers = cors_headers or self._build_headers(headers.get(b"origin", b""))
             if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
                 await _send_no_content(send, [*cors_headers, *self._preflight])
                 return
@@ -65,20 +66,11 @@ class CorsHeaders:
 
         await self._app(scope, receive, send_with_headers)
 
-    @property
-    def _is_constant(self) -> bool:
-        """Whether every origin gets the same headers."""
-        return self._any_origin and not self._settings.credentials and not self._dev
-
     def _build_headers(self, origin: bytes) -> list[tuple[bytes, bytes]]:
-        if self._is_constant:
-            return _allow_origin(b"*")
         vary = (b"vary", b"Origin")
         if self._dev and _LOCAL_ORIGIN.fullmatch(origin):
             return [vary, *_allow_origin(origin, credentials=True)]
-        if self._any_origin and not self._settings.credentials:
-            return [vary, *_allow_origin(b"*")]
-        if origin and (self._any_origin or origin.decode("latin-1") in self._settings.origins):
+        if origin.decode("latin-1") in self._settings.origins:
             return [vary, *_allow_origin(origin, credentials=self._settings.credentials)]
         return [vary]
 

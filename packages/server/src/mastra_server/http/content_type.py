@@ -1,0 +1,47 @@
+"""Refuse request bodies that a page of any origin can send without a preflight request."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from mastra_core.errors import RequestError
+
+__all__ = ("UnsupportedMediaType", "require_json_type")
+
+_JSON = b"application/json"
+_JSON_TYPE = re.compile(rb"\s*application/(json|[^\s,;/]+\+json)\s*(;|$)", re.IGNORECASE)
+_SHOWN = 100  # characters of a content type that the error quotes
+
+
+class UnsupportedMediaType(RequestError):
+    """The request has a body, and its content type is not JSON."""
+
+    status = 415
+
+
+def require_json_type(headers: Iterable[tuple[bytes, bytes]]) -> None:
+    """Check that the content type of a request with a body is JSON.
+
+    A browser asks with a preflight request before a page sends JSON to another origin. It sends
+    text and forms without asking. A request without a content type may come from a program, but
+    not from a page, whose browser adds ``Origin``.
+
+    :param headers: the headers of the request, with names in lower case.
+    :raises UnsupportedMediaType: for another content type, or for a page's body without one.
+    """
+    has_type = has_origin = False
+    for name, value in headers:
+        if name == b"content-type":
+            if value and value != _JSON and not _JSON_TYPE.match(value):
+                raise _build_error(f"The content type {value.decode('latin-1')[:_SHOWN]!r} is not")
+            has_type = has_type or bool(value)
+        elif name == b"origin":
+            has_origin = True
+    if has_origin and not has_type:
+        raise _build_error("A body without a content type is not accepted as")
+
+
+def _build_error(problem: str) -> UnsupportedMediaType:
+    hint = "Add the header; with curl: -H 'content-type: application/json'"
+    return UnsupportedMediaType(f"{problem} JSON. {hint}")
