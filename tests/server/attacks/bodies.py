@@ -7,20 +7,20 @@ MAX_VALUES = 100_000
 _MESSAGE = '{"role":"user","content":"x"}'
 
 
-def build_worst_bodies(document, operation):
-    """Yield a name and a body for each property of the operation's body, filled to the limits."""
-    content = operation.get("requestBody", {}).get("content", {}).get("application/json")
-    if content is None:
-        return
-    schema = resolve(document, content["schema"])
+def build_worst_bodies(document, operation, choose_kinds=lambda: FILLINGS):
+    """Yield a name and a body for each property of the operation's body, filled to the limits.
+
+    ``choose_kinds`` returns the kinds of values to fill the next property with.
+    """
+    schema = resolve(document, operation["requestBody"]["content"]["application/json"]["schema"])
     required = {
         name: build_example(document, value)
         for name, value in schema.get("properties", {}).items()
         if name in schema.get("required", ())
     }
-    yield from build_raw_bodies()
     for name in schema.get("properties", {}):
-        for kind, text in FILLINGS.items():
+        for kind in choose_kinds():
+            text = FILLINGS[kind]
             fields = {key: json.dumps(value) for key, value in required.items()} | {name: text}
             pairs = ",".join(f"{json.dumps(key)}:{value}" for key, value in fields.items())
             body = b"{" + pairs.encode() + b"}"

@@ -1,0 +1,205 @@
+"""One caller at each bound: it gets a 429, and another caller is served."""
+
+import contextlib
+import threading
+
+import httpx
+import pytest
+
+from mastra_core import MemoryEngine, MemoryStorage
+from mastra_core.agents import MemorySuspendedRuns
+from mastra_core.limits.shares import Shares
+from mastra_server import create_app
+from mastra_server.agents import live_runs
+from mastra_server.http import callers, responses
+from mastra_server.middleware import limits
+from mastra_server.openai import routes as openai_routes
+from tests.server.conftest import run_server
+from tests.server.sample_app import create_sample
+
+ANN, BOB = ({"x-forwarded-for": address} for address in ("192.0.2.1", "192.0.2.2"))
+APPROVE = "/api/workflows/approveWorkflow"
+TOPIC = {"inputData": {"topic": "x"}}
+
+
+@contextlib.contextmanager
+def serve(**settings):
+    app = create_app(create_sample(**settings))
+    with run_server(app, forwarded_allow_ips="127.0.0.1") as server:
+        yield server
+
+
+def send_until_refused(send, maximum):
+    """Send requests until one is refused; return the number of those that were not."""
+    for number in range(maximum):
+        response = send()
+        if response.status_code == 429:
+            assert response.json()["error"]
+            return number
+        assert response.status_code == 200, response.text
+    raise AssertionError(f"none of {maximum} requests was refused")
+
+
+def test_addresses():
+    def read(host):
+        return callers.read_client_address({"client": (host, 1)})
+
+    assert read("192.0.2.1") == "address:192.0.2.1"
+    assert read("2001:db8::1") == read("2001:db8::ffff:2") == "address:2001:db8::/64"
+    assert read("2001:db8:0:1::1") != read("2001:db8::1")
+    assert read("fe80::1%eth0") == "address:fe80::/64"
+    assert read("::ffff:192.0.2.1") == "address:::ffff:192.0.2.1"
+    assert callers.read_client_address({"client": None}) == "address:"
+
+
+def test_resource_of_auth_is_the_caller_at_every_address():
+    scope = {"client": ("192.0.2.1", 1), "mastra_context": {"mastra__resourceId": "ann"}}
+    assert callers.identify_caller(scope) == "resource:ann"
+    assert callers.identify_caller({**scope, "mastra_context": {}}) == "address:192.0.2.1"
+
+
+def test_abandoned_streams(monkeypatch):
+    monkeypatch.setattr(live_runs, "MAX_RUNNING", 8)
+    with serve() as server:
+
+        def abandon(headers):
+            url, body = "/api/agents/slowAgent/stream", {"messages": "x"}
+            with server.http.stream("POST", url, json=body, headers=headers) as response:
+                if response.status_code == 429:
+                    response.read()
+                return response
+
+        assert send_until_refused(lambda: abandon(ANN), 20) == 4
+        assert abandon(BOB).status_code == 200
+        assert abandon(ANN).status_code == 429
+
+
+def test_large_inputs_of_abandoned_streams(monkeypatch):
+    monkeypatch.setattr(live_runs, "MAX_RUNNING_BYTES", 5_000_000)
+    with serve() as server:
+
+        def abandon(headers, size):
+            url, body = "/api/agents/slowAgent/stream", {"messages": "x" * size}
+            with server.http.stream("POST", url, json=body, headers=headers) as response:
+                if response.status_code == 429:
+                    response.read()
+                return response
+
+        assert send_until_refused(lambda: abandon(ANN, 1_000_000), 20) == 2
+        assert abandon(BOB, 1_000_000).status_code == 200
+
+
+def test_suspended_agent_runs():
+    storage = MemoryStorage()
+    storage.suspended_runs = MemorySuspendedRuns(limit=8)
+    with serve(storage=storage) as server:
+
+        def suspend(headers):
+            url = "/api/agents/approvalAgent/generate"
+            return server.http.post(url, json={"messages": "x"}, headers=headers)
+
+        waiting = suspend(BOB).json()["runId"]
+        assert send_until_refused(lambda: suspend(ANN), 20) == 3
+        assert suspend({"x-forwarded-for": "192.0.2.3"}).status_code == 200
+        runs = server.http.get("/api/agents/approvalAgent/suspended-runs").json()["runs"]
+        assert waiting in {run["runId"] for run in runs}
+        with server.http.stream(
+            "POST", "/api/agents/approvalAgent/stream", json={"messages": "x"}, headers=ANN
+        ) as stream:
+            assert "this caller may add no more" in stream.read().decode()
+
+
+def test_suspended_and_created_workflow_runs():
+    with serve(engine=MemoryEngine(max_unfinished=8)) as server:
+
+        def start(headers):
+            return server.http.post(f"{APPROVE}/start-async", json=TOPIC, headers=headers)
+
+        waiting = start(BOB).json()["runId"]
+        assert send_until_refused(lambda: start(ANN), 20) == 3
+        for _ in range(20):
+            created = server.http.post(f"{APPROVE}/create-run", json={}, headers=BOB)
+            assert created.status_code == 200
+        assert start({"x-forwarded-for": "192.0.2.3"}).status_code == 200
+        details = server.http.get(f"{APPROVE}/runs/{waiting}").json()
+        assert details["status"] == "suspended"
+
+
+def test_stored_responses(monkeypatch):
+    monkeypatch.setattr(openai_routes, "_MAX_RESPONSES", 4)
+    with serve() as server:
+
+        def respond(headers):
+            body = {"model": "shout", "input": "x"}
+            return server.http.post("/api/v1/responses", json=body, headers=headers).json()["id"]
+
+        kept = respond(BOB)
+        latest = [respond(ANN) for _ in range(10)][-1]
+        for name in (kept, latest):
+            assert server.http.get(f"/api/v1/responses/{name}").status_code == 200
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_request_bodies_that_never_end(monkeypatch, chunked):
+    monkeypatch.setattr(limits, "BODY_BYTES", Shares(1_000_000))
+    with serve() as server, contextlib.ExitStack() as stack:
+        gate = threading.Event()
+        stack.callback(gate.set)
+
+        def send(headers):
+            def generate_body():
+                yield b'{"messages": "' + b"x" * 199_000
+                gate.wait(20)
+                yield b'"}'
+
+            fixed = {} if chunked else {"content-length": str(199_000 + 16)}
+            headers = {**headers, **fixed, "content-type": "application/json"}
+            url = f"{server.url}/api/agents/shout/generate"
+            return httpx.post(url, content=generate_body(), headers=headers, timeout=20)
+
+        threads = [threading.Thread(target=send, args=(ANN,), daemon=True) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        while limits.BODY_BYTES.free > 602_000:
+            pass
+        body = {"messages": "x" * 300_000}
+        refused = server.http.post("/api/agents/shout/generate", json=body, headers=ANN)
+        assert refused.status_code == 429
+        assert "large requests" in refused.json()["error"]
+        assert (
+            server.http.post("/api/agents/shout/generate", json=body, headers=BOB).status_code
+            == 200
+        )
+        assert (
+            server.http.post(
+                "/api/agents/shout/generate", json={"messages": "x"}, headers=ANN
+            ).status_code
+            == 200
+        )
+        gate.set()
+        for thread in threads:
+            thread.join(20)
+    assert limits.BODY_BYTES.free == 1_000_000
+
+
+def test_large_responses_that_nobody_reads(monkeypatch):
+    monkeypatch.setattr(responses, "UNSENT_BYTES", Shares(80_000_000))
+    large = {"messages": "x" * 1_000_000}
+    with serve() as server, contextlib.ExitStack() as stack:
+
+        def open_response(headers):
+            url = "/api/agents/shout/generate"
+            stream = server.http.stream("POST", url, json=large, headers=headers)
+            return stack.enter_context(stream)
+
+        opened = []
+        while not opened or opened[-1].status_code == 200:
+            assert len(opened) < 20
+            opened.append(open_response(ANN))
+        assert opened[-1].status_code == 429
+        assert len(opened) > 2
+        bob = open_response(BOB)
+        assert bob.status_code == 200
+        assert len(bob.read()) > 1_000_000
+        assert len(opened[0].read()) > 1_000_000
+    assert responses.UNSENT_BYTES.free == 80_000_000

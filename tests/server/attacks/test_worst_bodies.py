@@ -1,0 +1,224 @@
+"""The worst body of every operation: the server answers `/health` all the time."""
+
+import http.client
+import itertools
+import statistics
+import threading
+import time
+
+import httpx
+import pytest
+
+from tests.server.attacks.bodies import FILLINGS, build_raw_bodies, build_worst_bodies
+
+APP = """
+from pydantic_ai.messages import ModelResponse, TextPart
+from pydantic_ai.models.function import FunctionModel
+from mastra_core import Agent, Mastra, Memory, tool
+from tests.server.sample_app import create_sample
+
+@tool
+def look(place: str) -> str:
+    "Look at a place."
+    return place
+
+async def respond(messages, info):
+    return ModelResponse(parts=[TextPart("fine")])
+
+async def stream(messages, info):
+    yield "fine"
+
+model = FunctionModel(respond, stream_function=stream)
+agent = Agent(name="model-agent", instructions="Be brief.", model=model, tools=[look])
+sample = create_sample()
+mastra = Mastra(
+    agents={**sample.agents, "modelAgent": agent},
+    workflows=dict(sample.workflows),
+    tools=dict(sample.tools),
+    memory=Memory(working_memory=True),
+    server={"openapi": True, "mcp": True, "traces": True},
+    logger=False,
+)
+"""
+NAMES = {
+    "agentId": "modelAgent",
+    "workflowId": "pureWorkflow",
+    "toolId": "addTool",
+    "serverId": "mastra",
+}
+MAX_DELAY = 0.1  # seconds that `/health` may take longer than on the idle server
+
+
+class HealthWatcher:
+    """Asks for `/health` all the time, and remembers the longest delay."""
+
+    def __init__(self, port):
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self.longest = 0.0
+        self._thread.start()
+
+    def _watch(self):
+        while not self._stopped.is_set():
+            started = time.perf_counter()
+            self._connection.request("GET", "/health")
+            self._connection.getresponse().read()
+            self.longest = max(self.longest, time.perf_counter() - started)
+            time.sleep(0.002)
+
+    def stop(self):
+        self._stopped.set()
+        self._thread.join()
+        self._connection.close()
+
+
+@pytest.fixture
+def server(process):
+    _, port = process(APP)
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False) as client:
+        watcher = HealthWatcher(port)
+        client.watcher = watcher
+        yield client
+        watcher.stop()
+
+
+def list_operations(document):
+    """Return method, path and description of each operation that has a body."""
+    return [
+        (method, path, operation)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+        if "requestBody" in operation and "501" not in operation["responses"]
+    ]
+
+
+def send(server, method, path, body):
+    """Send a body; return the status and the seconds that `/health` took longer meanwhile."""
+    watcher = server.watcher
+    watcher.longest = 0.0
+    time.sleep(0.02)
+    idle, watcher.longest = watcher.longest, 0.0
+    for name, value in NAMES.items():
+        path = path.replace(f"{{{name}}}", value)
+    headers = {
+        "content-type": "application/json",
+        "accept": "application/json, text/event-stream",
+        "x-mastra-abort-on-disconnect": "true",
+    }
+    query = {"agentId": "modelAgent", "runId": "run"}
+    with server.stream(method, path, content=body, headers=headers, params=query) as response:
+        if not path.endswith("/subscribe"):
+            for _ in response.iter_raw():
+                pass
+    time.sleep(0.01)
+    return response.status_code, watcher.longest - idle
+
+
+def check_body(server, method, path, body):
+    """Return what is wrong with the response to a body, or nothing."""
+    status, delay = send(server, method, path, body)
+    if status >= 500:
+        return f"status {status}"
+    if delay <= MAX_DELAY:
+        return ""
+    delays = [delay, *(send(server, method, path, body)[1] for _ in range(4))]
+    median = statistics.median(delays)
+    return f"delay {median:.3f} s" if median > MAX_DELAY else ""
+
+
+def check_bodies(server, cases):
+    problems = []
+    for method, path, name, body in cases:
+        problem = check_body(server, method, path, body)
+        if problem:
+            problems.append(f"{method} {path} {name}: {problem}")
+    assert not problems, "\n".join(problems)
+
+
+def test_each_property_with_a_worst_value(server):
+    """Fill each property in one way; across the operations every way is used."""
+    document = server.get("/api/openapi.json").json()
+    kinds = itertools.cycle(FILLINGS)
+    check_bodies(
+        server,
+        [
+            (method, path, name, body)
+            for method, path, operation in list_operations(document)
+            for name, body in build_worst_bodies(document, operation, lambda: [next(kinds)])
+        ],
+    )
+
+
+def test_bodies_that_fit_no_type(server):
+    path = "/api/agents/modelAgent/generate"
+    check_bodies(server, [("post", path, name, body) for name, body in build_raw_bodies()])
+
+
+def test_long_conversations(server):
+    """Send the largest numbers of messages and parts that are accepted."""
+    message = b'{"role":"user","content":"x"}'
+    answer = b'{"role":"assistant","content":"y"}'
+    parts = b",".join([b'{"type":"text","text":"x"}'] * 4000)
+    bodies = {
+        "messages": b"[" + b",".join([message] * 1000) + b"]",
+        "turns": b"[" + b",".join([message, answer] * 500) + b"]",
+        "parts": b'[{"role":"user","content":[' + parts + b"]}]",
+        "large": b'[{"role":"user","content":"' + b"x" * 4_600_000 + b'"}]',
+    }
+    cases = [
+        ("post", f"/api/agents/modelAgent/{operation}", name, b'{"messages":' + text + memory)
+        for operation in ("generate", "stream")
+        for name, text in bodies.items()
+        for memory in (b"}", b',"memory":{"thread":"t","resource":"r"}}')
+    ]
+    for method, path, _, body in cases:
+        assert send(server, method, path, body)[0] == 200
+    check_bodies(server, cases)
+
+
+def test_messages_of_mcp(server):
+    call = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"add","arguments":'
+    cases = [
+        ("post", "/api/mcp/mastra/mcp", kind, call + text.encode() + b"}}")
+        for kind, text in FILLINGS.items()
+    ]
+    check_bodies(server, cases)
+
+
+@pytest.mark.full
+def test_each_property_with_every_worst_value(server):
+    document = server.get("/api/openapi.json").json()
+    check_bodies(
+        server,
+        [
+            (method, path, name, body)
+            for method, path, operation in list_operations(document)
+            for name, body in build_worst_bodies(document, operation)
+        ],
+    )
+
+
+def test_honest_requests_pass(server):
+    """Send what people send: none of it comes near a limit."""
+    history = [{"role": "user", "content": f"question {number}"} for number in range(300)]
+    tools = {
+        f"tool{number}": {
+            "description": "Do it.",
+            "inputSchema": {"type": "object", "properties": {"a": {"type": "string"}}},
+        }
+        for number in range(100)
+    }
+    numbers = {"inputData": {"n": 1}, "requestContext": {"rows": list(range(50_000))}}
+    schema = {"type": "object", "properties": {f"f{n}": {"type": "string"} for n in range(500)}}
+    sent = [
+        ("/api/agents/modelAgent/generate", {"messages": history, "clientTools": tools}),
+        ("/api/workflows/pureWorkflow/start-async", numbers),
+        ("/api/agents/echoAgent/generate", {"messages": "x", "output": schema}),
+    ]
+    for path, body in sent:
+        response = server.post(path, json=body)
+        assert response.status_code == 200, response.text
+    refused = server.post("/api/agents/modelAgent/generate", json={"messages": history * 4})
+    assert refused.status_code == 400
+    assert "1000" in refused.text
