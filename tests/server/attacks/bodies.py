@@ -53,7 +53,7 @@ FILLINGS = {
     "calls": _fill_list(
         '{"role":"assistant","content":[{"type":"tool-call","toolCallId":"a","toolName":"b",'
         '"args":{}}]}',
-        MAX_VALUES // 8 - 100,
+        MAX_VALUES // 10 - 100,
     ),
     "empty texts": _fill_list('""'),
     "texts": _fill_list('"x"'),

@@ -13,7 +13,8 @@ from litestar import Request
 from mastra_core.agents import AgentInput, ClientTool
 from mastra_server.agents.input_messages import parse_messages
 from mastra_server.http.callers import identify_caller
-from mastra_server.http.request_body import MAX_ITEMS, check_schema, read_body
+from mastra_server.http.json_schemas import check_schema
+from mastra_server.http.request_body import MAX_ITEMS, read_body
 from mastra_server.http.request_context import (
     build_context,
     restrict_to_resource,

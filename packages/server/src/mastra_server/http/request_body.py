@@ -14,11 +14,9 @@ from mastra_server.http.content_type import require_json_type
 
 __all__ = (
     "MAX_ITEMS",
-    "MAX_SCHEMA_VALUES",
     "MAX_VALUES",
     "InvalidBody",
     "InvalidQuery",
-    "check_schema",
     "convert_value",
     "decode_json",
     "read_body",
@@ -30,7 +28,6 @@ __all__ = (
 
 T = TypeVar("T")
 MAX_VALUES = 100_000  # of one body: commas, and brackets that open a list or an object
-MAX_SCHEMA_VALUES = 5000  # of one JSON Schema
 MAX_ITEMS = 1000  # of a list of messages, tools or ids
 _MAX_DEPTH = 200
 _NO_STRUCTURE = bytes(set(range(256)) - set(b"[]{},"))
@@ -150,25 +147,6 @@ def convert_value(value: Any, type_: type[T]) -> T:
         return msgspec.convert(value, type_)
     except msgspec.ValidationError as error:
         raise _to_invalid_body(str(error)) from None
-
-
-def check_schema(schema: Any, field: str) -> None:
-    """Check the size of a JSON Schema, which is converted by slow code.
-
-    :param schema: the decoded schema.
-    :param field: the path of the field, for the error.
-    :raises InvalidBody: for a schema with too many values.
-    """
-    pending, number = [schema], 0
-    while pending:
-        value = pending.pop()
-        number += 1
-        if number + len(pending) > MAX_SCHEMA_VALUES:
-            raise InvalidBody(field, f"Expected a schema of at most {MAX_SCHEMA_VALUES} values")
-        if isinstance(value, dict):
-            pending.extend(value.values())
-        elif isinstance(value, list):
-            pending.extend(value)
 
 
 def require_param(request: Request[Any, Any, Any], name: str) -> str:

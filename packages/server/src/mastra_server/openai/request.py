@@ -9,7 +9,8 @@ import msgspec
 from mastra_core.agents import ClientTool, Message, ToolCallPart, ToolResultPart
 from mastra_server.agents.input_messages import parse_messages
 from mastra_server.agents.request import MAX_CLIENT_TOOLS
-from mastra_server.http.request_body import MAX_ITEMS, InvalidBody, check_schema, decode_json
+from mastra_server.http.json_schemas import check_schema
+from mastra_server.http.request_body import MAX_ITEMS, InvalidBody, decode_json
 
 __all__ = ("ResponseBody", "build_client_tools", "get_output_schema", "parse_input")
 

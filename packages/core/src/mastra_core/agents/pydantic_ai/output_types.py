@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, is_typeddict
 import pydantic_ai
 from pydantic import AfterValidator
 
+from mastra_core.agents.pydantic_ai.answer_check import build_answer_check
 from mastra_core.errors import InvalidInput
 from mastra_core.schema import dump, to_json_schema, validate
 
@@ -26,18 +27,20 @@ def get_run_output_type(run_input: AgentInput) -> Any:
     return run_input.output_schema if run_input.output is None else run_input.output
 
 
-def to_native_output(type_: Any) -> Any:
+def to_native_output(type_: Any, *, trusted: bool = True) -> Any:
     """Convert an output type to pydantic-ai's.
 
     pydantic knows most types. A JSON Schema, and a type that only msgspec knows, is a dictionary
     for pydantic. The answer is validated here: the model gets the error and may try again.
 
     :param type_: the type or the JSON Schema of the answer; ``None`` for text.
+    :param trusted: whether the type belongs to the application, not to a caller.
+    :raises InvalidInput: for an invalid JSON Schema.
     """
     if type_ is None:
         return str
     if isinstance(type_, dict):
-        return _build_output(type_, "result", _build_checker(type_))
+        return _build_output(type_, "result", build_answer_check(type_, trusted=trusted))
     # pydantic refuses the TypedDict of the standard library before Python 3.12.
     if hasattr(type_, "__struct_fields__") or is_typeddict(type_):
 
@@ -55,22 +58,3 @@ def _build_output(schema: dict[str, Any], name: str, check: Any) -> Any:
     structured = pydantic_ai.StructuredDict(copy.deepcopy(schema), name=name)
     type_: Any = Annotated[structured, AfterValidator(check)]
     return pydantic_ai.ToolOutput(type_, name="final_result")
-
-
-def _build_checker(schema: dict[str, Any]) -> Any:
-    import fastjsonschema
-
-    try:
-        validate_schema = fastjsonschema.compile(copy.deepcopy(schema), use_default=False)
-    except (fastjsonschema.JsonSchemaDefinitionException, ValueError, TypeError) as error:
-        raise InvalidInput(
-            f"The schema of the answer is invalid: {error}.", "Send a JSON Schema of an object."
-        ) from None
-
-    def check(value: Any) -> Any:
-        try:
-            return validate_schema(value)
-        except fastjsonschema.JsonSchemaValueException as error:
-            raise ValueError(str(error).replace("data", "answer", 1)) from None
-
-    return check

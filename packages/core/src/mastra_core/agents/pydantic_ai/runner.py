@@ -199,7 +199,11 @@ class PydanticAgent:
             return None
         own = self._agent.output_type
         own_types = list(own) if isinstance(own, list | tuple) else [own]
-        types = own_types if type_ is None else [to_native_output(type_)]
+        types = (
+            own_types
+            if type_ is None
+            else [to_native_output(type_, trusted=run_input.output is not None)]
+        )
         deferred = pydantic_ai.DeferredToolRequests
         end = [deferred] if run_input.client_tools or deferred in own_types else []
         return [*(each for each in types if each is not deferred), *end]
@@ -270,7 +274,8 @@ class BuiltInAgent(PydanticAgent):
         type_ = get_run_output_type(run_input)
         if type_ is None:
             return None
-        return [to_native_output(type_), pydantic_ai.DeferredToolRequests]
+        native = to_native_output(type_, trusted=run_input.output is not None)
+        return [native, pydantic_ai.DeferredToolRequests]
 
 
 def _sum_usage(events: list[AgentEvent]) -> Usage:

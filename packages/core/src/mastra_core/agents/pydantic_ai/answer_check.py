@@ -1,0 +1,132 @@
+"""Check the model's answer against a JSON Schema, which a caller may have sent.
+
+A schema of a caller must not make the server load an address or spend unlimited time. Therefore the
+schema that is evaluated has no references and no patterns. A reference is replaced by its target,
+and what goes beyond the maximum size is accepted unchecked. The model receives the whole schema.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from mastra_core.errors import InvalidInput
+
+__all__ = ("build_answer_check",)
+
+MAX_SIZE = 2000  # subschemas that are evaluated
+MAX_NESTED_TARGETS = 4  # expansions of one reference within itself
+_HINT = "Send a JSON Schema of an object."
+_OF_SCHEMAS = frozenset(("properties", "$defs", "definitions", "dependentSchemas"))
+_OF_DATA = frozenset(("enum", "const"))
+_DROPPED = frozenset(
+    ("pattern", "patternProperties", "propertyNames", "format", "default", "examples", "$defs",
+     "definitions", "$id", "id", "$schema")
+)  # fmt: skip
+
+
+def build_answer_check(schema: dict[str, Any], *, trusted: bool) -> Callable[[Any], Any]:
+    """Build a function that returns an answer, or raises ``ValueError`` with what is wrong.
+
+    :param schema: the JSON Schema of an object.
+    :param trusted: whether the schema belongs to the application. Otherwise patterns and formats
+        are not checked.
+    :raises InvalidInput: for an invalid schema, or one of another type.
+    """
+    import fastjsonschema
+
+    if schema.get("type") != "object" and "$ref" not in schema:
+        raise InvalidInput("The schema of the answer is not the schema of an object.", _HINT)
+    evaluated = copy.deepcopy(schema) if trusted else _Inliner(schema).inline()
+    try:
+        validate_schema = fastjsonschema.compile(
+            evaluated, handlers=_NoHandlers(), use_default=False
+        )
+    except (fastjsonschema.JsonSchemaDefinitionException, ValueError, TypeError) as error:
+        raise InvalidInput(f"The schema of the answer is invalid: {error}.", _HINT) from None
+
+    def check(value: Any) -> Any:
+        try:
+            return validate_schema(value)
+        except fastjsonschema.JsonSchemaValueException as error:
+            raise ValueError(str(error).replace("data", "answer", 1)) from None
+
+    return check
+
+
+class _NoHandlers(Mapping[str, Callable[[str], Any]]):
+    """Refuses to load a reference from anywhere, in place of fastjsonschema's own loader."""
+
+    def __contains__(self, scheme: object) -> bool:
+        return True
+
+    def __getitem__(self, scheme: str) -> Callable[[str], Any]:
+        def refuse(address: str) -> Any:
+            raise ValueError(f"the reference {address!r} is not in the schema")
+
+        return refuse
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+class _Inliner:
+    """Builds a schema without references and patterns, of a limited size."""
+
+    def __init__(self, schema: dict[str, Any]) -> None:
+        self._root = schema
+        self._size = 0
+
+    def inline(self) -> Any:
+        """Return the schema to evaluate."""
+        return self._convert(self._root, ())
+
+    def _convert(self, schema: Any, targets: tuple[str, ...]) -> Any:
+        if not isinstance(schema, dict):
+            return schema
+        self._size += 1
+        if self._size > MAX_SIZE:
+            return {}
+        reference = schema.get("$ref")
+        if isinstance(reference, str):
+            if targets.count(reference) >= MAX_NESTED_TARGETS:
+                return {}
+            return self._convert(self._find_target(reference), (*targets, reference))
+        dropped = _DROPPED
+        if "patternProperties" in schema:  # without them, properties that they allow are additional
+            dropped |= {"additionalProperties"}
+        return {
+            key: self._convert_value(key, value, targets)
+            for key, value in schema.items()
+            if key not in dropped
+        }
+
+    def _convert_value(self, key: str, value: Any, targets: tuple[str, ...]) -> Any:
+        if key in _OF_DATA:
+            return value
+        if key in _OF_SCHEMAS and isinstance(value, dict):
+            return {name: self._convert(each, targets) for name, each in value.items()}
+        if isinstance(value, list):
+            return [self._convert(each, targets) for each in value]
+        return self._convert(value, targets)
+
+    def _find_target(self, reference: str) -> Any:
+        target: Any = self._root
+        if reference != "#" and not reference.startswith("#/"):
+            raise InvalidInput(
+                f"The schema of the answer has the reference {reference!r} to another document.",
+                "Use references that begin with '#/'.",
+            )
+        for part in reference[2:].split("/") if len(reference) > 1 else ():
+            name = part.replace("~1", "/").replace("~0", "~")
+            target = target.get(name) if isinstance(target, dict) else None
+            if target is None:
+                raise InvalidInput(
+                    f"The schema of the answer has the reference {reference!r} without a target.",
+                    "Add the target, or correct the reference.",
+                )
+        return target

@@ -1,0 +1,67 @@
+"""Check the size of JSON Schemas that callers send, because slow code converts them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mastra_server.http.request_body import InvalidBody
+
+__all__ = ("MAX_SCHEMA_VALUES", "check_schema")
+
+MAX_SCHEMA_VALUES = 5000
+_MAX_EXPANDED_VALUES = 50_000
+_MAX_DEPTH = 200
+
+
+def check_schema(schema: Any, field: str) -> None:
+    """Check the size of a schema, and its size with every reference replaced by its target.
+
+    :param schema: the decoded schema; ``None`` where there is none.
+    :param field: the path of the field, for the error.
+    :raises InvalidBody: for a schema that is too large, or whose references nest too deeply.
+    """
+    size = _SchemaSize(schema, field)
+    if size.measure(schema, 0, expand=False) > MAX_SCHEMA_VALUES:
+        raise InvalidBody(field, f"Expected a schema of at most {MAX_SCHEMA_VALUES} values")
+    if size.has_references and size.measure(schema, 0, expand=True) > _MAX_EXPANDED_VALUES:
+        raise InvalidBody(field, "Expected fewer references in the schema")
+
+
+class _SchemaSize:
+    """Measures a schema; each reference is followed once, so that the time is limited."""
+
+    def __init__(self, root: Any, field: str) -> None:
+        self._root = root
+        self._field = field
+        self._sizes: dict[str, int] = {}
+        self.has_references = False
+
+    def measure(self, value: Any, depth: int, *, expand: bool) -> int:
+        """Return the number of values.
+
+        :param value: a part of the schema.
+        :param depth: the number of values around it.
+        :param expand: whether to replace references by their targets.
+        """
+        if depth > _MAX_DEPTH:
+            raise InvalidBody(self._field, f"Expected a schema of at most {_MAX_DEPTH} levels")
+        if isinstance(value, list):
+            return 1 + sum(self.measure(each, depth + 1, expand=expand) for each in value)
+        if not isinstance(value, dict):
+            return 1
+        reference = value.get("$ref")
+        if isinstance(reference, str):
+            self.has_references = True
+        size = 1 + sum(self.measure(each, depth + 1, expand=expand) for each in value.values())
+        if expand and isinstance(reference, str):
+            size += self._measure_target(reference, depth)
+        return size
+
+    def _measure_target(self, reference: str, depth: int) -> int:
+        if reference not in self._sizes:
+            self._sizes[reference] = 1  # within itself
+            target: Any = self._root
+            for part in reference.split("/")[1:]:
+                target = target.get(part) if isinstance(target, dict) else None
+            self._sizes[reference] = self.measure(target, depth + 1, expand=True)
+        return self._sizes[reference]

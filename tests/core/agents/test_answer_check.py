@@ -1,0 +1,97 @@
+"""Test that the schema of a caller neither loads addresses nor takes unlimited time."""
+
+import socket
+import time
+
+import pytest
+
+from mastra_core.agents.pydantic_ai.answer_check import build_answer_check
+from mastra_core.errors import InvalidInput
+
+
+def check(schema, value, *, trusted=False):
+    return build_answer_check({"type": "object", **schema}, trusted=trusted)(value)
+
+
+def test_answers_are_checked():
+    schema = {
+        "properties": {"n": {"type": "integer"}, "tree": {"$ref": "#/$defs/tree"}},
+        "required": ["n"],
+        "additionalProperties": False,
+        "$defs": {
+            "tree": {
+                "type": "object",
+                "properties": {"left": {"$ref": "#/$defs/tree"}, "value": {"type": "string"}},
+            }
+        },
+    }
+    good = {"n": 1, "tree": {"left": {"left": {"value": "x"}}}}
+    for trusted in (False, True):
+        assert check(schema, good, trusted=trusted) == good
+        for bad in ({}, {"n": "x"}, {"n": 1, "m": 2}, {"n": 1, "tree": {"left": {"value": 3}}}):
+            with pytest.raises(ValueError, match="answer"):
+                check(schema, bad, trusted=trusted)
+
+
+def test_names_of_properties_are_no_keywords():
+    schema = {"properties": {"pattern": {"type": "integer"}, "$id": {"type": "string"}}}
+    with pytest.raises(ValueError, match=r"answer\.pattern"):
+        check(schema, {"pattern": "x"})
+
+
+@pytest.mark.parametrize("trusted", [False, True])
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"properties": {"a": {"$ref": "{address}/schema.json"}}},
+        {"$id": "{address}/", "properties": {"a": {"$ref": "schema.json"}}},
+        {"allOf": [{"$ref": "{address}"}]},
+        {"properties": {"a": {"$ref": "file:///etc/hostname"}}},
+    ],
+)
+def test_references_are_not_loaded(schema, trusted):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0.2)
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        with pytest.raises(InvalidInput, match="reference"):
+            check(fill(schema, address), {"a": 1}, trusted=trusted)
+        with pytest.raises(TimeoutError):
+            listener.accept()
+
+
+def fill(value, address):
+    """Replace ``{address}`` in each text of a schema."""
+    if isinstance(value, str):
+        return value.replace("{address}", address)
+    if isinstance(value, list):
+        return [fill(each, address) for each in value]
+    return {key: fill(each, address) for key, each in value.items()}
+
+
+def test_patterns_of_callers_are_not_evaluated():
+    schema = {"properties": {"a": {"type": "string", "pattern": "(a+)+$"}}}
+    started = time.process_time()
+    assert check(schema, {"a": "a" * 40 + "b"})
+    assert time.process_time() - started < 5
+    with pytest.raises(ValueError, match="pattern"):
+        check({"properties": {"a": {"pattern": "^x"}}}, {"a": "y"}, trusted=True)
+    named = {"patternProperties": {"^a": {}}, "additionalProperties": False}
+    assert check(named, {"abc": 1}) == {"abc": 1}
+
+
+def test_nested_references_take_limited_time():
+    twice = {f"d{level}": {"allOf": [{"$ref": f"#/$defs/d{level + 1}"}] * 2} for level in range(60)}
+    schema = {"$ref": "#/$defs/d0", "$defs": {**twice, "d60": {"type": "object"}}}
+    started = time.process_time()
+    assert check(schema, {}) == {}
+    loop = {"$ref": "#/$defs/a", "$defs": {"a": {"allOf": [{"$ref": "#/$defs/a"}] * 2}}}
+    assert check(loop, {}) == {}
+    assert time.process_time() - started < 5
+
+
+@pytest.mark.parametrize(
+    "schema", [{"type": "array"}, {"a": 1}, {"type": "object", "$ref": "#/$defs/none"}]
+)
+def test_invalid_schemas(schema):
+    with pytest.raises(InvalidInput, match="schema of the answer"):
+        build_answer_check(schema, trusted=False)
