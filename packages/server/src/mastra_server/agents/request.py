@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import uuid
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
@@ -12,6 +11,7 @@ from litestar import Request
 
 from mastra_core.agents import AgentInput, ClientTool
 from mastra_server.agents.input_messages import parse_messages
+from mastra_server.agents.model_settings import read_model_settings
 from mastra_server.http.request_body import read_body
 from mastra_server.http.request_context import (
     build_context,
@@ -21,9 +21,8 @@ from mastra_server.http.request_context import (
 
 __all__ = ("AgentBody", "build_run_input", "read_run_input")
 
-_CAPITAL = re.compile(r"(?=[A-Z])")
 _Id = Annotated[str, msgspec.Meta(max_length=512)]
-_SETTING_NAMES = {"max_output_tokens": "max_tokens"}
+_Empty = Annotated[dict[str, Any], msgspec.Meta(max_length=0)]
 
 
 class _Structured(msgspec.Struct, rename="camel"):
@@ -80,7 +79,11 @@ class _Choice(msgspec.Struct, rename="camel"):
 
 
 class AgentBody(msgspec.Struct, rename="camel"):
-    """The input and the options of an agent run."""
+    """The input and the options of an agent run.
+
+    Only the application's code chooses the model, the options of its provider and the tools of the
+    server, so ``model``, ``provider_options`` and ``toolsets`` are empty.
+    """
 
     messages: str | dict[str, Any] | list[Any]
     context: list[Any] = []
@@ -93,6 +96,9 @@ class AgentBody(msgspec.Struct, rename="camel"):
     system: str | dict[str, Any] | list[str | dict[str, Any]] | None = None
     max_steps: Annotated[int, msgspec.Meta(ge=1)] | None = None
     model_settings: dict[str, Any] | None = None
+    model: None = None
+    provider_options: _Empty | None = None
+    toolsets: _Empty | None = None
     client_tools: dict[str, _Client] | None = None
     active_tools: list[str] | None = None
     tool_choice: Literal["auto", "none", "required"] | _Choice | None = None
@@ -130,7 +136,7 @@ def build_run_input(request: Request[Any, Any, Any], body: AgentBody) -> AgentIn
         instructions=_join_instructions(body.instructions),
         extra_instructions=_join_instructions(body.system),
         max_steps=body.max_steps,
-        settings=_build_settings(body),
+        settings=_build_settings(request, body),
         client_tools=tuple(_iter_client_tools(body.client_tools or {})),
         active_tools=None if body.active_tools is None else tuple(body.active_tools),
         require_approval=body.require_tool_approval,
@@ -155,12 +161,9 @@ def _join_instructions(value: Any) -> str:
     return "\n\n".join(message.text for message in parse_messages(systems))
 
 
-def _build_settings(body: AgentBody) -> dict[str, Any]:
-    camel = body.model_settings or {}
-    snake = {_CAPITAL.sub("_", key).lower(): value for key, value in camel.items()}
-    settings = {
-        _SETTING_NAMES.get(key, key): item for key, item in snake.items() if item is not None
-    }
+def _build_settings(request: Request[Any, Any, Any], body: AgentBody) -> dict[str, Any]:
+    extra_names = request.app.state.mastra.server.model_settings
+    settings = read_model_settings(body.model_settings, extra_names)
     choice = body.tool_choice
     if choice is not None:
         settings["tool_choice"] = choice if isinstance(choice, str) else [choice.tool_name]

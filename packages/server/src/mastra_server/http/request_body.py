@@ -110,18 +110,19 @@ def read_json_param(request: Request[Any, Any, Any], name: str, type_: type[T]) 
         raise InvalidQuery(name, f"Expected JSON: {error}") from None
 
 
-def convert_value(value: Any, type_: type[T]) -> T:
+def convert_value(value: Any, type_: type[T], where: str = "") -> T:
     """Convert a part of a decoded body to ``type_``.
 
     :param value: the decoded value.
     :param type_: the type to convert to.
+    :param where: the path of the part in the body, for errors; empty for the whole body.
     :returns: the converted value.
     :raises InvalidBody: naming the first field that does not fit.
     """
     try:
         return msgspec.convert(value, type_)
     except msgspec.ValidationError as error:
-        raise _to_invalid_body(str(error)) from None
+        raise _to_invalid_body(str(error), where) from None
 
 
 def require_param(request: Request[Any, Any, Any], name: str) -> str:
@@ -172,9 +173,10 @@ def read_date_param(request: Request[Any, Any, Any], name: str) -> int | None:
     return int((date if date.tzinfo else date.replace(tzinfo=dt.UTC)).timestamp() * 1000)
 
 
-def _to_invalid_body(message: str) -> InvalidBody:
+def _to_invalid_body(message: str, where: str = "") -> InvalidBody:
     text, _, path = message.partition(" - at `$")
+    field = f"{where}{path.rstrip('`')}"
     missing = _MISSING.match(text)
     if missing:
-        return InvalidBody(f"{path.rstrip('`')}.{missing['field']}".lstrip("."), "Required")
-    return InvalidBody(path.rstrip("`").lstrip(".") or "root", text)
+        return InvalidBody(f"{field}.{missing['field']}".lstrip("."), "Required")
+    return InvalidBody(field.lstrip(".") or "root", text)

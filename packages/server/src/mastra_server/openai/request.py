@@ -8,6 +8,7 @@ import msgspec
 
 from mastra_core.agents import ClientTool, Message, ToolCallPart, ToolResultPart
 from mastra_server.agents.input_messages import parse_messages
+from mastra_server.agents.model_settings import Temperature, TokenCount, TopP
 from mastra_server.http.request_body import InvalidBody, decode_json
 
 __all__ = ("ResponseBody", "build_client_tools", "get_output_schema", "parse_input")
@@ -36,9 +37,9 @@ class ResponseBody(msgspec.Struct):
     tools: list[dict[str, Any]] = []
     conversation_id: str | None = None
     previous_response_id: str | None = None
-    temperature: float | None = None
-    top_p: float | None = None
-    max_output_tokens: int | None = None
+    temperature: Temperature | None = None
+    top_p: TopP | None = None
+    max_output_tokens: TokenCount | None = None
     store: bool | None = None
     stream: bool | None = None
 
