@@ -7,10 +7,12 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from litestar import Litestar, asgi
+from litestar.connection import ASGIConnection
 from litestar.handlers import ASGIRouteHandler
 from litestar.types import Receive, Scope, Send
 
 from mastra_core import Mastra
+from mastra_server.mcp.tools import get_mcp_caller
 
 __all__ = ("McpRoute",)
 
@@ -27,7 +29,7 @@ class McpRoute:
     def __init__(self, mastra: Mastra) -> None:
         from mastra_core.mcp.serve import McpApp  # slow to import, and rarely enabled
 
-        self._app = McpApp(mastra)
+        self._app = McpApp(mastra, lambda scope: get_mcp_caller(ASGIConnection(dict(scope))))
         self._path = mastra.server.api_prefix + _PATH
 
     def build_route(self) -> ASGIRouteHandler:
