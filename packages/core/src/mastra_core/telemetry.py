@@ -241,13 +241,14 @@ def _is_sampled() -> bool:
     from opentelemetry import trace
     from opentelemetry.context import Context
     from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.sampling import Decision
 
     provider = trace.get_tracer_provider()
     if not isinstance(provider, TracerProvider):
         return False
     trace_id = provider.id_generator.generate_trace_id()
     result = provider.sampler.should_sample(Context(), trace_id, "", trace.SpanKind.SERVER)
-    return result.decision.is_sampled()
+    return result.decision is Decision.RECORD_AND_SAMPLE
 
 
 def _is_sdk_disabled() -> bool:

@@ -19,6 +19,10 @@ __all__ = ("McpRoute",)
 _PATH = "/mcp/mastra/mcp"
 
 
+def _get_caller(scope: Any) -> Any:
+    return get_mcp_caller(ASGIConnection(scope))
+
+
 class McpRoute:
     """The route of the protocol, and the tasks that must run while it is served.
 
@@ -29,7 +33,7 @@ class McpRoute:
     def __init__(self, mastra: Mastra) -> None:
         from mastra_core.mcp.serve import McpApp  # slow to import, and rarely enabled
 
-        self._app = McpApp(mastra, lambda scope: get_mcp_caller(ASGIConnection(dict(scope))))
+        self._app = McpApp(mastra, _get_caller)
         self._path = mastra.server.api_prefix + _PATH
 
     def build_route(self) -> ASGIRouteHandler:

@@ -7,12 +7,8 @@ from typing import Any, NotRequired, TypedDict
 from litestar import Request, get
 from litestar.response.base import ASGIResponse
 
-from mastra_server.http.request_body import (
-    InvalidQuery,
-    read_date_param,
-    read_number_param,
-    require_param,
-)
+from mastra_server.http.dates import read_date_param
+from mastra_server.http.request_body import InvalidQuery, read_number_param, require_param
 from mastra_server.http.request_context import restrict_to_resource
 from mastra_server.http.responses import json_response
 from mastra_server.http.schemas import ContextQuery

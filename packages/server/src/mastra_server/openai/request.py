@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from mastra_core.agents import ClientTool, Message, ToolCallPart, ToolResultPart
-from mastra_server.agents.input_messages import parse_messages
+from mastra_server.agents.input_messages import parse_messages, require_string
 from mastra_server.agents.model_settings import Temperature, TokenCount, TopP
 from mastra_server.http.request_body import InvalidBody, decode_json
 
@@ -97,7 +97,9 @@ def _parse_item(item: Any, index: int) -> tuple[Message, ...]:
                 return (Message(role="assistant", parts=(_parse_call(item),)),)
             case "function_call_output":
                 part = ToolResultPart(
-                    id=item["call_id"], name=item.get("name", ""), result=item["output"]
+                    id=require_string(item["call_id"]),
+                    name=require_string(item.get("name", "")),
+                    result=item["output"],
                 )
                 return (Message(role="tool", parts=(part,)),)
             case "message":
@@ -105,14 +107,16 @@ def _parse_item(item: Any, index: int) -> tuple[Message, ...]:
                 return parse_messages(
                     {"role": role, "content": _convert_content(item.get("content"))}
                 )
-    except (KeyError, msgspec.DecodeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise InvalidBody(f"input.{index}", f"Invalid {item.get('type')}: {error}") from None
     raise InvalidBody(f"input.{index}.type", "Expected message or function_call_output")
 
 
 def _parse_call(item: dict[str, Any]) -> ToolCallPart:
     arguments = decode_json(str(item["arguments"] or "{}").encode(), dict[str, Any])
-    return ToolCallPart(id=item["call_id"], name=item["name"], arguments=arguments)
+    return ToolCallPart(
+        id=require_string(item["call_id"]), name=require_string(item["name"]), arguments=arguments
+    )
 
 
 def _convert_content(content: Any) -> Any:

@@ -11,7 +11,8 @@ from litestar.response.base import ASGIResponse
 from mastra_core import Workflow
 from mastra_core.errors import NotFound
 from mastra_core.workflows import Engine, Run, RunRecord
-from mastra_server.http.request_body import read_date_param, read_number_param
+from mastra_server.http.dates import read_date_param
+from mastra_server.http.request_body import read_number_param
 from mastra_server.http.request_context import check_resource_access, restrict_to_resource
 from mastra_server.http.responses import json_response
 from mastra_server.http.schemas import Message

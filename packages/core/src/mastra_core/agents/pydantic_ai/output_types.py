@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Annotated, Any, is_typeddict
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, is_typeddict
 
 import pydantic_ai
 from pydantic import AfterValidator
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from mastra_core.agents.messages import AgentInput
 
 __all__ = ("get_run_output_type", "to_native_output")
+
+_SCHEMES = ("http", "https", "ftp", "file", "data")  # that the validator would load a schema from
 
 
 def get_run_output_type(run_input: AgentInput) -> Any:
@@ -52,20 +54,35 @@ def to_native_output(type_: Any) -> Any:
 
 
 def _build_output(schema: dict[str, Any], name: str, check: Any) -> Any:
-    structured = pydantic_ai.StructuredDict(copy.deepcopy(schema), name=name)
+    try:
+        structured = pydantic_ai.StructuredDict(copy.deepcopy(schema), name=name)
+    except pydantic_ai.UserError as error:
+        raise _build_schema_error(error) from None
     type_: Any = Annotated[structured, AfterValidator(check)]
     return pydantic_ai.ToolOutput(type_, name="final_result")
+
+
+def _refuse_remote_schema(uri: str) -> NoReturn:
+    """Refuse to load a schema: a caller must not make the server read files or other hosts."""
+    raise ValueError(f"it refers to {uri!r}, which is outside of the schema")
+
+
+def _build_schema_error(error: Exception) -> InvalidInput:
+    return InvalidInput(
+        f"The schema of the answer is invalid: {error}.", "Send a JSON Schema of an object."
+    )
 
 
 def _build_checker(schema: dict[str, Any]) -> Any:
     import fastjsonschema
 
+    handlers = dict.fromkeys(_SCHEMES, _refuse_remote_schema)
     try:
-        validate_schema = fastjsonschema.compile(copy.deepcopy(schema), use_default=False)
-    except (fastjsonschema.JsonSchemaDefinitionException, ValueError, TypeError) as error:
-        raise InvalidInput(
-            f"The schema of the answer is invalid: {error}.", "Send a JSON Schema of an object."
-        ) from None
+        validate_schema = fastjsonschema.compile(
+            copy.deepcopy(schema), handlers=handlers, use_default=False
+        )
+    except Exception as error:  # noqa: BLE001  # a malformed schema may raise anything
+        raise _build_schema_error(error) from None
 
     def check(value: Any) -> Any:
         try:
