@@ -139,7 +139,7 @@ def _read_response(url: str) -> bytes:
     end = time.monotonic() + _TIMEOUT
     request = Request(url, headers={"accept": "application/json"})  # noqa: S310  # the application's own setting
     body = b""
-    with urlopen(request, timeout=_TIMEOUT) as response:  # noqa: S310
+    with urlopen(request, timeout=_TIMEOUT) as response:  # noqa: S310  # as above
         while piece := response.read1(65_536):
             body += piece
             if len(body) > _MAX_BYTES or time.monotonic() > end:
