@@ -1,0 +1,1 @@
+"""Test attacks of callers on the server, each beside the honest request."""

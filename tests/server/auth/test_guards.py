@@ -343,6 +343,7 @@ def test_unreachable_issuer(jwks_server, issuer, monkeypatch):
     status, body = call_whoami(jwks_server, issuer.token("one"))
     assert (status, body) == (503, {"error": "Authentication is not available"})
     issuer.broken = False
+    time.sleep(jwks._RETRY_INTERVAL)
     assert call_whoami(jwks_server, issuer.token("one"))[0] == 200
     issuer.broken = True
     monkeypatch.setattr(jwks, "_MAX_AGE", 0)

@@ -57,6 +57,54 @@ def test_large_heads(connect):
     assert read_status_line(line) in (b"HTTP/1.1 431 Request Header Fields Too Large", b"")
 
 
+@pytest.mark.parametrize("length", [64_000, 70_000, 200_000])
+@pytest.mark.parametrize("part", ["header", "headers", "target"])
+def test_heads_in_one_piece(connect, length, part):
+    text = b"y" * length
+    lines = b"".join(b"x%d: " % index + b"y" * 900 + b"\r\n" for index in range(length // 906))
+    head = {
+        "header": HEAD + b"x: " + text + b"\r\n\r\n",
+        "headers": HEAD + lines + b"\r\n",
+        "target": b"GET /health?" + text + b" HTTP/1.1\r\nhost: x\r\n\r\n",
+    }[part]
+    connection = connect()
+    with contextlib.suppress(ConnectionError):
+        connection.sendall(head)
+    expected = [b"200 OK"] if length < 65_536 else [b"431 Request Header Fields Too Large", b""]
+    assert read_status_line(connection).removeprefix(b"HTTP/1.1 ") in expected
+
+
+def send_again_and_again(connection, piece):
+    for _ in range(100_000_000 // len(piece)):
+        connection.sendall(piece)
+
+
+@pytest.mark.parametrize("trailer", [b"x: y\r\n", b"y" * 1000])
+def test_trailers(connect, trailer):
+    head = (
+        b"POST /api/tools/whoami/execute HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
+    )
+    body = b'c\r\n{"data": {}}\r\n0\r\n'
+    fine = connect()
+    fine.sendall(head + body + b"x: y\r\n" * 10 + b"\r\n")
+    assert read_status_line(fine) == b"HTTP/1.1 200 OK"
+    endless = connect()
+    endless.sendall(head + body)
+    with pytest.raises(ConnectionError):
+        send_again_and_again(endless, trailer)
+
+
+def test_many_chunks(connect):
+    """The framing of chunks is no part of the head."""
+    head = (
+        b"POST /api/tools/whoami/execute HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
+    )
+    text = b'{"data": {}, "x": "' + b"y" * 50_000 + b'"}'
+    connection = connect()
+    connection.sendall(head + b"".join(b"1\r\n%c\r\n" % each for each in text) + b"0\r\n\r\n")
+    assert read_status_line(connection) == b"HTTP/1.1 200 OK"
+
+
 def test_incomplete_heads(connect):
     silent, slow, second = connect(), connect(), connect()
     slow.sendall(HEAD)

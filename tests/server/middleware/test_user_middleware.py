@@ -265,10 +265,11 @@ def test_number_of_documented_examples():
     assert len(read_examples()) == 3
 
 
-def test_documented_bearer_tokens(serve):
+def test_documented_bearer_tokens(serve, monkeypatch):
+    monkeypatch.setenv("API_TOKEN", "a-long-random-token")
     with serve(load_example(0)["mastra"]) as server:
         refused = server.http.get("/api/agents")
-        bearer = {"authorization": "Bearer change-me"}
+        bearer = {"authorization": "Bearer a-long-random-token"}
         allowed = server.http.post(
             "/api/agents/hello/generate", json={"messages": "Ada"}, headers=bearer
         )

@@ -1,5 +1,6 @@
 """Everything the application has, by name."""
 
+import hmac
 import os
 
 from litestar import Response
@@ -14,7 +15,8 @@ from .workflows import trip
 async def check_token(request, next):
     """Asks for the token, where one is set."""
     token = os.environ.get("WEATHER_TOKEN")
-    if token and request.headers.get("authorization") != f"Bearer {token}":
+    sent = request.headers.get("authorization", "")
+    if token and not hmac.compare_digest(sent.encode(), f"Bearer {token}".encode()):
         return Response({"error": "Unauthorized"}, status_code=401)
     return await next(request)
 
@@ -24,5 +26,5 @@ mastra = Mastra(
     workflows={"trip": trip},
     tools={"forecast": forecast},
     logger=create_logger(name="weather", level="info"),
-    server_middleware=[{"handler": check_token, "path": "/api/*"}],
+    server_middleware=[{"handler": check_token, "path": "*"}],
 )

@@ -108,6 +108,8 @@ class Server:
         server's.
     :param openapi: whether ``openapi.json`` and a page that shows it are served below the prefix;
         by default only under ``mastra dev``.
+    :param model_settings: names of further settings of the model that a caller may pass, in
+        snake_case (``parallel_tool_calls``). With ``extra_body``, a caller can choose the model.
     :param cors: ``False`` omits the headers.
     :param rate_limit: how many requests one client may send; the server answers others with 429.
     :param logs: whether the latest log lines are kept and served at ``/logs`` below the prefix; by
@@ -125,7 +127,8 @@ class Server:
     :param run_timeout: seconds that a streamed agent run may take, with or without a client.
     :param drain_timeout: seconds that running requests get after SIGTERM.
     :param trusted_proxies: addresses or networks whose ``X-Forwarded-*`` headers are trusted.
-    :raises ConfigError: for an invalid prefix, or an ``auth`` without ``authenticate``.
+    :raises ConfigError: for an invalid prefix, an ``auth`` without ``authenticate``, or an invalid
+        name in ``model_settings``.
     """
 
     host: str = "0.0.0.0"  # noqa: S104  # a server in a container that binds loopback is unreachable
@@ -136,6 +139,7 @@ class Server:
     api_routes: Sequence[Any] = ()
     on_error: Callable[..., Any] | None = None
     openapi: bool | None = None
+    model_settings: Sequence[str] = ()
     cors: Cors | Literal[False] = Cors()
     rate_limit: RateLimit | None = None
     logs: bool | None = None
@@ -156,6 +160,7 @@ class Server:
                 f"The auth {self.auth!r} has no method authenticate(token, request).",
                 "Pass ApiKeys(...), Jwt(...) or an object with that method.",
             )
+        _check_setting_names(self.model_settings)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -249,6 +254,15 @@ def _suggest_key(key: str, known: Sequence[str]) -> str:
 
     near = difflib.get_close_matches(key, known, 1)
     return f"Did you mean {near[0]!r}?" if near else f"It takes {', '.join(known)}."
+
+
+def _check_setting_names(names: Sequence[str]) -> None:
+    for name in [names] if isinstance(names, str) else names:
+        if isinstance(names, str) or not (name.isidentifier() and name == name.lower()):
+            raise ConfigError(
+                f"model_settings contains {name!r}, which is not the name of a setting.",
+                "Write names in snake_case: model_settings=['parallel_tool_calls'].",
+            )
 
 
 def _normalize_prefix(text: str) -> str:

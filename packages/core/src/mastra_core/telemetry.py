@@ -21,6 +21,7 @@ __all__ = (
     "Telemetry",
     "add_listener",
     "annotate",
+    "extract_parent",
     "get_span_ids",
     "is_recording",
     "is_sdk_installed",
@@ -64,7 +65,8 @@ class Telemetry:
 
     :param service_name: ``service.name`` of the resource; ``OTEL_SERVICE_NAME`` overrides it.
     :param sampling: ``{"type": "always_on" | "always_off" | "ratio" | "parent_based"}``; the last
-        two take ``"probability"`` (0 to 1), default 1.
+        two take ``"probability"`` (0 to 1), default 1. Only ``parent_based`` with
+        ``"trust_callers": True`` follows the decision in a caller's ``traceparent``.
     :param export: ``{"type": "otlp", "endpoint": URL, "headers": {...}}`` sends OTLP over HTTP,
         where ``OTEL_EXPORTER_OTLP_*`` supplies missing values; ``{"type": "console"}`` prints.
     :param enabled: ``False`` keeps the settings and exports nothing.
@@ -117,6 +119,7 @@ class _Process:
         self.senders: dict[int, Telemetry] = {}
         self.listeners: tuple[SpanListener, ...] = ()
         self.listened_provider: Any = None  # the provider whose spans the listeners receive
+        self.trusts_callers = False  # whether a caller decides if its trace is sampled
 
 
 _process = _Process()
@@ -171,6 +174,28 @@ def start_span(
         yield current
 
 
+def extract_parent(headers: Mapping[str, str]) -> Any:
+    """Return the context of a caller's ``traceparent``, as the parent of the request's span.
+
+    The caller chooses the trace id. Whether the trace is sampled is decided here, as for a trace
+    that begins here: a caller must be able neither to hide its trace nor to force its export.
+
+    :param headers: the headers of the request.
+    :returns: OpenTelemetry's context.
+    """
+    from opentelemetry import propagate, trace
+
+    context = propagate.extract(headers)
+    caller = trace.get_current_span(context).get_span_context()
+    if not caller.is_valid or _process.trusts_callers:
+        return context
+    sampled = trace.TraceFlags.SAMPLED if _is_sampled() else trace.TraceFlags.DEFAULT
+    parent = trace.SpanContext(
+        caller.trace_id, caller.span_id, True, trace.TraceFlags(sampled), caller.trace_state
+    )
+    return trace.set_span_in_context(trace.NonRecordingSpan(parent), context)
+
+
 def is_recording() -> bool:
     """Return whether spans are recorded in this process."""
     return _is_recording
@@ -211,6 +236,21 @@ def _update_active() -> None:
     _is_recording = bool(_process.senders or _process.listeners)
 
 
+def _is_sampled() -> bool:
+    """Return the decision of the provider's sampler about a new trace."""
+    from opentelemetry import trace
+    from opentelemetry.context import Context
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.sampling import Decision
+
+    provider = trace.get_tracer_provider()
+    if not isinstance(provider, TracerProvider):
+        return False
+    trace_id = provider.id_generator.generate_trace_id()
+    result = provider.sampler.should_sample(Context(), trace_id, "", trace.SpanKind.SERVER)
+    return result.decision is Decision.RECORD_AND_SAMPLE
+
+
 def _is_sdk_disabled() -> bool:
     return os.environ.get("OTEL_SDK_DISABLED", "") == "true"
 
@@ -243,6 +283,10 @@ def _parse_probability(sampling: Mapping[str, Any]) -> float:
     return float(value)
 
 
+def _trusts_callers(sampling: Mapping[str, Any]) -> bool:
+    return sampling["type"] == "parent_based" and sampling.get("trust_callers") is True
+
+
 def _get_provider(settings: Telemetry) -> Any:
     """Return the SDK's provider of this process; create it where there is none.
 
@@ -253,6 +297,7 @@ def _get_provider(settings: Telemetry) -> Any:
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import TracerProvider
 
+    _process.trusts_callers = _trusts_callers(settings.sampling)
     current: Any = trace.get_tracer_provider()
     if isinstance(current, TracerProvider):
         return current
@@ -294,9 +339,7 @@ def _build_sampler(sampling: Mapping[str, Any]) -> Any:
     match sampling["type"]:
         case "always_off":
             return sdk.ALWAYS_OFF
-        case "ratio":
-            return sdk.TraceIdRatioBased(_parse_probability(sampling))
-        case "parent_based":
+        case "ratio" | "parent_based":  # spans follow their parent, whose trace id a caller chose
             return sdk.ParentBasedTraceIdRatio(_parse_probability(sampling))
         case _:
             return sdk.ALWAYS_ON

@@ -193,15 +193,25 @@ class Tool(Generic[P, R_co]):
 
         return dump(await asyncio.to_thread(function, **arguments))
 
-    async def execute(self, data: Any, context: ToolContext | None = None) -> Any:
+    async def execute(
+        self, data: Any, context: ToolContext | None = None, *, check_approval: bool = False
+    ) -> Any:
         """Validate ``data`` and call the function.
 
         :param data: JSON builtins; ``None`` for no arguments.
         :param context: the context of the call; an empty one by default.
+        :param check_approval: whether to refuse a call that requires approval.
         :returns: the result as JSON builtins.
         :raises InvalidInput: when ``data`` does not fit the parameters.
+        :raises Conflict: when the call requires approval, and ``check_approval`` is set.
         """
-        return await self.call(self.parse_arguments(data), context)
+        values = self.parse_arguments(data)
+        if check_approval and await self.is_approval_required(values):
+            raise Conflict(
+                f"The tool {self.id!r} requires approval, and a direct call cannot wait for it.",
+                "Call the tool in a run of an agent or a workflow, where a person can approve it.",
+            )
+        return await self.call(values, context)
 
 
 @overload

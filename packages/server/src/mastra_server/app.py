@@ -31,7 +31,7 @@ from mastra_server.http.not_found import get_not_found_handlers
 from mastra_server.http.openapi import get_openapi_routes
 from mastra_server.http.paths import CanonicalPath, mount_handlers
 from mastra_server.http.startup import StartupErrorApp, open_resources
-from mastra_server.http.user_routes import build_user_routes
+from mastra_server.http.user_routes import build_user_routes, warn_about_open_routes
 from mastra_server.mcp import tools as mcp_tools
 from mastra_server.mcp.app import McpRoute
 from mastra_server.memory import routes as memory_routes
@@ -110,6 +110,7 @@ def create_app(mastra: Mastra) -> Litestar:
         request_max_body_size=None,  # BodyLimit also covers bodies that a middleware reads
         debug=False,
     )
+    warn_about_open_routes(app, mastra)
     traced = trace_store is not None or mastra.telemetry is not None
     app.asgi_handler = _wrap_layers(app.asgi_handler, mastra, metrics, traced=traced)
     return app

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import uuid
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +12,13 @@ import msgspec
 from mastra_core.agents.messages import AgentInput, Message
 from mastra_core.agents.protocol import AgentLike
 from mastra_core.errors import ConfigError, Conflict, InvalidInput
-from mastra_core.tools import Tool
+from mastra_core.tools import Tool, ToolContext
 from mastra_core.workflows.model.workflow import Workflow
 
 if TYPE_CHECKING:
     from mastra_core.mastra import Mastra
 
-__all__ = ("ExposedTool", "build_exposed_tools")
+__all__ = ("ExposedTool", "McpCaller", "build_exposed_tools")
 
 _MESSAGE = {
     "type": "object",
@@ -26,20 +27,33 @@ _MESSAGE = {
 }
 
 
+class McpCaller(msgspec.Struct, frozen=True, kw_only=True):
+    """The caller of a tool of the server.
+
+    :param context: the request context of the run that the call starts.
+    :param resource: owner of that run, empty where the caller is not restricted to a resource.
+    :param thread: conversation of that run, empty for none.
+    """
+
+    context: dict[str, Any] = {}
+    resource: str = ""
+    thread: str = ""
+
+
 class ExposedTool(msgspec.Struct, frozen=True, kw_only=True):
     """One tool of the server.
 
     :param name: name of the tool.
     :param description: text that tells a model when to call the tool.
     :param input_schema: JSON Schema of the arguments, an object.
-    :param call: takes the arguments and returns JSON builtins.
+    :param call: takes the arguments and the caller, and returns JSON builtins.
     :param output_schema: JSON Schema of the result, ``None`` where it is unknown.
     """
 
     name: str
     description: str
     input_schema: dict[str, Any]
-    call: Callable[[dict[str, Any]], Awaitable[Any]]
+    call: Callable[[dict[str, Any], McpCaller], Awaitable[Any]]
     output_schema: dict[str, Any] | None = None
 
 
@@ -95,25 +109,41 @@ def _expose_tool(key: str, tool: Tool) -> ExposedTool:
         name=key,
         description=tool.description,
         input_schema=tool.input_schema,
-        call=tool.execute,
+        call=functools.partial(_call_tool, tool),
         output_schema=tool.output_schema,
     )
 
 
-async def _ask_agent(agent: AgentLike, arguments: dict[str, Any]) -> Any:
+async def _call_tool(tool: Tool, arguments: dict[str, Any], caller: McpCaller) -> Any:
+    context = ToolContext(
+        request_context=caller.context, resource=caller.resource, thread=caller.thread
+    )
+    return await tool.execute(arguments, context, check_approval=True)
+
+
+async def _ask_agent(agent: AgentLike, arguments: dict[str, Any], caller: McpCaller) -> Any:
     message = arguments.get("message")
     if not isinstance(message, str):
         raise InvalidInput("The argument 'message' is not text.")
-    output = await agent.generate(AgentInput(messages=(Message.user(message),)))
+    run_input = AgentInput(
+        messages=(Message.user(message),),
+        context=caller.context,
+        resource=caller.resource,
+        thread=caller.thread,
+        run_id=str(uuid.uuid4()),
+    )
+    output = await agent.generate(run_input)
     if output.waiting:
         raise Conflict("The agent waits for a person's decision, which MCP cannot transmit.")
     return output.text if output.object is None else output.object
 
 
-async def _run_workflow(mastra: Mastra, workflow: Workflow, arguments: dict[str, Any]) -> Any:
+async def _run_workflow(
+    mastra: Mastra, workflow: Workflow, arguments: dict[str, Any], caller: McpCaller
+) -> Any:
     value = arguments if _is_object(workflow.input_schema or {}) else arguments.get("input")
-    run = await mastra.engine.create(workflow)
-    await mastra.engine.start(run, value)
+    run = await mastra.engine.create(workflow, resource_id=caller.resource)
+    await mastra.engine.start(run, value, caller.context)
     record = await run.wait()
     if record.status == "success":
         return record.result

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mastra_core.errors import AgentFailed, RequestError
 from mastra_core.logger import get_logger
-from mastra_core.mcp.exposed_tools import ExposedTool, build_exposed_tools
+from mastra_core.mcp.exposed_tools import ExposedTool, McpCaller, build_exposed_tools
 from mastra_core.mcp.results import to_error_result, to_result
 from mastra_core.mcp.sdk import import_sdk_module
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from mastra_core.mastra import Mastra
 
 __all__ = ("McpApp", "serve_stdio")
+
+_GetCaller = Callable[[Mapping[str, Any]], McpCaller]
 
 
 async def serve_stdio(mastra: Mastra) -> None:
@@ -36,14 +38,17 @@ class McpApp:
     ``run`` must be active while requests are served.
 
     :param mastra: the application.
+    :param get_caller: returns the caller of a request from its ASGI scope. Runs belong to the
+        resource of their caller; by default, they belong to nobody.
     :raises ConfigError: when the extra ``mcp`` is not installed.
     """
 
-    def __init__(self, mastra: Mastra) -> None:
+    def __init__(self, mastra: Mastra, get_caller: _GetCaller | None = None) -> None:
         manager = import_sdk_module(
             "mcp.server.streamable_http_manager"
         ).StreamableHTTPSessionManager
-        self._manager = manager(_build_server(mastra), stateless=True, json_response=True)
+        server = _build_server(mastra, get_caller)
+        self._manager = manager(server, stateless=True, json_response=True)
 
     @contextlib.asynccontextmanager
     async def run(self) -> AsyncGenerator[None]:
@@ -61,17 +66,18 @@ class McpApp:
         await self._manager.handle_request(scope, receive, send)
 
 
-def _build_server(mastra: Mastra) -> Any:
+def _build_server(mastra: Mastra, get_caller: _GetCaller | None = None) -> Any:
     types, offers = import_sdk_module("mcp_types"), build_exposed_tools(mastra)
 
     async def handle_list_tools(_: Any, __: Any) -> Any:
         return types.ListToolsResult(tools=[_to_sdk_tool(each) for each in offers.values()])
 
-    async def handle_call_tool(_: Any, params: Any) -> Any:
+    async def handle_call_tool(context: Any, params: Any) -> Any:
         offer = offers.get(params.name)
         if offer is None:
             return to_error_result(f"There is no tool {params.name!r}.")
-        return await _call_tool(offer, params.arguments or {})
+        caller = McpCaller() if get_caller is None else get_caller(context.request.scope)
+        return await _call_tool(offer, params.arguments or {}, caller)
 
     module = import_sdk_module("mcp.server.lowlevel")
     return module.Server("mastra", on_list_tools=handle_list_tools, on_call_tool=handle_call_tool)
@@ -83,9 +89,9 @@ def _to_sdk_tool(offer: ExposedTool) -> Any:
     )
 
 
-async def _call_tool(offer: ExposedTool, arguments: dict[str, Any]) -> Any:
+async def _call_tool(offer: ExposedTool, arguments: dict[str, Any], caller: McpCaller) -> Any:
     try:
-        return to_result(await offer.call(arguments))
+        return to_result(await offer.call(arguments, caller))
     except (RequestError, AgentFailed) as error:
         return to_error_result(error.message)
     except Exception as error:  # noqa: BLE001  # user code may raise anything

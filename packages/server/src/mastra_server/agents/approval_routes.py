@@ -22,8 +22,8 @@ from mastra_server.agents.suspended_runs import (
     get_suspended_runs,
 )
 from mastra_server.agents.transcript import build_call_payload
-from mastra_server.http.dates import format_iso
-from mastra_server.http.request_body import read_body, read_date_param, read_number_param
+from mastra_server.http.dates import format_iso, read_date_param
+from mastra_server.http.request_body import read_body, read_number_param
 from mastra_server.http.request_context import restrict_to_resource
 from mastra_server.http.responses import StreamResponse, json_response
 from mastra_server.http.schemas import Generated

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import itertools
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -18,7 +17,7 @@ from mastra_core.agents import (
 from mastra_core.agents.messages import Part
 from mastra_server.http.request_body import InvalidBody
 
-__all__ = ("parse_messages", "parse_parts")
+__all__ = ("parse_messages", "parse_parts", "require_string")
 
 MAX_PARTS = 4000  # of all messages of one body
 _ROLES = ("system", "user", "assistant", "tool")
@@ -107,7 +106,7 @@ def _parse_part(part: Any, where: str) -> Iterator[Part]:
         raise InvalidBody(f"{where}.content", "Expected parts to be objects")
     try:
         yield from _parse_known_part(part)
-    except (KeyError, TypeError, binascii.Error) as error:
+    except (KeyError, TypeError, ValueError) as error:  # base64 raises ValueError
         kind = part.get("type")
         raise InvalidBody(f"{where}.content", f"Invalid {kind} part: {error}") from None
 
@@ -115,34 +114,42 @@ def _parse_part(part: Any, where: str) -> Iterator[Part]:
 def _parse_known_part(part: dict[str, Any]) -> Iterator[Part]:
     match part.get("type"):
         case "text":
-            yield TextPart(text=_require_string(part["text"]))
+            yield TextPart(text=require_string(part["text"]))
         case "image":
             yield _parse_file(part, part["image"], "image/*")
         case "file":
             yield _parse_file(part, part.get("data") or part["url"], "application/octet-stream")
         case "tool-call":
-            arguments = part.get("args", part.get("input")) or {}
-            yield ToolCallPart(id=part["toolCallId"], name=part["toolName"], arguments=arguments)
+            yield ToolCallPart(
+                id=require_string(part["toolCallId"]),
+                name=require_string(part["toolName"]),
+                arguments=_require_object(part.get("args", part.get("input"))),
+            )
         case "tool-result":
             result = part["result"] if "result" in part else _unwrap_output(part.get("output"))
-            yield ToolResultPart(id=part["toolCallId"], name=part["toolName"], result=result)
+            yield ToolResultPart(
+                id=require_string(part["toolCallId"]),
+                name=require_string(part["toolName"]),
+                result=result,
+            )
         case "tool-invocation":
-            yield from _parse_invocation(part["toolInvocation"])
+            yield from _parse_invocation(_require_object(part["toolInvocation"]))
         case str(kind) if kind.startswith("tool-") or kind == "dynamic-tool":
-            yield from _parse_tool_part(part, part.get("toolName") or kind.removeprefix("tool-"))
+            name = require_string(part.get("toolName") or kind.removeprefix("tool-"))
+            yield from _parse_tool_part(part, name)
 
 
 def _parse_invocation(call: dict[str, Any]) -> Iterator[Part]:
-    names = {"id": call["toolCallId"], "name": call["toolName"]}
-    yield ToolCallPart(**names, arguments=call.get("args") or {})
+    names = {"id": require_string(call["toolCallId"]), "name": require_string(call["toolName"])}
+    yield ToolCallPart(**names, arguments=_require_object(call.get("args")))
     if call.get("state") == "result":
         yield ToolResultPart(**names, result=call.get("result"))
 
 
 def _parse_tool_part(part: dict[str, Any], name: str) -> Iterator[Part]:
     """Parse a tool call and its result, in the form in which newer user interfaces store them."""
-    names = {"id": part["toolCallId"], "name": name}
-    yield ToolCallPart(**names, arguments=part.get("input") or {})
+    names = {"id": require_string(part["toolCallId"]), "name": name}
+    yield ToolCallPart(**names, arguments=_require_object(part.get("input")))
     if part.get("state") == "output-available":
         yield ToolResultPart(**names, result=part.get("output"))
     elif part.get("state") == "output-error":
@@ -154,8 +161,8 @@ def _unwrap_output(output: Any) -> Any:
 
 
 def _parse_file(part: dict[str, Any], source: Any, default: str) -> FilePart:
-    media_type = part.get("mediaType") or part.get("mimeType") or default
-    text = _require_string(source)
+    media_type = require_string(part.get("mediaType") or part.get("mimeType") or default)
+    text = require_string(source)
     if text.startswith("data:"):
         head, _, payload = text.partition(",")
         declared = head[len("data:") :].partition(";")[0]
@@ -165,7 +172,21 @@ def _parse_file(part: dict[str, Any], source: Any, default: str) -> FilePart:
     return FilePart(media_type=media_type, data=base64.b64decode(text, validate=True))
 
 
-def _require_string(value: Any) -> str:
+def require_string(value: Any) -> str:
+    """Return ``value`` if it is a string.
+
+    :param value: a value of decoded JSON.
+    :raises TypeError: for anything else.
+    """
     if not isinstance(value, str):
         raise TypeError("expected a string")
+    return value
+
+
+def _require_object(value: Any) -> dict[str, Any]:
+    """Return ``value`` if it is an object; an empty one for a missing value."""
+    if not value:
+        return {}
+    if not isinstance(value, dict):
+        raise TypeError("expected an object")
     return value

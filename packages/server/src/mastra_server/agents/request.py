@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import uuid
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
@@ -12,6 +11,7 @@ from litestar import Request
 
 from mastra_core.agents import AgentInput, ClientTool
 from mastra_server.agents.input_messages import parse_messages
+from mastra_server.agents.model_settings import read_model_settings
 from mastra_server.http.callers import identify_caller
 from mastra_server.http.json_schemas import check_schema
 from mastra_server.http.request_body import MAX_ITEMS, read_body
@@ -23,13 +23,12 @@ from mastra_server.http.request_context import (
 
 __all__ = ("AgentBody", "build_run_input", "read_run_input")
 
-_CAPITAL = re.compile(r"(?=[A-Z])")
 _Id = Annotated[str, msgspec.Meta(max_length=512)]
 _Items = Annotated[list[Any], msgspec.Meta(max_length=MAX_ITEMS)]
 _Texts = Annotated[list[str | dict[str, Any]], msgspec.Meta(max_length=MAX_ITEMS)]
 _Names = Annotated[list[str], msgspec.Meta(max_length=MAX_ITEMS)]
 MAX_CLIENT_TOOLS = 200
-_SETTING_NAMES = {"max_output_tokens": "max_tokens"}
+_Empty = Annotated[dict[str, Any], msgspec.Meta(max_length=0)]
 
 
 class _Structured(msgspec.Struct, rename="camel"):
@@ -89,7 +88,11 @@ class _Choice(msgspec.Struct, rename="camel"):
 
 
 class AgentBody(msgspec.Struct, rename="camel"):
-    """The input and the options of an agent run."""
+    """The input and the options of an agent run.
+
+    Only the application's code chooses the model, the options of its provider and the tools of the
+    server, so ``model``, ``provider_options`` and ``toolsets`` are empty.
+    """
 
     messages: str | dict[str, Any] | _Items
     context: _Items = []
@@ -102,6 +105,9 @@ class AgentBody(msgspec.Struct, rename="camel"):
     system: str | dict[str, Any] | _Texts | None = None
     max_steps: Annotated[int, msgspec.Meta(ge=1)] | None = None
     model_settings: dict[str, Any] | None = None
+    model: None = None
+    provider_options: _Empty | None = None
+    toolsets: _Empty | None = None
     client_tools: _ClientTools | None = None
     active_tools: _Names | None = None
     tool_choice: Literal["auto", "none", "required"] | _Choice | None = None
@@ -141,7 +147,7 @@ def build_run_input(request: Request[Any, Any, Any], body: AgentBody) -> AgentIn
         instructions=_join_instructions(body.instructions),
         extra_instructions=_join_instructions(body.system),
         max_steps=body.max_steps,
-        settings=_build_settings(body),
+        settings=_build_settings(request, body),
         client_tools=tuple(_iter_client_tools(body.client_tools or {})),
         active_tools=None if body.active_tools is None else tuple(body.active_tools),
         require_approval=body.require_tool_approval,
@@ -168,12 +174,9 @@ def _join_instructions(value: Any) -> str:
     return "\n\n".join(message.text for message in parse_messages(systems))
 
 
-def _build_settings(body: AgentBody) -> dict[str, Any]:
-    camel = body.model_settings or {}
-    snake = {_CAPITAL.sub("_", key).lower(): value for key, value in camel.items()}
-    settings = {
-        _SETTING_NAMES.get(key, key): item for key, item in snake.items() if item is not None
-    }
+def _build_settings(request: Request[Any, Any, Any], body: AgentBody) -> dict[str, Any]:
+    extra_names = request.app.state.mastra.server.model_settings
+    settings = read_model_settings(body.model_settings, extra_names)
     choice = body.tool_choice
     if choice is not None:
         settings["tool_choice"] = choice if isinstance(choice, str) else [choice.tool_name]

@@ -14,7 +14,11 @@ from mastra_core.logger import get_logger
 from mastra_core.redaction import safe_message
 from mastra_server.http.describe import describe_tool
 from mastra_server.http.request_body import InvalidBody, read_body
-from mastra_server.http.request_context import build_context
+from mastra_server.http.request_context import (
+    build_context,
+    restrict_to_resource,
+    restrict_to_thread,
+)
 from mastra_server.http.responses import json_response
 from mastra_server.http.schemas import ListQuery, ToolDetails
 from mastra_server.workflows.schemas import StartQuery
@@ -51,6 +55,7 @@ async def _get_tool(request: _Request) -> ASGIResponse:
     query=StartQuery,
     body=ToolBody,
     response=Any,
+    errors=(409,),
 )
 async def _execute_tool(request: _Request) -> ASGIResponse:
     """Execute a tool; invalid input is answered with status 200 and ``"error": true``."""
@@ -63,22 +68,27 @@ ROUTES = (_list_tools, _get_tool, _execute_tool)
 async def execute_tool(tool: Tool, request: _Request) -> ASGIResponse:
     """Execute ``tool`` on the request's body and respond with its output.
 
-    Invalid input is answered with status 200 and ``"error": true``, as Mastra does.
+    Invalid input is answered with status 200 and ``"error": true``, as Mastra does. A call that
+    requires approval is refused, because nobody else is asked.
 
     :param tool: the tool.
     :param request: the request.
     :returns: the response.
     :raises InvalidBody: when there is no ``data``.
+    :raises Conflict: when the call requires approval.
     """
     body = await read_body(request, ToolBody)
     if body.data is msgspec.UNSET:
         raise InvalidBody("data", "data is required")
     run_id = request.query_params.get("runId", "")
     context = ToolContext(
-        request_context=build_context(request, body.request_context), run_id=run_id
+        request_context=build_context(request, body.request_context),
+        run_id=run_id,
+        thread=restrict_to_thread(request),
+        resource=restrict_to_resource(request),
     )
     try:
-        return json_response(await tool.execute(body.data, context))
+        return json_response(await tool.execute(body.data, context, check_approval=True))
     except InvalidInput as error:
         return json_response(_build_validation_error(tool, error))
     except RequestError:

@@ -6,10 +6,15 @@ import datetime as dt
 from typing import Any
 
 import msgspec
+from litestar import Request
 
 from mastra_server.http.request_body import InvalidBody, InvalidQuery
 
-__all__ = ("DateRange", "format_iso", "parse_iso")
+__all__ = ("DateRange", "format_iso", "parse_iso", "read_date_param")
+
+_MESSAGE = "Expected an ISO date of the years 1 to 9999"
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_MILLISECOND = dt.timedelta(milliseconds=1)
 
 
 def format_iso(milliseconds: int) -> str:
@@ -18,7 +23,7 @@ def format_iso(milliseconds: int) -> str:
     :param milliseconds: milliseconds since the epoch.
     :returns: an ISO date in UTC with milliseconds.
     """
-    date = dt.datetime.fromtimestamp(milliseconds / 1000, dt.UTC)
+    date = _EPOCH + milliseconds * _MILLISECOND
     return date.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -32,12 +37,37 @@ def parse_iso(value: Any, where: str) -> int | None:
     """
     if value is None:
         return None
+    milliseconds = _to_milliseconds(value)
+    if milliseconds is None:
+        raise InvalidBody(where, _MESSAGE)
+    return milliseconds
+
+
+def read_date_param(request: Request[Any, Any, Any], name: str) -> int | None:
+    """Read a query parameter that is an ISO date; UTC where the date has no zone.
+
+    :param request: the request.
+    :param name: the name of the parameter.
+    :returns: milliseconds since the epoch, ``None`` where the parameter is missing.
+    :raises InvalidQuery: for anything but an ISO date.
+    """
+    text: str = request.query_params.get(name, "")
+    if not text:
+        return None
+    milliseconds = _to_milliseconds(text)
+    if milliseconds is None:
+        raise InvalidQuery(name, _MESSAGE)
+    return milliseconds
+
+
+def _to_milliseconds(value: Any) -> int | None:
+    """Return milliseconds since the epoch; ``None`` for what is no date that can be formatted."""
     try:
         date = dt.datetime.fromisoformat(value)
-        date = date if date.tzinfo else date.replace(tzinfo=dt.UTC)
-        return int(date.timestamp() * 1000)
+        date = date.astimezone(dt.UTC) if date.tzinfo else date.replace(tzinfo=dt.UTC)
     except (TypeError, ValueError, OverflowError):
-        raise InvalidBody(where, "Expected an ISO date") from None
+        return None
+    return (date - _EPOCH) // _MILLISECOND
 
 
 class DateRange(msgspec.Struct, rename="camel"):

@@ -11,20 +11,30 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 __all__ = ("LimitedHead",)
 
-MAX_HEAD_BYTES = 65_536  # of request line and headers, and what comes along in one read
+MAX_HEAD_BYTES = 65_536  # of the target, the headers and the trailers of a request
 HEAD_TIMEOUT = 30.0  # seconds until the head must be complete
 WRITE_TIMEOUT = 30.0  # seconds in which a client must read MIN_PROGRESS bytes of a response
 MIN_PROGRESS = 32 * 1024
 IDLE_GRACE = 0.25  # seconds that an idle connection stays open after shutdown began
+_FIELD_OVERHEAD = 4  # the bytes of ": " and the end of the line
 _TOO_LARGE = b"431 Request Header Fields Too Large"
 _TOO_SLOW = b"408 Request Timeout"
 
 
-class LimitedHead(HttpToolsProtocol):
-    """uvicorn's protocol with limits for the head of each request, and for the pace of readers."""
+class _HeadTooLarge(Exception):
+    """Stops the parser, after the request was answered."""
 
-    _size = 0
+
+class LimitedHead(HttpToolsProtocol):
+    """uvicorn's protocol with limits for the head of each request, and for the pace of readers.
+
+    Trailers after a body in chunks count as part of the head.
+    """
+
+    _field_size = 0  # bytes of the target and the complete fields
+    _unparsed_size = 0  # bytes that were read since a head began or a part of a body ended
     _in_head = True
+    _has_read_body = False
     _shutting_down = False
     _timer: asyncio.TimerHandle | None = None
     _write_timer: asyncio.TimerHandle | None = None
@@ -59,11 +69,42 @@ class LimitedHead(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Start to count the bytes of another head."""
-        self._in_head, self._size = True, 0
+        self._in_head, self._field_size, self._unparsed_size = True, 0, 0
         super().on_message_begin()
 
+    def on_url(self, url: bytes) -> None:
+        """Count a part of the request's target.
+
+        :param url: the part.
+        """
+        self._field_size += len(url)
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Count a header or a trailer, and stop parsing where there are too many.
+
+        :param name: the name of the field.
+        :param value: its value.
+        :raises _HeadTooLarge: when the head exceeds its limit.
+        """
+        self._field_size += len(name) + len(value) + _FIELD_OVERHEAD
+        self._check_fields()
+        super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:
+        """Note that what was read contains a part of the body, which other code limits.
+
+        :param body: the part.
+        """
+        self._has_read_body = True
+        super().on_body(body)
+
     def on_headers_complete(self) -> None:
-        """Stop counting; during shutdown, close the connection after this request."""
+        """Stop counting; during shutdown, close the connection after this request.
+
+        :raises _HeadTooLarge: when the head exceeds its limit.
+        """
+        self._check_fields()
         self._in_head = False
         super().on_headers_complete()
         if self._shutting_down and not self._is_idle():
@@ -86,19 +127,32 @@ class LimitedHead(HttpToolsProtocol):
         return cycle is None or cycle.response_complete
 
     def data_received(self, data: bytes) -> None:
-        """Count what is read while no head is complete.
+        """Count what is read and belongs to no body.
 
         :param data: the bytes that were read; most requests arrive in one piece.
         """
+        self._has_read_body = False
         super().data_received(data)
+        self._unparsed_size = 0 if self._has_read_body else self._unparsed_size + len(data)
         if not self._in_head:
             self._cancel_timer()
-            return
-        self._size += len(data)
-        if self._size > MAX_HEAD_BYTES:
-            self._reject(_TOO_LARGE)
         elif self._timer is None:
             self._start_timer()
+        if self._unparsed_size > MAX_HEAD_BYTES:
+            self._reject(_TOO_LARGE)
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer an invalid request, unless a head that is too large was answered.
+
+        :param msg: the body of the response.
+        """
+        if not self.transport.is_closing():
+            super().send_400_response(msg)
+
+    def _check_fields(self) -> None:
+        if self._field_size > MAX_HEAD_BYTES:
+            self._reject(_TOO_LARGE)
+            raise _HeadTooLarge
 
     def _start_write_timer(self) -> None:
         self._unsent = self.transport.get_write_buffer_size()

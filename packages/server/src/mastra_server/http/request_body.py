@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from typing import Any, TypeVar
 
@@ -20,7 +19,6 @@ __all__ = (
     "convert_value",
     "decode_json",
     "read_body",
-    "read_date_param",
     "read_json_param",
     "read_number_param",
     "require_param",
@@ -32,6 +30,7 @@ MAX_ITEMS = 1000  # of a list of messages, tools or ids
 _MAX_DEPTH = 200
 _NO_STRUCTURE = bytes(set(range(256)) - set(b"[]{},"))
 _TOO_MANY_VALUES = f"Expected at most {MAX_VALUES} values"
+_MAX_DIGITS = 15  # every storage and JavaScript can represent such a number exactly
 _MISSING = re.compile(r"Object missing required field `(?P<field>[^`]+)`")
 
 
@@ -135,18 +134,19 @@ def read_json_param(request: Request[Any, Any, Any], name: str, type_: type[T]) 
         raise InvalidQuery(name, f"Expected JSON: {error}") from None
 
 
-def convert_value(value: Any, type_: type[T]) -> T:
+def convert_value(value: Any, type_: type[T], where: str = "") -> T:
     """Convert a part of a decoded body to ``type_``.
 
     :param value: the decoded value.
     :param type_: the type to convert to.
+    :param where: the path of the part in the body, for errors; empty for the whole body.
     :returns: the converted value.
     :raises InvalidBody: naming the first field that does not fit.
     """
     try:
         return msgspec.convert(value, type_)
     except msgspec.ValidationError as error:
-        raise _to_invalid_body(str(error)) from None
+        raise _to_invalid_body(str(error), where) from None
 
 
 def require_param(request: Request[Any, Any, Any], name: str) -> str:
@@ -169,37 +169,20 @@ def read_number_param(request: Request[Any, Any, Any], name: str) -> int | None:
     :param request: the request.
     :param name: the name of the parameter.
     :returns: the number, ``None`` where the parameter is missing.
-    :raises InvalidQuery: for anything but digits.
+    :raises InvalidQuery: for anything but digits, or for a number of more than 15 digits.
     """
     text: str = request.query_params.get(name, "")
     if not text:
         return None
-    if not (text.isascii() and text.isdigit()):
-        raise InvalidQuery(name, "Expected a number of 0 or more")
+    if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS):
+        raise InvalidQuery(name, f"Expected a number of 0 or more, of at most {_MAX_DIGITS} digits")
     return int(text)
 
 
-def read_date_param(request: Request[Any, Any, Any], name: str) -> int | None:
-    """Read a query parameter that is an ISO date; UTC where the date has no zone.
-
-    :param request: the request.
-    :param name: the name of the parameter.
-    :returns: milliseconds since the epoch, ``None`` where the parameter is missing.
-    :raises InvalidQuery: for anything but an ISO date.
-    """
-    text: str = request.query_params.get(name, "")
-    if not text:
-        return None
-    try:
-        date = dt.datetime.fromisoformat(text)
-    except ValueError:
-        raise InvalidQuery(name, "Expected an ISO date") from None
-    return int((date if date.tzinfo else date.replace(tzinfo=dt.UTC)).timestamp() * 1000)
-
-
-def _to_invalid_body(message: str) -> InvalidBody:
+def _to_invalid_body(message: str, where: str = "") -> InvalidBody:
     text, _, path = message.partition(" - at `$")
+    field = f"{where}{path.rstrip('`')}"
     missing = _MISSING.match(text)
     if missing:
-        return InvalidBody(f"{path.rstrip('`')}.{missing['field']}".lstrip("."), "Required")
-    return InvalidBody(path.rstrip("`").lstrip(".") or "root", text)
+        return InvalidBody(f"{field}.{missing['field']}".lstrip("."), "Required")
+    return InvalidBody(field.lstrip(".") or "root", text)

@@ -6,16 +6,19 @@ import re
 from collections.abc import Awaitable, Iterator
 from typing import Any, cast
 
-from litestar import Controller, Request, Router, route
+from litestar import Controller, Litestar, Request, Router, route
 from litestar.handlers import BaseRouteHandler
 from litestar.response.base import ASGIResponse
+from litestar.routes import BaseRoute
 
 from mastra_core import ApiRoute, Mastra
 from mastra_core.errors import ConfigError
+from mastra_core.logger import get_logger
 from mastra_server.http.health import HEALTH_PATHS
+from mastra_server.http.paths import PathPattern
 from mastra_server.http.responses import to_response
 
-__all__ = ("build_user_routes",)
+__all__ = ("build_user_routes", "warn_about_open_routes")
 
 _PARAMETER = re.compile(r"\{(\w+)\}")
 
@@ -37,6 +40,38 @@ def build_user_routes(mastra: Mastra) -> Iterator[Any]:
                 f"api_routes contains {item!r}, which is not a route.",
                 "Pass ApiRoute(path=..., handler=...), or a Litestar handler.",
             )
+
+
+def warn_about_open_routes(app: Litestar, mastra: Mastra) -> None:
+    """Log a warning for custom endpoints that no middleware covers, where there is no ``auth``.
+
+    A middleware without a path covers the API only. If it checks credentials, a custom endpoint
+    outside of the API stays open.
+
+    :param app: the application with all routes.
+    :param mastra: the application's settings.
+    """
+    if mastra.server.auth is not None or not mastra.server_middleware:
+        return
+    patterns = [PathPattern(each.path, "middleware") for each in mastra.server_middleware]
+    for item in app.routes:
+        is_covered = any(pattern.matches(item.path) for pattern in patterns)
+        if not is_covered and _is_custom(item, mastra.server.api_prefix):
+            get_logger("mastra.server").warning(
+                "no middleware covers the endpoint %s, so every caller may call it: set "
+                "Server(auth=...), the path '*' of the middleware, or requires_auth=False",
+                item.path,
+            )
+
+
+def _is_custom(item: BaseRoute, prefix: str) -> bool:
+    """Return whether a route is the user's own and is not declared to be open."""
+    if item.path in (*HEALTH_PATHS, "/metrics") or f"{item.path}/".startswith(f"{prefix}/"):
+        return False
+    handlers = getattr(item, "route_handlers", None) or [getattr(item, "route_handler", None)]
+    # Litestar adds a handler for OPTIONS to each route.
+    own = [each for each in handlers if getattr(each, "http_methods", None) != {"OPTIONS"}]
+    return not all(each.opt.get("requires_auth") is False for each in own)
 
 
 def _is_controller(item: Any) -> bool:

@@ -7,14 +7,20 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from litestar import Litestar, asgi
+from litestar.connection import ASGIConnection
 from litestar.handlers import ASGIRouteHandler
 from litestar.types import Receive, Scope, Send
 
 from mastra_core import Mastra
+from mastra_server.mcp.tools import get_mcp_caller
 
 __all__ = ("McpRoute",)
 
 _PATH = "/mcp/mastra/mcp"
+
+
+def _get_caller(scope: Any) -> Any:
+    return get_mcp_caller(ASGIConnection(scope))
 
 
 class McpRoute:
@@ -27,7 +33,7 @@ class McpRoute:
     def __init__(self, mastra: Mastra) -> None:
         from mastra_core.mcp.serve import McpApp  # slow to import, and rarely enabled
 
-        self._app = McpApp(mastra)
+        self._app = McpApp(mastra, _get_caller)
         self._path = mastra.server.api_prefix + _PATH
 
     def build_route(self) -> ASGIRouteHandler:

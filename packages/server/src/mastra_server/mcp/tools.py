@@ -6,17 +6,23 @@ from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 import msgspec
 from litestar import Request, get, post
+from litestar.connection import ASGIConnection
 from litestar.response.base import ASGIResponse
 
 from mastra_core.errors import NotFound, RequestError
 from mastra_server.agents.tools import build_failure_response
 from mastra_server.http.request_body import InvalidBody, read_body
+from mastra_server.http.request_context import (
+    request_context,
+    restrict_to_resource,
+    restrict_to_thread,
+)
 from mastra_server.http.responses import json_response
 
 if TYPE_CHECKING:
-    from mastra_core.mcp.exposed_tools import ExposedTool
+    from mastra_core.mcp.exposed_tools import ExposedTool, McpCaller
 
-__all__ = ("ROUTES", "McpServer", "describe_application")
+__all__ = ("ROUTES", "McpServer", "describe_application", "get_mcp_caller")
 
 _Request = Request[Any, Any, Any]
 _ID = "mastra"
@@ -123,14 +129,15 @@ async def _get_tool(request: _Request) -> ASGIResponse:
     errors=(402, 409, 422, 429, 502, 503),
 )
 async def _execute_tool(request: _Request) -> ASGIResponse:
-    """Execute an exposed tool, without a request context, as a call over MCP does."""
+    """Execute an exposed tool, as a call over MCP does."""
     from mastra_core.agents.protocol import AgentFailed
 
     offer, body = _find_offer(request), await read_body(request, _Called)
     if isinstance(body.data, msgspec.UnsetType):
         raise InvalidBody("data", "data is required")
     try:
-        return json_response({"result": await offer.call(body.data)})
+        result = await offer.call(body.data, get_mcp_caller(request))
+        return json_response({"result": result})
     except (RequestError, AgentFailed):
         raise
     except Exception as error:  # noqa: BLE001  # user code may raise anything
@@ -149,6 +156,22 @@ async def _list_resources(request: _Request) -> ASGIResponse:
 
 
 ROUTES = (_get_server, _list_tools, _get_tool, _execute_tool, _list_resources)
+
+
+def get_mcp_caller(request: ASGIConnection[Any, Any, Any, Any]) -> McpCaller:
+    """Return the caller of a tool, to whom the runs belong that the call starts.
+
+    The request context has only what ``auth`` and middleware set, because MCP transmits none.
+
+    :param request: the request, or Litestar's connection.
+    """
+    from mastra_core.mcp.exposed_tools import McpCaller  # rarely needed
+
+    return McpCaller(
+        context=dict(request_context(request)),
+        resource=restrict_to_resource(request),
+        thread=restrict_to_thread(request),
+    )
 
 
 def _check_server(request: _Request) -> None:

@@ -34,11 +34,10 @@ class RequestSpans:
         if scope["path"] in HEALTH_PATHS or not telemetry.is_recording():
             await self._app(scope, receive, send)
             return
-        from opentelemetry.propagate import extract
         from opentelemetry.trace import SpanKind
 
         attributes = {"http.request.method": scope["method"], "url.path": scope["path"]}
-        parent = extract(
+        parent = telemetry.extract_parent(
             {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         )
         with telemetry.start_span(

@@ -14,6 +14,7 @@ from mastra_server.http.dates import format_iso
 __all__ = ("LogBuffer",)
 
 _MAX_LINES = 1000
+_WIRE_NAMES = {"run_id": "runId", "resource_id": "resourceId"}
 
 
 class LogBuffer(logging.Handler):
@@ -53,8 +54,9 @@ class LogBuffer(logging.Handler):
             "msg": record.getMessage(),
         }
         fields = get_extra_fields(record)
-        if "run_id" in fields:
-            fields["runId"] = fields.pop("run_id")
+        for field, name in _WIRE_NAMES.items():
+            if field in fields:
+                fields[name] = fields.pop(field)
         self._lines.append({**fields, **standard_fields, "at": milliseconds})
 
     def iter_lines(self) -> Iterator[dict[str, Any]]:

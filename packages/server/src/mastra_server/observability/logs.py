@@ -7,12 +7,9 @@ from typing import Any, NotRequired, TypedDict
 from litestar import Request, get
 from litestar.response.base import ASGIResponse
 
-from mastra_server.http.request_body import (
-    InvalidQuery,
-    read_date_param,
-    read_number_param,
-    require_param,
-)
+from mastra_server.http.dates import read_date_param
+from mastra_server.http.request_body import InvalidQuery, read_number_param, require_param
+from mastra_server.http.request_context import restrict_to_resource
 from mastra_server.http.responses import json_response
 from mastra_server.http.schemas import ContextQuery
 from mastra_server.observability.log_buffer import LogBuffer
@@ -76,7 +73,10 @@ async def _list_transports(request: _Request) -> ASGIResponse:
 
 @get("/api/logs", operation_id="logs_lines", query=LogsQuery, response=Lines)
 async def _list_lines(request: _Request) -> ASGIResponse:
-    """List the latest lines of the log."""
+    """List the latest lines of the log.
+
+    A caller that is confined to a resource sees only lines with that ``resourceId``.
+    """
     return _respond_with_page(request, {})
 
 
@@ -116,10 +116,12 @@ def _select_lines(request: _Request, fields: dict[str, str]) -> list[dict[str, A
     level = request.query_params.get("logLevel", "")
     if level and level not in _LEVELS:
         raise InvalidQuery("logLevel", f"Expected one of {', '.join(_LEVELS)}")
+    own = restrict_to_resource(request)
     return [
         line
         for line in buffer.iter_lines()
-        if (since is None or line["at"] >= since)
+        if own in ("", line.get("resourceId"))
+        and (since is None or line["at"] >= since)
         and (until is None or line["at"] <= until)
         and (not level or line["level"] == level)
         and all(str(line.get(key)) == value for key, value in fields.items())

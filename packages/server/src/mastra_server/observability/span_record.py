@@ -47,20 +47,22 @@ class SpanRecord:
     """A span that is under way, or the record of one that has ended.
 
     :param span: the span of OpenTelemetry's SDK; referenced until it ends.
-    :param parent: the id of the recorded span that contains it, empty for a root.
+    :param parent: the recorded span that contains it, ``None`` for a root.
     :param number: the number of spans recorded before it.
     """
 
     __slots__ = (
         "_attributes", "_live", "ended", "entity", "error", "facts", "input", "kind", "label",
-        "name", "number", "output", "parent", "service", "size", "span_id", "started", "trace_id",
+        "name", "number", "output", "parent", "root", "service", "size", "span_id", "started",
+        "trace_id",
     )  # fmt: skip
 
-    def __init__(self, span: Any, parent: str, number: int) -> None:
+    def __init__(self, span: Any, parent: SpanRecord | None, number: int) -> None:
         self.number = number
         self.trace_id = f"{span.context.trace_id:032x}"
         self.span_id = f"{span.context.span_id:016x}"
-        self.parent = parent
+        self.parent = "" if parent is None else parent.span_id
+        self.root: SpanRecord = self if parent is None else parent.root
         self.service = span.resource.attributes.get("service.name")
         self.started = _to_milliseconds(span.start_time)
         self.ended: int | None = None

@@ -25,6 +25,8 @@ _Trace = dict[int, SpanRecord]
 class TraceStore:
     """The latest traces of the process; the oldest are dropped when there are too many.
 
+    A trace can have several roots, each with its tree of spans.
+
     Request spans are not stored, so that the root of a trace is the run of an agent or a workflow,
     which users look for.
 
@@ -34,6 +36,7 @@ class TraceStore:
     def __init__(self, settings: Telemetry | None) -> None:
         self._settings = settings
         self._traces: OrderedDict[int, _Trace] = OrderedDict()
+        self._left_out: set[int] = set()  # the ids of live spans of trees that are full
         self._numbers = itertools.count()
         self._size = 0
         self._lock = threading.RLock()  # spans end in any thread; recording may start others
@@ -59,11 +62,13 @@ class TraceStore:
         context, parent = span.context, span.parent
         with self._lock:
             trace = self._traces.setdefault(context.trace_id, {})
-            if len(trace) >= _MAX_SPANS:
-                return
             parent_record = trace.get(parent.span_id) if parent is not None else None
-            parent_id = parent_record.span_id if parent_record else ""
-            record = trace[context.span_id] = SpanRecord(span, parent_id, next(self._numbers))
+            if parent_record is None and (parent is None or parent.span_id not in self._left_out):
+                self._make_room(context.trace_id)
+            elif parent_record is None or len(trace) >= _MAX_SPANS:
+                self._left_out.add(context.span_id)
+                return
+            record = trace[context.span_id] = SpanRecord(span, parent_record, next(self._numbers))
             self._add_size(record.size)
 
     def on_annotate(self, span: Any, attributes: Mapping[str, Any]) -> None:
@@ -79,6 +84,7 @@ class TraceStore:
 
         :param span: the span.
         """
+        self._left_out.discard(span.context.span_id)
         self._update(span.context, lambda record: record.finish(span))
 
     def list_traces(self) -> list[list[SpanRecord]]:
@@ -94,6 +100,19 @@ class TraceStore:
         number = int(trace_id, 16) if _ID.fullmatch(trace_id) else -1
         with self._lock:
             return list(self._traces.get(number, {}).values())
+
+    def _make_room(self, trace_id: int) -> None:
+        """Prepare a trace for another root: drop its oldest trees while it is full.
+
+        Callers choose trace ids with ``traceparent``. One that sends the same id again and again
+        must not hide its later runs behind its first ones.
+        """
+        trace = self._traces[trace_id]
+        self._traces.move_to_end(trace_id)
+        while len(trace) >= _MAX_SPANS:
+            oldest = next(iter(trace.values())).root
+            for span_id in [key for key, record in trace.items() if record.root is oldest]:
+                self._size -= trace.pop(span_id).size
 
     def _update(self, context: Any, change: Callable[[SpanRecord], None]) -> None:
         with self._lock:

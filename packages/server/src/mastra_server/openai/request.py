@@ -7,7 +7,8 @@ from typing import Annotated, Any
 import msgspec
 
 from mastra_core.agents import ClientTool, Message, ToolCallPart, ToolResultPart
-from mastra_server.agents.input_messages import parse_messages
+from mastra_server.agents.input_messages import parse_messages, require_string
+from mastra_server.agents.model_settings import Temperature, TokenCount, TopP
 from mastra_server.agents.request import MAX_CLIENT_TOOLS
 from mastra_server.http.json_schemas import check_schema
 from mastra_server.http.request_body import MAX_ITEMS, InvalidBody, decode_json
@@ -38,9 +39,9 @@ class ResponseBody(msgspec.Struct):
     tools: Annotated[list[dict[str, Any]], msgspec.Meta(max_length=MAX_CLIENT_TOOLS)] = []
     conversation_id: str | None = None
     previous_response_id: str | None = None
-    temperature: float | None = None
-    top_p: float | None = None
-    max_output_tokens: int | None = None
+    temperature: Temperature | None = None
+    top_p: TopP | None = None
+    max_output_tokens: TokenCount | None = None
     store: bool | None = None
     stream: bool | None = None
 
@@ -102,7 +103,9 @@ def _parse_item(item: Any, index: int) -> tuple[Message, ...]:
                 return (Message(role="assistant", parts=(_parse_call(item),)),)
             case "function_call_output":
                 part = ToolResultPart(
-                    id=item["call_id"], name=item.get("name", ""), result=item["output"]
+                    id=require_string(item["call_id"]),
+                    name=require_string(item.get("name", "")),
+                    result=item["output"],
                 )
                 return (Message(role="tool", parts=(part,)),)
             case "message":
@@ -110,14 +113,16 @@ def _parse_item(item: Any, index: int) -> tuple[Message, ...]:
                 return parse_messages(
                     {"role": role, "content": _convert_content(item.get("content"))}
                 )
-    except (KeyError, msgspec.DecodeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise InvalidBody(f"input.{index}", f"Invalid {item.get('type')}: {error}") from None
     raise InvalidBody(f"input.{index}.type", "Expected message or function_call_output")
 
 
 def _parse_call(item: dict[str, Any]) -> ToolCallPart:
     arguments = decode_json(str(item["arguments"] or "{}").encode(), dict[str, Any])
-    return ToolCallPart(id=item["call_id"], name=item["name"], arguments=arguments)
+    return ToolCallPart(
+        id=require_string(item["call_id"]), name=require_string(item["name"]), arguments=arguments
+    )
 
 
 def _convert_content(content: Any) -> Any:

@@ -12,8 +12,9 @@ from litestar.response.base import ASGIResponse
 from mastra_core import Workflow
 from mastra_core.errors import NotFound
 from mastra_core.workflows import Engine, Run, RunRecord
-from mastra_server.http.request_body import read_date_param, read_number_param
-from mastra_server.http.request_context import restrict_to_resource
+from mastra_server.http.dates import read_date_param
+from mastra_server.http.request_body import read_number_param
+from mastra_server.http.request_context import check_resource_access, restrict_to_resource
 from mastra_server.http.responses import json_response, list_response
 from mastra_server.http.schemas import Message
 from mastra_server.workflows.result import build_listed_run, build_run_details
@@ -54,7 +55,7 @@ async def get_run(request: _Request, run_id: str) -> Run:
     :param request: the request.
     :param run_id: the id of the run.
     :raises NotFound: when there is no such run.
-    :raises Forbidden: when the run belongs to another resource.
+    :raises Forbidden: when the run belongs to another resource, or to none.
     """
     return check_owner(request, await get_engine(request).get(get_workflow(request), run_id))
 
@@ -64,16 +65,16 @@ def check_owner(request: _Request, run: Run) -> Run:
 
     :param request: the request.
     :param run: the run.
-    :raises Forbidden: when the run belongs to another resource.
+    :raises Forbidden: when the run belongs to another resource, or to none.
     """
-    restrict_to_resource(request, run.record.resource_id)
+    check_resource_access(request, run.record.resource_id)
     return run
 
 
 async def list_visible_runs(
     request: _Request, engine: Engine, workflow: Workflow
 ) -> list[RunRecord]:
-    """Return the records that the caller may see: with ``auth``, the caller's own runs.
+    """Return the records that the caller may see: all, or those of the caller's resource.
 
     :param request: the request.
     :param engine: the engine.
@@ -81,7 +82,7 @@ async def list_visible_runs(
     """
     own = restrict_to_resource(request)
     records = await engine.list(workflow)
-    return [record for record in records if not own or record.resource_id in ("", own)]
+    return [record for record in records if own in ("", record.resource_id)]
 
 
 @get(

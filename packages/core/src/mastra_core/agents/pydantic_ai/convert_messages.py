@@ -15,6 +15,7 @@ from mastra_core.agents.messages import (
     ToolCallPart,
     ToolResultPart,
 )
+from mastra_core.errors import InvalidInput
 
 __all__ = ("split_history",)
 
@@ -32,8 +33,14 @@ def split_history(run_input: AgentInput) -> tuple[Any, list[native.ModelMessage]
     the history, for example after the results of client tools.
 
     :param run_input: the input of the run.
+    :raises InvalidInput: for results of tools without the calls.
     """
     messages = run_input.messages
+    if messages and not run_input.history and all(each.role == "tool" for each in messages):
+        raise InvalidInput(
+            "The messages contain results of tools without the calls.",
+            "Send the message of the assistant that contains the calls, too.",
+        )
     prompt: Any = None
     if messages and messages[-1].role == "user":
         prompt = _convert_content(messages[-1])

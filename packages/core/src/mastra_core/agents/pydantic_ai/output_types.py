@@ -55,6 +55,11 @@ def to_native_output(type_: Any, *, trusted: bool = True) -> Any:
 
 
 def _build_output(schema: dict[str, Any], name: str, check: Any) -> Any:
-    structured = pydantic_ai.StructuredDict(copy.deepcopy(schema), name=name)
+    try:
+        structured = pydantic_ai.StructuredDict(copy.deepcopy(schema), name=name)
+    except pydantic_ai.UserError as error:
+        raise InvalidInput(
+            f"The schema of the answer is invalid: {error}.", "Send a JSON Schema of an object."
+        ) from None
     type_: Any = Annotated[structured, AfterValidator(check)]
     return pydantic_ai.ToolOutput(type_, name="final_result")

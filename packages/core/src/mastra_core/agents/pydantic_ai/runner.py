@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -38,10 +38,12 @@ from mastra_core.agents.pydantic_ai.run_result import (
 from mastra_core.agents.pydantic_ai.tools import RunState, build_toolsets
 from mastra_core.agents.pydantic_ai.truncate_history import truncate_history
 from mastra_core.agents.toolboxes import list_tools
-from mastra_core.errors import AgentFailed, RequestError
+from mastra_core.errors import AgentFailed, InvalidInput, RequestError
+from mastra_core.tools import as_tool
 
 if TYPE_CHECKING:
     from mastra_core.agents.definition import AgentDefinition
+    from mastra_core.tools import Tool
 
 __all__ = ("BuiltInAgent", "PydanticAgent")
 
@@ -253,6 +255,7 @@ class BuiltInAgent(PydanticAgent):
         if self._description.toolboxes:
             tools = (*run_input.tools, *await list_tools(self._description.toolboxes))
             run_input = msgspec.structs.replace(run_input, tools=tools)
+        _check_client_tools(run_input, self._description.callable_tools)
         arguments = await super()._build_arguments(run_input, state)
         text = run_input.instructions or await render_instructions(
             self._description.instructions, run_input.context
@@ -283,6 +286,20 @@ def _sum_usage(events: list[AgentEvent]) -> Usage:
 
 def _get_timeout_setting(*, live: bool) -> str:
     return "first_event_timeout" if live else "request_timeout"
+
+
+def _check_client_tools(run_input: AgentInput, tools: Sequence[Tool]) -> None:
+    """Refuse a tool of the caller that has the name of another tool of the run.
+
+    :raises InvalidInput: for the first of them.
+    """
+    names = {each.id for each in (*tools, *map(as_tool, run_input.tools))}
+    for each in run_input.client_tools:
+        if each.name in names:
+            raise InvalidInput(
+                f"The client tool {each.name!r} has the name of a tool of the agent.",
+                "Give the client tool another name.",
+            )
 
 
 def _join_texts(*texts: str) -> str:

@@ -76,6 +76,7 @@ class Scope:
             path=address.path,
             init_data=self.init_data,
             request_context=self.options.context,
+            resource=self.options.resource_id,
             iteration=address.iteration,
             outputs=self.outputs,
             state=self.state,

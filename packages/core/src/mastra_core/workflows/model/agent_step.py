@@ -73,6 +73,7 @@ def _build_input(
         messages=(Message.user(prompt),),
         output_schema=output_schema,
         context=dict(context.request_context),
+        resource=context.resource,
         run_id=context.run_id,
     )
 

@@ -46,6 +46,7 @@ class StepContext:
     :param resume_data: the data passed to ``resume``, of the step's ``resume`` type; ``None`` on
         the first execution.
     :param request_context: values from the caller and from middleware.
+    :param resource: the owner of the run, empty where it has none.
     :param writer: sends a numbered chunk to the readers of the run.
     :param attempt: the number of the attempt, from 1.
     :param iteration: the number of the loop's iteration, from 1; 0 outside a loop.
@@ -58,7 +59,7 @@ class StepContext:
     __slots__ = (
         "_changes", "_outputs", "_state", "_state_type", "_suspend_type", "_writer", "_written",
         "attempt", "canceled", "init_data", "iteration", "kept", "path", "request_context",
-        "resume_data", "run_id", "step_id", "workflow_id",
+        "resource", "resume_data", "run_id", "step_id", "workflow_id",
     )  # fmt: skip
 
     def __init__(
@@ -71,6 +72,7 @@ class StepContext:
         init_data: Any = None,
         resume_data: Any = None,
         request_context: Mapping[str, Any] | None = None,
+        resource: str = "",
         writer: Callable[[int, Any], Awaitable[None]] | None = None,
         attempt: int = 1,
         iteration: int = 0,
@@ -86,6 +88,7 @@ class StepContext:
         self.init_data = init_data
         self.resume_data = resume_data
         self.request_context: Mapping[str, Any] = {} if request_context is None else request_context
+        self.resource = resource
         self.kept: Any = None
         self.attempt = attempt
         self.iteration = iteration

@@ -49,6 +49,7 @@ def _build_context(context: StepContext, decision: Decision) -> ToolContext:
         request_context=context.request_context,
         run_id=context.run_id,
         call_id=context.path,
+        resource=context.resource,
         resume_data=decision.data,
         writer=context.write,
     )
