@@ -37,7 +37,9 @@ def build_answer_check(schema: dict[str, Any], *, trusted: bool) -> Callable[[An
     import fastjsonschema
 
     if schema.get("type") != "object" and "$ref" not in schema:
-        raise InvalidInput("The schema of the answer is not the schema of an object.", _HINT)
+        raise InvalidInput(
+            "The schema of the answer is invalid: it is not the schema of an object.", _HINT
+        )
     evaluated = copy.deepcopy(schema) if trusted else _Inliner(schema).inline()
     try:
         validate_schema = fastjsonschema.compile(
@@ -63,7 +65,7 @@ class _NoHandlers(Mapping[str, Callable[[str], Any]]):
 
     def __getitem__(self, scheme: str) -> Callable[[str], Any]:
         def refuse(address: str) -> Any:
-            raise ValueError(f"the reference {address!r} is not in the schema")
+            raise ValueError(f"{address!r} is not in the schema")
 
         return refuse
 
@@ -118,7 +120,7 @@ class _Inliner:
         target: Any = self._root
         if reference != "#" and not reference.startswith("#/"):
             raise InvalidInput(
-                f"The schema of the answer has the reference {reference!r} to another document.",
+                f"The schema of the answer is invalid: {reference!r} is not in the schema.",
                 "Use references that begin with '#/'.",
             )
         for part in reference[2:].split("/") if len(reference) > 1 else ():
@@ -126,7 +128,7 @@ class _Inliner:
             target = target.get(name) if isinstance(target, dict) else None
             if target is None:
                 raise InvalidInput(
-                    f"The schema of the answer has the reference {reference!r} without a target.",
+                    f"The schema of the answer is invalid: {reference!r} has no target.",
                     "Add the target, or correct the reference.",
                 )
         return target
