@@ -10,9 +10,9 @@ import pytest
 from tests.memory import read_resident_bytes
 
 APP = """
-from mastra_server.http import head_limit
+from mastra_server.http import connections
 from tests.server.sample_app import create_sample
-head_limit.WRITE_TIMEOUT = 0.5
+connections.WRITE_TIMEOUT = 0.5
 mastra = create_sample()
 """
 LARGE = "x" * 1_000_000

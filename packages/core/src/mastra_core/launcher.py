@@ -173,7 +173,9 @@ def serve(bundle):
         log_config=None,
         access_log=False,
         server_header=False,
-        http="mastra_server.http.head_limit:LimitedHead" if bundle["kind"] == "mastra" else "auto",
+        http="mastra_server.http.connections:LimitedConnection"
+        if bundle["kind"] == "mastra"
+        else "auto",
         forwarded_allow_ips=settings.get("proxies") or None,
         timeout_graceful_shutdown=max(1, round(settings["drain"])),
         workers=workers,

@@ -1,5 +1,7 @@
-"""Extend uvicorn's HTTP protocol: limit request heads, drop connections of clients that do not read
-their response, and drain connections on shutdown.
+"""Extend uvicorn's HTTP protocol by limits, and by draining connections on shutdown.
+
+Limited are the connections of one client, the head of a request, and the time until a client has
+read its response.
 """
 
 from __future__ import annotations
@@ -9,24 +11,41 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-__all__ = ("LimitedHead",)
+from mastra_core.limits.shares import Shares
+from mastra_server.http.callers import read_client_address
+
+__all__ = ("CONNECTIONS", "LimitedConnection", "count_possible_connections")
 
 MAX_HEAD_BYTES = 65_536  # of the target, the headers and the trailers of a request
 HEAD_TIMEOUT = 30.0  # seconds until the head must be complete
 WRITE_TIMEOUT = 30.0  # seconds in which a client must read MIN_PROGRESS bytes of a response
 MIN_PROGRESS = 32 * 1024
 IDLE_GRACE = 0.25  # seconds that an idle connection stays open after shutdown began
+_OWN_FILES = 64  # files that the process needs beside its connections
 _FIELD_OVERHEAD = 4  # the bytes of ": " and the end of the line
 _TOO_LARGE = b"431 Request Header Fields Too Large"
 _TOO_SLOW = b"408 Request Timeout"
+
+
+def count_possible_connections() -> int:
+    """Return how many connections the process can hold open, without the files that it needs."""
+    try:
+        import resource
+    except ImportError:  # Windows, where the number is not limited
+        return 65_536
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(min(files, 1_048_576) - _OWN_FILES, 16)
+
+
+CONNECTIONS = Shares(count_possible_connections())
 
 
 class _HeadTooLarge(Exception):
     """Stops the parser, after the request was answered."""
 
 
-class LimitedHead(HttpToolsProtocol):
-    """uvicorn's protocol with limits for the head of each request, and for the pace of readers.
+class LimitedConnection(HttpToolsProtocol):
+    """uvicorn's protocol with limits for connections, the head of a request, and slow readers.
 
     Trailers after a body in chunks count as part of the head.
     """
@@ -38,14 +57,21 @@ class LimitedHead(HttpToolsProtocol):
     _shutting_down = False
     _timer: asyncio.TimerHandle | None = None
     _write_timer: asyncio.TimerHandle | None = None
+    _caller: str | None = None  # who the connection is counted for
     _unsent = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        """Start the timeout of the first head.
+        """Start the timeout of the first head; close the connection if the client has too many.
 
         :param transport: the transport of the new connection.
         """
         super().connection_made(transport)
+        if not self._is_trusted_proxy():
+            caller = read_client_address({"client": self.client})
+            if not CONNECTIONS.try_acquire(caller):
+                transport.abort()
+                return
+            self._caller = caller
         self._start_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -55,7 +81,15 @@ class LimitedHead(HttpToolsProtocol):
         """
         self._cancel_timer()
         self._cancel_write_timer()
+        if self._caller is not None:
+            CONNECTIONS.release(self._caller)
+            self._caller = None
         super().connection_lost(exc)
+
+    def _is_trusted_proxy(self) -> bool:
+        """Return whether the peer is a proxy, whose connections serve many clients."""
+        trusted: Any = getattr(self.config.loaded_app, "trusted_hosts", ())
+        return self.client is not None and self.client[0] in trusted
 
     def pause_writing(self) -> None:
         """Start the timeout of a client that does not read as fast as the server writes."""

@@ -7,9 +7,9 @@ import time
 import pytest
 
 APP = """
-from mastra_server.http import head_limit
+from mastra_server.http import connections
 from tests.server.sample_app import create_sample
-head_limit.HEAD_TIMEOUT = 0.5
+connections.HEAD_TIMEOUT = 0.5
 mastra = create_sample()
 """
 HEAD = b"GET /health HTTP/1.1\r\nhost: x\r\n"
