@@ -33,6 +33,7 @@ class Login:
     :param refresh: identity token, as ``docker login`` may store it; it is exchanged for others.
     :param bearer: bearer token, sent as it is.
     :param source: where the login comes from, for messages.
+    :param host: the only host that the login is for; empty where the user set it for any host.
     """
 
     username: str = ""
@@ -40,6 +41,7 @@ class Login:
     refresh: Secret | None = None
     bearer: Secret | None = None
     source: str
+    host: str = ""
 
     def to_basic_header(self) -> str:
         """Return the header of basic authentication; empty without a user name and a password."""
@@ -83,7 +85,7 @@ def find_stored_login(registry: str) -> Login | None:
         login = _run_credential_helper(str(helper), key) if helper else None
         login = login or _parse_config_entry((config.get("auths") or {}).get(key))
         if login:
-            return login
+            return dataclasses.replace(login, host=registry)
     return None
 
 

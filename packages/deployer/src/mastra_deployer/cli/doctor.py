@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import click
 
-from mastra_core.errors import ConfigError, DeployError, MastraError
+from mastra_core.errors import ConfigError, ConsentError, DeployError, MastraError
 from mastra_core.pipeline import Problem
 from mastra_deployer.checks.value_problems import check_values
 from mastra_deployer.cli.options import Options, target_options
@@ -45,6 +45,8 @@ def _collect_problems(session: Session) -> list[Problem]:
     local = list(_check_locally(session))
     try:
         return [*local, *_check_platform(session)]
+    except ConsentError:
+        raise
     except MastraError as error:
         if not any(item.severity == "error" for item in local):
             raise

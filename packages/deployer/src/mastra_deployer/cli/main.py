@@ -29,6 +29,7 @@ _COMMANDS = {
     "start": "Serve the bundle in .mastra/, with .env loaded.",
     "studio": "Try agents and workflows in a browser, in Mastra Studio.",
     "targets": "Show installed and configured targets.",
+    "trust": "Trust a host with credentials, or a project's own deployer.",
 }
 
 

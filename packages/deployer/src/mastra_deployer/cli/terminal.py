@@ -12,6 +12,7 @@ from typing import Any, Self
 import click
 
 from mastra_deployer.cli.progress import Progress
+from mastra_deployer.trust.trust_store import load_trust, save_trust
 
 __all__ = ("Terminal",)
 
@@ -85,6 +86,27 @@ class Terminal:
         if not self._json:
             click.secho("note: ", fg="yellow", err=True, nl=False)
             click.echo(f"{text}\n  {hint}" if hint else text, err=True)
+
+    def confirm_host(self, host: str, setting: str) -> bool:
+        """Ask whether credentials may go to a host, and store the consent.
+
+        :param host: the host.
+        :param setting: the setting of the project that names it.
+        :returns: the answer; ``False`` without a terminal, or with ``--json``.
+        """
+        if self._json or not (sys.stdin.isatty() and sys.stderr.isatty()):
+            return False
+        if self._status is not None:
+            self._status.stop()
+        question = f"The project's files name the host {host} ({setting}). Send credentials to it?"
+        is_trusted = click.confirm(question, err=True)
+        if self._status is not None:
+            self._status.start()
+        if is_trusted:
+            store = load_trust()
+            store.hosts.append(host)
+            save_trust(store)
+        return is_trusted
 
     def answer(self, result: dict[str, Any], *lines: str) -> None:
         """Print the result of the command.

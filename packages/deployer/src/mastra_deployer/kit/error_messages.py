@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import html
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -91,7 +92,7 @@ def _extract_from_body(response: httpx.Response) -> str:
 def _parse_json(response: httpx.Response) -> Any:
     """Return the body as JSON, or ``None`` where it is not JSON or nested too deeply."""
     try:
-        return response.json()
+        return json.loads(response.content)
     except (ValueError, RecursionError):
         return None
 
