@@ -76,6 +76,11 @@ console.log(JSON.stringify(lint(readFileSync(0, "utf8"), "mastra.yml")));
 HOSTILE = "x\"; touch pwned; echo '`touch pwned`$(touch pwned)"
 
 
+@pytest.fixture(autouse=True)
+def trust(monkeypatch):
+    monkeypatch.setenv("MASTRA_TRUST", "./deploy/internal.py")
+
+
 @pytest.fixture
 def shop(project, echo):
     """A project with a private target that can do everything."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 
 import click
@@ -11,6 +12,7 @@ from mastra_core.pipeline import Problem
 from mastra_deployer.checks.value_problems import check_values
 from mastra_deployer.cli.options import Options, target_options
 from mastra_deployer.cli.terminal import Terminal
+from mastra_deployer.output.masking import mask
 from mastra_deployer.pipeline.app_variables import select_app_variables
 from mastra_deployer.pipeline.session import Session
 
@@ -28,7 +30,10 @@ def doctor(options: Options, target: str) -> None:
     with Terminal(as_json=options.as_json) as terminal:
         session = options.platform_session(target, terminal)
         terminal.step(f"Checking {session.choice.name}")
-        problems = _collect_problems(session)
+        problems = [
+            dataclasses.replace(item, message=mask(item.message), hint=mask(item.hint))
+            for item in _collect_problems(session)
+        ]
         data = [
             {"severity": item.severity, "message": item.message, "hint": item.hint}
             for item in problems

@@ -16,11 +16,11 @@ from mastra_deployer.kit.error_messages import (
     extract_code,
     extract_credentials,
     extract_message,
-    redact,
 )
 from mastra_deployer.kit.response_limits import ResponseLimits
 from mastra_deployer.kit.retry_after import is_rate_limited, parse_retry_after
 from mastra_deployer.kit.retry_transport import MAX_WAIT, RetryTransport
+from mastra_deployer.output.masking import redact
 
 __all__ = ("PlatformClient",)
 
@@ -117,24 +117,21 @@ class PlatformClient(httpx.Client):
             response = super().send(request, follow_redirects=False, **options)
         except httpx.RequestError as error:
             failed = _get_failed_request(error, request)
-            raise self._redact_error(to_deploy_error(failed, error), request) from error
+            secrets = self._list_secrets(request)
+            raise _redact_error(to_deploy_error(failed, error), secrets) from error
         accepted: Iterable[int] = request.extensions.get("mastra_accept", ())
         if response.status_code < _ERRORS_FROM or response.status_code in accepted:
             return response
-        refusal = _build_error(self._name, self._home, response)
-        raise self._redact_error(refusal, request, response.request)
+        secrets = self._list_secrets(request, response.request)
+        raise _redact_error(_build_error(self._name, self._home, response, secrets), secrets)
 
-    def _redact_error(self, error: DeployError, *requests: httpx.Request) -> DeployError:
-        """Remove the credentials of the requests from an error."""
+    def _list_secrets(self, *requests: httpx.Request) -> list[str]:
+        """Return the credentials of the client and of requests."""
         secrets = list(self._secrets)
         for request in requests:
             for name, value in request.headers.items():
                 secrets += extract_credentials(value) if _is_sensitive(name) else ()
-        error.message = redact(error.message, secrets)
-        error.args = (error.message,)
-        if isinstance(error, ApiError | AuthError):
-            error.code = redact(error.code, secrets)
-        return error
+        return secrets
 
 
 class _BearerAuth(httpx.Auth):
@@ -178,11 +175,22 @@ def _require_readable(request: httpx.Request, following: httpx.Request) -> None:
         )
 
 
-def _build_error(name: str, home: httpx.URL, response: httpx.Response) -> DeployError:
+def _redact_error(error: DeployError, secrets: list[str]) -> DeployError:
+    """Remove credentials from an error."""
+    error.message = redact(error.message, secrets)
+    error.args = (error.message,)
+    if isinstance(error, ApiError | AuthError):
+        error.code = redact(error.code, secrets)
+    return error
+
+
+def _build_error(
+    name: str, home: httpx.URL, response: httpx.Response, secrets: list[str]
+) -> DeployError:
     request, status = response.request, response.status_code
     is_platform = is_same_origin(request.url, home)
     platform = name if name and is_platform else request.url.host
-    call, message = f"{request.method} {request.url.path}", extract_message(response)
+    call, message = f"{request.method} {request.url.path}", extract_message(response, secrets)
     wait = parse_retry_after(status, response.headers)
     if wait is not None and wait > MAX_WAIT:
         return ApiError(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from mastra_core.errors import BuildError, ConfigError, MastraError
-from mastra_core.pipeline import Build, Bundle, Platform, Problem, Project, Report
+from mastra_core.pipeline import Build, Bundle, Platform, Problem, Project, Report, Target
+from mastra_core.secret import Secret
 from mastra_deployer.bundler import stage
 from mastra_deployer.bundler.metadata.build_state import load_build_state, save_build_state
 from mastra_deployer.bundler.vendor.vendor_reuse import save_vendor_directory
@@ -28,6 +29,7 @@ from mastra_deployer.files.directories import (
 )
 from mastra_deployer.files.lock import hold_build_lock
 from mastra_deployer.files.temporary import temporary_directory
+from mastra_deployer.output.masking import add_masked_values
 from mastra_deployer.pipeline.targets import TargetChoice
 from mastra_deployer.pipeline.up_to_date import compute_current_fingerprint, hash_build_inputs
 from mastra_deployer.plugins.hook_calls import HookCaller, PlatformAccess
@@ -235,6 +237,7 @@ def open_session(
         resolve=resolve,
     )
     _warn_about_secrets(choice, line, report)
+    add_masked_values(_iter_secrets(project, line.target, settings, values))
     project_values = list_project_values(
         settings, flags=flags or {}, user_environ=read_user_environment(project, env_file)
     )
@@ -253,6 +256,18 @@ def open_session(
         python=python or choice.python,
         wheels=wheels or choice.platform,
     )
+
+
+def _iter_secrets(
+    project: Project, target: Target, settings: Any, environ: Mapping[str, str]
+) -> Iterator[str]:
+    """Yield the credentials and the values of the app's variables: a platform may repeat them."""
+    names = (*target.credentials, *project.environment.names)
+    yield from (environ[name] for name in names if environ.get(name))
+    for field in dataclasses.fields(settings):
+        value = getattr(settings, field.name)
+        if isinstance(value, Secret) and not value.name:
+            yield value.reveal()
 
 
 def _warn_about_secrets(choice: TargetChoice, line: HookCaller, report: Report) -> None:

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from mastra_core.errors import ConfigError
 
-__all__ = ("format_host", "parse_host")
+__all__ = ("find_host", "format_host", "parse_host")
 
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?)(:\d{1,5})?")
@@ -34,6 +34,21 @@ def format_host(url: str) -> str:
     name = f"[{host}]" if ":" in host else host
     is_default = parts.port is None or parts.port == _DEFAULT_PORTS.get(parts.scheme)
     return name.lower() if is_default else f"{name.lower()}:{parts.port}"
+
+
+def find_host(text: str) -> str:
+    """Return the host in the text of a setting: that of an address, or of an image's name.
+
+    :param text: ``https://registry.example/x`` or ``registry.example/team/app``.
+    :returns: the host, or an empty text.
+    """
+    name, slash, _ = text.strip().partition("/")
+    try:
+        if re.match(r"https?://", text.strip()):
+            return format_host(text.strip())
+        return parse_host(name) if slash and ("." in name or ":" in name) else ""
+    except ConfigError:
+        return ""
 
 
 def parse_host(text: str) -> str:

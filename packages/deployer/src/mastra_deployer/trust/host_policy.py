@@ -58,9 +58,9 @@ class HostPolicy:
         :raises ConsentError: naming the host and the setting.
         """
         host = format_host(url)
-        setting = self._find_setting(host)
+        setting, name = self._find_setting(host)
         if setting:
-            self._require(host, setting)
+            self._require(host, setting, name)
 
     def announce(self, url: str) -> None:
         """Show the host of an address once.
@@ -72,16 +72,23 @@ class HostPolicy:
             self._shown.add(host)
             self._announce(host)
 
-    def _find_setting(self, host: str) -> str:
-        """Return the setting whose text has the host, or a domain that the host is below."""
-        name = re.sub(r":\d+$", "", host).strip("[]")
-        for setting, text in self._values.items():
-            if any(name == part or name.endswith(f".{part}") for part in _iter_names(text)):
-                return setting
-        return ""
+    def _find_setting(self, host: str) -> tuple[str, str]:
+        """Return the setting that names a host, and the name: the host, or a domain above it."""
+        bare = re.sub(r":\d+$", "", host).strip("[]")
+        matches = [
+            (setting, name)
+            for setting, text in self._values.items()
+            for name in _iter_names(text)
+            if bare == name or bare.endswith(f".{name}")
+        ]
+        return max(matches, key=lambda match: len(match[1]), default=("", ""))
 
-    def _require(self, host: str, setting: str) -> None:
+    def _require(self, host: str, setting: str, domain: str = "") -> None:
+        """Raise unless the host is trusted, or the domain that its deployer derives it from."""
+        is_derived = domain and host.endswith(f".{domain}")
         if host in self._accepted or is_trusted_host(host):
+            return
+        if is_derived and is_trusted_host(domain):
             return
         if self._confirm is not None and self._confirm(host, setting):
             self._accepted.add(host)
