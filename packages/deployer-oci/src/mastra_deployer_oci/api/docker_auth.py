@@ -124,7 +124,7 @@ def _run_credential_helper(helper: str, key: str) -> Login | None:
     """Run ``docker-credential-HELPER get`` for a registry."""
     name = f"docker-credential-{helper}"
     program = shutil.which(name)
-    if program is None:
+    if program is None or not Path(program).is_absolute():  # "." in PATH is the project
         raise AuthError(
             f"Docker's config.json names the credential helper {name!r}, which is not installed.",
             "Install it, or set OCI_USERNAME and OCI_PASSWORD.",

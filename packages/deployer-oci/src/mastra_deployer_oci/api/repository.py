@@ -229,7 +229,7 @@ def open_repository(
     :param login_hint: first part of the hint after a rejected login; ``docker login HOST`` is
         appended to it.
     :returns: the repository, to be closed by the caller.
-    :raises UntrustedHost: when only a project's files name the host that would get the login.
+    :raises ConsentError: when only a project's files name the host that would get the login.
     :raises AuthError: for a stored login of another host.
     """
     from mastra_deployer.kit import connect, require_consent
@@ -242,7 +242,7 @@ def open_repository(
                 f"The login from {login.source} is for {login.host!r}, not for {host!r}.",
                 f"Run: docker login {host}",
             )
-        require_consent(url, stored=bool(login.host))
+        require_consent(url, host_bound=bool(login.host))
     auth = RegistryAuth(login, scopes or (f"repository:{image.repository}:pull",))
     client = connect(url, auth=auth, name=image.registry, consent=False)
     return Repository(client, image, f"{login_hint} docker login {host}")

@@ -126,19 +126,19 @@ def set_host_policy(policy: HostPolicy | None) -> None:
     _Current.policy = policy
 
 
-def require_consent(url: str, *, stored: bool = False) -> None:
+def require_consent(url: str, *, host_bound: bool = False) -> None:
     """Raise where credentials would go to a host that only the project's files name.
 
     ``connect`` calls this. Call it before credentials go anywhere over another client.
 
     :param url: the address that receives the credentials.
-    :param stored: whether the user stored the credentials for this very host, as ``docker login``
-        does. Such credentials go to no other host, so they need no consent.
+    :param host_bound: whether the user stored the credentials for this very host, as
+        ``docker login`` does. Such credentials go to no other host, so they need no consent.
     :raises ConsentError: naming the host and the cure.
     """
     policy = _Current.policy
     if policy is None:
         return
-    if not stored:
+    if not host_bound:
         policy.check(url)
     policy.announce(url)

@@ -52,8 +52,8 @@ def enforce_deadlines(transport: httpx.HTTPTransport) -> None:
 
     :param transport: a transport without connections.
     """
-    pool: Any = transport._pool  # noqa: SLF001  # httpx has no parameter for the network backend
-    pool._network_backend = _Backend(pool._network_backend)  # noqa: SLF001
+    pool: Any = transport._pool  # noqa: SLF001  # httpx takes no network backend
+    pool._network_backend = _Backend(pool._network_backend)  # noqa: SLF001  # as above
 
 
 class _Backend(httpcore.NetworkBackend):
