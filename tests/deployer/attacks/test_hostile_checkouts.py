@@ -447,3 +447,49 @@ def test_trust_lists_and_refuses(run, user, tmp_path):
         assert run("trust", name).code == 2, name
     (tmp_path / "config/trust.json").write_text("{")
     assert run("trust").code == 2
+
+
+SHAPES = {
+    "tool is a number": "tool = 7",
+    "tool.mastra is a number": "tool.mastra = 7",
+    "project is a number": "project = 7",
+    "targets is a list": "[tool.mastra]\ntargets = []",
+    "a target is a number": "[tool.mastra.targets]\nacme = 7",
+    "an overlay is a number": '[tool.mastra.targets.acme]\napp = "x"\nenv = 7',
+    "an overlay's table is a number": '[tool.mastra.targets.acme]\napp = "x"\nenv.eu = 7',
+    "a deployer is a list": "[tool.mastra.targets.acme]\ndeployer = []",
+    "a deployer is a directory": '[tool.mastra.targets.acme]\ndeployer = "./"',
+    "a deployer is in another directory": '[tool.mastra.targets.acme]\ndeployer = "../../x.py"',
+    "a setting is a list": "[tool.mastra.targets.acme]\napp = [[[]]]",
+    "an address is no address": '[tool.mastra.targets.acme]\napp = "x"\napi_url = "https://["',
+    "an address has no host": '[tool.mastra.targets.acme]\napp = "x"\napi_url = "https://"',
+    "a deep list": "x = " + "[" * 5000 + "]" * 5000,
+    "no UTF-8": "x = '\udcff'",
+}
+ENTRIES = {
+    "a deep expression": "x = " + "(" * 5000 + ")" * 5000,
+    "a deep operator": "x = " + "-" * 50_000 + "1",
+    "a null byte": "x = 1\0",
+    "no UTF-8": "x = '\udcff'",
+    "a deep deployer": f"from mastra_deployer_acme import AcmeDeployer as B\nMastra(deployer=B(x={'[' * 150}1{']' * 150}))",
+}
+
+
+@pytest.mark.parametrize("shape", sorted(SHAPES))
+def test_a_hostile_pyproject_is_a_config_error(run, user, tmp_path, shape):
+    user.chdir(tmp_path)
+    text = SHAPES[shape].encode(errors="surrogateescape")
+    (tmp_path / "pyproject.toml").write_bytes(text)
+    for arguments in (["doctor", "acme", "--env", "eu"], ["doctor", "acme"], ["targets"]):
+        done = run(*arguments)
+        assert "defect" not in done.err, done.err
+        assert done.code in (2, 6) or arguments == ["targets"], (done.code, done.err)
+
+
+@pytest.mark.parametrize("entry", sorted(ENTRIES))
+def test_a_hostile_entry_file_is_a_config_error(checkout, run, entry):
+    root = checkout("acme")
+    (root / INDEX).write_bytes(ENTRIES[entry].encode(errors="surrogateescape"))
+    done = run("deployments", "acme")
+    assert done.code == 2, done.err
+    assert "defect" not in done.err

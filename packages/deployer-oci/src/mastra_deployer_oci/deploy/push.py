@@ -22,7 +22,6 @@ __all__ = ("Blob", "push_blobs")
 _CHUNK = 8 << 20  # above the minimum of the large registries, below every known limit
 _MAX_CHUNK = 256 << 20  # bytes; a chunk is held in memory
 _ATTEMPTS = 5
-_WAIT = 0.2  # seconds before the second attempt
 _CONCURRENCY = 5  # layers are few and large: more uploads would only share the bandwidth
 _RANGE = re.compile(r"(?:bytes=)?0-(\d+)")
 _CREATED = 201
@@ -124,7 +123,7 @@ class _Upload:
                 on=_UploadInterrupted,
                 attempts=_ATTEMPTS,
                 timeout=None,
-                wait_initial=_WAIT,
+                wait_initial=0.2,
                 wait_max=5,
             ):
                 with attempt:

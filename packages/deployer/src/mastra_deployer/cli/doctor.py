@@ -40,7 +40,8 @@ def doctor(options: Options, target: str) -> None:
         ]
         if any(item.severity == "error" for item in problems):
             raise DeployError(*_join_errors(problems))
-        lines = [f"{item.severity}: {item.message} {item.hint}" for item in problems]
+        texts = (f"{item.severity}: {item.message} {item.hint}" for item in problems)
+        lines = [" ".join(text.split("\n")) for text in texts]
         ready = f"A deploy to {session.choice.name} can begin."
         terminal.answer({"target": session.choice.name, "problems": data}, *lines, ready)
 

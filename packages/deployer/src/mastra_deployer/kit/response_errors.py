@@ -23,9 +23,11 @@ def convert_response_errors(name: str) -> Iterator[None]:
     :param name: the platform's name in the error.
     :raises ApiError: for the exceptions that wrong content causes.
     """
+    from httpx import InvalidURL  # loaded on use: importing the kit must not load httpx
+
     try:
         yield
-    except (*_WRONG_CONTENT, RecursionError) as error:
+    except (*_WRONG_CONTENT, InvalidURL, RecursionError) as error:
         raise ApiError(
             f"A response of {name} has other content than expected: "
             f"{type(error).__name__}: {error}.",

@@ -10,7 +10,7 @@ from mastra_core.errors import ConfigError
 __all__ = ("find_host", "format_host", "parse_host")
 
 _DEFAULT_PORTS = {"https": 443, "http": 80}
-_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?)(:\d{1,5})?")
+_HOST = re.compile(r"\[[0-9a-f:.]+\]|[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?")
 
 
 def format_host(url: str) -> str:
@@ -28,10 +28,10 @@ def format_host(url: str) -> str:
         parts = httpx.URL(url)
     except (httpx.InvalidURL, UnicodeError):
         parts = httpx.URL("")
-    if not parts.host:
-        raise ConfigError(f"{url!r} is not an address with a host.", "Write https://HOST.")
     host = parts.raw_host.decode("ascii").rstrip(".")
     name = f"[{host}]" if ":" in host else host
+    if not _HOST.fullmatch(name.lower()):
+        raise ConfigError(f"{url!r} is not an address with a host.", "Write https://HOST.")
     is_default = parts.port is None or parts.port == _DEFAULT_PORTS.get(parts.scheme)
     return name.lower() if is_default else f"{name.lower()}:{parts.port}"
 
@@ -59,7 +59,7 @@ def parse_host(text: str) -> str:
     """
     is_address = "://" in text and urlsplit(text).scheme in _DEFAULT_PORTS
     host = format_host(text if is_address else f"https://{text}")
-    if not _HOST.fullmatch(host) or (not is_address and "/" in text):
+    if not is_address and "/" in text:
         raise ConfigError(
             f"{text!r} is not a host.", "Write registry.example, or registry.example:5000."
         )
