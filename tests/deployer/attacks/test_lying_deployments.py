@@ -36,7 +36,14 @@ def test_an_endless_page_that_answers_well_passes(site, answer):
     assert request(site).status == 200
 
 
-@pytest.mark.parametrize("answer", [hostile_server.dripping_headers, hostile_server.redirect_loop])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        hostile_server.dripping_headers,
+        hostile_server.redirect_loop,
+        hostile_server.redirect_to_metadata,
+    ],
+)
 def test_a_page_that_never_answers_fails_in_time(site, answer, monkeypatch):
     monkeypatch.setattr(smoke_test, "_REQUEST_TIMEOUT", 0.2)
     site.answer = answer

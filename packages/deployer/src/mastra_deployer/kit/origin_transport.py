@@ -13,6 +13,7 @@ from urllib.request import getproxies, proxy_bypass
 import httpx
 
 from mastra_core.errors import ConfigError
+from mastra_deployer.kit.destinations import check_destination
 from mastra_deployer.kit.require_https import is_loopback
 from mastra_deployer.kit.response_deadline import enforce_deadlines
 
@@ -24,20 +25,23 @@ _MAX_CONNECTIONS = 32
 class OriginTransport(httpx.BaseTransport):
     """A transport for requests to a platform, and to the hosts that its responses refer to.
 
-    :param base_url: address whose connection pool is created at once.
+    :param base_url: address of the platform; its connection pool is created at once.
     :raises ConfigError: for a proxy of an unsupported kind.
     """
 
     def __init__(self, base_url: str) -> None:
         self._pools: dict[tuple[str, str], httpx.HTTPTransport] = {}
         self._lock = threading.Lock()
-        self._get_pool(httpx.URL(base_url))
+        self._home = httpx.URL(base_url)
+        self._get_pool(self._home)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request.
 
         :param request: as httpx built it.
+        :raises ApiError: for an address that the platform must not refer to.
         """
+        check_destination(self._home, request.url)
         return self._get_pool(request.url).handle_request(request)
 
     def close(self) -> None:

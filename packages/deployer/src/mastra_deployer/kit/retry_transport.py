@@ -18,7 +18,7 @@ from mastra_core.errors import ApiError, DeployTimeout
 from mastra_deployer.kit.adaptive_limiter import report_rejection, report_success, wait_for_retry
 from mastra_deployer.kit.clock import now
 from mastra_deployer.kit.connection_errors import is_permanent, to_deploy_error
-from mastra_deployer.kit.destinations import check_destination, is_same_origin
+from mastra_deployer.kit.destinations import is_same_origin
 from mastra_deployer.kit.replay import ReplayableBody
 from mastra_deployer.kit.response_deadline import DeadlineExceeded, limit_time
 from mastra_deployer.kit.response_limits import ResponseLimits, iter_limited, read_response
@@ -82,7 +82,6 @@ class RetryTransport(httpx.BaseTransport):
         :raises ApiError: for an address that the platform must not refer to.
         :raises DeployTimeout: when a response is not complete in time.
         """
-        check_destination(self._home, request.url)
         self._remove_private_headers(request)
         request.extensions = {"timeout": self._timeout, **request.extensions}
         body = ReplayableBody(request)

@@ -9,7 +9,7 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 import httpx
 import stamina
 
-from mastra_core.errors import DeploymentFailed
+from mastra_core.errors import ApiError, DeploymentFailed
 from mastra_core.pipeline import Deployment, Report
 from mastra_deployer.kit.origin_transport import OriginTransport
 from mastra_deployer.kit.response_deadline import DeadlineExceeded, limit_time
@@ -99,6 +99,8 @@ def _request_once(client: httpx.Client, url: str, first_failing_status: int) -> 
         # The body may be endless, and its headers may arrive slowly.
         with limit_time(_REQUEST_TIMEOUT), client.stream("GET", url) as response:
             status, redirect = response.status_code, response.next_request
+    except ApiError as error:
+        raise _UnhealthyResponse(f"leads to a wrong address: {error.message.rstrip('.')}") from None
     except DeadlineExceeded:
         raise _UnhealthyResponse(f"does not respond in {_REQUEST_TIMEOUT} s") from None
     except httpx.HTTPError as error:
