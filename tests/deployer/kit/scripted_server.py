@@ -56,7 +56,7 @@ class Handler(BaseHTTPRequestHandler):
         self.rfile.readline()
         return body
 
-    do_GET = do_PUT = do_POST = _answer  # noqa: N815  # the library's names
+    do_GET = do_HEAD = do_PUT = do_POST = do_PATCH = do_DELETE = _answer  # noqa: N815  # the library's names
     do_CONNECT = _answer  # noqa: N815  # the request that a proxy gets first
 
     def log_message(self, *_):

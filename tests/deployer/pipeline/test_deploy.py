@@ -87,7 +87,9 @@ class World:
         self.file.write_text(json.dumps({**before, **state}))
 
     def run(self, *arguments, **environment):
-        known = {"PAPER_TOKEN": TOKEN, "GREETING": "hullo-4711", **environment}
+        trust = str(self.root / "paper.py")
+        known = {"PAPER_TOKEN": TOKEN, "MASTRA_TRUST": trust, "GREETING": "hullo-4711"}
+        known |= environment
         known = {name: value for name, value in known.items() if value is not None}
         return self.mastra(*arguments, cwd=self.root, **known)
 

@@ -76,6 +76,11 @@ console.log(JSON.stringify(lint(readFileSync(0, "utf8"), "mastra.yml")));
 HOSTILE = "x\"; touch pwned; echo '`touch pwned`$(touch pwned)"
 
 
+@pytest.fixture(autouse=True)
+def trust(monkeypatch):
+    monkeypatch.setenv("MASTRA_TRUST", "./deploy/internal.py")
+
+
 @pytest.fixture
 def shop(project, echo):
     """A project with a private target that can do everything."""
@@ -307,3 +312,20 @@ def test_mistakes_are_reported_with_a_hint(shop, mastra, tmp_path):
     mastra("new", "ci", "github", cwd=tmp_path).failed(2, "no application")
     bad = shop(config=TARGET.replace("OPENAI_API_KEY", "A }}; B"))
     mastra("new", "ci", "github", cwd=bad).failed(2, "'A }}; B'")
+
+
+@pytest.mark.parametrize(("system", "key"), [("github", "env"), ("gitlab", "variables")])
+def test_the_pipeline_trusts_what_the_project_names(project, echo, mastra, system, key):
+    settings = 'image = "ghcr.io/me/app"\napi_url = "https://gateway.example:8443/v2"\n'
+    root = project({"src/mastra/index.py": echo}, f"[tool.mastra.targets.oci]\n{settings}")
+    mastra("new", "ci", system, cwd=root).ok()
+    path = get_workflow_path(root) if system == "github" else root / ".gitlab-ci.yml"
+    values = yaml.safe_load(path.read_text())[key]
+    assert values["MASTRA_TRUST"] == "ghcr.io gateway.example:8443"
+
+
+def test_the_pipeline_trusts_the_deployer_of_the_project(shop, mastra):
+    root = shop()
+    mastra("new", "ci", "github", cwd=root).ok()
+    values = yaml.safe_load(get_workflow_path(root).read_text())["env"]
+    assert values["MASTRA_TRUST"] == "./deploy/internal.py"

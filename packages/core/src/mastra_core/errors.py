@@ -2,6 +2,7 @@
 
 MastraError
 ├── ConfigError            the project, its settings or its environment is invalid (exit 2)
+│   └── ConsentError       the project's files ask for trust that the user did not give (exit 11)
 ├── PluginError            a deployer or plugin broke the contract of the hooks (exit 3)
 ├── BuildError             the project cannot be staged (exit 4)
 ├── BundleError            the staged app does not fit the target (exit 5)
@@ -33,6 +34,7 @@ __all__ = (
     "BundleError",
     "ConfigError",
     "Conflict",
+    "ConsentError",
     "DeployError",
     "DeployTimeout",
     "DeploymentFailed",
@@ -74,6 +76,16 @@ class ConfigError(MastraError):
     """
 
     exit_code = 2
+
+
+class ConsentError(ConfigError):
+    """The project's files name a host for credentials, or code, that the user does not trust.
+
+    :param message: what is wrong, in one sentence that quotes the offending value.
+    :param hint: the cure; empty only where there is none.
+    """
+
+    exit_code = 11
 
 
 class PluginError(MastraError):

@@ -51,13 +51,17 @@ def open_api(settings: VercelDeployer, credentials: Mapping[str, Secret]) -> Ite
     :returns: the client, closed at the end of the block.
     :raises AuthError: when the token is missing or rejected.
     """
-    from mastra_deployer.kit import connect
+    from mastra_deployer.kit import connect, convert_response_errors
 
     if TOKEN not in credentials:
         raise AuthError(
             f"{TOKEN} is not set.", f"Create a token at vercel.com/account/tokens and set {TOKEN}."
         )
-    with _add_hints(), connect(settings.api_url, credentials[TOKEN], name="Vercel") as client:
+    with (
+        _add_hints(),
+        convert_response_errors("Vercel"),
+        connect(settings.api_url, credentials[TOKEN], name="Vercel") as client,
+    ):
         if team := settings.team_id:
             client.params = {"teamId" if team.startswith("team_") else "slug": team}
         yield client
@@ -91,10 +95,7 @@ def read_object(response: httpx.Response) -> dict[str, Any]:
     :returns: the object.
     :raises ApiError: when the body is not a JSON object, such as the page of a gateway.
     """
-    try:
-        content = response.json()
-    except ValueError:
-        content = None
+    content = response.json()
     if not isinstance(content, dict):
         raise ApiError(
             f"The response to {response.request.url.path} is not a JSON object.",

@@ -9,7 +9,7 @@ from urllib.request import parse_http_list, parse_keqv_list
 
 import httpx
 
-from mastra_core.errors import AuthError, ConfigError
+from mastra_core.errors import ApiError, AuthError, ConfigError
 from mastra_core.secret import Secret
 from mastra_deployer.kit import require_https
 from mastra_deployer_oci.api.docker_auth import Login
@@ -85,7 +85,7 @@ class RegistryAuth(httpx.Auth):
         try:
             content: dict[str, Any] = response.raise_for_status().json()
             return str(content.get("token") or content["access_token"])
-        except (httpx.HTTPStatusError, ValueError, KeyError):
+        except (httpx.HTTPStatusError, ApiError, TypeError, AttributeError, KeyError):
             raise AuthError(
                 f"{host} answered with status {response.status_code} and without a token.",
                 "Run the same command again; if it fails again, ask the operator of the registry.",

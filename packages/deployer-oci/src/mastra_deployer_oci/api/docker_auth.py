@@ -33,6 +33,7 @@ class Login:
     :param refresh: identity token, as ``docker login`` may store it; it is exchanged for others.
     :param bearer: bearer token, sent as it is.
     :param source: where the login comes from, for messages.
+    :param host: the only host that the login is for; empty where the user set it for any host.
     """
 
     username: str = ""
@@ -40,6 +41,7 @@ class Login:
     refresh: Secret | None = None
     bearer: Secret | None = None
     source: str
+    host: str = ""
 
     def to_basic_header(self) -> str:
         """Return the header of basic authentication; empty without a user name and a password."""
@@ -83,7 +85,7 @@ def find_stored_login(registry: str) -> Login | None:
         login = _run_credential_helper(str(helper), key) if helper else None
         login = login or _parse_config_entry((config.get("auths") or {}).get(key))
         if login:
-            return login
+            return dataclasses.replace(login, host=registry)
     return None
 
 
@@ -122,7 +124,7 @@ def _run_credential_helper(helper: str, key: str) -> Login | None:
     """Run ``docker-credential-HELPER get`` for a registry."""
     name = f"docker-credential-{helper}"
     program = shutil.which(name)
-    if program is None:
+    if program is None or not Path(program).is_absolute():  # "." in PATH is the project
         raise AuthError(
             f"Docker's config.json names the credential helper {name!r}, which is not installed.",
             "Install it, or set OCI_USERNAME and OCI_PASSWORD.",

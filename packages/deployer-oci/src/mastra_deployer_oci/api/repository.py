@@ -6,11 +6,12 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NoReturn, Self
+from urllib.parse import urlsplit
 
 from mastra_core.errors import ApiError, AuthError
 from mastra_core.secret import Secret
-from mastra_deployer.kit import is_loopback
+from mastra_deployer.kit import convert_response_errors, is_loopback, iter_pages
 from mastra_deployer_oci.api.docker_auth import Login, find_stored_login, login_from_credentials
 from mastra_deployer_oci.api.documents import INDEX, MANIFEST_TYPE, Document
 from mastra_deployer_oci.api.reference import DOCKER_HUB, Reference
@@ -19,7 +20,7 @@ from mastra_deployer_oci.settings import OciDeployer
 if TYPE_CHECKING:  # httpx is imported on connecting, so that mastra_target stays cheap
     import httpx
 
-__all__ = ("Repository", "get_api_url", "open_repository", "open_target")
+__all__ = ("Repository", "get_api_url", "get_login_host", "open_repository", "open_target")
 
 _HUB_API = "https://registry-1.docker.io"
 _DOCKER = "application/vnd.docker.distribution.manifest"
@@ -28,6 +29,8 @@ _ACCEPT_NOT_FOUND = {"mastra_accept": (404,)}
 _NEXT = re.compile(r'<([^>]+)>\s*;\s*rel="?next"?')
 _PAGE = 1000
 _CHUNK = 1 << 20
+_MAX_MANIFEST = 4 << 20  # bytes; the specification's limit for a registry
+_MAX_TAGS = 16 << 20  # bytes of a page of tags
 _NOT_FOUND = 404
 
 
@@ -36,8 +39,7 @@ class Repository:
 
     :param client: HTTP client, as ``kit.connect`` returns it.
     :param image: registry and repository.
-    :param login_hint: first part of the hint of an ``AuthError``; ``docker login REGISTRY`` is
-        appended to it.
+    :param login_hint: the hint of an ``AuthError``.
     """
 
     def __init__(self, client: httpx.Client, image: Reference, login_hint: str) -> None:
@@ -52,7 +54,10 @@ class Repository:
     def __exit__(self, error_type: object, error: BaseException | None, trace: object) -> None:
         self.client.close()
         if isinstance(error, AuthError):  # the kit does not know where the login comes from
-            raise AuthError(error.message, f"{self._login_hint} docker login {self.image.registry}")
+            raise AuthError(error.message, self._login_hint)
+        if error is not None:
+            with convert_response_errors(self.image.registry):
+                raise error
 
     def has_blob(self, digest: str) -> bool:
         """Return whether the repository has a blob: ``HEAD /v2/<name>/blobs/<digest>``.
@@ -73,17 +78,20 @@ class Repository:
         response = self.client.get(f"{self._root}/blobs/{digest}", follow_redirects=True)
         return self._verify_content(response.content, digest)
 
-    def download(self, digest: str, target: Path) -> None:
+    def download(self, digest: str, size: int, target: Path) -> None:
         """Download a blob into a file: ``GET /v2/<name>/blobs/<digest>``.
 
         :param digest: digest of the blob.
+        :param size: bytes of the blob, as its descriptor says; more are not read.
         :param target: file to write.
-        :raises ApiError: when the blob does not exist or its content does not match the digest.
+        :raises ApiError: when the blob does not exist, is larger, or does not match the digest.
         """
         hasher = hashlib.sha256()
         url = f"{self._root}/blobs/{digest}"
         with (
-            self.client.stream("GET", url, follow_redirects=True) as response,
+            self.client.stream(
+                "GET", url, follow_redirects=True, extensions={"mastra_max_size": size}
+            ) as response,
             target.open("wb") as file,
         ):
             for chunk in response.iter_raw(_CHUNK):
@@ -96,17 +104,20 @@ class Repository:
 
         :param pointer: tag or digest.
         :returns: the document, or ``None`` when there is none.
-        :raises ApiError: when the content does not match the requested digest.
+        :raises ApiError: when the content is no JSON object, is larger than the specification
+            allows, or does not match the requested digest.
         """
         response = self.client.get(
             f"{self._root}/manifests/{pointer}",
             headers={"accept": ", ".join(_TYPES)},
-            extensions=_ACCEPT_NOT_FOUND,
+            extensions={**_ACCEPT_NOT_FOUND, "mastra_max_size": _MAX_MANIFEST},
         )
         if response.status_code == _NOT_FOUND:
             return None
         if pointer.startswith("sha256:"):
             self._verify_content(response.content, pointer)
+        if not isinstance(response.json(), dict):
+            self._raise_invalid(f"the manifest {pointer!r} is not a JSON object")
         media_type = response.headers.get("content-type", "").partition(";")[0]
         return Document(content=response.content, media_type=media_type)
 
@@ -140,14 +151,26 @@ class Repository:
         return [tag for page in self._iter_tag_pages() for tag in page]
 
     def _iter_tag_pages(self) -> Iterator[Sequence[str]]:
-        url = f"{self._root}/tags/list?n={_PAGE}"
-        while url:
-            response = self.client.get(url, extensions=_ACCEPT_NOT_FOUND)
-            if response.status_code == _NOT_FOUND:
-                return
-            yield response.json().get("tags") or ()
-            next_page = _NEXT.search(response.headers.get("link", ""))
-            url = str(response.url.join(next_page[1])) if next_page else ""
+        return iter_pages(
+            self._fetch_tags,
+            f"{self._root}/tags/list?n={_PAGE}",
+            description=f"the list of tags of {self.image.name}",
+        )
+
+    def _fetch_tags(self, url: str) -> tuple[Sequence[str], str | None]:
+        """Return a page of tags, and the path of the next page."""
+        response = self.client.get(
+            url, extensions={**_ACCEPT_NOT_FOUND, "mastra_max_size": _MAX_TAGS}
+        )
+        if response.status_code == _NOT_FOUND:
+            return (), None
+        tags = response.json().get("tags") or ()
+        if not all(isinstance(tag, str) for tag in tags):
+            self._raise_invalid("its list of tags has something other than texts")
+        next_page = _NEXT.search(response.headers.get("link", ""))
+        # Only the path is kept: all pages come from the registry itself.
+        following = response.url.join(next_page[1]).raw_path.decode() if next_page else None
+        return tags, following
 
     def _verify_content(self, content: bytes, digest: str) -> bytes:
         self._raise_for_digest(f"sha256:{hashlib.sha256(content).hexdigest()}", digest)
@@ -160,6 +183,12 @@ class Repository:
                 "A proxy may alter the content; run the same command again.",
             )
 
+    def _raise_invalid(self, reason: str) -> NoReturn:
+        raise ApiError(
+            f"{self.image.registry} does not answer as a registry does: {reason}.",
+            "Check the address of the registry, and any proxy before it.",
+        )
+
 
 def get_api_url(registry: str) -> str:
     """Return the base URL of a registry's API: https, or http for a loopback address.
@@ -171,6 +200,16 @@ def get_api_url(registry: str) -> str:
         return _HUB_API
     host = registry.rpartition(":")[0] if re.search(r":\d+$", registry) else registry
     return f"{'http' if is_loopback(host.strip('[]')) else 'https'}://{registry}"
+
+
+def get_login_host(image: Reference, api: str = "") -> str:
+    """Return the host whose login authorizes requests: the host that receives the requests.
+
+    :param image: registry and repository.
+    :param api: base URL of the API; derived from the registry where empty.
+    """
+    address = (api or get_api_url(image.registry)).rstrip("/")
+    return DOCKER_HUB if address == _HUB_API else urlsplit(address).netloc.rpartition("@")[2]
 
 
 def open_repository(
@@ -187,15 +226,26 @@ def open_repository(
     :param login: login at the registry; ``None`` for anonymous access.
     :param api: base URL of the API; derived from the registry where empty.
     :param scopes: scopes to request tokens for; permission to pull where empty.
-    :param login_hint: first part of the hint after a rejected login; see ``Repository``.
+    :param login_hint: first part of the hint after a rejected login; ``docker login HOST`` is
+        appended to it.
     :returns: the repository, to be closed by the caller.
+    :raises ConsentError: when only a project's files name the host that would get the login.
+    :raises AuthError: for a stored login of another host.
     """
-    from mastra_deployer.kit import connect
+    from mastra_deployer.kit import connect, require_consent
     from mastra_deployer_oci.api.bearer_auth import RegistryAuth
 
+    host, url = get_login_host(image, api), api or get_api_url(image.registry)
+    if login is not None:
+        if login.host not in ("", host):
+            raise AuthError(
+                f"The login from {login.source} is for {login.host!r}, not for {host!r}.",
+                f"Run: docker login {host}",
+            )
+        require_consent(url, host_bound=bool(login.host))
     auth = RegistryAuth(login, scopes or (f"repository:{image.repository}:pull",))
-    client = connect(api or get_api_url(image.registry), auth=auth, name=image.registry)
-    return Repository(client, image, login_hint)
+    client = connect(url, auth=auth, name=image.registry, consent=False)
+    return Repository(client, image, f"{login_hint} docker login {host}")
 
 
 def open_target(
@@ -216,7 +266,8 @@ def open_target(
     :raises AuthError: when only one of user name and password is set.
     """
     image = Reference.parse(settings.image)
-    login = login_from_credentials(credentials) or find_stored_login(image.registry)
+    host = get_login_host(image, settings.api_url)
+    login = login_from_credentials(credentials) or find_stored_login(host)
     scopes = [f"repository:{image.repository}:{actions}"]
     if mount_from and mount_from != image.repository:
         scopes.append(f"repository:{mount_from}:pull")

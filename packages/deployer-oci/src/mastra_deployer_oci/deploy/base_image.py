@@ -28,6 +28,7 @@ _LAYERS = {
     "application/vnd.oci.image.layer.v1.tar": "tar",
 }
 _OCI_LAYER = "application/vnd.oci.image.layer.v1."
+_MAX_LAYER = 1 << 34  # bytes; the largest layer that the large registries accept is smaller
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -129,13 +130,18 @@ def _build_platform_error(
 
 
 def _to_oci_layer(item: Mapping[str, Any], reference: Reference) -> Mapping[str, Any]:
-    suffix = _LAYERS.get(item["mediaType"])
+    suffix, size = _LAYERS.get(item["mediaType"]), item["size"]
+    if type(size) is not int or not 0 <= size <= _MAX_LAYER:
+        raise DeployError(
+            f"The base image {str(reference)!r} has a layer of size {size!r}.",
+            "Use another base image, or none: -s base=scratch+python.",
+        )
     if suffix is None or not DIGEST.fullmatch(item["digest"]):  # digests become file names
         raise DeployError(
             f"The base image {str(reference)!r} has a layer of type {item['mediaType']!r}.",
             "Use a base image whose layers may be pushed to other registries.",
         )
-    return {"mediaType": _OCI_LAYER + suffix, "digest": item["digest"], "size": item["size"]}
+    return {"mediaType": _OCI_LAYER + suffix, "digest": item["digest"], "size": size}
 
 
 def list_base_blobs(
@@ -157,18 +163,19 @@ def list_base_blobs(
             name=f"base {number}",
             digest=item["digest"],
             size=item["size"],
-            fetch_file=functools.partial(_download_layer, source, item["digest"], temp_dir),
+            fetch_file=functools.partial(_download_layer, source, item, temp_dir),
             mount=mount,
         )
         for number, item in enumerate(base.layers, 1)
     ]
 
 
-def _download_layer(source: Repository, digest: str, temp_dir: Path) -> Path:
+def _download_layer(source: Repository, item: Mapping[str, Any], temp_dir: Path) -> Path:
+    digest: str = item["digest"]
     path = temp_dir / digest.removeprefix("sha256:")
     if not path.exists():
         draft = path.with_suffix(".part")
-        source.download(digest, draft)
+        source.download(digest, item["size"], draft)
         draft.rename(path)
     return path
 

@@ -20,6 +20,7 @@ from mastra_deployer_oci.deploy.resumable_upload import UploadSession
 __all__ = ("Blob", "push_blobs")
 
 _CHUNK = 8 << 20  # above the minimum of the large registries, below every known limit
+_MAX_CHUNK = 256 << 20  # bytes; a chunk is held in memory
 _ATTEMPTS = 5
 _CONCURRENCY = 5  # layers are few and large: more uploads would only share the bandwidth
 _RANGE = re.compile(r"(?:bytes=)?0-(\d+)")
@@ -173,7 +174,8 @@ class _Upload:
         )
         if response.status_code == _CREATED:
             return False
-        self._chunk = max(_CHUNK, int(response.headers.get("oci-chunk-min-length") or 0))
+        smallest = int(response.headers.get("oci-chunk-min-length") or 0)
+        self._chunk = min(max(_CHUNK, smallest), _MAX_CHUNK)
         self._read_state(response)
         return True
 
@@ -183,16 +185,20 @@ class _Upload:
 
     def _send_chunk(self, chunk: bytes) -> None:
         """Send the next chunk: ``PATCH <upload>``."""
-        end = self._offset + len(chunk)
+        start, end = self._offset, self._offset + len(chunk)
         headers = {
             "content-type": "application/octet-stream",
-            "content-range": f"{self._offset}-{end - 1}",
+            "content-range": f"{start}-{end - 1}",
         }
         self._sent_size += len(chunk)
         with _raise_interrupted():
             self._read_state(
                 self._client.patch(self._get_location(), content=chunk, headers=headers)
             )
+        if self._offset <= start:  # the same chunk would be sent for ever
+            self._reset()
+            host = self._registry.image.registry
+            raise _UploadInterrupted(ApiError(f"{host} did not store a chunk that it accepted."))
         self._session.save_location(self._get_location())
         self._report_progress(self._offset)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import datetime as dt
 import json
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = ("read_logs",)
 
 _PAGE = 100
+_RECENT = 10_000  # rows that a stream may repeat after a reconnect
+_RECONNECT = 1.0  # seconds
 _LEVELS = {"warn": "warning", "fatal": "error"}
 
 
@@ -65,6 +68,8 @@ def _iter_past_lines(
 
     The endpoint is undocumented; Vercel's own command uses it.
     """
+    from mastra_deployer.kit import iter_pages
+
     body: dict[str, Any] = {
         "event": "vercel.log",
         "scope": {"ownerId": project["accountId"], "projectIds": [project["id"]]},
@@ -74,19 +79,22 @@ def _iter_past_lines(
         "order": "asc",
         "limit": _PAGE,
     }
-    while True:
+
+    def fetch(cursor: str) -> tuple[list[dict[str, Any]], str]:
         response = read_object(
             client.post(
-                "/v1/observability/events", json=body, extensions={"mastra_idempotent": True}
+                "/v1/observability/events",
+                json={**body, "cursor": cursor} if cursor else body,
+                extensions={"mastra_idempotent": True},
             )
         )
-        for row in response.get("events") or []:
+        following = (response.get("pagination") or {}).get("nextCursor")
+        return response.get("events") or [], str(following or "")
+
+    for rows in iter_pages(fetch, "", description="the log"):
+        for row in rows:
             time = dt.datetime.fromisoformat(row["timestamp"])
             yield _build_log_line(str(row.get("message") or ""), time, str(row.get("level") or ""))
-        cursor = (response.get("pagination") or {}).get("nextCursor")
-        if not cursor:
-            return
-        body["cursor"] = cursor
 
 
 def _follow_lines(client: httpx.Client, path: str, after: dt.datetime) -> Iterator[LogLine]:
@@ -94,22 +102,28 @@ def _follow_lines(client: httpx.Client, path: str, after: dt.datetime) -> Iterat
 
     :param after: time of the last line that was yielded already.
     """
-    seen: set[str] = set()
+    from mastra_deployer.kit.clock import sleep
+
+    shown: collections.deque[str] = collections.deque(maxlen=_RECENT)
     while True:
         for row in _stream_rows(client, path):
             line, row_id = _to_log_line(row), str(row.get("rowId") or "")
-            if line is None or row_id in seen or (line.time and line.time <= after):
+            if line is None or row_id in shown or (line.time and line.time <= after):
                 continue
-            seen.add(row_id)
+            shown.append(row_id)
             yield line
+        sleep(_RECONNECT)
 
 
 def _stream_rows(client: httpx.Client, path: str) -> Iterator[dict[str, Any]]:
+    from mastra_deployer.kit import iter_lines
+
     query = {**dict(client.params), "format": "lines"}
+    endless = {"mastra_max_size": None, "mastra_max_seconds": None}
     with client.stream(
-        "GET", path, params=query, timeout=None
+        "GET", path, params=query, timeout=None, extensions=endless
     ) as response:  # idle streams are normal
-        for text in response.iter_lines():
+        for text in iter_lines(response):
             row = json.loads(text) if text.strip() else {}
             if row.get("source") == "delimiter":
                 return

@@ -69,6 +69,7 @@ def deploy(
             check_values(session.hooks.target, declared, session.environ), DeployError
         )
         request = dataclasses.replace(request, message=message, wait=not no_wait)
+        session.host_policy.check_addresses()
         terminal.step(f"Deploying to {stage} on {session.choice.name}")
         _run_doctor(session)
         bundle = ready or session.bundle()

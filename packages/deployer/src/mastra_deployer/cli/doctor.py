@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 
 import click
 
-from mastra_core.errors import ConfigError, DeployError, MastraError
+from mastra_core.errors import ConfigError, ConsentError, DeployError, MastraError
 from mastra_core.pipeline import Problem
 from mastra_deployer.checks.value_problems import check_values
 from mastra_deployer.cli.options import Options, target_options
 from mastra_deployer.cli.terminal import Terminal
+from mastra_deployer.output.masking import mask
 from mastra_deployer.pipeline.app_variables import select_app_variables
 from mastra_deployer.pipeline.session import Session
 
@@ -28,14 +30,18 @@ def doctor(options: Options, target: str) -> None:
     with Terminal(as_json=options.as_json) as terminal:
         session = options.platform_session(target, terminal)
         terminal.step(f"Checking {session.choice.name}")
-        problems = _collect_problems(session)
+        problems = [
+            dataclasses.replace(item, message=mask(item.message), hint=mask(item.hint))
+            for item in _collect_problems(session)
+        ]
         data = [
             {"severity": item.severity, "message": item.message, "hint": item.hint}
             for item in problems
         ]
         if any(item.severity == "error" for item in problems):
             raise DeployError(*_join_errors(problems))
-        lines = [f"{item.severity}: {item.message} {item.hint}" for item in problems]
+        texts = (f"{item.severity}: {item.message} {item.hint}" for item in problems)
+        lines = [" ".join(text.split("\n")) for text in texts]
         ready = f"A deploy to {session.choice.name} can begin."
         terminal.answer({"target": session.choice.name, "problems": data}, *lines, ready)
 
@@ -45,6 +51,8 @@ def _collect_problems(session: Session) -> list[Problem]:
     local = list(_check_locally(session))
     try:
         return [*local, *_check_platform(session)]
+    except ConsentError:
+        raise
     except MastraError as error:
         if not any(item.severity == "error" for item in local):
             raise

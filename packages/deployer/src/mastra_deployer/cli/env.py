@@ -14,6 +14,7 @@ from mastra_core.pipeline import Stage
 from mastra_core.secret import Secret
 from mastra_deployer.cli.options import TARGET, Options, target_options
 from mastra_deployer.cli.terminal import Terminal
+from mastra_deployer.output.masking import add_masked_values
 from mastra_deployer.pipeline.app_variables import select_app_variables
 from mastra_deployer.pipeline.session import Session
 
@@ -144,6 +145,7 @@ def _read_value(session: Session, name: str, names: tuple[str, ...], *, stdin: b
         raise ConfigError(
             f"There is no value for {name!r}.", "Set it in the environment or .env, or use --stdin."
         )
+    add_masked_values([value])
     return Secret(value)
 
 

@@ -12,6 +12,8 @@ from mastra_core.errors import ConfigError
 from mastra_core.pipeline import LogLine
 from mastra_deployer.cli.options import TARGET, Options, target_options
 from mastra_deployer.cli.terminal import Terminal
+from mastra_deployer.output.escape import escape_text
+from mastra_deployer.output.masking import mask
 
 __all__ = ("logs", "parse_time")
 
@@ -34,7 +36,7 @@ def logs(options: Options, target: str, id: str, follow: bool, since: str) -> No
         session = options.platform_session(target, terminal)
         begin = parse_time(since, dt.datetime.now(dt.UTC)) if since else None
         for line in session.hooks.iter_logs(session.access, id, begin, follow=follow):
-            click.echo(_to_json(line) if options.as_json else _format_line(line))
+            click.echo(_to_json(line) if options.as_json else escape_text(_format_line(line)))
 
 
 def parse_time(text: str, now: dt.datetime) -> dt.datetime:
@@ -56,9 +58,9 @@ def parse_time(text: str, now: dt.datetime) -> dt.datetime:
 
 def _to_json(line: LogLine) -> str:
     time = line.time.isoformat() if line.time else None
-    return json.dumps({"time": time, "level": line.level, "text": line.text})
+    return json.dumps({"time": time, "level": mask(line.level), "text": mask(line.text)})
 
 
 def _format_line(line: LogLine) -> str:
     time = line.time.astimezone().strftime("%Y-%m-%d %H:%M:%S") if line.time else ""
-    return " ".join(part for part in (time, line.level, line.text) if part)
+    return " ".join(part for part in (time, mask(line.level), mask(line.text)) if part)

@@ -29,6 +29,7 @@ _COMMANDS = {
     "start": "Serve the bundle in .mastra/, with .env loaded.",
     "studio": "Try agents and workflows in a browser, in Mastra Studio.",
     "targets": "Show installed and configured targets.",
+    "trust": "Trust a host with credentials, or a project's own deployer.",
 }
 
 
@@ -82,11 +83,16 @@ def main(arguments: list[str] | None = None) -> None:
 def _print_error(error: Exception, *, as_json: bool, verbose: bool) -> int:
     if isinstance(error, click.Abort):
         return 130
+    from mastra_deployer.output.escape import escape_text
+    from mastra_deployer.output.masking import mask
+
     if verbose and not isinstance(error, click.ClickException):
         import traceback
 
-        traceback.print_exception(error)
+        trace = "".join(traceback.format_exception(error))
+        click.echo(escape_text(mask(trace)), err=True, nl=False)
     message, hint, code = _describe_error(error)
+    message, hint = mask(message), mask(hint)
     if as_json:
         import json
 
@@ -94,9 +100,10 @@ def _print_error(error: Exception, *, as_json: bool, verbose: bool) -> int:
         data: dict[str, Any] = {"type": kind, "message": message, "hint": hint, "exit_code": code}
         click.echo(json.dumps({"ok": False, "error": data, **_get_deployment(error)}))
     click.secho("error: ", fg="red", bold=True, err=True, nl=False)
-    click.echo(message, err=True)
+    click.echo(escape_text(message), err=True)
     if hint:
-        click.echo("\n".join(f"  {line}" for line in hint.splitlines()), err=True)
+        lines = (f"  {escape_text(line)}" for line in hint.split("\n"))
+        click.echo("\n".join(lines), err=True)
     return code
 
 

@@ -11,11 +11,12 @@ from typing import Any
 import click
 
 from mastra_core.errors import ConfigError
-from mastra_core.pipeline import Report
+from mastra_deployer.cli.terminal import Terminal
 from mastra_deployer.dev.allowed_hosts import parse_hosts
 from mastra_deployer.pipeline.session import Session, open_session
 from mastra_deployer.pipeline.targets import SERVER, choose_target
 from mastra_deployer.project.discovery import find_project, require_lock
+from mastra_deployer.trust.project_deployers import allow_file, require_trusted_file
 
 __all__ = (
     "ALLOW_HOST",
@@ -88,23 +89,34 @@ class Options:
     env: str = ""
     env_file: Path | None = None
 
-    def platform_session(self, target: str, report: Report) -> Session:
+    def platform_session(self, target: str, terminal: Terminal) -> Session:
         """Open the session of a command that uses the platform and needs no sources.
 
+        Such a command runs no code of the project, unless the user trusts the project's deployer.
+
         :param target: its name; empty to let the project decide.
-        :param report: receives progress.
+        :param terminal: shows progress and asks for consent.
         """
-        return self.session(target, report, resolve=True, sources=False)
+        return self.session(
+            target, terminal, resolve=True, sources=False, check_file=require_trusted_file
+        )
 
     def session(
-        self, target: str, report: Report, *, resolve: bool = False, sources: bool = True
+        self,
+        target: str,
+        terminal: Terminal,
+        *,
+        resolve: bool = False,
+        sources: bool = True,
+        check_file: Callable[[Path], None] = allow_file,
     ) -> Session:
         """Open the session of a command.
 
         :param target: its name; empty to let the project decide.
-        :param report: receives progress.
+        :param terminal: shows progress and asks for consent.
         :param resolve: whether settings that refer to the environment are resolved.
         :param sources: whether there must be an application.
+        :param check_file: raises for a deployer of the project that must not run.
         """
         project = find_project(self.directory, self.app, sources=sources)
         if self.locked:
@@ -113,12 +125,14 @@ class Options:
         return open_session(
             project,
             choice,
-            report,
+            terminal,
             flags=_parse_pairs(self.sets),
             env_file=self.env_file,
             python=self.python,
             wheels=self.platform,
             resolve=resolve,
+            check_file=check_file,
+            confirm=terminal.confirm_host,
         )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from mastra_core.errors import MastraError
+from mastra_core.errors import ConsentError, MastraError
 from mastra_deployer.cli.options import Options, project_options
 from mastra_deployer.cli.terminal import Terminal
 from mastra_deployer.plugins.hook_calls import HookCaller
@@ -43,6 +43,8 @@ def _describe_deployer(name: str, root: Path) -> dict[str, Any]:
     """Describe one deployer; a broken one does not hide the others."""
     try:
         line = HookCaller(name, root)
+    except ConsentError as error:
+        return {"name": name, "summary": f"not loaded: {error.hint}", "verbs": []}
     except MastraError as error:
         return {"name": name, "summary": f"broken: {error.message}", "verbs": []}
     verbs = [verb for verb in _VERBS if line.has_hook(verb)]

@@ -12,6 +12,9 @@ from typing import Any, Self
 import click
 
 from mastra_deployer.cli.progress import Progress
+from mastra_deployer.output.escape import escape_line, escape_text
+from mastra_deployer.output.masking import mask
+from mastra_deployer.trust.trust_store import load_trust, save_trust
 
 __all__ = ("Terminal",)
 
@@ -55,7 +58,7 @@ class Terminal:
         """
         self._progress = Progress(text)
         if self._status is not None:
-            self._status.update(text)
+            self._update_status(text)
         elif not self._json:
             self._print_line(text)
 
@@ -68,12 +71,18 @@ class Terminal:
         """
         text = self._progress.format(done, total, unit)
         if self._status is not None:
-            self._status.update(text)
+            self._update_status(text)
         elif self._progress.reaches_quarter(done, total) and not self._json:
             self._print_line(text)
 
     def _print_line(self, text: str) -> None:
-        click.echo(f"[{time.monotonic() - self._started:5.1f}s] {text}", err=True)
+        elapsed = time.monotonic() - self._started
+        click.echo(f"[{elapsed:5.1f}s] {escape_line(mask(text))}", err=True)
+
+    def _update_status(self, text: str) -> None:
+        from rich.text import Text  # a plain string would be read as markup
+
+        self._status.update(Text(escape_line(mask(text))))
 
     def note(self, text: str, hint: str = "") -> None:
         """Print a note that stops nothing.
@@ -81,10 +90,33 @@ class Terminal:
         :param text: the note.
         :param hint: what to do about it.
         """
+        text, hint = mask(text), mask(hint)
         self._notes.append({"message": text, "hint": hint})
         if not self._json:
             click.secho("note: ", fg="yellow", err=True, nl=False)
-            click.echo(f"{text}\n  {hint}" if hint else text, err=True)
+            click.echo(escape_text(f"{text}\n  {hint}" if hint else text), err=True)
+
+    def confirm_host(self, host: str, setting: str) -> bool:
+        """Ask whether credentials may go to a host, and store the consent.
+
+        :param host: the host.
+        :param setting: the setting of the project that names it.
+        :returns: the answer; ``False`` without a terminal, or with ``--json``.
+        """
+        if self._json or not (sys.stdin.isatty() and sys.stderr.isatty()):
+            return False
+        if self._status is not None:
+            self._status.stop()
+        setting = escape_line(setting)
+        question = f"The project's files name the host {host} ({setting}). Send credentials to it?"
+        is_trusted = click.confirm(question, err=True)
+        if self._status is not None:
+            self._status.start()
+        if is_trusted:
+            store = load_trust()
+            store.hosts.append(host)
+            save_trust(store)
+        return is_trusted
 
     def answer(self, result: dict[str, Any], *lines: str) -> None:
         """Print the result of the command.
@@ -97,4 +129,4 @@ class Terminal:
         if self._json:
             click.echo(json.dumps({"ok": True, **result, "notes": self._notes}))
         else:
-            click.echo("\n".join(lines))
+            click.echo("\n".join(map(escape_line, lines)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shlex
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -13,11 +12,11 @@ from typing import Any
 import click
 
 from mastra_deployer.dev.app_error import Problem
+from mastra_deployer.output.escape import escape_text
 
 __all__ = ("Screen", "format_curl")
 
 _MAX_FILES = 2  # names of changed files in a line; others are counted
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 class Screen:
@@ -35,7 +34,7 @@ class Screen:
         :param text: what the step does.
         """
         if not self._emit_event("step", message=text):
-            self._print_line(text, dim=True)
+            self._print_line(self._style(text, dim=True))
 
     def advance(self, done: int, total: int, unit: str = "B") -> None:
         """Ignore progress of a step.
@@ -52,7 +51,7 @@ class Screen:
         :param hint: what to do about it.
         """
         if not self._emit_event("note", message=text, hint=hint):
-            self._echo(self._style("note: ", fg="yellow") + text)
+            self._echo(self._style("note: ", fg="yellow"), text)
             if hint:
                 self._echo(f"  {hint}")
 
@@ -68,8 +67,9 @@ class Screen:
         milliseconds = _to_milliseconds(seconds)
         if self._emit_event("ready", url=url, ms=milliseconds, curl=example, pid=os.getpid()):
             return
-        self._echo(f"{self._style('mastra dev', bold=True)}: {name} is ready in {milliseconds} ms")
-        self._echo(f"  {self._style(url, fg='cyan', bold=True)}")
+        title = self._style("mastra dev", bold=True)
+        self._echo(title, f": {name} is ready in {milliseconds} ms")
+        self._echo("  ", self._style(url, fg="cyan", bold=True))
         for line in _list_routes(registry):
             self._echo(f"  {line}")
         self._echo(f"  try: {example}")
@@ -86,7 +86,7 @@ class Screen:
         milliseconds = _to_milliseconds(seconds)
         if not self._emit_event("reloaded", ms=milliseconds, files=sorted(names)):
             label = self._style("reloaded", fg="green")
-            self._print_line(f"{label} in {milliseconds} ms: {_format_files(names)}")
+            self._print_line(label, f" in {milliseconds} ms: {_format_files(names)}")
 
     def show_problem(self, problem: Problem, url: str, *, kept: bool) -> None:
         """Report that the saved version does not work.
@@ -96,14 +96,14 @@ class Screen:
         :param kept: whether an earlier version serves.
         """
         location = f"{problem.file}:{problem.line}: " if problem.file else ""
-        message = _CONTROL.sub("?", problem.message)
-        data = {"message": message, "hint": problem.hint, "file": problem.file}
+        data = {"message": problem.message, "hint": problem.hint, "file": problem.file}
         if self._emit_event("broken", **data, line=problem.line, kept=kept, url=url):
             return
-        self._print_line(f"{self._style('broken', fg='red', bold=True)}: {location}{message}")
+        title = self._style("broken", fg="red", bold=True)
+        self._print_line(title, f": {location}{problem.message}")
         source = dict(problem.code).get(problem.line, "")
         if source:
-            self._echo(f"{problem.line:8} | {_CONTROL.sub('?', source)}")
+            self._echo(f"{problem.line:8} | {source}")
         if problem.hint:
             self._echo(f"  {problem.hint}")
         if kept:
@@ -117,16 +117,25 @@ class Screen:
             click.echo(json.dumps({"event": kind, **data}))
         return self._json
 
-    def _print_line(self, text: str, *, dim: bool = False) -> None:
+    def _print_line(self, *parts: str) -> None:
         timestamp = self._style(time.strftime("%H:%M:%S"), dim=True)
-        self._echo(f"{timestamp} {self._style(text, dim=True) if dim else text}")
+        self._echo(timestamp, " ", *parts)
 
-    def _echo(self, text: str) -> None:
+    def _echo(self, *parts: str) -> None:
+        """Print a line; every part is escaped that ``_style`` did not escape already."""
+        texts = (part if isinstance(part, _StyledText) else escape_text(part) for part in parts)
         # click removes the colors where the output is no terminal.
-        click.echo(text, err=True)
+        click.echo("".join(texts), err=True)
 
     def _style(self, text: str, **styles: Any) -> str:
-        return text if os.environ.get("NO_COLOR") else click.style(text, **styles)
+        text = escape_text(text)
+        return text if os.environ.get("NO_COLOR") else _StyledText(click.style(text, **styles))
+
+
+class _StyledText(str):
+    """A text whose escape sequences are those of ``click.style``."""
+
+    __slots__ = ()
 
 
 def format_curl(url: str, example: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ from mastra_deployer.kit.connect import connect
 from mastra_deployer.kit.file_manifest import FileManifest
 from mastra_deployer.kit.find_python import find_python
 from mastra_deployer.kit.get_or_create import get_or_create
+from mastra_deployer.kit.pages import iter_pages
 from mastra_deployer.kit.platforms import (
     MANYLINUX_AARCH64,
     MANYLINUX_X86_64,
@@ -18,8 +19,11 @@ from mastra_deployer.kit.platforms import (
 )
 from mastra_deployer.kit.poll import poll
 from mastra_deployer.kit.require_https import is_loopback, require_https
+from mastra_deployer.kit.response_errors import convert_response_errors
+from mastra_deployer.kit.response_lines import iter_lines
 from mastra_deployer.kit.size_limits import check_size
 from mastra_deployer.kit.upload import upload
+from mastra_deployer.trust.host_policy import require_consent
 
 __all__ = (
     "MANYLINUX_AARCH64",
@@ -28,12 +32,16 @@ __all__ = (
     "FileManifest",
     "check_size",
     "connect",
+    "convert_response_errors",
     "find_python",
     "get_cache_directory",
     "get_or_create",
     "is_loopback",
+    "iter_lines",
+    "iter_pages",
     "manylinux",
     "poll",
+    "require_consent",
     "require_https",
     "split_file",
     "tar_directory",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import httpx
@@ -10,18 +11,21 @@ import httpx
 from mastra_core.errors import ApiError, AuthError, DeployError
 from mastra_core.secret import Secret
 from mastra_deployer.kit.connection_errors import to_deploy_error
+from mastra_deployer.kit.destinations import is_same_origin
 from mastra_deployer.kit.error_messages import (
     extract_code,
     extract_credentials,
     extract_message,
-    redact,
 )
+from mastra_deployer.kit.response_limits import ResponseLimits
 from mastra_deployer.kit.retry_after import is_rate_limited, parse_retry_after
-from mastra_deployer.kit.retry_transport import MAX_WAIT, RetryTransport, is_same_origin
+from mastra_deployer.kit.retry_transport import MAX_WAIT, RetryTransport
+from mastra_deployer.output.masking import redact
 
 __all__ = ("PlatformClient",)
 
 _ERRORS_FROM = 400
+_MAX_REDIRECTS = 5
 _SENSITIVE = ("auth", "token", "key", "secret", "cookie", "password")
 
 
@@ -35,6 +39,7 @@ class PlatformClient(httpx.Client):
     :param headers: sent with every request to the origin of ``base_url``.
     :param timeout: seconds for each network operation.
     :param transport: sends one request; retries are added here.
+    :param limits: of each response that is not streamed.
     """
 
     def __init__(
@@ -47,17 +52,25 @@ class PlatformClient(httpx.Client):
         headers: Mapping[str, str],
         timeout: float,
         transport: httpx.BaseTransport,
+        limits: ResponseLimits,
     ) -> None:
         home = httpx.URL(base_url)
         self._name = name
+        self._home = home
         self._secrets = [value for key, value in headers.items() if _is_sensitive(key)]
         inner = auth or (_BearerAuth(token) if token else None)
         super().__init__(
             base_url=base_url,
-            headers={"user-agent": "mastra-deployer", **headers},
+            # A compressed response would be decompressed here, at any size.
+            headers={
+                "user-agent": "mastra-deployer",
+                "accept-encoding": "identity",
+                **headers,
+            },
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             auth=_SameOriginAuth(inner, home) if inner else None,
             timeout=timeout,
-            transport=RetryTransport(transport, home, headers),
+            transport=RetryTransport(transport, home, headers, limits, timeout),
         )
 
     def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
@@ -71,28 +84,54 @@ class PlatformClient(httpx.Client):
         """
         if options.get("stream"):
             request.extensions = {**request.extensions, "mastra_stream": True}
+        follow = options.pop("follow_redirects", False)
+        response = self._send_once(request, **options)
+        if follow is not True and not (follow and self.follow_redirects):
+            return response
+        return self._follow_redirects(response, **options)
+
+    def _follow_redirects(self, response: httpx.Response, **options: Any) -> httpx.Response:
+        """Send the request of each redirect as one of its own, authorized for its own origin.
+
+        httpx would let the authorization of the first request answer the last response.
+        """
+        for _ in range(_MAX_REDIRECTS):
+            following = response.next_request
+            if following is None:
+                return response
+            response.close()
+            if not is_same_origin(following.url, response.request.url):
+                _require_readable(response.request, following)
+                options["auth"] = None
+            response = self._send_once(following, **options)
+        if response.next_request is None:
+            return response
+        response.close()
+        raise ApiError(
+            f"{response.request.url.host} redirects more than {_MAX_REDIRECTS} times.",
+            "Check the address, and any proxy between this machine and the platform.",
+        )
+
+    def _send_once(self, request: httpx.Request, **options: Any) -> httpx.Response:
         try:
-            response = super().send(request, **options)
+            response = super().send(request, follow_redirects=False, **options)
         except httpx.RequestError as error:
             failed = _get_failed_request(error, request)
-            raise self._redact_error(to_deploy_error(failed, error), request) from error
+            secrets = self._list_secrets(request)
+            raise _redact_error(to_deploy_error(failed, error), secrets) from error
         accepted: Iterable[int] = request.extensions.get("mastra_accept", ())
         if response.status_code < _ERRORS_FROM or response.status_code in accepted:
             return response
-        response.read()
-        raise self._redact_error(_build_error(self._name, response), request, response.request)
+        secrets = self._list_secrets(request, response.request)
+        raise _redact_error(_build_error(self._name, self._home, response, secrets), secrets)
 
-    def _redact_error(self, error: DeployError, *requests: httpx.Request) -> DeployError:
-        """Remove the credentials of the requests from an error."""
+    def _list_secrets(self, *requests: httpx.Request) -> list[str]:
+        """Return the credentials of the client and of requests."""
         secrets = list(self._secrets)
         for request in requests:
             for name, value in request.headers.items():
                 secrets += extract_credentials(value) if _is_sensitive(name) else ()
-        error.message = redact(error.message, secrets)
-        error.args = (error.message,)
-        if isinstance(error, ApiError | AuthError):
-            error.code = redact(error.code, secrets)
-        return error
+        return secrets
 
 
 class _BearerAuth(httpx.Auth):
@@ -126,10 +165,32 @@ class _SameOriginAuth(httpx.Auth):
             yield request
 
 
-def _build_error(name: str, response: httpx.Response) -> DeployError:
+def _require_readable(request: httpx.Request, following: httpx.Request) -> None:
+    """Raise for a redirect that would send the content of a request to another host."""
+    if following.method not in ("GET", "HEAD"):
+        raise ApiError(
+            f"{request.url.host} redirects {request.method} {request.url.path} to another host, "
+            f"{following.url.host!r}.",
+            "The content was not sent there. Check the address of the platform.",
+        )
+
+
+def _redact_error(error: DeployError, secrets: list[str]) -> DeployError:
+    """Remove credentials from an error."""
+    error.message = redact(error.message, secrets)
+    error.args = (error.message,)
+    if isinstance(error, ApiError | AuthError):
+        error.code = redact(error.code, secrets)
+    return error
+
+
+def _build_error(
+    name: str, home: httpx.URL, response: httpx.Response, secrets: list[str]
+) -> DeployError:
     request, status = response.request, response.status_code
-    platform = name or request.url.host
-    call, message = f"{request.method} {request.url.path}", extract_message(response)
+    is_platform = is_same_origin(request.url, home)
+    platform = name if name and is_platform else request.url.host
+    call, message = f"{request.method} {request.url.path}", extract_message(response, secrets)
     wait = parse_retry_after(status, response.headers)
     if wait is not None and wait > MAX_WAIT:
         return ApiError(
@@ -140,7 +201,7 @@ def _build_error(name: str, response: httpx.Response) -> DeployError:
             code=extract_code(response),
         )
     text = f"{platform} answered {status} to {call}: {message}"
-    if status in (401, 403) and not is_rate_limited(status, response.headers):
+    if status in (401, 403) and is_platform and not is_rate_limited(status, response.headers):
         hint = "Check that the token is the right one and has the required scopes."
         return AuthError(text, hint, code=extract_code(response))
     hint = "The message is the platform's own; correct what it names."

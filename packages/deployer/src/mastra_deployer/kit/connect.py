@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
-from urllib.parse import urlparse
-from urllib.request import getproxies, proxy_bypass
 
-from mastra_core.errors import ConfigError
 from mastra_core.secret import Secret
-from mastra_deployer.kit.require_https import is_loopback, require_https
+from mastra_deployer.kit.require_https import require_https
+from mastra_deployer.trust.host_policy import require_consent
 
 if TYPE_CHECKING:  # httpx is loaded on use: importing the kit in ``mastra_target`` must cost little
     import httpx
 
 __all__ = ("connect",)
+
+MAX_SIZE = 64 << 20  # bytes of a response that is kept in memory
+MAX_SECONDS = 300.0
 
 
 def connect(
@@ -25,6 +26,9 @@ def connect(
     headers: Mapping[str, str] | None = None,
     timeout: float = 60,
     name: str = "",
+    max_size: int = MAX_SIZE,
+    max_seconds: float = MAX_SECONDS,
+    consent: bool = True,
 ) -> httpx.Client:
     """Return a client for one platform's API; it may be shared between threads.
 
@@ -38,8 +42,12 @@ def connect(
     safe to repeat (``False``: a PUT unsafe), and ``{"mastra_accept": (404, 409)}``, which returns
     responses of these statuses. All other statuses of 400 and above raise.
 
-    Authorization and ``headers`` are sent to the origin of ``base_url`` only. Redirects are
-    followed only where a request asks for it. ``client.stream`` reads a response in parts.
+    Authorization and ``headers`` are sent to the origin of ``base_url`` only, and only its
+    challenges are answered. Redirects are followed only where a request asks for it, five at most,
+    and never to an unencrypted address or from the internet into a private network. No cookies are
+    kept. ``client.stream`` reads a response in parts; its limits are 16 GiB and an hour. A request
+    may set its own limits in ``extensions=``: ``{"mastra_max_size": 4096, "mastra_max_seconds":
+    5}``; ``None`` is no limit.
 
     :param base_url: https, or http to this machine only.
     :param token: sent as ``Authorization: Bearer``.
@@ -47,15 +55,24 @@ def connect(
     :param headers: sent with every request to the origin of ``base_url``.
     :param timeout: seconds for each network operation.
     :param name: the platform's name in errors; its host where empty.
+    :param max_size: bytes of the decompressed body of a response.
+    :param max_seconds: seconds that a response may take in all, however slowly it arrives.
+    :param consent: whether a host that the project's files name needs the user's consent.
+        ``False`` for a client without credentials, and where ``require_consent`` was called.
     :returns: the client; close it, or use it as a context manager.
     :raises ConfigError: for an address that would send the token unencrypted, and for a proxy
         of an unsupported kind.
+    :raises ConsentError: for a host that only the project's files name.
     :raises AuthError: (on use) for 401 and 403.
     :raises ApiError: (on use) with the platform's own message, in which secrets are masked.
     :raises DeployTimeout: (on use) when there is no response in time.
     """
     require_https(base_url)
+    if consent:
+        require_consent(base_url)
     from mastra_deployer.kit.client import PlatformClient
+    from mastra_deployer.kit.origin_transport import OriginTransport
+    from mastra_deployer.kit.response_limits import ResponseLimits
 
     return PlatformClient(
         base_url,
@@ -64,32 +81,6 @@ def connect(
         auth=auth,
         headers=dict(headers or {}),
         timeout=timeout,
-        transport=_build_transport(base_url),
+        transport=OriginTransport(base_url),
+        limits=ResponseLimits(size=max_size, seconds=max_seconds),
     )
-
-
-def _build_transport(base_url: str) -> httpx.HTTPTransport:
-    """Return a transport through the environment's proxy, where one applies to the address."""
-    import httpx
-
-    proxy = _find_proxy(base_url)
-    try:
-        # Loading all certificate authorities takes longer than a request to this machine.
-        secure = base_url.startswith("https:") or (proxy or "").startswith("https:")
-        limits = httpx.Limits(max_connections=32)
-        return httpx.HTTPTransport(proxy=proxy, limits=limits, verify=secure)
-    except (ImportError, ValueError):  # socks without its package; an unknown scheme
-        address = urlparse(proxy or "")
-        raise ConfigError(
-            f"The environment's proxy {f'{address.scheme}://{address.hostname}'!r} is of an "
-            "unsupported kind.",
-            f"Use an http proxy, or bypass it: NO_PROXY={urlparse(base_url).hostname}.",
-        ) from None
-
-
-def _find_proxy(base_url: str) -> str | None:
-    address = urlparse(base_url)
-    if is_loopback(address.hostname) or proxy_bypass(address.hostname or ""):
-        return None
-    proxies = getproxies()
-    return proxies.get(address.scheme) or proxies.get("all")

@@ -1,20 +1,22 @@
-"""Reads the message and the code of a platform's error response, and redacts secrets."""
+"""Reads the message and the code of a platform's error response, without secrets."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import html
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import httpx
 
-__all__ = ("extract_code", "extract_credentials", "extract_message", "redact")
+from mastra_deployer.output.masking import mask, redact
+
+__all__ = ("extract_code", "extract_credentials", "extract_message")
 
 _MAX_LENGTH = 300
-_SHORT = 4
 _NO_MESSAGE = "no message"
 # The keys that hold the sentence, the most specific first.
 _SENTENCES = ("message", "msg", "detail", "error_description", "description", "title", "reason")
@@ -22,12 +24,16 @@ _NESTED = ("error", "err", "errors", "detail", "details", "failed")
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 
 
-def extract_message(response: httpx.Response) -> str:
+def extract_message(response: httpx.Response, secrets: Iterable[str] = ()) -> str:
     """Return the sentence in the body of a response, or the reason phrase of its status.
 
+    Secrets are removed before the sentence is cut, so that no part of one is left at the end.
+
     :param response: with its body read.
+    :param secrets: values to remove, beside those of ``add_masked_values``.
     """
     text = _extract_from_body(response) or response.reason_phrase or _NO_MESSAGE
+    text = mask(redact(text, secrets))
     # A terminal interprets control characters.
     printable = "".join(each if each.isprintable() else " " for each in text[: 2 * _MAX_LENGTH])
     return " ".join(printable.split())[:_MAX_LENGTH] or _NO_MESSAGE
@@ -46,20 +52,6 @@ def extract_code(response: httpx.Response) -> str:
         nested = nested[0] if nested else {}
     code = nested.get("code") if isinstance(nested, Mapping) else None
     return str(code) if isinstance(code, str | int) else ""
-
-
-def redact(text: str, secrets: Iterable[str]) -> str:
-    """Replace secrets by ``****``: a platform may repeat what it was sent.
-
-    :param text: any text.
-    :param secrets: the values to replace; short ones are replaced as whole words only.
-    """
-    for secret in sorted(set(secrets), key=len, reverse=True):
-        if len(secret) >= _SHORT:
-            text = text.replace(secret, "****")
-        elif secret:  # within words a short secret would make the text unreadable
-            text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "****", text)
-    return text
 
 
 def extract_credentials(authorization: str) -> Iterator[str]:
@@ -91,7 +83,7 @@ def _extract_from_body(response: httpx.Response) -> str:
 def _parse_json(response: httpx.Response) -> Any:
     """Return the body as JSON, or ``None`` where it is not JSON or nested too deeply."""
     try:
-        return response.json()
+        return json.loads(response.content)
     except (ValueError, RecursionError):
         return None
 

@@ -7,21 +7,28 @@ function.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from typing import cast
 
 import httpx
 import tenacity
 
+from mastra_core.errors import ApiError, DeployTimeout
 from mastra_deployer.kit.adaptive_limiter import report_rejection, report_success, wait_for_retry
 from mastra_deployer.kit.clock import now
 from mastra_deployer.kit.connection_errors import is_permanent, to_deploy_error
+from mastra_deployer.kit.destinations import is_same_origin
 from mastra_deployer.kit.replay import ReplayableBody
+from mastra_deployer.kit.response_deadline import DeadlineExceeded, limit_time
+from mastra_deployer.kit.response_limits import ResponseLimits, iter_limited, read_response
 from mastra_deployer.kit.retry_after import is_rate_limited, parse_retry_after
 
-__all__ = ("MAX_WAIT", "RetryTransport", "is_same_origin")
+__all__ = ("MAX_WAIT", "RetryTransport")
 
 MAX_WAIT = 60.0  # seconds; a longer wait is reported as an error
+# A streamed body is not kept in memory, so it may be as large as a layer of an image.
+_STREAM_LIMITS = ResponseLimits(size=1 << 34, seconds=3600)
 _IDEMPOTENT = frozenset(("GET", "HEAD", "PUT", "DELETE", "OPTIONS"))
 _RETRYABLE = frozenset((408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529))
 _ATTEMPTS = 6
@@ -49,21 +56,34 @@ class RetryTransport(httpx.BaseTransport):
     :param inner: sends one request.
     :param home: the origin that the private headers are meant for.
     :param private: headers of the client that are removed from requests to other origins.
+    :param limits: of each response that is not streamed.
+    :param timeout: seconds for each network operation of a request that sets none: those of an
+        ``httpx.Auth`` do not.
     """
 
     def __init__(
-        self, inner: httpx.BaseTransport, home: httpx.URL, private: Mapping[str, str]
+        self,
+        inner: httpx.BaseTransport,
+        home: httpx.URL,
+        private: Mapping[str, str],
+        limits: ResponseLimits,
+        timeout: float,
     ) -> None:
+        self._timeout = httpx.Timeout(timeout).as_dict()
         self._inner = inner
         self._home = home
         self._private = private
+        self._limits = limits
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request, and repeat it while that is safe and useful.
 
         :param request: as httpx built it.
+        :raises ApiError: for an address that the platform must not refer to.
+        :raises DeployTimeout: when a response is not complete in time.
         """
         self._remove_private_headers(request)
+        request.extensions = {"timeout": self._timeout, **request.extensions}
         body = ReplayableBody(request)
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(
@@ -86,20 +106,35 @@ class RetryTransport(httpx.BaseTransport):
     def _send(self, request: httpx.Request, body: ReplayableBody) -> httpx.Response:
         body.rewind()
         start = now()
-        response = self._inner.handle_request(request)
+        response = self._exchange(request)
         if is_rate_limited(response.status_code, response.headers):
-            rejection = _RetryableResponse(_read_response(response))
+            rejection = _RetryableResponse(response)
             report_rejection(start, min(rejection.retry_after or 0.0, MAX_WAIT))
             raise rejection
         if response.status_code in _RETRYABLE:
-            raise _RetryableResponse(_read_response(response))
+            raise _RetryableResponse(response)
         report_success()
-        if "mastra_stream" in request.extensions:
-            response.stream = _ResponseStream(
-                request, cast("httpx.SyncByteStream", response.stream)
-            )
-            return response
-        return _read_response(response)
+        return response
+
+    def _exchange(self, request: httpx.Request) -> httpx.Response:
+        """Send a request once, and read its response unless it is streamed.
+
+        The body is read here, so that a connection lost within it is retried too.
+        """
+        is_streamed = "mastra_stream" in request.extensions
+        default = _STREAM_LIMITS if is_streamed else self._limits
+        limits = default.override(request.extensions)
+        try:
+            with limit_time(limits.seconds):
+                response = self._inner.handle_request(request)
+                if not is_streamed or not response.is_success:
+                    return read_response(request, response, limits.size)
+        except DeadlineExceeded:
+            raise _build_timeout(request, limits) from None
+        _refuse_encoding(request, response)
+        stream = cast("httpx.SyncByteStream", response.stream)
+        response.stream = _ResponseStream(request, stream, limits)
+        return response
 
     def _remove_private_headers(self, request: httpx.Request) -> None:
         if is_same_origin(request.url, self._home):
@@ -110,47 +145,56 @@ class RetryTransport(httpx.BaseTransport):
 
 
 class _ResponseStream(httpx.SyncByteStream):
-    """A streamed body whose connection errors are converted to those of ``mastra_core``."""
+    """A streamed body with limits, whose errors are those of ``mastra_core``."""
 
-    def __init__(self, request: httpx.Request, stream: httpx.SyncByteStream) -> None:
+    def __init__(
+        self, request: httpx.Request, stream: httpx.SyncByteStream, limits: ResponseLimits
+    ) -> None:
         self._request = request
         self._stream = stream
+        self._limits = limits
 
     def __iter__(self) -> Iterator[bytes]:
+        chunks = iter_limited(self._request, self._iter_in_time(), self._limits.size)
         try:
-            yield from self._stream
+            yield from chunks
+        except DeadlineExceeded:
+            raise _build_timeout(self._request, self._limits) from None
         except httpx.RequestError as error:
             raise to_deploy_error(self._request, error) from error
 
     def close(self) -> None:
         self._stream.close()
 
+    def _iter_in_time(self) -> Iterator[bytes]:
+        """Yield the chunks; the time between two reads, in which the caller works, counts too."""
+        chunks, end = iter(self._stream), self._limits.seconds
+        start = time.monotonic()
+        while True:
+            left = None if end is None else end - (time.monotonic() - start)
+            with limit_time(left):
+                chunk = next(chunks, None)
+            if chunk is None:
+                return
+            yield chunk
 
-def is_same_origin(one: httpx.URL, other: httpx.URL) -> bool:
-    """Return whether two addresses have the same scheme, host and port.
 
-    :param one: an absolute address.
-    :param other: an absolute address.
-    """
-    return (one.scheme, one.host, _get_port(one)) == (other.scheme, other.host, _get_port(other))
-
-
-def _get_port(url: httpx.URL) -> int | None:
-    return url.port or {"https": 443, "http": 80}.get(url.scheme)
+def _build_timeout(request: httpx.Request, limits: ResponseLimits) -> DeployTimeout:
+    return DeployTimeout(
+        f"{request.url.host} did not complete its answer to {request.method} {request.url.path} "
+        f"in {limits.seconds:g} s.",
+        "Run the same command again.",
+    )
 
 
-def _read_response(response: httpx.Response) -> httpx.Response:
-    """Read the whole body here, so that a connection lost within it is retried too."""
-    stream = cast("httpx.SyncByteStream", response.stream)
-    try:
-        body = b"".join(stream)
-    finally:
-        stream.close()
-    return httpx.Response(
-        response.status_code,
-        headers=response.headers,
-        stream=httpx.ByteStream(body),
-        extensions=response.extensions,
+def _refuse_encoding(request: httpx.Request, response: httpx.Response) -> None:
+    """Raise for a compressed stream: the client asks for none, and its size would be unknown."""
+    if response.headers.get("content-encoding", "identity").lower() == "identity":
+        return
+    response.close()
+    raise ApiError(
+        f"{request.url.host} compressed its answer to {request.method} {request.url.path}.",
+        "Check any proxy between this machine and the platform: it must not alter the content.",
     )
 
 

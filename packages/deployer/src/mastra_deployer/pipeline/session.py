@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from mastra_core.errors import BuildError, ConfigError, MastraError
-from mastra_core.pipeline import Build, Bundle, Platform, Problem, Project, Report
+from mastra_core.pipeline import Build, Bundle, Platform, Problem, Project, Report, Target
+from mastra_core.secret import Secret
 from mastra_deployer.bundler import stage
 from mastra_deployer.bundler.metadata.build_state import load_build_state, save_build_state
 from mastra_deployer.bundler.vendor.vendor_reuse import save_vendor_directory
@@ -28,11 +29,12 @@ from mastra_deployer.files.directories import (
 )
 from mastra_deployer.files.lock import hold_build_lock
 from mastra_deployer.files.temporary import temporary_directory
+from mastra_deployer.output.masking import add_masked_values
 from mastra_deployer.pipeline.targets import TargetChoice
 from mastra_deployer.pipeline.up_to_date import compute_current_fingerprint, hash_build_inputs
 from mastra_deployer.plugins.hook_calls import HookCaller, PlatformAccess
 from mastra_deployer.project.discovery import get_config
-from mastra_deployer.project.environment import read_environment
+from mastra_deployer.project.environment import read_environment, read_user_environment
 from mastra_deployer.project.interpreters import (
     Interpreter,
     find_project_interpreter,
@@ -41,9 +43,12 @@ from mastra_deployer.project.interpreters import (
 from mastra_deployer.project.settings import (
     collect_credentials,
     find_plaintext_secrets,
+    list_project_values,
     merge_settings,
     remove_secrets,
 )
+from mastra_deployer.trust.host_policy import HostPolicy, set_host_policy
+from mastra_deployer.trust.project_deployers import require_trusted_file
 
 __all__ = ("Session", "open_session", "raise_for_errors")
 
@@ -60,6 +65,7 @@ class Session:
     :param settings: the deployer's merged settings.
     :param environ: every known environment variable, from the environment and ``.env`` files.
     :param report: receives progress and notes.
+    :param host_policy: decides which hosts may receive credentials.
     :param python: ``--python``: a version, or the path of an interpreter.
     :param wheels: ``--platform``, in uv's notation.
     :param notes: whether problems of severity ``note`` are shown too.
@@ -73,6 +79,7 @@ class Session:
     settings: Any
     environ: Mapping[str, str]
     report: Report
+    host_policy: HostPolicy
     python: str = ""
     wheels: str = ""
     notes: bool = False
@@ -81,7 +88,12 @@ class Session:
 
     @property
     def access(self) -> PlatformAccess:
-        """Settings and credentials for hooks that talk to the platform."""
+        """Settings and credentials for hooks that talk to the platform.
+
+        :raises ConsentError: when a setting of the project is an address whose host the user does
+            not trust.
+        """
+        self.host_policy.check_addresses()
         target = self.hooks.target
         return PlatformAccess(
             self.settings, collect_credentials(target.credentials, self.settings, self.environ)
@@ -193,8 +205,12 @@ def open_session(
     python: str = "",
     wheels: str = "",
     resolve: bool = False,
+    check_file: Callable[[Path], None] = require_trusted_file,
+    confirm: Callable[[str, str], bool] | None = None,
 ) -> Session:
     """Load the target's deployer and merge its settings.
+
+    The session's ``host_policy`` applies to every client of the kit from here on.
 
     :param project: the app.
     :param choice: the target as the user named it.
@@ -204,9 +220,13 @@ def open_session(
     :param python: ``--python``; empty for the target's own setting.
     :param wheels: ``--platform``; empty for the target's own setting.
     :param resolve: whether settings that refer to the environment are looked up.
+    :param check_file: raises for a deployer of the project that must not run.
+    :param confirm: asks the user whether credentials may go to a host that a setting of the
+        project names; ``None`` where nobody can be asked.
+    :raises ConsentError: for a deployer of the project that the user does not trust.
     :raises ConfigError: for an unknown target, an unknown setting or a wrong value.
     """
-    line = HookCaller(choice.deployer, project.root, default_build=stage)
+    line = HookCaller(choice.deployer, project.root, stage, check_file)
     values = read_environment(project, env_file)
     settings = merge_settings(
         line.target.settings,
@@ -217,6 +237,14 @@ def open_session(
         resolve=resolve,
     )
     _warn_about_secrets(choice, line, report)
+    add_masked_values(_iter_secrets(project, line.target, settings, values))
+    project_values = list_project_values(
+        settings, flags=flags or {}, user_environ=read_user_environment(project, env_file)
+    )
+    policy = HostPolicy(
+        project_values, confirm, lambda host: report.step(f"Sending credentials to {host}")
+    )
+    set_host_policy(policy)
     return Session(
         project=project,
         choice=choice,
@@ -224,9 +252,22 @@ def open_session(
         settings=settings,
         environ=values,
         report=report,
+        host_policy=policy,
         python=python or choice.python,
         wheels=wheels or choice.platform,
     )
+
+
+def _iter_secrets(
+    project: Project, target: Target, settings: Any, environ: Mapping[str, str]
+) -> Iterator[str]:
+    """Yield the credentials and the values of the app's variables: a platform may repeat them."""
+    names = (*target.credentials, *project.environment.names)
+    yield from (environ[name] for name in names if environ.get(name))
+    for field in dataclasses.fields(settings):
+        value = getattr(settings, field.name)
+        if isinstance(value, Secret) and not value.name:
+            yield value.reveal()
 
 
 def _warn_about_secrets(choice: TargetChoice, line: HookCaller, report: Report) -> None:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 import stamina
 
-from mastra_core.errors import DeploymentFailed
+from mastra_core.errors import ApiError, DeploymentFailed
 from mastra_core.pipeline import Deployment, Report
+from mastra_deployer.kit.origin_transport import OriginTransport
+from mastra_deployer.kit.response_deadline import DeadlineExceeded, limit_time
 
 __all__ = ("SmokeResult", "choose_smoke_path", "run_smoke_test")
 
 _CLIENT_ERROR, _SERVER_ERROR = 400, 500
+_REQUEST_TIMEOUT = 30  # seconds
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -63,7 +67,13 @@ def run_smoke_test(
     report.step(f"Requesting {url}")
     headers = {name: value.reveal() for name, value in deployment.smoke_headers.items()}
     # The token of a platform's protection must not follow a redirect to its login page.
-    client = httpx.Client(headers=headers, timeout=30, follow_redirects=not headers)
+    client = httpx.Client(
+        headers=headers,
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+        timeout=_REQUEST_TIMEOUT,
+        follow_redirects=not headers,
+        transport=OriginTransport(url),
+    )
     request_with_retry = stamina.retry(
         on=_UnhealthyResponse, attempts=None, timeout=timeout, wait_initial=0.25, wait_max=5
     )(_request_once)
@@ -86,8 +96,13 @@ class _UnhealthyResponse(Exception):
 def _request_once(client: httpx.Client, url: str, first_failing_status: int) -> SmokeResult:
     started = time.monotonic()
     try:
-        with client.stream("GET", url) as response:  # the body may be endless
+        # The body may be endless, and its headers may arrive slowly.
+        with limit_time(_REQUEST_TIMEOUT), client.stream("GET", url) as response:
             status, redirect = response.status_code, response.next_request
+    except ApiError as error:
+        raise _UnhealthyResponse(f"leads to a wrong address: {error.message.rstrip('.')}") from None
+    except DeadlineExceeded:
+        raise _UnhealthyResponse(f"does not respond in {_REQUEST_TIMEOUT} s") from None
     except httpx.HTTPError as error:
         raise _UnhealthyResponse(
             f"does not respond: {str(error) or type(error).__name__}"

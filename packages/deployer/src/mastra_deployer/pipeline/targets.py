@@ -75,6 +75,11 @@ def choose_target(project: Project, name: str = "", env: str = "") -> TargetChoi
 
 def _apply_environment(name: str, table: dict[str, Any], env: str) -> dict[str, Any]:
     overlays = table.pop("env", {})
+    if not isinstance(overlays, dict) or not all(isinstance(v, dict) for v in overlays.values()):
+        raise ConfigError(
+            f"[tool.mastra.targets.{name}.env] is not a table of tables.",
+            f"Write the settings of an environment in [tool.mastra.targets.{name}.env.NAME].",
+        )
     if env and env not in overlays:
         raise ConfigError(
             f"The target {name!r} has no environment {env!r}.",

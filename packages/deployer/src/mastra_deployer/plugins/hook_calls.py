@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -29,6 +29,7 @@ from mastra_core.pipeline import (
 from mastra_core.secret import Secret
 from mastra_deployer.plugins.manager import load_deployer, load_plugins
 from mastra_deployer.plugins.untyped_calls import UntypedHookCaller, call_plugin
+from mastra_deployer.trust.project_deployers import require_trusted_file
 
 __all__ = ("HookCaller", "PlatformAccess")
 
@@ -51,12 +52,20 @@ class HookCaller(UntypedHookCaller):
     :param root: the project's directory.
     :param default_build: the plugin that builds where the deployer does not; ``None`` for callers
         that build nothing.
+    :param check_file: raises for a deployer of the project that must not run.
     :raises ConfigError: when there is no such deployer.
+    :raises ConsentError: for a deployer of the project that the user does not trust.
     :raises PluginError: when the deployer or a plugin cannot be loaded.
     """
 
-    def __init__(self, deployer: str, root: Path, default_build: object | None = None) -> None:
-        self._deployer = load_deployer(deployer, root, default_build)
+    def __init__(
+        self,
+        deployer: str,
+        root: Path,
+        default_build: object | None = None,
+        check_file: Callable[[Path], None] = require_trusted_file,
+    ) -> None:
+        self._deployer = load_deployer(deployer, root, default_build, check_file)
         self._plugins = load_plugins()
         self._name = deployer
         self.target = self._call_deployer("mastra_target", Target)

@@ -13,7 +13,7 @@ import importlib.util
 import inspect
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
@@ -24,6 +24,7 @@ import pluggy
 from mastra_core.errors import ConfigError, PluginError
 from mastra_core.hooks import NAME, DeployerSpec, PluginSpec
 from mastra_deployer.project.suggest import suggest
+from mastra_deployer.trust.project_deployers import require_trusted_file
 
 __all__ = (
     "DEPLOYERS",
@@ -59,7 +60,10 @@ def list_tool_packages() -> set[str]:
 
 
 def load_deployer(
-    name: str, root: Path, default_build: object | None = None
+    name: str,
+    root: Path,
+    default_build: object | None = None,
+    check_file: Callable[[Path], None] = require_trusted_file,
 ) -> pluggy.PluginManager:
     """Load one deployer into a new plugin manager.
 
@@ -67,6 +71,8 @@ def load_deployer(
     :param root: the project's directory.
     :param default_build: the plugin that implements ``mastra_build`` where the deployer does not;
         ``None`` for callers that build nothing.
+    :param check_file: raises for a deployer of the project that must not run.
+    :raises ConsentError: for a deployer of the project that the user does not trust.
     :raises ConfigError: when there is no deployer of that name.
     :raises PluginError: when two packages claim the name, or the deployer breaks the hook contract.
     """
@@ -75,6 +81,7 @@ def load_deployer(
     if default_build is not None:
         manager.register(default_build, name="mastra-deployer")
     if name.startswith((".", "/")) or name.endswith(".py"):
+        check_file((root / name).resolve())
         register_checked(manager, _load_module(root, name), name)
     else:
         entry = _find_entry_point(name)

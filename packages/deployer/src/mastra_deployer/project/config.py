@@ -114,7 +114,7 @@ def read_toml(file: Path) -> dict[str, Any]:
         raise ConfigError(
             f"{str(file)!r} cannot be read: {error.strerror}.", "Check that the file exists."
         ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f"{str(file)!r} is not TOML: {error}.", "Correct that line.") from None
 
 
@@ -124,7 +124,8 @@ def parse_config(pyproject: dict[str, Any]) -> Config:
     :param pyproject: the contents of pyproject.toml.
     :raises ConfigError: for an unknown key or a value of the wrong type.
     """
-    table = pyproject.get("tool", {}).get("mastra", {})
+    tool = pyproject.get("tool", {})
+    table = tool.get("mastra", {}) if isinstance(tool, dict) else tool
     try:
         return msgspec.convert(table, Config)
     except msgspec.ValidationError as error:

@@ -45,7 +45,7 @@ def find_project(directory: Path, app: str = "", *, sources: bool = True) -> Pro
         import_root=_find_import_root(root, module),
         module=module,
         attribute=attribute,
-        name=str(pyproject.get("project", {}).get("name") or root.name),
+        name=_get_name(pyproject) or root.name,
         environment=Environment(required=config.env.required, optional=config.env.optional),
         config=msgspec.to_builtins(config),
     )
@@ -96,12 +96,23 @@ def parse_source(path: Path, source: bytes | None = None) -> ast.Module:
     """
     try:
         return ast.parse(path.read_bytes() if source is None else source, str(path))
+    except (MemoryError, RecursionError, ValueError) as error:
+        reason = str(error) or "its expressions are nested too deeply"
+        raise ConfigError(
+            f"{path}: this file cannot be parsed: {reason}.",
+            "Check that it is Python source in text form.",
+        ) from None
     except SyntaxError as error:
         raise ConfigError(
             f"{path}:{error.lineno}:{error.offset}: {error.msg}.",
             "Correct that line. If it needs a newer Python than {}.{}, which mastra runs on, "
             "install mastra under that Python.".format(*sys.version_info[:2]),
         ) from None
+
+
+def _get_name(pyproject: dict[str, Any]) -> str:
+    project = pyproject.get("project", {})
+    return str(project.get("name") or "") if isinstance(project, dict) else ""
 
 
 def _find_entry(root: Path, entry: str, *, sources: bool) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from mastra_core.errors import ConfigError
 from mastra_core.pipeline import Project
 
-__all__ = ("DEVELOPMENT_ENV_FILES", "ENV_FILES", "read_environment")
+__all__ = ("DEVELOPMENT_ENV_FILES", "ENV_FILES", "read_environment", "read_user_environment")
 
 ENV_FILES = (".env",)
 DEVELOPMENT_ENV_FILES = (".env", ".env.local", ".env.development")  # the later wins
@@ -35,6 +35,19 @@ def read_environment(
     for file in files:
         values.update(_read_env_file(file))
     return {**values, **os.environ}
+
+
+def read_user_environment(project: Project, env_file: Path | None = None) -> dict[str, str]:
+    """Return the variables that the user set: those of the real environment and of own files.
+
+    Files within the project count as the project's, also where ``--env-file`` names them.
+
+    :param project: the project.
+    :param env_file: ``--env-file``.
+    """
+    is_own = env_file is not None and not env_file.resolve().is_relative_to(project.root.resolve())
+    own = _read_env_file(env_file) if is_own and env_file else {}
+    return {**own, **os.environ}
 
 
 def _read_env_file(file: Path) -> dict[str, str]:

@@ -9,6 +9,8 @@ from mastra_core.pipeline import Git
 
 __all__ = ("read_git_state",)
 
+_FILTERS = r"^filter\..*\.(clean|process|required)$"
+
 
 def read_git_state(root: Path) -> Git | None:
     """Return commit, branch and whether there are changes; ``None`` outside a repository.
@@ -19,7 +21,24 @@ def read_git_state(root: Path) -> Git | None:
     if not commit:
         return None
     branch = _run_git(root, "rev-parse", "--abbrev-ref", "HEAD")
-    return Git(commit=commit, branch=branch, dirty=bool(_run_git(root, "status", "--porcelain")))
+    options = [part for name in _list_programs(root) for part in ("-c", name)]
+    status = _run_git(root, *options, "status", "--porcelain", "--ignore-submodules=dirty")
+    return Git(commit=commit, branch=branch, dirty=bool(status))
+
+
+def _list_programs(root: Path) -> list[str]:
+    """Return options that turn off the programs that ``git status`` would run for a repository.
+
+    A repository that was not cloned, such as one in an archive, brings its own configuration.
+    """
+    lines = _run_git(root, "config", "--show-scope", "--name-only", "--get-regexp", _FILTERS)
+    names = [
+        name
+        for scope, _, name in (line.partition("\t") for line in lines.splitlines())
+        if scope in ("local", "worktree")
+    ]
+    values = [f"{name}={'false' if name.endswith('.required') else ''}" for name in names]
+    return ["core.fsmonitor=false", "core.hooksPath=/dev/null", *values]
 
 
 def _run_git(root: Path, *arguments: str) -> str:

@@ -8,7 +8,7 @@ metadata, ``field(metadata={"env": "ACME_APP"})``), else ``[tool.mastra.targets.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, get_origin, get_type_hints
 
 import msgspec
@@ -22,6 +22,7 @@ __all__ = (
     "Credentials",
     "collect_credentials",
     "find_plaintext_secrets",
+    "list_project_values",
     "merge_settings",
     "remove_secrets",
 )
@@ -108,6 +109,45 @@ def find_plaintext_secrets(settings_class: type, arguments: Mapping[str, Any]) -
         for key, value in arguments.items()
         if value is not None and not isinstance(value, EnvReference) and _is_secret(hints.get(key))
     ]
+
+
+def list_project_values(
+    settings: Any, *, flags: Mapping[str, str], user_environ: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the texts of settings that come from the project's files, by setting.
+
+    That is every setting that differs from its default, unless the user set it by a flag or by the
+    platform's variable in the real environment.
+
+    :param settings: the merged settings.
+    :param flags: values of ``-s key=value``.
+    :param user_environ: variables that the user set, without those of the project's files.
+    """
+    values = {}
+    for field in dataclasses.fields(settings):
+        value = getattr(settings, field.name)
+        is_default = _has_default(field) and value == _get_default(field)
+        if field.name not in flags and not _get_platform_value(field, user_environ):
+            text = "" if is_default else " ".join(_iter_texts(value))
+            values.update({field.name: text} if text else {})
+    return values
+
+
+def _iter_texts(value: Any) -> Iterator[str]:
+    """Yield all texts in a value, also those of lists and mappings."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from _iter_texts([*value.keys(), *value.values()])
+    elif isinstance(value, list | tuple | set | frozenset):
+        for item in value:
+            yield from _iter_texts(item)
+
+
+def _get_default(field: dataclasses.Field[Any]) -> Any:
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    return field.default
 
 
 def remove_secrets(settings: Any) -> Any:

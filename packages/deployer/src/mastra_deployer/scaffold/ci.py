@@ -17,6 +17,7 @@ from mastra_deployer.project.deployer_argument import EnvReference, find_mastra_
 from mastra_deployer.project.discovery import find_module_file, get_config, parse_source
 from mastra_deployer.project.interpreters import find_project_interpreter
 from mastra_deployer.scaffold.render import get_compatible_range
+from mastra_deployer.trust.host_names import find_host
 
 __all__ = ("Pipeline", "get_target_python", "is_mastra_app", "read_pipeline")
 
@@ -41,6 +42,7 @@ class Pipeline:
     :param previews: whether the target has previews.
     :param rollback: whether the target can roll back.
     :param locked: whether the project has a lock, so that a build must use it.
+    :param trust: hosts and deployers that the project's files name, for ``MASTRA_TRUST``.
     """
 
     root: Path
@@ -54,6 +56,7 @@ class Pipeline:
     previews: bool
     rollback: bool
     locked: bool
+    trust: tuple[str, ...]
 
 
 def read_pipeline(project: Project, name: str) -> Pipeline:
@@ -86,6 +89,7 @@ def read_pipeline(project: Project, name: str) -> Pipeline:
         previews=line.target.previews,
         rollback=line.has_hook("rollback"),
         locked=has_lock(project.root),
+        trust=_list_trusted_names(choice),
     )
 
 
@@ -120,6 +124,14 @@ def _collect_credentials(choice: TargetChoice, target: Target) -> tuple[str, ...
     settings = choice.call.settings.values() if choice.call else ()
     references = [item.name for item in settings if isinstance(item, EnvReference)]
     return _require_names((*target.credentials, *references))
+
+
+def _list_trusted_names(choice: TargetChoice) -> tuple[str, ...]:
+    """Return what a command would ask the user to trust: nobody can be asked in a pipeline."""
+    settings = [*choice.table.values(), *(choice.call.settings.values() if choice.call else ())]
+    hosts = [find_host(value) for value in settings if isinstance(value, str)]
+    files = [choice.deployer] if choice.deployer.endswith(".py") else []
+    return tuple(dict.fromkeys(filter(None, [*hosts, *files])))
 
 
 def _require_names(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -104,6 +104,7 @@ def _build_values(
     back = "--rollback-on-failure" if pipeline.rollback else ""
     return {
         "target": json.dumps(pipeline.target),
+        "trust": f"MASTRA_TRUST: {json.dumps(' '.join(pipeline.trust))}" if pipeline.trust else "",
         "python": pipeline.python,
         "test": pipeline.test,
         "smoke": smoke,

@@ -30,7 +30,7 @@ def open_api(
     :param credentials: with the token.
     :raises AuthError: when there is no token.
     """
-    from mastra_deployer.kit import connect
+    from mastra_deployer.kit import connect, convert_response_errors
 
     if "<<ENV>>_TOKEN" not in credentials:
         raise AuthError(
@@ -38,7 +38,10 @@ def open_api(
             "Create a token at <<title>> and set the variable.",
         )
     token = credentials["<<ENV>>_TOKEN"]
-    with connect(settings.api_url, token, name="<<title>>") as client:
+    with (
+        convert_response_errors("<<title>>"),
+        connect(settings.api_url, token, name="<<title>>") as client,
+    ):
         yield Api(client, settings.app)
 
 

@@ -1,0 +1,57 @@
+"""``mastra trust``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mastra_deployer.cli.options import VERBOSE
+from mastra_deployer.cli.terminal import Terminal
+from mastra_deployer.trust.host_names import parse_host
+from mastra_deployer.trust.trust_store import (
+    TrustStore,
+    compute_file_digest,
+    load_trust,
+    save_trust,
+)
+
+__all__ = ("trust",)
+
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="[HOST|FILE]...")
+@click.option("--remove", is_flag=True, help="Trust them no longer.")
+@click.option("--json", "as_json", is_flag=True, help="Answer with one JSON object.")
+@VERBOSE
+def trust(names: tuple[str, ...], remove: bool, as_json: bool) -> None:
+    """Trust each HOST with credentials, and each FILE of a project as a deployer.
+
+    Without arguments, list what is trusted. A host needs trust where only a project's own files
+    name it. A deployer in a project needs trust, and again after each change of the file.
+    """
+    store = load_trust()
+    for name in names:
+        _change(store, name, remove=remove)
+    if names:
+        save_trust(store)
+    with Terminal(as_json=as_json) as terminal:
+        lines = [
+            *(f"host {host}" for host in store.hosts),
+            *(f"file {path}" for path in store.files),
+        ]
+        terminal.answer(
+            {"hosts": store.hosts, "files": list(store.files)}, *(lines or ["Nothing is trusted."])
+        )
+
+
+def _change(store: TrustStore, name: str, *, remove: bool) -> None:
+    if name.endswith(".py") or Path(name).is_file():
+        path = Path(name).resolve()
+        if remove:
+            store.files.pop(str(path), None)
+        else:
+            store.files[str(path)] = compute_file_digest(path)
+        return
+    host = parse_host(name)
+    store.hosts = sorted({*store.hosts, host} - ({host} if remove else set()))

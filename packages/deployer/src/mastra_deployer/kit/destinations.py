@@ -1,0 +1,68 @@
+"""Checks the addresses that a platform's responses refer to: redirects, uploads, token servers."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+
+import httpx
+
+from mastra_core.errors import ApiError
+from mastra_deployer.kit.require_https import is_loopback
+
+__all__ = ("check_destination", "is_same_origin")
+
+
+def is_same_origin(one: httpx.URL, other: httpx.URL) -> bool:
+    """Return whether two addresses have the same scheme, host and port.
+
+    :param one: an absolute address.
+    :param other: an absolute address.
+    """
+    return (one.scheme, one.host, _get_port(one)) == (other.scheme, other.host, _get_port(other))
+
+
+def check_destination(home: httpx.URL, url: httpx.URL) -> None:
+    """Raise for an address that a platform must not send its client to.
+
+    A platform on the internet may refer to other https addresses on the internet, and not to this
+    machine, its network, or the metadata service of a cloud.
+
+    :param home: the address that the client was opened for.
+    :param url: the address of a request.
+    :raises ApiError: for an unencrypted address, and for one that is not on the internet.
+    """
+    if is_same_origin(url, home):
+        return
+    is_local = is_loopback(home.host) and is_loopback(url.host)
+    if url.scheme != "https" and not (url.scheme == "http" and is_local):
+        _raise_refused(home, url, "is not encrypted")
+    if _is_private(url.host) and not _is_private(home.host):
+        _raise_refused(home, url, "is not on the internet")
+
+
+def _raise_refused(home: httpx.URL, url: httpx.URL, reason: str) -> None:
+    address = f"{url.scheme}://{url.netloc.decode('ascii', 'replace')}"
+    raise ApiError(
+        f"{home.host} refers to {address!r}, which {reason}.",
+        f"Nothing was sent there. Check the address of {home.host} with its operator.",
+    )
+
+
+def _get_port(url: httpx.URL) -> int | None:
+    return url.port or {"https": 443, "http": 80}.get(url.scheme)
+
+
+def _is_private(host: str) -> bool:
+    """Return whether a host is an address of this machine or of a private network."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        try:
+            # The system accepts the older forms of an address too, such as 127.1 and 0x7f000001.
+            address = ipaddress.ip_address(socket.inet_aton(host))
+        except OSError:
+            return False
+    return not (getattr(address, "ipv4_mapped", None) or address).is_global

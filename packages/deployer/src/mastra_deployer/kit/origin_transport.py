@@ -1,0 +1,80 @@
+"""Sends requests through a connection pool for each scheme, with the environment's proxies.
+
+Certificates are always verified. Loading all certificate authorities takes longer than a request to
+this machine, so they are loaded with the first https request.
+"""
+
+from __future__ import annotations
+
+import threading
+from urllib.parse import urlparse
+from urllib.request import getproxies, proxy_bypass
+
+import httpx
+
+from mastra_core.errors import ConfigError
+from mastra_deployer.kit.destinations import check_destination
+from mastra_deployer.kit.require_https import is_loopback
+from mastra_deployer.kit.response_deadline import enforce_deadlines
+
+__all__ = ("OriginTransport",)
+
+_MAX_CONNECTIONS = 32
+
+
+class OriginTransport(httpx.BaseTransport):
+    """A transport for requests to a platform, and to the hosts that its responses refer to.
+
+    :param base_url: address of the platform; its connection pool is created at once.
+    :raises ConfigError: for a proxy of an unsupported kind.
+    """
+
+    def __init__(self, base_url: str) -> None:
+        self._pools: dict[tuple[str, str], httpx.HTTPTransport] = {}
+        self._lock = threading.Lock()
+        self._home = httpx.URL(base_url)
+        self._get_pool(self._home)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send one request.
+
+        :param request: as httpx built it.
+        :raises ApiError: for an address that the platform must not refer to.
+        """
+        check_destination(self._home, request.url)
+        return self._get_pool(request.url).handle_request(request)
+
+    def close(self) -> None:
+        """Close all connections."""
+        for pool in self._pools.values():
+            pool.close()
+
+    def _get_pool(self, url: httpx.URL) -> httpx.HTTPTransport:
+        key = (url.scheme, _find_proxy(url) or "")
+        with self._lock:
+            if key not in self._pools:
+                self._pools[key] = _create_pool(url, key[1] or None)
+            return self._pools[key]
+
+
+def _create_pool(url: httpx.URL, proxy: str | None) -> httpx.HTTPTransport:
+    secure = url.scheme == "https" or (proxy or "").startswith("https:")
+    limits = httpx.Limits(max_connections=_MAX_CONNECTIONS)
+    try:
+        transport = httpx.HTTPTransport(proxy=proxy, limits=limits, verify=secure)
+    except (ImportError, ValueError):  # socks without its package; an unknown scheme
+        address = urlparse(proxy or "")
+        raise ConfigError(
+            f"The environment's proxy {f'{address.scheme}://{address.hostname}'!r} is of an "
+            "unsupported kind.",
+            f"Use an http proxy, or bypass it: NO_PROXY={url.host}.",
+        ) from None
+    enforce_deadlines(transport)
+    return transport
+
+
+def _find_proxy(url: httpx.URL) -> str | None:
+    if is_loopback(url.host) or proxy_bypass(url.host):
+        return None
+    proxies = getproxies()
+    return proxies.get(url.scheme) or proxies.get("all")

@@ -1,0 +1,58 @@
+"""Reads a list that a platform returns in pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator
+from typing import TypeVar
+
+from mastra_core.errors import ApiError, DeployTimeout
+from mastra_deployer.kit.clock import now
+
+__all__ = ("iter_pages",)
+
+T = TypeVar("T")
+C = TypeVar("C", bound=Hashable)
+
+
+def iter_pages(
+    fetch: Callable[[C], tuple[T, C | None]],
+    first: C,
+    *,
+    description: str = "the list",
+    max_pages: int = 1000,
+    max_seconds: float = 600,
+) -> Iterator[T]:
+    """Yield the pages of a list until the platform names no next page.
+
+    :param fetch: returns a page, and where the next one is; ``None`` or empty after the last page.
+    :param first: where the first page is.
+    :param description: the list, for errors.
+    :param max_pages: pages at most.
+    :param max_seconds: seconds in all at most.
+    :returns: the pages.
+    :raises ApiError: when the platform names a page twice, or more pages than ``max_pages``.
+    :raises DeployTimeout: when the pages take longer than ``max_seconds``.
+    """
+    cursor, visits, start = first, {first}, now()
+    subject = description[:1].upper() + description[1:]
+    for _ in range(max_pages):
+        page, following = fetch(cursor)
+        yield page
+        if not following:
+            return
+        if following in visits:
+            raise ApiError(
+                f"{subject} has no end: the platform names the page {str(following)!r} twice.",
+                "Run the same command again; if the error stays, ask the platform's operator.",
+            )
+        if now() - start > max_seconds:
+            raise DeployTimeout(
+                f"{subject} was not complete after {max_seconds:g} s.",
+                "Run the same command again.",
+            )
+        visits.add(following)
+        cursor = following
+    raise ApiError(
+        f"{subject} has more than {max_pages} pages.",
+        "Delete what is no longer needed on the platform.",
+    )

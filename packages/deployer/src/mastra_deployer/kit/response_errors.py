@@ -1,0 +1,36 @@
+"""Converts errors that the content of a response causes."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from mastra_core.errors import ApiError
+
+__all__ = ("convert_response_errors",)
+
+_WRONG_CONTENT = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
+
+
+@contextlib.contextmanager
+def convert_response_errors(name: str) -> Iterator[None]:
+    """Within the block, raise ``ApiError`` where a response lacks a field or has a wrong type.
+
+    The block reads responses with ordinary Python (``response.json()["id"]``). A platform that
+    sends other fields or types than it documents would otherwise look like a defect of the
+    deployer.
+
+    :param name: the platform's name in the error.
+    :raises ApiError: for the exceptions that wrong content causes.
+    """
+    from httpx import InvalidURL  # loaded on use: importing the kit must not load httpx
+
+    try:
+        yield
+    except (*_WRONG_CONTENT, InvalidURL, RecursionError) as error:
+        raise ApiError(
+            f"A response of {name} has other content than expected: "
+            f"{type(error).__name__}: {error}.",
+            "Check the address, and any proxy before it. If both are right, report this with the "
+            "traceback of `mastra -v`.",
+        ) from error

@@ -1,0 +1,66 @@
+"""Replaces secrets by ``****``: a platform may repeat what it was sent."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+__all__ = ("add_masked_values", "mask", "redact")
+
+_SHORT = 4
+_LONG_LINE = 8  # characters from which on a line of a longer value is a secret of its own
+# Values that say nothing, and that messages have for other reasons.
+_WORDS = frozenset(
+    "true false none null yes debug info warn warning error production preview development staging "
+    "test local localhost default disabled enabled".split()
+)
+_masked: set[str] = set()
+
+
+def add_masked_values(values: Iterable[str]) -> None:
+    """Mask these values in everything that ``mask`` returns in this process.
+
+    Values of less than four characters and common words (``true``, ``production``) are not masked:
+    they would make every message unreadable.
+
+    :param values: credentials, and values of the app's variables.
+    """
+    for value in values:
+        _masked.update(each for each in _iter_forms(value) if _is_secret(each))
+
+
+def mask(text: str) -> str:
+    """Return a text of a platform or a log, without the values of ``add_masked_values``.
+
+    :param text: any text.
+    """
+    return redact(text, _masked) if _masked else text
+
+
+def redact(text: str, secrets: Iterable[str]) -> str:
+    """Replace secrets by ``****``.
+
+    :param text: any text.
+    :param secrets: the values to replace; short ones are replaced as whole words only.
+    """
+    for secret in sorted(set(secrets), key=len, reverse=True):
+        if len(secret) >= _SHORT:
+            text = text.replace(secret, "****")
+        elif secret:  # within words a short secret would make the text unreadable
+            text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "****", text)
+    return text
+
+
+def _iter_forms(value: str) -> Iterator[str]:
+    """Yield a value, and the forms that messages quote it in."""
+    text = value.strip()
+    yield text
+    yield " ".join(text.split())
+    yield text.encode("unicode_escape").decode("ascii")
+    lines = text.splitlines()
+    if len(lines) > 1:  # a key in several lines
+        yield from (line.strip() for line in lines if len(line.strip()) >= _LONG_LINE)
+
+
+def _is_secret(value: str) -> bool:
+    return len(value) >= _SHORT and value.lower() not in _WORDS

@@ -1,0 +1,66 @@
+"""Hosts as the user reads and trusts them: ``registry.example`` or ``registry.example:5000``."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from mastra_core.errors import ConfigError
+
+__all__ = ("find_host", "format_host", "parse_host")
+
+_DEFAULT_PORTS = {"https": 443, "http": 80}
+_HOST = re.compile(r"\[[0-9a-f:.]+\]|[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?")
+
+
+def format_host(url: str) -> str:
+    """Return the host of an address, with its port unless it is the scheme's own.
+
+    The address is parsed as the HTTP client parses it. Letters beyond ASCII are encoded
+    (``xn--...``), so that no host looks like another one.
+
+    :param url: an absolute address.
+    :raises ConfigError: when the address has no host.
+    """
+    import httpx  # loaded on use: most commands compare no hosts
+
+    try:
+        parts = httpx.URL(url)
+    except (httpx.InvalidURL, UnicodeError):
+        parts = httpx.URL("")
+    host = parts.raw_host.decode("ascii").rstrip(".")
+    name = f"[{host}]" if ":" in host else host
+    if not _HOST.fullmatch(name.lower()):
+        raise ConfigError(f"{url!r} is not an address with a host.", "Write https://HOST.")
+    is_default = parts.port is None or parts.port == _DEFAULT_PORTS.get(parts.scheme)
+    return name.lower() if is_default else f"{name.lower()}:{parts.port}"
+
+
+def find_host(text: str) -> str:
+    """Return the host in the text of a setting: that of an address, or of an image's name.
+
+    :param text: ``https://registry.example/x`` or ``registry.example/team/app``.
+    :returns: the host, or an empty text.
+    """
+    name, slash, _ = text.strip().partition("/")
+    try:
+        if re.match(r"https?://", text.strip()):
+            return format_host(text.strip())
+        return parse_host(name) if slash and ("." in name or ":" in name) else ""
+    except ConfigError:
+        return ""
+
+
+def parse_host(text: str) -> str:
+    """Return the host in what a user typed: a host, a host with a port, or an address.
+
+    :param text: ``registry.example``, ``registry.example:5000`` or ``https://registry.example/x``.
+    :raises ConfigError: when it is none of them.
+    """
+    is_address = "://" in text and urlsplit(text).scheme in _DEFAULT_PORTS
+    host = format_host(text if is_address else f"https://{text}")
+    if not is_address and "/" in text:
+        raise ConfigError(
+            f"{text!r} is not a host.", "Write registry.example, or registry.example:5000."
+        )
+    return host

@@ -1,0 +1,32 @@
+"""Decides whether a deployer that is a file of the project may run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mastra_core.errors import ConsentError
+from mastra_deployer.trust.trust_store import TRUST_VARIABLE, is_trusted_file
+
+__all__ = ("allow_file", "require_trusted_file")
+
+
+def require_trusted_file(path: Path) -> None:
+    """Raise for a deployer in the project that the user does not trust.
+
+    :param path: absolute path of the deployer's file.
+    :raises ConsentError: naming the file and the cure.
+    """
+    if path.is_file() and not is_trusted_file(path):
+        raise ConsentError(
+            f"The deployer {str(path)!r} is a file of the project, and this command would run it "
+            "with your credentials.",
+            f"If you trust its code, run: mastra trust {path}. Trust it again after each change. "
+            f"In CI, set {TRUST_VARIABLE}={path} in the environment.",
+        )
+
+
+def allow_file(path: Path) -> None:
+    """Allow every deployer: for commands that run the project's own code in any case.
+
+    :param path: absolute path of the deployer's file.
+    """

@@ -1,0 +1,131 @@
+"""Stores what the user trusts in the user's configuration directory, outside of all projects."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from mastra_core.errors import ConfigError
+
+__all__ = (
+    "TRUST_VARIABLE",
+    "TrustStore",
+    "compute_file_digest",
+    "is_trusted_file",
+    "is_trusted_host",
+    "load_trust",
+    "save_trust",
+)
+
+TRUST_VARIABLE = "MASTRA_TRUST"
+
+
+class TrustStore(msgspec.Struct, kw_only=True):
+    """What the user trusts.
+
+    :param hosts: hosts that may receive credentials although only project files name them.
+    :param files: digests of deployers that are project files, by their absolute paths.
+    """
+
+    hosts: list[str] = []
+    files: dict[str, str] = {}
+
+
+def load_trust() -> TrustStore:
+    """Return what the user trusts; nothing where nothing was stored.
+
+    :raises ConfigError: when the file cannot be read.
+    """
+    file = _get_store_file()
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=TrustStore)
+    except FileNotFoundError:
+        return TrustStore()
+    except (OSError, msgspec.DecodeError) as error:
+        raise ConfigError(
+            f"{str(file)!r} cannot be read: {error}.", "Correct it, or delete it and trust again."
+        ) from None
+
+
+def save_trust(store: TrustStore) -> None:
+    """Replace the stored trust.
+
+    :param store: what the user trusts now.
+    :raises ConfigError: when the file cannot be written.
+    """
+    file = _get_store_file()
+    draft = file.with_suffix(f".{os.getpid()}")
+    content = {"hosts": sorted(set(store.hosts)), "files": dict(sorted(store.files.items()))}
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        draft.touch(mode=0o600)
+        draft.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        draft.replace(file)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise ConfigError(
+            f"{str(file)!r} cannot be written: {error.strerror}.",
+            "Set MASTRA_CONFIG_DIR to a writable directory outside of your projects.",
+        ) from None
+
+
+def is_trusted_host(host: str) -> bool:
+    """Return whether the user trusts a host, in the store or in ``MASTRA_TRUST``.
+
+    Only the real environment counts, because ``.env`` is a file of the project.
+
+    :param host: as ``format_host`` writes it.
+    """
+    return host in (name.lower() for name in _iter_variable()) or host in load_trust().hosts
+
+
+def is_trusted_file(path: Path) -> bool:
+    """Return whether the user trusts a file: its path in ``MASTRA_TRUST``, or its content.
+
+    :param path: absolute path of the file.
+    """
+    path = path.resolve()
+    if path in (Path(name).resolve() for name in _iter_variable() if "/" in name):
+        return True
+    return load_trust().files.get(str(path)) == compute_file_digest(path)
+
+
+def compute_file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file's content.
+
+    :param path: the file.
+    :raises ConfigError: when it cannot be read.
+    """
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise ConfigError(
+            f"{str(path)!r} cannot be read: {error.strerror}.", "Check the path."
+        ) from None
+
+
+def _iter_variable() -> Iterator[str]:
+    yield from filter(None, re.split(r"[\s,]+", os.environ.get(TRUST_VARIABLE, "")))
+
+
+def _get_store_file() -> Path:
+    return _get_config_directory() / "trust.json"
+
+
+def _get_config_directory() -> Path:
+    if directory := os.environ.get("MASTRA_CONFIG_DIR"):
+        return Path(directory).absolute()
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "mastra"
+    if sys.platform == "win32":
+        return Path(os.environ.get("APPDATA") or Path.home()) / "mastra"
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "mastra"
