@@ -222,3 +222,23 @@ def test_honest_requests_pass(server):
     refused = server.post("/api/agents/modelAgent/generate", json={"messages": history * 4})
     assert refused.status_code == 400
     assert "1000" in refused.text
+
+
+def test_long_ids_are_refused(server):
+    """An id stays in memory as long as its run, and is repeated in every chunk."""
+    long = "x" * 10_000
+    refused = [
+        ("/api/agents/echoAgent/generate", {"messages": "x", "runId": long}),
+        ("/api/agents/echoAgent/stream", {"messages": "x", "resourceId": long}),
+        ("/api/agents/echoAgent/observe", {"runId": long}),
+        ("/api/agents/echoAgent/approve-tool-call", {"runId": long, "toolCallId": "a"}),
+        ("/api/agents/echoAgent/send-message", {"message": "x", "threadId": long}),
+        (f"/api/workflows/pureWorkflow/create-run?runId={long}", {}),
+        ("/api/workflows/pureWorkflow/create-run", {"resourceId": long}),
+        ("/api/v1/responses", {"model": "shout", "input": "x", "conversation_id": long}),
+        ("/api/memory/threads?agentId=shout", {"resourceId": "r", "threadId": long}),
+    ]
+    for path, body in refused:
+        response = server.post(path, json=body)
+        assert response.status_code == 400, path
+        assert "512" in response.text, path

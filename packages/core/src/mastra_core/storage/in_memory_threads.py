@@ -45,13 +45,14 @@ class _ThreadEntry:
         self.messages: dict[str, StoredMessage] = {}
         self.history: History | None = None
         self.position = 0
-        self._size = _THREAD_SIZE
+        self._size = _THREAD_SIZE  # without title and metadata
         self._sizes: dict[str, int] = {}
 
     @property
     def size(self) -> int:
         """The bytes that the thread takes, estimated."""
-        return self._size + (len(self.history.data) if self.history else 0)
+        history = len(self.history.data) if self.history else 0
+        return self._size + history + estimate_size(self.thread)
 
     def put_message(self, message: StoredMessage) -> None:
         """Add a message at the end, or replace the message with its id.

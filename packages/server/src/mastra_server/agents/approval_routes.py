@@ -23,7 +23,7 @@ from mastra_server.agents.suspended_runs import (
 )
 from mastra_server.agents.transcript import build_call_payload
 from mastra_server.http.dates import format_iso, read_date_param
-from mastra_server.http.request_body import read_body, read_number_param
+from mastra_server.http.request_body import Id, MaybeId, read_body, read_number_param
 from mastra_server.http.request_context import restrict_to_resource
 from mastra_server.http.responses import StreamResponse, json_response
 from mastra_server.http.schemas import Generated
@@ -35,16 +35,16 @@ _DEFAULT_PAGE_SIZE = 100
 
 
 class _Decided(msgspec.Struct, rename="camel"):
-    run_id: str
-    tool_call_id: str
+    run_id: Id
+    tool_call_id: Id
     reason: str = ""
     request_context: dict[str, Any] | None = None
 
 
 class _Resumed(msgspec.Struct, rename="camel"):
-    run_id: str
+    run_id: Id
     resume_data: Any
-    tool_call_id: str | None = None
+    tool_call_id: MaybeId = None
     request_context: dict[str, Any] | None = None
 
 

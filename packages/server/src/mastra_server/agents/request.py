@@ -14,7 +14,7 @@ from mastra_server.agents.input_messages import parse_messages
 from mastra_server.agents.model_settings import read_model_settings
 from mastra_server.http.callers import identify_caller
 from mastra_server.http.json_schemas import check_schema
-from mastra_server.http.request_body import MAX_ITEMS, read_body
+from mastra_server.http.request_body import MAX_ID_LENGTH, MAX_ITEMS, read_body
 from mastra_server.http.request_context import (
     build_context,
     restrict_to_resource,
@@ -23,7 +23,7 @@ from mastra_server.http.request_context import (
 
 __all__ = ("AgentBody", "build_run_input", "read_run_input")
 
-_Id = Annotated[str, msgspec.Meta(max_length=512)]
+_Id = Annotated[str, msgspec.Meta(max_length=MAX_ID_LENGTH)]
 _Items = Annotated[list[Any], msgspec.Meta(max_length=MAX_ITEMS)]
 _Texts = Annotated[list[str | dict[str, Any]], msgspec.Meta(max_length=MAX_ITEMS)]
 _Names = Annotated[list[str], msgspec.Meta(max_length=MAX_ITEMS)]
@@ -57,7 +57,7 @@ class _Recall(msgspec.Struct, rename="camel"):
 
 class _Memory(msgspec.Struct, rename="camel"):
     thread: _Id | _BodyThread = ""
-    resource: str = ""
+    resource: _Id = ""
     read_only: bool = False
     options: _Recall = msgspec.field(default_factory=_Recall)
 
@@ -100,7 +100,7 @@ class AgentBody(msgspec.Struct, rename="camel"):
     output: dict[str, Any] | None = None
     memory: _Memory | None = None
     thread_id: _Id | None = None
-    resource_id: str | None = None
+    resource_id: _Id | None = None
     instructions: str | dict[str, Any] | _Texts | None = None
     system: str | dict[str, Any] | _Texts | None = None
     max_steps: Annotated[int, msgspec.Meta(ge=1)] | None = None
@@ -113,7 +113,7 @@ class AgentBody(msgspec.Struct, rename="camel"):
     tool_choice: Literal["auto", "none", "required"] | _Choice | None = None
     require_tool_approval: bool = False
     request_context: dict[str, Any] | None = None
-    run_id: str | None = None
+    run_id: _Id | None = None
 
 
 async def read_run_input(request: Request[Any, Any, Any]) -> AgentInput:

@@ -20,7 +20,7 @@ from mastra_server.agents.stream import stream_agent
 from mastra_server.agents.suspended_runs import get_suspended_runs
 from mastra_server.agents.tools import ToolBody, execute_tool
 from mastra_server.http.describe import describe_agent, describe_tool
-from mastra_server.http.request_body import read_body
+from mastra_server.http.request_body import Id, read_body
 from mastra_server.http.responses import StreamResponse, json_response
 from mastra_server.http.schemas import (
     AgentDetails,
@@ -40,7 +40,7 @@ _STREAMS = ("stream", "stream-until-idle", "stream/vnext", "streamVNext")
 
 
 class _Observe(msgspec.Struct, rename="camel"):
-    run_id: str
+    run_id: Id
     offset: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from litestar import Request
@@ -12,13 +12,17 @@ from mastra_core.errors import InvalidInput
 from mastra_server.http.content_type import require_json_type
 
 __all__ = (
+    "MAX_ID_LENGTH",
     "MAX_ITEMS",
     "MAX_VALUES",
+    "Id",
     "InvalidBody",
     "InvalidQuery",
+    "MaybeId",
     "convert_value",
     "decode_json",
     "read_body",
+    "read_id_param",
     "read_json_param",
     "read_number_param",
     "require_param",
@@ -27,11 +31,16 @@ __all__ = (
 T = TypeVar("T")
 MAX_VALUES = 100_000  # of one body: commas, and brackets that open a list or an object
 MAX_ITEMS = 1000  # of a list of messages, tools or ids
+MAX_ID_LENGTH = 512
 _MAX_DEPTH = 200
 _NO_STRUCTURE = bytes(set(range(256)) - set(b"[]{},"))
 _TOO_MANY_VALUES = f"Expected at most {MAX_VALUES} values"
 _MAX_DIGITS = 15  # every storage and JavaScript can represent such a number exactly
 _MISSING = re.compile(r"Object missing required field `(?P<field>[^`]+)`")
+
+
+Id = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID_LENGTH)]
+MaybeId = Annotated[str, msgspec.Meta(max_length=MAX_ID_LENGTH)] | None
 
 
 class InvalidBody(InvalidInput):
@@ -147,6 +156,19 @@ def convert_value(value: Any, type_: type[T], where: str = "") -> T:
         return msgspec.convert(value, type_)
     except msgspec.ValidationError as error:
         raise _to_invalid_body(str(error), where) from None
+
+
+def read_id_param(request: Request[Any, Any, Any], name: str) -> str:
+    """Read a query parameter that is an id; empty where the parameter is missing.
+
+    :param request: the request.
+    :param name: the name of the parameter.
+    :raises InvalidQuery: for an id of more than 512 characters.
+    """
+    value: str = request.query_params.get(name, "")
+    if len(value) > MAX_ID_LENGTH:
+        raise InvalidQuery(name, f"Expected at most {MAX_ID_LENGTH} characters")
+    return value
 
 
 def require_param(request: Request[Any, Any, Any], name: str) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 import msgspec
 
-from mastra_server.http.request_body import MAX_ITEMS
+from mastra_server.http.request_body import MAX_ITEMS, Id, MaybeId
 from mastra_server.http.schemas import ContextQuery, Count
 
 __all__ = (
@@ -33,8 +33,6 @@ __all__ = (
     "WorkingMemoryAnswer",
 )
 
-Id = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
-MaybeId = Annotated[str, msgspec.Meta(max_length=512)] | None
 Json = Annotated[str, msgspec.Meta(description="A JSON object.")]
 Page = Annotated[str, msgspec.Meta(description="From 0.")]
 PerPage = Annotated[str, msgspec.Meta(description="Size of a page; `false` for everything.")]
@@ -97,7 +95,7 @@ class UpdateThreadBody(msgspec.Struct, rename="camel"):
 
     title: str | None = None
     metadata: dict[str, Any] | None = None
-    resource_id: str | None = None
+    resource_id: MaybeId = None
 
 
 class TransferBody(msgspec.Struct, rename="camel"):
@@ -136,7 +134,7 @@ class CloneBody(msgspec.Struct, rename="camel"):
     """The new thread, and the messages to copy."""
 
     new_thread_id: MaybeId = None
-    resource_id: str | None = None
+    resource_id: MaybeId = None
     title: str | None = None
     metadata: dict[str, Any] | None = None
     options: _CloneOptions | None = None
@@ -146,7 +144,7 @@ class NotesBody(msgspec.Struct, rename="camel"):
     """The new working memory."""
 
     working_memory: str
-    resource_id: str | None = None
+    resource_id: MaybeId = None
 
 
 class Status(TypedDict):

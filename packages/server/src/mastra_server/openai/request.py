@@ -11,7 +11,7 @@ from mastra_server.agents.input_messages import parse_messages, require_string
 from mastra_server.agents.model_settings import Temperature, TokenCount, TopP
 from mastra_server.agents.request import MAX_CLIENT_TOOLS
 from mastra_server.http.json_schemas import check_schema
-from mastra_server.http.request_body import MAX_ITEMS, InvalidBody, decode_json
+from mastra_server.http.request_body import MAX_ITEMS, InvalidBody, MaybeId, decode_json
 
 __all__ = ("ResponseBody", "build_client_tools", "get_output_schema", "parse_input")
 
@@ -37,8 +37,8 @@ class ResponseBody(msgspec.Struct):
     instructions: str | None = None
     text: _Text | None = None
     tools: Annotated[list[dict[str, Any]], msgspec.Meta(max_length=MAX_CLIENT_TOOLS)] = []
-    conversation_id: str | None = None
-    previous_response_id: str | None = None
+    conversation_id: MaybeId = None
+    previous_response_id: MaybeId = None
     temperature: Temperature | None = None
     top_p: TopP | None = None
     max_output_tokens: TokenCount | None = None

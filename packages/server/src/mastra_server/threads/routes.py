@@ -23,7 +23,7 @@ from mastra_server.agents.stream import stream_agent
 from mastra_server.agents.suspended_runs import build_resume_input, get_suspended_runs
 from mastra_server.agents.thread_runs import ThreadKey, ThreadRuns, run_after
 from mastra_server.http.dates import format_iso
-from mastra_server.http.request_body import convert_value, read_body
+from mastra_server.http.request_body import MAX_ID_LENGTH, Id, convert_value, read_body
 from mastra_server.http.request_context import restrict_to_resource, restrict_to_thread
 from mastra_server.http.responses import StreamResponse, json_response
 from mastra_server.http.sse import sse_response
@@ -32,7 +32,7 @@ from mastra_server.threads.schemas import Aborted, Accepted, Decided
 __all__ = ("ROUTES",)
 
 _Request = Request[Any, Any, Any]
-_Id = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
+_Resource = Annotated[str, msgspec.Meta(max_length=MAX_ID_LENGTH)]
 
 
 class _Said(msgspec.Struct):
@@ -51,8 +51,8 @@ class _Active(msgspec.Struct):
 
 class _Sent(msgspec.Struct, rename="camel"):
     message: str | list[Any] | _Said
-    thread_id: _Id
-    resource_id: str = ""
+    thread_id: Id
+    resource_id: _Resource = ""
     if_idle: _Idle = msgspec.field(default_factory=_Idle)
     if_active: _Active = msgspec.field(default_factory=_Active)
 
@@ -63,16 +63,16 @@ class _Sent(msgspec.Struct, rename="camel"):
 
 
 class _ThreadsThread(msgspec.Struct, rename="camel"):
-    thread_id: _Id
-    resource_id: str = ""
-    expected_run_id: str = ""
+    thread_id: Id
+    resource_id: _Resource = ""
+    expected_run_id: _Resource = ""
 
 
 class _Approval(msgspec.Struct, rename="camel"):
-    thread_id: _Id
-    tool_call_id: str
+    thread_id: Id
+    tool_call_id: Id
     approved: bool
-    resource_id: str = ""
+    resource_id: _Resource = ""
     resume_data: Any = None
     request_context: dict[str, Any] | None = None
     messages: list[Any] | None = None

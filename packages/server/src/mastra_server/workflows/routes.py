@@ -13,7 +13,13 @@ from mastra_core.errors import InvalidInput
 from mastra_core.workflows import Run, RunRecord
 from mastra_server.http.callers import identify_caller
 from mastra_server.http.describe import describe_workflow
-from mastra_server.http.request_body import read_body, read_number_param, require_param
+from mastra_server.http.request_body import (
+    MaybeId,
+    read_body,
+    read_id_param,
+    read_number_param,
+    require_param,
+)
 from mastra_server.http.request_context import build_context, restrict_to_resource
 from mastra_server.http.responses import StreamResponse, json_response
 from mastra_server.http.schemas import ListQuery, Message
@@ -51,13 +57,13 @@ _START_ERRORS = (409, 429)
 
 
 class _Create(msgspec.Struct, rename="camel"):
-    resource_id: str | None = None
+    resource_id: MaybeId = None
 
 
 class _Start(msgspec.Struct, rename="camel"):
     input_data: Any = None
     initial_state: dict[str, Any] | None = None
-    resource_id: str | None = None
+    resource_id: MaybeId = None
     request_context: dict[str, Any] | None = None
     per_step: bool | None = None
     close_on_suspend: bool | None = None
@@ -259,7 +265,7 @@ ROUTES = (
 
 async def _create_owned_run(request: _Request, workflow: Workflow, resource: str | None) -> Run:
     owner = restrict_to_resource(request, resource or "")
-    run_id = request.query_params.get("runId", "")
+    run_id = read_id_param(request, "runId")
     caller = identify_caller(request.scope)
     run = await get_engine(request).create(workflow, run_id, owner, caller=caller)
     return check_owner(request, run)
