@@ -9,8 +9,10 @@ from mastra_core.agents.pydantic_ai.answer_check import build_answer_check
 from mastra_core.errors import InvalidInput
 
 
-def check(schema, value, *, trusted=False):
-    return build_answer_check({"type": "object", **schema}, trusted=trusted)(value)
+def check(schema, value, *, enforce_patterns=False):
+    return build_answer_check({"type": "object", **schema}, enforce_patterns=enforce_patterns)(
+        value
+    )
 
 
 def test_answers_are_checked():
@@ -26,11 +28,11 @@ def test_answers_are_checked():
         },
     }
     good = {"n": 1, "tree": {"left": {"left": {"value": "x"}}}}
-    for trusted in (False, True):
-        assert check(schema, good, trusted=trusted) == good
+    for enforce_patterns in (False, True):
+        assert check(schema, good, enforce_patterns=enforce_patterns) == good
         for bad in ({}, {"n": "x"}, {"n": 1, "m": 2}, {"n": 1, "tree": {"left": {"value": 3}}}):
             with pytest.raises(ValueError, match="answer"):
-                check(schema, bad, trusted=trusted)
+                check(schema, bad, enforce_patterns=enforce_patterns)
 
 
 def test_names_of_properties_are_no_keywords():
@@ -39,7 +41,7 @@ def test_names_of_properties_are_no_keywords():
         check(schema, {"pattern": "x"})
 
 
-@pytest.mark.parametrize("trusted", [False, True])
+@pytest.mark.parametrize("enforce_patterns", [False, True])
 @pytest.mark.parametrize(
     "schema",
     [
@@ -49,12 +51,12 @@ def test_names_of_properties_are_no_keywords():
         {"properties": {"a": {"$ref": "file:///etc/hostname"}}},
     ],
 )
-def test_references_are_not_loaded(schema, trusted):
+def test_references_are_not_loaded(schema, enforce_patterns):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(0.2)
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
         with pytest.raises(InvalidInput, match="is not in the schema"):
-            check(fill(schema, address), {"a": 1}, trusted=trusted)
+            check(fill(schema, address), {"a": 1}, enforce_patterns=enforce_patterns)
         with pytest.raises(TimeoutError):
             listener.accept()
 
@@ -74,7 +76,7 @@ def test_patterns_of_callers_are_not_evaluated():
     assert check(schema, {"a": "a" * 40 + "b"})
     assert time.process_time() - started < 5
     with pytest.raises(ValueError, match="pattern"):
-        check({"properties": {"a": {"pattern": "^x"}}}, {"a": "y"}, trusted=True)
+        check({"properties": {"a": {"pattern": "^x"}}}, {"a": "y"}, enforce_patterns=True)
     named = {"patternProperties": {"^a": {}}, "additionalProperties": False}
     assert check(named, {"abc": 1}) == {"abc": 1}
 
@@ -94,4 +96,4 @@ def test_nested_references_take_limited_time():
 )
 def test_invalid_schemas(schema):
     with pytest.raises(InvalidInput, match="schema of the answer"):
-        build_answer_check(schema, trusted=False)
+        build_answer_check(schema, enforce_patterns=False)

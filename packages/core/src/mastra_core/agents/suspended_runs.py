@@ -210,12 +210,12 @@ class MemorySuspendedRuns:
             self._remove(run.run_id)
 
 
-def build_error(stored: int) -> TooManyRuns:
+def build_error(count: int) -> TooManyRuns:
     """Build the error for a caller that has too many suspended runs.
 
-    :param stored: the number of stored runs of all callers.
+    :param count: the number of stored runs of all callers.
     """
     return TooManyRuns(
-        f"{stored} suspended runs are stored, and this caller may add no more.",
+        f"{count} suspended runs are stored, and this caller may add no more.",
         "Decide or decline some of them, or raise the limits of the storage.",
     )

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 __all__ = ("add_masked_values", "mask", "redact")
 
 _SHORT = 4
+_LONG_WORD = 8  # letters from which on a value of letters only is masked
 _LONG_LINE = 8  # characters from which on a line of a longer value is a secret of its own
 # Values that say nothing, and that messages have for other reasons.
 _WORDS = frozenset(
@@ -20,8 +21,8 @@ _masked: set[str] = set()
 def add_masked_values(values: Iterable[str]) -> None:
     """Mask these values in everything that ``mask`` returns in this process.
 
-    Values of less than four characters and common words (``true``, ``production``) are not masked:
-    they would make every message unreadable.
+    Values of less than four characters, words of less than eight letters and common words are not
+    masked: they would make messages and tracebacks unreadable.
 
     :param values: credentials, and values of the app's variables.
     """
@@ -63,4 +64,6 @@ def _iter_forms(value: str) -> Iterator[str]:
 
 
 def _is_secret(value: str) -> bool:
-    return len(value) >= _SHORT and value.lower() not in _WORDS
+    if len(value) < _SHORT or value.lower() in _WORDS:
+        return False
+    return len(value) >= _LONG_WORD or not value.isalpha()

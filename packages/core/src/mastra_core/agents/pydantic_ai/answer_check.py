@@ -26,12 +26,12 @@ _DROPPED = frozenset(
 )  # fmt: skip
 
 
-def build_answer_check(schema: dict[str, Any], *, trusted: bool) -> Callable[[Any], Any]:
+def build_answer_check(schema: dict[str, Any], *, enforce_patterns: bool) -> Callable[[Any], Any]:
     """Build a function that returns an answer, or raises ``ValueError`` with what is wrong.
 
     :param schema: the JSON Schema of an object.
-    :param trusted: whether the schema belongs to the application. Otherwise patterns and formats
-        are not checked.
+    :param enforce_patterns: whether patterns and formats are checked, as for a schema of the
+        application. The check of a caller's pattern could take unlimited time.
     :raises InvalidInput: for an invalid schema, or one of another type.
     """
     import fastjsonschema
@@ -40,7 +40,7 @@ def build_answer_check(schema: dict[str, Any], *, trusted: bool) -> Callable[[An
         raise InvalidInput(
             "The schema of the answer is invalid: it is not the schema of an object.", _HINT
         )
-    evaluated = copy.deepcopy(schema) if trusted else _Inliner(schema).inline()
+    evaluated = copy.deepcopy(schema) if enforce_patterns else _Inliner(schema).inline()
     try:
         validate_schema = fastjsonschema.compile(
             evaluated, handlers=_NoHandlers(), use_default=False

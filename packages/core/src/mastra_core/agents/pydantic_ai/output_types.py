@@ -27,20 +27,22 @@ def get_run_output_type(run_input: AgentInput) -> Any:
     return run_input.output_schema if run_input.output is None else run_input.output
 
 
-def to_native_output(type_: Any, *, trusted: bool = True) -> Any:
+def to_native_output(type_: Any, *, enforce_patterns: bool = True) -> Any:
     """Convert an output type to pydantic-ai's.
 
     pydantic knows most types. A JSON Schema, and a type that only msgspec knows, is a dictionary
     for pydantic. The answer is validated here: the model gets the error and may try again.
 
     :param type_: the type or the JSON Schema of the answer; ``None`` for text.
-    :param trusted: whether the type belongs to the application, not to a caller.
+    :param enforce_patterns: whether patterns in a JSON Schema are checked; not those of callers.
     :raises InvalidInput: for an invalid JSON Schema.
     """
     if type_ is None:
         return str
     if isinstance(type_, dict):
-        return _build_output(type_, "result", build_answer_check(type_, trusted=trusted))
+        return _build_output(
+            type_, "result", build_answer_check(type_, enforce_patterns=enforce_patterns)
+        )
     # pydantic refuses the TypedDict of the standard library before Python 3.12.
     if hasattr(type_, "__struct_fields__") or is_typeddict(type_):
 

@@ -202,7 +202,9 @@ class PydanticAgent:
         own = self._agent.output_type
         own_types = list(own) if isinstance(own, list | tuple) else [own]
         types = (
-            own_types if type_ is None else [to_native_output(type_, trusted=not run_input.caller)]
+            own_types
+            if type_ is None
+            else [to_native_output(type_, enforce_patterns=not run_input.caller)]
         )
         deferred = pydantic_ai.DeferredToolRequests
         end = [deferred] if run_input.client_tools or deferred in own_types else []
@@ -275,7 +277,7 @@ class BuiltInAgent(PydanticAgent):
         type_ = get_run_output_type(run_input)
         if type_ is None:
             return None
-        native = to_native_output(type_, trusted=not run_input.caller)
+        native = to_native_output(type_, enforce_patterns=not run_input.caller)
         return [native, pydantic_ai.DeferredToolRequests]
 
 
