@@ -12,7 +12,7 @@ from mastra_core import Secret
 from mastra_core.errors import ApiError, DeployTimeout, MastraError
 from mastra_deployer.kit import connect, convert_response_errors, iter_lines, iter_pages
 from mastra_deployer.kit.clock import skip_waits
-from mastra_deployer.kit.destinations import check_destination
+from mastra_deployer.kit.http.destinations import check_destination
 from tests.deployer.attacks import hostile_server
 from tests.deployer.kit.scripted_server import serve
 from tests.laws.sources import PACKAGES, sources, tree
@@ -258,8 +258,8 @@ def test_errors_of_limits_have_a_hint(client, platform):
 
 # Who opens connections: the kit, and code that talks to processes on this machine only.
 OWN_CLIENTS = {
-    "kit/client.py": "the client of connect",
-    "kit/origin_transport.py": "its connections",
+    "http/client.py": "the client of connect",
+    "http/origin_transport.py": "its connections",
     "pipeline/smoke_test.py": "requests the deployed app over the kit's connections, with limits",
     "testing/recording_proxy.py": "the proxy of the conformance suite",
     "preview/proxy.py": "the local proxy of a preview",
@@ -279,7 +279,7 @@ def test_no_other_module_opens_connections():
         if isinstance(node, ast.Call) and _opens_connection(ast.unparse(node.func))
     }
     assert places - set(OWN_CLIENTS) == set()
-    assert "kit/origin_transport.py" in places
+    assert "http/origin_transport.py" in places
 
 
 def _opens_connection(name):

@@ -5,24 +5,24 @@ settings class can be imported where only mastra-core is installed.
 """
 
 from mastra_deployer.files.directories import get_cache_directory
-from mastra_deployer.kit.archive import split_file, tar_directory, zip_directory
-from mastra_deployer.kit.connect import connect
-from mastra_deployer.kit.file_manifest import FileManifest
-from mastra_deployer.kit.find_python import find_python
-from mastra_deployer.kit.get_or_create import get_or_create
-from mastra_deployer.kit.pages import iter_pages
-from mastra_deployer.kit.platforms import (
+from mastra_deployer.kit.files.archive import split_file, tar_directory, zip_directory
+from mastra_deployer.kit.files.size_limits import check_size
+from mastra_deployer.kit.http.connect import connect
+from mastra_deployer.kit.http.pages import iter_pages
+from mastra_deployer.kit.http.require_https import is_loopback, require_https
+from mastra_deployer.kit.http.response_errors import convert_response_errors
+from mastra_deployer.kit.http.response_lines import iter_lines
+from mastra_deployer.kit.resources.get_or_create import get_or_create
+from mastra_deployer.kit.resources.poll import poll
+from mastra_deployer.kit.runtimes.find_python import find_python
+from mastra_deployer.kit.runtimes.platforms import (
     MANYLINUX_AARCH64,
     MANYLINUX_X86_64,
     PYODIDE,
     manylinux,
 )
-from mastra_deployer.kit.poll import poll
-from mastra_deployer.kit.require_https import is_loopback, require_https
-from mastra_deployer.kit.response_errors import convert_response_errors
-from mastra_deployer.kit.response_lines import iter_lines
-from mastra_deployer.kit.size_limits import check_size
-from mastra_deployer.kit.upload import upload
+from mastra_deployer.kit.uploads.file_manifest import FileManifest
+from mastra_deployer.kit.uploads.upload import upload
 from mastra_deployer.trust.host_policy import require_consent
 
 __all__ = (

@@ -11,8 +11,8 @@ import stamina
 
 from mastra_core.errors import ApiError, DeploymentFailed
 from mastra_core.pipeline import Deployment, Report
-from mastra_deployer.kit.origin_transport import OriginTransport
-from mastra_deployer.kit.response_deadline import DeadlineExceeded, limit_time
+from mastra_deployer.kit.http.origin_transport import OriginTransport
+from mastra_deployer.kit.http.response_deadline import DeadlineExceeded, limit_time
 
 __all__ = ("SmokeResult", "choose_smoke_path", "run_smoke_test")
 

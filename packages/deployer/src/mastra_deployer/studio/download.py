@@ -19,7 +19,7 @@ from mastra_deployer.files.directories import (
 )
 from mastra_deployer.files.temporary import temporary_directory
 from mastra_deployer.kit import connect
-from mastra_deployer.kit.require_https import is_loopback
+from mastra_deployer.kit.http.require_https import is_loopback
 
 __all__ = ("VERSION", "get_studio_files")
 

@@ -30,7 +30,8 @@ def open_api(
     :param credentials: with the token.
     :raises AuthError: when there is no token.
     """
-    from mastra_deployer.kit import connect, convert_response_errors
+    from mastra_deployer.kit import convert_response_errors
+    from mastra_deployer.kit import connect
 
     if "<<ENV>>_TOKEN" not in credentials:
         raise AuthError(
@@ -59,7 +60,7 @@ class Api:
     def create_app(self) -> None:
         """Create the app where it does not exist: PUT /apps/APP.
 
-        Where a platform creates by POST, use `mastra_deployer.kit.get_or_create`: it creates no
+        Where a platform creates by POST, use `mastra_deployer.kit.resources.get_or_create`: it creates no
         second app when a response is lost.
         """
         self._request("PUT", self._app, {})

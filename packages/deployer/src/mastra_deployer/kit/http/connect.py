@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from mastra_core.secret import Secret
-from mastra_deployer.kit.require_https import require_https
+from mastra_deployer.kit.http.require_https import require_https
 from mastra_deployer.trust.host_policy import require_consent
 
 if TYPE_CHECKING:  # httpx is loaded on use: importing the kit in ``mastra_target`` must cost little
@@ -70,9 +70,9 @@ def connect(
     require_https(base_url)
     if consent:
         require_consent(base_url)
-    from mastra_deployer.kit.client import PlatformClient
-    from mastra_deployer.kit.origin_transport import OriginTransport
-    from mastra_deployer.kit.response_limits import ResponseLimits
+    from mastra_deployer.kit.http.client import PlatformClient
+    from mastra_deployer.kit.http.origin_transport import OriginTransport
+    from mastra_deployer.kit.http.response_limits import ResponseLimits
 
     return PlatformClient(
         base_url,

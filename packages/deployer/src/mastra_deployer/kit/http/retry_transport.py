@@ -15,14 +15,18 @@ import httpx
 import tenacity
 
 from mastra_core.errors import ApiError, DeployTimeout
-from mastra_deployer.kit.adaptive_limiter import report_rejection, report_success, wait_for_retry
 from mastra_deployer.kit.clock import now
-from mastra_deployer.kit.connection_errors import is_permanent, to_deploy_error
-from mastra_deployer.kit.destinations import is_same_origin
-from mastra_deployer.kit.replay import ReplayableBody
-from mastra_deployer.kit.response_deadline import DeadlineExceeded, limit_time
-from mastra_deployer.kit.response_limits import ResponseLimits, iter_limited, read_response
-from mastra_deployer.kit.retry_after import is_rate_limited, parse_retry_after
+from mastra_deployer.kit.http.connection_errors import is_permanent, to_deploy_error
+from mastra_deployer.kit.http.destinations import is_same_origin
+from mastra_deployer.kit.http.replay import ReplayableBody
+from mastra_deployer.kit.http.response_deadline import DeadlineExceeded, limit_time
+from mastra_deployer.kit.http.response_limits import ResponseLimits, iter_limited, read_response
+from mastra_deployer.kit.http.retry_after import is_rate_limited, parse_retry_after
+from mastra_deployer.kit.uploads.adaptive_limiter import (
+    report_rejection,
+    report_success,
+    wait_for_retry,
+)
 
 __all__ = ("MAX_WAIT", "RetryTransport")
 

@@ -9,7 +9,7 @@ from concurrent.futures import CancelledError
 from typing import Generic, TypeVar
 
 from mastra_core.pipeline import Report
-from mastra_deployer.kit.adaptive_limiter import AdaptiveLimiter
+from mastra_deployer.kit.uploads.adaptive_limiter import AdaptiveLimiter
 
 __all__ = ("upload",)
 

@@ -13,9 +13,9 @@ from urllib.request import getproxies, proxy_bypass
 import httpx
 
 from mastra_core.errors import ConfigError
-from mastra_deployer.kit.destinations import check_destination
-from mastra_deployer.kit.require_https import is_loopback
-from mastra_deployer.kit.response_deadline import enforce_deadlines
+from mastra_deployer.kit.http.destinations import check_destination
+from mastra_deployer.kit.http.require_https import is_loopback
+from mastra_deployer.kit.http.response_deadline import enforce_deadlines
 
 __all__ = ("OriginTransport",)
 

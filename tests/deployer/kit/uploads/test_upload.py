@@ -12,8 +12,8 @@ import pytest
 from mastra_core.errors import ApiError
 from mastra_core.pipeline import SilentReport
 from mastra_deployer.kit import connect, upload
-from mastra_deployer.kit.adaptive_limiter import AdaptiveLimiter
 from mastra_deployer.kit.clock import now, skip_waits
+from mastra_deployer.kit.uploads.adaptive_limiter import AdaptiveLimiter
 from tests.deployer.kit.scripted_server import serve
 
 
@@ -177,7 +177,8 @@ def test_a_thread_that_waits_for_a_retry_yields_its_slot():
 UPLOAD_SCRIPT = """
 import sys
 from mastra_core.pipeline import SilentReport
-from mastra_deployer.kit import connect, upload
+from mastra_deployer.kit import connect
+from mastra_deployer.kit import upload
 
 with connect(sys.argv[1]) as client:
     upload(range(100), lambda n: client.put(f"/{n}"), report=SilentReport())

@@ -10,16 +10,16 @@ import httpx
 
 from mastra_core.errors import ApiError, AuthError, DeployError
 from mastra_core.secret import Secret
-from mastra_deployer.kit.connection_errors import to_deploy_error
-from mastra_deployer.kit.destinations import is_same_origin
-from mastra_deployer.kit.error_messages import (
+from mastra_deployer.kit.http.connection_errors import to_deploy_error
+from mastra_deployer.kit.http.destinations import is_same_origin
+from mastra_deployer.kit.http.error_messages import (
     extract_code,
     extract_credentials,
     extract_message,
 )
-from mastra_deployer.kit.response_limits import ResponseLimits
-from mastra_deployer.kit.retry_after import is_rate_limited, parse_retry_after
-from mastra_deployer.kit.retry_transport import MAX_WAIT, RetryTransport
+from mastra_deployer.kit.http.response_limits import ResponseLimits
+from mastra_deployer.kit.http.retry_after import is_rate_limited, parse_retry_after
+from mastra_deployer.kit.http.retry_transport import MAX_WAIT, RetryTransport
 from mastra_deployer.output.masking import redact
 
 __all__ = ("PlatformClient",)

@@ -1,0 +1,1 @@
+"""Write archives and check the size of a bundle."""

@@ -1,0 +1,1 @@
+"""Create, find and wait for the resources of a platform."""

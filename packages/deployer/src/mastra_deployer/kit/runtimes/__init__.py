@@ -1,0 +1,1 @@
+"""Find interpreters and name the platforms that bundles are built for."""

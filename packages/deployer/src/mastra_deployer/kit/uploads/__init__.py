@@ -1,0 +1,1 @@
+"""Upload files by digest and call a function for many items in parallel."""
