@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from mastra_core.agents.pydantic_ai.answer_check import build_answer_check
+from mastra_core.agents.pydantic_ai.answer_check import _Inliner, build_answer_check
 from mastra_core.errors import InvalidInput
 
 
@@ -79,6 +79,45 @@ def test_patterns_of_callers_are_not_evaluated():
         check({"properties": {"a": {"pattern": "^x"}}}, {"a": "y"}, enforce_patterns=True)
     named = {"patternProperties": {"^a": {}}, "additionalProperties": False}
     assert check(named, {"abc": 1}) == {"abc": 1}
+
+
+def list_keys(value):
+    """Yield every key of a schema that is not the name of a property."""
+    if isinstance(value, dict):
+        for key, each in value.items():
+            yield key
+            yield from (list_keys_of_map(each) if key == "properties" else list_keys(each))
+    elif isinstance(value, list):
+        for each in value:
+            yield from list_keys(each)
+
+
+def list_keys_of_map(schemas):
+    for each in schemas.values():
+        yield from list_keys(each)
+
+
+PATTERN = {"properties": {"x": {"pattern": "^(a+)+$", "format": "regex"}}}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"dependencies": {"const": PATTERN}},
+        {"dependentSchemas": {"enum": PATTERN}},
+        {"$defs": {"const": PATTERN}, "$ref": "#/$defs/const"},
+        {"properties": {"enum": PATTERN, "const": PATTERN}},
+        {"items": [PATTERN], "contains": PATTERN, "additionalProperties": PATTERN},
+        {"allOf": [PATTERN], "anyOf": [{"if": PATTERN, "then": PATTERN, "else": PATTERN}]},
+        {"unevaluatedProperties": PATTERN, "contentSchema": PATTERN, "unknown": PATTERN},
+        {"enum": [{"$ref": "x"}], "const": {"$id": "http://x/"}},
+    ],
+)
+def test_no_pattern_and_no_reference_is_left(schema):
+    evaluated = list(list_keys(_Inliner({"type": "object", **schema}).inline()))
+    forbidden = {"pattern", "format", "patternProperties", "$ref", "$id", "dependencies"}
+    assert not forbidden & set(evaluated)
+    build_answer_check({"type": "object", **schema}, enforce_patterns=False)
 
 
 def test_nested_references_take_limited_time():

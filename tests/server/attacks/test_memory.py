@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from tests.memory import read_resident_bytes
+from tests.process_usage import read_resident_bytes
 
 BUDGET = 16_000_000
 APP = f"""

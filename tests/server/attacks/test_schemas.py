@@ -19,7 +19,7 @@ def refer_twice(levels):
     return {"type": "object", "$ref": "#/$defs/d0", "$defs": {**schemas, f"d{levels}": {}}}
 
 
-LARGE = {"type": "object", "properties": {f"f{n}": {"type": "string"} for n in range(6000)}}
+LARGE = {"type": "object", "properties": {f"f{n}": {"type": "string"} for n in range(3000)}}
 DEEP = {"type": "object", "properties": {}}
 for _ in range(150):
     DEEP = {"type": "object", "properties": {"a": DEEP}}

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tests.memory import read_resident_bytes
+from tests.process_usage import read_resident_bytes
 
 APP = """
 from mastra_server.http import connections

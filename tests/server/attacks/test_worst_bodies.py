@@ -9,6 +9,7 @@ import time
 import httpx
 import pytest
 
+from tests.process_usage import read_processor_seconds
 from tests.server.attacks.bodies import FILLINGS, build_raw_bodies, build_worst_bodies
 
 APP = """
@@ -46,7 +47,14 @@ NAMES = {
     "toolId": "addTool",
     "serverId": "mastra",
 }
-MAX_DELAY = 0.1  # seconds that `/health` may take longer than on the idle server
+MCP_HEADERS = {
+    "content-type": "application/json",
+    "accept": "application/json, text/event-stream",
+}
+# Seconds that `/health` may take longer than on the idle server. Tests that run beside others, on
+# cores that are shared, get more; the complete form runs alone.
+MAX_DELAY = 0.1
+MAX_DELAY_BESIDE_OTHERS = 0.5
 
 
 class HealthWatcher:
@@ -75,9 +83,10 @@ class HealthWatcher:
 
 @pytest.fixture
 def server(process):
-    _, port = process(APP)
+    server_process, port = process(APP)
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False) as client:
         watcher = HealthWatcher(port)
+        client.pid = server_process.pid
         client.watcher = watcher
         yield client
         watcher.stop()
@@ -94,43 +103,45 @@ def list_operations(document):
 
 
 def send(server, method, path, body):
-    """Send a body; return the status and the seconds that `/health` took longer meanwhile."""
+    """Send a body; return the status and the seconds that `/health` took longer meanwhile.
+
+    On a machine that does other work too, `/health` takes longer than the server keeps it waiting.
+    The processor time of the server is an upper limit of the latter.
+    """
     watcher = server.watcher
     watcher.longest = 0.0
     time.sleep(0.02)
     idle, watcher.longest = watcher.longest, 0.0
+    used = read_processor_seconds(server.pid)
     for name, value in NAMES.items():
         path = path.replace(f"{{{name}}}", value)
-    headers = {
-        "content-type": "application/json",
-        "accept": "application/json, text/event-stream",
-        "x-mastra-abort-on-disconnect": "true",
-    }
+    headers = {**MCP_HEADERS, "x-mastra-abort-on-disconnect": "true"}
     query = {"agentId": "modelAgent", "runId": "run"}
     with server.stream(method, path, content=body, headers=headers, params=query) as response:
         if not path.endswith("/subscribe"):
             for _ in response.iter_raw():
                 pass
     time.sleep(0.01)
-    return response.status_code, watcher.longest - idle
+    used = read_processor_seconds(server.pid) - used
+    return response.status_code, min(watcher.longest - idle, used)
 
 
-def check_body(server, method, path, body):
+def check_body(server, method, path, body, max_delay):
     """Return what is wrong with the response to a body, or nothing."""
     status, delay = send(server, method, path, body)
     if status >= 500:
         return f"status {status}"
-    if delay <= MAX_DELAY:
+    if delay <= max_delay:
         return ""
     delays = [delay, *(send(server, method, path, body)[1] for _ in range(4))]
     median = statistics.median(delays)
-    return f"delay {median:.3f} s" if median > MAX_DELAY else ""
+    return f"delay {median:.3f} s" if median > max_delay else ""
 
 
-def check_bodies(server, cases):
+def check_bodies(server, cases, max_delay=MAX_DELAY_BESIDE_OTHERS):
     problems = []
     for method, path, name, body in cases:
-        problem = check_body(server, method, path, body)
+        problem = check_body(server, method, path, body, max_delay)
         if problem:
             problems.append(f"{method} {path} {name}: {problem}")
     assert not problems, "\n".join(problems)
@@ -164,6 +175,7 @@ def test_long_conversations(server):
         "messages": b"[" + b",".join([message] * 1000) + b"]",
         "turns": b"[" + b",".join([message, answer] * 500) + b"]",
         "parts": b'[{"role":"user","content":[' + parts + b"]}]",
+        "hidden parts": b'[{"role":"user","content":{"content":[' + parts + b"]}}]",
         "large": b'[{"role":"user","content":"' + b"x" * 4_600_000 + b'"}]',
     }
     cases = [
@@ -178,12 +190,20 @@ def test_long_conversations(server):
 
 
 def test_messages_of_mcp(server):
-    call = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"add","arguments":'
+    call = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"addTool","arguments":'
     cases = [
         ("post", "/api/mcp/mastra/mcp", kind, call + text.encode() + b"}}")
         for kind, text in FILLINGS.items()
     ]
     check_bodies(server, cases)
+    for method, path, _, body in cases:
+        assert send(server, method, path, body)[0] in (200, 400, 413)
+    refused = server.post("/api/mcp/mastra/mcp", content=cases[0][3], headers=MCP_HEADERS)
+    assert "20000" in refused.text
+    honest = server.post(
+        "/api/mcp/mastra/mcp", content=call + b'{"a":1,"b":2}}}', headers=MCP_HEADERS
+    )
+    assert "3" in str(honest.json()["result"])
 
 
 @pytest.mark.full
@@ -196,6 +216,7 @@ def test_each_property_with_every_worst_value(server):
             for method, path, operation in list_operations(document)
             for name, body in build_worst_bodies(document, operation)
         ],
+        MAX_DELAY,
     )
 
 
@@ -242,3 +263,28 @@ def test_long_ids_are_refused(server):
         response = server.post(path, json=body)
         assert response.status_code == 400, path
         assert "512" in response.text, path
+
+
+def test_parts_are_counted_wherever_they_are(server):
+    parts = [{"type": "text", "text": "x"}] * 4001
+    one = parts[:1]
+    for message in (
+        {"content": parts},
+        {"parts": parts},
+        {"parts": one, "content": parts},
+        {"content": {"parts": parts}},
+        {"content": {"content": parts}},
+    ):
+        body = {"messages": [{"role": "user", **message}]}
+        response = server.post("/api/agents/shout/generate", json=body)
+        assert response.status_code == 400, message.keys()
+        assert "4000" in response.text
+
+
+def test_ids_in_streams_have_no_control_characters(server):
+    body = {"messages": "x", "runId": "r\n\ndata: {}"}
+    response = server.post("/api/agents/echoAgent/stream", json=body)
+    assert response.status_code == 400
+    headers = {"last-event-id": "r/" + "9" * 5000}
+    response = server.post("/api/agents/echoAgent/stream", json={"messages": "x"}, headers=headers)
+    assert response.status_code == 200

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from tests.memory import read_resident_bytes
+from tests.process_usage import read_resident_bytes
 
 pytestmark = pytest.mark.slow
 

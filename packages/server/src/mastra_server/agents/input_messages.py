@@ -45,13 +45,18 @@ def parse_messages(value: Any) -> tuple[Message, ...]:
 
 def _check_number_of_parts(items: list[Any]) -> None:
     """Refuse messages that would keep the server from other requests for too long."""
-    contents = (
-        item.get("parts") or item.get("content") for item in items if isinstance(item, dict)
-    )
-    lists = (each.get("parts", ()) if isinstance(each, dict) else each for each in contents)
-    number = sum(len(each) for each in lists if isinstance(each, list))
+    number = sum(_count_parts(item) for item in items if isinstance(item, dict))
     if number > MAX_PARTS:
         raise InvalidBody("messages", f"Expected at most {MAX_PARTS} parts in all messages")
+
+
+def _count_parts(message: dict[str, Any]) -> int:
+    """Count the parts in every place where a message may have them."""
+    content = message.get("content")
+    places = [message.get("parts"), content]
+    if isinstance(content, dict):
+        places += [content.get("parts"), content.get("content")]
+    return sum(len(each) for each in places if isinstance(each, list))
 
 
 def _parse_message(item: Any, index: int) -> list[Message]:

@@ -33,6 +33,7 @@ MAX_RUNNING_BYTES = 256 * 1024 * 1024  # of the inputs of all running runs toget
 MAX_FINISHED = 1000
 MAX_FINISHED_BYTES = 64 * 1024 * 1024  # of all finished runs together
 MAX_AGE = 300.0  # seconds that a finished run is kept
+_MAX_DIGITS = 15  # of a frame number
 _ABORT = "x-mastra-abort-on-disconnect"
 
 _Request = Request[Any, Any, Any]
@@ -226,6 +227,6 @@ def get_live_run(request: _Request, agent_id: str, run_id: str) -> LiveRun:
 def _read_last_event_id(request: _Request) -> tuple[str, int | None]:
     """Return the run id and the frame number in ``Last-Event-ID``."""
     name, _, number = request.headers.get("last-event-id", "").rpartition("/")
-    if name and number.isascii() and number.isdigit():
+    if name and number.isascii() and number.isdigit() and len(number) <= _MAX_DIGITS:
         return name, int(number)
     return "", None

@@ -14,7 +14,7 @@ from mastra_server.agents.input_messages import parse_messages
 from mastra_server.agents.model_settings import read_model_settings
 from mastra_server.http.callers import identify_caller
 from mastra_server.http.json_schemas import check_schema
-from mastra_server.http.request_body import MAX_ID_LENGTH, MAX_ITEMS, read_body
+from mastra_server.http.request_body import MAX_ID_LENGTH, MAX_ITEMS, InvalidBody, read_body
 from mastra_server.http.request_context import (
     build_context,
     restrict_to_resource,
@@ -134,6 +134,9 @@ def build_run_input(request: Request[Any, Any, Any], body: AgentBody) -> AgentIn
     :returns: the input.
     :raises InvalidBody: for invalid messages.
     """
+    run_id = body.run_id or str(uuid.uuid4())
+    if not run_id.isprintable():  # it is a part of the event ids of a stream
+        raise InvalidBody("runId", "Expected printable characters")
     memory = body.memory or _Memory(body.thread_id or "", body.resource_id or "")
     memory_fields = memory.to_input_fields()
     structured = body.structured_output or _Structured()
@@ -154,7 +157,7 @@ def build_run_input(request: Request[Any, Any, Any], body: AgentBody) -> AgentIn
         context=build_context(request, body.request_context),
         resource=restrict_to_resource(request, memory.resource),
         **memory_fields | {"thread": restrict_to_thread(request, memory_fields["thread"])},
-        run_id=body.run_id or str(uuid.uuid4()),
+        run_id=run_id,
         caller=identify_caller(request.scope),
     )
 

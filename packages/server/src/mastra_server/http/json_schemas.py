@@ -8,8 +8,8 @@ from mastra_server.http.request_body import InvalidBody
 
 __all__ = ("MAX_SCHEMA_VALUES", "check_schema")
 
-MAX_SCHEMA_VALUES = 5000
-_MAX_EXPANDED_VALUES = 50_000
+MAX_SCHEMA_VALUES = 2000
+_MAX_EXPANDED_VALUES = 10_000
 _MAX_DEPTH = 200
 
 
@@ -18,7 +18,8 @@ def check_schema(schema: Any, field: str) -> None:
 
     :param schema: the decoded schema; ``None`` where there is none.
     :param field: the path of the field, for the error.
-    :raises InvalidBody: for a schema that is too large, or whose references nest too deeply.
+    :raises InvalidBody: for a schema that is too large, or whose references nest too deeply or
+            have no target within the schema.
     """
     size = _SchemaSize(schema, field)
     if size.measure(schema, 0, expand=False) > MAX_SCHEMA_VALUES:
@@ -57,11 +58,19 @@ class _SchemaSize:
             size += self._measure_target(reference, depth)
         return size
 
+    def _find_target(self, reference: str) -> Any:
+        target: Any = self._root
+        start, *parts = reference.split("/")
+        for part in parts:
+            name = part.replace("~1", "/").replace("~0", "~")
+            target = target.get(name) if isinstance(target, dict) else None
+        if start != "#" or target is None:
+            raise InvalidBody(self._field, f"The reference {reference!r} has no target")
+        return target
+
     def _measure_target(self, reference: str, depth: int) -> int:
         if reference not in self._sizes:
             self._sizes[reference] = 1  # within itself
-            target: Any = self._root
-            for part in reference.split("/")[1:]:
-                target = target.get(part) if isinstance(target, dict) else None
+            target = self._find_target(reference)
             self._sizes[reference] = self.measure(target, depth + 1, expand=True)
         return self._sizes[reference]

@@ -19,6 +19,8 @@ __all__ = (
     "InvalidBody",
     "InvalidQuery",
     "MaybeId",
+    "StructureError",
+    "check_structure",
     "convert_value",
     "decode_json",
     "read_body",
@@ -34,7 +36,6 @@ MAX_ITEMS = 1000  # of a list of messages, tools or ids
 MAX_ID_LENGTH = 512
 _MAX_DEPTH = 200
 _NO_STRUCTURE = bytes(set(range(256)) - set(b"[]{},"))
-_TOO_MANY_VALUES = f"Expected at most {MAX_VALUES} values"
 _MAX_DIGITS = 15  # every storage and JavaScript can represent such a number exactly
 _MISSING = re.compile(r"Object missing required field `(?P<field>[^`]+)`")
 
@@ -65,7 +66,7 @@ class InvalidQuery(InvalidInput):
         super().__init__("Invalid query parameters", issues=((field, message),))
 
 
-class _StructureError(msgspec.DecodeError):
+class StructureError(msgspec.DecodeError):
     """JSON has too many values, or nests too deeply."""
 
 
@@ -80,27 +81,32 @@ def decode_json(raw: bytes, type_: type[T]) -> T:
     """
     brackets = raw.count(b"[") + raw.count(b"{")
     if brackets > _MAX_DEPTH or brackets + raw.count(b",") > MAX_VALUES:
-        _check_structure(raw)
+        check_structure(raw, MAX_VALUES)
     return msgspec.json.decode(raw, type=type_)
 
 
-def _check_structure(raw: bytes) -> None:
+def check_structure(raw: bytes, max_values: int) -> None:
     """Check the number of values and their depth before a decoder spends time and memory on them.
 
     Outside of strings, each value but the first follows a comma or the bracket of its container.
+
+    :param raw: the JSON.
+    :param max_values: the maximum number of commas and opening brackets.
+    :raises StructureError: for too many values, or more than 200 levels.
     """
+    too_many = f"Expected at most {max_values} values"
     text = raw.replace(b"\\\\", b"").replace(b'\\"', b"") if b"\\" in raw else raw
-    if text.count(b'"') > 4 * MAX_VALUES:  # an entry of an object has two strings
-        raise _StructureError(_TOO_MANY_VALUES)
+    if text.count(b'"') > 4 * max_values:  # an entry of an object has two strings
+        raise StructureError(too_many)
     structure = b"".join(text.split(b'"')[::2]).translate(None, _NO_STRUCTURE)
     brackets = structure.replace(b",", b"")
-    if len(structure) - brackets.count(b"]") - brackets.count(b"}") > MAX_VALUES:
-        raise _StructureError(_TOO_MANY_VALUES)
+    if len(structure) - brackets.count(b"]") - brackets.count(b"}") > max_values:
+        raise StructureError(too_many)
     depth = 0
     for bracket in brackets:
         depth += 1 if bracket in b"[{" else -1
         if depth > _MAX_DEPTH:
-            raise _StructureError(f"Expected at most {_MAX_DEPTH} levels")
+            raise StructureError(f"Expected at most {_MAX_DEPTH} levels")
 
 
 async def read_body(request: Request[Any, Any, Any], type_: type[T]) -> T:
@@ -119,7 +125,7 @@ async def read_body(request: Request[Any, Any, Any], type_: type[T]) -> T:
         return decode_json(raw or b"{}", type_)
     except msgspec.ValidationError as error:
         raise _to_invalid_body(str(error)) from None
-    except _StructureError as error:
+    except StructureError as error:
         raise InvalidBody("body", str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise InvalidBody("body", "Invalid JSON in request body") from None

@@ -12,11 +12,34 @@ from litestar.handlers import ASGIRouteHandler
 from litestar.types import Receive, Scope, Send
 
 from mastra_core import Mastra
+from mastra_server.http.errors import ErrorResponse
+from mastra_server.http.request_body import InvalidBody, StructureError, check_structure
 from mastra_server.mcp.tools import get_mcp_caller
 
-__all__ = ("McpRoute",)
+__all__ = ("MAX_VALUES", "McpRoute")
 
 _PATH = "/mcp/mastra/mcp"
+MAX_VALUES = 20_000  # of one message: the SDK decodes it slowly
+
+
+async def _read_body(receive: Any) -> bytes:
+    """Read a whole body, whose size another layer limits."""
+    pieces = []
+    while True:
+        message = await receive()
+        pieces.append(message.get("body", b""))
+        if not message.get("more_body"):
+            return b"".join(pieces)
+
+
+def _replay_body(body: bytes, receive: Any) -> Any:
+    """Return an ASGI receive callable that gives a body again, and then what ``receive`` gives."""
+    pending = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive_again() -> Any:
+        return pending.pop() if pending else await receive()
+
+    return receive_again
 
 
 def _get_caller(scope: Any) -> Any:
@@ -40,7 +63,13 @@ class McpRoute:
         """Build the handler of the MCP route; ``auth`` guards it like every other route."""
 
         async def handle(scope: Scope, receive: Receive, send: Send) -> None:
-            await self._app(scope, receive, send)
+            body = await _read_body(receive)
+            try:
+                check_structure(body, MAX_VALUES)
+            except StructureError as error:
+                await ErrorResponse(InvalidBody("body", str(error)))(scope, receive, send)
+                return
+            await self._app(scope, _replay_body(body, receive), send)
 
         return asgi(self._path, copy_scope=True)(handle)
 

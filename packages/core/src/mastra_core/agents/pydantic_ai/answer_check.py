@@ -18,12 +18,20 @@ __all__ = ("build_answer_check",)
 MAX_SIZE = 2000  # subschemas that are evaluated
 MAX_NESTED_TARGETS = 4  # expansions of one reference within itself
 _HINT = "Send a JSON Schema of an object."
-_OF_SCHEMAS = frozenset(("properties", "$defs", "definitions", "dependentSchemas"))
-_OF_DATA = frozenset(("enum", "const"))
-_DROPPED = frozenset(
-    ("pattern", "patternProperties", "propertyNames", "format", "default", "examples", "$defs",
-     "definitions", "$id", "id", "$schema")
+# Only these keywords are evaluated: others may contain a pattern, a reference or unlimited work.
+_MAPS_OF_SCHEMAS = frozenset(("properties", "dependentSchemas"))
+_LISTS_OF_SCHEMAS = frozenset(("allOf", "anyOf", "oneOf", "prefixItems"))
+_SCHEMAS = frozenset(
+    ("items", "additionalItems", "contains", "additionalProperties", "not", "if", "then", "else")
+)
+_PLAIN_VALUES = frozenset(
+    ("type", "required", "enum", "const", "minimum", "maximum", "exclusiveMinimum",
+     "exclusiveMaximum", "multipleOf", "minLength", "maxLength", "minItems", "maxItems",
+     "uniqueItems", "minProperties", "maxProperties")
 )  # fmt: skip
+
+
+_OMITTED = object()
 
 
 def build_answer_check(schema: dict[str, Any], *, enforce_patterns: bool) -> Callable[[Any], Any]:
@@ -55,6 +63,20 @@ def build_answer_check(schema: dict[str, Any], *, enforce_patterns: bool) -> Cal
             raise ValueError(str(error).replace("data", "answer", 1)) from None
 
     return check
+
+
+def _has_reference(value: Any) -> bool:
+    """Return whether fastjsonschema would find a reference or an id in plain data."""
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, dict):
+            if "$ref" in item or "$id" in item or "id" in item:
+                return True
+            pending.extend(item.values())
+        elif isinstance(item, list):
+            pending.extend(item)
+    return False
 
 
 class _NoHandlers(Mapping[str, Callable[[str], Any]]):
@@ -98,23 +120,20 @@ class _Inliner:
             if targets.count(reference) >= MAX_NESTED_TARGETS:
                 return {}
             return self._convert(self._find_target(reference), (*targets, reference))
-        dropped = _DROPPED
+        converted = {key: self._convert_value(key, value, targets) for key, value in schema.items()}
         if "patternProperties" in schema:  # without them, properties that they allow are additional
-            dropped |= {"additionalProperties"}
-        return {
-            key: self._convert_value(key, value, targets)
-            for key, value in schema.items()
-            if key not in dropped
-        }
+            converted["additionalProperties"] = _OMITTED
+        return {key: value for key, value in converted.items() if value is not _OMITTED}
 
     def _convert_value(self, key: str, value: Any, targets: tuple[str, ...]) -> Any:
-        if key in _OF_DATA:
-            return value
-        if key in _OF_SCHEMAS and isinstance(value, dict):
+        """Return the value of a keyword to evaluate, ``_OMITTED`` for any other keyword."""
+        if key in _PLAIN_VALUES:
+            return _OMITTED if _has_reference(value) else value
+        if key in _MAPS_OF_SCHEMAS and isinstance(value, dict):
             return {name: self._convert(each, targets) for name, each in value.items()}
-        if isinstance(value, list):
+        if isinstance(value, list) and (key in _LISTS_OF_SCHEMAS or key == "items"):
             return [self._convert(each, targets) for each in value]
-        return self._convert(value, targets)
+        return self._convert(value, targets) if key in _SCHEMAS else _OMITTED
 
     def _find_target(self, reference: str) -> Any:
         target: Any = self._root
