@@ -324,6 +324,80 @@ def test_a_deployer_that_builds_the_address_itself_is_covered():
         policy.check(url)
 
 
+NAMED_HOSTS = [
+    ("evil:5000/x/y", "https://{}"),
+    ("2130706433:5000/x/y", "https://{}"),
+    ("0x7f000001:5000/x", "https://{}"),
+    ("evil/x", "https://{}"),
+    ("https://evil/x", "{}"),
+    ("x@evil:5000/", "https://{}"),
+    ("a b evil:5000/x", "https://evil:5000"),
+    ("evil:5000/x", "https://api.{}"),
+    ("evil:5000/x", "https://api-{}"),
+    ("evil\u3002com/team/app", "https://{}"),
+    ("evil\uff0ecom/x", "https://{}"),
+    ("EVIL.com./x", "https://{}"),
+    ("ev\u0131l.com/x", "https://{}"),
+    ("xn--evl-kua.com/x", "https://ev\u0131l.com"),
+    ("\u0915\u094d\u200d\u0937.com/x", "https://{}"),
+    ("\u0316.evil.com/x", "https://x{}"),
+    ("x.evil.com/", "https://api-{}.platform.example"),
+    ("\u00e9vil.com/", "https://api-{}"),
+    ("-x.evil.com?", "https://api{}.platform.example"),
+    ("evil%2ecom/x", "https://{}"),
+    ("[::1]:5000/x", "https://{}"),
+    ("::1", "https://[{}]:5000/"),
+]
+
+
+@pytest.mark.parametrize(("text", "address"), NAMED_HOSTS)
+def test_every_host_that_a_text_names_needs_consent(user, text, address):
+    from mastra_core.errors import ConfigError
+
+    shown = []
+    policy = HostPolicy({"image": text}, None, shown.append)
+    set_host_policy(policy)
+    with pytest.raises((ConsentError, ConfigError)):
+        require_consent(address.format(text))
+    assert shown == []
+
+
+def test_ordinary_settings_name_no_host(user):
+    texts = [
+        "shop",
+        "team/shop",
+        "python:3.11-slim",
+        "vercel",
+        "eu:west",
+        "app/com",
+        "api/m",
+        "v1.0",
+    ]
+    values = {str(number): text for number, text in enumerate(texts)}
+    policy = HostPolicy(values, None, lambda host: None)
+    for url in (
+        "https://api.vercel.com/v1",
+        "https://shop.platform.example",
+        "https://west.example",
+    ):
+        policy.check(url)
+    user.setenv("MASTRA_TRUST", "evil.example api.evil")
+    policy = HostPolicy({"a": "evil.example/x", "b": "evil:80/x"}, None, lambda host: None)
+    for url in ("https://evil.example", "https://api.evil.example/v1", "https://api.evil"):
+        policy.check(url)
+    for url in ("https://api-evil.example", "https://evil:5000", "https://api-evil"):
+        with pytest.raises(ConsentError):
+            policy.check(url)
+
+
+@pytest.mark.parametrize("image", ["2130706433:PORT/team/shop", "0x7f000001:PORT/team/shop"])
+def test_a_number_as_registry_gets_no_password(checkout, attacker, run, image):
+    checkout("oci", {"image": image.replace("PORT", attacker.url.rpartition(":")[2])})
+    done = run("deployments", "oci")
+    assert (done.code, attacker.seen) == (11, []), done.err
+    assert "Sending credentials" not in done.err
+
+
 def test_letters_that_look_alike_are_shown_encoded():
     assert format_host("https://\u0430pi.vercel.com/x") == "xn--pi-6kc.vercel.com"
     assert parse_host("https://API.example:443/x") == "api.example"

@@ -12,7 +12,7 @@ from mastra_core.pipeline import Bundle
 from mastra_deployer.cli.options import ENV_FILE, Options, project_options
 from mastra_deployer.cli.terminal import Terminal
 from mastra_deployer.files.atomic_replace import needs_repair, repair_directory
-from mastra_deployer.files.directories import OUTPUT_DIRECTORY, ensure_local_directory
+from mastra_deployer.files.directories import OUTPUT_DIRECTORY
 from mastra_deployer.files.lock import hold_build_lock
 from mastra_deployer.project.discovery import find_project
 from mastra_deployer.project.environment import read_environment
@@ -31,7 +31,7 @@ def start(options: Options, port: int | None, host: str | None) -> None:
     project = find_project(options.directory, options.app, sources=False)
     directory = project.root / OUTPUT_DIRECTORY
     if needs_repair(directory):
-        with hold_build_lock(ensure_local_directory(project), Terminal()):
+        with hold_build_lock(project, Terminal()):
             repair_directory(directory)
     bundle = Bundle.load(directory)
     interpreter = find_target_interpreter(bundle.manifest.python, find_project_interpreter(project))

@@ -10,7 +10,7 @@ from typing import IO, Any
 
 from mastra_core.errors import ConfigError
 from mastra_core.pipeline import Project
-from mastra_deployer.files.directories import ensure_local_directory
+from mastra_deployer.files.directories import get_local_file
 
 __all__ = ("InstanceFile",)
 
@@ -27,7 +27,7 @@ class InstanceFile:
         with contextlib.suppress(
             ConfigError, OSError
         ):  # the file is optional: the disk may be read-only
-            self._file = (ensure_local_directory(project) / "dev.json").open("a+", encoding="utf-8")
+            self._file = get_local_file(project, "dev.json").open("a+", encoding="utf-8")
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

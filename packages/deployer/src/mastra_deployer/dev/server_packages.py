@@ -29,11 +29,7 @@ def install_runtime(interpreter: Interpreter, report: Report) -> Path:
     """
     from mastra_deployer.bundler.resolve.closure import OWN_DISTRIBUTIONS, lock_closure
     from mastra_deployer.bundler.vendor.vendor import vendor_dependencies
-    from mastra_deployer.files.directories import (
-        ensure_local_directory,
-        get_cache_directory,
-        publish_directory,
-    )
+    from mastra_deployer.files.directories import get_cache_directory, publish_directory
     from mastra_deployer.files.lock import hold_build_lock
     from mastra_deployer.files.temporary import temporary_directory
 
@@ -42,7 +38,7 @@ def install_runtime(interpreter: Interpreter, report: Report) -> Path:
     home.mkdir(exist_ok=True)
     project = Project(root=home, import_root=home, module="", attribute="", name="dev")
     try:
-        with hold_build_lock(ensure_local_directory(project), report):
+        with hold_build_lock(project, report):
             report.step(f"Installing the server for Python {platform.python}, once")
             closure = lock_closure(project, platform, (_SERVER,), OWN_DISTRIBUTIONS, report)
             tree = home / f"{closure.fingerprint[:16]}-{interpreter.full_version}"

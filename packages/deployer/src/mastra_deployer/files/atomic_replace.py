@@ -1,4 +1,4 @@
-"""Replace a directory by a finished one in one atomic step."""
+"""Replace a directory or a file by a finished one in one atomic step."""
 
 from __future__ import annotations
 
@@ -11,7 +11,13 @@ from pathlib import Path
 from mastra_core.errors import BundleError
 from mastra_core.pipeline import MANIFEST
 
-__all__ = ("choose_temporary_parent", "needs_repair", "repair_directory", "replace_directory")
+__all__ = (
+    "choose_temporary_parent",
+    "needs_repair",
+    "repair_directory",
+    "replace_directory",
+    "replace_file",
+)
 
 _AT_FDCWD = -100
 _EXCHANGE = 2
@@ -24,9 +30,14 @@ def replace_directory(source: Path, destination: Path) -> None:
 
     :param source: the finished directory, on the same file system.
     :param destination: the bundle to replace, or a path where nothing is.
-    :raises BundleError: when ``destination`` is not a bundle or cannot be written; it is then
-        unchanged.
+    :raises BundleError: when ``destination`` is a link, is not a bundle or cannot be written; it
+        is then unchanged.
     """
+    if destination.is_symlink():
+        raise BundleError(
+            f"{str(destination)!r} is a link, and would be replaced.",
+            "Delete the link, or pass the path that it leads to with --output.",
+        )
     if (
         destination.exists()
         and any(destination.iterdir())
@@ -44,6 +55,25 @@ def replace_directory(source: Path, destination: Path) -> None:
             "The old bundle is unchanged.",
             "Check the owner of the directory above it.",
         ) from None
+
+
+def replace_file(file: Path, content: bytes, draft: Path) -> None:
+    """Write a file; readers see the old or the new content, never a mix.
+
+    :param file: the file to write.
+    :param content: of the file.
+    :param draft: a path on the same file system that no other process writes. What is left there
+        is deleted first, so that a link is not followed.
+    :raises OSError: when it cannot be written.
+    """
+    try:
+        draft.unlink(missing_ok=True)
+        with draft.open("xb") as stream:
+            stream.write(content)
+        draft.replace(file)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise
 
 
 def repair_directory(destination: Path) -> None:
@@ -64,7 +94,8 @@ def needs_repair(destination: Path) -> bool:
 
     :param destination: the replaced directory.
     """
-    return (_get_backup_path(destination) / MANIFEST).exists()
+    backup = _get_backup_path(destination)
+    return not backup.is_symlink() and (backup / MANIFEST).exists()
 
 
 def choose_temporary_parent(destination: Path, preferred: Path) -> Path:

@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from mastra_deployer.files.atomic_replace import replace_file
+
 __all__ = ("read_checksummed_json", "write_checksummed_json")
 
 T = TypeVar("T")
@@ -32,12 +34,7 @@ def write_checksummed_json(file: Path, value: Any, temporary: Path | None = None
     content = msgspec.json.encode(value)
     document = _Checksummed(sha256=hashlib.sha256(content).hexdigest(), value=msgspec.Raw(content))
     draft = (temporary or file.parent) / f"{file.name}.tmp"
-    try:
-        draft.write_bytes(msgspec.json.encode(document))
-        draft.replace(file)
-    except OSError:
-        draft.unlink(missing_ok=True)
-        raise
+    replace_file(file, msgspec.json.encode(document), draft)
 
 
 def read_checksummed_json(file: Path, kind: type[T]) -> T | None:

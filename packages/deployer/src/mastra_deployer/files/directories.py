@@ -12,6 +12,7 @@ from pathlib import Path
 
 from mastra_core.errors import ConfigError
 from mastra_core.pipeline import Project
+from mastra_deployer.files.refuse_links import refuse_links
 
 __all__ = (
     "OUTPUT_DIRECTORY",
@@ -20,6 +21,7 @@ __all__ = (
     "convert_project_errors",
     "ensure_local_directory",
     "get_cache_directory",
+    "get_local_file",
     "get_vendor_reuse_directory",
     "publish_directory",
 )
@@ -47,29 +49,48 @@ def get_cache_directory(kind: str) -> Path:
     return path
 
 
-def ensure_local_directory(project: Project) -> Path:
-    """Create and return a project's ``.mastra-local``, which git ignores.
+def ensure_local_directory(project: Project, *names: str) -> Path:
+    """Create and return a project's ``.mastra-local``, which git ignores, or a directory in it.
 
     :param project: the project.
-    :raises ConfigError: when the project cannot be written.
+    :param names: of the directory, relative to ``.mastra-local``.
+    :raises ConfigError: when the project cannot be written, and where a link would lead the files
+        to another place.
     """
     local = project.local_directory
+    directory, ignore = local.joinpath(*names), local / ".gitignore"
+    refuse_links(project.root, directory)
+    refuse_links(project.root, ignore)
     try:
-        local.mkdir(exist_ok=True)
-        ignore = local / ".gitignore"
+        directory.mkdir(parents=True, exist_ok=True)
         if not ignore.exists():
             ignore.write_text("*\n")
     except OSError as error:
         raise build_unwritable_error(local, error) from None
-    return local
+    return directory
+
+
+def get_local_file(project: Project, *names: str) -> Path:
+    """Return the path of a file in a project's ``.mastra-local``; its directory is created.
+
+    :param project: the project.
+    :param names: of the file, relative to ``.mastra-local``.
+    :raises ConfigError: as ``ensure_local_directory`` does, also where the file is a link.
+    """
+    file = ensure_local_directory(project, *names[:-1]) / names[-1]
+    refuse_links(project.root, file)
+    return file
 
 
 def get_vendor_reuse_directory(project: Project) -> Path:
     """Return the path where a replaced bundle's dependencies are kept; it may not exist.
 
     :param project: the project.
+    :raises ConfigError: where a link would lead the dependencies to another place.
     """
-    return project.local_directory / "spare"
+    directory = project.local_directory / "spare"
+    refuse_links(project.root, directory)
+    return directory
 
 
 def build_unwritable_error(path: Path, error: OSError) -> ConfigError:

@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from mastra_core.pipeline import Report
-from mastra_deployer.files.directories import build_unwritable_error
+from mastra_core.pipeline import Project, Report
+from mastra_deployer.files.directories import (
+    build_unwritable_error,
+    ensure_local_directory,
+    get_local_file,
+)
+from mastra_deployer.files.temporary import remove_stale_directories
 
 __all__ = ("hold_build_lock",)
 
 
 @contextlib.contextmanager
-def hold_build_lock(directory: Path, report: Report) -> Iterator[None]:
-    """Hold a directory's lock for the block; the system releases it when the process dies.
+def hold_build_lock(project: Project, report: Report) -> Iterator[None]:
+    """Hold a project's lock for the block; the system releases it when the process dies.
 
-    :param directory: the project's local directory.
+    :param project: the project.
     :param report: receives a step when another build has to be waited for.
+    :raises ConfigError: when the project cannot be written, and where a link would lead the files
+        to another place.
     """
-    with _open_lock(directory / "lock") as file:
+    with _open_lock(get_local_file(project, "lock")) as file:
         if os.name == "nt":
             import msvcrt
 
@@ -35,8 +41,8 @@ def hold_build_lock(directory: Path, report: Report) -> Iterator[None]:
             except BlockingIOError:
                 report.step("Waiting for another build of this project")
                 fcntl.flock(file, fcntl.LOCK_EX)
-        for stale in [*directory.glob("tmp-*"), *directory.glob("locks/tmp-*")]:
-            shutil.rmtree(stale, ignore_errors=True)  # a killed build left it behind
+        for names in ((), ("locks",)):  # of killed builds
+            remove_stale_directories(ensure_local_directory(project, *names))
         yield
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import msgspec
 
 from mastra_core.pipeline import Deployment, Project, Stage
-from mastra_deployer.files.directories import ensure_local_directory
+from mastra_deployer.files.atomic_replace import replace_file
+from mastra_deployer.files.directories import get_local_file
 
 __all__ = ("find_last_deployment", "list_known_deployments", "record_deployment")
 
@@ -76,10 +77,8 @@ def record_deployment(project: Project, name: str, deployment: Deployment) -> No
     entry = _Entry(name=name, **{field: getattr(deployment, field) for field in fields})
     file = _get_history_file(project)
     draft = file.with_suffix(f".{os.getpid()}.tmp")
-    draft.write_bytes(
-        msgspec.json.format(msgspec.json.encode([*_read_entries(project), entry][-_MAX_ENTRIES:]))
-    )
-    draft.replace(file)
+    entries = [*_read_entries(project), entry][-_MAX_ENTRIES:]
+    replace_file(file, msgspec.json.format(msgspec.json.encode(entries)), draft)
 
 
 def _to_deployment(entry: _Entry) -> Deployment:
@@ -90,7 +89,7 @@ def _to_deployment(entry: _Entry) -> Deployment:
 
 
 def _get_history_file(project: Project) -> Path:
-    return ensure_local_directory(project) / "deployments.json"
+    return get_local_file(project, "deployments.json")
 
 
 def _read_entries(project: Project) -> list[_Entry]:

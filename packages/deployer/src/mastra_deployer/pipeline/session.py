@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -28,6 +29,7 @@ from mastra_deployer.files.directories import (
     get_vendor_reuse_directory,
 )
 from mastra_deployer.files.lock import hold_build_lock
+from mastra_deployer.files.refuse_links import refuse_links
 from mastra_deployer.files.temporary import temporary_directory
 from mastra_deployer.output.masking import add_masked_values
 from mastra_deployer.pipeline.targets import TargetChoice
@@ -101,10 +103,19 @@ class Session:
 
     @property
     def output(self) -> Path:
-        """The directory of this target's bundle."""
+        """The directory of this target's bundle.
+
+        :raises ConfigError: for a target whose name is a path to another directory.
+        """
         if self.hooks.target.name == "server":
             return self.project.root / OUTPUT_DIRECTORY
-        return self.project.local_directory / "bundles" / self.choice.name
+        name = Path(os.path.normpath(self.choice.name))
+        if name.is_absolute() or name.parts[:1] in ((), ("..",)):
+            raise ConfigError(
+                f"The name of the target {self.choice.name!r} leads out of '.mastra-local'.",
+                "Rename the target: letters, digits, '-' and '_'.",
+            )
+        return self.project.local_directory / "bundles" / name
 
     def bundle(self, output: Path | None = None, *, reuse: bool = True) -> Bundle:
         """Build, check, bundle and inspect the app, then replace the output with the result.
@@ -115,11 +126,11 @@ class Session:
         :raises MastraError: at the first error; the output is then unchanged.
         """
         destination = (output or self.output).absolute()
-        local_path = ensure_local_directory(self.project)
+        refuse_links(self.project.root, destination)
         platform = _choose_platform(
             self.project, self.hooks.target.platforms, self.python, self.wheels
         )
-        with hold_build_lock(local_path, self.report):
+        with hold_build_lock(self.project, self.report):
             repair_directory(destination)
             facts = self._hash_inputs(platform) if reuse else ""
             with convert_project_errors(self.project.root):

@@ -1,7 +1,13 @@
-"""Read the project's git state, which platforms show beside a deployment."""
+"""Read the project's git state, which platforms show beside a deployment.
+
+A repository that was not cloned, such as one in an archive, brings its own configuration. No
+program that this configuration names is run, and nothing is fetched or written.
+"""
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -9,47 +15,68 @@ from mastra_core.pipeline import Git
 
 __all__ = ("read_git_state",)
 
-_FILTERS = r"^filter\..*\.(clean|process|required)$"
+_FILTER = re.compile(r"filter\..*\.(clean|process|required)", re.DOTALL)
+_OPTIONS = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null")
+# A missing object of a partial clone would be fetched, with programs that the repository names.
+# The first variable is known since git 2.45. The second one is older, and a repository cannot
+# override it as it can override `protocol.allow`.
+_VARIABLES = {
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_ALLOW_PROTOCOL": "none",
+    "GIT_OPTIONAL_LOCKS": "0",  # the index is not written
+}
 
 
 def read_git_state(root: Path) -> Git | None:
     """Return commit, branch and whether there are changes; ``None`` outside a repository.
+
+    Changes that cannot be determined count as changes.
 
     :param root: the project's directory.
     """
     commit = _run_git(root, "rev-parse", "HEAD")
     if not commit:
         return None
-    branch = _run_git(root, "rev-parse", "--abbrev-ref", "HEAD")
-    options = [part for name in _list_programs(root) for part in ("-c", name)]
-    status = _run_git(root, *options, "status", "--porcelain", "--ignore-submodules=dirty")
-    return Git(commit=commit, branch=branch, dirty=bool(status))
+    branch = _run_git(root, "rev-parse", "--abbrev-ref", "HEAD") or ""
+    return Git(
+        commit=commit,
+        branch=branch.encode(errors="replace").decode(),
+        dirty=_has_changes(root),
+    )
 
 
-def _list_programs(root: Path) -> list[str]:
-    """Return options that turn off the programs that ``git status`` would run for a repository.
-
-    A repository that was not cloned, such as one in an archive, brings its own configuration.
-    """
-    lines = _run_git(root, "config", "--show-scope", "--name-only", "--get-regexp", _FILTERS)
-    names = [
-        name
-        for scope, _, name in (line.partition("\t") for line in lines.splitlines())
-        if scope in ("local", "worktree")
-    ]
+def _has_changes(root: Path) -> bool:
+    names = _list_filters(root)
+    if names is None or any("=" in name for name in names):  # an option ends its name at a "="
+        return True
     values = [f"{name}={'false' if name.endswith('.required') else ''}" for name in names]
-    return ["core.fsmonitor=false", "core.hooksPath=/dev/null", *values]
+    options = [part for value in values for part in ("-c", value)]
+    return _run_git(root, *options, "status", "--porcelain", "--ignore-submodules=dirty") != ""
 
 
-def _run_git(root: Path, *arguments: str) -> str:
+def _list_filters(root: Path) -> list[str] | None:
+    """Return the keys of the programs that ``git status`` would run for a repository."""
+    output = _run_git(root, "config", "-z", "--show-scope", "--name-only", "--list")
+    if output is None:
+        return None
+    fields = output.split("\0")
+    return [
+        name
+        for scope, name in zip(fields[::2], fields[1::2], strict=False)
+        if scope in ("local", "worktree") and _FILTER.fullmatch(name)
+    ]
+
+
+def _run_git(root: Path, *arguments: str) -> str | None:
+    """Run git and return what it prints; ``None`` where it fails."""
     try:
         result = subprocess.run(
-            ["git", "-C", str(root), *arguments],  # noqa: S607  # the user's own git, from PATH
+            ["git", "-C", str(root), *_OPTIONS, *arguments],  # noqa: S607  # the user's own git, from PATH
             capture_output=True,
-            text=True,
+            env={**os.environ, **_VARIABLES},
             timeout=10,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return result.stdout.strip() if result.returncode == 0 else ""
+        return None
+    return os.fsdecode(result.stdout).strip() if result.returncode == 0 else None

@@ -9,6 +9,7 @@ from importlib import metadata
 from pathlib import Path
 
 from mastra_core.errors import ConfigError
+from mastra_deployer.files.refuse_links import refuse_links
 
 __all__ = ("get_compatible_range", "render_template", "write_files")
 
@@ -45,10 +46,12 @@ def write_files(files: Mapping[str, str], directory: Path, *, force: bool = Fals
     :param directory: to write into.
     :param force: whether existing files are replaced.
     :returns: the paths of the files.
-    :raises ConfigError: when a file exists with other content.
+    :raises ConfigError: when a file exists with other content, and where a link would lead a file
+        to another place.
     """
     targets = {directory / name: text for name, text in files.items()}
     for target, text in targets.items():
+        refuse_links(directory.absolute(), target.absolute())
         if target.exists() and not force and target.read_bytes() != text.encode():
             raise ConfigError(f"{str(target)!r} exists already.", "Pass --force to replace it.")
     for target, text in targets.items():

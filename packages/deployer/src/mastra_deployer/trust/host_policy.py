@@ -8,17 +8,15 @@ command line or in the real environment.
 
 from __future__ import annotations
 
-import contextlib
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
-from mastra_core.errors import ConfigError, ConsentError
+from mastra_core.errors import ConsentError
+from mastra_deployer.trust.find_domain import find_domain
 from mastra_deployer.trust.host_names import format_host
 from mastra_deployer.trust.trust_store import TRUST_VARIABLE, is_trusted_host
 
 __all__ = ("HostPolicy", "require_consent", "set_host_policy")
-
-_NAMES = re.compile(r"[\w.-]+")
 
 
 class HostPolicy:
@@ -74,14 +72,12 @@ class HostPolicy:
 
     def _find_setting(self, host: str) -> tuple[str, str]:
         """Return the setting that names a host, and the name: the host, or a domain above it."""
-        bare = re.sub(r":\d+$", "", host).strip("[]")
-        matches = [
-            (setting, name)
-            for setting, text in self._values.items()
-            for name in _iter_names(text)
-            if bare == name or bare.endswith(f".{name}")
-        ]
-        return max(matches, key=lambda match: len(match[1]), default=("", ""))
+        matches = [(setting, find_domain(text, host)) for setting, text in self._values.items()]
+        return max(
+            (match for match in matches if match[1]),
+            key=lambda match: len(match[1]),
+            default=("", ""),
+        )
 
     def _require(self, host: str, setting: str, domain: str = "") -> None:
         """Raise unless the host is trusted, or the domain that its deployer derives it from."""
@@ -99,17 +95,6 @@ class HostPolicy:
             f"If you trust that host, run: mastra trust {host}. In CI, set {TRUST_VARIABLE}={host} "
             "in the environment, not in .env.",
         )
-
-
-def _iter_names(text: str) -> Iterator[str]:
-    """Yield each part of a text that can be a host or a domain."""
-    for part in [*_NAMES.findall(text), *re.findall(r"\[([^\]]+)\]", text)]:
-        name = part.strip(".").lower()
-        if not name.isascii():
-            with contextlib.suppress(ConfigError):
-                yield format_host(f"https://{name}")
-        elif "." in name or ":" in name or name == "localhost" or name == text.lower():
-            yield name
 
 
 class _Current:

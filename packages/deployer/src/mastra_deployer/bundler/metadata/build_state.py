@@ -16,7 +16,7 @@ import msgspec
 from mastra_core.pipeline import MANIFEST, BundleManifest, Problem, Project
 from mastra_core.pipeline.file_tree import iter_files
 from mastra_deployer.files.checksummed_json import read_checksummed_json, write_checksummed_json
-from mastra_deployer.files.directories import ensure_local_directory
+from mastra_deployer.files.directories import get_local_file
 
 __all__ = (
     "BuildState",
@@ -92,7 +92,6 @@ def save_build_state(
         problems=tuple(problems),
     )
     file = _get_state_file(project, directory)
-    file.parent.mkdir(exist_ok=True)
     write_checksummed_json(file, state)
 
 
@@ -127,4 +126,4 @@ def _get_size_and_time(entry: os.DirEntry[str]) -> tuple[int, int]:
 def _get_state_file(project: Project, directory: Path) -> Path:
     real = directory.parent.resolve() / directory.name  # resolves links to the output
     name = hashlib.sha256(os.fsencode(real)).hexdigest()[:16]
-    return ensure_local_directory(project) / "made" / f"{name}.json"
+    return get_local_file(project, "made", f"{name}.json")

@@ -10,7 +10,7 @@ from mastra_core.pipeline import BundleManifest, Platform, Project
 from mastra_deployer.bundler.sources.app_sources import AppSources
 from mastra_deployer.bundler.vendor.vendor import VendoredDependencies
 from mastra_deployer.files.checksummed_json import read_checksummed_json, write_checksummed_json
-from mastra_deployer.files.directories import ensure_local_directory
+from mastra_deployer.files.directories import get_local_file
 
 __all__ = ("Inventory", "InventoryEntry", "read_inventory", "write_inventory")
 
@@ -70,7 +70,6 @@ def write_inventory(
         },
     )
     file = _get_inventory_file(project, platform.python, platform.wheels)
-    file.parent.mkdir(exist_ok=True)
     write_checksummed_json(file, inventory)
 
 
@@ -98,4 +97,4 @@ def _create_entry(name: str, vendored: VendoredDependencies) -> InventoryEntry:
 
 
 def _get_inventory_file(project: Project, python: str, wheels: str) -> Path:
-    return ensure_local_directory(project) / "builds" / f"{wheels}-{python}.json"
+    return get_local_file(project, "builds", f"{wheels}-{python}.json")

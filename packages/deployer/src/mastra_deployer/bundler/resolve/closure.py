@@ -80,8 +80,7 @@ def lock_closure(
     :param report: receives progress and notes.
     :raises BuildError: when they cannot be resolved, or a wheel is missing.
     """
-    locks = ensure_local_directory(project) / "locks"
-    locks.mkdir(exist_ok=True)
+    locks = ensure_local_directory(project, "locks")
     source = choose_source(project, platform, report)
     report.step(f"Resolving dependencies from {source.name}")
     direct = parse_names([*source.direct, *requirements, *own])

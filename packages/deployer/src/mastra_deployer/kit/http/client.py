@@ -26,6 +26,7 @@ __all__ = ("PlatformClient",)
 
 _ERRORS_FROM = 400
 _MAX_REDIRECTS = 5
+_LONGEST = 365 * 86400  # seconds of a wait that is written as a number
 _SENSITIVE = ("auth", "token", "key", "secret", "cookie", "password")
 
 
@@ -211,6 +212,8 @@ def _build_error(
 
 
 def _format_duration(seconds: float) -> str:
+    if seconds > _LONGEST:
+        return "more than a year"
     for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}s"

@@ -55,6 +55,7 @@ def _get_port(url: httpx.URL) -> int | None:
 
 def _is_private(host: str) -> bool:
     """Return whether a host is an address of this machine or of a private network."""
+    host = host.rstrip(".")  # the final dot of a complete name
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:

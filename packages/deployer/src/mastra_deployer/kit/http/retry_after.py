@@ -76,10 +76,10 @@ def _parse_policies(text: str) -> float | None:
     """Parse IETF's ``"policy";r=0;t=30`` and the older ``limit=9, remaining=0, reset=30``."""
     waits = []
     for policy in text.split(","):
-        items = {name: int(value) for name, value in _ITEM.findall(policy.strip())}
+        items = {name: float(value) for name, value in _ITEM.findall(policy.strip())}
         wait = items.get("t", items.get("reset"))
-        if wait is not None and not items.get("r"):
-            waits.append(float(wait))
+        if wait is not None and math.isfinite(wait) and not items.get("r"):
+            waits.append(wait)
     return max(waits, default=None)
 
 

@@ -1,0 +1,34 @@
+"""Refuse links where mastra writes: a checkout may contain some that lead out of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mastra_core.errors import ConfigError
+
+__all__ = ("refuse_links",)
+
+
+def refuse_links(root: Path, path: Path) -> None:
+    """Raise where a path below a directory is a link or leads through one.
+
+    Links above the directory are the user's own, and so is a path that is not below it.
+
+    :param root: the directory; absolute.
+    :param path: the path that is about to be written, locked or deleted; absolute.
+    :raises ConfigError: naming the link.
+    """
+    base = next((base for base in (root, root.resolve()) if path.is_relative_to(base)), None)
+    if base is None:
+        return
+    current, depth = base, 0
+    for name in path.relative_to(base).parts:
+        current /= name
+        depth += -1 if name == ".." else 1
+        if depth < 0:
+            return
+        if current.is_symlink():
+            raise ConfigError(
+                f"{str(current)!r} is a link, and mastra would write to where it leads.",
+                "Delete the link, or replace it with what it leads to.",
+            )
