@@ -11,10 +11,11 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from mastra_core.errors import Conflict, InvalidInput, NotFound, TooManyRuns
+from mastra_core.errors import Conflict, InvalidInput, MastraError, NotFound, TooManyRuns
 from mastra_core.schema import dump, validate
 from mastra_core.workflows.engine.memory_run import MemoryRun
 from mastra_core.workflows.engine.memory_store import MemoryStore
+from mastra_core.workflows.engine.outcome import Outcome
 from mastra_core.workflows.engine.protocol import Run
 from mastra_core.workflows.engine.run_events import (
     RunEvent,
@@ -120,8 +121,9 @@ class MemoryEngine:
         except InvalidInput:
             self._runs.remove(run)
             raise
-        run.context = dict(context or {})
         try:
+            self._runs.mark_started(run)
+            run.replace_context(context)
             self._begin_execution(
                 run, RunStarted(input=dump(value), state=state), per_step=per_step
             )
@@ -147,13 +149,14 @@ class MemoryEngine:
         :param label: the label the step passed to ``suspend``, instead of ``step``.
         :raises Conflict: when the run, or the step, is not suspended.
         :raises InvalidInput: when the data does not fit, or several steps match.
+        :raises TooManyRuns: when the unfinished runs of the caller are too large.
         """
         run = _require_memory_run(run)
         path = find_suspended_step(run.record, step, label)
         type_ = find_step(run.workflow, path).resume
         if type_ is not None:
             _validate_data("resume data", type_, data)
-        _replace_context(run, context)
+        run.replace_context(context)
         data = dump(data)
         run.add_event(StepResumed(step=path, data=data))
         run.journal.deliver(run.record.steps[path].key, data)
@@ -184,6 +187,7 @@ class MemoryEngine:
         :raises Conflict: when the run is running.
         :raises InvalidInput: when the input of the step is neither passed nor recorded.
         :raises NotFound: when there is no such step.
+        :raises TooManyRuns: when the unfinished runs of the caller are too many or too large.
         """
         run = _require_memory_run(run)
         record = run.record
@@ -191,12 +195,8 @@ class MemoryEngine:
             raise Conflict("This workflow run is still running", "Cancel it, or wait for its end.")
         start = build_start_point(run.workflow, record, step, value, outputs, resume_data)
         state = dict(record.state) if state is None else _build_initial_state(run.workflow, state)
-        await run.stop()
-        _replace_context(run, context)
-        run.journal = run.journal.create_successor(run.add_event, {})
-        self._begin_execution(
-            run, build_rewind_event(record, start), start, state, per_step=per_step
-        )
+        event = build_rewind_event(record, start)
+        await self._begin_again(run, event, {}, start, state, context, per_step=per_step)
 
     async def restart(self, run: Run, context: Mapping[str, Any] | None = None) -> None:
         """Continue an interrupted, failed or stuck run and return at once.
@@ -206,19 +206,20 @@ class MemoryEngine:
         :param run: the run.
         :param context: the new request context; the previous one by default.
         :raises Conflict: when the run is pending or paused, or has succeeded.
+        :raises TooManyRuns: when the unfinished runs of the caller are too many or too large.
         """
         run = _require_memory_run(run)
         record = run.record
         if record.status in ("pending", "paused", "success"):
             raise Conflict(f"This workflow run is {record.status}, so it cannot be restarted.")
-        await run.stop()
-        _replace_context(run, context)
-        run.journal = run.journal.create_successor(
-            run.add_event, drop_final_failures(run.journal.outcomes)
-        )
         again = [path for path, step in record.steps.items() if step.status != "success"]
-        self._begin_execution(
-            run, RunRewound(steps=tuple(again)), run.start_point, record.initial_state
+        await self._begin_again(
+            run,
+            RunRewound(steps=tuple(again)),
+            drop_final_failures(run.journal.outcomes),
+            run.start_point,
+            record.initial_state,
+            context,
         )
 
     async def cancel(self, run: Run) -> None:
@@ -268,6 +269,29 @@ class MemoryEngine:
         for run in self._runs.unfinished_runs:
             await self.cancel(run)
 
+    async def _begin_again(
+        self,
+        run: MemoryRun,
+        event: RunEvent,
+        outcomes: dict[str, Outcome],
+        start: StartPoint | None,
+        state: dict[str, Any],
+        context: Mapping[str, Any] | None,
+        *,
+        per_step: bool = False,
+    ) -> None:
+        """End the present execution, if there is one, and begin the next."""
+        self._runs.mark_started(run)
+        try:
+            run.replace_context(context)
+            await run.stop()
+            run.journal = run.journal.create_successor(run.add_event, run.count_bytes, outcomes)
+            self._begin_execution(run, event, start, state, per_step=per_step)
+        except MastraError:
+            if run.record.is_finished:
+                self._runs.mark_finished(run)
+            raise
+
     def _begin_execution(
         self,
         run: MemoryRun,
@@ -279,8 +303,7 @@ class MemoryEngine:
     ) -> None:
         import asyncio
 
-        self._runs.mark_started(run)
-        run.begin(event, start)
+        run.begin(event, start, state)
         initial = run.record.initial_state if state is None else state
         options = RunOptions(
             context=run.context, state=dict(initial), start=start, per_step=per_step
@@ -335,12 +358,6 @@ def _build_initial_state(workflow: Workflow, state: Any) -> dict[str, Any]:
     _validate_data("initial state", type_, fields)
     initial: dict[str, Any] = dump(validate(type_, fields))
     return initial
-
-
-def _replace_context(run: MemoryRun, context: Mapping[str, Any] | None) -> None:
-    if context:  # the steps hold the mapping itself, so it is changed in place
-        run.context.clear()
-        run.context.update(context)
 
 
 def _generate_id() -> str:

@@ -55,13 +55,12 @@ class MemoryStore:
         """Add a run that has not started.
 
         :param run: the run.
-        :raises TooManyRuns: when the caller has too many unfinished runs that have started.
+        :raises TooManyRuns: when the caller has too many unfinished runs that have started, or too
+            large ones.
         """
-        if not self._places.try_acquire(run.caller):
+        if not self._fits(run):
             self._remove_pending_run(run.caller)
-            if not self._places.try_acquire(run.caller):
-                raise self._build_error()
-        self._unfinished[run.key] = run
+        self._acquire(run)
         self._pending.setdefault(run.caller, {})[run.key] = None
 
     def mark_started(self, run: MemoryRun) -> None:
@@ -73,25 +72,21 @@ class MemoryStore:
         self._remove_from_pending(run)
         if run.key in self._unfinished:
             return
-        if not self._places.try_acquire(run.caller):
-            raise self._build_error()
-        if not self._bytes.try_acquire(run.caller, run.size):
-            self._places.release(run.caller)
-            raise self._build_size_error()
-        run.reserved = run.size
+        self._acquire(run)
         self._finished.pop(run.key)
-        self._unfinished[run.key] = run
 
     def reserve(self, run: MemoryRun, size: int) -> None:
-        """Count further bytes of an unfinished run.
+        """Count further bytes of an unfinished run, or fewer.
 
         :param run: the run.
-        :param size: the bytes.
+        :param size: the bytes; negative for those that the run no longer takes.
         :raises TooManyRuns: when the unfinished runs of the caller are too large.
         """
         if run.key not in self._unfinished:
             return
-        if not self._bytes.try_acquire(run.caller, size):
+        if size < 0:
+            self._bytes.release(run.caller, -size)
+        elif not self._bytes.try_acquire(run.caller, size):
             raise self._build_size_error()
         run.reserved += size
 
@@ -112,6 +107,19 @@ class MemoryStore:
             run.add_event(RunFinished(status="canceled"))
         self._release(run)
         self._finished.pop(run.key)
+
+    def _fits(self, run: MemoryRun) -> bool:
+        return self._places.fits(run.caller) and self._bytes.fits(run.caller, run.size)
+
+    def _acquire(self, run: MemoryRun) -> None:
+        """Add a run to the unfinished ones."""
+        if not self._places.fits(run.caller):
+            raise self._build_error()
+        if not self._bytes.try_acquire(run.caller, run.size):
+            raise self._build_size_error()
+        self._places.hold(run.caller)
+        run.reserved = run.size
+        self._unfinished[run.key] = run
 
     def _release(self, run: MemoryRun) -> bool:
         """Remove a run from the unfinished ones; return whether it was one of them."""
