@@ -8,7 +8,7 @@ is independent of the number of runs.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mastra_core.errors import Conflict, InvalidInput, MastraError, NotFound, TooManyRuns
@@ -23,12 +23,15 @@ from mastra_core.workflows.engine.run_events import (
     RunPaused,
     RunRewound,
     RunStarted,
-    StepResumed,
     get_timestamp_ms,
 )
-from mastra_core.workflows.engine.run_options import UNSET, RunOptions, StartPoint
+from mastra_core.workflows.engine.run_options import BATCH_SIZE, UNSET, RunOptions, StartPoint
 from mastra_core.workflows.engine.run_record import RunRecord
-from mastra_core.workflows.engine.step_paths import find_step, find_suspended_step
+from mastra_core.workflows.engine.step_paths import (
+    find_step,
+    find_suspended_step,
+    strip_indexes,
+)
 from mastra_core.workflows.engine.time_travel import (
     build_rewind_event,
     build_start_point,
@@ -153,13 +156,31 @@ class MemoryEngine:
         """
         run = _require_memory_run(run)
         path = find_suspended_step(run.record, step, label)
-        type_ = find_step(run.workflow, path).resume
-        if type_ is not None:
-            _validate_data("resume data", type_, data)
+        await self.resume_many(run, data, [path], context)
+
+    async def resume_many(
+        self,
+        run: Run,
+        data: Any,
+        steps: Sequence[str],
+        context: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Resume several suspended steps with the same data, and return at once.
+
+        The event loop serves others after each batch of steps.
+
+        :param run: the run.
+        :param data: the data the steps are resumed with.
+        :param steps: the paths of the steps.
+        :param context: the new request context; the previous one by default.
+        :raises Conflict: when a step is not suspended.
+        :raises InvalidInput: when the data does not fit.
+        :raises TooManyRuns: when the unfinished runs of the caller are too large.
+        """
+        run = _require_memory_run(run)
+        await _check_resume_data(run, steps, data)
         run.replace_context(context)
-        data = dump(data)
-        run.add_event(StepResumed(step=path, data=data))
-        run.journal.deliver(run.record.steps[path].key, data)
+        await run.resume_steps(steps, dump(data))
 
     async def time_travel(
         self,
@@ -347,6 +368,22 @@ def _validate_data(what: str, type_: Any, value: Any) -> None:
         validate(type_, value)
     except InvalidInput as error:
         raise InvalidInput(f"Invalid {what}: {error.message}", issues=error.issues) from None
+
+
+async def _check_resume_data(run: MemoryRun, steps: Sequence[str], data: Any) -> None:
+    """Check that all steps are suspended, and validate the data once for each type."""
+    import asyncio
+
+    checked: set[str] = set()
+    for number, path in enumerate(steps, 1):
+        name = strip_indexes(find_suspended_step(run.record, path))
+        if name not in checked:
+            checked.add(name)
+            type_ = find_step(run.workflow, name).resume
+            if type_ is not None:
+                _validate_data("resume data", type_, data)
+        if number % BATCH_SIZE == 0:
+            await asyncio.sleep(0)
 
 
 def _build_initial_state(workflow: Workflow, state: Any) -> dict[str, Any]:

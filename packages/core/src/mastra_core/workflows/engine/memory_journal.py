@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from mastra_core.limits.memory_size import estimate_size
 from mastra_core.workflows.engine.outcome import Outcome
 from mastra_core.workflows.engine.run_events import RunEvent, RunIdle
+from mastra_core.workflows.engine.run_options import BATCH_SIZE
 
 if TYPE_CHECKING:
     import asyncio
@@ -104,16 +106,33 @@ class MemoryJournal:
         finally:
             del self._waiters[key]
 
-    def deliver(self, key: str, data: Any) -> None:
-        """Store the data that a suspended step waits for, and wake the step.
+    def store_resume_data(self, key: str, data: Any) -> None:
+        """Store the data that a suspended step waits for.
 
         :param key: the key of the wait.
         :param data: the data, as JSON builtins.
         """
         self._resume_data[key] = data
-        future = self._waiters.get(key)
-        if future is not None and not future.done():
-            future.set_result(data)
+
+    def wake(self, keys: Iterable[str]) -> None:
+        """Wake suspended steps whose data is stored; the event loop serves others in between.
+
+        :param keys: the keys of the waits.
+        """
+        import asyncio
+
+        remaining = iter(keys)
+
+        def wake_batch() -> None:
+            batch = [*itertools.islice(remaining, BATCH_SIZE)]
+            for key in batch:
+                future = self._waiters.get(key)
+                if future is not None and not future.done():
+                    future.set_result(self._resume_data[key])
+            if batch:
+                asyncio.get_running_loop().call_soon(wake_batch)
+
+        wake_batch()
 
     async def sleep(self, key: str, until: float) -> None:
         """Wait until the time that was first passed for ``key``.
@@ -138,7 +157,8 @@ class MemoryJournal:
             or (type(event) is RunIdle and self._is_obsolete_idle(key))
         ):
             return
-        self._emitted.add(key)
+        if type(event) is not RunIdle:  # its key names all waits, so it is long and never repeated
+            self._emitted.add(key)
         self._add_event(event)
 
     async def cancel(self) -> None:

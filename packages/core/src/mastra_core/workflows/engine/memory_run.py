@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mastra_core.errors import MastraError
@@ -21,7 +21,7 @@ from mastra_core.workflows.engine.run_events import (
     StepSuspended,
     StepWrote,
 )
-from mastra_core.workflows.engine.run_options import StartPoint
+from mastra_core.workflows.engine.run_options import BATCH_SIZE, StartPoint
 from mastra_core.workflows.engine.run_record import RunRecord
 from mastra_core.workflows.model.workflow import Workflow
 
@@ -130,6 +130,31 @@ class MemoryRun:
         self.context.clear()
         self.context.update(context)
 
+    async def resume_steps(self, steps: Sequence[str], data: Any) -> None:
+        """Record that suspended steps are resumed, then wake them batch by batch.
+
+        All data is stored before the first step continues, so that the run is not suspended again
+        in between.
+
+        :param steps: the paths of the steps.
+        :param data: the data, as JSON builtins.
+        :raises TooManyRuns: when the unfinished runs of the caller are too large.
+        """
+        import asyncio
+
+        journal, keys = self.journal, []
+        try:
+            for path in steps:
+                if self.record.open.get(path) != "suspended" or journal.closed:
+                    continue  # another caller has resumed the step, or canceled the run
+                self.add_event(StepResumed(step=path, data=data))
+                keys.append(self.record.steps[path].key)
+                journal.store_resume_data(keys[-1], data)
+                if len(keys) % BATCH_SIZE == 0:
+                    await asyncio.sleep(0)
+        finally:
+            journal.wake(keys)
+
     def count_bytes(self, size: int) -> None:
         """Count bytes that the run takes beside its events.
 
@@ -217,6 +242,8 @@ class MemoryRun:
                 while offset < len(self._events):
                     offset += 1
                     yield self._events[offset - 1]
+                    if offset % BATCH_SIZE == 0:
+                        await asyncio.sleep(0)  # a fast reader must not block the event loop
                 if self.record.is_finished if until_finished else self.record.is_settled:
                     return
                 changed.clear()

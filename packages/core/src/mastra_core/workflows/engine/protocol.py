@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from mastra_core.workflows.engine.run_events import RunEvent
@@ -99,6 +99,23 @@ class Engine(Protocol):
         :param label: the label the step passed to ``suspend``, instead of ``step``.
         :raises InvalidInput: when the data does not fit, or several steps match.
         :raises Conflict: when the run, or the step, is not suspended.
+        """
+
+    async def resume_many(
+        self,
+        run: Run,
+        data: Any,
+        steps: Sequence[str],
+        context: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Resume several suspended steps with the same data, and return at once.
+
+        :param run: the run.
+        :param data: the data the steps are resumed with.
+        :param steps: the paths of the steps.
+        :param context: the new request context; the previous one by default.
+        :raises InvalidInput: when the data does not fit.
+        :raises Conflict: when a step is not suspended.
         """
 
     async def time_travel(
