@@ -28,7 +28,6 @@ from mastra_server.middleware.request_spans import get_trace_ids
 from mastra_server.workflows import runs, time_travel
 from mastra_server.workflows.result import build_run_result, count_runs
 from mastra_server.workflows.runs import (
-    check_owner,
     get_engine,
     get_run,
     get_workflow,
@@ -264,11 +263,13 @@ ROUTES = (
 
 
 async def _create_owned_run(request: _Request, workflow: Workflow, resource: str | None) -> Run:
-    owner = restrict_to_resource(request, resource or "")
-    run_id = read_id_param(request, "runId")
-    caller = identify_caller(request.scope)
-    run = await get_engine(request).create(workflow, run_id, owner, caller=caller)
-    return check_owner(request, run)
+    return await get_engine(request).create(
+        workflow,
+        read_id_param(request, "runId"),
+        restrict_to_resource(request, resource or ""),
+        caller=identify_caller(request.scope),
+        is_confined=bool(restrict_to_resource(request)),
+    )
 
 
 async def _begin_run(request: _Request, run: Run, body: _Start) -> None:

@@ -68,18 +68,27 @@ class MemoryEngine:
         self._runs = MemoryStore(max_finished, max_age, max_unfinished, max_bytes)
 
     async def create(
-        self, workflow: Workflow, run_id: str = "", resource_id: str = "", *, caller: str = ""
+        self,
+        workflow: Workflow,
+        run_id: str = "",
+        resource_id: str = "",
+        *,
+        caller: str = "",
+        is_confined: bool = False,
     ) -> Run:
         """Create a run without starting it.
 
         :param workflow: the workflow.
-        :param run_id: the id of the run; a random UUID by default. If the workflow has a run with
-            this id, that run is returned.
+        :param run_id: the id of the run; a random UUID by default. If the creator has a run of the
+            workflow with this id, that run is returned.
         :param resource_id: the owner of the run.
         :param caller: who the run is counted for; empty for the application itself.
+        :param is_confined: whether the creator may access the runs of ``resource_id`` only. The ids
+            of runs that others create are then free for it, and its own ids for others.
         :raises TooManyRuns: when the engine is full, or this caller has too many unfinished runs.
         """
-        existing = self._runs.find((workflow.id, run_id)) if run_id else None
+        scope = resource_id if is_confined else ""
+        existing = self._runs.find_in_scope(workflow.id, run_id, scope) if run_id else None
         if existing is not None:
             return existing
         created_at = get_timestamp_ms()
@@ -90,7 +99,7 @@ class MemoryEngine:
             created_at=created_at,
             updated_at=created_at,
         )
-        run = MemoryRun(workflow, record, self._max_events, caller, self._runs.reserve)
+        run = MemoryRun(workflow, record, self._max_events, caller, scope, self._runs.reserve)
         self._runs.add(run)
         return run
 
@@ -257,14 +266,19 @@ class MemoryEngine:
             run.add_event(RunFinished(status="canceled", state=run.record.state))
         self._runs.mark_finished(run)
 
-    async def get(self, workflow: Workflow, run_id: str) -> Run:
+    async def get(self, workflow: Workflow, run_id: str, resource_id: str = "") -> Run:
         """Return the run with an id.
 
         :param workflow: the workflow.
         :param run_id: the id of the run.
+        :param resource_id: the owner of the run; by default any, and a run whose creator is not
+            confined is preferred.
         :raises NotFound: when there is no such run, or it has been removed.
         """
-        run = self._runs.find((workflow.id, run_id))
+        if resource_id:
+            run = self._runs.find_in_scope(workflow.id, run_id, resource_id)
+        else:
+            run = self._runs.find(workflow.id, run_id)
         if run is None:
             raise NotFound("Workflow run not found")
         return run

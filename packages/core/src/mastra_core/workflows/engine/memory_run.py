@@ -54,6 +54,7 @@ class MemoryRun:
     :param record: the record of the run, which its events change.
     :param max_events: the maximum number of events.
     :param caller: who the run is counted for; empty for the application itself.
+    :param scope: the resource that the creator is confined to; empty where it is not confined.
     :param reserve: counts further bytes of the run, or fewer; raises where they are too many.
 
     ``trace`` holds the ids of the span of the latest execution, where there is one. ``size`` is an
@@ -73,12 +74,13 @@ class MemoryRun:
         record: RunRecord,
         max_events: int,
         caller: str,
+        scope: str,
         reserve: Callable[[MemoryRun, int], None],
     ) -> None:
         self.workflow = workflow
         self.record = record
         self.run_id = record.run_id
-        self.key = (workflow.id, record.run_id)
+        self.key = (workflow.id, record.run_id, scope)
         self.journal = MemoryJournal(record.run_id, self.add_event, self.count_bytes, {})
         self.start_point: StartPoint | None = None
         self.task: asyncio.Task[None] | None = None
