@@ -29,6 +29,10 @@ FLOODS = {
         "/api/workflows/approveWorkflow/start-async",
         {"inputData": {"topic": LARGE}},
     ),
+    "request contexts of suspended workflow runs": (
+        "/api/workflows/approveWorkflow/start-async",
+        {"inputData": {"topic": "x"}, "requestContext": {"text": LARGE}},
+    ),
     "finished workflow runs": (
         "/api/workflows/badWorkflow/start-async",
         {"inputData": MANY},

@@ -74,19 +74,35 @@ def test_abandoned_streams(monkeypatch):
         assert abandon(ANN).status_code == 429
 
 
-def test_large_inputs_of_abandoned_streams(monkeypatch):
+LARGE = "x" * 1_000_000
+INPUTS = {
+    "messages": {"messages": LARGE},
+    "instructions": {"instructions": LARGE},
+    "system": {"system": LARGE},
+    "requestContext": {"requestContext": {"text": LARGE}},
+    "structuredOutput": {"structuredOutput": {"schema": {"description": LARGE}}},
+    "fallbackValue": {"structuredOutput": {"errorStrategy": "fallback", "fallbackValue": LARGE}},
+    "clientTools": {"clientTools": {"a": {"description": LARGE}}},
+    "thread": {"memory": {"thread": {"id": "t", "title": LARGE}, "resource": "r"}},
+    "metadata": {"memory": {"thread": {"id": "t", "metadata": {"a": LARGE}}, "resource": "r"}},
+    "activeTools": {"activeTools": [LARGE]},
+}
+
+
+@pytest.mark.parametrize("name", INPUTS)
+def test_large_inputs_of_abandoned_streams(monkeypatch, name):
     monkeypatch.setattr(live_runs, "MAX_RUNNING_BYTES", 5_000_000)
     with serve() as server:
 
-        def abandon(headers, size):
-            url, body = "/api/agents/slowAgent/stream", {"messages": "x" * size}
+        def abandon(headers):
+            url, body = "/api/agents/slowAgent/stream", {"messages": "x", **INPUTS[name]}
             with server.http.stream("POST", url, json=body, headers=headers) as response:
-                if response.status_code == 429:
+                if response.status_code != 200:
                     response.read()
                 return response
 
-        assert send_until_refused(lambda: abandon(ANN, 1_000_000), 20) == 2
-        assert abandon(BOB, 1_000_000).status_code == 200
+        assert send_until_refused(lambda: abandon(ANN), 20) == 2
+        assert abandon(BOB).status_code == 200
 
 
 def test_suspended_agent_runs():
@@ -123,6 +139,57 @@ def test_suspended_and_created_workflow_runs():
         assert start({"x-forwarded-for": "192.0.2.3"}).status_code == 200
         details = server.http.get(f"{APPROVE}/runs/{waiting}").json()
         assert details["status"] == "suspended"
+
+
+def call_over_http(server, name, arguments, headers):
+    url = f"{server.url}/api/mcp/mastra/tools/{name}/execute"
+    response = httpx.post(url, json={"data": arguments}, headers=headers, timeout=20)
+    return response.status_code, response.text
+
+
+def call_over_mcp(server, name, arguments, headers):
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call"}
+    message["params"] = {"name": name, "arguments": arguments}
+    headers = {**headers, "accept": "application/json, text/event-stream"}
+    url = f"{server.url}/api/mcp/mastra/mcp"
+    result = httpx.post(url, json=message, headers=headers, timeout=20).json()["result"]
+    return (409 if result["isError"] else 200), result["content"][0]["text"]
+
+
+CALLS = pytest.mark.parametrize("call", [call_over_http, call_over_mcp])
+
+
+@CALLS
+def test_workflow_runs_over_mcp_that_suspend(call):
+    with serve(engine=MemoryEngine(max_unfinished=8), server={"mcp": True}) as server:
+        for _ in range(20):
+            status, text = call(server, "run_approveWorkflow", {"topic": "x"}, ANN)
+            assert status == 409
+            assert "MCP cannot continue it" in text
+        runs = server.http.get(f"{APPROVE}/runs").json()["runs"]
+        assert {run["snapshot"]["status"] for run in runs} == {"canceled"}
+        started = server.http.post(f"{APPROVE}/start-async", json=TOPIC, headers=BOB)
+        assert started.json()["status"] == "suspended"
+        assert call(server, "run_pureWorkflow", {"n": 1}, ANN)[0] == 200
+
+
+@CALLS
+def test_workflow_runs_over_mcp_that_never_end(call):
+    with serve(engine=MemoryEngine(max_unfinished=8), server={"mcp": True}) as server:
+        results = []
+        arguments = server, "run_slowWorkflow", {"n": 2000}, ANN
+        threads = [
+            threading.Thread(target=lambda: results.append(call(*arguments))) for _ in range(12)
+        ]
+        for thread in threads:
+            thread.start()
+        while len(results) < 8:
+            pass
+        assert all("this caller may add no more" in text for _, text in results)
+        assert call(server, "run_pureWorkflow", {"n": 1}, BOB)[0] == 200
+        for thread in threads:
+            thread.join(20)
+        assert [status for status, _ in results].count(200) == 4
 
 
 def test_stored_responses(monkeypatch):

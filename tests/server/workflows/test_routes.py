@@ -285,13 +285,16 @@ def test_restart_all(serve):
         assert answer.status_code == 200
 
 
-def test_runs_of_other_resources(serve):
-    async def known(request, next):
-        if user := request.headers.get("x-user"):
-            request_context(request)[RESOURCE_KEY] = user
-        return await next(request)
+async def set_resource(request, next):
+    if user := request.headers.get("x-user"):
+        request_context(request)[RESOURCE_KEY] = user
+    return await next(request)
 
-    mastra = Mastra(workflows=workflow_sample.workflows(), logger=False, server_middleware=[known])
+
+def test_runs_of_other_resources(serve):
+    mastra = Mastra(
+        workflows=workflow_sample.workflows(), logger=False, server_middleware=[set_resource]
+    )
     with serve(mastra) as server:
         api, ann, bob = server.http, {"x-user": "ann"}, {"x-user": "bob"}
         url = "/api/workflows/asking"
@@ -302,18 +305,49 @@ def test_runs_of_other_resources(serve):
         counts = api.get("/api/workflows/run-counts", headers=bob).json()
         assert counts["asking"]["suspended"] == 0
         theirs = {"params": {"runId": "r1"}, "headers": bob}
+        answer = api.get(f"{url}/runs/r2", headers=bob)
+        absent = (answer.status_code, answer.json())
+        assert absent == (404, {"error": "Workflow run not found"})
         for answer in (
             api.get(f"{url}/runs/r1", headers=bob),
             api.delete(f"{url}/runs/r1", headers=bob),
             api.post(f"{url}/runs/r1/cancel", headers=bob),
-            api.post(f"{url}/create-run", json={}, **theirs),
+            api.post(f"{url}/start", json={"inputData": 1}, **theirs),
             api.post(f"{url}/observe", **theirs),
             api.post(f"{url}/resume", json={"step": "ask", "resumeData": 1}, **theirs),
             api.post(f"{url}/time-travel", json={"step": "ask", "inputData": 1}, **theirs),
             api.post(f"{url}/restart", json={}, **theirs),
         ):
-            assert (answer.status_code, answer.json()) == (403, {"error": "Access denied"})
+            assert (answer.status_code, answer.json()) == absent
         assert api.get(f"{url}/runs/r1", headers=ann).json()["status"] == "suspended"
+
+
+def test_callers_of_two_resources_choose_the_same_run_id(serve):
+    mastra = Mastra(
+        workflows=workflow_sample.workflows(), logger=False, server_middleware=[set_resource]
+    )
+    with serve(mastra) as server:
+        api, url, named = server.http, "/api/workflows/asking", {"params": {"runId": "r1"}}
+        ann, bob, operator = {"x-user": "ann"}, {"x-user": "bob"}, {}
+
+        def start(headers, **body):
+            body = {"inputData": 1, **body}
+            return api.post(f"{url}/start-async", json=body, headers=headers, **named).json()
+
+        def get_owner(headers):
+            return api.get(f"{url}/runs/r1", headers=headers).json()["resourceId"]
+
+        assert api.post(f"{url}/create-run", json={}, headers=bob, **named).is_success
+        assert start(ann)["status"] == "suspended"
+        assert start(bob)["status"] == "suspended"
+        assert (get_owner(ann), get_owner(bob), get_owner(operator)) == ("ann", "bob", "bob")
+        assert start(operator, resourceId="carl")["status"] == "suspended"
+        assert get_owner(operator) == get_owner({"x-user": "carl"}) == "carl"
+        assert start({"x-user": "carl"})["error"] == "The run 'r1' was started before."
+        assert api.delete(f"{url}/runs/r1", headers=bob).is_success
+        assert api.get(f"{url}/runs/r1", headers=bob).status_code == 404
+        assert (get_owner(ann), get_owner(operator)) == ("ann", "carl")
+        assert api.get(f"{url}/runs").json()["total"] == 2
 
 
 def test_observe_a_pending_run(serve):

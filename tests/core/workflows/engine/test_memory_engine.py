@@ -1,6 +1,7 @@
 """The bounds of the memory engine, and the cost of its runs."""
 
 import asyncio
+import contextlib
 import gc
 import sys
 import weakref
@@ -341,5 +342,90 @@ def test_run_that_produces_too_much_fails():
         assert record.status == "failed"
         assert "bytes" in record.error.message
         assert engine._runs._bytes.free == 1_000_000
+
+    asyncio.run(run_scenario())
+
+
+@step
+def hold_kept_text(size: int, context: StepContext) -> str:
+    context.suspend(keep="k" * size)
+
+
+@step
+def fail_with_long_text(size: int) -> str:
+    raise InvalidInput("e" * size)
+
+
+@step
+def hold_state(size: int, context: StepContext) -> str:
+    context.set_state(text="s" * size)
+    context.suspend()
+
+
+HELD = {
+    "context": (WAITING, None, {"context": {"text": "x" * 400_000}}),
+    "state": (WAITING, None, {"state": {"text": "x" * 400_000}}),
+    "changed state": (Workflow("state").then(hold_state), 400_000, {}),
+    "kept value": (Workflow("kept").then(hold_kept_text), 400_000, {}),
+}
+
+
+@pytest.mark.parametrize("name", HELD)
+def test_everything_that_a_suspended_run_holds_is_counted(name):
+    workflow, value, options = HELD[name]
+
+    async def run_scenario():
+        engine = MemoryEngine(max_bytes=1_000_000)
+        run = await engine.create(workflow, "first", caller="ann")
+        await engine.start(run, value, **options)
+        assert (await run.wait()).status == "suspended"
+        assert 590_000 - 20_000 < engine._runs._bytes.free < 600_000
+        second = await engine.create(workflow, caller="ann")
+        with contextlib.suppress(TooManyRuns):
+            await engine.start(second, value, **options)
+        assert (await second.wait()).status in ("failed", "canceled")
+        await engine.resume(run, "small", context={"text": "small"})
+        await run.wait()
+        await engine.cancel(run)
+        assert engine._runs._bytes.free == 1_000_000
+
+    asyncio.run(run_scenario())
+
+
+def test_errors_are_counted_once():
+    async def run_scenario():
+        engine = MemoryEngine(max_bytes=1_000_000)
+        run = await engine.create(Workflow("failing").then(fail_with_long_text))
+        await engine.start(run, 200_000)
+        record = await run.wait()
+        assert len(record.error.message) > 199_000
+        assert 200_000 < run.size < 300_000
+
+    asyncio.run(run_scenario())
+
+
+def test_created_runs_are_counted():
+    async def run_scenario():
+        engine = MemoryEngine(max_bytes=100_000)
+        for number in range(100):
+            await engine.create(QUICK, f"{number}", caller="ann")
+        assert 1 < len(await list_ids(engine)) < 25
+        await finish_run(engine, "next")
+
+    asyncio.run(run_scenario())
+
+
+def test_refused_time_travel_leaves_the_finished_run():
+    async def run_scenario():
+        engine = MemoryEngine(max_bytes=1_000_000)
+        run = await finish_run(engine, "done")
+        size = run.size
+        for _ in range(3):
+            with pytest.raises(TooManyRuns):
+                await engine.time_travel(run, "add_one", context={"text": "x" * 2_000_000})
+        assert (run.size, run.record.status, run.context) == (size, "success", {})
+        assert engine._runs._bytes.free == 1_000_000
+        await engine.time_travel(run, "add_one", 5, context={"text": "x" * 1000})
+        assert (await run.wait()).result == 6
 
     asyncio.run(run_scenario())

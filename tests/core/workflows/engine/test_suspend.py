@@ -7,7 +7,7 @@ import pytest
 from mastra_core import StepContext, Workflow, step
 from mastra_core.errors import Conflict, InvalidInput
 from mastra_core.workflows import as_step
-from mastra_core.workflows.engine.run_events import StepSuspended
+from mastra_core.workflows.engine.run_events import RunIdle, StepSuspended
 from tests.core.workflows.sample_steps import (
     Point,
     add_one,
@@ -257,3 +257,43 @@ def test_bail(engine):
         statuses = {item.status for item in record.steps.values()}
         assert "running" not in statuses
         assert "bailed" in statuses
+
+
+def test_many_steps_are_resumed_together(engine):
+    async def run_scenario():
+        workflow = Workflow("w").foreach(ask, concurrency=1000)
+        run = await start_and_wait(engine, workflow, [*range(250)])
+        steps = run.record.suspended_steps
+        assert len(steps) == 250
+        with pytest.raises(InvalidInput, match="resume data"):
+            await engine.resume_many(run, {"stop": True}, steps)
+        with pytest.raises(Conflict, match="'other' is not suspended"):
+            await engine.resume_many(run, {"go": True}, ["ask[0]", "other"])
+        assert run.record.suspended_steps == steps
+        position = run.position
+        await engine.resume_many(run, {"go": True}, steps)
+        record = await run.wait()
+        idle = [event async for event in run.iter_events(position) if isinstance(event, RunIdle)]
+        assert not idle
+        return record
+
+    record = asyncio.run(run_scenario())
+    assert (record.status, record.result) == ("success", ["yes"] * 250)
+
+
+def test_run_is_canceled_while_many_steps_are_resumed(engine):
+    async def run_scenario():
+        workflow = Workflow("w").foreach(ask, concurrency=1000)
+        run = await start_and_wait(engine, workflow, [*range(250)])
+        steps = run.record.suspended_steps
+        resuming = asyncio.create_task(engine.resume_many(run, {"go": True}, steps))
+        async for _ in run.iter_events(run.position, until_finished=True):
+            break
+        assert len(run.record.suspended_steps) > 100
+        await engine.cancel(run)
+        await resuming
+        return run.record
+
+    record = asyncio.run(run_scenario())
+    assert record.status == "canceled"
+    assert {each.status for each in record.steps.values()} == {"canceled"}

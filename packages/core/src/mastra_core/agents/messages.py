@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from mastra_core.limits.memory_size import estimate_context_size, estimate_size
+
 __all__ = (
     "AgentInput",
     "ClientTool",
@@ -219,6 +221,15 @@ class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
         if isinstance(input, str):
             return cls(messages=(Message.user(input),), **overrides)
         return msgspec.structs.replace(input, **overrides) if overrides else input
+
+    def drop_code(self) -> AgentInput:
+        """Return the input without its functions, types and model objects."""
+        return msgspec.structs.replace(self, output=None, model=None, tools=(), stop_when=())
+
+    def estimate_size(self) -> int:
+        """Estimate the bytes that the data of the input takes in memory, with the context."""
+        data = msgspec.structs.replace(self.drop_code(), context={})
+        return estimate_size(data) + estimate_context_size(self.context)
 
     @property
     def new_messages(self) -> tuple[Message, ...]:

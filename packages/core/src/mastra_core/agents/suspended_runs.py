@@ -56,15 +56,11 @@ class SuspendedRun(msgspec.Struct, frozen=True, kw_only=True):
         :param output: the output of the run.
         """
         stored_input = msgspec.structs.replace(
-            run_input,
+            run_input.drop_code(),
             messages=() if output.history else run_input.messages,
             history=b"",
             decisions={},
             context={},
-            output=None,
-            model=None,
-            tools=(),
-            stop_when=(),
         )
         return cls(
             run_id=run_input.run_id,

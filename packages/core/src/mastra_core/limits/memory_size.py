@@ -2,27 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from mastra_core.schema import dump
 
-__all__ = ("estimate_json_size", "estimate_size")
+__all__ = ("estimate_context_size", "estimate_json_size", "estimate_size")
 
 _VALUE_SIZE = 64  # bytes of a small object, or of an entry of a list or dictionary
+_WIDE_SIZE = 5  # bytes of a character in a text with an emoji: 4, and at least 1 of its UTF-8
+_JSON_TYPES = frozenset((dict, list, str, int, float, bool, type(None)))
 
 
 def estimate_size(value: Any) -> int:
     """Estimate the bytes that a value takes in memory.
 
-    :param value: data that can be encoded as JSON.
+    :param value: data that can be encoded as JSON. An object that cannot be encoded counts as one
+        value.
     """
     if value is None or isinstance(value, bool | int | float):
         return _VALUE_SIZE
+    if isinstance(value, str) and not value.isascii():
+        return _VALUE_SIZE + value.__sizeof__()
     if isinstance(value, str | bytes):
         return _VALUE_SIZE + len(value)
-    return estimate_json_size(msgspec.json.encode(value, enc_hook=dump))
+    return estimate_json_size(msgspec.json.encode(value, enc_hook=_encode_object))
+
+
+def estimate_context_size(context: Mapping[str, Any]) -> int:
+    """Estimate the bytes that a request context takes in memory.
+
+    An object that middleware stores in the context belongs to the application, so it counts as one
+    value, whatever it refers to.
+
+    :param context: the request context.
+    """
+    if not context:
+        return 0
+    data = {key: each if type(each) in _JSON_TYPES else None for key, each in context.items()}
+    try:
+        return estimate_size(data)
+    except (TypeError, ValueError, RecursionError):  # caused by middleware; callers send JSON
+        return sum(_VALUE_SIZE + len(key) + _estimate_any_size(each) for key, each in data.items())
 
 
 def estimate_json_size(raw: bytes) -> int:
@@ -31,4 +54,21 @@ def estimate_json_size(raw: bytes) -> int:
     :param raw: the JSON.
     """
     values = raw.count(b",") + raw.count(b":") + raw.count(b"{") + raw.count(b"[")
-    return _VALUE_SIZE * (1 + values) + len(raw)
+    text = len(raw) if raw.isascii() else len(raw) * _WIDE_SIZE
+    return _VALUE_SIZE * (1 + values) + text
+
+
+def _encode_object(value: Any) -> Any:
+    """Convert an object to JSON builtins, to ``None`` where that is impossible."""
+    try:
+        return dump(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def _estimate_any_size(value: Any) -> int:
+    """Estimate the size of a value that may have no JSON."""
+    try:
+        return estimate_size(value)
+    except (TypeError, ValueError, RecursionError):
+        return _VALUE_SIZE

@@ -33,11 +33,13 @@ class McpCaller(msgspec.Struct, frozen=True, kw_only=True):
     :param context: the request context of the run that the call starts.
     :param resource: owner of that run, empty where the caller is not restricted to a resource.
     :param thread: conversation of that run, empty for none.
+    :param name: who that run is counted for; empty for the application itself, which has no limit.
     """
 
     context: dict[str, Any] = {}
     resource: str = ""
     thread: str = ""
+    name: str = ""
 
 
 class ExposedTool(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,6 +133,7 @@ async def _ask_agent(agent: AgentLike, arguments: dict[str, Any], caller: McpCal
         resource=caller.resource,
         thread=caller.thread,
         run_id=str(uuid.uuid4()),
+        caller=caller.name,
     )
     output = await agent.generate(run_input)
     if output.waiting:
@@ -142,14 +145,19 @@ async def _run_workflow(
     mastra: Mastra, workflow: Workflow, arguments: dict[str, Any], caller: McpCaller
 ) -> Any:
     value = arguments if _is_object(workflow.input_schema or {}) else arguments.get("input")
-    run = await mastra.engine.create(workflow, resource_id=caller.resource)
-    await mastra.engine.start(run, value, caller.context)
-    record = await run.wait()
-    if record.status == "success":
+    engine = mastra.engine
+    run = await engine.create(workflow, resource_id=caller.resource, caller=caller.name)
+    await engine.start(run, value, caller.context)
+    try:
+        record = await run.wait()
+        status = record.status
+    finally:
+        await engine.cancel(run)  # nobody can continue a suspended run over MCP
+    if status == "success":
         return record.result
     if record.error is not None:
         raise Conflict(f"The workflow failed: {record.error.message}")
-    raise Conflict(f"The run {record.run_id!r} is {record.status}.")
+    raise Conflict(f"The run was {status} and is canceled, because MCP cannot continue it.")
 
 
 def _is_object(schema: dict[str, Any]) -> bool:

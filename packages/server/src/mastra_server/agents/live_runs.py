@@ -10,7 +10,6 @@ from litestar import Request
 from mastra_core.agents import AgentInput
 from mastra_core.errors import Conflict, NotFound, TooManyRuns
 from mastra_core.limits.caller_cache import CallerCache
-from mastra_core.limits.memory_size import estimate_size
 from mastra_core.limits.shares import Shares
 from mastra_server.agents.live_run import LiveRun, LogBudget
 from mastra_server.agents.thread_runs import ThreadKey, ThreadRuns
@@ -179,7 +178,7 @@ def start_live_run(
         agent_id,
         restrict_to_resource(request),
         caller=identify_caller(request.scope),
-        size=estimate_size((run_input.messages, run_input.history)),
+        size=run_input.estimate_size(),
     )
     if announce and run_input.thread:
         threads: ThreadRuns = request.app.state.thread_runs

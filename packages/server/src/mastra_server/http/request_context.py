@@ -15,7 +15,6 @@ __all__ = (
     "RESOURCE_KEY",
     "THREAD_KEY",
     "build_context",
-    "check_resource_access",
     "request_context",
     "restrict_to_resource",
     "restrict_to_thread",
@@ -63,18 +62,6 @@ def restrict_to_resource(request: ASGIConnection[Any, Any, Any, Any], resource: 
     :raises Forbidden: when the caller names another resource than its own.
     """
     return _restrict(request, RESOURCE_KEY, resource)
-
-
-def check_resource_access(request: ASGIConnection[Any, Any, Any, Any], owner: str) -> None:
-    """Refuse a caller that is restricted to a resource what belongs to another one or to nobody.
-
-    :param request: the request.
-    :param owner: the resource that owns what the caller requests; empty for none.
-    :raises Forbidden: when the caller may not access it.
-    """
-    own = request_context(request).get(RESOURCE_KEY, "")
-    if own and own != owner:
-        raise Forbidden("Access denied")
 
 
 def restrict_to_thread(request: ASGIConnection[Any, Any, Any, Any], thread: str = "") -> str:

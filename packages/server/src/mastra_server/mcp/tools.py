@@ -11,6 +11,7 @@ from litestar.response.base import ASGIResponse
 
 from mastra_core.errors import NotFound, RequestError
 from mastra_server.agents.tools import build_failure_response
+from mastra_server.http.callers import identify_caller
 from mastra_server.http.request_body import InvalidBody, read_body
 from mastra_server.http.request_context import (
     request_context,
@@ -171,6 +172,7 @@ def get_mcp_caller(request: ASGIConnection[Any, Any, Any, Any]) -> McpCaller:
         context=dict(request_context(request)),
         resource=restrict_to_resource(request),
         thread=restrict_to_thread(request),
+        name=identify_caller(request.scope),
     )
 
 

@@ -21,8 +21,9 @@ from mastra_core.workflows.engine.run_events import (
     StepWaiting,
     StepWrote,
 )
+from mastra_core.workflows.engine.step_paths import strip_indexes
 from mastra_server.workflows.result import build_step
-from mastra_server.workflows.step_paths import get_item_index, strip_indexes
+from mastra_server.workflows.step_paths import get_item_index
 
 __all__ = ("ChunkWriter",)
 

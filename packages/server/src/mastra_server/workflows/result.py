@@ -8,12 +8,12 @@ import msgspec
 
 from mastra_core import Workflow
 from mastra_core.workflows import RunError, RunRecord, StepRecord
+from mastra_core.workflows.engine.step_paths import strip_indexes
 from mastra_server.http.dates import format_iso
 from mastra_server.workflows.step_paths import (
     get_outer_step,
     locate_labels,
     locate_steps,
-    strip_indexes,
 )
 
 __all__ = (

@@ -11,6 +11,7 @@ from litestar.response.base import ASGIResponse
 from mastra_core import Workflow
 from mastra_core.errors import InvalidInput
 from mastra_core.workflows import Run, RunRecord
+from mastra_core.workflows.engine.step_paths import strip_indexes
 from mastra_server.http.callers import identify_caller
 from mastra_server.http.describe import describe_workflow
 from mastra_server.http.request_body import (
@@ -27,7 +28,6 @@ from mastra_server.middleware.request_spans import get_trace_ids
 from mastra_server.workflows import runs, time_travel
 from mastra_server.workflows.result import build_run_result, count_runs
 from mastra_server.workflows.runs import (
-    check_owner,
     get_engine,
     get_run,
     get_workflow,
@@ -46,7 +46,6 @@ from mastra_server.workflows.step_paths import (
     get_item_index,
     get_outer_step,
     resolve_step,
-    strip_indexes,
 )
 from mastra_server.workflows.stream import stream_invalid_input, stream_run
 
@@ -264,11 +263,13 @@ ROUTES = (
 
 
 async def _create_owned_run(request: _Request, workflow: Workflow, resource: str | None) -> Run:
-    owner = restrict_to_resource(request, resource or "")
-    run_id = read_id_param(request, "runId")
-    caller = identify_caller(request.scope)
-    run = await get_engine(request).create(workflow, run_id, owner, caller=caller)
-    return check_owner(request, run)
+    return await get_engine(request).create(
+        workflow,
+        read_id_param(request, "runId"),
+        restrict_to_resource(request, resource or ""),
+        caller=identify_caller(request.scope),
+        is_confined=bool(restrict_to_resource(request)),
+    )
 
 
 async def _begin_run(request: _Request, run: Run, body: _Start) -> None:
@@ -286,9 +287,13 @@ async def _resume_suspended(request: _Request) -> tuple[Run, int]:
     """Resume the run; return it and the offset of its first new event."""
     run = await get_run(request, require_param(request, "runId"))
     body = await read_body(request, _Resume)
-    before, context = run.position, build_context(request, body.request_context)
-    for step in _select_suspended_steps(get_workflow(request), run.record, body):
-        await get_engine(request).resume(run, body.resume_data, step, context)
+    engine, before = get_engine(request), run.position
+    context = build_context(request, body.request_context)
+    steps = _select_suspended_steps(get_workflow(request), run.record, body)
+    if len(steps) == 1:
+        await engine.resume(run, body.resume_data, steps[0], context)
+    else:
+        await engine.resume_many(run, body.resume_data, steps, context)
     return run, before
 
 

@@ -14,13 +14,13 @@ from mastra_core.errors import NotFound
 from mastra_core.workflows import Engine, Run, RunRecord
 from mastra_server.http.dates import read_date_param
 from mastra_server.http.request_body import read_number_param
-from mastra_server.http.request_context import check_resource_access, restrict_to_resource
+from mastra_server.http.request_context import restrict_to_resource
 from mastra_server.http.responses import json_response, list_response
 from mastra_server.http.schemas import Message
 from mastra_server.workflows.result import build_listed_run, build_run_details
 from mastra_server.workflows.schemas import RunDetails, RunFieldsQuery, RunList, RunListQuery
 
-__all__ = ("ROUTES", "check_owner", "get_engine", "get_run", "get_workflow", "list_visible_runs")
+__all__ = ("ROUTES", "get_engine", "get_run", "get_workflow", "list_visible_runs")
 
 _Request = Request[Any, Any, Any]
 
@@ -54,21 +54,10 @@ async def get_run(request: _Request, run_id: str) -> Run:
 
     :param request: the request.
     :param run_id: the id of the run.
-    :raises NotFound: when there is no such run.
-    :raises Forbidden: when the run belongs to another resource, or to none.
+    :raises NotFound: when the caller may access no such run.
     """
-    return check_owner(request, await get_engine(request).get(get_workflow(request), run_id))
-
-
-def check_owner(request: _Request, run: Run) -> Run:
-    """Return ``run`` if the caller may access it.
-
-    :param request: the request.
-    :param run: the run.
-    :raises Forbidden: when the run belongs to another resource, or to none.
-    """
-    check_resource_access(request, run.record.resource_id)
-    return run
+    own = restrict_to_resource(request)
+    return await get_engine(request).get(get_workflow(request), run_id, own)
 
 
 async def list_visible_runs(

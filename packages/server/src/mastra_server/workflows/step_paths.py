@@ -7,7 +7,7 @@ import re
 from mastra_core import Workflow
 from mastra_core.errors import NotFound
 from mastra_core.workflows import Branch, Parallel, RunRecord, Sleep
-from mastra_core.workflows.engine.step_paths import find_step
+from mastra_core.workflows.engine.step_paths import find_step, strip_indexes
 from mastra_server.http.request_body import InvalidBody
 
 __all__ = (
@@ -16,18 +16,9 @@ __all__ = (
     "locate_labels",
     "locate_steps",
     "resolve_step",
-    "strip_indexes",
 )
 
 _INDEX = re.compile(r"\[(\d+)\]")
-
-
-def strip_indexes(path: str) -> str:
-    """Remove the item indexes from a path: ``each[2].pay`` becomes ``each.pay``.
-
-    :param path: the path of a step.
-    """
-    return _INDEX.sub("", path)
 
 
 def get_outer_step(path: str) -> str:

@@ -199,7 +199,7 @@ async def _begin_all_restarts(request: _Request) -> list[Run]:
     engine, workflow = get_engine(request), get_workflow(request)
     context = build_context(request)
     active = [
-        await engine.get(workflow, record.run_id)
+        await engine.get(workflow, record.run_id, record.resource_id)
         for record in await list_visible_runs(request, engine, workflow)
         if record.status in ("running", "waiting")
     ]

@@ -8,13 +8,14 @@ is independent of the number of runs.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mastra_core.errors import Conflict, InvalidInput, NotFound, TooManyRuns
+from mastra_core.errors import Conflict, InvalidInput, MastraError, NotFound, TooManyRuns
 from mastra_core.schema import dump, validate
 from mastra_core.workflows.engine.memory_run import MemoryRun
 from mastra_core.workflows.engine.memory_store import MemoryStore
+from mastra_core.workflows.engine.outcome import Outcome
 from mastra_core.workflows.engine.protocol import Run
 from mastra_core.workflows.engine.run_events import (
     RunEvent,
@@ -22,12 +23,15 @@ from mastra_core.workflows.engine.run_events import (
     RunPaused,
     RunRewound,
     RunStarted,
-    StepResumed,
     get_timestamp_ms,
 )
-from mastra_core.workflows.engine.run_options import UNSET, RunOptions, StartPoint
+from mastra_core.workflows.engine.run_options import BATCH_SIZE, UNSET, RunOptions, StartPoint
 from mastra_core.workflows.engine.run_record import RunRecord
-from mastra_core.workflows.engine.step_paths import find_step, find_suspended_step
+from mastra_core.workflows.engine.step_paths import (
+    find_step,
+    find_suspended_step,
+    strip_indexes,
+)
 from mastra_core.workflows.engine.time_travel import (
     build_rewind_event,
     build_start_point,
@@ -64,18 +68,27 @@ class MemoryEngine:
         self._runs = MemoryStore(max_finished, max_age, max_unfinished, max_bytes)
 
     async def create(
-        self, workflow: Workflow, run_id: str = "", resource_id: str = "", *, caller: str = ""
+        self,
+        workflow: Workflow,
+        run_id: str = "",
+        resource_id: str = "",
+        *,
+        caller: str = "",
+        is_confined: bool = False,
     ) -> Run:
         """Create a run without starting it.
 
         :param workflow: the workflow.
-        :param run_id: the id of the run; a random UUID by default. If the workflow has a run with
-            this id, that run is returned.
+        :param run_id: the id of the run; a random UUID by default. If the creator has a run of the
+            workflow with this id, that run is returned.
         :param resource_id: the owner of the run.
         :param caller: who the run is counted for; empty for the application itself.
+        :param is_confined: whether the creator may access the runs of ``resource_id`` only. The ids
+            of runs that others create are then free for it, and its own ids for others.
         :raises TooManyRuns: when the engine is full, or this caller has too many unfinished runs.
         """
-        existing = self._runs.find((workflow.id, run_id)) if run_id else None
+        scope = resource_id if is_confined else ""
+        existing = self._runs.find_in_scope(workflow.id, run_id, scope) if run_id else None
         if existing is not None:
             return existing
         created_at = get_timestamp_ms()
@@ -86,7 +99,7 @@ class MemoryEngine:
             created_at=created_at,
             updated_at=created_at,
         )
-        run = MemoryRun(workflow, record, self._max_events, caller, self._runs.reserve)
+        run = MemoryRun(workflow, record, self._max_events, caller, scope, self._runs.reserve)
         self._runs.add(run)
         return run
 
@@ -120,8 +133,9 @@ class MemoryEngine:
         except InvalidInput:
             self._runs.remove(run)
             raise
-        run.context = dict(context or {})
         try:
+            self._runs.mark_started(run)
+            run.replace_context(context)
             self._begin_execution(
                 run, RunStarted(input=dump(value), state=state), per_step=per_step
             )
@@ -147,16 +161,35 @@ class MemoryEngine:
         :param label: the label the step passed to ``suspend``, instead of ``step``.
         :raises Conflict: when the run, or the step, is not suspended.
         :raises InvalidInput: when the data does not fit, or several steps match.
+        :raises TooManyRuns: when the unfinished runs of the caller are too large.
         """
         run = _require_memory_run(run)
         path = find_suspended_step(run.record, step, label)
-        type_ = find_step(run.workflow, path).resume
-        if type_ is not None:
-            _validate_data("resume data", type_, data)
-        _replace_context(run, context)
-        data = dump(data)
-        run.add_event(StepResumed(step=path, data=data))
-        run.journal.deliver(run.record.steps[path].key, data)
+        await self.resume_many(run, data, [path], context)
+
+    async def resume_many(
+        self,
+        run: Run,
+        data: Any,
+        steps: Sequence[str],
+        context: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Resume several suspended steps with the same data, and return at once.
+
+        The event loop serves others after each batch of steps.
+
+        :param run: the run.
+        :param data: the data the steps are resumed with.
+        :param steps: the paths of the steps.
+        :param context: the new request context; the previous one by default.
+        :raises Conflict: when a step is not suspended.
+        :raises InvalidInput: when the data does not fit.
+        :raises TooManyRuns: when the unfinished runs of the caller are too large.
+        """
+        run = _require_memory_run(run)
+        await _check_resume_data(run, steps, data)
+        run.replace_context(context)
+        await run.resume_steps(steps, dump(data))
 
     async def time_travel(
         self,
@@ -184,6 +217,7 @@ class MemoryEngine:
         :raises Conflict: when the run is running.
         :raises InvalidInput: when the input of the step is neither passed nor recorded.
         :raises NotFound: when there is no such step.
+        :raises TooManyRuns: when the unfinished runs of the caller are too many or too large.
         """
         run = _require_memory_run(run)
         record = run.record
@@ -191,12 +225,8 @@ class MemoryEngine:
             raise Conflict("This workflow run is still running", "Cancel it, or wait for its end.")
         start = build_start_point(run.workflow, record, step, value, outputs, resume_data)
         state = dict(record.state) if state is None else _build_initial_state(run.workflow, state)
-        await run.stop()
-        _replace_context(run, context)
-        run.journal = run.journal.create_successor(run.add_event, {})
-        self._begin_execution(
-            run, build_rewind_event(record, start), start, state, per_step=per_step
-        )
+        event = build_rewind_event(record, start)
+        await self._begin_again(run, event, {}, start, state, context, per_step=per_step)
 
     async def restart(self, run: Run, context: Mapping[str, Any] | None = None) -> None:
         """Continue an interrupted, failed or stuck run and return at once.
@@ -206,19 +236,20 @@ class MemoryEngine:
         :param run: the run.
         :param context: the new request context; the previous one by default.
         :raises Conflict: when the run is pending or paused, or has succeeded.
+        :raises TooManyRuns: when the unfinished runs of the caller are too many or too large.
         """
         run = _require_memory_run(run)
         record = run.record
         if record.status in ("pending", "paused", "success"):
             raise Conflict(f"This workflow run is {record.status}, so it cannot be restarted.")
-        await run.stop()
-        _replace_context(run, context)
-        run.journal = run.journal.create_successor(
-            run.add_event, drop_final_failures(run.journal.outcomes)
-        )
         again = [path for path, step in record.steps.items() if step.status != "success"]
-        self._begin_execution(
-            run, RunRewound(steps=tuple(again)), run.start_point, record.initial_state
+        await self._begin_again(
+            run,
+            RunRewound(steps=tuple(again)),
+            drop_final_failures(run.journal.outcomes),
+            run.start_point,
+            record.initial_state,
+            context,
         )
 
     async def cancel(self, run: Run) -> None:
@@ -235,14 +266,19 @@ class MemoryEngine:
             run.add_event(RunFinished(status="canceled", state=run.record.state))
         self._runs.mark_finished(run)
 
-    async def get(self, workflow: Workflow, run_id: str) -> Run:
+    async def get(self, workflow: Workflow, run_id: str, resource_id: str = "") -> Run:
         """Return the run with an id.
 
         :param workflow: the workflow.
         :param run_id: the id of the run.
+        :param resource_id: the owner of the run; by default any, and a run whose creator is not
+            confined is preferred.
         :raises NotFound: when there is no such run, or it has been removed.
         """
-        run = self._runs.find((workflow.id, run_id))
+        if resource_id:
+            run = self._runs.find_in_scope(workflow.id, run_id, resource_id)
+        else:
+            run = self._runs.find(workflow.id, run_id)
         if run is None:
             raise NotFound("Workflow run not found")
         return run
@@ -268,6 +304,29 @@ class MemoryEngine:
         for run in self._runs.unfinished_runs:
             await self.cancel(run)
 
+    async def _begin_again(
+        self,
+        run: MemoryRun,
+        event: RunEvent,
+        outcomes: dict[str, Outcome],
+        start: StartPoint | None,
+        state: dict[str, Any],
+        context: Mapping[str, Any] | None,
+        *,
+        per_step: bool = False,
+    ) -> None:
+        """End the present execution, if there is one, and begin the next."""
+        self._runs.mark_started(run)
+        try:
+            run.replace_context(context)
+            await run.stop()
+            run.journal = run.journal.create_successor(run.add_event, run.count_bytes, outcomes)
+            self._begin_execution(run, event, start, state, per_step=per_step)
+        except MastraError:
+            if run.record.is_finished:
+                self._runs.mark_finished(run)
+            raise
+
     def _begin_execution(
         self,
         run: MemoryRun,
@@ -279,8 +338,7 @@ class MemoryEngine:
     ) -> None:
         import asyncio
 
-        self._runs.mark_started(run)
-        run.begin(event, start)
+        run.begin(event, start, state)
         initial = run.record.initial_state if state is None else state
         options = RunOptions(
             context=run.context, state=dict(initial), start=start, per_step=per_step
@@ -326,6 +384,22 @@ def _validate_data(what: str, type_: Any, value: Any) -> None:
         raise InvalidInput(f"Invalid {what}: {error.message}", issues=error.issues) from None
 
 
+async def _check_resume_data(run: MemoryRun, steps: Sequence[str], data: Any) -> None:
+    """Check that all steps are suspended, and validate the data once for each type."""
+    import asyncio
+
+    checked: set[str] = set()
+    for number, path in enumerate(steps, 1):
+        name = strip_indexes(find_suspended_step(run.record, path))
+        if name not in checked:
+            checked.add(name)
+            type_ = find_step(run.workflow, name).resume
+            if type_ is not None:
+                _validate_data("resume data", type_, data)
+        if number % BATCH_SIZE == 0:
+            await asyncio.sleep(0)
+
+
 def _build_initial_state(workflow: Workflow, state: Any) -> dict[str, Any]:
     """Return the initial state, validated and completed with the defaults of its type."""
     fields = {} if state is None else state
@@ -335,12 +409,6 @@ def _build_initial_state(workflow: Workflow, state: Any) -> dict[str, Any]:
     _validate_data("initial state", type_, fields)
     initial: dict[str, Any] = dump(validate(type_, fields))
     return initial
-
-
-def _replace_context(run: MemoryRun, context: Mapping[str, Any] | None) -> None:
-    if context:  # the steps hold the mapping itself, so it is changed in place
-        run.context.clear()
-        run.context.update(context)
 
 
 def _generate_id() -> str:

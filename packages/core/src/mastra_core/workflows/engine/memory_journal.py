@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from mastra_core.limits.memory_size import estimate_size
 from mastra_core.workflows.engine.outcome import Outcome
 from mastra_core.workflows.engine.run_events import RunEvent, RunIdle
+from mastra_core.workflows.engine.run_options import BATCH_SIZE
 
 if TYPE_CHECKING:
     import asyncio
@@ -20,21 +23,27 @@ class MemoryJournal:
 
     :param run_id: the id of the run.
     :param add_event: receives each event once.
+    :param count_bytes: receives the bytes of outcomes that no event contains.
     :param outcomes: the outcomes of an earlier execution, by key; those calls are not repeated.
     """
 
     __slots__ = (
-        "_add_event", "_emitted", "_resume_data", "_waiters", "_wake_times", "closed", "outcomes",
-        "run_id",
+        "_add_event", "_count_bytes", "_emitted", "_resume_data", "_waiters", "_wake_times",
+        "closed", "outcomes", "run_id",
     )  # fmt: skip
 
     def __init__(
-        self, run_id: str, add_event: Callable[[RunEvent], None], outcomes: dict[str, Outcome]
+        self,
+        run_id: str,
+        add_event: Callable[[RunEvent], None],
+        count_bytes: Callable[[int], None],
+        outcomes: dict[str, Outcome],
     ) -> None:
         self.run_id = run_id
         self.outcomes = outcomes
         self.closed = False
         self._add_event = add_event
+        self._count_bytes = count_bytes
         self._resume_data: dict[str, Any] = {}
         self._wake_times: dict[str, float] = {}
         self._emitted: set[str] = set()
@@ -43,17 +52,21 @@ class MemoryJournal:
     def close(self) -> None:
         """Ignore further events, and drop the reference to the run."""
         self.closed = True  # without the cycle, a run leaves memory without the garbage collector
-        self._add_event = _ignore_event
+        self._add_event = self._count_bytes = _ignore
 
     def create_successor(
-        self, add_event: Callable[[RunEvent], None], outcomes: dict[str, Outcome]
+        self,
+        add_event: Callable[[RunEvent], None],
+        count_bytes: Callable[[int], None],
+        outcomes: dict[str, Outcome],
     ) -> MemoryJournal:
         """Return the journal of the next execution of the run.
 
         :param add_event: receives each event once.
+        :param count_bytes: receives the bytes of outcomes that no event contains.
         :param outcomes: the outcomes by key of calls that are not repeated.
         """
-        journal = MemoryJournal(self.run_id, add_event, outcomes)
+        journal = MemoryJournal(self.run_id, add_event, count_bytes, outcomes)
         journal._resume_data, journal._wake_times = self._resume_data, self._wake_times
         keys = (key.rpartition("#") for key, each in outcomes.items() if each.kind == "done")
         done = {address for address, _, number in keys if number.isdecimal()}
@@ -72,7 +85,10 @@ class MemoryJournal:
         """
         outcome = self.outcomes.get(key)
         if outcome is None:
-            outcome = self.outcomes[key] = await call()
+            outcome = await call()
+            if outcome.state or outcome.kept is not None:
+                self._count_bytes(estimate_size((outcome.state, outcome.kept)))
+            self.outcomes[key] = outcome
         return outcome
 
     async def wait(self, key: str) -> Any:
@@ -90,16 +106,33 @@ class MemoryJournal:
         finally:
             del self._waiters[key]
 
-    def deliver(self, key: str, data: Any) -> None:
-        """Store the data that a suspended step waits for, and wake the step.
+    def store_resume_data(self, key: str, data: Any) -> None:
+        """Store the data that a suspended step waits for.
 
         :param key: the key of the wait.
         :param data: the data, as JSON builtins.
         """
         self._resume_data[key] = data
-        future = self._waiters.get(key)
-        if future is not None and not future.done():
-            future.set_result(data)
+
+    def wake(self, keys: Iterable[str]) -> None:
+        """Wake suspended steps whose data is stored; the event loop serves others in between.
+
+        :param keys: the keys of the waits.
+        """
+        import asyncio
+
+        remaining = iter(keys)
+
+        def wake_batch() -> None:
+            batch = [*itertools.islice(remaining, BATCH_SIZE)]
+            for key in batch:
+                future = self._waiters.get(key)
+                if future is not None and not future.done():
+                    future.set_result(self._resume_data[key])
+            if batch:
+                asyncio.get_running_loop().call_soon(wake_batch)
+
+        wake_batch()
 
     async def sleep(self, key: str, until: float) -> None:
         """Wait until the time that was first passed for ``key``.
@@ -124,7 +157,8 @@ class MemoryJournal:
             or (type(event) is RunIdle and self._is_obsolete_idle(key))
         ):
             return
-        self._emitted.add(key)
+        if type(event) is not RunIdle:  # its key names all waits, so it is long and never repeated
+            self._emitted.add(key)
         self._add_event(event)
 
     async def cancel(self) -> None:
@@ -132,5 +166,5 @@ class MemoryJournal:
         self.close()
 
 
-def _ignore_event(event: RunEvent) -> None:
-    """Ignore an event; the callback of a closed journal."""
+def _ignore(_: object) -> None:
+    """Ignore an event or bytes; the callback of a closed journal."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mastra_core.errors import MastraError
-from mastra_core.limits.memory_size import estimate_size
+from mastra_core.limits.memory_size import estimate_context_size, estimate_size
 from mastra_core.workflows.engine.memory_journal import MemoryJournal
 from mastra_core.workflows.engine.run_events import (
     RunEvent,
@@ -16,11 +16,12 @@ from mastra_core.workflows.engine.run_events import (
     RunStarted,
     StepEnded,
     StepResumed,
+    StepRetried,
     StepStarted,
     StepSuspended,
     StepWrote,
 )
-from mastra_core.workflows.engine.run_options import StartPoint
+from mastra_core.workflows.engine.run_options import BATCH_SIZE, StartPoint
 from mastra_core.workflows.engine.run_record import RunRecord
 from mastra_core.workflows.model.workflow import Workflow
 
@@ -36,12 +37,13 @@ _DATA_FIELDS: dict[type, tuple[str, ...]] = {
     RunStarted: ("input", "state"),
     RunRewound: ("outputs",),
     RunPaused: ("state",),
-    RunFinished: ("result", "state"),
+    RunFinished: ("result", "error", "state"),
     StepStarted: ("payload",),
     StepSuspended: ("payload",),
     StepResumed: ("data",),
     StepWrote: ("chunk",),
-    StepEnded: ("output",),
+    StepRetried: ("error",),
+    StepEnded: ("output", "error"),
 }
 
 
@@ -52,7 +54,8 @@ class MemoryRun:
     :param record: the record of the run, which its events change.
     :param max_events: the maximum number of events.
     :param caller: who the run is counted for; empty for the application itself.
-    :param reserve: counts further bytes of the run; raises where they are too many.
+    :param scope: the resource that the creator is confined to; empty where it is not confined.
+    :param reserve: counts further bytes of the run, or fewer; raises where they are too many.
 
     ``trace`` holds the ids of the span of the latest execution, where there is one. ``size`` is an
     estimate of the bytes that the run takes, and ``reserved`` the bytes that the store counts for
@@ -60,9 +63,9 @@ class MemoryRun:
     """
 
     __slots__ = (
-        "__weakref__", "_events", "_latest_data", "_max_events", "_reserve", "_waiters",
-        "_watchers", "caller", "context", "journal", "key", "record", "reserved", "run_id",
-        "size", "start_point", "task", "trace", "workflow",
+        "__weakref__", "_context_size", "_events", "_latest_data", "_max_events", "_reserve",
+        "_start_size", "_waiters", "_watchers", "caller", "context", "journal", "key", "record",
+        "reserved", "run_id", "size", "start_point", "task", "trace", "workflow",
     )  # fmt: skip
 
     def __init__(
@@ -71,19 +74,21 @@ class MemoryRun:
         record: RunRecord,
         max_events: int,
         caller: str,
+        scope: str,
         reserve: Callable[[MemoryRun, int], None],
     ) -> None:
         self.workflow = workflow
         self.record = record
         self.run_id = record.run_id
-        self.key = (workflow.id, record.run_id)
-        self.journal = MemoryJournal(record.run_id, self.add_event, {})
+        self.key = (workflow.id, record.run_id, scope)
+        self.journal = MemoryJournal(record.run_id, self.add_event, self.count_bytes, {})
         self.start_point: StartPoint | None = None
         self.task: asyncio.Task[None] | None = None
         self.context: dict[str, Any] = {}
         self.trace: dict[str, str] = {}
         self.caller = caller
-        self.size = self.reserved = 0
+        self.size = _RUN_SIZE + len(record.run_id) + len(record.resource_id)
+        self.reserved = self._context_size = self._start_size = 0
         self._reserve = reserve
         self._latest_data: Any = None
         self._events: list[RunEvent] = []
@@ -96,14 +101,70 @@ class MemoryRun:
         """The number of events, which is the offset of the next one."""
         return len(self._events)
 
-    def begin(self, event: RunEvent, start_point: StartPoint | None) -> None:
+    def begin(
+        self, event: RunEvent, start_point: StartPoint | None, state: dict[str, Any] | None
+    ) -> None:
         """Record the beginning of an execution.
 
         :param event: its first event.
         :param start_point: the step it begins in; ``None`` for the first one.
+        :param state: the shared state, unless the event or the record has it.
+        :raises TooManyRuns: when the unfinished runs of the caller are too large.
         """
+        if start_point is not None or state or self._start_size:
+            size = _measure_start(start_point, state)
+            self.count_bytes(size - self._start_size)
+            self._start_size = size
         self.start_point, self.trace = start_point, {}
         self.add_event(event)
+
+    def replace_context(self, context: Mapping[str, Any] | None) -> None:
+        """Replace the request context in place, because the steps hold the mapping itself.
+
+        :param context: the new request context; the previous one stays where it is empty.
+        :raises TooManyRuns: when the unfinished runs of the caller are too large.
+        """
+        if not context:
+            return
+        size = estimate_context_size(context)
+        self.count_bytes(size - self._context_size)
+        self._context_size = size
+        self.context.clear()
+        self.context.update(context)
+
+    async def resume_steps(self, steps: Sequence[str], data: Any) -> None:
+        """Record that suspended steps are resumed, then wake them batch by batch.
+
+        All data is stored before the first step continues, so that the run is not suspended again
+        in between.
+
+        :param steps: the paths of the steps.
+        :param data: the data, as JSON builtins.
+        :raises TooManyRuns: when the unfinished runs of the caller are too large.
+        """
+        import asyncio
+
+        journal, keys = self.journal, []
+        try:
+            for path in steps:
+                if self.record.open.get(path) != "suspended" or journal.closed:
+                    continue  # another caller has resumed the step, or canceled the run
+                self.add_event(StepResumed(step=path, data=data))
+                keys.append(self.record.steps[path].key)
+                journal.store_resume_data(keys[-1], data)
+                if len(keys) % BATCH_SIZE == 0:
+                    await asyncio.sleep(0)
+        finally:
+            journal.wake(keys)
+
+    def count_bytes(self, size: int) -> None:
+        """Count bytes that the run takes beside its events.
+
+        :param size: the bytes; negative for those that the run no longer takes.
+        :raises TooManyRuns: when the unfinished runs of the caller are too large.
+        """
+        self._reserve(self, size)
+        self.size += size
 
     def add_event(self, event: RunEvent) -> None:
         """Record an event and wake the readers of the run.
@@ -118,9 +179,10 @@ class MemoryRun:
                 "Split the work into several runs, or raise MemoryEngine(max_events=...).",
             )
         size = self._measure(event)
-        if not isinstance(event, RunFinished):  # the end is always recorded
-            self._reserve(self, size)
-        self.size += size
+        if isinstance(event, RunFinished):  # the end is always recorded
+            self.size += size
+        else:
+            self.count_bytes(size)
         self._events.append(event)
         self.record.apply(event)
         for watcher in self._watchers:
@@ -133,7 +195,7 @@ class MemoryRun:
 
     def _measure(self, event: RunEvent) -> int:
         """Estimate the bytes of an event, without data that the previous event holds."""
-        size = _EVENT_SIZE if self._events else _RUN_SIZE
+        size = _EVENT_SIZE
         for name in _DATA_FIELDS.get(type(event), ()):
             data = getattr(event, name)
             if data and data is not self._latest_data:
@@ -182,9 +244,19 @@ class MemoryRun:
                 while offset < len(self._events):
                     offset += 1
                     yield self._events[offset - 1]
+                    if offset % BATCH_SIZE == 0:
+                        await asyncio.sleep(0)  # a fast reader must not block the event loop
                 if self.record.is_finished if until_finished else self.record.is_settled:
                     return
                 changed.clear()
                 await changed.wait()
         finally:
             self._watchers.discard(changed)
+
+
+def _measure_start(start_point: StartPoint | None, state: dict[str, Any] | None) -> int:
+    """Estimate the bytes of what an execution begins with."""
+    size = estimate_size(state) if state else 0
+    if start_point is not None:
+        size += estimate_size((start_point.values, start_point.resume_data))
+    return size

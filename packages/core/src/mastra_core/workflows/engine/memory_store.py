@@ -15,7 +15,8 @@ from mastra_core.workflows.engine.run_events import RunFinished
 
 __all__ = ("MemoryStore",)
 
-_Key = tuple[str, str]  # ids of workflow and run; runs of two workflows may have the same id
+# The ids of workflow and run, and the resource that the creator is confined to.
+_Key = tuple[str, str, str]
 
 
 class MemoryStore:
@@ -32,7 +33,10 @@ class MemoryStore:
     ) -> None:
         self._unfinished: dict[_Key, MemoryRun] = {}
         self._pending: dict[str, dict[_Key, None]] = {}
-        self._finished: CallerCache[_Key, MemoryRun] = CallerCache(max_finished, max_bytes, max_age)
+        self._finished: CallerCache[_Key, MemoryRun] = CallerCache(
+            max_finished, max_bytes, max_age, self._remove_from_scopes
+        )
+        self._scopes: dict[tuple[str, str], dict[str, None]] = {}  # of runs with the same id
         self._places = Shares(max_unfinished)
         self._bytes = Shares(max_bytes)
 
@@ -44,24 +48,43 @@ class MemoryStore:
         """The runs that have not finished."""
         return [*self._unfinished.values()]
 
-    def find(self, key: _Key) -> MemoryRun | None:
-        """Return a stored run, or ``None``.
+    def find(self, workflow_id: str, run_id: str) -> MemoryRun | None:
+        """Return a run, ``None`` where there is none; that of an unconfined creator is preferred.
 
-        :param key: the ids of the workflow and the run.
+        :param workflow_id: the id of the workflow.
+        :param run_id: the id of the run.
         """
+        for scope in ("", *self._scopes.get((workflow_id, run_id), ())):
+            if run := self._get((workflow_id, run_id, scope)):
+                return run
+        return None
+
+    def find_in_scope(self, workflow_id: str, run_id: str, scope: str) -> MemoryRun | None:
+        """Return a run that a caller may access, ``None`` where there is none.
+
+        :param workflow_id: the id of the workflow.
+        :param run_id: the id of the run.
+        :param scope: the resource that the caller is confined to; empty for a creator that is not
+            confined.
+        """
+        if run := self._get((workflow_id, run_id, scope)):
+            return run
+        run = self._get((workflow_id, run_id, ""))
+        return run if run is not None and run.record.resource_id == scope else None
+
+    def _get(self, key: _Key) -> MemoryRun | None:
         return self._unfinished.get(key) or self._finished.get(key)
 
     def add(self, run: MemoryRun) -> None:
         """Add a run that has not started.
 
         :param run: the run.
-        :raises TooManyRuns: when the caller has too many unfinished runs that have started.
+        :raises TooManyRuns: when the caller has too many unfinished runs that have started, or too
+            large ones.
         """
-        if not self._places.try_acquire(run.caller):
+        if not self._fits(run):
             self._remove_pending_run(run.caller)
-            if not self._places.try_acquire(run.caller):
-                raise self._build_error()
-        self._unfinished[run.key] = run
+        self._acquire(run)
         self._pending.setdefault(run.caller, {})[run.key] = None
 
     def mark_started(self, run: MemoryRun) -> None:
@@ -73,25 +96,21 @@ class MemoryStore:
         self._remove_from_pending(run)
         if run.key in self._unfinished:
             return
-        if not self._places.try_acquire(run.caller):
-            raise self._build_error()
-        if not self._bytes.try_acquire(run.caller, run.size):
-            self._places.release(run.caller)
-            raise self._build_size_error()
-        run.reserved = run.size
+        self._acquire(run)
         self._finished.pop(run.key)
-        self._unfinished[run.key] = run
 
     def reserve(self, run: MemoryRun, size: int) -> None:
-        """Count further bytes of an unfinished run.
+        """Count further bytes of an unfinished run, or fewer.
 
         :param run: the run.
-        :param size: the bytes.
+        :param size: the bytes; negative for those that the run no longer takes.
         :raises TooManyRuns: when the unfinished runs of the caller are too large.
         """
         if run.key not in self._unfinished:
             return
-        if not self._bytes.try_acquire(run.caller, size):
+        if size < 0:
+            self._bytes.release(run.caller, -size)
+        elif not self._bytes.try_acquire(run.caller, size):
             raise self._build_size_error()
         run.reserved += size
 
@@ -112,6 +131,21 @@ class MemoryStore:
             run.add_event(RunFinished(status="canceled"))
         self._release(run)
         self._finished.pop(run.key)
+        self._remove_from_scopes(run)
+
+    def _fits(self, run: MemoryRun) -> bool:
+        return self._places.fits(run.caller) and self._bytes.fits(run.caller, run.size)
+
+    def _acquire(self, run: MemoryRun) -> None:
+        """Add a run to the unfinished ones."""
+        if not self._places.fits(run.caller):
+            raise self._build_error()
+        if not self._bytes.try_acquire(run.caller, run.size):
+            raise self._build_size_error()
+        self._places.hold(run.caller)
+        run.reserved = run.size
+        self._unfinished[run.key] = run
+        self._scopes.setdefault(run.key[:2], {})[run.key[2]] = None
 
     def _release(self, run: MemoryRun) -> bool:
         """Remove a run from the unfinished ones; return whether it was one of them."""
@@ -122,6 +156,12 @@ class MemoryStore:
         self._bytes.release(run.caller, run.reserved)
         run.reserved = 0
         return True
+
+    def _remove_from_scopes(self, run: MemoryRun) -> None:
+        scopes = self._scopes.get(run.key[:2], {})
+        scopes.pop(run.key[2], None)
+        if not scopes:
+            self._scopes.pop(run.key[:2], None)
 
     def _remove_from_pending(self, run: MemoryRun) -> None:
         runs = self._pending.get(run.caller, {})

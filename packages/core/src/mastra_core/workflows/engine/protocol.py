@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from mastra_core.workflows.engine.run_events import RunEvent
@@ -48,14 +48,22 @@ class Engine(Protocol):
         """Whether only the process that created a run knows it."""
 
     async def create(
-        self, workflow: Workflow, run_id: str = "", resource_id: str = "", *, caller: str = ""
+        self,
+        workflow: Workflow,
+        run_id: str = "",
+        resource_id: str = "",
+        *,
+        caller: str = "",
+        is_confined: bool = False,
     ) -> Run:
         """Create a run without starting it.
 
         :param workflow: the workflow.
-        :param run_id: the id of the run; a new one by default. If the workflow has a run with this
-            id, that run is returned.
+        :param run_id: the id of the run; a new one by default. If the creator has a run of the
+            workflow with this id, that run is returned.
         :param resource_id: the owner of the run.
+        :param is_confined: whether the creator may access the runs of ``resource_id`` only. The ids
+            of runs that others create are then free for it, and its own ids for others.
         :param caller: who the run is counted for, where the engine has bounds; empty for the
             application itself.
         :raises TooManyRuns: when this caller has too many unfinished runs.
@@ -101,6 +109,23 @@ class Engine(Protocol):
         :raises Conflict: when the run, or the step, is not suspended.
         """
 
+    async def resume_many(
+        self,
+        run: Run,
+        data: Any,
+        steps: Sequence[str],
+        context: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Resume several suspended steps with the same data, and return at once.
+
+        :param run: the run.
+        :param data: the data the steps are resumed with.
+        :param steps: the paths of the steps.
+        :param context: the new request context; the previous one by default.
+        :raises InvalidInput: when the data does not fit.
+        :raises Conflict: when a step is not suspended.
+        """
+
     async def time_travel(
         self,
         run: Run,
@@ -143,11 +168,13 @@ class Engine(Protocol):
         :param run: the run.
         """
 
-    async def get(self, workflow: Workflow, run_id: str) -> Run:
+    async def get(self, workflow: Workflow, run_id: str, resource_id: str = "") -> Run:
         """Return the run with an id.
 
         :param workflow: the workflow.
         :param run_id: the id of the run.
+        :param resource_id: the owner of the run; by default any, and a run whose creator is not
+            confined is preferred.
         :raises NotFound: when there is no such run.
         """
 

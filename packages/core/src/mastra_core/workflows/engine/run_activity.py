@@ -6,6 +6,7 @@ part that ends last.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -24,11 +25,12 @@ class RunActivity:
     :param journal: receives a ``RunIdle`` event when no part is active.
     """
 
-    __slots__ = ("_active_count", "_journal", "_waits")
+    __slots__ = ("_active_count", "_deactivations", "_journal", "_waits")
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._active_count = 1
+        self._deactivations = 0
         self._waits: dict[str, bool] = {}  # by key: whether the wait ends by itself
 
     async def wait_for(
@@ -67,11 +69,16 @@ class RunActivity:
                     await self._deactivate_part()
 
         self._active_count += max(0, remaining - 1)
-        return await gather([run_part(job) for job in jobs])
+        return await gather(run_part(job) for job in jobs)
 
     async def _deactivate_part(self) -> None:
         self._active_count -= 1
-        if not self._active_count:
+        if self._active_count:
+            return
+        self._deactivations += 1
+        number = self._deactivations
+        await asyncio.sleep(0)  # of many parts that wake and end together, the last one is idle
+        if not self._active_count and number == self._deactivations:
             status: Any = "waiting" if any(self._waits.values()) else "suspended"
             # Each key is waited for once, so this key is unique among the idle moments of a run.
             key = f"idle:{'|'.join(sorted(self._waits))}"

@@ -7,8 +7,9 @@ from typing import Any
 
 import msgspec
 
-__all__ = ("UNSET", "RunOptions", "StartPoint", "StepAddress")
+__all__ = ("BATCH_SIZE", "UNSET", "RunOptions", "StartPoint", "StepAddress")
 
+BATCH_SIZE = 100  # steps or events after which the event loop serves others
 UNSET: Any = msgspec.UNSET  # tells a missing value from None, which is valid input
 
 

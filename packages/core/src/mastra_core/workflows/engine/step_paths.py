@@ -11,7 +11,17 @@ from mastra_core.workflows.engine.run_record import RunRecord
 if TYPE_CHECKING:
     from mastra_core.workflows.model.definition import Step, WorkflowDefinition
 
-__all__ = ("find_step", "find_suspended_step")
+__all__ = ("find_step", "find_suspended_step", "strip_indexes")
+
+_INDEX = re.compile(r"\[\d+\]")
+
+
+def strip_indexes(path: str) -> str:
+    """Remove the item indexes from a path: ``each[2].pay`` becomes ``each.pay``.
+
+    :param path: the path of a step.
+    """
+    return _INDEX.sub("", path)
 
 
 def find_step(workflow: WorkflowDefinition, path: str) -> Step[Any, Any]:
@@ -22,7 +32,7 @@ def find_step(workflow: WorkflowDefinition, path: str) -> Step[Any, Any]:
     :raises NotFound: when there is no such step.
     """
     inner: WorkflowDefinition | None = workflow
-    for name in re.sub(r"\[\d+\]", "", path).split("."):
+    for name in strip_indexes(path).split("."):
         steps = inner.iter_steps() if inner is not None else ()
         step = next((step for step in steps if step.id == name), None)
         if step is None:
@@ -41,6 +51,8 @@ def find_suspended_step(record: RunRecord, step: str = "", label: str = "") -> s
     :raises Conflict: when the run, or the step, is not suspended.
     :raises InvalidInput: when several steps match.
     """
+    if record.open.get(step) == "suspended" and not label:
+        return step
     suspended = record.suspended_steps
     if not suspended:
         raise Conflict("This workflow run was not suspended")

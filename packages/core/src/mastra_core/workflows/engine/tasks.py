@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from typing import Any
+
+from mastra_core.workflows.engine.run_options import BATCH_SIZE
 
 __all__ = ("DeadlineExceeded", "gather", "run_with_deadline")
 
@@ -15,17 +17,22 @@ class DeadlineExceeded(Exception):
     """The task did not end before its deadline."""
 
 
-async def gather(jobs: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
+async def gather(jobs: Iterable[Coroutine[Any, Any, Any]]) -> list[Any]:
     """Run coroutines concurrently; the first failure cancels the others and is raised.
 
-    :param jobs: the coroutines.
+    The event loop serves others after each batch of tasks that it starts.
+
+    :param jobs: the coroutines; each is created when it starts.
     :returns: their results, in order.
     """
-    tasks = [asyncio.create_task(job) for job in jobs]
-    if not tasks:
-        return []
+    tasks: list[asyncio.Task[Any]] = []
     try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        for job in jobs:
+            tasks.append(asyncio.create_task(job))
+            if len(tasks) % BATCH_SIZE == 0:
+                await asyncio.sleep(0)
+        if tasks:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
     finally:
         await _cancel_tasks(tasks)
     for task in tasks:
@@ -55,10 +62,13 @@ async def run_with_deadline(
 
 
 async def _cancel_tasks(tasks: Sequence[asyncio.Task[Any]]) -> None:
-    for task in tasks:
+    remaining = [task for task in tasks if not task.done()]
+    for task in remaining:
         task.cancel()
         task.add_done_callback(_retrieve_exception)
-    remaining = [task for task in tasks if not task.done()]
+    for task in tasks:
+        if task.done():
+            _retrieve_exception(task)
     if remaining:
         await asyncio.wait(remaining, timeout=CANCEL_GRACE)
 
