@@ -27,6 +27,7 @@ from mastra_core.storage.sqlite_rows import (
     to_message_row,
     to_thread_row,
 )
+from mastra_core.storage.sqlite_select import PagedSelect
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -78,8 +79,10 @@ class SqliteThreads:
             conditions.append(("resource = ?", query.resource))
         if query.metadata:
             conditions.append(("mastra_fits(metadata, ?)", encode_json(query.metadata)))
-        select = _Select("mastra_threads", THREAD, conditions, f"{query.order_by} {{0}}, id {{0}}")
-        return await self._file.read(lambda sql: select.fetch_page(sql, query, parse_thread))
+        select = PagedSelect(
+            "mastra_threads", THREAD, conditions, f"{query.order_by} {{0}}, id {{0}}"
+        )
+        return await self._file.read(lambda sql: _fetch_page(sql, select, query, parse_thread))
 
     async def create(self, thread: Thread) -> bool:
         """Store a new thread.
@@ -188,8 +191,8 @@ class SqliteThreads:
             conditions.append(("mastra_fits(metadata, ?)", encode_json(query.metadata)))
         if query.roles:
             conditions.append((f"role IN ({_build_placeholders(query.roles)})", query.roles))
-        select = _Select("mastra_messages", MESSAGE, conditions, "number {0}")
-        return await self._file.read(lambda sql: select.fetch_page(sql, query, parse_message))
+        select = PagedSelect("mastra_messages", MESSAGE, conditions, "number {0}")
+        return await self._file.read(lambda sql: _fetch_page(sql, select, query, parse_message))
 
     async def get_surrounding(
         self, message_id: str, before: int, after: int
@@ -254,31 +257,16 @@ class SqliteThreads:
         return await self._file.write(work)
 
 
-class _Select:
-    """A paged query; table and column names are constants, and every value is bound."""
-
-    def __init__(
-        self, table: str, columns: str, conditions: list[tuple[str, Any]], order: str
-    ) -> None:
-        where = " AND ".join(condition for condition, _ in conditions) or "1"
-        self._from = f"FROM {table} WHERE {where}"
-        self._columns = columns
-        self._order = order
-        self._values: list[Any] = []
-        for _, value in conditions:
-            self._values += value if isinstance(value, tuple) else [value]
-
-    def fetch_page(
-        self, sql: Connection, query: ThreadQuery | MessageQuery, parse_row: Callable[[Any], Any]
-    ) -> Page[Any]:
-        """Return the rows of one page, and the number of all rows."""
-        (total,) = sql.execute(f"SELECT count(*) {self._from}", self._values).fetchone()
-        order = self._order.format("DESC" if query.descending else "ASC")
-        rows = sql.execute(
-            f"SELECT {self._columns} {self._from} ORDER BY {order} LIMIT ? OFFSET ?",
-            [*self._values, -1 if query.per_page is None else query.per_page, query.offset],
-        )
-        return Page(items=tuple(parse_row(row) for row in rows), total=total)
+def _fetch_page(
+    sql: Connection,
+    select: PagedSelect,
+    query: ThreadQuery | MessageQuery,
+    parse_row: Callable[[Any], Any],
+) -> Page[Any]:
+    items, total = select.fetch_page(
+        sql, parse_row, query.per_page, query.offset, descending=query.descending
+    )
+    return Page(items=items, total=total)
 
 
 def _read_thread(sql: Connection, thread_id: str) -> Thread | None:
