@@ -20,7 +20,15 @@ from mastra_core.agents import (
     ToolCallPart,
     ToolResultPart,
 )
-from mastra_core.errors import ConfigError, Conflict, NotFound, TooManyRuns
+from mastra_core.errors import (
+    ConfigError,
+    Conflict,
+    Forbidden,
+    InvalidInput,
+    NotFound,
+    StorageError,
+    TooManyRuns,
+)
 from mastra_core.storage import (
     History,
     MemoryStorage,
@@ -32,6 +40,8 @@ from mastra_core.storage import (
     Thread,
     ThreadQuery,
     as_storage,
+    in_memory_threads,
+    sqlite_threads,
 )
 
 
@@ -64,6 +74,50 @@ def test_thread_round_trip(storage, run):
     assert run(threads.update(changed))
     assert run(threads.get("t1")) == changed
     assert not run(threads.update(build_thread("t2")))
+
+
+def test_changes_of_another_resource_have_no_effect(storage, run):
+    threads, thread = storage.threads, build_thread()
+    run(threads.append(thread, [build_message()]))
+    run(threads.change_working_memory("thread", "t1", lambda _: "notes", "ann"))
+    assert not run(threads.update(build_thread(resource="bob"), "bob"))
+    assert not run(threads.delete("t1", "bob"))
+    assert run(threads.delete_messages(["m1"], "bob")) == 0
+    assert run(threads.list_messages(MessageQuery(thread="t1", resource="bob"))).total == 0
+    assert run(threads.get_working_memory("thread", "t1", "bob")) == ""
+    with pytest.raises(Forbidden, match="'t1'"):
+        run(threads.change_working_memory("thread", "t1", lambda _: "theirs", "bob"))
+    assert run(threads.get_working_memory("thread", "t1", "ann")) == "notes"
+    assert run(threads.list_messages(MessageQuery(thread="t1", resource="ann"))).total == 1
+    assert run(threads.update(build_thread(title="T"), "ann"))
+    assert run(threads.delete_messages(["m1"], "ann")) == 1
+    assert run(threads.delete("t1", "ann"))
+
+
+def test_page_is_bounded_by_bytes(storage, run):
+    messages = [build_message(f"m{number}", text="x" * 1000) for number in range(20)]
+    run(storage.threads.append(build_thread(), messages))
+
+    def find(**query):
+        query = MessageQuery(thread="t1", max_bytes=15_000, **query)
+        return run(storage.threads.list_messages(query))
+
+    assert find(per_page=5).total == 20
+    with pytest.raises(InvalidInput, match="perPage"):
+        find()
+    assert run(storage.threads.list_messages(MessageQuery(thread="t1"))).total == 20
+
+
+def test_recall_is_bounded_by_bytes(storage, run, monkeypatch):
+    for module in (in_memory_threads, sqlite_threads):
+        monkeypatch.setattr(module, "MAX_RECALL_BYTES", 15_000)
+    messages = [build_message(f"m{number}", text="x" * 1000) for number in range(20)]
+    run(storage.threads.append(build_thread(), messages))
+    newest = list_ids(run(storage.threads.recall("t1", 1000)).messages)
+    assert 3 < len(newest) < 20
+    assert newest[-1] == "m19"
+    run(storage.threads.append(build_thread(), [build_message("large", text="x" * 20_000)]))
+    assert list_ids(run(storage.threads.recall("t1", 1000)).messages) == ["large"]
 
 
 def test_thread_pages(storage, run):
@@ -447,3 +501,20 @@ def test_threads_in_memory_are_bounded_by_bytes(run):
         run(threads.change_working_memory("resource", f"r{number}", lambda _: "x" * 100_000))
     assert len(run(threads.get_working_memory("resource", "r39"))) == 100_000
     assert run(threads.get_working_memory("resource", "r0")) == ""
+
+
+def test_notes_about_threads_are_counted_for_their_resource(run):
+    threads = MemoryStorage(max_threads=20).threads
+    run(threads.create(build_thread("quiet", "ann")))
+    run(threads.change_working_memory("thread", "quiet", lambda _: "notes", "ann"))
+    for number in range(200):
+        thread_id = f"m{number}"
+        run(threads.change_working_memory("thread", thread_id, lambda _: "x", "mallory"))
+    assert run(threads.get_working_memory("thread", "quiet", "ann")) == "notes"
+    assert run(threads.get_working_memory("thread", "m199", "mallory")) == "x"
+
+
+def test_notes_that_do_not_fit_are_refused(run):
+    threads = MemoryStorage(max_bytes=10_000).threads
+    with pytest.raises(StorageError, match="'ann'"):
+        run(threads.change_working_memory("resource", "ann", lambda _: "x" * 20_000))

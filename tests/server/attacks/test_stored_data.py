@@ -6,8 +6,8 @@ import time
 import httpx
 import pytest
 
-from mastra_core.agents import AgentInput, ApprovalRequired, SuspendedRun
-from mastra_core.storage import SqliteStorage
+from mastra_core.agents import AgentInput, ApprovalRequired, SuspendedRun, TextPart
+from mastra_core.storage import SqliteStorage, StoredMessage, Thread
 from tests.memory import read_resident_bytes
 from tests.server.attacks.health import HealthWatcher
 
@@ -92,3 +92,49 @@ def test_suspended_runs_of_another_caller(storage, server):
     page, _ = send(server, "mallory", "GET", f"{AGENT}/suspended-runs?perPage=2&page=1")
     assert page.json()["total"] == 300
     assert [run["runId"] for run in page.json()["runs"]] == ["run297", "run296"]
+
+
+def build_message(number, size):
+    parts = (TextPart(text="x" * size),)
+    return StoredMessage(id=f"m{number}", thread="large", role="user", parts=parts)
+
+
+def test_page_of_a_large_thread(storage, server):
+    async def put_messages():
+        thread = Thread(id="large", resource="mallory")
+        for number in range(60):
+            await storage.threads.append(thread, [build_message(number, 2_000_000)])
+
+    fill(storage, put_messages)
+    before = read_resident_bytes(server.pid)
+    path = "/api/memory/threads/large"
+    for query in ("perPage=false", "perPage=1000"):
+        refused, delay = send(server, "mallory", "GET", f"{path}/messages?{query}")
+        assert (refused.status_code, delay < MAX_DELAY) == (400, True)
+        assert "perPage" in refused.text
+    refused, delay = send(server, "mallory", "POST", f"{path}/clone", json={})
+    assert (refused.status_code, delay < MAX_DELAY) == (400, True)
+    memory = {"thread": "large", "resource": "mallory", "options": {"lastMessages": 1000}}
+    body = {"messages": "x", "memory": memory}
+    _, delay = send(server, "mallory", "POST", "/api/agents/shout/generate", json=body)
+    assert delay < MAX_DELAY
+    assert read_resident_bytes(server.pid) - before < 250_000_000
+    page, _ = send(server, "mallory", "GET", f"{path}/messages?perPage=5")
+    ids = [message["id"] for message in page.json()["messages"]]  # two are of the agent's run
+    assert ids[:3] == ["m57", "m58", "m59"]
+
+
+def test_all_runs_of_a_workflow(server):
+    url = "/api/workflows/approveWorkflow"
+    small = {"inputData": {"topic": "x"}}
+    send(server, "ann", "POST", f"{url}/start-async", json=small)
+    for _ in range(20):
+        topic = {"inputData": {"topic": "x" * 2_000_000}}
+        started, _ = send(server, "mallory", "POST", f"{url}/start-async", json=topic)
+        assert started.status_code == 200
+    refused, delay = send(server, "mallory", "GET", f"{url}/runs")
+    assert (refused.status_code, delay < MAX_DELAY) == (400, True)
+    page, _ = send(server, "mallory", "GET", f"{url}/runs?perPage=2")
+    assert page.json()["total"] == 20
+    own, _ = send(server, "ann", "GET", f"{url}/runs")
+    assert own.json()["total"] == 1

@@ -121,6 +121,8 @@ class SuspendedRunQuery(msgspec.Struct, frozen=True, kw_only=True):
     :param until: latest time, milliseconds since the epoch, inclusive.
     :param page: number of the page, from 0.
     :param per_page: runs in a page.
+    :param max_bytes: maximum size of a page in memory, estimated; a larger one is refused with
+        ``InvalidInput``. ``None`` for no maximum.
     """
 
     agent: str
@@ -131,6 +133,7 @@ class SuspendedRunQuery(msgspec.Struct, frozen=True, kw_only=True):
     until: int | None = None
     page: int = 0
     per_page: int = 100
+    max_bytes: int | None = None
 
     @property
     def offset(self) -> int:

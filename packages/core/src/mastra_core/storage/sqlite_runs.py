@@ -118,7 +118,12 @@ class SqliteSuspendedRuns:
 
         def work(sql: Connection) -> SuspendedRunPage:
             runs, total = select.fetch_page(
-                sql, _decode_run, query.per_page, query.offset, descending=True
+                sql,
+                _decode_run,
+                query.per_page,
+                query.offset,
+                descending=True,
+                max_bytes=query.max_bytes,
             )
             return SuspendedRunPage(items=runs, total=total)
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from mastra_core.limits.memory_size import estimate_json_size, estimate_size
+from mastra_core.limits.page_size import PageSize
+
 if TYPE_CHECKING:
     from sqlite3 import Connection
 
-__all__ = ("PagedSelect",)
+__all__ = ("PagedSelect", "estimate_row_size")
 
 T = TypeVar("T")
 
@@ -41,6 +44,7 @@ class PagedSelect:
         offset: int,
         *,
         descending: bool,
+        max_bytes: int | None = None,
     ) -> tuple[tuple[T, ...], int]:
         """Return the rows of one page, and the number of all rows.
 
@@ -49,6 +53,8 @@ class PagedSelect:
         :param per_page: rows in a page; ``None`` for all.
         :param offset: how many rows precede the page.
         :param descending: whether the greatest row is first.
+        :param max_bytes: maximum size of the page; ``None`` for no maximum.
+        :raises InvalidInput: when the page is larger.
         """
         (total,) = sql.execute(f"SELECT count(*) {self._from}", self._values).fetchone()
         order = self._order.format("DESC" if descending else "ASC")
@@ -56,4 +62,21 @@ class PagedSelect:
             f"SELECT {self._columns} {self._from} ORDER BY {order} LIMIT ? OFFSET ?",
             [*self._values, -1 if per_page is None else per_page, offset],
         )
-        return tuple(parse_row(row) for row in rows), total
+        size = PageSize(max_bytes)
+        items = []
+        for row in rows:
+            size.add(estimate_row_size(row))
+            items.append(parse_row(row))
+        return tuple(items), total
+
+
+def estimate_row_size(row: tuple[Any, ...]) -> int:
+    """Estimate the bytes that a row takes in memory when its JSON is decoded.
+
+    :param row: the row.
+    """
+    sizes = (
+        estimate_json_size(value) if isinstance(value, bytes) else estimate_size(value)
+        for value in row
+    )
+    return sum(sizes)

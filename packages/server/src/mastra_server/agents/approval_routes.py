@@ -47,6 +47,7 @@ __all__ = ("ROUTES", "resume_chunks")
 _Request = Request[Any, Any, Any]
 _DEFAULT_PAGE_SIZE = 100
 _MAX_PAGE_SIZE = 1_000
+_MAX_PAGE_BYTES = 32 * 1024 * 1024  # of the runs of one page in memory
 
 
 class _Decided(msgspec.Struct, rename="camel"):
@@ -221,6 +222,7 @@ def _build_query(request: _Request) -> SuspendedRunQuery:
         until=read_date_param(request, "toDate"),
         page=read_number_param(request, "page") or 0,
         per_page=per_page,
+        max_bytes=_MAX_PAGE_BYTES,
     )
 
 
