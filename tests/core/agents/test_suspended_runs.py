@@ -14,6 +14,7 @@ from mastra_core.agents import (
     MemorySuspendedRuns,
     Message,
     SuspendedRun,
+    SuspendedRunQuery,
     SuspendedRuns,
     ToolSuspended,
 )
@@ -72,9 +73,12 @@ def test_store_by_run_id():
         for name in ("r1", "r2"):
             await runs.put(build_suspended_run(name))
         await runs.put(build_suspended_run("r3", "b"))
-        assert [run.run_id for run in await runs.list("a")] == ["r2", "r1"]
-        assert (await runs.get("r1")).run_id == "r1"
-        taken = await asyncio.gather(*(runs.take("r1") for _ in range(2)), return_exceptions=True)
+        found = await runs.list(SuspendedRunQuery(agent="a"))
+        assert [run.run_id for run in found.items] == ["r2", "r1"]
+        assert (await runs.get("a", "r1")).run_id == "r1"
+        taken = await asyncio.gather(
+            *(runs.take("a", "r1") for _ in range(2)), return_exceptions=True
+        )
         assert {type(each) for each in taken} == {SuspendedRun, NotFound}
 
     asyncio.run(all_of())
@@ -86,8 +90,8 @@ def test_store_is_bounded_by_number_bytes_and_age():
         with contextlib.suppress(TooManyRuns):
             for stored in range(100):
                 await runs.put(build_suspended_run(f"r{stored}"))
-        assert [run.run_id for run in await runs.list("a")][-1] == "r0"
-        await runs.take("r0")
+        assert (await runs.list(SuspendedRunQuery(agent="a"))).items[-1].run_id == "r0"
+        await runs.take("a", "r0")
         await runs.put(build_suspended_run("again"))
         return stored
 
@@ -96,6 +100,6 @@ def test_store_is_bounded_by_number_bytes_and_age():
         assert await fill(MemorySuspendedRuns(max_bytes=40_000)) > 2
         old = MemorySuspendedRuns(max_age=-1)
         await old.put(build_suspended_run())
-        assert await old.list("a") == []
+        assert (await old.list(SuspendedRunQuery(agent="a"))).total == 0
 
     asyncio.run(all_of())

@@ -1,6 +1,7 @@
 """The memory of agents, on every storage."""
 
 import asyncio
+import contextlib
 import dataclasses
 import json
 import logging
@@ -757,3 +758,35 @@ def test_answer_is_returned_when_storing_fails(storage, run, logs):
 
     assert run(add_memory(fail_run, storage).generate(build_input())).text == "paid for"
     assert "is not stored" in logs.text
+
+
+def test_thread_that_another_resource_creates_again_is_not_changed(storage, run):
+    memory = Memory(storage=storage)
+
+    async def create_victims_thread():
+        while True:
+            try:
+                return await memory.create_thread(resource="ann", id="t")
+            except Conflict:
+                await asyncio.sleep(0)
+
+    async def change(action):
+        with contextlib.suppress(NotFound, Forbidden):
+            await action
+
+    async def play_round():
+        await memory.create_thread(resource="mallory", id="t")
+        await asyncio.gather(
+            create_victims_thread(),
+            *(change(memory.update_thread("t", "mallory", title="x")) for _ in range(3)),
+            *(change(memory.delete_thread("t", "mallory")) for _ in range(3)),
+        )
+        thread = await memory.get_thread("t", "ann")
+        await memory.delete_thread("t")
+        return thread
+
+    async def play():
+        for _ in range(50):
+            assert (await play_round()).title == ""
+
+    run(play())

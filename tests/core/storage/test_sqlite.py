@@ -12,6 +12,7 @@ import threading
 import msgspec
 import pytest
 
+from mastra_core.agents import SuspendedRunQuery
 from mastra_core.errors import StorageError
 from mastra_core.storage import SqliteStorage, StoredMessage, Thread
 from mastra_core.storage.sqlite_schema import VERSIONS
@@ -240,7 +241,7 @@ asyncio.run(make("after"))
 
 def test_file_of_the_first_version_is_migrated(tmp_path):
     path = tmp_path / "app.db"
-    run = build_suspended_run()
+    run = build_suspended_run(resource="ann")
     with contextlib.closing(sqlite3.connect(path)) as connection, connection:
         for statement in VERSIONS[0]:
             connection.execute(statement)
@@ -249,7 +250,9 @@ def test_file_of_the_first_version_is_migrated(tmp_path):
         data = msgspec.json.encode(run)
         row = (run.run_id, run.agent_id, run.suspended_at, data)
         connection.execute("INSERT INTO mastra_suspended_runs VALUES (?, ?, ?, ?)", row)
-    assert use_storage(SqliteStorage(path), lambda s: s.suspended_runs.get(run.run_id)) == run
+    query = SuspendedRunQuery(agent="a", resource="ann", thread="t1", call="c1")
+    found = use_storage(SqliteStorage(path), lambda s: s.suspended_runs.list(query))
+    assert found.items == (run,)
     with contextlib.closing(sqlite3.connect(path)) as connection:
         sizes = connection.execute("SELECT caller, size FROM mastra_suspended_runs").fetchall()
     assert sizes == [("", len(data))]

@@ -14,12 +14,21 @@ from mastra_core.agents import (
     FilePart,
     MemorySuspendedRuns,
     SuspendedRun,
+    SuspendedRunQuery,
     SuspendedRuns,
     TextPart,
     ToolCallPart,
     ToolResultPart,
 )
-from mastra_core.errors import ConfigError, Conflict, NotFound, TooManyRuns
+from mastra_core.errors import (
+    ConfigError,
+    Conflict,
+    Forbidden,
+    InvalidInput,
+    NotFound,
+    StorageError,
+    TooManyRuns,
+)
 from mastra_core.storage import (
     History,
     MemoryStorage,
@@ -31,6 +40,8 @@ from mastra_core.storage import (
     Thread,
     ThreadQuery,
     as_storage,
+    in_memory_threads,
+    sqlite_threads,
 )
 
 
@@ -63,6 +74,50 @@ def test_thread_round_trip(storage, run):
     assert run(threads.update(changed))
     assert run(threads.get("t1")) == changed
     assert not run(threads.update(build_thread("t2")))
+
+
+def test_changes_of_another_resource_have_no_effect(storage, run):
+    threads, thread = storage.threads, build_thread()
+    run(threads.append(thread, [build_message()]))
+    run(threads.change_working_memory("thread", "t1", lambda _: "notes", "ann"))
+    assert not run(threads.update(build_thread(resource="bob"), "bob"))
+    assert not run(threads.delete("t1", "bob"))
+    assert run(threads.delete_messages(["m1"], "bob")) == 0
+    assert run(threads.list_messages(MessageQuery(thread="t1", resource="bob"))).total == 0
+    assert run(threads.get_working_memory("thread", "t1", "bob")) == ""
+    with pytest.raises(Forbidden, match="'t1'"):
+        run(threads.change_working_memory("thread", "t1", lambda _: "theirs", "bob"))
+    assert run(threads.get_working_memory("thread", "t1", "ann")) == "notes"
+    assert run(threads.list_messages(MessageQuery(thread="t1", resource="ann"))).total == 1
+    assert run(threads.update(build_thread(title="T"), "ann"))
+    assert run(threads.delete_messages(["m1"], "ann")) == 1
+    assert run(threads.delete("t1", "ann"))
+
+
+def test_page_is_bounded_by_bytes(storage, run):
+    messages = [build_message(f"m{number}", text="x" * 1000) for number in range(20)]
+    run(storage.threads.append(build_thread(), messages))
+
+    def find(**query):
+        query = MessageQuery(thread="t1", max_bytes=15_000, **query)
+        return run(storage.threads.list_messages(query))
+
+    assert find(per_page=5).total == 20
+    with pytest.raises(InvalidInput, match="perPage"):
+        find()
+    assert run(storage.threads.list_messages(MessageQuery(thread="t1"))).total == 20
+
+
+def test_recall_is_bounded_by_bytes(storage, run, monkeypatch):
+    for module in (in_memory_threads, sqlite_threads):
+        monkeypatch.setattr(module, "MAX_RECALL_BYTES", 15_000)
+    messages = [build_message(f"m{number}", text="x" * 1000) for number in range(20)]
+    run(storage.threads.append(build_thread(), messages))
+    newest = list_ids(run(storage.threads.recall("t1", 1000)).messages)
+    assert 3 < len(newest) < 20
+    assert newest[-1] == "m19"
+    run(storage.threads.append(build_thread(), [build_message("large", text="x" * 20_000)]))
+    assert list_ids(run(storage.threads.recall("t1", 1000)).messages) == ["large"]
 
 
 def test_thread_pages(storage, run):
@@ -234,16 +289,20 @@ def test_working_memory_change_is_atomic(storage, run):
     assert run(threads.get_working_memory("resource", "ann")) == "1" * 51
 
 
-def build_suspended_run(id="r1", agent="a", at=0):
-    waiting = (ApprovalRequired(id="c1", name="pay", arguments={"amount": 3}),)
+def build_suspended_run(id="r1", agent="a", at=0, resource="", thread="t1", call="c1"):
+    waiting = (ApprovalRequired(id=call, name="pay", arguments={"amount": 3}),)
     return SuspendedRun(
         run_id=id,
         agent_id=agent,
         waiting=waiting,
         history=b"[\xff]",
-        run_input=AgentInput(thread="t1", run_id=id),
+        run_input=AgentInput(thread=thread, resource=resource, run_id=id),
         suspended_at=at or int(time.time() * 1000),
     )
+
+
+def list_runs(storage, run, **query):
+    return run(storage.suspended_runs.list(SuspendedRunQuery(agent="a", **query)))
 
 
 def test_suspended_runs(storage, run):
@@ -251,24 +310,63 @@ def test_suspended_runs(storage, run):
     one, two = build_suspended_run("r1", at=moment), build_suspended_run("r2", at=moment + 1)
     for each in (one, two, build_suspended_run("r3", "b")):
         run(runs.put(each))
-    assert run(runs.get("r1")) == one
-    assert run(runs.list("a")) == [two, one]
-    assert run(runs.take("r1")) == one
+    assert run(runs.get("a", "r1")) == one
+    assert list_runs(storage, run).items == (two, one)
+    assert run(runs.take("a", "r1")) == one
     for ask in (runs.get, runs.take):
-        with pytest.raises(NotFound):
-            run(ask("r1"))
+        for agent, run_id in (("a", "r1"), ("a", "r3")):
+            with pytest.raises(NotFound):
+                run(ask(agent, run_id))
 
     async def race():
-        return await asyncio.gather(runs.take("r2"), runs.take("r2"), return_exceptions=True)
+        return await asyncio.gather(
+            runs.take("a", "r2"), runs.take("a", "r2"), return_exceptions=True
+        )
 
     assert sorted(type(got).__name__ for got in run(race())) == ["NotFound", "SuspendedRun"]
 
 
+def test_suspended_runs_of_two_resources_with_one_id(storage, run):
+    runs = storage.suspended_runs
+    anns, bobs = (build_suspended_run(resource=name) for name in ("ann", "bob"))
+    run(runs.put(anns))
+    run(runs.put(bobs))
+    assert run(runs.get("a", "r1", "ann")) == anns
+    with pytest.raises(Conflict):
+        run(runs.take("a", "r1"))
+    with pytest.raises(NotFound):
+        run(runs.take("a", "r1", "carl"))
+    assert run(runs.take("a", "r1", "bob")) == bobs
+    assert run(runs.take("a", "r1")) == anns
+
+
+def test_query_of_suspended_runs(storage, run):
+    moment = int(time.time() * 1000)
+    for number in range(6):
+        resource, thread = f"r{number % 2}", f"t{number % 3}"
+        at, call = moment + number, f'c"{number}'
+        each = build_suspended_run(f"id{number}", "a", at, resource, thread, call)
+        run(storage.suspended_runs.put(each))
+    run(storage.suspended_runs.put(build_suspended_run("id9", "b", moment, "r0", "t0", 'c"0')))
+
+    def find(**query):
+        page = list_runs(storage, run, **query)
+        return [int(each.run_id[2:]) for each in page.items], page.total
+
+    assert find() == ([5, 4, 3, 2, 1, 0], 6)
+    assert find(per_page=2, page=1) == ([3, 2], 6)
+    assert find(resource="r0") == ([4, 2, 0], 3)
+    assert find(resource="") == ([], 0)
+    assert find(thread="t1") == ([4, 1], 2)
+    assert find(resource="r1", call='c"3') == ([3], 1)
+    assert find(since=moment + 1, until=moment + 2) == ([2, 1], 2)
+
+
 def test_old_suspended_run_is_removed(storage, run):
     run(storage.suspended_runs.put(build_suspended_run(at=1)))
-    assert run(storage.suspended_runs.list("a")) == []
+    assert list_runs(storage, run).items == ()
     with pytest.raises(NotFound):
-        run(storage.suspended_runs.take("r1"))
+        run(storage.suspended_runs.take("a", "r1"))
 
 
 def test_reopen_after_close(storage, run):
@@ -364,8 +462,8 @@ def test_suspended_runs_of_one_caller_leave_room_for_others(tmp_path, run, kind)
     with pytest.raises(TooManyRuns):
         run(runs.put(build_run_of("ann", "ann4")))
     run(runs.put(build_run_of("carl", "carl")))
-    assert run(runs.get("waits")).caller == "bob"
-    assert len(run(runs.list("a"))) == 6
+    assert run(runs.get("a", "waits")).caller == "bob"
+    assert run(runs.list(SuspendedRunQuery(agent="a"))).total == 6
 
 
 @pytest.mark.parametrize("kind", [0, 1], ids=["memory", "sqlite"])
@@ -373,10 +471,10 @@ def test_resumed_run_is_stored_again_in_a_full_store(tmp_path, run, kind):
     runs = build_small_stores(tmp_path)[kind]
     for number in range(5):
         run(runs.put(build_run_of("ann", f"ann{number}")))
-    taken = run(runs.take("ann0"))
+    taken = run(runs.take("a", "ann0"))
     run(runs.put(build_run_of("ann", "newer")))
     run(runs.put(build_run_of("ann", taken.run_id, resumed=True)))
-    assert len(run(runs.list("a"))) == 6
+    assert run(runs.list(SuspendedRunQuery(agent="a"))).total == 6
 
 
 def test_threads_in_memory_are_bounded_by_bytes(run):
@@ -403,3 +501,20 @@ def test_threads_in_memory_are_bounded_by_bytes(run):
         run(threads.change_working_memory("resource", f"r{number}", lambda _: "x" * 100_000))
     assert len(run(threads.get_working_memory("resource", "r39"))) == 100_000
     assert run(threads.get_working_memory("resource", "r0")) == ""
+
+
+def test_notes_about_threads_are_counted_for_their_resource(run):
+    threads = MemoryStorage(max_threads=20).threads
+    run(threads.create(build_thread("quiet", "ann")))
+    run(threads.change_working_memory("thread", "quiet", lambda _: "notes", "ann"))
+    for number in range(200):
+        thread_id = f"m{number}"
+        run(threads.change_working_memory("thread", thread_id, lambda _: "x", "mallory"))
+    assert run(threads.get_working_memory("thread", "quiet", "ann")) == "notes"
+    assert run(threads.get_working_memory("thread", "m199", "mallory")) == "x"
+
+
+def test_notes_that_do_not_fit_are_refused(run):
+    threads = MemoryStorage(max_bytes=10_000).threads
+    with pytest.raises(StorageError, match="'ann'"):
+        run(threads.change_working_memory("resource", "ann", lambda _: "x" * 20_000))

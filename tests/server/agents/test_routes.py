@@ -192,4 +192,12 @@ def test_other_resources_cannot_decide(serve):
         again = {"messages": "pay", "runId": wait.json()["runId"]}
         for path in ("generate", "stream"):
             url = f"/api/agents/shop/{path}"
-            assert server.http.post(url, json=again, headers=theirs).status_code == 409
+            assert server.http.post(url, json=again, headers=theirs).status_code == 200
+        listed = [
+            server.http.get("/api/agents/shop/suspended-runs", headers=headers).json()["runs"]
+            for headers in (mine, theirs)
+        ]
+        assert [(run["runId"], run["resourceId"]) for (run,) in listed] == [
+            (again["runId"], "ann"),
+            (again["runId"], "bo"),
+        ]

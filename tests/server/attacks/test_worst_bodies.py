@@ -1,9 +1,7 @@
 """The worst body of every operation: the server answers `/health` all the time."""
 
-import http.client
 import itertools
 import statistics
-import threading
 import time
 
 import httpx
@@ -11,6 +9,7 @@ import pytest
 
 from tests.process_usage import read_processor_seconds
 from tests.server.attacks.bodies import FILLINGS, build_raw_bodies, build_worst_bodies
+from tests.server.attacks.health import HealthWatcher
 
 APP = """
 from pydantic_ai.messages import ModelResponse, TextPart
@@ -55,30 +54,6 @@ MCP_HEADERS = {
 # cores that are shared, get more; the complete form runs alone.
 MAX_DELAY = 0.1
 MAX_DELAY_BESIDE_OTHERS = 0.5
-
-
-class HealthWatcher:
-    """Asks for `/health` all the time, and remembers the longest delay."""
-
-    def __init__(self, port):
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self.longest = 0.0
-        self._thread.start()
-
-    def _watch(self):
-        while not self._stopped.is_set():
-            started = time.perf_counter()
-            self._connection.request("GET", "/health")
-            self._connection.getresponse().read()
-            self.longest = max(self.longest, time.perf_counter() - started)
-            time.sleep(0.002)
-
-    def stop(self):
-        self._stopped.set()
-        self._thread.join()
-        self._connection.close()
 
 
 @pytest.fixture

@@ -30,7 +30,13 @@ from mastra_core.agents.messages import (
 )
 from mastra_core.agents.protocol import AgentInfo, AgentLike, AgentOutput, collect
 from mastra_core.agents.stop_conditions import has_tool_call, step_count
-from mastra_core.agents.suspended_runs import MemorySuspendedRuns, SuspendedRun, SuspendedRuns
+from mastra_core.agents.suspended_runs import (
+    MemorySuspendedRuns,
+    SuspendedRun,
+    SuspendedRunPage,
+    SuspendedRunQuery,
+    SuspendedRuns,
+)
 
 __all__ = (
     "AgentEvent",
@@ -52,6 +58,8 @@ __all__ = (
     "Start",
     "StepFinish",
     "SuspendedRun",
+    "SuspendedRunPage",
+    "SuspendedRunQuery",
     "SuspendedRuns",
     "TextDelta",
     "TextPart",

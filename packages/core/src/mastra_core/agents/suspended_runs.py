@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
 from mastra_core.agents.events import ApprovalRequired, ToolSuspended
 from mastra_core.agents.messages import AgentInput, Decision
 from mastra_core.agents.protocol import AgentOutput
-from mastra_core.errors import InvalidInput, NotFound, TooManyRuns
+from mastra_core.errors import Conflict, InvalidInput, NotFound, TooManyRuns
 from mastra_core.limits.memory_size import estimate_size
 from mastra_core.limits.shares import Shares
 
-__all__ = ("MemorySuspendedRuns", "SuspendedRun", "SuspendedRuns", "build_error")
+__all__ = (
+    "MemorySuspendedRuns",
+    "SuspendedRun",
+    "SuspendedRunPage",
+    "SuspendedRunQuery",
+    "SuspendedRuns",
+    "build_error",
+    "select_single",
+)
 
+T = TypeVar("T")
+_Key = tuple[str, str, str]  # agent, resource, id
 _WEEK = 7 * 24 * 3600
 
 
@@ -96,36 +106,102 @@ class SuspendedRun(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+class SuspendedRunQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which suspended runs of an agent to return, newest first.
+
+    :param agent: id of the agent.
+    :param resource: owner of the runs; ``None`` for any.
+    :param thread: id of the thread of the runs; ``None`` for any.
+    :param call: id of a call that the runs wait for; ``None`` for any.
+    :param since: earliest time, milliseconds since the epoch, inclusive.
+    :param until: latest time, milliseconds since the epoch, inclusive.
+    :param page: number of the page, from 0.
+    :param per_page: runs in a page.
+    :param max_bytes: maximum size of a page in memory, estimated; a larger one is refused with
+        ``InvalidInput``. ``None`` for no maximum.
+    """
+
+    agent: str
+    resource: str | None = None
+    thread: str | None = None
+    call: str | None = None
+    since: int | None = None
+    until: int | None = None
+    page: int = 0
+    per_page: int = 100
+    max_bytes: int | None = None
+
+    @property
+    def offset(self) -> int:
+        """How many runs precede the page."""
+        return self.page * self.per_page
+
+    def matches(self, run: SuspendedRun) -> bool:
+        """Return whether a run is one of those to return.
+
+        :param run: the run.
+        """
+        return (
+            run.agent_id == self.agent
+            and self.resource in (None, run.run_input.resource)
+            and self.thread in (None, run.run_input.thread)
+            and (self.call is None or any(event.id == self.call for event in run.waiting))
+            and (self.since is None or run.suspended_at >= self.since)
+            and (self.until is None or run.suspended_at <= self.until)
+        )
+
+
+class SuspendedRunPage(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of the suspended runs that match a query.
+
+    :param items: the runs of the page.
+    :param total: the number of all runs that match.
+    """
+
+    items: tuple[SuspendedRun, ...] = ()
+    total: int = 0
+
+
 @runtime_checkable
 class SuspendedRuns(Protocol):
-    """The protocol of a store of suspended runs, by run id."""
+    """The protocol of a store of suspended runs.
+
+    The key of a run is its agent, its resource and its id. Callers choose ids, so two resources may
+    each have a run with the same id.
+    """
 
     async def put(self, run: SuspendedRun) -> None:
-        """Store a run; it replaces a run with the same id.
+        """Store a run; it replaces a run with the same key.
 
         :param run: the run.
         :raises TooManyRuns: when its caller has too many suspended runs. A run that waits for a
             decision is never removed to make room.
         """
 
-    async def get(self, run_id: str) -> SuspendedRun:
+    async def get(self, agent_id: str, run_id: str, resource: str | None = None) -> SuspendedRun:
         """Return a run and keep it in the store.
 
+        :param agent_id: id of the agent.
         :param run_id: id of the run.
+        :param resource: owner of the run; ``None`` for any.
         :raises NotFound: when there is none.
+        :raises Conflict: when the resource is ``None``, and several resources have such a run.
         """
 
-    async def take(self, run_id: str) -> SuspendedRun:
+    async def take(self, agent_id: str, run_id: str, resource: str | None = None) -> SuspendedRun:
         """Return a run and remove it from the store; of two concurrent callers one gets it.
 
+        :param agent_id: id of the agent.
         :param run_id: id of the run.
+        :param resource: owner of the run; ``None`` for any.
         :raises NotFound: when there is none.
+        :raises Conflict: when the resource is ``None``, and several resources have such a run.
         """
 
-    async def list(self, agent_id: str) -> list[SuspendedRun]:
-        """Return the runs of one agent, newest first.
+    async def list(self, query: SuspendedRunQuery) -> SuspendedRunPage:
+        """Return the runs that match a query, newest first.
 
-        :param agent_id: id of the agent.
+        :param query: the query.
         """
 
 
@@ -143,67 +219,99 @@ class MemorySuspendedRuns:
         self._places = Shares(limit)
         self._bytes = Shares(max_bytes)
         self._max_age = max_age
-        self._runs: dict[str, tuple[SuspendedRun, int]] = {}
+        self._runs: dict[_Key, tuple[SuspendedRun, int]] = {}
 
     async def put(self, run: SuspendedRun) -> None:
-        """Store a run; it replaces a run with the same id.
+        """Store a run; it replaces a run with the same key.
 
         :param run: the run.
         :raises TooManyRuns: when its caller has too many suspended runs, or too large ones.
         """
         self._remove_expired()
-        self._remove(run.run_id)
+        key = (run.agent_id, run.run_input.resource, run.run_id)
+        self._remove(key)
         size = estimate_size(run)
         fits = self._places.fits(run.caller) and self._bytes.fits(run.caller, size)
         if not (fits or run.resumed):
             raise build_error(self._places.capacity - self._places.free)
         self._places.hold(run.caller)
         self._bytes.hold(run.caller, size)
-        self._runs[run.run_id] = run, size
+        self._runs[key] = run, size
 
-    async def get(self, run_id: str) -> SuspendedRun:
+    async def get(self, agent_id: str, run_id: str, resource: str | None = None) -> SuspendedRun:
         """Return a run and keep it in the store.
 
+        :param agent_id: id of the agent.
         :param run_id: id of the run.
+        :param resource: owner of the run; ``None`` for any.
         :raises NotFound: when there is none.
+        :raises Conflict: when the resource is ``None``, and several resources have such a run.
         """
-        self._remove_expired()
-        try:
-            return self._runs[run_id][0]
-        except KeyError:
-            raise NotFound(f"There is no suspended run {run_id!r}.") from None
+        return self._runs[self._find_key(agent_id, run_id, resource)][0]
 
-    async def take(self, run_id: str) -> SuspendedRun:
+    async def take(self, agent_id: str, run_id: str, resource: str | None = None) -> SuspendedRun:
         """Return a run and remove it from the store.
 
+        :param agent_id: id of the agent.
         :param run_id: id of the run.
+        :param resource: owner of the run; ``None`` for any.
         :raises NotFound: when there is none.
+        :raises Conflict: when the resource is ``None``, and several resources have such a run.
         """
-        run = await self.get(run_id)
-        self._remove(run_id)
+        key = self._find_key(agent_id, run_id, resource)
+        run, _ = self._runs[key]
+        self._remove(key)
         return run
 
-    async def list(self, agent_id: str) -> list[SuspendedRun]:
-        """Return the runs of one agent, newest first.
+    async def list(self, query: SuspendedRunQuery) -> SuspendedRunPage:
+        """Return the runs that match a query, newest first.
 
-        :param agent_id: id of the agent.
+        :param query: the query.
         """
         self._remove_expired()
-        return [run for run, _ in reversed(self._runs.values()) if run.agent_id == agent_id]
+        runs = [run for run, _ in reversed(self._runs.values()) if query.matches(run)]
+        page = runs[query.offset : query.offset + query.per_page]
+        return SuspendedRunPage(items=tuple(page), total=len(runs))
 
-    def _remove(self, run_id: str) -> None:
-        if run_id in self._runs:
-            run, size = self._runs.pop(run_id)
+    def _find_key(self, agent_id: str, run_id: str, resource: str | None) -> _Key:
+        self._remove_expired()
+        if resource is None:
+            wanted = (agent_id, run_id)
+            return select_single([key for key in self._runs if key[::2] == wanted], run_id)
+        key = (agent_id, resource, run_id)
+        return select_single([key] if key in self._runs else [], run_id)
+
+    def _remove(self, key: _Key) -> None:
+        if key in self._runs:
+            run, size = self._runs.pop(key)
             self._places.release(run.caller)
             self._bytes.release(run.caller, size)
 
     def _remove_expired(self) -> None:
         oldest = (time.time() - self._max_age) * 1000
         while self._runs:
-            run, _ = next(iter(self._runs.values()))
+            key, (run, _) = next(iter(self._runs.items()))
             if run.suspended_at >= oldest:
                 return
-            self._remove(run.run_id)
+            self._remove(key)
+
+
+def select_single(matches: Sequence[T], run_id: str) -> T:
+    """Return the only element of a list of suspended runs.
+
+    :param matches: what a store has found for a run id.
+    :param run_id: id of the run.
+    :raises NotFound: when the list is empty.
+    :raises Conflict: when several resources have a run with this id.
+    """
+    if not matches:
+        raise NotFound(f"There is no suspended run {run_id!r}.")
+    if len(matches) > 1:
+        raise Conflict(
+            f"Several resources have a suspended run {run_id!r}.",
+            "Name the owner of the run: resourceId in a request, resource in Python.",
+        )
+    return matches[0]
 
 
 def build_error(count: int) -> TooManyRuns:

@@ -166,7 +166,7 @@ class Memory:
             resource=new_resource or thread.resource,
             updated_at=now(),
         )
-        if not await self.storage.threads.update(changed):
+        if not await self.storage.threads.update(changed, thread.resource):
             raise NotFound("Thread not found")
         return changed
 
@@ -178,8 +178,9 @@ class Memory:
         :raises NotFound: when there is no such thread.
         :raises Forbidden: when it belongs to another resource.
         """
-        await self.get_thread(thread_id, resource)
-        await self.storage.threads.delete(thread_id)
+        thread = await self.get_thread(thread_id, resource)
+        if not await self.storage.threads.delete(thread_id, thread.resource):
+            raise NotFound("Thread not found")
 
     async def list_messages(
         self, query: MessageQuery, resource: str | None = None
@@ -191,8 +192,8 @@ class Memory:
         :raises NotFound: when there is no such thread.
         :raises Forbidden: when it belongs to another resource.
         """
-        await self.get_thread(query.thread, resource)
-        return await self.storage.threads.list_messages(query)
+        thread = await self.get_thread(query.thread, resource)
+        return await self.storage.threads.list_messages(_restrict_query(query, thread))
 
     async def save_messages(
         self, messages: Sequence[StoredMessage], resource: str
@@ -230,7 +231,8 @@ class Memory:
         known = await self.storage.threads.get_messages(message_ids)
         for thread_id in {message.thread for message in known}:
             await self.get_thread(thread_id, resource)
-        return await self.storage.threads.delete_messages([message.id for message in known])
+        known_ids = [message.id for message in known]
+        return await self.storage.threads.delete_messages(known_ids, resource)
 
     async def clone_thread(
         self,
@@ -257,7 +259,9 @@ class Memory:
         target = into or msgspec.structs.replace(
             source, id=generate_id(), created_at=now(), updated_at=now()
         )
-        page = await self.storage.threads.list_messages(query or MessageQuery(thread=thread_id))
+        page = await self.storage.threads.list_messages(
+            _restrict_query(query or MessageQuery(thread=thread_id), source)
+        )
         ordered = page.items[::-1] if query and query.descending else page.items
         copies = {
             each.id: msgspec.structs.replace(each, id=generate_id(), thread=target.id)
@@ -277,7 +281,7 @@ class Memory:
         :returns: the notes, empty where there are none.
         """
         owner = thread_id if self.scope == "thread" else resource
-        return await self.storage.threads.get_working_memory(self.scope, owner)
+        return await self.storage.threads.get_working_memory(self.scope, owner, resource)
 
     async def update_working_memory(self, thread_id: str, resource: str, text: str) -> None:
         """Replace the notes in the scope of this memory.
@@ -293,7 +297,13 @@ class Memory:
             )
         text = self.notes_form.validate(text)
         owner = thread_id if self.scope == "thread" else resource
-        await self.storage.threads.change_working_memory(self.scope, owner, lambda _: text)
+        await self.storage.threads.change_working_memory(
+            self.scope, owner, lambda _: text, resource
+        )
+
+
+def _restrict_query(query: MessageQuery, thread: Thread) -> MessageQuery:
+    return msgspec.structs.replace(query, resource=thread.resource)
 
 
 def as_memory(value: Memory | Mapping[str, Any]) -> Memory:

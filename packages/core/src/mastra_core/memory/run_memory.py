@@ -160,7 +160,8 @@ class RunMemory:
         owner = caller_input.thread if memory.scope == "thread" else caller_input.resource
         can_change = takes_tools and not caller_input.read_only
         instructions = working.build_instructions(notes, can_change=can_change)
-        tools = (working.build_tool(memory.storage.threads, owner),) if can_change else ()
+        tool = working.build_tool(memory.storage.threads, owner, caller_input.resource)
+        tools = (tool,) if can_change else ()
         texts = filter(None, (self.run_input.extra_instructions, instructions))
         self.run_input = msgspec.structs.replace(
             self.run_input,

@@ -70,13 +70,16 @@ class WorkingMemory:
             f"<working_memory>\n{notes or self._render_empty()}\n</working_memory>"
         )
 
-    def build_tool(self, threads: ThreadStore, owner: str) -> Tool:
+    def build_tool(self, threads: ThreadStore, owner: str, resource: str) -> Tool:
         """Build the tool by which the model updates the notes.
 
         :param threads: the store of the notes.
         :param owner: id of the thread or resource that the notes are about.
+        :param resource: owner of the thread.
         """
-        save = functools.partial(threads.change_working_memory, self.scope, owner)
+        save = functools.partial(
+            threads.change_working_memory, self.scope, owner, resource=resource
+        )
         return _build_text_tool(save) if self.type is None else self._build_typed_tool(save)
 
     def validate(self, text: str) -> str:

@@ -8,10 +8,12 @@ from typing import Any
 
 import msgspec
 
-from mastra_core.errors import Conflict
+from mastra_core.errors import Conflict, StorageError
 from mastra_core.limits.caller_cache import CallerCache
 from mastra_core.limits.memory_size import estimate_size
+from mastra_core.limits.page_size import PageSize
 from mastra_core.storage.records import (
+    MAX_RECALL_BYTES,
     History,
     MessageQuery,
     Page,
@@ -20,6 +22,7 @@ from mastra_core.storage.records import (
     StoredMessage,
     Thread,
     ThreadQuery,
+    build_owner_error,
 )
 
 __all__ = ("MemoryThreads", "matches_metadata")
@@ -63,6 +66,27 @@ class _ThreadEntry:
         self._size += size - self._sizes.get(message.id, 0)
         self._sizes[message.id] = size
         self.messages[message.id] = message
+
+    def get_message_size(self, message_id: str) -> int:
+        """Return the bytes that a message takes, estimated.
+
+        :param message_id: id of the message.
+        """
+        return self._sizes[message_id]
+
+    def get_newest_messages(self, last: int) -> list[StoredMessage]:
+        """Return the newest messages, newest first, as many as one run may receive.
+
+        :param last: how many messages at most.
+        """
+        newest: list[StoredMessage] = []
+        size = 0
+        for message in itertools.islice(reversed(self.messages.values()), last):
+            size += self._sizes[message.id]
+            if newest and size > MAX_RECALL_BYTES:
+                break
+            newest.append(message)
+        return newest
 
     def remove_message(self, message_id: str) -> None:
         """Remove a message.
@@ -126,29 +150,33 @@ class MemoryThreads:
         self._put_thread(_ThreadEntry(thread))
         return True
 
-    async def update(self, thread: Thread) -> bool:
+    async def update(self, thread: Thread, resource: str | None = None) -> bool:
         """Replace a thread; its messages stay.
 
         :param thread: the thread.
+        :param resource: the owner that the stored thread must have; ``None`` for any.
         :returns: ``False`` where there is no such thread.
         """
         entry = self._threads.get(thread.id)
-        if entry is None:
+        if entry is None or resource not in (None, entry.thread.resource):
             return False
         entry.thread = thread
         self._put_thread(entry)
         return True
 
-    async def delete(self, thread_id: str) -> bool:
+    async def delete(self, thread_id: str, resource: str | None = None) -> bool:
         """Delete a thread with its messages and notes.
 
         :param thread_id: id of the thread.
+        :param resource: the owner that the thread must have; ``None`` for any.
         :returns: ``False`` where there is no such thread.
         """
-        entry = self._threads.pop(thread_id)
-        if entry is not None:
-            self._forget_thread(entry)
-        return entry is not None
+        entry = self._threads.get(thread_id)
+        if entry is None or resource not in (None, entry.thread.resource):
+            return False
+        self._threads.pop(thread_id)
+        self._forget_thread(entry)
+        return True
 
     async def append(
         self,
@@ -193,7 +221,7 @@ class MemoryThreads:
         entry = self._threads.get(thread_id)
         if entry is None:
             return Recall()
-        newest = list(itertools.islice(reversed(entry.messages.values()), last))
+        newest = entry.get_newest_messages(last)
         return Recall(
             thread=entry.thread,
             messages=tuple(reversed(newest)),
@@ -207,10 +235,16 @@ class MemoryThreads:
         :param query: the query.
         """
         entry = self._threads.get(query.thread)
-        messages = entry.messages.values() if entry else ()
-        return _build_page(
-            [message for message in messages if _matches_query(message, query)], query
-        )
+        if entry is None:
+            return Page()
+        if query.resource not in (None, entry.thread.resource):
+            return Page()
+        found = [each for each in entry.messages.values() if _matches_query(each, query)]
+        page = _build_page(found, query)
+        size = PageSize(query.max_bytes)
+        for message in page.items:
+            size.add(entry.get_message_size(message.id))
+        return page
 
     async def get_surrounding(
         self, message_id: str, before: int, after: int
@@ -237,16 +271,17 @@ class MemoryThreads:
         entries = ((each, self._find_thread_of(each)) for each in dict.fromkeys(message_ids))
         return tuple(entry.messages[message_id] for message_id, entry in entries if entry)
 
-    async def delete_messages(self, message_ids: Sequence[str]) -> int:
-        """Delete messages.
+    async def delete_messages(self, message_ids: Sequence[str], resource: str | None = None) -> int:
+        """Delete messages; those of other resources stay.
 
         :param message_ids: ids of the messages.
+        :param resource: the owner that their threads must have; ``None`` for any.
         :returns: how many messages were deleted.
         """
         number = 0
         for message_id in dict.fromkeys(message_ids):
             entry = self._find_thread_of(message_id)
-            if entry is not None:
+            if entry is not None and resource in (None, entry.thread.resource):
                 number += 1
                 entry.history = None
                 entry.position = next(self._positions)
@@ -254,29 +289,57 @@ class MemoryThreads:
                 del self._thread_ids[message_id]
         return number
 
-    async def get_working_memory(self, scope: Scope, owner: str) -> str:
+    async def get_working_memory(
+        self, scope: Scope, owner: str, resource: str | None = None
+    ) -> str:
         """Return the notes about a thread or resource.
 
         :param scope: ``thread`` or ``resource``.
         :param owner: id of the thread or resource.
+        :param resource: the owner that an existing thread must have; ``None`` for any.
         :returns: the notes, empty where there are none.
         """
+        if resource not in (None, self._get_owner(scope, owner, resource)):
+            return ""
         return self._notes.get((scope, owner)) or ""
 
     async def change_working_memory(
-        self, scope: Scope, owner: str, change: Callable[[str], str]
+        self,
+        scope: Scope,
+        owner: str,
+        change: Callable[[str], str],
+        resource: str | None = None,
     ) -> str:
         """Replace the notes by ``change(notes)``.
 
         :param scope: ``thread`` or ``resource``.
         :param owner: id of the thread or resource.
         :param change: returns the new notes for the old ones.
+        :param resource: who the notes are counted for, and the owner that an existing thread must
+            have; ``None`` for any.
         :returns: the new notes.
+        :raises Forbidden: when the thread belongs to another resource.
+        :raises StorageError: when the notes are too large for the storage.
         """
+        caller = self._get_owner(scope, owner, resource)
+        if resource not in (None, caller):
+            raise build_owner_error(owner)
         key = (scope, owner)
         notes = change(self._notes.get(key) or "")
-        self._notes.put(key, notes, owner, estimate_size(notes))
+        self._notes.put(key, notes, caller, estimate_size(notes))
+        if self._notes.get(key) is None:
+            raise StorageError(
+                f"The notes about {owner!r} are too large for the storage in memory.",
+                "Shorten them, or raise max_bytes of MemoryStorage.",
+            )
         return notes
+
+    def _get_owner(self, scope: Scope, owner: str, resource: str | None) -> str:
+        """Return the resource that notes belong to and are counted for."""
+        if scope == "resource":
+            return owner
+        entry = self._threads.get(owner)
+        return entry.thread.resource if entry else resource or ""
 
     def _put_thread(self, entry: _ThreadEntry) -> None:
         """Store a thread as the last changed one, with its present size."""

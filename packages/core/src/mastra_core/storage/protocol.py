@@ -24,7 +24,9 @@ class ThreadStore(Protocol):
     """Stores threads, their messages, and working memory.
 
     Each call is one transaction: it stores everything or nothing. Messages keep the order in which
-    they were added. The store does not check owners; the caller does.
+    they were added. A call with a ``resource`` has no effect on the threads of other resources. The
+    store checks the owner in the transaction of the change, because somebody else may delete a
+    thread and create it again at any time.
     """
 
     async def get(self, thread_id: str) -> Thread | None:
@@ -47,17 +49,19 @@ class ThreadStore(Protocol):
         :returns: ``False`` where the id is taken.
         """
 
-    async def update(self, thread: Thread) -> bool:
+    async def update(self, thread: Thread, resource: str | None = None) -> bool:
         """Replace a thread; its messages stay.
 
         :param thread: the thread.
+        :param resource: the owner that the stored thread must have; ``None`` for any.
         :returns: ``False`` where there is no such thread.
         """
 
-    async def delete(self, thread_id: str) -> bool:
+    async def delete(self, thread_id: str, resource: str | None = None) -> bool:
         """Delete a thread with its messages and notes.
 
         :param thread_id: id of the thread.
+        :param resource: the owner that the thread must have; ``None`` for any.
         :returns: ``False`` where there is no such thread.
         """
 
@@ -116,23 +120,31 @@ class ThreadStore(Protocol):
         :param message_ids: ids of the messages.
         """
 
-    async def delete_messages(self, message_ids: Sequence[str]) -> int:
-        """Delete messages.
+    async def delete_messages(self, message_ids: Sequence[str], resource: str | None = None) -> int:
+        """Delete messages; those of other resources stay.
 
         :param message_ids: ids of the messages.
+        :param resource: the owner that their threads must have; ``None`` for any.
         :returns: how many messages were deleted.
         """
 
-    async def get_working_memory(self, scope: Scope, owner: str) -> str:
+    async def get_working_memory(
+        self, scope: Scope, owner: str, resource: str | None = None
+    ) -> str:
         """Return the notes about a thread or resource.
 
         :param scope: ``thread`` or ``resource``.
         :param owner: id of the thread or resource.
+        :param resource: the owner that an existing thread must have; ``None`` for any.
         :returns: the notes, empty where there are none.
         """
 
     async def change_working_memory(
-        self, scope: Scope, owner: str, change: Callable[[str], str]
+        self,
+        scope: Scope,
+        owner: str,
+        change: Callable[[str], str],
+        resource: str | None = None,
     ) -> str:
         """Replace the notes by ``change(notes)``, without a concurrent change in between.
 
@@ -141,7 +153,10 @@ class ThreadStore(Protocol):
         :param scope: ``thread`` or ``resource``.
         :param owner: id of the thread or resource.
         :param change: returns the new notes for the old ones.
+        :param resource: who the notes are counted for, and the owner that an existing thread must
+            have; ``None`` for any.
         :returns: the new notes.
+        :raises Forbidden: when the thread belongs to another resource.
         """
 
 

@@ -8,8 +8,10 @@ from typing import Any, Generic, Literal, TypeVar
 import msgspec
 
 from mastra_core.agents.messages import Part
+from mastra_core.errors import Forbidden
 
 __all__ = (
+    "MAX_RECALL_BYTES",
     "History",
     "MessageQuery",
     "Page",
@@ -18,11 +20,24 @@ __all__ = (
     "StoredMessage",
     "Thread",
     "ThreadQuery",
+    "build_owner_error",
     "now",
 )
 
 T = TypeVar("T")
+MAX_RECALL_BYTES = 33_554_432  # of the stored messages that one run receives, estimated
 Scope = Literal["thread", "resource"]
+
+
+def build_owner_error(thread_id: str) -> Forbidden:
+    """Build the error for a thread of another resource.
+
+    :param thread_id: id of the thread.
+    """
+    return Forbidden(
+        f"The thread {thread_id!r} belongs to another resource.",
+        "Use a thread of this resource, or a new id.",
+    )
 
 
 def now() -> int:
@@ -106,6 +121,7 @@ class Recall(_Record, frozen=True, kw_only=True):
 class _PageQuery(_Record, frozen=True, kw_only=True):
     page: int = 0
     per_page: int | None = None
+    max_bytes: int | None = None
 
     @property
     def offset(self) -> int:
@@ -118,6 +134,8 @@ class ThreadQuery(_PageQuery, frozen=True, kw_only=True):
 
     :param page: number of the page, from 0.
     :param per_page: records in a page; ``None`` for all.
+    :param max_bytes: maximum size of a page in memory, estimated; a larger one is refused with
+        ``InvalidInput``. ``None`` for no maximum.
     :param resource: owner of the threads; ``None`` for any.
     :param metadata: keys that must have exactly these values.
     :param order_by: ``created_at`` or ``updated_at``.
@@ -135,7 +153,10 @@ class MessageQuery(_PageQuery, frozen=True, kw_only=True):
 
     :param page: number of the page, from 0.
     :param per_page: records in a page; ``None`` for all.
+    :param max_bytes: maximum size of a page in memory, estimated; a larger one is refused with
+        ``InvalidInput``. ``None`` for no maximum.
     :param thread: id of the thread.
+    :param resource: the owner that the thread must have; ``None`` for any.
     :param roles: roles of the messages; empty for any.
     :param since: earliest time, milliseconds since the epoch, inclusive.
     :param until: latest time, milliseconds since the epoch, inclusive.
@@ -144,6 +165,7 @@ class MessageQuery(_PageQuery, frozen=True, kw_only=True):
     """
 
     thread: str
+    resource: str | None = None
     roles: tuple[str, ...] = ()
     since: int | None = None
     until: int | None = None

@@ -7,25 +7,33 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from mastra_core.agents.suspended_runs import SuspendedRun, build_error
-from mastra_core.errors import NotFound
+from mastra_core.agents.suspended_runs import (
+    SuspendedRun,
+    SuspendedRunPage,
+    SuspendedRunQuery,
+    build_error,
+    select_single,
+)
 from mastra_core.limits.shares import Shares
 from mastra_core.storage.sqlite_file import SqliteFile
 from mastra_core.storage.sqlite_rows import encode_json
+from mastra_core.storage.sqlite_select import PagedSelect
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
 
 __all__ = ("SqliteSuspendedRuns",)
 
-_PUT = """INSERT OR REPLACE INTO mastra_suspended_runs (id, agent, suspended_at, data, caller, size)
-    VALUES (?, ?, ?, ?, ?, ?)"""
-_DELETE = "DELETE FROM mastra_suspended_runs WHERE id = ?"
+_PUT = """INSERT OR REPLACE INTO mastra_suspended_runs
+    (id, agent, resource, thread, calls, caller, suspended_at, size, data)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+_DELETE = "DELETE FROM mastra_suspended_runs WHERE agent = ? AND resource = ? AND id = ?"
 _SUM = """SELECT caller = ?, COUNT(*), SUM(size) FROM mastra_suspended_runs
     GROUP BY caller = ?"""
-_GET = "SELECT data FROM mastra_suspended_runs WHERE id = ? AND suspended_at >= ?"
-_LIST = """SELECT data FROM mastra_suspended_runs WHERE agent = ? AND suspended_at >= ?
-    ORDER BY suspended_at DESC, rowid DESC"""
+_GET = """SELECT data FROM mastra_suspended_runs
+    WHERE agent = ? AND id = ? AND suspended_at >= ?"""
+_WAITS_FOR = "EXISTS (SELECT 1 FROM json_each(calls) WHERE value = ?)"
+_NEWEST_FIRST = "suspended_at {0}, rowid {0}"
 
 
 class SqliteSuspendedRuns:
@@ -44,62 +52,94 @@ class SqliteSuspendedRuns:
         self._max_bytes = max_bytes
 
     async def put(self, run: SuspendedRun) -> None:
-        """Store a run; it replaces a run with the same id.
+        """Store a run; it replaces a run with the same key.
 
         :param run: the run.
         :raises TooManyRuns: when its caller has too many suspended runs, or too large ones.
         """
-        data = encode_json(run)
-        row = (run.run_id, run.agent_id, run.suspended_at, data, run.caller, len(data))
+        row = _to_row(run)
 
         def work(sql: Connection) -> None:
             sql.execute(
                 "DELETE FROM mastra_suspended_runs WHERE suspended_at < ?",
                 (self._get_oldest_time(),),
             )
-            sql.execute(_DELETE, (run.run_id,))
+            sql.execute(_DELETE, (run.agent_id, run.run_input.resource, run.run_id))
             if not run.resumed:
-                self._check_share(sql, run.caller, len(data))
+                self._check_share(sql, run.caller, len(row[-1]))
             sql.execute(_PUT, row)
 
         await self._file.write(work)
 
-    async def get(self, run_id: str) -> SuspendedRun:
+    async def get(self, agent_id: str, run_id: str, resource: str | None = None) -> SuspendedRun:
         """Return a run and keep it in the store.
 
+        :param agent_id: id of the agent.
         :param run_id: id of the run.
+        :param resource: owner of the run; ``None`` for any.
         :raises NotFound: when there is none.
+        :raises Conflict: when the resource is ``None``, and several resources have such a run.
         """
-        return _decode_run(run_id, await self._file.read(lambda sql: self._read_data(sql, run_id)))
+        return await self._file.read(lambda sql: self._read_run(sql, agent_id, run_id, resource))
 
-    async def take(self, run_id: str) -> SuspendedRun:
+    async def take(self, agent_id: str, run_id: str, resource: str | None = None) -> SuspendedRun:
         """Return a run and remove it from the store; of two concurrent callers one gets it.
 
-        :param run_id: id of the run.
-        :raises NotFound: when there is none.
-        """
-
-        def work(sql: Connection) -> bytes | None:
-            data = self._read_data(sql, run_id)
-            sql.execute(_DELETE, (run_id,))
-            return data
-
-        return _decode_run(run_id, await self._file.write(work))
-
-    async def list(self, agent_id: str) -> list[SuspendedRun]:
-        """Return the runs of one agent, newest first.
-
         :param agent_id: id of the agent.
+        :param run_id: id of the run.
+        :param resource: owner of the run; ``None`` for any.
+        :raises NotFound: when there is none.
+        :raises Conflict: when the resource is ``None``, and several resources have such a run.
         """
 
-        def work(sql: Connection) -> list[Any]:
-            return sql.execute(_LIST, (agent_id, self._get_oldest_time())).fetchall()
+        def work(sql: Connection) -> SuspendedRun:
+            run = self._read_run(sql, agent_id, run_id, resource)
+            sql.execute(_DELETE, (agent_id, run.run_input.resource, run_id))
+            return run
 
-        return [_decode_run("", data) for (data,) in await self._file.read(work)]
+        return await self._file.write(work)
 
-    def _read_data(self, sql: Connection, run_id: str) -> bytes | None:
-        row = sql.execute(_GET, (run_id, self._get_oldest_time())).fetchone()
-        return row[0] if row else None
+    async def list(self, query: SuspendedRunQuery) -> SuspendedRunPage:
+        """Return the runs that match a query, newest first.
+
+        :param query: the query.
+        """
+        conditions = [
+            ("agent = ?", query.agent),
+            ("resource = ?", query.resource),
+            ("thread = ?", query.thread),
+            (_WAITS_FOR, query.call),
+            ("suspended_at >= ?", query.since),
+            ("suspended_at <= ?", query.until),
+            ("suspended_at >= ?", self._get_oldest_time()),
+        ]
+        known = [(condition, value) for condition, value in conditions if value is not None]
+        select = PagedSelect("mastra_suspended_runs", "data", known, _NEWEST_FIRST)
+
+        def work(sql: Connection) -> SuspendedRunPage:
+            runs, total = select.fetch_page(
+                sql,
+                _decode_run,
+                query.per_page,
+                query.offset,
+                descending=True,
+                max_bytes=query.max_bytes,
+            )
+            return SuspendedRunPage(items=runs, total=total)
+
+        return await self._file.read(work)
+
+    def _read_run(
+        self, sql: Connection, agent_id: str, run_id: str, resource: str | None
+    ) -> SuspendedRun:
+        oldest_time = self._get_oldest_time()
+        if resource is None:
+            rows = sql.execute(f"{_GET} LIMIT 2", (agent_id, run_id, oldest_time))
+        else:
+            rows = sql.execute(
+                f"{_GET} AND resource = ?", (agent_id, run_id, oldest_time, resource)
+            )
+        return _decode_run(select_single(rows.fetchall(), run_id))
 
     def _check_share(self, sql: Connection, caller: str, size: int) -> None:
         """Raise an error where the caller may not store another run of this size."""
@@ -114,7 +154,13 @@ class SqliteSuspendedRuns:
         return int((time.time() - self._max_age) * 1000)
 
 
-def _decode_run(run_id: str, data: bytes | None) -> SuspendedRun:
-    if data is None:
-        raise NotFound(f"There is no suspended run {run_id!r}.")
-    return msgspec.json.decode(data, type=SuspendedRun)
+def _to_row(run: SuspendedRun) -> tuple[Any, ...]:
+    data = encode_json(run)
+    calls = encode_json([event.id for event in run.waiting]).decode()
+    run_input = run.run_input
+    names = (run.run_id, run.agent_id, run_input.resource, run_input.thread, calls, run.caller)
+    return (*names, run.suspended_at, len(data), data)
+
+
+def _decode_run(row: tuple[bytes]) -> SuspendedRun:
+    return msgspec.json.decode(row[0], type=SuspendedRun)

@@ -57,10 +57,34 @@ _VERSION_1 = (
     "CREATE INDEX mastra_suspended_runs_of ON mastra_suspended_runs (agent, suspended_at)",
     "CREATE INDEX mastra_suspended_runs_at ON mastra_suspended_runs (suspended_at)",
 )
-_VERSION_2 = (  # suspended runs are bounded by number and bytes for each caller
-    "ALTER TABLE mastra_suspended_runs ADD COLUMN caller TEXT NOT NULL DEFAULT ''",
-    "ALTER TABLE mastra_suspended_runs ADD COLUMN size INTEGER NOT NULL DEFAULT 0",
-    "UPDATE mastra_suspended_runs SET size = length(data)",
+# Suspended runs have an owner, and are bounded by number and bytes for each caller.
+_VERSION_2 = (
+    "ALTER TABLE mastra_suspended_runs RENAME TO mastra_old_runs",
+    """CREATE TABLE mastra_suspended_runs (
+        id TEXT NOT NULL,
+        agent TEXT NOT NULL,
+        resource TEXT NOT NULL,
+        thread TEXT NOT NULL,
+        calls TEXT NOT NULL,
+        caller TEXT NOT NULL,
+        suspended_at INTEGER NOT NULL,
+        size INTEGER NOT NULL,
+        data BLOB NOT NULL,
+        PRIMARY KEY (agent, id, resource)
+    )""",
+    """INSERT INTO mastra_suspended_runs
+        SELECT id, agent,
+            coalesce(json_extract(CAST(data AS TEXT), '$.wish.resource'), ''),
+            coalesce(json_extract(CAST(data AS TEXT), '$.wish.thread'), ''),
+            (SELECT json_group_array(json_extract(value, '$.id'))
+                FROM json_each(CAST(data AS TEXT), '$.waiting')),
+            '', suspended_at, length(data), data
+        FROM mastra_old_runs""",
+    "DROP TABLE mastra_old_runs",
+    """CREATE INDEX mastra_suspended_runs_of
+        ON mastra_suspended_runs (agent, resource, suspended_at)""",
+    "CREATE INDEX mastra_suspended_runs_all ON mastra_suspended_runs (agent, suspended_at)",
+    "CREATE INDEX mastra_suspended_runs_at ON mastra_suspended_runs (suspended_at)",
     "CREATE INDEX mastra_suspended_runs_sizes ON mastra_suspended_runs (caller, size)",
 )
 VERSIONS = (

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mastra_core.errors import Conflict
+from mastra_core.limits.page_size import PageSize
 from mastra_core.storage.records import (
+    MAX_RECALL_BYTES,
     History,
     MessageQuery,
     Page,
@@ -15,6 +17,7 @@ from mastra_core.storage.records import (
     StoredMessage,
     Thread,
     ThreadQuery,
+    build_owner_error,
     now,
 )
 from mastra_core.storage.sqlite_file import SqliteFile
@@ -27,6 +30,7 @@ from mastra_core.storage.sqlite_rows import (
     to_message_row,
     to_thread_row,
 )
+from mastra_core.storage.sqlite_select import PagedSelect, estimate_row_size
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -36,7 +40,8 @@ __all__ = ("SqliteThreads",)
 _BY_ID = f"SELECT {THREAD} FROM mastra_threads WHERE id = ?"
 _INSERT_THREAD = f"INSERT OR IGNORE INTO mastra_threads ({THREAD}) VALUES (?, ?, ?, ?, ?, ?)"
 _UPDATE_THREAD = """UPDATE mastra_threads SET resource = ?, title = ?, metadata = ?,
-    created_at = ?, updated_at = ? WHERE id = ?"""
+    created_at = ?, updated_at = ? WHERE id = ? AND resource = ifnull(?, resource)"""
+_DELETE_THREAD = "DELETE FROM mastra_threads WHERE id = ? AND resource = ifnull(?, resource)"
 _TOUCH = """UPDATE mastra_threads SET title = CASE title WHEN '' THEN ? ELSE title END,
     updated_at = max(updated_at, ?) WHERE id = ?"""
 _MOVE = "UPDATE mastra_threads SET position = max(position + 1, ?) WHERE id = ?"
@@ -44,6 +49,7 @@ _PUT_MESSAGE = f"""INSERT INTO mastra_messages ({MESSAGE}) VALUES (?, ?, ?, ?, ?
     ON CONFLICT (id) DO UPDATE SET role = excluded.role, parts = excluded.parts,
     content = excluded.content, metadata = excluded.metadata, created_at = excluded.created_at
     WHERE thread = excluded.thread"""
+_IS_OWNED = "EXISTS (SELECT 1 FROM mastra_threads WHERE id = ? AND resource = ?)"
 _LAST = f"SELECT {MESSAGE} FROM mastra_messages WHERE thread = ? ORDER BY number DESC LIMIT ?"
 _PUT_HISTORY = "INSERT INTO mastra_histories (thread, agent, messages, data) VALUES (?, ?, ?, ?)"
 _HISTORY = "SELECT agent, data, messages FROM mastra_histories WHERE thread = ?"
@@ -78,8 +84,10 @@ class SqliteThreads:
             conditions.append(("resource = ?", query.resource))
         if query.metadata:
             conditions.append(("mastra_fits(metadata, ?)", encode_json(query.metadata)))
-        select = _Select("mastra_threads", THREAD, conditions, f"{query.order_by} {{0}}, id {{0}}")
-        return await self._file.read(lambda sql: select.fetch_page(sql, query, parse_thread))
+        select = PagedSelect(
+            "mastra_threads", THREAD, conditions, f"{query.order_by} {{0}}, id {{0}}"
+        )
+        return await self._file.read(lambda sql: _fetch_page(sql, select, query, parse_thread))
 
     async def create(self, thread: Thread) -> bool:
         """Store a new thread.
@@ -90,30 +98,33 @@ class SqliteThreads:
         row = to_thread_row(thread)
         return await self._file.write(lambda sql: sql.execute(_INSERT_THREAD, row).rowcount > 0)
 
-    async def update(self, thread: Thread) -> bool:
+    async def update(self, thread: Thread, resource: str | None = None) -> bool:
         """Replace a thread; its messages stay.
 
         :param thread: the thread.
+        :param resource: the owner that the stored thread must have; ``None`` for any.
         :returns: ``False`` where there is no such thread.
         """
         name, *row = to_thread_row(thread)
-        update = (*row, name)
+        update = (*row, name, resource)
         return await self._file.write(lambda sql: sql.execute(_UPDATE_THREAD, update).rowcount > 0)
 
-    async def delete(self, thread_id: str) -> bool:
+    async def delete(self, thread_id: str, resource: str | None = None) -> bool:
         """Delete a thread with its messages and notes.
 
         :param thread_id: id of the thread.
+        :param resource: the owner that the thread must have; ``None`` for any.
         :returns: ``False`` where there is no such thread.
         """
 
         def work(sql: Connection) -> bool:
+            if not sql.execute(_DELETE_THREAD, (thread_id, resource)).rowcount:
+                return False
             sql.execute(
                 "DELETE FROM mastra_working_memory WHERE scope = 'thread' AND owner = ?",
                 (thread_id,),
             )
-            cursor = sql.execute("DELETE FROM mastra_threads WHERE id = ?", (thread_id,))
-            return cursor.rowcount > 0
+            return True
 
         return await self._file.write(work)
 
@@ -164,10 +175,9 @@ class SqliteThreads:
             thread = _read_thread(sql, thread_id)
             if thread is None:
                 return Recall()
-            newest = sql.execute(_LAST, (thread_id, last)).fetchall()
             return Recall(
                 thread=thread,
-                messages=tuple(parse_message(row) for row in reversed(newest)),
+                messages=_read_newest(sql, thread_id, last),
                 history=_read_history(sql, thread_id),
                 position=_read_position(sql, thread_id),
             )
@@ -180,6 +190,8 @@ class SqliteThreads:
         :param query: the query.
         """
         conditions: list[tuple[str, Any]] = [("thread = ?", query.thread)]
+        if query.resource is not None:
+            conditions.append((_IS_OWNED, (query.thread, query.resource)))
         if query.since is not None:
             conditions.append(("created_at >= ?", query.since))
         if query.until is not None:
@@ -188,8 +200,8 @@ class SqliteThreads:
             conditions.append(("mastra_fits(metadata, ?)", encode_json(query.metadata)))
         if query.roles:
             conditions.append((f"role IN ({_build_placeholders(query.roles)})", query.roles))
-        select = _Select("mastra_messages", MESSAGE, conditions, "number {0}")
-        return await self._file.read(lambda sql: select.fetch_page(sql, query, parse_message))
+        select = PagedSelect("mastra_messages", MESSAGE, conditions, "number {0}")
+        return await self._file.read(lambda sql: _fetch_page(sql, select, query, parse_message))
 
     async def get_surrounding(
         self, message_id: str, before: int, after: int
@@ -209,15 +221,20 @@ class SqliteThreads:
         """
         return await self._file.read(lambda sql: tuple(_iter_messages(sql, message_ids)))
 
-    async def delete_messages(self, message_ids: Sequence[str]) -> int:
-        """Delete messages.
+    async def delete_messages(self, message_ids: Sequence[str], resource: str | None = None) -> int:
+        """Delete messages; those of other resources stay.
 
         :param message_ids: ids of the messages.
+        :param resource: the owner that their threads must have; ``None`` for any.
         :returns: how many messages were deleted.
         """
 
         def work(sql: Connection) -> int:
-            messages = list(_iter_messages(sql, message_ids))
+            messages = [
+                message
+                for message in _iter_messages(sql, message_ids)
+                if resource in (None, _read_owner(sql, message.thread))
+            ]
             for message in messages:
                 sql.execute("DELETE FROM mastra_messages WHERE id = ?", (message.id,))
             for thread_id in {message.thread for message in messages}:
@@ -226,27 +243,44 @@ class SqliteThreads:
 
         return await self._file.write(work)
 
-    async def get_working_memory(self, scope: Scope, owner: str) -> str:
+    async def get_working_memory(
+        self, scope: Scope, owner: str, resource: str | None = None
+    ) -> str:
         """Return the notes about a thread or resource.
 
         :param scope: ``thread`` or ``resource``.
         :param owner: id of the thread or resource.
+        :param resource: the owner that an existing thread must have; ``None`` for any.
         :returns: the notes, empty where there are none.
         """
-        return await self._file.read(lambda sql: _read_notes(sql, scope, owner))
+
+        def work(sql: Connection) -> str:
+            is_allowed = _may_use_notes(sql, scope, owner, resource)
+            return _read_notes(sql, scope, owner) if is_allowed else ""
+
+        return await self._file.read(work)
 
     async def change_working_memory(
-        self, scope: Scope, owner: str, change: Callable[[str], str]
+        self,
+        scope: Scope,
+        owner: str,
+        change: Callable[[str], str],
+        resource: str | None = None,
     ) -> str:
         """Replace the notes by ``change(notes)``.
 
         :param scope: ``thread`` or ``resource``.
         :param owner: id of the thread or resource.
         :param change: returns the new notes for the old ones.
+        :param resource: who the notes are counted for, and the owner that an existing thread must
+            have; ``None`` for any.
         :returns: the new notes.
+        :raises Forbidden: when the thread belongs to another resource.
         """
 
         def work(sql: Connection) -> str:
+            if not _may_use_notes(sql, scope, owner, resource):
+                raise build_owner_error(owner)
             changed = change(_read_notes(sql, scope, owner))
             sql.execute(_PUT_NOTE, (scope, owner, changed))
             return changed
@@ -254,36 +288,39 @@ class SqliteThreads:
         return await self._file.write(work)
 
 
-class _Select:
-    """A paged query; table and column names are constants, and every value is bound."""
-
-    def __init__(
-        self, table: str, columns: str, conditions: list[tuple[str, Any]], order: str
-    ) -> None:
-        where = " AND ".join(condition for condition, _ in conditions) or "1"
-        self._from = f"FROM {table} WHERE {where}"
-        self._columns = columns
-        self._order = order
-        self._values: list[Any] = []
-        for _, value in conditions:
-            self._values += value if isinstance(value, tuple) else [value]
-
-    def fetch_page(
-        self, sql: Connection, query: ThreadQuery | MessageQuery, parse_row: Callable[[Any], Any]
-    ) -> Page[Any]:
-        """Return the rows of one page, and the number of all rows."""
-        (total,) = sql.execute(f"SELECT count(*) {self._from}", self._values).fetchone()
-        order = self._order.format("DESC" if query.descending else "ASC")
-        rows = sql.execute(
-            f"SELECT {self._columns} {self._from} ORDER BY {order} LIMIT ? OFFSET ?",
-            [*self._values, -1 if query.per_page is None else query.per_page, query.offset],
-        )
-        return Page(items=tuple(parse_row(row) for row in rows), total=total)
+def _fetch_page(
+    sql: Connection,
+    select: PagedSelect,
+    query: ThreadQuery | MessageQuery,
+    parse_row: Callable[[Any], Any],
+) -> Page[Any]:
+    items, total = select.fetch_page(
+        sql,
+        parse_row,
+        query.per_page,
+        query.offset,
+        descending=query.descending,
+        max_bytes=query.max_bytes,
+    )
+    return Page(items=items, total=total)
 
 
 def _read_thread(sql: Connection, thread_id: str) -> Thread | None:
     row = sql.execute(_BY_ID, (thread_id,)).fetchone()
     return row and parse_thread(row)
+
+
+def _read_owner(sql: Connection, thread_id: str) -> str | None:
+    row = sql.execute("SELECT resource FROM mastra_threads WHERE id = ?", (thread_id,)).fetchone()
+    return row[0] if row else None
+
+
+def _may_use_notes(sql: Connection, scope: Scope, owner: str, resource: str | None) -> bool:
+    if resource is None:
+        return True
+    if scope == "resource":
+        return owner == resource
+    return _read_owner(sql, owner) in (None, resource)
 
 
 def _read_position(sql: Connection, thread_id: str) -> int:
@@ -294,6 +331,18 @@ def _read_position(sql: Connection, thread_id: str) -> int:
 def _read_history(sql: Connection, thread_id: str) -> History | None:
     row = sql.execute(_HISTORY, (thread_id,)).fetchone()
     return row and History(agent=row[0], data=row[1], messages=row[2])
+
+
+def _read_newest(sql: Connection, thread_id: str, last: int) -> tuple[StoredMessage, ...]:
+    """Return the newest messages, oldest first, as many as one run may receive."""
+    messages: list[StoredMessage] = []
+    size = 0
+    for row in sql.execute(_LAST, (thread_id, last)):
+        size += estimate_row_size(row)
+        if messages and size > MAX_RECALL_BYTES:
+            break
+        messages.append(parse_message(row))
+    return tuple(reversed(messages))
 
 
 def _put_messages(sql: Connection, thread_id: str, messages: Iterable[StoredMessage]) -> None:
@@ -325,11 +374,16 @@ def _read_surrounding(
     if location is None:
         return ()
     select = f"SELECT {MESSAGE} FROM mastra_messages WHERE thread = ? AND number"
-    earlier = sql.execute(
-        f"{select} < ? ORDER BY number DESC LIMIT ?", (*location, before)
-    ).fetchall()
-    later = sql.execute(f"{select} >= ? ORDER BY number LIMIT ?", (*location, after + 1)).fetchall()
-    return tuple(parse_message(row) for row in [*reversed(earlier), *later])
+    earlier = sql.execute(f"{select} < ? ORDER BY number DESC LIMIT ?", (*location, before))
+    later = sql.execute(f"{select} >= ? ORDER BY number LIMIT ?", (*location, after + 1))
+    size = PageSize(MAX_RECALL_BYTES)
+    groups: list[list[StoredMessage]] = []
+    for rows in (earlier, later):
+        groups.append([])
+        for row in rows:
+            size.add(estimate_row_size(row))
+            groups[-1].append(parse_message(row))
+    return (*reversed(groups[0]), *groups[1])
 
 
 def _read_notes(sql: Connection, scope: Scope, owner: str) -> str:

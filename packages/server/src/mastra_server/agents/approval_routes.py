@@ -9,7 +9,14 @@ import msgspec
 from litestar import Request, get, post
 from litestar.response.base import ASGIResponse
 
-from mastra_core.agents import AgentInput, AgentLike, ApprovalRequired, Decision, SuspendedRun
+from mastra_core.agents import (
+    AgentInput,
+    AgentLike,
+    ApprovalRequired,
+    Decision,
+    SuspendedRun,
+    SuspendedRunQuery,
+)
 from mastra_server.agents.approval_schemas import SuspendedList, SuspendedQuery
 from mastra_server.agents.live_runs import respond_with_stream
 from mastra_server.agents.result import generate_result
@@ -20,10 +27,17 @@ from mastra_server.agents.suspended_runs import (
     find_waiting_call,
     get_suspended_run,
     get_suspended_runs,
+    take_suspended_run,
 )
 from mastra_server.agents.transcript import build_call_payload
 from mastra_server.http.dates import format_iso, read_date_param
-from mastra_server.http.request_body import Id, MaybeId, read_body, read_number_param
+from mastra_server.http.request_body import (
+    Id,
+    InvalidQuery,
+    MaybeId,
+    read_body,
+    read_number_param,
+)
 from mastra_server.http.request_context import restrict_to_resource
 from mastra_server.http.responses import StreamResponse, json_response
 from mastra_server.http.schemas import Generated
@@ -32,11 +46,14 @@ __all__ = ("ROUTES", "resume_chunks")
 
 _Request = Request[Any, Any, Any]
 _DEFAULT_PAGE_SIZE = 100
+_MAX_PAGE_SIZE = 1_000
+_MAX_PAGE_BYTES = 32 * 1024 * 1024  # of the runs of one page in memory
 
 
 class _Decided(msgspec.Struct, rename="camel"):
     run_id: Id
     tool_call_id: Id
+    resource_id: MaybeId = None
     reason: str = ""
     request_context: dict[str, Any] | None = None
 
@@ -45,6 +62,7 @@ class _Resumed(msgspec.Struct, rename="camel"):
     run_id: Id
     resume_data: Any
     tool_call_id: MaybeId = None
+    resource_id: MaybeId = None
     request_context: dict[str, Any] | None = None
 
 
@@ -56,15 +74,9 @@ class _Resumed(msgspec.Struct, rename="camel"):
 )
 async def _list_suspended_runs(request: _Request) -> ASGIResponse:
     """List the suspended runs of an agent, newest first."""
-    runs = await get_suspended_runs(request).list(get_agent(request).id)
-    matching = [run for run in runs if _matches_query(request, run)]
-    size, page = (
-        read_number_param(request, "perPage") or _DEFAULT_PAGE_SIZE,
-        read_number_param(request, "page") or 0,
-    )
-    page_runs = matching[size * page : size * (page + 1)]
+    found = await get_suspended_runs(request).list(_build_query(request))
     return json_response(
-        {"runs": [_describe_run(run) for run in page_runs], "total": len(matching)}
+        {"runs": [_describe_run(run) for run in found.items], "total": found.total}
     )
 
 
@@ -129,7 +141,7 @@ async def _decline_and_wait(request: _Request) -> ASGIResponse:
 async def _resume_run(request: _Request) -> StreamResponse:
     """Pass the data that a tool call waits for, and stream the rest of the run."""
     agent, body = get_agent(request), await read_body(request, _Resumed)
-    run = await get_suspended_run(request, agent, body.run_id)
+    run = await get_suspended_run(request, agent, body.run_id, body.resource_id)
     call = find_waiting_call(run, body.tool_call_id)
     decision = Decision(data=body.resume_data)
     if isinstance(call, ApprovalRequired):
@@ -159,13 +171,13 @@ async def _stream_decision(request: _Request, *, approved: bool) -> StreamRespon
 
 async def _generate_decision(request: _Request, *, approved: bool) -> ASGIResponse:
     agent, run_input = await _read_decided_input(request, approved=approved)
-    await get_suspended_runs(request).take(run_input.run_id)
+    await take_suspended_run(get_suspended_runs(request), agent, run_input)
     return json_response(await generate_result(agent, run_input, get_suspended_runs(request)))
 
 
 async def _read_decided_input(request: _Request, *, approved: bool) -> tuple[AgentLike, AgentInput]:
     agent, body = get_agent(request), await read_body(request, _Decided)
-    run = await get_suspended_run(request, agent, body.run_id)
+    run = await get_suspended_run(request, agent, body.run_id, body.resource_id)
     call = find_waiting_call(run, body.tool_call_id)
     decision = Decision(approved=approved, reason=body.reason)
     return agent, build_resume_input(request, run, call.id, decision, body.request_context)
@@ -185,7 +197,7 @@ async def resume_chunks(
     :returns: the chunks.
     """
     runs = get_suspended_runs(request)
-    await runs.take(run_input.run_id)
+    await take_suspended_run(runs, agent, run_input)
     async for chunk in stream_agent(agent, run_input, runs):
         yield chunk
 
@@ -197,15 +209,20 @@ def _to_decision(data: Any) -> Decision:
     return Decision(approved=data.get("approved") is True, reason=str(data.get("reason") or ""))
 
 
-def _matches_query(request: _Request, run: SuspendedRun) -> bool:
+def _build_query(request: _Request) -> SuspendedRunQuery:
     resource = restrict_to_resource(request, request.query_params.get("resourceId", ""))
-    thread = request.query_params.get("threadId")
-    since, until = read_date_param(request, "fromDate"), read_date_param(request, "toDate")
-    return (
-        (not resource or run.run_input.resource == resource)
-        and (not thread or run.run_input.thread == thread)
-        and (since is None or run.suspended_at >= since)
-        and (until is None or run.suspended_at <= until)
+    per_page = read_number_param(request, "perPage") or _DEFAULT_PAGE_SIZE
+    if per_page > _MAX_PAGE_SIZE:
+        raise InvalidQuery("perPage", f"Expected at most {_MAX_PAGE_SIZE}")
+    return SuspendedRunQuery(
+        agent=get_agent(request).id,
+        resource=resource or None,
+        thread=request.query_params.get("threadId") or None,
+        since=read_date_param(request, "fromDate"),
+        until=read_date_param(request, "toDate"),
+        page=read_number_param(request, "page") or 0,
+        per_page=per_page,
+        max_bytes=_MAX_PAGE_BYTES,
     )
 
 

@@ -21,7 +21,7 @@ class SuspendedQuery(ContextQuery):
     from_date: Date = ""
     to_date: Date = ""
     page: Annotated[int, msgspec.Meta(ge=0)] = 0
-    per_page: Annotated[int, msgspec.Meta(ge=1)] = 100
+    per_page: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 100
 
 
 class WaitingCall(TypedDict):

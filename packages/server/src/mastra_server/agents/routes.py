@@ -11,7 +11,7 @@ from litestar.response.base import ASGIResponse
 from mastra_core import Tool
 from mastra_core.agents import AgentInput, AgentLike
 from mastra_core.errors import NotFound
-from mastra_server.agents.admission import check_run_id, check_thread_access
+from mastra_server.agents.admission import check_thread_access
 from mastra_server.agents.ai_sdk_stream import to_ui_chunks
 from mastra_server.agents.live_runs import get_live_run, observe_live_run, respond_with_stream
 from mastra_server.agents.request import AgentBody, read_run_input
@@ -166,7 +166,6 @@ ROUTES = (
 
 async def _read_checked_input(request: _Request, agent: AgentLike) -> AgentInput:
     run_input = await read_run_input(request)
-    await check_run_id(request, agent, run_input)
     await check_thread_access(agent, run_input)
     return run_input
 

@@ -20,7 +20,7 @@ from mastra_core.agents import (
     ToolSuspended,
 )
 from mastra_core.agents.protocol import build_output
-from mastra_core.errors import NotFound, TooManyRuns
+from mastra_core.errors import TooManyRuns
 from mastra_server.http.request_body import InvalidBody
 from mastra_server.http.request_context import build_context, restrict_to_resource
 from mastra_server.http.responses import close_on_exit
@@ -31,6 +31,7 @@ __all__ = (
     "get_suspended_run",
     "get_suspended_runs",
     "stream_events",
+    "take_suspended_run",
 )
 
 _Request = Request[Any, Any, Any]
@@ -79,19 +80,33 @@ async def stream_events(
         yield event
 
 
-async def get_suspended_run(request: _Request, agent: AgentLike, run_id: str) -> SuspendedRun:
+async def get_suspended_run(
+    request: _Request, agent: AgentLike, run_id: str, resource: str | None = None
+) -> SuspendedRun:
     """Return a suspended run of this agent and caller.
 
     :param request: the request.
     :param agent: the agent.
     :param run_id: the id of the run.
+    :param resource: the owner that the caller names; by default its own resource, or any where the
+        caller is not restricted to one.
     :raises NotFound: when there is no such run.
+    :raises Forbidden: when the caller names another resource than its own.
+    :raises Conflict: when several resources have such a run, and the caller names none.
     """
-    run = await get_suspended_runs(request).get(run_id)
-    owner = restrict_to_resource(request)
-    if run.agent_id != agent.id or (owner and run.run_input.resource != owner):
-        raise NotFound(f"There is no suspended run {run_id!r}.")
-    return run
+    owner = restrict_to_resource(request, resource or "")
+    return await get_suspended_runs(request).get(agent.id, run_id, owner or None)
+
+
+async def take_suspended_run(runs: SuspendedRuns, agent: AgentLike, run_input: AgentInput) -> None:
+    """Remove the suspended run that an input resumes.
+
+    :param runs: the store of suspended runs.
+    :param agent: the agent.
+    :param run_input: the input that resumes the run.
+    :raises NotFound: when another caller has resumed the run.
+    """
+    await runs.take(agent.id, run_input.run_id, run_input.resource)
 
 
 def find_waiting_call(run: SuspendedRun, call_id: str | None) -> ApprovalRequired | ToolSuspended:

@@ -18,12 +18,14 @@ import msgspec
 from litestar import Request, Response
 from litestar.response.base import ASGIResponse
 
+from mastra_core.limits.page_size import PageSize
 from mastra_core.limits.shares import Shares
 from mastra_core.schema import dump
 from mastra_server.http.asgi import App, Receive, Scope, Send
 from mastra_server.http.callers import identify_caller
 
 __all__ = (
+    "MAX_LIST_BYTES",
     "UNSENT_BYTES",
     "StreamResponse",
     "cancel_tasks",
@@ -38,6 +40,7 @@ __all__ = (
 T = TypeVar("T")
 _ROWS_PER_TURN = 100
 _PIECE_SIZE = 256 * 1024  # bytes that are handed to the ASGI server at a time
+MAX_LIST_BYTES = 64 * 1024 * 1024  # of one response with a list
 UNSENT_BYTES = Shares(256 * 1024 * 1024)  # of all larger responses of this process
 
 
@@ -77,8 +80,7 @@ class _JsonResponse(ASGIResponse):
         """Send a large body as fast as the client reads, or 429 if its callers hold too many."""
         body, caller = self._body, identify_caller(scope)
         if not UNSENT_BYTES.try_acquire(caller, len(body)):
-            refusal = {"error": "Too many large responses are being sent to this caller"}
-            await json_response(refusal, 429, {"retry-after": "1"})(scope, _receive_nothing, send)
+            await _refuse_large_response()(scope, _receive_nothing, send)
             return
         try:
             start = {"type": "http.response.start", "status": self.status_code}
@@ -104,25 +106,46 @@ def json_response(
 
 
 async def list_response(
-    key: str, rows: Iterable[T], build: Callable[[T], Any], fields: Mapping[str, Any]
+    request: Request[Any, Any, Any],
+    key: str,
+    rows: Iterable[T],
+    build: Callable[[T], Any],
+    fields: Mapping[str, Any],
 ) -> ASGIResponse:
     """Build a JSON response with a list, and let other requests run while a long one is encoded.
 
+    The bytes count for the caller while they are encoded. A caller that holds too many gets a 429.
+
+    :param request: the request.
     :param key: the name of the list.
     :param rows: the rows.
     :param build: converts a row to what is encoded.
     :param fields: the other fields of the response.
+    :raises InvalidInput: when the list is larger than ``MAX_LIST_BYTES``.
     """
-    pieces, size = [], 0
-    for number, row in enumerate(rows, 1):
-        pieces.append(encode_json(build(row)))
-        size += len(pieces[-1])
-        if number % _ROWS_PER_TURN == 0 or size > _PIECE_SIZE:
-            size = 0
-            await asyncio.sleep(0)
+    caller, size = identify_caller(request.scope), PageSize(MAX_LIST_BYTES)
+    pieces: list[bytes] = []
+    pending, counted = 0, 0  # bytes since the last turn, and bytes that count for the caller
+    try:
+        for number, row in enumerate(rows, 1):
+            pieces.append(encode_json(build(row)))
+            pending += len(pieces[-1])
+            size.add(len(pieces[-1]))
+            if number % _ROWS_PER_TURN == 0 or pending > _PIECE_SIZE:
+                if not UNSENT_BYTES.try_acquire(caller, pending):
+                    return _refuse_large_response()
+                counted, pending = counted + pending, 0
+                await asyncio.sleep(0)
+    finally:
+        UNSENT_BYTES.release(caller, counted)
     head = b"{" + encode_json(key) + b":[" + b",".join(pieces) + b"]"
     rest = encode_json(fields)
     return _JsonResponse(head + (b"}" if rest == b"{}" else b"," + rest[1:]), 200, {})
+
+
+def _refuse_large_response() -> ASGIResponse:
+    refusal = {"error": "Too many large responses are being sent to this caller"}
+    return json_response(refusal, 429, {"retry-after": "1"})
 
 
 def text_response(body: str, status: int = 200) -> ASGIResponse:

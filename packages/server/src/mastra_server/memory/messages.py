@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from litestar import Request, get, post
 from litestar.response.base import ASGIResponse
 
@@ -52,14 +53,16 @@ async def _list_messages(request: _Request) -> ASGIResponse:
     memory = require_memory(request)
     query, included = build_message_query(request), read_includes(request)
     thread = await load_owned_thread(request, memory)
-    found = await memory.storage.threads.list_messages(query)
+    found = await memory.storage.threads.list_messages(
+        msgspec.structs.replace(query, resource=thread.resource)
+    )
     ordered = reversed(found.items) if query.descending else found.items
     messages = {message.id: (message, thread.resource) for message in ordered}
     for each in included:
         messages |= await _load_neighbours(memory, each, get_resource(request))
     fields = {**build_pagination(found, query.page, query.per_page), "uiMessages": None}
     return await list_response(
-        "messages", messages.values(), lambda each: build_message(*each), fields
+        request, "messages", messages.values(), lambda each: build_message(*each), fields
     )
 
 

@@ -16,6 +16,7 @@ from mastra_server.http.request_body import InvalidQuery, read_json_param, read_
 from mastra_server.http.request_context import restrict_to_resource, restrict_to_thread
 
 __all__ = (
+    "MAX_PAGE_BYTES",
     "Include",
     "build_message_query",
     "build_thread_query",
@@ -29,6 +30,7 @@ __all__ = (
 
 _Request = Request[Any, Any, Any]
 _MAX_PAGE = 1_000_000
+MAX_PAGE_BYTES = 32 * 1024 * 1024  # of the records of one page in memory
 
 
 class Include(msgspec.Struct, rename="camel"):
@@ -126,6 +128,7 @@ def build_thread_query(request: _Request) -> ThreadQuery:
         descending=order.direction != "ASC",
         page=page,
         per_page=per_page,
+        max_bytes=MAX_PAGE_BYTES,
     )
 
 
@@ -147,6 +150,7 @@ def build_message_query(request: _Request) -> MessageQuery:
         descending=_read_order(request).direction != "ASC",
         page=page,
         per_page=per_page,
+        max_bytes=MAX_PAGE_BYTES,
     )
 
 

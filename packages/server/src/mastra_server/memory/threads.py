@@ -16,6 +16,7 @@ from mastra_server.http.request_context import restrict_to_resource, restrict_to
 from mastra_server.http.responses import json_response, list_response
 from mastra_server.memory.convert import build_message, build_pagination, build_thread
 from mastra_server.memory.queries import (
+    MAX_PAGE_BYTES,
     build_thread_query,
     get_resource,
     get_thread_id,
@@ -55,7 +56,7 @@ async def _list_threads(request: _Request) -> ASGIResponse:
     query = build_thread_query(request)
     found = await require_memory(request).list_threads(query)
     pagination = build_pagination(found, query.page, query.per_page)
-    return await list_response("threads", found.items, build_thread, pagination)
+    return await list_response(request, "threads", found.items, build_thread, pagination)
 
 
 @post(
@@ -106,7 +107,11 @@ async def _update_thread(request: _Request) -> ASGIResponse:
     new_resource = restrict_to_resource(request, body.resource_id or "") or None
     thread = await load_owned_thread(request, memory)
     changed = await memory.update_thread(
-        thread.id, title=body.title, metadata=body.metadata, new_resource=new_resource
+        thread.id,
+        thread.resource,
+        title=body.title,
+        metadata=body.metadata,
+        new_resource=new_resource,
     )
     return json_response(build_thread(changed))
 
@@ -140,9 +145,8 @@ async def _transfer_thread(request: _Request) -> ASGIResponse:
     body = await read_body(request, TransferBody)
     new_resource = restrict_to_resource(request, body.resource_id)
     thread = await load_owned_thread(request, memory)
-    return json_response(
-        build_thread(await memory.update_thread(thread.id, new_resource=new_resource))
-    )
+    changed = await memory.update_thread(thread.id, thread.resource, new_resource=new_resource)
+    return json_response(build_thread(changed))
 
 
 @post(
@@ -160,12 +164,16 @@ async def _clone_thread(request: _Request) -> ASGIResponse:
     resource = restrict_to_resource(request, body.resource_id or "")
     source = await load_owned_thread(request, memory)
     thread, copies = await _create_clone(memory, source, resource or source.resource, body)
-    return json_response(
-        {
-            "thread": build_thread(thread),
-            "clonedMessages": [build_message(copy, thread.resource) for copy in copies.values()],
-            "messageIdMap": {old_id: copy.id for old_id, copy in copies.items()},
-        }
+    fields = {
+        "thread": build_thread(thread),
+        "messageIdMap": {old_id: copy.id for old_id, copy in copies.items()},
+    }
+    return await list_response(
+        request,
+        "clonedMessages",
+        copies.values(),
+        lambda copy: build_message(copy, thread.resource),
+        fields,
     )
 
 
@@ -194,7 +202,7 @@ async def _create_clone(
         title=f"Clone of {source.title}".strip() if body.title is None else body.title,
         metadata={**(body.metadata or {}), "clone": clone},
     )
-    return await memory.clone_thread(source.id, into=into, query=query, only=only)
+    return await memory.clone_thread(source.id, source.resource, into=into, query=query, only=only)
 
 
 def _select_messages(thread_id: str, body: CloneBody) -> tuple[MessageQuery, list[str] | None]:
@@ -211,5 +219,6 @@ def _select_messages(thread_id: str, body: CloneBody) -> tuple[MessageQuery, lis
         until=parse_iso(filter_.end_date, f"{where}.endDate") if filter_ else None,
         descending=True,
         per_page=options.message_limit if options else None,
+        max_bytes=MAX_PAGE_BYTES,
     )
     return query, filter_.message_ids if filter_ else None

@@ -11,16 +11,20 @@ import msgspec
 from litestar import Request, post
 from litestar.response.base import ASGIResponse
 
-from mastra_core.agents import AgentInput, AgentLike, ApprovalRequired, Decision
+from mastra_core.agents import AgentInput, AgentLike, ApprovalRequired, Decision, SuspendedRunQuery
 from mastra_core.errors import NotFound
 from mastra_core.storage.records import now
-from mastra_server.agents.admission import check_run_id, check_thread_access
+from mastra_server.agents.admission import check_thread_access
 from mastra_server.agents.approval_routes import resume_chunks
 from mastra_server.agents.live_runs import get_thread_key, start_live_run
 from mastra_server.agents.request import AgentBody, build_run_input
 from mastra_server.agents.routes import get_agent
 from mastra_server.agents.stream import stream_agent
-from mastra_server.agents.suspended_runs import build_resume_input, get_suspended_runs
+from mastra_server.agents.suspended_runs import (
+    build_resume_input,
+    find_waiting_call,
+    get_suspended_runs,
+)
 from mastra_server.agents.thread_runs import ThreadKey, ThreadRuns, run_after
 from mastra_server.http.dates import format_iso
 from mastra_server.http.request_body import MAX_ID_LENGTH, Id, convert_value, read_body
@@ -173,7 +177,6 @@ def _build_run_input(
 async def _start_run(
     request: _Request, agent: AgentLike, run_input: AgentInput, echo: dict[str, Any] | None = None
 ) -> None:
-    await check_run_id(request, agent, run_input)
     await check_thread_access(agent, run_input)
     before = _get_thread_runs(request).get_last(get_thread_key(agent.id, run_input))
     chunks = _prepend_echo(stream_agent(agent, run_input, get_suspended_runs(request)), echo)
@@ -204,12 +207,14 @@ def _build_signal(sent: _Said) -> dict[str, Any]:
 
 async def _build_resumed_input(request: _Request, agent: AgentLike, body: _Approval) -> AgentInput:
     """Build the input that resumes the thread's run that waits for this call."""
-    key = _build_thread_key(request, agent, body.thread_id, body.resource_id)
-    for run in await get_suspended_runs(request).list(agent.id):
-        for call in run.waiting:
-            if call.id == body.tool_call_id and get_thread_key(agent.id, run.run_input) == key:
-                decision = _to_decision(call, body)
-                return build_resume_input(request, run, call.id, decision, body.request_context)
+    _, resource, thread = _build_thread_key(request, agent, body.thread_id, body.resource_id)
+    query = SuspendedRunQuery(
+        agent=agent.id, resource=resource, thread=thread, call=body.tool_call_id, per_page=1
+    )
+    for run in (await get_suspended_runs(request).list(query)).items:
+        call = find_waiting_call(run, body.tool_call_id)
+        decision = _to_decision(call, body)
+        return build_resume_input(request, run, call.id, decision, body.request_context)
     raise NotFound(f"No run of the thread {body.thread_id!r} waits for {body.tool_call_id!r}.")
 
 

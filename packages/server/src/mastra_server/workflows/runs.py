@@ -87,7 +87,7 @@ async def _list_runs(request: _Request) -> ASGIResponse:
     records = [record for record in all_records if matches(record)]
     page = records[_get_page_slice(request)]
     return await list_response(
-        "runs", page, partial(build_listed_run, workflow), {"total": len(records)}
+        request, "runs", page, partial(build_listed_run, workflow), {"total": len(records)}
     )
 
 
