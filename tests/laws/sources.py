@@ -8,8 +8,8 @@ PACKAGES = {
     path.parent.parent.parent.name: path.parent
     for path in sorted((ROOT / "packages").glob("*/src/*/__init__.py"))
 }
-# Files that are written into projects; as they stand there they are no Python.
-TEMPLATE = "mastra_deployer/scaffold/template"
+# Files that are written into projects; they are no modules of a package.
+TEMPLATE = "template"
 
 
 def sources(package):
@@ -17,7 +17,7 @@ def sources(package):
     return [
         path
         for path in sorted(PACKAGES[package].rglob("*.py"))
-        if TEMPLATE not in path.as_posix() and "__pycache__" not in path.parts
+        if not {TEMPLATE, "__pycache__"} & set(path.parts)
     ]
 
 

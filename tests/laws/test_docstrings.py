@@ -57,7 +57,8 @@ def every_public(package):
 
 def _needs_no_parameters(node):
     """Whether another function documents the parameters, or pytest passes them as fixtures."""
-    decorators = {ast.unparse(each).rpartition(".")[2] for each in node.decorator_list}
+    names = [ast.unparse(each).partition("(")[0] for each in node.decorator_list]
+    decorators = {name.rpartition(".")[2] for name in names}
     return node.name.startswith("test_") or bool(decorators & {"overload", "override", "fixture"})
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from tests.files import find_text
 from tests.repository import EXAMPLES
+from tests.sample_projects import ECHO, write_project
 
 pytestmark = pytest.mark.slow
 
@@ -40,6 +41,26 @@ def deploy(acme, mastra):
         known = {"ACME_API_URL": acme.url, "ACME_TOKEN": token, **environment}
         known = {name: value for name, value in known.items() if value}
         return mastra("deploy", *arguments, cwd=root, **known)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def bundled_project(tmp_path_factory, mastra):
+    """A project and its bundle, built once for tests that only deploy."""
+    directory = tmp_path_factory.mktemp("acme")
+    root = write_project(directory / "app", {INDEX: ECHO})
+    mastra("bundle", "acme", "-s", "app=shop", "-o", root / "out", cwd=root).ok()
+    return root
+
+
+@pytest.fixture
+def deploy_bundle(deploy, bundled_project):
+    """Deploy that bundle."""
+
+    def run(*arguments, **environment):
+        options = ("acme", "-s", "app=shop", "--prebuilt", "out", *arguments)
+        return deploy(bundled_project, *options, **environment)
 
     return run
 
@@ -119,82 +140,66 @@ def test_prebuilt_deploys_the_given_bundle(acme, deploy, project, mastra, echo):
     )
 
 
-def test_a_dry_run_changes_nothing(acme, deploy, project, echo):
-    root = project({INDEX: echo})
-    done = deploy(root, "acme", "-s", "app=shop", "--dry-run", "--json").ok()
+def test_a_dry_run_changes_nothing(acme, deploy_bundle):
+    done = deploy_bundle("--dry-run", "--json").ok()
     assert done.json["plan"]["upload"] > 1_000_000
     assert acme.requests == []
 
 
-def test_a_missing_a_wrong_and_a_refused_token(acme, deploy, project, echo):
-    root = project({INDEX: echo})
-    deploy(root, "acme", "-s", "app=shop", token="").failed(7, "ACME_TOKEN is not set")
-    done = deploy(root, "acme", "-s", "app=shop", token="wrong-8888").failed(
-        7, "the token is not known here"
-    )
+def test_a_missing_and_a_wrong_token(acme, deploy_bundle):
+    deploy_bundle(token="").failed(7, "ACME_TOKEN is not set")
+    done = deploy_bundle(token="wrong-8888").failed(7, "the token is not known here")
     assert "wrong-8888" not in done.err
     assert acme.running == {}
 
 
-def test_requests_to_a_busy_platform_are_repeated(acme, deploy, project, echo):
+def test_requests_to_a_busy_platform_are_repeated(acme, deploy_bundle):
     acme.broken_uploads = 3
-    root = project({INDEX: echo})
-    done = deploy(root, "acme", "-s", "app=shop", "--json").ok()
+    done = deploy_bundle("--json").ok()
     assert ask_agent(done.json["deployment"]) == "echo: hi"
 
 
-def test_a_platform_that_cannot_be_reached(deploy, project, echo):
-    root = project({INDEX: echo})
-    nowhere = {"ACME_API_URL": "http://127.0.0.1:9"}
-    deploy(root, "acme", "-s", "app=shop", **nowhere).failed(8, "cannot be reached", "same command")
+def test_a_platform_that_cannot_be_reached(deploy_bundle):
+    deploy_bundle(ACME_API_URL="http://127.0.0.1:9").failed(8, "cannot be reached", "same command")
 
 
-def test_a_token_never_goes_over_plain_http(deploy, project, echo):
-    root = project({INDEX: echo})
-    away = {"ACME_API_URL": "http://acme.example"}
-    deploy(root, "acme", "-s", "app=shop", **away).failed(2, "in the clear", "https")
+def test_a_token_never_goes_over_plain_http(deploy_bundle):
+    deploy_bundle(ACME_API_URL="http://acme.example").failed(2, "in the clear", "https")
 
 
-def test_a_killed_deploy_is_continued(acme, deploy, project, mastra, echo):
-    root = project({INDEX: echo})
-    out = root / "out"
-    mastra("bundle", "acme", "-s", "app=shop", "-o", out, cwd=root).ok()
+def test_a_killed_deploy_is_continued(acme, deploy_bundle, bundled_project):
     acme.broken_uploads = 10**9
-    killed = _kill_deploy(root, acme, out)
+    killed = _kill_deploy(bundled_project, acme)
     assert killed != 0
     assert acme.running == {}, "nothing is live"
     acme.broken_uploads = 0
     before = len(list((acme.directory / "blobs").iterdir()))
     acme.requests.clear()
-    done = deploy(root, "acme", "-s", "app=shop", "--prebuilt", out, "--json").ok()
+    done = deploy_bundle("--json").ok()
     assert ask_agent(done.json["deployment"]) == "echo: hi"
     sent = len([line for line in acme.requests if line.startswith("PUT /blobs")])
     assert sent + before == len(list((acme.directory / "blobs").iterdir()))
 
 
-def test_an_interrupted_deploy_is_continued(acme, deploy, project, mastra, echo):
-    root = project({INDEX: echo})
-    out = root / "out"
-    mastra("bundle", "acme", "-s", "app=shop", "-o", out, cwd=root).ok()
+def test_an_interrupted_deploy_is_continued(acme, deploy_bundle, bundled_project):
     acme.broken_uploads = 10**9
-    code, stderr = _stop_deploy(root, acme, out, signal.SIGINT)
+    code, stderr = _stop_deploy(bundled_project, acme, signal.SIGINT)
     assert code == 130
     assert "Interrupted." in stderr and "same command again" in stderr and "Traceback" not in stderr
     assert acme.running == {}, "nothing is live"
     acme.broken_uploads = 0
-    done = deploy(root, "acme", "-s", "app=shop", "--prebuilt", out, "--json").ok()
+    done = deploy_bundle("--json").ok()
     assert ask_agent(done.json["deployment"]) == "echo: hi"
 
 
-def _kill_deploy(root, acme, out):
-    return _stop_deploy(root, acme, out, signal.SIGKILL)[0]
+def _kill_deploy(root, acme):
+    return _stop_deploy(root, acme, signal.SIGKILL)[0]
 
 
-def _stop_deploy(root, acme, out, signum):
-
+def _stop_deploy(root, acme, signum):
     command = [str(Path(sys.executable).with_name("mastra")), "deploy", "acme", "-s", "app=shop"]
     process = subprocess.Popen(
-        [*command, "--prebuilt", str(out)],
+        [*command, "--prebuilt", "out"],
         cwd=root,
         env={**os.environ, "ACME_API_URL": acme.url, "ACME_TOKEN": TOKEN},
         stderr=subprocess.PIPE,

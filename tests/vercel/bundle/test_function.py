@@ -1,10 +1,11 @@
-"""Uploaded parts, joined and unpacked, run under the real `vercel-runtime`."""
+"""Uploaded parts, joined and unpacked, run under the real `vercel-runtime`.
 
-import concurrent.futures
+The acceptance suite in `tests/vercel/preview` tests what the app does there.
+"""
+
 import io
 import json
 import tarfile
-import threading
 
 import httpx
 import pytest
@@ -19,27 +20,17 @@ from tests.sample_projects import write_project
 pytestmark = pytest.mark.slow
 
 INDEX = "src/mastra/index.py"
-# Each run of the agent waits for another request, which proves that the first part was streamed.
 APP = """\
-import asyncio
 import logging
 import os
 
-from mastra_core import Mastra, Workflow, create_logger, step
+from mastra_core import Mastra, create_logger
 
-GATE, HERE = asyncio.Event(), []
 log = logging.getLogger("shop")
 
-async def gated(text: str):
-    HERE.append(text)
+async def logging_agent(text: str):
     log.info("run of %s", text)
-    yield f"{text} one "
-    await GATE.wait()
-    yield "two"
-
-async def opener(text: str):
-    GATE.set()
-    yield f"opened for {len(HERE)}"
+    yield "logged"
 
 async def writer(text: str):
     try:
@@ -51,14 +42,8 @@ async def writer(text: str):
 async def variable(text: str):
     yield os.environ.get(text, "unset")
 
-@step
-def double(number: int) -> int:
-    print("doubling")
-    return 2 * number
-
 mastra = Mastra(
-    agents={"gated": gated, "opener": opener, "writer": writer, "variable": variable},
-    workflows={"double": Workflow("double").then(double)},
+    agents={"logging": logging_agent, "writer": writer, "variable": variable},
     logger=create_logger("shop"),
 )
 """
@@ -109,20 +94,8 @@ class Instance:
         path = f"/api/agents/{agent}/generate"
         return self.client.post(path, json={"messages": text}, headers=headers).json()["text"]
 
-    def stream(self, agent, text, on_text):
-        """Return the whole text of a stream; `on_text` is called with each part as it arrives."""
-        path, reply = f"/api/agents/{agent}/stream", ""
-        with self.client.stream("POST", path, json={"messages": text}) as response:
-            for line in response.iter_lines():
-                if line.startswith("data: {"):
-                    event = json.loads(line.removeprefix("data: "))
-                    if event["type"] == "text-delta":
-                        reply += event["payload"]["text"]
-                        on_text(event["payload"]["text"])
-        return reply
 
-
-@pytest.fixture(scope="module", params=["3.12", "3.13"])
+@pytest.fixture(scope="module", params=["3.12", pytest.param("3.13", marks=pytest.mark.full)])
 def function(request, tmp_path_factory, mastra, find_python):
     python = find_python(request.param)
     directory = tmp_path_factory.mktemp("vercel")
@@ -145,35 +118,8 @@ def instance(function):
         running_instance.client.close()
 
 
-def test_four_concurrent_streams_arrive_incrementally(instance):
-    barrier = threading.Barrier(5, timeout=30)
-    texts = []
-
-    def collect(text):
-        texts.append(text)
-        if text.endswith("one "):
-            barrier.wait()
-
-    with concurrent.futures.ThreadPoolExecutor(4) as pool:
-        streams = [pool.submit(instance.stream, "gated", f"s{n}", collect) for n in range(4)]
-        barrier.wait()  # all four received their first part, and none its second
-        assert not [text for text in texts if text == "two"]
-        assert instance.generate("opener") == "opened for 4"
-        assert sorted(stream.result(30) for stream in streams) == [
-            f"s{n} one two" for n in range(4)
-        ]
-
-
-def test_workflows_run(instance):
-    response = instance.client.post(
-        "/api/workflows/double/start-async", json={"inputData": 21}, params={"runId": "r1"}
-    )
-    assert response.json()["result"] == 42
-
-
 def test_log_line_carries_its_request_id(instance):
-    instance.generate("opener")
-    instance.generate("gated", "marked", request="4711")
+    instance.generate("logging", "marked", request="4711")
     log_messages = [item for item in instance.messages if item["type"] == "log"]
     line = next(item for item in log_messages if "run of marked" in item["payload"]["message"])
     assert line["payload"]["context"]["requestId"] == 4711

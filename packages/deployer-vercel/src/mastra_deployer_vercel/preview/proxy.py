@@ -7,6 +7,7 @@ import http.client
 import itertools
 import json
 import uuid
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -16,6 +17,7 @@ _HOP_BY_HOP = frozenset(
     ("connection", "keep-alive", "transfer-encoding", "te", "upgrade", "trailer")
 )
 _MAX_BODY = 4_500_000  # bytes of a request body; Vercel's limit
+_MAX_DISCARDED = 64_000_000  # bytes that are read of a larger body, so that the client can read
 _CHUNK = 65536
 
 
@@ -40,16 +42,48 @@ class _Handler(BaseHTTPRequestHandler):
     server: PreviewProxy
 
     def _serve(self) -> None:
-        length = int(self.headers.get("content-length") or 0)
-        if length > _MAX_BODY:
+        try:
+            body = self._read_body()
+        except ValueError:
+            self.close_connection = True
+            return self._send_error(400, {"code": "BAD_REQUEST"})
+        if body is None:
             self.close_connection = True
             return self._send_error(413, {"code": "FUNCTION_PAYLOAD_TOO_LARGE"})
-        body = self.rfile.read(length) if length else None
         if file := self._find_static():
             return self._send_file(file)
-        return self._forward(body)
+        return self._forward(body or None)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve  # noqa: N815  # names of the standard library
+
+    def _read_body(self) -> bytes | None:
+        """Return the body of the request; ``None`` when it is too large.
+
+        :raises ValueError: for an invalid length.
+        """
+        content, size = bytearray(), 0
+        for piece in self._iter_body():
+            size += len(piece)
+            if size <= _MAX_BODY:
+                content += piece
+            elif size > _MAX_DISCARDED:
+                break
+        return bytes(content) if size <= _MAX_BODY else None
+
+    def _iter_body(self) -> Iterator[bytes]:
+        if "chunked" not in self.headers.get("transfer-encoding", "").lower():
+            yield from self._iter_content(int(self.headers.get("content-length") or 0))
+            return
+        while size := int(self.rfile.readline(_CHUNK).partition(b";")[0], 16):
+            yield from self._iter_content(size)
+            self.rfile.readline(_CHUNK)
+        while self.rfile.readline(_CHUNK).strip():
+            continue  # trailers, which the function does not get
+
+    def _iter_content(self, size: int) -> Iterator[bytes]:
+        while size > 0 and (piece := self.rfile.read(min(size, _CHUNK))):
+            size -= len(piece)
+            yield piece
 
     def _find_static(self) -> Path | None:
         if self.command not in ("GET", "HEAD") or not self.server.static_directory.is_dir():

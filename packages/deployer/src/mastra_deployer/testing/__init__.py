@@ -1,10 +1,12 @@
-"""The conformance suite for deployer authors: the requirements on a deployer, as tests.
+"""Two suites for deployer authors: the requirements on a deployer, and on an app it serves.
 
-    from mastra_deployer.testing import DeployerSuite
+    from mastra_deployer.testing import AppSuite, DeployerSuite
 
     class TestAcme(DeployerSuite): ...
 
-It needs pytest: ``pip install "mastra-deployer[testing]"``.
+    class TestAcmePreview(AppSuite): ...
+
+They need pytest: ``pip install "mastra-deployer[testing]"``.
 """
 
 import pytest
@@ -14,9 +16,13 @@ pytest.register_assert_rewrite(
     *(
         f"mastra_deployer.testing.{name}"
         for name in "bundle deploy faults management read_only secrets target".split()
-    )
+    ),
+    "mastra_deployer.testing.acceptance",
 )
 
+from mastra_deployer.testing.acceptance.app_suite import (  # noqa: E402  # after the line above
+    AppSuite,
+)
 from mastra_deployer.testing.fake_platform import (  # noqa: E402  # after the line above
     FakePlatform,
     Live,
@@ -25,4 +31,4 @@ from mastra_deployer.testing.fault_injection import Exchange  # noqa: E402  # af
 from mastra_deployer.testing.harness import Harness  # noqa: E402  # after the line above
 from mastra_deployer.testing.suite import DeployerSuite  # noqa: E402  # after the line above
 
-__all__ = ("DeployerSuite", "Exchange", "FakePlatform", "Harness", "Live")
+__all__ = ("AppSuite", "DeployerSuite", "Exchange", "FakePlatform", "Harness", "Live")

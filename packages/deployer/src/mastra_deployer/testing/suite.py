@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 from mastra_deployer.testing.bundle import BundleTests
 from mastra_deployer.testing.deploy import DeployTests
 from mastra_deployer.testing.faults import FaultTests
 from mastra_deployer.testing.management import ManagementTests
+from mastra_deployer.testing.overrides import require_expected_failures
 from mastra_deployer.testing.read_only import ReadOnlyTests
 from mastra_deployer.testing.secrets import SecretTests
 from mastra_deployer.testing.target import TargetTests
@@ -39,17 +39,4 @@ class DeployerSuite(
         :raises TypeError: naming the test.
         """
         super().__init_subclass__(**arguments)
-        for name in dir(DeployerSuite):
-            test = inspect.getattr_static(cls, name)
-            if name.startswith("test_") and test is not inspect.getattr_static(DeployerSuite, name):
-                _require_xfail(cls, name, test)
-
-
-def _require_xfail(cls: type, name: str, test: object) -> None:
-    for mark in getattr(test, "pytestmark", ()):
-        if mark.name == "xfail" and str(mark.kwargs.get("reason") or "").strip():
-            return
-    raise TypeError(
-        f"{cls.__name__}.{name} overrides a test of DeployerSuite. Where the platform cannot pass "
-        'it, mark the override @pytest.mark.xfail(reason="...").'
-    )
+        require_expected_failures(cls, DeployerSuite)

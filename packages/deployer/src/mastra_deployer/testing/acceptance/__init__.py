@@ -1,0 +1,1 @@
+"""The acceptance suite of an application: one app and one set of requests for every runtime."""

