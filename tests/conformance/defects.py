@@ -233,12 +233,14 @@ DEPLOYS = {
     "variables after the release": (
         "environment_variables_are_deployed",
         "GREETING",
-        (
-            '        client.put(f"{path}/env/{stage}", json={k: v.reveal() for k, v in'
-            " request.env.items()})\n" + RELEASE,
-            RELEASE + '        client.put(f"{path}/env/{stage}", json={k: v.reveal() for k, v in'
-            " request.env.items()})\n",
-        ),
+        ('"env": env, ', ""),
+        (RELEASE, RELEASE + '        client.put(f"{path}/env/{stage}", json=env)\n'),
+    ),
+    "variables before the release": (
+        "concurrent_deploys_do_not_mix",
+        "with the variables of another",
+        ('"env": env, ', ""),
+        (RELEASE, '        client.put(f"{path}/env/{stage}", json=env)\n' + RELEASE),
     ),
     "a need of the build": (
         "deploying_needs_only_the_bundle",
@@ -472,7 +474,7 @@ READ_ONLY = {
     "a log from the end": (
         "logs_are_in_order",
         "first words",
-        ("for line in lines[offset:])", "for line in lines[offset:][::-1])"),
+        ("for line in lines[offset:]:", "for line in lines[offset:][::-1]:"),
     ),
 }
 
@@ -531,10 +533,9 @@ MANAGEMENT = {
         "variables_survive_a_deploy",
         "lost a variable",
         (
-            '        client.put(f"{path}/env/{stage}"',
+            RELEASE,
             '        names = client.get(f"{path}/env/{stage}").json()["names"]\n'
-            '        client.put(f"{path}/env/{stage}", json=dict.fromkeys(names))\n'
-            '        client.put(f"{path}/env/{stage}"',
+            '        client.put(f"{path}/env/{stage}", json=dict.fromkeys(names))\n' + RELEASE,
         ),
     ),
     "variables that are not replaced": (

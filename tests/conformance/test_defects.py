@@ -54,9 +54,11 @@ def test_nearly_every_test_of_the_suite_finds_a_defect():
 @pytest.mark.parametrize("deployer", ["everything, always"], indirect=True)
 def test_a_platform_for_archives_must_skip_unchanged_ones_too(deployer, platform, tmp_path):
     suite = type("Archives", (Suite,), {"incremental": False})()
-    with suite.run_harness(deployer, platform, tmp_path / "harness") as harness:
-        with pytest.raises(AssertionError, match="were sent again"):
-            suite.test_an_unchanged_bundle_is_not_sent_again(harness)
+    with (
+        suite.run_harness(deployer, platform, tmp_path / "harness") as harness,
+        pytest.raises(AssertionError, match="were sent again"),
+    ):
+        suite.test_an_unchanged_bundle_is_not_sent_again(harness)
 
 
 @pytest.mark.parametrize(

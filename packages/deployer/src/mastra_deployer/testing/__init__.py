@@ -9,13 +9,18 @@ It needs pytest: ``pip install "mastra-deployer[testing]"``.
 
 import pytest
 
-# Before the import of these modules, so that a failed assertion shows both operands.
-pytest.register_assert_rewrite(
-    *(
-        f"mastra_deployer.testing.{name}"
-        for name in "bundle deploy faults management read_only secrets target".split()
-    )
+_MODULES = (
+    "bundle",
+    "concurrent_deploys",
+    "deploy",
+    "faults",
+    "management",
+    "read_only",
+    "secrets",
+    "target",
 )
+# Before the import of these modules, so that a failed assertion shows both operands.
+pytest.register_assert_rewrite(*(f"mastra_deployer.testing.{name}" for name in _MODULES))
 
 from mastra_deployer.testing.fake_platform import (  # noqa: E402  # after the line above
     FakePlatform,

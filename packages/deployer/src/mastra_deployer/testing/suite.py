@@ -6,6 +6,7 @@ import inspect
 from typing import Any
 
 from mastra_deployer.testing.bundle import BundleTests
+from mastra_deployer.testing.concurrent_deploys import ConcurrentDeployTests
 from mastra_deployer.testing.deploy import DeployTests
 from mastra_deployer.testing.faults import FaultTests
 from mastra_deployer.testing.management import ManagementTests
@@ -17,7 +18,14 @@ __all__ = ("DeployerSuite",)
 
 
 class DeployerSuite(
-    TargetTests, BundleTests, DeployTests, FaultTests, ReadOnlyTests, ManagementTests, SecretTests
+    TargetTests,
+    BundleTests,
+    DeployTests,
+    ConcurrentDeployTests,
+    FaultTests,
+    ReadOnlyTests,
+    ManagementTests,
+    SecretTests,
 ):
     """Base class of a deployer's conformance tests; it needs two fixtures.
 
