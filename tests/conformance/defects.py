@@ -471,6 +471,43 @@ READ_ONLY = {
         "TypeError",
         ('["deployments"] if app else []', '["deployments"]'),
     ),
+    "no previews in the list": (
+        "deployments_include_previews_and_messages",
+        "the list lacks the preview",
+        (
+            "for item in items[:limit]]",
+            "for item in items[:limit] if item['environment'] == 'production']",
+        ),
+    ),
+    "no message with the release": (
+        "deployments_include_previews_and_messages",
+        "without its message",
+        (', "message": request.message}', "}"),
+    ),
+    "the message of the first deploy": (
+        "deployments_include_previews_and_messages",
+        "it has an old message",
+        (
+            "created=created, **data)",
+            "created=created, **{**data, 'message': NOTES.setdefault(data['id'], data['message'])})",
+        ),
+        ("Env = Mapping", "NOTES: dict[str, str] = {}\nEnv = Mapping"),
+    ),
+    "a log without a beginning": (
+        "logs_begin_at_a_time",
+        "older lines are listed",
+        ("if since is None or time >= since:", "if True:"),
+    ),
+    "a log of all deployments": (
+        "logs_are_of_one_deployment",
+        "has others' lines",
+        ('{"deployment": id or app["live"]}', "{}"),
+    ),
+    "a log of the live deployment only": (
+        "logs_are_of_one_deployment",
+        "lacks a line",
+        ('id or app["live"]', 'app["live"]'),
+    ),
     "a log from the end": (
         "logs_are_in_order",
         "first words",
@@ -529,6 +566,27 @@ MANAGEMENT = {
             "    percent = min(percent, 99)\n",
         ),
     ),
+    "a promotion that leaves the canary's share": (
+        "promoting_a_canary_ends_its_share",
+        "or a share remains",
+        (
+            PROMOTE,
+            PROMOTE + "    known = mastra_deployments(settings, credentials, 99)\n"
+            "    live = next(each.id for each in known if each.live)\n"
+            "    mastra_canary(settings, credentials, id, 99)\n"
+            "    return next(each for each in known if each.id == id)\n",
+        ),
+    ),
+    "a canary that stays beside the promoted one": (
+        "no_share_remains_beside_another_deployment",
+        "after promote beside a canary",
+        (
+            PROMOTE,
+            PROMOTE + "    known = mastra_deployments(settings, credentials, 99)\n"
+            "    if any(each.live and each.id == id for each in known):\n"
+            "        return next(each for each in known if each.id == id)\n",
+        ),
+    ),
     "variables that a deploy forgets": (
         "variables_survive_a_deploy",
         "lost a variable",
@@ -574,6 +632,15 @@ MANAGEMENT = {
         "destroy_removes_everything",
         "these resources remain",
         ("            client.delete(path)\n", "            pass\n"),
+    ),
+    "previews that outlive the app": (
+        "destroy_removes_everything",
+        "these resources remain",
+        (
+            "    stage = request.environment\n",
+            "    stage = request.environment\n    if stage == 'preview':\n"
+            "        settings = AcmeDeployer(app=f'{settings.app}-preview', api_url=settings.api_url)\n",
+        ),
     ),
     "an app destroyed that was none": (
         "destroy_removes_everything",

@@ -11,6 +11,7 @@ import pytest
 
 _MODULES = (
     "bundle",
+    "canary",
     "concurrent_deploys",
     "deploy",
     "faults",

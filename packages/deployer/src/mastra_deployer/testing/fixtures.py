@@ -33,6 +33,8 @@ class SuiteFixtures:
     :cvar previews: previews are tested, where the target has them.
     :cvar canary: shares of traffic are tested, where the deployer has the hook.
     :cvar logs: the log is tested, where the deployer has the hook.
+    :cvar messages: the platform can store a short text with a deployment.
+    :cvar reserved_variables: names of variables that the platform sets itself and refuses.
     :cvar random_fault_runs: number of deploys that are tested with random faults.
     :cvar max_requests: requests that one call may send before the proxy answers 403.
     :cvar url_setting: the field of the settings that takes the platform's address; may be empty.
@@ -46,6 +48,8 @@ class SuiteFixtures:
     previews: ClassVar[bool] = True
     canary: ClassVar[bool] = True
     logs: ClassVar[bool] = True
+    messages: ClassVar[bool] = True
+    reserved_variables: ClassVar[tuple[str, ...]] = ()
     random_fault_runs: ClassVar[int] = 2
     max_requests: ClassVar[int] = 2000
     url_setting: ClassVar[str] = "api_url"

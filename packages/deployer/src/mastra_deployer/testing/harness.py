@@ -151,6 +151,7 @@ class Harness:
         env: Mapping[str, str] | None = None,
         token: str | None = None,
         fingerprint: str = "",
+        message: str = "",
         wait: bool = True,
     ) -> Deployment:
         """Deploy as the command does: a production deployment that is not live is promoted.
@@ -160,9 +161,12 @@ class Harness:
         :param env: the app's variables; ``self.env`` where left out.
         :param token: replaces the platform's token; empty for no token.
         :param fingerprint: of the request.
+        :param message: of the request.
         :param wait: whether to wait until the deployment is ready.
         """
-        request = self.build_request(environment, env, fingerprint=fingerprint, wait=wait)
+        request = self.build_request(
+            environment, env, fingerprint=fingerprint, message=message, wait=wait
+        )
         access = self.build_access(token)
         with self.observe_call():
             deployment = self.caller.deploy(access, bundle, request, self.recorder)

@@ -6,6 +6,7 @@ import inspect
 from typing import Any
 
 from mastra_deployer.testing.bundle import BundleTests
+from mastra_deployer.testing.canary import CanaryTests
 from mastra_deployer.testing.concurrent_deploys import ConcurrentDeployTests
 from mastra_deployer.testing.deploy import DeployTests
 from mastra_deployer.testing.faults import FaultTests
@@ -25,6 +26,7 @@ class DeployerSuite(
     FaultTests,
     ReadOnlyTests,
     ManagementTests,
+    CanaryTests,
     SecretTests,
 ):
     """Base class of a deployer's conformance tests; it needs two fixtures.
