@@ -67,6 +67,11 @@ TARGET = {
         "imports httpx",
         ("import datetime as dt\n", "import datetime as dt\nimport httpx\n"),
     ),
+    "a variable of the platform": (
+        "reserved_variables_are_refused",
+        "is accepted",
+        ('("HOST", "PORT")', '("HOST",)'),
+    ),
     "a KeyError for a missing token": (
         "missing_credentials_raise_auth_error",
         "KeyError",
@@ -703,6 +708,18 @@ SECRETS = {
         (
             '    return _to_deployment(state["deployment"])\n',
             '    return _to_deployment({**state["deployment"], "message": str([v.reveal() for v in request.env.values()])})\n',
+        ),
+    ),
+    "a value that the platform quotes": (
+        "an_error_hides_quoted_values",
+        "an error repeats a value",
+        (
+            CLIENT,
+            "    import httpx\n    from mastra_core.errors import ApiError\n"
+            "    def explain(answer):\n        if answer.status_code >= 400:\n"
+            '            raise ApiError(f"Acme refused it: {answer.read().decode()}")\n'
+            "    return httpx.Client(base_url=settings.api_url, event_hooks={'response': [explain]},\n"
+            "        headers={'authorization': 'Bearer ' + credentials['ACME_TOKEN'].reveal()})\n",
         ),
     ),
     "the token in an address": (

@@ -14,6 +14,7 @@ class Suite(DeployerSuite):
     """Not collected: its tests are called one by one."""
 
     max_requests = 200
+    reserved_variables = ("HOST", "PORT")
 
 
 class UncheckedFake(AcmeFake):

@@ -23,6 +23,7 @@ def mastra_target() -> Target:
         credentials=("ACME_TOKEN",),
         requirements=("uvicorn>=0.38", "httptools>=0.6.3"),
         previews=True,
+        reserved_variables=("HOST", "PORT"),
     )
 
 
