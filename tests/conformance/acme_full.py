@@ -100,6 +100,23 @@ def mastra_destroy(settings: AcmeDeployer, credentials: Env) -> bool:
     return bool(path)
 
 
+@hookimpl
+def mastra_preview(bundle: Bundle, host: str, port: int, env: Env) -> int:
+    import os
+    import subprocess
+    import sys
+
+    values = {name: value.reveal() for name, value in env.items()}
+    base = {"PATH": os.environ["PATH"], "HOST": host, "PORT": str(port)}
+    command = [sys.executable, "index.py"]
+    try:
+        return subprocess.run(
+            command, cwd=bundle.directory, env={**base, **values}, check=False
+        ).returncode
+    except KeyboardInterrupt:
+        return 130
+
+
 class Variables:
     def __init__(self, settings: AcmeDeployer, credentials: Env, stage: str) -> None:
         self.settings, self.credentials, self.stage = settings, credentials, stage

@@ -193,6 +193,35 @@ BUNDLES = {
     ),
 }
 
+PREVIEWS = {
+    "a handler that does not parse": (
+        "added_modules_parse",
+        "handler.py does not parse",
+        run_line('(directory / "handler.py").write_text("def handle(event:\\n")'),
+    ),
+    "a launcher that does not start": (
+        "a_preview_answers",
+        "the preview ended before it answered",
+        run_line(
+            '(directory / "index.py").unlink()\n'
+            '    (directory / "index.py").write_text("import no_such_module")'
+        ),
+    ),
+    "a preview that raises": (
+        "a_preview_answers",
+        "There is no preview today",
+        (
+            "    command = [sys.executable",
+            "    raise DeployError('There is no preview today.')\n    command = [sys.executable",
+        ),
+    ),
+    "a preview without the variables": (
+        "a_preview_answers",
+        "the workflow answered",
+        ("env={**base, **values}", "env={**base, 'GREETING': 'x'}"),
+    ),
+}
+
 DEPLOYS = {
     "no answer": (
         "deploy_returns_the_live_deployment",
@@ -734,6 +763,6 @@ SECRETS = {
 
 DEFECTS = {
     name: (f"test_{test}", words, replace_source(*changes))
-    for group in (TARGET, BUNDLES, DEPLOYS, FAULTS, READ_ONLY, MANAGEMENT, SECRETS)
+    for group in (TARGET, BUNDLES, PREVIEWS, DEPLOYS, FAULTS, READ_ONLY, MANAGEMENT, SECRETS)
     for name, (test, words, *changes) in group.items()
 }

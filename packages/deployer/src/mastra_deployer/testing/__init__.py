@@ -16,6 +16,8 @@ _MODULES = (
     "deploy",
     "faults",
     "management",
+    "preview",
+    "preview_process",
     "read_only",
     "secrets",
     "target",

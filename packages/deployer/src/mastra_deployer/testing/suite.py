@@ -11,6 +11,7 @@ from mastra_deployer.testing.concurrent_deploys import ConcurrentDeployTests
 from mastra_deployer.testing.deploy import DeployTests
 from mastra_deployer.testing.faults import FaultTests
 from mastra_deployer.testing.management import ManagementTests
+from mastra_deployer.testing.preview import PreviewTests
 from mastra_deployer.testing.read_only import ReadOnlyTests
 from mastra_deployer.testing.secrets import SecretTests
 from mastra_deployer.testing.target import TargetTests
@@ -21,6 +22,7 @@ __all__ = ("DeployerSuite",)
 class DeployerSuite(
     TargetTests,
     BundleTests,
+    PreviewTests,
     DeployTests,
     ConcurrentDeployTests,
     FaultTests,
