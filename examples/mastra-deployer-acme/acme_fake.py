@@ -61,7 +61,7 @@ class AcmeFake(Acme):
 
     def write_log(self, text: str) -> None:
         if self._app:
-            self._app.log.append(text)
+            self._app.write_log(text)
 
     @property
     def _app(self) -> App | None:

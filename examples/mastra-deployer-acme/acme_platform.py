@@ -8,15 +8,17 @@
     PUT    /apps/ID/deployments/ID {path: sha256}   -> {"missing": [sha256, ...]}
     GET    /blobs                                   -> {"digests": [sha256, ...]}
     PUT    /blobs/SHA256  bytes                     -> {}
-    PUT    /apps/ID/STAGE {"deployment", ...}       -> RELEASE; with "percent" a share of traffic
+    PUT    /apps/ID/STAGE {"deployment", "env"?...} -> RELEASE; with "percent" a share of traffic
     GET    /apps/ID/STAGE                           -> RELEASE
     GET    /apps/ID/env/STAGE                       -> {"names": [...]}
     PUT    /apps/ID/env/STAGE {name: value or null} -> {}; null removes, other names stay
-    GET    /apps/ID/logs                            -> {"lines": [...]}
+    GET    /apps/ID/logs?deployment=ID              -> {"lines": [{"time", "text"}, ...]}
 
-APP is {"id", "name", "previous"}. RELEASE is {"state", "error", "deployment": DEPLOYMENT}, and goes
-from "building" to "ready" or "failed". A release writes the files and runs `python index.py`; it is
-ready once that serves, and then the previous one is stopped. State survives a restart.
+APP is {"id", "name", "live", "previous"}. RELEASE is {"state", "error", "deployment": DEPLOYMENT},
+and goes from "building" to "ready" or "failed". A release sets the values in "env", writes the
+files and runs `python index.py`; it is ready once that serves. Then the previous one is stopped,
+and other deployments lose their share. HOST and PORT are Acme's own variables. State survives a
+restart.
 """
 
 from __future__ import annotations
@@ -67,15 +69,20 @@ class Acme(ThreadingHTTPServer):
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}"
 
-    def release(self, app: App, stage: str, id: str, fingerprint: str = "") -> Release:
+    def release(
+        self, app: App, stage: str, id: str, fingerprint: str = "", message: str = ""
+    ) -> Release:
         """Start to make a deployment live; a repeated request gives the same release."""
         files = self.store.get_files(app, id)
         env = app.env.get(stage, {})
         for other in (app.latest.get(stage), app.get_live(stage)):
             if other and (other.deployment, other.env) == (id, env) and other.state != "failed":
                 app.latest[stage], other.fingerprint = other, fingerprint or other.fingerprint
+                other.message = message or other.message
+                if stage == "production" and other is app.get_live(stage):
+                    app.canary.clear()
                 return other
-        release = Release(deployment=id, env=dict(env), fingerprint=fingerprint)
+        release = Release(deployment=id, env=dict(env), fingerprint=fingerprint, message=message)
         app.latest[stage] = release
         if self.processes:
             build = threading.Thread(target=self._run, args=(app, stage, release, files))
@@ -160,7 +167,9 @@ class _Handler(BaseHTTPRequestHandler):
             case ["apps", id, "env", stage]:
                 return {"names": sorted(store.get_app(id).env.get(stage, {}))}
             case ["apps", id, "logs"]:
-                return {"lines": store.get_app(id).log}
+                chosen = query.get("deployment", [""])[0]
+                log = store.get_app(id).log
+                return {"lines": [line for line in log if chosen in ("", line["deployment"])]}
             case ["apps", id, ("production" | "preview") as stage]:
                 app = store.get_app(id)
                 return _describe_release(app, stage, self.server.poll(app, stage))
@@ -175,8 +184,7 @@ class _Handler(BaseHTTPRequestHandler):
                 store.create_deployment(store.get_app(id), deployment, data)
                 return {"missing": store.find_missing(data.values())}
             case ["apps", id, "env", stage]:
-                values = {**store.get_app(id).env.get(stage, {}), **data}
-                store.get_app(id).env[stage] = {k: v for k, v in values.items() if v is not None}
+                store.get_app(id).set_env(stage, data)
             case ["apps", id, "production"] if 0 <= data.get("percent", 100) < 100:
                 app, share = store.get_app(id), {data["deployment"]: data["percent"]}
                 store.get_files(app, data["deployment"])
@@ -184,8 +192,9 @@ class _Handler(BaseHTTPRequestHandler):
                 return {"deployment": _describe(app, data["deployment"], "production")}
             case ["apps", id, ("production" | "preview") as stage]:
                 app = store.get_app(id)
-                fingerprint = data.get("fingerprint", "")
-                release = self.server.release(app, stage, data["deployment"], fingerprint)
+                app.set_env(stage, data.get("env", {}))
+                notes = data.get("fingerprint", ""), data.get("message", "")
+                release = self.server.release(app, stage, data["deployment"], *notes)
                 return _describe_release(app, stage, release)
             case _:
                 raise RequestError(404, f"there is nothing at {self.path}")
@@ -252,6 +261,7 @@ def _describe(app: App, id: str, stage: str = "") -> dict[str, Any]:
         "live": live is not None and live.deployment == id,
         "percent": app.canary.get(id),
         "fingerprint": releases[-1].fingerprint if releases else "",
+        "message": releases[-1].message if releases else "",
         "state": "ready" if releases else "building",
     }
 

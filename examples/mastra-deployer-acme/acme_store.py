@@ -11,7 +11,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ("App", "Release", "RequestError", "Store")
+__all__ = ("RESERVED", "App", "Release", "RequestError", "Store")
+
+RESERVED = frozenset(("HOST", "PORT"))  # variables that Acme sets for each process
 
 
 class RequestError(Exception):
@@ -32,6 +34,7 @@ class Release:
     url: str = ""
     error: str = ""
     fingerprint: str = ""
+    message: str = ""
     polls: int = 0
 
 
@@ -46,16 +49,28 @@ class App:
     latest: dict[str, Release] = dataclasses.field(default_factory=dict)
     history: dict[str, list[Release]] = dataclasses.field(default_factory=dict)
     canary: dict[str, int] = dataclasses.field(default_factory=dict)
-    log: list[str] = dataclasses.field(default_factory=list)
+    log: list[dict[str, str]] = dataclasses.field(default_factory=list)
 
     def get_live(self, stage: str) -> Release | None:
         """Return the release that users of a stage see."""
         return self.history[stage][-1] if self.history.get(stage) else None
 
     def to_json(self) -> dict[str, Any]:
-        before = self.history.get("production", [])[-2:-1]
-        previous = before[0].deployment if before else ""
-        return {"id": self.id, "name": self.name, "previous": previous}
+        ids = ["", "", *(release.deployment for release in self.history.get("production", []))]
+        return {"id": self.id, "name": self.name, "live": ids[-1], "previous": ids[-2]}
+
+    def set_env(self, stage: str, changes: Mapping[str, str | None]) -> None:
+        """Set a stage's variables; ``None`` removes one, and other names stay."""
+        if reserved := sorted(set(changes) & RESERVED):
+            raise RequestError(422, f"{reserved[0]} is set by the platform")
+        values = {**self.env.get(stage, {}), **changes}
+        self.env[stage] = {name: text for name, text in values.items() if text is not None}
+
+    def write_log(self, text: str) -> None:
+        """Add a line of the live deployment in production."""
+        live = self.get_live("production")
+        time = dt.datetime.now(dt.UTC).isoformat()
+        self.log.append({"time": time, "text": text, "deployment": live.deployment if live else ""})
 
 
 class Store:

@@ -12,6 +12,8 @@ from mastra_deployer.testing import DeployerSuite
 
 
 class TestAcme(DeployerSuite):
+    reserved_variables = ("HOST", "PORT")
+
     @pytest.fixture
     def deployer(self) -> ModuleType:
         return mastra_deployer_acme.hooks

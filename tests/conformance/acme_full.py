@@ -1,5 +1,6 @@
 """Acme's deployer with every hook: the example, and the hooks that it leaves out."""
 
+import datetime as dt
 from collections.abc import Iterable, Iterator
 
 from mastra_deployer_acme.hooks import *  # noqa: F403  # the example's hooks are this module's too
@@ -59,15 +60,21 @@ def mastra_canary(settings: AcmeDeployer, credentials: Env, id: str, percent: in
 
 
 @hookimpl
-def mastra_logs(settings: AcmeDeployer, credentials: Env, follow: bool) -> Iterator[LogLine]:
+def mastra_logs(
+    settings: AcmeDeployer, credentials: Env, id: str, since: dt.datetime | None, follow: bool
+) -> Iterator[LogLine]:
     from mastra_deployer.kit.clock import sleep
 
     offset = 0
     with _connect(settings, credentials) as client:
-        path = _find_path(client, settings)
+        app = _find_app(client, settings)
+        query = {"deployment": id or app["live"]}
         while follow or not offset:
-            lines = client.get(f"{path}/logs").json()["lines"]
-            yield from (LogLine(text=line) for line in lines[offset:])
+            lines = client.get(f"/apps/{app['id']}/logs", params=query).json()["lines"]
+            for line in lines[offset:]:
+                time = dt.datetime.fromisoformat(line["time"])
+                if since is None or time >= since:
+                    yield LogLine(text=line["text"], time=time)
             offset = max(1, len(lines))
             sleep(1 if follow else 0)
 
@@ -91,6 +98,23 @@ def mastra_destroy(settings: AcmeDeployer, credentials: Env) -> bool:
         if path:
             client.delete(path)
     return bool(path)
+
+
+@hookimpl
+def mastra_preview(bundle: Bundle, host: str, port: int, env: Env) -> int:
+    import os
+    import subprocess
+    import sys
+
+    values = {name: value.reveal() for name, value in env.items()}
+    base = {"PATH": os.environ["PATH"], "HOST": host, "PORT": str(port)}
+    command = [sys.executable, "index.py"]
+    try:
+        return subprocess.run(
+            command, cwd=bundle.directory, env={**base, **values}, check=False
+        ).returncode
+    except KeyboardInterrupt:
+        return 130
 
 
 class Variables:

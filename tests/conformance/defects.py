@@ -67,6 +67,11 @@ TARGET = {
         "imports httpx",
         ("import datetime as dt\n", "import datetime as dt\nimport httpx\n"),
     ),
+    "a variable of the platform": (
+        "reserved_variables_are_refused",
+        "is accepted",
+        ('("HOST", "PORT")', '("HOST",)'),
+    ),
     "a KeyError for a missing token": (
         "missing_credentials_raise_auth_error",
         "KeyError",
@@ -188,6 +193,35 @@ BUNDLES = {
     ),
 }
 
+PREVIEWS = {
+    "a handler that does not parse": (
+        "added_modules_parse",
+        "handler.py does not parse",
+        run_line('(directory / "handler.py").write_text("def handle(event:\\n")'),
+    ),
+    "a launcher that does not start": (
+        "a_preview_answers",
+        "the preview ended before it answered",
+        run_line(
+            '(directory / "index.py").unlink()\n'
+            '    (directory / "index.py").write_text("import no_such_module")'
+        ),
+    ),
+    "a preview that raises": (
+        "a_preview_answers",
+        "There is no preview today",
+        (
+            "    command = [sys.executable",
+            "    raise DeployError('There is no preview today.')\n    command = [sys.executable",
+        ),
+    ),
+    "a preview without the variables": (
+        "a_preview_answers",
+        "the workflow answered",
+        ("env={**base, **values}", "env={**base, 'GREETING': 'x'}"),
+    ),
+}
+
 DEPLOYS = {
     "no answer": (
         "deploy_returns_the_live_deployment",
@@ -233,12 +267,14 @@ DEPLOYS = {
     "variables after the release": (
         "environment_variables_are_deployed",
         "GREETING",
-        (
-            '        client.put(f"{path}/env/{stage}", json={k: v.reveal() for k, v in'
-            " request.env.items()})\n" + RELEASE,
-            RELEASE + '        client.put(f"{path}/env/{stage}", json={k: v.reveal() for k, v in'
-            " request.env.items()})\n",
-        ),
+        ('"env": env, ', ""),
+        (RELEASE, RELEASE + '        client.put(f"{path}/env/{stage}", json=env)\n'),
+    ),
+    "variables before the release": (
+        "concurrent_deploys_do_not_mix",
+        "with the variables of another",
+        ('"env": env, ', ""),
+        (RELEASE, '        client.put(f"{path}/env/{stage}", json=env)\n' + RELEASE),
     ),
     "a need of the build": (
         "deploying_needs_only_the_bundle",
@@ -469,10 +505,47 @@ READ_ONLY = {
         "TypeError",
         ('["deployments"] if app else []', '["deployments"]'),
     ),
+    "no previews in the list": (
+        "deployments_include_previews_and_messages",
+        "the list lacks the preview",
+        (
+            "for item in items[:limit]]",
+            "for item in items[:limit] if item['environment'] == 'production']",
+        ),
+    ),
+    "no message with the release": (
+        "deployments_include_previews_and_messages",
+        "without its message",
+        (', "message": request.message}', "}"),
+    ),
+    "the message of the first deploy": (
+        "deployments_include_previews_and_messages",
+        "it has an old message",
+        (
+            "created=created, **data)",
+            "created=created, **{**data, 'message': NOTES.setdefault(data['id'], data['message'])})",
+        ),
+        ("Env = Mapping", "NOTES: dict[str, str] = {}\nEnv = Mapping"),
+    ),
+    "a log without a beginning": (
+        "logs_begin_at_a_time",
+        "older lines are listed",
+        ("if since is None or time >= since:", "if True:"),
+    ),
+    "a log of all deployments": (
+        "logs_are_of_one_deployment",
+        "has others' lines",
+        ('{"deployment": id or app["live"]}', "{}"),
+    ),
+    "a log of the live deployment only": (
+        "logs_are_of_one_deployment",
+        "lacks a line",
+        ('id or app["live"]', 'app["live"]'),
+    ),
     "a log from the end": (
         "logs_are_in_order",
         "first words",
-        ("for line in lines[offset:])", "for line in lines[offset:][::-1])"),
+        ("for line in lines[offset:]:", "for line in lines[offset:][::-1]:"),
     ),
 }
 
@@ -527,14 +600,34 @@ MANAGEMENT = {
             "    percent = min(percent, 99)\n",
         ),
     ),
+    "a promotion that leaves the canary's share": (
+        "promoting_a_canary_ends_its_share",
+        "or a share remains",
+        (
+            PROMOTE,
+            PROMOTE + "    known = mastra_deployments(settings, credentials, 99)\n"
+            "    live = next(each.id for each in known if each.live)\n"
+            "    mastra_canary(settings, credentials, id, 99)\n"
+            "    return next(each for each in known if each.id == id)\n",
+        ),
+    ),
+    "a canary that stays beside the promoted one": (
+        "no_share_remains_beside_another_deployment",
+        "after promote beside a canary",
+        (
+            PROMOTE,
+            PROMOTE + "    known = mastra_deployments(settings, credentials, 99)\n"
+            "    if any(each.live and each.id == id for each in known):\n"
+            "        return next(each for each in known if each.id == id)\n",
+        ),
+    ),
     "variables that a deploy forgets": (
         "variables_survive_a_deploy",
         "lost a variable",
         (
-            '        client.put(f"{path}/env/{stage}"',
+            RELEASE,
             '        names = client.get(f"{path}/env/{stage}").json()["names"]\n'
-            '        client.put(f"{path}/env/{stage}", json=dict.fromkeys(names))\n'
-            '        client.put(f"{path}/env/{stage}"',
+            '        client.put(f"{path}/env/{stage}", json=dict.fromkeys(names))\n' + RELEASE,
         ),
     ),
     "variables that are not replaced": (
@@ -573,6 +666,15 @@ MANAGEMENT = {
         "destroy_removes_everything",
         "these resources remain",
         ("            client.delete(path)\n", "            pass\n"),
+    ),
+    "previews that outlive the app": (
+        "destroy_removes_everything",
+        "these resources remain",
+        (
+            "    stage = request.environment\n",
+            "    stage = request.environment\n    if stage == 'preview':\n"
+            "        settings = AcmeDeployer(app=f'{settings.app}-preview', api_url=settings.api_url)\n",
+        ),
     ),
     "an app destroyed that was none": (
         "destroy_removes_everything",
@@ -637,6 +739,18 @@ SECRETS = {
             '    return _to_deployment({**state["deployment"], "message": str([v.reveal() for v in request.env.values()])})\n',
         ),
     ),
+    "a value that the platform quotes": (
+        "an_error_hides_quoted_values",
+        "an error repeats a value",
+        (
+            CLIENT,
+            "    import httpx\n    from mastra_core.errors import ApiError\n"
+            "    def explain(answer):\n        if answer.status_code >= 400:\n"
+            '            raise ApiError(f"Acme refused it: {answer.read().decode()}")\n'
+            "    return httpx.Client(base_url=settings.api_url, event_hooks={'response': [explain]},\n"
+            "        headers={'authorization': 'Bearer ' + credentials['ACME_TOKEN'].reveal()})\n",
+        ),
+    ),
     "the token in an address": (
         "no_url_has_a_secret",
         "in its path",
@@ -649,6 +763,6 @@ SECRETS = {
 
 DEFECTS = {
     name: (f"test_{test}", words, replace_source(*changes))
-    for group in (TARGET, BUNDLES, DEPLOYS, FAULTS, READ_ONLY, MANAGEMENT, SECRETS)
+    for group in (TARGET, BUNDLES, PREVIEWS, DEPLOYS, FAULTS, READ_ONLY, MANAGEMENT, SECRETS)
     for name, (test, words, *changes) in group.items()
 }

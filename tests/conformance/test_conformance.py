@@ -1,7 +1,11 @@
 """The conformance suite on the example, on a deployer with every hook, and its own rules."""
 
+import os
+from pathlib import Path
+
 import mastra_deployer_acme.hooks
 import pytest
+from acme_fake import AcmeFake
 from test_mastra_deployer_acme import TestAcme
 
 from mastra_deployer.testing import DeployerSuite
@@ -16,6 +20,17 @@ class TestAllHooks(TestAcme):
         module = load_module(read_source(), tmp_path)
         yield module
         unload_module(module, tmp_path)
+
+
+def test_the_home_directory_is_empty_during_tests(tmp_path):
+    home, acme = Path.home(), AcmeFake(tmp_path / "acme")
+    acme.start()
+    with DeployerSuite().run_harness(mastra_deployer_acme.hooks, acme, tmp_path / "h"):
+        assert Path.home() == tmp_path / "h" / "home"
+        assert not list(Path.home().iterdir())
+        assert Path(os.environ["MASTRA_CACHE_DIR"]).is_dir()
+    acme.stop()
+    assert Path.home() == home
 
 
 def test_the_example_is_short_enough_to_copy():

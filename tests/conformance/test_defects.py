@@ -14,6 +14,7 @@ class Suite(DeployerSuite):
     """Not collected: its tests are called one by one."""
 
     max_requests = 200
+    reserved_variables = ("HOST", "PORT")
 
 
 class UncheckedFake(AcmeFake):
@@ -49,6 +50,16 @@ def test_nearly_every_test_of_the_suite_finds_a_defect():
     tested = {test for test, _, _ in DEFECTS.values()}
     assert tested <= tests
     assert len(tests - tested) <= 3, "tests without a defect that they find"
+
+
+@pytest.mark.parametrize("deployer", ["everything, always"], indirect=True)
+def test_a_platform_for_archives_must_skip_unchanged_ones_too(deployer, platform, tmp_path):
+    suite = type("Archives", (Suite,), {"incremental": False})()
+    with (
+        suite.run_harness(deployer, platform, tmp_path / "harness") as harness,
+        pytest.raises(AssertionError, match="were sent again"),
+    ):
+        suite.test_an_unchanged_bundle_is_not_sent_again(harness)
 
 
 @pytest.mark.parametrize(

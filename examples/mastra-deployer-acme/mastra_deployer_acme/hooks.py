@@ -23,6 +23,7 @@ def mastra_target() -> Target:
         credentials=("ACME_TOKEN",),
         requirements=("uvicorn>=0.38", "httptools>=0.6.3"),
         previews=True,
+        reserved_variables=("HOST", "PORT"),
     )
 
 
@@ -40,7 +41,10 @@ def mastra_deploy(
 
     manifest, digest = FileManifest.from_directory(bundle.directory), bundle.manifest.digest
     stage = request.environment
-    release = {"deployment": digest, "fingerprint": request.fingerprint}
+    notes = {"fingerprint": request.fingerprint, "message": request.message}
+    # One request makes code and variables live, so that two deploys at once do not mix them.
+    env = {k: v.reveal() for k, v in request.env.items()}
+    release = {"deployment": digest, "env": env, **notes}
     with _connect(settings, credentials) as client:
         report.step("Uploading")
         app = get_or_create(
@@ -55,7 +59,6 @@ def mastra_deploy(
             size=lambda blob: manifest.get_size([blob]),
         )
         report.step("Releasing")
-        client.put(f"{path}/env/{stage}", json={k: v.reveal() for k, v in request.env.items()})
         client.put(f"{path}/{stage}", json=release)
         state = poll(
             lambda: client.get(f"{path}/{stage}").json(),

@@ -55,6 +55,8 @@ class Target:
         they do not, the check warns about a database in a file.
     :param remote: whether the app runs on another machine than the one that deploys it. Where it
         does, the check warns about values that point at this machine.
+    :param reserved_variables: names of environment variables that the platform sets itself or
+        refuses, as patterns with ``*`` (``AWS_*``). The app may not declare or set them.
     """
 
     name: str
@@ -68,3 +70,4 @@ class Target:
     stores_env: bool = True
     persistent_disk: bool = True
     remote: bool = True
+    reserved_variables: tuple[str, ...] = ()

@@ -53,8 +53,12 @@ def promote(client: httpx.Client, settings: VercelDeployer, id: str, report: Rep
     item = find_deployment(client, id)
     if get_stage(item) != "production":
         return _redeploy_to_production(client, settings, project, item, report)
-    raise_for_other_canary(find_active_release(client, settings), item["id"])
-    if get_live_id(project) != item["id"]:
+    release = find_active_release(client, settings)
+    raise_for_other_canary(release, item["id"])
+    if release:  # a promotion would wait behind this release
+        complete_release(client, settings, item["id"])
+        _wait_for_domains(client, settings, str(item["id"]), report)
+    elif get_live_id(project) != item["id"]:
         path = build_project_path(settings, 10, f"/promote/{item['id']}")
         client.post(path, json={}, extensions={"mastra_idempotent": True})
         # In a project with rolling releases, promoting only starts a release.
@@ -66,6 +70,8 @@ def promote(client: httpx.Client, settings: VercelDeployer, id: str, report: Rep
 
 def rollback(client: httpx.Client, settings: VercelDeployer, id: str, report: Report) -> Deployment:
     """Move the domains to an earlier deployment: ``POST /v9/projects/{project}/rollback/{id}``.
+
+    An active rolling release ends first.
 
     :param client: client of Vercel's API.
     :param settings: settings of the deployer.
@@ -81,6 +87,8 @@ def rollback(client: httpx.Client, settings: VercelDeployer, id: str, report: Re
             f"{item['id']} is a preview and was never live, so it cannot be rolled back to.",
             f"Promote it: mastra promote {item['id']}.",
         )
+    if find_active_release(client, settings):  # a rollback to the live deployment ends it
+        roll_back_to(client, settings, get_live_id(project), report)
     if get_live_id(project) != item["id"]:
         roll_back_to(client, settings, str(item["id"]), report)
     return _to_live_deployment(client, settings, item)

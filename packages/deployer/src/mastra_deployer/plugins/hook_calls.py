@@ -27,6 +27,7 @@ from mastra_core.pipeline import (
     Target,
 )
 from mastra_core.secret import Secret
+from mastra_deployer.output.masking import add_masked_values
 from mastra_deployer.plugins.manager import load_deployer, load_plugins
 from mastra_deployer.plugins.untyped_calls import UntypedHookCaller, call_plugin
 from mastra_deployer.trust.project_deployers import require_trusted_file
@@ -170,6 +171,7 @@ class HookCaller(UntypedHookCaller):
         :param bundle: the bundle to deploy.
         :param request: environment, variables and options of the deploy.
         """
+        _mask_values(request.env)
         return self._call_deployer(
             "mastra_plan", Plan, **access._asdict(), bundle=bundle, request=request
         )
@@ -184,6 +186,7 @@ class HookCaller(UntypedHookCaller):
         :param request: environment, variables and options of the deploy.
         :param report: receives progress and notes.
         """
+        _mask_values(request.env)
         arguments = {**access._asdict(), "bundle": bundle, "request": request, "report": report}
         deployment = self._call_deployer("mastra_deploy", Deployment, **arguments)
         self._notify_stage_finished("deploy", deployment, report)
@@ -293,6 +296,11 @@ class HookCaller(UntypedHookCaller):
         """
         arguments = {"bundle": bundle, "settings": settings, "host": host, "port": port, "env": env}
         return self._call_deployer("mastra_preview", int, **arguments)
+
+
+def _mask_values(values: Mapping[str, Secret]) -> None:
+    """Mask the app's variables in all output: a platform may repeat a value that it refuses."""
+    add_masked_values(value.reveal() for value in values.values())
 
 
 def _find_source_paths(module: ModuleType) -> list[Path]:

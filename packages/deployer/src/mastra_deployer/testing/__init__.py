@@ -11,14 +11,22 @@ They need pytest: ``pip install "mastra-deployer[testing]"``.
 
 import pytest
 
-# Before the import of these modules, so that a failed assertion shows both operands.
-pytest.register_assert_rewrite(
-    *(
-        f"mastra_deployer.testing.{name}"
-        for name in "bundle deploy faults management read_only secrets target".split()
-    ),
-    "mastra_deployer.testing.acceptance",
+_MODULES = (
+    "acceptance",
+    "bundle",
+    "canary",
+    "concurrent_deploys",
+    "deploy",
+    "faults",
+    "management",
+    "preview",
+    "preview_process",
+    "read_only",
+    "secrets",
+    "target",
 )
+# Before the import of these modules, so that a failed assertion shows both operands.
+pytest.register_assert_rewrite(*(f"mastra_deployer.testing.{name}" for name in _MODULES))
 
 from mastra_deployer.testing.acceptance.app_suite import (  # noqa: E402  # after the line above
     AppSuite,

@@ -72,8 +72,8 @@ class DeployTests(SuiteFixtures):
         )
 
     def test_an_unchanged_bundle_is_not_sent_again(self, harness: Harness) -> None:
-        """Files that the platform has are not sent again."""
-        self.require(harness, "deploy", "incremental")
+        """Files that the platform has are not sent again, also where it takes one archive."""
+        self.require(harness, "deploy")
         bundle = harness.bundle()
         first = self._count_bytes(harness, bundle)
         again = self._count_bytes(harness, harness.copy_bundle(bundle))

@@ -16,6 +16,7 @@ from mastra_deployer.kit.clock import skip_waits
 from mastra_deployer.testing.fake_platform import FakePlatform, Live
 from mastra_deployer.testing.fault_injection import Exchange
 from mastra_deployer.testing.harness import Harness, HarnessOptions
+from mastra_deployer.testing.isolated_env import isolate_home
 
 __all__ = ("SuiteFixtures",)
 
@@ -25,12 +26,15 @@ _END = "-----END CERTIFICATE-----"
 class SuiteFixtures:
     """Fixtures, switches and predicates; authors override those that differ for their platform.
 
-    :cvar incremental: the platform takes files one by one, so that only changes are sent.
+    :cvar incremental: the platform takes files one by one, so that a change sends that file only;
+        where it takes one archive, an unchanged one is not sent again either.
     :cvar can_fail: a deployment can be accepted and fail afterwards.
     :cvar can_hang: a deployment can be accepted and never finish.
     :cvar previews: previews are tested, where the target has them.
     :cvar canary: shares of traffic are tested, where the deployer has the hook.
     :cvar logs: the log is tested, where the deployer has the hook.
+    :cvar messages: the platform can store a short text with a deployment.
+    :cvar reserved_variables: names of variables that the platform sets itself and refuses.
     :cvar random_fault_runs: number of deploys that are tested with random faults.
     :cvar max_requests: requests that one call may send before the proxy answers 403.
     :cvar url_setting: the field of the settings that takes the platform's address; may be empty.
@@ -44,6 +48,8 @@ class SuiteFixtures:
     previews: ClassVar[bool] = True
     canary: ClassVar[bool] = True
     logs: ClassVar[bool] = True
+    messages: ClassVar[bool] = True
+    reserved_variables: ClassVar[tuple[str, ...]] = ()
     random_fault_runs: ClassVar[int] = 2
     max_requests: ClassVar[int] = 2000
     url_setting: ClassVar[str] = "api_url"
@@ -88,7 +94,7 @@ class SuiteFixtures:
         root.mkdir()
         harness = Harness(deployer, platform, root, options)
         harness.proxy.start()
-        with pytest.MonkeyPatch.context() as patch:
+        with isolate_home(root / "home"), pytest.MonkeyPatch.context() as patch:
             if self.url_env:
                 patch.setenv(self.url_env, harness.proxy.url)
             if platform.url.startswith("http:"):

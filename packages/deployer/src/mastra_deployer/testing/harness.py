@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 from mastra_core.errors import DeployError
 from mastra_core.pipeline import Build, Bundle, Deployment, DeployRequest, Stage
 from mastra_core.secret import Secret
+from mastra_deployer.checks.reserved_variables import refuse_reserved_variables
+from mastra_deployer.output.masking import add_masked_values
 from mastra_deployer.plugins.hook_calls import PlatformAccess
 from mastra_deployer.project.settings import Credentials, merge_settings, remove_secrets
 from mastra_deployer.testing.fake_platform import FakePlatform, Live
@@ -151,6 +153,7 @@ class Harness:
         env: Mapping[str, str] | None = None,
         token: str | None = None,
         fingerprint: str = "",
+        message: str = "",
         wait: bool = True,
     ) -> Deployment:
         """Deploy as the command does: a production deployment that is not live is promoted.
@@ -160,10 +163,15 @@ class Harness:
         :param env: the app's variables; ``self.env`` where left out.
         :param token: replaces the platform's token; empty for no token.
         :param fingerprint: of the request.
+        :param message: of the request.
         :param wait: whether to wait until the deployment is ready.
+        :raises ConfigError: for a variable that the platform reserves.
         """
-        request = self.build_request(environment, env, fingerprint=fingerprint, wait=wait)
+        request = self.build_request(
+            environment, env, fingerprint=fingerprint, message=message, wait=wait
+        )
         access = self.build_access(token)
+        refuse_reserved_variables(self.caller.target, request.env)
         with self.observe_call():
             deployment = self.caller.deploy(access, bundle, request, self.recorder)
             if wait and not deployment.live and environment == "production":
@@ -191,6 +199,19 @@ class Harness:
             except DeployError as error:
                 return error
         return None
+
+    def set_variables(self, environment: Stage, values: Mapping[str, str]) -> None:
+        """Set variables as ``mastra env set`` does.
+
+        :param environment: the stage.
+        :param values: values by name.
+        :raises ConfigError: for a variable that the platform reserves.
+        """
+        refuse_reserved_variables(self.caller.target, values)
+        add_masked_values(values.values())
+        store = self.call("env", environment)
+        with self.observe_call():
+            store.set({name: Secret(text) for name, text in values.items()})
 
     def call(self, verb: str, *arguments: Any, token: str | None = None, **options: Any) -> Any:
         """Call a hook that takes settings and credentials: ``call("promote", id, recorder)``.

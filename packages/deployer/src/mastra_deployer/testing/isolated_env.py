@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-__all__ = ("IsolatedEnvironment", "block_network", "isolate", "read_files")
+__all__ = ("IsolatedEnvironment", "block_network", "isolate", "isolate_home", "read_files")
 
 _AHEAD = 400 * 24 * 3600 + 3601  # seconds: another year, another hour
 
@@ -41,6 +41,40 @@ class IsolatedEnvironment:
     def list_files(self) -> list[str]:
         """Return all files below the root, relative to it."""
         return [str(path.relative_to(self.root)) for path in self.root.rglob("*") if path.is_file()]
+
+
+@contextlib.contextmanager
+def isolate_home(home: Path) -> Iterator[None]:
+    """Within the block, let the home directory be empty; caches and interpreters stay in use.
+
+    Files of the author's home, such as a login of the platform's own command, reach no test.
+
+    :param home: a directory that does not exist yet.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        for name, path in _list_shared_directories().items():
+            patch.setenv(name, str(path))
+        home.mkdir(parents=True)
+        for name in ("HOME", "USERPROFILE"):
+            patch.setenv(name, str(home))
+        for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"):
+            patch.setenv(name, str(home / name.removeprefix("XDG_").lower()))
+        yield
+
+
+def _list_shared_directories() -> dict[str, Path]:
+    """Return the directories below the home directory that tests may use, by their variables."""
+    from mastra_deployer.files.directories import get_cache_directory
+
+    home = Path.home()
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
+    defaults = {
+        "MASTRA_CACHE_DIR": get_cache_directory("wheels").parent,
+        "PYENV_ROOT": home / ".pyenv",
+        "UV_CACHE_DIR": cache / "uv",
+        "XDG_DATA_HOME": home / ".local" / "share",  # the interpreters of uv
+    }
+    return {name: path for name, path in defaults.items() if not os.environ.get(name)}
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Tests of promote, rollback, canary, variables and destroy."""
+"""Tests of promote, rollback, variables and destroy."""
 # ruff: noqa: S101  # tests assert
 
 from __future__ import annotations
@@ -61,20 +61,6 @@ class ManagementTests(SuiteFixtures):
             harness.call("rollback", "", harness.recorder)
         assert harness.get_live() == before
 
-    def test_a_canary_gets_its_share(self, harness: Harness) -> None:
-        """A canary has the requested share; 0 removes it, 100 makes it live."""
-        self.require(harness, "canary", "canary")
-        first, second = harness.deploy_sample("a").id, harness.deploy_sample("b").id
-        for percent, shares in ((25, {first: 25, second: 75}), (0, {second: 100})):
-            harness.call("canary", first, percent, harness.recorder)
-            traffic = {
-                name: share for name, share in harness.platform.get_traffic().items() if share
-            }
-            assert traffic == shares, f"at {percent} percent"
-            assert harness.get_live().id == second
-        harness.call("canary", first, 100, harness.recorder)
-        assert harness.get_live().id == first, "at 100 percent it is not the live one"
-
     def test_variables_survive_a_deploy(self, harness: Harness) -> None:
         """Variables are set, replaced and removed; a deploy keeps those that it does not set."""
         self.require(harness, "env")
@@ -106,14 +92,17 @@ class ManagementTests(SuiteFixtures):
         assert not [value for value in harness.env.values() if value in repr(listed)]
 
     def test_destroy_removes_everything(self, harness: Harness) -> None:
-        """Nothing of the app remains, and the result is whether there was an app."""
+        """Nothing of the app remains, previews included; the result is whether there was an app."""
         self.require(harness, "destroy")
         self.require(harness, "deploy")
         assert harness.call("destroy", harness.recorder) is False, "there was no app"
         harness.deploy_sample()
+        if harness.caller.target.previews and self.previews:
+            harness.deploy_sample("preview", "preview")
         assert harness.call("destroy", harness.recorder) is True, "there was an app"
         assert not list(harness.platform.list_resources()), "these resources remain"
         assert harness.platform.get_live("production") is None
+        assert harness.platform.get_live("preview") is None, "the preview is still there"
         harness.deploy_sample()
         assert harness.platform.get_live("production") is not None, (
             "the app cannot be deployed again"

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import itertools
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,6 +20,7 @@ from mastra_deployer.testing.harness import Harness
 
 __all__ = ("ReadOnlyTests",)
 
+_CLOCK_STEP = 0.02  # seconds between lines of the log and a bound; platforms count milliseconds
 _OVERHEAD = 2048  # bytes of requests for each file, beside its content
 
 
@@ -74,6 +77,30 @@ class ReadOnlyTests(SuiteFixtures):
             "at most the limit"
         )
 
+    def test_deployments_include_previews_and_messages(self, harness: Harness) -> None:
+        """The list has previews too, and the message of each deployment's latest deploy."""
+        self.require(harness, "deployments")
+        self.require(harness, "deploy")
+        bundle, stages = harness.bundle("1"), ["production"]
+        ids = {"production": harness.deploy(bundle, message="the first words").id}
+        if harness.caller.target.previews and self.previews:
+            ids["preview"] = harness.deploy(
+                harness.bundle("2"), "preview", message="a preview's words"
+            ).id
+            stages.append("preview")
+        listed = {item.id: item for item in harness.call("deployments", 10)}
+        for stage in stages:
+            assert ids[stage] in listed, f"the list lacks the {stage} deployment"
+            assert listed[ids[stage]].environment == stage
+        if self.messages:
+            assert listed[ids["production"]].message == "the first words", "without its message"
+            assert not ids.get("preview") or (
+                listed[ids["preview"]].message == "a preview's words"
+            ), "the preview is without its message"
+            again = harness.deploy(bundle, message="other words").id
+            messages = {item.id: item.message for item in harness.call("deployments", 10)}
+            assert messages[again] == "other words", "deployed again, it has an old message"
+
     def test_a_fingerprint_belongs_to_the_live_deployment(self, harness: Harness) -> None:
         """The listed fingerprint is that of the live deployment, not of an aborted deploy."""
         self.require(harness, "deployments")
@@ -107,6 +134,37 @@ class ReadOnlyTests(SuiteFixtures):
         assert [text[-12:].strip() for text in texts] == ["first words", "second words"]
         assert self._read_log(harness, follow=True, limit=len(lines)) == lines
 
+    def test_logs_begin_at_a_time(self, harness: Harness) -> None:
+        """With ``since`` no older line is listed."""
+        self.require(harness, "logs", "logs")
+        harness.deploy_sample()
+        harness.platform.write_log("early words")
+        time.sleep(_CLOCK_STEP)
+        since = dt.datetime.now(dt.UTC)
+        time.sleep(_CLOCK_STEP)
+        harness.platform.write_log("late words")
+        texts = [line.text for line in self._read_log(harness, follow=False, since=since)]
+        assert not [text for text in texts if "early words" in text], "older lines are listed"
+        assert [text for text in texts if "late words" in text], "the lines since then are missing"
+
+    def test_logs_are_of_one_deployment(self, harness: Harness) -> None:
+        """The log of a deployment, and of the live one, has no lines of another deployment."""
+        self.require(harness, "logs", "logs")
+        first = harness.deploy_sample("1").id
+        harness.platform.write_log("first words")
+        second = harness.deploy_sample("2").id
+        harness.platform.write_log("second words")
+        for name, expected, other in (
+            (first, "first words", "second words"),
+            (second, "second words", "first words"),
+            ("", "second words", "first words"),
+        ):
+            text = "\n".join(line.text for line in self._read_log(harness, name, follow=False))
+            assert expected in text, f"the log of {name or 'the live deployment'} lacks a line"
+            assert other not in text, (
+                f"the log of {name or 'the live deployment'} has others' lines"
+            )
+
     def _list_calls(self, harness: Harness) -> dict[str, Callable[[], Any]]:
         """Return a call of every hook that only reads and that the deployer has."""
         calls: dict[str, Callable[[], Any]] = {
@@ -129,8 +187,15 @@ class ReadOnlyTests(SuiteFixtures):
             return list(store.list())
 
     @staticmethod
-    def _read_log(harness: Harness, *, follow: bool, limit: int | None = None) -> list[LogLine]:
-        lines = harness.call("logs", "", None, follow=follow)
+    def _read_log(
+        harness: Harness,
+        id: str = "",
+        *,
+        follow: bool,
+        limit: int | None = None,
+        since: dt.datetime | None = None,
+    ) -> list[LogLine]:
+        lines = harness.call("logs", id, since, follow=follow)
         with harness.observe_call(), contextlib.closing(lines):
             return list(itertools.islice(lines, limit))
 

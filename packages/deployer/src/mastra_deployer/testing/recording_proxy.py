@@ -91,14 +91,19 @@ class RecordingProxy(ThreadingHTTPServer):
         :param exchange: the request; its index and fault are replaced.
         """
         with self._lock:
-            numbered = dataclasses.replace(exchange, index=len(self.exchanges) - self._rule_start)
-            fault = self._rule(numbered) if self._rule else None
-            if len(self.exchanges) - self._call_start >= self.max_requests:
-                message = f"The suite stopped answering after {self.max_requests} requests."
-                fault = build_error(403, message)
-            recorded = dataclasses.replace(numbered, fault=fault)
-            self.exchanges.append(recorded)
-            return recorded
+            position, rule = len(self.exchanges), self._rule
+            numbered = dataclasses.replace(exchange, index=position - self._rule_start)
+            is_over = position - self._call_start >= self.max_requests
+            self.exchanges.append(numbered)
+        # Not locked: a rule may deploy itself, through this proxy.
+        fault = rule(numbered) if rule else None
+        if is_over:
+            message = f"The suite stopped answering after {self.max_requests} requests."
+            fault = build_error(403, message)
+        recorded = dataclasses.replace(numbered, fault=fault)
+        with self._lock:
+            self.exchanges[position] = recorded
+        return recorded
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Print nothing: clients that disconnect are part of the tests.

@@ -4,14 +4,19 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from urllib.parse import quote
+
+import pytest
 
 from mastra_core.errors import MastraError
 from mastra_core.pipeline import Bundle
 from mastra_deployer.testing.fault_injection import (
     RESET,
     TRUNCATED,
+    Exchange,
+    Fault,
+    Rule,
     build_error,
     build_rate_limit,
     fail_from,
@@ -42,6 +47,23 @@ class SecretTests(SuiteFixtures):
         for exchange in requests:
             secrets = [secret for secret in harness.secrets if quote(secret) in exchange.path]
             assert not secrets, f"{exchange.method} has a secret in its path"
+
+    def test_an_error_hides_quoted_values(self, harness: Harness) -> None:
+        """An error has no value of a variable, also where the platform's message repeats it."""
+        self.require(harness, "deploy")
+        values = list(harness.env.values())
+        with contextlib.suppress(MastraError):
+            harness.deploy_with_faults(harness.bundle(), _quote_values(values))
+        if harness.caller.has_hook("env") and harness.caller.target.stores_env:
+            with contextlib.suppress(MastraError), harness.proxy.apply_rule(_quote_values(values)):
+                harness.set_variables("production", harness.env)
+        quoting = [item for item in harness.proxy.exchanges if item.fault]
+        if not quoting:
+            pytest.skip("no request has a variable's value in plain text")
+        output = "\n".join(harness.recorder.lines)
+        assert not [value for value in values if value in output], (
+            f"an error repeats a value, which the answer to {quoting[0]} quotes"
+        )
 
     def _run_scenarios(self, harness: Harness) -> Iterator[str]:
         """Call every hook, with and without faults, and yield a name for each scenario."""
@@ -87,3 +109,13 @@ class SecretTests(SuiteFixtures):
         return {
             verb: arguments for verb, arguments in calls.items() if harness.caller.has_hook(verb)
         }
+
+
+def _quote_values(values: Sequence[str]) -> Rule:
+    """Return a rule that refuses each request with a value, and repeats the value."""
+
+    def quote(exchange: Exchange) -> Fault | None:
+        found = [value for value in values if value.encode() in exchange.body]
+        return build_error(422, f"{found[0]!r} is no valid value") if found else None
+
+    return quote

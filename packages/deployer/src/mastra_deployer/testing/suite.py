@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from mastra_deployer.testing.bundle import BundleTests
+from mastra_deployer.testing.canary import CanaryTests
+from mastra_deployer.testing.concurrent_deploys import ConcurrentDeployTests
 from mastra_deployer.testing.deploy import DeployTests
 from mastra_deployer.testing.faults import FaultTests
 from mastra_deployer.testing.management import ManagementTests
 from mastra_deployer.testing.overrides import require_expected_failures
+from mastra_deployer.testing.preview import PreviewTests
 from mastra_deployer.testing.read_only import ReadOnlyTests
 from mastra_deployer.testing.secrets import SecretTests
 from mastra_deployer.testing.target import TargetTests
@@ -17,7 +20,16 @@ __all__ = ("DeployerSuite",)
 
 
 class DeployerSuite(
-    TargetTests, BundleTests, DeployTests, FaultTests, ReadOnlyTests, ManagementTests, SecretTests
+    TargetTests,
+    BundleTests,
+    PreviewTests,
+    DeployTests,
+    ConcurrentDeployTests,
+    FaultTests,
+    ReadOnlyTests,
+    ManagementTests,
+    CanaryTests,
+    SecretTests,
 ):
     """Base class of a deployer's conformance tests; it needs two fixtures.
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Callable
 from typing import get_type_hints
 
 import pytest
 
-from mastra_core.errors import AuthError
+from mastra_core.errors import AuthError, ConfigError, MastraError
+from mastra_core.pipeline import Bundle
 from mastra_core.secret import Secret
 from mastra_deployer.testing.fixtures import SuiteFixtures
 from mastra_deployer.testing.harness import Harness
@@ -80,6 +82,31 @@ class TargetTests(SuiteFixtures):
             pytest.skip("the deployer is no module that can be imported by name")
         run_python("-c", _IMPORT_SCRIPT, deployer.__name__)  # type: ignore[attr-defined]  # it is a module
 
+    def test_reserved_variables_are_refused(self, harness: Harness) -> None:
+        """A variable that the platform sets itself is refused, before anything is sent."""
+        target = harness.caller.target
+        names = (*self.reserved_variables, *target.reserved_variables)
+        if not (names and target.stores_env and harness.caller.has_hook("deploy")):
+            pytest.skip("the platform reserves no variables")
+        bundle = harness.bundle()
+        for name in (item.replace("*", "X") for item in names):
+            with harness.record_requests() as requests:
+                for call in self._list_settings_of(harness, bundle, name):
+                    error = _catch_config_error(call)
+                    assert error, f"{name} is accepted: list it in Target.reserved_variables"
+                    assert name in error, f"the error does not name {name}"
+            assert not requests, f"requests were sent before {name} was refused"
+
+    @staticmethod
+    def _list_settings_of(
+        harness: Harness, bundle: Bundle, name: str
+    ) -> list[Callable[[], object]]:
+        """Return a call for each way to set a variable."""
+        calls: list[Callable[[], object]] = [lambda: harness.deploy(bundle, env={name: "value"})]
+        if harness.caller.has_hook("env"):
+            calls.append(lambda: harness.set_variables("production", {name: "value"}))
+        return calls
+
     def test_missing_credentials_raise_auth_error(self, harness: Harness) -> None:
         """A deploy without a required credential raises an AuthError that names it."""
         self.require(harness, "deploy")
@@ -89,3 +116,14 @@ class TargetTests(SuiteFixtures):
         with pytest.raises(AuthError) as raised:
             harness.deploy(harness.bundle(), token="")
         assert names[0] in str(raised.value), f"the error does not name {names[0]}"
+
+
+def _catch_config_error(call: Callable[[], object]) -> str:
+    """Return the message of the ``ConfigError`` that a call raises, else nothing."""
+    try:
+        call()
+    except ConfigError as error:
+        return str(error)
+    except MastraError:  # the platform refused it, after a part was sent
+        return ""
+    return ""

@@ -78,7 +78,7 @@ class RunActivity:
         self._deactivations += 1
         number = self._deactivations
         await asyncio.sleep(0)  # of many parts that wake and end together, the last one is idle
-        if not self._active_count and number == self._deactivations:
+        if not self._active_count and number == self._deactivations:  # type: ignore[redundant-expr]  # changed while waiting
             status: Any = "waiting" if any(self._waits.values()) else "suspended"
             # Each key is waited for once, so this key is unique among the idle moments of a run.
             key = f"idle:{'|'.join(sorted(self._waits))}"

@@ -1,0 +1,65 @@
+"""Tests of shares of traffic."""
+# ruff: noqa: S101  # tests assert
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from mastra_core.errors import DeployError
+from mastra_deployer.testing.fixtures import SuiteFixtures
+from mastra_deployer.testing.harness import Harness
+
+__all__ = ("CanaryTests",)
+
+_SHARE = 25  # percent
+
+
+class CanaryTests(SuiteFixtures):
+    """A canary gets its share, and loses it when another deployment gets all traffic."""
+
+    def test_a_canary_gets_its_share(self, harness: Harness) -> None:
+        """A canary has the requested share; 0 removes it, 100 makes it live."""
+        self.require(harness, "canary", "canary")
+        first, second = harness.deploy_sample("a").id, harness.deploy_sample("b").id
+        for percent, shares in ((25, {first: 25, second: 75}), (0, {second: 100})):
+            harness.call("canary", first, percent, harness.recorder)
+            assert _get_traffic(harness) == shares, f"at {percent} percent"
+            assert harness.get_live().id == second
+        harness.call("canary", first, 100, harness.recorder)
+        assert harness.get_live().id == first, "at 100 percent it is not the live one"
+
+    def test_promoting_a_canary_ends_its_share(self, harness: Harness) -> None:
+        """A promoted canary gets all traffic, and no share of another deployment remains."""
+        self.require(harness, "canary", "canary")
+        self.require(harness, "promote")
+        first, second = harness.deploy_sample("a").id, harness.deploy_sample("b").id
+        harness.call("canary", first, _SHARE, harness.recorder)
+        harness.call("promote", first, harness.recorder)
+        assert _get_traffic(harness) == {first: 100}, f"{second} or a share remains"
+        assert harness.get_live().id == first
+
+    def test_no_share_remains_beside_another_deployment(self, harness: Harness) -> None:
+        """Deploy, promote and rollback end the canary, or raise DeployError and change nothing."""
+        self.require(harness, "canary", "canary")
+        changes: dict[str, Callable[[], str]] = {
+            "promote": lambda: str(harness.call("promote", live, harness.recorder).id),
+            "rollback": lambda: str(harness.call("rollback", oldest, harness.recorder).id),
+            "deploy": lambda: harness.deploy_sample("newest").id,
+        }
+        oldest, canary, live = (harness.deploy_sample(change).id for change in "abc")
+        for verb, change in changes.items():
+            if not harness.caller.has_hook(verb):
+                continue
+            harness.call("canary", canary, _SHARE, harness.recorder)
+            before = _get_traffic(harness)
+            try:
+                expected = {change(): 100}
+            except DeployError:
+                expected = dict(before)
+            assert _get_traffic(harness) == expected, f"after {verb} beside a canary"
+            harness.call("canary", canary, 0, harness.recorder)
+
+
+def _get_traffic(harness: Harness) -> Mapping[str, int]:
+    """Return the shares of production's traffic that are not zero."""
+    return {name: share for name, share in harness.platform.get_traffic().items() if share}
