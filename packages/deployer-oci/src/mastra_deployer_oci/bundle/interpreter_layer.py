@@ -13,9 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mastra_core.errors import BundleError
+from mastra_deployer.kit import ArchiveEntry, iter_entries
 from mastra_deployer_oci.bundle.interpreters import Interpreter
 from mastra_deployer_oci.bundle.layer_cache import get_or_create_layer
-from mastra_deployer_oci.bundle.layers import Entry, Layer, iter_tree, write_layer
+from mastra_deployer_oci.bundle.layers import Layer, write_layer
 from mastra_deployer_oci.bundle.shared_libraries import iter_libraries
 
 __all__ = ("PREFIX", "build_interpreter_layer")
@@ -54,7 +55,7 @@ def build_interpreter_layer(python: Interpreter, user: str, blobs: Path) -> Laye
     return get_or_create_layer(_compute_cache_key(python, system_entries), blobs, write)
 
 
-def _compute_cache_key(python: Interpreter, extra: list[Entry]) -> str:
+def _compute_cache_key(python: Interpreter, extra: list[ArchiveEntry]) -> str:
     """Hash the size and time of each input.
 
     Reading the inputs would take as long as packing them.
@@ -76,16 +77,16 @@ def _iter_library_files(python: Interpreter) -> Iterator[Path]:
         yield from (Path(directory) / name for name in sorted(names))
 
 
-def _iter_python_entries(python: Interpreter, temp_dir: Path) -> Iterator[Entry]:
+def _iter_python_entries(python: Interpreter, temp_dir: Path) -> Iterator[ArchiveEntry]:
     """Yield the interpreter; its files must stay in ``temp_dir`` until the layer is written."""
     library = temp_dir / python.platlibdir / f"python{python.version}"
     shutil.copytree(python.library, library, ignore=_select_ignored)
     _compile_library(python, temp_dir)
-    yield from iter_tree(temp_dir, PREFIX)
+    yield from iter_entries(temp_dir, PREFIX, keep_links=True)
     name = f"python{python.version}"
-    yield Entry(path=f"{PREFIX}/bin/{name}", mode=0o755, source=python.path)
-    yield Entry(path=f"{PREFIX}/bin/python3", link=name)
-    yield Entry(path=f"{PREFIX}/bin/python", link=name)
+    yield ArchiveEntry(path=f"{PREFIX}/bin/{name}", mode=0o755, source=python.path)
+    yield ArchiveEntry(path=f"{PREFIX}/bin/python3", link=name)
+    yield ArchiveEntry(path=f"{PREFIX}/bin/python", link=name)
 
 
 def _select_ignored(directory: str, names: list[str]) -> set[str]:
@@ -111,13 +112,13 @@ def _compile_library(python: Interpreter, tree: Path) -> None:
         )
 
 
-def _iter_system_entries(user: str) -> Iterator[Entry]:
+def _iter_system_entries(user: str) -> Iterator[ArchiveEntry]:
     uid, _, group = user.partition(":")
     names = {"user": uid, "group": group or uid}
-    yield Entry(path="etc/passwd", content=_USERS.format(**names).encode())
-    yield Entry(path="etc/group", content=_GROUP.format(**names).encode())
-    yield Entry(path="etc/nsswitch.conf", content=_SWITCH.encode())
-    yield Entry(path="tmp", mode=0o1777, directory=True)
+    yield ArchiveEntry(path="etc/passwd", content=_USERS.format(**names).encode())
+    yield ArchiveEntry(path="etc/group", content=_GROUP.format(**names).encode())
+    yield ArchiveEntry(path="etc/nsswitch.conf", content=_SWITCH.encode())
+    yield ArchiveEntry(path="tmp", mode=0o1777, directory=True)
     certificates = ssl.get_default_verify_paths().cafile or f"/{_CERTIFICATES}"
     if Path(certificates).is_file():
-        yield Entry(path=_CERTIFICATES, content=Path(certificates).read_bytes())
+        yield ArchiveEntry(path=_CERTIFICATES, content=Path(certificates).read_bytes())

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mastra_core.errors import BundleError
-from mastra_deployer_oci.bundle.layers import Entry
+from mastra_deployer.kit import ArchiveEntry
 
 __all__ = ("iter_libraries",)
 
@@ -32,7 +32,7 @@ class _LoaderTrace:
     loader: str
 
 
-def iter_libraries(executable: Path, modules: list[Path]) -> Iterator[Entry]:
+def iter_libraries(executable: Path, modules: list[Path]) -> Iterator[ArchiveEntry]:
     """Yield the loader and every shared library that an interpreter needs.
 
     :param executable: the interpreter.
@@ -48,8 +48,10 @@ def iter_libraries(executable: Path, modules: list[Path]) -> Iterator[Entry]:
     libraries = {**_find_assumed(directory), **trace.libraries}
     for name, path in libraries.items():
         target = f"{directory.as_posix().lstrip('/')}/{name}"
-        yield Entry(path=target, mode=0o755, source=path.resolve())
-    yield Entry(path=trace.loader.lstrip("/"), mode=0o755, source=Path(trace.loader).resolve())
+        yield ArchiveEntry(path=target, mode=0o755, source=path.resolve())
+    yield ArchiveEntry(
+        path=trace.loader.lstrip("/"), mode=0o755, source=Path(trace.loader).resolve()
+    )
 
 
 def _find_assumed(directory: Path) -> dict[str, Path]:

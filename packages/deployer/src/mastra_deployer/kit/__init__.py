@@ -5,7 +5,17 @@ settings class can be imported where only mastra-core is installed.
 """
 
 from mastra_deployer.files.directories import get_cache_directory
-from mastra_deployer.kit.files.archive import split_file, tar_directory, zip_directory
+from mastra_deployer.kit.files.archive import (
+    TAR_END,
+    iter_tar_member,
+    split_file,
+    tar_directory,
+    write_tar,
+    write_zip,
+    zip_directory,
+)
+from mastra_deployer.kit.files.archive_entries import ArchiveEntry, iter_entries
+from mastra_deployer.kit.files.gzip_writer import GzipWriter
 from mastra_deployer.kit.files.size_limits import check_size
 from mastra_deployer.kit.http.connect import connect
 from mastra_deployer.kit.http.pages import iter_pages
@@ -29,7 +39,10 @@ __all__ = (
     "MANYLINUX_AARCH64",
     "MANYLINUX_X86_64",
     "PYODIDE",
+    "TAR_END",
+    "ArchiveEntry",
     "FileManifest",
+    "GzipWriter",
     "check_size",
     "connect",
     "convert_response_errors",
@@ -37,8 +50,10 @@ __all__ = (
     "get_cache_directory",
     "get_or_create",
     "is_loopback",
+    "iter_entries",
     "iter_lines",
     "iter_pages",
+    "iter_tar_member",
     "manylinux",
     "poll",
     "require_consent",
@@ -46,5 +61,7 @@ __all__ = (
     "split_file",
     "tar_directory",
     "upload",
+    "write_tar",
+    "write_zip",
     "zip_directory",
 )
