@@ -16,6 +16,7 @@ from mastra_deployer.kit.files.archive import (
 )
 from mastra_deployer.kit.files.archive_entries import ArchiveEntry, iter_entries
 from mastra_deployer.kit.files.gzip_writer import GzipWriter
+from mastra_deployer.kit.files.npm_package import NpmPackage, get_npm_package
 from mastra_deployer.kit.files.size_limits import check_size
 from mastra_deployer.kit.http.connect import connect
 from mastra_deployer.kit.http.pages import iter_pages
@@ -24,6 +25,7 @@ from mastra_deployer.kit.http.response_errors import convert_response_errors
 from mastra_deployer.kit.http.response_lines import iter_lines
 from mastra_deployer.kit.resources.get_or_create import get_or_create
 from mastra_deployer.kit.resources.poll import poll
+from mastra_deployer.kit.runtimes.find_node import find_node
 from mastra_deployer.kit.runtimes.find_python import find_python
 from mastra_deployer.kit.runtimes.platforms import (
     MANYLINUX_AARCH64,
@@ -43,11 +45,14 @@ __all__ = (
     "ArchiveEntry",
     "FileManifest",
     "GzipWriter",
+    "NpmPackage",
     "check_size",
     "connect",
     "convert_response_errors",
+    "find_node",
     "find_python",
     "get_cache_directory",
+    "get_npm_package",
     "get_or_create",
     "is_loopback",
     "iter_entries",
