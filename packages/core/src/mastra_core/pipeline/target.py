@@ -31,9 +31,11 @@ class Limits:
     """The limits of a platform.
 
     :param size: maximum bytes of the unpacked bundle; 0 for no limit.
+    :param compressed: maximum bytes of the bundle as an archive; 0 for no limit.
     """
 
     size: int = 0
+    compressed: int = 0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -55,6 +57,8 @@ class Target:
         they do not, the check warns about a database in a file.
     :param remote: whether the app runs on another machine than the one that deploys it. Where it
         does, the check warns about values that point at this machine.
+    :param reserved_variables: names of environment variables that the platform sets itself or
+        refuses, as patterns with ``*`` (``AWS_*``). The app may not declare or set them.
     """
 
     name: str
@@ -68,3 +72,4 @@ class Target:
     stores_env: bool = True
     persistent_disk: bool = True
     remote: bool = True
+    reserved_variables: tuple[str, ...] = ()

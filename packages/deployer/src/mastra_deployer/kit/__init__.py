@@ -17,7 +17,7 @@ from mastra_deployer.kit.files.archive import (
 from mastra_deployer.kit.files.archive_entries import ArchiveEntry, iter_entries
 from mastra_deployer.kit.files.gzip_writer import GzipWriter
 from mastra_deployer.kit.files.npm_package import NpmPackage, get_npm_package
-from mastra_deployer.kit.files.size_limits import check_size
+from mastra_deployer.kit.files.size_limits import check_compressed_size, check_size
 from mastra_deployer.kit.http.connect import connect
 from mastra_deployer.kit.http.pages import iter_pages
 from mastra_deployer.kit.http.require_https import is_loopback, require_https
@@ -46,6 +46,7 @@ __all__ = (
     "FileManifest",
     "GzipWriter",
     "NpmPackage",
+    "check_compressed_size",
     "check_size",
     "connect",
     "convert_response_errors",
