@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from mastra_core.errors import BundleError
 from mastra_core.pipeline import Build, Bundle, Report
 from mastra_deployer_oci.api.reference import Reference
 from mastra_deployer_oci.bundle.platforms import to_architecture, to_machine
@@ -66,13 +67,21 @@ def bundle_image(build: Build, directory: Path, settings: OciDeployer, report: R
 def _write_interpreter_layer(
     build: Build, settings: OciDeployer, architecture: str, blobs: Path
 ) -> Layer:
+    from mastra_deployer.kit import open_interpreter
     from mastra_deployer_oci.bundle.interpreter_layer import build_interpreter_layer
-    from mastra_deployer_oci.bundle.interpreters import open_interpreter
 
-    version, machine = build.platform.python, to_machine(architecture)
-    preferred_path = build.platform.interpreter
-    with open_interpreter(version, machine, settings.interpreter, preferred_path) as python:
-        return build_interpreter_layer(python, settings.user, blobs)
+    try:
+        with open_interpreter(
+            build.platform.python,
+            to_machine(architecture),
+            source=settings.interpreter,
+            preferred_path=build.platform.interpreter,
+        ) as python:
+            return build_interpreter_layer(python, settings.user, blobs)
+    except BundleError as error:
+        raise BundleError(
+            error.message, f"{error.hint.removesuffix('.')}, or use a base image: -s base=..."
+        ) from None
 
 
 def _iter_dependencies(build: Build) -> Iterator[ArchiveEntry]:

@@ -25,6 +25,7 @@ from mastra_deployer.kit.http.response_errors import convert_response_errors
 from mastra_deployer.kit.http.response_lines import iter_lines
 from mastra_deployer.kit.resources.get_or_create import get_or_create
 from mastra_deployer.kit.resources.poll import poll
+from mastra_deployer.kit.runtimes.bundled_python import BundledPython, open_interpreter
 from mastra_deployer.kit.runtimes.find_node import find_node
 from mastra_deployer.kit.runtimes.find_python import find_python
 from mastra_deployer.kit.runtimes.platforms import (
@@ -33,6 +34,12 @@ from mastra_deployer.kit.runtimes.platforms import (
     PYODIDE,
     manylinux,
 )
+from mastra_deployer.kit.runtimes.python_entries import (
+    iter_python_entries,
+    iter_standard_library,
+    list_extension_modules,
+)
+from mastra_deployer.kit.runtimes.shared_libraries import iter_shared_libraries
 from mastra_deployer.kit.uploads.file_manifest import FileManifest
 from mastra_deployer.kit.uploads.upload import upload
 from mastra_deployer.trust.host_policy import require_consent
@@ -43,6 +50,7 @@ __all__ = (
     "PYODIDE",
     "TAR_END",
     "ArchiveEntry",
+    "BundledPython",
     "FileManifest",
     "GzipWriter",
     "NpmPackage",
@@ -59,8 +67,13 @@ __all__ = (
     "iter_entries",
     "iter_lines",
     "iter_pages",
+    "iter_python_entries",
+    "iter_shared_libraries",
+    "iter_standard_library",
     "iter_tar_member",
+    "list_extension_modules",
     "manylinux",
+    "open_interpreter",
     "poll",
     "require_consent",
     "require_https",
