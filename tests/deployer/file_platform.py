@@ -69,6 +69,7 @@ def mastra_target():
         credentials=("PAPER_TOKEN",),
         requirements=("uvicorn>=0.38",),
         previews=True,
+        reserved_variables=("SYSTEM_*", "REGION"),
     )
 
 

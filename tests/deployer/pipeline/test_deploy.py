@@ -286,6 +286,21 @@ def test_variables_are_listed_set_unset_and_compared(world):
     assert list(world.state["env"]) == ["GREETING"]
 
 
+def test_names_that_the_platform_reserves_are_refused(world):
+    values = dict.fromkeys(("GREETING", "SYSTEM_ROLE", "REGION"), "value-4711")
+    world.run("env", "set", *values, **values).failed(
+        2, "'SYSTEM_ROLE', 'REGION' cannot be set, because 'paper' reserves these names", "SYSTEM_*"
+    )
+    assert world.state["env"] == {}
+    pyproject = world.root / "pyproject.toml"
+    pyproject.write_text(pyproject.read_text().replace('["COLOUR"]', '["SYSTEM_ROLE", "REGIONS"]'))
+    reserved = "The environment variable 'SYSTEM_ROLE' is reserved by 'paper'"
+    failed = world.run("check", "paper", **values).failed(4, reserved, "SYSTEM_*, REGION")
+    assert "'REGIONS' is reserved" not in failed.err
+    failed = world.run("env", "sync", **values)
+    failed.failed(2, "'SYSTEM_ROLE' cannot be set, because 'paper' reserves this name")
+
+
 def test_variables_are_synced_and_pruned(world):
     world.write(env={"OLD": "x"})
     result = world.run("env", "sync", "--json", COLOUR="red").ok().json

@@ -1,10 +1,13 @@
 """Build for another Python, and serve with that Python."""
 
+import dataclasses
 import json
 import shutil
+import sys
 
 import pytest
 
+from mastra_deployer.project.interpreters import parse_glibc, probe_interpreter
 from tests.repository import EXAMPLES
 
 pytestmark = pytest.mark.slow
@@ -39,3 +42,40 @@ def test_another_platform_is_built_but_not_started(tmp_path, mastra, echo, proje
     names = [path.name for path in (root / ".mastra" / "vendor").rglob("*.so")]
     assert names and all("x86_64" not in name for name in names), names
     assert "was not started" in done.err
+
+
+def test_a_build_is_started_where_the_machine_has_its_glibc(mastra, echo, project):
+    own = probe_interpreter(sys.executable)
+    if not own.glibc:
+        pytest.skip("this machine has no glibc")
+    machine, root = own.wheels.partition("-")[0], project({"src/mastra/index.py": echo})
+    for glibc in (17, own.glibc):
+        done = mastra("build", "--platform", f"{machine}-manylinux_2_{glibc}", cwd=root).ok()
+        assert "Starting the app in isolation" in done.err and "not started" not in done.err
+    newer = f"{machine}-manylinux_2_{own.glibc + 1}"
+    done = mastra("build", "--platform", newer, cwd=root).ok()
+    assert f"with glibc 2.{own.glibc}, so the app was not started" in done.err
+
+
+@pytest.mark.parametrize(
+    ("wheels", "glibc"),
+    [
+        ("x86_64-manylinux_2_34", 34),
+        ("x86_64-manylinux2014", 17),
+        ("x86_64-unknown-linux-gnu", 28),
+        ("x86_64-unknown-linux-musl", 0),
+        ("aarch64-apple-darwin", 0),
+    ],
+)
+def test_platforms_name_the_glibc_they_need(wheels, glibc):
+    assert parse_glibc(wheels) == glibc
+
+
+def test_only_the_same_machine_with_a_glibc_as_new_can_run_wheels():
+    own = probe_interpreter(sys.executable)
+    python = dataclasses.replace(own, wheels="x86_64-manylinux_2_28", glibc=34)
+    assert all(map(python.can_run, ("x86_64-manylinux_2_34", "x86_64-manylinux2014")))
+    others = ("x86_64-manylinux_2_35", "aarch64-manylinux_2_28", "x86_64-unknown-linux-musl")
+    assert not any(map(python.can_run, others))
+    musl = dataclasses.replace(own, wheels="x86_64-unknown-linux-musl", glibc=0)
+    assert musl.can_run("x86_64-unknown-linux-musl") and not musl.can_run("x86_64-manylinux_2_28")

@@ -125,7 +125,7 @@ def registry():
 def test_a_changed_package_is_rejected(mastra, tmp_path, registry):
     places = {"MASTRA_CACHE_DIR": str(tmp_path), "NPM_CONFIG_REGISTRY": registry}
     mastra("studio", **places).failed(6, "a mastra 1.31.0 that differs from the published one")
-    assert not list((tmp_path / "studio").iterdir())
+    assert not list((tmp_path / "npm").iterdir())
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_the_page_has_the_server_address_and_the_files_are_served():
 def test_studio_is_downloaded_once(tmp_path):
     elsewhere = {**os.environ, "MASTRA_CACHE_DIR": str(tmp_path)}
     with run_studio("--port", "0", environment=elsewhere):
-        (kept,) = (tmp_path / "studio").iterdir()
+        (kept,) = (tmp_path / "npm").iterdir()
     assert (kept / "index.html").exists()
     assert not [each for each in kept.rglob("*") if each.is_dir() and each.name != "assets"]
     nowhere = {**elsewhere, "NPM_CONFIG_REGISTRY": "http://127.0.0.1:9"}

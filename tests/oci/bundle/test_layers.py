@@ -14,6 +14,7 @@ import pytest
 
 from mastra_core import Secret
 from mastra_core.errors import AuthError, BundleError, ConfigError
+from mastra_deployer.kit import ArchiveEntry, iter_entries, open_interpreter
 from mastra_deployer_oci.api.bearer_auth import RegistryAuth
 from mastra_deployer_oci.api.docker_auth import Login
 from mastra_deployer_oci.api.documents import Document, merge_config
@@ -21,8 +22,7 @@ from mastra_deployer_oci.api.reference import Reference
 from mastra_deployer_oci.api.repository import get_api_url
 from mastra_deployer_oci.api.tags import RECORD, build_record_tag, choose_tag, parse_record_time
 from mastra_deployer_oci.bundle.image_plan import read_plan
-from mastra_deployer_oci.bundle.interpreters import open_interpreter
-from mastra_deployer_oci.bundle.layers import Entry, iter_tree, write_layer
+from mastra_deployer_oci.bundle.layers import write_layer
 from tests.oci.registries import find_program
 
 
@@ -69,7 +69,7 @@ def test_layer_depends_only_on_names_and_contents(tmp_path):
             file.write_text(path)
             os.utime(file, (mtime, mtime))
             file.chmod(0o600 if mtime == 1 else 0o664)
-        layers.append(write_layer("x", iter_tree(root, "app"), tmp_path / "blobs"))
+        layers.append(write_layer("x", iter_entries(root, "app"), tmp_path / "blobs"))
     assert layers[0] == layers[1]
     with tarfile.open(tmp_path / "blobs" / layers[0].digest[7:]) as archive:
         assert archive.getnames() == ["app", "app/a.py", "app/b", "app/b/x.py"]
@@ -80,7 +80,10 @@ def test_layer_depends_only_on_names_and_contents(tmp_path):
 
 def test_links_and_long_names_are_preserved(tmp_path):
     long = "d" * 90 + "/" + "f" * 120
-    entries = [Entry(path=long, content=b"x"), Entry(path="bin/python", link="python3.12")]
+    entries = [
+        ArchiveEntry(path=long, content=b"x"),
+        ArchiveEntry(path="bin/python", link="python3.12"),
+    ]
     layer = write_layer("x", entries, tmp_path)
     content = (tmp_path / layer.digest[7:]).read_bytes()
     with tarfile.open(fileobj=io.BytesIO(content)) as archive:
@@ -148,7 +151,7 @@ def tree(tmp_path_factory):
     """A Python in its own directory, as python-build-standalone packs it."""
     version = "{}.{}".format(*sys.version_info)
     root = tmp_path_factory.mktemp("tree") / "python"
-    with open_interpreter(version, os.uname().machine, "", "") as interpreter:
+    with open_interpreter(version, os.uname().machine) as interpreter:
         library = root / interpreter.platlibdir / f"python{version}"
         library.parent.mkdir(parents=True)
         ignore = shutil.ignore_patterns("test", "site-packages", "__pycache__", "config-*")
@@ -169,12 +172,12 @@ def test_interpreter_setting_accepts_directories_and_archives(tree, tmp_path, fo
     if form == "tar.zst":
         subprocess.run([find_program("zstd"), "-q1", source], check=True)
         source = tmp_path / "python.tar.zst"
-    with open_interpreter(version, machine, str(source), "") as interpreter:
+    with open_interpreter(version, machine, source=str(source)) as interpreter:
         assert interpreter.version == version
         assert (interpreter.library / "os.py").is_file()
         assert Path(sys.base_prefix).resolve() not in interpreter.library.parents
     for wrong in ((version, "riscv64"), ("3.99", machine)):
-        with pytest.raises(ConfigError), open_interpreter(*wrong, str(source), ""):
+        with pytest.raises(ConfigError), open_interpreter(*wrong, source=str(source)):
             pass
 
 
@@ -182,7 +185,7 @@ def test_missing_interpreter_is_reported(tmp_path):
     (tmp_path / "x.tar.gz").write_bytes(b"no archive")
     for name in ("nowhere", "x.tar.gz"):
         source = str(tmp_path / name)
-        with pytest.raises(ConfigError, match=name), open_interpreter("3.12", "x", source, ""):
+        with pytest.raises(ConfigError, match=name), open_interpreter("3.12", "x", source=source):
             pass
 
 

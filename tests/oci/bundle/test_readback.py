@@ -172,30 +172,61 @@ def test_preview_of_an_image_on_a_base_runs_with_this_python(mastra, project, ec
     directory, root = tmp_path / "out", project({INDEX: echo})
     settings = ["-simage=registry.example/team/app"]
     mastra("bundle", "oci", *settings, "-o", directory, cwd=root).ok()
+    with run_preview(directory, tmp_path) as (client, lines):
+        assert generate(client) == "echo: hi"
+    notice = "outside the image's root directory"
+    assert any(notice in line for line in lines), lines
+
+
+def test_preview_finds_the_python_versions_of_pyenv(mastra, project, echo, tmp_path, find_python):
+    """pyenv's shims are programs on PATH that fail unless a version is chosen."""
+    version = "3.13" if sys.version_info[:2] == (3, 12) else "3.12"
+    shim = tmp_path / "pyenv" / "shims" / f"python{version}"
+    installed = tmp_path / "pyenv" / "versions" / f"{version}.0" / "bin" / "python"
+    for path in (shim, installed):
+        path.parent.mkdir(parents=True)
+    shim.write_text("#!/bin/sh\nexit 127\n")
+    shim.chmod(0o755)
+    installed.symlink_to(find_python(version))
+    root, directory = project({INDEX: echo}), tmp_path / "out"
+    options = ["-simage=registry.example/team/app", "--python", version, "-o", directory]
+    mastra("bundle", "oci", *options, cwd=root).ok()
+    environment = {
+        **os.environ,
+        "PYENV_ROOT": str(tmp_path / "pyenv"),
+        "PATH": f"{shim.parent}{os.pathsep}{os.environ['PATH']}",
+    }
+    with run_preview(directory, tmp_path, environment) as (client, lines):
+        assert generate(client) == "echo: hi"
+    assert any(str(installed) in line or find_python(version) in line for line in lines), lines
+
+
+@contextlib.contextmanager
+def run_preview(directory, cwd, environment=None):
+    """Run `mastra preview oci` until it serves; yield a client and the lines it has printed."""
     port = find_free_port()
     process = subprocess.Popen(
         [
             Path(sys.executable).with_name("mastra"),
-            "preview",
-            "oci",
-            "-simage=registry.example/team/app",
-            "--prebuilt",
-            str(directory),
-        ]
-        + ["--host", "127.0.0.1", "--port", str(port)],
+            *("preview", "oci", "-simage=registry.example/team/app"),
+            *("--prebuilt", str(directory), "--host", "127.0.0.1", "--port", str(port)),
+        ],
         stderr=subprocess.PIPE,
         text=True,
-        cwd=tmp_path,
+        cwd=cwd,
+        env=environment,
     )
-    lines = []
-    for line in process.stderr:
-        lines.append(line)
-        if SERVING.search(line):
-            break
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
-        assert generate(client) == "echo: hi"
-    process.send_signal(signal.SIGINT)
-    process.wait(20)
-    process.stderr.close()
-    notice = "outside the image's root directory"
-    assert any(notice in line for line in lines), lines
+    try:
+        lines = []
+        for line in process.stderr:
+            lines.append(line)
+            if SERVING.search(line):
+                break
+        else:
+            pytest.fail("".join(lines))
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+            yield client, lines
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(20)
+        process.stderr.close()

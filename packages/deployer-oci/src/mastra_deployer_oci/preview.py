@@ -70,12 +70,12 @@ def _unpack(bundle: Bundle, root: Path) -> None:
 
 
 def _find_host_python(version: str) -> str:
-    if "{}.{}".format(*sys.version_info) == version:
-        return sys.executable
-    path = shutil.which(f"python{version}")
+    from mastra_deployer.kit import find_python
+
+    path = find_python(version)
     if path is None:
         raise ConfigError(
-            f"python{version}, which runs the app, is not installed on this machine.",
+            f"Python {version}, which runs the app, is not installed on this machine.",
             f"Install it, or bundle for Python {sys.version_info[0]}.{sys.version_info[1]}.",
         )
     return path

@@ -46,6 +46,20 @@ __all__ = (
 
 _RUNTIME = "vercel-runtime==0.23.2"  # the version that Vercel's own builder installed at that time
 _MACHINES = ("x86_64", "aarch64")
+# https://vercel.com/docs/environment-variables/reserved-environment-variables
+_RESERVED = (
+    "AWS_SECRET_KEY",
+    "AWS_EXECUTION_ENV",
+    "AWS_LAMBDA_LOG_GROUP_NAME",
+    "AWS_LAMBDA_LOG_STREAM_NAME",
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+    "AWS_LAMBDA_FUNCTION_VERSION",
+    "NOW_REGION",
+    "TZ",
+    "LAMBDA_TASK_ROOT",
+    "LAMBDA_RUNTIME_DIR",
+)
 
 
 @hookimpl
@@ -65,6 +79,7 @@ def mastra_target() -> Target:
         limits=Limits(size=SIZE),
         previews=True,
         persistent_disk=False,
+        reserved_variables=_RESERVED,
     )
 
 

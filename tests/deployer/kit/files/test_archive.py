@@ -9,11 +9,23 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from pathlib import Path
 
 import pytest
 
 from mastra_core.errors import BundleError
-from mastra_deployer.kit import split_file, tar_directory, zip_directory
+from mastra_deployer.kit import (
+    TAR_END,
+    ArchiveEntry,
+    GzipWriter,
+    iter_entries,
+    iter_tar_member,
+    split_file,
+    tar_directory,
+    write_tar,
+    write_zip,
+    zip_directory,
+)
 
 FILES = {
     "index.py": b"print('hello')\n",
@@ -115,6 +127,95 @@ def test_an_existing_file_is_replaced(tree, tmp_path):
     assert (tmp_path / "a.zip").read_bytes() == create_zip(tree)
     tar_directory(tree, tmp_path / "a.tgz")
     assert (tmp_path / "a.tgz").read_bytes() == create_tar(tree)
+
+
+@pytest.mark.parametrize("pack", [create_zip, create_tar])
+def test_the_executable_bit_of_files_is_kept(tree, pack):
+    """Other bits depend on the umask of the machine."""
+    (tree / RUN[0]).chmod(0o744)
+    (tree / "index.py").chmod(0o666)
+    assert pack(tree) == pack(tree, executables=RUN) != pack(tree, executables=())
+
+
+def test_entries_are_files_links_and_directories(tmp_path):
+    (tmp_path / "file").write_bytes(b"content")
+    entries = [
+        ArchiveEntry(path="bin", directory=True, mode=0o755),
+        ArchiveEntry(path="bin/python", link="python3.12"),
+        ArchiveEntry(path="bin/python3.12", source=tmp_path / "file", mode=0o755),
+        ArchiveEntry(path="note", content=b"text"),
+    ]
+    tar, packed = io.BytesIO(), io.BytesIO()
+    write_tar(entries, tar.write)
+    write_zip(entries, packed)
+    with tarfile.open(fileobj=io.BytesIO(tar.getvalue())) as archive:
+        assert [(item.name, item.mode) for item in archive] == [
+            ("bin", 0o755),
+            ("bin/python", 0o777),
+            ("bin/python3.12", 0o755),
+            ("note", 0o644),
+        ]
+        assert archive.getmember("bin/python").linkname == "python3.12"
+        assert archive.extractfile("bin/python3.12").read() == b"content"
+    with zipfile.ZipFile(packed) as archive:
+        assert archive.namelist() == ["bin/", "bin/python", "bin/python3.12", "note"]
+        types = [stat.S_IFMT(item.external_attr >> 16) for item in archive.infolist()]
+        assert types == [stat.S_IFDIR, stat.S_IFLNK, stat.S_IFREG, stat.S_IFREG]
+        assert archive.read("bin/python") == b"python3.12" and archive.read("note") == b"text"
+
+
+def test_links_are_kept_on_request(tree):
+    (tree / "link").symlink_to("index.py")
+    links = [item for item in iter_entries(tree, "app", keep_links=True) if item.link]
+    assert links == [ArchiveEntry(path="app/link", link="index.py")]
+
+
+def test_a_tar_is_its_members_and_an_end(tree):
+    """The bytes are those that the standard library writes."""
+    members = b"".join(chunk for item in iter_entries(tree) for chunk in iter_tar_member(item))
+    expected = io.BytesIO()
+    with tarfile.open(fileobj=expected, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for name in sorted(FILES):
+            info = tarfile.TarInfo(name)
+            info.size = len(FILES[name])
+            archive.addfile(info, io.BytesIO(FILES[name]))
+    assert expected.getvalue().startswith(members + TAR_END)
+    assert create_tar(tree, compress=False) == expected.getvalue()
+
+
+@pytest.mark.parametrize("pack", [create_zip, create_tar])
+def test_a_file_that_changes_meanwhile_is_an_error(tmp_path, pack):
+    writer = subprocess.Popen(
+        [sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE
+    )
+    try:
+        directory = Path(f"/proc/{writer.pid}")
+        if not (directory / "status").exists():
+            pytest.skip("there is no /proc, whose files have no size")
+        with pytest.raises(BundleError, match="changed while it was written"):
+            pack(directory, paths=["status"])
+    finally:
+        writer.communicate()
+
+
+def test_a_gzip_stream_can_be_cut_where_it_was_flushed():
+    """What follows is compressed without reference to what came before."""
+    streams = []
+    for first in (b"a" * 5000, b"b" * 9000):
+        parts = [io.BytesIO(), io.BytesIO()]
+        stream = GzipWriter(lambda content, parts=parts: parts[0].write(content))
+        stream.write(first)
+        stream.flush()
+        parts.reverse()
+        stream.write(b"the same" * 100)
+        stream.flush()
+        second = parts[0].getvalue()
+        stream.close()
+        assert gzip.decompress(parts[1].getvalue() + parts[0].getvalue()) == (
+            first + b"the same" * 100
+        )
+        streams.append(second)
+    assert streams[0] == streams[1]
 
 
 @pytest.mark.skipif(not shutil.which("tar"), reason="there is no tar")

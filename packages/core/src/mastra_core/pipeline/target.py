@@ -31,9 +31,11 @@ class Limits:
     """The limits of a platform.
 
     :param size: maximum bytes of the unpacked bundle; 0 for no limit.
+    :param compressed: maximum bytes of the bundle as an archive; 0 for no limit.
     """
 
     size: int = 0
+    compressed: int = 0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

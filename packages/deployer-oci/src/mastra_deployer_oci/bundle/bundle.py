@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from mastra_core.errors import BundleError
 from mastra_core.pipeline import Build, Bundle, Report
 from mastra_deployer_oci.api.reference import Reference
 from mastra_deployer_oci.bundle.platforms import to_architecture, to_machine
 from mastra_deployer_oci.settings import SCRATCH, OciDeployer
 
 if TYPE_CHECKING:  # the settings class must load without what only bundling needs
-    from mastra_deployer_oci.bundle.layers import Entry, Layer
+    from mastra_deployer.kit import ArchiveEntry
+    from mastra_deployer_oci.bundle.layers import Layer
 
 __all__ = ("bundle_image",)
 
@@ -65,34 +67,42 @@ def bundle_image(build: Build, directory: Path, settings: OciDeployer, report: R
 def _write_interpreter_layer(
     build: Build, settings: OciDeployer, architecture: str, blobs: Path
 ) -> Layer:
+    from mastra_deployer.kit import open_interpreter
     from mastra_deployer_oci.bundle.interpreter_layer import build_interpreter_layer
-    from mastra_deployer_oci.bundle.interpreters import open_interpreter
 
-    version, machine = build.platform.python, to_machine(architecture)
-    preferred_path = build.platform.interpreter
-    with open_interpreter(version, machine, settings.interpreter, preferred_path) as python:
-        return build_interpreter_layer(python, settings.user, blobs)
+    try:
+        with open_interpreter(
+            build.platform.python,
+            to_machine(architecture),
+            source=settings.interpreter,
+            preferred_path=build.platform.interpreter,
+        ) as python:
+            return build_interpreter_layer(python, settings.user, blobs)
+    except BundleError as error:
+        raise BundleError(
+            error.message, f"{error.hint.removesuffix('.')}, or use a base image: -s base=..."
+        ) from None
 
 
-def _iter_dependencies(build: Build) -> Iterator[Entry]:
+def _iter_dependencies(build: Build) -> Iterator[ArchiveEntry]:
+    from mastra_deployer.kit import ArchiveEntry, iter_entries
     from mastra_deployer_oci.bundle.image_config import HOME
-    from mastra_deployer_oci.bundle.layers import Entry, iter_tree
 
-    yield from iter_tree(build.directory / "vendor", f"{HOME}/vendor")
+    yield from iter_entries(build.directory / "vendor", f"{HOME}/vendor", keep_links=True)
     if (build.directory / _SBOM).is_file():
-        yield Entry(path=f"{HOME}/{_SBOM}", source=build.directory / _SBOM)
+        yield ArchiveEntry(path=f"{HOME}/{_SBOM}", source=build.directory / _SBOM)
 
 
-def _iter_app(build: Build) -> Iterator[Entry]:
+def _iter_app(build: Build) -> Iterator[ArchiveEntry]:
     from mastra_core.pipeline import MANIFEST
+    from mastra_deployer.kit import ArchiveEntry, iter_entries
     from mastra_deployer_oci.bundle.image_config import HOME
-    from mastra_deployer_oci.bundle.layers import Entry, iter_tree
 
     manifest = msgspec.structs.replace(build.manifest, target="oci")
     text = msgspec.json.format(msgspec.json.encode(manifest, order="deterministic"), indent=2)
-    yield from iter_tree(build.directory / "app", f"{HOME}/app")
-    yield Entry(path=f"{HOME}/index.py", source=build.directory / "index.py")
-    yield Entry(path=f"{HOME}/{MANIFEST}", content=text + b"\n")
+    yield from iter_entries(build.directory / "app", f"{HOME}/app", keep_links=True)
+    yield ArchiveEntry(path=f"{HOME}/index.py", source=build.directory / "index.py")
+    yield ArchiveEntry(path=f"{HOME}/{MANIFEST}", content=text + b"\n")
 
 
 def _hash_app(build: Build) -> str:

@@ -11,12 +11,11 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import io
-import tarfile
-import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from mastra_core.pipeline import Bundle
+from mastra_deployer.kit import TAR_END, ArchiveEntry, GzipWriter, iter_tar_member
 from mastra_deployer_vercel.bundle.build_output import FUNCTION, OUTPUT
 
 __all__ = ("ArchivePart", "pack_archive")
@@ -24,7 +23,6 @@ __all__ = ("ArchivePart", "pack_archive")
 _PART_SIZE = 100 * 1024 * 1024  # bytes; the part size of Vercel's own client
 _LARGE_SIZE = 100_000  # bytes unpacked, from which a distribution or file gets its own part
 _MAX_LARGE_PARTS = 60  # at most, because each new part is a request
-_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"  # gzip header without time, name and system
 _CHUNK = 1 << 20
 
 
@@ -65,7 +63,9 @@ def pack_archive(bundle: Bundle, directory: Path) -> list[ArchivePart]:
     writer = _ArchiveWriter(directory)
     for group in _group_paths(bundle.directory, paths):
         for name in group:
-            for content in _iter_tar_member(bundle.directory / name, name):
+            # Vercel's own client sends no other mode.
+            entry = ArchiveEntry(path=name, source=bundle.directory / name)
+            for content in iter_tar_member(entry):
                 writer.write(content)
         writer.end_part()
     return writer.finish()
@@ -91,36 +91,21 @@ def _group_paths(root: Path, paths: Sequence[str]) -> list[list[str]]:
     return [group for group in (*large, small[True], small[False]) if group]
 
 
-def _iter_tar_member(file: Path, name: str) -> Iterator[bytes]:
-    """Yield one file as a tar member, without owner and time."""
-    info = tarfile.TarInfo(name)
-    info.size, info.mode = file.stat().st_size, 0o644
-    yield info.tobuf(tarfile.PAX_FORMAT)
-    with file.open("rb") as content:
-        while chunk := content.read(_CHUNK):
-            yield chunk
-    yield b"\0" * (-info.size % tarfile.BLOCKSIZE)
-
-
 class _ArchiveWriter:
     """Writes one gzip stream over several files."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._compressor = zlib.compressobj(6, zlib.DEFLATED, -zlib.MAX_WBITS)
-        self._crc, self._length = 0, 0
-        self._buffer = io.BytesIO(_HEADER)
-        self._buffer.seek(0, io.SEEK_END)
+        self._buffer = io.BytesIO()
         self._parts: list[ArchivePart] = []
+        self._stream = GzipWriter(self._buffer_bytes)
 
     def write(self, content: bytes) -> None:
-        self._crc = zlib.crc32(content, self._crc)
-        self._length += len(content)
-        self._buffer_bytes(self._compressor.compress(content))
+        self._stream.write(content)
 
     def end_part(self) -> None:
         """End the current part; later content is compressed without reference to it."""
-        self._buffer_bytes(self._compressor.flush(zlib.Z_FULL_FLUSH))
+        self._stream.flush()
         if self._buffer.tell():
             self._write_part()
 
@@ -129,10 +114,8 @@ class _ArchiveWriter:
         last = self._parts.pop()
         self._buffer = io.BytesIO(last.file.read_bytes())
         self._buffer.seek(0, io.SEEK_END)
-        self.write(b"\0" * 2 * tarfile.BLOCKSIZE)
-        self._buffer.write(self._compressor.flush())
-        self._buffer.write(self._crc.to_bytes(4, "little"))
-        self._buffer.write((self._length & 0xFFFFFFFF).to_bytes(4, "little"))
+        self._stream.write(TAR_END)
+        self._stream.close()
         self._write_part()
         return self._parts
 

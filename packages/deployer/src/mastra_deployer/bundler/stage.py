@@ -20,6 +20,7 @@ from mastra_deployer.bundler.metadata.draft_manifest import draft_manifest
 from mastra_deployer.bundler.metadata.inventory import write_inventory
 from mastra_deployer.bundler.metadata.sbom import write_sbom
 from mastra_deployer.bundler.resolve.closure import OWN_DISTRIBUTIONS, Closure, lock_closure
+from mastra_deployer.bundler.resolve.wheel_sizes import check_wheel_sizes
 from mastra_deployer.bundler.sources.app_sources import AppSources
 from mastra_deployer.bundler.sources.first_party import collect_sources
 from mastra_deployer.bundler.vendor.bytecode import finish_files
@@ -172,6 +173,7 @@ class _Staging:
         shutil.rmtree(directory, ignore_errors=True)
         closure = lock_dependencies(self.project, self.target, self.platform, kind, self.report)
         keep = frozenset(map(canonicalize_name, get_config(self.project).build.keep))
+        check_wheel_sizes(closure, self.platform, self.target, keep)
         saved = get_vendor_reuse_directory(self.project)
         result = vendor_dependencies(
             closure, self.platform, keep, self.interpreter, directory, saved, self.report

@@ -11,6 +11,7 @@ from mastra_core.pipeline import Build, Problem, Project, Target
 from mastra_deployer.checks.database_files import DatabaseFile
 from mastra_deployer.checks.known_variables import is_known_variable
 from mastra_deployer.checks.parsed_sources import FileFindings, ParsedSources
+from mastra_deployer.checks.reserved_variables import check_reserved_variables
 from mastra_deployer.project.discovery import get_config
 
 __all__ = ("check_app",)
@@ -36,6 +37,7 @@ def check_app(
         *check.report_undeclared(),
         *check.report_models(),
         *check.report_unused(),
+        *check_reserved_variables(target, project.environment.names),
     ]
     if not target.persistent_disk:
         problems += check.report_stores(target, values)

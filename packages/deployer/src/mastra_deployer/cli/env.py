@@ -12,6 +12,7 @@ from mastra_core.errors import ConfigError
 from mastra_core.hooks import EnvStore
 from mastra_core.pipeline import Stage
 from mastra_core.secret import Secret
+from mastra_deployer.checks.reserved_variables import refuse_reserved_variables
 from mastra_deployer.cli.options import TARGET, Options, target_options
 from mastra_deployer.cli.terminal import Terminal
 from mastra_deployer.output.masking import add_masked_values
@@ -67,6 +68,7 @@ def set_names(
     """Set each NAME on the platform to its value here."""
     with Terminal(as_json=options.as_json) as terminal:
         session, store = _open_store(options, target, stage, terminal)
+        refuse_reserved_variables(session.hooks.target, names)
         store.set({name: _read_value(session, name, names, stdin=stdin) for name in names})
         _answer_change(terminal, stage, set=names)
 
@@ -114,6 +116,7 @@ def sync(options: Options, target: str, stage: Stage, prune: bool) -> None:
     with Terminal(as_json=options.as_json) as terminal:
         session, store = _open_store(options, target, stage, terminal)
         values = select_app_variables(session.project.environment, session.environ)
+        refuse_reserved_variables(session.hooks.target, values)
         declared = set(session.project.environment.names)
         extra = sorted(set(store.list()) - declared) if prune else []
         if values:

@@ -5,8 +5,19 @@ settings class can be imported where only mastra-core is installed.
 """
 
 from mastra_deployer.files.directories import get_cache_directory
-from mastra_deployer.kit.files.archive import split_file, tar_directory, zip_directory
-from mastra_deployer.kit.files.size_limits import check_size
+from mastra_deployer.kit.files.archive import (
+    TAR_END,
+    iter_tar_member,
+    split_file,
+    tar_directory,
+    write_tar,
+    write_zip,
+    zip_directory,
+)
+from mastra_deployer.kit.files.archive_entries import ArchiveEntry, iter_entries
+from mastra_deployer.kit.files.gzip_writer import GzipWriter
+from mastra_deployer.kit.files.npm_package import NpmPackage, get_npm_package
+from mastra_deployer.kit.files.size_limits import check_compressed_size, check_size
 from mastra_deployer.kit.http.connect import connect
 from mastra_deployer.kit.http.pages import iter_pages
 from mastra_deployer.kit.http.require_https import is_loopback, require_https
@@ -14,6 +25,8 @@ from mastra_deployer.kit.http.response_errors import convert_response_errors
 from mastra_deployer.kit.http.response_lines import iter_lines
 from mastra_deployer.kit.resources.get_or_create import get_or_create
 from mastra_deployer.kit.resources.poll import poll
+from mastra_deployer.kit.runtimes.bundled_python import BundledPython, open_interpreter
+from mastra_deployer.kit.runtimes.find_node import find_node
 from mastra_deployer.kit.runtimes.find_python import find_python
 from mastra_deployer.kit.runtimes.platforms import (
     MANYLINUX_AARCH64,
@@ -21,6 +34,12 @@ from mastra_deployer.kit.runtimes.platforms import (
     PYODIDE,
     manylinux,
 )
+from mastra_deployer.kit.runtimes.python_entries import (
+    iter_python_entries,
+    iter_standard_library,
+    list_extension_modules,
+)
+from mastra_deployer.kit.runtimes.shared_libraries import iter_shared_libraries
 from mastra_deployer.kit.uploads.file_manifest import FileManifest
 from mastra_deployer.kit.uploads.upload import upload
 from mastra_deployer.trust.host_policy import require_consent
@@ -29,22 +48,39 @@ __all__ = (
     "MANYLINUX_AARCH64",
     "MANYLINUX_X86_64",
     "PYODIDE",
+    "TAR_END",
+    "ArchiveEntry",
+    "BundledPython",
     "FileManifest",
+    "GzipWriter",
+    "NpmPackage",
+    "check_compressed_size",
     "check_size",
     "connect",
     "convert_response_errors",
+    "find_node",
     "find_python",
     "get_cache_directory",
+    "get_npm_package",
     "get_or_create",
     "is_loopback",
+    "iter_entries",
     "iter_lines",
     "iter_pages",
+    "iter_python_entries",
+    "iter_shared_libraries",
+    "iter_standard_library",
+    "iter_tar_member",
+    "list_extension_modules",
     "manylinux",
+    "open_interpreter",
     "poll",
     "require_consent",
     "require_https",
     "split_file",
     "tar_directory",
     "upload",
+    "write_tar",
+    "write_zip",
     "zip_directory",
 )

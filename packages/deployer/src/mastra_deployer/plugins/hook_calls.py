@@ -314,10 +314,14 @@ def _find_source_paths(module: ModuleType) -> list[Path]:
 
 
 def _check_size(bundle: Bundle, target: Target) -> list[Problem]:
-    sizes, limit = bundle.manifest.sizes, target.limits.size
-    if sum(sizes.values()) <= limit or not limit:
+    sizes, limits = bundle.manifest.sizes, target.limits
+    total = sum(sizes.values())
+    if (total <= limits.size or not limits.size) and not limits.compressed:
         return []  # the import below would load the whole kit
-    from mastra_deployer.kit import check_size
+    from mastra_deployer.kit import check_compressed_size, check_size
 
-    problem = check_size(sizes, limit, target.name)
-    return [problem] if problem else []
+    problems = (
+        check_size(sizes, limits.size, target.name),
+        check_compressed_size(bundle.directory, sizes, limits.compressed, target.name),
+    )
+    return [problem for problem in problems if problem]

@@ -10,6 +10,7 @@ import dataclasses
 import functools
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -23,12 +24,16 @@ __all__ = (
     "Interpreter",
     "find_project_interpreter",
     "find_target_interpreter",
+    "parse_glibc",
     "probe_interpreter",
 )
 
+# The glibc versions that uv's short names stand for.
+_GLIBC = {"manylinux2014": 17, "unknown-linux-gnu": 28}
+
 _PROBE = (
     "import json,platform,sys;print(json.dumps([sys.executable,'%d.%d'%sys.version_info[:2],"
-    "sys.platform,platform.machine().lower(),platform.libc_ver()[0],platform.python_version(),"
+    "sys.platform,platform.machine().lower(),platform.libc_ver(),platform.python_version(),"
     "sys.implementation.cache_tag]))"
 )
 
@@ -42,6 +47,7 @@ class Interpreter:
     :param wheels: the platform whose wheels it takes, in uv's notation.
     :param full_version: with the patch release.
     :param cache_tag: of its bytecode (``cpython-312``).
+    :param glibc: minor version of the C library that it runs with (36 for 2.36); 0 for another one.
     """
 
     path: str
@@ -49,11 +55,24 @@ class Interpreter:
     wheels: str
     full_version: str
     cache_tag: str
+    glibc: int = 0
 
     @property
     def platform(self) -> Platform:
         """The platform that a build for this interpreter is staged for."""
         return Platform(python=self.python, wheels=self.wheels)
+
+    def can_run(self, wheels: str) -> bool:
+        """Return whether this interpreter loads wheels of a platform.
+
+        Wheels for an older glibc than the machine's are fine, and wheels for a newer one are not.
+
+        :param wheels: the platform, in uv's notation.
+        """
+        if wheels == self.wheels:
+            return True
+        is_same_machine = wheels.partition("-")[0] == self.wheels.partition("-")[0]
+        return is_same_machine and 0 < parse_glibc(wheels) <= self.glibc
 
 
 @functools.cache
@@ -69,10 +88,25 @@ def probe_interpreter(path: str) -> Interpreter | None:
         executable, python, system, machine, libc, full, tag = json.loads(result.stdout)
     except (OSError, subprocess.SubprocessError, ValueError):
         return None
-    wheels = _to_uv_platform(system, machine, libc)
     return Interpreter(
-        path=executable or path, python=python, wheels=wheels, full_version=full, cache_tag=tag
+        path=executable or path,
+        python=python,
+        wheels=_to_uv_platform(system, machine, libc[0]),
+        full_version=full,
+        cache_tag=tag,
+        glibc=_parse_minor(libc) if libc[0] == "glibc" else 0,
     )
+
+
+def parse_glibc(wheels: str) -> int:
+    """Return the minor version of the glibc that a platform needs, 28 for 2.28.
+
+    :param wheels: the platform, in uv's notation.
+    :returns: the minor version; 0 for a platform without glibc.
+    """
+    rest = wheels.partition("-")[2]
+    match = re.fullmatch(r"manylinux_2_(\d+)", rest)
+    return int(match[1]) if match else _GLIBC.get(rest, 0)
 
 
 def find_project_interpreter(project: Project) -> Interpreter:
@@ -148,6 +182,11 @@ def _raise_broken(path: Path) -> Interpreter:
         f"The Python of the project's environment, {str(path)!r}, does not run.",
         "Recreate the environment, or activate another one.",
     )
+
+
+def _parse_minor(libc: list[str]) -> int:
+    minor = libc[1].split(".")[1:2]
+    return int(minor[0]) if minor and minor[0].isdecimal() else 0
 
 
 def _to_uv_platform(system: str, machine: str, libc: str) -> str:

@@ -47,7 +47,7 @@ class SourceBuilder:
     @property
     def is_native(self) -> bool:
         """Whether code that is compiled here runs on the target."""
-        return find_project_interpreter(self.project).wheels == self.platform.wheels
+        return find_project_interpreter(self.project).can_run(self.platform.wheels)
 
     def build_commit(self, line: str) -> str:
         """Replace a requirement on a repository by a requirement on the wheel of its commit.

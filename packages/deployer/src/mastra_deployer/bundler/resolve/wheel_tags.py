@@ -12,11 +12,11 @@ from packaging.tags import Tag, compatible_tags, cpython_tags, mac_platforms
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from mastra_core.pipeline import Platform
+from mastra_deployer.project.interpreters import parse_glibc
 
 __all__ = ("get_file_name", "is_compatible", "list_platforms", "parse_tags")
 
-# The glibc versions that uv's short names stand for.
-_GLIBC = {"manylinux2014": 17, "unknown-linux-gnu": 28}
+_DEFAULT_GLIBC = 28  # minor version
 _ALIAS = re.compile(r"manylinux(1|2010|2014)_")
 _OLDER = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
 _WINDOWS = {"x86_64": "win_amd64", "aarch64": "win_arm64", "i686": "win32"}
@@ -84,9 +84,7 @@ def _iter_platform_tags(wheels: str) -> Iterator[str]:
     elif "musl" in rest:
         yield from (f"musllinux_1_{minor}_{machine}" for minor in range(2, -1, -1))
     else:
-        match = re.fullmatch(r"manylinux_2_(\d+)", rest)
-        newest = int(match[1]) if match else _GLIBC.get(rest, 28)
-        for minor in range(newest, 4, -1):
+        for minor in range(parse_glibc(wheels) or _DEFAULT_GLIBC, 4, -1):
             yield f"manylinux_2_{minor}_{machine}"
             if minor in _OLDER:
                 yield f"{_OLDER[minor]}_{machine}"

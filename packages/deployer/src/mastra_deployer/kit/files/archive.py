@@ -1,23 +1,34 @@
-"""Writes reproducible zip and tar archives without holding them in memory."""
+"""Write reproducible zip and tar archives without holding them in memory."""
 
 from __future__ import annotations
 
 import contextlib
-import gzip
-import shutil
 import stat
 import tarfile
 import zipfile
-from collections.abc import Collection, Iterable, Iterator
-from pathlib import Path, PurePosixPath
-from typing import IO, cast
+from collections.abc import Callable, Collection, Iterable, Iterator
+from pathlib import Path
+from typing import IO
 
 from mastra_core.errors import BundleError
+from mastra_deployer.kit.files.archive_entries import ArchiveEntry, iter_entries
+from mastra_deployer.kit.files.gzip_writer import GzipWriter
 
-__all__ = ("split_file", "tar_directory", "zip_directory")
+__all__ = (
+    "TAR_END",
+    "iter_tar_member",
+    "split_file",
+    "tar_directory",
+    "write_tar",
+    "write_zip",
+    "zip_directory",
+)
 
-_EARLIEST = (1980, 1, 1, 0, 0, 0)  # the first time that a zip can express
+TAR_END = bytes(2 * tarfile.BLOCKSIZE)
+"""What ends a tar."""
+_BEST = 9  # level of compression
 _CHUNK = 1 << 20
+_EARLIEST = (1980, 1, 1, 0, 0, 0)  # the first time that a zip can express
 _UNIX = 3  # the system that made a zip: readers apply modes only to this one
 
 
@@ -26,7 +37,7 @@ def zip_directory(
     file: Path | IO[bytes],
     *,
     paths: Iterable[str] | None = None,
-    executables: Collection[str] = (),
+    executables: Collection[str] | None = None,
 ) -> None:
     """Write a directory's files as a zip: sorted, dated 1980, modes 644 and 755.
 
@@ -35,21 +46,12 @@ def zip_directory(
     :param directory: that holds the files.
     :param file: a path, which is replaced, or a file open for writing.
     :param paths: the files to write, relative to ``directory``; all files where left out.
-    :param executables: those of ``paths`` that get mode 755.
+    :param executables: those of ``paths`` that get mode 755; where left out, the files that their
+        owner may execute.
     :raises BundleError: for a symbolic link.
     """
-    with (
-        _open_file(file) as target,
-        zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive,
-    ):
-        for name, path in _iter_members(directory, paths):
-            info = zipfile.ZipInfo(name, _EARLIEST)
-            info.create_system = _UNIX
-            info.external_attr = (stat.S_IFREG | _get_mode(name, executables)) << 16
-            info.compress_type = zipfile.ZIP_DEFLATED
-            info.file_size = path.stat().st_size  # selects zip64 for very large files
-            with path.open("rb") as content, archive.open(info, "w") as member:
-                shutil.copyfileobj(content, member, _CHUNK)
+    with _open_file(file) as target:
+        write_zip(iter_entries(directory, paths=paths, executables=executables), target)
 
 
 def tar_directory(
@@ -59,7 +61,7 @@ def tar_directory(
     compress: bool = True,
     prefix: str = "",
     paths: Iterable[str] | None = None,
-    executables: Collection[str] = (),
+    executables: Collection[str] | None = None,
 ) -> None:
     """Write a directory's files as a tar: sorted, dated 1970, owned by 0, modes 644 and 755.
 
@@ -71,20 +73,74 @@ def tar_directory(
     :param compress: whether to compress with gzip.
     :param prefix: a directory that all names are put below.
     :param paths: the files to write, relative to ``directory``; all files where left out.
-    :param executables: those of ``paths`` that get mode 755.
+    :param executables: those of ``paths`` that get mode 755; where left out, the files that their
+        owner may execute.
     :raises BundleError: for a symbolic link.
     """
-    with (
-        _open_file(file) as target,
-        _open_gzip(target) if compress else contextlib.nullcontext(target) as stream,
-        tarfile.open(fileobj=stream, mode="w|", bufsize=_CHUNK) as archive,
-    ):
-        for name, path in _iter_members(directory, paths):
-            info = tarfile.TarInfo((PurePosixPath(prefix) / name).as_posix())
-            info.size = path.stat().st_size
-            info.mode = _get_mode(name, executables)
-            with path.open("rb") as content:
-                archive.addfile(info, content)
+    entries = iter_entries(directory, prefix, paths=paths, executables=executables)
+    with _open_file(file) as target:
+        stream = GzipWriter(target.write, _BEST) if compress else None
+        write_tar(entries, stream.write if stream else target.write)
+        if stream:
+            stream.close()
+
+
+def write_zip(entries: Iterable[ArchiveEntry], file: IO[bytes]) -> None:
+    """Write a compressed zip of entries, in their order, all dated 1980.
+
+    :param entries: the entries.
+    :param file: open for writing.
+    """
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for entry in entries:
+            mode = 0o777 if entry.link else entry.mode
+            info = zipfile.ZipInfo(f"{entry.path}/" if entry.directory else entry.path, _EARLIEST)
+            info.create_system = _UNIX
+            info.external_attr = (_get_type(entry) | mode) << 16
+            if entry.link or entry.directory:
+                archive.writestr(info, entry.link)
+                continue
+            info.compress_type = zipfile.ZIP_DEFLATED
+            info.file_size = entry.get_size()  # selects zip64 for very large files
+            with archive.open(info, "w") as member:
+                for chunk in _iter_content(entry, info.file_size):
+                    member.write(chunk)
+
+
+def write_tar(entries: Iterable[ArchiveEntry], write: Callable[[bytes], object]) -> None:
+    """Write a tar of entries, in their order, all dated 1970 and owned by 0.
+
+    :param entries: the entries.
+    :param write: receives the bytes of the tar, a file's ``write`` or that of a `GzipWriter`.
+    """
+    size = len(TAR_END)
+    for entry in entries:
+        for chunk in iter_tar_member(entry):
+            write(chunk)
+            size += len(chunk)
+    write(TAR_END + bytes(-size % tarfile.RECORDSIZE))
+
+
+def iter_tar_member(entry: ArchiveEntry) -> Iterator[bytes]:
+    """Yield the bytes of one entry of a tar: its header, its content, and the padding.
+
+    A tar consists of such members and of ``TAR_END``.
+
+    :param entry: the entry.
+    :raises BundleError: when the entry's file changes meanwhile.
+    """
+    info = tarfile.TarInfo(entry.path)
+    info.mode = entry.mode
+    if entry.directory:
+        info.type = tarfile.DIRTYPE
+    elif entry.link:
+        info.type, info.linkname, info.mode = tarfile.SYMTYPE, entry.link, 0o777
+    else:
+        info.size = entry.get_size()
+    yield info.tobuf(tarfile.PAX_FORMAT)
+    if info.isreg():
+        yield from _iter_content(entry, info.size)
+        yield bytes(-info.size % tarfile.BLOCKSIZE)
 
 
 def split_file(file: Path, size: int) -> Iterator[bytes]:
@@ -102,26 +158,21 @@ def _open_file(file: Path | IO[bytes]) -> contextlib.AbstractContextManager[IO[b
     return file.open("wb") if isinstance(file, Path) else contextlib.nullcontext(file)
 
 
-@contextlib.contextmanager
-def _open_gzip(target: IO[bytes]) -> Iterator[IO[bytes]]:
-    """Open a gzip stream whose header holds no name and no time."""
-    with gzip.GzipFile(filename="", mode="wb", fileobj=target, mtime=0) as stream:
-        yield cast("IO[bytes]", stream)
+def _get_type(entry: ArchiveEntry) -> int:
+    if entry.directory:
+        return stat.S_IFDIR
+    return stat.S_IFLNK if entry.link else stat.S_IFREG
 
 
-def _iter_members(directory: Path, paths: Iterable[str] | None) -> Iterator[tuple[str, Path]]:
-    if paths is None:
-        found = (item for item in directory.rglob("*") if item.is_symlink() or item.is_file())
-        paths = (item.relative_to(directory).as_posix() for item in found)
-    for name in sorted(paths):
-        path = directory / name
-        if path.is_symlink():
-            raise BundleError(
-                f"{str(path)!r} is a symbolic link, and an archive holds only files.",
-                "Replace the link by the file itself.",
-            )
-        yield name, path
-
-
-def _get_mode(name: str, executables: Collection[str]) -> int:
-    return 0o755 if name in executables else 0o644
+def _iter_content(entry: ArchiveEntry, size: int) -> Iterator[bytes]:
+    """Yield the content of an entry, and check that it has the size in the entry's header."""
+    length = 0
+    with entry.open() as content:
+        while chunk := content.read(_CHUNK):
+            length += len(chunk)
+            yield chunk
+    if length != size:
+        raise BundleError(
+            f"{str(entry.source)!r} changed while it was written into an archive.",
+            "Run the command again when nothing writes into the bundle.",
+        )

@@ -1,12 +1,16 @@
-"""Checks a bundle against a size limit."""
+"""Checks a bundle against size limits."""
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping
+from pathlib import Path
 
 from mastra_core.pipeline import Problem
+from mastra_deployer.kit.files.archive import write_zip
+from mastra_deployer.kit.files.archive_entries import iter_entries
 
-__all__ = ("check_size",)
+__all__ = ("check_compressed_size", "check_size", "format_largest")
 
 _MAX_PARTS = 10  # in the hint
 
@@ -21,9 +25,46 @@ def check_size(sizes: Mapping[str, int], limit: int, name: str) -> Problem | Non
     total = sum(sizes.values())
     if not limit or total <= limit:
         return None
-    parts = sorted(sizes.items(), key=lambda pair: (-pair[1], pair[0]))[:_MAX_PARTS]
-    shares = ", ".join(f"{name} {size / 1e6:.1f} MB" for name, size in parts)
     return Problem(
         message=f"The bundle has {total / 1e6:.1f} MB, and {name} allows {limit / 1e6:.1f} MB.",
-        hint=f"The largest parts: {shares}.",
+        hint=f"The largest parts: {format_largest(sizes)}.",
     )
+
+
+def check_compressed_size(
+    directory: Path, sizes: Mapping[str, int], limit: int, name: str
+) -> Problem | None:
+    """Return an error for a directory that is too large as a zip, or ``None`` within the limit.
+
+    The directory is compressed (40 MB in a second) only if its files exceed the limit.
+
+    :param directory: the directory that is uploaded as an archive.
+    :param sizes: bytes of each part before compression, as in ``BundleManifest.sizes``.
+    :param limit: bytes of the zip; 0 for no limit.
+    :param name: what the limit belongs to, for the message: the target's name.
+    """
+    if not limit or _measure_files(directory) <= limit:
+        return None
+    with tempfile.TemporaryFile() as file:
+        write_zip(iter_entries(directory, keep_links=True), file)
+        total = file.tell()
+    if total <= limit:
+        return None
+    return Problem(
+        message=f"The bundle has {total / 1e6:.1f} MB compressed, and {name} allows "
+        f"{limit / 1e6:.1f} MB.",
+        hint=f"The largest parts before compression: {format_largest(sizes)}.",
+    )
+
+
+def format_largest(sizes: Mapping[str, int]) -> str:
+    """Return the ten largest parts with their sizes, for a message.
+
+    :param sizes: bytes of each part.
+    """
+    parts = sorted(sizes.items(), key=lambda pair: (-pair[1], pair[0]))[:_MAX_PARTS]
+    return ", ".join(f"{name} {size / 1e6:.1f} MB" for name, size in parts)
+
+
+def _measure_files(directory: Path) -> int:
+    return sum(path.stat().st_size for path in directory.rglob("*") if path.is_file())

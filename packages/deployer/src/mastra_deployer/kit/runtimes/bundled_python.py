@@ -1,4 +1,4 @@
-"""Find the interpreter for an image without a base: the configured one, or one of this machine."""
+"""Find an interpreter that a bundle carries: a given one, or one of this machine."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mastra_core.errors import BundleError, ConfigError
+from mastra_deployer.kit.runtimes.find_python import find_python
 
-__all__ = ("Interpreter", "open_interpreter")
+__all__ = ("BundledPython", "open_interpreter")
 
 _PROBE = """
 import json, os, platform, sys, sysconfig
@@ -28,7 +29,7 @@ print(json.dumps([
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Interpreter:
+class BundledPython:
     """An interpreter, as it describes itself.
 
     :param path: path of the executable, with symbolic links resolved.
@@ -51,14 +52,16 @@ class Interpreter:
 
 @contextlib.contextmanager
 def open_interpreter(
-    version: str, machine: str, source: str, preferred_path: str
-) -> Iterator[Interpreter]:
-    """Find the interpreter to put into an image; an archive is unpacked until the block ends.
+    version: str, machine: str, *, source: str = "", preferred_path: str = ""
+) -> Iterator[BundledPython]:
+    """Find the interpreter to put into a bundle; an archive is unpacked until the block ends.
+
+    An interpreter of this machine is enough: its shared libraries can be put into the bundle too.
 
     :param version: version with two numbers, ``3.12``.
     :param machine: machine name, ``x86_64``.
-    :param source: a directory, or a ``.tar.gz`` or ``.tar.zst``; an interpreter of this machine
-        where empty.
+    :param source: the deployer's setting ``interpreter``: a directory, or a ``.tar.gz`` or
+        ``.tar.zst``; an interpreter of this machine where empty.
     :param preferred_path: path of an interpreter to try first.
     :returns: the interpreter, valid inside the ``with`` block.
     :raises ConfigError: when the source has no suitable interpreter.
@@ -73,29 +76,23 @@ def open_interpreter(
         )
 
 
-def _find_installed(version: str, machine: str, preferred_path: str) -> Interpreter:
+def _find_installed(version: str, machine: str, preferred_path: str) -> BundledPython:
     for path in _iter_candidates(version, preferred_path):
-        python = probe_interpreter(path)
+        python = _probe(path)
         if python and (python.version, python.machine, python.libc) == (version, machine, "glibc"):
             return python
     raise BundleError(
-        f"Python {version} for Linux on {machine}, which the image needs, was not found.",
-        "Install it, pass -s interpreter=PATH, or use a base image: -s base=...",
+        f"Python {version} for Linux on {machine}, which the bundle carries, was not found.",
+        "Install it, or pass -s interpreter=PATH.",
     )
 
 
 def _iter_candidates(version: str, preferred_path: str) -> Iterator[str]:
-    from mastra_deployer import kit
-
-    yield from filter(None, (preferred_path, sys.executable, kit.find_python(version)))
+    yield from filter(None, (preferred_path, sys.executable, find_python(version)))
 
 
-def probe_interpreter(path: str) -> Interpreter | None:
-    """Run an interpreter to learn its version and paths.
-
-    :param path: path of the executable.
-    :returns: the interpreter, or ``None`` when it cannot be run.
-    """
+def _probe(path: str) -> BundledPython | None:
+    """Run an interpreter to learn its version and paths; return ``None`` when it does not run."""
     try:
         process = subprocess.run(
             [path, "-I", "-S", "-c", _PROBE], capture_output=True, timeout=20, check=True
@@ -103,7 +100,7 @@ def probe_interpreter(path: str) -> Interpreter | None:
         executable, version, full, machine, libc, library, folder = json.loads(process.stdout)
     except (OSError, subprocess.SubprocessError, ValueError):
         return None
-    return Interpreter(
+    return BundledPython(
         path=Path(executable),
         version=version,
         full_version=full,
@@ -114,11 +111,11 @@ def probe_interpreter(path: str) -> Interpreter | None:
     )
 
 
-def _find_in_tree(tree: Path, version: str, machine: str, source: str) -> Interpreter:
+def _find_in_tree(tree: Path, version: str, machine: str, source: str) -> BundledPython:
     # python-build-standalone packs it at the top, in python/, or in python/install/.
     patterns = (f"{up}bin/python{version}" for up in ("", "*/", "*/*/"))
     paths = (path for pattern in patterns for path in sorted(tree.glob(pattern)))
-    python = next(filter(None, map(probe_interpreter, map(str, paths))), None)
+    python = next(filter(None, map(_probe, map(str, paths))), None)
     if python is None:
         raise ConfigError(
             f"interpreter={source!r} has no Python {version} that runs on this machine.",
@@ -126,7 +123,7 @@ def _find_in_tree(tree: Path, version: str, machine: str, source: str) -> Interp
         )
     if python.machine != machine:
         raise ConfigError(
-            f"interpreter={source!r} is for {python.machine}, but the image is for {machine}.",
+            f"interpreter={source!r} is for {python.machine}, but the bundle is for {machine}.",
             f"Pass an interpreter for {machine}.",
         )
     return python

@@ -1,4 +1,4 @@
-"""Find the shared libraries of an interpreter, which an image without a base must contain."""
+"""Find the shared libraries of an interpreter, for a bundle that does not rely on the system's."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import dataclasses
 import os
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mastra_core.errors import BundleError
-from mastra_deployer_oci.bundle.layers import Entry
+from mastra_deployer.kit.files.archive_entries import ArchiveEntry
 
-__all__ = ("iter_libraries",)
+__all__ = ("iter_shared_libraries",)
 
 _LIBRARY = re.compile(r"^\s+(\S+) => (/\S+) \(0x", re.MULTILINE)
 _LOADER = re.compile(r"^\s+(/\S*/ld-\S+) \(0x", re.MULTILINE)
@@ -32,8 +32,10 @@ class _LoaderTrace:
     loader: str
 
 
-def iter_libraries(executable: Path, modules: list[Path]) -> Iterator[Entry]:
-    """Yield the loader and every shared library that an interpreter needs.
+def iter_shared_libraries(executable: Path, modules: Sequence[Path]) -> Iterator[ArchiveEntry]:
+    """Yield the loader and every shared library that an interpreter needs, at their own paths.
+
+    With them the bundle runs where the system's C library is older or missing.
 
     :param executable: the interpreter.
     :param modules: its extension modules, all in one directory.
@@ -48,15 +50,17 @@ def iter_libraries(executable: Path, modules: list[Path]) -> Iterator[Entry]:
     libraries = {**_find_assumed(directory), **trace.libraries}
     for name, path in libraries.items():
         target = f"{directory.as_posix().lstrip('/')}/{name}"
-        yield Entry(path=target, mode=0o755, source=path.resolve())
-    yield Entry(path=trace.loader.lstrip("/"), mode=0o755, source=Path(trace.loader).resolve())
+        yield ArchiveEntry(path=target, mode=0o755, source=path.resolve())
+    yield ArchiveEntry(
+        path=trace.loader.lstrip("/"), mode=0o755, source=Path(trace.loader).resolve()
+    )
 
 
 def _find_assumed(directory: Path) -> dict[str, Path]:
     return {name: directory / name for name in _ASSUMED if (directory / name).exists()}
 
 
-def _trace_libraries(executable: Path, modules: list[Path]) -> _LoaderTrace:
+def _trace_libraries(executable: Path, modules: Sequence[Path]) -> _LoaderTrace:
     """Ask the dynamic loader which libraries it would load; nothing is run."""
     excluded = ("LD_LIBRARY_PATH", "LD_PRELOAD")
     environment = {name: value for name, value in os.environ.items() if name not in excluded}
@@ -81,6 +85,6 @@ def _trace_libraries(executable: Path, modules: list[Path]) -> _LoaderTrace:
     if libraries and (len(loaders) != 1 or "libc.so.6" not in libraries):
         raise BundleError(
             "The interpreter is not built for glibc.",
-            "Pass -s interpreter=PATH with a Python for glibc, or use a base image: -s base=...",
+            "Pass -s interpreter=PATH with a Python for glibc.",
         )
     return _LoaderTrace(libraries=libraries, loader=loaders[0] if loaders else "")

@@ -1,0 +1,88 @@
+"""The entries of archives: files, symbolic links and directories."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from mastra_core.errors import BundleError
+
+__all__ = ("ArchiveEntry", "iter_entries")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ArchiveEntry:
+    """A file, a symbolic link or a directory of an archive.
+
+    :param path: path in the archive, without a leading slash.
+    :param mode: permissions; those of a symbolic link are always 777.
+    :param source: file whose content the entry has.
+    :param content: content of the entry, where there is no ``source``.
+    :param link: target of a symbolic link; such an entry has no content.
+    :param directory: whether the entry is a directory.
+    """
+
+    path: str
+    mode: int = 0o644
+    source: Path | None = None
+    content: bytes = b""
+    link: str = ""
+    directory: bool = False
+
+    def open(self) -> BinaryIO:
+        """Open the content for reading."""
+        return self.source.open("rb") if self.source else io.BytesIO(self.content)
+
+    def get_size(self) -> int:
+        """Return the size of the content in bytes."""
+        return self.source.stat().st_size if self.source else len(self.content)
+
+
+def iter_entries(
+    directory: Path,
+    prefix: str = "",
+    *,
+    paths: Iterable[str] | None = None,
+    executables: Collection[str] | None = None,
+    keep_links: bool = False,
+) -> Iterator[ArchiveEntry]:
+    """Yield an entry for every file of a directory, sorted by path, with mode 644 or 755.
+
+    Other bits of the files' modes depend on the umask of the machine and are left out.
+
+    :param directory: that contains the files.
+    :param prefix: a directory that all paths are put below.
+    :param paths: the files to yield, relative to ``directory``; all files where left out.
+    :param executables: those of ``paths`` that get mode 755; where left out, the files that their
+        owner may execute.
+    :param keep_links: whether symbolic links are yielded. Otherwise they are an error.
+    :raises BundleError: for a symbolic link.
+    """
+    for name in sorted(_list_files(directory) if paths is None else paths):
+        path = directory / name
+        target = (PurePosixPath(prefix) / name).as_posix()
+        if path.is_symlink():
+            yield _create_link(path, target, keep=keep_links)
+        else:
+            is_executable = (
+                bool(path.stat().st_mode & 0o100) if executables is None else name in executables
+            )
+            yield ArchiveEntry(path=target, mode=0o755 if is_executable else 0o644, source=path)
+
+
+def _list_files(directory: Path) -> Iterator[str]:
+    for path in directory.rglob("*"):
+        if path.is_symlink() or path.is_file():
+            yield path.relative_to(directory).as_posix()
+
+
+def _create_link(path: Path, target: str, *, keep: bool) -> ArchiveEntry:
+    if not keep:
+        raise BundleError(
+            f"{str(path)!r} is a symbolic link, and the archive may contain only files.",
+            "Replace the link by the file itself.",
+        )
+    return ArchiveEntry(path=target, link=str(path.readlink()))

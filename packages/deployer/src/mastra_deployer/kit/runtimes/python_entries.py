@@ -1,0 +1,84 @@
+"""Turn an interpreter into the entries of a bundle: executable, standard library, bytecode."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from mastra_core.errors import BundleError
+from mastra_deployer.kit.files.archive_entries import ArchiveEntry, iter_entries
+from mastra_deployer.kit.runtimes.bundled_python import BundledPython
+
+__all__ = ("iter_python_entries", "iter_standard_library", "list_extension_modules")
+
+# Parts of the standard library that no server imports, or that need desktop libraries.
+_EXCLUDED = frozenset(
+    "__pycache__ dist-packages ensurepip idlelib lib2to3 pydoc_data site-packages test tests "
+    "tkinter turtledemo turtle.py".split()
+)
+_EXCLUDED_PREFIXES = ("_ctypes_test", "_test", "_tkinter", "config-", "xxlimited", "xxsubtype")
+
+
+def list_extension_modules(python: BundledPython) -> list[Path]:
+    """Return the compiled modules of the standard library that a server may need.
+
+    :param python: the interpreter.
+    """
+    modules = sorted(python.library.glob("lib-dynload/*.so"))
+    return [path for path in modules if not path.name.startswith(_EXCLUDED_PREFIXES)]
+
+
+def iter_standard_library(python: BundledPython) -> Iterator[Path]:
+    """Yield the files of the standard library that a server may need.
+
+    :param python: the interpreter.
+    """
+    for directory, subdirectories, names in os.walk(python.library):
+        subdirectories[:] = sorted(set(subdirectories) - _select_ignored(directory, subdirectories))
+        yield from (Path(directory) / name for name in sorted(names))
+
+
+def iter_python_entries(
+    python: BundledPython, prefix: str, temp_dir: Path
+) -> Iterator[ArchiveEntry]:
+    """Yield an interpreter without tests and desktop parts, compiled to bytecode.
+
+    :param python: the interpreter.
+    :param prefix: its directory in the bundle, ``usr/local``.
+    :param temp_dir: an empty directory, which must exist until the archive is written.
+    :raises BundleError: when the standard library cannot be compiled.
+    """
+    library = temp_dir / python.platlibdir / f"python{python.version}"
+    shutil.copytree(python.library, library, ignore=_select_ignored)
+    _compile_library(python, prefix, temp_dir)
+    yield from iter_entries(temp_dir, prefix, keep_links=True)
+    name = f"python{python.version}"
+    yield ArchiveEntry(path=f"{prefix}/bin/{name}", mode=0o755, source=python.path)
+    yield ArchiveEntry(path=f"{prefix}/bin/python3", link=name)
+    yield ArchiveEntry(path=f"{prefix}/bin/python", link=name)
+
+
+def _select_ignored(directory: str, names: list[str]) -> set[str]:
+    del directory
+    return {name for name in names if name in _EXCLUDED or name.startswith(_EXCLUDED_PREFIXES)}
+
+
+def _compile_library(python: BundledPython, prefix: str, tree: Path) -> None:
+    """Compile to bytecode without time stamps: archives give every file the same date."""
+    mode = ["--invalidation-mode", "unchecked-hash"]
+    process = subprocess.run(
+        [str(python.path), "-I", "-S", "-m", "compileall", "-qq", "-f", "-j", "0", *mode]
+        + ["-s", str(tree), "-p", f"/{prefix}", str(tree)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONHASHSEED": "0"},
+    )
+    if process.returncode and "SyntaxError" not in process.stdout:
+        raise BundleError(
+            f"{str(python.path)!r} failed to compile its library: {process.stderr.strip()[-300:]}",
+            "Check the free disk space, or pass -s interpreter=PATH with another Python.",
+        )
