@@ -173,10 +173,12 @@ class Agent:
         return shortened
 
     def _get_runner(self) -> AgentLike:
-        if self._runner is None:
-            with _IMPORT_LOCK:
-                self._runner = self._runner or self._build_runner()
-        return self._runner
+        return self._runner or self._load_runner()
+
+    def _load_runner(self) -> AgentLike:
+        with _IMPORT_LOCK:
+            self._runner = self._runner or self._build_runner()
+            return self._runner
 
     def _build_runner(self) -> AgentLike:
         missing = find_missing_modules(self._list_required_modules())

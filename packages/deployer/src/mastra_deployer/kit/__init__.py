@@ -21,6 +21,7 @@ from mastra_deployer.kit.runtimes.platforms import (
     PYODIDE,
     manylinux,
 )
+from mastra_deployer.kit.runtimes.write_launcher import write_launcher
 from mastra_deployer.kit.uploads.file_manifest import FileManifest
 from mastra_deployer.kit.uploads.upload import upload
 from mastra_deployer.trust.host_policy import require_consent
@@ -46,5 +47,6 @@ __all__ = (
     "split_file",
     "tar_directory",
     "upload",
+    "write_launcher",
     "zip_directory",
 )
