@@ -326,6 +326,47 @@ def test_several_workers(bundle, vendor):
     assert process.returncode == 0
 
 
+PRELOADED = """
+import threading
+
+STARTED, PRELOADED = threading.Event(), threading.Event()
+
+class Agent:
+    id = name = description = "a"
+    def info(self): ...
+    def generate(self): ...
+    def stream(self): ...
+    def preload(self):
+        assert STARTED.wait(20), "the first request waits for preload"
+        PRELOADED.set()
+
+from mastra_core import Mastra
+
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        await receive()
+        assert not PRELOADED.is_set()
+        return await send({"type": "lifespan.startup.complete"})
+    STARTED.set()
+    body = str(PRELOADED.wait(20)).encode()
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": body})
+
+class State:
+    mastra = Mastra(agents={"a": Agent()})
+app.state = State
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_agents_are_preloaded_once_the_server_accepts(bundle, workers):
+    paths = ["app", sysconfig.get_path("purelib")]
+    directory = bundle(PRELOADED, paths=paths)
+    with start_server(directory, WEB_CONCURRENCY=workers) as (url, _, _):
+        assert b"True" in fetch(url)
+
+
 @pytest.mark.slow
 def test_app_that_fails_at_startup(bundle, vendor):
     done = run(bundle("app = 1/0", vendor=vendor))

@@ -149,3 +149,23 @@ def test_hook_that_returns_nothing_or_raises(package, project, mastra, echo):
     done = mastra("bundle", "mine", cwd=root, PYTHONPATH=site)
     done.failed(3, "mastra_bundle", "mine")
     mastra("bundle", "loud", cwd=root, PYTHONPATH=site).failed(3, "ZeroDivisionError", "author")
+
+
+@pytest.mark.slow
+def test_hook_that_is_a_generator_may_print_and_fail(package, project, mastra, echo):
+    noisy = TARGET.replace("NAME", "mine") + (
+        "@hookimpl\ndef mastra_check(build):\n    print('checking')\n"
+        "    yield Problem(message='Mind the gap.', severity='warning')\n"
+    )
+    site = install_deployer(package, noisy)
+    package(
+        "mastra-deployer-loud",
+        noisy.replace('"mine"', '"loud"') + "    1 / 0\n",
+        "mastra.deployers",
+        "loud",
+    )
+    root = project({INDEX: echo})
+    done = mastra("bundle", "mine", "--json", cwd=root, PYTHONPATH=site).ok()
+    assert done.json["target"] == "mine" and "checking" in done.err
+    done = mastra("bundle", "loud", "--json", cwd=root, PYTHONPATH=site)
+    done.failed(3, "mastra_check of loud failed: ZeroDivisionError", "author")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mastra_core.agent import Agent
     from mastra_core.agents import AgentInput, AgentLike
+    from mastra_core.agents.preload import preload
     from mastra_core.errors import MastraError
     from mastra_core.logger import create_logger
     from mastra_core.mastra import Mastra
@@ -54,6 +55,7 @@ __all__ = (
     "Workflow",
     "as_step",
     "create_logger",
+    "preload",
     "step",
     "tool",
 )
@@ -83,6 +85,7 @@ _MODULES = {
     "Workflow": "mastra_core.workflows",
     "as_step": "mastra_core.workflows",
     "create_logger": "mastra_core.logger",
+    "preload": "mastra_core.agents.preload",
     "step": "mastra_core.workflows",
     "tool": "mastra_core.tools",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ from mastra_core.agents.adapt import as_agent
 from mastra_core.agents.events import AgentEvent
 from mastra_core.agents.instructions import Instructions
 from mastra_core.agents.messages import AgentInput, Limits
+from mastra_core.agents.preload import preload_agents
 from mastra_core.agents.protocol import AgentInfo, AgentLike, AgentOutput
 from mastra_core.agents.providers import (
     find_missing_modules,
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
     from mastra_core.memory.memory import Memory
 
 __all__ = ("Agent",)
+
+# Two threads that import parts of one package may see half of it, so a first run waits for preload.
+_IMPORT_LOCK = threading.RLock()
 
 
 class Agent:
@@ -147,6 +152,16 @@ class Agent:
             AgentInput.from_value(input, overrides)
         )
 
+    def preload(self) -> None:
+        """Import what the first run would import, for this agent and those that it calls.
+
+        :raises ConfigError: when the extra ``agents`` is not installed.
+        """
+        with _IMPORT_LOCK:
+            runner = self._runner or self._build_runner()
+            preload_agents((runner, *self.agents.values()))
+            self._runner = runner
+
     def truncate_history(self, history: bytes, turns: int) -> bytes:
         """Cut a serialised history down to its last turns.
 
@@ -158,9 +173,12 @@ class Agent:
         return shortened
 
     def _get_runner(self) -> AgentLike:
-        if self._runner is None:
-            self._runner = self._build_runner()
-        return self._runner
+        return self._runner or self._load_runner()
+
+    def _load_runner(self) -> AgentLike:
+        with _IMPORT_LOCK:
+            self._runner = self._runner or self._build_runner()
+            return self._runner
 
     def _build_runner(self) -> AgentLike:
         missing = find_missing_modules(self._list_required_modules())

@@ -21,6 +21,7 @@ import site
 import socket
 import sys
 import sysconfig
+import threading
 import time
 import traceback
 
@@ -169,7 +170,8 @@ def serve(bundle):
     import uvicorn
 
     config = uvicorn.Config(
-        bundle["app"] if workers > 1 else import_app(bundle),
+        "__mp_main__:create_worker_app" if workers > 1 else import_app(bundle),
+        factory=workers > 1,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -201,6 +203,7 @@ def serve_one(config, listener, announce="", mixins=()):
             gc.freeze()  # imported objects stay for good: collecting them would delay requests
             if self.started and announce:
                 echo(announce)
+                start_preload(self.config.app)
 
     # uvicorn drains, then raises the signal again. A requested stop is a success.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -208,6 +211,39 @@ def serve_one(config, listener, announce="", mixins=()):
     server = Server(config)
     server.run(sockets=[listener])
     return 0 if server.started else 3
+
+
+def start_preload(app):
+    """Import what the agents need, in a thread, once the server accepts connections.
+
+    /health and the requests that need no agent are answered meanwhile. A request for an agent that
+    arrives early waits as long as it would have waited for its own imports.
+    """
+    mastra = getattr(getattr(app, "state", None), "mastra", None)
+    if mastra is not None:
+        threading.Thread(target=run_preload, args=(mastra,), name="preload", daemon=True).start()
+
+
+def run_preload(mastra):
+    from mastra_core import preload
+
+    preload(mastra)
+    gc.freeze()
+
+
+def create_worker_app():
+    """Return the app of a worker process, which preloads once the app has started."""
+    app = load(read_manifest(HERE))[0]
+
+    async def run_app(scope, receive, send):
+        async def send_message(message):
+            await send(message)
+            if message["type"] == "lifespan.startup.complete":
+                start_preload(app)
+
+        await app(scope, receive, send_message if scope["type"] == "lifespan" else send)
+
+    return run_app
 
 
 def serve_many(config, listener, announce):

@@ -10,6 +10,7 @@ from mastra_core.errors import ConfigError
 __all__ = (
     "find_missing_modules",
     "find_providers",
+    "get_model_modules",
     "get_provider_modules",
     "get_provider_variables",
     "get_requirements",
@@ -97,6 +98,14 @@ def split_model_name(model: Any) -> tuple[str, str]:
         provider, _, name = model.partition(":")
         return (provider, name) if name else ("", provider)
     return getattr(model, "system", ""), getattr(model, "model_name", "")
+
+
+def get_model_modules(provider: str) -> tuple[str, ...]:
+    """Return the modules of ``pydantic_ai.models`` that run the models of a provider.
+
+    :param provider: name of the provider.
+    """
+    return tuple(_EXTRAS.get(name, name) for name in get_provider_modules(provider))
 
 
 def get_provider_modules(provider: str) -> tuple[str, ...]:

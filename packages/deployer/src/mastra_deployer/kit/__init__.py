@@ -40,6 +40,7 @@ from mastra_deployer.kit.runtimes.python_entries import (
     list_extension_modules,
 )
 from mastra_deployer.kit.runtimes.shared_libraries import iter_shared_libraries
+from mastra_deployer.kit.runtimes.write_launcher import write_launcher
 from mastra_deployer.kit.uploads.file_manifest import FileManifest
 from mastra_deployer.kit.uploads.upload import upload
 from mastra_deployer.trust.host_policy import require_consent
@@ -80,6 +81,7 @@ __all__ = (
     "split_file",
     "tar_directory",
     "upload",
+    "write_launcher",
     "write_tar",
     "write_zip",
     "zip_directory",

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from mastra_core.errors import BundleError, PluginError
 from mastra_core.hooks import EnvStore
@@ -28,8 +28,9 @@ from mastra_core.pipeline import (
 )
 from mastra_core.secret import Secret
 from mastra_deployer.output.masking import add_masked_values
+from mastra_deployer.plugins.guarded_env_store import GuardedEnvStore
 from mastra_deployer.plugins.manager import load_deployer, load_plugins
-from mastra_deployer.plugins.untyped_calls import UntypedHookCaller, call_plugin
+from mastra_deployer.plugins.untyped_calls import UntypedHookCaller, call_plugin, check_item
 from mastra_deployer.trust.project_deployers import require_trusted_file
 
 __all__ = ("HookCaller", "PlatformAccess")
@@ -199,7 +200,8 @@ class HookCaller(UntypedHookCaller):
         :param access: settings and credentials.
         :param limit: the largest number of deployments to return.
         """
-        return self._call_deployer("mastra_deployments", list, **access._asdict(), limit=limit)
+        arguments = {**access._asdict(), "limit": limit}
+        return self._call_for_list("mastra_deployments", Deployment, **arguments)
 
     def promote(self, access: PlatformAccess, id: str, report: Report) -> Deployment:
         """Make a deployment the live one.
@@ -250,10 +252,12 @@ class HookCaller(UntypedHookCaller):
         arguments = {**access._asdict(), "id": id, "since": since, "follow": follow}
         result = self._call_for_iterable("mastra_logs", **arguments)
         lines = call_plugin(self._name, "mastra_logs", lambda: iter(result))
-        while (
-            line := call_plugin(self._name, "mastra_logs", lambda: next(lines, None))
-        ) is not None:
-            yield line
+        end = object()
+        while True:
+            line = call_plugin(self._name, "mastra_logs", lambda: next(lines, end))
+            if line is end:
+                return
+            yield check_item(self._name, "mastra_logs", LogLine, line)
 
     def get_env_store(self, access: PlatformAccess, environment: Stage) -> EnvStore:
         """Return the platform's store of environment variables.
@@ -262,16 +266,15 @@ class HookCaller(UntypedHookCaller):
         :param environment: ``production`` or ``preview``.
         """
         arguments = {**access._asdict(), "environment": environment}
-        return self._call_deployer("mastra_env", object, **arguments)  # type: ignore[return-value]  # a protocol
+        store = self._call_deployer("mastra_env", object, **arguments)
+        return GuardedEnvStore(self._name, cast("EnvStore", store))
 
     def diagnose(self, access: PlatformAccess) -> list[Problem]:
         """Return what would keep a deploy from succeeding, found without sending anything.
 
         :param access: settings and credentials.
         """
-        result = self._call_for_iterable("mastra_doctor", **access._asdict())
-        problems: list[Problem] = call_plugin(self._name, "mastra_doctor", lambda: list(result))
-        return problems
+        return self._call_for_list("mastra_doctor", Problem, **access._asdict())
 
     def destroy(self, access: PlatformAccess, report: Report) -> bool:
         """Remove the app from the platform.

@@ -13,7 +13,7 @@ from mastra_core.errors import ConfigError, MastraError, PluginError
 from mastra_core.pipeline import Problem, Report, Target
 from mastra_deployer.plugins.manager import list_implemented_hooks
 
-__all__ = ("UntypedHookCaller", "call_plugin")
+__all__ = ("UntypedHookCaller", "call_plugin", "check_item")
 
 T = TypeVar("T")
 
@@ -63,12 +63,24 @@ class UntypedHookCaller:
         """Call a hook that returns an iterable; the platform may be contacted while it is read."""
         return cast("Iterable[Any]", self._call_deployer(hook, object, **arguments))
 
+    def _call_for_list(self, hook: str, kind: type[T], **arguments: Any) -> list[T]:
+        """Call a hook of the deployer, and read the iterable that it returns."""
+        return self._read_items(self._name, hook, kind, self._call_for_iterable(hook, **arguments))
+
     def _collect_problems(self, hook: str, **arguments: Any) -> list[Problem]:
-        results = [
-            *self._call_hook(self._deployer, hook, **arguments),
-            *self._call_hook(self._plugins, hook, **arguments),
-        ]
-        return [problem for result in results if result is not None for problem in result]
+        """Call a hook of the deployer and of all plugins, and read what each one returns."""
+        problems = []
+        for manager in (self._deployer, self._plugins):
+            results = self._call_hook(manager, hook, **arguments)
+            for result in results:
+                items = () if result is None else result
+                problems += self._read_items(self._get_owner(manager), hook, Problem, items)
+        return problems
+
+    def _read_items(self, owner: str, hook: str, kind: type[T], items: Iterable[object]) -> list[T]:
+        """Read an iterable that a hook returned: a generator runs code of the plugin only now."""
+        result = call_plugin(owner, hook, lambda: list(items))
+        return [check_item(owner, hook, kind, item) for item in result]
 
     def _notify_stage_finished(self, stage: str, result: object, report: Report) -> None:
         self._notify_plugins("mastra_stage_finished", report, stage=stage, result=result)
@@ -84,8 +96,11 @@ class UntypedHookCaller:
             )
 
     def _call_hook(self, manager: pluggy.PluginManager, hook: str, **arguments: Any) -> Any:
-        owner = self._name if manager is self._deployer else "an ambient plugin"
+        owner = self._get_owner(manager)
         return call_plugin(owner, hook, lambda: getattr(manager.hook, hook)(**arguments))
+
+    def _get_owner(self, manager: pluggy.PluginManager) -> str:
+        return self._name if manager is self._deployer else "an ambient plugin"
 
 
 def call_plugin(owner: str, hook: str, call: Callable[[], Any]) -> Any:
@@ -106,3 +121,20 @@ def call_plugin(owner: str, hook: str, call: Callable[[], Any]) -> Any:
             f"{hook} of {owner} failed: {type(error).__name__}: {error}.",
             "Report this to the plugin's author; `mastra -v` shows the traceback.",
         ) from error
+
+
+def check_item(owner: str, hook: str, kind: type[T], item: object) -> T:
+    """Return one item of an iterable that a hook returned.
+
+    :param owner: the plugin's name in errors.
+    :param hook: the hook's name in errors.
+    :param kind: the class that the item must have.
+    :param item: the item.
+    :raises PluginError: when the item has another class.
+    """
+    if not isinstance(item, kind):
+        raise PluginError(
+            f"{hook} of {owner} returned an iterable with {type(item).__name__} in it.",
+            f"Every item must be a {kind.__name__}; see docs/hooks.md.",
+        )
+    return item

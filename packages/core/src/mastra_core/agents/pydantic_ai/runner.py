@@ -21,6 +21,7 @@ from mastra_core.agents.pydantic_ai.convert_messages import split_history
 from mastra_core.agents.pydantic_ai.failures import to_run_failure
 from mastra_core.agents.pydantic_ai.models import ModelCache
 from mastra_core.agents.pydantic_ai.output_types import get_run_output_type, to_native_output
+from mastra_core.agents.pydantic_ai.preload_models import preload_models
 from mastra_core.agents.pydantic_ai.run_overrides import (
     RunStopped,
     build_model_fallback,
@@ -86,6 +87,10 @@ class PydanticAgent:
         return AgentInfo(
             provider=getattr(model, "system", ""), model=getattr(model, "model_name", "")
         )
+
+    def preload(self) -> None:
+        """Import the clients of the agent's models."""
+        preload_models([self._agent.model])
 
     def truncate_history(self, history: bytes, turns: int) -> bytes:
         """Cut a serialised history down to its last turns.
@@ -228,6 +233,10 @@ class BuiltInAgent(PydanticAgent):
     def info(self) -> AgentInfo:
         """Return the description of the agent."""
         return self._info
+
+    def preload(self) -> None:
+        """Import the clients of the agent's models."""
+        preload_models(self._description.models)
 
     async def generate(self, input: AgentInput, /) -> AgentOutput:
         """Run to the end without streaming; the events are built afterwards.

@@ -1,0 +1,44 @@
+"""Import what the registered agents need, before the first request needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
+
+from mastra_core.logger import get_logger
+
+__all__ = ("preload", "preload_agents")
+
+
+class _Application(Protocol):
+    """The part of ``Mastra`` that is needed; importing ``Mastra`` itself would be a circle."""
+
+    @property
+    def agents(self) -> Mapping[str, Any]:
+        """The registered agents by key."""
+
+
+def preload(mastra: _Application) -> None:
+    """Import the frameworks and the model clients of all registered agents.
+
+    The first call of an agent would import them. No network is used, and no model is created. An
+    agent that cannot be prepared is left to its first call, which reports the error.
+
+    :param mastra: the application.
+    """
+    preload_agents(mastra.agents.values())
+
+
+def preload_agents(agents: Iterable[object]) -> None:
+    """Call ``preload`` of each agent that has this method.
+
+    :param agents: agents of any framework.
+    """
+    for agent in agents:
+        prepare = getattr(agent, "preload", None)
+        if not callable(prepare):
+            continue
+        try:
+            prepare()
+        except Exception as error:  # noqa: BLE001  # packages may raise anything at import
+            get_logger("mastra.agents").debug("agent not preloaded", exc_info=error)

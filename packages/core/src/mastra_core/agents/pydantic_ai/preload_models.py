@@ -1,0 +1,45 @@
+"""Import the clients of model strings without creating a model."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable
+from importlib import import_module
+from typing import Any
+
+from pydantic_ai.providers import infer_provider_class
+
+from mastra_core.agents.providers import get_model_modules, split_model_name
+
+__all__ = ("preload_models",)
+
+# What the first request of a client imports.
+_LAZY_MODULES = {
+    "openai": (
+        "openai.resources.chat.chat",
+        "openai.resources.chat.completions.completions",
+        "openai.resources.responses.responses",
+    )
+}
+
+
+def preload_models(models: Iterable[Any]) -> None:
+    """Import the modules of each model string; a provider that is not installed is skipped.
+
+    Creating the model instead would ask some providers' metadata servers for credentials.
+
+    :param models: model strings, and model objects, which have imported their modules already.
+    """
+    for model in models:
+        if isinstance(model, str):
+            provider = split_model_name(model)[0]
+            with contextlib.suppress(ImportError, ValueError):  # ValueError: an unknown provider
+                infer_provider_class(provider)
+            for name in get_model_modules(provider) if provider else (model,):  # "test"
+                _import_client(name)
+
+
+def _import_client(name: str) -> None:
+    for module in (f"pydantic_ai.models.{name}", *_LAZY_MODULES.get(name, ())):
+        with contextlib.suppress(ImportError):
+            import_module(module)

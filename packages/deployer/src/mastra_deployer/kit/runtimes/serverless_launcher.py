@@ -1,0 +1,199 @@
+"""Start the app of this bundle in the runtime of a function platform.
+
+    app              the ASGI application, for a runtime that serves ASGI itself
+    serve(listener)  serve on a bound socket, also one of AF_UNIX, until the process is stopped
+
+The app is imported with this file. Its lifespan runs once for each instance, at the runtime's own
+lifespan event or else at the first request. Where the app cannot start, a request is answered with
+status 500, the traceback is printed to stderr, and the next request tries again.
+
+This file needs only the standard library. `mastra_deployer.kit.write_launcher` writes it into a
+bundle, with the constants below.
+"""
+
+import asyncio
+import importlib
+import operator
+import os
+import site
+import socket
+import sys
+import threading
+import traceback
+
+APP = "mastra_asgi:app"
+PATHS = ("app", "vendor")
+REQUIRED = ()
+HTTP = "auto"
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+BODY = b'{"error":"The application cannot start."}'
+
+
+class StartError(Exception):
+    """The app cannot start; the message says why."""
+
+
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        return await run_lifespan(receive, send)
+    try:
+        user_app = await INSTANCE.start()
+    except (Exception, SystemExit) as error:
+        log_error(error)
+        return await refuse(scope, send)
+    if INSTANCE.state:
+        scope = dict(scope, state={**scope.get("state", {}), **INSTANCE.state})
+    await user_app(scope, receive, send)
+
+
+def serve(listener, drain=5):
+    import uvicorn
+
+    config = uvicorn.Config(
+        app,
+        http=HTTP,
+        # uvloop accepts no listener of AF_UNIX.
+        loop="auto" if listener.family in (socket.AF_INET, socket.AF_INET6) else "asyncio",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=drain,
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+class Instance:
+    """The user's app: imported, then started once."""
+
+    def __init__(self):
+        self.state = {}
+        self.imported = None
+        self.lifespan = None
+        self.lock = asyncio.Lock()
+
+    def load(self):
+        """Import the app; a failed import is tried again at the next call."""
+        if self.imported is None:
+            check_environment()
+            add_paths()
+            name, _, attribute = APP.partition(":")
+            self.imported = operator.attrgetter(attribute)(importlib.import_module(name))
+        return self.imported
+
+    async def start(self):
+        """Return the started app; requests that arrive meanwhile wait for the same start."""
+        if self.lifespan is None:
+            async with self.lock:
+                if self.lifespan is None:
+                    self.state.clear()
+                    lifespan = Lifespan(self.load(), self.state)
+                    await lifespan.start()
+                    self.lifespan = lifespan
+                    start_preload(self.imported)
+        return self.imported
+
+    async def stop(self):
+        if self.lifespan is not None:
+            await self.lifespan.stop()
+
+
+class Lifespan:
+    """The lifespan of an ASGI app, in a task of its own."""
+
+    def __init__(self, app, state):
+        self.app, self.state = app, state
+        self.received, self.sent = asyncio.Queue(), asyncio.Queue()
+
+    async def start(self):
+        self.task = asyncio.ensure_future(self.run())
+        message = await self.exchange("lifespan.startup")
+        if message["type"] == "lifespan.startup.failed":
+            raise StartError(message.get("message") or "The lifespan of the app failed.")
+
+    async def stop(self):
+        if not self.task.done():
+            await self.exchange("lifespan.shutdown")
+
+    async def exchange(self, event):
+        await self.received.put({"type": event})
+        return await self.sent.get()
+
+    async def run(self):
+        scope = {
+            "type": "lifespan",
+            "asgi": {"version": "3.0", "spec_version": "2.0"},
+            "state": self.state,
+        }
+        try:
+            await self.app(scope, self.received.get, self.sent.put)
+        except Exception:  # an app that raises here has no lifespan
+            pass
+        await self.sent.put({"type": "lifespan.ended"})
+
+
+async def run_lifespan(receive, send):
+    """Start the app early; a failure is left to the first request, which tries again."""
+    await receive()
+    try:
+        await INSTANCE.start()
+    except (Exception, SystemExit) as error:
+        log_error(error)
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    await INSTANCE.stop()
+    await send({"type": "lifespan.shutdown.complete"})
+
+
+async def refuse(scope, send):
+    if scope["type"] != "http":
+        return await send({"type": "websocket.close", "code": 1011})
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(BODY)).encode()),
+        (b"cache-control", b"no-store"),
+    ]
+    await send({"type": "http.response.start", "status": 500, "headers": headers})
+    await send({"type": "http.response.body", "body": BODY})
+
+
+def check_environment():
+    missing = [name for name in REQUIRED if not os.environ.get(name)]
+    if missing:
+        raise StartError("Required environment variables are not set: %s." % ", ".join(missing))
+
+
+def add_paths():
+    """Import from the bundle first; the runtime's own packages stay importable."""
+    paths = [os.path.join(HERE, path) for path in PATHS]
+    if paths[-1] not in sys.path:
+        site.addsitedir(paths[-1])
+    sys.path[:] = [*paths, *(path for path in sys.path if path not in paths)]
+
+
+def start_preload(user_app):
+    """Import what the agents need, in a thread, while the first requests are answered."""
+    mastra = getattr(getattr(user_app, "state", None), "mastra", None)
+    if mastra is not None:
+        threading.Thread(target=run_preload, args=(mastra,), name="preload", daemon=True).start()
+
+
+def run_preload(mastra):
+    from mastra_core import preload
+
+    preload(mastra)
+
+
+def log_error(error):
+    if isinstance(error, StartError):
+        print("error: %s" % error, file=sys.stderr, flush=True)
+    else:
+        traceback.print_exception(type(error), error, error.__traceback__)
+        sys.stderr.flush()
+
+
+INSTANCE = Instance()
+try:
+    INSTANCE.load()  # while the platform grants an instance its time to start
+except (Exception, SystemExit):
+    pass  # the first request tries again, and reports the error

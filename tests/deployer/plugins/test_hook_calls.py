@@ -1,0 +1,117 @@
+"""Hooks that are generators, and stores of variables: their code runs after the call itself."""
+
+import dataclasses
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from mastra_core.errors import AuthError, PluginError
+from mastra_core.hooks import hookimpl
+from mastra_core.pipeline import Build, Bundle, BundleManifest, LogLine, Platform, Problem, Target
+from mastra_deployer.plugins.hook_calls import PlatformAccess
+from mastra_deployer.testing.in_process import InProcessCaller
+
+MANIFEST = BundleManifest(app="a:b", paths=(), python="3.12", wheels="any", entry="a:b")
+BUNDLE = Bundle(directory=Path(), manifest=MANIFEST)
+BUILD = Build(directory=Path(), platform=Platform(), manifest=MANIFEST)
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    target: ClassVar[str] = "mine"
+
+
+ACCESS = PlatformAccess(Settings(), {})
+
+
+class Mine:
+    """Yields a line on stdout and a problem; then does what the test wants."""
+
+    def __init__(self, end=lambda: None):
+        self.end = end
+
+    def produce(self, item):
+        print("a line of the deployer")
+        yield item
+        self.end()
+
+    @hookimpl
+    def mastra_target(self):
+        return Target(name="mine", summary="a test", settings=Settings)
+
+    @hookimpl
+    def mastra_check(self):
+        yield from self.produce(Problem(message="Small."))
+
+    @hookimpl
+    def mastra_inspect(self):
+        yield from self.produce(Problem(message="Small."))
+
+    @hookimpl
+    def mastra_doctor(self):
+        yield from self.produce(Problem(message="Small."))
+
+    @hookimpl
+    def mastra_deployments(self):
+        yield from self.produce("no deployment")
+
+    @hookimpl
+    def mastra_logs(self):
+        yield from self.produce(LogLine(text="a line"))
+
+    @hookimpl
+    def mastra_env(self):
+        return self
+
+    def list(self):
+        yield from self.produce(("NAME", "everywhere"))
+
+    def set(self, values):
+        self.end()
+
+    def unset(self, names):
+        self.end()
+
+
+READS = {
+    "mastra_check": lambda caller: caller.check(BUILD, Settings()),
+    "mastra_inspect": lambda caller: caller.inspect(BUNDLE, Settings()),
+    "mastra_doctor": lambda caller: caller.diagnose(ACCESS),
+    "mastra_deployments": lambda caller: caller.list_deployments(ACCESS, 5),
+    "mastra_logs": lambda caller: list(caller.iter_logs(ACCESS, "", None, follow=False)),
+    "mastra_env": lambda caller: caller.get_env_store(ACCESS, "production").list(),
+}
+
+
+@pytest.mark.parametrize("hook", READS)
+def test_a_failing_generator_is_a_defect_of_its_deployer(hook, capsys):
+    with pytest.raises(PluginError, match=f"{hook} of Mine failed: ZeroDivisionError"):
+        READS[hook](InProcessCaller(Mine(lambda: 1 / 0)))
+    assert capsys.readouterr().out == "", "stdout is for the command's own output"
+
+
+@pytest.mark.parametrize("hook", READS)
+def test_errors_of_mastra_pass_through_a_generator(hook):
+    def refuse():
+        raise AuthError("No.", "Log in.")
+
+    with pytest.raises(AuthError, match="No"):
+        READS[hook](InProcessCaller(Mine(refuse)))
+
+
+@pytest.mark.parametrize("hook", READS)
+def test_generators_and_lists_are_read(hook):
+    caller = InProcessCaller(Mine())
+    if hook == "mastra_deployments":
+        with pytest.raises(PluginError, match="with str in it"):
+            READS[hook](caller)
+    else:
+        assert len(READS[hook](caller)) == 1
+
+
+def test_a_failing_store_is_a_defect_of_its_deployer():
+    store = InProcessCaller(Mine(lambda: 1 / 0)).get_env_store(ACCESS, "production")
+    for call in (store.set, store.unset):
+        with pytest.raises(PluginError, match="mastra_env of Mine failed"):
+            call({})
