@@ -5,6 +5,9 @@ import hmac
 
 import httpx
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 from mastra_core import Secret
 from mastra_core.errors import ApiError, AuthError
@@ -73,6 +76,20 @@ def test_a_signature_is_made_for_each_attempt(options):
     signatures = [headers["x-signature"] for headers in platform.headers]
     assert len(set(signatures)) == len(signatures) >= 8
     assert set(platform.bodies) == {b"code"}
+
+
+def test_aws_signs_each_attempt(platform):
+    def sign_for_aws(request, _):
+        aws = AWSRequest(request.method, str(request.url), data=request.read())
+        SigV4Auth(Credentials("AKIDEXAMPLE", "secret-key-1"), "lambda", "eu-west-1").add_auth(aws)
+        request.headers.update(dict(aws.headers.items()))
+
+    platform.answers = [(500, {}, {})]
+    with connect(platform.url, before_attempt=sign_for_aws) as client:
+        client.put("/x", json={"a": 1})
+    for _, _, authorization in platform.seen:
+        assert authorization.startswith("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/")
+    assert len(platform.seen) == 2
 
 
 def test_the_number_of_attempts_is_a_header(platform):

@@ -8,12 +8,20 @@ from mastra_deployer.files.directories import get_cache_directory
 from mastra_deployer.kit.files.archive import split_file, tar_directory, zip_directory
 from mastra_deployer.kit.files.size_limits import check_size
 from mastra_deployer.kit.http.connect import connect
+from mastra_deployer.kit.http.open_client import open_client
 from mastra_deployer.kit.http.pages import iter_pages
 from mastra_deployer.kit.http.require_https import is_loopback, require_https
 from mastra_deployer.kit.http.response_errors import convert_response_errors
 from mastra_deployer.kit.http.response_lines import iter_lines
-from mastra_deployer.kit.resources.get_or_create import get_or_create
+from mastra_deployer.kit.http.response_objects import find_object, read_object
+from mastra_deployer.kit.http.sdk_errors import convert_sdk_errors
+from mastra_deployer.kit.resources.deployment_tags import DeploymentTags
+from mastra_deployer.kit.resources.env_store import env_store
+from mastra_deployer.kit.resources.find_unfinished import find_unfinished
+from mastra_deployer.kit.resources.follow_logs import follow_logs
+from mastra_deployer.kit.resources.get_or_create import create_new, get_or_create
 from mastra_deployer.kit.resources.poll import poll
+from mastra_deployer.kit.resources.require_deployed import require_deployed
 from mastra_deployer.kit.runtimes.find_python import find_python
 from mastra_deployer.kit.runtimes.platforms import (
     MANYLINUX_AARCH64,
@@ -29,19 +37,29 @@ __all__ = (
     "MANYLINUX_AARCH64",
     "MANYLINUX_X86_64",
     "PYODIDE",
+    "DeploymentTags",
     "FileManifest",
     "check_size",
     "connect",
     "convert_response_errors",
+    "convert_sdk_errors",
+    "create_new",
+    "env_store",
+    "find_object",
     "find_python",
+    "find_unfinished",
+    "follow_logs",
     "get_cache_directory",
     "get_or_create",
     "is_loopback",
     "iter_lines",
     "iter_pages",
     "manylinux",
+    "open_client",
     "poll",
+    "read_object",
     "require_consent",
+    "require_deployed",
     "require_https",
     "split_file",
     "tar_directory",
