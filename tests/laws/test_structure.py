@@ -27,7 +27,6 @@ SHARED_BASENAMES = {
     "deployments": "the deployments on a platform",
     "describe": "the description of an application or its parts as data",
     "doctor": "mastra doctor",
-    "env": "mastra env",
     "errors": "errors and their responses",
     "function": "a function of the user",
     "hooks": "hook specifications and their implementations",

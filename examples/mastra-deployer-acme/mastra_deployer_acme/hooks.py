@@ -45,7 +45,7 @@ def mastra_deploy(
     # One request makes code and variables live, so that two deploys at once do not mix them.
     env = {k: v.reveal() for k, v in request.env.items()}
     release = {"deployment": digest, "env": env, **notes}
-    with _connect(settings, credentials) as client:
+    with _open_api(settings, credentials) as client:
         report.step("Uploading")
         app = get_or_create(
             lambda: _find_app(client, settings), lambda: _create_app(client, settings)
@@ -72,16 +72,16 @@ def mastra_deploy(
 
 @hookimpl
 def mastra_deployments(settings: AcmeDeployer, credentials: Env, limit: int) -> list[Deployment]:
-    with _connect(settings, credentials) as client:
+    with _open_api(settings, credentials) as client:
         app = _find_app(client, settings)
         items = client.get(f"/apps/{app['id']}/deployments").json()["deployments"] if app else []
     return [_to_deployment(item) for item in items[:limit]]
 
 
-def _connect(settings: AcmeDeployer, credentials: Env) -> Any:
-    from mastra_deployer.kit import connect
+def _open_api(settings: AcmeDeployer, credentials: Env) -> Any:
+    from mastra_deployer.kit import open_client
 
-    return connect(settings.api_url, credentials["ACME_TOKEN"])
+    return open_client(settings.api_url, credentials, "ACME_TOKEN", name="Acme")
 
 
 def _find_app(client: Any, settings: AcmeDeployer) -> dict[str, Any] | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import cast
 
 from mastra_core import Secret
 from mastra_core.hooks import EnvStore, hookimpl
@@ -264,9 +263,16 @@ def mastra_env(
     :param credentials: values of the credentials that are set.
     :param environment: ``production`` or ``preview``.
     """
-    from mastra_deployer_vercel.manage.env import VercelEnvStore
+    from mastra_deployer.kit import env_store
+    from mastra_deployer_vercel.api import open_api
+    from mastra_deployer_vercel.resources.project import get_or_create_project
+    from mastra_deployer_vercel.resources.variables import Variables
 
-    return cast("EnvStore", VercelEnvStore(settings, credentials, environment))
+    return env_store(
+        lambda: open_api(settings, credentials),
+        lambda client: Variables(client, settings, environment),
+        create=lambda client: get_or_create_project(client, settings),
+    )
 
 
 @hookimpl

@@ -8,6 +8,25 @@ from tests.deployer.kit.scripted_server import serve
 
 OCI = {"errors": [{"code": "DENIED", "message": "access denied", "detail": [{"Name": "a"}]}]}
 PROBLEM = {"type": "about:blank", "title": "Out of credit", "status": 422, "detail": "30 needed"}
+GOOGLE = {
+    "error": {
+        "code": 403,
+        "message": "The API is disabled.",
+        "status": "PERMISSION_DENIED",
+        "details": [{"@type": "type.googleapis.com/ErrorInfo", "reason": "SERVICE_DISABLED"}],
+    }
+}
+OLD_GOOGLE = {"error": {"errors": [{"reason": "notFound", "message": "Not Found"}], "code": 404}}
+AWS = {"__type": "com.amazonaws.x#ThrottlingException", "Message": "Rate exceeded"}
+S3 = (
+    b'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>NoSuchBucket</Code>'
+    b"<Message>The bucket &quot;a&quot; does not exist</Message></Error>"
+)
+QUERY = (
+    b'<ErrorResponse xmlns="http://x/"><Error><Type>Sender</Type><Code>Malformed</Code>'
+    b"<Message>No action</Message></Error></ErrorResponse>"
+)
+AZURE = "\ufeff<?xml version='1.0'?><Error><Code>A</Code><Message>B</Message></Error>".encode()
 PAGE = b"<!DOCTYPE html><html><head><title>502 &amp; Bad\n Gateway</title></head>Long story</html>"
 
 
@@ -48,6 +67,16 @@ def get_message():
         (PROBLEM, "Out of credit: 30 needed"),
         ({"title": "Out of credit"}, "Out of credit"),
         ({"msg": "short"}, "short"),
+        ({"message": "bad", "detail": [{"msg": "of a field"}]}, "bad"),
+        (GOOGLE, "The API is disabled. (PERMISSION_DENIED)"),
+        (OLD_GOOGLE, "Not Found"),
+        (AWS, "Rate exceeded (ThrottlingException)"),
+        ({"Type": "User", "Message": "no such function"}, "no such function"),
+        ({"Error": {"Code": "Malformed", "Message": "no action"}}, "no action (Malformed)"),
+        (S3, 'The bucket "a" does not exist (NoSuchBucket)'),
+        (QUERY, "No action (Malformed)"),
+        (AZURE, "B (A)"),
+        (b"<p>only text</p>", "<p>only text</p>"),
         ("just text", "just text"),
         (["odd"], "odd"),
         ({"odd": 1}, "{'odd': 1}"),
@@ -78,3 +107,37 @@ def test_deeply_nested_json_is_handled(get_message, opening, closing, depth):
 
 def test_a_status_without_a_reason_phrase_has_a_message(get_message):
     assert get_message(b"", 499) == "no message"
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "code"),
+    [
+        ({"error": {"code": "missing_files", "message": "Missing"}}, {}, "missing_files"),
+        ({"code": 404, "message": "gone"}, {}, "404"),
+        ({"errors": [], "code": "outer"}, {}, "outer"),
+        (OCI, {}, "DENIED"),
+        (GOOGLE, {}, "PERMISSION_DENIED"),
+        (OLD_GOOGLE, {}, "404"),
+        (AWS, {}, "ThrottlingException"),
+        ({"__type": "UnknownOperationException"}, {}, "UnknownOperationException"),
+        ({"Message": "m"}, {"x-amzn-errortype": "NotFound:http://internal/"}, "NotFound"),
+        (b"", {"x-ms-error-code": "BlobNotFound"}, "BlobNotFound"),
+        ({"status": "FAILED", "message": "m"}, {}, ""),
+        (S3, {}, "NoSuchBucket"),
+        (QUERY, {}, "Malformed"),
+        (b"Code: 7", {}, ""),
+        ("text", {}, ""),
+    ],
+    ids=str,
+)
+def test_the_code_is_found(body, headers, code):
+    with serve() as platform, connect(platform.url) as client:
+        platform.answers = [(409, headers, body)]
+        with pytest.raises(ApiError) as raised:
+            client.post("/x")
+    assert raised.value.code == code
+
+
+def test_entities_of_xml_are_not_expanded(get_message):
+    bomb = b'<!DOCTYPE x [<!ENTITY a "aaaaaaaa">]><Error><Message>&a;&a;</Message></Error>'
+    assert "aaaa" not in get_message(bomb)

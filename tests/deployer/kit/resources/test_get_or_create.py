@@ -3,7 +3,7 @@
 import pytest
 
 from mastra_core.errors import ApiError, AuthError
-from mastra_deployer.kit import connect, get_or_create
+from mastra_deployer.kit import connect, create_new, get_or_create
 from mastra_deployer.kit.clock import skip_waits
 from tests.deployer.kit.scripted_server import serve
 
@@ -92,3 +92,28 @@ def test_a_rejected_token_raises_auth_error(create, store):
     store.rejections = [401]
     with pytest.raises(AuthError):
         create()
+
+
+@pytest.fixture
+def create_another(store):
+    """Return a function that creates an app beside the existing ones."""
+    with serve(store) as platform, connect(platform.url) as client, skip_waits():
+        yield lambda: create_new(
+            lambda: ({"id": each} for each in client.get("/apps").json()),
+            lambda: {"id": client.post("/apps").json()},
+            get_id=lambda app: app["id"],
+        )
+
+
+@pytest.mark.parametrize("fault", [None, 0, 500, 409])
+def test_a_new_app_is_created_once_beside_others(create_another, store, fault):
+    store.apps, store.faults = [0, 1], [] if fault is None else [fault]
+    assert create_another() == {"id": 2}
+    assert store.apps == [0, 1, 2]
+
+
+def test_an_older_app_is_not_taken_for_the_new_one(create_another, store):
+    store.apps, store.rejections = [0, 1], [500]
+    with pytest.raises(ApiError):
+        create_another()
+    assert store.apps == [0, 1]

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from mastra_core.errors import ApiError, AuthError
 from mastra_core.secret import Secret
-from mastra_deployer.kit import convert_response_errors, is_loopback, iter_pages
+from mastra_deployer.kit import convert_response_errors, is_loopback, iter_pages, read_object
 from mastra_deployer_oci.api.docker_auth import Login, find_stored_login, login_from_credentials
 from mastra_deployer_oci.api.documents import INDEX, MANIFEST_TYPE, Document
 from mastra_deployer_oci.api.reference import DOCKER_HUB, Reference
@@ -116,8 +116,7 @@ class Repository:
             return None
         if pointer.startswith("sha256:"):
             self._verify_content(response.content, pointer)
-        if not isinstance(response.json(), dict):
-            self._raise_invalid(f"the manifest {pointer!r} is not a JSON object")
+        read_object(response)
         media_type = response.headers.get("content-type", "").partition(";")[0]
         return Document(content=response.content, media_type=media_type)
 
@@ -164,7 +163,7 @@ class Repository:
         )
         if response.status_code == _NOT_FOUND:
             return (), None
-        tags = response.json().get("tags") or ()
+        tags = read_object(response).get("tags") or ()
         if not all(isinstance(tag, str) for tag in tags):
             self._raise_invalid("its list of tags has something other than texts")
         next_page = _NEXT.search(response.headers.get("link", ""))

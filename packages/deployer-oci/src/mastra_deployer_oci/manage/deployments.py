@@ -119,22 +119,23 @@ def _find_rollback_target(log: ReleaseLog, id: str, tag: str, registry: Reposito
 
     :raises DeployError: when there is none.
     """
+    from mastra_deployer.kit import require_deployed
+
     if id:
-        record = log.find_newest(_find_record(log, id, registry).image, tag)
-        if record is None:
-            raise DeployError(
-                f"{id!r} was never in production, so it cannot be rolled back to.",
-                f"Promote it: mastra promote {id}.",
-            )
-        return record
-    current_record = log.find_current(tag)
-    record = log.get(current_record.back) if current_record else None
-    if record is None:
-        reason = (
-            "the live deployment is the first" if current_record else "no mastra deployment is live"
+        return require_deployed(
+            log.find_newest(_find_record(log, id, registry).image, tag),
+            f"{id!r} was never in production, so it cannot be rolled back to.",
+            f"Promote it: mastra promote {id}.",
         )
-        raise DeployError(f"There is no deployment to go back to: {reason}.", _LIST_HINT)
-    return record
+    current_record = log.find_current(tag)
+    reason = (
+        "the live deployment is the first" if current_record else "no mastra deployment is live"
+    )
+    return require_deployed(
+        log.get(current_record.back) if current_record else None,
+        f"There is no deployment to go back to: {reason}.",
+        _LIST_HINT,
+    )
 
 
 def _find_record(log: ReleaseLog, id: str, registry: Repository) -> Record:
@@ -142,13 +143,12 @@ def _find_record(log: ReleaseLog, id: str, registry: Repository) -> Record:
 
     :raises DeployError: when there is no such deployment.
     """
+    from mastra_deployer.kit import require_deployed
     from mastra_deployer_oci.api.tags import ID
 
     match = ID.fullmatch(id)
     record = next(log.iter_records(match[1]), None) if match else None
-    if record is None:
-        raise DeployError(f"{registry.image.name} has no deployment {id!r}.", _LIST_HINT)
-    return record
+    return require_deployed(record, f"{registry.image.name} has no deployment {id!r}.", _LIST_HINT)
 
 
 def destroy(settings: OciDeployer, credentials: Mapping[str, Secret], report: Report) -> bool:

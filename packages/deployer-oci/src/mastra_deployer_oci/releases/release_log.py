@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mastra_core.pipeline import Stage
+from mastra_deployer.kit import DeploymentTags
 from mastra_deployer_oci.api.documents import Document, build_index
 from mastra_deployer_oci.api.repository import Repository
 from mastra_deployer_oci.api.tags import RECORD, parse_record_time
@@ -23,16 +24,8 @@ __all__ = ("Record", "ReleaseLog")
 
 _CREATED = "org.opencontainers.image.created"
 _REVISION = "org.opencontainers.image.revision"
-_ANNOTATED_FIELDS = (
-    "image",
-    "event",
-    "environment",
-    "moves",
-    "back",
-    "message",
-    "branch",
-    "fingerprint",
-)
+_TAG_FIELDS = "mastra.{name}"
+_ANNOTATED_FIELDS = ("image", "event", "environment", "moves", "back")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -71,8 +64,15 @@ class Record:
     def to_document(self) -> Document:
         """Return the record as an index, so that it can be pulled like its image."""
         annotations = {f"mastra.{key}": getattr(self, key) for key in _ANNOTATED_FIELDS}
+        annotations |= self._get_tags().to_fields(_TAG_FIELDS)
         annotations |= {_CREATED: self.created.isoformat(), _REVISION: self.commit}
         return build_index(self.children, {key: text for key, text in annotations.items() if text})
+
+    def _get_tags(self) -> DeploymentTags:
+        """Return the tags without the commit, which has an annotation of the specification."""
+        return DeploymentTags(
+            fingerprint=self.fingerprint, message=self.message, branch=self.branch
+        )
 
     @classmethod
     def from_document(cls, name: str, document: Document) -> Record:
@@ -84,10 +84,14 @@ class Record:
         """
         value = document.value
         annotations = value.get("annotations", {})
+        tags = DeploymentTags.from_fields(annotations, _TAG_FIELDS)
         return cls(
             name=name,
             children=tuple(value["manifests"]),
             created=dt.datetime.fromisoformat(annotations[_CREATED]),
+            fingerprint=tags.fingerprint,
+            message=tags.message,
+            branch=tags.branch,
             commit=annotations.get(_REVISION, ""),
             **{key: annotations.get(f"mastra.{key}", "") for key in _ANNOTATED_FIELDS},
         )

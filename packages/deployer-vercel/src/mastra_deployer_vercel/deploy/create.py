@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -9,9 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from mastra_core.errors import ApiError, DeploymentFailed
 from mastra_core.pipeline import Bundle, DeployRequest, Report
-from mastra_deployer_vercel.api import read_object
+from mastra_deployer.kit import DeploymentTags, create_new, poll, read_object, upload
+from mastra_deployer_vercel.api import HINTS
 from mastra_deployer_vercel.deploy.archive import ArchivePart
-from mastra_deployer_vercel.resources.deployments import FAILED_STATES, get_id, iter_deployments
+from mastra_deployer_vercel.resources.deployments import (
+    FAILED_STATES,
+    TAG_FIELDS,
+    get_id,
+    iter_deployments,
+)
 from mastra_deployer_vercel.settings import VercelDeployer
 
 if TYPE_CHECKING:
@@ -69,29 +76,12 @@ def request_deployment(client: httpx.Client, body: dict[str, Any]) -> dict[str, 
     :returns: the new deployment, or ``{"error": {"missing": [...]}}``.
     :raises ApiError: when Vercel rejects the request.
     """
-    from mastra_deployer.kit import get_or_create
-
-    def list_matching() -> dict[str, dict[str, Any]]:
-        deployment = iter_deployments(
-            client,
-            str(body["project"]),
-            _SEARCH_LIMIT,
-            **{f"meta-{MARK_KEY}": body["meta"][MARK_KEY]},
-        )
-        return {get_id(item): item for item in deployment}
-
-    def find() -> dict[str, Any] | None:
-        if not attempts:
-            return None
-        return next((item for name, item in list_matching().items() if name not in existing), None)
-
-    def create() -> dict[str, Any]:
-        attempts.append(True)
-        return _post_deployment(client, body)
-
-    existing, attempts = list_matching(), list[bool]()
-    deployment: dict[str, Any] = get_or_create(find, create)
-    return deployment
+    query = {f"meta-{MARK_KEY}": body["meta"][MARK_KEY]}
+    return create_new(
+        lambda: iter_deployments(client, str(body["project"]), _SEARCH_LIMIT, **query),
+        lambda: _post_deployment(client, body),
+        get_id=get_id,
+    )
 
 
 def _post_deployment(client: httpx.Client, body: dict[str, Any]) -> dict[str, Any]:
@@ -106,17 +96,17 @@ def _post_deployment(client: httpx.Client, body: dict[str, Any]) -> dict[str, An
 
 def _build_api_error(response: Mapping[str, Any]) -> ApiError:
     error = response.get("error") or response.get("err") or {}
+    code = str(error.get("code") or "")
+    hint = HINTS.get(code) or error.get("action") or "Correct the settings that the message names."
     return ApiError(
         f"Vercel rejected the deployment: {error.get('message')} ({error.get('code')})",
-        str(error.get("action") or "Correct the settings that the message names."),
+        str(hint),
         status=400,
-        code=str(error.get("code") or ""),
+        code=code,
     )
 
 
 def _send_parts(client: httpx.Client, parts: Sequence[ArchivePart], report: Report) -> None:
-    from mastra_deployer.kit import upload
-
     def post(part: ArchivePart) -> None:
         headers = {"content-type": "application/octet-stream", "x-vercel-digest": part.sha1}
         # Files are named by their content, so the request is safe to repeat.
@@ -147,18 +137,17 @@ def build_deployment_body(
     """
     files = [part.to_file_entry() for part in parts]
     identity = f"{bundle.manifest.digest} {request.environment} {request.fingerprint}"
+    tags = dataclasses.replace(DeploymentTags.from_request(request), commit="")  # has its own field
     meta = {
         MARK_KEY: hashlib.sha256(identity.encode()).hexdigest()[:16],
-        "mastraFingerprint": request.fingerprint,
         "mastraFiles": json.dumps(files),
-        "mastraBranch": request.branch,
-        "mastraMessage": request.message,
+        **tags.to_fields(TAG_FIELDS),
     }
     body: dict[str, Any] = {
         "name": settings.project_name,
         "project": project["id"],
         "files": files,
-        "meta": {name: value for name, value in meta.items() if value},
+        "meta": meta,
         "projectSettings": {"framework": None},
     }
     if request.git is not None:
@@ -192,9 +181,7 @@ def wait_until_ready(
     :raises DeploymentFailed: when the deployment fails.
     :raises DeployTimeout: when it is not ready in time.
     """
-    from mastra_deployer.kit import poll
-
-    deployment: dict[str, Any] = poll(
+    deployment = poll(
         lambda: read_object(client.get(f"/v13/deployments/{id}")),
         lambda item: _is_finished(item, settings),
         timeout=settings.timeout,

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from mastra_core.pipeline import Bundle, Deployment, DeployRequest, Report
 from mastra_core.secret import Secret
-from mastra_deployer_vercel.api import build_project_path, open_api, read_object
+from mastra_deployer.kit import find_unfinished, read_object
+from mastra_deployer_vercel.api import build_project_path, open_api
 from mastra_deployer_vercel.deploy.archive import pack_archive
 from mastra_deployer_vercel.deploy.create import (
     build_deployment_body,
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 __all__ = ("deploy",)
 
-_UNFINISHED = ("QUEUED", "INITIALIZING", "ANALYZING", "BUILDING", "DEPLOYING")
 _SEARCH_LIMIT = 20  # newest deployments to search for an unfinished one
 
 
@@ -64,30 +64,16 @@ def deploy(
         project = get_or_create_project(client, settings)
         report.step("Setting variables")
         Variables(client, settings, request.environment).set(request.env)
-        item = _find_unfinished(client, project, request)
+        item = find_unfinished(
+            iter_deployments(client, str(project["id"]), _SEARCH_LIMIT),
+            request,
+            lambda each: to_deployment(each, project, settings),
+        )
         if item is None:
             report.step("Creating the deployment")
             body = build_deployment_body(settings, project, bundle, request, parts)
             item = create_deployment(client, body, parts, report)
         return _finish(client, settings, request, item, report)
-
-
-def _find_unfinished(
-    client: httpx.Client, project: Mapping[str, Any], request: DeployRequest
-) -> dict[str, Any] | None:
-    """Return the same deployment, if an interrupted run created it and it is not ready yet."""
-    newest = next(
-        (
-            item
-            for item in iter_deployments(client, str(project["id"]), _SEARCH_LIMIT)
-            if get_stage(item) == request.environment
-        ),
-        None,
-    )
-    if newest is None or (newest.get("state") or newest.get("readyState")) not in _UNFINISHED:
-        return None
-    fingerprint = (newest.get("meta") or {}).get("mastraFingerprint")
-    return newest if fingerprint and fingerprint == request.fingerprint else None
 
 
 def _finish(

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import collections
 import datetime as dt
 import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from mastra_core.errors import DeployError
 from mastra_core.pipeline import LogLine
-from mastra_deployer_vercel.api import read_object
+from mastra_deployer.kit import follow_logs, iter_lines, iter_pages, read_object, require_deployed
 from mastra_deployer_vercel.resources.deployments import find_deployment
 from mastra_deployer_vercel.resources.project import get_live_id, get_project
 from mastra_deployer_vercel.settings import VercelDeployer
@@ -21,8 +19,6 @@ if TYPE_CHECKING:
 __all__ = ("read_logs",)
 
 _PAGE = 100
-_RECENT = 10_000  # rows that a stream may repeat after a reconnect
-_RECONNECT = 1.0  # seconds
 _LEVELS = {"warn": "warning", "fatal": "error"}
 
 
@@ -46,11 +42,11 @@ def read_logs(
     :raises DeployError: when there is no such deployment.
     """
     project = get_project(client, settings)
-    deployment_id = id or get_live_id(project)
-    if not deployment_id:
-        raise DeployError(
-            "No deployment is live in production.", "Deploy first, or pass the id of a deployment."
-        )
+    deployment_id = require_deployed(
+        id or get_live_id(project),
+        "No deployment is live in production.",
+        "Deploy first, or pass the id of a deployment.",
+    )
     deployment = str(find_deployment(client, deployment_id)["id"])
     start = last = since or dt.datetime.now(dt.UTC) - dt.timedelta(hours=1)
     for line in _iter_past_lines(client, project, deployment, start):
@@ -58,7 +54,8 @@ def read_logs(
         yield line
     if follow:
         path = f"/v1/projects/{project['id']}/deployments/{deployment}/runtime-logs"
-        yield from _follow_lines(client, path, last)
+        # Vercel ends a stream after some minutes, and the next one repeats lines.
+        yield from follow_logs(lambda: _stream_lines(client, path), after=last)
 
 
 def _iter_past_lines(
@@ -68,8 +65,6 @@ def _iter_past_lines(
 
     The endpoint is undocumented; Vercel's own command uses it.
     """
-    from mastra_deployer.kit import iter_pages
-
     body: dict[str, Any] = {
         "event": "vercel.log",
         "scope": {"ownerId": project["accountId"], "projectIds": [project["id"]]},
@@ -97,27 +92,14 @@ def _iter_past_lines(
             yield _build_log_line(str(row.get("message") or ""), time, str(row.get("level") or ""))
 
 
-def _follow_lines(client: httpx.Client, path: str, after: dt.datetime) -> Iterator[LogLine]:
-    """Yield new lines: ``GET .../runtime-logs``. Vercel ends a stream after some minutes.
-
-    :param after: time of the last line that was yielded already.
-    """
-    from mastra_deployer.kit.clock import sleep
-
-    shown: collections.deque[str] = collections.deque(maxlen=_RECENT)
-    while True:
-        for row in _stream_rows(client, path):
-            line, row_id = _to_log_line(row), str(row.get("rowId") or "")
-            if line is None or row_id in shown or (line.time and line.time <= after):
-                continue
-            shown.append(row_id)
-            yield line
-        sleep(_RECONNECT)
+def _stream_lines(client: httpx.Client, path: str) -> Iterator[tuple[str, LogLine]]:
+    """Yield the lines of one stream with their ids: ``GET .../runtime-logs``."""
+    for row in _stream_rows(client, path):
+        if (line := _to_log_line(row)) is not None:
+            yield str(row.get("rowId") or ""), line
 
 
 def _stream_rows(client: httpx.Client, path: str) -> Iterator[dict[str, Any]]:
-    from mastra_deployer.kit import iter_lines
-
     query = {**dict(client.params), "format": "lines"}
     endless = {"mastra_max_size": None, "mastra_max_seconds": None}
     with client.stream(

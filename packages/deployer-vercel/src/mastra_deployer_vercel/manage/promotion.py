@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mastra_core.errors import DeployError, DeploymentFailed
 from mastra_core.pipeline import Deployment, Report
+from mastra_deployer.kit import poll
 from mastra_deployer_vercel.api import build_project_path
 from mastra_deployer_vercel.deploy.create import MARK_KEY, request_deployment, wait_until_ready
 from mastra_deployer_vercel.resources.deployments import (
@@ -131,7 +132,6 @@ def _wait_for_domains(
     client: httpx.Client, settings: VercelDeployer, id: str, report: Report
 ) -> None:
     """Wait until the domains have moved: ``lastAliasRequest`` of the project."""
-    from mastra_deployer.kit import poll
 
     def fetch() -> dict[str, Any]:
         return get_project(client, settings)

@@ -7,9 +7,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from mastra_core.errors import DeployError
 from mastra_core.pipeline import Deployment, Stage, State
-from mastra_deployer_vercel.api import read_object, to_url
+from mastra_deployer.kit import DeploymentTags, find_object, read_object, require_deployed
+from mastra_deployer_vercel.api import to_url
 from mastra_deployer_vercel.resources.project import get_live_id, is_reachable
 from mastra_deployer_vercel.settings import VercelDeployer
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = (
     "FAILED_STATES",
+    "TAG_FIELDS",
     "find_deployment",
     "get_archive_parts",
     "get_id",
@@ -27,6 +28,7 @@ __all__ = (
 )
 
 FAILED_STATES = ("ERROR", "CANCELED", "BLOCKED", "DELETED")
+TAG_FIELDS = "mastra{Name}"  # names of our fields in a deployment's metadata
 _PAGE = 100
 
 
@@ -62,13 +64,11 @@ def find_deployment(client: httpx.Client, id: str) -> dict[str, Any]:
     :returns: the deployment, as Vercel describes it.
     :raises DeployError: when there is no such deployment.
     """
-    response = client.get(f"/v13/deployments/{id}", extensions={"mastra_accept": (404,)})
-    if response.status_code == 404:  # noqa: PLR2004  # Not Found
-        raise DeployError(
-            f"Vercel has no deployment {id!r} in this scope.",
-            "List the deployments of the project: mastra deployments vercel.",
-        )
-    return read_object(response)
+    return require_deployed(
+        find_object(client, f"/v13/deployments/{id}"),
+        f"Vercel has no deployment {id!r} in this scope.",
+        "List the deployments of the project: mastra deployments vercel.",
+    )
 
 
 def get_id(item: Mapping[str, Any]) -> str:
@@ -118,6 +118,7 @@ def to_deployment(
     :returns: the deployment.
     """
     stage, state, meta = get_stage(item), _to_state(item), item.get("meta") or {}
+    tags = DeploymentTags.from_fields(meta, TAG_FIELDS)
     if live is None:
         live = get_live_id(project) == get_id(item) if stage == "production" else state == "ready"
     alias = item.get("alias") or []
@@ -132,10 +133,10 @@ def to_deployment(
         created=dt.datetime.fromtimestamp(int(created) / 1000, dt.UTC),
         live=live,
         state=state,
-        branch=str(meta.get("mastraBranch") or meta.get("gitCommitRef") or ""),
-        message=str(meta.get("mastraMessage") or ""),
+        branch=tags.branch or str(meta.get("gitCommitRef") or ""),
+        message=tags.message,
         commit=str(meta.get("gitCommitSha") or ""),
-        fingerprint=str(meta.get("mastraFingerprint") or ""),
+        fingerprint=tags.fingerprint,
         reachable=is_reachable(project, production=stage == "production" and live),
         smoke_headers=headers,
         next=_list_next_steps(item),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mastra_core.errors import DeployError
-from mastra_deployer_vercel.api import build_project_path, read_object
+from mastra_deployer.kit import find_object, get_or_create, read_object, require_deployed
+from mastra_deployer_vercel.api import build_project_path
 from mastra_deployer_vercel.settings import VercelDeployer
 
 if TYPE_CHECKING:
@@ -30,12 +30,8 @@ def find_project(client: httpx.Client, settings: VercelDeployer) -> dict[str, An
     :param settings: settings of the deployer.
     :returns: the project, as Vercel describes it, or ``None``.
     """
-    response = client.get(
-        build_project_path(settings),
-        params={**dict(client.params), "rollbackInfo": "true"},
-        extensions={"mastra_accept": (404,)},
-    )
-    return None if response.status_code == 404 else read_object(response)  # noqa: PLR2004  # Not Found
+    query = {**dict(client.params), "rollbackInfo": "true"}
+    return find_object(client, build_project_path(settings), params=query)
 
 
 def get_project(client: httpx.Client, settings: VercelDeployer) -> dict[str, Any]:
@@ -46,13 +42,11 @@ def get_project(client: httpx.Client, settings: VercelDeployer) -> dict[str, Any
     :returns: the project, as Vercel describes it.
     :raises DeployError: when it does not exist.
     """
-    project = find_project(client, settings)
-    if project is None:
-        raise DeployError(
-            f"Vercel has no project {settings.project_name!r} in this scope.",
-            "Deploy first, or check project_name and team_id.",
-        )
-    return project
+    return require_deployed(
+        find_project(client, settings),
+        f"Vercel has no project {settings.project_name!r} in this scope.",
+        "Deploy first, or check project_name and team_id.",
+    )
 
 
 def get_or_create_project(client: httpx.Client, settings: VercelDeployer) -> dict[str, Any]:
@@ -64,8 +58,6 @@ def get_or_create_project(client: httpx.Client, settings: VercelDeployer) -> dic
     :param settings: settings of the deployer.
     :returns: the project, as Vercel describes it.
     """
-    from mastra_deployer.kit import get_or_create
-
     body = {"name": settings.project_name}
     return get_or_create(
         lambda: find_project(client, settings),

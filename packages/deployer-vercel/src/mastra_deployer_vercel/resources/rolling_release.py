@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mastra_core.errors import DeployError
-from mastra_deployer_vercel.api import build_project_path, read_object
+from mastra_deployer.kit import read_object
+from mastra_deployer_vercel.api import build_project_path
 from mastra_deployer_vercel.settings import VercelDeployer
 
 if TYPE_CHECKING:

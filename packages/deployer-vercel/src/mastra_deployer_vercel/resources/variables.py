@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from mastra_core.errors import ApiError, DeployError
 from mastra_core.pipeline import Stage
 from mastra_core.secret import Secret
-from mastra_deployer_vercel.api import build_project_path, read_object
+from mastra_deployer.kit import read_object
+from mastra_deployer_vercel.api import build_project_path
 from mastra_deployer_vercel.settings import VercelDeployer
 
 if TYPE_CHECKING:

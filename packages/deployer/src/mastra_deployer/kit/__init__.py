@@ -19,12 +19,20 @@ from mastra_deployer.kit.files.gzip_writer import GzipWriter
 from mastra_deployer.kit.files.npm_package import NpmPackage, get_npm_package
 from mastra_deployer.kit.files.size_limits import check_compressed_size, check_size
 from mastra_deployer.kit.http.connect import connect
+from mastra_deployer.kit.http.open_client import open_client
 from mastra_deployer.kit.http.pages import iter_pages
 from mastra_deployer.kit.http.require_https import is_loopback, require_https
 from mastra_deployer.kit.http.response_errors import convert_response_errors
 from mastra_deployer.kit.http.response_lines import iter_lines
-from mastra_deployer.kit.resources.get_or_create import get_or_create
+from mastra_deployer.kit.http.response_objects import find_object, read_object
+from mastra_deployer.kit.http.sdk_errors import convert_sdk_errors
+from mastra_deployer.kit.resources.deployment_tags import DeploymentTags
+from mastra_deployer.kit.resources.env_store import env_store
+from mastra_deployer.kit.resources.find_unfinished import find_unfinished
+from mastra_deployer.kit.resources.follow_logs import follow_logs
+from mastra_deployer.kit.resources.get_or_create import create_new, get_or_create
 from mastra_deployer.kit.resources.poll import poll
+from mastra_deployer.kit.resources.require_deployed import require_deployed
 from mastra_deployer.kit.runtimes.bundled_python import BundledPython, open_interpreter
 from mastra_deployer.kit.runtimes.find_node import find_node
 from mastra_deployer.kit.runtimes.find_python import find_python
@@ -52,6 +60,7 @@ __all__ = (
     "TAR_END",
     "ArchiveEntry",
     "BundledPython",
+    "DeploymentTags",
     "FileManifest",
     "GzipWriter",
     "NpmPackage",
@@ -59,8 +68,14 @@ __all__ = (
     "check_size",
     "connect",
     "convert_response_errors",
+    "convert_sdk_errors",
+    "create_new",
+    "env_store",
     "find_node",
+    "find_object",
     "find_python",
+    "find_unfinished",
+    "follow_logs",
     "get_cache_directory",
     "get_npm_package",
     "get_or_create",
@@ -74,9 +89,12 @@ __all__ = (
     "iter_tar_member",
     "list_extension_modules",
     "manylinux",
+    "open_client",
     "open_interpreter",
     "poll",
+    "read_object",
     "require_consent",
+    "require_deployed",
     "require_https",
     "split_file",
     "tar_directory",

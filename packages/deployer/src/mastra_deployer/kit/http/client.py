@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
@@ -10,23 +10,21 @@ import httpx
 
 from mastra_core.errors import ApiError, AuthError, DeployError
 from mastra_core.secret import Secret
+from mastra_deployer.kit.http.build_error import build_error
 from mastra_deployer.kit.http.connection_errors import to_deploy_error
 from mastra_deployer.kit.http.destinations import is_same_origin
-from mastra_deployer.kit.http.error_messages import (
-    extract_code,
-    extract_credentials,
-    extract_message,
-)
+from mastra_deployer.kit.http.error_messages import extract_credentials
 from mastra_deployer.kit.http.response_limits import ResponseLimits
-from mastra_deployer.kit.http.retry_after import is_rate_limited, parse_retry_after
-from mastra_deployer.kit.http.retry_transport import MAX_WAIT, RetryTransport
+from mastra_deployer.kit.http.retry_rules import RetryRules
+from mastra_deployer.kit.http.retry_transport import BeforeAttempt, RetryTransport
 from mastra_deployer.output.masking import redact
 
 __all__ = ("PlatformClient",)
 
+Token = Secret | Callable[[], Secret]
+
 _ERRORS_FROM = 400
 _MAX_REDIRECTS = 5
-_LONGEST = 365 * 86400  # seconds of a wait that is written as a number
 _SENSITIVE = ("auth", "token", "key", "secret", "cookie", "password")
 
 
@@ -41,6 +39,9 @@ class PlatformClient(httpx.Client):
     :param timeout: seconds for each network operation.
     :param transport: sends one request; retries are added here.
     :param limits: of each response that is not streamed.
+    :param hints: hints of errors, by the platform's code or by status.
+    :param rules: which responses are retried.
+    :param before_attempt: called before each attempt at a request to the origin of ``base_url``.
     """
 
     def __init__(
@@ -48,18 +49,23 @@ class PlatformClient(httpx.Client):
         base_url: str,
         *,
         name: str,
-        token: Secret | None,
+        token: Token | None,
         auth: httpx.Auth | None,
         headers: Mapping[str, str],
         timeout: float,
         transport: httpx.BaseTransport,
         limits: ResponseLimits,
+        hints: Mapping[str | int, str],
+        rules: RetryRules,
+        before_attempt: BeforeAttempt | None,
     ) -> None:
         home = httpx.URL(base_url)
         self._name = name
         self._home = home
         self._secrets = [value for key, value in headers.items() if _is_sensitive(key)]
+        self._hints = hints
         inner = auth or (_BearerAuth(token) if token else None)
+        self._attempt_auth = _SameOriginAuth(inner, home) if inner else None
         super().__init__(
             base_url=base_url,
             # A compressed response would be decompressed here, at any size.
@@ -69,9 +75,10 @@ class PlatformClient(httpx.Client):
                 **headers,
             },
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-            auth=_SameOriginAuth(inner, home) if inner else None,
             timeout=timeout,
-            transport=RetryTransport(transport, home, headers, limits, timeout),
+            transport=RetryTransport(
+                transport, home, headers, limits, timeout, rules, before_attempt
+            ),
         )
 
     def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
@@ -101,6 +108,7 @@ class PlatformClient(httpx.Client):
             if following is None:
                 return response
             response.close()
+            _remove_attempt_headers(following)
             if not is_same_origin(following.url, response.request.url):
                 _require_readable(response.request, following)
                 options["auth"] = None
@@ -114,17 +122,27 @@ class PlatformClient(httpx.Client):
         )
 
     def _send_once(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        auth = options.pop("auth", httpx.USE_CLIENT_DEFAULT)
+        is_default = auth is httpx.USE_CLIENT_DEFAULT and self._attempt_auth is not None
+        request.extensions = {
+            **request.extensions,
+            "mastra_auth": self._attempt_auth if is_default else None,
+        }
+        if is_default:
+            auth = httpx.Auth()  # the transport authorizes each attempt
         try:
-            response = super().send(request, follow_redirects=False, **options)
+            response = super().send(request, auth=auth, follow_redirects=False, **options)
         except httpx.RequestError as error:
-            failed = _get_failed_request(error, request)
             secrets = self._list_secrets(request)
-            raise _redact_error(to_deploy_error(failed, error), secrets) from error
+            raise _redact_error(to_deploy_error(request, error), secrets) from error
+        except DeployError as error:
+            raise _redact_error(error, self._list_secrets(request)) from error.__cause__
         accepted: Iterable[int] = request.extensions.get("mastra_accept", ())
         if response.status_code < _ERRORS_FROM or response.status_code in accepted:
             return response
         secrets = self._list_secrets(request, response.request)
-        raise _redact_error(_build_error(self._name, self._home, response, secrets), secrets)
+        failure = build_error(self._name, self._home, response, secrets, self._hints)
+        raise _redact_error(failure, secrets)
 
     def _list_secrets(self, *requests: httpx.Request) -> list[str]:
         """Return the credentials of the client and of requests."""
@@ -136,13 +154,14 @@ class PlatformClient(httpx.Client):
 
 
 class _BearerAuth(httpx.Auth):
-    """Reveals the token only where the header is set."""
+    """Reveals the token only where the header is set; a function is called for each attempt."""
 
-    def __init__(self, token: Secret) -> None:
+    def __init__(self, token: Token) -> None:
         self._token = token
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response]:
-        token = self._token.reveal().strip()
+        secret = self._token() if callable(self._token) else self._token
+        token = secret.reveal().strip()
         if not token.isascii() or not token.isprintable() or " " in token:
             raise AuthError(
                 "The token has characters that no token can have, such as spaces or line breaks.",
@@ -166,6 +185,12 @@ class _SameOriginAuth(httpx.Auth):
             yield request
 
 
+def _remove_attempt_headers(following: httpx.Request) -> None:
+    """Remove what the attempts at the redirected request added, such as a signature."""
+    for name in set(following.headers) - following.extensions["mastra_headers"]:
+        del following.headers[name]
+
+
 def _require_readable(request: httpx.Request, following: httpx.Request) -> None:
     """Raise for a redirect that would send the content of a request to another host."""
     if following.method not in ("GET", "HEAD"):
@@ -183,49 +208,6 @@ def _redact_error(error: DeployError, secrets: list[str]) -> DeployError:
     if isinstance(error, ApiError | AuthError):
         error.code = redact(error.code, secrets)
     return error
-
-
-def _build_error(
-    name: str, home: httpx.URL, response: httpx.Response, secrets: list[str]
-) -> DeployError:
-    request, status = response.request, response.status_code
-    is_platform = is_same_origin(request.url, home)
-    platform = name if name and is_platform else request.url.host
-    call, message = f"{request.method} {request.url.path}", extract_message(response, secrets)
-    wait = parse_retry_after(status, response.headers)
-    if wait is not None and wait > MAX_WAIT:
-        return ApiError(
-            f"{platform} accepts {call} again only in {_format_duration(wait)} ({status}): "
-            f"{message}",
-            "Run the same command again after that time; steps that are done are not repeated.",
-            status=status,
-            code=extract_code(response),
-        )
-    text = f"{platform} answered {status} to {call}: {message}"
-    if status in (401, 403) and is_platform and not is_rate_limited(status, response.headers):
-        hint = "Check that the token is the right one and has the required scopes."
-        return AuthError(text, hint, code=extract_code(response))
-    hint = "The message is the platform's own; correct what it names."
-    if status == 404:  # noqa: PLR2004  # Not Found
-        hint = "Check the names in the settings; `mastra deployments` lists the deployments."
-    return ApiError(text, hint, status=status, code=extract_code(response))
-
-
-def _format_duration(seconds: float) -> str:
-    if seconds > _LONGEST:
-        return "more than a year"
-    for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}s"
-    return f"{seconds:.0f} seconds"
-
-
-def _get_failed_request(error: httpx.RequestError, request: httpx.Request) -> httpx.Request:
-    """Return the request that failed: authorization may have sent another one first."""
-    try:
-        return error.request
-    except RuntimeError:  # httpx did not set it
-        return request
 
 
 def _is_sensitive(header: str) -> bool:

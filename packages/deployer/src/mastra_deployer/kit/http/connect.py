@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 
 from mastra_core.secret import Secret
@@ -20,12 +20,15 @@ MAX_SECONDS = 300.0
 
 def connect(
     base_url: str,
-    token: Secret | None = None,
+    token: Secret | Callable[[], Secret] | None = None,
     *,
     auth: httpx.Auth | None = None,
     headers: Mapping[str, str] | None = None,
+    before_attempt: Callable[[httpx.Request, int], None] | None = None,
     timeout: float = 60,
     name: str = "",
+    hints: Mapping[str | int, str] | None = None,
+    retry_codes: Collection[int | str] = (),
     max_size: int = MAX_SIZE,
     max_seconds: float = MAX_SECONDS,
     consent: bool = True,
@@ -39,8 +42,11 @@ def connect(
     cannot be sent twice is sent once.
 
     A request may carry in ``extensions=``: ``{"mastra_idempotent": True}``, which declares a POST
-    safe to repeat (``False``: a PUT unsafe), and ``{"mastra_accept": (404, 409)}``, which returns
-    responses of these statuses. All other statuses of 400 and above raise.
+    safe to repeat (``False``: a PUT unsafe), ``{"mastra_retry_401": True}``, which makes one more
+    attempt after a 401, and ``{"mastra_accept": (404, 409)}``, which returns responses of these
+    statuses. All other statuses of 400 and above raise.
+
+    Each attempt is authorized by itself, so no attempt carries an old token or signature.
 
     Authorization and ``headers`` are sent to the origin of ``base_url`` only, and only its
     challenges are answered. Redirects are followed only where a request asks for it, five at most,
@@ -50,11 +56,17 @@ def connect(
     5}``; ``None`` is no limit.
 
     :param base_url: https, or http to this machine only.
-    :param token: sent as ``Authorization: Bearer``.
+    :param token: sent as ``Authorization: Bearer``; a function is called for each attempt.
     :param auth: another way to authorize, in place of ``token``; it handles a 401 first.
     :param headers: sent with every request to the origin of ``base_url``.
+    :param before_attempt: called before each attempt at a request to the origin of ``base_url``,
+        with the request and the number of attempts before. It sets headers, such as a signature.
     :param timeout: seconds for each network operation.
     :param name: the platform's name in errors; its host where empty.
+    :param hints: hints of errors, by the platform's code (``rate_limited``) or by status. A code
+        goes before a status.
+    :param retry_codes: statuses and codes of the platform that mean "not processed, come later",
+        such as ``ThrottlingException``; any request is retried after them.
     :param max_size: bytes of the decompressed body of a response.
     :param max_seconds: seconds that a response may take in all, however slowly it arrives.
     :param consent: whether a host that the project's files name needs the user's consent.
@@ -73,6 +85,7 @@ def connect(
     from mastra_deployer.kit.http.client import PlatformClient
     from mastra_deployer.kit.http.origin_transport import OriginTransport
     from mastra_deployer.kit.http.response_limits import ResponseLimits
+    from mastra_deployer.kit.http.retry_rules import RetryRules
 
     return PlatformClient(
         base_url,
@@ -83,4 +96,7 @@ def connect(
         timeout=timeout,
         transport=OriginTransport(base_url),
         limits=ResponseLimits(size=max_size, seconds=max_seconds),
+        hints=hints or {},
+        rules=RetryRules(frozenset(retry_codes)),
+        before_attempt=before_attempt,
     )

@@ -1,4 +1,8 @@
-"""Reads the message and the code of a platform's error response, without secrets."""
+"""Reads the message and the code of a platform's error response, without secrets.
+
+Platforms name the same fields differently. Keys are compared without regard to case, because AWS
+writes ``Message``. XML is searched with expressions and not parsed: a parser would expand entities.
+"""
 
 from __future__ import annotations
 
@@ -14,25 +18,38 @@ import httpx
 
 from mastra_deployer.output.masking import mask, redact
 
-__all__ = ("extract_code", "extract_credentials", "extract_message")
+__all__ = ("extract_code", "extract_credentials", "extract_message", "format_message")
 
 _MAX_LENGTH = 300
 _NO_MESSAGE = "no message"
 # The keys that hold the sentence, the most specific first.
 _SENTENCES = ("message", "msg", "detail", "error_description", "description", "title", "reason")
-_NESTED = ("error", "err", "errors", "detail", "details", "failed")
+_NESTED = ("error", "err", "errors", "failed")
+_DETAILS = ("detail", "details")  # read where an object has no message of its own
+_CODE_HEADERS = ("x-amzn-errortype", "x-ms-error-code")
+_STATUS = re.compile(r"[A-Z][A-Z_]+")  # Google's name of an error, beside a code that is a number
+_XML = re.compile(r"<(?:\w+:)?(Code|Message)\b[^>]*>([^<]*)<")
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 
 
 def extract_message(response: httpx.Response, secrets: Iterable[str] = ()) -> str:
     """Return the sentence in the body of a response, or the reason phrase of its status.
 
-    Secrets are removed before the sentence is cut, so that no part of one is left at the end.
-
     :param response: with its body read.
     :param secrets: values to remove, beside those of ``add_masked_values``.
     """
-    text = _extract_from_body(response) or response.reason_phrase or _NO_MESSAGE
+    text = _extract_from_body(response) or response.reason_phrase
+    return format_message(text, secrets)
+
+
+def format_message(text: str, secrets: Iterable[str] = ()) -> str:
+    """Return the message of a platform as one printable line without secrets.
+
+    Secrets are removed before the line is cut, so that no part of one is left at the end.
+
+    :param text: the message.
+    :param secrets: values to remove, beside those of ``add_masked_values``.
+    """
     text = mask(redact(text, secrets))
     # A terminal interprets control characters.
     printable = "".join(each if each.isprintable() else " " for each in text[: 2 * _MAX_LENGTH])
@@ -42,16 +59,16 @@ def extract_message(response: httpx.Response, secrets: Iterable[str] = ()) -> st
 def extract_code(response: httpx.Response) -> str:
     """Return the platform's code for an error (``rate_limited``), or an empty string.
 
+    The code is in the body, which may be JSON or XML, or in a header of AWS or Azure.
+
     :param response: with its body read.
     """
     body = _parse_json(response)
-    if not isinstance(body, Mapping):
-        return ""
-    nested = next((body[key] for key in _NESTED if isinstance(body.get(key), list | Mapping)), body)
-    if isinstance(nested, list):
-        nested = nested[0] if nested else {}
-    code = nested.get("code") if isinstance(nested, Mapping) else None
-    return str(code) if isinstance(code, str | int) else ""
+    code = _find_code(body) if isinstance(body, Mapping) else ""
+    if body is None:
+        code = _find_in_xml(response.text).get("Code", "")
+    headers = (response.headers.get(name, "") for name in _CODE_HEADERS)
+    return code or next((_shorten_type(value) for value in headers if value), "")
 
 
 def extract_credentials(authorization: str) -> Iterator[str]:
@@ -89,11 +106,54 @@ def _parse_json(response: httpx.Response) -> Any:
 
 
 def _extract_from_text(text: str) -> str:
-    """Return plain text as it is, and only the title of an HTML page."""
+    """Return plain text as it is, the message of XML, and only the title of an HTML page."""
     if "<html" not in text[:1000].lower() and "<!doctype" not in text[:1000].lower():
-        return text
+        fields = _find_in_xml(text)
+        return _append_code(fields["Message"], fields.get("Code")) if "Message" in fields else text
     found = _TITLE.search(text)
     return " ".join(html.unescape(found[1]).split()) if found else ""
+
+
+def _find_in_xml(text: str) -> dict[str, str]:
+    """Return ``Code`` and ``Message`` of ``<Error>``, as S3, Azure and others send them."""
+    if not text.lstrip("\ufeff \r\n\t").startswith("<"):
+        return {}
+    fields: dict[str, str] = {}
+    for name, value in _XML.findall(text):
+        fields.setdefault(name, html.unescape(value).strip())
+    return {name: value for name, value in fields.items() if value}
+
+
+def _find_code(body: Mapping[str, Any]) -> str:
+    """Return the code of the innermost object that describes the error."""
+    fields = _lower_keys(body)
+    keys = (*_NESTED, *_DETAILS)
+    nested = next(
+        (fields[key] for key in keys if isinstance(fields.get(key), list | Mapping)), None
+    )
+    if isinstance(nested, list):
+        nested = nested[0] if nested else {}
+    code = _get_code(_lower_keys(nested)) if isinstance(nested, Mapping) else ""
+    return code or _get_code(fields)
+
+
+def _get_code(fields: Mapping[str, Any]) -> str:
+    """Return an object's own code: Google's ``status``, ``code``, or ``__type`` of AWS."""
+    code, status = fields.get("code"), fields.get("status")
+    if isinstance(code, int) and isinstance(status, str) and _STATUS.fullmatch(status):
+        return status
+    if isinstance(code, str | int):
+        return str(code)
+    return _shorten_type(fields["__type"]) if isinstance(fields.get("__type"), str) else ""
+
+
+def _shorten_type(text: str) -> str:
+    """Return the name in ``com.amazonaws.lambda#NotFound`` and in ``NotFound:http://...``."""
+    return text.partition(":")[0].rpartition("#")[2].strip()
+
+
+def _lower_keys(body: Mapping[str, Any]) -> dict[str, Any]:
+    return {str(key).lower(): value for key, value in body.items()}
 
 
 def _find_sentence(body: Any) -> str:
@@ -104,21 +164,32 @@ def _find_sentence(body: Any) -> str:
         return "; ".join(filter(None, (_find_sentence(item) for item in body[:3])))
     if not isinstance(body, Mapping):
         return ""
-    values = (body[key] for key in _NESTED if isinstance(body.get(key), list | Mapping))
+    fields = _lower_keys(body)
+    keys = _NESTED if _has_message(fields) else (*_NESTED, *_DETAILS)
+    values = (fields[key] for key in keys if isinstance(fields.get(key), list | Mapping))
     inner = next(filter(None, map(_find_sentence, values)), "")
-    return inner or _format_object(body) or _format_field_errors(body)
+    return inner or _format_object(fields) or _format_field_errors(body)
 
 
-def _format_object(body: Mapping[str, Any]) -> str:
+def _has_message(fields: Mapping[str, Any]) -> bool:
+    return any(isinstance(fields.get(key), str) and fields[key] for key in ("message", "msg"))
+
+
+def _format_object(fields: Mapping[str, Any]) -> str:
     """Return an object's own sentence; title and detail of RFC 9457 are joined."""
-    texts = [str(body[key]) for key in _SENTENCES if isinstance(body.get(key), str) and body[key]]
+    texts = [fields[key] for key in _SENTENCES if isinstance(fields.get(key), str) and fields[key]]
+    error = fields.get("error")
     if not texts:
-        return str(body["error"]) if isinstance(body.get("error"), str) else ""
-    text = texts[0]
-    if isinstance(body.get("title"), str) and body["title"] != text:
-        text = f"{body['title']}: {text}"
-    code = body.get("code") or body.get("error")
-    return f"{text} ({code})" if isinstance(code, str | int) and str(code) not in text else text
+        return error if isinstance(error, str) else ""
+    text = str(texts[0])
+    if isinstance(fields.get("title"), str) and fields["title"] != text:
+        text = f"{fields['title']}: {text}"
+    return _append_code(text, _get_code(fields) or error)
+
+
+def _append_code(text: str, code: Any) -> str:
+    is_new = isinstance(code, str | int) and str(code) and str(code) not in text
+    return f"{text} ({code})" if is_new else text
 
 
 def _format_field_errors(body: Mapping[str, Any]) -> str:

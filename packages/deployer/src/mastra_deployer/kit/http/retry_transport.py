@@ -3,12 +3,14 @@
 tenacity provides the schedule of retries. Each wait goes through the kit's clock, so that an upload
 can end the wait and tests can skip it. stamina, which is built on tenacity, accepts no sleep
 function.
+
+Each attempt is authorized by itself: retries may take minutes, and a signature holds its time.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import cast
 
 import httpx
@@ -16,42 +18,29 @@ import tenacity
 
 from mastra_core.errors import ApiError, DeployTimeout
 from mastra_deployer.kit.clock import now
-from mastra_deployer.kit.http.connection_errors import is_permanent, to_deploy_error
+from mastra_deployer.kit.http.connection_errors import to_deploy_error
 from mastra_deployer.kit.http.destinations import is_same_origin
 from mastra_deployer.kit.http.replay import ReplayableBody
 from mastra_deployer.kit.http.response_deadline import DeadlineExceeded, limit_time
 from mastra_deployer.kit.http.response_limits import ResponseLimits, iter_limited, read_response
-from mastra_deployer.kit.http.retry_after import is_rate_limited, parse_retry_after
+from mastra_deployer.kit.http.retry_rules import (
+    MAX_WAIT,
+    RetryableResponse,
+    RetryRules,
+    compute_wait,
+    is_exhausted,
+)
 from mastra_deployer.kit.uploads.adaptive_limiter import (
     report_rejection,
     report_success,
     wait_for_retry,
 )
 
-__all__ = ("MAX_WAIT", "RetryTransport")
+__all__ = ("BeforeAttempt", "RetryTransport")
 
-MAX_WAIT = 60.0  # seconds; a longer wait is reported as an error
+BeforeAttempt = Callable[[httpx.Request, int], None]
 # A streamed body is not kept in memory, so it may be as large as a layer of an image.
 _STREAM_LIMITS = ResponseLimits(size=1 << 34, seconds=3600)
-_IDEMPOTENT = frozenset(("GET", "HEAD", "PUT", "DELETE", "OPTIONS"))
-_RETRYABLE = frozenset((408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529))
-_ATTEMPTS = 6
-_ATTEMPTS_RETRY_AFTER = 12  # a platform that states when to come again is alive
-_ATTEMPTS_TIMEOUT = 3  # each costs a whole timeout
-_backoff = tenacity.wait_exponential(multiplier=0.2, max=10) + tenacity.wait_random(0, 0.2)
-_jitter = tenacity.wait_random(0, 0.1)  # clients with the same retry-after do not come together
-
-
-class _RetryableResponse(Exception):
-    """A response that may differ on a later attempt."""
-
-    def __init__(self, response: httpx.Response) -> None:
-        super().__init__(response.status_code)
-        self.response = response
-
-    @property
-    def retry_after(self) -> float | None:
-        return parse_retry_after(self.response.status_code, self.response.headers)
 
 
 class RetryTransport(httpx.BaseTransport):
@@ -63,6 +52,9 @@ class RetryTransport(httpx.BaseTransport):
     :param limits: of each response that is not streamed.
     :param timeout: seconds for each network operation of a request that sets none: those of an
         ``httpx.Auth`` do not.
+    :param rules: which responses are retried.
+    :param before_attempt: called before each attempt at a request to ``home``, with the request and
+        the number of attempts before; it sets headers.
     """
 
     def __init__(
@@ -72,7 +64,11 @@ class RetryTransport(httpx.BaseTransport):
         private: Mapping[str, str],
         limits: ResponseLimits,
         timeout: float,
+        rules: RetryRules,
+        before_attempt: BeforeAttempt | None,
     ) -> None:
+        self._rules = rules
+        self._before_attempt = before_attempt
         self._timeout = httpx.Timeout(timeout).as_dict()
         self._inner = inner
         self._home = home
@@ -82,43 +78,84 @@ class RetryTransport(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request, and repeat it while that is safe and useful.
 
-        :param request: as httpx built it.
+        :param request: as httpx built it; the extension ``mastra_auth`` authorizes each attempt.
         :raises ApiError: for an address that the platform must not refer to.
         :raises DeployTimeout: when a response is not complete in time.
         """
+        return self._repeat(request, self._before_attempt)
+
+    def _repeat(
+        self, request: httpx.Request, before_attempt: BeforeAttempt | None
+    ) -> httpx.Response:
         self._remove_private_headers(request)
-        request.extensions = {"timeout": self._timeout, **request.extensions}
-        body = ReplayableBody(request)
+        request.extensions = {
+            "timeout": self._timeout,
+            **request.extensions,
+            "mastra_headers": frozenset(request.headers),
+        }
+        attempts = _Attempts(request)
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(
-                lambda error: body.is_replayable and _can_retry(request, error)
+                lambda error: attempts.body.is_replayable and self._rules.can_retry(request, error)
             ),
-            stop=_is_exhausted,
-            wait=_compute_wait,
+            stop=is_exhausted,
+            wait=compute_wait,
             sleep=wait_for_retry,
             reraise=True,
         )
+        if not is_same_origin(request.url, self._home):
+            before_attempt = None
         try:
-            return retrying(self._send, request, body)
-        except _RetryableResponse as error:
+            return retrying(self._send, attempts, before_attempt)
+        except RetryableResponse as error:
             return error.response
 
     def close(self) -> None:
         """Close all connections."""
         self._inner.close()
 
-    def _send(self, request: httpx.Request, body: ReplayableBody) -> httpx.Response:
-        body.rewind()
+    def _send(self, attempts: _Attempts, before_attempt: BeforeAttempt | None) -> httpx.Response:
+        attempts.begin()
+        if before_attempt is not None:
+            before_attempt(attempts.request, attempts.count - 1)
         start = now()
-        response = self._exchange(request)
-        if is_rate_limited(response.status_code, response.headers):
-            rejection = _RetryableResponse(response)
-            report_rejection(start, min(rejection.retry_after or 0.0, MAX_WAIT))
-            raise rejection
-        if response.status_code in _RETRYABLE:
-            raise _RetryableResponse(response)
+        response = self._authorize_and_send(attempts)
+        error = self._rules.classify(response)
+        if error is None and attempts.needs_second_login(response):
+            error = RetryableResponse(response, is_unprocessed=True)
+        if error is not None:
+            if error.is_rejection:
+                report_rejection(start, min(error.retry_after or 0.0, MAX_WAIT))
+            raise error
         report_success()
         return response
+
+    def _authorize_and_send(self, attempts: _Attempts) -> httpx.Response:
+        """Send a request once, and the requests that its authorization needs."""
+        request = attempts.request
+        auth: httpx.Auth = request.extensions.get("mastra_auth") or httpx.Auth()
+        flow = auth.sync_auth_flow(request)
+        try:
+            current = next(flow)
+            while True:
+                response = self._exchange_next(current, attempts)
+                response.request = current
+                try:
+                    current = flow.send(response)
+                except StopIteration:
+                    return response
+                response.read()
+        finally:
+            flow.close()
+
+    def _exchange_next(self, current: httpx.Request, attempts: _Attempts) -> httpx.Response:
+        if current is attempts.request:
+            attempts.body.rewind()
+            return self._exchange(current)
+        try:  # the request of an authorization, such as for a token: it has attempts of its own
+            return self._repeat(current, None)
+        except httpx.RequestError as error:
+            raise to_deploy_error(current, error) from error
 
     def _exchange(self, request: httpx.Request) -> httpx.Response:
         """Send a request once, and read its response unless it is streamed.
@@ -146,6 +183,31 @@ class RetryTransport(httpx.BaseTransport):
         for name, value in self._private.items():
             if request.headers.get(name) == value:
                 del request.headers[name]
+
+
+class _Attempts:
+    """The attempts at one request; each begins with the headers and the body of the first."""
+
+    def __init__(self, request: httpx.Request) -> None:
+        self.request = request
+        self.body = ReplayableBody(request)
+        self.count = 0
+        self._headers = request.headers.copy()
+        self._has_second_login = False
+
+    def begin(self) -> None:
+        """Prepare the next attempt."""
+        if self.count:
+            self.request.headers = self._headers.copy()
+        self.body.rewind()
+        self.count += 1
+
+    def needs_second_login(self, response: httpx.Response) -> bool:
+        """Return whether this is the first 401 of a request that asks for another attempt."""
+        if response.status_code != httpx.codes.UNAUTHORIZED or self._has_second_login:
+            return False
+        self._has_second_login = bool(self.request.extensions.get("mastra_retry_401"))
+        return self._has_second_login
 
 
 class _ResponseStream(httpx.SyncByteStream):
@@ -200,40 +262,3 @@ def _refuse_encoding(request: httpx.Request, response: httpx.Response) -> None:
         f"{request.url.host} compressed its answer to {request.method} {request.url.path}.",
         "Check any proxy between this machine and the platform: it must not alter the content.",
     )
-
-
-def _can_retry(request: httpx.Request, error: BaseException) -> bool:
-    idempotent = request.extensions.get("mastra_idempotent", request.method in _IDEMPOTENT)
-    if isinstance(error, _RetryableResponse):
-        wait = error.retry_after
-        if wait is not None and wait > MAX_WAIT:
-            return False
-        return idempotent or _is_unprocessed(error.response, wait)
-    if not isinstance(error, httpx.TransportError) or is_permanent(error):
-        return False
-    return idempotent or isinstance(
-        error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout
-    )
-
-
-def _is_unprocessed(response: httpx.Response, wait: float | None) -> bool:
-    """Return whether the platform did not process the request; a bare 503 proves nothing."""
-    return is_rate_limited(response.status_code, response.headers) and (
-        response.status_code != 503 or wait is not None  # noqa: PLR2004  # statuses are their numbers
-    )
-
-
-def _is_exhausted(state: tenacity.RetryCallState) -> bool:
-    error = state.outcome.exception() if state.outcome else None
-    attempts = _ATTEMPTS
-    if isinstance(error, _RetryableResponse) and error.retry_after is not None:
-        attempts = _ATTEMPTS_RETRY_AFTER
-    elif isinstance(error, httpx.TimeoutException):
-        attempts = _ATTEMPTS_TIMEOUT
-    return state.attempt_number >= attempts
-
-
-def _compute_wait(state: tenacity.RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome else None
-    wait = error.retry_after if isinstance(error, _RetryableResponse) else None
-    return _backoff(state) if wait is None else wait + _jitter(state)

@@ -1,14 +1,14 @@
-"""Creates a resource that must not exist twice."""
+"""Creates a resource once, also where the response of the platform is lost."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterable
 from typing import TypeVar
 
 from mastra_core.errors import ApiError, DeployTimeout
 from mastra_deployer.kit.clock import sleep
 
-__all__ = ("get_or_create",)
+__all__ = ("create_new", "get_or_create")
 
 T = TypeVar("T")
 
@@ -30,8 +30,37 @@ def get_or_create(find: Callable[[], T | None], create: Callable[[], T]) -> T:
     :raises DeployTimeout: from ``create``, when the resource is not found afterwards.
     """
     existing = find()
-    if existing is not None:
-        return existing
+    return _create_once(find, create) if existing is None else existing
+
+
+def create_new(
+    list_similar: Callable[[], Iterable[T]],
+    create: Callable[[], T],
+    *,
+    get_id: Callable[[T], Hashable],
+) -> T:
+    """Create a resource beside similar ones, such as a deployment; it is never created twice.
+
+    The similar resources are listed before. After an ambiguous failure of ``create``, as in
+    ``get_or_create``, the one that was not there before is the new one.
+
+    :param list_similar: returns the resources that the new one could be mistaken for.
+    :param create: creates the resource and returns it.
+    :param get_id: returns the platform's id of a resource.
+    :returns: the new resource.
+    :raises ApiError: from ``create``, when no new resource is found afterwards.
+    :raises DeployTimeout: from ``create``, when no new resource is found afterwards.
+    """
+    existing = {get_id(item) for item in list_similar()}
+
+    def find() -> T | None:
+        return next((item for item in list_similar() if get_id(item) not in existing), None)
+
+    return _create_once(find, create)
+
+
+def _create_once(find: Callable[[], T | None], create: Callable[[], T]) -> T:
+    """Create a resource, or find it after an ambiguous failure."""
     try:
         return create()
     except (ApiError, DeployTimeout) as error:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from mastra_core import Secret
-from mastra_core.errors import AuthError
 from mastra_core.pipeline import Stage
 
 from mastra_deployer_<<NAME>>.settings import <<cls>>
@@ -17,6 +16,11 @@ if TYPE_CHECKING:
     import httpx
 
 _ACCEPT_MISSING = {"mastra_accept": (404,)}  # returns a 404 in place of raising
+# What users can do about an error, by <<title>>'s own code or by status.
+_HINTS: Mapping[str | int, str] = {
+    401: "Create a new token at <<title>> and set <<ENV>>_TOKEN.",
+    403: "Create a token for the team that owns the app.",
+}
 
 
 @contextlib.contextmanager
@@ -30,19 +34,16 @@ def open_api(
     :param credentials: with the token.
     :raises AuthError: when there is no token.
     """
-    from mastra_deployer.kit import convert_response_errors
-    from mastra_deployer.kit import connect
+    from mastra_deployer.kit import open_client
 
-    if "<<ENV>>_TOKEN" not in credentials:
-        raise AuthError(
-            "<<ENV>>_TOKEN is not set.",
-            "Create a token at <<title>> and set the variable.",
-        )
-    token = credentials["<<ENV>>_TOKEN"]
-    with (
-        convert_response_errors("<<title>>"),
-        connect(settings.api_url, token, name="<<title>>") as client,
-    ):
+    with open_client(
+        settings.api_url,
+        credentials,
+        "<<ENV>>_TOKEN",
+        name="<<title>>",
+        hint="Create a token at <<title>> and set the variable.",
+        hints=_HINTS,
+    ) as client:
         yield Api(client, settings.app)
 
 
@@ -60,8 +61,8 @@ class Api:
     def create_app(self) -> None:
         """Create the app where it does not exist: PUT /apps/APP.
 
-        Where a platform creates by POST, use `mastra_deployer.kit.resources.get_or_create`: it creates no
-        second app when a response is lost.
+        Where a platform creates by POST, use `mastra_deployer.kit.get_or_create`: it creates no second app when
+        a response is lost.
         """
         self._request("PUT", self._app, {})
 
@@ -120,7 +121,8 @@ class Api:
         self, method: str, path: str, body: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
         """Send a request; without a body, a missing resource gives an empty result."""
+        from mastra_deployer.kit import read_object
+
         extensions = _ACCEPT_MISSING if body is None else {}
         response = self._client.request(method, path, json=body, extensions=extensions)
-        result: dict[str, Any] = response.json() if response.status_code != 404 else {}
-        return result
+        return read_object(response) if response.status_code != 404 else {}

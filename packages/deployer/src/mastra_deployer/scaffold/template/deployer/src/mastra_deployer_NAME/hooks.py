@@ -117,9 +117,14 @@ def mastra_env(
     environment: Stage,
 ) -> EnvStore:
     """Open the store of a stage's variables."""
+    from mastra_deployer.kit import env_store
+    from mastra_deployer_<<NAME>>.api import open_api
     from mastra_deployer_<<NAME>>.manage import Variables
 
-    return Variables(settings=settings, credentials=credentials, stage=environment)
+    return env_store(
+        lambda: open_api(settings, credentials),
+        lambda api: Variables(api, environment),
+    )
 
 
 @hookimpl

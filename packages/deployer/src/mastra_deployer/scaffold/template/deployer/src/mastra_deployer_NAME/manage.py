@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 
 from mastra_core import Secret
-from mastra_core.errors import AuthError, DeployError
+from mastra_core.errors import AuthError
 from mastra_core.pipeline import Deployment, Problem, Report, Stage
 
 from mastra_deployer_<<NAME>>.api import Api, open_api
@@ -33,12 +32,13 @@ def roll_back(api: Api, id: str, report: Report) -> Deployment:
     :param report: receives progress.
     :raises DeployError: when nothing was live before.
     """
-    id = id or api.get_previous()
-    if not id:
-        raise DeployError(
-            "The app has no earlier deployment in production.",
-            "`mastra deployments` lists the deployments.",
-        )
+    from mastra_deployer.kit import require_deployed
+
+    id = require_deployed(
+        id or api.get_previous(),
+        "The app has no earlier deployment in production.",
+        "`mastra deployments` lists the deployments.",
+    )
     return release(api, "production", id, report)
 
 
@@ -58,27 +58,23 @@ def diagnose(
         yield Problem(message=error.message, hint=error.hint)
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Variables:
     """The variables of one stage; <<title>> stores values and never returns them."""
 
-    settings: <<cls>>
-    credentials: Mapping[str, Secret]
-    stage: Stage
+    def __init__(self, api: Api, stage: Stage) -> None:
+        self._api = api
+        self._stage = stage
 
     def list(self) -> Mapping[str, str]:
         """Return the stage of each variable by name."""
-        with open_api(self.settings, self.credentials) as api:
-            return dict.fromkeys(api.list_env(self.stage), self.stage)
+        return dict.fromkeys(self._api.list_env(self._stage), self._stage)
 
     def set(self, values: Mapping[str, Secret]) -> None:
         """Set variables."""
-        with open_api(self.settings, self.credentials) as api:
-            api.create_app()
-            api.set_env(self.stage, {name: value.reveal() for name, value in values.items()})
+        self._api.create_app()
+        self._api.set_env(self._stage, {name: value.reveal() for name, value in values.items()})
 
     def unset(self, names: Iterable[str]) -> None:
         """Remove variables; unknown names are ignored."""
-        with open_api(self.settings, self.credentials) as api:
-            api.create_app()
-            api.set_env(self.stage, dict.fromkeys(names))
+        self._api.create_app()
+        self._api.set_env(self._stage, dict.fromkeys(names))

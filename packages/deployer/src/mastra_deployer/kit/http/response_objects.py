@@ -1,0 +1,43 @@
+"""Reads the JSON objects of a platform's responses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mastra_core.errors import ApiError
+
+if TYPE_CHECKING:  # httpx is loaded on use: importing the kit in ``mastra_target`` must cost little
+    import httpx
+
+__all__ = ("find_object", "read_object")
+
+_NOT_FOUND = 404
+
+
+def read_object(response: httpx.Response) -> dict[str, Any]:
+    """Return the JSON object in a response.
+
+    :param response: of a client that ``connect`` returned.
+    :raises ApiError: when the body is not a JSON object, such as the page of a gateway.
+    """
+    content = response.json()
+    if not isinstance(content, dict):
+        request = response.request
+        raise ApiError(
+            f"The response to {request.method} {request.url.path} is not a JSON object.",
+            "Check the address, and any proxy between this machine and the platform.",
+        )
+    return content
+
+
+def find_object(client: httpx.Client, path: str, **options: Any) -> dict[str, Any] | None:
+    """Return the JSON object at a path, or ``None`` where the platform answers 404.
+
+    :param client: of ``connect``.
+    :param path: of a GET request.
+    :param options: those of ``client.get``, such as ``params``.
+    :raises ApiError: when the body is not a JSON object.
+    """
+    extensions = {**options.pop("extensions", {}), "mastra_accept": (_NOT_FOUND,)}
+    response = client.get(path, extensions=extensions, **options)
+    return None if response.status_code == _NOT_FOUND else read_object(response)

@@ -1,0 +1,112 @@
+"""Converts the exceptions of a platform's SDK to errors of ``mastra_core``."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mastra_core.errors import ApiError, AuthError, DeployError, DeployTimeout, MastraError
+
+__all__ = ("convert_sdk_errors",)
+
+_REJECTED = (401, 403)
+_HINT = "The message is the platform's own; correct what it names."
+_TOKEN_HINT = "Check that the credentials are the right ones and have the required permissions."  # noqa: S105  # no token
+_RETRY_HINT = "Check the network and the address; then run the same command again."
+
+
+@contextlib.contextmanager
+def convert_sdk_errors(
+    name: str,
+    *exceptions: type[BaseException],
+    hints: Mapping[str | int, str] | None = None,
+) -> Iterator[None]:
+    """Within the block, raise our errors in place of an SDK's exceptions.
+
+    Status, code and message are read from the attributes that SDKs use: ``status_code``, ``code``,
+    ``errors`` and ``response``, which is a mapping in botocore. Where an SDK wraps an error of the
+    kit, that error is raised.
+
+    :param name: the platform's name in errors.
+    :param exceptions: the SDK's base exceptions, such as ``cloudflare.CloudflareError``.
+    :param hints: hints by the platform's code, or by status.
+    :raises AuthError: for 401, 403 and missing credentials.
+    :raises ApiError: for any other exception of the SDK.
+    :raises DeployTimeout: when the SDK got no response in time.
+    """
+    try:
+        yield
+        return
+    except exceptions as error:
+        failure = _find_own_error(error)
+        if failure is None:
+            failure = _convert(name, error, hints or {})
+            failure.__cause__ = error
+    raise failure  # outside the handler: an own error would become its own context
+
+
+def _find_own_error(error: BaseException | None) -> MastraError | None:
+    """Return the error of the kit that an SDK wrapped."""
+    while error is not None and not isinstance(error, MastraError):
+        error = error.__cause__ or error.__context__
+    return error
+
+
+def _convert(name: str, error: BaseException, hints: Mapping[str | int, str]) -> DeployError:
+    # Loaded on use: importing the kit must not load httpx.
+    from mastra_deployer.kit.http.build_error import find_hint
+    from mastra_deployer.kit.http.error_messages import format_message
+
+    status, code = _find_status(error), _find_code(error)
+    kind, message = type(error).__name__, format_message(_find_message(error))
+    hint = find_hint(hints, code, status)
+    if status in _REJECTED or (status is None and "Credential" in kind):
+        return AuthError(f"{name} rejected the request: {message}", hint or _TOKEN_HINT, code=code)
+    if status is None and "Timeout" in kind:
+        return DeployTimeout(f"{name} did not answer in time.", hint or _RETRY_HINT)
+    if status is None:
+        return ApiError(f"{name} cannot be used: {message}", hint or _RETRY_HINT, code=code)
+    text = message if not code or code in message else f"{message} ({code})"
+    return ApiError(f"{name} answered {status}: {text}", hint or _HINT, status=status, code=code)
+
+
+def _find_status(error: BaseException) -> int | None:
+    response = getattr(error, "response", None)
+    metadata = _get(response, "ResponseMetadata")
+    values = (
+        getattr(error, "status_code", None),
+        getattr(error, "status", None),
+        _get(metadata, "HTTPStatusCode"),
+        getattr(response, "status_code", None),
+    )
+    return next((value for value in values if isinstance(value, int)), None)
+
+
+def _find_code(error: BaseException) -> str:
+    errors = getattr(error, "errors", None)
+    first = errors[0] if isinstance(errors, list | tuple) and errors else None
+    values = (
+        _get(_get(getattr(error, "response", None), "Error"), "Code"),
+        _get(first, "code"),
+        getattr(error, "code", None),
+    )
+    return next((str(value) for value in values if isinstance(value, str | int) and value), "")
+
+
+def _find_message(error: BaseException) -> str:
+    """Return the platform's own sentence, else the text of the exception."""
+    errors = getattr(error, "errors", None)
+    first = errors[0] if isinstance(errors, list | tuple) and errors else None
+    values = (
+        _get(_get(getattr(error, "response", None), "Error"), "Message"),
+        _get(first, "message"),
+        _get(getattr(error, "body", None), "message"),
+        getattr(error, "message", None),
+    )
+    return next((value for value in values if isinstance(value, str) and value), str(error))
+
+
+def _get(value: Any, name: str) -> Any:
+    """Return an entry of a mapping or an attribute; ``None`` where there is none."""
+    return value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)

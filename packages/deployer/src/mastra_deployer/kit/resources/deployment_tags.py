@@ -1,0 +1,113 @@
+"""What a deployer stores with a deployment: in fields of the platform, or in one text field."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from urllib.parse import quote, unquote
+
+from mastra_core.pipeline import DeployRequest
+
+__all__ = ("DeploymentTags",)
+
+_TEXT = re.compile(r"(?P<message>.*?) ?\[mastra(?P<tags>(?: \w+=[^\s\]]*)+)\]", re.DOTALL)
+_IN_TEXT = ("fingerprint", "commit", "branch")  # the most important first
+_MORE = "\N{HORIZONTAL ELLIPSIS}"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DeploymentTags:
+    """The fields of a ``Deployment`` that come from the request; empty where unknown.
+
+    :param fingerprint: the fingerprint of the request.
+    :param message: description of the deployment.
+    :param branch: name of the git branch.
+    :param commit: hash of the git commit.
+    """
+
+    fingerprint: str = ""
+    message: str = ""
+    branch: str = ""
+    commit: str = ""
+
+    @classmethod
+    def from_request(cls, request: DeployRequest) -> DeploymentTags:
+        """Return the tags of a deploy.
+
+        :param request: options of the deploy.
+        """
+        return cls(
+            fingerprint=request.fingerprint,
+            message=request.message,
+            branch=request.branch,
+            commit=request.git.commit if request.git else "",
+        )
+
+    @classmethod
+    def from_fields(cls, fields: Mapping[str, object], pattern: str = "{name}") -> DeploymentTags:
+        """Read the tags from labels, annotations or metadata.
+
+        :param fields: of a deployment; others than those of ``to_fields`` are ignored.
+        :param pattern: that ``to_fields`` was called with.
+        """
+        keys = _name_keys(pattern)
+        return cls(**{name: str(fields.get(key) or "") for name, key in keys.items()})
+
+    def to_fields(self, pattern: str = "{name}") -> dict[str, str]:
+        """Return the tags as labels, annotations or metadata; empty ones are left out.
+
+        :param pattern: the names of the fields: ``mastra.{name}`` gives ``mastra.fingerprint``, and
+            ``mastra{Name}`` gives ``mastraFingerprint``.
+        """
+        values = dataclasses.asdict(self)
+        return {key: values[name] for name, key in _name_keys(pattern).items() if values[name]}
+
+    @classmethod
+    def from_text(cls, text: str) -> DeploymentTags:
+        """Read the tags from a text field; any other text is a message.
+
+        :param text: of the field.
+        """
+        found = _TEXT.fullmatch(text.strip())
+        if found is None:
+            return cls(message=text)
+        pairs = (pair.split("=", 1) for pair in found["tags"].split())
+        tags = {name: unquote(value) for name, value in pairs if name in _IN_TEXT}
+        return cls(message=found["message"], **tags)
+
+    def to_text(self, limit: int = 256) -> str:
+        """Return the tags as one readable line: ``Fix the cart [mastra fingerprint=...]``.
+
+        The message is cut where the line would be too long. Then the branch and the commit are left
+        out. The fingerprint is always there.
+
+        :param limit: bytes of the line at most. A line of 256 bytes has 256 characters at most.
+        :raises ValueError: when the limit has no place for the fingerprint.
+        """
+        message = " ".join(self.message.split())
+        for count in range(len(_IN_TEXT), 0, -1):
+            tags = self._format_tags(_IN_TEXT[:count])
+            size = limit - len(tags.encode())
+            if size >= 0:
+                text = _truncate(message, size - 1)
+                return f"{text} {tags}".strip() if text else tags
+        raise ValueError(f"A text of {limit} bytes has no place for the fingerprint.")
+
+    def _format_tags(self, names: tuple[str, ...]) -> str:
+        pairs = ((name, quote(getattr(self, name), safe="/")) for name in names)
+        return f"[mastra {' '.join(f'{name}={value}' for name, value in pairs if value)}]"
+
+
+def _name_keys(pattern: str) -> dict[str, str]:
+    """Return the key of each field."""
+    names = (field.name for field in dataclasses.fields(DeploymentTags))
+    return {name: pattern.format(name=name, Name=name.capitalize()) for name in names}
+
+
+def _truncate(text: str, size: int) -> str:
+    """Return the start of a text, within a number of bytes and at the end of a character."""
+    if len(text.encode()) <= size:
+        return text
+    short = text.encode()[: max(0, size - len(_MORE.encode()))].decode(errors="ignore").rstrip()
+    return f"{short}{_MORE}" if short else ""

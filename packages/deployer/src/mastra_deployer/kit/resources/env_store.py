@@ -1,0 +1,66 @@
+"""The store of an app's variables for commands: it opens a client for each call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
+from typing import Generic, TypeVar
+
+from mastra_core.hooks import EnvStore
+from mastra_core.secret import Secret
+
+__all__ = ("env_store",)
+
+C = TypeVar("C")
+
+
+def env_store(
+    open_client: Callable[[], AbstractContextManager[C]],
+    get_variables: Callable[[C], EnvStore],
+    *,
+    create: Callable[[C], object] | None = None,
+) -> EnvStore:
+    """Return the store that ``mastra_env`` returns, from a store that works on an open client.
+
+    :param open_client: opens a client; it is called for each use of the store.
+    :param get_variables: returns the store on an open client, which a deploy uses too.
+    :param create: called before variables are set, to create what holds them.
+    """
+    return _ClosedStore(open_client, get_variables, create)
+
+
+class _ClosedStore(Generic[C]):
+    """An ``EnvStore`` without an open client."""
+
+    def __init__(
+        self,
+        open_client: Callable[[], AbstractContextManager[C]],
+        get_variables: Callable[[C], EnvStore],
+        create: Callable[[C], object] | None,
+    ) -> None:
+        self._open_client = open_client
+        self._get_variables = get_variables
+        self._create = create
+
+    def list(self) -> Mapping[str, str]:
+        """Return where each variable applies, by its name."""
+        with self._open_client() as client:
+            return self._get_variables(client).list()
+
+    def set(self, values: Mapping[str, Secret]) -> None:
+        """Create or replace variables.
+
+        :param values: values by name.
+        """
+        with self._open_client() as client:
+            if self._create is not None:
+                self._create(client)
+            self._get_variables(client).set(values)
+
+    def unset(self, names: Iterable[str]) -> None:
+        """Remove variables.
+
+        :param names: names of the variables; unknown names are ignored.
+        """
+        with self._open_client() as client:
+            self._get_variables(client).unset(names)

@@ -1,0 +1,33 @@
+"""Finds the deployment that an interrupted deploy left unfinished."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from mastra_core.pipeline import Deployment, DeployRequest
+
+__all__ = ("find_unfinished",)
+
+T = TypeVar("T")
+
+
+def find_unfinished(
+    items: Iterable[T], request: DeployRequest, to_deployment: Callable[[T], Deployment]
+) -> T | None:
+    """Return the deployment that an interrupted run of the same deploy created, or ``None``.
+
+    It is the newest of its stage, has the fingerprint of the request, and is still building. Wait
+    for it in place of creating a second one.
+
+    :param items: deployments as the platform describes them, newest first; no more are read than
+        needed.
+    :param request: options of the deploy.
+    :param to_deployment: converts an item.
+    """
+    for item in items:
+        deployment = to_deployment(item)
+        if deployment.environment == request.environment:
+            is_same = deployment.fingerprint == request.fingerprint != ""
+            return item if is_same and deployment.state == "building" else None
+    return None

@@ -1,0 +1,45 @@
+"""Follows a log whose lines a platform may send more than once."""
+
+from __future__ import annotations
+
+import collections
+import datetime as dt
+from collections.abc import Callable, Hashable, Iterable, Iterator
+
+from mastra_core.pipeline import LogLine
+from mastra_deployer.kit.clock import sleep
+
+__all__ = ("follow_logs",)
+
+_RECENT = 10_000  # lines that a platform may repeat
+
+
+def follow_logs(
+    read: Callable[[], Iterable[tuple[str, LogLine]]],
+    *,
+    after: dt.datetime | None = None,
+    interval: float = 1.0,
+) -> Iterator[LogLine]:
+    """Yield the new lines of a log without end, each line once.
+
+    ``read`` opens a stream, which the platform may end at any time, or fetches the newest lines.
+    It is called again when its lines end.
+
+    :param read: returns each line with the platform's id for it. Where the id is empty, lines of
+        two calls are the same line if their text, time and level are equal.
+    :param after: time of the last line that was shown before; lines up to this time are left out.
+    :param interval: seconds between two calls.
+    """
+    shown: collections.OrderedDict[Hashable, None] = collections.OrderedDict()
+    while True:
+        repeats: collections.Counter[LogLine] = collections.Counter()
+        for line_id, line in read():
+            repeats[line] += 1
+            key: Hashable = line_id or (line, repeats[line])
+            if key in shown or (after and line.time and line.time <= after):
+                continue
+            shown[key] = None
+            if len(shown) > _RECENT:
+                shown.popitem(last=False)
+            yield line
+        sleep(interval)

@@ -1,0 +1,24 @@
+"""Raises where a command needs what only a deploy creates."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from mastra_core.errors import DeployError
+
+__all__ = ("require_deployed",)
+
+T = TypeVar("T")
+
+
+def require_deployed(value: T | None, message: str, hint: str = "") -> T:
+    """Return a value that was found on the platform.
+
+    :param value: what was found; ``None`` or empty where there is nothing.
+    :param message: the error, such as ``Acme has no app 'shop'.``
+    :param hint: the cure; to deploy first where empty.
+    :raises DeployError: when there is nothing.
+    """
+    if value is None or value == "":
+        raise DeployError(message, hint or "Deploy first: mastra deploy.")
+    return value

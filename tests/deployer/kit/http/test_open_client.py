@@ -1,0 +1,69 @@
+"""A client that is opened with the user's credential, and the objects that it reads."""
+
+import pytest
+
+from mastra_core import Secret
+from mastra_core.errors import ApiError, AuthError
+from mastra_deployer.kit import find_object, open_client, read_object
+from tests.deployer.kit.scripted_server import serve
+
+CREDENTIALS = {"ACME_TOKEN": Secret("acme-token-1")}
+
+
+@pytest.fixture
+def platform():
+    with serve() as server:
+        yield server
+
+
+def test_the_credential_is_the_token(platform):
+    with open_client(platform.url, CREDENTIALS, "ACME_TOKEN", name="Acme") as client:
+        client.get("/x")
+    assert platform.seen == [("GET", "/x", "Bearer acme-token-1")]
+
+
+def test_a_missing_credential_is_named_with_the_cure(platform):
+    with (
+        pytest.raises(AuthError, match="ACME_TOKEN is not set") as raised,
+        open_client(platform.url, {}, "ACME_TOKEN", name="Acme", hint="Create one."),
+    ):
+        pass
+    assert raised.value.hint == "Create one."
+
+
+def test_a_missing_field_is_an_api_error(platform):
+    with (
+        pytest.raises(ApiError, match="response of Acme"),
+        open_client(platform.url, CREDENTIALS, "ACME_TOKEN", name="Acme") as client,
+    ):
+        client.get("/x").json()["id"]
+
+
+def test_options_are_those_of_connect(platform):
+    platform.answers = [(409, {}, {"code": "taken", "message": "no"})]
+    with (
+        pytest.raises(ApiError) as raised,
+        open_client(
+            platform.url, CREDENTIALS, "ACME_TOKEN", name="Acme", hints={"taken": "Rename it."}
+        ) as client,
+    ):
+        client.post("/x")
+    assert raised.value.hint == "Rename it."
+
+
+@pytest.mark.parametrize("body", [[], "text", 7, None])
+def test_a_response_that_is_no_object_is_an_api_error(platform, body):
+    platform.answers = [(200, {}, body)]
+    with (
+        pytest.raises(ApiError, match="GET /x is not a JSON object"),
+        open_client(platform.url, CREDENTIALS, "ACME_TOKEN", name="Acme") as client,
+    ):
+        read_object(client.get("/x"))
+
+
+def test_an_object_that_does_not_exist_is_none(platform):
+    platform.answers = [(404, {}, {}), (200, {}, {"id": 1})]
+    with open_client(platform.url, CREDENTIALS, "ACME_TOKEN", name="Acme") as client:
+        assert find_object(client, "/x") is None
+        assert find_object(client, "/x", params={"a": "1"}) == {"id": 1}
+    assert platform.seen[-1][1] == "/x?a=1"

@@ -1,0 +1,79 @@
+"""Tags of a deployment, in fields and in one short text."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mastra_core.pipeline import DeployRequest, Git
+from mastra_deployer.kit import DeploymentTags
+
+FINGERPRINT = "0123456789abcdef" * 4
+TAGS = DeploymentTags(
+    fingerprint=FINGERPRINT, message="Fix the cart", branch="fix/cart", commit="a" * 40
+)
+
+
+def test_tags_are_those_of_the_request():
+    request = DeployRequest(
+        environment="preview",
+        branch="fix/cart",
+        message="Fix the cart",
+        git=Git(commit="a" * 40, branch="main"),
+        fingerprint=FINGERPRINT,
+    )
+    assert DeploymentTags.from_request(request) == TAGS
+
+
+@pytest.mark.parametrize("pattern", ["{name}", "mastra.{name}", "mastra{Name}", "mastra-{name}"])
+def test_fields_are_read_as_they_were_written(pattern):
+    fields = {**TAGS.to_fields(pattern), "other": "1"}
+    assert DeploymentTags.from_fields(fields, pattern) == TAGS
+
+
+def test_the_stored_names_are_stable():
+    tags = DeploymentTags(fingerprint="f", message="m")
+    assert tags.to_fields("mastra{Name}") == {"mastraFingerprint": "f", "mastraMessage": "m"}
+    assert tags.to_fields("mastra.{name}") == {"mastra.fingerprint": "f", "mastra.message": "m"}
+    text = tags.to_text()
+    assert text == "m [mastra fingerprint=f]"
+
+
+def test_a_text_that_fits_holds_everything():
+    text = TAGS.to_text()
+    assert text.startswith("Fix the cart [mastra ")
+    assert len(text) <= 256
+    assert DeploymentTags.from_text(text) == TAGS
+
+
+@pytest.mark.parametrize("text", ["Fix the cart", "", "[mastra]", "a [other x=1]", "two\nlines"])
+def test_a_text_of_another_tool_is_a_message(text):
+    assert DeploymentTags.from_text(text) == DeploymentTags(message=text)
+
+
+def test_a_message_that_looks_like_tags_changes_no_tag():
+    message = "see [mastra fingerprint=evil]"
+    tags = DeploymentTags(fingerprint="true", message=message)
+    assert DeploymentTags.from_text(tags.to_text()) == tags
+
+
+@given(message=st.text(), branch=st.text(), limit=st.integers(90, 300))
+def test_the_fingerprint_survives_any_message(message, branch, limit):
+    tags = DeploymentTags(fingerprint=FINGERPRINT, message=message, branch=branch, commit="c" * 40)
+    text = tags.to_text(limit)
+    assert len(text.encode()) <= limit
+    found = DeploymentTags.from_text(text)
+    assert found.fingerprint == FINGERPRINT
+    assert found.branch in ("", branch)
+    assert " ".join(message.split()).startswith(found.message.removesuffix("\u2026").rstrip())
+
+
+def test_the_message_is_cut_first_and_the_branch_left_out_next():
+    tags = DeploymentTags(fingerprint=FINGERPRINT, message="m" * 300, branch="b" * 200, commit="c")
+    found = DeploymentTags.from_text(tags.to_text(256))
+    assert (found.branch, found.commit) == ("", "c")
+    assert found.message.startswith("mmm") and found.message.endswith("\u2026")
+
+
+def test_a_field_without_place_for_the_fingerprint_is_refused():
+    with pytest.raises(ValueError, match="no place"):
+        TAGS.to_text(60)
