@@ -9,7 +9,7 @@
     PUT    /blobs/SHA256  bytes              -> {}
     GET    /apps/APP/env/STAGE               -> {"names": [...]}
     PUT    /apps/APP/env/STAGE {name: value or null} -> {}; null removes, other names stay
-    PUT    /apps/APP/stages/STAGE {"deployment": ID, "fingerprint"} -> RELEASE
+    PUT    /apps/APP/stages/STAGE {"deployment": ID, "fingerprint", "env"} -> RELEASE
     GET    /apps/APP/stages/STAGE            -> RELEASE
 
 RELEASE is {"state", "error", "deployment": DEPLOYMENT}; its state goes from "building" to "ready"
@@ -243,6 +243,7 @@ class _Handler(BaseHTTPRequestHandler):
                 data = json.loads(body)
                 fingerprint = data.get("fingerprint", "")
                 app = server.get_app(name)
+                server.set_env(app, stage, data.get("env", {}))
                 return server.create_release(app, stage, data["deployment"], fingerprint)
         raise RequestError(404, f"there is nothing at {self.path}")
 

@@ -91,14 +91,21 @@ class Api:
         """Set variables, or remove them with `None`: PUT /apps/APP/env/STAGE."""
         self._request("PUT", f"{self._app}/env/{stage}", values)
 
-    def create_release(self, stage: Stage, id: str, fingerprint: str = "") -> dict[str, Any]:
-        """Start to make a deployment live: PUT /apps/APP/stages/STAGE.
+    def create_release(
+        self,
+        stage: Stage,
+        id: str,
+        fingerprint: str = "",
+        env: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """Start to make a deployment live with its variables: PUT /apps/APP/stages/STAGE.
 
         :param stage: where it is to be live.
         :param id: of the deployment.
         :param fingerprint: returned with the deployment once it is live.
+        :param env: variables to set; others stay.
         """
-        body = {"deployment": id, "fingerprint": fingerprint}
+        body = {"deployment": id, "fingerprint": fingerprint, "env": dict(env or {})}
         return self._request("PUT", f"{self._app}/stages/{stage}", body)
 
     def get_release(self, stage: Stage) -> dict[str, Any]:

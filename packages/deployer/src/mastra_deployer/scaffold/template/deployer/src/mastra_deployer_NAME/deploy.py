@@ -37,9 +37,12 @@ def deploy(api: Api, bundle: Bundle, request: DeployRequest, report: Report) -> 
         report=report,
         size=lambda digest: manifest.get_size([digest]),
     )
-    api.set_env(stage, {name: value.reveal() for name, value in request.env.items()})
-    # Stored with the release: a deploy that is aborted before leaves no fingerprint.
-    return release(api, stage, id, report, fingerprint=request.fingerprint, wait=request.wait)
+    # Stored with the release: a deploy that is aborted before leaves no fingerprint, and two
+    # deploys at once do not mix code and variables.
+    values = {name: value.reveal() for name, value in request.env.items()}
+    return release(
+        api, stage, id, report, fingerprint=request.fingerprint, env=values, wait=request.wait
+    )
 
 
 def release(
@@ -49,6 +52,7 @@ def release(
     report: Report,
     *,
     fingerprint: str = "",
+    env: Mapping[str, str] | None = None,
     wait: bool = True,
 ) -> Deployment:
     """Make a deployment live.
@@ -58,13 +62,14 @@ def release(
     :param id: of the deployment.
     :param report: receives progress.
     :param fingerprint: stored with the release.
+    :param env: variables to set with the release.
     :param wait: whether to wait until it is live.
     :raises DeploymentFailed: when <<title>> cannot run it.
     """
     from mastra_deployer.kit import poll
 
     report.step("Releasing")
-    state = api.create_release(stage, id, fingerprint)
+    state = api.create_release(stage, id, fingerprint, env)
     if wait:
         state = poll(
             lambda: api.get_release(stage),
